@@ -1,0 +1,210 @@
+//! The value that providers hand over: headers, where each came from, a generation and an expiry.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::SystemTime;
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use url::Url;
+
+/// Adds headers that depend on the request itself, such as a DPoP proof (RFC 9449 section 4).
+pub trait RequestSigner: fmt::Debug + Send + Sync + 'static {
+    /// Adds to `headers` what proves that this request is the caller's.
+    fn sign(&self, method: &Method, url: &Url, headers: &mut HeaderMap);
+}
+
+/// One header and the provider that supplied it.
+#[derive(Clone)]
+struct Supplied {
+    name: HeaderName,
+    value: HeaderValue,
+    provider: Cow<'static, str>,
+}
+
+struct Inner {
+    headers: Vec<Supplied>,
+    generation: u64,
+    expires_at: Option<SystemTime>,
+    signer: Option<Arc<dyn RequestSigner>>,
+}
+
+/// The headers to send with every request, cheap to clone.
+///
+/// No header value can be read from its `Debug`; every value is marked sensitive, so a
+/// [`HeaderMap`] that holds it does not show it either.
+#[derive(Clone)]
+pub struct Credentials(Arc<Inner>);
+
+/// Generations are unique in the process, so "is this the value that was refused" is one comparison.
+static NEXT_GENERATION: AtomicU64 = AtomicU64::new(1);
+
+impl Credentials {
+    /// Credentials of `provider`; a name given twice keeps its last value.
+    pub fn new(
+        provider: impl Into<Cow<'static, str>>,
+        headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
+    ) -> Self {
+        let provider = provider.into();
+        let mut supplied: Vec<Supplied> = Vec::new();
+        for (name, mut value) in headers {
+            value.set_sensitive(true);
+            put(&mut supplied, Supplied { name, value, provider: provider.clone() });
+        }
+        Self::from_parts(supplied, None, None)
+    }
+
+    /// No headers at all: an anonymous request.
+    pub fn none() -> Self {
+        Self::from_parts(Vec::new(), None, None)
+    }
+
+    fn from_parts(
+        headers: Vec<Supplied>,
+        expires_at: Option<SystemTime>,
+        signer: Option<Arc<dyn RequestSigner>>,
+    ) -> Self {
+        let generation = NEXT_GENERATION.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::new(Inner { headers, generation, expires_at, signer }))
+    }
+
+    /// The same credentials with an expiry.
+    #[must_use]
+    pub fn with_expiry(self, expires_at: Option<SystemTime>) -> Self {
+        Self::from_parts(self.0.headers.clone(), expires_at, self.0.signer.clone())
+    }
+
+    /// The same credentials with a signer that runs for each request.
+    #[must_use]
+    pub fn with_signer(self, signer: Arc<dyn RequestSigner>) -> Self {
+        Self::from_parts(self.0.headers.clone(), self.0.expires_at, Some(signer))
+    }
+
+    /// These credentials with those of `over` on top: same-named headers are replaced (names compare
+    /// without case), the rest stays. The earlier expiry wins. This is the only place where header
+    /// precedence is decided.
+    #[must_use]
+    pub fn overlaid_with(&self, over: &Self) -> Self {
+        let mut headers = self.0.headers.clone();
+        for supplied in &over.0.headers {
+            put(&mut headers, supplied.clone());
+        }
+        let expires_at = match (self.0.expires_at, over.0.expires_at) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        };
+        let signer = over.0.signer.clone().or_else(|| self.0.signer.clone());
+        Self::from_parts(headers, expires_at, signer)
+    }
+
+    /// Puts the headers into a request, replacing same-named ones, and signs it where a signer is set.
+    pub fn apply(&self, method: &Method, url: &Url, headers: &mut HeaderMap) {
+        for supplied in &self.0.headers {
+            headers.insert(supplied.name.clone(), supplied.value.clone());
+        }
+        if let Some(signer) = &self.0.signer {
+            signer.sign(method, url, headers);
+        }
+    }
+
+    /// Which fetch this value came from; unique in the process.
+    pub fn generation(&self) -> u64 {
+        self.0.generation
+    }
+
+    /// When the credentials stop working, as far as that is knowable.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        self.0.expires_at
+    }
+
+    /// Whether a request with these credentials is anonymous.
+    pub fn is_empty(&self) -> bool {
+        self.0.headers.is_empty() && self.0.signer.is_none()
+    }
+
+    /// The header of this name.
+    pub fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.0.headers.iter().find(|supplied| supplied.name == *name).map(|supplied| &supplied.value)
+    }
+
+    /// Each header name with the provider that supplied it.
+    pub fn names(&self) -> impl Iterator<Item = (&HeaderName, &str)> {
+        self.0.headers.iter().map(|supplied| (&supplied.name, &*supplied.provider))
+    }
+
+    /// Whether a request with `other` would carry the very same bytes. A request that was refused with
+    /// the same bytes is not sent again: its answer is known.
+    pub fn same_headers(&self, other: &Self) -> bool {
+        let same_signer = match (&self.0.signer, &other.0.signer) {
+            (None, None) => true,
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        };
+        same_signer
+            && self.0.headers.len() == other.0.headers.len()
+            && self.0.headers.iter().all(|mine| other.header(&mine.name) == Some(&mine.value))
+    }
+}
+
+fn put(headers: &mut Vec<Supplied>, new: Supplied) {
+    match headers.iter_mut().find(|old| old.name == new.name) {
+        Some(old) => *old = new,
+        None => headers.push(new),
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<String> =
+            self.names().map(|(name, provider)| format!("{name} ({provider})")).collect();
+        f.debug_struct("Credentials")
+            .field("headers", &names)
+            .field("generation", &self.0.generation)
+            .field("expires_at", &self.0.expires_at)
+            .field("signed", &self.0.signer.is_some())
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pair(name: &'static str, value: &'static str) -> (HeaderName, HeaderValue) {
+        (HeaderName::from_static(name), HeaderValue::from_static(value))
+    }
+
+    #[test]
+    fn later_layers_replace_same_named_headers_and_keep_the_rest() {
+        let base = Credentials::new("static-headers", [pair("authorization", "old"), pair("x-team", "a")]);
+        let merged = base.overlaid_with(&Credentials::new("headers-helper", [pair("authorization", "new")]));
+        let mut headers = HeaderMap::new();
+        headers.insert("authorization", HeaderValue::from_static("from elsewhere"));
+        merged.apply(&Method::POST, &Url::parse("http://localhost/mcp").unwrap(), &mut headers);
+        assert_eq!(headers.get_all("authorization").iter().count(), 1);
+        assert_eq!(headers["authorization"], "new");
+        assert_eq!(headers["x-team"], "a");
+        let suppliers: Vec<_> = merged.names().map(|(name, by)| (name.as_str(), by)).collect();
+        assert_eq!(suppliers, [("authorization", "headers-helper"), ("x-team", "static-headers")]);
+    }
+
+    #[test]
+    fn debug_shows_names_and_no_value() {
+        let credentials = Credentials::new("p", [pair("authorization", "Bearer canary-secret")]);
+        let mut headers = HeaderMap::new();
+        credentials.apply(&Method::GET, &Url::parse("http://localhost").unwrap(), &mut headers);
+        let shown = format!("{credentials:?} {headers:?}");
+        assert!(shown.contains("authorization") && !shown.contains("canary"), "{shown}");
+    }
+
+    #[test]
+    fn same_bytes_are_recognised_across_generations() {
+        let a = Credentials::new("p", [pair("a", "1"), pair("b", "2")]);
+        let b = Credentials::new("p", [pair("b", "2"), pair("a", "1")]);
+        assert_ne!(a.generation(), b.generation());
+        assert!(a.same_headers(&b));
+        assert!(!a.same_headers(&Credentials::new("p", [pair("a", "1")])));
+        assert!(!a.same_headers(&Credentials::new("p", [pair("a", "1"), pair("b", "3")])));
+    }
+}

@@ -1,0 +1,87 @@
+//! Why credentials could not be had: a kind for programs, a fragment for people.
+
+use std::error::Error;
+use std::fmt;
+
+/// The kind of an [`AuthError`]; status and retry are decided from it, never from the text.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum AuthErrorKind {
+    /// The source of the credentials failed by itself (a command that exits with an error, is killed,
+    /// runs into its time limit or prints something else than headers). The server was not contacted.
+    SourceFailed,
+    /// The person's sign-in has ended: the authorization server refused the refresh token (RFC 6749 section 5.2).
+    SignInExpired,
+    /// The authorization server could not be reached or answered with a transient error. What is stored is kept.
+    Unavailable,
+    /// Something about the request or the server is not as the specification demands (issuer, state, metadata).
+    Protocol,
+    /// The settings cannot work as written (for example an authority without its feature compiled in).
+    Misconfigured,
+    /// The credential store could not be read or written.
+    Store,
+    /// A person gave up, or the process was asked to end.
+    Cancelled,
+}
+
+/// A failure to obtain credentials. Its text never contains a header value, a token or the output of a command.
+pub struct AuthError {
+    kind: AuthErrorKind,
+    message: String,
+    exit_code: Option<i32>,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+impl AuthError {
+    /// A new error; `message` is a lowercase fragment that reads well after "failed to".
+    pub fn new(kind: AuthErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), exit_code: None, source: None }
+    }
+
+    /// Adds the error that caused this one.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Adds the exit code of the command that failed.
+    #[must_use]
+    pub fn with_exit_code(mut self, code: Option<i32>) -> Self {
+        self.exit_code = code;
+        self
+    }
+
+    /// What kind of failure this is.
+    pub fn kind(&self) -> AuthErrorKind {
+        self.kind
+    }
+
+    /// The exit code of the command that failed, where there was one and it exited by itself.
+    pub fn exit_code(&self) -> Option<i32> {
+        self.exit_code
+    }
+}
+
+impl fmt::Debug for AuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthError")
+            .field("kind", &self.kind)
+            .field("message", &self.message)
+            .field("exit_code", &self.exit_code)
+            .field("source", &self.source)
+            .finish()
+    }
+}
+
+impl fmt::Display for AuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+impl Error for AuthError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
+    }
+}

@@ -1,0 +1,18 @@
+//! One HTTP exchange, as a value in and a value out: how providers talk to an authorization server
+//! without naming an HTTP client.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::AuthFuture;
+
+/// Performs one HTTP request. Never follows a redirect, never adds credentials, reads at most 1 MiB of body.
+///
+/// An embedder that has a configured client (proxy, certificate authorities) implements this over it, so that
+/// authorization requests use the same network settings as MCP requests.
+pub trait HttpExchange: fmt::Debug + Send + Sync + 'static {
+    /// Sends `request` and reads the whole answer. An answer of any status is `Ok`; failing to get one is
+    /// [`AuthErrorKind::Unavailable`](crate::AuthErrorKind::Unavailable).
+    fn exchange(&self, request: http::Request<Bytes>) -> AuthFuture<'_, http::Response<Bytes>>;
+}

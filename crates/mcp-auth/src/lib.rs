@@ -1,0 +1,20 @@
+//! A pluggable auth trait for MCP connections.
+
+mod challenge;
+mod credentials;
+mod error;
+mod exchange;
+mod provider;
+mod secret;
+mod settings;
+
+pub use challenge::Challenge;
+pub use credentials::{Credentials, RequestSigner};
+pub use error::{AuthError, AuthErrorKind};
+pub use exchange::HttpExchange;
+pub use provider::{
+    AuthFuture, AuthProvider, Capabilities, CredentialSource, FetchReason, FetchReport, ProviderSnapshot,
+    Recovery, Rejection,
+};
+pub use secret::Secret;
+pub use settings::{AuthSettings, EnvPolicy, HelperSpec, OAuthSpec, Target, Withheld};

@@ -1,0 +1,157 @@
+//! The two traits of this crate, and the values that pass through them.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, StatusCode};
+
+use crate::{AuthError, Challenge, Credentials};
+
+/// A boxed future: the provider is chosen at run time, and one box is noise beside a network round trip.
+pub type AuthFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, AuthError>> + Send + 'a>>;
+
+/// Supplies headers for one server, and says what to do when the server rejects them.
+///
+/// Most authors implement [`CredentialSource`] instead and wrap it in [`SingleFlight`](crate::SingleFlight).
+pub trait AuthProvider: fmt::Debug + Send + Sync + 'static {
+    /// A stable, kebab-case name for people and JSON (`headers-helper`).
+    fn name(&self) -> &str;
+
+    /// What this provider can do; statuses and actions are derived from it, never from the name.
+    fn capabilities(&self) -> Capabilities;
+
+    /// The credentials in force now. Asked for on every attempt; cheap when nothing has changed.
+    fn credentials(&self) -> AuthFuture<'_, Credentials>;
+
+    /// The server refused `rejection.used`. Never opens a browser and never prompts.
+    fn on_rejected<'a>(&'a self, rejection: Rejection<'a>) -> AuthFuture<'a, Recovery>;
+
+    /// What can be told about the provider without asking anyone. Holds no secret.
+    fn snapshot(&self) -> ProviderSnapshot {
+        ProviderSnapshot::default()
+    }
+}
+
+/// What most authors implement: get credentials once. No cache, no lock, no replay.
+pub trait CredentialSource: fmt::Debug + Send + Sync + 'static {
+    /// A stable, kebab-case name for people and JSON.
+    fn name(&self) -> &str;
+
+    /// Gets fresh credentials; `why` says what made it necessary.
+    fn fetch<'a>(&'a self, why: FetchReason<'a>) -> AuthFuture<'a, Credentials>;
+}
+
+/// What a provider can do.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Capabilities {
+    /// It can mint different credentials without a person.
+    pub refreshable: bool,
+    /// A person can sign in to it.
+    pub login: bool,
+}
+
+impl Capabilities {
+    /// Capabilities with these two answers.
+    pub fn new(refreshable: bool, login: bool) -> Self {
+        Self { refreshable, login }
+    }
+}
+
+/// Why a source is asked.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum FetchReason<'a> {
+    /// Nothing has been fetched on this connection yet.
+    First,
+    /// What was fetched has expired, or is about to.
+    Expired,
+    /// The server refused what was fetched.
+    Rejected(&'a [Challenge]),
+}
+
+/// An answer that says "not with these credentials".
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Rejection<'a> {
+    /// The HTTP status of the answer.
+    pub status: StatusCode,
+    /// Every challenge of its `WWW-Authenticate` fields (RFC 9110 section 11.6.1).
+    pub challenges: &'a [Challenge],
+    /// The answer's header fields (a DPoP nonce travels there).
+    pub headers: &'a HeaderMap,
+    /// The credentials that the refused request carried.
+    pub used: &'a Credentials,
+    /// How many recoveries this request has had before: 0 for the first rejection.
+    pub recoveries: u32,
+}
+
+impl<'a> Rejection<'a> {
+    /// A rejection of a request that has not been recovered before.
+    pub fn new(
+        status: StatusCode,
+        challenges: &'a [Challenge],
+        headers: &'a HeaderMap,
+        used: &'a Credentials,
+    ) -> Self {
+        Self { status, challenges, headers, used, recoveries: 0 }
+    }
+
+    /// The same rejection after `recoveries` earlier ones of the same request.
+    #[must_use]
+    pub fn after(mut self, recoveries: u32) -> Self {
+        self.recoveries = recoveries;
+        self
+    }
+}
+
+/// What a provider makes of a rejection.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Recovery {
+    /// Send the request again with these. The caller does so only if the bytes differ.
+    Retry(Credentials),
+    /// Only a person can help: sign in (again, or with more scope).
+    LoginRequired,
+    /// There is nothing more to try.
+    Exhausted,
+}
+
+/// One run of a credential source.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct FetchReport {
+    /// When it ended.
+    pub at: SystemTime,
+    /// How long it took.
+    pub duration: Duration,
+    /// The exit code, for a source that is a command.
+    pub exit_code: Option<i32>,
+}
+
+impl FetchReport {
+    /// A run that ended at `at` after `duration`.
+    pub fn new(at: SystemTime, duration: Duration, exit_code: Option<i32>) -> Self {
+        Self { at, duration, exit_code }
+    }
+}
+
+/// What a provider tells about itself, without secrets.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ProviderSnapshot {
+    /// When the credentials in hand expire.
+    pub expires_at: Option<SystemTime>,
+    /// The last run of a command that mints headers.
+    pub last_fetch: Option<FetchReport>,
+    /// How many times credentials were fetched.
+    pub fetches: u64,
+    /// A person has signed in, and the tokens are still held.
+    pub signed_in: bool,
+    /// The server or its settings said that a person can sign in.
+    pub login_offered: bool,
+    /// The provider that answers was not allowed to (an untrusted folder): static headers went out alone.
+    pub withheld: bool,
+}

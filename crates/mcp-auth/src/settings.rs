@@ -1,0 +1,124 @@
+//! What is configured for one server, as plain data: the input of `AuthPlan::resolve`.
+//!
+//! Plans can be made and printed without any provider compiled in.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use url::Url;
+
+use crate::Secret;
+
+/// The server that credentials are for.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Target {
+    /// The name of the server entry.
+    pub name: String,
+    /// The MCP endpoint. Credentials go to its origin only.
+    pub url: Url,
+}
+
+/// Everything that an entry says about auth.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct AuthSettings {
+    /// Headers of the entry, in order, already expanded.
+    pub static_headers: Vec<(String, Secret)>,
+    /// The command that mints headers.
+    pub helper: Option<HelperSpec>,
+    /// Why the helper may not run, if so.
+    pub helper_withheld: Option<Withheld>,
+    /// The `oauth` block; present only where the entry has one.
+    pub oauth: Option<OAuthSpec>,
+}
+
+/// Why a configured provider is not allowed to run.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Withheld {
+    /// The folder that the entry belongs to is not trusted.
+    UntrustedFolder,
+}
+
+/// A command that prints headers as one JSON object.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct HelperSpec {
+    /// The command line, run through the platform's shell.
+    pub command: String,
+    /// The working directory.
+    pub cwd: PathBuf,
+    /// The whole environment of the command, before the identity variables and the scrub.
+    pub env: BTreeMap<OsString, OsString>,
+    /// Whether credential-like variables are removed from `env`.
+    pub env_policy: EnvPolicy,
+    /// The limit after which its process group is killed.
+    pub timeout: Duration,
+    /// How long its output is good for, where the entry says so.
+    pub ttl: Option<Duration>,
+    /// The value of the URL variable: expanded, and with scrubbed parts replaced by `REDACTED`.
+    pub url_variable: String,
+}
+
+impl HelperSpec {
+    /// A command with the default limit of 10 s, no lifetime, and the environment kept as given.
+    pub fn new(command: impl Into<String>, cwd: impl Into<PathBuf>) -> Self {
+        Self {
+            command: command.into(),
+            cwd: cwd.into(),
+            env: BTreeMap::new(),
+            env_policy: EnvPolicy::Inherit,
+            timeout: Duration::from_secs(10),
+            ttl: None,
+            url_variable: String::new(),
+        }
+    }
+}
+
+impl fmt::Debug for HelperSpec {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Security: a command line may carry a secret; its first word is enough to recognise it.
+        f.debug_struct("HelperSpec")
+            .field("program", &self.command.split_whitespace().next().unwrap_or_default())
+            .field("cwd", &self.cwd)
+            .field("env_policy", &self.env_policy)
+            .field("timeout", &self.timeout)
+            .field("ttl", &self.ttl)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a helper inherits from the environment.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum EnvPolicy {
+    /// Everything.
+    Inherit,
+    /// Everything but credential-like variables: for helpers that a repository brought along.
+    Scrubbed,
+}
+
+/// The `oauth` block of an entry (MCP authorization; field names as in the config files).
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct OAuthSpec {
+    /// A client registered beforehand (RFC 6749 section 2.2).
+    pub client_id: Option<String>,
+    /// Its secret; never from a config file.
+    pub client_secret: Option<Secret>,
+    /// The port of the loopback redirect.
+    pub callback_port: Option<u16>,
+    /// The whole redirect URI, where the registered one differs from `http://localhost:PORT/callback`.
+    pub redirect_uri: Option<String>,
+    /// Pinned scopes.
+    pub scopes: Option<Vec<String>>,
+    /// Authorization server metadata that replaces discovery (RFC 8414); https only.
+    pub auth_server_metadata_url: Option<Url>,
+    /// The `resource` parameter (RFC 8707): `None` discovers it, an empty string leaves it out.
+    pub resource: Option<String>,
+    /// A client ID metadata document to present where the server supports one.
+    pub client_metadata_url: Option<Url>,
+}

@@ -1,0 +1,157 @@
+//! What was seen: the typed facts that a verdict is made from. Message text decides nothing.
+
+use std::time::Duration;
+
+use crate::Phase;
+
+/// How one connection or request ended, with what is needed to say what it means.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Evidence {
+    /// Before or after the first handshake.
+    pub phase: Phase,
+    /// What was seen.
+    pub outcome: Outcome,
+    /// What is known about the credentials that were sent.
+    pub auth: AuthFacts,
+    /// How many requests decided this outcome, the first attempt included.
+    pub attempts: u32,
+    /// What the other side said, shortened and redacted: for people, never for decisions.
+    pub detail: Option<String>,
+}
+
+impl Evidence {
+    /// Evidence of one attempt without credentials; set the other fields with the `with_` methods.
+    pub fn new(phase: Phase, outcome: Outcome) -> Self {
+        Self { phase, outcome, auth: AuthFacts::default(), attempts: 1, detail: None }
+    }
+
+    /// With facts about the credentials.
+    #[must_use]
+    pub fn with_auth(mut self, auth: AuthFacts) -> Self {
+        self.auth = auth;
+        self
+    }
+
+    /// With the number of requests that decided it.
+    #[must_use]
+    pub fn with_attempts(mut self, attempts: u32) -> Self {
+        self.attempts = attempts;
+        self
+    }
+
+    /// With what the other side said.
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+}
+
+/// What is known about the credentials of a request.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct AuthFacts {
+    /// The refused request carried credentials.
+    pub sent: bool,
+    /// The provider that supplied them, or that failed to.
+    pub provider: Option<String>,
+    /// A provider was configured but not allowed to run (untrusted folder).
+    pub withheld: bool,
+    /// The exit code of a credential command that failed.
+    pub exit_code: Option<i32>,
+}
+
+impl AuthFacts {
+    /// Facts about credentials of `provider`.
+    pub fn new(sent: bool, provider: Option<String>, withheld: bool) -> Self {
+        Self { sent, provider, withheld, exit_code: None }
+    }
+
+    /// With the exit code of the command that failed.
+    #[must_use]
+    pub fn with_exit_code(mut self, exit_code: Option<i32>) -> Self {
+        self.exit_code = exit_code;
+        self
+    }
+}
+
+/// What was seen at the end of an attempt.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Outcome {
+    /// Handshake and tool list are fine (`None`: the server declares no tools capability).
+    Connected {
+        /// How many tools it lists.
+        tools: Option<usize>,
+    },
+    /// The handshake is fine, the tool list is not; `cause` is what the list request ended with.
+    ToolsUnavailable {
+        /// What the list request ended with.
+        cause: Box<Outcome>,
+    },
+    /// The server said "not with these credentials", and no recovery helped.
+    Challenged {
+        /// In which way it said so.
+        kind: ChallengeKind,
+        /// The HTTP status of the answer.
+        http_status: u16,
+    },
+    /// The source of the credentials failed; the server was not contacted.
+    CredentialSourceFailed,
+    /// The authorization server refused the refresh token.
+    SignInExpired,
+    /// The authorization server could not be reached; what is stored is kept.
+    AuthorizationServerUnavailable,
+    /// An HTTP answer that is neither success nor challenge.
+    Http {
+        /// Its status.
+        status: u16,
+        /// Its `Retry-After`, as a wait from now.
+        retry_after: Option<Duration>,
+    },
+    /// No connection: refused, reset, no such host, network down.
+    Unreachable,
+    /// No answer within the limit.
+    Timeout,
+    /// TLS handshake or certificate.
+    Tls,
+    /// Not MCP: bad JSON, wrong content type, bad JSON-RPC; or a JSON-RPC error where the handshake needs a result.
+    Protocol {
+        /// The JSON-RPC error code, where the peer sent one.
+        rpc_code: Option<i64>,
+    },
+    /// No protocol version in common.
+    Version {
+        /// What the server offers.
+        offered: Vec<String>,
+    },
+    /// The command of a stdio server could not be started.
+    Spawn,
+    /// The command of a stdio server ended.
+    Exited {
+        /// Its exit code, unless a signal ended it.
+        code: Option<i32>,
+    },
+    /// The transport's own settings are unusable (a URL that no client can send to, an unreadable CA file).
+    Misconfigured,
+}
+
+/// In which way a server said "not with these credentials".
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum ChallengeKind {
+    /// 401.
+    Unauthorized,
+    /// 403 without a challenge.
+    Forbidden,
+    /// 403 whose body is a page or names a firewall.
+    Blocked,
+    /// A redirect to another origin, or a page where JSON was due.
+    LoginRedirect,
+    /// 403 with `error="insufficient_scope"`.
+    InsufficientScope {
+        /// The scopes it asks for.
+        scopes: Vec<String>,
+    },
+}

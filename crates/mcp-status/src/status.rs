@@ -1,0 +1,124 @@
+//! The words: five statuses, the reasons beside them, the phases of a connection.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// The one truthful status of a server.
+///
+/// Output only. A status is what was seen, so none can come back from disk:
+///
+/// ```compile_fail
+/// let _: mcp_status::ServerStatus = serde_json::from_str("\"needs-auth\"").unwrap();
+/// ```
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "the five words are the contract; a sixth would be a new product"
+)]
+pub enum ServerStatus {
+    /// The handshake succeeded.
+    Connected,
+    /// It does not work, and signing in would not help.
+    Failed,
+    /// It wants other credentials than it got, or credentials could not be had.
+    NeedsAuth,
+    /// Connecting, waiting between attempts, or waiting for a person's approval.
+    Pending,
+    /// Switched off, or not configured; never contacted.
+    Disabled,
+}
+
+impl ServerStatus {
+    /// The word as it is shown and as it stands in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Connected => "connected",
+            Self::Failed => "failed",
+            Self::NeedsAuth => "needs-auth",
+            Self::Pending => "pending",
+            Self::Disabled => "disabled",
+        }
+    }
+}
+
+impl fmt::Display for ServerStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Whether the server has answered its first handshake yet.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(clippy::exhaustive_enums, reason = "a connection is before or after its handshake")]
+pub enum Phase {
+    /// Until the server has answered its first handshake.
+    Connect,
+    /// Afterwards.
+    Session,
+}
+
+/// Why a status is what it is; the codes are stable and stand in JSON.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ReasonCode {
+    /// Challenged with 401 and no credentials were held.
+    Unauthorized,
+    /// Challenged with a bare 403 and no credentials were held.
+    Forbidden,
+    /// Answered with a redirect to a sign-in page, or with the page itself.
+    LoginRedirect,
+    /// A 403 from something in between (a firewall, a geo-block).
+    Blocked,
+    /// The credentials that were sent were refused.
+    CredentialsRejected,
+    /// The token lacks scope (RFC 6750 section 3.1).
+    InsufficientScope,
+    /// The command that mints headers failed.
+    HelperFailed,
+    /// The command was not run because its folder is not trusted.
+    HelperUntrusted,
+    /// The authorization server refused the refresh token.
+    SignInExpired,
+    /// 404.
+    NotFound,
+    /// Another permanent 4xx.
+    Rejected,
+    /// 408, 425 or 5xx.
+    Unavailable,
+    /// 429.
+    RateLimited,
+    /// Refused, reset, or no such host.
+    Unreachable,
+    /// No answer in time.
+    Timeout,
+    /// Certificate or TLS handshake.
+    Tls,
+    /// 407.
+    ProxyAuth,
+    /// What answered does not speak MCP.
+    Protocol,
+    /// No common protocol version.
+    Version,
+    /// The command of a stdio server could not be started.
+    Spawn,
+    /// The command of a stdio server ended.
+    Exited,
+    /// An attempt is under way.
+    Connecting,
+    /// Waiting before the next attempt.
+    Retrying,
+    /// A project entry that nobody has approved yet.
+    AwaitingApproval,
+    /// The entry has an empty URL.
+    NotConfigured,
+    /// The entry is invalid.
+    Config,
+    /// Connected, but the tools could not be listed.
+    ToolsUnavailable,
+    /// Connected, but the server lists no tool although it declares the capability.
+    NoTools,
+}
