@@ -4,6 +4,8 @@ mod challenge;
 mod credentials;
 mod error;
 mod exchange;
+#[cfg(feature = "oauth")]
+pub mod oauth;
 mod provider;
 mod secret;
 mod settings;

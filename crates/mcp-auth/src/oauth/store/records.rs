@@ -1,0 +1,208 @@
+//! What a store keeps, and under which keys.
+
+use std::fmt;
+use std::time::SystemTime;
+
+use serde_json::{Map, Value};
+use url::Url;
+
+use crate::Secret;
+
+/// Whose tokens: the server entry, the resource they are for, and the authorization server that issued them.
+#[derive(Clone, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct TokenKey {
+    server_name: String,
+    resource: String,
+    issuer: String,
+}
+
+impl TokenKey {
+    /// The key of the tokens that `issuer` gave to the entry `server_name` for `resource`, the URL of the entry.
+    ///
+    /// User name, password and fragment of the URL do not belong to the key: they do not tell resources
+    /// apart (RFC 8707 section 2), and a password has no place in it.
+    pub fn new(server_name: impl Into<String>, resource: &Url, issuer: impl Into<String>) -> Self {
+        Self { server_name: server_name.into(), resource: canonical(resource), issuer: issuer.into() }
+    }
+
+    /// A key read back from where it was kept.
+    pub(super) fn from_parts(server_name: String, resource: String, issuer: String) -> Self {
+        Self { server_name, resource, issuer }
+    }
+
+    /// The name of the server entry.
+    pub fn server_name(&self) -> &str {
+        &self.server_name
+    }
+
+    /// The URL that the tokens are for. Its query may be confidential.
+    pub fn resource(&self) -> &str {
+        &self.resource
+    }
+
+    /// The issuer identifier of the authorization server (RFC 8414 section 2).
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// Whether the tokens are this entry's for this resource, whoever issued them.
+    pub fn is_for(&self, server_name: &str, resource: &Url) -> bool {
+        self.server_name == server_name && self.resource == canonical(resource)
+    }
+}
+
+fn canonical(resource: &Url) -> String {
+    let mut url = resource.clone();
+    url.set_fragment(None);
+    // Both fail only for URLs that cannot have credentials, and those have none to remove.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
+    url.into()
+}
+
+impl fmt::Debug for TokenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Security: servers are known that take an API key in the query of their URL.
+        let resource = self.resource.split('?').next().unwrap_or_default();
+        f.debug_struct("TokenKey")
+            .field("server_name", &self.server_name)
+            .field("resource", &resource)
+            .field("issuer", &self.issuer)
+            .finish()
+    }
+}
+
+/// Whose client identity.
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[non_exhaustive]
+pub enum ClientKey {
+    /// A dynamic registration (RFC 7591): it belongs to the authorization server, and is shared by the
+    /// entries that use it.
+    Registered {
+        /// The issuer identifier of the authorization server.
+        issuer: String,
+    },
+    /// A client that a person configured for one entry; kept because its secret may not be in a config file.
+    Configured {
+        /// The name of the server entry.
+        server_name: String,
+    },
+}
+
+impl ClientKey {
+    /// The key of the client registered with `issuer`.
+    pub fn registered(issuer: impl Into<String>) -> Self {
+        Self::Registered { issuer: issuer.into() }
+    }
+
+    /// The key of the client configured for the entry `server_name`.
+    pub fn configured(server_name: impl Into<String>) -> Self {
+        Self::Configured { server_name: server_name.into() }
+    }
+}
+
+/// A sign-in: the tokens of one account at one server.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct StoredTokens {
+    /// The access token.
+    pub access_token: Secret,
+    /// The refresh token; without one, a person has to sign in again when the access token ends.
+    pub refresh_token: Option<Secret>,
+    /// `Bearer` or `DPoP`, as the authorization server wrote it (RFC 6749 section 7.1).
+    pub token_type: String,
+    /// When the access token ends; `None` means that it is used until refused. Kept to the millisecond.
+    pub expires_at: Option<SystemTime>,
+    /// When the authorization server issued it, by the local clock. Kept to the millisecond.
+    pub obtained_at: SystemTime,
+    /// The scopes that were granted.
+    pub scopes: Vec<String>,
+    /// The client that the tokens were issued to; a refresh must present the same one.
+    pub client_id: String,
+    /// The private key that the tokens are bound to (RFC 9449): PKCS#8 as base64.
+    pub dpop_key: Option<Secret>,
+    /// How many refreshes this sign-in has seen. Counted by `refresh_once`: a server
+    /// may return the very same token, and then only this number tells that someone refreshed.
+    pub generation: u64,
+    /// Fields that another version of this program wrote and this one does not know.
+    pub unknown: UnknownFields,
+}
+
+impl StoredTokens {
+    /// A bearer token of `client_id` without a refresh token, expiry or scope.
+    pub fn new(
+        access_token: impl Into<Secret>,
+        client_id: impl Into<String>,
+        obtained_at: SystemTime,
+    ) -> Self {
+        Self {
+            access_token: access_token.into(),
+            refresh_token: None,
+            token_type: "Bearer".to_owned(),
+            expires_at: None,
+            obtained_at,
+            scopes: Vec::new(),
+            client_id: client_id.into(),
+            dpop_key: None,
+            generation: 0,
+            unknown: UnknownFields::default(),
+        }
+    }
+
+    /// Whether these are the same tokens, and not what a refresh or another sign-in made of them.
+    pub fn same_tokens(&self, other: &Self) -> bool {
+        self.generation == other.generation
+            && self.access_token == other.access_token
+            && self.refresh_token == other.refresh_token
+    }
+}
+
+/// What an authorization server knows us as.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct StoredClient {
+    /// The client identifier.
+    pub client_id: String,
+    /// Its secret, for a confidential client.
+    pub client_secret: Option<Secret>,
+    /// When the secret ends (`client_secret_expires_at`, RFC 7591 section 3.2.1); `None` means never.
+    pub client_secret_expires_at: Option<SystemTime>,
+    /// How it authenticates at the token endpoint (`none`, `client_secret_basic`, ..).
+    pub token_endpoint_auth_method: Option<String>,
+    /// The redirect URIs that were registered; a sign-in with another one needs another registration.
+    pub redirect_uris: Vec<String>,
+    /// The issuer it is registered with, where that is known.
+    pub issuer: Option<String>,
+    /// The server entry that brought it along; `reset` of that entry forgets it.
+    pub server_name: String,
+    /// Fields that another version of this program wrote and this one does not know.
+    pub unknown: UnknownFields,
+}
+
+impl StoredClient {
+    /// A public client of the entry `server_name`.
+    pub fn new(client_id: impl Into<String>, server_name: impl Into<String>) -> Self {
+        Self {
+            client_id: client_id.into(),
+            client_secret: None,
+            client_secret_expires_at: None,
+            token_endpoint_auth_method: None,
+            redirect_uris: Vec::new(),
+            issuer: None,
+            server_name: server_name.into(),
+            unknown: UnknownFields::default(),
+        }
+    }
+}
+
+/// Fields of a record that this version does not know. They are written back with the record, so that an
+/// older program does not undo what a newer one keeps.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub struct UnknownFields(pub(super) Map<String, Value>);
+
+impl fmt::Debug for UnknownFields {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Security: nobody here knows which of them are secrets.
+        f.debug_set().entries(self.0.keys()).finish()
+    }
+}
