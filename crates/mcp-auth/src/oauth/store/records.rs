@@ -121,6 +121,12 @@ pub struct StoredTokens {
     pub client_id: String,
     /// The private key that the tokens are bound to (RFC 9449): PKCS#8 as base64.
     pub dpop_key: Option<Secret>,
+    /// Where they are refreshed: a later process does not repeat the discovery, which may need a challenge.
+    pub token_endpoint: Option<String>,
+    /// Where they are revoked (RFC 7009), if the authorization server offers it.
+    pub revocation_endpoint: Option<String>,
+    /// The `resource` parameter they were requested with (RFC 8707), byte for byte; sent again on refresh.
+    pub resource_parameter: Option<String>,
     /// How many refreshes this sign-in has seen. Counted by `refresh_once`: a server
     /// may return the very same token, and then only this number tells that someone refreshed.
     pub generation: u64,
@@ -144,6 +150,9 @@ impl StoredTokens {
             scopes: Vec::new(),
             client_id: client_id.into(),
             dpop_key: None,
+            token_endpoint: None,
+            revocation_endpoint: None,
+            resource_parameter: None,
             generation: 0,
             unknown: UnknownFields::default(),
         }
