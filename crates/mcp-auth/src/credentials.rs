@@ -26,6 +26,8 @@ struct Supplied {
 struct Inner {
     headers: Vec<Supplied>,
     generation: u64,
+    /// The generations that this value was made from, its own not included; sorted.
+    parts: Box<[u64]>,
     expires_at: Option<SystemTime>,
     signer: Option<Arc<dyn RequestSigner>>,
 }
@@ -34,6 +36,15 @@ struct Inner {
 ///
 /// No header value can be read from its `Debug`; every value is marked sensitive, so a
 /// [`HeaderMap`] that holds it does not show it either.
+///
+/// # Generations
+///
+/// Every value has a [generation](Self::generation) that is unique in the process. A value that is made from
+/// others, by [overlaying](Self::overlaid_with) one provider's headers on another's or by
+/// [adding an expiry](Self::with_expiry), has a generation of its own and remembers those of its parts.
+/// So each provider can answer "was it my value that the server refused?" for a request that carried the headers
+/// of several: it asks whether the refused credentials [include](Self::includes_generation) the generation it
+/// handed out, and never compares generations for equality.
 #[derive(Clone)]
 pub struct Credentials(Arc<Inner>);
 
@@ -52,33 +63,38 @@ impl Credentials {
             value.set_sensitive(true);
             put(&mut supplied, Supplied { name, value, provider: provider.clone() });
         }
-        Self::from_parts(supplied, None, None)
+        Self::from_parts(supplied, &[], None, None)
     }
 
     /// No headers at all: an anonymous request.
     pub fn none() -> Self {
-        Self::from_parts(Vec::new(), None, None)
+        Self::from_parts(Vec::new(), &[], None, None)
     }
 
     fn from_parts(
         headers: Vec<Supplied>,
+        made_of: &[&Self],
         expires_at: Option<SystemTime>,
         signer: Option<Arc<dyn RequestSigner>>,
     ) -> Self {
         let generation = NEXT_GENERATION.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::new(Inner { headers, generation, expires_at, signer }))
+        let mut parts: Vec<u64> =
+            made_of.iter().flat_map(|part| part.0.parts.iter().copied().chain([part.0.generation])).collect();
+        parts.sort_unstable();
+        parts.dedup();
+        Self(Arc::new(Inner { headers, generation, parts: parts.into(), expires_at, signer }))
     }
 
     /// The same credentials with an expiry.
     #[must_use]
     pub fn with_expiry(self, expires_at: Option<SystemTime>) -> Self {
-        Self::from_parts(self.0.headers.clone(), expires_at, self.0.signer.clone())
+        Self::from_parts(self.0.headers.clone(), &[&self], expires_at, self.0.signer.clone())
     }
 
     /// The same credentials with a signer that runs for each request.
     #[must_use]
     pub fn with_signer(self, signer: Arc<dyn RequestSigner>) -> Self {
-        Self::from_parts(self.0.headers.clone(), self.0.expires_at, Some(signer))
+        Self::from_parts(self.0.headers.clone(), &[&self], self.0.expires_at, Some(signer))
     }
 
     /// These credentials with those of `over` on top: same-named headers are replaced (names compare
@@ -95,7 +111,7 @@ impl Credentials {
             (a, b) => a.or(b),
         };
         let signer = over.0.signer.clone().or_else(|| self.0.signer.clone());
-        Self::from_parts(headers, expires_at, signer)
+        Self::from_parts(headers, &[self, over], expires_at, signer)
     }
 
     /// Puts the headers into a request, replacing same-named ones, and signs it where a signer is set.
@@ -113,6 +129,12 @@ impl Credentials {
         self.0.generation
     }
 
+    /// Whether this is the value of that generation, or was made from it. This is how a provider recognises its
+    /// own credentials in a refused request, whatever other providers added.
+    pub fn includes_generation(&self, generation: u64) -> bool {
+        self.0.generation == generation || self.0.parts.binary_search(&generation).is_ok()
+    }
+
     /// When the credentials stop working, as far as that is knowable.
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.0.expires_at
@@ -126,6 +148,11 @@ impl Credentials {
     /// The header of this name.
     pub fn header(&self, name: &HeaderName) -> Option<&HeaderValue> {
         self.0.headers.iter().find(|supplied| supplied.name == *name).map(|supplied| &supplied.value)
+    }
+
+    /// The provider that supplied the header of this name.
+    pub fn supplier(&self, name: &HeaderName) -> Option<&str> {
+        self.0.headers.iter().find(|supplied| supplied.name == *name).map(|supplied| &*supplied.provider)
     }
 
     /// Each header name with the provider that supplied it.
@@ -206,5 +233,19 @@ mod tests {
         assert!(a.same_headers(&b));
         assert!(!a.same_headers(&Credentials::new("p", [pair("a", "1")])));
         assert!(!a.same_headers(&Credentials::new("p", [pair("a", "1"), pair("b", "3")])));
+    }
+
+    #[test]
+    fn a_composed_value_includes_the_generations_of_all_its_parts_and_no_others() {
+        let base = Credentials::new("a", [pair("a", "1")]);
+        let minted = Credentials::new("b", [pair("b", "2")]);
+        let minted = minted.clone().with_expiry(Some(SystemTime::UNIX_EPOCH));
+        let other = Credentials::none();
+        let composed = base.overlaid_with(&minted).overlaid_with(&Credentials::none());
+        for part in [&base, &minted, &composed] {
+            assert!(composed.includes_generation(part.generation()));
+        }
+        assert!(!composed.includes_generation(other.generation()));
+        assert!(!base.includes_generation(composed.generation()));
     }
 }

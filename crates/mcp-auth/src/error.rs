@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::sync::Arc;
 
 /// The kind of an [`AuthError`]; status and retry are decided from it, never from the text.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -25,11 +26,14 @@ pub enum AuthErrorKind {
 }
 
 /// A failure to obtain credentials. Its text never contains a header value, a token or the output of a command.
+///
+/// Cheap to clone: callers that waited for one fetch share its failure.
+#[derive(Clone)]
 pub struct AuthError {
     kind: AuthErrorKind,
     message: String,
     exit_code: Option<i32>,
-    source: Option<Box<dyn Error + Send + Sync>>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl AuthError {
@@ -41,7 +45,7 @@ impl AuthError {
     /// Adds the error that caused this one.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        self.source = Some(source.into());
+        self.source = Some(Arc::from(source.into()));
         self
     }
 

@@ -41,6 +41,16 @@ pub trait CredentialSource: fmt::Debug + Send + Sync + 'static {
 
     /// Gets fresh credentials; `why` says what made it necessary.
     fn fetch<'a>(&'a self, why: FetchReason<'a>) -> AuthFuture<'a, Credentials>;
+
+    /// What the source can do. Unless it says otherwise: mint different credentials without a person.
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new(true, false)
+    }
+
+    /// Whether a fetch runs a command, so that a successful one is reported with exit code 0.
+    fn runs_command(&self) -> bool {
+        false
+    }
 }
 
 /// What a provider can do.
@@ -127,14 +137,23 @@ pub struct FetchReport {
     pub at: SystemTime,
     /// How long it took.
     pub duration: Duration,
-    /// The exit code, for a source that is a command.
+    /// The exit code, for a source that is a command and ended by itself.
     pub exit_code: Option<i32>,
+    /// Whether it supplied credentials.
+    pub succeeded: bool,
 }
 
 impl FetchReport {
-    /// A run that ended at `at` after `duration`.
+    /// A run that ended at `at` after `duration` and supplied credentials.
     pub fn new(at: SystemTime, duration: Duration, exit_code: Option<i32>) -> Self {
-        Self { at, duration, exit_code }
+        Self { at, duration, exit_code, succeeded: true }
+    }
+
+    /// The same run, but it failed.
+    #[must_use]
+    pub fn failed(mut self) -> Self {
+        self.succeeded = false;
+        self
     }
 }
 

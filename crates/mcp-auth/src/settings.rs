@@ -22,7 +22,7 @@ pub struct Target {
 }
 
 /// Everything that an entry says about auth.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct AuthSettings {
     /// Headers of the entry, in order, already expanded.
@@ -44,7 +44,7 @@ pub enum Withheld {
 }
 
 /// A command that prints headers as one JSON object.
-#[derive(Clone)]
+#[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct HelperSpec {
     /// The command line, run through the platform's shell.
@@ -102,7 +102,7 @@ pub enum EnvPolicy {
 }
 
 /// The `oauth` block of an entry (MCP authorization; field names as in the config files).
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct OAuthSpec {
     /// A client registered beforehand (RFC 6749 section 2.2).
