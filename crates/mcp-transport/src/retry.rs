@@ -1,0 +1,225 @@
+//! How long to wait before the next attempt, in our own words.
+//!
+//! The arithmetic is borrowed (see `imp`), but no type of it shows: whoever retries asks a [`RetryPolicy`] for
+//! its [`Delays`], sleeps by itself and can be cancelled while it does.
+
+mod imp;
+
+use std::time::{Duration, SystemTime};
+
+/// No server may ask for a longer wait than this, and no policy here waits longer.
+const RETRY_AFTER_CAP: Duration = Duration::from_secs(60);
+
+/// How often to try again, and after which waits. A plain value, so that a program can change one field:
+///
+/// ```
+/// use mcp_transport::RetryPolicy;
+///
+/// let impatient = RetryPolicy { max_retries: 1, ..RetryPolicy::connect() };
+/// assert_eq!(impatient.delays().count(), 1);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RetryPolicy {
+    /// How many waits there are, so how many attempts follow the first one.
+    pub max_retries: u32,
+    /// The first wait.
+    pub initial_delay: Duration,
+    /// No wait is longer, jitter included.
+    pub max_delay: Duration,
+    /// Each wait is this many times the one before. Less than 1, or no number, counts as 1.
+    pub multiplier: f64,
+    /// By which part a wait may be shorter or longer at random, from 0 (not at all) to 1.
+    pub jitter: f64,
+}
+
+impl RetryPolicy {
+    /// For the first connection: 1, 2 and 4 s, each up to a tenth shorter or longer, so that many servers that
+    /// failed together do not come back together.
+    pub const fn connect() -> Self {
+        Self { max_retries: 3, jitter: 0.1, ..Self::reconnect() }
+    }
+
+    /// For a connection that was lost: 1, 2, 4, 8 and 16 s, exactly.
+    pub const fn reconnect() -> Self {
+        Self {
+            max_retries: 5,
+            initial_delay: Duration::from_secs(1),
+            max_delay: RETRY_AFTER_CAP,
+            multiplier: 2.0,
+            jitter: 0.0,
+        }
+    }
+
+    /// Never again.
+    pub const fn none() -> Self {
+        Self { max_retries: 0, ..Self::reconnect() }
+    }
+
+    /// The waits of one streak of failures. Start a new one after a success.
+    pub fn delays(&self) -> Delays {
+        Delays { left: self.max_retries, schedule: imp::Schedule::new(self) }
+    }
+}
+
+/// The waits that are left. Ends when the retries are used up.
+#[derive(Debug)]
+pub struct Delays {
+    left: u32,
+    schedule: imp::Schedule,
+}
+
+impl Delays {
+    /// The next wait, given what the server asked for: the longer of the two, the server's request capped at
+    /// 60 s. `None`: the retries are used up.
+    ///
+    /// The budget shrinks first, whoever decides the length: a server that always sends `Retry-After` must not
+    /// be tried forever.
+    pub fn wait(&mut self, retry_after: Option<Duration>) -> Option<Duration> {
+        let delay = self.next()?;
+        Some(retry_after.map_or(delay, |asked| delay.max(asked.min(RETRY_AFTER_CAP))))
+    }
+}
+
+impl Iterator for Delays {
+    type Item = Duration;
+
+    fn next(&mut self) -> Option<Duration> {
+        self.left = self.left.checked_sub(1)?;
+        Some(self.schedule.advance())
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        usize::try_from(self.left).map_or((usize::MAX, None), |left| (left, Some(left)))
+    }
+}
+
+/// The wait that a `Retry-After` value asks for, seen from `now` (RFC 9110 section 10.2.3): seconds, or a date
+/// in one of its three forms. A date in the past is no wait; what is neither is `None`. Not capped.
+pub(crate) fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
+    let value = value.trim_matches([' ', '\t']);
+    if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
+        // More digits than fit are still a request to wait, and a long one.
+        return Some(value.parse().map_or(Duration::MAX, Duration::from_secs));
+    }
+    let until = httpdate::parse_http_date(value).ok()?;
+    Some(until.duration_since(now).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn seconds(policy: RetryPolicy) -> Vec<f64> {
+        policy.delays().map(|delay| delay.as_secs_f64()).collect()
+    }
+
+    #[test]
+    fn reconnect_is_1_2_4_8_16_and_stops() {
+        assert_eq!(seconds(RetryPolicy::reconnect()), [1.0, 2.0, 4.0, 8.0, 16.0]);
+        let mut delays = RetryPolicy::reconnect().delays();
+        assert_eq!(delays.by_ref().count(), 5);
+        assert_eq!(delays.next(), None, "it stays ended");
+        assert_eq!(seconds(RetryPolicy::none()), [0.0; 0]);
+    }
+
+    #[test]
+    fn connect_is_about_1_2_4_and_stops() {
+        for _ in 0..200 {
+            let waits = seconds(RetryPolicy::connect());
+            assert_eq!(waits.len(), 3);
+            for (wait, nominal) in waits.iter().zip([1.0, 2.0, 4.0]) {
+                assert!((wait - nominal).abs() <= nominal * 0.1 + 1e-6, "{waits:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn jitter_moves_the_waits_but_not_past_the_cap() {
+        let policy = RetryPolicy {
+            max_retries: 200,
+            max_delay: Duration::from_secs(4),
+            jitter: 0.5,
+            ..RetryPolicy::reconnect()
+        };
+        let waits: Vec<_> = policy.delays().collect();
+        assert_eq!(waits.len(), 200);
+        assert!(waits.iter().all(|wait| *wait <= policy.max_delay));
+        // Around the cap of 4 s, half of the draws are below it; all of them equal would mean no jitter.
+        assert!(waits[3..].iter().any(|wait| *wait < Duration::from_secs(3)), "{waits:?}");
+    }
+
+    #[test]
+    fn a_long_budget_gives_every_delay_under_the_cap() {
+        let policy = RetryPolicy { max_retries: 100, ..RetryPolicy::reconnect() };
+        let waits: Vec<_> = policy.delays().collect();
+        assert_eq!(waits.len(), 100);
+        assert_eq!(waits[99], policy.max_delay);
+        assert!(waits.iter().all(|wait| *wait <= policy.max_delay));
+    }
+
+    #[test]
+    fn senseless_numbers_do_no_harm() {
+        for multiplier in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
+            for jitter in [-1.0, 7.0, f64::NAN, f64::INFINITY] {
+                let policy = RetryPolicy { max_retries: 10, multiplier, jitter, ..RetryPolicy::reconnect() };
+                let waits: Vec<_> = policy.delays().collect();
+                assert_eq!(waits.len(), 10);
+                assert!(waits.iter().all(|wait| *wait <= policy.max_delay), "{policy:?}: {waits:?}");
+            }
+        }
+        let steady = RetryPolicy { max_retries: 3, multiplier: 1.0, ..RetryPolicy::reconnect() };
+        assert_eq!(seconds(steady), [1.0, 1.0, 1.0]);
+        let above = RetryPolicy { initial_delay: Duration::MAX, ..RetryPolicy::reconnect() };
+        assert_eq!(above.delays().next(), Some(RETRY_AFTER_CAP));
+    }
+
+    #[test]
+    fn retry_after_is_a_floor_with_a_cap_and_spends_the_budget() {
+        let secs = Duration::from_secs;
+        let mut delays = RetryPolicy::reconnect().delays();
+        assert_eq!(delays.wait(Some(secs(3))), Some(secs(3)), "longer than 1 s");
+        assert_eq!(delays.wait(Some(secs(1))), Some(secs(2)), "shorter than 2 s");
+        assert_eq!(delays.wait(Some(secs(3_600))), Some(secs(60)), "capped");
+        assert_eq!(delays.wait(None), Some(secs(8)));
+        assert_eq!(delays.wait(Some(Duration::ZERO)), Some(secs(16)));
+        assert_eq!(delays.wait(Some(secs(1))), None, "a server cannot prolong it");
+    }
+
+    #[test]
+    fn retry_after_in_all_its_forms() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777); // Sun, 06 Nov 1994 08:49:37 GMT
+        let table = [
+            ("0", Some(0)),
+            ("120", Some(120)),
+            (" 7\t", Some(7)),
+            ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
+            ("Sunday, 06-Nov-94 08:50:37 GMT", Some(60)),
+            ("Sun Nov  6 08:50:37 1994", Some(60)),
+            ("Sun, 06 Nov 1994 08:49:36 GMT", Some(0)),
+            ("", None),
+            ("-1", None),
+            ("+1", None),
+            ("1.5", None),
+            ("soon", None),
+            ("1;2", None),
+        ];
+        for (value, expected) in table {
+            assert_eq!(parse_retry_after(value, now), expected.map(Duration::from_secs), "{value:?}");
+        }
+        assert_eq!(parse_retry_after(&"9".repeat(40), now), Some(Duration::MAX));
+    }
+
+    #[test]
+    fn random_retry_after_never_panics() {
+        let mut random = crate::seeded::Random::new(5);
+        let seed = b"Sun, 06 Nov 1994 08:49:37 GMT";
+        for _ in 0..20_000 {
+            let mut value = seed.to_vec();
+            for _ in 0..1 + random.below(4) {
+                let at = random.below(value.len());
+                value[at] = random.byte();
+            }
+            let _ = parse_retry_after(&String::from_utf8_lossy(&value), SystemTime::UNIX_EPOCH);
+        }
+    }
+}
