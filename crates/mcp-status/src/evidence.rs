@@ -60,12 +60,14 @@ pub struct AuthFacts {
     pub withheld: bool,
     /// The exit code of a credential command that failed.
     pub exit_code: Option<i32>,
+    /// The scheme that the server's challenge asks for (RFC 9110 section 11.1), as the server spelled it.
+    pub scheme: Option<String>,
 }
 
 impl AuthFacts {
     /// Facts about credentials of `provider`.
     pub fn new(sent: bool, provider: Option<String>, withheld: bool) -> Self {
-        Self { sent, provider, withheld, exit_code: None }
+        Self { sent, provider, withheld, exit_code: None, scheme: None }
     }
 
     /// With the exit code of the command that failed.
@@ -73,6 +75,25 @@ impl AuthFacts {
     pub fn with_exit_code(mut self, exit_code: Option<i32>) -> Self {
         self.exit_code = exit_code;
         self
+    }
+
+    /// With the scheme that the server's challenge asks for.
+    #[must_use]
+    pub fn with_scheme(mut self, scheme: Option<String>) -> Self {
+        self.scheme = scheme;
+        self
+    }
+}
+
+impl Outcome {
+    /// The HTTP status of the answer that decided it, where there was one.
+    pub fn http_status(&self) -> Option<u16> {
+        match self {
+            Self::Challenged { http_status, .. } => Some(*http_status),
+            Self::Http { status, .. } => Some(*status),
+            Self::ToolsUnavailable { cause } => cause.http_status(),
+            _ => None,
+        }
     }
 }
 

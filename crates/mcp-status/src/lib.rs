@@ -1,7 +1,30 @@
 //! What an MCP connection's evidence means.
+//!
+//! The design decision of this crate: **a status is derived, never remembered.** What was seen
+//! ([`Evidence`]) goes through one table ([`classify`]) to what it means ([`Verdict`]). The loop that
+//! retries, the [`StatusMachine`] that keeps a server's state, and the [`StatusReport`] that a person
+//! reads all ask that same table, so "what does a 403 mean" has one answer. Everything is a pure
+//! function of values: no clock, no network, no file, and no way to read a status back from disk.
+//!
+//! ```text
+//! Evidence ─classify─► Verdict ─StatusMachine─► ServerStatus ─StatusReport─► text or JSON
+//!                         └─────────────────────────────────── actions ─────────┘
+//! ```
+#![doc = "\n# The ten lines\n"]
+#![doc = include_str!("../README.md")]
 
+mod actions;
+mod classify;
 mod evidence;
+mod machine;
+mod phrase;
+mod report;
 mod status;
 
+pub use actions::{Action, ActionFacts, TransportKind, actions, next_command};
+pub use classify::{Verdict, classify};
 pub use evidence::{AuthFacts, ChallengeKind, Evidence, Outcome};
+pub use machine::{Effect, Event, MachinePolicy, Schedule, StatusMachine, WhenExhausted};
+pub use phrase::{MessageContext, message};
+pub use report::{Reason, ServerInfo, StatusReport};
 pub use status::{Phase, ReasonCode, ServerStatus};

@@ -122,3 +122,136 @@ pub enum ReasonCode {
     /// Connected, but the server lists no tool although it declares the capability.
     NoTools,
 }
+
+impl ReasonCode {
+    /// Every code, in the order of declaration.
+    pub const ALL: [Self; 28] = [
+        Self::Unauthorized,
+        Self::Forbidden,
+        Self::LoginRedirect,
+        Self::Blocked,
+        Self::CredentialsRejected,
+        Self::InsufficientScope,
+        Self::HelperFailed,
+        Self::HelperUntrusted,
+        Self::SignInExpired,
+        Self::NotFound,
+        Self::Rejected,
+        Self::Unavailable,
+        Self::RateLimited,
+        Self::Unreachable,
+        Self::Timeout,
+        Self::Tls,
+        Self::ProxyAuth,
+        Self::Protocol,
+        Self::Version,
+        Self::Spawn,
+        Self::Exited,
+        Self::Connecting,
+        Self::Retrying,
+        Self::AwaitingApproval,
+        Self::NotConfigured,
+        Self::Config,
+        Self::ToolsUnavailable,
+        Self::NoTools,
+    ];
+
+    /// The code as it stands in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::Forbidden => "forbidden",
+            Self::LoginRedirect => "login-redirect",
+            Self::Blocked => "blocked",
+            Self::CredentialsRejected => "credentials-rejected",
+            Self::InsufficientScope => "insufficient-scope",
+            Self::HelperFailed => "helper-failed",
+            Self::HelperUntrusted => "helper-untrusted",
+            Self::SignInExpired => "sign-in-expired",
+            Self::NotFound => "not-found",
+            Self::Rejected => "rejected",
+            Self::Unavailable => "unavailable",
+            Self::RateLimited => "rate-limited",
+            Self::Unreachable => "unreachable",
+            Self::Timeout => "timeout",
+            Self::Tls => "tls",
+            Self::ProxyAuth => "proxy-auth",
+            Self::Protocol => "protocol",
+            Self::Version => "version",
+            Self::Spawn => "spawn",
+            Self::Exited => "exited",
+            Self::Connecting => "connecting",
+            Self::Retrying => "retrying",
+            Self::AwaitingApproval => "awaiting-approval",
+            Self::NotConfigured => "not-configured",
+            Self::Config => "config",
+            Self::ToolsUnavailable => "tools-unavailable",
+            Self::NoTools => "no-tools",
+        }
+    }
+
+    /// The status that stands beside this reason. Each reason belongs to exactly one.
+    pub fn status(self) -> ServerStatus {
+        match self {
+            Self::ToolsUnavailable | Self::NoTools => ServerStatus::Connected,
+            Self::Unauthorized
+            | Self::Forbidden
+            | Self::LoginRedirect
+            | Self::Blocked
+            | Self::CredentialsRejected
+            | Self::InsufficientScope
+            | Self::HelperFailed
+            | Self::HelperUntrusted
+            | Self::SignInExpired => ServerStatus::NeedsAuth,
+            Self::Connecting | Self::Retrying | Self::AwaitingApproval => ServerStatus::Pending,
+            Self::NotConfigured => ServerStatus::Disabled,
+            Self::NotFound
+            | Self::Rejected
+            | Self::Unavailable
+            | Self::RateLimited
+            | Self::Unreachable
+            | Self::Timeout
+            | Self::Tls
+            | Self::ProxyAuth
+            | Self::Protocol
+            | Self::Version
+            | Self::Spawn
+            | Self::Exited
+            | Self::Config => ServerStatus::Failed,
+        }
+    }
+}
+
+impl fmt::Display for ReasonCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_code_is_listed_once_and_spelled_alike_in_json_and_text() {
+        for (index, code) in ReasonCode::ALL.into_iter().enumerate() {
+            assert_eq!(code as usize, index, "{code} is out of the order of declaration");
+            assert_eq!(serde_json::to_string(&code).unwrap(), format!("\"{code}\""));
+        }
+        assert_eq!(ReasonCode::NoTools as usize + 1, ReasonCode::ALL.len());
+    }
+
+    #[test]
+    fn every_status_is_spelled_alike_in_json_and_text() {
+        let all = [
+            ServerStatus::Connected,
+            ServerStatus::Failed,
+            ServerStatus::NeedsAuth,
+            ServerStatus::Pending,
+            ServerStatus::Disabled,
+        ];
+        for status in all {
+            assert_eq!(serde_json::to_string(&status).unwrap(), format!("\"{status}\""));
+        }
+    }
+}

@@ -1,0 +1,400 @@
+//! What a person can do about a server: one pure function that the menu, the JSON and the text all print.
+
+use serde::Serialize;
+
+use crate::{ReasonCode, ServerStatus};
+
+/// Something that a person can do about a server.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Action {
+    /// Re-read the configuration, get fresh credentials, connect again.
+    Reconnect,
+    /// Sign in for the first time.
+    Authenticate,
+    /// Sign in again; the old tokens stay until the new ones have proven themselves.
+    ReAuthenticate,
+    /// Forget the sign-in.
+    ClearAuthentication,
+    /// Switch the server on.
+    Enable,
+    /// Switch the server off.
+    Disable,
+    /// Change the entry in its file.
+    EditConfig,
+    /// Allow a server that a project file brought along.
+    Approve,
+    /// Refuse a server that a project file brought along.
+    Reject,
+    /// Allow the commands that this folder's entries name.
+    Trust,
+}
+
+impl Action {
+    /// The action as it stands in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Reconnect => "reconnect",
+            Self::Authenticate => "authenticate",
+            Self::ReAuthenticate => "re-authenticate",
+            Self::ClearAuthentication => "clear-authentication",
+            Self::Enable => "enable",
+            Self::Disable => "disable",
+            Self::EditConfig => "edit-config",
+            Self::Approve => "approve",
+            Self::Reject => "reject",
+            Self::Trust => "trust",
+        }
+    }
+}
+
+/// How a server is reached, as far as actions care.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum TransportKind {
+    /// Over HTTP, so it may want credentials.
+    Remote,
+    /// A child process.
+    Stdio,
+}
+
+/// What actions are derived from. How the entry came into the configuration is not among it, so it
+/// cannot matter.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ActionFacts {
+    /// How the server is reached.
+    pub transport: TransportKind,
+    /// Its status.
+    pub status: ServerStatus,
+    /// The reason beside the status.
+    pub code: Option<ReasonCode>,
+    /// A person can sign in: the entry has an `oauth` block, tokens are stored, or the server's last
+    /// challenge advertised OAuth.
+    pub oauth_capable: bool,
+    /// Tokens are stored.
+    pub signed_in: bool,
+    /// The entry names a command that mints headers.
+    pub has_helper: bool,
+    /// The entry carries headers.
+    pub has_static_headers: bool,
+    /// This program has a command that signs a person in. It decides only what [`next_command`]
+    /// names: advice must not name a command that does not exist.
+    pub login_available: bool,
+}
+
+impl ActionFacts {
+    /// A connected server without any auth; set the other facts with the `with_` methods.
+    pub fn new(transport: TransportKind) -> Self {
+        Self {
+            transport,
+            status: ServerStatus::Connected,
+            code: None,
+            oauth_capable: false,
+            signed_in: false,
+            has_helper: false,
+            has_static_headers: false,
+            login_available: false,
+        }
+    }
+
+    /// With this status and the reason beside it.
+    #[must_use]
+    pub fn with_status(mut self, status: ServerStatus, code: Option<ReasonCode>) -> Self {
+        self.status = status;
+        self.code = code;
+        self
+    }
+
+    /// With what is known about signing in.
+    #[must_use]
+    pub fn with_oauth(mut self, capable: bool, signed_in: bool) -> Self {
+        self.oauth_capable = capable;
+        self.signed_in = signed_in;
+        self
+    }
+
+    /// With what the entry configures.
+    #[must_use]
+    pub fn with_configured(mut self, static_headers: bool, helper: bool) -> Self {
+        self.has_static_headers = static_headers;
+        self.has_helper = helper;
+        self
+    }
+
+    /// With whether this program can sign a person in.
+    #[must_use]
+    pub fn with_login_available(mut self, available: bool) -> Self {
+        self.login_available = available;
+        self
+    }
+
+    /// Only a person who edits the entry can mend it: what it says was refused, or it says too little,
+    /// and nothing else supplies credentials.
+    fn wants_an_edit(self) -> bool {
+        match self.code {
+            Some(ReasonCode::Config | ReasonCode::NotConfigured) => true,
+            Some(ReasonCode::CredentialsRejected) => self.has_static_headers && !self.has_helper,
+            Some(ReasonCode::Unauthorized | ReasonCode::Forbidden | ReasonCode::LoginRedirect) => {
+                !self.has_helper && !self.oauth_capable
+            }
+            _ => false,
+        }
+    }
+
+    fn oauth_actions(self) -> Vec<Action> {
+        let offered = self.transport == TransportKind::Remote && (self.oauth_capable || self.signed_in);
+        // A firewall does not let anyone through for having signed in.
+        let pointless = self.code == Some(ReasonCode::Blocked);
+        match (offered, self.signed_in) {
+            (false, _) => Vec::new(),
+            (true, true) if pointless => vec![Action::ClearAuthentication],
+            (true, true) => vec![Action::ReAuthenticate, Action::ClearAuthentication],
+            (true, false) if pointless => Vec::new(),
+            (true, false) => vec![Action::Authenticate],
+        }
+    }
+}
+
+/// What a person can do, the most useful first.
+pub fn actions(facts: &ActionFacts) -> Vec<Action> {
+    match (facts.status, facts.code) {
+        (_, Some(ReasonCode::AwaitingApproval)) => return vec![Action::Approve, Action::Reject],
+        (ServerStatus::Disabled, Some(ReasonCode::NotConfigured)) => return vec![Action::EditConfig],
+        (ServerStatus::Disabled, _) => return vec![Action::Enable],
+        _ => {}
+    }
+    let mut actions = Vec::new();
+    if facts.code == Some(ReasonCode::HelperUntrusted) {
+        actions.push(Action::Trust);
+    }
+    if facts.has_helper {
+        // The helper outranks OAuth, so what runs it again comes first.
+        actions.push(Action::Reconnect);
+        actions.extend(facts.oauth_actions());
+    } else {
+        actions.extend(facts.oauth_actions());
+        actions.push(Action::Reconnect);
+    }
+    actions.push(Action::Disable);
+    if facts.wants_an_edit() {
+        actions.push(Action::EditConfig);
+    }
+    actions
+}
+
+/// The one command to run next for the server `name`; `None` where there is nothing to do.
+pub fn next_command(name: &str, facts: &ActionFacts) -> Option<String> {
+    let code = facts.code?;
+    let on_server = |verb: &str| Some(format!("mcplink {verb} {}", shell_word(name)));
+    // A refused header of the entry's own never leads to OAuth by itself, and a helper comes before it.
+    let sign_in = facts.oauth_capable && facts.login_available && !facts.has_helper;
+    match code {
+        ReasonCode::HelperUntrusted => Some("mcplink trust".to_owned()),
+        ReasonCode::AwaitingApproval => on_server("approve"),
+        ReasonCode::Config => Some("mcplink validate".to_owned()),
+        ReasonCode::Connecting | ReasonCode::Retrying => on_server("status"),
+        ReasonCode::SignInExpired | ReasonCode::InsufficientScope
+            if facts.oauth_capable && facts.login_available =>
+        {
+            on_server("login")
+        }
+        ReasonCode::Unauthorized | ReasonCode::Forbidden | ReasonCode::LoginRedirect if sign_in => {
+            on_server("login")
+        }
+        ReasonCode::CredentialsRejected if sign_in && !facts.has_static_headers => on_server("login"),
+        // Nothing will change until the entry does: `get` shows what it says and which file says it.
+        ReasonCode::NotConfigured
+        | ReasonCode::NotFound
+        | ReasonCode::Rejected
+        | ReasonCode::Tls
+        | ReasonCode::ProxyAuth
+        | ReasonCode::Protocol
+        | ReasonCode::Version
+        | ReasonCode::Spawn => on_server("get"),
+        ReasonCode::NoTools => None,
+        ReasonCode::Unauthorized
+        | ReasonCode::Forbidden
+        | ReasonCode::LoginRedirect
+        | ReasonCode::Blocked
+        | ReasonCode::CredentialsRejected
+        | ReasonCode::InsufficientScope
+        | ReasonCode::HelperFailed
+        | ReasonCode::SignInExpired
+        | ReasonCode::Unavailable
+        | ReasonCode::RateLimited
+        | ReasonCode::Unreachable
+        | ReasonCode::Timeout
+        | ReasonCode::Exited
+        | ReasonCode::ToolsUnavailable => on_server("reconnect"),
+    }
+}
+
+/// `name` as one word of a POSIX shell, so that the command can be pasted whatever a file called the server.
+fn shell_word(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/' | '@');
+    if !name.is_empty() && !name.starts_with('-') && name.chars().all(plain) {
+        return name.to_owned();
+    }
+    let visible: String = name.chars().filter(|c| !c.is_control()).collect();
+    format!("'{}'", visible.replace('\'', r"'\''"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Action::{
+        Approve, Authenticate, ClearAuthentication, Disable, EditConfig, Enable, ReAuthenticate, Reconnect,
+        Reject, Trust,
+    };
+
+    fn remote() -> ActionFacts {
+        ActionFacts::new(TransportKind::Remote).with_login_available(true)
+    }
+
+    fn seen(facts: ActionFacts, code: ReasonCode) -> ActionFacts {
+        facts.with_status(code.status(), Some(code))
+    }
+
+    #[test]
+    fn the_table_of_actions() {
+        let helper = remote().with_configured(false, true);
+        let headers = remote().with_configured(true, false);
+        let oauth = remote().with_oauth(true, false);
+        let signed_in = remote().with_oauth(true, true);
+        let both = helper.with_oauth(true, false);
+        let both_signed_in = helper.with_oauth(true, true);
+        let rejected = ReasonCode::CredentialsRejected;
+        let disabled = |facts: ActionFacts| facts.with_status(ServerStatus::Disabled, None);
+        let table = [
+            (helper, vec![Reconnect, Disable]),
+            (seen(helper, rejected), vec![Reconnect, Disable]),
+            (seen(helper, ReasonCode::HelperFailed), vec![Reconnect, Disable]),
+            (seen(helper, ReasonCode::HelperUntrusted), vec![Trust, Reconnect, Disable]),
+            (headers, vec![Reconnect, Disable]),
+            (seen(headers, rejected), vec![Reconnect, Disable, EditConfig]),
+            (seen(remote(), ReasonCode::Unauthorized), vec![Reconnect, Disable, EditConfig]),
+            (seen(remote(), ReasonCode::NotFound), vec![Reconnect, Disable]),
+            (oauth, vec![Authenticate, Reconnect, Disable]),
+            (seen(oauth, ReasonCode::Unauthorized), vec![Authenticate, Reconnect, Disable]),
+            (seen(oauth, ReasonCode::Blocked), vec![Reconnect, Disable]),
+            (signed_in, vec![ReAuthenticate, ClearAuthentication, Reconnect, Disable]),
+            (seen(signed_in, ReasonCode::Blocked), vec![ClearAuthentication, Reconnect, Disable]),
+            (both, vec![Reconnect, Authenticate, Disable]),
+            (both_signed_in, vec![Reconnect, ReAuthenticate, ClearAuthentication, Disable]),
+            (ActionFacts::new(TransportKind::Stdio), vec![Reconnect, Disable]),
+            (ActionFacts::new(TransportKind::Stdio).with_oauth(true, true), vec![Reconnect, Disable]),
+            (seen(remote(), ReasonCode::AwaitingApproval), vec![Approve, Reject]),
+            (seen(both, ReasonCode::AwaitingApproval), vec![Approve, Reject]),
+            (disabled(remote()), vec![Enable]),
+            (disabled(both_signed_in), vec![Enable]),
+            (seen(remote(), ReasonCode::NotConfigured), vec![EditConfig]),
+            (seen(remote(), ReasonCode::Config), vec![Reconnect, Disable, EditConfig]),
+        ];
+        for (facts, expected) in table {
+            assert_eq!(actions(&facts), expected, "{facts:?}");
+        }
+    }
+
+    #[test]
+    fn f012_a_helper_server_that_advertises_oauth_offers_both_and_reconnect_first() {
+        let facts = remote().with_configured(false, true).with_oauth(true, false);
+        let offered = actions(&seen(facts, ReasonCode::CredentialsRejected));
+        assert_eq!(offered, vec![Reconnect, Authenticate, Disable]);
+    }
+
+    #[test]
+    fn f013_a_helper_server_is_never_advised_to_sign_in_first() {
+        let helper = remote().with_configured(false, true);
+        for facts in [helper, helper.with_oauth(true, false)] {
+            for code in [ReasonCode::CredentialsRejected, ReasonCode::HelperFailed, ReasonCode::Unauthorized]
+            {
+                assert_eq!(next_command("web", &seen(facts, code)).as_deref(), Some("mcplink reconnect web"));
+            }
+        }
+    }
+
+    #[test]
+    fn f058_reconnect_is_offered_in_every_state_but_disabled_and_unapproved() {
+        let auths = [remote(), remote().with_oauth(true, false), remote().with_configured(true, true)];
+        for facts in auths {
+            for code in ReasonCode::ALL {
+                let offered = actions(&seen(facts, code));
+                let contacted =
+                    code.status() != ServerStatus::Disabled && code != ReasonCode::AwaitingApproval;
+                assert_eq!(offered.contains(&Reconnect), contacted, "{code}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_next_command_of_every_reason() {
+        let oauth = remote().with_oauth(true, false);
+        let headers = remote().with_configured(true, false);
+        let table = [
+            (seen(remote(), ReasonCode::HelperUntrusted), Some("mcplink trust")),
+            (seen(remote(), ReasonCode::AwaitingApproval), Some("mcplink approve web")),
+            (seen(remote(), ReasonCode::Config), Some("mcplink validate")),
+            (seen(remote(), ReasonCode::Retrying), Some("mcplink status web")),
+            (seen(remote(), ReasonCode::NotFound), Some("mcplink get web")),
+            (seen(remote(), ReasonCode::Unreachable), Some("mcplink reconnect web")),
+            (seen(remote(), ReasonCode::Unauthorized), Some("mcplink reconnect web")),
+            (seen(oauth, ReasonCode::Unauthorized), Some("mcplink login web")),
+            (seen(oauth, ReasonCode::CredentialsRejected), Some("mcplink login web")),
+            (seen(oauth, ReasonCode::SignInExpired), Some("mcplink login web")),
+            (seen(oauth, ReasonCode::InsufficientScope), Some("mcplink login web")),
+            (seen(oauth, ReasonCode::Blocked), Some("mcplink reconnect web")),
+            (
+                seen(oauth.with_login_available(false), ReasonCode::Unauthorized),
+                Some("mcplink reconnect web"),
+            ),
+            (
+                seen(headers.with_oauth(true, false), ReasonCode::CredentialsRejected),
+                Some("mcplink reconnect web"),
+            ),
+            (seen(remote(), ReasonCode::NoTools), None),
+            (remote(), None),
+        ];
+        for (facts, expected) in table {
+            assert_eq!(next_command("web", &facts).as_deref(), expected, "{facts:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_one_word_of_a_shell_whatever_it_holds() {
+        let table = [
+            ("plain-name_1", "plain-name_1"),
+            ("plugin:a:b", "plugin:a:b"),
+            ("two words", "'two words'"),
+            ("it's", r"'it'\''s'"),
+            ("$(rm -rf)", "'$(rm -rf)'"),
+            ("-x", "'-x'"),
+            ("", "''"),
+            ("a\u{1b}[31mb", "'a[31mb'"),
+        ];
+        for (name, word) in table {
+            assert_eq!(shell_word(name), word);
+        }
+    }
+
+    #[test]
+    fn json_and_text_spell_an_action_alike() {
+        let all = [
+            Reconnect,
+            Authenticate,
+            ReAuthenticate,
+            ClearAuthentication,
+            Enable,
+            Disable,
+            EditConfig,
+            Approve,
+            Reject,
+            Trust,
+        ];
+        for action in all {
+            let json = serde_json::to_string(&action).unwrap();
+            assert_eq!(json, format!("\"{}\"", action.as_str()));
+        }
+    }
+}

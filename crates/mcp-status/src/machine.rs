@@ -1,0 +1,364 @@
+//! How a server's status changes: a pure reducer of events into a status and one effect.
+//!
+//! The same machine drives the one-shot connect of a command and the connection that a long-lived
+//! process keeps for days; only the [`MachinePolicy`] differs. It owns no clock, no timer and no
+//! connection: whoever drives it passes the time in and carries the effects out.
+
+use std::time::Duration;
+
+use crate::{Evidence, MessageContext, Reason, ReasonCode, ServerStatus, Verdict, classify};
+
+/// How often and how long; how long each wait is belongs to the transport.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct MachinePolicy {
+    /// Retries of an initial connect, after its first attempt.
+    pub connect_retries: u32,
+    /// Attempts to get a lost session back.
+    pub session_retries: u32,
+    /// What follows when they are used up.
+    pub when_exhausted: WhenExhausted,
+    /// How long a refusal, or a permanent failure, holds against mere use.
+    pub latch: Duration,
+    /// How long a connection must last before earlier failures are forgotten.
+    pub settled_after: Duration,
+}
+
+impl MachinePolicy {
+    /// For a command that ends with an answer: 1 + 3 attempts to connect, 5 to reconnect, then failed.
+    pub fn one_shot() -> Self {
+        Self {
+            connect_retries: 3,
+            session_retries: 5,
+            when_exhausted: WhenExhausted::Stop,
+            latch: Duration::from_secs(30),
+            settled_after: Duration::from_secs(30),
+        }
+    }
+
+    /// For a process that lives on: the same counts, and slow probes afterwards.
+    pub fn long_lived() -> Self {
+        Self { when_exhausted: WhenExhausted::Probe, ..Self::one_shot() }
+    }
+
+    /// With this many retries of an initial connect.
+    #[must_use]
+    pub fn with_connect_retries(mut self, retries: u32) -> Self {
+        self.connect_retries = retries;
+        self
+    }
+
+    /// With this many attempts to get a lost session back.
+    #[must_use]
+    pub fn with_session_retries(mut self, retries: u32) -> Self {
+        self.session_retries = retries;
+        self
+    }
+}
+
+/// What follows when the retries are used up.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum WhenExhausted {
+    /// Nothing, until somebody asks.
+    Stop,
+    /// A probe now and then, shown as failed until one succeeds.
+    Probe,
+}
+
+/// What happened.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Event {
+    /// Begin.
+    Start,
+    /// The attempt that [`Effect::Connect`] asked for ended like this.
+    Attempt(Evidence),
+    /// The wait that [`Effect::Wait`] asked for is over.
+    TimerFired,
+    /// A connection that stood was lost, or one of its requests showed that it no longer works.
+    Lost(Evidence),
+    /// A person or a program asked for a new connection.
+    ReconnectAsked,
+    /// A person signed in.
+    LoginDone,
+    /// The entry changed.
+    ConfigChanged,
+    /// Somebody wants to use the server.
+    Used,
+    /// Switched on again.
+    Enabled,
+    /// Switched off.
+    Disabled,
+    /// The owner is done with it. Nothing follows.
+    Closed,
+}
+
+/// What to do now. Every effect but [`Nothing`](Self::Nothing) replaces whatever is under way: an attempt
+/// is cancelled, a timer is cleared, a connection is dropped.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Effect {
+    /// Leave things as they are.
+    Nothing,
+    /// Connect, with credentials asked for afresh.
+    Connect {
+        /// The number of the attempt since it last worked or was last asked for; 1 is the first.
+        attempt: u32,
+    },
+    /// Wait, then report [`Event::TimerFired`].
+    Wait {
+        /// Which row of delays applies.
+        schedule: Schedule,
+        /// The index of the delay in that row, from 0.
+        retry: u32,
+        /// The least wait that the server asked for, uncapped.
+        floor: Option<Duration>,
+    },
+    /// Nothing more happens by itself.
+    Stop,
+}
+
+/// Which row of delays a wait belongs to.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Schedule {
+    /// Between the attempts of an initial connect.
+    Connect,
+    /// Between the attempts to get a lost session back.
+    Session,
+    /// Between the probes of a long-lived process.
+    Probe,
+}
+
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum State {
+    Idle,
+    Connecting {
+        probe: bool,
+    },
+    Waiting {
+        schedule: Schedule,
+    },
+    Connected,
+    /// Refused or failed: opens when somebody acts, and on use once the latch time has passed.
+    Latched,
+    Disabled,
+    Closed,
+}
+
+/// The state of one server.
+#[derive(Clone, Debug)]
+pub struct StatusMachine {
+    policy: MachinePolicy,
+    state: State,
+    /// When the present state began.
+    since: Duration,
+    /// When the connection that stands, or stood last, was made.
+    connected_at: Option<Duration>,
+    /// Connect until the first success since somebody asked, session afterwards.
+    schedule: Schedule,
+    /// Failures in a row, by which the budget is spent.
+    failures: u32,
+    /// Requests that these failures took.
+    requests: u32,
+    /// Probes since the budget was spent.
+    probes: u32,
+    /// What was seen last.
+    evidence: Option<Evidence>,
+}
+
+impl StatusMachine {
+    /// A machine that has not begun.
+    pub fn new(policy: MachinePolicy) -> Self {
+        Self {
+            policy,
+            state: State::Idle,
+            since: Duration::ZERO,
+            connected_at: None,
+            schedule: Schedule::Connect,
+            failures: 0,
+            requests: 0,
+            probes: 0,
+            evidence: None,
+        }
+    }
+
+    /// Takes an event in. `now` is the time on a monotonic clock of the caller's, from any fixed start.
+    ///
+    /// An event that does not belong to the present state (the end of an attempt that was cancelled, a
+    /// timer that was cleared) changes nothing.
+    pub fn on(&mut self, event: Event, now: Duration) -> Effect {
+        match (self.state, event) {
+            (State::Closed, _) => Effect::Nothing,
+            (_, Event::Closed) => self.enter(State::Closed, now, Effect::Stop),
+            (_, Event::Disabled) => {
+                self.forget();
+                self.evidence = None;
+                self.enter(State::Disabled, now, Effect::Stop)
+            }
+            (State::Disabled, Event::Enabled) => self.afresh(now),
+            // Disabled means never contacted, whoever asks.
+            (State::Disabled, _) => Effect::Nothing,
+            (_, Event::ReconnectAsked | Event::LoginDone | Event::ConfigChanged) => self.afresh(now),
+            (State::Idle, Event::Start | Event::Used) => self.afresh(now),
+            (State::Connecting { probe }, Event::Attempt(evidence)) => self.attempted(evidence, probe, now),
+            (State::Connected, Event::Lost(evidence)) => self.lost(evidence, now),
+            // A caller is worth an attempt that would have been made anyway.
+            (State::Waiting { schedule }, Event::TimerFired) => {
+                self.connect(schedule == Schedule::Probe, now)
+            }
+            (State::Waiting { .. }, Event::Used) => self.connect(false, now),
+            (State::Latched, Event::Used) if self.latch_is_open(now) => self.afresh(now),
+            _ => Effect::Nothing,
+        }
+    }
+
+    /// The one truthful status.
+    pub fn status(&self) -> ServerStatus {
+        match self.state {
+            State::Idle | State::Connecting { probe: false } => ServerStatus::Pending,
+            State::Waiting { schedule: Schedule::Connect | Schedule::Session } => ServerStatus::Pending,
+            State::Disabled => ServerStatus::Disabled,
+            // A probe hopes; until one succeeds, what was seen last is the truth.
+            State::Waiting { schedule: Schedule::Probe }
+            | State::Connecting { probe: true }
+            | State::Connected
+            | State::Latched
+            | State::Closed => self.seen().map_or(ServerStatus::Pending, Verdict::status),
+        }
+    }
+
+    /// The code beside the status; `None` when connected cleanly, switched off, or closed before anything was seen.
+    pub fn code(&self) -> Option<ReasonCode> {
+        match self.state {
+            State::Idle | State::Connecting { probe: false } => Some(ReasonCode::Connecting),
+            State::Waiting { schedule: Schedule::Connect | Schedule::Session } => Some(ReasonCode::Retrying),
+            State::Disabled => None,
+            _ => self.seen().and_then(Verdict::code),
+        }
+    }
+
+    /// The reason beside the status, in words. `delay` is the wait under way, which the caller chose.
+    pub fn reason(&self, delay: Option<Duration>, context: &MessageContext<'_>) -> Option<Reason> {
+        match (self.code()?, &self.evidence) {
+            (ReasonCode::Connecting, _) => Some(Reason::connecting(self.attempt())),
+            (ReasonCode::Retrying, Some(evidence)) => {
+                Some(Reason::retrying(self.attempt(), delay, evidence, context))
+            }
+            (_, evidence) => Reason::from_evidence(evidence.as_ref()?, context),
+        }
+    }
+
+    /// What was seen last, with the requests of all attempts that it took.
+    pub fn evidence(&self) -> Option<&Evidence> {
+        self.evidence.as_ref()
+    }
+
+    /// When the present status began to be true, on the caller's clock.
+    pub fn since(&self) -> Duration {
+        self.since
+    }
+
+    /// The number of the attempt under way, or of the next one while waiting; 1 is the first.
+    pub fn attempt(&self) -> u32 {
+        self.failures + self.probes + 1
+    }
+
+    fn seen(&self) -> Option<Verdict> {
+        self.evidence.as_ref().map(classify)
+    }
+
+    fn enter(&mut self, state: State, now: Duration, effect: Effect) -> Effect {
+        self.state = state;
+        self.since = now;
+        effect
+    }
+
+    /// Forgets the streak, not what was seen.
+    fn forget(&mut self) {
+        self.schedule = Schedule::Connect;
+        self.failures = 0;
+        self.requests = 0;
+        self.probes = 0;
+    }
+
+    fn afresh(&mut self, now: Duration) -> Effect {
+        self.forget();
+        self.connect(false, now)
+    }
+
+    fn connect(&mut self, probe: bool, now: Duration) -> Effect {
+        let effect = Effect::Connect { attempt: self.attempt() };
+        self.enter(State::Connecting { probe }, now, effect)
+    }
+
+    fn attempted(&mut self, evidence: Evidence, probe: bool, now: Duration) -> Effect {
+        match classify(&evidence) {
+            Verdict::Connected { .. } => {
+                self.evidence = Some(evidence);
+                self.connected_at = Some(now);
+                self.schedule = Schedule::Session;
+                self.probes = 0;
+                // The streak stays until the connection has lasted: one that dies at once is no success.
+                self.enter(State::Connected, now, Effect::Nothing)
+            }
+            Verdict::Transient { retry_after, .. } => self.failed(evidence, retry_after, now),
+            // A probe that was refused says something else than "not there".
+            Verdict::NeedsAuth { .. } | Verdict::Permanent { .. } => {
+                debug_assert!(!probe || self.failures > 0, "a probe follows failures");
+                self.settle(evidence, now)
+            }
+        }
+    }
+
+    fn lost(&mut self, evidence: Evidence, now: Duration) -> Effect {
+        if self.connected_at.is_some_and(|at| now.saturating_sub(at) >= self.policy.settled_after) {
+            self.failures = 0;
+            self.requests = 0;
+        }
+        match classify(&evidence) {
+            // It stands; only what is known about it changed (the tool list failed to refresh).
+            Verdict::Connected { .. } => {
+                self.evidence = Some(evidence);
+                Effect::Nothing
+            }
+            Verdict::Transient { retry_after, .. } => self.failed(evidence, retry_after, now),
+            Verdict::NeedsAuth { .. } | Verdict::Permanent { .. } => self.settle(evidence, now),
+        }
+    }
+
+    /// Spends the budget first and chooses the wait afterwards: a server that always names a wait must
+    /// not be able to keep a client trying forever.
+    fn failed(&mut self, mut evidence: Evidence, floor: Option<Duration>, now: Duration) -> Effect {
+        self.requests = self.requests.saturating_add(evidence.attempts);
+        evidence.attempts = self.requests;
+        self.evidence = Some(evidence);
+        let budget = match self.schedule {
+            Schedule::Session => self.policy.session_retries,
+            _ => self.policy.connect_retries,
+        };
+        if self.failures < budget {
+            let wait = Effect::Wait { schedule: self.schedule, retry: self.failures, floor };
+            self.failures += 1;
+            return self.enter(State::Waiting { schedule: self.schedule }, now, wait);
+        }
+        match self.policy.when_exhausted {
+            WhenExhausted::Stop => self.enter(State::Latched, now, Effect::Stop),
+            WhenExhausted::Probe => {
+                let wait = Effect::Wait { schedule: Schedule::Probe, retry: self.probes, floor };
+                self.probes = self.probes.saturating_add(1);
+                self.enter(State::Waiting { schedule: Schedule::Probe }, now, wait)
+            }
+        }
+    }
+
+    fn settle(&mut self, evidence: Evidence, now: Duration) -> Effect {
+        self.evidence = Some(evidence);
+        self.enter(State::Latched, now, Effect::Stop)
+    }
+
+    fn latch_is_open(&self, now: Duration) -> bool {
+        now.saturating_sub(self.since) >= self.policy.latch
+    }
+}

@@ -1,0 +1,440 @@
+//! What was seen, in words: a lowercase fragment that names the server's side of the story.
+//!
+//! Advice is not part of it (that is an [`Action`](crate::Action) or a command), and no word of it decides
+//! anything.
+
+use std::time::Duration;
+
+use crate::{ChallengeKind, Evidence, Outcome, Phase, ReasonCode, classify};
+
+/// The longest piece of a stranger's text that is repeated, in characters.
+const DETAIL_LIMIT: usize = 300;
+
+/// What a message names beside the evidence.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct MessageContext<'a> {
+    /// The name of the server entry.
+    pub server: &'a str,
+    /// The origin of the MCP endpoint, without path, query and userinfo: those may hold secrets.
+    pub origin: Option<&'a str>,
+    /// What people call the credentials that were sent, where the provider's own name says too little.
+    pub supplier: Option<&'a str>,
+}
+
+impl<'a> MessageContext<'a> {
+    /// A context that names the server only.
+    pub fn new(server: &'a str) -> Self {
+        Self { server, origin: None, supplier: None }
+    }
+
+    /// With the origin of the endpoint.
+    #[must_use]
+    pub fn with_origin(mut self, origin: Option<&'a str>) -> Self {
+        self.origin = origin;
+        self
+    }
+
+    /// With what people call the credentials that were sent (`the headers of the gateway`).
+    #[must_use]
+    pub fn with_supplier(mut self, supplier: Option<&'a str>) -> Self {
+        self.supplier = supplier;
+        self
+    }
+
+    fn origin_or_server(&self) -> String {
+        self.origin.map_or_else(|| "the server".to_owned(), clean)
+    }
+}
+
+/// What `evidence` says, in words; empty when it says that all is well.
+pub fn message(evidence: &Evidence, context: &MessageContext<'_>) -> String {
+    let mut text = fact(&evidence.outcome, evidence, context);
+    if !text.is_empty()
+        && let Some(detail) = evidence.detail.as_deref().map(clean).filter(|detail| !detail.is_empty())
+    {
+        text.push_str(": ");
+        text.push_str(&detail);
+    }
+    text
+}
+
+fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) -> String {
+    let times = times(evidence.attempts);
+    let origin = || context.origin_or_server();
+    match outcome {
+        Outcome::Connected { tools: Some(0) } => "connected, but the server lists no tools".to_owned(),
+        Outcome::Connected { .. } => String::new(),
+        Outcome::ToolsUnavailable { cause } => {
+            let cause = fact(cause, evidence, context);
+            if classify(evidence).code() == Some(ReasonCode::ToolsUnavailable) {
+                format!("connected, but the tools could not be listed: {cause}")
+            } else {
+                cause
+            }
+        }
+        Outcome::Challenged { kind, http_status } => challenge(kind, *http_status, evidence, context),
+        Outcome::CredentialSourceFailed => {
+            let source = source_name(evidence, context);
+            match evidence.auth.exit_code {
+                Some(code) => format!("{source} failed with exit code {code}{times}"),
+                None => format!("{source} failed{times}"),
+            }
+        }
+        Outcome::SignInExpired => "the authorization server refused the refresh token".to_owned(),
+        Outcome::AuthorizationServerUnavailable => {
+            format!("the authorization server could not be reached{times}; the sign-in is kept")
+        }
+        Outcome::Http { status, retry_after } => http(*status, *retry_after, evidence, context),
+        Outcome::Unreachable => format!("no connection to {}{times}", origin()),
+        Outcome::Timeout => format!("no answer from {} within the time limit{times}", origin()),
+        Outcome::Tls => format!("the TLS connection to {} failed", origin()),
+        Outcome::Protocol { rpc_code: Some(code) } => {
+            format!("the server answered with the JSON-RPC error {code}")
+        }
+        Outcome::Protocol { rpc_code: None } => format!("what answers at {} does not speak MCP", origin()),
+        Outcome::Version { offered } if offered.is_empty() => "no protocol version in common".to_owned(),
+        Outcome::Version { offered } => {
+            format!("no protocol version in common; the server offers {}", list(offered))
+        }
+        Outcome::Spawn => "the command could not be started".to_owned(),
+        Outcome::Exited { code: Some(code) } => format!("the command exited with code {code}"),
+        Outcome::Exited { code: None } => "the command was ended by a signal".to_owned(),
+        Outcome::Misconfigured => "the settings of this server cannot be used".to_owned(),
+    }
+}
+
+fn challenge(
+    kind: &ChallengeKind,
+    http_status: u16,
+    evidence: &Evidence,
+    context: &MessageContext<'_>,
+) -> String {
+    let times = times(evidence.attempts);
+    if let ChallengeKind::InsufficientScope { scopes } = kind {
+        return if scopes.is_empty() {
+            format!("the server says that the token's scope is too small, and names none ({http_status})")
+        } else {
+            format!("the token lacks the scope {} that the server asks for ({http_status})", list(scopes))
+        };
+    }
+    // The scheme tells people which kind of credential to configure, and why no sign-in is offered
+    // for anything but Bearer.
+    let wanted = match evidence.auth.scheme.as_deref().map(clean).filter(|scheme| !scheme.is_empty()) {
+        Some(scheme) if !scheme.eq_ignore_ascii_case("bearer") => format!("{scheme} credentials"),
+        _ => "credentials".to_owned(),
+    };
+    match classify(evidence).code() {
+        Some(ReasonCode::HelperUntrusted) => format!(
+            "the server asks for {wanted} ({http_status}), and headersHelper was not run because its folder is not trusted"
+        ),
+        Some(ReasonCode::Blocked) => {
+            format!(
+                "something in front of the server, such as a firewall, blocked the request{times} ({http_status})"
+            )
+        }
+        Some(ReasonCode::CredentialsRejected) => {
+            let sent = supplied(evidence, context);
+            let answer =
+                if *kind == ChallengeKind::LoginRedirect { " and answered with a sign-in page" } else { "" };
+            let asked =
+                if wanted == "credentials" { String::new() } else { format!("; it asks for {wanted}") };
+            format!("the server refused {sent}{answer}{times} ({http_status}){asked}")
+        }
+        Some(ReasonCode::LoginRedirect) => {
+            format!(
+                "a sign-in page answered instead of the server, and no credentials were sent ({http_status})"
+            )
+        }
+        Some(ReasonCode::Forbidden) => {
+            format!("the server refused a request without credentials{times} ({http_status})")
+        }
+        _ => format!("the server asks for {wanted}, and none were sent ({http_status})"),
+    }
+}
+
+fn http(
+    status: u16,
+    retry_after: Option<Duration>,
+    evidence: &Evidence,
+    context: &MessageContext<'_>,
+) -> String {
+    let times = times(evidence.attempts);
+    let wait = retry_after.map_or_else(String::new, |wait| format!("; it asks to wait {}", seconds(wait)));
+    match classify(evidence).code() {
+        Some(ReasonCode::NotFound) => format!("no MCP endpoint at {} ({status})", context.origin_or_server()),
+        Some(ReasonCode::ProxyAuth) => format!("the proxy asks for credentials ({status})"),
+        Some(ReasonCode::RateLimited) => {
+            format!("the server limits the rate of requests{times} ({status}){wait}")
+        }
+        Some(ReasonCode::Unavailable) => format!("the server is unavailable{times} ({status}){wait}"),
+        Some(ReasonCode::Rejected) if evidence.phase == Phase::Session => {
+            format!("the server refused the request{times} ({status})")
+        }
+        Some(ReasonCode::Rejected) => format!("the server refused to connect{times} ({status})"),
+        Some(ReasonCode::Protocol) => {
+            format!("what answers at {} does not speak MCP ({status})", context.origin_or_server())
+        }
+        // A challenge that came in as a plain answer, or the cause inside a failing tool list.
+        Some(ReasonCode::ToolsUnavailable) => format!("the server answered {status}{wait}"),
+        _ => challenge(
+            if status == 403 { &ChallengeKind::Forbidden } else { &ChallengeKind::Unauthorized },
+            status,
+            evidence,
+            context,
+        ),
+    }
+}
+
+/// The refused credentials, as people know them.
+fn supplied(evidence: &Evidence, context: &MessageContext<'_>) -> String {
+    if let Some(supplier) = context.supplier {
+        return clean(supplier);
+    }
+    match evidence.auth.provider.as_deref() {
+        Some("static-headers") => "the headers of the configuration".to_owned(),
+        Some("headers-helper") => "the headers that headersHelper returned".to_owned(),
+        Some("oauth") => "the access token".to_owned(),
+        Some(other) => format!("the credentials of {}", clean(other)),
+        None => "the credentials that were sent".to_owned(),
+    }
+}
+
+/// The source of credentials that failed, as people know it.
+fn source_name(evidence: &Evidence, context: &MessageContext<'_>) -> String {
+    match (context.supplier, evidence.auth.provider.as_deref()) {
+        (Some(supplier), _) => clean(supplier),
+        (None, Some("headers-helper") | None) => "headersHelper".to_owned(),
+        (None, Some(other)) => clean(other),
+    }
+}
+
+fn list(items: &[String]) -> String {
+    clean(&items.join(" "))
+}
+
+fn times(attempts: u32) -> String {
+    match attempts {
+        0 | 1 => String::new(),
+        2 => ", twice".to_owned(),
+        n => format!(", {n} times"),
+    }
+}
+
+/// A wait in whole seconds, rounded up; people are never told to come back too early.
+pub(crate) fn seconds(wait: Duration) -> String {
+    format!("{} s", wait.as_millis().div_ceil(1000))
+}
+
+/// A stranger's text as part of one line on a terminal: no control or direction characters, runs of
+/// white space as one blank, and a bounded length.
+pub(crate) fn clean(text: &str) -> String {
+    let mut out = String::new();
+    let mut length = 0;
+    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
+        let separator = usize::from(!out.is_empty());
+        for c in std::iter::repeat_n(' ', separator).chain(word.chars().filter(|c| !changes_direction(*c))) {
+            if length == DETAIL_LIMIT {
+                out.push('…');
+                return out;
+            }
+            out.push(c);
+            length += 1;
+        }
+    }
+    out
+}
+
+/// Characters that reorder or hide what follows them (Unicode UAX #9, and zero-width marks).
+fn changes_direction(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AuthFacts;
+
+    fn challenged(kind: ChallengeKind, http_status: u16) -> Outcome {
+        Outcome::Challenged { kind, http_status }
+    }
+
+    fn http(status: u16) -> Outcome {
+        Outcome::Http { status, retry_after: None }
+    }
+
+    fn connect(outcome: Outcome) -> Evidence {
+        Evidence::new(Phase::Connect, outcome)
+    }
+
+    fn by(provider: &str) -> AuthFacts {
+        AuthFacts::new(true, Some(provider.into()), false)
+    }
+
+    fn said(evidence: &Evidence) -> String {
+        let context = MessageContext::new("web").with_origin(Some("https://mcp.example.com"));
+        message(evidence, &context)
+    }
+
+    #[test]
+    fn what_was_seen_in_words() {
+        use ChallengeKind::{Blocked, Forbidden, LoginRedirect, Unauthorized};
+        let list = |cause| Outcome::ToolsUnavailable { cause: Box::new(cause) };
+        let table = [
+            (connect(Outcome::Connected { tools: Some(2) }).with_detail("ignored"), ""),
+            (connect(Outcome::Connected { tools: Some(0) }), "connected, but the server lists no tools"),
+            (
+                connect(list(Outcome::Timeout)),
+                "connected, but the tools could not be listed: no answer from https://mcp.example.com within the time limit",
+            ),
+            (
+                connect(list(http(500))).with_detail("boom"),
+                "connected, but the tools could not be listed: the server answered 500: boom",
+            ),
+            (
+                connect(list(challenged(Unauthorized, 401))),
+                "the server asks for credentials, and none were sent (401)",
+            ),
+            (
+                connect(challenged(Unauthorized, 401)).with_auth(by("headers-helper")).with_attempts(2),
+                "the server refused the headers that headersHelper returned, twice (401)",
+            ),
+            (
+                connect(challenged(Unauthorized, 401)).with_auth(by("static-headers")),
+                "the server refused the headers of the configuration (401)",
+            ),
+            (
+                connect(challenged(Unauthorized, 401)).with_auth(by("oauth")),
+                "the server refused the access token (401)",
+            ),
+            (
+                connect(challenged(Unauthorized, 401)).with_auth(by("vault")).with_attempts(3),
+                "the server refused the credentials of vault, 3 times (401)",
+            ),
+            (
+                connect(challenged(LoginRedirect, 302)).with_auth(by("headers-helper")),
+                "the server refused the headers that headersHelper returned and answered with a sign-in page (302)",
+            ),
+            (
+                connect(challenged(LoginRedirect, 302)),
+                "a sign-in page answered instead of the server, and no credentials were sent (302)",
+            ),
+            (connect(challenged(Forbidden, 403)), "the server refused a request without credentials (403)"),
+            (connect(http(403)), "the server refused a request without credentials (403)"),
+            (connect(http(401)), "the server asks for credentials, and none were sent (401)"),
+            (
+                connect(challenged(Blocked, 403)),
+                "something in front of the server, such as a firewall, blocked the request (403)",
+            ),
+            (
+                connect(challenged(Unauthorized, 401)).with_auth(AuthFacts::new(true, None, true)),
+                "the server asks for credentials (401), and headersHelper was not run because its folder is not trusted",
+            ),
+            (connect(Outcome::SignInExpired), "the authorization server refused the refresh token"),
+            (
+                connect(Outcome::AuthorizationServerUnavailable),
+                "the authorization server could not be reached; the sign-in is kept",
+            ),
+            (
+                connect(http(503)).with_attempts(4).with_detail("try later"),
+                "the server is unavailable, 4 times (503): try later",
+            ),
+            (
+                connect(Outcome::Http { status: 429, retry_after: Some(Duration::from_millis(1500)) }),
+                "the server limits the rate of requests (429); it asks to wait 2 s",
+            ),
+            (connect(http(422)).with_detail("bad field"), "the server refused to connect (422): bad field"),
+            (Evidence::new(Phase::Session, http(403)), "the server refused the request (403)"),
+            (connect(http(407)), "the proxy asks for credentials (407)"),
+            (connect(http(304)), "what answers at https://mcp.example.com does not speak MCP (304)"),
+            (
+                connect(Outcome::Unreachable).with_attempts(4).with_detail("connection refused"),
+                "no connection to https://mcp.example.com, 4 times: connection refused",
+            ),
+            (
+                connect(Outcome::Version { offered: vec!["2023-01-01".into(), "2022-01-01".into()] }),
+                "no protocol version in common; the server offers 2023-01-01 2022-01-01",
+            ),
+            (connect(Outcome::Version { offered: Vec::new() }), "no protocol version in common"),
+            (
+                connect(Outcome::Protocol { rpc_code: None }),
+                "what answers at https://mcp.example.com does not speak MCP",
+            ),
+            (
+                connect(Outcome::Spawn).with_detail("no such file"),
+                "the command could not be started: no such file",
+            ),
+            (
+                connect(Outcome::Exited { code: Some(3) }).with_detail("boom"),
+                "the command exited with code 3: boom",
+            ),
+            (connect(Outcome::Exited { code: None }), "the command was ended by a signal"),
+            (connect(Outcome::Misconfigured), "the settings of this server cannot be used"),
+        ];
+        for (evidence, expected) in table {
+            assert_eq!(said(&evidence), expected);
+        }
+    }
+
+    #[test]
+    fn f004_a_failing_helper_is_named_with_its_exit_code_and_first_stderr_line() {
+        let auth = by("headers-helper").with_exit_code(Some(3));
+        let evidence =
+            connect(Outcome::CredentialSourceFailed).with_auth(auth).with_detail("vault is sealed");
+        assert_eq!(said(&evidence), "headersHelper failed with exit code 3: vault is sealed");
+    }
+
+    #[test]
+    fn f037_a_challenge_of_another_scheme_names_it() {
+        let basic = |auth: AuthFacts| auth.with_scheme(Some("Basic".into()));
+        let outcome = challenged(ChallengeKind::Unauthorized, 401);
+        assert_eq!(
+            said(&connect(outcome.clone()).with_auth(basic(AuthFacts::default()))),
+            "the server asks for Basic credentials, and none were sent (401)"
+        );
+        assert_eq!(
+            said(&connect(outcome).with_auth(basic(by("static-headers")))),
+            "the server refused the headers of the configuration (401); it asks for Basic credentials"
+        );
+    }
+
+    #[test]
+    fn f041_a_blocked_request_carries_no_advice_to_sign_in() {
+        let text = said(&connect(challenged(ChallengeKind::Blocked, 403)));
+        for word in ["sign", "login", "log in", "authenticat"] {
+            assert!(!text.contains(word), "{text}");
+        }
+    }
+
+    #[test]
+    fn f042_a_404_names_the_origin() {
+        assert_eq!(said(&connect(http(404))), "no MCP endpoint at https://mcp.example.com (404)");
+    }
+
+    #[test]
+    fn f060_insufficient_scope_names_the_scope() {
+        let scopes = vec!["files:read".to_owned(), "files:write".to_owned()];
+        let text = said(&connect(challenged(ChallengeKind::InsufficientScope { scopes }, 403)));
+        assert_eq!(text, "the token lacks the scope files:read files:write that the server asks for (403)");
+        let unnamed = ChallengeKind::InsufficientScope { scopes: Vec::new() };
+        assert!(said(&connect(challenged(unnamed, 403))).contains("scope"));
+    }
+
+    #[test]
+    fn f063_a_json_rpc_error_keeps_its_code_and_text() {
+        let evidence =
+            connect(Outcome::Protocol { rpc_code: Some(-32602) }).with_detail("unknown capability");
+        assert_eq!(said(&evidence), "the server answered with the JSON-RPC error -32602: unknown capability");
+    }
+
+    #[test]
+    fn a_strangers_text_stays_one_harmless_line_of_bounded_length() {
+        let hostile = "one\r\n\u{1b}[31mtwo\u{202e}\t three\u{0}";
+        let text = said(&connect(Outcome::Unreachable).with_detail(hostile));
+        assert_eq!(text, "no connection to https://mcp.example.com: one [31mtwo three");
+        assert_eq!(clean(&"x".repeat(5000)).chars().count(), DETAIL_LIMIT + 1);
+        assert_eq!(clean(&"x".repeat(DETAIL_LIMIT)).chars().count(), DETAIL_LIMIT);
+        let offered = Outcome::Version { offered: vec!["\u{1b}]0;x\u{7}".into()] };
+        assert!(!said(&connect(offered)).contains('\u{1b}'));
+    }
+}

@@ -1,0 +1,326 @@
+//! What is shown about one server: the status, the reason beside it, and what a person can do.
+
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::phrase::{clean, seconds};
+use crate::{
+    Action, ActionFacts, Evidence, MessageContext, Outcome, Phase, ReasonCode, ServerStatus, actions,
+    classify, message, next_command,
+};
+
+/// Why a status is what it is. Serialises to the `reason` of `mcplink status --json`.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Reason {
+    /// The stable code.
+    pub code: ReasonCode,
+    /// What was seen, as a lowercase fragment. Holds no secret and no advice.
+    pub message: String,
+    /// The HTTP status that decided it.
+    pub http_status: Option<u16>,
+    /// Before or after the first handshake; `None` where nothing was sent.
+    pub phase: Option<Phase>,
+    /// The provider whose credentials were refused, or that failed.
+    pub provider: Option<String>,
+    /// How many requests decided it, the first included; 0 where nothing was sent.
+    pub attempts: u32,
+    /// Whether it may go away without anybody doing anything.
+    pub retryable: bool,
+    /// The one command to run next.
+    pub next: Option<String>,
+}
+
+impl Reason {
+    /// What `evidence` gives a reason for; `None` when it says that all is well.
+    pub fn from_evidence(evidence: &Evidence, context: &MessageContext<'_>) -> Option<Self> {
+        let verdict = classify(evidence);
+        Some(Self {
+            code: verdict.code()?,
+            message: message(evidence, context),
+            http_status: evidence.outcome.http_status(),
+            phase: Some(evidence.phase),
+            provider: evidence.auth.provider.clone(),
+            attempts: evidence.attempts,
+            retryable: verdict.is_retryable(),
+            next: None,
+        })
+    }
+
+    /// An attempt is under way: the first, or the one with this number.
+    pub fn connecting(attempt: u32) -> Self {
+        let text =
+            if attempt <= 1 { "connecting".to_owned() } else { format!("connecting, attempt {attempt}") };
+        Self::unseen(ReasonCode::Connecting, text, true)
+    }
+
+    /// Waiting for `delay` before attempt number `attempt`, because of `evidence`.
+    pub fn retrying(
+        attempt: u32,
+        delay: Option<Duration>,
+        evidence: &Evidence,
+        context: &MessageContext<'_>,
+    ) -> Self {
+        let wait = delay.map_or_else(|| "waiting".to_owned(), |delay| format!("waiting {}", seconds(delay)));
+        let text = format!("{wait} before attempt {attempt}: {}", message(evidence, context));
+        Self {
+            http_status: evidence.outcome.http_status(),
+            phase: Some(evidence.phase),
+            provider: evidence.auth.provider.clone(),
+            attempts: evidence.attempts,
+            ..Self::unseen(ReasonCode::Retrying, text, true)
+        }
+    }
+
+    /// A project file brought the entry along, and nobody has approved it yet.
+    pub fn awaiting_approval() -> Self {
+        let text = "a project file brought this server along, and nobody has approved it yet".to_owned();
+        Self::unseen(ReasonCode::AwaitingApproval, text, false)
+    }
+
+    /// The entry has an empty URL.
+    pub fn not_configured() -> Self {
+        Self::unseen(ReasonCode::NotConfigured, "the entry has an empty url".to_owned(), false)
+    }
+
+    /// The entry cannot be used; `problem` names the file and the field.
+    pub fn config(problem: &str) -> Self {
+        Self::unseen(ReasonCode::Config, clean(problem), false)
+    }
+
+    /// With the command to run next.
+    #[must_use]
+    pub fn with_next(mut self, next: Option<String>) -> Self {
+        self.next = next;
+        self
+    }
+
+    fn unseen(code: ReasonCode, message: String, retryable: bool) -> Self {
+        Self {
+            code,
+            message,
+            http_status: None,
+            phase: None,
+            provider: None,
+            attempts: 0,
+            retryable,
+            next: None,
+        }
+    }
+}
+
+/// What a server says it is, in its handshake.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ServerInfo {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+impl ServerInfo {
+    /// A server with this name and version.
+    pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
+        Self { name: name.into(), version: version.into() }
+    }
+}
+
+/// What is shown about one server. Output only, like the status in it:
+///
+/// ```compile_fail
+/// let _: mcp_status::StatusReport = serde_json::from_str("{}").unwrap();
+/// ```
+///
+/// It serialises to the part of `mcplink status --json` that is not copied from configuration files.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct StatusReport {
+    /// The name of the server entry.
+    pub name: String,
+    /// The one truthful status.
+    pub status: ServerStatus,
+    /// Why; `None` when connected cleanly or switched off.
+    pub reason: Option<Reason>,
+    /// What a person can do, the most useful first.
+    pub actions: Vec<Action>,
+    /// What the server says it is, when connected.
+    pub server: Option<ServerInfo>,
+    /// The protocol version in use, when connected.
+    pub protocol_version: Option<String>,
+    /// How many tools the server lists, when connected.
+    pub tools: Option<usize>,
+}
+
+impl StatusReport {
+    /// The report on evidence. `facts` supplies what is configured; its status and code are set from the evidence.
+    pub fn from_evidence(evidence: &Evidence, context: &MessageContext<'_>, facts: ActionFacts) -> Self {
+        let reason = Reason::from_evidence(evidence, context);
+        let tools = match evidence.outcome {
+            Outcome::Connected { tools } => tools,
+            _ => None,
+        };
+        Self { tools, ..Self::build(context, classify(evidence).status(), reason, facts) }
+    }
+
+    /// The report on a reason for which nothing was sent, or not yet.
+    pub fn from_reason(reason: Reason, context: &MessageContext<'_>, facts: ActionFacts) -> Self {
+        Self::build(context, reason.code.status(), Some(reason), facts)
+    }
+
+    /// The report on a server that is switched off.
+    pub fn disabled(context: &MessageContext<'_>, facts: ActionFacts) -> Self {
+        Self::build(context, ServerStatus::Disabled, None, facts)
+    }
+
+    /// With what the server said in its handshake. Kept only while connected.
+    #[must_use]
+    pub fn with_server(mut self, server: Option<ServerInfo>, protocol_version: Option<String>) -> Self {
+        if self.status == ServerStatus::Connected {
+            self.server = server;
+            self.protocol_version = protocol_version;
+        }
+        self
+    }
+
+    fn build(
+        context: &MessageContext<'_>,
+        status: ServerStatus,
+        reason: Option<Reason>,
+        facts: ActionFacts,
+    ) -> Self {
+        let facts = facts.with_status(status, reason.as_ref().map(|reason| reason.code));
+        Self {
+            name: context.server.to_owned(),
+            status,
+            reason: reason.map(|reason| reason.with_next(next_command(context.server, &facts))),
+            actions: actions(&facts),
+            server: None,
+            protocol_version: None,
+            tools: None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AuthFacts, ChallengeKind, TransportKind};
+
+    const CONTEXT: MessageContext<'static> =
+        MessageContext { server: "internal", origin: Some("https://internal.example.com"), supplier: None };
+
+    fn facts() -> ActionFacts {
+        ActionFacts::new(TransportKind::Remote)
+    }
+
+    #[test]
+    fn f003_a_helper_refused_twice_is_reported_with_its_http_status() {
+        let auth = AuthFacts::new(true, Some("headers-helper".into()), false);
+        let challenged = Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 };
+        let evidence = Evidence::new(Phase::Connect, challenged).with_auth(auth).with_attempts(2);
+        let report = StatusReport::from_evidence(&evidence, &CONTEXT, facts().with_configured(true, true));
+        let expected = serde_json::json!({
+            "name": "internal",
+            "status": "needs-auth",
+            "reason": {
+                "code": "credentials-rejected",
+                "message": "the server refused the headers that headersHelper returned, twice (401)",
+                "httpStatus": 401,
+                "phase": "connect",
+                "provider": "headers-helper",
+                "attempts": 2,
+                "retryable": false,
+                "next": "mcplink reconnect internal"
+            },
+            "actions": ["reconnect", "disable"],
+            "server": null,
+            "protocolVersion": null,
+            "tools": null
+        });
+        assert_eq!(serde_json::to_value(&report).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_clean_connection_has_no_reason_and_tells_what_the_server_is() {
+        let evidence = Evidence::new(Phase::Connect, Outcome::Connected { tools: Some(3) });
+        let report = StatusReport::from_evidence(&evidence, &CONTEXT, facts())
+            .with_server(Some(ServerInfo::new("fake", "1.0")), Some("2026-07-28".into()));
+        let expected = serde_json::json!({
+            "name": "internal", "status": "connected", "reason": null, "actions": ["reconnect", "disable"],
+            "server": {"name": "fake", "version": "1.0"}, "protocolVersion": "2026-07-28", "tools": 3
+        });
+        assert_eq!(serde_json::to_value(&report).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_server_that_is_not_connected_shows_no_handshake_of_the_past() {
+        let report =
+            StatusReport::from_evidence(&Evidence::new(Phase::Session, Outcome::Timeout), &CONTEXT, facts())
+                .with_server(Some(ServerInfo::new("fake", "1.0")), Some("2026-07-28".into()));
+        assert_eq!((report.server, report.protocol_version), (None, None));
+    }
+
+    #[test]
+    fn f051_a_disabled_server_is_its_own_state_and_offers_to_enable() {
+        let report = StatusReport::disabled(&CONTEXT, facts());
+        assert_eq!((report.status, report.reason), (ServerStatus::Disabled, None));
+        assert_eq!(report.actions, [Action::Enable]);
+    }
+
+    #[test]
+    fn f052_an_empty_url_is_not_configured_rather_than_failed() {
+        let report = StatusReport::from_reason(Reason::not_configured(), &CONTEXT, facts());
+        assert_eq!(report.status, ServerStatus::Disabled);
+        assert_eq!(report.actions, [Action::EditConfig]);
+    }
+
+    #[test]
+    fn f056_every_reason_that_evidence_gives_has_words() {
+        let failing = [
+            Outcome::CredentialSourceFailed,
+            Outcome::Http { status: 503, retry_after: None },
+            Outcome::Http { status: 404, retry_after: None },
+            Outcome::Unreachable,
+            Outcome::Timeout,
+            Outcome::Tls,
+            Outcome::Protocol { rpc_code: Some(-32602) },
+            Outcome::Exited { code: Some(3) },
+        ];
+        for outcome in failing {
+            let evidence = Evidence::new(Phase::Connect, outcome).with_detail("what the server said");
+            let reason = Reason::from_evidence(&evidence, &CONTEXT).unwrap();
+            assert!(reason.message.ends_with(": what the server said"), "{}", reason.message);
+            assert!(reason.message.starts_with(|c: char| c.is_lowercase()), "{}", reason.message);
+        }
+    }
+
+    #[test]
+    fn waiting_says_for_how_long_and_why() {
+        let evidence = Evidence::new(Phase::Connect, Outcome::Http { status: 503, retry_after: None });
+        let reason = Reason::retrying(3, Some(Duration::from_secs(2)), &evidence, &CONTEXT);
+        assert_eq!(reason.message, "waiting 2 s before attempt 3: the server is unavailable (503)");
+        assert_eq!((reason.code, reason.http_status), (ReasonCode::Retrying, Some(503)));
+        let report = StatusReport::from_reason(reason, &CONTEXT, facts());
+        assert_eq!(report.status, ServerStatus::Pending);
+        assert_eq!(Reason::connecting(1).message, "connecting");
+        assert_eq!(Reason::connecting(2).message, "connecting, attempt 2");
+    }
+
+    #[test]
+    fn reasons_without_evidence_lead_to_the_right_command() {
+        let table = [
+            (Reason::awaiting_approval(), ServerStatus::Pending, "mcplink approve internal"),
+            (Reason::not_configured(), ServerStatus::Disabled, "mcplink get internal"),
+            (Reason::config(".mcp.json: url is missing"), ServerStatus::Failed, "mcplink validate"),
+        ];
+        for (reason, status, next) in table {
+            let report = StatusReport::from_reason(reason, &CONTEXT, facts());
+            assert_eq!(report.status, status);
+            assert_eq!(report.reason.unwrap().next.as_deref(), Some(next));
+        }
+    }
+}
