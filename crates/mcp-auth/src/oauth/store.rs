@@ -5,7 +5,7 @@
 //! because they belong to the authorization server and not to the entry.
 //!
 //! A store only keeps; *when* tokens are replaced or removed is decided by its callers, above all by
-//! `refresh_once`, which is the one way to spend a refresh token.
+//! [`refresh_once`], which is the one way to spend a refresh token.
 
 use std::fmt;
 
@@ -13,11 +13,16 @@ use url::Url;
 
 use crate::AuthFuture;
 
+mod file;
+mod format;
 mod memory;
 mod records;
+mod refresh;
 
+pub use file::FileTokenStore;
 pub use memory::MemoryTokenStore;
 pub use records::{ClientKey, StoredClient, StoredTokens, TokenKey, UnknownFields};
+pub use refresh::{RefreshError, RefreshOutcome, RefreshRequest, refresh_once};
 
 /// Keeps sign-ins. Implement it to keep them somewhere of your own.
 ///

@@ -127,7 +127,7 @@ pub struct StoredTokens {
     pub revocation_endpoint: Option<String>,
     /// The `resource` parameter they were requested with (RFC 8707), byte for byte; sent again on refresh.
     pub resource_parameter: Option<String>,
-    /// How many refreshes this sign-in has seen. Counted by `refresh_once`: a server
+    /// How many refreshes this sign-in has seen. Counted by [`refresh_once`](super::refresh_once): a server
     /// may return the very same token, and then only this number tells that someone refreshed.
     pub generation: u64,
     /// Fields that another version of this program wrote and this one does not know.

@@ -1,0 +1,250 @@
+//! Sign-ins in files: one per sign-in, so that a damaged file costs one sign-in and not all, and writers
+//! of different sign-ins never meet.
+//!
+//! ```text
+//! DIR/tokens/work-3f2a….json    DIR/clients/….json    DIR/locks/….lock
+//! ```
+//!
+//! Directories are for their owner only (0700), and so are files (0600). A file is replaced in one step:
+//! whoever is killed while writing leaves the old file. Lock files are empty and stay, because a lock on a file that
+//! someone else has deleted meanwhile is a lock on nothing; the operating system lets go of the
+//! locks of a process that dies.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::format::{self, Decoded, FormatError};
+use super::memory::Locks;
+use super::records::{ClientKey, StoredClient, StoredTokens, TokenKey};
+use super::{StoreGuard, TokenStore};
+use crate::{AuthError, AuthErrorKind, AuthFuture};
+
+mod lock;
+mod names;
+mod shelf;
+
+use lock::LockDir;
+use names::{client_name, server_prefix, token_name};
+use shelf::Shelf;
+
+/// How long to wait for another process that holds a lock: longer than one that is alive needs for a
+/// refresh whose answer is slow.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Keeps sign-ins in the files of a directory of its own.
+///
+/// Nothing is created before the first sign-in is saved. On Unix, the directory is made accessible to its owner
+/// only, and used only by its owner; on Windows the access rights of the profile apply.
+#[derive(Clone)]
+pub struct FileTokenStore(Arc<Inner>);
+
+struct Inner {
+    dir: PathBuf,
+    tokens: Shelf,
+    clients: Shelf,
+    locks: LockDir,
+    local: Locks<String>,
+    patience: Duration,
+}
+
+impl FileTokenStore {
+    /// A store in `dir`, which must not be used for anything else.
+    ///
+    /// `dir` itself may be a symbolic link (to another disk, say); nothing in it may.
+    pub fn new(dir: impl Into<PathBuf>) -> Self {
+        Self::with_patience(dir, PATIENCE)
+    }
+
+    /// The same, with a time limit for waiting for another process.
+    pub fn with_patience(dir: impl Into<PathBuf>, patience: Duration) -> Self {
+        let dir = dir.into();
+        Self(Arc::new(Inner {
+            tokens: Shelf::new(&dir, "tokens"),
+            clients: Shelf::new(&dir, "clients"),
+            locks: LockDir::new(&dir),
+            local: Locks::default(),
+            patience,
+            dir,
+        }))
+    }
+
+    /// Runs file operations where they do not hold up other tasks.
+    async fn run<T, W>(&self, work: W) -> Result<T, AuthError>
+    where
+        T: Send + 'static,
+        W: FnOnce(&Inner) -> Result<T, AuthError> + Send + 'static,
+    {
+        let inner = Arc::clone(&self.0);
+        let done = tokio::task::spawn_blocking(move || work(&inner)).await;
+        done.unwrap_or_else(|died| {
+            Err(AuthError::new(AuthErrorKind::Store, "use the token store").with_source(died))
+        })
+    }
+
+    async fn lock_named(&self, name: String) -> Result<Box<dyn StoreGuard>, AuthError> {
+        // First the tasks of this process, in the order in which they came, so that only one of them
+        // competes with other processes.
+        let local = tokio::time::timeout(self.0.patience, self.0.local.lock(&name));
+        let local = local.await.map_err(|_| lock::busy())?;
+        let file = self.run(move |inner| inner.locks.open(&name)).await?;
+        Ok(Box::new(file.acquire(self.0.patience).await?.with(local)))
+    }
+}
+
+impl fmt::Debug for FileTokenStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FileTokenStore").field("dir", &self.0.dir).finish_non_exhaustive()
+    }
+}
+
+impl TokenStore for FileTokenStore {
+    fn load<'a>(&'a self, key: &'a TokenKey) -> AuthFuture<'a, Option<StoredTokens>> {
+        let name = token_name(key);
+        Box::pin(async move {
+            let found = self.run(move |inner| read(&inner.tokens, &name, format::decode_tokens)).await?;
+            // Names are hashes of the key; a file that was renamed by hand is not this sign-in.
+            Ok(found.filter(|(kept, _)| kept == key).map(|(_, tokens)| tokens))
+        })
+    }
+
+    fn save<'a>(&'a self, key: &'a TokenKey, tokens: &'a StoredTokens) -> AuthFuture<'a, ()> {
+        let (name, text) = (token_name(key), format::encode_tokens(key, tokens));
+        Box::pin(self.run(move |inner| {
+            write(inner, &inner.tokens, &name, &text, |kept| format::decode_tokens(kept).is_ok())
+        }))
+    }
+
+    fn remove<'a>(&'a self, key: &'a TokenKey) -> AuthFuture<'a, bool> {
+        let name = token_name(key);
+        Box::pin(self.run(move |inner| remove(inner, &inner.tokens, &name)))
+    }
+
+    fn list<'a>(&'a self, server_name: Option<&'a str>) -> AuthFuture<'a, Vec<TokenKey>> {
+        let prefix = server_name.map(server_prefix).unwrap_or_default();
+        Box::pin(async move {
+            let mut keys = self
+                .run(move |inner| {
+                    let records = read_all(&inner.tokens, &prefix, format::decode_tokens)?;
+                    Ok(records.into_iter().map(|(key, _)| key).collect::<Vec<_>>())
+                })
+                .await?;
+            keys.retain(|key| server_name.is_none_or(|name| key.server_name() == name));
+            keys.sort();
+            Ok(keys)
+        })
+    }
+
+    fn load_client<'a>(&'a self, key: &'a ClientKey) -> AuthFuture<'a, Option<StoredClient>> {
+        let name = client_name(key);
+        Box::pin(async move {
+            let found = self.run(move |inner| read(&inner.clients, &name, format::decode_client)).await?;
+            Ok(found.filter(|(kept, _)| kept == key).map(|(_, client)| client))
+        })
+    }
+
+    fn save_client<'a>(&'a self, key: &'a ClientKey, client: &'a StoredClient) -> AuthFuture<'a, ()> {
+        let (name, text) = (client_name(key), format::encode_client(key, client));
+        Box::pin(self.run(move |inner| {
+            write(inner, &inner.clients, &name, &text, |kept| format::decode_client(kept).is_ok())
+        }))
+    }
+
+    fn remove_client<'a>(&'a self, key: &'a ClientKey) -> AuthFuture<'a, bool> {
+        let name = client_name(key);
+        Box::pin(self.run(move |inner| remove(inner, &inner.clients, &name)))
+    }
+
+    fn list_clients<'a>(&'a self, server_name: Option<&'a str>) -> AuthFuture<'a, Vec<ClientKey>> {
+        Box::pin(async move {
+            let records = self.run(|inner| read_all(&inner.clients, "", format::decode_client)).await?;
+            let wanted = |client: &StoredClient| server_name.is_none_or(|name| client.server_name == name);
+            let mut keys: Vec<_> =
+                records.into_iter().filter(|(_, client)| wanted(client)).map(|(key, _)| key).collect();
+            keys.sort();
+            Ok(keys)
+        })
+    }
+
+    fn lock<'a>(&'a self, key: &'a TokenKey) -> AuthFuture<'a, Box<dyn StoreGuard>> {
+        Box::pin(self.lock_named(token_name(key)))
+    }
+
+    fn lock_client<'a>(&'a self, key: &'a ClientKey) -> AuthFuture<'a, Box<dyn StoreGuard>> {
+        Box::pin(self.lock_named(client_name(key)))
+    }
+}
+
+type Decode<T> = fn(&[u8]) -> Result<Decoded<T>, FormatError>;
+
+fn read<T>(shelf: &Shelf, name: &str, decode: Decode<T>) -> Result<Option<T>, AuthError> {
+    let text = shelf.read(name).map_err(|error| failure("read", shelf, name, error))?;
+    let Some(text) = text else { return Ok(None) };
+    let decoded = decode(&text).map_err(|error| failure("read", shelf, name, error))?;
+    if !decoded.ignored.is_empty() {
+        let file = shelf.path(name);
+        tracing::warn!(file = %file.display(), fields = ?decoded.ignored, "fields of a bad type are ignored");
+    }
+    Ok(Some(decoded.record))
+}
+
+/// Every record whose name begins with `prefix`. One that cannot be read does not hide the others, but it
+/// is an error where there is no other: "nothing there" would be a lie.
+fn read_all<T>(shelf: &Shelf, prefix: &str, decode: Decode<T>) -> Result<Vec<T>, AuthError> {
+    let names = shelf.names(prefix).map_err(|error| failure("list", shelf, "", error))?;
+    let mut records = Vec::new();
+    let mut unreadable = None;
+    for name in names {
+        match read(shelf, &name, decode) {
+            Ok(record) => records.extend(record),
+            Err(error) => {
+                tracing::warn!(%error, "a file of the token store is passed over");
+                unreadable = Some(error);
+            }
+        }
+    }
+    match unreadable {
+        Some(error) if records.is_empty() => Err(error),
+        _ => Ok(records),
+    }
+}
+
+fn write(
+    inner: &Inner,
+    shelf: &Shelf,
+    name: &str,
+    text: &str,
+    is_readable: impl FnOnce(&[u8]) -> bool,
+) -> Result<(), AuthError> {
+    let writing = inner.locks.writing(name)?;
+    shelf
+        .replace(name, text.as_bytes(), is_readable, &writing)
+        .map_err(|error| failure("write", shelf, name, error))
+}
+
+fn remove(inner: &Inner, shelf: &Shelf, name: &str) -> Result<bool, AuthError> {
+    if !shelf.exists() {
+        return Ok(false);
+    }
+    let writing = inner.locks.writing(name)?;
+    shelf.remove(name, &writing).map_err(|error| failure("remove", shelf, name, error))
+}
+
+fn failure(
+    verb: &str,
+    shelf: &Shelf,
+    name: &str,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> AuthError {
+    let error = error.into();
+    // The reason is part of the text: many places print only the outermost error.
+    let message = format!("{verb} {}: {error}", shelf.path(name).display());
+    AuthError::new(AuthErrorKind::Store, message).with_source(error)
+}
+
+/// An error with a text of our own.
+fn refused(message: impl Into<String>) -> io::Error {
+    io::Error::other(message.into())
+}
