@@ -202,7 +202,7 @@ impl StatusMachine {
             (State::Disabled, _) => Effect::Nothing,
             (_, Event::ReconnectAsked | Event::LoginDone | Event::ConfigChanged) => self.afresh(now),
             (State::Idle, Event::Start | Event::Used) => self.afresh(now),
-            (State::Connecting { probe }, Event::Attempt(evidence)) => self.attempted(evidence, probe, now),
+            (State::Connecting { .. }, Event::Attempt(evidence)) => self.attempted(evidence, now),
             (State::Connected, Event::Lost(evidence)) => self.lost(evidence, now),
             // A caller is worth an attempt that would have been made anyway.
             (State::Waiting { schedule }, Event::TimerFired) => {
@@ -255,14 +255,16 @@ impl StatusMachine {
         self.evidence.as_ref()
     }
 
-    /// When the present status began to be true, on the caller's clock.
+    /// When what is shown was seen or decided, on the caller's clock: the age of the status.
     pub fn since(&self) -> Duration {
         self.since
     }
 
     /// The number of the attempt under way, or of the next one while waiting; 1 is the first.
     pub fn attempt(&self) -> u32 {
-        self.failures + self.probes + 1
+        // A lost session counts as a failure without having been an attempt.
+        let lost = u32::from(self.schedule == Schedule::Session);
+        self.failures.saturating_add(self.probes).saturating_add(1 - lost).max(1)
     }
 
     fn seen(&self) -> Option<Verdict> {
@@ -293,7 +295,7 @@ impl StatusMachine {
         self.enter(State::Connecting { probe }, now, effect)
     }
 
-    fn attempted(&mut self, evidence: Evidence, probe: bool, now: Duration) -> Effect {
+    fn attempted(&mut self, evidence: Evidence, now: Duration) -> Effect {
         match classify(&evidence) {
             Verdict::Connected { .. } => {
                 self.evidence = Some(evidence);
@@ -304,11 +306,7 @@ impl StatusMachine {
                 self.enter(State::Connected, now, Effect::Nothing)
             }
             Verdict::Transient { retry_after, .. } => self.failed(evidence, retry_after, now),
-            // A probe that was refused says something else than "not there".
-            Verdict::NeedsAuth { .. } | Verdict::Permanent { .. } => {
-                debug_assert!(!probe || self.failures > 0, "a probe follows failures");
-                self.settle(evidence, now)
-            }
+            Verdict::NeedsAuth { .. } | Verdict::Permanent { .. } => self.settle(evidence, now),
         }
     }
 
@@ -321,7 +319,7 @@ impl StatusMachine {
             // It stands; only what is known about it changed (the tool list failed to refresh).
             Verdict::Connected { .. } => {
                 self.evidence = Some(evidence);
-                Effect::Nothing
+                self.enter(State::Connected, now, Effect::Nothing)
             }
             Verdict::Transient { retry_after, .. } => self.failed(evidence, retry_after, now),
             Verdict::NeedsAuth { .. } | Verdict::Permanent { .. } => self.settle(evidence, now),
@@ -362,3 +360,6 @@ impl StatusMachine {
         now.saturating_sub(self.since) >= self.policy.latch
     }
 }
+
+#[cfg(test)]
+mod tests;

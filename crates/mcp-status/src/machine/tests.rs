@@ -1,0 +1,306 @@
+use super::*;
+use crate::{AuthFacts, ChallengeKind, Outcome, Phase};
+
+const fn at(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn connected() -> Evidence {
+    Evidence::new(Phase::Connect, Outcome::Connected { tools: Some(1) })
+}
+
+fn unreachable() -> Evidence {
+    Evidence::new(Phase::Connect, Outcome::Unreachable)
+}
+
+fn dropped() -> Evidence {
+    Evidence::new(Phase::Session, Outcome::Unreachable)
+}
+
+fn unavailable(retry_after: Option<Duration>) -> Evidence {
+    Evidence::new(Phase::Connect, Outcome::Http { status: 503, retry_after })
+}
+
+fn refused(phase: Phase) -> Evidence {
+    let outcome = Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 };
+    Evidence::new(phase, outcome).with_auth(AuthFacts::new(true, Some("static-headers".into()), false))
+}
+
+fn not_found() -> Evidence {
+    Evidence::new(Phase::Connect, Outcome::Http { status: 404, retry_after: None })
+}
+
+fn wait(schedule: Schedule, retry: u32) -> Effect {
+    Effect::Wait { schedule, retry, floor: None }
+}
+
+fn started(policy: MachinePolicy) -> StatusMachine {
+    let mut machine = StatusMachine::new(policy);
+    assert_eq!(machine.on(Event::Start, at(0)), Effect::Connect { attempt: 1 });
+    machine
+}
+
+fn connected_at(policy: MachinePolicy, now: Duration) -> StatusMachine {
+    let mut machine = started(policy);
+    assert_eq!(machine.on(Event::Attempt(connected()), now), Effect::Nothing);
+    assert_eq!((machine.status(), machine.code()), (ServerStatus::Connected, None));
+    machine
+}
+
+/// Lets the timer fire and the attempt end with `evidence`.
+fn try_again(machine: &mut StatusMachine, evidence: Evidence, now: Duration) -> Effect {
+    assert!(matches!(machine.on(Event::TimerFired, now), Effect::Connect { .. }));
+    machine.on(Event::Attempt(evidence), now)
+}
+
+#[test]
+fn f044_an_unavailable_server_gets_one_attempt_and_three_retries() {
+    let mut machine = started(MachinePolicy::one_shot());
+    let mut effect = machine.on(Event::Attempt(unavailable(None)), at(0));
+    for retry in 0..3 {
+        assert_eq!(effect, wait(Schedule::Connect, retry));
+        assert_eq!((machine.status(), machine.code()), (ServerStatus::Pending, Some(ReasonCode::Retrying)));
+        assert_eq!(machine.on(Event::TimerFired, at(1)), Effect::Connect { attempt: retry + 2 });
+        assert_eq!(machine.code(), Some(ReasonCode::Connecting));
+        effect = machine.on(Event::Attempt(unavailable(None)), at(1));
+    }
+    assert_eq!(effect, Effect::Stop);
+    assert_eq!((machine.status(), machine.code()), (ServerStatus::Failed, Some(ReasonCode::Unavailable)));
+    assert_eq!(machine.evidence().unwrap().attempts, 4);
+}
+
+#[test]
+fn a_server_that_always_names_a_wait_uses_the_budget_up_like_any_other() {
+    let floor = Some(at(7));
+    let mut machine = started(MachinePolicy::one_shot());
+    let mut effect = machine.on(Event::Attempt(unavailable(floor)), at(0));
+    for retry in 0..3 {
+        assert_eq!(effect, Effect::Wait { schedule: Schedule::Connect, retry, floor });
+        effect = try_again(&mut machine, unavailable(floor), at(1));
+    }
+    assert_eq!(effect, Effect::Stop);
+}
+
+#[test]
+fn permanent_failures_and_refusals_get_one_attempt() {
+    let table = [
+        (not_found(), ServerStatus::Failed, ReasonCode::NotFound),
+        (refused(Phase::Connect), ServerStatus::NeedsAuth, ReasonCode::CredentialsRejected),
+        (Evidence::new(Phase::Connect, Outcome::Tls), ServerStatus::Failed, ReasonCode::Tls),
+    ];
+    for (evidence, status, code) in table {
+        let mut machine = started(MachinePolicy::long_lived());
+        assert_eq!(machine.on(Event::Attempt(evidence), at(0)), Effect::Stop);
+        assert_eq!((machine.status(), machine.code()), (status, Some(code)));
+    }
+}
+
+#[test]
+fn f102_a_lost_session_gets_five_attempts_and_a_later_reconnect_works() {
+    let mut machine = connected_at(MachinePolicy::one_shot(), at(0));
+    let mut effect = machine.on(Event::Lost(dropped()), at(100));
+    for retry in 0..5 {
+        assert_eq!(effect, wait(Schedule::Session, retry));
+        assert_eq!(machine.status(), ServerStatus::Pending);
+        assert_eq!(machine.attempt(), retry + 1);
+        effect = try_again(&mut machine, dropped(), at(101));
+    }
+    assert_eq!(effect, Effect::Stop);
+    assert_eq!((machine.status(), machine.code()), (ServerStatus::Failed, Some(ReasonCode::Unreachable)));
+    assert_eq!(machine.on(Event::ReconnectAsked, at(102)), Effect::Connect { attempt: 1 });
+    assert_eq!(machine.on(Event::Attempt(connected()), at(103)), Effect::Nothing);
+    assert_eq!(machine.status(), ServerStatus::Connected);
+}
+
+#[test]
+fn f103_a_long_lived_process_probes_on_and_finds_a_server_that_starts_later() {
+    let mut machine = started(MachinePolicy::long_lived());
+    machine.on(Event::Attempt(unreachable()), at(0));
+    for _ in 0..2 {
+        try_again(&mut machine, unreachable(), at(1));
+    }
+    for retry in 0..10 {
+        assert_eq!(try_again(&mut machine, unreachable(), at(2)), wait(Schedule::Probe, retry));
+        assert_eq!((machine.status(), machine.code()), (ServerStatus::Failed, Some(ReasonCode::Unreachable)));
+    }
+    assert!(matches!(machine.on(Event::TimerFired, at(3)), Effect::Connect { .. }));
+    assert_eq!(machine.status(), ServerStatus::Failed, "a probe under way does not flicker");
+    machine.on(Event::Attempt(connected()), at(3));
+    assert_eq!(machine.status(), ServerStatus::Connected);
+}
+
+#[test]
+fn use_does_not_wait_for_the_timer() {
+    let mut machine = connected_at(MachinePolicy::long_lived(), at(0));
+    machine.on(Event::Lost(dropped()), at(50));
+    assert_eq!(machine.on(Event::Used, at(50)), Effect::Connect { attempt: 1 });
+    assert_eq!(machine.on(Event::Used, at(50)), Effect::Nothing, "an attempt is under way already");
+}
+
+#[test]
+fn a_success_that_lasts_resets_the_streak_and_a_short_one_does_not() {
+    for (lasted, next) in [(29, 1), (30, 0)] {
+        let mut machine = connected_at(MachinePolicy::one_shot(), at(0));
+        assert_eq!(machine.on(Event::Lost(dropped()), at(100)), wait(Schedule::Session, 0));
+        try_again(&mut machine, connected(), at(200));
+        let effect = machine.on(Event::Lost(dropped()), at(200 + lasted));
+        assert_eq!(effect, wait(Schedule::Session, next), "after {lasted} s");
+    }
+}
+
+#[test]
+fn f027_the_latch_opens_by_itself_on_use_after_thirty_seconds_and_never_before() {
+    let mut machine = started(MachinePolicy::long_lived());
+    machine.on(Event::Attempt(refused(Phase::Connect)), at(10));
+    assert_eq!(machine.on(Event::TimerFired, at(1000)), Effect::Nothing, "nothing tries in the background");
+    assert_eq!(machine.on(Event::Used, at(39)), Effect::Nothing);
+    assert_eq!(machine.status(), ServerStatus::NeedsAuth);
+    assert_eq!(machine.on(Event::Used, at(40)), Effect::Connect { attempt: 1 });
+    machine.on(Event::Attempt(connected()), at(40));
+    assert_eq!((machine.status(), machine.code()), (ServerStatus::Connected, None));
+}
+
+#[test]
+fn the_latch_opens_at_once_when_somebody_acts() {
+    for event in [Event::ReconnectAsked, Event::LoginDone, Event::ConfigChanged] {
+        let mut machine = started(MachinePolicy::long_lived());
+        machine.on(Event::Attempt(refused(Phase::Connect)), at(10));
+        assert_eq!(machine.on(event, at(10)), Effect::Connect { attempt: 1 });
+    }
+}
+
+#[test]
+fn f023_a_session_whose_credentials_die_stops_being_connected_and_tells_when() {
+    let mut machine = connected_at(MachinePolicy::long_lived(), at(0));
+    assert_eq!(machine.on(Event::Lost(refused(Phase::Session)), at(100)), Effect::Stop);
+    let seen = (machine.status(), machine.code(), machine.since());
+    assert_eq!(seen, (ServerStatus::NeedsAuth, Some(ReasonCode::CredentialsRejected), at(100)));
+}
+
+#[test]
+fn a_refused_reconnect_ends_the_streak_with_the_truth() {
+    let mut machine = connected_at(MachinePolicy::one_shot(), at(0));
+    machine.on(Event::Lost(dropped()), at(100));
+    assert_eq!(try_again(&mut machine, refused(Phase::Connect), at(101)), Effect::Stop);
+    assert_eq!(machine.status(), ServerStatus::NeedsAuth);
+    assert_eq!(machine.evidence().unwrap().attempts, 1, "the refusal decided it, not what was lost before");
+}
+
+#[test]
+fn f116_reconnect_replaces_an_attempt_under_way_and_starts_the_count_again() {
+    let mut machine = started(MachinePolicy::one_shot());
+    machine.on(Event::Attempt(unreachable()), at(0));
+    machine.on(Event::TimerFired, at(1));
+    assert_eq!(machine.on(Event::ReconnectAsked, at(2)), Effect::Connect { attempt: 1 });
+    assert_eq!(machine.on(Event::Attempt(unreachable()), at(3)), wait(Schedule::Connect, 0));
+    assert_eq!(machine.on(Event::ReconnectAsked, at(3)), Effect::Connect { attempt: 1 });
+    assert_eq!(machine.on(Event::TimerFired, at(4)), Effect::Nothing, "the timer was replaced");
+}
+
+#[test]
+fn a_disabled_server_is_not_contacted_whatever_happens() {
+    let mut machine = connected_at(MachinePolicy::long_lived(), at(0));
+    assert_eq!(machine.on(Event::Disabled, at(1)), Effect::Stop);
+    assert_eq!((machine.status(), machine.code()), (ServerStatus::Disabled, None));
+    let events = [
+        Event::Start,
+        Event::Used,
+        Event::ReconnectAsked,
+        Event::LoginDone,
+        Event::ConfigChanged,
+        Event::TimerFired,
+        Event::Attempt(connected()),
+        Event::Lost(dropped()),
+    ];
+    for event in events {
+        assert_eq!(machine.on(event, at(100)), Effect::Nothing);
+        assert_eq!(machine.status(), ServerStatus::Disabled);
+    }
+    assert_eq!(machine.on(Event::Enabled, at(101)), Effect::Connect { attempt: 1 });
+}
+
+#[test]
+fn nothing_follows_after_close() {
+    let mut machine = connected_at(MachinePolicy::long_lived(), at(0));
+    assert_eq!(machine.on(Event::Closed, at(1)), Effect::Stop);
+    for event in [Event::Start, Event::Enabled, Event::ReconnectAsked, Event::Closed] {
+        assert_eq!(machine.on(event, at(2)), Effect::Nothing);
+    }
+}
+
+#[test]
+fn a_tool_list_that_fails_to_refresh_flags_the_connection_and_keeps_it() {
+    let mut machine = connected_at(MachinePolicy::long_lived(), at(0));
+    let list = Outcome::ToolsUnavailable { cause: Box::new(Outcome::Timeout) };
+    assert_eq!(machine.on(Event::Lost(Evidence::new(Phase::Session, list)), at(5)), Effect::Nothing);
+    let seen = (machine.status(), machine.code());
+    assert_eq!(seen, (ServerStatus::Connected, Some(ReasonCode::ToolsUnavailable)));
+}
+
+#[test]
+fn policies_without_retries_end_after_one_attempt() {
+    let policy = MachinePolicy::one_shot().with_connect_retries(0).with_session_retries(0);
+    let mut machine = started(policy);
+    assert_eq!(machine.on(Event::Attempt(unreachable()), at(0)), Effect::Stop);
+    let mut machine = connected_at(policy, at(0));
+    assert_eq!(machine.on(Event::Lost(dropped()), at(100)), Effect::Stop);
+    assert_eq!(machine.status(), ServerStatus::Failed);
+}
+
+#[test]
+fn the_reason_in_words_follows_the_state() {
+    let context = MessageContext::new("web");
+    let words = |machine: &StatusMachine, delay| machine.reason(delay, &context).map(|reason| reason.message);
+    let mut machine = started(MachinePolicy::one_shot());
+    assert_eq!(words(&machine, None).as_deref(), Some("connecting"));
+    machine.on(Event::Attempt(unavailable(None)), at(0));
+    assert_eq!(
+        words(&machine, Some(at(1))).as_deref(),
+        Some("waiting 1 s before attempt 2: the server is unavailable (503)")
+    );
+    try_again(&mut machine, not_found(), at(1));
+    assert_eq!(words(&machine, None).as_deref(), Some("no MCP endpoint at the server (404)"));
+    machine.on(Event::ReconnectAsked, at(2));
+    machine.on(Event::Attempt(connected()), at(2));
+    assert_eq!(words(&machine, None), None);
+}
+
+/// Walks every sequence of four events and checks what must hold in every state.
+#[test]
+fn no_sequence_of_events_breaks_the_rules() {
+    let events = [
+        Event::Start,
+        Event::Attempt(connected()),
+        Event::Attempt(unreachable()),
+        Event::Attempt(refused(Phase::Connect)),
+        Event::TimerFired,
+        Event::Lost(dropped()),
+        Event::Lost(refused(Phase::Session)),
+        Event::ReconnectAsked,
+        Event::Used,
+        Event::Enabled,
+        Event::Disabled,
+        Event::Closed,
+    ];
+    let count = events.len();
+    for sequence in 0..count.pow(4) {
+        let mut machine = StatusMachine::new(MachinePolicy::long_lived().with_connect_retries(1));
+        let mut rest = sequence;
+        for step in 0..4 {
+            let event = events[rest % count].clone();
+            rest /= count;
+            let effect = machine.on(event, at(step * 20));
+            if let Some(code) = machine.code() {
+                assert_eq!(code.status(), machine.status());
+            }
+            match effect {
+                Effect::Connect { attempt } => assert!(attempt >= 1),
+                Effect::Wait { .. } => assert!(matches!(machine.state, State::Waiting { .. })),
+                _ => {}
+            }
+            if matches!(machine.state, State::Disabled) {
+                assert!(matches!(effect, Effect::Stop | Effect::Nothing));
+            }
+        }
+    }
+}
