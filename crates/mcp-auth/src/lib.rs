@@ -4,11 +4,13 @@ mod challenge;
 mod credentials;
 mod error;
 mod exchange;
+mod flight;
 #[cfg(feature = "oauth")]
 pub mod oauth;
 mod provider;
 mod secret;
 mod settings;
+mod single_flight;
 
 pub use challenge::Challenge;
 pub use credentials::{Credentials, RequestSigner};
@@ -20,3 +22,4 @@ pub use provider::{
 };
 pub use secret::Secret;
 pub use settings::{AuthSettings, EnvPolicy, HelperSpec, OAuthSpec, Target, Withheld};
+pub use single_flight::SingleFlight;
