@@ -22,8 +22,8 @@ pub(super) struct Schedule {
 impl Schedule {
     pub(super) fn new(policy: &RetryPolicy) -> Self {
         let multiplier = if policy.multiplier >= 1.0 { policy.multiplier } else { 1.0 };
-        // `clamp` passes a NaN on, `max` does not.
-        let jitter = policy.jitter.max(0.0).min(1.0);
+        // Not `clamp`, which passes a NaN on.
+        let jitter = if policy.jitter > 0.0 { policy.jitter.min(1.0) } else { 0.0 };
         let inner = ExponentialBackoffBuilder::new()
             .with_initial_interval(policy.initial_delay.min(policy.max_delay))
             .with_max_interval(policy.max_delay)

@@ -1,0 +1,288 @@
+//! Reading: what arrived, and what it is.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::{EnvelopeError, EnvelopeErrorKind, Incoming, Messages, RequestId, RpcError, present};
+
+/// No peer has a reason to batch more than this, and each element costs far more memory than its two bytes
+/// on the wire, so an unbounded batch would defeat the limit on frames.
+const MAX_BATCH: usize = 1024;
+
+/// Reads one frame.
+///
+/// # Errors
+/// The frame as a whole is no message. The error never quotes it.
+pub(crate) fn parse(frame: &[u8]) -> Result<Messages, EnvelopeError> {
+    let frame = frame.strip_prefix(b"\xef\xbb\xbf").unwrap_or(frame);
+    if frame.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'[') {
+        let wire = serde_json::from_slice(frame).map_err(|_| EnvelopeError::new(EnvelopeErrorKind::Json))?;
+        return classify(&wire).map(|message| Messages::One(Some(message)));
+    }
+    let Batch(elements) =
+        serde_json::from_slice(frame).map_err(|_| EnvelopeError::new(EnvelopeErrorKind::Json))?;
+    if elements.is_empty() || elements.len() > MAX_BATCH {
+        return Err(EnvelopeError::new(EnvelopeErrorKind::Batch));
+    }
+    let messages: Vec<_> = elements
+        .into_iter()
+        .map(|element| {
+            let wire = serde_json::from_str(element.get());
+            classify(&wire.map_err(|_| EnvelopeError::new(EnvelopeErrorKind::Json))?)
+        })
+        .collect();
+    Ok(Messages::Batch(messages.into_iter()))
+}
+
+/// Reads a frame that must be exactly one message.
+///
+/// # Errors
+/// It is no message, or a batch of another number of messages than one.
+pub(crate) fn parse_one(frame: &[u8]) -> Result<Incoming, EnvelopeError> {
+    let mut messages = parse(frame)?;
+    match (messages.next(), messages.next()) {
+        (Some(message), None) => message,
+        _ => Err(EnvelopeError::new(EnvelopeErrorKind::Batch)),
+    }
+}
+
+/// Every member as it stands, so that a message that is broken in one place still tells its id.
+#[derive(Deserialize)]
+struct Wire<'a> {
+    #[serde(borrow, default, deserialize_with = "present")]
+    jsonrpc: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    method: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    params: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default, deserialize_with = "present")]
+    error: Option<&'a RawValue>,
+}
+
+/// The elements of a batch; reading stops one past [`MAX_BATCH`].
+struct Batch<'a>(Vec<&'a RawValue>);
+
+impl<'de> Deserialize<'de> for Batch<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Elements;
+
+        impl<'de> Visitor<'de> for Elements {
+            type Value = Batch<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a batch")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+                let mut elements = Vec::new();
+                while let Some(element) = seq.next_element()? {
+                    elements.push(element);
+                    if elements.len() > MAX_BATCH {
+                        return Err(serde::de::Error::custom("too many elements"));
+                    }
+                }
+                Ok(Batch(elements))
+            }
+        }
+
+        deserializer.deserialize_seq(Elements)
+    }
+}
+
+/// Says what a message is. The one place that decides it.
+fn classify(wire: &Wire<'_>) -> Result<Incoming, EnvelopeError> {
+    // An `id: null` counts as absent. For a response the specification says so; a notification with one comes
+    // from serializers that write every field, and such a message cannot be answered in any case.
+    let raw_id = wire.id.filter(|raw| !is_null(raw));
+    let id = raw_id.and_then(RequestId::from_raw);
+    let invalid = |kind| EnvelopeError { kind, id: id.clone() };
+
+    if wire.jsonrpc.is_none_or(|version| version.get() != "\"2.0\"") {
+        return Err(invalid(EnvelopeErrorKind::Version));
+    }
+    if raw_id.is_some() && id.is_none() {
+        return Err(invalid(EnvelopeErrorKind::Id));
+    }
+    // The same serializers write `method`, `result` or `error` as `null` where they do not apply.
+    let method = wire.method.filter(|raw| !is_null(raw));
+    let error = wire.error.filter(|raw| !is_null(raw));
+    let result = wire.result.filter(|raw| !(is_null(raw) && (error.is_some() || method.is_some())));
+
+    match (method, result, error) {
+        (Some(method), None, None) => {
+            let method =
+                serde_json::from_str(method.get()).map_err(|_| invalid(EnvelopeErrorKind::Method))?;
+            let params = wire.params.filter(|raw| !is_null(raw)).map(ToOwned::to_owned);
+            Ok(match id {
+                Some(id) => Incoming::Request { id, method, params },
+                None => Incoming::Notification { method, params },
+            })
+        }
+        (None, Some(result), None) => {
+            // A result that answers nothing cannot be a message of anyone who speaks the protocol.
+            if id.is_none() {
+                return Err(invalid(EnvelopeErrorKind::Id));
+            }
+            Ok(Incoming::Response { id, outcome: Ok(result.to_owned()) })
+        }
+        (None, None, Some(error)) => {
+            let error = RpcError::from_raw(error).ok_or_else(|| invalid(EnvelopeErrorKind::ErrorObject))?;
+            Ok(Incoming::Response { id, outcome: Err(error) })
+        }
+        _ => Err(invalid(EnvelopeErrorKind::Shape)),
+    }
+}
+
+fn is_null(raw: &RawValue) -> bool {
+    raw.get() == "null"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seeded::Random;
+
+    /// One line that says everything about what was read.
+    fn read(frame: &str) -> String {
+        match parse_one(frame.as_bytes()) {
+            Ok(Incoming::Request { id, method, params }) => {
+                format!("request {id} {method} {}", params.map_or_else(|| "-".into(), |raw| raw.to_string()))
+            }
+            Ok(Incoming::Notification { method, params }) => {
+                format!("notification {method} {}", params.map_or_else(|| "-".into(), |raw| raw.to_string()))
+            }
+            Ok(Incoming::Response { id, outcome }) => {
+                let id = id.map_or_else(|| "-".into(), |id| id.to_string());
+                match outcome {
+                    Ok(result) => format!("result {id} {result}"),
+                    Err(error) => format!("error {id} {error}"),
+                }
+            }
+            Err(error) => {
+                let id = error.id().map_or_else(|| "-".into(), ToString::to_string);
+                format!("{:?} {id}", error.kind())
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_message_is() {
+        let table = [
+            // The plain forms.
+            (r#"{"jsonrpc":"2.0","id":1,"method":"ping"}"#, "request 1 ping -"),
+            (r#"{"jsonrpc":"2.0","id":"a","method":"m","params":{"x":1.50}}"#, r#"request "a" m {"x":1.50}"#),
+            (r#"{"jsonrpc":"2.0","method":"n","params":[1]}"#, "notification n [1]"),
+            (r#"{"jsonrpc":"2.0","id":1,"result":{"a": [ ]}}"#, r#"result 1 {"a": [ ]}"#),
+            (
+                r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32601,"message":"no"}}"#,
+                "error 1 no (error -32601)",
+            ),
+            (r#"{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"no"}}"#, "error - no (error 1)"),
+            (r#"{"jsonrpc":"2.0","error":{"code":1,"message":"no"}}"#, "error - no (error 1)"),
+            // What the field adds.
+            (r#"{"jsonrpc":"2.0","id":1,"result":{},"error":null}"#, "result 1 {}"),
+            (r#"{"jsonrpc":"2.0","id":1,"result":null,"error":null}"#, "result 1 null"),
+            (r#"{"jsonrpc":"2.0","id":1,"result":null}"#, "result 1 null"),
+            (r#"{"jsonrpc":"2.0","id":1,"result":null,"error":{"code":2}}"#, "error 1 error 2"),
+            (r#"{"jsonrpc":"2.0","id":1,"method":null,"params":null,"result":{}}"#, "result 1 {}"),
+            (r#"{"jsonrpc":"2.0","id":null,"method":"n","params":null}"#, "notification n -"),
+            (r#"{"jsonrpc":"2.0","id":1.0,"result":{},"extra":{"deep":[1]}}"#, "result 1 {}"),
+            (r#"{"jsonrpc":"2.0","id":1,"error":{"code":-32000.0,"message":7}}"#, "error 1 error -32000"),
+            ("\u{feff}{\"jsonrpc\":\"2.0\",\"method\":\"n\"}", "notification n -"),
+            (" \r\n {\"jsonrpc\" : \"2.0\" , \"method\" : \"n\" } \n", "notification n -"),
+            (r#"[{"jsonrpc":"2.0","method":"n"}]"#, "notification n -"),
+            // What only looks like a message, or like two.
+            ("", "Json -"),
+            ("null", "Json -"),
+            ("\"text\"", "Json -"),
+            ("{", "Json -"),
+            ("{}", "Version -"),
+            (r#"{"jsonrpc":"2.0"} {}"#, "Json -"),
+            (r#"{"level":"info","method":"GET","id":3}"#, "Version 3"),
+            (r#"{"error":"unauthorized"}"#, "Version -"),
+            (r#"{"jsonrpc":"1.0","id":1,"result":{}}"#, "Version 1"),
+            (r#"{"jsonrpc":2.0,"id":1,"result":{}}"#, "Version 1"),
+            (r#"{"jsonrpc":"2.0"}"#, "Shape -"),
+            (r#"{"jsonrpc":"2.0","id":7}"#, "Shape 7"),
+            (r#"{"jsonrpc":"2.0","id":7,"result":{},"error":{"code":1}}"#, "Shape 7"),
+            (r#"{"jsonrpc":"2.0","id":7,"method":"m","result":{}}"#, "Shape 7"),
+            (r#"{"jsonrpc":"2.0","id":7,"result":{},"result":{}}"#, "Json -"),
+            (r#"{"jsonrpc":"2.0","id":7,"method":7}"#, "Method 7"),
+            (r#"{"jsonrpc":"2.0","id":1.5,"result":{}}"#, "Id -"),
+            (r#"{"jsonrpc":"2.0","id":true,"method":"m"}"#, "Id -"),
+            (r#"{"jsonrpc":"2.0","id":{},"method":"m"}"#, "Id -"),
+            (r#"{"jsonrpc":"2.0","result":{}}"#, "Id -"),
+            (r#"{"jsonrpc":"2.0","id":7,"error":"bad"}"#, "ErrorObject 7"),
+            (r#"{"jsonrpc":"2.0","id":7,"error":{"message":"bad"}}"#, "ErrorObject 7"),
+            (r#"{"jsonrpc":"2.0","id":7,"error":{"code":"-1"}}"#, "ErrorObject 7"),
+            ("[]", "Batch -"),
+            (r#"[{"jsonrpc":"2.0","method":"a"},{"jsonrpc":"2.0","method":"b"}]"#, "Batch -"),
+        ];
+        for (frame, expected) in table {
+            assert_eq!(read(frame), expected, "{frame}");
+        }
+    }
+
+    #[test]
+    fn a_broken_element_of_a_batch_is_alone() {
+        let frame = br#" [{"jsonrpc":"2.0","id":1,"result":1},5,{"jsonrpc":"2.0","id":2,"error":3}]"#;
+        let read: Vec<_> = parse(frame).unwrap().collect();
+        assert!(matches!(&read[0], Ok(Incoming::Response { id: Some(RequestId::Number(1)), .. })));
+        assert_eq!(read[1].as_ref().unwrap_err().kind(), EnvelopeErrorKind::Json);
+        assert_eq!(read[2].as_ref().unwrap_err().id(), Some(&RequestId::Number(2)));
+        assert_eq!(read.len(), 3);
+    }
+
+    #[test]
+    fn a_batch_is_bounded() {
+        let batch =
+            |count: usize| format!("[{}]", vec![r#"{"jsonrpc":"2.0","method":"n"}"#; count].join(","));
+        assert_eq!(parse(batch(MAX_BATCH).as_bytes()).unwrap().count(), MAX_BATCH);
+        assert!(parse(batch(MAX_BATCH + 1).as_bytes()).is_err());
+    }
+
+    #[test]
+    fn payloads_keep_their_bytes() {
+        let payload = "{\"n\":12345678901234567890.10e+3,\"s\":\"\\u00e9é\",  \"unknown\":[ {} ]}";
+        let frame = format!(r#"{{"result":{payload},"id":9,"jsonrpc":"2.0"}}"#);
+        assert_eq!(read(&frame), format!("result 9 {payload}"));
+    }
+
+    #[test]
+    fn deep_nesting_does_not_overflow_the_stack() {
+        let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
+        let frame = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{deep},"x":{deep}}}"#);
+        assert!(matches!(parse_one(frame.as_bytes()), Ok(Incoming::Response { outcome: Ok(_), .. })));
+    }
+
+    #[test]
+    fn random_bytes_never_panic() {
+        // Mutations of a real message reach further than noise does.
+        let seed =
+            br#"[{"jsonrpc":"2.0","id":-1.5e3,"error":{"code":-32601,"message":"\u00e9","data":[1]}},{}]"#;
+        let mut random = Random::new(7);
+        for _ in 0..20_000 {
+            let mut frame = seed.to_vec();
+            for _ in 0..random.below(6) {
+                let at = random.below(frame.len());
+                match random.below(3) {
+                    0 => frame[at] = random.byte(),
+                    1 => frame.truncate(at.max(1)),
+                    _ => frame.insert(at, random.byte()),
+                }
+            }
+            if let Ok(messages) = parse(&frame) {
+                for message in messages {
+                    let _ = format!("{message:?}");
+                }
+            }
+        }
+    }
+}

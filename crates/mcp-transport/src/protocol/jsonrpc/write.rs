@@ -1,0 +1,112 @@
+//! Writing: the payload goes out as the bytes it came in.
+
+use serde_json::value::RawValue;
+
+use super::{RequestId, RpcError};
+
+/// A request, ready to send. The parameters are written as they are.
+pub(crate) fn encode_request(id: &RequestId, method: &str, params: Option<&RawValue>) -> Vec<u8> {
+    let mut out = begin(method.len() + params.map_or(0, |params| params.get().len()));
+    out.extend_from_slice(b",\"id\":");
+    write_id(&mut out, id);
+    write_call(&mut out, method, params);
+    out
+}
+
+/// A notification, ready to send. The parameters are written as they are.
+pub(crate) fn encode_notification(method: &str, params: Option<&RawValue>) -> Vec<u8> {
+    let mut out = begin(method.len() + params.map_or(0, |params| params.get().len()));
+    write_call(&mut out, method, params);
+    out
+}
+
+/// A response, ready to send. The result is written as it is.
+pub(crate) fn encode_response(id: &RequestId, outcome: Result<&RawValue, &RpcError>) -> Vec<u8> {
+    let mut out = begin(outcome.map_or_else(
+        |error| error.message.len() + error.data.as_ref().map_or(0, |data| data.get().len()),
+        |result| result.get().len(),
+    ));
+    out.extend_from_slice(b",\"id\":");
+    write_id(&mut out, id);
+    match outcome {
+        Ok(result) => {
+            out.extend_from_slice(b",\"result\":");
+            out.extend_from_slice(result.get().as_bytes());
+        }
+        Err(error) => {
+            out.extend_from_slice(format!(",\"error\":{{\"code\":{},\"message\":", error.code).as_bytes());
+            write_string(&mut out, &error.message);
+            if let Some(data) = &error.data {
+                out.extend_from_slice(b",\"data\":");
+                out.extend_from_slice(data.get().as_bytes());
+            }
+            out.push(b'}');
+        }
+    }
+    out.push(b'}');
+    out
+}
+
+fn write_id(out: &mut Vec<u8>, id: &RequestId) {
+    match id {
+        RequestId::Number(number) => out.extend_from_slice(number.to_string().as_bytes()),
+        RequestId::String(text) => write_string(out, text),
+    }
+}
+
+fn begin(payload: usize) -> Vec<u8> {
+    // Room for the fixed members, so that the payload is written without growing.
+    let mut out = Vec::with_capacity(payload + 96);
+    out.extend_from_slice(b"{\"jsonrpc\":\"2.0\"");
+    out
+}
+
+fn write_call(out: &mut Vec<u8>, method: &str, params: Option<&RawValue>) {
+    out.extend_from_slice(b",\"method\":");
+    write_string(out, method);
+    if let Some(params) = params {
+        out.extend_from_slice(b",\"params\":");
+        out.extend_from_slice(params.get().as_bytes());
+    }
+    out.push(b'}');
+}
+
+fn write_string(out: &mut Vec<u8>, text: &str) {
+    serde_json::to_writer(out, text).expect("a string always has a JSON form, and a Vec takes every write");
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Incoming, METHOD_NOT_FOUND, parse_one};
+    use super::*;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let params = raw(r#"{"a":"\n","n":1.0}"#);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        assert_eq!(
+            text(encode_request(&RequestId::Number(3), "tools/call", Some(&params))),
+            r#"{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"a":"\n","n":1.0}}"#
+        );
+        assert_eq!(text(encode_notification("a\"b", None)), r#"{"jsonrpc":"2.0","method":"a\"b"}"#);
+        let id = RequestId::String("q\"".into());
+        assert_eq!(
+            text(encode_response(&id, Ok(&params))),
+            r#"{"jsonrpc":"2.0","id":"q\"","result":{"a":"\n","n":1.0}}"#
+        );
+        let error = RpcError::new(METHOD_NOT_FOUND, "no such method").with_data(raw("[1]"));
+        let frame = text(encode_response(&id, Err(&error)));
+        assert_eq!(
+            frame,
+            r#"{"jsonrpc":"2.0","id":"q\"","error":{"code":-32601,"message":"no such method","data":[1]}}"#
+        );
+        let Ok(Incoming::Response { id: Some(read), outcome: Err(error) }) = parse_one(frame.as_bytes()) else {
+            panic!("{frame}");
+        };
+        assert_eq!((read, error.code), (id, METHOD_NOT_FOUND));
+    }
+}
