@@ -1,5 +1,7 @@
 //! A pluggable auth trait for MCP connections.
 
+mod build;
+mod chain;
 mod challenge;
 mod credentials;
 mod error;
@@ -7,15 +9,19 @@ mod exchange;
 mod flight;
 #[cfg(feature = "oauth")]
 pub mod oauth;
+mod plan;
 mod provider;
 mod secret;
 mod settings;
 mod single_flight;
+mod static_headers;
 
+pub use build::Parts;
 pub use challenge::Challenge;
 pub use credentials::{Credentials, RequestSigner};
 pub use error::{AuthError, AuthErrorKind};
 pub use exchange::HttpExchange;
+pub use plan::{AuthPlan, Link, ProviderKind, Role, Why};
 pub use provider::{
     AuthFuture, AuthProvider, Capabilities, CredentialSource, FetchReason, FetchReport, ProviderSnapshot,
     Recovery, Rejection,
@@ -23,3 +29,4 @@ pub use provider::{
 pub use secret::Secret;
 pub use settings::{AuthSettings, EnvPolicy, HelperSpec, OAuthSpec, Target, Withheld};
 pub use single_flight::SingleFlight;
+pub use static_headers::StaticHeaders;

@@ -36,7 +36,7 @@ pub struct AuthSettings {
 }
 
 /// Why a configured provider is not allowed to run.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Withheld {
     /// The folder that the entry belongs to is not trusted.

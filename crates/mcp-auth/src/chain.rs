@@ -1,0 +1,288 @@
+//! The auth chain of one connection: static headers → authority → fallback, as one provider.
+//!
+//! The chain decides *who is asked* when the server refuses; what each does is its own matter. With a helper as
+//! authority, one request can see two recoveries, one of each provider:
+//!
+//! | refusal | is asked | sent again when |
+//! |---|---|---|
+//! | first | the helper | its fresh headers differ |
+//! | first, and the helper has nothing new or no `Authorization`; or second | OAuth, if the server offers it and a person has signed in | its headers, over the helper's, differ |
+//! | third | nobody | never |
+//!
+//! Until OAuth is asked, nothing but its [`snapshot`](AuthProvider::snapshot) is touched, so no discovery,
+//! registration or token request can come from a server whose helper works. Once it has answered, its headers
+//! go along with every later request of the connection.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::header::AUTHORIZATION;
+
+use crate::{
+    AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Challenge, Credentials,
+    ProviderSnapshot, Recovery, Rejection, static_headers,
+};
+
+/// A provider that is asked after the authority, under conditions.
+#[derive(Debug)]
+pub(crate) struct Fallback {
+    provider: Arc<dyn AuthProvider>,
+    /// The entry itself says that the server takes sign-ins.
+    configured: bool,
+    /// It has answered once: from now on its headers go along.
+    active: AtomicBool,
+}
+
+impl Fallback {
+    pub(crate) fn new(provider: Arc<dyn AuthProvider>, configured: bool) -> Self {
+        Self { provider, configured, active: AtomicBool::new(false) }
+    }
+
+    fn is_active(&self) -> bool {
+        self.active.load(Ordering::Acquire)
+    }
+
+    fn set_active(&self, active: bool) {
+        self.active.store(active, Ordering::Release);
+    }
+
+    async fn credentials(&self) -> Result<Credentials, AuthError> {
+        self.heed(self.provider.credentials().await)
+    }
+
+    /// A sign-in that has ended takes the fallback out of the chain, so that the next request is the
+    /// authority's again.
+    fn heed<T>(&self, outcome: Result<T, AuthError>) -> Result<T, AuthError> {
+        if outcome.as_ref().is_err_and(|error| error.kind() == AuthErrorKind::SignInExpired) {
+            self.set_active(false);
+        }
+        outcome
+    }
+
+    fn supplied_authorization_of(&self, used: &Credentials) -> bool {
+        used.supplier(&AUTHORIZATION) == Some(self.provider.name())
+    }
+}
+
+#[derive(Debug)]
+enum Authority {
+    /// The configured one may not run, and nothing stands in for it.
+    Withheld,
+    /// It mints credentials without a person.
+    Minting { provider: Arc<dyn AuthProvider>, fallback: Option<Fallback> },
+    /// A person signs in to it.
+    SignIn { provider: Arc<dyn AuthProvider>, configured: bool },
+}
+
+/// The providers of one connection, acting as one.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    base: Credentials,
+    authority: Authority,
+    /// The server has offered a sign-in on this connection.
+    advertised: AtomicBool,
+    /// The last composition, so that unchanged parts keep one generation.
+    composed: Mutex<Option<(Vec<u64>, Credentials)>>,
+    /// The generation for which both providers were asked at once: its refusal is final.
+    spent: AtomicU64,
+}
+
+impl Chain {
+    pub(crate) fn withheld(base: Credentials) -> Self {
+        Self::new(base, Authority::Withheld)
+    }
+
+    pub(crate) fn authority(
+        base: Credentials,
+        provider: Arc<dyn AuthProvider>,
+        fallback: Option<Fallback>,
+    ) -> Self {
+        Self::new(base, Authority::Minting { provider, fallback })
+    }
+
+    pub(crate) fn sign_in(base: Credentials, provider: Arc<dyn AuthProvider>, configured: bool) -> Self {
+        Self::new(base, Authority::SignIn { provider, configured })
+    }
+
+    fn new(base: Credentials, authority: Authority) -> Self {
+        let (advertised, composed, spent) = Default::default();
+        Self { base, authority, advertised, composed, spent }
+    }
+
+    /// The base with these on top, in order.
+    fn compose(&self, layers: &[&Credentials]) -> Credentials {
+        let key: Vec<u64> = layers.iter().map(|layer| layer.generation()).collect();
+        let mut composed = self.composed.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*composed {
+            Some((known, credentials)) if *known == key => credentials.clone(),
+            _ => {
+                let credentials =
+                    layers.iter().fold(self.base.clone(), |below, over| below.overlaid_with(over));
+                *composed = Some((key, credentials.clone()));
+                credentials
+            }
+        }
+    }
+
+    async fn load(&self) -> Result<Credentials, AuthError> {
+        match &self.authority {
+            Authority::Withheld => Ok(self.base.clone()),
+            Authority::SignIn { provider, .. } => Ok(self.compose(&[&provider.credentials().await?])),
+            Authority::Minting { provider, fallback } => {
+                let minted = provider.credentials().await?;
+                match fallback.as_ref().filter(|fallback| fallback.is_active()) {
+                    Some(fallback) => Ok(self.compose(&[&minted, &fallback.credentials().await?])),
+                    None => Ok(self.compose(&[&minted])),
+                }
+            }
+        }
+    }
+
+    async fn recover(&self, rejection: Rejection<'_>) -> Result<Recovery, AuthError> {
+        if Challenge::bearer(rejection.challenges).is_some_and(|bearer| bearer.resource_metadata().is_some())
+        {
+            self.advertised.store(true, Ordering::Release);
+        }
+        match &self.authority {
+            Authority::Withheld => Ok(Recovery::Exhausted),
+            Authority::SignIn { provider, .. } => self.sign_in_again(&**provider, rejection).await,
+            Authority::Minting { provider, fallback } => {
+                self.mint_again(&**provider, fallback.as_ref(), rejection).await
+            }
+        }
+    }
+
+    async fn sign_in_again(
+        &self,
+        provider: &dyn AuthProvider,
+        rejection: Rejection<'_>,
+    ) -> Result<Recovery, AuthError> {
+        let its_own = rejection.used.supplier(&AUTHORIZATION) == Some(provider.name());
+        // A server that asks for `Basic` or `Negotiate` wants no token.
+        if !its_own && !asks_for_a_token(rejection.challenges) {
+            return Ok(Recovery::Exhausted);
+        }
+        match provider.on_rejected(rejection).await? {
+            Recovery::Retry(fresh) => Ok(retry(self.compose(&[&fresh]), rejection.used)),
+            other => Ok(other),
+        }
+    }
+
+    async fn mint_again(
+        &self,
+        provider: &dyn AuthProvider,
+        fallback: Option<&Fallback>,
+        rejection: Rejection<'_>,
+    ) -> Result<Recovery, AuthError> {
+        let used = rejection.used;
+        let first = rejection.recoveries == 0;
+        if rejection.recoveries > 1 || (!first && used.generation() == self.spent.load(Ordering::Acquire)) {
+            return Ok(Recovery::Exhausted);
+        }
+        let usable = fallback.filter(|fallback| self.is_offered(fallback) && is_signed_in(fallback));
+        if first {
+            let recovery = provider.on_rejected(rejection).await?;
+            if let Recovery::Retry(minted) = recovery {
+                let fresh = match fallback.filter(|fallback| fallback.is_active()) {
+                    Some(fallback) => self.compose(&[&minted, &fallback.credentials().await?]),
+                    None => self.compose(&[&minted]),
+                };
+                let complete = usable.is_none() || fresh.header(&AUTHORIZATION).is_some();
+                if complete && !fresh.same_headers(used) {
+                    return Ok(Recovery::Retry(fresh));
+                }
+            }
+        }
+        let Some(usable) = usable else {
+            let offered = fallback.is_some_and(|fallback| self.is_offered(fallback));
+            return Ok(if offered { Recovery::LoginRequired } else { Recovery::Exhausted });
+        };
+        let signed = if usable.supplied_authorization_of(used) {
+            // For this provider it is the first refusal of the request, however many the others had.
+            match usable.heed(usable.provider.on_rejected(rejection.after(0)).await)? {
+                Recovery::Retry(signed) => signed,
+                other => return Ok(other),
+            }
+        } else {
+            usable.credentials().await?
+        };
+        let fresh = self.compose(&[&provider.credentials().await?, &signed]);
+        usable.set_active(true);
+        if first {
+            self.spent.store(fresh.generation(), Ordering::Release);
+        }
+        Ok(retry(fresh, used))
+    }
+
+    fn is_offered(&self, fallback: &Fallback) -> bool {
+        fallback.configured || self.advertised.load(Ordering::Acquire)
+    }
+}
+
+/// What was refused with the same bytes is not sent again: its answer is known.
+fn retry(fresh: Credentials, used: &Credentials) -> Recovery {
+    if fresh.same_headers(used) { Recovery::Exhausted } else { Recovery::Retry(fresh) }
+}
+
+fn is_signed_in(fallback: &Fallback) -> bool {
+    fallback.provider.snapshot().signed_in
+}
+
+/// Whether a token could be the answer: the server names a token scheme, or none at all.
+fn asks_for_a_token(challenges: &[Challenge]) -> bool {
+    challenges.is_empty() || challenges.iter().any(|challenge| challenge.is("Bearer") || challenge.is("DPoP"))
+}
+
+impl AuthProvider for Chain {
+    /// The name of the provider that answers for the server.
+    fn name(&self) -> &str {
+        match &self.authority {
+            Authority::Withheld => static_headers::NAME,
+            Authority::Minting { provider, .. } | Authority::SignIn { provider, .. } => provider.name(),
+        }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        match &self.authority {
+            Authority::Withheld => Capabilities::default(),
+            Authority::SignIn { provider, .. } => provider.capabilities(),
+            Authority::Minting { provider, fallback } => {
+                let own = provider.capabilities();
+                let offered = fallback.as_ref().is_some_and(|fallback| self.is_offered(fallback));
+                Capabilities::new(own.refreshable, own.login || offered)
+            }
+        }
+    }
+
+    fn credentials(&self) -> AuthFuture<'_, Credentials> {
+        Box::pin(self.load())
+    }
+
+    fn on_rejected<'a>(&'a self, rejection: Rejection<'a>) -> AuthFuture<'a, Recovery> {
+        Box::pin(self.recover(rejection))
+    }
+
+    fn snapshot(&self) -> ProviderSnapshot {
+        let advertised = self.advertised.load(Ordering::Acquire);
+        match &self.authority {
+            Authority::Withheld => ProviderSnapshot { withheld: true, ..ProviderSnapshot::default() },
+            Authority::SignIn { provider, configured } => {
+                let own = provider.snapshot();
+                ProviderSnapshot { login_offered: own.login_offered || *configured || advertised, ..own }
+            }
+            Authority::Minting { provider, fallback } => {
+                let own = provider.snapshot();
+                let Some(fallback) = fallback else { return own };
+                let theirs = fallback.provider.snapshot();
+                ProviderSnapshot {
+                    signed_in: theirs.signed_in,
+                    login_offered: self.is_offered(fallback),
+                    ..own
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,340 @@
+//! Which provider answers for a server, in what order, and why the others do not: [`AuthPlan`].
+//!
+//! The order is decided here and nowhere else, by what is *configured*, never by what succeeds.
+//!
+//! | configured | base | authority | OAuth |
+//! |---|---|---|---|
+//! | a helper | static headers | the helper | fallback |
+//! | a helper that may not run | static headers | nobody: it is withheld | skipped |
+//! | a static `Authorization`, no helper | – | static headers | skipped |
+//! | neither | static headers | OAuth, once the server asks for it | authority |
+
+use std::fmt;
+
+use crate::{AuthSettings, Withheld, static_headers};
+
+/// The name of the provider that runs a command.
+pub(crate) const HELPER_NAME: &str = "headers-helper";
+/// The name of the provider that a person signs in to.
+const OAUTH_NAME: &str = "oauth";
+
+/// One of the providers that a plan arranges.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum ProviderKind {
+    /// Headers from the configuration.
+    StaticHeaders,
+    /// A command that prints headers.
+    HeadersHelper,
+    /// MCP authorization.
+    OAuth,
+}
+
+impl ProviderKind {
+    /// Its stable, kebab-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::StaticHeaders => static_headers::NAME,
+            Self::HeadersHelper => HELPER_NAME,
+            Self::OAuth => OAUTH_NAME,
+        }
+    }
+}
+
+/// What a provider does in the chain of one server.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Role {
+    /// Its headers go along with every request, unless another provider replaces them by name.
+    Base,
+    /// It answers for the server: it is asked when the server refuses.
+    Authority,
+    /// It is asked only after the authority has had its turn and failed.
+    Fallback,
+    /// It is the authority, but may not run.
+    Withheld,
+    /// It never runs.
+    Skipped,
+}
+
+impl Role {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Base => "base",
+            Self::Authority => "authority",
+            Self::Fallback => "fallback",
+            Self::Withheld => "withheld",
+            Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// Why a provider has its role.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Why {
+    /// The entry configures it, and nothing outranks it.
+    Configured,
+    /// The entry does not mention it, but the server may ask for it.
+    OnDemand,
+    /// A helper comes first: the helper must have failed, the server must offer OAuth, and a person must
+    /// have signed in.
+    AfterHelper,
+    /// It may not run.
+    Withheld(Withheld),
+    /// The entry has a helper that may not run. Nothing stands in for it, or whoever wrote the entry could
+    /// steer how a person signs in.
+    HelperWithheld,
+    /// The entry has a static `Authorization` header.
+    StaticAuthorization,
+}
+
+impl fmt::Display for Why {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Configured => "configured",
+            Self::OnDemand => "not configured; used when the server asks for it",
+            Self::AfterHelper => {
+                "only when fresh helper headers were refused too, the server offers OAuth and a person has signed in"
+            }
+            Self::Withheld(Withheld::UntrustedFolder) => {
+                "the folder is not trusted, so requests carry static headers alone"
+            }
+            Self::HelperWithheld => "headersHelper is configured and outranks it, although it may not run",
+            Self::StaticAuthorization => "a static Authorization header is configured and outranks it",
+        })
+    }
+}
+
+/// One provider of a plan.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct Link {
+    /// Which provider.
+    pub provider: ProviderKind,
+    /// What it does.
+    pub role: Role,
+    /// Why.
+    pub why: Why,
+}
+
+/// The auth chain of one server as a value: it can be compared, printed, and [built](Self::build).
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct AuthPlan {
+    links: Vec<Link>,
+    settings: AuthSettings,
+}
+
+impl AuthPlan {
+    /// Decides the chain. Pure: it runs nothing and reads nothing but `settings`.
+    pub fn resolve(settings: &AuthSettings) -> Self {
+        use ProviderKind::{HeadersHelper, OAuth, StaticHeaders};
+        let link = |provider, role, why| Link { provider, role, why };
+        let fixed = settings.static_headers.iter().any(|(name, _)| is_authorization(name));
+        let withheld = settings.helper.as_ref().and(settings.helper_withheld);
+
+        let mut links = Vec::with_capacity(3);
+        if !settings.static_headers.is_empty() {
+            let alone = settings.helper.is_none() && fixed;
+            let role = if alone { Role::Authority } else { Role::Base };
+            links.push(link(StaticHeaders, role, Why::Configured));
+        }
+        links.extend(settings.helper.as_ref().map(|_| match withheld {
+            Some(reason) => link(HeadersHelper, Role::Withheld, Why::Withheld(reason)),
+            None => link(HeadersHelper, Role::Authority, Why::Configured),
+        }));
+        links.push(match (&settings.helper, withheld) {
+            (Some(_), Some(_)) => link(OAuth, Role::Skipped, Why::HelperWithheld),
+            (Some(_), None) => link(OAuth, Role::Fallback, Why::AfterHelper),
+            (None, _) if fixed => link(OAuth, Role::Skipped, Why::StaticAuthorization),
+            (None, _) if settings.oauth.is_some() => link(OAuth, Role::Authority, Why::Configured),
+            (None, _) => link(OAuth, Role::Authority, Why::OnDemand),
+        });
+        Self { links, settings: settings.clone() }
+    }
+
+    /// Every provider that the entry configures or the server may ask for, in order of precedence.
+    pub fn links(&self) -> &[Link] {
+        &self.links
+    }
+
+    /// What this provider does for the server; `None` where the entry does not configure it.
+    pub fn role(&self, provider: ProviderKind) -> Option<Role> {
+        self.links.iter().find(|link| link.provider == provider).map(|link| link.role)
+    }
+
+    /// Why the authority may not run, if so.
+    pub fn withheld(&self) -> Option<Withheld> {
+        self.links.iter().find_map(|link| match link.why {
+            Why::Withheld(reason) => Some(reason),
+            _ => None,
+        })
+    }
+
+    /// The names of the *configured* providers that may supply headers, in order. OAuth is among them only where
+    /// the entry has an `oauth` block; on any other server it shows once it has supplied something.
+    pub fn chain_names(&self) -> Vec<&'static str> {
+        let supplies = |link: &&Link| match link.role {
+            Role::Base | Role::Authority | Role::Fallback => {
+                link.provider != ProviderKind::OAuth || self.settings.oauth.is_some()
+            }
+            Role::Withheld | Role::Skipped => false,
+        };
+        self.links.iter().filter(supplies).map(|link| link.provider.name()).collect()
+    }
+
+    /// The header names that are known without running anything, each with its provider, as the entry spells them.
+    ///
+    /// What the others supply is known once they have: see [`Credentials::names`](crate::Credentials::names).
+    pub fn header_names(&self) -> Vec<(&str, ProviderKind)> {
+        let mut names: Vec<(&str, ProviderKind)> = Vec::new();
+        for (name, _) in &self.settings.static_headers {
+            if !names.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)) {
+                names.push((name, ProviderKind::StaticHeaders));
+            }
+        }
+        names
+    }
+
+    /// What the plan was made from.
+    pub fn settings(&self) -> &AuthSettings {
+        &self.settings
+    }
+}
+
+fn is_authorization(name: &str) -> bool {
+    name.eq_ignore_ascii_case("authorization")
+}
+
+/// One line per provider: name, role, why.
+impl fmt::Display for AuthPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, link) in self.links.iter().enumerate() {
+            if index > 0 {
+                f.write_str("\n")?;
+            }
+            write!(f, "{:<14}  {:<9}  ", link.provider.name(), link.role.word())?;
+            match (link.provider, link.role) {
+                (ProviderKind::StaticHeaders, role) => {
+                    let names: Vec<&str> = self
+                        .header_names()
+                        .iter()
+                        .map(|(name, _)| static_headers::presentable(name))
+                        .collect();
+                    write!(f, "{}", names.join(", "))?;
+                    if role == Role::Base && self.links.len() > 1 {
+                        f.write_str("; same-named headers of a later provider win")?;
+                    }
+                }
+                (ProviderKind::HeadersHelper, Role::Authority) => {
+                    f.write_str("run on connect, when the server refuses, and ahead of expiry")?;
+                }
+                _ => write!(f, "{}", link.why)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{HelperSpec, OAuthSpec, Secret};
+
+    fn settings(headers: &[&str], helper: bool, withheld: bool, oauth: bool) -> AuthSettings {
+        AuthSettings {
+            static_headers: headers.iter().map(|name| ((*name).to_owned(), Secret::new("canary"))).collect(),
+            helper: helper.then(|| HelperSpec::new("print-headers --secret canary", "/")),
+            helper_withheld: withheld.then_some(Withheld::UntrustedFolder),
+            oauth: oauth.then(OAuthSpec::default),
+        }
+    }
+
+    /// `provider:role` of each link.
+    fn shown(plan: &AuthPlan) -> String {
+        let link = |link: &Link| format!("{}:{}", link.provider.name(), link.role.word());
+        plan.links().iter().map(link).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn the_order_is_decided_by_what_is_configured() {
+        let none: &[&str] = &[];
+        let table = [
+            (none, false, false, false, "oauth:authority", ""),
+            (none, false, false, true, "oauth:authority", "oauth"),
+            (&["X-Team"], false, false, false, "static-headers:base oauth:authority", "static-headers"),
+            (&["X-Team"], false, false, true, "static-headers:base oauth:authority", "static-headers oauth"),
+            (
+                &["authorization"],
+                false,
+                false,
+                false,
+                "static-headers:authority oauth:skipped",
+                "static-headers",
+            ),
+            (
+                &["Authorization"],
+                false,
+                false,
+                true,
+                "static-headers:authority oauth:skipped",
+                "static-headers",
+            ),
+            (none, true, false, false, "headers-helper:authority oauth:fallback", "headers-helper"),
+            (none, true, false, true, "headers-helper:authority oauth:fallback", "headers-helper oauth"),
+            (
+                &["Authorization"],
+                true,
+                false,
+                false,
+                "static-headers:base headers-helper:authority oauth:fallback",
+                "static-headers headers-helper",
+            ),
+            (
+                &["X-Team"],
+                true,
+                true,
+                true,
+                "static-headers:base headers-helper:withheld oauth:skipped",
+                "static-headers",
+            ),
+            // Nothing is withheld where nothing is configured.
+            (none, false, true, false, "oauth:authority", ""),
+        ];
+        for (headers, helper, withheld, oauth, links, chain) in table {
+            let plan = AuthPlan::resolve(&settings(headers, helper, withheld, oauth));
+            assert_eq!(shown(&plan), links);
+            assert_eq!(plan.chain_names().join(" "), chain, "{links}");
+            assert_eq!(plan.withheld().is_some(), helper && withheld);
+        }
+    }
+
+    #[test]
+    fn a_plan_prints_each_provider_with_its_reason_and_no_value() {
+        let plan = AuthPlan::resolve(&settings(&["X-Team", "x-team", "Authorization"], true, false, false));
+        assert_eq!(
+            plan.to_string(),
+            "static-headers  base       X-Team, Authorization; same-named headers of a later provider win\n\
+             headers-helper  authority  run on connect, when the server refuses, and ahead of expiry\n\
+             oauth           fallback   only when fresh helper headers were refused too, the server offers OAuth \
+             and a person has signed in"
+        );
+        let withheld = AuthPlan::resolve(&settings(&[], true, true, true));
+        assert_eq!(
+            withheld.to_string(),
+            "headers-helper  withheld   the folder is not trusted, so requests carry static headers alone\n\
+             oauth           skipped    headersHelper is configured and outranks it, although it may not run"
+        );
+        for plan in [plan, withheld] {
+            let shown = format!("{plan} {plan:?}");
+            assert!(!shown.contains("canary"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn equal_settings_make_equal_plans() {
+        let of = |oauth| AuthPlan::resolve(&settings(&["X-Team"], true, false, oauth));
+        assert_eq!(of(true), of(true));
+        assert_ne!(of(true), of(false));
+    }
+}

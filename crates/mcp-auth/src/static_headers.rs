@@ -1,0 +1,118 @@
+//! The simplest provider: headers from the configuration.
+
+use http::{HeaderName, HeaderValue};
+
+use crate::{
+    AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Credentials, Recovery, Rejection,
+    Secret,
+};
+
+/// The name of this provider.
+pub(crate) const NAME: &str = "static-headers";
+
+/// Sends the same headers with every request. There is nothing to recover: what was refused is all there is.
+#[derive(Clone, Debug)]
+pub struct StaticHeaders {
+    credentials: Credentials,
+}
+
+impl StaticHeaders {
+    /// A provider of these headers; a name given twice keeps its last value.
+    pub fn new(headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>) -> Self {
+        Self { credentials: Credentials::new(NAME, headers) }
+    }
+
+    /// A provider of the headers of an entry, as they are written there.
+    ///
+    /// White space and line breaks around a value are dropped, as they are no part of it (RFC 9110 section 5.5) and
+    /// a pasted token often ends in one.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthErrorKind::Misconfigured`] for a name or a value that HTTP does not allow. The error names the
+    /// header and never its value.
+    pub fn from_settings(headers: &[(String, Secret)]) -> Result<Self, AuthError> {
+        let parsed: Result<Vec<_>, _> = headers.iter().map(|(name, value)| parse(name, value)).collect();
+        parsed.map(Self::new)
+    }
+
+    pub(crate) fn into_credentials(self) -> Credentials {
+        self.credentials
+    }
+}
+
+fn parse(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), AuthError> {
+    let invalid = |what: &str| {
+        let name = presentable(name);
+        AuthError::new(AuthErrorKind::Misconfigured, format!("use the header `{name}`: {what}"))
+    };
+    let value = HeaderValue::from_str(value.expose().trim_matches([' ', '\t', '\r', '\n']))
+        .map_err(|_| invalid("its value has characters that a header cannot carry"))?;
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("this is not a header name"))?;
+    Ok((name, value))
+}
+
+/// A header name as a message may show it.
+///
+/// Security: people paste whole lines (`Authorization: Bearer ...`) where a name belongs, so only what comes before
+/// the first character that no name can have is shown, and no more than 64 characters of it.
+pub(crate) fn presentable(name: &str) -> &str {
+    let end = name.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.!#$%&'*+^|~".contains(c)));
+    let name = &name[..end.unwrap_or(name.len())];
+    // Up to here every character is one byte.
+    &name[..name.len().min(64)]
+}
+
+impl AuthProvider for StaticHeaders {
+    fn name(&self) -> &str {
+        if self.credentials.is_empty() { "anonymous" } else { NAME }
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::default()
+    }
+
+    fn credentials(&self) -> AuthFuture<'_, Credentials> {
+        Box::pin(async { Ok(self.credentials.clone()) })
+    }
+
+    fn on_rejected<'a>(&'a self, _: Rejection<'a>) -> AuthFuture<'a, Recovery> {
+        Box::pin(async { Ok(Recovery::Exhausted) })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(name: &str, value: &str) -> Result<StaticHeaders, AuthError> {
+        StaticHeaders::from_settings(&[(name.to_owned(), Secret::new(value))])
+    }
+
+    #[test]
+    fn an_invalid_header_is_named_and_its_value_is_not_shown() {
+        let table = [
+            ("X-Key", "canary\r\nX-Evil: 1", "use the header `X-Key`: its value"),
+            ("X-Key", "canary\u{7f}", "use the header `X-Key`: its value"),
+            ("X Key", "canary", "use the header `X`: this is not a header name"),
+            ("", "canary", "use the header ``: this is not a header name"),
+            (
+                "Authorization: Bearer canary",
+                "x",
+                "use the header `Authorization`: this is not a header name",
+            ),
+        ];
+        for (name, value, expected) in table {
+            let error = from(name, value).unwrap_err();
+            assert_eq!(error.kind(), AuthErrorKind::Misconfigured);
+            let shown = format!("{error} {error:?}");
+            assert!(shown.starts_with(expected) && !shown.contains("canary"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn f035_a_line_break_after_a_pasted_token_is_no_part_of_it() {
+        let provider = from("Authorization", " Bearer abc\r\n").unwrap();
+        assert_eq!(provider.credentials.header(&http::header::AUTHORIZATION).unwrap(), "Bearer abc");
+    }
+}
