@@ -13,6 +13,8 @@ use url::Url;
 
 use crate::AuthFuture;
 
+#[cfg(any(test, feature = "contract-tests"))]
+pub mod contract;
 mod file;
 mod format;
 mod memory;

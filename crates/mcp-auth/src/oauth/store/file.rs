@@ -248,3 +248,14 @@ fn failure(
 fn refused(message: impl Into<String>) -> io::Error {
     io::Error::other(message.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn keeps_the_contract() {
+        let home = tempfile::tempdir().unwrap();
+        super::super::contract::check_store(&FileTokenStore::new(home.path().join("store"))).await;
+    }
+}

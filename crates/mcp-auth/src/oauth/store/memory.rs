@@ -130,3 +130,13 @@ impl<K: Clone + Hash + Ord> Locks<K> {
 pub(super) struct LocalGuard(#[expect(dead_code, reason = "held for its drop")] OwnedMutexGuard<()>);
 
 impl StoreGuard for LocalGuard {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn keeps_the_contract() {
+        super::super::contract::check_store(&MemoryTokenStore::new()).await;
+    }
+}

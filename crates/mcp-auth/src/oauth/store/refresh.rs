@@ -200,3 +200,6 @@ async fn keep(store: &dyn TokenStore, key: &TokenKey, new: StoredTokens) -> Refr
 fn signed_out() -> AuthError {
     AuthError::new(AuthErrorKind::SignInExpired, "renew the sign-in: it has been removed meanwhile")
 }
+
+#[cfg(test)]
+mod tests;
