@@ -1,1 +1,66 @@
-fn main() {}
+//! The project's own tasks: `cargo xtask ci`, `deps`, `features`, `docs [--check]`, `setup`.
+//!
+//! Imports none of our crates, so that it runs when they do not build, and nothing but the standard
+//! library and a JSON parser, so that it compiles in seconds.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for developers, whose output is the point"
+)]
+
+mod ci;
+mod deps;
+mod docs;
+mod duplicates;
+mod features;
+mod lexer;
+mod setup;
+mod shell;
+mod sources;
+mod tests_found;
+
+use std::process::ExitCode;
+
+/// What went wrong, each a line for a person.
+type Problems = Vec<String>;
+
+const USAGE: &str = "\
+usage: cargo xtask TASK
+
+  ci             everything that continuous integration checks, in its order
+  deps           the import table, the quarantines and the naming rules of ARCHITECTURE.md
+  features       every crate with each of its features alone, with none and with all
+  docs           brings the generated parts of docs/ up to date
+  docs --check   fails if `docs` would change anything
+  setup          installs the real MCP servers that the interoperability tests talk to";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    let outcome = match arguments[..] {
+        ["ci"] => ci::run_all(),
+        ["deps"] => deps::run(),
+        ["features"] => features::run(),
+        ["docs"] => docs::update(),
+        ["docs", "--check"] => docs::check(),
+        ["setup"] => setup::run(),
+        ["help" | "--help" | "-h"] => {
+            println!("{USAGE}");
+            return ExitCode::SUCCESS;
+        }
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problems) => {
+            for problem in &problems {
+                eprintln!("xtask: {problem}");
+            }
+            eprintln!("xtask: {} problem(s)", problems.len());
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,49 @@
+//! Everything that continuous integration checks, in its order: the cheap and telling first.
+
+use std::time::Instant;
+
+use crate::shell::{command, has_cargo_subcommand, run};
+use crate::{Problems, deps, docs, features, setup};
+
+const LINTS: [&str; 8] =
+    ["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
+const NEXTEST: [&str; 5] = ["nextest", "run", "--locked", "--workspace", "--all-features"];
+const TESTS: [&str; 7] = ["test", "--locked", "--workspace", "--all-features", "--lib", "--bins", "--tests"];
+const DOC_TESTS: [&str; 5] = ["test", "--locked", "--workspace", "--all-features", "--doc"];
+const RUSTDOC: [&str; 5] = ["doc", "--locked", "--workspace", "--all-features", "--no-deps"];
+
+/// One step; it says itself what it does.
+type Step = fn() -> Result<(), Problems>;
+
+/// Runs every step and stops at the first that fails.
+pub(crate) fn run_all() -> Result<(), Problems> {
+    let steps: [(&str, Step); 9] = [
+        ("format", || run(&mut command("cargo", &["fmt", "--all", "--check"]))),
+        ("deps", deps::run),
+        ("docs", docs::check),
+        ("lints", || run(&mut command("cargo", &LINTS))),
+        ("features", features::run),
+        ("rustdoc", || run(command("cargo", &RUSTDOC).env("RUSTDOCFLAGS", "-D warnings"))),
+        ("setup", setup::run_where_possible),
+        ("tests", tests),
+        ("doc tests", || run(&mut command("cargo", &DOC_TESTS))),
+    ];
+    let started = Instant::now();
+    for (name, step) in steps {
+        println!("==> {name}");
+        let began = Instant::now();
+        step()?;
+        println!("<== {name}: ok in {:.1} s", began.elapsed().as_secs_f32());
+    }
+    println!("all {} steps ok in {:.0} s", steps.len(), started.elapsed().as_secs_f32());
+    Ok(())
+}
+
+/// nextest where it is installed: it isolates each test in a process of its own and finds leaked children.
+fn tests() -> Result<(), Problems> {
+    if has_cargo_subcommand("nextest") {
+        run(&mut command("cargo", &NEXTEST))
+    } else {
+        run(&mut command("cargo", &TESTS))
+    }
+}

@@ -1,0 +1,61 @@
+//! Every crate with each of its features alone, with none and with all.
+
+use crate::Problems;
+use crate::shell::{self, command, metadata};
+
+/// Lints every combination. Clippy rather than a plain check: an import that only one feature needs is
+/// a warning, and warnings fail.
+pub(crate) fn run() -> Result<(), Problems> {
+    let metadata = metadata()?;
+    for package in metadata["packages"].as_array().into_iter().flatten() {
+        let (Some(name), Some(features)) = (package["name"].as_str(), package["features"].as_object()) else {
+            continue;
+        };
+        let features: Vec<&str> =
+            features.keys().map(String::as_str).filter(|name| *name != "default").collect();
+        for combination in combinations(&features) {
+            let list = combination.join(",");
+            let arguments = [
+                "clippy",
+                "--locked",
+                "--quiet",
+                "--package",
+                name,
+                "--lib",
+                "--no-default-features",
+                "--features",
+                &list,
+                "--",
+                "-D",
+                "warnings",
+            ];
+            shell::run(&mut command("cargo", &arguments))?;
+        }
+    }
+    Ok(())
+}
+
+/// None, each alone, and all; nothing for a crate without features, which the plain lint covers.
+fn combinations<'a>(features: &[&'a str]) -> Vec<Vec<&'a str>> {
+    if features.is_empty() {
+        return Vec::new();
+    }
+    let mut all = vec![Vec::new()];
+    all.extend(features.iter().map(|feature| vec![*feature]));
+    if features.len() > 1 {
+        all.push(features.to_vec());
+    }
+    all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn none_each_and_all() {
+        assert!(combinations(&[]).is_empty());
+        assert_eq!(combinations(&["a"]), [vec![], vec!["a"]]);
+        assert_eq!(combinations(&["a", "b"]), [vec![], vec!["a"], vec!["b"], vec!["a", "b"]]);
+    }
+}

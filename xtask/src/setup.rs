@@ -1,0 +1,132 @@
+//! The real MCP servers that the interoperability tests talk to, at the versions of their lock files.
+//!
+//! `crates/mcp-testkit/fixtures/NAME/` holds either `package.json` and `package-lock.json`, or
+//! `requirements.txt`. Each is installed into `target/fixtures/NAME/`, and again only when its lock
+//! file or the interpreter changes, so that a cached `target` costs nothing.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::Problems;
+use crate::shell::{command, is_installed, metadata, output, root, run as run_command};
+
+/// Installs every fixture; a missing tool is an error.
+pub(crate) fn run() -> Result<(), Problems> {
+    install_all(true)
+}
+
+/// Installs what the tools on this machine can; the tests of the rest say loudly that they were skipped.
+pub(crate) fn run_where_possible() -> Result<(), Problems> {
+    install_all(false)
+}
+
+enum Kind {
+    Npm,
+    Python,
+}
+
+impl Kind {
+    /// What a folder holds, by its lock file; `None` for a folder that needs no installation.
+    fn of(folder: &Path) -> Option<Self> {
+        if folder.join("package-lock.json").is_file() {
+            Some(Self::Npm)
+        } else if folder.join("requirements.txt").is_file() {
+            Some(Self::Python)
+        } else {
+            None
+        }
+    }
+
+    /// The files that decide what is installed.
+    fn inputs(&self) -> &'static [&'static str] {
+        match self {
+            Self::Npm => &["package.json", "package-lock.json"],
+            Self::Python => &["requirements.txt"],
+        }
+    }
+
+    /// The programs that installing takes; the first is the interpreter that the result depends on.
+    fn tools(&self) -> &'static [&'static str] {
+        match self {
+            Self::Npm => &["node", "npm"],
+            Self::Python => &["python3"],
+        }
+    }
+
+    fn install(&self, target: &Path) -> Result<(), Problems> {
+        match self {
+            // Install scripts run code of strangers at install time; no fixture needs one.
+            Self::Npm => run_command(
+                command("npm", &["ci", "--ignore-scripts", "--no-audit", "--no-fund"]).current_dir(target),
+            ),
+            Self::Python => {
+                run_command(command("python3", &["-m", "venv", "venv"]).current_dir(target))?;
+                let pip = if cfg!(windows) { "venv/Scripts/pip.exe" } else { "venv/bin/pip" };
+                let pip = target.join(pip);
+                let arguments = [
+                    "install",
+                    "--disable-pip-version-check",
+                    "--quiet",
+                    "--requirement",
+                    "requirements.txt",
+                ];
+                run_command(command(&pip.to_string_lossy(), &arguments).current_dir(target))
+            }
+        }
+    }
+}
+
+fn install_all(tools_required: bool) -> Result<(), Problems> {
+    let fixtures = root().join("crates/mcp-testkit/fixtures");
+    let targets = target_directory()?.join("fixtures");
+    let Ok(entries) = fs::read_dir(&fixtures) else {
+        println!("no fixtures to install");
+        return Ok(());
+    };
+    let mut folders: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    folders.sort();
+    for folder in folders {
+        let Some((kind, name)) = Kind::of(&folder).zip(folder.file_name()) else { continue };
+        let missing: Vec<_> = kind.tools().iter().filter(|tool| !is_installed(tool)).collect();
+        if missing.is_empty() {
+            install(&kind, &folder, &targets.join(name))?;
+            continue;
+        }
+        let problem = format!("{} needs {missing:?}, which this machine does not have", folder.display());
+        if tools_required {
+            return Err(vec![problem]);
+        }
+        println!("!!! {problem}: the tests against this server WILL BE SKIPPED !!!");
+    }
+    Ok(())
+}
+
+fn install(kind: &Kind, folder: &Path, target: &Path) -> Result<(), Problems> {
+    let failed =
+        |what: &str, error: std::io::Error| vec![format!("{} cannot be {what}: {error}", target.display())];
+    let mut wanted = output(&mut command(kind.tools()[0], &["--version"]))?;
+    for input in kind.inputs() {
+        wanted += &fs::read_to_string(folder.join(input)).map_err(|error| failed("planned", error))?;
+    }
+    let stamp = target.join("installed");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        println!("{} is up to date", target.display());
+        return Ok(());
+    }
+    // Half of an older installation must not survive under a new stamp.
+    match fs::remove_dir_all(target) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed("removed", error)),
+        _ => fs::create_dir_all(target).map_err(|error| failed("created", error))?,
+    }
+    for input in kind.inputs() {
+        fs::copy(folder.join(input), target.join(input)).map_err(|error| failed("filled", error))?;
+    }
+    kind.install(target)?;
+    fs::write(&stamp, wanted).map_err(|error| failed("stamped", error))
+}
+
+fn target_directory() -> Result<PathBuf, Problems> {
+    let metadata = metadata()?;
+    let directory = metadata["target_directory"].as_str();
+    directory.map(PathBuf::from).ok_or_else(|| vec!["cargo metadata names no target directory".to_owned()])
+}

@@ -1,0 +1,69 @@
+//! The Rust files of the workspace.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::Problems;
+use crate::lexer::{Token, lex};
+use crate::shell::root;
+
+/// One Rust file.
+pub(crate) struct Source {
+    /// Its path from the root of the workspace, with `/` on every platform.
+    pub(crate) path: String,
+    /// Its text.
+    pub(crate) text: String,
+    /// Its text without comments.
+    pub(crate) tokens: Vec<Token>,
+}
+
+impl Source {
+    /// A file with this text.
+    pub(crate) fn new(path: &str, text: &str) -> Self {
+        Self { path: path.to_owned(), text: text.to_owned(), tokens: lex(text) }
+    }
+
+    /// The folder of its crate under `crates/`, or `xtask`.
+    pub(crate) fn crate_name(&self) -> &str {
+        let path = self.path.strip_prefix("crates/").unwrap_or(&self.path);
+        path.split('/').next().unwrap_or(path)
+    }
+
+    /// Whether it is part of what the crate ships, rather than a test, bench or example.
+    pub(crate) fn is_shipped(&self) -> bool {
+        self.path.split('/').any(|part| part == "src") && !self.path.ends_with("/tests.rs")
+    }
+}
+
+/// Every Rust file under `crates/` and `xtask/`, in the order of their paths.
+pub(crate) fn read_all() -> Result<Vec<Source>, Problems> {
+    let mut paths = Vec::new();
+    for folder in ["crates", "xtask"] {
+        collect(&root().join(folder), &mut paths)
+            .map_err(|error| vec![format!("{folder} cannot be read: {error}")])?;
+    }
+    paths.sort();
+    paths.iter().map(|path| read(path)).collect()
+}
+
+fn read(path: &Path) -> Result<Source, Problems> {
+    let text = fs::read_to_string(path)
+        .map_err(|error| vec![format!("{} cannot be read: {error}", path.display())])?;
+    let path = path.strip_prefix(root()).unwrap_or(path).to_string_lossy().replace('\\', "/");
+    Ok(Source::new(&path, &text))
+}
+
+fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        let path = entry.path();
+        if entry.file_type()?.is_dir() {
+            if !matches!(entry.file_name().to_str(), Some("target" | "node_modules" | ".venv")) {
+                collect(&path, paths)?;
+            }
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,141 @@
+//! The test functions in the sources, by what their attributes say.
+
+use crate::lexer::{Kind, Token};
+use crate::sources::Source;
+
+/// One test function.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Test {
+    /// The crate it belongs to.
+    pub(crate) crate_name: String,
+    /// The name of the function.
+    pub(crate) name: String,
+    /// The file and line of it.
+    pub(crate) place: String,
+    /// It carries `#[ignore]`.
+    pub(crate) ignored: bool,
+}
+
+impl Test {
+    /// The field failures that its name claims to cover: `f004_…`, `f051_f052_…`, `f051_and_f052_…`.
+    pub(crate) fn field_failures(&self) -> Vec<usize> {
+        let parts = self.name.split('_').filter(|part| *part != "and").map_while(|part| {
+            let digits = part.strip_prefix('f')?;
+            let is_number = digits.len() == 3 && digits.bytes().all(|byte| byte.is_ascii_digit());
+            is_number.then(|| digits.parse().ok())?
+        });
+        parts.collect()
+    }
+
+    /// How the tables name it.
+    pub(crate) fn shown(&self) -> String {
+        format!("{}::{}", self.crate_name, self.name)
+    }
+}
+
+/// The tests of these files.
+pub(crate) fn find(sources: &[Source]) -> Vec<Test> {
+    sources.iter().flat_map(in_source).collect()
+}
+
+fn in_source(source: &Source) -> Vec<Test> {
+    let mut tests = Vec::new();
+    let (mut is_test, mut ignored) = (false, false);
+    let tokens = &source.tokens;
+    let mut at = 0;
+    while at < tokens.len() {
+        if tokens[at].text == "#" && tokens.get(at + 1).is_some_and(|next| next.text == "[") {
+            let end = attribute_end(tokens, at + 1);
+            let path = attribute_path(&tokens[at + 2..end]);
+            is_test |= path.last().is_some_and(|name| *name == "test");
+            ignored |= path == ["ignore"];
+            at = end + 1;
+            continue;
+        }
+        match tokens[at].text.as_str() {
+            "fn" if tokens[at].kind == Kind::Word => {
+                if let Some(name) = tokens.get(at + 1).filter(|_| is_test) {
+                    tests.push(Test {
+                        crate_name: source.crate_name().to_owned(),
+                        name: name.text.clone(),
+                        place: format!("{}:{}", source.path, name.line),
+                        ignored,
+                    });
+                }
+                (is_test, ignored) = (false, false);
+            }
+            // Attributes of anything else than a function end here.
+            "{" | ";" | "}" => (is_test, ignored) = (false, false),
+            _ => {}
+        }
+        at += 1;
+    }
+    tests
+}
+
+/// The index of the bracket that closes the one at `open`.
+fn attribute_end(tokens: &[Token], open: usize) -> usize {
+    let mut depth = 0_usize;
+    for (index, token) in tokens.iter().enumerate().skip(open).filter(|(_, token)| token.kind == Kind::Mark) {
+        match token.text.as_str() {
+            "[" => depth += 1,
+            "]" => depth -= 1,
+            _ => {}
+        }
+        if depth == 0 {
+            return index;
+        }
+    }
+    tokens.len() - 1
+}
+
+/// The path of an attribute (`tokio`, `test`), without its arguments.
+fn attribute_path(tokens: &[Token]) -> Vec<&str> {
+    tokens
+        .iter()
+        .take_while(|token| token.kind == Kind::Word || token.text == ":")
+        .filter(|token| token.kind == Kind::Word)
+        .map(|token| token.text.as_str())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str) -> Vec<(String, bool)> {
+        let source = Source::new("crates/mcp-x/src/lib.rs", text);
+        in_source(&source).into_iter().map(|test| (test.name, test.ignored)).collect()
+    }
+
+    #[test]
+    fn tests_are_told_from_other_functions() {
+        let text = r#"
+            #[cfg(test)] mod tests {
+                #[test] fn one() {}
+                fn helper() {}
+                // #[test] fn commented() {}
+                #[tokio::test(start_paused = true)] #[expect(lint, reason = "] x")] async fn two() {}
+                #[test] #[ignore = "slow"] fn three() {}
+                #[cfg(test)] struct S; fn not_a_test() {}
+            }
+        "#;
+        let expected = [("one", false), ("two", false), ("three", true)].map(|(n, i)| (n.to_owned(), i));
+        assert_eq!(names(text), expected);
+    }
+
+    #[test]
+    fn the_numbers_stand_in_front_of_the_name() {
+        let test = |name: &str| Test {
+            crate_name: "mcp-x".into(),
+            name: name.into(),
+            place: String::new(),
+            ignored: false,
+        };
+        assert_eq!(test("f004_exit_code").field_failures(), [4]);
+        assert_eq!(test("f051_f052_off").field_failures(), [51, 52]);
+        assert_eq!(test("f051_and_f052_off").field_failures(), [51, 52]);
+        assert!(test("four_f004").field_failures().is_empty());
+        assert!(test("f04_short").field_failures().is_empty());
+    }
+}
