@@ -104,8 +104,9 @@ fn classify(wire: &Wire<'_>) -> Result<Incoming, EnvelopeError> {
     let id = raw_id.and_then(RequestId::from_raw);
     let invalid = |kind| EnvelopeError { kind, id: id.clone() };
 
+    // Without an id: a log line that happens to have a number there must not fail the request of that number.
     if wire.jsonrpc.is_none_or(|version| version.get() != "\"2.0\"") {
-        return Err(invalid(EnvelopeErrorKind::Version));
+        return Err(EnvelopeError::new(EnvelopeErrorKind::Version));
     }
     if raw_id.is_some() && id.is_none() {
         return Err(invalid(EnvelopeErrorKind::Id));
@@ -205,10 +206,10 @@ mod tests {
             ("{", "Json -"),
             ("{}", "Version -"),
             (r#"{"jsonrpc":"2.0"} {}"#, "Json -"),
-            (r#"{"level":"info","method":"GET","id":3}"#, "Version 3"),
+            (r#"{"level":"info","method":"GET","id":3}"#, "Version -"),
             (r#"{"error":"unauthorized"}"#, "Version -"),
-            (r#"{"jsonrpc":"1.0","id":1,"result":{}}"#, "Version 1"),
-            (r#"{"jsonrpc":2.0,"id":1,"result":{}}"#, "Version 1"),
+            (r#"{"jsonrpc":"1.0","id":1,"result":{}}"#, "Version -"),
+            (r#"{"jsonrpc":2.0,"id":1,"result":{}}"#, "Version -"),
             (r#"{"jsonrpc":"2.0"}"#, "Shape -"),
             (r#"{"jsonrpc":"2.0","id":7}"#, "Shape 7"),
             (r#"{"jsonrpc":"2.0","id":7,"result":{},"error":{"code":1}}"#, "Shape 7"),

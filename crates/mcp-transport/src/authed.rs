@@ -1,0 +1,324 @@
+//! Sending with credentials: what a challenge is, and the one replay.
+//!
+//! This is the only place that knows what "not with these credentials" looks like on the wire, and the only
+//! one that sends a request again because of it. Whoever calls gets either an answer that concerns the
+//! request itself, or an error that says why there is none.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use mcp_auth::{AuthError, AuthProvider, Challenge, Credentials, Recovery, Rejection};
+use mcp_status::{ChallengeKind, Phase};
+use url::Url;
+
+use crate::error::AuthContext;
+use crate::http::client::{Answer, HttpClient};
+use crate::{TransportError, TransportErrorKind};
+
+/// Recoveries per request: one of the provider that supplied the credentials and one of a fallback behind it.
+/// A provider that answers "retry" for ever changes nothing about it.
+const MAX_RECOVERIES: u32 = 2;
+/// Redirects within the origin that one request follows.
+const MAX_REDIRECTS: u32 = 5;
+/// How much of a refusal's body is looked at, in bytes.
+const MAX_REFUSAL_BYTES: usize = 16 << 10;
+
+/// One HTTP request, ready to be sent as often as it takes.
+#[derive(Clone, Debug)]
+pub(crate) struct Outbound {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    /// Before or after the first handshake: a bare 403 means different things.
+    pub(crate) phase: Phase,
+    /// Whether an answer of JSON or SSE is due, so that a page is a sign-in page.
+    pub(crate) expects_message: bool,
+    /// Whether a refusal is worth asking the provider for other credentials.
+    pub(crate) recover: bool,
+}
+
+/// An answer that concerns the request itself.
+#[derive(Debug)]
+pub(crate) struct Accepted {
+    pub(crate) answer: Answer,
+    pub(crate) sender: Sender,
+}
+
+/// What is known about how the accepted or refused request was sent.
+#[derive(Clone, Debug)]
+pub(crate) struct Sender {
+    pub(crate) auth: AuthContext,
+    /// How many times the request was sent, redirects left aside.
+    pub(crate) attempts: u32,
+}
+
+impl Sender {
+    /// The same error with what is known about the credentials.
+    pub(crate) fn describe(&self, error: TransportError) -> TransportError {
+        error.with_auth(self.auth.clone()).with_attempts(self.attempts)
+    }
+}
+
+/// A client that sends with the credentials of one endpoint, and only to its origin.
+#[derive(Clone, Debug)]
+pub(crate) struct AuthedClient {
+    pub(crate) client: HttpClient,
+    pub(crate) endpoint: Url,
+    provider: Option<Arc<dyn AuthProvider>>,
+}
+
+/// A refusal, with what a provider may want to know about it.
+struct Refusal {
+    kind: ChallengeKind,
+    status: StatusCode,
+    headers: HeaderMap,
+    challenges: Vec<Challenge>,
+}
+
+/// What came of sending once.
+enum Sent {
+    Accepted(Answer),
+    Refused(Refusal),
+}
+
+impl AuthedClient {
+    pub(crate) fn new(client: HttpClient, endpoint: Url, provider: Option<Arc<dyn AuthProvider>>) -> Self {
+        Self { client, endpoint, provider }
+    }
+
+    /// Sends `out` with the credentials in force, and once more with recovered ones where the server refuses
+    /// them and the provider has others.
+    ///
+    /// # Errors
+    ///
+    /// [`Challenged`](TransportErrorKind::Challenged) where no recovery helped,
+    /// [`Credentials`](TransportErrorKind::Credentials) where none could be had (then nothing was sent, or
+    /// nothing more), or what the wire failed with.
+    pub(crate) async fn send(&self, out: &Outbound) -> Result<Accepted, TransportError> {
+        let mut used = self.credentials().await?;
+        let mut recoveries = 0;
+        loop {
+            let attempts = recoveries + 1;
+            let sent = self.send_once(out, &used).await;
+            let sender = || Sender { auth: self.context(&used, None), attempts };
+            let refusal = match sent.map_err(|error| sender().describe(error))? {
+                Sent::Accepted(answer) => return Ok(Accepted { answer, sender: sender() }),
+                Sent::Refused(refusal) => refusal,
+            };
+            match self.recover(out, &refusal, &used, recoveries).await? {
+                Some(fresh) => {
+                    used = fresh;
+                    recoveries += 1;
+                }
+                None => return Err(self.challenged(refusal, &used, attempts)),
+            }
+        }
+    }
+
+    async fn credentials(&self) -> Result<Credentials, TransportError> {
+        match &self.provider {
+            Some(provider) => {
+                provider.credentials().await.map_err(|error| TransportError::credentials(error, provider.name()))
+            }
+            None => Ok(Credentials::none()),
+        }
+    }
+
+    /// Other credentials than the refused ones, if there are any.
+    async fn recover(
+        &self,
+        out: &Outbound,
+        refusal: &Refusal,
+        used: &Credentials,
+        recoveries: u32,
+    ) -> Result<Option<Credentials>, TransportError> {
+        let Some(provider) = self.provider.as_ref().filter(|_| out.recover && recoveries < MAX_RECOVERIES) else {
+            return Ok(None);
+        };
+        let rejection =
+            Rejection::new(refusal.status, &refusal.challenges, &refusal.headers, used).after(recoveries);
+        match provider.on_rejected(rejection).await {
+            // The answer to the same bytes is already known.
+            Ok(Recovery::Retry(fresh)) if !fresh.same_headers(used) => Ok(Some(fresh)),
+            Ok(_) => Ok(None),
+            Err(error) => {
+                let sender =
+                    Sender { auth: self.context(used, refusal.challenges.first()), attempts: recoveries + 1 };
+                Err(sender.describe(TransportError::credentials(error, provider.name())))
+            }
+        }
+    }
+
+    fn challenged(&self, refusal: Refusal, used: &Credentials, attempts: u32) -> TransportError {
+        let sender = Sender { auth: self.context(used, refusal.challenges.first()), attempts };
+        let kind = TransportErrorKind::Challenged { kind: refusal.kind, status: refusal.status.as_u16() };
+        sender.describe(TransportError::new(kind, "the server refused the credentials"))
+    }
+
+    fn context(&self, used: &Credentials, challenge: Option<&Challenge>) -> AuthContext {
+        let supplier = used
+            .names()
+            .find(|(name, _)| **name == header::AUTHORIZATION)
+            .or_else(|| used.names().next())
+            .map(|(_, provider)| provider.to_owned());
+        AuthContext {
+            sent: !used.is_empty(),
+            provider: supplier.or_else(|| self.provider.as_ref().map(|provider| provider.name().to_owned())),
+            withheld: self.provider.as_ref().is_some_and(|provider| provider.snapshot().withheld),
+            scheme: challenge.map(|challenge| challenge.scheme().to_owned()),
+        }
+    }
+
+    /// Sends with these credentials, follows redirects within the origin, and says whether it was refused.
+    async fn send_once(&self, out: &Outbound, used: &Credentials) -> Result<Sent, TransportError> {
+        let mut url = out.url.clone();
+        for _ in 0..=MAX_REDIRECTS {
+            let mut headers = out.headers.clone();
+            // Security: whatever URL a caller or a server came up with, credentials stay in their origin.
+            if url.origin() == self.endpoint.origin() {
+                used.apply(&out.method, &url, &mut headers);
+            }
+            let answer = self.client.send(out.method.clone(), &url, headers, out.body.clone()).await?;
+            match redirection(&url, &answer) {
+                None => return self.judge(out, answer).await,
+                Some(target) if target.origin() == url.origin() => url = target,
+                Some(_) => return Ok(refused(ChallengeKind::LoginRedirect, answer)),
+            }
+        }
+        Err(TransportError::new(TransportErrorKind::Protocol, "the server redirects in circles"))
+    }
+
+    async fn judge(&self, out: &Outbound, mut answer: Answer) -> Result<Sent, TransportError> {
+        Ok(match answer.status {
+            StatusCode::UNAUTHORIZED => refused(ChallengeKind::Unauthorized, answer),
+            StatusCode::FORBIDDEN => match bearer_kind(&answer.headers) {
+                Some(kind) => refused(kind, answer),
+                None if out.phase == Phase::Connect => {
+                    let blocked = is_page(&answer.headers) || {
+                        let body = answer.body.head(MAX_REFUSAL_BYTES).await?;
+                        looks_like_a_page(&body) || names_a_firewall(&answer.headers, &body)
+                    };
+                    refused(if blocked { ChallengeKind::Blocked } else { ChallengeKind::Forbidden }, answer)
+                }
+                // In a session a 403 usually concerns the one call; only a provider that can mint other
+                // credentials makes it worth asking.
+                None if self.provider.as_ref().is_some_and(|p| p.capabilities().refreshable) => {
+                    refused(ChallengeKind::Forbidden, answer)
+                }
+                None => Sent::Accepted(answer),
+            },
+            StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+                let kind = TransportErrorKind::Proxy { status: Some(407) };
+                return Err(TransportError::new(kind, "the proxy wants credentials"));
+            }
+            status if status.is_success() && out.expects_message && is_page(&answer.headers) => {
+                refused(ChallengeKind::LoginRedirect, answer)
+            }
+            _ => Sent::Accepted(answer),
+        })
+    }
+}
+
+fn refused(kind: ChallengeKind, answer: Answer) -> Sent {
+    let challenges = Challenge::parse_all(&answer.headers);
+    Sent::Refused(Refusal { kind, status: answer.status, headers: answer.headers, challenges })
+}
+
+/// Where an answer sends the request, if it is a redirect that may be followed with method and body kept.
+///
+/// 307 and 308 demand that (RFC 9110 sections 15.4.8 and 15.4.9). 301 and 302 allow a client to change POST to
+/// GET or not to; changing it would lose the message, and servers answer them for a missing slash, so it is
+/// kept. 303 is not followed: it says that the message was taken and that its outcome is elsewhere, which
+/// MCP does not know; only as a way to another origin does it mean something, namely a sign-in page.
+fn redirection(from: &Url, answer: &Answer) -> Option<Url> {
+    let location = answer.headers.get(header::LOCATION)?.to_str().ok()?;
+    let target = from.join(location).ok()?;
+    match answer.status.as_u16() {
+        301 | 302 | 307 | 308 => Some(target),
+        303 => Some(target).filter(|target| target.origin() != from.origin()),
+        _ => None,
+    }
+}
+
+/// What a 403 with a challenge in it means (RFC 6750 section 3.1).
+fn bearer_kind(headers: &HeaderMap) -> Option<ChallengeKind> {
+    let challenges = Challenge::parse_all(headers);
+    let bearer = challenges.iter().find(|challenge| challenge.is("Bearer") || challenge.is("DPoP"))?;
+    if bearer.param("error") != Some("insufficient_scope") {
+        return Some(ChallengeKind::Forbidden);
+    }
+    let scopes = bearer.param("scope").unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect();
+    Some(ChallengeKind::InsufficientScope { scopes })
+}
+
+fn is_page(headers: &HeaderMap) -> bool {
+    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
+        let essence = value.split(';').next().unwrap_or_default().trim();
+        essence.eq_ignore_ascii_case("text/html") || essence.eq_ignore_ascii_case("application/xhtml+xml")
+    })
+}
+
+fn looks_like_a_page(body: &[u8]) -> bool {
+    let start = body.trim_ascii_start();
+    ["<!doctype html", "<html"].iter().any(|tag| {
+        start.get(..tag.len()).is_some_and(|head| head.eq_ignore_ascii_case(tag.as_bytes()))
+    })
+}
+
+/// Whether something between us and the server refused: it names itself in the body, or in the header that
+/// Cloudflare sets when it steps in.
+fn names_a_firewall(headers: &HeaderMap, body: &[u8]) -> bool {
+    const NAMES: [&str; 12] = [
+        "cloudflare", "akamai", "incapsula", "imperva", "sucuri", "zscaler", "fortigate", "fortinet", "big-ip",
+        "aws waf", "web application firewall", "firewall",
+    ];
+    if headers.contains_key(HeaderName::from_static("cf-mitigated")) {
+        return true;
+    }
+    let body = String::from_utf8_lossy(body).to_ascii_lowercase();
+    NAMES.iter().any(|name| body.contains(name))
+}
+
+impl TransportError {
+    /// Credentials that could not be had.
+    fn credentials(error: AuthError, provider: &str) -> Self {
+        let context = AuthContext { provider: Some(provider.to_owned()), ..AuthContext::default() };
+        Self::new(TransportErrorKind::Credentials, "no credentials could be had")
+            .with_auth(context)
+            .with_source(error)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+            .collect()
+    }
+
+    #[test]
+    fn pages_are_recognised_by_type_or_by_their_first_tag() {
+        assert!(is_page(&headers(&[("content-type", "text/HTML; charset=utf-8")])));
+        assert!(!is_page(&headers(&[("content-type", "application/json")])));
+        assert!(!is_page(&headers(&[])));
+        assert!(looks_like_a_page(b" \n<!DOCTYPE html><title>x"));
+        assert!(!looks_like_a_page(b"{\"html\":\"<html>\"}"));
+    }
+
+    #[test]
+    fn a_firewall_names_itself() {
+        assert!(names_a_firewall(&headers(&[("cf-mitigated", "challenge")]), b""));
+        assert!(names_a_firewall(&headers(&[]), b"Request blocked by AWS WAF"));
+        assert!(!names_a_firewall(&headers(&[]), br#"{"error":"forbidden"}"#));
+        // A server that merely sits behind it is not the one that refused.
+        assert!(!names_a_firewall(&headers(&[("server", "cloudflare")]), br#"{"error":"forbidden"}"#));
+    }
+}

@@ -1,0 +1,277 @@
+//! From an address to a connection: one attempt, and the loop that makes as many as make sense.
+//!
+//! The loop decides nothing by itself. What an outcome means is decided by `mcp_status::classify`, whether
+//! there is another attempt by the [`StatusMachine`], and how long to wait before it by [`RetryPolicy`].
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcp_auth::AuthProvider;
+use mcp_status::{Effect, Event, Evidence, MachinePolicy, Outcome, Phase, Schedule, StatusMachine, classify};
+use tokio::time::Instant;
+
+use crate::connection::{Connection, RequestOptions};
+use crate::endpoint::Endpoint;
+use crate::error::TimeoutStage;
+use crate::handler::ServerRequestHandler;
+use crate::hub::Hub;
+use crate::tools::ToolList;
+use crate::{ClientOptions, RetryPolicy, TransportError, TransportErrorKind};
+
+#[cfg(feature = "http")]
+use crate::HttpClient;
+
+/// Everything that is needed to connect to one server.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Server {
+    /// Where it is.
+    pub endpoint: Endpoint,
+    /// Who supplies credentials; anonymous where `None`. Not used over stdio.
+    pub auth: Option<Arc<dyn AuthProvider>>,
+    /// Who answers its requests.
+    pub handler: Option<Arc<dyn ServerRequestHandler>>,
+    /// The limit of a request to it, where its entry has one.
+    pub timeout: Option<Duration>,
+}
+
+impl Server {
+    /// A server without credentials, handler and limit of its own.
+    pub fn new(endpoint: Endpoint) -> Self {
+        Self { endpoint, auth: None, handler: None, timeout: None }
+    }
+
+    /// With a provider of credentials.
+    #[must_use]
+    pub fn with_auth(mut self, provider: Arc<dyn AuthProvider>) -> Self {
+        self.auth = Some(provider);
+        self
+    }
+
+    /// With a handler of its requests.
+    #[must_use]
+    pub fn with_handler(mut self, handler: Arc<dyn ServerRequestHandler>) -> Self {
+        self.handler = Some(handler);
+        self
+    }
+
+    /// With a limit of its own for every request.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Option<Duration>) -> Self {
+        self.timeout = timeout;
+        self
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("endpoint", &self.endpoint)
+            .field("auth", &self.auth)
+            .field("handler", &self.handler)
+            .field("timeout", &self.timeout)
+            .finish()
+    }
+}
+
+/// How the connect loop behaves.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ConnectPolicy {
+    /// How often, and what follows.
+    pub machine: MachinePolicy,
+    /// How long to wait between the attempts.
+    pub connect: RetryPolicy,
+    /// How long to wait between the attempts to list the tools.
+    pub list: RetryPolicy,
+}
+
+impl ConnectPolicy {
+    /// For a command that ends with an answer: four attempts with 1, 2 and 4 s between them, three to list.
+    pub fn one_shot() -> Self {
+        Self {
+            machine: MachinePolicy::one_shot(),
+            connect: RetryPolicy::connect(),
+            list: RetryPolicy { max_retries: 2, ..RetryPolicy::connect() },
+        }
+    }
+}
+
+/// How connecting ended.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Connected {
+    /// The connection, where there is one. It exists although its tools could not be listed.
+    pub connection: Option<Connection>,
+    /// The tools, where they could be listed.
+    pub tools: Option<ToolList>,
+    /// The status, its reason and the evidence behind them.
+    pub machine: StatusMachine,
+    /// What the last attempt, or the list, failed with.
+    pub error: Option<TransportError>,
+}
+
+/// Makes connections that share one set of options and one pool of HTTP connections. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Connector {
+    #[cfg(feature = "http")]
+    client: HttpClient,
+    #[cfg(not(feature = "http"))]
+    options: Arc<ClientOptions>,
+}
+
+impl Connector {
+    /// A connector with these options. Costs nothing until the first connection.
+    pub fn new(options: ClientOptions) -> Self {
+        Self {
+            #[cfg(feature = "http")]
+            client: HttpClient::new(options),
+            #[cfg(not(feature = "http"))]
+            options: Arc::new(options),
+        }
+    }
+
+    /// The shared HTTP client; implements [`mcp_auth::HttpExchange`].
+    #[cfg(feature = "http")]
+    pub fn http(&self) -> &HttpClient {
+        &self.client
+    }
+
+    /// The options of every connection.
+    pub fn options(&self) -> &Arc<ClientOptions> {
+        #[cfg(feature = "http")]
+        return self.client.options();
+        #[cfg(not(feature = "http"))]
+        return &self.options;
+    }
+
+    /// Makes one attempt, within [`ClientOptions::connect_timeout`].
+    ///
+    /// Dropping the future ends the attempt; nothing of it is left behind.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no connection; [`evidence`](TransportError::evidence) says what it means.
+    pub async fn attempt(&self, server: &Server) -> Result<Connection, TransportError> {
+        let hub = Arc::new(Hub::new(server.handler.clone()));
+        let limit = self.options().connect_timeout;
+        let opened = tokio::time::timeout(limit, self.open(server, hub.clone())).await.map_err(|_| {
+            let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Connect };
+            TransportError::new(kind, "the server did not finish the handshake in time")
+        })?;
+        let connection = Connection::new(opened?, hub.clone(), self.options().clone(), server.timeout);
+        if hub.answers_requests() {
+            // What the server asks may arrive on its own stream, so that must be there before it is provoked.
+            connection.listen().await;
+        }
+        Ok(connection)
+    }
+
+    async fn open(&self, server: &Server, hub: Arc<Hub>) -> Result<crate::wire::Wire, TransportError> {
+        match &server.endpoint {
+            #[cfg(feature = "http")]
+            Endpoint::Http(endpoint) => {
+                let http = crate::authed::AuthedClient::new(
+                    self.client.clone(),
+                    endpoint.url.clone(),
+                    server.auth.clone(),
+                );
+                let streamable = crate::http::negotiate::open(http, hub.clone()).await?;
+                Ok(crate::wire::Wire::http(streamable, &hub, self.options()))
+            }
+            _ => Err(TransportError::new(TransportErrorKind::Misconfigured, "this transport is not built in")),
+        }
+    }
+
+    /// Connects and lists the tools, with as many attempts as `policy` allows.
+    ///
+    /// `observe` is told each time the status may have changed, with the wait under way if there is one.
+    /// Dropping the future stops everything; nothing of it is left behind.
+    pub async fn connect(
+        &self,
+        server: &Server,
+        policy: &ConnectPolicy,
+        mut observe: impl FnMut(&StatusMachine, Option<Duration>) + Send,
+    ) -> Connected {
+        let began = Instant::now();
+        let mut delays = policy.connect.delays();
+        let mut ended = Connected {
+            connection: None,
+            tools: None,
+            machine: StatusMachine::new(policy.machine),
+            error: None,
+        };
+        let mut effect = ended.machine.on(Event::Start, began.elapsed());
+        loop {
+            let wait = match effect {
+                Effect::Wait { schedule: Schedule::Connect, floor, .. } => match delays.wait(floor) {
+                    Some(delay) => Some(delay),
+                    // The machine allows more attempts than the delays: the shorter of the two counts.
+                    None => return ended,
+                },
+                _ => None,
+            };
+            observe(&ended.machine, wait);
+            let event = match (effect, wait) {
+                (Effect::Connect { .. }, _) => Event::Attempt(self.attempt_and_list(server, policy, &mut ended).await),
+                (_, Some(delay)) => {
+                    tokio::time::sleep(delay).await;
+                    Event::TimerFired
+                }
+                _ => return ended,
+            };
+            effect = ended.machine.on(event, began.elapsed());
+        }
+    }
+
+    async fn attempt_and_list(&self, server: &Server, policy: &ConnectPolicy, ended: &mut Connected) -> Evidence {
+        let connection = match self.attempt(server).await {
+            Ok(connection) => connection,
+            Err(error) => {
+                let evidence = error.evidence(Phase::Connect);
+                ended.error = Some(error);
+                return evidence;
+            }
+        };
+        ended.error = None;
+        if !connection.server().has("tools") {
+            ended.connection = Some(connection);
+            return Evidence::new(Phase::Session, Outcome::Connected { tools: None });
+        }
+        let evidence = match list_with_retries(&connection, policy.list).await {
+            Ok(list) => {
+                let tools = Some(list.tools.len());
+                ended.tools = Some(list);
+                Evidence::new(Phase::Session, Outcome::Connected { tools })
+            }
+            Err(error) => {
+                let mut evidence = error.evidence(Phase::Session);
+                evidence.outcome = Outcome::ToolsUnavailable { cause: Box::new(evidence.outcome) };
+                ended.error = Some(error);
+                evidence
+            }
+        };
+        ended.connection = Some(connection);
+        evidence
+    }
+}
+
+/// Lists the tools, again where what went wrong may pass. A list has no effect on the server.
+async fn list_with_retries(connection: &Connection, policy: RetryPolicy) -> Result<ToolList, TransportError> {
+    let mut delays = policy.delays();
+    loop {
+        let error = match connection.list_tools(&RequestOptions::new()).await {
+            Ok(list) => return Ok(list),
+            Err(error) => error,
+        };
+        let verdict = classify(&error.evidence(Phase::Session));
+        // A list that timed out once has cost a minute already.
+        let slow = matches!(error.kind(), TransportErrorKind::Timeout { .. });
+        if !verdict.is_retryable() || slow {
+            return Err(error);
+        }
+        let Some(delay) = delays.wait(verdict.retry_after()) else { return Err(error) };
+        tokio::time::sleep(delay).await;
+    }
+}

@@ -1,0 +1,269 @@
+//! One live connection to a server.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use serde_json::value::RawValue;
+use tokio::sync::mpsc;
+
+use crate::error::TimeoutStage;
+use crate::handler::{Notification, ProgressSink};
+use crate::hub::Hub;
+use crate::protocol::handshake::ServerDescription;
+use crate::protocol::header_params::ToolHeaders;
+use crate::protocol::revision::{Era, ProtocolRevision};
+use crate::wire::{Prepared, Wire};
+use crate::{ClientOptions, TransportError, TransportErrorKind};
+
+/// How one request is made.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct RequestOptions {
+    /// The limit of the whole request; that of the client's options where `None`. It also raises the limit
+    /// until the first byte, never lowers it.
+    pub timeout: Option<Duration>,
+    /// Receives the request's progress; without it the server is not asked for any.
+    pub progress: Option<ProgressSink>,
+}
+
+impl RequestOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With a limit for the whole request.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// With a receiver of progress.
+    #[must_use]
+    pub fn with_progress(mut self, progress: ProgressSink) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+}
+
+impl fmt::Debug for RequestOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestOptions")
+            .field("timeout", &self.timeout)
+            .field("progress", &self.progress.is_some())
+            .finish()
+    }
+}
+
+/// A connection whose handshake is done. Cheap to clone; all clones are the same connection.
+///
+/// Dropping the future of a request gives the request up and tells the server so.
+#[derive(Clone)]
+pub struct Connection(Arc<Inner>);
+
+struct Inner {
+    wire: Wire,
+    hub: Arc<Hub>,
+    options: Arc<ClientOptions>,
+    /// The limit of a request to this server, where its entry has one.
+    timeout: Option<Duration>,
+    next_id: AtomicI64,
+    closed: AtomicU8,
+    /// The tools whose arguments are mirrored into headers, as of the last list (modern era over HTTP only).
+    parameters: Mutex<HashMap<String, Arc<ToolHeaders>>>,
+}
+
+const OPEN: u8 = 0;
+const CLOSED: u8 = 1;
+
+impl Connection {
+    pub(crate) fn new(
+        wire: Wire,
+        hub: Arc<Hub>,
+        options: Arc<ClientOptions>,
+        timeout: Option<Duration>,
+    ) -> Self {
+        let closed = AtomicU8::new(OPEN);
+        // 0 is the id of the handshake.
+        let next_id = AtomicI64::new(1);
+        Self(Arc::new(Inner { wire, hub, options, timeout, next_id, closed, parameters: Mutex::default() }))
+    }
+
+    /// What the server said about itself.
+    pub fn server(&self) -> Arc<ServerDescription> {
+        self.0.wire.server()
+    }
+
+    /// The revision that the connection speaks.
+    pub fn revision(&self) -> ProtocolRevision {
+        self.server().revision
+    }
+
+    /// The notifications of the server from now on, progress of requests left aside.
+    ///
+    /// A listener that lags more than 256 notifications behind misses some.
+    pub fn notifications(&self) -> Notifications {
+        Notifications(self.0.hub.listen())
+    }
+
+    /// Opens the stream on which a legacy HTTP server starts something by itself, if it offers one, and
+    /// returns when the server has decided. Nothing to do on other wires: they have it from the start.
+    pub async fn listen(&self) {
+        self.0.wire.listen().await;
+    }
+
+    /// Sends a request and returns the result as the server sent it. `params` must be a JSON object.
+    ///
+    /// # Errors
+    ///
+    /// [`Rpc`](TransportErrorKind::Rpc) where the server answered with an error, or what the wire failed
+    /// with; [`may_have_been_sent`](TransportError::may_have_been_sent) tells whether it may have acted.
+    pub async fn request(
+        &self,
+        method: &str,
+        params: Option<&RawValue>,
+        options: &RequestOptions,
+    ) -> Result<Box<RawValue>, TransportError> {
+        self.request_text(method, params.map(RawValue::get), None, Vec::new(), options).await
+    }
+
+    /// Sends a notification.
+    ///
+    /// # Errors
+    ///
+    /// What the wire failed with.
+    pub async fn notify(&self, method: &str, params: Option<&RawValue>) -> Result<(), TransportError> {
+        self.ensure_open()?;
+        self.0.wire.notify(method, params).await
+    }
+
+    /// Closes the connection: the session is deleted, a child process ends. Takes bounded time and never
+    /// fails. Requests that are under way end with an error.
+    pub async fn close(&self) {
+        if self.0.closed.swap(CLOSED, Ordering::AcqRel) == OPEN {
+            self.0.wire.close().await;
+        }
+    }
+
+    /// Whether the wire has ended, by itself or by [`close`](Self::close).
+    pub fn is_closed(&self) -> bool {
+        self.0.closed.load(Ordering::Acquire) == CLOSED || self.0.hub.has_ended()
+    }
+
+    /// Whether this wire mirrors arguments of tools into headers.
+    pub(crate) fn mirrors_parameters(&self) -> bool {
+        self.is_modern() && self.0.wire.is_http()
+    }
+
+    pub(crate) fn is_modern(&self) -> bool {
+        self.revision().era() == Era::Modern
+    }
+
+    pub(crate) fn remember_parameters(&self, tools: Vec<(String, ToolHeaders)>) {
+        *self.0.parameters.lock().unwrap_or_else(PoisonError::into_inner) =
+            tools.into_iter().map(|(name, headers)| (name, Arc::new(headers))).collect();
+    }
+
+    /// The headers of a call with these arguments.
+    pub(crate) fn mirrored_arguments(
+        &self,
+        tool: &str,
+        arguments: Option<&RawValue>,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, TransportError> {
+        let headers =
+            self.0.parameters.lock().unwrap_or_else(PoisonError::into_inner).get(tool).cloned();
+        let Some(headers) = headers else { return Ok(Vec::new()) };
+        headers.headers(arguments).map_err(|error| {
+            let message = "an argument cannot be mirrored into a header";
+            TransportError::new(TransportErrorKind::Misconfigured, message).with_source(error.to_string())
+        })
+    }
+
+    fn ensure_open(&self) -> Result<(), TransportError> {
+        if self.0.closed.load(Ordering::Acquire) == CLOSED {
+            return Err(TransportError::new(TransportErrorKind::Closed, "the connection is closed"));
+        }
+        Ok(())
+    }
+
+    /// A request whose parameters are the text of a JSON object. `name` is what `Mcp-Name` mirrors.
+    pub(crate) async fn request_text(
+        &self,
+        method: &str,
+        params: Option<&str>,
+        name: Option<&str>,
+        mirrored: Vec<(HeaderName, HeaderValue)>,
+        options: &RequestOptions,
+    ) -> Result<Box<RawValue>, TransportError> {
+        self.ensure_open()?;
+        let inner = &*self.0;
+        let id = inner.next_id.fetch_add(1, Ordering::Relaxed);
+        let limit = options.timeout.or(inner.timeout).or(inner.options.request_timeout);
+        let first_byte = limit.map_or(inner.options.first_byte_timeout, |limit| {
+            limit.max(inner.options.first_byte_timeout)
+        });
+        let watched = options.progress.clone().map(|sink| inner.hub.watch(id, Some(sink)));
+        let request = Prepared { id, method, params, name, mirrored, first_byte, watched: watched.as_ref() };
+
+        let mut cancel = CancelOnDrop { wire: Some(&inner.wire), id, reason: "the caller gave the request up" };
+        let outcome = match limit {
+            None => inner.wire.request(request).await,
+            Some(limit) => match tokio::time::timeout(limit, inner.wire.request(request)).await {
+                Ok(outcome) => outcome,
+                Err(_) => {
+                    cancel.reason = "the request timed out";
+                    let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Total };
+                    return Err(TransportError::new(kind, "the request took too long"));
+                }
+            },
+        };
+        // A limit of the wire leaves the server at work; every other outcome is its last word.
+        match &outcome {
+            Err(error) if matches!(error.kind(), TransportErrorKind::Timeout { .. }) => {
+                cancel.reason = "the request timed out";
+            }
+            _ => cancel.wire = None,
+        }
+        outcome
+    }
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("revision", &self.revision())
+            .field("closed", &self.is_closed())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Tells the server that nobody waits any more, unless it has had its last word.
+struct CancelOnDrop<'a> {
+    wire: Option<&'a Wire>,
+    id: i64,
+    reason: &'static str,
+}
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        if let Some(wire) = self.wire {
+            wire.cancel(self.id, self.reason);
+        }
+    }
+}
+
+/// The notifications of one connection, in the order in which they arrived.
+#[derive(Debug)]
+pub struct Notifications(mpsc::Receiver<Notification>);
+
+impl Notifications {
+    /// The next one; `None` when the connection is gone.
+    pub async fn next(&mut self) -> Option<Notification> {
+        self.0.recv().await
+    }
+}

@@ -1,0 +1,439 @@
+//! Many requests over one inbound stream: answers find their request, whatever their order, and everything
+//! else goes to the connection's [`Inbound`].
+//!
+//! Stdio and legacy HTTP+SSE share it; they differ in how bytes arrive and leave. The promise to whoever waits
+//! is that the wait ends: with the answer, or, as soon as the stream does, with the reason why it ended.
+
+use std::collections::HashMap;
+use std::error::Error;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde_json::value::RawValue;
+use tokio::sync::oneshot;
+use tokio::task::JoinSet;
+use tracing::debug;
+
+use crate::inbound::Inbound;
+use crate::protocol::jsonrpc::{self, EnvelopeError, INTERNAL_ERROR, Incoming, RequestId, RpcError};
+use crate::{TransportError, TransportErrorKind};
+
+/// Requests of the server that are answered at a time. A server that floods its client costs it no more.
+const MAX_SERVER_REQUESTS: usize = 64;
+
+/// What became of a request.
+pub(crate) type Outcome = Result<Box<RawValue>, TransportError>;
+
+/// Sends a response. Called from any task; must not block.
+pub(crate) type Reply = Arc<dyn Fn(Vec<u8>) + Send + Sync>;
+
+/// Why a stream ended. Each waiter gets an error of its own from it.
+#[derive(Clone, Debug)]
+pub(crate) struct CloseReason {
+    kind: TransportErrorKind,
+    message: String,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl CloseReason {
+    pub(crate) fn new(kind: TransportErrorKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), source: None }
+    }
+
+    /// The connection's owner closed it.
+    pub(crate) fn by_owner() -> Self {
+        Self::new(TransportErrorKind::Closed, "the connection is closed")
+    }
+
+    #[must_use]
+    pub(crate) fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    pub(crate) fn to_error(&self) -> TransportError {
+        let error = TransportError::new(self.kind.clone(), self.message.clone());
+        match &self.source {
+            Some(source) => error.with_source(source.clone()),
+            None => error,
+        }
+    }
+}
+
+/// One stream's requests in flight. Clones share them.
+#[derive(Clone)]
+pub(crate) struct Duplex(Arc<Shared>);
+
+struct Shared {
+    inbound: Arc<dyn Inbound>,
+    reply: Reply,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    pending: HashMap<i64, oneshot::Sender<Outcome>>,
+    /// Answers to the server that are being worked on; dropped with the stream.
+    answering: JoinSet<()>,
+    ended: Option<CloseReason>,
+}
+
+impl Duplex {
+    /// A stream without requests; `reply` sends the answers to the server's own.
+    pub(crate) fn new(inbound: Arc<dyn Inbound>, reply: Reply) -> Self {
+        Self(Arc::new(Shared { inbound, reply, state: Mutex::default() }))
+    }
+
+    /// Announces a request. Must precede sending it, or its answer could come too early.
+    ///
+    /// # Errors
+    /// The stream has ended.
+    pub(crate) fn register(&self, id: i64) -> Result<Waiter, TransportError> {
+        let (sender, receiver) = oneshot::channel();
+        let mut state = self.0.state();
+        if let Some(reason) = &state.ended {
+            return Err(reason.to_error());
+        }
+        let previous = state.pending.insert(id, sender);
+        debug_assert!(previous.is_none(), "request ids are used once");
+        Ok(Waiter { shared: self.0.clone(), id, receiver })
+    }
+
+    /// Takes in one frame: one message, or a batch. Must run inside a tokio runtime.
+    ///
+    /// # Errors
+    /// The frame is no message. If it claims to answer a request, that request has failed already.
+    pub(crate) fn deliver(&self, frame: &[u8]) -> Result<(), EnvelopeError> {
+        let messages = jsonrpc::parse(frame).inspect_err(|error| self.fail_claimed(error))?;
+        for message in messages {
+            match message {
+                Ok(message) => self.dispatch(message),
+                Err(error) => self.fail_claimed(&error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the stream; the first reason stays. Every waiter fails with it now, later ones at once.
+    pub(crate) fn end(&self, reason: CloseReason) {
+        let by_itself = reason.kind != TransportErrorKind::Closed;
+        let (pending, mut answering) = {
+            let mut state = self.0.state();
+            if state.ended.is_some() {
+                return;
+            }
+            state.ended = Some(reason.clone());
+            (std::mem::take(&mut state.pending), std::mem::take(&mut state.answering))
+        };
+        answering.abort_all();
+        for waiter in pending.into_values() {
+            let _ = waiter.send(Err(reason.to_error()));
+        }
+        if by_itself {
+            self.0.inbound.closed();
+        }
+    }
+
+    /// Why the stream ended, if it has.
+    pub(crate) fn ended(&self) -> Option<CloseReason> {
+        self.0.state().ended.clone()
+    }
+
+    fn dispatch(&self, message: Incoming) {
+        match message {
+            Incoming::Notification { method, params } => self.0.inbound.notification(&method, params),
+            Incoming::Request { id, method, params } => self.answer(id, method, params),
+            Incoming::Response { id, outcome } => {
+                let outcome = outcome.map_err(TransportError::rpc);
+                let waiter = match &id {
+                    Some(id) => id.as_assigned().and_then(|id| self.0.state().pending.remove(&id)),
+                    None => self.0.only_waiter(),
+                };
+                match waiter {
+                    // The waiter may be gone by now; then nobody wants the answer.
+                    Some(waiter) => drop(waiter.send(outcome)),
+                    None => debug!(?id, "an answer to no request in flight"),
+                }
+            }
+        }
+    }
+
+    /// Lets the connection answer a request of the server, on a task of its own.
+    fn answer(&self, id: RequestId, method: String, params: Option<Box<RawValue>>) {
+        let (inbound, reply) = (self.0.inbound.clone(), self.0.reply.clone());
+        let mut state = self.0.state();
+        while state.answering.try_join_next().is_some() {}
+        if state.ended.is_some() {
+            return;
+        }
+        if state.answering.len() >= MAX_SERVER_REQUESTS {
+            drop(state);
+            let error = RpcError::new(INTERNAL_ERROR, "too many requests at a time");
+            return reply(jsonrpc::encode_response(&id, Err(&error)));
+        }
+        state.answering.spawn(async move {
+            let outcome = inbound.request(&method, params).await;
+            reply(jsonrpc::encode_response(&id, outcome.as_deref()));
+        });
+    }
+
+    /// A broken message that claims to answer a request: its waiter would wait in vain.
+    fn fail_claimed(&self, error: &EnvelopeError) {
+        let Some(id) = error.id().and_then(RequestId::as_assigned) else { return };
+        if let Some(waiter) = self.0.state().pending.remove(&id) {
+            let protocol =
+                TransportError::new(TransportErrorKind::Protocol, "the answer is no JSON-RPC response");
+            let _ = waiter.send(Err(protocol.with_source(error.clone())));
+        }
+    }
+}
+
+impl fmt::Debug for Duplex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = self.0.state();
+        f.debug_struct("Duplex")
+            .field("pending", &state.pending.len())
+            .field("ended", &state.ended)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// An error without an id says that something we sent could not be read (JSON-RPC 2.0 section 5). With one
+    /// request in flight there is no doubt which; with more, to guess would fail the wrong one.
+    fn only_waiter(&self) -> Option<oneshot::Sender<Outcome>> {
+        let mut state = self.state();
+        if state.pending.len() != 1 {
+            return None;
+        }
+        let id = *state.pending.keys().next()?;
+        state.pending.remove(&id)
+    }
+}
+
+/// One request in flight. Dropping it forgets the request: a late answer is ignored.
+pub(crate) struct Waiter {
+    shared: Arc<Shared>,
+    id: i64,
+    receiver: oneshot::Receiver<Outcome>,
+}
+
+impl Waiter {
+    /// The answer, or why there is none. Without a limit of time of its own.
+    pub(crate) async fn outcome(mut self) -> Outcome {
+        match (&mut self.receiver).await {
+            Ok(outcome) => outcome,
+            // Only if the sender was dropped unused, which nothing above does.
+            Err(_) => Err(CloseReason::by_owner().to_error()),
+        }
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.shared.state().pending.remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::inbound::HandlerFuture;
+
+    #[derive(Debug, Default)]
+    struct Recorder {
+        seen: Mutex<Vec<String>>,
+    }
+
+    impl Inbound for Recorder {
+        fn notification(&self, method: &str, _: Option<Box<RawValue>>) {
+            self.seen.lock().unwrap().push(method.to_owned());
+        }
+
+        fn request<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a> {
+            Box::pin(async move {
+                match method {
+                    "echo" => Ok(params.unwrap()),
+                    "hang" => std::future::pending().await,
+                    _ => Err(RpcError::new(jsonrpc::METHOD_NOT_FOUND, "no")),
+                }
+            })
+        }
+
+        fn closed(&self) {
+            self.seen.lock().unwrap().push("closed".into());
+        }
+    }
+
+    struct Bench {
+        duplex: Duplex,
+        recorder: Arc<Recorder>,
+        sent: Arc<Mutex<Vec<String>>>,
+    }
+
+    fn bench() -> Bench {
+        let recorder = Arc::new(Recorder::default());
+        let sent = Arc::new(Mutex::new(Vec::new()));
+        let reply: Reply = Arc::new({
+            let sent = sent.clone();
+            move |bytes| sent.lock().unwrap().push(String::from_utf8(bytes).unwrap())
+        });
+        Bench { duplex: Duplex::new(recorder.clone(), reply), recorder, sent }
+    }
+
+    impl Bench {
+        fn deliver(&self, frame: &str) {
+            self.duplex.deliver(frame.as_bytes()).unwrap();
+        }
+
+        fn pending(&self) -> usize {
+            self.duplex.0.state().pending.len()
+        }
+
+        async fn sent(&self, count: usize) -> Vec<String> {
+            while self.sent.lock().unwrap().len() < count {
+                tokio::task::yield_now().await;
+            }
+            self.sent.lock().unwrap().clone()
+        }
+    }
+
+    fn text(outcome: Outcome) -> String {
+        match outcome {
+            Ok(result) => result.get().to_owned(),
+            Err(error) => format!("{:?}", error.kind()),
+        }
+    }
+
+    #[tokio::test]
+    async fn answers_find_their_request_in_any_order() {
+        let bench = bench();
+        let waiters: Vec<_> = (1..=4).map(|id| bench.duplex.register(id).unwrap()).collect();
+        bench.deliver(r#"{"jsonrpc":"2.0","id":3,"result":"c"}"#);
+        bench.deliver(r#"{"jsonrpc":"2.0","id":"1","result":"a"}"#);
+        bench.deliver(r#"[{"jsonrpc":"2.0","id":4,"error":{"code":-5,"message":"m"}},{"jsonrpc":"2.0","id":2,"result":"b"}]"#);
+        let mut outcomes = Vec::new();
+        for waiter in waiters {
+            outcomes.push(text(waiter.outcome().await));
+        }
+        assert_eq!(outcomes, ["\"a\"", "\"b\"", "\"c\"", "Rpc { code: -5 }"]);
+        assert_eq!(bench.pending(), 0);
+    }
+
+    #[tokio::test]
+    async fn an_answer_to_nothing_is_ignored() {
+        let bench = bench();
+        let waiter = bench.duplex.register(1).unwrap();
+        for frame in [
+            r#"{"jsonrpc":"2.0","id":2,"result":0}"#,
+            r#"{"jsonrpc":"2.0","id":"x","result":0}"#,
+            r#"{"jsonrpc":"2.0","id":"01","result":0}"#,
+        ] {
+            bench.deliver(frame);
+        }
+        assert_eq!(bench.pending(), 1);
+        drop(waiter);
+        assert_eq!(bench.pending(), 0, "giving up forgets the request");
+        bench.deliver(r#"{"jsonrpc":"2.0","id":1,"result":0}"#);
+    }
+
+    #[tokio::test]
+    async fn a_broken_answer_fails_its_request_and_no_other() {
+        let bench = bench();
+        let (one, two) = (bench.duplex.register(1).unwrap(), bench.duplex.register(2).unwrap());
+        assert!(bench.duplex.deliver(br#"{"level":"info","id":2}"#).is_err());
+        assert!(bench.duplex.deliver(br#"{"jsonrpc":"2.0","id":1,"error":"bad"}"#).is_err());
+        assert_eq!(text(one.outcome().await), "Protocol");
+        bench.deliver(r#"[{"jsonrpc":"2.0","id":2,"result":1,"error":{}}]"#);
+        assert_eq!(text(two.outcome().await), "Protocol");
+    }
+
+    #[tokio::test]
+    async fn an_error_without_an_id_is_for_the_only_request() {
+        let frame = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"what?"}}"#;
+        let bench = bench();
+        let (one, two) = (bench.duplex.register(1).unwrap(), bench.duplex.register(2).unwrap());
+        bench.deliver(frame);
+        assert_eq!(bench.pending(), 2, "whose it is cannot be known");
+        drop(two);
+        bench.deliver(frame);
+        assert_eq!(text(one.outcome().await), "Rpc { code: -32700 }");
+    }
+
+    #[tokio::test]
+    async fn what_the_server_starts_goes_to_the_connection() {
+        let bench = bench();
+        bench.deliver(r#"{"jsonrpc":"2.0","method":"notifications/message"}"#);
+        assert_eq!(*bench.recorder.seen.lock().unwrap(), ["notifications/message"]);
+        bench.deliver(r#"{"jsonrpc":"2.0","id":"s1","method":"echo","params":{"n":1.0}}"#);
+        bench.deliver(r#"{"jsonrpc":"2.0","id":7,"method":"other"}"#);
+        let mut sent = bench.sent(2).await;
+        sent.sort();
+        assert_eq!(
+            sent,
+            [
+                r#"{"jsonrpc":"2.0","id":"s1","result":{"n":1.0}}"#,
+                r#"{"jsonrpc":"2.0","id":7,"error":{"code":-32601,"message":"no"}}"#,
+            ]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_slow_answer_delays_nothing_and_a_flood_is_refused() {
+        let bench = bench();
+        for id in 0..MAX_SERVER_REQUESTS {
+            bench.deliver(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"hang"}}"#));
+        }
+        bench.deliver(r#"{"jsonrpc":"2.0","id":"over","method":"hang"}"#);
+        let sent = bench.sent(1).await;
+        assert!(sent[0].contains(r#""id":"over","error":{"code":-32603"#), "{sent:?}");
+        let waiter = bench.duplex.register(1).unwrap();
+        bench.deliver(r#"{"jsonrpc":"2.0","id":1,"result":"still here"}"#);
+        assert_eq!(text(waiter.outcome().await), "\"still here\"");
+    }
+
+    #[tokio::test]
+    async fn requests_that_are_answered_make_room() {
+        let bench = bench();
+        for id in 0..3 * MAX_SERVER_REQUESTS {
+            bench.deliver(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"echo","params":{{}}}}"#));
+            bench.sent(id + 1).await;
+            tokio::task::yield_now().await;
+        }
+        assert!(bench.sent.lock().unwrap().iter().all(|frame| frame.contains("result")));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_end_fails_everyone_with_its_reason() {
+        let bench = bench();
+        let waiters: Vec<_> = (1..=3).map(|id| bench.duplex.register(id).unwrap()).collect();
+        bench.duplex.end(CloseReason::new(TransportErrorKind::Exited { code: Some(3) }, "gone"));
+        bench.duplex.end(CloseReason::by_owner());
+        for waiter in waiters {
+            let outcome = tokio::time::timeout(Duration::from_secs(1), waiter.outcome()).await;
+            assert_eq!(text(outcome.expect("it ended")), "Exited { code: Some(3) }");
+        }
+        let late = bench.duplex.register(9).err().expect("it has ended");
+        assert_eq!(*late.kind(), TransportErrorKind::Exited { code: Some(3) });
+        assert_eq!(*bench.recorder.seen.lock().unwrap(), ["closed"]);
+    }
+
+    #[tokio::test]
+    async fn an_end_by_the_owner_is_not_reported_as_a_loss() {
+        let bench = bench();
+        bench.deliver(r#"{"jsonrpc":"2.0","id":1,"method":"hang"}"#);
+        let waiter = bench.duplex.register(1).unwrap();
+        bench.duplex.end(CloseReason::by_owner());
+        assert_eq!(text(waiter.outcome().await), "Closed");
+        assert!(bench.recorder.seen.lock().unwrap().is_empty());
+        bench.deliver(r#"{"jsonrpc":"2.0","id":2,"method":"echo","params":{}}"#);
+        tokio::task::yield_now().await;
+        assert!(bench.sent.lock().unwrap().is_empty(), "nobody listens any more");
+    }
+}

@@ -1,0 +1,94 @@
+//! Where a server is and how to speak to it.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::fmt;
+use std::path::PathBuf;
+
+use url::Url;
+
+/// One server's address.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// An MCP endpoint over HTTP.
+    Http(HttpEndpoint),
+    /// A command that speaks MCP on its standard streams.
+    Stdio(StdioEndpoint),
+}
+
+/// Which HTTP transports are tried.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum HttpFlavor {
+    /// Streamable HTTP in either era, then the legacy HTTP+SSE transport as the last resort.
+    #[default]
+    Auto,
+    /// Only the legacy HTTP+SSE transport of 2024-11-05.
+    LegacySse,
+}
+
+/// An MCP endpoint over HTTP.
+#[derive(Clone, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct HttpEndpoint {
+    /// The one URL that takes POST. Its origin is the only one that sees credentials.
+    pub url: Url,
+    /// Which transports are tried.
+    pub flavor: HttpFlavor,
+}
+
+impl HttpEndpoint {
+    /// An endpoint that is negotiated.
+    pub fn new(url: Url) -> Self {
+        Self { url, flavor: HttpFlavor::Auto }
+    }
+
+    /// An endpoint that speaks the legacy HTTP+SSE transport.
+    pub fn legacy_sse(url: Url) -> Self {
+        Self { url, flavor: HttpFlavor::LegacySse }
+    }
+}
+
+impl fmt::Debug for HttpEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Security: the path, the query and the user name of a URL may be secrets; its origin is not.
+        f.debug_struct("HttpEndpoint")
+            .field("origin", &self.url.origin().ascii_serialization())
+            .field("flavor", &self.flavor)
+            .finish()
+    }
+}
+
+/// A command that speaks MCP on its standard streams.
+#[derive(Clone, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct StdioEndpoint {
+    /// The program.
+    pub command: OsString,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Its whole environment; nothing is inherited besides.
+    pub env: BTreeMap<OsString, OsString>,
+    /// Its working directory; that of this process where `None`.
+    pub cwd: Option<PathBuf>,
+}
+
+impl StdioEndpoint {
+    /// A command without arguments and with an empty environment.
+    pub fn new(command: impl Into<OsString>) -> Self {
+        Self { command: command.into(), args: Vec::new(), env: BTreeMap::new(), cwd: None }
+    }
+}
+
+impl fmt::Debug for StdioEndpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Security: arguments and environment may carry secrets.
+        f.debug_struct("StdioEndpoint")
+            .field("command", &self.command)
+            .field("args", &self.args.len())
+            .field("env", &self.env.keys().collect::<Vec<_>>())
+            .field("cwd", &self.cwd)
+            .finish()
+    }
+}

@@ -1,0 +1,228 @@
+//! Why a connection or a request failed: a kind for programs, a fragment for people.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use mcp_auth::AuthError;
+use mcp_status::ChallengeKind;
+
+use crate::RpcError;
+
+/// Which limit ran out.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum TimeoutStage {
+    /// Establishing the connection and its handshake.
+    Connect,
+    /// Waiting for the first byte of an answer.
+    FirstByte,
+    /// Waiting for the next sign of life of an answer that has begun.
+    Idle,
+    /// The whole request.
+    Total,
+}
+
+/// The kind of a [`TransportError`]; status, retry and replay are decided from it, never from the text.
+///
+/// Each variant says whether the server may have acted on the request.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum TransportErrorKind {
+    /// Credentials could not be had. Never sent.
+    Credentials,
+    /// The server said "not with these credentials", and no recovery helped. Refused before it acted.
+    Challenged {
+        /// In which way it said so.
+        kind: ChallengeKind,
+        /// The HTTP status of the answer.
+        status: u16,
+    },
+    /// An HTTP answer that is neither success nor challenge. The server has seen the request.
+    Http {
+        /// Its status.
+        status: u16,
+        /// Its `Retry-After` (RFC 9110 section 10.2.3), as a wait from now.
+        retry_after: Option<Duration>,
+    },
+    /// The server answered with a JSON-RPC error. It has seen the request.
+    Rpc {
+        /// The code, as JSON-RPC 2.0 section 5.1 and the MCP specification define it.
+        code: i64,
+    },
+    /// No connection: refused, no route, no such host. Never sent.
+    Unreachable,
+    /// The connection ended before the answer did. May have been sent.
+    Dropped,
+    /// A limit ran out. May have been sent, unless the stage is [`TimeoutStage::Connect`].
+    Timeout {
+        /// Which limit.
+        stage: TimeoutStage,
+    },
+    /// TLS handshake or certificate. Never sent.
+    Tls,
+    /// The proxy refused the tunnel or its credentials. Never sent to the server.
+    Proxy {
+        /// The status of the proxy's answer, where it gave one.
+        status: Option<u16>,
+    },
+    /// What answered does not speak MCP: bad JSON, wrong content type, bad JSON-RPC. May have been sent.
+    Protocol,
+    /// One frame is longer than [`ClientOptions::max_frame_bytes`](crate::ClientOptions). May have been sent.
+    TooLarge,
+    /// No protocol version in common. Refused before it acted.
+    Version {
+        /// What the server offers.
+        offered: Vec<String>,
+    },
+    /// The server no longer knows the session. Refused before it acted.
+    SessionGone,
+    /// The command of a stdio server could not be started. Never sent.
+    Spawn,
+    /// The command of a stdio server ended. May have been sent.
+    Exited {
+        /// Its exit code, unless a signal ended it.
+        code: Option<i32>,
+    },
+    /// The connection has been closed by its owner. Never sent.
+    Closed,
+    /// The caller gave the request up. May have been sent.
+    Cancelled,
+    /// The settings are unusable (a URL that no client can send to, an unreadable CA file). Never sent.
+    Misconfigured,
+}
+
+/// A failure of the wire. Its text holds no header value, no query string and no body.
+pub struct TransportError(Box<Inner>);
+
+struct Inner {
+    kind: TransportErrorKind,
+    message: String,
+    auth: Option<AuthContext>,
+    rpc: Option<RpcError>,
+    attempts: u32,
+    source: Option<Box<dyn Error + Send + Sync>>,
+}
+
+/// What is known about the credentials of the request that failed.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct AuthContext {
+    pub(crate) sent: bool,
+    pub(crate) provider: Option<String>,
+    pub(crate) withheld: bool,
+    /// The scheme of the first challenge (RFC 9110 section 11.1).
+    pub(crate) scheme: Option<String>,
+}
+
+impl TransportError {
+    /// A new error; `message` is a lowercase fragment without a final period that does not repeat its source.
+    pub(crate) fn new(kind: TransportErrorKind, message: impl Into<String>) -> Self {
+        Self(Box::new(Inner { kind, message: message.into(), auth: None, rpc: None, attempts: 1, source: None }))
+    }
+
+    /// A JSON-RPC error that the server answered with.
+    pub(crate) fn rpc(error: RpcError) -> Self {
+        let mut this = Self::new(TransportErrorKind::Rpc { code: error.code }, "the server answered with an error");
+        this.0.rpc = Some(error);
+        this
+    }
+
+    #[must_use]
+    pub(crate) fn with_auth(mut self, auth: AuthContext) -> Self {
+        self.0.auth = Some(auth);
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_rpc(mut self, error: RpcError) -> Self {
+        self.0.rpc = Some(error);
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
+        self.0.attempts = attempts;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.0.source = Some(source.into());
+        self
+    }
+
+    /// What kind of failure this is.
+    pub fn kind(&self) -> &TransportErrorKind {
+        &self.0.kind
+    }
+
+    /// The JSON-RPC error that the server sent, where it sent one (also beside an HTTP error status).
+    pub fn rpc_error(&self) -> Option<&RpcError> {
+        self.0.rpc.as_ref()
+    }
+
+    /// The provider's failure, where credentials could not be had.
+    pub fn auth_error(&self) -> Option<&AuthError> {
+        self.0.source.as_ref().and_then(|source| source.downcast_ref())
+    }
+
+    pub(crate) fn auth_context(&self) -> Option<&AuthContext> {
+        self.0.auth.as_ref()
+    }
+
+    /// How many HTTP requests decided this outcome, the first one included.
+    pub fn attempts(&self) -> u32 {
+        self.0.attempts
+    }
+
+    /// Whether the server may have acted on the request. A tool call for which this is true is never sent
+    /// again by itself: it may have run.
+    pub fn may_have_been_sent(&self) -> bool {
+        use TransportErrorKind as Kind;
+        match self.0.kind {
+            Kind::Http { .. }
+            | Kind::Rpc { .. }
+            | Kind::Dropped
+            | Kind::Protocol
+            | Kind::TooLarge
+            | Kind::Exited { .. }
+            | Kind::Cancelled => true,
+            Kind::Timeout { stage } => stage != TimeoutStage::Connect,
+            Kind::Credentials
+            | Kind::Challenged { .. }
+            | Kind::Unreachable
+            | Kind::Tls
+            | Kind::Proxy { .. }
+            | Kind::Version { .. }
+            | Kind::SessionGone
+            | Kind::Spawn
+            | Kind::Closed
+            | Kind::Misconfigured => false,
+        }
+    }
+}
+
+impl fmt::Debug for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TransportError")
+            .field("kind", &self.0.kind)
+            .field("message", &self.0.message)
+            .field("rpc", &self.0.rpc)
+            .field("auth", &self.0.auth)
+            .field("attempts", &self.0.attempts)
+            .field("source", &self.0.source)
+            .finish()
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.message)
+    }
+}
+
+impl Error for TransportError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.0.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
+    }
+}

@@ -1,0 +1,128 @@
+//! From errors to evidence: what a failure of the wire tells `mcp_status`.
+
+use mcp_auth::AuthErrorKind;
+use mcp_status::{AuthFacts, Evidence, Outcome, Phase};
+
+use crate::{TransportError, TransportErrorKind};
+
+/// How much of a server's own words is shown, in characters.
+const MAX_DETAIL: usize = 200;
+
+impl TransportError {
+    /// What this failure says about the server, in the phase it happened in.
+    pub fn evidence(&self, phase: Phase) -> Evidence {
+        let mut facts = AuthFacts::default();
+        if let Some(context) = self.auth_context() {
+            facts = AuthFacts::new(context.sent, context.provider.clone(), context.withheld)
+                .with_scheme(context.scheme.clone());
+        }
+        if let Some(error) = self.auth_error() {
+            facts = facts.with_exit_code(error.exit_code());
+        }
+        let evidence = Evidence::new(phase, self.outcome()).with_auth(facts).with_attempts(self.attempts());
+        match self.detail() {
+            Some(detail) => evidence.with_detail(detail),
+            None => evidence,
+        }
+    }
+
+    fn outcome(&self) -> Outcome {
+        use TransportErrorKind as Kind;
+        match self.kind() {
+            Kind::Credentials => match self.auth_error().map(|error| error.kind()) {
+                Some(AuthErrorKind::SignInExpired) => Outcome::SignInExpired,
+                Some(AuthErrorKind::Unavailable) => Outcome::AuthorizationServerUnavailable,
+                Some(AuthErrorKind::Misconfigured) => Outcome::Misconfigured,
+                _ => Outcome::CredentialSourceFailed,
+            },
+            Kind::Challenged { kind, status } => {
+                Outcome::Challenged { kind: kind.clone(), http_status: *status }
+            }
+            Kind::Http { status, retry_after } => Outcome::Http { status: *status, retry_after: *retry_after },
+            Kind::Rpc { code } => Outcome::Protocol { rpc_code: Some(*code) },
+            Kind::Unreachable | Kind::Dropped | Kind::Closed | Kind::Cancelled => Outcome::Unreachable,
+            Kind::Timeout { .. } => Outcome::Timeout,
+            Kind::Tls => Outcome::Tls,
+            // The status that a proxy answers with means the same wherever it was met.
+            Kind::Proxy { status } => Outcome::Http { status: status.unwrap_or(407), retry_after: None },
+            Kind::Protocol | Kind::TooLarge => {
+                Outcome::Protocol { rpc_code: self.rpc_error().map(|rpc| rpc.code) }
+            }
+            Kind::Version { offered } => Outcome::Version { offered: offered.clone() },
+            // Renewing it failed: the endpoint itself is gone.
+            Kind::SessionGone => Outcome::Http { status: 404, retry_after: None },
+            Kind::Spawn => Outcome::Spawn,
+            Kind::Exited { code } => Outcome::Exited { code: *code },
+            Kind::Misconfigured => Outcome::Misconfigured,
+        }
+    }
+
+    /// What the other side or the library below said, on one line and bounded.
+    fn detail(&self) -> Option<String> {
+        let text = match (self.rpc_error(), std::error::Error::source(self)) {
+            (Some(rpc), _) => rpc.to_string(),
+            // The innermost cause is the one a person recognises ("connection refused").
+            (None, Some(source)) => {
+                std::iter::successors(Some(source), |error| error.source()).last()?.to_string()
+            }
+            (None, None) => return None,
+        };
+        let line = text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control());
+        Some(line.take(MAX_DETAIL).collect()).filter(|line: &String| !line.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_auth::AuthError;
+    use mcp_status::{ReasonCode, ServerStatus, classify};
+
+    use super::*;
+    use crate::error::{AuthContext, TimeoutStage};
+
+    fn verdict(kind: TransportErrorKind) -> (ServerStatus, Option<ReasonCode>, bool) {
+        let verdict = classify(&TransportError::new(kind, "x").evidence(Phase::Connect));
+        (verdict.status(), verdict.code(), verdict.is_retryable())
+    }
+
+    #[test]
+    fn every_kind_has_its_meaning() {
+        use ReasonCode as Code;
+        use TransportErrorKind as Kind;
+        let failed = |code, retried| (ServerStatus::Failed, Some(code), retried);
+        let http = |status| Kind::Http { status, retry_after: None };
+        let table = [
+            (http(404), failed(Code::NotFound, false)),
+            (http(400), failed(Code::Rejected, false)),
+            (http(503), failed(Code::Unavailable, true)),
+            (http(429), failed(Code::RateLimited, true)),
+            (Kind::Unreachable, failed(Code::Unreachable, true)),
+            (Kind::Dropped, failed(Code::Unreachable, true)),
+            (Kind::Timeout { stage: TimeoutStage::Connect }, failed(Code::Timeout, true)),
+            (Kind::Tls, failed(Code::Tls, false)),
+            (Kind::Proxy { status: None }, failed(Code::ProxyAuth, false)),
+            (Kind::Protocol, failed(Code::Protocol, false)),
+            (Kind::TooLarge, failed(Code::Protocol, false)),
+            (Kind::Version { offered: vec![] }, failed(Code::Version, false)),
+            (Kind::Spawn, failed(Code::Spawn, false)),
+            (Kind::Exited { code: Some(1) }, failed(Code::Exited, false)),
+            (Kind::Misconfigured, failed(Code::Config, false)),
+        ];
+        for (kind, expected) in table {
+            assert_eq!(verdict(kind.clone()), expected, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_failed_source_keeps_its_exit_code_and_its_provider() {
+        let source = AuthError::new(AuthErrorKind::SourceFailed, "the command failed").with_exit_code(Some(3));
+        let context = AuthContext { provider: Some("p".to_owned()), ..AuthContext::default() };
+        let error =
+            TransportError::new(TransportErrorKind::Credentials, "x").with_auth(context).with_source(source);
+        let evidence = error.evidence(Phase::Connect);
+        assert_eq!(evidence.outcome, Outcome::CredentialSourceFailed);
+        assert_eq!(evidence.auth.exit_code, Some(3));
+        assert_eq!(evidence.auth.provider.as_deref(), Some("p"));
+        assert_eq!(evidence.detail.as_deref(), Some("the command failed"));
+    }
+}

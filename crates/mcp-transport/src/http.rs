@@ -1,0 +1,9 @@
+//! MCP over HTTP.
+
+pub(crate) mod answer;
+pub(crate) mod client;
+pub(crate) mod legacy_sse;
+pub(crate) mod listen;
+pub(crate) mod negotiate;
+pub(crate) mod streamable;
+mod tls;

@@ -1,0 +1,310 @@
+//! Reading what came back for a request: JSON or an SSE stream, and in the legacy era its continuation.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use mcp_status::Phase;
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use super::client::{Answer, Body};
+use super::streamable::{Call, Core, Session};
+use crate::authed::{Accepted, Outbound};
+use crate::error::TimeoutStage;
+use crate::protocol::handshake::{HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION};
+use crate::protocol::jsonrpc::{self, Incoming};
+use crate::protocol::revision::Era;
+use crate::retry::parse_retry_after;
+use crate::sse_parser::SseParser;
+use crate::{RetryPolicy, RpcError, TransportError, TransportErrorKind};
+
+pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
+
+/// How much of an answer with an error status is read, in bytes.
+const MAX_FAILURE_BYTES: usize = 64 << 10;
+/// How long a stream whose answer has been read may take to end before its connection is given up.
+const LINGER: Duration = Duration::from_secs(1);
+
+/// What one body held for us.
+enum Drained {
+    /// The response.
+    Answered(Box<RawValue>),
+    /// Its end, or the end of its connection, without a response.
+    Ended,
+}
+
+impl Core {
+    /// Reads the answer to `call`; everything else in it is handed over.
+    pub(super) async fn read(
+        self: &Arc<Self>,
+        mut answer: Answer,
+        call: &Call<'_>,
+        session: &Session,
+    ) -> Result<Box<RawValue>, TransportError> {
+        if !answer.status.is_success() {
+            return Err(self.failure(answer, session).await);
+        }
+        match essence(&answer.headers) {
+            "text/event-stream" => self.read_stream(answer.body, call, session).await,
+            // A body without a type is judged by what it is.
+            "application/json" | "" => {
+                let collect = answer.body.collect(self.options().max_body_bytes);
+                let body = match call.limits.idle {
+                    Some(idle) => tokio::time::timeout(idle, collect).await.map_err(|_| idle_timeout())??,
+                    None => collect.await?,
+                };
+                self.find_response(&body, call.id)?.ok_or_else(|| protocol("the answer holds no response"))
+            }
+            other => Err(protocol(format!("the answer is of type {}", shorten(other)))),
+        }
+    }
+
+    /// What an answer with an error status says.
+    pub(super) async fn failure(&self, mut answer: Answer, session: &Session) -> TransportError {
+        let status = answer.status;
+        let body = answer.body.head(MAX_FAILURE_BYTES).await.unwrap_or_default();
+        let rpc = match jsonrpc::parse_one(&body) {
+            Ok(Incoming::Response { outcome: Err(error), .. }) => Some(error),
+            _ => None,
+        };
+        let error = if status == StatusCode::NOT_FOUND && session.id.is_some() {
+            // 2025-11-25, session management, rule 4.
+            TransportError::new(TransportErrorKind::SessionGone, "the server no longer knows the session")
+        } else if let Some(rpc) = rpc.as_ref().filter(|rpc| status.is_client_error() && is_defined(rpc)) {
+            return TransportError::rpc(rpc.clone());
+        } else {
+            let retry_after = answer
+                .headers
+                .get(header::RETRY_AFTER)
+                .and_then(|value| value.to_str().ok())
+                .and_then(|value| parse_retry_after(value, SystemTime::now()));
+            let kind = TransportErrorKind::Http { status: status.as_u16(), retry_after };
+            TransportError::new(kind, format!("the server answered {status}"))
+        };
+        match rpc {
+            Some(rpc) => error.with_rpc(rpc),
+            None => error,
+        }
+    }
+
+    /// Reads a stream to the response in it. In the legacy era a stream that ends early is continued where
+    /// the server numbers its events (2025-11-25, resumability); nothing is sent twice by that.
+    async fn read_stream(
+        self: &Arc<Self>,
+        mut body: Body,
+        call: &Call<'_>,
+        session: &Session,
+    ) -> Result<Box<RawValue>, TransportError> {
+        let mut delays = RetryPolicy::reconnect().delays();
+        let mut cursor = Cursor::default();
+        let mut idle = IdleClock::new(call.limits.idle);
+        loop {
+            let before = cursor.last_event_id.clone();
+            if let Drained::Answered(result) = self.drain(body, call.id, &mut cursor, &mut idle).await? {
+                return Ok(result);
+            }
+            let Some(last) = cursor.last_event_id.clone().filter(|_| session.server.revision.era() == Era::Legacy)
+            else {
+                return Err(dropped());
+            };
+            if before.as_deref() != Some(&last) {
+                // It made progress: a server may close every few seconds by intention.
+                delays = RetryPolicy::reconnect().delays();
+            }
+            let delay = delays.next().ok_or_else(dropped)?;
+            idle.bound(tokio::time::sleep(cursor.retry.unwrap_or(delay))).await?;
+            body = match idle.bound(self.resume(&last, session)).await? {
+                Ok(resumed) => resumed,
+                Err(error) => return Err(dropped().with_source(error)),
+            };
+        }
+    }
+
+    /// Reads one body until the response of `id` or its end.
+    async fn drain(
+        self: &Arc<Self>,
+        mut body: Body,
+        id: i64,
+        cursor: &mut Cursor,
+        idle: &mut IdleClock,
+    ) -> Result<Drained, TransportError> {
+        let mut parser = SseParser::new(self.options().max_frame_bytes);
+        loop {
+            let chunk = match idle.bound(body.chunk()).await? {
+                Ok(Some(chunk)) => chunk,
+                Ok(None) => return Ok(Drained::Ended),
+                Err(error) => {
+                    tracing::debug!(%error, "a stream ended early");
+                    return Ok(Drained::Ended);
+                }
+            };
+            parser.push(&chunk).map_err(|error| too_large(error.limit))?;
+            while let Some(event) = parser.next() {
+                // Only messages count as life: a comment every few seconds says nothing about the request.
+                idle.restart();
+                cursor.advance(&parser);
+                if event.data.is_empty() || event.event.as_deref().is_some_and(|name| name != "message") {
+                    continue;
+                }
+                if let Some(result) = self.find_response(event.data.as_bytes(), id)? {
+                    self.finish(body).await;
+                    return Ok(Drained::Answered(result));
+                }
+            }
+            cursor.advance(&parser);
+        }
+    }
+
+    /// Reads the end of a stream that has nothing more for us, so that its connection can be used again.
+    async fn finish(self: &Arc<Self>, mut body: Body) {
+        let ended = {
+            let mut chunk = pin!(body.chunk());
+            // The end usually arrives together with the response; only where it does not is a task worth it.
+            std::future::poll_fn(|context| {
+                Poll::Ready(matches!(chunk.as_mut().poll(context), Poll::Ready(Ok(None) | Err(_))))
+            })
+            .await
+        };
+        if !ended {
+            self.spawn(tokio::time::timeout(LINGER, async move {
+                while let Ok(Some(_)) = body.chunk().await {}
+            }));
+        }
+    }
+
+    /// Finds the response of `id` among the messages of one frame and hands over the others.
+    fn find_response(
+        self: &Arc<Self>,
+        frame: &[u8],
+        id: i64,
+    ) -> Result<Option<Box<RawValue>>, TransportError> {
+        let not_a_message = |error| protocol("the answer is not a valid message").with_source(error);
+        let mut found = None;
+        for message in jsonrpc::parse(frame).map_err(not_a_message)? {
+            match message.map_err(not_a_message)? {
+                // An error without an id concerns the only request that this body can be about.
+                Incoming::Response { id: None, outcome: Err(error) } => return Err(TransportError::rpc(error)),
+                Incoming::Response { id: Some(of), outcome } if of.as_assigned() == Some(id) => {
+                    found = Some(outcome.map_err(TransportError::rpc)?);
+                }
+                other => self.dispatch(other),
+            }
+        }
+        Ok(found)
+    }
+
+    /// Asks for what follows the event `last`.
+    async fn resume(&self, last: &str, session: &Session) -> Result<Body, TransportError> {
+        let Accepted { answer, sender } = self.get(session, Some(last)).await?;
+        if answer.status.is_success() && essence(&answer.headers) == "text/event-stream" {
+            return Ok(answer.body);
+        }
+        Err(sender.describe(self.failure(answer, session).await))
+    }
+
+    /// Opens a stream by GET (legacy era only).
+    pub(super) async fn get(&self, session: &Session, last: Option<&str>) -> Result<Accepted, TransportError> {
+        let mut headers = session.headers.clone();
+        headers.remove(header::CONTENT_TYPE);
+        headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+        if let Some(last) = last.and_then(|last| HeaderValue::from_str(last).ok()) {
+            headers.insert(LAST_EVENT_ID, last);
+        }
+        let out = Outbound {
+            method: Method::GET,
+            url: self.http.endpoint.clone(),
+            headers,
+            body: bytes::Bytes::new(),
+            phase: Phase::Session,
+            expects_message: true,
+            recover: true,
+        };
+        self.http.send(&out).await
+    }
+}
+
+/// Where a stream can be continued, and how soon.
+#[derive(Debug, Default)]
+pub(super) struct Cursor {
+    pub(super) last_event_id: Option<String>,
+    pub(super) retry: Option<Duration>,
+}
+
+impl Cursor {
+    pub(super) fn advance(&mut self, parser: &SseParser) {
+        if let Some(last) = parser.last_event_id().filter(|last| Some(*last) != self.last_event_id.as_deref()) {
+            self.last_event_id = Some(last.to_owned());
+        }
+        self.retry = parser.reconnection_time().or(self.retry);
+    }
+}
+
+/// The limit between two signs of life.
+struct IdleClock {
+    limit: Option<Duration>,
+    deadline: Option<Instant>,
+}
+
+impl IdleClock {
+    fn new(limit: Option<Duration>) -> Self {
+        let mut clock = Self { limit, deadline: None };
+        clock.restart();
+        clock
+    }
+
+    fn restart(&mut self) {
+        self.deadline = self.limit.map(|limit| Instant::now() + limit);
+    }
+
+    async fn bound<T>(&self, future: impl Future<Output = T>) -> Result<T, TransportError> {
+        match self.deadline {
+            Some(deadline) => tokio::time::timeout_at(deadline, future).await.map_err(|_| idle_timeout()),
+            None => Ok(future.await),
+        }
+    }
+}
+
+/// Whether the meaning of an error code is defined by JSON-RPC or by MCP, so that it says more than the HTTP
+/// status beside it (2026-07-28, error codes: nothing may be concluded from -32000 … -32019).
+fn is_defined(rpc: &RpcError) -> bool {
+    matches!(
+        rpc.code,
+        jsonrpc::PARSE_ERROR
+            | jsonrpc::INVALID_REQUEST
+            | jsonrpc::METHOD_NOT_FOUND
+            | jsonrpc::INVALID_PARAMS
+            | HEADER_MISMATCH
+            | MISSING_CAPABILITY
+            | UNSUPPORTED_VERSION
+    )
+}
+
+/// The media type without its parameters; empty where there is none.
+pub(super) fn essence(headers: &HeaderMap) -> &str {
+    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim()
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(80).collect()
+}
+
+fn protocol(message: impl Into<String>) -> TransportError {
+    TransportError::new(TransportErrorKind::Protocol, message)
+}
+
+pub(super) fn too_large(limit: usize) -> TransportError {
+    TransportError::new(TransportErrorKind::TooLarge, format!("a frame is longer than {limit} bytes"))
+}
+
+fn dropped() -> TransportError {
+    TransportError::new(TransportErrorKind::Dropped, "the answer ended before the response")
+}
+
+fn idle_timeout() -> TransportError {
+    let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Idle };
+    TransportError::new(kind, "the server stopped answering")
+}

@@ -1,0 +1,266 @@
+//! HTTP requests. The only file of this crate that names the HTTP client library.
+
+use std::collections::HashMap;
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use http::{HeaderMap, Method, StatusCode};
+use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, HttpExchange};
+use reqwest::redirect;
+use url::Url;
+
+use super::tls;
+use crate::error::TimeoutStage;
+use crate::protocol::revision::Era;
+use crate::{ClientOptions, ProxySettings, TransportError, TransportErrorKind};
+
+/// What an exchange with an authorization server may return (see [`HttpExchange`]).
+const MAX_EXCHANGE_BYTES: usize = 1 << 20;
+
+/// A shared HTTP client: cheap to clone, one connection pool and one set of TLS settings for all clones.
+///
+/// It costs nothing until the first request. Redirects are never followed here, and no credentials are added.
+#[derive(Clone)]
+pub struct HttpClient(Arc<Shared>);
+
+struct Shared {
+    options: Arc<ClientOptions>,
+    built: OnceLock<Result<reqwest::Client, Arc<TransportError>>>,
+    eras: Mutex<HashMap<Url, Era>>,
+}
+
+impl HttpClient {
+    /// A client with these options. Invalid ones are reported by the first request.
+    pub fn new(options: ClientOptions) -> Self {
+        Self(Arc::new(Shared {
+            options: Arc::new(options),
+            built: OnceLock::new(),
+            eras: Mutex::new(HashMap::new()),
+        }))
+    }
+
+    /// The options that all connections of this client share.
+    pub fn options(&self) -> &Arc<ClientOptions> {
+        &self.0.options
+    }
+
+    /// The era that this endpoint was last seen to speak. Memory only: it saves a request when a
+    /// connection is made again, and a wrong answer costs one.
+    pub(crate) fn era(&self, endpoint: &Url) -> Option<Era> {
+        self.0.eras.lock().unwrap_or_else(PoisonError::into_inner).get(endpoint).copied()
+    }
+
+    pub(crate) fn remember_era(&self, endpoint: &Url, era: Option<Era>) {
+        let mut eras = self.0.eras.lock().unwrap_or_else(PoisonError::into_inner);
+        match era {
+            Some(era) => eras.insert(endpoint.clone(), era),
+            None => eras.remove(endpoint),
+        };
+    }
+
+    /// Sends one request and returns the head of its answer, whatever its status.
+    pub(crate) async fn send(
+        &self,
+        method: Method,
+        url: &Url,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Result<Answer, TransportError> {
+        let client = self.client()?;
+        let mut request = reqwest::Request::new(method, url.clone());
+        *request.headers_mut() = headers;
+        if !body.is_empty() {
+            *request.body_mut() = Some(body.into());
+        }
+        let mut response = client.execute(request).await.map_err(from_reqwest)?;
+        let headers = std::mem::take(response.headers_mut());
+        Ok(Answer { status: response.status(), headers, body: Body(response) })
+    }
+
+    fn client(&self) -> Result<&reqwest::Client, TransportError> {
+        let built = self.0.built.get_or_init(|| build(&self.0.options).map_err(Arc::new));
+        built.as_ref().map_err(|error| {
+            TransportError::new(error.kind().clone(), "the HTTP client cannot be set up").with_source(error.clone())
+        })
+    }
+}
+
+impl fmt::Debug for HttpClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HttpClient").field("options", &self.0.options).finish_non_exhaustive()
+    }
+}
+
+impl HttpExchange for HttpClient {
+    fn exchange(&self, request: http::Request<Bytes>) -> AuthFuture<'_, http::Response<Bytes>> {
+        Box::pin(async move {
+            let (parts, body) = request.into_parts();
+            let unavailable = |error: TransportError| {
+                AuthError::new(AuthErrorKind::Unavailable, "the authorization server could not be reached")
+                    .with_source(error)
+            };
+            let url = Url::parse(&parts.uri.to_string()).map_err(|error| {
+                AuthError::new(AuthErrorKind::Protocol, "the URL is not absolute").with_source(error)
+            })?;
+            let answer = async {
+                let Answer { status, headers, mut body } =
+                    self.send(parts.method, &url, parts.headers, body).await?;
+                Ok::<_, TransportError>((status, headers, body.collect(MAX_EXCHANGE_BYTES).await?))
+            };
+            // The whole exchange has one limit: a server that trickles must not hold up a connection.
+            let answer = tokio::time::timeout(self.0.options.connect_timeout, answer).await.map_err(|_| {
+                AuthError::new(AuthErrorKind::Unavailable, "the authorization server did not answer in time")
+            })?;
+            let (status, headers, body) = answer.map_err(unavailable)?;
+            let mut response = http::Response::new(body);
+            *response.status_mut() = status;
+            *response.headers_mut() = headers;
+            Ok(response)
+        })
+    }
+}
+
+/// The head of an answer, and the way to its body.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Body,
+}
+
+/// A body that is still arriving. Dropping it ends the answer.
+#[derive(Debug)]
+pub(crate) struct Body(reqwest::Response);
+
+impl Body {
+    /// The next piece, in whatever size it arrived; `None` at the end.
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
+        self.0.chunk().await.map_err(from_reqwest)
+    }
+
+    /// At most the first `limit` bytes; what follows is not waited for.
+    pub(crate) async fn head(&mut self, limit: usize) -> Result<Vec<u8>, TransportError> {
+        let mut head = Vec::new();
+        while head.len() < limit
+            && let Some(chunk) = self.chunk().await?
+        {
+            head.extend_from_slice(&chunk[..chunk.len().min(limit - head.len())]);
+        }
+        Ok(head)
+    }
+
+    /// The whole body, without a copy where it arrives in one piece.
+    ///
+    /// # Errors
+    ///
+    /// [`TooLarge`](TransportErrorKind::TooLarge) as soon as more than `limit` bytes have arrived.
+    pub(crate) async fn collect(&mut self, limit: usize) -> Result<Bytes, TransportError> {
+        let too_large = || {
+            TransportError::new(TransportErrorKind::TooLarge, format!("the answer is longer than {limit} bytes"))
+        };
+        let expected = self.0.content_length().and_then(|length| usize::try_from(length).ok());
+        if expected.is_some_and(|expected| expected > limit) {
+            return Err(too_large());
+        }
+        let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
+        let Some(second) = self.chunk().await? else { return Ok(first) };
+        // A peer's promise about the length only sizes the buffer up to a point; memory follows what arrives.
+        let mut whole = BytesMut::with_capacity(expected.unwrap_or(0).clamp(first.len() * 2, 4 << 20));
+        whole.extend_from_slice(&first);
+        let mut next = Some(second);
+        while let Some(chunk) = next {
+            if whole.len() + chunk.len() > limit {
+                return Err(too_large());
+            }
+            whole.extend_from_slice(&chunk);
+            next = self.chunk().await?;
+        }
+        Ok(whole.freeze())
+    }
+}
+
+fn build(options: &ClientOptions) -> Result<reqwest::Client, TransportError> {
+    let mut builder = reqwest::Client::builder()
+        .tls_backend_preconfigured(tls::client_config(&options.extra_ca_files)?)
+        // A redirect decides where credentials go, so `authed` follows it by hand, or does not.
+        .redirect(redirect::Policy::none())
+        .tcp_nodelay(true)
+        // The environment is the embedder's to read.
+        .no_proxy();
+    for proxy in proxies(&options.proxy)? {
+        builder = builder.proxy(proxy);
+    }
+    builder.build().map_err(|error| {
+        TransportError::new(TransportErrorKind::Misconfigured, "the HTTP client rejects its settings")
+            .with_source(error.without_url())
+    })
+}
+
+fn proxies(settings: &ProxySettings) -> Result<Vec<reqwest::Proxy>, TransportError> {
+    let no_proxy = settings.no_proxy.as_deref().and_then(reqwest::NoProxy::from_string);
+    let mut proxies = Vec::new();
+    let schemes: [(_, fn(&str) -> reqwest::Result<reqwest::Proxy>); 2] =
+        [(&settings.http, |url| reqwest::Proxy::http(url)), (&settings.https, |url| reqwest::Proxy::https(url))];
+    for (url, proxy) in schemes {
+        let Some(url) = url.as_deref().filter(|url| !url.is_empty()) else { continue };
+        // Security: the error of the library quotes the URL, which may hold a password; it is left out.
+        let proxy = proxy(url).map_err(|_| {
+            TransportError::new(TransportErrorKind::Misconfigured, "the proxy URL is not valid")
+        })?;
+        proxies.push(proxy.no_proxy(no_proxy.clone()));
+    }
+    Ok(proxies)
+}
+
+/// What a failed exchange was, from the types in its chain of causes.
+fn from_reqwest(error: reqwest::Error) -> TransportError {
+    // Security: a URL may hold a secret in its path or query.
+    let error = error.without_url();
+    let (kind, message) = if error.is_builder() {
+        (TransportErrorKind::Misconfigured, "the request cannot be sent as it is")
+    } else if causes(&error).any(is_tls) {
+        (TransportErrorKind::Tls, "the TLS handshake failed")
+    } else if error.is_connect() {
+        if causes(&error).any(is_proxy_refusal) {
+            (TransportErrorKind::Proxy { status: Some(407) }, "the proxy wants credentials")
+        } else if error.is_timeout() {
+            (TransportErrorKind::Timeout { stage: TimeoutStage::Connect }, "the connection timed out")
+        } else if error.is_dns() {
+            (TransportErrorKind::Unreachable, "the host name cannot be resolved")
+        } else {
+            (TransportErrorKind::Unreachable, "the connection failed")
+        }
+    } else if error.is_timeout() {
+        (TransportErrorKind::Timeout { stage: TimeoutStage::FirstByte }, "the connection timed out")
+    } else {
+        (TransportErrorKind::Dropped, "the connection ended before the answer did")
+    };
+    TransportError::new(kind, message).with_source(error)
+}
+
+fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let error = next?;
+        next = error.source();
+        Some(error)
+    })
+}
+
+/// An I/O error hides what it wraps from `source`, so it is opened by hand.
+fn is_tls(error: &(dyn StdError + 'static)) -> bool {
+    error.is::<rustls::Error>()
+        || error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+            .is_some_and(|inner| inner.is::<rustls::Error>())
+}
+
+/// The library keeps the type of this one error private, so its text is all there is; a test against a
+/// proxy that answers 407 notices when it changes.
+fn is_proxy_refusal(error: &(dyn StdError + 'static)) -> bool {
+    error.to_string().contains("proxy authorization required")
+}

@@ -1,0 +1,98 @@
+//! The optional stream on which a legacy server starts something by itself (2025-11-25, listening for
+//! messages from the server).
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcp_status::Phase;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use super::answer::{Cursor, essence};
+use super::client::Body;
+use super::streamable::{Core, Streamable};
+use crate::authed::Accepted;
+use crate::protocol::jsonrpc;
+use crate::protocol::revision::Era;
+use crate::sse_parser::SseParser;
+use crate::{RetryPolicy, TransportError};
+
+/// A stream that lasted this long was a success: the next failure starts a new streak.
+const STEADY: Duration = Duration::from_secs(30);
+
+impl Streamable {
+    /// Opens the stream and waits until the server has accepted or declined it, so that nothing which it
+    /// sends because of the next request is lost.
+    ///
+    /// It is optional in both directions: a server that offers none (405) is fine, and losing it later never
+    /// drops the connection; it is opened again with growing waits, and given up after five failures.
+    pub(crate) async fn listen(&self) {
+        let core = &self.0;
+        if core.session().server.revision.era() == Era::Modern {
+            // Modern servers notify on the answer of `subscriptions/listen`, which is a request.
+            return;
+        }
+        let (opened, decided) = oneshot::channel();
+        core.spawn(core.clone().keep_listening(opened));
+        let _ = tokio::time::timeout(core.options().first_byte_timeout, decided).await;
+    }
+}
+
+impl Core {
+    async fn keep_listening(self: Arc<Self>, opened: oneshot::Sender<()>) {
+        let mut opened = Some(opened);
+        let mut cursor = Cursor::default();
+        let mut delays = RetryPolicy::reconnect().delays();
+        loop {
+            let since = Instant::now();
+            let outcome = self.open_stream(&cursor).await;
+            // Whatever the outcome: whoever waits need not wait longer.
+            drop(opened.take());
+            match outcome {
+                Ok(Some(body)) => {
+                    self.follow(body, &mut cursor).await;
+                    if since.elapsed() >= STEADY {
+                        delays = RetryPolicy::reconnect().delays();
+                    }
+                }
+                Ok(None) => return,
+                Err(error) => tracing::debug!(%error, "the server's stream could not be opened"),
+            }
+            let Some(delay) = delays.next() else { return };
+            tokio::time::sleep(cursor.retry.unwrap_or(delay)).await;
+        }
+    }
+
+    /// `None`: the server offers no stream.
+    async fn open_stream(&self, cursor: &Cursor) -> Result<Option<Body>, TransportError> {
+        let session = self.session();
+        let Accepted { answer, sender } = self.get(&session, cursor.last_event_id.as_deref()).await?;
+        if answer.status.is_success() {
+            return Ok((essence(&answer.headers) == "text/event-stream").then_some(answer.body));
+        }
+        if answer.status.is_client_error() && !matches!(answer.status.as_u16(), 404 | 408 | 425 | 429) {
+            return Ok(None);
+        }
+        Err(sender.describe(self.failure(answer, &session).await))
+    }
+
+    async fn follow(self: &Arc<Self>, mut body: Body, cursor: &mut Cursor) {
+        let mut parser = SseParser::new(self.options().max_frame_bytes);
+        while let Ok(Some(chunk)) = body.chunk().await {
+            if parser.push(&chunk).is_err() {
+                tracing::debug!("the server's stream holds a frame that is too long");
+                return;
+            }
+            while let Some(event) = parser.next() {
+                if event.data.is_empty() {
+                    continue;
+                }
+                match jsonrpc::parse(event.data.as_bytes()) {
+                    Ok(messages) => messages.filter_map(Result::ok).for_each(|message| self.dispatch(message)),
+                    Err(error) => tracing::debug!(%error, phase = ?Phase::Session, "ignored a frame"),
+                }
+            }
+            cursor.advance(&parser);
+        }
+    }
+}

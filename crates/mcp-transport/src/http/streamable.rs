@@ -1,0 +1,409 @@
+//! Streamable HTTP: one POST per message, in either era, with the session that the legacy era may have.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use mcp_status::{Phase, classify};
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::authed::{Accepted, AuthedClient, Outbound};
+use crate::error::TimeoutStage;
+use crate::hub::Hub;
+use crate::inbound::Inbound;
+use crate::protocol::handshake::{ServerDescription, read_initialize};
+use crate::protocol::jsonrpc::{self, Incoming};
+use crate::protocol::legacy;
+use crate::protocol::outgoing::encode_request;
+use crate::protocol::revision::{Era, ProtocolRevision};
+use crate::{ClientOptions, RetryPolicy, TransportError, TransportErrorKind};
+
+pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+const METHOD: HeaderName = HeaderName::from_static("mcp-method");
+
+/// How long the goodbye of a session may take. It is a courtesy, and a process that ends does not wait for it.
+const GOODBYE: Duration = Duration::from_secs(2);
+
+/// One request, encoded.
+#[derive(Clone, Debug)]
+pub(crate) struct Call<'a> {
+    pub(crate) id: i64,
+    pub(crate) method: &'a str,
+    pub(crate) body: Bytes,
+    /// Headers that mirror parts of the body; modern era only.
+    pub(crate) mirrored: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) limits: Limits,
+}
+
+/// The limits of one request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) first_byte: Duration,
+    pub(crate) idle: Option<Duration>,
+}
+
+impl Limits {
+    pub(crate) fn of(options: &ClientOptions) -> Self {
+        Self { first_byte: options.first_byte_timeout, idle: options.idle_timeout }
+    }
+}
+
+/// What is agreed with the server at present. Replaced as a whole when the session is renewed.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) server: Arc<ServerDescription>,
+    /// What every request of this session carries beside its own.
+    pub(super) headers: HeaderMap,
+    pub(super) id: Option<HeaderValue>,
+    /// Counts renewals, so that many requests that find the session gone cause one.
+    generation: u64,
+}
+
+/// A connection over Streamable HTTP.
+#[derive(Clone, Debug)]
+pub(crate) struct Streamable(pub(super) Arc<Core>);
+
+/// What the tasks of a connection share.
+#[derive(Debug)]
+pub(super) struct Core {
+    pub(super) http: AuthedClient,
+    pub(super) hub: Arc<Hub>,
+    session: RwLock<Arc<Session>>,
+    renewing: tokio::sync::Mutex<()>,
+    pub(super) tasks: TaskTracker,
+    pub(super) closing: CancellationToken,
+}
+
+impl Core {
+    pub(super) fn new(http: AuthedClient, hub: Arc<Hub>, session: Session) -> Self {
+        Self {
+            http,
+            hub,
+            session: RwLock::new(Arc::new(session)),
+            renewing: tokio::sync::Mutex::new(()),
+            tasks: TaskTracker::new(),
+            closing: CancellationToken::new(),
+        }
+    }
+
+    pub(super) fn options(&self) -> &Arc<ClientOptions> {
+        self.http.client.options()
+    }
+
+    pub(super) fn session(&self) -> Arc<Session> {
+        self.session.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn install(&self, session: Session) {
+        *self.session.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(session);
+    }
+
+    /// Sends one message and returns the head of what came back.
+    pub(super) async fn post(
+        &self,
+        session: &Session,
+        phase: Phase,
+        body: Bytes,
+        expects_message: bool,
+        mirrored: &[(HeaderName, HeaderValue)],
+    ) -> Result<Accepted, TransportError> {
+        let mut headers = session.headers.clone();
+        for (name, value) in mirrored {
+            headers.append(name.clone(), value.clone());
+        }
+        let url = self.http.endpoint.clone();
+        let out =
+            Outbound { method: Method::POST, url, headers, body, phase, expects_message, recover: true };
+        self.http.send(&out).await
+    }
+
+    /// One request to its response, in this session.
+    pub(super) async fn exchange(
+        self: &Arc<Self>,
+        call: &Call<'_>,
+        session: &Session,
+        phase: Phase,
+    ) -> Result<Response, TransportError> {
+        let mut mirrored = call.mirrored.clone();
+        if session.server.revision.era() == Era::Modern
+            && let Ok(method) = HeaderValue::from_str(call.method)
+        {
+            mirrored.push((METHOD, method));
+        }
+        let post = self.post(session, phase, call.body.clone(), true, &mirrored);
+        let Accepted { mut answer, sender } =
+            tokio::time::timeout(call.limits.first_byte, post).await.map_err(|_| first_byte_timeout())??;
+        let session_id = answer.headers.remove(SESSION_ID);
+        match self.read(answer, call, session).await {
+            Ok(result) => Ok(Response { result, session_id }),
+            Err(error) => Err(sender.describe(error)),
+        }
+    }
+
+    /// Shakes hands in the legacy era and installs the session.
+    pub(super) async fn initialize(self: &Arc<Self>, phase: Phase) -> Result<(), TransportError> {
+        let options = self.options();
+        let params = legacy::initialize_params(&options.client_info, &self.hub.capabilities());
+        let greeting = Session::greeting(options);
+        let call = Call {
+            id: 0,
+            method: "initialize",
+            body: encode_request(0, "initialize", Some(&params), "")?.into(),
+            mirrored: Vec::new(),
+            limits: Limits { first_byte: options.connect_timeout, idle: Some(options.connect_timeout) },
+        };
+        let response = self.exchange(&call, &greeting, phase).await?;
+        let server = read_initialize(&response.result)?;
+        let generation = self.session().generation + 1;
+        let session = Session::legacy(options, server, response.session_id, generation);
+        // Awaited, although it costs a round trip: servers that enforce the order refuse a request that
+        // overtakes it on another connection.
+        let accepted = self.post(&session, Phase::Session, Bytes::from_static(legacy::INITIALIZED), false, &[]);
+        self.acknowledge(accepted.await?, &session).await?;
+        self.install(session);
+        Ok(())
+    }
+
+    /// Checks the answer to a message that wants none.
+    async fn acknowledge(&self, accepted: Accepted, session: &Session) -> Result<(), TransportError> {
+        let Accepted { mut answer, sender } = accepted;
+        if answer.status.is_success() {
+            // Read to its end, so that the connection can be used again.
+            return answer.body.head(1024).await.map(drop);
+        }
+        Err(sender.describe(self.failure(answer, session).await))
+    }
+
+    /// A new session in place of the one of `stale`, unless someone else has made one meanwhile.
+    ///
+    /// A server that restarts may answer 404 for a moment before it knows its own endpoint again, so this one
+    /// failure is retried as if it were transient (F101).
+    async fn renew(self: &Arc<Self>, stale: u64) -> Result<(), TransportError> {
+        let _one_at_a_time = self.renewing.lock().await;
+        if self.session().generation != stale {
+            return Ok(());
+        }
+        let mut delays = RetryPolicy::connect().delays();
+        loop {
+            let error = match self.initialize(Phase::Session).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            let verdict = classify(&error.evidence(Phase::Session));
+            let absent = matches!(error.kind(), TransportErrorKind::Http { status: 404, .. });
+            if !verdict.is_retryable() && !absent {
+                return Err(error);
+            }
+            let Some(delay) = delays.wait(verdict.retry_after()) else { return Err(error) };
+            tokio::time::sleep(delay).await;
+        }
+    }
+
+    /// Hands over what the server started by itself.
+    pub(super) fn dispatch(self: &Arc<Self>, message: Incoming) {
+        match message {
+            Incoming::Notification { method, params } => self.hub.notification(&method, params),
+            Incoming::Request { id, method, params } => {
+                let session = self.session();
+                if session.server.revision.era() == Era::Modern {
+                    // A modern server asks inside of results; a response would have nowhere to go
+                    // (2026-07-28, Streamable HTTP, sending messages, rule 4).
+                    tracing::debug!(%method, "ignored a request that this revision does not allow");
+                    return;
+                }
+                let core = self.clone();
+                let answer = async move {
+                    let outcome = core.hub.request(&method, params).await;
+                    let body = jsonrpc::encode_response(&id, outcome.as_deref());
+                    let sent = core.post(&session, Phase::Session, body.into(), false, &[]).await;
+                    match sent {
+                        Ok(accepted) => core.acknowledge(accepted, &session).await,
+                        Err(error) => Err(error),
+                    }
+                    .inspect_err(|error| tracing::debug!(%error, "the server did not take our answer"))
+                };
+                self.spawn(answer);
+            }
+            Incoming::Response { .. } => tracing::debug!("ignored a response to no request"),
+        }
+    }
+
+    /// Runs a task of this connection; it ends with the connection.
+    pub(super) fn spawn<T>(self: &Arc<Self>, task: impl Future<Output = T> + Send + 'static)
+    where
+        T: Send + 'static,
+    {
+        let closing = self.closing.clone();
+        self.tasks.spawn(async move {
+            tokio::select! {
+                () = closing.cancelled() => {}
+                _ = task => {}
+            }
+        });
+    }
+}
+
+/// A result, and the session that came with it.
+#[derive(Debug)]
+pub(super) struct Response {
+    pub(super) result: Box<RawValue>,
+    pub(super) session_id: Option<HeaderValue>,
+}
+
+impl Session {
+    /// Before anything is agreed: `initialize` carries no version and no session.
+    fn greeting(options: &ClientOptions) -> Self {
+        Self {
+            server: Arc::new(unknown_server(ProtocolRevision::NEWEST_LEGACY)),
+            headers: base_headers(options),
+            id: None,
+            generation: 0,
+        }
+    }
+
+    pub(super) fn modern(options: &ClientOptions, server: ServerDescription) -> Self {
+        let mut headers = base_headers(options);
+        headers.insert(PROTOCOL_VERSION, HeaderValue::from_static(server.revision.as_str()));
+        Self { server: Arc::new(server), headers, id: None, generation: 0 }
+    }
+
+    /// Before the server has said who it is: the first request of a connection.
+    pub(super) fn probing(options: &ClientOptions, revision: ProtocolRevision) -> Self {
+        Self::modern(options, unknown_server(revision))
+    }
+
+    fn legacy(
+        options: &ClientOptions,
+        server: ServerDescription,
+        id: Option<HeaderValue>,
+        generation: u64,
+    ) -> Self {
+        let mut headers = base_headers(options);
+        // Demanded since 2025-06-18; older servers ignore a header that they do not know.
+        headers.insert(PROTOCOL_VERSION, HeaderValue::from_static(server.revision.as_str()));
+        let id = id.map(|mut id| {
+            // Security: whoever knows the id speaks in this session.
+            id.set_sensitive(true);
+            headers.insert(SESSION_ID, id.clone());
+            id
+        });
+        Self { server: Arc::new(server), headers, id, generation }
+    }
+}
+
+fn unknown_server(revision: ProtocolRevision) -> ServerDescription {
+    ServerDescription { revision, info: None, capabilities: Default::default(), instructions: None }
+}
+
+fn base_headers(options: &ClientOptions) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(16);
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Ok(agent) = HeaderValue::from_str(&options.user_agent) {
+        headers.insert(header::USER_AGENT, agent);
+    }
+    headers
+}
+
+impl Streamable {
+    pub(crate) fn server(&self) -> Arc<ServerDescription> {
+        self.0.session().server.clone()
+    }
+
+    /// One request to its response. A session that the server no longer knows is renewed once and the request
+    /// sent again: it was refused before it was acted on (F100).
+    pub(crate) async fn request(&self, call: &Call<'_>) -> Result<Box<RawValue>, TransportError> {
+        let core = &self.0;
+        let mut resent = false;
+        let mut session = core.session();
+        loop {
+            let error = match core.exchange(call, &session, Phase::Session).await {
+                Ok(response) => return Ok(response.result),
+                Err(error) => error,
+            };
+            match error.kind() {
+                TransportErrorKind::SessionGone if !resent => core.renew(session.generation).await?,
+                // A connection that was idle for long may turn out to be dead when it is used. Repeating a
+                // request without effects is safe; a tool call may have run.
+                TransportErrorKind::Dropped if !resent && is_repeatable(call.method) => {}
+                _ => return Err(error),
+            }
+            resent = true;
+            session = core.session();
+        }
+    }
+
+    /// Sends a notification.
+    pub(crate) async fn notify(&self, body: Bytes) -> Result<(), TransportError> {
+        let session = self.0.session();
+        let accepted = self.0.post(&session, Phase::Session, body, false, &[]).await?;
+        self.0.acknowledge(accepted, &session).await
+    }
+
+    /// Tells the server that a request is given up. In the modern era dropping the answer has said so already.
+    pub(crate) fn cancel(&self, id: i64, reason: &'static str) {
+        let session = self.0.session();
+        if session.server.revision.era() == Era::Modern {
+            return;
+        }
+        let core = self.0.clone();
+        // Not tied to `closing`: a cancellation on the way out is still worth delivering.
+        self.0.tasks.spawn(async move {
+            let body = legacy::cancelled(id, reason).into();
+            let sent = core.post(&session, Phase::Session, body, false, &[]);
+            let _ = tokio::time::timeout(GOODBYE, sent).await;
+        });
+    }
+
+    /// Ends the session. Takes at most two seconds and never fails: the server forgets it sooner or later.
+    pub(crate) async fn close(&self) {
+        let core = &self.0;
+        core.closing.cancel();
+        core.tasks.close();
+        let session = core.session();
+        let goodbye = async {
+            core.tasks.wait().await;
+            if session.id.is_some() {
+                let out = Outbound {
+                    method: Method::DELETE,
+                    url: core.http.endpoint.clone(),
+                    headers: session.headers.clone(),
+                    body: Bytes::new(),
+                    phase: Phase::Session,
+                    expects_message: false,
+                    recover: false,
+                };
+                if let Err(error) = core.http.send(&out).await {
+                    tracing::debug!(%error, "the session could not be deleted");
+                }
+            }
+        };
+        let _ = tokio::time::timeout_at(Instant::now() + GOODBYE, goodbye).await;
+    }
+}
+
+/// Requests without effects on the server (2025-11-25 and 2026-07-28, server features).
+fn is_repeatable(method: &str) -> bool {
+    matches!(
+        method,
+        "ping"
+            | "server/discover"
+            | "tools/list"
+            | "prompts/list"
+            | "prompts/get"
+            | "resources/list"
+            | "resources/templates/list"
+            | "resources/read"
+            | "completion/complete"
+    )
+}
+
+pub(super) fn first_byte_timeout() -> TransportError {
+    let kind = TransportErrorKind::Timeout { stage: TimeoutStage::FirstByte };
+    TransportError::new(kind, "the server did not begin to answer in time")
+}

@@ -1,0 +1,110 @@
+//! What an embedder sets: limits, network settings, identity. All plain values, no environment.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// 16 MiB: what one SSE event or one stdio line may hold.
+const MAX_FRAME_BYTES: usize = 16 << 20;
+/// 256 MiB: what one JSON answer may hold. It is a single body, so it grows no faster than it arrives.
+const MAX_BODY_BYTES: usize = 256 << 20;
+
+/// Who this client says it is (`clientInfo` of the MCP handshake).
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ClientInfo {
+    /// A name for programs.
+    pub name: String,
+    /// A name for people.
+    pub title: Option<String>,
+    /// Its version.
+    pub version: String,
+}
+
+impl ClientInfo {
+    /// An identity without a title.
+    pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
+        Self { name: name.into(), title: None, version: version.into() }
+    }
+}
+
+/// Which proxy to use, as the values of the usual variables.
+#[derive(Clone, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ProxySettings {
+    /// For `http` URLs (`HTTP_PROXY`). Only `http` and `https` proxies are supported.
+    pub http: Option<String>,
+    /// For `https` URLs (`HTTPS_PROXY`).
+    pub https: Option<String>,
+    /// Hosts that are reached directly, separated by commas (`NO_PROXY`).
+    pub no_proxy: Option<String>,
+}
+
+impl fmt::Debug for ProxySettings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Security: a proxy URL may carry a user name and a password.
+        f.debug_struct("ProxySettings")
+            .field("http", &self.http.is_some())
+            .field("https", &self.https.is_some())
+            .field("no_proxy", &self.no_proxy)
+            .finish()
+    }
+}
+
+/// Settings that every connection of one client shares.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ClientOptions {
+    /// What the handshake says about this client.
+    pub client_info: ClientInfo,
+    /// The `User-Agent` of HTTP requests.
+    pub user_agent: String,
+    /// The limit of one connection attempt, handshake included. 30 s unless set (`MCP_TIMEOUT`).
+    pub connect_timeout: Duration,
+    /// The limit until the first byte of an answer. 60 s unless set; a longer limit of one server raises it.
+    pub first_byte_timeout: Duration,
+    /// The limit between two messages of an answer that has begun (an answer over stdio has begun when the
+    /// request was written). 300 s unless set; `None` waits for ever.
+    pub idle_timeout: Option<Duration>,
+    /// The limit of a whole request. None unless set.
+    pub request_timeout: Option<Duration>,
+    /// The longest SSE event and the longest stdio line, in bytes. 16 MiB unless set.
+    pub max_frame_bytes: usize,
+    /// The longest JSON answer, in bytes. 256 MiB unless set.
+    pub max_body_bytes: usize,
+    /// The proxy.
+    pub proxy: ProxySettings,
+    /// PEM files whose certificates are trusted beside those of the platform.
+    pub extra_ca_files: Vec<PathBuf>,
+}
+
+impl ClientOptions {
+    /// The defaults, under this identity.
+    pub fn new(client_info: ClientInfo) -> Self {
+        let user_agent = format!("{}/{}", client_info.name, client_info.version);
+        Self {
+            client_info,
+            user_agent,
+            connect_timeout: Duration::from_secs(30),
+            first_byte_timeout: Duration::from_secs(60),
+            idle_timeout: Some(Duration::from_secs(300)),
+            request_timeout: None,
+            max_frame_bytes: MAX_FRAME_BYTES,
+            max_body_bytes: MAX_BODY_BYTES,
+            proxy: ProxySettings::default(),
+            extra_ca_files: Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_does_not_show_the_password_of_a_proxy() {
+        let mut options = ClientOptions::new(ClientInfo::new("t", "1"));
+        options.proxy.https = Some("http://user:canary@proxy:3128".to_owned());
+        assert!(!format!("{options:?}").contains("canary"));
+    }
+}

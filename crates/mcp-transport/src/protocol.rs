@@ -1,0 +1,9 @@
+//! What the messages mean: the envelope, the revisions, the handshakes of both eras.
+
+pub(crate) mod handshake;
+pub(crate) mod header_params;
+pub(crate) mod jsonrpc;
+pub(crate) mod legacy;
+pub(crate) mod modern;
+pub(crate) mod outgoing;
+pub(crate) mod revision;

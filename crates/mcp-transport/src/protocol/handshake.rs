@@ -1,0 +1,289 @@
+//! What the answers of a handshake mean: pure decisions over statuses and JSON (versioning, 2026-07-28;
+//! lifecycle, 2025-11-25).
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::revision::{Era, ProtocolRevision};
+use crate::{TransportError, TransportErrorKind};
+
+/// Headers and body of a request disagree (2026-07-28, error codes).
+pub(crate) const HEADER_MISMATCH: i64 = -32020;
+/// The client lacks a capability that the server needs.
+pub(crate) const MISSING_CAPABILITY: i64 = -32021;
+/// The server does not speak the version of the request.
+pub(crate) const UNSUPPORTED_VERSION: i64 = -32022;
+
+/// Name and version of a piece of software, as it says itself.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Implementation {
+    /// A name for programs.
+    pub name: String,
+    /// A name for people.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// Its version.
+    #[serde(default)]
+    pub version: String,
+}
+
+/// What a server said about itself when the connection was made.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ServerDescription {
+    /// The revision that the connection speaks.
+    pub revision: ProtocolRevision,
+    /// Its name and version. Self-reported: for people, never for decisions.
+    pub info: Option<Implementation>,
+    /// Its capabilities by name, each as sent.
+    pub capabilities: BTreeMap<String, Box<RawValue>>,
+    /// What it tells a model about its use.
+    pub instructions: Option<String>,
+}
+
+impl ServerDescription {
+    /// Whether the server declares this capability (`tools`, `resources`, `prompts`, …).
+    pub fn has(&self, capability: &str) -> bool {
+        self.capabilities.contains_key(capability)
+    }
+}
+
+/// What an answer to the probe (`server/discover`) means.
+#[derive(Debug)]
+pub(crate) enum Probe {
+    /// A modern server that speaks a revision of ours.
+    Modern(Box<ServerDescription>),
+    /// A modern server that wants another revision of ours.
+    Retry(ProtocolRevision),
+    /// A server of the legacy era, as far as can be told: shake hands.
+    Legacy,
+    /// Neither; the error says what.
+    Failed(TransportError),
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct DiscoverResult {
+    supported_versions: Vec<String>,
+    capabilities: BTreeMap<String, Box<RawValue>>,
+    #[serde(default)]
+    server_info: Option<Box<RawValue>>,
+    #[serde(default)]
+    instructions: Option<String>,
+    #[serde(default, rename = "_meta")]
+    meta: Option<Meta>,
+}
+
+#[derive(Deserialize)]
+struct Meta {
+    #[serde(default, rename = "io.modelcontextprotocol/serverInfo")]
+    server_info: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct InitializeResult {
+    protocol_version: String,
+    #[serde(default)]
+    capabilities: BTreeMap<String, Box<RawValue>>,
+    #[serde(default)]
+    server_info: Option<Box<RawValue>>,
+    #[serde(default)]
+    instructions: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct UnsupportedVersion {
+    supported: Vec<String>,
+}
+
+/// Judges the answer to `server/discover`.
+///
+/// A recognised modern error keeps the connection modern; anything that a legacy server may say to a request
+/// that it does not know leads to `initialize`, whatever the id of the body: also a 200 whose result is not a
+/// valid `DiscoverResult`, because legacy servers exist that answer anything.
+pub(crate) fn judge_probe(answer: Result<Box<RawValue>, TransportError>) -> Probe {
+    let error = match answer {
+        Ok(result) => return judge_discovery(&result),
+        Err(error) => error,
+    };
+    use TransportErrorKind as Kind;
+    match error.rpc_error().map(|rpc| rpc.code) {
+        Some(UNSUPPORTED_VERSION) => return judge_unsupported(error),
+        Some(HEADER_MISMATCH | MISSING_CAPABILITY) => return Probe::Failed(error),
+        _ => {}
+    }
+    let legacy = match *error.kind() {
+        // A refusal in JSON-RPC terms, with whatever HTTP status.
+        Kind::Rpc { .. } => true,
+        // 408, 425 and 429 say "not now", 401, 403 and 407 "not you"; the other 4xx may be a legacy
+        // server's word for "unknown". 501 is the HTTP word for it, and a 500 that speaks JSON-RPC is a
+        // legacy server that stumbled over the unknown method.
+        Kind::Http { status, .. } => match status {
+            401 | 403 | 407 | 408 | 425 | 429 => false,
+            400..=499 | 501 => true,
+            500 => error.rpc_error().is_some(),
+            _ => false,
+        },
+        // It took the request and never answered it, or answered with something that is no answer.
+        Kind::Timeout { stage } => stage != crate::TimeoutStage::Connect,
+        Kind::Protocol => true,
+        _ => false,
+    };
+    if legacy { Probe::Legacy } else { Probe::Failed(error) }
+}
+
+fn judge_discovery(result: &RawValue) -> Probe {
+    let Ok(discovered) = serde_json::from_str::<DiscoverResult>(result.get()) else { return Probe::Legacy };
+    let offered = discovered.supported_versions;
+    match ProtocolRevision::newest_of(offered.iter().map(String::as_str)) {
+        Some(revision) if revision.era() == Era::Modern => {
+            let info = discovered.meta.and_then(|meta| meta.server_info).or(discovered.server_info);
+            Probe::Modern(Box::new(ServerDescription {
+                revision,
+                info: info.and_then(|raw| serde_json::from_str(raw.get()).ok()),
+                capabilities: discovered.capabilities,
+                instructions: discovered.instructions,
+            }))
+        }
+        Some(_) => Probe::Legacy,
+        None => Probe::Failed(no_common_version(offered)),
+    }
+}
+
+fn judge_unsupported(error: TransportError) -> Probe {
+    let data = error.rpc_error().and_then(|rpc| rpc.data.as_deref());
+    let Some(UnsupportedVersion { supported }) = data.and_then(|data| serde_json::from_str(data.get()).ok())
+    else {
+        return Probe::Failed(error);
+    };
+    match ProtocolRevision::newest_of(supported.iter().map(String::as_str)) {
+        Some(revision) if revision.era() == Era::Modern => Probe::Retry(revision),
+        Some(_) => Probe::Legacy,
+        None => Probe::Failed(no_common_version(supported)),
+    }
+}
+
+/// Reads the answer to `initialize`.
+///
+/// # Errors
+///
+/// [`Protocol`](TransportErrorKind::Protocol) where it is no `InitializeResult`, and
+/// [`Version`](TransportErrorKind::Version) where the server chose a version that this client does not speak.
+pub(crate) fn read_initialize(result: &RawValue) -> Result<ServerDescription, TransportError> {
+    let result: InitializeResult = serde_json::from_str(result.get()).map_err(|error| {
+        TransportError::new(TransportErrorKind::Protocol, "the answer to `initialize` is not valid")
+            .with_source(error)
+    })?;
+    let revision = ProtocolRevision::from_wire(&result.protocol_version)
+        .filter(|revision| revision.era() == Era::Legacy)
+        .ok_or_else(|| no_common_version(vec![result.protocol_version]))?;
+    Ok(ServerDescription {
+        revision,
+        info: result.server_info.and_then(|raw| serde_json::from_str(raw.get()).ok()),
+        capabilities: result.capabilities,
+        instructions: result.instructions,
+    })
+}
+
+fn no_common_version(offered: Vec<String>) -> TransportError {
+    TransportError::new(TransportErrorKind::Version { offered }, "no protocol version in common")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{RpcError, TimeoutStage};
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    fn http(status: u16, rpc: Option<RpcError>) -> TransportError {
+        let error = TransportError::new(TransportErrorKind::Http { status, retry_after: None }, "");
+        match rpc {
+            Some(rpc) => error.with_rpc(rpc),
+            None => error,
+        }
+    }
+
+    fn word(answer: Result<Box<RawValue>, TransportError>) -> String {
+        match judge_probe(answer) {
+            Probe::Modern(server) => format!("modern {}", server.revision),
+            Probe::Retry(revision) => format!("retry {revision}"),
+            Probe::Legacy => "legacy".to_owned(),
+            Probe::Failed(error) => format!("failed {:?}", error.kind()),
+        }
+    }
+
+    #[test]
+    fn results_are_modern_only_when_valid_and_offering_a_modern_revision() {
+        let ok = |text| word(Ok(raw(text)));
+        assert_eq!(ok(r#"{"supportedVersions":["2026-07-28"],"capabilities":{}}"#), "modern 2026-07-28");
+        assert_eq!(ok(r#"{"supportedVersions":["2025-11-25"],"capabilities":{}}"#), "legacy");
+        assert_eq!(
+            ok(r#"{"supportedVersions":["2099-01-01"],"capabilities":{}}"#),
+            r#"failed Version { offered: ["2099-01-01"] }"#
+        );
+        for invalid in ["{}", "null", "[]", r#"{"supportedVersions":["2026-07-28"]}"#, r#"{"capabilities":{}}"#] {
+            assert_eq!(ok(invalid), "legacy", "{invalid}");
+        }
+    }
+
+    #[test]
+    fn a_4xx_is_legacy_unless_it_is_a_modern_error_or_a_refusal() {
+        for status in [400, 404, 405, 406, 415, 422, 501] {
+            assert_eq!(word(Err(http(status, None))), "legacy", "{status}");
+            let id_null = RpcError::new(-32000, "Unsupported protocol version");
+            assert_eq!(word(Err(http(status, Some(id_null)))), "legacy", "{status}");
+        }
+        for status in [401, 403, 407, 408, 425, 429, 500, 502, 503, 504] {
+            assert!(word(Err(http(status, None))).starts_with("failed"), "{status}");
+        }
+        assert_eq!(word(Err(http(500, Some(RpcError::new(-32603, ""))))), "legacy");
+        for code in [HEADER_MISMATCH, MISSING_CAPABILITY] {
+            assert!(word(Err(TransportError::rpc(RpcError::new(code, "")))).starts_with("failed"), "{code}");
+        }
+        assert_eq!(word(Err(TransportError::rpc(RpcError::new(-32601, "")))), "legacy");
+    }
+
+    #[test]
+    fn an_unsupported_version_names_what_to_retry_with() {
+        let unsupported = |supported: &str| {
+            let data = raw(&format!(r#"{{"supported":{supported},"requested":"2026-07-28"}}"#));
+            word(Err(TransportError::rpc(RpcError::new(UNSUPPORTED_VERSION, "").with_data(data))))
+        };
+        // Even where it is the version that was sent: one server rejects every first request.
+        assert_eq!(unsupported(r#"["2026-07-28"]"#), "retry 2026-07-28");
+        assert_eq!(unsupported(r#"["2025-11-25","2025-06-18"]"#), "legacy");
+        assert_eq!(unsupported(r#"["1999-01-01"]"#), r#"failed Version { offered: ["1999-01-01"] }"#);
+    }
+
+    #[test]
+    fn f110_a_probe_that_is_never_answered_falls_back() {
+        let timeout = |stage| word(Err(TransportError::new(TransportErrorKind::Timeout { stage }, "")));
+        assert_eq!(timeout(TimeoutStage::FirstByte), "legacy");
+        assert_eq!(timeout(TimeoutStage::Total), "legacy");
+        assert!(timeout(TimeoutStage::Connect).starts_with("failed"));
+    }
+
+    #[test]
+    fn initialize_accepts_every_legacy_revision_and_no_other() {
+        let read = |version: &str| {
+            read_initialize(&raw(&format!(r#"{{"protocolVersion":"{version}","capabilities":{{"tools":{{}}}}}}"#)))
+        };
+        for revision in ProtocolRevision::ALL.into_iter().filter(|r| r.era() == Era::Legacy) {
+            let server = read(revision.as_str()).unwrap();
+            assert_eq!(server.revision, revision);
+            assert!(server.has("tools") && !server.has("prompts"));
+        }
+        for version in ["2026-07-28", "1.0"] {
+            let offered = vec![version.to_owned()];
+            assert_eq!(*read(version).unwrap_err().kind(), TransportErrorKind::Version { offered });
+        }
+        assert_eq!(*read_initialize(&raw("{}")).unwrap_err().kind(), TransportErrorKind::Protocol);
+    }
+}

@@ -1,0 +1,234 @@
+//! Typed views of the common requests. Payloads stay as they were sent; a view reads the members it knows.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::connection::{Connection, RequestOptions};
+use crate::protocol::handshake::HEADER_MISMATCH;
+use crate::protocol::header_params::ToolHeaders;
+use crate::protocol::outgoing::write_string;
+use crate::{TransportError, TransportErrorKind};
+
+/// More pages than any real server has; a server that invents cursors for ever is stopped here.
+const MAX_PAGES: usize = 1000;
+
+/// A tool as the server describes it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Tool {
+    /// Its name: what a call names.
+    pub name: String,
+    /// The whole definition, as sent.
+    pub raw: Box<RawValue>,
+}
+
+/// The members of a tool's definition that this crate knows.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ToolView<'a> {
+    /// A name for people.
+    #[serde(borrow, default)]
+    pub title: Option<Cow<'a, str>>,
+    /// What it does, for a model.
+    #[serde(borrow, default)]
+    pub description: Option<Cow<'a, str>>,
+    /// The JSON Schema of its arguments.
+    #[serde(borrow, default)]
+    pub input_schema: Option<&'a RawValue>,
+    /// The JSON Schema of its structured result.
+    #[serde(borrow, default)]
+    pub output_schema: Option<&'a RawValue>,
+    /// Hints about its behaviour, as the server claims them.
+    #[serde(borrow, default)]
+    pub annotations: Option<&'a RawValue>,
+}
+
+impl Tool {
+    /// The known members; empty where the definition does not have them in their proper types.
+    pub fn view(&self) -> ToolView<'_> {
+        serde_json::from_str(self.raw.get()).unwrap_or_default()
+    }
+}
+
+/// The answer to `tools/list`, all pages of it.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ToolList {
+    /// The tools that can be called.
+    pub tools: Vec<Tool>,
+    /// Those that the specification forbids to call, with the reason (2026-07-28, tools, `x-mcp-header`).
+    pub rejected: Vec<(String, String)>,
+}
+
+/// The members of a tool's result that this crate knows.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ToolResult<'a> {
+    /// The content blocks, each as sent.
+    #[serde(borrow, default)]
+    pub content: Vec<&'a RawValue>,
+    /// The structured result.
+    #[serde(borrow, default)]
+    pub structured_content: Option<&'a RawValue>,
+    /// Whether the tool says that it failed.
+    #[serde(default)]
+    pub is_error: bool,
+}
+
+impl<'a> ToolResult<'a> {
+    /// Reads the result of a call.
+    ///
+    /// # Errors
+    ///
+    /// [`Protocol`](TransportErrorKind::Protocol) where it is no tool result.
+    pub fn read(result: &'a RawValue) -> Result<Self, TransportError> {
+        serde_json::from_str(result.get()).map_err(|error| invalid("tools/call", error))
+    }
+}
+
+impl Connection {
+    /// Every tool of the server. An entry that is no tool definition is left out.
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
+    pub async fn list_tools(&self, options: &RequestOptions) -> Result<ToolList, TransportError> {
+        #[derive(Deserialize)]
+        struct Named {
+            name: String,
+        }
+        let mirrors = self.mirrors_parameters();
+        let mut list = ToolList::default();
+        let mut headers = Vec::new();
+        for raw in self.list("tools/list", "tools", options).await? {
+            let Ok(Named { name }) = serde_json::from_str(raw.get()) else {
+                tracing::warn!("left out a tool without a name");
+                continue;
+            };
+            let tool = Tool { name, raw };
+            match mirrors.then(|| mirrored_parameters(&tool)).transpose() {
+                Ok(Some(Some(mirrored))) => headers.push((tool.name.clone(), mirrored)),
+                Ok(_) => {}
+                Err(reason) => {
+                    tracing::warn!(tool = %tool.name, %reason, "left out a tool with an invalid definition");
+                    list.rejected.push((tool.name, reason));
+                    continue;
+                }
+            }
+            list.tools.push(tool);
+        }
+        if mirrors {
+            self.remember_parameters(headers);
+        }
+        Ok(list)
+    }
+
+    /// Every item of a paginated list, as sent. `member` is the name of the array in a page.
+    ///
+    /// A server that hands out a cursor twice is not followed in circles (F111).
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
+    pub async fn list(
+        &self,
+        method: &str,
+        member: &str,
+        options: &RequestOptions,
+    ) -> Result<Vec<Box<RawValue>>, TransportError> {
+        let mut items = Vec::new();
+        let mut seen = HashSet::new();
+        let mut params: Option<String> = None;
+        for _ in 0..MAX_PAGES {
+            let page = self.request_text(method, params.as_deref(), None, Vec::new(), options).await?;
+            let members: std::collections::HashMap<Cow<'_, str>, &RawValue> =
+                serde_json::from_str(page.get()).map_err(|error| invalid(method, error))?;
+            let page_items: Vec<Box<RawValue>> = match members.get(member) {
+                Some(raw) => serde_json::from_str(raw.get()).map_err(|error| invalid(method, error))?,
+                None => return Err(invalid(method, format!("no {member}"))),
+            };
+            items.extend(page_items);
+            // `null` and an empty cursor are both in use for "no more".
+            let cursor: Option<String> = members
+                .get("nextCursor")
+                .and_then(|raw| serde_json::from_str(raw.get()).ok())
+                .filter(|cursor: &String| !cursor.is_empty());
+            let Some(cursor) = cursor else { return Ok(items) };
+            let mut next = b"{\"cursor\":".to_vec();
+            write_string(&mut next, &cursor);
+            next.push(b'}');
+            params = String::from_utf8(next).ok();
+            if !seen.insert(cursor) {
+                tracing::warn!(method, "the server hands out a cursor twice; the list ends here");
+                return Ok(items);
+            }
+        }
+        tracing::warn!(method, pages = MAX_PAGES, "the list has no end; it is cut here");
+        Ok(items)
+    }
+
+    /// Calls a tool and returns its result as sent; see [`ToolResult`]. `arguments` must be a JSON object.
+    ///
+    /// It is sent once. It is sent again only where the server refused it before acting on it: with a
+    /// challenge, because the session is gone, or because the headers did not fit the arguments.
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
+    pub async fn call_tool(
+        &self,
+        name: &str,
+        arguments: Option<&RawValue>,
+        options: &RequestOptions,
+    ) -> Result<Box<RawValue>, TransportError> {
+        let arguments_text = arguments.map_or("{}", RawValue::get);
+        let mut params = Vec::with_capacity(name.len() + arguments_text.len() + 32);
+        params.extend_from_slice(b"{\"name\":");
+        write_string(&mut params, name);
+        params.extend_from_slice(b",\"arguments\":");
+        params.extend_from_slice(arguments_text.as_bytes());
+        params.push(b'}');
+        let params = String::from_utf8(params).unwrap_or_default();
+
+        let mirrored = self.mirrored_arguments(name, arguments)?;
+        match self.request_text("tools/call", Some(&params), Some(name), mirrored, options).await {
+            // Our idea of the tool is old, or there is none yet (2026-07-28, client behavior).
+            Err(error) if *error.kind() == (TransportErrorKind::Rpc { code: HEADER_MISMATCH }) => {
+                self.list_tools(options).await?;
+                let mirrored = self.mirrored_arguments(name, arguments)?;
+                self.request_text("tools/call", Some(&params), Some(name), mirrored, options).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Asks whether the server is there. In the modern era, which has no ping, by discovering it again.
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
+    pub async fn ping(&self, options: &RequestOptions) -> Result<(), TransportError> {
+        let method = if self.is_modern() { "server/discover" } else { "ping" };
+        self.request_text(method, None, None, Vec::new(), options).await.map(drop)
+    }
+}
+
+/// The parameters of a tool that are mirrored into headers, if any.
+fn mirrored_parameters(tool: &Tool) -> Result<Option<ToolHeaders>, String> {
+    let Some(schema) = tool.view().input_schema else { return Ok(None) };
+    let headers = ToolHeaders::from_schema(schema).map_err(|error| error.to_string())?;
+    Ok(Some(headers).filter(|headers| !headers.is_empty()))
+}
+
+fn invalid(
+    method: &str,
+    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+) -> TransportError {
+    let message = format!("the result of {method} is not valid");
+    TransportError::new(TransportErrorKind::Protocol, message).with_source(error)
+}

@@ -1,0 +1,134 @@
+//! The wires behind a connection, and what differs between them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderName, HeaderValue};
+use serde_json::value::RawValue;
+
+use crate::hub::{Hub, ProgressGuard};
+use crate::protocol::handshake::ServerDescription;
+use crate::protocol::header_params::encode_value;
+use crate::protocol::jsonrpc;
+use crate::protocol::modern::request_meta;
+use crate::protocol::outgoing::encode_request;
+use crate::protocol::revision::Era;
+use crate::{ClientOptions, TransportError};
+
+#[cfg(feature = "http")]
+use crate::http::streamable::{Call, Limits, Streamable};
+
+const NAME: HeaderName = HeaderName::from_static("mcp-name");
+
+/// One request, before it is encoded for a wire.
+pub(crate) struct Prepared<'a> {
+    pub(crate) id: i64,
+    pub(crate) method: &'a str,
+    /// The text of a JSON object.
+    pub(crate) params: Option<&'a str>,
+    /// What `Mcp-Name` mirrors; modern era over HTTP only.
+    pub(crate) name: Option<&'a str>,
+    /// The `Mcp-Param-*` headers; modern era over HTTP only.
+    pub(crate) mirrored: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) first_byte: Duration,
+    pub(crate) watched: Option<&'a ProgressGuard>,
+}
+
+/// How messages travel.
+#[derive(Debug)]
+pub(crate) enum Wire {
+    #[cfg(feature = "http")]
+    Http {
+        streamable: Streamable,
+        /// What `_meta` of every request says; empty in the legacy era.
+        meta: String,
+        idle: Option<Duration>,
+    },
+}
+
+impl Wire {
+    #[cfg(feature = "http")]
+    pub(crate) fn http(streamable: Streamable, hub: &Hub, options: &ClientOptions) -> Self {
+        let revision = streamable.server().revision;
+        let meta = match revision.era() {
+            Era::Modern => request_meta(revision, &options.client_info, &hub.capabilities()),
+            Era::Legacy => String::new(),
+        };
+        Self::Http { streamable, meta, idle: options.idle_timeout }
+    }
+
+    pub(crate) fn server(&self) -> Arc<ServerDescription> {
+        match self {
+            #[cfg(feature = "http")]
+            Self::Http { streamable, .. } => streamable.server(),
+        }
+    }
+
+    pub(crate) fn is_http(&self) -> bool {
+        match self {
+            #[cfg(feature = "http")]
+            Self::Http { .. } => true,
+        }
+    }
+
+    pub(crate) async fn request(&self, request: Prepared<'_>) -> Result<Box<RawValue>, TransportError> {
+        match self {
+            #[cfg(feature = "http")]
+            Self::Http { streamable, meta, idle } => {
+                let modern = streamable.server().revision.era() == Era::Modern;
+                let body = encode(&request, meta)?;
+                let mut mirrored = request.mirrored;
+                if let Some(name) = request.name.filter(|_| modern) {
+                    mirrored.push((NAME, encode_value(name)));
+                }
+                let call = Call {
+                    id: request.id,
+                    method: request.method,
+                    body: body.into(),
+                    mirrored,
+                    limits: Limits { first_byte: request.first_byte, idle: *idle },
+                };
+                streamable.request(&call).await
+            }
+        }
+    }
+
+    pub(crate) async fn notify(&self, method: &str, params: Option<&RawValue>) -> Result<(), TransportError> {
+        let body = jsonrpc::encode_notification(method, params);
+        match self {
+            #[cfg(feature = "http")]
+            Self::Http { streamable, .. } => streamable.notify(body.into()).await,
+        }
+    }
+
+    pub(crate) fn cancel(&self, id: i64, reason: &'static str) {
+        match self {
+            #[cfg(feature = "http")]
+            Self::Http { streamable, .. } => streamable.cancel(id, reason),
+        }
+    }
+
+    pub(crate) async fn listen(&self) {
+        match self {
+            #[cfg(feature = "http")]
+            Self::Http { streamable, .. } => streamable.listen().await,
+        }
+    }
+
+    pub(crate) async fn close(&self) {
+        match self {
+            #[cfg(feature = "http")]
+            Self::Http { streamable, .. } => streamable.close().await,
+        }
+    }
+}
+
+fn encode(request: &Prepared<'_>, meta: &str) -> Result<Vec<u8>, TransportError> {
+    if request.watched.is_none() {
+        return encode_request(request.id, request.method, request.params, meta);
+    }
+    // The id of the request serves as its token: unique among the active requests of the connection.
+    let comma = if meta.is_empty() { "" } else { "," };
+    let meta = format!("{meta}{comma}\"progressToken\":{}", request.id);
+    encode_request(request.id, request.method, request.params, &meta)
+}
