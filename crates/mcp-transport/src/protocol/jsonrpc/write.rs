@@ -104,7 +104,8 @@ mod tests {
             frame,
             r#"{"jsonrpc":"2.0","id":"q\"","error":{"code":-32601,"message":"no such method","data":[1]}}"#
         );
-        let Ok(Incoming::Response { id: Some(read), outcome: Err(error) }) = parse_one(frame.as_bytes()) else {
+        let Ok(Incoming::Response { id: Some(read), outcome: Err(error) }) = parse_one(frame.as_bytes())
+        else {
             panic!("{frame}");
         };
         assert_eq!((read, error.code), (id, METHOD_NOT_FOUND));
