@@ -7,8 +7,9 @@ use crate::{Problems, deps, docs, features, setup};
 
 const LINTS: [&str; 8] =
     ["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
-const NEXTEST: [&str; 5] = ["nextest", "run", "--locked", "--workspace", "--all-features"];
-const TESTS: [&str; 7] = ["test", "--locked", "--workspace", "--all-features", "--lib", "--bins", "--tests"];
+const NEXTEST: [&str; 6] = ["nextest", "run", "--locked", "--workspace", "--all-features", "--no-fail-fast"];
+const TESTS: [&str; 8] =
+    ["test", "--locked", "--workspace", "--all-features", "--lib", "--bins", "--tests", "--no-fail-fast"];
 const DOC_TESTS: [&str; 5] = ["test", "--locked", "--workspace", "--all-features", "--doc"];
 const RUSTDOC: [&str; 5] = ["doc", "--locked", "--workspace", "--all-features", "--no-deps"];
 

@@ -104,7 +104,9 @@ fn install_all(tools_required: bool) -> Result<(), Problems> {
 fn install(kind: &Kind, folder: &Path, target: &Path) -> Result<(), Problems> {
     let failed =
         |what: &str, error: std::io::Error| vec![format!("{} cannot be {what}: {error}", target.display())];
-    let mut wanted = output(&mut command(kind.tools()[0], &["--version"]))?;
+    // A Python environment holds its own path, so one that was moved with a cache is none.
+    let mut wanted = format!("{}\n", target.display());
+    wanted += &output(&mut command(kind.tools()[0], &["--version"]))?;
     for input in kind.inputs() {
         wanted += &fs::read_to_string(folder.join(input)).map_err(|error| failed("planned", error))?;
     }
