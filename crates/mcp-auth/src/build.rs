@@ -59,12 +59,12 @@ impl AuthPlan {
     }
 }
 
-#[cfg(all(feature = "helper", any()))]
+#[cfg(feature = "helper")]
 fn helper_provider(spec: &HelperSpec, target: &Target) -> Result<Arc<dyn AuthProvider>, AuthError> {
     Ok(Arc::new(crate::SingleFlight::new(crate::HeadersHelper::new(spec.clone(), target.clone()))))
 }
 
-#[cfg(not(all(feature = "helper", any())))]
+#[cfg(not(feature = "helper"))]
 fn helper_provider(_: &HelperSpec, _: &Target) -> Result<Arc<dyn AuthProvider>, AuthError> {
     Err(not_available("a `headersHelper`", "helper"))
 }

@@ -7,6 +7,8 @@ mod credentials;
 mod error;
 mod exchange;
 mod flight;
+#[cfg(feature = "helper")]
+mod helper;
 #[cfg(feature = "oauth")]
 pub mod oauth;
 mod plan;
@@ -21,6 +23,8 @@ pub use challenge::Challenge;
 pub use credentials::{Credentials, RequestSigner};
 pub use error::{AuthError, AuthErrorKind};
 pub use exchange::HttpExchange;
+#[cfg(feature = "helper")]
+pub use helper::HeadersHelper;
 pub use plan::{AuthPlan, Link, ProviderKind, Role, Why};
 pub use provider::{
     AuthFuture, AuthProvider, Capabilities, CredentialSource, FetchReason, FetchReport, ProviderSnapshot,

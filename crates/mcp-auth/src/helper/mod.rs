@@ -1,0 +1,155 @@
+//! The provider that runs a command and uses the headers it prints.
+//!
+//! The command runs through the platform's shell and must print one JSON object of strings. Whatever else
+//! it does is *its own* failure ([`AuthErrorKind::SourceFailed`]), told with exit code and first line of stderr, and
+//! never mistaken for an answer of the server: without its headers the server is not contacted.
+//!
+//! | module | does |
+//! |---|---|
+//! | `run` | spawn, drain, limit, kill |
+//! | `env` | what the command finds in its environment |
+//! | `parse` | its output → headers |
+//! | `expiry` | when they stop working, as far as that can be known |
+//! | `complaint` | what of its stderr may be shown |
+//! | `sharing` | identical runs are one run; eight at a time |
+
+mod complaint;
+mod env;
+mod expiry;
+mod parse;
+mod run;
+mod sharing;
+
+use std::fmt;
+use std::process::ExitStatus;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderName, HeaderValue};
+
+use self::complaint::Complaint;
+use self::run::{Ended, Invocation, Output};
+use crate::plan::HELPER_NAME;
+use crate::{
+    AuthError, AuthErrorKind, AuthFuture, CredentialSource, Credentials, FetchReason, HelperSpec, Target,
+};
+
+/// Runs a command each time it is asked, and remembers nothing; wrap it in [`SingleFlight`](crate::SingleFlight).
+///
+/// Sources with the same command, working directory, environment, server name and URL share one run in flight,
+/// anywhere in the process, and no more than eight commands run at a time. A tokio runtime with I/O and time
+/// enabled must be entered.
+pub struct HeadersHelper {
+    spec: HelperSpec,
+    invocation: Arc<Invocation>,
+    clock: fn() -> SystemTime,
+}
+
+impl HeadersHelper {
+    /// A source that runs `spec` for `target`.
+    pub fn new(spec: HelperSpec, target: Target) -> Self {
+        Self::with_clock(spec, target, SystemTime::now)
+    }
+
+    /// The same with another clock, from which a lifetime (`headersHelperTtlMs`) counts.
+    pub fn with_clock(spec: HelperSpec, target: Target, clock: fn() -> SystemTime) -> Self {
+        let invocation = Invocation {
+            command: spec.command.clone(),
+            cwd: spec.cwd.clone(),
+            env: env::environment(&spec, &target),
+            server: target.name,
+            url: target.url,
+        };
+        Self { spec, invocation: Arc::new(invocation), clock }
+    }
+
+    async fn mint(&self) -> Result<Credentials, AuthError> {
+        let headers = sharing::run(&self.invocation, self.spec.timeout).await?;
+        let expiry = expiry::of(&headers, self.spec.ttl, (self.clock)());
+        Ok(Credentials::new(HELPER_NAME, headers).with_expiry(expiry))
+    }
+}
+
+impl CredentialSource for HeadersHelper {
+    fn name(&self) -> &str {
+        HELPER_NAME
+    }
+
+    fn fetch<'a>(&'a self, _: FetchReason<'a>) -> AuthFuture<'a, Credentials> {
+        Box::pin(self.mint())
+    }
+
+    fn runs_command(&self) -> bool {
+        true
+    }
+}
+
+impl fmt::Debug for HeadersHelper {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HeadersHelper")
+            .field("server", &self.invocation.server)
+            .field("spec", &self.spec)
+            .finish()
+    }
+}
+
+type Headers = Vec<(HeaderName, HeaderValue)>;
+
+/// One run, from spawn to headers.
+async fn headers(invocation: &Invocation, limit: Duration) -> Result<Headers, AuthError> {
+    let output = run::run(invocation, limit).await.map_err(|error| {
+        // The path is the person's own, and a folder that is gone is the usual cause.
+        let cwd = invocation.cwd.display();
+        failure(&format!("it could not be started in `{cwd}` ({})", error.kind()), None).with_source(error)
+    })?;
+    let complaint = Complaint::new(&output, &invocation.env);
+    let outcome = judge(&output, limit, complaint.first_line());
+    match &outcome {
+        Ok(headers) => {
+            let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
+            tracing::debug!(server = %invocation.server, ?names, "the headers helper supplied headers");
+        }
+        Err(error) => {
+            tracing::debug!(
+                server = %invocation.server, %error, stderr = %complaint.tail(), "the headers helper failed"
+            );
+        }
+    }
+    outcome
+}
+
+fn judge(output: &Output, limit: Duration, stderr: Option<&str>) -> Result<Headers, AuthError> {
+    match &output.ended {
+        Ended::Exited(status) if status.success() => parse::headers(&output.stdout)
+            .map_err(|error| failure(&format!("{error}"), stderr).with_exit_code(status.code())),
+        Ended::Exited(status) => Err(failure(&manner(*status), stderr).with_exit_code(status.code())),
+        Ended::TimedOut => {
+            let limit = limit.as_secs_f64();
+            Err(failure(&format!("it did not finish within {limit} s and was stopped"), stderr))
+        }
+        Ended::TooMuchOutput => {
+            let limit = run::MAX_STDOUT / 1024;
+            Err(failure(&format!("it printed more than {limit} KiB and was stopped"), stderr))
+        }
+        Ended::Lost(error) => Err(failure(&format!("how it ended is unknown ({})", error.kind()), stderr)),
+    }
+}
+
+fn failure(what: &str, stderr: Option<&str>) -> AuthError {
+    let stderr = stderr.map(|line| format!(" (stderr: {line})")).unwrap_or_default();
+    AuthError::new(AuthErrorKind::SourceFailed, format!("run the headers helper: {what}{stderr}"))
+}
+
+fn manner(status: ExitStatus) -> String {
+    #[cfg(unix)]
+    if let Some(signal) = std::os::unix::process::ExitStatusExt::signal(&status) {
+        return format!("it was ended by signal {signal}");
+    }
+    match status.code() {
+        Some(code) => format!("it exited with code {code}"),
+        None => "it ended without an exit code".to_owned(),
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests;

@@ -1,0 +1,187 @@
+//! The output of a helper → headers: one JSON object whose values are all strings, or an error that says what it is
+//! instead and shows none of it.
+
+use std::fmt;
+
+use http::{HeaderName, HeaderValue};
+use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+use serde_json::Value;
+
+use super::Headers;
+use crate::static_headers::presentable;
+
+/// What is wrong with an output: a fragment that goes on after "run the headers helper:".
+#[derive(Debug, Eq, PartialEq)]
+pub(super) enum OutputError {
+    Empty,
+    NotText,
+    NotJson { line: usize, column: usize },
+    NotAnObject(&'static str),
+    NotAString { name: String, is: &'static str },
+    BadName(String),
+    BadValue(String),
+}
+
+impl fmt::Display for OutputError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("it printed nothing, not a JSON object of headers"),
+            Self::NotText => f.write_str("its output is not UTF-8"),
+            Self::NotJson { line, column } => {
+                write!(f, "its output is not JSON (line {line}, column {column})")
+            }
+            Self::NotAnObject(is) => write!(f, "it printed {is}, not a JSON object of headers"),
+            Self::NotAString { name, is } => write!(f, "the value of `{name}` is {is}, not a string"),
+            Self::BadName(name) => write!(f, "`{name}` is not a header name"),
+            Self::BadValue(name) => {
+                write!(f, "the value of `{name}` has characters that a header cannot carry")
+            }
+        }
+    }
+}
+
+/// Reads the headers. Of names that differ only in case, the last wins, as in any JSON object with a name twice;
+/// [`Credentials::new`](crate::Credentials::new) sees to it.
+pub(super) fn headers(stdout: &[u8]) -> Result<Headers, OutputError> {
+    // Some shells put a byte order mark before everything.
+    let stdout = stdout.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stdout);
+    let text = std::str::from_utf8(stdout).map_err(|_| OutputError::NotText)?;
+    if text.trim().is_empty() {
+        return Err(OutputError::Empty);
+    }
+    let Members(members) = serde_json::from_str(text).map_err(|error| not_members(text, &error))?;
+    members.into_iter().map(header).collect()
+}
+
+fn header((name, value): (String, Value)) -> Result<(HeaderName, HeaderValue), OutputError> {
+    let presentable = || presentable(&name).to_owned();
+    let Value::String(value) = value else {
+        return Err(OutputError::NotAString { name: presentable(), is: kind(&value) });
+    };
+    let header_name =
+        HeaderName::from_bytes(name.as_bytes()).map_err(|_| OutputError::BadName(presentable()))?;
+    let mut header_value = HeaderValue::from_str(&value).map_err(|_| OutputError::BadValue(presentable()))?;
+    header_value.set_sensitive(true);
+    Ok((header_name, header_value))
+}
+
+/// Security: the error of the JSON reader quotes what it read, so only its position is used.
+fn not_members(text: &str, error: &serde_json::Error) -> OutputError {
+    match serde_json::from_str::<Value>(text) {
+        Ok(value) => OutputError::NotAnObject(kind(&value)),
+        Err(_) => OutputError::NotJson { line: error.line(), column: error.column() },
+    }
+}
+
+fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "a boolean",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "an array",
+        Value::Object(_) => "an object",
+    }
+}
+
+/// The members of an object in the order they stand there, which a map would not keep.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct InOrder;
+
+        impl<'de> Visitor<'de> for InOrder {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = map.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(InOrder)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Credentials;
+
+    #[test]
+    fn a_json_object_of_strings_is_headers() {
+        for (text, expected) in [
+            ("{}", vec![]),
+            (
+                " {\"X-A\": \"1\", \"authorization\": \"Bearer a\"}\n",
+                vec![("x-a", "1"), ("authorization", "Bearer a")],
+            ),
+            ("\u{feff}{\"X-A\":\"\"}", vec![("x-a", "")]),
+            ("{\"X-A\":\"a\\tb\"}", vec![("x-a", "a\tb")]),
+        ] {
+            let headers = headers(text.as_bytes()).unwrap();
+            let shown: Vec<_> =
+                headers.iter().map(|(name, value)| (name.as_str(), value.to_str().unwrap())).collect();
+            assert_eq!(shown, expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_last_of_names_that_differ_in_case_wins() {
+        for text in ["{\"a\":\"1\",\"A\":\"2\"}", "{\"A\":\"1\",\"a\":\"2\"}", "{\"a\":\"1\",\"a\":\"2\"}"] {
+            let credentials = Credentials::new("p", headers(text.as_bytes()).unwrap());
+            assert_eq!(credentials.header(&HeaderName::from_static("a")).unwrap(), "2", "{text}");
+            assert_eq!(credentials.names().count(), 1);
+        }
+    }
+
+    #[test]
+    fn f005_anything_else_is_named_for_what_it_is_and_never_shown() {
+        for (text, expected) in [
+            ("", "it printed nothing, not a JSON object of headers"),
+            (" \n", "it printed nothing, not a JSON object of headers"),
+            ("Bearer canary", "its output is not JSON (line 1, column 1)"),
+            ("{\"a\":\"canary\"", "its output is not JSON (line 1, column 13)"),
+            ("{\"a\":\"canary\"} {}", "its output is not JSON (line 1, column 16)"),
+            ("[\"canary\"]", "it printed an array, not a JSON object of headers"),
+            ("\"canary\"", "it printed a string, not a JSON object of headers"),
+            ("null", "it printed null, not a JSON object of headers"),
+            ("{\"X-A\":1}", "the value of `X-A` is a number, not a string"),
+            ("{\"X-A\":null}", "the value of `X-A` is null, not a string"),
+            ("{\"X-A\":[\"canary\"]}", "the value of `X-A` is an array, not a string"),
+            ("{\"X-A\":{\"canary\":1}}", "the value of `X-A` is an object, not a string"),
+            ("{\"X-A\":true}", "the value of `X-A` is a boolean, not a string"),
+            ("{\"X A\":\"canary\"}", "`X` is not a header name"),
+            ("{\"\":\"canary\"}", "`` is not a header name"),
+            ("{\"Authorization: Bearer canary\":\"\"}", "`Authorization` is not a header name"),
+            (
+                "{\"X-A\":\"canary\\r\\nX-B: 1\"}",
+                "the value of `X-A` has characters that a header cannot carry",
+            ),
+            ("{\"X-A\":\"canary\\n\"}", "the value of `X-A` has characters that a header cannot carry"),
+        ] {
+            let error = headers(text.as_bytes()).unwrap_err();
+            assert_eq!(error.to_string(), expected, "{text}");
+            assert!(!format!("{error:?}").contains("canary"));
+        }
+        assert_eq!(headers(b"{\"a\":\"\xff\"}"), Err(OutputError::NotText));
+        // Deeper than any reader should follow.
+        let deep = format!("{{\"a\":{}", "[".repeat(100_000));
+        assert!(matches!(headers(deep.as_bytes()), Err(OutputError::NotJson { .. })));
+    }
+
+    #[test]
+    fn no_header_shows_its_value() {
+        let headers = headers(b"{\"a\":\"canary\"}").unwrap();
+        assert!(!format!("{headers:?}").contains("canary"));
+    }
+}

@@ -1,0 +1,214 @@
+//! Running one command: its own process group, both pipes drained, a limit, and nothing left behind.
+//!
+//! Three facts shape this file. Killing the shell leaves its children alive, so the whole group is killed. Waiting for
+//! end-of-file waits for every process that inherited the pipe, so *exit* is awaited, and then only what is
+//! already in the pipes is taken. A pipe that nobody reads stops the command once it is full, so both are always
+//! drained, and bounded.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+
+use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
+use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::time::timeout;
+use url::Url;
+
+/// How much may be printed to stdout. Header sections that servers accept are a hundred times smaller.
+pub(super) const MAX_STDOUT: usize = 1024 * 1024;
+/// How much of the end of stderr is kept.
+const MAX_STDERR_TAIL: usize = 8 * 1024;
+/// How much of its beginning is kept besides, so that the first line is known however much follows.
+const MAX_STDERR_HEAD: usize = 2 * 1024;
+/// How long pipes are drained after the exit. What the command wrote itself is in them already; only a process
+/// that it left in the background keeps them open longer.
+const GRACE: Duration = Duration::from_millis(250);
+/// How long a killed group may take to be reaped.
+const REAP: Duration = Duration::from_secs(2);
+
+/// Everything that decides what a run does. Two equal ones are the same run.
+#[derive(Clone, Eq, Ord, PartialEq, PartialOrd)]
+pub(super) struct Invocation {
+    pub(super) command: String,
+    pub(super) cwd: PathBuf,
+    pub(super) env: BTreeMap<OsString, OsString>,
+    pub(super) server: String,
+    pub(super) url: Url,
+}
+
+/// What came of a run.
+#[derive(Debug)]
+pub(super) struct Output {
+    pub(super) ended: Ended,
+    pub(super) stdout: Vec<u8>,
+    pub(super) stderr: Stderr,
+}
+
+#[derive(Debug)]
+pub(super) enum Ended {
+    Exited(ExitStatus),
+    /// Killed at the limit.
+    TimedOut,
+    /// Killed for printing more than [`MAX_STDOUT`].
+    TooMuchOutput,
+    /// The operating system did not say.
+    Lost(io::Error),
+}
+
+/// The beginning and the end of what was printed to stderr.
+#[derive(Debug, Default)]
+pub(super) struct Stderr {
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+}
+
+impl Stderr {
+    fn push(&mut self, bytes: &[u8]) {
+        let room = MAX_STDERR_HEAD - self.head.len();
+        self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
+        self.tail.extend(bytes);
+        self.tail.drain(..self.tail.len().saturating_sub(MAX_STDERR_TAIL));
+    }
+
+    pub(super) fn head(&self) -> String {
+        String::from_utf8_lossy(&self.head).into_owned()
+    }
+
+    pub(super) fn tail(&self) -> String {
+        let bytes: Vec<u8> = self.tail.iter().copied().collect();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+}
+
+/// A process group that does not outlive this value, unless its leader has exited by itself.
+struct Group {
+    child: Box<dyn ChildWrapper>,
+    exited: bool,
+}
+
+impl Group {
+    async fn wait(&mut self) -> io::Result<ExitStatus> {
+        // The innermost child: the wrappers' own `wait` would also wait for what runs in the background.
+        let status = self.child.inner_mut().wait().await?;
+        self.exited = true;
+        Ok(status)
+    }
+
+    /// Kills the group and reaps its leader.
+    async fn stop(&mut self) {
+        let _ = self.child.start_kill();
+        // An error or a delay here changes nothing for the caller: dropping kills and reaps as well.
+        let _ = timeout(REAP, self.wait()).await;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        if !self.exited {
+            let _ = self.child.start_kill();
+        }
+    }
+}
+
+/// Runs the command to its end, or to `limit`.
+///
+/// # Errors
+///
+/// Where it could not be started. Everything later is an [`Output`].
+pub(super) async fn run(invocation: &Invocation, limit: Duration) -> io::Result<Output> {
+    let mut child = command(invocation).spawn()?;
+    let pipes = (child.stdout().take(), child.stderr().take());
+    let mut group = Group { child, exited: false };
+    let output = supervise(&mut group, pipes, limit).await;
+    if !matches!(output.ended, Ended::Exited(_)) {
+        group.stop().await;
+    }
+    Ok(output)
+}
+
+async fn supervise(
+    group: &mut Group,
+    pipes: (Option<impl AsyncRead + Unpin>, Option<impl AsyncRead + Unpin>),
+    limit: Duration,
+) -> Output {
+    let (mut stdout, mut stderr) = (Vec::new(), Stderr::default());
+    let ended = {
+        let mut drain = pin!(async {
+            tokio::try_join!(drain_stdout(pipes.0, &mut stdout), drain_stderr(pipes.1, &mut stderr)).map(drop)
+        });
+        let mut drained = false;
+        let exit = timeout(limit, async {
+            loop {
+                tokio::select! {
+                    result = &mut drain, if !drained => match result {
+                        Ok(()) => drained = true,
+                        Err(TooMuch) => return Ended::TooMuchOutput,
+                    },
+                    status = group.wait() => return status.map_or_else(Ended::Lost, Ended::Exited),
+                }
+            }
+        });
+        match exit.await {
+            Ok(Ended::Exited(status)) if !drained => match timeout(GRACE, drain).await {
+                Ok(Err(TooMuch)) => Ended::TooMuchOutput,
+                _ => Ended::Exited(status),
+            },
+            Ok(ended) => ended,
+            Err(_) => Ended::TimedOut,
+        }
+    };
+    Output { ended, stdout, stderr }
+}
+
+struct TooMuch;
+
+/// A pipe that breaks is a pipe that ended: what was read is what there is.
+async fn drain_stdout(pipe: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) -> Result<(), TooMuch> {
+    let Some(pipe) = pipe else { return Ok(()) };
+    let _ = pipe.take(MAX_STDOUT as u64 + 1).read_to_end(into).await;
+    if into.len() > MAX_STDOUT { Err(TooMuch) } else { Ok(()) }
+}
+
+async fn drain_stderr(pipe: Option<impl AsyncRead + Unpin>, into: &mut Stderr) -> Result<(), TooMuch> {
+    let Some(mut pipe) = pipe else { return Ok(()) };
+    let mut chunk = [0; 4096];
+    while let Ok(read @ 1..) = pipe.read(&mut chunk).await {
+        into.push(&chunk[..read]);
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn command(invocation: &Invocation) -> CommandWrap {
+    let mut command = CommandWrap::with_new("sh", |command| {
+        command.arg("-c").arg(&invocation.command);
+        configure(command, invocation);
+    });
+    command.wrap(KillOnDrop).wrap(process_wrap::tokio::ProcessGroup::leader());
+    command
+}
+
+#[cfg(windows)]
+fn command(invocation: &Invocation) -> CommandWrap {
+    let mut command = CommandWrap::with_new("cmd", |command| {
+        // The line reaches the shell as written: with /S, exactly the outer quotes are stripped from it.
+        command.raw_arg("/D /S /C").raw_arg(format!("\"{}\"", invocation.command));
+        configure(command, invocation);
+    });
+    command.wrap(KillOnDrop).wrap(process_wrap::tokio::JobObject);
+    command
+}
+
+fn configure(command: &mut tokio::process::Command, invocation: &Invocation) {
+    command
+        .env_clear()
+        .envs(&invocation.env)
+        .current_dir(&invocation.cwd)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+}
