@@ -1,0 +1,405 @@
+//! The authorization request and the check of its answer (RFC 6749 section 4.1, RFC 7636, RFC 8707, RFC 9207).
+
+use std::borrow::Cow;
+
+use http::StatusCode;
+use oauth2::{
+    AuthUrl, Client, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
+    basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse},
+};
+use url::{Url, form_urlencoded};
+
+use super::discovery::Discovery;
+use super::failure::{Answer, Failure, Step, error_code, presentable};
+use super::token::TokenAnswer;
+use super::urls::secure;
+use crate::Secret;
+
+/// Parameters that are ours to set; an endpoint that carries one in its own query would send it twice.
+const OURS: [&str; 8] = [
+    "response_type",
+    "client_id",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "redirect_uri",
+    "scope",
+    "resource",
+];
+
+/// Characters that are illegal in a URL (RFC 3986), or mean something to a shell. A URL of an authorization
+/// endpoint needs none of them, and some of them end up on a command line when a browser is started.
+const REFUSED: &str = "\"<>\\^`{|}$;'()!*";
+
+/// A request that is under way: what its answer is checked against.
+pub(crate) struct AuthorizationRequest {
+    /// What a person opens.
+    pub(crate) url: Url,
+    pub(crate) state: Secret,
+    pub(crate) verifier: PkceCodeVerifier,
+    pub(crate) redirect_uri: String,
+    endpoint: String,
+    issuer: String,
+    iss_required: bool,
+}
+
+impl AuthorizationRequest {
+    /// Builds the URL. Each parameter occurs once, whatever the endpoint's own query says.
+    pub(crate) fn new(
+        discovery: &Discovery,
+        client_id: &str,
+        redirect_uri: &str,
+        scopes: &[String],
+        resource: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let step = Step::Authorization;
+        let Some(endpoint) = &discovery.server.authorization_endpoint else {
+            return Err(Failure::invalid(
+                step,
+                &discovery.issuer,
+                "the authorization server has no authorization endpoint",
+            ));
+        };
+        let base = openable(endpoint).map_err(|why| Failure::invalid(step, endpoint, why))?;
+        if !discovery.server.supports_s256() {
+            return Err(Failure::invalid(
+                step,
+                endpoint,
+                "the authorization server does not advertise PKCE with S256",
+            ));
+        }
+        let redirect = RedirectUrl::new(redirect_uri.to_owned())
+            .map_err(|_| Failure::invalid(step, endpoint, "the redirect URI is not a URL"))?;
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256();
+        let client: Client<
+            BasicErrorResponse,
+            TokenAnswer,
+            BasicTokenIntrospectionResponse,
+            oauth2::StandardRevocableToken,
+            BasicRevocationErrorResponse,
+            _,
+            _,
+            _,
+            _,
+            _,
+        > = Client::new(ClientId::new(client_id.to_owned()))
+            .set_auth_uri(AuthUrl::from_url(without_ours(base)));
+        let mut request = client
+            .authorize_url(CsrfToken::new_random)
+            .set_pkce_challenge(challenge)
+            .set_redirect_uri(Cow::Borrowed(&redirect))
+            .add_scopes(scopes.iter().cloned().map(Scope::new));
+        if let Some(resource) = resource {
+            request = request.add_extra_param("resource", resource);
+        }
+        let (url, state) = request.url();
+        Ok(Self {
+            url,
+            state: Secret::new(state.secret().as_str()),
+            verifier,
+            redirect_uri: redirect_uri.to_owned(),
+            endpoint: endpoint.clone(),
+            issuer: discovery.issuer.clone(),
+            iss_required: discovery.server.authorization_response_iss_parameter_supported == Some(true),
+        })
+    }
+
+    /// The code of an answer that belongs to this request and comes from this issuer.
+    ///
+    /// Nothing of an answer that fails the first two checks is shown or acted on (RFC 9207 section 2.4).
+    pub(crate) fn check(&self, answer: &CallbackParams) -> Result<Secret, Failure> {
+        let invalid = |why: &str| Failure::invalid(Step::Authorization, &self.endpoint, why);
+        // A pasted code comes without a state; the person who pasted it is the proof that it belongs here.
+        if !answer.pasted_code && answer.state.as_ref() != Some(&self.state) {
+            return Err(invalid("state mismatch: the answer does not belong to this sign-in"));
+        }
+        match &answer.iss {
+            Some(iss) if *iss != self.issuer => {
+                return Err(invalid("issuer mismatch in the authorization response"));
+            }
+            None if self.iss_required && answer.pasted_code => {
+                return Err(invalid("this server needs the whole redirect URL, not the code alone"));
+            }
+            None if self.iss_required => {
+                return Err(invalid("issuer missing in the authorization response"));
+            }
+            _ => {}
+        }
+        if let Some(error) = &answer.error {
+            let description = answer
+                .error_description
+                .as_deref()
+                .and_then(|words| presentable(words, [self.state.expose()]));
+            let refused = Answer::Refused { status: StatusCode::FOUND, code: error_code(error), description };
+            return Err(Failure::new(Step::Authorization, &self.endpoint, refused));
+        }
+        answer.code.clone().ok_or_else(|| invalid("the answer has neither a code nor an error"))
+    }
+}
+
+/// Whether a URL that a server named may be opened in a browser.
+///
+/// # Errors
+///
+/// Why not, without the URL.
+fn openable(url: &str) -> Result<Url, &'static str> {
+    if url.chars().any(|c| c.is_control() || c.is_whitespace() || !c.is_ascii() || REFUSED.contains(c)) {
+        return Err("the authorization URL contains characters that are never opened");
+    }
+    secure(url)
+        .map_err(|_| "the authorization URL is not one that is ever opened (https, or http on this machine)")
+}
+
+fn without_ours(mut url: Url) -> Url {
+    let foreign: Vec<(String, String)> = url
+        .query_pairs()
+        .filter(|(name, _)| !OURS.contains(&&**name))
+        .map(|(name, value)| (name.into_owned(), value.into_owned()))
+        .collect();
+    url.set_fragment(None);
+    url.set_query(None);
+    if !foreign.is_empty() {
+        url.query_pairs_mut().extend_pairs(foreign);
+    }
+    url
+}
+
+/// The parameters of an authorization response (RFC 6749 sections 4.1.2 and 4.1.2.1, RFC 9207 section 2).
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct CallbackParams {
+    /// The authorization code.
+    pub code: Option<Secret>,
+    /// The `state` that was sent along.
+    pub state: Option<Secret>,
+    /// The issuer that answers.
+    pub iss: Option<String>,
+    /// The error code, where there is no `code`.
+    pub error: Option<String>,
+    /// The error in words.
+    pub error_description: Option<String>,
+    /// A person pasted the code alone.
+    pub(crate) pasted_code: bool,
+}
+
+impl CallbackParams {
+    /// The parameters in the query of a redirect. A parameter that occurs twice counts as absent: RFC 6749 section
+    /// 3.1 forbids it, and which of two values is meant cannot be known.
+    pub fn from_query(query: &str) -> Self {
+        let once = |wanted: &str| {
+            let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(name, _)| name == wanted);
+            let first = values.next().map(|(_, value)| value.into_owned()).filter(|value| !value.is_empty());
+            first.filter(|_| values.next().is_none())
+        };
+        Self {
+            code: once("code").map(Secret::new),
+            state: once("state").map(Secret::new),
+            iss: once("iss"),
+            error: once("error"),
+            error_description: once("error_description"),
+            pasted_code: false,
+        }
+    }
+
+    /// What a person pasted: the URL that the browser was sent to, its query, or the code alone.
+    /// `None` if it can be neither.
+    pub fn from_pasted(text: &str) -> Option<Self> {
+        let text = text.trim().trim_matches(['"', '\'', '<', '>']);
+        let query = match Url::parse(text) {
+            Ok(url) if url.has_host() => Some(url.query().unwrap_or_default().to_owned()),
+            _ => text.contains('=').then(|| text.trim_start_matches('?').to_owned()),
+        };
+        if let Some(query) = query {
+            let params = Self::from_query(&query);
+            if params.code.is_some() || params.error.is_some() {
+                return Some(params);
+            }
+            if text.contains("://") {
+                return None;
+            }
+        }
+        let is_code = !text.is_empty() && text.chars().all(|c| c.is_ascii_graphic());
+        is_code.then(|| Self { code: Some(Secret::new(text)), pasted_code: true, ..Self::default() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::discovery::Found;
+    use super::super::metadata::ServerMetadata;
+    use super::*;
+
+    const ISSUER: &str = "https://as.example";
+
+    fn discovery(endpoint: &str, iss: bool) -> Discovery {
+        Discovery {
+            resource: "https://x.example/mcp".into(),
+            resource_metadata: None,
+            issuer: ISSUER.into(),
+            server: ServerMetadata {
+                authorization_endpoint: Some(endpoint.into()),
+                code_challenge_methods_supported: Some(vec!["plain".into(), "S256".into()]),
+                authorization_response_iss_parameter_supported: Some(iss),
+                ..ServerMetadata::default()
+            },
+            found: Found::ResourceMetadata,
+        }
+    }
+
+    fn request(endpoint: &str, iss: bool) -> Result<AuthorizationRequest, Failure> {
+        let scopes = ["a".to_owned(), "b".to_owned()];
+        AuthorizationRequest::new(
+            &discovery(endpoint, iss),
+            "client",
+            "http://localhost:1234/callback",
+            &scopes,
+            Some("http://localhost:9"),
+        )
+    }
+
+    #[test]
+    fn f079_each_parameter_occurs_once_and_none_is_forced() {
+        let request =
+            request("https://as.example/authorize?p=policy&scope=all&prompt=login&state=x", false).unwrap();
+        let pairs: Vec<(String, String)> = request.url.query_pairs().into_owned().collect();
+        let mut names: Vec<&str> = pairs.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            [
+                "client_id",
+                "code_challenge",
+                "code_challenge_method",
+                "p",
+                "prompt",
+                "redirect_uri",
+                "resource",
+                "response_type",
+                "scope",
+                "state"
+            ]
+        );
+        let value = |name: &str| pairs.iter().find(|(key, _)| key == name).unwrap().1.as_str();
+        assert_eq!(value("resource"), "http://localhost:9", "no slash is added");
+        assert_eq!(value("redirect_uri"), "http://localhost:1234/callback");
+        assert_eq!(
+            (value("scope"), value("code_challenge_method"), value("response_type")),
+            ("a b", "S256", "code")
+        );
+        assert_eq!(value("state"), request.state.expose());
+    }
+
+    #[test]
+    fn authorization_urls_that_carry_a_payload_are_refused() {
+        for payload in [
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "data:text/html,x",
+            "vscode://x/y",
+            "http://as.example/authorize",
+            "https://as.example/authorize?x=$(touch%20x)",
+            "https://as.example/authorize?x=`id`",
+            "https://as.example/a;calc",
+            "https://as.example/a|calc",
+            "https://as.example/a\" --new-window \"b",
+            "https://as.example/a\nb",
+            "https://user:pass@as.example/authorize",
+            "-new-window",
+            "",
+        ] {
+            let failure = request(payload, false).err().unwrap_or_else(|| panic!("{payload:?} was accepted"));
+            assert!(!failure.to_string().contains("touch"), "{failure}");
+        }
+        assert!(request("http://localhost:4000/authorize", false).is_ok());
+    }
+
+    #[test]
+    fn a_server_without_pkce_s256_is_refused() {
+        for methods in [None, Some(vec!["plain".to_owned()])] {
+            let mut discovery = discovery("https://as.example/authorize", false);
+            discovery.server.code_challenge_methods_supported = methods;
+            let failure =
+                AuthorizationRequest::new(&discovery, "c", "http://localhost:1/cb", &[], None).err().unwrap();
+            assert!(failure.to_string().contains("PKCE"), "{failure}");
+        }
+    }
+
+    fn answer(request: &AuthorizationRequest, rest: &str) -> CallbackParams {
+        CallbackParams::from_query(&format!("state={}&{rest}", request.state.expose()))
+    }
+
+    #[test]
+    fn the_state_must_match() {
+        let request = request("https://as.example/authorize", false).unwrap();
+        assert_eq!(request.check(&answer(&request, "code=c")).unwrap().expose(), "c");
+        for query in ["code=c", "code=c&state=other", "code=c&state="] {
+            let failure = request.check(&CallbackParams::from_query(query)).unwrap_err();
+            assert!(failure.to_string().contains("state mismatch"), "{failure}");
+        }
+        let doubled = format!("code=c&state={0}&state={0}", request.state.expose());
+        assert!(request.check(&CallbackParams::from_query(&doubled)).is_err());
+    }
+
+    #[test]
+    fn f078_the_issuer_is_compared_as_a_string() {
+        let table = [
+            (true, "iss=https%3A%2F%2Fas.example", true),
+            (true, "", false),
+            (true, "iss=https%3A%2F%2Fevil.example", false),
+            (true, "iss=https%3A%2F%2Fas.example%2F", false),
+            (false, "iss=https%3A%2F%2FAS.example", false),
+            (false, "iss=https%3A%2F%2Fas.example", true),
+            (false, "", true),
+        ];
+        for (advertised, iss, accepted) in table {
+            let request = request("https://as.example/authorize", advertised).unwrap();
+            let checked = request.check(&answer(&request, &format!("code=c&{iss}")));
+            assert_eq!(checked.is_ok(), accepted, "{advertised} {iss}");
+            let error = request.check(&answer(&request, &format!("error=canary&{iss}"))).unwrap_err();
+            assert_eq!(
+                error.to_string().contains("canary"),
+                accepted,
+                "nothing of a foreign answer is shown: {error}"
+            );
+        }
+    }
+
+    #[test]
+    fn f073_a_whole_url_a_query_or_a_code_can_be_pasted() {
+        for text in [
+            "http://localhost:1/callback?code=abc&state=s&iss=i",
+            "  \"http://localhost:1/callback?code=abc&state=s&iss=i\"\n",
+            "?code=abc&state=s&iss=i",
+            "code=abc&state=s&iss=i",
+        ] {
+            let params = CallbackParams::from_pasted(text).unwrap();
+            assert_eq!(params.code.unwrap().expose(), "abc", "{text}");
+            assert_eq!((params.state.unwrap().expose(), params.iss.as_deref()), ("s", Some("i")));
+            assert!(!params.pasted_code);
+        }
+        for code in ["abc-1_2~x", "4/0Af=="] {
+            let params = CallbackParams::from_pasted(code).unwrap();
+            assert_eq!(params.code.unwrap().expose(), code);
+            assert!(params.pasted_code);
+        }
+        for nonsense in
+            ["", "  ", "two words", "http://localhost:1/callback", "https://as.example/authorize?client_id=x"]
+        {
+            assert!(CallbackParams::from_pasted(nonsense).is_none(), "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn a_pasted_code_alone_is_refused_where_the_issuer_has_to_be_seen() {
+        let pasted = CallbackParams::from_pasted("abc").unwrap();
+        assert!(request("https://as.example/authorize", false).unwrap().check(&pasted).is_ok());
+        let failure = request("https://as.example/authorize", true).unwrap().check(&pasted).unwrap_err();
+        assert!(failure.to_string().contains("whole redirect URL"), "{failure}");
+    }
+
+    #[test]
+    fn an_answer_does_not_show_its_code() {
+        let params = CallbackParams::from_query("code=canary-code&state=canary-state");
+        assert!(!format!("{params:?}").contains("canary"));
+    }
+}

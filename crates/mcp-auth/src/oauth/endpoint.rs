@@ -1,0 +1,227 @@
+//! One endpoint that takes secrets: sends a form, attaches a DPoP proof, and turns whatever comes back into
+//! either a success that a parser can read or a [`Failure`] that names the step, the URL and the answer.
+//!
+//! `oauth2` builds the requests of the grants it knows and sends them through here, so there is one place
+//! where nonces are learned, redirects are refused and a server's words are cleaned.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
+use std::{error, fmt};
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use oauth2::AsyncHttpClient;
+use serde_json::{Value, json};
+use url::{Url, form_urlencoded};
+
+use super::client_auth::ClientIdentity;
+use super::dpop::{DpopKey, PROOF, Verifier};
+use super::failure::{Answer, Failure, Step, error_code, presentable};
+use super::urls::secure;
+use crate::HttpExchange;
+
+/// Form parameters that are no secrets and may therefore be part of a server's words.
+const PUBLIC: [&str; 11] = [
+    "grant_type",
+    "client_id",
+    "resource",
+    "scope",
+    "redirect_uri",
+    "audience",
+    "token_type_hint",
+    "client_assertion_type",
+    "subject_token_type",
+    "requested_token_type",
+    "response_type",
+];
+
+/// A token, revocation, registration or device authorization endpoint, for one request (and its nonce retry).
+#[derive(Debug)]
+pub(crate) struct Endpoint<'a> {
+    http: &'a dyn HttpExchange,
+    step: Step,
+    url: Url,
+    shown: String,
+    dpop: Option<&'a DpopKey>,
+    last: Mutex<Option<Failure>>,
+}
+
+impl<'a> Endpoint<'a> {
+    /// `url` is what the metadata or the settings say.
+    ///
+    /// # Errors
+    ///
+    /// When the URL is not one that secrets may be sent to.
+    pub(crate) fn new(http: &'a dyn HttpExchange, step: Step, url: &str) -> Result<Self, Failure> {
+        let parsed = secure(url).map_err(|why| Failure::invalid(step, url, format!("the endpoint {why}")))?;
+        Ok(Self { http, step, url: parsed, shown: url.to_owned(), dpop: None, last: Mutex::default() })
+    }
+
+    /// Adds a proof to the request (RFC 9449 section 5).
+    pub(crate) fn with_dpop(mut self, key: Option<&'a DpopKey>) -> Self {
+        self.dpop = key;
+        self
+    }
+
+    pub(crate) fn invalid(&self, why: impl Into<String>) -> Failure {
+        Failure::invalid(self.step, &self.shown, why)
+    }
+
+    /// Sends a form as `client`, authenticated by its method.
+    pub(crate) async fn form(
+        &self,
+        client: &ClientIdentity,
+        assertion: &[(&'static str, String)],
+        pairs: &[(&str, &str)],
+    ) -> Result<Response<Bytes>, Failure> {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(pairs);
+        let basic = client.basic();
+        if basic.is_none() {
+            form.append_pair("client_id", &client.id);
+            if let (super::client_auth::AuthMethod::Post, Some(secret)) = (client.method, &client.secret) {
+                form.append_pair("client_secret", secret.expose());
+            }
+        }
+        form.extend_pairs(assertion);
+        let mut request = Request::builder()
+            .method(Method::POST)
+            .uri(self.url.as_str())
+            .header(header::ACCEPT, "application/json")
+            .header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        if let Some(basic) = basic {
+            request = request.header(header::AUTHORIZATION, basic);
+        }
+        let request = request
+            .body(Bytes::from(form.finish()))
+            .map_err(|_| self.invalid("the request cannot be written as HTTP"))?;
+        self.post(request).await
+    }
+
+    /// Sends a request, once more if the server wants a nonce in the proof (RFC 9449 section 8).
+    ///
+    /// Every 2xx comes back as one; everything else is a [`Failure`].
+    pub(crate) async fn post(&self, request: Request<Bytes>) -> Result<Response<Bytes>, Failure> {
+        let secrets = secrets(&request);
+        let response = self.send(&request).await?;
+        let outcome = self.judge(response, &secrets);
+        match outcome {
+            Err((failure, true)) if failure.code() == Some("use_dpop_nonce") => {
+                let response = self.send(&request).await?;
+                self.judge(response, &secrets).map_err(|(failure, _)| failure)
+            }
+            other => other.map_err(|(failure, _)| failure),
+        }
+    }
+
+    async fn send(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Failure> {
+        let mut copy = Request::new(request.body().clone());
+        *copy.method_mut() = request.method().clone();
+        *copy.uri_mut() = request.uri().clone();
+        *copy.headers_mut() = request.headers().clone();
+        if let Some(value) = copy.headers_mut().get_mut(header::AUTHORIZATION) {
+            value.set_sensitive(true);
+        }
+        if let Some(key) = self.dpop {
+            let proof = key
+                .proof(Verifier::AuthorizationServer, copy.method(), &self.url, None)
+                .map_err(|error| self.fail(Answer::Other(error)))?;
+            let value =
+                HeaderValue::try_from(proof).map_err(|_| self.invalid("the proof is no header value"))?;
+            copy.headers_mut().insert(PROOF, value);
+        }
+        self.http.exchange(copy).await.map_err(|error| self.fail(Answer::None(error)))
+    }
+
+    /// The response, or the failure it means and whether it brought a nonce that was not known.
+    fn judge(
+        &self,
+        response: Response<Bytes>,
+        secrets: &[String],
+    ) -> Result<Response<Bytes>, (Failure, bool)> {
+        let news = self
+            .dpop
+            .is_some_and(|key| key.learn_nonce(Verifier::AuthorizationServer, &self.url, response.headers()));
+        let status = response.status();
+        if status.is_redirection() {
+            return Err((self.fail(Answer::Redirect { status }), false));
+        }
+        let body: Option<Value> = serde_json::from_slice(response.body()).ok();
+        let text = |name: &str| body.as_ref().and_then(|body| body.get(name)).and_then(Value::as_str);
+        // Some servers report errors with status 200; the body is then no token response.
+        let error = text("error").filter(|_| !status.is_success() || text("access_token").is_none());
+        if status.is_success() && error.is_none() {
+            return Ok(response);
+        }
+        let code = error.and_then(error_code);
+        let description = text("error_description")
+            .and_then(|words| presentable(words, secrets.iter().map(String::as_str)))
+            .or_else(|| {
+                error.filter(|_| code.is_none()).map(|_| "an error that is no OAuth code".to_owned())
+            });
+        Err((self.fail(Answer::Refused { status, code, description }), news))
+    }
+
+    fn fail(&self, answer: Answer) -> Failure {
+        Failure::new(self.step, &self.shown, answer)
+    }
+
+    /// What a call through [`AsyncHttpClient`] failed with, for callers whose library wraps errors.
+    pub(crate) fn take_failure(&self) -> Option<Failure> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// The values of a request that must not be shown, should a server repeat them.
+fn secrets(request: &Request<Bytes>) -> Vec<String> {
+    let form = form_urlencoded::parse(request.body());
+    let mut secrets: Vec<String> =
+        form.filter(|(name, _)| !PUBLIC.contains(&&**name)).map(|(_, value)| value.into_owned()).collect();
+    let basic = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    secrets.extend(basic.and_then(|value| value.strip_prefix("Basic ")).map(str::to_owned));
+    secrets
+}
+
+/// Stops `oauth2`; the failure itself waits in the endpoint.
+#[derive(Debug)]
+pub(crate) struct Stopped;
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the request failed")
+    }
+}
+
+impl error::Error for Stopped {}
+
+impl<'c> AsyncHttpClient<'c> for Endpoint<'_> {
+    type Error = Stopped;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Stopped>> + Send + 'c>>;
+
+    fn call(&'c self, request: Request<Vec<u8>>) -> Self::Future {
+        Box::pin(async move {
+            match self.post(request.map(Bytes::from)).await {
+                // `oauth2` insists on 200 and on a JSON content type; servers do not.
+                Ok(response) => json_response(StatusCode::OK, response.into_body().to_vec()),
+                Err(failure) => {
+                    // Polling for a device code reads the code of an error to decide whether to go on, and takes
+                    // `Stopped` for a lost connection (RFC 8628 section 3.5).
+                    let polled =
+                        (self.step == Step::DeviceToken).then(|| failure.code().map(str::to_owned)).flatten();
+                    *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+                    let code = polled.ok_or(Stopped)?;
+                    json_response(StatusCode::BAD_REQUEST, json!({ "error": code }).to_string().into_bytes())
+                }
+            }
+        })
+    }
+}
+
+fn json_response(status: StatusCode, body: Vec<u8>) -> Result<Response<Vec<u8>>, Stopped> {
+    Response::builder()
+        .status(status)
+        .header(header::CONTENT_TYPE, "application/json")
+        .body(body)
+        .map_err(|_| Stopped)
+}

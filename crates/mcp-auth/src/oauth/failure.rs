@@ -1,0 +1,254 @@
+//! What went wrong, at which step, at which URL, and with what answer: the inside form of an OAuth error.
+//!
+//! Decisions (replace a registration, keep or drop tokens) are made on this value; at the edge it becomes an
+//! [`AuthError`] whose text names all three.
+
+use std::fmt;
+
+use http::StatusCode;
+
+use super::urls::redacted;
+use crate::{AuthError, AuthErrorKind};
+
+/// Servers write whole pages into `error_description`; this much of it, in characters, helps a person.
+const DESCRIPTION_LIMIT: usize = 200;
+
+/// A step of the protocol that talks to a server, or validates what came from one.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Step {
+    ResourceMetadata,
+    ServerMetadata,
+    Registration,
+    Authorization,
+    DeviceAuthorization,
+    CodeExchange,
+    DeviceToken,
+    Refresh,
+    ClientCredentials,
+    JwtBearer,
+    TokenExchange,
+    Revocation,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::ResourceMetadata => "read the protected resource metadata",
+            Self::ServerMetadata => "read the authorization server metadata",
+            Self::Registration => "register as a client",
+            Self::Authorization => "authorize",
+            Self::DeviceAuthorization => "get a device code",
+            Self::CodeExchange => "exchange the authorization code",
+            Self::DeviceToken => "exchange the device code",
+            Self::Refresh => "refresh the tokens",
+            Self::ClientCredentials => "get a token with client credentials",
+            Self::JwtBearer => "exchange the assertion for a token",
+            Self::TokenExchange => "exchange the identity token",
+            Self::Revocation => "revoke the tokens",
+        })
+    }
+}
+
+/// A failed step.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    pub(crate) step: Step,
+    url: String,
+    pub(crate) answer: Answer,
+}
+
+/// What the other side said.
+#[derive(Debug)]
+pub(crate) enum Answer {
+    /// Nothing: no connection, a timeout.
+    None(AuthError),
+    /// An error, with the code of RFC 6749 section 5.2 where it gave one.
+    Refused { status: StatusCode, code: Option<String>, description: Option<String> },
+    /// A redirect, which is not followed: the request carries secrets.
+    Redirect { status: StatusCode },
+    /// An answer that breaks a rule; the text says which.
+    Invalid(String),
+    /// Not usable as configured; the text says what to configure.
+    Misconfigured(String),
+    /// Some other error, passed on.
+    Other(AuthError),
+}
+
+impl Failure {
+    /// `url` is reduced to origin and path here, so that no caller can forget it.
+    pub(crate) fn new(step: Step, url: &str, answer: Answer) -> Self {
+        Self { step, url: redacted(url), answer }
+    }
+
+    pub(crate) fn invalid(step: Step, url: &str, why: impl Into<String>) -> Self {
+        Self::new(step, url, Answer::Invalid(why.into()))
+    }
+
+    /// The OAuth error code, if the server gave one.
+    pub(crate) fn code(&self) -> Option<&str> {
+        match &self.answer {
+            Answer::Refused { code, .. } => code.as_deref(),
+            _ => None,
+        }
+    }
+
+    /// Whether trying again later may work without anyone changing anything.
+    pub(crate) fn is_transient(&self) -> bool {
+        match &self.answer {
+            Answer::None(_) => true,
+            Answer::Refused { status, code, .. } => {
+                status.is_server_error()
+                    || matches!(status.as_u16(), 408 | 425 | 429)
+                    || matches!(code.as_deref(), Some("temporarily_unavailable" | "server_error" | "slow_down"))
+                    // A firewall or a proxy speaks here, not the token endpoint: nothing is known about the tokens.
+                    || (code.is_none() && self.step == Step::Refresh)
+            }
+            Answer::Redirect { .. } | Answer::Invalid(_) => self.step == Step::Refresh,
+            Answer::Misconfigured(_) | Answer::Other(_) => false,
+        }
+    }
+
+    fn kind(&self) -> AuthErrorKind {
+        match &self.answer {
+            _ if self.is_transient() => AuthErrorKind::Unavailable,
+            Answer::Misconfigured(_) => AuthErrorKind::Misconfigured,
+            Answer::Refused { code, .. } => match (self.step, code.as_deref()) {
+                (Step::Refresh, _) => AuthErrorKind::SignInExpired,
+                (Step::Authorization | Step::DeviceToken, Some("access_denied" | "expired_token")) => {
+                    AuthErrorKind::Cancelled
+                }
+                (_, Some("invalid_client" | "unauthorized_client" | "invalid_scope" | "invalid_target"))
+                | (Step::JwtBearer | Step::TokenExchange | Step::ClientCredentials, Some(_)) => {
+                    AuthErrorKind::Misconfigured
+                }
+                _ => AuthErrorKind::Protocol,
+            },
+            _ => AuthErrorKind::Protocol,
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { step, url, answer } = self;
+        match answer {
+            Answer::None(error) => write!(f, "{step}: no answer from {url}: {error}"),
+            Answer::Refused { status, code, description } => {
+                write!(f, "{step}: {url} answered {}", status.as_u16())?;
+                if let Some(code) = code {
+                    write!(f, " {code}")?;
+                }
+                match description {
+                    Some(description) => write!(f, " ({description})"),
+                    None => Ok(()),
+                }
+            }
+            Answer::Redirect { status } => {
+                write!(f, "{step}: {url} answered {} with a redirect, which is not followed", status.as_u16())
+            }
+            Answer::Invalid(why) | Answer::Misconfigured(why) => write!(f, "{step}: {url}: {why}"),
+            Answer::Other(error) => write!(f, "{error}"),
+        }
+    }
+}
+
+impl From<Failure> for AuthError {
+    fn from(failure: Failure) -> Self {
+        let (kind, message) = (failure.kind(), failure.to_string());
+        match failure.answer {
+            Answer::Other(error) => error,
+            Answer::None(error) => Self::new(kind, message).with_source(error),
+            _ => Self::new(kind, message),
+        }
+    }
+}
+
+impl From<AuthError> for Failure {
+    /// For errors of stores and callers, which are complete in themselves.
+    fn from(error: AuthError) -> Self {
+        Self { step: Step::Authorization, url: String::new(), answer: Answer::Other(error) }
+    }
+}
+
+/// The part of a server's words that may be shown: one line, limited, and without any of `secrets`, which a
+/// sloppy server might echo.
+pub(crate) fn presentable<'a>(text: &str, secrets: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    let mut shown: String =
+        text.chars().map(|c| if c.is_control() || is_format(c) { ' ' } else { c }).collect();
+    for secret in secrets {
+        if secret.len() >= 4 {
+            shown = shown.replace(secret, "[redacted]");
+        }
+    }
+    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
+    let short: String = shown.chars().take(DESCRIPTION_LIMIT).collect();
+    (!short.is_empty()).then_some(short)
+}
+
+/// Characters that change the direction of text could make a terminal show something else than was written.
+fn is_format(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
+}
+
+/// An OAuth error code is a short token (RFC 6749 section 5.2); anything else is not repeated.
+pub(crate) fn error_code(text: &str) -> Option<String> {
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
+    (!text.is_empty() && text.len() <= 64 && text.chars().all(legal)).then(|| text.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(step: Step, status: u16, code: Option<&str>) -> Failure {
+        let answer = Answer::Refused {
+            status: StatusCode::from_u16(status).unwrap(),
+            code: code.map(str::to_owned),
+            description: None,
+        };
+        Failure::new(step, "https://as.example/token?client=canary", answer)
+    }
+
+    #[test]
+    fn an_error_names_the_step_the_url_without_query_and_the_answer() {
+        let error = AuthError::from(refused(Step::CodeExchange, 400, Some("invalid_grant")));
+        assert_eq!(
+            error.to_string(),
+            "exchange the authorization code: https://as.example/token answered 400 invalid_grant"
+        );
+        assert_eq!(error.kind(), AuthErrorKind::Protocol);
+    }
+
+    #[test]
+    fn kinds_follow_the_answer() {
+        use AuthErrorKind::{Cancelled, Misconfigured, Protocol, SignInExpired, Unavailable};
+        let table = [
+            (Step::Refresh, 400, Some("invalid_grant"), SignInExpired),
+            (Step::Refresh, 503, None, Unavailable),
+            (Step::Refresh, 400, Some("temporarily_unavailable"), Unavailable),
+            (Step::Refresh, 403, None, Unavailable),
+            (Step::CodeExchange, 429, None, Unavailable),
+            (Step::CodeExchange, 400, Some("invalid_client"), Misconfigured),
+            (Step::CodeExchange, 400, Some("invalid_request"), Protocol),
+            (Step::JwtBearer, 400, Some("invalid_grant"), Misconfigured),
+            (Step::DeviceToken, 400, Some("access_denied"), Cancelled),
+        ];
+        for (step, status, code, kind) in table {
+            assert_eq!(
+                AuthError::from(refused(step, status, code)).kind(),
+                kind,
+                "{step:?} {status} {code:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_server_wrote_is_shortened_flattened_and_cleaned_of_what_we_sent() {
+        let shown = presentable("bad\n\u{1b}[31m code-canary \u{202e}x", ["code-canary"]).unwrap();
+        assert_eq!(shown, "bad [31m [redacted] x");
+        assert_eq!(presentable(&"x".repeat(1000), []).unwrap().len(), DESCRIPTION_LIMIT);
+        assert_eq!(presentable(" \n", []), None);
+        assert_eq!(error_code("invalid_grant").as_deref(), Some("invalid_grant"));
+        assert_eq!(error_code("<script>"), None);
+    }
+}

@@ -1,0 +1,133 @@
+//! The two metadata documents: protected resource (RFC 9728) and authorization server (RFC 8414, OpenID
+//! Connect Discovery 1.0).
+//!
+//! Fields of a wrong type count as absent: one sloppy field of a stranger must not make a whole server
+//! unusable. What is *needed* is checked where it is needed.
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer};
+use serde_json::Value;
+
+/// Protected resource metadata (RFC 9728 section 2): the fields that matter to a client.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ResourceMetadata {
+    /// The resource identifier, exactly as received.
+    #[serde(default, deserialize_with = "lenient")]
+    pub resource: Option<String>,
+    /// Issuers of the authorization servers, exactly as received.
+    #[serde(default, deserialize_with = "lenient")]
+    pub authorization_servers: Option<Vec<String>>,
+    /// The scopes for basic use.
+    #[serde(default, deserialize_with = "lenient")]
+    pub scopes_supported: Option<Vec<String>>,
+    /// Whether only tokens bound to a key are accepted (RFC 9449).
+    #[serde(default, deserialize_with = "lenient")]
+    pub dpop_bound_access_tokens_required: Option<bool>,
+}
+
+/// Authorization server metadata (RFC 8414 section 2): the fields that matter to a client.
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ServerMetadata {
+    /// The issuer identifier, exactly as received.
+    #[serde(default, deserialize_with = "lenient")]
+    pub issuer: Option<String>,
+    /// Where a person authorizes.
+    #[serde(default, deserialize_with = "lenient")]
+    pub authorization_endpoint: Option<String>,
+    /// Where grants become tokens.
+    #[serde(default, deserialize_with = "lenient")]
+    pub token_endpoint: Option<String>,
+    /// Where clients register (RFC 7591).
+    #[serde(default, deserialize_with = "lenient")]
+    pub registration_endpoint: Option<String>,
+    /// Where tokens are revoked (RFC 7009).
+    #[serde(default, deserialize_with = "lenient")]
+    pub revocation_endpoint: Option<String>,
+    /// Where a device code is obtained (RFC 8628).
+    #[serde(default, deserialize_with = "lenient")]
+    pub device_authorization_endpoint: Option<String>,
+    /// Every scope that the server knows.
+    #[serde(default, deserialize_with = "lenient")]
+    pub scopes_supported: Option<Vec<String>>,
+    /// The grant types it supports.
+    #[serde(default, deserialize_with = "lenient")]
+    pub grant_types_supported: Option<Vec<String>>,
+    /// PKCE methods (RFC 7636); absent means none.
+    #[serde(default, deserialize_with = "lenient")]
+    pub code_challenge_methods_supported: Option<Vec<String>>,
+    /// Client authentication methods at the token endpoint; absent means `client_secret_basic`.
+    #[serde(default, deserialize_with = "lenient")]
+    pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
+    /// Whether authorization responses carry `iss` (RFC 9207 section 3).
+    #[serde(default, deserialize_with = "lenient")]
+    pub authorization_response_iss_parameter_supported: Option<bool>,
+    /// Whether a URL of a metadata document is accepted as client identifier.
+    #[serde(default, deserialize_with = "lenient")]
+    pub client_id_metadata_document_supported: Option<bool>,
+    /// Signature algorithms of DPoP proofs (RFC 9449 section 5.1).
+    #[serde(default, deserialize_with = "lenient")]
+    pub dpop_signing_alg_values_supported: Option<Vec<String>>,
+}
+
+impl ServerMetadata {
+    /// Whether clients that have no secret may use the token endpoint.
+    pub(crate) fn allows_public_clients(&self) -> bool {
+        self.token_endpoint_auth_methods_supported
+            .as_ref()
+            .is_none_or(|list| list.iter().any(|m| m == "none"))
+    }
+
+    /// Whether PKCE with S256 is advertised.
+    pub(crate) fn supports_s256(&self) -> bool {
+        self.code_challenge_methods_supported.as_ref().is_some_and(|list| list.iter().any(|m| m == "S256"))
+    }
+
+    /// Whether ES256 proofs are advertised.
+    pub(crate) fn supports_dpop_es256(&self) -> bool {
+        self.dpop_signing_alg_values_supported.as_ref().is_some_and(|list| list.iter().any(|a| a == "ES256"))
+    }
+}
+
+/// The document in `body`, or `None` for one that says nothing: no JSON object, or an empty one. Servers are
+/// known that answer every well-known URL with a page or with `{}`.
+pub(crate) fn document<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    let value: Value = serde_json::from_slice(body).ok()?;
+    if value.as_object().is_none_or(serde_json::Map::is_empty) {
+        return None;
+    }
+    serde_json::from_value(value).ok()
+}
+
+fn lenient<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
+    let value = Value::deserialize(deserializer)?;
+    Ok(serde_json::from_value(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f066_what_says_nothing_is_not_a_document() {
+        for body in ["", "<html>", "{}", "[]", "null", "\"x\"", "7"] {
+            assert_eq!(document::<ServerMetadata>(body.as_bytes()), None, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_field_of_a_wrong_type_counts_as_absent() {
+        let body = br#"{"issuer":"https://as.example","scopes_supported":"a b","token_endpoint":7,
+            "authorization_response_iss_parameter_supported":true,"unknown":{}}"#;
+        let metadata: ServerMetadata = document(body).unwrap();
+        assert_eq!(metadata.issuer.as_deref(), Some("https://as.example"));
+        assert_eq!(metadata.scopes_supported, None);
+        assert_eq!(metadata.token_endpoint, None);
+        assert_eq!(metadata.authorization_response_iss_parameter_supported, Some(true));
+    }
+}

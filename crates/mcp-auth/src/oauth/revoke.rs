@@ -1,0 +1,35 @@
+//! Token revocation (RFC 7009).
+//!
+//! Not through `oauth2`, which refuses revocation URLs without TLS: loopback servers are allowed here.
+
+use super::client_auth::ClientIdentity;
+use super::clock::Clock;
+use super::endpoint::Endpoint;
+use super::failure::{Failure, Step};
+use super::store::StoredTokens;
+use crate::HttpExchange;
+
+/// Revokes the refresh token, which ends the sign-in, and then the access token, which some servers keep
+/// valid otherwise (RFC 7009 section 2.1).
+pub(crate) async fn revoke(
+    http: &dyn HttpExchange,
+    url: &str,
+    issuer: &str,
+    client: &ClientIdentity,
+    tokens: &StoredTokens,
+    clock: &Clock,
+) -> Result<(), Failure> {
+    let refresh = tokens.refresh_token.as_ref().map(|token| (token, "refresh_token"));
+    let access = Some((&tokens.access_token, "access_token"));
+    for (token, hint) in [refresh, access].into_iter().flatten() {
+        let endpoint = Endpoint::new(http, Step::Revocation, url)?;
+        let assertion = client.assertion(issuer, clock)?;
+        let pairs = [("token", token.expose()), ("token_type_hint", hint)];
+        match endpoint.form(client, &assertion, &pairs).await {
+            // Revoking access tokens is optional; the sign-in is over without it (RFC 7009 section 2.2.1).
+            Err(failure) if failure.code() == Some("unsupported_token_type") => {}
+            other => drop(other?),
+        }
+    }
+    Ok(())
+}

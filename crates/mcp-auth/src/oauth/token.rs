@@ -1,0 +1,156 @@
+//! Token responses (RFC 6749 section 5.1), as servers really send them.
+
+use std::time::{Duration, SystemTime};
+
+use oauth2::{AccessToken, RefreshToken, Scope, TokenType};
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::Value;
+
+use super::store::StoredTokens;
+use crate::Secret;
+
+/// A token response. `Debug` shows no token: `oauth2`'s secret types redact themselves.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+pub(crate) struct TokenAnswer {
+    access_token: AccessToken,
+    #[serde(default = "bearer")]
+    token_type: TokenKind,
+    #[serde(default, deserialize_with = "seconds")]
+    expires_in: Option<u64>,
+    #[serde(default)]
+    refresh_token: Option<RefreshToken>,
+    #[serde(default, rename = "scope", deserialize_with = "scopes")]
+    scopes: Option<Vec<Scope>>,
+    #[serde(default)]
+    issued_token_type: Option<String>,
+}
+
+/// The `token_type` as received; compared without case (RFC 6749 section 7.1).
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) struct TokenKind(String);
+
+impl TokenType for TokenKind {}
+
+fn bearer() -> TokenKind {
+    TokenKind("Bearer".to_owned())
+}
+
+impl oauth2::TokenResponse for TokenAnswer {
+    type TokenType = TokenKind;
+
+    fn access_token(&self) -> &AccessToken {
+        &self.access_token
+    }
+
+    fn token_type(&self) -> &TokenKind {
+        &self.token_type
+    }
+
+    fn expires_in(&self) -> Option<Duration> {
+        self.expires_in.map(Duration::from_secs)
+    }
+
+    fn refresh_token(&self) -> Option<&RefreshToken> {
+        self.refresh_token.as_ref()
+    }
+
+    fn scopes(&self) -> Option<&Vec<Scope>> {
+        self.scopes.as_ref()
+    }
+}
+
+impl TokenAnswer {
+    /// The access token.
+    pub(crate) fn access_token(&self) -> Secret {
+        Secret::new(self.access_token.secret().as_str())
+    }
+
+    /// What kind of token a token exchange gave (RFC 8693 section 2.2.1).
+    pub(crate) fn issued_token_type(&self) -> Option<&str> {
+        self.issued_token_type.as_deref()
+    }
+
+    /// What is kept of it. `requested` are the scopes that were asked for: what a server does not list, it
+    /// granted as asked (RFC 6749 section 5.1).
+    pub(crate) fn into_stored(self, client_id: &str, requested: &[String], now: SystemTime) -> StoredTokens {
+        let mut stored = StoredTokens::new(self.access_token(), client_id, now);
+        stored.refresh_token = self
+            .refresh_token
+            .filter(|token| !token.secret().is_empty())
+            .map(|token| Secret::new(token.secret().as_str()));
+        stored.token_type = self.token_type.0;
+        stored.expires_at = self.expires_in.and_then(|seconds| now.checked_add(Duration::from_secs(seconds)));
+        stored.scopes = match self.scopes {
+            Some(granted) => granted.iter().map(|scope| scope.to_string()).collect(),
+            None => requested.to_vec(),
+        };
+        stored
+    }
+}
+
+/// `expires_in`: a number, or a number in a string. Zero and nonsense mean "not said": such a token is used
+/// until it is refused, rather than refreshed for ever.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
+    let seconds = match Value::deserialize(deserializer)? {
+        Value::Number(number) => number.as_u64().or_else(|| number.as_f64().map(|seconds| seconds as u64)),
+        Value::String(text) => text.trim().parse().ok(),
+        _ => None,
+    };
+    Ok(seconds.filter(|seconds| *seconds > 0))
+}
+
+/// `scope`: words in a string, or a list of strings.
+fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope>>, D::Error> {
+    let words: Vec<String> = match Value::deserialize(deserializer)? {
+        Value::String(text) => text.split_ascii_whitespace().map(str::to_owned).collect(),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
+        _ => Vec::new(),
+    };
+    Ok((!words.is_empty()).then(|| words.into_iter().map(Scope::new).collect()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::UNIX_EPOCH;
+
+    use super::*;
+
+    fn stored(json: &str) -> StoredTokens {
+        let answer: TokenAnswer = serde_json::from_str(json).unwrap();
+        answer.into_stored("me", &["asked".to_owned()], UNIX_EPOCH)
+    }
+
+    #[test]
+    fn f092_a_missing_or_senseless_lifetime_means_until_refused() {
+        for lifetime in [
+            "",
+            r#","expires_in":0"#,
+            r#","expires_in":null"#,
+            r#","expires_in":"soon""#,
+            r#","expires_in":-5"#,
+        ] {
+            let tokens = stored(&format!(r#"{{"access_token":"t"{lifetime}}}"#));
+            assert_eq!(tokens.expires_at, None, "{lifetime}");
+            assert_eq!(tokens.token_type, "Bearer");
+        }
+        for lifetime in ["60", "60.0", "\"60\""] {
+            let tokens = stored(&format!(r#"{{"access_token":"t","expires_in":{lifetime}}}"#));
+            assert_eq!(tokens.expires_at, Some(UNIX_EPOCH + Duration::from_secs(60)), "{lifetime}");
+        }
+    }
+
+    #[test]
+    fn scopes_are_the_granted_ones_else_those_asked_for() {
+        assert_eq!(stored(r#"{"access_token":"t"}"#).scopes, ["asked"]);
+        assert_eq!(stored(r#"{"access_token":"t","scope":"a b"}"#).scopes, ["a", "b"]);
+        assert_eq!(stored(r#"{"access_token":"t","scope":["a","b"]}"#).scopes, ["a", "b"]);
+        assert_eq!(stored(r#"{"access_token":"t","scope":""}"#).scopes, ["asked"]);
+    }
+
+    #[test]
+    fn an_answer_does_not_show_its_tokens() {
+        let answer: TokenAnswer =
+            serde_json::from_str(r#"{"access_token":"canary-a","refresh_token":"canary-r"}"#).unwrap();
+        assert!(!format!("{answer:?}").contains("canary"));
+    }
+}

@@ -1,0 +1,155 @@
+//! What is asked of a URL before it is requested, shown or opened.
+//!
+//! Identifiers (`resource`, `issuer`) are strings and stay strings: `Url` adds a slash to an empty path,
+//! and RFC 8414 section 3.3, RFC 9207 section 2.4 and RFC 8707 compare or send them byte for byte.
+
+use url::{Host, Url};
+
+/// Origin and path of a URL: what an error or a log line may show. A query may carry a code or a key.
+pub(crate) fn redacted(url: &str) -> String {
+    match Url::parse(url) {
+        Ok(url) if url.has_host() => format!("{}{}", url.origin().ascii_serialization(), url.path()),
+        _ => "an invalid URL".to_owned(),
+    }
+}
+
+/// Whether the URL points at this machine. Only the name `localhost` and loopback addresses count: a name
+/// that merely resolves to one is whoever controls the name.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+/// Parses a URL that secrets may be sent to: `https`, or `http` on this machine (OAuth 2.1 section 1.5).
+///
+/// # Errors
+///
+/// A fragment that says what is wrong with it, without the URL.
+pub(crate) fn secure(url: &str) -> Result<Url, &'static str> {
+    let parsed = Url::parse(url).map_err(|_| "is not a URL")?;
+    if !parsed.username().is_empty() || parsed.password().is_some() {
+        return Err("contains a user name");
+    }
+    match parsed.scheme() {
+        "https" if parsed.has_host() => Ok(parsed),
+        "http" if is_loopback(&parsed) => Ok(parsed),
+        "http" => Err("is plain http on another machine"),
+        _ => Err("is neither https nor http on this machine"),
+    }
+}
+
+/// Scheme, host and port without a trailing slash: the issuer that an origin stands for.
+pub(crate) fn origin(url: &Url) -> String {
+    url.origin().ascii_serialization()
+}
+
+/// The canonical URI of an MCP server (MCP authorization, "Canonical Server URI"): no fragment, no user
+/// name, no query, and no slash that stands for an empty path.
+pub(crate) fn canonical_resource(server: &Url) -> String {
+    match server.path() {
+        "/" => origin(server),
+        path => format!("{}{path}", origin(server)),
+    }
+}
+
+/// Whether a token for `resource` may be sent to `server`: same origin, and `resource` names the endpoint
+/// or a path above it. Anything else would let one server ask for tokens that are meant for another.
+pub(crate) fn covers(resource: &str, server: &Url) -> bool {
+    let Ok(resource) = Url::parse(resource) else { return false };
+    if resource.origin() != server.origin() || resource.fragment().is_some() {
+        return false;
+    }
+    let wanted = resource.path().trim_end_matches('/');
+    match server.path().trim_end_matches('/').strip_prefix(wanted) {
+        Some(rest) => rest.is_empty() || rest.starts_with('/'),
+        None => false,
+    }
+}
+
+/// `base/.well-known/NAME` with the path of `base` behind the name (RFC 8414 section 3.1, RFC 9728 section 3.1).
+pub(crate) fn well_known_inserted(base: &Url, name: &str) -> String {
+    format!("{}/.well-known/{name}{}", origin(base), base.path().trim_end_matches('/'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn queries_fragments_and_user_names_are_not_shown() {
+        assert_eq!(redacted("https://u:p@as.example/t?code=secret#x"), "https://as.example/t");
+        assert_eq!(redacted("data:text/plain,secret"), "an invalid URL");
+    }
+
+    #[test]
+    fn only_https_and_this_machine_are_secure() {
+        for good in ["https://as.example/x", "http://localhost:1/x", "http://127.0.0.1:9", "http://[::1]:9/"]
+        {
+            assert!(secure(good).is_ok(), "{good}");
+        }
+        for bad in [
+            "http://as.example/x",
+            "http://localhost.evil.example/",
+            "http://127.0.0.1.evil.example/",
+            "https://user@as.example/",
+            "file:///etc/passwd",
+            "javascript:alert(1)",
+            "ftp://localhost/",
+            "as.example",
+        ] {
+            assert!(secure(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn f069_the_canonical_resource_has_no_slash_query_or_fragment_of_its_own() {
+        assert_eq!(canonical_resource(&url("http://localhost:3000")), "http://localhost:3000");
+        assert_eq!(canonical_resource(&url("https://x.example/mcp?org=1#f")), "https://x.example/mcp");
+        assert_eq!(canonical_resource(&url("https://x.example/mcp/")), "https://x.example/mcp/");
+    }
+
+    #[test]
+    fn a_resource_covers_its_own_origin_and_path() {
+        let server = url("https://x.example/team/mcp");
+        for good in [
+            "https://x.example",
+            "https://x.example/",
+            "https://x.example/team",
+            "https://x.example/team/mcp/",
+        ] {
+            assert!(covers(good, &server), "{good}");
+        }
+        for bad in [
+            "https://evil.example/team/mcp",
+            "http://x.example/team/mcp",
+            "https://x.example:8443/team/mcp",
+            "https://x.example/tea",
+            "https://x.example/team/mcp2",
+            "https://x.example/team/mcp/deeper",
+            "not a url",
+        ] {
+            assert!(!covers(bad, &server), "{bad}");
+        }
+    }
+
+    #[test]
+    fn well_known_names_go_before_the_path() {
+        let name = "oauth-authorization-server";
+        assert_eq!(
+            well_known_inserted(&url("https://as.example/tenant1/"), name),
+            "https://as.example/.well-known/oauth-authorization-server/tenant1"
+        );
+        assert_eq!(
+            well_known_inserted(&url("https://as.example"), name),
+            "https://as.example/.well-known/oauth-authorization-server"
+        );
+    }
+}
