@@ -1,6 +1,7 @@
 //! The file store: what it keeps, what it refuses, and what it says when something is wrong.
 
 #![cfg(feature = "oauth")]
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
 use std::fs;
 use std::path::{Path, PathBuf};

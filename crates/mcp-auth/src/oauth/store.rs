@@ -17,11 +17,15 @@ use crate::AuthFuture;
 pub mod contract;
 mod file;
 mod format;
+#[cfg(any(test, feature = "keyring"))]
+mod keyring;
 mod memory;
 mod records;
 mod refresh;
 
 pub use file::FileTokenStore;
+#[cfg(feature = "keyring")]
+pub use keyring::KeyringTokenStore;
 pub use memory::MemoryTokenStore;
 pub use records::{ClientKey, StoredClient, StoredTokens, TokenKey, UnknownFields};
 pub use refresh::{RefreshError, RefreshOutcome, RefreshRequest, refresh_once};

@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use super::format::{self, Decoded, FormatError};
 use super::memory::Locks;
-use super::records::{ClientKey, StoredClient, StoredTokens, TokenKey};
+use super::records::{ClientKey, KEYRING_FIELD, StoredClient, StoredTokens, TokenKey, UnknownFields};
 use super::{StoreGuard, TokenStore};
 use crate::{AuthError, AuthErrorKind, AuthFuture};
 
@@ -27,7 +27,8 @@ mod names;
 mod shelf;
 
 use lock::LockDir;
-use names::{client_name, server_prefix, token_name};
+use names::server_prefix;
+pub(super) use names::{client_name, token_name};
 use shelf::Shelf;
 
 /// How long to wait for another process that holds a lock: longer than one that is alive needs for a
@@ -84,7 +85,25 @@ impl FileTokenStore {
         })
     }
 
-    async fn lock_named(&self, name: String) -> Result<Box<dyn StoreGuard>, AuthError> {
+    /// The tokens of `key` as the file has them, even if their secrets are elsewhere.
+    pub(super) async fn load_as_kept(&self, key: &TokenKey) -> Result<Option<StoredTokens>, AuthError> {
+        let name = token_name(key);
+        let found = self.run(move |inner| read(&inner.tokens, &name, format::decode_tokens)).await?;
+        // Names are hashes of the key; a file that was renamed by hand is not this sign-in.
+        Ok(found.filter(|(kept, _)| kept == key).map(|(_, tokens)| tokens))
+    }
+
+    /// The client of `key` as the file has it, even if its secret is elsewhere.
+    pub(super) async fn load_client_as_kept(
+        &self,
+        key: &ClientKey,
+    ) -> Result<Option<StoredClient>, AuthError> {
+        let name = client_name(key);
+        let found = self.run(move |inner| read(&inner.clients, &name, format::decode_client)).await?;
+        Ok(found.filter(|(kept, _)| kept == key).map(|(_, client)| client))
+    }
+
+    pub(super) async fn lock_named(&self, name: String) -> Result<Box<dyn StoreGuard>, AuthError> {
         // First the tasks of this process, in the order in which they came, so that only one of them
         // competes with other processes.
         let local = tokio::time::timeout(self.0.patience, self.0.local.lock(&name));
@@ -102,11 +121,9 @@ impl fmt::Debug for FileTokenStore {
 
 impl TokenStore for FileTokenStore {
     fn load<'a>(&'a self, key: &'a TokenKey) -> AuthFuture<'a, Option<StoredTokens>> {
-        let name = token_name(key);
         Box::pin(async move {
-            let found = self.run(move |inner| read(&inner.tokens, &name, format::decode_tokens)).await?;
-            // Names are hashes of the key; a file that was renamed by hand is not this sign-in.
-            Ok(found.filter(|(kept, _)| kept == key).map(|(_, tokens)| tokens))
+            let found = self.load_as_kept(key).await?;
+            found.map(|tokens| in_file(&tokens.unknown).map(|()| tokens)).transpose()
         })
     }
 
@@ -138,10 +155,9 @@ impl TokenStore for FileTokenStore {
     }
 
     fn load_client<'a>(&'a self, key: &'a ClientKey) -> AuthFuture<'a, Option<StoredClient>> {
-        let name = client_name(key);
         Box::pin(async move {
-            let found = self.run(move |inner| read(&inner.clients, &name, format::decode_client)).await?;
-            Ok(found.filter(|(kept, _)| kept == key).map(|(_, client)| client))
+            let found = self.load_client_as_kept(key).await?;
+            found.map(|client| in_file(&client.unknown).map(|()| client)).transpose()
         })
     }
 
@@ -175,6 +191,15 @@ impl TokenStore for FileTokenStore {
     fn lock_client<'a>(&'a self, key: &'a ClientKey) -> AuthFuture<'a, Box<dyn StoreGuard>> {
         Box::pin(self.lock_named(client_name(key)))
     }
+}
+
+/// An error when the secrets of a record were left out of the file, by a program that uses the keyring.
+fn in_file(unknown: &UnknownFields) -> Result<(), AuthError> {
+    if !unknown.0.contains_key(KEYRING_FIELD) {
+        return Ok(());
+    }
+    let message = "read the sign-in: its secrets are in the keyring of the system, which is not in use here";
+    Err(AuthError::new(AuthErrorKind::Store, message))
 }
 
 type Decode<T> = fn(&[u8]) -> Result<Decoded<T>, FormatError>;

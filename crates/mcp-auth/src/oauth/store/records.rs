@@ -215,3 +215,6 @@ impl fmt::Debug for UnknownFields {
         f.debug_set().entries(self.0.keys()).finish()
     }
 }
+
+/// The field of a record whose secrets are in the keyring of the operating system.
+pub(super) const KEYRING_FIELD: &str = "keyring";
