@@ -1,1 +1,139 @@
-//! Owned by T2.
+//! MCP over the standard streams of a child process (2025-11-25 and 2026-07-28, stdio).
+//!
+//! One task keeps the process: it reads its output, notices its end and ends it, in this order of patience:
+//! standard input is closed, the group is asked to end, the group is killed. Writing happens on a task of its
+//! own, so that a request that is given up never leaves half a line behind.
+
+mod group;
+mod keeper;
+mod lines;
+mod side;
+
+use std::fmt;
+use std::sync::Arc;
+
+use memchr::memchr2;
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use self::group::Group;
+use self::keeper::Keeper;
+use self::side::Side;
+pub(crate) use self::side::SideOutput;
+use crate::duplex::{CloseReason, Duplex, Outcome, Reply};
+use crate::inbound::Inbound;
+use crate::{StdioEndpoint, TransportError};
+
+/// A connection to a child process. Dropping it kills the process and everything it started.
+pub(crate) struct StdioWire {
+    duplex: Duplex,
+    /// Lines for standard input, without their line feed. Unbounded, but each request waits for its answer, so
+    /// it holds no more than what the caller has in flight.
+    outbox: mpsc::UnboundedSender<Vec<u8>>,
+    side: Side,
+    signals: Signals,
+}
+
+/// What the tasks of one connection tell each other.
+#[derive(Clone, Default)]
+struct Signals {
+    /// End in good order.
+    stop: CancellationToken,
+    /// End now.
+    kill: CancellationToken,
+    /// Standard input takes nothing more.
+    deaf: CancellationToken,
+    /// Nothing of the process is left.
+    done: CancellationToken,
+}
+
+impl StdioWire {
+    /// Starts the command. Must run inside a tokio runtime.
+    ///
+    /// `max_line_bytes` bounds one message of the server; `inbound` receives what it starts by itself.
+    ///
+    /// # Errors
+    /// [`Spawn`](crate::TransportErrorKind::Spawn): it could not be started.
+    pub(crate) fn spawn(
+        endpoint: &StdioEndpoint,
+        max_line_bytes: usize,
+        inbound: Arc<dyn Inbound>,
+    ) -> Result<Self, TransportError> {
+        let (group, pipes) = Group::spawn(endpoint)?;
+        let (outbox, lines) = mpsc::unbounded_channel();
+        let reply: Reply = Arc::new({
+            let outbox = outbox.clone();
+            // Fails only when the process is gone, and then nobody waits for the answer.
+            move |frame| drop(outbox.send(one_line(frame)))
+        });
+        let duplex = Duplex::new(inbound, reply);
+        let (side, signals) = (Side::default(), Signals::default());
+        let keeper = Keeper::new(group, duplex.clone(), side.clone(), signals.clone(), max_line_bytes);
+        tokio::spawn(keeper.run(pipes, lines));
+        Ok(Self { duplex, outbox, side, signals })
+    }
+
+    /// Sends the request `id`, encoded as `frame`, and waits for its answer, without a limit of time of its own.
+    /// Dropping the future forgets the request but does not tell the server.
+    ///
+    /// # Errors
+    /// [`Rpc`](crate::TransportErrorKind::Rpc) for a JSON-RPC error; otherwise the reason why the connection
+    /// ended.
+    pub(crate) async fn request(&self, id: i64, frame: Vec<u8>) -> Outcome {
+        let waiter = self.duplex.register(id)?;
+        self.send(frame)?;
+        waiter.outcome().await
+    }
+
+    /// Sends a notification or a response. Does not wait until it is written, so it can be called while
+    /// something is dropped.
+    ///
+    /// # Errors
+    /// The reason why the connection ended.
+    pub(crate) fn send(&self, frame: Vec<u8>) -> Result<(), TransportError> {
+        match self.duplex.ended() {
+            Some(reason) => Err(reason.to_error()),
+            None => self.outbox.send(one_line(frame)).map_err(|_| CloseReason::by_owner().to_error()),
+        }
+    }
+
+    /// Ends the process in good order, and in any case; returns when nothing of it is left. What was sent
+    /// before is still written. Requests in flight fail at once.
+    pub(crate) async fn close(&self) {
+        self.duplex.end(CloseReason::by_owner());
+        self.signals.stop.cancel();
+        self.signals.done.cancelled().await;
+    }
+
+    /// What the command printed beside the protocol so far.
+    pub(crate) fn side_output(&self) -> SideOutput {
+        self.side.snapshot()
+    }
+}
+
+impl fmt::Debug for StdioWire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("StdioWire").field("duplex", &self.duplex).finish_non_exhaustive()
+    }
+}
+
+impl Drop for StdioWire {
+    fn drop(&mut self) {
+        self.duplex.end(CloseReason::by_owner());
+        self.signals.kill.cancel();
+    }
+}
+
+/// Messages are delimited by newlines and must not contain any. Valid JSON has them between tokens only, where
+/// a space means the same.
+fn one_line(mut frame: Vec<u8>) -> Vec<u8> {
+    let mut from = 0;
+    while let Some(at) = memchr2(b'\n', b'\r', &frame[from..]) {
+        frame[from + at] = b' ';
+        from += at + 1;
+    }
+    frame
+}
+
+#[cfg(all(test, unix))]
+mod tests;

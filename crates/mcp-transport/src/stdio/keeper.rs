@@ -1,0 +1,270 @@
+//! The task that keeps one child process: from its first byte to its last trace.
+
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+use super::group::{Group, Pipes};
+use super::lines::Lines;
+use super::{Side, Signals};
+use crate::TransportErrorKind;
+use crate::duplex::{CloseReason, Duplex};
+
+/// How long each step of a shutdown may take before the next, harsher one.
+const GRACE: Duration = Duration::from_secs(2);
+/// How long the pipes may stay open after the exit, and the exit may stay away after the pipes closed.
+/// What the process said last is worth waiting for, but a grandchild can hold a pipe for ever.
+const PIPE_GRACE: Duration = Duration::from_millis(500);
+/// Lines that are no messages before the first that is one. A banner fits; a program that speaks something
+/// else is recognised long before any limit of time.
+const MAX_STRAY_FIRST: u64 = 100;
+
+/// Everything about one process but the pipes.
+pub(super) struct Keeper {
+    group: Group,
+    duplex: Duplex,
+    side: Side,
+    signals: Signals,
+    max_line_bytes: usize,
+}
+
+impl Keeper {
+    pub(super) fn new(
+        group: Group,
+        duplex: Duplex,
+        side: Side,
+        signals: Signals,
+        max_line_bytes: usize,
+    ) -> Self {
+        Self { group, duplex, side, signals, max_line_bytes }
+    }
+
+    pub(super) async fn run(mut self, pipes: Pipes, lines: mpsc::UnboundedReceiver<Vec<u8>>) {
+        // Also where this task is dropped with its runtime.
+        let _done = self.signals.done.clone().drop_guard();
+        let writer = AbortOnDrop(tokio::spawn(write(pipes.stdin, lines, self.signals.clone())));
+        let mut stderr = AbortOnDrop(tokio::spawn(drain(pipes.stderr, self.side.clone())));
+        let mut stdout = Stdout {
+            pipe: Some(pipes.stdout),
+            lines: Lines::new(self.max_line_bytes),
+            spoken: false,
+            duplex: self.duplex.clone(),
+            side: self.side.clone(),
+        };
+
+        let reason = self.serve(&mut stdout, &mut stderr).await;
+        self.duplex.end(reason);
+        self.shut_down(&mut stdout, &writer).await;
+    }
+
+    /// Serves until there is a reason to stop.
+    async fn serve(&mut self, stdout: &mut Stdout, stderr: &mut AbortOnDrop) -> CloseReason {
+        let ended = tokio::select! {
+            ended = stdout.read() => ended,
+            exit = self.group.leader_exit() => {
+                // What it said last still counts.
+                let rest = async {
+                    let _ = stdout.read().await;
+                    let _ = (&mut stderr.0).await;
+                };
+                let _ = timeout(PIPE_GRACE, rest).await;
+                return self.exited(exit.ok());
+            }
+            () = self.signals.deaf.cancelled() => Ended::Deaf,
+            () = self.signals.stop.cancelled() => return CloseReason::by_owner(),
+            () = self.signals.kill.cancelled() => return CloseReason::by_owner(),
+        };
+        match ended {
+            Ended::TooLong => self.because(
+                TransportErrorKind::TooLarge,
+                format!("the command printed a line longer than {} bytes", self.max_line_bytes),
+            ),
+            Ended::Garbage => self.because(
+                TransportErrorKind::Protocol,
+                "the command prints something else than MCP messages".to_owned(),
+            ),
+            Ended::Eof | Ended::Deaf => {
+                // Usually the first sign of its exit, whose code says more.
+                let exit = async {
+                    let exit = self.group.leader_exit().await;
+                    let _ = timeout(PIPE_GRACE, &mut stderr.0).await;
+                    exit
+                };
+                match timeout(2 * PIPE_GRACE, exit).await {
+                    Ok(exit) => self.exited(exit.ok()),
+                    Err(_) => {
+                        let which = if matches!(ended, Ended::Eof) { "output" } else { "input" };
+                        self.because(
+                            TransportErrorKind::Dropped,
+                            format!("the command closed its standard {which}"),
+                        )
+                    }
+                }
+            }
+        }
+    }
+
+    /// From asking to force. Nothing of the group is left afterwards.
+    async fn shut_down(mut self, stdout: &mut Stdout, writer: &AbortOnDrop) {
+        self.signals.stop.cancel();
+        if !self.ends_within_grace(stdout).await {
+            // It may not read, and then the writer holds standard input open.
+            writer.0.abort();
+            self.group.terminate();
+            self.ends_within_grace(stdout).await;
+        }
+        // Also after an exit in good order: what the command started must not outlive it.
+        let _ = timeout(GRACE, self.group.kill()).await;
+    }
+
+    /// Whether the command exits in time. Its output is still read, or a full pipe would keep it from exiting.
+    async fn ends_within_grace(&mut self, stdout: &mut Stdout) -> bool {
+        let exit = async {
+            tokio::select! {
+                _ = self.group.leader_exit() => {}
+                () = stdout.discard() => {}
+            }
+            // Children that inherited standard output get the chance to end by themselves, too.
+            let _ = timeout(PIPE_GRACE, stdout.discard_until_closed()).await;
+        };
+        tokio::select! {
+            ended = timeout(GRACE, exit) => ended.is_ok(),
+            () = self.signals.kill.cancelled() => false,
+        }
+    }
+
+    fn exited(&self, status: Option<ExitStatus>) -> CloseReason {
+        let code = status.and_then(|status| status.code());
+        let message = match (code, status.and_then(signal)) {
+            (Some(code), _) => format!("the command exited with code {code}"),
+            (None, Some(signal)) => format!("the command was ended by signal {signal}"),
+            (None, None) => "the command exited".to_owned(),
+        };
+        self.because(TransportErrorKind::Exited { code }, message)
+    }
+
+    fn because(&self, kind: TransportErrorKind, message: String) -> CloseReason {
+        CloseReason::new(kind, message).with_source(self.side.snapshot())
+    }
+}
+
+/// Why standard output is not read any further.
+#[derive(Debug)]
+enum Ended {
+    Eof,
+    TooLong,
+    Garbage,
+    /// Not about output: the other direction is broken.
+    Deaf,
+}
+
+/// The reading end.
+struct Stdout {
+    /// `None` once it has ended.
+    pipe: Option<ChildStdout>,
+    lines: Lines,
+    /// Whether a message has been seen.
+    spoken: bool,
+    duplex: Duplex,
+    side: Side,
+}
+
+impl Stdout {
+    /// Delivers messages until there is a reason to stop. Can be cancelled and repeated.
+    async fn read(&mut self) -> Ended {
+        while let Some(pipe) = &mut self.pipe {
+            match pipe.read_buf(self.lines.room()).await {
+                Ok(0) | Err(_) => self.pipe = None,
+                Ok(_) => {}
+            }
+            loop {
+                let line = match self.lines.next() {
+                    Ok(Some(line)) => line,
+                    Ok(None) => break,
+                    Err(_) => return Ended::TooLong,
+                };
+                if line.trim_ascii().is_empty() {
+                    continue;
+                }
+                match self.duplex.deliver(line) {
+                    Ok(()) => self.spoken = true,
+                    Err(_) => {
+                        let stray = self.side.stray(line);
+                        if !self.spoken && stray > MAX_STRAY_FIRST {
+                            return Ended::Garbage;
+                        }
+                    }
+                }
+            }
+        }
+        Ended::Eof
+    }
+
+    /// Reads and forgets, for ever: for a select against something that ends.
+    async fn discard(&mut self) {
+        self.discard_until_closed().await;
+        std::future::pending().await
+    }
+
+    async fn discard_until_closed(&mut self) {
+        let mut scratch = [0; 4096];
+        while let Some(pipe) = &mut self.pipe {
+            if matches!(pipe.read(&mut scratch).await, Ok(0) | Err(_)) {
+                self.pipe = None;
+            }
+        }
+    }
+}
+
+/// Writes lines until it is told to stop; then what is queued, and the end of file.
+async fn write(mut stdin: ChildStdin, mut lines: mpsc::UnboundedReceiver<Vec<u8>>, signals: Signals) {
+    loop {
+        let line = tokio::select! {
+            biased;
+            line = lines.recv() => line,
+            () = signals.stop.cancelled() => {
+                lines.close();
+                lines.recv().await
+            }
+        };
+        let Some(mut line) = line else { return };
+        // One write for the line and its end, so that a reader never sees one without the other.
+        line.push(b'\n');
+        if stdin.write_all(&line).await.is_err() {
+            signals.deaf.cancel();
+            return;
+        }
+    }
+}
+
+/// Standard error must be read to its end, or a chatty process blocks on a full pipe.
+async fn drain(mut stderr: ChildStderr, side: Side) {
+    let mut chunk = [0; 4096];
+    while let Ok(length @ 1..) = stderr.read(&mut chunk).await {
+        side.stderr(&chunk[..length]);
+    }
+}
+
+/// A task that ends with whoever started it.
+struct AbortOnDrop(JoinHandle<()>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+#[cfg(unix)]
+fn signal(status: ExitStatus) -> Option<i32> {
+    std::os::unix::process::ExitStatusExt::signal(&status)
+}
+
+#[cfg(not(unix))]
+fn signal(_: ExitStatus) -> Option<i32> {
+    None
+}

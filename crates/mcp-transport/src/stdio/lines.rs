@@ -1,0 +1,127 @@
+//! Lines out of reads of any size, in place.
+
+use memchr::memchr;
+
+/// What one read asks for, in bytes.
+const READ: usize = 16 << 10;
+/// A buffer that grew past this for one long line is not kept for the short ones that follow.
+const KEPT: usize = 256 << 10;
+
+/// A line is longer than the limit. Where the next message begins is still known, but the lost one may be an
+/// answer that somebody waits for, so this ends the connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) struct LineTooLong;
+
+/// A buffer that is read into, and the lines in it.
+#[derive(Debug)]
+pub(super) struct Lines {
+    buffer: Vec<u8>,
+    /// Where the first line that was not handed out begins.
+    start: usize,
+    /// Up to where there is no line feed, so that no byte is searched twice.
+    scanned: usize,
+    limit: usize,
+}
+
+impl Lines {
+    /// An empty buffer for lines of up to `limit` bytes.
+    pub(super) fn new(limit: usize) -> Self {
+        Self { buffer: Vec::new(), start: 0, scanned: 0, limit }
+    }
+
+    /// The buffer, with room behind what is in it. Only append to it.
+    pub(super) fn room(&mut self) -> &mut Vec<u8> {
+        self.buffer.drain(..self.start);
+        self.scanned -= self.start;
+        self.start = 0;
+        if self.buffer.is_empty() && self.buffer.capacity() > KEPT {
+            self.buffer = Vec::new();
+        }
+        if self.buffer.capacity() - self.buffer.len() < READ / 2 {
+            // `reserve` at least doubles, so a long line is moved a few times only.
+            self.buffer.reserve(READ);
+        }
+        &mut self.buffer
+    }
+
+    /// The next complete line, without its line feed; `None` until more is read.
+    pub(super) fn next(&mut self) -> Result<Option<&[u8]>, LineTooLong> {
+        match memchr(b'\n', &self.buffer[self.scanned..]) {
+            Some(at) => {
+                let (start, end) = (self.start, self.scanned + at);
+                self.start = end + 1;
+                self.scanned = self.start;
+                if end - start > self.limit { Err(LineTooLong) } else { Ok(Some(&self.buffer[start..end])) }
+            }
+            None => {
+                self.scanned = self.buffer.len();
+                if self.scanned - self.start > self.limit { Err(LineTooLong) } else { Ok(None) }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seeded::Random;
+
+    fn taken(lines: &mut Lines, chunks: &[&[u8]]) -> Result<Vec<String>, LineTooLong> {
+        let mut taken = Vec::new();
+        for chunk in chunks {
+            lines.room().extend_from_slice(chunk);
+            while let Some(line) = lines.next()? {
+                taken.push(String::from_utf8_lossy(line).into_owned());
+            }
+        }
+        Ok(taken)
+    }
+
+    #[test]
+    fn where_reads_end_does_not_matter() {
+        let stream = b"one\n\ntwo\r\nthree and more\nunfinished";
+        let whole = taken(&mut Lines::new(100), &[stream]).unwrap();
+        assert_eq!(whole, ["one", "", "two\r", "three and more"]);
+        for cut in 0..=stream.len() {
+            assert_eq!(taken(&mut Lines::new(100), &[&stream[..cut], &stream[cut..]]).unwrap(), whole);
+        }
+        let bytes: Vec<&[u8]> = stream.chunks(1).collect();
+        assert_eq!(taken(&mut Lines::new(100), &bytes).unwrap(), whole);
+    }
+
+    #[test]
+    fn random_reads_lose_nothing() {
+        let mut random = Random::new(3);
+        for _ in 0..300 {
+            let stream: Vec<u8> =
+                (0..random.below(400)).map(|_| if random.below(9) == 0 { b'\n' } else { b'x' }).collect();
+            let mut chunks = Vec::new();
+            let mut rest = stream.as_slice();
+            while !rest.is_empty() {
+                let (chunk, tail) = rest.split_at(1 + random.below(rest.len().min(50)));
+                chunks.push(chunk);
+                rest = tail;
+            }
+            let expected: Vec<_> = std::str::from_utf8(&stream).unwrap().split('\n').collect();
+            assert_eq!(taken(&mut Lines::new(400), &chunks).unwrap(), expected[..expected.len() - 1]);
+        }
+    }
+
+    #[test]
+    fn the_limit_is_exact_and_holds_without_a_line_feed() {
+        let line = |length: usize| [vec![b'x'; length], vec![b'\n']].concat();
+        assert_eq!(taken(&mut Lines::new(10), &[&line(10), &line(10)]).unwrap().len(), 2);
+        assert_eq!(taken(&mut Lines::new(10), &[&line(10), &line(11)]), Err(LineTooLong));
+        let mut lines = Lines::new(1_000);
+        let read = (1..).find(|_| taken(&mut lines, &[&[b'x'; 100]]).is_err());
+        assert_eq!(read, Some(11), "an endless line ends with the read that exceeds the limit");
+    }
+
+    #[test]
+    fn a_long_line_does_not_keep_its_memory() {
+        let mut lines = Lines::new(4 << 20);
+        let long = [vec![b'x'; 2 << 20], vec![b'\n']].concat();
+        assert_eq!(taken(&mut lines, &[&long]).unwrap().len(), 1);
+        assert!(lines.room().capacity() <= KEPT);
+    }
+}

@@ -1,0 +1,140 @@
+//! What a command prints beside the protocol: for the person who has to find out what went wrong.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::protocol::jsonrpc::Shown;
+
+/// How much of standard error is kept, in bytes: its end, where the cause usually is.
+const STDERR_TAIL: usize = 8 << 10;
+/// How many stray lines are kept: the first ones, which show what kind they are.
+const STRAY_KEPT: usize = 3;
+/// How much of a stray line is kept, in bytes.
+const STRAY_BYTES: usize = 200;
+
+/// A snapshot of it. A server's own output may hold secrets: whoever shows it redacts it first.
+#[derive(Clone, Default, Eq, PartialEq)]
+pub(crate) struct SideOutput {
+    /// The end of standard error.
+    pub(crate) stderr_tail: String,
+    /// How many lines of standard output were no messages.
+    pub(crate) stray_lines: u64,
+    /// The first of them, shortened.
+    pub(crate) first_stray: Vec<String>,
+}
+
+impl fmt::Display for SideOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let stderr = self.stderr_tail.trim();
+        match (stderr, self.first_stray.first()) {
+            ("", None) => f.write_str("the command printed nothing else"),
+            ("", Some(stray)) => write!(f, "standard output: {stray}"),
+            (stderr, _) => f.write_str(stderr),
+        }
+    }
+}
+
+impl fmt::Debug for SideOutput {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Security: a log gets the sizes only.
+        f.debug_struct("SideOutput")
+            .field("stderr_bytes", &self.stderr_tail.len())
+            .field("stray_lines", &self.stray_lines)
+            .finish_non_exhaustive()
+    }
+}
+
+impl std::error::Error for SideOutput {}
+
+/// Where it is collected. Clones share it.
+#[derive(Clone, Default)]
+pub(super) struct Side(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    stderr: VecDeque<u8>,
+    stray_lines: u64,
+    first_stray: Vec<String>,
+}
+
+impl Side {
+    pub(super) fn stderr(&self, chunk: &[u8]) {
+        let chunk = &chunk[chunk.len().saturating_sub(STDERR_TAIL)..];
+        let stderr = &mut self.state().stderr;
+        let excess = (stderr.len() + chunk.len()).saturating_sub(STDERR_TAIL);
+        stderr.drain(..excess);
+        stderr.extend(chunk);
+    }
+
+    /// Counts a line that is no message, and returns how many there were.
+    pub(super) fn stray(&self, line: &[u8]) -> u64 {
+        let mut state = self.state();
+        state.stray_lines += 1;
+        if state.first_stray.len() < STRAY_KEPT {
+            let head = String::from_utf8_lossy(&line[..line.len().min(STRAY_BYTES)]);
+            state.first_stray.push(Shown(head.trim_end()).to_string());
+        }
+        state.stray_lines
+    }
+
+    pub(super) fn snapshot(&self) -> SideOutput {
+        let state = self.state();
+        let (front, back) = state.stderr.as_slices();
+        let stderr = [front, back].concat();
+        SideOutput {
+            // Cut in the middle of a character, the tail begins with its continuation bytes.
+            stderr_tail: String::from_utf8_lossy(&stderr).trim_start_matches('\u{fffd}').to_owned(),
+            stray_lines: state.stray_lines,
+            first_stray: state.first_stray.clone(),
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tail_is_the_end_and_bounded() {
+        let side = Side::default();
+        for line in 0..10_000 {
+            side.stderr(format!("line {line}\n").as_bytes());
+        }
+        let tail = side.snapshot().stderr_tail;
+        assert!(tail.len() <= STDERR_TAIL && tail.len() > STDERR_TAIL - 20);
+        assert!(tail.ends_with("line 9999\n"));
+        side.stderr(&[b'y'; 3 * STDERR_TAIL]);
+        assert_eq!(side.snapshot().stderr_tail, "y".repeat(STDERR_TAIL));
+        side.stderr("é".repeat(STDERR_TAIL / 2).as_bytes());
+        side.stderr(b"!");
+        assert!(side.snapshot().stderr_tail.starts_with('é'), "no half character");
+    }
+
+    #[test]
+    fn stray_lines_are_counted_and_a_few_kept_short() {
+        let side = Side::default();
+        assert_eq!(side.stray(b"\x1b[1mbanner\r"), 1);
+        for _ in 0..1_000 {
+            side.stray(&[b'x'; 5_000]);
+        }
+        let seen = side.snapshot();
+        assert_eq!((seen.stray_lines, seen.first_stray.len()), (1_001, STRAY_KEPT));
+        assert_eq!(seen.first_stray[0], " [1mbanner");
+        assert_eq!(seen.first_stray[1].len(), STRAY_BYTES);
+    }
+
+    #[test]
+    fn a_log_of_it_shows_sizes_only() {
+        let side = Side::default();
+        side.stderr(b"canary");
+        side.stray(b"canary");
+        let seen = side.snapshot();
+        assert!(!format!("{seen:?}").contains("canary"));
+        assert_eq!(seen.to_string(), "canary");
+    }
+}
