@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::HeaderMap;
+use serde_json::Value;
 
 use crate::sync::lock;
 
@@ -33,6 +36,11 @@ pub enum Accept {
         prefix: String,
         /// How long a token lives.
         valid_for: Duration,
+    },
+    /// Bearer tokens in the form of a JWT with this text as their signature and an `exp` in the future.
+    Jwt {
+        /// The third segment, compared as text.
+        signature: String,
     },
     /// Bearer tokens that are live in a ledger, with the scopes they were issued for.
     Issued(TokenLedger),
@@ -64,6 +72,9 @@ impl Accept {
             Self::OneOf { name, values } => values.iter().any(|value| carries(headers, name, value)),
             Self::Stamped { prefix, valid_for } => {
                 bearer(headers).is_some_and(|token| is_fresh(token, prefix, *valid_for))
+            }
+            Self::Jwt { signature } => {
+                bearer(headers).is_some_and(|token| is_unexpired_jwt(token, signature))
             }
             Self::Issued(ledger) => match bearer(headers).and_then(|token| ledger.facts(token)) {
                 Some(facts) => match needed_scope {
@@ -115,10 +126,27 @@ pub(crate) fn bearer(headers: &HeaderMap) -> Option<&str> {
 
 fn is_fresh(token: &str, prefix: &str, valid_for: Duration) -> bool {
     let stamp = token.strip_prefix(prefix).and_then(|stamp| stamp.parse::<u64>().ok());
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let now = since_1970();
     // `date +%s` truncates, so a token may look up to a second older than it is; the half-open interval keeps the
     // promise "at most this long" and never "a little longer".
     stamp.is_some_and(|stamp| now.saturating_sub(Duration::from_secs(stamp)) < valid_for)
+}
+
+fn is_unexpired_jwt(token: &str, signature: &str) -> bool {
+    let mut segments = token.split('.');
+    let (Some(_), Some(payload), Some(signed), None) =
+        (segments.next(), segments.next(), segments.next(), segments.next())
+    else {
+        return false;
+    };
+    let claims =
+        URL_SAFE_NO_PAD.decode(payload).ok().and_then(|bytes| serde_json::from_slice::<Value>(&bytes).ok());
+    let expires = claims.and_then(|claims| claims["exp"].as_u64());
+    signed == signature && expires.is_some_and(|expires| since_1970() < Duration::from_secs(expires))
+}
+
+fn since_1970() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
 }
 
 /// Tokens that were issued, by an authorization server or by the test itself. Cloning shares.
@@ -294,6 +322,15 @@ mod tests {
         assert!(!is_fresh(&format!("t-{}", now - 5), "t-", Duration::from_secs(5)));
         assert!(!is_fresh(&format!("u-{now}"), "t-", Duration::from_secs(5)));
         assert!(!is_fresh("t-soon", "t-", Duration::from_secs(5)));
+    }
+
+    #[test]
+    fn a_jwt_is_accepted_until_it_expires_and_with_its_signature_only() {
+        let now = since_1970().as_secs();
+        assert!(is_unexpired_jwt(&crate::fake_jwt(now + 60, "s"), "s"));
+        assert!(!is_unexpired_jwt(&crate::fake_jwt(now + 60, "s"), "t"));
+        assert!(!is_unexpired_jwt(&crate::fake_jwt(now - 1, "s"), "s"));
+        assert!(!is_unexpired_jwt("a.b", "b"));
     }
 
     #[test]

@@ -1,13 +1,23 @@
 //! Fakes for tests, benches and the demo.
 
 mod accept;
+mod canary;
+mod helper;
+mod home;
 mod mcp;
+mod process;
+mod run;
 mod sync;
 mod wire;
 
 pub use accept::{Accept, Refusal, TokenFacts, TokenLedger};
+pub use canary::Canaries;
+pub use helper::{FakeHelper, HelperRun, fake_jwt};
+pub use home::{Changes, Snapshot, TempHome};
 pub use mcp::{
     Answer, Delivery, Era, FakeMcpServer, FakeMcpServerBuilder, GetStream, HttpAnswer, Pages, Sse, SseEnd,
     Tool,
 };
+pub use process::process_is_alive;
+pub use run::{Mcplink, Output, Running};
 pub use wire::{RecordedRequest, Recorder};

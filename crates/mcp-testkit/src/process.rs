@@ -1,0 +1,91 @@
+//! Processes of a test run: finding and ending them without `unsafe`.
+
+use std::io;
+use std::process::{Command, Stdio};
+
+/// Whether a process exists and is not a zombie: one that has ended and only waits to be collected is not alive.
+#[must_use]
+pub fn process_is_alive(pid: u32) -> bool {
+    if cfg!(target_os = "linux") {
+        return std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| is_running(&stat));
+    }
+    signal("0", &pid.to_string())
+}
+
+/// Sends a signal to a process, or with a minus sign to a process group; whether there was one.
+pub(crate) fn signal(name: &str, target: &str) -> bool {
+    let status = Command::new("kill")
+        .args([&format!("-{name}"), "--", target])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
+    status.is_ok_and(|status| status.success())
+}
+
+/// The live processes whose environment contains this entry: every descendant of a marked process, whatever process
+/// group or session it has moved to, unless it was started with an environment of its own.
+///
+/// Elsewhere than on Linux there is no way to read another process's environment without further tools, and nothing
+/// is found; the process group is checked there as well as here.
+pub(crate) fn marked_processes(marker: &str) -> Vec<(u32, String)> {
+    let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
+    let mut found = Vec::new();
+    for entry in entries.flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
+            continue;
+        };
+        let Ok(environment) = std::fs::read(entry.path().join("environ")) else { continue };
+        if environment.split(|byte| *byte == 0).any(|variable| variable == marker.as_bytes())
+            && process_is_alive(pid)
+        {
+            let command = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+            found.push((pid, String::from_utf8_lossy(&command).replace('\0', " ")));
+        }
+    }
+    found
+}
+
+/// Makes the child the leader of a process group of its own, so that it can be signalled with all that it started.
+pub(crate) fn in_own_group(command: &mut Command) -> &mut Command {
+    #[cfg(unix)]
+    std::os::unix::process::CommandExt::process_group(command, 0);
+    command
+}
+
+/// Kills a process group.
+pub(crate) fn kill_group(leader: u32) {
+    if cfg!(unix) {
+        signal("KILL", &format!("-{leader}"));
+    } else {
+        let arguments = ["/T", "/F", "/PID", &leader.to_string()].map(str::to_owned);
+        let _: io::Result<_> =
+            Command::new("taskkill").args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    }
+}
+
+/// Reads the state out of `/proc/PID/stat`: the field after the command name, which may itself contain anything.
+fn is_running(stat: &str) -> bool {
+    let state = stat.rsplit_once(") ").and_then(|(_, rest)| rest.chars().next());
+    !matches!(state, None | Some('Z' | 'X'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zombies_are_not_alive() {
+        assert!(is_running("12 (a) b) S 1 2 3"));
+        assert!(!is_running("12 (sh) Z 1 2 3"));
+        assert!(!is_running(""));
+    }
+
+    #[test]
+    fn our_own_process_is_alive_and_a_collected_one_is_not() {
+        assert!(process_is_alive(std::process::id()));
+        let mut child = Command::new("true").spawn().unwrap();
+        let pid = child.id();
+        child.wait().unwrap();
+        assert!(!process_is_alive(pid));
+    }
+}
