@@ -1,0 +1,75 @@
+//! One text that was read, parsed, with problems and origins that know their place in it.
+
+use crate::json::{self, Lines, Node, Object, Pointer, Span};
+use crate::{Origin, Place, Problem, ProblemCode, Severity};
+
+/// A parsed file or argument.
+#[derive(Clone, Debug)]
+pub(crate) struct Document<'a> {
+    pub(crate) place: Place,
+    text: Text<'a>,
+    lines: Lines,
+    pub(crate) root: Node,
+}
+
+/// The text, which may hold secrets: not shown by `Debug`.
+#[derive(Clone)]
+struct Text<'a>(&'a str);
+
+impl std::fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} bytes", self.0.len())
+    }
+}
+
+impl<'a> Document<'a> {
+    /// Parses `text`; a text that cannot be parsed is one problem with its position.
+    pub(crate) fn parse(place: Place, text: &'a str) -> Result<Self, Box<Problem>> {
+        let lines = Lines::new(text);
+        match json::parse(text) {
+            Ok(root) => Ok(Self { place, text: Text(text), lines, root }),
+            Err(error) => {
+                let (line, column) = lines.position(text, error.offset);
+                let mut problem =
+                    Problem::new(Severity::Error, ProblemCode::Syntax, error.message).in_place(&place);
+                problem.line = Some(line);
+                problem.column = Some(column);
+                problem.field = Some(error.pointer.dotted());
+                problem.pointer = Some(error.pointer.to_string());
+                problem.hint = Some("correct it by hand; the file is left as it is".to_owned());
+                Err(Box::new(problem))
+            }
+        }
+    }
+
+    /// The members of the document, unless it is no object.
+    pub(crate) fn object(&self) -> Option<&Object> {
+        self.root.as_object()
+    }
+
+    pub(crate) fn origin(&self, pointer: &Pointer, span: Span) -> Origin {
+        Origin {
+            place: self.place.clone(),
+            pointer: pointer.to_string(),
+            field: pointer.dotted(),
+            line: self.lines.position(self.text.0, span.start).0,
+        }
+    }
+
+    pub(crate) fn problem(
+        &self,
+        severity: Severity,
+        code: ProblemCode,
+        pointer: &Pointer,
+        span: Span,
+        message: impl Into<String>,
+    ) -> Problem {
+        let (line, column) = self.lines.position(self.text.0, span.start);
+        let mut problem = Problem::new(severity, code, message).in_place(&self.place);
+        problem.line = Some(line);
+        problem.column = Some(column);
+        problem.field = Some(pointer.dotted());
+        problem.pointer = Some(pointer.to_string());
+        problem
+    }
+}

@@ -1,0 +1,356 @@
+//! A server entry: parsed once, expanded, and with every fact that others would have to infer from paths.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::Serialize;
+use url::Url;
+
+use crate::display;
+use crate::expand::Text;
+use crate::{Origin, Redacted};
+
+/// Where an entry was defined.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Scope {
+    /// The administrator's file, which takes exclusive control.
+    Managed,
+    /// `--mcp-config`.
+    Dynamic,
+    /// This person, this project: `projects[..].mcpServers` of `.claude.json`.
+    Local,
+    /// Everyone in this project: `.mcp.json`.
+    Project,
+    /// This person, everywhere: `mcpServers` of `.claude.json`.
+    User,
+}
+
+impl Scope {
+    /// The word as it is shown and as it stands in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Managed => "managed",
+            Self::Dynamic => "dynamic",
+            Self::Local => "local",
+            Self::Project => "project",
+            Self::User => "user",
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// One server of the configuration.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ServerEntry {
+    /// Its name, as written.
+    pub name: String,
+    /// Where it was defined.
+    pub scope: Scope,
+    /// The exact place.
+    pub origin: Origin,
+    /// What it is, and where.
+    pub server: Server,
+    /// The limit of one tool call.
+    pub timeout: Option<Duration>,
+    /// The host is to load its tools at once.
+    pub always_load: bool,
+    /// Whether a person switched it off.
+    pub switch: Switch,
+    /// Whether a person agreed to it, for entries that a project brings along.
+    pub approval: Approval,
+    /// Why the administrator's lists forbid it, if they do.
+    pub blocked: Option<Blocked>,
+    pub(crate) fields: Vec<Field>,
+}
+
+/// One field of an entry as it may be shown, with its place.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Field {
+    /// Its path in the entry: `headers.Authorization`.
+    pub name: String,
+    /// Its value as written, with secrets replaced. Never the expanded value.
+    pub value: String,
+    /// Where it stands.
+    pub origin: Origin,
+    /// The variables in it that are not set.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+}
+
+/// What a server is.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Server {
+    /// Reached by URL.
+    Remote(Box<Remote>),
+    /// A command that speaks MCP on its standard streams.
+    Stdio(Stdio),
+    /// An entry with an empty URL: a place kept for later. Never contacted.
+    NotConfigured,
+    /// A server that lives inside a host program (`type: sdk`). Nothing outside can reach it.
+    InProcess,
+    /// The entry cannot be used; the problems of its name say why. Never contacted.
+    Invalid,
+}
+
+/// How a remote server speaks.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum RemoteKind {
+    /// Streamable HTTP.
+    Http,
+    /// The legacy HTTP+SSE transport.
+    Sse,
+    /// WebSocket.
+    Ws,
+}
+
+impl RemoteKind {
+    /// The word as it stands in configuration files and in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Http => "http",
+            Self::Sse => "sse",
+            Self::Ws => "ws",
+        }
+    }
+}
+
+/// A server reached by URL.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Remote {
+    /// How it speaks.
+    pub kind: RemoteKind,
+    /// Its endpoint, expanded.
+    pub url: Redacted<Url>,
+    /// The endpoint as written.
+    pub url_text: Text,
+    /// The headers of the entry, in its order.
+    pub headers: Vec<(String, Text)>,
+    /// The command that mints headers.
+    pub helper: Option<Helper>,
+    /// The `oauth` block, where there is one.
+    pub oauth: Option<OAuth>,
+}
+
+/// A `headersHelper`, with the facts that decide how it runs.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Helper {
+    /// The command line, as written: the shell expands it.
+    pub command: Redacted<String>,
+    /// Its working directory: the launch directory for an entry that belongs to the project or the command
+    /// line, the person's configuration directory for one that belongs to the person or the administrator.
+    pub cwd: PathBuf,
+    /// Whether credential-like variables are kept from it: so for a helper that a repository brought along.
+    pub scrubbed: bool,
+    /// Whether it may run. A project's or local helper waits until the folder itself is trusted.
+    pub may_run: bool,
+    /// The limit after which it is killed (`headersHelperTimeoutMs`); 10 s unless the entry says otherwise.
+    pub timeout: Duration,
+    /// How long its output is good for (`headersHelperTtlMs`).
+    pub ttl: Option<Duration>,
+}
+
+/// An `oauth` block. Its fields are used as written: none is expanded, and none is a secret.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct OAuth {
+    /// A client registered beforehand.
+    pub client_id: Option<String>,
+    /// The port of the loopback redirect.
+    pub callback_port: Option<u16>,
+    /// The whole redirect URI.
+    pub redirect_uri: Option<String>,
+    /// Pinned scopes, in order.
+    pub scopes: Option<Vec<String>>,
+    /// Metadata that replaces discovery; https.
+    pub auth_server_metadata_url: Option<Url>,
+    /// The `resource` parameter; an empty string leaves it out.
+    pub resource: Option<String>,
+    /// A client ID metadata document; https.
+    pub client_metadata_url: Option<Url>,
+}
+
+/// A command that speaks MCP on its standard streams.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Stdio {
+    /// The program.
+    pub command: Text,
+    /// Its arguments.
+    pub args: Vec<Text>,
+    /// Variables on top of the inherited environment, in the order of the entry.
+    pub env: Vec<(String, Text)>,
+}
+
+/// Whether a person switched an entry off.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Switch {
+    /// It is on.
+    On,
+    /// Its name is in these disabled lists.
+    Off(Vec<Origin>),
+}
+
+/// Whether a person agreed to an entry.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Approval {
+    /// Only entries of a project's `.mcp.json` need approval.
+    NotNeeded,
+    /// Approved, there.
+    Approved(Origin),
+    /// Nobody has decided.
+    Undecided,
+    /// Rejected, there.
+    Rejected(Origin),
+}
+
+/// Which rule of the administrator's lists forbids an entry.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Blocked {
+    /// An entry of a deny list, there.
+    Denied(Origin),
+    /// There is an allow list and no entry of it fits.
+    NotAllowed,
+    /// The administrator's settings cannot be read, so what they allow is unknown.
+    PolicyUnreadable,
+}
+
+impl fmt::Display for Blocked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Denied(origin) => write!(f, "blocked by {} in {origin}", origin.field),
+            Self::NotAllowed => f.write_str("not in the list of allowed servers"),
+            Self::PolicyUnreadable => f.write_str("the administrator's settings cannot be read"),
+        }
+    }
+}
+
+/// Whether an entry may be contacted, and if not, the first reason: the one decision over all facts.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Gate {
+    /// It may be contacted.
+    Ready,
+    /// The administrator's lists forbid it.
+    Blocked,
+    /// Switched off by a person.
+    Disabled,
+    /// The entry is invalid, or of a kind that nothing outside its host can reach.
+    Invalid,
+    /// Its URL is empty.
+    NotConfigured,
+    /// A person rejected it.
+    Rejected,
+    /// It waits for a person's approval.
+    AwaitingApproval,
+}
+
+impl ServerEntry {
+    /// Whether the entry may be contacted. Only [`Gate::Ready`] entries ever are.
+    pub fn gate(&self) -> Gate {
+        if self.blocked.is_some() {
+            return Gate::Blocked;
+        }
+        // A person who switched a broken entry off does not want to hear that it is broken.
+        if matches!(self.switch, Switch::Off(_)) {
+            return Gate::Disabled;
+        }
+        match self.server {
+            Server::Invalid | Server::InProcess => return Gate::Invalid,
+            Server::NotConfigured => return Gate::NotConfigured,
+            Server::Remote(_) | Server::Stdio(_) => {}
+        }
+        match self.approval {
+            Approval::Rejected(_) => Gate::Rejected,
+            Approval::Undecided => Gate::AwaitingApproval,
+            Approval::NotNeeded | Approval::Approved(_) => Gate::Ready,
+        }
+    }
+
+    /// The word for its transport, as in the `type` field.
+    pub fn transport(&self) -> &'static str {
+        match &self.server {
+            Server::Remote(remote) => remote.kind.as_str(),
+            Server::Stdio(_) => "stdio",
+            Server::InProcess => "sdk",
+            Server::NotConfigured | Server::Invalid => "unknown",
+        }
+    }
+
+    /// The URL as it may be shown: as written, with userinfo and query values replaced.
+    pub fn display_url(&self) -> Option<String> {
+        self.remote().map(|remote| display::display_url_text(&remote.url_text))
+    }
+
+    /// URL or command line as they may be shown, for a line of a list.
+    pub fn display_endpoint(&self) -> Option<String> {
+        match &self.server {
+            Server::Remote(_) => self.display_url(),
+            Server::Stdio(stdio) => Some(stdio.display()),
+            _ => None,
+        }
+    }
+
+    /// The remote server, if it is one.
+    pub fn remote(&self) -> Option<&Remote> {
+        match &self.server {
+            Server::Remote(remote) => Some(remote),
+            _ => None,
+        }
+    }
+
+    /// The command, if it is one.
+    pub fn stdio(&self) -> Option<&Stdio> {
+        match &self.server {
+            Server::Stdio(stdio) => Some(stdio),
+            _ => None,
+        }
+    }
+
+    /// The fields of the entry, as they may be shown.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// Whether both definitions lead to the same place: the same URL, or the same command and arguments.
+    pub(crate) fn same_endpoint(&self, other: &Self) -> bool {
+        match (&self.server, &other.server) {
+            (Server::Remote(a), Server::Remote(b)) => a.url.expose() == b.url.expose(),
+            (Server::Stdio(a), Server::Stdio(b)) => {
+                a.command.expose() == b.command.expose()
+                    && a.args.iter().map(Text::expose).eq(b.args.iter().map(Text::expose))
+            }
+            _ => false,
+        }
+    }
+}
+
+impl Stdio {
+    /// The command line as it may be shown.
+    pub fn display(&self) -> String {
+        let mut line = display::display_url_text(&self.command);
+        for arg in display::display_args(&self.args) {
+            line.push(' ');
+            line.push_str(&arg);
+        }
+        line
+    }
+}

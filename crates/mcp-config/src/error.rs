@@ -1,0 +1,69 @@
+//! What can go wrong when this crate writes. Loading never fails: see [`Problem`](crate::Problem).
+
+use std::error::Error;
+use std::fmt;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// The kind of a [`ConfigError`].
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum ConfigErrorKind {
+    /// The file could not be read.
+    Read,
+    /// The file could not be written; what was there is still there.
+    Write,
+    /// Another process held the lock for too long.
+    Locked,
+    /// The file is not what this tool writes. It is left as it is.
+    Corrupt,
+    /// The folder's path is not valid Unicode, so it cannot be written down.
+    Path,
+}
+
+/// A failure to read or write a file of this tool's own state.
+#[derive(Debug)]
+pub struct ConfigError {
+    kind: ConfigErrorKind,
+    path: PathBuf,
+    source: Option<io::Error>,
+}
+
+impl ConfigError {
+    pub(crate) fn new(kind: ConfigErrorKind, path: &Path) -> Self {
+        Self { kind, path: path.to_owned(), source: None }
+    }
+
+    pub(crate) fn io(kind: ConfigErrorKind, path: &Path, source: io::Error) -> Self {
+        Self { kind, path: path.to_owned(), source: Some(source) }
+    }
+
+    /// What kind of failure this is.
+    pub fn kind(&self) -> ConfigErrorKind {
+        self.kind
+    }
+
+    /// The file or folder that it is about.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = self.path.display();
+        match self.kind {
+            ConfigErrorKind::Read => write!(f, "read {path}"),
+            ConfigErrorKind::Write => write!(f, "write {path}"),
+            ConfigErrorKind::Locked => write!(f, "lock {path}: another process holds it"),
+            ConfigErrorKind::Corrupt => write!(f, "understand {path}; it is left as it is"),
+            ConfigErrorKind::Path => write!(f, "write down the path {path}: it is not valid Unicode"),
+        }
+    }
+}
+
+impl Error for ConfigError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source.as_ref().map(|source| source as _)
+    }
+}

@@ -1,0 +1,262 @@
+//! `${VAR}` and `${VAR:-default}`.
+//!
+//! Expanded are `command`, `args`, the values of `env` and `headers`, and `url`. A variable that is not set
+//! and has no default keeps its text, so the entry still loads; [`Text::missing`] tells which. A variable
+//! that is set to nothing counts as set. A default is taken as written: it is not expanded again.
+//!
+//! Everything else between `${` and `}` is left alone, because a shell further down may mean it
+//! (`${file%.*}` in an argument); the spellings of other hosts are told apart by [`Text::foreign`].
+
+use std::fmt;
+
+use crate::Env;
+
+/// A string of a configuration file, as written and as expanded.
+///
+/// Both may hold secrets, so `Debug` shows neither; what may be shown is made by [`crate::display`].
+#[derive(Clone, Eq, PartialEq)]
+pub struct Text {
+    pieces: Vec<Piece>,
+    value: String,
+}
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Piece {
+    Literal(String),
+    Variable(Variable),
+}
+
+/// One `${..}` that was understood.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Variable {
+    pub(crate) name: String,
+    pub(crate) default: Option<String>,
+    pub(crate) from: From,
+    value: String,
+}
+
+/// Where the value of a variable came from.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum From {
+    Environment,
+    Default,
+    Missing,
+}
+
+impl Text {
+    /// Expands `written` with `env`.
+    pub(crate) fn expand(written: &str, env: &Env) -> Self {
+        let mut pieces = Vec::new();
+        let mut literal = 0;
+        let mut at = 0;
+        while let Some(open) = written[at..].find("${").map(|offset| at + offset) {
+            let Some((length, name, default)) = reference(&written[open..]) else {
+                at = open + 2;
+                continue;
+            };
+            if literal < open {
+                pieces.push(Piece::Literal(written[literal..open].to_owned()));
+            }
+            pieces.push(Piece::Variable(Variable::resolve(name, default, env)));
+            at = open + length;
+            literal = at;
+        }
+        if literal < written.len() || pieces.is_empty() {
+            pieces.push(Piece::Literal(written[literal..].to_owned()));
+        }
+        let value = pieces.iter().map(Piece::value).collect();
+        Self { pieces, value }
+    }
+
+    /// The expanded value. Marks the boundary: it must not reach a log, an error or a screen.
+    pub fn expose(&self) -> &str {
+        &self.value
+    }
+
+    /// As [`Self::expose`], with what came from the variables that `hide` accepts replaced by `mask`.
+    pub fn expose_masked(&self, hide: impl Fn(&str) -> bool, mask: &str) -> String {
+        let masked = |piece: &Piece| match piece {
+            Piece::Variable(variable) if variable.from == From::Environment && hide(&variable.name) => {
+                mask.to_owned()
+            }
+            piece => piece.value().to_owned(),
+        };
+        self.pieces.iter().map(masked).collect()
+    }
+
+    /// The variables that are not set and have no default.
+    pub fn missing(&self) -> impl Iterator<Item = &str> {
+        self.variables().filter(|variable| variable.from == From::Missing).map(|v| &*v.name)
+    }
+
+    /// The variables whose value came from the environment.
+    pub fn from_environment(&self) -> impl Iterator<Item = &str> {
+        self.variables().filter(|variable| variable.from == From::Environment).map(|v| &*v.name)
+    }
+
+    /// Spellings that another host expands and this one does not, such as `env:TOKEN`.
+    pub(crate) fn foreign(&self) -> impl Iterator<Item = &str> {
+        self.pieces.iter().flat_map(|piece| match piece {
+            Piece::Literal(text) => foreign(text),
+            Piece::Variable(_) => Vec::new(),
+        })
+    }
+
+    pub(crate) fn variables(&self) -> impl Iterator<Item = &Variable> {
+        self.pieces.iter().filter_map(|piece| match piece {
+            Piece::Variable(variable) => Some(variable),
+            Piece::Literal(_) => None,
+        })
+    }
+
+    pub(crate) fn pieces(&self) -> &[Piece] {
+        &self.pieces
+    }
+
+    /// Whether leading or trailing whitespace is part of the value.
+    pub(crate) fn has_outer_whitespace(&self) -> bool {
+        self.value.trim().len() != self.value.len()
+    }
+}
+
+impl fmt::Debug for Text {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(crate::display::REDACTED)
+    }
+}
+
+impl Piece {
+    fn value(&self) -> &str {
+        match self {
+            Self::Literal(text) => text,
+            Self::Variable(variable) => &variable.value,
+        }
+    }
+}
+
+impl Variable {
+    fn resolve(name: &str, default: Option<&str>, env: &Env) -> Self {
+        let (from, value) = match (env.var(name), default) {
+            (Some(value), _) => (From::Environment, value.to_owned()),
+            (None, Some(default)) => (From::Default, default.to_owned()),
+            (None, None) => (From::Missing, format!("${{{name}}}")),
+        };
+        Self { name: name.to_owned(), default: default.map(str::to_owned), from, value }
+    }
+}
+
+/// Reads the reference that `text` begins with: its length, name and default.
+fn reference(text: &str) -> Option<(usize, &str, Option<&str>)> {
+    let body = text.strip_prefix("${")?;
+    let length = body.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(body.len());
+    let (name, rest) = body.split_at(length);
+    if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
+        return None;
+    }
+    if rest.starts_with('}') {
+        return Some((2 + length + 1, name, None));
+    }
+    let default = rest.strip_prefix(":-")?;
+    let end = closing_brace(default)?;
+    Some((2 + length + 2 + end + 1, name, Some(&default[..end])))
+}
+
+/// The brace that ends a default; braces inside it (JSON, another reference) come in pairs.
+fn closing_brace(text: &str) -> Option<usize> {
+    let mut open = 0_usize;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'{' => open += 1,
+            b'}' if open == 0 => return Some(at),
+            b'}' => open -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+/// The `${prefix:name}` and `${user_config.name}` references in a literal.
+fn foreign(text: &str) -> Vec<&str> {
+    const PREFIXES: [&str; 5] = ["env:", "input:", "command:", "config:", "user_config."];
+    let is_name =
+        |text: &str| !text.is_empty() && text.chars().all(|c| c.is_alphanumeric() || "_-.".contains(c));
+    let is_foreign =
+        |reference: &str| PREFIXES.iter().any(|prefix| reference.strip_prefix(prefix).is_some_and(is_name));
+    text.split("${")
+        .skip(1)
+        .filter_map(|part| part.find('}').map(|end| &part[..end]))
+        .filter(|reference| is_foreign(reference))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn expand(written: &str) -> Text {
+        Text::expand(written, &Env::from([("A", "1"), ("EMPTY", ""), ("TOKEN", "canary")]))
+    }
+
+    #[test]
+    fn references_are_replaced_once() {
+        for (written, value) in [
+            ("", ""),
+            ("plain", "plain"),
+            ("${A}", "1"),
+            ("x${A}y${A}z", "x1y1z"),
+            ("${A:-d}", "1"),
+            ("${B:-d}", "d"),
+            ("${B:-}", ""),
+            ("${EMPTY:-d}", ""),
+            ("${B:-http://h:1/p?q=}", "http://h:1/p?q="),
+            ("${B:-{\"a\":{}}}|", "{\"a\":{}}|"),
+            ("${B:-${A}}", "${A}"),
+            ("${B}", "${B}"),
+            ("$A $${A}", "$A $1"),
+            ("${A", "${A"),
+            ("${A:-d", "${A:-d"),
+            ("${}", "${}"),
+            ("${1A}", "${1A}"),
+            ("ä${A}ö", "ä1ö"),
+        ] {
+            assert_eq!(expand(written).expose(), value, "{written}");
+        }
+    }
+
+    #[test]
+    fn f122_a_missing_variable_keeps_its_text_and_is_named() {
+        let text = expand("Bearer ${NOPE} ${ALSO_NOT} ${A}");
+        assert_eq!(text.expose(), "Bearer ${NOPE} ${ALSO_NOT} 1");
+        assert_eq!(text.missing().collect::<Vec<_>>(), ["NOPE", "ALSO_NOT"]);
+        assert_eq!(text.from_environment().collect::<Vec<_>>(), ["A"]);
+    }
+
+    #[test]
+    fn f123_shell_expansions_are_left_alone() {
+        for written in
+            ["${file%.*}", "${x##*/}", "${x:=1}", "${x:?no}", "${#x}", "${x/a/b}", "${x[0]}", "${!x}"]
+        {
+            let text = expand(written);
+            assert_eq!(text.expose(), written);
+            assert_eq!((text.missing().count(), text.foreign().count()), (0, 0), "{written}");
+        }
+    }
+
+    #[test]
+    fn f124_spellings_of_other_hosts_are_told() {
+        let text = expand("${env:TOKEN} ${input:key} ${user_config.KEY} ${A}");
+        assert_eq!(text.foreign().collect::<Vec<_>>(), ["env:TOKEN", "input:key", "user_config.KEY"]);
+        assert_eq!(text.expose(), "${env:TOKEN} ${input:key} ${user_config.KEY} 1");
+    }
+
+    #[test]
+    fn values_of_chosen_variables_can_be_masked() {
+        let text = expand("https://h/${A}?t=${TOKEN}&d=${B:-TOKEN}");
+        assert_eq!(text.expose_masked(|name| name == "TOKEN", "REDACTED"), "https://h/1?t=REDACTED&d=TOKEN");
+    }
+
+    #[test]
+    fn debug_shows_nothing() {
+        assert_eq!(format!("{:?}", expand("literal ${TOKEN}")), "[redacted]");
+    }
+}

@@ -1,0 +1,130 @@
+//! Where every part of an entry comes from, and what hides behind it: the data of `mcplink get`.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::entry::{Approval, Field, Gate, Scope, ServerEntry, Switch};
+use crate::{Config, Origin, Problem};
+
+/// An entry as it may be shown: no secret, no expanded value.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Explanation {
+    /// Its name.
+    pub name: String,
+    /// Where it was defined.
+    pub scope: Scope,
+    /// The exact place.
+    pub origin: Origin,
+    /// `http`, `sse`, `ws`, `stdio`, ..
+    pub transport: &'static str,
+    /// Whether it may be contacted, and if not, the first reason.
+    pub gate: Gate,
+    /// One sentence about the gate, where it is closed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub gate_detail: Option<String>,
+    /// Each field with its place.
+    pub fields: Vec<Field>,
+    /// How its helper runs, where it has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub helper: Option<HelperFacts>,
+    /// Whether the folder is trusted.
+    pub trusted: bool,
+    /// Definitions of the same name that are not in force.
+    pub shadowed: Vec<Hidden>,
+    /// What is wrong or odd about it.
+    pub notes: Vec<Problem>,
+}
+
+/// How a helper runs.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct HelperFacts {
+    /// Its working directory.
+    pub cwd: PathBuf,
+    /// Whether credential-like variables are kept from it.
+    pub scrubbed: bool,
+    /// Whether it may run.
+    pub may_run: bool,
+    /// Its limit in milliseconds.
+    pub timeout_ms: u128,
+    /// How long its output is good for, in milliseconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub ttl_ms: Option<u128>,
+}
+
+/// A definition that is not in force.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct Hidden {
+    /// Where it was defined.
+    pub scope: Scope,
+    /// The exact place.
+    pub origin: Origin,
+    /// Its URL or command, as it may be shown.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub endpoint: Option<String>,
+}
+
+impl Explanation {
+    pub(crate) fn of(config: &Config, entry: &ServerEntry) -> Option<Self> {
+        let helper = entry.remote().and_then(|remote| remote.helper.as_ref()).map(|helper| HelperFacts {
+            cwd: helper.cwd.clone(),
+            scrubbed: helper.scrubbed,
+            may_run: helper.may_run,
+            timeout_ms: helper.timeout.as_millis(),
+            ttl_ms: helper.ttl.map(|ttl| ttl.as_millis()),
+        });
+        let hidden = config.shadowed.iter().map(|shadowed| &shadowed.entry);
+        let hidden = hidden.filter(|other| other.name == entry.name).map(|other| Hidden {
+            scope: other.scope,
+            origin: other.origin.clone(),
+            endpoint: other.display_endpoint(),
+        });
+        Some(Self {
+            name: entry.name.clone(),
+            scope: entry.scope,
+            origin: entry.origin.clone(),
+            transport: entry.transport(),
+            gate: entry.gate(),
+            gate_detail: entry.gate_detail(),
+            fields: entry.fields().to_vec(),
+            helper,
+            trusted: config.trust.is_trusted(),
+            shadowed: hidden.collect(),
+            notes: config.problems_of(&entry.name).cloned().collect(),
+        })
+    }
+}
+
+impl ServerEntry {
+    /// Why the gate is closed, as a fragment that names the place of the decision.
+    pub fn gate_detail(&self) -> Option<String> {
+        match self.gate() {
+            Gate::Ready => None,
+            Gate::Blocked => self.blocked.as_ref().map(ToString::to_string),
+            Gate::Disabled => match &self.switch {
+                Switch::Off(lists) => {
+                    lists.first().map(|list| format!("switched off by {} in {list}", list.field))
+                }
+                Switch::On => None,
+            },
+            Gate::Invalid if self.transport() == "sdk" => {
+                Some("lives inside a host program; nothing outside can reach it".to_owned())
+            }
+            Gate::Invalid => Some(format!("the entry in {} is invalid", self.origin)),
+            Gate::NotConfigured => Some(format!("no URL is configured in {}", self.origin)),
+            Gate::Rejected => match &self.approval {
+                Approval::Rejected(by) => Some(format!("rejected by {} in {by}", by.field)),
+                _ => None,
+            },
+            Gate::AwaitingApproval => {
+                Some(format!("{} belongs to the project and nobody approved it yet", self.origin))
+            }
+        }
+    }
+}

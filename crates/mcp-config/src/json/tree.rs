@@ -1,0 +1,124 @@
+//! The tree that the parser makes: values with byte spans, members in the order of the file.
+
+use std::fmt;
+
+/// A half-open range of bytes in the text that was parsed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Span {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+}
+
+/// One value and where it stands.
+#[derive(Clone)]
+pub(crate) struct Node {
+    pub(crate) span: Span,
+    pub(crate) value: Value,
+}
+
+#[derive(Clone)]
+pub(crate) enum Value {
+    Null,
+    Bool(bool),
+    /// As written, so that no precision is lost.
+    Number(String),
+    String(String),
+    Array(Vec<Node>),
+    Object(Object),
+}
+
+#[derive(Clone, Default)]
+pub(crate) struct Object {
+    pub(super) members: Vec<Member>,
+}
+
+/// One `"key": value` pair.
+#[derive(Clone)]
+pub(crate) struct Member {
+    pub(crate) key: String,
+    pub(crate) key_span: Span,
+    pub(crate) node: Node,
+    /// A later member of the same object has the same key and wins.
+    pub(crate) overridden: bool,
+}
+
+impl Node {
+    /// What this is, with its article, for messages: the value itself may be a secret.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self.value {
+            Value::Null => "null",
+            Value::Bool(_) => "a boolean",
+            Value::Number(_) => "a number",
+            Value::String(_) => "a string",
+            Value::Array(_) => "an array",
+            Value::Object(_) => "an object",
+        }
+    }
+
+    pub(crate) fn is_null(&self) -> bool {
+        matches!(self.value, Value::Null)
+    }
+
+    pub(crate) fn as_bool(&self) -> Option<bool> {
+        match self.value {
+            Value::Bool(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> Option<&str> {
+        match &self.value {
+            Value::String(value) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// A non-negative whole number, also where it is written as `1e3` or `5.0`.
+    pub(crate) fn as_u64(&self) -> Option<u64> {
+        let Value::Number(text) = &self.value else { return None };
+        text.parse().ok().or_else(|| {
+            let value: f64 = text.parse().ok()?;
+            // 2^53: up to here every whole number has exactly one spelling as a double.
+            let whole = value.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&value);
+            whole.then_some(value as u64)
+        })
+    }
+
+    pub(crate) fn as_array(&self) -> Option<&[Node]> {
+        match &self.value {
+            Value::Array(items) => Some(items),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn as_object(&self) -> Option<&Object> {
+        match &self.value {
+            Value::Object(object) => Some(object),
+            _ => None,
+        }
+    }
+}
+
+impl Object {
+    /// The value of `key`; where a key is written twice, the last one, as in every other JSON reader.
+    pub(crate) fn get(&self, key: &str) -> Option<&Node> {
+        self.members.iter().rev().find(|member| member.key == key).map(|member| &member.node)
+    }
+
+    /// The members in force, in the order of the file.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| !member.overridden)
+    }
+
+    /// The members that a later one of the same name replaces.
+    pub(crate) fn overridden(&self) -> impl Iterator<Item = &Member> {
+        self.members.iter().filter(|member| member.overridden)
+    }
+}
+
+// Security: a configuration file holds header values and environment values; only the shape is shown.
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {}..{}", self.kind(), self.span.start, self.span.end)
+    }
+}

@@ -1,0 +1,89 @@
+//! What a stdio server is started with.
+
+use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::entry::Stdio;
+use crate::{Env, Project};
+
+/// What a server gets of the environment where `CLAUDE_CODE_MCP_ALLOWLIST_ENV=1` asks for the least: what
+/// a program needs to find its home, its tools and its language, and no more.
+const BASELINE: [&str; 22] = [
+    "HOME",
+    "LOGNAME",
+    "PATH",
+    "SHELL",
+    "TERM",
+    "USER",
+    "LANG",
+    "LC_ALL",
+    "LC_CTYPE",
+    "TZ",
+    "TMPDIR",
+    "APPDATA",
+    "HOMEDRIVE",
+    "HOMEPATH",
+    "LOCALAPPDATA",
+    "PATHEXT",
+    "PROGRAMFILES",
+    "SYSTEMDRIVE",
+    "SYSTEMROOT",
+    "TEMP",
+    "USERNAME",
+    "USERPROFILE",
+];
+
+/// A process to start: program, arguments, the whole environment, the directory.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Launch {
+    /// The program.
+    pub program: OsString,
+    /// Its arguments.
+    pub args: Vec<OsString>,
+    /// Its whole environment.
+    pub env: BTreeMap<OsString, OsString>,
+    /// Its working directory: the launch directory.
+    pub cwd: PathBuf,
+}
+
+impl fmt::Debug for Launch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Security: arguments and variables may carry secrets.
+        f.debug_struct("Launch")
+            .field("program", &self.program)
+            .field("cwd", &self.cwd)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Stdio {
+    /// The process to start for this entry in `project`, with `env` as the environment to inherit.
+    ///
+    /// `OTEL_*` is not inherited, because telemetry set up for the host is not the server's;
+    /// `CLAUDE_PROJECT_DIR` is added. The entry's own `env` wins over both.
+    pub fn launch(&self, env: &Env, project: &Project) -> Launch {
+        let baseline_only = env.var("CLAUDE_CODE_MCP_ALLOWLIST_ENV") == Some("1");
+        let inherited = |name: &OsStr| {
+            let name = name.to_string_lossy().to_ascii_uppercase();
+            !name.starts_with("OTEL_") && (!baseline_only || BASELINE.contains(&&*name))
+        };
+        let mut variables: BTreeMap<OsString, OsString> = env
+            .iter()
+            .filter(|(name, _)| inherited(name))
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .collect();
+        variables.insert("CLAUDE_PROJECT_DIR".into(), project.root.clone().into());
+        for (name, value) in &self.env {
+            variables.insert(name.into(), value.expose().into());
+        }
+        Launch {
+            program: self.command.expose().into(),
+            args: self.args.iter().map(|arg| arg.expose().into()).collect(),
+            env: variables,
+            cwd: project.cwd.clone(),
+        }
+    }
+}

@@ -1,0 +1,302 @@
+//! From files to the configuration in force. Never fails: what is wrong is a [`Problem`], and the rest is used.
+
+use crate::decisions::{Approvals, Disabled, Parsed, Trust, project_nodes, trust};
+use crate::document::Document;
+use crate::entry::{Approval, Scope, ServerEntry};
+use crate::explain::Explanation;
+use crate::json::{Node, Object, Pointer};
+use crate::paths::PathReport;
+use crate::policy::Policy;
+use crate::precedence::{self, Shadowed};
+use crate::schema::{self, Context};
+use crate::sources::{Content, Request, Role, Source, Sources};
+use crate::{Locations, Place, Problem, ProblemCode, Project, Severity, never_read, paths, suggest};
+
+/// The configuration in force, what it shadows, and what is wrong.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The entries in force, one per name: by scope, then in the order of the files.
+    pub entries: Vec<ServerEntry>,
+    /// The definitions that are not in force.
+    pub shadowed: Vec<Shadowed>,
+    /// Everything that is wrong or odd, in the order in which it was found.
+    pub problems: Vec<Problem>,
+    /// The project that it was loaded for.
+    pub project: Project,
+    /// The locations that do not depend on the project.
+    pub locations: Locations,
+    /// Whether the folder is trusted.
+    pub trust: Trust,
+    paths: Vec<PathReport>,
+}
+
+impl Config {
+    /// Finds, reads and resolves everything that `request` needs.
+    pub fn load(request: &Request) -> Self {
+        Self::resolve(&Sources::read(request))
+    }
+
+    /// Resolves what was read. Pure.
+    pub fn resolve(sources: &Sources) -> Self {
+        let mut problems = Vec::new();
+        let files = parse(&sources.files, &mut problems);
+        let trust = trust(&files, &sources.project);
+        let context = Context {
+            env: &sources.env,
+            launch_dir: &sources.project.cwd,
+            person_dir: &sources.person_dir,
+            trusted: trust.is_trusted(),
+        };
+        let control = Control::of(sources, &mut problems);
+        let mut candidates = Vec::new();
+        for (role, document) in &files {
+            candidates.append(&mut entries(document, *role, control, sources, context, &mut problems));
+        }
+        let facts = Facts {
+            disabled: Disabled::read(&files, &sources.project, &mut problems),
+            approvals: Approvals::read(&files, &sources.locations, &sources.project, &trust, &mut problems),
+            policy: Policy::read(&files, &sources.env, settings_unreadable(sources), &mut problems),
+        };
+        candidates.iter_mut().for_each(|entry| facts.attach(entry));
+        let (entries, shadowed) = precedence::choose(candidates, &mut problems);
+        never_read::check(&files, sources, &mut problems);
+        Self {
+            entries,
+            shadowed,
+            problems,
+            project: sources.project.clone(),
+            locations: sources.locations.clone(),
+            trust,
+            paths: paths::report(sources, control),
+        }
+    }
+
+    /// The entry in force under this name.
+    pub fn entry(&self, name: &str) -> Option<&ServerEntry> {
+        self.entries.iter().find(|entry| entry.name == name)
+    }
+
+    /// Every definition of this name, the one in force first.
+    pub fn definitions(&self, name: &str) -> impl Iterator<Item = &ServerEntry> {
+        let shadowed = self.shadowed.iter().map(|shadowed| &shadowed.entry);
+        self.entries.iter().chain(shadowed).filter(move |entry| entry.name == name)
+    }
+
+    /// The configured name that is nearest to `name`, if one is near enough to be what was meant.
+    pub fn nearest(&self, name: &str) -> Option<&str> {
+        suggest::nearest(name, self.entries.iter().map(|entry| entry.name.as_str()))
+    }
+
+    /// The problems of the entries of this name.
+    pub fn problems_of(&self, name: &str) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(move |problem| problem.server.as_deref() == Some(name))
+    }
+
+    /// Where every part of an entry comes from, as it may be shown.
+    pub fn explain(&self, name: &str) -> Option<Explanation> {
+        Explanation::of(self, self.entry(name)?)
+    }
+
+    /// Every location that was considered: whether it exists, and why it is or is not used.
+    pub fn paths(&self) -> &[PathReport] {
+        &self.paths
+    }
+}
+
+/// Which sources may define servers at all.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Control {
+    /// All of them.
+    Open,
+    /// `--strict-mcp-config`: the command line only.
+    Strict,
+    /// `managed-mcp.json` exists: it alone.
+    Managed,
+}
+
+impl Control {
+    fn of(sources: &Sources, problems: &mut Vec<Problem>) -> Self {
+        let managed = sources.with_role(Role::Managed).find(|file| !matches!(file.content, Content::Absent));
+        let Some(managed) = managed else {
+            return if sources.strict { Self::Strict } else { Self::Open };
+        };
+        if sources.strict || sources.with_role(Role::Dynamic).next().is_some() {
+            let message = "the administrator's file has exclusive control; --mcp-config and \
+                           --strict-mcp-config cannot be used";
+            problems.push(
+                Problem::new(Severity::Error, ProblemCode::ManagedPolicy, message).in_place(&managed.place),
+            );
+        }
+        Self::Managed
+    }
+
+    /// Whether a file of this role may define servers.
+    pub(crate) fn admits(self, role: Role) -> bool {
+        match self {
+            Self::Managed => role == Role::Managed,
+            Self::Strict => role == Role::Dynamic,
+            Self::Open => matches!(role, Role::Dynamic | Role::User | Role::Project),
+        }
+    }
+}
+
+/// What is known about names, whatever file defines them.
+struct Facts {
+    disabled: Disabled,
+    approvals: Approvals,
+    policy: Policy,
+}
+
+impl Facts {
+    fn attach(&self, entry: &mut ServerEntry) {
+        entry.switch = self.disabled.switch(&entry.name);
+        entry.blocked = self.policy.check(entry);
+        entry.approval = match entry.scope {
+            Scope::Project => self.approvals.of(&entry.name),
+            _ => Approval::NotNeeded,
+        };
+    }
+}
+
+fn parse<'a>(files: &'a [Source], problems: &mut Vec<Problem>) -> Vec<Parsed<'a>> {
+    let mut parsed = Vec::new();
+    for file in files {
+        let found = match &file.content {
+            Content::Absent => continue,
+            Content::Text(text) => Document::parse(file.place.clone(), text),
+            Content::Unreadable(why) => {
+                let problem = Problem::new(Severity::Error, ProblemCode::Unreadable, why.as_str());
+                Err(Box::new(problem.in_place(&file.place)))
+            }
+        };
+        match found {
+            Ok(document) => parsed.push((file.role, document)),
+            // A file that nobody reads may be as broken as it likes.
+            Err(_) if matches!(file.role, Role::NeverRead(_)) => {}
+            Err(problem) => problems.push(*problem),
+        }
+    }
+    parsed
+}
+
+/// The administrator's settings exist and cannot be understood.
+fn settings_unreadable(sources: &Sources) -> bool {
+    sources.with_role(Role::ManagedSettings).any(|file| match &file.content {
+        Content::Absent => false,
+        Content::Unreadable(_) => true,
+        Content::Text(text) => {
+            let place = file.place.clone();
+            !Document::parse(place, text).is_ok_and(|document| document.object().is_some())
+        }
+    })
+}
+
+/// The server entries of one file.
+fn entries(
+    document: &Document<'_>,
+    role: Role,
+    control: Control,
+    sources: &Sources,
+    context: Context<'_>,
+    problems: &mut Vec<Problem>,
+) -> Vec<ServerEntry> {
+    if !control.admits(role) {
+        return Vec::new();
+    }
+    let scope = match role {
+        Role::Managed => Scope::Managed,
+        Role::Dynamic => Scope::Dynamic,
+        Role::Project => Scope::Project,
+        _ => Scope::User,
+    };
+    let Some(object) = document.object() else {
+        let message = format!("expected an object, found {}", document.root.kind());
+        let (code, path) = (ProblemCode::WrongShape, Pointer::default());
+        problems.push(document.problem(Severity::Error, code, &path, document.root.span, message));
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    if role == Role::User {
+        for root in sources.project.roots() {
+            for (path, node) in project_nodes(document, root) {
+                found.extend(map_of_servers(
+                    document,
+                    node.as_object(),
+                    &path,
+                    Scope::Local,
+                    context,
+                    problems,
+                ));
+            }
+        }
+    } else {
+        check_shape(document, object, problems);
+    }
+    found.extend(map_of_servers(document, Some(object), &Pointer::default(), scope, context, problems));
+    found
+}
+
+fn map_of_servers(
+    document: &Document<'_>,
+    object: Option<&Object>,
+    path: &Pointer,
+    scope: Scope,
+    context: Context<'_>,
+    problems: &mut Vec<Problem>,
+) -> Vec<ServerEntry> {
+    let Some(node) = object.and_then(|object| object.get("mcpServers")) else { return Vec::new() };
+    schema::servers(document, node, &path.key("mcpServers"), scope, context, problems)
+}
+
+/// A file of servers without `mcpServers` is a mistake, and most often one of two.
+pub(crate) fn check_shape(document: &Document<'_>, object: &Object, problems: &mut Vec<Problem>) {
+    if object.get("mcpServers").is_some() {
+        return;
+    }
+    let is_entry = |node: &Node| {
+        let entry = node.as_object();
+        entry.is_some_and(|entry| entry.get("command").is_some() || entry.get("url").is_some())
+    };
+    let (severity, key, message, hint) = if object.get("servers").is_some() {
+        let message = "has `servers`, which is another program's spelling, and no `mcpServers`";
+        (Severity::Error, "servers", message, "rename `servers` to `mcpServers`")
+    } else if let Some(member) = object.iter().find(|member| is_entry(&member.node)) {
+        let message = "looks like a server entry outside of `mcpServers`, where nobody reads it";
+        (Severity::Error, &*member.key, message, "put the entries into an object `mcpServers`")
+    } else {
+        let hint = "an empty configuration is {\"mcpServers\": {}}";
+        (Severity::Warning, "", "has no `mcpServers`", hint)
+    };
+    let path = if key.is_empty() { Pointer::default() } else { Pointer::of(&[key]) };
+    let span = object.get(key).map_or(document.root.span, |node| node.span);
+    let problem = document.problem(severity, ProblemCode::WrongShape, &path, span, message);
+    problems.push(problem.with_hint(hint));
+}
+
+/// The problems of one text as a file of servers, whatever is configured elsewhere.
+pub(crate) fn validate(place: Place, text: &str, sources_env: &crate::Env) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let document = match Document::parse(place, text) {
+        Ok(document) => document,
+        Err(problem) => return vec![*problem],
+    };
+    let Some(object) = document.object() else {
+        let message = format!("expected an object, found {}", document.root.kind());
+        let (code, path) = (ProblemCode::WrongShape, Pointer::default());
+        return vec![document.problem(Severity::Error, code, &path, document.root.span, message)];
+    };
+    let here = std::path::Path::new(".");
+    let context = Context { env: sources_env, launch_dir: here, person_dir: here, trusted: false };
+    let projects = object.get("projects").and_then(Node::as_object);
+    if projects.is_none() {
+        check_shape(&document, object, &mut problems);
+    }
+    for member in projects.into_iter().flat_map(Object::iter) {
+        let path = Pointer::of(&["projects", &member.key]);
+        let project = member.node.as_object();
+        map_of_servers(&document, project, &path, Scope::Local, context, &mut problems);
+    }
+    map_of_servers(&document, Some(object), &Pointer::default(), Scope::User, context, &mut problems);
+    problems
+}

@@ -1,0 +1,84 @@
+//! Servers in places that nobody reads: a frequent reason why "my server does not show up".
+
+use crate::decisions::{Parsed, project_nodes};
+use crate::document::Document;
+use crate::json::Pointer;
+use crate::sources::{NeverRead, Role, Sources};
+use crate::{Problem, ProblemCode, Severity};
+
+pub(crate) fn check(files: &[Parsed<'_>], sources: &Sources, problems: &mut Vec<Problem>) {
+    for (role, document) in files {
+        match role {
+            Role::NeverRead(why) => {
+                problems.extend(whole_file(document, *why, sources));
+            }
+            Role::UserSettings | Role::ProjectSettings | Role::LocalSettings | Role::ManagedSettings => {
+                let hint = "move them into `.mcp.json` (for the project) or `.claude.json` (for you)";
+                let message = "servers in a settings file are never read";
+                problems.extend(servers(document, "mcpServers", Severity::Warning, message, hint));
+            }
+            Role::User => problems.extend(subfolder(document, sources)),
+            _ => {}
+        }
+    }
+}
+
+fn whole_file(document: &Document<'_>, why: NeverRead, sources: &Sources) -> Option<Problem> {
+    let user_file = sources.locations.user_file.as_ref();
+    let user_file = user_file.map_or_else(|| ".claude.json".to_owned(), |path| path.display().to_string());
+    let (severity, message, hint) = match why {
+        NeverRead::ConfigDir => (
+            Severity::Warning,
+            "servers in this file are never read",
+            format!("move them into `mcpServers` of {user_file}"),
+        ),
+        NeverRead::ProjectDir => (
+            Severity::Warning,
+            "servers in this file are never read",
+            format!("move the file to {}", sources.project.root.join(".mcp.json").display()),
+        ),
+        NeverRead::OtherConfigDir => (
+            Severity::Note,
+            "servers in this file are not read while CLAUDE_CONFIG_DIR is set",
+            format!("{user_file} is read instead"),
+        ),
+        NeverRead::Desktop => (
+            Severity::Note,
+            "servers in this file belong to the desktop application and are not read",
+            format!("copy them into `mcpServers` of {user_file} to use them here too"),
+        ),
+    };
+    // Some people write the flat shape or another program's spelling into such files.
+    let keys = ["mcpServers", "servers"];
+    keys.iter().find_map(|key| servers(document, key, severity, message, &hint))
+}
+
+fn servers(
+    document: &Document<'_>,
+    key: &str,
+    severity: Severity,
+    message: &str,
+    hint: &str,
+) -> Option<Problem> {
+    let node = document.object()?.get(key)?;
+    node.as_object()?.iter().next()?;
+    let path = Pointer::of(&[key]);
+    Some(document.problem(severity, ProblemCode::NeverRead, &path, node.span, message).with_hint(hint))
+}
+
+/// Local servers of a subfolder: inside a repository the key is its root.
+fn subfolder(document: &Document<'_>, sources: &Sources) -> Option<Problem> {
+    let project = &sources.project;
+    if project.roots().contains(&project.cwd.as_path()) {
+        return None;
+    }
+    project_nodes(document, &project.cwd).find_map(|(path, node)| {
+        let servers = node.as_object()?.get("mcpServers")?;
+        servers.as_object().filter(|servers| servers.iter().next().is_some())?;
+        let message = "servers of a subfolder are not read; inside a repository they belong to its root";
+        let hint = format!("move them to the project {}", project.root.display());
+        let path = path.key("mcpServers");
+        let (severity, code) = (Severity::Warning, ProblemCode::NeverRead);
+        Some(document.problem(severity, code, &path, servers.span, message).with_hint(hint))
+    })
+}

@@ -1,0 +1,62 @@
+//! Where a value came from.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::{Serialize, Serializer};
+
+/// A file, or an argument of the command line.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Place {
+    /// A file.
+    File(PathBuf),
+    /// The nth `--mcp-config` that was given as inline JSON, from 1.
+    Argument(usize),
+}
+
+impl Place {
+    /// The file, unless it is an argument.
+    pub fn path(&self) -> Option<&Path> {
+        match self {
+            Self::File(path) => Some(path),
+            Self::Argument(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Argument(number) => write!(f, "--mcp-config #{number}"),
+        }
+    }
+}
+
+impl Serialize for Place {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The exact place of a value: enough to open an editor there.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Origin {
+    /// The file or argument.
+    #[serde(rename = "file")]
+    pub place: Place,
+    /// The value in it, as a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// The same for people: `mcpServers.x`.
+    pub field: String,
+    /// The line, from 1.
+    pub line: usize,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.place, self.line)
+    }
+}

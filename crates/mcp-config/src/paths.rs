@@ -1,0 +1,97 @@
+//! Which files are looked at, which are used, and why.
+
+use serde::Serialize;
+
+use crate::Place;
+use crate::load::Control;
+use crate::sources::{Content, NeverRead, Role, Source, Sources};
+
+/// One location.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct PathReport {
+    /// The file or argument.
+    #[serde(rename = "path")]
+    pub place: Place,
+    /// What it is for, in a few words.
+    pub role: &'static str,
+    /// It is there.
+    pub exists: bool,
+    /// Something is taken from it.
+    pub used: bool,
+    /// Why it is or is not used.
+    pub why: String,
+}
+
+pub(crate) fn report(sources: &Sources, control: Control) -> Vec<PathReport> {
+    sources.files.iter().map(|file| location(file, control)).collect()
+}
+
+fn location(file: &Source, control: Control) -> PathReport {
+    let exists = !matches!(file.content, Content::Absent);
+    let (used, why) = match (&file.content, never(file.role)) {
+        (_, Some(why)) => (false, why.to_owned()),
+        (Content::Absent, None) => (false, "there is no such file".to_owned()),
+        (Content::Unreadable(why), None) => (false, why.clone()),
+        (Content::Text(text), None) if crate::json::parse(text).is_err() => {
+            (false, "it cannot be parsed".to_owned())
+        }
+        (Content::Text(_), None) => purpose(file.role, control),
+    };
+    PathReport { place: file.place.clone(), role: role(file.role), exists, used, why }
+}
+
+fn role(role: Role) -> &'static str {
+    match role {
+        Role::Managed => "managed servers",
+        Role::ManagedSettings => "managed settings",
+        Role::User => "user and local servers",
+        Role::Project => "project servers",
+        Role::Dynamic => "--mcp-config servers",
+        Role::UserSettings => "user settings",
+        Role::ProjectSettings => "project settings",
+        Role::LocalSettings => "local project settings",
+        Role::Decisions => "trust and approvals given to mcplink",
+        Role::NeverRead(_) => "none",
+    }
+}
+
+fn never(role: Role) -> Option<&'static str> {
+    let Role::NeverRead(why) = role else { return None };
+    Some(match why {
+        NeverRead::ConfigDir | NeverRead::ProjectDir => "a file of this name is never read here",
+        NeverRead::OtherConfigDir => "CLAUDE_CONFIG_DIR names another directory",
+        NeverRead::Desktop => "it belongs to the desktop application",
+    })
+}
+
+fn purpose(role: Role, control: Control) -> (bool, String) {
+    let servers = matches!(role, Role::Managed | Role::User | Role::Project | Role::Dynamic);
+    if servers && !control.admits(role) {
+        let reason = if control == Control::Managed {
+            "the administrator's file has exclusive control"
+        } else {
+            "--strict-mcp-config"
+        };
+        return match role {
+            // Trust and disabled lists are facts about the person, whoever supplies the servers.
+            Role::User => (true, format!("trust and disabled lists; its servers are not used: {reason}")),
+            _ => (false, reason.to_owned()),
+        };
+    }
+    let why = match role {
+        Role::Managed => "it exists, so it has exclusive control",
+        Role::ManagedSettings => "policy lists and approvals of the administrator",
+        Role::User => "your servers, your servers for this project, trust, disabled lists",
+        Role::Project => "the launch directory is in or below its folder",
+        Role::Dynamic => "given on the command line",
+        Role::UserSettings => "your approvals and policy lists",
+        Role::ProjectSettings | Role::LocalSettings => {
+            "rejections and policy lists; approvals once the folder is trusted"
+        }
+        Role::Decisions => "written by trust, untrust, approve and reject",
+        Role::NeverRead(_) => "never read",
+    };
+    (true, why.to_owned())
+}

@@ -1,0 +1,127 @@
+//! Which definition of a name is in force. Nobody else compares scopes.
+//!
+//! `--mcp-config` > local > project > user. The winning definition is used whole; fields are never merged.
+//! Within a scope the nearer definition wins: the last `--mcp-config`, the worktree before its main
+//! checkout, the `.mcp.json` nearest to the launch directory. An invalid definition keeps its name, because
+//! silently reaching another server of the same name would be worse than an error.
+//!
+//! One exception: a project entry that nobody approved yields to an entry of the person. A repository must
+//! not be able to take a name away from somebody who has not agreed to it.
+
+use crate::display;
+use crate::entry::{Approval, Scope, ServerEntry, Switch};
+use crate::{Problem, ProblemCode, Severity};
+
+/// A definition that is not in force.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Shadowed {
+    /// The definition.
+    pub entry: ServerEntry,
+    /// The scope of the one that is.
+    pub by: Scope,
+}
+
+/// Smaller wins.
+fn rank(scope: Scope) -> u8 {
+    match scope {
+        Scope::Managed => 0,
+        Scope::Dynamic => 1,
+        Scope::Local => 2,
+        Scope::Project => 3,
+        Scope::User => 4,
+    }
+}
+
+/// Chooses among `candidates`; within a scope they are given nearest first.
+pub(crate) fn choose(
+    mut candidates: Vec<ServerEntry>,
+    problems: &mut Vec<Problem>,
+) -> (Vec<ServerEntry>, Vec<Shadowed>) {
+    candidates.sort_by_key(|entry| rank(entry.scope));
+    let mut entries: Vec<ServerEntry> = Vec::new();
+    let mut shadowed = Vec::new();
+    for candidate in candidates {
+        match entries.iter_mut().find(|entry| entry.name == candidate.name) {
+            None => entries.push(candidate),
+            Some(holder) if yields(holder) && !yields(&candidate) => {
+                problems.push(not_approved(holder, &candidate));
+                let by = candidate.scope;
+                shadowed.push(Shadowed { entry: std::mem::replace(holder, candidate), by });
+            }
+            Some(holder) => shadowed.push(Shadowed { entry: candidate, by: holder.scope }),
+        }
+    }
+    for entry in &entries {
+        problems.extend(conflict(entry, &shadowed));
+        problems.extend(hidden_by_list(entry));
+    }
+    (entries, shadowed)
+}
+
+fn yields(entry: &ServerEntry) -> bool {
+    matches!(entry.approval, Approval::Undecided | Approval::Rejected(_))
+}
+
+fn not_approved(project: &ServerEntry, winner: &ServerEntry) -> Problem {
+    let state = if project.approval == Approval::Undecided { "not approved" } else { "rejected" };
+    let message = format!("this project entry is {state}; the {} entry of that name is used", winner.scope);
+    let problem = Problem::new(Severity::Note, ProblemCode::NotApproved, message);
+    problem.at(&project.origin).of_server(&project.name)
+}
+
+/// A warning where another scope defines the name for a different endpoint (once, naming all of them).
+fn conflict(entry: &ServerEntry, shadowed: &[Shadowed]) -> Option<Problem> {
+    let others: Vec<&ServerEntry> = shadowed
+        .iter()
+        .map(|shadowed| &shadowed.entry)
+        .filter(|other| other.name == entry.name && other.scope != entry.scope && !yields(other))
+        .filter(|other| !other.same_endpoint(entry))
+        .collect();
+    if others.is_empty() || entry.scope == Scope::Dynamic {
+        // An entry of the command line replaces one on purpose.
+        return None;
+    }
+    let all: Vec<&ServerEntry> = std::iter::once(entry).chain(others).collect();
+    let places: Vec<String> = all
+        .iter()
+        .map(|entry| {
+            let endpoint = entry.display_endpoint().unwrap_or_else(|| "no usable endpoint".to_owned());
+            format!("{} ({endpoint})", entry.scope)
+        })
+        .collect();
+    let message = format!(
+        "defined in several scopes with different endpoints: {}; the {} one is used",
+        places.join(", "),
+        entry.scope
+    );
+    let removals: Vec<String> = all
+        .iter()
+        .map(|entry| {
+            let name = shell_word(&entry.name);
+            format!("`claude mcp remove {name} -s {}` ({})", entry.scope, entry.origin)
+        })
+        .collect();
+    let problem = Problem::new(Severity::Warning, ProblemCode::ConflictingScopes, message);
+    let hint = format!("keep one: remove the other with {}", removals.join(" or "));
+    Some(problem.at(&entry.origin).of_server(&entry.name).with_hint(hint))
+}
+
+/// A name that can be pasted into a shell.
+fn shell_word(name: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+    if !name.is_empty() && name.chars().all(plain) && !name.starts_with('-') {
+        return name.to_owned();
+    }
+    display::printable(&format!("'{}'", name.replace('\'', r"'\''")))
+}
+
+fn hidden_by_list(entry: &ServerEntry) -> Option<Problem> {
+    let Switch::Off(lists) = &entry.switch else { return None };
+    let list = lists.first().filter(|_| entry.scope == Scope::Dynamic)?;
+    let message =
+        format!("is in the disabled list in {list} and stays off, although --mcp-config asks for it");
+    let problem = Problem::new(Severity::Warning, ProblemCode::DisabledOverride, message);
+    let hint = format!("remove it from {} to use it", list.field);
+    Some(problem.at(&entry.origin).of_server(&entry.name).with_hint(hint))
+}

@@ -1,0 +1,161 @@
+//! What is wrong with the configuration, as values: nothing here stops a load.
+
+use std::fmt;
+
+use serde::Serialize;
+
+use crate::{Origin, Place};
+
+/// How bad it is.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Severity {
+    /// Worth knowing; everything works as written.
+    Note,
+    /// Something is ignored, or is not what it looks like.
+    Warning,
+    /// A file, an entry or a request cannot be used.
+    Error,
+}
+
+/// The kind of a [`Problem`], stable for programs.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ProblemCode {
+    /// A file cannot be parsed.
+    Syntax,
+    /// A file cannot be read.
+    Unreadable,
+    /// A file parses and is not what it should be: another host's shape, the wrong type at the top.
+    WrongShape,
+    /// A field of an entry is missing, or has the wrong type or an impossible value.
+    InvalidConfig,
+    /// `type` is none of the known ones.
+    UnknownType,
+    /// `url` without `type`.
+    UrlMissingType,
+    /// The name belongs to a built-in server of a host.
+    ReservedName,
+    /// A field that nobody reads.
+    UnknownField,
+    /// A field that means nothing for this kind of server.
+    UnusedField,
+    /// A field whose value is ignored.
+    IgnoredValue,
+    /// A name is written twice in one object; the last one wins.
+    DuplicateName,
+    /// A variable is not set and has no default; its text is used as it stands.
+    MissingVariable,
+    /// A spelling of a variable that is not expanded here.
+    UnsupportedVariable,
+    /// Leading or trailing whitespace in a value that is used as written.
+    Whitespace,
+    /// The same name in two scopes, with different endpoints.
+    ConflictingScopes,
+    /// Definitions in a file or place that is never read.
+    NeverRead,
+    /// A name in the disabled list hides an entry that was asked for explicitly.
+    DisabledOverride,
+    /// A managed file or policy forbids what was asked for.
+    ManagedPolicy,
+    /// An entry of an allow or deny list is unusable.
+    InvalidPolicy,
+    /// A project entry is not approved and leaves its name to another scope.
+    NotApproved,
+}
+
+/// One thing that is wrong, and where.
+///
+/// No text in it holds a value of a file or of a variable: names, kinds and places only.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Problem {
+    /// How bad it is.
+    pub severity: Severity,
+    /// Its kind.
+    pub code: ProblemCode,
+    /// The file or argument that it is in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<Place>,
+    /// The line, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// The column in characters, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
+    /// The value, for people: `mcpServers.x.type`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// The value, as a JSON pointer (RFC 6901).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pointer: Option<String>,
+    /// The server entry that it is about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server: Option<String>,
+    /// What is wrong: a lowercase fragment.
+    pub message: String,
+    /// What to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+}
+
+impl Problem {
+    pub(crate) fn new(severity: Severity, code: ProblemCode, message: impl Into<String>) -> Self {
+        Self {
+            severity,
+            code,
+            file: None,
+            line: None,
+            column: None,
+            field: None,
+            pointer: None,
+            server: None,
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    pub(crate) fn in_place(mut self, place: &Place) -> Self {
+        self.file = Some(place.clone());
+        self
+    }
+
+    pub(crate) fn at(mut self, origin: &Origin) -> Self {
+        self.file = Some(origin.place.clone());
+        self.line = Some(origin.line);
+        self.field = Some(origin.field.clone());
+        self.pointer = Some(origin.pointer.clone());
+        self
+    }
+
+    pub(crate) fn of_server(mut self, name: &str) -> Self {
+        self.server = Some(name.to_owned());
+        self
+    }
+
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{file}:")?;
+            if let Some(line) = self.line {
+                write!(f, "{line}:")?;
+            }
+            if let Some(column) = self.column {
+                write!(f, "{column}:")?;
+            }
+            f.write_str(" ")?;
+        }
+        if let Some(field) = self.field.as_deref().filter(|field| !field.is_empty()) {
+            write!(f, "{field}: ")?;
+        }
+        f.write_str(&self.message)
+    }
+}

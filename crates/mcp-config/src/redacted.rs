@@ -1,0 +1,25 @@
+//! A value that does not show itself.
+
+use std::fmt;
+
+/// A secret, or something that may hold one: no `Display`, no `Serialize`, a redacting `Debug`.
+#[derive(Clone, Eq, Hash, PartialEq)]
+pub struct Redacted<T>(T);
+
+impl<T> Redacted<T> {
+    /// Hides `value`.
+    pub fn new(value: T) -> Self {
+        Self(value)
+    }
+
+    /// The value. Marks the boundary: whatever comes out here must not reach a log, an error or a screen.
+    pub fn expose(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> fmt::Debug for Redacted<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(crate::display::REDACTED)
+    }
+}

@@ -1,0 +1,213 @@
+//! From the text of an entry to a [`ServerEntry`].
+//!
+//! A field that decides what is contacted, or with which credentials, makes its entry invalid where it is
+//! wrong: half a configuration must not reach a server. Any other wrong field is ignored with a warning.
+//! Either way the other entries are read.
+
+mod fields;
+mod oauth;
+mod reader;
+mod remote;
+mod stdio;
+
+use std::path::Path;
+use std::time::Duration;
+
+use crate::document::Document;
+use crate::entry::{Approval, Scope, Server, ServerEntry, Switch};
+use crate::json::{Member, Node, Object, Pointer};
+use crate::{Env, Problem, ProblemCode, RemoteKind, Severity};
+use fields::Kind;
+use reader::Reader;
+
+/// Names of servers that are built into hosts; an entry of that name would never be used by them.
+const RESERVED_NAMES: [&str; 5] =
+    ["workspace", "claude-in-chrome", "computer-use", "Claude Preview", "Claude Browser"];
+
+/// Limits below this would end every call, so they are taken for a mistake in the unit.
+const MIN_TIMEOUT_MS: u64 = 1_000;
+
+/// What an entry is read with, besides its text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Context<'a> {
+    pub(crate) env: &'a Env,
+    /// The directory that the tool was started in.
+    pub(crate) launch_dir: &'a Path,
+    /// The working directory of helpers that belong to the person.
+    pub(crate) person_dir: &'a Path,
+    /// The folder itself is trusted.
+    pub(crate) trusted: bool,
+}
+
+/// Reads the `mcpServers` object `node` of `document`.
+pub(crate) fn servers(
+    document: &Document<'_>,
+    node: &Node,
+    path: &Pointer,
+    scope: Scope,
+    context: Context<'_>,
+    problems: &mut Vec<Problem>,
+) -> Vec<ServerEntry> {
+    let Some(object) = node.as_object() else {
+        if !node.is_null() {
+            let message = format!("expected an object of server entries, found {}", node.kind());
+            let code = ProblemCode::WrongShape;
+            problems.push(document.problem(Severity::Error, code, path, node.span, message));
+        }
+        return Vec::new();
+    };
+    duplicates(document, object, path, problems);
+    object
+        .iter()
+        .map(|member| {
+            let path = path.key(&member.key);
+            let mut found = Vec::new();
+            let entry = server(document, member, &path, scope, context, &mut found);
+            problems.extend(found.into_iter().map(|problem| problem.of_server(&member.key)));
+            entry
+        })
+        .collect()
+}
+
+fn server(
+    document: &Document<'_>,
+    member: &Member,
+    path: &Pointer,
+    scope: Scope,
+    context: Context<'_>,
+    problems: &mut Vec<Problem>,
+) -> ServerEntry {
+    let mut entry = ServerEntry {
+        name: member.key.clone(),
+        scope,
+        origin: document.origin(path, member.key_span),
+        server: Server::Invalid,
+        timeout: None,
+        always_load: false,
+        switch: Switch::On,
+        approval: Approval::NotNeeded,
+        blocked: None,
+        fields: Vec::new(),
+    };
+    let Some(object) = member.node.as_object() else {
+        let message = format!("expected a server entry, an object, found {}", member.node.kind());
+        let code = ProblemCode::InvalidConfig;
+        problems.push(document.problem(Severity::Error, code, path, member.node.span, message));
+        return entry;
+    };
+    duplicates(document, object, path, problems);
+    let mut reader = Reader::new(document, object, path, context.env, problems);
+    let named = check_name(&mut reader, member);
+    let kind = kind(&mut reader);
+    if let Some(kind) = kind {
+        fields::check(&mut reader, kind);
+    }
+    entry.timeout = timeout(&mut reader);
+    entry.always_load = reader.flag("alwaysLoad");
+    let server = kind.and_then(|kind| match kind {
+        Kind::Stdio => stdio::read(&mut reader).map(Server::Stdio),
+        Kind::Remote(kind) => remote::read(&mut reader, kind, scope, context),
+        Kind::InProcess => Some(Server::InProcess),
+    });
+    entry.fields = reader.fields;
+    if let (true, Some(server)) = (named && !reader.invalid, server) {
+        entry.server = server;
+    }
+    entry
+}
+
+/// Reports names that are written twice in `object`; the last one wins.
+pub(crate) fn duplicates(
+    document: &Document<'_>,
+    object: &Object,
+    path: &Pointer,
+    problems: &mut Vec<Problem>,
+) {
+    for member in object.overridden() {
+        let message = "is written twice; the last one counts";
+        let (code, path) = (ProblemCode::DuplicateName, path.key(&member.key));
+        problems.push(document.problem(Severity::Warning, code, &path, member.key_span, message));
+    }
+}
+
+fn check_name(reader: &mut Reader<'_, '_>, member: &Member) -> bool {
+    let message = if member.key.trim().is_empty() {
+        "a server needs a name"
+    } else if RESERVED_NAMES.contains(&&*member.key) {
+        "this name is reserved for a built-in server; the entry is skipped"
+    } else {
+        return true;
+    };
+    let problem = reader.problem_at(Severity::Error, ProblemCode::ReservedName, member.key_span, message);
+    reader.problems.push(problem.with_hint("give the entry another name"));
+    false
+}
+
+fn kind(reader: &mut Reader<'_, '_>) -> Option<Kind> {
+    let Some(node) = reader.get("type") else {
+        if reader.get("command").is_some() {
+            return Some(Kind::Stdio);
+        }
+        if reader.get("url").is_some() {
+            let message = "has a `url` and no `type`, so it is unknown how to speak to it";
+            let hint = "add \"type\": \"http\" (or \"sse\", or \"ws\") to this entry";
+            reader.entry_error(ProblemCode::UrlMissingType, message, hint);
+        } else {
+            let hint = "a local server has a `command`; a remote one has a `type` and a `url`";
+            reader.entry_error(ProblemCode::InvalidConfig, "has neither `command` nor `url`", hint);
+        }
+        return None;
+    };
+    let Some(word) = node.as_str() else {
+        reader.wrong_type("type", node, "a string");
+        return None;
+    };
+    reader.show("type", node, word.to_owned());
+    let known = Kind::from_word(word);
+    if known.is_none() {
+        let mut problem = reader.problem(
+            Severity::Error,
+            ProblemCode::UnknownType,
+            &["type"],
+            node.span,
+            format!("unknown type {:?}", short(word)),
+        );
+        let near = crate::suggest::nearest(&word.replace(['_', '-'], ""), Kind::WORDS);
+        problem.hint = Some(match near {
+            Some(near) => format!("did you mean {near:?}? The types are {}", Kind::WORDS.join(", ")),
+            None => format!("the types are {}", Kind::WORDS.join(", ")),
+        });
+        reader.problems.push(problem);
+        reader.invalid = true;
+    }
+    known
+}
+
+/// The start of a word that somebody wrote where only short words belong.
+fn short(word: &str) -> String {
+    if word.chars().count() <= 32 { word.to_owned() } else { word.chars().take(31).chain(['…']).collect() }
+}
+
+fn timeout(reader: &mut Reader<'_, '_>) -> Option<Duration> {
+    let ms = reader.milliseconds("timeout")?;
+    if ms < MIN_TIMEOUT_MS {
+        let message = format!("{ms} ms is below {MIN_TIMEOUT_MS} ms and is ignored");
+        let hint = "the unit is milliseconds: 30 seconds are 30000";
+        reader.note("timeout", ProblemCode::IgnoredValue, message, hint);
+        return None;
+    }
+    Some(Duration::from_millis(ms))
+}
+
+impl Kind {
+    fn from_word(word: &str) -> Option<Self> {
+        Some(match word {
+            "stdio" => Self::Stdio,
+            "http" | "streamable-http" => Self::Remote(RemoteKind::Http),
+            "sse" => Self::Remote(RemoteKind::Sse),
+            "ws" => Self::Remote(RemoteKind::Ws),
+            "sdk" => Self::InProcess,
+            _ => return None,
+        })
+    }
+}

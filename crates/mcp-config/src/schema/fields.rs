@@ -1,0 +1,98 @@
+//! Which fields there are, and what people write instead.
+
+use super::reader::Reader;
+use crate::entry::RemoteKind;
+use crate::{ProblemCode, Severity};
+
+/// The kinds of entry; each has its own fields.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    Stdio,
+    Remote(RemoteKind),
+    InProcess,
+}
+
+impl Kind {
+    pub(super) const WORDS: [&'static str; 6] = ["stdio", "http", "streamable-http", "sse", "ws", "sdk"];
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Stdio => "stdio",
+            Self::Remote(kind) => kind.as_str(),
+            Self::InProcess => "sdk",
+        }
+    }
+
+    fn fields(self) -> &'static [&'static str] {
+        match self {
+            Self::Stdio => &STDIO,
+            Self::Remote(RemoteKind::Ws) => &REMOTE[..5],
+            Self::Remote(_) => &REMOTE,
+            Self::InProcess => &IN_PROCESS,
+        }
+    }
+}
+
+static COMMON: [&str; 3] = ["type", "timeout", "alwaysLoad"];
+static STDIO: [&str; 3] = ["command", "args", "env"];
+/// `oauth` is last: WebSocket has no challenge to answer, so it has all but that.
+static REMOTE: [&str; 6] =
+    ["url", "headers", "headersHelper", "headersHelperTimeoutMs", "headersHelperTtlMs", "oauth"];
+static IN_PROCESS: [&str; 2] = ["name", "instance"];
+
+/// Fields of other hosts and common misunderstandings, with what to do instead.
+const MISTAKEN: [(&str, &str); 18] = [
+    ("cwd", "a server starts in the directory that the tool is started in; let the command change it"),
+    ("workingDirectory", "a server starts in the directory that the tool is started in"),
+    ("disabled", "an entry has no such switch; add its name to `disabledMcpServers` of the project"),
+    ("enabled", "an entry has no such switch; add its name to `disabledMcpServers` of the project"),
+    ("transport", "use `type`"),
+    ("transportType", "use `type`"),
+    ("serverUrl", "use `url` with \"type\": \"http\""),
+    ("httpUrl", "use `url` with \"type\": \"http\""),
+    ("endpoint", "use `url`"),
+    ("environment", "use `env`"),
+    ("envFile", "write the variables into `env`, or use ${NAME} for variables that are set"),
+    ("requestInit", "use `headers`"),
+    ("authorization", "use `headers`: {\"Authorization\": ..}"),
+    ("bearerToken", "use `headers`: {\"Authorization\": \"Bearer ${NAME}\"}"),
+    ("auth", "use `headers`, `headersHelper` or `oauth`"),
+    ("scope", "scopes belong into `oauth`, as one string `scopes`"),
+    ("scopes", "scopes belong into `oauth`, as one string `scopes`"),
+    ("request_timeout_ms", "use `timeout`"),
+];
+
+/// Warns of fields that nobody reads, and of fields that mean nothing for this kind of entry.
+pub(super) fn check(reader: &mut Reader<'_, '_>, kind: Kind) {
+    for member in reader.object().iter() {
+        let key = member.key.as_str();
+        if COMMON.contains(&key) || kind.fields().contains(&key) || is_remark(key) {
+            continue;
+        }
+        let elsewhere = STDIO.contains(&key) || REMOTE.contains(&key) || IN_PROCESS.contains(&key);
+        let (code, message, hint) = if elsewhere && key != "name" {
+            let message = format!("has no effect on a server of type {}", kind.word());
+            (ProblemCode::UnusedField, message, None)
+        } else {
+            let hint = hint(key, kind);
+            (ProblemCode::UnknownField, format!("unknown field {key:?}; it is ignored"), hint)
+        };
+        let mut problem = reader.problem(Severity::Warning, code, &[key], member.key_span, message);
+        problem.hint = hint;
+        reader.problems.push(problem);
+    }
+}
+
+/// Keys that people use for remarks, because plain JSON has no comments.
+fn is_remark(key: &str) -> bool {
+    key.starts_with(['_', '$', '#']) || key.starts_with("//") || key == "description" || key == "comment"
+}
+
+fn hint(key: &str, kind: Kind) -> Option<String> {
+    let known = MISTAKEN.iter().find(|(mistaken, _)| mistaken.eq_ignore_ascii_case(key));
+    if let Some((_, hint)) = known {
+        return Some((*hint).to_owned());
+    }
+    let fields = COMMON.iter().chain(kind.fields()).copied();
+    crate::suggest::nearest(key, fields).map(|near| format!("did you mean `{near}`?"))
+}

@@ -1,0 +1,125 @@
+//! The `oauth` block.
+
+use url::Url;
+
+use super::reader::Reader;
+use crate::entry::OAuth;
+use crate::json::{Node, Object};
+use crate::{ProblemCode, display, suggest};
+
+const FIELDS: [&str; 7] = [
+    "clientId",
+    "callbackPort",
+    "scopes",
+    "authServerMetadataUrl",
+    "redirectUri",
+    "resource",
+    "clientMetadataUrl",
+];
+
+pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<OAuth> {
+    let node = reader.get("oauth")?;
+    let Some(object) = node.as_object() else {
+        reader.wrong_type("oauth", node, "an object");
+        return None;
+    };
+    check_fields(reader, object);
+    Some(OAuth {
+        client_id: string(reader, object, "clientId"),
+        callback_port: callback_port(reader, object),
+        redirect_uri: string(reader, object, "redirectUri"),
+        scopes: scopes(reader, object),
+        auth_server_metadata_url: https_url(reader, object, "authServerMetadataUrl"),
+        resource: string(reader, object, "resource"),
+        client_metadata_url: https_url(reader, object, "clientMetadataUrl"),
+    })
+}
+
+fn check_fields(reader: &mut Reader<'_, '_>, object: &Object) {
+    for member in object.iter().filter(|member| !FIELDS.contains(&&*member.key)) {
+        let message = format!("unknown field {:?}; it is ignored", member.key);
+        let hint = match member.key.as_str() {
+            "scope" => Some("use `scopes`: one string with spaces between the scopes".to_owned()),
+            "clientSecret" | "client_secret" => {
+                Some("a secret does not belong into this file; set MCP_CLIENT_SECRET".to_owned())
+            }
+            key => suggest::nearest(key, FIELDS).map(|near| format!("did you mean `{near}`?")),
+        };
+        let steps = ["oauth", &member.key];
+        reader.warn(ProblemCode::UnknownField, &steps, member.key_span, message, hint.as_deref());
+    }
+}
+
+fn get<'n>(object: &'n Object, key: &str) -> Option<&'n Node> {
+    object.get(key).filter(|node| !node.is_null())
+}
+
+fn show(reader: &mut Reader<'_, '_>, key: &str, node: &Node, value: &str) {
+    let shown = display::display_url(value);
+    reader.show_at(&["oauth", key], node, shown, Vec::new());
+}
+
+fn wrong(reader: &mut Reader<'_, '_>, key: &str, node: &Node, message: &str) {
+    reader.error(ProblemCode::InvalidConfig, &["oauth", key], node.span, message, None);
+}
+
+fn string(reader: &mut Reader<'_, '_>, object: &Object, key: &str) -> Option<String> {
+    let node = get(object, key)?;
+    let Some(value) = node.as_str() else {
+        wrong(reader, key, node, &format!("expected a string, found {}", node.kind()));
+        return None;
+    };
+    if value.contains("${") {
+        let message = "variables are not expanded in `oauth`; it is used as it stands";
+        reader.warn(ProblemCode::UnsupportedVariable, &["oauth", key], node.span, message, None);
+    }
+    show(reader, key, node, value);
+    Some(value.to_owned())
+}
+
+fn callback_port(reader: &mut Reader<'_, '_>, object: &Object) -> Option<u16> {
+    let node = get(object, "callbackPort")?;
+    let port = node.as_u64().and_then(|port| u16::try_from(port).ok()).filter(|port| *port > 0);
+    match port {
+        Some(port) => show(reader, "callbackPort", node, &port.to_string()),
+        None => wrong(reader, "callbackPort", node, "expected a port number from 1 to 65535"),
+    }
+    port
+}
+
+fn scopes(reader: &mut Reader<'_, '_>, object: &Object) -> Option<Vec<String>> {
+    let node = get(object, "scopes")?;
+    let words = |text: &str| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let scopes = match (node.as_str(), node.as_array()) {
+        (Some(text), _) => words(text),
+        (None, Some(items)) if items.iter().all(|item| item.as_str().is_some()) => {
+            let message = "is an array; other readers expect one string with spaces between the scopes";
+            let steps = ["oauth", "scopes"];
+            reader.warn(ProblemCode::IgnoredValue, &steps, node.span, message, None);
+            items.iter().filter_map(Node::as_str).flat_map(words).collect()
+        }
+        _ => {
+            wrong(reader, "scopes", node, &format!("expected one string, found {}", node.kind()));
+            return None;
+        }
+    };
+    show(reader, "scopes", node, &scopes.join(" "));
+    Some(scopes)
+}
+
+/// What is fetched from here decides where a person signs in, so it is https or nothing.
+fn https_url(reader: &mut Reader<'_, '_>, object: &Object, key: &str) -> Option<Url> {
+    let value = string(reader, object, key)?;
+    let node = get(object, key)?;
+    match Url::parse(&value) {
+        Ok(url) if url.scheme() == "https" => Some(url),
+        Ok(_) => {
+            wrong(reader, key, node, "must begin with https://");
+            None
+        }
+        Err(error) => {
+            wrong(reader, key, node, &format!("is not a valid URL: {error}"));
+            None
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! Reads the fields of one entry, and collects what is wrong with them.
+
+use crate::display;
+use crate::document::Document;
+use crate::entry::Field;
+use crate::expand::Text;
+use crate::json::{Node, Object, Pointer, Span};
+use crate::{Env, Problem, ProblemCode, Severity};
+
+pub(super) struct Reader<'a, 'p> {
+    document: &'a Document<'a>,
+    object: &'a Object,
+    path: &'a Pointer,
+    env: &'a Env,
+    pub(super) problems: &'p mut Vec<Problem>,
+    /// Something was found that makes the whole entry unusable.
+    pub(super) invalid: bool,
+    /// What may be shown, in the order in which it was read.
+    pub(super) fields: Vec<Field>,
+}
+
+/// One step of the path from an entry to a value in it.
+pub(super) type Steps<'s> = &'s [&'s str];
+
+impl<'a, 'p> Reader<'a, 'p> {
+    pub(super) fn new(
+        document: &'a Document<'a>,
+        object: &'a Object,
+        path: &'a Pointer,
+        env: &'a Env,
+        problems: &'p mut Vec<Problem>,
+    ) -> Self {
+        Self { document, object, path, env, problems, invalid: false, fields: Vec::new() }
+    }
+
+    /// The value of a field; `null` is as good as absent.
+    pub(super) fn get(&self, key: &str) -> Option<&'a Node> {
+        self.object.get(key).filter(|node| !node.is_null())
+    }
+
+    pub(super) fn object(&self) -> &'a Object {
+        self.object
+    }
+
+    /// The path of a value in this entry. A step that is a number in brackets is an index.
+    fn pointer(&self, steps: Steps<'_>) -> Pointer {
+        extended(self.path, steps)
+    }
+
+    pub(super) fn problem(
+        &self,
+        severity: Severity,
+        code: ProblemCode,
+        steps: Steps<'_>,
+        span: Span,
+        message: impl Into<String>,
+    ) -> Problem {
+        self.document.problem(severity, code, &self.pointer(steps), span, message)
+    }
+
+    /// A problem of the entry itself, shown at `span`.
+    pub(super) fn problem_at(
+        &self,
+        severity: Severity,
+        code: ProblemCode,
+        span: Span,
+        message: &str,
+    ) -> Problem {
+        self.problem(severity, code, &[], span, message)
+    }
+
+    pub(super) fn error(
+        &mut self,
+        code: ProblemCode,
+        steps: Steps<'_>,
+        span: Span,
+        message: impl Into<String>,
+        hint: Option<&str>,
+    ) {
+        let mut problem = self.problem(Severity::Error, code, steps, span, message);
+        problem.hint = hint.map(str::to_owned);
+        self.problems.push(problem);
+        self.invalid = true;
+    }
+
+    pub(super) fn warn(
+        &mut self,
+        code: ProblemCode,
+        steps: Steps<'_>,
+        span: Span,
+        message: impl Into<String>,
+        hint: Option<&str>,
+    ) {
+        let mut problem = self.problem(Severity::Warning, code, steps, span, message);
+        problem.hint = hint.map(str::to_owned);
+        self.problems.push(problem);
+    }
+
+    pub(super) fn entry_error(&mut self, code: ProblemCode, message: &str, hint: &str) {
+        let start = self.object.iter().next().map_or(Span { start: 0, end: 0 }, |member| member.key_span);
+        self.error(code, &[], start, message, Some(hint));
+    }
+
+    pub(super) fn note(&mut self, key: &str, code: ProblemCode, message: String, hint: &str) {
+        let Some(node) = self.get(key) else { return };
+        let problem = self.problem(Severity::Note, code, &[key], node.span, message);
+        self.problems.push(problem.with_hint(hint));
+    }
+
+    pub(super) fn wrong_type(&mut self, key: &str, node: &Node, expected: &str) {
+        let message = format!("expected {expected}, found {}", node.kind());
+        self.error(ProblemCode::InvalidConfig, &[key], node.span, message, None);
+    }
+
+    /// Records a value that may be shown.
+    pub(super) fn show(&mut self, name: &str, node: &Node, value: String) {
+        self.show_at(&[name], node, value, Vec::new());
+    }
+
+    pub(super) fn show_at(&mut self, steps: Steps<'_>, node: &Node, value: String, missing: Vec<String>) {
+        let name = extended(&Pointer::default(), steps).dotted();
+        let origin = self.document.origin(&self.pointer(steps), node.span);
+        self.fields.push(Field { name, value, origin, missing });
+    }
+
+    /// A field that must be a string where it is present.
+    pub(super) fn string(&mut self, key: &str) -> Option<&'a str> {
+        let node = self.get(key)?;
+        let value = node.as_str();
+        if value.is_none() {
+            self.wrong_type(key, node, "a string");
+        }
+        value
+    }
+
+    /// A switch; anything but a boolean is ignored with a warning.
+    pub(super) fn flag(&mut self, key: &str) -> bool {
+        let Some(node) = self.get(key) else { return false };
+        match node.as_bool() {
+            Some(value) => {
+                self.show(key, node, value.to_string());
+                value
+            }
+            None => {
+                let message = format!("expected true or false, found {}; it is ignored", node.kind());
+                self.warn(ProblemCode::IgnoredValue, &[key], node.span, message, None);
+                false
+            }
+        }
+    }
+
+    /// A duration in whole milliseconds, at least 1; anything else is ignored with a warning.
+    pub(super) fn milliseconds(&mut self, key: &str) -> Option<u64> {
+        let node = self.get(key)?;
+        match node.as_u64().filter(|ms| *ms > 0) {
+            Some(ms) => {
+                self.show(key, node, ms.to_string());
+                Some(ms)
+            }
+            None => {
+                let found = if node.as_u64().is_some() { "0" } else { node.kind() };
+                let message = format!("expected milliseconds as a number, found {found}; it is ignored");
+                self.warn(ProblemCode::IgnoredValue, &[key], node.span, message, None);
+                None
+            }
+        }
+    }
+
+    /// Expands a string and reports what is odd about it. `steps` is its path in the entry.
+    pub(super) fn text(&mut self, node: &Node, steps: Steps<'_>) -> Option<Text> {
+        let Some(written) = node.as_str() else {
+            let message = format!("expected a string, found {}", node.kind());
+            let quote = matches!(node.kind(), "a number" | "a boolean").then_some("put it in double quotes");
+            self.error(ProblemCode::InvalidConfig, steps, node.span, message, quote);
+            return None;
+        };
+        let text = Text::expand(written, self.env);
+        for name in unique(text.missing()) {
+            let message = format!("the variable {name} is not set; ${{{name}}} is used as it stands");
+            let hint = format!("set {name}, or write ${{{name}:-default}}");
+            self.warn(ProblemCode::MissingVariable, steps, node.span, message, Some(&hint));
+        }
+        for reference in unique(text.foreign()) {
+            let message = format!("${{{reference}}} is not expanded here; it is used as it stands");
+            let hint = match reference.split_once(':') {
+                Some(("env", name)) => format!("write ${{{name}}}"),
+                _ => "write ${NAME} for the environment variable NAME".to_owned(),
+            };
+            self.warn(ProblemCode::UnsupportedVariable, steps, node.span, message, Some(&hint));
+        }
+        if text.has_outer_whitespace() {
+            let message = "has leading or trailing whitespace; it is used as written";
+            self.warn(ProblemCode::Whitespace, steps, node.span, message, None);
+        }
+        Some(text)
+    }
+
+    /// An object of strings, such as `headers`, each expanded; shown with secrets replaced.
+    pub(super) fn text_map(&mut self, key: &str) -> Vec<(String, Text)> {
+        let Some(node) = self.get(key) else { return Vec::new() };
+        let Some(object) = node.as_object() else {
+            self.wrong_type(key, node, "an object of strings");
+            return Vec::new();
+        };
+        let path = self.pointer(&[key]);
+        super::duplicates(self.document, object, &path, self.problems);
+        let mut texts = Vec::new();
+        for member in object.iter() {
+            let steps = [key, &member.key];
+            let Some(text) = self.text(&member.node, &steps) else { continue };
+            if member.key.trim().len() != member.key.len() {
+                let message = "its name has leading or trailing whitespace";
+                self.warn(ProblemCode::Whitespace, &steps, member.key_span, message, None);
+            }
+            let missing = text.missing().map(str::to_owned).collect();
+            let shown = display::display_secret_text(&text);
+            self.show_at(&steps, &member.node, shown, missing);
+            texts.push((member.key.clone(), text));
+        }
+        texts
+    }
+
+    /// Where the value of a member of an object field stands, for a problem about it.
+    pub(super) fn member_span(&self, key: &str, member: &str) -> Span {
+        let object = self.get(key).and_then(Node::as_object);
+        object.and_then(|object| object.get(member)).map_or(Span { start: 0, end: 0 }, |node| node.span)
+    }
+}
+
+fn extended(path: &Pointer, steps: Steps<'_>) -> Pointer {
+    steps.iter().fold(path.clone(), |path, step| {
+        let index = step.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+        match index.and_then(|index| index.parse().ok()) {
+            Some(index) => path.index(index),
+            None => path.key(step),
+        }
+    })
+}
+
+/// Each name once, in order.
+fn unique<'t>(names: impl Iterator<Item = &'t str>) -> Vec<String> {
+    let mut seen: Vec<String> = Vec::new();
+    for name in names {
+        if !seen.iter().any(|other| other == name) {
+            seen.push(name.to_owned());
+        }
+    }
+    seen
+}

@@ -1,0 +1,114 @@
+//! Entries that are a URL.
+
+use std::time::Duration;
+
+use url::Url;
+
+use super::reader::Reader;
+use super::{Context, oauth};
+use crate::display;
+use crate::entry::{Helper, Remote, RemoteKind, Scope, Server};
+use crate::expand::Text;
+use crate::{ProblemCode, Redacted};
+
+/// The limit of a helper that says nothing else.
+const HELPER_TIMEOUT_MS: u64 = 10_000;
+
+pub(super) fn read(
+    reader: &mut Reader<'_, '_>,
+    kind: RemoteKind,
+    scope: Scope,
+    context: Context<'_>,
+) -> Option<Server> {
+    let Some(node) = reader.get("url") else {
+        let hint = "add the address of the MCP endpoint as `url`";
+        reader.entry_error(ProblemCode::InvalidConfig, "has no `url`", hint);
+        return None;
+    };
+    let text = reader.text(node, &["url"])?;
+    let missing = text.missing().map(str::to_owned).collect();
+    reader.show_at(&["url"], node, display::display_url_text(&text), missing);
+    let headers = headers(reader);
+    let helper = helper(reader, scope, context);
+    let oauth = if kind == RemoteKind::Ws { None } else { oauth::read(reader) };
+    if text.expose().trim().is_empty() {
+        return Some(Server::NotConfigured);
+    }
+    let url = match parse_url(&text, kind) {
+        Ok(url) => Redacted::new(url),
+        Err(message) => {
+            let unset = text.missing().next().map(|name| format!("set the variable {name}"));
+            reader.error(ProblemCode::InvalidConfig, &["url"], node.span, message, unset.as_deref());
+            return None;
+        }
+    };
+    Some(Server::Remote(Box::new(Remote { kind, url, url_text: text, headers, helper, oauth })))
+}
+
+fn parse_url(text: &Text, kind: RemoteKind) -> Result<Url, String> {
+    // The parser's messages name what is wrong and never quote the text.
+    let url = Url::parse(text.expose()).map_err(|error| format!("is not a valid URL: {error}"))?;
+    let (schemes, expected) = match kind {
+        RemoteKind::Http | RemoteKind::Sse => (["http", "https"], "http:// or https://"),
+        RemoteKind::Ws => (["ws", "wss"], "ws:// or wss://"),
+    };
+    if !schemes.contains(&url.scheme()) || !url.has_host() {
+        return Err(format!("must begin with {expected} for a server of type {}", kind.as_str()));
+    }
+    Ok(url)
+}
+
+fn headers(reader: &mut Reader<'_, '_>) -> Vec<(String, Text)> {
+    let headers = reader.text_map("headers");
+    for (index, (name, value)) in headers.iter().enumerate() {
+        let span = reader.member_span("headers", name);
+        if !is_token(name.trim()) {
+            let message = "is not a header name (RFC 9110 section 5.1)";
+            reader.error(ProblemCode::InvalidConfig, &["headers", name], span, message, None);
+        }
+        if value.expose().trim().chars().any(|c| c.is_control() && c != '\t') {
+            let message = "has a line break or another control character inside, which no header can carry";
+            reader.error(ProblemCode::InvalidConfig, &["headers", name], span, message, None);
+        }
+        if headers[index + 1..].iter().any(|(later, _)| later.trim().eq_ignore_ascii_case(name.trim())) {
+            let message = "is written twice, in different case; the last one counts";
+            reader.warn(ProblemCode::DuplicateName, &["headers", name], span, message, None);
+        }
+    }
+    headers
+}
+
+/// RFC 9110 section 5.6.2.
+fn is_token(name: &str) -> bool {
+    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
+    !name.is_empty() && name.bytes().all(token)
+}
+
+fn helper(reader: &mut Reader<'_, '_>, scope: Scope, context: Context<'_>) -> Option<Helper> {
+    let timeout = reader.milliseconds("headersHelperTimeoutMs").unwrap_or(HELPER_TIMEOUT_MS);
+    let ttl = reader.milliseconds("headersHelperTtlMs").map(Duration::from_millis);
+    let node = reader.get("headersHelper")?;
+    let command = reader.string("headersHelper")?;
+    reader.show("headersHelper", node, display::display_command(command));
+    if command.trim().is_empty() {
+        reader.error(ProblemCode::InvalidConfig, &["headersHelper"], node.span, "is empty", None);
+        return None;
+    }
+    if command.contains("${user_config.") {
+        // A shell would read this as something else, and run it.
+        let message = "references ${user_config..}, which is not allowed in a command";
+        let hint = "pass the value through `headers`, or let the command read it from its own file";
+        reader.error(ProblemCode::UnsupportedVariable, &["headersHelper"], node.span, message, Some(hint));
+        return None;
+    }
+    let of_project = matches!(scope, Scope::Project | Scope::Local);
+    let cwd = if of_project || scope == Scope::Dynamic { context.launch_dir } else { context.person_dir };
+    Some(Helper {
+        command: Redacted::new(command.to_owned()),
+        cwd: cwd.to_owned(),
+        scrubbed: scope == Scope::Project,
+        may_run: !of_project || context.trusted,
+        timeout: Duration::from_millis(timeout),
+        ttl,
+    })
+}

@@ -1,0 +1,337 @@
+//! Everything that is read, as a value: the only module besides `project` and `trust` that touches files.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use crate::project::canonical;
+use crate::{Env, Locations, Place, Platform, Project};
+
+/// Larger files are refused: a configuration that long is a mistake, and memory stays bounded.
+const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
+
+/// What to load: the process's circumstances as values.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Request {
+    /// The directory that the person is in.
+    pub cwd: PathBuf,
+    /// The environment.
+    pub env: Env,
+    /// Each `--mcp-config`: a path, or inline JSON (recognised by its `{`).
+    pub mcp_config: Vec<String>,
+    /// `--strict-mcp-config`: use nothing but what `mcp_config` supplies.
+    pub strict: bool,
+    /// The operating system whose conventions apply.
+    pub platform: Platform,
+    /// Replaces the administrator's directory. For tests and embedders; never from the environment, which
+    /// would be a way around the administrator's policy.
+    pub managed_dir: Option<PathBuf>,
+}
+
+impl Request {
+    /// A request without command-line configuration.
+    pub fn new(cwd: impl Into<PathBuf>, env: Env) -> Self {
+        Self {
+            cwd: cwd.into(),
+            env,
+            mcp_config: Vec::new(),
+            strict: false,
+            platform: Platform::CURRENT,
+            managed_dir: None,
+        }
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Security: an inline `--mcp-config` holds headers.
+        f.debug_struct("Request")
+            .field("cwd", &self.cwd)
+            .field("env", &self.env)
+            .field("mcp_config", &self.mcp_config.len())
+            .field("strict", &self.strict)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a file is read for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Role {
+    /// `managed-mcp.json`.
+    Managed,
+    /// `managed-settings.json` and its drop-in files.
+    ManagedSettings,
+    /// `.claude.json`: user scope, local scope, trust, disabled lists.
+    User,
+    /// A `.mcp.json`.
+    Project,
+    /// A `--mcp-config`.
+    Dynamic,
+    /// `settings.json` of the person.
+    UserSettings,
+    /// `.claude/settings.json` of the project.
+    ProjectSettings,
+    /// `.claude/settings.local.json` of the project.
+    LocalSettings,
+    /// This tool's own trust and approvals.
+    Decisions,
+    /// A place where people put servers and nobody reads them.
+    NeverRead(NeverRead),
+}
+
+/// Why a file is never read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum NeverRead {
+    /// In the configuration directory of the person.
+    ConfigDir,
+    /// In the `.claude` directory of a project.
+    ProjectDir,
+    /// In the home directory, while `CLAUDE_CONFIG_DIR` names another one.
+    OtherConfigDir,
+    /// The desktop application's.
+    Desktop,
+}
+
+/// One file or argument, with what came of reading it.
+#[derive(Clone)]
+pub(crate) struct Source {
+    pub(crate) role: Role,
+    pub(crate) place: Place,
+    pub(crate) content: Content,
+}
+
+#[derive(Clone)]
+pub(crate) enum Content {
+    Absent,
+    Text(String),
+    /// Why not, as a lowercase fragment.
+    Unreadable(String),
+}
+
+/// The files and arguments of one request, read.
+#[derive(Clone)]
+pub struct Sources {
+    pub(crate) env: Env,
+    pub(crate) strict: bool,
+    pub(crate) locations: Locations,
+    pub(crate) project: Project,
+    /// The working directory of helpers that belong to the person and not to a project.
+    pub(crate) person_dir: PathBuf,
+    pub(crate) files: Vec<Source>,
+}
+
+impl Sources {
+    /// Finds and reads everything that `request` needs. Never fails: what cannot be read is remembered as such.
+    pub fn read(request: &Request) -> Self {
+        let project = Project::find(&request.cwd);
+        let mut locations = Locations::new(&request.env, &project.cwd, request.platform);
+        if let Some(dir) = &request.managed_dir {
+            locations.managed_dir.clone_from(dir);
+        }
+        let mut files = Vec::new();
+        files.push(Source::file(Role::Managed, locations.managed_file()));
+        files.extend(managed_settings(&locations.managed_dir));
+        files.extend(dynamic(request, &project.cwd));
+        files.extend(locations.user_file.iter().map(|path| Source::file(Role::User, path.clone())));
+        files.extend(project.cwd.ancestors().map(|dir| Source::file(Role::Project, dir.join(".mcp.json"))));
+        let user_settings = locations.config_dir.as_ref().map(|dir| dir.join("settings.json"));
+        files.extend(user_settings.iter().map(|path| Source::file(Role::UserSettings, path.clone())));
+        for dir in project.settings_dirs() {
+            let settings = dir.join(".claude/settings.json");
+            // In the home directory both are one file, and it is the person's.
+            if user_settings.as_ref().map(|path| canonical(path)) != Some(canonical(&settings)) {
+                files.push(Source::file(Role::ProjectSettings, settings));
+            }
+            files.push(Source::file(Role::LocalSettings, dir.join(".claude/settings.local.json")));
+        }
+        files.extend(locations.decisions_file().map(|path| Source::file(Role::Decisions, path)));
+        for (why, path) in never_read(&locations, &project, &request.env) {
+            if !files.iter().any(|file| file.place.path() == Some(&path)) {
+                files.push(Source::file(Role::NeverRead(why), path));
+            }
+        }
+        let person_dir = locations.config_dir.iter().chain(&locations.home).find(|dir| dir.is_dir());
+        let person_dir = person_dir.unwrap_or(&project.cwd).clone();
+        Self { env: request.env.clone(), strict: request.strict, locations, project, person_dir, files }
+    }
+
+    pub(crate) fn with_role(&self, role: Role) -> impl Iterator<Item = &Source> {
+        self.files.iter().filter(move |file| file.role == role)
+    }
+}
+
+impl fmt::Debug for Sources {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sources")
+            .field("project", &self.project)
+            .field("files", &self.files)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Source {
+    fn file(role: Role, path: PathBuf) -> Self {
+        let content = read(&path);
+        Self { role, place: Place::File(path), content }
+    }
+}
+
+impl fmt::Debug for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let content = match &self.content {
+            Content::Absent => "absent",
+            Content::Text(_) => "read",
+            Content::Unreadable(why) => why,
+        };
+        write!(f, "{:?} {} ({content})", self.role, self.place)
+    }
+}
+
+/// `managed-settings.json` and, after it, the drop-in files in the order of their names.
+fn managed_settings(dir: &Path) -> Vec<Source> {
+    let mut paths = vec![dir.join("managed-settings.json")];
+    let drop_in = fs::read_dir(dir.join("managed-settings.d")).into_iter().flatten().flatten();
+    let mut drop_in: Vec<PathBuf> = drop_in
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
+        .filter(|path| !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")))
+        .collect();
+    drop_in.sort();
+    paths.append(&mut drop_in);
+    paths.into_iter().map(|path| Source::file(Role::ManagedSettings, path)).collect()
+}
+
+/// The `--mcp-config` values, last one first: it wins.
+fn dynamic(request: &Request, cwd: &Path) -> Vec<Source> {
+    let source = |(index, value): (usize, &String)| {
+        if value.trim_start().starts_with('{') {
+            let place = Place::Argument(index + 1);
+            return Source { role: Role::Dynamic, place, content: Content::Text(value.clone()) };
+        }
+        let path = cwd.join(value);
+        let content = match read_any(&path) {
+            // A file that was asked for by name is an error where it is missing.
+            Content::Absent => Content::Unreadable("there is no such file".to_owned()),
+            content => content,
+        };
+        Source { role: Role::Dynamic, place: Place::File(path), content }
+    };
+    request.mcp_config.iter().enumerate().map(source).rev().collect()
+}
+
+fn never_read(locations: &Locations, project: &Project, env: &Env) -> Vec<(NeverRead, PathBuf)> {
+    let mut paths = Vec::new();
+    if let Some(dir) = &locations.config_dir {
+        for name in [".mcp.json", "mcp.json", "config/mcp.json"] {
+            paths.push((NeverRead::ConfigDir, dir.join(name)));
+        }
+    }
+    for dir in project.settings_dirs() {
+        for name in [".mcp.json", "mcp.json"] {
+            paths.push((NeverRead::ProjectDir, dir.join(".claude").join(name)));
+        }
+    }
+    if let Some(home) = &locations.home {
+        paths.push((NeverRead::OtherConfigDir, home.join(".claude.json")));
+    }
+    if locations.platform == Platform::Windows
+        && let Some(dir) = env.path("APPDATA")
+    {
+        paths.push((NeverRead::ConfigDir, dir.join("Claude").join("mcp.json")));
+    }
+    paths.extend(locations.desktop_file(env).map(|path| (NeverRead::Desktop, path)));
+    paths
+}
+
+/// Reads a text file.
+pub(crate) fn read(path: &Path) -> Content {
+    // Opening a pipe that somebody put there would block for ever.
+    if fs::metadata(path).is_ok_and(|data| !data.is_file() && !data.is_dir()) {
+        return Content::Unreadable("it is not a regular file".to_owned());
+    }
+    read_any(path)
+}
+
+/// Reads what the person named explicitly, also a pipe: process substitution hands one over.
+fn read_any(path: &Path) -> Content {
+    match read_bytes(path) {
+        Ok(bytes) => decode(bytes),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            Content::Absent
+        }
+        Err(error) => Content::Unreadable(unreadable(&error)),
+    }
+}
+
+fn unreadable(error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => "it cannot be read: permission denied".to_owned(),
+        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
+        io::ErrorKind::FileTooLarge => format!("it is larger than {} MiB", MAX_FILE_BYTES / 1024 / 1024),
+        _ => format!("it cannot be read: {error}"),
+    }
+}
+
+fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_FILE_BYTES {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
+    Ok(bytes)
+}
+
+fn decode(bytes: Vec<u8>) -> Content {
+    // What some Windows shells write by default; the message saves a long search.
+    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
+        return Content::Unreadable("it is UTF-16; save it as UTF-8".to_owned());
+    }
+    String::from_utf8(bytes).map_or_else(
+        |error| {
+            let valid = error.utf8_error().valid_up_to();
+            let line = error.as_bytes()[..valid].iter().filter(|byte| **byte == b'\n').count() + 1;
+            Content::Unreadable(format!("line {line} is not valid UTF-8"))
+        },
+        Content::Text,
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn unreadable_message(bytes: &[u8]) -> String {
+        match decode(bytes.to_vec()) {
+            Content::Unreadable(why) => why,
+            _ => String::new(),
+        }
+    }
+
+    #[test]
+    fn texts_in_other_encodings_are_named() {
+        assert_eq!(unreadable_message(b"\xff\xfe{\0}\0"), "it is UTF-16; save it as UTF-8");
+        assert_eq!(unreadable_message(b"{\n\"a\": \"\xe4\"}"), "line 2 is not valid UTF-8");
+        assert_eq!(unreadable_message("{\"ä\": 1}".as_bytes()), "");
+    }
+
+    #[test]
+    fn a_directory_in_place_of_a_file_is_reported() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(read(dir.path()), Content::Unreadable(why) if why == "it is a directory"));
+        assert!(matches!(read(&dir.path().join("none")), Content::Absent));
+        let file = dir.path().join("file");
+        fs::write(&file, "x").unwrap();
+        assert!(matches!(read(&file.join("below")), Content::Absent));
+    }
+
+    #[test]
+    fn debug_shows_no_content() {
+        let mut request = Request::new("/", Env::from([("TOKEN", "canary")]));
+        request.mcp_config = vec!["{\"canary\": 1}".to_owned()];
+        let sources = Sources::read(&request);
+        let shown = format!("{request:?} {sources:?}");
+        assert!(shown.contains("--mcp-config #1") && !shown.contains("canary"), "{shown}");
+    }
+}

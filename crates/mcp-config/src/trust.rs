@@ -1,0 +1,270 @@
+//! Trust and approvals that a person gave to this tool: a small file of its own.
+//!
+//! Decisions made in other tools are read from their files (see [`approval`](crate::Approval)) and never
+//! written there. Nothing about the state of a server is stored, here or anywhere.
+//!
+//! ```json
+//! {"version": 1, "folders": {"/home/me/app": {"trusted": true, "approved": ["db"], "rejected": []}}}
+//! ```
+//!
+//! Writers take a lock, read again, change one thing, write a new file beside the old one and rename it;
+//! so a reader needs no lock, and a crash leaves the old file. What a later version adds is kept.
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Map, Value, json};
+
+use crate::project::{canonical, project_key};
+use crate::{ConfigError, ConfigErrorKind};
+
+pub(crate) const FILE_NAME: &str = "trust.json";
+
+/// A writer holds the lock for milliseconds; one that waits this often has met a stuck process.
+const LOCK_ATTEMPTS: u32 = 200;
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
+
+/// The file of trust and approvals in a state directory.
+#[derive(Clone, Debug)]
+pub struct TrustStore {
+    path: PathBuf,
+}
+
+impl TrustStore {
+    /// The store in `state_dir` (see [`Locations::state_dir`](crate::Locations)); nothing is touched yet.
+    pub fn new(state_dir: impl AsRef<Path>) -> Self {
+        Self { path: state_dir.as_ref().join(FILE_NAME) }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Trusts `folder` itself: not its parents, not its subfolders.
+    ///
+    /// Returns whether that is new. Errors: see [`ConfigErrorKind`].
+    pub fn trust(&self, folder: &Path) -> Result<bool, ConfigError> {
+        self.change(folder, |folder| set_trusted(folder, true))
+    }
+
+    /// Takes trust in `folder` back; returns whether there was any.
+    pub fn untrust(&self, folder: &Path) -> Result<bool, ConfigError> {
+        self.change(folder, |folder| set_trusted(folder, false))
+    }
+
+    /// Approves the project entry `name` in `folder`, and forgets that it was rejected.
+    ///
+    /// Returns whether anything changed.
+    pub fn approve(&self, folder: &Path, name: &str) -> Result<bool, ConfigError> {
+        self.change(folder, |folder| {
+            let removed = remove(folder, "rejected", name);
+            insert(folder, "approved", name) | removed
+        })
+    }
+
+    /// Rejects the project entry `name` in `folder`, and forgets that it was approved.
+    pub fn reject(&self, folder: &Path, name: &str) -> Result<bool, ConfigError> {
+        self.change(folder, |folder| {
+            let removed = remove(folder, "approved", name);
+            insert(folder, "rejected", name) | removed
+        })
+    }
+
+    fn change(
+        &self,
+        folder: &Path,
+        edit: impl FnOnce(&mut Map<String, Value>) -> bool,
+    ) -> Result<bool, ConfigError> {
+        let folder = canonical(folder);
+        let text = folder.to_str().ok_or_else(|| ConfigError::new(ConfigErrorKind::Path, &folder))?;
+        let _lock = self.lock()?;
+        let mut root = self.read()?;
+        let corrupt = || ConfigError::new(ConfigErrorKind::Corrupt, &self.path);
+        let folders = root.entry("folders").or_insert_with(|| json!({}));
+        let entry = folders.as_object_mut().ok_or_else(corrupt)?.entry(project_key(text));
+        let entry = entry.or_insert_with(|| json!({})).as_object_mut().ok_or_else(corrupt)?;
+        let changed = edit(entry);
+        if changed {
+            self.write(&root)?;
+        }
+        Ok(changed)
+    }
+
+    fn read(&self) -> Result<Map<String, Value>, ConfigError> {
+        let text = match fs::read_to_string(&self.path) {
+            Ok(text) => text,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return Ok(Map::from_iter([("version".to_owned(), json!(1))]));
+            }
+            Err(error) => return Err(ConfigError::io(ConfigErrorKind::Read, &self.path, error)),
+        };
+        serde_json::from_str(&text).map_err(|_| ConfigError::new(ConfigErrorKind::Corrupt, &self.path))
+    }
+
+    fn lock(&self) -> Result<File, ConfigError> {
+        let path = self.path.with_extension("json.lock");
+        let failed = |error| ConfigError::io(ConfigErrorKind::Write, &path, error);
+        if let Some(dir) = path.parent() {
+            private_dir(dir).map_err(failed)?;
+        }
+        let file = private_file().truncate(false).open(&path).map_err(failed)?;
+        for _ in 0..LOCK_ATTEMPTS {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            }
+        }
+        Err(ConfigError::new(ConfigErrorKind::Locked, &path))
+    }
+
+    /// Replaces the file; called with the lock held, so the name of the temporary file is ours.
+    fn write(&self, root: &Map<String, Value>) -> Result<(), ConfigError> {
+        let temporary = self.path.with_extension("json.new");
+        let write = || {
+            // Left behind by a crash, perhaps with other permissions.
+            match fs::remove_file(&temporary) {
+                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+            let mut file = private_file().create_new(true).open(&temporary)?;
+            file.write_all(format!("{:#}\n", Value::Object(root.clone())).as_bytes())?;
+            // Without this a power cut can leave the new name with the old nothing in it.
+            file.sync_all()?;
+            fs::rename(&temporary, &self.path)
+        };
+        write().map_err(|error| ConfigError::io(ConfigErrorKind::Write, &self.path, error))
+    }
+}
+
+fn set_trusted(folder: &mut Map<String, Value>, trusted: bool) -> bool {
+    let before = folder.insert("trusted".to_owned(), Value::Bool(trusted));
+    before.and_then(|value| value.as_bool()).unwrap_or(false) != trusted
+}
+
+fn remove(folder: &mut Map<String, Value>, list: &str, name: &str) -> bool {
+    let Some(names) = folder.get_mut(list).and_then(Value::as_array_mut) else { return false };
+    let before = names.len();
+    names.retain(|other| other != name);
+    names.len() != before
+}
+
+fn insert(folder: &mut Map<String, Value>, list: &str, name: &str) -> bool {
+    let names = folder.entry(list).or_insert_with(|| json!([]));
+    if !names.is_array() {
+        *names = json!([]);
+    }
+    match names.as_array_mut() {
+        Some(names) if !names.iter().any(|other| other == name) => {
+            names.push(json!(name));
+            true
+        }
+        _ => false,
+    }
+}
+
+/// Open for writing by its owner alone.
+fn private_file() -> OpenOptions {
+    let mut options = File::options();
+    options.write(true).create(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options
+}
+
+fn private_dir(dir: &Path) -> std::io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(dir)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn store() -> (tempfile::TempDir, TrustStore) {
+        let dir = tempfile::tempdir().unwrap();
+        let store = TrustStore::new(dir.path().join("state/mcplink"));
+        (dir, store)
+    }
+
+    fn saved(store: &TrustStore) -> Value {
+        serde_json::from_str(&fs::read_to_string(store.path()).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn decisions_are_written_once_and_taken_back() {
+        let (_dir, store) = store();
+        let app = Path::new("/nowhere/app");
+        assert!(store.trust(app).unwrap());
+        assert!(!store.trust(app).unwrap());
+        assert!(store.approve(app, "db").unwrap());
+        assert!(store.reject(app, "db").unwrap());
+        assert!(!store.reject(app, "db").unwrap());
+        assert_eq!(
+            saved(&store)["folders"]["/nowhere/app"],
+            json!({"trusted": true, "approved": [], "rejected": ["db"]})
+        );
+        assert!(store.untrust(app).unwrap());
+        assert!(!store.untrust(Path::new("/nowhere/else")).unwrap());
+        assert_eq!(saved(&store)["folders"]["/nowhere/app"]["trusted"], json!(false));
+    }
+
+    #[test]
+    fn what_others_wrote_is_kept() {
+        let (_dir, store) = store();
+        store.trust(Path::new("/nowhere/a")).unwrap();
+        fs::write(store.path(), r#"{"version": 2, "new": 1, "folders": {"/x": {"note": "n"}}}"#).unwrap();
+        store.trust(Path::new("/nowhere/b")).unwrap();
+        let saved = saved(&store);
+        assert_eq!((&saved["version"], &saved["new"]), (&json!(2), &json!(1)));
+        assert_eq!(saved["folders"]["/x"]["note"], json!("n"));
+    }
+
+    #[test]
+    fn a_corrupt_file_is_reported_and_left_as_it_is() {
+        let (_dir, store) = store();
+        store.trust(Path::new("/nowhere/a")).unwrap();
+        for text in ["{", "[]", r#"{"folders": []}"#, r#"{"folders": {"/nowhere/a": 1}}"#] {
+            fs::write(store.path(), text).unwrap();
+            let error = store.untrust(Path::new("/nowhere/a")).unwrap_err();
+            assert_eq!(error.kind(), ConfigErrorKind::Corrupt, "{text}");
+            assert_eq!(fs::read_to_string(store.path()).unwrap(), text);
+        }
+    }
+
+    #[test]
+    fn writers_in_parallel_lose_nothing() {
+        let (_dir, store) = store();
+        thread::scope(|scope| {
+            for writer in 0..8 {
+                let store = &store;
+                scope.spawn(move || {
+                    for n in 0..8 {
+                        assert!(store.approve(Path::new("/nowhere/a"), &format!("{writer}-{n}")).unwrap());
+                    }
+                });
+            }
+        });
+        assert_eq!(saved(&store)["folders"]["/nowhere/a"]["approved"].as_array().unwrap().len(), 64);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn only_the_owner_can_read_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let (_dir, store) = store();
+        store.trust(Path::new("/nowhere/a")).unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(store.path()), 0o600);
+        assert_eq!(mode(store.path().parent().unwrap()), 0o700);
+        let names: Vec<_> = fs::read_dir(store.path().parent().unwrap()).unwrap().flatten().collect();
+        assert_eq!(names.len(), 2, "the store and its lock, nothing left over: {names:?}");
+    }
+}
