@@ -119,9 +119,10 @@ impl AuthedClient {
 
     async fn credentials(&self) -> Result<Credentials, TransportError> {
         match &self.provider {
-            Some(provider) => {
-                provider.credentials().await.map_err(|error| TransportError::credentials(error, provider.name()))
-            }
+            Some(provider) => provider
+                .credentials()
+                .await
+                .map_err(|error| TransportError::credentials(error, provider.name())),
             None => Ok(Credentials::none()),
         }
     }
@@ -134,7 +135,8 @@ impl AuthedClient {
         used: &Credentials,
         recoveries: u32,
     ) -> Result<Option<Credentials>, TransportError> {
-        let Some(provider) = self.provider.as_ref().filter(|_| out.recover && recoveries < MAX_RECOVERIES) else {
+        let Some(provider) = self.provider.as_ref().filter(|_| out.recover && recoveries < MAX_RECOVERIES)
+        else {
             return Ok(None);
         };
         let rejection =
@@ -249,7 +251,8 @@ fn bearer_kind(headers: &HeaderMap) -> Option<ChallengeKind> {
     if bearer.param("error") != Some("insufficient_scope") {
         return Some(ChallengeKind::Forbidden);
     }
-    let scopes = bearer.param("scope").unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect();
+    let scopes =
+        bearer.param("scope").unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect();
     Some(ChallengeKind::InsufficientScope { scopes })
 }
 
@@ -262,17 +265,27 @@ fn is_page(headers: &HeaderMap) -> bool {
 
 fn looks_like_a_page(body: &[u8]) -> bool {
     let start = body.trim_ascii_start();
-    ["<!doctype html", "<html"].iter().any(|tag| {
-        start.get(..tag.len()).is_some_and(|head| head.eq_ignore_ascii_case(tag.as_bytes()))
-    })
+    ["<!doctype html", "<html"]
+        .iter()
+        .any(|tag| start.get(..tag.len()).is_some_and(|head| head.eq_ignore_ascii_case(tag.as_bytes())))
 }
 
 /// Whether something between us and the server refused: it names itself in the body, or in the header that
 /// Cloudflare sets when it steps in.
 fn names_a_firewall(headers: &HeaderMap, body: &[u8]) -> bool {
     const NAMES: [&str; 12] = [
-        "cloudflare", "akamai", "incapsula", "imperva", "sucuri", "zscaler", "fortigate", "fortinet", "big-ip",
-        "aws waf", "web application firewall", "firewall",
+        "cloudflare",
+        "akamai",
+        "incapsula",
+        "imperva",
+        "sucuri",
+        "zscaler",
+        "fortigate",
+        "fortinet",
+        "big-ip",
+        "aws waf",
+        "web application firewall",
+        "firewall",
     ];
     if headers.contains_key(HeaderName::from_static("cf-mitigated")) {
         return true;

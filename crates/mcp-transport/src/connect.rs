@@ -180,7 +180,9 @@ impl Connector {
                 let streamable = crate::http::negotiate::open(http, hub.clone()).await?;
                 Ok(crate::wire::Wire::http(streamable, &hub, self.options()))
             }
-            _ => Err(TransportError::new(TransportErrorKind::Misconfigured, "this transport is not built in")),
+            _ => {
+                Err(TransportError::new(TransportErrorKind::Misconfigured, "this transport is not built in"))
+            }
         }
     }
 
@@ -214,7 +216,9 @@ impl Connector {
             };
             observe(&ended.machine, wait);
             let event = match (effect, wait) {
-                (Effect::Connect { .. }, _) => Event::Attempt(self.attempt_and_list(server, policy, &mut ended).await),
+                (Effect::Connect { .. }, _) => {
+                    Event::Attempt(self.attempt_and_list(server, policy, &mut ended).await)
+                }
                 (_, Some(delay)) => {
                     tokio::time::sleep(delay).await;
                     Event::TimerFired
@@ -225,7 +229,12 @@ impl Connector {
         }
     }
 
-    async fn attempt_and_list(&self, server: &Server, policy: &ConnectPolicy, ended: &mut Connected) -> Evidence {
+    async fn attempt_and_list(
+        &self,
+        server: &Server,
+        policy: &ConnectPolicy,
+        ended: &mut Connected,
+    ) -> Evidence {
         let connection = match self.attempt(server).await {
             Ok(connection) => connection,
             Err(error) => {

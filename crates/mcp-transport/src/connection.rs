@@ -175,8 +175,7 @@ impl Connection {
         tool: &str,
         arguments: Option<&RawValue>,
     ) -> Result<Vec<(HeaderName, HeaderValue)>, TransportError> {
-        let headers =
-            self.0.parameters.lock().unwrap_or_else(PoisonError::into_inner).get(tool).cloned();
+        let headers = self.0.parameters.lock().unwrap_or_else(PoisonError::into_inner).get(tool).cloned();
         let Some(headers) = headers else { return Ok(Vec::new()) };
         headers.headers(arguments).map_err(|error| {
             let message = "an argument cannot be mirrored into a header";
@@ -204,13 +203,13 @@ impl Connection {
         let inner = &*self.0;
         let id = inner.next_id.fetch_add(1, Ordering::Relaxed);
         let limit = options.timeout.or(inner.timeout).or(inner.options.request_timeout);
-        let first_byte = limit.map_or(inner.options.first_byte_timeout, |limit| {
-            limit.max(inner.options.first_byte_timeout)
-        });
+        let first_byte = limit
+            .map_or(inner.options.first_byte_timeout, |limit| limit.max(inner.options.first_byte_timeout));
         let watched = options.progress.clone().map(|sink| inner.hub.watch(id, Some(sink)));
         let request = Prepared { id, method, params, name, mirrored, first_byte, watched: watched.as_ref() };
 
-        let mut cancel = CancelOnDrop { wire: Some(&inner.wire), id, reason: "the caller gave the request up" };
+        let mut cancel =
+            CancelOnDrop { wire: Some(&inner.wire), id, reason: "the caller gave the request up" };
         let outcome = match limit {
             None => inner.wire.request(request).await,
             Some(limit) => match tokio::time::timeout(limit, inner.wire.request(request)).await {

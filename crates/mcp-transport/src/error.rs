@@ -117,12 +117,20 @@ pub(crate) struct AuthContext {
 impl TransportError {
     /// A new error; `message` is a lowercase fragment without a final period that does not repeat its source.
     pub(crate) fn new(kind: TransportErrorKind, message: impl Into<String>) -> Self {
-        Self(Box::new(Inner { kind, message: message.into(), auth: None, rpc: None, attempts: 1, source: None }))
+        Self(Box::new(Inner {
+            kind,
+            message: message.into(),
+            auth: None,
+            rpc: None,
+            attempts: 1,
+            source: None,
+        }))
     }
 
     /// A JSON-RPC error that the server answered with.
     pub(crate) fn rpc(error: RpcError) -> Self {
-        let mut this = Self::new(TransportErrorKind::Rpc { code: error.code }, "the server answered with an error");
+        let mut this =
+            Self::new(TransportErrorKind::Rpc { code: error.code }, "the server answered with an error");
         this.0.rpc = Some(error);
         this
     }

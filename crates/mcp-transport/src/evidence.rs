@@ -38,7 +38,9 @@ impl TransportError {
             Kind::Challenged { kind, status } => {
                 Outcome::Challenged { kind: kind.clone(), http_status: *status }
             }
-            Kind::Http { status, retry_after } => Outcome::Http { status: *status, retry_after: *retry_after },
+            Kind::Http { status, retry_after } => {
+                Outcome::Http { status: *status, retry_after: *retry_after }
+            }
             Kind::Rpc { code } => Outcome::Protocol { rpc_code: Some(*code) },
             Kind::Unreachable | Kind::Dropped | Kind::Closed | Kind::Cancelled => Outcome::Unreachable,
             Kind::Timeout { .. } => Outcome::Timeout,
@@ -115,7 +117,8 @@ mod tests {
 
     #[test]
     fn a_failed_source_keeps_its_exit_code_and_its_provider() {
-        let source = AuthError::new(AuthErrorKind::SourceFailed, "the command failed").with_exit_code(Some(3));
+        let source =
+            AuthError::new(AuthErrorKind::SourceFailed, "the command failed").with_exit_code(Some(3));
         let context = AuthContext { provider: Some("p".to_owned()), ..AuthContext::default() };
         let error =
             TransportError::new(TransportErrorKind::Credentials, "x").with_auth(context).with_source(source);

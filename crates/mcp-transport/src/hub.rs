@@ -81,7 +81,8 @@ impl Hub {
             #[serde(flatten)]
             progress: Progress,
         }
-        let Some(Token { token, progress }) = params.and_then(|raw| serde_json::from_str(raw.get()).ok()) else {
+        let Some(Token { token, progress }) = params.and_then(|raw| serde_json::from_str(raw.get()).ok())
+        else {
             return;
         };
         let sink = {
@@ -195,9 +196,12 @@ mod tests {
             move |progress: Progress| seen.lock().unwrap().push(progress.progress)
         });
         let guard = hub.watch(7, Some(sink));
-        let report = |token: i64| hub.notification("notifications/progress", Some(raw(&format!(
-            r#"{{"progressToken":{token},"progress":0.5,"total":1}}"#
-        ))));
+        let report = |token: i64| {
+            hub.notification(
+                "notifications/progress",
+                Some(raw(&format!(r#"{{"progressToken":{token},"progress":0.5,"total":1}}"#))),
+            )
+        };
         report(7);
         report(8);
         drop(guard);

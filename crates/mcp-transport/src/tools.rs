@@ -225,10 +225,7 @@ fn mirrored_parameters(tool: &Tool) -> Result<Option<ToolHeaders>, String> {
     Ok(Some(headers).filter(|headers| !headers.is_empty()))
 }
 
-fn invalid(
-    method: &str,
-    error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
-) -> TransportError {
+fn invalid(method: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> TransportError {
     let message = format!("the result of {method} is not valid");
     TransportError::new(TransportErrorKind::Protocol, message).with_source(error)
 }

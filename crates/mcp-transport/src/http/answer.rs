@@ -106,7 +106,8 @@ impl Core {
             if let Drained::Answered(result) = self.drain(body, call.id, &mut cursor, &mut idle).await? {
                 return Ok(result);
             }
-            let Some(last) = cursor.last_event_id.clone().filter(|_| session.server.revision.era() == Era::Legacy)
+            let Some(last) =
+                cursor.last_event_id.clone().filter(|_| session.server.revision.era() == Era::Legacy)
             else {
                 return Err(dropped());
             };
@@ -169,9 +170,10 @@ impl Core {
             .await
         };
         if !ended {
-            self.spawn(tokio::time::timeout(LINGER, async move {
-                while let Ok(Some(_)) = body.chunk().await {}
-            }));
+            self.spawn(tokio::time::timeout(
+                LINGER,
+                async move { while let Ok(Some(_)) = body.chunk().await {} },
+            ));
         }
     }
 
@@ -186,7 +188,9 @@ impl Core {
         for message in jsonrpc::parse(frame).map_err(not_a_message)? {
             match message.map_err(not_a_message)? {
                 // An error without an id concerns the only request that this body can be about.
-                Incoming::Response { id: None, outcome: Err(error) } => return Err(TransportError::rpc(error)),
+                Incoming::Response { id: None, outcome: Err(error) } => {
+                    return Err(TransportError::rpc(error));
+                }
                 Incoming::Response { id: Some(of), outcome } if of.as_assigned() == Some(id) => {
                     found = Some(outcome.map_err(TransportError::rpc)?);
                 }
@@ -206,7 +210,11 @@ impl Core {
     }
 
     /// Opens a stream by GET (legacy era only).
-    pub(super) async fn get(&self, session: &Session, last: Option<&str>) -> Result<Accepted, TransportError> {
+    pub(super) async fn get(
+        &self,
+        session: &Session,
+        last: Option<&str>,
+    ) -> Result<Accepted, TransportError> {
         let mut headers = session.headers.clone();
         headers.remove(header::CONTENT_TYPE);
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
@@ -235,7 +243,8 @@ pub(super) struct Cursor {
 
 impl Cursor {
     pub(super) fn advance(&mut self, parser: &SseParser) {
-        if let Some(last) = parser.last_event_id().filter(|last| Some(*last) != self.last_event_id.as_deref()) {
+        if let Some(last) = parser.last_event_id().filter(|last| Some(*last) != self.last_event_id.as_deref())
+        {
             self.last_event_id = Some(last.to_owned());
         }
         self.retry = parser.reconnection_time().or(self.retry);

@@ -83,7 +83,8 @@ impl HttpClient {
     fn client(&self) -> Result<&reqwest::Client, TransportError> {
         let built = self.0.built.get_or_init(|| build(&self.0.options).map_err(Arc::new));
         built.as_ref().map_err(|error| {
-            TransportError::new(error.kind().clone(), "the HTTP client cannot be set up").with_source(error.clone())
+            TransportError::new(error.kind().clone(), "the HTTP client cannot be set up")
+                .with_source(error.clone())
         })
     }
 }
@@ -111,9 +112,13 @@ impl HttpExchange for HttpClient {
                 Ok::<_, TransportError>((status, headers, body.collect(MAX_EXCHANGE_BYTES).await?))
             };
             // The whole exchange has one limit: a server that trickles must not hold up a connection.
-            let answer = tokio::time::timeout(self.0.options.connect_timeout, answer).await.map_err(|_| {
-                AuthError::new(AuthErrorKind::Unavailable, "the authorization server did not answer in time")
-            })?;
+            let answer =
+                tokio::time::timeout(self.0.options.connect_timeout, answer).await.map_err(|_| {
+                    AuthError::new(
+                        AuthErrorKind::Unavailable,
+                        "the authorization server did not answer in time",
+                    )
+                })?;
             let (status, headers, body) = answer.map_err(unavailable)?;
             let mut response = http::Response::new(body);
             *response.status_mut() = status;
@@ -159,7 +164,10 @@ impl Body {
     /// [`TooLarge`](TransportErrorKind::TooLarge) as soon as more than `limit` bytes have arrived.
     pub(crate) async fn collect(&mut self, limit: usize) -> Result<Bytes, TransportError> {
         let too_large = || {
-            TransportError::new(TransportErrorKind::TooLarge, format!("the answer is longer than {limit} bytes"))
+            TransportError::new(
+                TransportErrorKind::TooLarge,
+                format!("the answer is longer than {limit} bytes"),
+            )
         };
         let expected = self.0.content_length().and_then(|length| usize::try_from(length).ok());
         if expected.is_some_and(|expected| expected > limit) {
@@ -202,8 +210,10 @@ fn build(options: &ClientOptions) -> Result<reqwest::Client, TransportError> {
 fn proxies(settings: &ProxySettings) -> Result<Vec<reqwest::Proxy>, TransportError> {
     let no_proxy = settings.no_proxy.as_deref().and_then(reqwest::NoProxy::from_string);
     let mut proxies = Vec::new();
-    let schemes: [(_, fn(&str) -> reqwest::Result<reqwest::Proxy>); 2] =
-        [(&settings.http, |url| reqwest::Proxy::http(url)), (&settings.https, |url| reqwest::Proxy::https(url))];
+    let schemes: [(_, fn(&str) -> reqwest::Result<reqwest::Proxy>); 2] = [
+        (&settings.http, |url| reqwest::Proxy::http(url)),
+        (&settings.https, |url| reqwest::Proxy::https(url)),
+    ];
     for (url, proxy) in schemes {
         let Some(url) = url.as_deref().filter(|url| !url.is_empty()) else { continue };
         // Security: the error of the library quotes the URL, which may hold a password; it is left out.

@@ -88,7 +88,9 @@ impl Core {
                     continue;
                 }
                 match jsonrpc::parse(event.data.as_bytes()) {
-                    Ok(messages) => messages.filter_map(Result::ok).for_each(|message| self.dispatch(message)),
+                    Ok(messages) => {
+                        messages.filter_map(Result::ok).for_each(|message| self.dispatch(message))
+                    }
                     Err(error) => tracing::debug!(%error, phase = ?Phase::Session, "ignored a frame"),
                 }
             }

@@ -101,6 +101,8 @@ fn is_client_error(error: &TransportError) -> bool {
     match error.kind() {
         TransportErrorKind::Http { status, .. } => (400..500).contains(status),
         TransportErrorKind::Rpc { .. } | TransportErrorKind::Version { .. } => true,
-        _ => matches!(error.rpc_error(), Some(rpc) if (UNSUPPORTED_VERSION..=MISSING_CAPABILITY).contains(&rpc.code)),
+        _ => {
+            matches!(error.rpc_error(), Some(rpc) if (UNSUPPORTED_VERSION..=MISSING_CAPABILITY).contains(&rpc.code))
+        }
     }
 }

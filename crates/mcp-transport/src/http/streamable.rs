@@ -163,7 +163,8 @@ impl Core {
         let session = Session::legacy(options, server, response.session_id, generation);
         // Awaited, although it costs a round trip: servers that enforce the order refuse a request that
         // overtakes it on another connection.
-        let accepted = self.post(&session, Phase::Session, Bytes::from_static(legacy::INITIALIZED), false, &[]);
+        let accepted =
+            self.post(&session, Phase::Session, Bytes::from_static(legacy::INITIALIZED), false, &[]);
         self.acknowledge(accepted.await?, &session).await?;
         self.install(session);
         Ok(())

@@ -29,8 +29,8 @@ pub(super) fn client_config(extra_ca_files: &[PathBuf]) -> Result<ClientConfig, 
             let message = format!("the certificate authority file {} {what}", file.display());
             TransportError::new(TransportErrorKind::Misconfigured, message)
         };
-        let certificates =
-            CertificateDer::pem_file_iter(file).map_err(|e| misconfigured("cannot be read").with_source(e))?;
+        let certificates = CertificateDer::pem_file_iter(file)
+            .map_err(|e| misconfigured("cannot be read").with_source(e))?;
         for certificate in certificates {
             extra.push(certificate.map_err(|e| misconfigured("is not valid PEM").with_source(e))?);
         }

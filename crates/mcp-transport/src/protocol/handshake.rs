@@ -228,7 +228,9 @@ mod tests {
             ok(r#"{"supportedVersions":["2099-01-01"],"capabilities":{}}"#),
             r#"failed Version { offered: ["2099-01-01"] }"#
         );
-        for invalid in ["{}", "null", "[]", r#"{"supportedVersions":["2026-07-28"]}"#, r#"{"capabilities":{}}"#] {
+        for invalid in
+            ["{}", "null", "[]", r#"{"supportedVersions":["2026-07-28"]}"#, r#"{"capabilities":{}}"#]
+        {
             assert_eq!(ok(invalid), "legacy", "{invalid}");
         }
     }
@@ -273,7 +275,9 @@ mod tests {
     #[test]
     fn initialize_accepts_every_legacy_revision_and_no_other() {
         let read = |version: &str| {
-            read_initialize(&raw(&format!(r#"{{"protocolVersion":"{version}","capabilities":{{"tools":{{}}}}}}"#)))
+            read_initialize(&raw(&format!(
+                r#"{{"protocolVersion":"{version}","capabilities":{{"tools":{{}}}}}}"#
+            )))
         };
         for revision in ProtocolRevision::ALL.into_iter().filter(|r| r.era() == Era::Legacy) {
             let server = read(revision.as_str()).unwrap();

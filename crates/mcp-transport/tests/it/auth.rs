@@ -1,0 +1,370 @@
+//! Challenges and the one replay, redirects, and what classification makes of refusals.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use http::header::AUTHORIZATION;
+use http::{HeaderName, HeaderValue};
+use mcp_auth::{
+    AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, CredentialSource, Credentials,
+    FetchReason, Recovery, Rejection, SingleFlight, StaticHeaders,
+};
+use mcp_status::{ChallengeKind, Phase, ReasonCode, ServerStatus, classify};
+use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, Refusal};
+use mcp_transport::{ConnectPolicy, RetryPolicy, Server, TransportError, TransportErrorKind};
+
+use crate::support::{connector, echo, methods, target};
+
+/// Hands out the token that is set, and counts how often it is asked for.
+#[derive(Debug)]
+struct Mint {
+    token: Mutex<Option<&'static str>>,
+    runs: AtomicUsize,
+}
+
+impl Mint {
+    fn of(token: &'static str) -> Arc<SingleFlight<Self>> {
+        let token = Mutex::new(Some(token));
+        Arc::new(SingleFlight::new(Self { token, runs: AtomicUsize::new(0) }))
+    }
+
+    fn set(&self, token: Option<&'static str>) {
+        *self.token.lock().unwrap() = token;
+    }
+
+    fn runs(&self) -> usize {
+        self.runs.load(Ordering::SeqCst)
+    }
+}
+
+impl CredentialSource for Mint {
+    fn name(&self) -> &str {
+        "mint"
+    }
+
+    fn fetch<'a>(&'a self, _: FetchReason<'a>) -> AuthFuture<'a, Credentials> {
+        self.runs.fetch_add(1, Ordering::SeqCst);
+        let token = *self.token.lock().unwrap();
+        Box::pin(async move {
+            let token = token.ok_or_else(|| {
+                AuthError::new(AuthErrorKind::SourceFailed, "the command failed").with_exit_code(Some(3))
+            })?;
+            Ok(Credentials::new("mint", [bearer(token)]))
+        })
+    }
+}
+
+fn bearer(token: &str) -> (HeaderName, HeaderValue) {
+    (AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {token}")).unwrap())
+}
+
+fn static_token(token: &str) -> Arc<StaticHeaders> {
+    Arc::new(StaticHeaders::new([bearer(token)]))
+}
+
+fn with(server: &FakeMcpServer, provider: Arc<dyn AuthProvider>) -> Server {
+    target(server).with_auth(provider)
+}
+
+async fn refused(server: &FakeMcpServer, provider: Option<Arc<dyn AuthProvider>>) -> TransportError {
+    let mut target = target(server);
+    target.auth = provider;
+    connector().attempt(&target).await.unwrap_err()
+}
+
+fn meaning(error: &TransportError) -> (ServerStatus, ReasonCode) {
+    let verdict = classify(&error.evidence(Phase::Connect));
+    (verdict.status(), verdict.code().unwrap())
+}
+
+#[tokio::test]
+async fn story_1_rotated_credentials_cost_one_more_run_and_no_error() {
+    for era in [Era::Legacy, Era::Modern] {
+        let server = FakeMcpServer::builder().era(era).accept(Accept::bearer("A")).start().unwrap();
+        let mint = Mint::of("A");
+        let connection = connector().attempt(&with(&server, mint.clone())).await.unwrap();
+        assert_eq!(mint.source().runs(), 1);
+        server.accept(Accept::bearer("B"));
+        mint.source().set(Some("B"));
+        assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+        assert_eq!(mint.source().runs(), 2, "{era:?}");
+        assert!(server.oauth_requests().is_empty());
+        assert!(server.requests_without_header("authorization").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn story_1_with_twenty_calls_at_once() {
+    let server = FakeMcpServer::builder().accept(Accept::bearer("A")).start().unwrap();
+    let mint = Mint::of("A");
+    let connection = connector().attempt(&with(&server, mint.clone())).await.unwrap();
+    server.accept(Accept::bearer("B"));
+    mint.source().set(Some("B"));
+    let calls: Vec<_> = (0..20)
+        .map(|index| {
+            let connection = connection.clone();
+            tokio::spawn(async move { echo(&connection, &index.to_string()).await })
+        })
+        .collect();
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+    assert_eq!(mint.source().runs(), 2);
+}
+
+#[tokio::test]
+async fn f003_the_same_bytes_are_not_sent_again() {
+    let server = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
+    let mint = Mint::of("A");
+    let error = refused(&server, Some(mint.clone())).await;
+    assert_eq!(meaning(&error), (ServerStatus::NeedsAuth, ReasonCode::CredentialsRejected));
+    assert_eq!(server.requests().len(), 1);
+    assert_eq!(mint.source().runs(), 2, "asked once more, in vain");
+}
+
+#[tokio::test]
+async fn a_source_that_fails_is_named_and_the_server_is_not_contacted() {
+    let server = FakeMcpServer::builder().start().unwrap();
+    let mint = Mint::of("A");
+    mint.source().set(None);
+    let error = refused(&server, Some(mint)).await;
+    assert_eq!(meaning(&error), (ServerStatus::NeedsAuth, ReasonCode::HelperFailed));
+    assert_eq!(error.evidence(Phase::Connect).auth.exit_code, Some(3));
+    assert!(!error.may_have_been_sent());
+    assert!(server.requests().is_empty());
+}
+
+/// Says "retry" with something new each time, whatever happens.
+#[derive(Debug, Default)]
+struct Relentless(AtomicUsize);
+
+impl AuthProvider for Relentless {
+    fn name(&self) -> &str {
+        "relentless"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new(true, false)
+    }
+
+    fn credentials(&self) -> AuthFuture<'_, Credentials> {
+        Box::pin(async { Ok(Credentials::new("relentless", [bearer("0")])) })
+    }
+
+    fn on_rejected<'a>(&'a self, _: Rejection<'a>) -> AuthFuture<'a, Recovery> {
+        let turn = self.0.fetch_add(1, Ordering::SeqCst) + 1;
+        Box::pin(
+            async move { Ok(Recovery::Retry(Credentials::new("relentless", [bearer(&turn.to_string())]))) },
+        )
+    }
+}
+
+#[tokio::test]
+async fn f096_a_provider_that_always_says_retry_is_believed_twice() {
+    let server = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
+    let error = refused(&server, Some(Arc::new(Relentless::default()))).await;
+    assert!(matches!(error.kind(), TransportErrorKind::Challenged { .. }));
+    assert_eq!(server.requests().len(), 3);
+    assert_eq!(error.attempts(), 3);
+}
+
+#[tokio::test]
+async fn each_refusal_has_its_word() {
+    let table = [
+        (Refusal::unauthorized(), None, ReasonCode::Unauthorized),
+        (Refusal::status(401), None, ReasonCode::Unauthorized),
+        (Refusal::forbidden(), None, ReasonCode::Forbidden),
+        (Refusal::unauthorized(), Some("t"), ReasonCode::CredentialsRejected),
+        (Refusal::forbidden().body("text/html", "<html>no</html>"), None, ReasonCode::Blocked),
+        (Refusal::forbidden().body("text/plain", "blocked by Cloudflare"), None, ReasonCode::Blocked),
+        (
+            Refusal::forbidden().challenge(r#"Bearer error="insufficient_scope", scope="a b""#),
+            Some("t"),
+            ReasonCode::InsufficientScope,
+        ),
+    ];
+    for (refusal, token, code) in table {
+        let shown = format!("{refusal:?}");
+        let server = FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(refusal).start().unwrap();
+        let provider = token.map(|token| static_token(token) as Arc<dyn AuthProvider>);
+        let error = refused(&server, provider).await;
+        assert_eq!(meaning(&error), (ServerStatus::NeedsAuth, code), "{shown}");
+        assert_eq!(server.requests().len(), 1, "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn f041_a_firewall_page_is_not_mistaken_for_a_missing_permission() {
+    let page = Refusal::forbidden().body("text/html", "<!doctype html><title>Attention Required</title>");
+    let server = FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(page).start().unwrap();
+    let error = refused(&server, None).await;
+    let kind = ChallengeKind::Blocked;
+    assert_eq!(*error.kind(), TransportErrorKind::Challenged { kind, status: 403 });
+}
+
+#[tokio::test]
+async fn sign_in_pages_are_challenges_and_keep_the_credentials_here() {
+    let elsewhere = FakeMcpServer::builder().start().unwrap();
+    for answer in [
+        Answer::login_page(),
+        Answer::redirect(302, elsewhere.url()),
+        Answer::redirect(303, elsewhere.url()),
+        Answer::redirect(307, elsewhere.url()),
+    ] {
+        let shown = format!("{answer:?}");
+        let server = FakeMcpServer::builder().always(answer).start().unwrap();
+        let error = refused(&server, None).await;
+        assert_eq!(meaning(&error), (ServerStatus::NeedsAuth, ReasonCode::LoginRedirect), "{shown}");
+        assert_eq!(server.requests().len(), 1);
+    }
+    assert!(elsewhere.requests().is_empty(), "nothing is sent to another origin");
+}
+
+#[tokio::test]
+async fn redirects_within_the_origin_keep_method_body_and_credentials() {
+    for status in [301, 302, 307, 308] {
+        let server = FakeMcpServer::builder().accept(Accept::bearer("A")).start().unwrap();
+        server.route("/old", Answer::redirect(status, "/mcp"));
+        let mut target = with(&server, static_token("A"));
+        target.endpoint =
+            mcp_transport::Endpoint::Http(mcp_transport::HttpEndpoint::new(server.url_of("/old")));
+        let connection = connector().attempt(&target).await.unwrap();
+        assert_eq!(echo(&connection, "hello").await.unwrap(), "hello", "{status}");
+        assert!(server.requests_without_header("authorization").is_empty());
+    }
+}
+
+#[tokio::test]
+async fn redirects_in_circles_end() {
+    let server = FakeMcpServer::builder().always(Answer::redirect(307, "/mcp")).start().unwrap();
+    let error = refused(&server, None).await;
+    assert_eq!(*error.kind(), TransportErrorKind::Protocol);
+    assert!(server.requests().len() <= 12, "{}", server.requests().len());
+}
+
+#[tokio::test]
+async fn f040_a_407_is_the_proxys_word() {
+    let server = FakeMcpServer::builder().always(Answer::proxy_auth()).start().unwrap();
+    let error = refused(&server, Some(static_token("A"))).await;
+    assert_eq!(meaning(&error), (ServerStatus::Failed, ReasonCode::ProxyAuth));
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_403_in_a_session_asks_only_a_provider_that_can_mint() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).accept(Accept::bearer("A")).start().unwrap();
+    let connection = connector().attempt(&with(&server, static_token("A"))).await.unwrap();
+    server.always_to("tools/call", Answer::status(403));
+    let error = echo(&connection, "x").await.unwrap_err();
+    assert!(matches!(error.kind(), TransportErrorKind::Http { status: 403, .. }), "{error:?}");
+
+    let server = FakeMcpServer::builder().era(Era::Legacy).accept(Accept::bearer("A")).start().unwrap();
+    let mint = Mint::of("A");
+    let connection = connector().attempt(&with(&server, mint.clone())).await.unwrap();
+    server.refuse_with(Refusal::forbidden());
+    server.accept(Accept::bearer("B"));
+    mint.source().set(Some("B"));
+    assert_eq!(echo(&connection, "x").await.unwrap(), "x");
+    assert_eq!(mint.source().runs(), 2);
+}
+
+#[tokio::test]
+async fn every_request_of_a_session_carries_the_credentials() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).accept(Accept::bearer("A")).start().unwrap();
+    let connection = connector().attempt(&with(&server, static_token("A"))).await.unwrap();
+    connection.listen().await;
+    server.expire_sessions();
+    echo(&connection, "x").await.unwrap();
+    connection.close().await;
+    assert!(methods(&server).contains(&"DELETE".to_owned()) && methods(&server).contains(&"GET".to_owned()));
+    assert!(server.requests_without_header("authorization").is_empty());
+}
+
+fn quick() -> ConnectPolicy {
+    let mut policy = ConnectPolicy::one_shot();
+    policy.connect.initial_delay = Duration::from_millis(1);
+    policy.connect.max_delay = Duration::from_millis(2);
+    policy.list = RetryPolicy { max_retries: 2, ..policy.connect };
+    policy
+}
+
+#[tokio::test]
+async fn f043_permanent_answers_get_one_attempt_and_transient_ones_four() {
+    for (status, attempts, code) in [
+        (404, 1, ReasonCode::NotFound),
+        (410, 1, ReasonCode::Rejected),
+        (503, 4, ReasonCode::Unavailable),
+        (429, 4, ReasonCode::RateLimited),
+    ] {
+        let server = FakeMcpServer::builder().always(Answer::status(status)).start().unwrap();
+        let ended = connector().connect(&target(&server), &quick(), |_, _| {}).await;
+        assert_eq!(ended.machine.status(), ServerStatus::Failed);
+        assert_eq!(ended.machine.code(), Some(code), "{status}");
+        assert_eq!(server.count("server/discover"), attempts, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_recovers_is_connected_and_everybody_is_told() {
+    let server = FakeMcpServer::builder().start().unwrap();
+    server.next_answers_to("server/discover", [Answer::status(503), Answer::status(502)]);
+    let mut told = Vec::new();
+    let ended = connector()
+        .connect(&target(&server), &quick(), |machine, wait| told.push((machine.status(), wait.is_some())))
+        .await;
+    assert_eq!(ended.machine.status(), ServerStatus::Connected);
+    assert_eq!(ended.tools.unwrap().tools.len(), 5);
+    assert!(ended.connection.is_some() && ended.error.is_none());
+    use ServerStatus::{Connected, Pending};
+    let pending = |waits| (Pending, waits);
+    assert_eq!(
+        told,
+        [pending(false), pending(true), pending(false), pending(true), pending(false), (Connected, false)]
+    );
+}
+
+#[tokio::test]
+async fn a_429_waits_as_long_as_it_asks() {
+    let server = FakeMcpServer::builder().start().unwrap();
+    server.next_answers_to("server/discover", [Answer::retry_after(429, 1)]);
+    let ended = connector().connect(&target(&server), &quick(), |_, _| {}).await;
+    assert_eq!(ended.machine.status(), ServerStatus::Connected);
+    let requests = server.requests();
+    assert!(requests[1].at - requests[0].at >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn tools_that_cannot_be_listed_leave_the_server_connected() {
+    let server = FakeMcpServer::builder().always_to("tools/list", Answer::status(500)).start().unwrap();
+    let ended = connector().connect(&target(&server), &quick(), |_, _| {}).await;
+    assert_eq!(ended.machine.status(), ServerStatus::Connected);
+    assert_eq!(ended.machine.code(), Some(ReasonCode::ToolsUnavailable));
+    assert!(ended.connection.is_some() && ended.tools.is_none());
+    assert_eq!(server.count("tools/list"), 3);
+}
+
+#[tokio::test]
+async fn a_transient_401_heals_with_the_next_attempt() {
+    let server = FakeMcpServer::builder().accept(Accept::bearer("A")).start().unwrap();
+    server.next_answers([Answer::Refuse]);
+    let connector = connector();
+    let target = with(&server, static_token("A"));
+    let first = connector.connect(&target, &quick(), |_, _| {}).await;
+    assert_eq!(first.machine.status(), ServerStatus::NeedsAuth);
+    let second = connector.connect(&target, &quick(), |_, _| {}).await;
+    assert_eq!(second.machine.status(), ServerStatus::Connected);
+}
+
+#[tokio::test]
+async fn nobody_listening_is_unreachable_and_retried() {
+    let server = FakeMcpServer::builder().start().unwrap();
+    server.go_down();
+    let mut attempts = 0;
+    let ended = connector()
+        .connect(&target(&server), &quick(), |_, wait| attempts += usize::from(wait.is_none()))
+        .await;
+    assert_eq!(ended.machine.code(), Some(ReasonCode::Unreachable));
+    assert_eq!(attempts, 5, "four attempts and the end");
+    assert_eq!(*ended.error.unwrap().kind(), TransportErrorKind::Unreachable);
+}

@@ -1,0 +1,203 @@
+//! Which era a server speaks, and in how many requests that is found out.
+
+use std::time::Duration;
+
+use mcp_testkit::{Answer, Delivery, Era, FakeMcpServer, Pages, Sse, Tool};
+use mcp_transport::{Connector, ProtocolRevision, RequestOptions, TransportErrorKind};
+use serde_json::json;
+
+use crate::support::{connect, connector, echo, methods, no_violations, options, target};
+
+#[tokio::test]
+async fn a_modern_server_takes_two_requests_to_list_its_tools() {
+    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let connection = connect(&server).await;
+    let list = connection.list_tools(&RequestOptions::new()).await.unwrap();
+    assert_eq!(list.tools.len(), 5);
+    assert_eq!(methods(&server), ["server/discover", "tools/list"]);
+    assert_eq!(connection.revision(), ProtocolRevision::V2026_07_28);
+    assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+    connection.close().await;
+    assert_eq!(server.deletes(), 0, "there is no session to delete");
+    no_violations(&server);
+}
+
+#[tokio::test]
+async fn a_legacy_server_is_asked_once_in_vain_and_then_never_again() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let connector = connector();
+    let connection = connector.attempt(&target(&server)).await.unwrap();
+    connection.list_tools(&RequestOptions::new()).await.unwrap();
+    let handshake = ["initialize", "notifications/initialized", "tools/list"];
+    assert_eq!(methods(&server)[1..], handshake);
+    assert_eq!(connection.revision(), ProtocolRevision::V2025_11_25);
+    assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+    connection.close().await;
+    assert_eq!(server.deletes(), 1);
+    assert_eq!(server.sessions(), 0);
+
+    server.recorder().clear();
+    let again = connector.attempt(&target(&server)).await.unwrap();
+    again.list_tools(&RequestOptions::new()).await.unwrap();
+    assert_eq!(methods(&server), handshake, "the era is remembered");
+    no_violations(&server);
+}
+
+#[tokio::test]
+async fn a_server_that_has_moved_on_is_probed_again() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let connector = connector();
+    connector.attempt(&target(&server)).await.unwrap().close().await;
+    server.set_era(Era::Modern);
+    let connection = connector.attempt(&target(&server)).await.unwrap();
+    assert_eq!(connection.revision(), ProtocolRevision::V2026_07_28);
+}
+
+#[tokio::test]
+async fn a_200_that_is_no_discovery_means_legacy() {
+    for answer in [
+        Answer::RpcResult(json!({})),
+        Answer::RpcError { code: -32601, message: "unknown".to_owned() },
+        Answer::status(400),
+        Answer::status(404),
+        Answer::status(405),
+        Answer::status(422),
+    ] {
+        let shown = format!("{answer:?}");
+        let server =
+            FakeMcpServer::builder().era(Era::Legacy).always_to("server/discover", answer).start().unwrap();
+        let connection = connect(&server).await;
+        assert_eq!(connection.revision(), ProtocolRevision::V2025_11_25, "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn an_unsupported_version_is_retried_once_even_with_the_same_version() {
+    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let refusal = json!({
+        "jsonrpc": "2.0", "id": 0,
+        "error": { "code": -32022, "message": "no", "data": { "supported": ["2026-07-28"], "requested": "2026-07-28" } },
+    });
+    let http = mcp_testkit::HttpAnswer::new(400).body("application/json", refusal.to_string());
+    server.next_answers_to("server/discover", [http.clone().into()]);
+    let connection = connect(&server).await;
+    assert_eq!(connection.revision(), ProtocolRevision::V2026_07_28);
+    assert_eq!(methods(&server), ["server/discover", "server/discover"]);
+
+    server.recorder().clear();
+    server.always_to("server/discover", http.into());
+    let error = connector().attempt(&target(&server)).await.unwrap_err();
+    assert!(matches!(error.kind(), TransportErrorKind::Version { .. }), "{error:?}");
+    assert_eq!(methods(&server), ["server/discover", "server/discover"], "and not for ever");
+}
+
+#[tokio::test]
+async fn a_server_without_a_version_in_common_is_named_with_what_it_offers() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).initialize_version("1999-01-01").start().unwrap();
+    let error = connector().attempt(&target(&server)).await.unwrap_err();
+    let offered = vec!["1999-01-01".to_owned()];
+    assert_eq!(*error.kind(), TransportErrorKind::Version { offered });
+}
+
+#[tokio::test]
+async fn f110_a_probe_that_is_never_answered_costs_a_bounded_time() {
+    let server =
+        FakeMcpServer::builder().era(Era::Legacy).always_to("server/discover", Answer::Hang).start().unwrap();
+    let mut options = options();
+    options.connect_timeout = Duration::from_secs(6);
+    let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
+    assert_eq!(connection.revision(), ProtocolRevision::V2025_11_25);
+}
+
+#[tokio::test]
+async fn f109_the_connect_limit_is_the_callers() {
+    let server = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
+    let mut options = options();
+    options.connect_timeout = Duration::from_millis(300);
+    let error = Connector::new(options).attempt(&target(&server)).await.unwrap_err();
+    assert!(matches!(error.kind(), TransportErrorKind::Timeout { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn every_form_of_an_answer_is_read() {
+    let forms = [
+        Delivery::Json,
+        Sse::new().into(),
+        Sse::new().chunk(3).comments().crlf().into(),
+        Sse::new().multiline().priming(10).into(),
+        Sse::new()
+            .leading(json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": {} }))
+            .into(),
+    ];
+    for era in [Era::Legacy, Era::Modern] {
+        for form in &forms {
+            let server = FakeMcpServer::builder().era(era).deliver(form.clone()).start().unwrap();
+            let connection = connect(&server).await;
+            assert_eq!(echo(&connection, "wörld\n").await.unwrap(), "wörld\n", "{era:?} {form:?}");
+            no_violations(&server);
+        }
+    }
+}
+
+#[tokio::test]
+async fn f111_every_page_is_read_and_no_circle_followed() {
+    for era in [Era::Legacy, Era::Modern] {
+        let server =
+            FakeMcpServer::builder().era(era).tools(Tool::many(25)).pages(Pages::Of(10)).start().unwrap();
+        let connection = connect(&server).await;
+        let list = connection.list_tools(&RequestOptions::new()).await.unwrap();
+        assert_eq!(list.tools.len(), 25);
+        assert_eq!(server.count("tools/list"), 3);
+
+        server.recorder().clear();
+        server.set_pages(Pages::SameCursor);
+        connection.list_tools(&RequestOptions::new()).await.unwrap();
+        assert_eq!(server.count("tools/list"), 2);
+        no_violations(&server);
+    }
+}
+
+#[tokio::test]
+async fn modern_requests_mirror_names_and_annotated_arguments() {
+    let definition = |name: &str, header: &str| {
+        json!({
+            "name": name,
+            "inputSchema": { "type": "object", "properties": { "region": { "type": "string", "x-mcp-header": header } } },
+        })
+    };
+    let result = json!({ "content": [{ "type": "text", "text": "ok" }] });
+    let server = FakeMcpServer::builder()
+        .era(Era::Modern)
+        .tools(vec![
+            Tool::custom(definition("good", "Region"), result.clone()),
+            Tool::custom(definition("bad", "not a token"), result),
+        ])
+        .start()
+        .unwrap();
+    let connection = connect(&server).await;
+    let list = connection.list_tools(&RequestOptions::new()).await.unwrap();
+    let names: Vec<_> = list.tools.iter().map(|tool| tool.name.as_str()).collect();
+    assert_eq!(names, ["good"]);
+    assert_eq!(list.rejected[0].0, "bad");
+
+    let arguments = crate::support::raw(&json!({ "region": "zürich" }));
+    connection.call_tool("good", Some(&arguments), &RequestOptions::new()).await.unwrap();
+    let call = server.requests().pop().unwrap();
+    assert_eq!(call.header("mcp-method"), Some("tools/call"));
+    assert_eq!(call.header("mcp-name"), Some("good"));
+    assert_eq!(call.header("mcp-param-region"), Some("=?base64?esO8cmljaA==?="));
+    no_violations(&server);
+}
+
+#[tokio::test]
+async fn what_does_not_speak_mcp_is_called_so() {
+    let server = FakeMcpServer::builder()
+        .always(mcp_testkit::HttpAnswer::new(200).body("application/json", "hello").into())
+        .start()
+        .unwrap();
+    let error = connector().attempt(&target(&server)).await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Protocol);
+    server.always(mcp_testkit::HttpAnswer::new(200).body("image/png", "x").into());
+    let error = connector().attempt(&target(&server)).await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Protocol);
+}

@@ -1,0 +1,6 @@
+//! Integration tests over real sockets, against the fakes of `mcp-testkit`.
+
+mod auth;
+mod handshake;
+mod session;
+mod support;

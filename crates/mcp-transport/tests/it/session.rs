@@ -1,0 +1,296 @@
+//! What happens after the handshake: sessions that end, connections that break, limits that run out.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use mcp_testkit::{Answer, Era, FakeMcpServer, GetStream, Sse, SseEnd};
+use mcp_transport::{
+    ClientCapabilities, Connector, HandlerFuture, Progress, RequestOptions, ServerRequestHandler,
+    TimeoutStage, TransportErrorKind,
+};
+use serde_json::json;
+use serde_json::value::RawValue;
+
+use crate::support::{connect, connector, echo, methods, no_violations, options, raw, target};
+
+#[tokio::test]
+async fn f100_a_session_that_is_gone_is_renewed_once_and_the_call_replayed() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let connection = connect(&server).await;
+    echo(&connection, "one").await.unwrap();
+    server.expire_sessions();
+    server.recorder().clear();
+    assert_eq!(echo(&connection, "two").await.unwrap(), "two");
+    assert_eq!(methods(&server), ["tools/call", "initialize", "notifications/initialized", "tools/call"]);
+    no_violations(&server);
+}
+
+#[tokio::test]
+async fn f100_many_calls_that_find_the_session_gone_renew_it_once() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let connection = connect(&server).await;
+    server.expire_sessions();
+    server.recorder().clear();
+    let calls: Vec<_> = (0..20)
+        .map(|index| {
+            let connection = connection.clone();
+            tokio::spawn(async move { echo(&connection, &index.to_string()).await })
+        })
+        .collect();
+    for (index, call) in calls.into_iter().enumerate() {
+        assert_eq!(call.await.unwrap().unwrap(), index.to_string());
+    }
+    assert_eq!(server.count("initialize"), 1);
+}
+
+#[tokio::test]
+async fn f101_one_404_during_the_renewal_is_not_the_end() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let connection = connect(&server).await;
+    server.expire_sessions();
+    server.next_answers_to("initialize", [Answer::status(404)]);
+    assert_eq!(echo(&connection, "two").await.unwrap(), "two");
+}
+
+#[tokio::test]
+async fn a_server_that_forgets_every_session_at_once_ends_in_an_error() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let connection = connect(&server).await;
+    server.recorder().clear();
+    server.always_to("tools/call", Answer::status(404));
+    let error = echo(&connection, "x").await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::SessionGone);
+    assert_eq!(server.count("initialize"), 1, "renewed once");
+    assert_eq!(server.count("tools/call"), 2, "replayed once");
+}
+
+#[tokio::test]
+async fn f105_a_drop_mid_response_fails_the_call_and_never_replays_it() {
+    for era in [Era::Legacy, Era::Modern] {
+        for end in [SseEnd::DropBeforeResponse, SseEnd::DropInsideResponse, SseEnd::CleanWithoutResponse] {
+            let server = FakeMcpServer::builder().era(era).start().unwrap();
+            let connection = connect(&server).await;
+            server.next_answers_to("tools/call", [Answer::As(Sse::new().end(end).into())]);
+            let error = echo(&connection, "x").await.unwrap_err();
+            assert_eq!(*error.kind(), TransportErrorKind::Dropped, "{era:?} {end:?}");
+            assert!(error.may_have_been_sent());
+            assert_eq!(server.count("tools/call"), 1, "{era:?} {end:?}");
+            assert_eq!(echo(&connection, "next").await.unwrap(), "next");
+        }
+    }
+}
+
+#[tokio::test]
+async fn f105_a_dropped_connection_fails_a_call_and_repeats_a_list() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let connection = connect(&server).await;
+    server.next_answers_to("tools/call", [Answer::Drop]);
+    let error = echo(&connection, "x").await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Dropped);
+    assert_eq!(server.count("tools/call"), 1);
+
+    server.next_answers_to("tools/list", [Answer::Drop]);
+    connection.list_tools(&RequestOptions::new()).await.unwrap();
+    assert_eq!(server.count("tools/list"), 2);
+}
+
+#[tokio::test]
+async fn f102_a_connection_that_died_while_idle_costs_no_error() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let connection = connect(&server).await;
+    echo(&connection, "one").await.unwrap();
+    server.drop_connections();
+    // It died while idle: the client has had the time to notice, but nobody told the caller.
+    while server.open_connections() > 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(echo(&connection, "two").await.unwrap(), "two");
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_early_is_continued_where_it_stopped() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let connection = connect(&server).await;
+    let resumable = Sse::new().priming(200).end(SseEnd::Resumable);
+    server.next_answers_to("tools/call", [Answer::As(resumable.into())]);
+    assert_eq!(echo(&connection, "resumed").await.unwrap(), "resumed");
+    let requests = server.requests();
+    let call = requests.iter().find(|r| r.rpc_method().as_deref() == Some("tools/call")).unwrap();
+    let resumption = requests.iter().find(|r| r.method == http::Method::GET).unwrap();
+    assert!(resumption.header("last-event-id").is_some());
+    assert!(resumption.at - call.at >= Duration::from_millis(200), "`retry` is honoured");
+    assert_eq!(server.count("tools/call"), 1);
+    no_violations(&server);
+}
+
+#[tokio::test]
+async fn f106_an_endless_frame_is_cut_off() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let mut options = options();
+    options.max_frame_bytes = 1 << 20;
+    let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
+    server.next_answers_to("tools/call", [Answer::As(Sse::new().end(SseEnd::Endless).into())]);
+    let error = echo(&connection, "x").await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::TooLarge);
+}
+
+#[tokio::test]
+async fn comments_for_ever_are_no_sign_of_life() {
+    let server = FakeMcpServer::builder().start().unwrap();
+    let mut options = options();
+    options.idle_timeout = Some(Duration::from_millis(300));
+    let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
+    server.next_answers_to("tools/call", [Answer::As(Sse::new().end(SseEnd::EndlessComments).into())]);
+    let error = echo(&connection, "x").await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Timeout { stage: TimeoutStage::Idle });
+}
+
+#[tokio::test]
+async fn progress_resets_the_idle_limit_and_reaches_its_receiver() {
+    for era in [Era::Legacy, Era::Modern] {
+        let server = FakeMcpServer::builder().era(era).start().unwrap();
+        let mut options = options();
+        options.idle_timeout = Some(Duration::from_secs(2));
+        let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::new({
+            let seen = seen.clone();
+            move |progress: Progress| seen.lock().unwrap().push(progress.progress)
+        });
+        let arguments = raw(&json!({ "steps": 5, "delay_ms": 600 }));
+        let request = RequestOptions::new().with_progress(sink);
+        // 3 s in all, and 2 s of patience.
+        connection.call_tool("slow", Some(&arguments), &request).await.unwrap();
+        assert_eq!(seen.lock().unwrap().len(), 5, "{era:?}");
+        no_violations(&server);
+    }
+}
+
+#[tokio::test]
+async fn f107_a_limit_of_the_server_raises_that_until_the_first_byte() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let mut options = options();
+    options.first_byte_timeout = Duration::from_millis(200);
+    let connector = Connector::new(options);
+    let impatient = connector.attempt(&target(&server)).await.unwrap();
+    server.always_to("tools/call", Answer::Late(Duration::from_millis(800)));
+    let error = echo(&impatient, "x").await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Timeout { stage: TimeoutStage::FirstByte });
+    let patient = target(&server).with_timeout(Some(Duration::from_secs(15)));
+    let connection = connector.attempt(&patient).await.unwrap();
+    assert_eq!(echo(&connection, "late").await.unwrap(), "late");
+}
+
+#[tokio::test]
+async fn giving_a_request_up_tells_a_legacy_server() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let connection = connect(&server).await;
+    server.always_to("tools/call", Answer::Hang);
+    let request = RequestOptions::new().with_timeout(Duration::from_millis(200));
+    let error = connection.call_tool("echo", None, &request).await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Timeout { stage: TimeoutStage::Total });
+    server.recorder().wait_for("notifications/cancelled", 1).await;
+    let call = server.recorder().matching(|r| r.rpc_method().as_deref() == Some("tools/call")).remove(0);
+    let cancelled = server
+        .recorder()
+        .matching(|r| r.rpc_method().as_deref() == Some("notifications/cancelled"))
+        .remove(0);
+    assert_eq!(cancelled.json().unwrap()["params"]["requestId"], call.json().unwrap()["id"]);
+}
+
+#[tokio::test]
+async fn giving_a_request_up_closes_the_stream_of_a_modern_server() {
+    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let connection = connect(&server).await;
+    server.always_to("tools/call", Answer::As(Sse::new().end(SseEnd::EndlessComments).into()));
+    let request = RequestOptions::new().with_timeout(Duration::from_millis(300));
+    connection.call_tool("echo", None, &request).await.unwrap_err();
+    server.recorder().wait_until("the stream is left", |_| server.abandoned_streams() == 1).await;
+    assert_eq!(server.count("notifications/cancelled"), 0);
+}
+
+#[tokio::test]
+async fn f104_a_server_without_a_stream_is_fine_and_losing_it_too() {
+    for mode in [GetStream::Unsupported, GetStream::EndsAtOnce] {
+        let server = FakeMcpServer::builder().era(Era::Legacy).get_stream(mode).start().unwrap();
+        let connection = connect(&server).await;
+        connection.listen().await;
+        assert_eq!(echo(&connection, "works").await.unwrap(), "works");
+        assert!(!connection.is_closed());
+    }
+}
+
+#[tokio::test]
+async fn no_stream_is_opened_until_somebody_listens() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let connection = connect(&server).await;
+    let mut notifications = connection.notifications();
+    assert!(!methods(&server).contains(&"GET".to_owned()));
+    connection.listen().await;
+    server.wait_for_streams(1).await;
+    server.push_tools_changed();
+    let notification = notifications.next().await.unwrap();
+    assert_eq!(notification.method, "notifications/tools/list_changed");
+    connection.close().await;
+}
+
+#[derive(Debug)]
+struct Elicit;
+
+impl ServerRequestHandler for Elicit {
+    fn capabilities(&self) -> ClientCapabilities {
+        ClientCapabilities::default().with("elicitation", raw(&json!({ "form": {} })))
+    }
+
+    fn handle<'a>(&'a self, _: &'a str, _: Option<Box<RawValue>>) -> HandlerFuture<'a> {
+        Box::pin(async { Ok(raw(&json!({ "action": "accept", "content": { "name": "x" } }))) })
+    }
+}
+
+#[tokio::test]
+async fn requests_of_the_server_are_answered_on_its_stream() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let connection = connector().attempt(&target(&server).with_handler(Arc::new(Elicit))).await.unwrap();
+    // With a handler the stream is there when the connection is.
+    assert_eq!(server.open_streams(), 1);
+    let answer = server.ask("elicitation/create", json!({ "message": "?" })).await.unwrap();
+    assert_eq!(answer["result"]["content"]["name"], "x");
+    assert_eq!(server.ask("ping", json!(null)).await.unwrap()["result"], json!({}));
+    let refused = server.ask("sampling/createMessage", json!({})).await.unwrap();
+    assert_eq!(refused["error"]["code"], -32601);
+    let initialize =
+        server.recorder().matching(|r| r.rpc_method().as_deref() == Some("initialize")).remove(0);
+    assert_eq!(
+        initialize.json().unwrap()["params"]["capabilities"],
+        json!({ "elicitation": { "form": {} } })
+    );
+    connection.close().await;
+    no_violations(&server);
+}
+
+#[tokio::test]
+async fn one_connection_serves_many_calls() {
+    for era in [Era::Legacy, Era::Modern] {
+        for delivery in [mcp_testkit::Delivery::Json, Sse::new().into()] {
+            let server = FakeMcpServer::builder().era(era).deliver(delivery).start().unwrap();
+            let connection = connect(&server).await;
+            for index in 0..50 {
+                assert_eq!(echo(&connection, &index.to_string()).await.unwrap(), index.to_string());
+            }
+            assert!(server.connections() <= 2, "{era:?}: {}", server.connections());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_closed_connection_refuses_and_close_is_quick_against_a_dead_server() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let connection = connect(&server).await;
+    server.always(Answer::Hang);
+    let close = tokio::time::timeout(Duration::from_secs(15), connection.close());
+    close.await.expect("closing is bounded");
+    let error = echo(&connection, "x").await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Closed);
+    assert!(!error.may_have_been_sent());
+}

@@ -1,0 +1,60 @@
+//! What every test here needs.
+
+use std::time::Duration;
+
+use mcp_testkit::FakeMcpServer;
+use mcp_transport::{
+    ClientInfo, ClientOptions, Connection, Connector, Endpoint, HttpEndpoint, RequestOptions, Server,
+    TransportError,
+};
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+/// Generous limits: a loaded machine must not fail a test.
+pub(crate) fn options() -> ClientOptions {
+    let mut options = ClientOptions::new(ClientInfo::new("it", "1.0"));
+    options.connect_timeout = Duration::from_secs(20);
+    options
+}
+
+pub(crate) fn connector() -> Connector {
+    Connector::new(options())
+}
+
+pub(crate) fn target(server: &FakeMcpServer) -> Server {
+    Server::new(Endpoint::Http(HttpEndpoint::new(server.url())))
+}
+
+pub(crate) async fn connect(server: &FakeMcpServer) -> Connection {
+    connector().attempt(&target(server)).await.unwrap()
+}
+
+pub(crate) fn raw(value: &Value) -> Box<RawValue> {
+    RawValue::from_string(value.to_string()).unwrap()
+}
+
+/// Calls `echo` and returns the text that came back.
+pub(crate) async fn echo(connection: &Connection, text: &str) -> Result<String, TransportError> {
+    let arguments = raw(&json!({ "text": text }));
+    let result = connection.call_tool("echo", Some(&arguments), &RequestOptions::new()).await?;
+    Ok(text_of(&result))
+}
+
+/// The text of the first content block.
+pub(crate) fn text_of(result: &RawValue) -> String {
+    let result: Value = serde_json::from_str(result.get()).unwrap();
+    result["content"][0]["text"].as_str().unwrap_or_default().to_owned()
+}
+
+/// The JSON-RPC methods that arrived, in order; `GET` and `DELETE` by their name.
+pub(crate) fn methods(server: &FakeMcpServer) -> Vec<String> {
+    server
+        .requests()
+        .iter()
+        .map(|request| request.rpc_method().unwrap_or_else(|| request.method.to_string()))
+        .collect()
+}
+
+pub(crate) fn no_violations(server: &FakeMcpServer) {
+    assert_eq!(server.violations(), Vec::<String>::new());
+}
