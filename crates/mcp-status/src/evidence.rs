@@ -17,6 +17,8 @@ pub struct Evidence {
     /// How many requests decided this outcome, the first attempt included.
     pub attempts: u32,
     /// What the other side said, shortened and redacted: for people, never for decisions.
+    ///
+    /// Of a source of credentials that failed: its own account, a fragment that reads well after "failed to".
     pub detail: Option<String>,
 }
 

@@ -49,14 +49,15 @@ impl<'a> MessageContext<'a> {
 
 /// What `evidence` says, in words; empty when it says that all is well.
 pub fn message(evidence: &Evidence, context: &MessageContext<'_>) -> String {
-    let mut text = fact(&evidence.outcome, evidence, context);
-    if !text.is_empty()
-        && let Some(detail) = evidence.detail.as_deref().map(clean).filter(|detail| !detail.is_empty())
-    {
-        text.push_str(": ");
-        text.push_str(&detail);
+    let text = fact(&evidence.outcome, evidence, context);
+    match evidence.detail.as_deref().map(clean).filter(|detail| !detail.is_empty()) {
+        // The source's own account already names itself and its exit code.
+        Some(detail) if classify(evidence).code() == Some(ReasonCode::HelperFailed) => {
+            format!("failed to {detail}")
+        }
+        Some(detail) if !text.is_empty() => format!("{text}: {detail}"),
+        _ => text,
     }
-    text
 }
 
 fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) -> String {
@@ -77,8 +78,8 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
         Outcome::CredentialSourceFailed => {
             let source = source_name(evidence, context);
             match evidence.auth.exit_code {
-                Some(code) => format!("{source} failed with exit code {code}{times}"),
-                None => format!("{source} failed{times}"),
+                Some(code) => format!("{source} failed with exit code {code}"),
+                None => format!("{source} failed"),
             }
         }
         Outcome::SignInExpired => "the authorization server refused the refresh token".to_owned(),
@@ -379,9 +380,10 @@ mod tests {
     #[test]
     fn f004_a_failing_helper_is_named_with_its_exit_code_and_first_stderr_line() {
         let auth = by("headers-helper").with_exit_code(Some(3));
-        let evidence =
-            connect(Outcome::CredentialSourceFailed).with_auth(auth).with_detail("vault is sealed");
-        assert_eq!(said(&evidence), "headersHelper failed with exit code 3: vault is sealed");
+        let evidence = connect(Outcome::CredentialSourceFailed).with_auth(auth);
+        assert_eq!(said(&evidence), "headersHelper failed with exit code 3");
+        let account = "run the headers helper: it exited with code 3 (stderr: vault is sealed)";
+        assert_eq!(said(&evidence.with_detail(account)), format!("failed to {account}"));
     }
 
     #[test]

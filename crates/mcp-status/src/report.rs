@@ -291,9 +291,9 @@ mod tests {
             Outcome::Exited { code: Some(3) },
         ];
         for outcome in failing {
-            let evidence = Evidence::new(Phase::Connect, outcome).with_detail("what the server said");
+            let evidence = Evidence::new(Phase::Connect, outcome).with_detail("what was said");
             let reason = Reason::from_evidence(&evidence, &CONTEXT).unwrap();
-            assert!(reason.message.ends_with(": what the server said"), "{}", reason.message);
+            assert!(reason.message.ends_with(" what was said"), "{}", reason.message);
             assert!(reason.message.starts_with(|c: char| c.is_lowercase()), "{}", reason.message);
         }
     }
