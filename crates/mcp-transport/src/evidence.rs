@@ -62,6 +62,8 @@ impl TransportError {
     /// What the other side or the library below said, on one line and bounded.
     fn detail(&self) -> Option<String> {
         let text = match (self.rpc_error(), std::error::Error::source(self)) {
+            // A provider's own account names what failed; the cause below it alone does not.
+            _ if self.auth_error().is_some() => self.auth_error()?.to_string(),
             (Some(rpc), _) => rpc.to_string(),
             // The innermost cause is the one a person recognises ("connection refused").
             (None, Some(source)) => {
