@@ -61,15 +61,15 @@ impl TransportError {
 
     /// What the other side or the library below said, on one line and bounded.
     fn detail(&self) -> Option<String> {
-        let text = match (self.rpc_error(), std::error::Error::source(self)) {
+        let text = match (self.auth_error(), self.rpc_error(), std::error::Error::source(self)) {
             // A provider's own account names what failed; the cause below it alone does not.
-            _ if self.auth_error().is_some() => self.auth_error()?.to_string(),
-            (Some(rpc), _) => rpc.to_string(),
+            (Some(error), ..) => error.to_string(),
+            (None, Some(rpc), _) => rpc.to_string(),
             // The innermost cause is the one a person recognises ("connection refused").
-            (None, Some(source)) => {
+            (None, None, Some(source)) => {
                 std::iter::successors(Some(source), |error| error.source()).last()?.to_string()
             }
-            (None, None) => return None,
+            (None, None, None) => return None,
         };
         let line = text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control());
         Some(line.take(MAX_DETAIL).collect()).filter(|line: &String| !line.is_empty())
