@@ -3,6 +3,8 @@
 mod build;
 mod chain;
 mod challenge;
+#[cfg(feature = "contract-tests")]
+pub mod contract;
 mod credentials;
 mod error;
 mod exchange;
@@ -13,6 +15,7 @@ mod helper;
 pub mod oauth;
 mod plan;
 mod provider;
+mod scrub;
 mod secret;
 mod settings;
 mod single_flight;
