@@ -159,7 +159,7 @@ pub(crate) async fn server_metadata(
         well_known_inserted(&base, "oauth-authorization-server"),
         well_known_inserted(&base, "openid-configuration"),
     ];
-    if base.path().trim_matches('/') != "" {
+    if !base.path().trim_matches('/').is_empty() {
         candidates.push(format!(
             "{}{}/.well-known/openid-configuration",
             origin(&base),

@@ -15,7 +15,7 @@ use oauth2::AsyncHttpClient;
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
-use super::client_auth::ClientIdentity;
+use super::client_auth::{AuthMethod, ClientIdentity};
 use super::dpop::{DpopKey, PROOF, Verifier};
 use super::failure::{Answer, Failure, Step, error_code, presentable};
 use super::urls::secure;
@@ -75,12 +75,22 @@ impl<'a> Endpoint<'a> {
         assertion: &[(&'static str, String)],
         pairs: &[(&str, &str)],
     ) -> Result<Response<Bytes>, Failure> {
+        let request = self.form_request(client, assertion, pairs)?;
+        self.post(request).await
+    }
+
+    fn form_request(
+        &self,
+        client: &ClientIdentity,
+        assertion: &[(&'static str, String)],
+        pairs: &[(&str, &str)],
+    ) -> Result<Request<Bytes>, Failure> {
         let mut form = form_urlencoded::Serializer::new(String::new());
         form.extend_pairs(pairs);
         let basic = client.basic();
         if basic.is_none() {
             form.append_pair("client_id", &client.id);
-            if let (super::client_auth::AuthMethod::Post, Some(secret)) = (client.method, &client.secret) {
+            if let (AuthMethod::Post, Some(secret)) = (client.method, &client.secret) {
                 form.append_pair("client_secret", secret.expose());
             }
         }
@@ -93,10 +103,9 @@ impl<'a> Endpoint<'a> {
         if let Some(basic) = basic {
             request = request.header(header::AUTHORIZATION, basic);
         }
-        let request = request
+        request
             .body(Bytes::from(form.finish()))
-            .map_err(|_| self.invalid("the request cannot be written as HTTP"))?;
-        self.post(request).await
+            .map_err(|_| self.invalid("the request cannot be written as HTTP"))
     }
 
     /// Sends a request, once more if the server wants a nonce in the proof (RFC 9449 section 8).

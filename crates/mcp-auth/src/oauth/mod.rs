@@ -1,10 +1,20 @@
-//! MCP authorization: sign-in, refresh, and where sign-ins are kept.
+//! MCP authorization: sign in anywhere, never lose a token.
+//!
+//! [`OAuthProvider`] turns stored tokens into credentials and renews them; it never asks a person.
+//! [`OAuthLogin`] is what a command uses to sign in and out. Both take the network as an
+//! [`HttpExchange`](crate::HttpExchange) (the default one is [`AuthHttpClient`]) and keep what they get in a
+//! [`TokenStore`](store::TokenStore).
+//!
+//! The rules are those of the MCP authorization specification of 2026-07-28, and of the revisions before it for the
+//! servers that follow them. `oauth2` does what it knows (types, PKCE, the code, refresh, client credentials and
+//! device grants); its name, and that of `reqwest`, does not leave this module.
 
 mod authorize;
 mod authorizer;
 mod callback;
 mod client_auth;
 mod clock;
+mod context;
 mod discovery;
 mod dpop;
 mod endpoint;
@@ -12,8 +22,13 @@ mod failure;
 mod grants;
 mod http;
 mod jwt;
+mod login;
+mod machine;
 mod metadata;
 mod page;
+mod provider;
+mod registration;
+mod renewal;
 mod revoke;
 mod scope;
 mod settings;
@@ -21,4 +36,16 @@ mod token;
 mod urls;
 
 pub mod store;
+
+pub use authorize::CallbackParams;
+pub use authorizer::{
+    AuthorizationPrompt, Authorizer, AuthorizerSession, DevicePrompt, RedirectWish, SignInPrompt,
+};
 pub use callback::LoopbackAuthorizer;
+pub use discovery::{Discovery, Found};
+pub use http::AuthHttpClient;
+pub use jwt::SigningKey;
+pub use login::{LoginProbe, OAuthLogin, PendingLogin, Revocation, SignedIn, SignedOut};
+pub use metadata::{ResourceMetadata, ServerMetadata};
+pub use provider::OAuthProvider;
+pub use settings::{AssertionSource, Grant, IdentityProvider, OAuthSettings};

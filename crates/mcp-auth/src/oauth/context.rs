@@ -1,0 +1,163 @@
+//! What the provider and the login share: the server, the settings, the network, the store and the time.
+
+use std::sync::Arc;
+
+use super::client_auth::{AuthMethod, ClientIdentity};
+use super::clock::Clock;
+use super::discovery::{self, Discovery, challenge_param};
+use super::dpop::DpopKey;
+use super::failure::{Failure, Step};
+use super::grants::Grants;
+use super::scope::{self, ScopeSources};
+use super::settings::OAuthSettings;
+use super::store::{ClientKey, StoredClient, StoredTokens, TokenKey, TokenStore};
+use crate::{AuthError, Challenge, HttpExchange, Target};
+
+/// See the module.
+#[derive(Clone, Debug)]
+pub(crate) struct Context {
+    pub(crate) target: Target,
+    pub(crate) settings: OAuthSettings,
+    pub(crate) http: Arc<dyn HttpExchange>,
+    pub(crate) store: Arc<dyn TokenStore>,
+    pub(crate) clock: Clock,
+}
+
+impl Context {
+    /// Finds the authorization server.
+    pub(crate) async fn discover(&self, challenges: &[Challenge]) -> Result<Discovery, Failure> {
+        let metadata = self.settings.spec.auth_server_metadata_url.as_ref();
+        discovery::discover(&*self.http, &self.target.url, metadata, challenges).await
+    }
+
+    /// The `resource` parameter: configured, switched off by an empty string, or discovered.
+    pub(crate) fn resource_parameter(&self, discovery: &Discovery) -> Option<String> {
+        match self.settings.spec.resource.as_deref() {
+            Some("") => None,
+            Some(configured) => Some(configured.to_owned()),
+            None => Some(discovery.resource.clone()),
+        }
+    }
+
+    /// What tokens of this server are kept under.
+    pub(crate) fn key(&self, issuer: &str) -> TokenKey {
+        TokenKey::new(&self.target.name, &self.target.url, issuer)
+    }
+
+    /// The scopes to ask for; `granted` are those of an earlier sign-in that must not be lost.
+    pub(crate) fn scopes(
+        &self,
+        discovery: &Discovery,
+        challenges: &[Challenge],
+        granted: &[String],
+    ) -> Vec<String> {
+        scope::select(ScopeSources {
+            pinned: self.settings.spec.scopes.as_deref(),
+            challenged: challenge_param(challenges, "scope"),
+            granted,
+            resource: discovery.resource_metadata.as_ref().and_then(|m| m.scopes_supported.as_deref()),
+            server: discovery.server.scopes_supported.as_deref(),
+        })
+    }
+
+    /// A key to bind tokens to, where the server asks for bound tokens and the authorization server can bind them.
+    pub(crate) fn dpop_key(
+        &self,
+        discovery: &Discovery,
+        challenges: &[Challenge],
+    ) -> Result<Option<Arc<DpopKey>>, AuthError> {
+        let required = discovery.resource_metadata.as_ref().and_then(|m| m.dpop_bound_access_tokens_required)
+            == Some(true);
+        let asked = challenges.iter().any(|challenge| challenge.is("DPoP"));
+        if !(required || asked) || !discovery.server.supports_dpop_es256() {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(DpopKey::generate(self.clock.clone())?)))
+    }
+
+    /// The client that stored tokens belong to.
+    pub(crate) async fn identity_of(
+        &self,
+        key: &TokenKey,
+        tokens: &StoredTokens,
+    ) -> Result<ClientIdentity, AuthError> {
+        let spec = &self.settings.spec;
+        let configured = spec.client_id.as_deref() == Some(&tokens.client_id);
+        let client_key = if configured {
+            ClientKey::configured(&self.target.name)
+        } else {
+            ClientKey::registered(key.issuer())
+        };
+        let stored =
+            self.store.load_client(&client_key).await?.filter(|client| client.client_id == tokens.client_id);
+        let secret = spec
+            .client_secret
+            .clone()
+            .filter(|_| configured)
+            .or_else(|| stored.as_ref().and_then(|client| client.client_secret.clone()));
+        let registered = stored.as_ref().and_then(|client| client.token_endpoint_auth_method.as_deref());
+        // The key belongs to the client that a person configured, not to one that was registered on the fly.
+        let documented =
+            spec.client_metadata_url.as_ref().is_some_and(|url| url.as_str() == tokens.client_id);
+        let signing_key = self.settings.client_key.clone().filter(|_| configured || documented);
+        let method = AuthMethod::choose(registered, None, secret.is_some(), signing_key.is_some());
+        Ok(ClientIdentity { id: tokens.client_id.clone(), secret, key: signing_key, method })
+    }
+
+    /// Keeps what a configured client used, because its secret may not be there the next time.
+    pub(crate) async fn keep_configured_client(
+        &self,
+        issuer: &str,
+        client: &ClientIdentity,
+    ) -> Result<(), AuthError> {
+        if self.settings.spec.client_id.as_deref() != Some(&client.id) {
+            return Ok(());
+        }
+        let mut stored = StoredClient::new(&client.id, &self.target.name);
+        stored.client_secret.clone_from(&client.secret);
+        stored.token_endpoint_auth_method = Some(client.method.as_str().to_owned());
+        stored.issuer = Some(issuer.to_owned());
+        self.store.save_client(&ClientKey::configured(&self.target.name), &stored).await
+    }
+
+    /// The grants at the token endpoint of a discovered authorization server.
+    pub(crate) fn grants<'a>(
+        &'a self,
+        discovery: &'a Discovery,
+        client: &'a ClientIdentity,
+        resource: Option<&'a str>,
+        dpop: Option<&'a DpopKey>,
+    ) -> Result<Grants<'a>, Failure> {
+        let token_endpoint = discovery.server.token_endpoint.as_deref().ok_or_else(|| {
+            Failure::invalid(
+                Step::ServerMetadata,
+                &discovery.issuer,
+                "the authorization server has no token endpoint",
+            )
+        })?;
+        Ok(Grants {
+            http: &*self.http,
+            token_endpoint,
+            issuer: &discovery.issuer,
+            client,
+            resource,
+            dpop,
+            clock: &self.clock,
+        })
+    }
+
+    /// Adds to fresh tokens what a later process needs to refresh and revoke them.
+    pub(crate) fn complete(
+        tokens: &mut StoredTokens,
+        discovery: &Discovery,
+        resource: Option<String>,
+        dpop: Option<&DpopKey>,
+    ) {
+        tokens.token_endpoint.clone_from(&discovery.server.token_endpoint);
+        tokens.revocation_endpoint.clone_from(&discovery.server.revocation_endpoint);
+        tokens.resource_parameter = resource;
+        // A server that ignored the proof has bound nothing.
+        let bound = tokens.token_type.eq_ignore_ascii_case("DPoP");
+        tokens.dpop_key = dpop.filter(|_| bound).map(DpopKey::stored);
+    }
+}

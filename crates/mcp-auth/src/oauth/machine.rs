@@ -1,0 +1,77 @@
+//! Tokens without a person: client credentials, assertions of workloads, enterprise-managed authorization.
+
+use super::client_auth::{AuthMethod, ClientIdentity};
+use super::context::Context;
+use super::failure::Failure;
+use super::grants::Grants;
+use super::registration::identify_machine;
+use super::settings::{Grant, IdentityProvider};
+use super::store::{StoredTokens, TokenKey};
+use crate::{AuthError, AuthErrorKind, Challenge, Secret};
+
+/// Gets tokens as the configured grant says: one request to each server involved, never a second try and never another
+/// grant. A refusal is final: the settings or the assertion have to change.
+pub(crate) async fn mint(
+    ctx: &Context,
+    challenges: &[Challenge],
+) -> Result<(TokenKey, StoredTokens), AuthError> {
+    Ok(mint_tokens(ctx, challenges).await?)
+}
+
+async fn mint_tokens(ctx: &Context, challenges: &[Challenge]) -> Result<(TokenKey, StoredTokens), Failure> {
+    let discovery = ctx.discover(challenges).await?;
+    let client = identify_machine(ctx, &discovery).await?;
+    let resource = ctx.resource_parameter(&discovery);
+    let scopes = ctx.scopes(&discovery, challenges, &[]);
+    let dpop = ctx.dpop_key(&discovery, challenges)?;
+    let grants = ctx.grants(&discovery, &client, resource.as_deref(), dpop.as_deref())?;
+    let answer = match &ctx.settings.grant {
+        Grant::ClientCredentials => grants.client_credentials(&scopes).await?,
+        Grant::JwtBearer(source) => {
+            let assertion = source.assertion(&discovery.issuer).await?;
+            grants.jwt_bearer(&assertion, &scopes).await?
+        }
+        Grant::EnterpriseManaged(provider) => {
+            let assertion = id_jag(ctx, provider, &discovery.issuer, resource.as_deref(), &scopes).await?;
+            grants.jwt_bearer(&assertion, &scopes).await?
+        }
+        Grant::AuthorizationCode => {
+            let message = "get a token: this server needs a person to sign in";
+            return Err(AuthError::new(AuthErrorKind::Misconfigured, message).into());
+        }
+    };
+    let mut tokens = answer.into_stored(&client.id, &scopes, ctx.clock.now());
+    // RFC 6749 section 4.4.3: there should be none, and minting again is as good.
+    tokens.refresh_token = None;
+    Context::complete(&mut tokens, &discovery, resource, dpop.as_deref());
+    Ok((ctx.key(&discovery.issuer), tokens))
+}
+
+/// The identity provider's word that this person may use that resource, as an assertion for `issuer`.
+async fn id_jag(
+    ctx: &Context,
+    provider: &IdentityProvider,
+    issuer: &str,
+    resource: Option<&str>,
+    scopes: &[String],
+) -> Result<Secret, Failure> {
+    let secret = provider.client_secret.clone();
+    let client = ClientIdentity {
+        id: provider.client_id.clone(),
+        method: if secret.is_some() { AuthMethod::Basic } else { AuthMethod::None },
+        secret,
+        key: None,
+    };
+    let token_endpoint = provider.token_endpoint.as_str();
+    let grants = Grants {
+        http: &*ctx.http,
+        token_endpoint,
+        issuer: token_endpoint,
+        client: &client,
+        resource,
+        dpop: None,
+        clock: &ctx.clock,
+    };
+    let id_token = provider.id_token.assertion(token_endpoint).await?;
+    grants.id_jag(&id_token, issuer, scopes).await
+}

@@ -1,0 +1,100 @@
+//! The refresh of a sign-in: what is sent, and how the answer is read by [`refresh_once`].
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::context::Context;
+use super::discovery::server_metadata;
+use super::dpop::DpopKey;
+use super::failure::Failure;
+use super::grants::Grants;
+use super::metadata::ServerMetadata;
+use super::registration;
+use super::store::{RefreshError, RefreshOutcome, RefreshRequest, StoredTokens, TokenKey, refresh_once};
+
+/// Refreshes the tokens that were `used`, unless someone else has done so.
+pub(crate) async fn refresh(
+    ctx: &Arc<Context>,
+    key: TokenKey,
+    used: StoredTokens,
+    dpop: Option<Arc<DpopKey>>,
+) -> RefreshOutcome {
+    let forgotten = Arc::new(AtomicBool::new(false));
+    let request = RefreshRequest { key: key.clone(), used: used.clone(), now: ctx.clock.now() };
+    let exchange = {
+        let (ctx, key, forgotten) = (Arc::clone(ctx), key.clone(), Arc::clone(&forgotten));
+        move |tokens: StoredTokens| {
+            let (ctx, key, dpop, forgotten) =
+                (Arc::clone(&ctx), key.clone(), dpop.clone(), Arc::clone(&forgotten));
+            async move {
+                exchange(&ctx, &key, tokens, dpop).await.map_err(|failure| {
+                    forgotten.fetch_or(failure.is_unknown_client(), Ordering::Relaxed);
+                    judge(failure)
+                })
+            }
+        }
+    };
+    let outcome = refresh_once(Arc::clone(&ctx.store), request, exchange).await;
+    // The next sign-in shall not present a client that the server no longer knows: it would end on the
+    // server's error page.
+    if matches!(outcome, RefreshOutcome::Rejected(_))
+        && forgotten.load(Ordering::Relaxed)
+        && let Err(error) = registration::forget(ctx, key.issuer(), &used.client_id).await
+    {
+        tracing::debug!(%error, "a client that the server has forgotten could not be removed");
+    }
+    outcome
+}
+
+fn judge(failure: Failure) -> RefreshError {
+    if failure.is_transient() {
+        RefreshError::Unavailable(failure.into())
+    } else if failure.code() == Some("invalid_grant") {
+        RefreshError::InvalidGrant(failure.into())
+    } else {
+        RefreshError::Refused(failure.into())
+    }
+}
+
+async fn exchange(
+    ctx: &Context,
+    key: &TokenKey,
+    tokens: StoredTokens,
+    dpop: Option<Arc<DpopKey>>,
+) -> Result<StoredTokens, Failure> {
+    let issuer = key.issuer();
+    // Tokens of an older version of this program do not say where they are refreshed.
+    let discovered: ServerMetadata = match &tokens.token_endpoint {
+        Some(_) => ServerMetadata::default(),
+        None => match &ctx.settings.spec.auth_server_metadata_url {
+            Some(_) => ctx.discover(&[]).await?.server,
+            None => server_metadata(&*ctx.http, issuer).await?,
+        },
+    };
+    let token_endpoint = tokens.token_endpoint.as_ref().or(discovered.token_endpoint.as_ref());
+    let dpop = match (dpop, &tokens.dpop_key) {
+        (Some(key), Some(stored)) if key.stored() == *stored => Some(key),
+        (_, Some(stored)) => Some(Arc::new(DpopKey::from_stored(stored, ctx.clock.clone())?)),
+        (_, None) => None,
+    };
+    let client = ctx.identity_of(key, &tokens).await?;
+    let grants = Grants {
+        http: &*ctx.http,
+        token_endpoint: token_endpoint.map(String::as_str).unwrap_or_default(),
+        issuer,
+        client: &client,
+        resource: tokens.resource_parameter.as_deref(),
+        dpop: dpop.as_deref(),
+        clock: &ctx.clock,
+    };
+    let Some(refresh_token) = &tokens.refresh_token else {
+        return Err(Failure::invalid(super::failure::Step::Refresh, issuer, "there is no refresh token"));
+    };
+    let answer = grants.refresh(refresh_token).await?;
+    let mut new = answer.into_stored(&tokens.client_id, &tokens.scopes, ctx.clock.now());
+    new.token_endpoint = token_endpoint.cloned();
+    new.revocation_endpoint = tokens.revocation_endpoint.clone().or(discovered.revocation_endpoint);
+    new.resource_parameter.clone_from(&tokens.resource_parameter);
+    new.dpop_key.clone_from(&tokens.dpop_key);
+    Ok(new)
+}
