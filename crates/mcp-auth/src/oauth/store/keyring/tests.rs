@@ -148,6 +148,41 @@ async fn a_locked_keyring_falls_back_to_the_file_and_is_used_again_later() {
     assert!(!setup.on_disk().contains("canary"));
 }
 
+/// Counts warnings.
+#[derive(Debug, Default)]
+struct Warnings(Arc<AtomicUsize>);
+
+impl tracing::Subscriber for Warnings {
+    fn enabled(&self, metadata: &tracing::Metadata<'_>) -> bool {
+        *metadata.level() == tracing::Level::WARN
+    }
+    fn new_span(&self, _: &tracing::span::Attributes<'_>) -> tracing::span::Id {
+        tracing::span::Id::from_u64(1)
+    }
+    fn record(&self, _: &tracing::span::Id, _: &tracing::span::Record<'_>) {}
+    fn record_follows_from(&self, _: &tracing::span::Id, _: &tracing::span::Id) {}
+    fn event(&self, _: &tracing::Event<'_>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+    fn enter(&self, _: &tracing::span::Id) {}
+    fn exit(&self, _: &tracing::span::Id) {}
+}
+
+#[tokio::test]
+async fn the_fallback_warns_once() {
+    let Setup { home: _home, vault, store } = setup();
+    vault.locked.store(true, Ordering::Relaxed);
+    let warnings = Warnings::default();
+    let count = Arc::clone(&warnings.0);
+    // This test's runtime has one thread, so the subscriber of this thread sees it all.
+    let _here = tracing::subscriber::set_default(warnings);
+    for number in 0..5 {
+        store.save(&key(), &tokens(&number.to_string(), 1)).await.unwrap();
+        store.load(&key()).await.unwrap().unwrap();
+    }
+    assert_eq!(count.load(Ordering::Relaxed), 1);
+}
+
 #[tokio::test]
 async fn secrets_that_cannot_be_read_are_an_error_and_not_an_absent_sign_in() {
     let setup = setup();
