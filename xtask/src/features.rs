@@ -7,6 +7,7 @@ use crate::shell::{self, command, metadata};
 /// a warning, and warnings fail.
 pub(crate) fn run() -> Result<(), Problems> {
     let metadata = metadata()?;
+    let mut problems = Problems::new();
     for package in metadata["packages"].as_array().into_iter().flatten() {
         let (Some(name), Some(features)) = (package["name"].as_str(), package["features"].as_object()) else {
             continue;
@@ -29,10 +30,10 @@ pub(crate) fn run() -> Result<(), Problems> {
                 "-D",
                 "warnings",
             ];
-            shell::run(&mut command("cargo", &arguments))?;
+            problems.extend(shell::run(&mut command("cargo", &arguments)).err().into_iter().flatten());
         }
     }
-    Ok(())
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 /// None, each alone, and all; nothing for a crate without features, which the plain lint covers.
