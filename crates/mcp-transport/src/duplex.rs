@@ -8,12 +8,14 @@ use std::collections::HashMap;
 use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use serde_json::value::RawValue;
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 use tracing::debug;
 
+use crate::error::TimeoutStage;
 use crate::inbound::Inbound;
 use crate::protocol::jsonrpc::{self, EnvelopeError, INTERNAL_ERROR, Incoming, RequestId, RpcError};
 use crate::{TransportError, TransportErrorKind};
@@ -222,13 +224,47 @@ pub(crate) struct Waiter {
     receiver: oneshot::Receiver<Outcome>,
 }
 
+/// How long an answer may let its request wait.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Patience<'a> {
+    /// The limit between two signs of life; `None` waits for ever.
+    pub(crate) idle: Option<Duration>,
+    /// Notified by each sign of life, such as a report of progress.
+    pub(crate) life: Option<&'a Notify>,
+}
+
 impl Waiter {
-    /// The answer, or why there is none. Without a limit of time of its own.
-    pub(crate) async fn outcome(mut self) -> Outcome {
-        match (&mut self.receiver).await {
-            Ok(outcome) => outcome,
-            // Only if the sender was dropped unused, which nothing above does.
-            Err(_) => Err(CloseReason::by_owner().to_error()),
+    /// The answer, or why there is none.
+    ///
+    /// # Errors
+    /// [`Rpc`](TransportErrorKind::Rpc) for a JSON-RPC error, [`Timeout`](TransportErrorKind::Timeout) where
+    /// the patience ran out, otherwise the reason why the stream ended.
+    pub(crate) async fn outcome(mut self, patience: Patience<'_>) -> Outcome {
+        loop {
+            let silence = async {
+                match patience.idle {
+                    Some(idle) => tokio::time::sleep(idle).await,
+                    None => std::future::pending().await,
+                }
+            };
+            let life = async {
+                match patience.life {
+                    Some(life) => life.notified().await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                outcome = &mut self.receiver => {
+                    // Without a value only if the sender was dropped unused, which nothing above does.
+                    return outcome.unwrap_or_else(|_| Err(CloseReason::by_owner().to_error()));
+                }
+                () = life => {}
+                () = silence => {
+                    let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Idle };
+                    return Err(TransportError::new(kind, "the server stopped answering"));
+                }
+            }
         }
     }
 }
@@ -241,8 +277,6 @@ impl Drop for Waiter {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::inbound::HandlerFuture;
 
@@ -320,7 +354,7 @@ mod tests {
         bench.deliver(r#"[{"jsonrpc":"2.0","id":4,"error":{"code":-5,"message":"m"}},{"jsonrpc":"2.0","id":2,"result":"b"}]"#);
         let mut outcomes = Vec::new();
         for waiter in waiters {
-            outcomes.push(text(waiter.outcome().await));
+            outcomes.push(text(waiter.outcome(Patience::default()).await));
         }
         assert_eq!(outcomes, ["\"a\"", "\"b\"", "\"c\"", "Rpc { code: -5 }"]);
         assert_eq!(bench.pending(), 0);
@@ -349,9 +383,9 @@ mod tests {
         let (one, two) = (bench.duplex.register(1).unwrap(), bench.duplex.register(2).unwrap());
         assert!(bench.duplex.deliver(br#"{"level":"info","id":2}"#).is_err());
         assert!(bench.duplex.deliver(br#"{"jsonrpc":"2.0","id":1,"error":"bad"}"#).is_err());
-        assert_eq!(text(one.outcome().await), "Protocol");
+        assert_eq!(text(one.outcome(Patience::default()).await), "Protocol");
         bench.deliver(r#"[{"jsonrpc":"2.0","id":2,"result":1,"error":{}}]"#);
-        assert_eq!(text(two.outcome().await), "Protocol");
+        assert_eq!(text(two.outcome(Patience::default()).await), "Protocol");
     }
 
     #[tokio::test]
@@ -363,7 +397,7 @@ mod tests {
         assert_eq!(bench.pending(), 2, "whose it is cannot be known");
         drop(two);
         bench.deliver(frame);
-        assert_eq!(text(one.outcome().await), "Rpc { code: -32700 }");
+        assert_eq!(text(one.outcome(Patience::default()).await), "Rpc { code: -32700 }");
     }
 
     #[tokio::test]
@@ -395,7 +429,7 @@ mod tests {
         assert!(sent[0].contains(r#""id":"over","error":{"code":-32603"#), "{sent:?}");
         let waiter = bench.duplex.register(1).unwrap();
         bench.deliver(r#"{"jsonrpc":"2.0","id":1,"result":"still here"}"#);
-        assert_eq!(text(waiter.outcome().await), "\"still here\"");
+        assert_eq!(text(waiter.outcome(Patience::default()).await), "\"still here\"");
     }
 
     #[tokio::test]
@@ -416,7 +450,8 @@ mod tests {
         bench.duplex.end(CloseReason::new(TransportErrorKind::Exited { code: Some(3) }, "gone"));
         bench.duplex.end(CloseReason::by_owner());
         for waiter in waiters {
-            let outcome = tokio::time::timeout(Duration::from_secs(1), waiter.outcome()).await;
+            let outcome =
+                tokio::time::timeout(Duration::from_secs(1), waiter.outcome(Patience::default())).await;
             assert_eq!(text(outcome.expect("it ended")), "Exited { code: Some(3) }");
         }
         let late = bench.duplex.register(9).err().expect("it has ended");
@@ -430,10 +465,31 @@ mod tests {
         bench.deliver(r#"{"jsonrpc":"2.0","id":1,"method":"hang"}"#);
         let waiter = bench.duplex.register(1).unwrap();
         bench.duplex.end(CloseReason::by_owner());
-        assert_eq!(text(waiter.outcome().await), "Closed");
+        assert_eq!(text(waiter.outcome(Patience::default()).await), "Closed");
         assert!(bench.recorder.seen.lock().unwrap().is_empty());
         bench.deliver(r#"{"jsonrpc":"2.0","id":2,"method":"echo","params":{}}"#);
         tokio::task::yield_now().await;
         assert!(bench.sent.lock().unwrap().is_empty(), "nobody listens any more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn patience_ends_with_silence_and_not_before() {
+        let bench = bench();
+        let idle = Some(Duration::from_secs(300));
+        let silent = bench.duplex.register(1).unwrap();
+        assert_eq!(text(silent.outcome(Patience { idle, life: None }).await), "Timeout { stage: Idle }");
+        assert_eq!(bench.pending(), 0);
+
+        // Four reports of progress, each in time, then the answer: 1,000 s in all.
+        let (life, waiter) = (Notify::new(), bench.duplex.register(2).unwrap());
+        let server = async {
+            for _ in 0..4 {
+                tokio::time::sleep(Duration::from_secs(250)).await;
+                life.notify_one();
+            }
+            bench.deliver(r#"{"jsonrpc":"2.0","id":2,"result":"done"}"#);
+        };
+        let (outcome, ()) = tokio::join!(waiter.outcome(Patience { idle, life: Some(&life) }), server);
+        assert_eq!(text(outcome), "\"done\"");
     }
 }

@@ -19,8 +19,8 @@ use tokio_util::sync::CancellationToken;
 use self::group::Group;
 use self::keeper::Keeper;
 use self::side::Side;
-pub(crate) use self::side::SideOutput;
-use crate::duplex::{CloseReason, Duplex, Outcome, Reply};
+pub use self::side::SideOutput;
+use crate::duplex::{CloseReason, Duplex, Outcome, Patience, Reply};
 use crate::inbound::Inbound;
 use crate::{StdioEndpoint, TransportError};
 
@@ -73,16 +73,15 @@ impl StdioWire {
         Ok(Self { duplex, outbox, side, signals })
     }
 
-    /// Sends the request `id`, encoded as `frame`, and waits for its answer, without a limit of time of its own.
-    /// Dropping the future forgets the request but does not tell the server.
+    /// Sends the request `id`, encoded as `frame`, and waits for its answer. Dropping the future forgets the
+    /// request but does not tell the server.
     ///
     /// # Errors
-    /// [`Rpc`](crate::TransportErrorKind::Rpc) for a JSON-RPC error; otherwise the reason why the connection
-    /// ended.
-    pub(crate) async fn request(&self, id: i64, frame: Vec<u8>) -> Outcome {
+    /// See [`Waiter::outcome`](crate::duplex::Waiter::outcome).
+    pub(crate) async fn request(&self, id: i64, frame: Vec<u8>, patience: Patience<'_>) -> Outcome {
         let waiter = self.duplex.register(id)?;
         self.send(frame)?;
-        waiter.outcome().await
+        waiter.outcome(patience).await
     }
 
     /// Sends a notification or a response. Does not wait until it is written, so it can be called while

@@ -1,9 +1,11 @@
 //! What a command prints beside the protocol: for the person who has to find out what went wrong.
 
 use std::collections::VecDeque;
+use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use crate::TransportError;
 use crate::protocol::jsonrpc::Shown;
 
 /// How much of standard error is kept, in bytes: its end, where the cause usually is.
@@ -15,22 +17,40 @@ const STRAY_BYTES: usize = 200;
 
 /// A snapshot of it. A server's own output may hold secrets: whoever shows it redacts it first.
 #[derive(Clone, Default, Eq, PartialEq)]
-pub(crate) struct SideOutput {
-    /// The end of standard error.
-    pub(crate) stderr_tail: String,
+#[non_exhaustive]
+pub struct SideOutput {
+    /// The end of standard error, 8 KiB at most.
+    pub stderr_tail: String,
     /// How many lines of standard output were no messages.
-    pub(crate) stray_lines: u64,
+    pub stray_lines: u64,
     /// The first of them, shortened.
-    pub(crate) first_stray: Vec<String>,
+    pub first_stray: Vec<String>,
+}
+
+impl SideOutput {
+    /// The one line that most likely says what went wrong.
+    ///
+    /// The last line alone often does not: interpreters end with a version or the last frame of a stack. So
+    /// the last line that speaks of an error is preferred, and indented lines (stack frames) come last.
+    fn telling_line(&self) -> Option<&str> {
+        let lines = || self.stderr_tail.lines().rev().filter(|line| !line.trim().is_empty());
+        let flush = || lines().filter(|line| !line.starts_with([' ', '\t']));
+        let speaks = |line: &&str| line.to_ascii_lowercase().contains("error");
+        flush()
+            .find(speaks)
+            .or_else(|| flush().next())
+            .or_else(|| lines().next())
+            .or_else(|| self.first_stray.first().map(String::as_str))
+            .map(str::trim)
+    }
 }
 
 impl fmt::Display for SideOutput {
+    /// One line, bounded.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let stderr = self.stderr_tail.trim();
-        match (stderr, self.first_stray.first()) {
-            ("", None) => f.write_str("the command printed nothing else"),
-            ("", Some(stray)) => write!(f, "standard output: {stray}"),
-            (stderr, _) => f.write_str(stderr),
+        match self.telling_line() {
+            Some(line) => Shown(line).fmt(f),
+            None => f.write_str("the command said nothing"),
         }
     }
 }
@@ -45,7 +65,16 @@ impl fmt::Debug for SideOutput {
     }
 }
 
-impl std::error::Error for SideOutput {}
+impl Error for SideOutput {}
+
+impl TransportError {
+    /// What the command of a stdio server printed beside the protocol, where this error ended its connection.
+    /// It may hold secrets: redact it before it is shown.
+    pub fn side_output(&self) -> Option<&SideOutput> {
+        // It is shared by all requests that failed with the connection, hence the `Arc`.
+        self.source()?.downcast_ref::<Arc<dyn Error + Send + Sync>>()?.downcast_ref()
+    }
+}
 
 /// Where it is collected. Clones share it.
 #[derive(Clone, Default)]
@@ -126,6 +155,23 @@ mod tests {
         assert_eq!((seen.stray_lines, seen.first_stray.len()), (1_001, STRAY_KEPT));
         assert_eq!(seen.first_stray[0], " [1mbanner");
         assert_eq!(seen.first_stray[1].len(), STRAY_BYTES);
+    }
+
+    #[test]
+    fn the_telling_line_is_found() {
+        let table = [
+            ("npm warn x\nmissing API key\n\n", "missing API key"),
+            ("Traceback:\n  File \"a\"\nKeyError: 'API_KEY'\n", "KeyError: 'API_KEY'"),
+            ("Error: no key\n    at f (node:internal/errors:1)\n\nNode.js v20.1.0\n", "Error: no key"),
+            ("  only indented\n", "only indented"),
+            ("", "the command said nothing"),
+        ];
+        for (stderr, expected) in table {
+            let side = SideOutput { stderr_tail: stderr.to_owned(), ..SideOutput::default() };
+            assert_eq!(side.to_string(), expected);
+        }
+        let side = SideOutput { first_stray: vec!["usage: x".into()], ..SideOutput::default() };
+        assert_eq!(side.to_string(), "usage: x");
     }
 
     #[test]

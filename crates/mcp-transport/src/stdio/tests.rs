@@ -55,7 +55,9 @@ fn start(text: &str) -> (StdioWire, Arc<Recorder>) {
 
 async fn ask(wire: &StdioWire, id: i64) -> Outcome {
     let frame = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"m"}}"#).into_bytes();
-    tokio::time::timeout(PATIENCE, wire.request(id, frame)).await.expect("no wait is endless")
+    tokio::time::timeout(PATIENCE, wire.request(id, frame, Patience::default()))
+        .await
+        .expect("no wait is endless")
 }
 
 async fn close(wire: &StdioWire) {
@@ -105,7 +107,8 @@ async fn requests_are_answered_and_the_end_is_orderly() {
 async fn a_message_is_one_line_and_large_ones_pass() {
     let (wire, _) = start(ECHO);
     let frame = b"{\"jsonrpc\":\"2.0\",\n\"id\":1,\r\n\"method\":\"m\"}".to_vec();
-    let answer = tokio::time::timeout(PATIENCE, wire.request(1, frame)).await.unwrap().unwrap();
+    let answer =
+        tokio::time::timeout(PATIENCE, wire.request(1, frame, Patience::default())).await.unwrap().unwrap();
     assert!(answer.get().contains("\"method\":\"m\"") && !answer.get().contains('\n'));
 
     let (wire, _) = start(
@@ -158,7 +161,8 @@ async fn an_early_exit_fails_the_request_with_code_and_stderr() {
     let error = ask(&wire, 1).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Exited { code: Some(3) });
     assert_eq!(error.to_string(), "the command exited with code 3");
-    assert!(std::error::Error::source(&error).unwrap().to_string().ends_with("missing API key"));
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "missing API key");
+    assert_eq!(error.side_output().unwrap().stderr_tail, "first line\nmissing API key\n");
     assert!(!format!("{error:?}").contains("API key"), "a log must not repeat what a server printed");
     assert_eq!(*recorder.seen.lock().unwrap(), ["closed"]);
 
@@ -233,7 +237,7 @@ async fn garbage_fails_fast() {
     let (wire, _) = start("while :; do echo garbage; done");
     let error = ask(&wire, 1).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Protocol);
-    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "standard output: garbage");
+    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "garbage");
     wire.signals.kill.cancel();
     wire.signals.done.cancelled().await;
 }
@@ -260,7 +264,8 @@ async fn a_request_that_is_given_up_leaves_the_stream_whole() {
     let (wire, _) = start(&format!("sleep 0.2\n{ECHO}"));
     // Larger than a pipe, so it is given up in the middle of being written.
     let large = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{}"}}"#, "m".repeat(300_000)).into_bytes();
-    let given_up = tokio::time::timeout(Duration::from_millis(20), wire.request(1, large)).await;
+    let given_up =
+        tokio::time::timeout(Duration::from_millis(20), wire.request(1, large, Patience::default())).await;
     assert!(given_up.is_err());
     assert!(ask(&wire, 2).await.unwrap().get().contains("\"id\":2"));
     close(&wire).await;
