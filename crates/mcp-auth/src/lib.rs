@@ -1,9 +1,44 @@
-//! A pluggable auth trait for MCP connections.
+//! Credentials for MCP connections: one trait, several providers, one place for each decision.
+//!
+//! # The design decision
+//!
+//! A connection sees **one provider** ([`AuthProvider`]), and that provider is a value made from what is *configured*,
+//! before anything runs ([`AuthPlan`]). It is never chosen by what happened to succeed. A transport asks it for
+//! [`Credentials`] before each request, and tells it when the server refused them; it does not know whether a file,
+//! a command or an authorization server stands behind it. So a failing command is a failing command, and not the
+//! beginning of a sign-in that nobody asked for; and a stranger's provider gets the same treatment as ours, because
+//! everything is derived from its [`Capabilities`].
+//!
+//! Two things follow. *Caching exists once*: a source of credentials ([`CredentialSource`]) only knows how
+//! to get them, and [`SingleFlight`] decides when, for all of them. *Recovery is an outcome*: a [`Recovery`] says
+//! "send again with these", "a person must sign in" or "nothing more to try", while an [`AuthError`] means that
+//! credentials could not even be had, in which case the server is not contacted.
+//!
+//! Credentials know [which fetch they came from](Credentials#generations), so of many requests refused at the same
+//! time one causes a fetch, and a late refusal of credentials that were replaced meanwhile causes none.
+//!
+//! | to | use |
+//! |---|---|
+//! | see who would answer for a server, and why | [`AuthPlan::resolve`], and print it |
+//! | connect | [`AuthPlan::build`], once per connection |
+//! | supply credentials in another way | [`CredentialSource`] and [`SingleFlight`], or [`AuthProvider`] |
+//! | read what the server asks for | [`Challenge`] |
+//!
+//! # A provider of your own
+//!
+//! ```no_run
+#![doc = include_str!("../examples/custom_provider.rs")]
+//! ```
+//!
+//! # Features
+//!
+//! `helper` and `oauth` (both on by default) bring the providers of these names; `contract-tests` brings the test
+//! suite that any provider must pass. Without features this crate has the traits and everything that is pure.
 
 mod build;
 mod chain;
 mod challenge;
-#[cfg(feature = "contract-tests")]
+#[cfg(any(test, feature = "contract-tests"))]
 pub mod contract;
 mod credentials;
 mod error;
@@ -37,3 +72,8 @@ pub use secret::Secret;
 pub use settings::{AuthSettings, EnvPolicy, HelperSpec, OAuthSpec, Target, Withheld};
 pub use single_flight::SingleFlight;
 pub use static_headers::StaticHeaders;
+
+/// The code in the README compiles and runs.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeDoctests;
