@@ -1,7 +1,7 @@
 //! What an MCP connection's evidence means.
 //!
 //! The design decision of this crate: **a status is derived, never remembered.** What was seen
-//! ([`Evidence`]) goes through one table ([`classify`]) to what it means ([`Verdict`]). The loop that
+//! ([`Evidence`]) goes through one table ([`classify()`]) to what it means ([`Verdict`]). The loop that
 //! retries, the [`StatusMachine`] that keeps a server's state, and the [`StatusReport`] that a person
 //! reads all ask that same table, so "what does a 403 mean" has one answer. Everything is a pure
 //! function of values: no clock, no network, no file, and no way to read a status back from disk.
