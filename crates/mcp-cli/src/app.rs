@@ -1,0 +1,270 @@
+//! What every command shares: the output, the global options lowered once, the connector, the configuration.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mcp_config::{Config, Problem, Request, Scope, Severity};
+use mcp_transport::{ClientInfo, ClientOptions, Connector, ProxySettings};
+use serde::Serialize;
+
+use crate::args::{GlobalArgs, ScopeArg};
+use crate::environment::Environment;
+use crate::error::{CliError, one_line};
+use crate::exit::ExitStatus;
+use crate::output::Output;
+use crate::view::row::ProblemRow;
+use crate::view::text::Style;
+use crate::wire::Wired;
+
+/// The program, ready to run a command.
+#[derive(Debug)]
+pub(crate) struct App {
+    pub(crate) output: Output,
+    pub(crate) json: bool,
+    pub(crate) environment: Environment,
+    pub(crate) connector: Connector,
+    mcp_config: Vec<String>,
+    strict: bool,
+    scope: Option<ScopeArg>,
+}
+
+impl App {
+    /// Lowers the global options; does nothing yet.
+    pub(crate) fn new(global: &GlobalArgs, environment: Environment) -> Self {
+        let no_color = environment.text("NO_COLOR").is_some();
+        let dumb = environment.text("TERM") == Some("dumb");
+        let connector = Connector::new(client_options(&environment));
+        Self {
+            output: Output::of_process(global.color, no_color, dumb, global.quiet),
+            json: global.json,
+            mcp_config: global.mcp_config.clone(),
+            strict: global.strict_mcp_config,
+            scope: global.scope,
+            environment,
+            connector,
+        }
+    }
+
+    /// Reads the configuration, now: every command sees the files as they are.
+    ///
+    /// # Errors
+    ///
+    /// A usage error where `--mcp-config` cannot be used at all: it was asked for by name.
+    pub(crate) fn load(&self) -> Result<Loaded, CliError> {
+        let loaded = self.load_as_is()?;
+        match unusable_argument(&loaded.config) {
+            Some(problem) => {
+                Err(CliError::usage("invalid-config", problem_text(problem)).next("mcplink validate"))
+            }
+            None => Ok(loaded),
+        }
+    }
+
+    /// The same, whatever is wrong with it: for commands that tell what is.
+    pub(crate) fn load_as_is(&self) -> Result<Loaded, CliError> {
+        let directory = self.directory()?;
+        let mut request = Request::new(directory, self.environment.variables().clone());
+        request.mcp_config.clone_from(&self.mcp_config);
+        request.strict = self.strict;
+        Ok(Loaded { config: Config::load(&request), scope: self.scope })
+    }
+
+    /// The current directory.
+    pub(crate) fn directory(&self) -> Result<PathBuf, CliError> {
+        self.environment.directory().cloned().map_err(|error| {
+            CliError::new(ExitStatus::Usage, "no-directory", "the current directory cannot be read")
+                .why(error.to_string())
+                .next("cd to an existing directory")
+        })
+    }
+
+    /// How text on stdout is drawn.
+    pub(crate) fn style(&self) -> Style {
+        Style { terminal: self.output.stdout_is_terminal, color: self.output.color }
+    }
+
+    /// Columns and rows of the terminal.
+    pub(crate) fn terminal_size(&self) -> (usize, usize) {
+        terminal_size::terminal_size().map_or((80, 24), |(width, height)| (width.0.into(), height.0.into()))
+    }
+
+    /// How many remote servers connect at once.
+    pub(crate) fn remote_batch(&self) -> usize {
+        self.environment.count("MCP_REMOTE_SERVER_CONNECTION_BATCH_SIZE").unwrap_or(20)
+    }
+
+    /// How many stdio servers start at once.
+    pub(crate) fn stdio_batch(&self) -> usize {
+        self.environment.count("MCP_SERVER_CONNECTION_BATCH_SIZE").unwrap_or(3)
+    }
+
+    /// Prints one JSON document.
+    pub(crate) fn print_json(&self, document: &impl Serialize) {
+        // Our documents have string keys and finite numbers, so serialising them cannot fail.
+        let text = serde_json::to_string_pretty(document).unwrap_or_default();
+        self.output.out(&format!("{text}\n"));
+    }
+}
+
+/// `--mcp-config` was asked for by name, so a file or text that cannot be used at all ends the command.
+fn unusable_argument(config: &Config) -> Option<&Problem> {
+    use mcp_config::{Place, ProblemCode};
+    config.problems.iter().find(|problem| {
+        let whole = matches!(
+            problem.code,
+            ProblemCode::Syntax
+                | ProblemCode::Unreadable
+                | ProblemCode::WrongShape
+                | ProblemCode::ManagedPolicy
+        );
+        let asked = config
+            .paths()
+            .iter()
+            .any(|path| path.role == "dynamic" && Some(&path.place) == problem.file.as_ref());
+        let argument = matches!(problem.file, Some(Place::Argument(_)));
+        problem.severity == Severity::Error && whole && (argument || asked)
+    })
+}
+
+fn client_options(environment: &Environment) -> ClientOptions {
+    let mut options = ClientOptions::new(ClientInfo::new("mcplink", env!("CARGO_PKG_VERSION")));
+    let either = |upper: &str, lower: &str| {
+        environment.text(upper).or_else(|| environment.text(lower)).map(str::to_owned)
+    };
+    let mut proxy = ProxySettings::default();
+    // HTTP_PROXY in capitals can be set by a request where a program runs as CGI; terminals have no such requests.
+    proxy.http = either("HTTP_PROXY", "http_proxy");
+    proxy.https = either("HTTPS_PROXY", "https_proxy");
+    proxy.no_proxy = either("NO_PROXY", "no_proxy");
+    options.proxy = proxy;
+    options.extra_ca_files = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"]
+        .iter()
+        .filter_map(|name| environment.text(name))
+        .map(PathBuf::from)
+        .collect();
+    if let Some(limit) =
+        environment.milliseconds("MCP_TIMEOUT").filter(|limit| *limit >= Duration::from_millis(1))
+    {
+        options.connect_timeout = limit;
+    }
+    // A limit below a second breaks every call and is taken for a mistake, as in an entry's `timeout`.
+    options.request_timeout =
+        environment.milliseconds("MCP_TOOL_TIMEOUT").filter(|limit| *limit >= Duration::from_secs(1));
+    options
+}
+
+/// The configuration as it is now.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    scope: Option<ScopeArg>,
+}
+
+impl Loaded {
+    /// Every server in force, wired but not contacted.
+    pub(crate) fn wired_all(&self, app: &App) -> Vec<Wired> {
+        self.config
+            .entries
+            .iter()
+            .filter(|entry| self.scope.is_none_or(|scope| scope.admits(entry.scope)))
+            .map(|entry| Wired::new(entry, &self.config, app))
+            .collect()
+    }
+
+    /// The servers of these names, or all where there is none.
+    pub(crate) fn wired_named(&self, app: &App, names: &[String]) -> Result<Vec<Wired>, CliError> {
+        if names.is_empty() {
+            return Ok(self.wired_all(app));
+        }
+        let mut wired: Vec<Wired> = Vec::new();
+        for name in names {
+            if !wired.iter().any(|known| known.described.name == *name) {
+                wired.push(self.wired(app, name)?);
+            }
+        }
+        Ok(wired)
+    }
+
+    /// The server of this name.
+    pub(crate) fn wired(&self, app: &App, name: &str) -> Result<Wired, CliError> {
+        match self.config.entry(name).filter(|entry| self.scope.is_none_or(|scope| scope.admits(entry.scope)))
+        {
+            Some(entry) => Ok(Wired::new(entry, &self.config, app)),
+            None => Err(self.unknown(name)),
+        }
+    }
+
+    /// There is no such server; the nearest one is suggested.
+    pub(crate) fn unknown(&self, name: &str) -> CliError {
+        let error = CliError::usage("unknown-server", format!("no server is named {name:?}"));
+        let error = match self.config.nearest(name) {
+            Some(nearest) => error.why(format!("did you mean {nearest:?}?")),
+            None if self.config.entries.is_empty() => error.why("no servers are configured"),
+            None => error,
+        };
+        error.next("mcplink list")
+    }
+
+    /// The problems as JSON shows them.
+    pub(crate) fn problem_rows(&self) -> Vec<ProblemRow> {
+        self.config.problems.iter().map(ProblemRow::from).collect()
+    }
+
+    /// Tells people what is wrong with the files.
+    pub(crate) fn note_problems(&self, app: &App) {
+        for problem in self.config.problems.iter().filter(|problem| problem.severity > Severity::Note) {
+            app.output.note(&format!("{}: {}\n", severity(problem), problem_text(problem)));
+        }
+    }
+}
+
+fn severity(problem: &Problem) -> &'static str {
+    match problem.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        _ => "note",
+    }
+}
+
+/// File, field, message and next step of a problem on one line.
+pub(crate) fn problem_text(problem: &Problem) -> String {
+    let mut text = String::new();
+    if let Some(file) = &problem.file {
+        text.push_str(&file.to_string());
+        for number in [problem.line, problem.column].into_iter().flatten() {
+            text.push_str(&format!(":{number}"));
+        }
+        text.push_str(": ");
+    }
+    if let Some(field) = problem.field.as_ref().filter(|field| !field.is_empty()) {
+        text.push_str(&format!("{field}: "));
+    }
+    text.push_str(&problem.message);
+    if let Some(hint) = &problem.hint {
+        text.push_str(&format!(" ({hint})"));
+    }
+    one_line(&text)
+}
+
+impl From<&Problem> for ProblemRow {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            severity: severity(problem),
+            file: problem.file.as_ref().map(ToString::to_string),
+            line: problem.line,
+            column: problem.column,
+            field: problem.field.clone(),
+            message: problem.message.clone(),
+            hint: problem.hint.clone(),
+        }
+    }
+}
+
+impl ScopeArg {
+    fn admits(self, scope: Scope) -> bool {
+        matches!(
+            (self, scope),
+            (Self::Local, Scope::Local) | (Self::Project, Scope::Project) | (Self::User, Scope::User)
+        )
+    }
+}

@@ -1,0 +1,232 @@
+//! The command line as typed: parsed, nothing done. Lowered once, in `settings`.
+
+use std::time::Duration;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// See, recover and use MCP servers from a terminal or a script.
+#[derive(Debug, Parser)]
+#[command(name = "mcplink", version, disable_help_subcommand = true, arg_required_else_help = true)]
+#[command(
+    after_help = "Exit codes: 0 ok, 2 usage or configuration, 3 needs authentication, 4 failed, 5 tool error, \
+    6 protocol, 7 pending, 8 mixed."
+)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: GlobalArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Options that every command takes.
+#[derive(Args, Debug)]
+pub(crate) struct GlobalArgs {
+    /// More servers: a file or an inline JSON object (repeatable)
+    #[arg(long, global = true, value_name = "FILE|JSON")]
+    pub(crate) mcp_config: Vec<String>,
+    /// Use only the servers of --mcp-config
+    #[arg(long, global = true)]
+    pub(crate) strict_mcp_config: bool,
+    /// Look at one config scope only
+    #[arg(long, global = true, value_enum)]
+    pub(crate) scope: Option<ScopeArg>,
+    /// Print one JSON document on stdout
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// No progress, no warnings
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+    /// Log to stderr (-vv for everything)
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    pub(crate) verbose: u8,
+    /// Colour the output
+    #[arg(long, global = true, value_enum, default_value_t = ColorArg::Auto, value_name = "WHEN")]
+    pub(crate) color: ColorArg,
+    /// Never prompt, never open a browser
+    #[arg(long, global = true)]
+    pub(crate) non_interactive: bool,
+}
+
+/// A config scope that a person can name.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ScopeArg {
+    /// Private to you, in this project.
+    Local,
+    /// Shared through `.mcp.json`.
+    Project,
+    /// Yours, in all projects.
+    User,
+}
+
+/// When to colour.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ColorArg {
+    /// On a terminal, unless `NO_COLOR` is set.
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// The verbs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// List the configured servers; reads files only
+    #[command(alias = "ls")]
+    List,
+    /// Connect to the servers and show the status of each
+    Status(StatusArgs),
+    /// Show one server: its entry, where each part came from, its auth chain, its actions
+    #[command(aliases = ["info", "show"])]
+    Get(NameArg),
+    /// Re-read the configuration, run the helper again and connect afresh
+    #[command(alias = "restart")]
+    Reconnect(ReconnectArgs),
+    /// Allow this folder's project and local helpers and servers
+    Trust(PathArg),
+    /// Take that back
+    Untrust(PathArg),
+    /// Approve a server of the project file
+    Approve(NameArg),
+    /// Reject a server of the project file
+    Reject(NameArg),
+    /// List the tools of a server
+    Tools(NameArg),
+    /// Call a tool
+    Call(CallArgs),
+    /// Check that a server answers
+    Ping(NameArg),
+    /// Check the configuration files, or one file
+    Validate(ValidateArgs),
+    /// Show which files are read, and which are not
+    Paths,
+    /// Print a completion script
+    Completions(CompletionsArgs),
+    /// Print the version
+    Version,
+}
+
+/// `status`.
+#[derive(Args, Debug)]
+pub(crate) struct StatusArgs {
+    /// Only these servers
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Contact nothing: only what the files tell
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Stop waiting after this time (5s, 500ms, 2m); what is unknown then is pending
+    #[arg(long, value_name = "D", value_parser = parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// One server.
+#[derive(Args, Debug)]
+pub(crate) struct NameArg {
+    /// The server
+    pub(crate) name: String,
+}
+
+/// `reconnect`.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["names", "all", "failed"]))]
+pub(crate) struct ReconnectArgs {
+    /// These servers
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Every server that is not disabled
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Every server that is not connected when tried
+    #[arg(long)]
+    pub(crate) failed: bool,
+}
+
+/// An optional folder.
+#[derive(Args, Debug)]
+pub(crate) struct PathArg {
+    /// The folder (default: the project of the current directory)
+    pub(crate) path: Option<std::path::PathBuf>,
+}
+
+/// `call`.
+#[derive(Args, Debug)]
+pub(crate) struct CallArgs {
+    /// The server
+    pub(crate) name: String,
+    /// The tool
+    pub(crate) tool: String,
+    /// key=string, key:=json, key=@file, '{json}', or - to read a JSON object from stdin
+    #[arg(value_name = "ARGS", allow_hyphen_values = true)]
+    pub(crate) arguments: Vec<String>,
+    /// Give up after this time (5s, 500ms, 2m)
+    #[arg(long, value_name = "D", value_parser = parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// `validate`.
+#[derive(Args, Debug)]
+pub(crate) struct ValidateArgs {
+    /// Only this file
+    pub(crate) file: Option<std::path::PathBuf>,
+}
+
+/// `demo`.
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// Leave the servers running and print the config path to play with
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+/// `completions`.
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}
+
+/// A duration as people write it: `500ms`, `5s`, `2m`, or seconds without a unit.
+pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let seconds_per_unit = match unit {
+        "ms" => 0.001,
+        "" | "s" => 1.0,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err(format!("unknown unit {unit:?}; write 500ms, 5s, 2m or 1h")),
+    };
+    let number: f64 = number.parse().map_err(|_| "not a number; write 500ms, 5s, 2m or 1h".to_owned())?;
+    Duration::try_from_secs_f64(number * seconds_per_unit).map_err(|_| "too large".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn durations_read_as_people_write_them() {
+        for (text, expected) in [
+            ("500ms", Duration::from_millis(500)),
+            ("5s", Duration::from_secs(5)),
+            ("5", Duration::from_secs(5)),
+            ("1.5s", Duration::from_millis(1500)),
+            ("2m", Duration::from_secs(120)),
+            ("1h", Duration::from_secs(3600)),
+        ] {
+            assert_eq!(parse_duration(text), Ok(expected), "{text}");
+        }
+        for text in ["", "s", "5 s", "five", "-1s", "1d", "1e99h"] {
+            assert!(parse_duration(text).is_err(), "{text}");
+        }
+    }
+}

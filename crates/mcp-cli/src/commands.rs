@@ -1,0 +1,41 @@
+//! The verbs: one file per command, each from parsed arguments to an exit status.
+
+mod call;
+mod completions;
+mod connected;
+mod decide;
+mod get;
+mod list;
+mod paths;
+mod ping;
+mod reconnect;
+mod status;
+mod tools;
+mod validate;
+mod version;
+
+use crate::app::App;
+use crate::args::Command;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+
+/// Runs one command.
+pub(crate) async fn run(command: Command, app: &App) -> Result<ExitStatus, CliError> {
+    match command {
+        Command::List => list::run(app),
+        Command::Status(args) => status::run(app, &args).await,
+        Command::Get(args) => get::run(app, &args.name),
+        Command::Reconnect(args) => reconnect::run(app, &args).await,
+        Command::Trust(args) => decide::trust(app, args.path.as_deref(), true),
+        Command::Untrust(args) => decide::trust(app, args.path.as_deref(), false),
+        Command::Approve(args) => decide::approve(app, &args.name, true),
+        Command::Reject(args) => decide::approve(app, &args.name, false),
+        Command::Tools(args) => tools::run(app, &args.name).await,
+        Command::Call(args) => call::run(app, &args).await,
+        Command::Ping(args) => ping::run(app, &args.name).await,
+        Command::Validate(args) => validate::run(app, args.file.as_deref()),
+        Command::Paths => paths::run(app),
+        Command::Completions(args) => completions::run(app, args.shell),
+        Command::Version => version::run(app),
+    }
+}

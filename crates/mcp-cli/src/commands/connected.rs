@@ -1,0 +1,85 @@
+//! What `tools`, `call` and `ping` share: one server, connected, or the reason why not.
+
+use mcp_status::{Phase, StatusReport};
+use mcp_transport::{ConnectPolicy, Connection, ToolList, TransportError, TransportErrorKind};
+
+use crate::app::App;
+use crate::error::CliError;
+use crate::exit;
+use crate::exit::ExitStatus;
+use crate::probe::{Probe, probe};
+use crate::view::row::Row;
+use crate::wire::{Closed, Wired};
+
+/// A connected server.
+#[derive(Debug)]
+pub(super) struct Open {
+    pub(super) wired: Wired,
+    pub(super) connection: Connection,
+    /// The tools, where they were asked for and could be listed.
+    pub(super) tools: Option<ToolList>,
+    /// Why the tools could not be listed.
+    pub(super) error: Option<TransportError>,
+}
+
+/// Connects to the server `name`, and lists its tools if `list`.
+pub(super) async fn connected(app: &App, name: &str, list: bool) -> Result<Open, CliError> {
+    let loaded = app.load()?;
+    let wired = loaded.wired(app, name)?;
+    if let Err(Closed::Disabled) = wired.state {
+        return Err(CliError::usage("disabled", format!("{name} is switched off"))
+            .next(format!("mcplink get {name}")));
+    }
+    let policy = if list { ConnectPolicy::one_shot() } else { ConnectPolicy::one_shot().without_tools() };
+    let ended = probe(&app.connector, &wired, &policy, None, |reason| {
+        if reason.attempts > 0 {
+            app.output.note(&format!("{name}: {}\n", reason.message));
+        }
+    })
+    .await;
+    match ended {
+        Probe { connection: Some(connection), tools, error, .. } => {
+            Ok(Open { wired, connection, tools, error })
+        }
+        Probe { row, .. } => Err(not_connected(&row)),
+    }
+}
+
+fn not_connected(row: &Row) -> CliError {
+    let Some((status, reason)) = row.status.zip(row.reason()) else {
+        return CliError::new(ExitStatus::Internal, "internal", format!("{} is not connected", row.name));
+    };
+    let error = CliError::new(
+        exit::of_status(status, Some(reason.code)),
+        reason.code.as_str(),
+        format!("{} is {status}", row.name),
+    )
+    .why(&reason.message);
+    match &reason.next {
+        Some(next) => error.next(next),
+        None => error,
+    }
+}
+
+/// A request failed on a connection that stood.
+pub(super) fn failed(wired: &Wired, error: &TransportError) -> CliError {
+    let name = &wired.described.name;
+    let evidence = error.evidence(Phase::Session);
+    let report = StatusReport::from_evidence(&evidence, &wired.context(), wired.facts());
+    let Some(reason) = &report.reason else {
+        return CliError::new(ExitStatus::Internal, "internal", error.to_string());
+    };
+    // A JSON-RPC error is an answer, not a broken protocol: the request was refused, not the server lost.
+    if let TransportErrorKind::Rpc { code } = error.kind() {
+        return CliError::new(ExitStatus::Protocol, "rpc-error", format!("{name} refused the request"))
+            .why(format!("{error} (JSON-RPC {code})"))
+            .next(format!("mcplink tools {name}"));
+    }
+    let exit = exit::of_status(report.status, Some(reason.code));
+    let error = CliError::new(exit, reason.code.as_str(), format!("the request to {name} failed"))
+        .why(&reason.message);
+    match &reason.next {
+        Some(next) => error.next(next),
+        None => error,
+    }
+}

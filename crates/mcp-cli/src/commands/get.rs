@@ -1,0 +1,90 @@
+//! `mcplink get NAME`: the resolved entry, where each part came from, the auth chain, the actions. Reads files only.
+
+use mcp_config::{Explanation, Field};
+use serde::Serialize;
+
+use crate::app::{App, problem_text};
+use crate::error::{CliError, one_line};
+use crate::exit::ExitStatus;
+use crate::view::row::Row;
+use crate::view::text::Style;
+use crate::wire::Wired;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    schema_version: u32,
+    server: Row,
+    entry: &'a Explanation,
+    auth_plan: Vec<String>,
+}
+
+pub(super) fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
+    let loaded = app.load()?;
+    let wired = loaded.wired(app, name)?;
+    let Some(entry) = loaded.config.explain(name) else { return Err(loaded.unknown(name)) };
+    let plan = plan_lines(&wired);
+    if app.json {
+        let server = wired.offline_row().for_list();
+        app.print_json(&Document { schema_version: 1, server, entry: &entry, auth_plan: plan });
+    } else {
+        app.output.out(&text(&wired, &entry, &plan, app.style()));
+    }
+    Ok(ExitStatus::Success)
+}
+
+fn plan_lines(wired: &Wired) -> Vec<String> {
+    wired.plan.as_ref().map(|plan| plan.to_string().lines().map(one_line).collect()).unwrap_or_default()
+}
+
+fn text(wired: &Wired, entry: &Explanation, plan: &[String], style: Style) -> String {
+    let mut text = format!("{}\n", style.bold(&one_line(&entry.name)));
+    let mut line = |label: &str, value: &str| {
+        text.push_str(&format!("  {label:<10}  {}\n", one_line(value)));
+    };
+    line("scope", entry.scope.as_str());
+    line("defined in", &format!("{} ({})", entry.origin, entry.origin.field));
+    if let Some(detail) = &entry.gate_detail {
+        line("closed", detail);
+    }
+    if !entry.fields.iter().any(|field| field.name == "type") {
+        line("type", entry.transport);
+    }
+    for field in &entry.fields {
+        line(&field.name, &field_value(field, entry));
+    }
+    if let Some(helper) = &entry.helper {
+        let scrubbed = if helper.scrubbed { ", without credential-like variables" } else { "" };
+        let allowed =
+            if helper.may_run { "" } else { "; waits until this folder is trusted (mcplink trust)" };
+        line(
+            "helper",
+            &format!("runs in {}, limit {} ms{scrubbed}{allowed}", helper.cwd.display(), helper.timeout_ms),
+        );
+    }
+    for (index, link) in plan.iter().enumerate() {
+        line(if index == 0 { "auth chain" } else { "" }, link);
+    }
+    for hidden in &entry.shadowed {
+        let endpoint = hidden.endpoint.as_deref().unwrap_or("no endpoint");
+        line("hides", &format!("{} scope, {}: {endpoint}", hidden.scope, hidden.origin));
+    }
+    let actions: Vec<&str> = wired.offline_report().actions.iter().map(|action| action.as_str()).collect();
+    line("actions", &actions.join(", "));
+    for note in &entry.notes {
+        line("note", &problem_text(note));
+    }
+    text
+}
+
+/// The value, and where it came from if not from the entry's own file.
+fn field_value(field: &Field, entry: &Explanation) -> String {
+    let mut value = field.value.clone();
+    if field.origin.place != entry.origin.place {
+        value.push_str(&format!("  ({})", field.origin));
+    }
+    if !field.missing.is_empty() {
+        value.push_str(&format!("  (not set: {})", field.missing.join(", ")));
+    }
+    value
+}

@@ -1,0 +1,22 @@
+//! `mcplink list`: what is configured. Reads files only.
+
+use crate::app::App;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+use crate::view::row::{Row, Servers};
+use crate::view::text;
+
+pub(super) fn run(app: &App) -> Result<ExitStatus, CliError> {
+    let loaded = app.load()?;
+    let rows: Vec<Row> = loaded.wired_all(app).iter().map(|wired| wired.offline_row().for_list()).collect();
+    if app.json {
+        app.print_json(&Servers::new(None, &rows, &loaded.problem_rows()));
+        return Ok(ExitStatus::Success);
+    }
+    loaded.note_problems(app);
+    if rows.is_empty() {
+        app.output.note("no servers are configured; `mcplink paths` shows where they are looked for\n");
+    }
+    app.output.out(&text::list_lines(&rows, app.style()));
+    Ok(ExitStatus::Success)
+}

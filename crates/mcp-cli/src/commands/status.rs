@@ -1,0 +1,163 @@
+//! `mcplink status`: connects to the servers and prints each as it becomes known.
+
+use std::time::SystemTime;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use mcp_transport::ConnectPolicy;
+use tokio::sync::Semaphore;
+use tokio::time::{Duration, Instant, MissedTickBehavior, interval};
+
+use crate::app::App;
+use crate::args::StatusArgs;
+use crate::error::CliError;
+use crate::exit::{self, ExitStatus};
+use crate::probe::{Probe, probe};
+use crate::view::live::LiveTable;
+use crate::view::row::{Row, Servers};
+use crate::view::text;
+use crate::wire::Wired;
+
+/// How often the spinners turn.
+const FRAME: Duration = Duration::from_millis(100);
+/// What closing connections may take at the end; a server that hangs must not hold the command.
+const CLOSE_LIMIT: Duration = Duration::from_secs(3);
+
+pub(super) async fn run(app: &App, args: &StatusArgs) -> Result<ExitStatus, CliError> {
+    let loaded = app.load()?;
+    let wired = loaded.wired_named(app, &args.names)?;
+    if !app.json {
+        loaded.note_problems(app);
+        if wired.is_empty() {
+            app.output.note("no servers are configured; `mcplink paths` shows where they are looked for\n");
+        }
+    }
+    let checked_at = SystemTime::now();
+    let rows = if args.offline {
+        let rows: Vec<Row> = wired.iter().map(Wired::offline_row).collect();
+        if !app.json {
+            print_all(app, &rows);
+        }
+        rows
+    } else {
+        let deadline = args.timeout.map(|limit| Instant::now() + limit);
+        probe_all(app, &wired, &ConnectPolicy::one_shot(), deadline, Show::rows(app)).await
+    };
+    if app.json {
+        app.print_json(&Servers::new(Some(checked_at), &rows, &loaded.problem_rows()));
+    }
+    Ok(if args.offline { offline_exit(&rows) } else { combined(&rows) })
+}
+
+/// The exit status of these rows.
+pub(super) fn combined(rows: &[Row]) -> ExitStatus {
+    ExitStatus::combine(rows.iter().filter_map(|row| {
+        row.status.map(|status| exit::of_status(status, row.reason().map(|reason| reason.code)))
+    }))
+}
+
+/// Nothing was contacted, so nothing can be pending at a deadline: only what the files tell counts.
+fn offline_exit(rows: &[Row]) -> ExitStatus {
+    match combined(rows) {
+        ExitStatus::Pending => ExitStatus::Success,
+        _ => ExitStatus::combine(
+            rows.iter()
+                .filter(|row| row.status != Some(mcp_status::ServerStatus::Pending) || row.reason().is_some())
+                .filter_map(|row| {
+                    row.status.map(|status| exit::of_status(status, row.reason().map(|reason| reason.code)))
+                })
+                .filter(|status| *status != ExitStatus::Pending),
+        ),
+    }
+}
+
+fn print_all(app: &App, rows: &[Row]) {
+    let width = text::name_width(rows.iter().map(|row| row.name.as_str()));
+    for row in rows {
+        app.output.out(&text::status_lines(row, width, app.style()));
+    }
+}
+
+/// What is shown while servers are probed.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Show {
+    /// Each row as it becomes known.
+    Rows,
+    /// Nothing: the caller shows the result.
+    Nothing,
+}
+
+impl Show {
+    /// Rows for people, nothing where one JSON document follows.
+    pub(super) fn rows(app: &App) -> Self {
+        if app.json { Self::Nothing } else { Self::Rows }
+    }
+}
+
+/// Probes all servers at once, within the limits on concurrency, and shows each as it becomes known. The rows
+/// come back in the order of `wired`.
+pub(super) async fn probe_all(
+    app: &App,
+    wired: &[Wired],
+    policy: &ConnectPolicy,
+    deadline: Option<Instant>,
+    show: Show,
+) -> Vec<Row> {
+    let names: Vec<String> = wired.iter().map(|wired| wired.described.name.clone()).collect();
+    let width = text::name_width(names.iter().map(String::as_str));
+    let mut table = (show == Show::Rows && app.output.stdout_is_terminal)
+        .then(|| LiveTable::new(&names, width, app.style(), app.terminal_size()));
+    let (remote, local) = (Semaphore::new(app.remote_batch()), Semaphore::new(app.stdio_batch()));
+    let (notes, mut noted) = tokio::sync::mpsc::unbounded_channel::<(usize, String)>();
+
+    let mut probes: FuturesUnordered<_> = wired
+        .iter()
+        .enumerate()
+        .map(|(index, wired)| {
+            let slots = if wired.is_stdio() { &local } else { &remote };
+            let notes = notes.clone();
+            async move {
+                // The semaphores are never closed.
+                let _slot = if wired.state.is_ok() { slots.acquire().await.ok() } else { None };
+                let observe = move |reason: &mcp_status::Reason| {
+                    // The table may be gone; then nobody wants the note.
+                    drop(notes.send((index, reason.message.clone())));
+                };
+                (index, probe(&app.connector, wired, policy, deadline, observe).await)
+            }
+        })
+        .collect();
+
+    let mut rows: Vec<Option<Row>> = vec![None; wired.len()];
+    let closing = FuturesUnordered::new();
+    let mut ticks = interval(FRAME);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    loop {
+        tokio::select! {
+            biased;
+            Some((index, note)) = noted.recv() => if let Some(table) = &mut table {
+                table.note(index, &note);
+            },
+            next = probes.next() => {
+                let Some((index, Probe { row, connection, .. })) = next else { break };
+                match &mut table {
+                    Some(table) => table.done(index, &row),
+                    None if show == Show::Nothing => {}
+                    None => app.output.out(&text::status_lines(&row, width, app.style())),
+                }
+                rows[index] = Some(row);
+                if let Some(connection) = connection {
+                    closing.push(async move { connection.close().await });
+                }
+            }
+            _ = ticks.tick(), if table.is_some() => if let Some(table) = &mut table {
+                app.output.out(&table.frame());
+            },
+        }
+    }
+    if let Some(table) = &mut table {
+        app.output.out(&table.frame());
+    }
+    drop(tokio::time::timeout(CLOSE_LIMIT, closing.collect::<Vec<()>>()).await);
+    rows.into_iter().flatten().collect()
+}

@@ -1,0 +1,69 @@
+//! The process environment as a value: read once by `main`, a parameter everywhere else.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mcp_config::Env;
+
+/// Variables and the current directory.
+#[derive(Debug)]
+pub struct Environment {
+    variables: Env,
+    directory: io::Result<PathBuf>,
+}
+
+impl Environment {
+    /// An environment of these variables and this current directory.
+    pub fn new(
+        variables: impl IntoIterator<Item = (OsString, OsString)>,
+        directory: io::Result<PathBuf>,
+    ) -> Self {
+        Self { variables: variables.into_iter().collect(), directory }
+    }
+
+    /// Every variable.
+    pub(crate) fn variables(&self) -> &Env {
+        &self.variables
+    }
+
+    /// One variable, if it is set, not empty and text.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.variables.var(name).filter(|value| !value.is_empty())
+    }
+
+    /// One variable in milliseconds.
+    pub(crate) fn milliseconds(&self, name: &str) -> Option<Duration> {
+        self.text(name).and_then(|value| value.trim().parse().ok()).map(Duration::from_millis)
+    }
+
+    /// One variable as a count of at least one.
+    pub(crate) fn count(&self, name: &str) -> Option<usize> {
+        self.text(name).and_then(|value| value.trim().parse().ok()).filter(|count| *count > 0)
+    }
+
+    /// The current directory, or why there is none.
+    pub(crate) fn directory(&self) -> Result<&PathBuf, &io::Error> {
+        self.directory.as_ref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn unusable_numbers_are_as_good_as_unset() {
+        let variables = [("A", "120000"), ("B", "soon"), ("C", ""), ("D", "0"), ("E", " 5 ")];
+        let environment = Environment::new(
+            variables.map(|(name, value)| (name.into(), value.into())),
+            Ok(PathBuf::from("/")),
+        );
+        assert_eq!(environment.milliseconds("A"), Some(Duration::from_secs(120)));
+        assert_eq!(environment.milliseconds("B"), None);
+        assert_eq!(environment.text("C"), None);
+        assert_eq!(environment.count("D"), None);
+        assert_eq!(environment.count("E"), Some(5));
+    }
+}

@@ -1,0 +1,121 @@
+//! Exit codes: the one place that maps results to numbers. They are part of the contract with scripts.
+
+use std::process::ExitCode;
+
+use mcp_status::ServerStatus;
+
+/// What the process tells its caller.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum ExitStatus {
+    /// Done; for `status`, every server that is not disabled is connected.
+    Success,
+    /// A defect of this program.
+    Internal,
+    /// Usage or configuration.
+    Usage,
+    /// Credentials, approval or trust are missing.
+    NeedsAuth,
+    /// Failed or unreachable.
+    Failed,
+    /// The tool answered `isError`, or there is no such tool.
+    ToolError,
+    /// The peer broke the protocol.
+    Protocol,
+    /// Still pending at the deadline.
+    Pending,
+    /// Several servers with different results other than success.
+    Mixed,
+    /// SIGINT.
+    Interrupted,
+    /// SIGTERM.
+    Terminated,
+}
+
+impl ExitStatus {
+    /// The number, as documented in the README.
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::Internal => 1,
+            Self::Usage => 2,
+            Self::NeedsAuth => 3,
+            Self::Failed => 4,
+            Self::ToolError => 5,
+            Self::Protocol => 6,
+            Self::Pending => 7,
+            Self::Mixed => 8,
+            Self::Interrupted => 130,
+            Self::Terminated => 143,
+        }
+    }
+
+    /// The result of several servers: success where all succeeded, the common failure where they agree,
+    /// otherwise [`Mixed`](Self::Mixed).
+    pub(crate) fn combine(results: impl IntoIterator<Item = Self>) -> Self {
+        results.into_iter().filter(|result| *result != Self::Success).fold(Self::Success, |seen, next| {
+            match seen {
+                Self::Success => next,
+                same if same == next => same,
+                _ => Self::Mixed,
+            }
+        })
+    }
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(status.code())
+    }
+}
+
+/// The exit status of one server's status and reason.
+pub(crate) fn of_status(status: ServerStatus, code: Option<mcp_status::ReasonCode>) -> ExitStatus {
+    use mcp_status::ReasonCode;
+    match (status, code) {
+        (ServerStatus::Connected | ServerStatus::Disabled, _) => ExitStatus::Success,
+        (ServerStatus::NeedsAuth, _) | (ServerStatus::Pending, Some(ReasonCode::AwaitingApproval)) => {
+            ExitStatus::NeedsAuth
+        }
+        (ServerStatus::Pending, _) => ExitStatus::Pending,
+        (ServerStatus::Failed, Some(ReasonCode::Config)) => ExitStatus::Usage,
+        (ServerStatus::Failed, Some(ReasonCode::Protocol | ReasonCode::Version)) => ExitStatus::Protocol,
+        (ServerStatus::Failed, _) => ExitStatus::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mcp_status::ReasonCode;
+
+    #[test]
+    fn several_servers_combine() {
+        use ExitStatus::{Failed, Mixed, NeedsAuth, Success};
+        for (results, expected) in [
+            (vec![], Success),
+            (vec![Success, Success], Success),
+            (vec![Success, NeedsAuth], NeedsAuth),
+            (vec![NeedsAuth, NeedsAuth], NeedsAuth),
+            (vec![NeedsAuth, Success, Failed], Mixed),
+            (vec![NeedsAuth, Failed, Failed], Mixed),
+        ] {
+            assert_eq!(ExitStatus::combine(results.clone()), expected, "{results:?}");
+        }
+    }
+
+    #[test]
+    fn each_status_has_its_code() {
+        for (status, reason, code) in [
+            (ServerStatus::Connected, Some(ReasonCode::ToolsUnavailable), 0),
+            (ServerStatus::Disabled, None, 0),
+            (ServerStatus::NeedsAuth, Some(ReasonCode::HelperFailed), 3),
+            (ServerStatus::Pending, Some(ReasonCode::AwaitingApproval), 3),
+            (ServerStatus::Pending, Some(ReasonCode::Retrying), 7),
+            (ServerStatus::Failed, Some(ReasonCode::Config), 2),
+            (ServerStatus::Failed, Some(ReasonCode::NotFound), 4),
+            (ServerStatus::Failed, Some(ReasonCode::Protocol), 6),
+        ] {
+            assert_eq!(of_status(status, reason).code(), code, "{status:?} {reason:?}");
+        }
+    }
+}

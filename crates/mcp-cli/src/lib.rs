@@ -1,0 +1,88 @@
+//! `mcplink`: a thin program over the library crates. It parses, wires, prints and exits; every decision is
+//! made in `mcp-config`, `mcp-auth`, `mcp-transport` or `mcp-status`.
+//!
+//! | behaviour | lives in |
+//! |---|---|
+//! | the command line as typed | `args` |
+//! | one file per command | `commands` |
+//! | entry → provider → connection | `wire`, `probe` |
+//! | words, tables, JSON | `view` |
+//! | exit codes | `exit` |
+
+mod app;
+mod args;
+mod arguments;
+mod commands;
+mod environment;
+mod error;
+mod exit;
+mod logging;
+mod output;
+mod probe;
+mod signals;
+mod view;
+mod wire;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+
+use crate::app::App;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+
+pub use crate::environment::Environment;
+
+/// Runs the command line `args` (the program's name first) and says how the process ends.
+pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -> ExitCode {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match args::Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => return refuse(&error, &args),
+    };
+    logging::start(cli.global.verbose, &environment);
+    let app = App::new(&cli.global, environment);
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            let error =
+                CliError::new(ExitStatus::Internal, "internal", "cannot start").why(error.to_string());
+            app.output.error(&error.to_text());
+            return error.exit.into();
+        }
+    };
+    let ended = runtime.block_on(signals::or_interrupted(commands::run(cli.command, &app)));
+    // A thread that still waits for standard input must not keep the process.
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    match ended {
+        Ok(status) => status.into(),
+        Err(error) => {
+            app.output.error(&if app.json { error.to_json() } else { error.to_text() });
+            error.exit.into()
+        }
+    }
+}
+
+/// Help and version are answers; everything else is a usage error.
+fn refuse(error: &clap::Error, args: &[OsString]) -> ExitCode {
+    if !error.use_stderr() {
+        drop(error.print());
+        return ExitStatus::Success.into();
+    }
+    if args.iter().any(|arg| arg == "--json") {
+        let text = error.render().to_string();
+        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
+        let error = CliError::usage("usage", message).next("mcplink --help");
+        eprint_line(&error.to_json());
+    } else {
+        drop(error.print());
+    }
+    ExitStatus::Usage.into()
+}
+
+fn eprint_line(line: &str) {
+    use std::io::Write;
+    drop(std::io::stderr().lock().write_all(line.as_bytes()));
+}

@@ -1,0 +1,59 @@
+//! Standard output and standard error: who may write what where, and whether a person is looking.
+
+use std::io::{self, IsTerminal, Write};
+use std::sync::Mutex;
+
+use crate::args::ColorArg;
+
+/// The two streams and what they are connected to.
+#[derive(Debug)]
+pub(crate) struct Output {
+    /// Whether stdout is a terminal.
+    pub(crate) stdout_is_terminal: bool,
+    /// Whether text on stdout is coloured.
+    pub(crate) color: bool,
+    /// Whether progress and warnings are left out.
+    pub(crate) quiet: bool,
+    // One writer at a time: status lines of several servers must not mix.
+    lock: Mutex<()>,
+}
+
+impl Output {
+    /// The streams of this process.
+    pub(crate) fn of_process(color: ColorArg, no_color: bool, dumb_terminal: bool, quiet: bool) -> Self {
+        let stdout_is_terminal = io::stdout().is_terminal();
+        let color = match color {
+            ColorArg::Always => true,
+            ColorArg::Never => false,
+            ColorArg::Auto => stdout_is_terminal && !no_color && !dumb_terminal,
+        };
+        Self { stdout_is_terminal: stdout_is_terminal && !dumb_terminal, color, quiet, lock: Mutex::new(()) }
+    }
+
+    /// Writes to stdout. A reader that went away is not an error: what it did not want is dropped.
+    pub(crate) fn out(&self, text: &str) {
+        let _guard = self.lock.lock();
+        let mut stdout = io::stdout().lock();
+        drop(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+    }
+
+    /// Writes raw bytes to stdout.
+    pub(crate) fn out_bytes(&self, bytes: &[u8]) {
+        let _guard = self.lock.lock();
+        let mut stdout = io::stdout().lock();
+        drop(stdout.write_all(bytes).and_then(|()| stdout.flush()));
+    }
+
+    /// Writes an error to stderr; never suppressed.
+    pub(crate) fn error(&self, text: &str) {
+        let _guard = self.lock.lock();
+        drop(io::stderr().lock().write_all(text.as_bytes()));
+    }
+
+    /// Writes a warning or a note to stderr, unless `--quiet`.
+    pub(crate) fn note(&self, text: &str) {
+        if !self.quiet {
+            self.error(text);
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! Connects to one wired server and says what came of it, as a row.
+
+use std::time::Duration;
+
+use mcp_status::{Reason, ServerInfo, StatusMachine, StatusReport};
+use mcp_transport::{ConnectPolicy, Connected, Connection, Connector, ToolList, TransportError};
+use tokio::time::Instant;
+
+use crate::view::row::Row;
+use crate::wire::Wired;
+
+/// What came of one probe.
+#[derive(Debug)]
+pub(crate) struct Probe {
+    pub(crate) row: Row,
+    /// The connection, where there is one; the caller closes it.
+    pub(crate) connection: Option<Connection>,
+    pub(crate) tools: Option<ToolList>,
+    /// What the last attempt failed with.
+    pub(crate) error: Option<TransportError>,
+}
+
+/// Probes `wired`; `observe` is told each reason on the way. After `deadline` what is known is reported.
+pub(crate) async fn probe(
+    connector: &Connector,
+    wired: &Wired,
+    policy: &ConnectPolicy,
+    deadline: Option<Instant>,
+    mut observe: impl FnMut(&Reason) + Send,
+) -> Probe {
+    let Ok(ready) = &wired.state else { return Probe::without_contact(wired) };
+    let began = Instant::now();
+    let mut latest = Reason::connecting(1);
+    let connecting = connector.connect(&ready.server, policy, |machine, delay| {
+        if let Some(reason) = pending_reason(machine, delay, wired) {
+            observe(&reason);
+            latest = reason;
+        }
+    });
+    let ended = match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline, connecting).await.ok(),
+        None => Some(connecting.await),
+    };
+    let Some(ended) = ended else {
+        let report = StatusReport::from_reason(latest, &wired.context(), wired.facts());
+        let row = Row::new(wired.described.clone(), report, wired.auth_row(), began.elapsed());
+        return Probe { row, connection: None, tools: None, error: None };
+    };
+    Probe::new(wired, ended, began.elapsed())
+}
+
+fn pending_reason(machine: &StatusMachine, delay: Option<Duration>, wired: &Wired) -> Option<Reason> {
+    machine.reason(delay, &wired.context())
+}
+
+impl Probe {
+    /// The row of a server that is not contacted.
+    fn without_contact(wired: &Wired) -> Self {
+        let row = Row::new(wired.described.clone(), wired.offline_report(), wired.auth_row(), Duration::ZERO);
+        Self { row, connection: None, tools: None, error: None }
+    }
+
+    fn new(wired: &Wired, ended: Connected, elapsed: Duration) -> Self {
+        let report = match ended.machine.evidence() {
+            Some(evidence) => StatusReport::from_evidence(evidence, &wired.context(), wired.facts()),
+            None => StatusReport::from_reason(Reason::connecting(1), &wired.context(), wired.facts()),
+        };
+        let described = ended.connection.as_ref().map(Connection::server);
+        let info = described.as_ref().and_then(|server| server.info.as_ref());
+        let report = report.with_server(
+            info.map(|info| ServerInfo::new(&info.name, &info.version)),
+            described.as_ref().map(|server| server.revision.to_string()),
+        );
+        let row = Row::new(wired.described.clone(), report, wired.auth_row(), elapsed);
+        Self { row, connection: ended.connection, tools: ended.tools, error: ended.error }
+    }
+}

@@ -1,0 +1,169 @@
+//! One server as every command shows it: the JSON shape of `status`, `list` and `reconnect`.
+
+use std::time::{Duration, SystemTime};
+
+use mcp_status::{Action, Reason, ServerInfo, ServerStatus, StatusReport};
+use serde::Serialize;
+
+use super::time::rfc3339;
+
+/// The part of a row that the configuration tells.
+#[derive(Clone, Debug)]
+pub(crate) struct Described {
+    pub(crate) name: String,
+    pub(crate) scope: String,
+    pub(crate) source: String,
+    pub(crate) transport: &'static str,
+    pub(crate) url: Option<String>,
+    pub(crate) command: Option<String>,
+    pub(crate) chain: Vec<String>,
+}
+
+/// What is known about the credentials, without any of them.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct AuthRow {
+    pub(crate) chain: Vec<String>,
+    pub(crate) oauth_capable: bool,
+    pub(crate) signed_in: bool,
+    pub(crate) expires_at: Option<String>,
+    pub(crate) last_helper_run: Option<HelperRun>,
+}
+
+/// The last run of a headers helper.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct HelperRun {
+    pub(crate) duration_ms: u64,
+    pub(crate) exit_code: Option<i32>,
+}
+
+/// One live session of a server in another process.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) enum Session {}
+
+/// One server. `list` leaves out `status`, `reason` and `elapsedMs`: they are `None` there, where
+/// `Some(None)` is a `null` that was looked for.
+#[derive(Clone, Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Row {
+    pub(crate) name: String,
+    pub(crate) scope: String,
+    pub(crate) source: String,
+    pub(crate) transport: &'static str,
+    pub(crate) url: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) command: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) status: Option<ServerStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reason: Option<Option<Reason>>,
+    pub(crate) auth: AuthRow,
+    pub(crate) actions: Vec<Action>,
+    pub(crate) server: Option<ServerInfo>,
+    pub(crate) protocol_version: Option<String>,
+    pub(crate) tools: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) elapsed_ms: Option<u64>,
+    pub(crate) sessions: Vec<Session>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) reconnected: Option<Vec<Session>>,
+}
+
+impl Row {
+    /// The row of a server whose status is `report`.
+    pub(crate) fn new(described: Described, report: StatusReport, auth: AuthRow, elapsed: Duration) -> Self {
+        Self {
+            name: described.name,
+            scope: described.scope,
+            source: described.source,
+            transport: described.transport,
+            url: described.url,
+            command: described.command,
+            status: Some(report.status),
+            reason: Some(report.reason),
+            auth,
+            actions: report.actions,
+            server: report.server,
+            protocol_version: report.protocol_version,
+            tools: report.tools,
+            elapsed_ms: Some(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)),
+            sessions: Vec::new(),
+            reconnected: None,
+        }
+    }
+
+    /// The same row as `list` shows it: nothing that only a connection could tell.
+    #[must_use]
+    pub(crate) fn for_list(self) -> Self {
+        Self { status: None, reason: None, elapsed_ms: None, ..self }
+    }
+
+    /// The same row as `reconnect` shows it.
+    #[must_use]
+    pub(crate) fn for_reconnect(self) -> Self {
+        Self { reconnected: Some(Vec::new()), ..self }
+    }
+
+    /// The reason beside the status, where there is one.
+    pub(crate) fn reason(&self) -> Option<&Reason> {
+        self.reason.as_ref().and_then(Option::as_ref)
+    }
+}
+
+impl AuthRow {
+    /// The row of a chain of which `snapshot` tells.
+    pub(crate) fn new(
+        chain: Vec<String>,
+        snapshot: &mcp_auth::ProviderSnapshot,
+        oauth_capable: bool,
+    ) -> Self {
+        Self {
+            chain,
+            oauth_capable,
+            signed_in: snapshot.signed_in,
+            expires_at: snapshot.expires_at.map(rfc3339),
+            last_helper_run: snapshot.last_fetch.as_ref().map(|fetch| HelperRun {
+                duration_ms: u64::try_from(fetch.duration.as_millis()).unwrap_or(u64::MAX),
+                exit_code: fetch.exit_code,
+            }),
+        }
+    }
+}
+
+/// A document with servers in it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct Servers<'a> {
+    schema_version: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    checked_at: Option<String>,
+    servers: &'a [Row],
+    problems: &'a [ProblemRow],
+}
+
+impl<'a> Servers<'a> {
+    /// The document; `checked_at` is left out where nothing was checked.
+    pub(crate) fn new(
+        checked_at: Option<SystemTime>,
+        servers: &'a [Row],
+        problems: &'a [ProblemRow],
+    ) -> Self {
+        Self { schema_version: 1, checked_at: checked_at.map(rfc3339), servers, problems }
+    }
+}
+
+/// A problem of a configuration file.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct ProblemRow {
+    pub(crate) severity: &'static str,
+    pub(crate) file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) line: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) column: Option<usize>,
+    pub(crate) field: Option<String>,
+    pub(crate) message: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) hint: Option<String>,
+}

@@ -1,0 +1,232 @@
+//! Rows as text: a table with glyphs on a terminal, plain aligned lines in a pipe.
+
+use mcp_status::ServerStatus;
+
+use super::row::Row;
+use crate::error::one_line;
+
+/// How text is drawn.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Style {
+    /// A person looks at a terminal: glyphs, and the next command on a line of its own.
+    pub(crate) terminal: bool,
+    /// ANSI colours.
+    pub(crate) color: bool,
+}
+
+impl Style {
+    /// `text` in the colour of `status`.
+    pub(crate) fn paint(self, status: ServerStatus, text: &str) -> String {
+        let code = match status {
+            ServerStatus::Connected => "32",
+            ServerStatus::Failed => "31",
+            ServerStatus::NeedsAuth => "33",
+            ServerStatus::Pending => "36",
+            ServerStatus::Disabled => "2",
+        };
+        self.ansi(code, text)
+    }
+
+    /// `text` receding.
+    pub(crate) fn dim(self, text: &str) -> String {
+        self.ansi("2", text)
+    }
+
+    /// `text` standing out.
+    pub(crate) fn bold(self, text: &str) -> String {
+        self.ansi("1", text)
+    }
+
+    fn ansi(self, code: &str, text: &str) -> String {
+        if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+    }
+}
+
+/// A glyph per status; the shapes differ, so that colour is never needed to tell them apart.
+pub(crate) fn glyph(status: ServerStatus) -> &'static str {
+    match status {
+        ServerStatus::Connected => "✔",
+        ServerStatus::NeedsAuth => "!",
+        ServerStatus::Failed => "✘",
+        ServerStatus::Pending => "…",
+        ServerStatus::Disabled => "⊘",
+    }
+}
+
+/// The width of the widest name, in characters.
+pub(crate) fn name_width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
+    names.map(|name| one_line(name).chars().count()).max().unwrap_or(0)
+}
+
+/// The line, or two, of one server's status, with the line break.
+pub(crate) fn status_lines(row: &Row, width: usize, style: Style) -> String {
+    let status = row.status.unwrap_or(ServerStatus::Pending);
+    let name = pad(&one_line(&row.name), width);
+    let word = pad(status.as_str(), STATUS_WIDTH);
+    let detail = detail(row);
+    let next = row.reason().and_then(|reason| reason.next.as_deref());
+    if !style.terminal {
+        let next = next.map(|next| format!("  next: {next}")).unwrap_or_default();
+        return format!("{}\n", format!("{name}  {word}  {detail}{next}").trim_end());
+    }
+    let glyph = style.paint(status, glyph(status));
+    let first = format!("{glyph} {}  {}  {detail}", style.bold(&name), style.paint(status, &word));
+    let second = next.map(|next| {
+        let indent = " ".repeat(2 + width + 2 + STATUS_WIDTH + 2);
+        format!("{indent}{} {next}\n", style.dim("next:"))
+    });
+    format!("{}\n{}", first.trim_end(), second.unwrap_or_default())
+}
+
+/// `needs-auth`, the longest status word.
+const STATUS_WIDTH: usize = 10;
+
+/// What there is to say about a status.
+fn detail(row: &Row) -> String {
+    let mut parts = Vec::new();
+    if let Some(reason) = row.reason() {
+        parts.push(one_line(&reason.message));
+    }
+    if row.status == Some(ServerStatus::Connected) {
+        if row.reason().is_none() {
+            parts.extend(row.tools.map(count_of_tools));
+        }
+        if let Some(server) = &row.server {
+            parts.push(one_line(&format!("{} {}", server.name, server.version)).trim_end().to_owned());
+        }
+        parts.extend(row.protocol_version.clone());
+        parts.extend(row.elapsed_ms.map(|elapsed| format!("{elapsed} ms")));
+    }
+    if row.status == Some(ServerStatus::Disabled) && row.reason().is_none() {
+        parts.push("switched off in the configuration".to_owned());
+    }
+    parts.join(" · ")
+}
+
+/// `1 tool`, `5 tools`.
+pub(crate) fn count_of_tools(count: usize) -> String {
+    if count == 1 { "1 tool".to_owned() } else { format!("{count} tools") }
+}
+
+/// The lines of `list`: what the files tell, nothing contacted.
+pub(crate) fn list_lines(rows: &[Row], style: Style) -> String {
+    let columns: Vec<[String; 4]> = rows
+        .iter()
+        .map(|row| {
+            let endpoint = row.url.as_deref().or(row.command.as_deref()).unwrap_or_default();
+            let state = if row.actions.contains(&mcp_status::Action::Enable) {
+                "disabled"
+            } else if row.actions.contains(&mcp_status::Action::Approve) {
+                "awaiting approval"
+            } else {
+                ""
+            };
+            let endpoint = if state.is_empty() {
+                one_line(endpoint)
+            } else {
+                format!("{}  ({state})", one_line(endpoint)).trim_start().to_owned()
+            };
+            [one_line(&row.name), row.scope.clone(), row.transport.to_owned(), endpoint]
+        })
+        .collect();
+    let widths: Vec<usize> =
+        (0..3).map(|i| columns.iter().map(|c| c[i].chars().count()).max().unwrap_or(0)).collect();
+    columns
+        .iter()
+        .map(|[name, scope, transport, endpoint]| {
+            let line = format!(
+                "{}  {}  {}  {endpoint}",
+                style.bold(&pad(name, widths[0])),
+                pad(scope, widths[1]),
+                pad(transport, widths[2])
+            );
+            format!("{}\n", line.trim_end())
+        })
+        .collect()
+}
+
+fn pad(text: &str, width: usize) -> String {
+    let missing = width.saturating_sub(text.chars().count());
+    format!("{text}{}", " ".repeat(missing))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::view::row::{AuthRow, Described};
+    use mcp_status::{
+        ActionFacts, AuthFacts, ChallengeKind, Evidence, MessageContext, Outcome, Phase, ServerInfo,
+        StatusReport, TransportKind,
+    };
+    use std::time::Duration;
+
+    const PIPE: Style = Style { terminal: false, color: false };
+    const TERMINAL: Style = Style { terminal: true, color: false };
+
+    fn row(name: &str, outcome: Outcome) -> Row {
+        let evidence = Evidence::new(Phase::Connect, outcome).with_auth(AuthFacts::new(
+            true,
+            Some("static-headers".into()),
+            false,
+        ));
+        let facts = ActionFacts::new(TransportKind::Remote).with_configured(true, false);
+        let report = StatusReport::from_evidence(&evidence, &MessageContext::new(name), facts)
+            .with_server(Some(ServerInfo::new("fake\u{1b}[2J", "1.0")), Some("2026-07-28".into()));
+        let described = Described {
+            name: name.into(),
+            scope: "user".into(),
+            source: "/home/me/.claude.json".into(),
+            transport: "http",
+            url: Some("https://example.com/mcp".into()),
+            command: None,
+            chain: vec!["static-headers".into()],
+        };
+        let auth = AuthRow::new(described.chain.clone(), &mcp_auth::ProviderSnapshot::default(), false);
+        Row::new(described, report, auth, Duration::from_millis(311))
+    }
+
+    #[test]
+    fn a_pipe_gets_one_plain_line_per_server() {
+        let connected = row("web", Outcome::Connected { tools: Some(5) });
+        assert_eq!(
+            status_lines(&connected, 5, PIPE),
+            "web    connected   5 tools · fake [2J 1.0 · 2026-07-28 · 311 ms\n"
+        );
+        let refused = row("web", Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 });
+        let line = status_lines(&refused, 3, PIPE);
+        assert!(line.starts_with("web  needs-auth  the server refused"), "{line}");
+        assert!(line.ends_with("  next: mcplink reconnect web\n"), "{line}");
+    }
+
+    #[test]
+    fn a_terminal_gets_glyphs_and_the_next_command_below() {
+        let refused = row("web", Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 });
+        let lines = status_lines(&refused, 5, TERMINAL);
+        assert!(lines.starts_with("! web    needs-auth  "), "{lines}");
+        assert!(lines.ends_with("\n                     next: mcplink reconnect web\n"), "{lines}");
+        let painted = status_lines(&refused, 5, Style { terminal: true, color: true });
+        assert!(painted.starts_with("\u{1b}[33m!\u{1b}[0m"), "{painted}");
+    }
+
+    #[test]
+    fn the_glyphs_differ_in_shape() {
+        let all = [
+            ServerStatus::Connected,
+            ServerStatus::NeedsAuth,
+            ServerStatus::Failed,
+            ServerStatus::Pending,
+            ServerStatus::Disabled,
+        ];
+        let shapes: std::collections::BTreeSet<_> = all.into_iter().map(glyph).collect();
+        assert_eq!(shapes.len(), all.len());
+    }
+
+    #[test]
+    fn a_list_is_aligned() {
+        let rows = [row("a", Outcome::Timeout), row("longer", Outcome::Timeout)];
+        assert_eq!(
+            list_lines(&rows, PIPE),
+            "a       user  http  https://example.com/mcp\nlonger  user  http  https://example.com/mcp\n"
+        );
+    }
+}
