@@ -1,1 +1,308 @@
-//! Owned by T2.
+//! The HTTP+SSE transport of 2024-11-05: a GET stream that brings every message of the server, and a URL on it
+//! that takes every message of ours.
+//!
+//! Deprecated since 2025-03-26, still in the field. The stream is the session: when it ends, every request in
+//! flight has failed, and a new connection begins with a new stream.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, header};
+use mcp_status::Phase;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use url::Url;
+
+use super::answer::{essence, too_large};
+use super::client::{Answer, Body};
+use crate::authed::{Accepted, AuthedClient, Outbound};
+use crate::duplex::{CloseReason, Duplex, Outcome, Patience, Reply};
+use crate::error::TimeoutStage;
+use crate::inbound::Inbound;
+use crate::protocol::jsonrpc::{self, Incoming};
+use crate::retry::parse_retry_after;
+use crate::sse_parser::{SseEvent, SseParser};
+use crate::{TransportError, TransportErrorKind};
+
+/// How long the last messages may take when the connection is closed.
+const GOODBYE: Duration = Duration::from_secs(2);
+/// How much of an answer with an error status is read, in bytes.
+const MAX_FAILURE_BYTES: usize = 64 << 10;
+
+/// A connection over HTTP+SSE. Dropping it ends the stream.
+pub(crate) struct LegacySse {
+    duplex: Duplex,
+    poster: Arc<Poster>,
+    tasks: TaskTracker,
+    closing: CancellationToken,
+}
+
+/// The way to the server.
+struct Poster {
+    http: AuthedClient,
+    /// Where the server wants messages; of the origin of the endpoint.
+    url: Url,
+    headers: HeaderMap,
+}
+
+/// The way from the server.
+struct Stream {
+    body: Body,
+    parser: SseParser,
+}
+
+impl LegacySse {
+    /// Opens the stream and waits until the server has said where it takes messages.
+    ///
+    /// # Errors
+    /// Why there is no such stream; a server of another transport ends up here too.
+    pub(crate) async fn open(http: AuthedClient, inbound: Arc<dyn Inbound>) -> Result<Self, TransportError> {
+        let options = http.client.options().clone();
+        let mut headers = HeaderMap::with_capacity(8);
+        if let Ok(agent) = HeaderValue::from_str(&options.user_agent) {
+            headers.insert(header::USER_AGENT, agent);
+        }
+        let mut stream = Stream::open(&http, headers.clone(), options.max_frame_bytes).await?;
+        let url = stream.endpoint(&http.endpoint).await?;
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        // What is read is the body of an error; the messages come by the stream.
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+
+        let poster = Arc::new(Poster { http, url, headers });
+        let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
+        let reply: Reply = Arc::new({
+            let (poster, tasks) = (poster.clone(), tasks.clone());
+            move |frame| {
+                let poster = poster.clone();
+                tasks.spawn(async move {
+                    if let Err(error) = poster.post(frame, Phase::Session).await {
+                        tracing::debug!(%error, "the server did not take our answer");
+                    }
+                });
+            }
+        });
+        let duplex = Duplex::new(inbound, reply);
+        tokio::spawn({
+            let (duplex, closing) = (duplex.clone(), closing.clone());
+            async move {
+                let reason = tokio::select! {
+                    reason = stream.follow(&duplex) => reason,
+                    () = closing.cancelled() => CloseReason::by_owner(),
+                };
+                duplex.end(reason);
+            }
+        });
+        Ok(Self { duplex, poster, tasks, closing })
+    }
+
+    /// Sends the request `id`, encoded as `frame`, and waits for its answer on the stream. The server must
+    /// accept the message within `first_byte`. Dropping the future forgets the request but does not tell the
+    /// server.
+    ///
+    /// # Errors
+    /// The message was refused, or see [`Waiter::outcome`](crate::duplex::Waiter::outcome).
+    pub(crate) async fn request(
+        &self,
+        id: i64,
+        frame: Vec<u8>,
+        phase: Phase,
+        first_byte: Duration,
+        patience: Patience<'_>,
+    ) -> Outcome {
+        let waiter = self.duplex.register(id)?;
+        let mut outcome = std::pin::pin!(waiter.outcome(patience));
+        let post = tokio::time::timeout(first_byte, self.poster.post(frame, phase));
+        tokio::select! {
+            biased;
+            // Many servers answer on the stream before they accept the message.
+            outcome = &mut outcome => outcome,
+            accepted = post => {
+                accepted.map_err(|_| {
+                    let kind = TransportErrorKind::Timeout { stage: TimeoutStage::FirstByte };
+                    TransportError::new(kind, "the server did not take the message in time")
+                })??;
+                outcome.await
+            }
+        }
+    }
+
+    /// Sends a notification and waits until it is accepted.
+    ///
+    /// # Errors
+    /// The message was refused, or the stream has ended.
+    pub(crate) async fn notify(&self, frame: Vec<u8>) -> Result<(), TransportError> {
+        if let Some(reason) = self.duplex.ended() {
+            return Err(reason.to_error());
+        }
+        self.poster.post(frame, Phase::Session).await
+    }
+
+    /// Sends a notification without waiting for it, so that it can be called while something is dropped.
+    pub(crate) fn post_in_background(&self, frame: Vec<u8>) {
+        if self.duplex.ended().is_none() {
+            let poster = self.poster.clone();
+            self.tasks.spawn(async move {
+                let _ = tokio::time::timeout(GOODBYE, poster.post(frame, Phase::Session)).await;
+            });
+        }
+    }
+
+    /// Ends the stream once what was sent in the background is delivered, after two seconds at most. Requests
+    /// in flight fail at once.
+    pub(crate) async fn close(&self) {
+        self.duplex.end(CloseReason::by_owner());
+        self.tasks.close();
+        let _ = tokio::time::timeout(GOODBYE, self.tasks.wait()).await;
+        self.closing.cancel();
+    }
+}
+
+impl fmt::Debug for LegacySse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Security: the URL for messages usually holds the session id.
+        f.debug_struct("LegacySse").field("duplex", &self.duplex).finish_non_exhaustive()
+    }
+}
+
+impl Drop for LegacySse {
+    fn drop(&mut self) {
+        self.duplex.end(CloseReason::by_owner());
+        self.closing.cancel();
+    }
+}
+
+/// Whether this outcome of a first POST is what a server of this transport would answer (2025-11-25 and
+/// 2026-07-28, backward compatibility with HTTP+SSE).
+pub(crate) fn is_likely(error: &TransportError) -> bool {
+    matches!(error.kind(), TransportErrorKind::Http { status: 400 | 404 | 405, .. })
+}
+
+impl Poster {
+    async fn post(&self, frame: Vec<u8>, phase: Phase) -> Result<(), TransportError> {
+        let out = Outbound {
+            method: Method::POST,
+            url: self.url.clone(),
+            headers: self.headers.clone(),
+            body: Bytes::from(frame),
+            phase,
+            // 202 with whatever text: the answer is on the stream.
+            expects_message: false,
+            recover: true,
+        };
+        let Accepted { mut answer, sender } = self.http.send(&out).await?;
+        if answer.status.is_success() {
+            // Read to its end, so that the connection can be used again.
+            return answer.body.head(1024).await.map(drop);
+        }
+        Err(sender.describe(failure(answer).await))
+    }
+}
+
+impl Stream {
+    async fn open(
+        http: &AuthedClient,
+        mut headers: HeaderMap,
+        max_frame_bytes: usize,
+    ) -> Result<Self, TransportError> {
+        headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        let out = Outbound {
+            method: Method::GET,
+            url: http.endpoint.clone(),
+            headers,
+            body: Bytes::new(),
+            phase: Phase::Connect,
+            expects_message: true,
+            recover: true,
+        };
+        let Accepted { answer, sender } = http.send(&out).await?;
+        if !answer.status.is_success() {
+            return Err(sender.describe(failure(answer).await));
+        }
+        if essence(&answer.headers) != "text/event-stream" {
+            let error = TransportError::new(TransportErrorKind::Protocol, "the answer is no event stream");
+            return Err(sender.describe(error));
+        }
+        Ok(Self { body: answer.body, parser: SseParser::new(max_frame_bytes) })
+    }
+
+    /// The next event; `None` at the end of the stream.
+    async fn next(&mut self) -> Result<Option<SseEvent>, TransportError> {
+        loop {
+            if let Some(event) = self.parser.next() {
+                return Ok(Some(event));
+            }
+            match self.body.chunk().await? {
+                Some(chunk) => self.parser.push(&chunk).map_err(|error| too_large(error.limit))?,
+                None => return Ok(None),
+            }
+        }
+    }
+
+    /// Where the server takes messages: its first event says so.
+    async fn endpoint(&mut self, base: &Url) -> Result<Url, TransportError> {
+        let protocol = |message| TransportError::new(TransportErrorKind::Protocol, message);
+        loop {
+            let Some(event) = self.next().await? else {
+                return Err(protocol("the stream ended before it named its endpoint"));
+            };
+            if event.event.as_deref() != Some("endpoint") {
+                continue;
+            }
+            let url = base
+                .join(event.data.trim())
+                .map_err(|error| protocol("the stream names an endpoint that is no URL").with_source(error))?;
+            // Security: messages carry credentials, and the server may have been told what to say here.
+            if url.origin() != base.origin() {
+                return Err(protocol("the stream names an endpoint of another origin"));
+            }
+            return Ok(url);
+        }
+    }
+
+    /// Delivers messages until the stream ends.
+    async fn follow(&mut self, duplex: &Duplex) -> CloseReason {
+        loop {
+            let event = match self.next().await {
+                Ok(Some(event)) => event,
+                Ok(None) => {
+                    return CloseReason::new(TransportErrorKind::Dropped, "the server ended its stream");
+                }
+                Err(error) => {
+                    let kind = match error.kind() {
+                        TransportErrorKind::TooLarge => TransportErrorKind::TooLarge,
+                        _ => TransportErrorKind::Dropped,
+                    };
+                    return CloseReason::new(kind, "the server's stream broke off").with_source(error);
+                }
+            };
+            if event.data.is_empty() || event.event.is_some_and(|name| name != "message") {
+                continue;
+            }
+            if let Err(error) = duplex.deliver(event.data.as_bytes()) {
+                tracing::debug!(%error, "ignored a frame");
+            }
+        }
+    }
+}
+
+/// What an answer with an error status says.
+async fn failure(mut answer: Answer) -> TransportError {
+    let body = answer.body.head(MAX_FAILURE_BYTES).await.unwrap_or_default();
+    let retry_after = answer
+        .headers
+        .get(header::RETRY_AFTER)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| parse_retry_after(value, SystemTime::now()));
+    let kind = TransportErrorKind::Http { status: answer.status.as_u16(), retry_after };
+    let error = TransportError::new(kind, format!("the server answered {}", answer.status));
+    match jsonrpc::parse_one(&body) {
+        Ok(Incoming::Response { outcome: Err(rpc), .. }) => error.with_rpc(rpc),
+        _ => error,
+    }
+}
+
+#[cfg(test)]
+mod tests;

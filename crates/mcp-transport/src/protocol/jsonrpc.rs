@@ -16,7 +16,7 @@ use serde::de::Deserializer;
 use serde_json::value::RawValue;
 
 pub(crate) use read::{parse, parse_one};
-pub(crate) use write::{encode_notification, encode_request, encode_response};
+pub(crate) use write::{encode_notification, encode_response};
 
 /// The receiver could not parse the JSON (JSON-RPC 2.0 section 5.1).
 pub(crate) const PARSE_ERROR: i64 = -32700;

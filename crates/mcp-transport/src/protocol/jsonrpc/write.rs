@@ -1,22 +1,21 @@
-//! Writing: the payload goes out as the bytes it came in.
+//! Writing: the payload goes out as the bytes it came in. Requests are written by `outgoing`, which splices
+//! metadata into their parameters.
 
 use serde_json::value::RawValue;
 
 use super::{RequestId, RpcError};
-
-/// A request, ready to send. The parameters are written as they are.
-pub(crate) fn encode_request(id: &RequestId, method: &str, params: Option<&RawValue>) -> Vec<u8> {
-    let mut out = begin(method.len() + params.map_or(0, |params| params.get().len()));
-    out.extend_from_slice(b",\"id\":");
-    write_id(&mut out, id);
-    write_call(&mut out, method, params);
-    out
-}
+use crate::protocol::outgoing::write_string;
 
 /// A notification, ready to send. The parameters are written as they are.
 pub(crate) fn encode_notification(method: &str, params: Option<&RawValue>) -> Vec<u8> {
     let mut out = begin(method.len() + params.map_or(0, |params| params.get().len()));
-    write_call(&mut out, method, params);
+    out.extend_from_slice(b",\"method\":");
+    write_string(&mut out, method);
+    if let Some(params) = params {
+        out.extend_from_slice(b",\"params\":");
+        out.extend_from_slice(params.get().as_bytes());
+    }
+    out.push(b'}');
     out
 }
 
@@ -61,20 +60,6 @@ fn begin(payload: usize) -> Vec<u8> {
     out
 }
 
-fn write_call(out: &mut Vec<u8>, method: &str, params: Option<&RawValue>) {
-    out.extend_from_slice(b",\"method\":");
-    write_string(out, method);
-    if let Some(params) = params {
-        out.extend_from_slice(b",\"params\":");
-        out.extend_from_slice(params.get().as_bytes());
-    }
-    out.push(b'}');
-}
-
-fn write_string(out: &mut Vec<u8>, text: &str) {
-    serde_json::to_writer(out, text).expect("a string always has a JSON form, and a Vec takes every write");
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::{Incoming, METHOD_NOT_FOUND, parse_one};
@@ -88,10 +73,6 @@ mod tests {
     fn what_is_written_reads_back() {
         let params = raw(r#"{"a":"\n","n":1.0}"#);
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-        assert_eq!(
-            text(encode_request(&RequestId::Number(3), "tools/call", Some(&params))),
-            r#"{"jsonrpc":"2.0","id":3,"method":"tools/call","params":{"a":"\n","n":1.0}}"#
-        );
         assert_eq!(text(encode_notification("a\"b", None)), r#"{"jsonrpc":"2.0","method":"a\"b"}"#);
         let id = RequestId::String("q\"".into());
         assert_eq!(
