@@ -16,11 +16,22 @@ use crate::endpoint::Endpoint;
 use crate::error::TimeoutStage;
 use crate::handler::ServerRequestHandler;
 use crate::hub::Hub;
+use crate::ordered::{Ordered, Stream};
 use crate::tools::ToolList;
+use crate::wire::Wire;
 use crate::{ClientOptions, RetryPolicy, TransportError, TransportErrorKind};
 
+#[cfg(feature = "stdio")]
+use crate::stdio::StdioWire;
 #[cfg(feature = "http")]
-use crate::HttpClient;
+use crate::{
+    HttpClient, HttpFlavor,
+    authed::AuthedClient,
+    http::{
+        legacy_sse::LegacySse,
+        negotiate::{self, Opened},
+    },
+};
 
 /// Everything that is needed to connect to one server.
 #[derive(Clone)]
@@ -83,8 +94,8 @@ pub struct ConnectPolicy {
     pub machine: MachinePolicy,
     /// How long to wait between the attempts.
     pub connect: RetryPolicy,
-    /// How long to wait between the attempts to list the tools.
-    pub list: RetryPolicy,
+    /// How long to wait between the attempts to list the tools; `None` does not list them.
+    pub list: Option<RetryPolicy>,
 }
 
 impl ConnectPolicy {
@@ -93,8 +104,15 @@ impl ConnectPolicy {
         Self {
             machine: MachinePolicy::one_shot(),
             connect: RetryPolicy::connect(),
-            list: RetryPolicy { max_retries: 2, ..RetryPolicy::connect() },
+            list: Some(RetryPolicy { max_retries: 2, ..RetryPolicy::connect() }),
         }
+    }
+
+    /// The same without listing the tools: for a caller that wants something else of the server.
+    #[must_use]
+    pub fn without_tools(mut self) -> Self {
+        self.list = None;
+        self
     }
 }
 
@@ -168,18 +186,31 @@ impl Connector {
         Ok(connection)
     }
 
-    async fn open(&self, server: &Server, hub: Arc<Hub>) -> Result<crate::wire::Wire, TransportError> {
+    async fn open(&self, server: &Server, hub: Arc<Hub>) -> Result<Wire, TransportError> {
         match &server.endpoint {
             #[cfg(feature = "http")]
             Endpoint::Http(endpoint) => {
-                let http = crate::authed::AuthedClient::new(
-                    self.client.clone(),
-                    endpoint.url.clone(),
-                    server.auth.clone(),
-                );
-                let streamable = crate::http::negotiate::open(http, hub.clone()).await?;
-                Ok(crate::wire::Wire::http(streamable, &hub, self.options()))
+                let http = AuthedClient::new(self.client.clone(), endpoint.url.clone(), server.auth.clone());
+                let opened = match endpoint.flavor {
+                    HttpFlavor::Auto => negotiate::open(http, hub.clone()).await?,
+                    HttpFlavor::LegacySse => Opened::LegacySse(LegacySse::open(http, hub.clone()).await?),
+                };
+                match opened {
+                    Opened::Streamable(streamable) => Ok(Wire::http(streamable, &hub, self.options())),
+                    Opened::LegacySse(wire) => {
+                        let (options, stream) = (self.options(), Stream::LegacySse(wire));
+                        Ordered::open(stream, &hub, options, options.idle_timeout).await.map(Wire::Ordered)
+                    }
+                }
             }
+            #[cfg(feature = "stdio")]
+            Endpoint::Stdio(endpoint) => {
+                let options = self.options();
+                let wire = StdioWire::spawn(endpoint, options.max_frame_bytes, hub.clone())?;
+                let stream = Stream::Stdio(wire);
+                Ordered::open(stream, &hub, options, options.stdio_idle_timeout).await.map(Wire::Ordered)
+            }
+            #[cfg(not(all(feature = "http", feature = "stdio")))]
             _ => {
                 Err(TransportError::new(TransportErrorKind::Misconfigured, "this transport is not built in"))
             }
@@ -244,11 +275,11 @@ impl Connector {
             }
         };
         ended.error = None;
-        if !connection.server().has("tools") {
+        let Some(list) = policy.list.filter(|_| connection.server().has("tools")) else {
             ended.connection = Some(connection);
             return Evidence::new(Phase::Session, Outcome::Connected { tools: None });
-        }
-        let evidence = match list_with_retries(&connection, policy.list).await {
+        };
+        let evidence = match list_with_retries(&connection, list).await {
             Ok(list) => {
                 let tools = Some(list.tools.len());
                 ended.tools = Some(list);

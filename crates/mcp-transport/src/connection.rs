@@ -1,5 +1,6 @@
 //! One live connection to a server.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
@@ -10,11 +11,14 @@ use http::{HeaderName, HeaderValue};
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;
 
+#[cfg(feature = "stdio")]
+use crate::SideOutput;
 use crate::error::TimeoutStage;
 use crate::handler::{Notification, ProgressSink};
 use crate::hub::Hub;
 use crate::protocol::handshake::ServerDescription;
 use crate::protocol::header_params::ToolHeaders;
+use crate::protocol::modern::mirrored_member;
 use crate::protocol::revision::{Era, ProtocolRevision};
 use crate::wire::{Prepared, Wire};
 use crate::{ClientOptions, TransportError, TransportErrorKind};
@@ -129,7 +133,10 @@ impl Connection {
         params: Option<&RawValue>,
         options: &RequestOptions,
     ) -> Result<Box<RawValue>, TransportError> {
-        self.request_text(method, params.map(RawValue::get), None, Vec::new(), options).await
+        let params = params.map(RawValue::get);
+        let name = mirrored_member(method).filter(|_| self.mirrors_parameters());
+        let name = name.and_then(|member| string_member(params?, member));
+        self.request_text(method, params, name.as_deref(), Vec::new(), options).await
     }
 
     /// Sends a notification.
@@ -150,6 +157,26 @@ impl Connection {
         }
     }
 
+    /// What a local server printed beside the protocol so far; `None` for a remote one. It may hold secrets of
+    /// the server: whoever shows it redacts it first.
+    #[cfg(feature = "stdio")]
+    pub fn side_output(&self) -> Option<SideOutput> {
+        self.0.wire.side_output()
+    }
+
+    /// Returns when the wire has ended by itself. A wire of single requests (Streamable HTTP) never does.
+    pub async fn ended(&self) {
+        loop {
+            let mut ended = std::pin::pin!(self.0.hub.ended.notified());
+            // Registered before the check, so that an end in between is not missed.
+            ended.as_mut().enable();
+            if self.0.hub.has_ended() {
+                return;
+            }
+            ended.await;
+        }
+    }
+
     /// Whether the wire has ended, by itself or by [`close`](Self::close).
     pub fn is_closed(&self) -> bool {
         self.0.closed.load(Ordering::Acquire) == CLOSED || self.0.hub.has_ended()
@@ -157,7 +184,7 @@ impl Connection {
 
     /// Whether this wire mirrors arguments of tools into headers.
     pub(crate) fn mirrors_parameters(&self) -> bool {
-        self.is_modern() && self.0.wire.is_http()
+        self.is_modern() && self.0.wire.has_headers()
     }
 
     pub(crate) fn is_modern(&self) -> bool {
@@ -203,10 +230,10 @@ impl Connection {
         let inner = &*self.0;
         let id = inner.next_id.fetch_add(1, Ordering::Relaxed);
         let limit = options.timeout.or(inner.timeout).or(inner.options.request_timeout);
-        let first_byte = limit
-            .map_or(inner.options.first_byte_timeout, |limit| limit.max(inner.options.first_byte_timeout));
+        let first_byte = inner.options.first_byte_timeout;
         let watched = options.progress.clone().map(|sink| inner.hub.watch(id, Some(sink)));
-        let request = Prepared { id, method, params, name, mirrored, first_byte, watched: watched.as_ref() };
+        let request =
+            Prepared { id, method, params, name, mirrored, limit, first_byte, watched: watched.as_ref() };
 
         let mut cancel =
             CancelOnDrop { wire: Some(&inner.wire), id, reason: "the caller gave the request up" };
@@ -230,6 +257,12 @@ impl Connection {
         }
         outcome
     }
+}
+
+/// The member of this name, where it is a string.
+fn string_member(object: &str, name: &str) -> Option<String> {
+    let members: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(object).ok()?;
+    serde_json::from_str(members.get(name)?.get()).ok()
 }
 
 impl fmt::Debug for Connection {

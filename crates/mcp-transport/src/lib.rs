@@ -13,6 +13,7 @@ mod http;
 mod hub;
 mod inbound;
 mod options;
+mod ordered;
 mod protocol;
 mod retry;
 #[cfg(test)]
@@ -38,4 +39,6 @@ pub use protocol::handshake::{Implementation, ServerDescription};
 pub use protocol::jsonrpc::RpcError;
 pub use protocol::revision::ProtocolRevision;
 pub use retry::{Delays, RetryPolicy};
+#[cfg(feature = "stdio")]
+pub use stdio::SideOutput;
 pub use tools::{Tool, ToolList, ToolResult, ToolView};

@@ -63,9 +63,11 @@ pub struct ClientOptions {
     pub connect_timeout: Duration,
     /// The limit until the first byte of an answer. 60 s unless set; a longer limit of one server raises it.
     pub first_byte_timeout: Duration,
-    /// The limit between two messages of an answer that has begun (an answer over stdio has begun when the
-    /// request was written). 300 s unless set; `None` waits for ever.
+    /// The limit between two messages of an answer over HTTP that has begun. 300 s unless set; `None` waits for
+    /// ever. A longer limit of one server raises it.
     pub idle_timeout: Option<Duration>,
+    /// The same over stdio, from the request on: 1800 s unless set.
+    pub stdio_idle_timeout: Option<Duration>,
     /// The limit of a whole request. None unless set.
     pub request_timeout: Option<Duration>,
     /// The longest SSE event and the longest stdio line, in bytes. 16 MiB unless set.
@@ -88,6 +90,7 @@ impl ClientOptions {
             connect_timeout: Duration::from_secs(30),
             first_byte_timeout: Duration::from_secs(60),
             idle_timeout: Some(Duration::from_secs(300)),
+            stdio_idle_timeout: Some(Duration::from_secs(1800)),
             request_timeout: None,
             max_frame_bytes: MAX_FRAME_BYTES,
             max_body_bytes: MAX_BODY_BYTES,

@@ -6,18 +6,24 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 use serde_json::value::RawValue;
 
-use crate::hub::{Hub, ProgressGuard};
+use crate::TransportError;
+use crate::hub::ProgressGuard;
+use crate::ordered::Ordered;
 use crate::protocol::handshake::ServerDescription;
-use crate::protocol::header_params::encode_value;
 use crate::protocol::jsonrpc;
-use crate::protocol::modern::request_meta;
 use crate::protocol::outgoing::encode_request;
-use crate::protocol::revision::Era;
-use crate::{ClientOptions, TransportError};
 
 #[cfg(feature = "http")]
 use crate::http::streamable::{Call, Limits, Streamable};
+#[cfg(feature = "http")]
+use crate::protocol::{header_params::encode_value, modern::request_meta, revision::Era};
+#[cfg(feature = "http")]
+use crate::{ClientOptions, hub::Hub};
 
+#[cfg(feature = "stdio")]
+use crate::SideOutput;
+
+#[cfg(feature = "http")]
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
 /// One request, before it is encoded for a wire.
@@ -30,6 +36,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) name: Option<&'a str>,
     /// The `Mcp-Param-*` headers; modern era over HTTP only.
     pub(crate) mirrored: Vec<(HeaderName, HeaderValue)>,
+    /// The limit of the whole request. It raises the limits of its parts, never lowers them.
+    pub(crate) limit: Option<Duration>,
     pub(crate) first_byte: Duration,
     pub(crate) watched: Option<&'a ProgressGuard>,
 }
@@ -44,6 +52,7 @@ pub(crate) enum Wire {
         meta: String,
         idle: Option<Duration>,
     },
+    Ordered(Ordered),
 }
 
 impl Wire {
@@ -61,13 +70,16 @@ impl Wire {
         match self {
             #[cfg(feature = "http")]
             Self::Http { streamable, .. } => streamable.server(),
+            Self::Ordered(ordered) => ordered.server(),
         }
     }
 
-    pub(crate) fn is_http(&self) -> bool {
+    /// Whether parts of a body are mirrored into headers, in the modern era.
+    pub(crate) fn has_headers(&self) -> bool {
         match self {
             #[cfg(feature = "http")]
             Self::Http { .. } => true,
+            Self::Ordered(_) => false,
         }
     }
 
@@ -75,21 +87,17 @@ impl Wire {
         match self {
             #[cfg(feature = "http")]
             Self::Http { streamable, meta, idle } => {
-                let modern = streamable.server().revision.era() == Era::Modern;
                 let body = encode(&request, meta)?;
                 let mut mirrored = request.mirrored;
-                if let Some(name) = request.name.filter(|_| modern) {
+                if let Some(name) = request.name.filter(|_| !meta.is_empty()) {
                     mirrored.push((NAME, encode_value(name)));
                 }
-                let call = Call {
-                    id: request.id,
-                    method: request.method,
-                    body: body.into(),
-                    mirrored,
-                    limits: Limits { first_byte: request.first_byte, idle: *idle },
-                };
-                streamable.request(&call).await
+                let raised = |part: Duration| request.limit.map_or(part, |limit| part.max(limit));
+                let limits = Limits { first_byte: raised(request.first_byte), idle: idle.map(raised) };
+                let (id, method) = (request.id, request.method);
+                streamable.request(&Call { id, method, body: body.into(), mirrored, limits }).await
             }
+            Self::Ordered(ordered) => ordered.request(request).await,
         }
     }
 
@@ -98,6 +106,7 @@ impl Wire {
         match self {
             #[cfg(feature = "http")]
             Self::Http { streamable, .. } => streamable.notify(body.into()).await,
+            Self::Ordered(ordered) => ordered.notify(body).await,
         }
     }
 
@@ -105,6 +114,7 @@ impl Wire {
         match self {
             #[cfg(feature = "http")]
             Self::Http { streamable, .. } => streamable.cancel(id, reason),
+            Self::Ordered(ordered) => ordered.cancel(id, reason),
         }
     }
 
@@ -112,6 +122,8 @@ impl Wire {
         match self {
             #[cfg(feature = "http")]
             Self::Http { streamable, .. } => streamable.listen().await,
+            // What the server starts by itself arrives on the one stream there is.
+            Self::Ordered(_) => {}
         }
     }
 
@@ -119,11 +131,22 @@ impl Wire {
         match self {
             #[cfg(feature = "http")]
             Self::Http { streamable, .. } => streamable.close().await,
+            Self::Ordered(ordered) => ordered.close().await,
+        }
+    }
+
+    #[cfg(feature = "stdio")]
+    pub(crate) fn side_output(&self) -> Option<SideOutput> {
+        match self {
+            #[cfg(feature = "http")]
+            Self::Http { .. } => None,
+            Self::Ordered(ordered) => ordered.side_output(),
         }
     }
 }
 
-fn encode(request: &Prepared<'_>, meta: &str) -> Result<Vec<u8>, TransportError> {
+/// Encodes a request with the members of `_meta` that its connection and its progress need.
+pub(crate) fn encode(request: &Prepared<'_>, meta: &str) -> Result<Vec<u8>, TransportError> {
     if request.watched.is_none() {
         return encode_request(request.id, request.method, request.params, meta);
     }

@@ -251,9 +251,9 @@ impl Stream {
             if event.event.as_deref() != Some("endpoint") {
                 continue;
             }
-            let url = base
-                .join(event.data.trim())
-                .map_err(|error| protocol("the stream names an endpoint that is no URL").with_source(error))?;
+            let url = base.join(event.data.trim()).map_err(|error| {
+                protocol("the stream names an endpoint that is no URL").with_source(error)
+            })?;
             // Security: messages carry credentials, and the server may have been told what to say here.
             if url.origin() != base.origin() {
                 return Err(protocol("the stream names an endpoint of another origin"));

@@ -4,6 +4,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcp_status::Phase;
+
+use super::legacy_sse::{self, LegacySse};
 use super::streamable::{Call, Core, Limits, Session, Streamable};
 use crate::authed::AuthedClient;
 use crate::hub::Hub;
@@ -12,18 +15,25 @@ use crate::protocol::modern::request_meta;
 use crate::protocol::outgoing::encode_request;
 use crate::protocol::revision::{Era, ProtocolRevision};
 use crate::{TransportError, TransportErrorKind};
-use mcp_status::Phase;
 
 /// A legacy server may take a request that it does not know and never answer it (F110). The probe gives up
 /// after this, or after a third of the attempt, so that the handshake has its time.
 const MAX_PROBE: Duration = Duration::from_secs(10);
+
+/// What was found behind a URL.
+pub(crate) enum Opened {
+    /// Streamable HTTP, handshake done.
+    Streamable(Streamable),
+    /// The legacy HTTP+SSE transport, handshake still to be done.
+    LegacySse(LegacySse),
+}
 
 /// Connects to an MCP endpoint: `server/discover`, or `initialize` where the server is of the legacy era, or
 /// the legacy HTTP+SSE transport where it does not take POST at all.
 ///
 /// The era of an endpoint is remembered by the client, so that a connection made again skips the probe. A
 /// memory that turns out wrong costs one request.
-pub(crate) async fn open(http: AuthedClient, hub: Arc<Hub>) -> Result<Streamable, TransportError> {
+pub(crate) async fn open(http: AuthedClient, hub: Arc<Hub>) -> Result<Opened, TransportError> {
     let remembered = http.client.era(&http.endpoint);
     let core = {
         let probing = Session::probing(http.client.options(), ProtocolRevision::NEWEST_MODERN);
@@ -31,7 +41,7 @@ pub(crate) async fn open(http: AuthedClient, hub: Arc<Hub>) -> Result<Streamable
     };
     let era = match remembered {
         Some(Era::Legacy) => match core.initialize(Phase::Connect).await {
-            Ok(()) => return Ok(Streamable(core)),
+            Ok(()) => return Ok(Opened::Streamable(Streamable(core))),
             Err(error) if is_client_error(&error) => {
                 core.http.client.remember_era(&core.http.endpoint, None);
                 core.discover().await?
@@ -43,10 +53,23 @@ pub(crate) async fn open(http: AuthedClient, hub: Arc<Hub>) -> Result<Streamable
     if era == Era::Legacy
         && let Err(error) = core.initialize(Phase::Connect).await
     {
-        return Err(error);
+        return fall_back(&core, error).await;
     }
     core.http.client.remember_era(&core.http.endpoint, Some(era));
-    Ok(Streamable(core))
+    Ok(Opened::Streamable(Streamable(core)))
+}
+
+/// The last resort: a server of 2024-11-05 takes no POST at this URL.
+async fn fall_back(core: &Arc<Core>, error: TransportError) -> Result<Opened, TransportError> {
+    if !legacy_sse::is_likely(&error) {
+        return Err(error);
+    }
+    match LegacySse::open(core.http.clone(), core.hub.clone()).await {
+        Ok(wire) => Ok(Opened::LegacySse(wire)),
+        // A refusal says more than the missing endpoint; any other failure says less.
+        Err(refusal) if matches!(refusal.kind(), TransportErrorKind::Challenged { .. }) => Err(refusal),
+        Err(_) => Err(error),
+    }
 }
 
 impl Core {

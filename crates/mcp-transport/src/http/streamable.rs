@@ -47,12 +47,6 @@ pub(crate) struct Limits {
     pub(crate) idle: Option<Duration>,
 }
 
-impl Limits {
-    pub(crate) fn of(options: &ClientOptions) -> Self {
-        Self { first_byte: options.first_byte_timeout, idle: options.idle_timeout }
-    }
-}
-
 /// What is agreed with the server at present. Replaced as a whole when the session is renewed.
 #[derive(Debug)]
 pub(crate) struct Session {

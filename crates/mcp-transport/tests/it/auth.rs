@@ -285,7 +285,7 @@ fn quick() -> ConnectPolicy {
     let mut policy = ConnectPolicy::one_shot();
     policy.connect.initial_delay = Duration::from_millis(1);
     policy.connect.max_delay = Duration::from_millis(2);
-    policy.list = RetryPolicy { max_retries: 2, ..policy.connect };
+    policy.list = Some(RetryPolicy { max_retries: 2, ..policy.connect });
     policy
 }
 

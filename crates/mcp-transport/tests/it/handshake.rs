@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use mcp_testkit::{Answer, Delivery, Era, FakeMcpServer, Pages, Sse, Tool};
-use mcp_transport::{Connector, ProtocolRevision, RequestOptions, TransportErrorKind};
+use mcp_transport::{
+    Connector, Endpoint, HttpEndpoint, ProtocolRevision, RequestOptions, TransportErrorKind,
+};
 use serde_json::json;
 
 use crate::support::{connect, connector, echo, methods, no_violations, options, target};
@@ -200,4 +202,87 @@ async fn what_does_not_speak_mcp_is_called_so() {
     server.always(mcp_testkit::HttpAnswer::new(200).body("image/png", "x").into());
     let error = connector().attempt(&target(&server)).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Protocol);
+}
+
+#[tokio::test]
+async fn a_server_of_2024_is_the_last_resort_and_can_be_asked_for() {
+    let server = FakeMcpServer::builder().era(Era::HttpSse).start().unwrap();
+    let connection = connect(&server).await;
+    assert_eq!(connection.revision(), ProtocolRevision::V2024_11_05);
+    assert_eq!(connection.list_tools(&RequestOptions::new()).await.unwrap().tools.len(), 5);
+    assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+    connection.close().await;
+
+    server.recorder().clear();
+    let mut explicit = target(&server);
+    explicit.endpoint = Endpoint::Http(HttpEndpoint::legacy_sse(server.url()));
+    let connection = connector().attempt(&explicit).await.unwrap();
+    assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+    assert_eq!(methods(&server)[0], "GET", "nothing else is tried");
+    assert!(!connection.is_closed());
+    server.drop_connections();
+    connection.ended().await;
+    assert!(connection.is_closed());
+}
+
+#[cfg(all(unix, feature = "stdio"))]
+mod stdio {
+    use mcp_status::ReasonCode;
+    use mcp_transport::{ConnectPolicy, Endpoint, ProtocolRevision, RequestOptions, Server, StdioEndpoint};
+
+    use crate::support::connector;
+
+    /// A server in a few lines of shell: it answers by the method and the id of a request.
+    fn shell(script: &str) -> Server {
+        let mut endpoint = StdioEndpoint::new("/bin/sh");
+        endpoint.args = vec!["-c".into(), script.into()];
+        endpoint.env.insert("PATH".into(), "/usr/bin:/bin".into());
+        Server::new(Endpoint::Stdio(endpoint))
+    }
+
+    const LEGACY: &str = r#"
+        while read -r line; do
+          id=$(printf '%s' "$line" | sed -n 's/.*"id":\(-\{0,1\}[0-9]*\).*/\1/p')
+          case "$line" in
+            *'"initialize"'*) echo '{"jsonrpc":"2.0","id":'"$id"',"result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{"name":"sh","version":"1"}}}';;
+            *'"tools/list"'*) echo '{"jsonrpc":"2.0","id":'"$id"',"result":{"tools":[{"name":"one","inputSchema":{}}]}}';;
+          esac
+        done"#;
+
+    const MODERN: &str = r#"
+        while read -r line; do
+          id=$(printf '%s' "$line" | sed -n 's/.*"id":\(-\{0,1\}[0-9]*\).*/\1/p')
+          case "$line" in
+            *'"server/discover"'*) echo '{"jsonrpc":"2.0","id":'"$id"',"result":{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}}}}';;
+            *'"tools/list"'*protocolVersion*|*protocolVersion*'"tools/list"'*) echo '{"jsonrpc":"2.0","id":'"$id"',"result":{"tools":[]}}';;
+            *) echo '{"jsonrpc":"2.0","id":'"$id"',"error":{"code":-32601,"message":"no such method"}}';;
+          esac
+        done"#;
+
+    #[tokio::test]
+    async fn a_legacy_server_shakes_hands() {
+        let connection = connector().attempt(&shell(LEGACY)).await.unwrap();
+        assert_eq!(connection.revision(), ProtocolRevision::V2025_06_18);
+        let list = connection.list_tools(&RequestOptions::new()).await.unwrap();
+        assert_eq!(list.tools[0].name, "one");
+        connection.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_modern_server_refuses_the_handshake_and_is_discovered() {
+        let connection = connector().attempt(&shell(MODERN)).await.unwrap();
+        assert_eq!(connection.revision(), ProtocolRevision::V2026_07_28);
+        connection.list_tools(&RequestOptions::new()).await.unwrap();
+        connection.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_command_that_fails_says_why_in_one_attempt() {
+        let server = shell("echo 'no such database' >&2; exit 3");
+        let ended = connector().connect(&server, &ConnectPolicy::one_shot(), |_, _| {}).await;
+        assert_eq!(ended.machine.code(), Some(ReasonCode::Exited));
+        let evidence = ended.machine.evidence().unwrap();
+        assert_eq!(evidence.detail.as_deref(), Some("no such database"));
+        assert_eq!(evidence.attempts, 1);
+    }
 }

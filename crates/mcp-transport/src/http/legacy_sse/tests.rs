@@ -66,7 +66,10 @@ impl Fake {
     }
 
     /// Plays the opening and returns both ends.
-    async fn opened(&mut self, provider: Option<Arc<dyn AuthProvider>>) -> (LegacySse, Request, Arc<Recorder>) {
+    async fn opened(
+        &mut self,
+        provider: Option<Arc<dyn AuthProvider>>,
+    ) -> (LegacySse, Request, Arc<Recorder>) {
         let recorder = Arc::new(Recorder::default());
         let opening = LegacySse::open(self.client(provider), recorder.clone());
         let script = async {
@@ -240,7 +243,10 @@ async fn the_endpoint_may_be_relative_and_must_keep_its_origin() {
         assert_eq!(*error.kind(), TransportErrorKind::Protocol, "{elsewhere}");
         assert_eq!(error.to_string(), "the stream names an endpoint of another origin");
     }
-    assert_eq!(fake.refused(&opening("http://[")).await.to_string(), "the stream names an endpoint that is no URL");
+    assert_eq!(
+        fake.refused(&opening("http://[")).await.to_string(),
+        "the stream names an endpoint that is no URL"
+    );
 
     let stream = |url: &str| {
         let base: Url = "https://host/base/sse".parse().unwrap();
@@ -253,13 +259,19 @@ async fn the_endpoint_may_be_relative_and_must_keep_its_origin() {
 #[tokio::test]
 async fn what_is_no_such_server_says_why() {
     let mut fake = Fake::start().await;
-    let error = fake.refused("HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").await;
-    assert_eq!(*error.kind(), TransportErrorKind::Http { status: 404, retry_after: None });
     let error =
-        fake.refused("HTTP/1.1 503 Busy\r\nconnection: close\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n").await;
+        fake.refused("HTTP/1.1 404 Not Found\r\nconnection: close\r\ncontent-length: 0\r\n\r\n").await;
+    assert_eq!(*error.kind(), TransportErrorKind::Http { status: 404, retry_after: None });
+    let error = fake
+        .refused("HTTP/1.1 503 Busy\r\nconnection: close\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n")
+        .await;
     let retry_after = Some(Duration::from_secs(7));
     assert_eq!(*error.kind(), TransportErrorKind::Http { status: 503, retry_after });
-    let error = fake.refused("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok").await;
+    let error = fake
+        .refused(
+            "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok",
+        )
+        .await;
     assert_eq!(error.to_string(), "the answer is no event stream");
     let error = fake.refused(&format!("{HEAD}data: {{}}\n\n")).await;
     assert_eq!(error.to_string(), "the stream ended before it named its endpoint");
@@ -272,7 +284,11 @@ async fn a_refused_message_fails_its_request_alone() {
     let script = async {
         let mut post = fake.next().await;
         let body = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32602,"message":"bad"}}"#;
-        post.answer(&format!("HTTP/1.1 400 Bad\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}", body.len())).await;
+        post.answer(&format!(
+            "HTTP/1.1 400 Bad\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        ))
+        .await;
         let mut post = fake.next().await;
         post.answer(ACCEPTED).await;
         stream.answer("data: {\"jsonrpc\":\"2.0\",\"id\":2,\"result\":2}\n\n").await;
@@ -343,7 +359,8 @@ async fn the_url_for_messages_reaches_no_log() {
 #[test]
 fn which_answers_make_it_likely() {
     let kind = |status| TransportErrorKind::Http { status, retry_after: None };
-    for (status, likely) in [(400, true), (404, true), (405, true), (401, false), (410, false), (500, false)] {
+    for (status, likely) in [(400, true), (404, true), (405, true), (401, false), (410, false), (500, false)]
+    {
         assert_eq!(is_likely(&TransportError::new(kind(status), "")), likely, "{status}");
     }
     assert!(!is_likely(&TransportError::new(TransportErrorKind::Unreachable, "")));
