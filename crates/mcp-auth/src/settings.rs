@@ -13,12 +13,20 @@ use url::Url;
 use crate::Secret;
 
 /// The server that credentials are for.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq)]
 pub struct Target {
     /// The name of the server entry.
     pub name: String,
     /// The MCP endpoint. Credentials go to its origin only.
     pub url: Url,
+}
+
+impl fmt::Debug for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Security: userinfo and query of a URL are credentials as often as not; the origin is enough to recognise it.
+        let origin = self.url.origin().ascii_serialization();
+        f.debug_struct("Target").field("name", &self.name).field("origin", &origin).finish_non_exhaustive()
+    }
 }
 
 /// Everything that an entry says about auth.
