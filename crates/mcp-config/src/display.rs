@@ -93,7 +93,7 @@ pub(crate) fn display_args(args: &[Text]) -> Vec<String> {
         if written.starts_with('-') {
             value_of_flag = names_a_credential(&written);
         }
-        display_url_text(arg)
+        if written.contains("://") { display_url_text(arg) } else { printable(&written) }
     };
     args.iter().map(show).collect()
 }

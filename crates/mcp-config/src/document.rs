@@ -42,6 +42,18 @@ impl<'a> Document<'a> {
         }
     }
 
+    /// As [`Self::parse`], where anything but an object is a problem too.
+    pub(crate) fn parse_object(place: Place, text: &'a str) -> Result<Self, Box<Problem>> {
+        let document = Self::parse(place, text)?;
+        if document.object().is_some() {
+            return Ok(document);
+        }
+        let message = format!("expected an object, found {}", document.root.kind());
+        let (severity, code) = (Severity::Error, ProblemCode::WrongShape);
+        let problem = document.problem(severity, code, &Pointer::default(), document.root.span, message);
+        Err(Box::new(problem))
+    }
+
     /// The members of the document, unless it is no object.
     pub(crate) fn object(&self) -> Option<&Object> {
         self.root.as_object()

@@ -69,6 +69,7 @@ pub struct ServerEntry {
     pub approval: Approval,
     /// Why the administrator's lists forbid it, if they do.
     pub blocked: Option<Blocked>,
+    pub(crate) transport: &'static str,
     pub(crate) fields: Vec<Field>,
 }
 
@@ -285,14 +286,9 @@ impl ServerEntry {
         }
     }
 
-    /// The word for its transport, as in the `type` field.
+    /// The word for its transport, as in the `type` field; `unknown` where the entry does not tell.
     pub fn transport(&self) -> &'static str {
-        match &self.server {
-            Server::Remote(remote) => remote.kind.as_str(),
-            Server::Stdio(_) => "stdio",
-            Server::InProcess => "sdk",
-            Server::NotConfigured | Server::Invalid => "unknown",
-        }
+        self.transport
     }
 
     /// The URL as it may be shown: as written, with userinfo and query values replaced.

@@ -12,6 +12,8 @@ mod json;
 mod launch;
 mod load;
 mod locations;
+#[cfg(feature = "auth")]
+mod lower;
 mod never_read;
 mod origin;
 mod paths;
@@ -46,5 +48,6 @@ pub use problem::{Problem, ProblemCode, Severity};
 pub use project::Project;
 pub use redacted::Redacted;
 pub use sources::{Request, Sources};
+pub use suggest::nearest;
 pub use trust::TrustStore;
 pub use validate::{validate_file, validate_text};

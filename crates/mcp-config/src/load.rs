@@ -56,7 +56,7 @@ impl Config {
         let facts = Facts {
             disabled: Disabled::read(&files, &sources.project, &mut problems),
             approvals: Approvals::read(&files, &sources.locations, &sources.project, &trust, &mut problems),
-            policy: Policy::read(&files, &sources.env, settings_unreadable(sources), &mut problems),
+            policy: Policy::read(&files, &sources.env, settings_unreadable(sources, &files), &mut problems),
         };
         candidates.iter_mut().for_each(|entry| facts.attach(entry));
         let (entries, shadowed) = precedence::choose(candidates, &mut problems);
@@ -68,7 +68,7 @@ impl Config {
             project: sources.project.clone(),
             locations: sources.locations.clone(),
             trust,
-            paths: paths::report(sources, control),
+            paths: paths::report(sources, control, &files),
         }
     }
 
@@ -159,37 +159,38 @@ impl Facts {
     }
 }
 
+/// Parses what was read; what cannot be used is one problem each and left out.
 fn parse<'a>(files: &'a [Source], problems: &mut Vec<Problem>) -> Vec<Parsed<'a>> {
     let mut parsed = Vec::new();
     for file in files {
-        let found = match &file.content {
-            Content::Absent => continue,
-            Content::Text(text) => Document::parse(file.place.clone(), text),
-            Content::Unreadable(why) => {
-                let problem = Problem::new(Severity::Error, ProblemCode::Unreadable, why.as_str());
-                Err(Box::new(problem.in_place(&file.place)))
-            }
-        };
-        match found {
-            Ok(document) => parsed.push((file.role, document)),
+        match document(file) {
+            None => {}
+            Some(Ok(document)) => parsed.push((file.role, document)),
             // A file that nobody reads may be as broken as it likes.
-            Err(_) if matches!(file.role, Role::NeverRead(_)) => {}
-            Err(problem) => problems.push(*problem),
+            Some(Err(_)) if matches!(file.role, Role::NeverRead(_)) => {}
+            Some(Err(problem)) => problems.push(*problem),
         }
     }
     parsed
 }
 
-/// The administrator's settings exist and cannot be understood.
-fn settings_unreadable(sources: &Sources) -> bool {
-    sources.with_role(Role::ManagedSettings).any(|file| match &file.content {
-        Content::Absent => false,
-        Content::Unreadable(_) => true,
-        Content::Text(text) => {
-            let place = file.place.clone();
-            !Document::parse(place, text).is_ok_and(|document| document.object().is_some())
+fn document(file: &Source) -> Option<Result<Document<'_>, Box<Problem>>> {
+    match &file.content {
+        Content::Absent => None,
+        Content::Text(text) => Some(Document::parse_object(file.place.clone(), text)),
+        Content::Unreadable(why) => {
+            let problem = Problem::new(Severity::Error, ProblemCode::Unreadable, why.as_str());
+            Some(Err(Box::new(problem.in_place(&file.place))))
         }
-    })
+    }
+}
+
+/// The administrator's settings exist and cannot be understood.
+fn settings_unreadable(sources: &Sources, files: &[Parsed<'_>]) -> bool {
+    let understood = |file: &Source| files.iter().any(|(_, document)| document.place == file.place);
+    sources
+        .with_role(Role::ManagedSettings)
+        .any(|file| !matches!(file.content, Content::Absent) && !understood(file))
 }
 
 /// The server entries of one file.
@@ -210,12 +211,7 @@ fn entries(
         Role::Project => Scope::Project,
         _ => Scope::User,
     };
-    let Some(object) = document.object() else {
-        let message = format!("expected an object, found {}", document.root.kind());
-        let (code, path) = (ProblemCode::WrongShape, Pointer::default());
-        problems.push(document.problem(Severity::Error, code, &path, document.root.span, message));
-        return Vec::new();
-    };
+    let Some(object) = document.object() else { return Vec::new() };
     let mut found = Vec::new();
     if role == Role::User {
         for root in sources.project.roots() {
@@ -277,15 +273,11 @@ pub(crate) fn check_shape(document: &Document<'_>, object: &Object, problems: &m
 /// The problems of one text as a file of servers, whatever is configured elsewhere.
 pub(crate) fn validate(place: Place, text: &str, sources_env: &crate::Env) -> Vec<Problem> {
     let mut problems = Vec::new();
-    let document = match Document::parse(place, text) {
+    let document = match Document::parse_object(place, text) {
         Ok(document) => document,
         Err(problem) => return vec![*problem],
     };
-    let Some(object) = document.object() else {
-        let message = format!("expected an object, found {}", document.root.kind());
-        let (code, path) = (ProblemCode::WrongShape, Pointer::default());
-        return vec![document.problem(Severity::Error, code, &path, document.root.span, message)];
-    };
+    let Some(object) = document.object() else { return problems };
     let here = std::path::Path::new(".");
     let context = Context { env: sources_env, launch_dir: here, person_dir: here, trusted: false };
     let projects = object.get("projects").and_then(Node::as_object);

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::Place;
+use crate::decisions::Parsed;
 use crate::load::Control;
 use crate::sources::{Content, NeverRead, Role, Source, Sources};
 
@@ -24,19 +25,18 @@ pub struct PathReport {
     pub why: String,
 }
 
-pub(crate) fn report(sources: &Sources, control: Control) -> Vec<PathReport> {
-    sources.files.iter().map(|file| location(file, control)).collect()
+pub(crate) fn report(sources: &Sources, control: Control, files: &[Parsed<'_>]) -> Vec<PathReport> {
+    let parsed = |file: &Source| files.iter().any(|(_, document)| document.place == file.place);
+    sources.files.iter().map(|file| location(file, control, parsed(file))).collect()
 }
 
-fn location(file: &Source, control: Control) -> PathReport {
+fn location(file: &Source, control: Control, parsed: bool) -> PathReport {
     let exists = !matches!(file.content, Content::Absent);
     let (used, why) = match (&file.content, never(file.role)) {
         (_, Some(why)) => (false, why.to_owned()),
         (Content::Absent, None) => (false, "there is no such file".to_owned()),
         (Content::Unreadable(why), None) => (false, why.clone()),
-        (Content::Text(text), None) if crate::json::parse(text).is_err() => {
-            (false, "it cannot be parsed".to_owned())
-        }
+        (Content::Text(_), None) if !parsed => (false, "it cannot be parsed".to_owned()),
         (Content::Text(_), None) => purpose(file.role, control),
     };
     PathReport { place: file.place.clone(), role: role(file.role), exists, used, why }

@@ -31,6 +31,11 @@ impl Project {
         }
     }
 
+    /// The folder that trust and approvals are given to: the root of the main checkout, whose worktrees share them.
+    pub fn trust_folder(&self) -> &Path {
+        &self.main_root
+    }
+
     /// The directories whose `projects` entries belong to this project, nearest first.
     pub(crate) fn roots(&self) -> Vec<&Path> {
         let mut roots = vec![self.root.as_path()];

@@ -87,6 +87,7 @@ fn server(
         switch: Switch::On,
         approval: Approval::NotNeeded,
         blocked: None,
+        transport: "unknown",
         fields: Vec::new(),
     };
     let Some(object) = member.node.as_object() else {
@@ -96,10 +97,11 @@ fn server(
         return entry;
     };
     duplicates(document, object, path, problems);
-    let mut reader = Reader::new(document, object, path, context.env, problems);
+    let mut reader = Reader::new(document, member, object, path, context.env, problems);
     let named = check_name(&mut reader, member);
     let kind = kind(&mut reader);
     if let Some(kind) = kind {
+        entry.transport = kind.word();
         fields::check(&mut reader, kind);
     }
     entry.timeout = timeout(&mut reader);
@@ -131,16 +133,17 @@ pub(crate) fn duplicates(
 }
 
 fn check_name(reader: &mut Reader<'_, '_>, member: &Member) -> bool {
-    let message = if member.key.trim().is_empty() {
-        "a server needs a name"
-    } else if RESERVED_NAMES.contains(&&*member.key) {
-        "this name is reserved for a built-in server; the entry is skipped"
-    } else {
-        return true;
-    };
-    let problem = reader.problem_at(Severity::Error, ProblemCode::ReservedName, member.key_span, message);
-    reader.problems.push(problem.with_hint("give the entry another name"));
-    false
+    if member.key.trim().is_empty() {
+        reader.entry_error(ProblemCode::InvalidConfig, "a server needs a name", "give the entry a name");
+        return false;
+    }
+    if RESERVED_NAMES.contains(&&*member.key) {
+        let message = "this name is reserved for a built-in server; the entry is skipped";
+        let hint = Some("give the entry another name");
+        reader.warn(ProblemCode::ReservedName, &[], member.key_span, message, hint);
+        return false;
+    }
+    true
 }
 
 fn kind(reader: &mut Reader<'_, '_>) -> Option<Kind> {

@@ -216,7 +216,9 @@ fn dynamic(request: &Request, cwd: &Path) -> Vec<Source> {
             Content::Absent => Content::Unreadable("there is no such file".to_owned()),
             content => content,
         };
-        Source { role: Role::Dynamic, place: Place::File(path), content }
+        // A pipe has a name that says nothing; a file is shown without the `..` that led to it.
+        let shown = if path.is_file() { canonical(&path) } else { path };
+        Source { role: Role::Dynamic, place: Place::File(shown), content }
     };
     request.mcp_config.iter().enumerate().map(source).rev().collect()
 }

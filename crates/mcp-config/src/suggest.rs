@@ -1,7 +1,7 @@
 //! "Did you mean": the nearest of several words.
 
 /// The candidate nearest to `word`, unless none is near enough to be what was meant.
-pub(crate) fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word_length = word.chars().count();
     candidates
         .into_iter()

@@ -15,7 +15,7 @@ pub(super) enum Kind {
 impl Kind {
     pub(super) const WORDS: [&'static str; 6] = ["stdio", "http", "streamable-http", "sse", "ws", "sdk"];
 
-    fn word(self) -> &'static str {
+    pub(super) fn word(self) -> &'static str {
         match self {
             Self::Stdio => "stdio",
             Self::Remote(kind) => kind.as_str(),

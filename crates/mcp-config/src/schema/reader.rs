@@ -4,11 +4,13 @@ use crate::display;
 use crate::document::Document;
 use crate::entry::Field;
 use crate::expand::Text;
-use crate::json::{Node, Object, Pointer, Span};
+use crate::json::{Member, Node, Object, Pointer, Span};
 use crate::{Env, Problem, ProblemCode, Severity};
 
 pub(super) struct Reader<'a, 'p> {
     document: &'a Document<'a>,
+    /// Where the name of the entry stands.
+    name_span: Span,
     object: &'a Object,
     path: &'a Pointer,
     env: &'a Env,
@@ -25,12 +27,22 @@ pub(super) type Steps<'s> = &'s [&'s str];
 impl<'a, 'p> Reader<'a, 'p> {
     pub(super) fn new(
         document: &'a Document<'a>,
+        member: &Member,
         object: &'a Object,
         path: &'a Pointer,
         env: &'a Env,
         problems: &'p mut Vec<Problem>,
     ) -> Self {
-        Self { document, object, path, env, problems, invalid: false, fields: Vec::new() }
+        Self {
+            document,
+            name_span: member.key_span,
+            object,
+            path,
+            env,
+            problems,
+            invalid: false,
+            fields: Vec::new(),
+        }
     }
 
     /// The value of a field; `null` is as good as absent.
@@ -56,17 +68,6 @@ impl<'a, 'p> Reader<'a, 'p> {
         message: impl Into<String>,
     ) -> Problem {
         self.document.problem(severity, code, &self.pointer(steps), span, message)
-    }
-
-    /// A problem of the entry itself, shown at `span`.
-    pub(super) fn problem_at(
-        &self,
-        severity: Severity,
-        code: ProblemCode,
-        span: Span,
-        message: &str,
-    ) -> Problem {
-        self.problem(severity, code, &[], span, message)
     }
 
     pub(super) fn error(
@@ -97,8 +98,7 @@ impl<'a, 'p> Reader<'a, 'p> {
     }
 
     pub(super) fn entry_error(&mut self, code: ProblemCode, message: &str, hint: &str) {
-        let start = self.object.iter().next().map_or(Span { start: 0, end: 0 }, |member| member.key_span);
-        self.error(code, &[], start, message, Some(hint));
+        self.error(code, &[], self.name_span, message, Some(hint));
     }
 
     pub(super) fn note(&mut self, key: &str, code: ProblemCode, message: String, hint: &str) {
@@ -223,7 +223,7 @@ impl<'a, 'p> Reader<'a, 'p> {
     /// Where the value of a member of an object field stands, for a problem about it.
     pub(super) fn member_span(&self, key: &str, member: &str) -> Span {
         let object = self.get(key).and_then(Node::as_object);
-        object.and_then(|object| object.get(member)).map_or(Span { start: 0, end: 0 }, |node| node.span)
+        object.and_then(|object| object.get(member)).map_or(self.name_span, |node| node.span)
     }
 }
 
