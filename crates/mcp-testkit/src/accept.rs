@@ -44,6 +44,14 @@ pub enum Accept {
     },
     /// Bearer tokens that are live in a ledger, with the scopes they were issued for.
     Issued(TokenLedger),
+    /// The same, for tokens of this resource only: a server must refuse tokens that were issued for somebody else
+    /// (MCP authorization, "Token Handling").
+    IssuedFor {
+        /// The tokens.
+        ledger: TokenLedger,
+        /// The resource, compared as text.
+        resource: String,
+    },
 }
 
 impl Accept {
@@ -76,15 +84,10 @@ impl Accept {
             Self::Jwt { signature } => {
                 bearer(headers).is_some_and(|token| is_unexpired_jwt(token, signature))
             }
-            Self::Issued(ledger) => match bearer(headers).and_then(|token| ledger.facts(token)) {
-                Some(facts) => match needed_scope {
-                    Some(scope) if !facts.has_scope(scope) => {
-                        return Judgement::ScopeMissing(scope.to_owned());
-                    }
-                    _ => true,
-                },
-                None => false,
-            },
+            Self::Issued(ledger) => return judge_token(ledger, None, headers, needed_scope),
+            Self::IssuedFor { ledger, resource } => {
+                return judge_token(ledger, Some(resource), headers, needed_scope);
+            }
         };
         if accepted { Judgement::Accepted } else { Judgement::Refused }
     }
@@ -110,6 +113,25 @@ pub(crate) enum Judgement {
     Refused,
     /// Valid credentials that lack this scope: the case for step-up authorization.
     ScopeMissing(String),
+}
+
+/// Judges a token by what its ledger says.
+fn judge_token(
+    ledger: &TokenLedger,
+    resource: Option<&str>,
+    headers: &HeaderMap,
+    needed_scope: Option<&str>,
+) -> Judgement {
+    let Some(facts) = bearer(headers).and_then(|token| ledger.facts(token)) else {
+        return Judgement::Refused;
+    };
+    if resource.is_some() && facts.resource.as_deref() != resource {
+        return Judgement::Refused;
+    }
+    match needed_scope {
+        Some(scope) if !facts.has_scope(scope) => Judgement::ScopeMissing(scope.to_owned()),
+        _ => Judgement::Accepted,
+    }
 }
 
 /// Exactly one such header, with exactly this value. A duplicate is refused, as a server behind a strict gateway would.

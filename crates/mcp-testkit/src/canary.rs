@@ -101,7 +101,7 @@ fn forms(secret: &str) -> Vec<String> {
 }
 
 /// Sixty-four bits that differ between processes and calls: std seeds its hashers from the system.
-fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     static CALLS: AtomicU64 = AtomicU64::new(0);
     let mut hasher = RandomState::new().build_hasher();
     hasher.write_u64(CALLS.fetch_add(1, Ordering::Relaxed));

@@ -190,7 +190,7 @@ impl FakeMcpServerBuilder {
             state: Mutex::new(self.state),
             recorder: Recorder::new(self.keep_requests),
         });
-        let serving = Serving::start(self.port, Arc::clone(&shared))?;
+        let serving = Serving::http(self.port, Arc::clone(&shared))?;
         Ok(FakeMcpServer { shared, serving })
     }
 }

@@ -19,6 +19,7 @@ use url::Url;
 
 pub use answer::{Answer, Delivery, HttpAnswer, Sse, SseEnd};
 pub use builder::FakeMcpServerBuilder;
+pub(crate) use handle::http_answer;
 pub use state::{Era, GetStream, Pages};
 pub use tool::Tool;
 

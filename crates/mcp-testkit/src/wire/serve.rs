@@ -48,6 +48,23 @@ pub(crate) trait Handler: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Response<ReplyBody>, HangUp>> + Send;
 }
 
+/// What a fake does with a connection.
+pub(crate) trait Accepts: Send + Sync + 'static {
+    /// Serves one connection to its end.
+    fn serve(self: Arc<Self>, stream: TcpStream, number: u64) -> impl Future<Output = ()> + Send;
+}
+
+/// Speaks HTTP/1.1 on every connection.
+struct Http<H>(Arc<H>);
+
+impl<H: Handler> Accepts for Http<H> {
+    async fn serve(self: Arc<Self>, stream: TcpStream, number: u64) {
+        let service = service_fn(move |request| Arc::clone(&self.0).handle(request, number));
+        // A scripted hang-up and a client that leaves both end here as errors; both are what the test asked for.
+        let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    }
+}
+
 /// A listening server; dropping it stops and joins everything that it started.
 #[derive(Debug)]
 pub(crate) struct Serving {
@@ -69,8 +86,13 @@ enum Command {
 }
 
 impl Serving {
-    /// Binds `127.0.0.1:port` (0 for any free port) and starts to answer.
-    pub(crate) fn start<H: Handler>(port: u16, handler: Arc<H>) -> io::Result<Self> {
+    /// Binds `127.0.0.1:port` (0 for any free port) and starts to answer requests.
+    pub(crate) fn http<H: Handler>(port: u16, handler: Arc<H>) -> io::Result<Self> {
+        Self::start(port, Arc::new(Http(handler)))
+    }
+
+    /// Binds `127.0.0.1:port` (0 for any free port) and starts to serve connections.
+    pub(crate) fn start<A: Accepts>(port: u16, handler: Arc<A>) -> io::Result<Self> {
         let listener = StdListener::bind((Ipv4Addr::LOCALHOST, port))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
@@ -168,12 +190,12 @@ impl Drop for OpenGuard {
     }
 }
 
-async fn accept_loop<H: Handler>(
+async fn accept_loop<A: Accepts>(
     listener: StdListener,
     address: SocketAddr,
     mut orders: mpsc::UnboundedReceiver<Command>,
     counters: Counters,
-    handler: Arc<H>,
+    handler: Arc<A>,
 ) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     let mut listener = Some(listener);
@@ -225,11 +247,9 @@ async fn accept(listener: Option<&TcpListener>) -> TcpStream {
     }
 }
 
-async fn serve_connection<H: Handler>(stream: TcpStream, number: u64, handler: Arc<H>, guard: OpenGuard) {
+async fn serve_connection<A: Accepts>(stream: TcpStream, number: u64, handler: Arc<A>, guard: OpenGuard) {
     // Small answers must not wait for a delayed ACK: the benches measure clients, not Nagle.
     let _ = stream.set_nodelay(true);
-    let service = service_fn(move |request| Arc::clone(&handler).handle(request, number));
-    // A scripted hang-up and a client that leaves both end here as errors; both are what the test asked for.
-    let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
+    handler.serve(stream, number).await;
     drop(guard);
 }

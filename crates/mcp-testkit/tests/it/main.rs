@@ -5,7 +5,9 @@
     reason = "a failure here is a failed test; clippy only knows functions marked as such"
 )]
 
+mod auth_server;
 mod helper;
 mod mcp_server;
+mod proxy;
 mod raw;
 mod run;

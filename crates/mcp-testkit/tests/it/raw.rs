@@ -54,7 +54,21 @@ impl Connection {
         Ok(Self(BufReader::new(stream)))
     }
 
+    pub(crate) fn read_timeout(&self, limit: Duration) {
+        self.0.get_ref().set_read_timeout(Some(limit)).unwrap();
+    }
+
     pub(crate) fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) {
+        self.try_send(method, path, headers, body).unwrap();
+    }
+
+    pub(crate) fn try_send(
+        &mut self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> io::Result<()> {
         let mut head =
             format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n", body.len());
         for (name, value) in headers {
@@ -62,8 +76,8 @@ impl Connection {
         }
         head.push_str("\r\n");
         let stream = self.0.get_mut();
-        stream.write_all(head.as_bytes()).unwrap();
-        stream.write_all(body).unwrap();
+        stream.write_all(head.as_bytes())?;
+        stream.write_all(body)
     }
 
     /// Reads the status line and the headers.
@@ -131,7 +145,7 @@ pub(crate) fn request(
     body: &[u8],
 ) -> io::Result<Response> {
     let mut connection = Connection::open(address)?;
-    connection.send(method, path, headers, body);
+    connection.try_send(method, path, headers, body)?;
     connection.response()
 }
 
