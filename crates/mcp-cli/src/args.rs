@@ -101,6 +101,8 @@ pub(crate) enum Command {
     Validate(ValidateArgs),
     /// Show which files are read, and which are not
     Paths,
+    /// See it work: embedded servers, a temporary configuration, the real commands
+    Demo(DemoArgs),
     /// Print a completion script
     Completions(CompletionsArgs),
     /// Print the version

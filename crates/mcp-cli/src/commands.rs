@@ -4,6 +4,7 @@ mod call;
 mod completions;
 mod connected;
 mod decide;
+mod demo;
 mod get;
 mod list;
 mod paths;
@@ -35,6 +36,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Result<ExitStatus, CliEr
         Command::Ping(args) => ping::run(app, &args.name).await,
         Command::Validate(args) => validate::run(app, args.file.as_deref()),
         Command::Paths => paths::run(app),
+        Command::Demo(args) => demo::run(app, &args).await,
         Command::Completions(args) => completions::run(app, args.shell),
         Command::Version => version::run(app),
     }

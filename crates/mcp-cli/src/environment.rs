@@ -7,20 +7,27 @@ use std::time::Duration;
 
 use mcp_config::Env;
 
-/// Variables and the current directory.
+/// Variables, the current directory, and this program's own file.
 #[derive(Debug)]
 pub struct Environment {
     variables: Env,
     directory: io::Result<PathBuf>,
+    program: io::Result<PathBuf>,
 }
 
 impl Environment {
-    /// An environment of these variables and this current directory.
+    /// An environment of these variables, this current directory and this program file.
     pub fn new(
         variables: impl IntoIterator<Item = (OsString, OsString)>,
         directory: io::Result<PathBuf>,
+        program: io::Result<PathBuf>,
     ) -> Self {
-        Self { variables: variables.into_iter().collect(), directory }
+        Self { variables: variables.into_iter().collect(), directory, program }
+    }
+
+    /// The file that this process runs, or why it is not known.
+    pub(crate) fn program(&self) -> Result<&PathBuf, &io::Error> {
+        self.program.as_ref()
     }
 
     /// Every variable.
@@ -59,6 +66,7 @@ mod tests {
         let environment = Environment::new(
             variables.map(|(name, value)| (name.into(), value.into())),
             Ok(PathBuf::from("/")),
+            Ok(PathBuf::from("/mcplink")),
         );
         assert_eq!(environment.milliseconds("A"), Some(Duration::from_secs(120)));
         assert_eq!(environment.milliseconds("B"), None);

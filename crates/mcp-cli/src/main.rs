@@ -1,7 +1,10 @@
 //! `mcplink`: see the library of this package for everything but the process itself.
+#![expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
 
+use std::env;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    mcp_cli::run(std::env::args_os(), mcp_cli::Environment::new(std::env::vars_os(), std::env::current_dir()))
+    let environment = mcp_cli::Environment::new(env::vars_os(), env::current_dir(), env::current_exe());
+    mcp_cli::run(env::args_os(), environment)
 }

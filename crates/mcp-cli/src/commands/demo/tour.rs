@@ -1,0 +1,224 @@
+//! The tour: each step runs a real command in a process of its own and says what to notice.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use mcp_testkit::Answer;
+use tokio::process::Command;
+
+use super::cast::{Cast, TOKEN_LIFE};
+use crate::app::App;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+
+/// A walk through the servers.
+pub(super) struct Tour<'a> {
+    app: &'a App,
+    cast: &'a Cast,
+    program: &'a Path,
+    /// Claims that did not hold.
+    broken: Vec<&'static str>,
+}
+
+impl<'a> Tour<'a> {
+    pub(super) fn new(app: &'a App, cast: &'a Cast, program: &'a Path) -> Self {
+        Self { app, cast, program, broken: Vec::new() }
+    }
+
+    /// Walks from the first step to the last.
+    pub(super) async fn run(&mut self) -> Result<(), CliError> {
+        self.say(&format!(
+            "Nine MCP servers now listen on loopback; {} names them as any config file would.",
+            self.cast.config_file().display()
+        ));
+        self.statuses().await?;
+        self.expiry().await?;
+        self.refused_in_session().await?;
+        self.hiccup().await
+    }
+
+    async fn statuses(&mut self) -> Result<(), CliError> {
+        self.title("One truthful status per server");
+        self.cast.flaky.next_answers([Answer::status(503), Answer::status(503)]);
+        let code = self.command(&["status"]).await?;
+        self.notice(
+            "`oauth` and `forbidden` need a person, so they say needs-auth, not failed. `missing` was asked once: a \
+             404 does not go away. `flaky` answered 503 twice and was tried again. `disabled` was not contacted.",
+        );
+        self.claim("different problems make exit code 8", code == Some(8));
+        self.claim("flaky was retried until it answered", self.cast.flaky.count("tools/list") > 0);
+        Ok(())
+    }
+
+    async fn expiry(&mut self) -> Result<(), CliError> {
+        self.title("A token that lives five seconds, and no OAuth behind it");
+        let runs = self.cast.helper.runs();
+        let first = self.command(&["call", "helper", "echo", "text=hello"]).await?;
+        self.say(&format!("waiting {} s until the token has expired ..", TOKEN_LIFE.as_secs() + 1));
+        tokio::time::sleep(TOKEN_LIFE + Duration::from_secs(1)).await;
+        let second = self.command(&["call", "helper", "echo", "text=again"]).await?;
+        let runs = self.cast.helper.runs() - runs;
+        self.notice(&format!(
+            "The helper ran {runs} times: once for each connection. Nobody cached its token, and nobody asked for a \
+             sign-in ({} requests to OAuth URLs).",
+            self.cast.helper_server.oauth_requests().len()
+        ));
+        self.claim("both calls had a result", (first, second) == (Some(0), Some(0)));
+        self.claim("the helper ran once for each connection", runs == 2);
+        Ok(())
+    }
+
+    async fn refused_in_session(&mut self) -> Result<(), CliError> {
+        self.title("The server stops accepting the token in the middle of a session");
+        let runs = self.cast.helper.runs();
+        self.cast.helper_server.next_answers_to("tools/call", [Answer::status(401)]);
+        // A stamped token changes once a second; the second one must differ from the refused one.
+        self.cast.helper.sleeps(Duration::from_millis(1100));
+        let code = self.command(&["call", "helper", "echo", "text=still here"]).await?;
+        self.cast.helper.sleeps(Duration::ZERO);
+        let runs = self.cast.helper.runs() - runs;
+        self.notice(&format!(
+            "The call was refused with 401, the helper ran again ({runs} runs), and the call was sent once more with \
+             the fresh token. The person saw a result."
+        ));
+        self.claim("the refused call had a result", code == Some(0));
+        self.claim("the refused call ran the helper once more", runs == 2);
+        let bare = self.cast.helper_server.requests_without_header("authorization").len();
+        self.claim("every request carried credentials", bare == 0);
+        self.claim("no request went to an OAuth URL", self.cast.helper_server.oauth_requests().is_empty());
+        Ok(())
+    }
+
+    async fn hiccup(&mut self) -> Result<(), CliError> {
+        self.title("A passing 401, and what is remembered of it");
+        let before = files(&self.cast.config_dir());
+        self.cast.refuse_static();
+        let refused = self.command(&["status", "static"]).await?;
+        self.cast.accept_static();
+        let healed = self.command(&["reconnect", "static"]).await?;
+        let untouched = files(&self.cast.config_dir()) == before;
+        self.notice(
+            "The refusal was told as it was, with what to do. One moment later the server accepts the same key, and \
+             that is all it takes: no status is ever written to disk, so nothing had to be cleared.",
+        );
+        self.claim("the refusal showed, and then it was over", (refused, healed) == (Some(3), Some(0)));
+        self.claim("no file was written or changed", untouched);
+        Ok(())
+    }
+
+    /// Leaves the servers running until the person has played enough.
+    pub(super) async fn keep(&self) {
+        let directory = self.cast.config_dir();
+        self.title("Yours to play with");
+        self.say(&format!(
+            "The servers keep running until Ctrl-C. In another terminal:\n\n  cd {}\n  export CLAUDE_CONFIG_DIR={}\n  \
+             mcplink status\n\nThe configuration is {}.",
+            self.cast.project().display(),
+            directory.display(),
+            self.cast.config_file().display()
+        ));
+        std::future::pending::<()>().await;
+    }
+
+    /// Whether everything that was claimed held.
+    pub(super) fn verdict(&self) -> ExitStatus {
+        if self.broken.is_empty() {
+            self.say("\nAll of it happened as told.");
+            return ExitStatus::Success;
+        }
+        for claim in &self.broken {
+            self.say(&format!("NOT TRUE: {claim}"));
+        }
+        ExitStatus::Internal
+    }
+
+    /// Runs a command as a person would, and returns its exit code.
+    async fn command(&self, args: &[&str]) -> Result<Option<i32>, CliError> {
+        let style = self.app.style();
+        self.app.output.out(&format!(
+            "\n{} {}\n",
+            style.dim("$"),
+            style.bold(&format!("mcplink {}", shell(args)))
+        ));
+        let directory = self.cast.config_dir();
+        let status = Command::new(self.program)
+            .args(args)
+            .current_dir(self.cast.project())
+            .env("CLAUDE_CONFIG_DIR", &directory)
+            .env("MCPLINK_STATE_DIR", directory.join("state"))
+            .kill_on_drop(true)
+            .status()
+            .await
+            .map_err(|error| super::broken("a command could not be started", &error))?;
+        self.app
+            .output
+            .out(&format!("{}\n", style.dim(&format!("exit code {}", status.code().unwrap_or(-1)))));
+        Ok(status.code())
+    }
+
+    fn claim(&mut self, claim: &'static str, holds: bool) {
+        if !holds {
+            self.broken.push(claim);
+        }
+    }
+
+    fn title(&self, text: &str) {
+        self.app.output.out(&format!("\n{}\n", self.app.style().bold(&format!("## {text}"))));
+    }
+
+    fn notice(&self, text: &str) {
+        self.say(&format!("\n{}", wrap(text, 100)));
+    }
+
+    fn say(&self, text: &str) {
+        self.app.output.out(&format!("{text}\n"));
+    }
+}
+
+/// The words of a command as a person would type them.
+fn shell(args: &[&str]) -> String {
+    let quote = |arg: &&str| if arg.contains(' ') { format!("'{arg}'") } else { (*arg).to_owned() };
+    args.iter().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+fn wrap(text: &str, width: usize) -> String {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        let line = lines.len() - 1;
+        if !lines[line].is_empty() && lines[line].chars().count() + 1 + word.chars().count() > width {
+            lines.push(word.to_owned());
+        } else {
+            let space = if lines[line].is_empty() { "" } else { " " };
+            lines[line].push_str(space);
+            lines[line].push_str(word);
+        }
+    }
+    lines.join("\n")
+}
+
+/// Every file below `directory` with its size and the time of its last change.
+fn files(directory: &Path) -> Vec<(PathBuf, u64, Option<SystemTime>)> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).into_iter().flatten().flatten() {
+        let Ok(metadata) = entry.metadata() else { continue };
+        if metadata.is_dir() {
+            found.extend(files(&entry.path()));
+        } else {
+            found.push((entry.path(), metadata.len(), metadata.modified().ok()));
+        }
+    }
+    found.sort();
+    found
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_wraps_at_words() {
+        assert_eq!(wrap("aa bb cc", 5), "aa bb\ncc");
+        assert_eq!(wrap("toolong", 3), "toolong");
+        assert_eq!(shell(&["call", "a b"]), "call 'a b'");
+    }
+}
