@@ -51,11 +51,8 @@ pub struct Launch {
 
 impl fmt::Debug for Launch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Security: arguments and variables may carry secrets.
-        f.debug_struct("Launch")
-            .field("program", &self.program)
-            .field("cwd", &self.cwd)
-            .finish_non_exhaustive()
+        // Security: program, arguments and variables are expanded and may carry secrets.
+        f.debug_struct("Launch").field("cwd", &self.cwd).finish_non_exhaustive()
     }
 }
 
@@ -77,6 +74,10 @@ impl Stdio {
             .collect();
         variables.insert("CLAUDE_PROJECT_DIR".into(), project.root.clone().into());
         for (name, value) in &self.env {
+            if cfg!(windows) {
+                // There `Path` and `PATH` are one variable; two spellings of it would leave the winner to chance.
+                variables.retain(|inherited, _| !inherited.eq_ignore_ascii_case(name));
+            }
             variables.insert(name.into(), value.expose().into());
         }
         Launch {
@@ -85,5 +86,45 @@ impl Stdio {
             env: variables,
             cwd: project.cwd.clone(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::expand::Text;
+
+    fn launch(env: Env) -> Launch {
+        let env = env.with("TOKEN", "canary").with("PATH", "/bin").with("OTEL_X", "1");
+        let text = |written: &str| Text::expand(written, &env);
+        let stdio = Stdio {
+            command: text("${TOKEN}/run"),
+            args: vec![text("a b"), text("${TOKEN}")],
+            env: vec![("A".to_owned(), text("${TOKEN}")), ("PATH".to_owned(), text("/mine"))],
+        };
+        stdio.launch(&env, &Project::find(Path::new("/nowhere/app")))
+    }
+
+    fn names(launch: &Launch) -> Vec<&str> {
+        launch.env.keys().map(|name| name.to_str().unwrap()).collect()
+    }
+
+    #[test]
+    fn the_entry_wins_over_what_is_inherited() {
+        let launch = launch(Env::new());
+        assert_eq!(launch.program, "canary/run");
+        assert_eq!(launch.args, ["a b", "canary"]);
+        assert_eq!(names(&launch), ["A", "CLAUDE_PROJECT_DIR", "PATH", "TOKEN"]);
+        assert_eq!(launch.env[OsStr::new("PATH")], "/mine");
+        assert_eq!(launch.env[OsStr::new("CLAUDE_PROJECT_DIR")], "/nowhere/app");
+        assert!(!format!("{launch:?}").contains("canary"));
+    }
+
+    #[test]
+    fn the_baseline_is_all_that_is_inherited_where_that_is_asked_for() {
+        let launch = launch(Env::from([("CLAUDE_CODE_MCP_ALLOWLIST_ENV", "1"), ("HOME", "/h")]));
+        assert_eq!(names(&launch), ["A", "CLAUDE_PROJECT_DIR", "HOME", "PATH"]);
     }
 }

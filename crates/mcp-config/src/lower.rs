@@ -53,3 +53,117 @@ fn oauth_spec(oauth: &OAuth, env: &Env) -> OAuthSpec {
     spec.client_metadata_url.clone_from(&oauth.client_metadata_url);
     spec
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{Config, Request, Scope};
+
+    /// The entry `x` of `scope`, in a home where everything is approved and trusted.
+    fn lowered(scope: Scope, entry: &str, env: Env, trusted: bool) -> (Target, AuthSettings) {
+        let home = tempfile::tempdir().unwrap();
+        let project = home.path().join("project");
+        std::fs::create_dir_all(home.path().join(".claude")).unwrap();
+        std::fs::create_dir_all(&project).unwrap();
+        let project = std::fs::canonicalize(project).unwrap();
+        let write = |path: &Path, text: String| std::fs::write(path, text).unwrap();
+        let servers = format!(r#"{{"mcpServers": {{"x": {entry}}}}}"#);
+        let folder = serde_json::to_string(&project).unwrap();
+        let trust = format!(r#""hasTrustDialogAccepted": {trusted}"#);
+        let (user, local) = match scope {
+            Scope::User => (entry, "null"),
+            Scope::Local => ("null", entry),
+            _ => ("null", "null"),
+        };
+        let in_scope =
+            |entry: &str| if entry == "null" { "{}".to_owned() } else { format!(r#"{{"x": {entry}}}"#) };
+        let (user, local) = (in_scope(user), in_scope(local));
+        let text = format!(
+            r#"{{"mcpServers": {user}, "projects": {{{folder}: {{"mcpServers": {local}, {trust}}}}}}}"#
+        );
+        write(&home.path().join(".claude.json"), text);
+        write(
+            &home.path().join(".claude/settings.json"),
+            r#"{"enableAllProjectMcpServers": true}"#.to_owned(),
+        );
+        if scope == Scope::Project {
+            write(&project.join(".mcp.json"), servers.clone());
+        }
+        let env = env.with("HOME", home.path());
+        let mut request = Request::new(project, env.clone());
+        request.managed_dir = Some(home.path().join("managed"));
+        if scope == Scope::Dynamic {
+            request.mcp_config.push(servers);
+        }
+        let config = Config::load(&request);
+        let entry = config.entry("x").unwrap();
+        assert_eq!(entry.scope, scope);
+        entry.lower(&env).unwrap()
+    }
+
+    const SCOPES: [Scope; 4] = [Scope::Dynamic, Scope::Local, Scope::Project, Scope::User];
+
+    fn env() -> Env {
+        Env::from([("MY_TOKEN", "canary"), ("HOST", "h.example"), ("MCP_CLIENT_SECRET", "canary")])
+    }
+
+    const HELPED: &str = r#"{"type": "http", "url": "https://${HOST}/mcp?t=${MY_TOKEN}", "headersHelper": "./mint",
+        "headers": {"Authorization": "Bearer ${MY_TOKEN}", "X-Team": "a"}}"#;
+
+    #[test]
+    fn f034_equal_entries_send_equal_headers_in_every_scope() {
+        for scope in SCOPES {
+            let (target, settings) = lowered(scope, HELPED, env(), true);
+            assert_eq!(target.url.as_str(), "https://h.example/mcp?t=canary", "{scope}");
+            let headers: Vec<_> =
+                settings.static_headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+            assert_eq!(headers, [("Authorization", "Bearer canary"), ("X-Team", "a")], "{scope}");
+        }
+    }
+
+    #[test]
+    fn f016_only_helpers_that_a_repository_brought_along_are_scrubbed() {
+        for scope in SCOPES {
+            let helper = lowered(scope, HELPED, env(), true).1.helper.unwrap();
+            let scrubbed = helper.env_policy == EnvPolicy::Scrubbed;
+            assert_eq!(scrubbed, scope == Scope::Project, "{scope}");
+            // The environment goes along whole; whoever runs the helper applies the policy to it.
+            assert!(helper.env.contains_key(std::ffi::OsStr::new("MY_TOKEN")), "{scope}");
+        }
+    }
+
+    #[test]
+    fn f017_a_scrubbed_helper_does_not_see_the_variable_in_the_url_either() {
+        for scope in SCOPES {
+            let helper = lowered(scope, HELPED, env(), true).1.helper.unwrap();
+            let shown = if scope == Scope::Project { "REDACTED" } else { "canary" };
+            assert_eq!(helper.url_variable, format!("https://h.example/mcp?t={shown}"), "{scope}");
+        }
+    }
+
+    #[test]
+    fn f014_helpers_of_an_untrusted_folder_are_withheld() {
+        for scope in SCOPES {
+            let settings = lowered(scope, HELPED, env(), false).1;
+            let withheld = matches!(scope, Scope::Project | Scope::Local);
+            assert_eq!(settings.helper_withheld.is_some(), withheld, "{scope}");
+            assert!(settings.helper.is_some(), "a withheld helper stays part of the plan");
+        }
+    }
+
+    #[test]
+    fn the_client_secret_belongs_to_a_configured_client_only() {
+        let oauth = |block: &str| {
+            let entry = format!(r#"{{"type": "http", "url": "https://h.example", "oauth": {block}}}"#);
+            lowered(Scope::User, &entry, env(), true).1.oauth.unwrap()
+        };
+        let named = oauth(r#"{"clientId": "id", "scopes": "a b", "callbackPort": 8080, "resource": ""}"#);
+        assert_eq!(named.client_secret.unwrap().expose(), "canary");
+        assert_eq!(named.scopes.unwrap(), ["a", "b"]);
+        assert_eq!((named.callback_port, named.resource.as_deref()), (Some(8080), Some("")));
+        let anonymous = oauth("{}");
+        assert!(anonymous.client_secret.is_none() && anonymous.scopes.is_none());
+    }
+}

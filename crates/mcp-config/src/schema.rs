@@ -134,7 +134,7 @@ pub(crate) fn duplicates(
 
 fn check_name(reader: &mut Reader<'_, '_>, member: &Member) -> bool {
     if member.key.trim().is_empty() {
-        reader.entry_error(ProblemCode::InvalidConfig, "a server needs a name", "give the entry a name");
+        reader.entry_error(ProblemCode::InvalidConfig, &[], "a server needs a name", "give the entry a name");
         return false;
     }
     if RESERVED_NAMES.contains(&&*member.key) {
@@ -152,12 +152,12 @@ fn kind(reader: &mut Reader<'_, '_>) -> Option<Kind> {
             return Some(Kind::Stdio);
         }
         if reader.get("url").is_some() {
-            let message = "has a `url` and no `type`, so it is unknown how to speak to it";
+            let message = "is missing; with a `url` alone it is unknown how to speak to the server";
             let hint = "add \"type\": \"http\" (or \"sse\", or \"ws\") to this entry";
-            reader.entry_error(ProblemCode::UrlMissingType, message, hint);
+            reader.entry_error(ProblemCode::UrlMissingType, &["type"], message, hint);
         } else {
             let hint = "a local server has a `command`; a remote one has a `type` and a `url`";
-            reader.entry_error(ProblemCode::InvalidConfig, "has neither `command` nor `url`", hint);
+            reader.entry_error(ProblemCode::InvalidConfig, &[], "has neither `command` nor `url`", hint);
         }
         return None;
     };

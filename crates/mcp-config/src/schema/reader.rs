@@ -97,8 +97,9 @@ impl<'a, 'p> Reader<'a, 'p> {
         self.problems.push(problem);
     }
 
-    pub(super) fn entry_error(&mut self, code: ProblemCode, message: &str, hint: &str) {
-        self.error(code, &[], self.name_span, message, Some(hint));
+    /// An error about a field that is not there, or about the whole entry; shown where the entry has its name.
+    pub(super) fn entry_error(&mut self, code: ProblemCode, steps: Steps<'_>, message: &str, hint: &str) {
+        self.error(code, steps, self.name_span, message, Some(hint));
     }
 
     pub(super) fn note(&mut self, key: &str, code: ProblemCode, message: String, hint: &str) {

@@ -22,7 +22,7 @@ pub(super) fn read(
 ) -> Option<Server> {
     let Some(node) = reader.get("url") else {
         let hint = "add the address of the MCP endpoint as `url`";
-        reader.entry_error(ProblemCode::InvalidConfig, "has no `url`", hint);
+        reader.entry_error(ProblemCode::InvalidConfig, &["url"], "is missing", hint);
         return None;
     };
     let text = reader.text(node, &["url"])?;

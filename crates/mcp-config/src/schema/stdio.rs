@@ -9,7 +9,7 @@ use crate::{ProblemCode, expand::Text};
 pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Stdio> {
     let Some(node) = reader.get("command") else {
         let hint = "add the program to run as `command`";
-        reader.entry_error(ProblemCode::InvalidConfig, "has no `command`", hint);
+        reader.entry_error(ProblemCode::InvalidConfig, &["command"], "is missing", hint);
         return None;
     };
     let command = reader.text(node, &["command"])?;
