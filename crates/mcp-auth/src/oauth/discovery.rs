@@ -337,3 +337,6 @@ fn same_origin_redirect(from: &Url, response: &Response<Bytes>) -> Option<Url> {
     let target = response.headers().get(header::LOCATION)?.to_str().ok()?;
     from.join(target).ok().filter(|to| to.origin() == from.origin())
 }
+
+#[cfg(test)]
+mod tests;

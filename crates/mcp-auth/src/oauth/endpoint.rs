@@ -9,6 +9,8 @@ use std::pin::Pin;
 use std::sync::{Mutex, PoisonError};
 use std::{error, fmt};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use oauth2::AsyncHttpClient;
@@ -188,7 +190,16 @@ fn secrets(request: &Request<Bytes>) -> Vec<String> {
     let mut secrets: Vec<String> =
         form.filter(|(name, _)| !PUBLIC.contains(&&**name)).map(|(_, value)| value.into_owned()).collect();
     let basic = request.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-    secrets.extend(basic.and_then(|value| value.strip_prefix("Basic ")).map(str::to_owned));
+    if let Some(encoded) = basic.and_then(|value| value.strip_prefix("Basic ")) {
+        secrets.push(encoded.to_owned());
+        // A server knows the decoded form, and repeats that one.
+        let joined =
+            STANDARD.decode(encoded).ok().and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
+        if let Some((_, secret)) = joined.split_once(':') {
+            secrets.push(secret.to_owned());
+            secrets.extend(form_urlencoded::parse(secret.as_bytes()).map(|(secret, _)| secret.into_owned()));
+        }
+    }
     secrets
 }
 

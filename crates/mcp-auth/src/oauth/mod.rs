@@ -49,3 +49,6 @@ pub use login::{LoginProbe, OAuthLogin, PendingLogin, Revocation, SignedIn, Sign
 pub use metadata::{ResourceMetadata, ServerMetadata};
 pub use provider::OAuthProvider;
 pub use settings::{AssertionSource, Grant, IdentityProvider, OAuthSettings};
+
+#[cfg(test)]
+mod fake;

@@ -1,0 +1,228 @@
+//! Which URLs are requested, in which order, and what is made of the answers.
+
+use serde_json::{Value, json};
+
+use super::super::fake::{FakeNet, SERVER, answer, challenges, metadata, redirect, text};
+use super::*;
+use crate::AuthError;
+
+const PRM_PATH: &str = "GET https://mcp.example/.well-known/oauth-protected-resource/mcp";
+const PRM_ROOT: &str = "GET https://mcp.example/.well-known/oauth-protected-resource";
+const AS: &str = "https://as.example";
+const AS_ROOT: &str = "GET https://as.example/.well-known/oauth-authorization-server";
+
+fn prm(issuer: &str) -> Value {
+    json!({ "resource": SERVER, "authorization_servers": [issuer] })
+}
+
+async fn run(net: &FakeNet, challenge: &str) -> Result<Discovery, AuthError> {
+    let server = Url::parse(SERVER).unwrap();
+    Ok(discover(net, &server, None, &challenges(challenge)).await?)
+}
+
+#[tokio::test]
+async fn f064_resource_metadata_comes_first_and_the_challenge_says_where() {
+    let net = FakeNet::default();
+    net.json("GET https://mcp.example/custom.json", 200, prm(AS));
+    net.json(AS_ROOT, 200, metadata(AS));
+    for challenge in [
+        "Bearer resource_metadata=\"https://mcp.example/custom.json\"",
+        "DPoP resource_metadata=\"/custom.json\"",
+    ] {
+        let found = run(&net, challenge).await.unwrap();
+        assert_eq!((found.issuer.as_str(), found.found), (AS, Found::ResourceMetadata));
+        assert_eq!(
+            net.take_lines(),
+            ["GET https://mcp.example/custom.json", AS_ROOT],
+            "nothing else is probed"
+        );
+    }
+}
+
+#[tokio::test]
+async fn without_a_challenge_the_path_is_tried_before_the_root() {
+    let net = FakeNet::default();
+    net.json(AS_ROOT, 200, metadata(AS));
+    net.json(PRM_ROOT, 200, json!({ "resource": "https://mcp.example", "authorization_servers": [AS] }));
+    let found = run(&net, "").await.unwrap();
+    assert_eq!(found.resource, "https://mcp.example", "exactly as published: no slash");
+    assert_eq!(net.take_lines(), [PRM_PATH, PRM_ROOT, AS_ROOT]);
+
+    net.json(PRM_PATH, 200, prm(AS));
+    assert_eq!(run(&net, "").await.unwrap().resource, SERVER);
+    assert_eq!(net.take_lines(), [PRM_PATH, AS_ROOT], "the root is not asked when the path answers");
+}
+
+#[tokio::test]
+async fn f065_an_issuer_with_a_path_is_looked_up_in_three_places_and_never_at_its_root() {
+    let places = [
+        "GET https://as.example/.well-known/oauth-authorization-server/tenant1",
+        "GET https://as.example/.well-known/openid-configuration/tenant1",
+        "GET https://as.example/tenant1/.well-known/openid-configuration",
+    ];
+    for (index, place) in places.iter().enumerate() {
+        let net = FakeNet::default();
+        net.json(PRM_PATH, 200, prm("https://as.example/tenant1"));
+        net.json(place, 200, metadata("https://as.example/tenant1"));
+        assert!(run(&net, "").await.is_ok());
+        assert_eq!(net.take_lines()[1..], places[..=index]);
+    }
+    let net = FakeNet::default();
+    net.json(PRM_PATH, 200, prm("https://as.example/tenant1"));
+    let error = run(&net, "").await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "read the authorization server metadata: https://as.example/tenant1: the authorization server publishes no metadata"
+    );
+    assert_eq!(net.take_lines()[1..], places);
+}
+
+#[tokio::test]
+async fn f066_pages_and_empty_documents_are_skipped() {
+    for junk in ["<html>sign in</html>", "{}", "null", ""] {
+        let net = FakeNet::default();
+        net.on(PRM_PATH, move |_| text(200, junk));
+        net.json(PRM_ROOT, 200, prm(AS));
+        net.on(AS_ROOT, move |_| text(200, junk));
+        net.json("GET https://as.example/.well-known/openid-configuration", 200, metadata(AS));
+        assert!(run(&net, "").await.is_ok(), "{junk}");
+        assert_eq!(net.take_lines().len(), 4);
+    }
+}
+
+#[tokio::test]
+async fn f067_configured_metadata_replaces_discovery() {
+    let net = FakeNet::default();
+    net.json("GET https://login.example/meta", 200, metadata("https://login.example/tenant"));
+    let (server, url) = (Url::parse(SERVER).unwrap(), Url::parse("https://login.example/meta").unwrap());
+    let found =
+        discover(&net, &server, Some(&url), &challenges("Bearer resource_metadata=\"/x\"")).await.unwrap();
+    assert_eq!((found.issuer.as_str(), found.found), ("https://login.example/tenant", Found::Configured));
+    assert_eq!(found.resource, SERVER);
+    assert_eq!(net.take_lines(), ["GET https://login.example/meta"]);
+
+    let insecure = Url::parse("http://login.example/meta").unwrap();
+    let failure = discover(&net, &server, Some(&insecure), &[]).await.unwrap_err();
+    assert!(failure.to_string().contains("plain http"), "{failure}");
+    assert!(net.take_lines().is_empty());
+}
+
+#[tokio::test]
+async fn a_server_of_2025_03_26_is_its_own_authorization_server() {
+    let net = FakeNet::default();
+    let at = "GET https://mcp.example/.well-known/oauth-authorization-server";
+    for issuer in ["https://mcp.example", "https://mcp.example/"] {
+        let mut listed = metadata("https://mcp.example/oauth");
+        listed["issuer"] = json!(issuer);
+        net.json(at, 200, listed);
+        let found = run(&net, "Bearer").await.unwrap();
+        assert_eq!((found.issuer.as_str(), found.found), (issuer, Found::Origin));
+        assert_eq!(found.server.token_endpoint.as_deref(), Some("https://mcp.example/oauth/token"));
+        assert_eq!(net.take_lines(), [PRM_PATH, PRM_ROOT, at]);
+    }
+    net.json(at, 200, metadata("https://evil.example"));
+    let error = run(&net, "").await.unwrap_err();
+    assert!(error.to_string().contains("issuer mismatch"), "{error}");
+}
+
+#[tokio::test]
+async fn a_server_that_publishes_nothing_has_the_default_endpoints() {
+    let net = FakeNet::default();
+    let found = run(&net, "").await.unwrap();
+    assert_eq!(found.found, Found::DefaultEndpoints);
+    assert_eq!(found.issuer, "https://mcp.example");
+    assert_eq!(found.server.authorization_endpoint.as_deref(), Some("https://mcp.example/authorize"));
+    assert_eq!(found.server.token_endpoint.as_deref(), Some("https://mcp.example/token"));
+    assert_eq!(found.server.registration_endpoint.as_deref(), Some("https://mcp.example/register"));
+}
+
+#[tokio::test]
+async fn a_server_that_is_down_does_not_pass_for_an_old_one() {
+    for line in [PRM_PATH, PRM_ROOT, "GET https://mcp.example/.well-known/oauth-authorization-server"] {
+        let net = FakeNet::default();
+        net.json(line, 503, Value::Null);
+        let error = run(&net, "").await.unwrap_err();
+        assert_eq!(error.kind(), crate::AuthErrorKind::Unavailable, "{error}");
+        assert!(error.to_string().contains("answered 503"), "{error}");
+        let net = FakeNet::default();
+        net.take_down(line);
+        let error = run(&net, "").await.unwrap_err();
+        assert_eq!(error.kind(), crate::AuthErrorKind::Unavailable, "{error}");
+    }
+    // But trouble at one place does not hide what the next one has.
+    let net = FakeNet::default();
+    net.json(PRM_PATH, 500, Value::Null);
+    net.json(PRM_ROOT, 200, prm(AS));
+    net.json(AS_ROOT, 200, metadata(AS));
+    assert!(run(&net, "").await.is_ok());
+}
+
+#[tokio::test]
+async fn metadata_of_a_foreign_issuer_is_not_used() {
+    for issuer in ["https://honest.example", "https://as.example/", "https://AS.example"] {
+        let net = FakeNet::default();
+        net.json(PRM_PATH, 200, prm(AS));
+        net.json(AS_ROOT, 200, metadata(issuer));
+        let error = run(&net, "").await.unwrap_err();
+        assert_eq!(error.kind(), crate::AuthErrorKind::Protocol);
+        assert!(error.to_string().contains("issuer mismatch"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_resource_of_another_origin_is_refused_before_anyone_is_asked() {
+    for resource in ["https://evil.example/mcp", "https://mcp.example/other", "http://mcp.example/mcp"] {
+        let net = FakeNet::default();
+        net.json(PRM_PATH, 200, json!({ "resource": resource, "authorization_servers": [AS] }));
+        let error = run(&net, "").await.unwrap_err();
+        assert!(error.to_string().contains("for another resource"), "{error}");
+        assert_eq!(net.take_lines(), [PRM_PATH]);
+    }
+}
+
+#[tokio::test]
+async fn an_authorization_server_without_tls_on_another_machine_is_not_contacted() {
+    let net = FakeNet::default();
+    net.json(PRM_PATH, 200, prm("http://as.example"));
+    let error = run(&net, "").await.unwrap_err();
+    assert!(error.to_string().contains("plain http on another machine"), "{error}");
+    assert_eq!(net.take_lines(), [PRM_PATH]);
+}
+
+#[tokio::test]
+async fn redirects_are_followed_within_their_origin_only() {
+    let net = FakeNet::default();
+    net.on(PRM_PATH, |_| redirect("/elsewhere"));
+    net.json("GET https://mcp.example/elsewhere", 200, prm(AS));
+    net.on(AS_ROOT, |_| redirect("https://evil.example/metadata"));
+    net.json("GET https://evil.example/metadata", 200, metadata(AS));
+    let error = run(&net, "").await.unwrap_err();
+    assert!(error.to_string().contains("a redirect, which is not followed"), "{error}");
+    assert_eq!(net.take_lines(), [PRM_PATH, "GET https://mcp.example/elsewhere", AS_ROOT]);
+
+    net.on(AS_ROOT, |_| redirect("/.well-known/oauth-authorization-server"));
+    let error = run(&net, "").await.unwrap_err();
+    assert!(error.to_string().contains("redirects in a circle"), "{error}");
+}
+
+#[tokio::test]
+async fn a_remote_server_cannot_point_at_services_of_this_machine() {
+    let net = FakeNet::default();
+    let error = run(&net, "Bearer resource_metadata=\"http://127.0.0.1:8500/v1/kv\"").await.unwrap_err();
+    assert!(error.to_string().contains("points at this machine"), "{error}");
+    assert!(net.take_lines().is_empty());
+    let error = run(&net, "Bearer resource_metadata=\"file:///etc/passwd\"").await.unwrap_err();
+    assert!(error.to_string().contains("neither https nor"), "{error}");
+}
+
+#[tokio::test]
+async fn the_second_authorization_server_is_used_where_the_first_is_gone() {
+    let net = FakeNet::default();
+    net.json(
+        PRM_PATH,
+        200,
+        json!({ "resource": SERVER, "authorization_servers": ["https://old.example", AS] }),
+    );
+    net.on(AS_ROOT, |_| answer(200, &metadata(AS)));
+    assert_eq!(run(&net, "").await.unwrap().issuer, AS);
+}
