@@ -86,3 +86,8 @@ fn eprint_line(line: &str) {
     use std::io::Write;
     drop(std::io::stderr().lock().write_all(line.as_bytes()));
 }
+
+/// The README's snippets compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
