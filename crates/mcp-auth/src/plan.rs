@@ -72,7 +72,7 @@ impl Role {
 /// Why a provider has its role.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum Why {
+pub enum LinkReason {
     /// The entry configures it, and nothing outranks it.
     Configured,
     /// The entry does not mention it, but the server may ask for it.
@@ -89,7 +89,7 @@ pub enum Why {
     StaticAuthorization,
 }
 
-impl fmt::Display for Why {
+impl fmt::Display for LinkReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Configured => "configured",
@@ -115,7 +115,7 @@ pub struct Link {
     /// What it does.
     pub role: Role,
     /// Why.
-    pub why: Why,
+    pub why: LinkReason,
 }
 
 /// The auth chain of one server as a value: it can be compared, printed, and [built](Self::build).
@@ -137,18 +137,18 @@ impl AuthPlan {
         if !settings.static_headers.is_empty() {
             let alone = settings.helper.is_none() && fixed;
             let role = if alone { Role::Authority } else { Role::Base };
-            links.push(link(StaticHeaders, role, Why::Configured));
+            links.push(link(StaticHeaders, role, LinkReason::Configured));
         }
         links.extend(settings.helper.as_ref().map(|_| match withheld {
-            Some(reason) => link(HeadersHelper, Role::Withheld, Why::Withheld(reason)),
-            None => link(HeadersHelper, Role::Authority, Why::Configured),
+            Some(reason) => link(HeadersHelper, Role::Withheld, LinkReason::Withheld(reason)),
+            None => link(HeadersHelper, Role::Authority, LinkReason::Configured),
         }));
         links.push(match (&settings.helper, withheld) {
-            (Some(_), Some(_)) => link(OAuth, Role::Skipped, Why::HelperWithheld),
-            (Some(_), None) => link(OAuth, Role::Fallback, Why::AfterHelper),
-            (None, _) if fixed => link(OAuth, Role::Skipped, Why::StaticAuthorization),
-            (None, _) if settings.oauth.is_some() => link(OAuth, Role::Authority, Why::Configured),
-            (None, _) => link(OAuth, Role::Authority, Why::OnDemand),
+            (Some(_), Some(_)) => link(OAuth, Role::Skipped, LinkReason::HelperWithheld),
+            (Some(_), None) => link(OAuth, Role::Fallback, LinkReason::AfterHelper),
+            (None, _) if fixed => link(OAuth, Role::Skipped, LinkReason::StaticAuthorization),
+            (None, _) if settings.oauth.is_some() => link(OAuth, Role::Authority, LinkReason::Configured),
+            (None, _) => link(OAuth, Role::Authority, LinkReason::OnDemand),
         });
         Self { links, settings: settings.clone() }
     }
@@ -166,7 +166,7 @@ impl AuthPlan {
     /// Why the authority may not run, if so.
     pub fn withheld(&self) -> Option<Withheld> {
         self.links.iter().find_map(|link| match link.why {
-            Why::Withheld(reason) => Some(reason),
+            LinkReason::Withheld(reason) => Some(reason),
             _ => None,
         })
     }

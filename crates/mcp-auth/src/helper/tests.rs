@@ -10,7 +10,7 @@ use tempfile::TempDir;
 use url::Url;
 
 use super::*;
-use crate::{AuthProvider, EnvPolicy, Recovery, Rejection, SingleFlight};
+use crate::{AuthPlan, AuthProvider, AuthSettings, EnvPolicy, Parts, Recovery, Rejection, SingleFlight};
 
 const LONG: Duration = Duration::from_secs(60);
 
@@ -274,6 +274,19 @@ async fn f007_a_hiccup_leaves_nothing_behind_and_the_next_attempt_runs_the_helpe
     fs::write(folder.path("healthy"), "").unwrap();
     assert_eq!(value(&provider.credentials().await.unwrap(), "x-a"), "b");
     assert_eq!(folder.read("runs").lines().count(), 2);
+}
+
+#[tokio::test]
+async fn f011_each_provider_built_from_a_plan_runs_the_helper_anew() {
+    let folder = Folder::new();
+    let spec = folder.spec("echo run >> runs; echo '{}'");
+    let plan = AuthPlan::resolve(&AuthSettings { helper: Some(spec), ..AuthSettings::default() });
+    for connection in 1..=3 {
+        let provider = plan.build(&target("s"), Parts::new()).unwrap();
+        provider.credentials().await.unwrap();
+        provider.credentials().await.unwrap();
+        assert_eq!(folder.read("runs").lines().count(), connection);
+    }
 }
 
 #[tokio::test]
