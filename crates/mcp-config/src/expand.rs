@@ -13,7 +13,7 @@ use crate::Env;
 
 /// A string of a configuration file, as written and as expanded.
 ///
-/// Both may hold secrets, so `Debug` shows neither; what may be shown is made by [`crate::display`].
+/// Both may hold secrets, so `Debug` shows neither; what may be shown is made from the text as written.
 #[derive(Clone, Eq, PartialEq)]
 pub struct Text {
     pieces: Vec<Piece>,

@@ -1,4 +1,41 @@
 //! Finds, parses, expands and merges MCP server configuration, and remembers where every value came from.
+//!
+//! # The design
+//!
+//! Reading and deciding are two steps. [`Sources::read`] is the only part that touches files; it returns every text as a
+//! value. [`Config::resolve`] is a pure function of that value, so precedence, approval and trust are tested with plain
+//! data, and what a load saw can be kept. [`Config::load`] does both.
+//!
+//! ```text
+//! Request ─read─► Sources ─parse─► trees with spans ─schema─► ServerEntry ─facts─► precedence ─► Config
+//! ```
+//!
+//! - **Problems are values.** Loading has no error type: one bad file, entry or field never takes others down.
+//!   Each [`Problem`] names file, line, column, field and what to do, and never quotes a value.
+//! - **Everything has an [`Origin`]**, because the usual question is not "what is configured" but "where".
+//! - **Facts, not kinds.** Whoever connects reads [`ServerEntry::gate`], [`Helper::may_run`], [`Helper::cwd`]; nobody
+//!   else compares scopes or looks at paths.
+//! - **Secrets do not show themselves.** Expanded text is a [`Text`] or [`Redacted`], whose `Debug` is a mark. What may be
+//!   shown is made from the text as written.
+//!
+//! # Example
+//!
+//! ```
+//! use mcp_config::{Config, Env, Gate, Request};
+//!
+//! let mut request = Request::new(".", Env::new());
+//! request.mcp_config.push(r#"{"mcpServers": {"docs": {"type": "http", "url": "https://docs.example/mcp"}}}"#.into());
+//! let config = Config::load(&request);
+//! let docs = config.entry("docs").expect("it was just defined");
+//! assert_eq!(docs.gate(), Gate::Ready);
+//! assert_eq!(docs.display_url().as_deref(), Some("https://docs.example/mcp"));
+//! assert_eq!(config.nearest("dosc"), Some("docs"));
+//! ```
+
+/// The examples of the README compile.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod decisions;
 mod display;
