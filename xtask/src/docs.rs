@@ -9,7 +9,7 @@ use std::fs;
 use crate::Problems;
 use crate::shell::root;
 use crate::sources::read_all;
-use crate::tests_found::{Test, find};
+use crate::tests_found::{Test, find, find_cases};
 
 const FIELD_FAILURES: &str = "docs/field-failures.md";
 
@@ -46,7 +46,8 @@ pub(crate) fn update() -> Result<(), Problems> {
 fn rendered() -> Result<(String, String), Problems> {
     let text = fs::read_to_string(root().join(FIELD_FAILURES))
         .map_err(|error| vec![format!("{FIELD_FAILURES} cannot be read: {error}")])?;
-    let tests = find(&read_all()?);
+    let mut tests = find(&read_all()?);
+    tests.extend(find_cases()?);
     let new = render(&text, &tests)?;
     Ok((text, new))
 }

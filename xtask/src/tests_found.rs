@@ -1,6 +1,10 @@
-//! The test functions in the sources, by what their attributes say.
+//! The tests: functions in the sources, by what their attributes say, and folders of cases.
 
+use std::fs;
+
+use crate::Problems;
 use crate::lexer::{Kind, Token};
+use crate::shell::root;
 use crate::sources::Source;
 
 /// One test function.
@@ -36,6 +40,27 @@ impl Test {
 /// The tests of these files.
 pub(crate) fn find(sources: &[Source]) -> Vec<Test> {
     sources.iter().flat_map(in_source).collect()
+}
+
+/// The folders in `crates/CRATE/tests/cases/`. A crate that has such a folder makes a test of the same
+/// name of each, and tests that it left none out.
+pub(crate) fn find_cases() -> Result<Vec<Test>, Problems> {
+    let unreadable = |error: std::io::Error| vec![format!("the test cases cannot be read: {error}")];
+    let mut tests = Vec::new();
+    for crate_folder in fs::read_dir(root().join("crates")).map_err(unreadable)? {
+        let crate_folder = crate_folder.map_err(unreadable)?;
+        let Ok(cases) = fs::read_dir(crate_folder.path().join("tests/cases")) else { continue };
+        for case in cases {
+            let case = case.map_err(unreadable)?;
+            tests.push(Test {
+                crate_name: crate_folder.file_name().to_string_lossy().into_owned(),
+                name: case.file_name().to_string_lossy().into_owned(),
+                place: case.path().display().to_string(),
+                ignored: false,
+            });
+        }
+    }
+    Ok(tests)
 }
 
 fn in_source(source: &Source) -> Vec<Test> {
