@@ -172,7 +172,6 @@ impl KeyringTokenStore {
         // A file that cannot be read is put aside by the save below, and refers to nothing we could keep.
         let old = R::load(self.files(), key).await.ok().flatten();
         let old = old.and_then(|old| Slot::from_field(&old.sealed()?));
-        record.forget_seal();
         let used = self.seal(name, old, &mut record).await;
         R::save(self.files(), key, &record).await?;
         if let Err(error) = self.empty_others(name, used).await {

@@ -218,3 +218,37 @@ impl fmt::Debug for UnknownFields {
 
 /// The field of a record whose secrets are in the keyring of the operating system.
 pub(super) const KEYRING_FIELD: &str = "keyring";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn f099_a_key_holds_no_password_and_does_not_show_the_query() {
+        let url = Url::parse("https://me:canary-password@mcp.example/mcp?api_key=canary-query#top").unwrap();
+        let key = TokenKey::new("work", &url, "https://as.example");
+        assert_eq!(key.resource(), "https://mcp.example/mcp?api_key=canary-query");
+        assert!(key.is_for("work", &url) && !key.is_for("home", &url));
+        let shown = format!("{key:?}");
+        assert!(shown.contains("https://mcp.example/mcp") && !shown.contains("canary"), "{shown}");
+    }
+
+    #[test]
+    fn a_server_that_returns_the_same_token_has_refreshed_it_all_the_same() {
+        let before = StoredTokens::new(Secret::new("same"), "client", SystemTime::UNIX_EPOCH);
+        let mut after = before.clone();
+        after.generation += 1;
+        assert!(before.same_tokens(&before.clone()) && !before.same_tokens(&after));
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let mut tokens = StoredTokens::new(Secret::new("canary-1"), "client", SystemTime::UNIX_EPOCH);
+        tokens.refresh_token = Some(Secret::new("canary-2"));
+        tokens.dpop_key = Some(Secret::new("canary-3"));
+        let mut client = StoredClient::new("client", "work");
+        client.client_secret = Some(Secret::new("canary-4"));
+        let shown = format!("{tokens:?} {client:?}");
+        assert!(shown.contains("client") && !shown.contains("canary"), "{shown}");
+    }
+}

@@ -139,3 +139,55 @@ fn item(name: &str, letter: Letter, number: usize) -> String {
 fn hash(secret: &Secret) -> String {
     URL_SAFE_NO_PAD.encode(digest(&SHA256, secret.expose().as_bytes()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    #[derive(Debug, Default)]
+    struct Items(Mutex<BTreeMap<String, Secret>>);
+
+    impl Vault for Items {
+        fn read(&self, name: &str) -> Result<Option<Secret>, VaultError> {
+            Ok(self.0.lock().unwrap().get(name).cloned())
+        }
+        fn write(&self, name: &str, text: &Secret) -> Result<(), VaultError> {
+            self.0.lock().unwrap().insert(name.to_owned(), text.clone());
+            Ok(())
+        }
+        fn delete(&self, name: &str) -> Result<bool, VaultError> {
+            Ok(self.0.lock().unwrap().remove(name).is_some())
+        }
+    }
+
+    #[test]
+    fn pieces_of_two_secrets_are_not_taken_for_one() {
+        let items = Items::default();
+        let secrets = ["1", "2"].map(|digit| Secret::new(digit.repeat(3 * PIECE_LEN)));
+        let [(first, text_1), (second, text_2)] = secrets.each_ref().map(|secret| Slot::after(None, secret));
+        first.write(&items, "n", &text_1).unwrap();
+        assert_eq!(first.read(&items, "n").unwrap(), Some(secrets[0].clone()));
+
+        let kept = items.read("n/a0").unwrap().unwrap();
+        second.write(&items, "n", &text_2).unwrap();
+        items.write("n/a0", &kept).unwrap();
+        assert_eq!(first.read(&items, "n").unwrap(), None);
+        assert_eq!(second.read(&items, "n").unwrap(), None);
+    }
+
+    #[test]
+    fn a_slot_survives_its_field_and_damage_does_not_pass_for_one() {
+        let (slot, _) = Slot::after(None, &Secret::new("x"));
+        let (other, _) = Slot::after(Some(slot.clone()), &Secret::new("x"));
+        assert_ne!(slot.letter, other.letter);
+        for slot in [slot, other] {
+            assert_eq!(Slot::from_field(&slot.to_field()), Some(slot));
+        }
+        for damaged in [json!(null), json!({}), json!({"slot": "c", "pieces": 1, "sha256": ""})] {
+            assert_eq!(Slot::from_field(&damaged), None);
+        }
+    }
+}
