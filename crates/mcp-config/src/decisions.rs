@@ -156,6 +156,10 @@ impl Approvals {
         if counts {
             self.approved.extend(approved);
             self.everything = self.everything.take().or(everything);
+        } else if let Some(origin) = approved.first().map(|(_, origin)| origin).or(everything.as_ref()) {
+            let message = "a project's own approvals count once its folder is trusted";
+            let problem = Problem::new(Severity::Note, ProblemCode::NotApproved, message).at(origin);
+            problems.push(problem.with_hint("trust the folder, or approve the servers yourself"));
         }
     }
 

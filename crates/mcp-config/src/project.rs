@@ -154,10 +154,12 @@ mod tests {
     #[test]
     fn a_directory_without_repository_is_its_own_project() {
         let (_keep, base) = temp();
+        // An empty `.git` makes no repository.
         fs::create_dir_all(base.join("a/.git")).unwrap();
-        let project = Project::find(&base.join("a"));
-        assert_eq!(project.root, base.join("a"));
-        assert_eq!(project.roots(), [base.join("a")]);
+        fs::create_dir_all(base.join("a/b")).unwrap();
+        let project = Project::find(&base.join("a/b"));
+        assert_eq!(project.root, base.join("a/b"));
+        assert_eq!(project.roots(), [base.join("a/b")]);
     }
 
     #[test]

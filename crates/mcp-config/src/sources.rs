@@ -135,7 +135,7 @@ impl Sources {
         files.extend(managed_settings(&locations.managed_dir));
         files.extend(dynamic(request, &project.cwd));
         files.extend(locations.user_file.iter().map(|path| Source::file(Role::User, path.clone())));
-        files.extend(project.cwd.ancestors().map(|dir| Source::file(Role::Project, dir.join(".mcp.json"))));
+        files.extend(project_files(&project, &locations));
         let user_settings = locations.config_dir.as_ref().map(|dir| dir.join("settings.json"));
         files.extend(user_settings.iter().map(|path| Source::file(Role::UserSettings, path.clone())));
         for dir in project.settings_dirs() {
@@ -201,6 +201,45 @@ fn managed_settings(dir: &Path) -> Vec<Source> {
     drop_in.sort();
     paths.append(&mut drop_in);
     paths.into_iter().map(|path| Source::file(Role::ManagedSettings, path)).collect()
+}
+
+/// The `.mcp.json` files from the launch directory up to the root of the file system, nearest first.
+fn project_files(project: &Project, locations: &Locations) -> Vec<Source> {
+    let owners: Vec<u32> =
+        locations.home.iter().chain([&project.root]).filter_map(|dir| owner(dir)).collect();
+    let source = |dir: &Path| {
+        let path = dir.join(".mcp.json");
+        if !dir.starts_with(&project.root) && is_foreign(owner(&path), &owners) {
+            let why = "it is outside of the project and belongs to another user".to_owned();
+            return Source {
+                role: Role::Project,
+                place: Place::File(path),
+                content: Content::Unreadable(why),
+            };
+        }
+        Source::file(Role::Project, path)
+    };
+    project.cwd.ancestors().map(source).collect()
+}
+
+/// Whether a file of `owner` may not speak for a project below it.
+///
+/// Security: everybody can write to `/tmp`, and a person who approves all project servers means those of
+/// their projects. The superuser could do anything anyway.
+fn is_foreign(owner: Option<u32>, owners: &[u32]) -> bool {
+    owner.is_some_and(|owner| owner != 0 && !owners.is_empty() && !owners.contains(&owner))
+}
+
+/// The owner of a file, of the link where it is one; `None` where it does not exist or the system has no such number.
+#[cfg(unix)]
+fn owner(path: &Path) -> Option<u32> {
+    use std::os::unix::fs::MetadataExt;
+    fs::symlink_metadata(path).ok().map(|data| data.uid())
+}
+
+#[cfg(not(unix))]
+fn owner(_: &Path) -> Option<u32> {
+    None
 }
 
 /// The `--mcp-config` values, last one first: it wins.
@@ -326,6 +365,33 @@ mod tests {
         let file = dir.path().join("file");
         fs::write(&file, "x").unwrap();
         assert!(matches!(read(&file.join("below")), Content::Absent));
+    }
+
+    #[test]
+    fn files_of_strangers_above_the_project_do_not_count() {
+        assert!(is_foreign(Some(1001), &[1000]));
+        assert!(!is_foreign(Some(1000), &[500, 1000]));
+        assert!(!is_foreign(Some(0), &[1000]), "the superuser is nobody's stranger");
+        assert!(!is_foreign(None, &[1000]), "there is no file");
+        assert!(!is_foreign(Some(1001), &[]), "nobody knows who is asking");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn the_file_of_a_stranger_is_reported_and_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let base = canonical(dir.path());
+        fs::create_dir(base.join("project")).unwrap();
+        let file = base.join(".mcp.json");
+        fs::write(&file, "{}").unwrap();
+        // Only the superuser can give a file away; for everybody else the test above has to do.
+        if std::os::unix::fs::chown(&file, Some(4242), None).is_err() {
+            return;
+        }
+        let sources = Sources::read(&Request::new(base.join("project"), Env::from([("HOME", &base)])));
+        let found =
+            sources.with_role(Role::Project).find(|source| source.place.path() == Some(&file)).unwrap();
+        assert!(matches!(&found.content, Content::Unreadable(why) if why.contains("another user")));
     }
 
     #[test]

@@ -171,7 +171,9 @@ cases! {
     f132_files_that_are_never_read
     f134_worktree_sees_local_servers
     f135_policy_applies_to_every_scope
+    f136_allow_list_that_is_no_list
     f136_bad_policy_entries
+    f136_managed_lists_only
     f137_entries_that_differ_by_env
     f138_disabled_list_hides_mcp_config
     invalid_entries_do_not_take_others_down
