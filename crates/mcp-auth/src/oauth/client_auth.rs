@@ -133,7 +133,8 @@ mod tests {
     #[test]
     fn f074_the_method_is_the_registered_one_else_one_that_both_sides_can() {
         use AuthMethod::{Basic, None as Public, Post, PrivateKeyJwt};
-        let table: &[(Option<&str>, Option<&[&str]>, bool, bool, AuthMethod)] = &[
+        type Row<'a> = (Option<&'a str>, Option<&'a [&'a str]>, bool, bool, AuthMethod);
+        let table: &[Row<'_>] = &[
             (Some("client_secret_post"), Some(&["client_secret_basic"]), true, false, Post),
             (Some("client_secret_post"), None, false, false, Public),
             (Some("none"), Some(&["client_secret_basic"]), true, false, Public),

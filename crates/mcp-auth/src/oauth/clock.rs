@@ -13,6 +13,7 @@ impl Clock {
         Self(Arc::new(SystemTime::now))
     }
 
+    #[cfg(test)]
     pub(crate) fn new(now: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self(Arc::new(now))
     }

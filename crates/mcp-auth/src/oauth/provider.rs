@@ -57,7 +57,8 @@ struct State {
     failure: Option<(AuthErrorKind, String)>,
     /// Not ahead of time again before this.
     not_ahead_before: Option<SystemTime>,
-    offered: bool,
+    /// Those of the last refusal.
+    challenges: Vec<Challenge>,
     fetches: u64,
 }
 
@@ -80,7 +81,7 @@ impl OAuthProvider {
         http: Arc<dyn HttpExchange>,
         store: Arc<dyn TokenStore>,
     ) -> Self {
-        Self::with_clock(target, settings, http, store, Clock::system())
+        Self::from_context(Context { target, settings, http, store, clock: Clock::system() })
     }
 
     /// The same after one look into the store, so that [`snapshot`](AuthProvider::snapshot) knows from the
@@ -98,14 +99,9 @@ impl OAuthProvider {
         provider
     }
 
-    pub(crate) fn with_clock(
-        target: Target,
-        settings: OAuthSettings,
-        http: Arc<dyn HttpExchange>,
-        store: Arc<dyn TokenStore>,
-        clock: Clock,
-    ) -> Self {
-        Self::from_context(Context { target, settings, http, store, clock })
+    /// The challenges of the server's last refusal: what [`OAuthLogin::begin`](super::OAuthLogin::begin) wants to know.
+    pub fn challenges(&self) -> Vec<Challenge> {
+        self.inner.state().challenges.clone()
     }
 
     pub(crate) fn from_context(ctx: Context) -> Self {
@@ -180,7 +176,7 @@ impl OAuthProvider {
 
     async fn recover(&self, rejection: Rejection<'_>) -> Result<Recovery, AuthError> {
         let inner = &self.inner;
-        inner.note_offer(rejection.challenges);
+        inner.state().challenges = rejection.challenges.to_vec();
         let needs_person = inner.ctx.settings.grant.needs_person();
         let helpless = if needs_person { Recovery::LoginRequired } else { Recovery::Exhausted };
         let Some(held) = inner.held_or_stored().await? else {
@@ -414,12 +410,6 @@ impl Inner {
             Ok(None) | Err(_) => false,
         }
     }
-
-    fn note_offer(&self, challenges: &[Challenge]) {
-        if challenge_param(challenges, "resource_metadata").is_some() {
-            self.state().offered = true;
-        }
-    }
 }
 
 /// Whether a token could be the answer to this refusal.
@@ -492,7 +482,7 @@ impl AuthProvider for OAuthProvider {
             expires_at: state.held.as_ref().and_then(|held| held.tokens.expires_at),
             fetches: state.fetches,
             signed_in: needs_person && state.held.is_some(),
-            login_offered: needs_person && state.offered,
+            login_offered: needs_person && challenge_param(&state.challenges, "resource_metadata").is_some(),
             ..ProviderSnapshot::default()
         }
     }

@@ -1,0 +1,152 @@
+//! The one flow behind every scenario: connect, look at what the server offers, use each of it once.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use mcp_transport::{
+    ClientInfo, ClientOptions, Connection, Connector, Endpoint, HttpEndpoint, RequestOptions, Server, Tool, TransportError,
+    TransportErrorKind,
+};
+use serde_json::value::{RawValue, to_raw_value};
+use serde_json::{Value, json};
+
+use crate::Run;
+use crate::respond::{Accepting, arguments};
+use crate::sign_in::SignIn;
+
+type Outcome<T> = Result<T, Box<dyn Error>>;
+
+/// A tool whose call hands back its own schema, to show that nothing in it was lost.
+const SCHEMA_TOOL: &str = "json_schema_2020_12_tool";
+const SCHEMA_ECHO: &str = "json_schema_echo";
+
+pub(crate) async fn run(run: &Run) -> Outcome<()> {
+    let connector = Connector::new(ClientOptions::new(ClientInfo::new("mcplink-conformance", env!("CARGO_PKG_VERSION"))));
+    let sign_in = SignIn::new(&connector, &run.url, &run.context)?;
+    let server = Server::new(Endpoint::Http(HttpEndpoint::new(run.url.clone())))
+        .with_auth(sign_in.provider())
+        .with_handler(Arc::new(Accepting));
+    let mut client = Client { connector, server, sign_in, connection: None };
+    client.connect().await?;
+    let used = client.use_everything(run).await;
+    if let Some(connection) = &client.connection {
+        connection.close().await;
+    }
+    used
+}
+
+struct Client {
+    connector: Connector,
+    server: Server,
+    sign_in: SignIn,
+    connection: Option<Connection>,
+}
+
+impl Client {
+    async fn connect(&mut self) -> Outcome<()> {
+        loop {
+            match self.connector.attempt(&self.server).await {
+                Ok(connection) => {
+                    self.connection = Some(connection);
+                    return Ok(());
+                }
+                Err(error) => self.after(error).await?,
+            }
+        }
+    }
+
+    /// Signs in where that is the answer to an error; else it stays one.
+    async fn after(&mut self, error: TransportError) -> Outcome<()> {
+        let challenged = matches!(error.kind(), TransportErrorKind::Challenged { .. });
+        if !challenged || !self.sign_in.may_sign_in() {
+            return Err(error.into());
+        }
+        Ok(self.sign_in.sign_in().await?)
+    }
+
+    fn connection(&self) -> Outcome<Connection> {
+        self.connection.clone().ok_or_else(|| "there is no connection".into())
+    }
+
+    async fn request(&mut self, method: &str, params: Value) -> Outcome<Value> {
+        let params = to_raw_value(&params)?;
+        loop {
+            match self.connection()?.request(method, Some(&params), &RequestOptions::new()).await {
+                Ok(result) => return Ok(serde_json::from_str(result.get())?),
+                Err(error) => self.after(error).await?,
+            }
+        }
+    }
+
+    async fn tools(&mut self) -> Outcome<Vec<Tool>> {
+        loop {
+            match self.connection()?.list_tools(&RequestOptions::new()).await {
+                Ok(list) => return Ok(list.tools),
+                Err(error) => self.after(error).await?,
+            }
+        }
+    }
+
+    async fn call(&mut self, name: &str, arguments: &RawValue) -> Outcome<()> {
+        loop {
+            match self.connection()?.call_tool(name, Some(arguments), &RequestOptions::new()).await {
+                // A tool that fails is the tool's own matter.
+                Ok(_) => return Ok(()),
+                Err(error) if matches!(error.kind(), TransportErrorKind::Rpc { .. }) => {
+                    tracing::warn!(%error, tool = name, "the call failed");
+                    return Ok(());
+                }
+                Err(error) => self.after(error).await?,
+            }
+        }
+    }
+
+    async fn use_everything(&mut self, run: &Run) -> Outcome<()> {
+        let server = self.connection()?.server();
+        if run.scenario.starts_with("sep-2640-") {
+            return self.skills().await;
+        }
+        let tools = self.tools().await?;
+        self.call_tools(run, &tools).await?;
+        if server.has("resources") {
+            let listed = self.request("resources/list", json!({})).await?;
+            if let Some(uri) = listed["resources"][0]["uri"].as_str() {
+                self.request("resources/read", json!({ "uri": uri })).await?;
+            }
+        }
+        if server.has("prompts") {
+            let listed = self.request("prompts/list", json!({})).await?;
+            if let Some(name) = listed["prompts"][0]["name"].as_str() {
+                self.request("prompts/get", json!({ "name": name })).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn call_tools(&mut self, run: &Run, tools: &[Tool]) -> Outcome<()> {
+        if let Some(calls) = run.context["toolCalls"].as_array() {
+            for call in calls {
+                let arguments = to_raw_value(&call["arguments"])?;
+                self.call(call["name"].as_str().unwrap_or_default(), &arguments).await?;
+            }
+            return Ok(());
+        }
+        let schema_of = |tool: &Tool| -> Value {
+            tool.view().input_schema.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
+        };
+        let echoed = tools.iter().find(|tool| tool.name == SCHEMA_TOOL).map(schema_of);
+        for tool in tools {
+            let arguments = match &echoed {
+                Some(schema) if tool.name == SCHEMA_ECHO => json!({ "schema": schema }),
+                _ => arguments(&schema_of(tool), false),
+            };
+            self.call(&tool.name, &to_raw_value(&arguments)?).await?;
+        }
+        Ok(())
+    }
+
+    /// Skills are listed, and read only to be verified; a file of a skill that does not verify is not touched.
+    async fn skills(&mut self) -> Outcome<()> {
+        self.request("skills/list", json!({})).await.map(drop)
+    }
+}
