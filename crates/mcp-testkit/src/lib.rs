@@ -9,6 +9,7 @@ mod home;
 mod mcp;
 mod process;
 mod proxy;
+mod real;
 mod run;
 mod sync;
 mod wire;
@@ -25,5 +26,6 @@ pub use mcp::{
 };
 pub use process::process_is_alive;
 pub use proxy::{Fault, FlakyProxy};
+pub use real::{Missing, RealServer, RunningServer, real_or_skip};
 pub use run::{Mcplink, Output, Running};
 pub use wire::{RecordedRequest, Recorder};

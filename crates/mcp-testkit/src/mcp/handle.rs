@@ -3,25 +3,23 @@
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
-use http::header::{ALLOW, CONTENT_LENGTH, CONTENT_TYPE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Delivery, HttpAnswer, Sse};
 use super::modern;
+use super::reply::{
+    Reply, SESSION, empty, event_stream, http_answer, id_of, message_of, method_not_allowed, plain, rpc_json,
+};
 use super::rpc::{self, Outcome, RpcError};
 use super::state::{Era, GetStream, State};
 use super::stream::{self, OpenStream, StreamKind};
 use crate::accept::Judgement;
 use crate::sync::lock;
 use crate::wire::{BodySender, Handler, HangUp, Recorder, ReplyBody};
-
-type Reply = Result<Response<ReplyBody>, HangUp>;
-
-const SESSION: &str = "mcp-session-id";
 
 /// What the server's thread and the test's handle share.
 #[derive(Debug)]
@@ -498,68 +496,4 @@ fn check_session<'a>(state: &'a State, headers: &HeaderMap) -> Result<&'a super:
         return Err(RpcError::bad(-32000, "Bad Request: Mcp-Session-Id header is required"));
     };
     state.sessions.get(&id).ok_or_else(|| RpcError::bad(-32001, "Session not found").with_status(404))
-}
-
-fn message_of(id: &Value, result: Result<Value, RpcError>) -> (u16, Value) {
-    match result {
-        Ok(result) => (200, rpc::result_message(id, result)),
-        Err(error) => (error.status, error.message(id)),
-    }
-}
-
-fn id_of(message: Option<&Value>) -> Value {
-    message.map(|message| message["id"].clone()).unwrap_or_default()
-}
-
-fn event_stream(body: ReplyBody, session: Option<&str>) -> Response<ReplyBody> {
-    let mut response = Response::new(body);
-    let headers = response.headers_mut();
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
-    headers.insert("cache-control", HeaderValue::from_static("no-cache"));
-    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
-    if let Some(session) = session.and_then(|session| HeaderValue::from_str(session).ok()) {
-        headers.insert(SESSION, session);
-    }
-    response
-}
-
-fn rpc_json(status: u16, message: &Value) -> Reply {
-    http_answer(HttpAnswer::new(status).body("application/json", message.to_string()))
-}
-
-fn plain(status: StatusCode, content_type: &str, text: &str) -> Reply {
-    http_answer(HttpAnswer::new(status.as_u16()).body(content_type, text))
-}
-
-fn empty(status: StatusCode) -> Reply {
-    http_answer(HttpAnswer::new(status.as_u16()))
-}
-
-fn method_not_allowed() -> Reply {
-    http_answer(HttpAnswer::new(405).header(ALLOW.as_str(), "POST"))
-}
-
-/// Turns a spelled-out answer into a response. A status, name or value that HTTP cannot carry is a mistake in the test.
-pub(crate) fn http_answer(answer: HttpAnswer) -> Reply {
-    let body = match answer.drop_after {
-        None if answer.body.is_empty() => ReplyBody::empty(),
-        None => ReplyBody::whole(answer.body.clone()),
-        Some(bytes) => {
-            let (sender, body) = ReplyBody::live();
-            let part = answer.body[..bytes.min(answer.body.len())].to_vec();
-            tokio::spawn(async move { stream::cut(&sender, part).await });
-            body
-        }
-    };
-    let mut response = Response::new(body);
-    *response.status_mut() = StatusCode::from_u16(answer.status).expect("a scripted status is a valid one");
-    for (name, value) in answer.headers {
-        let name = HeaderName::try_from(name).expect("a scripted header name is a valid one");
-        let value = HeaderValue::try_from(value).expect("a scripted header value is a valid one");
-        response.headers_mut().append(name, value);
-    }
-    if answer.drop_after.is_some() {
-        response.headers_mut().insert(CONTENT_LENGTH, HeaderValue::from(answer.body.len()));
-    }
-    Ok(response)
 }

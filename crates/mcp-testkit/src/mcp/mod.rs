@@ -4,6 +4,7 @@ mod answer;
 mod builder;
 mod handle;
 mod modern;
+mod reply;
 mod rpc;
 mod state;
 mod stream;
@@ -19,7 +20,7 @@ use url::Url;
 
 pub use answer::{Answer, Delivery, HttpAnswer, Sse, SseEnd};
 pub use builder::FakeMcpServerBuilder;
-pub(crate) use handle::http_answer;
+pub(crate) use reply::http_answer;
 pub use state::{Era, GetStream, Pages};
 pub use tool::Tool;
 

@@ -8,6 +8,8 @@
 mod auth_server;
 mod helper;
 mod mcp_server;
+mod mcp_streams;
 mod proxy;
 mod raw;
+mod real;
 mod run;

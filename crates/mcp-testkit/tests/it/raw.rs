@@ -45,17 +45,20 @@ pub(crate) fn events(text: &str) -> Vec<Value> {
 }
 
 /// A connection that may be used for several requests.
-pub(crate) struct Connection(BufReader<TcpStream>);
+pub(crate) struct Connection {
+    address: SocketAddr,
+    stream: BufReader<TcpStream>,
+}
 
 impl Connection {
     pub(crate) fn open(address: SocketAddr) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_read_timeout(Some(Duration::from_secs(20)))?;
-        Ok(Self(BufReader::new(stream)))
+        Ok(Self { address, stream: BufReader::new(stream) })
     }
 
     pub(crate) fn read_timeout(&self, limit: Duration) {
-        self.0.get_ref().set_read_timeout(Some(limit)).unwrap();
+        self.stream.get_ref().set_read_timeout(Some(limit)).unwrap();
     }
 
     pub(crate) fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) {
@@ -69,13 +72,14 @@ impl Connection {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> io::Result<()> {
+        let host = self.address;
         let mut head =
-            format!("{method} {path} HTTP/1.1\r\nHost: localhost\r\nContent-Length: {}\r\n", body.len());
+            format!("{method} {path} HTTP/1.1\r\nHost: {host}\r\nContent-Length: {}\r\n", body.len());
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
         head.push_str("\r\n");
-        let stream = self.0.get_mut();
+        let stream = self.stream.get_mut();
         stream.write_all(head.as_bytes())?;
         stream.write_all(body)
     }
@@ -85,7 +89,7 @@ impl Connection {
         let mut lines = Vec::new();
         loop {
             let mut line = String::new();
-            if self.0.read_line(&mut line)? == 0 {
+            if self.stream.read_line(&mut line)? == 0 {
                 return Err(io::ErrorKind::UnexpectedEof.into());
             }
             let line = line.trim_end().to_owned();
@@ -104,12 +108,12 @@ impl Connection {
     /// Reads one chunk of a chunked body; empty at its end.
     pub(crate) fn chunk(&mut self) -> io::Result<Vec<u8>> {
         let mut line = String::new();
-        if self.0.read_line(&mut line)? == 0 {
+        if self.stream.read_line(&mut line)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
         let size = usize::from_str_radix(line.trim(), 16).map_err(io::Error::other)?;
         let mut chunk = vec![0; size + 2];
-        self.0.read_exact(&mut chunk)?;
+        self.stream.read_exact(&mut chunk)?;
         chunk.truncate(size);
         Ok(chunk)
     }
@@ -119,7 +123,7 @@ impl Connection {
         let mut response = self.head()?;
         if let Some(length) = response.header("content-length").and_then(|length| length.parse::<u64>().ok())
         {
-            let read = self.0.by_ref().take(length).read_to_end(&mut response.body);
+            let read = self.stream.by_ref().take(length).read_to_end(&mut response.body);
             response.complete = read.is_ok_and(|read| read as u64 == length);
         } else if response.header("transfer-encoding").is_some() {
             while let Ok(chunk) = self.chunk() {
