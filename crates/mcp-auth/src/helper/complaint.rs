@@ -16,6 +16,9 @@ const MAX_CHARS: usize = 200;
 const MIN_KNOWN: usize = 6;
 /// From this length on, a word with both letters and digits is taken for a token.
 const MIN_TOKEN: usize = 20;
+/// How much of the output is searched for values, in bytes. A page that was printed by mistake need not be learnt by
+/// heart; what looks like a token is hidden anyway.
+const MAX_SEARCHED: usize = 64 * 1024;
 const REDACTED: &str = "[redacted]";
 
 /// The presentable part of what a run printed to stderr.
@@ -26,12 +29,12 @@ pub(super) struct Complaint {
 
 impl Complaint {
     pub(super) fn new(output: &Output, env: &BTreeMap<OsString, OsString>) -> Self {
-        let known = known_secrets(&output.stdout, env);
+        let (head, tail) = (output.stderr.head(), output.stderr.tail());
+        let mut known = known_secrets(&output.stdout, env);
+        known.retain(|secret| head.contains(secret) || tail.contains(secret));
         let clean = |line: &str| presentable(line, &known);
-        let head = output.stderr.head();
         let first_line = head.lines().map(clean).find(|line| !line.is_empty());
-        let tail: Vec<String> =
-            output.stderr.tail().lines().map(clean).filter(|line| !line.is_empty()).collect();
+        let tail: Vec<String> = tail.lines().map(clean).filter(|line| !line.is_empty()).collect();
         Self { first_line, tail: tail.join("\n") }
     }
 
@@ -51,7 +54,7 @@ fn known_secrets(stdout: &[u8], env: &BTreeMap<OsString, OsString>) -> Vec<Strin
         .iter()
         .filter(|(name, _)| is_credential_like(&name.to_string_lossy()))
         .map(|(_, value)| value.to_string_lossy().trim().to_owned());
-    let stdout = String::from_utf8_lossy(stdout);
+    let stdout = String::from_utf8_lossy(&stdout[..stdout.len().min(MAX_SEARCHED)]);
     let printed = stdout
         .split(|c: char| c.is_whitespace() || "\"'{}[],:".contains(c))
         .filter(|word| word.chars().any(|c| !(c.is_ascii_alphabetic() || c == '-')))

@@ -102,36 +102,42 @@ async fn headers(invocation: &Invocation, limit: Duration) -> Result<Headers, Au
         let cwd = invocation.cwd.display();
         failure(&format!("it could not be started in `{cwd}` ({})", error.kind()), None).with_source(error)
     })?;
-    let complaint = Complaint::new(&output, &invocation.env);
-    let outcome = judge(&output, limit, complaint.first_line());
-    match &outcome {
+    match judge(&output, limit) {
         Ok(headers) => {
             let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
             tracing::debug!(server = %invocation.server, ?names, "the headers helper supplied headers");
+            Ok(headers)
         }
-        Err(error) => {
+        Err(Flaw { what, exit_code }) => {
+            let complaint = Complaint::new(&output, &invocation.env);
+            let error = failure(&what, complaint.first_line()).with_exit_code(exit_code);
             tracing::debug!(
                 server = %invocation.server, %error, stderr = %complaint.tail(), "the headers helper failed"
             );
+            Err(error)
         }
     }
-    outcome
 }
 
-fn judge(output: &Output, limit: Duration, stderr: Option<&str>) -> Result<Headers, AuthError> {
+/// What is wrong with a run: a fragment that goes on after "run the headers helper:".
+struct Flaw {
+    what: String,
+    exit_code: Option<i32>,
+}
+
+fn judge(output: &Output, limit: Duration) -> Result<Headers, Flaw> {
+    let stopped = |what| Err(Flaw { what, exit_code: None });
     match &output.ended {
         Ended::Exited(status) if status.success() => parse::headers(&output.stdout)
-            .map_err(|error| failure(&format!("{error}"), stderr).with_exit_code(status.code())),
-        Ended::Exited(status) => Err(failure(&manner(*status), stderr).with_exit_code(status.code())),
+            .map_err(|error| Flaw { what: error.to_string(), exit_code: status.code() }),
+        Ended::Exited(status) => Err(Flaw { what: manner(*status), exit_code: status.code() }),
         Ended::TimedOut => {
-            let limit = limit.as_secs_f64();
-            Err(failure(&format!("it did not finish within {limit} s and was stopped"), stderr))
+            stopped(format!("it did not finish within {} s and was stopped", limit.as_secs_f64()))
         }
         Ended::TooMuchOutput => {
-            let limit = run::MAX_STDOUT / 1024;
-            Err(failure(&format!("it printed more than {limit} KiB and was stopped"), stderr))
+            stopped(format!("it printed more than {} KiB and was stopped", run::MAX_STDOUT / 1024))
         }
-        Ended::Lost(error) => Err(failure(&format!("how it ended is unknown ({})", error.kind()), stderr)),
+        Ended::Lost(error) => stopped(format!("how it ended is unknown ({})", error.kind())),
     }
 }
 

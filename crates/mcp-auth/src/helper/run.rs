@@ -64,6 +64,7 @@ pub(super) enum Ended {
 pub(super) struct Stderr {
     head: Vec<u8>,
     tail: VecDeque<u8>,
+    cut: bool,
 }
 
 impl Stderr {
@@ -71,15 +72,23 @@ impl Stderr {
         let room = MAX_STDERR_HEAD - self.head.len();
         self.head.extend_from_slice(&bytes[..bytes.len().min(room)]);
         self.tail.extend(bytes);
-        self.tail.drain(..self.tail.len().saturating_sub(MAX_STDERR_TAIL));
+        let excess = self.tail.len().saturating_sub(MAX_STDERR_TAIL);
+        self.cut |= excess > 0;
+        self.tail.drain(..excess);
     }
 
     pub(super) fn head(&self) -> String {
         String::from_utf8_lossy(&self.head).into_owned()
     }
 
+    /// Whole lines only. Security: half of a secret would not be recognised as one.
     pub(super) fn tail(&self) -> String {
-        let bytes: Vec<u8> = self.tail.iter().copied().collect();
+        let skipped = if self.cut {
+            self.tail.iter().position(|byte| *byte == b'\n').map_or(self.tail.len(), |end| end + 1)
+        } else {
+            0
+        };
+        let bytes: Vec<u8> = self.tail.iter().skip(skipped).copied().collect();
         String::from_utf8_lossy(&bytes).into_owned()
     }
 }
@@ -92,7 +101,7 @@ struct Group {
 
 impl Group {
     async fn wait(&mut self) -> io::Result<ExitStatus> {
-        // The innermost child: the wrappers' own `wait` would also wait for what runs in the background.
+        // The innermost child: a job object's own `wait` would also wait for what runs in the background.
         let status = self.child.inner_mut().wait().await?;
         self.exited = true;
         Ok(status)
@@ -211,4 +220,26 @@ fn configure(command: &mut tokio::process::Command, invocation: &Invocation) {
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_beginning_and_the_last_whole_lines_of_stderr_are_kept() {
+        let mut stderr = Stderr::default();
+        stderr.push(b"first\n");
+        assert_eq!((stderr.head().as_str(), stderr.tail().as_str()), ("first\n", "first\n"));
+        for number in 0..5000 {
+            stderr.push(format!("line {number}\n").as_bytes());
+        }
+        assert_eq!(stderr.head().len(), MAX_STDERR_HEAD);
+        assert!(stderr.head().starts_with("first\nline 0\n"));
+        let tail = stderr.tail();
+        assert!(tail.len() <= MAX_STDERR_TAIL && tail.ends_with("line 4999\n"));
+        assert!(tail.lines().all(|line| line.len() == "line 4999".len()), "{tail}");
+        stderr.push(&[b'x'; MAX_STDERR_TAIL]);
+        assert_eq!(stderr.tail(), "", "one endless line");
+    }
 }
