@@ -191,6 +191,9 @@ impl OAuthProvider {
         if let Some(credentials) = inner.with_new_nonce(&held, &rejection) {
             return Ok(Recovery::Retry(credentials));
         }
+        if let Some(stored) = inner.look_again(&held).await? {
+            return Ok(Recovery::Retry(stored.credentials));
+        }
         let widen = challenge_param(rejection.challenges, "error") == Some("insufficient_scope");
         let refused = rejection.status == StatusCode::UNAUTHORIZED;
         if !needs_person {
@@ -206,9 +209,6 @@ impl OAuthProvider {
         let chance = rejection.recoveries == 0 || (rejection.recoveries == 1 && held.dpop.is_some());
         if !refused || widen || !chance {
             return Ok(helpless);
-        }
-        if let Some(stored) = inner.look_again(&held).await? {
-            return Ok(Recovery::Retry(stored.credentials));
         }
         if held.tokens.refresh_token.is_none() || inner.has_moved(&held, rejection.challenges).await {
             return Ok(helpless);

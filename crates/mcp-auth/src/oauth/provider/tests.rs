@@ -315,6 +315,20 @@ async fn futures_poll<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
 }
 
 #[tokio::test]
+async fn a_sign_in_with_more_scope_is_used_as_soon_as_the_old_tokens_are_refused() {
+    let world = World::new();
+    world.signed_in().await;
+    let provider = provider(&world);
+    let used = provider.credentials().await.unwrap();
+    let mut wider = world.signed_in().await;
+    wider.access_token = Secret::new("at-wide");
+    world.keep(&wider).await;
+    let challenge = "Bearer error=\"insufficient_scope\", scope=\"write\"";
+    assert_eq!(bearer(&retried(refuse(&provider, &used, 403, challenge, 0).await)), "Bearer at-wide");
+    assert!(world.net.take_lines().is_empty());
+}
+
+#[tokio::test]
 async fn more_scope_needs_a_person_and_no_refresh() {
     let world = World::new();
     world.signed_in().await;
