@@ -204,7 +204,7 @@ async fn a_process_left_in_the_background_delays_nothing_and_is_left_alone() {
 #[tokio::test]
 async fn the_command_cannot_read_from_the_terminal() {
     let folder = Folder::new();
-    assert!(fetch(&folder.helper("cat; echo '{}'")).await.is_ok());
+    fetch(&folder.helper("[ /dev/fd/0 -ef /dev/null ] && cat && echo '{}'")).await.unwrap();
 }
 
 #[tokio::test]
