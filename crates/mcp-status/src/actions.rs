@@ -232,7 +232,7 @@ pub fn next_command(name: &str, facts: &ActionFacts) -> Option<String> {
 }
 
 /// `name` as one word of a POSIX shell, so that the command can be pasted whatever a file called the server.
-fn shell_word(name: &str) -> String {
+pub fn shell_word(name: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/' | '@');
     if !name.is_empty() && !name.starts_with('-') && name.chars().all(plain) {
         return name.to_owned();
