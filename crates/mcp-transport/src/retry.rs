@@ -167,8 +167,10 @@ mod tests {
                 assert!(waits.iter().all(|wait| *wait <= policy.max_delay), "{policy:?}: {waits:?}");
             }
         }
-        let steady = RetryPolicy { max_retries: 3, multiplier: 1.0, ..RetryPolicy::reconnect() };
-        assert_eq!(seconds(steady), [1.0, 1.0, 1.0]);
+        for multiplier in [1.0, 0.5, 0.0, -2.0, f64::NAN] {
+            let steady = RetryPolicy { max_retries: 3, multiplier, ..RetryPolicy::reconnect() };
+            assert_eq!(seconds(steady), [1.0, 1.0, 1.0], "{multiplier}");
+        }
         let above = RetryPolicy { initial_delay: Duration::MAX, ..RetryPolicy::reconnect() };
         assert_eq!(above.delays().next(), Some(RETRY_AFTER_CAP));
     }

@@ -317,6 +317,10 @@ mod tests {
             (b"data: a\n\n", &["-|a|-|-"]),
             (b"data:a\r\rdata:  b\r\n\r\ndata\n\n", &["-|a|-|-", "-| b|-|-", "-||-|-"]),
             (b"event: e\ndata: a\ndata:b\ndata\nid: 7\nretry: 250\n\n", &["e|a\nb\n|7|250"]),
+            // One line end of two characters is one line end, or the event would be torn apart.
+            (b"event: e\r\ndata: a\r\ndata: b\r\n\r\n", &["e|a\nb|-|-"]),
+            // Nothing but the type of the stream carries over to the next event.
+            (b"event: e\nid: 1\nretry: 2\ndata: a\n\ndata: b\n\n", &["e|a|1|2", "-|b|-|-"]),
             // The byte order mark is no part of the first line, and of no other.
             (b"\xef\xbb\xbfdata: a\n\n", &["-|a|-|-"]),
             (b"\xef\xbb\xbf\ndata: a\n\n", &["-|a|-|-"]),

@@ -134,5 +134,6 @@ fn one_line(mut frame: Vec<u8>) -> Vec<u8> {
     frame
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests;

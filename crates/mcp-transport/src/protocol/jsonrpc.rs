@@ -215,10 +215,6 @@ impl EnvelopeError {
         Self { kind, id: None }
     }
 
-    pub(crate) fn kind(&self) -> EnvelopeErrorKind {
-        self.kind
-    }
-
     /// The request that the broken message claims to answer.
     pub(crate) fn id(&self) -> Option<&RequestId> {
         self.id.as_ref()

@@ -25,7 +25,7 @@ impl Schedule {
         // Not `clamp`, which passes a NaN on.
         let jitter = if policy.jitter > 0.0 { policy.jitter.min(1.0) } else { 0.0 };
         let inner = ExponentialBackoffBuilder::new()
-            .with_initial_interval(policy.initial_delay.min(policy.max_delay))
+            .with_initial_interval(policy.initial_delay)
             .with_max_interval(policy.max_delay)
             .with_multiplier(multiplier)
             // Its own default is 0.5.

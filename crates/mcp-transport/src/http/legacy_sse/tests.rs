@@ -95,7 +95,7 @@ impl Fake {
             request.answer(answer).await;
         };
         let (wire, ()) = tokio::join!(opening, script);
-        wire.err().expect("no connection")
+        wire.expect_err("no connection")
     }
 }
 
