@@ -1,13 +1,17 @@
 //! What every command shares: the output, the global options lowered once, the connector, the configuration.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_config::{Config, Problem, Request, Scope, Severity};
+use mcp_auth::HttpExchange;
+use mcp_auth::oauth::store::TokenStore;
+use mcp_config::{Config, Locations, Platform, Problem, Request, Scope, Severity};
 use mcp_transport::{ClientInfo, ClientOptions, Connector, ProxySettings};
 use serde::Serialize;
 
-use crate::args::{GlobalArgs, ScopeArg};
+use crate::args::{Cli, Command, ScopeArg};
 use crate::environment::Environment;
 use crate::error::{CliError, one_line};
 use crate::exit::ExitStatus;
@@ -19,30 +23,50 @@ use crate::wire::Wired;
 /// The program, ready to run a command.
 #[derive(Debug)]
 pub(crate) struct App {
-    pub(crate) output: Output,
+    pub(crate) output: Arc<Output>,
     pub(crate) json: bool,
+    /// A person sits at the terminal and may be asked.
+    pub(crate) interactive: bool,
     pub(crate) environment: Environment,
     pub(crate) connector: Connector,
+    token_store: Arc<dyn TokenStore>,
     mcp_config: Vec<String>,
     strict: bool,
     scope: Option<ScopeArg>,
+    /// `login --scope`.
+    pub(crate) oauth_scopes: Vec<String>,
 }
 
 impl App {
     /// Lowers the global options; does nothing yet.
-    pub(crate) fn new(global: &GlobalArgs, environment: Environment) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// A usage error where an option has an impossible value.
+    pub(crate) fn new(cli: &Cli, environment: Environment) -> Result<Self, CliError> {
+        let global = &cli.global;
+        let (scope, oauth_scopes) = match cli.command {
+            Command::Login(_) => (None, global.scope.clone()),
+            _ => {
+                let scope = global.config_scope();
+                (scope.map_err(|why| CliError::usage("usage", why).next("mcplink --help"))?, Vec::new())
+            }
+        };
         let no_color = environment.text("NO_COLOR").is_some();
         let dumb = environment.text("TERM") == Some("dumb");
         let connector = Connector::new(client_options(&environment));
-        Self {
-            output: Output::of_process(global.color, no_color, dumb, global.quiet),
+        Ok(Self {
+            output: Arc::new(Output::of_process(global.color, no_color, dumb, global.quiet)),
             json: global.json,
+            interactive: !global.non_interactive && std::io::stdin().is_terminal(),
+            token_store: crate::oauth::token_store(state_dir(&environment).as_deref()),
             mcp_config: global.mcp_config.clone(),
             strict: global.strict_mcp_config,
-            scope: global.scope,
+            scope,
+            oauth_scopes,
             environment,
             connector,
-        }
+        })
     }
 
     /// Reads the configuration, now: every command sees the files as they are.
@@ -98,6 +122,16 @@ impl App {
         self.environment.count("MCP_SERVER_CONNECTION_BATCH_SIZE").unwrap_or(3)
     }
 
+    /// The HTTP client of everything, as authorization servers are talked to.
+    pub(crate) fn http(&self) -> Arc<dyn HttpExchange> {
+        Arc::new(self.connector.http().clone())
+    }
+
+    /// The sign-ins of this person.
+    pub(crate) fn token_store(&self) -> Arc<dyn TokenStore> {
+        self.token_store.clone()
+    }
+
     /// Prints one JSON document.
     pub(crate) fn print_json(&self, document: &impl Serialize) {
         // Our documents have string keys and finite numbers, so serialising them cannot fail.
@@ -124,6 +158,12 @@ fn unusable_argument(config: &Config) -> Option<&Problem> {
         let argument = matches!(problem.file, Some(Place::Argument(_)));
         problem.severity == Severity::Error && whole && (argument || asked)
     })
+}
+
+/// Where this tool keeps what is its own.
+fn state_dir(environment: &Environment) -> Option<PathBuf> {
+    let directory = environment.directory().map_or_else(|_| PathBuf::from("."), Clone::clone);
+    Locations::new(environment.variables(), &directory, Platform::CURRENT).state_dir
 }
 
 fn client_options(environment: &Environment) -> ClientOptions {
@@ -162,34 +202,35 @@ pub(crate) struct Loaded {
 
 impl Loaded {
     /// Every server in force, wired but not contacted.
-    pub(crate) fn wired_all(&self, app: &App) -> Vec<Wired> {
-        self.config
-            .entries
-            .iter()
-            .filter(|entry| self.scope.is_none_or(|scope| scope.admits(entry.scope)))
-            .map(|entry| Wired::new(entry, &self.config, app))
-            .collect()
+    pub(crate) async fn wired_all(&self, app: &App) -> Vec<Wired> {
+        let mut wired = Vec::with_capacity(self.config.entries.len());
+        for entry in &self.config.entries {
+            if self.scope.is_none_or(|scope| scope.admits(entry.scope)) {
+                wired.push(Wired::new(entry, &self.config, app).await);
+            }
+        }
+        wired
     }
 
     /// The servers of these names, or all where there is none.
-    pub(crate) fn wired_named(&self, app: &App, names: &[String]) -> Result<Vec<Wired>, CliError> {
+    pub(crate) async fn wired_named(&self, app: &App, names: &[String]) -> Result<Vec<Wired>, CliError> {
         if names.is_empty() {
-            return Ok(self.wired_all(app));
+            return Ok(self.wired_all(app).await);
         }
         let mut wired: Vec<Wired> = Vec::new();
         for name in names {
             if !wired.iter().any(|known| known.described.name == *name) {
-                wired.push(self.wired(app, name)?);
+                wired.push(self.wired(app, name).await?);
             }
         }
         Ok(wired)
     }
 
     /// The server of this name.
-    pub(crate) fn wired(&self, app: &App, name: &str) -> Result<Wired, CliError> {
+    pub(crate) async fn wired(&self, app: &App, name: &str) -> Result<Wired, CliError> {
         match self.config.entry(name).filter(|entry| self.scope.is_none_or(|scope| scope.admits(entry.scope)))
         {
-            Some(entry) => Ok(Wired::new(entry, &self.config, app)),
+            Some(entry) => Ok(Wired::new(entry, &self.config, app).await),
             None => Err(self.unknown(name)),
         }
     }

@@ -27,9 +27,11 @@ pub(crate) struct GlobalArgs {
     /// Use only the servers of --mcp-config
     #[arg(long, global = true)]
     pub(crate) strict_mcp_config: bool,
-    /// Look at one config scope only
-    #[arg(long, global = true, value_enum)]
-    pub(crate) scope: Option<ScopeArg>,
+    /// Look at one config scope only: local, project or user. For `login`: ask for this OAuth scope (repeatable)
+    // One option with two meanings, because the command line has both and an option of a subcommand cannot
+    // share the name of a global one.
+    #[arg(long, global = true, value_name = "SCOPE")]
+    pub(crate) scope: Vec<String>,
     /// Print one JSON document on stdout
     #[arg(long, global = true)]
     pub(crate) json: bool,
@@ -48,7 +50,7 @@ pub(crate) struct GlobalArgs {
 }
 
 /// A config scope that a person can name.
-#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum ScopeArg {
     /// Private to you, in this project.
     Local,
@@ -56,6 +58,22 @@ pub(crate) enum ScopeArg {
     Project,
     /// Yours, in all projects.
     User,
+}
+
+impl GlobalArgs {
+    /// The config scope, for every command but `login`.
+    pub(crate) fn config_scope(&self) -> Result<Option<ScopeArg>, String> {
+        match self.scope.as_slice() {
+            [] => Ok(None),
+            [scope] => match scope.as_str() {
+                "local" => Ok(Some(ScopeArg::Local)),
+                "project" => Ok(Some(ScopeArg::Project)),
+                "user" => Ok(Some(ScopeArg::User)),
+                other => Err(format!("{other:?} is no config scope; use local, project or user")),
+            },
+            _ => Err("--scope was given more than once; use local, project or user".to_owned()),
+        }
+    }
 }
 
 /// When to colour.
@@ -83,6 +101,13 @@ pub(crate) enum Command {
     /// Re-read the configuration, run the helper again and connect afresh
     #[command(alias = "restart")]
     Reconnect(ReconnectArgs),
+    /// Forget registrations, discovery and tokens of a server
+    Reset(ResetArgs),
+    /// Sign in to a server
+    #[command(alias = "auth")]
+    Login(LoginArgs),
+    /// Sign out: revoke the tokens and forget them
+    Logout(LogoutArgs),
     /// Allow this folder's project and local helpers and servers
     Trust(PathArg),
     /// Take that back
@@ -143,6 +168,44 @@ pub(crate) struct ReconnectArgs {
     /// Every server that is not connected when tried
     #[arg(long)]
     pub(crate) failed: bool,
+}
+
+/// `reset`.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["names", "all"]))]
+pub(crate) struct ResetArgs {
+    /// These servers
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Every server
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Forget registrations only, keep the tokens
+    #[arg(long)]
+    pub(crate) keep_tokens: bool,
+}
+
+/// `login`.
+#[derive(Args, Debug)]
+pub(crate) struct LoginArgs {
+    /// The server
+    pub(crate) name: String,
+    /// Print the URL instead of opening a browser; the redirect can be pasted
+    #[arg(long)]
+    pub(crate) no_browser: bool,
+    /// Show a code to enter on another device (RFC 8628)
+    #[arg(long, conflicts_with = "no_browser")]
+    pub(crate) device: bool,
+}
+
+/// `logout`.
+#[derive(Args, Debug)]
+pub(crate) struct LogoutArgs {
+    /// The server
+    pub(crate) name: String,
+    /// Forget the tokens without telling the authorization server
+    #[arg(long)]
+    pub(crate) no_revoke: bool,
 }
 
 /// An optional folder.

@@ -7,9 +7,12 @@ mod decide;
 mod demo;
 mod get;
 mod list;
+mod login;
+mod logout;
 mod paths;
 mod ping;
 mod reconnect;
+mod reset;
 mod status;
 mod tools;
 mod validate;
@@ -23,10 +26,13 @@ use crate::exit::ExitStatus;
 /// Runs one command.
 pub(crate) async fn run(command: Command, app: &App) -> Result<ExitStatus, CliError> {
     match command {
-        Command::List => list::run(app),
+        Command::List => list::run(app).await,
         Command::Status(args) => status::run(app, &args).await,
-        Command::Get(args) => get::run(app, &args.name),
+        Command::Get(args) => get::run(app, &args.name).await,
         Command::Reconnect(args) => reconnect::run(app, &args).await,
+        Command::Reset(args) => reset::run(app, &args).await,
+        Command::Login(args) => login::run(app, &args).await,
+        Command::Logout(args) => logout::run(app, &args).await,
         Command::Trust(args) => decide::trust(app, args.path.as_deref(), true),
         Command::Untrust(args) => decide::trust(app, args.path.as_deref(), false),
         Command::Approve(args) => decide::approve(app, &args.name, true),

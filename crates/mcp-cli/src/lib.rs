@@ -12,13 +12,16 @@
 mod app;
 mod args;
 mod arguments;
+mod browser;
 mod commands;
 mod environment;
 mod error;
 mod exit;
 mod logging;
+mod oauth;
 mod output;
 mod probe;
+mod sign_in;
 mod signals;
 mod view;
 mod wire;
@@ -43,7 +46,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         Err(error) => return refuse(&error, &args),
     };
     logging::start(cli.global.verbose, &environment);
-    let app = App::new(&cli.global, environment);
+    let app = match App::new(&cli, environment) {
+        Ok(app) => app,
+        Err(error) => {
+            eprint_line(&if cli.global.json { error.to_json() } else { error.to_text() });
+            return error.exit.into();
+        }
+    };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

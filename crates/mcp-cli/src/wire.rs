@@ -1,6 +1,9 @@
 //! From an entry to something that can be connected: entry → settings → plan → provider → server. No rules.
 
-use mcp_auth::{AuthPlan, AuthSettings, Parts, ProviderSnapshot, Target};
+use std::sync::Arc;
+
+use mcp_auth::oauth::OAuthProvider;
+use mcp_auth::{AuthPlan, AuthProvider, AuthSettings, Parts, ProviderKind, ProviderSnapshot, Role, Target};
 use mcp_config::{Config, Gate, ServerEntry};
 use mcp_status::{ActionFacts, MessageContext, Reason, ServerStatus, StatusReport, TransportKind};
 use mcp_transport::{Endpoint, HttpEndpoint, Server, StdioEndpoint};
@@ -13,10 +16,40 @@ use crate::view::row::{AuthRow, Described, Row};
 pub(crate) struct Wired {
     pub(crate) described: Described,
     pub(crate) state: Result<Ready, Closed>,
-    /// The auth chain; none for a stdio server.
-    pub(crate) plan: Option<AuthPlan>,
-    origin: Option<String>,
-    has_oauth_block: bool,
+    /// What auth is about; none for a stdio server.
+    pub(crate) auth: Option<Auth>,
+}
+
+/// The auth of one remote server.
+#[derive(Debug)]
+pub(crate) struct Auth {
+    pub(crate) target: Target,
+    pub(crate) plan: AuthPlan,
+    /// OAuth, where the plan has a role for it.
+    pub(crate) oauth: Option<OAuthProvider>,
+    origin: String,
+}
+
+impl Auth {
+    async fn new(target: Target, settings: &AuthSettings, app: &App) -> Self {
+        let plan = AuthPlan::resolve(settings);
+        let wanted = matches!(plan.role(ProviderKind::OAuth), Some(Role::Authority | Role::Fallback));
+        let oauth = match wanted {
+            true => Some(crate::oauth::provider(&target, settings, app.http(), app.token_store()).await),
+            false => None,
+        };
+        let origin = target.url.origin().ascii_serialization();
+        Self { target, plan, oauth, origin }
+    }
+
+    /// The chain of one connection.
+    pub(crate) fn chain(&self) -> Result<Arc<dyn AuthProvider>, mcp_auth::AuthError> {
+        let parts = match &self.oauth {
+            Some(oauth) => Parts::new().with_oauth(Arc::new(oauth.clone())),
+            None => Parts::new(),
+        };
+        self.plan.build(&self.target, parts)
+    }
 }
 
 /// A server that may be contacted.
@@ -35,10 +68,12 @@ pub(crate) enum Closed {
 }
 
 impl Wired {
-    /// Wires `entry`. Contacts nobody and runs nothing.
-    pub(crate) fn new(entry: &ServerEntry, config: &Config, app: &App) -> Self {
-        let lowered = entry.lower(app.environment.variables());
-        let plan = lowered.as_ref().map(|(_, settings)| AuthPlan::resolve(settings));
+    /// Wires `entry`. Contacts nobody and runs nothing; reads the store of sign-ins.
+    pub(crate) async fn new(entry: &ServerEntry, config: &Config, app: &App) -> Self {
+        let auth = match entry.lower(app.environment.variables()) {
+            Some((target, settings)) => Some(Auth::new(target, &settings, app).await),
+            None => None,
+        };
         let described = Described {
             name: entry.name.clone(),
             scope: entry.scope.to_string(),
@@ -46,18 +81,16 @@ impl Wired {
             transport: entry.transport(),
             url: entry.display_url(),
             command: entry.stdio().map(mcp_config::Stdio::display),
-            chain: plan.iter().flat_map(AuthPlan::chain_names).map(str::to_owned).collect(),
+            chain: auth.iter().flat_map(|auth| auth.plan.chain_names()).map(str::to_owned).collect(),
         };
-        let origin = lowered.as_ref().map(|(target, _)| target.url.origin().ascii_serialization());
-        let has_oauth_block = lowered.as_ref().is_some_and(|(_, settings)| settings.oauth.is_some());
         let state = match entry.gate() {
-            Gate::Ready => ready(entry, lowered, plan.as_ref(), config, app).map_err(Closed::Reason),
+            Gate::Ready => ready(entry, auth.as_ref(), config, app).map_err(Closed::Reason),
             Gate::Disabled | Gate::Rejected => Err(Closed::Disabled),
             Gate::NotConfigured => Err(Closed::Reason(Reason::not_configured())),
             Gate::AwaitingApproval => Err(Closed::Reason(Reason::awaiting_approval())),
             _ => Err(Closed::Reason(Reason::config(&invalid(entry, config)))),
         };
-        Self { described, state, plan, origin, has_oauth_block }
+        Self { described, state, auth }
     }
 
     /// Whether it is a child process.
@@ -72,19 +105,19 @@ impl Wired {
 
     /// What messages about it name.
     pub(crate) fn context(&self) -> MessageContext<'_> {
-        MessageContext::new(&self.described.name).with_origin(self.origin.as_deref())
+        MessageContext::new(&self.described.name).with_origin(self.auth.as_ref().map(|auth| &*auth.origin))
     }
 
     /// What its actions are derived from.
     pub(crate) fn facts(&self) -> ActionFacts {
         let transport = if self.is_stdio() { TransportKind::Stdio } else { TransportKind::Remote };
         let configured = |name: &str| self.described.chain.iter().any(|link| link == name);
-        let helper = self.plan.as_ref().is_some_and(|plan| plan.settings().helper.is_some());
+        let helper = self.auth.as_ref().is_some_and(|auth| auth.plan.settings().helper.is_some());
         let snapshot = self.snapshot();
         ActionFacts::new(transport)
             .with_configured(configured("static-headers"), helper)
             .with_oauth(self.oauth_capable(&snapshot), snapshot.signed_in)
-            .with_login_available(LOGIN_AVAILABLE)
+            .with_login_available(true)
     }
 
     /// What is known about its credentials.
@@ -94,12 +127,17 @@ impl Wired {
     }
 
     fn oauth_capable(&self, snapshot: &ProviderSnapshot) -> bool {
-        self.has_oauth_block || snapshot.signed_in || snapshot.login_offered
+        let block = self.auth.as_ref().is_some_and(|auth| auth.plan.settings().oauth.is_some());
+        block || snapshot.signed_in || snapshot.login_offered
     }
 
     fn snapshot(&self) -> ProviderSnapshot {
-        let provider = self.state.as_ref().ok().and_then(|ready| ready.server.auth.as_ref());
-        provider.map(|provider| provider.snapshot()).unwrap_or_default()
+        let chain = self.state.as_ref().ok().and_then(|ready| ready.server.auth.as_ref());
+        let mut snapshot = chain.map(|provider| provider.snapshot()).unwrap_or_default();
+        // A server that is not contacted has no chain; the store still knows whether somebody signed in.
+        let oauth = self.auth.as_ref().and_then(|auth| auth.oauth.as_ref());
+        snapshot.signed_in |= oauth.is_some_and(|oauth| oauth.snapshot().signed_in);
+        snapshot
     }
 
     /// The status as far as the files tell it.
@@ -126,30 +164,21 @@ impl Wired {
     }
 }
 
-/// This build has no command that signs a person in.
-const LOGIN_AVAILABLE: bool = false;
-
-fn ready(
-    entry: &ServerEntry,
-    lowered: Option<(Target, AuthSettings)>,
-    plan: Option<&AuthPlan>,
-    config: &Config,
-    app: &App,
-) -> Result<Ready, Reason> {
-    let server = match (lowered, plan) {
-        (Some((target, _)), Some(plan)) => {
+fn ready(entry: &ServerEntry, auth: Option<&Auth>, config: &Config, app: &App) -> Result<Ready, Reason> {
+    let server = match auth {
+        Some(auth) => {
             if entry.transport() == "ws" {
                 return Err(Reason::config("WebSocket servers are not supported; use type http"));
             }
-            let provider =
-                plan.build(&target, Parts::new()).map_err(|error| Reason::config(&error.to_string()))?;
+            let provider = auth.chain().map_err(|error| Reason::config(&error.to_string()))?;
+            let url = auth.target.url.clone();
             let endpoint = match entry.transport() {
-                "sse" => HttpEndpoint::legacy_sse(target.url),
-                _ => HttpEndpoint::new(target.url),
+                "sse" => HttpEndpoint::legacy_sse(url),
+                _ => HttpEndpoint::new(url),
             };
             Server::new(Endpoint::Http(endpoint)).with_auth(provider)
         }
-        _ => {
+        None => {
             let Some(stdio) = entry.stdio() else {
                 return Err(Reason::config("the entry is neither a URL nor a command"));
             };

@@ -131,13 +131,26 @@ impl OAuthLogin {
     ///
     /// Only when the store cannot forget them; a failed revocation is part of the result.
     pub async fn logout(&self) -> Result<SignedOut, AuthError> {
+        self.sign_out(true).await
+    }
+
+    /// Forgets the tokens of this server without telling its authorization server: they work until they expire.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot forget them.
+    pub async fn forget(&self) -> Result<SignedOut, AuthError> {
+        self.sign_out(false).await
+    }
+
+    async fn sign_out(&self, revoke: bool) -> Result<SignedOut, AuthError> {
         let ctx = &self.ctx;
         let mut done = SignedOut { forgotten: 0, revocations: Vec::new() };
         for key in ctx.store.list(Some(&ctx.target.name)).await? {
             // A refresh that is under way would bring the sign-in back. Whoever holds the lock for too long does not
             // keep a person from signing out.
             let _guard = ctx.store.lock(&key).await;
-            if let Some(tokens) = ctx.store.load(&key).await? {
+            if let Some(tokens) = ctx.store.load(&key).await?.filter(|_| revoke) {
                 done.revocations.push((key.issuer().to_owned(), self.revoke(&key, &tokens).await));
             }
             done.forgotten += usize::from(ctx.store.remove(&key).await?);
@@ -167,6 +180,19 @@ impl OAuthLogin {
     ///
     /// When the store cannot forget.
     pub async fn reset(&self) -> Result<usize, AuthError> {
+        self.forget_records(true).await
+    }
+
+    /// The same for client registrations alone; the tokens stay, and the next sign-in registers anew.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot forget.
+    pub async fn reset_registrations(&self) -> Result<usize, AuthError> {
+        self.forget_records(false).await
+    }
+
+    async fn forget_records(&self, tokens: bool) -> Result<usize, AuthError> {
         let ctx = &self.ctx;
         let mut clients = ctx.store.list_clients(Some(&ctx.target.name)).await?;
         let mut forgotten = 0;
@@ -175,7 +201,9 @@ impl OAuthLogin {
             // The registration may have been brought along by another entry with the same authorization server; a dead
             // one is dead for both.
             clients.push(ClientKey::registered(key.issuer()));
-            forgotten += usize::from(ctx.store.remove(&key).await?);
+            if tokens {
+                forgotten += usize::from(ctx.store.remove(&key).await?);
+            }
         }
         clients.push(ClientKey::configured(&ctx.target.name));
         clients.sort();

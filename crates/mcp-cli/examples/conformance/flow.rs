@@ -4,8 +4,8 @@ use std::error::Error;
 use std::sync::Arc;
 
 use mcp_transport::{
-    ClientInfo, ClientOptions, Connection, Connector, Endpoint, HttpEndpoint, RequestOptions, Server, Tool, TransportError,
-    TransportErrorKind,
+    ClientInfo, ClientOptions, Connection, Connector, Endpoint, HttpEndpoint, RequestOptions, Server, Tool,
+    TransportError, TransportErrorKind,
 };
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::Run;
 use crate::respond::{Accepting, arguments};
 use crate::sign_in::SignIn;
+use crate::skills;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
@@ -21,7 +22,8 @@ const SCHEMA_TOOL: &str = "json_schema_2020_12_tool";
 const SCHEMA_ECHO: &str = "json_schema_echo";
 
 pub(crate) async fn run(run: &Run) -> Outcome<()> {
-    let connector = Connector::new(ClientOptions::new(ClientInfo::new("mcplink-conformance", env!("CARGO_PKG_VERSION"))));
+    let connector =
+        Connector::new(ClientOptions::new(ClientInfo::new("mcplink-conformance", env!("CARGO_PKG_VERSION"))));
     let sign_in = SignIn::new(&connector, &run.url, &run.context)?;
     let server = Server::new(Endpoint::Http(HttpEndpoint::new(run.url.clone())))
         .with_auth(sign_in.provider())
@@ -103,8 +105,8 @@ impl Client {
 
     async fn use_everything(&mut self, run: &Run) -> Outcome<()> {
         let server = self.connection()?.server();
-        if run.scenario.starts_with("sep-2640-") {
-            return self.skills().await;
+        if let Some(skills) = run.scenario.strip_prefix("sep-2640-client-") {
+            return self.skills(skills.starts_with("verify-")).await;
         }
         let tools = self.tools().await?;
         self.call_tools(run, &tools).await?;
@@ -145,8 +147,25 @@ impl Client {
         Ok(())
     }
 
-    /// Skills are listed, and read only to be verified; a file of a skill that does not verify is not touched.
-    async fn skills(&mut self) -> Outcome<()> {
-        self.request("skills/list", json!({})).await.map(drop)
+    /// Skills are listed, and nothing of them is read until one is loaded.
+    async fn skills(&mut self, load: bool) -> Outcome<()> {
+        let listed = self.request("skills/list", json!({})).await?;
+        for entry in listed["skills"].as_array().into_iter().flatten().filter(|_| load) {
+            let main = entry["uri"].as_str().unwrap_or_default();
+            self.read_verified(entry, main).await?;
+            // Only a skill that has been verified has its other files read.
+            let files =
+                entry["resources"].as_array().into_iter().flatten().filter_map(|file| file["uri"].as_str());
+            for uri in files.filter(|uri| *uri != main) {
+                self.read_verified(entry, uri).await?;
+            }
+        }
+        Ok(())
+    }
+
+    async fn read_verified(&mut self, entry: &Value, uri: &str) -> Outcome<()> {
+        let read = self.request("resources/read", json!({ "uri": uri })).await?;
+        let text = read["contents"][0]["text"].as_str().unwrap_or_default();
+        Ok(skills::verify(entry, uri, text)?)
     }
 }

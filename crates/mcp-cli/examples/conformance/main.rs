@@ -9,6 +9,7 @@
 mod flow;
 mod respond;
 mod sign_in;
+mod skills;
 
 use std::process::ExitCode;
 
@@ -22,7 +23,10 @@ struct Run {
     context: Value,
 }
 
-#[expect(clippy::disallowed_methods, reason = "the suite talks through the environment, and this is the outermost layer")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the suite talks through the environment, and this is the outermost layer"
+)]
 fn run_from_process() -> Result<Run, String> {
     let url = std::env::args().next_back().unwrap_or_default();
     let url = Url::parse(&url).map_err(|_| "the last argument is the URL of the server".to_owned())?;

@@ -11,12 +11,16 @@ pub(crate) struct Accepting;
 impl ServerRequestHandler for Accepting {
     fn capabilities(&self) -> ClientCapabilities {
         let form = RawValue::from_string(r#"{"form":{"applyDefaults":true}}"#.to_owned());
-        form.map_or_else(|_| ClientCapabilities::default(), |form| ClientCapabilities::default().with("elicitation", form))
+        form.map_or_else(
+            |_| ClientCapabilities::default(),
+            |form| ClientCapabilities::default().with("elicitation", form),
+        )
     }
 
     fn handle<'a>(&'a self, _: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a> {
         Box::pin(async move {
-            let params: Value = params.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
+            let params: Value =
+                params.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
             let content = arguments(&params["requestedSchema"], true);
             let answer = json!({ "action": "accept", "content": content });
             to_raw_value(&answer).map_err(|error| RpcError::new(-32603, error.to_string()))
@@ -29,7 +33,8 @@ impl ServerRequestHandler for Accepting {
 pub(crate) fn arguments(schema: &Value, optional: bool) -> Value {
     let empty = Map::new();
     let properties = schema["properties"].as_object().unwrap_or(&empty);
-    let required = |name: &str| schema["required"].as_array().is_some_and(|list| list.iter().any(|item| item == name));
+    let required =
+        |name: &str| schema["required"].as_array().is_some_and(|list| list.iter().any(|item| item == name));
     let members = properties.iter().filter(|(name, _)| optional || required(name));
     Value::Object(members.map(|(name, schema)| (name.clone(), value(schema))).collect())
 }

@@ -6,12 +6,10 @@ use bytes::Bytes;
 use http::{Method, Request, header};
 use mcp_auth::oauth::store::{MemoryTokenStore, TokenStore};
 use mcp_auth::oauth::{
-    AuthorizationPrompt, Authorizer, AuthorizerSession, CallbackParams, Grant, IdentityProvider, LoginProbe, OAuthLogin,
-    OAuthProvider, OAuthSettings, RedirectWish, SigningKey,
+    AuthorizationPrompt, Authorizer, AuthorizerSession, CallbackParams, Grant, IdentityProvider, LoginProbe,
+    OAuthLogin, OAuthProvider, OAuthSettings, RedirectWish, SigningKey,
 };
-use mcp_auth::{
-    AuthError, AuthErrorKind, AuthFuture, AuthProvider, HttpExchange, OAuthSpec, Secret, Target,
-};
+use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, HttpExchange, OAuthSpec, Secret, Target};
 use mcp_transport::{Connector, Endpoint, HttpEndpoint, Server};
 use serde_json::Value;
 use url::Url;
@@ -76,7 +74,8 @@ fn settings(context: &Value) -> Result<OAuthSettings, AuthError> {
     if let Some(id_token) = secret("idp_id_token") {
         let endpoint = text("idp_token_endpoint").unwrap_or_default();
         let client = text("idp_client_id").unwrap_or_default();
-        settings.grant = Grant::EnterpriseManaged(IdentityProvider::new(endpoint, client, Arc::new(id_token)));
+        settings.grant =
+            Grant::EnterpriseManaged(IdentityProvider::new(endpoint, client, Arc::new(id_token)));
     } else if let Some(assertion) = secret("valid_jwt") {
         settings.grant = Grant::JwtBearer(Arc::new(assertion));
     } else if let Some(pem) = secret("private_key_pem") {
@@ -112,7 +111,9 @@ impl AuthorizerSession for Consent {
 
     fn authorize<'a>(&'a mut self, request: AuthorizationPrompt<'a>) -> AuthFuture<'a, CallbackParams> {
         Box::pin(async move {
-            let failed = |what| AuthError::new(AuthErrorKind::Protocol, format!("follow the authorization URL: {what}"));
+            let failed = |what| {
+                AuthError::new(AuthErrorKind::Protocol, format!("follow the authorization URL: {what}"))
+            };
             let get = Request::builder().method(Method::GET).uri(request.url.as_str()).body(Bytes::new());
             let answer = self.connector.http().exchange(get.map_err(|_| failed("it is no URI"))?).await?;
             let location = answer.headers().get(header::LOCATION).and_then(|value| value.to_str().ok());
@@ -134,7 +135,8 @@ impl LoginProbe for Handshake {
     fn probe(&self, provider: Arc<dyn AuthProvider>) -> AuthFuture<'_, ()> {
         Box::pin(async move {
             let server = Server::new(Endpoint::Http(HttpEndpoint::new(self.url.clone()))).with_auth(provider);
-            let refused = |error| AuthError::new(AuthErrorKind::Protocol, "use the new tokens").with_source(error);
+            let refused =
+                |error| AuthError::new(AuthErrorKind::Protocol, "use the new tokens").with_source(error);
             self.connector.attempt(&server).await.map_err(refused)?.close().await;
             Ok(())
         })

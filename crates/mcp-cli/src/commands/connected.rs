@@ -25,7 +25,7 @@ pub(super) struct Open {
 /// Connects to the server `name`, and lists its tools if `list`.
 pub(super) async fn connected(app: &App, name: &str, list: bool) -> Result<Open, CliError> {
     let loaded = app.load()?;
-    let wired = loaded.wired(app, name)?;
+    let wired = loaded.wired(app, name).await?;
     if let Err(Closed::Disabled) = wired.state {
         return Err(CliError::usage("disabled", format!("{name} is switched off"))
             .next(format!("mcplink get {name}")));

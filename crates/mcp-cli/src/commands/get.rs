@@ -19,9 +19,9 @@ struct Document<'a> {
     auth_plan: Vec<String>,
 }
 
-pub(super) fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
+pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
-    let wired = loaded.wired(app, name)?;
+    let wired = loaded.wired(app, name).await?;
     let Some(entry) = loaded.config.explain(name) else { return Err(loaded.unknown(name)) };
     let plan = plan_lines(&wired);
     if app.json {
@@ -34,7 +34,7 @@ pub(super) fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
 }
 
 fn plan_lines(wired: &Wired) -> Vec<String> {
-    wired.plan.as_ref().map(|plan| plan.to_string().lines().map(one_line).collect()).unwrap_or_default()
+    wired.auth.as_ref().map(|auth| auth.plan.to_string().lines().map(one_line).collect()).unwrap_or_default()
 }
 
 fn text(wired: &Wired, entry: &Explanation, plan: &[String], style: Style) -> String {

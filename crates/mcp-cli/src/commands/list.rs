@@ -6,9 +6,10 @@ use crate::exit::ExitStatus;
 use crate::view::row::{Row, Servers};
 use crate::view::text;
 
-pub(super) fn run(app: &App) -> Result<ExitStatus, CliError> {
+pub(super) async fn run(app: &App) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
-    let rows: Vec<Row> = loaded.wired_all(app).iter().map(|wired| wired.offline_row().for_list()).collect();
+    let rows: Vec<Row> =
+        loaded.wired_all(app).await.iter().map(|wired| wired.offline_row().for_list()).collect();
     if app.json {
         app.print_json(&Servers::new(None, &rows, &loaded.problem_rows()));
         return Ok(ExitStatus::Success);

@@ -17,7 +17,7 @@ use crate::wire::Wired;
 
 pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
-    let mut wired = loaded.wired_named(app, &args.names)?;
+    let mut wired = loaded.wired_named(app, &args.names).await?;
     if !app.json {
         loaded.note_problems(app);
     }

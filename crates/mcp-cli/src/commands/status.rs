@@ -25,7 +25,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(app: &App, args: &StatusArgs) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
-    let wired = loaded.wired_named(app, &args.names)?;
+    let wired = loaded.wired_named(app, &args.names).await?;
     if !app.json {
         loaded.note_problems(app);
         if wired.is_empty() {

@@ -1,0 +1,170 @@
+//! `mcplink login NAME`: a person signs in; the tokens count only once the server itself has accepted them.
+
+use std::sync::Arc;
+
+use mcp_auth::oauth::{LoginProbe, LoopbackAuthorizer, OAuthLogin, SignedIn};
+use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, Parts, ProviderKind};
+use mcp_status::{Phase, Verdict, classify};
+use mcp_transport::{Connector, Server};
+use serde_json::json;
+
+use crate::app::App;
+use crate::args::LoginArgs;
+use crate::browser::{self, Browser, Machine};
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+use crate::sign_in::TerminalPrompt;
+use crate::view::time::rfc3339;
+use crate::wire::{Auth, Closed, Ready, Wired};
+
+pub(super) async fn run(app: &App, args: &LoginArgs) -> Result<ExitStatus, CliError> {
+    let name = &args.name;
+    let loaded = app.load()?;
+    let wired = loaded.wired(app, name).await?;
+    let (auth, ready) = signs_in(&wired)?;
+    let mut settings = crate::oauth::settings(auth.plan.settings());
+    if !app.oauth_scopes.is_empty() {
+        settings.spec.scopes = Some(app.oauth_scopes.clone());
+    }
+
+    let challenges = challenges(app, auth, ready).await;
+    let login = OAuthLogin::new(auth.target.clone(), settings, app.http(), app.token_store());
+    let pending = login.begin(&challenges).await.map_err(|error| auth_error(name, &error))?;
+
+    let browser = match browser::choose(&app.environment, Machine::current()) {
+        _ if args.no_browser => Browser::Absent("as you asked"),
+        Browser::Open { .. } if !app.interactive && app.environment.text("BROWSER").is_none() => {
+            Browser::Absent("nobody sits at this terminal")
+        }
+        browser => browser,
+    };
+    let prompt = Arc::new(TerminalPrompt::new(app.output.clone(), browser, app.interactive));
+    let probe = ServerProbe { connector: &app.connector, auth, ready };
+    let signed_in = if args.device {
+        pending.complete_with_device(&*prompt, &probe).await
+    } else {
+        pending.complete(&LoopbackAuthorizer::new(prompt), &probe).await
+    };
+    let signed_in = signed_in.map_err(|error| auth_error(name, &error))?;
+    show(app, &wired, &signed_in);
+    Ok(ExitStatus::Success)
+}
+
+/// The parts of a server that a person can sign in to, or why there are none.
+pub(super) fn signs_in(wired: &Wired) -> Result<(&Auth, &Ready), CliError> {
+    let name = &wired.described.name;
+    let refuse = |code: &str, message: String| {
+        CliError::usage(code, message).next(format!("mcplink get {}", mcp_status::shell_word(name)))
+    };
+    let ready = match &wired.state {
+        Ok(ready) => ready,
+        Err(Closed::Disabled) => return Err(refuse("disabled", format!("{name} is switched off"))),
+        Err(Closed::Reason(reason)) => {
+            return Err(refuse(
+                reason.code.as_str(),
+                format!("{name} cannot be signed in to: {}", reason.message),
+            ));
+        }
+    };
+    match &wired.auth {
+        None => Err(refuse("no-oauth", format!("{name} is a command, and commands have no sign-in"))),
+        Some(auth) if auth.oauth.is_none() => {
+            let why = auth.plan.links().iter().find(|link| link.provider == ProviderKind::OAuth);
+            let why = why.map(|link| link.why.to_string()).unwrap_or_default();
+            Err(refuse("no-oauth", format!("{name} does not use OAuth: {why}")))
+        }
+        Some(auth) => Ok((auth, ready)),
+    }
+}
+
+/// What the server says when it is asked without the new sign-in: where its metadata is, and which scopes it wants.
+/// A server that answers, or does not, is no obstacle: its metadata may be found at the well-known places.
+async fn challenges(app: &App, auth: &Auth, ready: &Ready) -> Vec<mcp_auth::Challenge> {
+    if let Ok(connection) = app.connector.attempt(&ready.server).await {
+        connection.close().await;
+    }
+    auth.oauth.as_ref().map(mcp_auth::oauth::OAuthProvider::challenges).unwrap_or_default()
+}
+
+/// Connects with the new tokens: the server's word is what makes a sign-in a success.
+#[derive(Debug)]
+struct ServerProbe<'a> {
+    connector: &'a Connector,
+    auth: &'a Auth,
+    ready: &'a Ready,
+}
+
+impl LoginProbe for ServerProbe<'_> {
+    fn probe(&self, provider: Arc<dyn AuthProvider>) -> AuthFuture<'_, ()> {
+        Box::pin(async move {
+            let chain = self.auth.plan.build(&self.auth.target, Parts::new().with_oauth(provider))?;
+            let server = Server::new(self.ready.server.endpoint.clone()).with_auth(chain);
+            match self.connector.attempt(&server).await {
+                Ok(connection) => {
+                    connection.close().await;
+                    Ok(())
+                }
+                Err(error) => {
+                    let kind = match classify(&error.evidence(Phase::Connect)) {
+                        Verdict::Transient { .. } => AuthErrorKind::Unavailable,
+                        _ => AuthErrorKind::Protocol,
+                    };
+                    Err(AuthError::new(kind, "the server did not accept the new sign-in").with_source(error))
+                }
+            }
+        })
+    }
+}
+
+fn show(app: &App, wired: &Wired, signed_in: &SignedIn) {
+    let name = &wired.described.name;
+    if app.json {
+        app.print_json(&json!({
+            "schemaVersion": 1,
+            "name": name,
+            "signedIn": true,
+            "issuer": signed_in.issuer,
+            "scopes": signed_in.scopes,
+            "expiresAt": signed_in.expires_at.map(rfc3339),
+            "refreshable": signed_in.refreshable,
+        }));
+        return;
+    }
+    let mut text = format!("signed in to {name} with {}", signed_in.issuer);
+    if !signed_in.scopes.is_empty() {
+        text.push_str(&format!(" ({})", signed_in.scopes.join(" ")));
+    }
+    if !signed_in.refreshable {
+        match signed_in.expires_at {
+            Some(at) => text.push_str(&format!("; sign in again after {}", rfc3339(at))),
+            None => text.push_str("; until the server refuses it"),
+        }
+    }
+    app.output.out(&format!("{}\n", crate::error::one_line(&text)));
+}
+
+/// A failed sign-in: what, why (with every cause, each already without secrets), next.
+pub(super) fn auth_error(name: &str, error: &AuthError) -> CliError {
+    let (exit, code) = match error.kind() {
+        AuthErrorKind::Misconfigured => (ExitStatus::Usage, "misconfigured"),
+        AuthErrorKind::Unavailable => (ExitStatus::Failed, "authorization-server-unavailable"),
+        AuthErrorKind::Protocol => (ExitStatus::Protocol, "authorization-protocol"),
+        AuthErrorKind::Store => (ExitStatus::Usage, "token-store"),
+        _ => (ExitStatus::NeedsAuth, "sign-in-failed"),
+    };
+    let mut why = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !why.contains(&cause_text) {
+            why.push_str(&format!(": {cause_text}"));
+        }
+        source = cause.source();
+    }
+    let word = mcp_status::shell_word(name);
+    let next = match error.kind() {
+        AuthErrorKind::Misconfigured => format!("mcplink get {word}"),
+        _ => format!("mcplink login {word}"),
+    };
+    CliError::new(exit, code, format!("signing in to {name} failed")).why(why).next(next)
+}

@@ -1,0 +1,69 @@
+//! `mcplink logout NAME`: revokes the tokens where that is possible, and forgets them in any case.
+
+use mcp_auth::oauth::{OAuthLogin, Revocation};
+use serde_json::json;
+
+use super::login::auth_error;
+use crate::app::App;
+use crate::args::LogoutArgs;
+use crate::error::{CliError, one_line};
+use crate::exit::ExitStatus;
+
+pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliError> {
+    let name = &args.name;
+    let loaded = app.load()?;
+    let wired = loaded.wired(app, name).await?;
+    let Some(auth) = &wired.auth else {
+        return Err(CliError::usage(
+            "no-oauth",
+            format!("{name} is a command, and commands have no sign-in"),
+        )
+        .next("mcplink list"));
+    };
+    let settings = crate::oauth::settings(auth.plan.settings());
+    let login = OAuthLogin::new(auth.target.clone(), settings, app.http(), app.token_store());
+    let done = if args.no_revoke { login.forget().await } else { login.logout().await };
+    let done = done.map_err(|error| auth_error(name, &error))?;
+    let outcomes: Vec<(String, String)> = done
+        .revocations
+        .iter()
+        .map(|(issuer, outcome)| {
+            let text = match outcome {
+                Revocation::Revoked => "revoked".to_owned(),
+                Revocation::NotOffered => "not-offered".to_owned(),
+                Revocation::Failed(error) => format!("failed: {error}"),
+                _ => "unknown".to_owned(),
+            };
+            (issuer.clone(), text)
+        })
+        .collect();
+    if app.json {
+        let revocations: Vec<_> =
+            outcomes.iter().map(|(issuer, outcome)| json!({"issuer": issuer, "outcome": outcome})).collect();
+        app.print_json(
+            &json!({"schemaVersion": 1, "name": name, "forgotten": done.forgotten, "revocations": revocations}),
+        );
+        return Ok(ExitStatus::Success);
+    }
+    if done.forgotten == 0 {
+        app.output.out(&format!("nobody was signed in to {name}\n"));
+    } else {
+        app.output.out(&format!("signed out of {name}\n"));
+    }
+    for (issuer, outcome) in &outcomes {
+        match outcome.as_str() {
+            "revoked" => {}
+            "not-offered" => app.output.note(&one_line_of(&format!(
+                "note: {issuer} offers no revocation; the access token works until it expires"
+            ))),
+            _ => app
+                .output
+                .note(&one_line_of(&format!("warning: {issuer} did not revoke the tokens: {outcome}"))),
+        }
+    }
+    Ok(ExitStatus::Success)
+}
+
+fn one_line_of(text: &str) -> String {
+    format!("{}\n", one_line(text))
+}

@@ -1,0 +1,38 @@
+//! `mcplink reset NAME..|--all`: forgets registrations, discovery and tokens, without asking anyone.
+
+use mcp_auth::oauth::OAuthLogin;
+use serde_json::json;
+
+use super::login::auth_error;
+use crate::app::App;
+use crate::args::ResetArgs;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+
+pub(super) async fn run(app: &App, args: &ResetArgs) -> Result<ExitStatus, CliError> {
+    let loaded = app.load()?;
+    let wired = loaded.wired_named(app, &args.names).await?;
+    let mut reset = Vec::new();
+    for (wired, auth) in wired.iter().filter_map(|wired| Some((wired, wired.auth.as_ref()?))) {
+        let name = &wired.described.name;
+        let settings = crate::oauth::settings(auth.plan.settings());
+        let login = OAuthLogin::new(auth.target.clone(), settings, app.http(), app.token_store());
+        let forgotten =
+            if args.keep_tokens { login.reset_registrations().await } else { login.reset().await };
+        reset.push((name, forgotten.map_err(|error| auth_error(name, &error))?));
+    }
+    if app.json {
+        let servers: Vec<_> =
+            reset.iter().map(|(name, forgotten)| json!({"name": name, "forgotten": forgotten})).collect();
+        app.print_json(&json!({"schemaVersion": 1, "servers": servers}));
+        return Ok(ExitStatus::Success);
+    }
+    for (name, forgotten) in &reset {
+        let records = if *forgotten == 1 { "record" } else { "records" };
+        app.output.out(&format!("{name}: forgot {forgotten} {records}\n"));
+    }
+    if reset.is_empty() {
+        app.output.note("no server of these has anything to forget\n");
+    }
+    Ok(ExitStatus::Success)
+}

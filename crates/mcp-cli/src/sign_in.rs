@@ -1,0 +1,115 @@
+//! What a person sees while signing in on a terminal: the URL, the place to paste, the device code.
+
+use std::process::Stdio;
+use std::sync::Arc;
+
+use mcp_auth::oauth::{AuthorizationPrompt, DevicePrompt, SignInPrompt};
+use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, Secret};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+use crate::browser::Browser;
+use crate::error::one_line;
+use crate::output::Output;
+
+/// A terminal, or what is left of one when nobody is there.
+#[derive(Debug)]
+pub(crate) struct TerminalPrompt {
+    output: Arc<Output>,
+    browser: Browser,
+    /// A person can paste something.
+    interactive: bool,
+}
+
+impl TerminalPrompt {
+    pub(crate) fn new(output: Arc<Output>, browser: Browser, interactive: bool) -> Self {
+        Self { output, browser, interactive }
+    }
+
+    /// Starts the browser; its own output would only disturb.
+    fn open(&self, url: &url::Url) -> Result<(), String> {
+        let (program, arguments) = match &self.browser {
+            Browser::Open { program, arguments } => (program, arguments),
+            Browser::Absent(why) => return Err((*why).to_owned()),
+        };
+        // Security: the URL is one argument of a program, never text for a shell.
+        let started = tokio::process::Command::new(program)
+            .args(arguments)
+            .arg(url.as_str())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        match started {
+            // The runtime reaps it when it ends.
+            Ok(child) => {
+                drop(child);
+                Ok(())
+            }
+            Err(error) => Err(format!("{} could not be started: {error}", program.to_string_lossy())),
+        }
+    }
+}
+
+impl SignInPrompt for TerminalPrompt {
+    fn authorization<'a>(&'a self, prompt: AuthorizationPrompt<'a>) -> AuthFuture<'a, ()> {
+        Box::pin(async move {
+            let url = prompt.url.as_str();
+            match self.open(prompt.url) {
+                Ok(()) => self.output.error(&format!(
+                    "Your browser opens to sign in to {}. If it does not, open this URL:\n\n  {url}\n\n",
+                    one_line(prompt.server_name)
+                )),
+                Err(why) => self.output.error(&format!(
+                    "Open this URL in a browser to sign in to {} ({}):\n\n  {url}\n\n",
+                    one_line(prompt.server_name),
+                    one_line(&why)
+                )),
+            }
+            if self.interactive {
+                self.output.error(
+                    "If the browser ends on a page that cannot be reached, paste its whole address here: ",
+                );
+            }
+            Ok(())
+        })
+    }
+
+    fn pasted(&self) -> AuthFuture<'_, Secret> {
+        if !self.interactive {
+            return Box::pin(std::future::pending());
+        }
+        Box::pin(async {
+            let mut line = String::new();
+            let read = BufReader::new(tokio::io::stdin()).read_line(&mut line).await;
+            match read {
+                Ok(0) => std::future::pending().await,
+                Ok(_) => Ok(Secret::new(line.trim())),
+                Err(error) => {
+                    let error =
+                        AuthError::new(AuthErrorKind::Cancelled, "read what was pasted").with_source(error);
+                    Err(error)
+                }
+            }
+        })
+    }
+
+    fn paste_refused(&self) -> AuthFuture<'_, ()> {
+        self.output.error("That is neither the address of the last page nor a code. Paste it again: ");
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn device<'a>(&'a self, prompt: DevicePrompt<'a>) -> AuthFuture<'a, ()> {
+        let minutes = prompt.expires_in.as_secs().div_ceil(60);
+        let mut text = format!(
+            "To sign in to {}, open this page on any device and enter the code within {minutes} min:\n\n  {}\n  {}\n\n",
+            one_line(prompt.server_name),
+            prompt.verification_uri,
+            one_line(prompt.user_code)
+        );
+        if let Some(complete) = prompt.verification_uri_complete {
+            text.push_str(&format!("or, with the code filled in:\n\n  {complete}\n\n"));
+        }
+        self.output.error(&text);
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
