@@ -64,7 +64,7 @@ impl<'a> Document<'a> {
             place: self.place.clone(),
             pointer: pointer.to_string(),
             field: pointer.dotted(),
-            line: self.lines.position(self.text.0, span.start).0,
+            line: self.lines.line(span.start),
         }
     }
 

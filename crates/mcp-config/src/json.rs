@@ -27,9 +27,14 @@ impl Lines {
         Self { starts: std::iter::once(0).chain(breaks).collect() }
     }
 
+    /// The line of `offset`, from 1. Columns are not counted for every value, because a file may be one long line.
+    pub(crate) fn line(&self, offset: usize) -> usize {
+        self.starts.partition_point(|start| *start <= offset).max(1)
+    }
+
     /// Line and column of `offset`, both from 1; columns count characters, as editors do.
     pub(crate) fn position(&self, text: &str, offset: usize) -> (usize, usize) {
-        let line = self.starts.partition_point(|start| *start <= offset).max(1) - 1;
+        let line = self.line(offset) - 1;
         let start = self.starts[line];
         let before = text.get(start..offset).unwrap_or_default();
         let marks = usize::from(line == 0 && before.starts_with('\u{feff}'));

@@ -271,7 +271,7 @@ pub(crate) fn check_shape(document: &Document<'_>, object: &Object, problems: &m
 }
 
 /// The problems of one text as a file of servers, whatever is configured elsewhere.
-pub(crate) fn validate(place: Place, text: &str, sources_env: &crate::Env) -> Vec<Problem> {
+pub(crate) fn validate(place: Place, text: &str, env: &crate::Env) -> Vec<Problem> {
     let mut problems = Vec::new();
     let document = match Document::parse_object(place, text) {
         Ok(document) => document,
@@ -279,7 +279,7 @@ pub(crate) fn validate(place: Place, text: &str, sources_env: &crate::Env) -> Ve
     };
     let Some(object) = document.object() else { return problems };
     let here = std::path::Path::new(".");
-    let context = Context { env: sources_env, launch_dir: here, person_dir: here, trusted: false };
+    let context = Context { env, launch_dir: here, person_dir: here, trusted: false };
     let projects = object.get("projects").and_then(Node::as_object);
     if projects.is_none() {
         check_shape(&document, object, &mut problems);
