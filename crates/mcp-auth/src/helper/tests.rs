@@ -1,5 +1,6 @@
 //! Real commands in a temporary directory. Limits are generous where a command must finish and time is never
-//! asserted from below, so a loaded machine only makes these slower.
+//! asserted from below, so a loaded machine only makes these slower. Every loop ends by itself within a minute or so,
+//! so that not even a test that fails leaves a process behind for long.
 
 #![cfg(unix)]
 
@@ -146,7 +147,8 @@ async fn a_folder_that_is_gone_is_named() {
 #[tokio::test]
 async fn f006_at_the_limit_the_command_dies_with_its_children_and_others_are_unaffected() {
     let folder = Folder::new();
-    let mut spec = folder.spec("(while :; do echo x >> beat; sleep 0.02; done) & echo hung >&2; wait");
+    let mut spec =
+        folder.spec("(for i in $(seq 3000); do echo x >> beat; sleep 0.02; done) & echo hung >&2; wait");
     spec.timeout = Duration::from_secs(2);
     let (hung, quick) = (HeadersHelper::new(spec, target("hung")), folder.helper("echo '{}'"));
     let (error, other) = tokio::join!(fetch(&hung), fetch(&quick));
@@ -164,7 +166,7 @@ async fn f006_at_the_limit_the_command_dies_with_its_children_and_others_are_una
 #[tokio::test]
 async fn a_caller_that_goes_away_takes_the_whole_group_with_it() {
     let folder = Folder::new();
-    let helper = folder.helper("(while :; do echo x >> beat; sleep 0.02; done) & wait");
+    let helper = folder.helper("(for i in $(seq 3000); do echo x >> beat; sleep 0.02; done) & wait");
     let task = tokio::spawn(async move { fetch(&helper).await });
     appears(&folder.path("beat")).await;
     task.abort();
@@ -194,7 +196,7 @@ async fn a_talkative_stderr_blocks_nothing_and_its_first_line_is_known() {
 async fn a_process_left_in_the_background_delays_nothing_and_is_left_alone() {
     let folder = Folder::new();
     // It holds both pipes open until the test lets it go.
-    let command = "(while [ ! -e stop ]; do sleep 0.02; done; touch stopped) & echo '{\"X-A\":\"b\"}'";
+    let command = "(for i in $(seq 3000); do [ -e stop ] && break; sleep 0.02; done; touch stopped) & echo '{\"X-A\":\"b\"}'";
     let credentials = tokio::time::timeout(LONG / 2, async { fetch(&folder.helper(command)).await });
     assert_eq!(value(&credentials.await.unwrap().unwrap(), "x-a"), "b");
     fs::write(folder.path("stop"), "").unwrap();
@@ -210,7 +212,8 @@ async fn the_command_cannot_read_from_the_terminal() {
 #[tokio::test]
 async fn identical_entries_share_a_run_in_flight_and_others_do_not() {
     let folder = Folder::new();
-    let command = "echo run >> runs; while [ ! -e go ]; do sleep 0.02; done; echo '{}'";
+    let command =
+        "echo run >> runs; for i in $(seq 3000); do [ -e go ] && break; sleep 0.02; done; echo '{}'";
     let of = |name: &str| HeadersHelper::new(folder.spec(command), target(name));
     let (one, same, other) = (of("a"), of("a"), of("b"));
     let let_go = async {
@@ -229,7 +232,8 @@ async fn identical_entries_share_a_run_in_flight_and_others_do_not() {
 #[tokio::test]
 async fn one_of_two_that_share_may_go_away() {
     let folder = Folder::new();
-    let command = "echo run >> started; while [ ! -e go ]; do sleep 0.02; done; echo '{}'";
+    let command =
+        "echo run >> started; for i in $(seq 3000); do [ -e go ] && break; sleep 0.02; done; echo '{}'";
     let (one, same) = (folder.helper(command), folder.helper(command));
     let leader = tokio::spawn(async move { fetch(&one).await });
     appears(&folder.path("started")).await;
