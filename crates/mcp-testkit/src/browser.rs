@@ -64,10 +64,10 @@ fn get(url: &Url) -> io::Result<(String, String)> {
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
     let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
-    write!(
-        stream,
-        "GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAccept: text/html\r\n\r\n"
-    )?;
+    // In one write, as browsers do: a callback listener that reads once must see the whole request.
+    let request =
+        format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAccept: text/html\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);

@@ -13,6 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
+use crate::process::{self, process_is_alive};
 use crate::sync::lock;
 
 /// A shell script (`sh`) that prints headers and keeps a record of its runs, in a temporary directory of its own.
@@ -208,6 +209,17 @@ impl FakeHelper {
         fs::write(&draft, act.script())
             .and_then(|()| fs::rename(&draft, self.path("act.sh")))
             .expect("the helper's own temporary directory is writable");
+    }
+}
+
+impl Drop for FakeHelper {
+    /// A background process that a client should have killed and did not must not outlive the test either.
+    fn drop(&mut self) {
+        for pid in self.grandchild_pids() {
+            if process_is_alive(pid) {
+                process::signal("KILL", &pid.to_string());
+            }
+        }
     }
 }
 

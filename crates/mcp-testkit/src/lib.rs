@@ -1,4 +1,18 @@
-//! Fakes for tests, benches and the demo.
+//! Fakes for testing MCP clients: servers, helpers, homes and networks that do what a test tells them.
+//!
+//! Four decisions hold throughout.
+//!
+//! - **Real sockets, own threads.** Each server has a thread and a runtime of its own. Dropping its handle joins it,
+//!   blocking the test's thread does not block it, and paused time in the test does not pause it. A client under paused
+//!   time will see its timers fire while it waits for a socket, though: time tests belong to unit tests.
+//! - **Honest unless told.** A fake answers as the specification demands of a server, down to error codes and statuses.
+//!   Everything else is asked for by name: an [`Answer`] of a script, a [`Delivery`], a field of [`AuthSettings`].
+//! - **Answers and judgements are separate.** Where the specification lets a server tolerate what it forbids a client, the
+//!   fake tolerates it and adds a line to [`FakeMcpServer::violations`].
+//! - **Failing loudly.** Waiting queries and [`Mcplink`] panic with what they saw. They are for tests; the rest, which
+//!   `mcplink demo` also uses, returns errors.
+//!
+//! No dependency on any other crate of the workspace, so that a fake shares no bug with what it tests.
 
 mod accept;
 mod auth;
@@ -29,3 +43,8 @@ pub use proxy::{Fault, FlakyProxy};
 pub use real::{Missing, RealServer, RunningServer, real_or_skip};
 pub use run::{Mcplink, Output, Running};
 pub use wire::{RecordedRequest, Recorder};
+
+/// The examples of the README are tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

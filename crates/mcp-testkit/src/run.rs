@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::home::{Snapshot, TempHome};
@@ -271,9 +271,14 @@ impl Running<'_> {
         let status = self.await_end();
         self.ended = true;
         self.assert_nothing_is_left_running();
-        // With every descendant gone, both pipes have ended.
-        self.stdout.join();
-        self.stderr.join();
+        for (pipe, name) in [(&self.stdout, "stdout"), (&self.stderr, "stderr")] {
+            // Only a process that hid from the search by an environment of its own can still hold a pipe open.
+            assert!(
+                pipe.has_ended_by(Instant::now() + LINGER),
+                "{}: something still holds its {name} open",
+                self.name
+            );
+        }
         let output = Output {
             stdout: self.stdout(),
             stderr: self.stderr(),
@@ -378,7 +383,6 @@ impl fmt::Display for Output {
 #[derive(Debug)]
 pub(crate) struct Pipe {
     state: Arc<(Mutex<PipeState>, Condvar)>,
-    thread: Option<JoinHandle<()>>,
 }
 
 #[derive(Debug, Default)]
@@ -391,7 +395,8 @@ impl Pipe {
     pub(crate) fn read(source: Option<impl Read + Send + 'static>) -> Self {
         let state: Arc<(Mutex<PipeState>, Condvar)> = Arc::default();
         let shared = Arc::clone(&state);
-        let thread = thread::spawn(move || {
+        // It ends with the pipe; joining it would wait for whoever else holds the other end.
+        thread::spawn(move || {
             let mut buffer = [0; 8192];
             if let Some(mut source) = source {
                 while let Ok(count @ 1..) = source.read(&mut buffer) {
@@ -402,7 +407,7 @@ impl Pipe {
             lock(&shared.0).ended = true;
             shared.1.notify_all();
         });
-        Self { state, thread: Some(thread) }
+        Self { state }
     }
 
     pub(crate) fn text(&self) -> String {
@@ -426,10 +431,9 @@ impl Pipe {
         }
     }
 
-    fn join(&mut self) {
-        if let Some(thread) = self.thread.take() {
-            // It can only have ended by reaching the end of the pipe.
-            let _ = thread.join();
-        }
+    /// Waits for the end of the pipe; whether it came in time.
+    fn has_ended_by(&self, deadline: Instant) -> bool {
+        self.wait_until(deadline, |_| false);
+        lock(&self.state.0).ended
     }
 }

@@ -6,6 +6,7 @@
 )]
 
 mod auth_server;
+mod browser;
 mod helper;
 mod mcp_server;
 mod mcp_streams;

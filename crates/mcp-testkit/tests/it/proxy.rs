@@ -36,7 +36,8 @@ fn every_fault_is_what_it_says() {
     assert_eq!(server.count("tools/list"), 3);
 
     proxy.fault(Fault::ResetAfter(40));
-    assert!(list(&proxy).is_err(), "not even the head came whole");
+    let reset = list(&proxy).unwrap_err();
+    assert_eq!(reset.kind(), io::ErrorKind::ConnectionReset, "{reset}");
 
     proxy.go_down();
     assert!(TcpStream::connect(proxy.address()).is_err());

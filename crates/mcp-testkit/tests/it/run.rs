@@ -59,11 +59,17 @@ fn a_process_that_outlives_the_run_fails_it() {
 }
 
 #[test]
+fn a_process_that_hides_and_holds_the_output_open_fails_the_run() {
+    let home = TempHome::new().unwrap();
+    let said = complaint(|| drop(shell(&home, "env -i sleep 8 &").run()));
+    assert!(said.contains("still holds its stdout open"), "{said}");
+}
+
+#[test]
 fn a_run_that_takes_too_long_is_killed_and_fails() {
     let home = TempHome::new().unwrap();
-    let said =
-        complaint(|| drop(shell(&home, "echo begun; sleep 60").timeout(Duration::from_millis(300)).run()));
-    assert!(said.contains("took more than 300ms") && said.contains("begun"), "{said}");
+    let said = complaint(|| drop(shell(&home, "echo begun; sleep 60").timeout(Duration::from_secs(2)).run()));
+    assert!(said.contains("took more than 2s") && said.contains("begun"), "{said}");
 }
 
 #[test]
