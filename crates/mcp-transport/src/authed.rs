@@ -5,6 +5,7 @@
 //! request itself, or an error that says why there is none.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
@@ -12,7 +13,7 @@ use mcp_auth::{AuthError, AuthProvider, Challenge, Credentials, Recovery, Reject
 use mcp_status::{ChallengeKind, Phase};
 use url::Url;
 
-use crate::error::AuthContext;
+use crate::error::{AuthContext, TimeoutStage};
 use crate::http::client::{Answer, HttpClient};
 use crate::{TransportError, TransportErrorKind};
 
@@ -21,6 +22,8 @@ use crate::{TransportError, TransportErrorKind};
 const MAX_RECOVERIES: u32 = 2;
 /// Redirects within the origin that one request follows.
 const MAX_REDIRECTS: u32 = 5;
+/// How long the body of a refusal is waited for.
+const REFUSAL_PATIENCE: Duration = Duration::from_secs(5);
 /// How much of a refusal's body is looked at, in bytes.
 const MAX_REFUSAL_BYTES: usize = 16 << 10;
 
@@ -37,6 +40,9 @@ pub(crate) struct Outbound {
     pub(crate) expects_message: bool,
     /// Whether a refusal is worth asking the provider for other credentials.
     pub(crate) recover: bool,
+    /// The limit until the head of each answer. It does not run while a provider is asked: how long that may
+    /// take is for the provider to know.
+    pub(crate) first_byte: Option<Duration>,
 }
 
 /// An answer that concerns the request itself.
@@ -182,7 +188,13 @@ impl AuthedClient {
             if url.origin() == self.endpoint.origin() {
                 used.apply(&out.method, &url, &mut headers);
             }
-            let answer = self.client.send(out.method.clone(), &url, headers, out.body.clone()).await?;
+            let sent = self.client.send(out.method.clone(), &url, headers, out.body.clone());
+            let answer = match out.first_byte {
+                Some(limit) => {
+                    tokio::time::timeout(limit, sent).await.map_err(|_| first_byte_timeout())??
+                }
+                None => sent.await?,
+            };
             match redirection(&url, &answer) {
                 None => return self.judge(out, answer).await,
                 Some(target) if target.origin() == url.origin() => url = target,
@@ -199,7 +211,10 @@ impl AuthedClient {
                 Some(kind) => refused(kind, answer),
                 None if out.phase == Phase::Connect => {
                     let blocked = is_page(&answer.headers) || {
-                        let body = answer.body.head(MAX_REFUSAL_BYTES).await?;
+                        // The refusal stands, whatever becomes of its body.
+                        let body =
+                            tokio::time::timeout(REFUSAL_PATIENCE, answer.body.head(MAX_REFUSAL_BYTES));
+                        let body = body.await.ok().and_then(Result::ok).unwrap_or_default();
                         looks_like_a_page(&body) || names_a_firewall(&answer.headers, &body)
                     };
                     refused(if blocked { ChallengeKind::Blocked } else { ChallengeKind::Forbidden }, answer)
@@ -292,6 +307,11 @@ fn names_a_firewall(headers: &HeaderMap, body: &[u8]) -> bool {
     }
     let body = String::from_utf8_lossy(body).to_ascii_lowercase();
     NAMES.iter().any(|name| body.contains(name))
+}
+
+fn first_byte_timeout() -> TransportError {
+    let kind = TransportErrorKind::Timeout { stage: TimeoutStage::FirstByte };
+    TransportError::new(kind, "the server did not begin to answer in time")
 }
 
 impl TransportError {

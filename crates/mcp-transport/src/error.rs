@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::fmt;
+use std::io;
 use std::time::Duration;
 
 use mcp_auth::AuthError;
@@ -208,6 +209,25 @@ impl TransportError {
             | Kind::Misconfigured => false,
         }
     }
+}
+
+/// An error and what caused it, outermost first.
+///
+/// An I/O error hides what it wraps from `source` (which gives the source of that instead), and the TLS library
+/// wraps its errors in two of them, so they are opened by hand.
+pub(crate) fn causes<'a>(
+    error: &'a (dyn Error + 'static),
+) -> impl Iterator<Item = &'a (dyn Error + 'static)> {
+    let mut next = Some(error);
+    std::iter::from_fn(move || {
+        let error = next?;
+        let wrapped = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = match wrapped {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
+        Some(error)
+    })
 }
 
 impl fmt::Debug for TransportError {

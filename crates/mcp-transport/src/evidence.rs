@@ -66,9 +66,7 @@ impl TransportError {
             (Some(error), ..) => error.to_string(),
             (None, Some(rpc), _) => rpc.to_string(),
             // The innermost cause is the one a person recognises ("connection refused").
-            (None, None, Some(source)) => {
-                std::iter::successors(Some(source), |error| error.source()).last()?.to_string()
-            }
+            (None, None, Some(source)) => crate::error::causes(source).last()?.to_string(),
             (None, None, None) => return None,
         };
         let line = text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control());

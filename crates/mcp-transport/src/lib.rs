@@ -18,6 +18,7 @@ mod protocol;
 mod retry;
 #[cfg(test)]
 mod seeded;
+#[cfg(feature = "http")]
 mod sse_parser;
 mod tools;
 mod wire;

@@ -5,7 +5,9 @@
 
 mod imp;
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+#[cfg(feature = "http")]
+use std::time::SystemTime;
 
 /// No server may ask for a longer wait than this, and no policy here waits longer.
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(60);
@@ -95,6 +97,7 @@ impl Iterator for Delays {
 
 /// The wait that a `Retry-After` value asks for, seen from `now` (RFC 9110 section 10.2.3): seconds, or a date
 /// in one of its three forms. A date in the past is no wait; what is neither is `None`. Not capped.
+#[cfg(feature = "http")]
 pub(crate) fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim_matches([' ', '\t']);
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -187,6 +190,7 @@ mod tests {
         assert_eq!(delays.wait(Some(secs(1))), None, "a server cannot prolong it");
     }
 
+    #[cfg(feature = "http")]
     #[test]
     fn retry_after_in_all_its_forms() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777); // Sun, 06 Nov 1994 08:49:37 GMT
@@ -211,6 +215,7 @@ mod tests {
         assert_eq!(parse_retry_after(&"9".repeat(40), now), Some(Duration::MAX));
     }
 
+    #[cfg(feature = "http")]
     #[test]
     fn random_retry_after_never_panics() {
         let mut random = crate::seeded::Random::new(5);

@@ -25,6 +25,8 @@ pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event
 
 /// How much of an answer with an error status is read, in bytes.
 const MAX_FAILURE_BYTES: usize = 64 << 10;
+/// How many turns of other tasks the end of a stream is given before it is waited for in the background.
+const TURNS: usize = 3;
 /// How long a stream whose answer has been read may take to end before its connection is given up.
 const LINGER: Duration = Duration::from_secs(1);
 
@@ -161,14 +163,22 @@ impl Core {
 
     /// Reads the end of a stream that has nothing more for us, so that its connection can be used again.
     async fn finish(self: &Arc<Self>, mut body: Body) {
-        let ended = {
-            let mut chunk = pin!(body.chunk());
-            // The end usually arrives together with the response; only where it does not is a task worth it.
-            std::future::poll_fn(|context| {
-                Poll::Ready(matches!(chunk.as_mut().poll(context), Poll::Ready(Ok(None) | Err(_))))
-            })
-            .await
-        };
+        // The end usually arrives together with the response, but the task that reads the connection has to
+        // get its turn to see it; only where it does not is a task of ours worth it.
+        let mut ended = false;
+        for _ in 0..TURNS {
+            ended = {
+                let mut chunk = pin!(body.chunk());
+                std::future::poll_fn(|context| {
+                    Poll::Ready(matches!(chunk.as_mut().poll(context), Poll::Ready(Ok(None) | Err(_))))
+                })
+                .await
+            };
+            if ended {
+                return;
+            }
+            tokio::task::yield_now().await;
+        }
         if !ended {
             self.spawn(tokio::time::timeout(
                 LINGER,
@@ -229,6 +239,7 @@ impl Core {
             phase: Phase::Session,
             expects_message: true,
             recover: true,
+            first_byte: Some(self.options().first_byte_timeout),
         };
         self.http.send(&out).await
     }

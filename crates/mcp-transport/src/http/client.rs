@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt;
-use std::io;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bytes::{Bytes, BytesMut};
@@ -13,7 +12,7 @@ use reqwest::redirect;
 use url::Url;
 
 use super::tls;
-use crate::error::TimeoutStage;
+use crate::error::{TimeoutStage, causes};
 use crate::protocol::revision::Era;
 use crate::{ClientOptions, ProxySettings, TransportError, TransportErrorKind};
 
@@ -210,7 +209,8 @@ fn build(options: &ClientOptions) -> Result<reqwest::Client, TransportError> {
 fn proxies(settings: &ProxySettings) -> Result<Vec<reqwest::Proxy>, TransportError> {
     let no_proxy = settings.no_proxy.as_deref().and_then(reqwest::NoProxy::from_string);
     let mut proxies = Vec::new();
-    let schemes: [(_, fn(&str) -> reqwest::Result<reqwest::Proxy>); 2] = [
+    type Scheme = fn(&str) -> reqwest::Result<reqwest::Proxy>;
+    let schemes: [(_, Scheme); 2] = [
         (&settings.http, |url| reqwest::Proxy::http(url)),
         (&settings.https, |url| reqwest::Proxy::https(url)),
     ];
@@ -251,22 +251,8 @@ fn from_reqwest(error: reqwest::Error) -> TransportError {
     TransportError::new(kind, message).with_source(error)
 }
 
-fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    let mut next = Some(error);
-    std::iter::from_fn(move || {
-        let error = next?;
-        next = error.source();
-        Some(error)
-    })
-}
-
-/// An I/O error hides what it wraps from `source`, so it is opened by hand.
 fn is_tls(error: &(dyn StdError + 'static)) -> bool {
     error.is::<rustls::Error>()
-        || error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-            .is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 /// The library keeps the type of this one error private, so its text is all there is; a test against a

@@ -19,7 +19,6 @@ use super::answer::{essence, too_large};
 use super::client::{Answer, Body};
 use crate::authed::{Accepted, AuthedClient, Outbound};
 use crate::duplex::{CloseReason, Duplex, Outcome, Patience, Reply};
-use crate::error::TimeoutStage;
 use crate::inbound::Inbound;
 use crate::protocol::jsonrpc::{self, Incoming};
 use crate::retry::parse_retry_after;
@@ -77,7 +76,7 @@ impl LegacySse {
             move |frame| {
                 let poster = poster.clone();
                 tasks.spawn(async move {
-                    if let Err(error) = poster.post(frame, Phase::Session).await {
+                    if let Err(error) = poster.post(frame, Phase::Session, None).await {
                         tracing::debug!(%error, "the server did not take our answer");
                     }
                 });
@@ -113,16 +112,13 @@ impl LegacySse {
     ) -> Outcome {
         let waiter = self.duplex.register(id)?;
         let mut outcome = std::pin::pin!(waiter.outcome(patience));
-        let post = tokio::time::timeout(first_byte, self.poster.post(frame, phase));
+        let post = self.poster.post(frame, phase, Some(first_byte));
         tokio::select! {
             biased;
             // Many servers answer on the stream before they accept the message.
             outcome = &mut outcome => outcome,
             accepted = post => {
-                accepted.map_err(|_| {
-                    let kind = TransportErrorKind::Timeout { stage: TimeoutStage::FirstByte };
-                    TransportError::new(kind, "the server did not take the message in time")
-                })??;
+                accepted?;
                 outcome.await
             }
         }
@@ -136,7 +132,7 @@ impl LegacySse {
         if let Some(reason) = self.duplex.ended() {
             return Err(reason.to_error());
         }
-        self.poster.post(frame, Phase::Session).await
+        self.poster.post(frame, Phase::Session, None).await
     }
 
     /// Sends a notification without waiting for it, so that it can be called while something is dropped.
@@ -144,7 +140,7 @@ impl LegacySse {
         if self.duplex.ended().is_none() {
             let poster = self.poster.clone();
             self.tasks.spawn(async move {
-                let _ = tokio::time::timeout(GOODBYE, poster.post(frame, Phase::Session)).await;
+                let _ = tokio::time::timeout(GOODBYE, poster.post(frame, Phase::Session, None)).await;
             });
         }
     }
@@ -180,7 +176,12 @@ pub(crate) fn is_likely(error: &TransportError) -> bool {
 }
 
 impl Poster {
-    async fn post(&self, frame: Vec<u8>, phase: Phase) -> Result<(), TransportError> {
+    async fn post(
+        &self,
+        frame: Vec<u8>,
+        phase: Phase,
+        first_byte: Option<Duration>,
+    ) -> Result<(), TransportError> {
         let out = Outbound {
             method: Method::POST,
             url: self.url.clone(),
@@ -190,6 +191,7 @@ impl Poster {
             // 202 with whatever text: the answer is on the stream.
             expects_message: false,
             recover: true,
+            first_byte,
         };
         let Accepted { mut answer, sender } = self.http.send(&out).await?;
         if answer.status.is_success() {
@@ -216,6 +218,8 @@ impl Stream {
             phase: Phase::Connect,
             expects_message: true,
             recover: true,
+            // The attempt as a whole has a limit.
+            first_byte: None,
         };
         let Accepted { answer, sender } = http.send(&out).await?;
         if !answer.status.is_success() {

@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::authed::{Accepted, AuthedClient, Outbound};
-use crate::error::TimeoutStage;
 use crate::hub::Hub;
 use crate::inbound::Inbound;
 use crate::protocol::handshake::{ServerDescription, read_initialize};
@@ -97,23 +96,28 @@ impl Core {
         *self.session.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(session);
     }
 
-    /// Sends one message and returns the head of what came back.
-    pub(super) async fn post(
-        &self,
-        session: &Session,
-        phase: Phase,
-        body: Bytes,
-        expects_message: bool,
-        mirrored: &[(HeaderName, HeaderValue)],
-    ) -> Result<Accepted, TransportError> {
-        let mut headers = session.headers.clone();
-        for (name, value) in mirrored {
-            headers.append(name.clone(), value.clone());
+    /// A message to the endpoint, with the headers of this session.
+    fn message(&self, session: &Session, body: Bytes) -> Outbound {
+        Outbound {
+            method: Method::POST,
+            url: self.http.endpoint.clone(),
+            headers: session.headers.clone(),
+            body,
+            phase: Phase::Session,
+            expects_message: false,
+            recover: true,
+            first_byte: Some(self.options().first_byte_timeout),
         }
-        let url = self.http.endpoint.clone();
-        let out =
-            Outbound { method: Method::POST, url, headers, body, phase, expects_message, recover: true };
-        self.http.send(&out).await
+    }
+
+    /// Sends a message that wants no response.
+    async fn tell(&self, session: &Session, body: Bytes) -> Result<(), TransportError> {
+        let Accepted { mut answer, sender } = self.http.send(&self.message(session, body)).await?;
+        if answer.status.is_success() {
+            // Read to its end, so that the connection can be used again.
+            return answer.body.head(1024).await.map(drop);
+        }
+        Err(sender.describe(self.failure(answer, session).await))
     }
 
     /// One request to its response, in this session.
@@ -123,15 +127,19 @@ impl Core {
         session: &Session,
         phase: Phase,
     ) -> Result<Response, TransportError> {
-        let mut mirrored = call.mirrored.clone();
+        let mut out = self.message(session, call.body.clone());
+        out.phase = phase;
+        out.expects_message = true;
+        out.first_byte = Some(call.limits.first_byte);
         if session.server.revision.era() == Era::Modern
             && let Ok(method) = HeaderValue::from_str(call.method)
         {
-            mirrored.push((METHOD, method));
+            out.headers.insert(METHOD, method);
         }
-        let post = self.post(session, phase, call.body.clone(), true, &mirrored);
-        let Accepted { mut answer, sender } =
-            tokio::time::timeout(call.limits.first_byte, post).await.map_err(|_| first_byte_timeout())??;
+        for (name, value) in &call.mirrored {
+            out.headers.append(name, value.clone());
+        }
+        let Accepted { mut answer, sender } = self.http.send(&out).await?;
         let session_id = answer.headers.remove(SESSION_ID);
         match self.read(answer, call, session).await {
             Ok(result) => Ok(Response { result, session_id }),
@@ -157,21 +165,9 @@ impl Core {
         let session = Session::legacy(options, server, response.session_id, generation);
         // Awaited, although it costs a round trip: servers that enforce the order refuse a request that
         // overtakes it on another connection.
-        let accepted =
-            self.post(&session, Phase::Session, Bytes::from_static(legacy::INITIALIZED), false, &[]);
-        self.acknowledge(accepted.await?, &session).await?;
+        self.tell(&session, Bytes::from_static(legacy::INITIALIZED)).await?;
         self.install(session);
         Ok(())
-    }
-
-    /// Checks the answer to a message that wants none.
-    async fn acknowledge(&self, accepted: Accepted, session: &Session) -> Result<(), TransportError> {
-        let Accepted { mut answer, sender } = accepted;
-        if answer.status.is_success() {
-            // Read to its end, so that the connection can be used again.
-            return answer.body.head(1024).await.map(drop);
-        }
-        Err(sender.describe(self.failure(answer, session).await))
     }
 
     /// A new session in place of the one of `stale`, unless someone else has made one meanwhile.
@@ -215,12 +211,9 @@ impl Core {
                 let answer = async move {
                     let outcome = core.hub.request(&method, params).await;
                     let body = jsonrpc::encode_response(&id, outcome.as_deref());
-                    let sent = core.post(&session, Phase::Session, body.into(), false, &[]).await;
-                    match sent {
-                        Ok(accepted) => core.acknowledge(accepted, &session).await,
-                        Err(error) => Err(error),
+                    if let Err(error) = core.tell(&session, body.into()).await {
+                        tracing::debug!(%error, "the server did not take our answer");
                     }
-                    .inspect_err(|error| tracing::debug!(%error, "the server did not take our answer"))
                 };
                 self.spawn(answer);
             }
@@ -317,9 +310,14 @@ impl Streamable {
         let mut resent = false;
         let mut session = core.session();
         loop {
-            let error = match core.exchange(call, &session, Phase::Session).await {
-                Ok(response) => return Ok(response.result),
-                Err(error) => error,
+            let exchange = core.exchange(call, &session, Phase::Session);
+            let error = match core.closing.run_until_cancelled(exchange).await {
+                Some(Ok(response)) => return Ok(response.result),
+                Some(Err(error)) => error,
+                None => {
+                    let kind = TransportErrorKind::Cancelled;
+                    return Err(TransportError::new(kind, "the connection was closed"));
+                }
             };
             match error.kind() {
                 TransportErrorKind::SessionGone if !resent => core.renew(session.generation).await?,
@@ -336,8 +334,7 @@ impl Streamable {
     /// Sends a notification.
     pub(crate) async fn notify(&self, body: Bytes) -> Result<(), TransportError> {
         let session = self.0.session();
-        let accepted = self.0.post(&session, Phase::Session, body, false, &[]).await?;
-        self.0.acknowledge(accepted, &session).await
+        self.0.tell(&session, body).await
     }
 
     /// Tells the server that a request is given up. In the modern era dropping the answer has said so already.
@@ -350,7 +347,7 @@ impl Streamable {
         // Not tied to `closing`: a cancellation on the way out is still worth delivering.
         self.0.tasks.spawn(async move {
             let body = legacy::cancelled(id, reason).into();
-            let sent = core.post(&session, Phase::Session, body, false, &[]);
+            let sent = core.tell(&session, body);
             let _ = tokio::time::timeout(GOODBYE, sent).await;
         });
     }
@@ -364,15 +361,10 @@ impl Streamable {
         let goodbye = async {
             core.tasks.wait().await;
             if session.id.is_some() {
-                let out = Outbound {
-                    method: Method::DELETE,
-                    url: core.http.endpoint.clone(),
-                    headers: session.headers.clone(),
-                    body: Bytes::new(),
-                    phase: Phase::Session,
-                    expects_message: false,
-                    recover: false,
-                };
+                let mut out = core.message(&session, Bytes::new());
+                out.method = Method::DELETE;
+                // A refused goodbye is not worth new credentials.
+                out.recover = false;
                 if let Err(error) = core.http.send(&out).await {
                     tracing::debug!(%error, "the session could not be deleted");
                 }
@@ -396,9 +388,4 @@ fn is_repeatable(method: &str) -> bool {
             | "resources/read"
             | "completion/complete"
     )
-}
-
-pub(super) fn first_byte_timeout() -> TransportError {
-    let kind = TransportErrorKind::Timeout { stage: TimeoutStage::FirstByte };
-    TransportError::new(kind, "the server did not begin to answer in time")
 }

@@ -15,16 +15,21 @@ use serde::Deserialize;
 use serde::de::Deserializer;
 use serde_json::value::RawValue;
 
-pub(crate) use read::{parse, parse_one};
+pub(crate) use read::parse;
+#[cfg(any(feature = "http", test))]
+pub(crate) use read::parse_one;
 pub(crate) use write::{encode_notification, encode_response};
 
 /// The receiver could not parse the JSON (JSON-RPC 2.0 section 5.1).
+#[cfg(feature = "http")]
 pub(crate) const PARSE_ERROR: i64 = -32700;
 /// What was received is not a request (JSON-RPC 2.0 section 5.1).
+#[cfg(feature = "http")]
 pub(crate) const INVALID_REQUEST: i64 = -32600;
 /// The method does not exist or has no handler (JSON-RPC 2.0 section 5.1).
 pub(crate) const METHOD_NOT_FOUND: i64 = -32601;
 /// The parameters do not fit the method (JSON-RPC 2.0 section 5.1).
+#[cfg(feature = "http")]
 pub(crate) const INVALID_PARAMS: i64 = -32602;
 /// The receiver failed by itself (JSON-RPC 2.0 section 5.1).
 pub(crate) const INTERNAL_ERROR: i64 = -32603;

@@ -14,7 +14,7 @@ use mcp_status::{ChallengeKind, Phase, ReasonCode, ServerStatus, classify};
 use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, Refusal};
 use mcp_transport::{ConnectPolicy, RetryPolicy, Server, TransportError, TransportErrorKind};
 
-use crate::support::{connector, echo, methods, target};
+use crate::support::{connector, echo, methods, options, target};
 
 /// Hands out the token that is set, and counts how often it is asked for.
 #[derive(Debug)]
@@ -367,4 +367,33 @@ async fn nobody_listening_is_unreachable_and_retried() {
     assert_eq!(ended.machine.code(), Some(ReasonCode::Unreachable));
     assert_eq!(attempts, 5, "four attempts and the end");
     assert_eq!(*ended.error.unwrap().kind(), TransportErrorKind::Unreachable);
+}
+
+/// Takes its time, like a command that asks a remote vault.
+#[derive(Debug)]
+struct Slow;
+
+impl CredentialSource for Slow {
+    fn name(&self) -> &str {
+        "slow"
+    }
+
+    fn fetch<'a>(&'a self, _: FetchReason<'a>) -> AuthFuture<'a, Credentials> {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_millis(1500)).await;
+            Ok(Credentials::new("slow", [bearer("A")]))
+        })
+    }
+}
+
+#[tokio::test]
+async fn time_that_a_source_takes_is_not_the_servers() {
+    let server = FakeMcpServer::builder().era(Era::Modern).accept(Accept::bearer("A")).start().unwrap();
+    let mut options = options();
+    // The probe has a third of it, less than the source takes.
+    options.connect_timeout = Duration::from_secs(4);
+    let target = with(&server, Arc::new(SingleFlight::new(Slow)));
+    let connection = mcp_transport::Connector::new(options).attempt(&target).await.unwrap();
+    assert_eq!(connection.revision(), mcp_transport::ProtocolRevision::V2026_07_28);
+    assert_eq!(methods(&server), ["server/discover"]);
 }

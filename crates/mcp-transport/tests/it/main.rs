@@ -2,5 +2,6 @@
 
 mod auth;
 mod handshake;
+mod network;
 mod session;
 mod support;

@@ -345,7 +345,7 @@ async fn a_message_that_is_never_taken_fails_in_time() {
     let limit = Duration::from_millis(50);
     let request = wire.request(1, ping(1), Phase::Session, limit, Patience::default());
     let (outcome, _held) = tokio::join!(request, fake.next());
-    let kind = TransportErrorKind::Timeout { stage: TimeoutStage::FirstByte };
+    let kind = TransportErrorKind::Timeout { stage: crate::TimeoutStage::FirstByte };
     assert_eq!(*outcome.unwrap_err().kind(), kind);
 }
 

@@ -41,6 +41,7 @@ pub(crate) fn parse(frame: &[u8]) -> Result<Messages, EnvelopeError> {
 ///
 /// # Errors
 /// It is no message, or a batch of another number of messages than one.
+#[cfg(any(feature = "http", test))]
 pub(crate) fn parse_one(frame: &[u8]) -> Result<Incoming, EnvelopeError> {
     let mut messages = parse(frame)?;
     match (messages.next(), messages.next()) {

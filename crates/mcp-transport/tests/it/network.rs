@@ -1,0 +1,220 @@
+//! TLS, proxies, and the exchange that authorization shares.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
+use std::thread;
+
+use bytes::Bytes;
+use mcp_auth::{AuthErrorKind, HttpExchange};
+use mcp_status::{Phase, ReasonCode, classify};
+use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer};
+use mcp_transport::{
+    ClientOptions, Connector, Endpoint, HttpEndpoint, ProtocolRevision, Server, TransportErrorKind,
+};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::support::{connector, echo, options, target};
+
+fn fixture(name: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "tests/it/tls", name].iter().collect()
+}
+
+/// Puts TLS in front of a server: each connection is decrypted and passed on. Its threads end with the process.
+fn tls_in_front_of(server: SocketAddr) -> SocketAddr {
+    let certificates = vec![CertificateDer::from_pem_file(fixture("localhost.pem")).unwrap()];
+    let key = PrivateKeyDer::from_pem_file(fixture("localhost.key.pem")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(certificates, key)
+        .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let config = config.clone();
+            thread::spawn(move || terminate(client, config, server));
+        }
+    });
+    address
+}
+
+/// One request at a time, which is all that HTTP/1.1 without pipelining needs.
+fn terminate(client: TcpStream, config: Arc<rustls::ServerConfig>, server: SocketAddr) -> Option<()> {
+    let mut tls = rustls::StreamOwned::new(rustls::ServerConnection::new(config).ok()?, client);
+    let mut plain = TcpStream::connect(server).ok()?;
+    let mut chunk = [0; 64 << 10];
+    loop {
+        let mut request = Vec::new();
+        while !is_whole(&request) {
+            let read = tls.read(&mut chunk).ok().filter(|read| *read > 0)?;
+            request.extend_from_slice(&chunk[..read]);
+        }
+        plain.write_all(&request).ok()?;
+        let mut answer = Vec::new();
+        while !is_whole(&answer) {
+            let read = plain.read(&mut chunk).ok().filter(|read| *read > 0)?;
+            answer.extend_from_slice(&chunk[..read]);
+        }
+        tls.write_all(&answer).ok()?;
+        tls.flush().ok()?;
+    }
+}
+
+/// Whether a message with a length, or without a body, has arrived.
+fn is_whole(message: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(message);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head
+        .lines()
+        .find_map(|line| line.to_ascii_lowercase().strip_prefix("content-length: ").map(str::to_owned))
+        .map_or(0, |length| length.trim().parse().unwrap_or(0));
+    body.len() >= length
+}
+
+fn at(url: &str) -> Server {
+    Server::new(Endpoint::Http(HttpEndpoint::new(url.parse().unwrap())))
+}
+
+#[tokio::test]
+async fn a_certificate_of_an_extra_authority_is_trusted_and_no_other() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let address = tls_in_front_of(server.address());
+    let secure = at(&format!("https://localhost:{}/mcp", address.port()));
+
+    let error = connector().attempt(&secure).await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Tls, "{error:?}");
+    assert_eq!(classify(&error.evidence(Phase::Connect)).code(), Some(ReasonCode::Tls));
+    assert!(server.requests().is_empty());
+
+    let mut options = options();
+    options.extra_ca_files = vec![fixture("authority.pem")];
+    let connection = Connector::new(options).attempt(&secure).await.unwrap();
+    assert_eq!(connection.revision(), ProtocolRevision::V2025_11_25);
+    assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+}
+
+#[tokio::test]
+async fn https_to_a_server_without_tls_is_a_tls_failure() {
+    let server = FakeMcpServer::builder().start().unwrap();
+    let secure = at(&format!("https://localhost:{}/mcp", server.address().port()));
+    let error = connector().attempt(&secure).await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Tls, "{error:?}");
+}
+
+#[tokio::test]
+async fn an_authority_file_that_is_missing_is_a_setting_to_correct() {
+    let mut options = options();
+    options.extra_ca_files = vec![fixture("absent.pem")];
+    let error = Connector::new(options).attempt(&at("http://127.0.0.1:9/")).await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Misconfigured);
+    assert_eq!(classify(&error.evidence(Phase::Connect)).code(), Some(ReasonCode::Config));
+}
+
+/// A forward proxy that answers everything with one status and remembers the first lines of requests.
+fn proxy(status: &'static str) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let lines = seen.clone();
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            let mut request = Vec::new();
+            let mut chunk = [0; 4096];
+            while !is_whole(&request) {
+                match client.read(&mut chunk) {
+                    Ok(read @ 1..) => request.extend_from_slice(&chunk[..read]),
+                    _ => break,
+                }
+            }
+            let text = String::from_utf8_lossy(&request).into_owned();
+            lines.lock().unwrap().push(text.lines().next().unwrap_or_default().to_owned());
+            let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+            let _ = client.write_all(answer.as_bytes());
+        }
+    });
+    (address, seen)
+}
+
+fn through(proxy: SocketAddr) -> ClientOptions {
+    let mut options = options();
+    options.proxy.http = Some(format!("http://{proxy}"));
+    options.proxy.https = Some(format!("http://{proxy}"));
+    options
+}
+
+#[tokio::test]
+async fn a_proxy_that_wants_credentials_is_called_so_on_either_way() {
+    let (address, seen) = proxy("407 Proxy Authentication Required");
+    for url in ["http://mcp.example/mcp", "https://mcp.example/mcp"] {
+        let error = Connector::new(through(address)).attempt(&at(url)).await.unwrap_err();
+        assert_eq!(*error.kind(), TransportErrorKind::Proxy { status: Some(407) }, "{url} {error:?}");
+        assert_eq!(classify(&error.evidence(Phase::Connect)).code(), Some(ReasonCode::ProxyAuth));
+    }
+    let seen = seen.lock().unwrap();
+    assert_eq!(*seen, ["POST http://mcp.example/mcp HTTP/1.1", "CONNECT mcp.example:443 HTTP/1.1"]);
+}
+
+#[tokio::test]
+async fn a_proxy_that_cannot_reach_the_server_is_unreachable() {
+    let (address, _) = proxy("502 Bad Gateway");
+    let error = Connector::new(through(address)).attempt(&at("https://mcp.example/mcp")).await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Unreachable, "{error:?}");
+}
+
+#[tokio::test]
+async fn excepted_hosts_are_reached_directly() {
+    let (address, seen) = proxy("502 Bad Gateway");
+    let server = FakeMcpServer::builder().start().unwrap();
+    let mut options = through(address);
+    options.proxy.no_proxy = Some("example.org,127.0.0.1,localhost".to_owned());
+    Connector::new(options).attempt(&target(&server)).await.unwrap();
+    assert!(seen.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_proxy_url_that_is_not_valid_is_a_setting_to_correct_and_not_shown() {
+    let mut options = options();
+    options.proxy.http = Some("http://user:canary-secret@[::bad/".to_owned());
+    let error = Connector::new(options).attempt(&at("http://127.0.0.1:9/")).await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Misconfigured);
+    assert!(!format!("{error:?} {error}").contains("canary"));
+}
+
+#[tokio::test]
+async fn an_exchange_returns_any_status_follows_nothing_and_is_bounded() {
+    let server = FakeMcpServer::builder().start().unwrap();
+    server.route("/moved", Answer::redirect(302, "/elsewhere"));
+    server.route("/long", HttpAnswer::new(200).body("text/plain", vec![b'x'; (1 << 20) + 1]));
+    let connector = connector();
+    let get = |path: &str| {
+        let uri = server.url_of(path).to_string();
+        connector.http().exchange(http::Request::get(uri).body(Bytes::new()).unwrap())
+    };
+    let moved = get("/moved").await.unwrap();
+    assert_eq!(moved.status(), 302);
+    assert!(server.recorder().requests_to("/elsewhere").is_empty());
+    assert_eq!(get("/long").await.unwrap_err().kind(), AuthErrorKind::Unavailable);
+    server.go_down();
+    assert_eq!(get("/moved").await.unwrap_err().kind(), AuthErrorKind::Unavailable);
+}
+
+#[tokio::test]
+async fn a_json_answer_has_a_limit_too() {
+    let server = FakeMcpServer::builder().start().unwrap();
+    let mut options = options();
+    options.max_body_bytes = 100_000;
+    let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
+    let call = async |bytes: usize| {
+        let arguments = crate::support::raw(&serde_json::json!({ "bytes": bytes }));
+        connection.call_tool("big", Some(&arguments), &mcp_transport::RequestOptions::new()).await
+    };
+    assert_eq!(crate::support::text_of(&call(90_000).await.unwrap()).len(), 90_000);
+    assert_eq!(*call(200_000).await.unwrap_err().kind(), TransportErrorKind::TooLarge);
+}
