@@ -14,7 +14,6 @@ use std::time::{Duration, Instant};
 
 use mcp_transport::{
     ClientInfo, ClientOptions, Connection, Connector, Endpoint, HttpEndpoint, RequestOptions, Server,
-    ,
 };
 use serde_json::value::RawValue;
 
