@@ -681,3 +681,42 @@ mod read_only {
         }
     }
 }
+
+/// The result of a future that needs no one else, such as those of the store in memory.
+fn ready<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    match future.as_mut().poll(&mut std::task::Context::from_waker(std::task::Waker::noop())) {
+        std::task::Poll::Ready(output) => output,
+        std::task::Poll::Pending => panic!("it waits for something"),
+    }
+}
+
+#[tokio::test]
+async fn signed_in_and_machine_providers_keep_the_contract() {
+    use crate::contract::{Subject, check};
+
+    let signed_in = || {
+        let world = World::new();
+        ready(world.signed_in());
+        let net = world.net.clone();
+        Subject::new(provider(&world))
+            .counting(move || net.sent_to(TOKEN).len() as u64)
+            .with_secret("at-0")
+            .with_secret("rt-0")
+    };
+    check(signed_in).await.unwrap();
+
+    let robot = || {
+        let mut world = World::new();
+        machine(&mut world, Grant::ClientCredentials);
+        let mut tokens = ready(world.signed_in());
+        tokens.client_id = "robot".into();
+        ready(world.keep(&tokens));
+        let net = world.net.clone();
+        Subject::new(provider(&world))
+            .counting(move || net.sent_to(TOKEN).len() as u64)
+            .with_secret("at-0")
+            .with_secret("s3cret")
+    };
+    check(robot).await.unwrap();
+}
