@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mcp_auth::oauth::store::{FileTokenStore, MemoryTokenStore, TokenStore};
 use mcp_auth::oauth::{OAuthProvider, OAuthSettings};
-use mcp_auth::{AuthSettings, HttpExchange, OAuthSpec, Target};
+use mcp_auth::{AuthSettings, HttpExchange, Target};
 
 /// The sign-ins of this person.
 pub(crate) fn token_store(state_dir: Option<&Path>) -> Arc<dyn TokenStore> {
@@ -23,7 +23,7 @@ pub(crate) fn token_store(state_dir: Option<&Path>) -> Arc<dyn TokenStore> {
 
 /// What a server's entry says about OAuth.
 pub(crate) fn settings(auth: &AuthSettings) -> OAuthSettings {
-    OAuthSettings::new(auth.oauth.clone().unwrap_or_else(OAuthSpec::default))
+    OAuthSettings::new(auth.oauth.clone().unwrap_or_default())
 }
 
 /// The OAuth provider of one server, knowing whether somebody has signed in.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mcp_config::{ConfigError, Scope, TrustStore};
+use mcp_config::{ConfigError, Project, Scope, TrustStore};
 use serde_json::json;
 
 use crate::app::{App, Loaded};
@@ -13,13 +13,14 @@ use crate::exit::ExitStatus;
 pub(super) fn trust(app: &App, path: Option<&Path>, trusted: bool) -> Result<ExitStatus, CliError> {
     let loaded = app.load_as_is()?;
     let folder = match path {
-        None => loaded.config.project.main_root.clone(),
+        None => loaded.config.project.trust_folder().to_owned(),
         Some(path) => {
             let path = app.directory()?.join(path);
-            path.canonicalize().ok().filter(|path| path.is_dir()).ok_or_else(|| {
-                CliError::usage("no-folder", format!("{} is no folder", path.display()))
-                    .next("mcplink trust [PATH]")
-            })?
+            if !path.is_dir() {
+                return Err(CliError::usage("no-folder", format!("{} is no folder", path.display()))
+                    .next("mcplink trust [PATH]"));
+            }
+            Project::find(&path).trust_folder().to_owned()
         }
     };
     let store = store(&loaded)?;
@@ -50,7 +51,7 @@ pub(super) fn approve(app: &App, name: &str, approved: bool) -> Result<ExitStatu
             }
         });
     }
-    let folder = &loaded.config.project.main_root;
+    let folder = loaded.config.project.trust_folder();
     let store = store(&loaded)?;
     let changed = if approved { store.approve(folder, name) } else { store.reject(folder, name) }
         .map_err(|e| not_kept(&e))?;
