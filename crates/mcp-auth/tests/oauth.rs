@@ -434,3 +434,24 @@ async fn machines_get_tokens_by_themselves() {
     machine.settings.grant = Grant::JwtBearer(Arc::new(Secret::new("workload-jwt")));
     assert_eq!(call(&*machine.http, &machine.server, &machine.provider()).await.unwrap(), StatusCode::OK);
 }
+
+#[tokio::test]
+async fn the_default_client_follows_no_redirect_and_reads_no_endless_answer() {
+    let machine = Machine::new();
+    machine.auth.route("/away", Answer::redirect(302, "/target"));
+    machine
+        .auth
+        .route("/endless", mcp_testkit::HttpAnswer::new(200).body("application/json", vec![b'x'; 2 << 20]));
+    let get =
+        |path: &str| Request::get(format!("{}{path}", machine.auth.origin())).body(Bytes::new()).unwrap();
+    let answer = machine.http.exchange(get("/away")).await.unwrap();
+    assert_eq!(
+        (answer.status(), &answer.headers()["location"]),
+        (StatusCode::FOUND, &"/target".parse().unwrap())
+    );
+    assert!(machine.http.exchange(get("/endless")).await.unwrap_err().to_string().contains("1 MiB"));
+    machine.auth.go_down();
+    let error = machine.http.exchange(get("/secret?code=canary")).await.unwrap_err();
+    assert_eq!(error.kind(), AuthErrorKind::Unavailable);
+    assert!(!format!("{error} {error:?}").contains("canary"));
+}

@@ -83,13 +83,7 @@ impl Context {
     ) -> Result<ClientIdentity, AuthError> {
         let spec = &self.settings.spec;
         let configured = spec.client_id.as_deref() == Some(&tokens.client_id);
-        let client_key = if configured {
-            ClientKey::configured(&self.target.name)
-        } else {
-            ClientKey::registered(key.issuer())
-        };
-        let stored =
-            self.store.load_client(&client_key).await?.filter(|client| client.client_id == tokens.client_id);
+        let stored = self.stored_client(key.issuer(), &tokens.client_id).await?;
         let secret = spec
             .client_secret
             .clone()
@@ -104,13 +98,22 @@ impl Context {
         Ok(ClientIdentity { id: tokens.client_id.clone(), secret, key: signing_key, method })
     }
 
-    /// Keeps what a configured client used, because its secret may not be there the next time.
-    pub(crate) async fn keep_configured_client(
-        &self,
-        issuer: &str,
-        client: &ClientIdentity,
-    ) -> Result<(), AuthError> {
-        if self.settings.spec.client_id.as_deref() != Some(&client.id) {
+    /// What is kept about a client: with the entry, else with its authorization server.
+    async fn stored_client(&self, issuer: &str, id: &str) -> Result<Option<StoredClient>, AuthError> {
+        for key in [ClientKey::configured(&self.target.name), ClientKey::registered(issuer)] {
+            if let Some(client) = self.store.load_client(&key).await?.filter(|client| client.client_id == id)
+            {
+                return Ok(Some(client));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Keeps the client of a sign-in with its entry: a configured one because its secret may not be there the next
+    /// time, one with a secret because another entry may replace the registration that they share.
+    pub(crate) async fn keep_client(&self, issuer: &str, client: &ClientIdentity) -> Result<(), AuthError> {
+        let configured = self.settings.spec.client_id.as_deref() == Some(&client.id);
+        if !configured && client.secret.is_none() {
             return Ok(());
         }
         let mut stored = StoredClient::new(&client.id, &self.target.name);

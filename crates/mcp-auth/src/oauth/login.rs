@@ -415,7 +415,7 @@ impl PendingLogin {
         let guard = ctx.store.lock(&key).await?;
         ctx.store.save(&key, &tokens).await?;
         drop(guard);
-        ctx.keep_configured_client(&self.discovery.issuer, client).await?;
+        ctx.keep_client(&self.discovery.issuer, client).await?;
         self.forget_other_issuers(&key).await;
         Ok(SignedIn {
             issuer: self.discovery.issuer.clone(),

@@ -300,6 +300,58 @@ async fn f084_two_entries_for_one_url_hold_two_accounts() {
 }
 
 #[tokio::test]
+async fn f080_every_request_of_a_sign_in_goes_through_the_given_network() {
+    let world = World::new();
+    run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap();
+    let provider = OAuthProvider::from_context(world.context());
+    let used = provider.credentials().await.unwrap();
+    let (headers, invalid) = (http::HeaderMap::new(), challenges("Bearer error=\"invalid_token\""));
+    let refused = crate::Rejection::new(http::StatusCode::UNAUTHORIZED, &invalid, &headers, &used);
+    assert!(matches!(provider.on_rejected(refused).await, Ok(crate::Recovery::Retry(_))));
+    login(&world).logout().await.unwrap();
+    // These hosts do not exist: what got an answer went through the network that was given, proxy and all.
+    assert_eq!(
+        world.net.take_lines(),
+        [
+            "GET https://mcp.example/.well-known/oauth-protected-resource/mcp",
+            "GET https://as.example/.well-known/oauth-authorization-server",
+            REGISTER,
+            TOKEN,
+            TOKEN,
+            REVOKE,
+            REVOKE,
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_entry_keeps_its_secret_when_another_entry_replaces_the_shared_registration() {
+    let world = World::new();
+    let registered = std::sync::atomic::AtomicU32::new(0);
+    world.net.on(REGISTER, move |_| {
+        let n = registered.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1;
+        let method = "client_secret_post";
+        answer(
+            201,
+            &json!({ "client_id": format!("client-{n}"), "client_secret": format!("secret-{n}"), "token_endpoint_auth_method": method }),
+        )
+    });
+    run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap();
+    // The other entry has a redirect URI of its own, and so needs a registration of its own.
+    let mut other = world.context();
+    other.target.name = "other".into();
+    other.settings.spec.callback_port = Some(7777);
+    let pending = OAuthLogin::from_context(other).begin(&[]).await.unwrap();
+    pending.complete(&FakeAuthorizer::consenting(ISSUER), &FakeProbe::default()).await.unwrap();
+    assert_eq!(world.net.sent_to(REGISTER).len(), 2);
+
+    login(&world).logout().await.unwrap();
+    let revoked = &world.net.sent_to(REVOKE)[0];
+    assert_eq!(revoked.form("client_id").as_deref(), Some("client-1"));
+    assert_eq!(revoked.form("client_secret").as_deref(), Some("secret-1"));
+}
+
+#[tokio::test]
 async fn f085_pinned_scopes_are_the_ones_asked_for() {
     let mut world = World::new();
     let mut listed = metadata(ISSUER);
