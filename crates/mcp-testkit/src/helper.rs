@@ -111,6 +111,23 @@ impl FakeHelper {
         self.prints_headers(&[("Authorization", &format!("Bearer {token}"))]);
     }
 
+    /// Prints these bearer tokens one after another, a new one in each run from now on, and the last one for ever:
+    /// for a program under test that mints twice before the test can interfere.
+    ///
+    /// # Panics
+    ///
+    /// When there is no token.
+    pub fn prints_bearers_in_turn(&self, tokens: &[&str]) {
+        let (last, others) = tokens.split_last().expect("there is a token to print");
+        let mut code = format!("case $(($(wc -l <\"$directory/runs\") - {})) in\n", self.runs());
+        for (index, token) in others.iter().enumerate() {
+            let _ = writeln!(code, "{}) token={} ;;", index + 1, quote(token));
+        }
+        let _ = write!(code, "*) token={} ;;\nesac\n", quote(last));
+        code.push_str("printf '{\"Authorization\":\"Bearer %s\"}\\n' \"$token\"");
+        self.prints_by(code);
+    }
+
     /// Prints a bearer token made of `prefix` and the time of the run, for [`Accept::Stamped`](crate::Accept::Stamped).
     pub fn prints_stamped(&self, prefix: &str) {
         let prefix = quote(prefix);

@@ -1,7 +1,15 @@
 //! Processes of a test run: finding and ending them without `unsafe`.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// More than any environment of a test.
+const MOST: usize = 1 << 20;
+
+/// How long a process may take to replace its program on a loaded machine.
+const SETTLE: Duration = Duration::from_millis(500);
 
 /// Whether a process exists and is not a zombie: one that has ended and only waits to be collected is not alive.
 #[must_use]
@@ -34,7 +42,7 @@ pub(crate) fn marked_processes(marker: &str) -> Vec<(u32, String)> {
         let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok()) else {
             continue;
         };
-        let Ok(environment) = std::fs::read(entry.path().join("environ")) else { continue };
+        let Some(environment) = environment_of(pid) else { continue };
         if environment.split(|byte| *byte == 0).any(|variable| variable == marker.as_bytes())
             && process_is_alive(pid)
         {
@@ -43,6 +51,34 @@ pub(crate) fn marked_processes(marker: &str) -> Vec<(u32, String)> {
         }
     }
     found
+}
+
+/// The environment block of a process that may be one of ours; `None` for what cannot be.
+///
+/// A process that is just replacing its program has no whole block for that moment, and a search that met it then would
+/// miss it. So one that is younger than we are is looked at again until it has settled.
+fn environment_of(pid: u32) -> Option<Vec<u8>> {
+    let deadline = Instant::now() + SETTLE;
+    loop {
+        // In one read, as two could see two programs and splice their environments.
+        let mut environment = vec![0; MOST];
+        let length = File::open(format!("/proc/{pid}/environ")).ok()?.read(&mut environment).ok()?;
+        environment.truncate(length);
+        if environment.last() == Some(&0) {
+            return Some(environment);
+        }
+        let is_younger = started(pid)? >= started(std::process::id())?;
+        if !is_younger || !process_is_alive(pid) || Instant::now() > deadline {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+}
+
+/// When a process started, in clock ticks since boot: the twentieth field after its command name.
+fn started(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    stat.rsplit_once(") ")?.1.split(' ').nth(19)?.parse().ok()
 }
 
 /// Makes the child the leader of a process group of its own, so that it can be signalled with all that it started.
@@ -78,6 +114,24 @@ mod tests {
         assert!(is_running("12 (a) b) S 1 2 3"));
         assert!(!is_running("12 (sh) Z 1 2 3"));
         assert!(!is_running(""));
+    }
+
+    #[test]
+    fn processes_are_found_by_their_mark_also_while_they_replace_their_program() {
+        if !cfg!(target_os = "linux") {
+            return;
+        }
+        let marker = format!("MCP_TESTKIT_UNIT={}", std::process::id());
+        let (name, value) = marker.split_once('=').unwrap();
+        for _ in 0..50 {
+            // Each of these replaces its program several times while it is being looked for.
+            let script = "exec sh -c 'exec sh -c \"exec sleep 60\"'";
+            let mut child = Command::new("sh").args(["-c", script]).env(name, value).spawn().unwrap();
+            let found = marked_processes(&marker);
+            child.kill().unwrap();
+            child.wait().unwrap();
+            assert_eq!(found.iter().map(|(pid, _)| *pid).collect::<Vec<_>>(), [child.id()]);
+        }
     }
 
     #[test]

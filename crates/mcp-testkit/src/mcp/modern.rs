@@ -203,6 +203,7 @@ mod tests {
         assert_eq!(code(&[VERSION, name], &call, &[]), Some(HEADER_MISMATCH));
         assert_eq!(code(&[VERSION, method], &call, &[]), Some(HEADER_MISMATCH));
         assert_eq!(code(&[VERSION, method, ("mcp-name", "other")], &call, &[]), Some(HEADER_MISMATCH));
+        assert_eq!(code(&[VERSION, ("mcp-method", "tools/list"), name], &call, &[]), Some(HEADER_MISMATCH));
         assert_eq!(code(&[VERSION, method, ("mcp-name", "=?base64?ZWNobw==?=")], &call, &[]), None);
         assert_eq!(code(&[VERSION, method, ("mcp-name", "=?base64?!?=")], &call, &[]), Some(HEADER_MISMATCH));
         assert_eq!(
@@ -251,6 +252,8 @@ mod tests {
             None
         );
         assert_eq!(code(&with(&[("mcp-param-region", "eu")]), &both, &tools), Some(HEADER_MISMATCH));
+        let other = with(&[("mcp-param-region", "us"), ("mcp-param-count", "42")]);
+        assert_eq!(code(&other, &both, &tools), Some(HEADER_MISMATCH));
         assert_eq!(code(&base, &call(json!({ "region": null })), &tools), None);
         assert_eq!(
             code(&with(&[("mcp-param-region", "eu")]), &call(json!({})), &tools),

@@ -30,6 +30,16 @@ fn what_it_prints_can_change_between_runs() {
 }
 
 #[test]
+fn it_prints_one_token_after_the_other_and_the_last_for_ever() {
+    let helper = FakeHelper::new().unwrap();
+    let _ = run(&helper);
+    helper.prints_bearers_in_turn(&["A", "B", "C"]);
+    for token in ["A", "B", "C", "C"] {
+        assert_eq!(printed(&helper), json!({ "Authorization": format!("Bearer {token}") }));
+    }
+}
+
+#[test]
 fn concurrent_runs_are_all_counted_with_what_they_found() {
     let helper = FakeHelper::new().unwrap();
     std::thread::scope(|scope| {

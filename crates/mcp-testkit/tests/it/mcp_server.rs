@@ -209,6 +209,16 @@ fn scripts_play_once_and_permanent_answers_stay() {
 }
 
 #[test]
+fn a_get_does_not_use_up_what_was_meant_for_a_post() {
+    let server = FakeMcpServer::start().unwrap();
+    server.next_answers([Answer::status(503)]);
+    assert_eq!(raw::request(server.address(), "GET", "/mcp", &[], b"").unwrap().status, 406);
+    assert_eq!(raw::modern(server.address(), "tools/list", json!({}), &[]).status, 503);
+    server.next_answers_to("GET", [Answer::status(502)]);
+    assert_eq!(raw::request(server.address(), "GET", "/mcp", &[], b"").unwrap().status, 502);
+}
+
+#[test]
 fn redirects_login_pages_and_proxies() {
     let server = FakeMcpServer::start().unwrap();
     let list = || raw::modern(server.address(), "tools/list", json!({}), &[]);

@@ -108,6 +108,30 @@ fn get_streams_are_pushed_to_and_closed() {
     assert_eq!((ended.text().as_str(), ended.complete), (": open\n\n", true));
 }
 
+#[test]
+fn a_message_goes_on_one_stream_of_each_session() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let open = |session: &str| {
+        let mut headers = raw::legacy(session).to_vec();
+        headers.push(("Accept", "text/event-stream"));
+        let mut stream = Connection::open(server.address()).unwrap();
+        stream.send("GET", "/mcp", &headers, b"");
+        stream.head().unwrap();
+        stream.chunk().unwrap();
+        stream
+    };
+    let (one, other) = (raw::initialize(server.address()), raw::initialize(server.address()));
+    let mut streams = [open(&one), open(&one), open(&other)];
+    assert_eq!((server.open_streams(), server.push_tools_changed()), (3, 2));
+    server.close_streams();
+    let mut told = streams.iter_mut().map(|stream| !stream.chunk().unwrap().is_empty());
+    assert_eq!(
+        [told.next(), told.next(), told.next()],
+        [Some(false), Some(true), Some(true)],
+        "the newest of each"
+    );
+}
+
 #[tokio::test]
 async fn the_server_asks_on_the_get_stream_and_hears_the_answer() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();

@@ -16,11 +16,13 @@ use super::*;
 #[test]
 fn a_code_is_worth_its_tokens_once_and_with_the_right_proof() {
     let (auth, first) = signed_in();
+    auth.add_public_client("other", &[CALLBACK]);
     for (name, value, expected) in [
         ("code_verifier", "wrong", "invalid_grant"),
         ("redirect_uri", "http://127.0.0.1:1/other", "invalid_grant"),
         ("resource", "http://other/", "invalid_target"),
         ("code", "guess", "invalid_grant"),
+        ("client_id", "other", "invalid_grant"),
     ] {
         let redirect = authorize(&auth, &[]);
         assert_eq!(
@@ -157,8 +159,10 @@ fn client_assertions_are_verified() {
         wrong[field] = value;
         assert_eq!(error(&ask(&sign(wrong))).1, "invalid_client", "{field}");
     }
-    let (signed, _) = good.rsplit_once('.').unwrap();
+    let unused = sign(claims("3"));
+    let (signed, _) = unused.rsplit_once('.').unwrap();
     assert_eq!(error(&ask(&format!("{signed}.{}", URL_SAFE_NO_PAD.encode([0; 64])))).1, "invalid_client");
+    assert_eq!(ask(&unused).status, 200, "with its own signature it is a good one");
 }
 
 #[test]
