@@ -85,6 +85,17 @@ struct Person {
     pages: Mutex<Vec<tokio::task::JoinHandle<String>>>,
 }
 
+impl Person {
+    /// What the browser shows in the end; empty if it was never opened.
+    async fn last_page(&self) -> String {
+        let page = self.pages.lock().unwrap().pop();
+        match page {
+            Some(page) => page.await.unwrap(),
+            None => String::new(),
+        }
+    }
+}
+
 impl SignInPrompt for Person {
     fn authorization<'a>(&'a self, prompt: AuthorizationPrompt<'a>) -> AuthFuture<'a, ()> {
         let url = prompt.url.clone();
@@ -154,12 +165,7 @@ impl Machine {
         };
         let person = Arc::new(Person { auth: self.auth.clone(), pages: Mutex::default() });
         let outcome = pending.complete(&LoopbackAuthorizer::new(person.clone()), &Calls(self)).await;
-        let page = person.pages.lock().unwrap().pop();
-        let page = match page {
-            Some(page) => page.await.unwrap_or_default(),
-            None => String::new(),
-        };
-        (outcome, page)
+        (outcome, person.last_page().await)
     }
 }
 
@@ -258,7 +264,7 @@ async fn f077_the_page_says_so_when_the_server_does_not_take_the_token() {
     let person = Arc::new(Person { auth: machine.auth.clone(), pages: Mutex::default() });
     let outcome = pending.complete(&LoopbackAuthorizer::new(person.clone()), &Calls(&machine)).await;
     assert!(outcome.unwrap_err().to_string().contains("403"));
-    let page = person.pages.lock().unwrap().pop().unwrap().await.unwrap();
+    let page = person.last_page().await;
     assert!(page.contains("not</b> signed in"), "{page}");
     assert!(machine.store().find("srv", &machine.server.url()).await.unwrap().is_none());
 }
@@ -362,7 +368,7 @@ async fn an_answer_with_a_foreign_state_does_not_end_the_wait() {
     let authorizer = LoopbackAuthorizer::new(person.clone()).with_timeout(Duration::from_millis(500));
     let error = pending.complete(&authorizer, &Calls(&machine)).await.unwrap_err();
     assert_eq!(error.kind(), AuthErrorKind::Cancelled);
-    let page = person.pages.lock().unwrap().pop().unwrap().await.unwrap();
+    let page = person.last_page().await;
     assert!(page.contains("Not expected"), "{page}");
     assert!(machine.auth.requests_to(Endpoint::Token).is_empty());
 }

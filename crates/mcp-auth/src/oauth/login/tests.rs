@@ -1,5 +1,8 @@
 //! Sign-in and sign-out in a world of one server and one authorization server.
 
+mod device;
+mod sign_out;
+
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -243,47 +246,6 @@ async fn f081_a_sign_in_that_is_dropped_leaves_the_old_tokens() {
 }
 
 #[tokio::test]
-async fn f083_signing_out_revokes_and_leaves_nothing() {
-    let world = World::new();
-    world.signed_in().await;
-    let done = login(&world).logout().await.unwrap();
-    assert_eq!(done.forgotten, 1);
-    assert!(matches!(done.revocations[..], [(ref issuer, Revocation::Revoked)] if issuer == ISSUER));
-    let revoked = world.net.sent_to(REVOKE);
-    assert_eq!(revoked.iter().map(|r| r.form("token").unwrap()).collect::<Vec<_>>(), ["rt-0", "at-0"]);
-    assert_eq!(revoked[0].form("token_type_hint").as_deref(), Some("refresh_token"));
-    assert_eq!(revoked[0].form("client_id").as_deref(), Some("client-0"));
-    assert!(world.kept().await.is_none());
-    assert_eq!(login(&world).logout().await.unwrap().forgotten, 0);
-}
-
-#[tokio::test]
-async fn signing_out_forgets_the_tokens_even_where_they_cannot_be_revoked() {
-    let world = World::new();
-    world.signed_in().await;
-    world.net.take_down(REVOKE);
-    let done = login(&world).logout().await.unwrap();
-    let [(_, Revocation::Failed(error))] = &done.revocations[..] else { panic!("{done:?}") };
-    assert!(
-        error.to_string().starts_with("revoke the tokens: no answer from https://as.example/revoke"),
-        "{error}"
-    );
-    assert!(world.kept().await.is_none());
-}
-
-#[tokio::test]
-async fn reset_forgets_the_registration_too() {
-    let world = World::new();
-    let authorizer = FakeAuthorizer::consenting(ISSUER);
-    run(&world, &authorizer).await.unwrap();
-    world.net.take_lines();
-    assert_eq!(login(&world).reset().await.unwrap(), 2);
-    assert!(world.net.take_lines().is_empty(), "nobody is asked");
-    run(&world, &authorizer).await.unwrap();
-    assert_eq!(world.net.sent_to(REGISTER).len(), 1);
-}
-
-#[tokio::test]
 async fn f084_two_entries_for_one_url_hold_two_accounts() {
     let world = World::new();
     for name in ["work", "home"] {
@@ -464,60 +426,6 @@ async fn f093_an_error_with_status_200_is_an_error() {
         let error = run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap_err();
         assert!(error.to_string().contains("not a token response"), "{error}");
     }
-}
-
-fn device_world(pending: u32) -> World {
-    let world = World::new();
-    let mut listed = metadata(ISSUER);
-    listed["device_authorization_endpoint"] = json!("https://as.example/device");
-    world.publish(ISSUER, listed);
-    world.net.json(
-        "POST https://as.example/device",
-        200,
-        json!({ "device_code": "device-canary", "user_code": "ABCD-EFGH", "verification_uri": "https://as.example/activate",
-                "expires_in": 900, "interval": 1 }),
-    );
-    let polls = std::sync::atomic::AtomicU32::new(0);
-    world.net.on(TOKEN, move |seen| {
-        assert_eq!(seen.form("device_code").as_deref(), Some("device-canary"));
-        assert_eq!(seen.form("resource").as_deref(), Some(SERVER));
-        match polls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
-            n if n < pending => answer(400, &json!({ "error": "authorization_pending" })),
-            _ => answer(200, &json!({ "access_token": "at-device" })),
-        }
-    });
-    world
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_device_code_is_shown_and_polled_for() {
-    let world = device_world(3);
-    let prompt = FakePrompt::default();
-    let pending = login(&world).begin(&[]).await.unwrap();
-    assert!(pending.offers_device_code());
-    pending.complete_with_device(&prompt, &FakeProbe::default()).await.unwrap();
-    let shown = prompt.device.lock().unwrap().clone();
-    assert_eq!(shown, Some(("https://as.example/activate".into(), "ABCD-EFGH".into())));
-    assert_eq!(world.net.sent_to(TOKEN).len(), 4);
-    assert_eq!(world.kept().await.unwrap().access_token, Secret::new("at-device"));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_device_code_that_is_denied_ends_the_sign_in_at_once() {
-    let world = device_world(0);
-    world.net.json(TOKEN, 400, json!({ "error": "access_denied" }));
-    let pending = login(&world).begin(&[]).await.unwrap();
-    let error =
-        pending.complete_with_device(&FakePrompt::default(), &FakeProbe::default()).await.unwrap_err();
-    assert_eq!(error.kind(), AuthErrorKind::Cancelled);
-    assert!(error.to_string().contains("400 access_denied"), "{error}");
-    assert_eq!(world.net.sent_to(TOKEN).len(), 1);
-
-    let world = World::new();
-    let pending = login(&world).begin(&[]).await.unwrap();
-    let error =
-        pending.complete_with_device(&FakePrompt::default(), &FakeProbe::default()).await.unwrap_err();
-    assert_eq!(error.kind(), AuthErrorKind::Misconfigured);
 }
 
 #[tokio::test]

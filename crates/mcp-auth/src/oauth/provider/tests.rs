@@ -10,6 +10,10 @@ use super::super::jwt::SigningKey;
 use super::super::jwt::tests::{pem, verified};
 use super::super::settings::{Grant, IdentityProvider};
 use super::super::store::MemoryTokenStore;
+mod bound;
+mod full_disk;
+mod machine;
+
 use super::*;
 use crate::{OAuthSpec, Secret};
 
@@ -382,233 +386,6 @@ async fn f067_a_refresh_after_a_restart_goes_where_the_tokens_came_from() {
 }
 
 #[tokio::test]
-async fn dpop_tokens_are_sent_with_proofs_and_nonces_are_learned_on_both_sides() {
-    let world = World::new();
-    let mut tokens = world.signed_in().await;
-    let key = DpopKey::generate(world.clock()).unwrap();
-    tokens.token_type = "DPoP".into();
-    tokens.dpop_key = Some(key.stored());
-    world.keep(&tokens).await;
-    let provider = provider(&world);
-    let used = provider.credentials().await.unwrap();
-    assert_eq!(bearer(&used), "DPoP at-0");
-
-    // The resource server wants a nonce: the same token again, with the nonce in the proof.
-    let mut headers = HeaderMap::new();
-    headers.insert("dpop-nonce", HeaderValue::from_static("rs-1"));
-    let wants = challenges("DPoP error=\"use_dpop_nonce\"");
-    let rejection = Rejection::new(StatusCode::UNAUTHORIZED, &wants, &headers, &used);
-    let again = retried(provider.on_rejected(rejection).await);
-    assert!(!again.same_headers(&used) && bearer(&again) == "DPoP at-0");
-    let mut request = HeaderMap::new();
-    again.apply(&http::Method::POST, &world.target().url, &mut request);
-    let (_, claims) = verified(request["dpop"].to_str().unwrap(), None);
-    assert_eq!((&claims["nonce"], &claims["htu"]), (&json!("rs-1"), &json!(SERVER)));
-    assert!(world.net.take_lines().is_empty());
-
-    // And the token endpoint one of its own, before it refreshes.
-    world.net.on(TOKEN, |seen| {
-        let (header, claims) = verified(seen.headers["dpop"].to_str().unwrap(), None);
-        assert_eq!(header["typ"], "dpop+jwt");
-        if claims["nonce"] != "as-1" {
-            let mut wanted = answer(400, &json!({ "error": "use_dpop_nonce" }));
-            wanted.headers_mut().insert("dpop-nonce", HeaderValue::from_static("as-1"));
-            return wanted;
-        }
-        answer(200, &json!({ "access_token": "at-9", "token_type": "DPoP", "refresh_token": "rt-9" }))
-    });
-    let fresh = retried(refuse(&provider, &again, 401, "DPoP error=\"invalid_token\"", 1).await);
-    assert_eq!(bearer(&fresh), "DPoP at-9");
-    assert_eq!(world.net.sent_to(TOKEN).len(), 2);
-    assert_eq!(world.kept().await.unwrap().dpop_key, Some(key.stored()));
-}
-
-#[tokio::test]
-async fn a_server_that_never_likes_the_nonce_is_not_asked_for_ever() {
-    let world = World::new();
-    world.net.on(TOKEN, |_| {
-        let mut wanted = answer(400, &json!({ "error": "use_dpop_nonce" }));
-        wanted.headers_mut().insert("dpop-nonce", HeaderValue::from_static("same"));
-        wanted
-    });
-    let mut tokens = world.signed_in().await;
-    tokens.dpop_key = Some(DpopKey::generate(world.clock()).unwrap().stored());
-    world.keep(&tokens).await;
-    let provider = provider(&world);
-    let used = provider.credentials().await.unwrap();
-    assert!(refuse(&provider, &used, 401, INVALID, 0).await.is_err());
-    assert!(world.net.sent_to(TOKEN).len() <= 3);
-}
-
-fn machine(world: &mut World, grant: Grant) {
-    world.settings.grant = grant;
-    world.settings.spec = OAuthSpec {
-        client_id: Some("robot".into()),
-        client_secret: Some(Secret::new("s3cret")),
-        ..OAuthSpec::default()
-    };
-}
-
-#[tokio::test]
-async fn client_credentials_are_exchanged_when_the_server_asks_and_kept_for_the_next_process() {
-    let mut world = World::new();
-    machine(&mut world, Grant::ClientCredentials);
-    let provider = provider(&world);
-    assert_eq!(provider.capabilities(), Capabilities::new(true, false));
-    assert!(provider.credentials().await.unwrap().is_empty());
-    assert!(world.net.take_lines().is_empty(), "nobody has asked for a token yet");
-    let minted = retried(refuse(&provider, &Credentials::none(), 401, "Bearer scope=\"a b\"", 0).await);
-    assert_eq!(bearer(&minted), "Bearer at-1");
-    let sent = &world.net.sent_to(TOKEN)[0];
-    assert_eq!(sent.form("grant_type").as_deref(), Some("client_credentials"));
-    assert_eq!(
-        (sent.form("scope").as_deref(), sent.form("resource").as_deref()),
-        (Some("a b"), Some(SERVER))
-    );
-    assert!(sent.headers["authorization"].to_str().unwrap().starts_with("Basic "));
-    assert_eq!(world.kept().await.unwrap().refresh_token, None);
-    assert!(!provider.snapshot().signed_in, "nobody has signed in");
-
-    let next = self::provider(&world);
-    assert_eq!(bearer(&next.credentials().await.unwrap()), "Bearer at-1");
-    // Refused or expired, it is minted anew.
-    let used = next.credentials().await.unwrap();
-    assert_eq!(bearer(&retried(refuse(&next, &used, 401, INVALID, 0).await)), "Bearer at-2");
-    world.advance(Duration::from_secs(7200));
-    assert_eq!(bearer(&next.credentials().await.unwrap()), "Bearer at-3");
-    assert!(matches!(
-        refuse(&next, &next.credentials().await.unwrap(), 401, INVALID, 1).await,
-        Ok(Recovery::Exhausted)
-    ));
-}
-
-#[tokio::test]
-async fn many_first_refusals_of_a_machine_mint_once() {
-    let mut world = World::new();
-    machine(&mut world, Grant::ClientCredentials);
-    let provider = provider(&world);
-    let tasks: Vec<_> = (0..20)
-        .map(|_| {
-            let provider = provider.clone();
-            tokio::spawn(async move { refuse(&provider, &Credentials::none(), 401, "Bearer", 0).await })
-        })
-        .collect();
-    for task in tasks {
-        assert_eq!(bearer(&retried(task.await.unwrap())), "Bearer at-1");
-    }
-    assert_eq!(world.net.sent_to(TOKEN).len(), 1);
-}
-
-#[tokio::test]
-async fn a_client_with_a_key_authenticates_with_it() {
-    let mut world = World::new();
-    machine(&mut world, Grant::ClientCredentials);
-    world.settings.spec.client_secret = None;
-    let der = SigningKey::generate_pkcs8().unwrap();
-    world.settings = world.settings.with_client_key(SigningKey::from_pem(&pem(&der)).unwrap());
-    let provider = provider(&world);
-    retried(refuse(&provider, &Credentials::none(), 401, "Bearer", 0).await);
-    let sent = &world.net.sent_to(TOKEN)[0];
-    let key = SigningKey::from_pkcs8(&der).unwrap();
-    let (header, claims) = verified(&sent.form("client_assertion").unwrap(), Some(&key));
-    assert_eq!(header["alg"], "ES256");
-    assert_eq!(
-        (&claims["iss"], &claims["sub"], &claims["aud"]),
-        (&json!("robot"), &json!("robot"), &json!(ISSUER))
-    );
-    assert_eq!(sent.form("client_id").as_deref(), Some("robot"));
-    assert!(!sent.headers.contains_key("authorization"));
-}
-
-#[tokio::test]
-async fn a_workload_assertion_is_exchanged_once_and_a_refusal_is_final() {
-    let mut world = World::new();
-    machine(&mut world, Grant::JwtBearer(Arc::new(Secret::new("jwt-canary"))));
-    world.settings.spec.client_secret = None;
-    let provider = provider(&world);
-    retried(refuse(&provider, &Credentials::none(), 401, "Bearer", 0).await);
-    let sent = &world.net.sent_to(TOKEN)[0];
-    assert_eq!(sent.form("grant_type").as_deref(), Some("urn:ietf:params:oauth:grant-type:jwt-bearer"));
-    assert_eq!(sent.form("assertion").as_deref(), Some("jwt-canary"));
-    assert_eq!(sent.form("client_id").as_deref(), Some("robot"));
-
-    world.net.json(
-        TOKEN,
-        400,
-        json!({ "error": "invalid_grant", "error_description": "expired: jwt-canary" }),
-    );
-    world.store.remove(&world.context().key(ISSUER)).await.unwrap();
-    world.net.take_lines();
-    let provider = self::provider(&world);
-    let error = refuse(&provider, &Credentials::none(), 401, "Bearer", 0).await.unwrap_err();
-    assert_eq!(error.kind(), AuthErrorKind::Misconfigured);
-    assert_eq!(
-        error.to_string(),
-        "exchange the assertion for a token: https://as.example/token answered 400 invalid_grant (expired: [redacted])"
-    );
-    assert_eq!(world.net.sent_to(TOKEN).len(), 1);
-}
-
-#[tokio::test]
-async fn enterprise_managed_authorization_takes_the_id_token_to_the_identity_provider_only() {
-    let mut world = World::new();
-    let mut identity =
-        IdentityProvider::new("https://idp.example/token", "at-idp", Arc::new(Secret::new("id-canary")));
-    identity.client_secret = None;
-    machine(&mut world, Grant::EnterpriseManaged(identity));
-    let issued = "urn:ietf:params:oauth:token-type:id-jag";
-    world.net.json(
-        "POST https://idp.example/token",
-        200,
-        json!({ "access_token": "jag-canary", "issued_token_type": issued, "token_type": "N_A" }),
-    );
-    let provider = provider(&world);
-    retried(refuse(&provider, &Credentials::none(), 401, "Bearer", 0).await);
-    let exchange = &world.net.sent_to("POST https://idp.example/token")[0];
-    assert_eq!(
-        exchange.form("grant_type").as_deref(),
-        Some("urn:ietf:params:oauth:grant-type:token-exchange")
-    );
-    assert_eq!(exchange.form("requested_token_type").as_deref(), Some(issued));
-    assert_eq!(
-        (exchange.form("audience").as_deref(), exchange.form("resource").as_deref()),
-        (Some(ISSUER), Some(SERVER))
-    );
-    assert_eq!(exchange.form("subject_token").as_deref(), Some("id-canary"));
-    assert_eq!(exchange.form("client_id").as_deref(), Some("at-idp"));
-    let grant = &world.net.sent_to(TOKEN)[0];
-    assert_eq!(grant.form("assertion").as_deref(), Some("jag-canary"));
-    assert!(grant.headers["authorization"].to_str().unwrap().starts_with("Basic "));
-    assert!(!String::from_utf8_lossy(&grant.body).contains("id-canary"));
-
-    world.net.json(
-        "POST https://idp.example/token",
-        200,
-        json!({ "access_token": "x", "issued_token_type": "urn:other" }),
-    );
-    let used = provider.credentials().await.unwrap();
-    let error = refuse(&provider, &used, 401, INVALID, 0).await.unwrap_err();
-    assert!(error.to_string().contains("another kind of token"), "{error}");
-}
-
-#[tokio::test]
-async fn a_store_that_cannot_be_written_does_not_lose_the_rotated_tokens() {
-    let world = World::new();
-    world.signed_in().await;
-    let store = Arc::new(ReadOnly { inner: world.store.clone(), broken: AtomicBool::new(true) });
-    let provider = OAuthProvider::from_context(Context { store: store.clone(), ..world.context() });
-    let used = provider.credentials().await.unwrap();
-    assert_eq!(bearer(&retried(refuse(&provider, &used, 401, INVALID, 0).await)), "Bearer at-1");
-    store.broken.store(false, Ordering::Release);
-    assert_eq!(bearer(&provider.credentials().await.unwrap()), "Bearer at-1");
-    assert_eq!(
-        world.kept().await.unwrap().refresh_token,
-        Some(Secret::new("rt-1")),
-        "kept as soon as it can be"
-    );
-}
-
-#[tokio::test]
 async fn nothing_that_is_shown_contains_a_token() {
     let world = World::new();
     let mut tokens = world.signed_in().await;
@@ -624,64 +401,6 @@ async fn nothing_that_is_shown_contains_a_token() {
     assert!(!format!("{error} {error:?} {provider:?}").contains("canary"));
 }
 
-/// A store whose disk is full.
-#[derive(Debug)]
-struct ReadOnly {
-    inner: Arc<MemoryTokenStore>,
-    broken: AtomicBool,
-}
-
-mod read_only {
-    use super::super::super::store::{ClientKey, StoreGuard, StoredClient};
-    use super::*;
-
-    impl TokenStore for ReadOnly {
-        fn load<'a>(&'a self, key: &'a TokenKey) -> AuthFuture<'a, Option<StoredTokens>> {
-            self.inner.load(key)
-        }
-
-        fn save<'a>(&'a self, key: &'a TokenKey, tokens: &'a StoredTokens) -> AuthFuture<'a, ()> {
-            if self.broken.load(Ordering::Acquire) {
-                let full = AuthError::new(AuthErrorKind::Store, "write the tokens: no space left");
-                return Box::pin(std::future::ready(Err(full)));
-            }
-            self.inner.save(key, tokens)
-        }
-
-        fn remove<'a>(&'a self, key: &'a TokenKey) -> AuthFuture<'a, bool> {
-            self.inner.remove(key)
-        }
-
-        fn list<'a>(&'a self, server_name: Option<&'a str>) -> AuthFuture<'a, Vec<TokenKey>> {
-            self.inner.list(server_name)
-        }
-
-        fn load_client<'a>(&'a self, key: &'a ClientKey) -> AuthFuture<'a, Option<StoredClient>> {
-            self.inner.load_client(key)
-        }
-
-        fn save_client<'a>(&'a self, key: &'a ClientKey, client: &'a StoredClient) -> AuthFuture<'a, ()> {
-            self.inner.save_client(key, client)
-        }
-
-        fn remove_client<'a>(&'a self, key: &'a ClientKey) -> AuthFuture<'a, bool> {
-            self.inner.remove_client(key)
-        }
-
-        fn list_clients<'a>(&'a self, server_name: Option<&'a str>) -> AuthFuture<'a, Vec<ClientKey>> {
-            self.inner.list_clients(server_name)
-        }
-
-        fn lock<'a>(&'a self, key: &'a TokenKey) -> AuthFuture<'a, Box<dyn StoreGuard>> {
-            self.inner.lock(key)
-        }
-
-        fn lock_client<'a>(&'a self, key: &'a ClientKey) -> AuthFuture<'a, Box<dyn StoreGuard>> {
-            self.inner.lock_client(key)
-        }
-    }
-}
-
 /// The result of a future that needs no one else, such as those of the store in memory.
 fn ready<F: Future>(future: F) -> F::Output {
     let mut future = std::pin::pin!(future);
@@ -693,6 +412,7 @@ fn ready<F: Future>(future: F) -> F::Output {
 
 #[tokio::test]
 async fn signed_in_and_machine_providers_keep_the_contract() {
+    use self::machine::machine;
     use crate::contract::{Subject, check};
 
     let signed_in = || {
