@@ -110,6 +110,11 @@ impl SignInPrompt for Person {
     }
 }
 
+/// A browser on this machine, for a person who does not take all day.
+fn browser(person: &Arc<Person>) -> LoopbackAuthorizer {
+    LoopbackAuthorizer::new(person.clone()).with_timeout(Duration::from_secs(20))
+}
+
 /// One machine: a server, its authorization server, and a home directory with a token store.
 #[derive(Debug)]
 struct Machine {
@@ -164,7 +169,7 @@ impl Machine {
             Err(error) => return (Err(error), String::new()),
         };
         let person = Arc::new(Person { auth: self.auth.clone(), pages: Mutex::default() });
-        let outcome = pending.complete(&LoopbackAuthorizer::new(person.clone()), &Calls(self)).await;
+        let outcome = pending.complete(&browser(&person), &Calls(self)).await;
         (outcome, person.last_page().await)
     }
 }
@@ -262,7 +267,7 @@ async fn f077_the_page_says_so_when_the_server_does_not_take_the_token() {
     machine.server.refuse_with(mcp_testkit::Refusal::forbidden());
     machine.server.accept(mcp_testkit::Accept::bearer("nobody's"));
     let person = Arc::new(Person { auth: machine.auth.clone(), pages: Mutex::default() });
-    let outcome = pending.complete(&LoopbackAuthorizer::new(person.clone()), &Calls(&machine)).await;
+    let outcome = pending.complete(&browser(&person), &Calls(&machine)).await;
     assert!(outcome.unwrap_err().to_string().contains("403"));
     let page = person.last_page().await;
     assert!(page.contains("not</b> signed in"), "{page}");
