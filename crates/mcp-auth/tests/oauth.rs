@@ -257,7 +257,7 @@ async fn f077_the_page_says_so_when_the_exchange_fails() {
     let (outcome, page) = machine.sign_in().await;
     let error = outcome.unwrap_err();
     assert!(error.to_string().starts_with("exchange the authorization code: http://127.0.0.1:"), "{error}");
-    assert!(page.contains("not</b> signed in") && page.contains("answered 500"), "{page}");
+    assert!(page.contains("did <b>not</b> succeed") && page.contains("answered 500"), "{page}");
 }
 
 #[tokio::test]
@@ -270,7 +270,7 @@ async fn f077_the_page_says_so_when_the_server_does_not_take_the_token() {
     let outcome = pending.complete(&browser(&person), &Calls(&machine)).await;
     assert!(outcome.unwrap_err().to_string().contains("403"));
     let page = person.last_page().await;
-    assert!(page.contains("not</b> signed in"), "{page}");
+    assert!(page.contains("did <b>not</b> succeed"), "{page}");
     assert!(machine.store().find("srv", &machine.server.url()).await.unwrap().is_none());
 }
 

@@ -30,7 +30,8 @@ impl Page<'_> {
                 document(
                     "bad",
                     "Sign-in failed",
-                    &format!("You are <b>not</b> signed in to <b>{}</b>.", escape(server)),
+                    // Not "you are not signed in": an earlier sign-in stays as it was.
+                    &format!("The sign-in to <b>{}</b> did <b>not</b> succeed.", escape(server)),
                     &format!("<code>{}</code>", escape(why)),
                 ),
             ),
@@ -69,7 +70,7 @@ color:var(--text);font:16px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,sans-
 main{width:min(30rem,100%);padding:2.75rem 2.25rem;text-align:center;background:var(--card);border:1px solid var(--line);\
 border-radius:1rem;box-shadow:0 12px 40px rgb(0 0 0/.08)}\
 svg{fill:none;stroke:var(--tone);stroke-width:3;stroke-linecap:round;stroke-linejoin:round}.ok{--tone:var(--ok)}.bad{--tone:var(--bad)}\
-h1{margin:1rem 0 .5rem;font-size:1.5rem;letter-spacing:-.01em}p{margin:.25rem 0}.detail{margin-top:1rem;color:var(--soft)}\
+h1{margin:1rem 0 .5rem;font-size:1.5rem;letter-spacing:-.01em}p{margin:.25rem 0}.detail{margin-top:1rem;color:var(--soft);text-wrap:balance}\
 code{display:block;padding:.75rem 1rem;text-align:left;overflow-wrap:anywhere;background:var(--bg);border-radius:.5rem;font-size:.875rem}";
 
 /// Text for HTML: names of servers come from files that a stranger may have written.
@@ -98,7 +99,7 @@ mod tests {
         assert!(status.starts_with("200") && page.contains("<b>github</b> accepted"));
         let (status, page) = Page::Failed { server: "github", why: "no token" }.render();
         assert!(
-            status.starts_with("400") && page.contains("<b>not</b> signed in") && page.contains("no token")
+            status.starts_with("400") && page.contains("did <b>not</b> succeed") && page.contains("no token")
         );
     }
 
