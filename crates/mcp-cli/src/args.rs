@@ -120,6 +120,14 @@ pub(crate) enum Command {
     Tools(NameArg),
     /// Call a tool
     Call(CallArgs),
+    /// List the resources of a server
+    Resources(NameArg),
+    /// Read a resource
+    Read(ReadArgs),
+    /// List the prompts of a server
+    Prompts(NameArg),
+    /// Get a prompt
+    Prompt(PromptArgs),
     /// Check that a server answers
     Ping(NameArg),
     /// Check the configuration files, or one file
@@ -225,9 +233,36 @@ pub(crate) struct CallArgs {
     /// key=string, key:=json, key=@file, '{json}', or - to read a JSON object from stdin
     #[arg(value_name = "ARGS", allow_hyphen_values = true)]
     pub(crate) arguments: Vec<String>,
+    /// Save content that is not text into this directory
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<std::path::PathBuf>,
     /// Give up after this time (5s, 500ms, 2m)
     #[arg(long, value_name = "D", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
+}
+
+/// `read`.
+#[derive(Args, Debug)]
+pub(crate) struct ReadArgs {
+    /// The server
+    pub(crate) name: String,
+    /// The URI of the resource
+    pub(crate) uri: String,
+    /// Save content that is not text into this directory
+    #[arg(short, long, value_name = "DIR")]
+    pub(crate) output: Option<std::path::PathBuf>,
+}
+
+/// `prompt`.
+#[derive(Args, Debug)]
+pub(crate) struct PromptArgs {
+    /// The server
+    pub(crate) name: String,
+    /// The prompt
+    pub(crate) prompt: String,
+    /// key=string, key=@file, '{json}', or - to read a JSON object from stdin
+    #[arg(value_name = "ARGS", allow_hyphen_values = true)]
+    pub(crate) arguments: Vec<String>,
 }
 
 /// `validate`.

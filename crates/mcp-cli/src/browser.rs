@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 use std::path::Path;
+use std::process::Stdio;
 
 use crate::environment::Environment;
 
@@ -17,6 +18,32 @@ pub(crate) enum Browser {
     },
     /// There is none to open; the person gets the URL. The text says why.
     Absent(&'static str),
+}
+
+impl Browser {
+    /// Starts it with `url`; its own output would only disturb.
+    ///
+    /// # Errors
+    ///
+    /// Why the person has to open the page.
+    pub(crate) fn open(&self, url: &url::Url) -> Result<(), String> {
+        let (program, arguments) = match self {
+            Self::Open { program, arguments } => (program, arguments),
+            Self::Absent(why) => return Err((*why).to_owned()),
+        };
+        // Security: the URL is one argument of a program, never text for a shell.
+        let started = tokio::process::Command::new(program)
+            .args(arguments)
+            .arg(url.as_str())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        // A child that is let go is reaped by the runtime when it ends.
+        started
+            .map(drop)
+            .map_err(|error| format!("{} could not be started: {error}", program.to_string_lossy()))
+    }
 }
 
 /// Facts about the machine beside its environment variables.

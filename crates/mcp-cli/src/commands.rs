@@ -11,8 +11,10 @@ mod login;
 mod logout;
 mod paths;
 mod ping;
+mod prompts;
 mod reconnect;
 mod reset;
+mod resources;
 mod status;
 mod tools;
 mod validate;
@@ -39,6 +41,10 @@ pub(crate) async fn run(command: Command, app: &App) -> Result<ExitStatus, CliEr
         Command::Reject(args) => decide::approve(app, &args.name, false),
         Command::Tools(args) => tools::run(app, &args.name).await,
         Command::Call(args) => call::run(app, &args).await,
+        Command::Resources(args) => resources::list(app, &args.name).await,
+        Command::Read(args) => resources::read(app, &args).await,
+        Command::Prompts(args) => prompts::list(app, &args.name).await,
+        Command::Prompt(args) => prompts::get(app, &args).await,
         Command::Ping(args) => ping::run(app, &args.name).await,
         Command::Validate(args) => validate::run(app, args.file.as_deref()),
         Command::Paths => paths::run(app),

@@ -10,6 +10,8 @@ use crate::args::ColorArg;
 pub(crate) struct Output {
     /// Whether stdout is a terminal.
     pub(crate) stdout_is_terminal: bool,
+    /// Whether stderr is a terminal.
+    pub(crate) stderr_is_terminal: bool,
     /// Whether text on stdout is coloured.
     pub(crate) color: bool,
     /// Whether progress and warnings are left out.
@@ -27,7 +29,13 @@ impl Output {
             ColorArg::Never => false,
             ColorArg::Auto => stdout_is_terminal && !no_color && !dumb_terminal,
         };
-        Self { stdout_is_terminal: stdout_is_terminal && !dumb_terminal, color, quiet, lock: Mutex::new(()) }
+        Self {
+            stdout_is_terminal: stdout_is_terminal && !dumb_terminal,
+            stderr_is_terminal: io::stderr().is_terminal() && !dumb_terminal,
+            color,
+            quiet,
+            lock: Mutex::new(()),
+        }
     }
 
     /// Writes to stdout. A reader that went away is not an error: what it did not want is dropped.

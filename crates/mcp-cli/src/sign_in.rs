@@ -1,6 +1,5 @@
 //! What a person sees while signing in on a terminal: the URL, the place to paste, the device code.
 
-use std::process::Stdio;
 use std::sync::Arc;
 
 use mcp_auth::oauth::{AuthorizationPrompt, DevicePrompt, SignInPrompt};
@@ -24,37 +23,13 @@ impl TerminalPrompt {
     pub(crate) fn new(output: Arc<Output>, browser: Browser, interactive: bool) -> Self {
         Self { output, browser, interactive }
     }
-
-    /// Starts the browser; its own output would only disturb.
-    fn open(&self, url: &url::Url) -> Result<(), String> {
-        let (program, arguments) = match &self.browser {
-            Browser::Open { program, arguments } => (program, arguments),
-            Browser::Absent(why) => return Err((*why).to_owned()),
-        };
-        // Security: the URL is one argument of a program, never text for a shell.
-        let started = tokio::process::Command::new(program)
-            .args(arguments)
-            .arg(url.as_str())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
-        match started {
-            // The runtime reaps it when it ends.
-            Ok(child) => {
-                drop(child);
-                Ok(())
-            }
-            Err(error) => Err(format!("{} could not be started: {error}", program.to_string_lossy())),
-        }
-    }
 }
 
 impl SignInPrompt for TerminalPrompt {
     fn authorization<'a>(&'a self, prompt: AuthorizationPrompt<'a>) -> AuthFuture<'a, ()> {
         Box::pin(async move {
             let url = prompt.url.as_str();
-            match self.open(prompt.url) {
+            match self.browser.open(prompt.url) {
                 Ok(()) => self.output.error(&format!(
                     "Your browser opens to sign in to {}. If it does not, open this URL:\n\n  {url}\n\n",
                     one_line(prompt.server_name)

@@ -1,6 +1,8 @@
 //! Words, tables and JSON: how results look. Nothing here decides anything.
 
+pub(crate) mod content;
 pub(crate) mod live;
+pub(crate) mod progress;
 pub(crate) mod row;
 pub(crate) mod text;
 pub(crate) mod time;

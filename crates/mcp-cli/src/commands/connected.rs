@@ -1,9 +1,13 @@
-//! What `tools`, `call` and `ping` share: one server, connected, or the reason why not.
+//! What the commands that use a server share: one server, connected, or the reason why not.
+
+use std::sync::Arc;
 
 use mcp_status::{Phase, StatusReport};
 use mcp_transport::{ConnectPolicy, Connection, ToolList, TransportError, TransportErrorKind};
 
 use crate::app::App;
+use crate::browser::{self, Machine};
+use crate::elicitation::TerminalQuestions;
 use crate::error::CliError;
 use crate::exit;
 use crate::exit::ExitStatus;
@@ -22,15 +26,35 @@ pub(super) struct Open {
     pub(super) error: Option<TransportError>,
 }
 
-/// Connects to the server `name`, and lists its tools if `list`.
-pub(super) async fn connected(app: &App, name: &str, list: bool) -> Result<Open, CliError> {
+/// What a command wants of a connection beside its own request.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Want {
+    /// Nothing.
+    Nothing,
+    /// The list of tools.
+    Tools,
+    /// That the server may ask the person something.
+    Questions,
+}
+
+/// Connects to the server `name`.
+pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open, CliError> {
     let loaded = app.load()?;
-    let wired = loaded.wired(app, name).await?;
+    let mut wired = loaded.wired(app, name).await?;
+    if let (Want::Questions, Ok(ready)) = (want, &mut wired.state) {
+        let browser = browser::choose(&app.environment, Machine::current());
+        let questions = TerminalQuestions::new(app.output.clone(), browser, app.interactive);
+        ready.server.handler = Some(Arc::new(questions));
+    }
     if let Err(Closed::Disabled) = wired.state {
         return Err(CliError::usage("disabled", format!("{name} is switched off"))
             .next(format!("mcplink get {name}")));
     }
-    let policy = if list { ConnectPolicy::one_shot() } else { ConnectPolicy::one_shot().without_tools() };
+    let policy = if want == Want::Tools {
+        ConnectPolicy::one_shot()
+    } else {
+        ConnectPolicy::one_shot().without_tools()
+    };
     let ended = probe(&app.connector, &wired, &policy, None, |reason| {
         if reason.attempts > 0 {
             app.output.note(&format!("{name}: {}\n", reason.message));
@@ -73,7 +97,7 @@ pub(super) fn failed(wired: &Wired, error: &TransportError) -> CliError {
     if let TransportErrorKind::Rpc { code } = error.kind() {
         return CliError::new(ExitStatus::Protocol, "rpc-error", format!("{name} refused the request"))
             .why(format!("{error} (JSON-RPC {code})"))
-            .next(format!("mcplink tools {name}"));
+            .next(format!("mcplink get {}", mcp_status::shell_word(name)));
     }
     let exit = exit::of_status(report.status, Some(reason.code));
     let error = CliError::new(exit, reason.code.as_str(), format!("the request to {name} failed"))

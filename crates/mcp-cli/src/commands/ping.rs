@@ -4,13 +4,13 @@ use mcp_transport::RequestOptions;
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::connected::{connected, failed};
+use super::connected::{Want, connected, failed};
 use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 
 pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
-    let open = connected(app, name, false).await?;
+    let open = connected(app, name, Want::Nothing).await?;
     let began = Instant::now();
     let pinged = open.connection.ping(&RequestOptions::new()).await;
     let elapsed = began.elapsed();

@@ -4,7 +4,7 @@ use mcp_transport::Tool;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::connected::{connected, failed};
+use super::connected::{Want, connected, failed};
 use crate::app::App;
 use crate::error::{CliError, one_line};
 use crate::exit::ExitStatus;
@@ -18,7 +18,7 @@ struct Document<'a> {
 }
 
 pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
-    let open = connected(app, name, true).await?;
+    let open = connected(app, name, Want::Tools).await?;
     open.connection.close().await;
     if let Some(error) = &open.error {
         return Err(failed(&open.wired, error));

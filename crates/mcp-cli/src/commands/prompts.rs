@@ -1,0 +1,123 @@
+//! `mcplink prompts NAME` and `mcplink prompt NAME PROMPT [ARGS..]`.
+
+use mcp_transport::{RequestOptions, TransportErrorKind};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::connected::{Want, connected, failed};
+use super::resources::{listed, print_blocks};
+use crate::app::App;
+use crate::args::PromptArgs;
+use crate::arguments::Arguments;
+use crate::error::{CliError, one_line};
+use crate::exit::ExitStatus;
+use crate::inputs::Files;
+use crate::view::content::Sink;
+use crate::view::text::columns;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    schema_version: u32,
+    prompts: Vec<Box<RawValue>>,
+}
+
+/// The members of a prompt that are shown.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct View {
+    name: String,
+    description: Option<String>,
+    arguments: Vec<Argument>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Argument {
+    name: String,
+    required: bool,
+}
+
+/// Lists the prompts with their arguments; those in brackets may be left out.
+pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> {
+    let open = connected(app, name, Want::Nothing).await?;
+    let prompts = listed(&open, "prompts/list", "prompts").await;
+    open.connection.close().await;
+    let prompts = prompts?;
+    if app.json {
+        app.print_json(&Document { schema_version: 1, prompts });
+        return Ok(ExitStatus::Success);
+    }
+    if prompts.is_empty() {
+        app.output.note(&format!("{name} lists no prompts\n"));
+    }
+    let rows = prompts.iter().map(|raw| {
+        let view: View = serde_json::from_str(raw.get()).unwrap_or_default();
+        let arguments: Vec<String> = view.arguments.iter().map(Argument::shown).collect();
+        [
+            one_line(&view.name),
+            one_line(&arguments.join(" ")),
+            one_line(&view.description.unwrap_or_default()),
+        ]
+    });
+    app.output.out(&columns(rows));
+    Ok(ExitStatus::Success)
+}
+
+impl Argument {
+    fn shown(&self) -> String {
+        if self.required { format!("{}=", self.name) } else { format!("[{}=]", self.name) }
+    }
+}
+
+/// Gets one prompt.
+pub(super) async fn get(app: &App, args: &PromptArgs) -> Result<ExitStatus, CliError> {
+    let inputs = Files { directory: app.directory()? };
+    let arguments = Arguments::parse(&args.arguments, &inputs).map_err(|error| {
+        CliError::usage("invalid-argument", format!("the argument {:?} {}", error.argument, error.problem))
+            .next(format!("mcplink prompts {}", mcp_status::shell_word(&args.name)))
+    })?;
+    let open = connected(app, &args.name, Want::Questions).await?;
+    let params =
+        to_raw_value(&json!({"name": args.prompt, "arguments": arguments.to_json()})).unwrap_or_default();
+    let got = open.connection.request("prompts/get", Some(&params), &RequestOptions::new()).await;
+    open.connection.close().await;
+    let result = got.map_err(|error| match error.kind() {
+        // -32602 is what the specification asks for where the name or an argument is wrong (prompts, error handling).
+        TransportErrorKind::Rpc { code: -32602 } => {
+            let message = format!("{} has no prompt {:?} with these arguments", args.name, args.prompt);
+            CliError::new(ExitStatus::ToolError, "unknown-prompt", message)
+                .why(error.to_string())
+                .next(format!("mcplink prompts {}", mcp_status::shell_word(&args.name)))
+        }
+        _ => failed(&open.wired, &error),
+    })?;
+    if app.json {
+        app.output.out(&format!("{}\n", result.get()));
+    } else {
+        show(app, args, &result)?;
+    }
+    Ok(ExitStatus::Success)
+}
+
+fn show(app: &App, args: &PromptArgs, result: &RawValue) -> Result<(), CliError> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Messages {
+        messages: Vec<Message>,
+    }
+    #[derive(Deserialize)]
+    struct Message {
+        #[serde(default)]
+        role: String,
+        content: Box<RawValue>,
+    }
+    let prompt: Messages = serde_json::from_str(result.get()).unwrap_or_default();
+    let sink = Sink { directory: None, stem: args.prompt.clone() };
+    for message in &prompt.messages {
+        app.output.out(&format!("{}:\n", app.style().bold(&one_line(&message.role))));
+        print_blocks(app, &sink, std::iter::once(&*message.content))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! `mcplink resources NAME` and `mcplink read NAME URI`.
+
+use mcp_transport::{RequestOptions, TransportErrorKind};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
+
+use super::connected::{Open, Want, connected, failed};
+use crate::app::App;
+use crate::args::ReadArgs;
+use crate::error::{CliError, one_line};
+use crate::exit::ExitStatus;
+use crate::view::content::Sink;
+use crate::view::text::columns;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    schema_version: u32,
+    resources: Vec<Box<RawValue>>,
+    resource_templates: Vec<Box<RawValue>>,
+}
+
+/// The members of a resource, or of a template, that are shown.
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct View {
+    uri: Option<String>,
+    uri_template: Option<String>,
+    name: String,
+    mime_type: Option<String>,
+}
+
+/// Lists the resources, and the templates from which URIs can be made.
+pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> {
+    let open = connected(app, name, Want::Nothing).await?;
+    let resources = listed(&open, "resources/list", "resources").await;
+    let templates = listed(&open, "resources/templates/list", "resourceTemplates").await;
+    open.connection.close().await;
+    let document = Document { schema_version: 1, resources: resources?, resource_templates: templates? };
+    if app.json {
+        app.print_json(&document);
+        return Ok(ExitStatus::Success);
+    }
+    let all: Vec<_> = document.resources.iter().chain(&document.resource_templates).collect();
+    if all.is_empty() {
+        app.output.note(&format!("{name} lists no resources\n"));
+    }
+    let rows = all.iter().map(|raw| {
+        let view: View = serde_json::from_str(raw.get()).unwrap_or_default();
+        let uri = view.uri.or(view.uri_template).unwrap_or_default();
+        [one_line(&uri), one_line(&view.name), one_line(&view.mime_type.unwrap_or_default())]
+    });
+    app.output.out(&columns(rows));
+    Ok(ExitStatus::Success)
+}
+
+/// All items of a list; none where the server does not have that kind of list at all.
+pub(super) async fn listed(open: &Open, method: &str, member: &str) -> Result<Vec<Box<RawValue>>, CliError> {
+    let capability = method.split('/').next().unwrap_or_default();
+    if !open.connection.server().has(capability) {
+        return Ok(Vec::new());
+    }
+    match open.connection.list(method, member, &RequestOptions::new()).await {
+        Ok(items) => Ok(items),
+        // Templates are a part of the capability that many servers leave out.
+        Err(error) if *error.kind() == (TransportErrorKind::Rpc { code: METHOD_NOT_FOUND }) => Ok(Vec::new()),
+        Err(error) => Err(failed(&open.wired, &error)),
+    }
+}
+
+/// JSON-RPC 2.0 section 5.1.
+const METHOD_NOT_FOUND: i64 = -32601;
+/// "Resource not found": -32602 since 2026-07-28, -32002 before.
+const NOT_FOUND: [i64; 2] = [-32602, -32002];
+
+/// Reads one resource.
+pub(super) async fn read(app: &App, args: &ReadArgs) -> Result<ExitStatus, CliError> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Contents {
+        contents: Vec<Box<RawValue>>,
+    }
+    let open = connected(app, &args.name, Want::Questions).await?;
+    let params = to_raw_value(&json!({"uri": args.uri})).unwrap_or_default();
+    let read = open.connection.request("resources/read", Some(&params), &RequestOptions::new()).await;
+    open.connection.close().await;
+    let result = read.map_err(|error| match error.kind() {
+        TransportErrorKind::Rpc { code } if NOT_FOUND.contains(code) => {
+            let message = format!("{} has no resource {:?}", args.name, args.uri);
+            CliError::new(ExitStatus::ToolError, "unknown-resource", message)
+                .why(error.to_string())
+                .next(format!("mcplink resources {}", mcp_status::shell_word(&args.name)))
+        }
+        _ => failed(&open.wired, &error),
+    })?;
+    if app.json {
+        app.output.out(&format!("{}\n", result.get()));
+        return Ok(ExitStatus::Success);
+    }
+    let contents: Contents = serde_json::from_str(result.get()).unwrap_or_default();
+    let stem = args.uri.rsplit('/').next().unwrap_or_default().to_owned();
+    let sink = Sink { directory: args.output.clone(), stem };
+    print_blocks(app, &sink, contents.contents.iter().map(|block| &**block))?;
+    Ok(ExitStatus::Success)
+}
+
+/// Prints blocks of content, saving what is not text where that was asked for.
+pub(super) fn print_blocks<'a>(
+    app: &App,
+    sink: &Sink,
+    blocks: impl Iterator<Item = &'a RawValue>,
+) -> Result<(), CliError> {
+    for block in blocks {
+        let text = sink.show(block).map_err(|error| {
+            let directory = sink.directory.as_deref().unwrap_or_else(|| std::path::Path::new("."));
+            CliError::usage("not-saved", format!("content could not be saved in {}", directory.display()))
+                .why(error.to_string())
+                .next("choose another directory with -o DIR")
+        })?;
+        app.output.out(&text);
+    }
+    Ok(())
+}
