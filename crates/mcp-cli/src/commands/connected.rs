@@ -94,9 +94,9 @@ pub(super) fn failed(wired: &Wired, error: &TransportError) -> CliError {
         return CliError::new(ExitStatus::Internal, "internal", error.to_string());
     };
     // A JSON-RPC error is an answer, not a broken protocol: the request was refused, not the server lost.
-    if let TransportErrorKind::Rpc { code } = error.kind() {
+    if let TransportErrorKind::Rpc { .. } = error.kind() {
         return CliError::new(ExitStatus::Protocol, "rpc-error", format!("{name} refused the request"))
-            .why(format!("{error} (JSON-RPC {code})"))
+            .why(said(error))
             .next(format!("mcplink get {}", mcp_status::shell_word(name)));
     }
     let exit = exit::of_status(report.status, Some(reason.code));
@@ -106,4 +106,9 @@ pub(super) fn failed(wired: &Wired, error: &TransportError) -> CliError {
         Some(next) => error.next(next),
         None => error,
     }
+}
+
+/// What the server said with its error, code included; what the wire failed with otherwise.
+pub(super) fn said(error: &TransportError) -> String {
+    error.rpc_error().map_or_else(|| error.to_string(), ToString::to_string)
 }

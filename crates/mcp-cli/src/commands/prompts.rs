@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::connected::{Want, connected, failed};
+use super::connected::{Want, connected, failed, said};
 use super::resources::{listed, print_blocks};
 use crate::app::App;
 use crate::args::PromptArgs;
@@ -88,7 +88,7 @@ pub(super) async fn get(app: &App, args: &PromptArgs) -> Result<ExitStatus, CliE
         TransportErrorKind::Rpc { code: -32602 } => {
             let message = format!("{} has no prompt {:?} with these arguments", args.name, args.prompt);
             CliError::new(ExitStatus::ToolError, "unknown-prompt", message)
-                .why(error.to_string())
+                .why(said(&error))
                 .next(format!("mcplink prompts {}", mcp_status::shell_word(&args.name)))
         }
         _ => failed(&open.wired, &error),

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::connected::{Open, Want, connected, failed};
+use super::connected::{Open, Want, connected, failed, said};
 use crate::app::App;
 use crate::args::ReadArgs;
 use crate::error::{CliError, one_line};
@@ -89,7 +89,7 @@ pub(super) async fn read(app: &App, args: &ReadArgs) -> Result<ExitStatus, CliEr
         TransportErrorKind::Rpc { code } if NOT_FOUND.contains(code) => {
             let message = format!("{} has no resource {:?}", args.name, args.uri);
             CliError::new(ExitStatus::ToolError, "unknown-resource", message)
-                .why(error.to_string())
+                .why(said(&error))
                 .next(format!("mcplink resources {}", mcp_status::shell_word(&args.name)))
         }
         _ => failed(&open.wired, &error),
