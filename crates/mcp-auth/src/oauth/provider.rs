@@ -125,7 +125,7 @@ impl OAuthProvider {
         let now = inner.ctx.clock.now();
         match freshness(&held.tokens, now) {
             Freshness::Expired if inner.can_renew(&held.tokens) => {
-                match self.renew(&held, Arc::from([]), Why::Needed).await {
+                match self.renew(&held, &[], Why::Needed).await {
                     // The server's word counts more than the local clock: it may still take them.
                     Err(error) if error.kind() == AuthErrorKind::Unavailable => Ok(held.credentials),
                     renewed => renewed,
@@ -149,7 +149,7 @@ impl OAuthProvider {
         }
         let (provider, held) = (self.clone(), held.clone());
         tokio::spawn(async move {
-            if let Err(error) = provider.renew(&held, Arc::from([]), Why::Ahead).await {
+            if let Err(error) = provider.renew(&held, &[], Why::Ahead).await {
                 tracing::debug!(%error, "renewing the tokens ahead of time failed; the old ones serve on");
                 provider.inner.state().not_ahead_before = provider.inner.ctx.clock.now().checked_add(PAUSE);
             }
@@ -157,21 +157,22 @@ impl OAuthProvider {
         });
     }
 
-    /// New credentials instead of `used`: once for all who ask at the same time, and to the end even if nobody
-    /// waits any more, because the authorization server may already have rotated the refresh token.
-    async fn renew(
-        &self,
-        used: &Held,
-        challenges: Arc<[Challenge]>,
-        why: Why,
-    ) -> Result<Credentials, AuthError> {
-        let seen = self.inner.landed.load(Ordering::Acquire);
-        let (inner, used) = (Arc::clone(&self.inner), used.clone());
-        let task = tokio::spawn(async move { inner.renew_in_turn(used, seen, &challenges, why).await });
-        task.await.unwrap_or_else(|died| {
-            Err(AuthError::new(AuthErrorKind::Unavailable, "finish the renewal of the tokens")
-                .with_source(died))
-        })
+    /// New credentials instead of `used`, once for all who ask at the same time. A caller may stop waiting: what is
+    /// sent by then is finished and kept by [`refresh`], and found in the store by the next.
+    async fn renew(&self, used: &Held, challenges: &[Challenge], why: Why) -> Result<Credentials, AuthError> {
+        let inner = &self.inner;
+        let seen = inner.landed.load(Ordering::Acquire);
+        let _turn = inner.flight.lock().await;
+        match inner.held() {
+            Some(held) if !held.tokens.same_tokens(&used.tokens) => return Ok(held.credentials),
+            _ => inner.shared_failure(seen)?,
+        }
+        let renewed = if inner.ctx.settings.grant.needs_person() {
+            inner.refresh(used.clone()).await
+        } else {
+            inner.mint(challenges).await
+        };
+        inner.land(renewed, why)
     }
 
     async fn recover(&self, rejection: Rejection<'_>) -> Result<Recovery, AuthError> {
@@ -200,7 +201,7 @@ impl OAuthProvider {
             let pinned = inner.ctx.settings.spec.scopes.is_some();
             let worth_it = rejection.recoveries == 0 && (refused || (widen && !pinned));
             return if worth_it {
-                self.renew(&held, rejection.challenges.into(), Why::Needed).await.map(Recovery::Retry)
+                self.renew(&held, rejection.challenges, Why::Needed).await.map(Recovery::Retry)
             } else {
                 Ok(helpless)
             };
@@ -213,25 +214,20 @@ impl OAuthProvider {
         if held.tokens.refresh_token.is_none() || inner.has_moved(&held, rejection.challenges).await {
             return Ok(helpless);
         }
-        self.renew(&held, rejection.challenges.into(), Why::Needed).await.map(Recovery::Retry)
+        self.renew(&held, rejection.challenges, Why::Needed).await.map(Recovery::Retry)
     }
 
     /// The first tokens of a machine grant; the same single flight as a renewal.
     async fn mint_first(&self, challenges: &[Challenge]) -> Result<Credentials, AuthError> {
-        let seen = self.inner.landed.load(Ordering::Acquire);
-        let (inner, challenges) = (Arc::clone(&self.inner), challenges.to_vec());
-        let task = tokio::spawn(async move {
-            let _turn = inner.flight.lock().await;
-            if let Some(held) = inner.held() {
-                return Ok(held.credentials);
-            }
-            inner.shared_failure(seen)?;
-            let minted = inner.mint(&challenges).await;
-            inner.land(minted, Why::Needed)
-        });
-        task.await.unwrap_or_else(|died| {
-            Err(AuthError::new(AuthErrorKind::Unavailable, "finish getting a token").with_source(died))
-        })
+        let inner = &self.inner;
+        let seen = inner.landed.load(Ordering::Acquire);
+        let _turn = inner.flight.lock().await;
+        if let Some(held) = inner.held() {
+            return Ok(held.credentials);
+        }
+        inner.shared_failure(seen)?;
+        let minted = inner.mint(challenges).await;
+        inner.land(minted, Why::Needed)
     }
 }
 
@@ -302,26 +298,6 @@ impl Inner {
 
     fn can_renew(&self, tokens: &StoredTokens) -> bool {
         tokens.refresh_token.is_some() || !self.ctx.settings.grant.needs_person()
-    }
-
-    async fn renew_in_turn(
-        &self,
-        used: Held,
-        seen: u64,
-        challenges: &[Challenge],
-        why: Why,
-    ) -> Result<Credentials, AuthError> {
-        let _turn = self.flight.lock().await;
-        match self.held() {
-            Some(held) if !held.tokens.same_tokens(&used.tokens) => return Ok(held.credentials),
-            _ => self.shared_failure(seen)?,
-        }
-        let renewed = if self.ctx.settings.grant.needs_person() {
-            self.refresh(used).await
-        } else {
-            self.mint(challenges).await
-        };
-        self.land(renewed, why)
     }
 
     /// The failure of a renewal that ended while the caller was waiting for its turn.

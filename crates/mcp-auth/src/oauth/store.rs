@@ -24,7 +24,7 @@ mod records;
 mod refresh;
 
 pub use file::FileTokenStore;
-#[cfg(feature = "keyring")]
+#[cfg(any(test, feature = "keyring"))]
 pub use keyring::KeyringTokenStore;
 pub use memory::MemoryTokenStore;
 pub use records::{ClientKey, StoredClient, StoredTokens, TokenKey, UnknownFields};

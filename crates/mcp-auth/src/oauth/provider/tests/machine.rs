@@ -152,3 +152,18 @@ async fn enterprise_managed_authorization_takes_the_id_token_to_the_identity_pro
     let error = refuse(&provider, &used, 401, INVALID, 0).await.unwrap_err();
     assert!(error.to_string().contains("another kind of token"), "{error}");
 }
+
+#[tokio::test]
+async fn tokens_of_another_client_are_not_used() {
+    let mut world = World::new();
+    machine(&mut world, Grant::ClientCredentials);
+    let mut tokens = world.signed_in().await;
+    tokens.client_id = "another".into();
+    world.keep(&tokens).await;
+    let provider = provider(&world);
+    assert!(provider.credentials().await.unwrap().is_empty());
+    assert_eq!(
+        bearer(&retried(refuse(&provider, &Credentials::none(), 401, "Bearer", 0).await)),
+        "Bearer at-1"
+    );
+}
