@@ -32,6 +32,9 @@ pub struct RequestOptions {
     pub timeout: Option<Duration>,
     /// Receives the request's progress; without it the server is not asked for any.
     pub progress: Option<ProgressSink>,
+    /// The parameters carry the metadata of a modern request (version, identity, capabilities) already, so none
+    /// is added: for a program that passes on what another one asked.
+    pub own_metadata: bool,
 }
 
 impl RequestOptions {
@@ -53,6 +56,13 @@ impl RequestOptions {
         self.progress = Some(progress);
         self
     }
+
+    /// With parameters that carry their own metadata.
+    #[must_use]
+    pub fn with_own_metadata(mut self) -> Self {
+        self.own_metadata = true;
+        self
+    }
 }
 
 impl fmt::Debug for RequestOptions {
@@ -60,6 +70,7 @@ impl fmt::Debug for RequestOptions {
         f.debug_struct("RequestOptions")
             .field("timeout", &self.timeout)
             .field("progress", &self.progress.is_some())
+            .field("own_metadata", &self.own_metadata)
             .finish()
     }
 }
@@ -134,9 +145,18 @@ impl Connection {
         options: &RequestOptions,
     ) -> Result<Box<RawValue>, TransportError> {
         let params = params.map(RawValue::get);
-        let name = mirrored_member(method).filter(|_| self.mirrors_parameters());
-        let name = name.and_then(|member| string_member(params?, member));
-        self.request_text(method, params, name.as_deref(), Vec::new(), options).await
+        let member = mirrored_member(method).filter(|_| self.mirrors_parameters());
+        let members = member.and_then(|_| members(params?));
+        let named = |members: &HashMap<Cow<'_, str>, &RawValue>| -> Option<String> {
+            serde_json::from_str(members.get(member?)?.get()).ok()
+        };
+        match (members.as_ref().and_then(named), members) {
+            (Some(name), Some(members)) if method == "tools/call" => {
+                let arguments = members.get("arguments").copied();
+                self.call_by_name(&name, arguments, params.unwrap_or_default(), options).await
+            }
+            (name, _) => self.request_text(method, params, name.as_deref(), Vec::new(), options).await,
+        }
     }
 
     /// Sends a notification.
@@ -232,8 +252,9 @@ impl Connection {
         let limit = options.timeout.or(inner.timeout).or(inner.options.request_timeout);
         let first_byte = inner.options.first_byte_timeout;
         let watched = options.progress.clone().map(|sink| inner.hub.watch(id, Some(sink)));
+        let (own_metadata, watched) = (options.own_metadata, watched.as_ref());
         let request =
-            Prepared { id, method, params, name, mirrored, limit, first_byte, watched: watched.as_ref() };
+            Prepared { id, method, params, name, mirrored, own_metadata, limit, first_byte, watched };
 
         let mut cancel =
             CancelOnDrop { wire: Some(&inner.wire), id, reason: "the caller gave the request up" };
@@ -259,10 +280,9 @@ impl Connection {
     }
 }
 
-/// The member of this name, where it is a string.
-fn string_member(object: &str, name: &str) -> Option<String> {
-    let members: HashMap<Cow<'_, str>, &RawValue> = serde_json::from_str(object).ok()?;
-    serde_json::from_str(members.get(name)?.get()).ok()
+/// The members of an object, values as they are.
+fn members(object: &str) -> Option<HashMap<Cow<'_, str>, &RawValue>> {
+    serde_json::from_str(object).ok()
 }
 
 impl fmt::Debug for Connection {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::RpcError;
+use crate::{ClientInfo, RpcError};
 use crate::inbound::HandlerFuture;
 use crate::protocol::outgoing::write_string;
 
@@ -21,6 +21,26 @@ pub trait ServerRequestHandler: fmt::Debug + Send + Sync + 'static {
 
     /// Answers one request. Runs on a task of its own; dropped when the connection closes.
     fn handle<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a>;
+
+    /// Whether a request of this method is handed to [`handle`](Self::handle). Unless overridden: where its
+    /// capability is advertised, and `ping` never.
+    fn accepts(&self, method: &str) -> bool {
+        self.capabilities().allow(method)
+    }
+
+    /// Sees every notification of the server, progress of requests that another program asked for included.
+    ///
+    /// Called from the task that reads the wire, before anything that the wire delivers later, so what it does
+    /// keeps its place among the answers. It must not block.
+    fn notification(&self, method: &str, params: Option<&RawValue>) {
+        let _ = (method, params);
+    }
+
+    /// Who the handshake says the client is, in place of [`ClientOptions::client_info`](crate::ClientOptions):
+    /// for a program that connects on behalf of another one.
+    fn client_info(&self) -> Option<ClientInfo> {
+        None
+    }
 }
 
 /// The client capabilities that a connection advertises.
@@ -48,7 +68,7 @@ impl ClientCapabilities {
     }
 
     /// Whether a server may send a request of this method.
-    pub(crate) fn allow(&self, method: &str) -> bool {
+    pub fn allow(&self, method: &str) -> bool {
         let capability = match method {
             "elicitation/create" => "elicitation",
             "sampling/createMessage" => "sampling",

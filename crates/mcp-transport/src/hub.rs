@@ -1,6 +1,7 @@
 //! Where a connection sorts what the server starts by itself: progress to the request that wants it,
 //! requests to the handler, everything else to whoever listens.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -11,6 +12,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::handler::{Notification, Progress, ProgressSink, ServerRequestHandler, method_not_found};
 use crate::inbound::{HandlerFuture, Inbound};
+use crate::{ClientInfo, ClientOptions};
 
 /// Notifications that a listener may lag behind before it misses some.
 const NOTIFICATION_BACKLOG: usize = 256;
@@ -45,6 +47,12 @@ impl Hub {
         self.handler.as_ref().map_or_else(|| "{}".to_owned(), |handler| handler.capabilities().to_json())
     }
 
+    /// Who the handshake says the client is.
+    pub(crate) fn client_info<'a>(&self, options: &'a ClientOptions) -> Cow<'a, ClientInfo> {
+        let own = self.handler.as_ref().and_then(|handler| handler.client_info());
+        own.map_or(Cow::Borrowed(&options.client_info), Cow::Owned)
+    }
+
     /// Whether anything could answer a request of the server but `ping`.
     pub(crate) fn answers_requests(&self) -> bool {
         self.handler.as_ref().is_some_and(|handler| !handler.capabilities().is_empty())
@@ -73,7 +81,8 @@ impl Hub {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn progress(&self, params: Option<&RawValue>) {
+    /// Hands a report over; whether it was about a request of this connection's own.
+    fn progress(&self, params: Option<&RawValue>) -> bool {
         #[derive(Deserialize)]
         struct Token {
             #[serde(rename = "progressToken")]
@@ -83,11 +92,11 @@ impl Hub {
         }
         let Some(Token { token, progress }) = params.and_then(|raw| serde_json::from_str(raw.get()).ok())
         else {
-            return;
+            return false;
         };
         let sink = {
             let state = self.state();
-            let Some(watched) = state.progress.get(&token) else { return };
+            let Some(watched) = state.progress.get(&token) else { return false };
             watched.life.notify_one();
             watched.sink.clone()
         };
@@ -95,13 +104,21 @@ impl Hub {
         if let Some(sink) = sink {
             sink(progress);
         }
+        true
     }
 }
 
 impl Inbound for Hub {
     fn notification(&self, method: &str, params: Option<Box<RawValue>>) {
-        if method == "notifications/progress" {
-            return self.progress(params.as_deref());
+        let is_progress = method == "notifications/progress";
+        if is_progress && self.progress(params.as_deref()) {
+            return;
+        }
+        if let Some(handler) = &self.handler {
+            handler.notification(method, params.as_deref());
+        }
+        if is_progress {
+            return;
         }
         let mut state = self.state();
         if state.listeners.is_empty() {
@@ -116,11 +133,9 @@ impl Inbound for Hub {
 
     fn request<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a> {
         Box::pin(async move {
-            if method == "ping" {
-                return Ok(RawValue::from_string("{}".to_owned()).unwrap_or_default());
-            }
             match &self.handler {
-                Some(handler) if handler.capabilities().allow(method) => handler.handle(method, params).await,
+                Some(handler) if handler.accepts(method) => handler.handle(method, params).await,
+                _ if method == "ping" => Ok(RawValue::from_string("{}".to_owned()).unwrap_or_default()),
                 _ => Err(method_not_found(method)),
             }
         })
@@ -184,6 +199,55 @@ mod tests {
         assert_eq!(hub.request("roots/list", None).await.unwrap().get(), r#"{"roots":[]}"#);
         assert_eq!(hub.request("sampling/createMessage", None).await.unwrap_err().code, -32601);
         assert_eq!(hub.capabilities(), r#"{"roots":{}}"#);
+    }
+
+    /// Passes everything on, as a bridge does.
+    #[derive(Debug, Default)]
+    struct Passing(Mutex<Vec<String>>);
+
+    impl ServerRequestHandler for Passing {
+        fn capabilities(&self) -> ClientCapabilities {
+            ClientCapabilities::default()
+        }
+
+        fn handle<'a>(&'a self, method: &'a str, _: Option<Box<RawValue>>) -> HandlerFuture<'a> {
+            Box::pin(async move { Ok(raw(&format!("\"{method}\""))) })
+        }
+
+        fn accepts(&self, _: &str) -> bool {
+            true
+        }
+
+        fn notification(&self, method: &str, params: Option<&RawValue>) {
+            self.0.lock().unwrap().push(format!("{method} {}", params.map_or("-", RawValue::get)));
+        }
+
+        fn client_info(&self) -> Option<ClientInfo> {
+            Some(ClientInfo::new("another", "2"))
+        }
+    }
+
+    #[tokio::test]
+    async fn a_handler_may_take_every_request_and_sees_progress_that_is_not_ours() {
+        let passing = Arc::new(Passing::default());
+        let hub = Arc::new(Hub::new(Some(passing.clone())));
+        assert_eq!(hub.request("ping", None).await.unwrap().get(), "\"ping\"");
+        assert_eq!(hub.request("x/unknown", None).await.unwrap().get(), "\"x/unknown\"");
+        let _watched = hub.watch(7, None);
+        for token in ["7", "8", "\"a\""] {
+            let params = raw(&format!(r#"{{"progressToken":{token},"progress":1}}"#));
+            hub.notification("notifications/progress", Some(params));
+        }
+        hub.notification("x/told", None);
+        let expected = [
+            r#"notifications/progress {"progressToken":8,"progress":1}"#,
+            r#"notifications/progress {"progressToken":"a","progress":1}"#,
+            "x/told -",
+        ];
+        assert_eq!(*passing.0.lock().unwrap(), expected);
+        let options = ClientOptions::new(ClientInfo::new("own", "1"));
+        assert_eq!(hub.client_info(&options).name, "another");
+        assert_eq!(Hub::new(None).client_info(&options).name, "own");
     }
 
     #[test]

@@ -12,6 +12,7 @@ mod handler;
 mod http;
 mod hub;
 mod inbound;
+pub mod message;
 mod options;
 mod ordered;
 mod protocol;

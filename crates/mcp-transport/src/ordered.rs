@@ -105,7 +105,7 @@ impl Ordered {
         idle: Option<Duration>,
     ) -> Result<Self, TransportError> {
         let capabilities = hub.capabilities();
-        let params = initialize_params(&options.client_info, &capabilities);
+        let params = initialize_params(&hub.client_info(options), &capabilities);
         let frame = encode_request(0, "initialize", Some(&params), "")?;
         // The attempt as a whole has a limit; its parts need none.
         let (first_byte, patience) = (options.connect_timeout, Patience::default());
@@ -118,7 +118,7 @@ impl Ordered {
             }
             Err(refusal) if matches!(refusal.kind(), TransportErrorKind::Rpc { .. }) => {
                 let revision = ProtocolRevision::NEWEST_MODERN;
-                let meta = request_meta(revision, &options.client_info, &capabilities);
+                let meta = request_meta(revision, &hub.client_info(options), &capabilities);
                 let frame = encode_request(-1, "server/discover", None, &meta)?;
                 match judge_probe(stream.request(-1, frame, limits).await) {
                     Probe::Modern(server) => Ok(Self { stream, server: Arc::new(*server), meta, idle }),

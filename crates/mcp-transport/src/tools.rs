@@ -194,14 +194,25 @@ impl Connection {
         params.extend_from_slice(arguments_text.as_bytes());
         params.push(b'}');
         let params = String::from_utf8(params).unwrap_or_default();
+        self.call_by_name(name, arguments, &params, options).await
+    }
 
+    /// Calls the tool `name` with parameters that are encoded already and hold these arguments.
+    pub(crate) async fn call_by_name(
+        &self,
+        name: &str,
+        arguments: Option<&RawValue>,
+        params: &str,
+        options: &RequestOptions,
+    ) -> Result<Box<RawValue>, TransportError> {
         let mirrored = self.mirrored_arguments(name, arguments)?;
-        match self.request_text("tools/call", Some(&params), Some(name), mirrored, options).await {
+        match self.request_text("tools/call", Some(params), Some(name), mirrored, options).await {
             // Our idea of the tool is old, or there is none yet (2026-07-28, client behavior).
             Err(error) if *error.kind() == (TransportErrorKind::Rpc { code: HEADER_MISMATCH }) => {
-                self.list_tools(options).await?;
+                let listing = RequestOptions { own_metadata: false, ..options.clone() };
+                self.list_tools(&listing).await?;
                 let mirrored = self.mirrored_arguments(name, arguments)?;
-                self.request_text("tools/call", Some(&params), Some(name), mirrored, options).await
+                self.request_text("tools/call", Some(params), Some(name), mirrored, options).await
             }
             outcome => outcome,
         }

@@ -36,6 +36,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) name: Option<&'a str>,
     /// The `Mcp-Param-*` headers; modern era over HTTP only.
     pub(crate) mirrored: Vec<(HeaderName, HeaderValue)>,
+    /// The parameters carry the connection's members of `_meta` already.
+    pub(crate) own_metadata: bool,
     /// The limit of the whole request. It raises the limits of its parts, never lowers them.
     pub(crate) limit: Option<Duration>,
     pub(crate) first_byte: Duration,
@@ -60,7 +62,7 @@ impl Wire {
     pub(crate) fn http(streamable: Streamable, hub: &Hub, options: &ClientOptions) -> Self {
         let revision = streamable.server().revision;
         let meta = match revision.era() {
-            Era::Modern => request_meta(revision, &options.client_info, &hub.capabilities()),
+            Era::Modern => request_meta(revision, &hub.client_info(options), &hub.capabilities()),
             Era::Legacy => String::new(),
         };
         Self::Http { streamable, meta, idle: options.idle_timeout }
@@ -147,6 +149,7 @@ impl Wire {
 
 /// Encodes a request with the members of `_meta` that its connection and its progress need.
 pub(crate) fn encode(request: &Prepared<'_>, meta: &str) -> Result<Vec<u8>, TransportError> {
+    let meta = if request.own_metadata { "" } else { meta };
     if request.watched.is_none() {
         return encode_request(request.id, request.method, request.params, meta);
     }

@@ -104,7 +104,7 @@ impl Core {
         revision: ProtocolRevision,
     ) -> Result<Box<serde_json::value::RawValue>, TransportError> {
         let options = self.options();
-        let meta = request_meta(revision, &options.client_info, &self.hub.capabilities());
+        let meta = request_meta(revision, &self.hub.client_info(options), &self.hub.capabilities());
         let limit = (options.connect_timeout / 3).min(MAX_PROBE);
         let call = Call {
             id: 0,

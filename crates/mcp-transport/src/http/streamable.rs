@@ -150,7 +150,7 @@ impl Core {
     /// Shakes hands in the legacy era and installs the session.
     pub(super) async fn initialize(self: &Arc<Self>, phase: Phase) -> Result<(), TransportError> {
         let options = self.options();
-        let params = legacy::initialize_params(&options.client_info, &self.hub.capabilities());
+        let params = legacy::initialize_params(&self.hub.client_info(options), &self.hub.capabilities());
         let greeting = Session::greeting(options);
         let call = Call {
             id: 0,

@@ -18,21 +18,19 @@ use serde_json::value::RawValue;
 pub(crate) use read::parse;
 #[cfg(any(feature = "http", test))]
 pub(crate) use read::parse_one;
-pub(crate) use write::{encode_notification, encode_response};
+pub use write::{encode_notification, encode_response};
+pub(crate) use write::encode_request;
 
 /// The receiver could not parse the JSON (JSON-RPC 2.0 section 5.1).
-#[cfg(feature = "http")]
-pub(crate) const PARSE_ERROR: i64 = -32700;
+pub const PARSE_ERROR: i64 = -32700;
 /// What was received is not a request (JSON-RPC 2.0 section 5.1).
-#[cfg(feature = "http")]
-pub(crate) const INVALID_REQUEST: i64 = -32600;
+pub const INVALID_REQUEST: i64 = -32600;
 /// The method does not exist or has no handler (JSON-RPC 2.0 section 5.1).
-pub(crate) const METHOD_NOT_FOUND: i64 = -32601;
+pub const METHOD_NOT_FOUND: i64 = -32601;
 /// The parameters do not fit the method (JSON-RPC 2.0 section 5.1).
-#[cfg(feature = "http")]
-pub(crate) const INVALID_PARAMS: i64 = -32602;
+pub const INVALID_PARAMS: i64 = -32602;
 /// The receiver failed by itself (JSON-RPC 2.0 section 5.1).
-pub(crate) const INTERNAL_ERROR: i64 = -32603;
+pub const INTERNAL_ERROR: i64 = -32603;
 
 /// How much of a peer's message is shown to people, in characters.
 const MAX_SHOWN: usize = 300;
@@ -42,7 +40,8 @@ pub(crate) const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
 
 /// What correlates a response with its request. MCP allows strings and integers, and forbids `null`.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
-pub(crate) enum RequestId {
+#[expect(clippy::exhaustive_enums, reason = "the specification has these two")]
+pub enum RequestId {
     /// An integer; the ids that we assign are of this kind.
     Number(i64),
     /// Any string.
@@ -51,7 +50,7 @@ pub(crate) enum RequestId {
 
 impl RequestId {
     /// Reads an id, or `None` where it is no string and no integer. An integer written as `1.0` counts.
-    fn from_raw(raw: &RawValue) -> Option<Self> {
+    pub fn from_raw(raw: &RawValue) -> Option<Self> {
         let text = raw.get();
         if text.starts_with('"') {
             return serde_json::from_str(text).ok().map(Self::String);
@@ -85,7 +84,8 @@ impl From<i64> for RequestId {
 }
 
 /// One message from the other side.
-pub(crate) enum Incoming {
+#[expect(clippy::exhaustive_enums, reason = "JSON-RPC 2.0 has these three kinds of messages")]
+pub enum Incoming {
     /// Wants a response under its id.
     Request {
         /// What the response must carry.
@@ -190,7 +190,7 @@ impl std::error::Error for RpcError {}
 
 /// Why something that arrived is not a message.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) struct EnvelopeError {
+pub struct EnvelopeError {
     kind: EnvelopeErrorKind,
     /// Of the message that is not one, where it could be read: its waiter fails now instead of timing out.
     id: Option<RequestId>,
@@ -221,7 +221,7 @@ impl EnvelopeError {
     }
 
     /// The request that the broken message claims to answer.
-    pub(crate) fn id(&self) -> Option<&RequestId> {
+    pub fn id(&self) -> Option<&RequestId> {
         self.id.as_ref()
     }
 }

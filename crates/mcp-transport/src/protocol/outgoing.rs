@@ -101,7 +101,25 @@ fn not_an_object(what: &str) -> TransportError {
 }
 
 /// The members of an object in their order, duplicates included, values as they are.
-struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+#[derive(Clone, Debug, Default)]
+pub struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
+
+impl<'a> Members<'a> {
+    /// The members of this JSON text; `None` where it is no object.
+    pub fn read(text: &'a str) -> Option<Self> {
+        serde_json::from_str(text).ok()
+    }
+
+    /// The first member of this name.
+    pub fn get(&self, name: &str) -> Option<&'a RawValue> {
+        self.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+
+    /// The members, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
+        self.0.iter().map(|(key, value)| (&**key, *value))
+    }
+}
 
 impl<'de> Deserialize<'de> for Members<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

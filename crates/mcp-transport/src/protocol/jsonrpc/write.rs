@@ -1,5 +1,5 @@
-//! Writing: the payload goes out as the bytes it came in. Requests are written by `outgoing`, which splices
-//! metadata into their parameters.
+//! Writing: the payload goes out as the bytes it came in. Requests of our own are written by `outgoing`, which
+//! splices metadata into their parameters.
 
 use serde_json::value::RawValue;
 
@@ -7,8 +7,21 @@ use super::{RequestId, RpcError};
 use crate::protocol::outgoing::write_string;
 
 /// A notification, ready to send. The parameters are written as they are.
-pub(crate) fn encode_notification(method: &str, params: Option<&RawValue>) -> Vec<u8> {
+pub fn encode_notification(method: &str, params: Option<&RawValue>) -> Vec<u8> {
+    encode_call(None, method, params)
+}
+
+/// A request under any id, ready to send. The parameters are written as they are.
+pub(crate) fn encode_request(id: &RequestId, method: &str, params: Option<&RawValue>) -> Vec<u8> {
+    encode_call(Some(id), method, params)
+}
+
+fn encode_call(id: Option<&RequestId>, method: &str, params: Option<&RawValue>) -> Vec<u8> {
     let mut out = begin(method.len() + params.map_or(0, |params| params.get().len()));
+    if let Some(id) = id {
+        out.extend_from_slice(b",\"id\":");
+        write_id(&mut out, id);
+    }
     out.extend_from_slice(b",\"method\":");
     write_string(&mut out, method);
     if let Some(params) = params {
@@ -20,7 +33,7 @@ pub(crate) fn encode_notification(method: &str, params: Option<&RawValue>) -> Ve
 }
 
 /// A response, ready to send. The result is written as it is.
-pub(crate) fn encode_response(id: &RequestId, outcome: Result<&RawValue, &RpcError>) -> Vec<u8> {
+pub fn encode_response(id: &RequestId, outcome: Result<&RawValue, &RpcError>) -> Vec<u8> {
     let mut out = begin(outcome.map_or_else(
         |error| error.message.len() + error.data.as_ref().map_or(0, |data| data.get().len()),
         |result| result.get().len(),
@@ -75,6 +88,10 @@ mod tests {
         let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
         assert_eq!(text(encode_notification("a\"b", None)), r#"{"jsonrpc":"2.0","method":"a\"b"}"#);
         let id = RequestId::String("q\"".into());
+        assert_eq!(
+            text(encode_request(&id, "m", Some(&params))),
+            r#"{"jsonrpc":"2.0","id":"q\"","method":"m","params":{"a":"\n","n":1.0}}"#
+        );
         assert_eq!(
             text(encode_response(&id, Ok(&params))),
             r#"{"jsonrpc":"2.0","id":"q\"","result":{"a":"\n","n":1.0}}"#
