@@ -8,6 +8,7 @@
     reason = "a program for developers, whose output is the point"
 )]
 
+mod chromium;
 mod ci;
 mod deps;
 mod docs;
@@ -32,7 +33,7 @@ usage: cargo xtask TASK
   features       every crate with each of its features alone, with none and with all
   docs           brings the generated parts of docs/ up to date
   docs --check   fails if `docs` would change anything
-  setup          installs the real MCP servers that the interoperability tests talk to";
+  setup          installs the real servers that the interoperability tests talk to, and a browser";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

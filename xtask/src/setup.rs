@@ -1,4 +1,4 @@
-//! The real MCP servers that the interoperability tests talk to, at the versions of their lock files.
+//! The real peers that the interoperability tests talk to, at the versions of their lock files, and a browser.
 //!
 //! `crates/mcp-testkit/fixtures/NAME/` holds either `package.json` and `package-lock.json`, or
 //! `requirements.txt`. Each is installed into `target/fixtures/NAME/`, and again only when its lock
@@ -7,8 +7,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::Problems;
 use crate::shell::{command, is_installed, metadata, output, root, run as run_command};
+use crate::{Problems, chromium};
 
 /// Installs every fixture; a missing tool is an error.
 pub(crate) fn run() -> Result<(), Problems> {
@@ -98,7 +98,13 @@ fn install_all(tools_required: bool) -> Result<(), Problems> {
         }
         println!("!!! {problem}: the tests against this server WILL BE SKIPPED !!!");
     }
-    Ok(())
+    match chromium::provide() {
+        Err(problems) if !tools_required => {
+            println!("!!! {}: the tests of signing in with it WILL BE SKIPPED !!!", problems.join("; "));
+            Ok(())
+        }
+        provided => provided,
+    }
 }
 
 fn install(kind: &Kind, folder: &Path, target: &Path) -> Result<(), Problems> {

@@ -21,6 +21,7 @@ mod canary;
 mod helper;
 mod home;
 mod mcp;
+mod oidc;
 mod process;
 mod proxy;
 mod real;
@@ -38,6 +39,7 @@ pub use mcp::{
     Answer, Delivery, Era, FakeMcpServer, FakeMcpServerBuilder, GetStream, HttpAnswer, Pages, Sse, SseEnd,
     Tool,
 };
+pub use oidc::{CertifiedProvider, Chromium, Consent, EndPage};
 pub use process::process_is_alive;
 pub use proxy::{Fault, FlakyProxy};
 pub use real::{Missing, RealServer, RunningServer, real_or_skip};

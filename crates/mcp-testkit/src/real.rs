@@ -190,16 +190,16 @@ impl fmt::Display for Missing {
 
 impl std::error::Error for Missing {}
 
-/// A real server for a test, or `None` when the test is to be skipped, which is said loudly.
+/// A real peer for a test, or `None` when the test is to be skipped, which is said loudly.
 ///
 /// # Panics
 ///
-/// When the server is missing and that is no excuse: in CI, or where `cargo xtask setup` could have installed it.
-pub fn real_or_skip(found: Result<RealServer, Missing>) -> Option<RealServer> {
+/// When it is missing and that is no excuse: in CI, or where `cargo xtask setup` could have installed it.
+pub fn real_or_skip<T>(found: Result<T, Missing>) -> Option<T> {
     // Of the compilation, which is the environment of the test run as well: cargo builds anew when it changes.
     let in_ci = option_env!("CI") == Some("true");
     match found {
-        Ok(server) => Some(server),
+        Ok(peer) => Some(peer),
         Err(missing) if missing.may_skip(in_ci) => {
             #[expect(
                 clippy::print_stderr,
@@ -215,17 +215,17 @@ pub fn real_or_skip(found: Result<RealServer, Missing>) -> Option<RealServer> {
 }
 
 /// Where `cargo xtask setup` installs: the usual target directory, or the one of `CARGO_TARGET_DIR`.
-fn fixtures() -> PathBuf {
+pub(crate) fn fixtures() -> PathBuf {
     let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
     workspace.join(option_env!("CARGO_TARGET_DIR").unwrap_or("target")).join("fixtures")
 }
 
 /// The sources of the fixtures.
-fn source() -> PathBuf {
+pub(crate) fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
 }
 
-fn check(tools: &[&'static str], needed: &Path) -> Result<(), Missing> {
+pub(crate) fn check(tools: &[&'static str], needed: &Path) -> Result<(), Missing> {
     if needed.exists() {
         return Ok(());
     }
