@@ -366,7 +366,6 @@ impl Output {
     ///
     /// With the whole output.
     #[track_caller]
-    #[must_use]
     pub fn expect_code(self, code: i32) -> Self {
         assert_eq!(self.code, Some(code), "{self}");
         self

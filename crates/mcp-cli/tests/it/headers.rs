@@ -1,0 +1,149 @@
+//! Field failures of static headers.
+
+use mcp_testkit::{Accept, Answer, Changes, Era, FakeMcpServer, HttpAnswer, Refusal};
+use serde_json::json;
+
+use crate::setting::{Setting, assert_always_sent, http, with_headers};
+
+fn keyed(key: &str) -> FakeMcpServer {
+    FakeMcpServer::builder().accept(Accept::header("x-api-key", key)).start().unwrap()
+}
+
+#[test]
+fn f025_a_server_that_accepts_the_headers_is_connected_whatever_it_advertises() {
+    let server = FakeMcpServer::builder()
+        .accept("A")
+        .route("/.well-known/oauth-protected-resource/mcp", Answer::json(json!({ "resource": "x" })))
+        .start()
+        .unwrap();
+    let setting = Setting::of("s", with_headers(&server, json!({ "Authorization": "Bearer A" })));
+    let status = setting.status("s");
+    assert_eq!((&status["status"], &status["reason"]), (&json!("connected"), &json!(null)));
+    assert_always_sent(&server, "authorization");
+}
+
+#[test]
+fn f026_a_refused_authorization_shows_its_http_status_and_starts_no_oauth() {
+    let server = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
+    server.refuse_with(Refusal::unauthorized().challenge(format!(
+        "Bearer resource_metadata=\"{}\"",
+        server.url_of("/.well-known/oauth-protected-resource")
+    )));
+    let setting = Setting::of("s", with_headers(&server, json!({ "Authorization": "Bearer A" })));
+    let status = setting.status("s");
+    assert_eq!(status["reason"]["code"], "credentials-rejected");
+    assert_eq!(status["reason"]["httpStatus"], 401);
+    assert!(setting.run(&["status"], 3).stdout.contains("(401)"));
+    assert_always_sent(&server, "authorization");
+}
+
+#[test]
+fn f027_a_transient_refusal_sticks_nowhere() {
+    let server = keyed("K");
+    let setting = Setting::of("s", with_headers(&server, json!({ "X-Api-Key": "K" })));
+    let before = setting.home.snapshot();
+
+    for heals in ["status", "reconnect"] {
+        server.next_answers([Answer::Refuse]);
+        assert_eq!(setting.status("s")["status"], "needs-auth");
+        setting.run(&[heals, "s"], 0);
+    }
+
+    assert_eq!(before.changes_until(&setting.home.snapshot()), Changes::default(), "something remembers");
+    assert_always_sent(&server, "x-api-key");
+}
+
+#[test]
+fn f028_the_older_transport_sends_the_headers_on_its_stream_and_its_posts() {
+    let server =
+        FakeMcpServer::builder().era(Era::HttpSse).accept(Accept::header("x-api-key", "K")).start().unwrap();
+    let mut entry = with_headers(&server, json!({ "X-Api-Key": "K" }));
+    entry["type"] = json!("sse");
+    let setting = Setting::of("s", entry);
+    assert_eq!(setting.status("s")["protocolVersion"], "2024-11-05");
+    setting.run(&["call", "s", "echo", "text=x"], 0);
+    for method in [http::Method::GET, http::Method::POST] {
+        assert!(server.requests().iter().any(|request| request.method == method), "no {method} was sent");
+    }
+    assert_always_sent(&server, "x-api-key");
+}
+
+#[test]
+fn f029_no_request_precedes_the_handshake_or_goes_without_headers() {
+    let server = keyed("K");
+    Setting::of("s", with_headers(&server, json!({ "X-Api-Key": "K" }))).run(&["status"], 0);
+    let requests = server.requests();
+    assert_eq!(requests[0].rpc_method().as_deref(), Some("server/discover"));
+    assert!(requests.iter().all(|request| request.path == "/mcp"), "{requests:?}");
+    assert_always_sent(&server, "x-api-key");
+}
+
+#[test]
+fn f032_an_expanded_authorization_goes_out_with_every_request() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).accept("from-the-shell").start().unwrap();
+    let setting = Setting::of("s", with_headers(&server, json!({ "Authorization": "Bearer ${TOKEN}" })));
+    let command = setting.mcplink(&["call", "s", "echo", "text=x"]).env("TOKEN", "from-the-shell");
+    assert_eq!(command.run().expect_code(0).stdout, "x\n");
+    assert_eq!(server.deletes(), 1);
+    assert_always_sent(&server, "authorization");
+    assert!(server.requests().iter().all(|r| r.header("authorization") == Some("Bearer from-the-shell")));
+}
+
+#[test]
+fn f034_equal_entries_send_equal_headers_in_user_and_project_scope() {
+    let server = keyed("K");
+    let entry = with_headers(&server, json!({ "X-Api-Key": "K" }));
+    let setting = Setting::of("user", entry.clone()).project_file(json!({ "project": entry }));
+    setting.run(&["approve", "project"], 0);
+    setting.run(&["status"], 0);
+    assert_always_sent(&server, "x-api-key");
+}
+
+#[test]
+fn f036_a_server_that_works_without_credentials_is_connected() {
+    let server = FakeMcpServer::builder()
+        .route("/.well-known/oauth-protected-resource", Answer::json(json!({ "resource": "x" })))
+        .start()
+        .unwrap();
+    let setting = Setting::of("s", http(&server));
+    assert_eq!(setting.status("s")["status"], "connected");
+    assert!(server.oauth_requests().is_empty());
+}
+
+#[test]
+fn f037_a_challenge_of_another_scheme_is_named_and_starts_nothing() {
+    let server = FakeMcpServer::builder()
+        .accept(Accept::Nothing)
+        .refuse_with(Refusal::status(401).challenge("Basic realm=\"intranet\""))
+        .start()
+        .unwrap();
+    let setting = Setting::of("s", http(&server));
+    let output = setting.run(&["status"], 3);
+    assert!(output.stdout.contains("Basic"), "{output}");
+    assert!(!output.stdout.contains("login"), "{output}");
+    assert!(server.oauth_requests().is_empty());
+}
+
+#[test]
+fn f039_each_command_takes_variables_from_its_own_environment() {
+    let server = keyed("first");
+    let setting = Setting::of("s", with_headers(&server, json!({ "X-Api-Key": "${KEY}" })));
+    setting.mcplink(&["status"]).env("KEY", "first").run().expect_code(0);
+    server.accept(Accept::header("x-api-key", "second"));
+    setting.mcplink(&["status"]).env("KEY", "second").run().expect_code(0);
+}
+
+#[test]
+fn credentials_never_follow_a_redirect_to_another_origin() {
+    let elsewhere = FakeMcpServer::start().unwrap();
+    let server =
+        FakeMcpServer::builder().always(Answer::redirect(307, elsewhere.url().as_str())).start().unwrap();
+    let setting = Setting::of("s", with_headers(&server, json!({ "X-Api-Key": "K" })));
+    let status = setting.status("s");
+    assert_eq!(status["status"], "needs-auth", "{status:#}");
+    assert_eq!(elsewhere.connections(), 0);
+
+    let page = HttpAnswer::new(200).body("text/html", "<title>Sign in</title>");
+    server.always(page.into());
+    assert_eq!(setting.status("s")["status"], "needs-auth");
+}

@@ -1,0 +1,38 @@
+//! The program, end to end: the binary in a home of its own, against servers on real sockets.
+//!
+//! Every run is watched by the harness ([`mcp_testkit::Mcplink`]): a secret of the home in the output or in a file that
+//! appeared, a process that outlived the command, or a command that takes too long fails the test, whatever it is about.
+//!
+//! | module | tells |
+//! |---|---|
+//! | `session` | the main story, by the public API as an embedding program would wire it |
+//! | `helper`, `headers` | credentials from a command, and from the file |
+//! | `status`, `retries` | what a status says, and how often a server was asked for it |
+//! | `documents`, `failures` | JSON, exit codes, the wording of errors |
+//! | `usage`, `offline` | commands that use a server, and those that only read files |
+//! | `trust` | what a folder may do before and after somebody trusts it |
+//! | `local`, `signals` | child processes and interruption |
+//! | `leaks` | secrets everywhere, through every command |
+//! | `real`, `demo` | servers that others wrote; the demo |
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failure here is a failed test; clippy only knows functions marked as such"
+)]
+
+mod demo;
+mod documents;
+mod failures;
+mod headers;
+mod helper;
+mod leaks;
+mod local;
+mod offline;
+mod real;
+mod retries;
+mod session;
+mod setting;
+mod signals;
+mod status;
+mod trust;
+mod usage;

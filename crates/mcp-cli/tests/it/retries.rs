@@ -1,0 +1,96 @@
+//! How often a server is asked, and how long is waited: with the real delays, once.
+
+use std::time::Duration;
+
+use mcp_testkit::{Answer, FakeMcpServer, RecordedRequest};
+use serde_json::{Value, json};
+
+use crate::setting::{Setting, http, row};
+
+/// How many attempts to connect a server saw: each begins with the modern opening.
+fn attempts(server: &FakeMcpServer) -> usize {
+    server.count("server/discover")
+}
+
+#[test]
+fn f043_permanent_answers_get_one_attempt() {
+    let statuses = [400, 404, 405, 406, 410, 415, 422, 451];
+    let servers: Vec<FakeMcpServer> = statuses
+        .iter()
+        .map(|status| FakeMcpServer::builder().always(Answer::status(*status)).start().unwrap())
+        .collect();
+    let mut setting = Setting::new();
+    for (status, server) in statuses.iter().zip(&servers) {
+        setting.write(&status.to_string(), http(server));
+    }
+    let document = setting.run(&["status", "--json"], 4).json();
+    for (status, server) in statuses.iter().zip(&servers) {
+        let row = row(&document, &status.to_string());
+        assert_eq!(row["status"], "failed", "{row:#}");
+        assert_eq!(row["reason"]["httpStatus"], *status);
+        assert_eq!(row["reason"]["retryable"], false);
+        assert_eq!(attempts(server), 1, "{status}");
+        assert!(server.count("initialize") <= 1, "{status}: the older handshake is tried once");
+    }
+}
+
+#[test]
+fn f044_what_may_pass_gets_three_retries_and_then_failed() {
+    let with = |answer| FakeMcpServer::builder().always(answer).start().unwrap();
+    let unavailable = [500, 502, 503, 504, 408, 425].map(|status| (status, with(Answer::status(status))));
+    let hanging = with(Answer::Hang);
+    let down = FakeMcpServer::start().unwrap();
+    down.go_down();
+    // The wait that a server asks for is a floor under ours, which are 1, 2 and 4 s.
+    let limiting = FakeMcpServer::start().unwrap();
+    limiting.next_answers([Answer::retry_after(429, 3)]);
+
+    let mut setting =
+        Setting::of("hanging", http(&hanging)).with("down", http(&down)).with("limiting", http(&limiting));
+    for (status, server) in &unavailable {
+        setting.write(&status.to_string(), http(server));
+    }
+    let command = setting.mcplink(&["status", "--json"]).env("MCP_TIMEOUT", "800");
+    let document = command.run().expect_code(4).json();
+
+    let check = |row: &Value, code: &str| {
+        assert_eq!(row["status"], "failed", "{row:#}");
+        assert_eq!(row["reason"]["code"], code, "{row:#}");
+        assert_eq!(row["reason"]["retryable"], true);
+        // 1, 2 and 4 s, less at most the jitter.
+        assert!(row["elapsedMs"].as_u64().unwrap() > 3000, "{row:#}");
+    };
+    for (status, server) in &unavailable {
+        let row = row(&document, &status.to_string());
+        check(&row, "unavailable");
+        assert_eq!(row["reason"]["httpStatus"], *status);
+        assert_eq!(attempts(server), 4, "{status}");
+    }
+    check(&row(&document, "hanging"), "timeout");
+    assert_eq!(attempts(&hanging), 4);
+    check(&row(&document, "down"), "unreachable");
+
+    assert_eq!(row(&document, "limiting")["status"], "connected");
+    let seen: Vec<RecordedRequest> = limiting.requests();
+    assert!(seen[1].at - seen[0].at >= Duration::from_secs(3), "{:?}", seen[1].at - seen[0].at);
+}
+
+#[test]
+fn a_server_that_comes_back_between_two_attempts_is_connected() {
+    let server = FakeMcpServer::start().unwrap();
+    server.next_answers([Answer::status(503)]);
+    let setting = Setting::of("s", http(&server));
+    assert_eq!(setting.status("s")["status"], "connected");
+    assert_eq!(attempts(&server), 2);
+}
+
+#[test]
+fn f103_a_server_that_is_started_later_is_found_by_the_next_look() {
+    let server = FakeMcpServer::start().unwrap();
+    server.go_down();
+    let setting = Setting::of("s", http(&server));
+    let output = setting.run(&["status", "--timeout", "200ms", "--json"], 7);
+    assert_eq!(row(&output.json(), "s")["reason"]["code"], json!("retrying"));
+    server.come_up().unwrap();
+    setting.run(&["status"], 0);
+}

@@ -1,0 +1,98 @@
+//! Ctrl-C and SIGTERM: the command ends within a second, leaving no child and no lock.
+
+use std::time::{Duration, Instant};
+
+use mcp_testkit::{Answer, FakeHelper, FakeMcpServer, Output, Running};
+use serde_json::json;
+
+use crate::local::{assert_gone, pids, stubborn};
+use crate::setting::{Setting, http, with_helper};
+
+/// What the rule allows, and as much again for the test itself on a machine under load. All that these commands wait
+/// for takes minutes.
+const LIMIT: Duration = Duration::from_secs(2);
+
+fn interrupt(running: Running<'_>, signal: &str, code: i32) -> Output {
+    let began = Instant::now();
+    running.signal(signal);
+    let output = running.wait().expect_code(code);
+    assert!(began.elapsed() < LIMIT, "it took {:?} to end", began.elapsed());
+    output
+}
+
+/// A server that never answers, a helper that never ends, a local server that ignores signals, and one that is up.
+fn hanging() -> (FakeMcpServer, FakeMcpServer, FakeHelper, Setting) {
+    let silent = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
+    let open = FakeMcpServer::start().unwrap();
+    let helper = FakeHelper::new().unwrap();
+    helper.leaves_grandchild(Duration::from_secs(600));
+    helper.sleeps(Duration::from_secs(600));
+    let mut entry = with_helper(&open, &helper);
+    entry["headersHelperTimeoutMs"] = json!(600_000);
+    let setting = Setting::of("silent", http(&silent))
+        .with("open", http(&open))
+        .with("helper", entry)
+        .with("local", stubborn("while :; do sleep 1; done"));
+    (silent, open, helper, setting)
+}
+
+#[test]
+fn both_signals_end_a_status_at_once_and_leave_nothing() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        let (_silent, _open, helper, setting) = hanging();
+        let before = setting.home.snapshot();
+        let running = setting.mcplink(&["status"]).env("MCP_TIMEOUT", "600000").start();
+        running.wait_for_stdout("the server that is up", |text| text.contains("open"));
+        let mut started = pids(&setting);
+        while helper.runs() == 0 {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        started.extend(helper.run_pids());
+
+        let output = interrupt(running, signal, code);
+
+        assert_gone(&started);
+        assert_eq!(output.stdout.lines().count(), 1, "{output}");
+        let changes = before.changes_until(&setting.home.snapshot());
+        let created: Vec<_> = changes.created.iter().filter(|path| !path.ends_with("pids")).collect();
+        assert!(created.is_empty() && changes.changed.is_empty(), "{changes:?}");
+    }
+}
+
+#[test]
+fn a_status_that_only_closes_is_interrupted_too() {
+    let server = FakeMcpServer::builder().era(mcp_testkit::Era::Legacy).start().unwrap();
+    server.always_to("DELETE", Answer::Hang);
+    let setting = Setting::of("s", http(&server));
+    let running = setting.mcplink(&["status"]).start();
+    running.wait_for_stdout("the line", |text| text.contains("connected"));
+    let _ = interrupt(running, "INT", 130);
+}
+
+/// Waits until the process handles SIGINT itself, so that the test does not interrupt what comes before.
+#[cfg(target_os = "linux")]
+fn wait_for_handlers(running: &Running<'_>) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    loop {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", running.pid())).unwrap();
+        let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap().trim().to_owned();
+        // The second bit is SIGINT (signal(7)).
+        if u64::from_str_radix(&caught, 16).unwrap() & 0b10 != 0 {
+            return;
+        }
+        assert!(Instant::now() < deadline, "it never handles SIGINT");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_call_that_waits_for_its_arguments_is_interrupted_too() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("s", http(&server));
+    let mut running = setting.mcplink(&["call", "s", "echo", "-"]).start();
+    wait_for_handlers(&running);
+    running.write("{\"text\":").unwrap();
+    let _ = interrupt(running, "INT", 130);
+    assert_eq!(server.connections(), 0);
+}

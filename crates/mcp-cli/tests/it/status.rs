@@ -1,0 +1,249 @@
+//! What a status says: field failures of status truth.
+
+use mcp_testkit::{Accept, Answer, FakeMcpServer, Fault, FlakyProxy, HttpAnswer, Refusal};
+use serde_json::json;
+
+use crate::setting::{Setting, http, row, with_headers};
+
+#[test]
+fn f040_a_403_while_connecting_means_that_credentials_are_needed() {
+    let refusing = || {
+        FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(Refusal::forbidden()).start().unwrap()
+    };
+    let (anonymous, keyed) = (refusing(), refusing());
+    let setting = Setting::of("anonymous", http(&anonymous))
+        .with("keyed", with_headers(&keyed, json!({ "X-Api-Key": "K" })));
+    let document = setting.run(&["status", "--json"], 3).json();
+    for (name, code) in [("anonymous", "forbidden"), ("keyed", "credentials-rejected")] {
+        let row = row(&document, name);
+        assert_eq!(row["status"], "needs-auth");
+        assert_eq!(row["reason"]["code"], code);
+        assert_eq!(row["reason"]["httpStatus"], 403);
+    }
+    assert_eq!(anonymous.requests().len(), 1);
+    assert_eq!(keyed.requests().len(), 1);
+}
+
+#[test]
+fn f041_a_firewall_is_told_apart_and_nobody_is_sent_to_sign_in() {
+    let page = "<html><title>Access denied</title>Cloudflare Ray ID: 1</html>";
+    let server = FakeMcpServer::builder()
+        .accept(Accept::Nothing)
+        .refuse_with(Refusal::forbidden().body("text/html", page))
+        .start()
+        .unwrap();
+    let setting = Setting::of("s", http(&server));
+    let status = setting.status("s");
+    assert_eq!((&status["status"], &status["reason"]["code"]), (&json!("needs-auth"), &json!("blocked")));
+    assert!(!setting.run(&["status"], 3).stdout.contains("login"));
+}
+
+#[test]
+fn f042_a_404_names_the_origin_and_is_asked_for_once() {
+    let server = FakeMcpServer::builder().always(Answer::status(404)).start().unwrap();
+    let setting = Setting::of("s", http(&server));
+    let status = setting.status("s");
+    assert_eq!(status["reason"]["code"], "not-found");
+    assert!(status["reason"]["message"].as_str().unwrap().contains(&server.origin()), "{status:#}");
+    assert!(!status["reason"]["retryable"].as_bool().unwrap());
+}
+
+#[test]
+fn f045_a_status_does_not_outlive_its_process() {
+    let server = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
+    let setting = Setting::of("s", http(&server));
+    assert_eq!(setting.status("s")["status"], "needs-auth");
+    server.accept(Accept::Any);
+    assert_eq!(setting.status("s")["status"], "connected");
+    server.accept(Accept::Nothing);
+    assert_eq!(setting.status("s")["status"], "needs-auth");
+}
+
+#[test]
+fn f046_nothing_is_remembered_by_a_name_alone() {
+    let refusing = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
+    let open = FakeMcpServer::start().unwrap();
+    let mut setting = Setting::of("s", http(&refusing));
+    assert_eq!(setting.status("s")["status"], "needs-auth");
+    setting.write("s", http(&open));
+    assert_eq!(setting.status("s")["status"], "connected");
+}
+
+#[test]
+fn f047_looking_changes_nothing_on_disk() {
+    let servers: Vec<FakeMcpServer> = [Accept::Any, Accept::Nothing]
+        .into_iter()
+        .map(|accept| FakeMcpServer::builder().accept(accept).start().unwrap())
+        .collect();
+    let setting = Setting::of("open", http(&servers[0])).with("closed", http(&servers[1]));
+    let before = setting.home.snapshot();
+    for command in [
+        &["status"][..],
+        &["list"],
+        &["get", "open"],
+        &["tools", "open"],
+        &["ping", "open"],
+        &["reconnect", "--all"],
+    ] {
+        let _ = setting.mcplink(command).run();
+    }
+    assert_eq!(before.changes_until(&setting.home.snapshot()), mcp_testkit::Changes::default());
+}
+
+#[test]
+fn f049_a_tool_list_that_cannot_be_had_is_flagged_beside_connected() {
+    let server = FakeMcpServer::start().unwrap();
+    server.always_to("tools/list", Answer::RpcError { code: -32603, message: "index is rebuilding".into() });
+    let setting = Setting::of("s", http(&server));
+    let status = setting.status("s");
+    assert_eq!(status["status"], "connected");
+    assert_eq!(status["reason"]["code"], "tools-unavailable");
+    let output = setting.run(&["status"], 0);
+    assert!(output.stdout.contains("index is rebuilding"), "{output}");
+    setting.run(&["tools", "s"], 6);
+}
+
+#[test]
+fn f050_a_server_without_a_tool_is_flagged() {
+    let server = FakeMcpServer::builder().tools(Vec::new()).start().unwrap();
+    let output = Setting::of("s", http(&server)).run(&["status"], 0);
+    assert!(output.stdout.contains("no tools"), "{output}");
+}
+
+#[test]
+fn f051_a_disabled_server_is_never_contacted() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("s", http(&server)).disabled(&["s"]);
+    let status = setting.status("s");
+    assert_eq!(status["status"], "disabled");
+    assert_eq!(status["actions"], json!(["enable"]));
+    for (command, code) in [
+        (&["status"][..], 0),
+        (&["reconnect", "--all"], 0),
+        (&["reconnect", "s"], 2),
+        (&["tools", "s"], 2),
+        (&["ping", "s"], 2),
+        (&["call", "s", "echo"], 2),
+        (&["get", "s"], 0),
+    ] {
+        setting.run(command, code);
+    }
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn f052_an_empty_url_is_not_configured() {
+    let setting = Setting::of("s", json!({ "type": "http", "url": "" }));
+    let status = setting.status("s");
+    assert_eq!(
+        (&status["status"], &status["reason"]["code"]),
+        (&json!("disabled"), &json!("not-configured"))
+    );
+    setting.run(&["status"], 0);
+}
+
+#[test]
+fn f056_every_failure_shows_its_status_and_what_the_server_said() {
+    let rejecting = FakeMcpServer::builder()
+        .always(HttpAnswer::new(422).body("application/json", r#"{"error":"tenant is suspended"}"#).into())
+        .start()
+        .unwrap();
+    let output = Setting::of("s", http(&rejecting)).run(&["status"], 4);
+    assert!(output.stdout.contains("422"), "{output}");
+    assert!(output.stdout.contains("tenant is suspended"), "{output}");
+}
+
+#[test]
+fn f059_and_f113_one_hanging_server_holds_no_line_up() {
+    let hanging = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
+    let quick: Vec<FakeMcpServer> = (0..3).map(|_| FakeMcpServer::start().unwrap()).collect();
+    let mut setting = Setting::of("a-hanging", http(&hanging));
+    for (number, server) in quick.iter().enumerate() {
+        setting.write(&format!("quick-{number}"), http(server));
+    }
+    let running = setting.mcplink(&["status"]).start();
+    let seen = running.wait_for_stdout("three lines", |text| text.lines().count() == 3);
+    assert!(seen.lines().all(|line| line.starts_with("quick-") && line.contains("connected")), "{seen}");
+    running.signal("INT");
+    let output = running.wait().expect_code(130);
+    assert!(!output.stdout.contains("a-hanging"), "{output}");
+}
+
+#[test]
+fn f060_a_missing_scope_is_called_that_and_named() {
+    let server = FakeMcpServer::builder()
+        .accept(Accept::Nothing)
+        .refuse_with(
+            Refusal::forbidden().challenge("Bearer error=\"insufficient_scope\", scope=\"files:write\""),
+        )
+        .start()
+        .unwrap();
+    let setting = Setting::of("s", with_headers(&server, json!({ "Authorization": "Bearer small" })));
+    let status = setting.status("s");
+    assert_eq!(
+        (&status["status"], &status["reason"]["code"]),
+        (&json!("needs-auth"), &json!("insufficient-scope"))
+    );
+    assert!(status["reason"]["message"].as_str().unwrap().contains("files:write"), "{status:#}");
+}
+
+#[test]
+fn f063_a_json_rpc_error_keeps_its_code_and_text() {
+    let server = FakeMcpServer::start().unwrap();
+    server.always_to("tools/call", Answer::RpcError { code: -32602, message: "text must be short".into() });
+    let output = Setting::of("s", http(&server)).run(&["call", "s", "echo", "text=x"], 6);
+    assert!(output.stderr.contains("-32602") && output.stderr.contains("text must be short"), "{output}");
+}
+
+#[test]
+fn a_login_page_where_json_was_due_is_a_refusal() {
+    let server = FakeMcpServer::builder().always(Answer::login_page()).start().unwrap();
+    let status = Setting::of("s", http(&server)).status("s");
+    assert_eq!(
+        (&status["status"], &status["reason"]["code"]),
+        (&json!("needs-auth"), &json!("login-redirect"))
+    );
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn what_does_not_speak_mcp_breaks_the_protocol() {
+    let server = FakeMcpServer::builder().always(Answer::json(json!({ "hello": "world" }))).start().unwrap();
+    let setting = Setting::of("s", http(&server));
+    let status = setting.status("s");
+    assert_eq!((&status["status"], &status["reason"]["code"]), (&json!("failed"), &json!("protocol")));
+    setting.run(&["status"], 6);
+}
+
+#[test]
+fn a_proxy_that_wants_credentials_is_not_the_servers_refusal() {
+    let server = FakeMcpServer::builder().always(Answer::proxy_auth()).start().unwrap();
+    let status = Setting::of("s", http(&server)).status("s");
+    assert_eq!((&status["status"], &status["reason"]["code"]), (&json!("failed"), &json!("proxy-auth")));
+    assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_tls_problem_is_neither_auth_nor_network() {
+    // What speaks no TLS at all answers a TLS handshake with an HTTP error.
+    let server = FakeMcpServer::start().unwrap();
+    let url = server.url().as_str().replacen("http:", "https:", 1);
+    let setting = Setting::of("s", json!({ "type": "http", "url": url }));
+    let status = setting.status("s");
+    assert_eq!((&status["status"], &status["reason"]["code"]), (&json!("failed"), &json!("tls")));
+    assert_eq!(server.connections(), 1, "it is not tried again");
+}
+
+#[test]
+fn a_blinking_network_is_survived() {
+    let server = FakeMcpServer::start().unwrap();
+    let proxy = FlakyProxy::start(server.address()).unwrap();
+    proxy.fault(Fault::BadGateway);
+    let url = proxy.url_for(&server.url());
+    let setting = Setting::of("s", json!({ "type": "http", "url": url.as_str() }));
+    let running = setting.mcplink(&["ping", "s"]).start();
+    running.wait_for_stderr("a word on the first failure", |text| text.contains("502"));
+    proxy.fault(Fault::None);
+    let output = running.wait().expect_code(0);
+    assert!(output.stdout.starts_with("s answered in "), "{output}");
+}

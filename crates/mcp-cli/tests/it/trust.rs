@@ -1,0 +1,161 @@
+//! What a project may do before and after somebody trusts its folder and approves its servers.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use mcp_testkit::{Accept, FakeHelper, FakeMcpServer};
+use serde_json::json;
+
+use crate::setting::{Setting, http, with_helper};
+
+/// A project whose file has a server with static headers and a helper, approved but not trusted.
+fn project(server: &FakeMcpServer, helper: &FakeHelper) -> Setting {
+    let mut entry = with_helper(server, helper);
+    entry["headers"] = json!({ "X-Team": "blue" });
+    let setting = Setting::new().project_file(json!({ "shared": entry }));
+    setting.run(&["approve", "shared"], 0);
+    setting
+}
+
+fn minting(token: &str) -> FakeHelper {
+    let helper = FakeHelper::new().unwrap();
+    helper.prints_bearer(token);
+    helper
+}
+
+#[test]
+fn f014_a_helper_of_an_untrusted_folder_is_withheld_and_that_is_said() {
+    let (helper, server) = (minting("A"), FakeMcpServer::builder().accept("A").start().unwrap());
+    let setting = project(&server, &helper);
+
+    let status = setting.status("shared");
+    assert_eq!(status["status"], "needs-auth");
+    assert_eq!(status["reason"]["code"], "helper-untrusted");
+    assert!(status["reason"]["next"].as_str().unwrap().starts_with("mcplink trust"), "{status:#}");
+    assert_eq!(helper.runs(), 0);
+    let requests = server.requests();
+    assert!(!requests.is_empty(), "the static headers went out alone");
+    assert!(requests.iter().all(|request| request.header("x-team") == Some("blue")));
+
+    setting.run(&["trust"], 0);
+    assert_eq!(setting.status("shared")["status"], "connected");
+    assert_eq!(helper.runs(), 1);
+
+    setting.run(&["untrust"], 0);
+    assert_eq!(setting.status("shared")["reason"]["code"], "helper-untrusted");
+    assert_eq!(helper.runs(), 1);
+}
+
+#[test]
+fn f014_a_server_that_accepts_the_static_headers_alone_is_connected() {
+    let (helper, server) =
+        (minting("A"), FakeMcpServer::builder().accept(Accept::header("x-team", "blue")).start().unwrap());
+    let setting = project(&server, &helper);
+    assert_eq!(setting.status("shared")["status"], "connected");
+    assert_eq!(helper.runs(), 0);
+}
+
+#[test]
+fn f015_trust_in_the_parent_is_no_trust_in_the_project() {
+    let (helper, server) = (minting("A"), FakeMcpServer::builder().accept("A").start().unwrap());
+    let setting = project(&server, &helper);
+    let parent = setting.home.root().to_string_lossy().into_owned();
+    setting.run(&["trust", &parent], 0);
+    assert_eq!(setting.status("shared")["reason"]["code"], "helper-untrusted");
+    assert_eq!(helper.runs(), 0);
+}
+
+#[test]
+fn f016_a_helper_that_a_repository_brought_along_does_not_see_credentials() {
+    let (helper, server) = (minting("A"), FakeMcpServer::builder().accept("A").start().unwrap());
+    let setting = project(&server, &helper);
+    setting.run(&["trust"], 0);
+    let status = |setting: &Setting| {
+        let command = setting.mcplink(&["status"]).env("GITHUB_TOKEN", "ghp").env("EDITOR", "vi");
+        command.run().expect_code(0);
+    };
+    status(&setting);
+    let environment = &helper.history()[0].environment;
+    assert!(!environment.contains_key("GITHUB_TOKEN"));
+    assert_eq!(environment["EDITOR"], "vi");
+
+    let own = minting("A");
+    let setting = Setting::of("mine", with_helper(&server, &own));
+    status(&setting);
+    assert_eq!(
+        own.history()[0].environment["GITHUB_TOKEN"],
+        "ghp",
+        "a person's own helper inherits everything"
+    );
+}
+
+#[test]
+fn f018_a_helper_of_a_project_runs_in_the_project() {
+    let (helper, server) = (minting("A"), FakeMcpServer::builder().accept("A").start().unwrap());
+    let setting = project(&server, &helper);
+    setting.run(&["trust"], 0);
+    let below = setting.home.project().join("src/deep");
+    std::fs::create_dir_all(&below).unwrap();
+    setting.mcplink(&["status"]).current_dir(&below).run().expect_code(0);
+    assert_eq!(helper.history()[0].directory, setting.home.project());
+}
+
+#[test]
+fn f053_a_server_that_nobody_approved_is_not_started_by_looking() {
+    let server = FakeMcpServer::start().unwrap();
+    let touch = "touch \"$HOME/started\"";
+    let setting = Setting::new().project_file(json!({
+        "remote": http(&server),
+        "local": { "command": "sh", "args": ["-c", touch] },
+    }));
+    let output = setting.run(&["status"], 3);
+    assert_eq!(output.stdout.matches("pending").count(), 2, "{output}");
+    for command in
+        [&["list"][..], &["get", "local"], &["tools", "local"], &["ping", "remote"], &["reconnect", "--all"]]
+    {
+        let _ = setting.mcplink(command).run();
+    }
+    assert_eq!(server.connections(), 0);
+    assert!(!setting.home.home().join("started").exists());
+}
+
+#[test]
+fn approval_is_given_taken_back_and_kept_in_a_private_file() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::new().project_file(json!({ "shared": http(&server) }));
+    let status = setting.status("shared");
+    assert_eq!(
+        (&status["status"], &status["reason"]["code"]),
+        (&json!("pending"), &json!("awaiting-approval"))
+    );
+    assert_eq!(status["actions"], json!(["approve", "reject"]));
+
+    let before = setting.home.snapshot();
+    setting.run(&["approve", "shared"], 0);
+    let changes = before.changes_until(&setting.home.snapshot());
+    assert!(changes.changed.is_empty() && changes.removed.is_empty(), "{changes:?}");
+    for path in &changes.created {
+        assert!(path.starts_with("state"), "{}", path.display());
+        let mode = std::fs::metadata(setting.home.root().join(path)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{} is open to others", path.display());
+    }
+    assert_eq!(setting.status("shared")["status"], "connected");
+
+    let contacts = server.connections();
+    setting.run(&["reject", "shared"], 0);
+    assert_eq!(setting.status("shared")["status"], "disabled");
+    assert_eq!(server.connections(), contacts);
+
+    let document = setting.run(&["approve", "shared", "--json"], 0).json();
+    assert_eq!((&document["approved"], &document["changed"]), (&json!(true), &json!(true)));
+    let again = setting.run(&["approve", "shared", "--json"], 0).json();
+    assert_eq!(again["changed"], json!(false));
+}
+
+#[test]
+fn a_server_of_ones_own_needs_no_approval() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("mine", http(&server));
+    let output = setting.run(&["approve", "mine"], 2);
+    assert!(output.stderr.contains("needs no approval"), "{output}");
+    setting.run(&["trust", "no/such/folder"], 2);
+}
