@@ -346,6 +346,33 @@ mod tests {
         assert!(!looks_like_a_page(b"{\"html\":\"<html>\"}"));
     }
 
+    #[tokio::test]
+    async fn credentials_stay_in_their_origin_whatever_the_url() {
+        let elsewhere = mcp_testkit::FakeMcpServer::start().unwrap();
+        let secret = (header::AUTHORIZATION, HeaderValue::from_static("Bearer canary"));
+        let provider = Arc::new(mcp_auth::StaticHeaders::new([secret]));
+        let options = crate::ClientOptions::new(crate::ClientInfo::new("t", "1"));
+        let endpoint = "http://mcp.example/mcp".parse().unwrap();
+        let client = AuthedClient::new(HttpClient::new(options), endpoint, Some(provider));
+        let mut out = Outbound {
+            method: Method::POST,
+            url: elsewhere.url(),
+            headers: HeaderMap::new(),
+            body: Bytes::from_static(b"{}"),
+            phase: Phase::Session,
+            expects_message: false,
+            recover: false,
+            first_byte: None,
+        };
+        client.send(&out).await.unwrap();
+        let client = AuthedClient { endpoint: elsewhere.url(), ..client };
+        out.url.set_path("/other");
+        client.send(&out).await.unwrap();
+        let sent = elsewhere.requests();
+        assert_eq!(sent[0].header("authorization"), None);
+        assert_eq!(sent[1].header("authorization"), Some("Bearer canary"));
+    }
+
     #[test]
     fn a_firewall_names_itself() {
         assert!(names_a_firewall(&headers(&[("cf-mitigated", "challenge")]), b""));

@@ -1,4 +1,24 @@
 //! The wire of an MCP client: Streamable HTTP in both eras, legacy HTTP+SSE and stdio.
+//!
+//! The design decision of this crate: **each thing that can be decided wrongly is decided in one place.** What
+//! a challenge is, and the one replay after it, is `authed`; what an answer to the first request says about
+//! the era of a server is `protocol::handshake`; what a failure means is not decided here at all, but told as
+//! evidence to `mcp_status`, which the connect loop and every display read alike.
+//!
+//! ```text
+//! Connector ─attempt─► negotiate ─► Connection ─request─► Wire ─┬─► Streamable ─► authed ─► HttpClient
+//!                                        │                      └─► Ordered: stdio, legacy HTTP+SSE
+//!                                        └─ Hub ◄── notifications, progress, requests of the server
+//! ```
+//!
+//! A request is cancelled by dropping its future. A tool call is sent once; it is sent again only where the
+//! server refused it before acting on it (a challenge, a session that is gone, headers that did not fit).
+#![doc = "\n# In ten lines\n"]
+#![doc = include_str!("../README.md")]
+#![cfg_attr(
+    not(feature = "http"),
+    expect(dead_code, reason = "some of what wires share is used by HTTP alone")
+)]
 
 #[cfg(feature = "http")]
 mod authed;

@@ -44,52 +44,52 @@ pub(crate) enum Stream {
 struct Limits<'a> {
     phase: Phase,
     /// Until the server has taken the message; means nothing over stdio, where that cannot be seen.
-    #[cfg_attr(
-        not(feature = "http"),
-        expect(dead_code, reason = "only HTTP answers a message with a status")
-    )]
     first_byte: Duration,
     patience: Patience<'a>,
 }
 
+#[cfg_attr(
+    not(any(feature = "http", feature = "stdio")),
+    expect(unused_variables, reason = "without a transport there is nothing to send them over")
+)]
 impl Stream {
     async fn request(&self, id: i64, frame: Vec<u8>, limits: Limits<'_>) -> Outcome {
-        match self {
+        match *self {
             #[cfg(feature = "stdio")]
-            Self::Stdio(wire) => wire.request(id, frame, limits.patience).await,
+            Self::Stdio(ref wire) => wire.request(id, frame, limits.patience).await,
             #[cfg(feature = "http")]
-            Self::LegacySse(wire) => {
+            Self::LegacySse(ref wire) => {
                 wire.request(id, frame, limits.phase, limits.first_byte, limits.patience).await
             }
         }
     }
 
     async fn notify(&self, frame: Vec<u8>) -> Result<(), TransportError> {
-        match self {
+        match *self {
             #[cfg(feature = "stdio")]
-            Self::Stdio(wire) => wire.send(frame),
+            Self::Stdio(ref wire) => wire.send(frame),
             #[cfg(feature = "http")]
-            Self::LegacySse(wire) => wire.notify(frame).await,
+            Self::LegacySse(ref wire) => wire.notify(frame).await,
         }
     }
 
     /// Sends without waiting, and without telling whether it arrived.
     fn send_in_background(&self, frame: Vec<u8>) {
-        match self {
+        match *self {
             // Fails only where the stream has ended, and with it whatever the message is about.
             #[cfg(feature = "stdio")]
-            Self::Stdio(wire) => drop(wire.send(frame)),
+            Self::Stdio(ref wire) => drop(wire.send(frame)),
             #[cfg(feature = "http")]
-            Self::LegacySse(wire) => wire.post_in_background(frame),
+            Self::LegacySse(ref wire) => wire.post_in_background(frame),
         }
     }
 
     async fn close(&self) {
-        match self {
+        match *self {
             #[cfg(feature = "stdio")]
-            Self::Stdio(wire) => wire.close().await,
+            Self::Stdio(ref wire) => wire.close().await,
             #[cfg(feature = "http")]
-            Self::LegacySse(wire) => wire.close().await,
+            Self::LegacySse(ref wire) => wire.close().await,
         }
     }
 }

@@ -135,9 +135,18 @@ async fn a_source_that_fails_is_named_and_the_server_is_not_contacted() {
     assert!(server.requests().is_empty());
 }
 
-/// Says "retry" with something new each time, whatever happens.
-#[derive(Debug, Default)]
-struct Relentless(AtomicUsize);
+/// Says "retry" whatever happens: with something new each time, or with the same again.
+#[derive(Debug)]
+struct Relentless {
+    turns: AtomicUsize,
+    inventive: bool,
+}
+
+impl Relentless {
+    fn new(inventive: bool) -> Arc<Self> {
+        Arc::new(Self { turns: AtomicUsize::new(0), inventive })
+    }
+}
 
 impl AuthProvider for Relentless {
     fn name(&self) -> &str {
@@ -153,7 +162,8 @@ impl AuthProvider for Relentless {
     }
 
     fn on_rejected<'a>(&'a self, _: Rejection<'a>) -> AuthFuture<'a, Recovery> {
-        let turn = self.0.fetch_add(1, Ordering::SeqCst) + 1;
+        let turn = self.turns.fetch_add(1, Ordering::SeqCst) + 1;
+        let turn = if self.inventive { turn } else { 0 };
         Box::pin(
             async move { Ok(Recovery::Retry(Credentials::new("relentless", [bearer(&turn.to_string())]))) },
         )
@@ -163,10 +173,18 @@ impl AuthProvider for Relentless {
 #[tokio::test]
 async fn f096_a_provider_that_always_says_retry_is_believed_twice() {
     let server = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
-    let error = refused(&server, Some(Arc::new(Relentless::default()))).await;
+    let error = refused(&server, Some(Relentless::new(true))).await;
     assert!(matches!(error.kind(), TransportErrorKind::Challenged { .. }));
     assert_eq!(server.requests().len(), 3);
     assert_eq!(error.attempts(), 3);
+}
+
+#[tokio::test]
+async fn f003_a_provider_that_offers_the_same_bytes_again_is_not_believed() {
+    let server = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
+    let error = refused(&server, Some(Relentless::new(false))).await;
+    assert_eq!(meaning(&error), (ServerStatus::NeedsAuth, ReasonCode::CredentialsRejected));
+    assert_eq!(server.requests().len(), 1);
 }
 
 #[tokio::test]
