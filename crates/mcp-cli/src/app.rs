@@ -132,6 +132,12 @@ impl App {
         self.token_store.clone()
     }
 
+    /// Prints one line of NDJSON.
+    pub(crate) fn print_json_line(&self, document: &impl Serialize) {
+        let text = serde_json::to_string(document).unwrap_or_default();
+        self.output.out(&format!("{text}\n"));
+    }
+
     /// Prints one JSON document.
     pub(crate) fn print_json(&self, document: &impl Serialize) {
         // Our documents have string keys and finite numbers, so serialising them cannot fail.

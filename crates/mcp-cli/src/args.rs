@@ -95,6 +95,8 @@ pub(crate) enum Command {
     List,
     /// Connect to the servers and show the status of each
     Status(StatusArgs),
+    /// Wait until a server has a status
+    Wait(WaitArgs),
     /// Show one server: its entry, where each part came from, its auth chain, its actions
     #[command(aliases = ["info", "show"])]
     Get(NameArg),
@@ -151,9 +153,40 @@ pub(crate) struct StatusArgs {
     /// Contact nothing: only what the files tell
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Keep looking and tell each change, until Ctrl-C
+    #[arg(long, conflicts_with_all = ["offline", "timeout"])]
+    pub(crate) watch: bool,
     /// Stop waiting after this time (5s, 500ms, 2m); what is unknown then is pending
     #[arg(long, value_name = "D", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
+}
+
+/// `wait`.
+#[derive(Args, Debug)]
+pub(crate) struct WaitArgs {
+    /// The server
+    pub(crate) name: String,
+    /// The status to wait for
+    #[arg(long, value_enum, value_name = "STATUS")]
+    pub(crate) until: StatusArg,
+    /// Give up after this time (5s, 500ms, 2m)
+    #[arg(long, value_name = "D", value_parser = parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// A status that a person can wait for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum StatusArg {
+    /// The handshake works.
+    Connected,
+    /// It does not work.
+    Failed,
+    /// It wants other credentials.
+    NeedsAuth,
+    /// Approval is missing.
+    Pending,
+    /// Switched off.
+    Disabled,
 }
 
 /// One server.

@@ -19,6 +19,8 @@ mod status;
 mod tools;
 mod validate;
 mod version;
+mod wait;
+mod watch;
 
 use crate::app::App;
 use crate::args::Command;
@@ -30,6 +32,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Result<ExitStatus, CliEr
     match command {
         Command::List => list::run(app).await,
         Command::Status(args) => status::run(app, &args).await,
+        Command::Wait(args) => wait::run(app, &args).await,
         Command::Get(args) => get::run(app, &args.name).await,
         Command::Reconnect(args) => reconnect::run(app, &args).await,
         Command::Reset(args) => reset::run(app, &args).await,

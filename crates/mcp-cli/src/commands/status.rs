@@ -24,6 +24,9 @@ const FRAME: Duration = Duration::from_millis(100);
 const CLOSE_LIMIT: Duration = Duration::from_secs(3);
 
 pub(super) async fn run(app: &App, args: &StatusArgs) -> Result<ExitStatus, CliError> {
+    if args.watch {
+        return super::watch::run(app, &args.names).await;
+    }
     let loaded = app.load()?;
     let wired = loaded.wired_named(app, &args.names).await?;
     if !app.json {
@@ -51,24 +54,18 @@ pub(super) async fn run(app: &App, args: &StatusArgs) -> Result<ExitStatus, CliE
 
 /// The exit status of these rows.
 pub(super) fn combined(rows: &[Row]) -> ExitStatus {
-    ExitStatus::combine(rows.iter().filter_map(|row| {
-        row.status.map(|status| exit::of_status(status, row.reason().map(|reason| reason.code)))
-    }))
+    combined_of(rows.iter())
 }
 
-/// Nothing was contacted, so nothing can be pending at a deadline: only what the files tell counts.
+/// Nothing was contacted, so a server of which the files tell nothing bad is no failure.
 fn offline_exit(rows: &[Row]) -> ExitStatus {
-    match combined(rows) {
-        ExitStatus::Pending => ExitStatus::Success,
-        _ => ExitStatus::combine(
-            rows.iter()
-                .filter(|row| row.status != Some(mcp_status::ServerStatus::Pending) || row.reason().is_some())
-                .filter_map(|row| {
-                    row.status.map(|status| exit::of_status(status, row.reason().map(|reason| reason.code)))
-                })
-                .filter(|status| *status != ExitStatus::Pending),
-        ),
-    }
+    combined_of(rows.iter().filter(|row| row.reason().is_some()))
+}
+
+fn combined_of<'a>(rows: impl Iterator<Item = &'a Row>) -> ExitStatus {
+    ExitStatus::combine(rows.filter_map(|row| {
+        row.status.map(|status| exit::of_status(status, row.reason().map(|reason| reason.code)))
+    }))
 }
 
 fn print_all(app: &App, rows: &[Row]) {
