@@ -44,13 +44,15 @@ pub(crate) struct AuthorizationRequest {
 }
 
 impl AuthorizationRequest {
-    /// Builds the URL. Each parameter occurs once, whatever the endpoint's own query says.
+    /// Builds the URL. Each parameter occurs once, whatever the endpoint's own query says. A `prompt` (OpenID Connect
+    /// Core section 3.1.2.1) is sent only if there is one: some servers know none, others take it too seriously.
     pub(crate) fn new(
         discovery: &Discovery,
         client_id: &str,
         redirect_uri: &str,
         scopes: &[String],
         resource: Option<&str>,
+        prompt: Option<&str>,
     ) -> Result<Self, Failure> {
         let step = Step::Authorization;
         let Some(endpoint) = &discovery.server.authorization_endpoint else {
@@ -83,7 +85,7 @@ impl AuthorizationRequest {
             _,
             _,
         > = Client::new(ClientId::new(client_id.to_owned()))
-            .set_auth_uri(AuthUrl::from_url(without_ours(base)));
+            .set_auth_uri(AuthUrl::from_url(without_ours(base, prompt.is_some())));
         let mut request = client
             .authorize_url(CsrfToken::new_random)
             .set_pkce_challenge(challenge)
@@ -91,6 +93,9 @@ impl AuthorizationRequest {
             .add_scopes(scopes.iter().cloned().map(Scope::new));
         if let Some(resource) = resource {
             request = request.add_extra_param("resource", resource);
+        }
+        if let Some(prompt) = prompt {
+            request = request.add_extra_param("prompt", prompt);
         }
         let (url, state) = request.url();
         Ok(Self {
@@ -150,10 +155,10 @@ fn openable(url: &str) -> Result<Url, &'static str> {
         .map_err(|_| "the authorization URL is not one that is ever opened (https, or http on this machine)")
 }
 
-fn without_ours(mut url: Url) -> Url {
+fn without_ours(mut url: Url, prompt: bool) -> Url {
     let foreign: Vec<(String, String)> = url
         .query_pairs()
-        .filter(|(name, _)| !OURS.contains(&&**name))
+        .filter(|(name, _)| !OURS.contains(&&**name) && !(prompt && name == "prompt"))
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
     url.set_fragment(None);
@@ -254,6 +259,7 @@ mod tests {
             "http://localhost:1234/callback",
             &scopes,
             Some("http://localhost:9"),
+            None,
         )
     }
 
@@ -290,6 +296,17 @@ mod tests {
     }
 
     #[test]
+    fn a_prompt_that_is_asked_for_takes_the_place_of_the_endpoints_own() {
+        let discovery = discovery("https://as.example/authorize?prompt=login&p=policy", false);
+        let request =
+            AuthorizationRequest::new(&discovery, "c", "http://localhost:1/cb", &[], None, Some("consent"));
+        let url = request.unwrap().url;
+        let prompts: Vec<_> = url.query_pairs().filter(|(name, _)| name == "prompt").collect();
+        assert_eq!(prompts, [("prompt".into(), "consent".into())]);
+        assert!(url.query_pairs().any(|(name, _)| name == "p"));
+    }
+
+    #[test]
     fn authorization_urls_that_carry_a_payload_are_refused() {
         for payload in [
             "javascript:alert(1)",
@@ -319,7 +336,9 @@ mod tests {
             let mut discovery = discovery("https://as.example/authorize", false);
             discovery.server.code_challenge_methods_supported = methods;
             let failure =
-                AuthorizationRequest::new(&discovery, "c", "http://localhost:1/cb", &[], None).err().unwrap();
+                AuthorizationRequest::new(&discovery, "c", "http://localhost:1/cb", &[], None, None)
+                    .err()
+                    .unwrap();
             assert!(failure.to_string().contains("PKCE"), "{failure}");
         }
     }

@@ -141,13 +141,18 @@ impl AuthorizerSession for Session {
 
     fn authorize<'a>(&'a mut self, request: AuthorizationPrompt<'a>) -> AuthFuture<'a, CallbackParams> {
         Box::pin(async move {
-            self.waiting = None;
+            let shown_already = match self.waiting.take() {
+                Some(stream) => lead_on(stream, request.url).await,
+                None => false,
+            };
             let state = request.state.clone();
             let limit = self.person_timeout;
             let answer = async {
                 // The listener runs while the prompt does: a browser may be back before a slow prompt returns.
                 let shown = async {
-                    self.prompt.authorization(request).await?;
+                    if !shown_already {
+                        self.prompt.authorization(request).await?;
+                    }
                     pasted(&*self.prompt).await
                 };
                 tokio::select! {
@@ -262,6 +267,16 @@ async fn read_head(stream: &mut TcpStream) -> Option<String> {
     String::from_utf8(line.to_vec()).ok()
 }
 
+/// Sends the tab that waits for the end of one round on to the next; whether it was still there.
+async fn lead_on(mut stream: TcpStream, url: &Url) -> bool {
+    // Security: a parsed URL contains no line breaks, so it cannot add headers.
+    let answer = format!(
+        "HTTP/1.1 303 See Other\r\nLocation: {url}\r\nContent-Length: 0\r\nCache-Control: no-store\r\n\
+Referrer-Policy: no-referrer\r\nConnection: close\r\n\r\n"
+    );
+    deliver(&mut stream, answer.as_bytes()).await
+}
+
 async fn respond(stream: &mut TcpStream, page: Page<'_>) {
     let (status, body) = page.render();
     let answer = format!(
@@ -271,13 +286,17 @@ Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; img-src 
 Connection: close\r\n\r\n{body}",
         body.len()
     );
-    let sent = async {
-        stream.write_all(answer.as_bytes()).await?;
-        stream.shutdown().await
-    };
-    if !matches!(timeout(PAGE_TIMEOUT, sent).await, Ok(Ok(()))) {
+    if !deliver(stream, answer.as_bytes()).await {
         tracing::debug!("the browser did not wait for the page that ends the sign-in");
     }
+}
+
+async fn deliver(stream: &mut TcpStream, answer: &[u8]) -> bool {
+    let sent = async {
+        stream.write_all(answer).await?;
+        stream.shutdown().await
+    };
+    matches!(timeout(PAGE_TIMEOUT, sent).await, Ok(Ok(())))
 }
 
 #[cfg(test)]
@@ -358,6 +377,28 @@ mod tests {
                 assert!(page.starts_with("HTTP/1.1 200") && page.contains("Signed in"), "{page}");
             }
         }
+    }
+
+    #[tokio::test]
+    async fn a_second_round_goes_on_in_the_tab_of_the_first() {
+        let mut session = session(RedirectWish::default()).await;
+        let port = port_of(&session);
+        let (first, second) = (Secret::new("s1"), Secret::new("s2"));
+        let url = Url::parse("https://as.example/first").unwrap();
+        let browser = tokio::spawn(async move { get(port, "/callback?code=c1&state=s1").await });
+        session.authorize(authorization_prompt("srv", &url, &first)).await.unwrap();
+
+        let url = Url::parse("https://as.example/second?x=1").unwrap();
+        let came_back = tokio::spawn(async move {
+            let led_on = browser.await.unwrap();
+            assert!(led_on.starts_with("HTTP/1.1 303"), "{led_on}");
+            assert!(led_on.contains("\r\nLocation: https://as.example/second?x=1\r\n"), "{led_on}");
+            get(port, "/callback?code=c2&state=s2").await
+        });
+        let params = session.authorize(authorization_prompt("srv", &url, &second)).await.unwrap();
+        assert_eq!(params.code.unwrap().expose(), "c2");
+        session.finish("srv", Ok(())).await.unwrap();
+        assert!(came_back.await.unwrap().contains("Signed in"));
     }
 
     #[tokio::test]

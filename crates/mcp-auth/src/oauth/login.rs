@@ -23,6 +23,7 @@ use super::failure::{Answer, Failure, Step};
 use super::provider::OAuthProvider;
 use super::registration::{self, Client};
 use super::revoke::revoke;
+use super::scope::OFFLINE_ACCESS;
 use super::settings::OAuthSettings;
 use super::store::{ClientKey, MemoryTokenStore, StoredTokens, TokenKey, TokenStore};
 use super::token::TokenAnswer;
@@ -276,34 +277,54 @@ impl PendingLogin {
     ) -> Result<SignedIn, Failure> {
         let resource = self.ctx.resource_parameter(&self.discovery);
         let mut client = registration::identify(&self.ctx, &self.discovery, session.redirect_uri()).await?;
-        loop {
-            let request = AuthorizationRequest::new(
-                &self.discovery,
-                &client.identity.id,
-                session.redirect_uri(),
-                &self.scopes,
-                resource.as_deref(),
-            )?;
-            let prompt = authorization_prompt(&self.ctx.target.name, &request.url, &request.state);
-            let answer = session.authorize(prompt).await?;
-            match self.redeem(request, &answer, &client.identity, resource.as_deref()).await {
-                Err(failure) if client.reused && failure.is_unknown_client() => {
-                    client = self.replace(&client, session.redirect_uri()).await?;
-                    // The tab of the first attempt is still waiting for its page.
-                    session.finish(&self.ctx.target.name, Err(&registration::replaced())).await?;
+        let mut first = self.round(session, &client.identity, resource.as_deref(), None).await;
+        if let Err(failure) = &first
+            && client.reused
+            && failure.is_unknown_client()
+        {
+            client = self.replace(&client, session.redirect_uri()).await?;
+            first = self.round(session, &client.identity, resource.as_deref(), None).await;
+        }
+        let mut tokens = first?;
+        if self.scopes.iter().any(|scope| scope == OFFLINE_ACCESS) && tokens.is_short_of(OFFLINE_ACCESS) {
+            // OpenID Connect lets a server give a refresh token only to someone who was asked on a consent page (Core
+            // section 11). It is not demanded from the start, because other servers answer that with an error, or
+            // with a page that only an administrator can pass (F79). Who declines has a sign-in without it.
+            match self.round(session, &client.identity, resource.as_deref(), Some("consent")).await {
+                Ok(lasting) => tokens = lasting,
+                Err(failure) => {
+                    tracing::debug!(%failure, "no refresh token; the sign-in ends with its tokens")
                 }
-                Err(failure) => return Err(failure),
-                Ok(tokens) => return self.accept(tokens, &client.identity, resource, probe).await,
             }
         }
+        self.accept(tokens, &client.identity, resource, probe).await
     }
 
-    /// A new registration in place of one that the server has forgotten: once, because the new one is not `reused`.
+    /// One way to the authorization server and back, and the tokens for what was brought along.
+    async fn round(
+        &self,
+        session: &mut dyn AuthorizerSession,
+        client: &ClientIdentity,
+        resource: Option<&str>,
+        prompt: Option<&str>,
+    ) -> Result<TokenAnswer, Failure> {
+        let request = AuthorizationRequest::new(
+            &self.discovery,
+            &client.id,
+            session.redirect_uri(),
+            &self.scopes,
+            resource,
+            prompt,
+        )?;
+        let shown = authorization_prompt(&self.ctx.target.name, &request.url, &request.state);
+        let answer = session.authorize(shown).await?;
+        self.redeem(request, &answer, client, resource).await
+    }
+
+    /// A new registration in place of one that the server has forgotten.
     async fn replace(&self, old: &Client, redirect_uri: &str) -> Result<Client, Failure> {
         registration::forget(&self.ctx, &self.discovery.issuer, &old.identity.id).await?;
-        let mut client = registration::identify(&self.ctx, &self.discovery, redirect_uri).await?;
-        client.reused = false;
-        Ok(client)
+        registration::identify(&self.ctx, &self.discovery, redirect_uri).await
     }
 
     async fn redeem(

@@ -220,14 +220,6 @@ impl Failure {
     }
 }
 
-/// The error of a registration that was replaced while a person was looking at the old one.
-pub(crate) fn replaced() -> AuthError {
-    AuthError::new(
-        AuthErrorKind::Protocol,
-        "authorize: the server had forgotten this client; it was registered again, and the sign-in continues in a new tab",
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,7 +1,7 @@
 //! Which scopes to ask for (MCP authorization, "Scope Selection Strategy" and "Step-Up Authorization Flow").
 
 /// A scope that asks for a refresh token (OpenID Connect Core section 11).
-const OFFLINE_ACCESS: &str = "offline_access";
+pub(crate) const OFFLINE_ACCESS: &str = "offline_access";
 
 /// What is known when scopes are chosen.
 #[derive(Clone, Copy, Debug, Default)]

@@ -65,6 +65,13 @@ impl TokenAnswer {
         Secret::new(self.access_token.secret().as_str())
     }
 
+    /// Whether the server says that it left `scope` out, and gave no refresh token.
+    pub(crate) fn is_short_of(&self, scope: &str) -> bool {
+        let refreshable = self.refresh_token.as_ref().is_some_and(|token| !token.secret().is_empty());
+        let listed = self.scopes.as_ref();
+        !refreshable && listed.is_some_and(|scopes| scopes.iter().all(|granted| granted.as_str() != scope))
+    }
+
     /// What kind of token a token exchange gave (RFC 8693 section 2.2.1).
     pub(crate) fn issued_token_type(&self) -> Option<&str> {
         self.issued_token_type.as_deref()

@@ -327,6 +327,66 @@ async fn f085_pinned_scopes_are_the_ones_asked_for() {
     assert_eq!(world.kept().await.unwrap().scopes, ["b"]);
 }
 
+/// An authorization server that takes `offline_access` as OpenID Connect says: only with `prompt=consent`.
+fn world_of_openid_connect() -> World {
+    let world = World::new();
+    let mut listed = metadata(ISSUER);
+    listed["scopes_supported"] = json!(["offline_access"]);
+    world.publish(ISSUER, listed);
+    world.net.on(TOKEN, |seen| match seen.form("code").as_deref() {
+        Some("consented") => answer(
+            200,
+            &json!({ "access_token": "at-2", "refresh_token": "rt-2", "scope": "a offline_access" }),
+        ),
+        _ => answer(200, &json!({ "access_token": "at-1", "scope": "a" })),
+    });
+    world
+}
+
+/// Every `prompt` that was sent, as the person answers `consent` to the page that one of them demands.
+async fn prompts(world: &World, consent: &'static str) -> Vec<Option<String>> {
+    let authorizer = FakeAuthorizer::with(move |asked| {
+        let result = if asked.contains_key("prompt") { consent } else { "code=plain" };
+        format!("{result}&state={}&iss={}", asked["state"], encoded(ISSUER))
+    });
+    let pending = login(world).begin(&challenges("Bearer scope=\"a\"")).await.unwrap();
+    pending.complete(&authorizer, &FakeProbe::default()).await.unwrap();
+    assert_eq!(*authorizer.outcomes.lock().unwrap(), [Ok(())]);
+    authorizer.requests.lock().unwrap().iter().map(|asked| asked.get("prompt").cloned()).collect()
+}
+
+#[tokio::test]
+async fn consent_is_demanded_only_where_a_refresh_token_was_withheld_for_the_lack_of_it() {
+    let world = world_of_openid_connect();
+    assert_eq!(prompts(&world, "code=consented").await, [None, Some("consent".to_owned())]);
+    let kept = world.kept().await.unwrap();
+    assert_eq!(kept.refresh_token, Some(Secret::new("rt-2")));
+    assert_eq!(kept.scopes, ["a", "offline_access"]);
+
+    // Granted without it; not said to be withheld; or no such scope: nothing is demanded.
+    for given in [
+        json!({ "access_token": "t", "refresh_token": "r", "scope": "a" }),
+        json!({ "access_token": "t", "scope": "a offline_access" }),
+        json!({ "access_token": "t" }),
+    ] {
+        world.net.json(TOKEN, 200, given.clone());
+        assert_eq!(prompts(&world, "code=consented").await, [None], "{given}");
+    }
+    let world = world_of_openid_connect();
+    world.publish(ISSUER, metadata(ISSUER));
+    assert_eq!(prompts(&world, "code=consented").await, [None]);
+}
+
+#[tokio::test]
+async fn who_declines_to_be_remembered_is_signed_in_all_the_same() {
+    for declined in ["error=access_denied", "error=invalid_request"] {
+        let world = world_of_openid_connect();
+        assert_eq!(prompts(&world, declined).await.len(), 2);
+        let kept = world.kept().await.unwrap();
+        assert_eq!((kept.access_token, kept.refresh_token), (Secret::new("at-1"), None), "{declined}");
+    }
+}
+
 #[tokio::test]
 async fn a_step_up_keeps_the_scopes_of_the_sign_in_before() {
     let world = World::new();
