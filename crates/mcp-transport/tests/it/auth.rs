@@ -262,7 +262,7 @@ async fn redirects_in_circles_end() {
 }
 
 #[tokio::test]
-async fn f040_a_407_is_the_proxys_word() {
+async fn a_407_is_the_proxys_word() {
     let server = FakeMcpServer::builder().always(Answer::proxy_auth()).start().unwrap();
     let error = refused(&server, Some(static_token("A"))).await;
     assert_eq!(meaning(&error), (ServerStatus::Failed, ReasonCode::ProxyAuth));
@@ -288,7 +288,7 @@ async fn a_403_in_a_session_asks_only_a_provider_that_can_mint() {
 }
 
 #[tokio::test]
-async fn every_request_of_a_session_carries_the_credentials() {
+async fn f032_every_request_of_a_session_carries_the_credentials() {
     let server = FakeMcpServer::builder().era(Era::Legacy).accept(Accept::bearer("A")).start().unwrap();
     let connection = connector().attempt(&with(&server, static_token("A"))).await.unwrap();
     connection.listen().await;
@@ -353,7 +353,7 @@ async fn a_429_waits_as_long_as_it_asks() {
 }
 
 #[tokio::test]
-async fn tools_that_cannot_be_listed_leave_the_server_connected() {
+async fn f049_tools_that_cannot_be_listed_leave_the_server_connected() {
     let server = FakeMcpServer::builder().always_to("tools/list", Answer::status(500)).start().unwrap();
     let ended = connector().connect(&target(&server), &quick(), |_, _| {}).await;
     assert_eq!(ended.machine.status(), ServerStatus::Connected);
@@ -363,7 +363,7 @@ async fn tools_that_cannot_be_listed_leave_the_server_connected() {
 }
 
 #[tokio::test]
-async fn a_transient_401_heals_with_the_next_attempt() {
+async fn f027_a_transient_401_heals_with_the_next_attempt() {
     let server = FakeMcpServer::builder().accept(Accept::bearer("A")).start().unwrap();
     server.next_answers([Answer::Refuse]);
     let connector = connector();
@@ -414,4 +414,108 @@ async fn time_that_a_source_takes_is_not_the_servers() {
     let connection = mcp_transport::Connector::new(options).attempt(&target).await.unwrap();
     assert_eq!(connection.revision(), mcp_transport::ProtocolRevision::V2026_07_28);
     assert_eq!(methods(&server), ["server/discover"]);
+}
+
+#[tokio::test]
+async fn f040_a_bare_403_while_connecting_asks_for_credentials() {
+    for phase_of_refusal in [Refusal::forbidden(), Refusal::forbidden().challenge("Negotiate")] {
+        let server =
+            FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(phase_of_refusal).start().unwrap();
+        let error = refused(&server, None).await;
+        let kind = TransportErrorKind::Challenged { kind: ChallengeKind::Forbidden, status: 403 };
+        assert_eq!(*error.kind(), kind);
+        assert_eq!(meaning(&error), (ServerStatus::NeedsAuth, ReasonCode::Forbidden));
+    }
+}
+
+#[tokio::test]
+async fn f025_a_server_that_accepts_the_headers_is_connected_whatever_it_advertises() {
+    let server = FakeMcpServer::builder().accept(Accept::bearer("A")).start().unwrap();
+    let metadata =
+        serde_json::json!({ "resource": server.url().as_str(), "authorization_servers": [server.origin()] });
+    server.route("/.well-known/oauth-protected-resource/mcp", Answer::json(metadata));
+    let ended = connector().connect(&with(&server, static_token("A")), &quick(), |_, _| {}).await;
+    assert_eq!(ended.machine.status(), ServerStatus::Connected);
+    assert!(server.oauth_requests().is_empty());
+}
+
+#[tokio::test]
+async fn f028_the_older_transport_sends_the_headers_both_ways() {
+    let server = FakeMcpServer::builder().era(Era::HttpSse).accept(Accept::bearer("A")).start().unwrap();
+    let connection = connector().attempt(&with(&server, static_token("A"))).await.unwrap();
+    assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+    assert!(server.requests_without_header("authorization").is_empty());
+}
+
+#[tokio::test]
+async fn f037_the_scheme_of_a_challenge_is_passed_on() {
+    let refusal = Refusal::status(401).challenge("Basic realm=\"intranet\"");
+    let server = FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(refusal).start().unwrap();
+    let error = refused(&server, None).await;
+    assert_eq!(error.evidence(Phase::Connect).auth.scheme.as_deref(), Some("Basic"));
+}
+
+#[tokio::test]
+async fn f050_a_server_without_a_tool_is_flagged() {
+    let server = FakeMcpServer::builder().tools(Vec::new()).start().unwrap();
+    let ended = connector().connect(&target(&server), &quick(), |_, _| {}).await;
+    assert_eq!(ended.machine.status(), ServerStatus::Connected);
+    assert_eq!(ended.machine.code(), Some(ReasonCode::NoTools));
+}
+
+#[tokio::test]
+async fn f057_no_failure_shows_a_secret() {
+    const SECRETS: [&str; 4] = ["canary-path", "canary-query", "canary-header", "canary-user"];
+    let server = FakeMcpServer::builder().accept(Accept::bearer("canary-header")).start().unwrap();
+    let mut url = server.url_of("/mcp/canary-path?key=canary-query");
+    url.set_username("canary-user").unwrap();
+    let mut secret = with(&server, static_token("canary-header"));
+    secret.endpoint = mcp_transport::Endpoint::Http(mcp_transport::HttpEndpoint::new(url));
+    let answers = [
+        Answer::Refuse,
+        Answer::status(404),
+        Answer::status(500),
+        Answer::login_page(),
+        Answer::redirect(302, "https://elsewhere.example/canary-path"),
+        Answer::proxy_auth(),
+        Answer::Drop,
+        Answer::json(serde_json::json!("x")),
+    ];
+    for answer in answers {
+        server.always(answer);
+        let error = connector().attempt(&secret).await.unwrap_err();
+        let shown = format!("{error:?} {error} {:?} {secret:?}", error.evidence(Phase::Connect));
+        assert!(SECRETS.iter().all(|secret| !shown.contains(secret)), "{shown}");
+    }
+    server.go_down();
+    let error = connector().attempt(&secret).await.unwrap_err();
+    let shown = format!("{error:?} {error} {:?}", error.evidence(Phase::Connect));
+    assert!(SECRETS.iter().all(|secret| !shown.contains(secret)), "{shown}");
+}
+
+#[tokio::test]
+async fn f103_a_server_that_starts_later_is_found_by_the_same_program() {
+    let server = FakeMcpServer::builder().start().unwrap();
+    server.go_down();
+    let connector = connector();
+    connector.attempt(&target(&server)).await.unwrap_err();
+    server.come_up().unwrap();
+    let connection = connector.attempt(&target(&server)).await.unwrap();
+    assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+}
+
+#[tokio::test]
+async fn f113_a_server_that_hangs_holds_nobody_up() {
+    let hanging = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
+    let connector = connector();
+    let stuck = tokio::spawn({
+        let (connector, target) = (connector.clone(), target(&hanging));
+        async move { connector.attempt(&target).await.map(drop) }
+    });
+    hanging.recorder().wait_until("it hangs", |requests| !requests.is_empty()).await;
+    let server = FakeMcpServer::builder().start().unwrap();
+    let connection = connector.attempt(&target(&server)).await.unwrap();
+    assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+    assert!(!stuck.is_finished());
+    stuck.abort();
 }

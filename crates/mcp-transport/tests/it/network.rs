@@ -83,7 +83,7 @@ fn at(url: &str) -> Server {
 }
 
 #[tokio::test]
-async fn a_certificate_of_an_extra_authority_is_trusted_and_no_other() {
+async fn f062_a_certificate_of_an_extra_authority_is_trusted_and_no_other() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let address = tls_in_front_of(server.address());
     let secure = at(&format!("https://localhost:{}/mcp", address.port()));
@@ -101,7 +101,7 @@ async fn a_certificate_of_an_extra_authority_is_trusted_and_no_other() {
 }
 
 #[tokio::test]
-async fn https_to_a_server_without_tls_is_a_tls_failure() {
+async fn f062_https_to_a_server_without_tls_is_a_tls_failure() {
     let server = FakeMcpServer::builder().start().unwrap();
     let secure = at(&format!("https://localhost:{}/mcp", server.address().port()));
     let error = connector().attempt(&secure).await.unwrap_err();

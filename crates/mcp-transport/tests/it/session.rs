@@ -294,3 +294,32 @@ async fn a_closed_connection_refuses_and_close_is_quick_against_a_dead_server() 
     assert_eq!(*error.kind(), TransportErrorKind::Closed);
     assert!(!error.may_have_been_sent());
 }
+
+#[tokio::test]
+async fn f063_the_servers_own_error_arrives_whole() {
+    for era in [Era::Legacy, Era::Modern] {
+        let server = FakeMcpServer::builder().era(era).start().unwrap();
+        let connection = connect(&server).await;
+        let message = "unknown argument `txt`".to_owned();
+        server.next_answers_to("tools/call", [Answer::RpcError { code: -32602, message: message.clone() }]);
+        let error = echo(&connection, "x").await.unwrap_err();
+        assert_eq!(*error.kind(), TransportErrorKind::Rpc { code: -32602 });
+        assert_eq!(error.rpc_error().unwrap().message, message);
+        let detail = error.evidence(mcp_status::Phase::Session).detail.unwrap();
+        assert!(detail.contains(&message) && detail.contains("-32602"), "{detail}");
+    }
+}
+
+#[tokio::test]
+async fn f118_a_hundred_connections_leave_no_socket_and_no_session_behind() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let connector = connector();
+    for _ in 0..100 {
+        let connection = connector.attempt(&target(&server)).await.unwrap();
+        connection.listen().await;
+        connection.close().await;
+    }
+    assert_eq!(server.sessions(), 0);
+    // What is left are idle connections of the pool, which the next request uses.
+    server.recorder().wait_until("few are open", |_| server.open_connections() <= 4).await;
+}
