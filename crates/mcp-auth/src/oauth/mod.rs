@@ -48,6 +48,7 @@ pub use jwt::SigningKey;
 pub use login::{LoginProbe, OAuthLogin, PendingLogin, Revocation, SignedIn, SignedOut};
 pub use metadata::{ResourceMetadata, ServerMetadata};
 pub use provider::OAuthProvider;
+pub use renewal::Renewals;
 pub use settings::{AssertionSource, Grant, IdentityProvider, OAuthSettings};
 
 #[cfg(test)]

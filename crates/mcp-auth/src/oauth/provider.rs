@@ -148,7 +148,9 @@ impl OAuthProvider {
             return;
         }
         let (provider, held) = (self.clone(), held.clone());
+        let under_way = inner.ctx.settings.renewals.begin();
         tokio::spawn(async move {
+            let _under_way = under_way;
             if let Err(error) = provider.renew(&held, &[], Why::Ahead).await {
                 tracing::debug!(%error, "renewing the tokens ahead of time failed; the old ones serve on");
                 provider.inner.state().not_ahead_before = provider.inner.ctx.clock.now().checked_add(PAUSE);

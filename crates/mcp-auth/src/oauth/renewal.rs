@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use tokio::sync::watch;
+
 use super::context::Context;
 use super::discovery::server_metadata;
 use super::dpop::DpopKey;
@@ -12,6 +14,30 @@ use super::metadata::ServerMetadata;
 use super::registration;
 use super::store::{RefreshError, RefreshOutcome, RefreshRequest, StoredTokens, TokenKey, refresh_once};
 
+/// The renewals of a program that are under way. Cloning shares.
+///
+/// A program that ends in the middle of one may lose the sign-in: the authorization server has rotated the refresh token,
+/// and nobody has kept the new one. So it waits for [`settled`](Self::settled) first, for as long as it can.
+#[derive(Clone, Debug, Default)]
+pub struct Renewals(watch::Sender<()>);
+
+/// One renewal; dropping it is its end.
+#[derive(Debug)]
+pub(crate) struct UnderWay(
+    #[expect(dead_code, reason = "what counts is that it is held")] watch::Receiver<()>,
+);
+
+impl Renewals {
+    /// Waits until none is under way, whether or not somebody still waits for its result.
+    pub async fn settled(&self) {
+        self.0.closed().await;
+    }
+
+    pub(crate) fn begin(&self) -> UnderWay {
+        UnderWay(self.0.subscribe())
+    }
+}
+
 /// Refreshes the tokens that were `used`, unless someone else has done so.
 pub(crate) async fn refresh(
     ctx: &Arc<Context>,
@@ -20,10 +46,13 @@ pub(crate) async fn refresh(
     dpop: Option<Arc<DpopKey>>,
 ) -> RefreshOutcome {
     let forgotten = Arc::new(AtomicBool::new(false));
+    let under_way = ctx.settings.renewals.begin();
     let request = RefreshRequest { key: key.clone(), used: used.clone(), now: ctx.clock.now() };
     let exchange = {
         let (ctx, key, forgotten) = (Arc::clone(ctx), key.clone(), Arc::clone(&forgotten));
         move |tokens: StoredTokens| {
+            // Held by this closure, which lives until the new tokens are kept, and may outlive the caller.
+            let _ = &under_way;
             let (ctx, key, dpop, forgotten) =
                 (Arc::clone(&ctx), key.clone(), dpop.clone(), Arc::clone(&forgotten));
             async move {

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::jwt::SigningKey;
+use super::renewal::Renewals;
 use crate::{AuthFuture, OAuthSpec, Secret};
 
 /// Everything that is configured about OAuth for one server.
@@ -21,6 +22,8 @@ pub struct OAuthSettings {
     pub client_issuer: Option<String>,
     /// The name under which a client registers (RFC 7591 section 2): what the consent page shows.
     pub client_name: String,
+    /// Counts the renewals of these tokens among those of the program.
+    pub renewals: Renewals,
 }
 
 impl OAuthSettings {
@@ -32,6 +35,7 @@ impl OAuthSettings {
             client_key: None,
             client_issuer: None,
             client_name: "mcplink".to_owned(),
+            renewals: Renewals::default(),
         }
     }
 
@@ -46,6 +50,13 @@ impl OAuthSettings {
     #[must_use]
     pub fn with_client_key(mut self, key: SigningKey) -> Self {
         self.client_key = Some(Arc::new(key));
+        self
+    }
+
+    /// The same, counted among the renewals of a program.
+    #[must_use]
+    pub fn with_renewals(mut self, renewals: Renewals) -> Self {
+        self.renewals = renewals;
         self
     }
 

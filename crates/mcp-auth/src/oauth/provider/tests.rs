@@ -278,6 +278,31 @@ async fn tokens_are_renewed_ahead_of_time_while_the_old_ones_serve() {
 }
 
 #[tokio::test]
+async fn a_program_that_waits_for_the_end_of_renewals_has_kept_every_rotated_token() {
+    let world = World::new();
+    world.signed_in().await;
+    let renewals = world.settings.renewals.clone();
+    renewals.settled().await;
+    let ahead = provider(&world);
+    world.advance(Duration::from_secs(3600 - 30));
+    ahead.credentials().await.unwrap();
+    renewals.settled().await;
+    assert_eq!(world.kept().await.unwrap().refresh_token, Some(Secret::new("rt-1")));
+
+    // The same where the one who caused it has been told to stop.
+    let abandoned = provider(&world);
+    let used = abandoned.credentials().await.unwrap();
+    let mut call = Box::pin(refuse(&abandoned, &used, 401, INVALID, 0));
+    while world.net.sent_to(TOKEN).len() < 2 {
+        assert!(futures_poll(&mut call).await.is_none(), "the test wants to drop it in flight");
+        tokio::task::yield_now().await;
+    }
+    drop(call);
+    renewals.settled().await;
+    assert_eq!(world.kept().await.unwrap().refresh_token, Some(Secret::new("rt-2")));
+}
+
+#[tokio::test]
 async fn a_renewal_ahead_of_time_that_fails_is_not_repeated_with_every_request() {
     for (status, answer) in [(503, Value::Null), (400, json!({ "error": "invalid_grant" }))] {
         let world = World::new();
