@@ -93,9 +93,31 @@ pub(crate) fn display_args(args: &[Text]) -> Vec<String> {
         if written.starts_with('-') {
             value_of_flag = names_a_credential(&written);
         }
-        if written.contains("://") { display_url_text(arg) } else { printable(&written) }
+        if written.contains("://") { display_url_text(arg) } else { without_tokens(&printable(&written)) }
     };
     args.iter().map(show).collect()
+}
+
+/// `text` with every run of letters and digits that is too mixed for a word replaced: a key that stands by itself
+/// has no flag to tell what it is. Losing a digest is the lesser harm.
+fn without_tokens(text: &str) -> String {
+    const MIN_TOKEN: usize = 16;
+    let is_token = |run: &str| {
+        run.len() >= MIN_TOKEN
+            && run.bytes().any(|byte| byte.is_ascii_alphabetic())
+            && run.bytes().filter(u8::is_ascii_digit).count() >= 2
+    };
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while !rest.is_empty() {
+        let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
+        let (run, behind) = rest.split_at(end);
+        shown.push_str(if is_token(run) { REDACTED } else { run });
+        let others = behind.find(|c: char| c.is_ascii_alphanumeric()).unwrap_or(behind.len());
+        shown.push_str(&behind[..others]);
+        rest = &behind[others..];
+    }
+    shown
 }
 
 fn written(text: &Text) -> String {
@@ -374,6 +396,23 @@ mod tests {
                 "${K}"
             ]
         );
+    }
+
+    #[test]
+    fn arguments_that_are_keys_by_themselves_are_hidden() {
+        for (argument, shown) in [
+            ("sk-4f9aQ2bX81kd03mZ77ab", "sk-[redacted]"),
+            ("canary/0123456789abcdef+fedcba9876543210", "canary/[redacted]+[redacted]"),
+            ("--x=ghp0123456789abcdefgh", "--x=[redacted]"),
+            (
+                "@modelcontextprotocol/server-everything@2026.1.26",
+                "@modelcontextprotocol/server-everything@2026.1.26",
+            ),
+            ("/home/me/projects2026/server.py", "/home/me/projects2026/server.py"),
+            ("acknowledgementsofmine1", "acknowledgementsofmine1"),
+        ] {
+            assert_eq!(display_args(&[text(argument)]), [shown], "{argument}");
+        }
     }
 
     #[test]

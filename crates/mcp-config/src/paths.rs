@@ -23,6 +23,9 @@ pub struct PathReport {
     pub used: bool,
     /// Why it is or is not used.
     pub why: String,
+    /// Somebody asked for it by name, with `--mcp-config`.
+    #[serde(skip)]
+    pub requested: bool,
 }
 
 pub(crate) fn report(sources: &Sources, control: Control, files: &[Parsed<'_>]) -> Vec<PathReport> {
@@ -39,7 +42,8 @@ fn location(file: &Source, control: Control, parsed: bool) -> PathReport {
         (Content::Text(_), None) if !parsed => (false, "it cannot be parsed".to_owned()),
         (Content::Text(_), None) => purpose(file.role, control),
     };
-    PathReport { place: file.place.clone(), role: role(file.role), exists, used, why }
+    let requested = file.role == Role::Dynamic;
+    PathReport { place: file.place.clone(), role: role(file.role), exists, used, why, requested }
 }
 
 fn role(role: Role) -> &'static str {
