@@ -139,7 +139,11 @@ impl Chain {
     }
 
     async fn recover(&self, rejection: Rejection<'_>) -> Result<Recovery, AuthError> {
-        if Challenge::bearer(rejection.challenges).is_some_and(|bearer| bearer.resource_metadata().is_some())
+        // Any of them: a server may send a bare challenge beside the one that says where to sign in.
+        if rejection
+            .challenges
+            .iter()
+            .any(|challenge| challenge.is("Bearer") && challenge.resource_metadata().is_some())
         {
             self.advertised.store(true, Ordering::Release);
         }
