@@ -22,6 +22,8 @@ use crate::{TransportError, TransportErrorKind};
 const MAX_RECOVERIES: u32 = 2;
 /// Redirects within the origin that one request follows.
 const MAX_REDIRECTS: u32 = 5;
+/// A shorter value is found in every other text, and hiding it there would hide nothing.
+const MIN_SECRET_BYTES: usize = 6;
 /// How long the body of a refusal is waited for.
 const REFUSAL_PATIENCE: Duration = Duration::from_secs(5);
 /// How much of a refusal's body is looked at, in bytes.
@@ -58,12 +60,39 @@ pub(crate) struct Sender {
     pub(crate) auth: AuthContext,
     /// How many times the request was sent, redirects left aside.
     pub(crate) attempts: u32,
+    /// What must not be repeated, though the server may: credentials, and the secret parts of the URL.
+    used: Credentials,
+    endpoint: Url,
 }
 
 impl Sender {
-    /// The same error with what is known about the credentials.
+    /// The same error with what is known about the credentials, and without the credentials themselves.
     pub(crate) fn describe(&self, error: TransportError) -> TransportError {
-        error.with_auth(self.auth.clone()).with_attempts(self.attempts)
+        error
+            .with_auth(self.auth.clone())
+            .with_attempts(self.attempts)
+            .without_secrets(|text| self.hide_secrets(text))
+    }
+
+    fn hide_secrets(&self, text: &str) -> String {
+        let mut hidden = text.to_owned();
+        let mut hide = |secret: &str| {
+            if secret.len() >= MIN_SECRET_BYTES {
+                hidden = hidden.replace(secret, "[redacted]");
+            }
+        };
+        let values = self.used.names().filter_map(|(name, _)| self.used.header(name)?.to_str().ok());
+        for value in values {
+            hide(value);
+            // Without its scheme, as servers repeat it.
+            hide(value.split_once(' ').map_or("", |(_, rest)| rest.trim()));
+        }
+        let url = &self.endpoint;
+        for (_, value) in url.query_pairs() {
+            hide(&value);
+        }
+        [url.query(), url.password(), Some(url.username())].into_iter().flatten().for_each(hide);
+        hidden
     }
 }
 
@@ -108,7 +137,7 @@ impl AuthedClient {
         loop {
             let attempts = recoveries + 1;
             let sent = self.send_once(out, &used).await;
-            let sender = || Sender { auth: self.context(&used, None), attempts };
+            let sender = || self.sender(&used, None, attempts);
             let refusal = match sent.map_err(|error| sender().describe(error))? {
                 Sent::Accepted(answer) => return Ok(Accepted { answer, sender: sender() }),
                 Sent::Refused(refusal) => refusal,
@@ -152,17 +181,21 @@ impl AuthedClient {
             Ok(Recovery::Retry(fresh)) if !fresh.same_headers(used) => Ok(Some(fresh)),
             Ok(_) => Ok(None),
             Err(error) => {
-                let sender =
-                    Sender { auth: self.context(used, refusal.challenges.first()), attempts: recoveries + 1 };
+                let sender = self.sender(used, refusal.challenges.first(), recoveries + 1);
                 Err(sender.describe(TransportError::credentials(error, provider.name())))
             }
         }
     }
 
     fn challenged(&self, refusal: Refusal, used: &Credentials, attempts: u32) -> TransportError {
-        let sender = Sender { auth: self.context(used, refusal.challenges.first()), attempts };
+        let sender = self.sender(used, refusal.challenges.first(), attempts);
         let kind = TransportErrorKind::Challenged { kind: refusal.kind, status: refusal.status.as_u16() };
         sender.describe(TransportError::new(kind, "the server refused the credentials"))
+    }
+
+    fn sender(&self, used: &Credentials, challenge: Option<&Challenge>, attempts: u32) -> Sender {
+        let (used_now, endpoint) = (used.clone(), self.endpoint.clone());
+        Sender { auth: self.context(used, challenge), attempts, used: used_now, endpoint }
     }
 
     fn context(&self, used: &Credentials, challenge: Option<&Challenge>) -> AuthContext {

@@ -101,6 +101,8 @@ struct Inner {
     message: String,
     auth: Option<AuthContext>,
     rpc: Option<RpcError>,
+    /// What the server said beside its status, on one line and bounded.
+    said: Option<String>,
     attempts: u32,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
@@ -123,6 +125,7 @@ impl TransportError {
             message: message.into(),
             auth: None,
             rpc: None,
+            said: None,
             attempts: 1,
             source: None,
         }))
@@ -145,6 +148,22 @@ impl TransportError {
     #[must_use]
     pub(crate) fn with_rpc(mut self, error: RpcError) -> Self {
         self.0.rpc = Some(error);
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_said(mut self, said: Option<String>) -> Self {
+        self.0.said = said;
+        self
+    }
+
+    /// The same error with every word of the server passed through `hide`: servers repeat what they were sent.
+    #[must_use]
+    pub(crate) fn without_secrets(mut self, hide: impl Fn(&str) -> String) -> Self {
+        self.0.said = self.0.said.as_deref().map(&hide);
+        if let Some(rpc) = &mut self.0.rpc {
+            rpc.message = hide(&rpc.message);
+        }
         self
     }
 
@@ -173,6 +192,11 @@ impl TransportError {
     /// The provider's failure, where credentials could not be had.
     pub fn auth_error(&self) -> Option<&AuthError> {
         self.0.source.as_ref().and_then(|source| source.downcast_ref())
+    }
+
+    /// What the server said beside its status, if it said anything that can be told.
+    pub(crate) fn said(&self) -> Option<&str> {
+        self.0.said.as_deref()
     }
 
     pub(crate) fn auth_context(&self) -> Option<&AuthContext> {
@@ -236,6 +260,7 @@ impl fmt::Debug for TransportError {
             .field("kind", &self.0.kind)
             .field("message", &self.0.message)
             .field("rpc", &self.0.rpc)
+            .field("said", &self.0.said)
             .field("auth", &self.0.auth)
             .field("attempts", &self.0.attempts)
             .field("source", &self.0.source)

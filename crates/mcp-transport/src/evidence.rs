@@ -67,7 +67,7 @@ impl TransportError {
             (None, Some(rpc), _) => rpc.to_string(),
             // The innermost cause is the one a person recognises ("connection refused").
             (None, None, Some(source)) => crate::error::causes(source).last()?.to_string(),
-            (None, None, None) => return None,
+            (None, None, None) => self.said()?.to_owned(),
         };
         let line = text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control());
         Some(line.take(MAX_DETAIL).collect()).filter(|line: &String| !line.is_empty())

@@ -11,6 +11,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::client::{Answer, Body};
+use super::said::said;
 use super::streamable::{Call, Core, Session};
 use crate::authed::{Accepted, Outbound};
 use crate::error::TimeoutStage;
@@ -88,7 +89,7 @@ impl Core {
         };
         match rpc {
             Some(rpc) => error.with_rpc(rpc),
-            None => error,
+            None => error.with_said(said(essence(&answer.headers), &body)),
         }
     }
 

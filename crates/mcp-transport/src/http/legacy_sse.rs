@@ -17,6 +17,7 @@ use url::Url;
 
 use super::answer::{essence, too_large};
 use super::client::{Answer, Body};
+use super::said::said;
 use crate::authed::{Accepted, AuthedClient, Outbound};
 use crate::duplex::{CloseReason, Duplex, Outcome, Patience, Reply};
 use crate::inbound::Inbound;
@@ -304,7 +305,7 @@ async fn failure(mut answer: Answer) -> TransportError {
     let error = TransportError::new(kind, format!("the server answered {}", answer.status));
     match jsonrpc::parse_one(&body) {
         Ok(Incoming::Response { outcome: Err(rpc), .. }) => error.with_rpc(rpc),
-        _ => error,
+        _ => error.with_said(said(essence(&answer.headers), &body)),
     }
 }
 
