@@ -148,7 +148,7 @@ impl App {
 
 /// `--mcp-config` was asked for by name, so a file or text that cannot be used at all ends the command.
 fn unusable_argument(config: &Config) -> Option<&Problem> {
-    use mcp_config::{Place, ProblemCode};
+    use mcp_config::ProblemCode;
     config.problems.iter().find(|problem| {
         let whole = matches!(
             problem.code,
@@ -157,12 +157,9 @@ fn unusable_argument(config: &Config) -> Option<&Problem> {
                 | ProblemCode::WrongShape
                 | ProblemCode::ManagedPolicy
         );
-        let asked = config
-            .paths()
-            .iter()
-            .any(|path| path.role == "dynamic" && Some(&path.place) == problem.file.as_ref());
-        let argument = matches!(problem.file, Some(Place::Argument(_)));
-        problem.severity == Severity::Error && whole && (argument || asked)
+        let requested =
+            config.paths().iter().any(|path| path.requested && Some(&path.place) == problem.file.as_ref());
+        problem.severity == Severity::Error && whole && requested
     })
 }
 

@@ -264,7 +264,7 @@ pub(crate) struct CallArgs {
     /// The tool
     pub(crate) tool: String,
     /// key=string, key:=json, key=@file, '{json}', or - to read a JSON object from stdin
-    #[arg(value_name = "ARGS", allow_hyphen_values = true)]
+    #[arg(value_name = "ARGS")]
     pub(crate) arguments: Vec<String>,
     /// Save content that is not text into this directory
     #[arg(short, long, value_name = "DIR")]
@@ -294,7 +294,7 @@ pub(crate) struct PromptArgs {
     /// The prompt
     pub(crate) prompt: String,
     /// key=string, key=@file, '{json}', or - to read a JSON object from stdin
-    #[arg(value_name = "ARGS", allow_hyphen_values = true)]
+    #[arg(value_name = "ARGS")]
     pub(crate) arguments: Vec<String>,
 }
 

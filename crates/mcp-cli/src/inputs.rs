@@ -2,13 +2,22 @@
 
 use std::path::PathBuf;
 
-use crate::arguments::Inputs;
+use crate::arguments::{ArgumentError, Arguments, Inputs};
+
+/// Reads arguments as typed; relative paths start from `directory`.
+///
+/// On a thread of its own: a pipe may stay silent for ever, and the thread that would wait for it is the one that
+/// signals are handled on.
+pub(crate) async fn read(typed: &[String], directory: PathBuf) -> Result<Arguments, ArgumentError> {
+    let typed = typed.to_vec();
+    let reading = tokio::task::spawn_blocking(move || Arguments::parse(&typed, &Files { directory }));
+    reading.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()))
+}
 
 /// Files relative to a directory, and standard input.
 #[derive(Debug)]
-pub(crate) struct Files {
-    /// What relative paths start from.
-    pub(crate) directory: PathBuf,
+struct Files {
+    directory: PathBuf,
 }
 
 impl Inputs for Files {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mcp_status::{Reason, ServerInfo, StatusMachine, StatusReport};
+use mcp_status::{Reason, ServerInfo, ServerStatus, StatusMachine, StatusReport};
 use mcp_transport::{ConnectPolicy, Connected, Connection, Connector, ToolList, TransportError};
 use tokio::time::Instant;
 
@@ -49,8 +49,10 @@ pub(crate) async fn probe(
     Probe::new(wired, ended, began.elapsed())
 }
 
+/// Why the server is still being connected; the reason of the result is for the row to tell.
 fn pending_reason(machine: &StatusMachine, delay: Option<Duration>, wired: &Wired) -> Option<Reason> {
-    machine.reason(delay, &wired.context())
+    let pending = machine.status() == ServerStatus::Pending;
+    machine.reason(delay, &wired.context()).filter(|_| pending)
 }
 
 impl Probe {

@@ -9,8 +9,10 @@ pub(crate) async fn or_interrupted(
     command: impl Future<Output = Result<ExitStatus, CliError>>,
 ) -> Result<ExitStatus, CliError> {
     tokio::select! {
-        ended = command => ended,
+        // In this order the handlers are there before anything is started that would have to be cleaned up.
+        biased;
         signal = signal() => Ok(signal),
+        ended = command => ended,
     }
 }
 

@@ -9,14 +9,13 @@ use crate::args::CallArgs;
 use crate::arguments::{ArgumentError, Arguments};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::inputs::Files;
+use crate::inputs;
 use crate::view::content::Sink;
 use crate::view::progress::ProgressLine;
 
 pub(super) async fn run(app: &App, args: &CallArgs) -> Result<ExitStatus, CliError> {
-    let inputs = Files { directory: app.directory()? };
     let unusable = |error| unusable(&args.name, &error);
-    let mut arguments = Arguments::parse(&args.arguments, &inputs).map_err(unusable)?;
+    let mut arguments = inputs::read(&args.arguments, app.directory()?).await.map_err(unusable)?;
     let open = connected(app, &args.name, Want::Questions).await?;
     let ended = called(app, args, &open, &mut arguments).await;
     open.connection.close().await;

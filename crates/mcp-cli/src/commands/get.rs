@@ -38,10 +38,8 @@ fn plan_lines(wired: &Wired) -> Vec<String> {
 }
 
 fn text(wired: &Wired, entry: &Explanation, plan: &[String], style: Style) -> String {
-    let mut text = format!("{}\n", style.bold(&one_line(&entry.name)));
-    let mut line = |label: &str, value: &str| {
-        text.push_str(&format!("  {label:<10}  {}\n", one_line(value)));
-    };
+    let mut lines: Vec<(String, String)> = Vec::new();
+    let mut line = |label: &str, value: &str| lines.push((one_line(label), one_line(value)));
     line("scope", entry.scope.as_str());
     line("defined in", &format!("{} ({})", entry.origin, entry.origin.field));
     if let Some(detail) = &entry.gate_detail {
@@ -73,6 +71,11 @@ fn text(wired: &Wired, entry: &Explanation, plan: &[String], style: Style) -> St
     line("actions", &actions.join(", "));
     for note in &entry.notes {
         line("note", &problem_text(note));
+    }
+    let width = lines.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
+    let mut text = format!("{}\n", style.bold(&one_line(&entry.name)));
+    for (label, value) in &lines {
+        text.push_str(&format!("  {label:<width$}  {value}\n"));
     }
     text
 }

@@ -24,9 +24,9 @@ pub(super) fn run(app: &App) -> Result<ExitStatus, CliError> {
     let style = app.style();
     for path in paths {
         let mark = match (path.used, path.exists) {
-            (true, true) => "read   ",
-            (true, false) => "absent ",
-            (false, _) => "ignored",
+            (true, _) => "read   ",
+            (false, false) => "absent ",
+            (false, true) => "ignored",
         };
         let place = one_line(&path.place.to_string());
         app.output.out(&format!("{mark}  {:width$}  {place}\n", path.role));

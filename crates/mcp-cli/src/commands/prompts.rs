@@ -9,10 +9,9 @@ use super::connected::{Want, connected, failed, said};
 use super::resources::{listed, print_blocks};
 use crate::app::App;
 use crate::args::PromptArgs;
-use crate::arguments::Arguments;
 use crate::error::{CliError, one_line};
 use crate::exit::ExitStatus;
-use crate::inputs::Files;
+use crate::inputs;
 use crate::view::content::Sink;
 use crate::view::text::columns;
 
@@ -73,8 +72,7 @@ impl Argument {
 
 /// Gets one prompt.
 pub(super) async fn get(app: &App, args: &PromptArgs) -> Result<ExitStatus, CliError> {
-    let inputs = Files { directory: app.directory()? };
-    let arguments = Arguments::parse(&args.arguments, &inputs).map_err(|error| {
+    let arguments = inputs::read(&args.arguments, app.directory()?).await.map_err(|error| {
         CliError::usage("invalid-argument", format!("the argument {:?} {}", error.argument, error.problem))
             .next(format!("mcplink prompts {}", mcp_status::shell_word(&args.name)))
     })?;

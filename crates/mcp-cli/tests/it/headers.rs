@@ -25,7 +25,7 @@ fn f025_a_server_that_accepts_the_headers_is_connected_whatever_it_advertises() 
 #[test]
 fn f026_a_refused_authorization_shows_its_http_status_and_starts_no_oauth() {
     let server = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
-    server.refuse_with(Refusal::unauthorized().challenge(format!(
+    server.refuse_with(Refusal::status(401).challenge(format!(
         "Bearer resource_metadata=\"{}\"",
         server.url_of("/.well-known/oauth-protected-resource")
     )));

@@ -50,7 +50,7 @@ fn get_tells_where_each_part_came_from_and_who_answers() {
     for part in [
         "user",
         ".claude.json",
-        "/mcpServers/s",
+        "mcpServers.s",
         "X-Api-Key",
         "headersHelper",
         "auth chain",

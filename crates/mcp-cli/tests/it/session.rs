@@ -41,7 +41,7 @@ fn cast(token: &str) -> (FakeHelper, FakeMcpServer, Setting) {
     let helper = FakeHelper::new().unwrap();
     helper.prints_bearer(token);
     // Advertised, and none of the client's business as long as the helper is there.
-    let refusal = Refusal::unauthorized()
+    let refusal = Refusal::status(401)
         .challenge("Bearer resource_metadata=\"http://127.0.0.1:9/.well-known/oauth-protected-resource\"");
     let server = FakeMcpServer::builder().accept(token).refuse_with(refusal).start().unwrap();
     let setting = Setting::of("internal", with_helper(&server, &helper));
