@@ -4,6 +4,8 @@
 //! process, so machine noise hits both; only the ratios mean anything. Each line shows the median of the
 //! per-round ratios of wall time and of CPU time of the client's thread.
 
+#![expect(clippy::print_stdout, reason = "a bench reports on standard output")]
+
 #[path = "call/floor.rs"]
 mod floor;
 #[path = "call/server.rs"]

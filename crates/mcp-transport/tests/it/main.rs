@@ -1,5 +1,7 @@
 //! Integration tests over real sockets, against the fakes of `mcp-testkit`.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a test should stop it")]
+
 mod auth;
 mod handshake;
 mod network;
