@@ -47,6 +47,11 @@ impl CloseReason {
         Self::new(TransportErrorKind::Closed, "the connection is closed")
     }
 
+    /// The connection's owner closed it while a request was under way.
+    fn under_way() -> Self {
+        Self::new(TransportErrorKind::Cancelled, "the connection was closed")
+    }
+
     #[must_use]
     pub(crate) fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
         self.source = Some(Arc::new(source));
@@ -128,8 +133,10 @@ impl Duplex {
             (std::mem::take(&mut state.pending), std::mem::take(&mut state.answering))
         };
         answering.abort_all();
+        // What was under way may have been acted on, which `Closed` would deny.
+        let under_way = if by_itself { reason } else { CloseReason::under_way() };
         for waiter in pending.into_values() {
-            let _ = waiter.send(Err(reason.to_error()));
+            let _ = waiter.send(Err(under_way.to_error()));
         }
         if by_itself {
             self.0.inbound.closed();
@@ -331,10 +338,14 @@ mod tests {
         }
 
         async fn sent(&self, count: usize) -> Vec<String> {
-            while self.sent.lock().unwrap().len() < count {
+            for _ in 0..10_000 {
+                let sent = self.sent.lock().unwrap().clone();
+                if sent.len() >= count {
+                    return sent;
+                }
                 tokio::task::yield_now().await;
             }
-            self.sent.lock().unwrap().clone()
+            panic!("the answers never came");
         }
     }
 
@@ -345,7 +356,13 @@ mod tests {
         }
     }
 
-    #[tokio::test]
+    /// How a wait ended. Time is paused, so one that would not end fails at once.
+    async fn ended(waiter: Waiter) -> String {
+        let outcome = waiter.outcome(Patience::default());
+        text(tokio::time::timeout(Duration::from_secs(1), outcome).await.expect("the wait ends"))
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn answers_find_their_request_in_any_order() {
         let bench = bench();
         let waiters: Vec<_> = (1..=4).map(|id| bench.duplex.register(id).unwrap()).collect();
@@ -354,13 +371,13 @@ mod tests {
         bench.deliver(r#"[{"jsonrpc":"2.0","id":4,"error":{"code":-5,"message":"m"}},{"jsonrpc":"2.0","id":2,"result":"b"}]"#);
         let mut outcomes = Vec::new();
         for waiter in waiters {
-            outcomes.push(text(waiter.outcome(Patience::default()).await));
+            outcomes.push(ended(waiter).await);
         }
         assert_eq!(outcomes, ["\"a\"", "\"b\"", "\"c\"", "Rpc { code: -5 }"]);
         assert_eq!(bench.pending(), 0);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_answer_to_nothing_is_ignored() {
         let bench = bench();
         let waiter = bench.duplex.register(1).unwrap();
@@ -377,18 +394,18 @@ mod tests {
         bench.deliver(r#"{"jsonrpc":"2.0","id":1,"result":0}"#);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_broken_answer_fails_its_request_and_no_other() {
         let bench = bench();
         let (one, two) = (bench.duplex.register(1).unwrap(), bench.duplex.register(2).unwrap());
         assert!(bench.duplex.deliver(br#"{"level":"info","id":2}"#).is_err());
         assert!(bench.duplex.deliver(br#"{"jsonrpc":"2.0","id":1,"error":"bad"}"#).is_err());
-        assert_eq!(text(one.outcome(Patience::default()).await), "Protocol");
+        assert_eq!(ended(one).await, "Protocol");
         bench.deliver(r#"[{"jsonrpc":"2.0","id":2,"result":1,"error":{}}]"#);
-        assert_eq!(text(two.outcome(Patience::default()).await), "Protocol");
+        assert_eq!(ended(two).await, "Protocol");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_error_without_an_id_is_for_the_only_request() {
         let frame = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"what?"}}"#;
         let bench = bench();
@@ -397,10 +414,10 @@ mod tests {
         assert_eq!(bench.pending(), 2, "whose it is cannot be known");
         drop(two);
         bench.deliver(frame);
-        assert_eq!(text(one.outcome(Patience::default()).await), "Rpc { code: -32700 }");
+        assert_eq!(ended(one).await, "Rpc { code: -32700 }");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn what_the_server_starts_goes_to_the_connection() {
         let bench = bench();
         bench.deliver(r#"{"jsonrpc":"2.0","method":"notifications/message"}"#);
@@ -418,7 +435,7 @@ mod tests {
         );
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_slow_answer_delays_nothing_and_a_flood_is_refused() {
         let bench = bench();
         for id in 0..MAX_SERVER_REQUESTS {
@@ -429,10 +446,10 @@ mod tests {
         assert!(sent[0].contains(r#""id":"over","error":{"code":-32603"#), "{sent:?}");
         let waiter = bench.duplex.register(1).unwrap();
         bench.deliver(r#"{"jsonrpc":"2.0","id":1,"result":"still here"}"#);
-        assert_eq!(text(waiter.outcome(Patience::default()).await), "\"still here\"");
+        assert_eq!(ended(waiter).await, "\"still here\"");
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn requests_that_are_answered_make_room() {
         let bench = bench();
         for id in 0..3 * MAX_SERVER_REQUESTS {
@@ -450,22 +467,21 @@ mod tests {
         bench.duplex.end(CloseReason::new(TransportErrorKind::Exited { code: Some(3) }, "gone"));
         bench.duplex.end(CloseReason::by_owner());
         for waiter in waiters {
-            let outcome =
-                tokio::time::timeout(Duration::from_secs(1), waiter.outcome(Patience::default())).await;
-            assert_eq!(text(outcome.expect("it ended")), "Exited { code: Some(3) }");
+            assert_eq!(ended(waiter).await, "Exited { code: Some(3) }");
         }
         let late = bench.duplex.register(9).err().expect("it has ended");
         assert_eq!(*late.kind(), TransportErrorKind::Exited { code: Some(3) });
         assert_eq!(*bench.recorder.seen.lock().unwrap(), ["closed"]);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn an_end_by_the_owner_is_not_reported_as_a_loss() {
         let bench = bench();
         bench.deliver(r#"{"jsonrpc":"2.0","id":1,"method":"hang"}"#);
         let waiter = bench.duplex.register(1).unwrap();
         bench.duplex.end(CloseReason::by_owner());
-        assert_eq!(text(waiter.outcome(Patience::default()).await), "Closed");
+        assert_eq!(ended(waiter).await, "Cancelled", "it may have been acted on");
+        assert_eq!(*bench.duplex.register(2).err().unwrap().kind(), TransportErrorKind::Closed);
         assert!(bench.recorder.seen.lock().unwrap().is_empty());
         bench.deliver(r#"{"jsonrpc":"2.0","id":2,"method":"echo","params":{}}"#);
         tokio::task::yield_now().await;
