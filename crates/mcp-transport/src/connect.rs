@@ -1,7 +1,7 @@
 //! From an address to a connection: one attempt, and the loop that makes as many as make sense.
 //!
 //! The loop decides nothing by itself. What an outcome means is decided by `mcp_status::classify`, whether
-//! there is another attempt by the [`StatusMachine`], and how long to wait before it by [`RetryPolicy`].
+//! there is another attempt by the [`StatusMachine`] alone, and how long to wait before it by [`RetryPolicy`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,11 +16,12 @@ use crate::endpoint::Endpoint;
 use crate::error::TimeoutStage;
 use crate::handler::ServerRequestHandler;
 use crate::hub::Hub;
-use crate::ordered::{Ordered, Stream};
 use crate::tools::ToolList;
 use crate::wire::Wire;
 use crate::{ClientOptions, RetryPolicy, TransportError, TransportErrorKind};
 
+#[cfg(any(feature = "http", feature = "stdio"))]
+use crate::ordered::{Ordered, Stream};
 #[cfg(feature = "stdio")]
 use crate::stdio::StdioWire;
 #[cfg(feature = "http")]
@@ -92,7 +93,7 @@ impl fmt::Debug for Server {
 pub struct ConnectPolicy {
     /// How often, and what follows.
     pub machine: MachinePolicy,
-    /// How long to wait between the attempts.
+    /// How long to wait between the attempts; how many there are is for `machine` to say.
     pub connect: RetryPolicy,
     /// How long to wait between the attempts to list the tools; `None` does not list them.
     pub list: Option<RetryPolicy>,
@@ -212,7 +213,9 @@ impl Connector {
             }
             #[cfg(not(all(feature = "http", feature = "stdio")))]
             _ => {
-                Err(TransportError::new(TransportErrorKind::Misconfigured, "this transport is not built in"))
+                drop(hub);
+                let kind = TransportErrorKind::Misconfigured;
+                Err(TransportError::new(kind, "this transport is not compiled in"))
             }
         }
     }
@@ -228,7 +231,6 @@ impl Connector {
         mut observe: impl FnMut(&StatusMachine, Option<Duration>) + Send,
     ) -> Connected {
         let began = Instant::now();
-        let mut delays = policy.connect.delays();
         let mut ended = Connected {
             connection: None,
             tools: None,
@@ -238,11 +240,9 @@ impl Connector {
         let mut effect = ended.machine.on(Event::Start, began.elapsed());
         loop {
             let wait = match effect {
-                Effect::Wait { schedule: Schedule::Connect, floor, .. } => match delays.wait(floor) {
-                    Some(delay) => Some(delay),
-                    // The machine allows more attempts than the delays: the shorter of the two counts.
-                    None => return ended,
-                },
+                Effect::Wait { schedule: Schedule::Connect, retry, floor } => {
+                    Some(policy.connect.wait(retry, floor))
+                }
                 _ => None,
             };
             observe(&ended.machine, wait);
@@ -274,26 +274,34 @@ impl Connector {
                 return evidence;
             }
         };
-        ended.error = None;
-        let Some(list) = policy.list.filter(|_| connection.server().has("tools")) else {
-            ended.connection = Some(connection);
-            return Evidence::new(Phase::Session, Outcome::Connected { tools: None });
-        };
-        let evidence = match list_with_retries(&connection, list).await {
-            Ok(list) => {
-                let tools = Some(list.tools.len());
-                ended.tools = Some(list);
-                Evidence::new(Phase::Session, Outcome::Connected { tools })
-            }
-            Err(error) => {
-                let mut evidence = error.evidence(Phase::Session);
-                evidence.outcome = Outcome::ToolsUnavailable { cause: Box::new(evidence.outcome) };
-                ended.error = Some(error);
-                evidence
-            }
-        };
+        let listed = list(&connection, policy.list).await;
+        ended.tools = listed.tools;
+        ended.error = listed.error;
         ended.connection = Some(connection);
-        evidence
+        listed.evidence
+    }
+}
+
+/// What a connection that stands has to offer.
+pub(crate) struct Listed {
+    pub(crate) tools: Option<ToolList>,
+    pub(crate) error: Option<TransportError>,
+    pub(crate) evidence: Evidence,
+}
+
+/// Lists the tools of a server that has any, unless `policy` is `None`.
+pub(crate) async fn list(connection: &Connection, policy: Option<RetryPolicy>) -> Listed {
+    let connected = |tools| Evidence::new(Phase::Session, Outcome::Connected { tools });
+    let Some(policy) = policy.filter(|_| connection.server().has("tools")) else {
+        return Listed { tools: None, error: None, evidence: connected(None) };
+    };
+    match list_with_retries(connection, policy).await {
+        Ok(list) => Listed { evidence: connected(Some(list.tools.len())), tools: Some(list), error: None },
+        Err(error) => {
+            let mut evidence = error.evidence(Phase::Session);
+            evidence.outcome = Outcome::ToolsUnavailable { cause: Box::new(evidence.outcome) };
+            Listed { tools: None, error: Some(error), evidence }
+        }
     }
 }
 

@@ -93,6 +93,13 @@ struct Inner {
     parameters: Mutex<HashMap<String, Arc<ToolHeaders>>>,
 }
 
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Nobody can use it any more, but its tasks would keep it alive.
+        self.wire.abandon();
+    }
+}
+
 const OPEN: u8 = 0;
 const CLOSED: u8 = 1;
 
@@ -123,7 +130,7 @@ impl Connection {
     ///
     /// A listener that lags more than 256 notifications behind misses some.
     pub fn notifications(&self) -> Notifications {
-        Notifications(self.0.hub.listen())
+        self.0.hub.listen()
     }
 
     /// Opens the stream on which a legacy HTTP server starts something by itself, if it offers one, and
@@ -311,7 +318,7 @@ impl Drop for CancelOnDrop<'_> {
 
 /// The notifications of one connection, in the order in which they arrived.
 #[derive(Debug)]
-pub struct Notifications(mpsc::Receiver<Notification>);
+pub struct Notifications(pub(crate) mpsc::Receiver<Notification>);
 
 impl Notifications {
     /// The next one; `None` when the connection is gone.

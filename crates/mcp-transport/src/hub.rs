@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, mpsc};
 
+use crate::connection::Notifications;
 use crate::handler::{Notification, Progress, ProgressSink, ServerRequestHandler, method_not_found};
 use crate::inbound::{HandlerFuture, Inbound};
 use crate::{ClientInfo, ClientOptions};
@@ -28,8 +29,36 @@ pub(crate) struct Hub {
 #[derive(Default)]
 struct State {
     progress: HashMap<i64, Watched>,
-    listeners: Vec<mpsc::Sender<Notification>>,
+    listeners: Listeners,
     ended: bool,
+}
+
+/// Whoever wants to hear of notifications.
+#[derive(Debug, Default)]
+pub(crate) struct Listeners(Vec<mpsc::Sender<Notification>>);
+
+impl Listeners {
+    pub(crate) fn listen(&mut self) -> Notifications {
+        let (sender, receiver) = mpsc::channel(NOTIFICATION_BACKLOG);
+        self.0.push(sender);
+        Notifications(receiver)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// A listener that lags misses this one; a listener that is gone is forgotten.
+    pub(crate) fn tell(&mut self, notification: &Notification) {
+        self.0.retain(|listener| {
+            !matches!(listener.try_send(notification.clone()), Err(mpsc::error::TrySendError::Closed(_)))
+        });
+    }
+
+    /// Tells everyone that nothing follows.
+    pub(crate) fn clear(&mut self) {
+        self.0.clear();
+    }
 }
 
 struct Watched {
@@ -64,10 +93,8 @@ impl Hub {
     }
 
     /// A listener for everything that is neither progress of a request nor a request.
-    pub(crate) fn listen(&self) -> mpsc::Receiver<Notification> {
-        let (sender, receiver) = mpsc::channel(NOTIFICATION_BACKLOG);
-        self.state().listeners.push(sender);
-        receiver
+    pub(crate) fn listen(&self) -> Notifications {
+        self.state().listeners.listen()
     }
 
     /// Routes progress of the request `id` to `sink` until the guard is dropped.
@@ -124,11 +151,7 @@ impl Inbound for Hub {
         if state.listeners.is_empty() {
             return;
         }
-        let notification = Notification { method: method.to_owned(), params };
-        // A listener that lags misses this one; a listener that is gone is forgotten.
-        state.listeners.retain(|listener| {
-            !matches!(listener.try_send(notification.clone()), Err(mpsc::error::TrySendError::Closed(_)))
-        });
+        state.listeners.tell(&Notification { method: method.to_owned(), params });
     }
 
     fn request<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a> {
@@ -271,8 +294,8 @@ mod tests {
         drop(guard);
         report(7);
         assert_eq!(*seen.lock().unwrap(), [0.5]);
-        assert!(listener.try_recv().is_err());
+        assert!(listener.0.try_recv().is_err());
         hub.notification("notifications/message", None);
-        assert_eq!(listener.try_recv().unwrap().method, "notifications/message");
+        assert_eq!(listener.0.try_recv().unwrap().method, "notifications/message");
     }
 }

@@ -27,6 +27,7 @@ mod connection;
 mod endpoint;
 mod error;
 mod evidence;
+mod fleet;
 mod handler;
 #[cfg(feature = "http")]
 mod http;
@@ -41,6 +42,7 @@ mod retry;
 mod seeded;
 #[cfg(feature = "http")]
 mod sse_parser;
+mod supervisor;
 mod tools;
 mod wire;
 
@@ -52,6 +54,7 @@ pub use connect::{ConnectPolicy, Connected, Connector, Server};
 pub use connection::{Connection, Notifications, RequestOptions};
 pub use endpoint::{Endpoint, HttpEndpoint, HttpFlavor, StdioEndpoint};
 pub use error::{TimeoutStage, TransportError, TransportErrorKind};
+pub use fleet::{Changes, Fleet, FleetConfig, FleetEntry};
 pub use handler::{ClientCapabilities, Notification, Progress, ProgressSink, ServerRequestHandler};
 #[cfg(feature = "http")]
 pub use http::client::HttpClient;
@@ -63,4 +66,8 @@ pub use protocol::revision::ProtocolRevision;
 pub use retry::{Delays, RetryPolicy};
 #[cfg(feature = "stdio")]
 pub use stdio::SideOutput;
+pub use supervisor::{
+    Lease, RequestError, RequestErrorKind, ServerFuture, ServerSource, SleepWatch, StartLimits,
+    StatusSnapshot, Supervisor, SupervisorConfig, SupervisorHandle, SupervisorPolicy, Withheld,
+};
 pub use tools::{Tool, ToolList, ToolResult, ToolView};

@@ -9,7 +9,7 @@ use std::time::Duration;
 #[cfg(feature = "http")]
 use std::time::SystemTime;
 
-/// No server may ask for a longer wait than this, and no policy here waits longer.
+/// No server may ask for a longer wait than this.
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(60);
 
 /// How often to try again, and after which waits. A plain value, so that a program can change one field:
@@ -52,9 +52,34 @@ impl RetryPolicy {
         }
     }
 
+    /// For a server that did not come back: every 60 s, up to a tenth sooner or later.
+    pub const fn probe() -> Self {
+        Self {
+            max_retries: 1,
+            initial_delay: Duration::from_secs(60),
+            max_delay: Duration::from_secs(66),
+            multiplier: 1.0,
+            jitter: 0.1,
+        }
+    }
+
     /// Never again.
     pub const fn none() -> Self {
         Self { max_retries: 0, ..Self::reconnect() }
+    }
+
+    /// The wait before retry number `retry`, counted from 0, given what the server asked for: the longer of the
+    /// two, the server's request capped at 60 s.
+    ///
+    /// For whoever leaves it to an `mcp_status::StatusMachine` how often to try: where `max_retries` is used up,
+    /// the last wait repeats.
+    pub fn wait(&self, retry: u32, retry_after: Option<Duration>) -> Duration {
+        let mut schedule = imp::Schedule::new(self);
+        let mut delay = schedule.advance();
+        for _ in 0..retry.min(self.max_retries.saturating_sub(1)) {
+            delay = schedule.advance();
+        }
+        at_least(delay, retry_after)
     }
 
     /// The waits of one streak of failures. Start a new one after a success.
@@ -78,7 +103,7 @@ impl Delays {
     /// be tried forever.
     pub fn wait(&mut self, retry_after: Option<Duration>) -> Option<Duration> {
         let delay = self.next()?;
-        Some(retry_after.map_or(delay, |asked| delay.max(asked.min(RETRY_AFTER_CAP))))
+        Some(at_least(delay, retry_after))
     }
 }
 
@@ -93,6 +118,10 @@ impl Iterator for Delays {
     fn size_hint(&self) -> (usize, Option<usize>) {
         usize::try_from(self.left).map_or((usize::MAX, None), |left| (left, Some(left)))
     }
+}
+
+fn at_least(delay: Duration, asked: Option<Duration>) -> Duration {
+    asked.map_or(delay, |asked| delay.max(asked.min(RETRY_AFTER_CAP)))
 }
 
 /// The wait that a `Retry-After` value asks for, seen from `now` (RFC 9110 section 10.2.3): seconds, or a date
@@ -188,6 +217,20 @@ mod tests {
         assert_eq!(delays.wait(None), Some(secs(8)));
         assert_eq!(delays.wait(Some(Duration::ZERO)), Some(secs(16)));
         assert_eq!(delays.wait(Some(secs(1))), None, "a server cannot prolong it");
+    }
+
+    #[test]
+    fn a_wait_by_its_number_is_the_same_and_the_last_one_repeats() {
+        let secs = Duration::from_secs;
+        let waits: Vec<_> = (0..7).map(|retry| RetryPolicy::reconnect().wait(retry, None)).collect();
+        assert_eq!(waits, [1, 2, 4, 8, 16, 16, 16].map(secs));
+        assert_eq!(RetryPolicy::none().wait(3, None), secs(1), "how often is not for the policy to say");
+        assert_eq!(RetryPolicy::reconnect().wait(0, Some(secs(7))), secs(7));
+        assert_eq!(RetryPolicy::reconnect().wait(4, Some(secs(7))), secs(16));
+        assert_eq!(RetryPolicy::reconnect().wait(0, Some(secs(3600))), secs(60));
+        let probes: Vec<_> = (0..100).map(|retry| RetryPolicy::probe().wait(retry, None)).collect();
+        assert!(probes.iter().all(|wait| (secs(54)..=secs(66)).contains(wait)), "{probes:?}");
+        assert!(probes.iter().any(|wait| *wait > secs(60)) && probes.iter().any(|wait| *wait < secs(60)));
     }
 
     #[cfg(feature = "http")]

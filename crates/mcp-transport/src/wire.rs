@@ -129,6 +129,16 @@ impl Wire {
         }
     }
 
+    /// Ends what runs in the background, without a goodbye.
+    pub(crate) fn abandon(&self) {
+        match self {
+            #[cfg(feature = "http")]
+            Self::Http { streamable, .. } => streamable.abandon(),
+            // These end with the value itself.
+            Self::Ordered(_) => {}
+        }
+    }
+
     pub(crate) async fn close(&self) {
         match self {
             #[cfg(feature = "http")]

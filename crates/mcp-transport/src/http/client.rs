@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, StatusCode};
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, HttpExchange};
 use reqwest::redirect;
+use tokio::time::Instant;
 use url::Url;
 
 use super::tls;
@@ -27,8 +28,15 @@ pub struct HttpClient(Arc<Shared>);
 
 struct Shared {
     options: Arc<ClientOptions>,
-    built: OnceLock<Result<reqwest::Client, Arc<TransportError>>>,
+    built: RwLock<Option<Built>>,
     eras: Mutex<HashMap<Url, Era>>,
+}
+
+/// The library's client, with its pool of connections.
+#[derive(Clone)]
+struct Built {
+    client: Result<reqwest::Client, Arc<TransportError>>,
+    at: Instant,
 }
 
 impl HttpClient {
@@ -36,7 +44,7 @@ impl HttpClient {
     pub fn new(options: ClientOptions) -> Self {
         Self(Arc::new(Shared {
             options: Arc::new(options),
-            built: OnceLock::new(),
+            built: RwLock::new(None),
             eras: Mutex::new(HashMap::new()),
         }))
     }
@@ -79,9 +87,24 @@ impl HttpClient {
         Ok(Answer { status: response.status(), headers, body: Body(response) })
     }
 
-    fn client(&self) -> Result<&reqwest::Client, TransportError> {
-        let built = self.0.built.get_or_init(|| build(&self.0.options).map_err(Arc::new));
-        built.as_ref().map_err(|error| {
+    /// Lets go of the sockets that were opened before `moment`: after a sleep, or a change of the network, they
+    /// are dead without knowing it. Requests under way keep theirs.
+    pub(crate) fn forget_sockets(&self, moment: Instant) {
+        let mut built = self.0.built.write().unwrap_or_else(PoisonError::into_inner);
+        // Many connections share this client and notice the same moment; the first one does it.
+        if built.as_ref().is_some_and(|built| built.at < moment) {
+            *built = None;
+        }
+    }
+
+    fn client(&self) -> Result<reqwest::Client, TransportError> {
+        let built = self.0.built.read().unwrap_or_else(PoisonError::into_inner).clone();
+        let built = built.unwrap_or_else(|| {
+            let mut slot = self.0.built.write().unwrap_or_else(PoisonError::into_inner);
+            let build = || Built { client: build(&self.0.options).map_err(Arc::new), at: Instant::now() };
+            slot.get_or_insert_with(build).clone()
+        });
+        built.client.map_err(|error| {
             TransportError::new(error.kind().clone(), "the HTTP client cannot be set up")
                 .with_source(error.clone())
         })

@@ -2,6 +2,7 @@
 //! messages from the server).
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use mcp_status::Phase;
@@ -32,8 +33,16 @@ impl Streamable {
             // Modern servers notify on the answer of `subscriptions/listen`, which is a request.
             return;
         }
+        if core.listening.swap(true, Ordering::AcqRel) {
+            // One stream brings everything; a second one would bring it twice.
+            return;
+        }
         let (opened, decided) = oneshot::channel();
-        core.spawn(core.clone().keep_listening(opened));
+        let task = core.clone();
+        core.spawn(async move {
+            task.clone().keep_listening(opened).await;
+            task.listening.store(false, Ordering::Release);
+        });
         let _ = tokio::time::timeout(core.options().first_byte_timeout, decided).await;
     }
 }

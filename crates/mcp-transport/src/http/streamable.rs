@@ -1,5 +1,6 @@
 //! Streamable HTTP: one POST per message, in either era, with the session that the legacy era may have.
 
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::inbound::Inbound;
 use crate::protocol::handshake::{ServerDescription, read_initialize};
 use crate::protocol::jsonrpc::{self, Incoming};
 use crate::protocol::legacy;
-use crate::protocol::outgoing::encode_request;
+use crate::protocol::outgoing::{encode_request, is_repeatable};
 use crate::protocol::revision::{Era, ProtocolRevision};
 use crate::{ClientOptions, RetryPolicy, TransportError, TransportErrorKind};
 
@@ -70,6 +71,8 @@ pub(super) struct Core {
     renewing: tokio::sync::Mutex<()>,
     pub(super) tasks: TaskTracker,
     pub(super) closing: CancellationToken,
+    /// Whether the server's own stream is open, or being opened.
+    pub(super) listening: AtomicBool,
 }
 
 impl Core {
@@ -81,6 +84,7 @@ impl Core {
             renewing: tokio::sync::Mutex::new(()),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
+            listening: AtomicBool::new(false),
         }
     }
 
@@ -352,6 +356,11 @@ impl Streamable {
         });
     }
 
+    /// Ends the tasks of the connection, without a goodbye.
+    pub(crate) fn abandon(&self) {
+        self.0.closing.cancel();
+    }
+
     /// Ends the session. Takes at most two seconds and never fails: the server forgets it sooner or later.
     pub(crate) async fn close(&self) {
         let core = &self.0;
@@ -372,20 +381,4 @@ impl Streamable {
         };
         let _ = tokio::time::timeout_at(Instant::now() + GOODBYE, goodbye).await;
     }
-}
-
-/// Requests without effects on the server (2025-11-25 and 2026-07-28, server features).
-fn is_repeatable(method: &str) -> bool {
-    matches!(
-        method,
-        "ping"
-            | "server/discover"
-            | "tools/list"
-            | "prompts/list"
-            | "prompts/get"
-            | "resources/list"
-            | "resources/templates/list"
-            | "resources/read"
-            | "completion/complete"
-    )
 }

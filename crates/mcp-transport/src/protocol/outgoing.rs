@@ -145,6 +145,22 @@ impl<'de> Deserialize<'de> for Members<'de> {
     }
 }
 
+/// Requests without effects on the server (2025-11-25 and 2026-07-28, server features).
+pub(crate) fn is_repeatable(method: &str) -> bool {
+    matches!(
+        method,
+        "ping"
+            | "server/discover"
+            | "tools/list"
+            | "prompts/list"
+            | "prompts/get"
+            | "resources/list"
+            | "resources/templates/list"
+            | "resources/read"
+            | "completion/complete"
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,0 +1,217 @@
+//! Many servers at once: one supervisor each, and what they share.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mcp_status::ServerStatus;
+use tokio::task::JoinSet;
+
+use crate::{
+    Connector, ServerSource, SleepWatch, StartLimits, StatusSnapshot, Supervisor, SupervisorConfig,
+    SupervisorHandle, SupervisorPolicy,
+};
+
+/// What the supervisors of a fleet share.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct FleetConfig {
+    /// How each of them behaves.
+    pub policy: SupervisorPolicy,
+    /// How many servers are connected to at the same time.
+    pub limits: StartLimits,
+    /// The watch over the machine's sleep; one of the fleet's own where `None`.
+    pub sleep: Option<SleepWatch>,
+}
+
+impl Default for FleetConfig {
+    /// Long-lived supervisors that connect to 20 remote and 3 local servers at a time.
+    fn default() -> Self {
+        Self { policy: SupervisorPolicy::long_lived(), limits: StartLimits::default(), sleep: None }
+    }
+}
+
+/// One server of a fleet, as it is configured now.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct FleetEntry {
+    /// Its name, which tells it from the others.
+    pub name: Arc<str>,
+    /// Its definition, in whatever form tells two definitions apart. Compared and nothing else.
+    pub fingerprint: String,
+    /// Says what to connect to.
+    pub source: Arc<dyn ServerSource>,
+}
+
+impl FleetEntry {
+    /// An entry.
+    pub fn new(name: impl Into<Arc<str>>, fingerprint: impl Into<String>, source: impl ServerSource) -> Self {
+        Self { name: name.into(), fingerprint: fingerprint.into(), source: Arc::new(source) }
+    }
+}
+
+impl fmt::Debug for FleetEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Security: a fingerprint may be the definition itself, with its secrets.
+        f.debug_struct("FleetEntry").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// What [`Fleet::apply`] did, by name, each list in order.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Changes {
+    /// Servers that are new.
+    pub added: Vec<Arc<str>>,
+    /// Servers whose definition changed; they connect anew.
+    pub replaced: Vec<Arc<str>>,
+    /// Servers that are gone; they are closed.
+    pub removed: Vec<Arc<str>>,
+}
+
+/// Runs a supervisor for each server, and follows the configuration. Cheap to clone.
+///
+/// When the last clone is dropped, the supervisors whose handles nobody else holds end by themselves;
+/// [`close`](Self::close) waits for it.
+#[derive(Clone)]
+pub struct Fleet(Arc<Inner>);
+
+struct Inner {
+    connector: Connector,
+    policy: SupervisorPolicy,
+    limits: StartLimits,
+    sleep: SleepWatch,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    members: BTreeMap<Arc<str>, Member>,
+    closed: bool,
+}
+
+struct Member {
+    fingerprint: String,
+    handle: SupervisorHandle,
+}
+
+impl Fleet {
+    /// A fleet without servers. Must be called inside a tokio runtime.
+    pub fn new(connector: Connector, config: FleetConfig) -> Self {
+        let FleetConfig { policy, limits, sleep } = config;
+        let sleep = sleep.unwrap_or_else(SleepWatch::start);
+        Self(Arc::new(Inner { connector, policy, limits, sleep, state: Mutex::default() }))
+    }
+
+    /// Makes the fleet what `entries` say: starts what is new, lets what changed connect anew, closes what is
+    /// gone, leaves the rest alone. Of two entries of one name the later one counts. Returns when what is gone is
+    /// closed, which takes bounded time; the others connect in the background.
+    ///
+    /// Handles stay valid when a definition changes.
+    pub async fn apply(&self, entries: impl IntoIterator<Item = FleetEntry>) -> Changes {
+        let wanted: BTreeMap<_, _> = entries.into_iter().map(|entry| (entry.name.clone(), entry)).collect();
+        let mut changes = Changes::default();
+        let mut leaving = JoinSet::new();
+        {
+            let mut state = self.state();
+            if state.closed {
+                return changes;
+            }
+            let (stay, gone) = std::mem::take(&mut state.members)
+                .into_iter()
+                .partition(|(name, _)| wanted.contains_key(name));
+            state.members = stay;
+            let gone: BTreeMap<Arc<str>, Member> = gone;
+            for (name, member) in gone {
+                changes.removed.push(name);
+                leaving.spawn(async move { member.handle.close().await });
+            }
+            for (name, entry) in wanted {
+                match state.members.get_mut(&name) {
+                    Some(member) if member.fingerprint == entry.fingerprint => {}
+                    Some(member) => {
+                        member.fingerprint = entry.fingerprint;
+                        member.handle.replace_source(entry.source);
+                        changes.replaced.push(name);
+                    }
+                    None => {
+                        let handle = self.start(name.clone(), entry.source);
+                        state.members.insert(name.clone(), Member { fingerprint: entry.fingerprint, handle });
+                        changes.added.push(name);
+                    }
+                }
+            }
+        }
+        leaving.join_all().await;
+        changes
+    }
+
+    /// The supervisor of this server.
+    pub fn handle(&self, name: &str) -> Option<SupervisorHandle> {
+        self.state().members.get(name).map(|member| member.handle.clone())
+    }
+
+    /// All supervisors, by name.
+    pub fn handles(&self) -> Vec<SupervisorHandle> {
+        self.state().members.values().map(|member| member.handle.clone()).collect()
+    }
+
+    /// The status of all servers now, by name.
+    pub fn status(&self) -> Vec<StatusSnapshot> {
+        self.state().members.values().map(|member| member.handle.snapshot()).collect()
+    }
+
+    /// Reconnects all servers at the same time, within the start-up limits; returns their new statuses, by name.
+    pub async fn reconnect_all(&self) -> Vec<StatusSnapshot> {
+        self.reconnect_where(|_| true).await
+    }
+
+    /// The same for the servers that failed or need other credentials.
+    pub async fn reconnect_failed(&self) -> Vec<StatusSnapshot> {
+        self.reconnect_where(|status| matches!(status, ServerStatus::Failed | ServerStatus::NeedsAuth)).await
+    }
+
+    /// Closes all servers at the same time. Takes bounded time and never fails; nothing can be added afterwards.
+    pub async fn close(&self) {
+        let members = {
+            let mut state = self.state();
+            state.closed = true;
+            std::mem::take(&mut state.members)
+        };
+        let leaving: JoinSet<_> =
+            members.into_values().map(|member| async move { member.handle.close().await }).collect();
+        leaving.join_all().await;
+    }
+
+    async fn reconnect_where(&self, wanted: impl Fn(ServerStatus) -> bool) -> Vec<StatusSnapshot> {
+        let handles = self.handles().into_iter().filter(|handle| wanted(handle.snapshot().status));
+        let asked: JoinSet<_> = handles.map(|handle| async move { handle.reconnect().await }).collect();
+        let mut statuses = asked.join_all().await;
+        statuses.sort_by(|a, b| a.name.cmp(&b.name));
+        statuses
+    }
+
+    fn start(&self, name: Arc<str>, source: Arc<dyn ServerSource>) -> SupervisorHandle {
+        let inner = &*self.0;
+        let config = SupervisorConfig {
+            name,
+            source,
+            policy: inner.policy.clone(),
+            limits: Some(inner.limits.clone()),
+            sleep: Some(inner.sleep.clone()),
+        };
+        Supervisor::start(inner.connector.clone(), config)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Fleet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Fleet")
+            .field("servers", &self.state().members.keys().collect::<Vec<_>>())
+            .finish_non_exhaustive()
+    }
+}

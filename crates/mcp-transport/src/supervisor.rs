@@ -1,0 +1,383 @@
+//! Keeping one server in the right state for days; see [`Supervisor`].
+
+mod attempt;
+mod bearing;
+mod error;
+mod keeper;
+mod live;
+mod sleep;
+mod snapshot;
+mod source;
+#[cfg(all(test, feature = "http"))]
+mod tests;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
+
+use mcp_status::{Phase, ServerStatus, classify};
+use serde_json::value::RawValue;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+use tracing::Instrument as _;
+
+pub use self::error::{RequestError, RequestErrorKind};
+pub use self::live::Lease;
+pub use self::sleep::SleepWatch;
+pub use self::snapshot::StatusSnapshot;
+pub use self::source::{
+    ServerFuture, ServerSource, StartLimits, SupervisorConfig, SupervisorPolicy, Withheld,
+};
+
+use self::attempt::Dial;
+use self::bearing::Bearing;
+use self::keeper::{Command, Keeper};
+use self::live::Live;
+use crate::connection::{Notifications, RequestOptions};
+use crate::hub::Listeners;
+use crate::protocol::outgoing::is_repeatable;
+use crate::{Connector, ToolList, TransportError, TransportErrorKind};
+
+/// Keeps one server in the right state for days.
+///
+/// It owns the connection, and a task that drives `mcp_status::StatusMachine` with
+/// what happens to it: attempts that end, waits that are over, wires that break, requests that fail, people who
+/// act. The machine alone decides what follows; [`RetryPolicy`](crate::RetryPolicy) says how long each wait is.
+///
+/// ```text
+/// ServerSource ─► attempt ─► Connection ─► Lease ─► request ──┐ what its failure says about the connection
+///                    ▲            │ ended                     ▼
+///                    └─ effect ─ StatusMachine ◄─ event ── the keeper's task ─► StatusSnapshot (a watch)
+/// ```
+///
+/// | seen | what follows |
+/// |---|---|
+/// | an attempt fails in passing | 1, 2, 4 s (first connection) or 1, 2, 4, 8, 16 s (lost one), then a probe every 60 s; `Retry-After` is a floor |
+/// | an attempt is refused, or fails for good | nothing by itself; opened by [`reconnect`](SupervisorHandle::reconnect), [`login_done`](SupervisorHandle::login_done), a changed config, and by use once 30 s have passed |
+/// | a wire ends, the machine slept | reconnect, at once if somebody waits |
+/// | a request fails as every request would | the same |
+/// | a request fails as it alone may | one question without effects decides; the others go on |
+/// | a request finds its connection dead | one transparent re-connect, if it was not sent or has no effects |
+///
+/// While waiting, or probing, a caller starts the next attempt at once, but not sooner than the server asked for
+/// and not within a second of the last failure. Nothing asks a refused server, or a source of credentials, by
+/// itself.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_structs, reason = "a name for `start`, without a value")]
+pub struct Supervisor;
+
+impl Supervisor {
+    /// Starts to connect and keeps at it until [`close`](SupervisorHandle::close), or until the last handle is
+    /// dropped. Must be called inside a tokio runtime.
+    pub fn start(connector: Connector, config: SupervisorConfig) -> SupervisorHandle {
+        Self::start_with(Arc::new(connector), config)
+    }
+
+    fn start_with(dial: Arc<dyn Dial>, config: SupervisorConfig) -> SupervisorHandle {
+        let sleep = config.sleep.clone().unwrap_or_else(SleepWatch::start);
+        let status = watch::Sender::new(StatusSnapshot::before_anything(
+            config.name.clone(),
+            config.policy.machine,
+            sleep.now(),
+        ));
+        let shared = Arc::new(Shared {
+            name: config.name.clone(),
+            patience: config.policy.patience,
+            status,
+            live: RwLock::new(None),
+            listeners: Mutex::default(),
+            sleep,
+            span: tracing::info_span!("server", name = %config.name),
+        });
+        let (commands, received) = mpsc::unbounded_channel();
+        let keeper = Keeper::new(config, dial, shared.clone(), received);
+        tokio::spawn(keeper.run().instrument(shared.span.clone()));
+        SupervisorHandle { shared, commands }
+    }
+}
+
+/// What the keeper and its handles share.
+struct Shared {
+    name: Arc<str>,
+    patience: Duration,
+    status: watch::Sender<StatusSnapshot>,
+    live: RwLock<Option<Arc<Live>>>,
+    listeners: Mutex<Listeners>,
+    sleep: SleepWatch,
+    span: tracing::Span,
+}
+
+impl Shared {
+    fn install(&self, live: Option<Arc<Live>>) {
+        *self.live.write().unwrap_or_else(PoisonError::into_inner) = live;
+    }
+
+    fn listeners(&self) -> MutexGuard<'_, Listeners> {
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lease(&self) -> Option<Lease> {
+        let live = self.live.read().unwrap_or_else(PoisonError::into_inner).clone()?;
+        live.is_usable(self.sleep.look()).then(|| Lease::new(live))
+    }
+}
+
+/// A supervisor, as its host sees it. Cheap to clone; all clones are the same supervisor, which ends when the
+/// last one is dropped.
+#[derive(Clone)]
+pub struct SupervisorHandle {
+    shared: Arc<Shared>,
+    commands: mpsc::UnboundedSender<Command>,
+}
+
+impl SupervisorHandle {
+    /// The name of the server entry.
+    pub fn name(&self) -> &str {
+        &self.shared.name
+    }
+
+    /// The status now and each change of it.
+    pub fn status(&self) -> watch::Receiver<StatusSnapshot> {
+        self.shared.status.subscribe()
+    }
+
+    /// The status now.
+    pub fn snapshot(&self) -> StatusSnapshot {
+        self.shared.status.borrow().clone()
+    }
+
+    /// Connects anew: reads the configuration again, drops the connection and whatever attempt is under way, asks
+    /// for new credentials. Returns when the new status is decided, which is after the retries of a failure that
+    /// may pass. Dropping the future does not stop it.
+    pub async fn reconnect(&self) -> StatusSnapshot {
+        let (asking, decided) = oneshot::channel();
+        self.tell(Command::Reconnect(asking));
+        // Without an answer only if the supervisor has ended; then that is the status.
+        decided.await.unwrap_or_else(|_| self.snapshot())
+    }
+
+    /// Waits until the status is decided: connected, refused, failed for good, or out of first attempts.
+    pub async fn decided(&self) -> StatusSnapshot {
+        let mut status = self.status();
+        // Ends without one only if the supervisor is gone, and then the last status is the answer.
+        match status.wait_for(StatusSnapshot::is_decided).await {
+            Ok(snapshot) => snapshot.clone(),
+            Err(_) => self.snapshot(),
+        }
+    }
+
+    /// A person has signed in: connects anew, in the background.
+    pub fn login_done(&self) {
+        self.tell(Command::LoginDone);
+    }
+
+    /// The entry has changed: connects anew, in the background.
+    pub fn config_changed(&self) {
+        self.tell(Command::ConfigChanged(None));
+    }
+
+    /// The entry has changed and is read from another source from now on: connects anew, in the background.
+    /// Handles, notifications and the watch of the status stay as they are.
+    pub fn replace_source(&self, source: Arc<dyn ServerSource>) {
+        self.tell(Command::ConfigChanged(Some(source)));
+    }
+
+    /// The notifications of the server from now on, over all connections to come, progress of requests left
+    /// aside. A listener that lags more than 256 behind misses some.
+    ///
+    /// What a server would have said while there was no connection is not made up: after a change of
+    /// [`StatusSnapshot::connection`], lists may have changed unheard.
+    pub fn notifications(&self) -> Notifications {
+        self.shared.listeners().listen()
+    }
+
+    /// A connection for one request: the one that stands, or the next one, waited for within
+    /// [`SupervisorPolicy::patience`].
+    ///
+    /// # Errors
+    ///
+    /// [`NotConnected`](RequestErrorKind::NotConnected) with the status that explains it: at once where it is
+    /// decided that there is none, otherwise when the patience is over.
+    pub async fn lease(&self) -> Result<Lease, RequestError> {
+        if let Some(lease) = self.shared.lease() {
+            return Ok(lease);
+        }
+        let deadline = Instant::now() + self.shared.patience;
+        let mut status = self.status();
+        let (used, heard) = oneshot::channel();
+        self.tell(Command::Used(used));
+        // The answer is its end: what was decided because of this use is in the status by then.
+        let _ = heard.await;
+        loop {
+            let snapshot = status.borrow_and_update().clone();
+            if let Some(lease) = self.shared.lease() {
+                return Ok(lease);
+            }
+            let hopeless = snapshot.is_decided()
+                && !snapshot.attempting
+                && (snapshot.closed || snapshot.status != ServerStatus::Connected);
+            if hopeless || !matches!(tokio::time::timeout_at(deadline, status.changed()).await, Ok(Ok(()))) {
+                return Err(RequestError::not_connected(snapshot));
+            }
+        }
+    }
+
+    /// Sends a request and returns the result as the server sent it. `params` must be a JSON object.
+    ///
+    /// # Errors
+    ///
+    /// What [`lease`](Self::lease) or [`Connection::request`](crate::Connection::request) fails with.
+    pub async fn request(
+        &self,
+        method: &str,
+        params: Option<&RawValue>,
+        options: &RequestOptions,
+    ) -> Result<Box<RawValue>, RequestError> {
+        let mut tries = Tries::new(self, is_repeatable(method));
+        loop {
+            let lease = self.lease().await?;
+            let outcome = lease.request(method, params, options).instrument(self.shared.span.clone()).await;
+            match outcome {
+                Ok(result) => return Ok(result),
+                Err(error) => tries.failed(lease, error).await?,
+            }
+        }
+    }
+
+    /// Calls a tool; as [`Connection::call_tool`](crate::Connection::call_tool).
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
+    pub async fn call_tool(
+        &self,
+        name: &str,
+        arguments: Option<&RawValue>,
+        options: &RequestOptions,
+    ) -> Result<Box<RawValue>, RequestError> {
+        let mut tries = Tries::new(self, false);
+        loop {
+            let lease = self.lease().await?;
+            let outcome =
+                lease.call_tool(name, arguments, options).instrument(self.shared.span.clone()).await;
+            match outcome {
+                Ok(result) => return Ok(result),
+                Err(error) => tries.failed(lease, error).await?,
+            }
+        }
+    }
+
+    /// Lists the tools; as [`Connection::list_tools`](crate::Connection::list_tools).
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
+    pub async fn list_tools(&self, options: &RequestOptions) -> Result<ToolList, RequestError> {
+        let mut tries = Tries::new(self, true);
+        loop {
+            let lease = self.lease().await?;
+            match lease.list_tools(options).instrument(self.shared.span.clone()).await {
+                Ok(list) => return Ok(list),
+                Err(error) => tries.failed(lease, error).await?,
+            }
+        }
+    }
+
+    /// Sends a notification.
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
+    pub async fn notify(&self, method: &str, params: Option<&RawValue>) -> Result<(), RequestError> {
+        let mut tries = Tries::new(self, false);
+        loop {
+            let lease = self.lease().await?;
+            match lease.notify(method, params).instrument(self.shared.span.clone()).await {
+                Ok(()) => return Ok(()),
+                Err(error) => tries.failed(lease, error).await?,
+            }
+        }
+    }
+
+    /// Says that a request over `lease` failed with `error`, for whoever sends requests by themselves. Without
+    /// it, a loss over Streamable HTTP goes unnoticed until the next request through this handle.
+    pub fn report(&self, lease: &Lease, error: &TransportError) {
+        drop(self.judge(lease, error));
+    }
+
+    /// Ends the supervisor: requests under way fail, the connection is closed, nothing is left behind. Takes
+    /// bounded time, at most 8 s where a process does not want to go, and never fails.
+    pub async fn close(&self) {
+        let (closing, done) = oneshot::channel();
+        self.tell(Command::Close(closing));
+        // It ends with the keeper's task, whoever was first to close.
+        let _ = done.await;
+    }
+
+    fn tell(&self, command: Command) {
+        // Fails when the supervisor has ended, and then there is nothing left to do.
+        let _ = self.commands.send(command);
+    }
+
+    /// Passes on what a failure says about its connection. What is returned ends when that has been acted on,
+    /// where it takes time to find out.
+    fn judge(&self, lease: &Lease, error: &TransportError) -> Option<oneshot::Receiver<()>> {
+        let connection = lease.id();
+        match Bearing::of(error) {
+            Bearing::None => None,
+            Bearing::Lost => {
+                let evidence = error.evidence(Phase::Session);
+                self.tell(Command::Lost { connection, evidence });
+                // Only now, so that whoever finds it lost speaks to the keeper after we did.
+                lease.live.mark_lost();
+                None
+            }
+            Bearing::Doubtful => {
+                let (known, found_out) = oneshot::channel();
+                self.tell(Command::Doubtful { connection, known });
+                Some(found_out)
+            }
+        }
+    }
+}
+
+impl fmt::Debug for SupervisorHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SupervisorHandle")
+            .field("name", &self.shared.name)
+            .field("status", &self.shared.status.borrow().status)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The tries of one request: at most two.
+struct Tries<'a> {
+    handle: &'a SupervisorHandle,
+    /// Whether the request has no effects, so that it may be sent again although it may have arrived.
+    repeatable: bool,
+    left: u32,
+}
+
+impl<'a> Tries<'a> {
+    fn new(handle: &'a SupervisorHandle, repeatable: bool) -> Self {
+        Self { handle, repeatable, left: 1 }
+    }
+
+    /// Whether to try again after this failure; otherwise what it ends with.
+    async fn failed(&mut self, lease: Lease, error: TransportError) -> Result<(), RequestError> {
+        let found_out = self.handle.judge(&lease, &error);
+        drop(lease);
+        // Only what the next connection may do better: the same refusal twice helps nobody.
+        let passing = *error.kind() == TransportErrorKind::Closed
+            || (Bearing::of(&error) != Bearing::None
+                && classify(&error.evidence(Phase::Session)).is_retryable());
+        if self.left == 0 || !passing || (error.may_have_been_sent() && !self.repeatable) {
+            return Err(RequestError::transport(error));
+        }
+        self.left -= 1;
+        if let Some(found_out) = found_out {
+            let _ = found_out.await;
+        }
+        Ok(())
+    }
+}

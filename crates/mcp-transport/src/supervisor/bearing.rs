@@ -1,0 +1,93 @@
+//! What the failure of one request says about the connection that it went over.
+
+use mcp_status::{ChallengeKind, Phase, ReasonCode, classify};
+
+use crate::error::TimeoutStage;
+use crate::{TransportError, TransportErrorKind};
+
+/// What a failure says about its connection.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Bearing {
+    /// Nothing: it concerns the request alone.
+    None,
+    /// It would be the same for every request: the connection is lost, or its credentials are.
+    Lost,
+    /// It may concern this request alone; a question without effects tells.
+    Doubtful,
+}
+
+impl Bearing {
+    pub(super) fn of(error: &TransportError) -> Self {
+        use TransportErrorKind as Kind;
+        match error.kind() {
+            Kind::Unreachable
+            | Kind::Tls
+            | Kind::Proxy { .. }
+            | Kind::Credentials
+            | Kind::Spawn
+            | Kind::Exited { .. }
+            | Kind::Timeout { stage: TimeoutStage::Connect }
+            | Kind::Challenged { kind: ChallengeKind::Unauthorized | ChallengeKind::LoginRedirect, .. } => {
+                Self::Lost
+            }
+            // A 403 may be about one tool, a drop about one response, a limit about one slow call: dropping a
+            // connection that others use would be worse than asking.
+            Kind::Challenged { .. }
+            | Kind::Dropped
+            | Kind::Timeout { .. }
+            | Kind::Protocol
+            | Kind::Version { .. }
+            | Kind::SessionGone => Self::Doubtful,
+            Kind::Http { .. } => match classify(&error.evidence(Phase::Session)).code() {
+                Some(ReasonCode::Rejected | ReasonCode::RateLimited) => Self::None,
+                _ => Self::Doubtful,
+            },
+            Kind::Rpc { .. } | Kind::TooLarge | Kind::Closed | Kind::Cancelled | Kind::Misconfigured => {
+                Self::None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_concerns_every_request_is_a_loss_and_what_may_not_is_asked() {
+        use Bearing::{Doubtful, Lost, None};
+        use TransportErrorKind as Kind;
+        let http = |status| Kind::Http { status, retry_after: Option::None };
+        let challenged = |kind, status| Kind::Challenged { kind, status };
+        let scope = ChallengeKind::InsufficientScope { scopes: vec!["files:write".to_owned()] };
+        let table = [
+            (Kind::Unreachable, Lost),
+            (Kind::Tls, Lost),
+            (Kind::Proxy { status: Some(407) }, Lost),
+            (Kind::Credentials, Lost),
+            (Kind::Exited { code: Some(1) }, Lost),
+            (Kind::Timeout { stage: TimeoutStage::Connect }, Lost),
+            (challenged(ChallengeKind::Unauthorized, 401), Lost),
+            (challenged(ChallengeKind::LoginRedirect, 302), Lost),
+            (challenged(ChallengeKind::Forbidden, 403), Doubtful),
+            (challenged(ChallengeKind::Blocked, 403), Doubtful),
+            (challenged(scope, 403), Doubtful),
+            (Kind::Dropped, Doubtful),
+            (Kind::Timeout { stage: TimeoutStage::FirstByte }, Doubtful),
+            (Kind::Timeout { stage: TimeoutStage::Total }, Doubtful),
+            (Kind::Protocol, Doubtful),
+            (Kind::SessionGone, Doubtful),
+            (http(404), Doubtful),
+            (http(503), Doubtful),
+            (http(422), None),
+            (http(429), None),
+            (Kind::Rpc { code: -32602 }, None),
+            (Kind::TooLarge, None),
+            (Kind::Closed, None),
+            (Kind::Cancelled, None),
+        ];
+        for (kind, expected) in table {
+            assert_eq!(Bearing::of(&TransportError::new(kind.clone(), "x")), expected, "{kind:?}");
+        }
+    }
+}

@@ -1,0 +1,483 @@
+//! The task behind a supervisor: the only one that feeds the status machine and carries its effects out.
+
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use mcp_status::{Effect, Event, Evidence, Outcome, Phase, Schedule, ServerStatus, StatusMachine};
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, Sleep};
+
+use super::attempt::{Attempt, Attempted, Background, BoxFuture, Dial, Fresh, origin};
+use super::bearing::Bearing;
+use super::live::{Farewell, Live};
+use super::source::{ServerSource, StartLimits, SupervisorConfig, SupervisorPolicy, Withheld};
+use super::{Shared, StatusSnapshot};
+use crate::connection::Notifications;
+use crate::{Connection, RequestOptions, Server, ServerDescription, ToolList, TransportErrorKind};
+
+/// How long the question whether a server is still there waits for an answer.
+const CHECK_LIMIT: Duration = Duration::from_secs(10);
+/// How soon after a failed attempt mere use may cause another one. Callers that come by the dozen must not
+/// become a storm on a server that is down.
+const USE_SPACING: Duration = Duration::from_secs(1);
+/// How long the end may take. A process is killed well before it.
+const CLOSE_LIMIT: Duration = Duration::from_secs(8);
+
+/// What a keeper is asked to do.
+pub(super) enum Command {
+    /// Connect anew; the sender is told when the new status is decided.
+    Reconnect(oneshot::Sender<StatusSnapshot>),
+    /// Somebody signed in.
+    LoginDone,
+    /// The entry changed, and may have another source now.
+    ConfigChanged(Option<Arc<dyn ServerSource>>),
+    /// Somebody wants to send a request and has no connection. Dropping the sender says that it was heard.
+    Used(#[expect(dead_code, reason = "its end is the message")] oneshot::Sender<()>),
+    /// This connection no longer works.
+    Lost { connection: u64, evidence: Evidence },
+    /// This connection may no longer work. Dropping the sender says that it was found out.
+    Doubtful { connection: u64, known: oneshot::Sender<()> },
+    /// End; dropping the sender says that nothing is left.
+    Close(oneshot::Sender<()>),
+}
+
+/// What is under way.
+enum Doing {
+    Nothing,
+    Attempt(BoxFuture<'static, Attempted>),
+    Wait(Pin<Box<Sleep>>),
+}
+
+enum Done {
+    Attempted(Attempted),
+    Waited,
+}
+
+/// A question to a server whose connection is in doubt; the evidence that it is lost, if it is.
+struct Check {
+    asked: BoxFuture<'static, Option<Evidence>>,
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+/// What woke the keeper.
+enum Input {
+    Command(Option<Command>),
+    Done(Done),
+    Ended,
+    Checked(Option<Evidence>),
+    Notified(Option<crate::Notification>),
+    Woke,
+}
+
+pub(super) struct Keeper {
+    shared: Arc<Shared>,
+    commands: mpsc::UnboundedReceiver<Command>,
+    dial: Arc<dyn Dial>,
+    source: Arc<dyn ServerSource>,
+    policy: SupervisorPolicy,
+    limits: Option<StartLimits>,
+    background: Background,
+    wakes: watch::Receiver<Option<Instant>>,
+
+    machine: StatusMachine,
+    began: Instant,
+    doing: Doing,
+    delay: Option<Duration>,
+    /// Before this moment mere use causes no attempt: the server asked for a wait, or has just failed.
+    resume_at: Instant,
+    withheld: Option<Withheld>,
+    since: (Duration, SystemTime),
+
+    live: Option<Arc<Live>>,
+    made: u64,
+    notifications: Option<Notifications>,
+    check: Option<Check>,
+    leaving: Option<JoinHandle<()>>,
+    /// The server of the attempt that failed last, for the next attempt of the same streak.
+    kept: Option<Server>,
+
+    origin: Option<String>,
+    server: Option<Arc<ServerDescription>>,
+    tools: Option<Arc<ToolList>>,
+    asking: Vec<oneshot::Sender<StatusSnapshot>>,
+    closed: bool,
+}
+
+impl Keeper {
+    pub(super) fn new(
+        config: SupervisorConfig,
+        dial: Arc<dyn Dial>,
+        shared: Arc<Shared>,
+        commands: mpsc::UnboundedReceiver<Command>,
+    ) -> Self {
+        let (now, wakes) = (Instant::now(), shared.sleep.wakes());
+        Self {
+            machine: StatusMachine::new(config.policy.machine),
+            since: (Duration::ZERO, shared.sleep.now()),
+            shared,
+            commands,
+            dial,
+            source: config.source,
+            policy: config.policy,
+            limits: config.limits,
+            background: Background::new(),
+            wakes,
+            began: now,
+            doing: Doing::Nothing,
+            delay: None,
+            resume_at: now,
+            withheld: None,
+            live: None,
+            made: 0,
+            notifications: None,
+            check: None,
+            leaving: None,
+            kept: None,
+            origin: None,
+            server: None,
+            tools: None,
+            asking: Vec::new(),
+            closed: false,
+        }
+    }
+
+    /// Runs until it is told to close, or until the last handle is gone.
+    pub(super) async fn run(mut self) {
+        self.feed(Event::Start);
+        let told = loop {
+            match self.input().await {
+                Input::Command(None) => break None,
+                Input::Command(Some(Command::Close(done))) => break Some(done),
+                Input::Command(Some(command)) => self.obey(command),
+                Input::Done(Done::Waited) => self.feed(Event::TimerFired),
+                Input::Done(Done::Attempted(attempted)) => self.attempted(attempted),
+                Input::Ended => self.heed_loss(),
+                Input::Checked(lost) => self.checked(lost),
+                Input::Notified(Some(notification)) => self.shared.listeners().tell(&notification),
+                Input::Notified(None) => self.notifications = None,
+                Input::Woke => self.heed_loss(),
+            }
+        };
+        self.close().await;
+        drop(told);
+    }
+
+    async fn input(&mut self) -> Input {
+        tokio::select! {
+            command = self.commands.recv() => Input::Command(command),
+            done = self.doing.done() => Input::Done(done),
+            () = ended(self.live.as_deref()) => Input::Ended,
+            lost = answer(&mut self.check) => Input::Checked(lost),
+            notification = next(&mut self.notifications) => Input::Notified(notification),
+            _ = self.wakes.changed() => Input::Woke,
+        }
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Reconnect(asking) => {
+                self.asking.push(asking);
+                self.start_over(Event::ReconnectAsked);
+            }
+            Command::LoginDone => self.start_over(Event::LoginDone),
+            Command::ConfigChanged(source) => {
+                self.source = source.unwrap_or_else(|| self.source.clone());
+                self.start_over(Event::ConfigChanged);
+            }
+            Command::Used(_) => {
+                // The caller may have noticed a loss before this task did.
+                self.heed_loss();
+                if Instant::now() >= self.resume_at {
+                    self.feed(Event::Used);
+                }
+            }
+            Command::Lost { connection, evidence } if self.stands(connection) => self.lose(evidence),
+            Command::Lost { .. } => {}
+            Command::Doubtful { connection, known } if self.stands(connection) => self.ask(known),
+            // It is gone already; there is nothing to find out.
+            Command::Doubtful { .. } => {}
+            Command::Close(_) => {}
+        }
+    }
+
+    fn stands(&self, connection: u64) -> bool {
+        self.live.as_ref().is_some_and(|live| live.id == connection)
+    }
+
+    /// Somebody acted: whatever is under way is dropped, and nothing of it is used again.
+    fn start_over(&mut self, event: Event) {
+        self.kept = None;
+        self.part(Farewell::AtOnce);
+        self.feed(event);
+    }
+
+    /// Notices what no request has reported: a wire that ended, a machine that slept.
+    fn heed_loss(&mut self) {
+        let woke = self.shared.sleep.look();
+        self.wakes.mark_unchanged();
+        let Some(live) = &self.live else { return };
+        let detail = if live.slept_through(woke) {
+            if let Some(woke) = woke {
+                self.dial.forget_sockets(woke);
+            }
+            "this machine was asleep"
+        } else if live.connection.is_closed() {
+            if live.local { "the command ended" } else { "the stream of the server ended" }
+        } else {
+            return;
+        };
+        self.lose(Evidence::new(Phase::Session, Outcome::Unreachable).with_detail(detail));
+    }
+
+    fn lose(&mut self, evidence: Evidence) {
+        if evidence.outcome == Outcome::Timeout {
+            // What went silent may be the network under its sockets.
+            self.dial.forget_sockets(Instant::now());
+        }
+        self.part(Farewell::WhenIdle);
+        self.feed(Event::Lost(evidence));
+    }
+
+    /// Asks the server whether it is still there; whoever waits for the answer joins the question in flight.
+    fn ask(&mut self, known: oneshot::Sender<()>) {
+        let Some(live) = self.live.clone() else { return };
+        let check = self.check.get_or_insert_with(|| Check {
+            asked: Box::pin(async move { why_lost(&live.connection).await }),
+            waiting: Vec::new(),
+        });
+        check.waiting.push(known);
+    }
+
+    fn checked(&mut self, lost: Option<Evidence>) {
+        // Dropped at the end, when the status is known.
+        let _check = self.check.take();
+        if let Some(evidence) = lost {
+            self.lose(evidence);
+        }
+    }
+
+    fn attempted(&mut self, attempted: Attempted) {
+        match attempted {
+            Attempted::Withheld(withheld) => {
+                self.withheld = Some(withheld);
+                // To the machine it is what it is: nothing to contact until somebody acts, or asks again later.
+                self.feed(Event::Attempt(Evidence::new(Phase::Connect, Outcome::Misconfigured)));
+            }
+            Attempted::Failed { server, error } => {
+                let evidence = error.evidence(Phase::Connect);
+                if evidence.outcome == Outcome::Timeout {
+                    self.dial.forget_sockets(Instant::now());
+                }
+                self.origin = origin(&server.endpoint);
+                self.kept = Some(server);
+                self.resume_at = Instant::now() + USE_SPACING;
+                self.feed(Event::Attempt(evidence));
+            }
+            Attempted::Connected(fresh) => self.connected(*fresh),
+        }
+    }
+
+    fn connected(&mut self, fresh: Fresh) {
+        let Fresh { connection, notifications, listed, origin, local } = fresh;
+        self.kept = None;
+        self.resume_at = Instant::now();
+        self.origin = origin;
+        self.made += 1;
+        let live = Arc::new(Live::new(self.made, connection.clone(), local));
+        self.live = Some(live.clone());
+        let effect = self.machine.on(Event::Attempt(listed.evidence), self.now());
+        if self.machine.status() == ServerStatus::Connected {
+            self.server = Some(connection.server());
+            self.tools = listed.tools.map(Arc::new);
+            self.notifications = Some(notifications);
+            if self.policy.listen {
+                self.background.spawn(async move { connection.listen().await });
+            }
+            // Before the status, so that whoever reads of a connection finds it.
+            self.shared.install(Some(live));
+        } else {
+            // It shakes hands with anyone, and refuses to list its tools without other credentials.
+            self.part(Farewell::AtOnce);
+        }
+        self.carry_out(effect);
+    }
+
+    fn feed(&mut self, event: Event) {
+        let effect = self.machine.on(event, self.now());
+        self.carry_out(effect);
+    }
+
+    fn carry_out(&mut self, effect: Effect) {
+        match effect {
+            Effect::Connect { attempt } => {
+                // Every effect replaces what is under way; dropping an attempt cancels it.
+                self.doing = Doing::Nothing;
+                self.delay = None;
+                self.withheld = None;
+                if attempt == 1 {
+                    self.kept = None;
+                }
+                self.part(Farewell::AtOnce);
+                let attempt = Attempt {
+                    dial: self.dial.clone(),
+                    source: self.source.clone(),
+                    kept: self.kept.take(),
+                    limits: self.limits.clone(),
+                    list: self.policy.list,
+                    leaving: self.leaving.take(),
+                    background: self.background.clone(),
+                };
+                self.doing = Doing::Attempt(Box::pin(attempt.make()));
+            }
+            Effect::Wait { schedule, retry, floor } => {
+                let row = match schedule {
+                    Schedule::Connect => &self.policy.connect,
+                    Schedule::Session => &self.policy.session,
+                    _ => &self.policy.probe,
+                };
+                let delay = row.wait(retry, floor);
+                if let Some(floor) = floor {
+                    // What the server asked for binds callers too; the delay has its cap.
+                    self.resume_at = self.resume_at.max(Instant::now() + floor.min(delay));
+                }
+                self.delay = Some(delay);
+                self.doing = Doing::Wait(Box::pin(tokio::time::sleep(delay)));
+            }
+            Effect::Stop => {
+                self.doing = Doing::Nothing;
+                self.delay = None;
+            }
+            _ => {}
+        }
+        self.publish();
+    }
+
+    /// Lets the connection go, if one stands.
+    fn part(&mut self, farewell: Farewell) {
+        let Some(live) = self.live.take() else { return };
+        self.shared.install(None);
+        self.check = None;
+        self.notifications = None;
+        let (local, hurry) = (live.local, self.background.hurry.clone());
+        let leaving = self.background.spawn(async move { live.leave(farewell, hurry).await });
+        self.leaving = local.then_some(leaving);
+    }
+
+    fn publish(&mut self) {
+        let since = self.machine.since();
+        if since != self.since.0 {
+            self.since = (since, self.shared.sleep.now());
+        }
+        let (status, code) = match &self.withheld {
+            Some(Withheld::SwitchedOff) => (ServerStatus::Disabled, None),
+            Some(Withheld::Because(reason)) => (reason.code.status(), Some(reason.code)),
+            None => (self.machine.status(), self.machine.code()),
+        };
+        let snapshot = StatusSnapshot {
+            name: self.shared.name.clone(),
+            status,
+            code,
+            since: self.since.1,
+            attempt: self.machine.attempt(),
+            delay: self.delay,
+            connection: self.live.as_ref().map(|live| live.id),
+            server: self.server.clone(),
+            tools: self.tools.clone(),
+            closed: self.closed,
+            origin: self.origin.clone(),
+            machine: self.machine.clone(),
+            withheld: self.withheld.clone(),
+            attempting: matches!(self.doing, Doing::Attempt(_)),
+        };
+        if snapshot.is_decided() {
+            for asking in self.asking.drain(..) {
+                // Whoever asked may have stopped waiting.
+                let _ = asking.send(snapshot.clone());
+            }
+        }
+        let before = self.shared.status.send_replace(snapshot);
+        self.tell(&before);
+    }
+
+    /// Logs what changed.
+    fn tell(&self, before: &StatusSnapshot) {
+        let now = self.shared.status.borrow();
+        if (before.status, before.code, before.connection, before.attempt)
+            == (now.status, now.code, now.connection, now.attempt)
+        {
+            return;
+        }
+        let reason = now.reason();
+        tracing::info!(
+            server = %now.name,
+            status = %now.status,
+            reason = reason.as_ref().map(|reason| &*reason.message),
+            connection = now.connection,
+            attempt = now.attempt,
+            "status"
+        );
+    }
+
+    async fn close(mut self) {
+        self.closed = true;
+        self.doing = Doing::Nothing;
+        self.part(Farewell::AtOnce);
+        self.feed(Event::Closed);
+        self.shared.listeners().clear();
+        self.background.hurry.cancel();
+        self.background.tasks.close();
+        let _ = tokio::time::timeout(CLOSE_LIMIT, self.background.tasks.wait()).await;
+    }
+
+    fn now(&self) -> Duration {
+        self.began.elapsed()
+    }
+}
+
+impl Doing {
+    /// What is under way, when it is done; nothing is under way afterwards.
+    async fn done(&mut self) -> Done {
+        let done = match self {
+            Self::Nothing => pending().await,
+            Self::Attempt(attempt) => Done::Attempted(attempt.await),
+            Self::Wait(wait) => {
+                wait.await;
+                Done::Waited
+            }
+        };
+        *self = Self::Nothing;
+        done
+    }
+}
+
+async fn ended(live: Option<&Live>) {
+    match live {
+        Some(live) => live.connection.ended().await,
+        None => pending().await,
+    }
+}
+
+async fn answer(check: &mut Option<Check>) -> Option<Evidence> {
+    match check {
+        Some(check) => check.asked.as_mut().await,
+        None => pending().await,
+    }
+}
+
+async fn next(notifications: &mut Option<Notifications>) -> Option<crate::Notification> {
+    match notifications {
+        Some(notifications) => notifications.next().await,
+        None => pending().await,
+    }
+}
+
+/// Asks a question without effects. `None`: the server is there.
+async fn why_lost(connection: &Connection) -> Option<Evidence> {
+    let error = connection.ping(&RequestOptions::new().with_timeout(CHECK_LIMIT)).await.err()?;
+    // A server that does not know the question has answered it all the same.
+    let there = Bearing::of(&error) == Bearing::None && *error.kind() != TransportErrorKind::Closed;
+    (!there).then(|| error.evidence(Phase::Session))
+}

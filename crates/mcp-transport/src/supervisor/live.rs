@@ -1,0 +1,102 @@
+//! One connection while it stands, and how it goes without taking down who still uses it.
+
+use std::fmt;
+use std::ops::Deref;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use crate::Connection;
+
+/// A connection of a supervisor.
+#[derive(Debug)]
+pub(super) struct Live {
+    pub(super) id: u64,
+    pub(super) connection: Connection,
+    pub(super) made: Instant,
+    /// Whether it goes to a process of this machine, which a sleep does not part from us.
+    pub(super) local: bool,
+    requests: TaskTracker,
+    lost: AtomicBool,
+}
+
+/// How a connection goes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Farewell {
+    /// Now. Requests under way fail.
+    AtOnce,
+    /// When the requests under way are done: an answer may still be arriving over a connection that takes no
+    /// new requests.
+    WhenIdle,
+}
+
+impl Live {
+    pub(super) fn new(id: u64, connection: Connection, local: bool) -> Self {
+        let (requests, lost) = (TaskTracker::new(), AtomicBool::new(false));
+        Self { id, connection, made: Instant::now(), local, requests, lost }
+    }
+
+    /// Whether a request may go over it. `woke` is when the machine last woke from sleep.
+    pub(super) fn is_usable(&self, woke: Option<Instant>) -> bool {
+        !self.lost.load(Ordering::Acquire) && !self.connection.is_closed() && !self.slept_through(woke)
+    }
+
+    /// Whether the machine slept since it was made, so that the other end is probably gone.
+    pub(super) fn slept_through(&self, woke: Option<Instant>) -> bool {
+        !self.local && woke.is_some_and(|woke| self.made < woke)
+    }
+
+    pub(super) fn mark_lost(&self) {
+        self.lost.store(true, Ordering::Release);
+    }
+
+    /// Closes it. With `hurry` the requests under way are waited for no longer.
+    pub(super) async fn leave(&self, farewell: Farewell, hurry: CancellationToken) {
+        self.mark_lost();
+        self.requests.close();
+        if farewell == Farewell::WhenIdle {
+            let _ = hurry.run_until_cancelled(self.requests.wait()).await;
+        }
+        self.connection.close().await;
+    }
+}
+
+/// The right to use a connection for one request; derefs to the [`Connection`].
+///
+/// A connection that is given up is closed when its last lease is dropped, so hold one no longer than a request
+/// takes. Tell [`SupervisorHandle::report`](crate::SupervisorHandle::report) about errors: that is how a loss is
+/// noticed on a wire of single requests.
+pub struct Lease {
+    pub(super) live: Arc<Live>,
+    _request: TaskTrackerToken,
+}
+
+impl Lease {
+    pub(super) fn new(live: Arc<Live>) -> Self {
+        let _request = live.requests.token();
+        Self { live, _request }
+    }
+
+    /// The number of the connection among those of its supervisor; 1 is the first.
+    pub fn id(&self) -> u64 {
+        self.live.id
+    }
+}
+
+impl Deref for Lease {
+    type Target = Connection;
+
+    fn deref(&self) -> &Connection {
+        &self.live.connection
+    }
+}
+
+impl fmt::Debug for Lease {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Lease").field("id", &self.live.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,115 @@
+//! What is known about one server at one moment.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use mcp_status::{
+    ActionFacts, Evidence, MachinePolicy, MessageContext, Reason, ReasonCode, ServerInfo, ServerStatus,
+    StatusMachine, StatusReport,
+};
+
+use crate::supervisor::source::Withheld;
+use crate::{ServerDescription, ToolList};
+
+/// What is known about one server at one moment: the ingredients of a [`StatusReport`].
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct StatusSnapshot {
+    /// The name of the server entry.
+    pub name: Arc<str>,
+    /// The one truthful status.
+    pub status: ServerStatus,
+    /// The code beside it; `None` when connected cleanly or switched off.
+    pub code: Option<ReasonCode>,
+    /// When what is shown was seen or decided, by the wall clock: the age of the status.
+    pub since: SystemTime,
+    /// The number of the attempt under way, or of the next one while waiting; 1 is the first since it last
+    /// worked or was last asked for.
+    pub attempt: u32,
+    /// How long the wait under way is, counted from `since`.
+    pub delay: Option<Duration>,
+    /// The number of the connection that stands, among those of this supervisor. While it stays the same, no
+    /// notification was missed; when it changes, what a server announces (its tools) may have changed unheard.
+    pub connection: Option<u64>,
+    /// What the server said about itself when it was last connected.
+    pub server: Option<Arc<ServerDescription>>,
+    /// The tools that it listed when it was last connected.
+    pub tools: Option<Arc<ToolList>>,
+    /// Whether the supervisor has ended; the rest then tells what was known at its end.
+    pub closed: bool,
+    /// The origin of the endpoint of the last attempt; `None` over stdio.
+    pub origin: Option<String>,
+    pub(super) machine: StatusMachine,
+    pub(super) withheld: Option<Withheld>,
+    /// Whether an attempt is being made, which the status need not show.
+    pub(super) attempting: bool,
+}
+
+impl StatusSnapshot {
+    /// The reason beside the status, in words that name the server and its origin.
+    pub fn reason(&self) -> Option<Reason> {
+        self.reason_in(&self.context())
+    }
+
+    /// The same in the words of `context`.
+    pub fn reason_in(&self, context: &MessageContext<'_>) -> Option<Reason> {
+        match &self.withheld {
+            Some(Withheld::SwitchedOff) => None,
+            Some(Withheld::Because(reason)) => Some(reason.clone()),
+            None => self.machine.reason(self.delay, context),
+        }
+    }
+
+    /// What was seen last; `None` before anything was.
+    pub fn evidence(&self) -> Option<&Evidence> {
+        self.machine.evidence().filter(|_| self.withheld.is_none())
+    }
+
+    /// What is shown about the server, with what a person can do according to `facts`.
+    pub fn report(&self, context: &MessageContext<'_>, facts: ActionFacts) -> StatusReport {
+        let report = match (self.status, self.reason_in(context), self.evidence()) {
+            (ServerStatus::Connected, _, Some(evidence)) => {
+                StatusReport::from_evidence(evidence, context, facts)
+            }
+            (_, Some(reason), _) => StatusReport::from_reason(reason, context, facts),
+            (ServerStatus::Disabled, None, _) => StatusReport::disabled(context, facts),
+            (_, None, _) => StatusReport::from_reason(Reason::connecting(self.attempt), context, facts),
+        };
+        let server = self.server.as_deref();
+        let info = server.and_then(|server| server.info.as_ref());
+        report.with_server(
+            info.map(|info| ServerInfo::new(&info.name, &info.version)),
+            server.map(|server| server.revision.to_string()),
+        )
+    }
+
+    /// A context that names the server and its origin.
+    pub fn context(&self) -> MessageContext<'_> {
+        MessageContext::new(&self.name).with_origin(self.origin.as_deref())
+    }
+
+    /// Whether nothing more will be known without another attempt that somebody must ask for.
+    pub(super) fn is_decided(&self) -> bool {
+        self.closed || self.machine.status() != ServerStatus::Pending
+    }
+
+    pub(super) fn before_anything(name: Arc<str>, policy: MachinePolicy, since: SystemTime) -> Self {
+        let machine = StatusMachine::new(policy);
+        Self {
+            name,
+            status: machine.status(),
+            code: machine.code(),
+            since,
+            attempt: machine.attempt(),
+            delay: None,
+            connection: None,
+            server: None,
+            tools: None,
+            closed: false,
+            origin: None,
+            machine,
+            withheld: None,
+            attempting: false,
+        }
+    }
+}
