@@ -1,0 +1,73 @@
+//! The control socket of live sessions: how a command in another terminal sees a bridge, and reconnects it.
+//!
+//! Each live session listens on a socket of its own, in a directory that only its owner can enter. The protocol is
+//! one JSON line for a request and one for the answer. Nothing is stored: the directory holds sockets, and a socket
+//! that nobody answers is removed by whoever notices. What a session says about its status is passed on as it was
+//! said; it is shown, never believed.
+
+mod client;
+mod server;
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+pub use client::{Answer, ask_all, sessions};
+pub use server::ControlServer;
+
+/// The longest line of the protocol, in bytes: a status with its reason is far shorter.
+const MAX_LINE: u64 = 256 * 1024;
+
+/// What identifies the server of a session: two files may use one name for different servers.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct SessionServer {
+    /// The name of the server entry, or its URL where it has none.
+    pub name: String,
+    /// The file that defines it; empty where none does.
+    pub source: String,
+}
+
+/// One live session, as it describes itself.
+#[derive(Clone, Debug, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct SessionInfo {
+    /// The process.
+    pub pid: u32,
+    /// `bridge`, or what an embedding host calls itself.
+    pub kind: String,
+    /// The server it is connected to.
+    pub server: SessionServer,
+    /// Its status report, as it says it.
+    pub report: Box<RawValue>,
+}
+
+/// What a request of the protocol asks for.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Request {
+    /// How it is.
+    Status,
+    /// To connect again, configuration and credentials read afresh, and say how it is then.
+    Reconnect,
+}
+
+/// A future of a [`LiveSession`].
+pub type SessionFuture<'a> = Pin<Box<dyn Future<Output = SessionInfo> + Send + 'a>>;
+
+/// A session that can be seen and reconnected from outside. What an embedding host implements to opt in.
+pub trait LiveSession: fmt::Debug + Send + Sync + 'static {
+    /// How it is now.
+    fn describe(&self) -> SessionInfo;
+
+    /// Connects again and says how it is then.
+    fn reconnect(&self) -> SessionFuture<'_>;
+}
+
+#[derive(Deserialize, Serialize)]
+struct Line {
+    op: Request,
+}

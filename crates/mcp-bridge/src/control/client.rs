@@ -1,0 +1,222 @@
+//! The asking end: every session in a directory, asked at the same time.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::task::JoinSet;
+
+use super::{Line, MAX_LINE, Request, SessionInfo, SessionServer};
+
+/// What came of asking one session.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Answer {
+    /// It answered.
+    Info(SessionInfo),
+    /// It is alive and did not answer in time.
+    Silent {
+        /// The process, as the socket's name tells it.
+        pid: u32,
+    },
+}
+
+/// Every live session in `directory` of which `wanted` is true, asked how it is. A session that does not answer within
+/// `limit` is left out: it must not keep anybody waiting.
+pub async fn sessions(
+    directory: &Path,
+    limit: Duration,
+    wanted: impl Fn(&SessionServer) -> bool,
+) -> Vec<SessionInfo> {
+    let mut found: Vec<SessionInfo> = ask(sockets(directory), Request::Status, limit)
+        .await
+        .into_iter()
+        .filter_map(|(_, answer)| match answer {
+            Answer::Info(info) => Some(info),
+            Answer::Silent { .. } => None,
+        })
+        .filter(|info| wanted(&info.server))
+        .collect();
+    found.sort_by(|a, b| (&a.server.name, a.pid).cmp(&(&b.server.name, b.pid)));
+    found
+}
+
+/// Asks every live session of which `wanted` is true for `request`, and says what each answered within `limit`.
+pub async fn ask_all(
+    directory: &Path,
+    request: Request,
+    limit: Duration,
+    wanted: impl Fn(&SessionServer) -> bool,
+) -> Vec<Answer> {
+    let described = ask(sockets(directory), Request::Status, limit.min(Duration::from_secs(2))).await;
+    let matching = described.into_iter().filter_map(|(path, answer)| match answer {
+        Answer::Info(info) => wanted(&info.server).then_some(path),
+        Answer::Silent { .. } => None,
+    });
+    ask(matching.collect(), request, limit).await.into_iter().map(|(_, answer)| answer).collect()
+}
+
+fn sockets(directory: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    let mut sockets: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| pid(path).is_some()).collect();
+    sockets.sort();
+    sockets
+}
+
+/// The process that a socket's name tells.
+fn pid(path: &Path) -> Option<u32> {
+    let name = path.file_name()?.to_str()?.strip_suffix(".sock")?;
+    name.split('-').next()?.parse().ok()
+}
+
+async fn ask(sockets: Vec<PathBuf>, request: Request, limit: Duration) -> Vec<(PathBuf, Answer)> {
+    let mut asking = JoinSet::new();
+    for path in sockets {
+        asking.spawn(async move {
+            let answer = match tokio::time::timeout(limit, exchange(&path, request)).await {
+                Ok(Ok(info)) => Some(Answer::Info(info)),
+                Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
+                    // Nobody listens: its process was killed. Whoever notices cleans up.
+                    drop(std::fs::remove_file(&path));
+                    None
+                }
+                Ok(Err(_)) => None,
+                Err(_) => pid(&path).map(|pid| Answer::Silent { pid }),
+            };
+            answer.map(|answer| (path, answer))
+        });
+    }
+    let mut answers: Vec<(PathBuf, Answer)> = asking.join_all().await.into_iter().flatten().collect();
+    answers.sort_by(|a, b| a.0.cmp(&b.0));
+    answers
+}
+
+async fn exchange(path: &Path, request: Request) -> io::Result<SessionInfo> {
+    let stream = UnixStream::connect(path).await?;
+    let (read, mut write) = stream.into_split();
+    let mut line = serde_json::to_vec(&Line { op: request })?;
+    line.push(b'\n');
+    write.write_all(&line).await?;
+    let mut answer = String::new();
+    BufReader::new(read.take(MAX_LINE)).read_line(&mut answer).await?;
+    Ok(serde_json::from_str(&answer)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use serde_json::value::RawValue;
+
+    use super::*;
+    use crate::control::{ControlServer, LiveSession, SessionFuture};
+
+    const LIMIT: Duration = Duration::from_secs(10);
+
+    #[derive(Debug)]
+    struct Fake {
+        name: &'static str,
+        reconnects: AtomicU32,
+        hangs: bool,
+    }
+
+    impl Fake {
+        fn new(name: &'static str) -> Arc<Self> {
+            Arc::new(Self { name, reconnects: AtomicU32::new(0), hangs: false })
+        }
+    }
+
+    impl LiveSession for Fake {
+        fn describe(&self) -> SessionInfo {
+            let report = format!(r#"{{"status":"connected","reconnects":{}}}"#, self.reconnects.load(Ordering::SeqCst));
+            SessionInfo {
+                pid: std::process::id(),
+                kind: "test".into(),
+                server: SessionServer { name: self.name.into(), source: "/f".into() },
+                report: RawValue::from_string(report).unwrap(),
+            }
+        }
+
+        fn reconnect(&self) -> SessionFuture<'_> {
+            Box::pin(async {
+                if self.hangs {
+                    std::future::pending::<()>().await;
+                }
+                self.reconnects.fetch_add(1, Ordering::SeqCst);
+                self.describe()
+            })
+        }
+    }
+
+    fn anybody(_: &SessionServer) -> bool {
+        true
+    }
+
+    #[tokio::test]
+    async fn sessions_are_seen_and_reconnected_from_outside() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = home.path().join("run");
+        let (web, db) = (Fake::new("web"), Fake::new("db"));
+        let _servers = [
+            ControlServer::bind(&directory, web.clone()).unwrap(),
+            ControlServer::bind(&directory, db.clone()).unwrap(),
+        ];
+        let seen = sessions(&directory, LIMIT, anybody).await;
+        assert_eq!(seen.iter().map(|info| info.server.name.as_str()).collect::<Vec<_>>(), ["db", "web"]);
+        let answers = ask_all(&directory, Request::Reconnect, LIMIT, |server| server.name == "web").await;
+        let [Answer::Info(info)] = answers.as_slice() else { panic!("{answers:?}") };
+        assert_eq!(info.report.get(), r#"{"status":"connected","reconnects":1}"#);
+        assert_eq!((web.reconnects.load(Ordering::SeqCst), db.reconnects.load(Ordering::SeqCst)), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn the_socket_is_private_and_goes_with_the_session() {
+        use std::os::unix::fs::PermissionsExt;
+        let home = tempfile::tempdir().unwrap();
+        let directory = home.path().join("run");
+        std::fs::create_dir(&directory).unwrap();
+        std::fs::set_permissions(&directory, std::fs::Permissions::from_mode(0o755)).unwrap();
+        let server = ControlServer::bind(&directory, Fake::new("web")).unwrap();
+        let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!((mode(&directory), mode(server.path())), (0o700, 0o600));
+        let path = server.path().to_owned();
+        drop(server);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn a_socket_of_a_killed_process_is_removed() {
+        let home = tempfile::tempdir().unwrap();
+        let dead = home.path().join("1-0.sock");
+        drop(std::os::unix::net::UnixListener::bind(&dead).unwrap());
+        assert!(dead.exists());
+        assert!(sessions(home.path(), LIMIT, anybody).await.is_empty());
+        assert!(!dead.exists());
+    }
+
+    #[tokio::test]
+    async fn a_session_that_hangs_keeps_nobody_waiting() {
+        let home = tempfile::tempdir().unwrap();
+        let hanging = Arc::new(Fake { name: "web", reconnects: AtomicU32::new(0), hangs: true });
+        let _server = ControlServer::bind(home.path(), hanging).unwrap();
+        let answers = ask_all(home.path(), Request::Reconnect, Duration::from_millis(300), anybody).await;
+        assert!(matches!(answers.as_slice(), [Answer::Silent { pid }] if *pid == std::process::id()), "{answers:?}");
+    }
+
+    #[tokio::test]
+    async fn nonsense_gets_no_answer_and_does_no_harm() {
+        let home = tempfile::tempdir().unwrap();
+        let server = ControlServer::bind(home.path(), Fake::new("web")).unwrap();
+        for nonsense in ["\n", "{}\n", "{\"op\":\"stop\"}\n", "\0\0\n"] {
+            let mut stream = UnixStream::connect(server.path()).await.unwrap();
+            stream.write_all(nonsense.as_bytes()).await.unwrap();
+            let mut answer = Vec::new();
+            stream.read_to_end(&mut answer).await.unwrap();
+            assert!(answer.is_empty(), "{nonsense:?}");
+        }
+        assert_eq!(sessions(home.path(), LIMIT, anybody).await.len(), 1);
+    }
+}

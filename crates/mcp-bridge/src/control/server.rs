@@ -1,0 +1,120 @@
+//! The listening end: one socket per session, removed with it.
+
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::task::JoinHandle;
+
+use super::{Line, LiveSession, MAX_LINE, Request};
+
+/// How long a peer may take to say what it wants.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A session that listens. Dropping it removes the socket.
+#[derive(Debug)]
+pub struct ControlServer {
+    path: PathBuf,
+    task: JoinHandle<()>,
+}
+
+/// Several sessions of one process listen under different names.
+static NEXT: AtomicU32 = AtomicU32::new(0);
+
+impl ControlServer {
+    /// Listens in `directory`, which is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// When the directory cannot be made, belongs to somebody else or lets others in, or the path is too long for a
+    /// socket (about 100 bytes on most systems).
+    pub fn bind(directory: &Path, session: Arc<dyn LiveSession>) -> io::Result<Self> {
+        private_directory(directory)?;
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let path = directory.join(format!("{}-{number}.sock", std::process::id()));
+        // A socket of this name is left over from a process of the same number that was killed.
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(&path)?;
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        let task = tokio::spawn(serve(listener, session));
+        Ok(Self { path, task })
+    }
+
+    /// Where it listens.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
+impl Drop for ControlServer {
+    fn drop(&mut self) {
+        self.task.abort();
+        // Whoever finds a socket that is left behind removes it.
+        drop(std::fs::remove_file(&self.path));
+    }
+}
+
+async fn serve(listener: UnixListener, session: Arc<dyn LiveSession>) {
+    let mut peers = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => drop(peers.spawn(answer(stream, session.clone()))),
+                // Out of file descriptors, most likely: it may pass.
+                Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
+            },
+            Some(_) = peers.join_next() => {}
+        }
+    }
+}
+
+/// One request, one answer. A peer that says nothing sensible gets none.
+async fn answer(stream: UnixStream, session: Arc<dyn LiveSession>) {
+    let (read, mut write) = stream.into_split();
+    let mut line = String::new();
+    let mut limited = BufReader::new(read.take(MAX_LINE));
+    let Ok(Ok(1..)) = tokio::time::timeout(REQUEST_TIMEOUT, limited.read_line(&mut line)).await else { return };
+    let info = match serde_json::from_str::<Line>(&line).map(|line| line.op) {
+        Ok(Request::Status) => session.describe(),
+        Ok(Request::Reconnect) => session.reconnect().await,
+        Err(_) => return,
+    };
+    if let Ok(mut text) = serde_json::to_vec(&info) {
+        text.push(b'\n');
+        // A peer that has gone does not want the answer.
+        drop(write.write_all(&text).await);
+    }
+}
+
+/// Makes `directory` if it is missing, and insists that nobody else can enter it.
+fn private_directory(directory: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    let metadata = std::fs::symlink_metadata(directory)?;
+    let refuse = |why: &str| {
+        let text = format!("{} {why}", directory.display());
+        Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
+    };
+    if !metadata.is_dir() {
+        return refuse("is no directory");
+    }
+    // Security: in a shared temporary directory anybody could have made it first. A file made in it now carries this
+    // process's owner, which the standard library does not tell otherwise.
+    let probe = directory.join(format!(".{}-owner", std::process::id()));
+    let owner = std::fs::File::create(&probe).and_then(|file| file.metadata()).map(|metadata| metadata.uid());
+    drop(std::fs::remove_file(&probe));
+    if owner? != metadata.uid() {
+        return refuse("belongs to another account");
+    }
+    if metadata.mode() & 0o077 != 0 {
+        std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700))?;
+    }
+    Ok(())
+}
