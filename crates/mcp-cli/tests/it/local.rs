@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::setting::{Setting, row};
 
 /// An MCP server in a dozen lines of shell: answers `initialize`, `tools/list` and `tools/call`.
-const SERVER: &str = r#"
+pub(crate) const SERVER: &str = r#"
 while IFS= read -r line; do
   id=$(printf '%s' "$line" | grep -o '"id":[0-9]*' | head -n 1 | cut -d: -f2)
   case $line in
