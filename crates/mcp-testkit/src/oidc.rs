@@ -104,7 +104,16 @@ impl CertifiedProvider {
     ///
     /// When it has ended.
     pub fn issue_for(&self, life: Duration) {
-        self.ask(&json!({ "accessTokenTtl": life.as_secs() }), "ttl");
+        self.ask(&json!({ "accessTokenTtl": life.as_secs() }), "set");
+    }
+
+    /// Holds back every answer of the token endpoint for this long; what it tells has happened by then.
+    ///
+    /// # Panics
+    ///
+    /// When it has ended.
+    pub fn delay_tokens(&self, delay: Duration) {
+        self.ask(&json!({ "tokenDelay": delay.as_millis() }), "set");
     }
 
     /// Whether the provider vouches for a token, access or refresh.
@@ -184,7 +193,7 @@ pub struct EndPage {
     pub title: String,
     /// What can be read on it.
     pub text: String,
-    /// Its URL.
+    /// Its URL; where nothing could be reached, the one that was tried.
     pub url: String,
 }
 
@@ -227,6 +236,19 @@ impl Chromium {
     #[must_use]
     pub fn command(&self) -> String {
         self.directory.path().join("browser").to_string_lossy().into_owned()
+    }
+
+    /// Opens a URL in it: a person who was told the URL.
+    ///
+    /// # Panics
+    ///
+    /// When the browser cannot be started.
+    pub fn open(&self, url: &str) {
+        let mut command = Command::new(self.command());
+        command.arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let mut child = command.spawn().unwrap_or_else(|error| panic!("cannot start the browser: {error}"));
+        // Collects it whenever it ends.
+        std::thread::spawn(move || child.wait());
     }
 
     /// Waits for the page that follows the provider's pages.

@@ -32,7 +32,10 @@ impl Page<'_> {
                     "Sign-in failed",
                     // Not "you are not signed in": an earlier sign-in stays as it was.
                     &format!("The sign-in to <b>{}</b> did <b>not</b> succeed.", escape(server)),
-                    &format!("<code>{}</code>", escape(why)),
+                    &format!(
+                        "<code>{}</code>What was there before is untouched. Close this tab and try again.",
+                        escape(why)
+                    ),
                 ),
             ),
             Self::NotExpected => (
@@ -70,8 +73,8 @@ color:var(--text);font:16px/1.55 system-ui,-apple-system,'Segoe UI',Roboto,sans-
 main{width:min(30rem,100%);padding:2.75rem 2.25rem;text-align:center;background:var(--card);border:1px solid var(--line);\
 border-radius:1rem;box-shadow:0 12px 40px rgb(0 0 0/.08)}\
 svg{fill:none;stroke:var(--tone);stroke-width:3;stroke-linecap:round;stroke-linejoin:round}.ok{--tone:var(--ok)}.bad{--tone:var(--bad)}\
-h1{margin:1rem 0 .5rem;font-size:1.5rem;letter-spacing:-.01em}p{margin:.25rem 0}.detail{margin-top:1rem;color:var(--soft);text-wrap:balance}\
-code{display:block;padding:.75rem 1rem;text-align:left;overflow-wrap:anywhere;background:var(--bg);border-radius:.5rem;font-size:.875rem}";
+h1{margin:1rem 0 .5rem;font-size:1.5rem;letter-spacing:-.01em}p{margin:.25rem 0;text-wrap:balance}.detail{margin-top:1rem;color:var(--soft);text-wrap:balance}\
+code{display:block;margin-bottom:1rem;padding:.75rem 1rem;text-wrap:wrap;text-align:left;overflow-wrap:anywhere;background:var(--bg);border-radius:.5rem;font-size:.875rem}";
 
 /// Text for HTML: names of servers come from files that a stranger may have written.
 fn escape(text: &str) -> String {

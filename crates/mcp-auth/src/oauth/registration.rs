@@ -17,7 +17,7 @@ use super::failure::{Answer, Failure, Step};
 use super::metadata::ServerMetadata;
 use super::store::{ClientKey, StoredClient};
 use super::urls::is_loopback;
-use crate::{AuthError, AuthErrorKind, Secret};
+use crate::{AuthError, Secret};
 
 /// RFC 8628 section 3.4.
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
