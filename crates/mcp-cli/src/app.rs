@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_auth::HttpExchange;
+use mcp_auth::oauth::Renewals;
 use mcp_auth::oauth::store::TokenStore;
 use mcp_config::{Config, Locations, Platform, Problem, Request, Scope, Severity};
 use mcp_transport::{ClientInfo, ClientOptions, Connector, ProxySettings};
@@ -27,8 +28,12 @@ pub(crate) struct App {
     pub(crate) json: bool,
     /// A person sits at the terminal and may be asked.
     pub(crate) interactive: bool,
+    /// Somebody asked for it: no prompt and no browser, wherever this runs.
+    pub(crate) non_interactive: bool,
     pub(crate) environment: Environment,
     pub(crate) connector: Connector,
+    /// The process does not end before they have.
+    pub(crate) renewals: Renewals,
     token_store: Arc<dyn TokenStore>,
     mcp_config: Vec<String>,
     strict: bool,
@@ -58,7 +63,9 @@ impl App {
         Ok(Self {
             output: Arc::new(Output::of_process(global.color, no_color, dumb, global.quiet)),
             json: global.json,
+            non_interactive: global.non_interactive,
             interactive: !global.non_interactive && std::io::stdin().is_terminal(),
+            renewals: Renewals::default(),
             token_store: crate::oauth::token_store(state_dir(&environment).as_deref()),
             mcp_config: global.mcp_config.clone(),
             strict: global.strict_mcp_config,
@@ -104,7 +111,8 @@ impl App {
 
     /// How text on stdout is drawn.
     pub(crate) fn style(&self) -> Style {
-        Style { terminal: self.output.stdout_is_terminal, color: self.output.color }
+        let columns = self.terminal_size().0;
+        Style { terminal: self.output.stdout_is_terminal, color: self.output.color, columns }
     }
 
     /// Columns and rows of the terminal.

@@ -31,16 +31,16 @@ impl Browser {
             Self::Open { program, arguments } => (program, arguments),
             Self::Absent(why) => return Err((*why).to_owned()),
         };
+        let mut command = tokio::process::Command::new(program);
         // Security: the URL is one argument of a program, never text for a shell.
-        let started = tokio::process::Command::new(program)
-            .args(arguments)
-            .arg(url.as_str())
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn();
+        command.args(arguments).arg(url.as_str());
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        // A browser that was not running yet is our child: Ctrl-C on this terminal is not meant for its windows.
+        #[cfg(unix)]
+        command.process_group(0);
         // A child that is let go is reaped by the runtime when it ends.
-        started
+        command
+            .spawn()
             .map(drop)
             .map_err(|error| format!("{} could not be started: {error}", program.to_string_lossy()))
     }

@@ -64,7 +64,11 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
             return error.exit.into();
         }
     };
-    let ended = runtime.block_on(signals::or_interrupted(commands::run(cli.command, &app)));
+    let ended = runtime.block_on(async {
+        let ended = signals::or_interrupted(commands::run(cli.command, &app)).await;
+        settle(&app, &ended).await;
+        ended
+    });
     // A thread that still waits for standard input must not keep the process.
     runtime.shutdown_timeout(Duration::from_millis(100));
     match ended {
@@ -74,6 +78,19 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
             error.exit.into()
         }
     }
+}
+
+/// Lets a renewal of tokens that is under way come to its end, within reason: the result has been shown, but a
+/// refresh token that was spent is lost with the process that waits for its successor.
+async fn settle(app: &App, ended: &Result<ExitStatus, CliError>) {
+    let interrupted = matches!(ended, Ok(ExitStatus::Interrupted | ExitStatus::Terminated));
+    let limit = if interrupted { Duration::from_millis(500) } else { Duration::from_secs(10) };
+    let settled = async {
+        app.renewals.settled().await;
+        Ok(ExitStatus::Success)
+    };
+    // A person who presses Ctrl-C again means it.
+    let _ = tokio::time::timeout(limit, signals::or_interrupted(settled)).await;
 }
 
 /// Help and version are answers; everything else is a usage error.

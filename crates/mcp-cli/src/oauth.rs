@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use mcp_auth::oauth::store::{FileTokenStore, MemoryTokenStore, TokenStore};
-use mcp_auth::oauth::{OAuthProvider, OAuthSettings};
+use mcp_auth::oauth::{OAuthProvider, OAuthSettings, Renewals};
 use mcp_auth::{AuthSettings, HttpExchange, Target};
 
 /// The sign-ins of this person.
@@ -32,6 +32,8 @@ pub(crate) async fn provider(
     auth: &AuthSettings,
     http: Arc<dyn HttpExchange>,
     store: Arc<dyn TokenStore>,
+    renewals: Renewals,
 ) -> OAuthProvider {
-    OAuthProvider::open(target.clone(), settings(auth), http, store).await
+    let settings = settings(auth).with_renewals(renewals);
+    OAuthProvider::open(target.clone(), settings, http, store).await
 }

@@ -15,13 +15,13 @@ use crate::output::Output;
 pub(crate) struct TerminalPrompt {
     output: Arc<Output>,
     browser: Browser,
-    /// A person can paste something.
-    interactive: bool,
+    /// Something may be pasted on standard input.
+    pastes: bool,
 }
 
 impl TerminalPrompt {
-    pub(crate) fn new(output: Arc<Output>, browser: Browser, interactive: bool) -> Self {
-        Self { output, browser, interactive }
+    pub(crate) fn new(output: Arc<Output>, browser: Browser, pastes: bool) -> Self {
+        Self { output, browser, pastes }
     }
 }
 
@@ -40,7 +40,7 @@ impl SignInPrompt for TerminalPrompt {
                     one_line(&why)
                 )),
             }
-            if self.interactive {
+            if self.pastes {
                 self.output.error(
                     "If the browser ends on a page that cannot be reached, paste its whole address here: ",
                 );
@@ -50,7 +50,7 @@ impl SignInPrompt for TerminalPrompt {
     }
 
     fn pasted(&self) -> AuthFuture<'_, Secret> {
-        if !self.interactive {
+        if !self.pastes {
             return Box::pin(std::future::pending());
         }
         Box::pin(async {

@@ -35,7 +35,10 @@ impl Auth {
         let plan = AuthPlan::resolve(settings);
         let wanted = matches!(plan.role(ProviderKind::OAuth), Some(Role::Authority | Role::Fallback));
         let oauth = match wanted {
-            true => Some(crate::oauth::provider(&target, settings, app.http(), app.token_store()).await),
+            true => {
+                let (store, renewals) = (app.token_store(), app.renewals.clone());
+                Some(crate::oauth::provider(&target, settings, app.http(), store, renewals).await)
+            }
             false => None,
         };
         let origin = target.url.origin().ascii_serialization();

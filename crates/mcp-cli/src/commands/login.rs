@@ -32,13 +32,15 @@ pub(super) async fn run(app: &App, args: &LoginArgs) -> Result<ExitStatus, CliEr
     let pending = login.begin(&challenges).await.map_err(|error| auth_error(name, &error))?;
 
     let browser = match browser::choose(&app.environment, Machine::current()) {
-        _ if args.no_browser => Browser::Absent("as you asked"),
+        _ if args.no_browser || app.non_interactive => Browser::Absent("as you asked"),
         Browser::Open { .. } if !app.interactive && app.environment.text("BROWSER").is_none() => {
             Browser::Absent("nobody sits at this terminal")
         }
         browser => browser,
     };
-    let prompt = Arc::new(TerminalPrompt::new(app.output.clone(), browser, app.interactive));
+    // Who asks for no browser pastes, if not on a terminal then through a pipe.
+    let pastes = app.interactive || (args.no_browser && !app.non_interactive);
+    let prompt = Arc::new(TerminalPrompt::new(app.output.clone(), browser, pastes));
     let probe = ServerProbe { connector: &app.connector, auth, ready };
     let signed_in = if args.device {
         pending.complete_with_device(&*prompt, &probe).await
