@@ -28,6 +28,11 @@ pub fn encode_request(id: &RequestId, method: &str, params: Option<&RawValue>) -
     jsonrpc::encode_request(id, method, params)
 }
 
+/// `frame` on one line, as stdio wants it. Valid JSON has line ends between tokens only, where a space means the same.
+pub fn one_line(frame: Vec<u8>) -> Vec<u8> {
+    outgoing::one_line(frame)
+}
+
 /// Writes `text` as a JSON string.
 pub fn write_string(out: &mut Vec<u8>, text: &str) {
     outgoing::write_string(out, text);

@@ -12,7 +12,6 @@ mod side;
 use std::fmt;
 use std::sync::Arc;
 
-use memchr::memchr2;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +21,7 @@ use self::side::Side;
 pub use self::side::SideOutput;
 use crate::duplex::{CloseReason, Duplex, Outcome, Patience, Reply};
 use crate::inbound::Inbound;
+use crate::protocol::outgoing::one_line;
 use crate::{StdioEndpoint, TransportError};
 
 /// A connection to a child process. Dropping it kills the process and everything it started.
@@ -121,17 +121,6 @@ impl Drop for StdioWire {
         self.duplex.end(CloseReason::by_owner());
         self.signals.kill.cancel();
     }
-}
-
-/// Messages are delimited by newlines and must not contain any. Valid JSON has them between tokens only, where
-/// a space means the same.
-fn one_line(mut frame: Vec<u8>) -> Vec<u8> {
-    let mut from = 0;
-    while let Some(at) = memchr2(b'\n', b'\r', &frame[from..]) {
-        frame[from + at] = b' ';
-        from += at + 1;
-    }
-    frame
 }
 
 #[cfg(test)]

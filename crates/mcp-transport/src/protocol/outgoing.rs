@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr2;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -45,6 +46,17 @@ pub(crate) fn encode_request(
 pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
     // Writing to a vector cannot fail, and a string always has a JSON form.
     let _ = serde_json::to_writer(out, text);
+}
+
+/// Messages over stdio are delimited by newlines and must not contain any. Valid JSON has them between tokens only,
+/// where a space means the same.
+pub(crate) fn one_line(mut frame: Vec<u8>) -> Vec<u8> {
+    let mut from = 0;
+    while let Some(at) = memchr2(b'\n', b'\r', &frame[from..]) {
+        frame[from + at] = b' ';
+        from += at + 1;
+    }
+    frame
 }
 
 fn write_with_meta(out: &mut Vec<u8>, params: &str, meta: &str) -> Result<(), TransportError> {
@@ -180,6 +192,11 @@ mod tests {
             encoded(Some(params), r#""t":1"#),
             r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"_meta":{"t":1}, "name":"x", "n":1.000000000000000000001, "unknown":[ ] }}"#
         );
+    }
+
+    #[test]
+    fn a_message_of_several_lines_becomes_one() {
+        assert_eq!(one_line(b"{\r\n \"a\": \"\\n\"\n}".to_vec()), b"{   \"a\": \"\\n\" }");
     }
 
     #[test]
