@@ -60,7 +60,7 @@ impl RequestId {
 
     /// The number that this id stands for, where it is an id of ours that came back: some servers turn numeric
     /// ids into strings. Only the canonical spelling counts, so that `"01"` never answers request 1.
-    pub(crate) fn as_assigned(&self) -> Option<i64> {
+    pub fn as_assigned(&self) -> Option<i64> {
         match self {
             Self::Number(number) => Some(*number),
             Self::String(text) => text.parse().ok().filter(|number: &i64| number.to_string() == *text),
