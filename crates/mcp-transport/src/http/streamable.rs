@@ -303,6 +303,13 @@ fn base_headers(options: &ClientOptions) -> HeaderMap {
 }
 
 impl Streamable {
+    /// A connection without a handshake, for tests of what is above the wire.
+    #[cfg(test)]
+    pub(crate) fn untried(http: AuthedClient, hub: Arc<Hub>) -> Self {
+        let session = Session::probing(http.client.options(), ProtocolRevision::NEWEST_MODERN);
+        Self(Arc::new(Core::new(http, hub, session)))
+    }
+
     pub(crate) fn server(&self) -> Arc<ServerDescription> {
         self.0.session().server.clone()
     }

@@ -180,12 +180,12 @@ impl Keeper {
         match command {
             Command::Reconnect(asking) => {
                 self.asking.push(asking);
-                self.start_over(Event::ReconnectAsked);
+                self.feed(Event::ReconnectAsked);
             }
-            Command::LoginDone => self.start_over(Event::LoginDone),
+            Command::LoginDone => self.feed(Event::LoginDone),
             Command::ConfigChanged(source) => {
                 self.source = source.unwrap_or_else(|| self.source.clone());
-                self.start_over(Event::ConfigChanged);
+                self.feed(Event::ConfigChanged);
             }
             Command::Used(_) => {
                 // The caller may have noticed a loss before this task did.
@@ -205,13 +205,6 @@ impl Keeper {
 
     fn stands(&self, connection: u64) -> bool {
         self.live.as_ref().is_some_and(|live| live.id == connection)
-    }
-
-    /// Somebody acted: whatever is under way is dropped, and nothing of it is used again.
-    fn start_over(&mut self, event: Event) {
-        self.kept = None;
-        self.part(Farewell::AtOnce);
-        self.feed(event);
     }
 
     /// Notices what no request has reported: a wire that ended, a machine that slept.
@@ -282,7 +275,6 @@ impl Keeper {
 
     fn connected(&mut self, fresh: Fresh) {
         let Fresh { connection, notifications, listed, origin, local } = fresh;
-        self.kept = None;
         self.resume_at = Instant::now();
         self.origin = origin;
         self.made += 1;
@@ -298,10 +290,8 @@ impl Keeper {
             }
             // Before the status, so that whoever reads of a connection finds it.
             self.shared.install(Some(live));
-        } else {
-            // It shakes hands with anyone, and refuses to list its tools without other credentials.
-            self.part(Farewell::AtOnce);
         }
+        // Otherwise it shakes hands with anyone, and refuses to list its tools without other credentials.
         self.carry_out(effect);
     }
 
@@ -311,16 +301,19 @@ impl Keeper {
     }
 
     fn carry_out(&mut self, effect: Effect) {
+        if effect != Effect::Nothing {
+            // Every effect replaces what is under way; dropping an attempt cancels it.
+            self.doing = Doing::Nothing;
+            self.delay = None;
+            self.part(Farewell::AtOnce);
+        }
         match effect {
             Effect::Connect { attempt } => {
-                // Every effect replaces what is under way; dropping an attempt cancels it.
-                self.doing = Doing::Nothing;
-                self.delay = None;
                 self.withheld = None;
                 if attempt == 1 {
+                    // Somebody acted, or a connection was lost: nothing of before is used again.
                     self.kept = None;
                 }
-                self.part(Farewell::AtOnce);
                 let attempt = Attempt {
                     dial: self.dial.clone(),
                     source: self.source.clone(),
@@ -345,10 +338,6 @@ impl Keeper {
                 }
                 self.delay = Some(delay);
                 self.doing = Doing::Wait(Box::pin(tokio::time::sleep(delay)));
-            }
-            Effect::Stop => {
-                self.doing = Doing::Nothing;
-                self.delay = None;
             }
             _ => {}
         }
@@ -423,8 +412,6 @@ impl Keeper {
 
     async fn close(mut self) {
         self.closed = true;
-        self.doing = Doing::Nothing;
-        self.part(Farewell::AtOnce);
         self.feed(Event::Closed);
         self.shared.listeners().clear();
         self.background.hurry.cancel();

@@ -1,1 +1,634 @@
+//! The keeper under paused time, with attempts that end as a script says and connections without a network.
 
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use mcp_status::{ActionFacts, ChallengeKind, Reason, ReasonCode, ServerStatus, TransportKind};
+use serde_json::value::RawValue;
+use tokio::time::Instant;
+
+use super::attempt::BoxFuture;
+use super::*;
+use crate::authed::AuthedClient;
+use crate::http::streamable::Streamable;
+use crate::hub::Hub;
+use crate::inbound::Inbound as _;
+use crate::wire::Wire;
+use crate::{ClientInfo, ClientOptions, Connection, Endpoint, HttpClient, HttpEndpoint, Server};
+
+const fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+/// How an attempt goes.
+#[derive(Clone, Debug)]
+enum Step {
+    Connect,
+    Fail(TransportErrorKind),
+    /// Never ends.
+    Hang,
+}
+
+fn down() -> Step {
+    Step::Fail(TransportErrorKind::Unreachable)
+}
+
+fn busy(wait: u64) -> Step {
+    Step::Fail(TransportErrorKind::Http { status: 503, retry_after: Some(secs(wait)) })
+}
+
+fn refused() -> TransportErrorKind {
+    TransportErrorKind::Challenged { kind: ChallengeKind::Unauthorized, status: 401 }
+}
+
+fn error(kind: TransportErrorKind) -> TransportError {
+    TransportError::new(kind, "x")
+}
+
+/// A server, its configuration and its network, as a script.
+struct Script {
+    began: Instant,
+    /// The last one repeats.
+    steps: Mutex<VecDeque<Step>>,
+    dialed: Mutex<Vec<Duration>>,
+    under_way: AtomicUsize,
+    most_at_once: AtomicUsize,
+    hubs: Mutex<Vec<Arc<Hub>>>,
+    /// How often the configuration was read.
+    read: AtomicUsize,
+    withheld: Mutex<Option<Withheld>>,
+    forgotten: AtomicUsize,
+    /// By how much the wall clock was moved.
+    moved: Mutex<Duration>,
+}
+
+impl Script {
+    fn new(steps: impl IntoIterator<Item = Step>) -> Arc<Self> {
+        Arc::new(Self {
+            began: Instant::now(),
+            steps: Mutex::new(steps.into_iter().collect()),
+            dialed: Mutex::default(),
+            under_way: AtomicUsize::new(0),
+            most_at_once: AtomicUsize::new(0),
+            hubs: Mutex::default(),
+            read: AtomicUsize::new(0),
+            withheld: Mutex::default(),
+            forgotten: AtomicUsize::new(0),
+            moved: Mutex::default(),
+        })
+    }
+
+    fn config(self: &Arc<Self>) -> SupervisorConfig {
+        let (source, clock) = (self.clone(), self.clone());
+        let sleep = SleepWatch::with_clock(move || {
+            SystemTime::UNIX_EPOCH + secs(1_000_000) + clock.began.elapsed() + *clock.moved.lock().unwrap()
+        });
+        let mut policy = SupervisorPolicy::long_lived();
+        for row in [&mut policy.connect, &mut policy.session, &mut policy.probe] {
+            row.jitter = 0.0;
+        }
+        let source = move || {
+            source.read.fetch_add(1, Ordering::SeqCst);
+            let withheld = source.withheld.lock().unwrap().clone();
+            async move {
+                let url = "http://127.0.0.1:1/mcp".parse().unwrap();
+                withheld.map_or_else(|| Ok(Server::new(Endpoint::Http(HttpEndpoint::new(url)))), Err)
+            }
+        };
+        SupervisorConfig::new("web", source).with_policy(policy).with_sleep(sleep)
+    }
+
+    fn start(self: &Arc<Self>) -> SupervisorHandle {
+        Supervisor::start_with(self.clone(), self.config())
+    }
+
+    async fn connected(self: &Arc<Self>) -> SupervisorHandle {
+        let handle = self.start();
+        assert_eq!(handle.decided().await.status, ServerStatus::Connected);
+        self.dialed.lock().unwrap().clear();
+        handle
+    }
+
+    /// From now on.
+    fn then(&self, steps: impl IntoIterator<Item = Step>) {
+        *self.steps.lock().unwrap() = steps.into_iter().collect();
+    }
+
+    fn dials(&self) -> usize {
+        self.dialed.lock().unwrap().len()
+    }
+
+    /// The waits between the attempts, in whole seconds, `from` a moment on.
+    fn waits(&self, from: Instant) -> Vec<u64> {
+        let mut before = from - self.began;
+        let dialed = self.dialed.lock().unwrap();
+        let waits = dialed.iter().map(|at| {
+            let wait = at.saturating_sub(before).as_secs();
+            before = *at;
+            wait
+        });
+        waits.collect()
+    }
+
+    fn reads(&self) -> usize {
+        self.read.load(Ordering::SeqCst)
+    }
+
+    fn hub(&self, connection: usize) -> Arc<Hub> {
+        self.hubs.lock().unwrap()[connection - 1].clone()
+    }
+}
+
+impl Dial for Script {
+    fn dial<'a>(&'a self, server: &'a Server) -> BoxFuture<'a, Result<Connection, TransportError>> {
+        self.dialed.lock().unwrap().push(self.began.elapsed());
+        let step = {
+            let mut steps = self.steps.lock().unwrap();
+            if steps.len() > 1 { steps.pop_front() } else { steps.front().cloned() }
+        };
+        let now = self.under_way.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_at_once.fetch_max(now, Ordering::SeqCst);
+        struct Leave<'a>(&'a AtomicUsize);
+        impl Drop for Leave<'_> {
+            fn drop(&mut self) {
+                self.0.fetch_sub(1, Ordering::SeqCst);
+            }
+        }
+        let leave = Leave(&self.under_way);
+        Box::pin(async move {
+            let _leave = leave;
+            match step.expect("a script has steps") {
+                Step::Fail(kind) => Err(error(kind)),
+                Step::Hang => std::future::pending().await,
+                Step::Connect => {
+                    let client = HttpClient::new(ClientOptions::new(ClientInfo::new("t", "1")));
+                    let hub = Arc::new(Hub::new(None));
+                    self.hubs.lock().unwrap().push(hub.clone());
+                    let Endpoint::Http(endpoint) = &server.endpoint else { unreachable!() };
+                    let http = AuthedClient::new(client.clone(), endpoint.url.clone(), None);
+                    let wire = Wire::http(Streamable::untried(http, hub.clone()), &hub, client.options());
+                    Ok(Connection::new(wire, hub, client.options().clone(), None))
+                }
+            }
+        })
+    }
+
+    fn forget_sockets(&self, _: Instant) {
+        self.forgotten.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// Reports that a request over the connection that stands failed like this.
+async fn fail(handle: &SupervisorHandle, kind: TransportErrorKind) {
+    let lease = handle.lease().await.unwrap();
+    handle.report(&lease, &error(kind));
+}
+
+/// Lets everything happen that needs no time to pass.
+async fn settle() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+fn not_connected(result: Result<Lease, RequestError>) -> StatusSnapshot {
+    match result.unwrap_err().kind() {
+        RequestErrorKind::NotConnected(snapshot) => snapshot.clone(),
+        RequestErrorKind::Transport(error) => panic!("{error:?}"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn f102_a_lost_connection_is_tried_for_half_a_minute_and_then_probed_every_minute() {
+    let script = Script::new([Step::Connect]);
+    let handle = script.connected().await;
+    script.then([down()]);
+    let lost = Instant::now();
+    fail(&handle, TransportErrorKind::Unreachable).await;
+    settle().await;
+    let snapshot = handle.snapshot();
+    assert_eq!((snapshot.status, snapshot.code), (ServerStatus::Pending, Some(ReasonCode::Retrying)));
+    assert_eq!((snapshot.connection, snapshot.delay), (None, Some(secs(1))));
+    tokio::time::sleep(secs(32)).await;
+    assert_eq!(script.waits(lost), [1, 2, 4, 8, 16]);
+    let failed = handle.snapshot();
+    assert_eq!((failed.status, failed.code), (ServerStatus::Failed, Some(ReasonCode::Unreachable)));
+    tokio::time::sleep(secs(180)).await;
+    assert_eq!(script.waits(lost), [1, 2, 4, 8, 16, 60, 60, 60]);
+    script.then([Step::Connect]);
+    tokio::time::sleep(secs(60)).await;
+    let back = handle.snapshot();
+    assert_eq!((back.status, back.connection), (ServerStatus::Connected, Some(2)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn f103_a_server_that_starts_later_is_found() {
+    let script = Script::new([down()]);
+    let began = Instant::now();
+    let handle = script.start();
+    assert_eq!(handle.decided().await.status, ServerStatus::Failed);
+    tokio::time::sleep(secs(70)).await;
+    assert_eq!(script.waits(began), [0, 1, 2, 4, 60]);
+    script.then([Step::Connect]);
+    tokio::time::sleep(secs(60)).await;
+    assert_eq!(handle.snapshot().status, ServerStatus::Connected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f103_a_call_finds_it_at_once() {
+    let script = Script::new([down()]);
+    let handle = script.start();
+    handle.decided().await;
+    tokio::time::sleep(secs(5)).await;
+    let before = Instant::now();
+    let snapshot = not_connected(handle.lease().await);
+    assert_eq!((snapshot.status, snapshot.code), (ServerStatus::Failed, Some(ReasonCode::Unreachable)));
+    script.then([Step::Connect]);
+    tokio::time::sleep(secs(2)).await;
+    assert_eq!(handle.lease().await.unwrap().id(), 1);
+    assert_eq!(before.elapsed(), secs(2), "no call waited");
+}
+
+#[tokio::test(start_paused = true)]
+async fn retry_after_is_a_floor_with_a_cap_for_callers_too() {
+    let script = Script::new([busy(7), busy(3600), Step::Connect]);
+    let began = Instant::now();
+    let handle = script.start();
+    tokio::time::sleep(secs(2)).await;
+    let lease = handle.lease().await;
+    // The caller waited for 7 s with everybody else, and gave up before the hour that became a minute was over.
+    assert_eq!(script.waits(began), [0, 7]);
+    assert_eq!(not_connected(lease).code, Some(ReasonCode::Retrying));
+    assert_eq!(began.elapsed(), secs(32), "the patience of a request");
+    tokio::time::sleep(secs(40)).await;
+    assert_eq!(script.waits(began), [0, 7, 60]);
+    assert_eq!(handle.snapshot().status, ServerStatus::Connected);
+    // What was asked for before it worked binds nobody any more.
+    fail(&handle, TransportErrorKind::Unreachable).await;
+    let before = Instant::now();
+    handle.lease().await.unwrap();
+    assert_eq!(before.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn callers_that_come_by_the_dozen_are_no_storm() {
+    let script = Script::new([down()]);
+    let handle = script.start();
+    handle.decided().await;
+    let dials = script.dials();
+    for _ in 0..100 {
+        not_connected(handle.lease().await);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert!((4..=6).contains(&(script.dials() - dials)), "{}", script.dials() - dials);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_lasts_half_a_minute_starts_a_new_streak() {
+    for (lasted, wait) in [(29, 2), (30, 1)] {
+        let script = Script::new([Step::Connect]);
+        let handle = script.connected().await;
+        tokio::time::sleep(secs(60)).await;
+        fail(&handle, TransportErrorKind::Unreachable).await;
+        tokio::time::sleep(secs(1)).await;
+        settle().await;
+        assert_eq!(handle.snapshot().connection, Some(2));
+        tokio::time::sleep(secs(lasted)).await;
+        fail(&handle, TransportErrorKind::Unreachable).await;
+        settle().await;
+        assert_eq!(handle.snapshot().delay, Some(secs(wait)), "after {lasted} s");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn f027_a_refusal_holds_against_use_for_half_a_minute_and_opens_by_use_alone() {
+    let script = Script::new([Step::Fail(refused())]);
+    let handle = script.start();
+    let snapshot = handle.decided().await;
+    assert_eq!((snapshot.status, snapshot.code), (ServerStatus::NeedsAuth, Some(ReasonCode::Unauthorized)));
+    script.then([Step::Connect]);
+    tokio::time::sleep(secs(29)).await;
+    assert_eq!(not_connected(handle.lease().await).status, ServerStatus::NeedsAuth);
+    assert_eq!((script.dials(), script.reads()), (1, 1));
+    tokio::time::sleep(secs(3600)).await;
+    assert_eq!((script.dials(), script.reads()), (1, 1), "nobody asks for credentials by himself");
+    assert_eq!(handle.lease().await.unwrap().id(), 1);
+    assert_eq!((script.dials(), script.reads()), (2, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn f027_reconnect_login_and_a_changed_entry_open_it_at_once() {
+    let acts: [fn(&SupervisorHandle); 3] = [
+        |handle| {
+            drop(tokio::spawn({
+                let handle = handle.clone();
+                async move { handle.reconnect().await }
+            }))
+        },
+        SupervisorHandle::login_done,
+        SupervisorHandle::config_changed,
+    ];
+    for act in acts {
+        let script = Script::new([Step::Fail(refused()), Step::Connect]);
+        let handle = script.start();
+        assert_eq!(handle.decided().await.status, ServerStatus::NeedsAuth);
+        act(&handle);
+        settle().await;
+        assert_eq!(handle.snapshot().status, ServerStatus::Connected);
+        assert_eq!(script.reads(), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn f023_a_request_that_is_refused_closes_the_session_and_the_status_has_an_age() {
+    let script = Script::new([Step::Connect]);
+    let handle = script.connected().await;
+    tokio::time::sleep(secs(100)).await;
+    script.then([Step::Fail(refused())]);
+    fail(&handle, refused()).await;
+    settle().await;
+    tokio::time::sleep(secs(50)).await;
+    let snapshot = handle.snapshot();
+    assert_eq!((snapshot.status, snapshot.connection), (ServerStatus::NeedsAuth, None));
+    let age = SystemTime::UNIX_EPOCH + secs(1_000_000) + script.began.elapsed();
+    assert_eq!(age.duration_since(snapshot.since).unwrap().as_secs(), 50);
+    assert_eq!(script.dials(), 0, "a refusal is not tried again by itself");
+    assert_eq!(
+        not_connected(handle.lease().await).status,
+        ServerStatus::NeedsAuth,
+        "after 50 s a new refusal"
+    );
+    assert_eq!(script.dials(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f116_reconnect_cancels_an_attempt_that_hangs() {
+    let script = Script::new([Step::Hang, Step::Connect]);
+    let handle = script.start();
+    tokio::time::sleep(secs(10)).await;
+    assert_eq!(script.under_way.load(Ordering::SeqCst), 1);
+    let snapshot = handle.reconnect().await;
+    assert_eq!(snapshot.status, ServerStatus::Connected);
+    assert_eq!(script.under_way.load(Ordering::SeqCst), 0, "nothing of it is left");
+    assert_eq!(script.began.elapsed(), secs(10));
+}
+
+#[tokio::test(start_paused = true)]
+async fn reconnect_returns_when_the_status_is_decided_and_joins_a_later_one() {
+    let script = Script::new([Step::Connect]);
+    let handle = script.connected().await;
+    script.then([down(), down(), Step::Fail(refused())]);
+    let before = Instant::now();
+    assert_eq!(handle.reconnect().await.status, ServerStatus::NeedsAuth);
+    assert_eq!(before.elapsed().as_secs(), 3, "two retries");
+    script.then([Step::Hang, Step::Connect]);
+    let first = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.reconnect().await.status }
+    });
+    settle().await;
+    assert_eq!(handle.reconnect().await.status, ServerStatus::Connected);
+    assert_eq!(first.await.unwrap(), ServerStatus::Connected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f133_each_connection_reads_the_configuration_and_the_retries_of_one_do_not() {
+    let script = Script::new([down(), down(), Step::Connect]);
+    let handle = script.start();
+    handle.decided().await;
+    assert_eq!((script.dials(), script.reads()), (3, 1), "the same credentials serve the retries");
+    handle.reconnect().await;
+    assert_eq!(script.reads(), 2);
+    fail(&handle, TransportErrorKind::Unreachable).await;
+    handle.lease().await.unwrap();
+    assert_eq!(script.reads(), 3);
+    // A connection that dies at once continues the streak, but not with what the dead one was made of.
+    fail(&handle, TransportErrorKind::Unreachable).await;
+    handle.lease().await.unwrap();
+    assert_eq!(script.reads(), 4);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f133_another_source_takes_the_place_of_the_first() {
+    let (old, new) = (Script::new([Step::Connect]), Script::new([Step::Connect]));
+    let handle = old.connected().await;
+    handle.replace_source(new.config().source);
+    settle().await;
+    assert_eq!((old.reads(), new.reads()), (1, 1));
+    assert_eq!(handle.snapshot().connection, Some(2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn f102_a_machine_that_slept_reconnects_without_being_asked() {
+    let script = Script::new([Step::Connect]);
+    let handle = script.connected().await;
+    tokio::time::sleep(secs(12)).await;
+    *script.moved.lock().unwrap() = secs(3600);
+    tokio::time::sleep(secs(7)).await;
+    let snapshot = handle.snapshot();
+    assert_eq!((snapshot.status, snapshot.connection), (ServerStatus::Connected, Some(2)));
+    assert_eq!(script.forgotten.load(Ordering::SeqCst), 1, "its sockets are dead as well");
+    tokio::time::sleep(secs(600)).await;
+    assert_eq!(script.dials(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f102_a_call_right_after_the_sleep_gets_a_new_connection_and_no_error() {
+    let script = Script::new([Step::Connect]);
+    let handle = script.connected().await;
+    tokio::time::sleep(secs(1)).await;
+    let under_way = handle.lease().await.unwrap();
+    *script.moved.lock().unwrap() = secs(60);
+    let before = Instant::now();
+    assert_eq!(handle.lease().await.unwrap().id(), 2);
+    assert_eq!(before.elapsed(), Duration::ZERO);
+    settle().await;
+    // What is under way may still end well.
+    assert!(!under_way.is_closed());
+    let connection = (*under_way).clone();
+    drop(under_way);
+    settle().await;
+    assert!(connection.is_closed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_wire_that_ends_costs_the_next_caller_nothing() {
+    let script = Script::new([Step::Connect]);
+    let handle = script.connected().await;
+    script.hub(1).closed();
+    let before = Instant::now();
+    assert_eq!(handle.lease().await.unwrap().id(), 2);
+    assert_eq!(before.elapsed(), Duration::ZERO);
+    script.hub(2).closed();
+    tokio::time::sleep(secs(3)).await;
+    assert_eq!(handle.snapshot().connection, Some(3), "without a caller as well");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_loss_is_reported_once_however_many_requests_notice_it() {
+    let script = Script::new([Step::Connect]);
+    let handle = script.connected().await;
+    let leases = [handle.lease().await.unwrap(), handle.lease().await.unwrap()];
+    for lease in &leases {
+        handle.report(lease, &error(TransportErrorKind::Unreachable));
+    }
+    assert_eq!(handle.lease().await.unwrap().id(), 2);
+    handle.report(&leases[0], &error(refused()));
+    settle().await;
+    assert_eq!(handle.snapshot().connection, Some(2), "an old connection says nothing about the new one");
+}
+
+#[tokio::test(start_paused = true)]
+async fn notifications_come_from_one_stream_whatever_the_connection() {
+    let script = Script::new([Step::Connect]);
+    let handle = script.connected().await;
+    let mut notifications = handle.notifications();
+    script.hub(1).notification("notifications/one", None);
+    assert_eq!(notifications.next().await.unwrap().method, "notifications/one");
+    handle.reconnect().await;
+    script.hub(1).notification("notifications/late", None);
+    let params = RawValue::from_string("{\"n\":1.0}".to_owned()).unwrap();
+    script.hub(2).notification("notifications/two", Some(params));
+    let two = notifications.next().await.unwrap();
+    assert_eq!((&*two.method, two.params.unwrap().get()), ("notifications/two", "{\"n\":1.0}"));
+    handle.close().await;
+    assert!(notifications.next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_withheld_is_not_contacted_and_says_why() {
+    let script = Script::new([Step::Connect]);
+    let facts = || ActionFacts::new(TransportKind::Remote);
+    let table = [
+        (Withheld::SwitchedOff, ServerStatus::Disabled, None),
+        (
+            Withheld::Because(Reason::awaiting_approval()),
+            ServerStatus::Pending,
+            Some(ReasonCode::AwaitingApproval),
+        ),
+        (
+            Withheld::Because(Reason::config(".mcp.json: url is missing")),
+            ServerStatus::Failed,
+            Some(ReasonCode::Config),
+        ),
+    ];
+    for (withheld, status, code) in table {
+        *script.withheld.lock().unwrap() = Some(withheld);
+        let handle = script.start();
+        let snapshot = handle.reconnect().await;
+        assert_eq!((snapshot.status, snapshot.code), (status, code));
+        assert_eq!(snapshot.reason().map(|reason| reason.code), code);
+        assert!(snapshot.evidence().is_none(), "nothing was seen");
+        let report = snapshot.report(&snapshot.context(), facts());
+        assert_eq!((report.status, report.reason.map(|reason| reason.code)), (status, code));
+        assert_eq!(not_connected(handle.lease().await).status, status);
+        assert_eq!(script.dials(), 0);
+    }
+    *script.withheld.lock().unwrap() = Some(Withheld::SwitchedOff);
+    let handle = script.start();
+    handle.decided().await;
+    *script.withheld.lock().unwrap() = None;
+    handle.config_changed();
+    settle().await;
+    let snapshot = handle.snapshot();
+    assert_eq!((snapshot.status, snapshot.reason()), (ServerStatus::Connected, None));
+    assert_eq!(snapshot.report(&snapshot.context(), facts()).status, ServerStatus::Connected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_snapshot_has_the_reason_in_words() {
+    let script = Script::new([down()]);
+    let handle = script.start();
+    settle().await;
+    let snapshot = handle.snapshot();
+    let text = "waiting 1 s before attempt 2: no connection to http://127.0.0.1:1";
+    assert_eq!(snapshot.reason().unwrap().message, text);
+    let refused = RequestError::not_connected(snapshot);
+    assert_eq!(refused.to_string(), format!("the server is not connected (pending): {text}"));
+    assert!(!refused.may_have_been_sent());
+}
+
+#[tokio::test(start_paused = true)]
+async fn f113_no_more_servers_start_at_once_than_allowed() {
+    let limits = StartLimits::new(2, 1);
+    let script = Script::new([Step::Hang]);
+    let handles: Vec<_> = (0..5)
+        .map(|_| Supervisor::start_with(script.clone(), script.config().with_limits(limits.clone())))
+        .collect();
+    settle().await;
+    assert_eq!((script.reads(), script.dials()), (5, 2));
+    script.then([Step::Connect]);
+    // Cancelling an attempt makes room for the next one, and so does its end.
+    handles[0].close().await;
+    settle().await;
+    assert_eq!(script.most_at_once.load(Ordering::SeqCst), 2);
+    let connected =
+        handles.iter().filter(|handle| handle.snapshot().status == ServerStatus::Connected).count();
+    assert_eq!(connected, 3, "one was closed and one hangs");
+}
+
+#[tokio::test(start_paused = true)]
+async fn close_ends_everything_and_so_does_the_last_handle() {
+    let metrics = tokio::runtime::Handle::current().metrics();
+    for steps in [vec![Step::Connect], vec![Step::Hang], vec![down()], vec![Step::Fail(refused())]] {
+        let script = Script::new(steps.clone());
+        let handle = script.start();
+        settle().await;
+        let lease = handle.lease();
+        let (lease, ()) = tokio::join!(tokio::time::timeout(secs(60), lease), async {
+            settle().await;
+            tokio::join!(handle.close(), handle.close());
+        });
+        drop(lease);
+        assert!(handle.snapshot().closed && handle.snapshot().connection.is_none(), "{steps:?}");
+        assert!(not_connected(handle.lease().await).closed);
+        assert!(handle.reconnect().await.closed);
+        assert_eq!(script.under_way.load(Ordering::SeqCst), 0);
+        drop((handle, script));
+        settle().await;
+        assert_eq!(metrics.num_alive_tasks(), 0, "{steps:?}");
+
+        let script = Script::new(steps.clone());
+        let handle = script.start();
+        settle().await;
+        drop(handle);
+        settle().await;
+        assert_eq!(metrics.num_alive_tasks(), 0, "{steps:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_is_tried_again_only_where_that_is_safe_and_of_use() {
+    use TransportErrorKind as Kind;
+    let total = Kind::Timeout { stage: crate::TimeoutStage::Total };
+    let table = [
+        // Never sent: anything may be sent over the next connection.
+        (Kind::Unreachable, true, true),
+        (Kind::Closed, true, true),
+        // May have run: only what has no effects.
+        (Kind::Dropped, false, true),
+        (Kind::Exited { code: Some(1) }, false, false),
+        (total, false, true),
+        (Kind::Http { status: 503, retry_after: None }, false, true),
+        // A second refusal helps nobody.
+        (refused(), false, false),
+        (Kind::Credentials, false, false),
+        (Kind::Rpc { code: -32602 }, false, false),
+        (Kind::Cancelled, false, false),
+        (Kind::Tls, false, false),
+    ];
+    for (kind, call, list) in table {
+        for (repeatable, again) in [(false, call), (true, list)] {
+            let script = Script::new([Step::Connect]);
+            let handle = script.connected().await;
+            let mut tries = Tries::new(&handle, repeatable);
+            let lease = handle.lease().await.unwrap();
+            let first = tries.failed(lease, error(kind.clone())).await;
+            assert_eq!(first.is_ok(), again, "{kind:?}, repeatable: {repeatable}");
+            if again {
+                let lease = handle.lease().await.unwrap();
+                assert!(tries.failed(lease, error(kind.clone())).await.is_err(), "once");
+            }
+        }
+    }
+}

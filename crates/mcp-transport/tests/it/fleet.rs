@@ -1,0 +1,112 @@
+//! Many servers, and a configuration that changes under them.
+
+use std::time::Duration;
+
+use mcp_status::ServerStatus;
+use mcp_testkit::{Answer, FakeMcpServer};
+use mcp_transport::{
+    Changes, Fleet, FleetConfig, FleetEntry, RequestOptions, Server, ServerFuture, ServerSource, Withheld,
+};
+
+use crate::supervisor::quick;
+use crate::support::{connector, target};
+
+/// A source that always says the same.
+struct Fixed(Server);
+
+impl ServerSource for Fixed {
+    fn server(&self) -> ServerFuture<'_> {
+        Box::pin(async { Ok(self.0.clone()) })
+    }
+}
+
+fn entry(name: &str, server: &FakeMcpServer) -> FleetEntry {
+    FleetEntry::new(name, server.url(), Fixed(target(server)))
+}
+
+fn fleet() -> Fleet {
+    let mut config = FleetConfig::default();
+    config.policy = quick();
+    Fleet::new(connector(), config)
+}
+
+fn names(names: &[std::sync::Arc<str>]) -> Vec<&str> {
+    names.iter().map(|name| &**name).collect()
+}
+
+async fn decided(fleet: &Fleet) -> Vec<(String, ServerStatus)> {
+    let mut all = Vec::new();
+    for handle in fleet.handles() {
+        all.push((handle.name().to_owned(), handle.decided().await.status));
+    }
+    all
+}
+
+#[tokio::test]
+async fn f133_a_fleet_becomes_what_the_configuration_says() {
+    let (a, b, c) =
+        (FakeMcpServer::start().unwrap(), FakeMcpServer::start().unwrap(), FakeMcpServer::start().unwrap());
+    let fleet = fleet();
+    let changes = fleet.apply([entry("b", &b), entry("a", &a)]).await;
+    assert_eq!((names(&changes.added), names(&changes.removed)), (vec!["a", "b"], vec![]));
+    use ServerStatus::Connected;
+    assert_eq!(decided(&fleet).await, [("a".to_owned(), Connected), ("b".to_owned(), Connected)]);
+    let held = fleet.handle("b").unwrap();
+
+    assert_eq!(fleet.apply([entry("a", &a), entry("b", &b)]).await, Changes::default(), "nothing changed");
+    assert_eq!(held.snapshot().connection, Some(1), "so nothing was touched");
+
+    let changes = fleet.apply([entry("b", &c), entry("d", &a)]).await;
+    assert_eq!(
+        (names(&changes.added), names(&changes.replaced), names(&changes.removed)),
+        (vec!["d"], vec!["b"], vec!["a"])
+    );
+    decided(&fleet).await;
+    held.request("tools/list", None, &RequestOptions::new()).await.unwrap();
+    assert_eq!(held.snapshot().origin.as_deref(), Some(&*c.origin()), "a handle follows its definition");
+    assert!(fleet.handle("a").is_none());
+
+    fleet.close().await;
+    assert!(held.snapshot().closed);
+    assert_eq!(fleet.apply([entry("a", &a)]).await, Changes::default(), "a closed fleet starts nothing");
+    assert!(fleet.status().is_empty());
+}
+
+#[tokio::test]
+async fn reconnect_reaches_all_or_those_that_do_not_work() {
+    let (up, broken) = (FakeMcpServer::start().unwrap(), FakeMcpServer::start().unwrap());
+    broken.always(Answer::status(404));
+    let fleet = fleet();
+    let off = FleetEntry::new("off", "off", || std::future::ready(Err(Withheld::SwitchedOff)));
+    fleet.apply([entry("broken", &broken), entry("up", &up), off]).await;
+    use ServerStatus::{Connected, Disabled, Failed};
+    let of = |name: &str, status| (name.to_owned(), status);
+    assert_eq!(decided(&fleet).await, [of("broken", Failed), of("off", Disabled), of("up", Connected)]);
+
+    broken.always(Answer::Honest);
+    let statuses: Vec<_> = fleet
+        .reconnect_failed()
+        .await
+        .into_iter()
+        .map(|snapshot| (snapshot.name.to_string(), snapshot.status, snapshot.connection))
+        .collect();
+    assert_eq!(statuses, [("broken".to_owned(), Connected, Some(1))]);
+    let connections: Vec<_> =
+        fleet.reconnect_all().await.into_iter().map(|snapshot| snapshot.connection).collect();
+    assert_eq!(connections, [Some(2), None, Some(2)]);
+    fleet.close().await;
+}
+
+#[tokio::test]
+async fn f113_one_server_that_hangs_holds_up_nobody() {
+    let (slow, up) = (FakeMcpServer::start().unwrap(), FakeMcpServer::start().unwrap());
+    slow.always(Answer::Hang);
+    let fleet = fleet();
+    let entries: Vec<_> =
+        (0..10).map(|index| entry(&format!("slow-{index}"), &slow)).chain([entry("up", &up)]).collect();
+    fleet.apply(entries).await;
+    let snapshot = fleet.handle("up").unwrap().decided().await;
+    assert_eq!(snapshot.status, ServerStatus::Connected);
+    let closing = tokio::time::timeout(Duration::from_secs(30), fleet.close());
+    closing.await.expect("closing cancels what hangs");
+}
