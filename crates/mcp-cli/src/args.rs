@@ -110,6 +110,8 @@ pub(crate) enum Command {
     Login(LoginArgs),
     /// Sign out: revoke the tokens and forget them
     Logout(LogoutArgs),
+    /// Show what long-lived sessions of a server wrote down
+    Logs(LogsArgs),
     /// Allow this folder's project and local helpers and servers
     Trust(PathArg),
     /// Take that back
@@ -187,6 +189,16 @@ pub(crate) enum StatusArg {
     Pending,
     /// Switched off.
     Disabled,
+}
+
+/// `logs`.
+#[derive(Args, Debug)]
+pub(crate) struct LogsArgs {
+    /// The server
+    pub(crate) name: String,
+    /// Keep showing what is added, until Ctrl-C
+    #[arg(short, long)]
+    pub(crate) follow: bool,
 }
 
 /// One server.

@@ -9,6 +9,7 @@ mod get;
 mod list;
 mod login;
 mod logout;
+mod logs;
 mod paths;
 mod ping;
 mod prompts;
@@ -38,6 +39,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Result<ExitStatus, CliEr
         Command::Reset(args) => reset::run(app, &args).await,
         Command::Login(args) => login::run(app, &args).await,
         Command::Logout(args) => logout::run(app, &args).await,
+        Command::Logs(args) => logs::run(app, &args).await,
         Command::Trust(args) => decide::trust(app, args.path.as_deref(), true),
         Command::Untrust(args) => decide::trust(app, args.path.as_deref(), false),
         Command::Approve(args) => decide::approve(app, &args.name, true),

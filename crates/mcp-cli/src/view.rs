@@ -6,3 +6,4 @@ pub(crate) mod progress;
 pub(crate) mod row;
 pub(crate) mod text;
 pub(crate) mod time;
+pub(crate) mod wrap;

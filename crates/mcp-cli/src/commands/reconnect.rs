@@ -4,15 +4,18 @@
 
 use std::time::SystemTime;
 
+use futures_util::future::join_all;
 use mcp_status::{MachinePolicy, ServerStatus};
 use mcp_transport::ConnectPolicy;
 
 use super::status::{Show, combined, probe_all};
 use crate::app::App;
 use crate::args::ReconnectArgs;
-use crate::error::CliError;
+use crate::error::{CliError, one_line};
 use crate::exit::ExitStatus;
+use crate::live;
 use crate::view::row::{Row, Servers};
+use crate::view::text;
 use crate::wire::Wired;
 
 pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, CliError> {
@@ -35,11 +38,16 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
     if args.failed {
         wired = failing(app, wired).await;
     }
-    let rows: Vec<Row> = probe_all(app, &wired, &ConnectPolicy::one_shot(), None, Show::rows(app))
-        .await
-        .into_iter()
-        .map(Row::for_reconnect)
-        .collect();
+    let sessions = join_all(wired.iter().map(|wired| live::reconnect(&app.environment, wired)));
+    let policy = ConnectPolicy::one_shot();
+    let (rows, sessions) = tokio::join!(probe_all(app, &wired, &policy, None, Show::rows(app)), sessions);
+    let rows: Vec<Row> =
+        rows.into_iter().zip(sessions).map(|(row, sessions)| row.for_reconnect(sessions)).collect();
+    if !app.json {
+        for row in rows.iter().filter(|row| row.reconnected.as_ref().is_some_and(|all| !all.is_empty())) {
+            app.output.out(&format!("{}\n{}", one_line(&row.name), text::session_lines(row, app.style())));
+        }
+    }
     if app.json {
         app.print_json(&Servers::new(Some(checked_at), &rows, &loaded.problem_rows()));
     } else if rows.is_empty() {

@@ -12,6 +12,7 @@ use crate::app::App;
 use crate::args::StatusArgs;
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
+use crate::live;
 use crate::probe::{Probe, probe};
 use crate::view::live::LiveTable;
 use crate::view::row::{Row, Servers};
@@ -37,7 +38,9 @@ pub(super) async fn run(app: &App, args: &StatusArgs) -> Result<ExitStatus, CliE
     }
     let checked_at = SystemTime::now();
     let rows = if args.offline {
-        let rows: Vec<Row> = wired.iter().map(Wired::offline_row).collect();
+        let live = live::of(&app.environment, &wired).await;
+        let rows: Vec<Row> =
+            wired.iter().zip(live).map(|(wired, live)| wired.offline_row().with_sessions(live)).collect();
         if !app.json {
             print_all(app, &rows);
         }
@@ -100,6 +103,7 @@ pub(super) async fn probe_all(
     deadline: Option<Instant>,
     show: Show,
 ) -> Vec<Row> {
+    let live = live::of(&app.environment, wired).await;
     let names: Vec<String> = wired.iter().map(|wired| wired.described.name.clone()).collect();
     let width = text::name_width(names.iter().map(String::as_str));
     let mut table = (show == Show::Rows && app.output.stdout_is_terminal)
@@ -137,6 +141,7 @@ pub(super) async fn probe_all(
             },
             next = probes.next() => {
                 let Some((index, Probe { row, connection, .. })) = next else { break };
+                let row = row.with_sessions(live[index].clone());
                 match &mut table {
                     Some(table) => table.done(index, &row),
                     None if show == Show::Nothing => {}
@@ -148,6 +153,7 @@ pub(super) async fn probe_all(
                 }
             }
             _ = ticks.tick(), if table.is_some() => if let Some(table) = &mut table {
+                table.resize(app.terminal_size());
                 app.output.out(&table.frame());
             },
         }

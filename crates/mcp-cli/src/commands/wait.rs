@@ -31,7 +31,7 @@ pub(super) async fn run(app: &App, args: &WaitArgs) -> Result<ExitStatus, CliErr
         let seen = row.reason().map(|reason| reason.message.clone());
         if told != Some((row.status, seen.clone())) {
             let width = row.name.chars().count();
-            let plain = text::Style { terminal: false, color: false };
+            let plain = text::Style { terminal: false, color: false, columns: 80 };
             app.output.note(&text::status_lines(&row, width, plain));
             told = Some((row.status, seen));
         }

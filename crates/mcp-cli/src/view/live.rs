@@ -17,8 +17,8 @@ pub(crate) struct LiveTable {
     style: Style,
     /// The size of the terminal in columns and rows.
     size: (usize, usize),
-    /// Lines on the screen that the next frame replaces.
-    drawn: usize,
+    /// What is on the screen and will be replaced by the next frame.
+    drawn: String,
     tick: usize,
 }
 
@@ -42,7 +42,7 @@ impl LiveTable {
                 printed: false,
             })
             .collect();
-        Self { entries, width, style, size, drawn: 0, tick: 0 }
+        Self { entries, width, style, size, drawn: String::new(), tick: 0 }
     }
 
     /// The server at `index` is still under way, and this is why.
@@ -53,6 +53,12 @@ impl LiveTable {
     /// The server at `index` is known.
     pub(crate) fn done(&mut self, index: usize, row: &Row) {
         self.entries[index].done = Some(status_lines(row, self.width, self.style));
+    }
+
+    /// The terminal has this size now: columns and rows.
+    pub(crate) fn resize(&mut self, size: (usize, usize)) {
+        self.size = size;
+        self.style.columns = size.0;
     }
 
     /// The next frame: what to write so that the screen shows the present state.
@@ -97,15 +103,18 @@ impl LiveTable {
                 }
             }
         }
-        self.drawn = screen_lines(&live, self.size.0);
-        text + &live
+        text.push_str(&live);
+        self.drawn = live;
+        text
     }
 
     /// What removes the lines of the last frame from the screen.
     pub(crate) fn erase(&mut self) -> String {
-        let erase = if self.drawn > 0 { format!("\u{1b}[{}A\r\u{1b}[J", self.drawn) } else { String::new() };
-        self.drawn = 0;
-        erase
+        // Counted now: a terminal that became narrower since has wrapped the lines anew.
+        match screen_lines(&std::mem::take(&mut self.drawn), self.size.0) {
+            0 => String::new(),
+            lines => format!("\u{1b}[{lines}A\r\u{1b}[J"),
+        }
     }
 
     /// A note that fits behind the name, so that a spinner line never wraps.
@@ -143,7 +152,7 @@ mod tests {
 
     fn table(names: &[&str], rows: usize) -> LiveTable {
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        LiveTable::new(&names, 3, Style { terminal: true, color: false }, (40, rows))
+        LiveTable::new(&names, 3, Style { terminal: true, color: false, columns: 40 }, (40, rows))
     }
 
     fn finish(table: &mut LiveTable, index: usize) {
@@ -167,6 +176,14 @@ mod tests {
         assert_eq!(table.frame(), "⠙ 3 more connecting\n");
         finish(&mut table, 2);
         assert_eq!(table.frame(), "\u{1b}[1A\r\u{1b}[J✔ c\n⠹ 2 more connecting\n");
+    }
+
+    #[test]
+    fn a_terminal_that_became_narrower_is_cleared_of_the_wrapped_lines() {
+        let mut table = table(&["abcdefghij"], 24);
+        assert_eq!(table.frame(), "⠙ abcdefghij  connecting\n");
+        table.resize((12, 24));
+        assert!(table.frame().starts_with("\u{1b}[2A\r\u{1b}[J"));
     }
 
     #[test]

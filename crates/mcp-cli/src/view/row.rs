@@ -4,6 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use mcp_status::{Action, Reason, ServerInfo, ServerStatus, StatusReport};
 use serde::Serialize;
+use serde_json::Value;
 
 use super::time::rfc3339;
 
@@ -38,9 +39,24 @@ pub(crate) struct HelperRun {
     pub(crate) exit_code: Option<i32>,
 }
 
-/// One live session of a server in another process.
+/// One live session of a server in another process, as it says itself.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) enum Session {}
+pub(crate) struct Session {
+    /// Its process.
+    pub(crate) session: u32,
+    /// `bridge`, or what an embedding host calls itself.
+    pub(crate) kind: String,
+    pub(crate) status: Value,
+    pub(crate) reason: Value,
+}
+
+/// What a live session did when it was asked to reconnect.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Reconnected {
+    pub(crate) session: u32,
+    pub(crate) status: Value,
+    pub(crate) reason: Value,
+}
 
 /// One server. `list` leaves out `status`, `reason` and `elapsedMs`: they are `None` there, where
 /// `Some(None)` is a `null` that was looked for.
@@ -67,7 +83,7 @@ pub(crate) struct Row {
     pub(crate) elapsed_ms: Option<u64>,
     pub(crate) sessions: Vec<Session>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reconnected: Option<Vec<Session>>,
+    pub(crate) reconnected: Option<Vec<Reconnected>>,
 }
 
 impl Row {
@@ -101,8 +117,14 @@ impl Row {
 
     /// The same row as `reconnect` shows it.
     #[must_use]
-    pub(crate) fn for_reconnect(self) -> Self {
-        Self { reconnected: Some(Vec::new()), ..self }
+    pub(crate) fn for_reconnect(self, reconnected: Vec<Reconnected>) -> Self {
+        Self { reconnected: Some(reconnected), ..self }
+    }
+
+    /// The same row with the live sessions of the server.
+    #[must_use]
+    pub(crate) fn with_sessions(self, sessions: Vec<Session>) -> Self {
+        Self { sessions, ..self }
     }
 
     /// The reason beside the status, where there is one.

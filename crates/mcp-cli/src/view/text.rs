@@ -3,6 +3,7 @@
 use mcp_status::ServerStatus;
 
 use super::row::Row;
+use super::wrap::wrap;
 use crate::error::one_line;
 
 /// How text is drawn.
@@ -12,6 +13,8 @@ pub(crate) struct Style {
     pub(crate) terminal: bool,
     /// ANSI colours.
     pub(crate) color: bool,
+    /// The width of the terminal, in characters. A pipe has no width.
+    pub(crate) columns: usize,
 }
 
 impl Style {
@@ -67,15 +70,66 @@ pub(crate) fn status_lines(row: &Row, width: usize, style: Style) -> String {
     let next = row.reason().and_then(|reason| reason.next.as_deref());
     if !style.terminal {
         let next = next.map(|next| format!("  next: {next}")).unwrap_or_default();
-        return format!("{}\n", format!("{name}  {word}  {detail}{next}").trim_end());
+        let line = format!("{name}  {word}  {detail}{next}");
+        return format!("{}\n{}", line.trim_end(), session_lines(row, style));
     }
     let glyph = style.paint(status, glyph(status));
-    let first = format!("{glyph} {}  {}  {detail}", style.bold(&name), style.paint(status, &word));
-    let second = next.map(|next| {
-        let indent = " ".repeat(2 + width + 2 + STATUS_WIDTH + 2);
-        format!("{indent}{} {next}\n", style.dim("next:"))
-    });
-    format!("{}\n{}", first.trim_end(), second.unwrap_or_default())
+    let mut first = format!("{glyph} {}  {}", style.bold(&name), style.paint(status, &word));
+    let column = 2 + width + 2 + STATUS_WIDTH + 2;
+    let beside = style.columns >= column + MIN_BESIDE;
+    // A command is never broken up, so that it can be copied; where it does not fit it starts further left.
+    let next_fits = next.is_none_or(|next| column + "next: ".len() + next.chars().count() <= style.columns);
+    let (detail_at, next_at) =
+        (if beside { column } else { NARROW }, if next_fits { column } else { NARROW });
+    let mut below = String::new();
+    for (number, line) in wrap(&detail, style.columns.saturating_sub(detail_at)).iter().enumerate() {
+        if beside && number == 0 {
+            first.push_str(&format!("  {line}"));
+        } else {
+            below.push_str(&format!("{}{line}\n", " ".repeat(detail_at)));
+        }
+    }
+    if let Some(next) = next {
+        below.push_str(&format!("{}{} {next}\n", " ".repeat(next_at), style.dim("next:")));
+    }
+    format!("{}\n{below}{}", first.trim_end(), session_lines(row, style))
+}
+
+/// What stands beside name and status has at least this many characters of its own, or goes below them.
+const MIN_BESIDE: usize = 24;
+/// Where lines below a narrow row begin.
+const NARROW: usize = 4;
+
+/// A line per live session of the server, below its status.
+pub(crate) fn session_lines(row: &Row, style: Style) -> String {
+    let said = |status: &serde_json::Value, reason: &serde_json::Value| {
+        let status = one_line(status.as_str().unwrap_or("unknown"));
+        match reason["message"].as_str() {
+            Some(message) => format!("{status}: {}", one_line(message)),
+            None => status,
+        }
+    };
+    let indent = if style.terminal { "    " } else { "  " };
+    let mut lines = String::new();
+    match &row.reconnected {
+        Some(reconnected) => {
+            for session in reconnected {
+                let said = said(&session.status, &session.reason);
+                lines.push_str(&format!("{indent}session {} reconnected, now {said}\n", session.session));
+            }
+        }
+        None => {
+            for session in &row.sessions {
+                let said = said(&session.status, &session.reason);
+                lines.push_str(&format!(
+                    "{indent}session {} ({}) {said}\n",
+                    session.session,
+                    one_line(&session.kind)
+                ));
+            }
+        }
+    }
+    lines
 }
 
 /// `needs-auth`, the longest status word.
@@ -172,8 +226,8 @@ mod tests {
     };
     use std::time::Duration;
 
-    const PIPE: Style = Style { terminal: false, color: false };
-    const TERMINAL: Style = Style { terminal: true, color: false };
+    const PIPE: Style = Style { terminal: false, color: false, columns: 80 };
+    const TERMINAL: Style = Style { terminal: true, color: false, columns: 100 };
 
     fn row(name: &str, outcome: Outcome) -> Row {
         let evidence = Evidence::new(Phase::Connect, outcome).with_auth(AuthFacts::new(
@@ -216,8 +270,23 @@ mod tests {
         let lines = status_lines(&refused, 5, TERMINAL);
         assert!(lines.starts_with("! web    needs-auth  "), "{lines}");
         assert!(lines.ends_with("\n                     next: mcplink reconnect web\n"), "{lines}");
-        let painted = status_lines(&refused, 5, Style { terminal: true, color: true });
+        let painted = status_lines(&refused, 5, Style { color: true, ..TERMINAL });
         assert!(painted.starts_with("\u{1b}[33m!\u{1b}[0m"), "{painted}");
+    }
+
+    #[test]
+    fn a_narrow_terminal_wraps_at_words_below_the_column_or_below_the_row() {
+        let refused = row("web", Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 });
+        assert_eq!(
+            status_lines(&refused, 3, Style { columns: 50, ..TERMINAL }),
+            "! web  needs-auth  the server refused the headers\n                   of the configuration (401)\n\
+             \x20                  next: mcplink reconnect web\n"
+        );
+        assert_eq!(
+            status_lines(&refused, 3, Style { columns: 40, ..TERMINAL }),
+            "! web  needs-auth\n    the server refused the headers of\n    the configuration (401)\n    \
+             next: mcplink reconnect web\n"
+        );
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::cast::{Cast, TOKEN_LIFE};
 use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::view::wrap::wrap;
 
 /// A walk through the servers.
 pub(super) struct Tour<'a> {
@@ -167,7 +168,7 @@ impl<'a> Tour<'a> {
     }
 
     fn notice(&self, text: &str) {
-        self.say(&format!("\n{}", wrap(text, 100)));
+        self.say(&format!("\n{}", wrap(text, 100).join("\n")));
     }
 
     fn say(&self, text: &str) {
@@ -179,21 +180,6 @@ impl<'a> Tour<'a> {
 fn shell(args: &[&str]) -> String {
     let quote = |arg: &&str| if arg.contains(' ') { format!("'{arg}'") } else { (*arg).to_owned() };
     args.iter().map(quote).collect::<Vec<_>>().join(" ")
-}
-
-fn wrap(text: &str, width: usize) -> String {
-    let mut lines = vec![String::new()];
-    for word in text.split_whitespace() {
-        let line = lines.len() - 1;
-        if !lines[line].is_empty() && lines[line].chars().count() + 1 + word.chars().count() > width {
-            lines.push(word.to_owned());
-        } else {
-            let space = if lines[line].is_empty() { "" } else { " " };
-            lines[line].push_str(space);
-            lines[line].push_str(word);
-        }
-    }
-    lines.join("\n")
 }
 
 /// Every file below `directory` with its size and the time of its last change.
@@ -216,9 +202,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn text_wraps_at_words() {
-        assert_eq!(wrap("aa bb cc", 5), "aa bb\ncc");
-        assert_eq!(wrap("toolong", 3), "toolong");
+    fn commands_are_shown_as_they_are_typed() {
         assert_eq!(shell(&["call", "a b"]), "call 'a b'");
     }
 }

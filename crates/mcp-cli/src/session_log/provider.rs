@@ -1,0 +1,87 @@
+//! A provider that does what another does, and writes down what came of it.
+
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+use mcp_auth::{AuthFuture, AuthProvider, Capabilities, Credentials, ProviderSnapshot, Recovery, Rejection};
+
+use super::{Event, SessionLog};
+
+/// `inner`, with its helper runs and refusals in the log.
+#[derive(Debug)]
+pub(crate) struct Logged {
+    inner: Arc<dyn AuthProvider>,
+    log: SessionLog,
+    /// When the last run that was written down ended.
+    seen: Mutex<Option<SystemTime>>,
+}
+
+impl Logged {
+    pub(crate) fn new(inner: Arc<dyn AuthProvider>, log: SessionLog) -> Self {
+        Self { inner, log, seen: Mutex::default() }
+    }
+
+    /// Writes down a run that has not been written down yet. A run in the background shows with the next request.
+    fn note_run(&self, credentials: Option<&Credentials>) {
+        let snapshot = self.inner.snapshot();
+        let Some(run) = snapshot.last_fetch else { return };
+        let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        if *seen == Some(run.at) {
+            return;
+        }
+        *seen = Some(run.at);
+        let names =
+            credentials.map(|credentials| credentials.names().map(|(name, _)| name.to_string()).collect());
+        self.log.record(Event::Helper {
+            provider: self.inner.name().to_owned(),
+            duration_ms: u64::try_from(run.duration.as_millis()).unwrap_or(u64::MAX),
+            exit_code: run.exit_code,
+            headers: names.unwrap_or_default(),
+        });
+    }
+}
+
+impl AuthProvider for Logged {
+    fn name(&self) -> &str {
+        self.inner.name()
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        self.inner.capabilities()
+    }
+
+    fn credentials(&self) -> AuthFuture<'_, Credentials> {
+        Box::pin(async {
+            let credentials = self.inner.credentials().await;
+            self.note_run(credentials.as_ref().ok());
+            credentials
+        })
+    }
+
+    fn on_rejected<'a>(&'a self, rejection: Rejection<'a>) -> AuthFuture<'a, Recovery> {
+        Box::pin(async move {
+            let http_status = rejection.status.as_u16();
+            let recovery = self.inner.on_rejected(rejection).await;
+            self.note_run(match &recovery {
+                Ok(Recovery::Retry(credentials)) => Some(credentials),
+                _ => None,
+            });
+            let word = match &recovery {
+                Ok(Recovery::Retry(_)) => "retry",
+                Ok(Recovery::LoginRequired) => "login-required",
+                Ok(_) => "exhausted",
+                Err(_) => "failed",
+            };
+            self.log.record(Event::Refused {
+                provider: self.inner.name().to_owned(),
+                http_status,
+                recovery: word.to_owned(),
+            });
+            recovery
+        })
+    }
+
+    fn snapshot(&self) -> ProviderSnapshot {
+        self.inner.snapshot()
+    }
+}
