@@ -180,7 +180,7 @@ impl Connector {
             TransportError::new(kind, "the server did not finish the handshake in time")
         })?;
         let connection = Connection::new(opened?, hub.clone(), self.options().clone(), server.timeout);
-        if hub.answers_requests() {
+        if hub.answers_requests() && !connection.is_modern() {
             // What the server asks may arrive on its own stream, so that must be there before it is provoked.
             connection.listen().await;
         }

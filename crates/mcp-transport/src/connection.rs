@@ -3,23 +3,26 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicI64, AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use serde_json::value::RawValue;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "stdio")]
 use crate::SideOutput;
 use crate::error::TimeoutStage;
 use crate::handler::{Notification, ProgressSink};
 use crate::hub::Hub;
+use crate::inbound::{HandlerFuture, Inbound};
 use crate::protocol::handshake::ServerDescription;
 use crate::protocol::header_params::ToolHeaders;
 use crate::protocol::modern::mirrored_member;
 use crate::protocol::revision::{Era, ProtocolRevision};
+use crate::subscription::{Keeper, Subscription, SubscriptionFilter};
 use crate::wire::{Prepared, Wire};
 use crate::{ClientOptions, TransportError, TransportErrorKind};
 
@@ -28,13 +31,17 @@ use crate::{ClientOptions, TransportError, TransportErrorKind};
 #[non_exhaustive]
 pub struct RequestOptions {
     /// The limit of the whole request; that of the client's options where `None`. It also raises the limit
-    /// until the first byte, never lowers it.
+    /// until the first byte, never lowers it. Where a server asks for input first, it is the limit of each round
+    /// trip, and the time that the answer takes is not counted.
     pub timeout: Option<Duration>,
     /// Receives the request's progress; without it the server is not asked for any.
     pub progress: Option<ProgressSink>,
     /// The parameters carry the metadata of a modern request (version, identity, capabilities) already, so none
     /// is added: for a program that passes on what another one asked.
     pub own_metadata: bool,
+    /// The result of a modern server is handed over as it is, also where it asks for input (`input_required`) or is
+    /// of a type that this crate does not know: for a program that passes on what another one asked.
+    pub raw_result: bool,
 }
 
 impl RequestOptions {
@@ -63,6 +70,13 @@ impl RequestOptions {
         self.own_metadata = true;
         self
     }
+
+    /// With results handed over as they are, whatever their type.
+    #[must_use]
+    pub fn with_raw_result(mut self) -> Self {
+        self.raw_result = true;
+        self
+    }
 }
 
 impl fmt::Debug for RequestOptions {
@@ -71,6 +85,7 @@ impl fmt::Debug for RequestOptions {
             .field("timeout", &self.timeout)
             .field("progress", &self.progress.is_some())
             .field("own_metadata", &self.own_metadata)
+            .field("raw_result", &self.raw_result)
             .finish()
     }
 }
@@ -82,13 +97,17 @@ impl fmt::Debug for RequestOptions {
 pub struct Connection(Arc<Inner>);
 
 struct Inner {
-    wire: Wire,
+    wire: Arc<Wire>,
     hub: Arc<Hub>,
     options: Arc<ClientOptions>,
     /// The limit of a request to this server, where its entry has one.
     timeout: Option<Duration>,
-    next_id: AtomicI64,
+    next_id: Arc<AtomicI64>,
     closed: AtomicU8,
+    /// Ends what waits or runs on behalf of the connection.
+    closing: CancellationToken,
+    /// Whether [`Connection::listen`] keeps a subscription open.
+    listening: Arc<AtomicBool>,
     /// The tools whose arguments are mirrored into headers, as of the last list (modern era over HTTP only).
     parameters: Mutex<HashMap<String, Arc<ToolHeaders>>>,
 }
@@ -96,6 +115,7 @@ struct Inner {
 impl Drop for Inner {
     fn drop(&mut self) {
         // Nobody can use it any more, but its tasks would keep it alive.
+        self.closing.cancel();
         self.wire.abandon();
     }
 }
@@ -112,8 +132,18 @@ impl Connection {
     ) -> Self {
         let closed = AtomicU8::new(OPEN);
         // 0 is the id of the handshake.
-        let next_id = AtomicI64::new(1);
-        Self(Arc::new(Inner { wire, hub, options, timeout, next_id, closed, parameters: Mutex::default() }))
+        let next_id = Arc::new(AtomicI64::new(1));
+        Self(Arc::new(Inner {
+            wire: Arc::new(wire),
+            hub,
+            options,
+            timeout,
+            next_id,
+            closed,
+            closing: CancellationToken::new(),
+            listening: Arc::default(),
+            parameters: Mutex::default(),
+        }))
     }
 
     /// What the server said about itself.
@@ -133,10 +163,59 @@ impl Connection {
         self.0.hub.listen()
     }
 
-    /// Opens the stream on which a legacy HTTP server starts something by itself, if it offers one, and
-    /// returns when the server has decided. Nothing to do on other wires: they have it from the start.
+    /// Opens the stream on which the server starts something by itself, if it offers one, and returns when the
+    /// server has decided. Its messages are among the [`notifications`](Self::notifications).
+    ///
+    /// In the legacy era that is the GET stream of Streamable HTTP, and other wires have it from the start. In the
+    /// modern era it is a subscription to the changes of every list that the server says it tells of; see
+    /// [`subscribe`](Self::subscribe) for more.
     pub async fn listen(&self) {
-        self.0.wire.listen().await;
+        if !self.is_modern() {
+            return self.0.wire.listen().await;
+        }
+        let filter = SubscriptionFilter::list_changes(&self.server());
+        if filter.is_empty() || self.0.listening.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let (keeper, listening) = (self.keeper(filter), self.0.listening.clone());
+        let (opened, decided) = oneshot::channel();
+        self.spawn(async move {
+            keeper.run(opened).await;
+            listening.store(false, Ordering::Release);
+        });
+        let _ = tokio::time::timeout(self.0.options.first_byte_timeout, decided).await;
+    }
+
+    /// Subscribes to what `filter` names, in the modern era (2026-07-28, subscriptions). What the server tells
+    /// arrives among the [`notifications`](Self::notifications), until the subscription is dropped. A stream that
+    /// the server ends is opened again a few times; a server that ends it at once, always, is left in peace.
+    ///
+    /// # Errors
+    ///
+    /// [`Misconfigured`](TransportErrorKind::Misconfigured) in the legacy era, where `resources/subscribe` is a
+    /// request like any other and list changes need no subscription; otherwise why the server declined.
+    pub async fn subscribe(&self, filter: SubscriptionFilter) -> Result<Subscription, TransportError> {
+        self.ensure_open()?;
+        if !self.is_modern() {
+            let message = "this revision of the protocol has no subscriptions";
+            return Err(TransportError::new(TransportErrorKind::Misconfigured, message));
+        }
+        let keeper = self.keeper(filter);
+        let (opened, decided) = oneshot::channel();
+        let end = self.0.closing.child_token();
+        let subscription = end.clone().drop_guard();
+        self.spawn(async move { end.run_until_cancelled(keeper.run(opened)).await });
+        match tokio::time::timeout(self.0.options.first_byte_timeout, decided).await {
+            Ok(Ok(outcome)) => Ok(Subscription::new(outcome?, subscription)),
+            // The keeper ends without a word only with the connection.
+            Ok(Err(_)) => {
+                Err(TransportError::new(TransportErrorKind::Cancelled, "the connection was closed"))
+            }
+            Err(_) => {
+                let kind = TransportErrorKind::Timeout { stage: TimeoutStage::FirstByte };
+                Err(TransportError::new(kind, "the server did not acknowledge the subscription"))
+            }
+        }
     }
 
     /// Sends a request and returns the result as the server sent it. `params` must be a JSON object.
@@ -180,6 +259,7 @@ impl Connection {
     /// fails. Requests that are under way end with an error.
     pub async fn close(&self) {
         if self.0.closed.swap(CLOSED, Ordering::AcqRel) == OPEN {
+            self.0.closing.cancel();
             self.0.wire.close().await;
         }
     }
@@ -244,8 +324,44 @@ impl Connection {
         Ok(())
     }
 
-    /// A request whose parameters are the text of a JSON object. `name` is what `Mcp-Name` mirrors.
-    pub(crate) async fn request_text(
+    fn keeper(&self, filter: SubscriptionFilter) -> Keeper {
+        let inner = &self.0;
+        Keeper {
+            wire: inner.wire.clone(),
+            hub: inner.hub.clone(),
+            ids: inner.next_id.clone(),
+            first_byte: inner.options.first_byte_timeout,
+            filter,
+        }
+    }
+
+    /// Runs a task that ends with the connection, and does not keep it alive.
+    fn spawn<T>(&self, task: impl Future<Output = T> + Send + 'static) {
+        let closing = self.0.closing.clone();
+        tokio::spawn(async move { closing.run_until_cancelled(task).await.map(drop) });
+    }
+
+    /// Whether the handler answers requests of this method.
+    pub(crate) fn accepts(&self, method: &str) -> bool {
+        self.0.hub.accepts(method)
+    }
+
+    /// What the handler answers.
+    pub(crate) fn answer<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a> {
+        self.0.hub.request(method, params)
+    }
+
+    /// Returns when the connection is closed, or its wire has ended.
+    pub(crate) async fn gone(&self) {
+        tokio::select! {
+            () = self.0.closing.cancelled() => {}
+            () = self.ended() => {}
+        }
+    }
+
+    /// One round trip of a request whose parameters are the text of a JSON object. `name` is what `Mcp-Name`
+    /// mirrors.
+    pub(crate) async fn round_trip(
         &self,
         method: &str,
         params: Option<&str>,
@@ -259,9 +375,18 @@ impl Connection {
         let limit = options.timeout.or(inner.timeout).or(inner.options.request_timeout);
         let first_byte = inner.options.first_byte_timeout;
         let watched = options.progress.clone().map(|sink| inner.hub.watch(id, Some(sink)));
-        let (own_metadata, watched) = (options.own_metadata, watched.as_ref());
-        let request =
-            Prepared { id, method, params, name, mirrored, own_metadata, limit, first_byte, watched };
+        let request = Prepared {
+            id,
+            method,
+            params,
+            name,
+            mirrored,
+            endless: false,
+            own_metadata: options.own_metadata,
+            limit,
+            first_byte,
+            watched: watched.as_ref(),
+        };
 
         let mut cancel =
             CancelOnDrop { wire: Some(&inner.wire), id, reason: "the caller gave the request up" };
@@ -302,10 +427,10 @@ impl fmt::Debug for Connection {
 }
 
 /// Tells the server that nobody waits any more, unless it has had its last word.
-struct CancelOnDrop<'a> {
-    wire: Option<&'a Wire>,
-    id: i64,
-    reason: &'static str,
+pub(crate) struct CancelOnDrop<'a> {
+    pub(crate) wire: Option<&'a Wire>,
+    pub(crate) id: i64,
+    pub(crate) reason: &'static str,
 }
 
 impl Drop for CancelOnDrop<'_> {

@@ -89,6 +89,9 @@ pub enum TransportErrorKind {
     Closed,
     /// The caller gave the request up. May have been sent.
     Cancelled,
+    /// The server asked for input in the middle of the request, and it could not be given, or was never enough.
+    /// It has begun to act and waits for ever.
+    InputRequired,
     /// The settings are unusable (a URL that no client can send to, an unreadable CA file). Never sent.
     Misconfigured,
 }
@@ -104,6 +107,8 @@ struct Inner {
     /// What the server said beside its status, on one line and bounded.
     said: Option<String>,
     attempts: u32,
+    /// Whether the server has seen this request before, in an earlier round trip.
+    later_round: bool,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -127,6 +132,7 @@ impl TransportError {
             rpc: None,
             said: None,
             attempts: 1,
+            later_round: false,
             source: None,
         }))
     }
@@ -164,6 +170,13 @@ impl TransportError {
         if let Some(rpc) = &mut self.0.rpc {
             rpc.message = hide(&rpc.message);
         }
+        self
+    }
+
+    /// The same error of a request that the server has seen, and asked something about, before.
+    #[must_use]
+    pub(crate) fn in_later_round(mut self) -> Self {
+        self.0.later_round = true;
         self
     }
 
@@ -212,6 +225,9 @@ impl TransportError {
     /// again by itself: it may have run.
     pub fn may_have_been_sent(&self) -> bool {
         use TransportErrorKind as Kind;
+        if self.0.later_round {
+            return true;
+        }
         match self.0.kind {
             Kind::Http { .. }
             | Kind::Rpc { .. }
@@ -219,7 +235,8 @@ impl TransportError {
             | Kind::Protocol
             | Kind::TooLarge
             | Kind::Exited { .. }
-            | Kind::Cancelled => true,
+            | Kind::Cancelled
+            | Kind::InputRequired => true,
             Kind::Timeout { stage } => stage != TimeoutStage::Connect,
             Kind::Credentials
             | Kind::Challenged { .. }

@@ -47,7 +47,7 @@ impl TransportError {
             Kind::Tls => Outcome::Tls,
             // The status that a proxy answers with means the same wherever it was met.
             Kind::Proxy { status } => Outcome::Http { status: status.unwrap_or(407), retry_after: None },
-            Kind::Protocol | Kind::TooLarge => {
+            Kind::Protocol | Kind::TooLarge | Kind::InputRequired => {
                 Outcome::Protocol { rpc_code: self.rpc_error().map(|rpc| rpc.code) }
             }
             Kind::Version { offered } => Outcome::Version { offered: offered.clone() },
@@ -105,6 +105,7 @@ mod tests {
             (Kind::Proxy { status: None }, failed(Code::ProxyAuth, false)),
             (Kind::Protocol, failed(Code::Protocol, false)),
             (Kind::TooLarge, failed(Code::Protocol, false)),
+            (Kind::InputRequired, failed(Code::Protocol, false)),
             (Kind::Version { offered: vec![] }, failed(Code::Version, false)),
             (Kind::Spawn, failed(Code::Spawn, false)),
             (Kind::Exited { code: Some(1) }, failed(Code::Exited, false)),

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{ClientInfo, RpcError};
 use crate::inbound::HandlerFuture;
 use crate::protocol::outgoing::write_string;
+use crate::{ClientInfo, RpcError};
 
 /// Answers what a server asks of its client (2025-11-25, client features).
 ///
@@ -19,7 +19,8 @@ pub trait ServerRequestHandler: fmt::Debug + Send + Sync + 'static {
     /// What the handshake advertises.
     fn capabilities(&self) -> ClientCapabilities;
 
-    /// Answers one request. Runs on a task of its own; dropped when the connection closes.
+    /// Answers one request. Runs on a task of its own, or, where a server of the modern era asks it in the result
+    /// of a request, as part of that request; dropped when the connection closes or that request is given up.
     fn handle<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a>;
 
     /// Whether a request of this method is handed to [`handle`](Self::handle). Unless overridden: where its

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::connection::Notifications;
 use crate::handler::{Notification, Progress, ProgressSink, ServerRequestHandler, method_not_found};
 use crate::inbound::{HandlerFuture, Inbound};
+use crate::subscription::{SubscriptionEvents, Subscriptions};
 use crate::{ClientInfo, ClientOptions};
 
 /// Notifications that a listener may lag behind before it misses some.
@@ -30,6 +31,7 @@ pub(crate) struct Hub {
 struct State {
     progress: HashMap<i64, Watched>,
     listeners: Listeners,
+    subscriptions: Subscriptions,
     ended: bool,
 }
 
@@ -87,6 +89,11 @@ impl Hub {
         self.handler.as_ref().is_some_and(|handler| !handler.capabilities().is_empty())
     }
 
+    /// Whether a request of this method is answered by a handler.
+    pub(crate) fn accepts(&self, method: &str) -> bool {
+        self.handler.as_ref().is_some_and(|handler| handler.accepts(method))
+    }
+
     /// Whether the wire has ended by itself.
     pub(crate) fn has_ended(&self) -> bool {
         self.state().ended
@@ -95,6 +102,11 @@ impl Hub {
     /// A listener for everything that is neither progress of a request nor a request.
     pub(crate) fn listen(&self) -> Notifications {
         self.state().listeners.listen()
+    }
+
+    /// What is told about the subscription that the request `id` asks for, until the receiver is dropped.
+    pub(crate) fn follow(&self, id: i64) -> SubscriptionEvents {
+        self.state().subscriptions.follow(id)
     }
 
     /// Routes progress of the request `id` to `sink` until the guard is dropped.
@@ -139,6 +151,9 @@ impl Inbound for Hub {
     fn notification(&self, method: &str, params: Option<Box<RawValue>>) {
         let is_progress = method == "notifications/progress";
         if is_progress && self.progress(params.as_deref()) {
+            return;
+        }
+        if self.state().subscriptions.take(method, params.as_deref()) {
             return;
         }
         if let Some(handler) = &self.handler {

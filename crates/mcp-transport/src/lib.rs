@@ -38,10 +38,12 @@ mod options;
 mod ordered;
 mod protocol;
 mod retry;
+mod rounds;
 #[cfg(test)]
 mod seeded;
 #[cfg(feature = "http")]
 mod sse_parser;
+mod subscription;
 mod supervisor;
 mod tools;
 mod wire;
@@ -66,6 +68,7 @@ pub use protocol::revision::ProtocolRevision;
 pub use retry::{Delays, RetryPolicy};
 #[cfg(feature = "stdio")]
 pub use stdio::SideOutput;
+pub use subscription::{Subscription, SubscriptionFilter};
 pub use supervisor::{
     Lease, RequestError, RequestErrorKind, ServerFuture, ServerSource, SleepWatch, StartLimits,
     StatusSnapshot, Supervisor, SupervisorConfig, SupervisorHandle, SupervisorPolicy, Withheld,

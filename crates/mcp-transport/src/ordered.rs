@@ -140,7 +140,10 @@ impl Ordered {
     pub(crate) async fn request(&self, request: Prepared<'_>) -> Outcome {
         let frame = encode(&request, &self.meta)?;
         let patience = Patience {
-            idle: self.idle.map(|idle| request.limit.map_or(idle, |limit| idle.max(limit))),
+            idle: self
+                .idle
+                .filter(|_| !request.endless)
+                .map(|idle| request.limit.map_or(idle, |limit| idle.max(limit))),
             life: request.watched.map(|watched| &*watched.life),
         };
         let first_byte = request.limit.map_or(request.first_byte, |limit| request.first_byte.max(limit));

@@ -5,5 +5,6 @@ pub(crate) mod header_params;
 pub(crate) mod jsonrpc;
 pub(crate) mod legacy;
 pub(crate) mod modern;
+pub(crate) mod mrtr;
 pub(crate) mod outgoing;
 pub(crate) mod revision;

@@ -209,7 +209,7 @@ impl Connection {
         match self.request_text("tools/call", Some(params), Some(name), mirrored, options).await {
             // Our idea of the tool is old, or there is none yet (2026-07-28, client behavior).
             Err(error) if *error.kind() == (TransportErrorKind::Rpc { code: HEADER_MISMATCH }) => {
-                let listing = RequestOptions { own_metadata: false, ..options.clone() };
+                let listing = RequestOptions { own_metadata: false, raw_result: false, ..options.clone() };
                 self.list_tools(&listing).await?;
                 let mirrored = self.mirrored_arguments(name, arguments)?;
                 self.request_text("tools/call", Some(params), Some(name), mirrored, options).await

@@ -36,6 +36,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) name: Option<&'a str>,
     /// The `Mcp-Param-*` headers; modern era over HTTP only.
     pub(crate) mirrored: Vec<(HeaderName, HeaderValue)>,
+    /// The answer is a stream that has no end, so silence on it means nothing.
+    pub(crate) endless: bool,
     /// The parameters carry the connection's members of `_meta` already.
     pub(crate) own_metadata: bool,
     /// The limit of the whole request. It raises the limits of its parts, never lowers them.
@@ -95,7 +97,10 @@ impl Wire {
                     mirrored.push((NAME, encode_value(name)));
                 }
                 let raised = |part: Duration| request.limit.map_or(part, |limit| part.max(limit));
-                let limits = Limits { first_byte: raised(request.first_byte), idle: idle.map(raised) };
+                let limits = Limits {
+                    first_byte: raised(request.first_byte),
+                    idle: idle.filter(|_| !request.endless).map(raised),
+                };
                 let (id, method) = (request.id, request.method);
                 streamable.request(&Call { id, method, body: body.into(), mirrored, limits }).await
             }

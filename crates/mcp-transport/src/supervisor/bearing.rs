@@ -42,9 +42,12 @@ impl Bearing {
                 Some(ReasonCode::Rejected | ReasonCode::RateLimited) => Self::None,
                 _ => Self::Doubtful,
             },
-            Kind::Rpc { .. } | Kind::TooLarge | Kind::Closed | Kind::Cancelled | Kind::Misconfigured => {
-                Self::None
-            }
+            Kind::Rpc { .. }
+            | Kind::TooLarge
+            | Kind::Closed
+            | Kind::Cancelled
+            | Kind::InputRequired
+            | Kind::Misconfigured => Self::None,
         }
     }
 }

@@ -5,5 +5,7 @@
 mod auth;
 mod handshake;
 mod network;
+mod rounds;
 mod session;
+mod subscriptions;
 mod support;

@@ -1,0 +1,96 @@
+//! Requests that take several round trips: the server asks in its result, and the same request is sent again with
+//! the answers (2026-07-28, basic, patterns, multi round-trip requests).
+//!
+//! What one request was asked stays in the frame of its call, so that it cannot reach another one.
+
+use http::{HeaderName, HeaderValue};
+use serde_json::value::RawValue;
+
+use crate::connection::{Connection, RequestOptions};
+use crate::protocol::mrtr::{self, Answer, InputRequest};
+use crate::{RetryPolicy, TransportError, TransportErrorKind};
+
+/// How often one request is answered with questions before it is given up: more than a person would bear.
+const MAX_ROUNDS: u32 = 16;
+
+impl Connection {
+    /// A request to its last word, whatever the server asks on the way. `params` is the text of a JSON object,
+    /// `name` is what `Mcp-Name` mirrors.
+    ///
+    /// The limits of `options` are those of each round trip; the time that an answer takes is not counted.
+    pub(crate) async fn request_text(
+        &self,
+        method: &str,
+        params: Option<&str>,
+        name: Option<&str>,
+        mirrored: Vec<(HeaderName, HeaderValue)>,
+        options: &RequestOptions,
+    ) -> Result<Box<RawValue>, TransportError> {
+        // Before 2026-07-28 a result had no type, and a member of this name would be the server's own.
+        if options.raw_result || !self.is_modern() {
+            return self.round_trip(method, params, name, mirrored, options).await;
+        }
+        let mut pauses = RetryPolicy::connect().delays();
+        let mut result = self.round_trip(method, params, name, mirrored.clone(), options).await?;
+        for _ in 0..MAX_ROUNDS {
+            let wanted = match mrtr::read(&result)? {
+                Answer::Complete => return Ok(result),
+                Answer::InputRequired(wanted) => wanted,
+            };
+            if !mrtr::may_ask(method) {
+                let message = format!("the server asks for input where none is allowed, on {method}");
+                return Err(TransportError::new(TransportErrorKind::Protocol, message));
+            }
+            let responses = match &wanted.requests {
+                Some(requests) => Some(self.answers(requests).await?),
+                None => {
+                    // It only wants to be asked again, and need not be asked in a tight loop.
+                    let pause = pauses.next().ok_or_else(|| unmet("the server never has an answer"))?;
+                    tokio::time::sleep(pause).await;
+                    None
+                }
+            };
+            let retry = mrtr::retry_params(params, responses.as_deref(), wanted.state)?;
+            result = self
+                .round_trip(method, Some(&retry), name, mirrored.clone(), options)
+                .await
+                .map_err(TransportError::in_later_round)?;
+        }
+        match mrtr::read(&result)? {
+            Answer::Complete => Ok(result),
+            Answer::InputRequired(_) => Err(unmet("the server asks again and again")),
+        }
+    }
+
+    /// The answers to one round's questions, one after the other: most of them end up with one person.
+    async fn answers(
+        &self,
+        requests: &[InputRequest<'_>],
+    ) -> Result<Vec<(String, Box<RawValue>)>, TransportError> {
+        let mut answers = Vec::with_capacity(requests.len());
+        for InputRequest { key, method, params } in requests {
+            if !self.accepts(method) {
+                return Err(unmet(format!(
+                    "the server asks for {method}, which this client does not answer"
+                )));
+            }
+            let answer = self.answer(method, params.map(ToOwned::to_owned));
+            let answer = tokio::select! {
+                biased;
+                () = self.gone() => {
+                    let kind = TransportErrorKind::Cancelled;
+                    return Err(TransportError::new(kind, "the connection was closed"));
+                }
+                answer = answer => answer,
+            };
+            let failed =
+                |error| unmet(format!("{method}, which the server asks for, failed")).with_source(error);
+            answers.push((key.clone(), answer.map_err(failed)?));
+        }
+        Ok(answers)
+    }
+}
+
+fn unmet(message: impl Into<String>) -> TransportError {
+    TransportError::new(TransportErrorKind::InputRequired, message)
+}
