@@ -60,7 +60,8 @@ pub async fn ask_all(
 
 fn sockets(directory: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut sockets: Vec<PathBuf> = entries.map(|entry| entry.path()).filter(|path| pid(path).is_some()).collect();
+    let mut sockets: Vec<PathBuf> =
+        entries.map(|entry| entry.path()).filter(|path| pid(path).is_some()).collect();
     sockets.sort();
     sockets
 }
@@ -131,7 +132,10 @@ mod tests {
 
     impl LiveSession for Fake {
         fn describe(&self) -> SessionInfo {
-            let report = format!(r#"{{"status":"connected","reconnects":{}}}"#, self.reconnects.load(Ordering::SeqCst));
+            let report = format!(
+                r#"{{"status":"connected","reconnects":{}}}"#,
+                self.reconnects.load(Ordering::SeqCst)
+            );
             SessionInfo {
                 pid: std::process::id(),
                 kind: "test".into(),
@@ -203,7 +207,10 @@ mod tests {
         let hanging = Arc::new(Fake { name: "web", reconnects: AtomicU32::new(0), hangs: true });
         let _server = ControlServer::bind(home.path(), hanging).unwrap();
         let answers = ask_all(home.path(), Request::Reconnect, Duration::from_millis(300), anybody).await;
-        assert!(matches!(answers.as_slice(), [Answer::Silent { pid }] if *pid == std::process::id()), "{answers:?}");
+        assert!(
+            matches!(answers.as_slice(), [Answer::Silent { pid }] if *pid == std::process::id()),
+            "{answers:?}"
+        );
     }
 
     #[tokio::test]

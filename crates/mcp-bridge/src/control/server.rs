@@ -81,7 +81,9 @@ async fn answer(stream: UnixStream, session: Arc<dyn LiveSession>) {
     let (read, mut write) = stream.into_split();
     let mut line = String::new();
     let mut limited = BufReader::new(read.take(MAX_LINE));
-    let Ok(Ok(1..)) = tokio::time::timeout(REQUEST_TIMEOUT, limited.read_line(&mut line)).await else { return };
+    let Ok(Ok(1..)) = tokio::time::timeout(REQUEST_TIMEOUT, limited.read_line(&mut line)).await else {
+        return;
+    };
     let info = match serde_json::from_str::<Line>(&line).map(|line| line.op) {
         Ok(Request::Status) => session.describe(),
         Ok(Request::Reconnect) => session.reconnect().await,

@@ -1,0 +1,123 @@
+//! What the bridge says it is: the server behind it, or as much of it as is known.
+
+use mcp_transport::{ProtocolRevision, ServerDescription};
+use serde_json::value::RawValue;
+
+use crate::era::{Era, META_SERVER, supported_versions};
+use crate::splice::{Object, raw, string, with_members};
+
+/// Capabilities whose lists change by what happens to the connection, so the bridge itself tells that they did.
+const LISTED: [&str; 3] = ["tools", "resources", "prompts"];
+
+/// The capabilities of a server that nobody has seen yet. Generous: a host asks for no more than it was offered,
+/// and what the server turns out not to have is answered as empty.
+const GENERIC: &str = r#"{"tools":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"prompts":{"listChanged":true},"logging":{},"completions":{}}"#;
+
+/// A server as its host is told about it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Description<'a> {
+    /// The name of the entry.
+    pub(crate) name: &'a str,
+    /// The version of this program.
+    pub(crate) version: &'a str,
+    /// What the server said about itself when it was last connected.
+    pub(crate) known: Option<&'a ServerDescription>,
+}
+
+impl Description<'_> {
+    /// The result of `initialize`, for a host that asked for the version `requested`.
+    pub(crate) fn initialize(&self, requested: Option<&str>) -> Box<RawValue> {
+        let agreed = requested
+            .and_then(ProtocolRevision::from_wire)
+            .filter(|revision| Era::of(*revision) == Era::Legacy)
+            .unwrap_or(ProtocolRevision::V2025_11_25);
+        let mut result = Object::new();
+        result.member("protocolVersion", &string(agreed.as_str()));
+        result.member("capabilities", self.capabilities().get());
+        result.member("serverInfo", self.info().get());
+        self.add_instructions(&mut result);
+        result.finish()
+    }
+
+    /// The result of `server/discover`. Good for no time at all: the server behind may come and go.
+    pub(crate) fn discover(&self) -> Box<RawValue> {
+        let mut meta = Object::new();
+        meta.member(META_SERVER, self.info().get());
+        let mut result = Object::new();
+        result.member("resultType", "\"complete\"");
+        result.member("supportedVersions", &supported_versions());
+        result.member("capabilities", self.capabilities().get());
+        self.add_instructions(&mut result);
+        result.member("ttlMs", "0").member("cacheScope", "\"private\"");
+        result.member("_meta", meta.finish().get());
+        result.finish()
+    }
+
+    fn capabilities(&self) -> Box<RawValue> {
+        let Some(known) = self.known else { return raw(GENERIC) };
+        let mut capabilities = Object::new();
+        for (name, settings) in &known.capabilities {
+            if LISTED.contains(&name.as_str()) {
+                let settings = with_members(Some(settings), &["listChanged"], &[("listChanged", "true")]);
+                capabilities.member(name, settings.get());
+            } else {
+                capabilities.member(name, settings.get());
+            }
+        }
+        capabilities.finish()
+    }
+
+    fn info(&self) -> Box<RawValue> {
+        let mut info = Object::new();
+        match self.known.and_then(|known| known.info.as_ref()) {
+            Some(known) => {
+                info.member("name", &string(&known.name));
+                if let Some(title) = &known.title {
+                    info.member("title", &string(title));
+                }
+                info.member("version", &string(&known.version));
+            }
+            None => {
+                info.member("name", &string(self.name)).member("version", &string(self.version));
+            }
+        }
+        info.finish()
+    }
+
+    fn add_instructions(&self, result: &mut Object) {
+        if let Some(instructions) = self.known.and_then(|known| known.instructions.as_ref()) {
+            result.member("instructions", &string(instructions));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{Value, json};
+
+    fn value(raw: &RawValue) -> Value {
+        serde_json::from_str(raw.get()).unwrap()
+    }
+
+    #[test]
+    fn a_server_that_nobody_has_seen_is_described_by_its_name() {
+        let description = Description { name: "internal", version: "1.2", known: None };
+        let result = value(&description.initialize(Some("2025-06-18")));
+        assert_eq!(result["protocolVersion"], "2025-06-18");
+        assert_eq!(result["serverInfo"], json!({"name": "internal", "version": "1.2"}));
+        assert_eq!(result["capabilities"]["tools"], json!({"listChanged": true}));
+        let result = value(&description.discover());
+        assert_eq!(result["supportedVersions"][0], "2026-07-28");
+        assert_eq!(result["_meta"][META_SERVER]["name"], "internal");
+        assert_eq!((&result["resultType"], &result["ttlMs"]), (&json!("complete"), &json!(0)));
+    }
+
+    #[test]
+    fn a_version_that_has_no_handshake_is_not_agreed_on() {
+        let description = Description { name: "n", version: "1", known: None };
+        for requested in [None, Some("2026-07-28"), Some("1999-01-01")] {
+            assert_eq!(value(&description.initialize(requested))["protocolVersion"], "2025-11-25");
+        }
+    }
+}

@@ -1,0 +1,254 @@
+//! The two eras of the protocol, and what one has to be told in the terms of the other. Pure functions.
+//!
+//! | | legacy (… 2025-11-25) | modern (2026-07-28) |
+//! |---|---|---|
+//! | who, what version, which capabilities | once, in `initialize` | in `_meta` of every request |
+//! | a result | anything | says its `resultType`; lists say how long they are good for |
+//! | the server asks its client | by a request | by a result, answered in a repeated request |
+//! | changes | told at any time | told to a `subscriptions/listen` |
+//! | log messages | from a level that is set | for a request that wants them |
+
+use mcp_transport::message::{INVALID_PARAMS, Members};
+use mcp_transport::{ProtocolRevision, RpcError};
+use serde_json::value::RawValue;
+
+use crate::splice::{raw, string, text, with_members, with_meta};
+
+pub(crate) const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
+pub(crate) const META_CLIENT: &str = "io.modelcontextprotocol/clientInfo";
+pub(crate) const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
+pub(crate) const META_LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
+pub(crate) const META_SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
+pub(crate) const META_SERVER: &str = "io.modelcontextprotocol/serverInfo";
+
+/// A request needs a version that is not spoken here (2026-07-28, error codes).
+const UNSUPPORTED_VERSION: i64 = -32022;
+/// No such resource, up to 2025-11-25; must not be sent by a modern server (2026-07-28, error codes).
+const RESOURCE_NOT_FOUND: i64 = -32002;
+
+/// How a side carries version, identity and capabilities.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Era {
+    Legacy,
+    Modern,
+}
+
+impl Era {
+    pub(crate) fn of(revision: ProtocolRevision) -> Self {
+        if revision >= ProtocolRevision::V2026_07_28 { Self::Modern } else { Self::Legacy }
+    }
+}
+
+/// What a modern request says about itself.
+#[derive(Debug)]
+pub(crate) struct RequestMeta<'a> {
+    pub(crate) version: String,
+    pub(crate) client: Option<&'a RawValue>,
+    pub(crate) capabilities: Option<&'a RawValue>,
+    pub(crate) log_level: Option<String>,
+}
+
+impl<'a> RequestMeta<'a> {
+    /// Reads it; `None` where the request is not of the modern era.
+    pub(crate) fn read(params: Option<&'a RawValue>) -> Option<Self> {
+        let params = params?.get();
+        // Most requests of the legacy era are told apart without being parsed.
+        if !params.contains("protocolVersion") && !params.contains("\\u") {
+            return None;
+        }
+        let meta = Members::read(Members::read(params)?.get("_meta")?.get())?;
+        Some(Self {
+            version: text(meta.get(META_VERSION)?)?,
+            client: meta.get(META_CLIENT),
+            capabilities: meta.get(META_CAPABILITIES),
+            log_level: meta.get(META_LOG_LEVEL).and_then(text),
+        })
+    }
+
+    /// Whether it can be served.
+    pub(crate) fn check(&self) -> Result<(), RpcError> {
+        let revision = ProtocolRevision::from_wire(&self.version);
+        if revision.map(Era::of) != Some(Era::Modern) {
+            let data =
+                format!(r#"{{"supported":{},"requested":{}}}"#, supported_versions(), string(&self.version));
+            let error = RpcError::new(UNSUPPORTED_VERSION, "Unsupported protocol version");
+            return Err(error.with_data(raw(data)));
+        }
+        if !self.capabilities.is_some_and(|capabilities| capabilities.get().starts_with('{')) {
+            return Err(RpcError::new(INVALID_PARAMS, format!("_meta lacks {META_CAPABILITIES}")));
+        }
+        Ok(())
+    }
+}
+
+/// Every version that a host may use, newest first, as a JSON array.
+pub(crate) fn supported_versions() -> String {
+    let names: Vec<String> =
+        ProtocolRevision::ALL.iter().rev().map(|revision| string(revision.as_str())).collect();
+    format!("[{}]", names.join(","))
+}
+
+/// The parameters of a modern request for a legacy server. A server of both eras would take the request for a
+/// modern one otherwise.
+pub(crate) fn params_for_legacy(params: Option<&RawValue>) -> Box<RawValue> {
+    let ours = [META_VERSION, META_CLIENT, META_CAPABILITIES, META_LOG_LEVEL];
+    with_meta(params, |key| ours.contains(&key), &[])
+}
+
+/// The parameters of a legacy request for a modern server, beside what the connection adds to every request.
+pub(crate) fn params_for_modern(params: Option<&RawValue>, log_level: Option<&str>) -> Option<Box<RawValue>> {
+    match log_level {
+        Some(level) => Some(with_meta(params, |_| false, &[(META_LOG_LEVEL, &string(level))])),
+        None => params.map(ToOwned::to_owned),
+    }
+}
+
+/// What the result of a legacy server lacks for a modern host, as members without braces.
+///
+/// A result for a legacy host stays as it is: such a host ignores the members that it does not know.
+pub(crate) fn missing_in_legacy_result(method: &str, result: &RawValue) -> &'static str {
+    let says = |name: &str| {
+        // Only a result that may have the member is looked into.
+        result.get().contains(name)
+            && Members::read(result.get()).is_some_and(|members| members.get(name).is_some())
+    };
+    match (says("resultType"), is_cacheable(method) && !says("ttlMs")) {
+        (false, true) => r#""resultType":"complete","ttlMs":0,"cacheScope":"private""#,
+        (false, false) => r#""resultType":"complete""#,
+        (true, true) => r#""ttlMs":0,"cacheScope":"private""#,
+        (true, false) => "",
+    }
+}
+
+/// Whether results of this method say for how long they are good (2026-07-28, caching).
+fn is_cacheable(method: &str) -> bool {
+    matches!(
+        method,
+        "server/discover"
+            | "tools/list"
+            | "prompts/list"
+            | "resources/list"
+            | "resources/templates/list"
+            | "resources/read"
+    )
+}
+
+/// Whether a modern server may ask something in place of the result (2026-07-28, multi round-trip requests).
+pub(crate) fn may_ask(method: &str) -> bool {
+    matches!(method, "tools/call" | "prompts/get" | "resources/read")
+}
+
+/// An error of a legacy server for a modern host.
+pub(crate) fn error_for_modern(mut error: RpcError) -> RpcError {
+    if error.code == RESOURCE_NOT_FOUND {
+        error.code = INVALID_PARAMS;
+    }
+    error
+}
+
+/// The parameters of a modern question for a legacy host. Until 2025-11-25 every URL to visit had an id.
+pub(crate) fn question_for_legacy(
+    method: &str,
+    params: Option<Box<RawValue>>,
+    id: impl FnOnce() -> u64,
+) -> Option<Box<RawValue>> {
+    let raw = params.as_deref().filter(|_| method == "elicitation/create");
+    let wanting = raw.and_then(|raw| Members::read(raw.get())).filter(|members| {
+        let is_url = members.get("mode").and_then(text).as_deref() == Some("url");
+        is_url && members.get("elicitationId").is_none()
+    });
+    match wanting {
+        Some(_) => {
+            let id = string(&format!("mcplink-{}", id()));
+            Some(with_members(raw, &[], &[("elicitationId", &id)]))
+        }
+        None => params,
+    }
+}
+
+/// How severe a log message is (RFC 5424 section 6.2.1): 0 for `debug`, 7 for `emergency`.
+pub(crate) fn severity(level: &str) -> Option<u8> {
+    let levels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
+    levels.iter().position(|name| *name == level).and_then(|at| u8::try_from(at).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const META: &str = r#"{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{"roots":{}},"io.modelcontextprotocol/logLevel":"info","progressToken":"p"}"#;
+
+    #[test]
+    fn a_request_is_modern_by_its_metadata_alone() {
+        let params = raw(format!(r#"{{"_meta":{META}}}"#));
+        let meta = RequestMeta::read(Some(&params)).unwrap();
+        assert_eq!((meta.version.as_str(), meta.log_level.as_deref()), ("2026-07-28", Some("info")));
+        assert!(meta.check().is_ok());
+        for text in [r#"{}"#, r#"{"protocolVersion":"2025-11-25"}"#, r#"{"_meta":{"protocolVersion":"x"}}"#] {
+            assert!(RequestMeta::read(Some(&raw(text))).is_none(), "{text}");
+        }
+        assert!(RequestMeta::read(None).is_none());
+    }
+
+    #[test]
+    fn a_version_that_is_not_spoken_is_answered_with_those_that_are() {
+        let params = raw(r#"{"_meta":{"io.modelcontextprotocol/protocolVersion":"1900-01-01"}}"#);
+        let error = RequestMeta::read(Some(&params)).unwrap().check().unwrap_err();
+        assert_eq!(error.code, UNSUPPORTED_VERSION);
+        let data = error.data.unwrap();
+        assert!(data.get().starts_with(r#"{"supported":["2026-07-28","2025-11-25""#), "{data}");
+        assert!(data.get().ends_with(r#""requested":"1900-01-01"}"#), "{data}");
+        let params = raw(r#"{"_meta":{"io.modelcontextprotocol/protocolVersion":"2026-07-28"}}"#);
+        assert_eq!(RequestMeta::read(Some(&params)).unwrap().check().unwrap_err().code, INVALID_PARAMS);
+    }
+
+    #[test]
+    fn a_legacy_server_sees_no_modern_metadata_and_all_the_rest() {
+        let params = raw(format!(r#"{{"name":"x","_meta":{META},"arguments":{{"n":1.0}}}}"#));
+        assert_eq!(
+            params_for_legacy(Some(&params)).get(),
+            r#"{"_meta":{"progressToken":"p"},"name":"x","arguments":{"n":1.0}}"#
+        );
+        let plain = raw(r#"{"name":"x"}"#);
+        assert_eq!(params_for_modern(Some(&plain), None).unwrap().get(), plain.get());
+        assert_eq!(
+            params_for_modern(Some(&plain), Some("error")).unwrap().get(),
+            r#"{"_meta":{"io.modelcontextprotocol/logLevel":"error"},"name":"x"}"#
+        );
+    }
+
+    #[test]
+    fn a_legacy_result_gets_what_a_modern_one_must_say() {
+        let missing = |method, result: &str| missing_in_legacy_result(method, &raw(result));
+        assert_eq!(missing("tools/call", "{}"), r#""resultType":"complete""#);
+        assert!(missing("tools/list", r#"{"tools":[]}"#).contains("ttlMs"));
+        assert_eq!(missing("tools/call", r#"{"resultType":"x"}"#), "");
+        assert_eq!(missing("tools/call", r#"{"text":"resultType"}"#), r#""resultType":"complete""#);
+        assert_eq!(error_for_modern(RpcError::new(-32002, "m")).code, INVALID_PARAMS);
+        assert_eq!(error_for_modern(RpcError::new(-32601, "m")).code, -32601);
+    }
+
+    #[test]
+    fn a_url_to_visit_gets_the_id_that_legacy_hosts_want() {
+        let asked =
+            |method: &str, params: &str| question_for_legacy(method, Some(raw(params)), || 3).unwrap();
+        assert_eq!(
+            asked("elicitation/create", r#"{"mode":"url","url":"https://x"}"#).get(),
+            r#"{"mode":"url","url":"https://x","elicitationId":"mcplink-3"}"#
+        );
+        for (method, params) in [
+            ("elicitation/create", r#"{"mode":"form" }"#),
+            ("elicitation/create", r#"{"mode":"url","elicitationId":"own"}"#),
+            ("sampling/createMessage", r#"{"mode":"url"}"#),
+        ] {
+            assert_eq!(asked(method, params).get(), params);
+        }
+        assert!(question_for_legacy("roots/list", None, || 3).is_none());
+    }
+
+    #[test]
+    fn log_levels_are_ordered() {
+        assert!(severity("debug") < severity("info") && severity("alert") < severity("emergency"));
+        assert_eq!(severity("loud"), None);
+    }
+}

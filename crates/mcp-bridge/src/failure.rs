@@ -1,0 +1,119 @@
+//! What a host is told when a request has no result: the server's own error where it gave one, otherwise the
+//! status, the reason and the next command.
+
+use std::error::Error as _;
+
+use mcp_status::{ActionFacts, MessageContext, Phase, Reason, ServerStatus, StatusReport};
+use mcp_transport::{
+    RequestError, RequestErrorKind, RpcError, StatusSnapshot, TransportError, TransportErrorKind,
+};
+use serde::Serialize;
+
+use crate::BridgeConfig;
+use crate::splice::raw;
+
+/// There is no connection to the server, or the connection failed. Outside the ranges that JSON-RPC and MCP
+/// reserve, so that nobody takes it for an error of the server (2026-07-28, error codes).
+pub const UNAVAILABLE: i64 = -31_000;
+
+/// The details of such an error, for programs.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Details<'a> {
+    source: &'static str,
+    server: &'a str,
+    status: ServerStatus,
+    reason: Option<&'a Reason>,
+    next: Option<&'a str>,
+    /// Whether the server may have acted on the request.
+    may_have_run: bool,
+}
+
+/// Why a request has no result.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The supervisor says so.
+    Request(RequestError),
+    /// It is still being tried, and the host does not wait that long.
+    NotYet(Box<StatusSnapshot>),
+}
+
+impl From<RequestError> for Failure {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl Failure {
+    /// The error that the server itself answered with, whatever the HTTP status beside it. A challenge is none:
+    /// it is about credentials, and those are not the host's business.
+    pub(crate) fn answer_of_server(&self) -> Option<&RpcError> {
+        use TransportErrorKind as Kind;
+        let Self::Request(error) = self else { return None };
+        let RequestErrorKind::Transport(error) = error.kind() else { return None };
+        let answers = matches!(error.kind(), Kind::Rpc { .. } | Kind::Http { status: 400..=499, .. });
+        error.rpc_error().filter(|_| answers)
+    }
+
+    /// What the host is told.
+    pub(crate) fn explain(&self, config: &BridgeConfig) -> RpcError {
+        let (name, facts) = (&*config.name, (config.facts)());
+        match self {
+            Self::NotYet(snapshot) => not_connected(snapshot, facts),
+            Self::Request(error) => match error.kind() {
+                RequestErrorKind::NotConnected(snapshot) => not_connected(snapshot, facts),
+                RequestErrorKind::Transport(error) => failed(error, name, facts),
+                _ => RpcError::new(UNAVAILABLE, format!("{name}: {error}")),
+            },
+        }
+    }
+}
+
+fn not_connected(snapshot: &StatusSnapshot, facts: ActionFacts) -> RpcError {
+    let report = snapshot.report(&snapshot.context(), facts);
+    rpc_error(&report, &condition(&report), false)
+}
+
+fn failed(error: &TransportError, name: &str, facts: ActionFacts) -> RpcError {
+    if *error.kind() == TransportErrorKind::InputRequired {
+        // About this request alone: the server is well, and the host did not answer what it was asked.
+        let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+        return RpcError::new(UNAVAILABLE, format!("{name}: {error}{cause}"));
+    }
+    let evidence = error.evidence(Phase::Session);
+    let report = StatusReport::from_evidence(&evidence, &MessageContext::new(name), facts);
+    rpc_error(&report, "did not answer the request", error.may_have_been_sent())
+}
+
+fn condition(report: &StatusReport) -> String {
+    match report.status {
+        ServerStatus::NeedsAuth => "needs authentication".to_owned(),
+        ServerStatus::Pending => "is not connected yet".to_owned(),
+        ServerStatus::Disabled => "is switched off".to_owned(),
+        ServerStatus::Failed => "is not available".to_owned(),
+        // The connection went while its request was being prepared.
+        ServerStatus::Connected => "lost the connection".to_owned(),
+    }
+}
+
+fn rpc_error(report: &StatusReport, what: &str, may_have_run: bool) -> RpcError {
+    let reason = report.reason.as_ref();
+    let next = reason.and_then(|reason| reason.next.as_deref());
+    let mut message = format!("{} {what}", report.name);
+    if let Some(reason) = reason {
+        message.push_str(&format!(": {}", reason.message));
+    }
+    if let Some(next) = next {
+        message.push_str(&format!("; next: {next}"));
+    }
+    let details = Details {
+        source: "mcplink",
+        server: &report.name,
+        status: report.status,
+        reason,
+        next,
+        may_have_run,
+    };
+    // Strings, numbers and enums only, so serialising cannot fail.
+    RpcError::new(UNAVAILABLE, message).with_data(raw(serde_json::to_string(&details).unwrap_or_default()))
+}

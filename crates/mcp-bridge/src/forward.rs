@@ -1,0 +1,171 @@
+//! One request of the host, to the server and back, in the terms of both eras.
+
+use std::sync::Arc;
+
+use mcp_status::ReasonCode;
+use mcp_transport::message::{METHOD_NOT_FOUND, RequestId, encode_response};
+use mcp_transport::{RequestOptions, RpcError, SupervisorHandle};
+use serde_json::value::RawValue;
+
+use crate::era::{
+    Era, RequestMeta, error_for_modern, may_ask, missing_in_legacy_result, params_for_legacy,
+    params_for_modern,
+};
+use crate::failure::{Failure, UNAVAILABLE};
+use crate::lists::{capability_of, is_list, nothing_of};
+use crate::profile::read_capabilities;
+use crate::questions::{Exchange, Step};
+use crate::splice::{raw, response_with, string};
+use crate::state::Core;
+
+/// A request of the host.
+#[derive(Debug)]
+pub(crate) struct Request {
+    pub(crate) id: RequestId,
+    pub(crate) method: String,
+    pub(crate) params: Option<Box<RawValue>>,
+    pub(crate) era: Era,
+}
+
+/// A result, and in the terms of which era.
+type Answer = Result<(Box<RawValue>, Era), RpcError>;
+
+/// Answers the request. Dropping the future gives it up, on the wire too.
+pub(crate) async fn serve(core: Arc<Core>, request: Request) {
+    let frame = match fulfil(&core, &request).await {
+        Ok((result, Era::Legacy)) if request.era == Era::Modern => {
+            response_with(&request.id, &result, missing_in_legacy_result(&request.method, &result))
+        }
+        Ok((result, _)) => encode_response(&request.id, Ok(&result)),
+        Err(error) => {
+            let error = if request.era == Era::Modern { error_for_modern(error) } else { error };
+            encode_response(&request.id, Err(&error))
+        }
+    };
+    core.host.send(frame);
+}
+
+async fn fulfil(core: &Arc<Core>, request: &Request) -> Answer {
+    let (method, params) = (request.method.as_str(), request.params.as_deref());
+    if request.era == Era::Modern
+        && let Some(resumed) = resumable(core, request)
+    {
+        return finish(resumed?.step().await);
+    }
+    let server =
+        core.server().ok_or_else(|| RpcError::new(UNAVAILABLE, "the host has not introduced itself"))?;
+    match send(core, server, request).await {
+        Ok(Ok((result, era))) => {
+            core.lists.remember(method, params, &result, era);
+            Ok((result, era))
+        }
+        Ok(Err(error)) => Err(error),
+        Err(failure) => without_result(core, request, failure),
+    }
+}
+
+/// What a request is answered with that has no result.
+fn without_result(core: &Core, request: &Request, failure: Failure) -> Answer {
+    let method = request.method.as_str();
+    if let Some(error) = failure.answer_of_server() {
+        let lacks = |name| core.known_server().is_some_and(|known| !known.has(name));
+        // What was offered before the server was known, and what it then did not have, is empty.
+        return match nothing_of(method).filter(|_| error.code == METHOD_NOT_FOUND) {
+            Some(nothing) if capability_of(method).is_some_and(lacks) => Ok((nothing, Era::Legacy)),
+            _ => Err(error.clone()),
+        };
+    }
+    if let Some(known) = core.lists.last_known(method, request.params.as_deref()) {
+        tracing::debug!(method, ?failure, "answered from memory");
+        return Ok(known);
+    }
+    Err(failure.explain(&core.config))
+}
+
+/// The parked call that this request continues. A modern server keeps such states itself, so only the states of
+/// calls to a legacy one are ours.
+fn resumable(core: &Core, request: &Request) -> Option<Result<Exchange, RpcError>> {
+    let is_legacy = |revision| Era::of(revision) == Era::Legacy;
+    if !may_ask(&request.method) || !core.known_server().is_none_or(|known| is_legacy(known.revision)) {
+        return None;
+    }
+    core.exchanges.resume(request.params.as_deref())
+}
+
+/// Sends it in the terms of the server.
+async fn send(core: &Arc<Core>, server: &SupervisorHandle, request: &Request) -> Result<Answer, Failure> {
+    let (method, params) = (request.method.as_str(), request.params.as_deref());
+    let options = RequestOptions::new();
+    let era = server_era(server, method).await?;
+    let outcome = match (request.era, era) {
+        (Era::Legacy, Era::Legacy) => server.request(method, params, &options).await,
+        (Era::Modern, Era::Modern) => {
+            server.request(method, params, &options.with_own_metadata().with_raw_result()).await
+        }
+        (Era::Legacy, Era::Modern) => {
+            // What the server asks by a result, the connection asks of `upstream::Side`, which asks the host.
+            let params = params_for_modern(params, core.log.level().as_deref());
+            server.request(method, params.as_deref(), &options).await
+        }
+        (Era::Modern, Era::Legacy) => return carry_questions(core, server, request).await,
+    };
+    Ok(Ok((outcome?, era)))
+}
+
+/// The era of the server, once there is a connection. A list is not waited for any longer than an attempt takes:
+/// the last known one is better than a host that waits.
+async fn server_era(server: &SupervisorHandle, method: &str) -> Result<Era, Failure> {
+    if !is_list(method) {
+        return Ok(Era::of(server.lease().await?.revision()));
+    }
+    let mut status = server.status();
+    let attempt_failed = async {
+        let failed = status.wait_for(|snapshot| snapshot.code == Some(ReasonCode::Retrying)).await;
+        failed.map(|snapshot| Box::new(snapshot.clone())).ok()
+    };
+    tokio::select! {
+        biased;
+        lease = server.lease() => Ok(Era::of(lease?.revision())),
+        // Without one the supervisor has ended, and the lease ends with it.
+        Some(snapshot) = attempt_failed => Err(Failure::NotYet(snapshot)),
+    }
+}
+
+/// A modern host calls a legacy server: what the server asks by a request, the host is asked by a result.
+async fn carry_questions(
+    core: &Arc<Core>,
+    server: &SupervisorHandle,
+    request: &Request,
+) -> Result<Answer, Failure> {
+    let (method, params) = (request.method.as_str(), request.params.as_deref());
+    let meta = RequestMeta::read(params);
+    let level = meta.as_ref().and_then(|meta| meta.log_level.as_deref());
+    let wish = level.and_then(|level| core.log.want(level));
+    if let (Some((_, true)), Some(level)) = (&wish, level) {
+        let set = raw(format!(r#"{{"level":{}}}"#, string(level)));
+        if let Err(error) = server.request("logging/setLevel", Some(&set), &RequestOptions::new()).await {
+            tracing::debug!(%error, "the server has no log levels");
+        }
+    }
+    let sent = params_for_legacy(params);
+    if !may_ask(method) {
+        let result = server.request(method, Some(&sent), &RequestOptions::new()).await?;
+        return Ok(Ok((result, Era::Legacy)));
+    }
+    let capabilities = read_capabilities(meta.and_then(|meta| meta.capabilities));
+    let call = {
+        let (core, server, method) = (core.clone(), server.clone(), method.to_owned());
+        async move {
+            let outcome = server.request(&method, Some(&sent), &RequestOptions::new()).await;
+            outcome.map_err(|error| Failure::from(error).explain(&core.config))
+        }
+    };
+    Ok(finish(core.exchanges.start(capabilities, call).step().await))
+}
+
+fn finish(step: Step) -> Answer {
+    match step {
+        Step::Done(outcome) => outcome.map(|result| (result, Era::Legacy)),
+        Step::Asked(result) => Ok((result, Era::Modern)),
+    }
+}

@@ -1,0 +1,162 @@
+//! A local MCP server on standard streams that is a remote one.
+//!
+//! The design decision of this crate: **a host that started a bridge keeps it.** It is answered at once and never
+//! told to go away: while the server behind is being connected to, signed out or down, lists are the last known
+//! ones, a call is answered with the reason and the next command, and when the server is back the host hears that
+//! its lists have changed. Nothing has to be restarted.
+//!
+//! ```text
+//! host ─stdin─► Lines ─► Session ─┬─ answers by itself: initialize, server/discover, ping, subscriptions
+//!      ◄─stdout─ Writer ◄─ Host   └─ Request ─► forward ─ era ─► SupervisorHandle ─► server
+//!                          ▲                                          │
+//!                          └──────────── upstream::Side ◄─────────────┘ notifications, questions
+//! ```
+//!
+//! Messages are passed on unparsed beyond the envelope. Where host and server are of different eras, `era` says
+//! what one has to be told in the terms of the other; where they are of the same, nothing is changed.
+#![doc = "\n# In ten lines\n"]
+#![doc = include_str!("../README.md")]
+
+#[cfg(unix)]
+pub mod control;
+mod describe;
+mod era;
+mod failure;
+mod forward;
+mod host;
+mod lines;
+mod lists;
+mod profile;
+mod questions;
+mod session;
+mod splice;
+mod state;
+pub mod stdio;
+mod subscriptions;
+mod upstream;
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use mcp_status::{ActionFacts, TransportKind};
+use mcp_transport::{Connector, ServerSource, SupervisorHandle, SupervisorPolicy};
+use tokio::io::{AsyncRead, AsyncWrite};
+
+pub use failure::UNAVAILABLE;
+pub use session::Ended;
+
+/// 16 MiB: what one message of the host may hold.
+const MAX_LINE_BYTES: usize = 16 << 20;
+
+/// Signs a person in; whether it worked.
+pub type SignIn = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
+
+/// One bridge's settings.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct BridgeConfig {
+    /// The name of the server entry, for the host and in messages.
+    pub name: Arc<str>,
+    /// The version of this program; the host sees it until the server has said its own.
+    pub version: Arc<str>,
+    /// Says what to connect to, at every new connection.
+    pub source: Arc<dyn ServerSource>,
+    /// How patiently the connection is kept.
+    pub policy: SupervisorPolicy,
+    /// What is configured and known about signing in, at the time of a failure: the next command depends on it.
+    pub facts: Arc<dyn Fn() -> ActionFacts + Send + Sync>,
+    /// Asked once, when the server needs a sign-in that only a person can make; for hosts with a person in front.
+    pub sign_in: Option<SignIn>,
+    /// Told when the supervisor of the server is there, which is when the host has said who it is.
+    pub started: Option<Arc<dyn Fn(SupervisorHandle) + Send + Sync>>,
+    /// The longest message of the host, in bytes. 16 MiB unless set.
+    pub max_line_bytes: usize,
+}
+
+impl BridgeConfig {
+    /// A bridge to a remote server that nothing else is known about.
+    pub fn new(name: impl Into<Arc<str>>, version: impl Into<Arc<str>>, source: impl ServerSource) -> Self {
+        // The host lists the tools; listing them for the status as well would only cost.
+        let mut policy = SupervisorPolicy::long_lived();
+        policy.list = None;
+        Self {
+            name: name.into(),
+            version: version.into(),
+            source: Arc::new(source),
+            policy,
+            facts: Arc::new(|| ActionFacts::new(TransportKind::Remote)),
+            sign_in: None,
+            started: None,
+            max_line_bytes: MAX_LINE_BYTES,
+        }
+    }
+
+    /// With what the next command depends on.
+    #[must_use]
+    pub fn with_facts(mut self, facts: impl Fn() -> ActionFacts + Send + Sync + 'static) -> Self {
+        self.facts = Arc::new(facts);
+        self
+    }
+
+    /// With a way to sign a person in.
+    #[must_use]
+    pub fn with_sign_in(mut self, sign_in: SignIn) -> Self {
+        self.sign_in = Some(sign_in);
+        self
+    }
+
+    /// With a receiver of the supervisor's handle.
+    #[must_use]
+    pub fn with_started(mut self, started: impl Fn(SupervisorHandle) + Send + Sync + 'static) -> Self {
+        self.started = Some(Arc::new(started));
+        self
+    }
+
+    /// With another patience.
+    #[must_use]
+    pub fn with_policy(mut self, policy: SupervisorPolicy) -> Self {
+        self.policy = policy;
+        self
+    }
+}
+
+impl fmt::Debug for BridgeConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BridgeConfig")
+            .field("name", &self.name)
+            .field("version", &self.version)
+            .field("policy", &self.policy)
+            .field("sign_in", &self.sign_in.is_some())
+            .field("max_line_bytes", &self.max_line_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A bridge between one host and one server.
+#[derive(Debug)]
+pub struct Bridge {
+    connector: Connector,
+    config: BridgeConfig,
+}
+
+impl Bridge {
+    /// A bridge; nothing is done yet.
+    pub fn new(connector: Connector, config: BridgeConfig) -> Self {
+        Self { connector, config }
+    }
+
+    /// Serves the host on these streams until it closes its side, or until `asked_to_end` is there.
+    ///
+    /// The connection to the server is made when the host has said who it is, because the server is told the same.
+    /// Ends within two seconds of either, with the remote session deleted and no child process left where the
+    /// server lets go in that time. Must be called inside a tokio runtime.
+    pub async fn run(
+        self,
+        input: impl AsyncRead + Unpin,
+        output: impl AsyncWrite + Send + Unpin + 'static,
+        asked_to_end: impl Future<Output = ()>,
+    ) -> Ended {
+        session::run(self.connector, self.config, input, output, asked_to_end).await
+    }
+}

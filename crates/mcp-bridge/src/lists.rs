@@ -1,0 +1,124 @@
+//! The lists that a server gave last, for as long as it gives none. They live and die with this process.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use mcp_transport::message::Members;
+use serde_json::value::RawValue;
+
+use crate::era::Era;
+use crate::splice::{raw, text, with_members};
+
+/// The list methods, the member that holds the items, and what an empty list looks like.
+const LISTS: [(&str, &str); 4] = [
+    ("tools/list", r#"{"tools":[]}"#),
+    ("resources/list", r#"{"resources":[]}"#),
+    ("resources/templates/list", r#"{"resourceTemplates":[]}"#),
+    ("prompts/list", r#"{"prompts":[]}"#),
+];
+
+/// What a host is told of a capability that was offered and that the server does not have.
+const NOTHING_TO_COMPLETE: &str = r#"{"completion":{"values":[]}}"#;
+
+/// A list, and in the terms of which era.
+pub(crate) type Known = (Box<RawValue>, Era);
+
+/// The first page of each list, as it was last seen.
+#[derive(Debug, Default)]
+pub(crate) struct Lists {
+    seen: Mutex<HashMap<&'static str, Known>>,
+    /// Whether a host was told a list that did not come from the server at that moment.
+    made_up: AtomicBool,
+}
+
+/// Whether `method` asks for a list.
+pub(crate) fn is_list(method: &str) -> bool {
+    LISTS.iter().any(|(name, _)| *name == method)
+}
+
+impl Lists {
+    /// Remembers what the server answered.
+    pub(crate) fn remember(&self, method: &str, params: Option<&RawValue>, result: &RawValue, era: Era) {
+        let Some((method, _)) = LISTS.iter().find(|(name, _)| *name == method) else { return };
+        if !is_first_page(params) {
+            return;
+        }
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        // The usual list is the one that is known already: then nothing is copied.
+        match seen.get_mut(method) {
+            Some((known, of)) if *of == era && known.get() == result.get() => {}
+            _ => drop(seen.insert(method, (result.to_owned(), era))),
+        }
+    }
+
+    /// What to tell a host while the server does not answer; `None` where that would be a lie.
+    pub(crate) fn last_known(&self, method: &str, params: Option<&RawValue>) -> Option<Known> {
+        let (method, empty) = LISTS.iter().find(|(name, _)| *name == method)?;
+        if !is_first_page(params) {
+            return None;
+        }
+        self.made_up.store(true, Ordering::Release);
+        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(match seen.get(method) {
+            // Without its cursor: the page that it leads to cannot be had.
+            Some((list, era)) if list.get().contains("nextCursor") => {
+                (with_members(Some(list), &["nextCursor"], &[]), *era)
+            }
+            Some((list, era)) => (list.clone(), *era),
+            None => (raw(*empty), Era::Legacy),
+        })
+    }
+
+    /// Whether a host was told a list that did not come from the server, since this was last asked.
+    pub(crate) fn take_made_up(&self) -> bool {
+        self.made_up.swap(false, Ordering::AcqRel)
+    }
+}
+
+/// The answer to a request for something that was offered before the server was known, and that it turned out
+/// not to have. It does not know the method, and the host is not to blame.
+pub(crate) fn nothing_of(method: &str) -> Option<Box<RawValue>> {
+    if method == "completion/complete" {
+        return Some(raw(NOTHING_TO_COMPLETE));
+    }
+    LISTS.iter().find(|(name, _)| *name == method).map(|(_, empty)| raw(*empty))
+}
+
+/// The capability that a server declares who knows `method`.
+pub(crate) fn capability_of(method: &str) -> Option<&'static str> {
+    Some(match method {
+        "tools/list" => "tools",
+        "resources/list" | "resources/templates/list" => "resources",
+        "prompts/list" => "prompts",
+        "completion/complete" => "completions",
+        _ => return None,
+    })
+}
+
+fn is_first_page(params: Option<&RawValue>) -> bool {
+    let Some(params) = params.filter(|params| params.get().contains("cursor")) else { return true };
+    let cursor = Members::read(params.get()).and_then(|members| members.get("cursor")).and_then(text);
+    cursor.is_none_or(|cursor| cursor.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_list_is_told_and_never_the_cursor_to_a_page_that_cannot_be_had() {
+        let lists = Lists::default();
+        let told = |params| lists.last_known("tools/list", params).map(|(list, _)| list.get().to_owned());
+        assert_eq!(told(None).unwrap(), r#"{"tools":[]}"#);
+        assert!(lists.take_made_up() && !lists.take_made_up());
+        let page = raw(r#"{"tools":[{"name":"a"}],"nextCursor":"2"}"#);
+        lists.remember("tools/list", None, &page, Era::Legacy);
+        assert_eq!(told(None).unwrap(), r#"{"tools":[{"name":"a"}]}"#);
+        let second = raw(r#"{"cursor":"2"}"#);
+        assert_eq!(told(Some(&second)), None);
+        lists.remember("tools/list", Some(&second), &raw(r#"{"tools":[]}"#), Era::Legacy);
+        assert_eq!(told(None).unwrap(), r#"{"tools":[{"name":"a"}]}"#, "a later page is not the list");
+        assert!(lists.last_known("tools/call", None).is_none());
+    }
+}

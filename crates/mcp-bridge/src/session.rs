@@ -1,0 +1,357 @@
+//! The conversation with the host: what it says, and what the bridge answers by itself.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use mcp_transport::message::{
+    INVALID_PARAMS, INVALID_REQUEST, Incoming, Members, PARSE_ERROR, RequestId, encode_response, parse,
+};
+use mcp_transport::{Connector, RpcError, SubscriptionFilter, Supervisor, SupervisorConfig};
+use serde_json::value::RawValue;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
+use tokio_util::task::{AbortOnDropHandle, TaskTracker};
+
+use crate::BridgeConfig;
+use crate::era::{Era, META_SUBSCRIPTION, RequestMeta, severity};
+use crate::forward::{Request, serve};
+use crate::host::Host;
+use crate::lines::{Line, Lines};
+use crate::profile::Profile;
+use crate::splice::{Object, raw, text};
+use crate::state::Core;
+use crate::subscriptions::id_text;
+use crate::upstream::{Side, WithSide, follow};
+
+/// How long requests under way may take when the host has closed its side: a script may have asked and gone.
+const LAST_ANSWERS: Duration = Duration::from_millis(900);
+/// How long the goodbye to the server and the last lines to the host may take each. With the above it stays
+/// under the two seconds that a host waits before it kills.
+const GOODBYE: Duration = Duration::from_millis(700);
+const LAST_LINES: Duration = Duration::from_millis(200);
+
+/// Why a bridge ended.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Ended {
+    /// The host closed its side, or cannot be written to any more.
+    HostGone,
+    /// It was told to.
+    Asked,
+}
+
+/// Runs a bridge to its end.
+pub(crate) async fn run(
+    connector: Connector,
+    config: BridgeConfig,
+    input: impl AsyncRead + Unpin,
+    output: impl AsyncWrite + Send + Unpin + 'static,
+    asked_to_end: impl Future<Output = ()>,
+) -> Ended {
+    let (host, writer) = Host::new();
+    let mut lines = Lines::new(input, config.max_line_bytes);
+    let core = Arc::new(Core::new(config, host));
+    let mut writing = AbortOnDropHandle::new(tokio::spawn(writer.run(output)));
+    let mut session = Session::new(connector, core.clone());
+    let mut asked_to_end = std::pin::pin!(asked_to_end);
+    let ended = loop {
+        tokio::select! {
+            biased;
+            () = &mut asked_to_end => break Ended::Asked,
+            _ = &mut writing => break Ended::HostGone,
+            line = lines.next() => match line {
+                Ok(Some(Line::Whole(line))) => session.take(line).await,
+                Ok(Some(Line::TooLong)) => session.refuse("the message is too long"),
+                Ok(None) => break Ended::HostGone,
+                Err(error) => {
+                    tracing::debug!(%error, "the host cannot be read");
+                    break Ended::HostGone;
+                }
+            },
+        }
+    };
+    session.end(ended).await;
+    // A host that does not read is not waited for.
+    let _ = tokio::time::timeout(LAST_LINES, core.host.flush()).await;
+    ended
+}
+
+struct Session {
+    connector: Connector,
+    core: Arc<Core>,
+    calls: Calls,
+    tasks: TaskTracker,
+    /// Notifications for the server, in their order.
+    notices: Option<mpsc::UnboundedSender<(String, Option<Box<RawValue>>)>>,
+    background: Vec<AbortOnDropHandle<()>>,
+}
+
+/// The requests of the host that are under way.
+#[derive(Clone, Default)]
+struct Calls(Arc<Mutex<HashMap<RequestId, AbortHandle>>>);
+
+impl Calls {
+    fn lock(&self) -> MutexGuard<'_, HashMap<RequestId, AbortHandle>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Session {
+    fn new(connector: Connector, core: Arc<Core>) -> Self {
+        let (calls, tasks) = (Calls::default(), TaskTracker::new());
+        Self { connector, core, calls, tasks, notices: None, background: Vec::new() }
+    }
+
+    /// Takes in one line.
+    async fn take(&mut self, line: &[u8]) {
+        let messages = match parse(line) {
+            Ok(messages) => messages,
+            Err(error) => return self.refuse_as(PARSE_ERROR, error.id(), &error.to_string()),
+        };
+        for message in messages {
+            match message {
+                Ok(Incoming::Request { id, method, params }) => self.request(id, method, params).await,
+                Ok(Incoming::Notification { method, params }) => self.notification(method, params),
+                Ok(Incoming::Response { id, outcome }) => self.core.host.answered(id.as_ref(), outcome),
+                Err(error) => self.refuse_as(INVALID_REQUEST, error.id(), &error.to_string()),
+            }
+        }
+    }
+
+    fn refuse(&self, why: &str) {
+        self.refuse_as(INVALID_REQUEST, None, why);
+    }
+
+    fn refuse_as(&self, code: i64, id: Option<&RequestId>, why: &str) {
+        let error = RpcError::new(code, why);
+        match id {
+            Some(id) => self.core.host.respond(id, Err(&error)),
+            // An id that cannot be told is null (JSON-RPC 2.0 section 5).
+            None => {
+                let mut message = Object::new();
+                message.member("jsonrpc", "\"2.0\"").member("id", "null");
+                let like = encode_response(&RequestId::Number(0), Err(&error));
+                let members = std::str::from_utf8(&like).ok().and_then(Members::read).unwrap_or_default();
+                message.member("error", members.get("error").map_or("{}", RawValue::get));
+                self.core.host.send(message.finish().get().as_bytes().to_vec());
+            }
+        }
+    }
+
+    async fn request(&mut self, id: RequestId, method: String, params: Option<Box<RawValue>>) {
+        if method == "initialize" {
+            return self.initialize(&id, params.as_deref()).await;
+        }
+        let era = match RequestMeta::read(params.as_deref()) {
+            Some(meta) => {
+                if let Err(error) = meta.check() {
+                    return self.core.host.respond(&id, Err(&error));
+                }
+                let profile = Profile::new(Era::Modern, meta.capabilities, meta.client);
+                if self.core.introduction.take(profile) {
+                    if method == "server/discover" {
+                        self.discover(&id);
+                        self.core.host.flush().await;
+                    }
+                    self.connect();
+                    if method == "server/discover" {
+                        return;
+                    }
+                }
+                Era::Modern
+            }
+            None => {
+                if !self.core.introduction.is_made() {
+                    // A host that skips its handshake gets what it asks for; the server will say if it minds.
+                    self.core.introduction.take(Profile::new(Era::Legacy, None, None));
+                    self.connect();
+                }
+                Era::Legacy
+            }
+        };
+        self.core.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
+        match (method.as_str(), era) {
+            ("server/discover", Era::Modern) => self.discover(&id),
+            // Whether the bridge is there; whether the server is, its status tells.
+            ("ping", _) => self.core.host.respond(&id, Ok(&raw("{}"))),
+            ("subscriptions/listen", Era::Modern) => self.listen(id, params.as_deref()),
+            ("resources/subscribe" | "resources/unsubscribe", Era::Legacy) => {
+                self.want_resource(&id, &method, params.as_deref());
+            }
+            ("logging/setLevel", Era::Legacy) => self.set_level(id, method, params),
+            _ => self.forward(Request { id, method, params, era }),
+        }
+    }
+
+    /// The handshake of a legacy host: answered before anything else is done.
+    async fn initialize(&mut self, id: &RequestId, params: Option<&RawValue>) {
+        let members = params.and_then(|params| Members::read(params.get())).unwrap_or_default();
+        let requested = members.get("protocolVersion").and_then(text);
+        let result = self.core.describe(|description| description.initialize(requested.as_deref()));
+        self.core.host.respond(id, Ok(&result));
+        let profile = Profile::new(Era::Legacy, members.get("capabilities"), members.get("clientInfo"));
+        let is_first = self.core.introduction.take(profile);
+        if is_first {
+            self.core.host.flush().await;
+            self.connect();
+        }
+    }
+
+    fn discover(&self, id: &RequestId) {
+        let result = self.core.describe(|description| description.discover());
+        self.core.host.respond(id, Ok(&result));
+    }
+
+    /// Starts to connect: the host has said who it is.
+    fn connect(&mut self) {
+        let side = Arc::new(Side::new(&self.core));
+        let config = &self.core.config;
+        let source = WithSide { source: config.source.clone(), side };
+        let supervisor =
+            SupervisorConfig::new(config.name.clone(), source).with_policy(config.policy.clone());
+        let server = Supervisor::start(self.connector.clone(), supervisor);
+        self.core.install(server.clone());
+        if let Some(started) = &config.started {
+            started(server.clone());
+        }
+        let (notices, mut inbox) = mpsc::unbounded_channel::<(String, Option<Box<RawValue>>)>();
+        self.notices = Some(notices);
+        let telling = server.clone();
+        self.background.push(AbortOnDropHandle::new(tokio::spawn(async move {
+            while let Some((method, params)) = inbox.recv().await {
+                if let Err(error) = telling.notify(&method, params.as_deref()).await {
+                    tracing::debug!(method, %error, "a notification of the host was lost");
+                }
+            }
+        })));
+        let following = follow(self.core.clone(), server);
+        self.background.push(AbortOnDropHandle::new(tokio::spawn(following)));
+    }
+
+    fn forward(&self, request: Request) {
+        let (core, calls, id) = (self.core.clone(), self.calls.clone(), request.id.clone());
+        let mut under_way = self.calls.lock();
+        let call = self.tasks.spawn(async move {
+            let id = request.id.clone();
+            serve(core, request).await;
+            calls.lock().remove(&id);
+        });
+        // The task has not begun yet, or waits for the lock: it is removed after it was added.
+        under_way.insert(id, call.abort_handle());
+    }
+
+    fn notification(&self, method: String, params: Option<Box<RawValue>>) {
+        match method.as_str() {
+            "notifications/initialized" => {
+                self.core.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
+            }
+            "notifications/cancelled" => self.cancel(params.as_deref()),
+            _ => {
+                let server = self.core.known_server();
+                // A modern server has no use for what a legacy host tells, and a server that is not there has
+                // missed it.
+                let takes_it =
+                    server.is_some_and(|server| Era::of(server.revision) == self.core.introduction.era());
+                if let (Some(notices), true) = (&self.notices, takes_it) {
+                    drop(notices.send((method, params)));
+                }
+            }
+        }
+    }
+
+    fn cancel(&self, params: Option<&RawValue>) {
+        let members = params.and_then(|params| Members::read(params.get()));
+        let id = members.and_then(|members| members.get("requestId")).and_then(RequestId::from_raw);
+        let Some(id) = id else { return };
+        // Dropping the request says so on the wire. There is no answer to what was cancelled.
+        let call = self.calls.lock().remove(&id);
+        if let Some(call) = call {
+            call.abort();
+        }
+        self.core.subscriptions.close(&id);
+    }
+
+    /// A stream of changes of a modern host: it outlives the connections to the server.
+    fn listen(&self, id: RequestId, params: Option<&RawValue>) {
+        let members = params.and_then(|params| Members::read(params.get())).unwrap_or_default();
+        let filter = members
+            .get("notifications")
+            .map(|filter| serde_json::from_str::<SubscriptionFilter>(filter.get()));
+        let Some(Ok(filter)) = filter else {
+            let error = RpcError::new(INVALID_PARAMS, "`notifications` is missing or no filter");
+            return self.core.host.respond(&id, Err(&error));
+        };
+        let params = subscription_meta(&id, Some(&filter));
+        self.core.host.notify("notifications/subscriptions/acknowledged", Some(&params));
+        self.core.subscriptions.open(id, filter);
+    }
+
+    /// The subscription of a legacy host to one resource: it too outlives connections, whatever their era.
+    fn want_resource(&self, id: &RequestId, method: &str, params: Option<&RawValue>) {
+        let members = params.and_then(|params| Members::read(params.get())).unwrap_or_default();
+        let Some(uri) = members.get("uri").and_then(text) else {
+            let error = RpcError::new(INVALID_PARAMS, "`uri` is missing or no string");
+            return self.core.host.respond(id, Err(&error));
+        };
+        self.core.subscriptions.want_resource(uri, method == "resources/subscribe");
+        self.core.host.respond(id, Ok(&raw("{}")));
+    }
+
+    fn set_level(&self, id: RequestId, method: String, params: Option<Box<RawValue>>) {
+        let members = params.as_deref().and_then(|params| Members::read(params.get())).unwrap_or_default();
+        let Some(level) = members.get("level").and_then(text).filter(|level| severity(level).is_some())
+        else {
+            let error = RpcError::new(INVALID_PARAMS, "`level` is missing or no log level");
+            return self.core.host.respond(&id, Err(&error));
+        };
+        self.core.log.set(level);
+        let connected = self.core.server().is_some_and(|server| server.snapshot().connection.is_some());
+        let era = self.core.known_server().map(|server| Era::of(server.revision));
+        if connected && era == Some(Era::Legacy) {
+            return self.forward(Request { id, method, params, era: Era::Legacy });
+        }
+        self.core.host.respond(&id, Ok(&raw("{}")));
+    }
+
+    /// Ends everything, within two seconds.
+    async fn end(&mut self, ended: Ended) {
+        self.tasks.close();
+        if ended == Ended::HostGone {
+            let _ = tokio::time::timeout(LAST_ANSWERS, self.tasks.wait()).await;
+        }
+        let calls = std::mem::take(&mut *self.calls.lock());
+        calls.into_values().for_each(|call| call.abort());
+        self.core.exchanges.clear();
+        for id in self.core.subscriptions.close_all() {
+            let mut result = Object::new();
+            result.member("resultType", "\"complete\"");
+            result.member("_meta", meta_of(&id).get());
+            self.core.host.respond(&id, Ok(&result.finish()));
+        }
+        if let Some(server) = self.core.server()
+            && tokio::time::timeout(GOODBYE, server.close()).await.is_err()
+        {
+            tracing::debug!("the server did not let go in time");
+        }
+        self.background.clear();
+    }
+}
+
+/// The parameters of an acknowledgement.
+fn subscription_meta(id: &RequestId, filter: Option<&SubscriptionFilter>) -> Box<RawValue> {
+    let mut params = Object::new();
+    params.member("_meta", meta_of(id).get());
+    if let Some(filter) = filter {
+        // Booleans and strings only, so serialising cannot fail.
+        params.member("notifications", &serde_json::to_string(filter).unwrap_or_default());
+    }
+    params.finish()
+}
+
+fn meta_of(id: &RequestId) -> Box<RawValue> {
+    let mut meta = Object::new();
+    meta.member(META_SUBSCRIPTION, &id_text(id));
+    meta.finish()
+}

@@ -1,0 +1,150 @@
+//! Changing single members of JSON objects; every other byte stays as it was.
+
+use mcp_transport::message::{Members, RequestId, encode_response, write_string};
+use serde_json::value::RawValue;
+
+/// Writes an object member by member.
+#[derive(Debug)]
+pub(crate) struct Object(Vec<u8>);
+
+impl Object {
+    pub(crate) fn new() -> Self {
+        Self(vec![b'{'])
+    }
+
+    /// Adds a member whose value is JSON text.
+    pub(crate) fn member(&mut self, key: &str, value: &str) -> &mut Self {
+        if self.0.len() > 1 {
+            self.0.push(b',');
+        }
+        write_string(&mut self.0, key);
+        self.0.push(b':');
+        self.0.extend_from_slice(value.as_bytes());
+        self
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.len() == 1
+    }
+
+    pub(crate) fn finish(mut self) -> Box<RawValue> {
+        self.0.push(b'}');
+        // Made of parts that are JSON each.
+        raw(String::from_utf8(self.0).unwrap_or_default())
+    }
+}
+
+/// A JSON text of ours as a value; `null` where it is none, which a text of ours never is.
+pub(crate) fn raw(text: impl Into<String>) -> Box<RawValue> {
+    RawValue::from_string(text.into()).unwrap_or_default()
+}
+
+/// `text` as a JSON string.
+pub(crate) fn string(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len() + 2);
+    write_string(&mut out, text);
+    String::from_utf8(out).unwrap_or_default()
+}
+
+/// The string in `value`, if it is one.
+pub(crate) fn text(value: &RawValue) -> Option<String> {
+    serde_json::from_str(value.get()).ok()
+}
+
+/// The members of `value` without `dropped`, then `added`.
+pub(crate) fn with_members(
+    value: Option<&RawValue>,
+    dropped: &[&str],
+    added: &[(&str, &str)],
+) -> Box<RawValue> {
+    let members = value.and_then(|value| Members::read(value.get())).unwrap_or_default();
+    let mut object = Object::new();
+    for (key, value) in members.iter().filter(|(key, _)| !dropped.contains(key)) {
+        object.member(key, value.get());
+    }
+    for (key, value) in added {
+        object.member(key, value);
+    }
+    object.finish()
+}
+
+/// `params` with other members in its `_meta`: without those that `dropped` names, and with `added`. A `_meta`
+/// that is left empty goes.
+pub(crate) fn with_meta(
+    params: Option<&RawValue>,
+    dropped: impl Fn(&str) -> bool,
+    added: &[(&str, &str)],
+) -> Box<RawValue> {
+    let members = params.and_then(|params| Members::read(params.get())).unwrap_or_default();
+    let mut meta = Object::new();
+    let before = members.get("_meta").and_then(|meta| Members::read(meta.get())).unwrap_or_default();
+    let replaced = |key: &str| added.iter().any(|(name, _)| *name == key);
+    for (key, value) in before.iter().filter(|(key, _)| !dropped(key) && !replaced(key)) {
+        meta.member(key, value.get());
+    }
+    for (key, value) in added {
+        meta.member(key, value);
+    }
+    let mut object = Object::new();
+    if !meta.is_empty() {
+        object.member("_meta", meta.finish().get());
+    }
+    for (key, value) in members.iter().filter(|(key, _)| *key != "_meta") {
+        object.member(key, value.get());
+    }
+    object.finish()
+}
+
+/// A response whose result gets `added` (members without the braces) put in front of its own; they are left out
+/// where the result is no object. The result itself is copied once and never parsed.
+pub(crate) fn response_with(id: &RequestId, result: &RawValue, added: &str) -> Vec<u8> {
+    let mut frame = encode_response(id, Ok(result));
+    let text = result.get();
+    if added.is_empty() || !text.starts_with('{') {
+        return frame;
+    }
+    // The result is the last member of the response, and the brace that ends the response follows it.
+    let inside = frame.len() - 1 - text.len() + 1;
+    let is_empty = text[1..].trim_start().starts_with('}');
+    let comma = if is_empty { "" } else { "," };
+    frame.splice(inside..inside, added.bytes().chain(comma.bytes()));
+    frame
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn other_members_keep_their_bytes_and_their_order() {
+        let params = raw(r#"{ "b" : 1.00 , "_meta":{"x":[ ],"k":1},"a":"\u00e9"}"#);
+        assert_eq!(
+            with_meta(Some(&params), |key| key == "k", &[("new", "2")]).get(),
+            r#"{"_meta":{"x":[ ],"new":2},"b":1.00,"a":"\u00e9"}"#
+        );
+        assert_eq!(with_meta(Some(&params), |_| true, &[]).get(), r#"{"b":1.00,"a":"\u00e9"}"#);
+        assert_eq!(with_meta(None, |_| true, &[]).get(), "{}");
+        assert_eq!(with_meta(None, |_| true, &[("a", "1")]).get(), r#"{"_meta":{"a":1}}"#);
+        assert_eq!(
+            with_meta(Some(&params), |_| false, &[("x", "3")]).get(),
+            r#"{"_meta":{"k":1,"x":3},"b":1.00,"a":"\u00e9"}"#
+        );
+        assert_eq!(
+            with_members(Some(&params), &["b", "_meta"], &[("c", "3")]).get(),
+            r#"{"a":"\u00e9","c":3}"#
+        );
+    }
+
+    #[test]
+    fn a_result_is_prefixed_and_otherwise_untouched() {
+        let id = RequestId::Number(1);
+        let frame = |result: &str, added| String::from_utf8(response_with(&id, &raw(result), added)).unwrap();
+        assert_eq!(
+            frame(r#"{ "n":1.0 }"#, r#""t":1"#),
+            r#"{"jsonrpc":"2.0","id":1,"result":{"t":1, "n":1.0 }}"#
+        );
+        assert_eq!(frame("{ }", r#""t":1"#), r#"{"jsonrpc":"2.0","id":1,"result":{"t":1 }}"#);
+        assert_eq!(frame("[1]", r#""t":1"#), r#"{"jsonrpc":"2.0","id":1,"result":[1]}"#);
+        assert_eq!(frame("{}", ""), r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
+    }
+}

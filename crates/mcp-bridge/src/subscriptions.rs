@@ -1,0 +1,181 @@
+//! Who wants to be told of which changes, in the terms of both eras.
+//!
+//! A legacy host is told of every change of a list and subscribes to resources one by one; a modern host opens
+//! streams, each with a filter. Changes of lists are heard over every connection, so what is left to ask the server
+//! for are resources: one set of them, the union of all wishes, which outlives connections.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use mcp_transport::SubscriptionFilter;
+use mcp_transport::message::{Members, RequestId};
+use serde_json::value::RawValue;
+use tokio::sync::watch;
+
+use crate::era::META_SUBSCRIPTION;
+use crate::splice::{string, with_meta};
+
+/// The lists whose changes are told.
+pub(crate) const LIST_CHANGES: [&str; 3] = [
+    "notifications/tools/list_changed",
+    "notifications/resources/list_changed",
+    "notifications/prompts/list_changed",
+];
+const RESOURCE_CHANGE: &str = "notifications/resources/updated";
+
+fn admits(filter: &SubscriptionFilter, method: &str, uri: Option<&str>) -> bool {
+    match method {
+        "notifications/tools/list_changed" => filter.tools,
+        "notifications/prompts/list_changed" => filter.prompts,
+        "notifications/resources/list_changed" => filter.resources,
+        RESOURCE_CHANGE => uri.is_some_and(|uri| filter.resource_uris.iter().any(|wanted| wanted == uri)),
+        _ => false,
+    }
+}
+
+/// Everybody's wishes.
+#[derive(Debug)]
+pub(crate) struct Subscriptions {
+    state: Mutex<State>,
+    resources: watch::Sender<BTreeSet<String>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// The resources of a legacy host.
+    legacy: BTreeSet<String>,
+    /// The streams of modern hosts.
+    streams: HashMap<RequestId, SubscriptionFilter>,
+}
+
+impl Default for Subscriptions {
+    fn default() -> Self {
+        Self { state: Mutex::default(), resources: watch::Sender::new(BTreeSet::new()) }
+    }
+}
+
+impl Subscriptions {
+    /// The resources that are wanted of the server, and each change of it.
+    pub(crate) fn resources(&self) -> watch::Receiver<BTreeSet<String>> {
+        self.resources.subscribe()
+    }
+
+    /// A legacy host wants to hear of a resource, or does so no more.
+    pub(crate) fn want_resource(&self, uri: String, wanted: bool) {
+        self.change(|state| if wanted { state.legacy.insert(uri) } else { state.legacy.remove(&uri) });
+    }
+
+    /// A modern host opens a stream.
+    pub(crate) fn open(&self, id: RequestId, filter: SubscriptionFilter) {
+        self.change(|state| state.streams.insert(id, filter));
+    }
+
+    /// A stream ends; whether there was one.
+    pub(crate) fn close(&self, id: &RequestId) -> bool {
+        self.change(|state| state.streams.remove(id)).is_some()
+    }
+
+    /// Ends every stream.
+    pub(crate) fn close_all(&self) -> Vec<RequestId> {
+        self.change(|state| state.streams.drain().map(|(id, _)| id).collect())
+    }
+
+    /// Hands a change to each stream that wants it.
+    pub(crate) fn deliver(
+        &self,
+        method: &str,
+        params: Option<&RawValue>,
+        mut tell: impl FnMut(&str, &RawValue),
+    ) {
+        let uri = uri_of(method, params);
+        for (id, filter) in &self.state().streams {
+            if admits(filter, method, uri.as_deref()) {
+                tell(method, &with_meta(params, |_| false, &[(META_SUBSCRIPTION, &id_text(id))]));
+            }
+        }
+    }
+
+    fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
+        let mut state = self.state();
+        let outcome = change(&mut state);
+        let mut union = state.legacy.clone();
+        union.extend(state.streams.values().flat_map(|filter| filter.resource_uris.iter().cloned()));
+        self.resources.send_if_modified(|known| {
+            let changed = *known != union;
+            *known = union;
+            changed
+        });
+        outcome
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether `method` tells of a change that is subscribed to.
+pub(crate) fn is_change(method: &str) -> bool {
+    method == RESOURCE_CHANGE || LIST_CHANGES.contains(&method)
+}
+
+fn uri_of(method: &str, params: Option<&RawValue>) -> Option<String> {
+    let params = params.filter(|_| method == RESOURCE_CHANGE)?;
+    Members::read(params.get())?.get("uri").and_then(crate::splice::text)
+}
+
+/// An id as it stands on the wire.
+pub(crate) fn id_text(id: &RequestId) -> String {
+    match id {
+        RequestId::Number(number) => number.to_string(),
+        RequestId::String(text) => string(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::splice::raw;
+
+    fn told(subscriptions: &Subscriptions, method: &str, params: Option<&str>) -> Vec<String> {
+        let params = params.map(raw);
+        let mut told = Vec::new();
+        subscriptions.deliver(method, params.as_deref(), |_, params| told.push(params.get().to_owned()));
+        told.sort();
+        told
+    }
+
+    #[test]
+    fn each_stream_hears_what_it_asked_for_under_its_own_id() {
+        let subscriptions = Subscriptions::default();
+        let resources = subscriptions.resources();
+        let filter = |text: &str| serde_json::from_str::<SubscriptionFilter>(text).unwrap();
+        subscriptions.open(RequestId::Number(1), filter(r#"{"toolsListChanged":true}"#));
+        subscriptions.open(
+            RequestId::String("r".into()),
+            filter(r#"{"toolsListChanged":true,"resourceSubscriptions":["a","b"]}"#),
+        );
+        assert_eq!(
+            told(&subscriptions, "notifications/tools/list_changed", None),
+            [
+                r#"{"_meta":{"io.modelcontextprotocol/subscriptionId":"r"}}"#,
+                r#"{"_meta":{"io.modelcontextprotocol/subscriptionId":1}}"#,
+            ]
+        );
+        let updated = told(
+            &subscriptions,
+            RESOURCE_CHANGE,
+            Some(r#"{"uri":"a","_meta":{"io.modelcontextprotocol/subscriptionId":99}}"#),
+        );
+        assert_eq!(updated, [r#"{"_meta":{"io.modelcontextprotocol/subscriptionId":"r"},"uri":"a"}"#]);
+        assert!(told(&subscriptions, RESOURCE_CHANGE, Some(r#"{"uri":"c"}"#)).is_empty());
+        assert!(told(&subscriptions, "notifications/prompts/list_changed", None).is_empty());
+        subscriptions.want_resource("c".into(), true);
+        assert_eq!(Vec::from_iter(resources.borrow().iter().cloned()), ["a", "b", "c"]);
+        assert!(subscriptions.close(&RequestId::String("r".into())));
+        assert!(!subscriptions.close(&RequestId::String("r".into())));
+        assert_eq!(Vec::from_iter(resources.borrow().iter().cloned()), ["c"]);
+        assert_eq!(subscriptions.close_all(), [RequestId::Number(1)]);
+        subscriptions.want_resource("c".into(), false);
+        assert!(resources.borrow().is_empty());
+    }
+}

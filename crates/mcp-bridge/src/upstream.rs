@@ -1,0 +1,228 @@
+//! The server's side: what it starts by itself, and what each new connection to it has to be told.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Weak};
+
+use mcp_status::{Action, ServerStatus};
+use mcp_transport::message::Members;
+use mcp_transport::{
+    ClientCapabilities, ClientInfo, HandlerFuture, RequestOptions, RpcError, ServerFuture,
+    ServerRequestHandler, ServerSource, SubscriptionFilter, SupervisorHandle,
+};
+use serde_json::value::RawValue;
+use tokio_util::task::AbortOnDropHandle;
+
+use crate::era::{Era, META_SUBSCRIPTION, question_for_legacy, severity};
+use crate::failure::UNAVAILABLE;
+use crate::splice::{raw, string, text, with_meta};
+use crate::state::Core;
+use crate::subscriptions::is_change;
+
+/// The bridge as the server sees it: a client with the capabilities of the host.
+pub(crate) struct Side {
+    core: Weak<Core>,
+    /// Counts the URLs that a legacy host was asked to visit.
+    visits: AtomicU64,
+}
+
+impl Side {
+    pub(crate) fn new(core: &Arc<Core>) -> Self {
+        Self { core: Arc::downgrade(core), visits: AtomicU64::new(0) }
+    }
+}
+
+impl ServerRequestHandler for Side {
+    fn capabilities(&self) -> ClientCapabilities {
+        self.core.upgrade().map(|core| core.introduction.capabilities()).unwrap_or_default()
+    }
+
+    fn client_info(&self) -> Option<ClientInfo> {
+        self.core.upgrade()?.introduction.client()
+    }
+
+    fn accepts(&self, method: &str) -> bool {
+        let Some(core) = self.core.upgrade() else { return false };
+        match method {
+            "elicitation/create" | "sampling/createMessage" | "roots/list" => {
+                core.introduction.capabilities().allow(method)
+            }
+            // A modern host has no ping and takes no requests; what is not known yet is the host's to judge.
+            _ => core.introduction.era() == Era::Legacy,
+        }
+    }
+
+    fn handle<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a> {
+        Box::pin(async move {
+            let core =
+                self.core.upgrade().ok_or_else(|| RpcError::new(UNAVAILABLE, "the client is closing"))?;
+            match core.introduction.era() {
+                Era::Legacy => {
+                    core.host_is_ready().await;
+                    let params =
+                        question_for_legacy(method, params, || self.visits.fetch_add(1, Ordering::Relaxed));
+                    core.host.ask(method, params.as_deref()).await
+                }
+                Era::Modern => core.exchanges.ask(method, params).await,
+            }
+        })
+    }
+
+    fn notification(&self, method: &str, params: Option<&RawValue>) {
+        let Some(core) = self.core.upgrade() else { return };
+        // About a request or a subscription of ours, whose ids the host has never seen.
+        if !matches!(method, "notifications/cancelled" | "notifications/subscriptions/acknowledged") {
+            pass_on(&core, method, params);
+        }
+    }
+}
+
+impl fmt::Debug for Side {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Side").finish_non_exhaustive()
+    }
+}
+
+/// Tells the host what the server told.
+fn pass_on(core: &Core, method: &str, params: Option<&RawValue>) {
+    match core.introduction.era() {
+        Era::Legacy if is_change(method) => {
+            let tagged = params.filter(|params| params.get().contains(META_SUBSCRIPTION));
+            let plain = tagged.map(|params| with_meta(Some(params), |key| key == META_SUBSCRIPTION, &[]));
+            core.host.notify(method, plain.as_deref().or(params));
+        }
+        Era::Modern if is_change(method) => {
+            core.subscriptions
+                .deliver(method, params, |method, params| core.host.notify(method, Some(params)));
+        }
+        Era::Modern if method == "notifications/message" => {
+            let members = params.and_then(|params| Members::read(params.get()));
+            let level = members.and_then(|members| members.get("level")).and_then(text);
+            if core.log.is_wanted(level.as_deref().and_then(severity)) {
+                core.host.notify(method, params);
+            }
+        }
+        _ => core.host.notify(method, params),
+    }
+}
+
+/// The source of a bridge's server: the given one, with the bridge as its client.
+pub(crate) struct WithSide {
+    pub(crate) source: Arc<dyn ServerSource>,
+    pub(crate) side: Arc<Side>,
+}
+
+impl ServerSource for WithSide {
+    fn server(&self) -> ServerFuture<'_> {
+        Box::pin(async { Ok(self.source.server().await?.with_handler(self.side.clone())) })
+    }
+}
+
+/// Follows the server from connection to connection until it is closed.
+pub(crate) async fn follow(core: Arc<Core>, server: SupervisorHandle) {
+    let mut status = server.status();
+    let mut connection = None;
+    let mut company: Option<AbortOnDropHandle<()>> = None;
+    let mut sign_in = core.config.sign_in.clone();
+    loop {
+        let snapshot = status.borrow_and_update().clone();
+        if snapshot.connection != connection {
+            drop(company.take());
+            if let Some(number) = snapshot.connection {
+                let made_up = core.lists.take_made_up();
+                // Whatever changed while nobody listened was not told.
+                if made_up || number > 1 {
+                    core.tell_lists_changed();
+                }
+                let keeping = accompany(core.clone(), server.clone());
+                company = Some(AbortOnDropHandle::new(tokio::spawn(keeping)));
+            }
+            connection = snapshot.connection;
+        }
+        let asks_for_a_person = || {
+            let report = snapshot.report(&snapshot.context(), (core.config.facts)());
+            report
+                .actions
+                .iter()
+                .any(|action| matches!(action, Action::Authenticate | Action::ReAuthenticate))
+        };
+        if snapshot.status == ServerStatus::NeedsAuth
+            && asks_for_a_person()
+            && let Some(sign_in) = sign_in.take()
+        {
+            let server = server.clone();
+            tokio::spawn(async move {
+                if sign_in().await {
+                    server.login_done();
+                }
+            });
+        }
+        if snapshot.closed || status.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+/// Tells a new connection what the host wants, and keeps telling it.
+async fn accompany(core: Arc<Core>, server: SupervisorHandle) {
+    let Ok(lease) = server.lease().await else { return };
+    let era = Era::of(lease.revision());
+    drop(lease);
+    core.log.forget_told();
+    match era {
+        Era::Legacy => subscribe_one_by_one(&core, &server).await,
+        Era::Modern => subscribe_together(&core, &server).await,
+    }
+}
+
+async fn subscribe_one_by_one(core: &Core, server: &SupervisorHandle) {
+    if let Some(level) = core.log.level() {
+        let params = raw(format!(r#"{{"level":{}}}"#, string(&level)));
+        tell(server, "logging/setLevel", &params).await;
+    }
+    let mut wanted = core.subscriptions.resources();
+    let mut told = BTreeSet::new();
+    loop {
+        let now = wanted.borrow_and_update().clone();
+        for uri in now.difference(&told) {
+            tell(server, "resources/subscribe", &raw(format!(r#"{{"uri":{}}}"#, string(uri)))).await;
+        }
+        for uri in told.difference(&now) {
+            tell(server, "resources/unsubscribe", &raw(format!(r#"{{"uri":{}}}"#, string(uri)))).await;
+        }
+        told = now;
+        if wanted.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn tell(server: &SupervisorHandle, method: &str, params: &RawValue) {
+    if let Err(error) = server.request(method, Some(params), &RequestOptions::new()).await {
+        tracing::debug!(method, %error, "the server did not take a wish of the host");
+    }
+}
+
+/// Keeps one subscription to the resources that are wanted at the time.
+async fn subscribe_together(core: &Core, server: &SupervisorHandle) {
+    let mut wanted = core.subscriptions.resources();
+    let mut subscription = None;
+    loop {
+        let uris = wanted.borrow_and_update().clone();
+        if uris.is_empty() {
+            subscription = None;
+        } else {
+            let Ok(lease) = server.lease().await else { return };
+            // The old one ends only when the new one stands, so that nothing falls in between.
+            match lease.subscribe(SubscriptionFilter::new().with_resources(uris)).await {
+                Ok(new) => subscription = Some(new),
+                Err(error) => tracing::debug!(%error, "the server took no subscription"),
+            }
+        }
+        if wanted.changed().await.is_err() {
+            drop(subscription);
+            return;
+        }
+    }
+}
