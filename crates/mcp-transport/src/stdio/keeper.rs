@@ -221,16 +221,14 @@ impl Stdout {
     }
 }
 
-/// Writes lines until it is told to stop; then what is queued, and the end of file.
+/// Writes lines until it is told to stop and nothing is queued; then the end of file.
 async fn write(mut stdin: ChildStdin, mut lines: mpsc::UnboundedReceiver<Vec<u8>>, signals: Signals) {
     loop {
         let line = tokio::select! {
+            // In this order, so that what was sent before the stop is written before the end.
             biased;
             line = lines.recv() => line,
-            () = signals.stop.cancelled() => {
-                lines.close();
-                lines.recv().await
-            }
+            () = signals.stop.cancelled() => None,
         };
         let Some(mut line) = line else { return };
         // One write for the line and its end, so that a reader never sees one without the other.

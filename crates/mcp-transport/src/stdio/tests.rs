@@ -104,6 +104,16 @@ async fn requests_are_answered_and_the_end_is_orderly() {
 }
 
 #[tokio::test]
+async fn what_was_sent_before_the_end_arrives() {
+    let (wire, _) = start("while read -r line; do echo \"$line\" >&2; done");
+    for number in 0..50 {
+        wire.send(format!("{number}").into_bytes()).unwrap();
+    }
+    close(&wire).await;
+    assert_eq!(wire.side_output().stderr_tail.lines().count(), 50);
+}
+
+#[tokio::test]
 async fn a_message_is_one_line_and_large_ones_pass() {
     let (wire, _) = start(ECHO);
     let frame = b"{\"jsonrpc\":\"2.0\",\n\"id\":1,\r\n\"method\":\"m\"}".to_vec();
