@@ -296,11 +296,13 @@ impl Drop for Chromium {
     fn drop(&mut self) {
         let pids = fs::read_to_string(self.directory.path().join("pids")).unwrap_or_default();
         for pid in pids.lines().filter_map(|line| line.parse().ok()) {
-            // The driver closes the browser when it ends, whatever the reason.
-            process::signal("TERM", &u32::to_string(&pid));
-            let deadline = Instant::now() + Duration::from_secs(10);
-            while process::process_is_alive(pid) && Instant::now() < deadline {
-                std::thread::sleep(Duration::from_millis(10));
+            // The driver closes the browser when it ends; without its driver the browser ends by itself.
+            for signal in ["TERM", "KILL"] {
+                process::signal(signal, &u32::to_string(&pid));
+                let deadline = Instant::now() + Duration::from_secs(10);
+                while process::process_is_alive(pid) && Instant::now() < deadline {
+                    std::thread::sleep(Duration::from_millis(10));
+                }
             }
         }
     }

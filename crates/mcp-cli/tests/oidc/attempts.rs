@@ -1,4 +1,4 @@
-//! Sign-ins that do not succeed, and one that no browser can bring back.
+//! Sign-ins that do not succeed, and those that no browser on this machine is part of.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
@@ -103,4 +103,18 @@ fn where_no_browser_can_lead_back_the_address_is_pasted() {
     assert!(output.stdout.starts_with("signed in to remote with "), "{output}");
     assert_eq!(desk.whoami("remote"), "alice: mcp:tools");
     assert!(desk.provider.is_active(desk.tokens("remote").unwrap().refresh()));
+}
+
+#[test]
+fn a_device_code_is_entered_on_another_device() {
+    let Some(desk) = desk() else { return };
+    let login = desk.mcplink(&["login", "work", "--device"]).start();
+    let shown = login.wait_for_stderr("the page with the code filled in", |text| text.contains("user_code="));
+    let page = shown.lines().map(str::trim).find(|line| line.contains("user_code=")).unwrap();
+    let chromium = browser("alice", Consent::Grant).unwrap();
+    chromium.open(page);
+    let output = login.wait().expect_code(0);
+    assert!(output.stdout.starts_with("signed in to work with "), "{output}");
+    assert_eq!(desk.whoami("work"), "alice: mcp:tools");
+    assert_eq!(desk.provider.count(&json!({ "event": "registered" })), 1);
 }

@@ -8,7 +8,7 @@
 //! | module | tells |
 //! |---|---|
 //! | `life` | a sign-in from its beginning to its end, and once more; tokens that are renewed meanwhile |
-//! | `attempts` | sign-ins that do not succeed, and leave what was there alone; pasting where no browser can reach us |
+//! | `attempts` | sign-ins that do not succeed, and leave what was there alone; pasting, and device codes |
 //! | `accounts` | who is signed in, and to what |
 
 #![expect(
