@@ -7,25 +7,25 @@ use crate::TransportError;
 use crate::supervisor::StatusSnapshot;
 
 /// Why a request through a supervisor has no result.
-pub struct RequestError(Box<RequestErrorKind>);
+pub struct RequestError(RequestErrorKind);
 
 /// The kind of a [`RequestError`].
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum RequestErrorKind {
     /// There is no connection. Never sent; the status says why, and [`StatusSnapshot::reason`] in words.
-    NotConnected(StatusSnapshot),
+    NotConnected(Box<StatusSnapshot>),
     /// There was one, and the request failed.
     Transport(TransportError),
 }
 
 impl RequestError {
     pub(super) fn not_connected(snapshot: StatusSnapshot) -> Self {
-        Self(Box::new(RequestErrorKind::NotConnected(snapshot)))
+        Self(RequestErrorKind::NotConnected(Box::new(snapshot)))
     }
 
     pub(super) fn transport(error: TransportError) -> Self {
-        Self(Box::new(RequestErrorKind::Transport(error)))
+        Self(RequestErrorKind::Transport(error))
     }
 
     /// What kind of failure this is.
@@ -35,7 +35,7 @@ impl RequestError {
 
     /// Whether the server may have acted on the request.
     pub fn may_have_been_sent(&self) -> bool {
-        match &*self.0 {
+        match &self.0 {
             RequestErrorKind::NotConnected(_) => false,
             RequestErrorKind::Transport(error) => error.may_have_been_sent(),
         }
@@ -44,7 +44,7 @@ impl RequestError {
 
 impl fmt::Debug for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0 {
+        match &self.0 {
             RequestErrorKind::NotConnected(snapshot) => f
                 .debug_struct("NotConnected")
                 .field("status", &snapshot.status)
@@ -57,7 +57,7 @@ impl fmt::Debug for RequestError {
 
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &*self.0 {
+        match &self.0 {
             RequestErrorKind::NotConnected(snapshot) => {
                 write!(f, "the server is not connected ({})", snapshot.status)?;
                 match snapshot.reason() {
@@ -72,7 +72,7 @@ impl fmt::Display for RequestError {
 
 impl Error for RequestError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &*self.0 {
+        match &self.0 {
             RequestErrorKind::NotConnected(_) => None,
             RequestErrorKind::Transport(error) => error.source(),
         }

@@ -1,5 +1,7 @@
 //! The keeper under paused time, with attempts that end as a script says and connections without a network.
 
+#![expect(clippy::unwrap_used, reason = "what fails in a test should stop it")]
+
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -193,7 +195,7 @@ async fn settle() {
 
 fn not_connected(result: Result<Lease, RequestError>) -> StatusSnapshot {
     match result.unwrap_err().kind() {
-        RequestErrorKind::NotConnected(snapshot) => snapshot.clone(),
+        RequestErrorKind::NotConnected(snapshot) => (**snapshot).clone(),
         RequestErrorKind::Transport(error) => panic!("{error:?}"),
     }
 }
