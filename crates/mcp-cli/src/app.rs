@@ -93,11 +93,23 @@ impl App {
 
     /// The same, whatever is wrong with it: for commands that tell what is.
     pub(crate) fn load_as_is(&self) -> Result<Loaded, CliError> {
+        Ok(Loaded { config: self.read(&self.mcp_config)?, scope: self.scope })
+    }
+
+    /// The same with one more entry, as `--mcp-config` would bring it along.
+    pub(crate) fn load_with_url(&self, name: &str, url: &url::Url) -> Result<Loaded, CliError> {
+        let entry = serde_json::json!({ "mcpServers": { name: { "type": "http", "url": url.as_str() } } });
+        let mut mcp_config = self.mcp_config.clone();
+        mcp_config.push(entry.to_string());
+        Ok(Loaded { config: self.read(&mcp_config)?, scope: None })
+    }
+
+    fn read(&self, mcp_config: &[String]) -> Result<Config, CliError> {
         let directory = self.directory()?;
         let mut request = Request::new(directory, self.environment.variables().clone());
-        request.mcp_config.clone_from(&self.mcp_config);
+        request.mcp_config = mcp_config.to_vec();
         request.strict = self.strict;
-        Ok(Loaded { config: Config::load(&request), scope: self.scope })
+        Ok(Config::load(&request))
     }
 
     /// The current directory.

@@ -134,6 +134,9 @@ pub(crate) enum Command {
     Prompt(PromptArgs),
     /// Check that a server answers
     Ping(NameArg),
+    /// Be this server for a host that starts local servers: MCP on stdin and stdout
+    #[command(alias = "serve")]
+    Bridge(BridgeArgs),
     /// Check the configuration files, or one file
     Validate(ValidateArgs),
     /// Show which files are read, and which are not
@@ -199,6 +202,17 @@ pub(crate) struct LogsArgs {
     /// Keep showing what is added, until Ctrl-C
     #[arg(short, long)]
     pub(crate) follow: bool,
+}
+
+/// `bridge`.
+#[derive(Args, Debug)]
+pub(crate) struct BridgeArgs {
+    /// The server: its name in the configuration, or a URL
+    #[arg(value_name = "NAME|URL")]
+    pub(crate) server: String,
+    /// Open the browser once when a person has to sign in
+    #[arg(long)]
+    pub(crate) interactive_login: bool,
 }
 
 /// One server.

@@ -1,5 +1,6 @@
 //! The verbs: one file per command, each from parsed arguments to an exit status.
 
+mod bridge;
 mod call;
 mod completions;
 mod connected;
@@ -23,13 +24,15 @@ mod version;
 mod wait;
 mod watch;
 
+use std::sync::Arc;
+
 use crate::app::App;
 use crate::args::Command;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 
 /// Runs one command.
-pub(crate) async fn run(command: Command, app: &App) -> Result<ExitStatus, CliError> {
+pub(crate) async fn run(command: Command, app: &Arc<App>) -> Result<ExitStatus, CliError> {
     match command {
         Command::List => list::run(app).await,
         Command::Status(args) => status::run(app, &args).await,
@@ -51,6 +54,7 @@ pub(crate) async fn run(command: Command, app: &App) -> Result<ExitStatus, CliEr
         Command::Prompts(args) => prompts::list(app, &args.name).await,
         Command::Prompt(args) => prompts::get(app, &args).await,
         Command::Ping(args) => ping::run(app, &args.name).await,
+        Command::Bridge(args) => bridge::run(app, &args).await,
         Command::Validate(args) => validate::run(app, args.file.as_deref()),
         Command::Paths => paths::run(app),
         Command::Demo(args) => demo::run(app, &args).await,

@@ -32,6 +32,7 @@ mod wire;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
@@ -51,7 +52,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     };
     logging::start(cli.global.verbose, &environment);
     let app = match App::new(&cli, environment) {
-        Ok(app) => app,
+        Ok(app) => Arc::new(app),
         Err(error) => {
             eprint_line(&if cli.global.json { error.to_json() } else { error.to_text() });
             return error.exit.into();
@@ -67,7 +68,9 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         }
     };
     let ended = runtime.block_on(async {
-        let ended = signals::or_interrupted(commands::run(cli.command, &app)).await;
+        let says_goodbye = matches!(cli.command, args::Command::Bridge(_));
+        let command = commands::run(cli.command, &app);
+        let ended = if says_goodbye { command.await } else { signals::or_interrupted(command).await };
         settle(&app, &ended).await;
         ended
     });

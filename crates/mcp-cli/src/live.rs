@@ -1,5 +1,7 @@
 //! Live sessions of other processes: where their sockets are, what they say, and how they are reconnected.
 
+pub(crate) mod serve;
+
 use std::path::PathBuf;
 use std::time::Duration;
 

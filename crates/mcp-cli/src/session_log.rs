@@ -34,7 +34,7 @@ pub(crate) struct Record {
 }
 
 /// What happened.
-#[derive(Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(tag = "event", rename_all = "kebab-case", rename_all_fields = "camelCase")]
 pub(crate) enum Event {
     /// The session began.

@@ -16,8 +16,9 @@ pub(crate) async fn or_interrupted(
     }
 }
 
+/// Waits for a signal that ends this process.
 #[cfg(unix)]
-async fn signal() -> ExitStatus {
+pub(crate) async fn signal() -> ExitStatus {
     use tokio::signal::unix::{SignalKind, signal};
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
@@ -31,8 +32,9 @@ async fn signal() -> ExitStatus {
     }
 }
 
+/// Waits for a signal that ends this process.
 #[cfg(not(unix))]
-async fn signal() -> ExitStatus {
+pub(crate) async fn signal() -> ExitStatus {
     match tokio::signal::ctrl_c().await {
         Ok(()) => ExitStatus::Interrupted,
         Err(_) => std::future::pending().await,

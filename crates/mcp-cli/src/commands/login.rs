@@ -21,7 +21,29 @@ pub(super) async fn run(app: &App, args: &LoginArgs) -> Result<ExitStatus, CliEr
     let name = &args.name;
     let loaded = app.load()?;
     let wired = loaded.wired(app, name).await?;
-    let (auth, ready) = signs_in(&wired)?;
+    let signed_in = sign_in(app, &wired, args, Person::AtTheTerminal).await?;
+    show(app, &wired, &signed_in);
+    Ok(ExitStatus::Success)
+}
+
+/// Where the person is who signs in.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Person {
+    /// At the terminal of this command, if it has one.
+    AtTheTerminal,
+    /// Before the host that started this command, which has the standard streams: there is nothing to paste into.
+    BeforeTheHost,
+}
+
+/// Signs a person in; tells about it on stderr only.
+pub(super) async fn sign_in(
+    app: &App,
+    wired: &Wired,
+    args: &LoginArgs,
+    person: Person,
+) -> Result<SignedIn, CliError> {
+    let name = &args.name;
+    let (auth, ready) = signs_in(wired)?;
     let mut settings = crate::oauth::settings(auth.plan.settings());
     if !app.oauth_scopes.is_empty() {
         settings.spec.scopes = Some(app.oauth_scopes.clone());
@@ -33,13 +55,18 @@ pub(super) async fn run(app: &App, args: &LoginArgs) -> Result<ExitStatus, CliEr
 
     let browser = match browser::choose(&app.environment, Machine::current()) {
         _ if args.no_browser || app.non_interactive => Browser::Absent("as you asked"),
-        Browser::Open { .. } if !app.interactive && app.environment.text("BROWSER").is_none() => {
+        Browser::Open { .. }
+            if person == Person::AtTheTerminal
+                && !app.interactive
+                && app.environment.text("BROWSER").is_none() =>
+        {
             Browser::Absent("nobody sits at this terminal")
         }
         browser => browser,
     };
     // Who asks for no browser pastes, if not on a terminal then through a pipe.
-    let pastes = app.interactive || (args.no_browser && !app.non_interactive);
+    let pastes =
+        person == Person::AtTheTerminal && (app.interactive || (args.no_browser && !app.non_interactive));
     let prompt = Arc::new(TerminalPrompt::new(app.output.clone(), browser, pastes));
     let probe = ServerProbe { connector: &app.connector, auth, ready };
     let signed_in = if args.device {
@@ -47,9 +74,7 @@ pub(super) async fn run(app: &App, args: &LoginArgs) -> Result<ExitStatus, CliEr
     } else {
         pending.complete(&LoopbackAuthorizer::new(prompt), &probe).await
     };
-    let signed_in = signed_in.map_err(|error| auth_error(name, &error))?;
-    show(app, &wired, &signed_in);
-    Ok(ExitStatus::Success)
+    signed_in.map_err(|error| auth_error(name, &error))
 }
 
 /// The parts of a server that a person can sign in to, or why there are none.

@@ -11,7 +11,7 @@ use mcp_transport::ConnectPolicy;
 use super::status::{Show, combined, probe_all};
 use crate::app::App;
 use crate::args::ReconnectArgs;
-use crate::error::{CliError, one_line};
+use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live;
 use crate::view::row::{Row, Servers};
@@ -40,12 +40,13 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
     }
     let sessions = join_all(wired.iter().map(|wired| live::reconnect(&app.environment, wired)));
     let policy = ConnectPolicy::one_shot();
-    let (rows, sessions) = tokio::join!(probe_all(app, &wired, &policy, None, Show::rows(app)), sessions);
+    let show = if app.json { Show::Nothing } else { Show::RowsAlone };
+    let (rows, sessions) = tokio::join!(probe_all(app, &wired, &policy, None, show), sessions);
     let rows: Vec<Row> =
         rows.into_iter().zip(sessions).map(|(row, sessions)| row.for_reconnect(sessions)).collect();
     if !app.json {
-        for row in rows.iter().filter(|row| row.reconnected.as_ref().is_some_and(|all| !all.is_empty())) {
-            app.output.out(&format!("{}\n{}", one_line(&row.name), text::session_lines(row, app.style())));
+        for row in &rows {
+            app.output.out(&text::session_lines(row, app.style()));
         }
     }
     if app.json {

@@ -81,8 +81,10 @@ fn print_all(app: &App, rows: &[Row]) {
 /// What is shown while servers are probed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Show {
-    /// Each row as it becomes known.
+    /// Each row as it becomes known, with the live sessions of its server.
     Rows,
+    /// Each row as it becomes known; what live sessions do is told by the caller.
+    RowsAlone,
     /// Nothing: the caller shows the result.
     Nothing,
 }
@@ -103,10 +105,13 @@ pub(super) async fn probe_all(
     deadline: Option<Instant>,
     show: Show,
 ) -> Vec<Row> {
-    let live = live::of(&app.environment, wired).await;
+    let live = match show {
+        Show::RowsAlone => vec![Vec::new(); wired.len()],
+        Show::Rows | Show::Nothing => live::of(&app.environment, wired).await,
+    };
     let names: Vec<String> = wired.iter().map(|wired| wired.described.name.clone()).collect();
     let width = text::name_width(names.iter().map(String::as_str));
-    let mut table = (show == Show::Rows && app.output.stdout_is_terminal)
+    let mut table = (show != Show::Nothing && app.output.stdout_is_terminal)
         .then(|| LiveTable::new(&names, width, app.style(), app.terminal_size()));
     let (remote, local) = (Semaphore::new(app.remote_batch()), Semaphore::new(app.stdio_batch()));
     let (notes, mut noted) = tokio::sync::mpsc::unbounded_channel::<(usize, String)>();

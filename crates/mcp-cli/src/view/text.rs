@@ -115,7 +115,11 @@ pub(crate) fn session_lines(row: &Row, style: Style) -> String {
         Some(reconnected) => {
             for session in reconnected {
                 let said = said(&session.status, &session.reason);
-                lines.push_str(&format!("{indent}session {} reconnected, now {said}\n", session.session));
+                let name = one_line(&row.name);
+                lines.push_str(&format!(
+                    "{indent}session {} of {name} reconnected, now {said}\n",
+                    session.session
+                ));
             }
         }
         None => {

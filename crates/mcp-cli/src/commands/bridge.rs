@@ -1,0 +1,154 @@
+//! `mcplink bridge NAME|URL`: the server as a local one, on standard streams, for any host.
+//!
+//! Only wiring: what a bridge does is `mcp-bridge`. Standard output is the host's; everything else goes to stderr.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use mcp_bridge::{Bridge, BridgeConfig, Ended, SignIn};
+use mcp_status::{ActionFacts, Reason, TransportKind};
+use mcp_transport::{Server, Withheld};
+use url::Url;
+
+use super::login;
+use crate::app::App;
+use crate::args::{BridgeArgs, LoginArgs};
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+use crate::live;
+use crate::live::serve::{Opened, Session};
+use crate::session_log::{Logged, SessionLog};
+use crate::signals;
+use crate::wire::{Closed, Wired};
+
+pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus, CliError> {
+    let target = Target::new(args);
+    // Now, so that a name that does not exist is told to whoever configures the host.
+    let wired = target.wired(app).await?;
+    let (input, output) = mcp_bridge::stdio::open().map_err(|error| {
+        CliError::new(ExitStatus::Usage, "no-streams", "standard input or output is closed")
+            .why(error.to_string())
+            .next("let an MCP host start it")
+    })?;
+    let identity = live::identity(&wired);
+    let log = app.log_dir().map(|directory| SessionLog::new(&directory, &target.name));
+    let entry = Arc::new(Entry {
+        app: app.clone(),
+        target,
+        log: log.clone(),
+        latest: Mutex::new(Some(Arc::new(wired))),
+    });
+    let (source, known) = (entry.clone(), entry.clone());
+    let read = move || {
+        let entry = source.clone();
+        async move { entry.server().await }
+    };
+    let mut config = BridgeConfig::new(&*entry.target.name, env!("CARGO_PKG_VERSION"), read)
+        .with_facts(move || known.facts());
+    let opened = Arc::new(Mutex::new(None));
+    let (slot, seen) = (opened.clone(), entry.clone());
+    config = config.with_started(move |handle| {
+        let facts = seen.clone();
+        let session = Session::new(handle, identity.clone(), Arc::new(move || facts.facts()), log.clone());
+        *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Opened::open(&seen.app, session));
+    });
+    if args.interactive_login {
+        config = config.with_sign_in(sign_in(entry.clone()));
+    }
+    let mut signalled = None;
+    let asked_to_end = async { signalled = Some(signals::signal().await) };
+    let ended = Bridge::new(app.connector.clone(), config).run(input, output, asked_to_end).await;
+    drop(opened.lock().unwrap_or_else(PoisonError::into_inner).take());
+    Ok(match (ended, signalled) {
+        (Ended::Asked, Some(signal)) => signal,
+        _ => ExitStatus::Success,
+    })
+}
+
+/// What a bridge leads to.
+#[derive(Debug)]
+struct Target {
+    /// The name of the entry; the host of the URL where there is none.
+    name: String,
+    /// Where it was given as a URL.
+    url: Option<Url>,
+}
+
+impl Target {
+    fn new(args: &BridgeArgs) -> Self {
+        let url = Url::parse(&args.server).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let name = match url.as_ref().and_then(Url::host_str) {
+            Some(host) => host.to_owned(),
+            None => args.server.clone(),
+        };
+        Self { name, url }
+    }
+
+    /// The entry as it is configured now.
+    async fn wired(&self, app: &App) -> Result<Wired, CliError> {
+        let loaded = match &self.url {
+            Some(url) => app.load_with_url(&self.name, url)?,
+            None => app.load()?,
+        };
+        loaded.wired(app, &self.name).await
+    }
+}
+
+/// The entry, read again for every connection.
+#[derive(Debug)]
+struct Entry {
+    app: Arc<App>,
+    target: Target,
+    /// Where its helper runs and refusals are written down.
+    log: Option<SessionLog>,
+    /// As it was read last. The first reading is used for the first connection.
+    latest: Mutex<Option<Arc<Wired>>>,
+}
+
+impl Entry {
+    async fn server(&self) -> Result<Server, Withheld> {
+        let read = self.target.wired(&self.app).await.map_err(|error| {
+            // The name was there when the bridge began; whoever took it away may bring it back.
+            Withheld::Because(Reason::config(&error.message))
+        })?;
+        let server = match &read.state {
+            Ok(ready) => Ok(self.logged(ready.server.clone())),
+            Err(Closed::Disabled) => Err(Withheld::SwitchedOff),
+            Err(Closed::Reason(reason)) => Err(Withheld::Because(reason.clone())),
+        };
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(read));
+        server
+    }
+
+    fn logged(&self, server: Server) -> Server {
+        match (&self.log, server.auth.clone()) {
+            (Some(log), Some(provider)) => server.with_auth(Arc::new(Logged::new(provider, log.clone()))),
+            _ => server,
+        }
+    }
+
+    fn latest(&self) -> Option<Arc<Wired>> {
+        self.latest.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn facts(&self) -> ActionFacts {
+        self.latest().map_or_else(|| ActionFacts::new(TransportKind::Remote), |wired| wired.facts())
+    }
+}
+
+/// Signs the person in who sits in front of the host, in the browser.
+fn sign_in(entry: Arc<Entry>) -> SignIn {
+    Arc::new(move || {
+        let entry = entry.clone();
+        Box::pin(async move {
+            let Some(wired) = entry.latest() else { return false };
+            let args = LoginArgs { name: entry.target.name.clone(), no_browser: false, device: false };
+            match login::sign_in(&entry.app, &wired, &args, login::Person::BeforeTheHost).await {
+                Ok(_) => true,
+                Err(error) => {
+                    entry.app.output.error(&error.to_text());
+                    false
+                }
+            }
+        })
+    })
+}
