@@ -274,6 +274,17 @@ impl Chromium {
         self.wait_for("waiting");
     }
 
+    /// Whether somebody sits in front of it.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.pids().into_iter().any(process::process_is_alive)
+    }
+
+    fn pids(&self) -> Vec<u32> {
+        let pids = fs::read_to_string(self.directory.path().join("pids")).unwrap_or_default();
+        pids.lines().filter_map(|line| line.parse().ok()).collect()
+    }
+
     fn wait_for(&self, name: &str) -> String {
         let path = self.directory.path().join(name);
         let deadline = Instant::now() + PATIENCE;
@@ -294,11 +305,10 @@ impl Chromium {
 
 impl Drop for Chromium {
     fn drop(&mut self) {
-        let pids = fs::read_to_string(self.directory.path().join("pids")).unwrap_or_default();
-        for pid in pids.lines().filter_map(|line| line.parse().ok()) {
+        for pid in self.pids() {
             // The driver closes the browser when it ends; without its driver the browser ends by itself.
             for signal in ["TERM", "KILL"] {
-                process::signal(signal, &u32::to_string(&pid));
+                process::signal(signal, &pid.to_string());
                 let deadline = Instant::now() + Duration::from_secs(10);
                 while process::process_is_alive(pid) && Instant::now() < deadline {
                     std::thread::sleep(Duration::from_millis(10));

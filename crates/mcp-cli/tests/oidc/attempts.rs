@@ -1,6 +1,7 @@
 //! Sign-ins that do not succeed, and those that no browser on this machine is part of.
 
 use std::net::TcpListener;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use mcp_testkit::{Consent, FakeBrowser, process_is_alive};
@@ -36,7 +37,9 @@ fn ctrl_c_in_the_middle_leaves_the_old_tokens_and_no_process() {
     let chromium = browser("bob", Consent::Wait).unwrap();
     let login = desk.mcplink(&["login", "work"]).env("BROWSER", chromium.command()).start();
     chromium.wait_for_consent_page();
-    login.signal("INT");
+    // As a terminal does it: to the whole group, in which the browser is not.
+    let group = format!("-{}", login.pid());
+    assert!(Command::new("kill").args(["-INT", "--", &group]).status().unwrap().success());
     let interrupted = Instant::now();
     while process_is_alive(login.pid()) {
         assert!(interrupted.elapsed() < Duration::from_secs(2), "{}", login.stderr());
@@ -44,6 +47,7 @@ fn ctrl_c_in_the_middle_leaves_the_old_tokens_and_no_process() {
     }
     let output = login.wait().expect_code(130);
     assert_eq!(output.stdout, "");
+    assert!(chromium.is_open(), "a browser is not ended with the command that opened it");
 
     assert_eq!(desk.tokens("work").unwrap().content, before.content);
     assert_eq!(desk.whoami("work"), "alice: mcp:tools");
