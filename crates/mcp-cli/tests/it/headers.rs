@@ -1,6 +1,6 @@
 //! Field failures of static headers.
 
-use mcp_testkit::{Accept, Answer, Changes, Era, FakeMcpServer, HttpAnswer, Refusal};
+use mcp_testkit::{Accept, Answer, Changes, Era, FakeMcpServer, HttpAnswer, Refusal, Sse, SseEnd};
 use serde_json::json;
 
 use crate::setting::{Setting, assert_always_sent, http, with_headers};
@@ -146,4 +146,39 @@ fn credentials_never_follow_a_redirect_to_another_origin() {
     let page = HttpAnswer::new(200).body("text/html", "<title>Sign in</title>");
     server.always(page.into());
     assert_eq!(setting.status("s")["status"], "needs-auth");
+}
+
+#[test]
+fn f030_a_connect_that_is_accepted_completes_at_once() {
+    // Each answer comes on a stream that the server leaves open behind it.
+    let server = FakeMcpServer::builder()
+        .accept(Accept::header("x-api-key", "K"))
+        .deliver(Sse::new().end(SseEnd::HeldOpen))
+        .start()
+        .unwrap();
+    let setting = Setting::of("s", with_headers(&server, json!({ "X-Api-Key": "K" })));
+    let status = setting.status("s");
+    assert_eq!(status["status"], "connected");
+    assert!(status["elapsedMs"].as_u64().unwrap() < 10_000, "{status:#}");
+}
+
+#[test]
+fn f038_an_empty_metadata_document_counts_as_none_and_nothing_is_kept() {
+    let server = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
+    let documents = ["oauth-protected-resource", "oauth-authorization-server", "openid-configuration"];
+    for document in documents {
+        for path in ["", "/mcp"] {
+            server.route(format!("/.well-known/{document}{path}"), Answer::json(json!({})));
+        }
+    }
+    let setting = Setting::of("s", http(&server));
+    let before = setting.home.snapshot();
+    let output = setting.mcplink(&["login", "s", "--no-browser", "--non-interactive"]).run();
+    assert!(output.code.is_some_and(|code| code > 1), "{output}");
+    assert!(!server.oauth_requests().is_empty(), "the documents were looked at");
+    assert_eq!(setting.status("s")["reason"]["code"], "unauthorized");
+    let after = setting.home.snapshot();
+    for path in before.changes_until(&after).created {
+        assert_eq!(after.contents(&path), Some(&b""[..]), "{} is more than a lock", path.display());
+    }
 }

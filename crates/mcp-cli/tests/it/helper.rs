@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use mcp_testkit::{Accept, Answer, FakeHelper, FakeMcpServer, Refusal, process_is_alive};
-use serde_json::json;
+use mcp_testkit::{Accept, Answer, FakeHelper, FakeMcpServer, Refusal, fake_jwt, process_is_alive};
+use serde_json::{Value, json};
 
 use crate::setting::{Setting, assert_always_sent, authorizations, http, row, with_helper};
 
@@ -251,4 +251,34 @@ fn a_helper_that_floods_stderr_is_no_trouble() {
     let setting = Setting::of("internal", with_helper(&server, &helper))
         .with("open", http(&FakeMcpServer::start().unwrap()));
     setting.run(&["status", "internal"], 0);
+}
+
+#[test]
+fn f024_a_helper_runs_from_every_file_that_is_accepted() {
+    let (user, local, dynamic) = (helper("A"), helper("A"), helper("A"));
+    let server = server("A");
+    let setting = Setting::of("user", with_helper(&server, &user));
+    let project = setting.home.project().to_string_lossy().into_owned();
+    let mut file: Value =
+        serde_json::from_str(&std::fs::read_to_string(setting.home.home().join(".claude.json")).unwrap())
+            .unwrap();
+    file["projects"] = json!({ project: { "mcpServers": { "local": with_helper(&server, &local) } } });
+    setting.home.write(".claude.json", file.to_string()).unwrap();
+    setting.run(&["trust"], 0);
+    let inline = json!({ "mcpServers": { "dynamic": with_helper(&server, &dynamic) } }).to_string();
+    setting.run(&["status", "--mcp-config", &inline], 0);
+    assert_eq!([user.runs(), local.runs(), dynamic.runs()], [1, 1, 1]);
+}
+
+#[test]
+fn f055_what_the_server_says_counts_and_not_what_the_token_says_of_itself() {
+    let (expired, valid) = (FakeHelper::new().unwrap(), FakeHelper::new().unwrap());
+    expired.prints_bearer(&fake_jwt(1, "signed"));
+    valid.prints_jwt(Duration::from_secs(3600), "signed");
+    let (open, closed) =
+        (FakeMcpServer::start().unwrap(), FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap());
+    let setting =
+        Setting::of("open", with_helper(&open, &expired)).with("closed", with_helper(&closed, &valid));
+    assert_eq!(setting.status("open")["status"], "connected");
+    assert_eq!(setting.status("closed")["reason"]["code"], "credentials-rejected");
 }

@@ -2,11 +2,12 @@
 //! entry → plan → provider → connection.
 
 use std::ffi::OsString;
+use std::time::Duration;
 
 use mcp_auth::{AuthPlan, Parts};
 use mcp_config::{Config, Env, Request};
 use mcp_status::{Evidence, Phase, ReasonCode, ServerStatus, classify};
-use mcp_testkit::{Accept, Answer, FakeHelper, FakeMcpServer, Refusal};
+use mcp_testkit::{Accept, Answer, Era, FakeHelper, FakeMcpServer, Refusal};
 use mcp_transport::{
     ClientInfo, ClientOptions, Connection, Connector, Endpoint, HttpEndpoint, RequestOptions, Server,
     TransportError, TransportErrorKind,
@@ -144,7 +145,7 @@ async fn f002_a_403_in_a_session_runs_the_helper_as_a_401_does() {
 async fn f009_every_kind_of_request_carries_the_headers() {
     let helper = FakeHelper::new().unwrap();
     helper.prints_bearer("A");
-    let server = FakeMcpServer::builder().era(mcp_testkit::Era::Legacy).accept("A").start().unwrap();
+    let server = FakeMcpServer::builder().era(Era::Legacy).accept("A").start().unwrap();
     let setting = Setting::of("internal", with_helper(&server, &helper));
     let connection = connect(&setting, "internal").await;
     connection.listen().await;
@@ -166,7 +167,7 @@ async fn f009_every_kind_of_request_carries_the_headers() {
 async fn f100_a_session_that_is_gone_is_renewed_and_the_call_replayed_once() {
     let helper = FakeHelper::new().unwrap();
     helper.prints_bearer("A");
-    let server = FakeMcpServer::builder().era(mcp_testkit::Era::Legacy).accept("A").start().unwrap();
+    let server = FakeMcpServer::builder().era(Era::Legacy).accept("A").start().unwrap();
     let setting = Setting::of("internal", with_helper(&server, &helper));
     let connection = connect(&setting, "internal").await;
 
@@ -177,4 +178,38 @@ async fn f100_a_session_that_is_gone_is_renewed_and_the_call_replayed_once() {
     assert_eq!(server.count("tools/call"), 2);
     assert_eq!(helper.runs(), 1, "a session is no credential");
     connection.close().await;
+}
+
+#[tokio::test]
+async fn f061_a_refused_session_id_leads_to_a_new_session_and_to_no_sign_in() {
+    let (helper, server, setting) = cast("A");
+    server.set_era(Era::Legacy);
+    let connection = connect(&setting, "internal").await;
+
+    server.expire_sessions();
+    assert_eq!(echo(&connection, "x").await.unwrap(), "x");
+
+    assert_eq!(server.sessions_made(), 2);
+    assert_eq!(helper.runs(), 1, "nobody doubted the credentials");
+    assert_always_sent(&server, "authorization");
+    connection.close().await;
+}
+
+#[tokio::test]
+async fn f118_a_hundred_reconnects_leave_no_connection_and_no_session() {
+    let (helper, server, setting) = cast("A");
+    server.set_era(Era::Legacy);
+    for _ in 0..100 {
+        let connection = connect(&setting, "internal").await;
+        connection.close().await;
+    }
+    assert_eq!(helper.runs(), 100, "each of them asked afresh");
+    assert_eq!(server.sessions_made(), 100);
+    assert_eq!(server.sessions(), 0);
+    let ended = async {
+        while server.open_connections() > 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), ended).await.unwrap();
 }

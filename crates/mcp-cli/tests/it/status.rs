@@ -247,3 +247,14 @@ fn a_blinking_network_is_survived() {
     let output = running.wait().expect_code(0);
     assert!(output.stdout.starts_with("s answered in "), "{output}");
 }
+
+#[test]
+fn f054_whether_somebody_is_signed_in_stands_beside_the_status() {
+    let server = FakeMcpServer::start().unwrap();
+    let mut entry = http(&server);
+    entry["oauth"] = json!({ "clientId": "mine" });
+    let status = Setting::of("s", entry).status("s");
+    assert_eq!(status["status"], "connected");
+    assert_eq!((&status["auth"]["oauthCapable"], &status["auth"]["signedIn"]), (&json!(true), &json!(false)));
+    assert!(status["actions"].as_array().unwrap().contains(&json!("authenticate")), "{status:#}");
+}
