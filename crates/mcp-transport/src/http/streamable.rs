@@ -315,10 +315,11 @@ impl Streamable {
     }
 
     /// One request to its response. A session that the server no longer knows is renewed once and the request
-    /// sent again: it was refused before it was acted on (F100).
+    /// sent again: it was refused before it was acted on (F100). A server that restarted is met with both a dead
+    /// connection and a session that is gone, so each of the two is forgiven once.
     pub(crate) async fn request(&self, call: &Call<'_>) -> Result<Box<RawValue>, TransportError> {
         let core = &self.0;
-        let mut resent = false;
+        let (mut renewed, mut redialled) = (false, false);
         let mut session = core.session();
         loop {
             let exchange = core.exchange(call, &session, Phase::Session);
@@ -331,13 +332,15 @@ impl Streamable {
                 }
             };
             match error.kind() {
-                TransportErrorKind::SessionGone if !resent => core.renew(session.generation).await?,
+                TransportErrorKind::SessionGone if !renewed => {
+                    renewed = true;
+                    core.renew(session.generation).await?;
+                }
                 // A connection that was idle for long may turn out to be dead when it is used. Repeating a
                 // request without effects is safe; a tool call may have run.
-                TransportErrorKind::Dropped if !resent && is_repeatable(call.method) => {}
+                TransportErrorKind::Dropped if !redialled && is_repeatable(call.method) => redialled = true,
                 _ => return Err(error),
             }
-            resent = true;
             session = core.session();
         }
     }
