@@ -29,6 +29,8 @@ const fn secs(seconds: u64) -> Duration {
 enum Step {
     Connect,
     Fail(TransportErrorKind),
+    /// Connects after so many seconds.
+    Late(u64),
     /// Never ends.
     Hang,
 }
@@ -161,10 +163,14 @@ impl Dial for Script {
         let leave = Leave(&self.under_way);
         Box::pin(async move {
             let _leave = leave;
-            match step.expect("a script has steps") {
+            let step = step.expect("a script has steps");
+            if let Step::Late(seconds) = step {
+                tokio::time::sleep(secs(seconds)).await;
+            }
+            match step {
                 Step::Fail(kind) => Err(error(kind)),
                 Step::Hang => std::future::pending().await,
-                Step::Connect => {
+                Step::Connect | Step::Late(_) => {
                     let client = HttpClient::new(ClientOptions::new(ClientInfo::new("t", "1")));
                     let hub = Arc::new(Hub::new(None));
                     self.hubs.lock().unwrap().push(hub.clone());
@@ -252,6 +258,19 @@ async fn f103_a_call_finds_it_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_call_joins_a_probe_that_is_under_way() {
+    let script = Script::new([down()]);
+    let handle = script.start();
+    handle.decided().await;
+    script.then([Step::Late(5)]);
+    tokio::time::sleep(secs(62)).await;
+    assert_eq!(handle.snapshot().status, ServerStatus::Failed, "a probe does not flicker");
+    let before = Instant::now();
+    assert_eq!(handle.lease().await.unwrap().id(), 1);
+    assert!(before.elapsed() <= secs(5));
+}
+
+#[tokio::test(start_paused = true)]
 async fn retry_after_is_a_floor_with_a_cap_for_callers_too() {
     let script = Script::new([busy(7), busy(3600), Step::Connect]);
     let began = Instant::now();
@@ -266,6 +285,11 @@ async fn retry_after_is_a_floor_with_a_cap_for_callers_too() {
     assert_eq!(script.waits(began), [0, 7, 60]);
     assert_eq!(handle.snapshot().status, ServerStatus::Connected);
     // What was asked for before it worked binds nobody any more.
+    script.then([busy(50)]);
+    handle.config_changed();
+    settle().await;
+    script.then([Step::Connect]);
+    assert_eq!(handle.reconnect().await.status, ServerStatus::Connected);
     fail(&handle, TransportErrorKind::Unreachable).await;
     let before = Instant::now();
     handle.lease().await.unwrap();
@@ -597,6 +621,20 @@ async fn close_ends_everything_and_so_does_the_last_handle() {
         settle().await;
         assert_eq!(metrics.num_alive_tasks(), 0, "{steps:?}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_lease_that_is_kept_does_not_hold_up_the_end() {
+    let script = Script::new([Step::Connect]);
+    let handle = script.connected().await;
+    let lease = handle.lease().await.unwrap();
+    handle.report(&lease, &error(TransportErrorKind::Unreachable));
+    settle().await;
+    assert!(!lease.is_closed());
+    let before = Instant::now();
+    handle.close().await;
+    assert_eq!(before.elapsed(), Duration::ZERO);
+    assert!(lease.is_closed());
 }
 
 #[tokio::test(start_paused = true)]
