@@ -24,6 +24,7 @@ mod logging;
 mod oauth;
 mod output;
 mod probe;
+mod redact;
 mod session_log;
 mod sign_in;
 mod signals;

@@ -32,7 +32,8 @@ pub(crate) async fn probe(
     let began = Instant::now();
     let mut latest = Reason::connecting(1);
     let connecting = connector.connect(&ready.server, policy, |machine, delay| {
-        if let Some(reason) = pending_reason(machine, delay, wired) {
+        if let Some(mut reason) = pending_reason(machine, delay, wired) {
+            reason.message = wired.secrets.redact(&reason.message);
             observe(&reason);
             latest = reason;
         }
@@ -63,10 +64,13 @@ impl Probe {
     }
 
     fn new(wired: &Wired, ended: Connected, elapsed: Duration) -> Self {
-        let report = match ended.machine.evidence() {
+        let mut report = match ended.machine.evidence() {
             Some(evidence) => StatusReport::from_evidence(evidence, &wired.context(), wired.facts()),
             None => StatusReport::from_reason(Reason::connecting(1), &wired.context(), wired.facts()),
         };
+        if let Some(reason) = &mut report.reason {
+            reason.message = wired.secrets.redact(&reason.message);
+        }
         let described = ended.connection.as_ref().map(Connection::server);
         let info = described.as_ref().and_then(|server| server.info.as_ref());
         let report = report.with_server(

@@ -9,6 +9,7 @@ use mcp_status::{ActionFacts, MessageContext, Reason, ServerStatus, StatusReport
 use mcp_transport::{Endpoint, HttpEndpoint, Server, StdioEndpoint};
 
 use crate::app::{App, problem_text};
+use crate::redact::Secrets;
 use crate::view::row::{AuthRow, Described, Row};
 
 /// One entry with everything that is needed to contact it, or the reason why it is not contacted.
@@ -18,6 +19,8 @@ pub(crate) struct Wired {
     pub(crate) state: Result<Ready, Closed>,
     /// What auth is about; none for a stdio server.
     pub(crate) auth: Option<Auth>,
+    /// What no message about it may contain.
+    pub(crate) secrets: Secrets,
 }
 
 /// The auth of one remote server.
@@ -93,7 +96,7 @@ impl Wired {
             Gate::AwaitingApproval => Err(Closed::Reason(Reason::awaiting_approval())),
             _ => Err(Closed::Reason(Reason::config(&invalid(entry, config)))),
         };
-        Self { described, state, auth }
+        Self { described, state, auth, secrets: Secrets::of(entry) }
     }
 
     /// Whether it is a child process.

@@ -41,7 +41,7 @@ fn a_home_without_servers_says_where_they_would_be() {
 }
 
 #[test]
-fn get_tells_where_each_part_came_from_and_who_answers() {
+fn one_server_is_explained_with_where_each_part_came_from_and_who_answers() {
     let server = FakeMcpServer::start().unwrap();
     let mut entry = http(&server);
     entry["headers"] = json!({ "X-Api-Key": "K" });
