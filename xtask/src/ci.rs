@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::shell::{command, has_cargo_subcommand, run};
-use crate::{Problems, deps, docs, features, setup};
+use crate::{Problems, conformance, deps, docs, features, setup};
 
 const LINTS: [&str; 8] =
     ["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
@@ -18,7 +18,7 @@ type Step = fn() -> Result<(), Problems>;
 
 /// Runs every step and stops at the first that fails.
 pub(crate) fn run_all() -> Result<(), Problems> {
-    let steps: [(&str, Step); 9] = [
+    let steps: [(&str, Step); 10] = [
         ("format", || run(&mut command("cargo", &["fmt", "--all", "--check"]))),
         ("deps", deps::run),
         ("docs", docs::check),
@@ -28,6 +28,7 @@ pub(crate) fn run_all() -> Result<(), Problems> {
         ("setup", setup::run_where_possible),
         ("tests", tests),
         ("doc tests", || run(&mut command("cargo", &DOC_TESTS))),
+        ("conformance", conformance::run_where_possible),
     ];
     let started = Instant::now();
     for (name, step) in steps {

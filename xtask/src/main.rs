@@ -10,6 +10,7 @@
 
 mod chromium;
 mod ci;
+mod conformance;
 mod deps;
 mod docs;
 mod duplicates;
@@ -33,7 +34,10 @@ usage: cargo xtask TASK
   features       every crate with each of its features alone, with none and with all
   docs           brings the generated parts of docs/ up to date
   docs --check   fails if `docs` would change anything
-  setup          installs the real servers that the interoperability tests talk to, and a browser";
+  conformance    the official conformance suite, or the runs named after it; the score must not fall
+  conformance --update  adds the runs that pass now to the score
+  setup          installs the real servers that the interoperability tests talk to, the conformance suite,
+                 and a browser";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -44,6 +48,7 @@ fn main() -> ExitCode {
         ["features"] => features::run(),
         ["docs"] => docs::update(),
         ["docs", "--check"] => docs::check(),
+        ["conformance", ref arguments @ ..] => conformance::run(arguments),
         ["setup"] => setup::run(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

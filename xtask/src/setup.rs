@@ -1,8 +1,9 @@
 //! The real peers that the interoperability tests talk to, at the versions of their lock files, and a browser.
 //!
-//! `crates/mcp-testkit/fixtures/NAME/` holds either `package.json` and `package-lock.json`, or
-//! `requirements.txt`. Each is installed into `target/fixtures/NAME/`, and again only when its lock
-//! file or the interpreter changes, so that a cached `target` costs nothing.
+//! `crates/mcp-testkit/fixtures/NAME/` holds `package.json` and `package-lock.json`, or `requirements.txt`, or a
+//! cargo workspace of its own. Each is installed into `target/fixtures/NAME/`, and again only when its lock
+//! file or the interpreter changes, so that a cached `target` costs nothing. `conformance/` goes into
+//! `target/conformance/suite/` in the same way.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -20,9 +21,13 @@ pub(crate) fn run_where_possible() -> Result<(), Problems> {
     install_all(false)
 }
 
+/// What an installation from npm takes.
+pub(crate) const NPM_TOOLS: &[&str] = &["node", "npm"];
+
 enum Kind {
     Npm,
     Python,
+    Cargo,
 }
 
 impl Kind {
@@ -32,6 +37,8 @@ impl Kind {
             Some(Self::Npm)
         } else if folder.join("requirements.txt").is_file() {
             Some(Self::Python)
+        } else if folder.join("Cargo.lock").is_file() {
+            Some(Self::Cargo)
         } else {
             None
         }
@@ -42,14 +49,16 @@ impl Kind {
         match self {
             Self::Npm => &["package.json", "package-lock.json"],
             Self::Python => &["requirements.txt"],
+            Self::Cargo => &["Cargo.toml", "Cargo.lock", "src/main.rs"],
         }
     }
 
     /// The programs that installing takes; the first is the interpreter that the result depends on.
     fn tools(&self) -> &'static [&'static str] {
         match self {
-            Self::Npm => &["node", "npm"],
+            Self::Npm => NPM_TOOLS,
             Self::Python => &["python3"],
+            Self::Cargo => &["cargo"],
         }
     }
 
@@ -72,6 +81,11 @@ impl Kind {
                 ];
                 run_command(command(&pip.to_string_lossy(), &arguments).current_dir(target))
             }
+            // Named, because the environment may send what is built elsewhere.
+            Self::Cargo => run_command(
+                command("cargo", &["build", "--locked", "--quiet", "--target-dir", "target"])
+                    .current_dir(target),
+            ),
         }
     }
 }
@@ -79,24 +93,27 @@ impl Kind {
 fn install_all(tools_required: bool) -> Result<(), Problems> {
     let fixtures = root().join("crates/mcp-testkit/fixtures");
     let targets = target_directory()?.join("fixtures");
-    let Ok(entries) = fs::read_dir(&fixtures) else {
-        println!("no fixtures to install");
-        return Ok(());
-    };
-    let mut folders: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let entries = fs::read_dir(&fixtures).into_iter().flatten();
+    let mut folders: Vec<(PathBuf, PathBuf)> = entries
+        .filter_map(|entry| {
+            let entry = entry.ok()?;
+            Some((entry.path(), targets.join(entry.file_name())))
+        })
+        .collect();
     folders.sort();
-    for folder in folders {
-        let Some((kind, name)) = Kind::of(&folder).zip(folder.file_name()) else { continue };
+    folders.push(conformance_folders()?);
+    for (folder, target) in folders {
+        let Some(kind) = Kind::of(&folder) else { continue };
         let missing: Vec<_> = kind.tools().iter().filter(|tool| !is_installed(tool)).collect();
         if missing.is_empty() {
-            install(&kind, &folder, &targets.join(name))?;
+            install(&kind, &folder, &target)?;
             continue;
         }
         let problem = format!("{} needs {missing:?}, which this machine does not have", folder.display());
         if tools_required {
             return Err(vec![problem]);
         }
-        println!("!!! {problem}: the tests against this server WILL BE SKIPPED !!!");
+        println!("!!! {problem}: the tests against it WILL BE SKIPPED !!!");
     }
     match chromium::provide() {
         Err(problems) if !tools_required => {
@@ -127,13 +144,37 @@ fn install(kind: &Kind, folder: &Path, target: &Path) -> Result<(), Problems> {
         _ => fs::create_dir_all(target).map_err(|error| failed("created", error))?,
     }
     for input in kind.inputs() {
-        fs::copy(folder.join(input), target.join(input)).map_err(|error| failed("filled", error))?;
+        let copy = target.join(input);
+        let into = copy.parent().unwrap_or(target);
+        fs::create_dir_all(into)
+            .and_then(|()| fs::copy(folder.join(input), &copy))
+            .map_err(|error| failed("filled", error))?;
     }
     kind.install(target)?;
     fs::write(&stamp, wanted).map_err(|error| failed("stamped", error))
 }
 
-fn target_directory() -> Result<PathBuf, Problems> {
+/// Installs the conformance suite, if it is not there, and says where.
+///
+/// # Errors
+///
+/// When a tool is missing or the installation fails.
+pub(crate) fn install_conformance_suite() -> Result<PathBuf, Problems> {
+    let (folder, target) = conformance_folders()?;
+    if let Some(missing) = NPM_TOOLS.iter().find(|tool| !is_installed(tool)) {
+        return Err(vec![format!("{} needs {missing}, which this machine does not have", folder.display())]);
+    }
+    install(&Kind::Npm, &folder, &target)?;
+    Ok(target)
+}
+
+/// Where the suite is pinned, and where it is installed.
+fn conformance_folders() -> Result<(PathBuf, PathBuf), Problems> {
+    Ok((root().join("conformance"), target_directory()?.join("conformance/suite")))
+}
+
+/// Where everything that is built goes.
+pub(crate) fn target_directory() -> Result<PathBuf, Problems> {
     let metadata = metadata()?;
     let directory = metadata["target_directory"].as_str();
     directory.map(PathBuf::from).ok_or_else(|| vec!["cargo metadata names no target directory".to_owned()])

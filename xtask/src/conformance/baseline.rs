@@ -1,0 +1,109 @@
+//! The score that must not fall: the runs that pass, listed in a file of the repository.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::Problems;
+
+/// The runs that must pass.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Baseline(BTreeSet<String>);
+
+impl Baseline {
+    /// Reads the file.
+    ///
+    /// # Errors
+    ///
+    /// When there is none, or it is not one.
+    pub(super) fn read(path: &Path) -> Result<Self, Problems> {
+        let text = fs::read_to_string(path).map_err(|error| vec![format!("{}: {error}", path.display())])?;
+        Self::parse(&text).ok_or_else(|| vec![format!("{} is no list of passing runs", path.display())])
+    }
+
+    fn parse(text: &str) -> Option<Self> {
+        let document: Value = serde_json::from_str(text).ok()?;
+        let passing = document["passing"].as_array()?;
+        passing.iter().map(|id| id.as_str().map(str::to_owned)).collect::<Option<_>>().map(Self)
+    }
+
+    /// Writes the file.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be written.
+    pub(super) fn write(&self, path: &Path) -> Result<(), Problems> {
+        let text = format!("{:#}\n", json!({ "passing": self.0 }));
+        fs::write(path, text).map_err(|error| vec![format!("{}: {error}", path.display())])
+    }
+
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// What is wrong with these outcomes. `all` is whether every run of the suite is among them.
+    pub(super) fn compare(&self, outcomes: &BTreeMap<String, bool>, all: bool) -> Problems {
+        let mut problems = Problems::new();
+        for (id, passed) in outcomes {
+            match (self.0.contains(id), passed) {
+                (true, false) => problems.push(format!("{id} fails and has passed before")),
+                (false, true) => problems.push(format!("{id} passes: add it with --update")),
+                _ => {}
+            }
+        }
+        if all {
+            let missing = self.0.iter().filter(|id| !outcomes.contains_key(*id));
+            problems.extend(missing.map(|id| format!("{id} has passed before and was not run")));
+        }
+        problems
+    }
+
+    /// With the runs that pass now as well. Nothing is taken away.
+    #[must_use]
+    pub(super) fn raised(mut self, outcomes: &BTreeMap<String, bool>) -> Self {
+        self.0.extend(outcomes.iter().filter(|(_, passed)| **passed).map(|(id, _)| id.clone()));
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn outcomes(list: &[(&str, bool)]) -> BTreeMap<String, bool> {
+        list.iter().map(|(id, passed)| ((*id).to_owned(), *passed)).collect()
+    }
+
+    fn baseline() -> Baseline {
+        Baseline::parse(r#"{"passing":["a","b"]}"#).unwrap()
+    }
+
+    #[test]
+    fn what_falls_rises_or_is_missing_is_a_problem() {
+        assert_eq!(baseline().compare(&outcomes(&[("a", true), ("b", true), ("c", false)]), true), [""; 0]);
+        let problems = baseline().compare(&outcomes(&[("a", false), ("c", true)]), true);
+        let expected = [
+            "a fails and has passed before",
+            "c passes: add it with --update",
+            "b has passed before and was not run",
+        ];
+        assert_eq!(problems, expected);
+        assert_eq!(baseline().compare(&outcomes(&[("a", true)]), false), [""; 0]);
+    }
+
+    #[test]
+    fn raising_adds_and_never_takes_away() {
+        let raised = baseline().raised(&outcomes(&[("a", false), ("c", true), ("d", false)]));
+        assert_eq!(raised, Baseline::parse(r#"{"passing":["a","b","c"]}"#).unwrap());
+    }
+
+    #[test]
+    fn what_is_no_list_is_refused() {
+        for text in ["", "[]", "{}", r#"{"passing":[1]}"#] {
+            assert_eq!(Baseline::parse(text), None, "{text}");
+        }
+    }
+}
