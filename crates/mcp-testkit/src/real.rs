@@ -17,6 +17,8 @@ use crate::run::Pipe;
 const START: Duration = Duration::from_secs(60);
 
 /// A server that is installed: how to start it, over either transport.
+///
+/// All but [`everything`](Self::everything) are the same fixture, written once more with each SDK.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct RealServer {
@@ -28,6 +30,18 @@ pub struct RealServer {
     http_arguments: Vec<String>,
     /// Environment on top of the inherited one, for Streamable HTTP.
     http_environment: Vec<(&'static str, &'static str)>,
+    /// What the arguments of every way to start it begin with.
+    script: Vec<String>,
+    /// How it is told to do what only some servers do.
+    words: Words,
+}
+
+/// The arguments that choose how a server serves; `None` where it cannot.
+#[derive(Clone, Copy, Debug, Default)]
+struct Words {
+    sse: Option<&'static [&'static str]>,
+    legacy_http: Option<&'static [&'static str]>,
+    modern_stdio: Option<&'static [&'static str]>,
 }
 
 /// Why a real server cannot be used.
@@ -52,32 +66,152 @@ impl RealServer {
         check(&["node", "npm"], &main)?;
         // The server binds every interface and prints the port it was told, not the one it got.
         let preload = format!("--import={}", source().join("npm/loopback.mjs").display());
-        let main = main.to_string_lossy().into_owned();
-        Ok(Self {
-            program: PathBuf::from("node"),
-            stdio_arguments: vec![main.clone(), "stdio".to_owned()],
-            http_arguments: vec![preload, main, "streamableHttp".to_owned()],
-            http_environment: vec![("PORT", "0")],
-        })
+        let script = vec![preload, main.to_string_lossy().into_owned()];
+        let words = Words { sse: Some(&["sse"]), ..Words::default() };
+        let mut server = Self::new("node".into(), script, &["stdio"], &["streamableHttp"], words);
+        server.http_environment = vec![("PORT", "0")];
+        Ok(server)
     }
 
-    /// `fixtures/python/server.py`, with the Python SDK.
+    /// `fixtures/npm/server.mjs`, with the TypeScript SDK 1.x.
+    ///
+    /// # Errors
+    ///
+    /// When it or `npm` is missing.
+    pub fn typescript_1() -> Result<Self, Missing> {
+        let words = Words { sse: Some(&["sse"]), ..Words::default() };
+        Self::node("npm", "node_modules/@modelcontextprotocol/sdk/package.json", words)
+    }
+
+    /// `fixtures/typescript/server.mjs`, with the TypeScript SDK 2.x.
+    ///
+    /// # Errors
+    ///
+    /// When it or `npm` is missing.
+    pub fn typescript_2() -> Result<Self, Missing> {
+        let words = Words {
+            legacy_http: Some(&["http-legacy"]),
+            modern_stdio: Some(&["stdio-modern"]),
+            ..Words::default()
+        };
+        Self::node("typescript", "node_modules/@modelcontextprotocol/server/package.json", words)
+    }
+
+    /// `fixtures/python/server.py`, with the Python SDK 1.x.
+    ///
+    /// # Errors
+    ///
+    /// When it or `pip` is missing.
+    pub fn python_1() -> Result<Self, Missing> {
+        Self::python_sdk("python-1")
+    }
+
+    /// `fixtures/python/server.py`, with the Python SDK 2.x.
     ///
     /// # Errors
     ///
     /// When it or `pip` is missing.
     pub fn python() -> Result<Self, Missing> {
-        let interpreter = if cfg!(windows) { "venv/Scripts/python.exe" } else { "venv/bin/python" };
-        let program = fixtures().join("python").join(interpreter);
-        // The script is ours and always there; what may be missing is the environment to run it in.
-        check(&["python3"], &program)?;
-        let script = source().join("python/server.py").to_string_lossy().into_owned();
-        Ok(Self {
+        Self::python_sdk("python")
+    }
+
+    /// `fixtures/fastmcp/server.py`, with `FastMCP`.
+    ///
+    /// # Errors
+    ///
+    /// When it or `pip` is missing.
+    pub fn fastmcp() -> Result<Self, Missing> {
+        let words = Words { sse: Some(&["sse"]), legacy_http: Some(&["http-legacy"]), ..Words::default() };
+        let script = vec![text(source().join("fastmcp/server.py"))];
+        Ok(Self::new(interpreter("fastmcp")?, script, &["stdio"], &["http"], words))
+    }
+
+    /// `fixtures/rmcp`, with the Rust SDK.
+    ///
+    /// # Errors
+    ///
+    /// When it has not been built.
+    pub fn rmcp() -> Result<Self, Missing> {
+        let program = fixtures().join("rmcp/target/debug").join(if cfg!(windows) {
+            "fixture-rmcp.exe"
+        } else {
+            "fixture-rmcp"
+        });
+        check(&["cargo"], &program)?;
+        let words = Words {
+            legacy_http: Some(&["http-legacy"]),
+            modern_stdio: Some(&["stdio-modern"]),
+            ..Words::default()
+        };
+        Ok(Self::new(program, Vec::new(), &["stdio"], &["http"], words))
+    }
+
+    /// A script for Node that is told where its packages are. `needed` is one of them.
+    fn node(fixture: &str, needed: &str, words: Words) -> Result<Self, Missing> {
+        let modules = fixtures().join(fixture);
+        check(&["node", "npm"], &modules.join(needed))?;
+        // An absolute path: packages are resolved as if from a file in this folder.
+        let modules = modules.canonicalize().unwrap_or(modules);
+        let script = vec![text(source().join(fixture).join("server.mjs")), text(modules)];
+        Ok(Self::new("node".into(), script, &["stdio"], &["http"], words))
+    }
+
+    /// The one script that runs with both versions of the Python SDK. The script is ours and always there; what may be
+    /// missing is the environment to run it in.
+    fn python_sdk(environment: &str) -> Result<Self, Missing> {
+        let words = Words {
+            sse: Some(&["--port", "0", "--sse"]),
+            legacy_http: Some(&["--port", "0", "--legacy"]),
+            ..Words::default()
+        };
+        let script = vec![text(source().join("python/server.py"))];
+        Ok(Self::new(interpreter(environment)?, script, &[], &["--port", "0"], words))
+    }
+
+    fn new(program: PathBuf, script: Vec<String>, stdio: &[&str], http: &[&str], words: Words) -> Self {
+        Self {
             program,
-            stdio_arguments: vec![script.clone()],
-            http_arguments: vec![script, "--port".to_owned(), "0".to_owned()],
+            stdio_arguments: arguments(&script, stdio),
+            http_arguments: arguments(&script, http),
             http_environment: Vec::new(),
-        })
+            script,
+            words,
+        }
+    }
+
+    /// The same, with the HTTP+SSE transport of 2024-11-05 in place of Streamable HTTP.
+    ///
+    /// # Panics
+    ///
+    /// When the server does not offer it.
+    #[must_use]
+    pub fn over_sse(mut self) -> Self {
+        self.http_arguments = arguments(&self.script, self.words.sse.expect("it offers HTTP+SSE"));
+        self
+    }
+
+    /// The same, with Streamable HTTP of the legacy era alone.
+    ///
+    /// # Panics
+    ///
+    /// When the server speaks nothing else anyway.
+    #[must_use]
+    pub fn legacy_over_http(mut self) -> Self {
+        let words = self.words.legacy_http.expect("it speaks either era over HTTP");
+        self.http_arguments = arguments(&self.script, words);
+        self
+    }
+
+    /// The same, with stdio in the modern era alone.
+    ///
+    /// # Panics
+    ///
+    /// When the server cannot refuse the legacy era.
+    #[must_use]
+    pub fn modern_over_stdio(mut self) -> Self {
+        let words = self.words.modern_stdio.expect("it can refuse the legacy era");
+        self.stdio_arguments = arguments(&self.script, words);
+        self
     }
 
     /// Adds arguments for Streamable HTTP: `--json`, `--stateless`, `--token T` of the Python server.
@@ -223,6 +357,22 @@ pub(crate) fn fixtures() -> PathBuf {
 /// The sources of the fixtures.
 pub(crate) fn source() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+}
+
+/// The interpreter of an environment for Python.
+fn interpreter(environment: &str) -> Result<PathBuf, Missing> {
+    let program = if cfg!(windows) { "venv/Scripts/python.exe" } else { "venv/bin/python" };
+    let program = fixtures().join(environment).join(program);
+    check(&["python3"], &program)?;
+    Ok(program)
+}
+
+fn arguments(script: &[String], words: &[&str]) -> Vec<String> {
+    script.iter().cloned().chain(words.iter().copied().map(str::to_owned)).collect()
+}
+
+fn text(path: PathBuf) -> String {
+    path.to_string_lossy().into_owned()
 }
 
 pub(crate) fn check(tools: &[&'static str], needed: &Path) -> Result<(), Missing> {
