@@ -22,8 +22,6 @@ use crate::{ClientOptions, RetryPolicy, TransportError, TransportErrorKind};
 
 #[cfg(any(feature = "http", feature = "stdio"))]
 use crate::ordered::{Ordered, Stream};
-#[cfg(feature = "stdio")]
-use crate::stdio::StdioWire;
 #[cfg(feature = "http")]
 use crate::{
     HttpClient, HttpFlavor,
@@ -33,6 +31,8 @@ use crate::{
         negotiate::{self, Opened},
     },
 };
+#[cfg(feature = "stdio")]
+use crate::{protocol::handshake::wants_modern, stdio::StdioWire};
 
 /// Everything that is needed to connect to one server.
 #[derive(Clone)]
@@ -173,13 +173,13 @@ impl Connector {
     ///
     /// Why there is no connection; [`evidence`](TransportError::evidence) says what it means.
     pub async fn attempt(&self, server: &Server) -> Result<Connection, TransportError> {
-        let hub = Arc::new(Hub::new(server.handler.clone()));
         let limit = self.options().connect_timeout;
-        let opened = tokio::time::timeout(limit, self.open(server, hub.clone())).await.map_err(|_| {
+        let opened = tokio::time::timeout(limit, self.open(server)).await.map_err(|_| {
             let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Connect };
             TransportError::new(kind, "the server did not finish the handshake in time")
         })?;
-        let connection = Connection::new(opened?, hub.clone(), self.options().clone(), server.timeout);
+        let (wire, hub) = opened?;
+        let connection = Connection::new(wire, hub.clone(), self.options().clone(), server.timeout);
         if hub.answers_requests() && !connection.is_modern() {
             // What the server asks may arrive on its own stream, so that must be there before it is provoked.
             connection.listen().await;
@@ -187,7 +187,8 @@ impl Connector {
         Ok(connection)
     }
 
-    async fn open(&self, server: &Server, hub: Arc<Hub>) -> Result<Wire, TransportError> {
+    async fn open(&self, server: &Server) -> Result<(Wire, Arc<Hub>), TransportError> {
+        let hub = Arc::new(Hub::new(server.handler.clone()));
         match &server.endpoint {
             #[cfg(feature = "http")]
             Endpoint::Http(endpoint) => {
@@ -196,20 +197,34 @@ impl Connector {
                     HttpFlavor::Auto => negotiate::open(http, hub.clone()).await?,
                     HttpFlavor::LegacySse => Opened::LegacySse(LegacySse::open(http, hub.clone()).await?),
                 };
-                match opened {
-                    Opened::Streamable(streamable) => Ok(Wire::http(streamable, &hub, self.options())),
+                let wire = match opened {
+                    Opened::Streamable(streamable) => Wire::http(streamable, &hub, self.options()),
                     Opened::LegacySse(wire) => {
                         let (options, stream) = (self.options(), Stream::LegacySse(wire));
-                        Ordered::open(stream, &hub, options, options.idle_timeout).await.map(Wire::Ordered)
+                        Ordered::open(stream, &hub, options, options.idle_timeout).await.map(Wire::Ordered)?
                     }
-                }
+                };
+                Ok((wire, hub))
             }
             #[cfg(feature = "stdio")]
             Endpoint::Stdio(endpoint) => {
                 let options = self.options();
-                let wire = StdioWire::spawn(endpoint, options.max_frame_bytes, hub.clone())?;
-                let stream = Stream::Stdio(wire);
-                Ordered::open(stream, &hub, options, options.stdio_idle_timeout).await.map(Wire::Ordered)
+                let idle = options.stdio_idle_timeout;
+                let spawn = |hub: &Arc<Hub>| {
+                    StdioWire::spawn(endpoint, options.max_frame_bytes, hub.clone()).map(Stream::Stdio)
+                };
+                let refusal = match Ordered::open(spawn(&hub)?, &hub, options, idle).await {
+                    Ok(wire) => return Ok((Wire::Ordered(wire), hub)),
+                    Err(refusal) => refusal,
+                };
+                if !wants_modern(&refusal) {
+                    return Err(refusal);
+                }
+                // An `initialize` decides for its whole process (2026-07-28, versioning), and a server of the modern
+                // era alone may end with it; so a process of its own is asked in the terms that this one named.
+                let hub = Arc::new(Hub::new(server.handler.clone()));
+                let discovered = Ordered::discover(spawn(&hub)?, &hub, options, idle).await;
+                discovered.map(|wire| (Wire::Ordered(wire), hub)).map_err(|_| refusal)
             }
             #[cfg(not(all(feature = "http", feature = "stdio")))]
             _ => {

@@ -104,32 +104,46 @@ impl Ordered {
         options: &ClientOptions,
         idle: Option<Duration>,
     ) -> Result<Self, TransportError> {
-        let capabilities = hub.capabilities();
-        let params = initialize_params(&hub.client_info(options), &capabilities);
+        let params = initialize_params(&hub.client_info(options), &hub.capabilities());
         let frame = encode_request(0, "initialize", Some(&params), "")?;
         // The attempt as a whole has a limit; its parts need none.
         let (first_byte, patience) = (options.connect_timeout, Patience::default());
         let limits = Limits { phase: Phase::Connect, first_byte, patience };
-        match stream.request(0, frame, limits).await {
+        let refusal = match stream.request(0, frame, limits).await {
             Ok(result) => {
                 let server = Arc::new(read_initialize(&result)?);
                 stream.notify(INITIALIZED.to_vec()).await?;
-                Ok(Self { stream, server, meta: String::new(), idle })
+                return Ok(Self { stream, server, meta: String::new(), idle });
             }
-            Err(refusal) if matches!(refusal.kind(), TransportErrorKind::Rpc { .. }) => {
-                let revision = ProtocolRevision::NEWEST_MODERN;
-                let meta = request_meta(revision, &hub.client_info(options), &capabilities);
-                let frame = encode_request(-1, "server/discover", None, &meta)?;
-                match judge_probe(stream.request(-1, frame, limits).await) {
-                    Probe::Modern(server) => Ok(Self { stream, server: Arc::new(*server), meta, idle }),
-                    Probe::Failed(error) if matches!(error.kind(), TransportErrorKind::Version { .. }) => {
-                        Err(error)
-                    }
-                    // The server's own words about the handshake say more than those about a probe.
-                    _ => Err(refusal),
-                }
+            Err(refusal) if matches!(refusal.kind(), TransportErrorKind::Rpc { .. }) => refusal,
+            Err(error) => return Err(error),
+        };
+        match Self::discover(stream, hub, options, idle).await {
+            // The server's own words about the handshake say more than those about a probe.
+            Err(error) if !matches!(error.kind(), TransportErrorKind::Version { .. }) => Err(refusal),
+            discovered => discovered,
+        }
+    }
+
+    /// Asks a server that speaks only the modern era who it is.
+    pub(crate) async fn discover(
+        stream: Stream,
+        hub: &Hub,
+        options: &ClientOptions,
+        idle: Option<Duration>,
+    ) -> Result<Self, TransportError> {
+        let revision = ProtocolRevision::NEWEST_MODERN;
+        let meta = request_meta(revision, &hub.client_info(options), &hub.capabilities());
+        let frame = encode_request(-1, "server/discover", None, &meta)?;
+        let (first_byte, patience) = (options.connect_timeout, Patience::default());
+        let limits = Limits { phase: Phase::Connect, first_byte, patience };
+        match judge_probe(stream.request(-1, frame, limits).await) {
+            Probe::Modern(server) => Ok(Self { stream, server: Arc::new(*server), meta, idle }),
+            Probe::Failed(error) => Err(error),
+            Probe::Retry(_) | Probe::Legacy => {
+                let message = "the server speaks neither era";
+                Err(TransportError::new(TransportErrorKind::Protocol, message))
             }
-            Err(error) => Err(error),
         }
     }
 

@@ -154,12 +154,23 @@ fn judge_discovery(result: &RawValue) -> Probe {
     }
 }
 
+/// Whether the server refused a handshake because it speaks a modern revision of ours, and no legacy one.
+pub(crate) fn wants_modern(refusal: &TransportError) -> bool {
+    let newest = |supported: Vec<String>| ProtocolRevision::newest_of(supported.iter().map(String::as_str));
+    let is_unsupported = refusal.rpc_error().is_some_and(|rpc| rpc.code == UNSUPPORTED_VERSION);
+    is_unsupported
+        && supported(refusal).and_then(newest).is_some_and(|revision| revision.era() == Era::Modern)
+}
+
+/// The revisions that a server names when it refuses one.
+fn supported(refusal: &TransportError) -> Option<Vec<String>> {
+    let data = refusal.rpc_error()?.data.as_deref()?;
+    let UnsupportedVersion { supported } = serde_json::from_str(data.get()).ok()?;
+    Some(supported)
+}
+
 fn judge_unsupported(error: TransportError) -> Probe {
-    let data = error.rpc_error().and_then(|rpc| rpc.data.as_deref());
-    let Some(UnsupportedVersion { supported }) = data.and_then(|data| serde_json::from_str(data.get()).ok())
-    else {
-        return Probe::Failed(error);
-    };
+    let Some(supported) = supported(&error) else { return Probe::Failed(error) };
     match ProtocolRevision::newest_of(supported.iter().map(String::as_str)) {
         Some(revision) if revision.era() == Era::Modern => Probe::Retry(revision),
         Some(_) => Probe::Legacy,
@@ -262,6 +273,23 @@ mod tests {
         assert_eq!(unsupported(r#"["2026-07-28"]"#), "retry 2026-07-28");
         assert_eq!(unsupported(r#"["2025-11-25","2025-06-18"]"#), "legacy");
         assert_eq!(unsupported(r#"["1999-01-01"]"#), r#"failed Version { offered: ["1999-01-01"] }"#);
+    }
+
+    #[test]
+    fn only_a_refusal_that_names_a_modern_revision_asks_for_it() {
+        let wants = |code, data: Option<&str>| {
+            let rpc = RpcError::new(code, "");
+            wants_modern(&TransportError::rpc(match data {
+                Some(data) => rpc.with_data(raw(data)),
+                None => rpc,
+            }))
+        };
+        let modern = Some(r#"{"supported":["2025-11-25","2026-07-28"]}"#);
+        assert!(wants(UNSUPPORTED_VERSION, modern));
+        assert!(!wants(UNSUPPORTED_VERSION, Some(r#"{"supported":["2025-11-25"]}"#)));
+        assert!(!wants(UNSUPPORTED_VERSION, None));
+        assert!(!wants(-32602, modern));
+        assert!(!wants_modern(&http(400, None)));
     }
 
     #[test]

@@ -228,7 +228,9 @@ async fn a_server_of_2024_is_the_last_resort_and_can_be_asked_for() {
 #[cfg(all(unix, feature = "stdio"))]
 mod stdio {
     use mcp_status::ReasonCode;
-    use mcp_transport::{ConnectPolicy, Endpoint, ProtocolRevision, RequestOptions, Server, StdioEndpoint};
+    use mcp_transport::{
+        ConnectPolicy, Endpoint, ProtocolRevision, RequestOptions, Server, StdioEndpoint, TransportErrorKind,
+    };
 
     use crate::support::connector;
 
@@ -274,6 +276,31 @@ mod stdio {
         assert_eq!(connection.revision(), ProtocolRevision::V2026_07_28);
         connection.list_tools(&RequestOptions::new()).await.unwrap();
         connection.close().await;
+    }
+
+    #[tokio::test]
+    async fn a_modern_server_that_ends_with_its_refusal_is_started_again_and_discovered() {
+        let refuses = r#"
+            read -r line
+            case "$line" in *'"initialize"'*)
+              echo '{"jsonrpc":"2.0","id":0,"error":{"code":-32022,"message":"no","data":{"supported":["2026-07-28"]}}}'
+              exit 1;;
+            esac
+            "#;
+        let discovers = r#"
+            id=$(printf '%s' "$line" | sed -n 's/.*"id":\(-\{0,1\}[0-9]*\).*/\1/p')
+            echo '{"jsonrpc":"2.0","id":'"$id"',"result":{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}}}}'
+            "#;
+        let server = shell(&[refuses, discovers, MODERN].concat());
+        let connection = connector().attempt(&server).await.unwrap();
+        assert_eq!(connection.revision(), ProtocolRevision::V2026_07_28);
+        connection.list_tools(&RequestOptions::new()).await.unwrap();
+        assert!(!connection.is_closed(), "the end of the first process is not its end");
+        connection.close().await;
+
+        // Where that is of no use either, what the server said first is what counts.
+        let error = connector().attempt(&shell(refuses)).await.unwrap_err();
+        assert_eq!(*error.kind(), TransportErrorKind::Rpc { code: -32022 });
     }
 
     #[tokio::test]
