@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use serde_json::value::RawValue;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "stdio")]
@@ -216,6 +216,12 @@ impl Connection {
                 Err(TransportError::new(kind, "the server did not acknowledge the subscription"))
             }
         }
+    }
+
+    /// Tells from now on when the server has forgotten the session and another one was made in its place: what was
+    /// set in it (subscriptions, a log level) is gone.
+    pub fn renewals(&self) -> Renewals {
+        Renewals(self.0.wire.generation())
     }
 
     /// Sends a request and returns the result as the server sent it. `params` must be a JSON object.
@@ -437,6 +443,23 @@ impl Drop for CancelOnDrop<'_> {
     fn drop(&mut self) {
         if let Some(wire) = self.wire {
             wire.cancel(self.id, self.reason);
+        }
+    }
+}
+
+/// The renewals of one connection's session.
+#[derive(Clone, Debug)]
+pub struct Renewals(Option<watch::Receiver<u64>>);
+
+impl Renewals {
+    /// Returns after the next renewal; never where there is none to come.
+    pub async fn next(&mut self) {
+        let changed = match &mut self.0 {
+            Some(generation) => generation.changed().await.is_ok(),
+            None => false,
+        };
+        if !changed {
+            std::future::pending().await
         }
     }
 }

@@ -53,7 +53,7 @@ mod duplex;
 mod stdio;
 
 pub use connect::{ConnectPolicy, Connected, Connector, Server};
-pub use connection::{Connection, Notifications, RequestOptions};
+pub use connection::{Connection, Notifications, Renewals, RequestOptions};
 pub use endpoint::{Endpoint, HttpEndpoint, HttpFlavor, StdioEndpoint};
 pub use error::{TimeoutStage, TransportError, TransportErrorKind};
 pub use fleet::{Changes, Fleet, FleetConfig, FleetEntry};

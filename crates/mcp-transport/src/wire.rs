@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use serde_json::value::RawValue;
+use tokio::sync::watch;
 
 use crate::TransportError;
 use crate::hub::ProgressGuard;
@@ -122,6 +123,15 @@ impl Wire {
             #[cfg(feature = "http")]
             Self::Http { streamable, .. } => streamable.cancel(id, reason),
             Self::Ordered(ordered) => ordered.cancel(id, reason),
+        }
+    }
+
+    /// The generation of the session; `None` where it lives and dies with the wire.
+    pub(crate) fn generation(&self) -> Option<watch::Receiver<u64>> {
+        match self {
+            #[cfg(feature = "http")]
+            Self::Http { streamable, .. } => Some(streamable.generation()),
+            Self::Ordered(_) => None,
         }
     }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use mcp_status::{Phase, classify};
 use serde_json::value::RawValue;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -68,6 +69,8 @@ pub(super) struct Core {
     pub(super) http: AuthedClient,
     pub(super) hub: Arc<Hub>,
     session: RwLock<Arc<Session>>,
+    /// The generation of the session, for those who set something in it.
+    generation: watch::Sender<u64>,
     renewing: tokio::sync::Mutex<()>,
     pub(super) tasks: TaskTracker,
     pub(super) closing: CancellationToken,
@@ -81,6 +84,7 @@ impl Core {
             http,
             hub,
             session: RwLock::new(Arc::new(session)),
+            generation: watch::Sender::new(0),
             renewing: tokio::sync::Mutex::new(()),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
@@ -97,6 +101,7 @@ impl Core {
     }
 
     pub(super) fn install(&self, session: Session) {
+        self.generation.send_replace(session.generation);
         *self.session.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(session);
     }
 
@@ -343,6 +348,11 @@ impl Streamable {
             }
             session = core.session();
         }
+    }
+
+    /// The generation of the session, and each renewal.
+    pub(crate) fn generation(&self) -> watch::Receiver<u64> {
+        self.0.generation.subscribe()
     }
 
     /// Sends a notification.
