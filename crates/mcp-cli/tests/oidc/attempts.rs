@@ -47,10 +47,10 @@ fn ctrl_c_in_the_middle_leaves_the_old_tokens_and_no_process() {
     }
     let output = login.wait().expect_code(130);
     assert_eq!(output.stdout, "");
-    assert!(chromium.is_open(), "a browser is not ended with the command that opened it");
 
     assert_eq!(desk.tokens("work").unwrap().content, before.content);
     assert_eq!(desk.whoami("work"), "alice: mcp:tools");
+    assert!(chromium.is_open(), "a browser is not ended with the command that opened it");
 }
 
 #[test]
