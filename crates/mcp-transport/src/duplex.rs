@@ -3,6 +3,8 @@
 //!
 //! Stdio and legacy HTTP+SSE share it; they differ in how bytes arrive and leave. The promise to whoever waits
 //! is that the wait ends: with the answer, or, as soon as the stream does, with the reason why it ended.
+//!
+//! Longer than 500 lines because its tests, half of the file, know what waits inside.
 
 use std::collections::HashMap;
 use std::error::Error;

@@ -1,4 +1,6 @@
 //! Challenges and the one replay, redirects, and what classification makes of refusals.
+//!
+//! Longer than 500 lines because the cases of one table of challenges stand side by side.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};

@@ -1,4 +1,6 @@
 //! Sign-in and sign-out in a world of one server and one authorization server.
+//!
+//! Longer than 500 lines because every case plays in the same world, which is set up here once.
 
 mod device;
 mod sign_out;
