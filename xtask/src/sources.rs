@@ -58,7 +58,8 @@ fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> std::io::Result<()> {
         let entry = entry?;
         let path = entry.path();
         if entry.file_type()?.is_dir() {
-            if !matches!(entry.file_name().to_str(), Some("target" | "node_modules" | ".venv")) {
+            // Fixtures are peers from elsewhere: their sources are no part of what is built on these rules.
+            if !matches!(entry.file_name().to_str(), Some("target" | "node_modules" | ".venv" | "fixtures")) {
                 collect(&path, paths)?;
             }
         } else if path.extension().is_some_and(|extension| extension == "rs") {
