@@ -283,7 +283,11 @@ impl Keeper {
         let effect = self.machine.on(Event::Attempt(listed.evidence), self.now());
         if self.machine.status() == ServerStatus::Connected {
             self.server = Some(connection.server());
-            self.tools = listed.tools.map(Arc::new);
+            // The last good list is better than none, unless it is somebody else's (F112).
+            if listed.error.is_none() || self.tools_origin != self.origin {
+                self.tools = listed.tools.map(Arc::new);
+                self.tools_origin.clone_from(&self.origin);
+            }
             self.notifications = Some(notifications);
             if self.policy.listen {
                 self.background.spawn(async move { connection.listen().await });

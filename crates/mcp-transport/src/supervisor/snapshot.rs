@@ -33,7 +33,8 @@ pub struct StatusSnapshot {
     pub connection: Option<u64>,
     /// What the server said about itself when it was last connected.
     pub server: Option<Arc<ServerDescription>>,
-    /// The tools that it listed when it was last connected.
+    /// The tools that it listed last. A list that cannot be had again does not replace them; the status says that it
+    /// could not.
     pub tools: Option<Arc<ToolList>>,
     /// Whether the supervisor has ended; the rest then tells what was known at its end.
     pub closed: bool,

@@ -59,8 +59,8 @@ pub struct SupervisorPolicy {
     pub list: Option<RetryPolicy>,
     /// How long a request waits for a connection at most.
     pub patience: Duration,
-    /// Whether to open the stream on which a legacy HTTP server notifies, so that notifications arrive without
-    /// a request under way.
+    /// Whether to open the stream on which a server starts something by itself (see
+    /// [`Connection::listen`](crate::Connection::listen)), so that notifications arrive without a request under way.
     pub listen: bool,
 }
 

@@ -3,9 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "what fails in a test should stop it")]
 
 mod auth;
+mod fleet;
 mod handshake;
 mod network;
 mod rounds;
 mod session;
 mod subscriptions;
+mod supervisor;
 mod support;
