@@ -57,6 +57,9 @@ impl Failure {
 
     /// What the host is told.
     pub(crate) fn explain(&self, config: &BridgeConfig) -> RpcError {
+        if let Some(answer) = self.answer_of_server() {
+            return answer.clone();
+        }
         let (name, facts) = (&*config.name, (config.facts)());
         match self {
             Self::NotYet(snapshot) => not_connected(snapshot, facts),

@@ -54,7 +54,19 @@ async fn fulfil(core: &Arc<Core>, request: &Request) -> Answer {
     }
     let server =
         core.server().ok_or_else(|| RpcError::new(UNAVAILABLE, "the host has not introduced itself"))?;
-    match send(core, server, request).await {
+    let sent = send(core, server, request);
+    let outcome = if is_list(method) {
+        // A list is not waited for any longer than an attempt takes: the last known one is better than a host that
+        // waits, and the host hears when there is a newer one.
+        tokio::select! {
+            biased;
+            outcome = sent => outcome,
+            Some(failure) = attempt_failed(server) => Err(failure),
+        }
+    } else {
+        sent.await
+    };
+    match outcome {
         Ok(Ok((result, era))) => {
             core.lists.remember(method, params, &result, era);
             Ok((result, era))
@@ -96,7 +108,7 @@ fn resumable(core: &Core, request: &Request) -> Option<Result<Exchange, RpcError
 async fn send(core: &Arc<Core>, server: &SupervisorHandle, request: &Request) -> Result<Answer, Failure> {
     let (method, params) = (request.method.as_str(), request.params.as_deref());
     let options = RequestOptions::new();
-    let era = server_era(server, method).await?;
+    let era = Era::of(server.lease().await?.revision());
     let outcome = match (request.era, era) {
         (Era::Legacy, Era::Legacy) => server.request(method, params, &options).await,
         (Era::Modern, Era::Modern) => {
@@ -112,23 +124,11 @@ async fn send(core: &Arc<Core>, server: &SupervisorHandle, request: &Request) ->
     Ok(Ok((outcome?, era)))
 }
 
-/// The era of the server, once there is a connection. A list is not waited for any longer than an attempt takes:
-/// the last known one is better than a host that waits.
-async fn server_era(server: &SupervisorHandle, method: &str) -> Result<Era, Failure> {
-    if !is_list(method) {
-        return Ok(Era::of(server.lease().await?.revision()));
-    }
+/// The next failure of an attempt to connect; `None` when the supervisor has ended.
+async fn attempt_failed(server: &SupervisorHandle) -> Option<Failure> {
     let mut status = server.status();
-    let attempt_failed = async {
-        let failed = status.wait_for(|snapshot| snapshot.code == Some(ReasonCode::Retrying)).await;
-        failed.map(|snapshot| Box::new(snapshot.clone())).ok()
-    };
-    tokio::select! {
-        biased;
-        lease = server.lease() => Ok(Era::of(lease?.revision())),
-        // Without one the supervisor has ended, and the lease ends with it.
-        Some(snapshot) = attempt_failed => Err(Failure::NotYet(snapshot)),
-    }
+    let failed = status.wait_for(|snapshot| snapshot.code == Some(ReasonCode::Retrying)).await;
+    failed.map(|snapshot| Failure::NotYet(Box::new(snapshot.clone()))).ok()
 }
 
 /// A modern host calls a legacy server: what the server asks by a request, the host is asked by a result.

@@ -167,12 +167,17 @@ pub(crate) async fn follow(core: Arc<Core>, server: SupervisorHandle) {
 /// Tells a new connection what the host wants, and keeps telling it.
 async fn accompany(core: Arc<Core>, server: SupervisorHandle) {
     let Ok(lease) = server.lease().await else { return };
-    let era = Era::of(lease.revision());
+    let (era, mut renewals) = (Era::of(lease.revision()), lease.renewals());
     drop(lease);
-    core.log.forget_told();
-    match era {
-        Era::Legacy => subscribe_one_by_one(&core, &server).await,
-        Era::Modern => subscribe_together(&core, &server).await,
+    if era == Era::Modern {
+        return subscribe_together(&core, &server).await;
+    }
+    loop {
+        core.log.forget_told();
+        tokio::select! {
+            () = subscribe_one_by_one(&core, &server) => return,
+            () = renewals.next() => core.tell_lists_changed(),
+        }
     }
 }
 

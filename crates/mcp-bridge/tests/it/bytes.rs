@@ -1,0 +1,108 @@
+//! What is passed on without a change.
+
+use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer, Tool};
+use serde_json::json;
+
+use crate::support::{Host, HostEra, Setup};
+
+/// A result in a spelling that no serialiser of ours would choose.
+const ODD: &str = r#"{ "content" : [ ], "unknown":{"n":1.000000000000000000001,"big":123456789012345678901234567890,"e":1E+2},"\u0061":"\u00e9\/" ,"resultType":"complete"}"#;
+
+fn odd_answer(id: &str) -> Answer {
+    let body = format!(r#"{{"jsonrpc":"2.0","result":{ODD},"id":{id}}}"#);
+    HttpAnswer::new(200).body("application/json", body).into()
+}
+
+async fn result_line(host: &Host, id: i64) -> String {
+    host.response(id).await;
+    let start = format!(r#"{{"jsonrpc":"2.0","id":{id},"result":"#);
+    let lines = host.lines();
+    let line = lines.iter().find(|line| line.starts_with(&start)).unwrap_or_else(|| panic!("{lines:#?}"));
+    line.strip_prefix(&start).unwrap().strip_suffix('}').unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn results_keep_every_byte_where_both_sides_are_of_one_era_and_to_a_legacy_host() {
+    for (host_era, era) in
+        [(HostEra::Legacy, Era::Legacy), (HostEra::Modern, Era::Modern), (HostEra::Legacy, Era::Modern)]
+    {
+        let server = FakeMcpServer::builder().era(era).start().unwrap();
+        let mut host = Setup::new(server.url()).start(host_era).await;
+        // The stream of changes has an id too.
+        server.wait_for_streams(1).await;
+        host.call("echo", json!({"text": "x"})).await;
+        let recorded = server.recorder().matching(|r| r.rpc_method().as_deref() == Some("tools/call"));
+        // The ids of a connection are counted.
+        let next = recorded[0].json().unwrap()["id"].as_i64().unwrap() + 1;
+        server.next_answers_to("tools/call", [odd_answer(&next.to_string())]);
+        let id = host.send("tools/call", json!({"name": "echo", "arguments": {}})).await;
+        assert_eq!(result_line(&host, id).await, ODD, "{host_era:?} {era:?}");
+    }
+}
+
+#[tokio::test]
+async fn parameters_keep_every_byte_between_sides_of_one_era() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
+    let params = r#"{ "name":"echo" ,"arguments":{"text":"\u00e9","n":1.0000000000000000001},"unknown":[ ]}"#;
+    host.write(&format!(r#"{{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{params}}}"#)).await;
+    host.wait_for("the answer", |message| message["id"] == "x").await;
+    let sent = server.recorder().matching(|r| r.rpc_method().as_deref() == Some("tools/call"));
+    let body = String::from_utf8(sent[0].body.to_vec()).unwrap();
+    assert!(body.ends_with(&format!(r#","method":"tools/call","params":{params}}}"#)), "{body}");
+
+    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let mut host = Setup::new(server.url()).start(HostEra::Modern).await;
+    let meta = r#"{"io.modelcontextprotocol/clientCapabilities":{ },"x/own":1.0,"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#;
+    let params = format!(r#"{{ "name":"echo" ,"arguments":{{"text":"\u00e9"}},"_meta":{meta}}}"#);
+    host.write(&format!(r#"{{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{params}}}"#)).await;
+    host.wait_for("the answer", |message| message["id"] == "x").await;
+    let sent = server.recorder().matching(|r| r.rpc_method().as_deref() == Some("tools/call"));
+    let body = String::from_utf8(sent[0].body.to_vec()).unwrap();
+    assert!(body.ends_with(&format!(r#","method":"tools/call","params":{params}}}"#)), "{body}");
+}
+
+#[tokio::test]
+async fn methods_and_notifications_that_nobody_knows_survive() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    server.always_to("x/future", Answer::RpcResult(json!({"any": [1, {"thing": null}]})));
+    let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
+    assert_eq!(host.ask("x/future", json!({"a": 1})).await, json!({"any": [1, {"thing": null}]}));
+    server.wait_for_streams(1).await;
+    server.push(&json!({"jsonrpc": "2.0", "method": "notifications/x", "params": {"deep": [1.5]}}));
+    assert_eq!(host.told("notifications/x").await["params"], json!({"deep": [1.5]}));
+    host.tell("notifications/y", Some(json!({"b": 2}))).await;
+    crate::support::eventually("the notification", || server.count("notifications/y") == 1).await;
+}
+
+#[tokio::test]
+async fn an_error_of_the_server_is_the_hosts_error() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let body =
+        json!({"jsonrpc": "2.0", "id": null, "error": {"code": -32000, "message": "busy", "data": {"x": 1}}});
+    let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
+    host.call("echo", json!({"text": "x"})).await;
+    server.next_answers_to(
+        "tools/call",
+        [
+            Answer::RpcError { code: 42, message: "own words".into() },
+            HttpAnswer::new(400).body("application/json", body.to_string()).into(),
+        ],
+    );
+    let call = json!({"name": "echo", "arguments": {}});
+    assert_eq!(host.refused("tools/call", call.clone()).await, json!({"code": 42, "message": "own words"}));
+    let busy = json!({"code": -32000, "message": "busy", "data": {"x": 1}});
+    assert_eq!(host.refused("tools/call", call).await, busy);
+}
+
+#[tokio::test]
+async fn mirrored_parameters_reach_a_modern_server_although_the_host_never_listed() {
+    let schema =
+        json!({"type": "object", "properties": {"region": {"type": "string", "x-mcp-header": "Region"}}});
+    let tool = Tool::custom(json!({"name": "query", "inputSchema": schema}), json!({"content": []}));
+    let server = FakeMcpServer::builder().era(Era::Modern).tool(tool).start().unwrap();
+    for host_era in [HostEra::Legacy, HostEra::Modern] {
+        let mut host = Setup::new(server.url()).start(host_era).await;
+        assert_eq!(host.call("query", json!({"region": "eu"})).await["content"], json!([]), "{host_era:?}");
+    }
+}

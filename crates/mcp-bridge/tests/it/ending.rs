@@ -1,0 +1,61 @@
+//! How a bridge ends.
+
+use std::time::Duration;
+
+use mcp_bridge::Ended;
+use mcp_testkit::{Era, FakeMcpServer};
+use serde_json::json;
+
+use crate::support::{HostEra, META_SUBSCRIPTION, Setup};
+
+/// What a host waits before it kills.
+const LIMIT: Duration = Duration::from_secs(2);
+
+#[tokio::test]
+async fn when_the_host_closes_its_side_the_session_is_deleted() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
+    host.call("echo", json!({"text": "x"})).await;
+    assert_eq!(server.sessions(), 1);
+    host.close_stdin().await;
+    let (ended, took) = host.ended().await;
+    assert_eq!((ended, server.sessions(), server.deletes()), (Ended::HostGone, 0, 1));
+    assert!(took < LIMIT, "{took:?}");
+}
+
+#[tokio::test]
+async fn a_script_that_closes_its_side_gets_its_last_answers() {
+    let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
+    let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
+    let id = host.send("tools/call", json!({"name": "echo", "arguments": {"text": "last"}})).await;
+    host.close_stdin().await;
+    host.ended().await;
+    assert_eq!(host.response(id).await["result"]["content"][0]["text"], "last");
+}
+
+#[tokio::test]
+async fn a_call_that_never_ends_and_a_server_that_does_not_let_go_keep_nobody() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
+    host.call("echo", json!({"text": "x"})).await;
+    server.always_to("DELETE", mcp_testkit::Answer::Hang);
+    server.always_to("tools/call", mcp_testkit::Answer::Hang);
+    host.send("tools/call", json!({"name": "echo", "arguments": {}})).await;
+    host.close_stdin().await;
+    let (_, took) = host.ended().await;
+    assert!(took < LIMIT, "{took:?}");
+}
+
+#[tokio::test]
+async fn a_bridge_that_is_asked_to_end_says_goodbye_to_both_sides() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let mut host = Setup::new(server.url()).start(HostEra::Modern).await;
+    host.call("echo", json!({"text": "x"})).await;
+    let id = host.send("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}})).await;
+    host.told("notifications/subscriptions/acknowledged").await;
+    host.stop();
+    let (ended, took) = host.ended().await;
+    assert_eq!((ended, server.deletes()), (Ended::Asked, 1));
+    assert!(took < LIMIT, "{took:?}");
+    assert_eq!(host.response(id).await["result"]["_meta"][META_SUBSCRIPTION], id);
+}

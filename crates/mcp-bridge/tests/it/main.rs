@@ -1,0 +1,19 @@
+//! A bridge between a host that the test plays and a fake server on a real socket.
+//!
+//! | module | tells |
+//! |---|---|
+//! | `matrix` | both eras on both sides: lists, calls, progress, cancellation, questions, subscriptions, logging |
+//! | `bytes` | what is passed on without a change |
+//! | `outage` | a server that is down, comes up, wants credentials, and what the host hears meanwhile |
+//! | `ending` | how a bridge ends |
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failure here is a failed test; clippy only knows functions marked as such"
+)]
+
+mod bytes;
+mod ending;
+mod matrix;
+mod outage;
+mod support;

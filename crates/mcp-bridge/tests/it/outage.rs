@@ -1,0 +1,149 @@
+//! A server that is down, comes up, wants credentials, and what the host hears meanwhile.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{HeaderValue, header};
+use mcp_auth::StaticHeaders;
+use mcp_testkit::{Era, FakeMcpServer, GetStream};
+use serde_json::json;
+
+use crate::support::{HostEra, Setup, eventually, text_of};
+
+const BOTH: [HostEra; 2] = [HostEra::Legacy, HostEra::Modern];
+
+fn bearer(token: &str) -> Arc<StaticHeaders> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {token}")).unwrap();
+    value.set_sensitive(true);
+    Arc::new(StaticHeaders::new([(header::AUTHORIZATION, value)]))
+}
+
+#[tokio::test]
+async fn a_host_is_answered_while_the_server_is_down_and_served_when_it_comes_up() {
+    for era in BOTH {
+        let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
+        server.go_down();
+        let mut host = Setup::new(server.url()).start_silent(era);
+        let described = host.introduce().await;
+        assert!(described["capabilities"]["tools"]["listChanged"] == true, "{described}");
+        if era == HostEra::Modern {
+            host.send("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}})).await;
+        }
+        let tools = host.ask("tools/list", json!({})).await;
+        assert_eq!(tools["tools"], json!([]), "{era:?}");
+        let call = host.send("tools/call", json!({"name": "echo", "arguments": {"text": "first"}})).await;
+        server.come_up().unwrap();
+        let response = host.response(call).await;
+        assert_eq!(text_of(&response["result"]), "first", "{era:?}: waited for, not refused");
+        host.told("notifications/tools/list_changed").await;
+        assert!(!host.ask("tools/list", json!({})).await["tools"].as_array().unwrap().is_empty(), "{era:?}");
+        server.go_down();
+        let known = host.ask("tools/list", json!({})).await;
+        assert_eq!(known["tools"].as_array().unwrap().len(), 5, "{era:?}: the last known list");
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_cannot_be_made_says_why_and_what_to_do() {
+    for era in BOTH {
+        let server = FakeMcpServer::builder().era(Era::Dual).accept("right").start().unwrap();
+        let setup = Setup::new(server.url()).auth(bearer("wrong"));
+        let mut host = setup.start(era).await;
+        let error = host.refused("tools/call", json!({"name": "echo", "arguments": {}})).await;
+        assert_eq!(error["code"], mcp_bridge::UNAVAILABLE, "{era:?}");
+        let message = error["message"].as_str().unwrap();
+        assert!(message.starts_with("internal needs authentication: "), "{message}");
+        assert!(message.ends_with("; next: mcplink reconnect internal"), "{message}");
+        assert!(
+            !message.contains("::") && !message.contains("Error {") && !message.contains("wrong"),
+            "{message}"
+        );
+        let data = &error["data"];
+        assert_eq!(data["status"], "needs-auth", "{era:?}");
+        assert_eq!(data["reason"]["code"], "credentials-rejected", "{era:?}");
+        assert_eq!(data["next"], "mcplink reconnect internal", "{era:?}");
+        assert_eq!(data["mayHaveRun"], false, "{era:?}");
+        assert_eq!(host.ask("tools/list", json!({})).await["tools"], json!([]), "{era:?}");
+        assert_eq!(host.ask("ping", json!({})).await, json!({}), "{era:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_window_of_refusals_closes_without_a_restart() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).accept("A").start().unwrap();
+    let (handle, started) = tokio::sync::oneshot::channel();
+    let handle = std::sync::Mutex::new(Some(handle));
+    let setup = Setup::new(server.url()).auth(bearer("A")).started(move |supervisor| {
+        drop(handle.lock().unwrap().take().unwrap().send(supervisor));
+    });
+    let mut host = setup.start(HostEra::Legacy).await;
+    let supervisor = started.await.unwrap();
+    assert_eq!(host.ask("tools/list", json!({})).await["tools"].as_array().unwrap().len(), 5);
+    server.accept("B");
+    let error = host.refused("tools/call", json!({"name": "echo", "arguments": {}})).await;
+    assert_eq!(error["data"]["status"], "needs-auth", "{error}");
+    let known = host.ask("tools/list", json!({})).await;
+    assert_eq!(known["tools"].as_array().unwrap().len(), 5, "the last known list, not none");
+    server.accept("A");
+    host.forget();
+    supervisor.reconnect().await;
+    assert_eq!(text_of(&host.call("echo", json!({"text": "back"})).await), "back");
+    for list in ["tools", "resources", "prompts"] {
+        host.told(&format!("notifications/{list}/list_changed")).await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_waits_for_a_connection_and_not_for_ever() {
+    // A server that takes connections and says nothing.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/mcp", listener.local_addr().unwrap()).parse().unwrap();
+    let setup = Setup::new(url).patience(Duration::from_millis(200));
+    let mut host = setup.start(HostEra::Legacy).await;
+    let error = host.refused("tools/call", json!({"name": "echo", "arguments": {}})).await;
+    assert_eq!(error["data"]["status"], "pending", "{error}");
+    assert!(error["message"].as_str().unwrap().starts_with("internal is not connected yet"), "{error}");
+    assert_eq!(host.ask("tools/list", json!({})).await["tools"], json!([]));
+    drop(listener);
+}
+
+#[tokio::test]
+async fn subscriptions_and_levels_outlive_a_connection() {
+    for server_era in [Era::Legacy, Era::Modern] {
+        let server = FakeMcpServer::builder().era(server_era).start().unwrap();
+        let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
+        host.ask("resources/subscribe", json!({"uri": "fake://greeting"})).await;
+        host.ask("logging/setLevel", json!({"level": "info"})).await;
+        host.call("echo", json!({"text": "x"})).await;
+        let streams = if server_era == Era::Legacy { 1 } else { 2 };
+        server.wait_for_streams(streams).await;
+        server.go_down();
+        eventually("the loss", || server.open_streams() == 0).await;
+        server.expire_sessions();
+        server.come_up().unwrap();
+        // Without effects, so it may be repeated over the new connection; a call might have run.
+        assert_eq!(host.ask("prompts/get", json!({"name": "greet"})).await["messages"][0]["role"], "user");
+        if server_era == Era::Legacy {
+            eventually("the wishes", || {
+                server.count("resources/subscribe") >= 2 && server.count("logging/setLevel") >= 2
+            })
+            .await;
+        } else {
+            server.wait_for_streams(streams).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_offered_too_generously_is_empty_and_no_error() {
+    let server =
+        FakeMcpServer::builder().era(Era::Legacy).get_stream(GetStream::Unsupported).start().unwrap();
+    let unknown = || mcp_testkit::Answer::RpcError { code: -32601, message: "unknown".into() };
+    server.always_to("completion/complete", unknown());
+    let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
+    let completion = host.ask("completion/complete", json!({"ref": {}, "argument": {}})).await;
+    assert_eq!(completion, json!({"completion": {"values": []}}));
+    // What the server says it has, and then does not know, is its own contradiction to tell.
+    server.always_to("prompts/list", unknown());
+    assert_eq!(host.refused("prompts/list", json!({})).await["code"], -32601);
+}
