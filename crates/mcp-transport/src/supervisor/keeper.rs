@@ -102,6 +102,8 @@ pub(super) struct Keeper {
     origin: Option<String>,
     server: Option<Arc<ServerDescription>>,
     tools: Option<Arc<ToolList>>,
+    /// Where `tools` come from.
+    tools_origin: Option<String>,
     asking: Vec<oneshot::Sender<StatusSnapshot>>,
     closed: bool,
 }
@@ -139,6 +141,7 @@ impl Keeper {
             origin: None,
             server: None,
             tools: None,
+            tools_origin: None,
             asking: Vec::new(),
             closed: false,
         }

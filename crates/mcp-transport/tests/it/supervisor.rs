@@ -301,6 +301,32 @@ async fn f116_reconnect_ends_an_attempt_that_hangs() {
 }
 
 #[tokio::test]
+async fn f116_an_attempt_that_is_given_up_after_the_handshake_ends_its_session() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    server.next_answers_to("tools/list", [Answer::Hang]);
+    let handle = supervise(&server);
+    server.recorder().wait_for("tools/list", 1).await;
+    assert_eq!(handle.reconnect().await.status, ServerStatus::Connected);
+    server.recorder().wait_until("a goodbye", |seen| seen.iter().any(|one| one.method == "DELETE")).await;
+    assert_eq!(server.sessions(), 1);
+    handle.close().await;
+    assert_eq!(server.sessions(), 0);
+}
+
+#[tokio::test]
+async fn a_list_that_finds_its_connection_lost_waits_for_the_next_one() {
+    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let handle = supervise(&server);
+    connected(&handle).await;
+    // The list fails, and so does the question whether the server is there; then it is back, but its list is not.
+    server.next_answers_to("tools/list", [Answer::status(503), Answer::status(503)]);
+    server.next_answers_to("server/discover", [Answer::status(503)]);
+    let list = handle.list_tools(&RequestOptions::new()).await.unwrap();
+    assert_eq!((list.tools.len(), handle.snapshot().connection), (5, Some(2)));
+    handle.close().await;
+}
+
+#[tokio::test]
 async fn f133_reconnect_goes_where_the_configuration_points_now() {
     let (first, second) = (FakeMcpServer::start().unwrap(), FakeMcpServer::start().unwrap());
     let url = Arc::new(Mutex::new(first.url()));
@@ -320,6 +346,36 @@ async fn f133_reconnect_goes_where_the_configuration_points_now() {
     assert_eq!(snapshot.origin.as_deref(), Some(&*second.origin()));
     echo(&handle, "x").await.unwrap();
     assert_eq!((first.count("tools/call"), second.count("tools/call")), (1, 1));
+    handle.close().await;
+}
+
+#[tokio::test]
+async fn f112_tools_that_cannot_be_listed_again_stay_what_they_were() {
+    let (first, second) = (FakeMcpServer::start().unwrap(), FakeMcpServer::start().unwrap());
+    let url = Arc::new(Mutex::new(first.url()));
+    let source = {
+        let url = url.clone();
+        move || {
+            let url = url.lock().unwrap().clone();
+            std::future::ready(Ok(Server::new(Endpoint::Http(HttpEndpoint::new(url)))))
+        }
+    };
+    let handle = Supervisor::start(connector(), SupervisorConfig::new("web", source).with_policy(quick()));
+    connected(&handle).await;
+    for server in [&first, &second] {
+        server.always_to("tools/list", Answer::status(500));
+    }
+    let snapshot = handle.reconnect().await;
+    assert_eq!(snapshot.status, ServerStatus::Connected);
+    assert_eq!(snapshot.reason().unwrap().code, ReasonCode::ToolsUnavailable, "and that is said");
+    assert_eq!(snapshot.tools.unwrap().tools.len(), 5);
+
+    *url.lock().unwrap() = second.url();
+    assert!(handle.reconnect().await.tools.is_none(), "another server has other tools");
+
+    second.always_to("tools/list", Answer::Honest);
+    second.set_tools(mcp_testkit::Tool::many(7));
+    assert_eq!(handle.reconnect().await.tools.unwrap().tools.len(), 7);
     handle.close().await;
 }
 
