@@ -323,3 +323,22 @@ async fn f118_a_hundred_connections_leave_no_socket_and_no_session_behind() {
     // What is left are idle connections of the pool, which the next request uses.
     server.recorder().wait_until("few are open", |_| server.open_connections() <= 4).await;
 }
+
+#[tokio::test]
+async fn one_stream_brings_what_the_server_starts_and_it_ends_with_the_connection() {
+    for era in [Era::Legacy, Era::Modern] {
+        let server = FakeMcpServer::builder().era(era).start().unwrap();
+        let connection = connect(&server).await;
+        connection.listen().await;
+        connection.listen().await;
+        assert_eq!(server.open_streams(), 1, "{era:?}: twice would bring everything twice");
+        // Nobody says goodbye: its owner was cancelled.
+        drop(connection);
+        let gone = async {
+            while server.open_streams() > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), gone).await.expect("the stream ends by itself");
+    }
+}
