@@ -158,7 +158,7 @@ fn openable(url: &str) -> Result<Url, &'static str> {
 fn without_ours(mut url: Url, prompt: bool) -> Url {
     let foreign: Vec<(String, String)> = url
         .query_pairs()
-        .filter(|(name, _)| !OURS.contains(&&**name) && !(prompt && name == "prompt"))
+        .filter(|(name, _)| !(OURS.contains(&&**name) || prompt && name == "prompt"))
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
     url.set_fragment(None);

@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::view::row::Row;
-use crate::view::text;
+use crate::view::text::{self, Style};
 use crate::view::time::rfc3339;
 
 /// Between the end of one round and the start of the next.
@@ -47,9 +47,32 @@ pub(super) async fn run(app: &App, names: &[String]) -> Result<ExitStatus, CliEr
                 let change = Change { schema_version: 1, checked_at: checked_at.clone(), server: row };
                 app.print_json_line(&change);
             } else {
-                app.output.out(&format!("{checked_at}  {}", text::status_lines(row, width, app.style())));
+                app.output.out(&dated(
+                    &checked_at,
+                    |style| text::status_lines(row, width, style),
+                    app.style(),
+                ));
             }
         }
         tokio::time::sleep(PAUSE).await;
+    }
+}
+
+/// The time, and beside it the lines that `draw` makes for what is left of the width.
+fn dated(time: &str, draw: impl Fn(Style) -> String, style: Style) -> String {
+    let margin = time.chars().count() + 2;
+    let lines = draw(Style { columns: style.columns.saturating_sub(margin), ..style });
+    let begin = |number: usize| if number == 0 { format!("{time}  ") } else { " ".repeat(margin) };
+    lines.lines().enumerate().map(|(number, line)| format!("{}{line}\n", begin(number))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_below_the_first_stand_below_it() {
+        let style = Style { terminal: true, color: false, columns: 10 };
+        assert_eq!(dated("now", |style| format!("a {}\nb\n", style.columns), style), "now  a 5\n     b\n");
     }
 }

@@ -5,7 +5,7 @@
 use mcp_testkit::{Accept, Answer, Era, FakeHelper, FakeMcpServer, HttpAnswer, Output, Refusal};
 use serde_json::{Value, json};
 
-use crate::local::{SERVER, shell};
+use crate::local::SERVER;
 use crate::setting::{Setting, http, with_headers, with_helper};
 
 /// A configuration with a secret in each place that can hold one, and the servers and helpers behind it.

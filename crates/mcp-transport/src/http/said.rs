@@ -50,7 +50,11 @@ mod tests {
             (json, "{}", None),
             (json, r#"{"error":{"error":{"error":{"error":"too deep"}}}}"#, None),
             (json, "not json", None),
-            ("application/problem+json", r#"{"title":"Out","detail":"Out of credit."}"#, Some("Out of credit.")),
+            (
+                "application/problem+json",
+                r#"{"title":"Out","detail":"Out of credit."}"#,
+                Some("Out of credit."),
+            ),
             ("text/plain", "\n  upstream\tis\u{1b}[31m down \nmore", Some("upstreamis[31m down")),
             ("text/html", "<p>no</p>", None),
             ("", r#"{"message":"untyped"}"#, Some("untyped")),
