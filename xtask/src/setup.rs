@@ -7,6 +7,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
 use crate::shell::{command, is_installed, metadata, output, root, run as run_command};
 use crate::{Problems, chromium};
@@ -102,11 +103,12 @@ fn install_all(tools_required: bool) -> Result<(), Problems> {
         .collect();
     folders.sort();
     folders.push(conformance_folders()?);
+    let mut possible = Vec::new();
     for (folder, target) in folders {
         let Some(kind) = Kind::of(&folder) else { continue };
         let missing: Vec<_> = kind.tools().iter().filter(|tool| !is_installed(tool)).collect();
         if missing.is_empty() {
-            install(&kind, &folder, &target)?;
+            possible.push((kind, folder, target));
             continue;
         }
         let problem = format!("{} needs {missing:?}, which this machine does not have", folder.display());
@@ -115,6 +117,7 @@ fn install_all(tools_required: bool) -> Result<(), Problems> {
         }
         println!("!!! {problem}: the tests against it WILL BE SKIPPED !!!");
     }
+    install_together(&possible)?;
     match chromium::provide() {
         Err(problems) if !tools_required => {
             println!("!!! {}: the tests of signing in with it WILL BE SKIPPED !!!", problems.join("; "));
@@ -122,6 +125,23 @@ fn install_all(tools_required: bool) -> Result<(), Problems> {
         }
         provided => provided,
     }
+}
+
+/// Installs all of them at once: each waits for a registry most of the time, and one for a compiler.
+fn install_together(fixtures: &[(Kind, PathBuf, PathBuf)]) -> Result<(), Problems> {
+    let problems: Problems = thread::scope(|scope| {
+        let installations: Vec<_> = fixtures
+            .iter()
+            .map(|(kind, folder, target)| (scope.spawn(|| install(kind, folder, target)), folder))
+            .collect();
+        let ended = installations.into_iter().map(|(installation, folder)| {
+            installation
+                .join()
+                .unwrap_or_else(|_| Err(vec![format!("installing {} panicked", folder.display())]))
+        });
+        ended.filter_map(Result::err).flatten().collect()
+    });
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 fn install(kind: &Kind, folder: &Path, target: &Path) -> Result<(), Problems> {
