@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep};
 use crate::host::{Host, Stage};
 use crate::{HANG, eventually};
 
-const SEED: u64 = 0x6d63_706c_696e_6b;
+const SEED: u64 = 0x006d_6370_6c69_6e6b;
 const STATUSES: [&str; 5] = ["connected", "needs-auth", "pending", "failed", "disabled"];
 
 /// How long the weather lasts in continuous integration.
@@ -75,7 +75,7 @@ async fn storm(length: Duration, soon: Duration) {
     while Instant::now() < end {
         for weather in 0..7 {
             seed = seed.wrapping_add(1);
-            server.deliver(if seed % 2 == 0 { Delivery::Json } else { Sse::new().into() });
+            server.deliver(if seed.is_multiple_of(2) { Delivery::Json } else { Sse::new().into() });
             // Cuts at any place: in the head, in the first event, in the answer.
             let cut = seed.wrapping_mul(0x9e37_79b9) % 500;
             match weather {
