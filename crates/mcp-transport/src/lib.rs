@@ -38,6 +38,8 @@ mod options;
 mod ordered;
 mod protocol;
 mod retry;
+#[cfg(feature = "rmcp")]
+mod rmcp;
 mod rounds;
 #[cfg(test)]
 mod seeded;
@@ -52,6 +54,8 @@ mod duplex;
 #[cfg(feature = "stdio")]
 mod stdio;
 
+#[cfg(feature = "rmcp")]
+pub use self::rmcp::RmcpTransport;
 pub use connect::{ConnectPolicy, Connected, Connector, Server};
 pub use connection::{Connection, Notifications, Renewals, RequestOptions};
 pub use endpoint::{Endpoint, HttpEndpoint, HttpFlavor, StdioEndpoint};

@@ -22,6 +22,10 @@ fn check_one(source: &Source) -> Problems {
     let mut problems = Problems::new();
     problems.extend(quarantine(source, "backoff", |path| path == "crates/mcp-transport/src/retry/imp.rs"));
     problems.extend(quarantine(source, "oauth2", |path| path.starts_with("crates/mcp-auth/src/oauth/")));
+    if source.is_shipped() && source.crate_name() != "mcp-testkit" {
+        // In tests it is also the name of a server to talk to.
+        problems.extend(quarantine(source, "rmcp", |path| is_sdk(path) || declares_sdk(path)));
+    }
     problems.extend(transport_words(source));
     problems.extend(environment(source));
     problems.extend(names(source));
@@ -38,6 +42,22 @@ fn quarantine(source: &Source, word: &str, is_allowed: impl Fn(&str) -> bool) ->
     places(source, |token| token.kind == Kind::Word && token.text == word)
         .map(|place| format!("{place}: `{word}` is quarantined elsewhere"))
         .collect()
+}
+
+/// The adapter to the official SDK, its example and its test.
+fn is_sdk(path: &str) -> bool {
+    path.strip_prefix("crates/mcp-transport/")
+        .is_some_and(|path| matches!(path, "src/rmcp.rs" | "examples/rmcp_client.rs" | "tests/it/rmcp.rs"))
+}
+
+/// A program of the test kit that is written with the SDK.
+fn is_fixture(path: &str) -> bool {
+    path.starts_with("crates/mcp-testkit/fixtures/")
+}
+
+/// The file that declares it as a module.
+fn declares_sdk(path: &str) -> bool {
+    path == "crates/mcp-transport/src/lib.rs"
 }
 
 /// One file of mcp-transport and one of mcp-auth may name the HTTP client. Benches compare with it.
@@ -112,6 +132,9 @@ fn names(source: &Source) -> Problems {
     for pair in source.tokens.windows(2) {
         // The GET stream of Streamable HTTP is a noun.
         let is_getter = pair[1].text.starts_with("get_") && !pair[1].text.starts_with("get_stream");
+        // What a trait of the SDK is called is not ours to say.
+        let is_theirs = pair[1].text == "get_info" && (is_sdk(&source.path) || is_fixture(&source.path));
+        let is_getter = is_getter && !is_theirs;
         if is_getter && pair[0].text == "fn" && pair[0].kind == Kind::Word {
             problems.push(format!("{}:{}: `{}` needs no `get_`", source.path, pair[1].line, pair[1].text));
         }
@@ -160,6 +183,11 @@ mod tests {
             ("crates/mcp-transport/src/retry.rs", "// backoff is elsewhere\nconst A: &str = \"backoff\";", 0),
             ("crates/mcp-auth/src/oauth/refresh.rs", "use oauth2::X;", 0),
             ("crates/mcp-auth/src/plan.rs", "use oauth2::X;", 1),
+            ("crates/mcp-transport/src/rmcp.rs", "use rmcp::X;", 0),
+            ("crates/mcp-transport/examples/rmcp_client.rs", "use rmcp::X;", 0),
+            ("crates/mcp-transport/src/lib.rs", "mod rmcp;", 0),
+            ("crates/mcp-transport/src/connection.rs", "use rmcp::X;", 1),
+            ("crates/mcp-bridge/src/rmcp.rs", "use rmcp::X;", 1),
             ("crates/mcp-transport/src/http/client.rs", "use reqwest::X;", 0),
             ("crates/mcp-transport/benches/call.rs", "use reqwest::X;", 0),
             ("crates/mcp-cli/src/wire.rs", "use reqwest::X;", 1),
@@ -204,6 +232,8 @@ mod tests {
     fn names_say_what_is_in_them() {
         assert_eq!(problems("crates/mcp-auth/src/utils.rs", ""), 1);
         assert_eq!(problems("crates/mcp-auth/src/common/x.rs", ""), 1);
+        assert_eq!(problems("crates/mcp-transport/tests/it/rmcp.rs", "fn get_info() {}"), 0);
+        assert_eq!(problems("crates/mcp-transport/src/connection.rs", "fn get_info() {}"), 1);
         assert_eq!(
             problems("crates/mcp-auth/src/plan.rs", "fn get_name() {} fn getter() {} fn get_stream() {}"),
             1

@@ -6,6 +6,8 @@ mod auth;
 mod fleet;
 mod handshake;
 mod network;
+#[cfg(feature = "rmcp")]
+mod rmcp;
 mod rounds;
 mod session;
 mod subscriptions;
