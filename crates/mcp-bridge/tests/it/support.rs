@@ -271,7 +271,7 @@ impl Host {
 
     /// Asks the bridge to end, as a signal does.
     pub(crate) fn stop(&mut self) {
-        drop(self.stop.take().unwrap().send(()));
+        let _ = self.stop.take().unwrap().send(());
     }
 
     /// How the bridge ended, and how long that took.
