@@ -18,8 +18,8 @@ use serde_json::value::RawValue;
 pub(crate) use read::parse;
 #[cfg(any(feature = "http", test))]
 pub(crate) use read::parse_one;
-pub use write::{encode_notification, encode_response};
 pub(crate) use write::encode_request;
+pub use write::{encode_notification, encode_response};
 
 /// The receiver could not parse the JSON (JSON-RPC 2.0 section 5.1).
 pub const PARSE_ERROR: i64 = -32700;

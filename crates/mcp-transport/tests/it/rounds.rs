@@ -164,7 +164,8 @@ async fn without_a_handler_for_it_a_question_is_a_clear_error_and_nothing_is_sen
         server.next_answers_to("tools/call", [asks(json!({ "inputRequests": sampling }))]);
         let error = echo(&connection, "x").await.unwrap_err();
         assert_eq!(*error.kind(), TransportErrorKind::InputRequired);
-        assert!(error.to_string().contains("sampling/createMessage"), "{error}");
+        let message = error.to_string();
+        assert!(message.contains("sampling/createMessage, which this client does not answer"), "{message}");
         assert!(error.may_have_been_sent());
         assert_eq!(server.count("tools/call"), 1);
     }
