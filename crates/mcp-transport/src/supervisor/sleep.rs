@@ -134,7 +134,7 @@ mod tests {
         tokio::time::sleep(secs(12)).await;
         *offset.lock().unwrap() = secs(3600);
         let before = Instant::now();
-        wakes.changed().await.unwrap();
+        tokio::time::timeout(secs(60), wakes.changed()).await.expect("it is noticed").unwrap();
         assert!(before.elapsed() <= TICK);
         assert!(wakes.borrow().is_some());
         tokio::time::sleep(secs(60)).await;

@@ -522,7 +522,8 @@ async fn notifications_come_from_one_stream_whatever_the_connection() {
     let two = notifications.next().await.unwrap();
     assert_eq!((&*two.method, two.params.unwrap().get()), ("notifications/two", "{\"n\":1.0}"));
     handle.close().await;
-    assert!(notifications.next().await.is_none());
+    let end = tokio::time::timeout(secs(60), notifications.next()).await;
+    assert!(end.expect("the stream ends").is_none());
 }
 
 #[tokio::test(start_paused = true)]

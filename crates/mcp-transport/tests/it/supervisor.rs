@@ -1,4 +1,6 @@
 //! Servers that come and go under a supervisor, over real sockets.
+//!
+//! Longer than 500 lines because each case is a story of one supervisor, told from start to end.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -297,6 +299,26 @@ async fn f116_reconnect_ends_an_attempt_that_hangs() {
     server.always(Answer::Honest);
     let snapshot = tokio::time::timeout(PATIENCE, handle.reconnect()).await.unwrap();
     assert_eq!(snapshot.status, ServerStatus::Connected);
+    handle.close().await;
+}
+
+#[tokio::test]
+async fn a_server_that_answers_is_there_whatever_it_answers() {
+    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let handle = supervise(&server);
+    connected(&handle).await;
+    let unknown = Answer::RpcError { code: -32601, message: "no such method".to_owned() };
+    for (asked, answer) in [unknown, Answer::status(429)].into_iter().enumerate() {
+        server.recorder().clear();
+        server.next_answers_to("tools/call", [Answer::status(500)]);
+        server.next_answers_to("server/discover", [answer]);
+        echo(&handle, "x").await.unwrap_err();
+        server.recorder().wait_for("server/discover", 1).await;
+        assert_eq!(echo(&handle, "y").await.unwrap(), "y");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let snapshot = handle.snapshot();
+        assert_eq!((snapshot.status, snapshot.connection), (ServerStatus::Connected, Some(1)), "{asked}");
+    }
     handle.close().await;
 }
 
