@@ -82,11 +82,15 @@ impl Kind {
                 ];
                 run_command(command(&pip.to_string_lossy(), &arguments).current_dir(target))
             }
-            // Named, because the environment may send what is built elsewhere.
-            Self::Cargo => run_command(
-                command("cargo", &["build", "--locked", "--quiet", "--target-dir", "target"])
-                    .current_dir(target),
-            ),
+            Self::Cargo => {
+                // The target directory is named, because the environment may send what is built elsewhere. It holds
+                // hundreds of megabytes, of which nothing is needed again.
+                let arguments = ["install", "--quiet", "--locked", "--debug", "--path=.", "--root=."];
+                let mut install = command("cargo", &arguments);
+                run_command(install.arg("--target-dir=target").current_dir(target))?;
+                fs::remove_dir_all(target.join("target"))
+                    .map_err(|error| vec![format!("{} cannot be tidied: {error}", target.display())])
+            }
         }
     }
 }

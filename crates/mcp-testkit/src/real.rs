@@ -132,11 +132,8 @@ impl RealServer {
     ///
     /// When it has not been built.
     pub fn rmcp() -> Result<Self, Missing> {
-        let program = fixtures().join("rmcp/target/debug").join(if cfg!(windows) {
-            "fixture-rmcp.exe"
-        } else {
-            "fixture-rmcp"
-        });
+        let program =
+            fixtures().join("rmcp/bin").join(if cfg!(windows) { "fixture-rmcp.exe" } else { "fixture-rmcp" });
         check(&["cargo"], &program)?;
         let words = Words {
             legacy_http: Some(&["http-legacy"]),
