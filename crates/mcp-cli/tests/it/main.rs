@@ -11,6 +11,7 @@
 //! | `documents`, `failures` | JSON, exit codes, the wording of errors |
 //! | `usage`, `offline` | commands that use a server, and those that only read files |
 //! | `trust` | what a folder may do before and after somebody trusts it |
+//! | `bridge` | a server for a host, on standard streams |
 //! | `local`, `signals` | child processes and interruption |
 //! | `leaks` | secrets everywhere, through every command |
 //! | `real`, `demo` | servers that others wrote; the demo |
@@ -20,6 +21,7 @@
     reason = "a failure here is a failed test; clippy only knows functions marked as such"
 )]
 
+mod bridge;
 mod demo;
 mod documents;
 mod failures;

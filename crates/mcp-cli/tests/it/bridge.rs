@@ -1,0 +1,126 @@
+//! `mcplink bridge`: the binary as a host starts it. What a bridge does is tested in `mcp-bridge`; here are the process,
+//! its streams and its end.
+
+use std::time::{Duration, Instant};
+
+use mcp_testkit::{Accept, Answer, Era, FakeHelper, FakeMcpServer, Running, process_is_alive};
+use serde_json::{Value, json};
+
+use crate::setting::{Setting, http, with_helper};
+
+/// What a host waits before it kills.
+const LIMIT: Duration = Duration::from_secs(2);
+
+const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"host","version":"1"}}}"#;
+const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+
+fn say(bridge: &mut Running<'_>, line: &str) {
+    bridge.write(format!("{line}\n")).unwrap();
+}
+
+fn ask(bridge: &mut Running<'_>, id: u64, method: &str, params: Value) -> Value {
+    say(bridge, &json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string());
+    response(bridge, id)
+}
+
+fn response(bridge: &Running<'_>, id: u64) -> Value {
+    let is_it = |line: &str| {
+        let message: Value = serde_json::from_str(line).ok()?;
+        (message["id"] == id && message.get("method").is_none()).then_some(message)
+    };
+    let seen = bridge
+        .wait_for_stdout(&format!("the response to {id}"), |text| text.lines().any(|l| is_it(l).is_some()));
+    seen.lines().find_map(is_it).unwrap()
+}
+
+fn echo(bridge: &mut Running<'_>, id: u64) -> Value {
+    ask(bridge, id, "tools/call", json!({"name": "echo", "arguments": {"text": "hello"}}))
+}
+
+fn open<'a>(setting: &'a Setting, server: &str) -> Running<'a> {
+    let mut bridge = setting.mcplink(&["bridge", server]).start();
+    say(&mut bridge, INITIALIZE);
+    response(&bridge, 0);
+    say(&mut bridge, INITIALIZED);
+    bridge
+}
+
+#[test]
+fn a_host_that_closes_stdin_gets_the_protocol_and_nothing_else_and_the_session_is_deleted() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let setting = Setting::of("remote", http(&server));
+    let mut bridge = open(&setting, "remote");
+    assert_eq!(echo(&mut bridge, 1)["result"]["content"][0]["text"], "hello");
+    let began = Instant::now();
+    let output = bridge.wait().expect_code(0);
+    assert!(began.elapsed() < LIMIT + Duration::from_secs(1), "{:?}", began.elapsed());
+    for line in output.stdout.lines() {
+        let message: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(message["jsonrpc"], "2.0", "{line}");
+    }
+    assert_eq!((server.sessions(), server.deletes()), (0, 1));
+    assert_eq!(server.violations(), Vec::<String>::new());
+}
+
+#[test]
+fn a_signal_ends_it_with_a_goodbye_although_the_host_keeps_stdin_open() {
+    for (signal, code) in [("TERM", 143), ("INT", 130)] {
+        let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+        let setting = Setting::of("remote", http(&server));
+        let mut bridge = open(&setting, "remote");
+        echo(&mut bridge, 1);
+        let began = Instant::now();
+        bridge.signal(signal);
+        while process_is_alive(bridge.pid()) {
+            assert!(began.elapsed() < LIMIT, "{signal}: it goes on");
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        drop(bridge.wait().expect_code(code));
+        assert_eq!((server.sessions(), server.deletes()), (0, 1), "{signal}");
+    }
+}
+
+#[test]
+fn a_url_needs_no_entry_and_a_name_that_is_none_is_told_at_once() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("remote", http(&server));
+    let mut bridge = open(&setting, server.url().as_str());
+    assert_eq!(echo(&mut bridge, 1)["result"]["content"][0]["text"], "hello");
+    drop(bridge.wait().expect_code(0));
+    let output = setting.run(&["bridge", "remoet"], 2);
+    assert!(output.stdout.is_empty() && output.stderr.contains("\"remote\""), "{output}");
+}
+
+#[test]
+fn a_server_that_never_answers_keeps_no_host_waiting_for_its_end() {
+    let server = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
+    let setting = Setting::of("remote", http(&server));
+    let mut bridge = open(&setting, "remote");
+    say(&mut bridge, r#"{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"echo"}}"#);
+    let began = Instant::now();
+    drop(bridge.wait().expect_code(0));
+    assert!(began.elapsed() < LIMIT + Duration::from_secs(1), "{:?}", began.elapsed());
+}
+
+#[test]
+fn a_token_that_expires_every_second_fails_no_call_and_costs_a_run_each() {
+    let helper = FakeHelper::new().unwrap();
+    helper.prints_stamped("stamp-");
+    let accept = Accept::Stamped { prefix: "stamp-".into(), valid_for: Duration::from_secs(1) };
+    let server = FakeMcpServer::builder().era(Era::Legacy).accept(accept).start().unwrap();
+    let setting = Setting::of("remote", with_helper(&server, &helper));
+    let mut bridge = open(&setting, "remote");
+    let began = Instant::now();
+    let mut id = 0;
+    while began.elapsed() < Duration::from_secs(8) {
+        id += 1;
+        let answer = echo(&mut bridge, id);
+        assert_eq!(answer["result"]["content"][0]["text"], "hello", "{answer}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    let seconds = usize::try_from(began.elapsed().as_secs()).unwrap();
+    // A stamp is of a whole second, so a token lives for one second or a little less. Only refusals cause a run.
+    let runs = helper.runs();
+    assert!((3..=seconds + 3).contains(&runs), "{runs} runs in {seconds} s, {id} calls");
+    drop(bridge.wait().expect_code(0));
+}
