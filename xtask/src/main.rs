@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask ci`, `deps`, `features`, `docs [--check]`, `setup`.
+//! The project's own tasks: `cargo xtask ci`, `deps`, `features`, `docs [--check]`, `fuzz`, `setup`.
 //!
 //! Imports none of our crates, so that it runs when they do not build, and nothing but the standard
 //! library and a JSON parser, so that it compiles in seconds.
@@ -15,6 +15,7 @@ mod deps;
 mod docs;
 mod duplicates;
 mod features;
+mod fuzz;
 mod lexer;
 mod setup;
 mod shell;
@@ -34,6 +35,7 @@ usage: cargo xtask TASK
   features       every crate with each of its features alone, with none and with all
   docs           brings the generated parts of docs/ up to date
   docs --check   fails if `docs` would change anything
+  fuzz [TARGET] [SECONDS]  the fuzz targets, or one of them, for a minute or so long each
   conformance    the official conformance suite, or the runs named after it; the score must not fall
   conformance --update  adds the runs that pass now to the score
   setup          installs the real servers that the interoperability tests talk to, the conformance suite,
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         ["docs"] => docs::update(),
         ["docs", "--check"] => docs::check(),
         ["conformance", ref arguments @ ..] => conformance::run(arguments),
+        ["fuzz", ref arguments @ ..] => fuzz::run(arguments),
         ["setup"] => setup::run(),
         ["help" | "--help" | "-h"] => {
             println!("{USAGE}");

@@ -44,6 +44,9 @@ mod credentials;
 mod error;
 mod exchange;
 mod flight;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing;
 #[cfg(feature = "helper")]
 mod helper;
 #[cfg(feature = "oauth")]

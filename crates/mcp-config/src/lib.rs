@@ -45,6 +45,9 @@ mod env;
 mod error;
 mod expand;
 mod explain;
+#[cfg(any(fuzzing, test))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod json;
 mod launch;
 mod load;

@@ -28,6 +28,9 @@ mod endpoint;
 mod error;
 mod evidence;
 mod fleet;
+#[cfg(all(any(fuzzing, test), feature = "http"))]
+#[doc(hidden)]
+pub mod fuzzing;
 mod handler;
 #[cfg(feature = "http")]
 mod http;
@@ -41,7 +44,7 @@ mod retry;
 #[cfg(feature = "rmcp")]
 mod rmcp;
 mod rounds;
-#[cfg(test)]
+#[cfg(any(fuzzing, test))]
 mod seeded;
 #[cfg(feature = "http")]
 mod sse_parser;

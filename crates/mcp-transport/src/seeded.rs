@@ -20,6 +20,7 @@ impl Random {
         usize::try_from(self.next() >> 1).unwrap_or(usize::MAX) % bound.max(1)
     }
 
+    #[cfg(test)]
     pub(crate) fn byte(&mut self) -> u8 {
         self.next().to_le_bytes()[0]
     }

@@ -143,6 +143,13 @@ impl SseParser {
         self.reconnection_time
     }
 
+    /// How many bytes of the event under way are kept.
+    #[cfg(any(fuzzing, test))]
+    pub(crate) fn held(&self) -> usize {
+        let data = self.data.as_ref().map_or(0, Vec::len);
+        data + self.value.len() + self.event.len() + self.id.as_ref().map_or(0, Vec::len)
+    }
+
     /// Consumes a part of a non-empty chunk and returns the rest.
     fn step<'a>(&mut self, chunk: &'a [u8]) -> Result<&'a [u8], FrameTooLarge> {
         match self.position {

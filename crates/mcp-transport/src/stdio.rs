@@ -4,6 +4,8 @@
 //! standard input is closed, the group is asked to end, the group is killed. Writing happens on a task of its
 //! own, so that a request that is given up never leaves half a line behind.
 
+#[cfg(all(any(fuzzing, test), feature = "http"))]
+pub(crate) mod fuzzing;
 mod group;
 mod keeper;
 mod lines;

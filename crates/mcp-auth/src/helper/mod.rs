@@ -16,6 +16,8 @@
 mod complaint;
 mod env;
 mod expiry;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod parse;
 mod run;
 mod sharing;

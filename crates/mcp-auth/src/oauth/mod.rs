@@ -19,6 +19,8 @@ mod discovery;
 mod dpop;
 mod endpoint;
 mod failure;
+#[cfg(any(fuzzing, test))]
+pub(crate) mod fuzzing;
 mod grants;
 mod http;
 mod jwt;

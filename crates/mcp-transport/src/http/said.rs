@@ -11,7 +11,7 @@ const MAX_DEPTH: usize = 3;
 const MAX_CHARS: usize = 200;
 
 /// The telling line of an error's body; `None` where there is none, as in a page.
-pub(super) fn said(content_type: &str, body: &[u8]) -> Option<String> {
+pub(crate) fn said(content_type: &str, body: &[u8]) -> Option<String> {
     let text = match content_type {
         "text/plain" => std::str::from_utf8(body).ok()?.to_owned(),
         "application/json" | "application/problem+json" | "" => {

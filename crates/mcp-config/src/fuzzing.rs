@@ -1,0 +1,145 @@
+//! What must hold for every text that stands in a configuration file, as a function of bytes.
+//!
+//! The target in `fuzz/` calls it with what the fuzzer invents, the test below with the committed corpus. It
+//! panics where a property is broken.
+
+use std::path::{Path, PathBuf};
+
+use crate::json::{self, Lines, Node, Value};
+use crate::sources::{Content, Role, Source};
+use crate::{Config, Env, Locations, Place, Platform, Problem, Project, Sources, validate_text};
+
+/// What the variables of the environment hold: it must be shown nowhere.
+const CANARY: &str = "canary-4f1e9b";
+
+/// A configuration file. The parser agrees with one that binds data where both read the text, spans lead to what
+/// they name, loading never fails, and nothing that is shown has the value of a variable in it.
+///
+/// The input has up to four files, with a record separator (0x1e) between them: of the project, of the person, of
+/// the administrator, and one of the command line.
+pub fn config(bytes: &[u8]) {
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if text.contains(CANARY) {
+        return;
+    }
+    let texts: Vec<&str> = text.split('\u{1e}').collect();
+    texts.iter().for_each(|text| parse(text));
+
+    let env = ["TOKEN", "HOST", "A"].into_iter().map(|name| (name, CANARY)).collect::<Env>();
+    let place = Place::File(PathBuf::from("/project/.mcp.json"));
+    shown_safely(&validate_text(place, texts[0], &env));
+    resolve(&texts, env);
+}
+
+fn parse(text: &str) {
+    let theirs: Option<serde_json::Value> = serde_json::from_str(text.trim_start_matches('\u{feff}')).ok();
+    match json::parse(text) {
+        Ok(root) => {
+            if let Some(theirs) = theirs {
+                assert_eq!(plain(&root), Some(theirs));
+            }
+            spans(text, &root);
+        }
+        Err(error) => {
+            // A second byte order mark is no white space.
+            assert!(theirs.is_none() || text.starts_with("\u{feff}\u{feff}"), "{error}");
+            let (line, column) = Lines::new(text).position(text, error.offset);
+            assert!(line >= 1 && column >= 1);
+        }
+    }
+}
+
+/// The tree as another parser has it; `None` for a number that one refuses.
+fn plain(node: &Node) -> Option<serde_json::Value> {
+    Some(match &node.value {
+        Value::Null => serde_json::Value::Null,
+        Value::Bool(value) => (*value).into(),
+        Value::Number(text) => serde_json::from_str(text).ok()?,
+        Value::String(text) => text.as_str().into(),
+        Value::Array(items) => items.iter().map(plain).collect::<Option<Vec<_>>>()?.into(),
+        Value::Object(object) => {
+            let member = |member: &json::Member| Some((member.key.clone(), plain(&member.node)?));
+            serde_json::Value::Object(object.iter().map(member).collect::<Option<_>>()?)
+        }
+    })
+}
+
+fn spans(text: &str, node: &Node) {
+    let inside = &text[node.span.start..node.span.end];
+    match &node.value {
+        Value::Array(items) => {
+            assert!(inside.starts_with('[') && inside.ends_with(']'));
+            items.iter().for_each(|item| spans(text, item));
+        }
+        Value::Object(object) => {
+            assert!(inside.starts_with('{') && inside.ends_with('}'));
+            for member in object.iter().chain(object.overridden()) {
+                let key = json::parse(&text[member.key_span.start..member.key_span.end]).ok();
+                assert_eq!(key.as_ref().and_then(Node::as_str), Some(member.key.as_str()));
+                spans(text, &member.node);
+            }
+        }
+        _ => assert_eq!(json::parse(inside).ok().as_ref().map(plain), Some(plain(node)), "{inside}"),
+    }
+}
+
+fn resolve(texts: &[&str], env: Env) {
+    const ROLES: [Role; 4] = [Role::Project, Role::User, Role::ManagedSettings, Role::Dynamic];
+    let home = Path::new("/project");
+    let source = |(role, text): (&Role, &&str)| Source {
+        role: *role,
+        place: Place::File(home.join(format!("{role:?}.json"))),
+        content: Content::Text((*text).to_owned()),
+    };
+    let sources = Sources {
+        locations: Locations::new(&env, home, Platform::Unix),
+        env: env.clone(),
+        strict: false,
+        project: Project { cwd: home.into(), root: home.into(), main_root: home.into() },
+        person_dir: home.to_owned(),
+        files: ROLES.iter().zip(texts).map(source).collect(),
+    };
+    let config = Config::resolve(&sources);
+    shown_safely(&config.problems);
+    hidden(&format!("{config:?}"));
+    for entry in config.entries.iter().chain(config.shadowed.iter().map(|shadowed| &shadowed.entry)) {
+        hidden(&format!("{:?} {:?} {:?}", entry.gate(), entry.display_endpoint(), entry.fields()));
+        #[cfg(feature = "auth")]
+        // A target shows its origin, which may come from a variable: a host is no credential.
+        hidden(&format!("{:?}", entry.lower(&env).map(|(_, settings)| settings)));
+        if let Some(stdio) = entry.stdio() {
+            hidden(&format!("{} {:?}", stdio.display(), stdio.launch(&env, &config.project)));
+        }
+        assert!(config.entry(&entry.name).is_some(), "a definition of a name, and none in force");
+        let explanation = config.explain(&entry.name).expect("what is in force can be explained");
+        hidden(&serde_json::to_string(&explanation).expect("an explanation has a JSON form"));
+    }
+    assert!(config.nearest("docs").is_none_or(|name| config.entry(name).is_some()));
+}
+
+fn shown_safely(problems: &[Problem]) {
+    for problem in problems {
+        let shown = format!("{problem}");
+        hidden(&shown);
+        hidden(&format!("{problem:?}"));
+        assert!(!shown.contains(|c: char| c.is_control() && c != '\n'), "{shown:?}");
+    }
+}
+
+fn hidden(shown: &str) {
+    assert!(!shown.contains(CANARY), "{shown}");
+}
+
+#[cfg(test)]
+#[path = "../../../fuzz/corpus.rs"]
+mod corpus;
+
+#[cfg(test)]
+mod tests {
+    use super::corpus::replay;
+
+    #[test]
+    fn the_corpus_of_config() {
+        replay("config", super::config);
+    }
+}
