@@ -42,6 +42,8 @@ impl ServerRequestHandler for Parrot {
 async fn with_parrot(server: &FakeMcpServer) -> (Connection, Arc<Parrot>) {
     let parrot = Arc::new(Parrot::default());
     let connection = connector().attempt(&target(server).with_handler(parrot.clone())).await.unwrap();
+    // What a modern server asks needs no stream of its own.
+    assert_eq!(server.open_streams(), 0);
     server.recorder().clear();
     (connection, parrot)
 }

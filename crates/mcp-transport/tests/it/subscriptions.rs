@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use mcp_testkit::{Answer, Era, FakeMcpServer};
-use mcp_transport::{Connection, SubscriptionFilter, TransportErrorKind};
+use mcp_transport::{
+    Connection, Connector, Endpoint, Server, StdioEndpoint, SubscriptionFilter, TransportErrorKind,
+};
 use serde_json::{Value, json};
 
-use crate::support::{connect, echo, methods, no_violations};
+use crate::support::{connect, echo, methods, no_violations, options, target};
 
 const LISTEN: &str = "subscriptions/listen";
 
@@ -48,6 +50,18 @@ async fn listening_subscribes_to_the_lists_that_the_server_tells_of_once() {
     assert_eq!(told.method, "notifications/tools/list_changed");
     assert_eq!(echo(&connection, "works beside it").await.unwrap(), "works beside it");
     no_violations(&server);
+}
+
+#[tokio::test]
+async fn silence_on_a_subscription_means_nothing() {
+    let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+    let mut options = options();
+    options.idle_timeout = Some(Duration::from_millis(200));
+    let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
+    connection.listen().await;
+    server.wait_for_streams(1).await;
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    assert_eq!(server.open_streams(), 1);
 }
 
 #[tokio::test]
@@ -106,19 +120,24 @@ async fn a_stream_that_ends_is_opened_again_and_ends_with_the_connection() {
 
 #[tokio::test]
 async fn a_server_that_offers_none_is_asked_once_and_is_fine() {
+    let mut servers = Vec::new();
     for answer in [
         Answer::RpcError { code: -32601, message: "no".to_owned() },
         Answer::status(404),
         Answer::status(405),
     ] {
         let (server, connection) = modern().await;
-        server.always_to(LISTEN, answer.clone());
+        server.always_to(LISTEN, answer);
         connection.listen().await;
-        assert_eq!(server.count(LISTEN), 1, "{answer:?}");
         assert_eq!(echo(&connection, "works").await.unwrap(), "works");
-        let filter = SubscriptionFilter::new().with_resources(["fake://a"]);
-        connection.subscribe(filter).await.unwrap_err();
-        assert_eq!(server.count(LISTEN), 2, "{answer:?}");
+        servers.push((server, connection));
+    }
+    // A stream that is opened again is opened after a second.
+    tokio::time::sleep(Duration::from_millis(1500)).await;
+    for (server, connection) in servers {
+        assert_eq!(server.count(LISTEN), 1);
+        connection.subscribe(SubscriptionFilter::new().with_resources(["fake://a"])).await.unwrap_err();
+        assert_eq!(server.count(LISTEN), 2);
     }
 }
 
@@ -138,4 +157,67 @@ async fn a_legacy_server_has_no_subscriptions() {
     let error = connection.subscribe(SubscriptionFilter::new()).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Misconfigured);
     assert_eq!(server.count(LISTEN), 0);
+}
+
+/// A modern server over stdio: agrees to every subscription and tells once on it. It says `x/cancelled` with what it was
+/// told when a client cancels, and itself cancels the subscription to `fake://closing`.
+const MODERN_OVER_STDIO: &str = r#"
+meta() { printf '"_meta":{"io.modelcontextprotocol/subscriptionId":%s}' "$id"; }
+tell() { printf '{"jsonrpc":"2.0","method":"%s","params":{%s}}\n' "$1" "$2"; }
+while IFS= read -r line; do
+    id=${line#*\"id\":}; id=${id%%,*}
+    case $line in
+    *'"method":"initialize"'*)
+        printf '{"jsonrpc":"2.0","id":%s,"error":{"code":-32601,"message":"no"}}\n' "$id" ;;
+    *'"method":"server/discover"'*)
+        printf '{"jsonrpc":"2.0","id":%s,"result":{"resultType":"complete","supportedVersions":["2026-07-28"],"capabilities":{}}}\n' "$id" ;;
+    *'"method":"subscriptions/listen"'*)
+        filter=${line#*\"notifications\":}; filter=${filter%\}\}}
+        tell notifications/subscriptions/acknowledged "$(meta),\"notifications\":$filter"
+        tell notifications/resources/updated "$(meta),\"uri\":\"fake://a\""
+        case $line in *fake://closing*) tell notifications/cancelled "\"requestId\":$id" ;; esac ;;
+    *'"method":"notifications/cancelled"'*)
+        told=${line#*\"params\":\{}; tell x/cancelled "${told%\}\}}" ;;
+    esac
+done
+"#;
+
+#[cfg(unix)]
+#[tokio::test]
+async fn over_stdio_a_subscription_shares_the_one_channel_and_is_cancelled_in_words() {
+    let mut endpoint = StdioEndpoint::new("/bin/sh");
+    endpoint.args = vec!["-c".into(), MODERN_OVER_STDIO.into()];
+    let mut options = options();
+    options.stdio_idle_timeout = Some(Duration::from_millis(300));
+    let connector = Connector::new(options);
+    let connection = connector.attempt(&Server::new(Endpoint::Stdio(endpoint))).await.unwrap();
+    let mut notifications = connection.notifications();
+    let filter = SubscriptionFilter::new().with_resources(["fake://a"]);
+    let subscription = connection.subscribe(filter.clone()).await.unwrap();
+    assert_eq!(*subscription.acknowledged(), filter);
+    let told = notifications.next().await.unwrap();
+    assert_eq!(told.method, "notifications/resources/updated");
+    let params: Value = serde_json::from_str(told.params.unwrap().get()).unwrap();
+    let id = &params["_meta"]["io.modelcontextprotocol/subscriptionId"];
+    drop(subscription);
+    let told = notifications.next().await.unwrap();
+    assert_eq!(told.method, "x/cancelled");
+    assert_eq!(serde_json::from_str::<Value>(told.params.unwrap().get()).unwrap()["requestId"], *id);
+
+    // A server that cancels it has had the last word, and is asked again.
+    let closing = SubscriptionFilter::new().with_resources(["fake://closing"]);
+    let ended = connection.subscribe(closing).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(notifications.next().await.unwrap().method, "notifications/resources/updated");
+    }
+    drop(ended);
+    while tokio::time::timeout(Duration::from_millis(1500), notifications.next()).await.is_ok() {}
+    // Silence is no reason to ask again, and a subscription does not keep its connection, and the process behind it,
+    // alive.
+    let _lasting = connection.subscribe(filter).await.unwrap();
+    assert_eq!(notifications.next().await.unwrap().method, "notifications/resources/updated");
+    tokio::time::timeout(Duration::from_millis(2500), notifications.next()).await.unwrap_err();
+    drop(connection);
+    let ended = async { while notifications.next().await.is_some() {} };
+    tokio::time::timeout(Duration::from_secs(20), ended).await.expect("it ends with its connection");
 }
