@@ -158,7 +158,6 @@ fn judge_discovery(result: &RawValue) -> Probe {
 ///
 /// Only local servers are shaken hands with before they are probed.
 #[cfg(any(feature = "stdio", test))]
-#[cfg(feature = "stdio")]
 pub(crate) fn wants_modern(refusal: &TransportError) -> bool {
     let newest = |supported: Vec<String>| ProtocolRevision::newest_of(supported.iter().map(String::as_str));
     let is_unsupported = refusal.rpc_error().is_some_and(|rpc| rpc.code == UNSUPPORTED_VERSION);
@@ -279,7 +278,6 @@ mod tests {
         assert_eq!(unsupported(r#"["1999-01-01"]"#), r#"failed Version { offered: ["1999-01-01"] }"#);
     }
 
-    #[cfg(feature = "stdio")]
     #[test]
     fn only_a_refusal_that_names_a_modern_revision_asks_for_it() {
         let wants = |code, data: Option<&str>| {
