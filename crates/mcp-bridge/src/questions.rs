@@ -28,6 +28,9 @@ const PARKED_FOR: Duration = Duration::from_secs(600);
 /// Calls that wait for answers at a time; the oldest is given up for another one.
 const MAX_PARKED: usize = 64;
 
+/// What the states of parked calls begin with.
+const STATE_PREFIX: &str = "mcplink-";
+
 /// What became of a call to the server.
 pub(crate) type CallOutcome = Result<Box<RawValue>, RpcError>;
 
@@ -135,7 +138,8 @@ impl Exchanges {
     pub(crate) fn resume(&self, params: Option<&RawValue>) -> Option<Result<Exchange, RpcError>> {
         let params = params.filter(|params| params.get().contains("requestState"))?;
         let members = Members::read(params.get())?;
-        let state = text(members.get("requestState")?)?;
+        // Whatever else is in there is a server's, which may be one that this process has not met yet.
+        let state = text(members.get("requestState")?).filter(|state| state.starts_with(STATE_PREFIX))?;
         let id = state.strip_prefix(&self.prefix()).and_then(|id| id.parse().ok());
         let Some(mut exchange) = id.and_then(|id: u64| self.state().parked.remove(&id)) else {
             let error =
@@ -170,7 +174,7 @@ impl Exchanges {
     }
 
     fn prefix(&self) -> String {
-        format!("mcplink-{:016x}-", self.nonce)
+        format!("{STATE_PREFIX}{:016x}-", self.nonce)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -283,6 +287,8 @@ mod tests {
         );
         assert!(exchanges.resume(Some(&retry)).unwrap().is_err(), "answered once");
         assert!(exchanges.resume(Some(&raw("{}"))).is_none());
+        let of_a_server = raw(r#"{"requestState":"opaque"}"#);
+        assert!(exchanges.resume(Some(&of_a_server)).is_none(), "not ours to refuse");
         assert!(exchanges.state().carriers.is_empty());
     }
 

@@ -249,11 +249,9 @@ impl Session {
             }
             "notifications/cancelled" => self.cancel(params.as_deref()),
             _ => {
-                let server = self.core.known_server();
                 // A modern server has no use for what a legacy host tells, and a server that is not there has
                 // missed it.
-                let takes_it =
-                    server.is_some_and(|server| Era::of(server.revision) == self.core.introduction.era());
+                let takes_it = self.core.connected_era() == Some(self.core.introduction.era());
                 if let (Some(notices), true) = (&self.notices, takes_it) {
                     drop(notices.send((method, params)));
                 }
@@ -307,9 +305,7 @@ impl Session {
             return self.core.host.respond(&id, Err(&error));
         };
         self.core.log.set(level);
-        let connected = self.core.server().is_some_and(|server| server.snapshot().connection.is_some());
-        let era = self.core.known_server().map(|server| Era::of(server.revision));
-        if connected && era == Some(Era::Legacy) {
+        if self.core.connected_era() == Some(Era::Legacy) {
             return self.forward(Request { id, method, params, era: Era::Legacy });
         }
         self.core.host.respond(&id, Ok(&raw("{}")));

@@ -59,6 +59,13 @@ impl Core {
         self.server()?.snapshot().server
     }
 
+    /// The era of the server, while there is a connection to it.
+    pub(crate) fn connected_era(&self) -> Option<Era> {
+        let snapshot = self.server()?.snapshot();
+        snapshot.connection?;
+        snapshot.server.map(|server| Era::of(server.revision))
+    }
+
     /// What the host is told that it speaks to.
     pub(crate) fn describe<T>(&self, read: impl FnOnce(Description<'_>) -> T) -> T {
         let known = self.known_server();

@@ -17,6 +17,8 @@ async fn when_the_host_closes_its_side_the_session_is_deleted() {
     let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
     host.call("echo", json!({"text": "x"})).await;
     assert_eq!(server.sessions(), 1);
+    // Slow enough that a bridge which does not wait for it has ended before.
+    server.next_answers_to("DELETE", [mcp_testkit::Answer::Late(Duration::from_millis(200))]);
     host.close_stdin().await;
     let (ended, took) = host.ended().await;
     assert_eq!((ended, server.sessions(), server.deletes()), (Ended::HostGone, 0, 1));

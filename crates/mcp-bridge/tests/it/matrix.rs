@@ -260,6 +260,36 @@ async fn log_levels_reach_the_server_in_its_own_terms() {
 }
 
 #[tokio::test]
+async fn a_modern_host_gets_the_log_messages_that_a_request_of_its_wants_and_no_others() {
+    let message = |level: &str| {
+        let params = json!({"level": level, "data": level});
+        json!({"jsonrpc": "2.0", "method": "notifications/message", "params": params})
+    };
+    for (era, unasked) in [(HostEra::Legacy, 1), (HostEra::Modern, 0)] {
+        let server = fake(Era::Legacy).start().unwrap();
+        let mut host = Setup::new(server.url()).start(era).await;
+        host.call("echo", json!({"text": "x"})).await;
+        server.wait_for_streams(1).await;
+        server.push(&message("error"));
+        // Comes by the same stream, so what was pushed before it has been dealt with.
+        server.push(&json!({"jsonrpc": "2.0", "method": "notifications/x"}));
+        host.told("notifications/x").await;
+        assert_eq!(host.count("notifications/message"), unasked, "{era:?}");
+        if era == HostEra::Modern {
+            host.set_log_level("warning");
+            let slow = json!({"name": "slow", "arguments": {"steps": 1000}, "_meta": {"progressToken": 1}});
+            let id = host.send("tools/call", slow).await;
+            host.told("notifications/progress").await;
+            server.push(&message("info"));
+            server.push(&message("error"));
+            let told = host.told("notifications/message").await;
+            assert_eq!(told["params"]["level"], "error");
+            host.tell("notifications/cancelled", Some(json!({"requestId": id}))).await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_legacy_server_may_ping_a_legacy_host_and_ask_it_at_any_time() {
     let server = fake(Era::Legacy).start().unwrap();
     let capabilities = json!({"roots": {"listChanged": true}});
