@@ -9,6 +9,8 @@ use std::time::SystemTime;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use url::Url;
 
+use crate::reserved::reserved;
+
 /// Adds headers that depend on the request itself, such as a DPoP proof (RFC 9449 section 4).
 pub trait RequestSigner: fmt::Debug + Send + Sync + 'static {
     /// Adds to `headers` what proves that this request is the caller's.
@@ -53,6 +55,10 @@ static NEXT_GENERATION: AtomicU64 = AtomicU64::new(1);
 
 impl Credentials {
     /// Credentials of `provider`; a name given twice keeps its last value.
+    ///
+    /// Headers that frame a message (`Content-Length`, `Connection`, …), or that the protocol sets for each request
+    /// (`Accept`, `Content-Type`, `MCP-Protocol-Version`, `Mcp-*`), are left out with a warning, whoever supplies them: a
+    /// provider can add to a request and not break it.
     pub fn new(
         provider: impl Into<Cow<'static, str>>,
         headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
@@ -60,6 +66,10 @@ impl Credentials {
         let provider = provider.into();
         let mut supplied: Vec<Supplied> = Vec::new();
         for (name, mut value) in headers {
+            if let Some(why) = reserved(&name) {
+                tracing::warn!(%provider, header = %name, %why, "left out a header");
+                continue;
+            }
             value.set_sensitive(true);
             put(&mut supplied, Supplied { name, value, provider: provider.clone() });
         }
@@ -223,6 +233,20 @@ mod tests {
         credentials.apply(&Method::GET, &Url::parse("http://localhost").unwrap(), &mut headers);
         let shown = format!("{credentials:?} {headers:?}");
         assert!(shown.contains("authorization") && !shown.contains("canary"), "{shown}");
+    }
+
+    #[test]
+    fn what_is_not_for_credentials_is_left_out_whoever_supplies_it() {
+        let names = ["accept", "connection", "content-length", "mcp-session-id", "host", "x-key"];
+        let credentials = Credentials::new("p", names.map(|name| pair(name, "1")));
+        let mut headers = HeaderMap::new();
+        headers.insert("accept", HeaderValue::from_static("application/json"));
+        credentials.apply(&Method::POST, &Url::parse("http://localhost").unwrap(), &mut headers);
+        assert_eq!(headers["accept"], "application/json");
+        let mut applied: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
+        applied.sort_unstable();
+        assert_eq!(applied, ["accept", "host", "x-key"]);
+        assert_eq!(credentials.names().count(), 2);
     }
 
     #[test]

@@ -53,6 +53,7 @@ mod helper;
 pub mod oauth;
 mod plan;
 mod provider;
+mod reserved;
 mod scrub;
 mod secret;
 mod settings;

@@ -1,7 +1,10 @@
 //! The simplest provider: headers from the configuration.
 
+use std::fmt;
+
 use http::{HeaderName, HeaderValue};
 
+use crate::reserved::{Reserved, reserved};
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Credentials, Recovery, Rejection,
     Secret,
@@ -29,8 +32,9 @@ impl StaticHeaders {
     ///
     /// # Errors
     ///
-    /// [`AuthErrorKind::Misconfigured`] for a name or a value that HTTP does not allow. The error names the
-    /// header and never its value.
+    /// [`AuthErrorKind::Misconfigured`] for a name or a value that HTTP does not allow, and for a header that frames the
+    /// message (`Content-Length`, `Connection`, …). The error names the header and never its value. Headers that the
+    /// protocol sets itself (`Accept`, `Mcp-Session-Id`, …) are left out with a warning.
     pub fn from_settings(headers: &[(String, Secret)]) -> Result<Self, AuthError> {
         let parsed: Result<Vec<_>, _> = headers.iter().map(|(name, value)| parse(name, value)).collect();
         parsed.map(Self::new)
@@ -42,14 +46,17 @@ impl StaticHeaders {
 }
 
 fn parse(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), AuthError> {
-    let invalid = |what: &str| {
+    let invalid = |what: &dyn fmt::Display| {
         let name = presentable(name);
         AuthError::new(AuthErrorKind::Misconfigured, format!("use the header `{name}`: {what}"))
     };
     let value = HeaderValue::from_str(value.expose().trim_matches([' ', '\t', '\r', '\n']))
-        .map_err(|_| invalid("its value has characters that a header cannot carry"))?;
-    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid("this is not a header name"))?;
-    Ok((name, value))
+        .map_err(|_| invalid(&"its value has characters that a header cannot carry"))?;
+    let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid(&"this is not a header name"))?;
+    match reserved(&name) {
+        Some(why @ Reserved::Framing) => Err(invalid(&why)),
+        Some(Reserved::Protocol) | None => Ok((name, value)),
+    }
 }
 
 /// A header name as a message may show it.
@@ -101,6 +108,8 @@ mod tests {
                 "x",
                 "use the header `Authorization`: this is not a header name",
             ),
+            ("Content-Length", "canary", "use the header `Content-Length`: it frames the message"),
+            ("transfer-encoding", "canary", "use the header `transfer-encoding`: it frames the message"),
         ];
         for (name, value, expected) in table {
             let error = from(name, value).unwrap_err();
@@ -114,5 +123,15 @@ mod tests {
     fn f035_a_line_break_after_a_pasted_token_is_no_part_of_it() {
         let provider = from("Authorization", " Bearer abc\r\n").unwrap();
         assert_eq!(provider.credentials.header(&http::header::AUTHORIZATION).unwrap(), "Bearer abc");
+    }
+
+    #[test]
+    fn what_the_protocol_sets_itself_is_left_out_and_the_rest_goes() {
+        let settings =
+            [("Accept", "text/plain"), ("MCP-Protocol-Version", "2025-06-18"), ("Host", "h.example")];
+        let settings = settings.map(|(name, value)| (name.to_owned(), Secret::new(value)));
+        let credentials = StaticHeaders::from_settings(&settings).unwrap().into_credentials();
+        let names: Vec<_> = credentials.names().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["host"]);
     }
 }

@@ -9,6 +9,7 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 
 use super::Headers;
+use crate::reserved::{Reserved, reserved};
 use crate::static_headers::presentable;
 
 /// What is wrong with an output: a fragment that goes on after "run the headers helper:".
@@ -21,6 +22,7 @@ pub(super) enum OutputError {
     NotAString { name: String, is: &'static str },
     BadName(String),
     BadValue(String),
+    Reserved { name: String, why: Reserved },
 }
 
 impl fmt::Display for OutputError {
@@ -37,6 +39,7 @@ impl fmt::Display for OutputError {
             Self::BadValue(name) => {
                 write!(f, "the value of `{name}` has characters that a header cannot carry")
             }
+            Self::Reserved { name, why } => write!(f, "it may not set `{name}`: {why}"),
         }
     }
 }
@@ -63,7 +66,10 @@ fn header((name, value): (String, Value)) -> Result<(HeaderName, HeaderValue), O
         HeaderName::from_bytes(name.as_bytes()).map_err(|_| OutputError::BadName(presentable()))?;
     let mut header_value = HeaderValue::from_str(&value).map_err(|_| OutputError::BadValue(presentable()))?;
     header_value.set_sensitive(true);
-    Ok((header_name, header_value))
+    match reserved(&header_name) {
+        Some(why @ Reserved::Framing) => Err(OutputError::Reserved { name: presentable(), why }),
+        Some(Reserved::Protocol) | None => Ok((header_name, header_value)),
+    }
 }
 
 /// Security: the error of the JSON reader quotes what it read, so only its position is used.
@@ -166,6 +172,10 @@ mod tests {
             (
                 "{\"X-A\":\"canary\\r\\nX-B: 1\"}",
                 "the value of `X-A` has characters that a header cannot carry",
+            ),
+            (
+                "{\"Content-Length\":\"canary\"}",
+                "it may not set `Content-Length`: it frames the message, which only the connection can do",
             ),
             ("{\"X-A\":\"canary\\n\"}", "the value of `X-A` has characters that a header cannot carry"),
         ] {
