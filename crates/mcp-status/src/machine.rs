@@ -74,6 +74,8 @@ pub enum Event {
     Start,
     /// The attempt that [`Effect::Connect`] asked for ended like this.
     Attempt(Evidence),
+    /// An attempt that a caller caused, while the wait that [`Effect::Wait`] asked for went on, ended like this.
+    EarlyAttempt(Evidence),
     /// The wait that [`Effect::Wait`] asked for is over.
     TimerFired,
     /// A connection that stood was lost, or one of its requests showed that it no longer works.
@@ -209,6 +211,7 @@ impl StatusMachine {
                 self.connect(schedule == Schedule::Probe, now)
             }
             (State::Waiting { .. }, Event::Used) => self.connect(false, now),
+            (State::Waiting { .. }, Event::EarlyAttempt(evidence)) => self.attempted_early(evidence, now),
             (State::Latched, Event::Used) if self.latch_is_open(now) => self.afresh(now),
             _ => Effect::Nothing,
         }
@@ -307,6 +310,20 @@ impl StatusMachine {
             }
             Verdict::Transient { retry_after, .. } => self.failed(evidence, retry_after, now),
             Verdict::NeedsAuth { .. } | Verdict::Permanent { .. } => self.settle(evidence, now),
+        }
+    }
+
+    /// A failure that may pass spends nothing of the budget, which callers who come often would use up in seconds
+    /// although the server needs half a minute to start. It is what was seen last, all the same.
+    fn attempted_early(&mut self, mut evidence: Evidence, now: Duration) -> Effect {
+        match classify(&evidence) {
+            Verdict::Transient { retry_after: None, .. } => {
+                self.requests = self.requests.saturating_add(evidence.attempts);
+                evidence.attempts = self.requests;
+                self.evidence = Some(evidence);
+                Effect::Nothing
+            }
+            _ => self.attempted(evidence, now),
         }
     }
 

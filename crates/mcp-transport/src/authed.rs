@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::error::{AuthContext, TimeoutStage};
 use crate::http::client::{Answer, HttpClient};
+use crate::pulse::Pulse;
 use crate::{TransportError, TransportErrorKind};
 
 /// Recoveries per request: one of the provider that supplied the credentials and one of a fallback behind it.
@@ -45,6 +46,8 @@ pub(crate) struct Outbound {
     /// The limit until the head of each answer. It does not run while a provider is asked: how long that may
     /// take is for the provider to know.
     pub(crate) first_byte: Option<Duration>,
+    /// Told when it is on the wire, and when its server is heard.
+    pub(crate) pulse: Option<Pulse>,
 }
 
 /// An answer that concerns the request itself.
@@ -222,12 +225,17 @@ impl AuthedClient {
                 used.apply(&out.method, &url, &mut headers);
             }
             let sent = self.client.send(out.method.clone(), &url, headers, out.body.clone());
-            let answer = match out.first_byte {
+            let beat = out.pulse.as_ref().map(Pulse::asked);
+            let mut answer = match out.first_byte {
                 Some(limit) => {
                     tokio::time::timeout(limit, sent).await.map_err(|_| first_byte_timeout())??
                 }
                 None => sent.await?,
             };
+            if let Some(beat) = &beat {
+                beat.heard();
+            }
+            answer.body.count(beat);
             match redirection(&url, &answer) {
                 None => return self.judge(out, answer).await,
                 Some(target) if target.origin() == url.origin() => url = target,
@@ -396,6 +404,7 @@ mod tests {
             expects_message: false,
             recover: false,
             first_byte: None,
+            pulse: None,
         };
         client.send(&out).await.unwrap();
         let client = AuthedClient { endpoint: elsewhere.url(), ..client };

@@ -32,7 +32,11 @@ use crate::{
     },
 };
 #[cfg(feature = "stdio")]
-use crate::{protocol::handshake::wants_modern, stdio::StdioWire};
+use crate::{StdioOpening, protocol::handshake::wants_modern, stdio::StdioWire};
+
+/// How long a connection waits for the server's own stream before it is used without: some servers and proxies keep
+/// the head of a stream back until there is something to tell.
+const OWN_STREAM: Duration = Duration::from_secs(2);
 
 /// Everything that is needed to connect to one server.
 #[derive(Clone)]
@@ -182,7 +186,7 @@ impl Connector {
         let connection = Connection::new(wire, hub.clone(), self.options().clone(), server.timeout);
         if hub.answers_requests() && !connection.is_modern() {
             // What the server asks may arrive on its own stream, so that must be there before it is provoked.
-            connection.listen().await;
+            let _ = tokio::time::timeout(OWN_STREAM, connection.listen()).await;
         }
         Ok(connection)
     }

@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc};
 use crate::connection::Notifications;
 use crate::handler::{Notification, Progress, ProgressSink, ServerRequestHandler, method_not_found};
 use crate::inbound::{HandlerFuture, Inbound};
+use crate::pulse::Pulse;
 use crate::subscription::{SubscriptionEvents, Subscriptions};
 use crate::{ClientInfo, ClientOptions};
 
@@ -25,6 +26,10 @@ pub(crate) struct Hub {
     state: Mutex<State>,
     /// Wakes whoever waits for the wire to end.
     pub(crate) ended: Notify,
+    /// Tells the reader of the server's own stream that it may be dead without knowing.
+    pub(crate) stale: Notify,
+    /// Whether the server is heard, where the wire tells.
+    pub(crate) pulse: Pulse,
 }
 
 #[derive(Default)]
@@ -70,7 +75,13 @@ struct Watched {
 
 impl Hub {
     pub(crate) fn new(handler: Option<Arc<dyn ServerRequestHandler>>) -> Self {
-        Self { handler, state: Mutex::default(), ended: Notify::new() }
+        Self {
+            handler,
+            state: Mutex::default(),
+            ended: Notify::new(),
+            stale: Notify::new(),
+            pulse: Pulse::default(),
+        }
     }
 
     /// The capabilities to advertise, as a JSON object.

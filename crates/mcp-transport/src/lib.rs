@@ -40,6 +40,7 @@ pub mod message;
 mod options;
 mod ordered;
 mod protocol;
+mod pulse;
 mod retry;
 #[cfg(feature = "rmcp")]
 mod rmcp;

@@ -12,6 +12,15 @@ use std::time::SystemTime;
 /// No server may ask for a longer wait than this.
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(60);
 
+/// How long something may take before it counts as stuck, given the least time that the same took before. Three
+/// times that, because networks vary; at least 1 s, because a busy machine is no dead one, and at most 10 s. 3 s
+/// where it was never seen.
+pub(crate) fn stuck_after(usual: Option<Duration>) -> Duration {
+    usual.map_or(Duration::from_secs(3), |usual| {
+        usual.saturating_mul(3).clamp(Duration::from_secs(1), Duration::from_secs(10))
+    })
+}
+
 /// How often to try again, and after which waits. A plain value, so that a program can change one field:
 ///
 /// ```
@@ -231,6 +240,15 @@ mod tests {
         let probes: Vec<_> = (0..100).map(|retry| RetryPolicy::probe().wait(retry, None)).collect();
         assert!(probes.iter().all(|wait| (secs(54)..=secs(66)).contains(wait)), "{probes:?}");
         assert!(probes.iter().any(|wait| *wait > secs(60)) && probes.iter().any(|wait| *wait < secs(60)));
+    }
+
+    #[test]
+    fn what_counts_as_stuck_follows_what_is_usual_within_bounds() {
+        let millis = Duration::from_millis;
+        for (usual, stuck) in [(None, 3_000), (Some(5), 1_000), (Some(500), 1_500), (Some(60_000), 10_000)] {
+            assert_eq!(stuck_after(usual.map(millis)), millis(stuck), "{usual:?}");
+        }
+        assert_eq!(stuck_after(Some(Duration::MAX)), millis(10_000));
     }
 
     #[cfg(feature = "http")]

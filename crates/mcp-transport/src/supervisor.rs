@@ -2,9 +2,11 @@
 
 mod attempt;
 mod bearing;
+mod check;
 mod error;
 mod keeper;
 mod live;
+mod race;
 mod sleep;
 mod snapshot;
 mod source;
@@ -12,6 +14,7 @@ mod source;
 mod tests;
 
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
@@ -38,6 +41,11 @@ use crate::hub::Listeners;
 use crate::protocol::outgoing::is_repeatable;
 use crate::{Connector, ToolList, TransportError, TransportErrorKind};
 
+/// How long a request may be without a sign of life before somebody asks whether the server is there.
+const SILENCE: Duration = Duration::from_millis(750);
+/// How long somebody who looks waits at most: a little longer than a question to a server nearby.
+const VERIFY_LIMIT: Duration = Duration::from_millis(1200);
+
 /// Keeps one server in the right state for days.
 ///
 /// It owns the connection, and a task that drives `mcp_status::StatusMachine` with
@@ -56,11 +64,13 @@ use crate::{Connector, ToolList, TransportError, TransportErrorKind};
 /// | an attempt is refused, or fails for good | nothing by itself; opened by [`reconnect`](SupervisorHandle::reconnect), [`login_done`](SupervisorHandle::login_done), a changed config, and by use once 30 s have passed |
 /// | a wire ends, the machine slept | reconnect, at once if somebody waits |
 /// | a request fails as every request would | the same |
-/// | a request fails as it alone may | one question without effects decides; the others go on |
+/// | a request fails as it alone may, or is without a sign of life for 750 ms | one question without effects decides; the others go on |
+/// | the question is not answered for a second, or three times as long as a handshake took | the connection is set aside, and taken up again where its session is still there |
 /// | a request finds its connection dead | one transparent re-connect, if it was not sent or has no effects |
 ///
-/// While waiting, or probing, a caller starts the next attempt at once, but not sooner than the server asked for
-/// and not within a second of the last failure. Nothing asks a refused server, or a source of credentials, by
+/// While waiting, or probing, a caller starts an attempt at once, and another one every second as long as it waits, but
+/// never sooner than the server asked for. These come on top: the row of waits goes on as if they had not been made.
+/// Beside an attempt that is stuck, and while somebody waits, a second one is made on fresh sockets. Nothing asks a refused server, or a source of credentials, by
 /// itself.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a name for `start`, without a value")]
@@ -86,6 +96,7 @@ impl Supervisor {
             status,
             live: RwLock::new(None),
             listeners: Mutex::default(),
+            waiting: AtomicUsize::new(0),
             sleep,
             span: tracing::info_span!("server", name = %config.name),
         });
@@ -103,13 +114,35 @@ struct Shared {
     status: watch::Sender<StatusSnapshot>,
     live: RwLock<Option<Arc<Live>>>,
     listeners: Mutex<Listeners>,
+    /// How many callers wait for a connection.
+    waiting: AtomicUsize,
     sleep: SleepWatch,
     span: tracing::Span,
+}
+
+/// A caller that waits for a connection.
+struct Waiting<'a>(&'a Shared);
+
+impl<'a> Waiting<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.waiting.fetch_add(1, Ordering::AcqRel);
+        Self(shared)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 impl Shared {
     fn install(&self, live: Option<Arc<Live>>) {
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = live;
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.waiting.load(Ordering::Acquire) > 0
     }
 
     fn listeners(&self) -> MutexGuard<'_, Listeners> {
@@ -202,6 +235,7 @@ impl SupervisorHandle {
         if let Some(lease) = self.shared.lease() {
             return Ok(lease);
         }
+        let _waiting = Waiting::new(&self.shared);
         let deadline = Instant::now() + self.shared.patience;
         let mut status = self.status();
         let (used, heard) = oneshot::channel();
@@ -236,7 +270,7 @@ impl SupervisorHandle {
         let mut tries = Tries::new(self, is_repeatable(method));
         loop {
             let lease = self.lease().await?;
-            let outcome = lease.request(method, params, options).instrument(self.shared.span.clone()).await;
+            let outcome = self.watched(&lease, lease.request(method, params, options)).await;
             match outcome {
                 Ok(result) => return Ok(result),
                 Err(error) => tries.failed(lease, error).await?,
@@ -258,8 +292,7 @@ impl SupervisorHandle {
         let mut tries = Tries::new(self, false);
         loop {
             let lease = self.lease().await?;
-            let outcome =
-                lease.call_tool(name, arguments, options).instrument(self.shared.span.clone()).await;
+            let outcome = self.watched(&lease, lease.call_tool(name, arguments, options)).await;
             match outcome {
                 Ok(result) => return Ok(result),
                 Err(error) => tries.failed(lease, error).await?,
@@ -276,7 +309,7 @@ impl SupervisorHandle {
         let mut tries = Tries::new(self, true);
         loop {
             let lease = self.lease().await?;
-            match lease.list_tools(options).instrument(self.shared.span.clone()).await {
+            match self.watched(&lease, lease.list_tools(options)).await {
                 Ok(list) => return Ok(list),
                 Err(error) => tries.failed(lease, error).await?,
             }
@@ -292,11 +325,42 @@ impl SupervisorHandle {
         let mut tries = Tries::new(self, false);
         loop {
             let lease = self.lease().await?;
-            match lease.notify(method, params).instrument(self.shared.span.clone()).await {
+            match self.watched(&lease, lease.notify(method, params)).await {
                 Ok(()) => return Ok(()),
                 Err(error) => tries.failed(lease, error).await?,
             }
         }
+    }
+
+    /// Carries a request out. One that the server leaves without any sign of life for a while is reason to ask
+    /// whether it is still there; the request goes on meanwhile, because it may simply take long.
+    async fn watched<T>(
+        &self,
+        lease: &Lease,
+        request: impl Future<Output = Result<T, TransportError>>,
+    ) -> Result<T, TransportError> {
+        let mut request = std::pin::pin!(request.instrument(self.shared.span.clone()));
+        tokio::select! {
+            biased;
+            outcome = &mut request => return outcome,
+            () = lease.pulse().quiet_for(SILENCE) => {}
+        }
+        self.tell(Command::Doubtful { connection: lease.id(), known: None });
+        request.await
+    }
+
+    /// Makes sure that the status is true now, and returns it: for somebody who looks, because nothing watches a
+    /// connection that is idle over single requests.
+    ///
+    /// A server that was not heard for 2 s is asked one question without effects; a lost one is tried once, where
+    /// that would happen by itself later on. Takes 1.2 s at most, and then returns what is known. What was refused is
+    /// not tried again.
+    pub async fn verify(&self) -> StatusSnapshot {
+        let (looking, known) = oneshot::channel();
+        self.tell(Command::Look(looking));
+        // Ends without an answer when it is found out, or the supervisor has ended.
+        let _ = tokio::time::timeout(VERIFY_LIMIT, known).await;
+        self.snapshot()
     }
 
     /// Says that a request over `lease` failed with `error`, for whoever sends requests by themselves. Without
@@ -334,7 +398,7 @@ impl SupervisorHandle {
             }
             Bearing::Doubtful => {
                 let (known, found_out) = oneshot::channel();
-                self.tell(Command::Doubtful { connection, known });
+                self.tell(Command::Doubtful { connection, known: Some(known) });
                 Some(found_out)
             }
         }

@@ -304,3 +304,34 @@ fn no_sequence_of_events_breaks_the_rules() {
         }
     }
 }
+
+#[test]
+fn an_attempt_that_a_caller_caused_spends_nothing_and_decides_what_is_no_passing_failure() {
+    let waiting = || {
+        let mut machine = connected_at(MachinePolicy::long_lived(), at(0));
+        assert_eq!(machine.on(Event::Lost(dropped()), at(1)), wait(Schedule::Session, 0));
+        machine
+    };
+    let mut machine = waiting();
+    for _ in 0..100 {
+        assert_eq!(machine.on(Event::EarlyAttempt(unavailable(None)), at(1)), Effect::Nothing);
+    }
+    assert_eq!((machine.status(), machine.code()), (ServerStatus::Pending, Some(ReasonCode::Retrying)));
+    assert_eq!((machine.evidence().unwrap().outcome.clone(), machine.since()), (unavailable(None).outcome, at(1)));
+    assert_eq!(try_again(&mut machine, unreachable(), at(2)), wait(Schedule::Session, 1), "the next of the row");
+
+    let floor = Some(at(7));
+    let asked = Effect::Wait { schedule: Schedule::Session, retry: 1, floor };
+    assert_eq!(waiting().on(Event::EarlyAttempt(unavailable(floor)), at(1)), asked, "a wish of the server binds");
+    for (evidence, effect, status) in [
+        (connected(), Effect::Nothing, ServerStatus::Connected),
+        (refused(Phase::Connect), Effect::Stop, ServerStatus::NeedsAuth),
+        (not_found(), Effect::Stop, ServerStatus::Failed),
+    ] {
+        let mut machine = waiting();
+        assert_eq!((machine.on(Event::EarlyAttempt(evidence), at(1)), machine.status()), (effect, status));
+        // What ends when nobody waits for it any more says nothing.
+        assert_eq!(machine.on(Event::EarlyAttempt(unreachable()), at(2)), Effect::Nothing);
+        assert_eq!(machine.status(), status);
+    }
+}

@@ -164,6 +164,8 @@ impl Core {
 
     /// Reads the end of a stream that has nothing more for us, so that its connection can be used again.
     async fn finish(self: &Arc<Self>, mut body: Body) {
+        // Nothing is owed any more.
+        body.count(None);
         // The end usually arrives together with the response, but the task that reads the connection has to
         // get its turn to see it; only where it does not is a task of ours worth it.
         let mut ended = false;
@@ -241,6 +243,7 @@ impl Core {
             expects_message: true,
             recover: true,
             first_byte: Some(self.options().first_byte_timeout),
+            pulse: None,
         };
         self.http.send(&out).await
     }

@@ -15,6 +15,7 @@ use url::Url;
 use super::tls;
 use crate::error::{TimeoutStage, causes};
 use crate::protocol::revision::Era;
+use crate::pulse::Beat;
 use crate::{ClientOptions, ProxySettings, TransportError, TransportErrorKind};
 
 /// What an exchange with an authorization server may return (see [`HttpExchange`]).
@@ -84,7 +85,7 @@ impl HttpClient {
         }
         let mut response = client.execute(request).await.map_err(from_reqwest)?;
         let headers = std::mem::take(response.headers_mut());
-        Ok(Answer { status: response.status(), headers, body: Body(response) })
+        Ok(Answer { status: response.status(), headers, body: Body { response, beat: None } })
     }
 
     /// Lets go of the sockets that were opened before `moment`: after a sleep, or a change of the network, they
@@ -160,12 +161,24 @@ pub(crate) struct Answer {
 
 /// A body that is still arriving. Dropping it ends the answer.
 #[derive(Debug)]
-pub(crate) struct Body(reqwest::Response);
+pub(crate) struct Body {
+    response: reqwest::Response,
+    beat: Option<Beat>,
+}
 
 impl Body {
+    /// Counts what arrives as signs of life of its server.
+    pub(crate) fn count(&mut self, beat: Option<Beat>) {
+        self.beat = beat;
+    }
+
     /// The next piece, in whatever size it arrived; `None` at the end.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
-        self.0.chunk().await.map_err(from_reqwest)
+        let chunk = self.response.chunk().await.map_err(from_reqwest);
+        if let (Some(beat), Ok(_)) = (&self.beat, &chunk) {
+            beat.heard();
+        }
+        chunk
     }
 
     /// At most the first `limit` bytes; what follows is not waited for.
@@ -191,7 +204,7 @@ impl Body {
                 format!("the answer is longer than {limit} bytes"),
             )
         };
-        let expected = self.0.content_length().and_then(|length| usize::try_from(length).ok());
+        let expected = self.response.content_length().and_then(|length| usize::try_from(length).ok());
         if expected.is_some_and(|expected| expected > limit) {
             return Err(too_large());
         }

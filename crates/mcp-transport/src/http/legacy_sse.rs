@@ -193,6 +193,7 @@ impl Poster {
             expects_message: false,
             recover: true,
             first_byte,
+            pulse: None,
         };
         let Accepted { mut answer, sender } = self.http.send(&out).await?;
         if answer.status.is_success() {
@@ -221,6 +222,7 @@ impl Stream {
             recover: true,
             // The attempt as a whole has a limit.
             first_byte: None,
+            pulse: None,
         };
         let Accepted { answer, sender } = http.send(&out).await?;
         if !answer.status.is_success() {

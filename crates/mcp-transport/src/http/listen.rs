@@ -59,7 +59,11 @@ impl Core {
             drop(opened.take());
             match outcome {
                 Ok(Some(body)) => {
-                    self.follow(body, &mut cursor).await;
+                    tokio::select! {
+                        () = self.follow(body, &mut cursor) => {}
+                        // Its socket may be dead without knowing: what was missed is asked for by the next one.
+                        () = self.hub.stale.notified() => continue,
+                    }
                     if since.elapsed() >= STEADY {
                         delays = RetryPolicy::reconnect().delays();
                     }

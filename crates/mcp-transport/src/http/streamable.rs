@@ -118,6 +118,7 @@ impl Core {
             first_byte: Some(self.options().first_byte_timeout),
         }
     }
+            pulse: None,
 
     /// Sends a message that wants no response.
     async fn tell(&self, session: &Session, body: Bytes) -> Result<(), TransportError> {
@@ -142,6 +143,8 @@ impl Core {
         out.first_byte = Some(call.limits.first_byte);
         if session.server.revision.era() == Era::Modern
             && let Ok(method) = HeaderValue::from_str(call.method)
+        // A stream that has no end owes nothing.
+        out.pulse = call.limits.idle.map(|_| self.hub.pulse.clone());
         {
             out.headers.insert(METHOD, method);
         }

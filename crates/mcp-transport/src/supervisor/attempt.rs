@@ -2,8 +2,10 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -11,6 +13,8 @@ use tokio_util::task::TaskTracker;
 
 use crate::connect::{Listed, list};
 use crate::connection::Notifications;
+use crate::supervisor::check::ask_again;
+use crate::supervisor::live::Live;
 use crate::supervisor::source::{ServerSource, StartLimits, Withheld, is_local};
 use crate::{Connection, Connector, Endpoint, RetryPolicy, Server, TransportError};
 
@@ -63,6 +67,8 @@ pub(super) struct Attempt {
     pub(super) source: Arc<dyn ServerSource>,
     /// The server of the failed attempt before this one, whose credentials are still good.
     pub(super) kept: Option<Server>,
+    /// The connection that fell silent, which is asked before another one is made.
+    pub(super) silent: Option<Arc<Live>>,
     pub(super) limits: Option<StartLimits>,
     pub(super) list: Option<RetryPolicy>,
     /// A local process that is ending: its successor may need what it holds.
@@ -73,47 +79,119 @@ pub(super) struct Attempt {
 /// How an attempt ended.
 pub(super) enum Attempted {
     Withheld(Withheld),
-    Failed { server: Server, error: TransportError },
+    /// The connection that fell silent will not come back.
+    Gone,
+    Failed {
+        server: Option<Server>,
+        error: TransportError,
+    },
     Connected(Box<Fresh>),
 }
 
-/// A connection that has just been made.
+/// A connection that has just been made, or found to work again.
 pub(super) struct Fresh {
     pub(super) connection: Connection,
-    pub(super) notifications: Notifications,
+    pub(super) notifications: Option<Notifications>,
     pub(super) listed: Listed,
     pub(super) origin: Option<String>,
     pub(super) local: bool,
+    /// The one that fell silent, where it works again.
+    pub(super) silent: Option<Arc<Live>>,
+    /// How long the handshake took.
+    pub(super) took: Duration,
+}
+
+/// What is tried, as often as it takes.
+pub(super) struct Goal {
+    pub(super) dial: Arc<dyn Dial>,
+    pub(super) to: To,
+    list: Option<RetryPolicy>,
+    background: Background,
+    /// Held as long as anything is tried.
+    _turn: Option<OwnedSemaphorePermit>,
+}
+
+pub(super) enum To {
+    Server(Server),
+    /// The connection that fell silent.
+    Silent(Arc<Live>),
+}
+
+/// Why one try failed.
+pub(super) enum Failure {
+    Gone,
+    Error(TransportError),
 }
 
 impl Attempt {
-    pub(super) async fn make(self) -> Attempted {
+    /// Finds out what to try, and waits for the turn to do so.
+    pub(super) async fn prepare(self) -> Result<Goal, Withheld> {
         if let Some(leaving) = self.leaving {
             // It fails only if the runtime ends.
             let _ = leaving.await;
         }
+        let (dial, list, background) = (self.dial, self.list, self.background);
+        if let Some(live) = self.silent {
+            return Ok(Goal { dial, to: To::Silent(live), list, background, _turn: None });
+        }
         let server = match self.kept {
             Some(server) => server,
-            None => match self.source.server().await {
-                Ok(server) => server,
-                Err(withheld) => return Attempted::Withheld(withheld),
-            },
+            None => self.source.server().await?,
         };
         let _turn = match &self.limits {
             Some(limits) => limits.turn(&server.endpoint).await,
             None => None,
         };
-        let connection = match self.dial.dial(&server).await {
-            Ok(connection) => connection,
-            Err(error) => return Attempted::Failed { server, error },
+        Ok(Goal { dial, to: To::Server(server), list, background, _turn })
+    }
+}
+
+impl Goal {
+    /// Whether a second try beside the first one makes sense: a process is started once.
+    pub(super) fn may_be_raced(&self) -> bool {
+        match &self.to {
+            To::Server(server) => !is_local(&server.endpoint),
+            To::Silent(_) => true,
+        }
+    }
+
+    /// The server that was contacted, for the retries.
+    pub(super) fn server(&self) -> Option<Server> {
+        match &self.to {
+            To::Server(server) => Some(server.clone()),
+            To::Silent(_) => None,
+        }
+    }
+
+    /// Tries once.
+    pub(super) async fn attempt(self: Arc<Self>) -> Result<Box<Fresh>, Failure> {
+        let began = Instant::now();
+        let server = match &self.to {
+            To::Server(server) => server,
+            To::Silent(live) => {
+                ask_again(live).await?;
+                let listed = list(&live.connection, self.list).await;
+                return Ok(Box::new(Fresh {
+                    connection: live.connection.clone(),
+                    notifications: None,
+                    listed,
+                    origin: live.origin.clone(),
+                    local: live.local,
+                    silent: Some(live.clone()),
+                    took: began.elapsed(),
+                }));
+            }
         };
+        let connection = self.dial.dial(server).await.map_err(Failure::Error)?;
+        let took = began.elapsed();
         // Before the tools are listed, so that no change of the list is missed.
-        let notifications = connection.notifications();
-        let unclaimed = Unclaimed { connection: Some(connection.clone()), background: self.background };
+        let notifications = Some(connection.notifications());
+        let unclaimed =
+            Unclaimed { connection: Some(connection.clone()), background: self.background.clone() };
         let listed = list(&connection, self.list).await;
         unclaimed.claim();
         let (origin, local) = (origin(&server.endpoint), is_local(&server.endpoint));
-        Attempted::Connected(Box::new(Fresh { connection, notifications, listed, origin, local }))
+        Ok(Box::new(Fresh { connection, notifications, listed, origin, local, silent: None, took }))
     }
 }
 

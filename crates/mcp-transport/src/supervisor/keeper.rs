@@ -10,19 +10,21 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
 
-use super::attempt::{Attempt, Attempted, Background, BoxFuture, Dial, Fresh, origin};
-use super::bearing::Bearing;
+use super::attempt::{Attempt, Attempted, Background, Dial, Fresh, origin};
+use super::check::Check;
 use super::live::{Farewell, Live};
+use super::race::{Race, reached};
 use super::source::{ServerSource, StartLimits, SupervisorConfig, SupervisorPolicy, Withheld};
 use super::{Shared, StatusSnapshot};
 use crate::connection::Notifications;
-use crate::{Connection, RequestOptions, Server, ServerDescription, ToolList, TransportErrorKind};
+use crate::retry::stuck_after;
+use crate::{Server, ServerDescription, ToolList};
 
-/// How long the question whether a server is still there waits for an answer.
-const CHECK_LIMIT: Duration = Duration::from_secs(10);
 /// How soon after a failed attempt mere use may cause another one. Callers that come by the dozen must not
 /// become a storm on a server that is down.
 const USE_SPACING: Duration = Duration::from_secs(1);
+/// What was heard of a server within this time is believed by somebody who looks.
+const FRESH: Duration = Duration::from_secs(2);
 /// How long the end may take. A process is killed well before it.
 const CLOSE_LIMIT: Duration = Duration::from_secs(8);
 
@@ -39,33 +41,19 @@ pub(super) enum Command {
     /// This connection no longer works.
     Lost { connection: u64, evidence: Evidence },
     /// This connection may no longer work. Dropping the sender says that it was found out.
-    Doubtful { connection: u64, known: oneshot::Sender<()> },
+    Doubtful { connection: u64, known: Option<oneshot::Sender<()>> },
+    /// Somebody wants to know how things are. Dropping the sender says that they were looked at.
+    Look(oneshot::Sender<()>),
     /// End; dropping the sender says that nothing is left.
     Close(oneshot::Sender<()>),
-}
-
-/// What is under way.
-enum Doing {
-    Nothing,
-    Attempt(BoxFuture<'static, Attempted>),
-    Wait(Pin<Box<Sleep>>),
-}
-
-enum Done {
-    Attempted(Attempted),
-    Waited,
-}
-
-/// A question to a server whose connection is in doubt; the evidence that it is lost, if it is.
-struct Check {
-    asked: BoxFuture<'static, Option<Evidence>>,
-    waiting: Vec<oneshot::Sender<()>>,
 }
 
 /// What woke the keeper.
 enum Input {
     Command(Option<Command>),
-    Done(Done),
+    Attempted(Attempted),
+    Waited,
+    Wanted,
     Ended,
     Checked(Option<Evidence>),
     Notified(Option<crate::Notification>),
@@ -84,7 +72,9 @@ pub(super) struct Keeper {
 
     machine: StatusMachine,
     began: Instant,
-    doing: Doing,
+    /// The attempt under way. Beside a wait, callers caused it and the machine has not asked for it.
+    race: Option<Race>,
+    wait: Option<Pin<Box<Sleep>>>,
     delay: Option<Duration>,
     /// Before this moment mere use causes no attempt: the server asked for a wait, or has just failed.
     resume_at: Instant,
@@ -92,7 +82,11 @@ pub(super) struct Keeper {
     since: (Duration, SystemTime),
 
     live: Option<Arc<Live>>,
+    /// The connection that fell silent, as long as it may be heard again.
+    silent: Option<Arc<Live>>,
     made: u64,
+    /// How long the quickest handshake took.
+    handshake: Option<Duration>,
     notifications: Option<Notifications>,
     check: Option<Check>,
     leaving: Option<JoinHandle<()>>,
@@ -105,6 +99,8 @@ pub(super) struct Keeper {
     /// Where `tools` come from.
     tools_origin: Option<String>,
     asking: Vec<oneshot::Sender<StatusSnapshot>>,
+    /// Told when the attempt under way has ended.
+    looking: Vec<oneshot::Sender<()>>,
     closed: bool,
 }
 
@@ -128,12 +124,15 @@ impl Keeper {
             background: Background::new(),
             wakes,
             began: now,
-            doing: Doing::Nothing,
+            race: None,
+            wait: None,
             delay: None,
             resume_at: now,
             withheld: None,
             live: None,
+            silent: None,
             made: 0,
+            handshake: None,
             notifications: None,
             check: None,
             leaving: None,
@@ -143,6 +142,7 @@ impl Keeper {
             tools: None,
             tools_origin: None,
             asking: Vec::new(),
+            looking: Vec::new(),
             closed: false,
         }
     }
@@ -155,8 +155,9 @@ impl Keeper {
                 Input::Command(None) => break None,
                 Input::Command(Some(Command::Close(done))) => break Some(done),
                 Input::Command(Some(command)) => self.obey(command),
-                Input::Done(Done::Waited) => self.feed(Event::TimerFired),
-                Input::Done(Done::Attempted(attempted)) => self.attempted(attempted),
+                Input::Waited => self.waited(),
+                Input::Wanted => self.attempt_early(),
+                Input::Attempted(attempted) => self.attempted(attempted),
                 Input::Ended => self.heed_loss(),
                 Input::Checked(lost) => self.checked(lost),
                 Input::Notified(Some(notification)) => self.shared.listeners().tell(&notification),
@@ -169,9 +170,13 @@ impl Keeper {
     }
 
     async fn input(&mut self) -> Input {
+        let is_wanted = || self.shared.is_wanted();
+        let early = (self.may_attempt_early() && is_wanted()).then_some(self.resume_at);
         tokio::select! {
             command = self.commands.recv() => Input::Command(command),
-            done = self.doing.done() => Input::Done(done),
+            attempted = ended_race(&mut self.race, is_wanted) => Input::Attempted(attempted),
+            () = over(&mut self.wait) => Input::Waited,
+            () = reached(early) => Input::Wanted,
             () = ended(self.live.as_deref()) => Input::Ended,
             lost = answer(&mut self.check) => Input::Checked(lost),
             notification = next(&mut self.notifications) => Input::Notified(notification),
@@ -183,20 +188,24 @@ impl Keeper {
         match command {
             Command::Reconnect(asking) => {
                 self.asking.push(asking);
+                self.give_up_silent();
                 self.feed(Event::ReconnectAsked);
             }
-            Command::LoginDone => self.feed(Event::LoginDone),
+            Command::LoginDone => {
+                self.give_up_silent();
+                self.feed(Event::LoginDone);
+            }
             Command::ConfigChanged(source) => {
+                self.give_up_silent();
                 self.source = source.unwrap_or_else(|| self.source.clone());
                 self.feed(Event::ConfigChanged);
             }
             Command::Used(_) => {
                 // The caller may have noticed a loss before this task did.
                 self.heed_loss();
-                if Instant::now() >= self.resume_at {
-                    self.feed(Event::Used);
-                }
+                self.used();
             }
+            Command::Look(known) => self.look(known),
             Command::Lost { connection, evidence } if self.stands(connection) => self.lose(evidence),
             Command::Lost { .. } => {}
             Command::Doubtful { connection, known } if self.stands(connection) => self.ask(known),
@@ -232,19 +241,69 @@ impl Keeper {
         if evidence.outcome == Outcome::Timeout {
             // What went silent may be the network under its sockets.
             self.dial.forget_sockets(Instant::now());
+            if self.live.as_ref().is_some_and(|live| live.connection.may_outlive_silence()) {
+                self.set_aside();
+            }
         }
         self.part(Farewell::WhenIdle);
         self.feed(Event::Lost(evidence));
     }
 
-    /// Asks the server whether it is still there; whoever waits for the answer joins the question in flight.
-    fn ask(&mut self, known: oneshot::Sender<()>) {
+    /// Asks the server whether it is still there.
+    fn ask(&mut self, known: Option<oneshot::Sender<()>>) {
         let Some(live) = self.live.clone() else { return };
-        let check = self.check.get_or_insert_with(|| Check {
-            asked: Box::pin(async move { why_lost(&live.connection).await }),
-            waiting: Vec::new(),
-        });
-        check.waiting.push(known);
+        let stuck_after = stuck_after(self.handshake);
+        self.check.get_or_insert_with(|| Check::new(live, stuck_after)).join(known);
+    }
+
+    /// Finds out how things are for somebody who only looks: what was heard lately is believed, and what holds
+    /// against mere use holds against him as well.
+    fn look(&mut self, known: oneshot::Sender<()>) {
+        self.heed_loss();
+        match &self.live {
+            Some(live) if live.was_heard_within(FRESH) => {}
+            Some(_) => self.ask(Some(known)),
+            None => {
+                if self.may_attempt_early() && Instant::now() >= self.resume_at {
+                    self.attempt_early();
+                }
+                if self.race.is_some() {
+                    self.looking.push(known);
+                }
+            }
+        }
+    }
+
+    fn used(&mut self) {
+        if Instant::now() < self.resume_at {
+            // Whoever waits is remembered, and served when it is time.
+            return;
+        }
+        if self.may_attempt_early() {
+            self.attempt_early();
+        } else {
+            self.feed(Event::Used);
+        }
+    }
+
+    /// Whether a caller is worth an attempt that would have been made anyway.
+    fn may_attempt_early(&self) -> bool {
+        self.wait.is_some() && self.race.is_none()
+    }
+
+    fn attempt_early(&mut self) {
+        self.race = Some(self.attempt());
+        self.publish();
+    }
+
+    fn waited(&mut self) {
+        self.wait = None;
+        let early = self.race.take();
+        self.feed(Event::TimerFired);
+        if early.is_some() && self.race.is_some() {
+            // The one that is under way already will do.
+            self.race = early;
+        }
     }
 
     fn checked(&mut self, lost: Option<Evidence>) {
@@ -256,44 +315,88 @@ impl Keeper {
     }
 
     fn attempted(&mut self, attempted: Attempted) {
+        self.race = None;
         match attempted {
             Attempted::Withheld(withheld) => {
                 self.withheld = Some(withheld);
                 // To the machine it is what it is: nothing to contact until somebody acts, or asks again later.
-                self.feed(Event::Attempt(Evidence::new(Phase::Connect, Outcome::Misconfigured)));
+                self.ended_with(Evidence::new(Phase::Connect, Outcome::Misconfigured));
+            }
+            Attempted::Gone => {
+                self.give_up_silent();
+                self.race = Some(self.attempt());
             }
             Attempted::Failed { server, error } => {
                 let evidence = error.evidence(Phase::Connect);
                 if evidence.outcome == Outcome::Timeout {
                     self.dial.forget_sockets(Instant::now());
                 }
-                self.origin = origin(&server.endpoint);
-                self.kept = Some(server);
+                if let Some(server) = server {
+                    self.origin = origin(&server.endpoint);
+                    self.kept = Some(server);
+                }
                 self.resume_at = Instant::now() + USE_SPACING;
-                self.feed(Event::Attempt(evidence));
+                self.ended_with(evidence);
             }
             Attempted::Connected(fresh) => self.connected(*fresh),
         }
+        if self.race.is_none() {
+            // Now that the status is known.
+            self.looking.clear();
+        }
+    }
+
+    /// Tells the machine how an attempt ended, whether it asked for it or not.
+    fn ended_with(&mut self, evidence: Evidence) {
+        let event = self.attempt_event(evidence);
+        self.feed(event);
+    }
+
+    fn attempt_event(&self, evidence: Evidence) -> Event {
+        if self.wait.is_some() { Event::EarlyAttempt(evidence) } else { Event::Attempt(evidence) }
     }
 
     fn connected(&mut self, fresh: Fresh) {
-        let Fresh { connection, notifications, listed, origin, local } = fresh;
+        let Fresh { connection, notifications, listed, origin, local, silent, took } = fresh;
         self.resume_at = Instant::now();
-        self.origin = origin;
         self.made += 1;
-        let live = Arc::new(Live::new(self.made, connection.clone(), local));
+        let live = match &silent {
+            Some(silent) => {
+                // What it left unanswered is lost, and who waits for it has a limit of his own.
+                connection.pulse().write_off();
+                silent.heard_again(self.made)
+            }
+            None => {
+                self.handshake = Some(self.handshake.map_or(took, |before| before.min(took)));
+                Live::new(self.made, connection.clone(), local, origin.clone())
+            }
+        };
+        self.origin = origin;
+        let live = Arc::new(live);
         self.live = Some(live.clone());
-        let effect = self.machine.on(Event::Attempt(listed.evidence), self.now());
+        if silent.is_some() {
+            self.silent = None;
+        }
+        let event = self.attempt_event(listed.evidence);
+        let effect = self.machine.on(event, self.now());
+        self.wait = None;
+        self.delay = None;
         if self.machine.status() == ServerStatus::Connected {
             self.server = Some(connection.server());
             // The last good list is better than none, unless it is somebody else's (F112).
-            if listed.error.is_none() || self.tools_origin != self.origin {
+            let listed_now = listed.error.is_none() && (listed.tools.is_some() || silent.is_none());
+            if listed_now || self.tools_origin != self.origin {
                 self.tools = listed.tools.map(Arc::new);
                 self.tools_origin.clone_from(&self.origin);
             }
-            self.notifications = Some(notifications);
+            if let Some(notifications) = notifications {
+                self.notifications = Some(notifications);
+            }
             if self.policy.listen {
-                self.background.spawn(async move { connection.listen().await });
+                let again = silent.is_some();
+                self.background.spawn(async move {
+                    if again { connection.listen_anew().await } else { connection.listen().await }
+                });
             }
             // Before the status, so that whoever reads of a connection finds it.
             self.shared.install(Some(live));
@@ -310,7 +413,9 @@ impl Keeper {
     fn carry_out(&mut self, effect: Effect) {
         if effect != Effect::Nothing {
             // Every effect replaces what is under way; dropping an attempt cancels it.
-            self.doing = Doing::Nothing;
+            self.race = None;
+            self.looking.clear();
+            self.wait = None;
             self.delay = None;
             self.part(Farewell::AtOnce);
         }
@@ -321,16 +426,7 @@ impl Keeper {
                     // Somebody acted, or a connection was lost: nothing of before is used again.
                     self.kept = None;
                 }
-                let attempt = Attempt {
-                    dial: self.dial.clone(),
-                    source: self.source.clone(),
-                    kept: self.kept.take(),
-                    limits: self.limits.clone(),
-                    list: self.policy.list,
-                    leaving: self.leaving.take(),
-                    background: self.background.clone(),
-                };
-                self.doing = Doing::Attempt(Box::pin(attempt.make()));
+                self.race = Some(self.attempt());
             }
             Effect::Wait { schedule, retry, floor } => {
                 let row = match schedule {
@@ -344,11 +440,31 @@ impl Keeper {
                     self.resume_at = self.resume_at.max(Instant::now() + floor.min(delay));
                 }
                 self.delay = Some(delay);
-                self.doing = Doing::Wait(Box::pin(tokio::time::sleep(delay)));
+                self.wait = Some(Box::pin(tokio::time::sleep(delay)));
+                if schedule == Schedule::Probe {
+                    // Too long ago: its server may be another one by now.
+                    self.give_up_silent();
+                }
             }
+            Effect::Stop => self.give_up_silent(),
             _ => {}
         }
         self.publish();
+    }
+
+    /// The next attempt; nothing is done yet.
+    fn attempt(&mut self) -> Race {
+        let attempt = Attempt {
+            dial: self.dial.clone(),
+            source: self.source.clone(),
+            kept: self.kept.take(),
+            silent: self.silent.clone(),
+            limits: self.limits.clone(),
+            list: self.policy.list,
+            leaving: self.leaving.take(),
+            background: self.background.clone(),
+        };
+        Race::new(attempt, stuck_after(self.handshake))
     }
 
     /// Lets the connection go, if one stands.
@@ -357,6 +473,26 @@ impl Keeper {
         self.shared.install(None);
         self.check = None;
         self.notifications = None;
+        self.dismiss(live, farewell);
+    }
+
+    /// Keeps a connection that fell silent, because its session may still be there when the network is.
+    fn set_aside(&mut self) {
+        let Some(live) = self.live.take() else { return };
+        self.shared.install(None);
+        self.check = None;
+        live.mark_lost();
+        self.silent = Some(live);
+    }
+
+    fn give_up_silent(&mut self) {
+        if let Some(live) = self.silent.take() {
+            self.notifications = None;
+            self.dismiss(live, Farewell::WhenIdle);
+        }
+    }
+
+    fn dismiss(&mut self, live: Arc<Live>, farewell: Farewell) {
         let (local, hurry) = (live.local, self.background.hurry.clone());
         let leaving = self.background.spawn(async move { live.leave(farewell, hurry).await });
         self.leaving = local.then_some(leaving);
@@ -386,7 +522,7 @@ impl Keeper {
             origin: self.origin.clone(),
             machine: self.machine.clone(),
             withheld: self.withheld.clone(),
-            attempting: matches!(self.doing, Doing::Attempt(_)),
+            attempting: self.race.is_some(),
         };
         if snapshot.is_decided() {
             for asking in self.asking.drain(..) {
@@ -431,19 +567,18 @@ impl Keeper {
     }
 }
 
-impl Doing {
-    /// What is under way, when it is done; nothing is under way afterwards.
-    async fn done(&mut self) -> Done {
-        let done = match self {
-            Self::Nothing => pending().await,
-            Self::Attempt(attempt) => Done::Attempted(attempt.await),
-            Self::Wait(wait) => {
-                wait.await;
-                Done::Waited
-            }
-        };
-        *self = Self::Nothing;
-        done
+/// The end of the attempt under way.
+async fn ended_race(race: &mut Option<Race>, is_wanted: impl Fn() -> bool) -> Attempted {
+    match race {
+        Some(race) => race.ended(is_wanted).await,
+        None => pending().await,
+    }
+}
+
+async fn over(wait: &mut Option<Pin<Box<Sleep>>>) {
+    match wait {
+        Some(wait) => wait.await,
+        None => pending().await,
     }
 }
 
@@ -456,7 +591,7 @@ async fn ended(live: Option<&Live>) {
 
 async fn answer(check: &mut Option<Check>) -> Option<Evidence> {
     match check {
-        Some(check) => check.asked.as_mut().await,
+        Some(check) => check.answer().await,
         None => pending().await,
     }
 }
@@ -466,12 +601,4 @@ async fn next(notifications: &mut Option<Notifications>) -> Option<crate::Notifi
         Some(notifications) => notifications.next().await,
         None => pending().await,
     }
-}
-
-/// Asks a question without effects. `None`: the server is there.
-async fn why_lost(connection: &Connection) -> Option<Evidence> {
-    let error = connection.ping(&RequestOptions::new().with_timeout(CHECK_LIMIT)).await.err()?;
-    // A server that does not know the question has answered it all the same.
-    let there = Bearing::of(&error) == Bearing::None && *error.kind() != TransportErrorKind::Closed;
-    (!there).then(|| error.evidence(Phase::Session))
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +21,7 @@ pub(super) struct Live {
     pub(super) made: Instant,
     /// Whether it goes to a process of this machine, which a sleep does not part from us.
     pub(super) local: bool,
+    pub(super) origin: Option<String>,
     requests: TaskTracker,
     lost: AtomicBool,
 }
@@ -35,9 +37,17 @@ pub(super) enum Farewell {
 }
 
 impl Live {
-    pub(super) fn new(id: u64, connection: Connection, local: bool) -> Self {
+    pub(super) fn new(id: u64, connection: Connection, local: bool, origin: Option<String>) -> Self {
         let (requests, lost) = (TaskTracker::new(), AtomicBool::new(false));
-        Self { id, connection, made: Instant::now(), local, requests, lost }
+        Self { id, connection, made: Instant::now(), local, origin, requests, lost }
+    }
+
+    /// The same connection once more, under another number: it fell silent and was heard again. The requests that
+    /// went over it before still count.
+    pub(super) fn heard_again(&self, id: u64) -> Self {
+        let requests = self.requests.clone();
+        let (connection, origin) = (self.connection.clone(), self.origin.clone());
+        Self { requests, ..Self::new(id, connection, self.local, origin) }
     }
 
     /// Whether a request may go over it. `woke` is when the machine last woke from sleep.
@@ -48,6 +58,15 @@ impl Live {
     /// Whether the machine slept since it was made, so that the other end is probably gone.
     pub(super) fn slept_through(&self, woke: Option<Instant>) -> bool {
         !self.local && woke.is_some_and(|woke| self.made < woke)
+    }
+
+    /// Whether the server was heard so lately. A wire that is one stream tells by itself when it breaks.
+    pub(super) fn was_heard_within(&self, limit: Duration) -> bool {
+        if self.local {
+            return true;
+        }
+        let heard = self.connection.pulse().last_heard().unwrap_or(self.made);
+        heard.elapsed() < limit
     }
 
     pub(super) fn mark_lost(&self) {

@@ -34,6 +34,8 @@ enum Step {
     /// Connects after so many seconds.
     Late(u64),
     /// Never ends.
+    /// Fails after so many seconds.
+    FailLate(u64, TransportErrorKind),
     Hang,
 }
 
@@ -166,11 +168,11 @@ impl Dial for Script {
         Box::pin(async move {
             let _leave = leave;
             let step = step.expect("a script has steps");
-            if let Step::Late(seconds) = step {
+            if let Step::Late(seconds) | Step::FailLate(seconds, _) = step {
                 tokio::time::sleep(secs(seconds)).await;
             }
             match step {
-                Step::Fail(kind) => Err(error(kind)),
+                Step::Fail(kind) | Step::FailLate(_, kind) => Err(error(kind)),
                 Step::Hang => std::future::pending().await,
                 Step::Connect | Step::Late(_) => {
                     let client = HttpClient::new(ClientOptions::new(ClientInfo::new("t", "1")));
@@ -313,6 +315,130 @@ async fn callers_that_come_by_the_dozen_are_no_storm() {
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_lasts_half_a_minute_starts_a_new_streak() {
+#[tokio::test(start_paused = true)]
+async fn f103_a_caller_that_waits_is_served_within_a_second_and_costs_the_streak_nothing() {
+    let script = Script::new([Step::Connect]);
+    let handle = script.connected().await;
+    script.then([down()]);
+    let lost = Instant::now();
+    fail(&handle, TransportErrorKind::Unreachable).await;
+    let waiting = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.lease().await.map(|lease| lease.id()).unwrap() }
+    });
+    // The row has an attempt after 15 s and the next after 31 s.
+    tokio::time::sleep(Duration::from_millis(20_500)).await;
+    assert_eq!(handle.snapshot().status, ServerStatus::Pending, "twenty failures have spent nothing");
+    assert_eq!(script.waits(lost)[1..], [1; 20], "one a second");
+    script.then([Step::Connect]);
+    assert_eq!(waiting.await.unwrap(), 2);
+    assert_eq!(lost.elapsed().as_secs(), 21);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_asks_an_early_caller_for_binds_him_and_the_row() {
+    let script = Script::new([Step::Connect]);
+    let handle = script.connected().await;
+    script.then([busy(20), Step::Connect]);
+    let lost = Instant::now();
+    fail(&handle, TransportErrorKind::Unreachable).await;
+    assert_eq!(handle.lease().await.unwrap().id(), 2);
+    assert_eq!(script.waits(lost), [0, 20]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_caller_who_is_early_is_told_what_has_changed() {
+    let script = Script::new([Step::Connect]);
+    let handle = script.connected().await;
+    script.then([Step::Fail(refused())]);
+    fail(&handle, TransportErrorKind::Unreachable).await;
+    let before = Instant::now();
+    assert_eq!(not_connected(handle.lease().await).status, ServerStatus::NeedsAuth);
+    assert_eq!(before.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_attempt_that_is_stuck_is_raced_while_somebody_waits() {
+    let script = Script::new([Step::Connect]);
+    let handle = script.connected().await;
+    script.then([Step::Hang]);
+    fail(&handle, TransportErrorKind::Unreachable).await;
+    tokio::time::sleep(secs(8)).await;
+    assert_eq!((script.dials(), script.forgotten.load(Ordering::SeqCst)), (1, 0), "nobody waits");
+    let before = Instant::now();
+    let waiting = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.lease().await.map(|lease| lease.id()).unwrap() }
+    });
+    tokio::time::sleep(Duration::from_millis(3_500)).await;
+    assert_eq!(
+        (script.dials(), script.under_way.load(Ordering::SeqCst)),
+        (1 + 4, 2),
+        "one a second, and the first"
+    );
+    assert_eq!(script.forgotten.load(Ordering::SeqCst), 4, "each on fresh sockets");
+    script.then([Step::Connect]);
+    assert_eq!(waiting.await.unwrap(), 2);
+    assert_eq!(before.elapsed(), secs(4));
+    assert_eq!(script.under_way.load(Ordering::SeqCst), 0, "the others are given up");
+    assert_eq!(script.most_at_once.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_is_merely_slow_wins_the_race_with_its_first_try() {
+    let script = Script::new([Step::Connect]);
+    let handle = script.connected().await;
+    // The second tries fail, each in its way.
+    script.then([Step::Late(5), Step::Hang, down(), Step::Hang]);
+    fail(&handle, TransportErrorKind::Unreachable).await;
+    let before = Instant::now();
+    assert_eq!(handle.lease().await.unwrap().id(), 2);
+    assert_eq!(before.elapsed(), secs(5));
+    assert_eq!(script.most_at_once.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_second_try_goes_on_where_the_first_one_fails_in_passing() {
+    let script = Script::new([Step::Late(2)]);
+    let handle = script.connected().await;
+    let late_failure = Step::FailLate(7, TransportErrorKind::Dropped);
+    script.then([late_failure, Step::Late(3)]);
+    fail(&handle, TransportErrorKind::Unreachable).await;
+    let before = Instant::now();
+    assert_eq!(handle.lease().await.unwrap().id(), 2);
+    // The handshake took 2 s, so the second try begins after 6 s.
+    assert_eq!(before.elapsed(), secs(9));
+    assert_eq!(script.dials(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_looks_causes_one_attempt_where_there_would_be_one_anyway() {
+    let script = Script::new([down()]);
+    let handle = script.start();
+    handle.decided().await;
+    tokio::time::sleep(secs(30)).await;
+    script.then([Step::Connect]);
+    let before = Instant::now();
+    assert_eq!(handle.verify().await.status, ServerStatus::Connected, "not half a minute later");
+    let dials = script.dials();
+    assert_eq!(handle.verify().await.status, ServerStatus::Connected);
+    assert_eq!((before.elapsed(), script.dials()), (Duration::ZERO, dials));
+
+    script.then([Step::Fail(refused())]);
+    fail(&handle, refused()).await;
+    settle().await;
+    tokio::time::sleep(secs(3600)).await;
+    assert_eq!(handle.verify().await.status, ServerStatus::NeedsAuth);
+    assert_eq!(script.dials(), dials, "looking opens no latch");
+
+    script.then([Step::Hang]);
+    handle.config_changed();
+    settle().await;
+    let before = Instant::now();
+    assert_eq!(handle.verify().await.status, ServerStatus::Pending);
+    assert!(before.elapsed() <= secs(2), "who looks is not kept");
+}
+
     for (lasted, wait) in [(29, 2), (30, 1)] {
         let script = Script::new([Step::Connect]);
         let handle = script.connected().await;

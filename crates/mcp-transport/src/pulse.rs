@@ -1,0 +1,156 @@
+//! Whether a server that was asked something has said anything since.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The signs of life of one server, over all requests of one connection.
+///
+/// Only requests that are on the wire count: while a source of credentials works, the server has nothing to answer.
+/// Every byte of every answer is a sign of life, whichever request it belongs to. A wire that does not tell when
+/// it sends is never quiet.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Pulse(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// How many requests wait for the end of their answer.
+    asked: usize,
+    /// When the server was heard last, or when the first of these requests was sent, whichever is later.
+    since: Option<Instant>,
+    heard: Option<Instant>,
+    /// How often the server was given up.
+    epoch: u64,
+}
+
+impl Pulse {
+    /// A request is being sent; it counts as long as the guard lives.
+    pub(crate) fn asked(&self) -> Beat {
+        let mut state = self.state();
+        if state.asked == 0 {
+            state.since = Some(Instant::now());
+        }
+        state.asked += 1;
+        Beat { pulse: self.clone(), epoch: state.epoch }
+    }
+
+    /// What is unanswered by now will hardly be answered any more, and says nothing about what is asked later.
+    pub(crate) fn write_off(&self) {
+        let mut state = self.state();
+        state.asked = 0;
+        state.epoch += 1;
+    }
+
+    /// When the server was heard last.
+    pub(crate) fn last_heard(&self) -> Option<Instant> {
+        self.state().heard
+    }
+
+    /// Returns when the server owes an answer and has said nothing for `limit`.
+    pub(crate) async fn quiet_for(&self, limit: Duration) {
+        loop {
+            let wake = match self.quiet_since() {
+                Some(since) if since.elapsed() >= limit => return,
+                Some(since) => since + limit,
+                // Nothing can have been unanswered for long before then.
+                None => Instant::now() + limit,
+            };
+            tokio::time::sleep_until(wake).await;
+        }
+    }
+
+    fn quiet_since(&self) -> Option<Instant> {
+        let state = self.state();
+        state.since.filter(|_| state.asked > 0)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// One request that waits for the end of its answer.
+#[derive(Debug)]
+pub(crate) struct Beat {
+    pulse: Pulse,
+    epoch: u64,
+}
+
+impl Beat {
+    /// Something of its answer has arrived.
+    pub(crate) fn heard(&self) {
+        let (mut state, now) = (self.pulse.state(), Some(Instant::now()));
+        state.since = now;
+        state.heard = now;
+    }
+}
+
+impl Drop for Beat {
+    fn drop(&mut self) {
+        let mut state = self.pulse.state();
+        if state.epoch == self.epoch {
+            state.asked -= 1;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    impl Pulse {
+        fn is_quiet_for(&self, limit: Duration) -> bool {
+            self.quiet_since().is_some_and(|since| since.elapsed() >= limit)
+        }
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[tokio::test(start_paused = true)]
+    async fn silence_counts_from_the_first_question_or_the_last_sign_of_life() {
+        let pulse = Pulse::default();
+        tokio::time::sleep(10 * SECOND).await;
+        assert!(!pulse.is_quiet_for(SECOND), "nothing was asked");
+        let first = pulse.asked();
+        tokio::time::sleep(SECOND).await;
+        let second = pulse.asked();
+        assert!(pulse.is_quiet_for(SECOND) && !pulse.is_quiet_for(2 * SECOND));
+        second.heard();
+        assert!(!pulse.is_quiet_for(SECOND));
+        drop(second);
+        let before = Instant::now();
+        pulse.quiet_for(SECOND).await;
+        assert_eq!(before.elapsed(), SECOND, "the first one is still owed");
+        drop(first);
+        assert!(!pulse.is_quiet_for(SECOND));
+        assert_eq!(pulse.last_heard(), Some(before));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_was_written_off_is_no_silence() {
+        let pulse = Pulse::default();
+        let stuck = pulse.asked();
+        tokio::time::sleep(SECOND).await;
+        pulse.write_off();
+        assert!(!pulse.is_quiet_for(SECOND));
+        let next = pulse.asked();
+        drop(stuck);
+        tokio::time::sleep(SECOND).await;
+        assert!(pulse.is_quiet_for(SECOND), "the next one counts, whatever becomes of the first");
+        drop(next);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_question_that_is_asked_later_is_waited_for() {
+        let pulse = Pulse::default();
+        let waiting = tokio::spawn({
+            let pulse = pulse.clone();
+            async move { pulse.quiet_for(SECOND).await }
+        });
+        tokio::time::sleep(10 * SECOND).await;
+        assert!(!waiting.is_finished());
+        let _asked = pulse.asked();
+        tokio::time::timeout(2 * SECOND, waiting).await.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,74 @@
+//! The question whether a server is still there.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcp_status::{Evidence, Outcome, Phase};
+use tokio::sync::oneshot;
+
+use super::attempt::{BoxFuture, Failure};
+use super::bearing::Bearing;
+use super::live::Live;
+use crate::{Connection, RequestOptions, TransportError, TransportErrorKind};
+
+/// How long an answer is waited for at most. Over a wire that is one stream this is the only limit: a local server
+/// that is busy for a while must not be killed for it, and a stream that breaks says so by itself.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// A question to a server whose connection is in doubt; its answer is the evidence that it is lost, if it is.
+pub(super) struct Check {
+    asked: BoxFuture<'static, Option<Evidence>>,
+    waiting: Vec<oneshot::Sender<()>>,
+}
+
+impl Check {
+    /// Asks. A server that says nothing for as long as `stuck_after` while it owes an answer is not there.
+    pub(super) fn new(live: Arc<Live>, stuck_after: Duration) -> Self {
+        let asked = async move { why_lost(&live.connection, stuck_after).await };
+        Self { asked: Box::pin(asked), waiting: Vec::new() }
+    }
+
+    /// Whoever waits for the answer joins the question in flight. It hears of it when the check is dropped.
+    pub(super) fn join(&mut self, known: Option<oneshot::Sender<()>>) {
+        self.waiting.extend(known);
+    }
+
+    /// The evidence that the connection is lost; `None`: the server is there.
+    pub(super) async fn answer(&mut self) -> Option<Evidence> {
+        self.asked.as_mut().await
+    }
+}
+
+async fn why_lost(connection: &Connection, stuck_after: Duration) -> Option<Evidence> {
+    let options = RequestOptions::new().with_timeout(LIMIT);
+    let error = tokio::select! {
+        answer = connection.ping(&options) => answer.err()?,
+        // While credentials are fetched, the server owes nothing.
+        () = connection.pulse().quiet_for(stuck_after) => {
+            let silence = Evidence::new(Phase::Session, Outcome::Timeout);
+            return Some(silence.with_detail("the server does not answer"));
+        }
+    };
+    (!is_there(&error)).then(|| error.evidence(Phase::Session))
+}
+
+/// A server that does not know the question has answered it all the same.
+fn is_there(error: &TransportError) -> bool {
+    Bearing::of(error) == Bearing::None && *error.kind() != TransportErrorKind::Closed
+}
+
+/// Asks a server that fell silent whether the connection to it works again.
+///
+/// # Errors
+///
+/// `Gone` for everything but further silence: the next connection is made from scratch then.
+pub(super) async fn ask_again(live: &Live) -> Result<(), Failure> {
+    match live.connection.ping(&RequestOptions::new().with_timeout(LIMIT)).await {
+        Ok(()) => Ok(()),
+        Err(error) if is_there(&error) => Ok(()),
+        Err(error) if matches!(error.kind(), TransportErrorKind::Timeout { .. }) => {
+            Err(Failure::Error(error))
+        }
+        Err(_) => Err(Failure::Gone),
+    }
+}
