@@ -106,11 +106,10 @@ pub(crate) fn params_for_modern(params: Option<&RawValue>, log_level: Option<&st
 /// What the result of a legacy server lacks for a modern host, as members without braces.
 ///
 /// A result for a legacy host stays as it is: such a host ignores the members that it does not know.
-pub(crate) fn missing_in_legacy_result(method: &str, result: &RawValue) -> &'static str {
+pub(crate) fn missing_in_legacy_result(method: &str, result: &str) -> &'static str {
     let says = |name: &str| {
         // Only a result that may have the member is looked into.
-        result.get().contains(name)
-            && Members::read(result.get()).is_some_and(|members| members.get(name).is_some())
+        result.contains(name) && Members::read(result).is_some_and(|members| members.get(name).is_some())
     };
     match (says("resultType"), is_cacheable(method) && !says("ttlMs")) {
         (false, true) => r#""resultType":"complete","ttlMs":0,"cacheScope":"private""#,
@@ -219,7 +218,7 @@ mod tests {
 
     #[test]
     fn a_legacy_result_gets_what_a_modern_one_must_say() {
-        let missing = |method, result: &str| missing_in_legacy_result(method, &raw(result));
+        let missing = |method, result: &str| missing_in_legacy_result(method, result);
         assert_eq!(missing("tools/call", "{}"), r#""resultType":"complete""#);
         assert!(missing("tools/list", r#"{"tools":[]}"#).contains("ttlMs"));
         assert_eq!(missing("tools/call", r#"{"resultType":"x"}"#), "");

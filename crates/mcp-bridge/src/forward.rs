@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mcp_status::ReasonCode;
-use mcp_transport::message::{METHOD_NOT_FOUND, RequestId, encode_response};
+use mcp_transport::message::{METHOD_NOT_FOUND, Payload, RequestId};
 use mcp_transport::{RequestOptions, RpcError, SupervisorHandle};
 use serde_json::value::RawValue;
 
@@ -15,7 +15,7 @@ use crate::failure::{Failure, UNAVAILABLE};
 use crate::lists::{capability_of, is_list, nothing_of};
 use crate::profile::read_capabilities;
 use crate::questions::{Exchange, Step};
-use crate::splice::{raw, response_with, string};
+use crate::splice::{raw, string};
 use crate::state::Core;
 
 /// A request of the host.
@@ -28,21 +28,21 @@ pub(crate) struct Request {
 }
 
 /// A result, and in the terms of which era.
-type Answer = Result<(Box<RawValue>, Era), RpcError>;
+type Answer = Result<(Payload, Era), RpcError>;
 
 /// Answers the request. Dropping the future gives it up, on the wire too.
 pub(crate) async fn serve(core: Arc<Core>, request: Request) {
-    let frame = match fulfil(&core, &request).await {
+    match fulfil(&core, &request).await {
         Ok((result, Era::Legacy)) if request.era == Era::Modern => {
-            response_with(&request.id, &result, missing_in_legacy_result(&request.method, &result))
+            let missing = missing_in_legacy_result(&request.method, &result);
+            core.host.pass(&request.id, result, missing);
         }
-        Ok((result, _)) => encode_response(&request.id, Ok(&result)),
+        Ok((result, _)) => core.host.pass(&request.id, result, ""),
         Err(error) => {
             let error = if request.era == Era::Modern { error_for_modern(error) } else { error };
-            encode_response(&request.id, Err(&error))
+            core.host.respond(&request.id, Err(&error));
         }
-    };
-    core.host.send(frame);
+    }
 }
 
 async fn fulfil(core: &Arc<Core>, request: &Request) -> Answer {
@@ -166,6 +166,6 @@ async fn carry_questions(
 fn finish(step: Step) -> Answer {
     match step {
         Step::Done(outcome) => outcome.map(|result| (result, Era::Legacy)),
-        Step::Asked(result) => Ok((result, Era::Modern)),
+        Step::Asked(result) => Ok((result.into(), Era::Modern)),
     }
 }

@@ -1,12 +1,14 @@
 //! The host's side: what is written to it, and the questions that it was asked.
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mcp_transport::RpcError;
 use mcp_transport::message::{
-    INTERNAL_ERROR, RequestId, encode_notification, encode_request, encode_response, one_line,
+    INTERNAL_ERROR, Payload, RequestId, begin_result, encode_notification, encode_request, encode_response,
+    put_on_one_line,
 };
 use serde_json::value::RawValue;
 use tokio::io::{AsyncWrite, AsyncWriteExt};
@@ -21,8 +23,25 @@ const MAX_BATCH_BYTES: usize = 64 << 10;
 /// What the host answered to a question.
 pub(crate) type HostAnswer = Result<Box<RawValue>, RpcError>;
 
+/// A message for the host: a head, and where it carries a result of the server, that result in the buffer that it
+/// arrived in, and the brace behind it.
+#[derive(Debug)]
+struct Frame {
+    head: Vec<u8>,
+    result: Option<(Vec<u8>, Range<usize>)>,
+}
+
+impl Frame {
+    fn len(&self) -> usize {
+        self.head.len() + self.result.as_ref().map_or(0, |(_, span)| span.len() + END.len())
+    }
+}
+
+/// What follows a result.
+const END: &[u8] = b"}";
+
 enum Written {
-    Frame(Vec<u8>),
+    Frame(Frame),
     /// Everything before it has been written when it is answered.
     Mark(oneshot::Sender<()>),
 }
@@ -62,8 +81,28 @@ impl Host {
         self.send(encode_response(id, outcome));
     }
 
+    /// Passes a result of the server on, which is not looked into. `added` (members without the braces) goes in front
+    /// of its own; it is left out where the result is no object.
+    pub(crate) fn pass(&self, id: &RequestId, result: Payload, added: &str) {
+        let mut head = begin_result(id);
+        let is_object = !added.is_empty() && result.starts_with('{');
+        if is_object {
+            let is_empty = result[1..].trim_start().starts_with('}');
+            head.push(b'{');
+            head.extend_from_slice(added.as_bytes());
+            head.extend_from_slice(if is_empty { b"" } else { b"," });
+        }
+        let (buffer, mut span) = result.into_buffer();
+        span.start += usize::from(is_object);
+        self.enqueue(Frame { head, result: Some((buffer, span)) });
+    }
+
     /// Sends a frame that is encoded already.
     pub(crate) fn send(&self, frame: Vec<u8>) {
+        self.enqueue(Frame { head: frame, result: None });
+    }
+
+    fn enqueue(&self, frame: Frame) {
         self.queued.fetch_add(frame.len(), Ordering::Relaxed);
         // Fails only where the host is gone, and then nobody wants it.
         drop(self.outbox.send(Written::Frame(frame)));
@@ -137,7 +176,7 @@ impl Drop for Asked<'_> {
 impl Writer {
     /// Writes until the host is gone; returns then.
     pub(crate) async fn run(mut self, mut stream: impl AsyncWrite + Unpin) {
-        let mut batch = Vec::new();
+        let mut batch = Batch::default();
         while let Some(mut next) = self.inbox.recv().await {
             let mut marks = Vec::new();
             // What is waiting goes out in one write: a burst of notifications costs one system call.
@@ -146,16 +185,10 @@ impl Writer {
                     Written::Mark(mark) => marks.push(mark),
                     Written::Frame(frame) => {
                         self.queued.fetch_sub(frame.len(), Ordering::Relaxed);
-                        let mut frame = one_line(frame);
-                        frame.push(b'\n');
-                        if batch.is_empty() {
-                            batch = frame;
-                        } else {
-                            batch.extend_from_slice(&frame);
-                        }
+                        batch.add(frame);
                     }
                 }
-                if batch.len() >= MAX_BATCH_BYTES {
+                if batch.is_full() {
                     break;
                 }
                 match self.inbox.try_recv() {
@@ -163,23 +196,62 @@ impl Writer {
                     Err(_) => break,
                 }
             }
-            let written = async {
-                stream.write_all(&batch).await?;
-                stream.flush().await
-            };
-            if let Err(error) = written.await {
+            if let Err(error) = batch.write(&mut stream).await {
                 tracing::debug!(%error, "the host is gone");
                 return;
-            }
-            batch.clear();
-            if batch.capacity() > MAX_BATCH_BYTES {
-                batch = Vec::new();
             }
             for mark in marks {
                 // Whoever waited for it may be gone by now.
                 let _ = mark.send(());
             }
         }
+    }
+}
+
+/// What goes out next: short messages in one piece, and then at most one long result as it arrived.
+#[derive(Debug, Default)]
+struct Batch {
+    bytes: Vec<u8>,
+    long: Option<(Vec<u8>, Range<usize>)>,
+}
+
+impl Batch {
+    fn add(&mut self, Frame { head, result }: Frame) {
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(&head);
+        match result {
+            Some((mut buffer, span)) if span.len() > MAX_BATCH_BYTES => {
+                put_on_one_line(&mut buffer[span.clone()]);
+                self.long = Some((buffer, span));
+            }
+            Some((buffer, span)) => {
+                self.bytes.extend_from_slice(&buffer[span]);
+                self.bytes.extend_from_slice(END);
+            }
+            None => {}
+        }
+        put_on_one_line(&mut self.bytes[begin..]);
+        if self.long.is_none() {
+            self.bytes.push(b'\n');
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.long.is_some() || self.bytes.len() >= MAX_BATCH_BYTES
+    }
+
+    /// Writes what there is, and is empty then.
+    async fn write(&mut self, stream: &mut (impl AsyncWrite + Unpin)) -> std::io::Result<()> {
+        stream.write_all(&self.bytes).await?;
+        self.bytes.clear();
+        if let Some((buffer, span)) = self.long.take() {
+            stream.write_all(&buffer[span]).await?;
+            stream.write_all(&[END, b"\n"].concat()).await?;
+        }
+        stream.flush().await?;
+        // A burst does not keep its memory.
+        self.bytes.shrink_to(2 * MAX_BATCH_BYTES);
+        Ok(())
     }
 }
 
@@ -212,6 +284,42 @@ mod tests {
         assert_eq!(
             lines(theirs, 2).await,
             [r#"{"jsonrpc":"2.0","id":"a","result":{  "n": 1.0 }}"#, r#"{"jsonrpc":"2.0","method":"x"}"#,]
+        );
+    }
+
+    /// What the host reads of these results, passed on in one burst.
+    async fn passed(results: &[(&str, &str)]) -> Vec<String> {
+        let (host, writer) = Host::new();
+        for (result, added) in results {
+            host.pass(&RequestId::Number(1), raw(result).into(), added);
+        }
+        let (ours, theirs) = tokio::io::duplex(1 << 16);
+        tokio::spawn(writer.run(ours));
+        let lines = lines(theirs, results.len()).await;
+        let result = |line: String| {
+            let line = line.strip_prefix(r#"{"jsonrpc":"2.0","id":1,"result":"#)?.strip_suffix('}')?;
+            Some(line.to_owned())
+        };
+        lines.into_iter().map(|line| result(line).unwrap()).collect()
+    }
+
+    #[tokio::test]
+    async fn a_result_is_prefixed_and_otherwise_untouched() {
+        let added = r#""t":1"#;
+        assert_eq!(
+            passed(&[(r#"{ "n":1.0 }"#, added), ("{ }", added), ("[1]", added), ("{}", "")]).await,
+            [r#"{"t":1, "n":1.0 }"#, r#"{"t":1 }"#, "[1]", "{}"]
+        );
+    }
+
+    #[tokio::test]
+    async fn a_long_result_arrives_whole_between_its_neighbours() {
+        let long = format!("{{\n\"text\":\"{}\"\r\n}}", "x".repeat(3 * MAX_BATCH_BYTES));
+        let expected = long.replace(['\n', '\r'], " ");
+        let seen = passed(&[("1", ""), (&long, ""), (&long, r#""t":1"#), ("2", "")]).await;
+        assert_eq!(
+            seen,
+            ["1".to_owned(), expected.clone(), expected.replacen('{', "{\"t\":1,", 1), "2".to_owned()]
         );
     }
 

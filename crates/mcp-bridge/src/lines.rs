@@ -8,11 +8,14 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 /// How much is read at once, in bytes.
 const CHUNK: usize = 16 << 10;
 
+/// A line longer than this takes the buffer with it, which the short ones that follow do not need.
+const KEPT: usize = 8 * CHUNK;
+
 /// What came.
 #[derive(Debug, Eq, PartialEq)]
-pub(crate) enum Line<'a> {
+pub(crate) enum Line {
     /// A line, without its end.
-    Whole(&'a [u8]),
+    Whole(Vec<u8>),
     /// A line longer than the limit. It is skipped.
     TooLong,
 }
@@ -41,7 +44,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     /// # Errors
     ///
     /// The stream cannot be read.
-    pub(crate) async fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+    pub(crate) async fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
             if let Some(at) = memchr(b'\n', &self.buffer[self.searched..]) {
                 let (begin, end) = (self.start, self.searched + at);
@@ -50,7 +53,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                     return Ok(Some(Line::TooLong));
                 }
                 if !is_blank(&self.buffer[begin..end]) {
-                    return Ok(Some(Line::Whole(&self.buffer[begin..end])));
+                    return Ok(Some(Line::Whole(self.take(begin, end))));
                 }
                 continue;
             }
@@ -68,19 +71,29 @@ impl<R: AsyncRead + Unpin> Lines<R> {
                     return Ok(Some(Line::TooLong));
                 }
                 let rest = &self.buffer[begin..];
-                return Ok((!is_blank(rest)).then_some(Line::Whole(rest)));
+                return Ok((!is_blank(rest)).then(|| Line::Whole(rest.to_vec())));
             }
         }
     }
 
-    /// Moves what is left to the front, and gives back what a long line needed.
+    /// A line that has been found. A long one is not copied.
+    fn take(&mut self, begin: usize, end: usize) -> Vec<u8> {
+        if end - begin <= KEPT {
+            return self.buffer[begin..end].to_vec();
+        }
+        let rest = self.buffer.split_off(end + 1);
+        let mut line = std::mem::replace(&mut self.buffer, rest);
+        (self.start, self.searched) = (0, 0);
+        line.truncate(end);
+        line.drain(..begin);
+        line
+    }
+
+    /// Moves what is left to the front.
     fn make_room(&mut self) {
         if self.start > 0 {
             self.buffer.drain(..self.start);
             (self.searched, self.start) = (self.searched - self.start, 0);
-        }
-        if self.buffer.is_empty() && self.buffer.capacity() > 8 * CHUNK {
-            self.buffer = Vec::new();
         }
         self.buffer.reserve(CHUNK);
     }
@@ -106,7 +119,7 @@ mod tests {
         let (mut lines, mut seen) = (Lines::new(reader, limit), Vec::new());
         while let Some(line) = lines.next().await.unwrap() {
             seen.push(match line {
-                Line::Whole(line) => String::from_utf8(line.to_vec()).unwrap(),
+                Line::Whole(line) => String::from_utf8(line).unwrap(),
                 Line::TooLong => "too long".to_owned(),
             });
         }
@@ -120,6 +133,19 @@ mod tests {
             ["{\"a\":1}\r", "{}", "last"]
         );
         assert!(read(&[], 100).await.is_empty());
+    }
+
+    #[tokio::test]
+    async fn a_long_line_leaves_with_its_memory_and_its_neighbours_stay() {
+        let long = vec![b'x'; 2 * KEPT];
+        let stream = [b"a\n", &*long, b"\nb\nc"].concat();
+        let mut lines = Lines::new(&*stream, 4 * KEPT);
+        let mut seen = Vec::new();
+        while let Some(Line::Whole(line)) = lines.next().await.unwrap() {
+            seen.push(line);
+            assert!(seen.len() < 2 || lines.buffer.capacity() <= KEPT);
+        }
+        assert_eq!(seen, [b"a".to_vec(), long, b"b".to_vec(), b"c".to_vec()]);
     }
 
     #[tokio::test]

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use mcp_transport::message::Members;
+use mcp_transport::message::{Members, Payload};
 use serde_json::value::RawValue;
 
 use crate::era::Era;
-use crate::splice::{raw, text, with_members};
+use crate::splice::{Object, raw, text};
 
 /// The list methods, the member that holds the items, and what an empty list looks like.
 const LISTS: [(&str, &str); 4] = [
@@ -22,7 +22,7 @@ const LISTS: [(&str, &str); 4] = [
 const NOTHING_TO_COMPLETE: &str = r#"{"completion":{"values":[]}}"#;
 
 /// A list, and in the terms of which era.
-pub(crate) type Known = (Box<RawValue>, Era);
+pub(crate) type Known = (Payload, Era);
 
 /// The first page of each list, as it was last seen.
 #[derive(Debug, Default)]
@@ -39,7 +39,7 @@ pub(crate) fn is_list(method: &str) -> bool {
 
 impl Lists {
     /// Remembers what the server answered.
-    pub(crate) fn remember(&self, method: &str, params: Option<&RawValue>, result: &RawValue, era: Era) {
+    pub(crate) fn remember(&self, method: &str, params: Option<&RawValue>, result: &Payload, era: Era) {
         let Some((method, _)) = LISTS.iter().find(|(name, _)| *name == method) else { return };
         if !is_first_page(params) {
             return;
@@ -48,7 +48,7 @@ impl Lists {
         // The usual list is the one that is known already: then nothing is copied.
         match seen.get_mut(method) {
             Some((known, of)) if *of == era && known.get() == result.get() => {}
-            _ => drop(seen.insert(method, (result.to_owned(), era))),
+            _ => drop(seen.insert(method, (result.clone(), era))),
         }
     }
 
@@ -62,11 +62,9 @@ impl Lists {
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         Some(match seen.get(method) {
             // Without its cursor: the page that it leads to cannot be had.
-            Some((list, era)) if list.get().contains("nextCursor") => {
-                (with_members(Some(list), &["nextCursor"], &[]), *era)
-            }
+            Some((list, era)) if list.get().contains("nextCursor") => (without_cursor(list).into(), *era),
             Some((list, era)) => (list.clone(), *era),
-            None => (raw(*empty), Era::Legacy),
+            None => (raw(*empty).into(), Era::Legacy),
         })
     }
 
@@ -78,11 +76,11 @@ impl Lists {
 
 /// The answer to a request for something that was offered before the server was known, and that it turned out
 /// not to have. It does not know the method, and the host is not to blame.
-pub(crate) fn nothing_of(method: &str) -> Option<Box<RawValue>> {
+pub(crate) fn nothing_of(method: &str) -> Option<Payload> {
     if method == "completion/complete" {
-        return Some(raw(NOTHING_TO_COMPLETE));
+        return Some(raw(NOTHING_TO_COMPLETE).into());
     }
-    LISTS.iter().find(|(name, _)| *name == method).map(|(_, empty)| raw(*empty))
+    LISTS.iter().find(|(name, _)| *name == method).map(|(_, empty)| raw(*empty).into())
 }
 
 /// The capability that a server declares who knows `method`.
@@ -94,6 +92,16 @@ pub(crate) fn capability_of(method: &str) -> Option<&'static str> {
         "completion/complete" => "completions",
         _ => return None,
     })
+}
+
+/// A list without the way to its next page.
+fn without_cursor(list: &Payload) -> Box<RawValue> {
+    let mut object = Object::new();
+    let members = Members::read(list).unwrap_or_default();
+    for (name, value) in members.iter().filter(|(name, _)| *name != "nextCursor") {
+        object.member(name, value.get());
+    }
+    object.finish()
 }
 
 fn is_first_page(params: Option<&RawValue>) -> bool {
@@ -112,12 +120,12 @@ mod tests {
         let told = |params| lists.last_known("tools/list", params).map(|(list, _)| list.get().to_owned());
         assert_eq!(told(None).unwrap(), r#"{"tools":[]}"#);
         assert!(lists.take_made_up() && !lists.take_made_up());
-        let page = raw(r#"{"tools":[{"name":"a"}],"nextCursor":"2"}"#);
+        let page = raw(r#"{"tools":[{"name":"a"}],"nextCursor":"2"}"#).into();
         lists.remember("tools/list", None, &page, Era::Legacy);
         assert_eq!(told(None).unwrap(), r#"{"tools":[{"name":"a"}]}"#);
         let second = raw(r#"{"cursor":"2"}"#);
         assert_eq!(told(Some(&second)), None);
-        lists.remember("tools/list", Some(&second), &raw(r#"{"tools":[]}"#), Era::Legacy);
+        lists.remember("tools/list", Some(&second), &raw(r#"{"tools":[]}"#).into(), Era::Legacy);
         assert_eq!(told(None).unwrap(), r#"{"tools":[{"name":"a"}]}"#, "a later page is not the list");
         assert!(lists.last_known("tools/call", None).is_none());
     }

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use mcp_transport::message::{INVALID_PARAMS, METHOD_NOT_FOUND, Members};
-use mcp_transport::{ClientCapabilities, RpcError};
+use mcp_transport::{ClientCapabilities, Payload, RpcError};
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
@@ -32,7 +32,7 @@ const MAX_PARKED: usize = 64;
 const STATE_PREFIX: &str = "mcplink-";
 
 /// What became of a call to the server.
-pub(crate) type CallOutcome = Result<Box<RawValue>, RpcError>;
+pub(crate) type CallOutcome = Result<Payload, RpcError>;
 
 /// The calls that a question of the server can travel with, and those that wait for an answer.
 #[derive(Debug)]
@@ -268,7 +268,9 @@ mod tests {
         let exchanges = Exchanges::new();
         let call = {
             let exchanges = exchanges.clone();
-            async move { exchanges.ask("elicitation/create", Some(raw("{\"message\":1.0}"))).await }
+            async move {
+                exchanges.ask("elicitation/create", Some(raw("{\"message\":1.0}"))).await.map(Payload::from)
+            }
         };
         let (state, result) = asked(exchanges.start(able(), call).step().await);
         assert_eq!(result["resultType"], "input_required");
@@ -310,7 +312,7 @@ mod tests {
             let exchanges = exchanges.clone();
             async move {
                 let _alive = alive;
-                exchanges.ask("elicitation/create", None).await
+                exchanges.ask("elicitation/create", None).await.map(Payload::from)
             }
         };
         asked(exchanges.start(able(), call).step().await);
@@ -324,7 +326,7 @@ mod tests {
         for _ in 0..=MAX_PARKED {
             let call = {
                 let exchanges = exchanges.clone();
-                async move { exchanges.ask("elicitation/create", None).await }
+                async move { exchanges.ask("elicitation/create", None).await.map(Payload::from) }
             };
             asked(exchanges.start(able(), call).step().await);
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mcp_transport::message::{
     INVALID_PARAMS, INVALID_REQUEST, Incoming, Members, PARSE_ERROR, RequestId, encode_response, parse,
 };
-use mcp_transport::{Connector, RpcError, SubscriptionFilter, Supervisor, SupervisorConfig};
+use mcp_transport::{Connector, Payload, RpcError, SubscriptionFilter, Supervisor, SupervisorConfig};
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
@@ -105,7 +105,7 @@ impl Session {
     }
 
     /// Takes in one line.
-    async fn take(&mut self, line: &[u8]) {
+    async fn take(&mut self, line: Vec<u8>) {
         let messages = match parse(line) {
             Ok(messages) => messages,
             Err(error) => return self.refuse_as(PARSE_ERROR, error.id(), &error.to_string()),
@@ -114,7 +114,9 @@ impl Session {
             match message {
                 Ok(Incoming::Request { id, method, params }) => self.request(id, method, params).await,
                 Ok(Incoming::Notification { method, params }) => self.notification(method, params),
-                Ok(Incoming::Response { id, outcome }) => self.core.host.answered(id.as_ref(), outcome),
+                Ok(Incoming::Response { id, outcome }) => {
+                    self.core.host.answered(id.as_ref(), outcome.map(Payload::into_raw));
+                }
                 Err(error) => self.refuse_as(INVALID_REQUEST, error.id(), &error.to_string()),
             }
         }

@@ -1,6 +1,6 @@
 //! Changing single members of JSON objects; every other byte stays as it was.
 
-use mcp_transport::message::{Members, RequestId, encode_response, write_string};
+use mcp_transport::message::{Members, write_string};
 use serde_json::value::RawValue;
 
 /// Writes an object member by member.
@@ -95,22 +95,6 @@ pub(crate) fn with_meta(
     object.finish()
 }
 
-/// A response whose result gets `added` (members without the braces) put in front of its own; they are left out
-/// where the result is no object. The result itself is copied once and never parsed.
-pub(crate) fn response_with(id: &RequestId, result: &RawValue, added: &str) -> Vec<u8> {
-    let mut frame = encode_response(id, Ok(result));
-    let text = result.get();
-    if added.is_empty() || !text.starts_with('{') {
-        return frame;
-    }
-    // The result is the last member of the response, and the brace that ends the response follows it.
-    let inside = frame.len() - 1 - text.len() + 1;
-    let is_empty = text[1..].trim_start().starts_with('}');
-    let comma = if is_empty { "" } else { "," };
-    frame.splice(inside..inside, added.bytes().chain(comma.bytes()));
-    frame
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -133,18 +117,5 @@ mod tests {
             with_members(Some(&params), &["b", "_meta"], &[("c", "3")]).get(),
             r#"{"a":"\u00e9","c":3}"#
         );
-    }
-
-    #[test]
-    fn a_result_is_prefixed_and_otherwise_untouched() {
-        let id = RequestId::Number(1);
-        let frame = |result: &str, added| String::from_utf8(response_with(&id, &raw(result), added)).unwrap();
-        assert_eq!(
-            frame(r#"{ "n":1.0 }"#, r#""t":1"#),
-            r#"{"jsonrpc":"2.0","id":1,"result":{"t":1, "n":1.0 }}"#
-        );
-        assert_eq!(frame("{ }", r#""t":1"#), r#"{"jsonrpc":"2.0","id":1,"result":{"t":1 }}"#);
-        assert_eq!(frame("[1]", r#""t":1"#), r#"{"jsonrpc":"2.0","id":1,"result":[1]}"#);
-        assert_eq!(frame("{}", ""), r#"{"jsonrpc":"2.0","id":1,"result":{}}"#);
     }
 }

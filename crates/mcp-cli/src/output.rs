@@ -45,6 +45,15 @@ impl Output {
         drop(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
     }
 
+    /// Writes to stdout, with a line end behind it unless there is one. The text, which may be large, is not copied.
+    pub(crate) fn out_line(&self, text: &str) {
+        let _guard = self.lock.lock();
+        let mut stdout = io::stdout().lock();
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(end.as_bytes()));
+        drop(written.and_then(|()| stdout.flush()));
+    }
+
     /// Writes raw bytes to stdout.
     pub(crate) fn out_bytes(&self, bytes: &[u8]) {
         let _guard = self.lock.lock();

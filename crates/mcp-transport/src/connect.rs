@@ -215,7 +215,7 @@ impl Connector {
                 let options = self.options();
                 let idle = options.stdio_idle_timeout;
                 let spawn = |hub: &Arc<Hub>| {
-                    StdioWire::spawn(endpoint, options.max_frame_bytes, hub.clone()).map(Stream::Stdio)
+                    StdioWire::spawn(endpoint, options.max_message_bytes, hub.clone()).map(Stream::Stdio)
                 };
                 let refusal = match Ordered::open(spawn(&hub)?, &hub, options, idle).await {
                     Ok(wire) => return Ok((Wire::Ordered(wire), hub)),

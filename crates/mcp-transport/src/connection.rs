@@ -25,7 +25,7 @@ use crate::protocol::revision::{Era, ProtocolRevision};
 use crate::pulse::Pulse;
 use crate::subscription::{Keeper, Subscription, SubscriptionFilter};
 use crate::wire::{Prepared, Wire};
-use crate::{ClientOptions, TransportError, TransportErrorKind};
+use crate::{ClientOptions, Payload, TransportError, TransportErrorKind};
 
 /// How one request is made.
 #[derive(Clone, Default)]
@@ -236,7 +236,7 @@ impl Connection {
         method: &str,
         params: Option<&RawValue>,
         options: &RequestOptions,
-    ) -> Result<Box<RawValue>, TransportError> {
+    ) -> Result<Payload, TransportError> {
         let params = params.map(RawValue::get);
         let member = mirrored_member(method).filter(|_| self.mirrors_parameters());
         let members = member.and_then(|_| members(params?));
@@ -391,7 +391,7 @@ impl Connection {
         name: Option<&str>,
         mirrored: Vec<(HeaderName, HeaderValue)>,
         options: &RequestOptions,
-    ) -> Result<Box<RawValue>, TransportError> {
+    ) -> Result<Payload, TransportError> {
         self.ensure_open()?;
         let inner = &*self.0;
         let id = inner.next_id.fetch_add(1, Ordering::Relaxed);

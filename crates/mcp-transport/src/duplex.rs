@@ -19,14 +19,16 @@ use tracing::debug;
 
 use crate::error::TimeoutStage;
 use crate::inbound::Inbound;
-use crate::protocol::jsonrpc::{self, EnvelopeError, INTERNAL_ERROR, Incoming, RequestId, RpcError};
-use crate::{TransportError, TransportErrorKind};
+use crate::protocol::jsonrpc::{
+    self, EnvelopeError, INTERNAL_ERROR, Incoming, Messages, RequestId, RpcError,
+};
+use crate::{Payload, TransportError, TransportErrorKind};
 
 /// Requests of the server that are answered at a time. A server that floods its client costs it no more.
 const MAX_SERVER_REQUESTS: usize = 64;
 
 /// What became of a request.
-pub(crate) type Outcome = Result<Box<RawValue>, TransportError>;
+pub(crate) type Outcome = Result<Payload, TransportError>;
 
 /// Sends a response. Called from any task; must not block.
 pub(crate) type Reply = Arc<dyn Fn(Vec<u8>) + Send + Sync>;
@@ -112,9 +114,21 @@ impl Duplex {
     ///
     /// # Errors
     /// The frame is no message. If it claims to answer a request, that request has failed already.
-    pub(crate) fn deliver(&self, frame: &[u8]) -> Result<(), EnvelopeError> {
-        let messages = jsonrpc::parse(frame).inspect_err(|error| self.fail_claimed(error))?;
-        for message in messages {
+    pub(crate) fn deliver(&self, frame: Vec<u8>) -> Result<(), EnvelopeError> {
+        self.take_in(jsonrpc::parse(frame))
+    }
+
+    /// The same for a frame that is known to be text.
+    ///
+    /// # Errors
+    /// As [`deliver`](Self::deliver).
+    #[cfg(feature = "http")]
+    pub(crate) fn deliver_text(&self, frame: String) -> Result<(), EnvelopeError> {
+        self.take_in(jsonrpc::parse_text(frame))
+    }
+
+    fn take_in(&self, messages: Result<Messages, EnvelopeError>) -> Result<(), EnvelopeError> {
+        for message in messages.inspect_err(|error| self.fail_claimed(error))? {
             match message {
                 Ok(message) => self.dispatch(message),
                 Err(error) => self.fail_claimed(&error),
@@ -332,7 +346,7 @@ mod tests {
 
     impl Bench {
         fn deliver(&self, frame: &str) {
-            self.duplex.deliver(frame.as_bytes()).unwrap();
+            self.duplex.deliver(frame.into()).unwrap();
         }
 
         fn pending(&self) -> usize {
@@ -400,8 +414,8 @@ mod tests {
     async fn a_broken_answer_fails_its_request_and_no_other() {
         let bench = bench();
         let (one, two) = (bench.duplex.register(1).unwrap(), bench.duplex.register(2).unwrap());
-        assert!(bench.duplex.deliver(br#"{"level":"info","id":2}"#).is_err());
-        assert!(bench.duplex.deliver(br#"{"jsonrpc":"2.0","id":1,"error":"bad"}"#).is_err());
+        assert!(bench.duplex.deliver(br#"{"level":"info","id":2}"#.to_vec()).is_err());
+        assert!(bench.duplex.deliver(br#"{"jsonrpc":"2.0","id":1,"error":"bad"}"#.to_vec()).is_err());
         assert_eq!(ended(one).await, "Protocol");
         bench.deliver(r#"[{"jsonrpc":"2.0","id":2,"result":1,"error":{}}]"#);
         assert_eq!(ended(two).await, "Protocol");

@@ -72,6 +72,7 @@ pub use inbound::HandlerFuture;
 pub use options::{ClientInfo, ClientOptions, ProxySettings};
 pub use protocol::handshake::{Implementation, ServerDescription};
 pub use protocol::jsonrpc::RpcError;
+pub use protocol::payload::Payload;
 pub use protocol::revision::ProtocolRevision;
 pub use retry::{Delays, RetryPolicy};
 #[cfg(feature = "stdio")]

@@ -4,9 +4,10 @@
 
 pub use crate::protocol::jsonrpc::{
     EnvelopeError, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, Incoming, METHOD_NOT_FOUND, PARSE_ERROR,
-    RequestId, encode_notification, encode_response,
+    RequestId, begin_result, encode_notification, encode_response,
 };
 pub use crate::protocol::outgoing::Members;
+pub use crate::protocol::payload::Payload;
 
 use serde_json::value::RawValue;
 
@@ -18,7 +19,7 @@ use crate::protocol::{jsonrpc, outgoing};
 ///
 /// The frame as a whole is no message. A broken element of a batch is an error in its place.
 pub fn parse(
-    frame: &[u8],
+    frame: Vec<u8>,
 ) -> Result<impl Iterator<Item = Result<Incoming, EnvelopeError>> + use<>, EnvelopeError> {
     jsonrpc::parse(frame)
 }
@@ -29,8 +30,8 @@ pub fn encode_request(id: &RequestId, method: &str, params: Option<&RawValue>) -
 }
 
 /// `frame` on one line, as stdio wants it. Valid JSON has line ends between tokens only, where a space means the same.
-pub fn one_line(frame: Vec<u8>) -> Vec<u8> {
-    outgoing::one_line(frame)
+pub fn put_on_one_line(frame: &mut [u8]) {
+    outgoing::put_on_one_line(frame);
 }
 
 /// Writes `text` as a JSON string.

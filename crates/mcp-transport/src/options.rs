@@ -4,10 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// 16 MiB: what one SSE event or one stdio line may hold.
-const MAX_FRAME_BYTES: usize = 16 << 20;
-/// 256 MiB: what one JSON answer may hold. It is a single body, so it grows no faster than it arrives.
-const MAX_BODY_BYTES: usize = 256 << 20;
+/// 256 MiB: what one message may hold. Memory grows no faster than it arrives.
+const MAX_MESSAGE_BYTES: usize = 256 << 20;
 
 /// Who this client says it is (`clientInfo` of the MCP handshake).
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -70,10 +68,9 @@ pub struct ClientOptions {
     pub stdio_idle_timeout: Option<Duration>,
     /// The limit of a whole request. None unless set.
     pub request_timeout: Option<Duration>,
-    /// The longest SSE event and the longest stdio line, in bytes. 16 MiB unless set.
-    pub max_frame_bytes: usize,
-    /// The longest JSON answer, in bytes. 256 MiB unless set.
-    pub max_body_bytes: usize,
+    /// The longest message of a server, in bytes: a JSON answer, an SSE event, a stdio line. 256 MiB unless set. One
+    /// limit for all, so that what a tool can return does not depend on how its server is reached.
+    pub max_message_bytes: usize,
     /// The proxy.
     pub proxy: ProxySettings,
     /// PEM files whose certificates are trusted beside those of the platform.
@@ -92,8 +89,7 @@ impl ClientOptions {
             idle_timeout: Some(Duration::from_secs(300)),
             stdio_idle_timeout: Some(Duration::from_secs(1800)),
             request_timeout: None,
-            max_frame_bytes: MAX_FRAME_BYTES,
-            max_body_bytes: MAX_BODY_BYTES,
+            max_message_bytes: MAX_MESSAGE_BYTES,
             proxy: ProxySettings::default(),
             extra_ca_files: Vec::new(),
         }

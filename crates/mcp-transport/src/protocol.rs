@@ -7,4 +7,5 @@ pub(crate) mod legacy;
 pub(crate) mod modern;
 pub(crate) mod mrtr;
 pub(crate) mod outgoing;
+pub(crate) mod payload;
 pub(crate) mod revision;

@@ -28,7 +28,7 @@ use crate::message::{
 };
 use crate::{
     ClientCapabilities, ClientInfo, ConnectPolicy, Connection, Connector, HandlerFuture, Implementation,
-    ProtocolRevision, RequestOptions, RpcError, Server, ServerDescription, ServerRequestHandler,
+    Payload, ProtocolRevision, RequestOptions, RpcError, Server, ServerDescription, ServerRequestHandler,
     TransportError, TransportErrorKind,
 };
 
@@ -199,7 +199,7 @@ impl Call {
 impl Session {
     fn begin(self: Arc<Self>, message: &TxJsonRpcMessage<RoleClient>) -> Result<Step, TransportError> {
         let frame = serde_json::to_vec(message).ok();
-        let message = frame.and_then(|frame| parse(&frame).ok()?.next()?.ok()).ok_or_else(|| {
+        let message = frame.and_then(|frame| parse(frame).ok()?.next()?.ok()).ok_or_else(|| {
             TransportError::new(TransportErrorKind::Misconfigured, "the SDK sent what is no message")
         })?;
         Ok(match message {
@@ -222,7 +222,7 @@ impl Session {
                 let waiting = asked.and_then(|id| locked(&self.questions).waiting.remove(&id));
                 match waiting {
                     // Whoever asked may be gone by now.
-                    Some(waiting) => drop(waiting.send(outcome)),
+                    Some(waiting) => drop(waiting.send(outcome.map(Payload::into_raw))),
                     None => tracing::debug!(?id, "an answer to what nobody asked"),
                 }
                 Step::Done
@@ -263,7 +263,7 @@ impl Session {
                 let tools: Vec<_> = list.tools.iter().map(|tool| &*tool.raw).collect();
                 to_raw_value(&HashMap::from([("tools", tools)])).map_err(unwritable)
             }
-            _ => self.connection()?.request(method, params, &options).await,
+            _ => self.connection()?.request(method, params, &options).await.map(Payload::into_raw),
         }
     }
 

@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::connection::{Connection, RequestOptions};
 use crate::protocol::mrtr::{self, Answer, InputRequest};
-use crate::{RetryPolicy, TransportError, TransportErrorKind};
+use crate::{Payload, RetryPolicy, TransportError, TransportErrorKind};
 
 /// How often one request is answered with questions before it is given up: more than a person would bear.
 const MAX_ROUNDS: u32 = 16;
@@ -25,7 +25,7 @@ impl Connection {
         name: Option<&str>,
         mirrored: Vec<(HeaderName, HeaderValue)>,
         options: &RequestOptions,
-    ) -> Result<Box<RawValue>, TransportError> {
+    ) -> Result<Payload, TransportError> {
         // Before 2026-07-28 a result had no type, and a member of this name would be the server's own.
         if options.raw_result || !self.is_modern() {
             return self.round_trip(method, params, name, mirrored, options).await;

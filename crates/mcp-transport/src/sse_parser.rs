@@ -89,10 +89,10 @@ pub(crate) struct SseParser {
 }
 
 impl SseParser {
-    /// A parser at the start of a stream, for events of up to `max_frame_bytes` bytes.
-    pub(crate) fn new(max_frame_bytes: usize) -> Self {
+    /// A parser at the start of a stream, for events of up to `max_message_bytes` bytes.
+    pub(crate) fn new(max_message_bytes: usize) -> Self {
         Self {
-            limit: max_frame_bytes,
+            limit: max_message_bytes,
             position: Position::Name,
             name: Vec::with_capacity(MAX_NAME + 1),
             first_line: true,

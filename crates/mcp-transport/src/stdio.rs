@@ -23,7 +23,7 @@ use self::side::Side;
 pub use self::side::SideOutput;
 use crate::duplex::{CloseReason, Duplex, Outcome, Patience, Reply};
 use crate::inbound::Inbound;
-use crate::protocol::outgoing::one_line;
+use crate::protocol::outgoing::put_on_one_line;
 use crate::{StdioEndpoint, TransportError};
 
 /// A connection to a child process. Dropping it kills the process and everything it started.
@@ -66,7 +66,10 @@ impl StdioWire {
         let reply: Reply = Arc::new({
             let outbox = outbox.clone();
             // Fails only when the process is gone, and then nobody waits for the answer.
-            move |frame| drop(outbox.send(one_line(frame)))
+            move |mut frame| {
+                put_on_one_line(&mut frame);
+                drop(outbox.send(frame));
+            }
         });
         let duplex = Duplex::new(inbound, reply);
         let (side, signals) = (Side::default(), Signals::default());
@@ -91,10 +94,13 @@ impl StdioWire {
     ///
     /// # Errors
     /// The reason why the connection ended.
-    pub(crate) fn send(&self, frame: Vec<u8>) -> Result<(), TransportError> {
+    pub(crate) fn send(&self, mut frame: Vec<u8>) -> Result<(), TransportError> {
         match self.duplex.ended() {
             Some(reason) => Err(reason.to_error()),
-            None => self.outbox.send(one_line(frame)).map_err(|_| CloseReason::by_owner().to_error()),
+            None => {
+                put_on_one_line(&mut frame);
+                self.outbox.send(frame).map_err(|_| CloseReason::by_owner().to_error())
+            }
         }
     }
 

@@ -39,7 +39,7 @@ use self::live::Live;
 use crate::connection::{Notifications, RequestOptions};
 use crate::hub::Listeners;
 use crate::protocol::outgoing::is_repeatable;
-use crate::{Connector, ToolList, TransportError, TransportErrorKind};
+use crate::{Connector, Payload, ToolList, TransportError, TransportErrorKind};
 
 /// How long a request may be without a sign of life before somebody asks whether the server is there.
 const SILENCE: Duration = Duration::from_millis(750);
@@ -266,7 +266,7 @@ impl SupervisorHandle {
         method: &str,
         params: Option<&RawValue>,
         options: &RequestOptions,
-    ) -> Result<Box<RawValue>, RequestError> {
+    ) -> Result<Payload, RequestError> {
         let mut tries = Tries::new(self, is_repeatable(method));
         loop {
             let lease = self.lease().await?;
@@ -288,7 +288,7 @@ impl SupervisorHandle {
         name: &str,
         arguments: Option<&RawValue>,
         options: &RequestOptions,
-    ) -> Result<Box<RawValue>, RequestError> {
+    ) -> Result<Payload, RequestError> {
         let mut tries = Tries::new(self, false);
         loop {
             let lease = self.lease().await?;

@@ -10,7 +10,7 @@ use crate::connection::{Connection, RequestOptions};
 use crate::protocol::handshake::HEADER_MISMATCH;
 use crate::protocol::header_params::ToolHeaders;
 use crate::protocol::outgoing::write_string;
-use crate::{TransportError, TransportErrorKind};
+use crate::{Payload, TransportError, TransportErrorKind};
 
 /// More pages than any real server has; a server that invents cursors for ever is stopped here.
 const MAX_PAGES: usize = 1000;
@@ -81,13 +81,13 @@ pub struct ToolResult<'a> {
 }
 
 impl<'a> ToolResult<'a> {
-    /// Reads the result of a call.
+    /// Reads the result of a call: the text of a [`Payload`].
     ///
     /// # Errors
     ///
     /// [`Protocol`](TransportErrorKind::Protocol) where it is no tool result.
-    pub fn read(result: &'a RawValue) -> Result<Self, TransportError> {
-        serde_json::from_str(result.get()).map_err(|error| invalid("tools/call", error))
+    pub fn read(result: &'a str) -> Result<Self, TransportError> {
+        serde_json::from_str(result).map_err(|error| invalid("tools/call", error))
     }
 }
 
@@ -185,7 +185,7 @@ impl Connection {
         name: &str,
         arguments: Option<&RawValue>,
         options: &RequestOptions,
-    ) -> Result<Box<RawValue>, TransportError> {
+    ) -> Result<Payload, TransportError> {
         let arguments_text = arguments.map_or("{}", RawValue::get);
         let mut params = Vec::with_capacity(name.len() + arguments_text.len() + 32);
         params.extend_from_slice(b"{\"name\":");
@@ -204,7 +204,7 @@ impl Connection {
         arguments: Option<&RawValue>,
         params: &str,
         options: &RequestOptions,
-    ) -> Result<Box<RawValue>, TransportError> {
+    ) -> Result<Payload, TransportError> {
         let mirrored = self.mirrored_arguments(name, arguments)?;
         match self.request_text("tools/call", Some(params), Some(name), mirrored, options).await {
             // Our idea of the tool is old, or there is none yet (2026-07-28, client behavior).

@@ -7,12 +7,12 @@ use http::{HeaderName, HeaderValue};
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
-use crate::TransportError;
 use crate::hub::ProgressGuard;
 use crate::ordered::Ordered;
 use crate::protocol::handshake::ServerDescription;
 use crate::protocol::jsonrpc;
 use crate::protocol::outgoing::encode_request;
+use crate::{Payload, TransportError};
 
 #[cfg(feature = "http")]
 use crate::http::streamable::{Call, Limits, Streamable};
@@ -88,7 +88,7 @@ impl Wire {
         }
     }
 
-    pub(crate) async fn request(&self, request: Prepared<'_>) -> Result<Box<RawValue>, TransportError> {
+    pub(crate) async fn request(&self, request: Prepared<'_>) -> Result<Payload, TransportError> {
         match self {
             #[cfg(feature = "http")]
             Self::Http { streamable, meta, idle } => {

@@ -1,7 +1,6 @@
 //! `mcplink call NAME TOOL [ARGS..]`: calls a tool once and prints what it answered.
 
-use mcp_transport::{RequestOptions, Tool, ToolResult, TransportError, TransportErrorKind};
-use serde_json::value::RawValue;
+use mcp_transport::{Payload, RequestOptions, Tool, ToolResult, TransportError, TransportErrorKind};
 
 use super::connected::{Open, Want, connected, failed};
 use crate::app::App;
@@ -82,15 +81,15 @@ fn unknown_tool(listed: &[Tool], args: &CallArgs) -> Option<CliError> {
 }
 
 /// Prints the result: as sent with `--json`, otherwise text as it is and one line for anything else.
-fn show(app: &App, args: &CallArgs, open: &Open, result: &RawValue) -> Result<ExitStatus, CliError> {
+fn show(app: &App, args: &CallArgs, open: &Open, result: &Payload) -> Result<ExitStatus, CliError> {
     let view = ToolResult::read(result).map_err(|error| failed(&open.wired, &error))?;
     if app.json {
-        app.output.out(&format!("{}\n", result.get()));
+        app.output.out_line(result);
     } else {
         let sink = Sink { directory: args.output.clone(), stem: args.tool.clone() };
         super::resources::print_blocks(app, &sink, view.content.iter().copied())?;
         if let (true, Some(structured)) = (view.content.is_empty(), view.structured_content) {
-            app.output.out(&format!("{}\n", structured.get()));
+            app.output.out_line(structured.get());
         }
     }
     Ok(if view.is_error { ExitStatus::ToolError } else { ExitStatus::Success })

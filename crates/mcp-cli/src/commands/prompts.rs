@@ -92,14 +92,14 @@ pub(super) async fn get(app: &App, args: &PromptArgs) -> Result<ExitStatus, CliE
         _ => failed(&open.wired, &error),
     })?;
     if app.json {
-        app.output.out(&format!("{}\n", result.get()));
+        app.output.out_line(&result);
     } else {
         show(app, args, &result)?;
     }
     Ok(ExitStatus::Success)
 }
 
-fn show(app: &App, args: &PromptArgs, result: &RawValue) -> Result<(), CliError> {
+fn show(app: &App, args: &PromptArgs, result: &str) -> Result<(), CliError> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
     struct Messages {
@@ -111,7 +111,7 @@ fn show(app: &App, args: &PromptArgs, result: &RawValue) -> Result<(), CliError>
         role: String,
         content: Box<RawValue>,
     }
-    let prompt: Messages = serde_json::from_str(result.get()).unwrap_or_default();
+    let prompt: Messages = serde_json::from_str(result).unwrap_or_default();
     let sink = Sink { directory: None, stem: args.prompt.clone() };
     for message in &prompt.messages {
         app.output.out(&format!("{}:\n", app.style().bold(&one_line(&message.role))));

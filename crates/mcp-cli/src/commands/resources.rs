@@ -78,8 +78,9 @@ const NOT_FOUND: [i64; 2] = [-32602, -32002];
 pub(super) async fn read(app: &App, args: &ReadArgs) -> Result<ExitStatus, CliError> {
     #[derive(Default, Deserialize)]
     #[serde(default)]
-    struct Contents {
-        contents: Vec<Box<RawValue>>,
+    struct Contents<'a> {
+        #[serde(borrow)]
+        contents: Vec<&'a RawValue>,
     }
     let open = connected(app, &args.name, Want::Questions).await?;
     let params = to_raw_value(&json!({"uri": args.uri})).unwrap_or_default();
@@ -95,13 +96,13 @@ pub(super) async fn read(app: &App, args: &ReadArgs) -> Result<ExitStatus, CliEr
         _ => failed(&open.wired, &error),
     })?;
     if app.json {
-        app.output.out(&format!("{}\n", result.get()));
+        app.output.out_line(&result);
         return Ok(ExitStatus::Success);
     }
-    let contents: Contents = serde_json::from_str(result.get()).unwrap_or_default();
+    let contents: Contents<'_> = serde_json::from_str(result.get()).unwrap_or_default();
     let stem = args.uri.rsplit('/').next().unwrap_or_default().to_owned();
     let sink = Sink { directory: args.output.clone(), stem };
-    print_blocks(app, &sink, contents.contents.iter().map(|block| &**block))?;
+    print_blocks(app, &sink, contents.contents.iter().copied())?;
     Ok(ExitStatus::Success)
 }
 
@@ -118,7 +119,7 @@ pub(super) fn print_blocks<'a>(
                 .why(error.to_string())
                 .next("choose another directory with -o DIR")
         })?;
-        app.output.out(&text);
+        app.output.out_line(&text);
     }
     Ok(())
 }

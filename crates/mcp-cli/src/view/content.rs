@@ -1,13 +1,14 @@
 //! Content blocks of tool results, resources and prompts: text as it is, anything else as a line that names it, or
 //! as a file.
 
+use std::borrow::Cow;
 use std::fs::OpenOptions;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use crate::error::one_line;
@@ -15,14 +16,25 @@ use crate::error::one_line;
 /// The members of a content block, or of the contents of a resource, that are shown.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-struct Block {
+struct Block<'a> {
     r#type: String,
-    text: Option<String>,
-    data: Option<String>,
-    blob: Option<String>,
+    #[serde(borrow, deserialize_with = "in_place")]
+    text: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "in_place")]
+    data: Option<Cow<'a, str>>,
+    #[serde(borrow, deserialize_with = "in_place")]
+    blob: Option<Cow<'a, str>>,
     mime_type: Option<String>,
     uri: Option<String>,
-    resource: Option<Box<RawValue>>,
+    #[serde(borrow)]
+    resource: Option<&'a RawValue>,
+}
+
+/// A text that may be large: a copy is made only where it holds escapes.
+fn in_place<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
+    #[derive(Deserialize)]
+    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+    Ok(Option::<Text<'_>>::deserialize(deserializer)?.map(|Text(text)| text))
 }
 
 /// Where content goes that is not text.
@@ -35,16 +47,13 @@ pub(crate) struct Sink {
 }
 
 impl Sink {
-    /// What is printed for one block. Binary content is saved where a directory was given.
-    pub(crate) fn show(&self, block: &RawValue) -> io::Result<String> {
-        let view: Block = serde_json::from_str(block.get()).unwrap_or_default();
-        if let Some(resource) = &view.resource {
+    /// The lines that are printed for one block. Binary content is saved where a directory was given.
+    pub(crate) fn show<'a>(&self, block: &'a RawValue) -> io::Result<Cow<'a, str>> {
+        let view: Block<'a> = serde_json::from_str(block.get()).unwrap_or_default();
+        if let Some(resource) = view.resource {
             return self.show(resource);
         }
-        if let Some(mut text) = view.text {
-            if !text.ends_with('\n') {
-                text.push('\n');
-            }
+        if let Some(text) = view.text {
             return Ok(text);
         }
         let kind = match view.r#type.as_str() {
@@ -70,7 +79,7 @@ impl Sink {
             (None, Some(uri)) => line.push_str(&format!(", {uri}")),
             (None, None) => line.push_str(&format!(", {} bytes of JSON", block.get().len())),
         }
-        Ok(format!("[{}]\n", one_line(&line)))
+        Ok(format!("[{}]", one_line(&line)).into())
     }
 }
 
@@ -123,23 +132,23 @@ mod tests {
     use super::*;
 
     fn shown(sink: &Sink, block: &str) -> String {
-        sink.show(&RawValue::from_string(block.to_owned()).unwrap()).unwrap()
+        sink.show(&RawValue::from_string(block.to_owned()).unwrap()).unwrap().into_owned()
     }
 
     #[test]
     fn text_is_printed_as_it_is_and_the_rest_is_named() {
         let sink = Sink { directory: None, stem: "tool".into() };
         for (block, expected) in [
-            (r#"{"type":"text","text":"a\nb"}"#, "a\nb\n"),
+            (r#"{"type":"text","text":"a\nb"}"#, "a\nb"),
             (r#"{"type":"text","text":"a\n"}"#, "a\n"),
-            (r#"{"type":"image","data":"AAAA","mimeType":"image/png"}"#, "[image, image/png, 3 bytes]\n"),
-            (r#"{"type":"audio","data":"AAA=","mimeType":"audio/wav"}"#, "[audio, audio/wav, 2 bytes]\n"),
-            (r#"{"type":"image","data":"*"}"#, "[image, 1 characters that are no base64]\n"),
-            (r#"{"type":"resource_link","uri":"file:///x"}"#, "[resource_link, file:///x]\n"),
-            (r#"{"type":"resource","resource":{"uri":"a://b","text":"inside"}}"#, "inside\n"),
-            (r#"{"uri":"a://b","blob":"AAAA"}"#, "[resource, 3 bytes]\n"),
-            (r#"{"type":"new","x":1}"#, "[new, 20 bytes of JSON]\n"),
-            (r#"{"x":1}"#, "[unknown content, 7 bytes of JSON]\n"),
+            (r#"{"type":"image","data":"AAAA","mimeType":"image/png"}"#, "[image, image/png, 3 bytes]"),
+            (r#"{"type":"audio","data":"AAA=","mimeType":"audio/wav"}"#, "[audio, audio/wav, 2 bytes]"),
+            (r#"{"type":"image","data":"*"}"#, "[image, 1 characters that are no base64]"),
+            (r#"{"type":"resource_link","uri":"file:///x"}"#, "[resource_link, file:///x]"),
+            (r#"{"type":"resource","resource":{"uri":"a://b","text":"inside"}}"#, "inside"),
+            (r#"{"uri":"a://b","blob":"AAAA"}"#, "[resource, 3 bytes]"),
+            (r#"{"type":"new","x":1}"#, "[new, 20 bytes of JSON]"),
+            (r#"{"x":1}"#, "[unknown content, 7 bytes of JSON]"),
         ] {
             assert_eq!(shown(&sink, block), expected);
         }
@@ -153,7 +162,7 @@ mod tests {
         let first = shown(&sink, block);
         let second = shown(&sink, block);
         let path = |number: u32| home.path().join("out").join(format!("_a_b-{number}.png"));
-        assert_eq!(first, format!("[image, image/png, 3 bytes, saved to {}]\n", path(1).display()));
+        assert_eq!(first, format!("[image, image/png, 3 bytes, saved to {}]", path(1).display()));
         assert!(second.contains(&*path(2).to_string_lossy()), "{second}");
         assert_eq!(std::fs::read(path(1)).unwrap(), [0, 1, 2]);
     }

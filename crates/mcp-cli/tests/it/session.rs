@@ -12,7 +12,7 @@ use mcp_transport::{
     ClientInfo, ClientOptions, Connection, Connector, Endpoint, HttpEndpoint, RequestOptions, Server,
     TransportError, TransportErrorKind,
 };
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::to_raw_value;
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, assert_always_sent, authorizations, with_helper};
@@ -31,9 +31,8 @@ async fn connect(setting: &Setting, name: &str) -> Connection {
 
 async fn echo(connection: &Connection, text: &str) -> Result<String, TransportError> {
     let arguments = to_raw_value(&json!({ "text": text })).unwrap();
-    let result: Box<RawValue> =
-        connection.call_tool("echo", Some(&arguments), &RequestOptions::new()).await?;
-    let result: Value = serde_json::from_str(result.get()).unwrap();
+    let result = connection.call_tool("echo", Some(&arguments), &RequestOptions::new()).await?;
+    let result: Value = serde_json::from_str(&result).unwrap();
     Ok(result["content"][0]["text"].as_str().unwrap().to_owned())
 }
 

@@ -7,7 +7,6 @@ use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use mcp_status::Phase;
-use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use super::client::{Answer, Body};
@@ -16,11 +15,11 @@ use super::streamable::{Call, Core, Session};
 use crate::authed::{Accepted, Outbound};
 use crate::error::TimeoutStage;
 use crate::protocol::handshake::{HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION};
-use crate::protocol::jsonrpc::{self, Incoming};
+use crate::protocol::jsonrpc::{self, EnvelopeError, Incoming, Messages};
 use crate::protocol::revision::Era;
 use crate::retry::parse_retry_after;
 use crate::sse_parser::SseParser;
-use crate::{RetryPolicy, RpcError, TransportError, TransportErrorKind};
+use crate::{Payload, RetryPolicy, RpcError, TransportError, TransportErrorKind};
 
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
@@ -34,7 +33,7 @@ const LINGER: Duration = Duration::from_secs(1);
 /// What one body held for us.
 enum Drained {
     /// The response.
-    Answered(Box<RawValue>),
+    Answered(Payload),
     /// Its end, or the end of its connection, without a response.
     Ended,
 }
@@ -46,7 +45,7 @@ impl Core {
         mut answer: Answer,
         call: &Call<'_>,
         session: &Session,
-    ) -> Result<Box<RawValue>, TransportError> {
+    ) -> Result<Payload, TransportError> {
         if !answer.status.is_success() {
             return Err(self.failure(answer, session).await);
         }
@@ -54,12 +53,13 @@ impl Core {
             "text/event-stream" => self.read_stream(answer.body, call, session).await,
             // A body without a type is judged by what it is.
             "application/json" | "" => {
-                let collect = answer.body.collect(self.options().max_body_bytes);
+                let collect = answer.body.collect(self.options().max_message_bytes);
                 let body = match call.limits.idle {
                     Some(idle) => tokio::time::timeout(idle, collect).await.map_err(|_| idle_timeout())??,
                     None => collect.await?,
                 };
-                self.find_response(&body, call.id)?.ok_or_else(|| protocol("the answer holds no response"))
+                let messages = jsonrpc::parse(body).map_err(not_a_message)?;
+                self.find_response(messages, call.id)?.ok_or_else(|| protocol("the answer holds no response"))
             }
             other => Err(protocol(format!("the answer is of type {}", shorten(other)))),
         }
@@ -69,7 +69,7 @@ impl Core {
     pub(super) async fn failure(&self, mut answer: Answer, session: &Session) -> TransportError {
         let status = answer.status;
         let body = answer.body.head(MAX_FAILURE_BYTES).await.unwrap_or_default();
-        let rpc = match jsonrpc::parse_one(&body) {
+        let rpc = match jsonrpc::parse_one(body.clone()) {
             Ok(Incoming::Response { outcome: Err(error), .. }) => Some(error),
             _ => None,
         };
@@ -100,7 +100,7 @@ impl Core {
         mut body: Body,
         call: &Call<'_>,
         session: &Session,
-    ) -> Result<Box<RawValue>, TransportError> {
+    ) -> Result<Payload, TransportError> {
         let mut delays = RetryPolicy::reconnect().delays();
         let mut cursor = Cursor::default();
         let mut idle = IdleClock::new(call.limits.idle);
@@ -135,7 +135,7 @@ impl Core {
         cursor: &mut Cursor,
         idle: &mut IdleClock,
     ) -> Result<Drained, TransportError> {
-        let mut parser = SseParser::new(self.options().max_frame_bytes);
+        let mut parser = SseParser::new(self.options().max_message_bytes);
         loop {
             let chunk = match idle.bound(body.chunk()).await? {
                 Ok(Some(chunk)) => chunk,
@@ -153,7 +153,8 @@ impl Core {
                 if event.data.is_empty() || event.event.as_deref().is_some_and(|name| name != "message") {
                     continue;
                 }
-                if let Some(result) = self.find_response(event.data.as_bytes(), id)? {
+                let messages = jsonrpc::parse_text(event.data).map_err(not_a_message)?;
+                if let Some(result) = self.find_response(messages, id)? {
                     self.finish(body).await;
                     return Ok(Drained::Answered(result));
                 }
@@ -193,12 +194,11 @@ impl Core {
     /// Finds the response of `id` among the messages of one frame and hands over the others.
     fn find_response(
         self: &Arc<Self>,
-        frame: &[u8],
+        messages: Messages,
         id: i64,
-    ) -> Result<Option<Box<RawValue>>, TransportError> {
-        let not_a_message = |error| protocol("the answer is not a valid message").with_source(error);
+    ) -> Result<Option<Payload>, TransportError> {
         let mut found = None;
-        for message in jsonrpc::parse(frame).map_err(not_a_message)? {
+        for message in messages {
             match message.map_err(not_a_message)? {
                 // An error without an id concerns the only request that this body can be about.
                 Incoming::Response { id: None, outcome: Err(error) } => {
@@ -318,6 +318,10 @@ fn shorten(text: &str) -> String {
 
 fn protocol(message: impl Into<String>) -> TransportError {
     TransportError::new(TransportErrorKind::Protocol, message)
+}
+
+fn not_a_message(error: EnvelopeError) -> TransportError {
+    protocol("the answer is not a valid message").with_source(error)
 }
 
 pub(super) fn too_large(limit: usize) -> TransportError {

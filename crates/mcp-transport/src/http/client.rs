@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, HttpExchange};
 use reqwest::redirect;
@@ -20,6 +20,8 @@ use crate::{ClientOptions, ProxySettings, TransportError, TransportErrorKind};
 
 /// What an exchange with an authorization server may return (see [`HttpExchange`]).
 const MAX_EXCHANGE_BYTES: usize = 1 << 20;
+/// How much memory is set aside for a body because its head says how long it will be, in bytes.
+const MAX_PROMISED: usize = 4 << 20;
 
 /// A shared HTTP client: cheap to clone, one connection pool and one set of TLS settings for all clones.
 ///
@@ -132,7 +134,7 @@ impl HttpExchange for HttpClient {
             let answer = async {
                 let Answer { status, headers, mut body } =
                     self.send(parts.method, &url, parts.headers, body).await?;
-                Ok::<_, TransportError>((status, headers, body.collect(MAX_EXCHANGE_BYTES).await?))
+                Ok::<_, TransportError>((status, headers, body.collect(MAX_EXCHANGE_BYTES).await?.into()))
             };
             // The whole exchange has one limit: a server that trickles must not hold up a connection.
             let answer =
@@ -192,12 +194,12 @@ impl Body {
         Ok(head)
     }
 
-    /// The whole body, without a copy where it arrives in one piece.
+    /// The whole body, each piece copied once and let go, so that the pieces to come can use its memory.
     ///
     /// # Errors
     ///
     /// [`TooLarge`](TransportErrorKind::TooLarge) as soon as more than `limit` bytes have arrived.
-    pub(crate) async fn collect(&mut self, limit: usize) -> Result<Bytes, TransportError> {
+    pub(crate) async fn collect(&mut self, limit: usize) -> Result<Vec<u8>, TransportError> {
         let too_large = || {
             TransportError::new(
                 TransportErrorKind::TooLarge,
@@ -208,20 +210,15 @@ impl Body {
         if expected.is_some_and(|expected| expected > limit) {
             return Err(too_large());
         }
-        let Some(first) = self.chunk().await? else { return Ok(Bytes::new()) };
-        let Some(second) = self.chunk().await? else { return Ok(first) };
         // A peer's promise about the length only sizes the buffer up to a point; memory follows what arrives.
-        let mut whole = BytesMut::with_capacity(expected.unwrap_or(0).clamp(first.len() * 2, 4 << 20));
-        whole.extend_from_slice(&first);
-        let mut next = Some(second);
-        while let Some(chunk) = next {
-            if whole.len() + chunk.len() > limit {
+        let mut whole = Vec::with_capacity(expected.unwrap_or(0).min(MAX_PROMISED));
+        while let Some(chunk) = self.chunk().await? {
+            if chunk.len() > limit - whole.len() {
                 return Err(too_large());
             }
             whole.extend_from_slice(&chunk);
-            next = self.chunk().await?;
         }
-        Ok(whole.freeze())
+        Ok(whole)
     }
 }
 

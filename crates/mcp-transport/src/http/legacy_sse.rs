@@ -64,7 +64,7 @@ impl LegacySse {
         if let Ok(agent) = HeaderValue::from_str(&options.user_agent) {
             headers.insert(header::USER_AGENT, agent);
         }
-        let mut stream = Stream::open(&http, headers.clone(), options.max_frame_bytes).await?;
+        let mut stream = Stream::open(&http, headers.clone(), options.max_message_bytes).await?;
         let url = stream.endpoint(&http.endpoint).await?;
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         // What is read is the body of an error; the messages come by the stream.
@@ -208,7 +208,7 @@ impl Stream {
     async fn open(
         http: &AuthedClient,
         mut headers: HeaderMap,
-        max_frame_bytes: usize,
+        max_message_bytes: usize,
     ) -> Result<Self, TransportError> {
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -232,7 +232,7 @@ impl Stream {
             let error = TransportError::new(TransportErrorKind::Protocol, "the answer is no event stream");
             return Err(sender.describe(error));
         }
-        Ok(Self { body: answer.body, parser: SseParser::new(max_frame_bytes) })
+        Ok(Self { body: answer.body, parser: SseParser::new(max_message_bytes) })
     }
 
     /// The next event; `None` at the end of the stream.
@@ -288,7 +288,7 @@ impl Stream {
             if event.data.is_empty() || event.event.is_some_and(|name| name != "message") {
                 continue;
             }
-            if let Err(error) = duplex.deliver(event.data.as_bytes()) {
+            if let Err(error) = duplex.deliver_text(event.data) {
                 tracing::debug!(%error, "ignored a frame");
             }
         }
@@ -305,7 +305,7 @@ async fn failure(mut answer: Answer) -> TransportError {
         .and_then(|value| parse_retry_after(value, SystemTime::now()));
     let kind = TransportErrorKind::Http { status: answer.status.as_u16(), retry_after };
     let error = TransportError::new(kind, format!("the server answered {}", answer.status));
-    match jsonrpc::parse_one(&body) {
+    match jsonrpc::parse_one(body.clone()) {
         Ok(Incoming::Response { outcome: Err(rpc), .. }) => error.with_rpc(rpc),
         _ => error.with_said(said(essence(&answer.headers), &body)),
     }

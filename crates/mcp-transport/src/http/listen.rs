@@ -90,7 +90,7 @@ impl Core {
     }
 
     async fn follow(self: &Arc<Self>, mut body: Body, cursor: &mut Cursor) {
-        let mut parser = SseParser::new(self.options().max_frame_bytes);
+        let mut parser = SseParser::new(self.options().max_message_bytes);
         while let Ok(Some(chunk)) = body.chunk().await {
             if parser.push(&chunk).is_err() {
                 tracing::debug!("the server's stream holds a frame that is too long");
@@ -100,7 +100,7 @@ impl Core {
                 if event.data.is_empty() {
                     continue;
                 }
-                match jsonrpc::parse(event.data.as_bytes()) {
+                match jsonrpc::parse_text(event.data) {
                     Ok(messages) => {
                         messages.filter_map(Result::ok).for_each(|message| self.dispatch(message))
                     }

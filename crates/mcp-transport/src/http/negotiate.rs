@@ -14,7 +14,7 @@ use crate::protocol::handshake::{MISSING_CAPABILITY, Probe, UNSUPPORTED_VERSION,
 use crate::protocol::modern::request_meta;
 use crate::protocol::outgoing::encode_request;
 use crate::protocol::revision::{Era, ProtocolRevision};
-use crate::{TransportError, TransportErrorKind};
+use crate::{Payload, TransportError, TransportErrorKind};
 
 /// A legacy server may take a request that it does not know and never answer it (F110). The probe gives up
 /// after this, or after a third of the attempt, so that the handshake has its time.
@@ -99,10 +99,7 @@ impl Core {
         }
     }
 
-    async fn probe(
-        self: &Arc<Self>,
-        revision: ProtocolRevision,
-    ) -> Result<Box<serde_json::value::RawValue>, TransportError> {
+    async fn probe(self: &Arc<Self>, revision: ProtocolRevision) -> Result<Payload, TransportError> {
         let options = self.options();
         let meta = request_meta(revision, &self.hub.client_info(options), &self.hub.capabilities());
         let limit = (options.connect_timeout / 3).min(MAX_PROBE);

@@ -7,7 +7,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use mcp_status::{Phase, classify};
-use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -21,7 +20,7 @@ use crate::protocol::jsonrpc::{self, Incoming};
 use crate::protocol::legacy;
 use crate::protocol::outgoing::{encode_request, is_repeatable};
 use crate::protocol::revision::{Era, ProtocolRevision};
-use crate::{ClientOptions, RetryPolicy, TransportError, TransportErrorKind};
+use crate::{ClientOptions, Payload, RetryPolicy, TransportError, TransportErrorKind};
 
 pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
@@ -251,7 +250,7 @@ impl Core {
 /// A result, and the session that came with it.
 #[derive(Debug)]
 pub(super) struct Response {
-    pub(super) result: Box<RawValue>,
+    pub(super) result: Payload,
     pub(super) session_id: Option<HeaderValue>,
 }
 
@@ -325,7 +324,7 @@ impl Streamable {
     /// One request to its response. A session that the server no longer knows is renewed once and the request
     /// sent again: it was refused before it was acted on (F100). A server that restarted is met with both a dead
     /// connection and a session that is gone, so each of the two is forgiven once.
-    pub(crate) async fn request(&self, call: &Call<'_>) -> Result<Box<RawValue>, TransportError> {
+    pub(crate) async fn request(&self, call: &Call<'_>) -> Result<Payload, TransportError> {
         let core = &self.0;
         let (mut renewed, mut redialled) = (false, false);
         let mut session = core.session();

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::revision::{Era, ProtocolRevision};
-use crate::{TransportError, TransportErrorKind};
+use crate::{Payload, TransportError, TransportErrorKind};
 
 /// Headers and body of a request disagree (2026-07-28, error codes).
 pub(crate) const HEADER_MISMATCH: i64 = -32020;
@@ -105,7 +105,7 @@ struct UnsupportedVersion {
 /// A recognised modern error keeps the connection modern; anything that a legacy server may say to a request
 /// that it does not know leads to `initialize`, whatever the id of the body: also a 200 whose result is not a
 /// valid `DiscoverResult`, because legacy servers exist that answer anything.
-pub(crate) fn judge_probe(answer: Result<Box<RawValue>, TransportError>) -> Probe {
+pub(crate) fn judge_probe(answer: Result<Payload, TransportError>) -> Probe {
     let error = match answer {
         Ok(result) => return judge_discovery(&result),
         Err(error) => error,
@@ -136,8 +136,8 @@ pub(crate) fn judge_probe(answer: Result<Box<RawValue>, TransportError>) -> Prob
     if legacy { Probe::Legacy } else { Probe::Failed(error) }
 }
 
-fn judge_discovery(result: &RawValue) -> Probe {
-    let Ok(discovered) = serde_json::from_str::<DiscoverResult>(result.get()) else { return Probe::Legacy };
+fn judge_discovery(result: &str) -> Probe {
+    let Ok(discovered) = serde_json::from_str::<DiscoverResult>(result) else { return Probe::Legacy };
     let offered = discovered.supported_versions;
     match ProtocolRevision::newest_of(offered.iter().map(String::as_str)) {
         Some(revision) if revision.era() == Era::Modern => {
@@ -187,8 +187,8 @@ fn judge_unsupported(error: TransportError) -> Probe {
 ///
 /// [`Protocol`](TransportErrorKind::Protocol) where it is no `InitializeResult`, and
 /// [`Version`](TransportErrorKind::Version) where the server chose a version that this client does not speak.
-pub(crate) fn read_initialize(result: &RawValue) -> Result<ServerDescription, TransportError> {
-    let result: InitializeResult = serde_json::from_str(result.get()).map_err(|error| {
+pub(crate) fn read_initialize(result: &str) -> Result<ServerDescription, TransportError> {
+    let result: InitializeResult = serde_json::from_str(result).map_err(|error| {
         TransportError::new(TransportErrorKind::Protocol, "the answer to `initialize` is not valid")
             .with_source(error)
     })?;
@@ -224,7 +224,7 @@ mod tests {
         }
     }
 
-    fn word(answer: Result<Box<RawValue>, TransportError>) -> String {
+    fn word(answer: Result<Payload, TransportError>) -> String {
         match judge_probe(answer) {
             Probe::Modern(server) => format!("modern {}", server.revision),
             Probe::Retry(revision) => format!("retry {revision}"),
@@ -235,7 +235,7 @@ mod tests {
 
     #[test]
     fn results_are_modern_only_when_valid_and_offering_a_modern_revision() {
-        let ok = |text| word(Ok(raw(text)));
+        let ok = |text| word(Ok(raw(text).into()));
         assert_eq!(ok(r#"{"supportedVersions":["2026-07-28"],"capabilities":{}}"#), "modern 2026-07-28");
         assert_eq!(ok(r#"{"supportedVersions":["2025-11-25"],"capabilities":{}}"#), "legacy");
         assert_eq!(
@@ -306,9 +306,7 @@ mod tests {
     #[test]
     fn initialize_accepts_every_legacy_revision_and_no_other() {
         let read = |version: &str| {
-            read_initialize(&raw(&format!(
-                r#"{{"protocolVersion":"{version}","capabilities":{{"tools":{{}}}}}}"#
-            )))
+            read_initialize(&format!(r#"{{"protocolVersion":"{version}","capabilities":{{"tools":{{}}}}}}"#))
         };
         for revision in ProtocolRevision::ALL.into_iter().filter(|r| r.era() == Era::Legacy) {
             let server = read(revision.as_str()).unwrap();
@@ -319,6 +317,6 @@ mod tests {
             let offered = vec![version.to_owned()];
             assert_eq!(*read(version).unwrap_err().kind(), TransportErrorKind::Version { offered });
         }
-        assert_eq!(*read_initialize(&raw("{}")).unwrap_err().kind(), TransportErrorKind::Protocol);
+        assert_eq!(*read_initialize("{}").unwrap_err().kind(), TransportErrorKind::Protocol);
     }
 }

@@ -1,8 +1,7 @@
 //! The JSON-RPC 2.0 envelope: read once, with the payload left as the bytes that were sent.
 //!
-//! A payload stays a [`RawValue`] until somebody asks for a typed view, so unknown fields and the digits of
-//! numbers survive and a large result is neither parsed twice nor copied more than once (out of the receive
-//! buffer). Reading is strict about what a message *is* and lenient about everything else: a line that only
+//! A payload stays text until somebody asks for a typed view, so unknown fields and the digits of numbers survive.
+//! A frame is taken by value and read once; a result stays where it is in it, as a [`Payload`]. Reading is strict about what a message *is* and lenient about everything else: a line that only
 //! looks like a message must never answer a request, while unknown members of the envelope, explicit
 //! `null`s and a byte order mark are all seen in the field and harmless.
 
@@ -15,11 +14,13 @@ use serde::Deserialize;
 use serde::de::Deserializer;
 use serde_json::value::RawValue;
 
-pub(crate) use read::parse;
+use super::payload::Payload;
+
 #[cfg(any(feature = "http", test))]
 pub(crate) use read::parse_one;
+pub(crate) use read::{parse, parse_text};
 pub(crate) use write::encode_request;
-pub use write::{encode_notification, encode_response};
+pub use write::{begin_result, encode_notification, encode_response};
 
 /// The receiver could not parse the JSON (JSON-RPC 2.0 section 5.1).
 pub const PARSE_ERROR: i64 = -32700;
@@ -107,7 +108,7 @@ pub enum Incoming {
         /// The request it answers; absent where the other side could not tell (then the outcome is an error).
         id: Option<RequestId>,
         /// The result as sent, or the error.
-        outcome: Result<Box<RawValue>, RpcError>,
+        outcome: Result<Payload, RpcError>,
     },
 }
 
@@ -123,7 +124,7 @@ impl fmt::Debug for Incoming {
                 write!(f, "Notification({}, {} bytes)", Shown(method), size(params))
             }
             Self::Response { id, outcome: Ok(result) } => {
-                write!(f, "Response({id:?}, {} bytes)", result.get().len())
+                write!(f, "Response({id:?}, {} bytes)", result.len())
             }
             Self::Response { id, outcome: Err(error) } => write!(f, "Response({id:?}, {error:?})"),
         }
@@ -328,7 +329,7 @@ mod tests {
         let shown = format!("{error} {error:?}");
         assert!(shown.len() < 1_000, "{}", shown.len());
         assert!(!shown.contains('\u{1b}') && !shown.contains("canary"), "{shown}");
-        let message = parse_one(br#"{"jsonrpc":"2.0","id":1,"result":"canary"}"#).unwrap();
+        let message = parse_one(br#"{"jsonrpc":"2.0","id":1,"result":"canary"}"#.to_vec()).unwrap();
         assert!(!format!("{message:?}").contains("canary"));
     }
 }

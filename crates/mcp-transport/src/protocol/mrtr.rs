@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use memchr::memmem::find;
 use serde::Deserialize;
 use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -68,8 +69,8 @@ pub(crate) fn may_ask(method: &str) -> bool {
 /// # Errors
 ///
 /// [`Protocol`](TransportErrorKind::Protocol): a type that nobody has agreed on, or questions that are none.
-pub(crate) fn read(result: &RawValue) -> Result<Answer<'_>, TransportError> {
-    let Some(kind) = result_type(result.get()) else { return Ok(Answer::Complete) };
+pub(crate) fn read(result: &str) -> Result<Answer<'_>, TransportError> {
+    let Some(kind) = result_type(result) else { return Ok(Answer::Complete) };
     match serde_json::from_str::<Cow<'_, str>>(kind.get()).as_deref() {
         Ok("complete") => Ok(Answer::Complete),
         Ok("input_required") => read_input_required(result).map(Answer::InputRequired),
@@ -77,8 +78,8 @@ pub(crate) fn read(result: &RawValue) -> Result<Answer<'_>, TransportError> {
     }
 }
 
-fn read_input_required(result: &RawValue) -> Result<InputRequired<'_>, TransportError> {
-    let members = Members::read(result.get()).ok_or_else(|| broken("the result is no object"))?;
+fn read_input_required(result: &str) -> Result<InputRequired<'_>, TransportError> {
+    let members = Members::read(result).ok_or_else(|| broken("the result is no object"))?;
     let member = |name| members.get(name).filter(|value| value.get() != "null");
     let state = member(STATE);
     if state.is_some_and(|state| !state.get().starts_with('"')) {
@@ -191,6 +192,11 @@ fn result_type(result: &str) -> Option<&RawValue> {
         }
     }
 
+    // Most results of legacy habit have no type, and a search is much faster than reading to their end. A key can be
+    // spelled with escapes, too.
+    if find(result.as_bytes(), b"resultType").is_none() && find(result.as_bytes(), b"\\u").is_none() {
+        return None;
+    }
     let mut found = None;
     // That it stopped is no failure, and a result that is no object has no type.
     let _ = serde_json::Deserializer::from_str(result).deserialize_map(Find(&mut found));
@@ -220,7 +226,7 @@ mod tests {
             "null",
         ] {
             let result = raw(text);
-            assert!(matches!(read(&result), Ok(Answer::Complete)), "{text}");
+            assert!(matches!(read(result.get()), Ok(Answer::Complete)), "{text}");
         }
     }
 
@@ -228,16 +234,19 @@ mod tests {
     fn an_unknown_type_is_a_breach_and_never_taken_for_a_result() {
         for kind in [r#""task""#, r#""Complete""#, r#""""#, "null", "1", "[]"] {
             let result = raw(&format!(r#"{{"content":[],"resultType":{kind}}}"#));
-            let error = read(&result).unwrap_err();
+            let error = read(result.get()).unwrap_err();
             assert_eq!(*error.kind(), TransportErrorKind::Protocol, "{kind}");
         }
+        assert!(read(r#"{"result\u0054ype":"task"}"#).is_err(), "a key may be spelled with escapes");
     }
 
     #[test]
     fn questions_keep_their_order_their_keys_and_their_parameters() {
         let result = raw(r#"{"resultType":"input_required","requestState":"s","inputRequests":{
                 "b":{"method":"roots/list"},"a \"key\"":{"method":"sampling/createMessage","params":{"n":1.0}}}}"#);
-        let Ok(Answer::InputRequired(wanted)) = read(&result) else { panic!("{:?}", read(&result)) };
+        let Ok(Answer::InputRequired(wanted)) = read(result.get()) else {
+            panic!("{:?}", read(result.get()))
+        };
         let requests = wanted.requests.unwrap();
         let seen: Vec<_> = requests
             .iter()
@@ -259,7 +268,7 @@ mod tests {
             r#""inputRequests":{"a":{"method":"tools/call"}}"#,
         ] {
             let result = raw(&format!(r#"{{"resultType":"input_required",{members}}}"#));
-            let error = read(&result).unwrap_err();
+            let error = read(result.get()).unwrap_err();
             assert_eq!(*error.kind(), TransportErrorKind::Protocol, "{members}");
         }
     }
@@ -268,7 +277,9 @@ mod tests {
     fn the_state_comes_back_byte_for_byte() {
         let spelled = r#""\u0041 \/ \ud83d\ude00 é 1.0""#;
         let result = raw(&format!(r#"{{"resultType":"input_required","requestState":{spelled}}}"#));
-        let Ok(Answer::InputRequired(wanted)) = read(&result) else { panic!("{:?}", read(&result)) };
+        let Ok(Answer::InputRequired(wanted)) = read(result.get()) else {
+            panic!("{:?}", read(result.get()))
+        };
         assert!(wanted.requests.is_none());
         let params = retry_params(Some(r#" { "name":"x", "n":1.00 } "#), None, wanted.state).unwrap();
         assert_eq!(params, format!(r#"{{"name":"x","n":1.00,"requestState":{spelled}}}"#));

@@ -50,13 +50,12 @@ pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
 
 /// Messages over stdio are delimited by newlines and must not contain any. Valid JSON has them between tokens only,
 /// where a space means the same.
-pub(crate) fn one_line(mut frame: Vec<u8>) -> Vec<u8> {
+pub(crate) fn put_on_one_line(frame: &mut [u8]) {
     let mut from = 0;
     while let Some(at) = memchr2(b'\n', b'\r', &frame[from..]) {
         frame[from + at] = b' ';
         from += at + 1;
     }
-    frame
 }
 
 fn write_with_meta(out: &mut Vec<u8>, params: &str, meta: &str) -> Result<(), TransportError> {
@@ -196,7 +195,9 @@ mod tests {
 
     #[test]
     fn a_message_of_several_lines_becomes_one() {
-        assert_eq!(one_line(b"{\r\n \"a\": \"\\n\"\n}".to_vec()), b"{   \"a\": \"\\n\" }");
+        let mut frame = b"{\r\n \"a\": \"\\n\"\n}".to_vec();
+        put_on_one_line(&mut frame);
+        assert_eq!(frame, b"{   \"a\": \"\\n\" }");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The task that keeps one child process: from its first byte to its last trace.
 
+use std::borrow::Cow;
 use std::process::ExitStatus;
 use std::time::Duration;
 
@@ -11,6 +12,7 @@ use tokio::time::timeout;
 
 use super::group::{Group, Pipes};
 use super::lines::Lines;
+use super::side::STRAY_BYTES;
 use super::{Side, Signals};
 use crate::TransportErrorKind;
 use crate::duplex::{CloseReason, Duplex};
@@ -191,10 +193,18 @@ impl Stdout {
                 if line.trim_ascii().is_empty() {
                     continue;
                 }
-                match self.duplex.deliver(line) {
+                // A message takes the line; where it is none, its beginning is what is shown of it.
+                let (begin, delivered) = match line {
+                    Cow::Borrowed(line) => (Cow::Borrowed(line), self.duplex.deliver(line.to_vec())),
+                    Cow::Owned(line) => {
+                        let begin = line[..line.len().min(STRAY_BYTES)].to_vec();
+                        (Cow::Owned(begin), self.duplex.deliver(line))
+                    }
+                };
+                match delivered {
                     Ok(()) => self.spoken = true,
                     Err(_) => {
-                        let stray = self.side.stray(line);
+                        let stray = self.side.stray(&begin);
                         if !self.spoken && stray > MAX_STRAY_FIRST {
                             return Ended::Garbage;
                         }

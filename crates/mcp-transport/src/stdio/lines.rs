@@ -1,10 +1,12 @@
 //! Lines out of reads of any size, in place.
 
+use std::borrow::Cow;
+
 use memchr::memchr;
 
 /// What one read asks for, in bytes.
 const READ: usize = 16 << 10;
-/// A buffer that grew past this for one long line is not kept for the short ones that follow.
+/// A line longer than this takes the buffer with it, which the short ones that follow do not need.
 const KEPT: usize = 256 << 10;
 
 /// A line is longer than the limit. Where the next message begins is still known, but the lost one may be an
@@ -34,9 +36,6 @@ impl Lines {
         self.buffer.drain(..self.start);
         self.scanned -= self.start;
         self.start = 0;
-        if self.buffer.is_empty() && self.buffer.capacity() > KEPT {
-            self.buffer = Vec::new();
-        }
         if self.buffer.capacity() - self.buffer.len() < READ / 2 {
             // `reserve` at least doubles, so a long line is moved a few times only.
             self.buffer.reserve(READ);
@@ -44,20 +43,36 @@ impl Lines {
         &mut self.buffer
     }
 
-    /// The next complete line, without its line feed; `None` until more is read.
-    pub(super) fn next(&mut self) -> Result<Option<&[u8]>, LineTooLong> {
+    /// The next complete line, without its line feed; `None` until more is read. A long one is not copied.
+    pub(super) fn next(&mut self) -> Result<Option<Cow<'_, [u8]>>, LineTooLong> {
         match memchr(b'\n', &self.buffer[self.scanned..]) {
             Some(at) => {
                 let (start, end) = (self.start, self.scanned + at);
                 self.start = end + 1;
                 self.scanned = self.start;
-                if end - start > self.limit { Err(LineTooLong) } else { Ok(Some(&self.buffer[start..end])) }
+                if end - start > self.limit {
+                    return Err(LineTooLong);
+                }
+                if end - start > KEPT {
+                    return Ok(Some(Cow::Owned(self.take(start, end))));
+                }
+                Ok(Some(Cow::Borrowed(&self.buffer[start..end])))
             }
             None => {
                 self.scanned = self.buffer.len();
                 if self.scanned - self.start > self.limit { Err(LineTooLong) } else { Ok(None) }
             }
         }
+    }
+
+    /// The line with the buffer that it is in; what follows it moves to another one.
+    fn take(&mut self, start: usize, end: usize) -> Vec<u8> {
+        let rest = self.buffer.split_off(end + 1);
+        let mut line = std::mem::replace(&mut self.buffer, rest);
+        (self.start, self.scanned) = (0, 0);
+        line.truncate(end);
+        line.drain(..start);
+        line
     }
 }
 
@@ -71,7 +86,7 @@ mod tests {
         for chunk in chunks {
             lines.room().extend_from_slice(chunk);
             while let Some(line) = lines.next()? {
-                taken.push(String::from_utf8_lossy(line).into_owned());
+                taken.push(String::from_utf8_lossy(&line).into_owned());
             }
         }
         Ok(taken)

@@ -13,7 +13,7 @@ const STDERR_TAIL: usize = 8 << 10;
 /// How many stray lines are kept: the first ones, which show what kind they are.
 const STRAY_KEPT: usize = 3;
 /// How much of a stray line is kept, in bytes.
-const STRAY_BYTES: usize = 200;
+pub(super) const STRAY_BYTES: usize = 200;
 
 /// A snapshot of it. A server's own output may hold secrets: whoever shows it redacts it first.
 #[derive(Clone, Default, Eq, PartialEq)]

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use mcp_testkit::RealServer;
 use mcp_transport::{
-    ClientInfo, ClientOptions, Connection, Connector, Notifications, Progress, ProgressSink,
+    ClientInfo, ClientOptions, Connection, Connector, Notifications, Payload, Progress, ProgressSink,
     ProtocolRevision, RequestOptions, Server, ToolResult, TransportErrorKind,
 };
 use serde_json::value::RawValue;
@@ -195,7 +195,7 @@ impl Story<'_> {
         assert!(texts(&result).contains(ask.answer), "{}: {result}", ask.name);
     }
 
-    async fn call(&self, name: &str, arguments: &str, options: &RequestOptions) -> Box<RawValue> {
+    async fn call(&self, name: &str, arguments: &str, options: &RequestOptions) -> Payload {
         let called = self.connection.call_tool(name, Some(&object(arguments)), options).await;
         called.unwrap_or_else(|error| panic!("{name}: {error:?}"))
     }
@@ -251,8 +251,8 @@ fn object(text: &str) -> Box<RawValue> {
 }
 
 /// The text of all content blocks.
-fn texts(result: &RawValue) -> String {
-    let result: Value = serde_json::from_str(result.get()).unwrap();
+fn texts(result: &str) -> String {
+    let result: Value = serde_json::from_str(result).unwrap();
     let blocks = result["content"].as_array().cloned().unwrap_or_default();
     blocks.iter().filter_map(|block| block["text"].as_str()).collect::<Vec<_>>().join("\n")
 }

@@ -128,7 +128,7 @@ async fn a_stream_that_ends_early_is_continued_where_it_stopped() {
 async fn f106_an_endless_frame_is_cut_off() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let mut options = options();
-    options.max_frame_bytes = 1 << 20;
+    options.max_message_bytes = 1 << 20;
     let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
     server.next_answers_to("tools/call", [Answer::As(Sse::new().end(SseEnd::Endless).into())]);
     let error = echo(&connection, "x").await.unwrap_err();

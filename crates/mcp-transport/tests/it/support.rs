@@ -41,8 +41,8 @@ pub(crate) async fn echo(connection: &Connection, text: &str) -> Result<String, 
 }
 
 /// The text of the first content block.
-pub(crate) fn text_of(result: &RawValue) -> String {
-    let result: Value = serde_json::from_str(result.get()).unwrap();
+pub(crate) fn text_of(result: &str) -> String {
+    let result: Value = serde_json::from_str(result).unwrap();
     result["content"][0]["text"].as_str().unwrap_or_default().to_owned()
 }
 

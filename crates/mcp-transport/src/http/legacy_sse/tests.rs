@@ -83,7 +83,7 @@ impl Fake {
 
     fn client(&self, provider: Option<Arc<dyn AuthProvider>>) -> AuthedClient {
         let mut options = ClientOptions::new(ClientInfo::new("test", "1"));
-        options.max_frame_bytes = 10_000;
+        options.max_message_bytes = 10_000;
         AuthedClient::new(HttpClient::new(options), self.endpoint.clone(), provider)
     }
 

@@ -1,40 +1,72 @@
 //! Reading: what arrived, and what it is.
 
 use std::fmt;
+use std::ops::Range;
 
 use serde::Deserialize;
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{EnvelopeError, EnvelopeErrorKind, Incoming, Messages, RequestId, RpcError, present};
+use super::{EnvelopeError, EnvelopeErrorKind, Incoming, Messages, Payload, RequestId, RpcError, present};
 
 /// No peer has a reason to batch more than this, and each element costs far more memory than its two bytes
 /// on the wire, so an unbounded batch would defeat the limit on frames.
 const MAX_BATCH: usize = 1024;
 
-/// Reads one frame.
+/// Reads one frame. It is taken by value because a result stays in it.
 ///
 /// # Errors
 /// The frame as a whole is no message. The error never quotes it.
-pub(crate) fn parse(frame: &[u8]) -> Result<Messages, EnvelopeError> {
-    let frame = frame.strip_prefix(b"\xef\xbb\xbf").unwrap_or(frame);
-    if frame.iter().find(|byte| !byte.is_ascii_whitespace()) != Some(&b'[') {
-        let wire = serde_json::from_slice(frame).map_err(|_| EnvelopeError::new(EnvelopeErrorKind::Json))?;
-        return classify(&wire).map(|message| Messages::One(Some(message)));
+pub(crate) fn parse(frame: Vec<u8>) -> Result<Messages, EnvelopeError> {
+    parse_text(String::from_utf8(frame).map_err(|_| no_json())?)
+}
+
+/// Reads one frame that is known to be text.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn parse_text(frame: String) -> Result<Messages, EnvelopeError> {
+    let text = frame.strip_prefix('\u{feff}').unwrap_or(&frame);
+    if text.trim_ascii_start().starts_with('[') {
+        return parse_batch(text);
     }
-    let Batch(elements) =
-        serde_json::from_slice(frame).map_err(|_| EnvelopeError::new(EnvelopeErrorKind::Json))?;
+    let (id, span) = match classify(&serde_json::from_str(text).map_err(|_| no_json())?)? {
+        Read::Result { id, result } => (id, span_of(result.get(), &frame)),
+        Read::Other(message) => return Ok(Messages::One(Some(message))),
+    };
+    let outcome = Ok(Payload::within(frame, span));
+    Ok(Messages::One(Some(Incoming::Response { id: Some(id), outcome })))
+}
+
+fn parse_batch(text: &str) -> Result<Messages, EnvelopeError> {
+    let Batch(elements) = serde_json::from_str(text).map_err(|_| no_json())?;
     if elements.is_empty() || elements.len() > MAX_BATCH {
         return Err(EnvelopeError::new(EnvelopeErrorKind::Batch));
     }
     let messages: Vec<_> = elements
         .into_iter()
         .map(|element| {
-            let wire = serde_json::from_str(element.get());
-            classify(&wire.map_err(|_| EnvelopeError::new(EnvelopeErrorKind::Json))?)
+            let wire = serde_json::from_str(element.get()).map_err(|_| no_json())?;
+            Ok(match classify(&wire)? {
+                // Copied out, because each goes its own way.
+                Read::Result { id, result } => {
+                    Incoming::Response { id: Some(id), outcome: Ok(result.to_owned().into()) }
+                }
+                Read::Other(message) => message,
+            })
         })
         .collect();
     Ok(Messages::Batch(messages.into_iter()))
+}
+
+fn no_json() -> EnvelopeError {
+    EnvelopeError::new(EnvelopeErrorKind::Json)
+}
+
+/// Where `part` lies in `whole`, out of which it was borrowed.
+fn span_of(part: &str, whole: &str) -> Range<usize> {
+    let start = part.as_ptr().addr() - whole.as_ptr().addr();
+    start..start + part.len()
 }
 
 /// Reads a frame that must be exactly one message.
@@ -42,7 +74,7 @@ pub(crate) fn parse(frame: &[u8]) -> Result<Messages, EnvelopeError> {
 /// # Errors
 /// It is no message, or a batch of another number of messages than one.
 #[cfg(any(feature = "http", test))]
-pub(crate) fn parse_one(frame: &[u8]) -> Result<Incoming, EnvelopeError> {
+pub(crate) fn parse_one(frame: Vec<u8>) -> Result<Incoming, EnvelopeError> {
     let mut messages = parse(frame)?;
     match (messages.next(), messages.next()) {
         (Some(message), None) => message,
@@ -96,8 +128,14 @@ impl<'de> Deserialize<'de> for Batch<'de> {
     }
 }
 
+/// A message, with its result still a part of the frame.
+enum Read<'a> {
+    Result { id: RequestId, result: &'a RawValue },
+    Other(Incoming),
+}
+
 /// Says what a message is. The one place that decides it.
-fn classify(wire: &Wire<'_>) -> Result<Incoming, EnvelopeError> {
+fn classify<'a>(wire: &Wire<'a>) -> Result<Read<'a>, EnvelopeError> {
     // An `id: null` counts as absent. For a response the specification says so; a notification with one comes
     // from serializers that write every field, and such a message cannot be answered in any case.
     let raw_id = wire.id.filter(|raw| !is_null(raw));
@@ -121,21 +159,19 @@ fn classify(wire: &Wire<'_>) -> Result<Incoming, EnvelopeError> {
             let method =
                 serde_json::from_str(method.get()).map_err(|_| invalid(EnvelopeErrorKind::Method))?;
             let params = wire.params.filter(|raw| !is_null(raw)).map(ToOwned::to_owned);
-            Ok(match id {
+            Ok(Read::Other(match id {
                 Some(id) => Incoming::Request { id, method, params },
                 None => Incoming::Notification { method, params },
-            })
+            }))
         }
         (None, Some(result), None) => {
             // A result that answers nothing cannot be a message of anyone who speaks the protocol.
-            if id.is_none() {
-                return Err(invalid(EnvelopeErrorKind::Id));
-            }
-            Ok(Incoming::Response { id, outcome: Ok(result.to_owned()) })
+            let Some(id) = id.clone() else { return Err(invalid(EnvelopeErrorKind::Id)) };
+            Ok(Read::Result { id, result })
         }
         (None, None, Some(error)) => {
             let error = RpcError::from_raw(error).ok_or_else(|| invalid(EnvelopeErrorKind::ErrorObject))?;
-            Ok(Incoming::Response { id, outcome: Err(error) })
+            Ok(Read::Other(Incoming::Response { id, outcome: Err(error) }))
         }
         _ => Err(invalid(EnvelopeErrorKind::Shape)),
     }
@@ -152,7 +188,7 @@ mod tests {
 
     /// One line that says everything about what was read.
     fn read(frame: &str) -> String {
-        match parse_one(frame.as_bytes()) {
+        match parse_one(frame.into()) {
             Ok(Incoming::Request { id, method, params }) => {
                 format!("request {id} {method} {}", params.map_or_else(|| "-".into(), |raw| raw.to_string()))
             }
@@ -234,7 +270,7 @@ mod tests {
     #[test]
     fn a_broken_element_of_a_batch_is_alone() {
         let frame = br#" [{"jsonrpc":"2.0","id":1,"result":1},5,{"jsonrpc":"2.0","id":2,"error":3}]"#;
-        let read: Vec<_> = parse(frame).unwrap().collect();
+        let read: Vec<_> = parse(frame.to_vec()).unwrap().collect();
         assert!(matches!(&read[0], Ok(Incoming::Response { id: Some(RequestId::Number(1)), .. })));
         assert_eq!(read[1].as_ref().unwrap_err().kind, EnvelopeErrorKind::Json);
         assert_eq!(read[2].as_ref().unwrap_err().id(), Some(&RequestId::Number(2)));
@@ -245,9 +281,9 @@ mod tests {
     fn a_batch_is_bounded() {
         let batch =
             |count: usize| format!("[{}]", vec![r#"{"jsonrpc":"2.0","method":"n"}"#; count].join(","));
-        assert_eq!(parse(batch(MAX_BATCH).as_bytes()).unwrap().count(), MAX_BATCH);
+        assert_eq!(parse(batch(MAX_BATCH).into_bytes()).unwrap().count(), MAX_BATCH);
         for count in [MAX_BATCH + 1, 4 * MAX_BATCH] {
-            assert_eq!(parse(batch(count).as_bytes()).unwrap_err().kind, EnvelopeErrorKind::Batch);
+            assert_eq!(parse(batch(count).into_bytes()).unwrap_err().kind, EnvelopeErrorKind::Batch);
         }
     }
 
@@ -262,7 +298,7 @@ mod tests {
     fn deep_nesting_does_not_overflow_the_stack() {
         let deep = format!("{}{}", "[".repeat(200_000), "]".repeat(200_000));
         let frame = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{deep},"x":{deep}}}"#);
-        assert!(matches!(parse_one(frame.as_bytes()), Ok(Incoming::Response { outcome: Ok(_), .. })));
+        assert!(matches!(parse_one(frame.into_bytes()), Ok(Incoming::Response { outcome: Ok(_), .. })));
     }
 
     #[test]
@@ -281,7 +317,7 @@ mod tests {
                     _ => frame.insert(at, random.byte()),
                 }
             }
-            if let Ok(messages) = parse(&frame) {
+            if let Ok(messages) = parse(frame) {
                 for message in messages {
                     let _ = format!("{message:?}");
                 }

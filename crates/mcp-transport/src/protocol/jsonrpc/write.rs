@@ -32,6 +32,15 @@ fn encode_call(id: Option<&RequestId>, method: &str, params: Option<&RawValue>) 
     out
 }
 
+/// The beginning of a response with a result. The result follows as it is, and then a closing brace.
+pub fn begin_result(id: &RequestId) -> Vec<u8> {
+    let mut out = begin(0);
+    out.extend_from_slice(b",\"id\":");
+    write_id(&mut out, id);
+    out.extend_from_slice(b",\"result\":");
+    out
+}
+
 /// A response, ready to send. The result is written as it is.
 pub fn encode_response(id: &RequestId, outcome: Result<&RawValue, &RpcError>) -> Vec<u8> {
     let mut out = begin(outcome.map_or_else(
@@ -102,7 +111,8 @@ mod tests {
             frame,
             r#"{"jsonrpc":"2.0","id":"q\"","error":{"code":-32601,"message":"no such method","data":[1]}}"#
         );
-        let Ok(Incoming::Response { id: Some(read), outcome: Err(error) }) = parse_one(frame.as_bytes())
+        let Ok(Incoming::Response { id: Some(read), outcome: Err(error) }) =
+            parse_one(frame.clone().into_bytes())
         else {
             panic!("{frame}");
         };
