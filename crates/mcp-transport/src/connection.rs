@@ -296,6 +296,22 @@ impl Connection {
         self.0.closed.load(Ordering::Acquire) == CLOSED || self.0.hub.has_ended()
     }
 
+    /// Whether the server is heard. Never quiet over a wire that is one stream, which tells by itself when it breaks.
+    pub(crate) fn pulse(&self) -> &Pulse {
+        &self.0.hub.pulse
+    }
+
+    /// Whether its session may outlive the network under it: one of the legacy era, over single requests.
+    pub(crate) fn may_outlive_silence(&self) -> bool {
+        !self.is_modern() && self.0.wire.has_headers()
+    }
+
+    /// Opens the server's own stream anew, where there is one: the network may have swallowed its end.
+    pub(crate) async fn listen_anew(&self) {
+        self.0.hub.stale.notify_waiters();
+        self.listen().await;
+    }
+
     /// Whether this wire mirrors arguments of tools into headers.
     pub(crate) fn mirrors_parameters(&self) -> bool {
         self.is_modern() && self.0.wire.has_headers()
@@ -317,22 +333,6 @@ impl Connection {
         arguments: Option<&RawValue>,
     ) -> Result<Vec<(HeaderName, HeaderValue)>, TransportError> {
         let headers = self.0.parameters.lock().unwrap_or_else(PoisonError::into_inner).get(tool).cloned();
-    /// Whether the server is heard. Never quiet over a wire that is one stream, which tells by itself when it breaks.
-    pub(crate) fn pulse(&self) -> &Pulse {
-        &self.0.hub.pulse
-    }
-
-    /// Whether its session may outlive the network under it: one of the legacy era, over single requests.
-    pub(crate) fn may_outlive_silence(&self) -> bool {
-        !self.is_modern() && self.0.wire.has_headers()
-    }
-
-    /// Opens the server's own stream anew, where there is one: the network may have swallowed its end.
-    pub(crate) async fn listen_anew(&self) {
-        self.0.hub.stale.notify_waiters();
-        self.listen().await;
-    }
-
         let Some(headers) = headers else { return Ok(Vec::new()) };
         headers.headers(arguments).map_err(|error| {
             let message = "an argument cannot be mirrored into a header";

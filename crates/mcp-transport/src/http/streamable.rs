@@ -115,9 +115,9 @@ impl Core {
             expects_message: false,
             recover: true,
             first_byte: Some(self.options().first_byte_timeout),
+            pulse: None,
         }
     }
-            pulse: None,
 
     /// Sends a message that wants no response.
     async fn tell(&self, session: &Session, body: Bytes) -> Result<(), TransportError> {

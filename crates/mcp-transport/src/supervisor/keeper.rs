@@ -173,6 +173,8 @@ impl Keeper {
         let is_wanted = || self.shared.is_wanted();
         let early = (self.may_attempt_early() && is_wanted()).then_some(self.resume_at);
         tokio::select! {
+            // An attempt that is due anyway is made before one that a caller would cause at the same moment.
+            biased;
             command = self.commands.recv() => Input::Command(command),
             attempted = ended_race(&mut self.race, is_wanted) => Input::Attempted(attempted),
             () = over(&mut self.wait) => Input::Waited,
