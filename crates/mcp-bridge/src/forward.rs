@@ -104,11 +104,28 @@ fn resumable(core: &Core, request: &Request) -> Option<Result<Exchange, RpcError
     core.exchanges.resume(request.params.as_deref())
 }
 
-/// Sends it in the terms of the server.
+/// Sends it in the terms of the server. A server that refuses the version of a request has not acted on it, and may go on
+/// in the other era, which is spoken to in other terms.
 async fn send(core: &Arc<Core>, server: &SupervisorHandle, request: &Request) -> Result<Answer, Failure> {
+    let era = Era::of(server.lease().await?.revision());
+    let outcome = send_as(core, server, request, era).await;
+    match &outcome {
+        Err(Failure::Request(error)) if !error.may_have_been_sent() => {}
+        _ => return outcome,
+    }
+    let now = Era::of(server.lease().await?.revision());
+    if now == era { outcome } else { Box::pin(send_as(core, server, request, now)).await }
+}
+
+/// Sends it to a server of this era.
+async fn send_as(
+    core: &Arc<Core>,
+    server: &SupervisorHandle,
+    request: &Request,
+    era: Era,
+) -> Result<Answer, Failure> {
     let (method, params) = (request.method.as_str(), request.params.as_deref());
     let options = RequestOptions::new();
-    let era = Era::of(server.lease().await?.revision());
     let outcome = match (request.era, era) {
         (Era::Legacy, Era::Legacy) => server.request(method, params, &options).await,
         (Era::Modern, Era::Modern) => {

@@ -164,20 +164,28 @@ pub(crate) async fn follow(core: Arc<Core>, server: SupervisorHandle) {
     }
 }
 
-/// Tells a new connection what the host wants, and keeps telling it.
+/// Tells a new connection what the host wants, and keeps telling it: again when its session was renewed, or another
+/// version was agreed on.
 async fn accompany(core: Arc<Core>, server: SupervisorHandle) {
     let Ok(lease) = server.lease().await else { return };
-    let (era, mut renewals) = (Era::of(lease.revision()), lease.renewals());
+    let (mut era, mut renewals) = (Era::of(lease.revision()), lease.renewals());
     drop(lease);
-    if era == Era::Modern {
-        return subscribe_together(&core, &server).await;
-    }
     loop {
         core.log.forget_told();
+        let telling = async {
+            match era {
+                Era::Modern => subscribe_together(&core, &server).await,
+                Era::Legacy => subscribe_one_by_one(&core, &server).await,
+            }
+        };
         tokio::select! {
-            () = subscribe_one_by_one(&core, &server) => return,
+            () = telling => return,
             () = renewals.next() => core.tell_lists_changed(),
         }
+        let Ok(lease) = server.lease().await else { return };
+        era = Era::of(lease.revision());
+        // Each era has its own way to listen; what is open already is not opened twice.
+        lease.listen().await;
     }
 }
 
