@@ -140,10 +140,10 @@ impl Core {
         out.phase = phase;
         out.expects_message = true;
         out.first_byte = Some(call.limits.first_byte);
-        if session.server.revision.era() == Era::Modern
-            && let Ok(method) = HeaderValue::from_str(call.method)
         // A stream that has no end owes nothing.
         out.pulse = call.limits.idle.map(|_| self.hub.pulse.clone());
+        if session.server.revision.era() == Era::Modern
+            && let Ok(method) = HeaderValue::from_str(call.method)
         {
             out.headers.insert(METHOD, method);
         }

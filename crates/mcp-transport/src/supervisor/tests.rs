@@ -33,9 +33,9 @@ enum Step {
     Fail(TransportErrorKind),
     /// Connects after so many seconds.
     Late(u64),
-    /// Never ends.
     /// Fails after so many seconds.
     FailLate(u64, TransportErrorKind),
+    /// Never ends.
     Hang,
 }
 
@@ -314,8 +314,6 @@ async fn callers_that_come_by_the_dozen_are_no_storm() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_connection_that_lasts_half_a_minute_starts_a_new_streak() {
-#[tokio::test(start_paused = true)]
 async fn f103_a_caller_that_waits_is_served_within_a_second_and_costs_the_streak_nothing() {
     let script = Script::new([Step::Connect]);
     let handle = script.connected().await;
@@ -439,6 +437,8 @@ async fn who_looks_causes_one_attempt_where_there_would_be_one_anyway() {
     assert!(before.elapsed() <= secs(2), "who looks is not kept");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_lasts_half_a_minute_starts_a_new_streak() {
     for (lasted, wait) in [(29, 2), (30, 1)] {
         let script = Script::new([Step::Connect]);
         let handle = script.connected().await;
