@@ -58,6 +58,8 @@ mod scrub;
 mod secret;
 mod settings;
 mod single_flight;
+#[cfg(any(feature = "helper", feature = "oauth"))]
+mod spans;
 mod static_headers;
 
 pub use build::Parts;

@@ -17,6 +17,7 @@ use crate::environment::Environment;
 use crate::error::{CliError, one_line};
 use crate::exit::ExitStatus;
 use crate::output::Output;
+use crate::telemetry::Telemetry;
 use crate::view::row::ProblemRow;
 use crate::view::text::Style;
 use crate::wire::Wired;
@@ -34,6 +35,7 @@ pub(crate) struct App {
     pub(crate) connector: Connector,
     /// The process does not end before they have.
     pub(crate) renewals: Renewals,
+    pub(crate) telemetry: Telemetry,
     token_store: Arc<dyn TokenStore>,
     mcp_config: Vec<String>,
     strict: bool,
@@ -48,7 +50,7 @@ impl App {
     /// # Errors
     ///
     /// A usage error where an option has an impossible value.
-    pub(crate) fn new(cli: &Cli, environment: Environment) -> Result<Self, CliError> {
+    pub(crate) fn new(cli: &Cli, environment: Environment, telemetry: Telemetry) -> Result<Self, CliError> {
         let global = &cli.global;
         let (scope, oauth_scopes) = match cli.command {
             Command::Login(_) => (None, global.scope.clone()),
@@ -59,13 +61,16 @@ impl App {
         };
         let no_color = environment.text("NO_COLOR").is_some();
         let dumb = environment.text("TERM") == Some("dumb");
-        let connector = Connector::new(client_options(&environment));
+        let mut options = client_options(&environment);
+        options.propagator = telemetry.propagator();
+        let connector = Connector::new(options);
         Ok(Self {
             output: Arc::new(Output::of_process(global.color, no_color, dumb, global.quiet)),
             json: global.json,
             non_interactive: global.non_interactive,
             interactive: !global.non_interactive && std::io::stdin().is_terminal(),
             renewals: Renewals::default(),
+            telemetry,
             token_store: crate::oauth::token_store(state_dir(&environment).as_deref()),
             mcp_config: global.mcp_config.clone(),
             strict: global.strict_mcp_config,
@@ -200,7 +205,8 @@ fn state_dir(environment: &Environment) -> Option<PathBuf> {
     Locations::new(environment.variables(), &directory, Platform::CURRENT).state_dir
 }
 
-fn client_options(environment: &Environment) -> ClientOptions {
+/// The network settings of this process, for everything that it talks to.
+pub(crate) fn client_options(environment: &Environment) -> ClientOptions {
     let mut options = ClientOptions::new(ClientInfo::new("mcplink", env!("CARGO_PKG_VERSION")));
     let either = |upper: &str, lower: &str| {
         environment.text(upper).or_else(|| environment.text(lower)).map(str::to_owned)

@@ -28,6 +28,8 @@ mod redact;
 mod session_log;
 mod sign_in;
 mod signals;
+#[cfg_attr(not(feature = "otel"), path = "telemetry/absent.rs")]
+mod telemetry;
 mod view;
 mod wire;
 
@@ -37,10 +39,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use tracing::Instrument as _;
 
 use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::telemetry::Telemetry;
 
 pub use crate::environment::Environment;
 
@@ -51,8 +55,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         Ok(cli) => cli,
         Err(error) => return refuse(&error, &args),
     };
-    logging::start(cli.global.verbose, &environment);
-    let app = match App::new(&cli, environment) {
+    let (telemetry, layers) = Telemetry::start(&environment);
+    logging::start(cli.global.verbose, &environment, layers);
+    telemetry.explain();
+    let app = match App::new(&cli, environment, telemetry) {
         Ok(app) => Arc::new(app),
         Err(error) => {
             eprint_line(&if cli.global.json { error.to_json() } else { error.to_text() });
@@ -70,20 +76,26 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     };
     let ended = runtime.block_on(async {
         let says_goodbye = matches!(cli.command, args::Command::Bridge(_));
-        let command = commands::run(cli.command, &app);
+        let span = app.telemetry.command(&args);
+        let command = commands::run(cli.command, &app).instrument(span.clone());
         let ended = if says_goodbye { command.await } else { signals::or_interrupted(command).await };
+        let exit = ended.as_ref().map_or_else(|error| error.exit, |status| *status);
+        app.telemetry.ended(&span, exit);
         settle(&app, &ended).await;
         ended
     });
     // A thread that still waits for standard input must not keep the process.
     runtime.shutdown_timeout(Duration::from_millis(100));
-    match ended {
+    let code = match ended {
         Ok(status) => status.into(),
         Err(error) => {
             app.output.error(&if app.json { error.to_json() } else { error.to_text() });
             error.exit.into()
         }
-    }
+    };
+    // Last, because whoever waits for the result has it by now.
+    app.telemetry.finish();
+    code
 }
 
 /// Lets a renewal of tokens that is under way come to its end, within reason: the result has been shown, but a

@@ -11,11 +11,13 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use mcp_auth::{AuthError, AuthProvider, Challenge, Credentials, Recovery, Rejection};
 use mcp_status::{ChallengeKind, Phase};
+use tracing::Instrument as _;
 use url::Url;
 
 use crate::error::{AuthContext, TimeoutStage};
 use crate::http::client::{Answer, HttpClient};
 use crate::pulse::Pulse;
+use crate::trace;
 use crate::{TransportError, TransportErrorKind};
 
 /// Recoveries per request: one of the provider that supplied the credentials and one of a fallback behind it.
@@ -179,9 +181,13 @@ impl AuthedClient {
         };
         let rejection =
             Rejection::new(refusal.status, &refusal.challenges, &refusal.headers, used).after(recoveries);
-        match provider.on_rejected(rejection).await {
+        let span = trace::recovery(provider.name(), refusal.status);
+        match provider.on_rejected(rejection).instrument(span.clone()).await {
             // The answer to the same bytes is already known.
-            Ok(Recovery::Retry(fresh)) if !fresh.same_headers(used) => Ok(Some(fresh)),
+            Ok(Recovery::Retry(fresh)) if !fresh.same_headers(used) => {
+                span.record(trace::RECOVERED, true);
+                Ok(Some(fresh))
+            }
             Ok(_) => Ok(None),
             Err(error) => {
                 let sender = self.sender(used, refusal.challenges.first(), recoveries + 1);

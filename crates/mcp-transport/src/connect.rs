@@ -17,6 +17,7 @@ use crate::error::TimeoutStage;
 use crate::handler::ServerRequestHandler;
 use crate::hub::Hub;
 use crate::tools::ToolList;
+use crate::trace::Peer;
 use crate::wire::Wire;
 use crate::{ClientOptions, RetryPolicy, TransportError, TransportErrorKind};
 
@@ -177,13 +178,19 @@ impl Connector {
     ///
     /// Why there is no connection; [`evidence`](TransportError::evidence) says what it means.
     pub async fn attempt(&self, server: &Server) -> Result<Connection, TransportError> {
+        let peer = Peer::new(&server.endpoint);
+        let attempt = self.shake_hands(server, peer.clone());
+        peer.connecting(Connection::revision, attempt).await
+    }
+
+    async fn shake_hands(&self, server: &Server, peer: Peer) -> Result<Connection, TransportError> {
         let limit = self.options().connect_timeout;
         let opened = tokio::time::timeout(limit, self.open(server)).await.map_err(|_| {
             let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Connect };
             TransportError::new(kind, "the server did not finish the handshake in time")
         })?;
         let (wire, hub) = opened?;
-        let connection = Connection::new(wire, hub.clone(), self.options().clone(), server.timeout);
+        let connection = Connection::new(wire, hub.clone(), self.options().clone(), peer, server.timeout);
         if hub.answers_requests() && !connection.is_modern() {
             // What the server asks may arrive on its own stream, so that must be there before it is provoked.
             let _ = tokio::time::timeout(OWN_STREAM, connection.listen()).await;

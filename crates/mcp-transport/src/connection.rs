@@ -24,6 +24,7 @@ use crate::protocol::modern::mirrored_member;
 use crate::protocol::revision::{Era, ProtocolRevision};
 use crate::pulse::Pulse;
 use crate::subscription::{Keeper, Subscription, SubscriptionFilter};
+use crate::trace::{Peer, TraceContext, Traced};
 use crate::wire::{Prepared, Wire};
 use crate::{ClientOptions, Payload, TransportError, TransportErrorKind};
 
@@ -43,6 +44,8 @@ pub struct RequestOptions {
     /// The result of a modern server is handed over as it is, also where it asks for input (`input_required`) or is
     /// of a type that this crate does not know: for a program that passes on what another one asked.
     pub raw_result: bool,
+    /// The trace that the request is a part of, in place of the one that its parameters carry.
+    pub trace: Option<TraceContext>,
 }
 
 impl RequestOptions {
@@ -78,6 +81,13 @@ impl RequestOptions {
         self.raw_result = true;
         self
     }
+
+    /// As a part of a trace.
+    #[must_use]
+    pub fn with_trace(mut self, trace: TraceContext) -> Self {
+        self.trace = Some(trace);
+        self
+    }
 }
 
 impl fmt::Debug for RequestOptions {
@@ -87,6 +97,7 @@ impl fmt::Debug for RequestOptions {
             .field("progress", &self.progress.is_some())
             .field("own_metadata", &self.own_metadata)
             .field("raw_result", &self.raw_result)
+            .field("trace", &self.trace)
             .finish()
     }
 }
@@ -101,6 +112,7 @@ struct Inner {
     wire: Arc<Wire>,
     hub: Arc<Hub>,
     options: Arc<ClientOptions>,
+    peer: Peer,
     /// The limit of a request to this server, where its entry has one.
     timeout: Option<Duration>,
     next_id: Arc<AtomicI64>,
@@ -129,8 +141,10 @@ impl Connection {
         wire: Wire,
         hub: Arc<Hub>,
         options: Arc<ClientOptions>,
+        peer: Peer,
         timeout: Option<Duration>,
     ) -> Self {
+        let peer = peer.connected(wire.server().revision);
         let closed = AtomicU8::new(OPEN);
         // 0 is the id of the handshake.
         let next_id = Arc::new(AtomicI64::new(1));
@@ -138,6 +152,7 @@ impl Connection {
             wire: Arc::new(wire),
             hub,
             options,
+            peer,
             timeout,
             next_id,
             closed,
@@ -395,6 +410,8 @@ impl Connection {
         self.ensure_open()?;
         let inner = &*self.0;
         let id = inner.next_id.fetch_add(1, Ordering::Relaxed);
+        let given = (inner.options.propagator.as_deref(), options.trace.as_ref());
+        let traced = Traced::begin(self, &inner.peer, (id, method, params), given);
         let limit = options.timeout.or(inner.timeout).or(inner.options.request_timeout);
         let first_byte = inner.options.first_byte_timeout;
         let watched = options.progress.clone().map(|sink| inner.hub.watch(id, Some(sink)));
@@ -409,29 +426,33 @@ impl Connection {
             limit,
             first_byte,
             watched: watched.as_ref(),
+            trace: traced.context.as_deref(),
         };
-
-        let mut cancel =
-            CancelOnDrop { wire: Some(&inner.wire), id, reason: "the caller gave the request up" };
-        let outcome = match limit {
-            None => inner.wire.request(request).await,
-            Some(limit) => match tokio::time::timeout(limit, inner.wire.request(request)).await {
-                Ok(outcome) => outcome,
-                Err(_) => {
+        let exchange = async {
+            let mut cancel =
+                CancelOnDrop { wire: Some(&inner.wire), id, reason: "the caller gave the request up" };
+            let outcome = match limit {
+                None => inner.wire.request(request).await,
+                Some(limit) => match tokio::time::timeout(limit, inner.wire.request(request)).await {
+                    Ok(outcome) => outcome,
+                    Err(_) => {
+                        cancel.reason = "the request timed out";
+                        let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Total };
+                        return Err(TransportError::new(kind, "the request took too long"));
+                    }
+                },
+            };
+            // A limit of the wire leaves the server at work; every other outcome is its last word.
+            match &outcome {
+                Err(error) if matches!(error.kind(), TransportErrorKind::Timeout { .. }) => {
                     cancel.reason = "the request timed out";
-                    let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Total };
-                    return Err(TransportError::new(kind, "the request took too long"));
                 }
-            },
-        };
-        // A limit of the wire leaves the server at work; every other outcome is its last word.
-        match &outcome {
-            Err(error) if matches!(error.kind(), TransportErrorKind::Timeout { .. }) => {
-                cancel.reason = "the request timed out";
+                _ => cancel.wire = None,
             }
-            _ => cancel.wire = None,
-        }
-        outcome
+            outcome
+        };
+        // Boxed: it is by far the largest part of every future that makes requests, and many make several.
+        Box::pin(traced.run(exchange)).await
     }
 }
 

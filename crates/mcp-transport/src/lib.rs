@@ -52,6 +52,7 @@ mod sse_parser;
 mod subscription;
 mod supervisor;
 mod tools;
+mod trace;
 mod wire;
 
 mod duplex;
@@ -83,3 +84,4 @@ pub use supervisor::{
     StatusSnapshot, Supervisor, SupervisorConfig, SupervisorHandle, SupervisorPolicy, Withheld,
 };
 pub use tools::{Tool, ToolList, ToolResult, ToolView};
+pub use trace::{TraceContext, TracePropagator};

@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+
+use crate::TracePropagator;
 
 /// 256 MiB: what one message may hold. Memory grows no faster than it arrives.
 const MAX_MESSAGE_BYTES: usize = 256 << 20;
@@ -75,6 +78,8 @@ pub struct ClientOptions {
     pub proxy: ProxySettings,
     /// PEM files whose certificates are trusted beside those of the platform.
     pub extra_ca_files: Vec<PathBuf>,
+    /// Joins requests to distributed traces; without one, what callers carry passes through.
+    pub propagator: Option<Arc<dyn TracePropagator>>,
 }
 
 impl ClientOptions {
@@ -92,6 +97,7 @@ impl ClientOptions {
             max_message_bytes: MAX_MESSAGE_BYTES,
             proxy: ProxySettings::default(),
             extra_ca_files: Vec::new(),
+            propagator: None,
         }
     }
 }

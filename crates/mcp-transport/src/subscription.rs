@@ -224,6 +224,7 @@ impl Keeper {
             limit: None,
             first_byte: self.first_byte,
             watched: None,
+            trace: None,
         }));
         let ended = loop {
             tokio::select! {

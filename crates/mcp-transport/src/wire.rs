@@ -12,7 +12,7 @@ use crate::ordered::Ordered;
 use crate::protocol::handshake::ServerDescription;
 use crate::protocol::jsonrpc;
 use crate::protocol::outgoing::encode_request;
-use crate::{Payload, TransportError};
+use crate::{Payload, TraceContext, TransportError};
 
 #[cfg(feature = "http")]
 use crate::http::streamable::{Call, Limits, Streamable};
@@ -45,6 +45,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) limit: Option<Duration>,
     pub(crate) first_byte: Duration,
     pub(crate) watched: Option<&'a ProgressGuard>,
+    /// What `_meta` says about the trace that it is a part of, beside what the parameters say.
+    pub(crate) trace: Option<&'a TraceContext>,
 }
 
 /// How messages travel.
@@ -175,11 +177,17 @@ impl Wire {
 /// Encodes a request with the members of `_meta` that its connection and its progress need.
 pub(crate) fn encode(request: &Prepared<'_>, meta: &str) -> Result<Vec<u8>, TransportError> {
     let meta = if request.own_metadata { "" } else { meta };
-    if request.watched.is_none() {
+    if request.watched.is_none() && request.trace.is_none() {
         return encode_request(request.id, request.method, request.params, meta);
     }
-    // The id of the request serves as its token: unique among the active requests of the connection.
-    let comma = if meta.is_empty() { "" } else { "," };
-    let meta = format!("{meta}{comma}\"progressToken\":{}", request.id);
-    encode_request(request.id, request.method, request.params, &meta)
+    let mut all = meta.to_owned();
+    if request.watched.is_some() {
+        // The id of the request serves as its token: unique among the active requests of the connection.
+        let comma = if meta.is_empty() { "" } else { "," };
+        all.push_str(&format!("{comma}\"progressToken\":{}", request.id));
+    }
+    if let Some(trace) = request.trace {
+        trace.write(&mut all);
+    }
+    encode_request(request.id, request.method, request.params, &all)
 }

@@ -28,10 +28,13 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderName, HeaderValue};
+use tracing::field::Empty;
+use tracing::{Instrument as _, debug_span};
 
 use self::complaint::Complaint;
 use self::run::{Ended, Invocation, Output};
 use crate::plan::HELPER_NAME;
+use crate::spans;
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, CredentialSource, Credentials, FetchReason, HelperSpec, Target,
 };
@@ -98,7 +101,26 @@ impl fmt::Debug for HeadersHelper {
 type Headers = Vec<(HeaderName, HeaderValue)>;
 
 /// One run, from spawn to headers.
+///
+/// Its span holds no more than the session log does: whose it was, how it ended, how long it took.
 async fn headers(invocation: &Invocation, limit: Duration) -> Result<Headers, AuthError> {
+    let span = debug_span!(
+        "mcplink.helper",
+        "otel.name" = "headers helper",
+        "otel.kind" = "internal",
+        "otel.status_code" = Empty,
+        "mcplink.server.name" = invocation.server,
+        "process.exit.code" = Empty,
+        "error.type" = Empty,
+    );
+    let headers = supplied(invocation, limit).instrument(span.clone()).await;
+    spans::ended(&span, &headers);
+    let exit_code = headers.as_ref().map_or_else(AuthError::exit_code, |_| Some(0));
+    span.record("process.exit.code", exit_code.map(i64::from));
+    headers
+}
+
+async fn supplied(invocation: &Invocation, limit: Duration) -> Result<Headers, AuthError> {
     let output = run::run(invocation, limit).await.map_err(|error| {
         // The path is the person's own, and a folder that is gone is the usual cause.
         let cwd = invocation.cwd.display();

@@ -10,6 +10,8 @@ use std::time::{Duration, SystemTime};
 
 use http::header::AUTHORIZATION;
 use http::{HeaderValue, StatusCode};
+use tracing::field::Empty;
+use tracing::{Instrument as _, debug_span};
 
 use super::clock::Clock;
 use super::context::Context;
@@ -19,6 +21,7 @@ use super::machine::mint;
 use super::renewal::refresh;
 use super::settings::OAuthSettings;
 use super::store::{RefreshOutcome, StoredTokens, TokenKey, TokenStore};
+use crate::spans;
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Challenge, Credentials, HttpExchange,
     ProviderSnapshot, Recovery, Rejection, Target,
@@ -169,11 +172,23 @@ impl OAuthProvider {
             Some(held) if !held.tokens.same_tokens(&used.tokens) => return Ok(held.credentials),
             _ => inner.shared_failure(seen)?,
         }
-        let renewed = if inner.ctx.settings.grant.needs_person() {
-            inner.refresh(used.clone()).await
-        } else {
-            inner.mint(challenges).await
+        let span = debug_span!(
+            "mcplink.token_refresh",
+            "otel.name" = "token refresh",
+            "otel.kind" = "internal",
+            "otel.status_code" = Empty,
+            "mcplink.server.name" = inner.ctx.target.name,
+            "error.type" = Empty,
+        );
+        let renewal = async {
+            if inner.ctx.settings.grant.needs_person() {
+                inner.refresh(used.clone()).await
+            } else {
+                inner.mint(challenges).await
+            }
         };
+        let renewed = renewal.instrument(span.clone()).await;
+        spans::ended(&span, &renewed);
         inner.land(renewed, why)
     }
 

@@ -47,6 +47,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     let opened = Arc::new(Mutex::new(None));
     let (slot, seen) = (opened.clone(), entry.clone());
     config = config.with_started(move |handle| {
+        seen.app.telemetry.follow(&handle);
         let facts = seen.clone();
         let session = Session::new(handle, identity.clone(), Arc::new(move || facts.facts()), log.clone());
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Opened::open(&seen.app, session));

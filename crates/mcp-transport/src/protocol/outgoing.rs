@@ -7,6 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::trace::{TRACEPARENT, TRACESTATE};
 use crate::{TransportError, TransportErrorKind};
 
 /// Writes a request. `params` is the text of a JSON object; `meta` are members of `_meta` without the braces
@@ -85,7 +86,10 @@ fn write_with_meta(out: &mut Vec<u8>, params: &str, meta: &str) -> Result<(), Tr
         }
         let theirs: Members<'_> = serde_json::from_str(value.get()).map_err(|_| not_an_object("`_meta`"))?;
         for (key, value) in theirs.0 {
-            if ours.0.iter().all(|(our_key, _)| *our_key != key) {
+            let is_ours = |name: &str| ours.0.iter().any(|(our_key, _)| our_key == name);
+            // What vendors add belongs to the context beside it, not to another one (W3C Trace Context section 3.3).
+            let is_orphan = key == TRACESTATE && is_ours(TRACEPARENT);
+            if !is_ours(&key) && !is_orphan {
                 write_member(out, &key, value);
             }
         }
@@ -217,6 +221,16 @@ mod tests {
                 r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"_meta":{"t":1,"traceparent":"x"},"a":1,"b":3}}"#
             );
         }
+    }
+
+    #[test]
+    fn the_state_of_another_trace_is_not_kept_beside_ours() {
+        let params = r#"{"_meta":{"traceparent":"x","tracestate":"a=1","baggage":"b=2"}}"#;
+        assert_eq!(
+            encoded(Some(params), r#""traceparent":"y""#),
+            r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"_meta":{"traceparent":"y","baggage":"b=2"}}}"#
+        );
+        assert!(encoded(Some(params), r#""t":1"#).contains(r#""traceparent":"x","tracestate":"a=1""#));
     }
 
     #[test]

@@ -1,0 +1,25 @@
+//! How the spans of providers tell their end. They hold names, numbers and kinds, and never a value.
+
+use tracing::Span;
+
+use crate::{AuthError, AuthErrorKind};
+
+/// Notes how the work of `span` ended. A span that declares none of these fields is left as it is.
+pub(crate) fn ended<T>(span: &Span, outcome: &Result<T, AuthError>) {
+    if let Err(error) = outcome {
+        span.record("otel.status_code", "error");
+        span.record("error.type", error_type(error.kind()));
+    }
+}
+
+fn error_type(kind: AuthErrorKind) -> &'static str {
+    match kind {
+        AuthErrorKind::SourceFailed => "source_failed",
+        AuthErrorKind::SignInExpired => "sign_in_expired",
+        AuthErrorKind::Unavailable => "unavailable",
+        AuthErrorKind::Protocol => "protocol",
+        AuthErrorKind::Misconfigured => "misconfigured",
+        AuthErrorKind::Store => "store",
+        AuthErrorKind::Cancelled => "cancelled",
+    }
+}
