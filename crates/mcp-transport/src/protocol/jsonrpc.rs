@@ -6,6 +6,7 @@
 //! `null`s and a byte order mark are all seen in the field and harmless.
 
 mod read;
+mod scan;
 mod write;
 
 use std::fmt;
@@ -52,7 +53,10 @@ pub enum RequestId {
 impl RequestId {
     /// Reads an id, or `None` where it is no string and no integer. An integer written as `1.0` counts.
     pub fn from_raw(raw: &RawValue) -> Option<Self> {
-        let text = raw.get();
+        Self::from_text(raw.get())
+    }
+
+    fn from_text(text: &str) -> Option<Self> {
         if text.starts_with('"') {
             return serde_json::from_str(text).ok().map(Self::String);
         }
@@ -157,8 +161,8 @@ impl RpcError {
     }
 
     /// Reads an error object. Only the code is indispensable: without it nothing can be decided.
-    fn from_raw(raw: &RawValue) -> Option<Self> {
-        let wire: ErrorWire<'_> = serde_json::from_str(raw.get()).ok()?;
+    fn from_text(text: &str) -> Option<Self> {
+        let wire: ErrorWire<'_> = serde_json::from_str(text).ok()?;
         let code = integer(wire.code?.get())?;
         let message = wire.message.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();
         Some(Self { code, message, data: wire.data.map(ToOwned::to_owned) })

@@ -1,13 +1,12 @@
 //! Reading: what arrived, and what it is.
 
-use std::fmt;
+use std::borrow::Cow;
 use std::ops::Range;
 
-use serde::Deserialize;
-use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::{EnvelopeError, EnvelopeErrorKind, Incoming, Messages, Payload, RequestId, RpcError, present};
+use super::scan::{elements, members};
+use super::{EnvelopeError, EnvelopeErrorKind, Incoming, Messages, Payload, RequestId, RpcError};
 
 /// No peer has a reason to batch more than this, and each element costs far more memory than its two bytes
 /// on the wire, so an unbounded batch would defeat the limit on frames.
@@ -30,8 +29,8 @@ pub(crate) fn parse_text(frame: String) -> Result<Messages, EnvelopeError> {
     if text.trim_ascii_start().starts_with('[') {
         return parse_batch(text);
     }
-    let (id, span) = match classify(&serde_json::from_str(text).map_err(|_| no_json())?)? {
-        Read::Result { id, result } => (id, span_of(result.get(), &frame)),
+    let (id, span) = match classify(&Wire::read(text)?)? {
+        Read::Result { id, result } => (id, span_of(result, &frame)),
         Read::Other(message) => return Ok(Messages::One(Some(message))),
     };
     let outcome = Ok(Payload::within(frame, span));
@@ -39,19 +38,26 @@ pub(crate) fn parse_text(frame: String) -> Result<Messages, EnvelopeError> {
 }
 
 fn parse_batch(text: &str) -> Result<Messages, EnvelopeError> {
-    let Batch(elements) = serde_json::from_str(text).map_err(|_| no_json())?;
-    if elements.is_empty() || elements.len() > MAX_BATCH {
+    let mut frames = Vec::new();
+    let read = elements(text, |element| {
+        // One more is enough to know that there are too many.
+        if frames.len() <= MAX_BATCH {
+            frames.push(element);
+        }
+    });
+    read.ok_or_else(no_json)?;
+    if frames.is_empty() || frames.len() > MAX_BATCH {
         return Err(EnvelopeError::new(EnvelopeErrorKind::Batch));
     }
-    let messages: Vec<_> = elements
+    let messages: Vec<_> = frames
         .into_iter()
-        .map(|element| {
-            let wire = serde_json::from_str(element.get()).map_err(|_| no_json())?;
-            Ok(match classify(&wire)? {
+        .map(|frame| {
+            Ok(match classify(&Wire::read(frame)?)? {
                 // Copied out, because each goes its own way.
-                Read::Result { id, result } => {
-                    Incoming::Response { id: Some(id), outcome: Ok(result.to_owned().into()) }
-                }
+                Read::Result { id, result } => Incoming::Response {
+                    id: Some(id),
+                    outcome: Ok(Payload::within(result.to_owned(), 0..result.len())),
+                },
                 Read::Other(message) => message,
             })
         })
@@ -83,54 +89,48 @@ pub(crate) fn parse_one(frame: Vec<u8>) -> Result<Incoming, EnvelopeError> {
 }
 
 /// Every member as it stands, so that a message that is broken in one place still tells its id.
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Wire<'a> {
-    #[serde(borrow, default, deserialize_with = "present")]
-    jsonrpc: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    id: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    method: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    params: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    result: Option<&'a RawValue>,
-    #[serde(borrow, default, deserialize_with = "present")]
-    error: Option<&'a RawValue>,
+    jsonrpc: Option<&'a str>,
+    id: Option<&'a str>,
+    method: Option<&'a str>,
+    params: Option<&'a str>,
+    result: Option<&'a str>,
+    error: Option<&'a str>,
 }
 
-/// The elements of a batch; at most one more than [`MAX_BATCH`] are kept, to tell that there were too many.
-struct Batch<'a>(Vec<&'a RawValue>);
-
-impl<'de> Deserialize<'de> for Batch<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Elements;
-
-        impl<'de> Visitor<'de> for Elements {
-            type Value = Batch<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a batch")
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-                let mut elements = Vec::new();
-                while let Some(element) = seq.next_element()? {
-                    if elements.len() <= MAX_BATCH {
-                        elements.push(element);
-                    }
-                }
-                Ok(Batch(elements))
-            }
-        }
-
-        deserializer.deserialize_seq(Elements)
+impl<'a> Wire<'a> {
+    /// # Errors
+    /// It is no object, or has a member twice.
+    fn read(text: &'a str) -> Result<Self, EnvelopeError> {
+        let mut wire = Self::default();
+        let read = members(text, |name, value| {
+            let member = match &*spelled_out(name)? {
+                "jsonrpc" => &mut wire.jsonrpc,
+                "id" => &mut wire.id,
+                "method" => &mut wire.method,
+                "params" => &mut wire.params,
+                "result" => &mut wire.result,
+                "error" => &mut wire.error,
+                _ => return Some(()),
+            };
+            member.replace(value).is_none().then_some(())
+        });
+        read.map(|()| wire).ok_or_else(no_json)
     }
+}
+
+/// A name without its quotes and its escapes.
+fn spelled_out(name: &str) -> Option<Cow<'_, str>> {
+    if name.contains('\\') {
+        return serde_json::from_str(name).ok().map(Cow::Owned);
+    }
+    Some(Cow::Borrowed(&name[1..name.len() - 1]))
 }
 
 /// A message, with its result still a part of the frame.
 enum Read<'a> {
-    Result { id: RequestId, result: &'a RawValue },
+    Result { id: RequestId, result: &'a str },
     Other(Incoming),
 }
 
@@ -139,11 +139,11 @@ fn classify<'a>(wire: &Wire<'a>) -> Result<Read<'a>, EnvelopeError> {
     // An `id: null` counts as absent. For a response the specification says so; a notification with one comes
     // from serializers that write every field, and such a message cannot be answered in any case.
     let raw_id = wire.id.filter(|raw| !is_null(raw));
-    let id = raw_id.and_then(RequestId::from_raw);
+    let id = raw_id.and_then(RequestId::from_text);
     let invalid = |kind| EnvelopeError { kind, id: id.clone() };
 
     // Without an id: a log line that happens to have a number there must not fail the request of that number.
-    if wire.jsonrpc.is_none_or(|version| version.get() != "\"2.0\"") {
+    if wire.jsonrpc.is_none_or(|version| version != "\"2.0\"") {
         return Err(EnvelopeError::new(EnvelopeErrorKind::Version));
     }
     if raw_id.is_some() && id.is_none() {
@@ -156,9 +156,9 @@ fn classify<'a>(wire: &Wire<'a>) -> Result<Read<'a>, EnvelopeError> {
 
     match (method, result, error) {
         (Some(method), None, None) => {
-            let method =
-                serde_json::from_str(method.get()).map_err(|_| invalid(EnvelopeErrorKind::Method))?;
-            let params = wire.params.filter(|raw| !is_null(raw)).map(ToOwned::to_owned);
+            let method = serde_json::from_str(method).map_err(|_| invalid(EnvelopeErrorKind::Method))?;
+            // It has been read as JSON, so this does not fail.
+            let params = wire.params.filter(|raw| !is_null(raw)).and_then(owned);
             Ok(Read::Other(match id {
                 Some(id) => Incoming::Request { id, method, params },
                 None => Incoming::Notification { method, params },
@@ -170,15 +170,19 @@ fn classify<'a>(wire: &Wire<'a>) -> Result<Read<'a>, EnvelopeError> {
             Ok(Read::Result { id, result })
         }
         (None, None, Some(error)) => {
-            let error = RpcError::from_raw(error).ok_or_else(|| invalid(EnvelopeErrorKind::ErrorObject))?;
+            let error = RpcError::from_text(error).ok_or_else(|| invalid(EnvelopeErrorKind::ErrorObject))?;
             Ok(Read::Other(Incoming::Response { id, outcome: Err(error) }))
         }
         _ => Err(invalid(EnvelopeErrorKind::Shape)),
     }
 }
 
-fn is_null(raw: &RawValue) -> bool {
-    raw.get() == "null"
+fn is_null(raw: &str) -> bool {
+    raw == "null"
+}
+
+fn owned(raw: &str) -> Option<Box<RawValue>> {
+    RawValue::from_string(raw.to_owned()).ok()
 }
 
 #[cfg(test)]
@@ -235,6 +239,7 @@ mod tests {
             ("\u{feff}{\"jsonrpc\":\"2.0\",\"method\":\"n\"}", "notification n -"),
             (" \r\n {\"jsonrpc\" : \"2.0\" , \"method\" : \"n\" } \n", "notification n -"),
             (r#"[{"jsonrpc":"2.0","method":"n"}]"#, "notification n -"),
+            (r#"{"jsonrpc":"2.0","i\u0064":1,"result":{}}"#, "result 1 {}"),
             // What only looks like a message, or like two.
             ("", "Json -"),
             ("null", "Json -"),
@@ -251,6 +256,7 @@ mod tests {
             (r#"{"jsonrpc":"2.0","id":7,"result":{},"error":{"code":1}}"#, "Shape 7"),
             (r#"{"jsonrpc":"2.0","id":7,"method":"m","result":{}}"#, "Shape 7"),
             (r#"{"jsonrpc":"2.0","id":7,"result":{},"result":{}}"#, "Json -"),
+            (r#"{"jsonrpc":"2.0","id":7,"i\u0064":7,"result":{}}"#, "Json -"),
             (r#"{"jsonrpc":"2.0","id":7,"method":7}"#, "Method 7"),
             (r#"{"jsonrpc":"2.0","id":1.5,"result":{}}"#, "Id -"),
             (r#"{"jsonrpc":"2.0","id":true,"method":"m"}"#, "Id -"),
