@@ -11,18 +11,18 @@ use mcp_auth::AuthProvider;
 use mcp_status::{Effect, Event, Evidence, MachinePolicy, Outcome, Phase, Schedule, StatusMachine, classify};
 use tokio::time::Instant;
 
-use crate::connection::{Connection, RequestOptions};
+use crate::connection::Connection;
 use crate::endpoint::Endpoint;
 use crate::error::TimeoutStage;
 use crate::handler::ServerRequestHandler;
 use crate::hub::Hub;
 use crate::tools::ToolList;
-use crate::trace::Peer;
+use crate::trace::spans::Peer;
 use crate::wire::Wire;
-use crate::{ClientOptions, RetryPolicy, TransportError, TransportErrorKind};
+use crate::{ClientOptions, RequestOptions, RetryPolicy, TransportError, TransportErrorKind};
 
 #[cfg(any(feature = "http", feature = "stdio"))]
-use crate::ordered::{Ordered, Stream};
+use crate::ordered::{Line, Ordered, Stream};
 #[cfg(feature = "http")]
 use crate::{
     HttpClient, HttpFlavor,
@@ -209,10 +209,14 @@ impl Connector {
                     HttpFlavor::LegacySse => Opened::LegacySse(LegacySse::open(http, hub.clone()).await?),
                 };
                 let wire = match opened {
-                    Opened::Streamable(streamable) => Wire::http(streamable, &hub, self.options()),
+                    Opened::Streamable(streamable) => {
+                        Wire::Http { streamable, idle: self.options().idle_timeout }
+                    }
                     Opened::LegacySse(wire) => {
-                        let (options, stream) = (self.options(), Stream::LegacySse(wire));
-                        Ordered::open(stream, &hub, options, options.idle_timeout).await.map(Wire::Ordered)?
+                        let options = self.options().clone();
+                        let idle = options.idle_timeout;
+                        let line = Line { stream: Stream::LegacySse(wire), hub: hub.clone(), options };
+                        Ordered::open(line, idle).await.map(Wire::Ordered)?
                     }
                 };
                 Ok((wire, hub))
@@ -221,21 +225,37 @@ impl Connector {
             Endpoint::Stdio(endpoint) => {
                 let options = self.options();
                 let idle = options.stdio_idle_timeout;
-                let spawn = |hub: &Arc<Hub>| {
-                    StdioWire::spawn(endpoint, options.max_message_bytes, hub.clone()).map(Stream::Stdio)
+                // Each process has a hub of its own: what ends with one process must not end the next.
+                let spawn = |hub: Arc<Hub>| {
+                    StdioWire::spawn(endpoint, options.max_message_bytes, hub.clone()).map(|wire| Line {
+                        stream: Stream::Stdio(wire),
+                        hub,
+                        options: options.clone(),
+                    })
                 };
-                let refusal = match Ordered::open(spawn(&hub)?, &hub, options, idle).await {
+                let first = spawn(hub.clone())?;
+                let opened = match endpoint.opening {
+                    StdioOpening::Initialize => Ordered::open(first, idle).await,
+                    StdioOpening::Discover => Ordered::probe(first, idle).await,
+                };
+                let refusal = match opened {
                     Ok(wire) => return Ok((Wire::Ordered(wire), hub)),
                     Err(refusal) => refusal,
                 };
-                if !wants_modern(&refusal) {
-                    return Err(refusal);
-                }
-                // An `initialize` decides for its whole process (2026-07-28, versioning), and a server of the modern
-                // era alone may end with it; so a process of its own is asked in the terms that this one named.
                 let hub = Arc::new(Hub::new(server.handler.clone()));
-                let discovered = Ordered::discover(spawn(&hub)?, &hub, options, idle).await;
-                discovered.map(|wire| (Wire::Ordered(wire), hub)).map_err(|_| refusal)
+                let again = match endpoint.opening {
+                    // An `initialize` decides for its whole process (2026-07-28, versioning), and a server of the modern
+                    // era alone may end with it; so a process of its own is asked in the terms that this one named.
+                    StdioOpening::Initialize if wants_modern(&refusal) => {
+                        Ordered::discover(spawn(hub.clone())?, idle).await
+                    }
+                    // A server of the legacy era may end with a message that it does not know.
+                    StdioOpening::Discover if matches!(refusal.kind(), TransportErrorKind::Exited { .. }) => {
+                        Ordered::open(spawn(hub.clone())?, idle).await
+                    }
+                    _ => return Err(refusal),
+                };
+                again.map(|wire| (Wire::Ordered(wire), hub)).map_err(|_| refusal)
             }
             #[cfg(not(all(feature = "http", feature = "stdio")))]
             _ => {

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
@@ -14,93 +14,20 @@ use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "stdio")]
 use crate::SideOutput;
+use crate::cache::{CacheHint, KnownTools, is_cacheable};
 use crate::error::TimeoutStage;
-use crate::handler::{Notification, ProgressSink};
+use crate::handler::Notification;
 use crate::hub::Hub;
 use crate::inbound::{HandlerFuture, Inbound};
 use crate::protocol::handshake::ServerDescription;
-use crate::protocol::header_params::ToolHeaders;
 use crate::protocol::modern::mirrored_member;
 use crate::protocol::revision::{Era, ProtocolRevision};
 use crate::pulse::Pulse;
-use crate::subscription::{Keeper, Subscription, SubscriptionFilter};
-use crate::trace::{Peer, TraceContext, Traced};
+use crate::subscription::legacy::{Resources, Wanted};
+use crate::subscription::{Keeper, Subscription, SubscriptionFilter, not_acknowledged};
+use crate::trace::spans::{Peer, Traced};
 use crate::wire::{Prepared, Wire};
-use crate::{ClientOptions, Payload, TransportError, TransportErrorKind};
-
-/// How one request is made.
-#[derive(Clone, Default)]
-#[non_exhaustive]
-pub struct RequestOptions {
-    /// The limit of the whole request; that of the client's options where `None`. It also raises the limit
-    /// until the first byte, never lowers it. Where a server asks for input first, it is the limit of each round
-    /// trip, and the time that the answer takes is not counted.
-    pub timeout: Option<Duration>,
-    /// Receives the request's progress; without it the server is not asked for any.
-    pub progress: Option<ProgressSink>,
-    /// The parameters carry the metadata of a modern request (version, identity, capabilities) already, so none
-    /// is added: for a program that passes on what another one asked.
-    pub own_metadata: bool,
-    /// The result of a modern server is handed over as it is, also where it asks for input (`input_required`) or is
-    /// of a type that this crate does not know: for a program that passes on what another one asked.
-    pub raw_result: bool,
-    /// The trace that the request is a part of, in place of the one that its parameters carry.
-    pub trace: Option<TraceContext>,
-}
-
-impl RequestOptions {
-    /// The defaults.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// With a limit for the whole request.
-    #[must_use]
-    pub fn with_timeout(mut self, timeout: Duration) -> Self {
-        self.timeout = Some(timeout);
-        self
-    }
-
-    /// With a receiver of progress.
-    #[must_use]
-    pub fn with_progress(mut self, progress: ProgressSink) -> Self {
-        self.progress = Some(progress);
-        self
-    }
-
-    /// With parameters that carry their own metadata.
-    #[must_use]
-    pub fn with_own_metadata(mut self) -> Self {
-        self.own_metadata = true;
-        self
-    }
-
-    /// With results handed over as they are, whatever their type.
-    #[must_use]
-    pub fn with_raw_result(mut self) -> Self {
-        self.raw_result = true;
-        self
-    }
-
-    /// As a part of a trace.
-    #[must_use]
-    pub fn with_trace(mut self, trace: TraceContext) -> Self {
-        self.trace = Some(trace);
-        self
-    }
-}
-
-impl fmt::Debug for RequestOptions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequestOptions")
-            .field("timeout", &self.timeout)
-            .field("progress", &self.progress.is_some())
-            .field("own_metadata", &self.own_metadata)
-            .field("raw_result", &self.raw_result)
-            .field("trace", &self.trace)
-            .finish()
-    }
-}
+use crate::{ClientOptions, Payload, RequestOptions, TransportError, TransportErrorKind};
 
 /// A connection whose handshake is done. Cheap to clone; all clones are the same connection.
 ///
@@ -121,8 +48,12 @@ struct Inner {
     closing: CancellationToken,
     /// Whether [`Connection::listen`] keeps a subscription open.
     listening: Arc<AtomicBool>,
+    /// The resources that are subscribed to, in the legacy era.
+    wanted: Arc<Wanted>,
     /// The tools whose arguments are mirrored into headers, as of the last list (modern era over HTTP only).
-    parameters: Mutex<HashMap<String, Arc<ToolHeaders>>>,
+    known_tools: KnownTools,
+    /// Held while they are asked for again: who else needs them waits.
+    relisting: tokio::sync::Mutex<()>,
 }
 
 impl Drop for Inner {
@@ -158,7 +89,9 @@ impl Connection {
             closed,
             closing: CancellationToken::new(),
             listening: Arc::default(),
-            parameters: Mutex::default(),
+            wanted: Arc::default(),
+            known_tools: KnownTools::default(),
+            relisting: tokio::sync::Mutex::new(()),
         }))
     }
 
@@ -167,7 +100,7 @@ impl Connection {
         self.0.wire.server()
     }
 
-    /// The revision that the connection speaks.
+    /// The revision that the connection speaks. It changes where the server refuses it later on and offers another one.
     pub fn revision(&self) -> ProtocolRevision {
         self.server().revision
     }
@@ -195,47 +128,64 @@ impl Connection {
         }
         let (keeper, listening) = (self.keeper(filter), self.0.listening.clone());
         let (opened, decided) = oneshot::channel();
+        let wire = self.0.wire.clone();
         self.spawn(async move {
             keeper.run(opened).await;
             listening.store(false, Ordering::Release);
+            if wire.server().revision.era() == Era::Legacy {
+                // It ended because the server went back to the other era, where this is how to listen.
+                wire.listen().await;
+            }
         });
         let _ = tokio::time::timeout(self.0.options.first_byte_timeout, decided).await;
     }
 
-    /// Subscribes to what `filter` names, in the modern era (2026-07-28, subscriptions). What the server tells
-    /// arrives among the [`notifications`](Self::notifications), until the subscription is dropped. A stream that
-    /// the server ends is opened again a few times; a server that ends it at once, always, is left in peace.
+    /// Subscribes to what `filter` names (2026-07-28, subscriptions; 2025-11-25, resources). What the server tells
+    /// arrives among the [`notifications`](Self::notifications), until the subscription is dropped.
+    ///
+    /// In the modern era that is a stream of its own; one that the server ends is opened again a few times, and a server
+    /// that ends it at once, always, is left in peace. In the legacy era each resource is subscribed to by a request, once
+    /// more in each session that is made in place of a lost one; changes of lists are told there in any case.
     ///
     /// # Errors
     ///
-    /// [`Misconfigured`](TransportErrorKind::Misconfigured) in the legacy era, where `resources/subscribe` is a
-    /// request like any other and list changes need no subscription; otherwise why the server declined.
+    /// Why the server declined.
     pub async fn subscribe(&self, filter: SubscriptionFilter) -> Result<Subscription, TransportError> {
         self.ensure_open()?;
-        if !self.is_modern() {
-            let message = "this revision of the protocol has no subscriptions";
-            return Err(TransportError::new(TransportErrorKind::Misconfigured, message));
-        }
-        let keeper = self.keeper(filter);
-        let (opened, decided) = oneshot::channel();
         let end = self.0.closing.child_token();
         let subscription = end.clone().drop_guard();
-        self.spawn(async move { end.run_until_cancelled(keeper.run(opened)).await });
+        let (keeper, resources) = (self.keeper(filter.clone()), self.resources(&filter));
+        let (wire, agreed) = (self.0.wire.clone(), filter.told_by(&self.server()));
+        let (opened, decided) = oneshot::channel();
+        self.spawn(async move {
+            let mut opened = Some(opened);
+            loop {
+                let era = wire.server().revision.era();
+                // After the first turn, nobody waits for the word of the server.
+                let opened = opened.take().unwrap_or_else(|| oneshot::channel().0);
+                match era {
+                    Era::Modern => drop(end.run_until_cancelled(keeper.run(opened)).await),
+                    Era::Legacy => resources.run(agreed.clone(), opened, &end).await,
+                }
+                // Unless the server has gone over to the other era, that was all.
+                if end.is_cancelled() || wire.server().revision.era() == era {
+                    return;
+                }
+            }
+        });
         match tokio::time::timeout(self.0.options.first_byte_timeout, decided).await {
             Ok(Ok(outcome)) => Ok(Subscription::new(outcome?, subscription)),
             // The keeper ends without a word only with the connection.
             Ok(Err(_)) => {
                 Err(TransportError::new(TransportErrorKind::Cancelled, "the connection was closed"))
             }
-            Err(_) => {
-                let kind = TransportErrorKind::Timeout { stage: TimeoutStage::FirstByte };
-                Err(TransportError::new(kind, "the server did not acknowledge the subscription"))
-            }
+            Err(_) => Err(not_acknowledged()),
         }
     }
 
-    /// Tells from now on when the server has forgotten the session and another one was made in its place: what was
-    /// set in it (subscriptions, a log level) is gone.
+    /// Tells from now on when the server has forgotten the session and another one was made in its place, or refused the
+    /// version and another one was agreed on: what was set before (subscriptions, a log level) is gone, and the
+    /// [`revision`](Self::revision) may be another one.
     pub fn renewals(&self) -> Renewals {
         Renewals(self.0.wire.generation())
     }
@@ -252,6 +202,16 @@ impl Connection {
         params: Option<&RawValue>,
         options: &RequestOptions,
     ) -> Result<Payload, TransportError> {
+        self.request_named(method, params, options).await.map(|(result, _)| result)
+    }
+
+    /// The result, and whether the server asked for anything on the way.
+    async fn request_named(
+        &self,
+        method: &str,
+        params: Option<&RawValue>,
+        options: &RequestOptions,
+    ) -> Result<(Payload, bool), TransportError> {
         let params = params.map(RawValue::get);
         let member = mirrored_member(method).filter(|_| self.mirrors_parameters());
         let members = member.and_then(|_| members(params?));
@@ -261,10 +221,34 @@ impl Connection {
         match (members.as_ref().and_then(named), members) {
             (Some(name), Some(members)) if method == "tools/call" => {
                 let arguments = members.get("arguments").copied();
-                self.call_by_name(&name, arguments, params.unwrap_or_default(), options).await
+                let called = self.call_by_name(&name, arguments, params.unwrap_or_default(), options).await;
+                // Nobody keeps the result of a call.
+                called.map(|result| (result, true))
             }
-            (name, _) => self.request_text(method, params, name.as_deref(), Vec::new(), options).await,
+            (name, _) => self.request_rounds(method, params, name.as_deref(), Vec::new(), options).await,
         }
+    }
+
+    /// The same, and how long the result may be used again, and by whom (2026-07-28, caching).
+    ///
+    /// A result is kept by its method and parameters, those of one page by its cursor; one that took several rounds is
+    /// not to be kept, and comes without any time, like all results of the legacy era. One that is
+    /// [private](crate::CacheScope::Private) must not be shown to whoever has other credentials. What a notification says
+    /// has changed is not fresh any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`request`](Self::request).
+    pub async fn request_with_hint(
+        &self,
+        method: &str,
+        params: Option<&RawValue>,
+        options: &RequestOptions,
+    ) -> Result<(Payload, CacheHint), TransportError> {
+        let (result, asked) = self.request_named(method, params, options).await?;
+        let hinted = is_cacheable(method) && !asked && self.is_modern();
+        let hint = if hinted { CacheHint::read(&result) } else { CacheHint::default() };
+        Ok((result, hint))
     }
 
     /// Sends a notification.
@@ -336,23 +320,18 @@ impl Connection {
         self.revision().era() == Era::Modern
     }
 
-    pub(crate) fn remember_parameters(&self, tools: Vec<(String, ToolHeaders)>) {
-        *self.0.parameters.lock().unwrap_or_else(PoisonError::into_inner) =
-            tools.into_iter().map(|(name, headers)| (name, Arc::new(headers))).collect();
+    pub(crate) fn known_tools(&self) -> &KnownTools {
+        &self.0.known_tools
     }
 
-    /// The headers of a call with these arguments.
-    pub(crate) fn mirrored_arguments(
-        &self,
-        tool: &str,
-        arguments: Option<&RawValue>,
-    ) -> Result<Vec<(HeaderName, HeaderValue)>, TransportError> {
-        let headers = self.0.parameters.lock().unwrap_or_else(PoisonError::into_inner).get(tool).cloned();
-        let Some(headers) = headers else { return Ok(Vec::new()) };
-        headers.headers(arguments).map_err(|error| {
-            let message = "an argument cannot be mirrored into a header";
-            TransportError::new(TransportErrorKind::Misconfigured, message).with_source(error.to_string())
-        })
+    /// Waits until nobody else asks for the tools again.
+    pub(crate) async fn relisting(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.0.relisting.lock().await
+    }
+
+    /// How often the server has told that its tools have changed.
+    pub(crate) fn tool_changes(&self) -> u64 {
+        self.0.hub.tool_changes()
     }
 
     fn ensure_open(&self) -> Result<(), TransportError> {
@@ -370,6 +349,17 @@ impl Connection {
             ids: inner.next_id.clone(),
             first_byte: inner.options.first_byte_timeout,
             filter,
+        }
+    }
+
+    fn resources(&self, filter: &SubscriptionFilter) -> Resources {
+        let inner = &self.0;
+        Resources {
+            wire: inner.wire.clone(),
+            ids: inner.next_id.clone(),
+            wanted: inner.wanted.clone(),
+            limit: inner.options.first_byte_timeout,
+            uris: filter.resource_uris.iter().cloned().collect(),
         }
     }
 
@@ -487,16 +477,12 @@ impl Drop for CancelOnDrop<'_> {
 
 /// The renewals of one connection's session.
 #[derive(Clone, Debug)]
-pub struct Renewals(Option<watch::Receiver<u64>>);
+pub struct Renewals(watch::Receiver<u64>);
 
 impl Renewals {
     /// Returns after the next renewal; never where there is none to come.
     pub async fn next(&mut self) {
-        let changed = match &mut self.0 {
-            Some(generation) => generation.changed().await.is_ok(),
-            None => false,
-        };
-        if !changed {
+        if self.0.changed().await.is_err() {
             std::future::pending().await
         }
     }

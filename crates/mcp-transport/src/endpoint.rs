@@ -60,6 +60,24 @@ impl fmt::Debug for HttpEndpoint {
     }
 }
 
+/// What a local server is asked first, and so which era is preferred with one that speaks both.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum StdioOpening {
+    /// `initialize`, and `server/discover` where that is refused with a JSON-RPC error.
+    ///
+    /// The specification recommends the other order (2026-07-28, stdio, backward compatibility: SHOULD). This one is the
+    /// default because nearly every local server in use expects `initialize` as its first message: there are some that
+    /// end, and some that never answer, when it is another one, so the other order costs them a process or the whole
+    /// limit of the probe at every start. A modern server has to refuse `initialize` (compatibility matrix), so this
+    /// order finds it just as well; a server of both eras is served in the legacy one.
+    #[default]
+    Initialize,
+    /// `server/discover`, and `initialize` where the answer is not one of a modern server, or there is none within a
+    /// third of the connect timeout, 10 s at most. A server of both eras is served in the modern one.
+    Discover,
+}
+
 /// A command that speaks MCP on its standard streams.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
@@ -72,12 +90,20 @@ pub struct StdioEndpoint {
     pub env: BTreeMap<OsString, OsString>,
     /// Its working directory; that of this process where `None`.
     pub cwd: Option<PathBuf>,
+    /// What it is asked first.
+    pub opening: StdioOpening,
 }
 
 impl StdioEndpoint {
     /// A command without arguments and with an empty environment.
     pub fn new(command: impl Into<OsString>) -> Self {
-        Self { command: command.into(), args: Vec::new(), env: BTreeMap::new(), cwd: None }
+        Self {
+            command: command.into(),
+            args: Vec::new(),
+            env: BTreeMap::new(),
+            cwd: None,
+            opening: StdioOpening::default(),
+        }
     }
 }
 
@@ -89,6 +115,7 @@ impl fmt::Debug for StdioEndpoint {
             .field("args", &self.args.len())
             .field("env", &self.env.keys().collect::<Vec<_>>())
             .field("cwd", &self.cwd)
+            .field("opening", &self.opening)
             .finish()
     }
 }

@@ -78,7 +78,7 @@ fn events_by_the_book(stream: &[u8]) -> Told {
     for line in lines_by_the_book(stream.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stream)) {
         if line.is_empty() {
             if let Some(id) = &event.id {
-                told.last_event_id = Some(id.clone()).filter(|id| !id.is_empty());
+                told.last_event_id = Some(id.clone());
             }
             let mut complete = std::mem::take(&mut event);
             if let Some(data) = data.take() {
@@ -297,9 +297,9 @@ pub fn answers(bytes: &[u8]) {
             serde_json::from_str::<Value>(answer.get()).is_err() || !server.revision.to_string().is_empty()
         );
     }
-    let _ = judge_probe(Ok(answer.clone().into()));
+    let _ = judge_probe(Ok(answer.clone().into()), false);
     let error = TransportError::new(TransportErrorKind::Http { status: 400, retry_after: None }, "");
-    let _ = judge_probe(Err(error.with_rpc(RpcError::new(-32022, body).with_data(answer))));
+    let _ = judge_probe(Err(error.with_rpc(RpcError::new(-32022, body).with_data(answer))), false);
 }
 
 /// `Retry-After`: a whole number is that many seconds, a date is the time until then, nothing else is a wait.

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::Deserialize;
@@ -24,6 +25,8 @@ const NOTIFICATION_BACKLOG: usize = 256;
 pub(crate) struct Hub {
     handler: Option<Arc<dyn ServerRequestHandler>>,
     state: Mutex<State>,
+    /// How often the server has told that its tools have changed.
+    tool_changes: AtomicU64,
     /// Wakes whoever waits for the wire to end.
     pub(crate) ended: Notify,
     /// Tells the reader of the server's own stream that it may be dead without knowing.
@@ -76,6 +79,7 @@ struct Watched {
 impl Hub {
     pub(crate) fn new(handler: Option<Arc<dyn ServerRequestHandler>>) -> Self {
         Self {
+            tool_changes: AtomicU64::new(0),
             handler,
             state: Mutex::default(),
             ended: Notify::new(),
@@ -103,6 +107,11 @@ impl Hub {
     /// Whether a request of this method is answered by a handler.
     pub(crate) fn accepts(&self, method: &str) -> bool {
         self.handler.as_ref().is_some_and(|handler| handler.accepts(method))
+    }
+
+    /// How often the server has told that its tools have changed.
+    pub(crate) fn tool_changes(&self) -> u64 {
+        self.tool_changes.load(Ordering::Acquire)
     }
 
     /// Whether the wire has ended by itself.
@@ -166,6 +175,9 @@ impl Inbound for Hub {
         }
         if self.state().subscriptions.take(method, params.as_deref()) {
             return;
+        }
+        if method == "notifications/tools/list_changed" {
+            self.tool_changes.fetch_add(1, Ordering::AcqRel);
         }
         if let Some(handler) = &self.handler {
             handler.notification(method, params.as_deref());

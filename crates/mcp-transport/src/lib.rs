@@ -22,6 +22,8 @@
 
 #[cfg(feature = "http")]
 mod authed;
+mod cache;
+mod completion;
 mod connect;
 mod connection;
 mod endpoint;
@@ -61,16 +63,18 @@ mod stdio;
 
 #[cfg(feature = "rmcp")]
 pub use self::rmcp::RmcpTransport;
+pub use cache::{CacheHint, CacheScope};
+pub use completion::{Completion, CompletionTarget};
 pub use connect::{ConnectPolicy, Connected, Connector, Server};
-pub use connection::{Connection, Notifications, Renewals, RequestOptions};
-pub use endpoint::{Endpoint, HttpEndpoint, HttpFlavor, StdioEndpoint};
+pub use connection::{Connection, Notifications, Renewals};
+pub use endpoint::{Endpoint, HttpEndpoint, HttpFlavor, StdioEndpoint, StdioOpening};
 pub use error::{TimeoutStage, TransportError, TransportErrorKind};
 pub use fleet::{Changes, Fleet, FleetConfig, FleetEntry};
 pub use handler::{ClientCapabilities, Notification, Progress, ProgressSink, ServerRequestHandler};
 #[cfg(feature = "http")]
 pub use http::client::HttpClient;
 pub use inbound::HandlerFuture;
-pub use options::{ClientInfo, ClientOptions, ProxySettings};
+pub use options::{ClientInfo, ClientOptions, ProxySettings, RequestOptions};
 pub use protocol::handshake::{Implementation, ServerDescription};
 pub use protocol::jsonrpc::RpcError;
 pub use protocol::payload::Payload;

@@ -1,33 +1,57 @@
 //! Wires with one shared stream in each direction: stdio, and the legacy HTTP+SSE transport. Requests are told
 //! apart by their ids, and the handshake is a message like any other.
 
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use mcp_status::Phase;
+use tokio::sync::watch;
 
 use crate::duplex::{Outcome, Patience};
 #[cfg(feature = "http")]
 use crate::http::legacy_sse::LegacySse;
 use crate::hub::Hub;
+#[cfg(feature = "stdio")]
+use crate::protocol::handshake::probe_limit;
 use crate::protocol::handshake::{Probe, ServerDescription, judge_probe, read_initialize};
 use crate::protocol::legacy::{INITIALIZED, cancelled, initialize_params};
 use crate::protocol::modern::request_meta;
 use crate::protocol::outgoing::encode_request;
-use crate::protocol::revision::ProtocolRevision;
+use crate::protocol::revision::{Era, ProtocolRevision};
 #[cfg(feature = "stdio")]
 use crate::stdio::{SideOutput, StdioWire};
-use crate::wire::{Prepared, encode};
+use crate::wire::{Agreed, Prepared, encode};
 use crate::{ClientOptions, TransportError, TransportErrorKind};
+
+/// The ids of the requests that come before all others; a connection counts from 1.
+const HANDSHAKE: i64 = 0;
+const PROBE: i64 = -1;
 
 /// One of these wires, its handshake done.
 #[derive(Debug)]
 pub(crate) struct Ordered {
-    stream: Stream,
+    line: Line,
+    agreement: RwLock<Arc<Agreement>>,
+    /// Counts the agreements, for those who set something on the server.
+    generation: watch::Sender<u64>,
+    renewing: tokio::sync::Mutex<()>,
+    idle: Option<Duration>,
+}
+
+/// What is agreed with the server at present. Replaced as a whole.
+#[derive(Debug)]
+struct Agreement {
     server: Arc<ServerDescription>,
     /// What `_meta` of every request says; empty in the legacy era.
     meta: String,
-    idle: Option<Duration>,
+}
+
+/// A stream, and who is at this end of it.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) stream: Stream,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) options: Arc<ClientOptions>,
 }
 
 /// The streams themselves.
@@ -94,31 +118,63 @@ impl Stream {
     }
 }
 
+impl Line {
+    /// Shakes hands.
+    async fn initialize(&self, phase: Phase) -> Result<Agreement, TransportError> {
+        let params = initialize_params(&self.hub.client_info(&self.options), &self.hub.capabilities());
+        let frame = encode_request(HANDSHAKE, "initialize", Some(&params), "")?;
+        // The attempt as a whole has a limit; its parts need none.
+        let idle = (phase == Phase::Session).then_some(self.options.connect_timeout);
+        let result = self.stream.request(HANDSHAKE, frame, self.limits(phase, idle)).await?;
+        let server = Arc::new(read_initialize(&result)?);
+        self.stream.notify(INITIALIZED.to_vec()).await?;
+        Ok(Agreement { server, meta: String::new() })
+    }
+
+    /// Asks who the server is; `None` where it is of the legacy era. `idle` is the limit of one probe.
+    async fn discover(
+        &self,
+        mut revision: ProtocolRevision,
+        phase: Phase,
+        idle: Option<Duration>,
+    ) -> Result<Option<Agreement>, TransportError> {
+        let mut retried = false;
+        loop {
+            let frame = encode_request(PROBE, "server/discover", None, &self.meta(revision))?;
+            let answer = self.stream.request(PROBE, frame, self.limits(phase, idle)).await;
+            match judge_probe(answer, retried) {
+                Probe::Modern(server) => {
+                    let meta = self.meta(server.revision);
+                    return Ok(Some(Agreement { server: Arc::new(*server), meta }));
+                }
+                Probe::Legacy => return Ok(None),
+                Probe::Failed(error) => return Err(error),
+                Probe::Retry(wanted) => (revision, retried) = (wanted, true),
+            }
+        }
+    }
+
+    fn meta(&self, revision: ProtocolRevision) -> String {
+        request_meta(revision, &self.hub.client_info(&self.options), &self.hub.capabilities())
+    }
+
+    fn limits(&self, phase: Phase, idle: Option<Duration>) -> Limits<'static> {
+        let patience = Patience { idle, life: None };
+        Limits { phase, first_byte: self.options.connect_timeout, patience }
+    }
+}
+
 impl Ordered {
     /// Shakes hands: `initialize`, which the servers in the field expect as their first message, and where
     /// that is refused with a JSON-RPC error, `server/discover`, because a server may speak only the modern
     /// era (2026-07-28, compatibility matrix).
-    pub(crate) async fn open(
-        stream: Stream,
-        hub: &Hub,
-        options: &ClientOptions,
-        idle: Option<Duration>,
-    ) -> Result<Self, TransportError> {
-        let params = initialize_params(&hub.client_info(options), &hub.capabilities());
-        let frame = encode_request(0, "initialize", Some(&params), "")?;
-        // The attempt as a whole has a limit; its parts need none.
-        let (first_byte, patience) = (options.connect_timeout, Patience::default());
-        let limits = Limits { phase: Phase::Connect, first_byte, patience };
-        let refusal = match stream.request(0, frame, limits).await {
-            Ok(result) => {
-                let server = Arc::new(read_initialize(&result)?);
-                stream.notify(INITIALIZED.to_vec()).await?;
-                return Ok(Self { stream, server, meta: String::new(), idle });
-            }
+    pub(crate) async fn open(line: Line, idle: Option<Duration>) -> Result<Self, TransportError> {
+        let refusal = match line.initialize(Phase::Connect).await {
+            Ok(agreement) => return Ok(Self::new(line, agreement, idle)),
             Err(refusal) if matches!(refusal.kind(), TransportErrorKind::Rpc { .. }) => refusal,
             Err(error) => return Err(error),
         };
-        match Self::discover(stream, hub, options, idle).await {
+        match Self::discover(line, idle).await {
             // The server's own words about the handshake say more than those about a probe.
             Err(error) if !matches!(error.kind(), TransportErrorKind::Version { .. }) => Err(refusal),
             discovered => discovered,
@@ -126,33 +182,84 @@ impl Ordered {
     }
 
     /// Asks a server that speaks only the modern era who it is.
-    pub(crate) async fn discover(
-        stream: Stream,
-        hub: &Hub,
-        options: &ClientOptions,
-        idle: Option<Duration>,
-    ) -> Result<Self, TransportError> {
-        let revision = ProtocolRevision::NEWEST_MODERN;
-        let meta = request_meta(revision, &hub.client_info(options), &hub.capabilities());
-        let frame = encode_request(-1, "server/discover", None, &meta)?;
-        let (first_byte, patience) = (options.connect_timeout, Patience::default());
-        let limits = Limits { phase: Phase::Connect, first_byte, patience };
-        match judge_probe(stream.request(-1, frame, limits).await) {
-            Probe::Modern(server) => Ok(Self { stream, server: Arc::new(*server), meta, idle }),
-            Probe::Failed(error) => Err(error),
-            Probe::Retry(_) | Probe::Legacy => {
-                let message = "the server speaks neither era";
-                Err(TransportError::new(TransportErrorKind::Protocol, message))
-            }
+    pub(crate) async fn discover(line: Line, idle: Option<Duration>) -> Result<Self, TransportError> {
+        match line.discover(ProtocolRevision::NEWEST_MODERN, Phase::Connect, None).await? {
+            Some(agreement) => Ok(Self::new(line, agreement, idle)),
+            None => Err(neither_era()),
         }
     }
 
-    pub(crate) fn server(&self) -> Arc<ServerDescription> {
-        self.server.clone()
+    /// Probes first, and shakes hands with a server that is not of the modern era (2026-07-28, stdio, backward
+    /// compatibility).
+    #[cfg(feature = "stdio")]
+    pub(crate) async fn probe(line: Line, idle: Option<Duration>) -> Result<Self, TransportError> {
+        let limit = probe_limit(line.options.connect_timeout);
+        let found = line.discover(ProtocolRevision::NEWEST_MODERN, Phase::Connect, Some(limit)).await?;
+        let agreement = match found {
+            Some(agreement) => agreement,
+            None => line.initialize(Phase::Connect).await?,
+        };
+        Ok(Self::new(line, agreement, idle))
     }
 
-    pub(crate) async fn request(&self, request: Prepared<'_>) -> Outcome {
-        let frame = encode(&request, &self.meta)?;
+    fn new(line: Line, agreement: Agreement, idle: Option<Duration>) -> Self {
+        Self {
+            line,
+            agreement: RwLock::new(Arc::new(agreement)),
+            generation: watch::Sender::new(0),
+            renewing: tokio::sync::Mutex::new(()),
+            idle,
+        }
+    }
+
+    fn agreement(&self) -> Arc<Agreement> {
+        self.agreement.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn agreed(&self) -> Agreed {
+        Agreed { era: self.server().revision.era(), generation: *self.generation.borrow() }
+    }
+
+    /// Counts what was agreed, from the first agreement on.
+    pub(crate) fn generation(&self) -> watch::Receiver<u64> {
+        self.generation.subscribe()
+    }
+
+    /// Speaks `revision` from now on, in place of what was agreed as number `stale`, unless someone else has agreed on
+    /// something meanwhile.
+    pub(crate) async fn renegotiate(
+        &self,
+        revision: ProtocolRevision,
+        stale: u64,
+    ) -> Result<(), TransportError> {
+        let _one_at_a_time = self.renewing.lock().await;
+        if *self.generation.borrow() != stale {
+            return Ok(());
+        }
+        let (server, limit) = (self.server(), self.line.options.connect_timeout);
+        let agreement = match (server.revision.era(), revision.era()) {
+            // Some servers refuse a request for no reason that the next one would share.
+            (Era::Modern, Era::Modern) if server.revision == revision => return Ok(()),
+            (Era::Modern, Era::Modern) => {
+                let server = Arc::new(ServerDescription { revision, ..(*server).clone() });
+                Agreement { server, meta: self.line.meta(revision) }
+            }
+            (Era::Legacy, Era::Modern) => {
+                self.line.discover(revision, Phase::Session, Some(limit)).await?.ok_or_else(neither_era)?
+            }
+            (_, Era::Legacy) => self.line.initialize(Phase::Session).await?,
+        };
+        *self.agreement.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(agreement);
+        self.generation.send_modify(|generation| *generation += 1);
+        Ok(())
+    }
+
+    pub(crate) fn server(&self) -> Arc<ServerDescription> {
+        self.agreement().server.clone()
+    }
+
+    pub(crate) async fn request(&self, request: &Prepared<'_>) -> Outcome {
+        let frame = encode(request, &self.agreement().meta)?;
         let patience = Patience {
             idle: self
                 .idle
@@ -161,28 +268,33 @@ impl Ordered {
             life: request.watched.map(|watched| &*watched.life),
         };
         let first_byte = request.limit.map_or(request.first_byte, |limit| request.first_byte.max(limit));
-        self.stream.request(request.id, frame, Limits { phase: Phase::Session, first_byte, patience }).await
+        let limits = Limits { phase: Phase::Session, first_byte, patience };
+        self.line.stream.request(request.id, frame, limits).await
     }
 
     pub(crate) async fn notify(&self, frame: Vec<u8>) -> Result<(), TransportError> {
-        self.stream.notify(frame).await
+        self.line.stream.notify(frame).await
     }
 
     /// There is no stream per request whose end would say it, so it is said in both eras.
     pub(crate) fn cancel(&self, id: i64, reason: &str) {
-        self.stream.send_in_background(cancelled(id, reason));
+        self.line.stream.send_in_background(cancelled(id, reason));
     }
 
     pub(crate) async fn close(&self) {
-        self.stream.close().await;
+        self.line.stream.close().await;
     }
 
     #[cfg(feature = "stdio")]
     pub(crate) fn side_output(&self) -> Option<SideOutput> {
-        match &self.stream {
+        match &self.line.stream {
             Stream::Stdio(wire) => Some(wire.side_output()),
             #[cfg(feature = "http")]
             Stream::LegacySse(_) => None,
         }
     }
+}
+
+fn neither_era() -> TransportError {
+    TransportError::new(TransportErrorKind::Protocol, "the server speaks neither era")
 }

@@ -6,9 +6,9 @@
 use http::{HeaderName, HeaderValue};
 use serde_json::value::RawValue;
 
-use crate::connection::{Connection, RequestOptions};
+use crate::connection::Connection;
 use crate::protocol::mrtr::{self, Answer, InputRequest};
-use crate::{Payload, RetryPolicy, TransportError, TransportErrorKind};
+use crate::{Payload, RequestOptions, RetryPolicy, TransportError, TransportErrorKind};
 
 /// How often one request is answered with questions before it is given up: more than a person would bear.
 const MAX_ROUNDS: u32 = 16;
@@ -26,15 +26,28 @@ impl Connection {
         mirrored: Vec<(HeaderName, HeaderValue)>,
         options: &RequestOptions,
     ) -> Result<Payload, TransportError> {
+        self.request_rounds(method, params, name, mirrored, options).await.map(|(result, _)| result)
+    }
+
+    /// The same, and whether the server asked for anything on the way.
+    pub(crate) async fn request_rounds(
+        &self,
+        method: &str,
+        params: Option<&str>,
+        name: Option<&str>,
+        mirrored: Vec<(HeaderName, HeaderValue)>,
+        options: &RequestOptions,
+    ) -> Result<(Payload, bool), TransportError> {
         // Before 2026-07-28 a result had no type, and a member of this name would be the server's own.
         if options.raw_result || !self.is_modern() {
-            return self.round_trip(method, params, name, mirrored, options).await;
+            let result = self.round_trip(method, params, name, mirrored, options).await?;
+            return Ok((result, false));
         }
         let mut pauses = RetryPolicy::connect().delays();
         let mut result = self.round_trip(method, params, name, mirrored.clone(), options).await?;
-        for _ in 0..MAX_ROUNDS {
+        for round in 0..MAX_ROUNDS {
             let wanted = match mrtr::read(&result)? {
-                Answer::Complete => return Ok(result),
+                Answer::Complete => return Ok((result, round > 0)),
                 Answer::InputRequired(wanted) => wanted,
             };
             if !mrtr::may_ask(method) {
@@ -57,7 +70,7 @@ impl Connection {
                 .map_err(TransportError::in_later_round)?;
         }
         match mrtr::read(&result)? {
-            Answer::Complete => Ok(result),
+            Answer::Complete => Ok((result, true)),
             Answer::InputRequired(_) => Err(unmet("the server asks again and again")),
         }
     }

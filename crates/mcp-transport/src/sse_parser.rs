@@ -133,7 +133,8 @@ impl SseParser {
     }
 
     /// What a reconnection must send as `Last-Event-ID`, counting every complete event that was pushed, those
-    /// without data too. An empty `id` field resets it.
+    /// without data too. Empty after an empty `id` field: then it must send none. `None` where this stream has not
+    /// said anything about it.
     pub(crate) fn last_event_id(&self) -> Option<&str> {
         self.last_event_id.as_deref()
     }
@@ -266,7 +267,7 @@ impl SseParser {
     fn dispatch(&mut self) {
         let id = self.id.take().map(text);
         if let Some(id) = &id {
-            self.last_event_id = Some(id.clone()).filter(|id| !id.is_empty());
+            self.last_event_id = Some(id.clone());
         }
         let event = std::mem::take(&mut self.event);
         let retry = self.retry.take();
@@ -363,6 +364,8 @@ mod tests {
         let (_, id, _) = parse_in(&[b"id: 7\ndata: a\n\nid: 8\ndata: b\n"]);
         assert_eq!(id.as_deref(), Some("7"));
         let (_, id, _) = parse_in(&[b"id: 7\ndata: a\n\nid\ndata: b\n\n"]);
+        assert_eq!(id.as_deref(), Some(""), "an empty one resets it");
+        let (_, id, _) = parse_in(&[b"data: b\n\n"]);
         assert_eq!(id, None);
     }
 

@@ -1,6 +1,8 @@
 //! What a modern server tells by itself: the answer to `subscriptions/listen`, which is a stream without an end, and
 //! when it is opened again (2026-07-28, basic, patterns, subscriptions).
 
+pub(crate) mod legacy;
+
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::pin::pin;
@@ -16,6 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 
 use crate::connection::CancelOnDrop;
+use crate::error::TimeoutStage;
 use crate::hub::Hub;
 use crate::protocol::handshake::ServerDescription;
 use crate::wire::{Prepared, Wire};
@@ -84,6 +87,17 @@ impl SubscriptionFilter {
         self
     }
 
+    /// Those of these that `server` tells of: what a server of the legacy era is taken to agree to.
+    pub(crate) fn told_by(self, server: &ServerDescription) -> Self {
+        let told = Self::list_changes(server);
+        Self {
+            tools: self.tools && told.tools,
+            prompts: self.prompts && told.prompts,
+            resources: self.resources && told.resources,
+            ..self
+        }
+    }
+
     /// Whether it names nothing.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -91,6 +105,9 @@ impl SubscriptionFilter {
 }
 
 /// A subscription that stands. It ends when this is dropped, or with its connection.
+///
+/// In the modern era its stream is closed then; in the legacy era the server gets a `resources/unsubscribe` for each
+/// resource that no other subscription of the connection names.
 #[derive(Debug)]
 pub struct Subscription {
     acknowledged: SubscriptionFilter,
@@ -165,6 +182,11 @@ impl Subscriptions {
     }
 }
 
+pub(crate) fn not_acknowledged() -> TransportError {
+    let kind = TransportErrorKind::Timeout { stage: TimeoutStage::FirstByte };
+    TransportError::new(kind, "the server did not acknowledge the subscription")
+}
+
 /// Keeps one subscription open. It holds the wire and not the connection, which may end before it.
 pub(crate) struct Keeper {
     pub(crate) wire: Arc<Wire>,
@@ -176,11 +198,11 @@ pub(crate) struct Keeper {
 }
 
 /// Told what the server has decided about a subscription, once.
-type Opened = oneshot::Sender<Result<SubscriptionFilter, TransportError>>;
+pub(crate) type Opened = oneshot::Sender<Result<SubscriptionFilter, TransportError>>;
 
 impl Keeper {
     /// Opens the stream, and again after it has ended, until the server declines or has ended it too often.
-    pub(crate) async fn run(self, opened: Opened) {
+    pub(crate) async fn run(&self, opened: Opened) {
         let mut opened = Some(opened);
         let mut reopening = Reopening::default();
         loop {

@@ -3,14 +3,17 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
+use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
-use crate::connection::{Connection, RequestOptions};
+use crate::cache::{CacheHint, PagedHint};
+use crate::connection::Connection;
 use crate::protocol::handshake::HEADER_MISMATCH;
 use crate::protocol::header_params::ToolHeaders;
 use crate::protocol::outgoing::write_string;
-use crate::{Payload, TransportError, TransportErrorKind};
+use crate::{Payload, RequestOptions, TransportError, TransportErrorKind};
 
 /// More pages than any real server has; a server that invents cursors for ever is stopped here.
 const MAX_PAGES: usize = 1000;
@@ -62,6 +65,8 @@ pub struct ToolList {
     pub tools: Vec<Tool>,
     /// Those that the specification forbids to call, with the reason (2026-07-28, tools, `x-mcp-header`).
     pub rejected: Vec<(String, String)>,
+    /// How long the list may be used again, from when it was complete, and by whom.
+    pub cache: CacheHint,
 }
 
 /// The members of a tool's result that this crate knows.
@@ -105,7 +110,11 @@ impl Connection {
         let mirrors = self.mirrors_parameters();
         let mut list = ToolList::default();
         let mut headers = Vec::new();
-        for raw in self.list("tools/list", "tools", options).await? {
+        // From before the request on: a change while it is under way may be missing in the answer.
+        let changes = self.tool_changes();
+        let (items, cache) = self.pages("tools/list", "tools", options).await?;
+        list.cache = cache;
+        for raw in items {
             let Ok(Named { name }) = serde_json::from_str(raw.get()) else {
                 tracing::warn!("left out a tool without a name");
                 continue;
@@ -123,7 +132,7 @@ impl Connection {
             list.tools.push(tool);
         }
         if mirrors {
-            self.remember_parameters(headers);
+            self.known_tools().remember(headers, cache, changes, Instant::now());
         }
         Ok(list)
     }
@@ -141,6 +150,16 @@ impl Connection {
         member: &str,
         options: &RequestOptions,
     ) -> Result<Vec<Box<RawValue>>, TransportError> {
+        self.pages(method, member, options).await.map(|(items, _)| items)
+    }
+
+    async fn pages(
+        &self,
+        method: &str,
+        member: &str,
+        options: &RequestOptions,
+    ) -> Result<(Vec<Box<RawValue>>, CacheHint), TransportError> {
+        let mut hint = PagedHint::default();
         let mut items = Vec::new();
         let mut seen = HashSet::new();
         let mut params: Option<String> = None;
@@ -153,23 +172,26 @@ impl Connection {
                 None => return Err(invalid(method, format!("no {member}"))),
             };
             items.extend(page_items);
+            if self.is_modern() {
+                hint.page(CacheHint::of(|name| members.get(name).copied()), Instant::now());
+            }
             // `null` and an empty cursor are both in use for "no more".
             let cursor: Option<String> = members
                 .get("nextCursor")
                 .and_then(|raw| serde_json::from_str(raw.get()).ok())
                 .filter(|cursor: &String| !cursor.is_empty());
-            let Some(cursor) = cursor else { return Ok(items) };
+            let Some(cursor) = cursor else { return Ok((items, hint.whole(Instant::now()))) };
             let mut next = b"{\"cursor\":".to_vec();
             write_string(&mut next, &cursor);
             next.push(b'}');
             params = String::from_utf8(next).ok();
             if !seen.insert(cursor) {
                 tracing::warn!(method, "the server hands out a cursor twice; the list ends here");
-                return Ok(items);
+                return Ok((items, CacheHint::default()));
             }
         }
         tracing::warn!(method, pages = MAX_PAGES, "the list has no end; it is cut here");
-        Ok(items)
+        Ok((items, CacheHint::default()))
     }
 
     /// Calls a tool and returns its result as sent; see [`ToolResult`]. `arguments` must be a JSON object.
@@ -205,17 +227,43 @@ impl Connection {
         params: &str,
         options: &RequestOptions,
     ) -> Result<Payload, TransportError> {
+        let listing = || RequestOptions { own_metadata: false, raw_result: false, ..options.clone() };
+        if self.is_stale(name) {
+            let _one_at_a_time = self.relisting().await;
+            if self.is_stale(name)
+                && let Err(error) = self.list_tools(&listing()).await
+            {
+                // What is known may still fit, and the server says so if not (caching: stale where fetching fails).
+                tracing::debug!(%error, "the tools could not be listed again");
+            }
+        }
         let mirrored = self.mirrored_arguments(name, arguments)?;
         match self.request_text("tools/call", Some(params), Some(name), mirrored, options).await {
             // Our idea of the tool is old, or there is none yet (2026-07-28, client behavior).
             Err(error) if *error.kind() == (TransportErrorKind::Rpc { code: HEADER_MISMATCH }) => {
-                let listing = RequestOptions { own_metadata: false, raw_result: false, ..options.clone() };
-                self.list_tools(&listing).await?;
+                self.list_tools(&listing()).await?;
                 let mirrored = self.mirrored_arguments(name, arguments)?;
                 self.request_text("tools/call", Some(params), Some(name), mirrored, options).await
             }
             outcome => outcome,
         }
+    }
+
+    fn is_stale(&self, tool: &str) -> bool {
+        self.mirrors_parameters() && self.known_tools().is_stale(tool, self.tool_changes(), Instant::now())
+    }
+
+    /// The headers of a call with these arguments.
+    fn mirrored_arguments(
+        &self,
+        tool: &str,
+        arguments: Option<&RawValue>,
+    ) -> Result<Vec<(HeaderName, HeaderValue)>, TransportError> {
+        let Some(headers) = self.known_tools().of(tool) else { return Ok(Vec::new()) };
+        headers.headers(arguments).map_err(|error| {
+            let message = "an argument cannot be mirrored into a header";
+            TransportError::new(TransportErrorKind::Misconfigured, message).with_source(error.to_string())
+        })
     }
 
     /// Asks whether the server is there. In the modern era, which has no ping, by discovering it again.

@@ -7,19 +7,19 @@ use http::{HeaderName, HeaderValue};
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
+use crate::duplex::Outcome;
 use crate::hub::ProgressGuard;
 use crate::ordered::Ordered;
-use crate::protocol::handshake::ServerDescription;
+use crate::protocol::handshake::{ServerDescription, judge_refusal, refused_again, refuses_version};
 use crate::protocol::jsonrpc;
 use crate::protocol::outgoing::encode_request;
-use crate::{Payload, TraceContext, TransportError};
+use crate::protocol::revision::{Era, ProtocolRevision};
+use crate::{TraceContext, TransportError, TransportErrorKind};
 
 #[cfg(feature = "http")]
 use crate::http::streamable::{Call, Limits, Streamable};
 #[cfg(feature = "http")]
-use crate::protocol::{header_params::encode_value, modern::request_meta, revision::Era};
-#[cfg(feature = "http")]
-use crate::{ClientOptions, hub::Hub};
+use crate::protocol::header_params::encode_value;
 
 #[cfg(feature = "stdio")]
 use crate::SideOutput;
@@ -49,30 +49,26 @@ pub(crate) struct Prepared<'a> {
     pub(crate) trace: Option<&'a TraceContext>,
 }
 
+/// What a request was sent under.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Agreed {
+    pub(crate) era: Era,
+    /// Rises with every agreement of one connection.
+    pub(crate) generation: u64,
+}
+
 /// How messages travel.
 #[derive(Debug)]
 pub(crate) enum Wire {
     #[cfg(feature = "http")]
     Http {
         streamable: Streamable,
-        /// What `_meta` of every request says; empty in the legacy era.
-        meta: String,
         idle: Option<Duration>,
     },
     Ordered(Ordered),
 }
 
 impl Wire {
-    #[cfg(feature = "http")]
-    pub(crate) fn http(streamable: Streamable, hub: &Hub, options: &ClientOptions) -> Self {
-        let revision = streamable.server().revision;
-        let meta = match revision.era() {
-            Era::Modern => request_meta(revision, &hub.client_info(options), &hub.capabilities()),
-            Era::Legacy => String::new(),
-        };
-        Self::Http { streamable, meta, idle: options.idle_timeout }
-    }
-
     pub(crate) fn server(&self) -> Arc<ServerDescription> {
         match self {
             #[cfg(feature = "http")]
@@ -90,14 +86,51 @@ impl Wire {
         }
     }
 
-    pub(crate) async fn request(&self, request: Prepared<'_>) -> Result<Payload, TransportError> {
+    /// One request to its response.
+    ///
+    /// A server may refuse any request because of its version (2026-07-28, versioning). It has not acted on it, so it is
+    /// sent again, once, in a revision that both speak.
+    pub(crate) async fn request(&self, request: Prepared<'_>) -> Outcome {
+        let before = self.agreed();
+        let refusal = match self.once(&request).await {
+            Err(error) if refuses_version(&error) => error,
+            // The session was forgotten, and is renewed in the other era.
+            Err(error)
+                if *error.kind() == TransportErrorKind::SessionGone && self.agreed().era != before.era =>
+            {
+                return Box::pin(self.anew(&request, before.era, error)).await;
+            }
+            outcome => return outcome,
+        };
+        let again = refused_again(&refusal);
+        let revision = judge_refusal(refusal, before.era)?;
+        // Boxed: a path that is hardly ever taken would make every request larger.
+        Box::pin(self.renegotiate(revision, before.generation)).await?;
+        Box::pin(self.anew(&request, before.era, again)).await
+    }
+
+    /// The same request after something else was agreed; `refusal` says why it was not carried out before.
+    async fn anew(&self, request: &Prepared<'_>, before: Era, refusal: TransportError) -> Outcome {
+        if request.own_metadata && self.agreed().era != before {
+            // What its caller says about itself is in the terms of the other era.
+            return Err(refusal);
+        }
+        match self.once(request).await {
+            Err(error) if refuses_version(&error) => Err(refused_again(&error)),
+            outcome => outcome,
+        }
+    }
+
+    async fn once(&self, request: &Prepared<'_>) -> Outcome {
         match self {
             #[cfg(feature = "http")]
-            Self::Http { streamable, meta, idle } => {
-                let body = encode(&request, meta)?;
-                let mut mirrored = request.mirrored;
-                if let Some(name) = request.name.filter(|_| !meta.is_empty()) {
-                    mirrored.push((NAME, encode_value(name)));
+            Self::Http { streamable, idle } => {
+                let session = streamable.session();
+                let body = encode(request, session.meta())?;
+                let mut mirrored = Vec::new();
+                if session.server.revision.era() == Era::Modern {
+                    mirrored.clone_from(&request.mirrored);
+                    mirrored.extend(request.name.map(|name| (NAME, encode_value(name))));
                 }
                 let raised = |part: Duration| request.limit.map_or(part, |limit| part.max(limit));
                 let limits = Limits {
@@ -105,9 +138,30 @@ impl Wire {
                     idle: idle.filter(|_| !request.endless).map(raised),
                 };
                 let (id, method) = (request.id, request.method);
-                streamable.request(&Call { id, method, body: body.into(), mirrored, limits }).await
+                let call = Call { id, method, body: body.into(), mirrored, limits };
+                streamable.request(&call, session).await
             }
             Self::Ordered(ordered) => ordered.request(request).await,
+        }
+    }
+
+    fn agreed(&self) -> Agreed {
+        match self {
+            #[cfg(feature = "http")]
+            Self::Http { streamable, .. } => {
+                let session = streamable.session();
+                Agreed { era: session.server.revision.era(), generation: session.generation() }
+            }
+            Self::Ordered(ordered) => ordered.agreed(),
+        }
+    }
+
+    async fn renegotiate(&self, revision: ProtocolRevision, stale: u64) -> Result<(), TransportError> {
+        tracing::debug!(%revision, "the server refused the version of a request");
+        match self {
+            #[cfg(feature = "http")]
+            Self::Http { streamable, .. } => streamable.renegotiate(revision, stale).await,
+            Self::Ordered(ordered) => ordered.renegotiate(revision, stale).await,
         }
     }
 
@@ -128,12 +182,12 @@ impl Wire {
         }
     }
 
-    /// The generation of the session; `None` where it lives and dies with the wire.
-    pub(crate) fn generation(&self) -> Option<watch::Receiver<u64>> {
+    /// Counts what was agreed with the server: sessions, and changes of the revision.
+    pub(crate) fn generation(&self) -> watch::Receiver<u64> {
         match self {
             #[cfg(feature = "http")]
-            Self::Http { streamable, .. } => Some(streamable.generation()),
-            Self::Ordered(_) => None,
+            Self::Http { streamable, .. } => streamable.generation(),
+            Self::Ordered(ordered) => ordered.generation(),
         }
     }
 

@@ -257,10 +257,13 @@ pub(super) struct Cursor {
 }
 
 impl Cursor {
+    /// Takes over what the stream has said so far. Nothing said about the id leaves it as it is, also across streams; an
+    /// empty one takes it back (WHATWG HTML, section 9.2.6).
     pub(super) fn advance(&mut self, parser: &SseParser) {
-        if let Some(last) = parser.last_event_id().filter(|last| Some(*last) != self.last_event_id.as_deref())
+        if let Some(last) = parser.last_event_id()
+            && last != self.last_event_id.as_deref().unwrap_or_default()
         {
-            self.last_event_id = Some(last.to_owned());
+            self.last_event_id = Some(last.to_owned()).filter(|last| !last.is_empty());
         }
         self.retry = parser.reconnection_time().or(self.retry);
     }
@@ -335,4 +338,26 @@ fn dropped() -> TransportError {
 fn idle_timeout() -> TransportError {
     let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Idle };
     TransportError::new(kind, "the server stopped answering")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_id_takes_the_cursor_back_and_none_leaves_it() {
+        let mut cursor = Cursor::default();
+        let mut after = |stream: &[u8]| {
+            let mut parser = SseParser::new(1 << 10);
+            parser.push(stream).unwrap();
+            cursor.advance(&parser);
+            (cursor.last_event_id.clone(), cursor.retry)
+        };
+        let (one, second) = (Some("1".to_owned()), Some(Duration::from_secs(1)));
+        assert_eq!(after(b"id: 1\nretry: 1000\ndata: a\n\n"), (one.clone(), second));
+        // Another stream, which numbers nothing; and a wait that is no number.
+        assert_eq!(after(b"retry: soon\ndata: b\n\n"), (one, second));
+        assert_eq!(after(b"id: 2\ndata: c\n\nid:\ndata: d\n\n"), (None, second));
+        assert_eq!(after(b"data: e\n\n"), (None, second));
+    }
 }

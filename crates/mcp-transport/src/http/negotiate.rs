@@ -2,7 +2,6 @@
 //! backward compatibility).
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use mcp_status::Phase;
 
@@ -10,15 +9,13 @@ use super::legacy_sse::{self, LegacySse};
 use super::streamable::{Call, Core, Limits, Session, Streamable};
 use crate::authed::AuthedClient;
 use crate::hub::Hub;
-use crate::protocol::handshake::{MISSING_CAPABILITY, Probe, UNSUPPORTED_VERSION, judge_probe};
+use crate::protocol::handshake::{
+    MISSING_CAPABILITY, Probe, ServerDescription, UNSUPPORTED_VERSION, judge_probe, probe_limit, wants_modern,
+};
 use crate::protocol::modern::request_meta;
 use crate::protocol::outgoing::encode_request;
 use crate::protocol::revision::{Era, ProtocolRevision};
 use crate::{Payload, TransportError, TransportErrorKind};
-
-/// A legacy server may take a request that it does not know and never answer it (F110). The probe gives up
-/// after this, or after a third of the attempt, so that the handshake has its time.
-const MAX_PROBE: Duration = Duration::from_secs(10);
 
 /// What was found behind a URL.
 pub(crate) enum Opened {
@@ -44,11 +41,11 @@ pub(crate) async fn open(http: AuthedClient, hub: Arc<Hub>) -> Result<Opened, Tr
             Ok(()) => return Ok(Opened::Streamable(Streamable(core))),
             Err(error) if is_client_error(&error) => {
                 core.http.client.remember_era(&core.http.endpoint, None);
-                core.discover().await?
+                core.discover(ProtocolRevision::NEWEST_MODERN, Phase::Connect).await?
             }
             Err(error) => return Err(error),
         },
-        _ => core.discover().await?,
+        _ => core.discover(ProtocolRevision::NEWEST_MODERN, Phase::Connect).await?,
     };
     if era == Era::Legacy
         && let Err(error) = core.initialize(Phase::Connect).await
@@ -74,35 +71,72 @@ async fn fall_back(core: &Arc<Core>, error: TransportError) -> Result<Opened, Tr
 
 impl Core {
     /// Asks the server who it is. Installs the session where it is modern.
-    async fn discover(self: &Arc<Self>) -> Result<Era, TransportError> {
-        let mut revision = ProtocolRevision::NEWEST_MODERN;
+    pub(super) async fn discover(
+        self: &Arc<Self>,
+        mut revision: ProtocolRevision,
+        phase: Phase,
+    ) -> Result<Era, TransportError> {
         let mut retried = false;
         loop {
-            match judge_probe(self.probe(revision).await) {
+            match judge_probe(self.probe(revision, phase).await, retried) {
                 Probe::Modern(server) => {
-                    self.install(Session::modern(self.options(), *server));
+                    self.install(self.modern(*server));
                     return Ok(Era::Modern);
                 }
                 Probe::Legacy => return Ok(Era::Legacy),
                 Probe::Failed(error) => return Err(error),
-                // Once, also with the version that was just refused: some servers refuse every first request.
-                Probe::Retry(wanted) if !retried => {
-                    revision = wanted;
-                    retried = true;
-                }
-                Probe::Retry(wanted) => {
-                    let offered = vec![wanted.to_string()];
-                    let kind = TransportErrorKind::Version { offered };
-                    return Err(TransportError::new(kind, "the server refuses the version that it offers"));
-                }
+                Probe::Retry(wanted) => (revision, retried) = (wanted, true),
             }
         }
     }
 
-    async fn probe(self: &Arc<Self>, revision: ProtocolRevision) -> Result<Payload, TransportError> {
+    /// Shakes hands once more with a server that has forgotten the session. It may have moved on to the modern era
+    /// meanwhile, and says so.
+    pub(super) async fn reinitialize(self: &Arc<Self>) -> Result<(), TransportError> {
+        match self.initialize(Phase::Session).await {
+            Err(refusal) if wants_modern(&refusal) => {
+                self.agree_on(ProtocolRevision::NEWEST_MODERN).await.map_err(|_| refusal)
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Speaks `revision` from now on, instead of the one that the server has just refused.
+    pub(super) async fn agree_on(self: &Arc<Self>, revision: ProtocolRevision) -> Result<(), TransportError> {
+        let server = self.session().server.clone();
+        match (server.revision.era(), revision.era()) {
+            // Some servers refuse a request for no reason that the next one would share.
+            (Era::Modern, Era::Modern) if server.revision == revision => return Ok(()),
+            (Era::Modern, Era::Modern) => {
+                self.install(self.modern(ServerDescription { revision, ..(*server).clone() }));
+            }
+            (Era::Legacy, Era::Modern) => {
+                if self.discover(revision, Phase::Session).await? == Era::Legacy {
+                    let message = "the server speaks neither era";
+                    return Err(TransportError::new(TransportErrorKind::Protocol, message));
+                }
+            }
+            (_, Era::Legacy) => self.initialize(Phase::Session).await?,
+        }
+        self.http.client.remember_era(&self.http.endpoint, Some(revision.era()));
+        Ok(())
+    }
+
+    /// The session with a server of the modern era, in place of the one there is.
+    fn modern(&self, server: ServerDescription) -> Session {
+        let options = self.options();
+        let meta = request_meta(server.revision, &self.hub.client_info(options), &self.hub.capabilities());
+        Session::modern(options, server, meta, self.session().generation() + 1)
+    }
+
+    async fn probe(
+        self: &Arc<Self>,
+        revision: ProtocolRevision,
+        phase: Phase,
+    ) -> Result<Payload, TransportError> {
         let options = self.options();
         let meta = request_meta(revision, &self.hub.client_info(options), &self.hub.capabilities());
-        let limit = (options.connect_timeout / 3).min(MAX_PROBE);
+        let limit = probe_limit(options.connect_timeout);
         let call = Call {
             id: 0,
             method: "server/discover",
@@ -111,7 +145,7 @@ impl Core {
             limits: Limits { first_byte: limit, idle: Some(limit) },
         };
         let session = Session::probing(options, revision);
-        let response = self.exchange(&call, &session, Phase::Connect).await?;
+        let response = self.exchange(&call, &session, phase).await?;
         Ok(response.result)
     }
 }

@@ -54,6 +54,8 @@ pub(crate) struct Session {
     /// What every request of this session carries beside its own.
     pub(super) headers: HeaderMap,
     pub(super) id: Option<HeaderValue>,
+    /// What `_meta` of every request says; empty in the legacy era.
+    meta: String,
     /// Counts renewals, so that many requests that find the session gone cause one.
     generation: u64,
 }
@@ -192,7 +194,7 @@ impl Core {
         }
         let mut delays = RetryPolicy::connect().delays();
         loop {
-            let error = match self.initialize(Phase::Session).await {
+            let error = match self.reinitialize().await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -261,19 +263,25 @@ impl Session {
             server: Arc::new(unknown_server(ProtocolRevision::NEWEST_LEGACY)),
             headers: base_headers(options),
             id: None,
+            meta: String::new(),
             generation: 0,
         }
     }
 
-    pub(super) fn modern(options: &ClientOptions, server: ServerDescription) -> Self {
+    pub(super) fn modern(
+        options: &ClientOptions,
+        server: ServerDescription,
+        meta: String,
+        generation: u64,
+    ) -> Self {
         let mut headers = base_headers(options);
         headers.insert(PROTOCOL_VERSION, HeaderValue::from_static(server.revision.as_str()));
-        Self { server: Arc::new(server), headers, id: None, generation: 0 }
+        Self { server: Arc::new(server), headers, id: None, meta, generation }
     }
 
     /// Before the server has said who it is: the first request of a connection.
     pub(super) fn probing(options: &ClientOptions, revision: ProtocolRevision) -> Self {
-        Self::modern(options, unknown_server(revision))
+        Self::modern(options, unknown_server(revision), String::new(), 0)
     }
 
     fn legacy(
@@ -291,7 +299,15 @@ impl Session {
             headers.insert(SESSION_ID, id.clone());
             id
         });
-        Self { server: Arc::new(server), headers, id, generation }
+        Self { server: Arc::new(server), headers, id, meta: String::new(), generation }
+    }
+
+    pub(crate) fn meta(&self) -> &str {
+        &self.meta
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
     }
 }
 
@@ -321,13 +337,27 @@ impl Streamable {
         self.0.session().server.clone()
     }
 
-    /// One request to its response. A session that the server no longer knows is renewed once and the request
-    /// sent again: it was refused before it was acted on (F100). A server that restarted is met with both a dead
-    /// connection and a session that is gone, so each of the two is forgiven once.
-    pub(crate) async fn request(&self, call: &Call<'_>) -> Result<Payload, TransportError> {
+    /// What is agreed at present.
+    pub(crate) fn session(&self) -> Arc<Session> {
+        self.0.session()
+    }
+
+    /// One request, encoded for `session`, to its response. A session that the server no longer knows is renewed once
+    /// and the request sent again: it was refused before it was acted on (F100). A server that restarted is met with
+    /// both a dead connection and a session that is gone, so each of the two is forgiven once.
+    ///
+    /// # Errors
+    ///
+    /// [`SessionGone`](TransportErrorKind::SessionGone) also where the session was renewed in the other era, in which
+    /// the request is encoded in another way.
+    pub(crate) async fn request(
+        &self,
+        call: &Call<'_>,
+        mut session: Arc<Session>,
+    ) -> Result<Payload, TransportError> {
         let core = &self.0;
         let (mut renewed, mut redialled) = (false, false);
-        let mut session = core.session();
+        let era = session.server.revision.era();
         loop {
             let exchange = core.exchange(call, &session, Phase::Session);
             let error = match core.closing.run_until_cancelled(exchange).await {
@@ -349,7 +379,24 @@ impl Streamable {
                 _ => return Err(error),
             }
             session = core.session();
+            if session.server.revision.era() != era {
+                return Err(error);
+            }
         }
+    }
+
+    /// Speaks `revision` from now on, in place of what was agreed in the session `stale`, unless someone else has
+    /// agreed on something meanwhile.
+    pub(crate) async fn renegotiate(
+        &self,
+        revision: ProtocolRevision,
+        stale: u64,
+    ) -> Result<(), TransportError> {
+        let _one_at_a_time = self.0.renewing.lock().await;
+        if self.0.session().generation != stale {
+            return Ok(());
+        }
+        self.0.agree_on(revision).await
     }
 
     /// The generation of the session, and each renewal.

@@ -2,6 +2,7 @@
 //! lifecycle, 2025-11-25).
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -15,6 +16,15 @@ pub(crate) const HEADER_MISMATCH: i64 = -32020;
 pub(crate) const MISSING_CAPABILITY: i64 = -32021;
 /// The server does not speak the version of the request.
 pub(crate) const UNSUPPORTED_VERSION: i64 = -32022;
+
+/// A legacy server may take a request that it does not know and never answer it (F110). The probe gives up
+/// after this, or after a third of the attempt, so that the handshake has its time.
+const MAX_PROBE: Duration = Duration::from_secs(10);
+
+/// How long a probe may take where an attempt to connect may take `attempt`.
+pub(crate) fn probe_limit(attempt: Duration) -> Duration {
+    (attempt / 3).min(MAX_PROBE)
+}
 
 /// Name and version of a piece of software, as it says itself.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
@@ -56,7 +66,7 @@ impl ServerDescription {
 pub(crate) enum Probe {
     /// A modern server that speaks a revision of ours.
     Modern(Box<ServerDescription>),
-    /// A modern server that wants another revision of ours.
+    /// A modern server that wants to be asked again, in this revision of ours.
     Retry(ProtocolRevision),
     /// A server of the legacy era, as far as can be told: shake hands.
     Legacy,
@@ -105,14 +115,25 @@ struct UnsupportedVersion {
 /// A recognised modern error keeps the connection modern; anything that a legacy server may say to a request
 /// that it does not know leads to `initialize`, whatever the id of the body: also a 200 whose result is not a
 /// valid `DiscoverResult`, because legacy servers exist that answer anything.
-pub(crate) fn judge_probe(answer: Result<Payload, TransportError>) -> Probe {
+///
+/// A refusal of the version is worth one retry, also with the version that was just refused: some servers refuse
+/// every first request. `retried` tells that this was it.
+pub(crate) fn judge_probe(answer: Result<Payload, TransportError>, retried: bool) -> Probe {
     let error = match answer {
         Ok(result) => return judge_discovery(&result),
         Err(error) => error,
     };
     use TransportErrorKind as Kind;
     match error.rpc_error().map(|rpc| rpc.code) {
-        Some(UNSUPPORTED_VERSION) => return judge_unsupported(error),
+        Some(UNSUPPORTED_VERSION) => {
+            let again = refused_again(&error);
+            return match judge_refusal(error, Era::Modern) {
+                Ok(revision) if revision.era() == Era::Modern && retried => Probe::Failed(again),
+                Ok(revision) if revision.era() == Era::Modern => Probe::Retry(revision),
+                Ok(_) => Probe::Legacy,
+                Err(error) => Probe::Failed(error),
+            };
+        }
         Some(HEADER_MISMATCH | MISSING_CAPABILITY) => return Probe::Failed(error),
         _ => {}
     }
@@ -154,15 +175,39 @@ fn judge_discovery(result: &str) -> Probe {
     }
 }
 
+/// Whether a server refused a request, or a handshake, because of its version. It has not acted on it.
+pub(crate) fn refuses_version(error: &TransportError) -> bool {
+    error.rpc_error().is_some_and(|rpc| rpc.code == UNSUPPORTED_VERSION)
+}
+
 /// Whether the server refused a handshake because it speaks a modern revision of ours, and no legacy one.
-///
-/// Only local servers are shaken hands with before they are probed.
-#[cfg(any(feature = "stdio", test))]
 pub(crate) fn wants_modern(refusal: &TransportError) -> bool {
     let newest = |supported: Vec<String>| ProtocolRevision::newest_of(supported.iter().map(String::as_str));
-    let is_unsupported = refusal.rpc_error().is_some_and(|rpc| rpc.code == UNSUPPORTED_VERSION);
-    is_unsupported
+    refuses_version(refusal)
         && supported(refusal).and_then(newest).is_some_and(|revision| revision.era() == Era::Modern)
+}
+
+/// Which revision to speak from now on, after a request in the terms of `era` was
+/// [refused](refuses_version) because of its version (2026-07-28, versioning, protocol version negotiation). Where it is
+/// a legacy one, hands are shaken first.
+///
+/// # Errors
+///
+/// [`Version`](TransportErrorKind::Version) where there is no revision in common; the refusal itself where a legacy
+/// server uses the number for something of its own.
+pub(crate) fn judge_refusal(refusal: TransportError, era: Era) -> Result<ProtocolRevision, TransportError> {
+    if era == Era::Legacy && !wants_modern(&refusal) {
+        return Err(refusal);
+    }
+    let offered = supported(&refusal).unwrap_or_default();
+    ProtocolRevision::newest_of(offered.iter().map(String::as_str)).ok_or_else(|| no_common_version(offered))
+}
+
+/// What it means that a request was [refused](refuses_version) again, in a revision that the server offered.
+pub(crate) fn refused_again(refusal: &TransportError) -> TransportError {
+    let offered = supported(refusal).unwrap_or_default();
+    let kind = TransportErrorKind::Version { offered };
+    TransportError::new(kind, "the server refuses the version that it offers")
 }
 
 /// The revisions that a server names when it refuses one.
@@ -170,15 +215,6 @@ fn supported(refusal: &TransportError) -> Option<Vec<String>> {
     let data = refusal.rpc_error()?.data.as_deref()?;
     let UnsupportedVersion { supported } = serde_json::from_str(data.get()).ok()?;
     Some(supported)
-}
-
-fn judge_unsupported(error: TransportError) -> Probe {
-    let Some(supported) = supported(&error) else { return Probe::Failed(error) };
-    match ProtocolRevision::newest_of(supported.iter().map(String::as_str)) {
-        Some(revision) if revision.era() == Era::Modern => Probe::Retry(revision),
-        Some(_) => Probe::Legacy,
-        None => Probe::Failed(no_common_version(supported)),
-    }
 }
 
 /// Reads the answer to `initialize`.
@@ -225,7 +261,7 @@ mod tests {
     }
 
     fn word(answer: Result<Payload, TransportError>) -> String {
-        match judge_probe(answer) {
+        match judge_probe(answer, false) {
             Probe::Modern(server) => format!("modern {}", server.revision),
             Probe::Retry(revision) => format!("retry {revision}"),
             Probe::Legacy => "legacy".to_owned(),
@@ -293,6 +329,32 @@ mod tests {
         assert!(!wants(UNSUPPORTED_VERSION, None));
         assert!(!wants(-32602, modern));
         assert!(!wants_modern(&http(400, None)));
+    }
+
+    #[test]
+    fn a_refusal_in_a_session_names_what_to_speak_and_is_believed_of_its_own_era_alone() {
+        let judged = |data: Option<&str>, era| {
+            let rpc = RpcError::new(UNSUPPORTED_VERSION, "");
+            let error = TransportError::rpc(match data {
+                Some(data) => rpc.with_data(raw(data)),
+                None => rpc,
+            });
+            assert!(refuses_version(&error));
+            judge_refusal(error, era).map_err(|error| format!("{:?}", error.kind()))
+        };
+        let modern = Some(r#"{"supported":["2025-11-25","2026-07-28"]}"#);
+        let legacy = Some(r#"{"supported":["2025-06-18","2025-11-25"]}"#);
+        let other = Some(r#"{"supported":["2099-01-01"]}"#);
+        assert_eq!(judged(modern, Era::Modern), Ok(ProtocolRevision::V2026_07_28));
+        assert_eq!(judged(legacy, Era::Modern), Ok(ProtocolRevision::V2025_11_25));
+        assert_eq!(judged(other, Era::Modern).unwrap_err(), r#"Version { offered: ["2099-01-01"] }"#);
+        assert_eq!(judged(None, Era::Modern).unwrap_err(), "Version { offered: [] }");
+        assert_eq!(judged(modern, Era::Legacy), Ok(ProtocolRevision::V2026_07_28));
+        // The number was not reserved then.
+        for data in [legacy, other, None] {
+            assert_eq!(judged(data, Era::Legacy).unwrap_err(), "Rpc { code: -32022 }");
+        }
+        assert!(!refuses_version(&http(400, None)));
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::authed::AuthedClient;
 use crate::http::streamable::Streamable;
 use crate::hub::Hub;
 use crate::inbound::Inbound as _;
-use crate::trace::Peer;
+use crate::trace::spans::Peer;
 use crate::wire::Wire;
 use crate::{ClientInfo, ClientOptions, Connection, Endpoint, HttpClient, HttpEndpoint, Server};
 
@@ -181,7 +181,7 @@ impl Dial for Script {
                     self.hubs.lock().unwrap().push(hub.clone());
                     let Endpoint::Http(endpoint) = &server.endpoint else { unreachable!() };
                     let http = AuthedClient::new(client.clone(), endpoint.url.clone(), None);
-                    let wire = Wire::http(Streamable::untried(http, hub.clone()), &hub, client.options());
+                    let wire = Wire::Http { streamable: Streamable::untried(http, hub.clone()), idle: None };
                     let peer = Peer::new(&server.endpoint);
                     Ok(Connection::new(wire, hub, client.options().clone(), peer, None))
                 }

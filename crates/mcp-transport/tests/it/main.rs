@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "what fails in a test should stop it")]
 
 mod auth;
+mod caching;
 mod fleet;
 mod handshake;
 mod network;
@@ -13,3 +14,5 @@ mod session;
 mod subscriptions;
 mod supervisor;
 mod support;
+mod trace;
+mod versions;

@@ -150,12 +150,65 @@ async fn a_subscription_that_is_answered_instead_of_acknowledged_is_an_error() {
     assert_eq!(*error.kind(), TransportErrorKind::Protocol);
 }
 
+/// The resources that the requests of this method named.
+fn named(server: &FakeMcpServer, method: &str) -> Vec<String> {
+    let requests = server.requests().into_iter().filter(|r| r.rpc_method().as_deref() == Some(method));
+    requests.map(|r| r.json().unwrap()["params"]["uri"].as_str().unwrap().to_owned()).collect()
+}
+
 #[tokio::test]
-async fn a_legacy_server_has_no_subscriptions() {
+async fn a_legacy_server_is_asked_for_each_resource_and_told_when_nobody_wants_it() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    for method in ["resources/subscribe", "resources/unsubscribe"] {
+        server.always_to(method, Answer::RpcResult(json!({})));
+    }
+    let connection = connect(&server).await;
+    let asked: SubscriptionFilter =
+        serde_json::from_value(json!({ "toolsListChanged": true, "promptsListChanged": true })).unwrap();
+    let both = connection.subscribe(asked.with_resources(["fake://a", "fake://b"])).await.unwrap();
+    let agreed = serde_json::to_value(both.acknowledged()).unwrap();
+    // The server says that it tells of its tools, and of no other list.
+    let expected = json!({ "toolsListChanged": true, "resourceSubscriptions": ["fake://a", "fake://b"] });
+    assert_eq!(agreed, expected);
+    let second = connection.subscribe(SubscriptionFilter::new().with_resources(["fake://a"])).await.unwrap();
+    assert_eq!(named(&server, "resources/subscribe"), ["fake://a", "fake://b"], "once is enough");
+
+    drop(both);
+    server.recorder().wait_for("resources/unsubscribe", 1).await;
+    assert_eq!(named(&server, "resources/unsubscribe"), ["fake://b"], "somebody still wants the other one");
+
+    // A session that was forgotten took the subscriptions with it.
+    server.expire_sessions();
+    server.recorder().clear();
+    echo(&connection, "x").await.unwrap();
+    server.recorder().wait_for("resources/subscribe", 1).await;
+    drop(second);
+    server.recorder().wait_for("resources/unsubscribe", 1).await;
+    assert_eq!(named(&server, "resources/subscribe"), ["fake://a"]);
+    assert_eq!(named(&server, "resources/unsubscribe"), ["fake://a"]);
+    assert_eq!(server.count(LISTEN), 0);
+
+    // The end of the session says it all.
+    let last = connection.subscribe(SubscriptionFilter::new().with_resources(["fake://c"])).await.unwrap();
+    server.recorder().clear();
+    connection.close().await;
+    drop(last);
+    assert_eq!((server.count("resources/unsubscribe"), server.deletes()), (0, 1));
+    no_violations(&server);
+}
+
+#[tokio::test]
+async fn a_legacy_server_that_refuses_one_resource_is_asked_for_none() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let connection = connect(&server).await;
-    let error = connection.subscribe(SubscriptionFilter::new()).await.unwrap_err();
-    assert_eq!(*error.kind(), TransportErrorKind::Misconfigured);
+    let refusal = Answer::RpcError { code: -32002, message: "no such resource".to_owned() };
+    server.always_to("resources/unsubscribe", Answer::RpcResult(json!({})));
+    server.next_answers_to("resources/subscribe", [Answer::RpcResult(json!({})), refusal]);
+    let filter = SubscriptionFilter::new().with_resources(["fake://a", "fake://b"]);
+    let error = connection.subscribe(filter).await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Rpc { code: -32002 });
+    assert_eq!(named(&server, "resources/unsubscribe"), ["fake://a"]);
+    connection.subscribe(SubscriptionFilter::new()).await.unwrap();
     assert_eq!(server.count(LISTEN), 0);
 }
 

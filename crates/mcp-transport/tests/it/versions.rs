@@ -1,0 +1,264 @@
+//! Servers that change their mind about the version in the middle of a connection (2026-07-28, versioning).
+
+use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer};
+use mcp_transport::{ProtocolRevision, RequestOptions, TransportErrorKind};
+use serde_json::{Value, json};
+
+use crate::support::{connect, echo, methods, no_violations, raw};
+
+/// The refusal of the specification, with what the server supports instead.
+fn refusal(supported: Value) -> Answer {
+    let data = json!({ "supported": supported, "requested": "2026-07-28" });
+    let error = json!({ "code": -32022, "message": "Unsupported protocol version", "data": data });
+    let body = json!({ "jsonrpc": "2.0", "id": null, "error": error });
+    HttpAnswer::new(400).body("application/json", body.to_string()).into()
+}
+
+fn start(era: Era) -> FakeMcpServer {
+    FakeMcpServer::builder().era(era).start().unwrap()
+}
+
+#[tokio::test]
+async fn a_call_that_was_refused_because_of_its_version_is_made_again_once() {
+    let server = start(Era::Modern);
+    let connection = connect(&server).await;
+    server.recorder().clear();
+    server.next_answers_to("tools/call", [refusal(json!(["2026-07-28"]))]);
+    assert_eq!(echo(&connection, "again").await.unwrap(), "again");
+    assert_eq!(methods(&server), ["tools/call", "tools/call"]);
+
+    server.recorder().clear();
+    server.always_to("tools/call", refusal(json!(["2026-07-28"])));
+    let error = echo(&connection, "never").await.unwrap_err();
+    let offered = vec!["2026-07-28".to_owned()];
+    assert_eq!(*error.kind(), TransportErrorKind::Version { offered });
+    assert!(!error.may_have_been_sent());
+    assert_eq!(methods(&server), ["tools/call", "tools/call"], "and not for ever");
+}
+
+#[tokio::test]
+async fn a_server_that_went_back_to_the_legacy_era_is_shaken_hands_with() {
+    let server = start(Era::Modern);
+    let connection = connect(&server).await;
+    let mut renewals = connection.renewals();
+    server.recorder().clear();
+    server.set_era(Era::Legacy);
+    server.next_answers_to("tools/call", [refusal(json!(["2025-11-25", "2025-06-18"]))]);
+    assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+    assert_eq!(methods(&server), ["tools/call", "initialize", "notifications/initialized", "tools/call"]);
+    assert_eq!(connection.revision(), ProtocolRevision::V2025_11_25);
+    let last = server.requests().pop().unwrap();
+    assert!(last.header("mcp-session-id").is_some() && last.header("mcp-name").is_none());
+    assert_eq!(last.json().unwrap()["params"].get("_meta"), None, "nothing of the modern era is left");
+    renewals.next().await;
+    connection.close().await;
+    assert_eq!(server.deletes(), 1, "the session that was made is deleted");
+    no_violations(&server);
+}
+
+#[tokio::test]
+async fn many_calls_that_are_refused_shake_hands_once() {
+    let server = start(Era::Modern);
+    let connection = connect(&server).await;
+    server.set_era(Era::Legacy);
+    server.next_answers_to("tools/call", vec![refusal(json!(["2025-11-25"])); 10]);
+    let calls: Vec<_> = (0..10)
+        .map(|index| {
+            let connection = connection.clone();
+            tokio::spawn(async move { echo(&connection, &index.to_string()).await })
+        })
+        .collect();
+    for (index, call) in calls.into_iter().enumerate() {
+        assert_eq!(call.await.unwrap().unwrap(), index.to_string());
+    }
+    assert_eq!(server.count("initialize"), 1);
+    no_violations(&server);
+}
+
+#[tokio::test]
+async fn a_server_that_has_moved_on_is_followed_into_the_modern_era() {
+    // It forgot the sessions, and refuses the handshake that would make a new one.
+    let server = start(Era::Legacy);
+    let connection = connect(&server).await;
+    server.recorder().clear();
+    server.set_era(Era::Modern);
+    server.next_answers_to("tools/call", [Answer::status(404)]);
+    server.always_to("initialize", refusal(json!(["2026-07-28"])));
+    assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+    assert_eq!(methods(&server), ["tools/call", "initialize", "server/discover", "tools/call"]);
+    assert_eq!(connection.revision(), ProtocolRevision::V2026_07_28);
+    assert_eq!(server.requests().pop().unwrap().header("mcp-name").as_deref(), Some("echo"));
+    no_violations(&server);
+
+    // Or it says so at once.
+    let server = start(Era::Legacy);
+    let connection = connect(&server).await;
+    server.recorder().clear();
+    server.set_era(Era::Modern);
+    server.next_answers_to("tools/call", [refusal(json!(["2026-07-28"]))]);
+    assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+    assert_eq!(methods(&server), ["tools/call", "server/discover", "tools/call"]);
+}
+
+#[tokio::test]
+async fn listening_goes_on_in_the_terms_of_the_other_era() {
+    let server = start(Era::Modern);
+    let connection = connect(&server).await;
+    let mut notifications = connection.notifications();
+    connection.listen().await;
+    server.wait_for_streams(1).await;
+    server.set_era(Era::Legacy);
+    server.always_to("subscriptions/listen", refusal(json!(["2025-11-25"])));
+    server.close_streams();
+    server.recorder().wait_for("initialize", 1).await;
+    // What a legacy server says to a method that it does not know, now that it is asked as one.
+    server.always_to("subscriptions/listen", Answer::RpcError { code: -32601, message: "no".to_owned() });
+    server.wait_for_streams(1).await;
+    assert_eq!(server.push_tools_changed(), 1);
+    assert_eq!(notifications.next().await.unwrap().method, "notifications/tools/list_changed");
+}
+
+#[tokio::test]
+async fn without_a_version_in_common_the_request_fails_and_says_what_is_offered() {
+    let server = start(Era::Modern);
+    let connection = connect(&server).await;
+    server.recorder().clear();
+    server.always_to("tools/call", refusal(json!(["2099-01-01"])));
+    let error = echo(&connection, "x").await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Version { offered: vec!["2099-01-01".to_owned()] });
+    assert_eq!(methods(&server), ["tools/call"]);
+    let verdict = mcp_status::classify(&error.evidence(mcp_status::Phase::Session));
+    assert_eq!(verdict.status(), mcp_status::ServerStatus::Failed);
+    assert_eq!(verdict.code(), Some(mcp_status::ReasonCode::Version));
+}
+
+#[tokio::test]
+async fn what_describes_itself_is_not_sent_in_the_terms_of_another_era() {
+    let server = start(Era::Modern);
+    let connection = connect(&server).await;
+    server.recorder().clear();
+    server.set_era(Era::Legacy);
+    server.next_answers_to("tools/list", [refusal(json!(["2025-11-25"]))]);
+    let meta = json!({
+        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+        "io.modelcontextprotocol/clientCapabilities": {},
+    });
+    let options = RequestOptions::new().with_own_metadata().with_raw_result();
+    let params = raw(&json!({ "_meta": meta }));
+    let error = connection.request("tools/list", Some(&params), &options).await.unwrap_err();
+    assert!(matches!(error.kind(), TransportErrorKind::Version { .. }) && !error.may_have_been_sent());
+    assert_eq!(server.count("tools/list"), 1);
+    assert_eq!(connection.revision(), ProtocolRevision::V2025_11_25, "the next one knows better");
+}
+
+#[cfg(all(unix, feature = "stdio"))]
+mod stdio {
+    use std::time::Duration;
+
+    use mcp_transport::{
+        Connection, Connector, Endpoint, ProtocolRevision, RequestOptions, Server, StdioEndpoint,
+        StdioOpening, TransportErrorKind,
+    };
+
+    use crate::support::options;
+
+    /// A server of both eras that says `x/told` with each method it gets, and refuses the first `tools/list` because of
+    /// its version. `$SUPPORTED` is what it offers then, `$PROBED` what it does when it is discovered.
+    const SERVER: &str = r#"
+        refused=no
+        while read -r line; do
+          id=$(printf '%s' "$line" | sed -n 's/.*"id":\(-\{0,1\}[0-9]*\).*/\1/p')
+          method=$(printf '%s' "$line" | sed -n 's/.*"method":"\([a-z/]*\)".*/\1/p')
+          printf '{"jsonrpc":"2.0","method":"x/told","params":{"method":"%s"}}\n' "$method"
+          case "$method" in
+            initialize) echo '{"jsonrpc":"2.0","id":'"$id"',"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}}}}';;
+            server/discover) case "$PROBED" in
+              answer) echo '{"jsonrpc":"2.0","id":'"$id"',"result":{"supportedVersions":["2026-07-28"],"capabilities":{"tools":{}}}}';;
+              refuse) echo '{"jsonrpc":"2.0","id":'"$id"',"error":{"code":-32601,"message":"no"}}';;
+              end) exit 1;;
+              esac;;
+            tools/list) if [ $refused = no ] && [ -n "$SUPPORTED" ]; then
+                refused=yes
+                echo '{"jsonrpc":"2.0","id":'"$id"',"error":{"code":-32022,"message":"no","data":{"supported":['"$SUPPORTED"']}}}'
+              else
+                echo '{"jsonrpc":"2.0","id":'"$id"',"result":{"tools":[]}}'
+              fi;;
+          esac
+        done"#;
+
+    fn target(opening: StdioOpening, probed: &str, supported: &str) -> Server {
+        let mut endpoint = StdioEndpoint::new("/bin/sh");
+        endpoint.args = vec!["-c".into(), SERVER.into()];
+        for (name, value) in [("PATH", "/usr/bin:/bin"), ("PROBED", probed), ("SUPPORTED", supported)] {
+            endpoint.env.insert(name.into(), value.into());
+        }
+        endpoint.opening = opening;
+        Server::new(Endpoint::Stdio(endpoint))
+    }
+
+    async fn connect(server: &Server) -> Connection {
+        let mut options = options();
+        options.connect_timeout = Duration::from_secs(6);
+        Connector::new(options).attempt(server).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn either_message_may_come_first_and_both_eras_are_found() {
+        use StdioOpening::{Discover, Initialize};
+        let (legacy, modern) = (ProtocolRevision::V2025_11_25, ProtocolRevision::V2026_07_28);
+        for (opening, probed, revision) in [
+            (Initialize, "answer", legacy),
+            (Discover, "answer", modern),
+            (Discover, "refuse", legacy),
+            // A legacy server may also say nothing to it, or end.
+            (Discover, "ignore", legacy),
+            (Discover, "end", legacy),
+        ] {
+            let connection = connect(&target(opening, probed, "")).await;
+            assert_eq!(connection.revision(), revision, "{opening:?} {probed}");
+            connection.list_tools(&RequestOptions::new()).await.unwrap();
+            assert!(!connection.is_closed(), "{opening:?} {probed}");
+            connection.close().await;
+        }
+    }
+
+    #[tokio::test]
+    async fn a_refused_version_is_agreed_on_anew_in_the_same_process() {
+        let both = r#""2025-11-25","2026-07-28""#;
+        for (opening, supported, expected, revision) in [
+            (StdioOpening::Discover, both, vec!["tools/list", "tools/list"], "2026-07-28"),
+            (
+                StdioOpening::Discover,
+                r#""2025-11-25""#,
+                vec!["tools/list", "initialize", "notifications/initialized", "tools/list"],
+                "2025-11-25",
+            ),
+            (
+                StdioOpening::Initialize,
+                r#""2026-07-28""#,
+                vec!["tools/list", "server/discover", "tools/list"],
+                "2026-07-28",
+            ),
+        ] {
+            let connection = connect(&target(opening, "answer", supported)).await;
+            let mut told = connection.notifications();
+            connection.list_tools(&RequestOptions::new()).await.unwrap();
+            assert_eq!(connection.revision().as_str(), revision);
+            let mut methods = Vec::new();
+            while methods.len() < expected.len() {
+                let params = told.next().await.unwrap().params.unwrap();
+                let params: serde_json::Value = serde_json::from_str(params.get()).unwrap();
+                let method = params["method"].as_str().unwrap().to_owned();
+                // It is still in the pipe when the connection is there.
+                if method != "notifications/initialized" || !methods.is_empty() {
+                    methods.push(method);
+                }
+            }
+            assert_eq!(methods, expected);
+            connection.close().await;
+        }
+        let connection = connect(&target(StdioOpening::Discover, "answer", r#""1999-01-01""#)).await;
+        let error = connection.list_tools(&RequestOptions::new()).await.unwrap_err();
+        assert_eq!(*error.kind(), TransportErrorKind::Version { offered: vec!["1999-01-01".to_owned()] });
+    }
+}
