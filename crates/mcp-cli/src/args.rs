@@ -132,6 +132,8 @@ pub(crate) enum Command {
     Prompts(NameArg),
     /// Get a prompt
     Prompt(PromptArgs),
+    /// Show the values that a server suggests for an argument of a prompt, or a variable of a resource template
+    Complete(CompleteArgs),
     /// Check that a server answers
     Ping(NameArg),
     /// Be this server for a host that starts local servers: MCP on stdin and stdout
@@ -324,6 +326,27 @@ pub(crate) struct PromptArgs {
     pub(crate) arguments: Vec<String>,
 }
 
+/// `complete`.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("of").required(true).args(["prompt", "resource"]))]
+pub(crate) struct CompleteArgs {
+    /// The server
+    pub(crate) name: String,
+    /// The argument or the variable
+    pub(crate) argument: String,
+    /// What of its value is there already
+    pub(crate) typed: Option<String>,
+    /// The prompt that the argument belongs to
+    #[arg(long)]
+    pub(crate) prompt: Option<String>,
+    /// The URI template that the variable belongs to
+    #[arg(long, value_name = "TEMPLATE")]
+    pub(crate) resource: Option<String>,
+    /// Another argument that has its value already (repeatable)
+    #[arg(long = "given", value_name = "KEY=VALUE", value_parser = parse_pair)]
+    pub(crate) given: Vec<(String, String)>,
+}
+
 /// `validate`.
 #[derive(Args, Debug)]
 pub(crate) struct ValidateArgs {
@@ -345,6 +368,12 @@ pub(crate) struct CompletionsArgs {
     /// The shell
     #[arg(value_enum)]
     pub(crate) shell: clap_complete::Shell,
+}
+
+/// `key=value`.
+fn parse_pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or_else(|| "write it as key=value".to_owned())?;
+    Ok((key.to_owned(), value.to_owned()))
 }
 
 /// A duration as people write it: `500ms`, `5s`, `2m`, or seconds without a unit.

@@ -2,6 +2,7 @@
 
 mod bridge;
 mod call;
+mod complete;
 mod completions;
 mod connected;
 mod decide;
@@ -53,6 +54,7 @@ pub(crate) async fn run(command: Command, app: &Arc<App>) -> Result<ExitStatus, 
         Command::Read(args) => resources::read(app, &args).await,
         Command::Prompts(args) => prompts::list(app, &args.name).await,
         Command::Prompt(args) => prompts::get(app, &args).await,
+        Command::Complete(args) => complete::run(app, &args).await,
         Command::Ping(args) => ping::run(app, &args.name).await,
         Command::Bridge(args) => bridge::run(app, &args).await,
         Command::Validate(args) => validate::run(app, args.file.as_deref()),

@@ -176,7 +176,10 @@ fn ready(entry: &ServerEntry, auth: Option<&Auth>, config: &Config, app: &App) -
             if entry.transport() == "ws" {
                 return Err(Reason::config("WebSocket servers are not supported; use type http"));
             }
-            let provider = auth.chain().map_err(|error| Reason::config(&error.to_string()))?;
+            let origin = &entry.origin;
+            let provider = auth.chain().map_err(|error| {
+                Reason::config(&format!("{}:{}: {}: {error}", origin.place, origin.line, origin.field))
+            })?;
             let url = auth.target.url.clone();
             let endpoint = match entry.transport() {
                 "sse" => HttpEndpoint::legacy_sse(url),

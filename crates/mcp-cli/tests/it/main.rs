@@ -9,7 +9,7 @@
 //! | `helper`, `headers` | credentials from a command, and from the file |
 //! | `status`, `retries` | what a status says, and how often a server was asked for it |
 //! | `documents`, `failures` | JSON, exit codes, the wording of errors |
-//! | `usage`, `offline` | commands that use a server, and those that only read files |
+//! | `usage`, `complete`, `offline` | commands that use a server, and those that only read files |
 //! | `trust` | what a folder may do before and after somebody trusts it |
 //! | `bridge` | a server for a host, on standard streams |
 //! | `local`, `signals` | child processes and interruption |
@@ -22,6 +22,7 @@
 )]
 
 mod bridge;
+mod complete;
 mod demo;
 mod documents;
 mod failures;
