@@ -17,7 +17,7 @@ use url::Url;
 use crate::error::{AuthContext, TimeoutStage};
 use crate::http::client::{Answer, HttpClient};
 use crate::pulse::Pulse;
-use crate::trace;
+use crate::trace::spans;
 use crate::{TransportError, TransportErrorKind};
 
 /// Recoveries per request: one of the provider that supplied the credentials and one of a fallback behind it.
@@ -181,11 +181,11 @@ impl AuthedClient {
         };
         let rejection =
             Rejection::new(refusal.status, &refusal.challenges, &refusal.headers, used).after(recoveries);
-        let span = trace::recovery(provider.name(), refusal.status);
+        let span = spans::recovery(provider.name(), refusal.status);
         match provider.on_rejected(rejection).instrument(span.clone()).await {
             // The answer to the same bytes is already known.
             Ok(Recovery::Retry(fresh)) if !fresh.same_headers(used) => {
-                span.record(trace::RECOVERED, true);
+                span.record(spans::RECOVERED, true);
                 Ok(Some(fresh))
             }
             Ok(_) => Ok(None),

@@ -1,11 +1,13 @@
-//! What an embedder sets: limits, network settings, identity. All plain values, no environment.
+//! What an embedder sets, for all connections and for one request: limits, network settings, identity. All plain
+//! values, no environment.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::TracePropagator;
+use crate::handler::ProgressSink;
+use crate::{TraceContext, TracePropagator};
 
 /// 256 MiB: what one message may hold. Memory grows no faster than it arrives.
 const MAX_MESSAGE_BYTES: usize = 256 << 20;
@@ -99,6 +101,80 @@ impl ClientOptions {
             extra_ca_files: Vec::new(),
             propagator: None,
         }
+    }
+}
+
+/// How one request is made.
+#[derive(Clone, Default)]
+#[non_exhaustive]
+pub struct RequestOptions {
+    /// The limit of the whole request; that of the client's options where `None`. It also raises the limit
+    /// until the first byte, never lowers it. Where a server asks for input first, it is the limit of each round
+    /// trip, and the time that the answer takes is not counted.
+    pub timeout: Option<Duration>,
+    /// Receives the request's progress; without it the server is not asked for any.
+    pub progress: Option<ProgressSink>,
+    /// The parameters carry the metadata of a modern request (version, identity, capabilities) already, so none
+    /// is added: for a program that passes on what another one asked.
+    pub own_metadata: bool,
+    /// The result of a modern server is handed over as it is, also where it asks for input (`input_required`) or is
+    /// of a type that this crate does not know: for a program that passes on what another one asked.
+    pub raw_result: bool,
+    /// The trace that the request is a part of, in place of the one that its parameters carry.
+    pub trace: Option<TraceContext>,
+}
+
+impl RequestOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// With a limit for the whole request.
+    #[must_use]
+    pub fn with_timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
+    /// With a receiver of progress.
+    #[must_use]
+    pub fn with_progress(mut self, progress: ProgressSink) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
+    /// With parameters that carry their own metadata.
+    #[must_use]
+    pub fn with_own_metadata(mut self) -> Self {
+        self.own_metadata = true;
+        self
+    }
+
+    /// With results handed over as they are, whatever their type.
+    #[must_use]
+    pub fn with_raw_result(mut self) -> Self {
+        self.raw_result = true;
+        self
+    }
+
+    /// As a part of a trace.
+    #[must_use]
+    pub fn with_trace(mut self, trace: TraceContext) -> Self {
+        self.trace = Some(trace);
+        self
+    }
+}
+
+impl fmt::Debug for RequestOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequestOptions")
+            .field("timeout", &self.timeout)
+            .field("progress", &self.progress.is_some())
+            .field("own_metadata", &self.own_metadata)
+            .field("raw_result", &self.raw_result)
+            .field("trace", &self.trace)
+            .finish()
     }
 }
 

@@ -36,10 +36,10 @@ use self::attempt::Dial;
 use self::bearing::Bearing;
 use self::keeper::{Command, Keeper};
 use self::live::Live;
-use crate::connection::{Notifications, RequestOptions};
+use crate::connection::Notifications;
 use crate::hub::Listeners;
 use crate::protocol::outgoing::is_repeatable;
-use crate::{Connector, Payload, ToolList, TransportError, TransportErrorKind};
+use crate::{Connector, Payload, RequestOptions, ToolList, TransportError, TransportErrorKind};
 
 /// How long a request may be without a sign of life before somebody asks whether the server is there.
 const SILENCE: Duration = Duration::from_millis(750);

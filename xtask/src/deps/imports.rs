@@ -83,6 +83,24 @@ const TREES: &[Tree] = &[
         never_under: &["reqwest", "oauth2", "hyper"],
     },
     Tree { name: "mcp-bridge", flags: &["--all-features"], never_under: &["mcp-config", "clap", "oauth2"] },
+    // Whoever builds the program as it is gets none of the telemetry.
+    Tree {
+        name: "mcp-cli",
+        flags: &[],
+        never_under: &[
+            "opentelemetry",
+            "opentelemetry_sdk",
+            "opentelemetry-proto",
+            "prost",
+            "tracing-opentelemetry",
+        ],
+    },
+    // The collector is reached by our own HTTP client, and configured by our own reading of the environment.
+    Tree {
+        name: "mcp-cli",
+        flags: &["--all-features"],
+        never_under: &["opentelemetry-otlp", "opentelemetry-http"],
+    },
     Tree { name: "xtask", flags: &["--all-features"], never_under: &["tokio", "syn", "reqwest"] },
 ];
 

@@ -75,6 +75,26 @@ async fn lists_calls_resources_and_prompts_pass() {
 }
 
 #[tokio::test]
+async fn the_trace_of_the_host_passes_as_it_is() {
+    each(json!({}), async |host, server, combination| {
+        let parent = "00-0af7651916cd43dd8448eb211c80319c-00f067aa0ba902b7-01";
+        let context = json!({"traceparent": parent, "tracestate": "vendor=1", "baggage": "user=alice"});
+        for (method, params) in [
+            ("tools/call", json!({"name": "echo", "arguments": {"text": "x"}, "_meta": context})),
+            ("prompts/list", json!({"_meta": context})),
+        ] {
+            host.ask(method, params).await;
+            let arrived = server.recorder().matching(|r| r.rpc_method().as_deref() == Some(method));
+            let meta = &arrived.last().unwrap().json().unwrap()["params"]["_meta"];
+            for (name, value) in context.as_object().unwrap() {
+                assert_eq!(&meta[name], value, "{combination:?} {method} {name}");
+            }
+        }
+    })
+    .await;
+}
+
+#[tokio::test]
 async fn progress_keeps_its_token_and_its_place() {
     each(json!({}), async |host, _, combination| {
         for token in [json!("of-the-host"), json!(7)] {
