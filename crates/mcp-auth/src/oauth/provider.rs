@@ -172,14 +172,6 @@ impl OAuthProvider {
             Some(held) if !held.tokens.same_tokens(&used.tokens) => return Ok(held.credentials),
             _ => inner.shared_failure(seen)?,
         }
-        let span = debug_span!(
-            "mcplink.token_refresh",
-            "otel.name" = "token refresh",
-            "otel.kind" = "internal",
-            "otel.status_code" = Empty,
-            "mcplink.server.name" = inner.ctx.target.name,
-            "error.type" = Empty,
-        );
         let renewal = async {
             if inner.ctx.settings.grant.needs_person() {
                 inner.refresh(used.clone()).await
@@ -187,9 +179,7 @@ impl OAuthProvider {
                 inner.mint(challenges).await
             }
         };
-        let renewed = renewal.instrument(span.clone()).await;
-        spans::ended(&span, &renewed);
-        inner.land(renewed, why)
+        inner.land(inner.in_sight(renewal).await, why)
     }
 
     async fn recover(&self, rejection: Rejection<'_>) -> Result<Recovery, AuthError> {
@@ -243,7 +233,7 @@ impl OAuthProvider {
             return Ok(held.credentials);
         }
         inner.shared_failure(seen)?;
-        let minted = inner.mint(challenges).await;
+        let minted = inner.in_sight(inner.mint(challenges)).await;
         inner.land(minted, Why::Needed)
     }
 }
@@ -342,6 +332,24 @@ impl Inner {
         drop(state);
         self.landed.fetch_add(1, Ordering::AcqRel);
         outcome.map(|held| held.credentials)
+    }
+
+    /// Runs the exchange with the authorization server in a span, which holds no more than whose tokens they are.
+    async fn in_sight(
+        &self,
+        exchange: impl Future<Output = Result<Held, AuthError>>,
+    ) -> Result<Held, AuthError> {
+        let span = debug_span!(
+            "mcplink.token_refresh",
+            "otel.name" = "token refresh",
+            "otel.kind" = "internal",
+            "otel.status_code" = Empty,
+            "mcplink.server.name" = self.ctx.target.name,
+            "error.type" = Empty,
+        );
+        let renewed = exchange.instrument(span.clone()).await;
+        spans::ended(&span, &renewed);
+        renewed
     }
 
     async fn refresh(&self, used: Held) -> Result<Held, AuthError> {

@@ -8,8 +8,12 @@
 mod collector;
 
 use std::net::TcpListener;
+use std::time::Duration;
 
-use mcp_testkit::{Accept, Era, FakeHelper, FakeMcpServer, Mcplink, Refusal, Running, TempHome, Tool};
+use mcp_testkit::{
+    Accept, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, Mcplink, Refusal, Running, TempHome,
+    Tool,
+};
 use serde_json::{Value, json};
 
 use crate::collector::{Collector, Point, Span};
@@ -223,6 +227,35 @@ fn a_helper_that_fails_is_told_by_its_exit_code() {
     let connect = spans.iter().find(|span| span.name == "connect").unwrap();
     assert_attributes(connect, &[("error.type", "credentials")]);
     assert!(!format!("{spans:?}").contains("vault"));
+}
+
+#[test]
+fn a_sign_in_is_renewed_in_sight_and_its_tokens_are_not() {
+    let server = FakeMcpServer::start().unwrap();
+    let auth =
+        FakeAuthServer::start_with(|settings| settings.token_lifetime = Duration::from_secs(1)).unwrap();
+    auth.protect(&server);
+    let setting = Setting::of(&server);
+    let browser = FakeBrowser::new().unwrap();
+    let login = setting.unaware(&["login", "remote"]).env("BROWSER", browser.command());
+    login.may_hold_secrets("state").run().expect_code(0);
+    let echo = |code| {
+        // A clock of whole seconds calls a token fresh for up to two of them.
+        std::thread::sleep(Duration::from_secs(2));
+        let call = setting.mcplink(&["call", "remote", "echo", "text=hello"]).may_hold_secrets("state");
+        call.run().expect_code(code);
+        auth.note_secrets_in(setting.home.canaries());
+    };
+    echo(0);
+    let renewal = setting.collector.span("token refresh");
+    assert!(!renewal.failed);
+    assert_attributes(&renewal, &[("mcplink.server.name", "remote")]);
+    auth.forget_refresh_tokens();
+    echo(3);
+    let spans = setting.collector.spans();
+    let failed = spans.iter().find(|span| span.name == "token refresh" && span.failed).unwrap();
+    assert_attributes(failed, &[("error.type", "sign_in_expired")]);
+    setting.collector.assert_harmless(setting.home.canaries());
 }
 
 fn say(bridge: &mut Running<'_>, message: &Value) {
