@@ -60,8 +60,9 @@ pub type SessionFuture<'a> = Pin<Box<dyn Future<Output = SessionInfo> + Send + '
 
 /// A session that can be seen and reconnected from outside. What an embedding host implements to opt in.
 pub trait LiveSession: fmt::Debug + Send + Sync + 'static {
-    /// How it is now.
-    fn describe(&self) -> SessionInfo;
+    /// How it is now. A session that watches nothing while it is idle finds out first, in a second or so: what is
+    /// said here is taken for the truth.
+    fn describe(&self) -> SessionFuture<'_>;
 
     /// Connects again and says how it is then.
     fn reconnect(&self) -> SessionFuture<'_>;

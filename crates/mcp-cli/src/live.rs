@@ -12,8 +12,8 @@ use crate::environment::Environment;
 use crate::view::row::{Reconnected, Session};
 use crate::wire::Wired;
 
-/// How long a session may take to say how it is. It answers from memory.
-const DESCRIBE_LIMIT: Duration = Duration::from_secs(1);
+/// How long a session may take to say how it is. It may have to ask its server, which takes it 1.2 s at most.
+const DESCRIBE_LIMIT: Duration = Duration::from_secs(2);
 /// How long a session may take to connect again before the command goes on without its answer.
 const RECONNECT_LIMIT: Duration = Duration::from_secs(45);
 

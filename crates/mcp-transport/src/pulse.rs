@@ -47,10 +47,10 @@ impl Pulse {
         self.state().heard
     }
 
-    /// Returns when the server owes an answer and has said nothing for `limit`.
-    pub(crate) async fn quiet_for(&self, limit: Duration) {
+    /// Returns when the server owes an answer and has said nothing for `limit`, counted from `began` on.
+    pub(crate) async fn quiet_for(&self, limit: Duration, began: Instant) {
         loop {
-            let wake = match self.quiet_since() {
+            let wake = match self.quiet_since().map(|since| since.max(began)) {
                 Some(since) if since.elapsed() >= limit => return,
                 Some(since) => since + limit,
                 // Nothing can have been unanswered for long before then.
@@ -120,8 +120,10 @@ mod tests {
         assert!(!pulse.is_quiet_for(SECOND));
         drop(second);
         let before = Instant::now();
-        pulse.quiet_for(SECOND).await;
+        pulse.quiet_for(SECOND, before).await;
         assert_eq!(before.elapsed(), SECOND, "the first one is still owed");
+        pulse.quiet_for(3 * SECOND, before + SECOND).await;
+        assert_eq!(before.elapsed(), 4 * SECOND, "what was before says nothing");
         drop(first);
         assert!(!pulse.is_quiet_for(SECOND));
         assert_eq!(pulse.last_heard(), Some(before));
@@ -146,7 +148,7 @@ mod tests {
         let pulse = Pulse::default();
         let waiting = tokio::spawn({
             let pulse = pulse.clone();
-            async move { pulse.quiet_for(SECOND).await }
+            async move { pulse.quiet_for(SECOND, Instant::now()).await }
         });
         tokio::time::sleep(10 * SECOND).await;
         assert!(!waiting.is_finished());

@@ -339,11 +339,12 @@ impl SupervisorHandle {
         lease: &Lease,
         request: impl Future<Output = Result<T, TransportError>>,
     ) -> Result<T, TransportError> {
+        let began = Instant::now();
         let mut request = std::pin::pin!(request.instrument(self.shared.span.clone()));
         tokio::select! {
             biased;
             outcome = &mut request => return outcome,
-            () = lease.pulse().quiet_for(SILENCE) => {}
+            () = lease.pulse().quiet_for(SILENCE, began) => {}
         }
         self.tell(Command::Doubtful { connection: lease.id(), known: None });
         request.await
@@ -352,10 +353,11 @@ impl SupervisorHandle {
     /// Makes sure that the status is true now, and returns it: for somebody who looks, because nothing watches a
     /// connection that is idle over single requests.
     ///
-    /// A server that was not heard for 2 s is asked one question without effects; a lost one is tried once, where
+    /// A server that was not heard for half a second is asked one question without effects; a lost one is tried once, where
     /// that would happen by itself later on. Takes 1.2 s at most, and then returns what is known. What was refused is
     /// not tried again.
     pub async fn verify(&self) -> StatusSnapshot {
+        let _waiting = Waiting::new(&self.shared);
         let (looking, known) = oneshot::channel();
         self.tell(Command::Look(looking));
         // Ends without an answer when it is found out, or the supervisor has ended.

@@ -131,7 +131,23 @@ mod tests {
     }
 
     impl LiveSession for Fake {
-        fn describe(&self) -> SessionInfo {
+        fn describe(&self) -> SessionFuture<'_> {
+            Box::pin(async { self.info() })
+        }
+
+        fn reconnect(&self) -> SessionFuture<'_> {
+            Box::pin(async {
+                if self.hangs {
+                    std::future::pending::<()>().await;
+                }
+                self.reconnects.fetch_add(1, Ordering::SeqCst);
+                self.info()
+            })
+        }
+    }
+
+    impl Fake {
+        fn info(&self) -> SessionInfo {
             let report = format!(
                 r#"{{"status":"connected","reconnects":{}}}"#,
                 self.reconnects.load(Ordering::SeqCst)
@@ -142,16 +158,6 @@ mod tests {
                 server: SessionServer { name: self.name.into(), source: "/f".into() },
                 report: RawValue::from_string(report).unwrap(),
             }
-        }
-
-        fn reconnect(&self) -> SessionFuture<'_> {
-            Box::pin(async {
-                if self.hangs {
-                    std::future::pending::<()>().await;
-                }
-                self.reconnects.fetch_add(1, Ordering::SeqCst);
-                self.describe()
-            })
         }
     }
 

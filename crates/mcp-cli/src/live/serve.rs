@@ -40,9 +40,9 @@ impl fmt::Debug for Session {
     }
 }
 
-impl LiveSession for Session {
-    fn describe(&self) -> SessionInfo {
-        let report = self.handle.snapshot().report(&MessageContext::new(&self.server.name), (self.facts)());
+impl Session {
+    fn info(&self, snapshot: &StatusSnapshot) -> SessionInfo {
+        let report = snapshot.report(&MessageContext::new(&self.server.name), (self.facts)());
         SessionInfo {
             pid: std::process::id(),
             kind: "bridge".to_owned(),
@@ -51,14 +51,19 @@ impl LiveSession for Session {
             report: to_raw_value(&report).unwrap_or_default(),
         }
     }
+}
+
+impl LiveSession for Session {
+    fn describe(&self) -> SessionFuture<'_> {
+        Box::pin(async { self.info(&self.handle.verify().await) })
+    }
 
     fn reconnect(&self) -> SessionFuture<'_> {
         Box::pin(async {
             if let Some(log) = &self.log {
                 log.record(Event::Reconnect);
             }
-            self.handle.reconnect().await;
-            self.describe()
+            self.info(&self.handle.reconnect().await)
         })
     }
 }

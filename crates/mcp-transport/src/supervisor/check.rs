@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use mcp_status::{Evidence, Outcome, Phase};
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
 use super::attempt::{BoxFuture, Failure};
 use super::bearing::Bearing;
@@ -40,11 +41,11 @@ impl Check {
 }
 
 async fn why_lost(connection: &Connection, stuck_after: Duration) -> Option<Evidence> {
-    let options = RequestOptions::new().with_timeout(LIMIT);
+    let (options, began) = (RequestOptions::new().with_timeout(LIMIT), Instant::now());
     let error = tokio::select! {
         answer = connection.ping(&options) => answer.err()?,
         // While credentials are fetched, the server owes nothing.
-        () = connection.pulse().quiet_for(stuck_after) => {
+        () = connection.pulse().quiet_for(stuck_after, began) => {
             let silence = Evidence::new(Phase::Session, Outcome::Timeout);
             return Some(silence.with_detail("the server does not answer"));
         }

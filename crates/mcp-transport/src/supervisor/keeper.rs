@@ -23,8 +23,9 @@ use crate::{Server, ServerDescription, ToolList};
 /// How soon after a failed attempt mere use may cause another one. Callers that come by the dozen must not
 /// become a storm on a server that is down.
 const USE_SPACING: Duration = Duration::from_secs(1);
-/// What was heard of a server within this time is believed by somebody who looks.
-const FRESH: Duration = Duration::from_secs(2);
+/// What was heard of a server within this time is believed by somebody who looks. With the second that the question
+/// takes, nobody is told what has not been true for two.
+const FRESH: Duration = Duration::from_millis(500);
 /// How long the end may take. A process is killed well before it.
 const CLOSE_LIMIT: Duration = Duration::from_secs(8);
 
