@@ -8,7 +8,7 @@ use std::time::Duration;
 use mcp_auth::AuthError;
 use mcp_status::ChallengeKind;
 
-use crate::RpcError;
+use crate::{Payload, RpcError};
 
 /// Which limit ran out.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -109,6 +109,8 @@ struct Inner {
     attempts: u32,
     /// Whether the server has seen this request before, in an earlier round trip.
     later_round: bool,
+    /// A result that is none that this client could ask for.
+    result: Option<Payload>,
     source: Option<Box<dyn Error + Send + Sync>>,
 }
 
@@ -133,6 +135,7 @@ impl TransportError {
             said: None,
             attempts: 1,
             later_round: false,
+            result: None,
             source: None,
         }))
     }
@@ -181,6 +184,12 @@ impl TransportError {
     }
 
     #[must_use]
+    pub(crate) fn with_result(mut self, result: Payload) -> Self {
+        self.0.result = Some(result);
+        self
+    }
+
+    #[must_use]
     pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
         self.0.attempts = attempts;
         self
@@ -200,6 +209,12 @@ impl TransportError {
     /// The JSON-RPC error that the server sent, where it sent one (also beside an HTTP error status).
     pub fn rpc_error(&self) -> Option<&RpcError> {
         self.0.rpc.as_ref()
+    }
+
+    /// The result, where it is of a type that this client does not know, such as a task that it did not ask for
+    /// (2026-07-28, `resultType`): the server has acted, and the result says what is left of it.
+    pub fn unknown_result(&self) -> Option<&Payload> {
+        self.0.result.as_ref()
     }
 
     /// The provider's failure, where credentials could not be had.

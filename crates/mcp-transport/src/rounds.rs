@@ -46,9 +46,11 @@ impl Connection {
         let mut pauses = RetryPolicy::connect().delays();
         let mut result = self.round_trip(method, params, name, mirrored.clone(), options).await?;
         for round in 0..MAX_ROUNDS {
-            let wanted = match mrtr::read(&result)? {
-                Answer::Complete => return Ok((result, round > 0)),
-                Answer::InputRequired(wanted) => wanted,
+            let wanted = match mrtr::read(&result) {
+                Ok(Answer::Complete) => return Ok((result, round > 0)),
+                Ok(Answer::InputRequired(wanted)) => wanted,
+                // It may be the only trace of what the server has begun, so it is not lost.
+                Err(error) => return Err(error.with_result(result)),
             };
             if !mrtr::may_ask(method) {
                 let message = format!("the server asks for input where none is allowed, on {method}");
@@ -69,9 +71,10 @@ impl Connection {
                 .await
                 .map_err(TransportError::in_later_round)?;
         }
-        match mrtr::read(&result)? {
-            Answer::Complete => Ok((result, true)),
-            Answer::InputRequired(_) => Err(unmet("the server asks again and again")),
+        match mrtr::read(&result) {
+            Ok(Answer::Complete) => Ok((result, true)),
+            Ok(Answer::InputRequired(_)) => Err(unmet("the server asks again and again")),
+            Err(error) => Err(error.with_result(result)),
         }
     }
 

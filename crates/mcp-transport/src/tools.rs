@@ -90,8 +90,33 @@ impl<'a> ToolResult<'a> {
     ///
     /// # Errors
     ///
-    /// [`Protocol`](TransportErrorKind::Protocol) where it is no tool result.
+    /// [`Protocol`](TransportErrorKind::Protocol) where it is no tool result: also where it is a task that nobody asked
+    /// for, or a question, which would otherwise look like a tool that has nothing to say.
     pub fn read(result: &'a str) -> Result<Self, TransportError> {
+        #[derive(Deserialize)]
+        #[serde(rename_all = "camelCase")]
+        struct Other<'a> {
+            #[serde(borrow, default)]
+            content: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            structured_content: Option<&'a RawValue>,
+            #[serde(borrow, default)]
+            result_type: Option<Cow<'a, str>>,
+            /// Of the revision 2025-11-25, where results have no type.
+            #[serde(borrow, default)]
+            task: Option<&'a RawValue>,
+        }
+        if let Ok(Other { content: None, structured_content: None, result_type, task }) =
+            serde_json::from_str(result)
+        {
+            let kind = result_type.filter(|kind| kind != "complete").or(task.map(|_| "task".into()));
+            if let Some(kind) = kind {
+                return Err(invalid(
+                    "tools/call",
+                    format!("it is of type `{kind}`, not the result of a tool"),
+                ));
+            }
+        }
         serde_json::from_str(result).map_err(|error| invalid("tools/call", error))
     }
 }

@@ -59,7 +59,8 @@ impl Core {
                     None => collect.await?,
                 };
                 let messages = jsonrpc::parse(body).map_err(not_a_message)?;
-                self.find_response(messages, call.id)?.ok_or_else(|| protocol("the answer holds no response"))
+                self.find_response(messages, call.id, session)?
+                    .ok_or_else(|| protocol("the answer holds no response"))
             }
             other => Err(protocol(format!("the answer is of type {}", shorten(other)))),
         }
@@ -106,7 +107,9 @@ impl Core {
         let mut idle = IdleClock::new(call.limits.idle);
         loop {
             let before = cursor.last_event_id.clone();
-            if let Drained::Answered(result) = self.drain(body, call.id, &mut cursor, &mut idle).await? {
+            if let Drained::Answered(result) =
+                self.drain(body, call.id, session, &mut cursor, &mut idle).await?
+            {
                 return Ok(result);
             }
             let Some(last) =
@@ -132,6 +135,7 @@ impl Core {
         self: &Arc<Self>,
         mut body: Body,
         id: i64,
+        session: &Session,
         cursor: &mut Cursor,
         idle: &mut IdleClock,
     ) -> Result<Drained, TransportError> {
@@ -154,7 +158,7 @@ impl Core {
                     continue;
                 }
                 let messages = jsonrpc::parse_text(event.data).map_err(not_a_message)?;
-                if let Some(result) = self.find_response(messages, id)? {
+                if let Some(result) = self.find_response(messages, id, session)? {
                     self.finish(body).await;
                     return Ok(Drained::Answered(result));
                 }
@@ -196,7 +200,9 @@ impl Core {
         self: &Arc<Self>,
         messages: Messages,
         id: i64,
+        session: &Session,
     ) -> Result<Option<Payload>, TransportError> {
+        admit(&messages, session)?;
         let mut found = None;
         for message in messages {
             match message.map_err(not_a_message)? {
@@ -246,6 +252,22 @@ impl Core {
             pulse: None,
         };
         self.http.send(&out).await
+    }
+}
+
+/// Refuses a batch where the revision has none.
+///
+/// # Errors
+///
+/// [`Protocol`](TransportErrorKind::Protocol).
+pub(super) fn admit(messages: &Messages, session: &Session) -> Result<(), TransportError> {
+    let revision = session.server.revision;
+    match messages {
+        Messages::Batch(_) if !revision.has_batches() => {
+            let what = format!("the server sent a batch, which revision {revision} does not have");
+            Err(protocol(what.clone()).with_said(Some(what)))
+        }
+        _ => Ok(()),
     }
 }
 

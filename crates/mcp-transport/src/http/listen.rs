@@ -9,7 +9,7 @@ use mcp_status::Phase;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::answer::{Cursor, essence};
+use super::answer::{Cursor, admit, essence};
 use super::client::Body;
 use super::streamable::{Core, Streamable};
 use crate::authed::Accepted;
@@ -101,9 +101,10 @@ impl Core {
                     continue;
                 }
                 match jsonrpc::parse_text(event.data) {
-                    Ok(messages) => {
-                        messages.filter_map(Result::ok).for_each(|message| self.dispatch(message))
-                    }
+                    Ok(messages) => match admit(&messages, &self.session()) {
+                        Ok(()) => messages.filter_map(Result::ok).for_each(|message| self.dispatch(message)),
+                        Err(error) => tracing::debug!(%error, "ignored a frame"),
+                    },
                     Err(error) => tracing::debug!(%error, phase = ?Phase::Session, "ignored a frame"),
                 }
             }

@@ -71,10 +71,14 @@ pub(crate) fn may_ask(method: &str) -> bool {
 /// [`Protocol`](TransportErrorKind::Protocol): a type that nobody has agreed on, or questions that are none.
 pub(crate) fn read(result: &str) -> Result<Answer<'_>, TransportError> {
     let Some(kind) = result_type(result) else { return Ok(Answer::Complete) };
-    match serde_json::from_str::<Cow<'_, str>>(kind.get()).as_deref() {
-        Ok("complete") => Ok(Answer::Complete),
-        Ok("input_required") => read_input_required(result).map(Answer::InputRequired),
-        _ => Err(broken("the result is of a type that this client does not know")),
+    match serde_json::from_str::<Cow<'_, str>>(kind.get()).ok().as_deref() {
+        Some("complete") => Ok(Answer::Complete),
+        Some("input_required") => read_input_required(result).map(Answer::InputRequired),
+        kind => {
+            let kind: String = kind.unwrap_or("none").chars().filter(|c| !c.is_control()).take(40).collect();
+            let what = format!("the result is of type `{kind}`, which this client did not ask for");
+            Err(broken(&what).with_said(Some(what)))
+        }
     }
 }
 

@@ -58,6 +58,12 @@ impl ProtocolRevision {
         offered.into_iter().filter_map(Self::from_wire).max()
     }
 
+    /// Whether several messages may come in one array (2025-03-26, base protocol, batching; removed in 2025-06-18).
+    #[cfg(feature = "http")]
+    pub(crate) fn has_batches(self) -> bool {
+        self == Self::V2025_03_26
+    }
+
     pub(crate) fn era(self) -> Era {
         if self >= Self::V2026_07_28 { Era::Modern } else { Era::Legacy }
     }

@@ -521,3 +521,37 @@ async fn f113_a_server_that_hangs_holds_nobody_up() {
     assert!(!stuck.is_finished());
     stuck.abort();
 }
+
+#[tokio::test]
+async fn a_provider_can_add_to_a_request_and_not_break_it() {
+    for era in [Era::Modern, Era::Legacy] {
+        let server = FakeMcpServer::builder().era(era).accept("A").start().unwrap();
+        // Not one of these is right for every request, and some would make two messages of one.
+        let headers = [
+            ("accept", "text/plain"),
+            ("content-type", "text/plain"),
+            ("content-length", "3"),
+            ("transfer-encoding", "chunked"),
+            ("connection", "close, authorization"),
+            ("mcp-protocol-version", "1999-01-01"),
+            ("mcp-session-id", "another"),
+            ("mcp-method", "ping"),
+            ("mcp-param-region", "x"),
+            ("host", "mcp.example:8443"),
+            ("user-agent", "own/1"),
+        ];
+        let headers =
+            headers.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
+        let provider = Arc::new(StaticHeaders::new(headers.into_iter().chain([bearer("A")])));
+        let connection = connector().attempt(&with(&server, provider)).await.unwrap();
+        assert_eq!(echo(&connection, "whole").await.unwrap(), "whole", "{era:?}");
+        connection.close().await;
+        for request in server.requests() {
+            // What people do need to set is theirs.
+            assert_eq!(request.header("host"), Some("mcp.example:8443"), "{era:?}");
+            assert_eq!(request.header("user-agent"), Some("own/1"), "{era:?}");
+            assert_ne!(request.header("mcp-session-id"), Some("another"), "{era:?}");
+        }
+        assert_eq!(server.violations(), Vec::<String>::new());
+    }
+}

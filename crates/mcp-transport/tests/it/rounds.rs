@@ -6,7 +6,7 @@ use std::time::Duration;
 use mcp_testkit::{Answer, Era, FakeMcpServer, Tool};
 use mcp_transport::{
     ClientCapabilities, Connection, HandlerFuture, RequestOptions, RpcError, ServerRequestHandler,
-    TransportErrorKind,
+    ToolResult, TransportErrorKind,
 };
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -194,6 +194,66 @@ async fn a_server_that_never_has_enough_is_given_up() {
     assert_eq!(*error.kind(), TransportErrorKind::InputRequired);
     assert_eq!(parrot.asked().len(), 16);
     assert_eq!(server.count("tools/call"), 17);
+}
+
+/// A task that was made of a call, as the extension writes it.
+fn task() -> Value {
+    json!({ "resultType": "task", "taskId": "t-1", "status": "working", "ttlMs": 60_000, "pollIntervalMs": 500 })
+}
+
+#[tokio::test]
+async fn a_task_that_nobody_asked_for_is_an_error_that_still_holds_it() {
+    let server = modern(Tool::standard());
+    let (connection, _parrot) = with_parrot(&server).await;
+    server.next_answers_to("tools/call", [Answer::RpcResult(task())]);
+    let error = echo(&connection, "x").await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Protocol);
+    assert!(error.to_string().contains("of type `task`") && error.may_have_been_sent(), "{error}");
+    let kept: Value = serde_json::from_str(error.unknown_result().unwrap()).unwrap();
+    assert_eq!(kept["taskId"], "t-1");
+    assert_eq!(server.count("tools/call"), 1, "it is not called again");
+
+    // No request claims the extension.
+    for request in server.requests() {
+        let Some(body) = request.json() else { continue };
+        let claimed = &body["params"]["_meta"]["io.modelcontextprotocol/clientCapabilities"];
+        assert!(claimed.is_object() && claimed.get("extensions").is_none(), "{claimed}");
+        assert!(claimed.get("tasks").is_none(), "{claimed}");
+    }
+
+    let legacy = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let connection = connect(&legacy).await;
+    assert!(legacy.requests().iter().all(|request| !String::from_utf8_lossy(&request.body).contains("task")));
+    // 2025-11-25 has no types of results: there the view tells.
+    let made = json!({ "task": { "taskId": "t-1", "status": "working" } });
+    legacy.next_answers_to("tools/call", [Answer::RpcResult(made.clone())]);
+    let result = connection.call_tool("echo", None, &RequestOptions::new()).await.unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&result).unwrap(), made, "the task is not lost");
+    let error = ToolResult::read(&result).unwrap_err();
+    assert!(std::error::Error::source(&error).unwrap().to_string().contains("type `task`"), "{error:?}");
+    for fine in
+        [r#"{"content":[]}"#, r#"{"structuredContent":{"task":1}}"#, "{}", r#"{"resultType":"complete"}"#]
+    {
+        ToolResult::read(fine).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_a_request_says_of_its_task_arrives_and_what_its_result_says_comes_back() {
+    for era in [Era::Modern, Era::Legacy] {
+        let server = FakeMcpServer::builder().era(era).start().unwrap();
+        let connection = connect(&server).await;
+        let related = json!({ "io.modelcontextprotocol/related-task": { "taskId": "t-1" } });
+        let result = json!({ "content": [], "_meta": related });
+        server.next_answers_to("tools/call", [Answer::RpcResult(result)]);
+        let params = raw(&json!({ "name": "echo", "arguments": {}, "_meta": related }));
+        let result = connection.request("tools/call", Some(&params), &RequestOptions::new()).await.unwrap();
+        let sent = server.requests().pop().unwrap().json().unwrap();
+        let received: Value = serde_json::from_str(&result).unwrap();
+        for meta in [&sent["params"]["_meta"], &received["_meta"]] {
+            assert_eq!(meta["io.modelcontextprotocol/related-task"]["taskId"], "t-1", "{era:?} {meta}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mcp_testkit::{Answer, Era, FakeMcpServer, GetStream, Sse, SseEnd};
+use mcp_testkit::{Answer, Era, FakeMcpServer, GetStream, HttpAnswer, Sse, SseEnd};
 use mcp_transport::{
     ClientCapabilities, Connector, HandlerFuture, Progress, RequestOptions, ServerRequestHandler,
     TimeoutStage, TransportErrorKind,
@@ -122,6 +122,71 @@ async fn a_stream_that_ends_early_is_continued_where_it_stopped() {
     assert!(resumption.at - call.at >= Duration::from_millis(200), "`retry` is honoured");
     assert_eq!(server.count("tools/call"), 1);
     no_violations(&server);
+}
+
+/// The answer to the first request of a connection and a report of its progress, in one array: as a body, and as an event.
+fn batches() -> [HttpAnswer; 2] {
+    let batch = json!([
+        { "jsonrpc": "2.0", "method": "notifications/progress", "params": { "progressToken": 1, "progress": 0.5 } },
+        { "jsonrpc": "2.0", "id": 1, "result": { "content": [{ "type": "text", "text": "batched" }] } },
+        { "jsonrpc": "2.0", "method": "notifications/message", "params": { "level": "info", "data": "after" } },
+    ]);
+    [
+        HttpAnswer::new(200).body("application/json", batch.to_string()),
+        HttpAnswer::new(200).body("text/event-stream", format!("data: {batch}\n\n")),
+    ]
+}
+
+#[tokio::test]
+async fn a_batch_is_read_where_the_revision_has_them_and_named_where_it_has_none() {
+    let connect_to = async |revision: &str, answer: HttpAnswer| {
+        let server = FakeMcpServer::builder().era(Era::Legacy).initialize_version(revision).start().unwrap();
+        server.always_to("tools/call", answer.into());
+        let connection = connect(&server).await;
+        assert_eq!(connection.revision().as_str(), revision);
+        (server, connection)
+    };
+    for answer in batches() {
+        let (_server, connection) = connect_to("2025-03-26", answer).await;
+        let mut notifications = connection.notifications();
+        let reports = Arc::new(Mutex::new(Vec::new()));
+        let sink = reports.clone();
+        let options = RequestOptions::new()
+            .with_progress(Arc::new(move |progress: Progress| sink.lock().unwrap().push(progress.progress)));
+        let result = connection.call_tool("echo", None, &options).await.unwrap();
+        assert_eq!(crate::support::text_of(&result), "batched");
+        assert_eq!(*reports.lock().unwrap(), [0.5]);
+        assert_eq!(notifications.next().await.unwrap().method, "notifications/message");
+    }
+    for revision in ["2024-11-05", "2025-06-18", "2025-11-25"] {
+        for answer in batches() {
+            let (server, connection) = connect_to(revision, answer).await;
+            let error = echo(&connection, "x").await.unwrap_err();
+            assert_eq!(*error.kind(), TransportErrorKind::Protocol);
+            let expected = format!("the server sent a batch, which revision {revision} does not have");
+            assert_eq!(error.to_string(), expected);
+            assert_eq!(server.count("tools/call"), 1, "it is not called again");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_empty_event_id_takes_back_that_a_stream_can_be_continued() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let connection = connect(&server).await;
+    for (stream, continued) in [("id: 1\ndata:\n\n", true), ("id: 1\ndata:\n\nid\ndata:\n\n", false)] {
+        server.recorder().clear();
+        server.next_answers_to(
+            "tools/call",
+            [HttpAnswer::new(200).body("text/event-stream", format!("retry: 1\n{stream}")).into()],
+        );
+        server.next_answers_to("GET", [Answer::status(404)]);
+        let error = echo(&connection, "x").await.unwrap_err();
+        assert_eq!(*error.kind(), TransportErrorKind::Dropped, "{error:?}");
+        let asked = methods(&server).iter().any(|method| method == "GET");
+        assert_eq!(asked, continued, "{stream:?}");
+        server.clear_script();
+    }
 }
 
 #[tokio::test]
