@@ -4,11 +4,12 @@
 //! one that sends a request again because of it. Whoever calls gets either an answer that concerns the
 //! request itself, or an error that says why there is none.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use mcp_auth::{AuthError, AuthProvider, Challenge, Credentials, Recovery, Rejection};
 use mcp_status::{ChallengeKind, Phase};
 use tracing::Instrument as _;
@@ -34,10 +35,12 @@ const MAX_REFUSAL_BYTES: usize = 16 << 10;
 
 /// One HTTP request, ready to be sent as often as it takes.
 #[derive(Clone, Debug)]
-pub(crate) struct Outbound {
+pub(crate) struct Outbound<'a> {
     pub(crate) method: Method,
-    pub(crate) url: Url,
-    pub(crate) headers: HeaderMap,
+    pub(crate) url: &'a Url,
+    pub(crate) headers: Cow<'a, HeaderMap>,
+    /// What this request has beside them.
+    pub(crate) more: Vec<(HeaderName, HeaderValue)>,
     pub(crate) body: Bytes,
     /// Before or after the first handshake: a bare 403 means different things.
     pub(crate) phase: Phase,
@@ -54,27 +57,30 @@ pub(crate) struct Outbound {
 
 /// An answer that concerns the request itself.
 #[derive(Debug)]
-pub(crate) struct Accepted {
+pub(crate) struct Accepted<'a> {
     pub(crate) answer: Answer,
-    pub(crate) sender: Sender,
+    pub(crate) sender: Sender<'a>,
 }
 
-/// What is known about how the accepted or refused request was sent.
+/// How the accepted or refused request was sent. What that means is spelled out only where something failed.
 #[derive(Clone, Debug)]
-pub(crate) struct Sender {
-    pub(crate) auth: AuthContext,
-    /// How many times the request was sent, redirects left aside.
-    pub(crate) attempts: u32,
-    /// What must not be repeated, though the server may: credentials, and the secret parts of the URL.
+pub(crate) struct Sender<'a> {
+    client: &'a AuthedClient,
+    /// Must not be repeated, though the server may, and neither must the secret parts of the URL.
     used: Credentials,
-    endpoint: Url,
+    /// How many times the request was sent, redirects left aside.
+    attempts: u32,
 }
 
-impl Sender {
+impl Sender<'_> {
     /// The same error with what is known about the credentials, and without the credentials themselves.
     pub(crate) fn describe(&self, error: TransportError) -> TransportError {
+        self.describe_refusal(error, None)
+    }
+
+    fn describe_refusal(&self, error: TransportError, challenge: Option<&Challenge>) -> TransportError {
         error
-            .with_auth(self.auth.clone())
+            .with_auth(self.client.context(&self.used, challenge))
             .with_attempts(self.attempts)
             .without_secrets(|text| self.hide_secrets(text))
     }
@@ -92,7 +98,7 @@ impl Sender {
             // Without its scheme, as servers repeat it.
             hide(value.split_once(' ').map_or("", |(_, rest)| rest.trim()));
         }
-        let url = &self.endpoint;
+        let url = &self.client.endpoint;
         for (_, value) in url.query_pairs() {
             hide(&value);
         }
@@ -136,18 +142,18 @@ impl AuthedClient {
     /// [`Challenged`](TransportErrorKind::Challenged) where no recovery helped,
     /// [`Credentials`](TransportErrorKind::Credentials) where none could be had (then nothing was sent, or
     /// nothing more), or what the wire failed with.
-    pub(crate) async fn send(&self, out: &Outbound) -> Result<Accepted, TransportError> {
+    pub(crate) async fn send(&self, out: &Outbound<'_>) -> Result<Accepted<'_>, TransportError> {
         let mut used = self.credentials().await?;
         let mut recoveries = 0;
         loop {
             let attempts = recoveries + 1;
             let sent = self.send_once(out, &used).await;
-            let sender = || self.sender(&used, None, attempts);
+            let sender = || self.sender(&used, attempts);
             let refusal = match sent.map_err(|error| sender().describe(error))? {
                 Sent::Accepted(answer) => return Ok(Accepted { answer, sender: sender() }),
                 Sent::Refused(refusal) => refusal,
             };
-            match self.recover(out, &refusal, &used, recoveries).await? {
+            match Box::pin(self.recover(out, &refusal, &used, recoveries)).await? {
                 Some(fresh) => {
                     used = fresh;
                     recoveries += 1;
@@ -170,7 +176,7 @@ impl AuthedClient {
     /// Other credentials than the refused ones, if there are any.
     async fn recover(
         &self,
-        out: &Outbound,
+        out: &Outbound<'_>,
         refusal: &Refusal,
         used: &Credentials,
         recoveries: u32,
@@ -190,21 +196,21 @@ impl AuthedClient {
             }
             Ok(_) => Ok(None),
             Err(error) => {
-                let sender = self.sender(used, refusal.challenges.first(), recoveries + 1);
-                Err(sender.describe(TransportError::credentials(error, provider.name())))
+                let error = TransportError::credentials(error, provider.name());
+                let sender = self.sender(used, recoveries + 1);
+                Err(sender.describe_refusal(error, refusal.challenges.first()))
             }
         }
     }
 
     fn challenged(&self, refusal: Refusal, used: &Credentials, attempts: u32) -> TransportError {
-        let sender = self.sender(used, refusal.challenges.first(), attempts);
         let kind = TransportErrorKind::Challenged { kind: refusal.kind, status: refusal.status.as_u16() };
-        sender.describe(TransportError::new(kind, "the server refused the credentials"))
+        let error = TransportError::new(kind, "the server refused the credentials");
+        self.sender(used, attempts).describe_refusal(error, refusal.challenges.first())
     }
 
-    fn sender(&self, used: &Credentials, challenge: Option<&Challenge>, attempts: u32) -> Sender {
-        let (used_now, endpoint) = (used.clone(), self.endpoint.clone());
-        Sender { auth: self.context(used, challenge), attempts, used: used_now, endpoint }
+    fn sender(&self, used: &Credentials, attempts: u32) -> Sender<'_> {
+        Sender { client: self, used: used.clone(), attempts }
     }
 
     fn context(&self, used: &Credentials, challenge: Option<&Challenge>) -> AuthContext {
@@ -222,12 +228,15 @@ impl AuthedClient {
     }
 
     /// Sends with these credentials, follows redirects within the origin, and says whether it was refused.
-    async fn send_once(&self, out: &Outbound, used: &Credentials) -> Result<Sent, TransportError> {
-        let mut url = out.url.clone();
+    async fn send_once(&self, out: &Outbound<'_>, used: &Credentials) -> Result<Sent, TransportError> {
+        let mut url = Cow::Borrowed(out.url);
         for _ in 0..=MAX_REDIRECTS {
-            let mut headers = out.headers.clone();
+            let mut headers = HeaderMap::clone(&out.headers);
+            for (name, value) in &out.more {
+                headers.append(name, value.clone());
+            }
             // Security: whatever URL a caller or a server came up with, credentials stay in their origin.
-            if url.origin() == self.endpoint.origin() {
+            if *url == self.endpoint || url.origin() == self.endpoint.origin() {
                 used.apply(&out.method, &url, &mut headers);
             }
             let sent = self.client.send(out.method.clone(), &url, headers, out.body.clone());
@@ -244,14 +253,14 @@ impl AuthedClient {
             answer.body.count(beat);
             match redirection(&url, &answer) {
                 None => return self.judge(out, answer).await,
-                Some(target) if target.origin() == url.origin() => url = target,
+                Some(target) if target.origin() == url.origin() => url = Cow::Owned(target),
                 Some(_) => return Ok(refused(ChallengeKind::LoginRedirect, answer)),
             }
         }
         Err(TransportError::new(TransportErrorKind::Protocol, "the server redirects in circles"))
     }
 
-    async fn judge(&self, out: &Outbound, mut answer: Answer) -> Result<Sent, TransportError> {
+    async fn judge(&self, out: &Outbound<'_>, mut answer: Answer) -> Result<Sent, TransportError> {
         Ok(match answer.status {
             StatusCode::UNAUTHORIZED => refused(ChallengeKind::Unauthorized, answer),
             StatusCode::FORBIDDEN => match bearer_kind(&answer.headers) {
@@ -373,8 +382,6 @@ impl TransportError {
 
 #[cfg(test)]
 mod tests {
-    use http::HeaderValue;
-
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -401,10 +408,13 @@ mod tests {
         let options = crate::ClientOptions::new(crate::ClientInfo::new("t", "1"));
         let endpoint = "http://mcp.example/mcp".parse().unwrap();
         let client = AuthedClient::new(HttpClient::new(options), endpoint, Some(provider));
+        let (url, mut other) = (elsewhere.url(), elsewhere.url());
+        other.set_path("/other");
         let mut out = Outbound {
             method: Method::POST,
-            url: elsewhere.url(),
-            headers: HeaderMap::new(),
+            url: &url,
+            headers: Cow::Owned(HeaderMap::new()),
+            more: Vec::new(),
             body: Bytes::from_static(b"{}"),
             phase: Phase::Session,
             expects_message: false,
@@ -414,7 +424,7 @@ mod tests {
         };
         client.send(&out).await.unwrap();
         let client = AuthedClient { endpoint: elsewhere.url(), ..client };
-        out.url.set_path("/other");
+        out.url = &other;
         client.send(&out).await.unwrap();
         let sent = elsewhere.requests();
         assert_eq!(sent[0].header("authorization"), None);

@@ -1,5 +1,6 @@
 //! Reading what came back for a request: JSON or an SSE stream, and in the legacy era its continuation.
 
+use std::borrow::Cow;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
@@ -47,7 +48,8 @@ impl Core {
         session: &Session,
     ) -> Result<Payload, TransportError> {
         if !answer.status.is_success() {
-            return Err(self.failure(answer, session).await);
+            // Boxed, as what else hardly ever happens: it would make every request larger.
+            return Err(Box::pin(self.failure(answer, session)).await);
         }
         match essence(&answer.headers) {
             "text/event-stream" => self.read_stream(answer.body, call, session).await,
@@ -123,7 +125,7 @@ impl Core {
             }
             let delay = delays.next().ok_or_else(dropped)?;
             idle.bound(tokio::time::sleep(cursor.retry.unwrap_or(delay))).await?;
-            body = match idle.bound(self.resume(&last, session)).await? {
+            body = match idle.bound(Box::pin(self.resume(&last, session))).await? {
                 Ok(resumed) => resumed,
                 Err(error) => return Err(dropped().with_source(error)),
             };
@@ -233,7 +235,7 @@ impl Core {
         &self,
         session: &Session,
         last: Option<&str>,
-    ) -> Result<Accepted, TransportError> {
+    ) -> Result<Accepted<'_>, TransportError> {
         let mut headers = session.headers.clone();
         headers.remove(header::CONTENT_TYPE);
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
@@ -242,8 +244,9 @@ impl Core {
         }
         let out = Outbound {
             method: Method::GET,
-            url: self.http.endpoint.clone(),
-            headers,
+            url: &self.http.endpoint,
+            headers: Cow::Owned(headers),
+            more: Vec::new(),
             body: bytes::Bytes::new(),
             phase: Phase::Session,
             expects_message: true,

@@ -4,6 +4,7 @@
 //! Deprecated since 2025-03-26, still in the field. The stream is the session: when it ends, every request in
 //! flight has failed, and a new connection begins with a new stream.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -185,8 +186,9 @@ impl Poster {
     ) -> Result<(), TransportError> {
         let out = Outbound {
             method: Method::POST,
-            url: self.url.clone(),
-            headers: self.headers.clone(),
+            url: &self.url,
+            headers: Cow::Borrowed(&self.headers),
+            more: Vec::new(),
             body: Bytes::from(frame),
             phase,
             // 202 with whatever text: the answer is on the stream.
@@ -214,8 +216,9 @@ impl Stream {
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         let out = Outbound {
             method: Method::GET,
-            url: http.endpoint.clone(),
-            headers,
+            url: &http.endpoint,
+            headers: Cow::Owned(headers),
+            more: Vec::new(),
             body: Bytes::new(),
             phase: Phase::Connect,
             expects_message: true,

@@ -1,5 +1,6 @@
 //! Streamable HTTP: one POST per message, in either era, with the session that the legacy era may have.
 
+use std::borrow::Cow;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -107,11 +108,12 @@ impl Core {
     }
 
     /// A message to the endpoint, with the headers of this session.
-    fn message(&self, session: &Session, body: Bytes) -> Outbound {
+    fn message<'a>(&'a self, session: &'a Session, body: Bytes) -> Outbound<'a> {
         Outbound {
             method: Method::POST,
-            url: self.http.endpoint.clone(),
-            headers: session.headers.clone(),
+            url: &self.http.endpoint,
+            headers: Cow::Borrowed(&session.headers),
+            more: Vec::new(),
             body,
             phase: Phase::Session,
             expects_message: false,
@@ -147,11 +149,9 @@ impl Core {
         if session.server.revision.era() == Era::Modern
             && let Ok(method) = HeaderValue::from_str(call.method)
         {
-            out.headers.insert(METHOD, method);
+            out.more.push((METHOD, method));
         }
-        for (name, value) in &call.mirrored {
-            out.headers.append(name, value.clone());
-        }
+        out.more.extend_from_slice(&call.mirrored);
         let Accepted { mut answer, sender } = self.http.send(&out).await?;
         let session_id = answer.headers.remove(SESSION_ID);
         match self.read(answer, call, session).await {
@@ -371,7 +371,8 @@ impl Streamable {
             match error.kind() {
                 TransportErrorKind::SessionGone if !renewed => {
                     renewed = true;
-                    core.renew(session.generation).await?;
+                    // Boxed: what hardly ever happens would make every request larger.
+                    Box::pin(core.renew(session.generation)).await?;
                 }
                 // A connection that was idle for long may turn out to be dead when it is used. Repeating a
                 // request without effects is safe; a tool call may have run.
