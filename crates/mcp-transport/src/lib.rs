@@ -43,6 +43,7 @@ mod options;
 mod ordered;
 mod protocol;
 mod pulse;
+mod resolver;
 mod retry;
 #[cfg(feature = "rmcp")]
 mod rmcp;
@@ -79,6 +80,7 @@ pub use protocol::handshake::{Implementation, ServerDescription};
 pub use protocol::jsonrpc::RpcError;
 pub use protocol::payload::Payload;
 pub use protocol::revision::ProtocolRevision;
+pub use resolver::{Resolver, Resolving};
 pub use retry::{Delays, RetryPolicy};
 #[cfg(feature = "stdio")]
 pub use stdio::SideOutput;

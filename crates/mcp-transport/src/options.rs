@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::handler::ProgressSink;
-use crate::{TraceContext, TracePropagator};
+use crate::{Resolver, TraceContext, TracePropagator};
 
 /// 256 MiB: what one message may hold. Memory grows no faster than it arrives.
 const MAX_MESSAGE_BYTES: usize = 256 << 20;
@@ -80,6 +80,8 @@ pub struct ClientOptions {
     pub proxy: ProxySettings,
     /// PEM files whose certificates are trusted beside those of the platform.
     pub extra_ca_files: Vec<PathBuf>,
+    /// Resolves host names in place of the platform; the platform where `None`. HTTP only.
+    pub resolver: Option<Arc<dyn Resolver>>,
     /// Joins requests to distributed traces; without one, what callers carry passes through.
     pub propagator: Option<Arc<dyn TracePropagator>>,
 }
@@ -99,6 +101,7 @@ impl ClientOptions {
             max_message_bytes: MAX_MESSAGE_BYTES,
             proxy: ProxySettings::default(),
             extra_ca_files: Vec::new(),
+            resolver: None,
             propagator: None,
         }
     }

@@ -3,11 +3,13 @@
 use std::collections::HashMap;
 use std::error::Error as StdError;
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, HttpExchange};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 use tokio::time::Instant;
 use url::Url;
@@ -16,7 +18,7 @@ use super::tls;
 use crate::error::{TimeoutStage, causes};
 use crate::protocol::revision::Era;
 use crate::pulse::Beat;
-use crate::{ClientOptions, ProxySettings, TransportError, TransportErrorKind};
+use crate::{ClientOptions, ProxySettings, Resolver, TransportError, TransportErrorKind};
 
 /// What an exchange with an authorization server may return (see [`HttpExchange`]).
 const MAX_EXCHANGE_BYTES: usize = 1 << 20;
@@ -230,6 +232,9 @@ fn build(options: &ClientOptions) -> Result<reqwest::Client, TransportError> {
         .tcp_nodelay(true)
         // The environment is the embedder's to read.
         .no_proxy();
+    if let Some(resolver) = &options.resolver {
+        builder = builder.dns_resolver(Names(resolver.clone()));
+    }
     for proxy in proxies(&options.proxy)? {
         builder = builder.proxy(proxy);
     }
@@ -237,6 +242,20 @@ fn build(options: &ClientOptions) -> Result<reqwest::Client, TransportError> {
         TransportError::new(TransportErrorKind::Misconfigured, "the HTTP client rejects its settings")
             .with_source(error.without_url())
     })
+}
+
+/// Our seam, as the library wants it.
+struct Names(Arc<dyn Resolver>);
+
+impl Resolve for Names {
+    fn resolve(&self, name: Name) -> Resolving {
+        let resolving = self.0.resolve(name.as_str());
+        Box::pin(async move {
+            // A port of 0 stands for that of the URL.
+            let found = resolving.await?.into_iter().map(|address| SocketAddr::new(address, 0));
+            Ok(Box::new(found) as Addrs)
+        })
+    }
 }
 
 fn proxies(settings: &ProxySettings) -> Result<Vec<reqwest::Proxy>, TransportError> {

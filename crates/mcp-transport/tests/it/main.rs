@@ -6,11 +6,13 @@ mod auth;
 mod caching;
 mod fleet;
 mod handshake;
+mod moves;
 mod network;
 #[cfg(feature = "rmcp")]
 mod rmcp;
 mod rounds;
 mod session;
+mod silence;
 mod subscriptions;
 mod supervisor;
 mod support;

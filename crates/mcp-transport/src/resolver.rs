@@ -1,0 +1,20 @@
+//! Where a host name leads, for a program that knows better than the platform.
+
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::pin::Pin;
+
+/// What [`Resolver::resolve`] returns.
+pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+
+/// Resolves the host names of HTTP endpoints in place of the platform: for service discovery, DNS over HTTPS, or a
+/// test that moves a server.
+///
+/// Asked for each new network connection and never remembered, so a name that leads elsewhere is followed as soon as
+/// the connections to the old place are gone. The addresses are tried in their order, those of the other family soon
+/// after the first (RFC 8305). Not asked for addresses, and not for the target where a proxy resolves it.
+pub trait Resolver: fmt::Debug + Send + Sync + 'static {
+    /// The addresses of `host`.
+    fn resolve(&self, host: &str) -> Resolving;
+}

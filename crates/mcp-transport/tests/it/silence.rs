@@ -1,0 +1,193 @@
+//! Networks that swallow what is sent, and what a supervisor makes of it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcp_auth::{AuthFuture, CredentialSource, Credentials, FetchReason, SingleFlight};
+use mcp_status::{ReasonCode, ServerStatus};
+use mcp_testkit::{Answer, Era, FakeMcpServer, Fault, FlakyProxy};
+use mcp_transport::{
+    Endpoint, HttpEndpoint, RequestError, RequestOptions, Server, StatusSnapshot, Supervisor,
+    SupervisorConfig, SupervisorHandle,
+};
+use serde_json::json;
+
+use crate::support::{connector, raw, text_of};
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn start(server: Server) -> SupervisorHandle {
+    let source = move || std::future::ready(Ok(server.clone()));
+    let mut config = SupervisorConfig::new("web", source);
+    // Its server is looked at by requests alone.
+    config.policy.list = None;
+    Supervisor::start(connector(), config)
+}
+
+async fn connected(server: Server) -> SupervisorHandle {
+    let handle = start(server);
+    assert_eq!(handle.decided().await.status, ServerStatus::Connected);
+    handle
+}
+
+fn through(proxy: &FlakyProxy, server: &FakeMcpServer) -> Server {
+    Server::new(Endpoint::Http(HttpEndpoint::new(proxy.url_for(&server.url()))))
+}
+
+async fn echo(handle: &SupervisorHandle, text: &str) -> Result<String, RequestError> {
+    let arguments = raw(&json!({ "text": text }));
+    let options = RequestOptions::new().with_timeout(Duration::from_secs(20));
+    let result = handle.call_tool("echo", Some(&arguments), &options).await?;
+    Ok(text_of(&result))
+}
+
+async fn until(handle: &SupervisorHandle, wanted: impl Fn(&StatusSnapshot) -> bool) -> StatusSnapshot {
+    let mut status = handle.status();
+    let found = tokio::time::timeout(PATIENCE, status.wait_for(|snapshot| wanted(snapshot))).await;
+    found.unwrap_or_else(|_| panic!("never; it is {:?}", handle.snapshot())).unwrap().clone()
+}
+
+fn calling(
+    handle: &SupervisorHandle,
+    text: &'static str,
+) -> tokio::task::JoinHandle<Result<String, RequestError>> {
+    let handle = handle.clone();
+    tokio::spawn(async move { echo(&handle, text).await })
+}
+
+#[tokio::test]
+async fn a_network_that_stalls_is_noticed_by_a_call_and_keeps_the_session_when_it_is_back() {
+    for era in [Era::Legacy, Era::Modern] {
+        let server = FakeMcpServer::builder().era(era).start().unwrap();
+        let proxy = FlakyProxy::start(server.address()).unwrap();
+        let handle = connected(through(&proxy, &server)).await;
+        assert_eq!(echo(&handle, "before").await.unwrap(), "before");
+        let (made, calls) = (server.sessions_made(), server.count("tools/call"));
+
+        proxy.fault(Fault::StallAfter(0));
+        proxy.drop_connections();
+        // Whoever calls at the very moment of the loss may find its request unanswered.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        let lost = calling(&handle, "lost");
+        let pending = until(&handle, |snapshot| snapshot.status == ServerStatus::Pending).await;
+        assert_eq!(pending.connection, None, "{era:?}");
+        assert!(!lost.is_finished(), "what may still be answered is waited for");
+        let waiting = calling(&handle, "waiting");
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        proxy.fault(Fault::None);
+        // The sockets of the stall stay as dead as they are.
+        assert_eq!(waiting.await.unwrap().unwrap(), "waiting", "{era:?}");
+        let back = handle.snapshot();
+        assert_eq!((back.status, back.connection), (ServerStatus::Connected, Some(2)), "{era:?}");
+        if era == Era::Legacy {
+            assert_eq!(server.sessions_made(), made, "the session was there all the time");
+        }
+        lost.abort();
+        // Nothing was sent again: the stall let the first one through, and the answer got lost.
+        assert!(server.count("tools/call") <= calls + 2, "{era:?}");
+        handle.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_session_that_is_gone_when_the_network_is_back_is_made_anew() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let proxy = FlakyProxy::start(server.address()).unwrap();
+    let handle = connected(through(&proxy, &server)).await;
+    proxy.fault(Fault::StallAfter(0));
+    proxy.drop_connections();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let lost = calling(&handle, "lost");
+    until(&handle, |snapshot| snapshot.status == ServerStatus::Pending).await;
+    server.expire_sessions();
+    proxy.fault(Fault::None);
+    assert_eq!(echo(&handle, "back").await.unwrap(), "back");
+    assert_eq!(server.sessions(), 1);
+    lost.abort();
+    handle.close().await;
+}
+
+#[tokio::test]
+async fn a_call_that_takes_long_says_nothing_about_its_server() {
+    for era in [Era::Legacy, Era::Modern] {
+        let server = FakeMcpServer::builder().era(era).start().unwrap();
+        let handle = connected(Server::new(Endpoint::Http(HttpEndpoint::new(server.url())))).await;
+        server.next_answers_to("tools/call", [Answer::Late(Duration::from_secs(3))]);
+        assert_eq!(echo(&handle, "slow").await.unwrap(), "slow");
+        let asked = if era == Era::Modern { "server/discover" } else { "ping" };
+        let first = usize::from(era == Era::Modern);
+        assert_eq!(server.count(asked), first + 1, "{era:?}: one question, however long it takes");
+        assert_eq!(handle.snapshot().connection, Some(1), "{era:?}");
+        handle.close().await;
+    }
+}
+
+/// Takes its time.
+#[derive(Debug)]
+struct Slow;
+
+impl CredentialSource for Slow {
+    fn name(&self) -> &str {
+        "slow"
+    }
+
+    fn fetch<'a>(&'a self, why: FetchReason<'a>) -> AuthFuture<'a, Credentials> {
+        let again = !matches!(why, FetchReason::First);
+        Box::pin(async move {
+            if again {
+                tokio::time::sleep(Duration::from_secs(3)).await;
+            }
+            let token = if again { "Bearer B" } else { "Bearer A" };
+            let header = (http::header::AUTHORIZATION, http::HeaderValue::from_static(token));
+            Ok(Credentials::new("slow", [header]))
+        })
+    }
+}
+
+#[tokio::test]
+async fn a_source_of_credentials_that_takes_its_time_is_no_silence_of_the_server() {
+    for era in [Era::Legacy, Era::Modern] {
+        let server = FakeMcpServer::builder().era(era).accept("A").start().unwrap();
+        let auth = Arc::new(SingleFlight::new(Slow));
+        let target = Server::new(Endpoint::Http(HttpEndpoint::new(server.url()))).with_auth(auth);
+        let handle = connected(target).await;
+        server.accept("B");
+        let calls = [calling(&handle, "one"), calling(&handle, "two")];
+        for call in calls {
+            call.await.unwrap().unwrap();
+        }
+        assert_eq!(handle.snapshot().connection, Some(1), "{era:?}: nobody took it for lost");
+        handle.close().await;
+    }
+}
+
+#[tokio::test]
+async fn who_looks_at_an_idle_connection_is_told_the_truth() {
+    for era in [Era::Legacy, Era::Modern] {
+        let server = FakeMcpServer::builder().era(era).start().unwrap();
+        let handle = connected(Server::new(Endpoint::Http(HttpEndpoint::new(server.url())))).await;
+        echo(&handle, "before").await.unwrap();
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        server.recorder().clear();
+        let asked = if era == Era::Modern { "server/discover" } else { "ping" };
+        for _ in 0..3 {
+            assert_eq!(handle.verify().await.status, ServerStatus::Connected, "{era:?}");
+        }
+        assert_eq!(server.count(asked), 1, "{era:?}: what was heard just now is believed");
+        assert_eq!(handle.snapshot().connection, Some(1));
+
+        tokio::time::sleep(Duration::from_millis(600)).await;
+        server.always(Answer::status(503));
+        let gone = handle.verify().await;
+        assert_eq!(gone.code, Some(ReasonCode::Retrying), "{era:?}");
+        server.always(Answer::Honest);
+        // Whoever looks finds it back, and not only when the row of waits has come to its end.
+        let back = async {
+            while handle.verify().await.status != ServerStatus::Connected {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, back).await.unwrap();
+        handle.close().await;
+    }
+}
