@@ -87,6 +87,7 @@ fn without_result(core: &Core, request: &Request, failure: Failure) -> Answer {
             _ => Err(error.clone()),
         };
     }
+    core.lists.owe_news();
     if let Some(known) = core.lists.last_known(method, request.params.as_deref()) {
         tracing::debug!(method, ?failure, "answered from memory");
         return Ok(known);

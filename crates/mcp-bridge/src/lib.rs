@@ -52,6 +52,9 @@ const MAX_LINE_BYTES: usize = 16 << 20;
 /// Signs a person in; whether it worked.
 pub type SignIn = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
+/// Returns when nothing is under way that would be lost with the process.
+pub type Settled = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+
 /// One bridge's settings.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -70,6 +73,8 @@ pub struct BridgeConfig {
     pub sign_in: Option<SignIn>,
     /// Told when the supervisor of the server is there, which is when the host has said who it is.
     pub started: Option<Arc<dyn Fn(SupervisorHandle) + Send + Sync>>,
+    /// Waited for at the end, beside the goodbye to the server: what would be lost with this process.
+    pub settled: Option<Settled>,
     /// The longest message of the host, in bytes. 16 MiB unless set.
     pub max_line_bytes: usize,
 }
@@ -88,6 +93,7 @@ impl BridgeConfig {
             facts: Arc::new(|| ActionFacts::new(TransportKind::Remote)),
             sign_in: None,
             started: None,
+            settled: None,
             max_line_bytes: MAX_LINE_BYTES,
         }
     }
@@ -110,6 +116,13 @@ impl BridgeConfig {
     #[must_use]
     pub fn with_started(mut self, started: impl Fn(SupervisorHandle) + Send + Sync + 'static) -> Self {
         self.started = Some(Arc::new(started));
+        self
+    }
+
+    /// With something that is waited for at the end, for as long as a goodbye may take.
+    #[must_use]
+    pub fn with_settled(mut self, settled: Settled) -> Self {
+        self.settled = Some(settled);
         self
     }
 

@@ -28,7 +28,8 @@ pub(crate) type Known = (Payload, Era);
 #[derive(Debug, Default)]
 pub(crate) struct Lists {
     seen: Mutex<HashMap<&'static str, Known>>,
-    /// Whether a host was told a list that did not come from the server at that moment.
+    /// Whether a host was told something that did not come from the server at that moment: a list, or that the server
+    /// is away.
     made_up: AtomicBool,
 }
 
@@ -58,7 +59,7 @@ impl Lists {
         if !is_first_page(params) {
             return None;
         }
-        self.made_up.store(true, Ordering::Release);
+        self.owe_news();
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         Some(match seen.get(method) {
             // Without its cursor: the page that it leads to cannot be had.
@@ -68,7 +69,12 @@ impl Lists {
         })
     }
 
-    /// Whether a host was told a list that did not come from the server, since this was last asked.
+    /// The host was told that the server is away: it hears when it is back.
+    pub(crate) fn owe_news(&self) {
+        self.made_up.store(true, Ordering::Release);
+    }
+
+    /// Whether a host was told something that did not come from the server, since this was last asked.
     pub(crate) fn take_made_up(&self) -> bool {
         self.made_up.swap(false, Ordering::AcqRel)
     }

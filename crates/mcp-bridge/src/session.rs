@@ -328,10 +328,18 @@ impl Session {
             result.member("_meta", meta_of(&id).get());
             self.core.host.respond(&id, Ok(&result.finish()));
         }
-        if let Some(server) = self.core.server()
-            && tokio::time::timeout(GOODBYE, server.close()).await.is_err()
-        {
-            tracing::debug!("the server did not let go in time");
+        let goodbye = async {
+            if let Some(server) = self.core.server() {
+                server.close().await;
+            }
+        };
+        let settled = async {
+            if let Some(settled) = &self.core.config.settled {
+                settled().await;
+            }
+        };
+        if tokio::time::timeout(GOODBYE, async { tokio::join!(goodbye, settled) }).await.is_err() {
+            tracing::debug!("not everything came to its end in time");
         }
         self.background.clear();
     }

@@ -81,7 +81,10 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         let ended = if says_goodbye { command.await } else { signals::or_interrupted(command).await };
         let exit = ended.as_ref().map_or_else(|error| error.exit, |status| *status);
         app.telemetry.ended(&span, exit);
-        settle(&app, &ended).await;
+        // A bridge has let it come to its end within the time that its host gives it.
+        if !says_goodbye {
+            settle(&app, &ended).await;
+        }
         ended
     });
     // A thread that still waits for standard input must not keep the process.

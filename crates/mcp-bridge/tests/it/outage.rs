@@ -69,6 +69,27 @@ async fn a_call_that_cannot_be_made_says_why_and_what_to_do() {
 }
 
 #[tokio::test]
+async fn a_host_whose_only_call_failed_hears_when_the_server_is_back() {
+    for era in BOTH {
+        let server = FakeMcpServer::builder().era(Era::Dual).accept("right").start().unwrap();
+        let (handle, started) = tokio::sync::oneshot::channel();
+        let handle = std::sync::Mutex::new(Some(handle));
+        let setup = Setup::new(server.url()).auth(bearer("wrong")).started(move |supervisor| {
+            drop(handle.lock().unwrap().take().unwrap().send(supervisor));
+        });
+        let mut host = setup.start(era).await;
+        if era == HostEra::Modern {
+            host.send("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}})).await;
+        }
+        // It has listed nothing, and knows nothing but this failure.
+        host.refused("tools/call", json!({"name": "echo", "arguments": {}})).await;
+        server.accept("wrong");
+        started.await.unwrap().reconnect().await;
+        host.told("notifications/tools/list_changed").await;
+    }
+}
+
+#[tokio::test]
 async fn a_window_of_refusals_closes_without_a_restart() {
     let server = FakeMcpServer::builder().era(Era::Legacy).accept("A").start().unwrap();
     let (handle, started) = tokio::sync::oneshot::channel();

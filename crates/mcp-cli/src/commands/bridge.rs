@@ -55,6 +55,11 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     if args.interactive_login {
         config = config.with_sign_in(sign_in(entry.clone()));
     }
+    let renewals = app.renewals.clone();
+    config = config.with_settled(Arc::new(move || {
+        let renewals = renewals.clone();
+        Box::pin(async move { renewals.settled().await })
+    }));
     let mut signalled = None;
     let asked_to_end = async { signalled = Some(signals::signal().await) };
     let ended = Bridge::new(app.connector.clone(), config).run(input, output, asked_to_end).await;
