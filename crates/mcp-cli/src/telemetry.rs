@@ -158,30 +158,36 @@ impl Telemetry {
 
     /// Exports what is left, in bounded time.
     pub(crate) fn finish(&self) {
-        let (traces, metrics) =
-            (self.traces.clone(), self.metrics.as_ref().map(|(provider, _)| provider.clone()));
-        if traces.is_none() && metrics.is_none() {
-            return;
+        let mut exports: Vec<Work> = Vec::new();
+        if let Some(traces) = self.traces.clone() {
+            exports.push(Box::new(move || drop(traces.shutdown_with_timeout(FLUSH))));
         }
-        let (done, ended) = mpsc::channel();
-        let shut_down = |work: Box<dyn FnOnce() + Send>| {
-            let done = done.clone();
-            // A thread that still waits for the collector ends with the process.
-            std::thread::spawn(move || {
-                work();
-                drop(done);
-            });
-        };
-        if let Some(traces) = traces {
-            shut_down(Box::new(move || drop(traces.shutdown_with_timeout(FLUSH))));
+        if let Some((metrics, _)) = self.metrics.clone() {
+            exports.push(Box::new(move || drop(metrics.shutdown_with_timeout(FLUSH))));
         }
-        if let Some(metrics) = metrics {
-            shut_down(Box::new(move || drop(metrics.shutdown_with_timeout(FLUSH))));
-        }
-        drop(done);
-        // Both have ended when nobody is left who could send; nobody does.
-        let _: Result<(), _> = ended.recv_timeout(FLUSH);
+        within(FLUSH, exports);
     }
+}
+
+type Work = Box<dyn FnOnce() + Send>;
+
+/// Does all of it at once, and does not wait for any of it beyond `limit`: a thread that is not done by then ends with
+/// the process.
+fn within(limit: Duration, works: Vec<Work>) {
+    if works.is_empty() {
+        return;
+    }
+    let (held, ended) = mpsc::channel::<()>();
+    for work in works {
+        let held = held.clone();
+        std::thread::spawn(move || {
+            work();
+            drop(held);
+        });
+    }
+    drop(held);
+    // Nobody sends: it returns when the last one has let go, or at the limit.
+    let _: Result<(), _> = ended.recv_timeout(limit);
 }
 
 /// Spans that say of which kind they are were made for traces; the others are for the log.
@@ -191,4 +197,39 @@ fn is_for_traces(metadata: &Metadata<'_>) -> bool {
 
 fn scope() -> InstrumentationScope {
     InstrumentationScope::builder("mcplink").with_version(env!("CARGO_PKG_VERSION")).build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn the_end_waits_for_what_is_quick_and_leaves_the_rest_behind() {
+        let done = Arc::new(AtomicBool::new(false));
+        let (seen, (release, released)) = (done.clone(), mpsc::channel::<()>());
+        let stuck: Work = Box::new(move || released.recv().unwrap_or_default());
+        within(Duration::from_millis(10), vec![stuck]);
+        let quick: Work = Box::new(move || {
+            std::thread::sleep(Duration::from_millis(20));
+            seen.store(true, Ordering::SeqCst);
+        });
+        within(Duration::from_secs(60), vec![quick]);
+        assert!(done.load(Ordering::SeqCst));
+        drop(release);
+    }
+
+    #[test]
+    fn only_spans_that_say_their_kind_are_for_traces() {
+        tracing::subscriber::with_default(tracing_subscriber::registry(), || {
+            let spans = [
+                (debug_span!("request", "otel.kind" = "client"), true),
+                (debug_span!("server", "otel.name" = "x"), false),
+            ];
+            for (span, expected) in spans {
+                assert_eq!(span.metadata().map(is_for_traces), Some(expected), "{span:?}");
+            }
+        });
+    }
 }

@@ -105,6 +105,8 @@ impl Meters {
             Measure::Request => self.requests.record(seconds, attributes),
             Measure::Session => self.sessions.record(seconds, attributes),
             Measure::HelperRun => self.helper_runs.add(1, attributes),
+            // Whoever has no other credentials sends nothing again.
+            Measure::Replay if !attributes.iter().any(is_recovered) => {}
             Measure::Replay => self.replays.add(1, attributes),
         }
     }
@@ -123,6 +125,10 @@ impl Meters {
             }
         }
     }
+}
+
+fn is_recovered(attribute: &KeyValue) -> bool {
+    attribute.key.as_str() == "mcplink.auth.recovered" && attribute.value == Value::Bool(true)
 }
 
 /// One session, as it is counted.

@@ -211,6 +211,19 @@ fn credentials_are_minted_and_replaced_in_sight_and_stay_secret() {
 }
 
 #[test]
+fn a_refusal_that_nothing_helps_against_is_no_replay() {
+    let server = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
+    let setting = Setting::new(&json!({
+        "type": "http", "url": server.url().as_str(), "headers": { "X-Api-Key": "k" },
+    }));
+    setting.mcplink(&["ping", "remote"]).run().expect_code(3);
+    let connect = setting.collector.spans().into_iter().find(|span| span.name == "connect").unwrap();
+    assert_attributes(&connect, &[("error.type", "401")]);
+    assert!(setting.collector.spans().iter().any(|span| span.name == "auth replay"));
+    assert!(setting.collector.metric("mcplink.auth.replays").is_empty());
+}
+
+#[test]
 fn a_helper_that_fails_is_told_by_its_exit_code() {
     let server = FakeMcpServer::start().unwrap();
     let helper = FakeHelper::new().unwrap();
