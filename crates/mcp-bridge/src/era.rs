@@ -46,6 +46,7 @@ pub(crate) struct RequestMeta<'a> {
     pub(crate) client: Option<&'a RawValue>,
     pub(crate) capabilities: Option<&'a RawValue>,
     pub(crate) log_level: Option<String>,
+    pub(crate) progress_token: Option<&'a RawValue>,
 }
 
 impl<'a> RequestMeta<'a> {
@@ -62,6 +63,7 @@ impl<'a> RequestMeta<'a> {
             client: meta.get(META_CLIENT),
             capabilities: meta.get(META_CAPABILITIES),
             log_level: meta.get(META_LOG_LEVEL).and_then(text),
+            progress_token: meta.get("progressToken"),
         })
     }
 

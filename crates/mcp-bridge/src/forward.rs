@@ -170,7 +170,8 @@ async fn carry_questions(
         let result = server.request(method, Some(&sent), &RequestOptions::new()).await?;
         return Ok(Ok((result, Era::Legacy)));
     }
-    let capabilities = read_capabilities(meta.and_then(|meta| meta.capabilities));
+    let token = meta.as_ref().and_then(|meta| meta.progress_token);
+    let capabilities = read_capabilities(meta.as_ref().and_then(|meta| meta.capabilities));
     let call = {
         let (core, server, method) = (core.clone(), server.clone(), method.to_owned());
         async move {
@@ -178,7 +179,7 @@ async fn carry_questions(
             outcome.map_err(|error| Failure::from(error).explain(&core.config))
         }
     };
-    Ok(finish(core.exchanges.start(capabilities, call).step().await))
+    Ok(finish(core.exchanges.start(capabilities, token, call).step().await))
 }
 
 fn finish(step: Step) -> Answer {

@@ -9,6 +9,7 @@
 //!      ◄─ result ──────────────── ◄────────── result
 //! ```
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
@@ -21,7 +22,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::host::HostAnswer;
-use crate::splice::{Object, raw, string, text};
+use crate::splice::{Object, raw, string, text, with_members};
 
 /// How long a person may take to answer before the call is given up.
 const PARKED_FOR: Duration = Duration::from_secs(600);
@@ -47,6 +48,9 @@ struct State {
     last: u64,
     carriers: Vec<Carrier>,
     parked: BTreeMap<u64, Exchange>,
+    /// For each token of progress that the server was given, the one that the host listens for by now: each request
+    /// that continues a call has its own. `None` while the host is asked, or where it does not want to know.
+    tokens: BTreeMap<String, Option<String>>,
 }
 
 /// A call under way that the host will get a result of.
@@ -70,6 +74,8 @@ struct Question {
 pub(crate) struct Exchange {
     id: u64,
     exchanges: Weak<Exchanges>,
+    /// The token of progress that the server was given.
+    token: Option<String>,
     call: AbortOnDropHandle<CallOutcome>,
     questions: mpsc::UnboundedReceiver<Question>,
     /// Asked and not answered, by the name that the host knows it by.
@@ -92,22 +98,26 @@ impl Exchanges {
         Arc::new(Self { nonce: RandomState::new().hash_one(0), state: Mutex::default() })
     }
 
-    /// Starts a call whose host has these capabilities.
+    /// Starts a call whose host has these capabilities, and listens for progress with this token.
     pub(crate) fn start(
         self: &Arc<Self>,
         capabilities: ClientCapabilities,
+        token: Option<&RawValue>,
         call: impl Future<Output = CallOutcome> + Send + 'static,
     ) -> Exchange {
         let (sender, questions) = mpsc::unbounded_channel();
+        let token = token.map(|token| token.get().to_owned());
         let id = {
             let mut state = self.state();
             state.last += 1;
             let id = state.last;
             state.carriers.push(Carrier { id, capabilities, questions: sender });
+            state.tokens.extend(token.clone().map(|token| (token.clone(), Some(token))));
             id
         };
         let call = AbortOnDropHandle::new(tokio::spawn(call));
-        Exchange { id, exchanges: Arc::downgrade(self), call, questions, asked: BTreeMap::new(), last: 0 }
+        let exchanges = Arc::downgrade(self);
+        Exchange { id, exchanges, token, call, questions, asked: BTreeMap::new(), last: 0 }
     }
 
     /// Asks the host with one of the calls under way.
@@ -147,12 +157,37 @@ impl Exchanges {
             return Some(Err(error));
         };
         exchange.take_answers(members.get("inputResponses"));
+        let meta = members.get("_meta").and_then(|meta| Members::read(meta.get())).unwrap_or_default();
+        self.listen(&exchange, meta.get("progressToken"));
         Some(Ok(exchange))
+    }
+
+    /// The parameters of a report of progress in the terms of the host; `None` where it must not hear of it: progress
+    /// is told of requests under way only (2026-07-28, progress).
+    pub(crate) fn progress<'a>(&self, params: Option<&'a RawValue>) -> Option<Option<Cow<'a, RawValue>>> {
+        let token = params.and_then(|params| Members::read(params.get())?.get("progressToken"));
+        let state = self.state();
+        match token.and_then(|token| Some((token, state.tokens.get(token.get())?))) {
+            Some((_, None)) => None,
+            Some((token, Some(wanted))) if token.get() != wanted => {
+                let name = "progressToken";
+                Some(Some(Cow::Owned(with_members(params, &[name], &[(name, wanted)]))))
+            }
+            _ => Some(params.map(Cow::Borrowed)),
+        }
+    }
+
+    /// The host hears of the progress of this call under another token, or not at all.
+    fn listen(&self, exchange: &Exchange, token: Option<&RawValue>) {
+        if let Some(given) = &exchange.token {
+            self.state().tokens.insert(given.clone(), token.map(|token| token.get().to_owned()));
+        }
     }
 
     /// Keeps a call whose host is being asked.
     fn park(self: &Arc<Self>, exchange: Exchange) {
         let id = exchange.id;
+        self.listen(&exchange, None);
         let given_up = {
             let mut state = self.state();
             state.parked.insert(id, exchange);
@@ -244,7 +279,11 @@ impl Exchange {
 impl Drop for Exchange {
     fn drop(&mut self) {
         if let Some(exchanges) = self.exchanges.upgrade() {
-            exchanges.state().carriers.retain(|carrier| carrier.id != self.id);
+            let mut state = exchanges.state();
+            state.carriers.retain(|carrier| carrier.id != self.id);
+            if let Some(token) = &self.token {
+                state.tokens.remove(token);
+            }
         }
     }
 }
@@ -272,7 +311,7 @@ mod tests {
                 exchanges.ask("elicitation/create", Some(raw("{\"message\":1.0}"))).await.map(Payload::from)
             }
         };
-        let (state, result) = asked(exchanges.start(able(), call).step().await);
+        let (state, result) = asked(exchanges.start(able(), None, call).step().await);
         assert_eq!(result["resultType"], "input_required");
         assert_eq!(result["inputRequests"]["question-1"]["method"], "elicitation/create");
         let other = raw(r#"{"requestState":"mcplink-0000000000000000-1"}"#);
@@ -294,11 +333,35 @@ mod tests {
         assert!(exchanges.state().carriers.is_empty());
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn progress_is_told_of_the_request_that_is_under_way() {
+        let exchanges = Exchanges::new();
+        let call = {
+            let exchanges = exchanges.clone();
+            async move {
+                exchanges.ask("elicitation/create", None).await?;
+                std::future::pending().await
+            }
+        };
+        let report = raw(r#"{"progress":1.0,"progressToken":"a"}"#);
+        let told = || exchanges.progress(Some(&report)).map(|params| params.unwrap().get().to_owned());
+        let (state, _) = asked(exchanges.start(able(), Some(&raw("\"a\"")), call).step().await);
+        assert_eq!(told(), None, "the host waits for nothing while it is asked");
+        let retry = raw(format!(
+            r#"{{"requestState":"{state}","inputResponses":{{"question-1":{{}}}},"_meta":{{"progressToken":2}}}}"#
+        ));
+        let exchange = exchanges.resume(Some(&retry)).unwrap().unwrap();
+        assert_eq!(told().unwrap(), r#"{"progress":1.0,"progressToken":2}"#);
+        drop(exchange);
+        assert_eq!(told().unwrap(), report.get(), "of a call that nothing is known of");
+        assert!(exchanges.state().tokens.is_empty());
+    }
+
     #[tokio::test]
     async fn a_question_without_a_call_or_without_the_capability_is_refused() {
         let exchanges = Exchanges::new();
         assert_eq!(exchanges.ask("elicitation/create", None).await.unwrap_err().code, METHOD_NOT_FOUND);
-        let exchange = exchanges.start(able(), std::future::pending());
+        let exchange = exchanges.start(able(), None, std::future::pending());
         assert_eq!(exchanges.ask("sampling/createMessage", None).await.unwrap_err().code, METHOD_NOT_FOUND);
         drop(exchange);
         assert_eq!(exchanges.ask("elicitation/create", None).await.unwrap_err().code, METHOD_NOT_FOUND);
@@ -315,7 +378,7 @@ mod tests {
                 exchanges.ask("elicitation/create", None).await.map(Payload::from)
             }
         };
-        asked(exchanges.start(able(), call).step().await);
+        asked(exchanges.start(able(), None, call).step().await);
         assert!(gone.await.is_err());
         assert!(exchanges.state().parked.is_empty());
     }
@@ -328,7 +391,7 @@ mod tests {
                 let exchanges = exchanges.clone();
                 async move { exchanges.ask("elicitation/create", None).await.map(Payload::from) }
             };
-            asked(exchanges.start(able(), call).step().await);
+            asked(exchanges.start(able(), None, call).step().await);
         }
         assert_eq!(exchanges.state().parked.len(), MAX_PARKED);
         assert!(!exchanges.state().parked.contains_key(&1));

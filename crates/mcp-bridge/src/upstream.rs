@@ -96,7 +96,13 @@ fn pass_on(core: &Core, method: &str, params: Option<&RawValue>) {
             core.subscriptions
                 .deliver(method, params, |method, params| core.host.notify(method, Some(params)));
         }
-        Era::Modern if method == "notifications/message" => {
+        Era::Modern if method == "notifications/progress" => {
+            if let Some(params) = core.exchanges.progress(params) {
+                core.host.notify(method, params.as_deref());
+            }
+        }
+        // A modern server logs for the requests that ask for it, and for nobody else.
+        Era::Modern if method == "notifications/message" && core.connected_era() == Some(Era::Legacy) => {
             let members = params.and_then(|params| Members::read(params.get()));
             let level = members.and_then(|members| members.get("level")).and_then(text);
             if core.log.is_wanted(level.as_deref().and_then(severity)) {
