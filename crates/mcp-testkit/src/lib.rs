@@ -26,7 +26,9 @@ mod process;
 mod proxy;
 mod real;
 mod run;
+mod surface;
 mod sync;
+mod tap;
 mod wire;
 
 pub use accept::{Accept, Refusal, TokenFacts, TokenLedger};
@@ -44,6 +46,8 @@ pub use process::process_is_alive;
 pub use proxy::{Fault, FlakyProxy};
 pub use real::{Missing, RealServer, RunningServer, real_or_skip};
 pub use run::{Mcplink, Output, Running};
+pub use surface::{Ask, Surface};
+pub use tap::{Messages, Tap};
 pub use wire::{RecordedRequest, Recorder};
 
 /// The examples of the README are tests.

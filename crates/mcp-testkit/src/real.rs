@@ -12,6 +12,7 @@ use url::Url;
 
 use crate::process;
 use crate::run::Pipe;
+use crate::surface::{EVERYTHING, FIXTURE, Surface};
 
 /// How long a server may take to start: interpreters are slow on a loaded machine.
 const START: Duration = Duration::from_secs(60);
@@ -34,6 +35,7 @@ pub struct RealServer {
     script: Vec<String>,
     /// How it is told to do what only some servers do.
     words: Words,
+    surface: &'static Surface,
 }
 
 /// The arguments that choose how a server serves; `None` where it cannot.
@@ -70,6 +72,7 @@ impl RealServer {
         let words = Words { sse: Some(&["sse"]), ..Words::default() };
         let mut server = Self::new("node".into(), script, &["stdio"], &["streamableHttp"], words);
         server.http_environment = vec![("PORT", "0")];
+        server.surface = &EVERYTHING;
         Ok(server)
     }
 
@@ -173,7 +176,14 @@ impl RealServer {
             http_environment: Vec::new(),
             script,
             words,
+            surface: &FIXTURE,
         }
+    }
+
+    /// What it offers.
+    #[must_use]
+    pub fn surface(&self) -> &'static Surface {
+        self.surface
     }
 
     /// The same, with the HTTP+SSE transport of 2024-11-05 in place of Streamable HTTP.
@@ -256,6 +266,39 @@ impl RealServer {
             std::thread::sleep(Duration::from_millis(10));
         }
     }
+}
+
+/// Gives a macro one row for each way to a real server over HTTP: a name, the server, whether it is of the transport of
+/// 2024-11-05 or to be found out, and the era in which it is spoken to.
+///
+/// Whoever tests with real servers makes a test of each row, so that a new server is tested by all of them.
+#[macro_export]
+macro_rules! real_http_servers {
+    ($rows:ident) => {
+        $rows! {
+            everything_over_http: $crate::RealServer::everything(), Http, Legacy;
+            everything_over_sse: $crate::RealServer::everything().map($crate::RealServer::over_sse), Sse, Legacy;
+            everything_over_sse_that_nobody_announced:
+                $crate::RealServer::everything().map($crate::RealServer::over_sse), Http, Legacy;
+            typescript_1_over_http: $crate::RealServer::typescript_1(), Http, Legacy;
+            typescript_1_over_sse: $crate::RealServer::typescript_1().map($crate::RealServer::over_sse), Sse, Legacy;
+            typescript_2_over_http: $crate::RealServer::typescript_2(), Http, Modern;
+            typescript_2_over_legacy_http:
+                $crate::RealServer::typescript_2().map($crate::RealServer::legacy_over_http), Http, Legacy;
+            python_1_over_http: $crate::RealServer::python_1(), Http, Legacy;
+            python_1_over_sse: $crate::RealServer::python_1().map($crate::RealServer::over_sse), Sse, Legacy;
+            python_2_over_http: $crate::RealServer::python(), Http, Modern;
+            python_2_over_legacy_http:
+                $crate::RealServer::python().map($crate::RealServer::legacy_over_http), Http, Legacy;
+            python_2_over_sse: $crate::RealServer::python().map($crate::RealServer::over_sse), Sse, Legacy;
+            fastmcp_over_http: $crate::RealServer::fastmcp(), Http, Modern;
+            fastmcp_over_legacy_http:
+                $crate::RealServer::fastmcp().map($crate::RealServer::legacy_over_http), Http, Legacy;
+            fastmcp_over_sse: $crate::RealServer::fastmcp().map($crate::RealServer::over_sse), Sse, Legacy;
+            rmcp_over_http: $crate::RealServer::rmcp(), Http, Modern;
+            rmcp_over_legacy_http: $crate::RealServer::rmcp().map($crate::RealServer::legacy_over_http), Http, Legacy;
+        }
+    };
 }
 
 /// A real server that listens. Dropping it kills its process group.

@@ -27,6 +27,8 @@ pub enum Answer {
     },
     /// A JSON-RPC result to this request, in a 200, in place of the honest one.
     RpcResult(Value),
+    /// The same with this JSON text, in a spelling that a `Value` would not keep.
+    RpcText(String),
     /// Closes the connection where an answer was due.
     Drop,
     /// Keeps the connection open and never answers.

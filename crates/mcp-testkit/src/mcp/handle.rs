@@ -85,6 +85,11 @@ impl Shared {
             Answer::RpcResult(result) => {
                 return rpc_json(200, &rpc::result_message(&id_of(message.as_ref()), result));
             }
+            Answer::RpcText(result) => {
+                let body =
+                    format!(r#"{{"jsonrpc":"2.0","id":{},"result":{result}}}"#, id_of(message.as_ref()));
+                return http_answer(HttpAnswer::new(200).body("application/json", body));
+            }
         }
         let judgement = {
             let state = lock(&self.state);

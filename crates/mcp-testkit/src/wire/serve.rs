@@ -20,11 +20,14 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::ReplyBody;
+
+/// How many connections may wait to be accepted, as the standard library has it.
+const BACKLOG: u32 = 128;
 
 /// Closes the connection where an answer was due.
 #[derive(Debug)]
@@ -199,6 +202,7 @@ async fn accept_loop<A: Accepts>(
 ) {
     let Ok(listener) = TcpListener::from_std(listener) else { return };
     let mut listener = Some(listener);
+    let mut held = None;
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
@@ -211,14 +215,17 @@ async fn accept_loop<A: Accepts>(
                     let _ = done.send(());
                 }
                 Some(Command::Down(done)) => {
-                    listener = None;
+                    if listener.take().is_some() {
+                        held = hold(address).ok();
+                    }
                     connections.shutdown().await;
                     let _ = done.send(());
                 }
                 Some(Command::Up(done)) => {
-                    let bound = match &listener {
-                        Some(_) => Ok(()),
-                        None => TcpListener::bind(address).await.map(|bound| listener = Some(bound)),
+                    let bound = match (&listener, held.take()) {
+                        (Some(_), _) => Ok(()),
+                        (None, Some(socket)) => socket.listen(BACKLOG).map(|bound| listener = Some(bound)),
+                        (None, None) => TcpListener::bind(address).await.map(|bound| listener = Some(bound)),
                     };
                     let _ = done.send(bound);
                 }
@@ -233,6 +240,16 @@ async fn accept_loop<A: Accepts>(
     }
     drop(listener);
     connections.shutdown().await;
+}
+
+/// Keeps the port of a server that is down: connections to a socket that is bound and does not listen are refused, and
+/// nobody else, such as another test that asks for any free port, is given it.
+fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
+    let socket = TcpSocket::new_v4()?;
+    // The connections that were just closed still count as users of the port, on platforms other than Windows.
+    socket.set_reuseaddr(cfg!(unix))?;
+    socket.bind(address)?;
+    Ok(socket)
 }
 
 /// The next connection; never, while the server is down.

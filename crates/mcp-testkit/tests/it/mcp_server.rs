@@ -1,7 +1,7 @@
 //! Each setting of the fake MCP server, once.
 
 use std::io::Read as _;
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
 use mcp_testkit::{
@@ -301,6 +301,7 @@ fn a_server_goes_down_and_comes_up_on_its_port() {
     raw::modern(server.address(), "tools/list", json!({}), &[]);
     server.go_down();
     assert!(TcpStream::connect(server.address()).is_err());
+    assert!(TcpListener::bind(server.address()).is_err(), "nobody else gets its port");
     assert_eq!(idle.read(&mut [0; 1]).unwrap_or(0), 0, "open connections were closed");
     server.come_up().unwrap();
     assert_eq!(raw::modern(server.address(), "tools/list", json!({}), &[]).status, 200);

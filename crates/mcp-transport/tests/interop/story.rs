@@ -3,30 +3,31 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mcp_testkit::RealServer;
+use mcp_testkit::{Ask, Era, Surface};
 use mcp_transport::{
-    ClientInfo, ClientOptions, Connection, Connector, Notifications, Payload, Progress, ProgressSink,
-    ProtocolRevision, RequestOptions, Server, ToolResult, TransportErrorKind,
+    ClientInfo, ClientOptions, Connection, Connector, Endpoint, Notifications, Payload, Progress,
+    ProgressSink, ProtocolRevision, RequestOptions, Server, ToolResult, TransportErrorKind,
 };
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use crate::peer::{self, Ask, Over, Surface};
 use crate::person::{Person, raw};
 
 /// Interpreters are slow on a loaded machine; nothing here waits this long unless it fails.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The whole story.
-pub(crate) async fn tell(server: &RealServer, surface: &Surface, over: Over, revision: ProtocolRevision) {
-    let (endpoint, running) = peer::start(server, over);
+pub(crate) async fn tell(endpoint: Endpoint, surface: &Surface, era: Era) {
     let person = Arc::new(Person::default());
     let mut options = ClientOptions::new(ClientInfo::new("interop", "1.0"));
     options.connect_timeout = PATIENCE;
     options.request_timeout = Some(PATIENCE);
     let target = Server::new(endpoint).with_handler(person.clone());
     let connection = Connector::new(options).attempt(&target).await.unwrap();
-    assert_eq!(connection.revision(), revision);
+    let revision = connection.revision();
+    let expected =
+        if era == Era::Modern { ProtocolRevision::V2026_07_28 } else { ProtocolRevision::V2025_11_25 };
+    assert_eq!(revision, expected);
     let description = connection.server();
     let info = description.info.as_ref().expect("it says who it is");
     assert!(!info.name.is_empty() && description.has("tools"), "{description:?}");
@@ -43,7 +44,6 @@ pub(crate) async fn tell(server: &RealServer, surface: &Surface, over: Over, rev
     story.connection.ping(&RequestOptions::new()).await.unwrap();
     story.connection.close().await;
     assert!(story.connection.is_closed());
-    drop(running);
 }
 
 struct Story<'a> {
@@ -88,6 +88,11 @@ impl Story<'_> {
 
     /// The server is told, and everything else goes on.
     async fn gives_up(&self) {
+        let counted = async |counter| texts(&self.call(counter, "{}", &RequestOptions::new()).await);
+        let before = match self.surface.cancelled {
+            Some(counter) => counted(counter).await.parse().unwrap(),
+            None => 0_u32,
+        };
         let (seen, sink) = progress();
         let connection = self.connection.clone();
         let (name, arguments) = (self.surface.endless.name, object(self.surface.endless.arguments));
@@ -100,10 +105,8 @@ impl Story<'_> {
         call.abort();
         assert!(call.await.unwrap_err().is_cancelled());
         if let Some(counter) = self.surface.cancelled {
-            until("the server has noticed", async || {
-                texts(&self.call(counter, "{}", &RequestOptions::new()).await) == "1"
-            })
-            .await;
+            let after = (before + 1).to_string();
+            until("the server has noticed", async || counted(counter).await == after).await;
         }
         self.tool(&self.surface.echo).await;
     }
@@ -127,7 +130,7 @@ impl Story<'_> {
     }
 
     async fn prompts(&self) {
-        let Ask { name, arguments, answer } = &self.surface.prompt;
+        let Ask { name, arguments, answer, .. } = &self.surface.prompt;
         let listed = self.list("prompts/list", "prompts", "name").await;
         assert!(listed.iter().any(|listed| listed == name), "{listed:?}");
         let arguments: Value = serde_json::from_str(arguments).unwrap();
@@ -171,6 +174,9 @@ impl Story<'_> {
             let params = json!({ "name": log.name, "arguments": arguments, "_meta": meta });
             self.request("tools/call", params).await;
         } else {
+            // Some servers log without knowing of levels.
+            let level = raw(&json!({ "level": "info" }));
+            let _ = self.connection.request("logging/setLevel", Some(&level), &RequestOptions::new()).await;
             self.call(log.name, log.arguments, &RequestOptions::new()).await;
         }
         let params = next(&mut heard, "notifications/message").await;
