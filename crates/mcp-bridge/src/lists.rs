@@ -62,9 +62,7 @@ impl Lists {
         self.owe_news();
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         Some(match seen.get(method) {
-            // Without its cursor: the page that it leads to cannot be had.
-            Some((list, era)) if list.get().contains("nextCursor") => (without_cursor(list).into(), *era),
-            Some((list, era)) => (list.clone(), *era),
+            Some((list, era)) => (from_memory(list, *era), *era),
             None => (raw(*empty).into(), Era::Legacy),
         })
     }
@@ -78,6 +76,28 @@ impl Lists {
     pub(crate) fn take_made_up(&self) -> bool {
         self.made_up.swap(false, Ordering::AcqRel)
     }
+}
+
+/// The list as it is told while the server does not answer: without its cursor, because the page that it leads to cannot
+/// be had, and, in the era that knows such a time, stale (2026-07-28, caching), or a host would not ask again.
+fn from_memory(list: &Payload, era: Era) -> Payload {
+    let timed = era == Era::Modern && list.contains("ttlMs");
+    if !timed && !list.contains("nextCursor") {
+        return list.clone();
+    }
+    let mut object = Object::new();
+    for (name, value) in Members::read(list).unwrap_or_default().iter() {
+        match name {
+            "nextCursor" => {}
+            "ttlMs" if timed => {
+                object.member(name, "0");
+            }
+            _ => {
+                object.member(name, value.get());
+            }
+        }
+    }
+    object.finish().into()
 }
 
 /// The answer to a request for something that was offered before the server was known, and that it turned out
@@ -98,16 +118,6 @@ pub(crate) fn capability_of(method: &str) -> Option<&'static str> {
         "completion/complete" => "completions",
         _ => return None,
     })
-}
-
-/// A list without the way to its next page.
-fn without_cursor(list: &Payload) -> Box<RawValue> {
-    let mut object = Object::new();
-    let members = Members::read(list).unwrap_or_default();
-    for (name, value) in members.iter().filter(|(name, _)| *name != "nextCursor") {
-        object.member(name, value.get());
-    }
-    object.finish()
 }
 
 fn is_first_page(params: Option<&RawValue>) -> bool {
@@ -133,6 +143,12 @@ mod tests {
         assert_eq!(told(Some(&second)), None);
         lists.remember("tools/list", Some(&second), &raw(r#"{"tools":[]}"#).into(), Era::Legacy);
         assert_eq!(told(None).unwrap(), r#"{"tools":[{"name":"a"}]}"#, "a later page is not the list");
+        // What is fresh for an hour was fresh when it was got; a legacy server means something of its own by it.
+        let timed = raw(r#"{"tools":[],"ttlMs":3600000,"cacheScope":"public"}"#).into();
+        lists.remember("tools/list", None, &timed, Era::Modern);
+        assert_eq!(told(None).unwrap(), r#"{"tools":[],"ttlMs":0,"cacheScope":"public"}"#);
+        lists.remember("tools/list", None, &timed, Era::Legacy);
+        assert_eq!(told(None).unwrap(), timed.get());
         assert!(lists.last_known("tools/call", None).is_none());
     }
 }

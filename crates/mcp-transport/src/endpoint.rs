@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use url::Url;
 
 /// One server's address.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum Endpoint {
     /// An MCP endpoint over HTTP.
@@ -92,6 +92,9 @@ pub struct StdioEndpoint {
     pub cwd: Option<PathBuf>,
     /// What it is asked first.
     pub opening: StdioOpening,
+    /// What is never repeated of what it says when it fails, in messages, logs and
+    /// [`SideOutput`](crate::TransportError::side_output): a command may print its own environment.
+    pub secrets: Vec<String>,
 }
 
 impl StdioEndpoint {
@@ -103,6 +106,7 @@ impl StdioEndpoint {
             env: BTreeMap::new(),
             cwd: None,
             opening: StdioOpening::default(),
+            secrets: Vec::new(),
         }
     }
 }
@@ -116,6 +120,7 @@ impl fmt::Debug for StdioEndpoint {
             .field("env", &self.env.keys().collect::<Vec<_>>())
             .field("cwd", &self.cwd)
             .field("opening", &self.opening)
+            .field("secrets", &self.secrets.len())
             .finish()
     }
 }

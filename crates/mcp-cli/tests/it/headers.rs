@@ -1,9 +1,11 @@
 //! Field failures of static headers.
 
-use mcp_testkit::{Accept, Answer, Changes, Era, FakeMcpServer, HttpAnswer, Refusal, Sse, SseEnd};
+use mcp_testkit::{
+    Accept, Answer, Changes, Era, FakeHelper, FakeMcpServer, HttpAnswer, Refusal, Sse, SseEnd,
+};
 use serde_json::json;
 
-use crate::setting::{Setting, assert_always_sent, http, with_headers};
+use crate::setting::{Setting, assert_always_sent, http, with_headers, with_helper};
 
 fn keyed(key: &str) -> FakeMcpServer {
     FakeMcpServer::builder().accept(Accept::header("x-api-key", key)).start().unwrap()
@@ -181,4 +183,43 @@ fn f038_an_empty_metadata_document_counts_as_none_and_nothing_is_kept() {
     for path in before.changes_until(&after).created {
         assert_eq!(after.contents(&path), Some(&b""[..]), "{} is more than a lock", path.display());
     }
+}
+
+#[test]
+fn a_header_that_frames_the_message_is_named_with_its_entry_and_its_helper() {
+    let server = FakeMcpServer::builder().accept("A").start().unwrap();
+    let headers = json!({ "Authorization": "Bearer A", "Content-Length": "7" });
+    let setting = Setting::of("s", with_headers(&server, headers));
+    let status = setting.status("s");
+    assert_eq!((&status["status"], &status["reason"]["code"]), (&json!("failed"), &json!("config")));
+    let message = status["reason"]["message"].as_str().unwrap();
+    let named = message.contains("s: use the header `Content-Length`: it frames the message");
+    assert!(named && message.contains(status["source"].as_str().unwrap()), "{message}");
+    assert_eq!(server.requests().len(), 0);
+
+    let helper = FakeHelper::new().unwrap();
+    helper.prints(r#"{"Authorization":"Bearer A","Transfer-Encoding":"chunked"}"#);
+    let setting = Setting::of("s", with_helper(&server, &helper));
+    let status = setting.status("s");
+    assert_eq!(
+        (&status["status"], &status["reason"]["code"]),
+        (&json!("needs-auth"), &json!("helper-failed"))
+    );
+    let message = status["reason"]["message"].as_str().unwrap();
+    assert!(message.contains("it may not set `Transfer-Encoding`"), "{message}");
+    assert_eq!(server.requests().len(), 0);
+}
+
+#[test]
+fn an_entry_that_was_written_for_another_client_works() {
+    let server = FakeMcpServer::builder().accept("A").start().unwrap();
+    let headers = json!({
+        "Authorization": "Bearer A", "Accept": "application/json", "Content-Type": "text/plain",
+        "MCP-Protocol-Version": "2025-03-26", "Host": "mcp.example",
+    });
+    let setting = Setting::of("s", with_headers(&server, headers));
+    setting.run(&["call", "s", "echo", "text=x"], 0);
+    let hosts: Vec<_> = server.requests().iter().map(|r| r.header("host").map(str::to_owned)).collect();
+    assert!(hosts.iter().all(|host| host.as_deref() == Some("mcp.example")), "{hosts:?}");
+    assert_eq!(server.violations(), Vec::<String>::new());
 }

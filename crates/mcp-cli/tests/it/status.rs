@@ -224,7 +224,7 @@ fn a_proxy_that_wants_credentials_is_not_the_servers_refusal() {
 }
 
 #[test]
-fn a_tls_problem_is_neither_auth_nor_network() {
+fn f062_a_tls_problem_is_neither_auth_nor_network() {
     // What speaks no TLS at all answers a TLS handshake with an HTTP error.
     let server = FakeMcpServer::start().unwrap();
     let url = server.url().as_str().replacen("http:", "https:", 1);

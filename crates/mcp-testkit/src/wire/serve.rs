@@ -224,7 +224,7 @@ async fn accept_loop<A: Accepts>(
                 Some(Command::Up(done)) => {
                     let bound = match (&listener, held.take()) {
                         (Some(_), _) => Ok(()),
-                        (None, Some(socket)) => socket.listen(BACKLOG).map(|bound| listener = Some(bound)),
+                        (None, Some(socket)) => listen_again(socket).map(|bound| listener = Some(bound)),
                         (None, None) => TcpListener::bind(address).await.map(|bound| listener = Some(bound)),
                     };
                     let _ = done.send(bound);
@@ -246,10 +246,17 @@ async fn accept_loop<A: Accepts>(
 /// nobody else, such as another test that asks for any free port, is given it.
 fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
-    // The connections that were just closed still count as users of the port, on platforms other than Windows.
+    // The connections that were just closed still count as users of the port, on platforms other than Windows. While it
+    // is held, nobody else may use it for the same reason.
     socket.set_reuseaddr(cfg!(unix))?;
     socket.bind(address)?;
+    socket.set_reuseaddr(false)?;
     Ok(socket)
+}
+
+fn listen_again(socket: TcpSocket) -> io::Result<TcpListener> {
+    socket.set_reuseaddr(cfg!(unix))?;
+    socket.listen(BACKLOG)
 }
 
 /// The next connection; never, while the server is down.

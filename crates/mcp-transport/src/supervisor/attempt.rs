@@ -93,8 +93,7 @@ pub(super) struct Fresh {
     pub(super) connection: Connection,
     pub(super) notifications: Option<Notifications>,
     pub(super) listed: Listed,
-    pub(super) origin: Option<String>,
-    pub(super) local: bool,
+    pub(super) endpoint: Arc<Endpoint>,
     /// The one that fell silent, where it works again.
     pub(super) silent: Option<Arc<Live>>,
     /// How long the handshake took.
@@ -175,8 +174,7 @@ impl Goal {
                     connection: live.connection.clone(),
                     notifications: None,
                     listed,
-                    origin: live.origin.clone(),
-                    local: live.local,
+                    endpoint: live.endpoint.clone(),
                     silent: Some(live.clone()),
                     took: began.elapsed(),
                 }));
@@ -190,8 +188,8 @@ impl Goal {
             Unclaimed { connection: Some(connection.clone()), background: self.background.clone() };
         let listed = list(&connection, self.list).await;
         unclaimed.claim();
-        let (origin, local) = (origin(&server.endpoint), is_local(&server.endpoint));
-        Ok(Box::new(Fresh { connection, notifications, listed, origin, local, silent: None, took }))
+        let endpoint = Arc::new(server.endpoint.clone());
+        Ok(Box::new(Fresh { connection, notifications, listed, endpoint, silent: None, took }))
     }
 }
 

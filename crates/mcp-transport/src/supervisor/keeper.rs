@@ -18,7 +18,7 @@ use super::source::{ServerSource, StartLimits, SupervisorConfig, SupervisorPolic
 use super::{Shared, StatusSnapshot};
 use crate::connection::Notifications;
 use crate::retry::stuck_after;
-use crate::{Server, ServerDescription, ToolList};
+use crate::{Endpoint, Server, ServerDescription, ToolList};
 
 /// How soon after a failed attempt mere use may cause another one. Callers that come by the dozen must not
 /// become a storm on a server that is down.
@@ -97,8 +97,8 @@ pub(super) struct Keeper {
     origin: Option<String>,
     server: Option<Arc<ServerDescription>>,
     tools: Option<Arc<ToolList>>,
-    /// Where `tools` come from.
-    tools_origin: Option<String>,
+    /// Whose `tools` they are.
+    tools_of: Option<Arc<Endpoint>>,
     asking: Vec<oneshot::Sender<StatusSnapshot>>,
     /// Told when the attempt under way has ended.
     looking: Vec<oneshot::Sender<()>>,
@@ -141,7 +141,7 @@ impl Keeper {
             origin: None,
             server: None,
             tools: None,
-            tools_origin: None,
+            tools_of: None,
             asking: Vec::new(),
             looking: Vec::new(),
             closed: false,
@@ -360,7 +360,7 @@ impl Keeper {
     }
 
     fn connected(&mut self, fresh: Fresh) {
-        let Fresh { connection, notifications, listed, origin, local, silent, took } = fresh;
+        let Fresh { connection, notifications, listed, endpoint, silent, took } = fresh;
         self.resume_at = Instant::now();
         self.made += 1;
         let live = match &silent {
@@ -371,10 +371,10 @@ impl Keeper {
             }
             None => {
                 self.handshake = Some(self.handshake.map_or(took, |before| before.min(took)));
-                Live::new(self.made, connection.clone(), local, origin.clone())
+                Live::new(self.made, connection.clone(), endpoint.clone())
             }
         };
-        self.origin = origin;
+        self.origin = origin(&endpoint);
         let live = Arc::new(live);
         self.live = Some(live.clone());
         if silent.is_some() {
@@ -386,11 +386,11 @@ impl Keeper {
         self.delay = None;
         if self.machine.status() == ServerStatus::Connected {
             self.server = Some(connection.server());
-            // The last good list is better than none, unless it is somebody else's (F112).
+            // The last good list is better than none, unless it is that of another address or command (F112).
             let listed_now = listed.error.is_none() && (listed.tools.is_some() || silent.is_none());
-            if listed_now || self.tools_origin != self.origin {
+            if listed_now || self.tools_of.as_ref() != Some(&endpoint) {
                 self.tools = listed.tools.map(Arc::new);
-                self.tools_origin.clone_from(&self.origin);
+                self.tools_of = Some(endpoint);
             }
             if let Some(notifications) = notifications {
                 self.notifications = Some(notifications);

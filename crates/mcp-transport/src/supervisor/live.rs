@@ -11,7 +11,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::Connection;
+use crate::supervisor::source::is_local;
+use crate::{Connection, Endpoint};
 
 /// A connection of a supervisor.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub(super) struct Live {
     pub(super) made: Instant,
     /// Whether it goes to a process of this machine, which a sleep does not part from us.
     pub(super) local: bool,
-    pub(super) origin: Option<String>,
+    pub(super) endpoint: Arc<Endpoint>,
     requests: TaskTracker,
     lost: AtomicBool,
 }
@@ -37,17 +38,17 @@ pub(super) enum Farewell {
 }
 
 impl Live {
-    pub(super) fn new(id: u64, connection: Connection, local: bool, origin: Option<String>) -> Self {
+    pub(super) fn new(id: u64, connection: Connection, endpoint: Arc<Endpoint>) -> Self {
         let (requests, lost) = (TaskTracker::new(), AtomicBool::new(false));
-        Self { id, connection, made: Instant::now(), local, origin, requests, lost }
+        let local = is_local(&endpoint);
+        Self { id, connection, made: Instant::now(), local, endpoint, requests, lost }
     }
 
     /// The same connection once more, under another number: it fell silent and was heard again. The requests that
     /// went over it before still count.
     pub(super) fn heard_again(&self, id: u64) -> Self {
         let requests = self.requests.clone();
-        let (connection, origin) = (self.connection.clone(), self.origin.clone());
-        Self { requests, ..Self::new(id, connection, self.local, origin) }
+        Self { requests, ..Self::new(id, self.connection.clone(), self.endpoint.clone()) }
     }
 
     /// Whether a request may go over it. `woke` is when the machine last woke from sleep.

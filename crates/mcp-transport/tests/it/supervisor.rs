@@ -401,6 +401,51 @@ async fn f112_tools_that_cannot_be_listed_again_stay_what_they_were() {
     handle.close().await;
 }
 
+#[cfg(all(unix, feature = "stdio"))]
+#[tokio::test]
+async fn f112_a_changed_command_has_tools_of_its_own() {
+    /// Lists one tool of the name `$TOOL`; where that is empty, it refuses to.
+    const SERVER: &str = r#"while read -r line; do
+        id=$(printf '%s' "$line" | sed -n 's/.*"id":\([0-9]*\).*/\1/p')
+        case "$line" in
+          *'"initialize"'*) result='{"protocolVersion":"2025-11-25","capabilities":{"tools":{}}}';;
+          *'"tools/list"'*) result='{"tools":[{"name":"'"$TOOL"'","inputSchema":{}}]}';;
+          *) continue;;
+        esac
+        if [ -z "$TOOL" ] && [ "$id" != 0 ]; then
+          echo '{"jsonrpc":"2.0","id":'"$id"',"error":{"code":-32603,"message":"no"}}'
+        else
+          echo '{"jsonrpc":"2.0","id":'"$id"',"result":'"$result"'}'
+        fi
+      done"#;
+    let command = Arc::new(Mutex::new(("one", "")));
+    let source = {
+        let command = command.clone();
+        move || {
+            let (tool, argument) = *command.lock().unwrap();
+            let mut endpoint = mcp_transport::StdioEndpoint::new("/bin/sh");
+            endpoint.args = vec!["-c".into(), SERVER.into(), "server".into(), argument.into()];
+            endpoint.env = [("TOOL".into(), tool.into()), ("PATH".into(), "/usr/bin:/bin".into())].into();
+            std::future::ready(Ok(Server::new(Endpoint::Stdio(endpoint))))
+        }
+    };
+    let handle = Supervisor::start(connector(), SupervisorConfig::new("local", source).with_policy(quick()));
+    connected(&handle).await;
+    let names = |snapshot: &mcp_transport::StatusSnapshot| -> Option<Vec<String>> {
+        Some(snapshot.tools.as_ref()?.tools.iter().map(|tool| tool.name.clone()).collect())
+    };
+    assert_eq!(names(&handle.snapshot()), Some(vec!["one".to_owned()]));
+
+    // Another command that lists nothing now: what the first one had is not its own.
+    *command.lock().unwrap() = ("", "--other");
+    let snapshot = handle.reconnect().await;
+    assert_eq!(snapshot.reason().unwrap().code, ReasonCode::ToolsUnavailable);
+    assert_eq!(names(&snapshot), None, "another command has other tools");
+    *command.lock().unwrap() = ("two", "--other");
+    assert_eq!(names(&handle.reconnect().await), Some(vec!["two".to_owned()]));
+    handle.close().await;
+}
+
 #[tokio::test]
 async fn notifications_survive_a_reconnect() {
     for era in [Era::Legacy, Era::Modern, Era::HttpSse] {
