@@ -8,6 +8,7 @@
 //! | entry → provider → connection | `wire`, `probe` |
 //! | words, tables, JSON | `view` |
 //! | exit codes | `exit` |
+//! | traces and metrics, with the feature `otel` | `telemetry` |
 
 mod app;
 mod args;
