@@ -28,6 +28,11 @@ impl Secrets {
         Self(values)
     }
 
+    /// The values, for whoever else hears the server.
+    pub(crate) fn values(&self) -> &[String] {
+        &self.0
+    }
+
     /// `text` without them.
     pub(crate) fn redact(&self, text: &str) -> String {
         self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, REDACTED))

@@ -196,6 +196,7 @@ fn ready(entry: &ServerEntry, auth: Option<&Auth>, config: &Config, app: &App) -
             endpoint.args = launch.args;
             endpoint.env = launch.env;
             endpoint.cwd = Some(launch.cwd);
+            endpoint.secrets = Secrets::of(entry).values().to_vec();
             Server::new(Endpoint::Stdio(endpoint))
         }
     };

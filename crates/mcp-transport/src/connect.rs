@@ -33,7 +33,11 @@ use crate::{
     },
 };
 #[cfg(feature = "stdio")]
-use crate::{StdioOpening, protocol::handshake::wants_modern, stdio::StdioWire};
+use crate::{
+    StdioOpening,
+    protocol::handshake::wants_modern,
+    stdio::{StdioWire, without},
+};
 
 /// How long a connection waits for the server's own stream before it is used without: some servers and proxies keep
 /// the head of a stream back until there is something to tell.
@@ -240,7 +244,7 @@ impl Connector {
                 };
                 let refusal = match opened {
                     Ok(wire) => return Ok((Wire::Ordered(wire), hub)),
-                    Err(refusal) => refusal,
+                    Err(refusal) => refusal.without_secrets(|text| without(&endpoint.secrets, text)),
                 };
                 let hub = Arc::new(Hub::new(server.handler.clone()));
                 let again = match endpoint.opening {

@@ -21,6 +21,7 @@ use self::group::Group;
 use self::keeper::Keeper;
 use self::side::Side;
 pub use self::side::SideOutput;
+pub(crate) use self::side::without;
 use crate::duplex::{CloseReason, Duplex, Outcome, Patience, Reply};
 use crate::inbound::Inbound;
 use crate::protocol::outgoing::put_on_one_line;
@@ -72,7 +73,7 @@ impl StdioWire {
             }
         });
         let duplex = Duplex::new(inbound, reply);
-        let (side, signals) = (Side::default(), Signals::default());
+        let (side, signals) = (Side::new(&endpoint.secrets), Signals::default());
         let keeper = Keeper::new(group, duplex.clone(), side.clone(), signals.clone(), max_line_bytes);
         tokio::spawn(keeper.run(pipes, lines));
         Ok(Self { duplex, outbox, side, signals })

@@ -131,6 +131,9 @@ impl Cast {
         let environment = json!({ "LOCAL_KEY": self.secret("environment"), "OTHER": "${CANARY}" });
         self.add("local", with_argument(SERVER, "--token"), "env", environment);
         self.setting.write("local-ends", with_argument("exit 3", "plain"));
+        let tells = "echo \"error: no access with $LOCAL_KEY\"; echo \"error: no access with $LOCAL_KEY\" >&2; exit 3";
+        let entry = json!({ "command": "sh", "args": ["-c", tells] });
+        self.add("local-tells", entry, "env", json!({ "LOCAL_KEY": self.secret("environment") }));
         self.setting.write(
             "local-missing",
             json!({ "command": "no-such-command", "args": [format!("--key={argument}")] }),
@@ -235,6 +238,52 @@ fn f057_no_secret_leaves_through_commands_that_use_a_server() {
             let _ = cast.run(&[command, &["-vv"]].concat(), Some("trace"));
             let _ = cast.run(&[command, &["--json"]].concat(), None);
         }
+    }
+}
+
+#[test]
+fn f057_no_secret_leaves_through_a_bridge_or_what_others_see_of_it() {
+    let cast = Cast::new();
+    for name in [
+        "static-good",
+        "static-bad",
+        "helper-good",
+        "helper-fails",
+        "repeats-in-text",
+        "url-query",
+        "local-tells",
+    ] {
+        let start = |arguments: &[&str]| {
+            let command = cast.setting.mcplink(arguments).env("CANARY", cast.secret("expanded variable"));
+            command.env("MCP_TIMEOUT", "1000").env("RUST_LOG", "trace").start()
+        };
+        let mut bridge = start(&["bridge", name, "-vv"]);
+        let params = json!({
+            "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "h", "version": "1" },
+        });
+        let call = json!({ "name": "echo", "arguments": { "text": "x" } });
+        for (id, method, params) in
+            [(1, "initialize", &params), (2, "tools/list", &json!({})), (3, "tools/call", &call)]
+        {
+            let line = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+            bridge.write(format!("{line}\n")).unwrap();
+            let answered = format!("\"id\":{id}");
+            bridge.wait_for_stdout("an answer", |seen| seen.contains(&answered));
+        }
+        let _ = cast.run(&["status", name, "--offline", "-vv"], Some("trace"));
+        let _ = cast.run(&["status", name, "--offline", "--json"], None);
+        let _ = cast.run(&["reconnect", name, "--json", "-vv"], Some("trace"));
+        let watch = start(&["status", name, "--watch", "--json", "-vv"]);
+        let seen = watch.wait_for_stdout("a status", |seen| seen.contains("\"bridge\""));
+        assert!(seen.contains(name), "{seen}");
+        watch.signal("INT");
+        let _ = watch.wait();
+        bridge.close_stdin();
+        let ended = bridge.wait();
+        assert!(ended.stderr.contains("DEBUG"), "nothing was logged, so nothing was tested: {ended}");
+        let logged = cast.run(&["logs", name], None).stdout;
+        assert!(logged.contains("reconnect"), "{name}: {logged}");
+        let _ = cast.run(&["logs", name, "--json"], None);
     }
 }
 

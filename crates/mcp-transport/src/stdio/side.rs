@@ -76,9 +76,19 @@ impl TransportError {
     }
 }
 
+/// `text` without these values, the longest first: one may contain another.
+pub(crate) fn without(secrets: &[String], text: &str) -> String {
+    let mut secrets: Vec<_> = secrets.iter().filter(|secret| !secret.is_empty()).collect();
+    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
+    secrets.into_iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "[redacted]"))
+}
+
 /// Where it is collected. Clones share it.
 #[derive(Clone, Default)]
-pub(super) struct Side(Arc<Mutex<State>>);
+pub(super) struct Side {
+    state: Arc<Mutex<State>>,
+    secrets: Arc<[String]>,
+}
 
 #[derive(Default)]
 struct State {
@@ -88,6 +98,11 @@ struct State {
 }
 
 impl Side {
+    /// `secrets` leave it as little as they leave the program.
+    pub(super) fn new(secrets: &[String]) -> Self {
+        Self { state: Arc::default(), secrets: secrets.into() }
+    }
+
     pub(super) fn stderr(&self, chunk: &[u8]) {
         let chunk = &chunk[chunk.len().saturating_sub(STDERR_TAIL)..];
         let stderr = &mut self.state().stderr;
@@ -111,22 +126,33 @@ impl Side {
         let state = self.state();
         let (front, back) = state.stderr.as_slices();
         let stderr = [front, back].concat();
+        let hide = |text: &str| without(&self.secrets, text);
         SideOutput {
             // Cut in the middle of a character, the tail begins with its continuation bytes.
-            stderr_tail: String::from_utf8_lossy(&stderr).trim_start_matches('\u{fffd}').to_owned(),
+            stderr_tail: hide(String::from_utf8_lossy(&stderr).trim_start_matches('\u{fffd}')),
             stray_lines: state.stray_lines,
-            first_stray: state.first_stray.clone(),
+            first_stray: state.first_stray.iter().map(|line| hide(line)).collect(),
         }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_leave_what_it_said_and_the_longest_first() {
+        let side = Side::new(&["canary".to_owned(), "canary-longer".to_owned(), String::new()]);
+        side.stderr(b"error: KEY=canary-longer OTHER=canary\n");
+        side.stray(b"my key is canary");
+        let shown = side.snapshot();
+        assert_eq!(shown.stderr_tail, "error: KEY=[redacted] OTHER=[redacted]\n");
+        assert_eq!(shown.first_stray, ["my key is [redacted]"]);
+    }
 
     #[test]
     fn the_tail_is_the_end_and_bounded() {
