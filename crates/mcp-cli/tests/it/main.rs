@@ -12,6 +12,7 @@
 //! | `usage`, `complete`, `offline` | commands that use a server, and those that only read files |
 //! | `trust` | what a folder may do before and after somebody trusts it |
 //! | `bridge` | a server for a host, on standard streams |
+//! | `large` | results of many megabytes, and the memory that they take |
 //! | `local`, `signals` | child processes and interruption |
 //! | `leaks` | secrets everywhere, through every command |
 //! | `real`, `demo` | servers that others wrote; the demo |
@@ -28,6 +29,7 @@ mod documents;
 mod failures;
 mod headers;
 mod helper;
+mod large;
 mod leaks;
 mod local;
 mod offline;
