@@ -42,7 +42,7 @@ pub use mcp::{
     Tool,
 };
 pub use oidc::{CertifiedProvider, Chromium, Consent, EndPage};
-pub use process::process_is_alive;
+pub use process::{marked_processes, process_is_alive};
 pub use proxy::{Fault, FlakyProxy};
 pub use real::{Missing, RealServer, RunningServer, real_or_skip};
 pub use run::{Mcplink, Output, Running};

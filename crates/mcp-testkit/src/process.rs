@@ -30,12 +30,13 @@ pub(crate) fn signal(name: &str, target: &str) -> bool {
     status.is_ok_and(|status| status.success())
 }
 
-/// The live processes whose environment contains this entry: every descendant of a marked process, whatever process
+/// The live processes whose environment contains this entry (`NAME=value`), with their command lines: every descendant of a marked process, whatever process
 /// group or session it has moved to, unless it was started with an environment of its own.
 ///
 /// Elsewhere than on Linux there is no way to read another process's environment without further tools, and nothing
 /// is found; the process group is checked there as well as here.
-pub(crate) fn marked_processes(marker: &str) -> Vec<(u32, String)> {
+#[must_use]
+pub fn marked_processes(marker: &str) -> Vec<(u32, String)> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let mut found = Vec::new();
     for entry in entries.flatten() {

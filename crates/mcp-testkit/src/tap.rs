@@ -98,6 +98,15 @@ impl Tap {
     }
 }
 
+impl Tap {
+    /// The heads of the requests so far, each from its request line on, in the order of each connection.
+    #[must_use]
+    pub fn request_heads(&self) -> Vec<String> {
+        let connections = lock(&self.shared.connections);
+        connections.iter().flat_map(|connection| heads(&lock(&connection.to_server))).collect()
+    }
+}
+
 impl Accepts for Shared {
     async fn serve(self: Arc<Self>, client: TcpStream, _number: u64) {
         let Ok(server) = TcpStream::connect(self.upstream).await else { return };
@@ -132,10 +141,21 @@ async fn copy(
 }
 
 /// The bodies of the HTTP/1.1 messages in these bytes, as far as they have arrived.
-fn bodies(mut bytes: &[u8]) -> Vec<Vec<u8>> {
-    let mut bodies = Vec::new();
+fn bodies(bytes: &[u8]) -> Vec<Vec<u8>> {
+    messages(bytes).into_iter().map(|(_, body)| body).collect()
+}
+
+/// Their heads, in lower case but for the first line.
+fn heads(bytes: &[u8]) -> Vec<String> {
+    messages(bytes).into_iter().map(|(head, _)| head).collect()
+}
+
+fn messages(mut bytes: &[u8]) -> Vec<(String, Vec<u8>)> {
+    let mut messages = Vec::new();
     while let Some(end) = find(bytes, b"\r\n\r\n") {
-        let head = String::from_utf8_lossy(&bytes[..end]).to_ascii_lowercase();
+        let head = String::from_utf8_lossy(&bytes[..end]);
+        let (line, fields) = head.split_once("\r\n").unwrap_or((&head, ""));
+        let head = format!("{line}\r\n{}", fields.to_ascii_lowercase());
         bytes = &bytes[end + 4..];
         let field = |name: &str| {
             head.lines()
@@ -152,9 +172,9 @@ fn bodies(mut bytes: &[u8]) -> Vec<Vec<u8>> {
             bytes = rest;
             body.to_vec()
         };
-        bodies.push(body);
+        messages.push((head, body));
     }
-    bodies
+    messages
 }
 
 /// The contents of a chunked body, and what follows it (RFC 9112, section 7.1). No server of ours sends trailers.
@@ -206,6 +226,7 @@ mod tests {
         let found = bodies(wire);
         let found: Vec<_> = found.iter().map(|body| String::from_utf8_lossy(body)).collect();
         assert_eq!(found, ["{}", "", "{\"a\":1}", "{\"cut"]);
+        assert_eq!(heads(wire)[..2], ["HTTP/1.1 200 OK\r\ncontent-length: 2", "HTTP/1.1 202 Accepted\r\n"]);
     }
 
     #[test]

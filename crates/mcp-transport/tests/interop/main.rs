@@ -18,8 +18,9 @@ macro_rules! matrix {
         #[tokio::test]
         async fn $name() {
             let Some(server) = real_or_skip($server) else { return };
-            let (endpoint, _running) = peer::start(&server, Over::$over);
-            story::tell(endpoint, server.surface(), Era::$era).await;
+            let peer = peer::start(&server, Over::$over);
+            story::tell(peer.endpoint.clone(), server.surface(), Era::$era).await;
+            peer.assert_left();
         }
     )*};
 }

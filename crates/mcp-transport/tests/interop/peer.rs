@@ -1,6 +1,6 @@
 //! How the servers are reached.
 
-use mcp_testkit::{RealServer, RunningServer};
+use mcp_testkit::{RealServer, RunningServer, Tap, marked_processes};
 use mcp_transport::{Endpoint, HttpEndpoint, StdioEndpoint};
 
 /// How a server is reached.
@@ -14,20 +14,55 @@ pub(crate) enum Over {
     Sse,
 }
 
-/// The address of a server, and what keeps it alive.
-pub(crate) fn start(server: &RealServer, over: Over) -> (Endpoint, Option<RunningServer>) {
+/// Names the processes of one test, wherever they have moved to.
+const MARKER: &str = "MCP_INTEROP_RUN";
+
+/// The address of a server, what keeps it alive, and what watches how it is left.
+pub(crate) struct Peer {
+    pub(crate) endpoint: Endpoint,
+    run: String,
+    /// Between us and a server that is reached by its URL.
+    tap: Option<Tap>,
+    _running: Option<RunningServer>,
+}
+
+pub(crate) fn start(server: &RealServer, over: Over) -> Peer {
+    let run = format!("{}-{}", std::process::id(), server.program.display());
     if over == Over::Stdio {
         let mut endpoint = StdioEndpoint::new(&server.program);
         endpoint.args = server.stdio_arguments.iter().map(Into::into).collect();
         endpoint.env = inherited_environment();
-        return (Endpoint::Stdio(endpoint), None);
+        endpoint.env.insert(MARKER.into(), run.clone().into());
+        return Peer { endpoint: Endpoint::Stdio(endpoint), run, tap: None, _running: None };
     }
     let running = server.start_http();
+    let tap = Tap::before(&running.url()).unwrap();
+    let url = tap.url_for(&running.url());
     let endpoint = match over {
-        Over::Sse => HttpEndpoint::legacy_sse(running.url()),
-        _ => HttpEndpoint::new(running.url()),
+        Over::Sse => HttpEndpoint::legacy_sse(url),
+        _ => HttpEndpoint::new(url),
     };
-    (Endpoint::Http(endpoint), Some(running))
+    Peer { endpoint: Endpoint::Http(endpoint), run, tap: Some(tap), _running: Some(running) }
+}
+
+impl Peer {
+    /// A connection that was closed leaves nothing behind: no process of the server that it started, and no session that
+    /// the server goes on to keep.
+    pub(crate) fn assert_left(&self) {
+        let left = marked_processes(&format!("{MARKER}={}", self.run));
+        assert!(left.is_empty(), "outlives its connection: {left:?}");
+        let heads = self.tap.iter().flat_map(Tap::request_heads).collect::<Vec<_>>();
+        let session = |head: &String| {
+            let field = head.lines().find_map(|line| line.strip_prefix("mcp-session-id:"));
+            field.map(|id| id.trim().to_owned())
+        };
+        let mut sessions: Vec<_> = heads.iter().filter_map(session).collect();
+        sessions.sort_unstable();
+        sessions.dedup();
+        let deleted: Vec<_> =
+            heads.iter().filter(|head| head.starts_with("DELETE ")).filter_map(session).collect();
+        assert_eq!(deleted, sessions, "each session is deleted, once");
+    }
 }
 
 #[expect(

@@ -166,7 +166,7 @@ impl Story<'_> {
     async fn hears(&self) {
         let mut heard = self.connection.notifications();
         self.connection.listen().await;
-        let log = &self.surface.log;
+        let log = self.surface.log.expect("every server logs");
         if self.revision >= ProtocolRevision::V2026_07_28 {
             // Since 2026-07-28 a server logs only for a request that says from which level on.
             let arguments: Value = serde_json::from_str(log.arguments).unwrap();
