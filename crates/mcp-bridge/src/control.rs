@@ -15,8 +15,11 @@ use std::pin::Pin;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use crate::sharing::Role;
+
 pub use client::{Answer, ask_all, sessions};
 pub use server::ControlServer;
+pub(crate) use server::private_directory;
 
 /// The longest line of the protocol, in bytes: a status with its reason is far shorter.
 const MAX_LINE: u64 = 256 * 1024;
@@ -40,6 +43,9 @@ pub struct SessionInfo {
     pub kind: String,
     /// The server it is connected to.
     pub server: SessionServer,
+    /// What it is on a connection that it shares; `None` where it shares none, or has found none yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shared: Option<Role>,
     /// Its status report, as it says it.
     pub report: Box<RawValue>,
 }

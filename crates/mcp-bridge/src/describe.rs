@@ -24,6 +24,40 @@ pub(crate) struct Description<'a> {
     pub(crate) known: Option<&'a ServerDescription>,
 }
 
+/// What a server says of itself, for a bridge that speaks to it over the connection of another one: the result of its
+/// handshake, as far as it was understood.
+#[cfg(unix)]
+pub(crate) fn as_is(server: &ServerDescription) -> Box<RawValue> {
+    let mut capabilities = Object::new();
+    for (name, settings) in &server.capabilities {
+        capabilities.member(name, settings.get());
+    }
+    let capabilities = capabilities.finish();
+    let described = Description { name: "", version: "", known: Some(server) };
+    let info = server.info.as_ref().map(|_| described.info());
+    let mut result = Object::new();
+    match Era::of(server.revision) {
+        Era::Legacy => {
+            result.member("protocolVersion", &string(server.revision.as_str()));
+            result.member("capabilities", capabilities.get());
+            // The member is required, and a server that left it out has no name to tell.
+            result.member("serverInfo", info.as_deref().map_or("null", RawValue::get));
+        }
+        Era::Modern => {
+            result.member("resultType", "\"complete\"");
+            result.member("supportedVersions", &format!("[{}]", string(server.revision.as_str())));
+            result.member("capabilities", capabilities.get());
+            if let Some(info) = info {
+                let mut meta = Object::new();
+                meta.member(META_SERVER, info.get());
+                result.member("_meta", meta.finish().get());
+            }
+        }
+    }
+    described.add_instructions(&mut result);
+    result.finish()
+}
+
 impl Description<'_> {
     /// The result of `initialize`, for a host that asked for the version `requested`.
     pub(crate) fn initialize(&self, requested: Option<&str>) -> Box<RawValue> {

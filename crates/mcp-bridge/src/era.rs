@@ -22,7 +22,7 @@ pub(crate) const META_SUBSCRIPTION: &str = "io.modelcontextprotocol/subscription
 pub(crate) const META_SERVER: &str = "io.modelcontextprotocol/serverInfo";
 
 /// A request needs a version that is not spoken here (2026-07-28, error codes).
-const UNSUPPORTED_VERSION: i64 = -32022;
+pub(crate) const UNSUPPORTED_VERSION: i64 = -32022;
 /// No such resource, up to 2025-11-25; must not be sent by a modern server (2026-07-28, error codes).
 const RESOURCE_NOT_FOUND: i64 = -32002;
 

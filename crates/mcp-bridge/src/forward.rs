@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mcp_status::ReasonCode;
 use mcp_transport::message::{METHOD_NOT_FOUND, Payload, RequestId};
-use mcp_transport::{RequestOptions, RpcError, SupervisorHandle};
+use mcp_transport::{RequestOptions, RpcError, StatusSnapshot, SupervisorHandle};
 use serde_json::value::RawValue;
 
 use crate::era::{
@@ -61,7 +61,7 @@ async fn fulfil(core: &Arc<Core>, request: &Request) -> Answer {
         tokio::select! {
             biased;
             outcome = sent => outcome,
-            Some(failure) = attempt_failed(server) => Err(failure),
+            Some(snapshot) = attempt_failed(server) => Err(Failure::NotYet(Box::new(snapshot))),
         }
     } else {
         sent.await
@@ -142,11 +142,11 @@ async fn send_as(
     Ok(Ok((outcome?, era)))
 }
 
-/// The next failure of an attempt to connect; `None` when the supervisor has ended.
-async fn attempt_failed(server: &SupervisorHandle) -> Option<Failure> {
+/// What the next failure of an attempt to connect has shown; `None` when the supervisor has ended.
+pub(crate) async fn attempt_failed(server: &SupervisorHandle) -> Option<StatusSnapshot> {
     let mut status = server.status();
     let failed = status.wait_for(|snapshot| snapshot.code == Some(ReasonCode::Retrying)).await;
-    failed.map(|snapshot| Failure::NotYet(Box::new(snapshot.clone()))).ok()
+    failed.map(|snapshot| snapshot.clone()).ok()
 }
 
 /// A modern host calls a legacy server: what the server asks by a request, the host is asked by a result.

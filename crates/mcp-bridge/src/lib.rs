@@ -29,6 +29,8 @@ mod lists;
 mod profile;
 mod questions;
 mod session;
+#[cfg(unix)]
+pub mod sharing;
 mod splice;
 mod state;
 pub mod stdio;
@@ -77,6 +79,9 @@ pub struct BridgeConfig {
     pub settled: Option<Settled>,
     /// The longest message of the host, in bytes. 16 MiB unless set.
     pub max_line_bytes: usize,
+    /// The connection is shared with other bridges; `source` is that of the share then. Not shared unless set.
+    #[cfg(unix)]
+    pub sharing: Option<sharing::Sharing>,
 }
 
 impl BridgeConfig {
@@ -95,6 +100,8 @@ impl BridgeConfig {
             started: None,
             settled: None,
             max_line_bytes: MAX_LINE_BYTES,
+            #[cfg(unix)]
+            sharing: None,
         }
     }
 
@@ -116,6 +123,14 @@ impl BridgeConfig {
     #[must_use]
     pub fn with_started(mut self, started: impl Fn(SupervisorHandle) + Send + Sync + 'static) -> Self {
         self.started = Some(Arc::new(started));
+        self
+    }
+
+    /// With a connection that other bridges may use, too.
+    #[cfg(unix)]
+    #[must_use]
+    pub fn with_sharing(mut self, sharing: sharing::Sharing) -> Self {
+        self.sharing = Some(sharing);
         self
     }
 

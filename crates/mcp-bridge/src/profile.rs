@@ -16,11 +16,48 @@ pub(crate) struct Profile {
     pub(crate) era: Era,
     pub(crate) capabilities: ClientCapabilities,
     pub(crate) client: Option<ClientInfo>,
+    /// Everything above that a server is told, in one spelling.
+    #[cfg(unix)]
+    pub(crate) told: String,
 }
 
 impl Profile {
     pub(crate) fn new(era: Era, capabilities: Option<&RawValue>, client: Option<&RawValue>) -> Self {
-        Self { era, capabilities: read_capabilities(capabilities), client: client.and_then(read_client) }
+        Self {
+            era,
+            capabilities: read_capabilities(capabilities),
+            client: client.and_then(read_client),
+            #[cfg(unix)]
+            told: spell(capabilities, client),
+        }
+    }
+}
+
+/// What a server is told of a host, so that two hosts of which it is told the same are spelled the same.
+#[cfg(unix)]
+fn spell(capabilities: Option<&RawValue>, client: Option<&RawValue>) -> String {
+    // A map of values has its members in their order, and no spaces.
+    let sorted = |raw: Option<&RawValue>| -> serde_json::Value {
+        let value = raw.and_then(|raw| serde_json::from_str(raw.get()).ok());
+        sort(value.unwrap_or_else(|| serde_json::json!({})))
+    };
+    let client = sorted(client);
+    let known = ["name", "title", "version"].map(|member| client.get(member).cloned());
+    serde_json::json!({ "capabilities": sorted(capabilities), "client": known }).to_string()
+}
+
+/// The same value with the members of each object in alphabetical order, whatever the order that maps keep.
+#[cfg(unix)]
+fn sort(value: serde_json::Value) -> serde_json::Value {
+    use serde_json::Value;
+    match value {
+        Value::Object(members) => {
+            let sorted: std::collections::BTreeMap<_, _> =
+                members.into_iter().map(|(name, value)| (name, sort(value))).collect();
+            Value::Object(sorted.into_iter().collect())
+        }
+        Value::Array(items) => Value::Array(items.into_iter().map(sort).collect()),
+        other => other,
     }
 }
 
@@ -81,6 +118,12 @@ impl Introduction {
         self.with(|profile| profile.client.clone()).flatten()
     }
 
+    /// What the server is told of the host, in one spelling.
+    #[cfg(unix)]
+    pub(crate) fn told(&self) -> String {
+        self.with(|profile| profile.told.clone()).unwrap_or_default()
+    }
+
     pub(crate) fn is_made(&self) -> bool {
         self.with(|_| ()).is_some()
     }
@@ -117,5 +160,27 @@ mod tests {
             ("host", Some("A host"), "3")
         );
         assert!(Profile::new(Era::Legacy, None, Some(&raw("{}"))).client.is_none());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_a_server_is_told_is_equal_where_it_means_the_same_and_only_there() {
+        let told = |capabilities: &str, client: &str| {
+            Profile::new(Era::Legacy, Some(&raw(capabilities)), Some(&raw(client))).told
+        };
+        let usual = told(r#"{"roots":{"listChanged":true},"sampling":{}}"#, r#"{"name":"h","version":"1"}"#);
+        let other = told(
+            r#"{ "sampling": {}, "roots": {"listChanged": true} }"#,
+            r#"{"version":"1","name":"h","icons":[]}"#,
+        );
+        assert_eq!(usual, other);
+        for (capabilities, client) in [
+            (r#"{"roots":{},"sampling":{}}"#, r#"{"name":"h","version":"1"}"#),
+            (r#"{"roots":{"listChanged":true}}"#, r#"{"name":"h","version":"1"}"#),
+            (r#"{"roots":{"listChanged":true},"sampling":{}}"#, r#"{"name":"h","version":"2"}"#),
+            (r#"{"roots":{"listChanged":true},"sampling":{}}"#, r#"{"name":"i","version":"1"}"#),
+        ] {
+            assert_ne!(told(capabilities, client), usual, "{capabilities} {client}");
+        }
     }
 }

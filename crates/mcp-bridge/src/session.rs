@@ -7,7 +7,9 @@ use std::time::Duration;
 use mcp_transport::message::{
     INVALID_PARAMS, INVALID_REQUEST, Incoming, Members, PARSE_ERROR, RequestId, encode_response, parse,
 };
-use mcp_transport::{Connector, Payload, RpcError, SubscriptionFilter, Supervisor, SupervisorConfig};
+use mcp_transport::{
+    Connector, Payload, RpcError, ServerSource, SubscriptionFilter, Supervisor, SupervisorConfig,
+};
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;
@@ -210,7 +212,7 @@ impl Session {
     fn connect(&mut self) {
         let side = Arc::new(Side::new(&self.core));
         let config = &self.core.config;
-        let source = WithSide { source: config.source.clone(), side };
+        let source = WithSide { source: self.source(), side };
         let supervisor =
             SupervisorConfig::new(config.name.clone(), source).with_policy(config.policy.clone());
         let server = Supervisor::start(self.connector.clone(), supervisor);
@@ -228,8 +230,27 @@ impl Session {
                 }
             }
         })));
+        #[cfg(unix)]
+        if let Some(sharing) = config.sharing.clone() {
+            let server = server.clone();
+            self.background.push(AbortOnDropHandle::new(tokio::spawn(async move {
+                loop {
+                    sharing.news().await;
+                    server.config_changed();
+                }
+            })));
+        }
         let following = follow(self.core.clone(), server);
         self.background.push(AbortOnDropHandle::new(tokio::spawn(following)));
+    }
+
+    /// Where the server is: as configured, or by way of whoever keeps a shared connection to it.
+    fn source(&self) -> Arc<dyn ServerSource> {
+        #[cfg(unix)]
+        if let Some(sharing) = &self.core.config.sharing {
+            return Arc::new(sharing.join(self.connector.clone(), &self.core));
+        }
+        self.core.config.source.clone()
     }
 
     fn forward(&self, request: Request) {
@@ -283,7 +304,7 @@ impl Session {
             let error = RpcError::new(INVALID_PARAMS, "`notifications` is missing or no filter");
             return self.core.host.respond(&id, Err(&error));
         };
-        let params = subscription_meta(&id, Some(&filter));
+        let params = acknowledgement(&id, &filter);
         self.core.host.notify("notifications/subscriptions/acknowledged", Some(&params));
         self.core.subscriptions.open(id, filter);
     }
@@ -316,9 +337,23 @@ impl Session {
     /// Ends everything, within two seconds.
     async fn end(&mut self, ended: Ended) {
         self.tasks.close();
-        if ended == Ended::HostGone {
-            let _ = tokio::time::timeout(LAST_ANSWERS, self.tasks.wait()).await;
-        }
+        let last_answers = async {
+            if ended == Ended::HostGone {
+                self.tasks.wait().await;
+            }
+        };
+        // Guests have asked, too, and go elsewhere with what they ask from now on.
+        #[cfg(unix)]
+        let last_answers = async {
+            match &self.core.config.sharing {
+                Some(sharing) => {
+                    sharing.part();
+                    tokio::join!(last_answers, sharing.guests_gone());
+                }
+                None => last_answers.await,
+            }
+        };
+        let _ = tokio::time::timeout(LAST_ANSWERS, last_answers).await;
         let calls = std::mem::take(&mut *self.calls.lock());
         calls.into_values().for_each(|call| call.abort());
         self.core.exchanges.clear();
@@ -331,6 +366,10 @@ impl Session {
         let goodbye = async {
             if let Some(server) = self.core.server() {
                 server.close().await;
+            }
+            #[cfg(unix)]
+            if let Some(sharing) = &self.core.config.sharing {
+                sharing.close().await;
             }
         };
         let settled = async {
@@ -346,13 +385,11 @@ impl Session {
 }
 
 /// The parameters of an acknowledgement.
-fn subscription_meta(id: &RequestId, filter: Option<&SubscriptionFilter>) -> Box<RawValue> {
+pub(crate) fn acknowledgement(id: &RequestId, filter: &SubscriptionFilter) -> Box<RawValue> {
     let mut params = Object::new();
     params.member("_meta", meta_of(id).get());
-    if let Some(filter) = filter {
-        // Booleans and strings only, so serialising cannot fail.
-        params.member("notifications", &serde_json::to_string(filter).unwrap_or_default());
-    }
+    // Booleans and strings only, so serialising cannot fail.
+    params.member("notifications", &serde_json::to_string(filter).unwrap_or_default());
     params.finish()
 }
 

@@ -80,6 +80,12 @@ impl Subscriptions {
         self.change(|state| state.streams.drain().map(|(id, _)| id).collect())
     }
 
+    /// Whether a legacy host wants to hear of this change of a resource.
+    #[cfg(unix)]
+    pub(crate) fn wants(&self, method: &str, params: Option<&RawValue>) -> bool {
+        uri_of(method, params).is_some_and(|uri| self.state().legacy.contains(&uri))
+    }
+
     /// Hands a change to each stream that wants it.
     pub(crate) fn deliver(
         &self,
@@ -170,6 +176,11 @@ mod tests {
         assert!(told(&subscriptions, RESOURCE_CHANGE, Some(r#"{"uri":"c"}"#)).is_empty());
         assert!(told(&subscriptions, "notifications/prompts/list_changed", None).is_empty());
         subscriptions.want_resource("c".into(), true);
+        #[cfg(unix)]
+        for (uri, wanted) in [("c", true), ("a", false)] {
+            let params = raw(format!(r#"{{"uri":"{uri}"}}"#));
+            assert_eq!(subscriptions.wants(RESOURCE_CHANGE, Some(&params)), wanted, "{uri}");
+        }
         assert_eq!(Vec::from_iter(resources.borrow().iter().cloned()), ["a", "b", "c"]);
         assert!(subscriptions.close(&RequestId::String("r".into())));
         assert!(!subscriptions.close(&RequestId::String("r".into())));

@@ -12,6 +12,7 @@ use mcp_transport::{
     ServerRequestHandler, ServerSource, SubscriptionFilter, SupervisorHandle,
 };
 use serde_json::value::RawValue;
+use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::era::{Era, META_SUBSCRIPTION, question_for_legacy, severity};
@@ -180,8 +181,10 @@ async fn accompany(core: Arc<Core>, server: SupervisorHandle) {
         core.log.forget_told();
         let telling = async {
             match era {
-                Era::Modern => subscribe_together(&core, &server).await,
-                Era::Legacy => subscribe_one_by_one(&core, &server).await,
+                Era::Modern => subscribe_together(core.subscriptions.resources(), &server).await,
+                Era::Legacy => {
+                    subscribe_one_by_one(core.log.level(), core.subscriptions.resources(), &server).await;
+                }
             }
         };
         tokio::select! {
@@ -195,12 +198,17 @@ async fn accompany(core: Arc<Core>, server: SupervisorHandle) {
     }
 }
 
-async fn subscribe_one_by_one(core: &Core, server: &SupervisorHandle) {
-    if let Some(level) = core.log.level() {
+/// Tells a connection of the legacy era from which level on log messages are wanted, and keeps telling which resources
+/// are.
+pub(crate) async fn subscribe_one_by_one(
+    level: Option<String>,
+    mut wanted: watch::Receiver<BTreeSet<String>>,
+    server: &SupervisorHandle,
+) {
+    if let Some(level) = level {
         let params = raw(format!(r#"{{"level":{}}}"#, string(&level)));
         tell(server, "logging/setLevel", &params).await;
     }
-    let mut wanted = core.subscriptions.resources();
     let mut told = BTreeSet::new();
     loop {
         let now = wanted.borrow_and_update().clone();
@@ -223,9 +231,11 @@ async fn tell(server: &SupervisorHandle, method: &str, params: &RawValue) {
     }
 }
 
-/// Keeps one subscription to the resources that are wanted at the time.
-async fn subscribe_together(core: &Core, server: &SupervisorHandle) {
-    let mut wanted = core.subscriptions.resources();
+/// Keeps one subscription of the modern era to the resources that are wanted at the time.
+pub(crate) async fn subscribe_together(
+    mut wanted: watch::Receiver<BTreeSet<String>>,
+    server: &SupervisorHandle,
+) {
     let mut subscription = None;
     loop {
         let uris = wanted.borrow_and_update().clone();

@@ -152,6 +152,11 @@ impl App {
         Arc::new(self.connector.http().clone())
     }
 
+    /// Where the sign-ins of this person are, and what else this program keeps.
+    pub(crate) fn state_dir(&self) -> Option<PathBuf> {
+        state_dir(&self.environment)
+    }
+
     /// The sign-ins of this person.
     pub(crate) fn token_store(&self) -> Arc<dyn TokenStore> {
         self.token_store.clone()

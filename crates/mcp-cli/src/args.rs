@@ -215,6 +215,9 @@ pub(crate) struct BridgeArgs {
     /// Open the browser once when a person has to sign in
     #[arg(long)]
     pub(crate) interactive_login: bool,
+    /// Use one connection with the other bridges to the same server that say so (Linux and macOS)
+    #[arg(long)]
+    pub(crate) shared: bool,
 }
 
 /// One server.

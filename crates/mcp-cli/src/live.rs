@@ -1,6 +1,7 @@
 //! Live sessions of other processes: where their sockets are, what they say, and how they are reconnected.
 
 pub(crate) mod serve;
+pub(crate) mod share;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -70,6 +71,7 @@ fn session(info: &SessionInfo) -> Session {
     Session {
         session: info.pid,
         kind: info.kind.clone(),
+        shared: info.shared,
         status: report["status"].clone(),
         reason: report["reason"].clone(),
     }

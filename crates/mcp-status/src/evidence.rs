@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Phase;
 
 /// How one connection or request ended, with what is needed to say what it means.
-#[derive(Clone, Debug, Eq, PartialEq)]
+///
+/// It can be handed to another process at the moment it was seen, which then classifies it by itself; a status cannot.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Evidence {
     /// Before or after the first handshake.
@@ -51,7 +55,7 @@ impl Evidence {
 }
 
 /// What is known about the credentials of a request.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct AuthFacts {
     /// The refused request carried credentials.
@@ -100,7 +104,7 @@ impl Outcome {
 }
 
 /// What was seen at the end of an attempt.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub enum Outcome {
     /// Handshake and tool list are fine (`None`: the server declares no tools capability).
@@ -161,7 +165,7 @@ pub enum Outcome {
 }
 
 /// In which way a server said "not with these credentials".
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub enum ChallengeKind {
     /// 401.

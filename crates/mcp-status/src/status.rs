@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The one truthful status of a server.
 ///
@@ -50,7 +50,7 @@ impl fmt::Display for ServerStatus {
 }
 
 /// Whether the server has answered its first handshake yet.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[expect(clippy::exhaustive_enums, reason = "a connection is before or after its handshake")]
 pub enum Phase {

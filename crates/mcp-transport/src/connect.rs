@@ -36,7 +36,7 @@ use crate::{
 use crate::{
     StdioOpening,
     protocol::handshake::wants_modern,
-    stdio::{StdioWire, without},
+    stdio::{PeerWire, StdioWire, without},
 };
 
 /// How long a connection waits for the server's own stream before it is used without: some servers and proxies keep
@@ -260,6 +260,15 @@ impl Connector {
                     _ => return Err(refusal),
                 };
                 again.map(|wire| (Wire::Ordered(wire), hub)).map_err(|_| refusal)
+            }
+            #[cfg(feature = "stdio")]
+            Endpoint::Peer(endpoint) => {
+                let options = self.options();
+                let stream = endpoint.opener.open().await.map_err(TransportError::seen_elsewhere)?;
+                let stream = Stream::Peer(PeerWire::start(stream, options.max_message_bytes, hub.clone()));
+                let line = Line { stream, hub: hub.clone(), options: options.clone() };
+                let opened = Ordered::open(line, options.stdio_idle_timeout).await;
+                opened.map(|wire| (Wire::Ordered(wire), hub))
             }
             #[cfg(not(all(feature = "http", feature = "stdio")))]
             _ => {

@@ -379,6 +379,11 @@ impl Connection {
         self.0.hub.request(method, params)
     }
 
+    /// Whether another process keeps the connection to the server.
+    pub(crate) fn is_relayed(&self) -> bool {
+        self.0.wire.is_relayed()
+    }
+
     /// Returns when the connection is closed, or its wire has ended.
     pub(crate) async fn gone(&self) {
         tokio::select! {
@@ -413,6 +418,7 @@ impl Connection {
             mirrored,
             endless: false,
             own_metadata: options.own_metadata,
+            handler: options.handler.as_ref(),
             limit,
             first_byte,
             watched: watched.as_ref(),

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use url::Url;
 
+use crate::PeerEndpoint;
+
 /// One server's address.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -15,6 +17,8 @@ pub enum Endpoint {
     Http(HttpEndpoint),
     /// A command that speaks MCP on its standard streams.
     Stdio(StdioEndpoint),
+    /// Another process of this machine that keeps the connection.
+    Peer(PeerEndpoint),
 }
 
 /// Which HTTP transports are tried.

@@ -6,7 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use mcp_auth::AuthError;
-use mcp_status::ChallengeKind;
+use mcp_status::{ChallengeKind, Evidence};
 
 use crate::{Payload, RpcError};
 
@@ -109,6 +109,8 @@ struct Inner {
     attempts: u32,
     /// Whether the server has seen this request before, in an earlier round trip.
     later_round: bool,
+    /// What another process has seen of the server, where that is all that is known.
+    seen: Option<Evidence>,
     /// A result that is none that this client could ask for.
     result: Option<Payload>,
     source: Option<Box<dyn Error + Send + Sync>>,
@@ -135,9 +137,24 @@ impl TransportError {
             said: None,
             attempts: 1,
             later_round: false,
+            seen: None,
             result: None,
             source: None,
         }))
+    }
+
+    /// There is no connection, and another process has seen why. Nothing was sent.
+    #[cfg(feature = "stdio")]
+    pub(crate) fn seen_elsewhere(evidence: Evidence) -> Self {
+        let mut this =
+            Self::new(TransportErrorKind::Unreachable, "the process that keeps the connection has none");
+        this.0.seen = Some(evidence);
+        this
+    }
+
+    /// What another process has seen, where that is what this failure is about.
+    pub(crate) fn evidence_of_other(&self) -> Option<&Evidence> {
+        self.0.seen.as_ref()
     }
 
     /// A JSON-RPC error that the server answered with.

@@ -16,7 +16,7 @@ use crate::handler::{Notification, Progress, ProgressSink, ServerRequestHandler,
 use crate::inbound::{HandlerFuture, Inbound};
 use crate::pulse::Pulse;
 use crate::subscription::{SubscriptionEvents, Subscriptions};
-use crate::{ClientInfo, ClientOptions};
+use crate::{ClientInfo, ClientOptions, RpcError};
 
 /// Notifications that a listener may lag behind before it misses some.
 const NOTIFICATION_BACKLOG: usize = 256;
@@ -169,6 +169,27 @@ impl Hub {
 
 impl Inbound for Hub {
     fn notification(&self, method: &str, params: Option<Box<RawValue>>) {
+        self.notification_for(None, method, params);
+    }
+
+    fn request<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a> {
+        Box::pin(self.request_for(None, method, params))
+    }
+
+    fn closed(&self) {
+        self.state().ended = true;
+        self.ended.notify_waiters();
+    }
+}
+
+impl Hub {
+    /// As [`Inbound::notification`], with `handler` in place of the connection's own.
+    pub(crate) fn notification_for(
+        &self,
+        handler: Option<&Arc<dyn ServerRequestHandler>>,
+        method: &str,
+        params: Option<Box<RawValue>>,
+    ) {
         let is_progress = method == "notifications/progress";
         if is_progress && self.progress(params.as_deref()) {
             return;
@@ -179,7 +200,7 @@ impl Inbound for Hub {
         if method == "notifications/tools/list_changed" {
             self.tool_changes.fetch_add(1, Ordering::AcqRel);
         }
-        if let Some(handler) = &self.handler {
+        if let Some(handler) = handler.or(self.handler.as_ref()) {
             handler.notification(method, params.as_deref());
         }
         if is_progress {
@@ -192,19 +213,18 @@ impl Inbound for Hub {
         state.listeners.tell(&Notification { method: method.to_owned(), params });
     }
 
-    fn request<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a> {
-        Box::pin(async move {
-            match &self.handler {
-                Some(handler) if handler.accepts(method) => handler.handle(method, params).await,
-                _ if method == "ping" => Ok(RawValue::from_string("{}".to_owned()).unwrap_or_default()),
-                _ => Err(method_not_found(method)),
-            }
-        })
-    }
-
-    fn closed(&self) {
-        self.state().ended = true;
-        self.ended.notify_waiters();
+    /// As [`Inbound::request`], with `handler` in place of the connection's own.
+    pub(crate) async fn request_for(
+        &self,
+        handler: Option<&Arc<dyn ServerRequestHandler>>,
+        method: &str,
+        params: Option<Box<RawValue>>,
+    ) -> Result<Box<RawValue>, RpcError> {
+        match handler.or(self.handler.as_ref()) {
+            Some(handler) if handler.accepts(method) => handler.handle(method, params).await,
+            _ if method == "ping" => Ok(RawValue::from_string("{}".to_owned()).unwrap_or_default()),
+            _ => Err(method_not_found(method)),
+        }
     }
 }
 

@@ -41,6 +41,7 @@ mod inbound;
 pub mod message;
 mod options;
 mod ordered;
+mod peer;
 mod protocol;
 mod pulse;
 mod resolver;
@@ -76,6 +77,7 @@ pub use handler::{ClientCapabilities, Notification, Progress, ProgressSink, Serv
 pub use http::client::HttpClient;
 pub use inbound::HandlerFuture;
 pub use options::{ClientInfo, ClientOptions, ProxySettings, RequestOptions};
+pub use peer::{PeerEndpoint, PeerFuture, PeerOpener, PeerStream};
 pub use protocol::handshake::{Implementation, ServerDescription};
 pub use protocol::jsonrpc::RpcError;
 pub use protocol::payload::Payload;

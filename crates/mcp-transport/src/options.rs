@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::handler::ProgressSink;
+use crate::handler::{ProgressSink, ServerRequestHandler};
 use crate::{Resolver, TraceContext, TracePropagator};
 
 /// 256 MiB: what one message may hold. Memory grows no faster than it arrives.
@@ -123,6 +123,9 @@ pub struct RequestOptions {
     /// The result of a modern server is handed over as it is, also where it asks for input (`input_required`) or is
     /// of a type that this crate does not know: for a program that passes on what another one asked.
     pub raw_result: bool,
+    /// Takes what the server starts on the stream of this request's answer, in place of the connection's own handler:
+    /// for a program that speaks on behalf of several. Means nothing on a wire whose requests share one stream.
+    pub handler: Option<Arc<dyn ServerRequestHandler>>,
     /// The trace that the request is a part of, in place of the one that its parameters carry.
     pub trace: Option<TraceContext>,
 }
@@ -161,6 +164,13 @@ impl RequestOptions {
         self
     }
 
+    /// With a handler of its own for what the server starts on the stream of its answer.
+    #[must_use]
+    pub fn with_handler(mut self, handler: Arc<dyn ServerRequestHandler>) -> Self {
+        self.handler = Some(handler);
+        self
+    }
+
     /// As a part of a trace.
     #[must_use]
     pub fn with_trace(mut self, trace: TraceContext) -> Self {
@@ -176,6 +186,7 @@ impl fmt::Debug for RequestOptions {
             .field("progress", &self.progress.is_some())
             .field("own_metadata", &self.own_metadata)
             .field("raw_result", &self.raw_result)
+            .field("handler", &self.handler)
             .field("trace", &self.trace)
             .finish()
     }

@@ -19,7 +19,7 @@ use crate::protocol::modern::request_meta;
 use crate::protocol::outgoing::encode_request;
 use crate::protocol::revision::{Era, ProtocolRevision};
 #[cfg(feature = "stdio")]
-use crate::stdio::{SideOutput, StdioWire};
+use crate::stdio::{PeerWire, SideOutput, StdioWire};
 use crate::wire::{Agreed, Prepared, encode};
 use crate::{ClientOptions, TransportError, TransportErrorKind};
 
@@ -59,6 +59,8 @@ pub(crate) struct Line {
 pub(crate) enum Stream {
     #[cfg(feature = "stdio")]
     Stdio(StdioWire),
+    #[cfg(feature = "stdio")]
+    Peer(PeerWire),
     #[cfg(feature = "http")]
     LegacySse(LegacySse),
 }
@@ -81,6 +83,8 @@ impl Stream {
         match *self {
             #[cfg(feature = "stdio")]
             Self::Stdio(ref wire) => wire.request(id, frame, limits.patience).await,
+            #[cfg(feature = "stdio")]
+            Self::Peer(ref wire) => wire.request(id, frame, limits.patience).await,
             #[cfg(feature = "http")]
             Self::LegacySse(ref wire) => {
                 wire.request(id, frame, limits.phase, limits.first_byte, limits.patience).await
@@ -92,6 +96,8 @@ impl Stream {
         match *self {
             #[cfg(feature = "stdio")]
             Self::Stdio(ref wire) => wire.send(frame),
+            #[cfg(feature = "stdio")]
+            Self::Peer(ref wire) => wire.send(frame),
             #[cfg(feature = "http")]
             Self::LegacySse(ref wire) => wire.notify(frame).await,
         }
@@ -103,6 +109,8 @@ impl Stream {
             // Fails only where the stream has ended, and with it whatever the message is about.
             #[cfg(feature = "stdio")]
             Self::Stdio(ref wire) => drop(wire.send(frame)),
+            #[cfg(feature = "stdio")]
+            Self::Peer(ref wire) => drop(wire.send(frame)),
             #[cfg(feature = "http")]
             Self::LegacySse(ref wire) => wire.post_in_background(frame),
         }
@@ -112,6 +120,8 @@ impl Stream {
         match *self {
             #[cfg(feature = "stdio")]
             Self::Stdio(ref wire) => wire.close().await,
+            #[cfg(feature = "stdio")]
+            Self::Peer(ref wire) => wire.close().await,
             #[cfg(feature = "http")]
             Self::LegacySse(ref wire) => wire.close().await,
         }
@@ -281,6 +291,15 @@ impl Ordered {
         self.line.stream.send_in_background(cancelled(id, reason));
     }
 
+    /// Whether another process keeps the connection to the server.
+    pub(crate) fn is_relayed(&self) -> bool {
+        match self.line.stream {
+            #[cfg(feature = "stdio")]
+            Stream::Peer(_) => true,
+            _ => false,
+        }
+    }
+
     pub(crate) async fn close(&self) {
         self.line.stream.close().await;
     }
@@ -289,6 +308,7 @@ impl Ordered {
     pub(crate) fn side_output(&self) -> Option<SideOutput> {
         match &self.line.stream {
             Stream::Stdio(wire) => Some(wire.side_output()),
+            Stream::Peer(_) => None,
             #[cfg(feature = "http")]
             Stream::LegacySse(_) => None,
         }

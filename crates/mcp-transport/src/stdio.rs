@@ -9,6 +9,7 @@ pub(crate) mod fuzzing;
 mod group;
 mod keeper;
 mod lines;
+mod peer;
 mod side;
 
 use std::fmt;
@@ -19,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::group::Group;
 use self::keeper::Keeper;
+pub(crate) use self::peer::PeerWire;
 use self::side::Side;
 pub use self::side::SideOutput;
 pub(crate) use self::side::without;

@@ -243,6 +243,7 @@ impl Keeper {
             mirrored: Vec::new(),
             endless: true,
             own_metadata: false,
+            handler: None,
             limit: None,
             first_byte: self.first_byte,
             watched: None,

@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 
 use crate::duplex::Outcome;
+use crate::handler::ServerRequestHandler;
 use crate::hub::ProgressGuard;
 use crate::ordered::Ordered;
 use crate::protocol::handshake::{ServerDescription, judge_refusal, refused_again, refuses_version};
@@ -41,6 +42,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) endless: bool,
     /// The parameters carry the connection's members of `_meta` already.
     pub(crate) own_metadata: bool,
+    /// Who takes what the server starts on the stream of the answer, in place of the connection's own handler.
+    pub(crate) handler: Option<&'a Arc<dyn ServerRequestHandler>>,
     /// The limit of the whole request. It raises the limits of its parts, never lowers them.
     pub(crate) limit: Option<Duration>,
     pub(crate) first_byte: Duration,
@@ -137,8 +140,8 @@ impl Wire {
                     first_byte: raised(request.first_byte),
                     idle: idle.filter(|_| !request.endless).map(raised),
                 };
-                let (id, method) = (request.id, request.method);
-                let call = Call { id, method, body: body.into(), mirrored, limits };
+                let (id, method, handler) = (request.id, request.method, request.handler);
+                let call = Call { id, method, body: body.into(), mirrored, limits, handler };
                 streamable.request(&call, session).await
             }
             Self::Ordered(ordered) => ordered.request(request).await,
@@ -188,6 +191,15 @@ impl Wire {
             #[cfg(feature = "http")]
             Self::Http { streamable, .. } => streamable.generation(),
             Self::Ordered(ordered) => ordered.generation(),
+        }
+    }
+
+    /// Whether another process keeps the connection to the server.
+    pub(crate) fn is_relayed(&self) -> bool {
+        match self {
+            #[cfg(feature = "http")]
+            Self::Http { .. } => false,
+            Self::Ordered(ordered) => ordered.is_relayed(),
         }
     }
 

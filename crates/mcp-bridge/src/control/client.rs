@@ -114,6 +114,7 @@ mod tests {
 
     use super::*;
     use crate::control::{ControlServer, LiveSession, SessionFuture};
+    use crate::sharing::Role;
 
     const LIMIT: Duration = Duration::from_secs(10);
 
@@ -156,6 +157,7 @@ mod tests {
                 pid: std::process::id(),
                 kind: "test".into(),
                 server: SessionServer { name: self.name.into(), source: "/f".into() },
+                shared: (self.name == "web").then_some(Role::Guest { via: 7 }),
                 report: RawValue::from_string(report).unwrap(),
             }
         }
@@ -176,6 +178,10 @@ mod tests {
         ];
         let seen = sessions(&directory, LIMIT, anybody).await;
         assert_eq!(seen.iter().map(|info| info.server.name.as_str()).collect::<Vec<_>>(), ["db", "web"]);
+        assert_eq!(
+            seen.iter().map(|info| info.shared).collect::<Vec<_>>(),
+            [None, Some(Role::Guest { via: 7 })]
+        );
         let answers = ask_all(&directory, Request::Reconnect, LIMIT, |server| server.name == "web").await;
         let [Answer::Info(info)] = answers.as_slice() else { panic!("{answers:?}") };
         assert_eq!(info.report.get(), r#"{"status":"connected","reconnects":1}"#);

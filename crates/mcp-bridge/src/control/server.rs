@@ -97,7 +97,7 @@ async fn answer(stream: UnixStream, session: Arc<dyn LiveSession>) {
 }
 
 /// Makes `directory` if it is missing, and insists that nobody else can enter it.
-fn private_directory(directory: &Path) -> io::Result<()> {
+pub(crate) fn private_directory(directory: &Path) -> io::Result<()> {
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     let metadata = std::fs::symlink_metadata(directory)?;
     let refuse = |why: &str| {

@@ -4,6 +4,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use mcp_bridge::sharing::{Fingerprint, Sharing};
 use mcp_bridge::{Bridge, BridgeConfig, Ended, SignIn};
 use mcp_status::{ActionFacts, Reason, TransportKind};
 use mcp_transport::{Server, Withheld};
@@ -16,6 +17,7 @@ use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live;
 use crate::live::serve::{Opened, Session};
+use crate::live::share::fingerprint;
 use crate::session_log::{Logged, SessionLog};
 use crate::signals;
 use crate::wire::{Closed, Wired};
@@ -37,6 +39,13 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
         log: log.clone(),
         latest: Mutex::new(Some(Arc::new(wired))),
     });
+    let sharing = args.shared.then(|| {
+        let entry = entry.clone();
+        Sharing::new(live::runtime_dir(&app.environment), move || {
+            let entry = entry.clone();
+            async move { entry.shared_server().await }
+        })
+    });
     let (source, known) = (entry.clone(), entry.clone());
     let read = move || {
         let entry = source.clone();
@@ -45,15 +54,19 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     let mut config = BridgeConfig::new(&*entry.target.name, env!("CARGO_PKG_VERSION"), read)
         .with_facts(move || known.facts());
     let opened = Arc::new(Mutex::new(None));
-    let (slot, seen) = (opened.clone(), entry.clone());
+    let (slot, seen, share) = (opened.clone(), entry.clone(), sharing.clone());
     config = config.with_started(move |handle| {
         seen.app.telemetry.follow(&handle);
         let facts = seen.clone();
-        let session = Session::new(handle, identity.clone(), Arc::new(move || facts.facts()), log.clone());
+        let session = Session::new(handle, identity.clone(), Arc::new(move || facts.facts()), log.clone())
+            .with_sharing(share.clone());
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Opened::open(&seen.app, session));
     });
     if args.interactive_login {
-        config = config.with_sign_in(sign_in(entry.clone()));
+        config = config.with_sign_in(sign_in(entry.clone(), sharing.clone()));
+    }
+    if let Some(sharing) = sharing {
+        config = config.with_sharing(sharing);
     }
     let renewals = app.renewals.clone();
     config = config.with_settled(Arc::new(move || {
@@ -112,12 +125,20 @@ struct Entry {
 
 impl Entry {
     async fn server(&self) -> Result<Server, Withheld> {
+        self.shared_server().await.map(|(server, _)| server)
+    }
+
+    /// The server, and what must be equal to share a connection to it.
+    async fn shared_server(&self) -> Result<(Server, Fingerprint), Withheld> {
         let read = self.target.wired(&self.app).await.map_err(|error| {
             // The name was there when the bridge began; whoever took it away may bring it back.
             Withheld::Because(Reason::config(&error.message))
         })?;
         let server = match &read.state {
-            Ok(ready) => Ok(self.logged(ready.server.clone())),
+            Ok(ready) => {
+                let print = fingerprint(&self.app, &read, &ready.server);
+                Ok((self.logged(ready.server.clone()), print))
+            }
             Err(Closed::Disabled) => Err(Withheld::SwitchedOff),
             Err(Closed::Reason(reason)) => Err(Withheld::Because(reason.clone())),
         };
@@ -142,14 +163,20 @@ impl Entry {
 }
 
 /// Signs the person in who sits in front of the host, in the browser.
-fn sign_in(entry: Arc<Entry>) -> SignIn {
+fn sign_in(entry: Arc<Entry>, sharing: Option<Sharing>) -> SignIn {
     Arc::new(move || {
-        let entry = entry.clone();
+        let (entry, sharing) = (entry.clone(), sharing.clone());
         Box::pin(async move {
             let Some(wired) = entry.latest() else { return false };
             let args = LoginArgs { name: entry.target.name.clone(), no_browser: false, device: false };
             match login::sign_in(&entry.app, &wired, &args, login::Person::BeforeTheHost).await {
-                Ok(_) => true,
+                Ok(_) => {
+                    if let Some(sharing) = sharing {
+                        // Whoever keeps the connection has been refused without it.
+                        sharing.reconnect().await;
+                    }
+                    true
+                }
                 Err(error) => {
                     entry.app.output.error(&error.to_text());
                     false

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use mcp_bridge::control::{ControlServer, LiveSession, SessionFuture, SessionInfo, SessionServer};
+use mcp_bridge::sharing::Sharing;
 use mcp_status::{ActionFacts, MessageContext};
 use mcp_transport::{StatusSnapshot, SupervisorHandle};
 use serde_json::value::to_raw_value;
@@ -21,6 +22,7 @@ pub(crate) struct Session {
     server: SessionServer,
     facts: Facts,
     log: Option<SessionLog>,
+    sharing: Option<Sharing>,
 }
 
 impl Session {
@@ -30,7 +32,13 @@ impl Session {
         facts: Facts,
         log: Option<SessionLog>,
     ) -> Self {
-        Self { handle, server, facts, log }
+        Self { handle, server, facts, log, sharing: None }
+    }
+
+    /// On a connection that others use, too.
+    #[must_use]
+    pub(crate) fn with_sharing(self, sharing: Option<Sharing>) -> Self {
+        Self { sharing, ..self }
     }
 }
 
@@ -47,6 +55,7 @@ impl Session {
             pid: std::process::id(),
             kind: "bridge".to_owned(),
             server: self.server.clone(),
+            shared: self.sharing.as_ref().and_then(Sharing::role),
             // A report has string keys and numbers that JSON knows: serialising cannot fail.
             report: to_raw_value(&report).unwrap_or_default(),
         }
@@ -62,6 +71,10 @@ impl LiveSession for Session {
         Box::pin(async {
             if let Some(log) = &self.log {
                 log.record(Event::Reconnect);
+            }
+            if let Some(sharing) = &self.sharing {
+                // The connection itself, whoever keeps it; then this session's way to it.
+                sharing.reconnect().await;
             }
             self.info(&self.handle.reconnect().await)
         })

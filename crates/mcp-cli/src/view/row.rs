@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use mcp_bridge::sharing::Role;
 use mcp_status::{Action, Reason, ServerInfo, ServerStatus, StatusReport};
 use serde::Serialize;
 use serde_json::Value;
@@ -46,6 +47,9 @@ pub(crate) struct Session {
     pub(crate) session: u32,
     /// `bridge`, or what an embedding host calls itself.
     pub(crate) kind: String,
+    /// What it is on a connection that it shares.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) shared: Option<Role>,
     pub(crate) status: Value,
     pub(crate) reason: Value,
 }

@@ -1,8 +1,9 @@
 //! Rows as text: a table with glyphs on a terminal, plain aligned lines in a pipe.
 
+use mcp_bridge::sharing::Role;
 use mcp_status::ServerStatus;
 
-use super::row::Row;
+use super::row::{Row, Session};
 use super::wrap::wrap;
 use crate::error::one_line;
 
@@ -126,14 +127,26 @@ pub(crate) fn session_lines(row: &Row, style: Style) -> String {
             for session in &row.sessions {
                 let said = said(&session.status, &session.reason);
                 lines.push_str(&format!(
-                    "{indent}session {} ({}) {said}\n",
+                    "{indent}session {} ({}{}) {said}\n",
                     session.session,
-                    one_line(&session.kind)
+                    one_line(&session.kind),
+                    shared(session)
                 ));
             }
         }
     }
     lines
+}
+
+/// What a session is on a connection that it shares, behind its kind.
+fn shared(session: &Session) -> String {
+    match session.shared {
+        Some(Role::Guest { via }) => format!(", shared: via {via}"),
+        Some(Role::Owner { guests: 0 }) => ", shared".to_owned(),
+        Some(Role::Owner { guests: 1 }) => ", shared with 1 more".to_owned(),
+        Some(Role::Owner { guests }) => format!(", shared with {guests} more"),
+        _ => String::new(),
+    }
 }
 
 /// `needs-auth`, the longest status word.

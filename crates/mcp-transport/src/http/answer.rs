@@ -61,7 +61,7 @@ impl Core {
                     None => collect.await?,
                 };
                 let messages = jsonrpc::parse(body).map_err(not_a_message)?;
-                self.find_response(messages, call.id, session)?
+                self.find_response(messages, call, session)?
                     .ok_or_else(|| protocol("the answer holds no response"))
             }
             other => Err(protocol(format!("the answer is of type {}", shorten(other)))),
@@ -109,8 +109,7 @@ impl Core {
         let mut idle = IdleClock::new(call.limits.idle);
         loop {
             let before = cursor.last_event_id.clone();
-            if let Drained::Answered(result) =
-                self.drain(body, call.id, session, &mut cursor, &mut idle).await?
+            if let Drained::Answered(result) = self.drain(body, call, session, &mut cursor, &mut idle).await?
             {
                 return Ok(result);
             }
@@ -132,11 +131,11 @@ impl Core {
         }
     }
 
-    /// Reads one body until the response of `id` or its end.
+    /// Reads one body until the response to `call` or its end.
     async fn drain(
         self: &Arc<Self>,
         mut body: Body,
-        id: i64,
+        call: &Call<'_>,
         session: &Session,
         cursor: &mut Cursor,
         idle: &mut IdleClock,
@@ -160,7 +159,7 @@ impl Core {
                     continue;
                 }
                 let messages = jsonrpc::parse_text(event.data).map_err(not_a_message)?;
-                if let Some(result) = self.find_response(messages, id, session)? {
+                if let Some(result) = self.find_response(messages, call, session)? {
                     self.finish(body).await;
                     return Ok(Drained::Answered(result));
                 }
@@ -197,11 +196,11 @@ impl Core {
         }
     }
 
-    /// Finds the response of `id` among the messages of one frame and hands over the others.
+    /// Finds the response to `call` among the messages of one frame and hands over the others.
     fn find_response(
         self: &Arc<Self>,
         messages: Messages,
-        id: i64,
+        call: &Call<'_>,
         session: &Session,
     ) -> Result<Option<Payload>, TransportError> {
         admit(&messages, session)?;
@@ -212,10 +211,10 @@ impl Core {
                 Incoming::Response { id: None, outcome: Err(error) } => {
                     return Err(TransportError::rpc(error));
                 }
-                Incoming::Response { id: Some(of), outcome } if of.as_assigned() == Some(id) => {
+                Incoming::Response { id: Some(of), outcome } if of.as_assigned() == Some(call.id) => {
                     found = Some(outcome.map_err(TransportError::rpc)?);
                 }
-                other => self.dispatch(other),
+                other => self.dispatch(other, call.handler),
             }
         }
         Ok(found)

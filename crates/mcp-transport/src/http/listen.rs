@@ -102,7 +102,9 @@ impl Core {
                 }
                 match jsonrpc::parse_text(event.data) {
                     Ok(messages) => match admit(&messages, &self.session()) {
-                        Ok(()) => messages.filter_map(Result::ok).for_each(|message| self.dispatch(message)),
+                        Ok(()) => {
+                            messages.filter_map(Result::ok).for_each(|message| self.dispatch(message, None));
+                        }
                         Err(error) => tracing::debug!(%error, "ignored a frame"),
                     },
                     Err(error) => tracing::debug!(%error, phase = ?Phase::Session, "ignored a frame"),

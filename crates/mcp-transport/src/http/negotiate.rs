@@ -143,6 +143,7 @@ impl Core {
             body: encode_request(0, "server/discover", None, &meta)?.into(),
             mirrored: Vec::new(),
             limits: Limits { first_byte: limit, idle: Some(limit) },
+            handler: None,
         };
         let session = Session::probing(options, revision);
         let response = self.exchange(&call, &session, phase).await?;

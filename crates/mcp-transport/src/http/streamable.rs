@@ -14,8 +14,8 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::authed::{Accepted, AuthedClient, Outbound};
+use crate::handler::ServerRequestHandler;
 use crate::hub::Hub;
-use crate::inbound::Inbound;
 use crate::protocol::handshake::{ServerDescription, read_initialize};
 use crate::protocol::jsonrpc::{self, Incoming};
 use crate::protocol::legacy;
@@ -39,6 +39,8 @@ pub(crate) struct Call<'a> {
     /// Headers that mirror parts of the body; modern era only.
     pub(crate) mirrored: Vec<(HeaderName, HeaderValue)>,
     pub(crate) limits: Limits,
+    /// Who takes what the server starts on the stream of the answer, in place of the connection's own handler.
+    pub(crate) handler: Option<&'a Arc<dyn ServerRequestHandler>>,
 }
 
 /// The limits of one request.
@@ -171,6 +173,7 @@ impl Core {
             body: encode_request(0, "initialize", Some(&params), "")?.into(),
             mirrored: Vec::new(),
             limits: Limits { first_byte: options.connect_timeout, idle: Some(options.connect_timeout) },
+            handler: None,
         };
         let response = self.exchange(&call, &greeting, phase).await?;
         let server = read_initialize(&response.result)?;
@@ -208,10 +211,16 @@ impl Core {
         }
     }
 
-    /// Hands over what the server started by itself.
-    pub(super) fn dispatch(self: &Arc<Self>, message: Incoming) {
+    /// Hands over what the server started by itself: to `handler`, where it has one of its own.
+    pub(super) fn dispatch(
+        self: &Arc<Self>,
+        message: Incoming,
+        handler: Option<&Arc<dyn ServerRequestHandler>>,
+    ) {
         match message {
-            Incoming::Notification { method, params } => self.hub.notification(&method, params),
+            Incoming::Notification { method, params } => {
+                self.hub.notification_for(handler, &method, params);
+            }
             Incoming::Request { id, method, params } => {
                 let session = self.session();
                 if session.server.revision.era() == Era::Modern {
@@ -220,9 +229,9 @@ impl Core {
                     tracing::debug!(%method, "ignored a request that this revision does not allow");
                     return;
                 }
-                let core = self.clone();
+                let (core, handler) = (self.clone(), handler.cloned());
                 let answer = async move {
-                    let outcome = core.hub.request(&method, params).await;
+                    let outcome = core.hub.request_for(handler.as_ref(), &method, params).await;
                     let body = jsonrpc::encode_response(&id, outcome.as_deref());
                     if let Err(error) = core.tell(&session, body.into()).await {
                         tracing::debug!(%error, "the server did not take our answer");

@@ -125,6 +125,7 @@ impl Resources {
             mirrored: Vec::new(),
             endless: false,
             own_metadata: false,
+            handler: None,
             limit: Some(self.limit),
             first_byte: self.limit,
             watched: None,

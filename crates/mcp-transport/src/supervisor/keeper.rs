@@ -248,8 +248,11 @@ impl Keeper {
                 self.set_aside();
             }
         }
+        let relayed = self.live.as_ref().is_some_and(|live| live.connection.is_relayed());
         self.part(Farewell::WhenIdle);
-        self.feed(Event::Lost(evidence));
+        // What ended there is the way to the process that keeps the connection. That says nothing about the server, so
+        // whoever keeps it now is asked, at once.
+        self.feed(if relayed { Event::ConfigChanged } else { Event::Lost(evidence) });
     }
 
     /// Asks the server whether it is still there.

@@ -42,6 +42,9 @@ impl Peer {
                 protocol: Some("http"),
                 session,
             },
+            Endpoint::Peer(_) => {
+                Self { address: None, port: None, transport: "unix", protocol: None, session }
+            }
             Endpoint::Stdio(_) => {
                 Self { address: None, port: None, transport: "pipe", protocol: None, session }
             }

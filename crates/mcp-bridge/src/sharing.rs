@@ -1,0 +1,337 @@
+//! Bridges of one person to one server over one connection.
+//!
+//! The first bridge to come keeps the connection and listens on a socket; the others are its guests. A guest keeps its
+//! whole conversation with its host, and only its upstream differs: it is a [`PeerEndpoint`], so the end of the owner is
+//! a lost connection like any other. Whoever notices asks again, and one of them becomes the owner. The owner's own
+//! host is a guest of its own hub, over the same socket, so that there is one way to be on the connection.
+//!
+//! ```text
+//! host ─► Session ─► Supervisor ─► PeerEndpoint ─┐                  the owner's process
+//!                                                ├─socket─► Peer ─┐ ┌──────────────────────────┐
+//! host ─► Session ─► Supervisor ─► PeerEndpoint ─┘          Peer ─┼─► SupervisorHandle ─► server
+//!                                                       Router ◄──┘                            │
+//!                                                          └────◄── questions, notifications ──┘
+//! ```
+//!
+//! Who may meet is decided by [`Fingerprint`] and by what the hosts say of themselves: a server is told of one client,
+//! so only hosts of which it would be told the same share a connection. What the owner has seen of the server crosses
+//! the socket as evidence, and each bridge classifies it by itself: there is one table for what it means.
+
+mod hub;
+mod opening;
+mod peer;
+mod place;
+mod router;
+mod tokens;
+
+use std::fmt;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use mcp_status::{Evidence, Outcome, Phase, Reason};
+use mcp_transport::{
+    Connector, Endpoint, PeerEndpoint, PeerFuture, PeerOpener, PeerStream, Server, ServerFuture,
+    ServerSource, Withheld,
+};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, BufReader};
+use tokio::net::UnixStream;
+use tokio::sync::Notify;
+use tokio_util::task::AbortOnDropHandle;
+
+use self::hub::{Hub, Plan, Told};
+use self::opening::{Reply, Wish};
+pub use self::place::Fingerprint;
+use self::place::Place;
+use crate::BridgeConfig;
+use crate::state::Core;
+
+/// How long to wait before looking again for whoever has the claim: it is starting, or ending.
+const LOOK_AGAIN: Duration = Duration::from_millis(25);
+
+/// What [`SharedSource::server`] returns.
+pub type SharedServerFuture<'a> =
+    Pin<Box<dyn Future<Output = Result<(Server, Fingerprint), Withheld>> + Send + 'a>>;
+
+/// Says what to connect to, and everything about it that must be equal for two bridges to share the connection. Both
+/// are of the same reading: one must never change without the other.
+pub trait SharedSource: Send + Sync + 'static {
+    /// The server as it is configured now, or why there is nothing to contact.
+    fn server(&self) -> SharedServerFuture<'_>;
+}
+
+impl<F, Fut> SharedSource for F
+where
+    F: Fn() -> Fut + Send + Sync + 'static,
+    Fut: Future<Output = Result<(Server, Fingerprint), Withheld>> + Send + 'static,
+{
+    fn server(&self) -> SharedServerFuture<'_> {
+        Box::pin(self())
+    }
+}
+
+/// What a bridge is on a shared connection.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Role {
+    /// It keeps the connection.
+    Owner {
+        /// How many other bridges are on it.
+        guests: usize,
+    },
+    /// It is on the connection of another process.
+    Guest {
+        /// That process.
+        via: u32,
+    },
+}
+
+/// One bridge's share of a connection. Cheap to clone; all clones are the same share.
+#[derive(Clone)]
+pub struct Sharing(Arc<Shared>);
+
+struct Shared {
+    directory: PathBuf,
+    source: Arc<dyn SharedSource>,
+    state: Mutex<State>,
+    /// Somebody who was told of a failure would be told something else now.
+    news: Notify,
+}
+
+#[derive(Default)]
+struct State {
+    /// Where it went last.
+    place: Option<Place>,
+    /// The process that it found there.
+    owner: Option<u32>,
+    hub: Option<Arc<Hub>>,
+    /// Waits for news about a failure.
+    waiting: Option<AbortOnDropHandle<()>>,
+    ended: bool,
+}
+
+impl Sharing {
+    /// A share in `directory`, which only this account may enter: it is made so. Bridges that may share must be given
+    /// the same one.
+    pub fn new(directory: impl Into<PathBuf>, source: impl SharedSource) -> Self {
+        let (directory, source) = (directory.into(), Arc::new(source));
+        Self(Arc::new(Shared { directory, source, state: Mutex::default(), news: Notify::new() }))
+    }
+
+    /// What this bridge is on the connection; `None` before it has found one.
+    pub fn role(&self) -> Option<Role> {
+        let state = self.state();
+        let owner = state.owner?;
+        match (&state.hub, &state.place) {
+            (Some(hub), Some(place)) if hub.is_at(place) => Some(Role::Owner { guests: hub.guests() }),
+            _ => Some(Role::Guest { via: owner }),
+        }
+    }
+
+    /// Has the connection itself made anew, whoever keeps it; returns when that is decided. The bridge comes to the new
+    /// one when its supervisor is asked to reconnect, too.
+    pub async fn reconnect(&self) {
+        let place = self.state().place.clone();
+        let Some(place) = place else { return };
+        let asked = async {
+            let (input, mut output) = UnixStream::connect(place.socket()).await?.into_split();
+            opening::write(&mut output, &Wish::Reconnect).await?;
+            opening::read::<Reply>(&mut BufReader::new(input)).await
+        };
+        if let Err(error) = asked.await {
+            // Nobody keeps a connection, so there is none to drop.
+            tracing::debug!(%error, "nobody was there to reconnect");
+        }
+    }
+
+    /// The source of a bridge's server: whoever keeps the connection, or this process.
+    pub(crate) fn join(&self, connector: Connector, core: &Arc<Core>) -> Join {
+        Join { sharing: self.clone(), connector, core: Arc::downgrade(core) }
+    }
+
+    /// Returns when it is worth asking for the server again.
+    pub(crate) async fn news(&self) {
+        self.0.news.notified().await;
+    }
+
+    /// Sends the guests elsewhere, if there are any.
+    pub(crate) fn part(&self) {
+        if let Some(hub) = self.hub() {
+            hub.part();
+        }
+    }
+
+    /// Returns when the guests have gone.
+    pub(crate) async fn guests_gone(&self) {
+        if let Some(hub) = self.hub() {
+            hub.others_gone().await;
+        }
+    }
+
+    /// Lets go of the connection, if this process keeps it.
+    pub(crate) async fn close(&self) {
+        self.state().ended = true;
+        if let Some(hub) = self.hub() {
+            hub.close().await;
+        }
+    }
+
+    fn hub(&self) -> Option<Arc<Hub>> {
+        self.state().hub.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notes that it waits on `stream` for news about a failure.
+    fn wait_for_news(&self, mut stream: BufReader<UnixStream>) {
+        let shared = self.0.clone();
+        let waiting = tokio::spawn(async move {
+            // Nothing is said any more; the end of the stream is the news.
+            while let Ok(1..) = stream.read(&mut [0; 64]).await {}
+            shared.news.notify_one();
+        });
+        self.state().waiting = Some(AbortOnDropHandle::new(waiting));
+    }
+}
+
+impl fmt::Debug for Sharing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sharing").field("role", &self.role()).finish_non_exhaustive()
+    }
+}
+
+/// Where those meet whose entry has this fingerprint and whose hosts the server is told this of.
+fn place_of(directory: &Path, fingerprint: Fingerprint, told: &str) -> io::Result<Place> {
+    Place::of(directory, fingerprint.with("host", told))
+}
+
+/// A bridge's server, reached by way of whoever keeps the connection.
+pub(crate) struct Join {
+    sharing: Sharing,
+    connector: Connector,
+    core: Weak<Core>,
+}
+
+impl ServerSource for Join {
+    fn server(&self) -> ServerFuture<'_> {
+        Box::pin(async {
+            let (server, fingerprint) = self.sharing.0.source.server().await?;
+            let core = self.core.upgrade().ok_or(Withheld::SwitchedOff)?;
+            let introduction = &core.introduction;
+            let told = Told {
+                capabilities: introduction.capabilities(),
+                client: introduction.client(),
+                spelled: introduction.told(),
+            };
+            let place = place_of(&self.sharing.0.directory, fingerprint, &told.spelled).map_err(|error| {
+                Withheld::Because(Reason::config(&format!("the connection cannot be shared: {error}")))
+            })?;
+            let mut config = core.config.clone();
+            // The hub belongs to the share, and not the other way round.
+            config.sharing = None;
+            let (sharing, connector) = (self.sharing.clone(), self.connector.clone());
+            let opener = Opener { sharing, connector, config, place, told };
+            let peer = PeerEndpoint::new(opener, server.endpoint);
+            Ok(Server::new(Endpoint::Peer(peer)).with_timeout(server.timeout))
+        })
+    }
+}
+
+/// Finds whoever keeps the connection, or has this process keep it.
+struct Opener {
+    sharing: Sharing,
+    connector: Connector,
+    config: BridgeConfig,
+    place: Place,
+    told: Told,
+}
+
+impl PeerOpener for Opener {
+    fn open(&self) -> PeerFuture<'_> {
+        Box::pin(self.find())
+    }
+}
+
+impl Opener {
+    async fn find(&self) -> Result<PeerStream, Evidence> {
+        {
+            let mut state = self.sharing.state();
+            // What was waited for is asked now.
+            state.waiting = None;
+            state.place = Some(self.place.clone());
+        }
+        loop {
+            if self.sharing.state().ended {
+                return Err(evidence(Outcome::Unreachable, "the bridge is closing"));
+            }
+            match UnixStream::connect(self.place.socket()).await {
+                Ok(stream) => match self.attach(stream).await {
+                    Ok(outcome) => return outcome,
+                    Err(error) => tracing::debug!(%error, "whoever kept the connection is going"),
+                },
+                Err(error) if is_nobody(&error) => self.take_over().map_err(|error| {
+                    let detail = format!("the connection cannot be shared: {error}");
+                    evidence(Outcome::Misconfigured, &detail)
+                })?,
+                Err(error) => return Err(evidence(Outcome::Misconfigured, &error.to_string())),
+            }
+            if self.sharing.hub().is_none_or(|hub| !hub.is_at(&self.place)) {
+                tokio::time::sleep(LOOK_AGAIN).await;
+            }
+        }
+    }
+
+    async fn attach(&self, stream: UnixStream) -> io::Result<Result<PeerStream, Evidence>> {
+        let mut stream = BufReader::new(stream);
+        opening::write(&mut stream, &Wish::Attach { pid: std::process::id() }).await?;
+        let reply = opening::read(&mut stream).await?;
+        let owner = match reply {
+            Reply::Connected { pid } | Reply::Failed { pid, .. } => pid,
+            Reply::Reconnected => return Err(io::ErrorKind::InvalidData.into()),
+        };
+        self.sharing.state().owner = Some(owner);
+        Ok(match reply {
+            Reply::Failed { evidence, .. } => {
+                self.sharing.wait_for_news(stream);
+                Err(evidence)
+            }
+            _ => {
+                // The first word is ours, and a goodbye may have come already: the buffer goes along.
+                let (input, output) = tokio::io::split(stream);
+                Ok(PeerStream::new(input, output))
+            }
+        })
+    }
+
+    /// Keeps the connection from now on, unless somebody else has the claim.
+    fn take_over(&self) -> io::Result<()> {
+        let Some(claim): Option<File> = self.place.claim()? else { return Ok(()) };
+        let plan = Plan {
+            config: self.config.clone(),
+            connector: self.connector.clone(),
+            source: self.sharing.0.source.clone(),
+            directory: self.sharing.0.directory.clone(),
+            place: self.place.clone(),
+            told: self.told.clone(),
+        };
+        let hub = Hub::start(plan, claim)?;
+        self.sharing.state().hub = Some(hub);
+        Ok(())
+    }
+}
+
+fn evidence(outcome: Outcome, detail: &str) -> Evidence {
+    Evidence::new(Phase::Connect, outcome).with_detail(detail)
+}
+
+/// Whether nobody listens: there is no socket, or the process behind it is gone.
+fn is_nobody(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+}

@@ -1,0 +1,512 @@
+//! The bridge that keeps the connection: one upstream, and every bridge that came to it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::fs::File;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use mcp_status::{Evidence, Outcome, Phase, Reason, ServerStatus, classify};
+use mcp_transport::{
+    ClientCapabilities, ClientInfo, Connector, RequestErrorKind, ServerFuture, ServerSource, StatusSnapshot,
+    Supervisor, SupervisorConfig, SupervisorHandle, Withheld,
+};
+use serde_json::value::RawValue;
+use tokio::io::{AsyncReadExt, BufReader};
+use tokio::net::unix::OwnedReadHalf;
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
+
+use super::opening::{self, Reply, Wish};
+use super::peer::{self, Peer};
+use super::place::Place;
+use super::router::Router;
+use super::tokens::Tokens;
+use super::{SharedSource, place_of};
+use crate::BridgeConfig;
+use crate::era::{Era, severity};
+use crate::forward::attempt_failed;
+use crate::host::Host;
+use crate::subscriptions::LIST_CHANGES;
+use crate::upstream::{subscribe_one_by_one, subscribe_together};
+
+/// How long somebody may take to say what it comes for.
+const WISH_LIMIT: Duration = Duration::from_secs(5);
+/// How long the other bridges may take to hear that there is nothing more.
+const FAREWELL: Duration = Duration::from_millis(100);
+
+/// What the server is told of every host on the connection.
+#[derive(Clone, Debug)]
+pub(super) struct Told {
+    pub(super) capabilities: ClientCapabilities,
+    pub(super) client: Option<ClientInfo>,
+    /// The same in one spelling.
+    pub(super) spelled: String,
+}
+
+/// What a hub is made of.
+pub(super) struct Plan {
+    pub(super) config: BridgeConfig,
+    pub(super) connector: Connector,
+    pub(super) source: Arc<dyn SharedSource>,
+    pub(super) directory: std::path::PathBuf,
+    pub(super) place: Place,
+    pub(super) told: Told,
+}
+
+/// The bridge that keeps the connection.
+#[derive(Debug)]
+pub(super) struct Hub {
+    core: Arc<Core>,
+    claim: Mutex<Option<File>>,
+    /// When the last reconnect began, and the turn of the next one.
+    reconnect: tokio::sync::Mutex<Option<Instant>>,
+    tasks: Mutex<Vec<AbortOnDropHandle<()>>>,
+}
+
+/// What the parts of a hub share.
+pub(super) struct Core {
+    pub(super) config: BridgeConfig,
+    pub(super) told: Told,
+    pub(super) tokens: Tokens,
+    place: Place,
+    upstream: OnceLock<SupervisorHandle>,
+    peers: watch::Sender<BTreeMap<u64, Arc<Peer>>>,
+    next: AtomicU64,
+    under_way: Mutex<Vec<(u64, Arc<Peer>)>>,
+    /// The resources that anybody wants to hear of.
+    resources: watch::Sender<BTreeSet<String>>,
+    /// Notifications for the server, in their order.
+    notices: mpsc::UnboundedSender<(String, Option<Box<RawValue>>)>,
+    /// Whether only this process may come any more.
+    parting: AtomicBool,
+    /// Nobody may come any more: the entry is another one now.
+    dissolved: CancellationToken,
+}
+
+impl Hub {
+    /// Keeps the connection for everybody who comes to `plan.place`, of which the caller has the `claim`. Must be
+    /// called inside a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// The socket cannot be made.
+    pub(super) fn start(plan: Plan, claim: File) -> std::io::Result<Arc<Self>> {
+        let listener = plan.place.listen()?;
+        let (notices, inbox) = mpsc::unbounded_channel();
+        let Plan { config, connector, source, directory, place, told } = plan;
+        let (name, policy) = (config.name.clone(), config.policy.clone());
+        let core = Arc::new(Core {
+            config,
+            told,
+            tokens: Tokens::default(),
+            place,
+            upstream: OnceLock::new(),
+            peers: watch::Sender::new(BTreeMap::new()),
+            next: AtomicU64::new(1),
+            under_way: Mutex::default(),
+            resources: watch::Sender::new(BTreeSet::new()),
+            notices,
+            parting: AtomicBool::new(false),
+            dissolved: CancellationToken::new(),
+        });
+        let upstream = Upstream { source, directory, core: Arc::downgrade(&core) };
+        let server = Supervisor::start(connector, SupervisorConfig::new(name, upstream).with_policy(policy));
+        // Set once, here.
+        drop(core.upstream.set(server.clone()));
+        let hub = Arc::new(Self {
+            core: core.clone(),
+            claim: Mutex::new(Some(claim)),
+            reconnect: tokio::sync::Mutex::default(),
+            tasks: Mutex::default(),
+        });
+        let tasks = [
+            tokio::spawn(accept(listener, Arc::downgrade(&hub))),
+            tokio::spawn(follow(core.clone())),
+            tokio::spawn(pass_notices(inbox, server)),
+            tokio::spawn(dissolve(Arc::downgrade(&hub), core.dissolved.clone())),
+        ];
+        *hub.tasks() = tasks.map(AbortOnDropHandle::new).into();
+        Ok(hub)
+    }
+
+    /// How many other bridges are on the connection.
+    pub(super) fn guests(&self) -> usize {
+        self.core.others().len()
+    }
+
+    /// Whether somebody who comes to this place comes to this hub.
+    pub(super) fn is_at(&self, place: &Place) -> bool {
+        self.core.place == *place
+    }
+
+    /// Sends the other bridges elsewhere; what they have under way is still answered.
+    pub(super) fn part(&self) {
+        self.core.parting.store(true, Ordering::Release);
+        self.core.others().iter().for_each(|peer| peer.go_away());
+    }
+
+    /// Returns when the other bridges have gone.
+    pub(super) async fn others_gone(&self) {
+        for peer in self.core.others() {
+            peer.gone().await;
+        }
+    }
+
+    /// Lets go of the connection, and after it of the claim: whoever keeps it next may need what the server holds.
+    pub(super) async fn close(&self) {
+        self.part();
+        self.core.upstream().close().await;
+        // What could not be answered is told now.
+        let _ = tokio::time::timeout(FAREWELL, self.others_gone()).await;
+        self.core.place.clear();
+        // Also the listener, which must not take anybody whom nobody will serve.
+        self.tasks().clear();
+        drop(self.claim.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Makes the connection anew. Whoever asks while another one waits for its turn gets the same one.
+    pub(super) async fn reconnect(&self) {
+        let asked = Instant::now();
+        let mut last = self.reconnect.lock().await;
+        if last.is_none_or(|began| began < asked) {
+            *last = Some(Instant::now());
+            self.core.upstream().reconnect().await;
+        }
+    }
+
+    /// Serves somebody who came.
+    async fn receive(self: Arc<Self>, stream: UnixStream) {
+        let (input, mut output) = stream.into_split();
+        let mut input = BufReader::new(input);
+        let wish = tokio::time::timeout(WISH_LIMIT, opening::read(&mut input)).await;
+        // Whoever says nothing sensible, or goes, is not waited for.
+        let outcome = match wish {
+            Ok(Ok(Wish::Attach { pid })) => attach(&self.core, input, output, pid).await,
+            Ok(Ok(Wish::Reconnect)) => {
+                self.reconnect().await;
+                opening::write(&mut output, &Reply::Reconnected).await
+            }
+            Ok(Err(error)) => Err(error),
+            Err(late) => Err(late.into()),
+        };
+        if let Err(error) = outcome {
+            tracing::debug!(%error, "somebody who came to share the connection went");
+        }
+    }
+
+    fn tasks(&self) -> MutexGuard<'_, Vec<AbortOnDropHandle<()>>> {
+        self.tasks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Core {
+    pub(super) fn upstream(&self) -> &SupervisorHandle {
+        self.upstream.get().expect("it is set before anybody can come")
+    }
+
+    /// Everybody on the connection, in the order in which they came.
+    pub(super) fn peers(&self) -> Vec<Arc<Peer>> {
+        self.peers.borrow().values().cloned().collect()
+    }
+
+    fn others(&self) -> Vec<Arc<Peer>> {
+        self.peers().into_iter().filter(|peer| peer.pid != std::process::id()).collect()
+    }
+
+    /// Returns when there is somebody.
+    pub(super) async fn somebody(&self) {
+        // Fails only when the hub has ended, and then nobody is asked.
+        let _ = self.peers.subscribe().wait_for(|peers| !peers.is_empty()).await;
+    }
+
+    /// Whom to ask what the server does not ask on the stream of a request.
+    pub(super) async fn likeliest_cause(&self) -> Arc<Peer> {
+        loop {
+            let newest = self.calls().last().map(|(_, peer)| peer.clone());
+            let present = || self.peers().into_iter().find(|peer| !peer.is_leaving());
+            if let Some(peer) = newest.or_else(present) {
+                return peer;
+            }
+            let mut peers = self.peers.subscribe();
+            if peers.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Notes that a request of `peer` is under way, until the guard is dropped.
+    pub(super) fn under_way(self: &Arc<Self>, peer: &Arc<Peer>) -> UnderWay {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.calls().push((number, peer.clone()));
+        UnderWay { core: self.clone(), number }
+    }
+
+    /// Brings the union of what the bridges want to hear of up to date.
+    pub(super) fn collect_wishes(&self) {
+        let mut union = BTreeSet::new();
+        for peer in self.peers() {
+            union.extend(peer.subscriptions.resources().borrow().iter().cloned());
+        }
+        self.resources.send_if_modified(|known| {
+            let changed = *known != union;
+            *known = union;
+            changed
+        });
+    }
+
+    /// The lowest level of log messages that anybody set.
+    pub(super) fn lowest_level(&self) -> Option<String> {
+        let levels = self.peers().into_iter().filter_map(|peer| peer.log.level());
+        levels.min_by_key(|level| severity(level))
+    }
+
+    /// Passes a notification of a host on to a server that has a use for it.
+    pub(super) fn tell_server(&self, method: String, params: Option<Box<RawValue>>) {
+        let snapshot = self.upstream().snapshot();
+        let era = snapshot.server.filter(|_| snapshot.connection.is_some());
+        if era.map(|server| Era::of(server.revision)) == Some(Era::Legacy) {
+            // Fails only when the hub has ended.
+            drop(self.notices.send((method, params)));
+        }
+    }
+
+    /// A host came or went, and with it its roots.
+    pub(super) fn roots_may_have_changed(&self, peer: &Peer) {
+        let alone = self.peers().iter().all(|other| other.id == peer.id);
+        if self.told.capabilities.has("roots") && !alone {
+            self.tell_server("notifications/roots/list_changed".to_owned(), None);
+        }
+    }
+
+    fn calls(&self) -> MutexGuard<'_, Vec<(u64, Arc<Peer>)>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Core {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Core").field("name", &self.config.name).finish_non_exhaustive()
+    }
+}
+
+/// A request under way.
+pub(super) struct UnderWay {
+    core: Arc<Core>,
+    number: u64,
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.core.calls().retain(|(number, _)| *number != self.number);
+    }
+}
+
+/// The entry as it is configured now, as long as it is the one that everybody came for.
+struct Upstream {
+    source: Arc<dyn SharedSource>,
+    directory: std::path::PathBuf,
+    core: Weak<Core>,
+}
+
+impl ServerSource for Upstream {
+    fn server(&self) -> ServerFuture<'_> {
+        Box::pin(async {
+            let read = self.source.server().await;
+            let core = self.core.upgrade().ok_or(Withheld::SwitchedOff)?;
+            let is_the_same = |fingerprint| {
+                place_of(&self.directory, fingerprint, &core.told.spelled).is_ok_and(|at| at == core.place)
+            };
+            match read {
+                Ok((server, fingerprint)) if is_the_same(fingerprint.clone()) => {
+                    Ok(server.with_handler(Arc::new(Router::new(&self.core, None))))
+                }
+                // Security: the credentials of another entry are not for those who came for this one. Each of them
+                // reads its own entry again, and goes where that leads.
+                changed => {
+                    core.dissolved.cancel();
+                    Err(changed.err().unwrap_or_else(|| Withheld::Because(Reason::connecting(1))))
+                }
+            }
+        })
+    }
+}
+
+async fn accept(listener: UnixListener, hub: Weak<Hub>) {
+    let mut serving = tokio::task::JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match (accepted, hub.upgrade()) {
+                (_, None) => return,
+                (Ok((stream, _)), Some(hub)) => drop(serving.spawn(hub.receive(stream))),
+                // Out of file descriptors, most likely: it may pass.
+                (Err(_), Some(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
+            },
+            Some(_) = serving.join_next() => {}
+        }
+    }
+}
+
+/// Lets somebody onto the connection, or says why there is none.
+async fn attach(
+    core: &Arc<Core>,
+    input: BufReader<OwnedReadHalf>,
+    mut output: tokio::net::unix::OwnedWriteHalf,
+    pid: u32,
+) -> std::io::Result<()> {
+    let is_ours = pid == std::process::id();
+    if core.dissolved.is_cancelled() || (core.parting.load(Ordering::Acquire) && !is_ours) {
+        // It comes again, and finds whoever keeps the connection then.
+        return Ok(());
+    }
+    let server = core.upstream();
+    let outcome = tokio::select! {
+        biased;
+        lease = server.lease() => lease.map_err(|error| match error.kind() {
+            RequestErrorKind::NotConnected(snapshot) => (**snapshot).clone(),
+            _ => server.snapshot(),
+        }),
+        // What an attempt has shown is told at once, as a bridge of its own would know it.
+        Some(failed) = attempt_failed(server) => Err(failed),
+    };
+    let here = std::process::id();
+    match outcome {
+        Ok(lease) => {
+            let (connection, description) = (lease.id(), lease.server());
+            drop(lease);
+            opening::write(&mut output, &Reply::Connected { pid: here }).await?;
+            let (host, writer) = Host::new();
+            let id = core.next.fetch_add(1, Ordering::Relaxed);
+            let peer = Arc::new(Peer::new(id, pid, connection, &description, host));
+            let mut writing = AbortOnDropHandle::new(tokio::spawn(writer.run(output)));
+            core.peers.send_modify(|peers| drop(peers.insert(id, peer.clone())));
+            let is_late = server.snapshot().connection != Some(connection)
+                || (core.parting.load(Ordering::Acquire) && !is_ours);
+            if is_late {
+                peer.go_away();
+            }
+            tokio::select! {
+                () = peer::serve(core, &peer, input) => {}
+                _ = &mut writing => {}
+            }
+            core.peers.send_modify(|peers| drop(peers.remove(&id)));
+            peer.end();
+            core.collect_wishes();
+            core.roots_may_have_changed(&peer);
+            Ok(())
+        }
+        Err(snapshot) => {
+            let evidence = seen(&snapshot);
+            opening::write(&mut output, &Reply::Failed { pid: here, evidence }).await?;
+            wait_for_news(server, &snapshot, input).await;
+            Ok(())
+        }
+    }
+}
+
+/// What a server without a connection has shown.
+fn seen(snapshot: &StatusSnapshot) -> Evidence {
+    let nothing_yet = || Evidence::new(Phase::Connect, Outcome::Timeout);
+    let mut evidence = snapshot.evidence().cloned().unwrap_or_else(nothing_yet);
+    if classify(&evidence).is_retryable() {
+        // Whoever hears it counts its own streak of failures.
+        evidence.attempts = 1;
+    }
+    evidence
+}
+
+/// Returns when somebody who was told of `told` would be told something else: the server is connected, or what is
+/// wrong with it is another thing that no retry changes. Or when it has gone.
+async fn wait_for_news(
+    server: &SupervisorHandle,
+    told: &StatusSnapshot,
+    mut input: BufReader<OwnedReadHalf>,
+) {
+    let mut status = server.status();
+    let may_pass = |snapshot: &StatusSnapshot| {
+        snapshot.evidence().is_some_and(|evidence| classify(evidence).is_retryable())
+    };
+    let is_news = |now: &StatusSnapshot| {
+        let is_decided = now.status != ServerStatus::Pending && now.code != told.code;
+        now.closed || now.connection.is_some() || (is_decided && !(may_pass(now) && may_pass(told)))
+    };
+    tokio::select! {
+        _ = status.wait_for(is_news) => {}
+        _ = input.read_u8() => {}
+    }
+}
+
+/// Follows the server from connection to connection until it is closed.
+async fn follow(core: Arc<Core>) {
+    let mut status = core.upstream().status();
+    let (mut connection, mut company) = (None, None);
+    loop {
+        let snapshot = status.borrow_and_update().clone();
+        if snapshot.connection != connection {
+            connection = snapshot.connection;
+            // They come again, to the connection that there is then. What they have under way goes on.
+            let stale = |peer: &Arc<Peer>| Some(peer.connection) != connection;
+            core.peers().into_iter().filter(stale).for_each(|peer| peer.go_away());
+            company = connection.map(|_| AbortOnDropHandle::new(tokio::spawn(accompany(core.clone()))));
+        }
+        if snapshot.closed || status.changed().await.is_err() {
+            drop(company);
+            return;
+        }
+    }
+}
+
+/// Tells a new connection what the bridges want, and keeps telling it.
+async fn accompany(core: Arc<Core>) {
+    let server = core.upstream();
+    let Ok(lease) = server.lease().await else { return };
+    let (mut era, mut renewals) = (Era::of(lease.revision()), lease.renewals());
+    drop(lease);
+    loop {
+        let (level, resources) = (core.lowest_level(), core.resources.subscribe());
+        let telling = async {
+            match era {
+                Era::Modern => subscribe_together(resources, server).await,
+                Era::Legacy => subscribe_one_by_one(level, resources, server).await,
+            }
+        };
+        tokio::select! {
+            () = telling => return,
+            () = renewals.next() => {}
+        }
+        let Ok(lease) = server.lease().await else { return };
+        era = Era::of(lease.revision());
+        for peer in core.peers() {
+            if peer.era() == era {
+                LIST_CHANGES.iter().for_each(|method| peer.tell_change(method, None));
+            } else {
+                // It was greeted in the terms of the other era, and comes again.
+                peer.go_away();
+            }
+        }
+    }
+}
+
+async fn pass_notices(
+    mut inbox: mpsc::UnboundedReceiver<(String, Option<Box<RawValue>>)>,
+    server: SupervisorHandle,
+) {
+    while let Some((method, params)) = inbox.recv().await {
+        if let Err(error) = server.notify(&method, params.as_deref()).await {
+            tracing::debug!(method, %error, "a notification of a host was lost");
+        }
+    }
+}
+
+/// Ends the hub when its entry is another one.
+async fn dissolve(hub: Weak<Hub>, dissolved: CancellationToken) {
+    dissolved.cancelled().await;
+    let Some(hub) = hub.upgrade() else { return };
+    hub.core.peers().iter().for_each(|peer| peer.go_away());
+    // On a task of its own: closing ends this one.
+    tokio::spawn(async move { hub.close().await });
+}

@@ -1,0 +1,100 @@
+//! The first line in each direction on the socket of those who share a connection; MCP follows.
+
+use std::io;
+
+use mcp_status::Evidence;
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+
+/// The longest such line, in bytes: evidence with what a server said about itself is far shorter.
+const MAX_LINE: u64 = 64 << 10;
+
+/// What somebody comes for.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[serde(tag = "op", rename_all = "kebab-case")]
+pub(super) enum Wish {
+    /// To speak to the server over the connection.
+    Attach {
+        /// The process that asks.
+        pid: u32,
+    },
+    /// To have the connection made anew, because a person or a program acted.
+    Reconnect,
+}
+
+/// What it is told.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Reply {
+    /// There is a connection; MCP follows.
+    Connected {
+        /// The process that keeps it.
+        pid: u32,
+    },
+    /// There is none, and this was seen last. The stream ends when asking again would bring another answer.
+    Failed {
+        /// The process that tries.
+        pid: u32,
+        /// What it has seen.
+        evidence: Evidence,
+    },
+    /// It was made anew, or could not be.
+    Reconnected,
+}
+
+pub(super) async fn write(stream: &mut (impl AsyncWrite + Unpin), line: &impl Serialize) -> io::Result<()> {
+    let mut text = serde_json::to_vec(line)?;
+    text.push(b'\n');
+    stream.write_all(&text).await?;
+    stream.flush().await
+}
+
+/// Reads one line and nothing of what follows it.
+pub(super) async fn read<T: DeserializeOwned>(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<T> {
+    let mut line = String::new();
+    stream.take(MAX_LINE).read_line(&mut line).await?;
+    if line.is_empty() {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    Ok(serde_json::from_str(&line)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use mcp_status::{AuthFacts, ChallengeKind, Outcome, Phase, classify};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn evidence_means_the_same_at_both_ends() {
+        let facts = AuthFacts::new(true, Some("headers-helper".to_owned()), false).with_exit_code(Some(3));
+        let scope = ChallengeKind::InsufficientScope { scopes: vec!["a".to_owned()] };
+        let outcomes = [
+            Outcome::Challenged { kind: scope, http_status: 403 },
+            Outcome::Http { status: 503, retry_after: Some(Duration::from_millis(1500)) },
+            Outcome::Version { offered: vec!["1999-01-01".to_owned()] },
+            Outcome::Exited { code: Some(1) },
+            Outcome::CredentialSourceFailed,
+            Outcome::Unreachable,
+        ];
+        for outcome in outcomes {
+            let seen = Evidence::new(Phase::Connect, outcome).with_auth(facts.clone()).with_detail("said");
+            let mut wire = Vec::new();
+            write(&mut wire, &Reply::Failed { pid: 7, evidence: seen.clone() }).await.unwrap();
+            let Reply::Failed { evidence, .. } = read(&mut wire.as_slice()).await.unwrap() else { panic!() };
+            assert_eq!((classify(&evidence), &evidence), (classify(&seen), &seen));
+        }
+    }
+
+    #[tokio::test]
+    async fn what_follows_the_line_is_left_alone_and_nonsense_is_an_error() {
+        let mut stream = &b"{\"op\":\"attach\",\"pid\":7}\n{\"jsonrpc\""[..];
+        assert_eq!(read::<Wish>(&mut stream).await.unwrap(), Wish::Attach { pid: 7 });
+        assert_eq!(stream, b"{\"jsonrpc\"");
+        for nonsense in ["", "{}\n", "{\"op\":\"stop\"}\n"] {
+            assert!(read::<Wish>(&mut nonsense.as_bytes()).await.is_err(), "{nonsense:?}");
+        }
+    }
+}

@@ -1,0 +1,306 @@
+//! One bridge on the shared connection: what it asks of the server, and what it is told.
+//!
+//! It is spoken to as the server would speak to it, in the era of the server, and nothing is translated here but the
+//! tokens of progress.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mcp_transport::message::{INTERNAL_ERROR, INVALID_PARAMS, Incoming, Members, Payload, RequestId, parse};
+use mcp_transport::{
+    PeerEndpoint, ProtocolRevision, RequestOptions, RpcError, ServerDescription, SubscriptionFilter,
+};
+use serde_json::value::RawValue;
+use tokio::io::AsyncRead;
+use tokio::task::AbortHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::hub::Core;
+use super::router::Router;
+use crate::describe::as_is;
+use crate::era::{Era, RequestMeta, UNSUPPORTED_VERSION, severity};
+use crate::failure::Failure;
+use crate::host::{Host, HostAnswer};
+use crate::lines::{Line, Lines};
+use crate::session::acknowledgement;
+use crate::splice::{raw, string, text};
+use crate::state::Log;
+use crate::subscriptions::{LIST_CHANGES, Subscriptions};
+
+/// A bridge on the shared connection.
+#[derive(Debug)]
+pub(super) struct Peer {
+    pub(super) id: u64,
+    /// Its process.
+    pub(super) pid: u32,
+    /// The number of the upstream connection that it came to.
+    pub(super) connection: u64,
+    /// What the server speaks, and the result of its handshake.
+    revision: ProtocolRevision,
+    greeting: Box<RawValue>,
+    pub(super) host: Host,
+    pub(super) subscriptions: Subscriptions,
+    pub(super) log: Log,
+    calls: Mutex<HashMap<RequestId, AbortHandle>>,
+    /// Whether it takes more than answers.
+    ready: AtomicBool,
+    /// Whether it was told to go elsewhere, and hears there what concerns everybody.
+    leaving: AtomicBool,
+    gone: CancellationToken,
+}
+
+impl Peer {
+    pub(super) fn new(id: u64, pid: u32, connection: u64, server: &ServerDescription, host: Host) -> Self {
+        let (revision, greeting) = (server.revision, as_is(server));
+        Self::greeted(id, pid, connection, (revision, greeting), host)
+    }
+
+    fn greeted(
+        id: u64,
+        pid: u32,
+        connection: u64,
+        (revision, greeting): (ProtocolRevision, Box<RawValue>),
+        host: Host,
+    ) -> Self {
+        Self {
+            id,
+            pid,
+            connection,
+            revision,
+            greeting,
+            host,
+            subscriptions: Subscriptions::default(),
+            log: Log::default(),
+            calls: Mutex::default(),
+            ready: AtomicBool::new(false),
+            leaving: AtomicBool::new(false),
+            gone: CancellationToken::new(),
+        }
+    }
+
+    /// One that nobody listens to.
+    #[cfg(test)]
+    pub(super) fn unheard(id: u64) -> Arc<Self> {
+        let handshake = (ProtocolRevision::V2025_11_25, raw("{}"));
+        Arc::new(Self::greeted(id, 0, 1, handshake, Host::new().0))
+    }
+
+    pub(super) fn era(&self) -> Era {
+        Era::of(self.revision)
+    }
+
+    /// Asks the host behind it.
+    pub(super) async fn ask(&self, method: &str, params: Option<&RawValue>) -> HostAnswer {
+        let gone = RpcError::new(INTERNAL_ERROR, "the host is gone");
+        self.gone.run_until_cancelled(self.host.ask(method, params)).await.unwrap_or(Err(gone))
+    }
+
+    /// Takes no more requests of it; those under way are answered.
+    pub(super) fn go_away(&self) {
+        if !self.leaving.swap(true, Ordering::AcqRel) {
+            self.host.notify(PeerEndpoint::GOING_AWAY, None);
+        }
+    }
+
+    pub(super) fn is_leaving(&self) -> bool {
+        self.leaving.load(Ordering::Acquire)
+    }
+
+    pub(super) async fn gone(&self) {
+        self.gone.cancelled().await;
+    }
+
+    /// It has gone: nobody waits for it, and it waits for nothing.
+    pub(super) fn end(&self) {
+        self.gone.cancel();
+        self.subscriptions.close_all();
+        let calls = std::mem::take(&mut *self.calls());
+        calls.into_values().for_each(|call| call.abort());
+    }
+
+    fn hears(&self) -> bool {
+        self.ready.load(Ordering::Acquire) && !self.is_leaving()
+    }
+
+    /// Tells what concerns everybody.
+    pub(super) fn tell(&self, method: &str, params: Option<&RawValue>) {
+        if self.hears() {
+            self.host.notify(method, params);
+        }
+    }
+
+    /// Tells of a change, where it wants to hear of it.
+    pub(super) fn tell_change(&self, method: &str, params: Option<&RawValue>) {
+        if !self.hears() {
+            return;
+        }
+        match self.era() {
+            Era::Legacy if LIST_CHANGES.contains(&method) => self.host.notify(method, params),
+            Era::Legacy if self.subscriptions.wants(method, params) => self.host.notify(method, params),
+            Era::Legacy => {}
+            Era::Modern => self
+                .subscriptions
+                .deliver(method, params, |method, params| self.host.notify(method, Some(params))),
+        }
+    }
+
+    /// Tells a log message, where it wants messages of this level.
+    pub(super) fn tell_message(&self, level: Option<u8>, params: Option<&RawValue>) {
+        let wanted = match self.era() {
+            Era::Modern => self.log.is_wanted(level),
+            // Who never set a level hears what the server tells by itself.
+            Era::Legacy => match self.log.level().as_deref().and_then(severity) {
+                Some(wanted) => level.is_none_or(|level| level >= wanted),
+                None => true,
+            },
+        };
+        if wanted {
+            self.tell("notifications/message", params);
+        }
+    }
+
+    fn calls(&self) -> MutexGuard<'_, HashMap<RequestId, AbortHandle>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Serves a bridge until it closes its side.
+pub(super) async fn serve(core: &Arc<Core>, peer: &Arc<Peer>, input: impl AsyncRead + Unpin) {
+    let mut lines = Lines::new(input, core.config.max_line_bytes);
+    loop {
+        // The other end is the same program, so what is no message is no loss.
+        match lines.next().await {
+            Ok(Some(Line::Whole(line))) => take(core, peer, line),
+            Ok(Some(Line::TooLong)) => tracing::warn!(pid = peer.pid, "a bridge sent too long a message"),
+            Ok(None) | Err(_) => break,
+        }
+    }
+}
+
+fn take(core: &Arc<Core>, peer: &Arc<Peer>, line: Vec<u8>) {
+    let Ok(messages) = parse(line) else { return };
+    for message in messages.flatten() {
+        match message {
+            Incoming::Request { id, method, params } => request(core, peer, id, method, params),
+            Incoming::Notification { method, params } => notification(core, peer, method, params),
+            Incoming::Response { id, outcome } => {
+                peer.host.answered(id.as_ref(), outcome.map(Payload::into_raw));
+            }
+        }
+    }
+}
+
+fn request(core: &Arc<Core>, peer: &Arc<Peer>, id: RequestId, method: String, params: Option<Box<RawValue>>) {
+    match (method.as_str(), peer.era()) {
+        ("initialize", Era::Legacy) => peer.host.respond(&id, Ok(&peer.greeting)),
+        // The server has no handshake, so there is none to be had here.
+        ("initialize", Era::Modern) => {
+            let revision = string(peer.revision.as_str());
+            let data = raw(format!(r#"{{"supported":[{revision}]}}"#));
+            let error = RpcError::new(UNSUPPORTED_VERSION, "Unsupported protocol version").with_data(data);
+            peer.host.respond(&id, Err(&error));
+        }
+        // The first one opens the conversation; later ones ask whether the server is there.
+        ("server/discover", Era::Modern) if !peer.ready.swap(true, Ordering::AcqRel) => {
+            peer.host.respond(&id, Ok(&peer.greeting));
+        }
+        ("subscriptions/listen", Era::Modern) => listen(core, peer, id, params.as_deref()),
+        ("resources/subscribe" | "resources/unsubscribe", Era::Legacy) => {
+            let members =
+                params.as_deref().and_then(|params| Members::read(params.get())).unwrap_or_default();
+            let Some(uri) = members.get("uri").and_then(text) else {
+                let error = RpcError::new(INVALID_PARAMS, "`uri` is missing or no string");
+                return peer.host.respond(&id, Err(&error));
+            };
+            peer.subscriptions.want_resource(uri, method == "resources/subscribe");
+            core.collect_wishes();
+            peer.host.respond(&id, Ok(&raw("{}")));
+        }
+        ("logging/setLevel", Era::Legacy) => {
+            let members =
+                params.as_deref().and_then(|params| Members::read(params.get())).unwrap_or_default();
+            if let Some(level) = members.get("level").and_then(text) {
+                peer.log.set(level);
+            }
+            // The server tells what anybody wants to hear; who wants less is told less.
+            let params = core.lowest_level().map(|level| raw(format!(r#"{{"level":{}}}"#, string(&level))));
+            forward(core, peer, id, method, params);
+        }
+        _ => forward(core, peer, id, method, params),
+    }
+}
+
+/// Passes a request on, on a task of its own.
+fn forward(core: &Arc<Core>, peer: &Arc<Peer>, id: RequestId, method: String, params: Option<Box<RawValue>>) {
+    let mut calls = peer.calls();
+    let (core, caller, key) = (core.clone(), peer.clone(), id.clone());
+    let call = tokio::spawn(async move {
+        match ask_server(&core, &caller, &method, params.as_deref()).await {
+            Ok(result) => caller.host.pass(&id, result, ""),
+            Err(error) => caller.host.respond(&id, Err(&error)),
+        }
+        caller.calls().remove(&id);
+    });
+    // The task has not begun yet, or waits for the lock: it is removed after it was added.
+    calls.insert(key, call.abort_handle());
+}
+
+async fn ask_server(
+    core: &Arc<Core>,
+    peer: &Arc<Peer>,
+    method: &str,
+    params: Option<&RawValue>,
+) -> Result<Payload, RpcError> {
+    let _under_way = core.under_way(peer);
+    let lent = core.tokens.lend(peer, params);
+    let params = lent.as_ref().map(|(params, _)| &**params).or(params);
+    let mut options = RequestOptions::new();
+    let meta = RequestMeta::read(params);
+    let level = meta.as_ref().and_then(|meta| meta.log_level.as_deref());
+    let _wish = level.and_then(|level| peer.log.want(level));
+    if peer.era() == Era::Modern {
+        // The bridge in front has added what a modern request says, of its own host.
+        options = options.with_own_metadata().with_raw_result();
+    }
+    let options = options.with_handler(Arc::new(Router::new(&Arc::downgrade(core), Some(peer.clone()))));
+    let outcome = core.upstream().request(method, params, &options).await;
+    outcome.map_err(|error| Failure::from(error).explain(&core.config))
+}
+
+/// A stream of changes: it lasts as long as the bridge stays.
+fn listen(core: &Arc<Core>, peer: &Arc<Peer>, id: RequestId, params: Option<&RawValue>) {
+    let members = params.and_then(|params| Members::read(params.get())).unwrap_or_default();
+    let filter = members.get("notifications");
+    let Some(Ok(filter)) = filter.map(|raw| serde_json::from_str::<SubscriptionFilter>(raw.get())) else {
+        let error = RpcError::new(INVALID_PARAMS, "`notifications` is missing or no filter");
+        return peer.host.respond(&id, Err(&error));
+    };
+    let params = acknowledgement(&id, &filter);
+    peer.host.notify("notifications/subscriptions/acknowledged", Some(&params));
+    peer.subscriptions.open(id, filter);
+    core.collect_wishes();
+}
+
+fn notification(core: &Arc<Core>, peer: &Arc<Peer>, method: String, params: Option<Box<RawValue>>) {
+    match method.as_str() {
+        "notifications/initialized" => {
+            peer.ready.store(true, Ordering::Release);
+            core.roots_may_have_changed(peer);
+        }
+        "notifications/cancelled" => {
+            let members = params.as_deref().and_then(|params| Members::read(params.get()));
+            let id = members.and_then(|members| members.get("requestId")).and_then(RequestId::from_raw);
+            let Some(id) = id else { return };
+            // Dropping the request says so on the wire.
+            let call = peer.calls().remove(&id);
+            if let Some(call) = call {
+                call.abort();
+            }
+            if peer.subscriptions.close(&id) {
+                core.collect_wishes();
+            }
+        }
+        _ => core.tell_server(method, params),
+    }
+}

@@ -1,0 +1,225 @@
+//! Where bridges that may share a connection find each other: a lock and a socket whose names tell two of them apart
+//! exactly where they must not share.
+
+use std::fmt;
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use ring::digest::{Context, SHA256};
+use ring::hmac;
+use ring::rand::{SecureRandom, SystemRandom};
+use tokio::net::UnixListener;
+
+use crate::control::private_directory;
+
+/// How many bytes of the code stand in a name: with 128 bits nobody meets another one's by chance, and the path of a
+/// socket may have about 100 bytes.
+const NAME_BYTES: usize = 16;
+/// How long the key of a directory is, in bytes.
+const KEY_BYTES: usize = 32;
+
+/// Everything about a server entry that must be equal for two bridges to share a connection: where it leads, whom it
+/// acts as, and what that is read from. Only a one-way digest of it is kept.
+#[derive(Clone)]
+pub struct Fingerprint(Context);
+
+impl Fingerprint {
+    /// The fingerprint of nothing.
+    pub fn new() -> Self {
+        Self(Context::new(&SHA256))
+    }
+
+    /// With one more part. What belongs to which part counts: two parts are never mistaken for one.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
+        for field in [name.as_bytes(), value.as_ref()] {
+            // No value is anywhere near this long.
+            let length = u64::try_from(field.len()).unwrap_or(u64::MAX);
+            self.0.update(&length.to_be_bytes());
+            self.0.update(field);
+        }
+        self
+    }
+}
+
+impl Default for Fingerprint {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for Fingerprint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Security: a digest of a short secret gives it away to whoever tries them all.
+        f.write_str("Fingerprint(..)")
+    }
+}
+
+/// The lock and the socket of those who share one connection.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(super) struct Place {
+    lock: PathBuf,
+    socket: PathBuf,
+}
+
+impl Place {
+    /// The place in `directory`, which is made if it is not there, for entries of this fingerprint.
+    ///
+    /// Security: the names are codes under a key that only this account can read, so that a name in a log does not
+    /// help anybody to guess what went into it.
+    ///
+    /// # Errors
+    ///
+    /// The directory cannot be had for this account alone, or its key cannot.
+    pub(super) fn of(directory: &Path, fingerprint: Fingerprint) -> io::Result<Self> {
+        private_directory(directory)?;
+        let key = hmac::Key::new(hmac::HMAC_SHA256, &key(directory)?);
+        let code = hmac::sign(&key, fingerprint.0.finish().as_ref());
+        let name: String = code.as_ref().iter().take(NAME_BYTES).map(|byte| format!("{byte:02x}")).collect();
+        Ok(Self {
+            lock: directory.join(format!("{name}.lock")),
+            socket: directory.join(format!("{name}.shared")),
+        })
+    }
+
+    /// Where the one that keeps the connection listens.
+    pub(super) fn socket(&self) -> &Path {
+        &self.socket
+    }
+
+    /// The right to keep the connection; `None` where somebody else has it. It ends with the file, and so with the
+    /// process, however that ends.
+    ///
+    /// The file itself stays: whoever removed it would let two of them lock different files of the same name.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be made or locked.
+    pub(super) fn claim(&self) -> io::Result<Option<File>> {
+        let file =
+            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&self.lock)?;
+        match file.try_lock() {
+            Ok(()) => Ok(Some(file)),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(error),
+        }
+    }
+
+    /// Listens. Only for whoever has the claim: a socket that is there was left behind.
+    ///
+    /// # Errors
+    ///
+    /// The path is too long for a socket, or the directory cannot be written.
+    pub(super) fn listen(&self) -> io::Result<UnixListener> {
+        self.clear();
+        let listener = UnixListener::bind(&self.socket)?;
+        std::fs::set_permissions(&self.socket, std::fs::Permissions::from_mode(0o600))?;
+        Ok(listener)
+    }
+
+    /// Removes the socket. Only for whoever has the claim.
+    pub(super) fn clear(&self) {
+        // It may not be there; what else can go wrong is told by whoever binds it next.
+        drop(std::fs::remove_file(&self.socket));
+    }
+}
+
+/// The key of a directory, made by whoever needs it first.
+fn key(directory: &Path) -> io::Result<Vec<u8>> {
+    let path = directory.join("shared.key");
+    if let Some(key) = read_key(&path)? {
+        return Ok(key);
+    }
+    let mut key = [0; KEY_BYTES];
+    SystemRandom::new().fill(&mut key).map_err(|_| io::Error::other("no random numbers"))?;
+    let draft = directory.join(format!(".{}-{:02x}{:02x}-key", std::process::id(), key[0], key[1]));
+    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft);
+    let published = written
+        .and_then(|mut file| file.write_all(&key))
+        // Whole or not at all, and never in place of one that somebody uses already.
+        .and_then(|()| std::fs::hard_link(&draft, &path));
+    drop(std::fs::remove_file(&draft));
+    match published {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => read_key(&path)?.ok_or_else(|| io::Error::other(format!("{} went away", path.display()))),
+    }
+}
+
+fn read_key(path: &Path) -> io::Result<Option<Vec<u8>>> {
+    let mut key = Vec::new();
+    match File::open(path) {
+        Ok(file) => file.take(KEY_BYTES as u64 + 1).read_to_end(&mut key)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    if key.len() == KEY_BYTES {
+        return Ok(Some(key));
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} is damaged; remove it", path.display())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(directory: &Path, parts: &[(&str, &str)]) -> Place {
+        let print = parts.iter().fold(Fingerprint::new(), |print, (name, value)| print.with(name, value));
+        Place::of(directory, print).unwrap()
+    }
+
+    #[test]
+    fn only_what_is_equal_in_every_part_meets() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = home.path().join("run");
+        let of = |parts: &[(&str, &str)]| place(&directory, parts);
+        assert_eq!(of(&[("url", "a"), ("token", "b")]), of(&[("url", "a"), ("token", "b")]));
+        let others = [
+            of(&[("url", "a"), ("token", "c")]),
+            of(&[("url", "a")]),
+            of(&[("url", "ab"), ("token", "")]),
+            of(&[("url", "a"), ("toke", "nb")]),
+            of(&[("token", "b"), ("url", "a")]),
+        ];
+        assert!(others.iter().all(|other| *other != of(&[("url", "a"), ("token", "b")])), "{others:?}");
+        let elsewhere = tempfile::tempdir().unwrap();
+        let there = place(elsewhere.path(), &[("url", "a")]);
+        assert_ne!(there.socket().file_name(), of(&[("url", "a")]).socket().file_name(), "keys differ");
+    }
+
+    #[test]
+    fn no_secret_and_no_name_that_others_could_compute_is_in_the_directory() {
+        let home = tempfile::tempdir().unwrap();
+        let print = Fingerprint::new().with("token", "canary");
+        assert!(!format!("{print:?}").contains("canary"));
+        let place = Place::of(home.path(), print).unwrap();
+        let claim = place.claim().unwrap().unwrap();
+        for entry in std::fs::read_dir(home.path()).unwrap() {
+            let entry = entry.unwrap();
+            assert!(!entry.file_name().to_string_lossy().contains("canary"));
+            assert!(!std::fs::read(entry.path()).unwrap().windows(6).any(|bytes| bytes == b"canary"));
+            assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o077, 0);
+        }
+        drop(claim);
+    }
+
+    #[test]
+    fn one_at_a_time_has_the_claim() {
+        let home = tempfile::tempdir().unwrap();
+        let place = place(home.path(), &[]);
+        let claim = place.claim().unwrap();
+        assert!(claim.is_some() && place.claim().unwrap().is_none());
+        drop(claim);
+        assert!(place.claim().unwrap().is_some());
+    }
+
+    #[tokio::test]
+    async fn a_socket_that_was_left_behind_is_replaced() {
+        let home = tempfile::tempdir().unwrap();
+        let place = place(home.path(), &[]);
+        drop(std::os::unix::net::UnixListener::bind(place.socket()).unwrap());
+        let _listener = place.listen().unwrap();
+        assert!(tokio::net::UnixStream::connect(place.socket()).await.is_ok());
+    }
+}

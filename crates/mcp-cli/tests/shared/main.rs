@@ -1,0 +1,34 @@
+//! Bridges that share one connection (`mcplink bridge --shared`), as processes, against servers on real sockets.
+//!
+//! | module | tells |
+//! |---|---|
+//! | `together` | one connection for many hosts, whose calls and questions stay apart |
+//! | `apart` | who never shares: other credentials, other hosts, another entry |
+//! | `succession` | the end of the owner, by force and in good order |
+//! | `truth` | the status of a guest, and `reconnect` |
+
+#![cfg(unix)]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a failure here is a failed test; clippy only knows functions marked as such"
+)]
+
+mod apart;
+mod host;
+mod succession;
+mod together;
+mod truth;
+
+use std::time::Duration;
+
+/// What no answer may take: a call waits 30 s for a connection and may be tried twice; the rest is for a loaded machine.
+pub(crate) const HANG: Duration = Duration::from_secs(75);
+
+/// Waits for something that others see.
+pub(crate) async fn eventually(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let began = tokio::time::Instant::now();
+    while !is_so().await {
+        assert!(began.elapsed() < HANG, "not within {HANG:?}: {what}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

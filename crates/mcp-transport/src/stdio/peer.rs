@@ -1,0 +1,269 @@
+//! The framing of stdio over a stream to another process of this machine, which is not ours to start or to end.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::lines::Lines;
+use crate::duplex::{CloseReason, Duplex, Outcome, Patience, Reply};
+use crate::inbound::{HandlerFuture, Inbound};
+use crate::protocol::outgoing::put_on_one_line;
+use crate::{PeerEndpoint, PeerStream, TransportError, TransportErrorKind};
+
+/// How long the last lines may take to be written.
+const LAST_LINES: Duration = Duration::from_secs(1);
+
+/// A connection over a stream that is open already. Dropping it closes the stream.
+pub(crate) struct PeerWire {
+    duplex: Duplex,
+    /// Lines to write. Unbounded for the reason that [`StdioWire`](super::StdioWire) gives.
+    outbox: mpsc::UnboundedSender<Vec<u8>>,
+    leaving: Arc<Leaving>,
+    /// Ends the writer when what was sent before is written.
+    stop: CancellationToken,
+    written: CancellationToken,
+    reader: JoinHandle<()>,
+}
+
+impl PeerWire {
+    /// Speaks over `stream`. Must run inside a tokio runtime.
+    pub(crate) fn start(stream: PeerStream, max_line_bytes: usize, inbound: Arc<dyn Inbound>) -> Self {
+        let (outbox, lines) = mpsc::unbounded_channel();
+        let reply: Reply = Arc::new({
+            let outbox = outbox.clone();
+            // Fails only when the stream has ended, and then nobody waits for the answer.
+            move |frame| drop(outbox.send(frame))
+        });
+        let leaving = Arc::new(Leaving { inbound, said: AtomicBool::new(false) });
+        let duplex = Duplex::new(leaving.clone(), reply);
+        let (stop, written) = (CancellationToken::new(), CancellationToken::new());
+        let reader = tokio::spawn(read(stream.input, Lines::new(max_line_bytes), duplex.clone()));
+        let done = written.clone().drop_guard();
+        let (writing, broken) = (write(stream.output, lines, stop.clone()), duplex.clone());
+        tokio::spawn(async move {
+            let _done = done;
+            if writing.await.is_err() {
+                broken.end(gone());
+            }
+        });
+        Self { duplex, outbox, leaving, stop, written, reader }
+    }
+
+    /// Sends the request `id`, encoded as `frame`, and waits for its answer.
+    ///
+    /// # Errors
+    /// [`Closed`](TransportErrorKind::Closed) where the other process takes no more requests; otherwise see
+    /// [`Waiter::outcome`](crate::duplex::Waiter::outcome).
+    pub(crate) async fn request(&self, id: i64, frame: Vec<u8>, patience: Patience<'_>) -> Outcome {
+        if self.leaving.said.load(Ordering::Acquire) {
+            return Err(CloseReason::by_owner().to_error());
+        }
+        let waiter = self.duplex.register(id)?;
+        self.send(frame)?;
+        waiter.outcome(patience).await
+    }
+
+    /// Sends a notification or a response, without waiting until it is written.
+    ///
+    /// # Errors
+    /// The reason why the connection ended.
+    pub(crate) fn send(&self, frame: Vec<u8>) -> Result<(), TransportError> {
+        match self.duplex.ended() {
+            Some(reason) => Err(reason.to_error()),
+            None => self.outbox.send(frame).map_err(|_| CloseReason::by_owner().to_error()),
+        }
+    }
+
+    /// Closes the stream when what was sent before is written. Requests in flight fail at once.
+    pub(crate) async fn close(&self) {
+        self.duplex.end(CloseReason::by_owner());
+        self.stop.cancel();
+        // A process that does not read is not waited for.
+        let _ = tokio::time::timeout(LAST_LINES, self.written.cancelled()).await;
+        self.reader.abort();
+    }
+}
+
+impl fmt::Debug for PeerWire {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PeerWire").field("duplex", &self.duplex).finish_non_exhaustive()
+    }
+}
+
+impl Drop for PeerWire {
+    fn drop(&mut self) {
+        self.duplex.end(CloseReason::by_owner());
+        self.stop.cancel();
+        self.reader.abort();
+    }
+}
+
+/// Hears that the other process goes away, and hands everything else on.
+#[derive(Debug)]
+struct Leaving {
+    inbound: Arc<dyn Inbound>,
+    said: AtomicBool,
+}
+
+impl Inbound for Leaving {
+    fn notification(&self, method: &str, params: Option<Box<RawValue>>) {
+        if method != PeerEndpoint::GOING_AWAY {
+            return self.inbound.notification(method, params);
+        }
+        if !self.said.swap(true, Ordering::AcqRel) {
+            // To whoever keeps the connection it has ended: another one is made for new requests. Those under way
+            // keep this one until they are answered.
+            self.inbound.closed();
+        }
+    }
+
+    fn request<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a> {
+        self.inbound.request(method, params)
+    }
+
+    fn closed(&self) {
+        self.inbound.closed();
+    }
+}
+
+fn gone() -> CloseReason {
+    CloseReason::new(TransportErrorKind::Dropped, "the process that keeps the connection has ended")
+}
+
+async fn read(mut stream: impl AsyncRead + Unpin, mut lines: Lines, duplex: Duplex) {
+    let reason = loop {
+        if !matches!(stream.read_buf(lines.room()).await, Ok(1..)) {
+            break gone();
+        }
+        match deliver(&mut lines, &duplex) {
+            Ok(()) => {}
+            Err(reason) => break reason,
+        }
+    };
+    duplex.end(reason);
+}
+
+/// Hands over the lines that are complete.
+fn deliver(lines: &mut Lines, duplex: &Duplex) -> Result<(), CloseReason> {
+    loop {
+        let line = match lines.next() {
+            Ok(Some(line)) => line,
+            Ok(None) => return Ok(()),
+            Err(_) => {
+                return Err(CloseReason::new(TransportErrorKind::TooLarge, "a relayed message is too long"));
+            }
+        };
+        // The other end is the same program: it prints nothing beside the protocol.
+        if duplex.deliver(line.into_owned()).is_err() {
+            let message = "the process that keeps the connection says something else than MCP";
+            return Err(CloseReason::new(TransportErrorKind::Protocol, message));
+        }
+    }
+}
+
+async fn write(
+    mut stream: impl AsyncWrite + Unpin,
+    mut lines: mpsc::UnboundedReceiver<Vec<u8>>,
+    stop: CancellationToken,
+) -> std::io::Result<()> {
+    loop {
+        let line = tokio::select! {
+            // In this order, so that what was sent before the stop is written before the end.
+            biased;
+            line = lines.recv() => line,
+            () = stop.cancelled() => None,
+        };
+        let Some(mut line) = line else { return stream.shutdown().await };
+        put_on_one_line(&mut line);
+        line.push(b'\n');
+        stream.write_all(&line).await?;
+        stream.flush().await?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncBufReadExt, BufReader, DuplexStream};
+
+    use super::*;
+    use crate::hub::Hub;
+
+    struct Other {
+        lines: tokio::io::Lines<BufReader<tokio::io::ReadHalf<DuplexStream>>>,
+        output: tokio::io::WriteHalf<DuplexStream>,
+    }
+
+    impl Other {
+        async fn heard(&mut self) -> Option<String> {
+            self.lines.next_line().await.unwrap()
+        }
+
+        async fn says(&mut self, line: &str) {
+            self.output.write_all(format!("{line}\n").as_bytes()).await.unwrap();
+        }
+    }
+
+    fn wire() -> (Arc<PeerWire>, Arc<Hub>, Other) {
+        let (ours, theirs) = tokio::io::duplex(1 << 12);
+        let (input, output) = tokio::io::split(ours);
+        let hub = Arc::new(Hub::new(None));
+        let wire = PeerWire::start(PeerStream::new(input, output), 1 << 10, hub.clone());
+        let (input, output) = tokio::io::split(theirs);
+        (Arc::new(wire), hub, Other { lines: BufReader::new(input).lines(), output })
+    }
+
+    fn ask(wire: &Arc<PeerWire>, id: i64) -> JoinHandle<Outcome> {
+        let (wire, frame) = (wire.clone(), format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"x"}}"#));
+        tokio::spawn(async move { wire.request(id, frame.into_bytes(), Patience::default()).await })
+    }
+
+    #[tokio::test]
+    async fn a_process_that_goes_away_answers_what_is_under_way_and_nothing_else() {
+        let (wire, hub, mut other) = wire();
+        let under_way = ask(&wire, 1);
+        other.heard().await.unwrap();
+        other.says(&format!(r#"{{"jsonrpc":"2.0","method":"{}"}}"#, PeerEndpoint::GOING_AWAY)).await;
+        while !hub.has_ended() {
+            tokio::task::yield_now().await;
+        }
+        let refused = ask(&wire, 2).await.unwrap().unwrap_err();
+        assert_eq!(*refused.kind(), TransportErrorKind::Closed);
+        assert!(!refused.may_have_been_sent());
+        other.says(r#"{"jsonrpc":"2.0","id":1,"result":{"late":true}}"#).await;
+        assert_eq!(under_way.await.unwrap().unwrap().get(), r#"{"late":true}"#);
+        wire.close().await;
+        assert_eq!(other.heard().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_process_that_ends_leaves_doubt_about_what_was_under_way() {
+        let (wire, hub, mut other) = wire();
+        let under_way = ask(&wire, 1);
+        other.heard().await.unwrap();
+        drop(other);
+        let error = under_way.await.unwrap().unwrap_err();
+        assert_eq!(*error.kind(), TransportErrorKind::Dropped);
+        assert!(error.may_have_been_sent() && hub.has_ended());
+    }
+
+    #[tokio::test]
+    async fn what_is_no_message_ends_the_stream() {
+        for (nonsense, kind) in [
+            ("{}".to_owned(), TransportErrorKind::Protocol),
+            ("x".repeat(2000), TransportErrorKind::TooLarge),
+        ] {
+            let (wire, _hub, mut other) = wire();
+            let under_way = ask(&wire, 1);
+            other.heard().await.unwrap();
+            other.says(&nonsense).await;
+            assert_eq!(*under_way.await.unwrap().unwrap_err().kind(), kind);
+        }
+    }
+}
