@@ -82,26 +82,122 @@ async fn a_restarted_server_costs_no_answer() {
     assert_eq!(server.sessions(), 0, "the last session was ended with the bridge");
 }
 
-#[tokio::test]
-async fn a_hundred_reconnects_leave_nothing_open() {
-    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
-    let stage = Stage::new(&entry(&server));
-    let host = Host::introduced(&stage).await;
-    host.echoes("first").await;
-    eventually("the server's own stream", HANG, async || server.open_streams() > 0).await;
-    let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", host.pid())).map(Iterator::count).ok();
-    // Where there is no `/proc`, the server's side alone has to show it.
-    let before = descriptors();
+/// A local server that answers its handshake and one tool, `echo`, which says nothing.
+const LOCAL: &str = r#"while read -r line; do
+  id=$(printf '%s' "$line" | sed 's/.*"id":\([0-9]*\).*/\1/')
+  case "$line" in
+    *'"initialize"'*) printf '{"jsonrpc":"2.0","id":%s,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"sh","version":"1"}}}\n' "$id" ;;
+    *'"tools/call"'*) printf '{"jsonrpc":"2.0","id":%s,"result":{"content":[]}}\n' "$id" ;;
+  esac
+done"#;
+
+/// What the bridge's process holds; where there is no `/proc`, the server's side alone has to show it.
+#[derive(Debug)]
+struct Held {
+    descriptors: Option<usize>,
+    children: Option<usize>,
+    resident_kib: Option<u64>,
+}
+
+impl Held {
+    fn by(pid: u32) -> Self {
+        let count = |path: String| std::fs::read_dir(path).map(Iterator::count).ok();
+        let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok();
+        let resident = |text: &str| {
+            let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+            line.split_whitespace().next()?.parse().ok()
+        };
+        Self {
+            descriptors: count(format!("/proc/{pid}/fd")),
+            children: children.map(|children| children.split_whitespace().count()),
+            resident_kib: status.as_deref().and_then(resident),
+        }
+    }
+
+    /// A few more or less, because connections that nobody uses are kept for a while; a hundred cannot hide there.
+    fn is_no_more_than(&self, before: &Self) -> bool {
+        const SLACK_KIB: u64 = 4 << 10;
+        self.descriptors <= before.descriptors.map(|count| count + SLACK)
+            && self.children <= before.children
+            && self.resident_kib <= before.resident_kib.map(|resident| resident + SLACK_KIB)
+    }
+}
+
+/// Reconnects a hundred times; nothing that one of them made may be left.
+async fn a_hundred_reconnects(stage: &Stage, host: &Host) {
+    // What is made once for all of them is there after some.
+    for _ in 0..20 {
+        stage.reconnect().await;
+    }
+    let before = Held::by(host.pid());
     for _ in 0..100 {
         stage.reconnect().await;
     }
-    host.echoes("last").await;
-    assert_eq!(server.sessions(), 1);
-    assert_eq!(server.sessions_made(), 101);
-    // A few more or less, because connections that nobody uses are kept for a while; a hundred cannot hide there.
-    let settled = async || {
-        descriptors() <= before.map(|count| count + SLACK) && server.open_connections() <= 2 + SLACK as u64
-    };
-    eventually("about as many descriptors as before", HANG, settled).await;
+    let settled = async || Held::by(host.pid()).is_no_more_than(&before);
+    eventually(&format!("about as much as before: {before:?}"), HANG, settled).await;
+}
+
+#[tokio::test]
+async fn f118_a_hundred_reconnects_leave_nothing_open() {
+    for era in [Era::Legacy, Era::Modern, Era::HttpSse] {
+        let server = FakeMcpServer::builder().era(era).start().unwrap();
+        let stage = Stage::new(&entry(&server));
+        let host = Host::introduced(&stage).await;
+        host.echoes("first").await;
+        eventually("the server's own stream", HANG, async || server.open_streams() > 0).await;
+        a_hundred_reconnects(&stage, &host).await;
+        host.echoes("last").await;
+        if era == Era::Legacy {
+            assert_eq!((server.sessions(), server.sessions_made()), (1, 121));
+        }
+        let settled = async || server.open_connections() <= 2 + SLACK as u64;
+        eventually("about as many connections as before", HANG, settled).await;
+        host.close().await;
+    }
+}
+
+#[tokio::test]
+async fn f118_a_hundred_reconnects_leave_no_process_behind() {
+    let stage = Stage::new(&json!({ "command": "sh", "args": ["-c", LOCAL] }));
+    let host = Host::introduced(&stage).await;
+    assert!(host.echo("first").await.get("result").is_some());
+    a_hundred_reconnects(&stage, &host).await;
+    assert!(host.echo("last").await.get("result").is_some());
     host.close().await;
+}
+
+/// Stops the bridge for a while in which its server loses every connection and session, as a machine that sleeps does.
+async fn f102_sleep(length: std::time::Duration) {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let stage = Stage::new(&entry(&server));
+    let host = Host::introduced(&stage).await;
+    host.echoes("before").await;
+    let signal = async |name: &str| {
+        let mut kill = tokio::process::Command::new("kill");
+        let status = kill.args([name, &host.pid().to_string()]).status().await.unwrap();
+        assert!(status.success());
+    };
+    signal("-STOP").await;
+    server.drop_connections();
+    server.expire_sessions();
+    tokio::time::sleep(length).await;
+    signal("-CONT").await;
+    // By itself: nobody calls. Without the wake, nothing would ask for a session before somebody does.
+    eventually("a new session", HANG, async || server.sessions_made() == 2).await;
+    host.echoes("after").await;
+    assert_eq!(stage.status().await.as_deref(), Some("connected"));
+    host.close().await;
+}
+
+#[tokio::test]
+async fn f102_a_bridge_that_slept_is_connected_when_it_wakes() {
+    // As long as it takes to count as a sleep.
+    f102_sleep(std::time::Duration::from_secs(16)).await;
+}
+
+#[tokio::test]
+#[ignore = "takes a minute"]
+async fn f102_a_bridge_that_slept_for_a_minute_is_connected_when_it_wakes() {
+    f102_sleep(std::time::Duration::from_secs(60)).await;
 }
