@@ -151,6 +151,12 @@ fn install_together(fixtures: &[(Kind, PathBuf, PathBuf)]) -> Result<(), Problem
 fn install(kind: &Kind, folder: &Path, target: &Path) -> Result<(), Problems> {
     let failed =
         |what: &str, error: std::io::Error| vec![format!("{} cannot be {what}: {error}", target.display())];
+    // Two runs at once, in CI or of two people's terminals, must not fill one folder. The lock lies beside the folder,
+    // which is removed, and ends with this process however that ends.
+    let lock = target.with_extension("lock");
+    fs::create_dir_all(target.parent().unwrap_or(target)).map_err(|error| failed("created", error))?;
+    let lock = fs::File::create(&lock).map_err(|error| failed("locked", error))?;
+    lock.lock().map_err(|error| failed("locked", error))?;
     // A Python environment holds its own path, so one that was moved with a cache is none.
     let mut wanted = format!("{}\n", target.display());
     wanted += &output(&mut command(kind.tools()[0], &["--version"]))?;

@@ -4,6 +4,8 @@
 
 use serde_json::{Value, json};
 
+use crate::mcp::Era;
+
 /// A tool or a prompt with its arguments, and what its answer holds.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -51,7 +53,9 @@ pub struct Surface {
     /// Tells the roots of the client, among which is [`Surface::ROOT`].
     pub roots: Option<Ask>,
     /// Logs what the answer holds.
-    pub log: Ask,
+    pub log: Option<Ask>,
+    /// Whether the message may follow the result of the call that had it logged.
+    pub log_follows: bool,
     /// A tool that says that the list of tools has changed.
     pub change: Option<&'static str>,
     /// A tool that says that a resource that somebody has subscribed to has changed.
@@ -65,6 +69,19 @@ impl Surface {
     pub const SAMPLED: &'static str = "a word of the model";
     /// The root of a client in the stories.
     pub const ROOT: &'static str = "file:///a/root/of/the/host";
+
+    /// What of it a host of this era can see, whatever the era of the server.
+    ///
+    /// A modern host hears what is logged during its requests. It has no roots here: a legacy server may ask for them at
+    /// any time, which would travel with any call.
+    #[must_use]
+    pub fn seen_from(mut self, era: Era) -> Self {
+        if era == Era::Modern {
+            self.roots = None;
+            self.log = self.log.filter(|_| !self.log_follows);
+        }
+        self
+    }
 
     /// As the hosts of `fixtures/hosts` read it.
     #[must_use]
@@ -85,7 +102,7 @@ impl Surface {
             "sampled": Self::SAMPLED,
             "roots": self.roots.as_ref().map(Ask::call),
             "root": Self::ROOT,
-            "log": self.log.call(),
+            "log": self.log.as_ref().map(Ask::call),
             "change": self.change,
             "update": self.update,
         })
@@ -127,7 +144,8 @@ pub(crate) const FIXTURE: Surface = Surface {
     declined: "decline",
     sampling: None,
     roots: None,
-    log: Ask { name: "log", arguments: r#"{"text":"a line"}"#, answer: "a line" },
+    log: Some(Ask { name: "log", arguments: r#"{"text":"a line"}"#, answer: "a line" }),
+    log_follows: false,
     change: Some("change"),
     update: None,
 };
@@ -161,7 +179,8 @@ pub(crate) const EVERYTHING: Surface = Surface {
         answer: Surface::SAMPLED,
     }),
     roots: Some(Ask { name: "get-roots-list", arguments: "{}", answer: Surface::ROOT }),
-    log: Ask { name: "toggle-simulated-logging", arguments: "{}", answer: "level" },
+    log: Some(Ask { name: "toggle-simulated-logging", arguments: "{}", answer: "level" }),
+    log_follows: true,
     change: None,
     update: Some("toggle-subscriber-updates"),
 };

@@ -24,7 +24,7 @@ pub(crate) fn assert_told(told: &Told, host: Host, surface: &Surface) {
         ("accepted", Some(surface.ask.answer)),
         ("declined", Some(surface.declined)),
         ("sampling", surface.sampling.map(|ask| ask.answer)),
-        ("roots", surface.roots.filter(|_| host.era() == Era::Legacy).map(|ask| ask.answer)),
+        ("roots", surface.roots.map(|ask| ask.answer)),
     ];
     for (step, answer) in answers.into_iter().filter_map(|(step, answer)| Some((step, answer?))) {
         let seen = told.seen(step);
@@ -59,8 +59,10 @@ pub(crate) fn assert_told(told: &Told, host: Host, surface: &Surface) {
     let unknown = told.seen("unknown resource");
     assert!(unknown["code"].is_i64(), "{host:?} {unknown}");
 
-    let log = told.seen("log").to_string();
-    assert!(log.contains(surface.log.answer), "{host:?} {log}");
+    if let Some(ask) = surface.log {
+        let log = told.seen("log").to_string();
+        assert!(log.contains(ask.answer), "{host:?} {log}");
+    }
     if surface.update.is_some() {
         assert_eq!(told.seen("update")["uri"], surface.template.1, "{host:?}");
     }
@@ -87,11 +89,11 @@ fn expected_steps(host: Host, surface: &Surface) -> Vec<&'static str> {
         ("accepted", true),
         ("declined", true),
         ("sampling", surface.sampling.is_some()),
-        ("roots", is_legacy && surface.roots.is_some()),
+        ("roots", surface.roots.is_some()),
         ("unknown tool", true),
         ("unknown resource", true),
-        ("level", is_legacy),
-        ("log", true),
+        ("level", is_legacy && surface.log.is_some()),
+        ("log", surface.log.is_some()),
         ("change", surface.change.is_some()),
         ("update", surface.update.is_some()),
         ("ping", is_legacy),

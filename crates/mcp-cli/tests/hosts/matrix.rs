@@ -47,10 +47,11 @@ impl Over {
 fn pass_through_the_bridge(server: &RealServer, over: Over, era: Era) {
     let (running, surface) = (server.start_http(), server.surface());
     tell_our_own_story(server, &running, over);
-    let (url, story) = (running.url(), surface.story());
+    let url = running.url();
     let tell = |index: usize, host: Host| {
-        let told = host::tell(host, &url, over.named(index), &story);
-        judge::assert_told(&told, host, surface);
+        let surface = surface.seen_from(host.era());
+        let told = host::tell(host, &url, over.named(index), &surface.story());
+        judge::assert_told(&told, host, &surface);
         unchanged::assert_unchanged(&told, host.era(), era);
     };
     let hosts: Vec<_> = Host::ALL.into_iter().enumerate().collect();
