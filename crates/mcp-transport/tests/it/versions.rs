@@ -87,7 +87,7 @@ async fn a_server_that_has_moved_on_is_followed_into_the_modern_era() {
     assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
     assert_eq!(methods(&server), ["tools/call", "initialize", "server/discover", "tools/call"]);
     assert_eq!(connection.revision(), ProtocolRevision::V2026_07_28);
-    assert_eq!(server.requests().pop().unwrap().header("mcp-name").as_deref(), Some("echo"));
+    assert_eq!(server.requests().pop().unwrap().header("mcp-name"), Some("echo"));
     no_violations(&server);
 
     // Or it says so at once.
