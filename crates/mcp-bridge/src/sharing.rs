@@ -17,6 +17,7 @@
 //! so only hosts of which it would be told the same share a connection. What the owner has seen of the server crosses
 //! the socket as evidence, and each bridge classifies it by itself: there is one table for what it means.
 
+mod door;
 mod hub;
 mod opening;
 mod peer;

@@ -7,35 +7,28 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use mcp_status::{Evidence, Outcome, Phase, Reason, ServerStatus, classify};
+use mcp_status::Reason;
 use mcp_transport::{
-    ClientCapabilities, ClientInfo, Connector, RequestErrorKind, ServerFuture, ServerSource, StatusSnapshot,
-    Supervisor, SupervisorConfig, SupervisorHandle, Withheld,
+    ClientCapabilities, ClientInfo, Connector, ServerFuture, ServerSource, Supervisor, SupervisorConfig,
+    SupervisorHandle, Withheld,
 };
 use serde_json::value::RawValue;
-use tokio::io::{AsyncReadExt, BufReader};
-use tokio::net::unix::OwnedReadHalf;
-use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::opening::{self, Reply, Wish};
-use super::peer::{self, Peer};
+use super::door;
+use super::peer::Peer;
 use super::place::Place;
 use super::router::Router;
 use super::tokens::Tokens;
 use super::{SharedSource, place_of};
 use crate::BridgeConfig;
 use crate::era::{Era, severity};
-use crate::forward::attempt_failed;
-use crate::host::Host;
 use crate::subscriptions::LIST_CHANGES;
 use crate::upstream::{subscribe_one_by_one, subscribe_together};
 
-/// How long somebody may take to say what it comes for.
-const WISH_LIMIT: Duration = Duration::from_secs(5);
 /// How long the other bridges may take to hear that there is nothing more.
 const FAREWELL: Duration = Duration::from_millis(100);
 
@@ -61,7 +54,7 @@ pub(super) struct Plan {
 /// The bridge that keeps the connection.
 #[derive(Debug)]
 pub(super) struct Hub {
-    core: Arc<Core>,
+    pub(super) core: Arc<Core>,
     claim: Mutex<Option<File>>,
     /// When the last reconnect began, and the turn of the next one.
     reconnect: tokio::sync::Mutex<Option<Instant>>,
@@ -73,19 +66,19 @@ pub(super) struct Core {
     pub(super) config: BridgeConfig,
     pub(super) told: Told,
     pub(super) tokens: Tokens,
-    place: Place,
-    upstream: OnceLock<SupervisorHandle>,
-    peers: watch::Sender<BTreeMap<u64, Arc<Peer>>>,
-    next: AtomicU64,
+    pub(super) place: Place,
+    pub(super) upstream: OnceLock<SupervisorHandle>,
+    pub(super) peers: watch::Sender<BTreeMap<u64, Arc<Peer>>>,
+    pub(super) next: AtomicU64,
     under_way: Mutex<Vec<(u64, Arc<Peer>)>>,
     /// The resources that anybody wants to hear of.
     resources: watch::Sender<BTreeSet<String>>,
     /// Notifications for the server, in their order.
     notices: mpsc::UnboundedSender<(String, Option<Box<RawValue>>)>,
     /// Whether only this process may come any more.
-    parting: AtomicBool,
+    pub(super) parting: AtomicBool,
     /// Nobody may come any more: the entry is another one now.
-    dissolved: CancellationToken,
+    pub(super) dissolved: CancellationToken,
 }
 
 impl Hub {
@@ -125,7 +118,7 @@ impl Hub {
             tasks: Mutex::default(),
         });
         let tasks = [
-            tokio::spawn(accept(listener, Arc::downgrade(&hub))),
+            tokio::spawn(door::accept(listener, Arc::downgrade(&hub))),
             tokio::spawn(follow(core.clone())),
             tokio::spawn(pass_notices(inbox, server)),
             tokio::spawn(dissolve(Arc::downgrade(&hub), core.dissolved.clone())),
@@ -176,26 +169,6 @@ impl Hub {
         if last.is_none_or(|began| began < asked) {
             *last = Some(Instant::now());
             self.core.upstream().reconnect().await;
-        }
-    }
-
-    /// Serves somebody who came.
-    async fn receive(self: Arc<Self>, stream: UnixStream) {
-        let (input, mut output) = stream.into_split();
-        let mut input = BufReader::new(input);
-        let wish = tokio::time::timeout(WISH_LIMIT, opening::read(&mut input)).await;
-        // Whoever says nothing sensible, or goes, is not waited for.
-        let outcome = match wish {
-            Ok(Ok(Wish::Attach { pid })) => attach(&self.core, input, output, pid).await,
-            Ok(Ok(Wish::Reconnect)) => {
-                self.reconnect().await;
-                opening::write(&mut output, &Reply::Reconnected).await
-            }
-            Ok(Err(error)) => Err(error),
-            Err(late) => Err(late.into()),
-        };
-        if let Err(error) = outcome {
-            tracing::debug!(%error, "somebody who came to share the connection went");
         }
     }
 
@@ -333,110 +306,6 @@ impl ServerSource for Upstream {
                 }
             }
         })
-    }
-}
-
-async fn accept(listener: UnixListener, hub: Weak<Hub>) {
-    let mut serving = tokio::task::JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => match (accepted, hub.upgrade()) {
-                (_, None) => return,
-                (Ok((stream, _)), Some(hub)) => drop(serving.spawn(hub.receive(stream))),
-                // Out of file descriptors, most likely: it may pass.
-                (Err(_), Some(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
-            },
-            Some(_) = serving.join_next() => {}
-        }
-    }
-}
-
-/// Lets somebody onto the connection, or says why there is none.
-async fn attach(
-    core: &Arc<Core>,
-    input: BufReader<OwnedReadHalf>,
-    mut output: tokio::net::unix::OwnedWriteHalf,
-    pid: u32,
-) -> std::io::Result<()> {
-    let is_ours = pid == std::process::id();
-    if core.dissolved.is_cancelled() || (core.parting.load(Ordering::Acquire) && !is_ours) {
-        // It comes again, and finds whoever keeps the connection then.
-        return Ok(());
-    }
-    let server = core.upstream();
-    let outcome = tokio::select! {
-        biased;
-        lease = server.lease() => lease.map_err(|error| match error.kind() {
-            RequestErrorKind::NotConnected(snapshot) => (**snapshot).clone(),
-            _ => server.snapshot(),
-        }),
-        // What an attempt has shown is told at once, as a bridge of its own would know it.
-        Some(failed) = attempt_failed(server) => Err(failed),
-    };
-    let here = std::process::id();
-    match outcome {
-        Ok(lease) => {
-            let (connection, description) = (lease.id(), lease.server());
-            drop(lease);
-            opening::write(&mut output, &Reply::Connected { pid: here }).await?;
-            let (host, writer) = Host::new();
-            let id = core.next.fetch_add(1, Ordering::Relaxed);
-            let peer = Arc::new(Peer::new(id, pid, connection, &description, host));
-            let mut writing = AbortOnDropHandle::new(tokio::spawn(writer.run(output)));
-            core.peers.send_modify(|peers| drop(peers.insert(id, peer.clone())));
-            let is_late = server.snapshot().connection != Some(connection)
-                || (core.parting.load(Ordering::Acquire) && !is_ours);
-            if is_late {
-                peer.go_away();
-            }
-            tokio::select! {
-                () = peer::serve(core, &peer, input) => {}
-                _ = &mut writing => {}
-            }
-            core.peers.send_modify(|peers| drop(peers.remove(&id)));
-            peer.end();
-            core.collect_wishes();
-            core.roots_may_have_changed(&peer);
-            Ok(())
-        }
-        Err(snapshot) => {
-            let evidence = seen(&snapshot);
-            opening::write(&mut output, &Reply::Failed { pid: here, evidence }).await?;
-            wait_for_news(server, &snapshot, input).await;
-            Ok(())
-        }
-    }
-}
-
-/// What a server without a connection has shown.
-fn seen(snapshot: &StatusSnapshot) -> Evidence {
-    let nothing_yet = || Evidence::new(Phase::Connect, Outcome::Timeout);
-    let mut evidence = snapshot.evidence().cloned().unwrap_or_else(nothing_yet);
-    if classify(&evidence).is_retryable() {
-        // Whoever hears it counts its own streak of failures.
-        evidence.attempts = 1;
-    }
-    evidence
-}
-
-/// Returns when somebody who was told of `told` would be told something else: the server is connected, or what is
-/// wrong with it is another thing that no retry changes. Or when it has gone.
-async fn wait_for_news(
-    server: &SupervisorHandle,
-    told: &StatusSnapshot,
-    mut input: BufReader<OwnedReadHalf>,
-) {
-    let mut status = server.status();
-    let may_pass = |snapshot: &StatusSnapshot| {
-        snapshot.evidence().is_some_and(|evidence| classify(evidence).is_retryable())
-    };
-    let is_news = |now: &StatusSnapshot| {
-        let is_decided = now.status != ServerStatus::Pending && now.code != told.code;
-        now.closed || now.connection.is_some() || (is_decided && !(may_pass(now) && may_pass(told)))
-    };
-    tokio::select! {
-        _ = status.wait_for(is_news) => {}
-        _ = input.read_u8() => {}
     }
 }
 
