@@ -9,15 +9,14 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use serde_json::value::RawValue;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{oneshot, watch};
 use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "stdio")]
 use crate::SideOutput;
 use crate::cache::{CacheHint, KnownTools, is_cacheable};
 use crate::error::TimeoutStage;
-use crate::handler::Notification;
-use crate::hub::Hub;
+use crate::hub::{Hub, Notifications};
 use crate::inbound::{HandlerFuture, Inbound};
 use crate::protocol::handshake::ServerDescription;
 use crate::protocol::modern::mirrored_member;
@@ -305,12 +304,6 @@ impl Connection {
         !self.is_modern() && self.0.wire.has_headers()
     }
 
-    /// Opens the server's own stream anew, where there is one: the network may have swallowed its end.
-    pub(crate) async fn listen_anew(&self) {
-        self.0.hub.stale.notify_waiters();
-        self.listen().await;
-    }
-
     /// Whether this wire mirrors arguments of tools into headers.
     pub(crate) fn mirrors_parameters(&self) -> bool {
         self.is_modern() && self.0.wire.has_headers()
@@ -491,16 +484,5 @@ impl Renewals {
         if self.0.changed().await.is_err() {
             std::future::pending().await
         }
-    }
-}
-
-/// The notifications of one connection, in the order in which they arrived.
-#[derive(Debug)]
-pub struct Notifications(pub(crate) mpsc::Receiver<Notification>);
-
-impl Notifications {
-    /// The next one; `None` when the connection is gone.
-    pub async fn next(&mut self) -> Option<Notification> {
-        self.0.recv().await
     }
 }

@@ -11,7 +11,6 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, mpsc};
 
-use crate::connection::Notifications;
 use crate::handler::{Notification, Progress, ProgressSink, ServerRequestHandler, method_not_found};
 use crate::inbound::{HandlerFuture, Inbound};
 use crate::pulse::Pulse;
@@ -29,8 +28,6 @@ pub(crate) struct Hub {
     tool_changes: AtomicU64,
     /// Wakes whoever waits for the wire to end.
     pub(crate) ended: Notify,
-    /// Tells the reader of the server's own stream that it may be dead without knowing.
-    pub(crate) stale: Notify,
     /// Whether the server is heard, where the wire tells.
     pub(crate) pulse: Pulse,
 }
@@ -41,6 +38,17 @@ struct State {
     listeners: Listeners,
     subscriptions: Subscriptions,
     ended: bool,
+}
+
+/// The notifications of one connection, in the order in which they arrived.
+#[derive(Debug)]
+pub struct Notifications(pub(crate) mpsc::Receiver<Notification>);
+
+impl Notifications {
+    /// The next one; `None` when the connection is gone.
+    pub async fn next(&mut self) -> Option<Notification> {
+        self.0.recv().await
+    }
 }
 
 /// Whoever wants to hear of notifications.
@@ -83,7 +91,6 @@ impl Hub {
             handler,
             state: Mutex::default(),
             ended: Notify::new(),
-            stale: Notify::new(),
             pulse: Pulse::default(),
         }
     }

@@ -68,13 +68,14 @@ pub use self::rmcp::RmcpTransport;
 pub use cache::{CacheHint, CacheScope};
 pub use completion::{Completion, CompletionTarget};
 pub use connect::{ConnectPolicy, Connected, Connector, Server};
-pub use connection::{Connection, Notifications, Renewals};
+pub use connection::{Connection, Renewals};
 pub use endpoint::{Endpoint, HttpEndpoint, HttpFlavor, StdioEndpoint, StdioOpening};
 pub use error::{TimeoutStage, TransportError, TransportErrorKind};
 pub use fleet::{Changes, Fleet, FleetConfig, FleetEntry};
 pub use handler::{ClientCapabilities, Notification, Progress, ProgressSink, ServerRequestHandler};
 #[cfg(feature = "http")]
 pub use http::client::HttpClient;
+pub use hub::Notifications;
 pub use inbound::HandlerFuture;
 pub use options::{ClientInfo, ClientOptions, ProxySettings, RequestOptions};
 pub use peer::{PeerEndpoint, PeerFuture, PeerOpener, PeerStream};

@@ -36,8 +36,8 @@ use self::attempt::Dial;
 use self::bearing::Bearing;
 use self::keeper::{Command, Keeper};
 use self::live::Live;
-use crate::connection::Notifications;
 use crate::hub::Listeners;
+use crate::hub::Notifications;
 use crate::protocol::outgoing::is_repeatable;
 use crate::{Connector, Payload, RequestOptions, ToolList, TransportError, TransportErrorKind};
 

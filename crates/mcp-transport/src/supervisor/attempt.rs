@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::connect::{Listed, list};
-use crate::connection::Notifications;
+use crate::hub::Notifications;
 use crate::supervisor::check::ask_again;
 use crate::supervisor::live::Live;
 use crate::supervisor::source::{ServerSource, StartLimits, Withheld, is_local};

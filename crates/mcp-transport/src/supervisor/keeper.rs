@@ -1,4 +1,7 @@
 //! The task behind a supervisor: the only one that feeds the status machine and carries its effects out.
+//!
+//! Longer than 500 lines because it is one task with one state; what can be told apart from it (an attempt, the race of
+//! two, the question whether a server is there, a connection and its end) is in the files beside it.
 
 use std::future::pending;
 use std::pin::Pin;
@@ -16,7 +19,7 @@ use super::live::{Farewell, Live};
 use super::race::{Race, reached};
 use super::source::{ServerSource, StartLimits, SupervisorConfig, SupervisorPolicy, Withheld};
 use super::{Shared, StatusSnapshot};
-use crate::connection::Notifications;
+use crate::hub::Notifications;
 use crate::retry::stuck_after;
 use crate::{Endpoint, Server, ServerDescription, ToolList};
 
@@ -368,7 +371,8 @@ impl Keeper {
         self.made += 1;
         let live = match &silent {
             Some(silent) => {
-                // What it left unanswered is lost, and who waits for it has a limit of his own.
+                // What it left unanswered is lost, and who waits for it has a limit of his own; its own stream is
+                // opened anew.
                 connection.pulse().write_off();
                 silent.heard_again(self.made)
             }
@@ -399,10 +403,7 @@ impl Keeper {
                 self.notifications = Some(notifications);
             }
             if self.policy.listen {
-                let again = silent.is_some();
-                self.background.spawn(async move {
-                    if again { connection.listen_anew().await } else { connection.listen().await }
-                });
+                self.background.spawn(async move { connection.listen().await });
             }
             // Before the status, so that whoever reads of a connection finds it.
             self.shared.install(Some(live));
