@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// The signs of life of one server, over all requests of one connection.
@@ -11,7 +12,13 @@ use tokio::time::Instant;
 /// Every byte of every answer is a sign of life, whichever request it belongs to. A wire that does not tell when
 /// it sends is never quiet.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Pulse(Arc<Mutex<State>>);
+pub(crate) struct Pulse(Arc<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    state: Mutex<State>,
+    written_off: Notify,
+}
 
 #[derive(Debug, Default)]
 struct State {
@@ -37,9 +44,17 @@ impl Pulse {
 
     /// What is unanswered by now will hardly be answered any more, and says nothing about what is asked later.
     pub(crate) fn write_off(&self) {
-        let mut state = self.state();
-        state.asked = 0;
-        state.epoch += 1;
+        {
+            let mut state = self.state();
+            state.asked = 0;
+            state.epoch += 1;
+        }
+        self.0.written_off.notify_waiters();
+    }
+
+    /// Returns at the next [`write_off`](Self::write_off): a stream that is being read may be dead without knowing.
+    pub(crate) async fn written_off(&self) {
+        self.0.written_off.notified().await;
     }
 
     /// When the server was heard last.
@@ -66,7 +81,7 @@ impl Pulse {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

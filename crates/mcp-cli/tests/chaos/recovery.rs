@@ -198,6 +198,6 @@ async fn f102_a_bridge_that_slept_is_connected_when_it_wakes() {
 
 #[tokio::test]
 #[ignore = "takes a minute"]
-async fn f102_a_bridge_that_slept_for_a_minute_is_connected_when_it_wakes() {
+async fn a_bridge_that_slept_for_a_minute_is_connected_when_it_wakes() {
     f102_sleep(std::time::Duration::from_secs(60)).await;
 }

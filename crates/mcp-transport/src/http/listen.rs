@@ -54,7 +54,10 @@ impl Core {
         let mut delays = RetryPolicy::reconnect().delays();
         loop {
             let since = Instant::now();
-            let outcome = self.open_stream(&cursor).await;
+            let outcome = tokio::select! {
+                outcome = self.open_stream(&cursor) => outcome,
+                () = self.hub.pulse.written_off() => continue,
+            };
             // Whatever the outcome: whoever waits need not wait longer.
             drop(opened.take());
             match outcome {
@@ -62,7 +65,7 @@ impl Core {
                     tokio::select! {
                         () = self.follow(body, &mut cursor) => {}
                         // Its socket may be dead without knowing: what was missed is asked for by the next one.
-                        () = self.hub.stale.notified() => continue,
+                        () = self.hub.pulse.written_off() => continue,
                     }
                     if since.elapsed() >= STEADY {
                         delays = RetryPolicy::reconnect().delays();

@@ -82,6 +82,19 @@ async fn a_network_that_stalls_is_noticed_by_a_call_and_keeps_the_session_when_i
         if era == Era::Legacy {
             assert_eq!(server.sessions_made(), made, "the session was there all the time");
         }
+        // What the server tells arrives again: the stream of before swallows it.
+        let mut notifications = handle.notifications();
+        let told = async {
+            loop {
+                server.push_tools_changed();
+                let soon = Duration::from_millis(100);
+                if let Ok(told) = tokio::time::timeout(soon, notifications.next()).await {
+                    return told.unwrap().method;
+                }
+            }
+        };
+        let told = tokio::time::timeout(PATIENCE, told).await;
+        assert_eq!(told.unwrap_or_else(|_| panic!("{era:?}")), "notifications/tools/list_changed");
         lost.abort();
         // Nothing was sent again: the stall let the first one through, and the answer got lost.
         assert!(server.count("tools/call") <= calls + 2, "{era:?}");
