@@ -48,8 +48,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub use failure::UNAVAILABLE;
 pub use session::Ended;
 
-/// 16 MiB: what one message of the host may hold.
-const MAX_LINE_BYTES: usize = 16 << 20;
+/// 256 MiB: what one message of the host may hold, as of a server.
+const MAX_LINE_BYTES: usize = 256 << 20;
 
 /// Signs a person in; whether it worked.
 pub type SignIn = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
@@ -77,7 +77,7 @@ pub struct BridgeConfig {
     pub started: Option<Arc<dyn Fn(SupervisorHandle) + Send + Sync>>,
     /// Waited for at the end, beside the goodbye to the server: what would be lost with this process.
     pub settled: Option<Settled>,
-    /// The longest message of the host, in bytes. 16 MiB unless set.
+    /// The longest message of the host, in bytes. 256 MiB unless set.
     pub max_line_bytes: usize,
     /// The connection is shared with other bridges; `source` is that of the share then. Not shared unless set.
     #[cfg(unix)]

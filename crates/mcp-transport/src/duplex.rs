@@ -114,6 +114,7 @@ impl Duplex {
     ///
     /// # Errors
     /// The frame is no message. If it claims to answer a request, that request has failed already.
+    #[cfg(any(feature = "stdio", test))]
     pub(crate) fn deliver(&self, frame: Vec<u8>) -> Result<(), EnvelopeError> {
         self.take_in(jsonrpc::parse(frame))
     }

@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use memchr::memmem::find;
+use memchr::{memchr, memmem::find};
 use serde::Deserialize;
 use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
@@ -198,7 +198,9 @@ fn result_type(result: &str) -> Option<&RawValue> {
 
     // Most results of legacy habit have no type, and a search is much faster than reading to their end. A key can be
     // spelled with escapes, too.
-    if find(result.as_bytes(), b"resultType").is_none() && find(result.as_bytes(), b"\\u").is_none() {
+    let bytes = result.as_bytes();
+    let is_escaped = || memchr(b'\\', bytes).is_some() && find(bytes, b"\\u").is_some();
+    if find(bytes, b"resultType").is_none() && !is_escaped() {
         return None;
     }
     let mut found = None;

@@ -194,7 +194,7 @@ impl<'a> Scanner<'a> {
 /// How many bytes at the beginning of `string` stand for themselves (RFC 8259 section 7).
 fn plain(string: &[u8]) -> usize {
     /// Bytes that are judged together, without a branch between them: the compiler makes vector instructions of it.
-    const LANE: usize = 32;
+    const LANE: usize = 64;
     let is_special = |byte: u8| (byte == b'"') | (byte == b'\\') | (byte < b' ');
     let (lanes, _) = string.as_chunks::<LANE>();
     let is_plain = |lane: &&[u8; LANE]| !lane.iter().fold(false, |found, byte| found | is_special(*byte));
