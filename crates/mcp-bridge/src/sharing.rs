@@ -277,11 +277,17 @@ impl Opener {
                     Ok(outcome) => return outcome,
                     Err(error) => tracing::debug!(%error, "whoever kept the connection is going"),
                 },
-                Err(error) if is_nobody(&error) => self.take_over().map_err(|error| {
-                    let detail = format!("the connection cannot be shared: {error}");
-                    evidence(Outcome::Misconfigured, &detail)
-                })?,
-                Err(error) => return Err(evidence(Outcome::Misconfigured, &error.to_string())),
+                Err(error) => {
+                    let outcome = if is_nobody(&error) { self.take_over() } else { Err(error) };
+                    match outcome {
+                        Err(error) if is_lasting(&error) => {
+                            let detail = format!("the connection cannot be shared: {error}");
+                            return Err(evidence(Outcome::Misconfigured, &detail));
+                        }
+                        Err(error) => tracing::debug!(%error, "the shared connection cannot be had now"),
+                        Ok(()) => {}
+                    }
+                }
             }
             if self.sharing.hub().is_none_or(|hub| !hub.is_at(&self.place)) {
                 tokio::time::sleep(LOOK_AGAIN).await;
@@ -335,4 +341,9 @@ fn evidence(outcome: Outcome, detail: &str) -> Evidence {
 /// Whether nobody listens: there is no socket, or the process behind it is gone.
 fn is_nobody(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
+}
+
+/// Whether asking again cannot help: the place is somebody else's, or its path is too long for a socket.
+fn is_lasting(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput)
 }

@@ -37,13 +37,17 @@ impl ControlServer {
         private_directory(directory)?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = directory.join(format!("{}-{number}.sock", std::process::id()));
-        // A socket of this name is left over from a process of the same number that was killed.
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
+        // Under its name only when somebody listens: a socket that refuses is taken for a dead one, and removed. One of
+        // this name, left over from a process of the same number that was killed, is replaced.
+        let draft = directory.join(format!(".{}-{number}.new", std::process::id()));
+        drop(std::fs::remove_file(&draft));
+        let listener = UnixListener::bind(&draft)?;
+        let listening = std::fs::set_permissions(&draft, std::fs::Permissions::from_mode(0o600))
+            .and_then(|()| std::fs::rename(&draft, &path));
+        if let Err(error) = listening {
+            drop(std::fs::remove_file(&draft));
+            return Err(error);
         }
-        let listener = UnixListener::bind(&path)?;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
         let task = tokio::spawn(serve(listener, session));
         Ok(Self { path, task })
     }
