@@ -420,9 +420,12 @@ impl Connection {
         let exchange = async {
             let mut cancel =
                 CancelOnDrop { wire: Some(&inner.wire), id, reason: "the caller gave the request up" };
+            // Boxed, and before anything is wrapped around it: it is by far the largest part of every future that makes
+            // requests, and whatever wraps it would move it.
+            let sent = Box::pin(inner.wire.request(request));
             let outcome = match limit {
-                None => inner.wire.request(request).await,
-                Some(limit) => match tokio::time::timeout(limit, inner.wire.request(request)).await {
+                None => sent.await,
+                Some(limit) => match tokio::time::timeout(limit, sent).await {
                     Ok(outcome) => outcome,
                     Err(_) => {
                         cancel.reason = "the request timed out";
@@ -440,8 +443,7 @@ impl Connection {
             }
             outcome
         };
-        // Boxed: it is by far the largest part of every future that makes requests, and many make several.
-        Box::pin(traced.run(exchange)).await
+        traced.run(exchange).await
     }
 }
 

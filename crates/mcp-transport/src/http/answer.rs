@@ -52,7 +52,7 @@ impl Core {
             return Err(Box::pin(self.failure(answer, session)).await);
         }
         match essence(&answer.headers) {
-            "text/event-stream" => self.read_stream(answer.body, call, session).await,
+            "text/event-stream" => Box::pin(self.read_stream(answer.body, call, session)).await,
             // A body without a type is judged by what it is.
             "application/json" | "" => {
                 let collect = answer.body.collect(self.options().max_message_bytes);

@@ -368,15 +368,16 @@ impl Streamable {
         let (mut renewed, mut redialled) = (false, false);
         let era = session.server.revision.era();
         loop {
-            let exchange = core.exchange(call, &session, Phase::Session);
-            let error = match core.closing.run_until_cancelled(exchange).await {
-                Some(Ok(response)) => return Ok(response.result),
-                Some(Err(error)) => error,
-                None => {
-                    let kind = TransportErrorKind::Cancelled;
-                    return Err(TransportError::new(kind, "the connection was closed"));
-                }
-            };
+            // Not named before it is wrapped: it would be kept twice.
+            let error =
+                match core.closing.run_until_cancelled(core.exchange(call, &session, Phase::Session)).await {
+                    Some(Ok(response)) => return Ok(response.result),
+                    Some(Err(error)) => error,
+                    None => {
+                        let kind = TransportErrorKind::Cancelled;
+                        return Err(TransportError::new(kind, "the connection was closed"));
+                    }
+                };
             match error.kind() {
                 TransportErrorKind::SessionGone if !renewed => {
                     renewed = true;
