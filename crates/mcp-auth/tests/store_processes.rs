@@ -79,17 +79,16 @@ impl Rotating {
         let family = Arc::clone(&state);
         // Ends with the test process; nobody waits for it.
         std::thread::spawn(move || {
+            // One after the other, as they came: what a killed client had sent is dealt with before whatever its
+            // successor sends, however late a busy machine gets to either.
             for stream in listener.incoming().flatten() {
-                let family = Arc::clone(&family);
-                std::thread::spawn(move || {
-                    let mut line = String::new();
-                    if BufReader::new(&stream).read_line(&mut line).is_ok() && line.ends_with('\n') {
-                        let answer = family.lock().unwrap().answer(line.trim());
-                        std::thread::sleep(delay);
-                        // The client may have been killed.
-                        let _ = writeln!(&stream, "{answer}");
-                    }
-                });
+                let mut line = String::new();
+                if BufReader::new(&stream).read_line(&mut line).is_ok() && line.ends_with('\n') {
+                    let answer = family.lock().unwrap().answer(line.trim());
+                    std::thread::sleep(delay);
+                    // The client may have been killed.
+                    let _ = writeln!(&stream, "{answer}");
+                }
             }
         });
         Self { address, state }

@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use super::answer::{Answer, Delivery, HttpAnswer, Sse};
+use super::http_sse::MESSAGES_PATH;
 use super::modern;
 use super::reply::{
     Reply, SESSION, empty, event_stream, http_answer, id_of, message_of, method_not_allowed, plain, rpc_json,
@@ -19,7 +20,7 @@ use super::state::{Era, GetStream, State};
 use super::stream::{self, OpenStream, StreamKind};
 use crate::accept::Judgement;
 use crate::sync::lock;
-use crate::wire::{BodySender, Handler, HangUp, Recorder, ReplyBody};
+use crate::wire::{Handler, HangUp, Recorder, ReplyBody};
 
 /// What the server's thread and the test's handle share.
 #[derive(Debug)]
@@ -42,9 +43,6 @@ impl Handler for Shared {
         reply
     }
 }
-
-/// The path to which a 2024-11-05 client POSTs.
-pub(crate) const MESSAGES_PATH: &str = "/messages";
 
 /// A parsed POST body, or why it is none.
 struct Call {
@@ -256,7 +254,7 @@ impl Shared {
     }
 
     /// A response to a question of ours.
-    fn client_response(&self, message: &Value) -> Reply {
+    pub(super) fn client_response(&self, message: &Value) -> Reply {
         let id = message["id"].as_str().unwrap_or_default();
         let question = lock(&self.state).questions.remove(id);
         match question {
@@ -437,33 +435,6 @@ impl Shared {
         empty(StatusCode::NO_CONTENT)
     }
 
-    /// A POST of 2024-11-05: accepted at once, answered on the event stream.
-    fn post_to_stream(self: &Arc<Self>, parts: &Parts, message: Option<Value>) -> Reply {
-        if parts.uri.path() != MESSAGES_PATH {
-            return method_not_allowed();
-        }
-        let query = parts.uri.query().unwrap_or_default();
-        let wanted = url::form_urlencoded::parse(query.as_bytes()).find(|(key, _)| key == "sessionId");
-        let sender = {
-            let state = lock(&self.state);
-            let of = |stream: &&OpenStream| matches!((&stream.kind, &wanted), (StreamKind::HttpSse { session }, Some((_, id))) if session == id);
-            state.streams.iter().find(of).map(|stream| stream.sender.clone())
-        };
-        let Some(sender) = sender else {
-            return plain(StatusCode::NOT_FOUND, "text/plain", "no such session");
-        };
-        let Some(message) = message.filter(Value::is_object) else {
-            return rpc_json(400, &RpcError::bad(-32700, "Parse error").message(&Value::Null));
-        };
-        if message.get("method").is_none() {
-            return self.client_response(&message);
-        }
-        if message.get("id").is_some() {
-            tokio::spawn(answer_on_stream(Arc::clone(self), sender, message));
-        }
-        empty(StatusCode::ACCEPTED)
-    }
-
     async fn apply_route(&self, answer: Answer) -> Reply {
         match answer {
             Answer::Http(answer) => http_answer(answer),
@@ -474,22 +445,6 @@ impl Shared {
             _ => plain(StatusCode::NOT_FOUND, "text/plain", "no such path"),
         }
     }
-}
-
-async fn answer_on_stream(shared: Arc<Shared>, sender: BodySender, message: Value) {
-    let id = message["id"].clone();
-    let outcome = {
-        let state = lock(&shared.state);
-        if message["method"] == "initialize" {
-            let requested = message["params"]["protocolVersion"].as_str().unwrap_or_default();
-            Outcome::Now(Ok(state
-                .catalogue
-                .initialize_result(requested, state.initialize_version.as_deref())))
-        } else {
-            rpc::respond(&state.catalogue, false, &message)
-        }
-    };
-    stream::respond(shared, sender, Sse::new(), outcome, move |result| message_of(&id, result).1).await;
 }
 
 fn session_id(headers: &HeaderMap) -> Option<String> {

@@ -3,6 +3,7 @@
 mod answer;
 mod builder;
 mod handle;
+mod http_sse;
 mod modern;
 mod reply;
 mod rpc;
