@@ -1,13 +1,14 @@
 //! Networks that swallow what is sent, and what a supervisor makes of it.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use mcp_auth::{AuthFuture, CredentialSource, Credentials, FetchReason, SingleFlight};
 use mcp_status::{ReasonCode, ServerStatus};
 use mcp_testkit::{Answer, Era, FakeMcpServer, Fault, FlakyProxy};
 use mcp_transport::{
-    Endpoint, HttpEndpoint, RequestError, RequestOptions, Server, StatusSnapshot, Supervisor,
+    Endpoint, HttpEndpoint, RequestError, RequestOptions, Server, ServerSource, StatusSnapshot, Supervisor,
     SupervisorConfig, SupervisorHandle,
 };
 use serde_json::json;
@@ -17,7 +18,10 @@ use crate::support::{connector, raw, text_of};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn start(server: Server) -> SupervisorHandle {
-    let source = move || std::future::ready(Ok(server.clone()));
+    supervised(move || std::future::ready(Ok(server.clone())))
+}
+
+fn supervised(source: impl ServerSource) -> SupervisorHandle {
     let mut config = SupervisorConfig::new("web", source);
     // Its server is looked at by requests alone.
     config.policy.list = None;
@@ -71,6 +75,12 @@ async fn a_network_that_stalls_is_noticed_by_a_call_and_keeps_the_session_when_i
         let lost = calling(&handle, "lost");
         let pending = until(&handle, |snapshot| snapshot.status == ServerStatus::Pending).await;
         assert_eq!(pending.connection, None, "{era:?}");
+        let seen = pending.evidence().and_then(|evidence| evidence.detail.clone());
+        assert_eq!(
+            seen.as_deref(),
+            Some("the server does not answer"),
+            "{era:?}: not a time limit of a request"
+        );
         assert!(!lost.is_finished(), "what may still be answered is waited for");
         let waiting = calling(&handle, "waiting");
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -116,6 +126,38 @@ async fn a_session_that_is_gone_when_the_network_is_back_is_made_anew() {
     proxy.fault(Fault::None);
     assert_eq!(echo(&handle, "back").await.unwrap(), "back");
     assert_eq!(server.sessions(), 1);
+    lost.abort();
+    handle.close().await;
+}
+
+#[tokio::test]
+async fn a_server_that_refuses_after_a_silence_is_connected_to_from_scratch() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let proxy = FlakyProxy::start(server.address()).unwrap();
+    let (target, read) = (through(&proxy, &server), Arc::new(AtomicUsize::new(0)));
+    let counted = read.clone();
+    let handle = supervised(move || {
+        counted.fetch_add(1, Ordering::SeqCst);
+        std::future::ready(Ok(target.clone()))
+    });
+    assert_eq!(handle.decided().await.status, ServerStatus::Connected);
+    proxy.fault(Fault::StallAfter(0));
+    proxy.drop_connections();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let lost = calling(&handle, "lost");
+    until(&handle, |snapshot| snapshot.status == ServerStatus::Pending).await;
+    let before = read.load(Ordering::SeqCst);
+    proxy.fault(Fault::Reset);
+    let waiting = calling(&handle, "waiting");
+    // Whatever is in force by now is what the next connection is made with.
+    let asked = async {
+        while read.load(Ordering::SeqCst) == before {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, asked).await.expect("the source was never asked again");
+    proxy.fault(Fault::None);
+    assert_eq!(waiting.await.unwrap().unwrap(), "waiting");
     lost.abort();
     handle.close().await;
 }
