@@ -19,7 +19,6 @@ use crate::sharing::Role;
 
 pub use client::{Answer, ask_all, sessions};
 pub use server::ControlServer;
-pub(crate) use server::private_directory;
 
 /// The longest line of the protocol, in bytes: a status with its reason is far shorter.
 const MAX_LINE: u64 = 256 * 1024;

@@ -108,9 +108,14 @@ impl Host {
         drop(self.outbox.send(Written::Frame(frame)));
     }
 
+    /// Whether the host lags far behind in reading.
+    pub(crate) fn is_behind(&self) -> bool {
+        self.queued.load(Ordering::Relaxed) > MAX_QUEUED_BYTES
+    }
+
     /// Sends a notification, unless the host lags far behind.
     pub(crate) fn notify(&self, method: &str, params: Option<&RawValue>) {
-        if self.queued.load(Ordering::Relaxed) > MAX_QUEUED_BYTES {
+        if self.is_behind() {
             tracing::warn!(method, "the host does not read; a notification is left out");
             return;
         }

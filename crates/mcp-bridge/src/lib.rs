@@ -26,6 +26,8 @@ mod forward;
 mod host;
 mod lines;
 mod lists;
+#[cfg(unix)]
+mod private;
 mod profile;
 mod questions;
 mod session;

@@ -22,6 +22,8 @@ use crate::forward::{Request, serve};
 use crate::host::Host;
 use crate::lines::{Line, Lines};
 use crate::profile::Profile;
+#[cfg(unix)]
+use crate::sharing::News;
 use crate::splice::{Object, raw, text};
 use crate::state::Core;
 use crate::subscriptions::id_text;
@@ -235,8 +237,10 @@ impl Session {
             let server = server.clone();
             self.background.push(AbortOnDropHandle::new(tokio::spawn(async move {
                 loop {
-                    sharing.news().await;
-                    server.config_changed();
+                    match sharing.news().await {
+                        News::Further => server.look_again(),
+                        News::OtherEntry => server.config_changed(),
+                    }
                 }
             })));
         }

@@ -33,7 +33,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use mcp_status::{Evidence, Outcome, Phase, Reason};
+use mcp_status::{Evidence, Outcome, Phase, Reason, Streak};
 use mcp_transport::{
     Connector, Endpoint, PeerEndpoint, PeerFuture, PeerOpener, PeerStream, Server, ServerFuture,
     ServerSource, Withheld,
@@ -42,6 +42,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::Notify;
+use tokio::time::{Instant, timeout};
 use tokio_util::task::AbortOnDropHandle;
 
 use self::hub::{Hub, Plan, Told};
@@ -49,10 +50,18 @@ use self::opening::{Reply, Wish};
 pub use self::place::Fingerprint;
 use self::place::Place;
 use crate::BridgeConfig;
+use crate::private::check_peer;
 use crate::state::Core;
 
 /// How long to wait before looking again for whoever has the claim: it is starting, or ending.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
+/// How long whoever keeps the connection may take to say that it is there, before anything else. It says so at once;
+/// one that was stopped, or hangs, never does.
+const HERE_LIMIT: Duration = Duration::from_secs(5);
+/// How long nobody may be there although somebody has the claim. One that ends takes 2 s.
+const NOBODY_LIMIT: Duration = Duration::from_secs(10);
+/// How long a reconnect may take that somebody else makes: as long as a command waits for it.
+const RECONNECT_LIMIT: Duration = Duration::from_secs(45);
 
 /// What [`SharedSource::server`] returns.
 pub type SharedServerFuture<'a> =
@@ -92,6 +101,15 @@ pub enum Role {
     },
 }
 
+/// What a bridge without a connection waits for.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+pub(crate) enum News {
+    /// Whoever keeps the connection would say something else now.
+    Further,
+    /// The entry is another one now.
+    OtherEntry,
+}
+
 /// One bridge's share of a connection. Cheap to clone; all clones are the same share.
 #[derive(Clone)]
 pub struct Sharing(Arc<Shared>);
@@ -100,7 +118,7 @@ struct Shared {
     directory: PathBuf,
     source: Arc<dyn SharedSource>,
     state: Mutex<State>,
-    /// Somebody who was told of a failure would be told something else now.
+    /// There is something in `State::news`.
     news: Notify,
 }
 
@@ -111,6 +129,9 @@ struct State {
     /// The process that it found there.
     owner: Option<u32>,
     hub: Option<Arc<Hub>>,
+    news: Option<News>,
+    /// Whether the next visit is because of news, and so nobody's wish.
+    was_told: bool,
     /// Waits for news about a failure.
     waiting: Option<AbortOnDropHandle<()>>,
     ended: bool,
@@ -124,12 +145,15 @@ impl Sharing {
         Self(Arc::new(Shared { directory, source, state: Mutex::default(), news: Notify::new() }))
     }
 
-    /// What this bridge is on the connection; `None` before it has found one.
+    /// What this bridge is on the connection; `None` before it has found one, and where it has one of its own because
+    /// whoever keeps the shared one does not answer.
     pub fn role(&self) -> Option<Role> {
         let state = self.state();
         let owner = state.owner?;
         match (&state.hub, &state.place) {
-            (Some(hub), Some(place)) if hub.is_at(place) => Some(Role::Owner { guests: hub.guests() }),
+            (Some(hub), Some(place)) if hub.is_at(place) => {
+                (!hub.is_apart()).then(|| Role::Owner { guests: hub.guests() })
+            }
             _ => Some(Role::Guest { via: owner }),
         }
     }
@@ -139,14 +163,24 @@ impl Sharing {
     pub async fn reconnect(&self) {
         let place = self.state().place.clone();
         let Some(place) = place else { return };
-        let asked = async {
-            let (input, mut output) = UnixStream::connect(place.socket()).await?.into_split();
-            opening::write(&mut output, &Wish::Reconnect).await?;
-            opening::read::<Reply>(&mut BufReader::new(input)).await
-        };
-        if let Err(error) = asked.await {
-            // Nobody keeps a connection, so there is none to drop.
-            tracing::debug!(%error, "nobody was there to reconnect");
+        match self.hub_at(&place) {
+            // Somebody may be there by now to share with.
+            Some(hub) if hub.is_apart() => {
+                self.state().hub = None;
+                hub.close().await;
+            }
+            Some(hub) => hub.reconnect().await,
+            None => {
+                let asked = async {
+                    let mut stream = BufReader::new(UnixStream::connect(place.socket()).await?);
+                    ask(&mut stream, &Wish::Reconnect).await?;
+                    timeout(RECONNECT_LIMIT, opening::read::<Reply>(&mut stream)).await?
+                };
+                if let Err(error) = asked.await {
+                    // Nobody keeps a connection, so there is none to drop.
+                    tracing::debug!(%error, "nobody was there to reconnect");
+                }
+            }
         }
     }
 
@@ -155,9 +189,14 @@ impl Sharing {
         Join { sharing: self.clone(), connector, core: Arc::downgrade(core) }
     }
 
-    /// Returns when it is worth asking for the server again.
-    pub(crate) async fn news(&self) {
-        self.0.news.notified().await;
+    /// Returns when it is worth asking for the server again, and says why.
+    pub(crate) async fn news(&self) -> News {
+        loop {
+            self.0.news.notified().await;
+            if let Some(news) = self.state().news.take() {
+                return news;
+            }
+        }
     }
 
     /// Sends the guests elsewhere, if there are any.
@@ -186,6 +225,10 @@ impl Sharing {
         self.state().hub.clone()
     }
 
+    fn hub_at(&self, place: &Place) -> Option<Arc<Hub>> {
+        self.hub().filter(|hub| hub.is_at(place))
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -196,9 +239,21 @@ impl Sharing {
         let waiting = tokio::spawn(async move {
             // Nothing is said any more; the end of the stream is the news.
             while let Ok(1..) = stream.read(&mut [0; 64]).await {}
-            shared.news.notify_one();
+            shared.tell(News::Further);
         });
         self.state().waiting = Some(AbortOnDropHandle::new(waiting));
+    }
+}
+
+impl Shared {
+    fn tell(&self, news: News) {
+        {
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            state.was_told |= news == News::Further;
+            // Another entry is more than anything else.
+            state.news = state.news.max(Some(news));
+        }
+        self.news.notify_one();
     }
 }
 
@@ -210,7 +265,8 @@ impl fmt::Debug for Sharing {
 
 /// Where those meet whose entry has this fingerprint and whose hosts the server is told this of.
 fn place_of(directory: &Path, fingerprint: Fingerprint, told: &str) -> io::Result<Place> {
-    Place::of(directory, fingerprint.with("host", told))
+    // What is said on the socket is private to a version of this program.
+    Place::of(directory, fingerprint.with("version", env!("CARGO_PKG_VERSION")).with("host", told))
 }
 
 /// A bridge's server, reached by way of whoever keeps the connection.
@@ -260,66 +316,117 @@ impl PeerOpener for Opener {
     }
 }
 
+/// Why a visit has led to nothing.
+enum Obstacle {
+    /// Nobody is there now; somebody may be soon.
+    Nobody(io::Error),
+    /// Somebody keeps the connection and does not answer.
+    Silent,
+    /// Asking again cannot help.
+    Lasting(io::Error),
+    /// The entry of those who share is another one now.
+    OtherEntry,
+}
+
+impl From<io::Error> for Obstacle {
+    fn from(error: io::Error) -> Self {
+        // The place is somebody else's, or its path is too long for a socket.
+        match error.kind() {
+            io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput => Self::Lasting(error),
+            _ => Self::Nobody(error),
+        }
+    }
+}
+
 impl Opener {
-    async fn find(&self) -> Result<PeerStream, Evidence> {
-        {
+    async fn find(&self) -> Result<PeerStream, Streak> {
+        let wanted = {
             let mut state = self.sharing.state();
             // What was waited for is asked now.
             state.waiting = None;
             state.place = Some(self.place.clone());
-        }
+            !std::mem::take(&mut state.was_told)
+        };
+        let began = Instant::now();
         loop {
             if self.sharing.state().ended {
-                return Err(evidence(Outcome::Unreachable, "the bridge is closing"));
+                return Err(streak(Outcome::Unreachable, "the bridge is closing"));
             }
-            match UnixStream::connect(self.place.socket()).await {
-                Ok(stream) => match self.attach(stream).await {
-                    Ok(outcome) => return outcome,
-                    Err(error) => tracing::debug!(%error, "whoever kept the connection is going"),
-                },
-                Err(error) => {
-                    let outcome = if is_nobody(&error) { self.take_over() } else { Err(error) };
-                    match outcome {
-                        Err(error) if is_lasting(&error) => {
-                            let detail = format!("the connection cannot be shared: {error}");
-                            return Err(evidence(Outcome::Misconfigured, &detail));
-                        }
-                        Err(error) => tracing::debug!(%error, "the shared connection cannot be had now"),
-                        Ok(()) => {}
-                    }
+            let outcome = match self.visit(wanted).await {
+                Ok(outcome) => return outcome,
+                Err(Obstacle::Nobody(error)) if began.elapsed() < NOBODY_LIMIT => {
+                    tracing::debug!(%error, "nobody keeps the shared connection now");
+                    tokio::time::sleep(LOOK_AGAIN).await;
+                    Ok(())
                 }
-            }
-            if self.sharing.hub().is_none_or(|hub| !hub.is_at(&self.place)) {
-                tokio::time::sleep(LOOK_AGAIN).await;
+                Err(Obstacle::Nobody(_) | Obstacle::Silent) => {
+                    tracing::warn!(
+                        "whoever keeps the shared connection does not answer; this bridge has its own"
+                    );
+                    self.keep(None).map(drop)
+                }
+                Err(Obstacle::Lasting(error)) => Err(error),
+                Err(Obstacle::OtherEntry) => {
+                    self.sharing.state().hub = None;
+                    self.sharing.0.tell(News::OtherEntry);
+                    return Err(streak(Outcome::Unreachable, "the entry has changed"));
+                }
+            };
+            if let Err(error) = outcome {
+                let detail = format!("the connection cannot be shared: {error}");
+                return Err(streak(Outcome::Misconfigured, &detail));
             }
         }
     }
 
-    async fn attach(&self, stream: UnixStream) -> io::Result<Result<PeerStream, Evidence>> {
-        let mut stream = BufReader::new(stream);
-        opening::write(&mut stream, &Wish::Attach { pid: std::process::id() }).await?;
-        let reply = opening::read(&mut stream).await?;
-        let owner = match reply {
-            Reply::Connected { pid } | Reply::Failed { pid, .. } => pid,
-            Reply::Reconnected => return Err(io::ErrorKind::InvalidData.into()),
-        };
-        self.sharing.state().owner = Some(owner);
-        Ok(match reply {
-            Reply::Failed { evidence, .. } => {
-                self.sharing.wait_for_news(stream);
-                Err(evidence)
+    /// Asks whoever keeps the connection, which is this process where nobody else does.
+    async fn visit(&self, wanted: bool) -> Result<Result<PeerStream, Streak>, Obstacle> {
+        if let Some(hub) = self.sharing.hub_at(&self.place) {
+            if hub.is_dissolved() {
+                return Err(Obstacle::OtherEntry);
             }
-            _ => {
-                // The first word is ours, and a goodbye may have come already: the buffer goes along.
-                let (input, output) = tokio::io::split(stream);
-                Ok(PeerStream::new(input, output))
+            return self.attach(hub.admit()?, wanted).await;
+        }
+        match UnixStream::connect(self.place.socket()).await {
+            Ok(stream) => {
+                check_peer(&stream)?;
+                self.attach(stream, wanted).await
             }
-        })
+            Err(error) if is_nobody(&error) => {
+                let claim = self.place.claim()?.ok_or(error)?;
+                let hub = self.keep(Some(claim))?;
+                self.attach(hub.admit()?, wanted).await
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
-    /// Keeps the connection from now on, unless somebody else has the claim.
-    fn take_over(&self) -> io::Result<()> {
-        let Some(claim): Option<File> = self.place.claim()? else { return Ok(()) };
+    async fn attach(&self, stream: UnixStream, wanted: bool) -> Result<Result<PeerStream, Streak>, Obstacle> {
+        let mut stream = BufReader::new(stream);
+        let wish = Wish::Attach { pid: std::process::id(), wanted };
+        let owner = ask(&mut stream, &wish).await.map_err(|error| match error.kind() {
+            io::ErrorKind::TimedOut => Obstacle::Silent,
+            _ => error.into(),
+        })?;
+        self.sharing.state().owner = Some(owner);
+        match opening::read(&mut stream).await? {
+            Reply::Failed(streak) => {
+                self.sharing.wait_for_news(stream);
+                Ok(Err(streak))
+            }
+            Reply::Connected => {
+                // The first words are ours, and a goodbye may have come already: the buffer goes along.
+                let (input, output) = tokio::io::split(stream);
+                Ok(Ok(PeerStream::new(input, output)))
+            }
+            Reply::Here { .. } | Reply::Reconnected => {
+                Err(io::Error::from(io::ErrorKind::InvalidData).into())
+            }
+        }
+    }
+
+    /// Keeps the connection from now on: for everybody, with the `claim`, or for this process alone.
+    fn keep(&self, claim: Option<File>) -> io::Result<Arc<Hub>> {
         let plan = Plan {
             config: self.config.clone(),
             connector: self.connector.clone(),
@@ -329,21 +436,32 @@ impl Opener {
             told: self.told.clone(),
         };
         let hub = Hub::start(plan, claim)?;
-        self.sharing.state().hub = Some(hub);
-        Ok(())
+        self.sharing.state().hub = Some(hub.clone());
+        Ok(hub)
     }
 }
 
-fn evidence(outcome: Outcome, detail: &str) -> Evidence {
-    Evidence::new(Phase::Connect, outcome).with_detail(detail)
+/// Says what this process comes for, and returns who hears it.
+///
+/// # Errors
+///
+/// Nobody does, or not within the limit ([`TimedOut`](io::ErrorKind::TimedOut)).
+async fn ask(stream: &mut BufReader<UnixStream>, wish: &Wish) -> io::Result<u32> {
+    let asked = async {
+        opening::write(stream, wish).await?;
+        opening::read(stream).await
+    };
+    match timeout(HERE_LIMIT, asked).await?? {
+        Reply::Here { pid } => Ok(pid),
+        _ => Err(io::ErrorKind::InvalidData.into()),
+    }
+}
+
+fn streak(outcome: Outcome, detail: &str) -> Streak {
+    Streak::of_one(Evidence::new(Phase::Connect, outcome).with_detail(detail))
 }
 
 /// Whether nobody listens: there is no socket, or the process behind it is gone.
 fn is_nobody(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
-}
-
-/// Whether asking again cannot help: the place is somebody else's, or its path is too long for a socket.
-fn is_lasting(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput)
 }

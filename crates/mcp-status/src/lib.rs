@@ -24,7 +24,7 @@ mod status;
 pub use actions::{Action, ActionFacts, TransportKind, actions, next_command, shell_word};
 pub use classify::{Verdict, classify};
 pub use evidence::{AuthFacts, ChallengeKind, Evidence, Outcome};
-pub use machine::{Effect, Event, MachinePolicy, Schedule, StatusMachine, WhenExhausted};
+pub use machine::{Effect, Event, MachinePolicy, Schedule, StatusMachine, Streak, WhenExhausted};
 pub use phrase::{MessageContext, message};
 pub use report::{Reason, ServerInfo, StatusReport};
 pub use status::{Phase, ReasonCode, ServerStatus};

@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Evidence, MessageContext, Reason, ReasonCode, ServerStatus, Verdict, classify};
 
 /// How often and how long; how long each wait is belongs to the transport.
@@ -76,6 +78,9 @@ pub enum Event {
     Attempt(Evidence),
     /// An attempt that a caller caused, while the wait that [`Effect::Wait`] asked for went on, ended like this.
     EarlyAttempt(Evidence),
+    /// There was nothing to attempt, because another process keeps the connection for this one. It has none now, and this
+    /// is how far it has come.
+    Told(Streak),
     /// The wait that [`Effect::Wait`] asked for is over.
     TimerFired,
     /// A connection that stood was lost, or one of its requests showed that it no longer works.
@@ -122,7 +127,8 @@ pub enum Effect {
 }
 
 /// Which row of delays a wait belongs to.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Schedule {
     /// Between the attempts of an initial connect.
@@ -131,6 +137,29 @@ pub enum Schedule {
     Session,
     /// Between the probes of a long-lived process.
     Probe,
+}
+
+/// How far a process has come with a server that it has no connection to: what it saw last, and what it counted.
+///
+/// It can be handed to another process that waits for the same connection, and whose machine then stands where this one
+/// does. That one classifies what was seen by itself, and a streak is worth nothing later: a status is neither handed
+/// over nor stored.
+#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Streak {
+    /// What was seen last, with the requests of all attempts that it took.
+    pub evidence: Evidence,
+    /// How long the wait under way is, where there is one.
+    pub delay: Option<Duration>,
+    schedule: Schedule,
+    failures: u32,
+    probes: u32,
+}
+
+impl Streak {
+    /// A streak of one failed attempt to connect.
+    pub fn of_one(evidence: Evidence) -> Self {
+        Self { evidence, delay: None, schedule: Schedule::Connect, failures: 1, probes: 0 }
+    }
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -205,6 +234,7 @@ impl StatusMachine {
             (_, Event::ReconnectAsked | Event::LoginDone | Event::ConfigChanged) => self.afresh(now),
             (State::Idle, Event::Start | Event::Used) => self.afresh(now),
             (State::Connecting { .. }, Event::Attempt(evidence)) => self.attempted(evidence, now),
+            (State::Connecting { .. } | State::Waiting { .. }, Event::Told(streak)) => self.told(streak, now),
             (State::Connected, Event::Lost(evidence)) => self.lost(evidence, now),
             // A caller is worth an attempt that would have been made anyway.
             (State::Waiting { schedule }, Event::TimerFired) => {
@@ -256,6 +286,17 @@ impl StatusMachine {
     /// What was seen last, with the requests of all attempts that it took.
     pub fn evidence(&self) -> Option<&Evidence> {
         self.evidence.as_ref()
+    }
+
+    /// How far it has come without a connection; `None` where it has one, or has seen nothing yet. `delay` is the wait
+    /// under way, which the caller chose.
+    pub fn streak(&self, delay: Option<Duration>) -> Option<Streak> {
+        let evidence = self.evidence.clone()?;
+        if matches!(classify(&evidence), Verdict::Connected { .. }) {
+            return None;
+        }
+        let Self { schedule, failures, probes, .. } = *self;
+        Some(Streak { evidence, delay, schedule, failures, probes })
     }
 
     /// When what is shown was seen or decided, on the caller's clock: the age of the status.
@@ -324,6 +365,26 @@ impl StatusMachine {
                 Effect::Nothing
             }
             _ => self.attempted(evidence, now),
+        }
+    }
+
+    /// Takes another process's place in its streak. How often it tries is its own affair: this one spends no budget.
+    fn told(&mut self, streak: Streak, now: Duration) -> Effect {
+        let Streak { evidence, schedule, failures, probes, .. } = streak;
+        match classify(&evidence) {
+            Verdict::Connected { .. } => Effect::Nothing,
+            Verdict::Transient { retry_after: floor, .. } => {
+                (self.schedule, self.failures, self.probes) = (schedule, failures, probes);
+                self.requests = evidence.attempts;
+                self.evidence = Some(evidence);
+                let (schedule, retry) = match probes.checked_sub(1) {
+                    Some(retry) => (Schedule::Probe, retry),
+                    None => (schedule, failures.saturating_sub(1)),
+                };
+                let wait = Effect::Wait { schedule, retry, floor };
+                self.enter(State::Waiting { schedule }, now, wait)
+            }
+            Verdict::NeedsAuth { .. } | Verdict::Permanent { .. } => self.settle(evidence, now),
         }
     }
 

@@ -6,7 +6,7 @@ use std::io;
 use std::time::Duration;
 
 use mcp_auth::AuthError;
-use mcp_status::{ChallengeKind, Evidence};
+use mcp_status::{ChallengeKind, Streak};
 
 use crate::{Payload, RpcError};
 
@@ -110,7 +110,7 @@ struct Inner {
     /// Whether the server has seen this request before, in an earlier round trip.
     later_round: bool,
     /// What another process has seen of the server, where that is all that is known.
-    seen: Option<Evidence>,
+    seen: Option<Box<Streak>>,
     /// A result that is none that this client could ask for.
     result: Option<Payload>,
     source: Option<Box<dyn Error + Send + Sync>>,
@@ -145,16 +145,16 @@ impl TransportError {
 
     /// There is no connection, and another process has seen why. Nothing was sent.
     #[cfg(feature = "stdio")]
-    pub(crate) fn seen_elsewhere(evidence: Evidence) -> Self {
+    pub(crate) fn seen_elsewhere(streak: Streak) -> Self {
         let mut this =
             Self::new(TransportErrorKind::Unreachable, "the process that keeps the connection has none");
-        this.0.seen = Some(evidence);
+        this.0.seen = Some(Box::new(streak));
         this
     }
 
     /// What another process has seen, where that is what this failure is about.
-    pub(crate) fn evidence_of_other(&self) -> Option<&Evidence> {
-        self.0.seen.as_ref()
+    pub(crate) fn streak_of_other(&self) -> Option<&Streak> {
+        self.0.seen.as_deref()
     }
 
     /// A JSON-RPC error that the server answered with.

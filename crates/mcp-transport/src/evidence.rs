@@ -11,9 +11,9 @@ const MAX_DETAIL: usize = 200;
 impl TransportError {
     /// What this failure says about the server, in the phase it happened in.
     pub fn evidence(&self, phase: Phase) -> Evidence {
-        if let Some(seen) = self.evidence_of_other() {
+        if let Some(streak) = self.streak_of_other() {
             // It means here what it means where it was seen.
-            return seen.clone();
+            return streak.evidence.clone();
         }
         let mut facts = AuthFacts::default();
         if let Some(context) = self.auth_context() {

@@ -4,19 +4,20 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use mcp_status::Evidence;
+use mcp_status::Streak;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::Endpoint;
 
 /// What [`PeerOpener::open`] returns.
-pub type PeerFuture<'a> = Pin<Box<dyn Future<Output = Result<PeerStream, Evidence>> + Send + 'a>>;
+pub type PeerFuture<'a> = Pin<Box<dyn Future<Output = Result<PeerStream, Streak>> + Send + 'a>>;
 
 /// Opens a stream to the process that keeps the connection. Asked once for each attempt to connect, within the limit of
 /// the attempt; dropping the future gives it up.
 pub trait PeerOpener: Send + Sync + 'static {
-    /// A stream on which the server answers as it would over stdio, or what the process that keeps the connection has
-    /// seen of the server: it means here what it means there.
+    /// A stream on which the server answers as it would over stdio, or how far the process that keeps the connection has
+    /// come without one: what it has seen means here what it means there. It is expected to have this process
+    /// [look again](crate::SupervisorHandle::look_again) when it would say something else.
     fn open(&self) -> PeerFuture<'_>;
 }
 
@@ -59,6 +60,7 @@ impl fmt::Debug for PeerEndpoint {
 }
 
 /// A stream in both directions that is open already.
+#[cfg_attr(not(feature = "stdio"), expect(dead_code, reason = "its lines are read as those of stdio are"))]
 pub struct PeerStream {
     pub(crate) input: Box<dyn AsyncRead + Send + Unpin>,
     pub(crate) output: Box<dyn AsyncWrite + Send + Unpin>,

@@ -209,6 +209,12 @@ impl SupervisorHandle {
         self.tell(Command::ConfigChanged(None));
     }
 
+    /// What was waited for may be there: tries at once, where nothing stands and nothing is tried. For a server whose
+    /// connection another process keeps, which has just said that it has come further.
+    pub fn look_again(&self) {
+        self.tell(Command::LookAgain);
+    }
+
     /// The entry has changed and is read from another source from now on: connects anew, in the background.
     /// Handles, notifications and the watch of the status stay as they are.
     pub fn replace_source(&self, source: Arc<dyn ServerSource>) {

@@ -9,6 +9,7 @@ use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 
 use super::{Line, MAX_LINE, Request, SessionInfo, SessionServer};
+use crate::private::check_peer;
 
 /// What came of asking one session.
 #[derive(Debug)]
@@ -96,6 +97,7 @@ async fn ask(sockets: Vec<PathBuf>, request: Request, limit: Duration) -> Vec<(P
 
 async fn exchange(path: &Path, request: Request) -> io::Result<SessionInfo> {
     let stream = UnixStream::connect(path).await?;
+    check_peer(&stream)?;
     let (read, mut write) = stream.into_split();
     let mut line = serde_json::to_vec(&Line { op: request })?;
     line.push(b'\n');

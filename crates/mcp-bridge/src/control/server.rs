@@ -1,7 +1,7 @@
 //! The listening end: one socket per session, removed with it.
 
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,6 +12,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
 use super::{Line, LiveSession, MAX_LINE, Request};
+use crate::private::{check_peer, private_directory};
 
 /// How long a peer may take to say what it wants.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -71,7 +72,10 @@ async fn serve(listener: UnixListener, session: Arc<dyn LiveSession>) {
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => drop(peers.spawn(answer(stream, session.clone()))),
+                Ok((stream, _)) => match check_peer(&stream) {
+                    Ok(()) => drop(peers.spawn(answer(stream, session.clone()))),
+                    Err(error) => tracing::warn!(%error, "somebody who asked was not let in"),
+                },
                 // Out of file descriptors, most likely: it may pass.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,
             },
@@ -98,29 +102,4 @@ async fn answer(stream: UnixStream, session: Arc<dyn LiveSession>) {
         // A peer that has gone does not want the answer.
         drop(write.write_all(&text).await);
     }
-}
-
-/// Makes `directory` if it is missing, and insists that nobody else can enter it.
-pub(crate) fn private_directory(directory: &Path) -> io::Result<()> {
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
-    let metadata = std::fs::symlink_metadata(directory)?;
-    let refuse = |why: &str| {
-        let text = format!("{} {why}", directory.display());
-        Err(io::Error::new(io::ErrorKind::PermissionDenied, text))
-    };
-    if !metadata.is_dir() {
-        return refuse("is no directory");
-    }
-    // Security: in a shared temporary directory anybody could have made it first. A file made in it now carries this
-    // process's owner, which the standard library does not tell otherwise.
-    let probe = directory.join(format!(".{}-owner", std::process::id()));
-    let owner = std::fs::File::create(&probe).and_then(|file| file.metadata()).map(|metadata| metadata.uid());
-    drop(std::fs::remove_file(&probe));
-    if owner? != metadata.uid() {
-        return refuse("belongs to another account");
-    }
-    if metadata.mode() & 0o077 != 0 {
-        std::fs::set_permissions(directory, std::fs::Permissions::from_mode(0o700))?;
-    }
-    Ok(())
 }

@@ -4,11 +4,12 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use mcp_status::{Evidence, Outcome, Phase, ServerStatus, classify};
-use mcp_transport::{RequestErrorKind, StatusSnapshot, SupervisorHandle};
+use mcp_status::{Evidence, Outcome, Phase, ReasonCode, ServerStatus, Streak};
+use mcp_transport::{Lease, RequestErrorKind, StatusSnapshot, SupervisorHandle};
 use tokio::io::{AsyncReadExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::hub::{Core, Hub};
@@ -16,23 +17,42 @@ use super::opening::{self, Reply, Wish};
 use super::peer::{self, Peer};
 use crate::forward::attempt_failed;
 use crate::host::Host;
+use crate::private::check_peer;
 
 /// How long somebody may take to say what it comes for.
 const WISH_LIMIT: Duration = Duration::from_secs(5);
 
-/// Lets everybody in who comes, until the hub is gone.
-pub(super) async fn accept(listener: UnixListener, hub: Weak<Hub>) {
+/// Lets everybody in who comes, until the hub is gone: to the socket, if there is one, and from this process.
+pub(super) async fn accept(
+    listener: Option<UnixListener>,
+    mut visitors: mpsc::UnboundedReceiver<UnixStream>,
+    hub: Weak<Hub>,
+) {
     let mut serving = tokio::task::JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => match (accepted, hub.upgrade()) {
+            Some(stream) = visitors.recv() => match hub.upgrade() {
+                None => return,
+                Some(hub) => drop(serving.spawn(receive(hub, stream))),
+            },
+            accepted = next(listener.as_ref()) => match (accepted, hub.upgrade()) {
                 (_, None) => return,
-                (Ok((stream, _)), Some(hub)) => drop(serving.spawn(receive(hub, stream))),
+                (Ok(stream), Some(hub)) => match check_peer(&stream) {
+                    Ok(()) => drop(serving.spawn(receive(hub, stream))),
+                    Err(error) => tracing::warn!(%error, "somebody who came was not let in"),
+                },
                 // Out of file descriptors, most likely: it may pass.
                 (Err(_), Some(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
             },
             Some(_) = serving.join_next() => {}
         }
+    }
+}
+
+async fn next(listener: Option<&UnixListener>) -> std::io::Result<UnixStream> {
+    match listener {
+        Some(listener) => listener.accept().await.map(|(stream, _)| stream),
+        None => std::future::pending().await,
     }
 }
 
@@ -43,11 +63,10 @@ async fn receive(hub: Arc<Hub>, stream: UnixStream) {
     let wish = tokio::time::timeout(WISH_LIMIT, opening::read(&mut input)).await;
     // Whoever says nothing sensible, or goes, is not waited for.
     let outcome = match wish {
-        Ok(Ok(Wish::Attach { pid })) => attach(&hub.core, input, output, pid).await,
-        Ok(Ok(Wish::Reconnect)) => {
-            hub.reconnect().await;
-            opening::write(&mut output, &Reply::Reconnected).await
-        }
+        Ok(Ok(wish)) => match opening::write(&mut output, &Reply::Here { pid: std::process::id() }).await {
+            Ok(()) => grant(&hub, wish, input, output).await,
+            Err(error) => Err(error),
+        },
         Ok(Err(error)) => Err(error),
         Err(late) => Err(late.into()),
     };
@@ -56,12 +75,27 @@ async fn receive(hub: Arc<Hub>, stream: UnixStream) {
     }
 }
 
+async fn grant(
+    hub: &Hub,
+    wish: Wish,
+    input: BufReader<OwnedReadHalf>,
+    mut output: OwnedWriteHalf,
+) -> std::io::Result<()> {
+    match wish {
+        Wish::Attach { pid, wanted } => attach(&hub.core, (input, output), pid, wanted).await,
+        Wish::Reconnect => {
+            hub.reconnect().await;
+            opening::write(&mut output, &Reply::Reconnected).await
+        }
+    }
+}
+
 /// Lets somebody onto the connection, or says why there is none.
 async fn attach(
     core: &Arc<Core>,
-    input: BufReader<OwnedReadHalf>,
-    mut output: OwnedWriteHalf,
+    (input, mut output): (BufReader<OwnedReadHalf>, OwnedWriteHalf),
     pid: u32,
+    wanted: bool,
 ) -> std::io::Result<()> {
     let is_ours = pid == std::process::id();
     if core.dissolved.is_cancelled() || (core.parting.load(Ordering::Acquire) && !is_ours) {
@@ -69,21 +103,11 @@ async fn attach(
         return Ok(());
     }
     let server = core.upstream();
-    let outcome = tokio::select! {
-        biased;
-        lease = server.lease() => lease.map_err(|error| match error.kind() {
-            RequestErrorKind::NotConnected(snapshot) => (**snapshot).clone(),
-            _ => server.snapshot(),
-        }),
-        // What an attempt has shown is told at once, as a bridge of its own would know it.
-        Some(failed) = attempt_failed(server) => Err(failed),
-    };
-    let here = std::process::id();
-    match outcome {
+    match connection(server, wanted).await {
         Ok(lease) => {
             let (connection, description) = (lease.id(), lease.server());
             drop(lease);
-            opening::write(&mut output, &Reply::Connected { pid: here }).await?;
+            opening::write(&mut output, &Reply::Connected).await?;
             let (host, writer) = Host::new();
             let id = core.next.fetch_add(1, Ordering::Relaxed);
             let peer = Arc::new(Peer::new(id, pid, connection, &description, host));
@@ -105,40 +129,64 @@ async fn attach(
             Ok(())
         }
         Err(snapshot) => {
-            let evidence = seen(&snapshot);
-            opening::write(&mut output, &Reply::Failed { pid: here, evidence }).await?;
+            if core.dissolved.is_cancelled() {
+                return Ok(());
+            }
+            opening::write(&mut output, &Reply::Failed(streak(&snapshot))).await?;
             wait_for_news(server, &snapshot, input).await;
             Ok(())
         }
     }
 }
 
-/// What a server without a connection has shown.
-fn seen(snapshot: &StatusSnapshot) -> Evidence {
-    let nothing_yet = || Evidence::new(Phase::Connect, Outcome::Timeout);
-    let mut evidence = snapshot.evidence().cloned().unwrap_or_else(nothing_yet);
-    if classify(&evidence).is_retryable() {
-        // Whoever hears it counts its own streak of failures.
-        evidence.attempts = 1;
+/// The connection, or how things are without one.
+async fn connection(server: &SupervisorHandle, wanted: bool) -> Result<Lease, StatusSnapshot> {
+    if !wanted {
+        // It comes because something has changed, and so is no reason to try: an attempt that failed must not cause
+        // the next one.
+        let mut status = server.status();
+        let is_known = |now: &StatusSnapshot| {
+            let is_trying = now.status == ServerStatus::Pending && now.code != Some(ReasonCode::Retrying);
+            now.closed || now.connection.is_some() || !is_trying
+        };
+        let known = status.wait_for(is_known).await.map(|now| now.clone());
+        match known {
+            Ok(now) if now.connection.is_some() => {}
+            Ok(now) => return Err(now),
+            Err(_) => return Err(server.snapshot()),
+        }
     }
-    evidence
+    // What the attempt that it causes shows is told at once, as a bridge of its own would know it.
+    let failed = async {
+        server.verify().await;
+        attempt_failed(server).await
+    };
+    tokio::select! {
+        biased;
+        lease = server.lease() => lease.map_err(|error| match error.kind() {
+            RequestErrorKind::NotConnected(snapshot) => (**snapshot).clone(),
+            _ => server.snapshot(),
+        }),
+        Some(failed) = failed => Err(failed),
+    }
 }
 
-/// Returns when somebody who was told of `told` would be told something else: the server is connected, or what is
-/// wrong with it is another thing that no retry changes. Or when it has gone.
+/// How far a server without a connection has come.
+fn streak(snapshot: &StatusSnapshot) -> Streak {
+    let nothing_yet = || Streak::of_one(Evidence::new(Phase::Connect, Outcome::Timeout));
+    snapshot.streak().unwrap_or_else(nothing_yet)
+}
+
+/// Returns when somebody who was told of `told` would be told something else, or has gone.
 async fn wait_for_news(
     server: &SupervisorHandle,
     told: &StatusSnapshot,
     mut input: BufReader<OwnedReadHalf>,
 ) {
     let mut status = server.status();
-    let may_pass = |snapshot: &StatusSnapshot| {
-        snapshot.evidence().is_some_and(|evidence| classify(evidence).is_retryable())
-    };
-    let is_news = |now: &StatusSnapshot| {
-        let is_decided = now.status != ServerStatus::Pending && now.code != told.code;
-        now.closed || now.connection.is_some() || (is_decided && !(may_pass(now) && may_pass(told)))
-    };
+    let said = |snapshot: &StatusSnapshot| (snapshot.status, snapshot.code, snapshot.streak());
+    let before = said(told);
+    let is_news = |now: &StatusSnapshot| now.closed || now.connection.is_some() || said(now) != before;
     tokio::select! {
         _ = status.wait_for(is_news) => {}
         _ = input.read_u8() => {}

@@ -13,6 +13,7 @@ use mcp_transport::{
     SupervisorHandle, Withheld,
 };
 use serde_json::value::RawValue;
+use tokio::net::UnixStream;
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -31,6 +32,9 @@ use crate::upstream::{subscribe_one_by_one, subscribe_together};
 
 /// How long the other bridges may take to hear that there is nothing more.
 const FAREWELL: Duration = Duration::from_millis(100);
+
+/// How many notifications of hosts may wait for the server; what comes then is left out, as notifications may be.
+const MAX_NOTICES: usize = 1024;
 
 /// What the server is told of every host on the connection.
 #[derive(Clone, Debug)]
@@ -55,7 +59,11 @@ pub(super) struct Plan {
 #[derive(Debug)]
 pub(super) struct Hub {
     pub(super) core: Arc<Core>,
+    /// The right to keep it for everybody; `None` for a bridge that keeps one for itself alone.
     claim: Mutex<Option<File>>,
+    is_apart: bool,
+    /// Those who need not come by the socket.
+    visitors: mpsc::UnboundedSender<UnixStream>,
     /// When the last reconnect began, and the turn of the next one.
     reconnect: tokio::sync::Mutex<Option<Instant>>,
     tasks: Mutex<Vec<AbortOnDropHandle<()>>>,
@@ -74,7 +82,7 @@ pub(super) struct Core {
     /// The resources that anybody wants to hear of.
     resources: watch::Sender<BTreeSet<String>>,
     /// Notifications for the server, in their order.
-    notices: mpsc::UnboundedSender<(String, Option<Box<RawValue>>)>,
+    notices: mpsc::Sender<(String, Option<Box<RawValue>>)>,
     /// Whether only this process may come any more.
     pub(super) parting: AtomicBool,
     /// Nobody may come any more: the entry is another one now.
@@ -82,15 +90,16 @@ pub(super) struct Core {
 }
 
 impl Hub {
-    /// Keeps the connection for everybody who comes to `plan.place`, of which the caller has the `claim`. Must be
-    /// called inside a tokio runtime.
+    /// Keeps the connection for everybody who comes to `plan.place`, of which the caller has the `claim`; without one,
+    /// for this process alone. Must be called inside a tokio runtime.
     ///
     /// # Errors
     ///
     /// The socket cannot be made.
-    pub(super) fn start(plan: Plan, claim: File) -> std::io::Result<Arc<Self>> {
-        let listener = plan.place.listen()?;
-        let (notices, inbox) = mpsc::unbounded_channel();
+    pub(super) fn start(plan: Plan, claim: Option<File>) -> std::io::Result<Arc<Self>> {
+        let listener = claim.as_ref().map(|_| plan.place.listen()).transpose()?;
+        let (notices, inbox) = mpsc::channel(MAX_NOTICES);
+        let (visitors, arriving) = mpsc::unbounded_channel();
         let Plan { config, connector, source, directory, place, told } = plan;
         let (name, policy) = (config.name.clone(), config.policy.clone());
         let core = Arc::new(Core {
@@ -113,12 +122,14 @@ impl Hub {
         drop(core.upstream.set(server.clone()));
         let hub = Arc::new(Self {
             core: core.clone(),
-            claim: Mutex::new(Some(claim)),
+            is_apart: claim.is_none(),
+            claim: Mutex::new(claim),
+            visitors,
             reconnect: tokio::sync::Mutex::default(),
             tasks: Mutex::default(),
         });
         let tasks = [
-            tokio::spawn(door::accept(listener, Arc::downgrade(&hub))),
+            tokio::spawn(door::accept(listener, arriving, Arc::downgrade(&hub))),
             tokio::spawn(follow(core.clone())),
             tokio::spawn(pass_notices(inbox, server)),
             tokio::spawn(dissolve(Arc::downgrade(&hub), core.dissolved.clone())),
@@ -130,6 +141,28 @@ impl Hub {
     /// How many other bridges are on the connection.
     pub(super) fn guests(&self) -> usize {
         self.core.others().len()
+    }
+
+    /// A way onto the connection for this process, which needs no socket that somebody could have removed.
+    ///
+    /// # Errors
+    ///
+    /// There are no file descriptors left.
+    pub(super) fn admit(&self) -> std::io::Result<UnixStream> {
+        let (ours, theirs) = UnixStream::pair()?;
+        // Fails when the hub has closed, and then the stream says so by its end.
+        drop(self.visitors.send(theirs));
+        Ok(ours)
+    }
+
+    /// Whether it keeps the connection for this process alone.
+    pub(super) fn is_apart(&self) -> bool {
+        self.is_apart
+    }
+
+    /// Whether its entry has become another one, so that nobody can come any more.
+    pub(super) fn is_dissolved(&self) -> bool {
+        self.core.dissolved.is_cancelled()
     }
 
     /// Whether somebody who comes to this place comes to this hub.
@@ -156,10 +189,13 @@ impl Hub {
         self.core.upstream().close().await;
         // What could not be answered is told now.
         let _ = tokio::time::timeout(FAREWELL, self.others_gone()).await;
-        self.core.place.clear();
+        let claim = self.claim.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(claim) = &claim {
+            self.core.place.clear(claim);
+        }
         // Also the listener, which must not take anybody whom nobody will serve.
         self.tasks().clear();
-        drop(self.claim.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(claim);
     }
 
     /// Makes the connection anew. Whoever asks while another one waits for its turn gets the same one.
@@ -243,8 +279,10 @@ impl Core {
         let snapshot = self.upstream().snapshot();
         let era = snapshot.server.filter(|_| snapshot.connection.is_some());
         if era.map(|server| Era::of(server.revision)) == Some(Era::Legacy) {
-            // Fails only when the hub has ended.
-            drop(self.notices.send((method, params)));
+            // Fails when the hub has ended, or when the server has not taken very many.
+            if let Err(error) = self.notices.try_send((method, params)) {
+                tracing::warn!(%error, "a notification of a host is left out");
+            }
         }
     }
 
@@ -360,10 +398,7 @@ async fn accompany(core: Arc<Core>) {
     }
 }
 
-async fn pass_notices(
-    mut inbox: mpsc::UnboundedReceiver<(String, Option<Box<RawValue>>)>,
-    server: SupervisorHandle,
-) {
+async fn pass_notices(mut inbox: mpsc::Receiver<(String, Option<Box<RawValue>>)>, server: SupervisorHandle) {
     while let Some((method, params)) = inbox.recv().await {
         if let Err(error) = server.notify(&method, params.as_deref()).await {
             tracing::debug!(method, %error, "a notification of a host was lost");

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use mcp_status::Evidence;
+use mcp_status::Streak;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
@@ -17,6 +17,8 @@ pub(super) enum Wish {
     Attach {
         /// The process that asks.
         pid: u32,
+        /// Whether somebody waits for the server, who is reason enough to try.
+        wanted: bool,
     },
     /// To have the connection made anew, because a person or a program acted.
     Reconnect,
@@ -26,18 +28,15 @@ pub(super) enum Wish {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Reply {
+    /// Said at once and whatever follows: somebody is there.
+    Here {
+        /// The process that keeps the connection, or tries to.
+        pid: u32,
+    },
     /// There is a connection; MCP follows.
-    Connected {
-        /// The process that keeps it.
-        pid: u32,
-    },
-    /// There is none, and this was seen last. The stream ends when asking again would bring another answer.
-    Failed {
-        /// The process that tries.
-        pid: u32,
-        /// What it has seen.
-        evidence: Evidence,
-    },
+    Connected,
+    /// There is none, and this is how far it has come. The stream ends when asking again would bring another answer.
+    Failed(Streak),
     /// It was made anew, or could not be.
     Reconnected,
 }
@@ -63,7 +62,7 @@ pub(super) async fn read<T: DeserializeOwned>(stream: &mut (impl AsyncBufRead + 
 mod tests {
     use std::time::Duration;
 
-    use mcp_status::{AuthFacts, ChallengeKind, Outcome, Phase, classify};
+    use mcp_status::{AuthFacts, ChallengeKind, Evidence, Outcome, Phase, classify};
 
     use super::*;
 
@@ -82,16 +81,18 @@ mod tests {
         for outcome in outcomes {
             let seen = Evidence::new(Phase::Connect, outcome).with_auth(facts.clone()).with_detail("said");
             let mut wire = Vec::new();
-            write(&mut wire, &Reply::Failed { pid: 7, evidence: seen.clone() }).await.unwrap();
-            let Reply::Failed { evidence, .. } = read(&mut wire.as_slice()).await.unwrap() else { panic!() };
+            write(&mut wire, &Reply::Failed(Streak::of_one(seen.clone()))).await.unwrap();
+            let Reply::Failed(Streak { evidence, .. }) = read(&mut wire.as_slice()).await.unwrap() else {
+                panic!()
+            };
             assert_eq!((classify(&evidence), &evidence), (classify(&seen), &seen));
         }
     }
 
     #[tokio::test]
     async fn what_follows_the_line_is_left_alone_and_nonsense_is_an_error() {
-        let mut stream = &b"{\"op\":\"attach\",\"pid\":7}\n{\"jsonrpc\""[..];
-        assert_eq!(read::<Wish>(&mut stream).await.unwrap(), Wish::Attach { pid: 7 });
+        let mut stream = &b"{\"op\":\"attach\",\"pid\":7,\"wanted\":true}\n{\"jsonrpc\""[..];
+        assert_eq!(read::<Wish>(&mut stream).await.unwrap(), Wish::Attach { pid: 7, wanted: true });
         assert_eq!(stream, b"{\"jsonrpc\"");
         for nonsense in ["", "{}\n", "{\"op\":\"stop\"}\n"] {
             assert!(read::<Wish>(&mut nonsense.as_bytes()).await.is_err(), "{nonsense:?}");

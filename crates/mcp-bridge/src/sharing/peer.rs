@@ -169,6 +169,10 @@ impl Peer {
 pub(super) async fn serve(core: &Arc<Core>, peer: &Arc<Peer>, input: impl AsyncRead + Unpin) {
     let mut lines = Lines::new(input, core.config.max_line_bytes);
     loop {
+        // Who asks and does not read is not asked on: its answers must not fill the memory of this process.
+        if peer.host.is_behind() {
+            peer.host.flush().await;
+        }
         // The other end is the same program, so what is no message is no loss.
         match lines.next().await {
             Ok(Some(Line::Whole(line))) => take(core, peer, line),

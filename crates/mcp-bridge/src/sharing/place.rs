@@ -4,7 +4,7 @@
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use ring::digest::{Context, SHA256};
@@ -12,7 +12,7 @@ use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::net::UnixListener;
 
-use crate::control::private_directory;
+use crate::private::{check_owner, private_directory};
 
 /// How many bytes of the code stand in a name: with 128 bits nobody meets another one's by chance, and the path of a
 /// socket may have about 100 bytes.
@@ -92,7 +92,8 @@ impl Place {
     /// The right to keep the connection; `None` where somebody else has it. It ends with the file, and so with the
     /// process, however that ends.
     ///
-    /// The file itself stays: whoever removed it would let two of them lock different files of the same name.
+    /// The file itself stays: whoever removed it would let two of them lock different files of the same name. Programs
+    /// that clean up temporary directories do, so what counts is the file that has the name.
     ///
     /// # Errors
     ///
@@ -101,10 +102,17 @@ impl Place {
         let file =
             OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&self.lock)?;
         match file.try_lock() {
-            Ok(()) => Ok(Some(file)),
+            Ok(()) => Ok(self.is_held_by(&file).then_some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(error)) => Err(error),
         }
+    }
+
+    /// Whether this is the claim of this place.
+    fn is_held_by(&self, claim: &File) -> bool {
+        let id = |metadata: std::fs::Metadata| (metadata.dev(), metadata.ino());
+        let there = std::fs::symlink_metadata(&self.lock).map(id).ok();
+        there.is_some() && there == claim.metadata().map(id).ok()
     }
 
     /// Listens. Only for whoever has the claim: a socket that is there was left behind.
@@ -113,16 +121,19 @@ impl Place {
     ///
     /// The path is too long for a socket, or the directory cannot be written.
     pub(super) fn listen(&self) -> io::Result<UnixListener> {
-        self.clear();
+        // It may not be there; what else can go wrong is told by the next line.
+        drop(std::fs::remove_file(&self.socket));
         let listener = UnixListener::bind(&self.socket)?;
         std::fs::set_permissions(&self.socket, std::fs::Permissions::from_mode(0o600))?;
         Ok(listener)
     }
 
-    /// Removes the socket. Only for whoever has the claim.
-    pub(super) fn clear(&self) {
-        // It may not be there; what else can go wrong is told by whoever binds it next.
-        drop(std::fs::remove_file(&self.socket));
+    /// Removes the socket of whoever has this claim, as long as it is the claim of this place.
+    pub(super) fn clear(&self, claim: &File) {
+        if self.is_held_by(claim) {
+            // What can go wrong is told by whoever binds it next.
+            drop(std::fs::remove_file(&self.socket));
+        }
     }
 }
 
@@ -149,11 +160,19 @@ fn key(directory: &Path) -> io::Result<Vec<u8>> {
 
 fn read_key(path: &Path) -> io::Result<Option<Vec<u8>>> {
     let mut key = Vec::new();
-    match File::open(path) {
-        Ok(file) => file.take(KEY_BYTES as u64 + 1).read_to_end(&mut key)?,
+    let file = match File::open(path) {
+        Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
+    // Security: the directory is private now, and may not have been so always.
+    let metadata = file.metadata()?;
+    check_owner(metadata.uid(), &path.display().to_string())?;
+    if metadata.mode() & 0o077 != 0 {
+        let text = format!("{} can be read by others; remove it", path.display());
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+    }
+    file.take(KEY_BYTES as u64 + 1).read_to_end(&mut key)?;
     if key.len() == KEY_BYTES {
         return Ok(Some(key));
     }
@@ -169,8 +188,8 @@ mod tests {
         Place::of(directory, print).unwrap()
     }
 
-    #[test]
-    fn only_what_is_equal_in_every_part_meets() {
+    #[tokio::test]
+    async fn only_what_is_equal_in_every_part_meets() {
         let home = tempfile::tempdir().unwrap();
         let directory = home.path().join("run");
         let of = |parts: &[(&str, &str)]| place(&directory, parts);
@@ -188,8 +207,8 @@ mod tests {
         assert_ne!(there.socket().file_name(), of(&[("url", "a")]).socket().file_name(), "keys differ");
     }
 
-    #[test]
-    fn no_secret_and_no_name_that_others_could_compute_is_in_the_directory() {
+    #[tokio::test]
+    async fn no_secret_and_no_name_that_others_could_compute_is_in_the_directory() {
         let home = tempfile::tempdir().unwrap();
         let print = Fingerprint::new().with("token", "canary");
         assert!(!format!("{print:?}").contains("canary"));
@@ -204,8 +223,33 @@ mod tests {
         drop(claim);
     }
 
-    #[test]
-    fn one_at_a_time_has_the_claim() {
+    #[tokio::test]
+    async fn a_key_that_others_can_read_is_no_key() {
+        let home = tempfile::tempdir().unwrap();
+        place(home.path(), &[]);
+        let key = home.path().join("shared.key");
+        std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+        let error = Place::of(home.path(), Fingerprint::new()).unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::PermissionDenied, "{error}");
+    }
+
+    #[tokio::test]
+    async fn whoever_has_lost_the_name_of_its_claim_leaves_its_successor_alone() {
+        let home = tempfile::tempdir().unwrap();
+        let place = place(home.path(), &[]);
+        let first = place.claim().unwrap().unwrap();
+        // Something that cleans up removes both files.
+        std::fs::remove_file(&place.lock).unwrap();
+        let second = place.claim().unwrap().unwrap();
+        let _listener = place.listen().unwrap();
+        place.clear(&first);
+        assert!(place.socket().exists(), "it is that of the second one");
+        place.clear(&second);
+        assert!(!place.socket().exists());
+    }
+
+    #[tokio::test]
+    async fn one_at_a_time_has_the_claim() {
         let home = tempfile::tempdir().unwrap();
         let place = place(home.path(), &[]);
         let claim = place.claim().unwrap();

@@ -13,6 +13,7 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use mcp_transport::message::{INTERNAL_ERROR, Members};
 use mcp_transport::{ClientCapabilities, ClientInfo, HandlerFuture, RpcError, ServerRequestHandler};
@@ -24,6 +25,10 @@ use crate::era::severity;
 use crate::host::HostAnswer;
 use crate::splice::{raw, text};
 use crate::subscriptions::is_change;
+
+/// How long a host may take to say its roots, which it knows without asking anybody: the others do not wait any longer
+/// for one that hangs.
+const ROOTS_LIMIT: Duration = Duration::from_secs(5);
 
 /// The hosts as the server sees them: one client.
 pub(super) struct Router {
@@ -121,7 +126,10 @@ async fn all_roots(peers: Vec<Arc<Peer>>, params: Option<Box<RawValue>>) -> Host
     let mut asking = tokio::task::JoinSet::new();
     for (order, peer) in peers.into_iter().enumerate() {
         let params = params.clone();
-        asking.spawn(async move { (order, peer.ask("roots/list", params.as_deref()).await) });
+        asking.spawn(async move {
+            let answer = tokio::time::timeout(ROOTS_LIMIT, peer.ask("roots/list", params.as_deref())).await;
+            (order, answer.unwrap_or_else(|_| Err(RpcError::new(INTERNAL_ERROR, "the host does not answer"))))
+        });
     }
     let mut answers = asking.join_all().await;
     answers.sort_by_key(|(order, _)| *order);

@@ -317,12 +317,23 @@ fn an_attempt_that_a_caller_caused_spends_nothing_and_decides_what_is_no_passing
         assert_eq!(machine.on(Event::EarlyAttempt(unavailable(None)), at(1)), Effect::Nothing);
     }
     assert_eq!((machine.status(), machine.code()), (ServerStatus::Pending, Some(ReasonCode::Retrying)));
-    assert_eq!((machine.evidence().unwrap().outcome.clone(), machine.since()), (unavailable(None).outcome, at(1)));
-    assert_eq!(try_again(&mut machine, unreachable(), at(2)), wait(Schedule::Session, 1), "the next of the row");
+    assert_eq!(
+        (machine.evidence().unwrap().outcome.clone(), machine.since()),
+        (unavailable(None).outcome, at(1))
+    );
+    assert_eq!(
+        try_again(&mut machine, unreachable(), at(2)),
+        wait(Schedule::Session, 1),
+        "the next of the row"
+    );
 
     let floor = Some(at(7));
     let asked = Effect::Wait { schedule: Schedule::Session, retry: 1, floor };
-    assert_eq!(waiting().on(Event::EarlyAttempt(unavailable(floor)), at(1)), asked, "a wish of the server binds");
+    assert_eq!(
+        waiting().on(Event::EarlyAttempt(unavailable(floor)), at(1)),
+        asked,
+        "a wish of the server binds"
+    );
     for (evidence, effect, status) in [
         (connected(), Effect::Nothing, ServerStatus::Connected),
         (refused(Phase::Connect), Effect::Stop, ServerStatus::NeedsAuth),
@@ -334,4 +345,42 @@ fn an_attempt_that_a_caller_caused_spends_nothing_and_decides_what_is_no_passing
         assert_eq!(machine.on(Event::EarlyAttempt(unreachable()), at(2)), Effect::Nothing);
         assert_eq!(machine.status(), status);
     }
+}
+
+#[test]
+fn a_machine_that_is_told_of_a_streak_shows_what_the_other_one_shows() {
+    let delay = Some(at(4));
+    let context = MessageContext::new("remote");
+    let mut keeping = connected_at(MachinePolicy::long_lived(), at(0));
+    keeping.on(Event::Lost(dropped()), at(100));
+    // Through both rows of waits, up to the probes.
+    for round in 0..9 {
+        let streak = keeping.streak(delay).unwrap();
+        let wire = serde_json::to_string(&streak).unwrap();
+        let mut told = started(MachinePolicy::long_lived());
+        told.on(Event::Told(serde_json::from_str(&wire).unwrap()), at(7));
+        let shown = |machine: &StatusMachine| {
+            (machine.status(), machine.reason(delay, &context), machine.attempt(), machine.streak(delay))
+        };
+        assert_eq!(shown(&told), shown(&keeping), "{round}");
+        // And so it does when both go on.
+        for machine in [&mut told, &mut keeping] {
+            machine.on(Event::TimerFired, at(200));
+        }
+        assert_eq!(shown(&told), shown(&keeping), "{round}");
+        keeping.on(Event::Attempt(unavailable(Some(at(9)))), at(201));
+    }
+    assert_eq!(keeping.status(), ServerStatus::Failed);
+}
+
+#[test]
+fn what_a_machine_is_told_of_a_refusal_latches_and_of_a_success_nothing_follows() {
+    let mut told = started(MachinePolicy::long_lived());
+    assert_eq!(told.on(Event::Told(Streak::of_one(refused(Phase::Connect))), at(0)), Effect::Stop);
+    assert_eq!(told.status(), ServerStatus::NeedsAuth);
+    assert_eq!(told.on(Event::Told(Streak::of_one(unreachable())), at(1)), Effect::Nothing, "nobody asked");
+    let mut told = started(MachinePolicy::long_lived());
+    assert_eq!(told.on(Event::Told(Streak::of_one(connected())), at(0)), Effect::Nothing);
+    assert_eq!(told.status(), ServerStatus::Pending);
+    assert_eq!(connected_at(MachinePolicy::long_lived(), at(0)).streak(None), None);
 }

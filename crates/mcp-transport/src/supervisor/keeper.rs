@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use mcp_status::{Effect, Event, Evidence, Outcome, Phase, Schedule, ServerStatus, StatusMachine};
+use mcp_status::{Effect, Event, Evidence, Outcome, Phase, Schedule, ServerStatus, StatusMachine, Streak};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep};
@@ -26,6 +26,8 @@ use crate::{Endpoint, Server, ServerDescription, ToolList};
 /// How soon after a failed attempt mere use may cause another one. Callers that come by the dozen must not
 /// become a storm on a server that is down.
 const USE_SPACING: Duration = Duration::from_secs(1);
+/// How long after the try of another process, which says what came of it, this one asks by itself.
+const TOLD_SLACK: Duration = Duration::from_secs(2);
 /// What was heard of a server within this time is believed by somebody who looks. With the second that the question
 /// takes, nobody is told what has not been true for two.
 const FRESH: Duration = Duration::from_millis(500);
@@ -40,6 +42,8 @@ pub(super) enum Command {
     LoginDone,
     /// The entry changed, and may have another source now.
     ConfigChanged(Option<Arc<dyn ServerSource>>),
+    /// What was waited for may be there.
+    LookAgain,
     /// Somebody wants to send a request and has no connection. Dropping the sender says that it was heard.
     Used(#[expect(dead_code, reason = "its end is the message")] oneshot::Sender<()>),
     /// This connection no longer works.
@@ -105,6 +109,8 @@ pub(super) struct Keeper {
     asking: Vec<oneshot::Sender<StatusSnapshot>>,
     /// Told when the attempt under way has ended.
     looking: Vec<oneshot::Sender<()>>,
+    /// Somebody said during the attempt under way that there is more to find.
+    again: bool,
     closed: bool,
 }
 
@@ -147,6 +153,7 @@ impl Keeper {
             tools_of: None,
             asking: Vec::new(),
             looking: Vec::new(),
+            again: false,
             closed: false,
         }
     }
@@ -206,6 +213,7 @@ impl Keeper {
                 self.source = source.unwrap_or_else(|| self.source.clone());
                 self.feed(Event::ConfigChanged);
             }
+            Command::LookAgain => self.look_again(),
             Command::Used(_) => {
                 // The caller may have noticed a loss before this task did.
                 self.heed_loss();
@@ -283,6 +291,17 @@ impl Keeper {
         }
     }
 
+    fn look_again(&mut self) {
+        if self.race.is_some() {
+            // What is under way may have begun too early to find it.
+            self.again = true;
+        } else if self.wait.is_some() {
+            self.waited();
+        } else if self.live.is_none() {
+            self.feed(Event::ConfigChanged);
+        }
+    }
+
     fn used(&mut self) {
         if Instant::now() < self.resume_at {
             // Whoever waits is remembered, and served when it is time.
@@ -337,7 +356,8 @@ impl Keeper {
             }
             Attempted::Failed { server, error } => {
                 let evidence = error.evidence(Phase::Connect);
-                if evidence.outcome == Outcome::Timeout {
+                let streak = error.streak_of_other().cloned();
+                if streak.is_none() && evidence.outcome == Outcome::Timeout {
                     self.dial.forget_sockets(Instant::now());
                 }
                 if let Some(server) = server {
@@ -345,13 +365,19 @@ impl Keeper {
                     self.kept = Some(server);
                 }
                 self.resume_at = Instant::now() + USE_SPACING;
-                self.ended_with(evidence);
+                match streak {
+                    Some(streak) => self.told(streak),
+                    None => self.ended_with(evidence),
+                }
             }
             Attempted::Connected(fresh) => self.connected(*fresh),
         }
         if self.race.is_none() {
             // Now that the status is known.
             self.looking.clear();
+            if std::mem::take(&mut self.again) {
+                self.look_again();
+            }
         }
     }
 
@@ -359,6 +385,13 @@ impl Keeper {
     fn ended_with(&mut self, evidence: Evidence) {
         let event = self.attempt_event(evidence);
         self.feed(event);
+    }
+
+    /// Another process tries, and says how far it has come.
+    fn told(&mut self, streak: Streak) {
+        let delay = streak.delay;
+        let effect = self.machine.on(Event::Told(streak), self.now());
+        self.carry_out_as(effect, delay);
     }
 
     fn attempt_event(&self, evidence: Evidence) -> Event {
@@ -418,6 +451,11 @@ impl Keeper {
     }
 
     fn carry_out(&mut self, effect: Effect) {
+        self.carry_out_as(effect, None);
+    }
+
+    /// The same, where a wait is that of another process.
+    fn carry_out_as(&mut self, effect: Effect, told: Option<Duration>) {
         if effect != Effect::Nothing {
             // Every effect replaces what is under way; dropping an attempt cancels it.
             self.race = None;
@@ -441,13 +479,14 @@ impl Keeper {
                     Schedule::Session => &self.policy.session,
                     _ => &self.policy.probe,
                 };
-                let delay = row.wait(retry, floor);
+                let delay = told.unwrap_or_else(|| row.wait(retry, floor));
                 if let Some(floor) = floor {
                     // What the server asked for binds callers too; the delay has its cap.
                     self.resume_at = self.resume_at.max(Instant::now() + floor.min(delay));
                 }
                 self.delay = Some(delay);
-                self.wait = Some(Box::pin(tokio::time::sleep(delay)));
+                let slack = told.map_or(Duration::ZERO, |_| TOLD_SLACK);
+                self.wait = Some(Box::pin(tokio::time::sleep(delay + slack)));
                 if schedule == Schedule::Probe {
                     // Too long ago: its server may be another one by now.
                     self.give_up_silent();
@@ -461,6 +500,7 @@ impl Keeper {
 
     /// The next attempt; nothing is done yet.
     fn attempt(&mut self) -> Race {
+        self.again = false;
         let attempt = Attempt {
             dial: self.dial.clone(),
             source: self.source.clone(),

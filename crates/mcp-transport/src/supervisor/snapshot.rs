@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use mcp_status::{
     ActionFacts, Evidence, MachinePolicy, MessageContext, Reason, ReasonCode, ServerInfo, ServerStatus,
-    StatusMachine, StatusReport,
+    StatusMachine, StatusReport, Streak,
 };
 
 use crate::supervisor::source::Withheld;
@@ -64,6 +64,11 @@ impl StatusSnapshot {
     /// What was seen last; `None` before anything was.
     pub fn evidence(&self) -> Option<&Evidence> {
         self.machine.evidence().filter(|_| self.withheld.is_none())
+    }
+
+    /// How far it has come without a connection; `None` where there is one, or nothing was seen yet.
+    pub fn streak(&self) -> Option<Streak> {
+        self.machine.streak(self.delay).filter(|_| self.withheld.is_none())
     }
 
     /// What is shown about the server, with what a person can do according to `facts`.
