@@ -70,6 +70,18 @@ impl Stage {
         (report["status"].as_str().unwrap().to_owned(), code)
     }
 
+    /// What two bridges show, each as its status with the code, the words and the next command of its reason.
+    pub(crate) async fn shown(&self, bridges: [u32; 2]) -> [Value; 2] {
+        let found = self.sessions().await;
+        bridges.map(|pid| {
+            let Some(info) = found.iter().find(|info| info.pid == pid) else { return Value::Null };
+            let report: Value = serde_json::from_str(info.report.get()).unwrap();
+            let reason = &report["reason"];
+            let actions = &report["actions"];
+            json!([report["status"], reason["code"], reason["message"], reason["next"], actions])
+        })
+    }
+
     /// Has one bridge reconnect, as `mcplink reconnect` asks each of them.
     pub(crate) async fn reconnect(&self, pid: u32) {
         let socket = self.sockets().join(format!("{pid}-0.sock"));

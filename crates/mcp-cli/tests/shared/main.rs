@@ -6,6 +6,7 @@
 //! | `apart` | who never shares: other credentials, other hosts, another entry |
 //! | `succession` | the end of the owner, by force and in good order |
 //! | `truth` | the status of a guest, and `reconnect` |
+//! | `trouble` | an owner that hangs, a guest that dies or does not read, a directory that somebody cleans |
 
 #![cfg(unix)]
 #![expect(
@@ -17,6 +18,7 @@ mod apart;
 mod host;
 mod succession;
 mod together;
+mod trouble;
 mod truth;
 
 use std::time::Duration;

@@ -1,5 +1,7 @@
 //! One connection for many hosts, whose calls and questions stay apart.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use mcp_testkit::{Era, FakeMcpServer, Tool};
 use serde_json::{Value, json};
@@ -137,4 +139,96 @@ async fn hosts_of_both_eras_share_a_server_of_either_and_get_its_bytes() {
         tokio::join!(legacy.close(), modern.close());
         assert_eq!(server.violations(), Vec::<String>::new());
     }
+}
+
+#[tokio::test]
+async fn a_server_is_told_the_roots_of_all_and_that_they_change_when_a_host_comes() {
+    let builder = FakeMcpServer::builder().era(Era::Legacy).tools(Tool::standard());
+    let server = builder.tool(Tool::asking("where", "roots/list", json!({}))).start().unwrap();
+    let stage = Stage::new(entry(&server));
+    let manner = Manner::legacy().able(json!({ "roots": { "listChanged": true } }));
+    let first = Host::introduced(&stage, manner.clone(), "a").await;
+    let roots = async |host: &Host| {
+        let answer = host.call("where", json!({})).await;
+        let text = answer["result"]["content"][0]["text"].as_str().unwrap().to_owned();
+        ["file:///a", "file:///b"].map(|root| text.contains(root))
+    };
+    assert_eq!(roots(&first).await, [true, false]);
+    let changed = "notifications/roots/list_changed";
+    let before = server.count(changed);
+    let second = Host::introduced(&stage, manner, "b").await;
+    crate::eventually("the server hears of the second host", async || server.count(changed) > before).await;
+    assert_eq!((roots(&first).await, roots(&second).await), ([true, true], [true, true]));
+    let before = server.count(changed);
+    second.close().await;
+    crate::eventually("the server hears that it has gone", async || server.count(changed) > before).await;
+    assert_eq!(roots(&first).await, [true, false]);
+    first.close().await;
+}
+
+#[tokio::test]
+async fn a_resource_is_subscribed_to_once_and_told_of_to_those_who_asked() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let stage = Stage::new(entry(&server));
+    let hosts = join_all(["a", "b", "c"].map(|word| Host::introduced(&stage, Manner::legacy(), word))).await;
+    let resource = json!({ "uri": "file:///x" });
+    for host in &hosts[..2] {
+        assert!(host.ask("resources/subscribe", resource.clone()).await["result"].is_object());
+    }
+    join_all(hosts.iter().map(|host| host.echoes("there"))).await;
+    crate::eventually("the server hears of it", async || server.count("resources/subscribe") > 0).await;
+    crate::eventually("the server has a stream to tell on", async || server.open_streams() > 0).await;
+    let updated = "notifications/resources/updated";
+    let heard = || hosts.iter().map(|host| host.told(updated).len()).collect::<Vec<_>>();
+    let push = || server.push(&json!({ "jsonrpc": "2.0", "method": updated, "params": resource }));
+    // The wish of the second one may still be on its way; the third one has none.
+    crate::eventually("both have heard", async || push() > 0 && heard()[0] > 0 && heard()[1] > 0).await;
+    assert_eq!(heard()[2], 0);
+    assert_eq!(server.count("resources/subscribe"), 1, "to the server they are one client");
+    hosts[0].ask("resources/unsubscribe", resource.clone()).await;
+    crate::eventually("only the other one still hears", async || {
+        let before = heard();
+        push();
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        heard()[0] == before[0] && heard()[1] > before[1]
+    })
+    .await;
+    assert_eq!(server.count("resources/unsubscribe"), 0);
+    hosts[1].ask("resources/unsubscribe", resource.clone()).await;
+    crate::eventually("nobody wants it", async || server.count("resources/unsubscribe") == 1).await;
+    join_all(hosts.into_iter().map(Host::close)).await;
+}
+
+#[tokio::test]
+async fn a_local_server_is_started_once_and_again_by_whoever_takes_over() {
+    // It tells its process in each answer, and ends with its input.
+    const CODE: &str = r#"
+while IFS= read -r line; do
+  id=$(printf '%s' "$line" | grep -o '"id":[0-9]*' | head -n 1 | cut -d: -f2)
+  case $line in
+    *'"initialize"'*) result='{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"sh","version":"1"}}' ;;
+    *'"tools/call"'*) result="{\"content\":[{\"type\":\"text\",\"text\":\"$$\"}]}" ;;
+    *) result='{}' ;;
+  esac
+  [ -z "$id" ] || printf '{"jsonrpc":"2.0","id":%s,"result":%s}\n' "$id" "$result"
+done
+"#;
+    let stage = Stage::new(json!({ "command": "sh", "args": ["-c", CODE] }));
+    let hosts = join_all(["a", "b", "c"].map(|word| Host::introduced(&stage, Manner::legacy(), word))).await;
+    let process = async |host: &Host| {
+        let answer = host.call("which", json!({})).await;
+        let text = answer["result"]["content"][0]["text"].as_str();
+        text.unwrap_or_else(|| panic!("{answer}")).parse::<u32>().unwrap()
+    };
+    let processes = join_all(hosts.iter().map(process)).await;
+    assert_eq!(processes, [processes[0]; 3]);
+    let owner = stage.owner(&hosts.iter().map(Host::pid).collect::<Vec<_>>()).await;
+    let (owners, guests): (Vec<Host>, Vec<Host>) = hosts.into_iter().partition(|host| host.pid() == owner);
+    join_all(owners.into_iter().map(Host::close)).await;
+    assert!(!mcp_testkit::process_is_alive(processes[0]));
+    let next = join_all(guests.iter().map(process)).await;
+    assert_eq!(next, [next[0]; 2]);
+    assert_ne!(next[0], processes[0]);
+    join_all(guests.into_iter().map(Host::close)).await;
+    assert!(!mcp_testkit::process_is_alive(next[0]));
 }

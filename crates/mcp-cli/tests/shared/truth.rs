@@ -36,6 +36,41 @@ async fn a_guest_of_an_owner_without_a_connection_says_why_as_the_owner_does() {
 }
 
 #[tokio::test]
+async fn a_guest_that_joins_an_owner_in_the_middle_of_its_retries_shows_what_that_shows() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let stage = Stage::new(json!({ "type": "http", "url": server.url().as_str() }));
+    server.go_down();
+    let owner = Host::introduced(&stage, Manner::legacy(), "").await;
+    let unreachable = ("failed".to_owned(), Some("unreachable".to_owned()));
+    let joins = async |said: &str| {
+        let guest = Host::introduced(&stage, Manner::legacy(), "").await;
+        let mut shown = Vec::new();
+        crate::eventually("both show the same", async || {
+            let [first, second] = stage.shown([owner.pid(), guest.pid()]).await;
+            shown.push(second.clone());
+            first == second && first[1] == said
+        })
+        .await;
+        (guest, shown)
+    };
+    crate::eventually("the owner retries", async || stage.status(owner.pid()).await.0 == "pending").await;
+    let (retrying, _) = joins("retrying").await;
+    crate::eventually("the owner gave up", async || stage.status(owner.pid()).await == unreachable).await;
+    let (probing, shown) = joins("unreachable").await;
+    // It does not begin at the beginning: what the owner tried counts.
+    assert!(shown.iter().all(|shown| shown[1] != "retrying"), "{shown:?}");
+    let answers = [&owner, &probing].map(|host| host.send("tools/call", json!({ "name": "echo" })));
+    let [first, second] = <[_; 2]>::try_from(futures_util::future::join_all(answers).await).unwrap();
+    assert_eq!(first["error"]["data"]["status"], second["error"]["data"]["status"]);
+    server.come_up().unwrap();
+    for host in [&owner, &retrying, &probing] {
+        crate::eventually("it is back", async || stage.status(host.pid()).await.0 == "connected").await;
+        host.echoes("back").await;
+    }
+    tokio::join!(owner.close(), retrying.close(), probing.close());
+}
+
+#[tokio::test]
 async fn a_server_that_comes_back_is_back_for_all_whoever_noticed() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let stage = Stage::new(json!({ "type": "http", "url": server.url().as_str() }));
