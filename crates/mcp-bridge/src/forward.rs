@@ -95,14 +95,15 @@ fn without_result(core: &Core, request: &Request, failure: Failure) -> Answer {
     Err(failure.explain(&core.config))
 }
 
-/// The parked call that this request continues. A modern server keeps such states itself, so only the states of
-/// calls to a legacy one are ours.
+/// The parked call that this request continues. It may have outlived the era of the server; a state that looks like
+/// ours and is not known is another bridge's where a modern server keeps such states itself.
 fn resumable(core: &Core, request: &Request) -> Option<Result<Exchange, RpcError>> {
-    let is_legacy = |revision| Era::of(revision) == Era::Legacy;
-    if !may_ask(&request.method) || !core.known_server().is_none_or(|known| is_legacy(known.revision)) {
+    if !may_ask(&request.method) {
         return None;
     }
-    core.exchanges.resume(request.params.as_deref())
+    let resumed = core.exchanges.resume(request.params.as_deref())?;
+    let keeps_states = || core.known_server().is_some_and(|known| Era::of(known.revision) == Era::Modern);
+    (resumed.is_ok() || !keeps_states()).then_some(resumed)
 }
 
 /// Sends it in the terms of the server. A server that refuses the version of a request has not acted on it, and may go on

@@ -54,16 +54,15 @@ impl Core {
         drop(self.server.set(handle));
     }
 
-    /// What the server said about itself when it was last connected.
+    /// What the server said about itself when it was last connected, and the revision that is spoken by now.
     pub(crate) fn known_server(&self) -> Option<Arc<ServerDescription>> {
-        self.server()?.snapshot().server
+        self.server()?.server()
     }
 
     /// The era of the server, while there is a connection to it.
     pub(crate) fn connected_era(&self) -> Option<Era> {
-        let snapshot = self.server()?.snapshot();
-        snapshot.connection?;
-        snapshot.server.map(|server| Era::of(server.revision))
+        self.server()?.snapshot().connection?;
+        self.known_server().map(|server| Era::of(server.revision))
     }
 
     /// What the host is told that it speaks to.

@@ -39,7 +39,9 @@ use self::live::Live;
 use crate::hub::Listeners;
 use crate::hub::Notifications;
 use crate::protocol::outgoing::is_repeatable;
-use crate::{Connector, Payload, RequestOptions, ToolList, TransportError, TransportErrorKind};
+use crate::{
+    Connector, Payload, RequestOptions, ServerDescription, ToolList, TransportError, TransportErrorKind,
+};
 
 /// How long a request may be without a sign of life before somebody asks whether the server is there.
 const SILENCE: Duration = Duration::from_millis(750);
@@ -177,6 +179,12 @@ impl SupervisorHandle {
     /// The status now.
     pub fn snapshot(&self) -> StatusSnapshot {
         self.shared.status.borrow().clone()
+    }
+
+    /// What the server said about itself when it was last connected, and the revision that is spoken by now: a connection
+    /// may agree on another one, which a [snapshot](Self::snapshot) does not tell.
+    pub fn server(&self) -> Option<Arc<ServerDescription>> {
+        self.shared.lease().map(|lease| lease.server()).or_else(|| self.shared.status.borrow().server.clone())
     }
 
     /// Connects anew: reads the configuration again, drops the connection and whatever attempt is under way, asks

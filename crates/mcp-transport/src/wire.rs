@@ -13,6 +13,7 @@ use crate::hub::ProgressGuard;
 use crate::ordered::Ordered;
 use crate::protocol::handshake::{ServerDescription, judge_refusal, refused_again, refuses_version};
 use crate::protocol::jsonrpc;
+use crate::protocol::modern::mirrored_member;
 use crate::protocol::outgoing::encode_request;
 use crate::protocol::revision::{Era, ProtocolRevision};
 use crate::{TraceContext, TransportError, TransportErrorKind};
@@ -114,14 +115,19 @@ impl Wire {
 
     /// The same request after something else was agreed; `refusal` says why it was not carried out before.
     async fn anew(&self, request: &Prepared<'_>, before: Era, refusal: TransportError) -> Outcome {
-        if request.own_metadata && self.agreed().era != before {
-            // What its caller says about itself is in the terms of the other era.
+        // What its caller says about itself is in the terms of the other era, or it lacks what that one mirrors.
+        if self.agreed().era != before && (request.own_metadata || self.lacks_name(request)) {
             return Err(refusal);
         }
         match self.once(request).await {
             Err(error) if refuses_version(&error) => Err(refused_again(&error)),
             outcome => outcome,
         }
+    }
+
+    /// Whether a request that was made in the legacy era would need a header that it does not have.
+    fn lacks_name(&self, request: &Prepared<'_>) -> bool {
+        self.has_headers() && request.name.is_none() && mirrored_member(request.method).is_some()
     }
 
     async fn once(&self, request: &Prepared<'_>) -> Outcome {

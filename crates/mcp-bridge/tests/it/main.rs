@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `matrix` | both eras on both sides: lists, calls, progress, cancellation, questions, subscriptions, logging |
 //! | `bytes` | what is passed on without a change |
+//! | `other_era` | a server that goes on in another era in the middle of a connection |
 //! | `outage` | a server that is down, comes up, wants credentials, and what the host hears meanwhile |
 //! | `ending` | how a bridge ends |
 
@@ -15,5 +16,6 @@
 mod bytes;
 mod ending;
 mod matrix;
+mod other_era;
 mod outage;
 mod support;

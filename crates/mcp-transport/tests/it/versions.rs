@@ -1,6 +1,6 @@
 //! Servers that change their mind about the version in the middle of a connection (2026-07-28, versioning).
 
-use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer};
+use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer, Tool};
 use mcp_transport::{ProtocolRevision, RequestOptions, TransportErrorKind};
 use serde_json::{Value, json};
 
@@ -98,6 +98,28 @@ async fn a_server_that_has_moved_on_is_followed_into_the_modern_era() {
     server.next_answers_to("tools/call", [refusal(json!(["2026-07-28"]))]);
     assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
     assert_eq!(methods(&server), ["tools/call", "server/discover", "tools/call"]);
+}
+
+#[tokio::test]
+async fn what_the_other_era_mirrors_into_headers_is_mirrored_of_a_request_that_was_under_way() {
+    let schema = json!({ "type": "object", "properties": { "region": { "type": "string", "x-mcp-header": "Region" } } });
+    let tool =
+        Tool::custom(json!({ "name": "query", "inputSchema": schema }), json!({ "content": [], "ran": 1 }));
+    for (method, params) in [
+        ("tools/call", json!({ "name": "query", "arguments": { "region": "eu" } })),
+        ("prompts/get", json!({ "name": "greet" })),
+        ("resources/read", json!({ "uri": "fake://greeting" })),
+    ] {
+        let server = FakeMcpServer::builder().era(Era::Legacy).tool(tool.clone()).start().unwrap();
+        let connection = connect(&server).await;
+        server.set_era(Era::Modern);
+        server.next_answers_to(method, [refusal(json!(["2026-07-28"]))]);
+        connection.request(method, Some(&raw(&params)), &RequestOptions::new()).await.unwrap();
+        let last =
+            server.requests().into_iter().rfind(|r| r.rpc_method().as_deref() == Some(method)).unwrap();
+        assert!(last.header("mcp-name").is_some(), "{method}");
+        assert_eq!(last.header("mcp-param-region"), (method == "tools/call").then_some("eu"), "{method}");
+    }
 }
 
 #[tokio::test]
