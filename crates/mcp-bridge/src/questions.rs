@@ -334,6 +334,30 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
+    async fn of_two_questions_in_one_call_each_gets_its_own_answer() {
+        let exchanges = Exchanges::new();
+        let call = {
+            let exchanges = exchanges.clone();
+            async move {
+                let ask = |text| exchanges.ask("elicitation/create", Some(raw(text)));
+                let (one, other) = tokio::join!(ask("\"one\""), ask("\"other\""));
+                Ok(Payload::from(raw(format!("[{},{}]", one?, other?))))
+            }
+        };
+        let (state, result) = asked(exchanges.start(able(), None, call).step().await);
+        let asked_one = &result["inputRequests"]["question-1"]["params"];
+        assert_eq!((asked_one, result["inputRequests"].as_object().unwrap().len()), (&"one".into(), 2));
+        // One answer is missing yet, so the host is asked for that alone.
+        let first = raw(format!(r#"{{"requestState":"{state}","inputResponses":{{"question-1":1}}}}"#));
+        let (state, result) = asked(exchanges.resume(Some(&first)).unwrap().unwrap().step().await);
+        assert_eq!(result["inputRequests"]["question-2"]["params"], "other");
+        assert_eq!(result["inputRequests"].as_object().unwrap().len(), 1);
+        let second = raw(format!(r#"{{"requestState":"{state}","inputResponses":{{"question-2":2}}}}"#));
+        let step = exchanges.resume(Some(&second)).unwrap().unwrap().step().await;
+        assert!(matches!(&step, Step::Done(Ok(result)) if result.get() == "[1,2]"), "{step:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
     async fn progress_is_told_of_the_request_that_is_under_way() {
         let exchanges = Exchanges::new();
         let call = {

@@ -63,6 +63,41 @@ async fn parameters_keep_every_byte_between_sides_of_one_era() {
 }
 
 #[tokio::test]
+async fn between_two_eras_every_other_member_keeps_its_bytes() {
+    let odd = [
+        r#""arguments":{"text":"\u00e9","n":1.0000000000000000001}"#,
+        r#""unknown":[ ]"#,
+        r#""x/own":1.0E+0"#,
+    ];
+    let result =
+        r#"{ "content" : [ ],"unknown":{"n":1.000000000000000000001,"":[ ]},"_meta":{"x/own":"\u00e9\/"} }"#;
+    for (host_era, era, meta) in [
+        (HostEra::Legacy, Era::Modern, ""),
+        (
+            HostEra::Modern,
+            Era::Legacy,
+            r#""io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/protocolVersion":"2026-07-28","#,
+        ),
+    ] {
+        let server = FakeMcpServer::builder().era(era).start().unwrap();
+        let mut host = Setup::new(server.url()).start(host_era).await;
+        host.call("echo", json!({"text": "x"})).await;
+        server.next_answers_to("tools/call", [Answer::RpcText(result.to_owned())]);
+        let [arguments, unknown, own] = odd;
+        let params = format!(r#"{{ "name":"echo" ,{arguments},{unknown},"_meta":{{{meta}{own}}}}}"#);
+        host.write(&format!(r#"{{"jsonrpc":"2.0","id":99,"method":"tools/call","params":{params}}}"#)).await;
+        let told = result_line(&host, 99).await;
+        let sent = server.recorder().matching(|r| r.rpc_method().as_deref() == Some("tools/call"));
+        let body = String::from_utf8(sent.last().unwrap().body.to_vec()).unwrap();
+        for part in odd {
+            assert!(body.contains(part), "{host_era:?} {part}: {body}");
+        }
+        let added = if host_era == HostEra::Modern { r#""resultType":"complete","# } else { "" };
+        assert_eq!(told, format!("{{{added}{}", &result[1..]), "{host_era:?}");
+    }
+}
+
+#[tokio::test]
 async fn methods_and_notifications_that_nobody_knows_survive() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     server.always_to("x/future", Answer::RpcResult(json!({"any": [1, {"thing": null}]})));

@@ -3,6 +3,7 @@
 //! | module | tells |
 //! |---|---|
 //! | `matrix` | both eras on both sides: lists, calls, progress, cancellation, questions, subscriptions, logging |
+//! | `apart` | what must not be mixed up: ids, calls and questions at the same time, and wishes that have ended |
 //! | `bytes` | what is passed on without a change |
 //! | `other_era` | a server that goes on in another era in the middle of a connection |
 //! | `outage` | a server that is down, comes up, wants credentials, and what the host hears meanwhile |
@@ -13,6 +14,7 @@
     reason = "a failure here is a failed test; clippy only knows functions marked as such"
 )]
 
+mod apart;
 mod bytes;
 mod ending;
 mod matrix;
