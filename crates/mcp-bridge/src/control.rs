@@ -15,7 +15,7 @@ use std::pin::Pin;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::sharing::Role;
+use crate::Role;
 
 pub use client::{Answer, ask_all, sessions};
 pub use server::ControlServer;

@@ -30,6 +30,7 @@ mod lists;
 mod private;
 mod profile;
 mod questions;
+mod role;
 mod session;
 #[cfg(unix)]
 pub mod sharing;
@@ -48,6 +49,7 @@ use mcp_transport::{Connector, ServerSource, SupervisorHandle, SupervisorPolicy}
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use failure::UNAVAILABLE;
+pub use role::Role;
 pub use session::Ended;
 
 /// 256 MiB: what one message of the host may hold, as of a server.

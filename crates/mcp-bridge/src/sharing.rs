@@ -38,7 +38,6 @@ use mcp_transport::{
     Connector, Endpoint, PeerEndpoint, PeerFuture, PeerOpener, PeerStream, Server, ServerFuture,
     ServerSource, Withheld,
 };
-use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::Notify;
@@ -49,9 +48,9 @@ use self::hub::{Hub, Plan, Told};
 use self::opening::{Reply, Wish};
 pub use self::place::Fingerprint;
 use self::place::Place;
-use crate::BridgeConfig;
 use crate::private::check_peer;
 use crate::state::Core;
+use crate::{BridgeConfig, Role};
 
 /// How long to wait before looking again for whoever has the claim: it is starting, or ending.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
@@ -82,23 +81,6 @@ where
     fn server(&self) -> SharedServerFuture<'_> {
         Box::pin(self())
     }
-}
-
-/// What a bridge is on a shared connection.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
-#[serde(untagged)]
-#[non_exhaustive]
-pub enum Role {
-    /// It keeps the connection.
-    Owner {
-        /// How many other bridges are on it.
-        guests: usize,
-    },
-    /// It is on the connection of another process.
-    Guest {
-        /// That process.
-        via: u32,
-    },
 }
 
 /// What a bridge without a connection waits for.

@@ -115,8 +115,8 @@ mod tests {
     use serde_json::value::RawValue;
 
     use super::*;
+    use crate::Role;
     use crate::control::{ControlServer, LiveSession, SessionFuture};
-    use crate::sharing::Role;
 
     const LIMIT: Duration = Duration::from_secs(10);
 

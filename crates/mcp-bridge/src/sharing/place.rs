@@ -44,6 +44,15 @@ impl Fingerprint {
     }
 }
 
+/// Equal where every part is.
+impl PartialEq for Fingerprint {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.clone().finish().as_ref() == other.0.clone().finish().as_ref()
+    }
+}
+
+impl Eq for Fingerprint {}
+
 impl Default for Fingerprint {
     fn default() -> Self {
         Self::new()

@@ -4,7 +4,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use mcp_bridge::sharing::{Fingerprint, Sharing};
 use mcp_bridge::{Bridge, BridgeConfig, Ended, SignIn};
 use mcp_status::{ActionFacts, Reason, TransportKind};
 use mcp_transport::{Server, Withheld};
@@ -15,9 +14,8 @@ use crate::app::App;
 use crate::args::{BridgeArgs, LoginArgs};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::live;
 use crate::live::serve::{Opened, Session};
-use crate::live::share::fingerprint;
+use crate::live::{self, Sharing};
 use crate::session_log::{Logged, SessionLog};
 use crate::signals;
 use crate::wire::{Closed, Wired};
@@ -31,25 +29,24 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
             .why(error.to_string())
             .next("let an MCP host start it")
     })?;
-    let identity = live::identity(&wired);
     let log = app.log_dir().map(|directory| SessionLog::new(&directory, &target.name));
+    let wired = Arc::new(wired);
     let entry = Arc::new(Entry {
         app: app.clone(),
         target,
         log: log.clone(),
-        latest: Mutex::new(Some(Arc::new(wired))),
+        latest: Mutex::new(Some(wired.clone())),
     });
-    let sharing = args.shared.then(|| {
-        let entry = entry.clone();
-        Sharing::new(live::runtime_dir(&app.environment), move || {
-            let entry = entry.clone();
-            async move { entry.shared_server().await }
-        })
-    });
+    let source = entry.clone();
+    let read = move || {
+        let entry = source.clone();
+        async move { entry.read().await }
+    };
+    let sharing = if args.shared { Some(live::share(app, read)?) } else { None };
     let (source, known) = (entry.clone(), entry.clone());
     let read = move || {
         let entry = source.clone();
-        async move { entry.server().await }
+        async move { entry.read().await.map(|(server, _)| server) }
     };
     let mut config = BridgeConfig::new(&*entry.target.name, env!("CARGO_PKG_VERSION"), read)
         .with_facts(move || known.facts());
@@ -58,7 +55,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     config = config.with_started(move |handle| {
         seen.app.telemetry.follow(&handle);
         let facts = seen.clone();
-        let session = Session::new(handle, identity.clone(), Arc::new(move || facts.facts()), log.clone())
+        let session = Session::new(handle, &wired, Arc::new(move || facts.facts()), log.clone())
             .with_sharing(share.clone());
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(Opened::open(&seen.app, session));
     });
@@ -66,7 +63,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
         config = config.with_sign_in(sign_in(entry.clone(), sharing.clone()));
     }
     if let Some(sharing) = sharing {
-        config = config.with_sharing(sharing);
+        config = live::join(config, sharing);
     }
     let renewals = app.renewals.clone();
     config = config.with_settled(Arc::new(move || {
@@ -124,25 +121,19 @@ struct Entry {
 }
 
 impl Entry {
-    async fn server(&self) -> Result<Server, Withheld> {
-        self.shared_server().await.map(|(server, _)| server)
-    }
-
-    /// The server, and what must be equal to share a connection to it.
-    async fn shared_server(&self) -> Result<(Server, Fingerprint), Withheld> {
+    /// The server, and the entry that it is of.
+    async fn read(&self) -> Result<(Server, Arc<Wired>), Withheld> {
         let read = self.target.wired(&self.app).await.map_err(|error| {
             // The name was there when the bridge began; whoever took it away may bring it back.
             Withheld::Because(Reason::config(&error.message))
         })?;
+        let read = Arc::new(read);
         let server = match &read.state {
-            Ok(ready) => {
-                let print = fingerprint(&self.app, &read, &ready.server);
-                Ok((self.logged(ready.server.clone()), print))
-            }
+            Ok(ready) => Ok((self.logged(ready.server.clone()), read.clone())),
             Err(Closed::Disabled) => Err(Withheld::SwitchedOff),
             Err(Closed::Reason(reason)) => Err(Withheld::Because(reason.clone())),
         };
-        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::new(read));
+        *self.latest.lock().unwrap_or_else(PoisonError::into_inner) = Some(read);
         server
     }
 

@@ -1,38 +1,42 @@
-//! A session of this process, seen from outside: its control socket, and what it writes down.
+//! A session of this process, seen from outside: what it says, and what it writes down.
 
 use std::fmt;
 use std::sync::Arc;
 
-use mcp_bridge::control::{ControlServer, LiveSession, SessionFuture, SessionInfo, SessionServer};
-use mcp_bridge::sharing::Sharing;
-use mcp_status::{ActionFacts, MessageContext};
+use mcp_status::{ActionFacts, MessageContext, StatusReport};
 use mcp_transport::{StatusSnapshot, SupervisorHandle};
-use serde_json::value::to_raw_value;
 use tokio::task::JoinHandle;
 
+use super::Sharing;
+use super::sockets::{self, Door};
 use crate::app::App;
 use crate::session_log::{Event, SessionLog};
+use crate::wire::Wired;
 
 /// Tells what the actions of a session's server are derived from.
 type Facts = Arc<dyn Fn() -> ActionFacts + Send + Sync>;
 
 /// What others see of one supervised server.
 pub(crate) struct Session {
-    handle: SupervisorHandle,
-    server: SessionServer,
+    pub(super) handle: SupervisorHandle,
+    /// The name of the entry, and the file that defines it: two files may use one name for different servers.
+    pub(super) name: String,
+    pub(super) source: String,
     facts: Facts,
-    log: Option<SessionLog>,
-    sharing: Option<Sharing>,
+    pub(super) log: Option<SessionLog>,
+    pub(super) sharing: Option<Sharing>,
 }
 
 impl Session {
+    /// The session of the entry that `wired` is of.
     pub(crate) fn new(
         handle: SupervisorHandle,
-        server: SessionServer,
+        wired: &Wired,
         facts: Facts,
         log: Option<SessionLog>,
     ) -> Self {
-        Self { handle, server, facts, log, sharing: None }
+        let (name, source) = (wired.described.name.clone(), wired.described.source.clone());
+        Self { handle, name, source, facts, log, sharing: None }
     }
 
     /// On a connection that others use, too.
@@ -40,68 +44,36 @@ impl Session {
     pub(crate) fn with_sharing(self, sharing: Option<Sharing>) -> Self {
         Self { sharing, ..self }
     }
+
+    /// What it says of its server.
+    pub(super) fn report(&self, snapshot: &StatusSnapshot) -> StatusReport {
+        snapshot.report(&MessageContext::new(&self.name), (self.facts)())
+    }
 }
 
 impl fmt::Debug for Session {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Session").field("server", &self.server).finish_non_exhaustive()
-    }
-}
-
-impl Session {
-    fn info(&self, snapshot: &StatusSnapshot) -> SessionInfo {
-        let report = snapshot.report(&MessageContext::new(&self.server.name), (self.facts)());
-        SessionInfo {
-            pid: std::process::id(),
-            kind: "bridge".to_owned(),
-            server: self.server.clone(),
-            shared: self.sharing.as_ref().and_then(Sharing::role),
-            // A report has string keys and numbers that JSON knows: serialising cannot fail.
-            report: to_raw_value(&report).unwrap_or_default(),
-        }
-    }
-}
-
-impl LiveSession for Session {
-    fn describe(&self) -> SessionFuture<'_> {
-        Box::pin(async { self.info(&self.handle.verify().await) })
-    }
-
-    fn reconnect(&self) -> SessionFuture<'_> {
-        Box::pin(async {
-            if let Some(log) = &self.log {
-                log.record(Event::Reconnect);
-            }
-            if let Some(sharing) = &self.sharing {
-                // The connection itself, whoever keeps it; then this session's way to it.
-                sharing.reconnect().await;
-            }
-            self.info(&self.handle.reconnect().await)
-        })
+        f.debug_struct("Session").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
 /// A session while it is open to others. Dropping it closes the socket and ends the log.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    _socket: Option<ControlServer>,
+    _door: Option<Door>,
     watch: JoinHandle<()>,
     log: Option<SessionLog>,
 }
 
 impl Opened {
-    /// Opens `session` to others. A socket that cannot be had is told and does not keep the session from working.
+    /// Opens `session` to others, where that can be had.
     pub(crate) fn open(app: &App, session: Session) -> Self {
         let log = session.log.clone();
         if let Some(log) = &log {
             log.record(Event::Started);
         }
         let watch = tokio::spawn(write_down(session.handle.clone(), log.clone()));
-        let directory = super::runtime_dir(&app.environment);
-        let socket = ControlServer::bind(&directory, Arc::new(session)).map_err(|error| {
-            app.output.note(&format!("warning: other terminals cannot see this session: {error}\n"));
-        });
-        Self { _socket: socket.ok(), watch, log }
+        Self { _door: sockets::open(app, session), watch, log }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use mcp_bridge::sharing::Role;
+use mcp_bridge::Role;
 use mcp_status::{Action, Reason, ServerInfo, ServerStatus, StatusReport};
 use serde::Serialize;
 use serde_json::Value;

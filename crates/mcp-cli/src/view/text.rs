@@ -1,6 +1,6 @@
 //! Rows as text: a table with glyphs on a terminal, plain aligned lines in a pipe.
 
-use mcp_bridge::sharing::Role;
+use mcp_bridge::Role;
 use mcp_status::ServerStatus;
 
 use super::row::{Row, Session};

@@ -1,6 +1,6 @@
 //! Who never shares a connection.
 
-use mcp_bridge::sharing::Role;
+use mcp_bridge::Role;
 use mcp_testkit::{Accept, Era, FakeMcpServer};
 use serde_json::json;
 

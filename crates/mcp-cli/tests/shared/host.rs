@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use mcp_bridge::Role;
 use mcp_bridge::control::{SessionInfo, sessions};
-use mcp_bridge::sharing::Role;
 use mcp_testkit::TempHome;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};

@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mcp_bridge::sharing::Role;
+use mcp_bridge::Role;
 use mcp_testkit::{Era, FakeMcpServer};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};

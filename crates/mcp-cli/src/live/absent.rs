@@ -1,0 +1,66 @@
+//! Live sessions where there are no sockets for them: each is alone.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+
+use mcp_bridge::BridgeConfig;
+use mcp_transport::{Server, Withheld};
+
+use super::serve;
+use crate::app::App;
+use crate::environment::Environment;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+use crate::view::row::{Reconnected, Session};
+use crate::wire::Wired;
+
+/// The live sessions of each of these servers: none that could be seen.
+#[expect(clippy::unused_async, reason = "where there are sockets, they are asked")]
+pub(crate) async fn of(_: &Environment, wired: &[Wired]) -> Vec<Vec<Session>> {
+    vec![Vec::new(); wired.len()]
+}
+
+/// Reconnects nothing.
+#[expect(clippy::unused_async, reason = "where there are sockets, they are asked")]
+pub(crate) async fn reconnect(_: &Environment, _: &Wired) -> Vec<Reconnected> {
+    Vec::new()
+}
+
+/// Nothing keeps a session open to others.
+pub(super) type Door = Infallible;
+
+/// Opens nothing.
+pub(super) fn open(_: &App, _: serve::Session) -> Option<Door> {
+    None
+}
+
+/// A share in a connection, which nobody can have.
+#[derive(Clone, Debug)]
+pub(crate) enum Sharing {}
+
+impl Sharing {
+    /// Has the connection made anew.
+    #[expect(clippy::unused_async, reason = "where there are sockets, somebody is asked")]
+    pub(crate) async fn reconnect(&self) {
+        match *self {}
+    }
+}
+
+/// Refuses to share a connection.
+///
+/// # Errors
+///
+/// Always.
+pub(crate) fn share<F>(_: &Arc<App>, _: impl Fn() -> F + Send + Sync + 'static) -> Result<Sharing, CliError>
+where
+    F: Future<Output = Result<(Server, Arc<Wired>), Withheld>> + Send + 'static,
+{
+    Err(CliError::new(ExitStatus::Usage, "not-shared", "bridges cannot share a connection on this system")
+        .why("they meet at a Unix socket, which mcplink uses on Linux and macOS only")
+        .next("leave out --shared: the bridge then has a connection of its own"))
+}
+
+/// Has a bridge use a shared connection.
+pub(crate) fn join(_: BridgeConfig, sharing: Sharing) -> BridgeConfig {
+    match sharing {}
+}

@@ -1,0 +1,179 @@
+//! Live sessions by way of sockets: where they are, what they say, how they are reconnected, and how they share a
+//! connection.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcp_bridge::BridgeConfig;
+use mcp_bridge::control::{
+    Answer, ControlServer, LiveSession, Request, SessionFuture, SessionInfo, SessionServer, ask_all, sessions,
+};
+use mcp_transport::{Server, StatusSnapshot, Withheld};
+use serde_json::Value;
+use serde_json::value::to_raw_value;
+
+use super::serve;
+use super::share::fingerprint;
+use crate::app::App;
+use crate::environment::Environment;
+use crate::error::CliError;
+use crate::session_log::Event;
+use crate::view::row::{Reconnected, Session};
+use crate::wire::Wired;
+
+pub(crate) use mcp_bridge::sharing::Sharing;
+
+/// How long a session may take to say how it is. It may have to ask its server, which takes it 1.2 s at most.
+const DESCRIBE_LIMIT: Duration = Duration::from_secs(2);
+/// How long a session may take to connect again before the command goes on without its answer.
+const RECONNECT_LIMIT: Duration = Duration::from_secs(45);
+
+/// Where the sockets of this person's sessions are: short, because a socket's path may have about 100 bytes.
+fn runtime_dir(environment: &Environment) -> PathBuf {
+    if let Some(directory) = environment.text("XDG_RUNTIME_DIR") {
+        return PathBuf::from(directory).join("mcplink");
+    }
+    let temporary = environment.text("TMPDIR").unwrap_or("/tmp");
+    let user = environment.text("USER").or_else(|| environment.text("LOGNAME")).unwrap_or("user");
+    let user: String = user.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
+    PathBuf::from(temporary).join(format!("mcplink-{user}"))
+}
+
+/// What identifies the server of an entry to its sessions.
+fn identity(wired: &Wired) -> SessionServer {
+    SessionServer { name: wired.described.name.clone(), source: wired.described.source.clone() }
+}
+
+/// The live sessions of each of these servers, in their order.
+pub(crate) async fn of(environment: &Environment, wired: &[Wired]) -> Vec<Vec<Session>> {
+    let found = sessions(&runtime_dir(environment), DESCRIBE_LIMIT, |_| true).await;
+    wired
+        .iter()
+        .map(|wired| {
+            let identity = identity(wired);
+            found.iter().filter(|info| info.server == identity).map(session).collect()
+        })
+        .collect()
+}
+
+/// Reconnects every live session of a server, and says what each did.
+pub(crate) async fn reconnect(environment: &Environment, wired: &Wired) -> Vec<Reconnected> {
+    let identity = identity(wired);
+    let answers =
+        ask_all(&runtime_dir(environment), Request::Reconnect, RECONNECT_LIMIT, |server| *server == identity)
+            .await;
+    let reconnected = answers.into_iter().map(|answer| match answer {
+        Answer::Info(info) => {
+            let session = session(&info);
+            Reconnected { session: session.session, status: session.status, reason: session.reason }
+        }
+        Answer::Silent { pid } => {
+            Reconnected { session: pid, status: Value::from("pending"), reason: Value::Null }
+        }
+        _ => Reconnected { session: 0, status: Value::Null, reason: Value::Null },
+    });
+    reconnected.collect()
+}
+
+/// What a session says, as it is shown.
+fn session(info: &SessionInfo) -> Session {
+    let report: Value = serde_json::from_str(info.report.get()).unwrap_or_default();
+    Session {
+        session: info.pid,
+        kind: info.kind.clone(),
+        shared: info.shared,
+        status: report["status"].clone(),
+        reason: report["reason"].clone(),
+    }
+}
+
+impl serve::Session {
+    fn info(&self, snapshot: &StatusSnapshot) -> SessionInfo {
+        SessionInfo {
+            pid: std::process::id(),
+            kind: "bridge".to_owned(),
+            server: SessionServer { name: self.name.clone(), source: self.source.clone() },
+            shared: self.sharing.as_ref().and_then(Sharing::role),
+            // A report has string keys and numbers that JSON knows: serialising cannot fail.
+            report: to_raw_value(&self.report(snapshot)).unwrap_or_default(),
+        }
+    }
+}
+
+impl LiveSession for serve::Session {
+    fn describe(&self) -> SessionFuture<'_> {
+        Box::pin(async { self.info(&self.handle.verify().await) })
+    }
+
+    fn reconnect(&self) -> SessionFuture<'_> {
+        Box::pin(async {
+            if let Some(log) = &self.log {
+                log.record(Event::Reconnect);
+            }
+            if let Some(sharing) = &self.sharing {
+                // The connection itself, whoever keeps it; then this session's way to it.
+                sharing.reconnect().await;
+            }
+            self.info(&self.handle.reconnect().await)
+        })
+    }
+}
+
+/// What keeps a session open to others.
+pub(super) type Door = ControlServer;
+
+/// Opens `session` to others. A socket that cannot be had is told and does not keep the session from working.
+pub(super) fn open(app: &App, session: serve::Session) -> Option<Door> {
+    let socket = ControlServer::bind(&runtime_dir(&app.environment), Arc::new(session));
+    let told = socket.map_err(|error| {
+        app.output.note(&format!("warning: other terminals cannot see this session: {error}\n"));
+    });
+    told.ok()
+}
+
+/// A share in the connection to the server that `read` tells, as it is configured whenever that is asked.
+///
+/// # Errors
+///
+/// None: there are sockets on this system.
+pub(crate) fn share<F>(
+    app: &Arc<App>,
+    read: impl Fn() -> F + Send + Sync + 'static,
+) -> Result<Sharing, CliError>
+where
+    F: Future<Output = Result<(Server, Arc<Wired>), Withheld>> + Send + 'static,
+{
+    let directory = runtime_dir(&app.environment);
+    let app = app.clone();
+    Ok(Sharing::new(directory, move || {
+        let (app, read) = (app.clone(), read());
+        async move {
+            let (server, wired) = read.await?;
+            let print = fingerprint(&app, &wired, &server);
+            Ok((server, print))
+        }
+    }))
+}
+
+/// Has a bridge use a shared connection.
+pub(crate) fn join(config: BridgeConfig, sharing: Sharing) -> BridgeConfig {
+    config.with_sharing(sharing)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn directory(variables: &[(&str, &str)]) -> PathBuf {
+        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+        runtime_dir(&Environment::new(variables, Ok("/".into()), Ok("/mcplink".into())))
+    }
+
+    #[test]
+    fn sockets_are_kept_per_person_and_under_short_paths() {
+        assert_eq!(directory(&[("XDG_RUNTIME_DIR", "/run/user/7")]), PathBuf::from("/run/user/7/mcplink"));
+        assert_eq!(directory(&[("TMPDIR", "/t"), ("USER", "a/b.c")]), PathBuf::from("/t/mcplink-abc"));
+        assert_eq!(directory(&[]), PathBuf::from("/tmp/mcplink-user"));
+    }
+}
