@@ -153,6 +153,10 @@ impl App {
     }
 
     /// Where the sign-ins of this person are, and what else this program keeps.
+    #[cfg_attr(
+        not(unix),
+        expect(dead_code, reason = "nobody shares a connection where there are no sockets")
+    )]
     pub(crate) fn state_dir(&self) -> Option<PathBuf> {
         state_dir(&self.environment)
     }

@@ -28,6 +28,7 @@ pub(crate) enum ExitStatus {
     /// SIGINT.
     Interrupted,
     /// SIGTERM.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "a signal of Unix"))]
     Terminated,
 }
 

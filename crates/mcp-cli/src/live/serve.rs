@@ -17,6 +17,7 @@ use crate::wire::Wired;
 type Facts = Arc<dyn Fn() -> ActionFacts + Send + Sync>;
 
 /// What others see of one supervised server.
+#[cfg_attr(not(unix), expect(dead_code, reason = "nobody sees a session where there are no sockets"))]
 pub(crate) struct Session {
     pub(super) handle: SupervisorHandle,
     /// The name of the entry, and the file that defines it: two files may use one name for different servers.
@@ -46,6 +47,7 @@ impl Session {
     }
 
     /// What it says of its server.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "nobody asks where there are no sockets"))]
     pub(super) fn report(&self, snapshot: &StatusSnapshot) -> StatusReport {
         snapshot.report(&MessageContext::new(&self.name), (self.facts)())
     }
