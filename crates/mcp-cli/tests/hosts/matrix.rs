@@ -4,11 +4,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mcp_testkit::{Era, Mcplink, RealServer, RunningServer, TempHome, real_http_servers, real_or_skip};
-use mcp_transport::{Endpoint, StdioEndpoint};
+use mcp_transport::{Endpoint, StdioEndpoint, StdioOpening};
 
 use crate::host::{self, Host, Named};
 use crate::{judge, story, unchanged};
 
+/// Those in which our own client tells its story.
+const OWN_ERAS: [Era; 2] = [Era::Legacy, Era::Modern];
 /// Hosts that run at a time: they are interpreters, and more of them than processors only wait for each other.
 const AT_A_TIME: usize = 2;
 
@@ -46,7 +48,9 @@ impl Over {
 
 fn pass_through_the_bridge(server: &RealServer, over: Over, era: Era) {
     let (running, surface) = (server.start_http(), server.surface());
-    tell_our_own_story(server, &running, over);
+    for era in OWN_ERAS {
+        tell_our_own_story(server, &running, over, era);
+    }
     let url = running.url();
     let tell = |index: usize, host: Host| {
         let surface = surface.seen_from(host.era());
@@ -65,13 +69,14 @@ fn pass_through_the_bridge(server: &RealServer, over: Over, era: Era) {
         });
     }
     if let Some(counter) = surface.cancelled {
-        // Our own story gives up one call, and so does each host.
-        assert_counts(&running, over, counter, 1 + Host::ALL.len());
+        // Our own story gives up one call each time, and so does each host.
+        assert_counts(&running, over, counter, OWN_ERAS.len() + Host::ALL.len());
     }
 }
 
-/// The story of the tests of `mcp-transport`, told to a local server that is the bridge.
-fn tell_our_own_story(server: &RealServer, running: &RunningServer, over: Over) {
+/// The story of the tests of `mcp-transport`, told to a local server that is the bridge. A bridge is of either era, so
+/// what it is asked first decides.
+fn tell_our_own_story(server: &RealServer, running: &RunningServer, over: Over, era: Era) {
     let home = TempHome::new().unwrap();
     configure(&home, running, over);
     let mut endpoint = StdioEndpoint::new(env!("CARGO_BIN_EXE_mcplink"));
@@ -79,9 +84,10 @@ fn tell_our_own_story(server: &RealServer, running: &RunningServer, over: Over) 
     endpoint.env =
         home.environment("").into_iter().map(|(name, value)| (name.into(), value.into())).collect();
     endpoint.cwd = Some(home.project());
+    endpoint.opening = if era == Era::Modern { StdioOpening::Discover } else { StdioOpening::Initialize };
+    let surface = server.surface().seen_from(era);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    // Over stdio a server of either era is spoken to in the legacy one, and a bridge is of either era.
-    runtime.block_on(story::tell(Endpoint::Stdio(endpoint), server.surface(), Era::Legacy));
+    runtime.block_on(story::tell(Endpoint::Stdio(endpoint), &surface, era));
 }
 
 fn configure(home: &TempHome, running: &RunningServer, over: Over) {

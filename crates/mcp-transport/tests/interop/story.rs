@@ -6,7 +6,8 @@ use std::time::Duration;
 use mcp_testkit::{Ask, Era, Surface};
 use mcp_transport::{
     ClientInfo, ClientOptions, Connection, Connector, Endpoint, Notifications, Payload, Progress,
-    ProgressSink, ProtocolRevision, RequestOptions, Server, ToolResult, TransportErrorKind,
+    ProgressSink, ProtocolRevision, RequestOptions, Server, SubscriptionFilter, ToolResult,
+    TransportErrorKind,
 };
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -166,7 +167,24 @@ impl Story<'_> {
     async fn hears(&self) {
         let mut heard = self.connection.notifications();
         self.connection.listen().await;
-        let log = self.surface.log.expect("every server logs");
+        if let Some(log) = &self.surface.log {
+            self.hears_the_log(&mut heard, log).await;
+        }
+        if let Some(change) = self.surface.change {
+            self.call(change, "{}", &RequestOptions::new()).await;
+            next(&mut heard, "notifications/tools/list_changed").await;
+        }
+        if let Some(update) = self.surface.update {
+            let uri = self.surface.template.1;
+            let filter = SubscriptionFilter::new().with_resources([uri]);
+            let _subscription = self.connection.subscribe(filter).await.unwrap();
+            self.call(update, "{}", &RequestOptions::new()).await;
+            let params = next(&mut heard, "notifications/resources/updated").await;
+            assert!(params.contains(uri), "{params}");
+        }
+    }
+
+    async fn hears_the_log(&self, heard: &mut Notifications, log: &Ask) {
         if self.revision >= ProtocolRevision::V2026_07_28 {
             // Since 2026-07-28 a server logs only for a request that says from which level on.
             let arguments: Value = serde_json::from_str(log.arguments).unwrap();
@@ -179,19 +197,8 @@ impl Story<'_> {
             let _ = self.connection.request("logging/setLevel", Some(&level), &RequestOptions::new()).await;
             self.call(log.name, log.arguments, &RequestOptions::new()).await;
         }
-        let params = next(&mut heard, "notifications/message").await;
+        let params = next(heard, "notifications/message").await;
         assert!(params.contains(log.answer), "{params}");
-        if let Some(change) = self.surface.change {
-            self.call(change, "{}", &RequestOptions::new()).await;
-            next(&mut heard, "notifications/tools/list_changed").await;
-        }
-        if let Some(update) = self.surface.update {
-            let uri = self.surface.template.1;
-            self.request("resources/subscribe", json!({ "uri": uri })).await;
-            self.call(update, "{}", &RequestOptions::new()).await;
-            let params = next(&mut heard, "notifications/resources/updated").await;
-            assert!(params.contains(uri), "{params}");
-        }
     }
 
     /// Calls a tool, and finds in the result what must be there.
