@@ -1,6 +1,7 @@
 //! A bridge whose server comes and goes, seen by its host and by other processes.
 //!
-//! `storm` is the long one: by hand, `cargo nextest run -p mcp-cli --test chaos --run-ignored all half_an_hour`.
+//! `storm` and `soak` have long versions, by hand: `cargo nextest run -p mcp-cli --test chaos --run-ignored all half_an_hour`,
+//! and the same with `ten_minutes`.
 
 #![cfg(unix)]
 #![expect(
@@ -10,6 +11,7 @@
 
 mod host;
 mod recovery;
+mod soak;
 mod storm;
 
 use std::time::Duration;

@@ -93,14 +93,14 @@ done"#;
 
 /// What the bridge's process holds; where there is no `/proc`, the server's side alone has to show it.
 #[derive(Debug)]
-struct Held {
+pub(crate) struct Held {
     descriptors: Option<usize>,
     children: Option<usize>,
-    resident_kib: Option<u64>,
+    pub(crate) resident_kib: Option<u64>,
 }
 
 impl Held {
-    fn by(pid: u32) -> Self {
+    pub(crate) fn by(pid: u32) -> Self {
         let count = |path: String| std::fs::read_dir(path).map(Iterator::count).ok();
         let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).ok();
         let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok();
