@@ -53,6 +53,7 @@ async fn soak(length: Duration, tolerated: f64) -> Vec<u64> {
     assert!(runs > 1.0 && runs <= expired * (1.0 + tolerated) + 2.0, "{runs} runs for {expired:.1} expiries");
     assert!(host.stray().is_empty(), "{:?}", host.stray());
     assert!(server.oauth_requests().is_empty(), "the helper is the authority");
+    tell(&format!("{number} calls, {runs} runs of the helper for {expired:.1} expiries"));
     Arc::into_inner(host).unwrap().close().await;
     memory
 }
@@ -65,7 +66,6 @@ async fn tokens_that_expire_every_three_seconds_fail_no_call_and_cost_one_run_ea
 /// By hand, on a quiet machine, with a release build: memory is compared.
 #[tokio::test]
 #[ignore = "takes ten minutes"]
-#[expect(clippy::print_stderr, reason = "whoever ran it for ten minutes wants to know")]
 async fn ten_minutes_of_tokens_that_expire_leave_memory_as_it_was() {
     let memory = soak(Duration::from_secs(600), 0.05).await;
     let mean = |seconds: &[u64]| seconds.iter().sum::<u64>() as f64 / seconds.len().max(1) as f64;
@@ -73,9 +73,14 @@ async fn ten_minutes_of_tokens_that_expire_leave_memory_as_it_was() {
         panic!("no /proc, or too short: {} readings", memory.len());
     };
     let (second, last) = (mean(second), mean(last));
-    eprintln!("{second:.0} KiB in the second minute, {last:.0} KiB in the last");
+    tell(&format!("{second:.0} KiB in the second minute, {last:.0} KiB in the last"));
     assert!(
         (last - second).abs() <= 0.05 * second,
         "{second} KiB in the second minute, {last} KiB in the last"
     );
+}
+
+#[expect(clippy::print_stderr, reason = "whoever ran it for ten minutes wants to know")]
+fn tell(text: &str) {
+    eprintln!("{text}");
 }
