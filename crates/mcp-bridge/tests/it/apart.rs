@@ -110,6 +110,10 @@ async fn an_answer_belongs_to_the_question_whoever_is_asked_something_else_meanw
                     asked.push((name, host.call(name, json!({})).await));
                 }
                 for (name, asked) in asked.into_iter().rev() {
+                    // Without the answer it is asked again, and nothing else.
+                    let state = &asked["requestState"];
+                    let retry = json!({"name": name, "arguments": {}, "requestState": state});
+                    let asked = host.ask("tools/call", retry).await;
                     results.push((name, answered(&mut host, name, &asked).await));
                 }
             }
