@@ -25,7 +25,7 @@ use crate::pulse::Pulse;
 use crate::subscription::legacy::{Resources, Wanted};
 use crate::subscription::{Keeper, Subscription, SubscriptionFilter, not_acknowledged};
 use crate::trace::spans::{Peer, Traced};
-use crate::wire::{Prepared, Wire};
+use crate::wire::{CancelOnDrop, Prepared, Wire};
 use crate::{ClientOptions, Payload, RequestOptions, TransportError, TransportErrorKind};
 
 /// A connection whose handshake is done. Cheap to clone; all clones are the same connection.
@@ -477,21 +477,6 @@ impl fmt::Debug for Connection {
             .field("revision", &self.revision())
             .field("closed", &self.is_closed())
             .finish_non_exhaustive()
-    }
-}
-
-/// Tells the server that nobody waits any more, unless it has had its last word.
-pub(crate) struct CancelOnDrop<'a> {
-    pub(crate) wire: Option<&'a Wire>,
-    pub(crate) id: i64,
-    pub(crate) reason: &'static str,
-}
-
-impl Drop for CancelOnDrop<'_> {
-    fn drop(&mut self) {
-        if let Some(wire) = self.wire {
-            wire.cancel(self.id, self.reason);
-        }
     }
 }
 

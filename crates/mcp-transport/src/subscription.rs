@@ -17,11 +17,10 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 
-use crate::connection::CancelOnDrop;
 use crate::error::TimeoutStage;
 use crate::hub::Hub;
 use crate::protocol::handshake::ServerDescription;
-use crate::wire::{Prepared, Wire};
+use crate::wire::{CancelOnDrop, Prepared, Wire};
 use crate::{RetryPolicy, TransportError, TransportErrorKind};
 
 const LISTEN: &str = "subscriptions/listen";

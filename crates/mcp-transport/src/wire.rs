@@ -263,3 +263,18 @@ pub(crate) fn encode(request: &Prepared<'_>, meta: &str) -> Result<Vec<u8>, Tran
     }
     encode_request(request.id, request.method, request.params, &all)
 }
+
+/// Tells the server that nobody waits any more, unless it has had its last word.
+pub(crate) struct CancelOnDrop<'a> {
+    pub(crate) wire: Option<&'a Wire>,
+    pub(crate) id: i64,
+    pub(crate) reason: &'static str,
+}
+
+impl Drop for CancelOnDrop<'_> {
+    fn drop(&mut self) {
+        if let Some(wire) = self.wire {
+            wire.cancel(self.id, self.reason);
+        }
+    }
+}
