@@ -18,34 +18,37 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
+/// Apart from those of the command, which are what somebody looks for in its help.
+const GLOBAL: &str = "Global options";
+
 /// Options that every command takes.
 #[derive(Args, Debug)]
 pub(crate) struct GlobalArgs {
     /// More servers: a file or an inline JSON object (repeatable)
-    #[arg(long, global = true, value_name = "FILE|JSON")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "FILE|JSON")]
     pub(crate) mcp_config: Vec<String>,
     /// Use only the servers of --mcp-config
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) strict_mcp_config: bool,
     /// Look at one config scope only: local, project or user. For `login`: ask for this OAuth scope (repeatable)
     // One option with two meanings, because the command line has both and an option of a subcommand cannot
     // share the name of a global one.
-    #[arg(long, global = true, value_name = "SCOPE")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "SCOPE")]
     pub(crate) scope: Vec<String>,
     /// Print one JSON document on stdout
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,
     /// No progress, no warnings
-    #[arg(short, long, global = true)]
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub(crate) quiet: bool,
     /// Log to stderr (-vv for everything)
-    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    #[arg(short, long, global = true, help_heading = GLOBAL, action = clap::ArgAction::Count)]
     pub(crate) verbose: u8,
     /// Colour the output
-    #[arg(long, global = true, value_enum, default_value_t = ColorArg::Auto, value_name = "WHEN")]
+    #[arg(long, global = true, help_heading = GLOBAL, value_enum, default_value_t = ColorArg::Auto, value_name = "WHEN")]
     pub(crate) color: ColorArg,
     /// Never prompt, never open a browser
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) non_interactive: bool,
 }
 

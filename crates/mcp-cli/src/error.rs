@@ -27,6 +27,29 @@ impl CliError {
         Self::new(ExitStatus::Usage, code, message)
     }
 
+    /// What the parser of the command line says, in three lines as well: what is wrong, what it takes for a mistake or how
+    /// the command is written, and where its help is.
+    pub(crate) fn of_arguments(said: &str) -> Self {
+        let paragraph = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let mut paragraphs = said.split("\n\n").map(paragraph);
+        let message = paragraphs.next().unwrap_or_default();
+        let (mut tip, mut usage) = (None, None);
+        for text in paragraphs {
+            if let Some(text) = text.strip_prefix("tip: ") {
+                tip = tip.or(Some(text.to_owned()));
+            } else if text.starts_with("Usage: ") {
+                usage = Some(text);
+            }
+        }
+        let is_name = |word: &&str| word.starts_with(|c: char| c.is_ascii_alphanumeric());
+        let command = usage.iter().flat_map(|usage| usage.split(' ').skip(1).take_while(is_name));
+        let help = command.chain(["--help"]).collect::<Vec<_>>().join(" ");
+        let next = if help == "--help" { "mcplink --help".to_owned() } else { help };
+        let why = tip.or_else(|| usage.map(|usage| usage.replacen("Usage: ", "usage: ", 1)));
+        let error = Self::usage("usage", message.trim_start_matches("error: ")).next(next);
+        Self { why, ..error }
+    }
+
     #[must_use]
     pub(crate) fn why(mut self, why: impl Into<String>) -> Self {
         self.why = Some(why.into());
@@ -103,5 +126,30 @@ mod tests {
         assert_eq!(json["error"]["code"], "unknown-server");
         assert_eq!(json["error"]["next"], "mcplink list");
         assert_eq!(error.to_json().lines().count(), 1);
+    }
+    #[test]
+    fn what_is_wrong_with_the_arguments_is_said_in_three_lines() {
+        let said = |text: &str| CliError::of_arguments(text).to_text();
+        assert_eq!(
+            said(
+                "error: the following required arguments were not provided:\n  <NAME>\n  <TOOL>\n\n\
+                 Usage: mcplink call <NAME> <TOOL> [ARGS]...\n\nFor more information, try '--help'.\n"
+            ),
+            "error: the following required arguments were not provided: <NAME> <TOOL>\n  \
+             why: usage: mcplink call <NAME> <TOOL> [ARGS]...\n  next: mcplink call --help\n"
+        );
+        assert_eq!(
+            said(
+                "error: unrecognized subcommand 'statsu'\n\n  tip: a similar subcommand exists: 'status'\n\n\
+                 Usage: mcplink [OPTIONS] <COMMAND>\n\nFor more information, try '--help'.\n"
+            ),
+            "error: unrecognized subcommand 'statsu'\n  why: a similar subcommand exists: 'status'\n  \
+             next: mcplink --help\n"
+        );
+        assert_eq!(
+            said("error: invalid value 'x' for '--until <STATUS>'\n  [possible values: connected, failed]\n"),
+            "error: invalid value 'x' for '--until <STATUS>' [possible values: connected, failed]\n  \
+             next: mcplink --help\n"
+        );
     }
 }

@@ -40,6 +40,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Parser;
+use clap::error::ErrorKind;
 use tracing::Instrument as _;
 
 use crate::app::App;
@@ -121,14 +122,13 @@ fn refuse(error: &clap::Error, args: &[OsString]) -> ExitCode {
         drop(error.print());
         return ExitStatus::Success.into();
     }
-    if args.iter().any(|arg| arg == "--json") {
-        let text = error.render().to_string();
-        let message = text.lines().next().unwrap_or_default().trim_start_matches("error: ");
-        let error = CliError::usage("usage", message).next("mcplink --help");
-        eprint_line(&error.to_json());
-    } else {
+    let as_json = args.iter().any(|arg| arg == "--json");
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !as_json {
         drop(error.print());
+        return ExitStatus::Usage.into();
     }
+    let error = CliError::of_arguments(&error.render().to_string());
+    eprint_line(&if as_json { error.to_json() } else { error.to_text() });
     ExitStatus::Usage.into()
 }
 

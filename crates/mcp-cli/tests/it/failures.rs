@@ -150,7 +150,9 @@ fn usage_errors_are_2_and_one_line_of_json_where_asked_for() {
         &["status", "--scope", "galaxy"],
         &["list", "--color", "sometimes"],
     ] {
-        assert_eq!(setting.run(command, 2).stdout, "");
+        let output = setting.run(command, 2);
+        assert_eq!(output.stdout, "");
+        assert!(output.stderr.lines().count() <= 3 && output.stderr.contains("  next: mcplink "), "{output}");
         let output = setting.run(&[command, &["--json"]].concat(), 2);
         assert_eq!(error_line(&output)["code"], "usage", "{output}");
         assert_eq!(output.stderr.lines().count(), 1);
