@@ -1,9 +1,11 @@
 //! The tables in `docs/` that follow from the code.
 //!
-//! `docs/field-failures.md` has a row for each failure that was met in the field. Its statements are
-//! written by hand; its column of tests is generated from the names of the tests (`f004_…` covers
-//! number 4), so it can neither name a test that does not exist nor miss one that does.
+//! Some pages list what was met or tried: failures of the field, attacks. Each row of such a table has an id,
+//! statements written by hand, and a column of tests, which is generated from the names of the tests:
+//! `f004_…` covers row 4 of the field failures, `s_m04_…` row M4 of the threats. So a page can neither
+//! name a test that does not exist nor miss one that does.
 
+use std::collections::HashSet;
 use std::fs;
 
 use crate::Problems;
@@ -11,120 +13,185 @@ use crate::shell::root;
 use crate::sources::read_all;
 use crate::tests_found::{Test, find, find_cases};
 
-const FIELD_FAILURES: &str = "docs/field-failures.md";
+/// A page with tables of rows that tests cover.
+struct Page {
+    file: &'static str,
+    /// The ids of a row that a test covers, read from its name.
+    ids: fn(&Test) -> Vec<String>,
+    /// The rows that must be there, in this order; none where the page itself decides.
+    rows: fn() -> Option<Vec<String>>,
+}
 
-/// How many failures the table has to cover.
-const COUNT: usize = 138;
+const PAGES: [Page; 2] = [
+    Page {
+        file: "docs/field-failures.md",
+        ids: |test| test.field_failures().iter().map(usize::to_string).collect(),
+        rows: || Some((1..=FIELD_FAILURES).map(|number| number.to_string()).collect()),
+    },
+    Page { file: "docs/security.md", ids: |test| test.family("s"), rows: || None },
+];
+
+/// How many failures the table of the field has to cover.
+const FIELD_FAILURES: usize = 138;
 
 /// Fails if the tables are not what [`update`] would write.
 pub(crate) fn check() -> Result<(), Problems> {
-    let (old, new) = rendered()?;
-    let stale = old.lines().zip(new.lines()).filter(|(old, new)| old != new).map(|(old, new)| {
-        format!("{FIELD_FAILURES} is stale; run `cargo xtask docs`\n  has:   {old}\n  wants: {new}")
-    });
-    let stale: Problems = stale.collect();
-    if !stale.is_empty() {
-        return Err(stale);
+    let tests = all_tests()?;
+    let mut problems = Problems::new();
+    for page in &PAGES {
+        match page.rendered(&tests) {
+            Err(found) => problems.extend(found),
+            Ok((old, new)) => {
+                let file = page.file;
+                problems.extend(old.lines().zip(new.lines()).filter(|(old, new)| old != new).map(
+                    |(old, new)| {
+                        format!("{file} is stale; run `cargo xtask docs`\n  has:   {old}\n  wants: {new}")
+                    },
+                ));
+                let rows: Vec<Row<'_>> = rows(&new).filter_map(|(_, row)| row).collect();
+                let open = rows.iter().filter(|row| row.covered.starts_with(NOT_YET)).count();
+                println!("{file}: {} of {} covered, {open} not yet", rows.len() - open, rows.len());
+            }
+        }
     }
-    let open =
-        new.lines().filter(|line| cells(line).is_some_and(|row| row.covered.starts_with(NOT_YET))).count();
-    println!("{FIELD_FAILURES}: {} of {COUNT} covered, {open} not yet", COUNT - open);
-    Ok(())
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 /// Brings the tables up to date.
 pub(crate) fn update() -> Result<(), Problems> {
-    let (old, new) = rendered()?;
-    if old != new {
-        fs::write(root().join(FIELD_FAILURES), new)
-            .map_err(|error| vec![format!("{FIELD_FAILURES} cannot be written: {error}")])?;
-        println!("{FIELD_FAILURES} brought up to date");
+    let tests = all_tests()?;
+    for page in &PAGES {
+        let (old, new) = page.rendered(&tests)?;
+        if old != new {
+            fs::write(root().join(page.file), new)
+                .map_err(|error| vec![format!("{} cannot be written: {error}", page.file)])?;
+            println!("{} brought up to date", page.file);
+        }
     }
     Ok(())
 }
 
-fn rendered() -> Result<(String, String), Problems> {
-    let text = fs::read_to_string(root().join(FIELD_FAILURES))
-        .map_err(|error| vec![format!("{FIELD_FAILURES} cannot be read: {error}")])?;
+fn all_tests() -> Result<Vec<Test>, Problems> {
     let mut tests = find(&read_all()?);
     tests.extend(find_cases()?);
-    let new = render(&text, &tests)?;
-    Ok((text, new))
+    Ok(tests)
 }
 
 const NOT_YET: &str = "not yet: ";
 
-/// One row of the table.
+/// One row of a table.
 struct Row<'a> {
-    number: usize,
+    id: &'a str,
+    /// The cells between the first and the last, as written.
     statement: &'a str,
     covered: &'a str,
 }
 
-/// The cells of a numbered row; `None` for any other line.
+/// The cells of a line of a table.
 fn cells(line: &str) -> Option<Row<'_>> {
     let inner = line.strip_prefix('|')?.strip_suffix('|')?;
-    let (number, rest) = inner.split_once('|')?;
+    let (id, rest) = inner.split_once('|')?;
     let (statement, covered) = rest.rsplit_once('|')?;
-    Some(Row { number: number.trim().parse().ok()?, statement: statement.trim(), covered: covered.trim() })
+    Some(Row { id: id.trim(), statement: statement.trim(), covered: covered.trim() })
 }
 
-/// `text` with the column of tests that `tests` gives.
-fn render(text: &str, tests: &[Test]) -> Result<String, Problems> {
-    let mut problems = Problems::new();
-    let mut lines = Vec::new();
-    let mut numbers = Vec::new();
-    for line in text.lines() {
+/// Each line of `text`, with its cells where it is a row of a table from `number` or `id` to `test`.
+fn rows(text: &str) -> impl Iterator<Item = (&str, Option<Row<'_>>)> {
+    let mut inside = false;
+    text.lines().map(move |line| {
         let Some(row) = cells(line) else {
-            lines.push(line.to_owned());
-            continue;
+            inside = false;
+            return (line, None);
         };
-        numbers.push(row.number);
-        let mut covering: Vec<&Test> =
-            tests.iter().filter(|test| test.field_failures().contains(&row.number)).collect();
-        covering.sort_by_key(|test| test.shown());
-        covering.dedup_by_key(|test| test.shown());
-        let covered = if covering.is_empty() {
-            if row.covered.strip_prefix(NOT_YET).is_none_or(str::is_empty) {
-                problems.push(format!(
-                    "{FIELD_FAILURES}: number {} has no test, and its last column says `{}` rather than `{NOT_YET}WHY`",
-                    row.number, row.covered
-                ));
-            }
-            row.covered.to_owned()
-        } else {
-            covering.iter().map(|test| format!("`{}`", test.shown())).collect::<Vec<_>>().join("<br>")
-        };
-        lines.push(format!("| {} | {} | {covered} |", row.number, row.statement));
+        if matches!(row.id, "number" | "id") && row.covered == "test" {
+            inside = true;
+            return (line, None);
+        }
+        (line, Some(row).filter(|row| inside && !row.id.starts_with("---")))
+    })
+}
+
+impl Page {
+    /// The page as it is, and as it should be.
+    fn rendered(&self, tests: &[Test]) -> Result<(String, String), Problems> {
+        let text = fs::read_to_string(root().join(self.file))
+            .map_err(|error| vec![format!("{} cannot be read: {error}", self.file)])?;
+        let new = self.render(&text, tests)?;
+        Ok((text, new))
     }
-    if numbers != (1..=COUNT).collect::<Vec<_>>() {
-        problems.push(format!(
-            "{FIELD_FAILURES}: the rows are not the numbers 1 to {COUNT}, once each, in order"
-        ));
-    }
-    for test in tests {
-        for number in test.field_failures() {
-            if !(1..=COUNT).contains(&number) {
-                problems
-                    .push(format!("{}: `{}` names number {number}, which no row has", test.place, test.name));
-            }
-            if test.ignored {
-                problems.push(format!(
-                    "{}: `{}` is ignored, so number {number} is not covered",
-                    test.place, test.name
-                ));
+
+    /// `text` with the column of tests that `tests` gives.
+    fn render(&self, text: &str, tests: &[Test]) -> Result<String, Problems> {
+        let file = self.file;
+        let mut problems = Problems::new();
+        let mut lines = Vec::new();
+        let mut known: Vec<String> = Vec::new();
+        for (line, row) in rows(text) {
+            let Some(row) = row else {
+                lines.push(line.to_owned());
+                continue;
+            };
+            let mut covering: Vec<&Test> =
+                tests.iter().filter(|test| (self.ids)(test).iter().any(|id| id == row.id)).collect();
+            covering.sort_by_key(|test| test.shown());
+            covering.dedup_by_key(|test| test.shown());
+            let covered = if covering.is_empty() {
+                if row.covered.strip_prefix(NOT_YET).is_none_or(str::is_empty) {
+                    problems.push(format!(
+                        "{file}: {} has no test, and its last column says `{}` rather than `{NOT_YET}WHY`",
+                        row.id, row.covered
+                    ));
+                }
+                row.covered.to_owned()
+            } else {
+                covering.iter().map(|test| format!("`{}`", test.shown())).collect::<Vec<_>>().join("<br>")
+            };
+            lines.push(format!("| {} | {} | {covered} |", row.id, row.statement));
+            known.push(row.id.to_owned());
+        }
+        match (self.rows)() {
+            Some(wanted) if wanted != known => problems.push(format!(
+                "{file}: the rows are not the numbers 1 to {}, once each, in order",
+                wanted.len()
+            )),
+            _ => {}
+        }
+        let mut seen = HashSet::new();
+        problems.extend(
+            known
+                .iter()
+                .filter(|id| !seen.insert(id.as_str()))
+                .map(|id| format!("{file}: {id} stands twice")),
+        );
+        for test in tests {
+            for id in (self.ids)(test) {
+                if !seen.contains(id.as_str()) {
+                    problems.push(format!(
+                        "{}: `{}` names {id}, which no row of {file} has",
+                        test.place, test.name
+                    ));
+                }
+                if test.ignored {
+                    problems
+                        .push(format!("{}: `{}` is ignored, so {id} is not covered", test.place, test.name));
+                }
             }
         }
+        if problems.is_empty() { Ok(lines.join("\n") + "\n") } else { Err(problems) }
     }
-    if problems.is_empty() { Ok(lines.join("\n") + "\n") } else { Err(problems) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    const FIELD: &Page = &PAGES[0];
+    const SECURITY: &Page = &PAGES[1];
+
     fn table(first: &str) -> String {
-        let rest = (2..=COUNT).map(|n| format!("| {n} | it works | not yet: later |\n")).collect::<String>();
+        let rest = (2..=FIELD_FAILURES)
+            .map(|n| format!("| {n} | it works | not yet: later |\n"))
+            .collect::<String>();
         format!("# Title\n\n| number | statement | test |\n|---|---|---|\n{first}\n{rest}")
     }
 
@@ -135,30 +202,47 @@ mod tests {
     #[test]
     fn tests_fill_the_last_column_and_nothing_else() {
         let old = table("| 1 | a \\| b | not yet: because |");
-        let new = render(&old, &[test("f001_two"), test("f001_one"), test("other")]).unwrap();
+        let new = FIELD.render(&old, &[test("f001_two"), test("f001_one"), test("other")]).unwrap();
         assert_eq!(new, table("| 1 | a \\| b | `mcp-x::f001_one`<br>`mcp-x::f001_two` |"));
-        assert_eq!(render(&new, &[test("f001_one"), test("f001_two")]).unwrap(), new);
+        assert_eq!(FIELD.render(&new, &[test("f001_one"), test("f001_two")]).unwrap(), new);
     }
 
     #[test]
     fn a_row_whose_test_is_gone_is_a_problem_rather_than_silently_open() {
         let old = table("| 1 | a | `mcp-x::f001_one` |");
-        assert_eq!(render(&old, &[]).unwrap_err().len(), 1);
-        assert_eq!(render(&table("| 1 | a | not yet: |"), &[]).unwrap_err().len(), 1);
+        assert_eq!(FIELD.render(&old, &[]).unwrap_err().len(), 1);
+        assert_eq!(FIELD.render(&table("| 1 | a | not yet: |"), &[]).unwrap_err().len(), 1);
     }
 
     #[test]
     fn every_number_has_one_row() {
         let text = table("| 1 | a | not yet: x |");
-        assert!(render(&text, &[]).is_ok());
-        assert!(render(&text.replace("| 7 |", "| 6 |"), &[]).is_err());
-        assert!(render(&text.replace("| 138 |", "| 139 |"), &[]).is_err());
+        assert!(FIELD.render(&text, &[]).is_ok());
+        assert!(FIELD.render(&text.replace("| 7 |", "| 6 |"), &[]).is_err());
+        assert!(FIELD.render(&text.replace("| 138 |", "| 139 |"), &[]).is_err());
     }
 
     #[test]
     fn a_test_of_an_unknown_number_and_an_ignored_one_are_problems() {
         let text = table("| 1 | a | not yet: x |");
-        assert!(render(&text, &[test("f139_x")]).is_err());
-        assert!(render(&text, &[Test { ignored: true, ..test("f002_x") }]).is_err());
+        assert!(FIELD.render(&text, &[test("f139_x")]).is_err());
+        assert!(FIELD.render(&text, &[Test { ignored: true, ..test("f002_x") }]).is_err());
+    }
+
+    #[test]
+    fn other_tables_of_a_page_are_left_as_they_are() {
+        let text = "| limit | value |\n|---|---|\n| M1 | 16 |\n\n| id | threat | rule | test |\n|---|---|---|---|\n\
+                    | M1 | a flood | a limit | not yet: x |\n";
+        let new = SECURITY.render(text, &[test("s_m01_k2_it_ends")]);
+        assert!(new.is_err(), "K2 has no row");
+        let new = SECURITY.render(text, &[test("s_m01_it_ends")]).unwrap();
+        assert_eq!(new, text.replace("not yet: x", "`mcp-x::s_m01_it_ends`"));
+    }
+
+    #[test]
+    fn a_page_names_each_row_once() {
+        let text =
+            "| id | threat | test |\n|---|---|---|\n| M1 | a | not yet: x |\n| M1 | b | not yet: x |\n";
+        assert_eq!(SECURITY.render(text, &[]).unwrap_err().len(), 1);
     }
 }

@@ -31,10 +31,27 @@ impl Test {
         parts.collect()
     }
 
+    /// The ids that follow `family` at the start of its name: `s_m04_n16a_…` of the family `s` covers `M4` and `N16a`.
+    pub(crate) fn family(&self, family: &str) -> Vec<String> {
+        let rest = self.name.strip_prefix(family).and_then(|rest| rest.strip_prefix('_'));
+        rest.into_iter().flat_map(|rest| rest.split('_').map_while(id)).collect()
+    }
+
     /// How the tables name it.
     pub(crate) fn shown(&self) -> String {
         format!("{}::{}", self.crate_name, self.name)
     }
+}
+
+/// `m04` as a table writes it, `M4`: one letter, a number, and perhaps one more letter.
+fn id(part: &str) -> Option<String> {
+    let mut characters = part.chars();
+    let letter = characters.next().filter(char::is_ascii_lowercase)?.to_ascii_uppercase();
+    let rest = characters.as_str();
+    let digits = rest.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    let suffix = &rest[digits.len()..];
+    let number: u32 = digits.parse().ok()?;
+    (suffix.len() <= 1).then(|| format!("{letter}{number}{suffix}"))
 }
 
 /// The tests of these files.
@@ -162,5 +179,9 @@ mod tests {
         assert_eq!(test("f051_and_f052_off").field_failures(), [51, 52]);
         assert!(test("four_f004").field_failures().is_empty());
         assert!(test("f04_short").field_failures().is_empty());
+        assert_eq!(test("s_m04_n16a_a_flood").family("s"), ["M4", "N16a"]);
+        assert_eq!(test("s_k10_2_ways").family("s"), ["K10"]);
+        assert!(test("s_slow_peers").family("s").is_empty());
+        assert!(test("status_m04").family("s").is_empty());
     }
 }
