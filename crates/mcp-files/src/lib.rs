@@ -1,0 +1,23 @@
+//! The files of an account: read with care where others may have put them, written for this account alone.
+//!
+//! The design decision of this crate: **what is behind a name is judged before its content is.** Anybody can put a
+//! pipe, a device, a link or a terabyte where a file is expected; so a file is looked at before it is opened, opened
+//! without waiting, looked at again through its handle, which nobody can exchange any more, and read up to a limit.
+//! What is written is for its owner only, whatever the umask, and never goes through a link.
+#![doc = "\n# The ten lines\n"]
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod lock;
+mod owner;
+mod private;
+mod read;
+#[cfg_attr(unix, path = "system/unix.rs")]
+#[cfg_attr(not(unix), path = "system/other.rs")]
+mod system;
+
+pub use error::{FileError, FileErrorKind, NotRegular, reason};
+pub use lock::{Lock, lock};
+pub use owner::{Owner, account};
+pub use private::{append, check_private_dir, lock_file, private_dir, replace, replace_after, sweep};
+pub use read::{Links, Policy, first_line, open, read};

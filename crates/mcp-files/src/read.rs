@@ -1,0 +1,152 @@
+//! Reading what others may have put there.
+
+use std::fs::{File, Metadata};
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use crate::error::{FileError, FileErrorKind, NotRegular};
+use crate::owner::Owner;
+use crate::system;
+
+/// What to do about a symbolic link in the place of a file.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Links {
+    /// Go where it leads, and judge what is there.
+    Follow,
+    /// Refuse it.
+    Refuse,
+}
+
+/// What a file must be like to be read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Policy {
+    limit: u64,
+    links: Links,
+    owned: bool,
+    pipes: bool,
+}
+
+impl Policy {
+    /// A file that surrounds a project or a program: a regular file of at most `limit` bytes, whoever made it. A link
+    /// is followed, because people keep such files elsewhere, and what counts is what it leads to.
+    pub const fn surroundings(limit: u64) -> Self {
+        Self { limit, links: Links::Follow, owned: false, pipes: false }
+    }
+
+    /// A file that decides something: of this account or root, and no link.
+    pub const fn decision(limit: u64) -> Self {
+        Self { limit, links: Links::Refuse, owned: true, pipes: false }
+    }
+
+    /// A file that a person named: as [`surroundings`](Self::surroundings), or a pipe, which a shell's `<( )` hands
+    /// over. Reading may wait for who writes to the pipe.
+    pub const fn named(limit: u64) -> Self {
+        Self { limit, links: Links::Follow, owned: false, pipes: true }
+    }
+
+    /// With links treated like this.
+    #[must_use]
+    pub const fn with_links(self, links: Links) -> Self {
+        Self { links, ..self }
+    }
+
+    /// Only where it belongs to this account or root. Where a link is followed, both do.
+    #[must_use]
+    pub const fn owned(self) -> Self {
+        Self { owned: true, ..self }
+    }
+
+    /// Judges what a name or a handle is.
+    fn judge(&self, metadata: &Metadata) -> Result<(), FileError> {
+        match what(metadata) {
+            None => {}
+            Some(NotRegular::Pipe) if self.pipes => return Ok(()),
+            Some(other) => return Err(FileError::new(FileErrorKind::NotRegular(other))),
+        }
+        self.judge_owner(metadata)?;
+        if metadata.len() > self.limit { Err(self.too_large()) } else { Ok(()) }
+    }
+
+    fn judge_owner(&self, metadata: &Metadata) -> Result<(), FileError> {
+        if self.owned && !Owner::of_metadata(metadata).is_trusted() {
+            return Err(FileError::new(FileErrorKind::Owner));
+        }
+        Ok(())
+    }
+
+    fn too_large(&self) -> FileError {
+        FileError::new(FileErrorKind::TooLarge { limit: self.limit })
+    }
+}
+
+/// What is in the place of a regular file, if anything else is.
+pub(crate) fn what(metadata: &Metadata) -> Option<NotRegular> {
+    if metadata.is_file() {
+        None
+    } else if metadata.is_dir() {
+        Some(NotRegular::Directory)
+    } else {
+        Some(system::special(metadata))
+    }
+}
+
+/// Opens a file to read it. Waits for nothing, unless `policy` allows a pipe and it is one.
+///
+/// # Errors
+///
+/// There is none, or it is not as `policy` says: see [`FileErrorKind`].
+pub fn open(path: &Path, policy: &Policy) -> Result<File, FileError> {
+    let named = std::fs::symlink_metadata(path)?;
+    if named.is_symlink() {
+        if policy.links == Links::Refuse {
+            return Err(FileError::new(FileErrorKind::Link));
+        }
+        policy.judge_owner(&named)?;
+    }
+    // Before it is opened: opening alone makes some devices do something.
+    let found = std::fs::metadata(path)?;
+    policy.judge(&found)?;
+    // To open a pipe without waiting is to find it empty; a person who named one wants what comes out of it.
+    let waits = policy.pipes && what(&found) == Some(NotRegular::Pipe);
+    let file = system::open(path, policy.links, waits).map_err(|error| {
+        if system::is_link(&error) { FileError::new(FileErrorKind::Link) } else { error.into() }
+    })?;
+    // Security: it may be another one since; the handle stays what it is.
+    policy.judge(&file.metadata()?)?;
+    Ok(file)
+}
+
+/// The content of a file.
+///
+/// # Errors
+///
+/// As [`open`]; it grows past the limit while it is read; or the system cannot read it.
+pub fn read(path: &Path, policy: &Policy) -> Result<Vec<u8>, FileError> {
+    let file = open(path, policy)?;
+    let expected = file.metadata().map_or(0, |metadata| metadata.len().min(policy.limit));
+    // What cannot be counted does not fit either.
+    let mut content = Vec::with_capacity(usize::try_from(expected).unwrap_or(0) + 1);
+    // Files of `/proc` have no length, and others grow.
+    file.take(policy.limit.saturating_add(1)).read_to_end(&mut content)?;
+    if content.len() as u64 > policy.limit { Err(policy.too_large()) } else { Ok(content) }
+}
+
+/// The first line of a file, without white space around it; the limit is of the line.
+///
+/// # Errors
+///
+/// As [`open`], but for the size of the file; the line is longer than the limit; it is not UTF-8; or the system
+/// cannot read it.
+pub fn first_line(path: &Path, policy: &Policy) -> Result<String, FileError> {
+    let file = open(path, &Policy { limit: u64::MAX, ..*policy })?;
+    let mut start = Vec::new();
+    file.take(policy.limit.saturating_add(1)).read_to_end(&mut start)?;
+    let end = start.iter().position(|byte| *byte == b'\n');
+    if end.is_none() && start.len() as u64 > policy.limit {
+        return Err(policy.too_large());
+    }
+    let line = std::str::from_utf8(&start[..end.unwrap_or(start.len())]);
+    let line = line.map_err(|error| std::io::Error::new(ErrorKind::InvalidData, error))?;
+    Ok(line.trim().to_owned())
+}

@@ -1,0 +1,85 @@
+//! What only the system knows: accounts, special files, flags of opening.
+
+use std::fs::{File, Metadata, OpenOptions};
+use std::io;
+use std::os::unix::fs::{DirBuilderExt, FileTypeExt, MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::path::Path;
+
+use rustix::fs::OFlags;
+
+use crate::error::NotRegular;
+use crate::read::Links;
+
+pub(crate) fn account() -> Option<u32> {
+    Some(rustix::process::geteuid().as_raw())
+}
+
+#[expect(clippy::unnecessary_wraps, reason = "other systems do not tell")]
+pub(crate) fn owner(metadata: &Metadata) -> Option<u32> {
+    Some(metadata.uid())
+}
+
+pub(crate) fn special(metadata: &Metadata) -> NotRegular {
+    let kind = metadata.file_type();
+    if kind.is_fifo() {
+        NotRegular::Pipe
+    } else if kind.is_socket() {
+        NotRegular::Socket
+    } else if kind.is_char_device() || kind.is_block_device() {
+        NotRegular::Device
+    } else {
+        NotRegular::Other
+    }
+}
+
+pub(crate) fn open(path: &Path, links: Links, waits: bool) -> io::Result<File> {
+    let mut flags = OFlags::NOCTTY;
+    flags.set(OFlags::NONBLOCK, !waits);
+    flags.set(OFlags::NOFOLLOW, links == Links::Refuse);
+    open_with(OpenOptions::new().read(true), path, flags)
+}
+
+/// For this account alone, and not through a link. It does not wait for who reads a pipe.
+pub(crate) fn open_private(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    open_with(options.mode(0o600), path, OFlags::NOCTTY | OFlags::NONBLOCK | OFlags::NOFOLLOW)
+}
+
+/// Whether it is for a link that it was not opened.
+pub(crate) fn is_link(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error())
+}
+
+/// A directory itself, not what a link leads to, unless it may.
+pub(crate) fn open_dir(path: &Path, links: Links) -> io::Result<File> {
+    let mut flags = OFlags::DIRECTORY;
+    flags.set(OFlags::NOFOLLOW, links == Links::Refuse);
+    open_with(OpenOptions::new().read(true), path, flags)
+}
+
+fn open_with(options: &mut OpenOptions, path: &Path, flags: OFlags) -> io::Result<File> {
+    // The bits of the flags are the system's own, in a type that differs in sign only.
+    options.custom_flags(flags.bits().cast_signed()).open(path)
+}
+
+pub(crate) fn create_dir(path: &Path) -> io::Result<()> {
+    std::fs::DirBuilder::new().mode(0o700).create(path)
+}
+
+/// What others may do with it, or its owner may not.
+pub(crate) fn is_mode(metadata: &Metadata, mode: u32) -> bool {
+    metadata.mode() & 0o777 == mode
+}
+
+/// Whether others may write to it. Where a directory is sticky, they cannot touch what is there already.
+pub(crate) fn is_writable_by_others(metadata: &Metadata) -> bool {
+    metadata.mode() & 0o022 != 0
+}
+
+/// Through the handle: the name may be another one's by now.
+pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
+    file.set_permissions(std::fs::Permissions::from_mode(mode))
+}
+
+pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
+    open_dir(path, Links::Follow)?.sync_all()
+}
