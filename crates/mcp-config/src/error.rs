@@ -2,8 +2,9 @@
 
 use std::error::Error;
 use std::fmt;
-use std::io;
 use std::path::{Path, PathBuf};
+
+use mcp_files::FileError;
 
 /// The kind of a [`ConfigError`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -26,7 +27,7 @@ pub enum ConfigErrorKind {
 pub struct ConfigError {
     kind: ConfigErrorKind,
     path: PathBuf,
-    source: Option<io::Error>,
+    source: Option<FileError>,
 }
 
 impl ConfigError {
@@ -34,7 +35,7 @@ impl ConfigError {
         Self { kind, path: path.to_owned(), source: None }
     }
 
-    pub(crate) fn io(kind: ConfigErrorKind, path: &Path, source: io::Error) -> Self {
+    pub(crate) fn io(kind: ConfigErrorKind, path: &Path, source: FileError) -> Self {
         Self { kind, path: path.to_owned(), source: Some(source) }
     }
 
@@ -52,9 +53,14 @@ impl ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = self.path.display();
+        // The reason is part of the text: a full disk and a folder of another account want different things done.
+        let because = |f: &mut fmt::Formatter<'_>| match &self.source {
+            Some(source) => write!(f, ": {source}"),
+            None => Ok(()),
+        };
         match self.kind {
-            ConfigErrorKind::Read => write!(f, "read {path}"),
-            ConfigErrorKind::Write => write!(f, "write {path}"),
+            ConfigErrorKind::Read => write!(f, "read {path}").and_then(|()| because(f)),
+            ConfigErrorKind::Write => write!(f, "write {path}").and_then(|()| because(f)),
             ConfigErrorKind::Locked => write!(f, "lock {path}: another process holds it"),
             ConfigErrorKind::Corrupt => write!(f, "understand {path}; it is left as it is"),
             ConfigErrorKind::Path => write!(f, "write down the path {path}: it is not valid Unicode"),

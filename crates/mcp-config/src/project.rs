@@ -3,6 +3,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use mcp_files::{Policy, first_line};
+
+/// The pointers of git hold one path each; the longest path that systems have is 32 KiB.
+const POINTER: Policy = Policy::surroundings(32 * 1024);
+
 /// The directory that a configuration is read for, and the repository around it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -92,9 +97,9 @@ fn main_checkout(git_file: &Path, git_dir: &Path) -> Option<PathBuf> {
     (listed && confirmed).then(|| without_verbatim_prefix(main.to_owned()))
 }
 
+/// Security: anybody can make a `.git` in `/tmp`, above everybody who works there.
 fn read_line(path: &Path) -> Option<String> {
-    let text = fs::read_to_string(path).ok()?;
-    Some(text.lines().next()?.trim().to_owned())
+    first_line(path, &POINTER).ok()
 }
 
 /// `path` without symbolic links, or as it is where it does not exist.

@@ -1,15 +1,19 @@
 //! Everything that is read, as a value: the only module besides `project` and `trust` that touches files.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::project::canonical;
-use crate::{Env, Locations, Place, Platform, Project};
+use mcp_files::{FileError, FileErrorKind, Policy};
 
-/// Larger files are refused: a configuration that long is a mistake, and memory stays bounded.
-const MAX_FILE_BYTES: u64 = 64 * 1024 * 1024;
+use crate::project::canonical;
+use crate::{Env, Locations, Place, Platform, Project, trust};
+
+/// The longest file that a project, or a place where nobody should look, may have: whoever clones a project has agreed
+/// to nothing yet. A thousand entries have 0.3 MiB.
+const MAX_PROJECT_BYTES: u64 = 4 * 1024 * 1024;
+/// The longest file of the person or the administrator: hosts keep histories in the same file as servers.
+const MAX_OWN_BYTES: u64 = 32 * 1024 * 1024;
 
 /// What to load: the process's circumstances as values.
 #[derive(Clone)]
@@ -79,6 +83,21 @@ pub(crate) enum Role {
     Decisions,
     /// A place where people put servers and nobody reads them.
     NeverRead(NeverRead),
+}
+
+impl Role {
+    /// What a file of this role must be like to be read.
+    fn policy(self) -> Policy {
+        match self {
+            Self::Managed | Self::ManagedSettings | Self::User | Self::UserSettings | Self::Decisions => {
+                Policy::surroundings(MAX_OWN_BYTES)
+            }
+            Self::Project | Self::ProjectSettings | Self::LocalSettings | Self::NeverRead(_) => {
+                Policy::surroundings(MAX_PROJECT_BYTES)
+            }
+            Self::Dynamic => Policy::named(MAX_OWN_BYTES),
+        }
+    }
 }
 
 /// Why a file is never read.
@@ -173,7 +192,7 @@ impl fmt::Debug for Sources {
 
 impl Source {
     fn file(role: Role, path: PathBuf) -> Self {
-        let content = read(&path);
+        let content = read(role, &path);
         Self { role, place: Place::File(path), content }
     }
 }
@@ -250,7 +269,7 @@ fn dynamic(request: &Request, cwd: &Path) -> Vec<Source> {
             return Source { role: Role::Dynamic, place, content: Content::Text(value.clone()) };
         }
         let path = cwd.join(value);
-        let content = match read_any(&path) {
+        let content = match read(Role::Dynamic, &path) {
             // A file that was asked for by name is an error where it is missing.
             Content::Absent => Content::Unreadable("there is no such file".to_owned()),
             content => content,
@@ -287,41 +306,23 @@ fn never_read(locations: &Locations, project: &Project, env: &Env) -> Vec<(Never
 }
 
 /// Reads a text file.
-pub(crate) fn read(path: &Path) -> Content {
-    // Opening a pipe that somebody put there would block for ever.
-    if fs::metadata(path).is_ok_and(|data| !data.is_file() && !data.is_dir()) {
-        return Content::Unreadable("it is not a regular file".to_owned());
-    }
-    read_any(path)
-}
-
-/// Reads what the person named explicitly, also a pipe: process substitution hands one over.
-fn read_any(path: &Path) -> Content {
-    match read_bytes(path) {
+pub(crate) fn read(role: Role, path: &Path) -> Content {
+    let read = match role {
+        Role::Decisions => trust::read(path),
+        _ => mcp_files::read(path, &role.policy()),
+    };
+    match read {
         Ok(bytes) => decode(bytes),
-        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
-            Content::Absent
-        }
+        Err(error) if error.is_absent() => Content::Absent,
         Err(error) => Content::Unreadable(unreadable(&error)),
     }
 }
 
-fn unreadable(error: &io::Error) -> String {
+fn unreadable(error: &FileError) -> String {
     match error.kind() {
-        io::ErrorKind::PermissionDenied => "it cannot be read: permission denied".to_owned(),
-        io::ErrorKind::IsADirectory => "it is a directory".to_owned(),
-        io::ErrorKind::FileTooLarge => format!("it is larger than {} MiB", MAX_FILE_BYTES / 1024 / 1024),
-        _ => format!("it cannot be read: {error}"),
+        FileErrorKind::Io => format!("it cannot be read: {error}"),
+        _ => error.to_string(),
     }
-}
-
-fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_FILE_BYTES + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
-        return Err(io::ErrorKind::FileTooLarge.into());
-    }
-    Ok(bytes)
 }
 
 fn decode(bytes: Vec<u8>) -> Content {
@@ -360,11 +361,13 @@ mod tests {
     #[test]
     fn a_directory_in_place_of_a_file_is_reported() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(matches!(read(dir.path()), Content::Unreadable(why) if why == "it is a directory"));
-        assert!(matches!(read(&dir.path().join("none")), Content::Absent));
+        assert!(
+            matches!(read(Role::Project, dir.path()), Content::Unreadable(why) if why == "it is a directory")
+        );
+        assert!(matches!(read(Role::Project, &dir.path().join("none")), Content::Absent));
         let file = dir.path().join("file");
         fs::write(&file, "x").unwrap();
-        assert!(matches!(read(&file.join("below")), Content::Absent));
+        assert!(matches!(read(Role::Project, &file.join("below")), Content::Absent));
     }
 
     #[test]

@@ -10,12 +10,10 @@
 //! Writers take a lock, read again, change one thing, write a new file beside the old one and rename it;
 //! so a reader needs no lock, and a crash leaves the old file. What a later version adds is kept.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
-use std::thread;
 use std::time::Duration;
 
+use mcp_files::{FileError, FileErrorKind, Links, Lock, Policy};
 use serde_json::{Map, Value, json};
 
 use crate::project::{canonical, project_key};
@@ -23,9 +21,26 @@ use crate::{ConfigError, ConfigErrorKind};
 
 pub(crate) const FILE_NAME: &str = "trust.json";
 
-/// A writer holds the lock for milliseconds; one that waits this often has met a stuck process.
-const LOCK_ATTEMPTS: u32 = 200;
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
+/// A decision is a name and a digest; a person does not make this many.
+const MAX_BYTES: u64 = 8 * 1024 * 1024;
+
+/// A writer holds the lock for milliseconds; one that waits this long has met a stuck process.
+const LOCK_PATIENCE: Duration = Duration::from_secs(2);
+
+/// What is written in the file of trust and approvals `path`.
+///
+/// Security: it decides what is started. So it belongs to this account or root, is no link, and is in a folder of
+/// this account that others may not write to.
+///
+/// # Errors
+///
+/// It is not there, or not such a file.
+pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
+    if let Some(dir) = path.parent() {
+        mcp_files::check_private_dir(dir, Links::Follow)?;
+    }
+    mcp_files::read(path, &Policy::decision(MAX_BYTES))
+}
 
 /// The file of trust and approvals in a state directory.
 #[derive(Clone, Debug)]
@@ -94,50 +109,36 @@ impl TrustStore {
         Ok(changed)
     }
 
+    /// Called after [`lock`](Self::lock), which has closed the folder to others.
     fn read(&self) -> Result<Map<String, Value>, ConfigError> {
-        let text = match fs::read_to_string(&self.path) {
+        let text = match read(&self.path) {
             Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => {
+            Err(error) if error.is_absent() => {
                 return Ok(Map::from_iter([("version".to_owned(), json!(1))]));
             }
             Err(error) => return Err(ConfigError::io(ConfigErrorKind::Read, &self.path, error)),
         };
-        serde_json::from_str(&text).map_err(|_| ConfigError::new(ConfigErrorKind::Corrupt, &self.path))
+        serde_json::from_slice(&text).map_err(|_| ConfigError::new(ConfigErrorKind::Corrupt, &self.path))
     }
 
-    fn lock(&self) -> Result<File, ConfigError> {
+    fn lock(&self) -> Result<Lock, ConfigError> {
+        if let Some(dir) = self.path.parent() {
+            mcp_files::private_dir(dir, Links::Follow)
+                .map_err(|error| ConfigError::io(ConfigErrorKind::Write, dir, error))?;
+        }
         let path = self.path.with_extension("json.lock");
-        let failed = |error| ConfigError::io(ConfigErrorKind::Write, &path, error);
-        if let Some(dir) = path.parent() {
-            private_dir(dir).map_err(failed)?;
-        }
-        let file = private_file().truncate(false).open(&path).map_err(failed)?;
-        for _ in 0..LOCK_ATTEMPTS {
-            match file.try_lock() {
-                Ok(()) => return Ok(file),
-                Err(TryLockError::WouldBlock) => thread::sleep(LOCK_PAUSE),
-                Err(TryLockError::Error(error)) => return Err(failed(error)),
-            }
-        }
-        Err(ConfigError::new(ConfigErrorKind::Locked, &path))
+        mcp_files::lock(&path, LOCK_PATIENCE).map_err(|error| match error.kind() {
+            FileErrorKind::Busy => ConfigError::new(ConfigErrorKind::Locked, &path),
+            _ => ConfigError::io(ConfigErrorKind::Write, &path, error),
+        })
     }
 
-    /// Replaces the file; called with the lock held, so the name of the temporary file is ours.
+    /// Replaces the file; called with the lock held, so that drafts are those of writers that died.
     fn write(&self, root: &Map<String, Value>) -> Result<(), ConfigError> {
-        let temporary = self.path.with_extension("json.new");
-        let write = || {
-            // Left behind by a crash, perhaps with other permissions.
-            match fs::remove_file(&temporary) {
-                Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-                _ => {}
-            }
-            let mut file = private_file().create_new(true).open(&temporary)?;
-            file.write_all(format!("{:#}\n", Value::Object(root.clone())).as_bytes())?;
-            // Without this a power cut can leave the new name with the old nothing in it.
-            file.sync_all()?;
-            fs::rename(&temporary, &self.path)
-        };
-        write().map_err(|error| ConfigError::io(ConfigErrorKind::Write, &self.path, error))
+        let text = format!("{:#}\n", Value::Object(root.clone()));
+        mcp_files::sweep(&self.path)
+            .and_then(|()| mcp_files::replace(&self.path, text.as_bytes()))
+            .map_err(|error| ConfigError::io(ConfigErrorKind::Write, &self.path, error))
     }
 }
 
@@ -167,25 +168,10 @@ fn insert(folder: &mut Map<String, Value>, list: &str, name: &str) -> bool {
     }
 }
 
-/// Open for writing by its owner alone.
-fn private_file() -> OpenOptions {
-    let mut options = File::options();
-    options.write(true).create(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options
-}
-
-fn private_dir(dir: &Path) -> std::io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(dir)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::{fs, thread};
+
     use super::*;
 
     fn store() -> (tempfile::TempDir, TrustStore) {

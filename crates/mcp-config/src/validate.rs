@@ -10,7 +10,7 @@ use crate::{Env, Place, Problem, ProblemCode, Severity, load};
 /// Variables are looked up in `env`. A file that cannot be read is one problem.
 pub fn validate_file(path: &Path, env: &Env) -> Vec<Problem> {
     let place = Place::File(path.to_owned());
-    let why = match sources::read(path) {
+    let why = match sources::read(sources::Role::User, path) {
         Content::Text(text) => return load::validate(place, &text, env),
         Content::Absent => "there is no such file".to_owned(),
         Content::Unreadable(why) => why,

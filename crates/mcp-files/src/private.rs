@@ -14,25 +14,15 @@ use crate::system;
 /// Makes `directory` and what is missing above it, and insists that it is for this account alone (mode 0700, under any
 /// umask). What others may do with one that is there already is taken away.
 ///
+/// Where `links` says so, it may be a link: people keep their data on another disk. A link that is followed belongs to
+/// this account or root, and what it leads to belongs to this account.
+///
 /// # Errors
 ///
 /// It cannot be made, is no directory, is a link, or belongs to another account.
-pub fn private_dir(directory: &Path) -> Result<(), FileError> {
+pub fn private_dir(directory: &Path, links: Links) -> Result<(), FileError> {
     make(directory)?;
-    close(directory, Links::Refuse)
-}
-
-impl Links {
-    /// As [`private_dir`], where a link to a directory may be as this says: people keep their data on another disk.
-    /// A link that is followed belongs to this account or root, as does what it leads to.
-    ///
-    /// # Errors
-    ///
-    /// As [`private_dir`].
-    pub fn private_dir(self, directory: &Path) -> Result<(), FileError> {
-        make(directory)?;
-        close(directory, self)
-    }
+    close(directory, links)
 }
 
 fn make(directory: &Path) -> Result<(), FileError> {
@@ -80,13 +70,13 @@ fn open_up(_: &Path) -> Result<(), FileError> {
     Ok(())
 }
 
-/// Insists that `directory` is one of this account alone, without changing anything.
+/// Insists that `directory` is one of this account that others may not write to, without changing anything.
 ///
 /// # Errors
 ///
 /// It does not exist, is no directory, is a link, belongs to another account, or others may write to it.
-pub fn check_private_dir(directory: &Path) -> Result<(), FileError> {
-    let found = judged_dir(directory, Links::Refuse)?;
+pub fn check_private_dir(directory: &Path, links: Links) -> Result<(), FileError> {
+    let found = judged_dir(directory, links)?;
     if system::is_writable_by_others(&found) { Err(FileError::new(FileErrorKind::Open)) } else { Ok(()) }
 }
 

@@ -192,7 +192,7 @@ fn s_n15_directories_and_files_are_private_under_any_umask() {
     // Whatever the temporary directory got from the umask.
     fs::set_permissions(home.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let dir = home.path().join("a/b");
-    private_dir(&dir).unwrap();
+    private_dir(&dir, Links::Refuse).unwrap();
     append(&dir.join("log")).unwrap();
     replace(&dir.join("trust.json"), b"{}").unwrap();
     drop(lock(&dir.join("trust.json.lock"), Duration::ZERO).unwrap());
@@ -237,21 +237,28 @@ fn s_k7_a_directory_is_private_ours_and_no_link() {
     let dir = home.path().join("run");
     fs::create_dir(&dir).unwrap();
     fs::set_permissions(&dir, fs::Permissions::from_mode(0o777)).unwrap();
-    assert_eq!(check_private_dir(&dir).map_err(kinds), Err(FileErrorKind::Open));
-    private_dir(&dir).unwrap();
+    assert_eq!(check_private_dir(&dir, Links::Refuse).map_err(kinds), Err(FileErrorKind::Open));
+    private_dir(&dir, Links::Refuse).unwrap();
     assert_eq!(mode(&dir), 0o700);
-    check_private_dir(&dir).unwrap();
+    check_private_dir(&dir, Links::Refuse).unwrap();
     let to_dir = link(&home, "link", &dir);
-    assert_eq!(private_dir(&to_dir).map_err(kinds), Err(FileErrorKind::Link));
-    assert_eq!(check_private_dir(&to_dir).map_err(kinds), Err(FileErrorKind::Link));
-    Links::Follow.private_dir(&to_dir).unwrap();
+    assert_eq!(private_dir(&to_dir, Links::Refuse).map_err(kinds), Err(FileErrorKind::Link));
+    assert_eq!(check_private_dir(&to_dir, Links::Refuse).map_err(kinds), Err(FileErrorKind::Link));
+    private_dir(&to_dir, Links::Follow).unwrap();
     let file = home.path().join("file");
     fs::write(&file, "").unwrap();
     let a_file = Err(FileErrorKind::NotRegular(NotRegular::File));
-    assert_eq!(private_dir(&file).map_err(kinds), a_file);
-    assert_eq!(check_private_dir(&home.path().join("none")).map_err(kinds), Err(FileErrorKind::Absent));
+    assert_eq!(private_dir(&file, Links::Refuse).map_err(kinds), a_file);
+    assert_eq!(
+        check_private_dir(&home.path().join("none"), Links::Refuse).map_err(kinds),
+        Err(FileErrorKind::Absent)
+    );
     if given_away(&dir) {
-        for refused in [private_dir(&dir), check_private_dir(&dir), Links::Follow.private_dir(&to_dir)] {
+        for refused in [
+            private_dir(&dir, Links::Refuse),
+            check_private_dir(&dir, Links::Refuse),
+            private_dir(&to_dir, Links::Follow),
+        ] {
             assert_eq!(refused.map_err(kinds), Err(FileErrorKind::Owner));
         }
     }

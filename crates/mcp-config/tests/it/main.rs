@@ -5,3 +5,5 @@
 mod cases;
 mod leaks;
 mod reload;
+#[cfg(unix)]
+mod surroundings;
