@@ -1,0 +1,20 @@
+//! What of a stranger's text may be shown, and what in it is secret.
+//!
+//! The one home of both decisions. Whatever a server, a command, an authorization server, a file or the environment
+//! wrote goes through here before a person, a log, a host or an error sees it.
+#![doc = "\n# Examples\n"]
+#![doc = include_str!("../README.md")]
+
+mod json;
+mod line;
+mod names;
+mod secrets;
+mod sequence;
+mod shell;
+mod visible;
+
+pub use json::json;
+pub use line::{block, line, width};
+pub use names::{is_credential_name, looks_like_token};
+pub use secrets::{REDACTED, Secrets};
+pub use shell::shell_word;
