@@ -6,6 +6,7 @@
 //! said; it is shown, never believed.
 
 mod client;
+mod place;
 mod server;
 
 use std::fmt;
@@ -18,6 +19,7 @@ use serde_json::value::RawValue;
 use crate::Role;
 
 pub use client::{Answer, ask_all, sessions};
+pub use place::Places;
 pub use server::ControlServer;
 
 /// The longest line of the protocol, in bytes: a status with its reason is far shorter.

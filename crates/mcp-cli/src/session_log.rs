@@ -7,8 +7,10 @@ mod rotate;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::SystemTime;
 
+use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 
 use crate::view::time::rfc3339;
@@ -20,6 +22,8 @@ pub(crate) use provider::Logged;
 pub(crate) struct SessionLog {
     path: Arc<PathBuf>,
     server: Arc<str>,
+    /// That it cannot be written has been told.
+    told: Arc<AtomicBool>,
 }
 
 /// One line.
@@ -81,11 +85,11 @@ pub(crate) enum Event {
 impl SessionLog {
     /// The log of `server` below `directory`. Nothing is written yet.
     pub(crate) fn new(directory: &Path, server: &str) -> Self {
-        Self { path: Arc::new(file(directory, server)), server: server.into() }
+        Self { path: Arc::new(file(directory, server)), server: server.into(), told: Arc::default() }
     }
 
-    /// Appends one line. A log that cannot be written must not disturb the session, so failures are told to the
-    /// diagnostic log only.
+    /// Appends one line. A log that cannot be written must not disturb the session, so it is told once, to the diagnostic
+    /// log.
     pub(crate) fn record(&self, event: Event) {
         let record = Record {
             at: rfc3339(SystemTime::now()),
@@ -97,17 +101,29 @@ impl SessionLog {
             line.push(b'\n');
             rotate::append(&self.path, &line)
         });
-        if let Err(error) = written {
-            tracing::debug!(%error, "the session log could not be written");
+        if let Err(error) = written
+            && !self.told.swap(true, Ordering::Relaxed)
+        {
+            tracing::warn!(%error, "the session goes on without its log");
         }
     }
 }
 
-/// The file of a server: its name where that is a file name, made harmless where it is not.
+/// How many characters of a server's name are in the name of its file.
+const NAME_CHARS: usize = 40;
+/// How many bytes of the digest are: with 96 bits no two servers share a file, by chance or by intention.
+const DIGEST_BYTES: usize = 12;
+
+/// The file of a server and of no other one: its name for people, made harmless, and a digest of the exact name.
 pub(crate) fn file(directory: &Path, server: &str) -> PathBuf {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    let name: String = server.chars().map(|c| if plain(c) { c } else { '_' }).take(100).collect();
-    directory.join(format!("{}.jsonl", name.trim_start_matches('.')))
+    // In one case: some file systems do not tell cases apart, and the digest does.
+    let name = server.chars().take(NAME_CHARS).map(|c| if plain(c) { c.to_ascii_lowercase() } else { '_' });
+    let name: String = name.collect();
+    let digest = digest(&SHA256, server.as_bytes());
+    let digest: String =
+        digest.as_ref().iter().take(DIGEST_BYTES).map(|byte| format!("{byte:02x}")).collect();
+    directory.join(format!("{}-{digest}.jsonl", name.trim_start_matches('.')))
 }
 
 #[cfg(test)]
@@ -124,12 +140,55 @@ mod tests {
             http_status: 401,
             recovery: "retry".into(),
         });
-        let text = std::fs::read_to_string(home.path().join("we_b.jsonl")).unwrap();
+        let text = std::fs::read_to_string(file(home.path(), "we/b")).unwrap();
         let records: Vec<Record> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(records[0].event, Event::Started);
         assert_eq!(records[1].server, "we/b");
         let json: serde_json::Value = serde_json::from_str(text.lines().nth(1).unwrap()).unwrap();
         assert_eq!((&json["event"], &json["httpStatus"]), (&"refused".into(), &401.into()));
+    }
+
+    #[test]
+    fn s_n04_no_two_servers_share_a_file() {
+        let long = "x".repeat(100);
+        let names = ["a/b", "a b", "a\nb", "a_b", "A_b", ".a_b", "", "_", &long, &format!("{long}y")];
+        let files: std::collections::HashSet<String> = names
+            .iter()
+            .map(|name| file(Path::new("/logs"), name).to_str().unwrap().to_ascii_lowercase())
+            .collect();
+        assert_eq!(files.len(), names.len(), "{files:?}");
+        assert!(files.iter().all(|file| file.len() < 100), "{files:?}");
+        // Always the same one.
+        assert_eq!(file(Path::new("/l"), "web"), Path::new("/l/web-4b5e57f6eb2f42b9039b3d1e.jsonl"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn s_n15_a_log_goes_through_no_link_and_waits_for_no_pipe() {
+        let home = tempfile::tempdir().unwrap();
+        let precious = home.path().join("precious");
+        std::fs::write(&precious, "precious").unwrap();
+        for (number, obstacle) in ["file", "folder", "pipe"].into_iter().enumerate() {
+            let directory = home.path().join(number.to_string());
+            let log = SessionLog::new(&directory, "web");
+            match obstacle {
+                "folder" => std::os::unix::fs::symlink(home.path(), &directory).unwrap(),
+                "file" => {
+                    std::fs::create_dir(&directory).unwrap();
+                    std::os::unix::fs::symlink(&precious, &*log.path).unwrap();
+                }
+                _ => {
+                    std::fs::create_dir(&directory).unwrap();
+                    let made = std::process::Command::new("mkfifo").arg(&*log.path).status().unwrap();
+                    assert!(made.success());
+                }
+            }
+            // With a pipe, this would wait for a reader.
+            log.record(Event::Started);
+            assert!(log.told.load(Ordering::Relaxed), "{obstacle} was written to");
+        }
+        assert_eq!(std::fs::read_to_string(&precious).unwrap(), "precious");
+        assert!(!file(home.path(), "web").exists());
     }
 
     #[test]

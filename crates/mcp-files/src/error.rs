@@ -38,6 +38,8 @@ pub enum FileErrorKind {
     Owner,
     /// Others may write to it.
     Open,
+    /// Others may read it, and it is a secret.
+    Readable,
     /// It is a symbolic link.
     Link,
     /// Another process holds it for too long.
@@ -87,7 +89,9 @@ impl From<FileError> for io::Error {
         let kind = match error.kind {
             FileErrorKind::Absent => ErrorKind::NotFound,
             FileErrorKind::TooLarge { .. } => ErrorKind::FileTooLarge,
-            FileErrorKind::Owner | FileErrorKind::Open | FileErrorKind::Link => ErrorKind::PermissionDenied,
+            FileErrorKind::Owner | FileErrorKind::Open | FileErrorKind::Readable | FileErrorKind::Link => {
+                ErrorKind::PermissionDenied
+            }
             FileErrorKind::Busy => ErrorKind::TimedOut,
             FileErrorKind::NotRegular(_) => ErrorKind::InvalidInput,
             FileErrorKind::Io => error.source.as_ref().map_or(ErrorKind::Other, io::Error::kind),
@@ -111,6 +115,7 @@ impl fmt::Display for FileError {
             (FileErrorKind::TooLarge { limit }, _) => return write!(f, "it is larger than {}", Size(limit)),
             (FileErrorKind::Owner, _) => "it belongs to another account",
             (FileErrorKind::Open, _) => "others may write to it",
+            (FileErrorKind::Readable, _) => "others may read it",
             (FileErrorKind::Link, _) => "it is a symbolic link",
             (FileErrorKind::Busy, _) => "another process has been busy with it for too long",
             (FileErrorKind::Io, Some(error)) => return f.write_str(&reason(error)),

@@ -19,5 +19,7 @@ mod system;
 pub use error::{FileError, FileErrorKind, NotRegular, reason};
 pub use lock::{Lock, lock};
 pub use owner::{Owner, account};
-pub use private::{append, check_private_dir, lock_file, private_dir, replace, replace_after, sweep};
+pub use private::{
+    append, check_private_dir, lock_file, private_dir, publish, replace, replace_after, sweep,
+};
 pub use read::{Links, Policy, first_line, open, read};

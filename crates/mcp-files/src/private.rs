@@ -194,23 +194,49 @@ pub fn replace_after(
     content: &[u8],
     before: impl FnOnce() -> Result<(), FileError>,
 ) -> Result<(), FileError> {
+    drafted(path, content, |draft| {
+        before()?;
+        std::fs::rename(draft, path).map_err(refused)
+    })?;
+    match path.parent() {
+        Some(directory) => Ok(system::sync_dir(directory)?),
+        None => Ok(()),
+    }
+}
+
+/// Makes a file, whole or not at all, mode 0600 under any umask, unless something has the name already. Returns
+/// whether it did.
+///
+/// # Errors
+///
+/// The directory is not there or cannot be written, or the disk is full.
+pub fn publish(path: &Path, content: &[u8]) -> Result<bool, FileError> {
+    drafted(path, content, |draft| {
+        let linked = std::fs::hard_link(draft, path).map(|()| true).or_else(|error| {
+            if error.kind() == ErrorKind::AlreadyExists { Ok(false) } else { Err(refused(error)) }
+        });
+        drop(std::fs::remove_file(draft));
+        linked
+    })
+}
+
+/// Writes a draft of `path` and hands it to `place`. It is gone afterwards.
+fn drafted<T>(
+    path: &Path,
+    content: &[u8],
+    place: impl FnOnce(&Path) -> Result<T, FileError>,
+) -> Result<T, FileError> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
     let mut name = draft_prefix(path);
     name.push(format!("{}-{number}", std::process::id()));
     let draft = path.with_file_name(name);
-    let written = write_new(&draft, content)
-        .and_then(|()| before())
-        .and_then(|()| std::fs::rename(&draft, path).map_err(refused));
-    if written.is_err() {
+    let placed = write_new(&draft, content).and_then(|()| place(&draft));
+    if placed.is_err() {
         // The error that matters is the one above.
         drop(std::fs::remove_file(&draft));
     }
-    written?;
-    match path.parent() {
-        Some(directory) => Ok(system::sync_dir(directory)?),
-        None => Ok(()),
-    }
+    placed
 }
 
 fn write_new(path: &Path, content: &[u8]) -> Result<(), FileError> {

@@ -25,24 +25,30 @@ pub struct Policy {
     links: Links,
     owned: bool,
     pipes: bool,
+    secret: bool,
 }
 
 impl Policy {
     /// A file that surrounds a project or a program: a regular file of at most `limit` bytes, whoever made it. A link
     /// is followed, because people keep such files elsewhere, and what counts is what it leads to.
     pub const fn surroundings(limit: u64) -> Self {
-        Self { limit, links: Links::Follow, owned: false, pipes: false }
+        Self { limit, links: Links::Follow, owned: false, pipes: false, secret: false }
     }
 
     /// A file that decides something: of this account or root, and no link.
     pub const fn decision(limit: u64) -> Self {
-        Self { limit, links: Links::Refuse, owned: true, pipes: false }
+        Self { limit, links: Links::Refuse, owned: true, pipes: false, secret: false }
+    }
+
+    /// A secret of this account: as [`decision`](Self::decision), and others may not even read it.
+    pub const fn secret(limit: u64) -> Self {
+        Self { secret: true, ..Self::decision(limit) }
     }
 
     /// A file that a person named: as [`surroundings`](Self::surroundings), or a pipe, which a shell's `<( )` hands
     /// over. Reading may wait for who writes to the pipe.
     pub const fn named(limit: u64) -> Self {
-        Self { limit, links: Links::Follow, owned: false, pipes: true }
+        Self { limit, links: Links::Follow, owned: false, pipes: true, secret: false }
     }
 
     /// With links treated like this.
@@ -65,6 +71,9 @@ impl Policy {
             Some(other) => return Err(FileError::new(FileErrorKind::NotRegular(other))),
         }
         self.judge_owner(metadata)?;
+        if self.secret && system::is_open_to_others(metadata) {
+            return Err(FileError::new(FileErrorKind::Readable));
+        }
         if metadata.len() > self.limit { Err(self.too_large()) } else { Ok(()) }
     }
 

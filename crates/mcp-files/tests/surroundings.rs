@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use mcp_files::{
     FileError, FileErrorKind, Links, NotRegular, Owner, Policy, account, append, check_private_dir,
-    first_line, lock, private_dir, read, replace, sweep,
+    first_line, lock, private_dir, publish, read, replace, sweep,
 };
 use tempfile::{TempDir, tempdir};
 
@@ -276,6 +276,18 @@ fn s_p4_a_file_that_is_not_written_leaves_the_old_one_and_says_why() {
     // The device that is always full.
     let full = std::io::Write::write_all(&mut File::create("/dev/full").unwrap(), b"x").unwrap_err();
     assert_eq!(mcp_files::reason(&full), "the disk is full");
+}
+
+#[test]
+fn what_is_published_once_stays() {
+    let home = tempdir().unwrap();
+    let path = home.path().join("key");
+    assert!(publish(&path, b"first").unwrap());
+    assert!(!publish(&path, b"second").unwrap());
+    assert_eq!(read(&path, &Policy::secret(LIMIT)).unwrap(), b"first");
+    assert_eq!(fs::read_dir(home.path()).unwrap().count(), 1);
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    assert_eq!(kind(&path, Policy::secret(LIMIT)), Some(FileErrorKind::Readable));
 }
 
 #[test]

@@ -123,6 +123,8 @@ impl TempHome {
             entry("XDG_STATE_HOME", &home.join(".local/state")),
             entry("XDG_CACHE_HOME", &home.join(".cache")),
             entry("XDG_RUNTIME_DIR", &self.root().join("run")),
+            // Sessions of this home meet here, and those of the machine do not.
+            entry("MCPLINK_RUNTIME_DIR", &self.root().join("run/mcplink")),
             entry("MCPLINK_STATE_DIR", &self.state_dir()),
             entry("TMPDIR", &self.temp_dir()),
         ]);

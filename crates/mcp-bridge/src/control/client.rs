@@ -1,6 +1,9 @@
 //! The asking end: every session in a directory, asked at the same time.
 
+use std::collections::HashSet;
+use std::fs::DirEntry;
 use std::io;
+use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -8,7 +11,7 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 
-use super::{Line, MAX_LINE, Request, SessionInfo, SessionServer};
+use super::{Line, MAX_LINE, Places, Request, SessionInfo, SessionServer};
 use crate::private::check_peer;
 
 /// What came of asking one session.
@@ -24,14 +27,14 @@ pub enum Answer {
     },
 }
 
-/// Every live session in `directory` of which `wanted` is true, asked how it is. A session that does not answer within
+/// Every live session in `places` of which `wanted` is true, asked how it is. A session that does not answer within
 /// `limit` is left out: it must not keep anybody waiting.
 pub async fn sessions(
-    directory: &Path,
+    places: &Places,
     limit: Duration,
     wanted: impl Fn(&SessionServer) -> bool,
 ) -> Vec<SessionInfo> {
-    let mut found: Vec<SessionInfo> = ask(sockets(directory), Request::Status, limit)
+    let mut found: Vec<SessionInfo> = ask(sockets(places), Request::Status, limit)
         .await
         .into_iter()
         .filter_map(|(_, answer)| match answer {
@@ -46,12 +49,12 @@ pub async fn sessions(
 
 /// Asks every live session of which `wanted` is true for `request`, and says what each answered within `limit`.
 pub async fn ask_all(
-    directory: &Path,
+    places: &Places,
     request: Request,
     limit: Duration,
     wanted: impl Fn(&SessionServer) -> bool,
 ) -> Vec<Answer> {
-    let described = ask(sockets(directory), Request::Status, limit.min(Duration::from_secs(2))).await;
+    let described = ask(sockets(places), Request::Status, limit.min(Duration::from_secs(2))).await;
     let matching = described.into_iter().filter_map(|(path, answer)| match answer {
         Answer::Info(info) => wanted(&info.server).then_some(path),
         Answer::Silent { .. } => None,
@@ -59,12 +62,29 @@ pub async fn ask_all(
     ask(matching.collect(), request, limit).await.into_iter().map(|(_, answer)| answer).collect()
 }
 
-fn sockets(directory: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
-    let mut sockets: Vec<PathBuf> =
-        entries.map(|entry| entry.path()).filter(|path| pid(path).is_some()).collect();
+/// The sockets of this account in `places`, each directory once whatever its names are.
+fn sockets(places: &Places) -> Vec<PathBuf> {
+    let mut seen = HashSet::new();
+    let mut sockets = Vec::new();
+    for directory in places.trusted() {
+        let Ok(found) = std::fs::metadata(directory) else { continue };
+        if !seen.insert((found.dev(), found.ino())) {
+            continue;
+        }
+        let entries = std::fs::read_dir(directory).into_iter().flatten().flatten();
+        sockets.extend(entries.filter(is_own_socket).map(|entry| entry.path()));
+    }
     sockets.sort();
     sockets
+}
+
+/// Security: a link that was left here while the directory was open to others could lead to any socket of this account,
+/// and a file of such a name is no session's.
+fn is_own_socket(entry: &DirEntry) -> bool {
+    pid(&entry.path()).is_some()
+        && entry.metadata().is_ok_and(|found| {
+            found.file_type().is_socket() && mcp_files::Owner::of_metadata(&found).is_account()
+        })
 }
 
 /// The process that a socket's name tells.
@@ -178,13 +198,15 @@ mod tests {
             ControlServer::bind(&directory, web.clone()).unwrap(),
             ControlServer::bind(&directory, db.clone()).unwrap(),
         ];
-        let seen = sessions(&directory, LIMIT, anybody).await;
+        let seen = sessions(&Places::only(&directory), LIMIT, anybody).await;
         assert_eq!(seen.iter().map(|info| info.server.name.as_str()).collect::<Vec<_>>(), ["db", "web"]);
         assert_eq!(
             seen.iter().map(|info| info.shared).collect::<Vec<_>>(),
             [None, Some(Role::Guest { via: 7 })]
         );
-        let answers = ask_all(&directory, Request::Reconnect, LIMIT, |server| server.name == "web").await;
+        let answers =
+            ask_all(&Places::only(&directory), Request::Reconnect, LIMIT, |server| server.name == "web")
+                .await;
         let [Answer::Info(info)] = answers.as_slice() else { panic!("{answers:?}") };
         assert_eq!(info.report.get(), r#"{"status":"connected","reconnects":1}"#);
         assert_eq!((web.reconnects.load(Ordering::SeqCst), db.reconnects.load(Ordering::SeqCst)), (1, 0));
@@ -211,8 +233,57 @@ mod tests {
         let dead = home.path().join("1-0.sock");
         drop(std::os::unix::net::UnixListener::bind(&dead).unwrap());
         assert!(dead.exists());
-        assert!(sessions(home.path(), LIMIT, anybody).await.is_empty());
+        assert!(sessions(&Places::only(home.path()), LIMIT, anybody).await.is_empty());
         assert!(!dead.exists());
+    }
+
+    #[tokio::test]
+    async fn s_n03_a_directory_that_is_not_ours_alone_is_neither_asked_nor_cleaned() {
+        let home = tempfile::tempdir().unwrap();
+        let theirs = home.path().join("theirs");
+        std::fs::create_dir(&theirs).unwrap();
+        let (dead, plain) = (theirs.join("1-0.sock"), theirs.join("2-0.sock"));
+        drop(std::os::unix::net::UnixListener::bind(&dead).unwrap());
+        std::fs::write(&plain, "precious").unwrap();
+        let open = |mode| {
+            std::fs::set_permissions(&theirs, std::os::unix::fs::PermissionsExt::from_mode(mode)).unwrap();
+        };
+        let link = home.path().join("link");
+        std::os::unix::fs::symlink(&theirs, &link).unwrap();
+        let own = Arc::new(Fake { name: "web", reconnects: AtomicU32::new(0), hangs: false });
+        let _server = ControlServer::bind(&home.path().join("run"), own).unwrap();
+        // The session that it leads to is ours, and was put there by somebody else.
+        let planted = theirs.join("3-0.sock");
+        std::os::unix::fs::symlink(_server.path(), &planted).unwrap();
+        let asked = async |directory: &Path| sessions(&Places::only(directory), LIMIT, anybody).await.len();
+        open(0o777);
+        assert_eq!((asked(&theirs).await, asked(&link).await), (0, 0));
+        open(0o700);
+        assert_eq!(asked(&link).await, 0);
+        if mcp_files::account() == Some(0) {
+            std::os::unix::fs::chown(&theirs, Some(4242), None).unwrap();
+            assert_eq!(asked(&theirs).await, 0);
+            std::os::unix::fs::chown(&theirs, Some(0), None).unwrap();
+        }
+        assert!(dead.exists() && plain.exists(), "something was removed");
+        // In a directory of ours, what no session listens on goes, and nothing else does.
+        assert_eq!(asked(&theirs).await, 0);
+        assert!(!dead.exists() && plain.exists() && planted.is_symlink());
+    }
+
+    #[tokio::test]
+    async fn s_n03_sessions_in_every_place_are_seen_and_each_of_them_once() {
+        let home = tempfile::tempdir().unwrap();
+        let places = [home.path().join("a"), home.path().join("b")];
+        let (web, db) = (Fake::new("web"), Fake::new("db"));
+        let _servers =
+            [ControlServer::bind(&places[0], web).unwrap(), ControlServer::bind(&places[1], db).unwrap()];
+        // The second one under another name, too.
+        let same = home.path().join("b/../b");
+        let places = Places::only(&places[0]).and(&places[1]).and(same);
+        let names: Vec<String> =
+            sessions(&places, LIMIT, anybody).await.into_iter().map(|info| info.server.name).collect();
+        assert_eq!(names, ["db", "web"]);
     }
 
     #[tokio::test]
@@ -220,7 +291,9 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let hanging = Arc::new(Fake { name: "web", reconnects: AtomicU32::new(0), hangs: true });
         let _server = ControlServer::bind(home.path(), hanging).unwrap();
-        let answers = ask_all(home.path(), Request::Reconnect, Duration::from_millis(300), anybody).await;
+        let answers =
+            ask_all(&Places::only(home.path()), Request::Reconnect, Duration::from_millis(300), anybody)
+                .await;
         assert!(
             matches!(answers.as_slice(), [Answer::Silent { pid }] if *pid == std::process::id()),
             "{answers:?}"
@@ -238,6 +311,6 @@ mod tests {
             stream.read_to_end(&mut answer).await.unwrap();
             assert!(answer.is_empty(), "{nonsense:?}");
         }
-        assert_eq!(sessions(home.path(), LIMIT, anybody).await.len(), 1);
+        assert_eq!(sessions(&Places::only(home.path()), LIMIT, anybody).await.len(), 1);
     }
 }

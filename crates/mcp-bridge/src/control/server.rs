@@ -11,8 +11,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
-use super::{Line, LiveSession, MAX_LINE, Request};
-use crate::private::{check_peer, private_directory};
+use super::{Line, LiveSession, MAX_LINE, Places, Request};
+use crate::private::check_peer;
 
 /// How long a peer may take to say what it wants.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,7 +35,7 @@ impl ControlServer {
     /// When the directory cannot be made, belongs to somebody else or lets others in, or the path is too long for a
     /// socket (about 100 bytes on most systems).
     pub fn bind(directory: &Path, session: Arc<dyn LiveSession>) -> io::Result<Self> {
-        private_directory(directory)?;
+        Places::made(directory)?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = directory.join(format!("{}-{number}.sock", std::process::id()));
         // Under its name only when somebody listens: a socket that refuses is taken for a dead one, and removed. One of

@@ -2,17 +2,18 @@
 //! exactly where they must not share.
 
 use std::fmt;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{self, Read, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
+use std::fs::{File, TryLockError};
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use mcp_files::{Policy, lock_file};
 use ring::digest::{Context, SHA256};
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::net::UnixListener;
 
-use crate::private::{check_owner, private_directory};
+use crate::control::Places;
 
 /// How many bytes of the code stand in a name: with 128 bits nobody meets another one's by chance, and the path of a
 /// socket may have about 100 bytes.
@@ -83,7 +84,7 @@ impl Place {
     ///
     /// The directory cannot be had for this account alone, or its key cannot.
     pub(super) fn of(directory: &Path, fingerprint: Fingerprint) -> io::Result<Self> {
-        private_directory(directory)?;
+        Places::made(directory)?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, &key(directory)?);
         let code = hmac::sign(&key, fingerprint.0.finish().as_ref());
         let name: String = code.as_ref().iter().take(NAME_BYTES).map(|byte| format!("{byte:02x}")).collect();
@@ -108,8 +109,7 @@ impl Place {
     ///
     /// The file cannot be made or locked.
     pub(super) fn claim(&self) -> io::Result<Option<File>> {
-        let file =
-            OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(&self.lock)?;
+        let file = lock_file(&self.lock)?;
         match file.try_lock() {
             Ok(()) => Ok(self.is_held_by(&file).then_some(file)),
             Err(TryLockError::WouldBlock) => Ok(None),
@@ -154,38 +154,25 @@ fn key(directory: &Path) -> io::Result<Vec<u8>> {
     }
     let mut key = [0; KEY_BYTES];
     SystemRandom::new().fill(&mut key).map_err(|_| io::Error::other("no random numbers"))?;
-    let draft = directory.join(format!(".{}-{:02x}{:02x}-key", std::process::id(), key[0], key[1]));
-    let written = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft);
-    let published = written
-        .and_then(|mut file| file.write_all(&key))
-        // Whole or not at all, and never in place of one that somebody uses already.
-        .and_then(|()| std::fs::hard_link(&draft, &path));
-    drop(std::fs::remove_file(&draft));
-    match published {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
-        _ => read_key(&path)?.ok_or_else(|| io::Error::other(format!("{} went away", path.display()))),
-    }
+    // Never in place of one that another process uses already.
+    mcp_files::publish(&path, &key)?;
+    read_key(&path)?.ok_or_else(|| io::Error::other(format!("{} went away", path.display())))
 }
 
+/// Security: the directory is private now, and may not have been so always.
 fn read_key(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let mut key = Vec::new();
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
-    };
-    // Security: the directory is private now, and may not have been so always.
-    let metadata = file.metadata()?;
-    check_owner(metadata.uid(), &path.display().to_string())?;
-    if metadata.mode() & 0o077 != 0 {
-        let text = format!("{} can be read by others; remove it", path.display());
-        return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+    match mcp_files::read(path, &Policy::secret(KEY_BYTES as u64)) {
+        Ok(key) if key.len() == KEY_BYTES => Ok(Some(key)),
+        Ok(_) => {
+            let text = format!("{} is damaged; remove it", path.display());
+            Err(io::Error::new(io::ErrorKind::InvalidData, text))
+        }
+        Err(error) if error.is_absent() => Ok(None),
+        Err(error) => Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("{}: {error}; remove it", path.display()),
+        )),
     }
-    file.take(KEY_BYTES as u64 + 1).read_to_end(&mut key)?;
-    if key.len() == KEY_BYTES {
-        return Ok(Some(key));
-    }
-    Err(io::Error::new(io::ErrorKind::InvalidData, format!("{} is damaged; remove it", path.display())))
 }
 
 #[cfg(test)]

@@ -5,6 +5,8 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::time::Duration;
 
+use mcp_files::{FileError, Policy};
+
 use crate::app::App;
 use crate::args::LogsArgs;
 use crate::error::{CliError, one_line};
@@ -17,9 +19,16 @@ const PAUSE: Duration = Duration::from_millis(250);
 pub(super) async fn run(app: &App, args: &LogsArgs) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
     let path = app.log_dir().map(|directory| session_log::file(&directory, &args.name));
-    let path = path.filter(|path| path.exists() || args.follow || loaded.config.entry(&args.name).is_some());
+    let path = path.filter(|path| {
+        path.symlink_metadata().is_ok() || args.follow || loaded.config.entry(&args.name).is_some()
+    });
     let Some(path) = path else { return Err(loaded.unknown(&args.name)) };
-    let mut reader = Reader::open(&path);
+    let unreadable = |error: FileError| {
+        CliError::usage("log-unreadable", format!("the log of {} cannot be read", one_line(&args.name)))
+            .why(format!("{}: {error}", path.display()))
+            .next("remove it; the next session makes a new one")
+    };
+    let mut reader = Reader::open(&path).map_err(unreadable)?;
     if reader.is_none() {
         app.output.note(&format!(
             "no session of {} has written anything yet; sessions are made by `mcplink bridge`\n",
@@ -36,7 +45,7 @@ pub(super) async fn run(app: &App, args: &LogsArgs) -> Result<ExitStatus, CliErr
         tokio::time::sleep(PAUSE).await;
         // The file may have been put aside, or made, since.
         if reader.as_ref().is_none_or(|reader| reader.is_stale(&path)) {
-            reader = Reader::open(&path).or(reader);
+            reader = Reader::open(&path).map_err(unreadable)?.or(reader);
         }
     }
 }
@@ -50,9 +59,13 @@ struct Reader {
 }
 
 impl Reader {
-    fn open(path: &Path) -> Option<Self> {
-        let file = File::open(path).ok()?;
-        Some(Self { file: BufReader::new(file), read: 0, partial: String::new() })
+    /// `None` where there is no such file.
+    fn open(path: &Path) -> Result<Option<Self>, FileError> {
+        let file = match mcp_files::open(path, &Policy::decision(u64::MAX)) {
+            Err(error) if error.is_absent() => return Ok(None),
+            opened => opened?,
+        };
+        Ok(Some(Self { file: BufReader::new(file), read: 0, partial: String::new() }))
     }
 
     /// The next whole line.
@@ -148,7 +161,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let path = home.path().join("x");
         let mut file = File::create(&path).unwrap();
-        let mut reader = Reader::open(&path).unwrap();
+        let mut reader = Reader::open(&path).unwrap().unwrap();
         file.write_all(b"one\ntw").unwrap();
         assert_eq!(reader.line().as_deref(), Some("one\n"));
         assert_eq!(reader.line(), None);

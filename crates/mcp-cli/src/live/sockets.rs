@@ -1,13 +1,14 @@
 //! Live sessions by way of sockets: where they are, what they say, how they are reconnected, and how they share a
 //! connection.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_bridge::BridgeConfig;
 use mcp_bridge::control::{
-    Answer, ControlServer, LiveSession, Request, SessionFuture, SessionInfo, SessionServer, ask_all, sessions,
+    Answer, ControlServer, LiveSession, Places, Request, SessionFuture, SessionInfo, SessionServer, ask_all,
+    sessions,
 };
 use mcp_transport::{Server, StatusSnapshot, Withheld};
 use serde_json::Value;
@@ -29,15 +30,13 @@ const DESCRIBE_LIMIT: Duration = Duration::from_secs(2);
 /// How long a session may take to connect again before the command goes on without its answer.
 const RECONNECT_LIMIT: Duration = Duration::from_secs(45);
 
-/// Where the sockets of this person's sessions are: short, because a socket's path may have about 100 bytes.
-fn runtime_dir(environment: &Environment) -> PathBuf {
-    if let Some(directory) = environment.text("XDG_RUNTIME_DIR") {
-        return PathBuf::from(directory).join("mcplink");
+/// Where live sessions of this account meet. `MCPLINK_RUNTIME_DIR` is the one way to have them meet elsewhere: both
+/// ends must be told.
+fn places(environment: &Environment) -> Places {
+    match environment.text("MCPLINK_RUNTIME_DIR") {
+        Some(directory) => Places::only(directory),
+        None => Places::of_account(environment.text("XDG_RUNTIME_DIR").map(Path::new)),
     }
-    let temporary = environment.text("TMPDIR").unwrap_or("/tmp");
-    let user = environment.text("USER").or_else(|| environment.text("LOGNAME")).unwrap_or("user");
-    let user: String = user.chars().filter(char::is_ascii_alphanumeric).take(32).collect();
-    PathBuf::from(temporary).join(format!("mcplink-{user}"))
 }
 
 /// What identifies the server of an entry to its sessions.
@@ -47,7 +46,7 @@ fn identity(wired: &Wired) -> SessionServer {
 
 /// The live sessions of each of these servers, in their order.
 pub(crate) async fn of(environment: &Environment, wired: &[Wired]) -> Vec<Vec<Session>> {
-    let found = sessions(&runtime_dir(environment), DESCRIBE_LIMIT, |_| true).await;
+    let found = sessions(&places(environment), DESCRIBE_LIMIT, |_| true).await;
     wired
         .iter()
         .map(|wired| {
@@ -61,7 +60,7 @@ pub(crate) async fn of(environment: &Environment, wired: &[Wired]) -> Vec<Vec<Se
 pub(crate) async fn reconnect(environment: &Environment, wired: &Wired) -> Vec<Reconnected> {
     let identity = identity(wired);
     let answers =
-        ask_all(&runtime_dir(environment), Request::Reconnect, RECONNECT_LIMIT, |server| *server == identity)
+        ask_all(&places(environment), Request::Reconnect, RECONNECT_LIMIT, |server| *server == identity)
             .await;
     let reconnected = answers.into_iter().map(|answer| match answer {
         Answer::Info(info) => {
@@ -125,7 +124,7 @@ pub(super) type Door = ControlServer;
 
 /// Opens `session` to others. A socket that cannot be had is told and does not keep the session from working.
 pub(super) fn open(app: &App, session: serve::Session) -> Option<Door> {
-    let socket = ControlServer::bind(&runtime_dir(&app.environment), Arc::new(session));
+    let socket = ControlServer::bind(places(&app.environment).listen(), Arc::new(session));
     let told = socket.map_err(|error| {
         app.output.note(&format!("warning: other terminals cannot see this session: {error}\n"));
     });
@@ -144,7 +143,7 @@ pub(crate) fn share<F>(
 where
     F: Future<Output = Result<(Server, Arc<Wired>), Withheld>> + Send + 'static,
 {
-    let directory = runtime_dir(&app.environment);
+    let directory = places(&app.environment).listen().to_owned();
     let app = app.clone();
     Ok(Sharing::new(directory, move || {
         let (app, read) = (app.clone(), read());
@@ -165,15 +164,16 @@ pub(crate) fn join(config: BridgeConfig, sharing: Sharing) -> BridgeConfig {
 mod tests {
     use super::*;
 
-    fn directory(variables: &[(&str, &str)]) -> PathBuf {
-        let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
-        runtime_dir(&Environment::new(variables, Ok("/".into()), Ok("/mcplink".into())))
-    }
-
     #[test]
-    fn sockets_are_kept_per_person_and_under_short_paths() {
-        assert_eq!(directory(&[("XDG_RUNTIME_DIR", "/run/user/7")]), PathBuf::from("/run/user/7/mcplink"));
-        assert_eq!(directory(&[("TMPDIR", "/t"), ("USER", "a/b.c")]), PathBuf::from("/t/mcplink-abc"));
-        assert_eq!(directory(&[]), PathBuf::from("/tmp/mcplink-user"));
+    fn s_n03_one_variable_and_no_other_moves_where_sessions_listen() {
+        let of = |variables: &[(&str, &str)]| {
+            let variables = variables.iter().map(|(name, value)| (name.into(), value.into()));
+            places(&Environment::new(variables, Ok("/".into()), Ok("/mcplink".into())))
+        };
+        assert_eq!(of(&[("MCPLINK_RUNTIME_DIR", "/r"), ("XDG_RUNTIME_DIR", "/x")]), Places::only("/r"));
+        let plain = of(&[]);
+        for variables in [[("XDG_RUNTIME_DIR", "/x")], [("TMPDIR", "/t")], [("USER", "somebody")]] {
+            assert_eq!(of(&variables).listen(), plain.listen(), "{variables:?}");
+        }
     }
 }

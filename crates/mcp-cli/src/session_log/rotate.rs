@@ -1,8 +1,10 @@
 //! Appending to a file that never grows past its limit: 10 MB, and two older files beside it.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+
+use mcp_files::Links;
 
 /// The size at which a file is put aside, in bytes.
 const LIMIT: u64 = 10_000_000;
@@ -24,27 +26,21 @@ fn append_within(path: &Path, line: &[u8], limit: u64) -> io::Result<()> {
     file.write_all(line)
 }
 
+/// Security: what happened to a person's servers is for that person, whatever the umask; and somebody else's link or
+/// pipe in its place must neither be written through nor waited for.
 fn open(path: &Path) -> io::Result<File> {
-    let mut options = OpenOptions::new();
-    options.create(true).append(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    match options.open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            if let Some(directory) = path.parent() {
-                std::fs::create_dir_all(directory)?;
-            }
-            options.open(path)
-        }
-        opened => opened,
+    if let Some(directory) = path.parent() {
+        mcp_files::private_dir(directory, Links::Refuse)
+            .map_err(|error| io::Error::other(format!("{}: {error}", directory.display())))?;
     }
+    mcp_files::append(path).map_err(|error| io::Error::other(format!("{}: {error}", path.display())))
 }
 
 /// Puts the full file aside. Of several processes that notice at once, one does it.
 fn rotate(path: &Path, full: &File, limit: u64) -> io::Result<()> {
     full.lock()?;
     // Whoever had the lock before may have done it: then `path` is another file by now, and short.
-    if std::fs::metadata(path).is_ok_and(|metadata| metadata.len() < limit / 2) {
+    if std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.len() < limit / 2) {
         return Ok(());
     }
     for number in (1..FILES - 1).rev() {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mcp_bridge::control::{Answer, Request, ask_all, sessions};
+use mcp_bridge::control::{Answer, Places, Request, ask_all, sessions};
 use mcp_testkit::TempHome;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -50,19 +50,19 @@ impl Stage {
 
     /// Where the socket of its session is.
     fn sockets(&self) -> PathBuf {
-        PathBuf::from(&self.home.environment("")["XDG_RUNTIME_DIR"]).join("mcplink")
+        PathBuf::from(&self.home.environment("")["MCPLINK_RUNTIME_DIR"])
     }
 
     /// The status of the bridge as others see it, or `None` where there is no session.
     pub(crate) async fn status(&self) -> Option<String> {
-        let found = sessions(&self.sockets(), Duration::from_secs(10), |_| true).await;
+        let found = sessions(&Places::only(self.sockets()), Duration::from_secs(10), |_| true).await;
         let report: Value = serde_json::from_str(found.first()?.report.get()).unwrap();
         Some(report["status"].as_str().unwrap().to_owned())
     }
 
     /// Has the bridge connect anew, as `mcplink reconnect` does, without its probe.
     pub(crate) async fn reconnect(&self) {
-        let answers = ask_all(&self.sockets(), Request::Reconnect, crate::HANG, |_| true).await;
+        let answers = ask_all(&Places::only(self.sockets()), Request::Reconnect, crate::HANG, |_| true).await;
         assert!(matches!(&answers[..], [Answer::Info(_)]), "{answers:?}");
     }
 }

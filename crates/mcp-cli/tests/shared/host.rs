@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_bridge::Role;
-use mcp_bridge::control::{SessionInfo, sessions};
+use mcp_bridge::control::{Places, SessionInfo, sessions};
 use mcp_testkit::TempHome;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -54,11 +54,11 @@ impl Stage {
 
     /// Where the sockets are.
     pub(crate) fn sockets(&self) -> PathBuf {
-        PathBuf::from(&self.home.environment("")["XDG_RUNTIME_DIR"]).join("mcplink")
+        PathBuf::from(&self.home.environment("")["MCPLINK_RUNTIME_DIR"])
     }
 
     async fn sessions(&self) -> Vec<SessionInfo> {
-        sessions(&self.sockets(), Duration::from_secs(10), |_| true).await
+        sessions(&Places::only(self.sockets()), Duration::from_secs(10), |_| true).await
     }
 
     /// The status of a bridge as others see it, with the code of its reason.

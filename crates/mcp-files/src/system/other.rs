@@ -39,6 +39,10 @@ pub(crate) fn is_writable_by_others(_: &Metadata) -> bool {
     false
 }
 
+pub(crate) fn is_open_to_others(_: &Metadata) -> bool {
+    false
+}
+
 /// A rename is on disk when its directory is; here directories cannot be opened as files, and the file system keeps
 /// renames in order by itself.
 pub(crate) fn sync_dir(_: &Path) -> io::Result<()> {

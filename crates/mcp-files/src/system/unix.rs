@@ -70,9 +70,14 @@ pub(crate) fn is_mode(metadata: &Metadata, mode: u32) -> bool {
     metadata.mode() & 0o777 == mode
 }
 
-/// Whether others may write to it. Where a directory is sticky, they cannot touch what is there already.
+/// Whether others may write to it.
 pub(crate) fn is_writable_by_others(metadata: &Metadata) -> bool {
     metadata.mode() & 0o022 != 0
+}
+
+/// Whether others may do anything with it.
+pub(crate) fn is_open_to_others(metadata: &Metadata) -> bool {
+    metadata.mode() & 0o077 != 0
 }
 
 /// Through the handle: the name may be another one's by now.
