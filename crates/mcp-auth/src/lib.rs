@@ -61,6 +61,7 @@ mod single_flight;
 #[cfg(any(feature = "helper", feature = "oauth"))]
 mod spans;
 mod static_headers;
+mod userinfo;
 
 pub use build::Parts;
 pub use challenge::Challenge;
@@ -78,6 +79,7 @@ pub use secret::Secret;
 pub use settings::{AuthSettings, EnvPolicy, HelperSpec, OAuthSpec, Target, Withheld};
 pub use single_flight::SingleFlight;
 pub use static_headers::StaticHeaders;
+pub use userinfo::{take_userinfo, without_userinfo};
 
 /// The code in the README compiles and runs.
 #[cfg(doctest)]

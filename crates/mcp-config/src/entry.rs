@@ -339,6 +339,13 @@ impl ServerEntry {
     }
 }
 
+impl Remote {
+    /// Whether the entry has an `Authorization` header of its own.
+    pub(crate) fn has_authorization(&self) -> bool {
+        self.headers.iter().any(|(name, _)| name.trim().eq_ignore_ascii_case("authorization"))
+    }
+}
+
 impl Stdio {
     /// The command line as it may be shown.
     pub fn display(&self) -> String {

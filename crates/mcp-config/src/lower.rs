@@ -1,7 +1,7 @@
 //! From an entry to what `mcp-auth` resolves (feature `auth`). No rule is decided here: the facts are on the
 //! entry, the order of providers is in the plan.
 
-use mcp_auth::{AuthSettings, EnvPolicy, HelperSpec, OAuthSpec, Secret, Target, Withheld};
+use mcp_auth::{AuthSettings, EnvPolicy, HelperSpec, OAuthSpec, Secret, Target, Withheld, take_userinfo};
 
 use crate::Env;
 use crate::entry::{Helper, OAuth, Remote, ServerEntry};
@@ -15,10 +15,16 @@ impl ServerEntry {
     /// `None` for an entry that is not reached by URL.
     pub fn lower(&self, env: &Env) -> Option<(Target, AuthSettings)> {
         let remote = self.remote()?;
-        let target = Target { name: self.name.clone(), url: remote.url.expose().clone() };
+        let mut target = Target { name: self.name.clone(), url: remote.url.expose().clone() };
+        let userinfo = take_userinfo(&mut target.url).and_then(Result::ok);
         let mut settings = AuthSettings::default();
         settings.static_headers =
             remote.headers.iter().map(|(name, value)| (name.clone(), Secret::new(value.expose()))).collect();
+        // User and password of the URL are a static `Authorization` like any other; one that is written out wins, and a
+        // problem of the entry says so.
+        if let Some(basic) = userinfo.filter(|_| !remote.has_authorization()) {
+            settings.static_headers.push(("Authorization".to_owned(), basic));
+        }
         settings.helper = remote.helper.as_ref().map(|helper| helper_spec(helper, remote, env));
         settings.helper_withheld =
             remote.helper.as_ref().filter(|helper| !helper.may_run).map(|_| Withheld::UntrustedFolder);
@@ -120,6 +126,32 @@ mod tests {
             let headers: Vec<_> =
                 settings.static_headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
             assert_eq!(headers, [("Authorization", "Bearer canary"), ("X-Team", "a")], "{scope}");
+        }
+    }
+
+    #[test]
+    fn s_m10_userinfo_of_the_url_is_a_static_authorization_header() {
+        for scope in SCOPES {
+            let entry = r#"{"type": "http", "url": "https://ann:${MY_TOKEN}@h.example/mcp", "headers": {"X-Team": "a"}}"#;
+            let (target, settings) = lowered(scope, entry, env(), true);
+            assert_eq!(target.url.as_str(), "https://h.example/mcp", "{scope}");
+            let headers: Vec<_> =
+                settings.static_headers.iter().map(|(name, value)| (name.as_str(), value.expose())).collect();
+            // "ann:canary"
+            assert_eq!(headers, [("X-Team", "a"), ("Authorization", "Basic YW5uOmNhbmFyeQ==")], "{scope}");
+        }
+    }
+
+    #[test]
+    fn s_p8_a_configured_authorization_header_wins_over_the_url() {
+        for name in ["Authorization", "authorization"] {
+            let entry = format!(
+                r#"{{"type": "http", "url": "https://ann:pw@h.example/mcp", "headers": {{"{name}": "Bearer x"}}}}"#
+            );
+            let (target, settings) = lowered(Scope::User, &entry, env(), true);
+            assert_eq!(target.url.as_str(), "https://h.example/mcp");
+            let headers: Vec<_> = settings.static_headers.iter().map(|(_, value)| value.expose()).collect();
+            assert_eq!(headers, ["Bearer x"]);
         }
     }
 

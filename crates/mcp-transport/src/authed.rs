@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use mcp_auth::{AuthError, AuthProvider, Challenge, Credentials, Recovery, Rejection};
+use mcp_auth::{AuthError, AuthErrorKind, AuthProvider, Challenge, Credentials, Recovery, Rejection};
 use mcp_status::{ChallengeKind, Phase};
 use tracing::Instrument as _;
 use url::Url;
@@ -111,9 +111,15 @@ impl Sender<'_> {
 #[derive(Clone, Debug)]
 pub(crate) struct AuthedClient {
     pub(crate) client: HttpClient,
+    /// Without user and password.
     pub(crate) endpoint: Url,
+    /// What user and password of the URL stand for.
+    userinfo: Option<Userinfo>,
     provider: Option<Arc<dyn AuthProvider>>,
 }
+
+/// User and password of the endpoint's URL, as HTTP Basic; an error where they cannot be that.
+type Userinfo = Result<Credentials, Arc<AuthError>>;
 
 /// A refusal, with what a provider may want to know about it.
 struct Refusal {
@@ -130,8 +136,21 @@ enum Sent {
 }
 
 impl AuthedClient {
-    pub(crate) fn new(client: HttpClient, endpoint: Url, provider: Option<Arc<dyn AuthProvider>>) -> Self {
-        Self { client, endpoint, provider }
+    /// A client of `endpoint`. User and password in its URL are sent as HTTP Basic where the provider supplies no
+    /// `Authorization`.
+    pub(crate) fn new(
+        client: HttpClient,
+        mut endpoint: Url,
+        provider: Option<Arc<dyn AuthProvider>>,
+    ) -> Self {
+        let userinfo = mcp_auth::take_userinfo(&mut endpoint).map(|basic| {
+            let value = HeaderValue::from_str(basic?.expose()).map_err(|error| {
+                AuthError::new(AuthErrorKind::Misconfigured, "use the password in the URL").with_source(error)
+            })?;
+            Ok(Credentials::new("url", [(header::AUTHORIZATION, value)]))
+        });
+        let userinfo = userinfo.map(|userinfo| userinfo.map_err(Arc::new));
+        Self { client, endpoint, userinfo, provider }
     }
 
     /// Sends `out` with the credentials in force, and once more with recovered ones where the server refuses
@@ -164,12 +183,27 @@ impl AuthedClient {
     }
 
     async fn credentials(&self) -> Result<Credentials, TransportError> {
-        match &self.provider {
+        let supplied = match &self.provider {
             Some(provider) => provider
                 .credentials()
                 .await
-                .map_err(|error| TransportError::credentials(error, provider.name())),
-            None => Ok(Credentials::none()),
+                .map_err(|error| TransportError::credentials(error, provider.name()))?,
+            None => Credentials::none(),
+        };
+        match &self.userinfo {
+            Some(Err(error)) => {
+                let error = AuthError::new(error.kind(), error.to_string());
+                Err(TransportError::credentials(error, "url"))
+            }
+            _ => Ok(self.over_userinfo(supplied)),
+        }
+    }
+
+    /// `supplied`, on top of what the URL itself says.
+    fn over_userinfo(&self, supplied: Credentials) -> Credentials {
+        match &self.userinfo {
+            Some(Ok(basic)) => basic.overlaid_with(&supplied),
+            _ => supplied,
         }
     }
 
@@ -188,7 +222,11 @@ impl AuthedClient {
         let rejection =
             Rejection::new(refusal.status, &refusal.challenges, &refusal.headers, used).after(recoveries);
         let span = spans::recovery(provider.name(), refusal.status);
-        match provider.on_rejected(rejection).instrument(span.clone()).await {
+        let recovery = provider.on_rejected(rejection).instrument(span.clone()).await;
+        match recovery.map(|recovery| match recovery {
+            Recovery::Retry(fresh) => Recovery::Retry(self.over_userinfo(fresh)),
+            recovery => recovery,
+        }) {
             // The answer to the same bytes is already known.
             Ok(Recovery::Retry(fresh)) if !fresh.same_headers(used) => {
                 span.record(spans::RECOVERED, true);

@@ -36,7 +36,8 @@ pub enum HttpFlavor {
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct HttpEndpoint {
-    /// The one URL that takes POST. Its origin is the only one that sees credentials.
+    /// The one URL that takes POST. Its origin is the only one that sees credentials. User and password in it are sent
+    /// as HTTP Basic (RFC 7617), unless the provider supplies an `Authorization` header; no library sees them in a URL.
     pub url: Url,
     /// Which transports are tried.
     pub flavor: HttpFlavor,

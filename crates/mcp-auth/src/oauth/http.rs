@@ -50,9 +50,12 @@ impl AuthHttpClient {
 
     async fn send(&self, request: Request<Bytes>) -> Result<Response<Bytes>, AuthError> {
         let (parts, body) = request.into_parts();
+        let url = url::Url::parse(&parts.uri.to_string()).map_err(|error| {
+            AuthError::new(AuthErrorKind::Protocol, "the URL is not absolute").with_source(error)
+        })?;
         let answer = self
             .0
-            .request(parts.method, parts.uri.to_string())
+            .request(parts.method, crate::without_userinfo(&url).into_owned())
             .headers(parts.headers)
             .body(body)
             .send()

@@ -14,7 +14,7 @@
 //! | `bridge` | a server for a host, on standard streams |
 //! | `large` | results of many megabytes, and the memory that they take |
 //! | `local`, `signals` | child processes and interruption |
-//! | `leaks` | secrets everywhere, through every command |
+//! | `leaks`, `secrets` | secrets everywhere, through every command |
 //! | `real`, `demo` | servers that others wrote; the demo |
 
 #![expect(
@@ -35,6 +35,7 @@ mod local;
 mod offline;
 mod real;
 mod retries;
+mod secrets;
 mod session;
 mod setting;
 mod signals;

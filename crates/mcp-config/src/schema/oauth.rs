@@ -112,6 +112,11 @@ fn https_url(reader: &mut Reader<'_, '_>, object: &Object, key: &str) -> Option<
     let value = string(reader, object, key)?;
     let node = get(object, key)?;
     match Url::parse(&value) {
+        // What is fetched from there is public, and the library that fetches it would log the password.
+        Ok(url) if !url.username().is_empty() || url.password().is_some() => {
+            wrong(reader, key, node, "must not have a user or a password in it");
+            None
+        }
         Ok(url) if url.scheme() == "https" => Some(url),
         Ok(_) => {
             wrong(reader, key, node, "must begin with https://");

@@ -9,6 +9,7 @@ use super::{Context, oauth};
 use crate::display;
 use crate::entry::{Helper, Remote, RemoteKind, Scope, Server};
 use crate::expand::Text;
+use crate::json::Node;
 use crate::{ProblemCode, Redacted};
 
 /// The limit of a helper that says nothing else.
@@ -42,7 +43,36 @@ pub(super) fn read(
             return None;
         }
     };
-    Some(Server::Remote(Box::new(Remote { kind, url, url_text: text, headers, helper, oauth })))
+    let remote = Remote { kind, url, url_text: text, headers, helper, oauth };
+    check_userinfo(reader, &remote, node);
+    Some(Server::Remote(Box::new(remote)))
+}
+
+/// User and password of a URL are sent as HTTP Basic (RFC 7617), unless the entry has an `Authorization` of its own.
+fn check_userinfo(reader: &mut Reader<'_, '_>, remote: &Remote, node: &Node) {
+    let url = remote.url.expose();
+    if url.username().is_empty() && url.password().is_none() {
+        return;
+    }
+    let encoded = |part: &str, byte: &dyn Fn(u8) -> bool| {
+        part.as_bytes().windows(3).filter(|window| window[0] == b'%').any(|window| {
+            let digits = std::str::from_utf8(&window[1..]).ok();
+            digits.and_then(|digits| u8::from_str_radix(digits, 16).ok()).is_some_and(byte)
+        })
+    };
+    let password = url.password().unwrap_or_default();
+    let mut wrong = |message| reader.error(ProblemCode::InvalidConfig, &["url"], node.span, message, None);
+    if encoded(url.username(), &|byte| byte == b':') {
+        wrong("has a user name with a colon in it, which HTTP Basic cannot carry (RFC 7617 section 2)");
+    } else if [url.username(), password].iter().any(|part| encoded(part, &|byte| byte.is_ascii_control())) {
+        wrong(
+            "has control characters in its user or password, which HTTP Basic cannot carry (RFC 7617 section 2)",
+        );
+    } else if remote.has_authorization() {
+        let message = "has a user or a password, which is ignored: headers.Authorization is sent instead";
+        let hint = "take the user and the password out of `url`, or the header out of `headers`";
+        reader.warn(ProblemCode::IgnoredValue, &["url"], node.span, message, Some(hint));
+    }
 }
 
 fn parse_url(text: &Text, kind: RemoteKind) -> Result<Url, String> {

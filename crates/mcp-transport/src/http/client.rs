@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
-use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, HttpExchange};
+use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, HttpExchange, without_userinfo};
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 use tokio::time::Instant;
@@ -82,7 +82,8 @@ impl HttpClient {
         body: Bytes,
     ) -> Result<Answer, TransportError> {
         let client = self.client()?;
-        let mut request = reqwest::Request::new(method, url.clone());
+        // Security: the library names its connections after the authority of the URL, and logs that.
+        let mut request = reqwest::Request::new(method, without_userinfo(url).into_owned());
         *request.headers_mut() = headers;
         if !body.is_empty() {
             *request.body_mut() = Some(body.into());

@@ -14,7 +14,9 @@ use mcp_auth::{
 };
 use mcp_status::{ChallengeKind, Phase, ReasonCode, ServerStatus, classify};
 use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, Refusal};
-use mcp_transport::{ConnectPolicy, RetryPolicy, Server, TransportError, TransportErrorKind};
+use mcp_transport::{
+    ConnectPolicy, Endpoint, HttpEndpoint, RetryPolicy, Server, TransportError, TransportErrorKind,
+};
 
 use crate::support::{connector, echo, methods, options, target};
 
@@ -554,4 +556,55 @@ async fn a_provider_can_add_to_a_request_and_not_break_it() {
         }
         assert_eq!(server.violations(), Vec::<String>::new());
     }
+}
+
+/// User and password of the URL itself, as another HTTP client would send them.
+#[tokio::test]
+async fn s_m10_userinfo_of_the_url_is_sent_as_basic_where_nothing_else_is() {
+    let at = |server: &FakeMcpServer, provider: Option<Arc<dyn AuthProvider>>| {
+        let mut url = server.url();
+        url.set_username("ann").unwrap();
+        url.set_password(Some("p%40ss")).unwrap();
+        let mut target = Server::new(Endpoint::Http(HttpEndpoint::new(url)));
+        target.auth = provider;
+        target
+    };
+    // "ann:p@ss"
+    let basic = "Basic YW5uOnBAc3M=";
+    let server = FakeMcpServer::builder().accept(Accept::header("authorization", basic)).start().unwrap();
+    let connection = connector().attempt(&at(&server, None)).await.unwrap();
+    assert_eq!(echo(&connection, "x").await.unwrap(), "x");
+    assert!(server.requests().iter().all(|request| request.header("authorization") == Some(basic)));
+
+    // A provider's header wins, and what it does not supply stays.
+    let server = FakeMcpServer::builder().accept(Accept::bearer("new")).start().unwrap();
+    connector().attempt(&at(&server, Some(static_token("new")))).await.unwrap();
+    let key = (HeaderName::from_static("x-team"), HeaderValue::from_static("a"));
+    let server = FakeMcpServer::builder().accept(Accept::header("authorization", basic)).start().unwrap();
+    connector().attempt(&at(&server, Some(Arc::new(StaticHeaders::new([key]))))).await.unwrap();
+    assert_eq!(server.requests()[0].header("x-team"), Some("a"));
+
+    // Refused, it is said whose they were; and what cannot be Basic never leaves.
+    let error = connector().attempt(&at(&server, Some(static_token("old")))).await.unwrap_err();
+    assert_eq!(meaning(&error), (ServerStatus::NeedsAuth, ReasonCode::CredentialsRejected));
+    let mut target = at(&server, None);
+    let Endpoint::Http(http) = &mut target.endpoint else { unreachable!() };
+    http.url.set_username("an%3An").unwrap();
+    let seen = server.requests().len();
+    let error = connector().attempt(&target).await.unwrap_err();
+    assert_eq!(error.auth_error().unwrap().kind(), AuthErrorKind::Misconfigured);
+    assert_eq!(server.requests().len(), seen);
+}
+
+#[tokio::test]
+async fn s_m10_userinfo_of_a_redirect_is_neither_sent_nor_seen_by_the_library() {
+    let server = FakeMcpServer::start().unwrap();
+    let mut to = server.url();
+    to.set_username("mallory").unwrap();
+    to.set_password(Some("pw")).unwrap();
+    let redirect = mcp_testkit::HttpAnswer::new(307).header("location", to.as_str());
+    server.next_answers([redirect.into()]);
+    let connection = connector().attempt(&target(&server)).await.unwrap();
+    assert_eq!(echo(&connection, "x").await.unwrap(), "x");
+    assert!(server.requests().iter().all(|request| request.header("authorization").is_none()));
 }
