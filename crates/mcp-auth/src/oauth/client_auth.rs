@@ -71,10 +71,32 @@ impl AuthMethod {
         if key {
             return Self::PrivateKeyJwt;
         }
-        [Self::Basic, Self::Post]
+        // The form first: it is what servers read who know one way only, whatever they list. Basic is what is left to
+        // those that list nothing else, or nothing.
+        [Self::Post, Self::Basic]
             .into_iter()
             .find(|method| able(*method) && lists(*method))
             .unwrap_or(if secret && !lists(Self::None) { Self::Basic } else { Self::None })
+    }
+
+    /// The method to register for: none, as a native application keeps no secrets (RFC 8252 section 8.5), else the first
+    /// of those that carry a secret.
+    pub(crate) fn to_register(supported: Option<&[String]>) -> Self {
+        let lists = |method: Self| {
+            supported.is_none_or(|list| list.is_empty() || list.iter().any(|name| name == method.as_str()))
+        };
+        [Self::None, Self::Post, Self::Basic].into_iter().find(|method| lists(*method)).unwrap_or(Self::None)
+    }
+
+    /// The other method to try, once, where a server that lists both does not recognise the client by this one.
+    pub(crate) fn other(self, supported: Option<&[String]>, secret: bool) -> Option<Self> {
+        let other = match self {
+            Self::None | Self::Basic => Self::Post,
+            Self::Post => Self::Basic,
+            Self::PrivateKeyJwt => return None,
+        };
+        let listed = supported.is_none_or(|list| list.iter().any(|name| name == other.as_str()));
+        (secret && listed).then_some(other)
     }
 }
 
@@ -138,7 +160,10 @@ mod tests {
             (Some("client_secret_post"), Some(&["client_secret_basic"]), true, false, Post),
             (Some("client_secret_post"), None, false, false, Public),
             (Some("none"), Some(&["client_secret_basic"]), true, false, Public),
-            (None, Some(&["client_secret_post", "client_secret_basic"]), true, false, Basic),
+            (None, Some(&["client_secret_post", "client_secret_basic"]), true, false, Post),
+            (None, Some(&["client_secret_basic", "client_secret_post"]), true, false, Post),
+            (None, Some(&["client_secret_basic"]), true, false, Basic),
+            (Some("client_secret_basic"), Some(&["client_secret_post"]), true, false, Basic),
             (None, Some(&["client_secret_post"]), true, false, Post),
             (None, None, true, false, Basic),
             (None, None, false, false, Public),
@@ -155,6 +180,27 @@ mod tests {
                 "{registered:?} {supported:?}"
             );
         }
+    }
+
+    #[test]
+    fn fb_n01_what_is_registered_for_is_none_then_the_form_then_basic() {
+        use AuthMethod::{Basic, None as Public, Post};
+        let table: &[(Option<&[&str]>, AuthMethod)] = &[
+            (None, Public),
+            (Some(&[]), Public),
+            (Some(&["client_secret_basic", "none"]), Public),
+            (Some(&["client_secret_basic", "client_secret_post"]), Post),
+            (Some(&["private_key_jwt", "client_secret_basic"]), Basic),
+            (Some(&["private_key_jwt", "tls_client_auth"]), Public),
+        ];
+        for (supported, expected) in table {
+            assert_eq!(AuthMethod::to_register(supported.map(methods).as_deref()), *expected, "{supported:?}");
+        }
+        let both = methods(&["client_secret_basic", "client_secret_post"]);
+        assert_eq!(Basic.other(Some(&both), true), Some(Post));
+        assert_eq!(Post.other(Some(&both), true), Some(Basic));
+        assert_eq!(Post.other(Some(&both[1..]), true), None, "never one that is not listed");
+        assert_eq!(Public.other(Some(&both), false), None, "never without a secret");
     }
 
     #[test]

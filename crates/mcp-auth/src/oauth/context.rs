@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::client_auth::{AuthMethod, ClientIdentity};
 use super::clock::Clock;
-use super::discovery::{self, Discovery, challenge_param};
+use super::discovery::{self, Discovery, Needs, challenge_param};
 use super::dpop::DpopKey;
 use super::failure::{Failure, Step};
 use super::grants::Grants;
@@ -27,7 +27,12 @@ impl Context {
     /// Finds the authorization server.
     pub(crate) async fn discover(&self, challenges: &[Challenge]) -> Result<Discovery, Failure> {
         let metadata = self.settings.spec.auth_server_metadata_url.as_ref();
-        discovery::discover(&*self.http, &self.target.url, metadata, challenges).await
+        discovery::discover(&*self.http, &self.target.url, metadata, challenges, self.needs()).await
+    }
+
+    fn needs(&self) -> Needs {
+        let person = self.settings.grant.needs_person();
+        Needs { person, registration: person && self.settings.spec.client_id.is_none() }
     }
 
     /// The `resource` parameter: configured, switched off by an empty string, or discovered.

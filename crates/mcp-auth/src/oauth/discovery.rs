@@ -8,13 +8,16 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use url::Url;
 
+use super::agent;
 use super::failure::{Answer, Failure, Step};
 use super::metadata::{ResourceMetadata, ServerMetadata, document};
-use super::urls::{canonical_resource, covers, is_loopback, origin, secure, well_known_inserted};
+use super::urls::{
+    canonical_resource, covers, is_loopback, origin, same_issuer, secure, well_known_inserted,
+};
 use crate::{Challenge, HttpExchange};
 
-/// Redirects that a discovery request follows; only within the origin that was asked.
-const REDIRECT_LIMIT: usize = 3;
+/// Redirects that a request follows; only within the origin that was asked.
+pub(crate) const REDIRECT_LIMIT: usize = 3;
 
 /// What is known about who issues tokens for a server.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -57,22 +60,25 @@ pub(crate) async fn discover(
     server: &Url,
     configured_metadata: Option<&Url>,
     challenges: &[Challenge],
+    needs: Needs,
 ) -> Result<Discovery, Failure> {
     if let Some(url) = configured_metadata {
         return configured(http, server, url).await;
     }
     let Some(found) = resource_metadata(http, server, challenges).await? else {
-        return at_origin(http, server, None).await;
+        return at_origin(http, server, None, needs).await;
     };
     let issuers = found.authorization_servers.clone().unwrap_or_default();
     if issuers.is_empty() {
         // Published, but without saying who issues tokens: servers of the 2025-03-26 kind are their own issuer.
-        return at_origin(http, server, Some(found)).await;
+        return at_origin(http, server, Some(found), needs).await;
     }
     let mut last = None;
-    for issuer in issuers {
-        match server_metadata(http, &issuer).await {
+    for named in issuers {
+        match server_metadata(http, &named, needs).await {
             Ok(metadata) => {
+                // As the authorization server spells it: that is what it puts into `iss`.
+                let issuer = metadata.issuer.clone().unwrap_or(named);
                 let resource = found.resource.clone().unwrap_or_else(|| canonical_resource(server));
                 let found_by = Found::ResourceMetadata;
                 return Ok(Discovery {
@@ -93,101 +99,239 @@ pub(crate) async fn discover(
 
 /// The protected resource metadata of `server`: where the challenge says, else at the well-known URLs.
 /// `None` if the server publishes none.
+///
+/// A candidate that cannot be used, for whatever reason, never hides the next one. Why it could not is told only if
+/// none is left.
 pub(crate) async fn resource_metadata(
     http: &dyn HttpExchange,
     server: &Url,
     challenges: &[Challenge],
 ) -> Result<Option<ResourceMetadata>, Failure> {
     const NAME: &str = "oauth-protected-resource";
+    let mut trouble = Trouble::default();
     let mut candidates = Vec::new();
     if let Some(named) = challenge_param(challenges, "resource_metadata") {
-        // The challenge may give a path only; the origin is then the server's.
-        let url = server.join(named).map_err(|_| {
-            Failure::invalid(Step::ResourceMetadata, server.as_str(), "the challenge names no valid URL")
-        })?;
-        candidates.push(url.into());
+        match named_by_challenge(server, named) {
+            Ok(url) => candidates.push(url),
+            Err(failure) => trouble.note(failure),
+        }
     }
     let inserted = well_known_inserted(server, NAME);
     let root = format!("{}/.well-known/{NAME}", origin(server));
-    candidates.push(inserted);
-    candidates.push(root);
-    candidates.dedup();
+    for url in [inserted, root] {
+        if !candidates.contains(&url) {
+            candidates.push(url);
+        }
+    }
 
-    let mut trouble = None;
+    // One that names no authorization server is good only if no other does.
+    let mut bare = None;
     for url in candidates {
         match get(http, Step::ResourceMetadata, &url, Some(server)).await {
             Ok(Some(body)) => {
-                if let Some(metadata) = document::<ResourceMetadata>(&body) {
-                    return check_resource(server, &url, metadata).map(Some);
+                let Some(metadata) = document::<ResourceMetadata>(&body) else { continue };
+                if let Err(failure) = check_resource(server, &url, &metadata) {
+                    trouble.note(failure);
+                } else if metadata.names_an_issuer() {
+                    return Ok(Some(metadata));
+                } else if metadata.resource.is_some() {
+                    bare.get_or_insert(metadata);
                 }
             }
             Ok(None) => {}
-            Err(failure) if failure.is_transient() => trouble = Some(failure),
-            Err(failure) => return Err(failure),
+            Err(failure) => trouble.note(failure),
         }
     }
-    // A server that is down must not pass for one of the 2025-03-26 kind.
-    trouble.map_or(Ok(None), Err)
+    // A server that is down, or whose documents may not be used, must not pass for one of the 2025-03-26 kind. One that
+    // leads every unknown address to its sign-in page may be of that kind.
+    match trouble {
+        Trouble { transient: Some(failure), .. } => Err(failure),
+        Trouble { lasting: Some(failure), .. } if bare.is_none() => Err(failure),
+        _ => Ok(bare),
+    }
 }
 
-fn check_resource(server: &Url, url: &str, metadata: ResourceMetadata) -> Result<ResourceMetadata, Failure> {
+/// The URL in a challenge. It may be a path only; the origin is then the server's.
+fn named_by_challenge(server: &Url, named: &str) -> Result<String, Failure> {
+    let mut url = server.join(named).map_err(|_| {
+        Failure::invalid(Step::ResourceMetadata, server.as_str(), "the challenge names no valid URL")
+    })?;
+    // TLS ends before many servers, and what they then say of themselves is http. The same host over TLS is what we
+    // are talking to already.
+    if url.scheme() == "http" && server.scheme() == "https" && url.host() == server.host() {
+        let port = url.port().filter(|port| *port != 80).or(server.port());
+        // Both fail for URLs without a host only.
+        let _ = (url.set_scheme("https"), url.set_port(port));
+    }
+    Ok(url.into())
+}
+
+/// Why candidates could not be used: the failure that is told if none could. One that may pass by itself comes
+/// before one that says what is wrong, as nothing is known then.
+#[derive(Debug, Default)]
+struct Trouble {
+    transient: Option<Failure>,
+    lasting: Option<Failure>,
+    redirect: Option<Failure>,
+}
+
+impl Trouble {
+    fn note(&mut self, failure: Failure) {
+        let place = match &failure.answer {
+            _ if failure.is_transient() => &mut self.transient,
+            Answer::Redirect { .. } => &mut self.redirect,
+            _ => &mut self.lasting,
+        };
+        place.get_or_insert(failure);
+    }
+
+    fn into_failure(self) -> Option<Failure> {
+        self.transient.or(self.lasting).or(self.redirect)
+    }
+}
+
+fn check_resource(server: &Url, url: &str, metadata: &ResourceMetadata) -> Result<(), Failure> {
     match &metadata.resource {
         // Security (RFC 9728 section 7.3): otherwise a server could collect tokens that are meant for another.
         Some(resource) if !covers(resource, server) => Err(Failure::invalid(
             Step::ResourceMetadata,
             url,
             format!(
-                "the metadata is for another resource ({}), not for {}",
+                "the metadata is for another resource ({}), not for {}{}",
                 super::urls::redacted(resource),
-                canonical_resource(server)
+                canonical_resource(server),
+                would_match(resource, server),
             ),
         )),
-        _ => Ok(metadata),
+        _ => Ok(()),
+    }
+}
+
+/// Which `url` of the entry would fit a resource that differs in its scheme or port only: the usual proxy in front.
+fn would_match(resource: &str, server: &Url) -> String {
+    let Ok(resource) = Url::parse(resource) else { return String::new() };
+    let mut moved = server.clone();
+    let possible = resource.has_host()
+        && resource.host() == server.host()
+        && moved.set_scheme(resource.scheme()).is_ok()
+        && moved.set_port(resource.port()).is_ok()
+        && covers(resource.as_str(), &moved);
+    if !possible {
+        return String::new();
+    }
+    format!("; the entry would fit it with `url` {}", super::urls::redacted(moved.as_str()))
+}
+
+/// What a sign-in needs of an authorization server's metadata; the search goes on until it is there.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Needs {
+    /// A person authorizes: the authorization endpoint, and PKCE.
+    pub(crate) person: bool,
+    /// We have no client and would like to register one.
+    pub(crate) registration: bool,
+}
+
+impl Needs {
+    /// A token endpoint is enough.
+    pub(crate) const TOKENS: Self = Self { person: false, registration: false };
+
+    fn are_met_by(self, server: &ServerMetadata) -> bool {
+        let authorizes = server.authorization_endpoint.is_some() && server.supports_s256();
+        let identifies = server.registration_endpoint.is_some()
+            || server.client_id_metadata_document_supported == Some(true);
+        server.token_endpoint.is_some() && (authorizes || !self.person) && (identifies || !self.registration)
     }
 }
 
 /// The metadata of the authorization server `issuer`: RFC 8414, then OpenID Connect with the path inserted,
 /// then appended.
+///
+/// The documents of one issuer complete each other: where the first lacks what is needed (servers are known that name
+/// PKCE in their OpenID document only), the next ones are read, too.
 pub(crate) async fn server_metadata(
     http: &dyn HttpExchange,
     issuer: &str,
+    needs: Needs,
 ) -> Result<ServerMetadata, Failure> {
     let base = secure(issuer).map_err(|why| {
         Failure::invalid(Step::ServerMetadata, issuer, format!("the authorization server's URL {why}"))
     })?;
-    let mut candidates = vec![
-        well_known_inserted(&base, "oauth-authorization-server"),
-        well_known_inserted(&base, "openid-configuration"),
-    ];
-    if !base.path().trim_matches('/').is_empty() {
-        candidates.push(format!(
-            "{}{}/.well-known/openid-configuration",
-            origin(&base),
-            base.path().trim_end_matches('/')
-        ));
-    }
-    let mut trouble = None;
-    for url in &candidates {
-        match get(http, Step::ServerMetadata, url, None).await {
-            Ok(Some(body)) => {
-                let Some(metadata) = document::<ServerMetadata>(&body) else { continue };
-                check_issuer(url, issuer, metadata.issuer.as_deref())?;
-                return Ok(metadata);
-            }
-            Ok(None) => {}
-            Err(failure) if failure.is_transient() => trouble = Some(failure),
-            Err(failure) => return Err(failure),
-        }
-    }
-    Err(trouble.unwrap_or_else(|| {
-        Failure::invalid(Step::ServerMetadata, issuer, "the authorization server publishes no metadata")
-    }))
+    let accept = |url: &str, metadata: &ServerMetadata| check_issuer(url, issuer, metadata.issuer.as_deref());
+    let outcome = search(http, &metadata_places(&base), needs, accept).await;
+    outcome.found.ok_or_else(|| {
+        outcome.trouble.into_failure().unwrap_or_else(|| {
+            Failure::invalid(Step::ServerMetadata, issuer, "the authorization server publishes no metadata")
+        })
+    })
 }
 
-/// RFC 8414 section 3.3, as strings: no case folding, no slash added.
+/// Where the metadata of an issuer may be, in order of preference.
+fn metadata_places(issuer: &Url) -> Vec<String> {
+    let mut places = vec![
+        well_known_inserted(issuer, "oauth-authorization-server"),
+        well_known_inserted(issuer, "openid-configuration"),
+    ];
+    if !issuer.path().trim_matches('/').is_empty() {
+        places.push(format!(
+            "{}{}/.well-known/openid-configuration",
+            origin(issuer),
+            issuer.path().trim_end_matches('/')
+        ));
+    }
+    places
+}
+
+#[derive(Debug)]
+struct Searched {
+    found: Option<ServerMetadata>,
+    trouble: Trouble,
+}
+
+/// Reads `places` until what is `needed` is known. Each document has to be `accept`ed by itself before anything of it
+/// is used.
+async fn search(
+    http: &dyn HttpExchange,
+    places: &[String],
+    needs: Needs,
+    accept: impl Fn(&str, &ServerMetadata) -> Result<(), Failure>,
+) -> Searched {
+    let (mut found, mut trouble) = (None::<ServerMetadata>, Trouble::default());
+    for url in places {
+        match get(http, Step::ServerMetadata, url, None).await {
+            Ok(Some(body)) => {
+                let Some(metadata) = document::<ServerMetadata>(&body).filter(ServerMetadata::is_usable)
+                else {
+                    continue;
+                };
+                if let Err(failure) = accept(url, &metadata) {
+                    trouble.note(failure);
+                    continue;
+                }
+                let known = match found.take() {
+                    // Security: another issuer's document completes nothing.
+                    Some(first) if !first.is_by_the_issuer_of(&metadata) => {
+                        if needs.are_met_by(&metadata) { metadata } else { first }
+                    }
+                    Some(first) => first.completed_by(metadata),
+                    None => metadata,
+                };
+                let enough = needs.are_met_by(&known);
+                found = Some(known);
+                if enough {
+                    break;
+                }
+            }
+            Ok(None) => {}
+            Err(failure) => trouble.note(failure),
+        }
+    }
+    Searched { found, trouble }
+}
+
+/// RFC 8414 section 3.3, as strings: no case folding; only the slash that stands for an empty path is none.
 fn check_issuer(url: &str, expected: &str, found: Option<&str>) -> Result<(), Failure> {
     match found {
-        Some(found) if found == expected => Ok(()),
+        Some(found) if same_issuer(found, expected) => Ok(()),
         Some(found) => {
             let found = super::failure::presentable(found, []).unwrap_or_default();
             Err(Failure::invalid(
@@ -225,45 +369,37 @@ async fn configured(http: &dyn HttpExchange, server: &Url, url: &Url) -> Result<
     })
 }
 
-/// The server as its own authorization server (MCP 2025-03-26, "Server Metadata Discovery").
+/// The server as its own authorization server (MCP 2025-03-26, "Server Metadata Discovery"): at its root, and then
+/// below the server's own path, where servers behind a gateway have it.
 async fn at_origin(
     http: &dyn HttpExchange,
     server: &Url,
     resource_metadata: Option<ResourceMetadata>,
+    needs: Needs,
 ) -> Result<Discovery, Failure> {
     let base = origin(server);
-    secure(&base)
+    let root = secure(&base)
         .map_err(|why| Failure::invalid(Step::ServerMetadata, &base, format!("the server's URL {why}")))?;
     let resource = resource_metadata
         .as_ref()
         .and_then(|metadata| metadata.resource.clone())
         .unwrap_or_else(|| canonical_resource(server));
-    let mut trouble = None;
-    for name in ["oauth-authorization-server", "openid-configuration"] {
-        let url = format!("{base}/.well-known/{name}");
-        match get(http, Step::ServerMetadata, &url, None).await {
-            Ok(Some(body)) => {
-                let Some(metadata) = document::<ServerMetadata>(&body) else { continue };
-                // Nobody told us the issuer here: the origin stands for it, and both of its spellings lead to
-                // this URL (RFC 8414 section 3.1).
-                let issuer = metadata.issuer.clone().unwrap_or_else(|| base.clone());
-                if issuer.strip_suffix('/').unwrap_or(&issuer) != base {
-                    check_issuer(&url, &base, Some(&issuer))?;
-                }
-                return Ok(Discovery {
-                    resource,
-                    resource_metadata,
-                    issuer,
-                    server: metadata,
-                    found: Found::Origin,
-                });
-            }
-            Ok(None) => {}
-            Err(failure) if failure.is_transient() => trouble = Some(failure),
-            Err(failure) => return Err(failure),
-        }
+    let mut places = metadata_places(&root);
+    places.extend(metadata_places(server).into_iter().filter(|place| !places.contains(place)).collect::<Vec<_>>());
+    let own = canonical_resource(server);
+    // Nobody told us the issuer here: the origin stands for it, or the server's own URL. Both spellings of an empty path
+    // lead to the same places (RFC 8414 section 3.1).
+    let accept = |url: &str, metadata: &ServerMetadata| match metadata.issuer.as_deref() {
+        Some(issuer) if same_issuer(issuer, &own) => Ok(()),
+        Some(issuer) => check_issuer(url, &base, Some(issuer)),
+        None => Ok(()),
+    };
+    let searched = search(http, &places, needs, accept).await;
+    if let Some(metadata) = searched.found {
+        let issuer = metadata.issuer.clone().unwrap_or_else(|| base.clone());
+        return Ok(Discovery { resource, resource_metadata, issuer, server: metadata, found: Found::Origin });
     }
-    if let Some(failure) = trouble {
+    if let Some(failure) = searched.trouble.into_failure() {
         return Err(failure);
     }
     let at = |path: &str| Some(format!("{base}{path}"));
@@ -309,8 +445,7 @@ async fn get(
             .header(header::ACCEPT, "application/json")
             .body(Bytes::new())
             .map_err(|_| Failure::invalid(step, url, "is not a URL"))?;
-        let response = http
-            .exchange(request)
+        let response = agent::send(http, request)
             .await
             .map_err(|error| Failure::new(step, at.as_str(), Answer::None(error)))?;
         let status = response.status();
@@ -333,9 +468,11 @@ async fn get(
     Err(Failure::invalid(step, url, "redirects in a circle"))
 }
 
-fn same_origin_redirect(from: &Url, response: &Response<Bytes>) -> Option<Url> {
+/// Where a redirect leads, if it stays on the origin of `from`.
+pub(crate) fn same_origin_redirect(from: &Url, response: &Response<Bytes>) -> Option<Url> {
     let target = response.headers().get(header::LOCATION)?.to_str().ok()?;
-    from.join(target).ok().filter(|to| to.origin() == from.origin())
+    let no_user = |to: &Url| to.username().is_empty() && to.password().is_none();
+    from.join(target).ok().filter(|to| to.origin() == from.origin() && no_user(to))
 }
 
 #[cfg(test)]

@@ -17,7 +17,9 @@ use oauth2::AsyncHttpClient;
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
+use super::agent;
 use super::client_auth::{AuthMethod, ClientIdentity};
+use super::discovery::{REDIRECT_LIMIT, same_origin_redirect};
 use super::dpop::{DpopKey, PROOF, Verifier};
 use super::failure::{Answer, Failure, Step, error_code, presentable};
 use super::urls::secure;
@@ -126,23 +128,39 @@ impl<'a> Endpoint<'a> {
         }
     }
 
+    /// Sends the request to the endpoint, and on to where the endpoint has moved on its own origin (a slash at the end,
+    /// as a rule). Elsewhere it goes never: it carries secrets.
     async fn send(&self, request: &Request<Bytes>) -> Result<Response<Bytes>, Failure> {
+        let mut at = self.url.clone();
+        for _ in 0..=REDIRECT_LIMIT {
+            let response = self.send_to(&at, request).await?;
+            let resends = matches!(response.status().as_u16(), 301 | 302 | 307 | 308);
+            match same_origin_redirect(&at, &response).filter(|_| resends) {
+                Some(next) => at = next,
+                None => return Ok(response),
+            }
+        }
+        Err(self.invalid("redirects in a circle"))
+    }
+
+    async fn send_to(&self, url: &Url, request: &Request<Bytes>) -> Result<Response<Bytes>, Failure> {
         let mut copy = Request::new(request.body().clone());
         *copy.method_mut() = request.method().clone();
-        *copy.uri_mut() = request.uri().clone();
+        *copy.uri_mut() =
+            url.as_str().parse().map_err(|_| self.invalid("the endpoint cannot be written as HTTP"))?;
         *copy.headers_mut() = request.headers().clone();
         if let Some(value) = copy.headers_mut().get_mut(header::AUTHORIZATION) {
             value.set_sensitive(true);
         }
         if let Some(key) = self.dpop {
             let proof = key
-                .proof(Verifier::AuthorizationServer, copy.method(), &self.url, None)
+                .proof(Verifier::AuthorizationServer, copy.method(), url, None)
                 .map_err(|error| self.fail(Answer::Other(error)))?;
             let value =
                 HeaderValue::try_from(proof).map_err(|_| self.invalid("the proof is no header value"))?;
             copy.headers_mut().insert(PROOF, value);
         }
-        self.http.exchange(copy).await.map_err(|error| self.fail(Answer::None(error)))
+        agent::send(self.http, copy).await.map_err(|error| self.fail(Answer::None(error)))
     }
 
     /// The response, or the failure it means and whether it brought a nonce that was not known.

@@ -8,6 +8,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
+use super::urls::same_issuer;
+
 /// Protected resource metadata (RFC 9728 section 2): the fields that matter to a client.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]
@@ -71,7 +73,58 @@ pub struct ServerMetadata {
     pub dpop_signing_alg_values_supported: Option<Vec<String>>,
 }
 
+impl ResourceMetadata {
+    /// Whether it says who issues tokens.
+    pub(crate) fn names_an_issuer(&self) -> bool {
+        self.authorization_servers.as_ref().is_some_and(|issuers| !issuers.is_empty())
+    }
+}
+
 impl ServerMetadata {
+    /// Whether this is such a document at all. Frameworks answer 200 with an error in JSON where they have nothing.
+    pub(crate) fn is_usable(&self) -> bool {
+        self.issuer.is_some() || self.authorization_endpoint.is_some() || self.token_endpoint.is_some()
+    }
+
+    /// Whether another document names the same issuer.
+    pub(crate) fn is_by_the_issuer_of(&self, other: &Self) -> bool {
+        match (&self.issuer, &other.issuer) {
+            (Some(one), Some(other)) => same_issuer(one, other),
+            (one, other) => one.is_none() && other.is_none(),
+        }
+    }
+
+    /// The same with what another document of the same issuer knows beyond it.
+    pub(crate) fn completed_by(self, other: Self) -> Self {
+        Self {
+            issuer: self.issuer.or(other.issuer),
+            authorization_endpoint: self.authorization_endpoint.or(other.authorization_endpoint),
+            token_endpoint: self.token_endpoint.or(other.token_endpoint),
+            registration_endpoint: self.registration_endpoint.or(other.registration_endpoint),
+            revocation_endpoint: self.revocation_endpoint.or(other.revocation_endpoint),
+            device_authorization_endpoint: self
+                .device_authorization_endpoint
+                .or(other.device_authorization_endpoint),
+            scopes_supported: self.scopes_supported.or(other.scopes_supported),
+            grant_types_supported: self.grant_types_supported.or(other.grant_types_supported),
+            code_challenge_methods_supported: self
+                .code_challenge_methods_supported
+                .or(other.code_challenge_methods_supported),
+            token_endpoint_auth_methods_supported: self
+                .token_endpoint_auth_methods_supported
+                .or(other.token_endpoint_auth_methods_supported),
+            authorization_response_iss_parameter_supported: self
+                .authorization_response_iss_parameter_supported
+                .or(other.authorization_response_iss_parameter_supported),
+            client_id_metadata_document_supported: self
+                .client_id_metadata_document_supported
+                .or(other.client_id_metadata_document_supported),
+            dpop_signing_alg_values_supported: self
+                .dpop_signing_alg_values_supported
+                .or(other.dpop_signing_alg_values_supported),
+        }
+    }
+
     /// Whether clients that have no secret may use the token endpoint.
     pub(crate) fn allows_public_clients(&self) -> bool {
         self.token_endpoint_auth_methods_supported

@@ -9,6 +9,7 @@
 //! servers that follow them. `oauth2` does what it knows (types, PKCE, the code, refresh, client credentials and
 //! device grants); its name, and that of `reqwest`, does not leave this module.
 
+mod agent;
 mod authorize;
 mod authorizer;
 mod callback;

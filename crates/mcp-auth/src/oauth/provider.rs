@@ -21,6 +21,7 @@ use super::machine::mint;
 use super::renewal::refresh;
 use super::settings::OAuthSettings;
 use super::store::{RefreshOutcome, StoredTokens, TokenKey, TokenStore};
+use super::urls::same_issuer;
 use crate::spans;
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Challenge, Credentials, HttpExchange,
@@ -405,7 +406,7 @@ impl Inner {
         }
         match resource_metadata(&*self.ctx.http, &self.ctx.target.url, challenges).await {
             Ok(Some(metadata)) => metadata.authorization_servers.is_some_and(|issuers| {
-                !issuers.is_empty() && !issuers.iter().any(|issuer| issuer == held.key.issuer())
+                !issuers.is_empty() && !issuers.iter().any(|issuer| same_issuer(issuer, held.key.issuer()))
             }),
             // Nothing is known then, and a refresh shows it soon enough.
             Ok(None) | Err(_) => false,

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::watch;
 
 use super::context::Context;
-use super::discovery::server_metadata;
+use super::discovery::{Needs, server_metadata};
 use super::dpop::DpopKey;
 use super::failure::Failure;
 use super::grants::Grants;
@@ -97,7 +97,7 @@ async fn exchange(
         Some(_) => ServerMetadata::default(),
         None => match &ctx.settings.spec.auth_server_metadata_url {
             Some(_) => ctx.discover(&[]).await?.server,
-            None => server_metadata(&*ctx.http, issuer).await?,
+            None => server_metadata(&*ctx.http, issuer, Needs::TOKENS).await?,
         },
     };
     let token_endpoint = tokens.token_endpoint.as_ref().or(discovered.token_endpoint.as_ref());

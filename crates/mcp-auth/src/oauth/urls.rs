@@ -47,6 +47,19 @@ pub(crate) fn origin(url: &Url) -> String {
     url.origin().ascii_serialization()
 }
 
+/// Whether two issuer identifiers are the same: as strings, except that an origin may be written with the slash of its
+/// empty path. Both spellings have the same metadata URL (RFC 8414 section 3.1), so neither can stand for another
+/// server. Nothing else is bent: not case, not ports, and not the slash behind a path.
+pub(crate) fn same_issuer(one: &str, other: &str) -> bool {
+    fn bare(issuer: &str) -> &str {
+        match issuer.strip_suffix('/') {
+            Some(short) if short.split_once("://").is_some_and(|(_, host)| !host.contains(['/', '?', '#'])) => short,
+            _ => issuer,
+        }
+    }
+    bare(one) == bare(other)
+}
+
 /// The canonical URI of an MCP server (MCP authorization, "Canonical Server URI"): no fragment, no user
 /// name, no query, and no slash that stands for an empty path.
 pub(crate) fn canonical_resource(server: &Url) -> String {
@@ -137,6 +150,31 @@ mod tests {
             "not a url",
         ] {
             assert!(!covers(bad, &server), "{bad}");
+        }
+    }
+
+    #[test]
+    fn fb_o01_o03_o04_o05_only_the_slash_of_an_empty_path_is_not_compared() {
+        for (one, other) in [
+            ("https://as.example", "https://as.example/"),
+            ("https://as.example/", "https://as.example"),
+            ("https://as.example:8443/", "https://as.example:8443"),
+            ("https://as.example/t/", "https://as.example/t/"),
+        ] {
+            assert!(same_issuer(one, other), "{one} {other}");
+        }
+        for (one, other) in [
+            ("https://as.example/t", "https://as.example/t/"),
+            ("https://as.example", "https://as.example//"),
+            ("https://as.example", "https://AS.example/"),
+            ("https://as.example", "http://as.example/"),
+            ("https://as.example", "https://as.example:443/"),
+            ("https://as.example?x", "https://as.example?x/"),
+            ("https://as.example#x", "https://as.example#x/"),
+            ("https://as.example", "https://as.example.evil.example/"),
+            ("", "/"),
+        ] {
+            assert!(!same_issuer(one, other), "{one} {other}");
         }
     }
 

@@ -6,10 +6,12 @@ use super::super::fake::{FakeNet, SERVER, answer, challenges, metadata, redirect
 use super::*;
 use crate::AuthError;
 
+const NEEDS: Needs = Needs { person: true, registration: true };
 const PRM_PATH: &str = "GET https://mcp.example/.well-known/oauth-protected-resource/mcp";
 const PRM_ROOT: &str = "GET https://mcp.example/.well-known/oauth-protected-resource";
 const AS: &str = "https://as.example";
 const AS_ROOT: &str = "GET https://as.example/.well-known/oauth-authorization-server";
+const AS_OIDC: &str = "GET https://as.example/.well-known/openid-configuration";
 
 fn prm(issuer: &str) -> Value {
     json!({ "resource": SERVER, "authorization_servers": [issuer] })
@@ -17,7 +19,7 @@ fn prm(issuer: &str) -> Value {
 
 async fn run(net: &FakeNet, challenge: &str) -> Result<Discovery, AuthError> {
     let server = Url::parse(SERVER).unwrap();
-    Ok(discover(net, &server, None, &challenges(challenge)).await?)
+    Ok(discover(net, &server, None, &challenges(challenge), NEEDS).await?)
 }
 
 #[tokio::test]
@@ -96,13 +98,13 @@ async fn f067_configured_metadata_replaces_discovery() {
     net.json("GET https://login.example/meta", 200, metadata("https://login.example/tenant"));
     let (server, url) = (Url::parse(SERVER).unwrap(), Url::parse("https://login.example/meta").unwrap());
     let found =
-        discover(&net, &server, Some(&url), &challenges("Bearer resource_metadata=\"/x\"")).await.unwrap();
+        discover(&net, &server, Some(&url), &challenges("Bearer resource_metadata=\"/x\""), NEEDS).await.unwrap();
     assert_eq!((found.issuer.as_str(), found.found), ("https://login.example/tenant", Found::Configured));
     assert_eq!(found.resource, SERVER);
     assert_eq!(net.take_lines(), ["GET https://login.example/meta"]);
 
     let insecure = Url::parse("http://login.example/meta").unwrap();
-    let failure = discover(&net, &server, Some(&insecure), &[]).await.unwrap_err();
+    let failure = discover(&net, &server, Some(&insecure), &[], NEEDS).await.unwrap_err();
     assert!(failure.to_string().contains("plain http"), "{failure}");
     assert!(net.take_lines().is_empty());
 }
@@ -159,7 +161,7 @@ async fn a_server_that_is_down_does_not_pass_for_an_old_one() {
 
 #[tokio::test]
 async fn metadata_of_a_foreign_issuer_is_not_used() {
-    for issuer in ["https://honest.example", "https://as.example/", "https://AS.example"] {
+    for issuer in ["https://honest.example", "https://as.example//", "https://AS.example"] {
         let net = FakeNet::default();
         net.json(PRM_PATH, 200, prm(AS));
         net.json(AS_ROOT, 200, metadata(issuer));
@@ -176,7 +178,7 @@ async fn a_resource_of_another_origin_is_refused_before_anyone_is_asked() {
         net.json(PRM_PATH, 200, json!({ "resource": resource, "authorization_servers": [AS] }));
         let error = run(&net, "").await.unwrap_err();
         assert!(error.to_string().contains("for another resource"), "{error}");
-        assert_eq!(net.take_lines(), [PRM_PATH]);
+        assert_eq!(net.take_lines(), [PRM_PATH, PRM_ROOT], "no authorization server is asked");
     }
 }
 
@@ -198,7 +200,7 @@ async fn redirects_are_followed_within_their_origin_only() {
     net.json("GET https://evil.example/metadata", 200, metadata(AS));
     let error = run(&net, "").await.unwrap_err();
     assert!(error.to_string().contains("a redirect, which is not followed"), "{error}");
-    assert_eq!(net.take_lines(), [PRM_PATH, "GET https://mcp.example/elsewhere", AS_ROOT]);
+    assert_eq!(net.take_lines(), [PRM_PATH, "GET https://mcp.example/elsewhere", AS_ROOT, AS_OIDC]);
 
     net.on(AS_ROOT, |_| redirect("/.well-known/oauth-authorization-server"));
     let error = run(&net, "").await.unwrap_err();
@@ -210,7 +212,7 @@ async fn a_remote_server_cannot_point_at_services_of_this_machine() {
     let net = FakeNet::default();
     let error = run(&net, "Bearer resource_metadata=\"http://127.0.0.1:8500/v1/kv\"").await.unwrap_err();
     assert!(error.to_string().contains("points at this machine"), "{error}");
-    assert!(net.take_lines().is_empty());
+    assert_eq!(net.take_lines(), [PRM_PATH, PRM_ROOT]);
     let error = run(&net, "Bearer resource_metadata=\"file:///etc/passwd\"").await.unwrap_err();
     assert!(error.to_string().contains("neither https nor"), "{error}");
 }
@@ -225,4 +227,157 @@ async fn the_second_authorization_server_is_used_where_the_first_is_gone() {
     );
     net.on(AS_ROOT, |_| answer(200, &metadata(AS)));
     assert_eq!(run(&net, "").await.unwrap().issuer, AS);
+}
+
+/// Metadata of `AS` without some members.
+fn without(members: &[&str]) -> Value {
+    let mut document = metadata(AS);
+    for member in members {
+        document.as_object_mut().unwrap().remove(*member);
+    }
+    document
+}
+
+#[tokio::test]
+async fn fb_o01_a_host_is_an_issuer_with_and_without_its_slash() {
+    for (named, says) in [("https://as.example/", AS), (AS, "https://as.example/")] {
+        let net = FakeNet::default();
+        net.json(PRM_PATH, 200, prm(named));
+        net.json(AS_ROOT, 200, metadata(says));
+        let found = run(&net, "").await.unwrap();
+        assert_eq!(found.issuer, says, "what `iss` is compared with is the authorization server's own spelling");
+    }
+}
+
+#[tokio::test]
+async fn fb_o03_o04_o05_another_issuer_is_another_issuer() {
+    for (named, says) in [
+        ("https://as.example/t", "https://as.example/t/"),
+        ("https://as.example/t/", "https://as.example/t"),
+        (AS, "https://as.example/t"),
+        (AS, "https://other.example"),
+        (AS, "https://as.example:8443"),
+        (AS, "http://as.example"),
+    ] {
+        let net = FakeNet::default();
+        net.json(PRM_PATH, 200, prm(named));
+        for place in ["oauth-authorization-server", "openid-configuration"] {
+            for path in ["", "/t"] {
+                net.json(&format!("GET {AS}/.well-known/{place}{path}"), 200, metadata(says));
+                net.json(&format!("GET {AS}{path}/.well-known/{place}"), 200, metadata(says));
+            }
+        }
+        let error = run(&net, "").await.unwrap_err();
+        assert!(error.to_string().contains("issuer mismatch"), "{named} {says}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn fb_o09_o10_a_json_error_with_status_200_is_no_document() {
+    for junk in [
+        r#"{"detail":"Not Found"}"#,
+        r#"{"message":"route not found"}"#,
+        r#"{"error":{"code":404}}"#,
+        r#"{"resource":null,"authorization_servers":"x","issuer":7}"#,
+        r#"[{"issuer":"https://as.example"}]"#,
+        "\u{feff}",
+    ] {
+        let net = FakeNet::default();
+        net.on(PRM_PATH, move |_| text(200, junk));
+        net.json(PRM_ROOT, 200, prm(AS));
+        net.on(AS_ROOT, move |_| text(200, junk));
+        net.json(AS_OIDC, 200, metadata(AS));
+        let found = run(&net, "").await.unwrap_or_else(|error| panic!("{junk}: {error}"));
+        assert_eq!(found.found, Found::ResourceMetadata);
+        assert_eq!(net.take_lines(), [PRM_PATH, PRM_ROOT, AS_ROOT, AS_OIDC], "{junk}");
+    }
+}
+
+#[tokio::test]
+async fn fb_o13_an_address_in_the_challenge_that_cannot_be_used_leads_to_the_well_known_ones() {
+    for named in [
+        "http://mcp.internal.example/.well-known/oauth-protected-resource/mcp",
+        "http://127.0.0.1:8500/v1/kv",
+        "https://gone.example/prm",
+        "file:///etc/passwd",
+        "https://[broken",
+    ] {
+        let net = FakeNet::default();
+        net.json(PRM_PATH, 200, prm(AS));
+        net.json(AS_ROOT, 200, metadata(AS));
+        let challenge = format!("Bearer resource_metadata=\"{named}\"");
+        run(&net, &challenge).await.unwrap_or_else(|error| panic!("{named}: {error}"));
+        let lines = net.take_lines();
+        assert!(lines.ends_with(&[PRM_PATH.to_owned(), AS_ROOT.to_owned()]), "{lines:?}");
+        assert!(!lines.iter().any(|line| line.contains("127.0.0.1") || line.contains("internal")), "{lines:?}");
+    }
+    // TLS ends before the server: the same host is asked over TLS.
+    let net = FakeNet::default();
+    net.json("GET https://mcp.example/only/here", 200, prm(AS));
+    net.json(AS_ROOT, 200, metadata(AS));
+    run(&net, "Bearer resource_metadata=\"http://mcp.example/only/here\"").await.unwrap();
+}
+
+#[tokio::test]
+async fn fb_o08_documents_of_one_issuer_complete_each_other() {
+    for missing in
+        ["code_challenge_methods_supported", "authorization_endpoint", "token_endpoint", "registration_endpoint"]
+    {
+        let net = FakeNet::default();
+        net.json(PRM_PATH, 200, prm(AS));
+        net.json(AS_ROOT, 200, without(&[missing]));
+        net.json(AS_OIDC, 200, without(&["revocation_endpoint"]));
+        let found = run(&net, "").await.unwrap();
+        assert!(NEEDS.are_met_by(&found.server), "{missing}");
+        assert!(found.server.revocation_endpoint.is_some(), "what the first one knew stays");
+
+        // Security: not with the document of another issuer.
+        net.json(AS_OIDC, 200, metadata("https://evil.example"));
+        let found = run(&net, "").await.unwrap();
+        assert!(!NEEDS.are_met_by(&found.server), "{missing}");
+    }
+}
+
+#[tokio::test]
+async fn fb_a03_a_server_without_resource_metadata_is_looked_up_below_its_path_too() {
+    for place in [
+        "GET https://mcp.example/.well-known/oauth-authorization-server/mcp",
+        "GET https://mcp.example/.well-known/openid-configuration/mcp",
+        "GET https://mcp.example/mcp/.well-known/openid-configuration",
+    ] {
+        for issuer in ["https://mcp.example", "https://mcp.example/", "https://mcp.example/mcp"] {
+            let net = FakeNet::default();
+            net.json(place, 200, metadata(issuer));
+            let found = run(&net, "").await.unwrap();
+            assert_eq!((found.issuer.as_str(), found.found), (issuer, Found::Origin), "{place}");
+        }
+        let net = FakeNet::default();
+        net.json(place, 200, metadata("https://evil.example"));
+        let error = run(&net, "").await.unwrap_err();
+        assert!(error.to_string().contains("issuer mismatch"), "{error}");
+    }
+    // A JSON error at the root, and a root that leads to a sign-in page elsewhere.
+    for junk in [true, false] {
+        let net = FakeNet::default();
+        for line in [PRM_PATH, PRM_ROOT, "GET https://mcp.example/.well-known/oauth-authorization-server"] {
+            net.on(line, move |_| match junk {
+                true => text(200, r#"{"detail":"Not Found"}"#),
+                false => redirect("https://sso.example/login"),
+            });
+        }
+        net.json("GET https://mcp.example/.well-known/oauth-authorization-server/mcp", 200, metadata(SERVER));
+        assert_eq!(run(&net, "").await.unwrap().issuer, SERVER);
+    }
+}
+
+#[tokio::test]
+async fn fb_o19_a_resource_of_another_scheme_says_which_url_would_fit() {
+    let net = FakeNet::default();
+    let resource = json!({ "resource": "http://mcp.example:8080/mcp", "authorization_servers": [AS] });
+    net.json(PRM_PATH, 200, resource);
+    let error = run(&net, "").await.unwrap_err();
+    assert!(error.to_string().contains("with `url` http://mcp.example:8080/mcp"), "{error}");
+    net.json(PRM_PATH, 200, json!({ "resource": "http://evil.example/mcp", "authorization_servers": [AS] }));
+    let error = run(&net, "").await.unwrap_err();
+    assert!(error.to_string().contains("for another resource") && !error.to_string().contains("would fit"), "{error}");
 }

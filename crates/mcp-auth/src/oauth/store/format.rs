@@ -94,6 +94,7 @@ pub(super) fn encode_client(key: &ClientKey, client: &StoredClient) -> String {
     put_some(&mut object, "client_secret_expires_at_ms", client.client_secret_expires_at.map(to_ms));
     put_some(&mut object, "token_endpoint_auth_method", client.token_endpoint_auth_method.clone());
     put(&mut object, "redirect_uris", client.redirect_uris.clone());
+    put_some(&mut object, "scopes", client.scopes.clone());
     put_some(&mut object, "issuer", client.issuer.clone());
     put(&mut object, "server_name", &*client.server_name);
     text(object)
@@ -108,6 +109,7 @@ pub(super) fn decode_client(text: &[u8]) -> Result<Decoded<(ClientKey, StoredCli
         client_secret_expires_at: fields.time("client_secret_expires_at_ms"),
         token_endpoint_auth_method: fields.string("token_endpoint_auth_method"),
         redirect_uris: fields.strings("redirect_uris"),
+        scopes: Some(fields.strings("scopes")).filter(|scopes| !scopes.is_empty()),
         issuer: fields.string("issuer"),
         server_name: fields.string("server_name").unwrap_or_default(),
         unknown: UnknownFields(fields.object),
@@ -255,6 +257,7 @@ mod tests {
         client.client_secret_expires_at = Some(UNIX_EPOCH + Duration::from_secs(5));
         client.token_endpoint_auth_method = Some("client_secret_basic".into());
         client.redirect_uris = vec!["http://127.0.0.1/callback".into()];
+        client.scopes = Some(vec!["a".into(), "b".into()]);
         client.issuer = Some("https://as.example".into());
         for key in [ClientKey::registered("https://as.example"), ClientKey::configured("work")] {
             let decoded = decode_client(encode_client(&key, &client).as_bytes()).unwrap();

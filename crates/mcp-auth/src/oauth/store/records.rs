@@ -180,6 +180,8 @@ pub struct StoredClient {
     pub token_endpoint_auth_method: Option<String>,
     /// The redirect URIs that were registered; a sign-in with another one needs another registration.
     pub redirect_uris: Vec<String>,
+    /// The scopes that it may ask for (`scope`, RFC 7591 section 2), as far as that is known.
+    pub scopes: Option<Vec<String>>,
     /// The issuer it is registered with, where that is known.
     pub issuer: Option<String>,
     /// The server entry that brought it along; `reset` of that entry forgets it.
@@ -197,6 +199,7 @@ impl StoredClient {
             client_secret_expires_at: None,
             token_endpoint_auth_method: None,
             redirect_uris: Vec::new(),
+            scopes: None,
             issuer: None,
             server_name: server_name.into(),
             unknown: UnknownFields::default(),
