@@ -71,9 +71,7 @@ impl AuthMethod {
         if key {
             return Self::PrivateKeyJwt;
         }
-        // The form first: it is what servers read who know one way only, whatever they list. Basic is what is left to
-        // those that list nothing else, or nothing.
-        [Self::Post, Self::Basic]
+        [Self::Basic, Self::Post]
             .into_iter()
             .find(|method| able(*method) && lists(*method))
             .unwrap_or(if secret && !lists(Self::None) { Self::Basic } else { Self::None })
@@ -160,9 +158,7 @@ mod tests {
             (Some("client_secret_post"), Some(&["client_secret_basic"]), true, false, Post),
             (Some("client_secret_post"), None, false, false, Public),
             (Some("none"), Some(&["client_secret_basic"]), true, false, Public),
-            (None, Some(&["client_secret_post", "client_secret_basic"]), true, false, Post),
-            (None, Some(&["client_secret_basic", "client_secret_post"]), true, false, Post),
-            (None, Some(&["client_secret_basic"]), true, false, Basic),
+            (None, Some(&["client_secret_post", "client_secret_basic"]), true, false, Basic),
             (Some("client_secret_basic"), Some(&["client_secret_post"]), true, false, Basic),
             (None, Some(&["client_secret_post"]), true, false, Post),
             (None, None, true, false, Basic),
@@ -194,7 +190,11 @@ mod tests {
             (Some(&["private_key_jwt", "tls_client_auth"]), Public),
         ];
         for (supported, expected) in table {
-            assert_eq!(AuthMethod::to_register(supported.map(methods).as_deref()), *expected, "{supported:?}");
+            assert_eq!(
+                AuthMethod::to_register(supported.map(methods).as_deref()),
+                *expected,
+                "{supported:?}"
+            );
         }
         let both = methods(&["client_secret_basic", "client_secret_post"]);
         assert_eq!(Basic.other(Some(&both), true), Some(Post));

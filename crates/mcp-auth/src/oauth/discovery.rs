@@ -307,14 +307,15 @@ async fn search(
                     trouble.note(failure);
                     continue;
                 }
-                let known = match found.take() {
-                    // Security: another issuer's document completes nothing.
-                    Some(first) if !first.is_by_the_issuer_of(&metadata) => {
-                        if needs.are_met_by(&metadata) { metadata } else { first }
-                    }
-                    Some(first) => first.completed_by(metadata),
-                    None => metadata,
-                };
+                let known =
+                    match found.take() {
+                        // Security: another issuer's document completes nothing.
+                        Some(first) if !first.is_by_the_issuer_of(&metadata) => {
+                            if needs.are_met_by(&metadata) { metadata } else { first }
+                        }
+                        Some(first) => first.completed_by(metadata),
+                        None => metadata,
+                    };
                 let enough = needs.are_met_by(&known);
                 found = Some(known);
                 if enough {
@@ -385,7 +386,9 @@ async fn at_origin(
         .and_then(|metadata| metadata.resource.clone())
         .unwrap_or_else(|| canonical_resource(server));
     let mut places = metadata_places(&root);
-    places.extend(metadata_places(server).into_iter().filter(|place| !places.contains(place)).collect::<Vec<_>>());
+    places.extend(
+        metadata_places(server).into_iter().filter(|place| !places.contains(place)).collect::<Vec<_>>(),
+    );
     let own = canonical_resource(server);
     // Nobody told us the issuer here: the origin stands for it, or the server's own URL. Both spellings of an empty path
     // lead to the same places (RFC 8414 section 3.1).

@@ -84,6 +84,11 @@ impl Failure {
         Self::new(step, url, Answer::Invalid(why.into()))
     }
 
+    /// The same step with another answer.
+    pub(crate) fn with_answer(self, answer: Answer) -> Self {
+        Self { answer, ..self }
+    }
+
     /// The OAuth error code, if the server gave one.
     pub(crate) fn code(&self) -> Option<&str> {
         match &self.answer {

@@ -3,11 +3,13 @@
 //! Until the new tokens have been proven against the server, everything that was there before stays in place: whoever
 //! interrupts a sign-in, or fails at it, is as well off as before.
 
+mod sign_out;
+
 use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use oauth2::StandardDeviceAuthorizationResponse;
+use oauth2::{PkceCodeVerifier, StandardDeviceAuthorizationResponse};
 use url::Url;
 
 use super::authorize::{AuthorizationRequest, CallbackParams};
@@ -22,16 +24,17 @@ use super::dpop::DpopKey;
 use super::failure::{Answer, Failure, Step};
 use super::provider::OAuthProvider;
 use super::registration::{self, Client};
-use super::revoke::revoke;
 use super::scope::OFFLINE_ACCESS;
 use super::settings::OAuthSettings;
-use super::store::{ClientKey, MemoryTokenStore, StoredTokens, TokenKey, TokenStore};
+use super::store::{MemoryTokenStore, StoredTokens, TokenKey, TokenStore};
 use super::token::TokenAnswer;
 use super::urls::{redacted, secure};
 use crate::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, Challenge, HttpExchange, Target};
 
 /// Where a device code is registered to send nobody: some servers insist on a redirect URI all the same.
 const DEVICE_REDIRECT: &str = "http://localhost/callback";
+
+pub use sign_out::{Revocation, SignedOut};
 
 /// Sign-in, sign-out and reset for one server.
 #[derive(Clone, Debug)]
@@ -61,28 +64,6 @@ pub struct SignedIn {
     pub expires_at: Option<SystemTime>,
     /// Whether the tokens can be refreshed without a person.
     pub refreshable: bool,
-}
-
-/// What a sign-out did.
-#[derive(Debug)]
-#[non_exhaustive]
-pub struct SignedOut {
-    /// How many sign-ins were forgotten: 0 if nobody was signed in.
-    pub forgotten: usize,
-    /// For each issuer, whether it has revoked the tokens.
-    pub revocations: Vec<(String, Revocation)>,
-}
-
-/// Whether tokens were revoked at their authorization server (RFC 7009).
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Revocation {
-    /// They were.
-    Revoked,
-    /// The server offers no revocation: the access token works until it expires.
-    NotOffered,
-    /// The server did not do it.
-    Failed(AuthError),
 }
 
 impl OAuthLogin {
@@ -122,97 +103,11 @@ impl OAuthLogin {
         let before = if widen { ctx.store.load(&ctx.key(&discovery.issuer)).await? } else { None };
         let granted = before.map(|tokens| tokens.scopes).unwrap_or_default();
         let scopes = ctx.scopes(&discovery, challenges, &granted);
+        let challenged = challenge_param(challenges, "scope").unwrap_or_default();
+        let demanded = ctx.settings.spec.scopes.is_some()
+            || challenged.split_ascii_whitespace().any(|scope| scope == OFFLINE_ACCESS);
         let dpop = ctx.dpop_key(&discovery, challenges)?;
-        Ok(PendingLogin { ctx, discovery, scopes, dpop })
-    }
-
-    /// Revokes the tokens of this server where its authorization server offers that, and forgets them in any case.
-    ///
-    /// # Errors
-    ///
-    /// Only when the store cannot forget them; a failed revocation is part of the result.
-    pub async fn logout(&self) -> Result<SignedOut, AuthError> {
-        self.sign_out(true).await
-    }
-
-    /// Forgets the tokens of this server without telling its authorization server: they work until they expire.
-    ///
-    /// # Errors
-    ///
-    /// When the store cannot forget them.
-    pub async fn forget(&self) -> Result<SignedOut, AuthError> {
-        self.sign_out(false).await
-    }
-
-    async fn sign_out(&self, revoke: bool) -> Result<SignedOut, AuthError> {
-        let ctx = &self.ctx;
-        let mut done = SignedOut { forgotten: 0, revocations: Vec::new() };
-        for key in ctx.store.list(Some(&ctx.target.name)).await? {
-            // A refresh that is under way would bring the sign-in back. Whoever holds the lock for too long does not
-            // keep a person from signing out.
-            let _guard = ctx.store.lock(&key).await;
-            if let Some(tokens) = ctx.store.load(&key).await?.filter(|_| revoke) {
-                done.revocations.push((key.issuer().to_owned(), self.revoke(&key, &tokens).await));
-            }
-            done.forgotten += usize::from(ctx.store.remove(&key).await?);
-        }
-        Ok(done)
-    }
-
-    async fn revoke(&self, key: &TokenKey, tokens: &StoredTokens) -> Revocation {
-        let ctx = &self.ctx;
-        let Some(url) = &tokens.revocation_endpoint else { return Revocation::NotOffered };
-        let client = match ctx.identity_of(key, tokens).await {
-            Ok(client) => client,
-            Err(error) => return Revocation::Failed(error),
-        };
-        match revoke(&*ctx.http, url, key.issuer(), &client, tokens, &ctx.clock).await {
-            Ok(()) => Revocation::Revoked,
-            Err(failure) => Revocation::Failed(failure.into()),
-        }
-    }
-
-    /// Forgets everything about this server without asking anyone: tokens and client registrations. What was discovered
-    /// is kept nowhere else. The next sign-in starts from nothing.
-    ///
-    /// Returns how many records were forgotten.
-    ///
-    /// # Errors
-    ///
-    /// When the store cannot forget.
-    pub async fn reset(&self) -> Result<usize, AuthError> {
-        self.forget_records(true).await
-    }
-
-    /// The same for client registrations alone; the tokens stay, and the next sign-in registers anew.
-    ///
-    /// # Errors
-    ///
-    /// When the store cannot forget.
-    pub async fn reset_registrations(&self) -> Result<usize, AuthError> {
-        self.forget_records(false).await
-    }
-
-    async fn forget_records(&self, tokens: bool) -> Result<usize, AuthError> {
-        let ctx = &self.ctx;
-        let mut clients = ctx.store.list_clients(Some(&ctx.target.name)).await?;
-        let mut forgotten = 0;
-        for key in ctx.store.list(Some(&ctx.target.name)).await? {
-            let _guard = ctx.store.lock(&key).await;
-            // The registration may have been brought along by another entry with the same authorization server; a dead
-            // one is dead for both.
-            clients.push(ClientKey::registered(key.issuer()));
-            if tokens {
-                forgotten += usize::from(ctx.store.remove(&key).await?);
-            }
-        }
-        clients.push(ClientKey::configured(&ctx.target.name));
-        clients.sort();
-        clients.dedup();
-        for key in clients {
-            forgotten += usize::from(ctx.store.remove_client(&key).await?);
-        }
-        Ok(forgotten)
+        Ok(PendingLogin { ctx, discovery, scopes, offline_is_ours: !demanded, dpop })
     }
 }
 
@@ -222,6 +117,8 @@ pub struct PendingLogin {
     ctx: Context,
     discovery: Discovery,
     scopes: Vec<String>,
+    /// `offline_access` was asked for by us alone: neither a person nor the server insists on it.
+    offline_is_ours: bool,
     dpop: Option<Arc<DpopKey>>,
 }
 
@@ -276,35 +173,57 @@ impl PendingLogin {
         probe: &dyn LoginProbe,
     ) -> Result<SignedIn, Failure> {
         let resource = self.ctx.resource_parameter(&self.discovery);
-        let mut client = registration::identify(&self.ctx, &self.discovery, session.redirect_uri()).await?;
-        let mut first = self.round(session, &client.identity, resource.as_deref(), None).await;
-        if let Err(failure) = &first
-            && client.reused
-            && failure.is_unknown_client()
-        {
-            client = self.replace(&client, session.redirect_uri()).await?;
-            first = self.round(session, &client.identity, resource.as_deref(), None).await;
-        }
-        let mut tokens = first?;
-        if self.scopes.iter().any(|scope| scope == OFFLINE_ACCESS) && tokens.is_short_of(OFFLINE_ACCESS) {
+        let mut scopes = self.scopes.clone();
+        let mut client =
+            registration::identify(&self.ctx, &self.discovery, session.redirect_uri(), &scopes).await?;
+        let mut replaced = false;
+        let mut tokens = loop {
+            let round = self.round(session, &mut client.identity, &scopes, resource.as_deref(), None).await;
+            let failure = match round {
+                Ok(tokens) => break tokens,
+                Err(failure) => failure,
+            };
+            let replaceable = client.reused && !replaced;
+            let modest = self.without_ours(&scopes).filter(|_| failure.is_invalid_scope());
+            // A registration of ours that does not say its scopes may be too narrow for what is asked now.
+            let narrow = failure.is_invalid_scope() && (modest.is_none() || !client.may_ask_for(&scopes));
+            if replaceable && (failure.is_unknown_client() || narrow) {
+                client = self.replace(&client, session.redirect_uri(), &scopes).await?;
+                replaced = true;
+            } else if let Some(modest) = modest {
+                tracing::debug!(%failure, "once more without {OFFLINE_ACCESS}");
+                scopes = modest;
+            } else {
+                return Err(failure);
+            }
+        };
+        if scopes.iter().any(|scope| scope == OFFLINE_ACCESS) && tokens.is_short_of(OFFLINE_ACCESS) {
             // OpenID Connect lets a server give a refresh token only to someone who was asked on a consent page (Core
             // section 11). It is not demanded from the start, because other servers answer that with an error, or
             // with a page that only an administrator can pass (F79). Who declines has a sign-in without it.
-            match self.round(session, &client.identity, resource.as_deref(), Some("consent")).await {
+            let consent = Some("consent");
+            match self.round(session, &mut client.identity, &scopes, resource.as_deref(), consent).await {
                 Ok(lasting) => tokens = lasting,
                 Err(failure) => {
                     tracing::debug!(%failure, "no refresh token; the sign-in ends with its tokens")
                 }
             }
         }
-        self.accept(tokens, &client.identity, resource, probe).await
+        self.accept(tokens, &client.identity, &scopes, resource, probe).await
+    }
+
+    /// The scopes without `offline_access`, where that was an extra of ours.
+    fn without_ours(&self, scopes: &[String]) -> Option<Vec<String>> {
+        let modest: Vec<String> = scopes.iter().filter(|scope| *scope != OFFLINE_ACCESS).cloned().collect();
+        (self.offline_is_ours && modest.len() < scopes.len()).then_some(modest)
     }
 
     /// One way to the authorization server and back, and the tokens for what was brought along.
     async fn round(
         &self,
         session: &mut dyn AuthorizerSession,
-        client: &ClientIdentity,
+        client: &mut ClientIdentity,
+        scopes: &[String],
         resource: Option<&str>,
         prompt: Option<&str>,
     ) -> Result<TokenAnswer, Failure> {
@@ -312,7 +231,7 @@ impl PendingLogin {
             &self.discovery,
             &client.id,
             session.redirect_uri(),
-            &self.scopes,
+            scopes,
             resource,
             prompt,
         )?;
@@ -322,21 +241,38 @@ impl PendingLogin {
     }
 
     /// A new registration in place of one that the server has forgotten.
-    async fn replace(&self, old: &Client, redirect_uri: &str) -> Result<Client, Failure> {
+    async fn replace(&self, old: &Client, redirect_uri: &str, scopes: &[String]) -> Result<Client, Failure> {
         registration::forget(&self.ctx, &self.discovery.issuer, &old.identity.id).await?;
-        registration::identify(&self.ctx, &self.discovery, redirect_uri).await
+        registration::identify(&self.ctx, &self.discovery, redirect_uri, scopes).await
     }
 
     async fn redeem(
         &self,
         request: AuthorizationRequest,
         answer: &CallbackParams,
-        client: &ClientIdentity,
+        client: &mut ClientIdentity,
         resource: Option<&str>,
     ) -> Result<TokenAnswer, Failure> {
         let code = request.check(answer)?;
-        let grants = self.ctx.grants(&self.discovery, client, resource, self.dpop.as_deref())?;
-        grants.code(&code, request.verifier, &request.redirect_uri).await
+        let exchange = async |client: &ClientIdentity| {
+            let grants = self.ctx.grants(&self.discovery, client, resource, self.dpop.as_deref())?;
+            let verifier = PkceCodeVerifier::new(request.verifier.secret().clone());
+            grants.code(&code, verifier, &request.redirect_uri).await
+        };
+        let failure = match exchange(client).await {
+            Err(failure) if failure.is_unknown_client() => failure,
+            exchanged => return exchanged,
+        };
+        // A client that was not recognised has not spent its code (RFC 6749 section 4.1.2). Servers list methods that they
+        // do not implement, so another one that they list is tried, once.
+        let supported = self.discovery.server.token_endpoint_auth_methods_supported.as_deref();
+        let Some(other) = client.method.other(supported, client.secret.is_some()) else {
+            return Err(failure);
+        };
+        let otherwise = ClientIdentity { method: other, ..client.clone() };
+        let tokens = exchange(&otherwise).await.map_err(|_| failure)?;
+        *client = otherwise;
+        Ok(tokens)
     }
 
     /// Signs in with a code that a person enters on any device (RFC 8628).
@@ -363,29 +299,40 @@ impl PendingLogin {
         };
         let resource = self.ctx.resource_parameter(&self.discovery);
         let redirect = self.ctx.settings.spec.redirect_uri.as_deref().unwrap_or(DEVICE_REDIRECT);
-        let client = registration::identify(&self.ctx, &self.discovery, redirect).await?;
-        let (device, client) = match self.device_code(endpoint, &client, resource.as_deref()).await {
-            Err(failure) if client.reused && failure.is_unknown_client() => {
-                let client = self.replace(&client, redirect).await?;
-                (self.device_code(endpoint, &client, resource.as_deref()).await?, client)
+        let mut scopes = self.scopes.clone();
+        let mut client = registration::identify(&self.ctx, &self.discovery, redirect, &scopes).await?;
+        let mut replaced = false;
+        let device = loop {
+            let failure = match self.device_code(endpoint, &client, &scopes, resource.as_deref()).await {
+                Ok(device) => break device,
+                Err(failure) => failure,
+            };
+            let refused = failure.is_unknown_client() || failure.is_invalid_scope();
+            if client.reused && !replaced && refused {
+                client = self.replace(&client, redirect, &scopes).await?;
+                replaced = true;
+            } else if let Some(modest) = self.without_ours(&scopes).filter(|_| failure.is_invalid_scope()) {
+                scopes = modest;
+            } else {
+                return Err(failure);
             }
-            device => (device?, client),
         };
         self.show(prompt, endpoint, &device).await?;
         let grants =
             self.ctx.grants(&self.discovery, &client.identity, resource.as_deref(), self.dpop.as_deref())?;
         let tokens = grants.device_token(&device).await?;
-        self.accept(tokens, &client.identity, resource, probe).await
+        self.accept(tokens, &client.identity, &scopes, resource, probe).await
     }
 
     async fn device_code(
         &self,
         endpoint: &str,
         client: &Client,
+        scopes: &[String],
         resource: Option<&str>,
     ) -> Result<StandardDeviceAuthorizationResponse, Failure> {
         let grants = self.ctx.grants(&self.discovery, &client.identity, resource, None)?;
-        grants.device_authorization(endpoint, &self.scopes).await
+        grants.device_authorization(endpoint, scopes).await
     }
 
     async fn show(
@@ -423,11 +370,12 @@ impl PendingLogin {
         &self,
         answer: TokenAnswer,
         client: &ClientIdentity,
+        scopes: &[String],
         resource: Option<String>,
         probe: &dyn LoginProbe,
     ) -> Result<SignedIn, Failure> {
         let ctx = &self.ctx;
-        let mut tokens = answer.into_stored(&client.id, &self.scopes, ctx.clock.now());
+        let mut tokens = answer.into_stored(&client.id, scopes, ctx.clock.now());
         Context::complete(&mut tokens, &self.discovery, resource, self.dpop.as_deref());
         let key = ctx.key(&self.discovery.issuer);
         probe.probe(self.trial(&key, &tokens).await?).await?;

@@ -125,13 +125,6 @@ impl ServerMetadata {
         }
     }
 
-    /// Whether clients that have no secret may use the token endpoint.
-    pub(crate) fn allows_public_clients(&self) -> bool {
-        self.token_endpoint_auth_methods_supported
-            .as_ref()
-            .is_none_or(|list| list.iter().any(|m| m == "none"))
-    }
-
     /// Whether PKCE with S256 is advertised.
     pub(crate) fn supports_s256(&self) -> bool {
         self.code_challenge_methods_supported.as_ref().is_some_and(|list| list.iter().any(|m| m == "S256"))

@@ -5,16 +5,17 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use bytes::Bytes;
 use http::{Method, Request, header};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use serde::{Deserialize, Deserializer};
+use serde_json::{Map, Value, json};
 use url::Url;
 
 use super::client_auth::{AuthMethod, ClientIdentity};
 use super::context::Context;
-use super::discovery::Discovery;
+use super::discovery::{Discovery, Found};
 use super::endpoint::Endpoint;
 use super::failure::{Answer, Failure, Step};
 use super::metadata::ServerMetadata;
+use super::scope::OFFLINE_ACCESS;
 use super::store::{ClientKey, StoredClient};
 use super::urls::is_loopback;
 use crate::{AuthError, Secret};
@@ -22,21 +23,41 @@ use crate::{AuthError, Secret};
 /// RFC 8628 section 3.4.
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
-/// A client, and whether it is a registration of an earlier run, which the server may have forgotten.
+/// A client, and what is known about its registration.
 #[derive(Debug)]
 pub(crate) struct Client {
     pub(crate) identity: ClientIdentity,
+    /// The registration is of an earlier run, which the server may have forgotten.
     pub(crate) reused: bool,
+    /// What the registration says it may ask for, as far as that is known.
+    pub(crate) scopes: Option<Vec<String>>,
 }
 
-/// The client to present, registering one if need be. `redirect_uri` is where the answer will be received.
+impl Client {
+    /// Whether these scopes are known to be part of the registration.
+    pub(crate) fn may_ask_for(&self, scopes: &[String]) -> bool {
+        self.scopes.as_ref().is_some_and(|registered| contains(registered, scopes))
+    }
+
+    fn registered(server: &ServerMetadata, stored: StoredClient, reused: bool) -> Self {
+        Self { identity: registered_identity(server, &stored), reused, scopes: stored.scopes }
+    }
+}
+
+fn contains(registered: &[String], scopes: &[String]) -> bool {
+    scopes.iter().all(|scope| registered.contains(scope))
+}
+
+/// The client to present, registering one if need be. `redirect_uri` is where the answer will be received, `scopes` are
+/// those that will be asked for: a client may ask for none that it has not registered (RFC 7591 section 2).
 pub(crate) async fn identify(
     ctx: &Context,
     discovery: &Discovery,
     redirect_uri: &str,
+    scopes: &[String],
 ) -> Result<Client, Failure> {
     if let Some(identity) = known(ctx, discovery).await? {
-        return Ok(Client { identity, reused: false });
+        return Ok(Client { identity, reused: false, scopes: None });
     }
     let Some(endpoint) = &discovery.server.registration_endpoint else {
         return Err(nothing_to_present(discovery));
@@ -44,12 +65,19 @@ pub(crate) async fn identify(
     let key = ClientKey::registered(&discovery.issuer);
     // Held while registering, so that two sign-ins at once do not register two clients.
     let _guard = ctx.store.lock_client(&key).await?;
+    let mut wanted = scopes.to_vec();
     if let Some(stored) = reusable(ctx, discovery, redirect_uri).await? {
-        return Ok(Client { identity: registered_identity(&discovery.server, &stored), reused: true });
+        match &stored.scopes {
+            // One registration for all: what others of this authorization server ask for stays in.
+            Some(registered) if !contains(registered, scopes) => {
+                wanted.extend(registered.iter().filter(|scope| !scopes.contains(scope)).cloned());
+            }
+            _ => return Ok(Client::registered(&discovery.server, stored, true)),
+        }
     }
-    let stored = register(ctx, discovery, endpoint, redirect_uri).await?;
+    let stored = register(ctx, discovery, endpoint, redirect_uri, &wanted).await?;
     ctx.store.save_client(&key, &stored).await?;
-    Ok(Client { identity: registered_identity(&discovery.server, &stored), reused: false })
+    Ok(Client::registered(&discovery.server, stored, false))
 }
 
 /// The client of a grant that needs no person: never registered on the fly, because it has to be allowed that grant.
@@ -150,16 +178,59 @@ fn registered_identity(server: &ServerMetadata, stored: &StoredClient) -> Client
     ClientIdentity { id: stored.client_id.clone(), secret: stored.client_secret.clone(), key: None, method }
 }
 
-/// What a server answers to a registration (RFC 7591 section 3.2.1).
+/// What a server answers to a registration (RFC 7591 section 3.2.1). Some write numbers where text belongs.
 #[derive(Deserialize)]
 struct Registered {
-    client_id: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
+    client_id: Option<String>,
+    #[serde(default, deserialize_with = "text")]
     client_secret: Option<String>,
     #[serde(default)]
     client_secret_expires_at: Option<Value>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "text")]
     token_endpoint_auth_method: Option<String>,
+    #[serde(default, deserialize_with = "text")]
+    scope: Option<String>,
+}
+
+/// Text, or a number in its place; anything else counts as absent.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(match Value::deserialize(deserializer)? {
+        Value::String(text) if !text.is_empty() => Some(text),
+        Value::Number(number) => Some(number.to_string()),
+        _ => None,
+    })
+}
+
+/// One way to describe us in a registration.
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Wish {
+    method: AuthMethod,
+    scopes: Vec<String>,
+}
+
+/// What to register as, in order: the next one is tried only where the server refuses the one before. What may be
+/// refused is optional for us, and each server refuses something else of it.
+fn wishes(server: &ServerMetadata, scopes: &[String]) -> Vec<Wish> {
+    let supported = server.token_endpoint_auth_methods_supported.as_deref();
+    let method = AuthMethod::to_register(supported);
+    let with = |method, scopes: &[String]| Wish { method, scopes: scopes.to_vec() };
+    let modest: Vec<String> = scopes.iter().filter(|scope| *scope != OFFLINE_ACCESS).cloned().collect();
+    let mut wishes = vec![with(method, scopes), with(method, &modest), with(method, &[])];
+    if scopes.is_empty() {
+        wishes.extend(server.scopes_supported.as_deref().map(|all| with(method, all)));
+    }
+    let other = [AuthMethod::Post, AuthMethod::Basic].into_iter().find(|other| {
+        *other != method && supported.is_none_or(|list| list.iter().any(|name| name == other.as_str()))
+    });
+    wishes.extend(other.map(|other| with(other, scopes)));
+    let mut distinct = Vec::new();
+    for wish in wishes {
+        if !distinct.contains(&wish) {
+            distinct.push(wish);
+        }
+    }
+    distinct
 }
 
 async fn register(
@@ -167,9 +238,36 @@ async fn register(
     discovery: &Discovery,
     url: &str,
     redirect_uri: &str,
+    scopes: &[String],
+) -> Result<StoredClient, Failure> {
+    let mut first = None;
+    for wish in wishes(&discovery.server, scopes) {
+        match register_as(ctx, discovery, url, redirect_uri, &wish).await {
+            Ok(client) => return Ok(client),
+            Err(failure) => {
+                let differently = failure.refuses_metadata();
+                let failure = first.get_or_insert(failure);
+                tracing::debug!(%failure, "the registration was refused as {}", wish.method.as_str());
+                if !differently {
+                    break;
+                }
+            }
+        }
+    }
+    // The first refusal is of what we really want to be.
+    let failure = first.unwrap_or_else(|| nothing_to_present(discovery));
+    Err(if discovery.found == Found::DefaultEndpoints { failure.at_guessed_address() } else { failure })
+}
+
+async fn register_as(
+    ctx: &Context,
+    discovery: &Discovery,
+    url: &str,
+    redirect_uri: &str,
+    wish: &Wish,
 ) -> Result<StoredClient, Failure> {
     let endpoint = Endpoint::new(&*ctx.http, Step::Registration, url)?;
-    let body = request_body(&ctx.settings.client_name, &discovery.server, redirect_uri);
+    let body = request_body(&ctx.settings.client_name, &discovery.server, redirect_uri, wish);
     let request = Request::builder()
         .method(Method::POST)
         .uri(url)
@@ -179,44 +277,84 @@ async fn register(
         .map_err(|_| endpoint.invalid("the endpoint is not a URL"))?;
     let response = endpoint.post(request).await?;
     // The parser's error is dropped on purpose: it may quote a secret.
-    let registered: Registered = serde_json::from_slice(response.body())
-        .map_err(|_| endpoint.invalid("the answer is not a client registration"))?;
-    let mut client = StoredClient::new(registered.client_id, &ctx.target.name);
-    client.client_secret = registered.client_secret.filter(|secret| !secret.is_empty()).map(Secret::new);
+    let unreadable = || endpoint.invalid("the answer is not a client registration");
+    let body: Map<String, Value> = serde_json::from_slice(response.body()).map_err(|_| unreadable())?;
+    let registered: Registered = serde_json::from_value(body.into()).map_err(|_| unreadable())?;
+    let mut client = StoredClient::new(registered.client_id.ok_or_else(unreadable)?, &ctx.target.name);
+    client.client_secret = registered.client_secret.map(Secret::new);
     // Zero means never (RFC 7591 section 3.2.1).
     let expires = registered.client_secret_expires_at.as_ref().and_then(Value::as_u64).filter(|at| *at > 0);
     client.client_secret_expires_at = expires.and_then(|at| UNIX_EPOCH.checked_add(Duration::from_secs(at)));
-    client.token_endpoint_auth_method = registered.token_endpoint_auth_method;
+    // What the server answers wins. One that gives a secret to a client that asked for none, and says nothing, is
+    // taken by what it lists.
+    let silent = wish.method == AuthMethod::None && client.client_secret.is_some();
+    let asked = (!silent).then(|| wish.method.as_str().to_owned());
+    client.token_endpoint_auth_method = registered.token_endpoint_auth_method.or(asked);
     client.redirect_uris = vec![redirect_uri.to_owned()];
+    let mut scopes = wish.scopes.clone();
+    scopes.extend(registered.scope.iter().flat_map(|scope| scope.split_whitespace()).map(str::to_owned));
+    scopes.sort();
+    scopes.dedup();
+    client.scopes = Some(scopes).filter(|_| !wish.scopes.is_empty());
     client.issuer = Some(discovery.issuer.clone());
     Ok(client)
 }
 
-fn request_body(name: &str, server: &ServerMetadata, redirect_uri: &str) -> Value {
+fn request_body(name: &str, server: &ServerMetadata, redirect_uri: &str, wish: &Wish) -> Value {
     let mut grants = vec!["authorization_code", "refresh_token"];
     if server.device_authorization_endpoint.is_some() {
         grants.push(DEVICE_CODE);
     }
-    // A native application keeps no secrets (RFC 8252 section 8.5); a server may still insist on one.
-    let method = if server.allows_public_clients() {
-        AuthMethod::None
-    } else {
-        AuthMethod::choose(None, server.token_endpoint_auth_methods_supported.as_deref(), true, false)
-    };
-    json!({
+    let mut body = json!({
         "client_name": name,
         "application_type": "native",
         "redirect_uris": [redirect_uri],
         "grant_types": grants,
         "response_types": ["code"],
-        "token_endpoint_auth_method": method.as_str(),
-    })
+        "token_endpoint_auth_method": wish.method.as_str(),
+    });
+    if !wish.scopes.is_empty() {
+        body["scope"] = wish.scopes.join(" ").into();
+    }
+    body
 }
 
 impl Failure {
     /// Whether the server does not know the client that was presented, or not any more.
     pub(crate) fn is_unknown_client(&self) -> bool {
         matches!(self.code(), Some("invalid_client" | "unauthorized_client"))
+    }
+
+    /// Whether a scope was refused, and not the client.
+    pub(crate) fn is_invalid_scope(&self) -> bool {
+        self.code() == Some("invalid_scope")
+    }
+
+    /// Whether a registration was refused for what it says, so that another one may pass: 400 in the words of RFC 7591
+    /// section 3.2.2 or in others, and 403 for a scope, as Keycloak has it.
+    fn refuses_metadata(&self) -> bool {
+        match &self.answer {
+            Answer::Refused { status, code, .. } => match status.as_u16() {
+                400 | 422 => {
+                    !matches!(code.as_deref(), Some("invalid_redirect_uri" | "invalid_software_statement"))
+                }
+                403 => matches!(code.as_deref(), Some("insufficient_scope" | "invalid_scope")),
+                _ => false,
+            },
+            _ => false,
+        }
+    }
+
+    /// The same, told as what it is: the address was a guess, as nothing says where to sign in.
+    fn at_guessed_address(self) -> Self {
+        if self.is_transient() {
+            return self;
+        }
+        let why = format!(
+            "neither the server nor its origin publishes where to sign in, and the default address for it fails \
+             ({self}): configure `oauth.authServerMetadataUrl`, or check `url`"
+        );
+        self.with_answer(Answer::Misconfigured(why))
     }
 }
 
@@ -227,17 +365,37 @@ mod tests {
     #[test]
     fn a_registration_says_that_it_is_native_and_wants_refresh_tokens() {
         let mut server = ServerMetadata::default();
-        let body = request_body("mcplink", &server, "http://localhost:1/callback");
+        let wish = wishes(&server, &[]).remove(0);
+        let body = request_body("mcplink", &server, "http://localhost:1/callback", &wish);
         assert_eq!(body["application_type"], "native");
         assert_eq!(body["grant_types"], json!(["authorization_code", "refresh_token"]));
         assert_eq!(body["redirect_uris"], json!(["http://localhost:1/callback"]));
         assert_eq!(body["token_endpoint_auth_method"], "none");
-        assert_eq!(body.get("scope"), None, "a registered scope would cap a later step-up");
+        assert_eq!(body.get("scope"), None);
 
         server.token_endpoint_auth_methods_supported = Some(vec!["client_secret_post".into()]);
         server.device_authorization_endpoint = Some("https://as.example/device".into());
-        let body = request_body("mcplink", &server, "http://localhost:1/callback");
+        let wish = wishes(&server, &["a".into(), "b".into()]).remove(0);
+        let body = request_body("mcplink", &server, "http://localhost:1/callback", &wish);
         assert_eq!(body["token_endpoint_auth_method"], "client_secret_post");
         assert_eq!(body["grant_types"][2], DEVICE_CODE);
+        assert_eq!(body["scope"], "a b");
+    }
+
+    #[test]
+    fn fb_a29_what_is_optional_in_a_registration_is_dropped_one_by_one() {
+        let list = |scopes: &[&str]| scopes.iter().map(|scope| (*scope).to_owned()).collect::<Vec<_>>();
+        let shown = |server: &ServerMetadata, scopes: &[&str]| {
+            let wishes = wishes(server, &list(scopes));
+            wishes.iter().map(|w| format!("{} {}", w.method.as_str(), w.scopes.join("+"))).collect::<Vec<_>>()
+        };
+        let mut server = ServerMetadata::default();
+        assert_eq!(
+            shown(&server, &["a", OFFLINE_ACCESS]),
+            ["none a+offline_access", "none a", "none ", "client_secret_post a+offline_access"]
+        );
+        server.token_endpoint_auth_methods_supported = Some(list(&["none"]));
+        server.scopes_supported = Some(list(&["x", "y"]));
+        assert_eq!(shown(&server, &[]), ["none ", "none x+y"], "a server may insist on some scope");
     }
 }

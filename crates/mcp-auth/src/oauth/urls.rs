@@ -53,7 +53,11 @@ pub(crate) fn origin(url: &Url) -> String {
 pub(crate) fn same_issuer(one: &str, other: &str) -> bool {
     fn bare(issuer: &str) -> &str {
         match issuer.strip_suffix('/') {
-            Some(short) if short.split_once("://").is_some_and(|(_, host)| !host.contains(['/', '?', '#'])) => short,
+            Some(short)
+                if short.split_once("://").is_some_and(|(_, host)| !host.contains(['/', '?', '#'])) =>
+            {
+                short
+            }
             _ => issuer,
         }
     }

@@ -97,8 +97,9 @@ async fn f067_configured_metadata_replaces_discovery() {
     let net = FakeNet::default();
     net.json("GET https://login.example/meta", 200, metadata("https://login.example/tenant"));
     let (server, url) = (Url::parse(SERVER).unwrap(), Url::parse("https://login.example/meta").unwrap());
-    let found =
-        discover(&net, &server, Some(&url), &challenges("Bearer resource_metadata=\"/x\""), NEEDS).await.unwrap();
+    let found = discover(&net, &server, Some(&url), &challenges("Bearer resource_metadata=\"/x\""), NEEDS)
+        .await
+        .unwrap();
     assert_eq!((found.issuer.as_str(), found.found), ("https://login.example/tenant", Found::Configured));
     assert_eq!(found.resource, SERVER);
     assert_eq!(net.take_lines(), ["GET https://login.example/meta"]);
@@ -245,7 +246,10 @@ async fn fb_o01_a_host_is_an_issuer_with_and_without_its_slash() {
         net.json(PRM_PATH, 200, prm(named));
         net.json(AS_ROOT, 200, metadata(says));
         let found = run(&net, "").await.unwrap();
-        assert_eq!(found.issuer, says, "what `iss` is compared with is the authorization server's own spelling");
+        assert_eq!(
+            found.issuer, says,
+            "what `iss` is compared with is the authorization server's own spelling"
+        );
     }
 }
 
@@ -309,7 +313,10 @@ async fn fb_o13_an_address_in_the_challenge_that_cannot_be_used_leads_to_the_wel
         run(&net, &challenge).await.unwrap_or_else(|error| panic!("{named}: {error}"));
         let lines = net.take_lines();
         assert!(lines.ends_with(&[PRM_PATH.to_owned(), AS_ROOT.to_owned()]), "{lines:?}");
-        assert!(!lines.iter().any(|line| line.contains("127.0.0.1") || line.contains("internal")), "{lines:?}");
+        assert!(
+            !lines.iter().any(|line| line.contains("127.0.0.1") || line.contains("internal")),
+            "{lines:?}"
+        );
     }
     // TLS ends before the server: the same host is asked over TLS.
     let net = FakeNet::default();
@@ -320,9 +327,12 @@ async fn fb_o13_an_address_in_the_challenge_that_cannot_be_used_leads_to_the_wel
 
 #[tokio::test]
 async fn fb_o08_documents_of_one_issuer_complete_each_other() {
-    for missing in
-        ["code_challenge_methods_supported", "authorization_endpoint", "token_endpoint", "registration_endpoint"]
-    {
+    for missing in [
+        "code_challenge_methods_supported",
+        "authorization_endpoint",
+        "token_endpoint",
+        "registration_endpoint",
+    ] {
         let net = FakeNet::default();
         net.json(PRM_PATH, 200, prm(AS));
         net.json(AS_ROOT, 200, without(&[missing]));
@@ -379,5 +389,8 @@ async fn fb_o19_a_resource_of_another_scheme_says_which_url_would_fit() {
     assert!(error.to_string().contains("with `url` http://mcp.example:8080/mcp"), "{error}");
     net.json(PRM_PATH, 200, json!({ "resource": "http://evil.example/mcp", "authorization_servers": [AS] }));
     let error = run(&net, "").await.unwrap_err();
-    assert!(error.to_string().contains("for another resource") && !error.to_string().contains("would fit"), "{error}");
+    assert!(
+        error.to_string().contains("for another resource") && !error.to_string().contains("would fit"),
+        "{error}"
+    );
 }

@@ -3,6 +3,7 @@
 //! Longer than 500 lines because every case plays in the same world, which is set up here once.
 
 mod device;
+mod field;
 mod sign_out;
 
 use std::time::Duration;
@@ -13,6 +14,7 @@ use super::super::fake::{
     FakeAuthorizer, FakeProbe, FakePrompt, ISSUER, SERVER, World, answer, challenges, encoded, metadata,
     pkce_fits, redirect,
 };
+use super::super::store::ClientKey;
 use super::*;
 use crate::{OAuthSpec, Secret};
 
@@ -461,10 +463,18 @@ async fn a_new_authorization_server_gets_a_new_registration_and_the_old_tokens_g
 #[tokio::test]
 async fn secrets_are_sent_neither_along_a_redirect_nor_over_plain_http() {
     let world = World::new();
-    world.net.on(TOKEN, |_| redirect("https://as.example/token2"));
-    let error = run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap_err();
-    assert!(error.to_string().contains("redirect, which is not followed"), "{error}");
-    assert!(world.net.sent_to("POST https://as.example/token2").is_empty());
+    for elsewhere in
+        ["https://evil.example/token", "https://as.example:8443/token", "https://u:p@as.example/x"]
+    {
+        world.net.on(TOKEN, move |_| redirect(elsewhere));
+        let error = run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap_err();
+        assert!(error.to_string().contains("redirect, which is not followed"), "{error}");
+        world.net.on(REGISTER, move |_| redirect(elsewhere));
+        assert!(
+            world.net.seen().iter().all(|seen| seen.line.contains(" https://as.example/")
+                || seen.line.contains(" https://mcp.example/"))
+        );
+    }
 
     for field in ["token_endpoint", "registration_endpoint", "authorization_endpoint"] {
         let world = World::new();
@@ -474,6 +484,50 @@ async fn secrets_are_sent_neither_along_a_redirect_nor_over_plain_http() {
         let error = run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap_err();
         assert!(error.to_string().contains("http://as.example/insecure"), "{field}: {error}");
         assert!(world.net.seen().iter().all(|seen| !seen.line.contains("insecure")));
+    }
+}
+
+#[tokio::test]
+async fn fb_o31_o32_endpoints_are_followed_on_their_own_origin_with_body_and_headers() {
+    for status in [301, 302, 307, 308] {
+        let mut world = World::new();
+        world.settings.spec.client_secret = Some(Secret::new("unused"));
+        let moved = move |to: &'static str| {
+            move |_: &super::super::fake::Seen| {
+                let mut answer = redirect(to);
+                *answer.status_mut() = http::StatusCode::from_u16(status).unwrap();
+                answer
+            }
+        };
+        world.net.on(TOKEN, moved("/token/"));
+        world.net.on(REGISTER, moved("https://as.example/register/"));
+        world.net.on("POST https://as.example/register/", |seen| {
+            assert_eq!(seen.headers["content-type"], "application/json");
+            answer(201, &json!({ "client_id": "moved" }))
+        });
+        world.net.on("POST https://as.example/token/", |seen| {
+            assert_eq!(seen.form("client_id").as_deref(), Some("moved"));
+            answer(200, &json!({ "access_token": "at" }))
+        });
+        run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap_or_else(|e| panic!("{status}: {e}"));
+        // A circle ends.
+        world.net.on("POST https://as.example/token/", moved("/token"));
+        let error = run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap_err();
+        assert!(error.to_string().contains("circle"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn fb_o52_every_request_says_who_asks() {
+    let world = World::new();
+    world.signed_in().await;
+    run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap();
+    login(&world).logout().await.unwrap();
+    let seen = world.net.seen();
+    assert!(seen.iter().any(|seen| seen.line == REVOKE));
+    for seen in seen {
+        let agent = seen.headers.get("user-agent").map(|agent| agent.to_str().unwrap().to_owned());
+        assert!(agent.as_deref().is_some_and(|agent| agent.starts_with("mcplink/")), "{}", seen.line);
     }
 }
 

@@ -1,0 +1,119 @@
+//! Signing out, and forgetting everything about a server.
+
+use super::super::revoke::revoke;
+use super::super::store::{ClientKey, StoredTokens, TokenKey};
+use super::OAuthLogin;
+use crate::AuthError;
+
+/// What a sign-out did.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct SignedOut {
+    /// How many sign-ins were forgotten: 0 if nobody was signed in.
+    pub forgotten: usize,
+    /// For each issuer, whether it has revoked the tokens.
+    pub revocations: Vec<(String, Revocation)>,
+}
+
+/// Whether tokens were revoked at their authorization server (RFC 7009).
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Revocation {
+    /// They were.
+    Revoked,
+    /// The server offers no revocation: the access token works until it expires.
+    NotOffered,
+    /// The server did not do it.
+    Failed(AuthError),
+}
+
+impl OAuthLogin {
+    /// Revokes the tokens of this server where its authorization server offers that, and forgets them in any case.
+    ///
+    /// # Errors
+    ///
+    /// Only when the store cannot forget them; a failed revocation is part of the result.
+    pub async fn logout(&self) -> Result<SignedOut, AuthError> {
+        self.sign_out(true).await
+    }
+
+    /// Forgets the tokens of this server without telling its authorization server: they work until they expire.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot forget them.
+    pub async fn forget(&self) -> Result<SignedOut, AuthError> {
+        self.sign_out(false).await
+    }
+
+    async fn sign_out(&self, revoke: bool) -> Result<SignedOut, AuthError> {
+        let ctx = &self.ctx;
+        let mut done = SignedOut { forgotten: 0, revocations: Vec::new() };
+        for key in ctx.store.list(Some(&ctx.target.name)).await? {
+            // A refresh that is under way would bring the sign-in back. Whoever holds the lock for too long does not
+            // keep a person from signing out.
+            let _guard = ctx.store.lock(&key).await;
+            if let Some(tokens) = ctx.store.load(&key).await?.filter(|_| revoke) {
+                done.revocations.push((key.issuer().to_owned(), self.revoke(&key, &tokens).await));
+            }
+            done.forgotten += usize::from(ctx.store.remove(&key).await?);
+        }
+        Ok(done)
+    }
+
+    async fn revoke(&self, key: &TokenKey, tokens: &StoredTokens) -> Revocation {
+        let ctx = &self.ctx;
+        let Some(url) = &tokens.revocation_endpoint else { return Revocation::NotOffered };
+        let client = match ctx.identity_of(key, tokens).await {
+            Ok(client) => client,
+            Err(error) => return Revocation::Failed(error),
+        };
+        match revoke(&*ctx.http, url, key.issuer(), &client, tokens, &ctx.clock).await {
+            Ok(()) => Revocation::Revoked,
+            Err(failure) => Revocation::Failed(failure.into()),
+        }
+    }
+
+    /// Forgets everything about this server without asking anyone: tokens and client registrations. What was discovered
+    /// is kept nowhere else. The next sign-in starts from nothing.
+    ///
+    /// Returns how many records were forgotten.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot forget.
+    pub async fn reset(&self) -> Result<usize, AuthError> {
+        self.forget_records(true).await
+    }
+
+    /// The same for client registrations alone; the tokens stay, and the next sign-in registers anew.
+    ///
+    /// # Errors
+    ///
+    /// When the store cannot forget.
+    pub async fn reset_registrations(&self) -> Result<usize, AuthError> {
+        self.forget_records(false).await
+    }
+
+    async fn forget_records(&self, tokens: bool) -> Result<usize, AuthError> {
+        let ctx = &self.ctx;
+        let mut clients = ctx.store.list_clients(Some(&ctx.target.name)).await?;
+        let mut forgotten = 0;
+        for key in ctx.store.list(Some(&ctx.target.name)).await? {
+            let _guard = ctx.store.lock(&key).await;
+            // The registration may have been brought along by another entry with the same authorization server; a dead
+            // one is dead for both.
+            clients.push(ClientKey::registered(key.issuer()));
+            if tokens {
+                forgotten += usize::from(ctx.store.remove(&key).await?);
+            }
+        }
+        clients.push(ClientKey::configured(&ctx.target.name));
+        clients.sort();
+        clients.dedup();
+        for key in clients {
+            forgotten += usize::from(ctx.store.remove_client(&key).await?);
+        }
+        Ok(forgotten)
+    }
+}

@@ -1,0 +1,320 @@
+//! Authorization servers as people met them: what is optional for us, and refused or misread by them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex};
+
+use super::super::super::fake::{Seen, text};
+use super::super::super::store::StoredClient;
+use super::*;
+
+const PRM: &str = "GET https://mcp.example/.well-known/oauth-protected-resource/mcp";
+
+/// A world whose server wants scopes, and whose authorization server lists these client authentication methods.
+fn world(scopes: &[&str], methods: &[&str]) -> World {
+    let world = World::new();
+    let mut listed = metadata(ISSUER);
+    listed["token_endpoint_auth_methods_supported"] = json!(methods);
+    world.publish(ISSUER, listed);
+    if !scopes.is_empty() {
+        let prm =
+            json!({ "resource": SERVER, "authorization_servers": [ISSUER], "scopes_supported": scopes });
+        world.net.json(PRM, 200, prm);
+    }
+    world
+}
+
+/// Registers as asked, with a secret where the method needs one; keeps the scopes of each client.
+fn registers(world: &World) -> Arc<Mutex<HashMap<String, Option<String>>>> {
+    let scopes = Arc::new(Mutex::new(HashMap::new()));
+    let kept = Arc::clone(&scopes);
+    world.net.on(REGISTER, move |seen| {
+        let asked: Value = serde_json::from_slice(&seen.body).unwrap();
+        let mut kept = kept.lock().unwrap();
+        let id = format!("client-{}", kept.len() + 1);
+        kept.insert(id.clone(), asked["scope"].as_str().map(str::to_owned));
+        let mut registered = asked.clone();
+        registered["client_id"] = json!(id);
+        if asked["token_endpoint_auth_method"] != "none" {
+            registered["client_secret"] = json!("s3cret");
+        }
+        answer(201, &registered)
+    });
+    scopes
+}
+
+/// Consents to scopes that the client has registered, and to no others.
+fn strict(scopes: &Arc<Mutex<HashMap<String, Option<String>>>>) -> FakeAuthorizer {
+    let scopes = Arc::clone(scopes);
+    FakeAuthorizer::with(move |asked| {
+        let registered = scopes.lock().unwrap().get(&asked["client_id"]).cloned().flatten();
+        let registered = registered.unwrap_or_default();
+        let mut wanted = asked.get("scope").map(String::as_str).unwrap_or_default().split(' ');
+        let known = wanted.all(|scope| scope.is_empty() || registered.split(' ').any(|known| known == scope));
+        let outcome = if known { "code=c" } else { "error=invalid_scope" };
+        format!("{outcome}&state={}&iss={}", asked["state"], encoded(ISSUER))
+    })
+}
+
+/// A token endpoint that reads the client from the form only, as the official Python server does.
+fn form_only(seen: &Seen) -> http::Response<bytes::Bytes> {
+    match (seen.form("client_id"), seen.form("client_secret")) {
+        (None, _) => {
+            answer(401, &json!({ "error": "unauthorized_client", "error_description": "Missing client_id" }))
+        }
+        (Some(_), None) => answer(401, &json!({ "error": "invalid_client" })),
+        _ => answer(200, &json!({ "access_token": "at", "refresh_token": "rt" })),
+    }
+}
+
+#[tokio::test]
+async fn fb_n01_a_server_that_reads_the_form_only_is_signed_in_to() {
+    for methods in [
+        &["client_secret_post", "client_secret_basic"][..],
+        &["client_secret_basic", "client_secret_post"][..],
+    ] {
+        let world = world(&[], methods);
+        registers(&world);
+        world.net.on(TOKEN, form_only);
+        run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap();
+        assert_eq!(world.net.sent_to(TOKEN).len(), 1);
+        assert!(!world.net.sent_to(TOKEN)[0].headers.contains_key("authorization"));
+    }
+}
+
+#[tokio::test]
+async fn fb_a14_a_client_of_basic_is_named_in_the_header_alone() {
+    let world = world(&[], &["client_secret_basic"]);
+    registers(&world);
+    world.net.on(TOKEN, |seen| {
+        assert!(seen.headers.contains_key("authorization"));
+        assert_eq!((seen.form("client_id"), seen.form("client_secret")), (None, None));
+        answer(200, &json!({ "access_token": "at" }))
+    });
+    run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap();
+}
+
+#[tokio::test]
+async fn fb_n01_what_the_registration_answers_wins_and_where_it_lies_the_other_method_is_tried_once() {
+    let world = world(&[], &["client_secret_post", "client_secret_basic"]);
+    let registered = json!({ "client_id": "c", "client_secret": "s", "token_endpoint_auth_method": "client_secret_basic" });
+    world.net.json(REGISTER, 201, registered);
+    world.net.on(TOKEN, form_only);
+    run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap();
+    let sent = world.net.sent_to(TOKEN);
+    assert_eq!(sent.len(), 2);
+    assert!(sent[0].headers.contains_key("authorization") && !sent[1].headers.contains_key("authorization"));
+
+    // What worked is remembered: the refresh of a later process asks once.
+    let provider = OAuthProvider::from_context(world.context());
+    let used = provider.credentials().await.unwrap();
+    let (headers, invalid) = (http::HeaderMap::new(), challenges("Bearer error=\"invalid_token\""));
+    let refused = crate::Rejection::new(http::StatusCode::UNAUTHORIZED, &invalid, &headers, &used);
+    assert!(provider.on_rejected(refused).await.is_ok());
+    assert_eq!(world.net.sent_to(TOKEN).len(), 3);
+
+    // A server that takes neither is asked once with each, and its first word is told.
+    world.net.json(TOKEN, 401, json!({ "error": "invalid_client", "error_description": "first" }));
+    let before = world.net.sent_to(TOKEN).len();
+    let mut other = world.context();
+    other.settings.spec.callback_port = Some(7777);
+    let pending = OAuthLogin::from_context(other).begin(&[]).await.unwrap();
+    let error =
+        pending.complete(&FakeAuthorizer::consenting(ISSUER), &FakeProbe::default()).await.unwrap_err();
+    assert!(error.to_string().contains("first"), "{error}");
+    assert_eq!(world.net.sent_to(TOKEN).len(), before + 2);
+}
+
+#[tokio::test]
+async fn fb_n01_a_configured_client_is_tried_the_other_way_too() {
+    let mut world = world(&[], &["client_secret_post", "client_secret_basic"]);
+    world.settings.spec.client_id = Some("me".into());
+    world.settings.spec.client_secret = Some(Secret::new("s3cret"));
+    world.net.on(TOKEN, form_only);
+    run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap();
+    let kept = world.store.load_client(&ClientKey::configured("srv")).await.unwrap().unwrap();
+    assert_eq!(kept.token_endpoint_auth_method.as_deref(), Some("client_secret_post"));
+}
+
+#[tokio::test]
+async fn fb_o37_a_client_id_may_be_a_number() {
+    let world = World::new();
+    world.net.json(REGISTER, 201, json!({ "client_id": 12345, "client_secret": null }));
+    let authorizer = FakeAuthorizer::consenting(ISSUER);
+    run(&world, &authorizer).await.unwrap();
+    assert_eq!(authorizer.requests.lock().unwrap()[0]["client_id"], "12345");
+    for junk in [json!({}), json!({ "client_id": null }), json!({ "client_id": "" }), json!([1])] {
+        let world = World::new();
+        world.net.json(REGISTER, 201, junk.clone());
+        let error = run(&world, &authorizer).await.unwrap_err();
+        assert!(error.to_string().contains("not a client registration"), "{junk}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn fb_o40_the_scopes_that_will_be_asked_for_are_registered() {
+    let world = world(&["mcp:read", "mcp:write"], &["none"]);
+    let authorizer = strict(&registers(&world));
+    run(&world, &authorizer).await.unwrap();
+    run(&world, &authorizer).await.unwrap();
+    assert_eq!(world.net.sent_to(REGISTER).len(), 1, "and used again");
+
+    // A step-up is not capped by what was registered before; nor does it lose that.
+    let challenge = challenges("Bearer error=\"insufficient_scope\", scope=\"mcp:admin\"");
+    let pending = login(&world).begin(&challenge).await.unwrap();
+    pending.complete(&authorizer, &FakeProbe::default()).await.unwrap();
+    let asked = authorizer.requests.lock().unwrap().last().unwrap()["scope"].clone();
+    for scope in ["mcp:read", "mcp:write", "mcp:admin"] {
+        assert!(asked.split(' ').any(|known| known == scope), "{asked}");
+    }
+    assert_eq!(world.net.sent_to(REGISTER).len(), 2);
+}
+
+#[tokio::test]
+async fn fb_o40_a_registration_of_before_that_is_too_narrow_is_replaced() {
+    let world = world(&["mcp:read"], &["none"]);
+    let scopes = registers(&world);
+    let mut old = StoredClient::new("old", "srv");
+    old.redirect_uris = vec!["http://localhost:4321/callback".into()];
+    world.store.save_client(&ClientKey::registered(ISSUER), &old).await.unwrap();
+    let authorizer = strict(&scopes);
+    run(&world, &authorizer).await.unwrap();
+    let clients: Vec<_> =
+        authorizer.requests.lock().unwrap().iter().map(|asked| asked["client_id"].clone()).collect();
+    assert_eq!(clients, ["old", "client-1"]);
+}
+
+#[tokio::test]
+async fn fb_a29_a_registration_says_its_scope_and_drops_it_where_it_is_refused() {
+    let refused =
+        |what: &str| answer(400, &json!({ "error": "invalid_client_metadata", "error_description": what }));
+    // Insists on one.
+    let insisting = world(&["a"], &["none"]);
+    insisting.net.on(
+        REGISTER,
+        move |seen| match serde_json::from_slice::<Value>(&seen.body).unwrap()["scope"] {
+            Value::Null => refused("scope is required"),
+            _ => answer(201, &json!({ "client_id": "c" })),
+        },
+    );
+    run(&insisting, &FakeAuthorizer::consenting(ISSUER)).await.unwrap();
+    assert_eq!(insisting.net.sent_to(REGISTER).len(), 1);
+    // Insists on one where the server names none: those of the authorization server.
+    let mut listed = metadata(ISSUER);
+    listed["scopes_supported"] = json!(["x"]);
+    insisting.publish(ISSUER, listed);
+    insisting.net.json(PRM, 200, json!({ "resource": SERVER, "authorization_servers": [ISSUER] }));
+    insisting.store.remove_client(&ClientKey::registered(ISSUER)).await.unwrap();
+    run(&insisting, &FakeAuthorizer::consenting(ISSUER)).await.unwrap();
+
+    // Wants none: with a 400, and with the 403 of Keycloak's policy.
+    for status in [400, 403] {
+        let forbidding = world(&["a"], &["none"]);
+        forbidding.net.on(REGISTER, move |seen| {
+            match serde_json::from_slice::<Value>(&seen.body).unwrap().get("scope") {
+                Some(_) => answer(status, &json!({ "error": "insufficient_scope" })),
+                None => answer(201, &json!({ "client_id": "c" })),
+            }
+        });
+        let authorizer = FakeAuthorizer::consenting(ISSUER);
+        run(&forbidding, &authorizer).await.unwrap();
+        assert_eq!(authorizer.requests.lock().unwrap()[0]["scope"], "a", "asked for all the same");
+    }
+
+    // Wants a secret although it lists none, or does not list anything.
+    for methods in [json!(["none", "client_secret_post"]), Value::Null] {
+        let confidential = World::new();
+        let mut listed = metadata(ISSUER);
+        listed["token_endpoint_auth_methods_supported"] = methods;
+        confidential.publish(ISSUER, listed);
+        confidential.net.on(REGISTER, move |seen| {
+            let asked: Value = serde_json::from_slice(&seen.body).unwrap();
+            match asked["token_endpoint_auth_method"].as_str() {
+                Some("client_secret_post") => answer(201, &json!({ "client_id": "c", "client_secret": "s" })),
+                _ => refused("token_endpoint_auth_method"),
+            }
+        });
+        confidential.net.on(TOKEN, form_only);
+        run(&confidential, &FakeAuthorizer::consenting(ISSUER)).await.unwrap();
+    }
+
+    // A refusal of who we are is not asked again in other words.
+    for (status, error) in [(403, "access_denied"), (401, "invalid_token"), (400, "invalid_redirect_uri")] {
+        let closed = world(&["a"], &["none", "client_secret_post"]);
+        closed.net.json(REGISTER, status, json!({ "error": error }));
+        assert!(run(&closed, &FakeAuthorizer::consenting(ISSUER)).await.is_err());
+        assert_eq!(closed.net.sent_to(REGISTER).len(), 1, "{error}");
+    }
+}
+
+#[tokio::test]
+async fn fb_a20_a_refused_offline_access_of_ours_ends_nothing() {
+    let offered = || {
+        let world = world(&["a"], &["none"]);
+        let mut listed = metadata(ISSUER);
+        listed["scopes_supported"] = json!(["a", "offline_access"]);
+        listed["device_authorization_endpoint"] = json!("https://as.example/device");
+        world.publish(ISSUER, listed);
+        let prm = json!({ "resource": SERVER, "authorization_servers": [ISSUER], "scopes_supported": ["a"] });
+        world.net.json(PRM, 200, prm);
+        world
+    };
+    let refusing = || {
+        FakeAuthorizer::with(|asked| {
+            let refused = asked["scope"].contains("offline_access");
+            let outcome = if refused { "error=invalid_scope" } else { "code=c" };
+            format!("{outcome}&state={}&iss={}", asked["state"], encoded(ISSUER))
+        })
+    };
+    let plain = offered();
+    let authorizer = refusing();
+    let signed_in = run(&plain, &authorizer).await.unwrap();
+    let asked: Vec<_> =
+        authorizer.requests.lock().unwrap().iter().map(|asked| asked["scope"].clone()).collect();
+    assert_eq!(asked, ["a offline_access", "a"], "one more try, and no more");
+    assert_eq!(signed_in.scopes, ["a"]);
+
+    // What a person or the server asked for is not dropped.
+    let mut pinned = offered();
+    pinned.settings.spec.scopes = Some(vec!["a".into(), "offline_access".into()]);
+    assert!(run(&pinned, &refusing()).await.unwrap_err().to_string().contains("invalid_scope"));
+    let challenge = challenges("Bearer scope=\"a offline_access\"");
+    let pending = login(&offered()).begin(&challenge).await.unwrap();
+    assert!(pending.complete(&refusing(), &FakeProbe::default()).await.is_err());
+
+    // By a token endpoint, and for a device, the same.
+    let late = offered();
+    late.net.on(TOKEN, {
+        let refusals = std::sync::atomic::AtomicU32::new(0);
+        move |_| match refusals.fetch_add(1, std::sync::atomic::Ordering::Relaxed) {
+            0 => answer(400, &json!({ "error": "invalid_scope" })),
+            _ => answer(200, &json!({ "access_token": "at", "scope": "a" })),
+        }
+    });
+    run(&late, &FakeAuthorizer::consenting(ISSUER)).await.unwrap();
+    let device = offered();
+    device.net.on("POST https://as.example/device", |seen| {
+        match seen.form("scope").is_some_and(|scope| scope.contains("offline_access")) {
+            true => answer(400, &json!({ "error": "invalid_scope" })),
+            false => answer(
+                200,
+                &json!({ "device_code": "d", "user_code": "U", "verification_uri": "https://as.example/d", "expires_in": 60, "interval": 1 }),
+            ),
+        }
+    });
+    let pending = login(&device).begin(&[]).await.unwrap();
+    pending.complete_with_device(&FakePrompt::default(), &FakeProbe::default()).await.unwrap();
+}
+
+#[tokio::test]
+async fn fb_a36_a_server_that_publishes_nothing_is_told_as_that() {
+    let world = World::new();
+    world.net.on(PRM, |_| text(404, "nothing"));
+    let error = run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap_err();
+    assert_eq!(error.kind(), AuthErrorKind::Misconfigured);
+    let shown = error.to_string();
+    assert!(
+        shown.contains("publishes where to sign in") && shown.contains("/register answered 404"),
+        "{shown}"
+    );
+    assert!(shown.contains("oauth.authServerMetadataUrl"), "{shown}");
+}
