@@ -10,6 +10,7 @@
 //! Security: what a project's own files say about approval counts only once the folder is trusted, or a
 //! repository could approve itself. What they reject counts always.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use serde::Serialize;
@@ -90,7 +91,7 @@ type Named = (String, Origin);
 
 /// The disabled lists of this project.
 #[derive(Debug, Default)]
-pub(crate) struct Disabled(Vec<Named>);
+pub(crate) struct Disabled(HashMap<String, Vec<Origin>>);
 
 impl Disabled {
     pub(crate) fn read(files: &[Parsed<'_>], project: &Project, problems: &mut Vec<Problem>) -> Self {
@@ -98,7 +99,9 @@ impl Disabled {
         for (_, document) in files.iter().filter(|(role, _)| *role == Role::User) {
             for root in project.roots() {
                 for (path, node) in project_nodes(document, root) {
-                    disabled.0.extend(names(document, node, &path, "disabledMcpServers", problems));
+                    for (name, origin) in names(document, node, &path, "disabledMcpServers", problems) {
+                        disabled.0.entry(name).or_default().push(origin);
+                    }
                     // The opposite list is for servers built into a host; it is read to be checked only.
                     names(document, node, &path, "enabledMcpServers", problems);
                 }
@@ -108,17 +111,15 @@ impl Disabled {
     }
 
     pub(crate) fn switch(&self, name: &str) -> Switch {
-        let origins: Vec<_> =
-            self.0.iter().filter(|(other, _)| other == name).map(|(_, origin)| origin.clone()).collect();
-        if origins.is_empty() { Switch::On } else { Switch::Off(origins) }
+        self.0.get(name).map_or(Switch::On, |origins| Switch::Off(origins.clone()))
     }
 }
 
 /// What people decided about the entries of this project's `.mcp.json`.
 #[derive(Debug, Default)]
 pub(crate) struct Approvals {
-    rejected: Vec<Named>,
-    approved: Vec<Named>,
+    rejected: HashMap<String, Origin>,
+    approved: HashMap<String, Origin>,
     everything: Option<Origin>,
 }
 
@@ -150,11 +151,12 @@ impl Approvals {
 
     fn read_settings(&mut self, document: &Document<'_>, counts: bool, problems: &mut Vec<Problem>) {
         let root = Pointer::default();
-        self.rejected.extend(names(document, &document.root, &root, "disabledMcpjsonServers", problems));
+        let rejected = names(document, &document.root, &root, "disabledMcpjsonServers", problems);
+        add(&mut self.rejected, rejected);
         let approved = names(document, &document.root, &root, "enabledMcpjsonServers", problems);
         let everything = self.flag(document, "enableAllProjectMcpServers", problems);
         if counts {
-            self.approved.extend(approved);
+            add(&mut self.approved, approved);
             self.everything = self.everything.take().or(everything);
         } else if let Some(origin) = approved.first().map(|(_, origin)| origin).or(everything.as_ref()) {
             let message = "a project's own approvals count once its folder is trusted";
@@ -166,8 +168,8 @@ impl Approvals {
     fn read_own(&mut self, document: &Document<'_>, project: &Project, problems: &mut Vec<Problem>) {
         for root in project.roots() {
             if let Some((path, node)) = own_folder(document, root) {
-                self.rejected.extend(names(document, node, &path, "rejected", problems));
-                self.approved.extend(names(document, node, &path, "approved", problems));
+                add(&mut self.rejected, names(document, node, &path, "rejected", problems));
+                add(&mut self.approved, names(document, node, &path, "approved", problems));
             }
         }
     }
@@ -185,15 +187,20 @@ impl Approvals {
 
     /// A rejection anywhere beats every approval.
     pub(crate) fn of(&self, name: &str) -> Approval {
-        let find =
-            |list: &[Named]| list.iter().find(|(other, _)| other == name).map(|(_, origin)| origin.clone());
-        if let Some(origin) = find(&self.rejected) {
-            return Approval::Rejected(origin);
+        if let Some(origin) = self.rejected.get(name) {
+            return Approval::Rejected(origin.clone());
         }
-        match find(&self.approved).or_else(|| self.everything.clone()) {
+        match self.approved.get(name).cloned().or_else(|| self.everything.clone()) {
             Some(origin) => Approval::Approved(origin),
             None => Approval::Undecided,
         }
+    }
+}
+
+/// Adds to a list; the first place of a name is the one that is told.
+fn add(list: &mut HashMap<String, Origin>, names: Vec<Named>) {
+    for (name, origin) in names {
+        list.entry(name).or_insert(origin);
     }
 }
 

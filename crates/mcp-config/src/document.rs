@@ -25,8 +25,21 @@ impl std::fmt::Debug for Text<'_> {
 impl<'a> Document<'a> {
     /// Parses `text`; a text that cannot be parsed is one problem with its position.
     pub(crate) fn parse(place: Place, text: &'a str) -> Result<Self, Box<Problem>> {
+        Self::of(place, text, json::parse(text))
+    }
+
+    /// Of a file that nobody reads: enough to see whether there are servers in it.
+    pub(crate) fn glance(place: Place, text: &'a str) -> Result<Self, Box<Problem>> {
+        Self::of(place, text, json::parse_to(text, 2))
+    }
+
+    fn of(
+        place: Place,
+        text: &'a str,
+        parsed: Result<Node, json::SyntaxError>,
+    ) -> Result<Self, Box<Problem>> {
         let lines = Lines::new(text);
-        match json::parse(text) {
+        match parsed {
             Ok(root) => Ok(Self { place, text: Text(text), lines, root }),
             Err(error) => {
                 let (line, column) = lines.position(text, error.offset);
@@ -64,7 +77,7 @@ impl<'a> Document<'a> {
             place: self.place.clone(),
             pointer: pointer.to_string(),
             field: pointer.dotted(),
-            line: self.lines.line(span.start),
+            line: self.lines.line(span.start()),
         }
     }
 
@@ -76,7 +89,7 @@ impl<'a> Document<'a> {
         span: Span,
         message: impl Into<String>,
     ) -> Problem {
-        let (line, column) = self.lines.position(self.text.0, span.start);
+        let (line, column) = self.lines.position(self.text.0, span.start());
         let mut problem = Problem::new(severity, code, message).in_place(&self.place);
         problem.line = Some(line);
         problem.column = Some(column);

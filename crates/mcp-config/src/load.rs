@@ -1,5 +1,7 @@
 //! From files to the configuration in force. Never fails: what is wrong is a [`Problem`], and the rest is used.
 
+use std::collections::HashMap;
+
 use crate::decisions::{Approvals, Disabled, Parsed, Trust, project_nodes, trust};
 use crate::document::Document;
 use crate::entry::{Approval, Scope, ServerEntry};
@@ -29,6 +31,8 @@ pub struct Config {
     /// Whether the folder is trusted.
     pub trust: Trust,
     paths: Vec<PathReport>,
+    /// The numbers of the problems of each name.
+    problems_of: HashMap<String, Vec<usize>>,
 }
 
 impl Config {
@@ -61,10 +65,17 @@ impl Config {
         candidates.iter_mut().for_each(|entry| facts.attach(entry));
         let (entries, shadowed) = precedence::choose(candidates, &mut problems);
         never_read::check(&files, sources, &mut problems);
+        let mut problems_of: HashMap<String, Vec<usize>> = HashMap::new();
+        for (number, problem) in problems.iter().enumerate() {
+            if let Some(server) = &problem.server {
+                problems_of.entry(server.clone()).or_default().push(number);
+            }
+        }
         Self {
             entries,
             shadowed,
             problems,
+            problems_of,
             project: sources.project.clone(),
             locations: sources.locations.clone(),
             trust,
@@ -89,8 +100,9 @@ impl Config {
     }
 
     /// The problems of the entries of this name.
-    pub fn problems_of(&self, name: &str) -> impl Iterator<Item = &Problem> {
-        self.problems.iter().filter(move |problem| problem.server.as_deref() == Some(name))
+    pub fn problems_of<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Problem> + use<'a> {
+        let numbers = self.problems_of.get(name).into_iter().flatten();
+        numbers.filter_map(|number| self.problems.get(*number))
     }
 
     /// Where every part of an entry comes from, as it may be shown.
@@ -177,6 +189,9 @@ fn parse<'a>(files: &'a [Source], problems: &mut Vec<Problem>) -> Vec<Parsed<'a>
 fn document(file: &Source) -> Option<Result<Document<'_>, Box<Problem>>> {
     match &file.content {
         Content::Absent => None,
+        Content::Text(text) if matches!(file.role, Role::NeverRead(_)) => {
+            Some(Document::glance(file.place.clone(), text))
+        }
         Content::Text(text) => Some(Document::parse_object(file.place.clone(), text)),
         Content::Unreadable(why) => {
             let problem = Problem::new(Severity::Error, ProblemCode::Unreadable, why.as_str());

@@ -8,6 +8,8 @@
 
 mod url_pattern;
 
+use std::collections::HashMap;
+
 use crate::decisions::Parsed;
 use crate::document::Document;
 use crate::entry::{Blocked, Server, ServerEntry};
@@ -21,9 +23,32 @@ use url_pattern::UrlPattern;
 #[derive(Debug, Default)]
 pub(crate) struct Policy {
     /// `None` allows everything.
-    allow: Option<Vec<Rule>>,
-    deny: Vec<Rule>,
+    allow: Option<Rules>,
+    deny: Rules,
     unreadable: bool,
+}
+
+/// The rules of one kind of list; names apart, because there may be as many of them as entries.
+#[derive(Debug, Default)]
+struct Rules {
+    names: HashMap<String, Origin>,
+    /// What is said of commands and URLs.
+    others: Vec<Rule>,
+}
+
+impl Rules {
+    fn add(&mut self, rules: Vec<Rule>) {
+        for rule in rules {
+            match rule.matcher {
+                Matcher::Name(name) => drop(self.names.entry(name).or_insert(rule.origin)),
+                _ => self.others.push(rule),
+            }
+        }
+    }
+
+    fn other_fitting(&self, entry: &ServerEntry) -> Option<&Rule> {
+        self.others.iter().find(|rule| rule.matcher.fits(entry))
+    }
 }
 
 #[derive(Debug)]
@@ -84,16 +109,10 @@ impl Policy {
                 continue;
             }
             let mut reader = Reader { document, env: &env, problems: &mut *problems };
-            policy.deny.extend(reader.rules(Side::Deny).unwrap_or_default());
+            policy.deny.add(reader.rules(Side::Deny).unwrap_or_default());
             let allow = reader.rules(Side::Allow);
-            if is_managed || !managed_only {
-                policy.allow = match (policy.allow.take(), allow) {
-                    (Some(mut rules), Some(more)) => {
-                        rules.extend(more);
-                        Some(rules)
-                    }
-                    (a, b) => a.or(b),
-                };
+            if let Some(rules) = allow.filter(|_| is_managed || !managed_only) {
+                policy.allow.get_or_insert_default().add(rules);
             }
         }
         policy
@@ -101,24 +120,24 @@ impl Policy {
 
     /// Why `entry` may not be used, if so.
     pub(crate) fn check(&self, entry: &ServerEntry) -> Option<Blocked> {
-        if let Some(rule) = self.deny.iter().find(|rule| rule.matcher.fits(entry)) {
-            return Some(Blocked::Denied(rule.origin.clone()));
+        let denied = self.deny.names.get(&entry.name);
+        let denied = denied.or_else(|| self.deny.other_fitting(entry).map(|rule| &rule.origin));
+        if let Some(origin) = denied {
+            return Some(Blocked::Denied(origin.clone()));
         }
         if self.unreadable {
             return Some(Blocked::PolicyUnreadable);
         }
         let rules = self.allow.as_ref()?;
-        let any = |kind: fn(&Matcher) -> bool| rules.iter().any(|rule| kind(&rule.matcher));
+        let any = |kind: fn(&Matcher) -> bool| rules.others.iter().any(|rule| kind(&rule.matcher));
         // As soon as the list speaks of URLs, a name no longer vouches for a remote server; so for commands.
         let names_count = match &entry.server {
             Server::Remote(_) => !any(|matcher| matches!(matcher, Matcher::Url(_))),
             Server::Stdio(_) => !any(|matcher| matches!(matcher, Matcher::Command(_))),
             _ => true,
         };
-        let allowed = rules
-            .iter()
-            .filter(|rule| names_count || !matches!(rule.matcher, Matcher::Name(_)))
-            .any(|rule| rule.matcher.fits(entry));
+        let allowed =
+            names_count && rules.names.contains_key(&entry.name) || rules.other_fitting(entry).is_some();
         (!allowed).then_some(Blocked::NotAllowed)
     }
 }
@@ -140,7 +159,7 @@ impl Matcher {
 fn with_settings_env(env: Env, document: &Document<'_>) -> Env {
     let variables = document.object().and_then(|object| object.get("env")).and_then(Node::as_object);
     variables.into_iter().flat_map(Object::iter).fold(env, |env, member| match member.node.as_str() {
-        Some(value) => env.with(&member.key, value),
+        Some(value) => env.with(&*member.key, value),
         None => env,
     })
 }
@@ -199,7 +218,7 @@ impl Reader<'_, '_> {
         let object = item.as_object().ok_or(one)?;
         let mut members = object.iter();
         let (Some(member), None) = (members.next(), members.next()) else { return Err(one.to_owned()) };
-        match member.key.as_str() {
+        match &*member.key {
             "serverName" => name(side, &member.node).map(Matcher::Name),
             "serverCommand" => self.command(&member.node).map(Matcher::Command),
             "serverUrl" => self.url(side, &member.node).map(Matcher::Url),

@@ -8,6 +8,8 @@
 //! One exception: a project entry that nobody approved yields to an entry of the person. A repository must
 //! not be able to take a name away from somebody who has not agreed to it.
 
+use std::collections::HashMap;
+
 use crate::display;
 use crate::entry::{Approval, Scope, ServerEntry, Switch};
 use crate::{Problem, ProblemCode, Severity};
@@ -40,10 +42,14 @@ pub(crate) fn choose(
 ) -> (Vec<ServerEntry>, Vec<Shadowed>) {
     candidates.sort_by_key(|entry| rank(entry.scope));
     let mut entries: Vec<ServerEntry> = Vec::new();
+    let mut holders: HashMap<String, usize> = HashMap::with_capacity(candidates.len());
     let mut shadowed = Vec::new();
     for candidate in candidates {
-        match entries.iter_mut().find(|entry| entry.name == candidate.name) {
-            None => entries.push(candidate),
+        match holders.get(&candidate.name).map(|holder| &mut entries[*holder]) {
+            None => {
+                holders.insert(candidate.name.clone(), entries.len());
+                entries.push(candidate);
+            }
             Some(holder) if yields(holder) && !yields(&candidate) => {
                 problems.push(not_approved(holder, &candidate));
                 let by = candidate.scope;
@@ -52,8 +58,13 @@ pub(crate) fn choose(
             Some(holder) => shadowed.push(Shadowed { entry: candidate, by: holder.scope }),
         }
     }
+    let mut others: HashMap<&str, Vec<&ServerEntry>> = HashMap::new();
+    for Shadowed { entry, .. } in &shadowed {
+        others.entry(&entry.name).or_default().push(entry);
+    }
     for entry in &entries {
-        problems.extend(conflict(entry, &shadowed));
+        let others = others.get(&*entry.name).map_or(&[][..], Vec::as_slice);
+        problems.extend(conflict(entry, others));
         problems.extend(hidden_by_list(entry));
     }
     (entries, shadowed)
@@ -70,12 +81,12 @@ fn not_approved(project: &ServerEntry, winner: &ServerEntry) -> Problem {
     problem.at(&project.origin).of_server(&project.name)
 }
 
-/// A warning where another scope defines the name for a different endpoint (once, naming all of them).
-fn conflict(entry: &ServerEntry, shadowed: &[Shadowed]) -> Option<Problem> {
+/// A warning where another scope (one of `shadowed`, which have the same name) defines it for a different endpoint (once, naming all of them).
+fn conflict(entry: &ServerEntry, shadowed: &[&ServerEntry]) -> Option<Problem> {
     let others: Vec<&ServerEntry> = shadowed
         .iter()
-        .map(|shadowed| &shadowed.entry)
-        .filter(|other| other.name == entry.name && other.scope != entry.scope && !yields(other))
+        .copied()
+        .filter(|other| other.scope != entry.scope && !yields(other))
         .filter(|other| !other.same_endpoint(entry))
         .collect();
     if others.is_empty() || entry.scope == Scope::Dynamic {

@@ -78,7 +78,7 @@ fn server(
     problems: &mut Vec<Problem>,
 ) -> ServerEntry {
     let mut entry = ServerEntry {
-        name: member.key.clone(),
+        name: member.key.to_string(),
         scope,
         origin: document.origin(path, member.key_span),
         server: Server::Invalid,

@@ -9,9 +9,11 @@ use mcp_files::{FileError, FileErrorKind, Policy};
 use crate::project::canonical;
 use crate::{Env, Locations, Place, Platform, Project, trust};
 
-/// The longest file that a project, or a place where nobody should look, may have: whoever clones a project has agreed
-/// to nothing yet. A thousand entries have 0.3 MiB.
+/// How long the files of a project may be together: who clones a project has agreed to nothing yet, and there may be
+/// one in every folder. A thousand entries have 0.3 MiB.
 const MAX_PROJECT_BYTES: u64 = 4 * 1024 * 1024;
+/// How long a file may be that is looked at only to say that it is not used.
+const MAX_UNUSED_BYTES: u64 = 1024 * 1024;
 /// The longest file of the person or the administrator: hosts keep histories in the same file as servers.
 const MAX_OWN_BYTES: u64 = 32 * 1024 * 1024;
 
@@ -92,11 +94,17 @@ impl Role {
             Self::Managed | Self::ManagedSettings | Self::User | Self::UserSettings | Self::Decisions => {
                 Policy::surroundings(MAX_OWN_BYTES)
             }
-            Self::Project | Self::ProjectSettings | Self::LocalSettings | Self::NeverRead(_) => {
+            Self::Project | Self::ProjectSettings | Self::LocalSettings => {
                 Policy::surroundings(MAX_PROJECT_BYTES)
             }
+            Self::NeverRead(_) => Policy::surroundings(MAX_UNUSED_BYTES),
             Self::Dynamic => Policy::named(MAX_OWN_BYTES),
         }
+    }
+
+    /// Whether a project brings files of this role along.
+    fn is_of_project(self) -> bool {
+        matches!(self, Self::Project | Self::ProjectSettings | Self::LocalSettings)
     }
 }
 
@@ -171,6 +179,7 @@ impl Sources {
                 files.push(Source::file(Role::NeverRead(why), path));
             }
         }
+        bound(&mut files);
         let person_dir = locations.config_dir.iter().chain(&locations.home).find(|dir| dir.is_dir());
         let person_dir = person_dir.unwrap_or(&project.cwd).clone();
         Self { env: request.env.clone(), strict: request.strict, locations, project, person_dir, files }
@@ -205,6 +214,22 @@ impl fmt::Debug for Source {
             Content::Unreadable(why) => why,
         };
         write!(f, "{:?} {} ({content})", self.role, self.place)
+    }
+}
+
+/// Leaves out what is too much of a project's files, nearest first.
+fn bound(files: &mut [Source]) {
+    let mut left = MAX_PROJECT_BYTES;
+    for file in files.iter_mut().filter(|file| file.role.is_of_project()) {
+        let Content::Text(text) = &file.content else { continue };
+        match left.checked_sub(text.len() as u64) {
+            Some(rest) => left = rest,
+            None => {
+                let limit = MAX_PROJECT_BYTES >> 20;
+                file.content =
+                    Content::Unreadable(format!("the files of the project have more than {limit} MiB"));
+            }
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use super::tree::Whole;
 use super::{Member, Node, Object, Pointer, Span, Value};
 
 /// How deep arrays and objects may nest. Configuration needs six levels; a file made to exhaust the
@@ -31,7 +32,15 @@ impl fmt::Display for SyntaxError {
 
 /// Parses a whole text; spans are byte offsets into `text`, byte order mark included.
 pub(crate) fn parse(text: &str) -> Result<Node, SyntaxError> {
-    let mut parser = Parser { text, at: 0, path: Pointer::default(), depth: 0 };
+    parse_to(text, MAX_DEPTH)
+}
+
+/// As [`parse`], where what is nested deeper than `kept` is checked and left out: arrays and objects there are empty.
+pub(crate) fn parse_to(text: &str, kept: usize) -> Result<Node, SyntaxError> {
+    let mut parser = Parser { text, at: 0, path: Pointer::default(), depth: 0, kept };
+    if u32::try_from(text.len()).is_err() {
+        return Err(parser.error("the file is too long"));
+    }
     if text.starts_with('\u{feff}') {
         parser.at = '\u{feff}'.len_utf8();
     }
@@ -52,6 +61,8 @@ struct Parser<'a> {
     at: usize,
     path: Pointer,
     depth: usize,
+    /// How deep members and items are kept.
+    kept: usize,
 }
 
 impl Parser<'_> {
@@ -96,14 +107,14 @@ impl Parser<'_> {
         let value = match self.peek() {
             Some(b'{') => self.nested(Self::object)?,
             Some(b'[') => self.nested(Self::array)?,
-            Some(b'"') => Value::String(self.string()?),
+            Some(b'"') => Value::String(self.string()?.into_boxed_str()),
             Some(b'-' | b'0'..=b'9') => self.number()?,
             Some(b't' | b'f' | b'n') => self.word()?,
             Some(b'\'') => return Err(self.error("strings are written in double quotes")),
             Some(b'}' | b']' | b',' | b':') | None => return Err(self.error("expected a value")),
             Some(_) => return Err(self.error("expected a value; strings are written in double quotes")),
         };
-        Ok(Node { span: Span { start, end: self.at }, value })
+        Ok(Node { span: Span::new(start, self.at), value })
     }
 
     fn nested(&mut self, body: fn(&mut Self) -> Result<Value, SyntaxError>) -> Result<Value, SyntaxError> {
@@ -129,7 +140,7 @@ impl Parser<'_> {
             }
             let start = self.at;
             let key = self.string()?;
-            let key_span = Span { start, end: self.at };
+            let key_span = Span::new(start, self.at);
             self.path.push_key(&key);
             self.skip_blank()?;
             if self.peek() != Some(b':') {
@@ -146,14 +157,18 @@ impl Parser<'_> {
                 Some(_) => return Err(self.error("expected `,` or `}` after the value")),
             }
             self.path.pop();
-            members.push(Member { key, key_span, node, overridden: false });
+            if self.depth <= self.kept {
+                let key = key.into_boxed_str();
+                members.push(Member { key, key_span, node, overridden: false });
+            }
         }
         mark_overridden(&mut members);
-        Ok(Value::Object(Object { members }))
+        Ok(Value::Object(Object { members: members.into_boxed_slice() }))
     }
 
     fn array(&mut self) -> Result<Value, SyntaxError> {
         let mut items = Vec::new();
+        let mut count = 0;
         loop {
             self.skip_blank()?;
             match self.peek() {
@@ -161,8 +176,12 @@ impl Parser<'_> {
                 None => return Err(self.error("the file ends inside an array; `]` is missing")),
                 Some(_) => {}
             }
-            self.path.push_index(items.len());
-            items.push(self.value()?);
+            self.path.push_index(count);
+            count += 1;
+            let item = self.value()?;
+            if self.depth <= self.kept {
+                items.push(item);
+            }
             self.skip_blank()?;
             match self.peek() {
                 Some(b',') => self.at += 1,
@@ -172,7 +191,7 @@ impl Parser<'_> {
             }
             self.path.pop();
         }
-        Ok(Value::Array(items))
+        Ok(Value::Array(items.into_boxed_slice()))
     }
 
     fn string(&mut self) -> Result<String, SyntaxError> {
@@ -265,7 +284,7 @@ impl Parser<'_> {
         if !valid {
             return Err(self.error_at(start, "this is not a number as JSON writes it"));
         }
-        Ok(Value::Number(self.text[start..self.at].to_owned()))
+        Ok(Value::Number(Whole::parse(&self.text[start..self.at])))
     }
 
     fn digits(&mut self) -> usize {
@@ -298,10 +317,11 @@ fn mark_overridden(members: &mut [Member]) {
         }
         return;
     }
-    let last: HashMap<String, usize> =
-        members.iter().enumerate().map(|(index, member)| (member.key.clone(), index)).collect();
-    for (index, member) in members.iter_mut().enumerate() {
-        member.overridden = last[&member.key] != index;
+    let mut last: HashMap<&str, usize> = HashMap::with_capacity(members.len());
+    let earlier: Vec<usize> =
+        members.iter().enumerate().filter_map(|(index, member)| last.insert(&member.key, index)).collect();
+    for index in earlier {
+        members[index].overridden = true;
     }
 }
 
@@ -322,9 +342,9 @@ mod tests {
         assert_eq!(object.get("a").unwrap().as_array().unwrap().len(), 2);
         assert!(object.get("b").unwrap().as_object().unwrap().get("c").unwrap().is_null());
         let span = object.get("a").unwrap().span;
-        assert_eq!(&text[span.start..span.end], "[1, 2,]");
+        assert_eq!(&text[span.start()..span.end()], "[1, 2,]");
         let key = object.iter().next().unwrap().key_span;
-        assert_eq!(&text[key.start..key.end], "\"a\"");
+        assert_eq!(&text[key.start()..key.end()], "\"a\"");
     }
 
     #[test]
@@ -367,8 +387,25 @@ mod tests {
             let object = root.as_object().unwrap();
             assert_eq!(object.get("a").unwrap().as_u64(), Some(3));
             assert_eq!(object.overridden().map(|member| &*member.key).collect::<Vec<_>>(), ["a"]);
-            assert_eq!(object.iter().filter(|member| member.key == "a").count(), 1);
+            assert_eq!(object.iter().filter(|member| &*member.key == "a").count(), 1);
         }
+    }
+
+    #[test]
+    fn s_m16_what_is_not_asked_for_is_checked_and_not_kept() {
+        let root = parse_to(r#"{"mcpServers": {"a": {"args": [1, 2]}}, "b": [[1], 2]}"#, 2).unwrap();
+        let object = root.as_object().unwrap();
+        let servers = object.get("mcpServers").unwrap().as_object().unwrap();
+        assert!(servers.get("a").unwrap().as_object().unwrap().iter().next().is_none());
+        assert_eq!(object.get("b").unwrap().as_array().unwrap().len(), 2);
+        assert!(parse_to(r#"{"a": {"b": [1,,2]}}"#, 1).is_err());
+    }
+
+    #[test]
+    fn s_m16_a_value_takes_few_bytes() {
+        // A hostile text has one in every second byte.
+        assert!(size_of::<Node>() <= 32, "{}", size_of::<Node>());
+        assert!(size_of::<Member>() <= 64, "{}", size_of::<Member>());
     }
 
     #[test]

@@ -2,11 +2,29 @@
 
 use std::fmt;
 
-/// A half-open range of bytes in the text that was parsed.
+/// A half-open range of bytes in the text that was parsed: in half the bits of a `usize`, because a hostile text has a
+/// value in every second byte.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct Span {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
+    start: u32,
+    end: u32,
+}
+
+impl Span {
+    /// The parser refuses texts in which an offset would not fit.
+    pub(super) fn new(start: usize, end: usize) -> Self {
+        let narrow = |offset| u32::try_from(offset).unwrap_or(u32::MAX);
+        Self { start: narrow(start), end: narrow(end) }
+    }
+
+    pub(crate) fn start(self) -> usize {
+        self.start as usize
+    }
+
+    #[cfg(any(test, fuzzing))]
+    pub(crate) fn end(self) -> usize {
+        self.end as usize
+    }
 }
 
 /// One value and where it stands.
@@ -20,22 +38,39 @@ pub(crate) struct Node {
 pub(crate) enum Value {
     Null,
     Bool(bool),
-    /// As written, so that no precision is lost.
-    Number(String),
-    String(String),
-    Array(Vec<Node>),
+    /// What it is as a non-negative whole number, where it is one. Nothing else is asked of a number.
+    Number(Option<Whole>),
+    String(Box<str>),
+    Array(Box<[Node]>),
     Object(Object),
+}
+
+/// A non-negative whole number.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole(u64);
+
+impl Whole {
+    /// Reads a number, also where it is written as `1e3` or `5.0`.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let whole = text.parse().ok().or_else(|| {
+            let value: f64 = text.parse().ok()?;
+            // 2^53: up to here every whole number has exactly one spelling as a double.
+            let whole = value.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&value);
+            whole.then_some(value as u64)
+        });
+        whole.map(Self)
+    }
 }
 
 #[derive(Clone, Default)]
 pub(crate) struct Object {
-    pub(super) members: Vec<Member>,
+    pub(super) members: Box<[Member]>,
 }
 
 /// One `"key": value` pair.
 #[derive(Clone)]
 pub(crate) struct Member {
-    pub(crate) key: String,
+    pub(crate) key: Box<str>,
     pub(crate) key_span: Span,
     pub(crate) node: Node,
     /// A later member of the same object has the same key and wins.
@@ -73,15 +108,12 @@ impl Node {
         }
     }
 
-    /// A non-negative whole number, also where it is written as `1e3` or `5.0`.
+    /// A non-negative whole number, in any spelling.
     pub(crate) fn as_u64(&self) -> Option<u64> {
-        let Value::Number(text) = &self.value else { return None };
-        text.parse().ok().or_else(|| {
-            let value: f64 = text.parse().ok()?;
-            // 2^53: up to here every whole number has exactly one spelling as a double.
-            let whole = value.fract() == 0.0 && (0.0..=9_007_199_254_740_992.0).contains(&value);
-            whole.then_some(value as u64)
-        })
+        match self.value {
+            Value::Number(whole) => whole.map(|Whole(value)| value),
+            _ => None,
+        }
     }
 
     pub(crate) fn as_array(&self) -> Option<&[Node]> {
@@ -102,7 +134,7 @@ impl Node {
 impl Object {
     /// The value of `key`; where a key is written twice, the last one, as in every other JSON reader.
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
-        self.members.iter().rev().find(|member| member.key == key).map(|member| &member.node)
+        self.members.iter().rev().find(|member| *member.key == *key).map(|member| &member.node)
     }
 
     /// The members in force, in the order of the file.

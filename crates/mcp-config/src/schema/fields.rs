@@ -65,7 +65,7 @@ const MISTAKEN: [(&str, &str); 18] = [
 /// Warns of fields that nobody reads, and of fields that mean nothing for this kind of entry.
 pub(super) fn check(reader: &mut Reader<'_, '_>, kind: Kind) {
     for member in reader.object().iter() {
-        let key = member.key.as_str();
+        let key = &*member.key;
         if COMMON.contains(&key) || kind.fields().contains(&key) || is_remark(key) {
             continue;
         }

@@ -38,7 +38,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<OAuth> {
 fn check_fields(reader: &mut Reader<'_, '_>, object: &Object) {
     for member in object.iter().filter(|member| !FIELDS.contains(&&*member.key)) {
         let message = format!("unknown field {:?}; it is ignored", member.key);
-        let hint = match member.key.as_str() {
+        let hint = match &*member.key {
             "scope" => Some("use `scopes`: one string with spaces between the scopes".to_owned()),
             "clientSecret" | "client_secret" => {
                 Some("a secret does not belong into this file; set MCP_CLIENT_SECRET".to_owned())

@@ -1,5 +1,7 @@
 //! Reads the fields of one entry, and collects what is wrong with them.
 
+use std::collections::{HashMap, HashSet};
+
 use crate::display;
 use crate::document::Document;
 use crate::entry::Field;
@@ -216,15 +218,15 @@ impl<'a, 'p> Reader<'a, 'p> {
             let missing = text.missing().map(str::to_owned).collect();
             let shown = display::display_secret_text(&text);
             self.show_at(&steps, &member.node, shown, missing);
-            texts.push((member.key.clone(), text));
+            texts.push((member.key.to_string(), text));
         }
         texts
     }
 
-    /// Where the value of a member of an object field stands, for a problem about it.
-    pub(super) fn member_span(&self, key: &str, member: &str) -> Span {
+    /// Where the value of each member of an object field stands, for a problem about it.
+    pub(super) fn member_spans(&self, key: &str) -> HashMap<&'a str, Span> {
         let object = self.get(key).and_then(Node::as_object);
-        object.and_then(|object| object.get(member)).map_or(self.name_span, |node| node.span)
+        object.into_iter().flat_map(Object::iter).map(|member| (&*member.key, member.node.span)).collect()
     }
 }
 
@@ -240,11 +242,6 @@ fn extended(path: &Pointer, steps: Steps<'_>) -> Pointer {
 
 /// Each name once, in order.
 fn unique<'t>(names: impl Iterator<Item = &'t str>) -> Vec<String> {
-    let mut seen: Vec<String> = Vec::new();
-    for name in names {
-        if !seen.iter().any(|other| other == name) {
-            seen.push(name.to_owned());
-        }
-    }
-    seen
+    let mut seen = HashSet::new();
+    names.filter(|name| seen.insert(*name)).map(str::to_owned).collect()
 }

@@ -1,5 +1,6 @@
 //! Entries that are a URL.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use url::Url;
@@ -90,8 +91,13 @@ fn parse_url(text: &Text, kind: RemoteKind) -> Result<Url, String> {
 
 fn headers(reader: &mut Reader<'_, '_>) -> Vec<(String, Text)> {
     let headers = reader.text_map("headers");
+    let spans = reader.member_spans("headers");
+    let mut last: HashMap<String, usize> = HashMap::with_capacity(headers.len());
+    for (index, (name, _)) in headers.iter().enumerate() {
+        last.insert(name.trim().to_ascii_lowercase(), index);
+    }
     for (index, (name, value)) in headers.iter().enumerate() {
-        let span = reader.member_span("headers", name);
+        let Some(span) = spans.get(&**name).copied() else { continue };
         if !is_token(name.trim()) {
             let message = "is not a header name (RFC 9110 section 5.1)";
             reader.error(ProblemCode::InvalidConfig, &["headers", name], span, message, None);
@@ -100,7 +106,7 @@ fn headers(reader: &mut Reader<'_, '_>) -> Vec<(String, Text)> {
             let message = "has a line break or another control character inside, which no header can carry";
             reader.error(ProblemCode::InvalidConfig, &["headers", name], span, message, None);
         }
-        if headers[index + 1..].iter().any(|(later, _)| later.trim().eq_ignore_ascii_case(name.trim())) {
+        if last.get(&name.trim().to_ascii_lowercase()) != Some(&index) {
             let message = "is written twice, in different case; the last one counts";
             reader.warn(ProblemCode::DuplicateName, &["headers", name], span, message, None);
         }

@@ -20,10 +20,11 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Stdio> {
     }
     let args = args(reader);
     let env = reader.text_map("env");
+    let spans = reader.member_spans("env");
     for (name, value) in &env {
         // What the operating system cannot carry (POSIX: names without `=`, C strings without NUL).
         if name.is_empty() || name.contains(['=', '\0']) || value.expose().contains('\0') {
-            let span = reader.member_span("env", name);
+            let span = spans.get(&**name).copied().unwrap_or(node.span);
             let message = "is no variable that a process can be given";
             reader.error(ProblemCode::InvalidConfig, &["env", name], span, message, None);
         }

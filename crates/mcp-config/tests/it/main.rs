@@ -7,3 +7,4 @@ mod leaks;
 mod reload;
 #[cfg(unix)]
 mod surroundings;
+mod work;

@@ -1,0 +1,117 @@
+//! Work and memory grow with the length of what is read, and no faster.
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use mcp_config::{Config, Env, Request};
+
+fn load(base: &Path, file: &str, text: &str) -> Config {
+    let path = base.join(file);
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, text).unwrap();
+    Config::load(&Request::new(base.join("project"), Env::from([("HOME", base)])))
+}
+
+/// The shortest of some runs: what else the machine does only makes them longer.
+fn shortest(mut run: impl FnMut()) -> Duration {
+    let run = |_| {
+        let start = Instant::now();
+        run();
+        start.elapsed()
+    };
+    (0..2).map(run).min().unwrap()
+}
+
+fn entries(count: usize, separator: &str, entry: impl Fn(usize) -> String) -> String {
+    let entries: Vec<String> = (0..count).map(|number| format!("\"s{number}\":{}", entry(number))).collect();
+    format!("{{\"mcpServers\":{{{}}}}}", entries.join(separator))
+}
+
+/// Sixteen times as much may take three times its share: what is quadratic takes sixteen times it.
+fn grows_with_its_length(what: &str, text: impl Fn(usize) -> String) {
+    let time = |count: usize| {
+        let home = tempfile::tempdir().unwrap();
+        fs::create_dir(home.path().join("project")).unwrap();
+        let text = text(count);
+        shortest(|| {
+            let config = load(home.path(), ".claude.json", &text);
+            // As the commands do for each entry.
+            let problems: usize =
+                config.entries.iter().map(|entry| config.problems_of(&entry.name).count()).sum();
+            assert!(config.entries.len() + problems > 0);
+        })
+    };
+    let (few, many) = (time(250), time(4_000));
+    assert!(
+        many < few * 16 * 3 + Duration::from_millis(50),
+        "{what}: {few:?}, sixteen times as many {many:?}"
+    );
+}
+
+#[test]
+fn s_m16_time_grows_with_entries_valid_and_invalid() {
+    let valid = |number| format!(r#"{{"type":"http","url":"https://h.example/{number}"}}"#);
+    grows_with_its_length("valid", |count| entries(count, ",", valid));
+    grows_with_its_length("invalid on one line", |count| entries(count, ",", |_| "1".into()));
+    grows_with_its_length("invalid, a line each", |count| entries(count, ",\n", |_| "1".into()));
+    // Names that are written twice, one for each.
+    grows_with_its_length("twice", |count| {
+        let twice = entries(count, ",", valid);
+        let again = entries(count, ",", valid);
+        format!("{},{}", &twice[..twice.len() - 2], &again["{\"mcpServers\":{".len()..])
+    });
+}
+
+#[test]
+fn s_m16_time_grows_with_headers_variables_and_lists() {
+    let one = |fields: String| {
+        format!(r#"{{"mcpServers":{{"a":{{"type":"http","url":"https://h.example",{fields}}}}}}}"#)
+    };
+    grows_with_its_length("headers", |count| {
+        let headers: Vec<String> = (0..count).map(|number| format!("\"bad name {number}\":\"v\"")).collect();
+        one(format!("\"headers\":{{{}}}", headers.join(",")))
+    });
+    grows_with_its_length("variables", |count| {
+        let variables: String = (0..count).map(|number| format!("${{V{number}}}")).collect();
+        one(format!("\"headers\":{{\"X\":\"{variables}\"}}"))
+    });
+    grows_with_its_length("variables of a process", |count| {
+        let variables: Vec<String> = (0..count).map(|number| format!("\"a={number}\":\"v\"")).collect();
+        format!(r#"{{"mcpServers":{{"a":{{"command":"c","env":{{{}}}}}}}}}"#, variables.join(","))
+    });
+}
+
+/// The most memory that this process has held, in KiB; `None` where the system does not tell.
+fn peak() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
+    line.split_whitespace().nth(1)?.parse().ok()
+}
+
+#[test]
+fn s_m16_a_hostile_project_costs_little_memory() {
+    let home = tempfile::tempdir().unwrap();
+    let base = home.path();
+    fs::create_dir_all(base.join("project")).unwrap();
+    let values = |bytes: usize| format!("[{}1]", "1,".repeat(bytes / 2 - 2));
+    let Some(before) = peak() else { return };
+    let write = |file: &str, text: &str| {
+        let path = base.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    };
+    // Never read, and far too large; read, and as large as may be; one more of those.
+    for file in ["project/.claude/mcp.json", "project/.claude/.mcp.json", ".claude/mcp.json"] {
+        write(file, &values(60 << 20));
+    }
+    let text = format!("{{\"mcpServers\": {{\"a\": {}}}}}", values((4 << 20) - 64));
+    write("project/.mcp.json", &text);
+    let config = load(base, "project/.claude/settings.json", &text);
+    assert_eq!(config.entries.len(), 1);
+    let expected = "the files of the project have more than 4 MiB";
+    assert!(config.problems.iter().any(|problem| problem.message == expected), "{:?}", config.problems);
+    // The texts that this test makes have 120 MiB at a time.
+    let grown = peak().unwrap() - before;
+    assert!(grown < (120 + 200) * 1024, "{grown} KiB");
+}
