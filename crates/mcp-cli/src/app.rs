@@ -8,7 +8,7 @@ use std::time::Duration;
 use mcp_auth::HttpExchange;
 use mcp_auth::oauth::Renewals;
 use mcp_auth::oauth::store::TokenStore;
-use mcp_config::{Config, Locations, Platform, Problem, Request, Scope, Severity};
+use mcp_config::{Config, Locations, Platform, Pointer, Problem, Request, Scope, Severity};
 use mcp_transport::{ClientInfo, ClientOptions, Connector, ProxySettings};
 use serde::Serialize;
 
@@ -18,7 +18,7 @@ use crate::error::{CliError, one_line};
 use crate::exit::ExitStatus;
 use crate::output::Output;
 use crate::telemetry::Telemetry;
-use crate::view::row::ProblemRow;
+use crate::view::row::{PointerRow, ProblemRow};
 use crate::view::text::Style;
 use crate::wire::Wired;
 
@@ -114,6 +114,7 @@ impl App {
         let mut request = Request::new(directory, self.environment.variables().clone());
         request.mcp_config = mcp_config.to_vec();
         request.strict = self.strict;
+        request.program = self.environment.program().ok().cloned();
         Ok(Config::load(&request))
     }
 
@@ -280,12 +281,29 @@ impl Loaded {
         match self.config.entry(name).filter(|entry| self.scope.is_none_or(|scope| scope.admits(entry.scope)))
         {
             Some(entry) => Ok(Wired::new(entry, &self.config, app).await),
-            None => Err(self.unknown(name)),
+            None => match self.dead_end(name) {
+                Some((pointer, why)) => Ok(Wired::pointer(pointer, &why, &self.config, app).await),
+                None => Err(self.unknown(name)),
+            },
         }
     }
 
-    /// There is no such server; the nearest one is suggested.
+    /// The pointer of a name that no server has, and where it leads.
+    pub(crate) fn dead_end(&self, name: &str) -> Option<(&Pointer, String)> {
+        let why = self.config.dead_end(name)?;
+        self.config.pointers_of(name).next().map(|pointer| (pointer, why))
+    }
+
+    /// There is no such server; the nearest one is suggested. A pointer is none, and is told as what it is.
     pub(crate) fn unknown(&self, name: &str) -> CliError {
+        if let Some((pointer, why)) = self.dead_end(name) {
+            let message = format!("{name:?} is how a host reaches a server, not a server");
+            let next = match self.config.entry(pointer.target()) {
+                Some(entry) => format!("mcplink get {}", mcp_status::shell_word(&entry.name)),
+                None => "mcplink validate".to_owned(),
+            };
+            return CliError::usage("self-reference", message).why(why).next(next);
+        }
         let error = CliError::usage("unknown-server", format!("no server is named {name:?}"));
         let error = match self.config.nearest(name) {
             Some(nearest) => error.why(format!("did you mean {nearest:?}?")),
@@ -293,6 +311,12 @@ impl Loaded {
             None => error,
         };
         error.next("mcplink list")
+    }
+
+    /// The pointers, or those of one name, as JSON shows them.
+    pub(crate) fn pointer_rows(&self, name: Option<&str>) -> Vec<PointerRow> {
+        let wanted = |pointer: &&Pointer| name.is_none_or(|name| pointer.entry.name == name);
+        self.config.pointers.iter().filter(wanted).map(PointerRow::from).collect()
     }
 
     /// The problems as JSON shows them.

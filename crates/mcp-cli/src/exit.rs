@@ -78,7 +78,7 @@ pub(crate) fn of_status(status: ServerStatus, code: Option<mcp_status::ReasonCod
             ExitStatus::NeedsAuth
         }
         (ServerStatus::Pending, _) => ExitStatus::Pending,
-        (ServerStatus::Failed, Some(ReasonCode::Config)) => ExitStatus::Usage,
+        (ServerStatus::Failed, Some(ReasonCode::Config | ReasonCode::SelfReference)) => ExitStatus::Usage,
         (ServerStatus::Failed, Some(ReasonCode::Protocol | ReasonCode::Version)) => ExitStatus::Protocol,
         (ServerStatus::Failed, _) => ExitStatus::Failed,
     }
@@ -113,6 +113,7 @@ mod tests {
             (ServerStatus::Pending, Some(ReasonCode::AwaitingApproval), 3),
             (ServerStatus::Pending, Some(ReasonCode::Retrying), 7),
             (ServerStatus::Failed, Some(ReasonCode::Config), 2),
+            (ServerStatus::Failed, Some(ReasonCode::SelfReference), 2),
             (ServerStatus::Failed, Some(ReasonCode::NotFound), 4),
             (ServerStatus::Failed, Some(ReasonCode::Protocol), 6),
         ] {

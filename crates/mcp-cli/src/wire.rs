@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use mcp_auth::oauth::OAuthProvider;
 use mcp_auth::{AuthPlan, AuthProvider, AuthSettings, Parts, ProviderKind, ProviderSnapshot, Role, Target};
-use mcp_config::{Config, Gate, ServerEntry};
-use mcp_status::{ActionFacts, MessageContext, Reason, ServerStatus, StatusReport, TransportKind};
+use mcp_config::{Config, Gate, Pointer, ServerEntry};
+use mcp_status::{
+    ActionFacts, MessageContext, Reason, ReasonCode, ServerStatus, StatusReport, TransportKind,
+};
 use mcp_transport::{Endpoint, HttpEndpoint, Server, StdioEndpoint};
 
 use crate::app::{App, problem_text};
@@ -93,10 +95,28 @@ impl Wired {
             Gate::Ready => ready(entry, auth.as_ref(), config, app).map_err(Closed::Reason),
             Gate::Disabled | Gate::Rejected => Err(Closed::Disabled),
             Gate::NotConfigured => Err(Closed::Reason(Reason::not_configured())),
+            Gate::SelfReference => {
+                let detail = entry.gate_detail().unwrap_or_default();
+                Err(Closed::Reason(Reason::self_reference(&format!("{}: {detail}", at(entry)))))
+            }
             Gate::AwaitingApproval => Err(Closed::Reason(Reason::awaiting_approval())),
             _ => Err(Closed::Reason(Reason::config(&invalid(entry, config)))),
         };
         Self { described, state, auth, secrets: Secrets::of(entry) }
+    }
+
+    /// A name that is only a pointer: how a host reaches a server. Nothing is started for it, and `why` names the place.
+    pub(crate) async fn pointer(pointer: &Pointer, why: &str, config: &Config, app: &App) -> Self {
+        let wired = Self::new(&pointer.entry, config, app).await;
+        Self { state: Err(Closed::Reason(Reason::self_reference(why))), ..wired }
+    }
+
+    /// Whether the entry leads back to itself, and how that is told.
+    pub(crate) fn self_reference(&self) -> Option<&Reason> {
+        match &self.state {
+            Err(Closed::Reason(reason)) if reason.code == ReasonCode::SelfReference => Some(reason),
+            _ => None,
+        }
     }
 
     /// Whether it is a child process.
@@ -176,10 +196,8 @@ fn ready(entry: &ServerEntry, auth: Option<&Auth>, config: &Config, app: &App) -
             if entry.transport() == "ws" {
                 return Err(Reason::config("WebSocket servers are not supported; use type http"));
             }
-            let origin = &entry.origin;
-            let provider = auth.chain().map_err(|error| {
-                Reason::config(&format!("{}:{}: {}: {error}", origin.place, origin.line, origin.field))
-            })?;
+            let provider =
+                auth.chain().map_err(|error| Reason::config(&format!("{}: {error}", at(entry))))?;
             let url = auth.target.url.clone();
             let endpoint = match entry.transport() {
                 "sse" => HttpEndpoint::legacy_sse(url),
@@ -188,10 +206,9 @@ fn ready(entry: &ServerEntry, auth: Option<&Auth>, config: &Config, app: &App) -
             Server::new(Endpoint::Http(endpoint)).with_auth(provider)
         }
         None => {
-            let Some(stdio) = entry.stdio() else {
+            let Some(launch) = entry.launch(app.environment.variables(), &config.project) else {
                 return Err(Reason::config("the entry is neither a URL nor a command"));
             };
-            let launch = stdio.launch(app.environment.variables(), &config.project);
             let mut endpoint = StdioEndpoint::new(launch.program);
             endpoint.args = launch.args;
             endpoint.env = launch.env;
@@ -201,6 +218,11 @@ fn ready(entry: &ServerEntry, auth: Option<&Auth>, config: &Config, app: &App) -
         }
     };
     Ok(Ready { server: server.with_timeout(entry.timeout) })
+}
+
+/// File, line and field of an entry.
+fn at(entry: &ServerEntry) -> String {
+    format!("{}: {}", entry.origin, entry.origin.field)
 }
 
 /// Why an entry cannot be used: the first error among its problems, with file and field.

@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 use url::Url;
 
+use crate::chain::Chain;
 use crate::display;
 use crate::expand::Text;
 use crate::{Origin, Redacted};
@@ -69,6 +71,10 @@ pub struct ServerEntry {
     pub approval: Approval,
     /// Why the administrator's lists forbid it, if they do.
     pub blocked: Option<Blocked>,
+    /// How it leads back to itself, if starting it here would: a fragment for people.
+    pub self_reference: Option<String>,
+    /// What it was read under.
+    pub(crate) chain: Option<Arc<Chain>>,
     pub(crate) transport: &'static str,
     pub(crate) fields: Vec<Field>,
 }
@@ -258,6 +264,8 @@ pub enum Gate {
     Invalid,
     /// Its URL is empty.
     NotConfigured,
+    /// It would start itself: it is among the entries that this process runs under.
+    SelfReference,
     /// A person rejected it.
     Rejected,
     /// It waits for a person's approval.
@@ -278,6 +286,9 @@ impl ServerEntry {
             Server::Invalid | Server::InProcess => return Gate::Invalid,
             Server::NotConfigured => return Gate::NotConfigured,
             Server::Remote(_) | Server::Stdio(_) => {}
+        }
+        if self.self_reference.is_some() {
+            return Gate::SelfReference;
         }
         match self.approval {
             Approval::Rejected(_) => Gate::Rejected,
@@ -318,6 +329,23 @@ impl ServerEntry {
         match &self.server {
             Server::Stdio(stdio) => Some(stdio),
             _ => None,
+        }
+    }
+
+    /// The value of `MCPLINK_CHAIN` for what it starts.
+    pub(crate) fn chain_below(&self) -> String {
+        match &self.chain {
+            Some(chain) => chain.below(self),
+            None => Chain::default().below(self),
+        }
+    }
+
+    /// Whether using it starts a process: its command, or its helper.
+    pub(crate) fn starts_a_process(&self) -> bool {
+        match &self.server {
+            Server::Stdio(_) => true,
+            Server::Remote(remote) => remote.helper.is_some(),
+            _ => false,
         }
     }
 

@@ -118,6 +118,7 @@ impl ServerEntry {
             }
             Gate::Invalid => Some(format!("the entry in {} is invalid", self.origin)),
             Gate::NotConfigured => Some(format!("no URL is configured in {}", self.origin)),
+            Gate::SelfReference => self.self_reference.clone(),
             Gate::Rejected => match &self.approval {
                 Approval::Rejected(by) => Some(format!("rejected by {} in {by}", by.field)),
                 _ => None,

@@ -102,6 +102,7 @@ fn resolve(texts: &[&str], env: Env) {
         project: Project { cwd: home.into(), root: home.into(), main_root: home.into() },
         person_dir: home.to_owned(),
         files: ROLES.iter().zip(texts).map(source).collect(),
+        program: None,
     };
     let config = Config::resolve(&sources);
     shown_safely(&config.problems);
@@ -112,11 +113,15 @@ fn resolve(texts: &[&str], env: Env) {
         // A target shows its origin, which may come from a variable: a host is no credential.
         hidden(&format!("{:?}", entry.lower(&env).map(|(_, settings)| settings)));
         if let Some(stdio) = entry.stdio() {
-            hidden(&format!("{} {:?}", stdio.display(), stdio.launch(&env, &config.project)));
+            hidden(&format!("{} {:?}", stdio.display(), entry.launch(&env, &config.project)));
         }
         assert!(config.entry(&entry.name).is_some(), "a definition of a name, and none in force");
         let explanation = config.explain(&entry.name).expect("what is in force can be explained");
         hidden(&serde_json::to_string(&explanation).expect("an explanation has a JSON form"));
+    }
+    for pointer in &config.pointers {
+        hidden(&format!("{pointer} {pointer:?}"));
+        assert!(pointer.entry.stdio().is_some(), "a pointer that starts nothing");
     }
     assert!(config.nearest("docs").is_none_or(|name| config.entry(name).is_some()));
 }

@@ -5,8 +5,8 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 
-use crate::entry::Stdio;
-use crate::{Env, Project};
+use crate::entry::{ServerEntry, Stdio};
+use crate::{Env, Project, chain};
 
 /// What a server gets of the environment where `CLAUDE_CODE_MCP_ALLOWLIST_ENV=1` asks for the least: what
 /// a program needs to find its home, its tools and its language, and no more.
@@ -56,12 +56,23 @@ impl fmt::Debug for Launch {
     }
 }
 
-impl Stdio {
-    /// The process to start for this entry in `project`, with `env` as the environment to inherit.
+impl ServerEntry {
+    /// The process to start for this entry in `project`, with `env` as the environment to inherit; `None` where it is
+    /// no command.
     ///
     /// `OTEL_*` is not inherited, because telemetry set up for the host is not the server's;
-    /// `CLAUDE_PROJECT_DIR` is added. The entry's own `env` wins over both.
-    pub fn launch(&self, env: &Env, project: &Project) -> Launch {
+    /// `CLAUDE_PROJECT_DIR` is added. The entry's own `env` wins over both, but not over `MCPLINK_CHAIN`: what keeps an
+    /// entry from starting itself is not the entry's to take away.
+    pub fn launch(&self, env: &Env, project: &Project) -> Option<Launch> {
+        let mut launch = self.stdio()?.launch(env, project);
+        launch.env.retain(|name, _| !(cfg!(windows) && name.eq_ignore_ascii_case(chain::VARIABLE)));
+        launch.env.insert(chain::VARIABLE.into(), self.chain_below().into());
+        Some(launch)
+    }
+}
+
+impl Stdio {
+    fn launch(&self, env: &Env, project: &Project) -> Launch {
         let baseline_only = env.var("CLAUDE_CODE_MCP_ALLOWLIST_ENV") == Some("1");
         let inherited = |name: &OsStr| {
             let name = name.to_string_lossy().to_ascii_uppercase();

@@ -37,6 +37,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod chain;
 mod decisions;
 mod display;
 mod document;
@@ -57,9 +58,11 @@ mod lower;
 mod never_read;
 mod origin;
 mod paths;
+mod pointer;
 mod policy;
 mod precedence;
 mod problem;
+mod program;
 mod project;
 mod redacted;
 mod schema;
@@ -83,6 +86,7 @@ pub use load::Config;
 pub use locations::{Locations, Platform};
 pub use origin::{Origin, Place};
 pub use paths::PathReport;
+pub use pointer::Pointer;
 pub use precedence::Shadowed;
 pub use problem::{Problem, ProblemCode, Severity};
 pub use project::Project;

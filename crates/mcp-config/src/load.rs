@@ -1,15 +1,19 @@
 //! From files to the configuration in force. Never fails: what is wrong is a [`Problem`], and the rest is used.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
+use crate::chain::{self, Chain};
 use crate::decisions::{Approvals, Disabled, Parsed, Trust, project_nodes, trust};
 use crate::document::Document;
 use crate::entry::{Approval, Scope, ServerEntry};
 use crate::explain::Explanation;
 use crate::json::{Node, Object, Pointer};
 use crate::paths::PathReport;
+use crate::pointer::{self, Pointer as HostPointer};
 use crate::policy::Policy;
 use crate::precedence::{self, Shadowed};
+use crate::program::Program;
 use crate::schema::{self, Context};
 use crate::sources::{Content, Request, Role, Source, Sources};
 use crate::{Locations, Place, Problem, ProblemCode, Project, Severity, never_read, paths, suggest};
@@ -22,6 +26,8 @@ pub struct Config {
     pub entries: Vec<ServerEntry>,
     /// The definitions that are not in force.
     pub shadowed: Vec<Shadowed>,
+    /// The entries that are how a host reaches a server, and no servers. None of them is in force or shadowed.
+    pub pointers: Vec<HostPointer>,
     /// Everything that is wrong or odd, in the order in which it was found.
     pub problems: Vec<Problem>,
     /// The project that it was loaded for.
@@ -41,7 +47,8 @@ impl Config {
         Self::resolve(&Sources::read(request))
     }
 
-    /// Resolves what was read. Pure.
+    /// Resolves what was read. Pure, but for one question to the file system: whether the command of an entry that a
+    /// person agreed to is the running program ([`Request::program`]).
     pub fn resolve(sources: &Sources) -> Self {
         let mut problems = Vec::new();
         let files = parse(&sources.files, &mut problems);
@@ -61,8 +68,13 @@ impl Config {
             disabled: Disabled::read(&files, &sources.project, &mut problems),
             approvals: Approvals::read(&files, &sources.locations, &sources.project, &trust, &mut problems),
             policy: Policy::read(&files, &sources.env, settings_unreadable(sources, &files), &mut problems),
+            chain: Arc::new(Chain::parse(sources.env.var_os(chain::VARIABLE))),
         };
         candidates.iter_mut().for_each(|entry| facts.attach(entry));
+        let program =
+            Program { file: sources.program.as_deref(), env: &sources.env, cwd: &sources.project.cwd };
+        let (candidates, pointers) = pointer::split(candidates, program);
+        pointer::problems(&pointers, &candidates, &mut problems);
         let (entries, shadowed) = precedence::choose(candidates, &mut problems);
         never_read::check(&files, sources, &mut problems);
         let mut problems_of: HashMap<String, Vec<usize>> = HashMap::new();
@@ -74,6 +86,7 @@ impl Config {
         Self {
             entries,
             shadowed,
+            pointers,
             problems,
             problems_of,
             project: sources.project.clone(),
@@ -158,6 +171,7 @@ struct Facts {
     disabled: Disabled,
     approvals: Approvals,
     policy: Policy,
+    chain: Arc<Chain>,
 }
 
 impl Facts {
@@ -168,6 +182,10 @@ impl Facts {
             Scope::Project => self.approvals.of(&entry.name),
             _ => Approval::NotNeeded,
         };
+        if entry.starts_a_process() {
+            entry.self_reference = self.chain.loop_of(entry);
+            entry.chain = Some(self.chain.clone());
+        }
     }
 }
 
@@ -299,11 +317,14 @@ pub(crate) fn validate(place: Place, text: &str, env: &crate::Env) -> Vec<Proble
     if projects.is_none() {
         check_shape(&document, object, &mut problems);
     }
+    let mut servers = Vec::new();
     for member in projects.into_iter().flat_map(Object::iter) {
         let path = Pointer::of(&["projects", &member.key]);
         let project = member.node.as_object();
-        map_of_servers(&document, project, &path, Scope::Local, context, &mut problems);
+        servers.extend(map_of_servers(&document, project, &path, Scope::Local, context, &mut problems));
     }
-    map_of_servers(&document, Some(object), &Pointer::default(), Scope::User, context, &mut problems);
+    let root = Pointer::default();
+    servers.extend(map_of_servers(&document, Some(object), &root, Scope::User, context, &mut problems));
+    pointer::notes(&servers, Program { file: None, env, cwd: here }, &mut problems);
     problems
 }

@@ -3,8 +3,8 @@
 
 use mcp_auth::{AuthSettings, EnvPolicy, HelperSpec, OAuthSpec, Secret, Target, Withheld, take_userinfo};
 
-use crate::Env;
 use crate::entry::{Helper, OAuth, Remote, ServerEntry};
+use crate::{Env, chain};
 
 /// What stands in the helper's URL variable for a part that the helper may not see.
 const HIDDEN: &str = "REDACTED";
@@ -25,7 +25,12 @@ impl ServerEntry {
         if let Some(basic) = userinfo.filter(|_| !remote.has_authorization()) {
             settings.static_headers.push(("Authorization".to_owned(), basic));
         }
-        settings.helper = remote.helper.as_ref().map(|helper| helper_spec(helper, remote, env));
+        settings.helper = remote.helper.as_ref().map(|helper| {
+            let mut spec = helper_spec(helper, remote, env);
+            // A helper that asks this program for the server it mints for would wait for itself.
+            spec.env.insert(chain::VARIABLE.into(), self.chain_below().into());
+            spec
+        });
         settings.helper_withheld =
             remote.helper.as_ref().filter(|helper| !helper.may_run).map(|_| Withheld::UntrustedFolder);
         settings.oauth = remote.oauth.as_ref().map(|oauth| oauth_spec(oauth, env));

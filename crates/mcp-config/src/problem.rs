@@ -64,6 +64,8 @@ pub enum ProblemCode {
     InvalidPolicy,
     /// A project entry is not approved and leaves its name to another scope.
     NotApproved,
+    /// An entry is how a host reaches a server, and no server.
+    Pointer,
 }
 
 /// One thing that is wrong, and where.

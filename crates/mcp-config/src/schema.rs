@@ -87,6 +87,8 @@ fn server(
         switch: Switch::On,
         approval: Approval::NotNeeded,
         blocked: None,
+        self_reference: None,
+        chain: None,
         transport: "unknown",
         fields: Vec::new(),
     };

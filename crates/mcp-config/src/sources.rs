@@ -1,4 +1,4 @@
-//! Everything that is read, as a value: the only module besides `project` and `trust` that touches files.
+//! Everything that is read, as a value: the only module besides `project`, `program` and `trust` that touches files.
 
 use std::fmt;
 use std::fs;
@@ -34,6 +34,9 @@ pub struct Request {
     /// Replaces the administrator's directory. For tests and embedders; never from the environment, which
     /// would be a way around the administrator's policy.
     pub managed_dir: Option<PathBuf>,
+    /// The file of the running program, so that an entry that starts it by another name is known for a
+    /// [`Pointer`](crate::Pointer); without it, only its name is.
+    pub program: Option<PathBuf>,
 }
 
 impl Request {
@@ -46,6 +49,7 @@ impl Request {
             strict: false,
             platform: Platform::CURRENT,
             managed_dir: None,
+            program: None,
         }
     }
 }
@@ -147,6 +151,7 @@ pub struct Sources {
     /// The working directory of helpers that belong to the person and not to a project.
     pub(crate) person_dir: PathBuf,
     pub(crate) files: Vec<Source>,
+    pub(crate) program: Option<PathBuf>,
 }
 
 impl Sources {
@@ -182,7 +187,15 @@ impl Sources {
         bound(&mut files);
         let person_dir = locations.config_dir.iter().chain(&locations.home).find(|dir| dir.is_dir());
         let person_dir = person_dir.unwrap_or(&project.cwd).clone();
-        Self { env: request.env.clone(), strict: request.strict, locations, project, person_dir, files }
+        Self {
+            env: request.env.clone(),
+            strict: request.strict,
+            locations,
+            project,
+            person_dir,
+            files,
+            program: request.program.clone(),
+        }
     }
 
     pub(crate) fn with_role(&self, role: Role) -> impl Iterator<Item = &Source> {

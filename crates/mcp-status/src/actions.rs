@@ -134,7 +134,7 @@ impl ActionFacts {
     /// and nothing else supplies credentials.
     fn wants_an_edit(self) -> bool {
         match self.code {
-            Some(ReasonCode::Config | ReasonCode::NotConfigured) => true,
+            Some(ReasonCode::Config | ReasonCode::NotConfigured | ReasonCode::SelfReference) => true,
             Some(ReasonCode::CredentialsRejected) => self.has_static_headers && !self.has_helper,
             Some(ReasonCode::Unauthorized | ReasonCode::Forbidden | ReasonCode::LoginRedirect) => {
                 !self.has_helper && !self.oauth_capable
@@ -206,6 +206,7 @@ pub fn next_command(name: &str, facts: &ActionFacts) -> Option<String> {
         ReasonCode::CredentialsRejected if sign_in && !facts.has_static_headers => on_server("login"),
         // Nothing will change until the entry does: `get` shows what it says and which file says it.
         ReasonCode::NotConfigured
+        | ReasonCode::SelfReference
         | ReasonCode::NotFound
         | ReasonCode::Rejected
         | ReasonCode::Tls
@@ -291,6 +292,10 @@ mod tests {
             (disabled(both_signed_in), vec![Enable]),
             (seen(remote(), ReasonCode::NotConfigured), vec![EditConfig]),
             (seen(remote(), ReasonCode::Config), vec![Reconnect, Disable, EditConfig]),
+            (
+                seen(ActionFacts::new(TransportKind::Stdio), ReasonCode::SelfReference),
+                vec![Reconnect, Disable, EditConfig],
+            ),
         ];
         for (facts, expected) in table {
             assert_eq!(actions(&facts), expected, "{facts:?}");
@@ -336,6 +341,7 @@ mod tests {
             (seen(remote(), ReasonCode::HelperUntrusted), Some("mcplink trust")),
             (seen(remote(), ReasonCode::AwaitingApproval), Some("mcplink approve web")),
             (seen(remote(), ReasonCode::Config), Some("mcplink validate")),
+            (seen(remote(), ReasonCode::SelfReference), Some("mcplink get web")),
             (seen(remote(), ReasonCode::Retrying), Some("mcplink status web")),
             (seen(remote(), ReasonCode::NotFound), Some("mcplink get web")),
             (seen(remote(), ReasonCode::Unreachable), Some("mcplink reconnect web")),

@@ -90,6 +90,11 @@ impl Reason {
         Self::unseen(ReasonCode::Config, clean(problem), false)
     }
 
+    /// The entry leads back to itself, or is no server but a way to one; `how` names the loop, or the place.
+    pub fn self_reference(how: &str) -> Self {
+        Self::unseen(ReasonCode::SelfReference, clean(how), false)
+    }
+
     /// With the command to run next.
     #[must_use]
     pub fn with_next(mut self, next: Option<String>) -> Self {

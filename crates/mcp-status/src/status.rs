@@ -117,6 +117,8 @@ pub enum ReasonCode {
     NotConfigured,
     /// The entry is invalid.
     Config,
+    /// Starting the entry would start it again below itself, without an end; or it is no server but a way to one.
+    SelfReference,
     /// Connected, but the tools could not be listed.
     ToolsUnavailable,
     /// Connected, but the server lists no tool although it declares the capability.
@@ -125,7 +127,7 @@ pub enum ReasonCode {
 
 impl ReasonCode {
     /// Every code, in the order of declaration.
-    pub const ALL: [Self; 28] = [
+    pub const ALL: [Self; 29] = [
         Self::Unauthorized,
         Self::Forbidden,
         Self::LoginRedirect,
@@ -152,6 +154,7 @@ impl ReasonCode {
         Self::AwaitingApproval,
         Self::NotConfigured,
         Self::Config,
+        Self::SelfReference,
         Self::ToolsUnavailable,
         Self::NoTools,
     ];
@@ -185,6 +188,7 @@ impl ReasonCode {
             Self::AwaitingApproval => "awaiting-approval",
             Self::NotConfigured => "not-configured",
             Self::Config => "config",
+            Self::SelfReference => "self-reference",
             Self::ToolsUnavailable => "tools-unavailable",
             Self::NoTools => "no-tools",
         }
@@ -217,7 +221,8 @@ impl ReasonCode {
             | Self::Version
             | Self::Spawn
             | Self::Exited
-            | Self::Config => ServerStatus::Failed,
+            | Self::Config
+            | Self::SelfReference => ServerStatus::Failed,
         }
     }
 }

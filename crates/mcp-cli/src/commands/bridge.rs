@@ -24,6 +24,16 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     let target = Target::new(args);
     // Now, so that a name that does not exist is told to whoever configures the host.
     let wired = target.wired(app).await?;
+    if let Some(reason) = wired.self_reference() {
+        // A loop ends here. Answering in its place would keep every turn of it alive, and of what this prints the bridge
+        // above shows the first line.
+        let name = &wired.described.name;
+        return Err(CliError::usage(
+            reason.code.as_str(),
+            format!("{name:?} is not started: {}", reason.message),
+        )
+        .next(format!("mcplink get {}", mcp_status::shell_word(name))));
+    }
     let (input, output) = mcp_bridge::stdio::open().map_err(|error| {
         CliError::new(ExitStatus::Usage, "no-streams", "standard input or output is closed")
             .why(error.to_string())

@@ -1,12 +1,12 @@
 //! `mcplink get NAME`: the resolved entry, where each part came from, the auth chain, the actions. Reads files only.
 
-use mcp_config::{Explanation, Field};
+use mcp_config::{Explanation, Field, Pointer, ProblemCode};
 use serde::Serialize;
 
 use crate::app::{App, problem_text};
 use crate::error::{CliError, one_line};
 use crate::exit::ExitStatus;
-use crate::view::row::Row;
+use crate::view::row::{PointerRow, Row};
 use crate::view::text::Style;
 use crate::wire::Wired;
 
@@ -17,18 +17,25 @@ struct Document<'a> {
     server: Row,
     entry: &'a Explanation,
     auth_plan: Vec<String>,
+    /// How hosts reach it, by this name.
+    pointers: Vec<PointerRow>,
 }
 
 pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
+    if loaded.dead_end(name).is_some() {
+        return Err(loaded.unknown(name));
+    }
     let wired = loaded.wired(app, name).await?;
     let Some(entry) = loaded.config.explain(name) else { return Err(loaded.unknown(name)) };
     let plan = plan_lines(&wired);
     if app.json {
         let server = wired.offline_row().for_list();
-        app.print_json(&Document { schema_version: 1, server, entry: &entry, auth_plan: plan });
+        let pointers = loaded.pointer_rows(Some(name));
+        app.print_json(&Document { schema_version: 1, server, entry: &entry, auth_plan: plan, pointers });
     } else {
-        app.output.out(&text(&wired, &entry, &plan, app.style()));
+        let pointers: Vec<&Pointer> = loaded.config.pointers_of(name).collect();
+        app.output.out(&text(&wired, &entry, &plan, &pointers, app.style()));
     }
     Ok(ExitStatus::Success)
 }
@@ -37,7 +44,7 @@ fn plan_lines(wired: &Wired) -> Vec<String> {
     wired.auth.as_ref().map(|auth| auth.plan.to_string().lines().map(one_line).collect()).unwrap_or_default()
 }
 
-fn text(wired: &Wired, entry: &Explanation, plan: &[String], style: Style) -> String {
+fn text(wired: &Wired, entry: &Explanation, plan: &[String], pointers: &[&Pointer], style: Style) -> String {
     let mut lines: Vec<(String, String)> = Vec::new();
     let mut line = |label: &str, value: &str| lines.push((one_line(label), one_line(value)));
     line("scope", entry.scope.as_str());
@@ -67,9 +74,14 @@ fn text(wired: &Wired, entry: &Explanation, plan: &[String], style: Style) -> St
         let endpoint = hidden.endpoint.as_deref().unwrap_or("no endpoint");
         line("hides", &format!("{} scope, {}: {endpoint}", hidden.scope, hidden.origin));
     }
+    for pointer in pointers {
+        let origin = &pointer.entry.origin;
+        line("pointer", &format!("{pointer} ({origin}, {})", origin.field));
+    }
     let actions: Vec<&str> = wired.offline_report().actions.iter().map(|action| action.as_str()).collect();
     line("actions", &actions.join(", "));
-    for note in &entry.notes {
+    // What there is to say about its pointers has been said.
+    for note in entry.notes.iter().filter(|note| note.code != ProblemCode::Pointer) {
         line("note", &problem_text(note));
     }
     let width = lines.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);

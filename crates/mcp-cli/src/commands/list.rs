@@ -1,7 +1,7 @@
 //! `mcplink list`: what is configured. Reads files only.
 
 use crate::app::App;
-use crate::error::CliError;
+use crate::error::{CliError, one_line};
 use crate::exit::ExitStatus;
 use crate::view::row::{Row, Servers};
 use crate::view::text;
@@ -11,7 +11,8 @@ pub(super) async fn run(app: &App) -> Result<ExitStatus, CliError> {
     let rows: Vec<Row> =
         loaded.wired_all(app).await.iter().map(|wired| wired.offline_row().for_list()).collect();
     if app.json {
-        app.print_json(&Servers::new(None, &rows, &loaded.problem_rows()));
+        let (problems, pointers) = (loaded.problem_rows(), loaded.pointer_rows(None));
+        app.print_json(&Servers::new(None, &rows, &problems).with_pointers(&pointers));
         return Ok(ExitStatus::Success);
     }
     loaded.note_problems(app);
@@ -19,5 +20,10 @@ pub(super) async fn run(app: &App) -> Result<ExitStatus, CliError> {
         app.output.note("no servers are configured; `mcplink paths` shows where they are looked for\n");
     }
     app.output.out(&text::list_lines(&rows, app.style()));
+    for pointer in &loaded.config.pointers {
+        let (entry, origin) = (&pointer.entry, &pointer.entry.origin);
+        let line = format!("{}: {pointer} ({origin}, {})", entry.name, origin.field);
+        app.output.note(&format!("{}\n", one_line(&line)));
+    }
     Ok(ExitStatus::Success)
 }

@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use mcp_bridge::Role;
+use mcp_config::Pointer;
 use mcp_status::{Action, Reason, ServerInfo, ServerStatus, StatusReport};
 use serde::Serialize;
 use serde_json::Value;
@@ -165,6 +166,9 @@ pub(crate) struct Servers<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     checked_at: Option<String>,
     servers: &'a [Row],
+    /// Entries that are none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pointers: Option<&'a [PointerRow]>,
     problems: &'a [ProblemRow],
 }
 
@@ -175,7 +179,41 @@ impl<'a> Servers<'a> {
         servers: &'a [Row],
         problems: &'a [ProblemRow],
     ) -> Self {
-        Self { schema_version: 1, checked_at: checked_at.map(rfc3339), servers, problems }
+        Self { schema_version: 1, checked_at: checked_at.map(rfc3339), servers, pointers: None, problems }
+    }
+
+    /// With the entries that are no servers.
+    #[must_use]
+    pub(crate) fn with_pointers(self, pointers: &'a [PointerRow]) -> Self {
+        Self { pointers: Some(pointers), ..self }
+    }
+}
+
+/// An entry that is how a host reaches a server, and no server.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct PointerRow {
+    pub(crate) name: String,
+    /// The name of the server.
+    pub(crate) target: String,
+    pub(crate) scope: &'static str,
+    pub(crate) source: String,
+    pub(crate) line: usize,
+    pub(crate) field: String,
+    pub(crate) command: Option<String>,
+}
+
+impl From<&Pointer> for PointerRow {
+    fn from(pointer: &Pointer) -> Self {
+        let entry = &pointer.entry;
+        Self {
+            name: entry.name.clone(),
+            target: pointer.target().to_owned(),
+            scope: entry.scope.as_str(),
+            source: entry.origin.place.to_string(),
+            line: entry.origin.line,
+            field: entry.origin.field.clone(),
+            command: entry.display_endpoint(),
+        }
     }
 }
 

@@ -136,7 +136,7 @@ fn list_has_the_same_shape_without_what_only_a_connection_tells() {
     let server = FakeMcpServer::start().unwrap();
     let setting = Setting::of("s", http(&server));
     let document = setting.run(&["list", "--json"], 0).json();
-    assert_eq!(keys(&document), ["problems", "schemaVersion", "servers"]);
+    assert_eq!(keys(&document), ["pointers", "problems", "schemaVersion", "servers"]);
     assert_eq!(keys(&document["servers"][0]), row_keys(&["status", "reason", "elapsedMs"]));
     assert_eq!(server.connections(), 0);
 }
@@ -248,5 +248,5 @@ fn ping_and_version_and_paths_and_get_are_documents_too() {
         paths["paths"].as_array().unwrap().iter().any(|path| path["place"] == user || path["path"] == user);
     assert!(found, "{paths:#}");
     let got = setting.run(&["get", "s", "--json"], 0).json();
-    assert_eq!(keys(&got), ["authPlan", "entry", "schemaVersion", "server"]);
+    assert_eq!(keys(&got), ["authPlan", "entry", "pointers", "schemaVersion", "server"]);
 }

@@ -12,6 +12,7 @@
 //! | `usage`, `complete`, `offline` | commands that use a server, and those that only read files |
 //! | `trust` | what a folder may do before and after somebody trusts it |
 //! | `bridge` | a server for a host, on standard streams |
+//! | `loops` | that no entry starts itself |
 //! | `large` | results of many megabytes, and the memory that they take |
 //! | `local`, `signals` | child processes and interruption |
 //! | `leaks`, `secrets` | secrets everywhere, through every command |
@@ -32,6 +33,8 @@ mod helper;
 mod large;
 mod leaks;
 mod local;
+#[cfg(unix)]
+mod loops;
 mod offline;
 mod real;
 mod retries;

@@ -58,9 +58,7 @@ fn f057_nothing_that_can_be_printed_holds_a_secret() {
         let shown = serde_json::to_string(&config.explain(name).unwrap()).unwrap();
         assert_clean(name, &shown);
         assert_clean(name, &format!("{:?} {:?}", entry.display_endpoint(), entry.gate_detail()));
-        if let Some(stdio) = entry.stdio() {
-            assert_clean(name, &format!("{:?}", stdio.launch(&request.env, &config.project)));
-        }
+        assert_clean(name, &format!("{:?}", entry.launch(&request.env, &config.project)));
         #[cfg(feature = "auth")]
         assert_clean(name, &format!("{:?}", entry.lower(&request.env)));
     }

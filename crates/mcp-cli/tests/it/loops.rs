@@ -1,0 +1,413 @@
+//! No entry starts itself: pointers are passed over, and every other loop ends at its first repetition.
+//!
+//! What could loop goes through a script that counts its starts in a file and refuses to go on once there are five, so
+//! that a guard that is missing fails a test and harms no machine.
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use mcp_testkit::{Accept, FakeMcpServer, Mcplink};
+use serde_json::{Value, json};
+
+use crate::local::{SERVER, shell};
+use crate::setting::{Setting, http, row};
+
+const BINARY: &str = env!("CARGO_BIN_EXE_mcplink");
+/// More starts than this end the script, whatever the program does.
+const ENOUGH: usize = 5;
+
+/// A home with a directory of counting scripts on its `PATH`.
+struct Stage {
+    setting: Setting,
+}
+
+impl Stage {
+    fn new() -> Self {
+        Self::of(Setting::new())
+    }
+
+    fn of(setting: Setting) -> Self {
+        let stage = Self { setting };
+        std::fs::create_dir_all(stage.bin()).unwrap();
+        stage
+    }
+
+    fn bin(&self) -> PathBuf {
+        self.setting.home.home().join("bin")
+    }
+
+    /// A script that counts its start and then does `then`.
+    fn script(&self, name: &str, then: &str) -> PathBuf {
+        let count = self.setting.home.home().join("starts");
+        let count = count.display();
+        let text = format!(
+            "#!/bin/sh\necho {name} >>'{count}'\nif [ \"$(wc -l <'{count}')\" -gt {ENOUGH} ]; then exit 9; fi\n{then}\n"
+        );
+        let path = self.bin().join(name);
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        path
+    }
+
+    /// The scripts that were started, in order.
+    fn starts(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.setting.home.home().join("starts")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    fn write(&mut self, name: &str, entry: Value) {
+        self.setting.write(name, entry);
+    }
+
+    fn mcplink(&self, args: &[&str]) -> Mcplink<'_> {
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", self.bin().display());
+        self.setting.mcplink(args).env("PATH", path)
+    }
+
+    /// The output of a command that must end with this code.
+    #[track_caller]
+    fn run(&self, args: &[&str], code: i32) -> mcp_testkit::Output {
+        self.mcplink(args).run().expect_code(code)
+    }
+}
+
+/// `exec` of the real binary with these arguments.
+fn exec(args: &str) -> String {
+    format!("exec '{BINARY}' {args}")
+}
+
+fn entry(line: &[&str]) -> Value {
+    json!({ "command": line[0], "args": line[1..] })
+}
+
+#[track_caller]
+fn contains(text: &str, part: &str) {
+    assert!(text.contains(part), "{part:?} is not in {text}");
+}
+
+fn message(row: &Value) -> &str {
+    row["reason"]["message"].as_str().unwrap_or_else(|| panic!("no reason: {row:#}"))
+}
+
+/// Every form, each with the path of a counting script called `mcplink` where `{}` stands.
+const FORMS: [&[&str]; 21] = [
+    &["mcplink", "bridge", "internal"],
+    &["mcplink", "serve", "internal"],
+    &["{}", "bridge", "internal"],
+    &["{}", "-v", "bridge", "--shared", "internal"],
+    &["mcplink", "--mcp-config", "{\"mcpServers\":{}}", "bridge", "internal"],
+    &["npx", "-y", "mcplink@latest", "bridge", "internal"],
+    &["npx", "--package=mcplink", "--", "mcplink", "bridge", "internal"],
+    &["npm", "exec", "--", "mcplink", "bridge", "internal"],
+    &["pnpm", "dlx", "mcplink", "bridge", "internal"],
+    &["yarn", "dlx", "mcplink", "bridge", "internal"],
+    &["bunx", "mcplink", "bridge", "internal"],
+    &["uvx", "mcplink", "bridge", "internal"],
+    &["uv", "tool", "run", "mcplink", "bridge", "internal"],
+    &["pipx", "run", "mcplink", "bridge", "internal"],
+    &["cargo", "run", "--release", "-p", "mcp-cli", "--", "bridge", "internal"],
+    &["cargo", "run", "--bin", "mcplink", "--", "bridge", "internal"],
+    &["env", "A=B", "mcplink", "bridge", "internal"],
+    &["nice", "-n", "5", "{}", "bridge", "internal"],
+    &["sh", "-c", "mcplink bridge internal"],
+    &["bash", "-lc", "cd / && exec {} bridge internal"],
+    &["cmd", "/c", "mcplink", "bridge", "internal"],
+];
+
+/// A home in which whatever a form runs is a counting script that ends in the real binary.
+fn stage_of_forms() -> Stage {
+    let stage = Stage::new();
+    stage.script("mcplink", &exec("\"$@\""));
+    for launcher in ["npx", "npm", "pnpm", "yarn", "bunx", "uvx", "uv", "pipx", "cargo", "cmd"] {
+        // What follows `bridge` is all that a launcher of the test hands on.
+        stage.script(
+            launcher,
+            &format!("while [ \"$1\" != bridge ]; do shift || exit 8; done\n{}", exec("\"$@\"")),
+        );
+    }
+    stage
+}
+
+fn form(stage: &Stage, line: &[&str]) -> Value {
+    let path = stage.bin().join("mcplink");
+    let words: Vec<String> = line.iter().map(|word| word.replace("{}", path.to_str().unwrap())).collect();
+    // `{}` of an inline configuration is one of ours, too.
+    let words: Vec<String> = words
+        .into_iter()
+        .map(|word| if word.contains("mcpServers") { "{\"mcpServers\":{}}".to_owned() } else { word })
+        .collect();
+    entry(&words.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+#[test]
+fn s_b2_the_readmes_own_entry_in_every_form_leaves_its_name_to_the_server() {
+    let server = FakeMcpServer::builder().start().unwrap();
+    let mut stage = stage_of_forms();
+    stage.setting = stage.setting.project_file(json!({ "internal": http(&server) }));
+    stage.write("other", shell(SERVER));
+    stage.write("internal", form(&stage, FORMS[0]));
+    stage.run(&["approve", "internal"], 0);
+    for line in FORMS {
+        stage.write("internal", form(&stage, line));
+        let document = stage.run(&["status", "--json"], 0).json();
+        assert_eq!(document["servers"].as_array().unwrap().len(), 2, "{line:?}: {document:#}");
+        let row = row(&document, "internal");
+        assert_eq!((&row["status"], &row["scope"]), (&json!("connected"), &json!("project")), "{line:?}");
+        let listed = stage.run(&["list", "--json"], 0).json();
+        let pointer = &listed["pointers"][0];
+        assert_eq!(
+            (&pointer["name"], &pointer["target"]),
+            (&json!("internal"), &json!("internal")),
+            "{line:?}"
+        );
+        assert_eq!((&pointer["scope"], &pointer["field"]), (&json!("user"), &json!("mcpServers.internal")));
+        assert!(pointer["source"].as_str().unwrap().ends_with(".claude.json"), "{pointer}");
+        assert_eq!(stage.starts(), Vec::<String>::new(), "{line:?}");
+    }
+    contains(&stage.run(&["call", "internal", "echo", "text=hello"], 0).stdout, "hello");
+    stage.run(&["tools", "internal"], 0);
+    stage.run(&["reconnect", "internal"], 0);
+    stage.run(&["wait", "internal", "--until", "connected", "--timeout", "20s"], 0);
+    stage.run(&["bridge", "internal"], 0);
+    assert_eq!(stage.starts(), Vec::<String>::new());
+}
+
+#[test]
+fn s_b2_list_get_and_validate_say_what_a_pointer_is_and_where() {
+    let server = FakeMcpServer::builder().start().unwrap();
+    let mut stage = stage_of_forms();
+    stage.setting = stage.setting.project_file(json!({ "internal": http(&server) }));
+    stage.write("internal", form(&stage, FORMS[0]));
+    let said = "how a host reaches \"internal\"; not a server";
+    contains(&stage.run(&["list"], 0).stderr, said);
+    contains(&stage.run(&["list"], 0).stderr, ".claude.json:3");
+    let shown = stage.run(&["get", "internal"], 0).stdout;
+    contains(&shown, said);
+    contains(&shown, ".claude.json:3");
+    let document = stage.run(&["get", "internal", "--json"], 0).json();
+    assert_eq!(document["pointers"][0]["line"], 3, "{document:#}");
+    let validated = stage.run(&["validate"], 0).stdout;
+    contains(&validated, said);
+    contains(&validated, "note: ");
+    let file = stage.setting.home.home().join(".claude.json");
+    contains(&stage.run(&["validate", file.to_str().unwrap()], 0).stdout, said);
+    assert_eq!(stage.starts(), Vec::<String>::new());
+}
+
+#[test]
+fn s_b2_a_name_with_nothing_but_a_pointer_is_an_error_that_says_what_to_do() {
+    let mut stage = stage_of_forms();
+    stage.write("internal", form(&stage, FORMS[0]));
+    // Nothing is counted, and nothing is started.
+    assert_eq!(stage.run(&["status", "--json"], 0).json()["servers"], json!([]));
+    stage.run(&["reconnect", "--all"], 0);
+    for args in [
+        &["get", "internal"][..],
+        &["call", "internal", "echo"],
+        &["tools", "internal"],
+        &["ping", "internal"],
+        &["bridge", "internal"],
+        &["bridge", "--shared", "internal"],
+        &["approve", "internal"],
+    ] {
+        let output = stage.run(args, 2);
+        assert!(output.stdout.is_empty(), "{output}");
+        assert_eq!(output.stderr.lines().filter(|line| line.starts_with("error: ")).count(), 1, "{output}");
+        contains(&output.stderr, ".claude.json:3 (mcpServers.internal) is how a host reaches \"internal\"");
+        contains(&output.stderr, "no entry says where \"internal\" is");
+        contains(&output.stderr, "next: mcplink ");
+    }
+    let document = stage.mcplink(&["status", "internal", "--json"]).run().expect_code(2).json();
+    let row = row(&document, "internal");
+    assert_eq!(row["status"], "failed");
+    assert_eq!((&row["reason"]["code"], &row["reason"]["attempts"]), (&json!("self-reference"), &json!(0)));
+    assert_eq!(row["reason"]["retryable"], false);
+    let said = stage.run(&["validate"], 0).stdout;
+    contains(&said, "warning: ");
+    contains(&said, "put the server's own entry");
+    let refused = stage.run(&["call", "internal", "echo", "--json"], 2).stderr;
+    let refused: Value = serde_json::from_str(refused.lines().last().unwrap()).unwrap();
+    assert_eq!(refused["error"]["code"], "self-reference");
+    assert_eq!(stage.starts(), Vec::<String>::new());
+}
+
+#[test]
+fn s_b2_pointers_at_other_names_and_at_each_other_start_nothing() {
+    let server = FakeMcpServer::builder().start().unwrap();
+    let mut stage = stage_of_forms();
+    stage.write("internal", http(&server));
+    stage.write("alias", entry(&["mcplink", "bridge", "internal"]));
+    stage.write("a", entry(&["mcplink", "bridge", "b"]));
+    stage.write("b", entry(&["mcplink", "bridge", "a"]));
+    let document = stage.run(&["status", "--json"], 0).json();
+    assert_eq!(document["servers"].as_array().unwrap().len(), 1, "{document:#}");
+    let alias = stage.run(&["call", "alias", "echo"], 2).stderr;
+    contains(&alias, "is how a host reaches \"internal\"; not a server");
+    contains(&stage.run(&["get", "alias"], 2).stderr, "next: mcplink get internal");
+    contains(&stage.run(&["bridge", "a"], 2).stderr, "leads back to itself: a → b → a");
+    assert_eq!(stage.starts(), Vec::<String>::new());
+}
+
+#[test]
+fn s_b2_a_bridge_to_a_url_and_a_command_of_another_name_are_servers() {
+    let server = FakeMcpServer::builder().start().unwrap();
+    let mut stage = stage_of_forms();
+    stage.write("by-url", entry(&["mcplink", "bridge", server.url().as_str()]));
+    stage.write("not-ours", shell(&format!("# mcplink bridge not-ours\n{SERVER}")));
+    let document = stage.run(&["status", "--json"], 0).json();
+    assert_eq!(row(&document, "by-url")["status"], "connected");
+    assert_eq!(row(&document, "not-ours")["status"], "connected");
+    assert_eq!(stage.starts(), ["mcplink"]);
+}
+
+#[test]
+fn s_b2_a_link_to_the_program_is_a_pointer_whatever_it_is_called() {
+    let mut stage = Stage::new();
+    let link = stage.bin().join("my-server");
+    std::os::unix::fs::symlink(BINARY, &link).unwrap();
+    for command in [link.to_str().unwrap(), "my-server"] {
+        stage.write("internal", entry(&[command, "bridge", "internal"]));
+        // Reads files only: were it not known for a pointer, nothing would count what it starts.
+        let listed = stage.run(&["list", "--json"], 0).json();
+        assert_eq!(listed["servers"], json!([]), "{command}");
+        assert_eq!(listed["pointers"][0]["target"], "internal");
+    }
+    // The path of an entry that nobody approved is not looked up; the entry waits as any other.
+    stage.write("internal", json!({ "type": "http", "url": "https://h.example/" }));
+    stage.setting =
+        stage.setting.project_file(json!({ "theirs": entry(&[link.to_str().unwrap(), "bridge", "theirs"]) }));
+    let listed = stage.run(&["list", "--json"], 0).json();
+    assert_eq!(row(&listed, "theirs")["actions"], json!(["approve", "reject"]));
+}
+
+/// A row's message names the loop, and the scripts were started this often.
+#[track_caller]
+fn ends(stage: &Stage, name: &str, trail: &str, starts: &[&str]) {
+    let document = stage.mcplink(&["status", name, "--json"]).run().json();
+    let row = row(&document, name);
+    assert_eq!(row["status"], "failed", "{row:#}");
+    contains(message(&row), trail);
+    assert_eq!(stage.starts(), starts);
+}
+
+#[test]
+fn s_b2_a_wrapper_under_another_name_ends_at_the_first_repetition() {
+    let mut stage = Stage::new();
+    let wrapper = stage.script("wrapper", &exec("bridge internal"));
+    stage.write("internal", entry(&[wrapper.to_str().unwrap()]));
+    ends(&stage, "internal", "leads back to itself: internal → internal", &["wrapper"]);
+}
+
+#[test]
+fn s_b2_a_wrapper_that_shares_a_connection_ends_at_the_first_repetition() {
+    let mut stage = Stage::new();
+    let wrapper = stage.script("wrapper", &exec("bridge --shared internal"));
+    stage.write("internal", entry(&[wrapper.to_str().unwrap()]));
+    ends(&stage, "internal", "leads back to itself: internal → internal", &["wrapper"]);
+}
+
+#[test]
+fn s_b2_an_entry_cannot_take_the_chain_away() {
+    for variables in [json!({ "MCPLINK_CHAIN": "" }), json!({ "MCPLINK_CHAIN": "x" })] {
+        let mut stage = Stage::new();
+        let wrapper = stage.script("wrapper", &exec("bridge internal"));
+        let mut wrapped = entry(&[wrapper.to_str().unwrap()]);
+        wrapped["env"] = variables;
+        stage.write("internal", wrapped);
+        ends(&stage, "internal", "internal → internal", &["wrapper"]);
+    }
+}
+
+#[test]
+fn s_b2_the_least_environment_still_has_the_chain() {
+    let mut stage = Stage::new();
+    let wrapper = stage.script("wrapper", &exec("bridge internal"));
+    stage.write("internal", entry(&[wrapper.to_str().unwrap()]));
+    let run =
+        stage.mcplink(&["status", "internal", "--json"]).env("CLAUDE_CODE_MCP_ALLOWLIST_ENV", "1").run();
+    contains(message(&row(&run.json(), "internal")), "internal → internal");
+    assert_eq!(stage.starts(), ["wrapper"]);
+}
+
+#[test]
+fn s_b2_two_wrappers_that_lead_to_each_other_end_at_the_first_repetition() {
+    for shared in ["", "--shared "] {
+        let mut stage = Stage::new();
+        let a = stage.script("to-b", &exec(&format!("bridge {shared}b")));
+        let b = stage.script("to-a", &exec(&format!("bridge {shared}a")));
+        stage.write("a", entry(&[a.to_str().unwrap()]));
+        stage.write("b", entry(&[b.to_str().unwrap()]));
+        // The bridge in the middle stands, as a bridge does; what it is asked says why nothing comes of it.
+        let output = stage.mcplink(&["call", "a", "echo"]).run();
+        assert_ne!(output.code, Some(0), "{output}");
+        contains(&output.stderr, "a → b → a");
+        assert_eq!(stage.starts(), ["to-b", "to-a"], "{output}");
+    }
+}
+
+#[test]
+fn s_b2_what_loops_without_a_repetition_ends_at_a_depth() {
+    let mut stage = Stage::new();
+    // Each turn brings an entry of a name that was not there before along.
+    let script = stage.bin().join("turn");
+    let then = format!(
+        "name=turn$(wc -l <\"$HOME/starts\" | tr -d ' ')\n\
+         exec '{BINARY}' --mcp-config \"{{\\\"mcpServers\\\":{{\\\"$name\\\":{{\\\"command\\\":\\\"{}\\\"}}}}}}\" bridge \"$name\"",
+        script.display()
+    );
+    stage.script("turn", &then);
+    stage.write("first", entry(&[script.to_str().unwrap()]));
+    // Seven are above already, so that the depth is reached before the script refuses to go on.
+    let output = stage.mcplink(&["call", "first", "echo"]).env("MCPLINK_CHAIN", "a,b,c,d,e,f").run();
+    assert_ne!(output.code, Some(0), "{output}");
+    contains(&output.stderr, "is not started below 8 others");
+    assert_eq!(stage.starts(), ["turn", "turn"], "{output}");
+}
+
+#[test]
+fn s_b2_a_server_that_asks_for_the_status_of_all_is_not_started_by_it() {
+    let mut stage = Stage::new();
+    let asks = stage.script("asks", &format!("'{BINARY}' status --json >\"$HOME/inner.json\"\n{SERVER}"));
+    stage.write("asking", entry(&[asks.to_str().unwrap()]));
+    stage.write("other", shell(SERVER));
+    let document = stage.mcplink(&["status", "--json"]).run().expect_code(0).json();
+    assert_eq!(row(&document, "asking")["status"], "connected");
+    assert_eq!(stage.starts(), ["asks"]);
+    let inner: Value = serde_json::from_str(&read(&stage, "inner.json")).unwrap();
+    assert_eq!(row(&inner, "other")["status"], "connected");
+    let asking = row(&inner, "asking");
+    assert_eq!(asking["reason"]["code"], "self-reference", "{asking:#}");
+    contains(message(&asking), ".claude.json:");
+    contains(message(&asking), "leads back to itself: asking → asking");
+}
+
+#[test]
+fn s_b2_a_helper_that_asks_for_its_own_server_runs_once() {
+    let server = FakeMcpServer::builder().accept(Accept::bearer("t")).start().unwrap();
+    let mut stage = Stage::new();
+    let helper = stage.script("helper", &exec("call internal token"));
+    let mut minted = http(&server);
+    minted["headersHelper"] = json!(helper.to_str().unwrap());
+    stage.write("internal", minted);
+    let document = stage.mcplink(&["status", "internal", "--json"]).run().expect_code(3).json();
+    let row = row(&document, "internal");
+    assert_eq!(row["reason"]["code"], "helper-failed", "{row:#}");
+    assert_eq!(stage.starts(), ["helper"]);
+}
+
+#[test]
+fn s_b2_the_chain_of_one_entry_does_not_stop_another() {
+    let server = FakeMcpServer::builder().start().unwrap();
+    let mut stage = Stage::new();
+    // `front` is a server that is a bridge to `back`, which is a server: no loop, however long the way.
+    let front = stage.script("front", &exec("bridge back"));
+    let back = stage.script("back", &exec(&format!("bridge {}", server.url())));
+    stage.write("front", entry(&[front.to_str().unwrap()]));
+    stage.write("back", entry(&[back.to_str().unwrap()]));
+    contains(&stage.run(&["call", "front", "echo", "text=hello"], 0).stdout, "hello");
+    assert_eq!(stage.starts(), ["front", "back"]);
+}
+
+fn read(stage: &Stage, file: impl AsRef<Path>) -> String {
+    std::fs::read_to_string(stage.setting.home.home().join(file)).unwrap()
+}

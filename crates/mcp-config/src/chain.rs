@@ -1,0 +1,291 @@
+//! The entries above this process, so that no entry starts itself.
+//!
+//! An entry that starts a process hands the chain down to it in `MCPLINK_CHAIN`: its own name and a digest of its place, behind
+//! those of the entries that the process already runs under. An entry that is in the chain is not started again: whatever
+//! form a loop takes (a wrapper script, two entries that lead to each other, a helper that asks this program), it ends at its first
+//! repetition. A loop that never repeats an entry ends at a depth.
+//!
+//! The value holds no secret: names, and digests of names, places and of what `list` shows of an entry. It grants
+//! nothing: whoever changes it can only take servers from their own children, or take the guard away, as whoever starts
+//! processes without this program can. What cannot be read counts as an entry above of which nothing is known.
+
+use std::ffi::OsStr;
+use std::fmt::Write as _;
+
+use crate::ServerEntry;
+use crate::display::printable;
+
+/// The variable that carries the chain.
+pub(crate) const VARIABLE: &str = "MCPLINK_CHAIN";
+/// Entries above that are no longer believed to be anything but a loop.
+const MAX_DEPTH: usize = 8;
+/// A value of ours is never longer.
+const MAX_BYTES: usize = 1024;
+/// Bytes of a name in the value, escapes included; the digest counts the whole name.
+const MAX_NAME_BYTES: usize = 60;
+
+/// The entries above this process, outermost first.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(crate) struct Chain(Vec<Link>);
+
+#[derive(Clone, Debug, Eq, PartialEq)]
+struct Link {
+    /// As it is shown; empty where nothing is known.
+    name: String,
+    digest: Option<u64>,
+}
+
+impl Chain {
+    /// Reads the value of the variable.
+    pub(crate) fn parse(value: Option<&OsStr>) -> Self {
+        let unknown = || Link { name: String::new(), digest: None };
+        let Some(value) = value.filter(|value| !value.is_empty()) else { return Self::default() };
+        match value.to_str().filter(|value| value.len() <= MAX_BYTES) {
+            // One more than the depth is as good as a hundred.
+            Some(value) => Self(
+                value
+                    .split(',')
+                    .take(MAX_DEPTH + 1)
+                    .map(|part| Link::parse(part).unwrap_or_else(unknown))
+                    .collect(),
+            ),
+            None => Self(vec![unknown()]),
+        }
+    }
+
+    /// How `entry` leads back to itself, for people; `None` where it does not.
+    pub(crate) fn loop_of(&self, entry: &ServerEntry) -> Option<String> {
+        let link = Link::of(entry);
+        let at = self.0.iter().position(|above| above.digest == link.digest);
+        match at {
+            Some(at) => Some(format!("leads back to itself: {}", trail(&self.0[at..], &link))),
+            None if self.0.len() >= MAX_DEPTH => {
+                let above = trail(&self.0[..MAX_DEPTH], &link);
+                Some(format!("is not started below {MAX_DEPTH} others ({VARIABLE}): {above}"))
+            }
+            None => None,
+        }
+    }
+
+    /// The value for a process that `entry` starts.
+    pub(crate) fn below(&self, entry: &ServerEntry) -> String {
+        let mut value = String::new();
+        for link in self.0.iter().chain([&Link::of(entry)]) {
+            if !value.is_empty() {
+                value.push(',');
+            }
+            link.write(&mut value);
+        }
+        value
+    }
+}
+
+fn trail(above: &[Link], last: &Link) -> String {
+    let names: Vec<&str> = above.iter().chain([last]).map(Link::shown).collect();
+    names.join(" → ")
+}
+
+impl Link {
+    fn of(entry: &ServerEntry) -> Self {
+        let name = decode(&encode(&entry.name)).unwrap_or_default();
+        Self { name: printable(&name), digest: Some(digest(entry)) }
+    }
+
+    fn shown(&self) -> &str {
+        if self.name.is_empty() { "?" } else { &self.name }
+    }
+
+    fn parse(part: &str) -> Option<Self> {
+        let (name, digest) = part.split_once('~')?;
+        let is_digest = digest.len() == 16 && digest.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if name.len() > MAX_NAME_BYTES || !is_digest {
+            return None;
+        }
+        let digest = u64::from_str_radix(digest, 16).ok()?;
+        Some(Self { name: printable(&decode(name)?), digest: Some(digest) })
+    }
+
+    fn write(&self, value: &mut String) {
+        value.push_str(&encode(&self.name));
+        match self.digest {
+            Some(digest) => {
+                // Writing into a string cannot fail.
+                let _ = write!(value, "~{digest:016x}");
+            }
+            None => value.push('~'),
+        }
+    }
+}
+
+/// A name in letters that neither a shell nor this format minds, cut where it is long.
+fn encode(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        let before = text.len();
+        if letter.is_ascii_alphanumeric() || "-_.".contains(letter) {
+            text.push(letter);
+        } else {
+            for byte in letter.encode_utf8(&mut [0; 4]).bytes() {
+                let _ = write!(text, "%{byte:02X}");
+            }
+        }
+        if text.len() > MAX_NAME_BYTES {
+            text.truncate(before);
+            break;
+        }
+    }
+    text
+}
+
+fn decode(text: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'%' => {
+                let mut digit =
+                    || char::from(rest.next()?).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+                bytes.push(digit()? * 16 + digit()?);
+            }
+            b if b.is_ascii_alphanumeric() || b"-_.".contains(&b) => bytes.push(b),
+            _ => return None,
+        }
+    }
+    String::from_utf8(bytes).ok()
+}
+
+/// Which entry it is: its name, its place and what may be shown of what it starts. FNV-1a: it has to tell a person's own
+/// entries apart, and nothing depends on it that an attacker could not have more simply.
+fn digest(entry: &ServerEntry) -> u64 {
+    const OFFSET: u64 = 0xcbf2_9ce4_8422_2325;
+    const PRIME: u64 = 0x0100_0000_01b3;
+    let place = entry.origin.place.to_string();
+    let endpoint = entry.display_endpoint().unwrap_or_default();
+    let parts = [&*entry.name, entry.scope.as_str(), &place, &entry.origin.pointer, &endpoint];
+    // A byte that no text holds keeps the parts apart.
+    let bytes = parts.iter().flat_map(|part| part.bytes().chain([0xff]));
+    bytes.fold(OFFSET, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+    use crate::{Config, Env, Gate, Project, Request};
+
+    /// The entry `name` that is a command, as it is read under this chain.
+    fn read(name: &str, command: &str, chain: &str) -> ServerEntry {
+        let env = Env::from([(VARIABLE, chain)]);
+        let mut request = Request::new("/nowhere", env);
+        request.managed_dir = Some("/nowhere/managed".into());
+        let file =
+            serde_json::json!({"mcpServers": {name: {"command": command, "env": {VARIABLE: "", "A": "b"}}}});
+        request.mcp_config.push(file.to_string());
+        Config::load(&request).entry(name).unwrap().clone()
+    }
+
+    /// The chain that the process of this entry gets.
+    fn handed(entry: &ServerEntry) -> String {
+        let project = Project::find(std::path::Path::new("/nowhere"));
+        let launch = entry.launch(&Env::from([(VARIABLE, "outer")]), &project).unwrap();
+        launch.env[OsStr::new(VARIABLE)].to_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn s_b2_an_entry_that_is_above_is_not_started_again() {
+        let a = handed(&read("a", "x", ""));
+        let b = handed(&read("b, ü", "x", &a));
+        let again = read("a", "x", &b);
+        assert_eq!(again.gate(), Gate::SelfReference);
+        assert_eq!(again.self_reference.as_deref(), Some("leads back to itself: a → b, ü → a"));
+        assert_eq!(read("a", "x", &a).self_reference.as_deref(), Some("leads back to itself: a → a"));
+        // The same name for something else is something else.
+        assert_eq!(read("a", "y", &b).gate(), Gate::Ready);
+        assert_eq!(read("c", "x", &b).gate(), Gate::Ready);
+    }
+
+    #[test]
+    fn s_b2_the_chain_is_not_the_entrys_to_take_away() {
+        // The entry sets the variable to nothing; its process gets the chain all the same, and its other variables.
+        let project = Project::find(std::path::Path::new("/nowhere"));
+        let launch = read("a", "x", "").launch(&Env::new(), &project).unwrap();
+        assert!(launch.env[OsStr::new(VARIABLE)].to_str().unwrap().starts_with("a~"));
+        assert_eq!(launch.env[OsStr::new("A")], "b");
+    }
+
+    #[test]
+    fn s_b2_a_loop_that_repeats_nothing_ends_at_a_depth() {
+        let mut chain = String::new();
+        let mut depth = 0;
+        loop {
+            let entry = read(&format!("turn {depth}"), "x", &chain);
+            if entry.gate() == Gate::SelfReference {
+                assert!(entry.self_reference.unwrap().contains("turn 0 → turn 1 → turn 2"));
+                break;
+            }
+            chain = handed(&entry);
+            depth += 1;
+            assert!(depth < 20, "{chain}");
+        }
+        assert_eq!(depth, MAX_DEPTH);
+    }
+
+    #[test]
+    fn s_b2_a_value_of_a_stranger_counts_and_harms_nothing() {
+        let long = "x".repeat(MAX_BYTES + 1);
+        for value in
+            ["x", "~", "a~", "a~zzzzzzzzzzzzzzzz", "%~0000000000000000", "a b~0000000000000000", &long]
+        {
+            let chain = Chain::parse(Some(OsStr::new(value)));
+            assert_eq!(chain.0.len(), 1, "{value}");
+            // What is not understood is handed on as one more above, so it cannot keep the depth down.
+            let entry = read("a", "x", value);
+            assert_eq!(entry.gate(), Gate::Ready, "{value}");
+            let below = Chain::parse(Some(OsStr::new(&handed(&entry))));
+            assert_eq!(below.0.len(), 2, "{value}");
+        }
+        let many = ["x"; 1000].join(",");
+        assert_eq!(Chain::parse(Some(OsStr::new(&many[..MAX_BYTES]))).0.len(), MAX_DEPTH + 1);
+        assert_eq!(read("a", "x", &many[..MAX_BYTES]).gate(), Gate::SelfReference);
+        assert_eq!(Chain::parse(Some(OsStr::new(""))), Chain::default());
+        assert_eq!(Chain::parse(None), Chain::default());
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn s_b2_a_value_that_is_no_text_counts_too() {
+        use std::os::unix::ffi::OsStringExt;
+        let value = OsString::from_vec(vec![0xff, b'a']);
+        assert_eq!(Chain::parse(Some(&value)).0.len(), 1);
+    }
+
+    #[test]
+    fn s_b2_a_chain_stays_short_and_shows_no_control_character() {
+        let mut chain = String::new();
+        for turn in 0..MAX_DEPTH {
+            let entry = read(&format!("{turn}\u{1b}[2J{}", "ü".repeat(500)), "x", &chain);
+            chain = handed(&entry);
+        }
+        assert!(chain.len() <= MAX_BYTES && chain.is_ascii(), "{chain}");
+        assert!(
+            chain.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.%~,".contains(&byte)),
+            "{chain}"
+        );
+        let told = read("z", "x", &chain).self_reference.unwrap();
+        assert!(!told.contains(char::is_control), "{told:?}");
+        assert_eq!(Chain::parse(Some(OsStr::new(&chain))).0.len(), MAX_DEPTH);
+    }
+
+    #[test]
+    fn s_b2_a_server_that_starts_nothing_is_never_part_of_a_loop() {
+        let mut request = Request::new("/nowhere", Env::from([(VARIABLE, "a,b,c,d,e,f,g,h,i")]));
+        request.managed_dir = Some("/nowhere/managed".into());
+        let file = r#"{"mcpServers": {"web": {"type": "http", "url": "https://h.example/"},
+            "minted": {"type": "http", "url": "https://h.example/", "headersHelper": "true"}}}"#;
+        request.mcp_config.push(file.to_owned());
+        let config = Config::load(&request);
+        assert_eq!(config.entry("web").unwrap().gate(), Gate::Ready);
+        assert_eq!(config.entry("minted").unwrap().gate(), Gate::SelfReference);
+    }
+}
