@@ -10,11 +10,12 @@ mod line;
 mod names;
 mod secrets;
 mod sequence;
+mod shape;
 mod shell;
 mod visible;
 
 pub use json::json;
-pub use line::{block, line, width};
-pub use names::{is_credential_name, looks_like_token};
+pub use line::{block, line, sentence, width};
+pub use names::{is_credential_name, is_secret_segment, looks_like_token};
 pub use secrets::{REDACTED, Secrets};
 pub use shell::shell_word;

@@ -6,6 +6,9 @@ use unicode_width::UnicodeWidthChar as _;
 
 use crate::visible::{Piece, Visible};
 
+/// How much of what a stranger says about a failure is told, in columns.
+const SENTENCE: usize = 300;
+
 /// `text` as one line of at most `limit` columns, with an ellipsis where more would follow.
 ///
 /// What drives a terminal is not in it: sequences (ECMA-48) are taken out whole, and any other control character is a
@@ -49,7 +52,13 @@ pub fn line(text: &str, limit: usize) -> String {
     shown
 }
 
-/// `text` as it may be written to a terminal: as [`line`], but line breaks, tabs and blanks stay, and nothing is cut.
+/// What a stranger says about a failure: the [`line()`] of it, of 300 columns at most.
+#[must_use]
+pub fn sentence(text: &str) -> String {
+    line(text, SENTENCE)
+}
+
+/// `text` as it may be written to a terminal: as [`line()`], but line breaks, tabs and blanks stay, and nothing is cut.
 ///
 /// A carriage return alone begins a new line instead of going back over this one.
 #[must_use]

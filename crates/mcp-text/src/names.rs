@@ -69,8 +69,43 @@ fn is_number(text: &str) -> bool {
 }
 
 /// How tokens of well-known services begin.
-const PREFIXES: [&str; 11] =
-    ["AKIA", "ASIA", "eyJ", "gho_", "ghp_", "ghr_", "ghs_", "ghu_", "github_pat_", "glpat-", "xoxb-"];
+const PREFIXES: [&str; 32] = [
+    "AIza",
+    "AKIA",
+    "ASIA",
+    "ATATT",
+    "ATCTT",
+    "dapi",
+    "dckr_pat_",
+    "dop_v1_",
+    "eyJ",
+    "gho_",
+    "ghp_",
+    "ghr_",
+    "ghs_",
+    "ghu_",
+    "github_pat_",
+    "glpat-",
+    "gsk_",
+    "hf_",
+    "lin_api_",
+    "npm_",
+    "nvapi-",
+    "pypi-",
+    "rk_live_",
+    "sk-ant-",
+    "sk-proj-",
+    "sk_live_",
+    "sk_test_",
+    "whsec_",
+    "xapp-",
+    "xox",
+    "ya29",
+    "shpat_",
+];
+
+/// Those of them that only digits or many characters tell from words: `sk-learn`, `key-value`.
+const SHORT_PREFIXES: [&str; 3] = ["sk-", "key-", "pat-"];
 
 /// Whether a word is too mixed for a word of a language: a key that stands alone has no name to tell what it is. Taking a
 /// digest for one is the lesser harm.
@@ -82,19 +117,76 @@ pub fn looks_like_token(word: &str) -> bool {
             && run.bytes().any(|byte| byte.is_ascii_alphabetic())
             && run.bytes().filter(u8::is_ascii_digit).count() >= 2
     };
+    let has_digit = |word: &str| word.bytes().any(|byte| byte.is_ascii_digit());
     PREFIXES.iter().any(|prefix| word.len() >= prefix.len() + 7 && word.starts_with(prefix))
+        || SHORT_PREFIXES.iter().any(|prefix| word.starts_with(prefix) && word.len() >= 16 && has_digit(word))
         || word.split(|c: char| !c.is_ascii_alphanumeric()).any(is_mixed)
         || is_base64url(word)
 }
 
-/// Long, of one alphabet, and with both cases and digits.
+/// Long, of one alphabet, with both cases and digits, and these in no order.
 fn is_base64url(word: &str) -> bool {
-    let has = |wanted: fn(&u8) -> bool| word.bytes().any(|byte| wanted(&byte));
     word.len() >= 20
         && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-        && has(u8::is_ascii_lowercase)
-        && has(u8::is_ascii_uppercase)
-        && has(u8::is_ascii_digit)
+        && has_three_classes(word)
+        && changes(word) * 8 >= word.len()
+}
+
+fn has_three_classes(word: &str) -> bool {
+    let has = |wanted: fn(&u8) -> bool| word.bytes().any(|byte| wanted(&byte));
+    has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase) && has(u8::is_ascii_digit)
+}
+
+/// How often a letter stands beside a digit, or a capital behind a small letter: rarely in words, even in camel case.
+fn changes(word: &str) -> usize {
+    let is_change = |a: u8, b: u8| {
+        a.is_ascii_alphabetic() && b.is_ascii_digit()
+            || a.is_ascii_digit() && b.is_ascii_alphabetic()
+            || a.is_ascii_lowercase() && b.is_ascii_uppercase()
+    };
+    word.as_bytes().windows(2).filter(|pair| is_change(pair[0], pair[1])).count()
+}
+
+/// Whether a word is as mixed as passwords are: `hunter2-S3cret` is, `Base64Decoder` and `IPv6Address` are not.
+pub(crate) fn looks_like_password(word: &str) -> bool {
+    const MIN_CHANGES: usize = 3;
+    let digits = |a: u8, b: u8| {
+        a.is_ascii_digit() != b.is_ascii_digit() && a.is_ascii_alphanumeric() && b.is_ascii_alphanumeric()
+    };
+    word.len() >= 8
+        && has_three_classes(word)
+        && !is_timestamp(word)
+        && word.as_bytes().windows(2).filter(|pair| digits(pair[0], pair[1])).count() >= MIN_CHANGES
+}
+
+/// `2026-11-28T10`, which is followed by minutes, or `20261128T102030Z`.
+fn is_timestamp(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'T' | b'Z'))
+}
+
+/// Whether a segment of a URL's path is a secret, `before` being the one before it: addresses that are the key to
+/// themselves have tokens or random identifiers there. Ordinary words, versions and numbers are not.
+#[must_use]
+pub fn is_secret_segment(before: &str, segment: &str) -> bool {
+    let meant = segment.replace("%2D", "-").replace("%2d", "-").replace("%5F", "_").replace("%5f", "_");
+    let is_random = |run: &str| {
+        let is_letters = run.bytes().all(|byte| byte.is_ascii_alphabetic());
+        // No word of a language is so long.
+        run.len() >= 24 && is_letters || run.len() >= 12 && changes(run) >= 3
+    };
+    looks_like_token(&meant)
+        || looks_like_password(&meant)
+        || is_uuid(&meant)
+        || meant.split(|c: char| !c.is_ascii_alphanumeric()).any(is_random)
+        || (segment.len() >= 6
+            && segment.contains(|c: char| c.is_ascii_digit())
+            && is_credential_name(before))
+}
+
+/// RFC 9562 section 4.
+fn is_uuid(word: &str) -> bool {
+    let lengths = word.split('-').map(str::len);
+    lengths.eq([8, 4, 4, 4, 12]) && word.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
 }
 
 #[cfg(test)]
@@ -157,6 +249,44 @@ mod tests {
     }
 
     #[test]
+    fn s_m12_a_secret_in_a_path_is_told_from_ordinary_segments() {
+        for (before, segment) in [
+            ("s", "4f9aQ2bX81kd03mZ77ab"),
+            ("s", "ZDk0NTg2ZGEtM2M0OC00ZTk4"),
+            ("s", "4f6b8c1e-1a2b-4c3d-9e8f-0a1b2c3d4e5f"),
+            ("s", "kjhsdfkjhweriuyxcvbnmqwe"),
+            ("s", "aB3x-Yz9Qw2e-R5t"),
+            ("s", "ghp_abcdefghijkl"),
+            ("s", "hunter2-S3cret"),
+            ("token", "abc123"),
+            ("s", "a1b2c3d4e5f6"),
+            ("v1", "canary%2D0123456789abcdef"),
+        ] {
+            assert!(is_secret_segment(before, segment), "{segment}");
+        }
+        for segment in [
+            "mcp",
+            "v1",
+            "api",
+            "2025-06-18",
+            "server-everything",
+            "projects2026",
+            "sse",
+            "my-workspace",
+            "12345678",
+            "getUserById",
+            "github.com",
+            "Mozilla-Firefox-120-Linux",
+            "@scope",
+            "",
+            "mcp.json",
+            "x86_64-linux",
+        ] {
+            assert!(!is_secret_segment("servers", segment), "{segment}");
+        }
+    }
+
+    #[test]
     fn tokens_are_told_from_words() {
         for word in [
             "4f9aQ2bX81kd03mZ77ab",
@@ -164,6 +294,10 @@ mod tests {
             "ghp_abcdefgh",
             "eyJhbGciOi.x",
             "aB3-aB3_aB3-aB3_aB3-aB3",
+            "xoxp-123-abc",
+            "sk-proj-abcdefghij",
+            "sk-abcdefghijklm12",
+            "AKIAIOSFODNN7EXAMPLE",
         ] {
             assert!(looks_like_token(word), "{word}");
         }

@@ -1,56 +1,177 @@
-//! What must not be shown wherever it appears.
+//! What must not be shown wherever it appears: the one redactor.
+//!
+//! Two things are hidden. *Values that are known*, in the spellings that servers and commands repeat them in; and *what
+//! looks like a credential* although it is not known ([`shape`](crate::shape)). Values are hidden
+//!
+//! - as they are, in any case, and with `+` for a blank;
+//! - percent-encoded, JSON- or HTML-escaped, wholly or in part, up to three times over;
+//! - quoted-printable, in Base64 (both alphabets, any alignment, as part of something longer) and in hexadecimal, below
+//!   any of the escapes;
+//! - cut: 8 bytes or more of a credential are hidden wherever they stand;
+//! - by their parts: what follows an authorization scheme, user and password of `Basic`, the values of cookies and
+//!   parameters, user, password, query and secret-looking path segments of a URL.
+//!
+//! A value of 4 to 7 bytes is hidden where it stands as a word, one of fewer than 4 is not looked for: it is found in every
+//! other text, and hiding it would hide nothing. Not promised: a value that is compressed, encrypted, reversed, spelled
+//! with blanks between its characters, or in an encoding within an encoding other than the escapes above.
+//!
+//! The time is linear in the text, and so is the memory.
+
+mod index;
+mod parts;
+mod view;
 
 use std::borrow::Cow;
+use std::collections::HashSet;
 use std::fmt;
+use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
-use crate::line;
+use index::Index;
+use view::View;
+
+use crate::{line, names, sentence, shape};
 
 /// What stands for a secret.
 pub const REDACTED: &str = "[redacted]";
 
-/// A shorter value is found in every other text, and hiding it there would hide nothing.
+/// A shorter value is found in every other text.
 const MIN_BYTES: usize = 4;
+/// How often escapes are taken off: `%252F` needs two.
+const MAX_ESCAPES: usize = 3;
+
+/// How much of a value is hidden.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub(crate) enum Grade {
+    /// It is a credential: so is each piece of it.
+    Credential,
+    /// It was set for a reason that is not known, such as a variable or an argument: only the whole is hidden.
+    Setting,
+}
 
 /// Values that no output may show.
 #[derive(Clone, Default)]
 pub struct Secrets {
-    /// The longest first: a value may contain another one.
-    values: Vec<String>,
+    values: HashSet<(String, Grade)>,
+    /// Made when something is hidden for the first time: nothing is paid for secrets that no failure repeats.
+    index: OnceLock<Arc<Index>>,
 }
 
 impl Secrets {
-    /// Adds a value.
+    /// Adds a credential: a header's value, a token, a password. It is hidden whole and in pieces.
     pub fn insert(&mut self, value: &str) {
-        if value.len() < MIN_BYTES || self.values.iter().any(|known| known == value) {
-            return;
-        }
-        let at = self.values.partition_point(|known| known.len() >= value.len());
-        self.values.insert(at, value.to_owned());
+        self.add(value, Grade::Credential);
     }
 
-    /// Whether there is none.
+    /// Adds the value of a variable, parameter or member: a credential where its name or its look says so. Of any other
+    /// value only the whole is hidden, and what in it is a credential.
+    pub fn insert_named(&mut self, name: &str, value: &str) {
+        let is_credential = names::is_credential_name(name) || names::looks_like_token(value);
+        self.add(value, if is_credential { Grade::Credential } else { Grade::Setting });
+    }
+
+    /// Adds what looks like a credential in a text of ours, such as a command line: that is then hidden wherever else it
+    /// stands.
+    pub fn insert_found_in(&mut self, text: &str) {
+        for range in shape::marks(text) {
+            if let Some(found) = text.get(range) {
+                self.add(found, Grade::Credential);
+            }
+        }
+    }
+
+    fn add(&mut self, value: &str, grade: Grade) {
+        for (part, grade) in parts::of(value, grade) {
+            if part.len() >= MIN_BYTES {
+                self.values.insert((part, grade));
+            }
+        }
+        self.index = OnceLock::new();
+    }
+
+    /// Whether no value is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.values.is_empty()
     }
 
-    /// `text` without them.
+    /// `text` without them, and without what looks like a credential.
     #[must_use]
     pub fn hide<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        self.values.iter().fold(Cow::Borrowed(text), |text, secret| {
-            if text.contains(secret.as_str()) { Cow::Owned(text.replace(secret, REDACTED)) } else { text }
-        })
+        let mut marks = Vec::new();
+        self.search(&View::of(text), &mut marks);
+        redacted(text, marks)
     }
 
-    /// [`line`] of `text` without them: cleaned first, so that nothing invisible takes a value apart, and cut last, so
+    fn search(&self, text: &View, marks: &mut Vec<Range<usize>>) {
+        let index = self.index.get_or_init(|| Arc::new(Index::new(&self.values)));
+        let mut level = Cow::Borrowed(text);
+        for escapes in 0..=MAX_ESCAPES {
+            if let Some(text) = level.as_str() {
+                marks.extend(shape::marks(text).into_iter().map(|range| level.source(range)));
+            }
+            index.search(&level, marks);
+            if !index.is_empty() {
+                for decoded in level.encodings() {
+                    index.search(&decoded, marks);
+                    if let Some(decoded) = decoded.unescaped() {
+                        index.search(&decoded, marks);
+                    }
+                }
+            }
+            match level.unescaped() {
+                Some(below) if escapes < MAX_ESCAPES => level = Cow::Owned(below),
+                _ => break,
+            }
+        }
+    }
+
+    /// [`line()`] of `text` without them: cleaned first, so that nothing invisible takes a value apart, and cut last, so
     /// that no half of one is left at the end.
     #[must_use]
     pub fn line(&self, text: &str, limit: usize) -> String {
-        if self.is_empty() {
-            return line(text, limit);
-        }
         line(&self.hide(&line(text, usize::MAX)), limit)
     }
+
+    /// [`sentence`] of `text` without them.
+    #[must_use]
+    pub fn sentence(&self, text: &str) -> String {
+        sentence(&self.hide(&line(text, usize::MAX)))
+    }
+}
+
+/// `text` with [`REDACTED`] in place of the marked bytes; marks that touch are one.
+fn redacted(text: &str, mut marks: Vec<Range<usize>>) -> Cow<'_, str> {
+    marks.retain(|mark| mark.start < mark.end);
+    if marks.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    marks.sort_unstable_by_key(|mark| mark.start);
+    let mut shown = String::with_capacity(text.len());
+    let mut at = 0;
+    let mut marks = marks.into_iter().peekable();
+    while let Some(mark) = marks.next() {
+        let mut end = mark.end;
+        while let Some(next) = marks.next_if(|next| next.start <= end) {
+            end = end.max(next.end);
+        }
+        let start = floor(text, mark.start.max(at));
+        shown.push_str(&text[at..start]);
+        if !shown.ends_with(REDACTED) {
+            shown.push_str(REDACTED);
+        }
+        at = ceiling(text, end);
+    }
+    shown.push_str(&text[at..]);
+    Cow::Owned(shown)
+}
+
+fn floor(text: &str, at: usize) -> usize {
+    (0..=at).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0)
+}
+
+fn ceiling(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len())
 }
 
 impl<'a> FromIterator<&'a str> for Secrets {
@@ -67,6 +188,14 @@ impl<'a> Extend<&'a str> for Secrets {
     }
 }
 
+impl PartialEq for Secrets {
+    fn eq(&self, other: &Self) -> bool {
+        self.values == other.values
+    }
+}
+
+impl Eq for Secrets {}
+
 // Security: the values are what must not be shown.
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -75,21 +204,4 @@ impl fmt::Debug for Secrets {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_are_hidden_the_longest_first_and_short_ones_stay() {
-        let secrets: Secrets = ["sekrit", "sekrit-longer", "on", "sekrit"].into_iter().collect();
-        assert_eq!(secrets.hide("sekrit-longer is on, sekrit too"), "[redacted] is on, [redacted] too");
-        assert_eq!(format!("{secrets:?}"), "Secrets(2)");
-        assert!(matches!(secrets.hide("nothing"), Cow::Borrowed(_)));
-    }
-
-    #[test]
-    fn a_value_is_hidden_before_a_line_is_cut_and_after_it_is_cleaned() {
-        let secrets: Secrets = ["canary-value"].into_iter().collect();
-        assert_eq!(secrets.line("key \u{1b}[1mcanary\u{200b}-va\u{1b}]0;x\u{7}lue", 40), "key [redacted]");
-        assert!(!secrets.line("key canary-value", 10).contains("can"));
-    }
-}
+mod tests;
