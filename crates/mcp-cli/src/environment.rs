@@ -25,6 +25,19 @@ impl Environment {
         Self { variables: variables.into_iter().collect(), directory, program }
     }
 
+    /// With the entries that this process runs under, where only the processes above it tell which.
+    #[must_use]
+    #[cfg_attr(not(target_os = "linux"), expect(unused_mut, reason = "only Linux tells"))]
+    pub(crate) fn with_ancestors(mut self) -> Self {
+        #[cfg(target_os = "linux")]
+        if self.variables.var_os(mcp_config::CHAIN_VARIABLE).is_none_or(|chain| chain.is_empty())
+            && let Some(chain) = crate::ancestors::chain(self.program().ok().map(PathBuf::as_path))
+        {
+            self.variables = std::mem::take(&mut self.variables).with(mcp_config::CHAIN_VARIABLE, chain);
+        }
+        self
+    }
+
     /// The file that this process runs, or why it is not known.
     pub(crate) fn program(&self) -> Result<&PathBuf, &io::Error> {
         self.program.as_ref()

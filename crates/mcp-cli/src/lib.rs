@@ -10,6 +10,8 @@
 //! | exit codes | `exit` |
 //! | traces and metrics, with the feature `otel` | `telemetry` |
 
+#[cfg(target_os = "linux")]
+mod ancestors;
 mod app;
 mod args;
 mod arguments;
@@ -52,6 +54,7 @@ pub use crate::environment::Environment;
 
 /// Runs the command line `args` (the program's name first) and says how the process ends.
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -> ExitCode {
+    let environment = environment.with_ancestors();
     let args: Vec<OsString> = args.into_iter().collect();
     let cli = match args::Cli::try_parse_from(&args) {
         Ok(cli) => cli,

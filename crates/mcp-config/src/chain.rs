@@ -15,8 +15,9 @@ use std::fmt::Write as _;
 use crate::ServerEntry;
 use crate::display::printable;
 
-/// The variable that carries the chain.
-pub(crate) const VARIABLE: &str = "MCPLINK_CHAIN";
+/// The variable that carries the chain: the entries that a process runs under, outermost first, between commas; `~` is one of
+/// which nothing is known.
+pub const VARIABLE: &str = "MCPLINK_CHAIN";
 /// Entries above that are no longer believed to be anything but a loop.
 const MAX_DEPTH: usize = 8;
 /// A value of ours is never longer.

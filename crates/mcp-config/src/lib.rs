@@ -71,6 +71,7 @@ mod suggest;
 mod trust;
 mod validate;
 
+pub use chain::VARIABLE as CHAIN_VARIABLE;
 pub use decisions::Trust;
 pub use display::display_url;
 pub use entry::{

@@ -38,10 +38,14 @@ impl Stage {
 
     /// A script that counts its start and then does `then`.
     fn script(&self, name: &str, then: &str) -> PathBuf {
+        self.script_up_to(ENOUGH, name, then)
+    }
+
+    fn script_up_to(&self, enough: usize, name: &str, then: &str) -> PathBuf {
         let count = self.setting.home.home().join("starts");
         let count = count.display();
         let text = format!(
-            "#!/bin/sh\necho {name} >>'{count}'\nif [ \"$(wc -l <'{count}')\" -gt {ENOUGH} ]; then exit 9; fi\n{then}\n"
+            "#!/bin/sh\necho {name} >>'{count}'\nif [ \"$(wc -l <'{count}')\" -gt {enough} ]; then exit 9; fi\n{then}\n"
         );
         let path = self.bin().join(name);
         std::fs::write(&path, text).unwrap();
@@ -327,6 +331,30 @@ fn s_b2_the_least_environment_still_has_the_chain() {
         stage.mcplink(&["status", "internal", "--json"]).env("CLAUDE_CODE_MCP_ALLOWLIST_ENV", "1").run();
     contains(message(&row(&run.json(), "internal")), "internal → internal");
     assert_eq!(stage.starts(), ["wrapper"]);
+}
+
+/// A gateway hands on what the clients of the official SDKs do, and the variable is not among it.
+#[cfg(target_os = "linux")]
+#[test]
+fn s_b2_a_gateway_that_strips_the_environment_ends_at_the_first_repetition() {
+    let mut stage = Stage::new();
+    let run = format!("env -i HOME=\"$HOME\" PATH=\"$PATH\" '{BINARY}' bridge internal");
+    let wrapper = stage.script("gateway", &run);
+    stage.write("internal", entry(&[wrapper.to_str().unwrap()]));
+    ends(&stage, "internal", "leads back to itself: internal → internal", &["gateway"]);
+}
+
+/// Nothing is left of a process that replaces itself and its environment, but that this program is above, again and again.
+#[cfg(target_os = "linux")]
+#[test]
+fn s_b2_a_wrapper_that_leaves_no_trace_of_the_chain_ends_at_a_depth() {
+    let mut stage = Stage::new();
+    let run = format!("exec env -i HOME=\"$HOME\" PATH=\"$PATH\" '{BINARY}' bridge internal");
+    let wrapper = stage.script_up_to(12, "traceless", &run);
+    stage.write("internal", entry(&[wrapper.to_str().unwrap()]));
+    let output = stage.mcplink(&["call", "internal", "echo"]).run();
+    assert_ne!(output.code, Some(0), "{output}");
+    assert_eq!(stage.starts().len(), 8, "{output}");
 }
 
 #[test]
