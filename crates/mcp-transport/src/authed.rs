@@ -306,9 +306,7 @@ impl AuthedClient {
                 None if out.phase == Phase::Connect => {
                     let blocked = is_page(&answer.headers) || {
                         // The refusal stands, whatever becomes of its body.
-                        let body =
-                            tokio::time::timeout(REFUSAL_PATIENCE, answer.body.head(MAX_REFUSAL_BYTES));
-                        let body = body.await.ok().and_then(Result::ok).unwrap_or_default();
+                        let body = answer.body.head(MAX_REFUSAL_BYTES, REFUSAL_PATIENCE).await;
                         looks_like_a_page(&body) || names_a_firewall(&answer.headers, &body)
                     };
                     refused(if blocked { ChallengeKind::Blocked } else { ChallengeKind::Forbidden }, answer)

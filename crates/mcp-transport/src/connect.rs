@@ -16,10 +16,11 @@ use crate::endpoint::Endpoint;
 use crate::error::TimeoutStage;
 use crate::handler::ServerRequestHandler;
 use crate::hub::Hub;
+use crate::limits::{Budget, Shared};
 use crate::tools::ToolList;
 use crate::trace::spans::Peer;
 use crate::wire::Wire;
-use crate::{ClientOptions, RequestOptions, RetryPolicy, TransportError, TransportErrorKind};
+use crate::{ClientOptions, Limits, RequestOptions, RetryPolicy, TransportError, TransportErrorKind};
 
 #[cfg(any(feature = "http", feature = "stdio"))]
 use crate::ordered::{Line, Ordered, Stream};
@@ -55,12 +56,14 @@ pub struct Server {
     pub handler: Option<Arc<dyn ServerRequestHandler>>,
     /// The limit of a request to it, where its entry has one.
     pub timeout: Option<Duration>,
+    /// What it may cost, where its entry says; otherwise [`ClientOptions::limits`].
+    pub limits: Option<Arc<Limits>>,
 }
 
 impl Server {
     /// A server without credentials, handler and limit of its own.
     pub fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, auth: None, handler: None, timeout: None }
+        Self { endpoint, auth: None, handler: None, timeout: None, limits: None }
     }
 
     /// With a provider of credentials.
@@ -83,6 +86,13 @@ impl Server {
         self.timeout = timeout;
         self
     }
+
+    /// With limits of its own for what it may cost.
+    #[must_use]
+    pub fn with_limits(mut self, limits: Option<Limits>) -> Self {
+        self.limits = limits.map(Arc::new);
+        self
+    }
 }
 
 impl fmt::Debug for Server {
@@ -92,6 +102,7 @@ impl fmt::Debug for Server {
             .field("auth", &self.auth)
             .field("handler", &self.handler)
             .field("timeout", &self.timeout)
+            .field("limits", &self.limits)
             .finish()
     }
 }
@@ -109,12 +120,14 @@ pub struct ConnectPolicy {
 }
 
 impl ConnectPolicy {
-    /// For a command that ends with an answer: four attempts with 1, 2 and 4 s between them, three to list.
+    /// For a command that ends with an answer: four attempts with 1, 2 and 4 s between them, three to list. A server
+    /// that asks for longer waits gets 5 s each.
     pub fn one_shot() -> Self {
+        let connect = RetryPolicy { max_retry_after: Duration::from_secs(5), ..RetryPolicy::connect() };
         Self {
             machine: MachinePolicy::one_shot(),
-            connect: RetryPolicy::connect(),
-            list: Some(RetryPolicy { max_retries: 2, ..RetryPolicy::connect() }),
+            connect,
+            list: Some(RetryPolicy { max_retries: 2, ..connect }),
         }
     }
 
@@ -147,12 +160,17 @@ pub struct Connector {
     client: HttpClient,
     #[cfg(not(feature = "http"))]
     options: Arc<ClientOptions>,
+    /// The limits of every server whose entry has none.
+    limits: Arc<Limits>,
+    shared: Shared,
 }
 
 impl Connector {
     /// A connector with these options. Costs nothing until the first connection.
     pub fn new(options: ClientOptions) -> Self {
         Self {
+            limits: Arc::new(options.limits.clone()),
+            shared: Shared::default(),
             #[cfg(feature = "http")]
             client: HttpClient::new(options),
             #[cfg(not(feature = "http"))]
@@ -203,14 +221,21 @@ impl Connector {
     }
 
     async fn open(&self, server: &Server) -> Result<(Wire, Arc<Hub>), TransportError> {
-        let hub = Arc::new(Hub::new(server.handler.clone()));
+        let limits = server.limits.as_ref().unwrap_or(&self.limits);
+        let new_hub = || {
+            let budget = Budget::new(limits.clone(), self.shared.clone());
+            Arc::new(Hub::new(server.handler.clone(), budget))
+        };
+        let hub = new_hub();
         match &server.endpoint {
             #[cfg(feature = "http")]
             Endpoint::Http(endpoint) => {
                 let http = AuthedClient::new(self.client.clone(), endpoint.url.clone(), server.auth.clone());
                 let opened = match endpoint.flavor {
                     HttpFlavor::Auto => negotiate::open(http, hub.clone()).await?,
-                    HttpFlavor::LegacySse => Opened::LegacySse(LegacySse::open(http, hub.clone()).await?),
+                    HttpFlavor::LegacySse => {
+                        Opened::LegacySse(LegacySse::open(http, &hub.budget, hub.clone()).await?)
+                    }
                 };
                 let wire = match opened {
                     Opened::Streamable(streamable) => {
@@ -231,7 +256,7 @@ impl Connector {
                 let idle = options.stdio_idle_timeout;
                 // Each process has a hub of its own: what ends with one process must not end the next.
                 let spawn = |hub: Arc<Hub>| {
-                    StdioWire::spawn(endpoint, options.max_message_bytes, hub.clone()).map(|wire| Line {
+                    StdioWire::spawn(endpoint, &hub.budget, hub.clone()).map(|wire| Line {
                         stream: Stream::Stdio(wire),
                         hub,
                         options: options.clone(),
@@ -246,7 +271,7 @@ impl Connector {
                     Ok(wire) => return Ok((Wire::Ordered(wire), hub)),
                     Err(refusal) => refusal.without_secrets(|text| without(&endpoint.secrets, text)),
                 };
-                let hub = Arc::new(Hub::new(server.handler.clone()));
+                let hub = new_hub();
                 let again = match endpoint.opening {
                     // An `initialize` decides for its whole process (2026-07-28, versioning), and a server of the modern
                     // era alone may end with it; so a process of its own is asked in the terms that this one named.
@@ -265,7 +290,7 @@ impl Connector {
             Endpoint::Peer(endpoint) => {
                 let options = self.options();
                 let stream = endpoint.opener.open().await.map_err(TransportError::seen_elsewhere)?;
-                let stream = Stream::Peer(PeerWire::start(stream, options.max_message_bytes, hub.clone()));
+                let stream = Stream::Peer(PeerWire::start(stream, &hub.budget, hub.clone()));
                 let line = Line { stream, hub: hub.clone(), options: options.clone() };
                 let opened = Ordered::open(line, options.stdio_idle_timeout).await;
                 opened.map(|wire| (Wire::Ordered(wire), hub))

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use serde_json::value::RawValue;
-use tokio::sync::{oneshot, watch};
+use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "stdio")]
@@ -18,10 +18,13 @@ use crate::cache::{CacheHint, KnownTools, is_cacheable};
 use crate::error::TimeoutStage;
 use crate::hub::{Hub, Notifications};
 use crate::inbound::{HandlerFuture, Inbound};
+use crate::limits::{Budget, Purpose};
 use crate::protocol::handshake::ServerDescription;
 use crate::protocol::modern::mirrored_member;
+use crate::protocol::outgoing::members;
 use crate::protocol::revision::{Era, ProtocolRevision};
 use crate::pulse::Pulse;
+use crate::renewals::Renewals;
 use crate::subscription::legacy::{Resources, Wanted};
 use crate::subscription::{Keeper, Subscription, SubscriptionFilter, not_acknowledged};
 use crate::trace::spans::{Peer, Traced};
@@ -186,7 +189,7 @@ impl Connection {
     /// version and another one was agreed on: what was set before (subscriptions, a log level) is gone, and the
     /// [`revision`](Self::revision) may be another one.
     pub fn renewals(&self) -> Renewals {
-        Renewals(self.0.wire.generation())
+        Renewals::new(self.0.wire.generation())
     }
 
     /// Sends a request and returns the result as the server sent it. `params` must be a JSON object.
@@ -323,6 +326,16 @@ impl Connection {
         !self.is_modern() && self.0.wire.has_headers()
     }
 
+    /// What the server may cost.
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.0.hub.budget
+    }
+
+    /// The limit of one attempt to connect, which is that of a whole list, too.
+    pub(crate) fn attempt_limit(&self) -> Duration {
+        self.0.options.connect_timeout
+    }
+
     /// Whether this wire mirrors arguments of tools into headers.
     pub(crate) fn mirrors_parameters(&self) -> bool {
         self.is_modern() && self.0.wire.has_headers()
@@ -371,6 +384,8 @@ impl Connection {
             ids: inner.next_id.clone(),
             wanted: inner.wanted.clone(),
             limit: inner.options.first_byte_timeout,
+            // The answer holds nothing.
+            allowance: inner.hub.budget.limits.allowance_for(Purpose::Handshake),
             uris: filter.resource_uris.iter().cloned().collect(),
         }
     }
@@ -419,7 +434,13 @@ impl Connection {
         let id = inner.next_id.fetch_add(1, Ordering::Relaxed);
         let given = (inner.options.propagator.as_deref(), options.trace.as_ref());
         let traced = Traced::begin(self, &inner.peer, (id, method, params), given);
-        let limit = options.timeout.or(inner.timeout).or(inner.options.request_timeout);
+        let allowance = options.allowance.unwrap_or_else(|| inner.hub.budget.limits.allowance(method));
+        let limit = match (options.timeout, allowance.purpose) {
+            (Some(limit), _) => Some(limit),
+            // A list is what programs look at, and ends with an attempt to connect, whatever keeps its stream alive.
+            (None, Purpose::List) => Some(inner.options.connect_timeout),
+            (None, _) => inner.timeout.or(inner.options.request_timeout),
+        };
         let first_byte = inner.options.first_byte_timeout;
         let watched = options.progress.clone().map(|sink| inner.hub.watch(id, Some(sink)));
         let request = Prepared {
@@ -430,6 +451,7 @@ impl Connection {
             mirrored,
             endless: false,
             own_metadata: options.own_metadata,
+            allowance,
             handler: options.handler.as_ref(),
             limit,
             first_byte,
@@ -466,29 +488,11 @@ impl Connection {
     }
 }
 
-/// The members of an object, values as they are.
-fn members(object: &str) -> Option<HashMap<Cow<'_, str>, &RawValue>> {
-    serde_json::from_str(object).ok()
-}
-
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
             .field("revision", &self.revision())
             .field("closed", &self.is_closed())
             .finish_non_exhaustive()
-    }
-}
-
-/// The renewals of one connection's session.
-#[derive(Clone, Debug)]
-pub struct Renewals(watch::Receiver<u64>);
-
-impl Renewals {
-    /// Returns after the next renewal; never where there is none to come.
-    pub async fn next(&mut self) {
-        if self.0.changed().await.is_err() {
-            std::future::pending().await
-        }
     }
 }

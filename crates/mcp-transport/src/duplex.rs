@@ -17,21 +17,20 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 use tracing::debug;
 
+use crate::debts::{Asked, Debt, Flooded};
 use crate::error::TimeoutStage;
 use crate::inbound::Inbound;
+use crate::limits::{Allowance, Budget, Lease, Meter, Purpose};
 use crate::protocol::jsonrpc::{
     self, EnvelopeError, INTERNAL_ERROR, Incoming, Messages, RequestId, RpcError,
 };
 use crate::{Payload, TransportError, TransportErrorKind};
 
-/// Requests of the server that are answered at a time. A server that floods its client costs it no more.
-const MAX_SERVER_REQUESTS: usize = 64;
-
 /// What became of a request.
 pub(crate) type Outcome = Result<Payload, TransportError>;
 
-/// Sends a response. Called from any task; must not block.
-pub(crate) type Reply = Arc<dyn Fn(Vec<u8>) + Send + Sync>;
+/// Sends a response. Called from any task; must not block. The debt ends when it is written.
+pub(crate) type Reply = Arc<dyn Fn(Vec<u8>, Debt) + Send + Sync>;
 
 /// Why a stream ended. Each waiter gets an error of its own from it.
 #[derive(Clone, Debug)]
@@ -39,11 +38,25 @@ pub(crate) struct CloseReason {
     kind: TransportErrorKind,
     message: String,
     source: Option<Arc<dyn Error + Send + Sync>>,
+    /// What decided it, where nothing below did.
+    said: Option<String>,
 }
 
 impl CloseReason {
     pub(crate) fn new(kind: TransportErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), source: None }
+        Self { kind, message: message.into(), source: None, said: None }
+    }
+
+    /// The server cost more than it may.
+    pub(crate) fn too_large(error: &TransportError) -> Self {
+        let said = error.said().map(str::to_owned);
+        Self { said, ..Self::new(TransportErrorKind::TooLarge, error.to_string()) }
+    }
+
+    /// The server asks, and does not take the answers.
+    pub(crate) fn flooded(flooded: Flooded) -> Self {
+        let said = Some(flooded.to_string());
+        Self { said, ..Self::new(TransportErrorKind::Protocol, flooded.to_string()) }
     }
 
     /// The connection's owner closed it.
@@ -66,7 +79,7 @@ impl CloseReason {
         let error = TransportError::new(self.kind.clone(), self.message.clone());
         match &self.source {
             Some(source) => error.with_source(source.clone()),
-            None => error,
+            None => error.with_said(self.said.clone()),
         }
     }
 }
@@ -78,34 +91,53 @@ pub(crate) struct Duplex(Arc<Shared>);
 struct Shared {
     inbound: Arc<dyn Inbound>,
     reply: Reply,
+    budget: Budget,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
-    pending: HashMap<i64, oneshot::Sender<Outcome>>,
+    pending: HashMap<i64, Pending>,
     /// Answers to the server that are being worked on; dropped with the stream.
     answering: JoinSet<()>,
     ended: Option<CloseReason>,
 }
 
+/// A request that waits for its answer.
+struct Pending {
+    sender: oneshot::Sender<Outcome>,
+    allowance: Allowance,
+}
+
+impl Pending {
+    /// The waiter may be gone by now; then nobody wants the answer.
+    fn resolve(self, outcome: Outcome) {
+        let outcome = match outcome {
+            // Another request that was under way allowed for a longer one.
+            Ok(result) if result.len() > self.allowance.left => Err(self.allowance.exceeded()),
+            outcome => outcome,
+        };
+        drop(self.sender.send(outcome));
+    }
+}
+
 impl Duplex {
     /// A stream without requests; `reply` sends the answers to the server's own.
-    pub(crate) fn new(inbound: Arc<dyn Inbound>, reply: Reply) -> Self {
-        Self(Arc::new(Shared { inbound, reply, state: Mutex::default() }))
+    pub(crate) fn new(inbound: Arc<dyn Inbound>, budget: &Budget, reply: Reply) -> Self {
+        Self(Arc::new(Shared { inbound, reply, budget: budget.clone(), state: Mutex::default() }))
     }
 
     /// Announces a request. Must precede sending it, or its answer could come too early.
     ///
     /// # Errors
     /// The stream has ended.
-    pub(crate) fn register(&self, id: i64) -> Result<Waiter, TransportError> {
+    pub(crate) fn register(&self, id: i64, allowance: Allowance) -> Result<Waiter, TransportError> {
         let (sender, receiver) = oneshot::channel();
         let mut state = self.0.state();
         if let Some(reason) = &state.ended {
             return Err(reason.to_error());
         }
-        let previous = state.pending.insert(id, sender);
+        let previous = state.pending.insert(id, Pending { sender, allowance });
         debug_assert!(previous.is_none(), "request ids are used once");
         Ok(Waiter { shared: self.0.clone(), id, receiver })
     }
@@ -115,8 +147,8 @@ impl Duplex {
     /// # Errors
     /// The frame is no message. If it claims to answer a request, that request has failed already.
     #[cfg(any(feature = "stdio", test))]
-    pub(crate) fn deliver(&self, frame: Vec<u8>) -> Result<(), EnvelopeError> {
-        self.take_in(jsonrpc::parse(frame))
+    pub(crate) fn deliver(&self, frame: Vec<u8>, lease: Option<Arc<Lease>>) -> Result<(), EnvelopeError> {
+        self.take_in(jsonrpc::parse(frame), lease)
     }
 
     /// The same for a frame that is known to be text.
@@ -124,14 +156,34 @@ impl Duplex {
     /// # Errors
     /// As [`deliver`](Self::deliver).
     #[cfg(feature = "http")]
-    pub(crate) fn deliver_text(&self, frame: String) -> Result<(), EnvelopeError> {
-        self.take_in(jsonrpc::parse_text(frame))
+    pub(crate) fn deliver_text(&self, frame: String, lease: Option<Arc<Lease>>) -> Result<(), EnvelopeError> {
+        self.take_in(jsonrpc::parse_text(frame), lease)
     }
 
-    fn take_in(&self, messages: Result<Messages, EnvelopeError>) -> Result<(), EnvelopeError> {
+    /// What the message that is arriving may cost: as much as the answer that may be the longest.
+    fn allowance(&self) -> Allowance {
+        let own = self.0.budget.limits.allowance_for(Purpose::Message);
+        let state = self.0.state();
+        let answers = state.pending.values().map(|pending| pending.allowance);
+        answers.max_by_key(|answer| answer.left).filter(|answer| answer.left > own.left).unwrap_or(own)
+    }
+
+    /// Returns when more may be read from the server.
+    ///
+    /// # Errors
+    /// It floods.
+    pub(crate) async fn room(&self) -> Result<(), CloseReason> {
+        self.0.budget.debts.room().await.map_err(CloseReason::flooded)
+    }
+
+    fn take_in(
+        &self,
+        messages: Result<Messages, EnvelopeError>,
+        lease: Option<Arc<Lease>>,
+    ) -> Result<(), EnvelopeError> {
         for message in messages.inspect_err(|error| self.fail_claimed(error))? {
             match message {
-                Ok(message) => self.dispatch(message),
+                Ok(message) => self.dispatch(message, &lease),
                 Err(error) => self.fail_claimed(&error),
             }
         }
@@ -153,7 +205,7 @@ impl Duplex {
         // What was under way may have been acted on, which `Closed` would deny.
         let under_way = if by_itself { reason } else { CloseReason::under_way() };
         for waiter in pending.into_values() {
-            let _ = waiter.send(Err(under_way.to_error()));
+            waiter.resolve(Err(under_way.to_error()));
         }
         if by_itself {
             self.0.inbound.closed();
@@ -165,19 +217,19 @@ impl Duplex {
         self.0.state().ended.clone()
     }
 
-    fn dispatch(&self, message: Incoming) {
+    fn dispatch(&self, message: Incoming, lease: &Option<Arc<Lease>>) {
         match message {
             Incoming::Notification { method, params } => self.0.inbound.notification(&method, params),
             Incoming::Request { id, method, params } => self.answer(id, method, params),
             Incoming::Response { id, outcome } => {
-                let outcome = outcome.map_err(TransportError::rpc);
+                let outcome =
+                    outcome.map(|result| result.with_lease(lease.clone())).map_err(TransportError::rpc);
                 let waiter = match &id {
                     Some(id) => id.as_assigned().and_then(|id| self.0.state().pending.remove(&id)),
                     None => self.0.only_waiter(),
                 };
                 match waiter {
-                    // The waiter may be gone by now; then nobody wants the answer.
-                    Some(waiter) => drop(waiter.send(outcome)),
+                    Some(waiter) => waiter.resolve(outcome),
                     None => debug!(?id, "an answer to no request in flight"),
                 }
             }
@@ -192,14 +244,18 @@ impl Duplex {
         if state.ended.is_some() {
             return;
         }
-        if state.answering.len() >= MAX_SERVER_REQUESTS {
-            drop(state);
-            let error = RpcError::new(INTERNAL_ERROR, "too many requests at a time");
-            return reply(jsonrpc::encode_response(&id, Err(&error)));
-        }
+        let mut debt = match self.0.budget.debts.ask(&id, &method, params.as_deref()) {
+            Asked::Admitted(debt) => debt,
+            Asked::Refused(debt) => {
+                drop(state);
+                return reply(jsonrpc::encode_response(&id, Err(&too_many_requests())), debt);
+            }
+            Asked::Dropped => return,
+        };
         state.answering.spawn(async move {
             let outcome = inbound.request(&method, params).await;
-            reply(jsonrpc::encode_response(&id, outcome.as_deref()));
+            debt.answered();
+            reply(jsonrpc::encode_response(&id, outcome.as_deref()), debt);
         });
     }
 
@@ -209,7 +265,7 @@ impl Duplex {
         if let Some(waiter) = self.0.state().pending.remove(&id) {
             let protocol =
                 TransportError::new(TransportErrorKind::Protocol, "the answer is no JSON-RPC response");
-            let _ = waiter.send(Err(protocol.with_source(error.clone())));
+            waiter.resolve(Err(protocol.with_source(error.clone())));
         }
     }
 }
@@ -231,13 +287,51 @@ impl Shared {
 
     /// An error without an id says that something we sent could not be read (JSON-RPC 2.0 section 5). With one
     /// request in flight there is no doubt which; with more, to guess would fail the wrong one.
-    fn only_waiter(&self) -> Option<oneshot::Sender<Outcome>> {
+    fn only_waiter(&self) -> Option<Pending> {
         let mut state = self.state();
         if state.pending.len() != 1 {
             return None;
         }
         let id = *state.pending.keys().next()?;
         state.pending.remove(&id)
+    }
+}
+
+/// What a request of the server beyond those that are open is answered with.
+pub(crate) fn too_many_requests() -> RpcError {
+    RpcError::new(INTERNAL_ERROR, "too many requests at a time")
+}
+
+/// Measures the messages of one stream while they arrive.
+pub(crate) struct Gauge {
+    duplex: Duplex,
+    meter: Meter,
+    /// Up to here, nothing has to be asked.
+    small: usize,
+}
+
+impl Gauge {
+    pub(crate) fn new(duplex: &Duplex) -> Self {
+        let budget = &duplex.0.budget;
+        let meter = budget.meter(budget.limits.allowance_for(Purpose::Message));
+        Self { duplex: duplex.clone(), meter, small: budget.limits.small() }
+    }
+
+    /// Admits that `bytes` of one message have arrived.
+    ///
+    /// # Errors
+    /// More than any message under way may have.
+    pub(crate) fn admit(&mut self, bytes: usize) -> Result<(), CloseReason> {
+        if bytes <= self.small {
+            return Ok(());
+        }
+        let allowance = self.duplex.allowance();
+        self.meter.measure(allowance, bytes).map_err(|error| CloseReason::too_large(&error))
+    }
+
+    /// The message is complete: what it takes of what is shared goes with it.
+    pub(crate) fn take(&mut self) -> Option<Arc<Lease>> {
+        self.meter.take_lease()
     }
 }
 
@@ -304,6 +398,9 @@ mod tests {
     use super::*;
     use crate::inbound::HandlerFuture;
 
+    const ANY: Allowance = Allowance { purpose: Purpose::Result, limit: 1 << 20, left: 1 << 20 };
+    const MAX_SERVER_REQUESTS: usize = 64;
+
     #[derive(Debug, Default)]
     struct Recorder {
         seen: Mutex<Vec<String>>,
@@ -340,14 +437,14 @@ mod tests {
         let sent = Arc::new(Mutex::new(Vec::new()));
         let reply: Reply = Arc::new({
             let sent = sent.clone();
-            move |bytes| sent.lock().unwrap().push(String::from_utf8(bytes).unwrap())
+            move |bytes, _debt| sent.lock().unwrap().push(String::from_utf8(bytes).unwrap())
         });
-        Bench { duplex: Duplex::new(recorder.clone(), reply), recorder, sent }
+        Bench { duplex: Duplex::new(recorder.clone(), &Budget::default(), reply), recorder, sent }
     }
 
     impl Bench {
         fn deliver(&self, frame: &str) {
-            self.duplex.deliver(frame.into()).unwrap();
+            self.duplex.deliver(frame.into(), None).unwrap();
         }
 
         fn pending(&self) -> usize {
@@ -382,7 +479,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn answers_find_their_request_in_any_order() {
         let bench = bench();
-        let waiters: Vec<_> = (1..=4).map(|id| bench.duplex.register(id).unwrap()).collect();
+        let waiters: Vec<_> = (1..=4).map(|id| bench.duplex.register(id, ANY).unwrap()).collect();
         bench.deliver(r#"{"jsonrpc":"2.0","id":3,"result":"c"}"#);
         bench.deliver(r#"{"jsonrpc":"2.0","id":"1","result":"a"}"#);
         bench.deliver(r#"[{"jsonrpc":"2.0","id":4,"error":{"code":-5,"message":"m"}},{"jsonrpc":"2.0","id":2,"result":"b"}]"#);
@@ -397,7 +494,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn an_answer_to_nothing_is_ignored() {
         let bench = bench();
-        let waiter = bench.duplex.register(1).unwrap();
+        let waiter = bench.duplex.register(1, ANY).unwrap();
         for frame in [
             r#"{"jsonrpc":"2.0","id":2,"result":0}"#,
             r#"{"jsonrpc":"2.0","id":"x","result":0}"#,
@@ -414,9 +511,9 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_broken_answer_fails_its_request_and_no_other() {
         let bench = bench();
-        let (one, two) = (bench.duplex.register(1).unwrap(), bench.duplex.register(2).unwrap());
-        assert!(bench.duplex.deliver(br#"{"level":"info","id":2}"#.to_vec()).is_err());
-        assert!(bench.duplex.deliver(br#"{"jsonrpc":"2.0","id":1,"error":"bad"}"#.to_vec()).is_err());
+        let (one, two) = (bench.duplex.register(1, ANY).unwrap(), bench.duplex.register(2, ANY).unwrap());
+        assert!(bench.duplex.deliver(br#"{"level":"info","id":2}"#.to_vec(), None).is_err());
+        assert!(bench.duplex.deliver(br#"{"jsonrpc":"2.0","id":1,"error":"bad"}"#.to_vec(), None).is_err());
         assert_eq!(ended(one).await, "Protocol");
         bench.deliver(r#"[{"jsonrpc":"2.0","id":2,"result":1,"error":{}}]"#);
         assert_eq!(ended(two).await, "Protocol");
@@ -426,7 +523,7 @@ mod tests {
     async fn an_error_without_an_id_is_for_the_only_request() {
         let frame = r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"what?"}}"#;
         let bench = bench();
-        let (one, two) = (bench.duplex.register(1).unwrap(), bench.duplex.register(2).unwrap());
+        let (one, two) = (bench.duplex.register(1, ANY).unwrap(), bench.duplex.register(2, ANY).unwrap());
         bench.deliver(frame);
         assert_eq!(bench.pending(), 2, "whose it is cannot be known");
         drop(two);
@@ -461,7 +558,7 @@ mod tests {
         bench.deliver(r#"{"jsonrpc":"2.0","id":"over","method":"hang"}"#);
         let sent = bench.sent(1).await;
         assert!(sent[0].contains(r#""id":"over","error":{"code":-32603"#), "{sent:?}");
-        let waiter = bench.duplex.register(1).unwrap();
+        let waiter = bench.duplex.register(1, ANY).unwrap();
         bench.deliver(r#"{"jsonrpc":"2.0","id":1,"result":"still here"}"#);
         assert_eq!(ended(waiter).await, "\"still here\"");
     }
@@ -480,13 +577,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_end_fails_everyone_with_its_reason() {
         let bench = bench();
-        let waiters: Vec<_> = (1..=3).map(|id| bench.duplex.register(id).unwrap()).collect();
+        let waiters: Vec<_> = (1..=3).map(|id| bench.duplex.register(id, ANY).unwrap()).collect();
         bench.duplex.end(CloseReason::new(TransportErrorKind::Exited { code: Some(3) }, "gone"));
         bench.duplex.end(CloseReason::by_owner());
         for waiter in waiters {
             assert_eq!(ended(waiter).await, "Exited { code: Some(3) }");
         }
-        let late = bench.duplex.register(9).err().expect("it has ended");
+        let late = bench.duplex.register(9, ANY).err().expect("it has ended");
         assert_eq!(*late.kind(), TransportErrorKind::Exited { code: Some(3) });
         assert_eq!(*bench.recorder.seen.lock().unwrap(), ["closed"]);
     }
@@ -495,10 +592,10 @@ mod tests {
     async fn an_end_by_the_owner_is_not_reported_as_a_loss() {
         let bench = bench();
         bench.deliver(r#"{"jsonrpc":"2.0","id":1,"method":"hang"}"#);
-        let waiter = bench.duplex.register(1).unwrap();
+        let waiter = bench.duplex.register(1, ANY).unwrap();
         bench.duplex.end(CloseReason::by_owner());
         assert_eq!(ended(waiter).await, "Cancelled", "it may have been acted on");
-        assert_eq!(*bench.duplex.register(2).err().unwrap().kind(), TransportErrorKind::Closed);
+        assert_eq!(*bench.duplex.register(2, ANY).err().unwrap().kind(), TransportErrorKind::Closed);
         assert!(bench.recorder.seen.lock().unwrap().is_empty());
         bench.deliver(r#"{"jsonrpc":"2.0","id":2,"method":"echo","params":{}}"#);
         tokio::task::yield_now().await;
@@ -509,12 +606,12 @@ mod tests {
     async fn patience_ends_with_silence_and_not_before() {
         let bench = bench();
         let idle = Some(Duration::from_secs(300));
-        let silent = bench.duplex.register(1).unwrap();
+        let silent = bench.duplex.register(1, ANY).unwrap();
         assert_eq!(text(silent.outcome(Patience { idle, life: None }).await), "Timeout { stage: Idle }");
         assert_eq!(bench.pending(), 0);
 
         // Four reports of progress, each in time, then the answer: 1,000 s in all.
-        let (life, waiter) = (Notify::new(), bench.duplex.register(2).unwrap());
+        let (life, waiter) = (Notify::new(), bench.duplex.register(2, ANY).unwrap());
         let server = async {
             for _ in 0..4 {
                 tokio::time::sleep(Duration::from_secs(250)).await;

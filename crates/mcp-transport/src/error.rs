@@ -69,7 +69,7 @@ pub enum TransportErrorKind {
     },
     /// What answered does not speak MCP: bad JSON, wrong content type, bad JSON-RPC. May have been sent.
     Protocol,
-    /// One message is longer than [`ClientOptions::max_message_bytes`](crate::ClientOptions). May have been sent.
+    /// An answer or a message is longer than [`Limits`](crate::Limits) allow. May have been sent.
     TooLarge,
     /// No protocol version in common. Refused before it acted.
     Version {

@@ -302,7 +302,8 @@ pub fn answers(bytes: &[u8]) {
     let _ = judge_probe(Err(error.with_rpc(RpcError::new(-32022, body).with_data(answer))), false);
 }
 
-/// `Retry-After`: a whole number is that many seconds, a date is the time until then, nothing else is a wait.
+/// `Retry-After`: a whole number is that many seconds, a date is the time until then, nothing else is a wait;
+/// and none is longer than a minute.
 pub fn retry_after(bytes: &[u8]) {
     let Ok(value) = std::str::from_utf8(bytes) else { return };
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
@@ -311,7 +312,7 @@ pub fn retry_after(bytes: &[u8]) {
     if let Ok(seconds) = value.parse::<u64>()
         && !value.starts_with('+')
     {
-        assert_eq!(wait, Some(Duration::from_secs(seconds)));
+        assert_eq!(wait, Some(Duration::from_secs(seconds.min(60))));
     } else if let Some(wait) = wait.filter(|_| !value.bytes().all(|byte| byte.is_ascii_digit())) {
         let date = httpdate::fmt_http_date(now + wait);
         assert_eq!(parse_retry_after(&date, now), Some(wait), "{value}");

@@ -5,6 +5,7 @@ pub(crate) mod client;
 pub(crate) mod legacy_sse;
 pub(crate) mod listen;
 pub(crate) mod negotiate;
+mod pace;
 pub(crate) mod said;
 pub(crate) mod streamable;
 mod tls;

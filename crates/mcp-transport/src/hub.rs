@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc};
 
 use crate::handler::{Notification, Progress, ProgressSink, ServerRequestHandler, method_not_found};
 use crate::inbound::{HandlerFuture, Inbound};
+use crate::limits::Budget;
 use crate::pulse::Pulse;
 use crate::subscription::{SubscriptionEvents, Subscriptions};
 use crate::{ClientInfo, ClientOptions, RpcError};
@@ -22,6 +23,8 @@ const NOTIFICATION_BACKLOG: usize = 256;
 
 /// The receiving end of one connection.
 pub(crate) struct Hub {
+    /// What the server may cost.
+    pub(crate) budget: Budget,
     handler: Option<Arc<dyn ServerRequestHandler>>,
     state: Mutex<State>,
     /// How often the server has told that its tools have changed.
@@ -85,8 +88,9 @@ struct Watched {
 }
 
 impl Hub {
-    pub(crate) fn new(handler: Option<Arc<dyn ServerRequestHandler>>) -> Self {
+    pub(crate) fn new(handler: Option<Arc<dyn ServerRequestHandler>>, budget: Budget) -> Self {
         Self {
+            budget,
             tool_changes: AtomicU64::new(0),
             handler,
             state: Mutex::default(),
@@ -280,10 +284,10 @@ mod tests {
 
     #[tokio::test]
     async fn ping_is_always_answered_and_other_requests_only_with_a_handler() {
-        let bare = Hub::new(None);
+        let bare = Hub::new(None, Budget::default());
         assert_eq!(bare.request("ping", None).await.unwrap().get(), "{}");
         assert_eq!(bare.request("roots/list", None).await.unwrap_err().code, -32601);
-        let hub = Hub::new(Some(Arc::new(Roots)));
+        let hub = Hub::new(Some(Arc::new(Roots)), Budget::default());
         assert_eq!(hub.request("roots/list", None).await.unwrap().get(), r#"{"roots":[]}"#);
         assert_eq!(hub.request("sampling/createMessage", None).await.unwrap_err().code, -32601);
         assert_eq!(hub.capabilities(), r#"{"roots":{}}"#);
@@ -318,7 +322,7 @@ mod tests {
     #[tokio::test]
     async fn a_handler_may_take_every_request_and_sees_progress_that_is_not_ours() {
         let passing = Arc::new(Passing::default());
-        let hub = Arc::new(Hub::new(Some(passing.clone())));
+        let hub = Arc::new(Hub::new(Some(passing.clone()), Budget::default()));
         assert_eq!(hub.request("ping", None).await.unwrap().get(), "\"ping\"");
         assert_eq!(hub.request("x/unknown", None).await.unwrap().get(), "\"x/unknown\"");
         let _watched = hub.watch(7, None);
@@ -335,12 +339,12 @@ mod tests {
         assert_eq!(*passing.0.lock().unwrap(), expected);
         let options = ClientOptions::new(ClientInfo::new("own", "1"));
         assert_eq!(hub.client_info(&options).name, "another");
-        assert_eq!(Hub::new(None).client_info(&options).name, "own");
+        assert_eq!(Hub::new(None, Budget::default()).client_info(&options).name, "own");
     }
 
     #[test]
     fn progress_goes_to_its_request_and_nowhere_else() {
-        let hub = Arc::new(Hub::new(None));
+        let hub = Arc::new(Hub::new(None, Budget::default()));
         let mut listener = hub.listen();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let sink: ProgressSink = Arc::new({

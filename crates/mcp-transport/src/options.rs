@@ -7,10 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::handler::{ProgressSink, ServerRequestHandler};
-use crate::{Resolver, TraceContext, TracePropagator};
-
-/// 256 MiB: what one message may hold. Memory grows no faster than it arrives.
-const MAX_MESSAGE_BYTES: usize = 256 << 20;
+use crate::limits::Allowance;
+use crate::{Limits, Resolver, TraceContext, TracePropagator};
 
 /// Who this client says it is (`clientInfo` of the MCP handshake).
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -73,9 +71,9 @@ pub struct ClientOptions {
     pub stdio_idle_timeout: Option<Duration>,
     /// The limit of a whole request. None unless set.
     pub request_timeout: Option<Duration>,
-    /// The longest message of a server, in bytes: a JSON answer, an SSE event, a stdio line. 256 MiB unless set. One
-    /// limit for all, so that what a tool can return does not depend on how its server is reached.
-    pub max_message_bytes: usize,
+    /// What one server may cost. The same for all wires, so that what a tool can return does not depend on how its
+    /// server is reached.
+    pub limits: Limits,
     /// The proxy.
     pub proxy: ProxySettings,
     /// PEM files whose certificates are trusted beside those of the platform.
@@ -98,7 +96,7 @@ impl ClientOptions {
             idle_timeout: Some(Duration::from_secs(300)),
             stdio_idle_timeout: Some(Duration::from_secs(1800)),
             request_timeout: None,
-            max_message_bytes: MAX_MESSAGE_BYTES,
+            limits: Limits::default(),
             proxy: ProxySettings::default(),
             extra_ca_files: Vec::new(),
             resolver: None,
@@ -128,6 +126,8 @@ pub struct RequestOptions {
     pub handler: Option<Arc<dyn ServerRequestHandler>>,
     /// The trace that the request is a part of, in place of the one that its parameters carry.
     pub trace: Option<TraceContext>,
+    /// What the answer may cost, where it is a part of something that has one limit.
+    pub(crate) allowance: Option<Allowance>,
 }
 
 impl RequestOptions {

@@ -11,6 +11,7 @@ use crate::duplex::{Outcome, Patience};
 #[cfg(feature = "http")]
 use crate::http::legacy_sse::LegacySse;
 use crate::hub::Hub;
+use crate::limits::{Allowance, Purpose};
 #[cfg(feature = "stdio")]
 use crate::protocol::handshake::probe_limit;
 use crate::protocol::handshake::{Probe, ServerDescription, judge_probe, read_initialize};
@@ -69,6 +70,8 @@ pub(crate) enum Stream {
 #[derive(Clone, Copy)]
 struct Limits<'a> {
     phase: Phase,
+    /// What the answer may cost.
+    allowance: Allowance,
     /// Until the server has taken the message; means nothing over stdio, where that cannot be seen.
     first_byte: Duration,
     patience: Patience<'a>,
@@ -82,12 +85,13 @@ impl Stream {
     async fn request(&self, id: i64, frame: Vec<u8>, limits: Limits<'_>) -> Outcome {
         match *self {
             #[cfg(feature = "stdio")]
-            Self::Stdio(ref wire) => wire.request(id, frame, limits.patience).await,
+            Self::Stdio(ref wire) => wire.request(id, frame, limits.allowance, limits.patience).await,
             #[cfg(feature = "stdio")]
-            Self::Peer(ref wire) => wire.request(id, frame, limits.patience).await,
+            Self::Peer(ref wire) => wire.request(id, frame, limits.allowance, limits.patience).await,
             #[cfg(feature = "http")]
             Self::LegacySse(ref wire) => {
-                wire.request(id, frame, limits.phase, limits.first_byte, limits.patience).await
+                let Limits { phase, allowance, first_byte, patience } = limits;
+                wire.request(id, frame, allowance, phase, first_byte, patience).await
             }
         }
     }
@@ -136,7 +140,9 @@ impl Line {
         // The attempt as a whole has a limit; its parts need none.
         let idle = (phase == Phase::Session).then_some(self.options.connect_timeout);
         let result = self.stream.request(HANDSHAKE, frame, self.limits(phase, idle)).await?;
-        let server = Arc::new(read_initialize(&result)?);
+        let mut server = read_initialize(&result)?;
+        server.held = result.lease();
+        let server = Arc::new(server);
         self.stream.notify(INITIALIZED.to_vec()).await?;
         Ok(Agreement { server, meta: String::new() })
     }
@@ -170,7 +176,8 @@ impl Line {
 
     fn limits(&self, phase: Phase, idle: Option<Duration>) -> Limits<'static> {
         let patience = Patience { idle, life: None };
-        Limits { phase, first_byte: self.options.connect_timeout, patience }
+        let allowance = self.hub.budget.limits.allowance_for(Purpose::Handshake);
+        Limits { phase, allowance, first_byte: self.options.connect_timeout, patience }
     }
 }
 
@@ -278,7 +285,8 @@ impl Ordered {
             life: request.watched.map(|watched| &*watched.life),
         };
         let first_byte = request.limit.map_or(request.first_byte, |limit| request.first_byte.max(limit));
-        let limits = Limits { phase: Phase::Session, first_byte, patience };
+        let allowance = request.allowance;
+        let limits = Limits { phase: Phase::Session, allowance, first_byte, patience };
         self.line.stream.request(request.id, frame, limits).await
     }
 

@@ -41,6 +41,8 @@ pub struct RetryPolicy {
     pub multiplier: f64,
     /// By which part a wait may be shorter or longer at random, from 0 (not at all) to 1.
     pub jitter: f64,
+    /// How much of a wait that the server asks for (`Retry-After`) counts; at most 60 s.
+    pub max_retry_after: Duration,
 }
 
 impl RetryPolicy {
@@ -58,6 +60,7 @@ impl RetryPolicy {
             max_delay: RETRY_AFTER_CAP,
             multiplier: 2.0,
             jitter: 0.0,
+            max_retry_after: RETRY_AFTER_CAP,
         }
     }
 
@@ -69,6 +72,7 @@ impl RetryPolicy {
             max_delay: Duration::from_secs(66),
             multiplier: 1.0,
             jitter: 0.1,
+            max_retry_after: RETRY_AFTER_CAP,
         }
     }
 
@@ -78,7 +82,7 @@ impl RetryPolicy {
     }
 
     /// The wait before retry number `retry`, counted from 0, given what the server asked for: the longer of the
-    /// two, the server's request capped at 60 s.
+    /// two, the server's request capped at [`max_retry_after`](Self::max_retry_after).
     ///
     /// For whoever leaves it to an `mcp_status::StatusMachine` how often to try: where `max_retries` is used up,
     /// the last wait repeats.
@@ -88,12 +92,16 @@ impl RetryPolicy {
         for _ in 0..retry.min(self.max_retries.saturating_sub(1)) {
             delay = schedule.advance();
         }
-        at_least(delay, retry_after)
+        self.at_least(delay, retry_after)
+    }
+
+    fn at_least(&self, delay: Duration, asked: Option<Duration>) -> Duration {
+        asked.map_or(delay, |asked| delay.max(asked.min(self.max_retry_after).min(RETRY_AFTER_CAP)))
     }
 
     /// The waits of one streak of failures. Start a new one after a success.
     pub fn delays(&self) -> Delays {
-        Delays { left: self.max_retries, schedule: imp::Schedule::new(self) }
+        Delays { left: self.max_retries, policy: *self, schedule: imp::Schedule::new(self) }
     }
 }
 
@@ -101,18 +109,19 @@ impl RetryPolicy {
 #[derive(Debug)]
 pub struct Delays {
     left: u32,
+    policy: RetryPolicy,
     schedule: imp::Schedule,
 }
 
 impl Delays {
-    /// The next wait, given what the server asked for: the longer of the two, the server's request capped at
-    /// 60 s. `None`: the retries are used up.
+    /// The next wait, given what the server asked for: the longer of the two, the server's request capped by the
+    /// policy. `None`: the retries are used up.
     ///
     /// The budget shrinks first, whoever decides the length: a server that always sends `Retry-After` must not
     /// be tried forever.
     pub fn wait(&mut self, retry_after: Option<Duration>) -> Option<Duration> {
         let delay = self.next()?;
-        Some(at_least(delay, retry_after))
+        Some(self.policy.at_least(delay, retry_after))
     }
 }
 
@@ -129,21 +138,18 @@ impl Iterator for Delays {
     }
 }
 
-fn at_least(delay: Duration, asked: Option<Duration>) -> Duration {
-    asked.map_or(delay, |asked| delay.max(asked.min(RETRY_AFTER_CAP)))
-}
-
 /// The wait that a `Retry-After` value asks for, seen from `now` (RFC 9110 section 10.2.3): seconds, or a date
-/// in one of its three forms. A date in the past is no wait; what is neither is `None`. Not capped.
+/// in one of its three forms. A date in the past is no wait; what is neither is `None`. No longer than 60 s, whatever
+/// the server says.
 #[cfg(feature = "http")]
 pub(crate) fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim_matches([' ', '\t']);
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // More digits than fit are still a request to wait, and a long one.
-        return Some(value.parse().map_or(Duration::MAX, Duration::from_secs));
+        return Some(value.parse().map_or(RETRY_AFTER_CAP, Duration::from_secs).min(RETRY_AFTER_CAP));
     }
     let until = httpdate::parse_http_date(value).ok()?;
-    Some(until.duration_since(now).unwrap_or_default())
+    Some(until.duration_since(now).unwrap_or_default().min(RETRY_AFTER_CAP))
 }
 
 #[cfg(test)]
@@ -237,6 +243,9 @@ mod tests {
         assert_eq!(RetryPolicy::reconnect().wait(0, Some(secs(7))), secs(7));
         assert_eq!(RetryPolicy::reconnect().wait(4, Some(secs(7))), secs(16));
         assert_eq!(RetryPolicy::reconnect().wait(0, Some(secs(3600))), secs(60));
+        let glance = RetryPolicy { max_retry_after: secs(5), ..RetryPolicy::reconnect() };
+        assert_eq!([0, 3].map(|retry| glance.wait(retry, Some(secs(3600)))), [5, 8].map(secs));
+        assert_eq!(glance.delays().wait(Some(secs(3600))), Some(secs(5)));
         let probes: Vec<_> = (0..100).map(|retry| RetryPolicy::probe().wait(retry, None)).collect();
         assert!(probes.iter().all(|wait| (secs(54)..=secs(66)).contains(wait)), "{probes:?}");
         assert!(probes.iter().any(|wait| *wait > secs(60)) && probes.iter().any(|wait| *wait < secs(60)));
@@ -257,7 +266,8 @@ mod tests {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777); // Sun, 06 Nov 1994 08:49:37 GMT
         let table = [
             ("0", Some(0)),
-            ("120", Some(120)),
+            ("59", Some(59)),
+            ("120", Some(60)),
             (" 7\t", Some(7)),
             ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
             ("Sunday, 06-Nov-94 08:50:37 GMT", Some(60)),
@@ -273,7 +283,8 @@ mod tests {
         for (value, expected) in table {
             assert_eq!(parse_retry_after(value, now), expected.map(Duration::from_secs), "{value:?}");
         }
-        assert_eq!(parse_retry_after(&"9".repeat(40), now), Some(Duration::MAX));
+        assert_eq!(parse_retry_after(&"9".repeat(40), now), Some(RETRY_AFTER_CAP));
+        assert_eq!(parse_retry_after("Sun, 06 Nov 9994 08:50:37 GMT", now), Some(RETRY_AFTER_CAP));
     }
 
     #[cfg(feature = "http")]

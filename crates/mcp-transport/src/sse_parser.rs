@@ -89,10 +89,10 @@ pub(crate) struct SseParser {
 }
 
 impl SseParser {
-    /// A parser at the start of a stream, for events of up to `max_message_bytes` bytes.
-    pub(crate) fn new(max_message_bytes: usize) -> Self {
+    /// A parser at the start of a stream, for events of up to `limit` bytes.
+    pub(crate) fn new(limit: usize) -> Self {
         Self {
-            limit: max_message_bytes,
+            limit,
             position: Position::Name,
             name: Vec::with_capacity(MAX_NAME + 1),
             first_line: true,
@@ -107,6 +107,11 @@ impl SseParser {
             ready: VecDeque::new(),
             too_large: false,
         }
+    }
+
+    /// Admits longer events from now on.
+    pub(crate) fn extend_limit(&mut self, limit: usize) {
+        self.limit = self.limit.max(limit);
     }
 
     /// Reads the next chunk. Events that it completes are handed out by [`next`](Self::next).
@@ -145,7 +150,6 @@ impl SseParser {
     }
 
     /// How many bytes of the event under way are kept.
-    #[cfg(any(fuzzing, test))]
     pub(crate) fn held(&self) -> usize {
         let data = self.data.as_ref().map_or(0, Vec::len);
         data + self.value.len() + self.event.len() + self.id.as_ref().map_or(0, Vec::len)

@@ -9,32 +9,33 @@ pub(crate) mod fuzzing;
 mod group;
 mod keeper;
 mod lines;
+mod outbox;
 mod peer;
 mod side;
 
 use std::fmt;
 use std::sync::Arc;
 
-use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use self::group::Group;
 use self::keeper::Keeper;
+use self::outbox::Outbox;
 pub(crate) use self::peer::PeerWire;
 use self::side::Side;
 pub use self::side::SideOutput;
 pub(crate) use self::side::without;
 use crate::duplex::{CloseReason, Duplex, Outcome, Patience, Reply};
 use crate::inbound::Inbound;
+use crate::limits::{Allowance, Budget};
 use crate::protocol::outgoing::put_on_one_line;
 use crate::{StdioEndpoint, TransportError};
 
 /// A connection to a child process. Dropping it kills the process and everything it started.
 pub(crate) struct StdioWire {
     duplex: Duplex,
-    /// Lines for standard input, without their line feed. Unbounded, but each request waits for its answer, so
-    /// it holds no more than what the caller has in flight.
-    outbox: mpsc::UnboundedSender<Vec<u8>>,
+    /// Lines for standard input.
+    outbox: Outbox,
     side: Side,
     signals: Signals,
 }
@@ -55,28 +56,28 @@ struct Signals {
 impl StdioWire {
     /// Starts the command. Must run inside a tokio runtime.
     ///
-    /// `max_line_bytes` bounds one message of the server; `inbound` receives what it starts by itself.
+    /// `budget` is what the server may cost; `inbound` receives what it starts by itself.
     ///
     /// # Errors
     /// [`Spawn`](crate::TransportErrorKind::Spawn): it could not be started.
     pub(crate) fn spawn(
         endpoint: &StdioEndpoint,
-        max_line_bytes: usize,
+        budget: &Budget,
         inbound: Arc<dyn Inbound>,
     ) -> Result<Self, TransportError> {
         let (group, pipes) = Group::spawn(endpoint)?;
-        let (outbox, lines) = mpsc::unbounded_channel();
+        let (outbox, lines) = Outbox::new();
         let reply: Reply = Arc::new({
             let outbox = outbox.clone();
-            // Fails only when the process is gone, and then nobody waits for the answer.
-            move |mut frame| {
+            move |mut frame, debt| {
                 put_on_one_line(&mut frame);
-                drop(outbox.send(frame));
+                outbox.answer(frame, debt);
             }
         });
-        let duplex = Duplex::new(inbound, reply);
+        let duplex = Duplex::new(inbound, budget, reply);
         let (side, signals) = (Side::new(&endpoint.secrets), Signals::default());
-        let keeper = Keeper::new(group, duplex.clone(), side.clone(), signals.clone(), max_line_bytes);
+        let keeper =
+            Keeper::new(group, duplex.clone(), side.clone(), signals.clone(), budget.limits.longest());
         tokio::spawn(keeper.run(pipes, lines));
         Ok(Self { duplex, outbox, side, signals })
     }
@@ -86,8 +87,14 @@ impl StdioWire {
     ///
     /// # Errors
     /// See [`Waiter::outcome`](crate::duplex::Waiter::outcome).
-    pub(crate) async fn request(&self, id: i64, frame: Vec<u8>, patience: Patience<'_>) -> Outcome {
-        let waiter = self.duplex.register(id)?;
+    pub(crate) async fn request(
+        &self,
+        id: i64,
+        frame: Vec<u8>,
+        allowance: Allowance,
+        patience: Patience<'_>,
+    ) -> Outcome {
+        let waiter = self.duplex.register(id, allowance)?;
         self.send(frame)?;
         waiter.outcome(patience).await
     }
@@ -96,13 +103,13 @@ impl StdioWire {
     /// something is dropped.
     ///
     /// # Errors
-    /// The reason why the connection ended.
+    /// The reason why the connection ended, or the server does not read.
     pub(crate) fn send(&self, mut frame: Vec<u8>) -> Result<(), TransportError> {
         match self.duplex.ended() {
             Some(reason) => Err(reason.to_error()),
             None => {
                 put_on_one_line(&mut frame);
-                self.outbox.send(frame).map_err(|_| CloseReason::by_owner().to_error())
+                self.outbox.send(frame)
             }
         }
     }

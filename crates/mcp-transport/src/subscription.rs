@@ -242,6 +242,7 @@ impl Keeper {
             mirrored: Vec::new(),
             endless: true,
             own_metadata: false,
+            allowance: self.hub.budget.limits.allowance(LISTEN),
             handler: None,
             limit: None,
             first_byte: self.first_byte,

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
@@ -10,13 +11,13 @@ use tokio::time::Instant;
 
 use crate::cache::{CacheHint, PagedHint};
 use crate::connection::Connection;
+use crate::error::TimeoutStage;
+use crate::limits::{ITEM_BYTES, Lease, Purpose};
 use crate::protocol::handshake::HEADER_MISMATCH;
 use crate::protocol::header_params::ToolHeaders;
+use crate::protocol::jsonrpc::{elements, pick};
 use crate::protocol::outgoing::write_string;
 use crate::{Payload, RequestOptions, TransportError, TransportErrorKind};
-
-/// More pages than any real server has; a server that invents cursors for ever is stopped here.
-const MAX_PAGES: usize = 1000;
 
 /// A tool as the server describes it.
 #[derive(Clone, Debug)]
@@ -67,6 +68,15 @@ pub struct ToolList {
     pub rejected: Vec<(String, String)>,
     /// How long the list may be used again, from when it was complete, and by whom.
     pub cache: CacheHint,
+    /// What it takes of the budget that all connections share.
+    held: Option<Arc<Lease>>,
+}
+
+/// What the pages of a list hold.
+struct Listed {
+    items: Vec<Box<RawValue>>,
+    hint: CacheHint,
+    held: Option<Arc<Lease>>,
 }
 
 /// The members of a tool's result that this crate knows.
@@ -137,9 +147,10 @@ impl Connection {
         let mut headers = Vec::new();
         // From before the request on: a change while it is under way may be missing in the answer.
         let changes = self.tool_changes();
-        let (items, cache) = self.pages("tools/list", "tools", options).await?;
-        list.cache = cache;
-        for raw in items {
+        let listed = self.pages("tools/list", "tools", options).await?;
+        list.cache = listed.hint;
+        list.held = listed.held;
+        for raw in listed.items {
             let Ok(Named { name }) = serde_json::from_str(raw.get()) else {
                 tracing::warn!("left out a tool without a name");
                 continue;
@@ -157,14 +168,16 @@ impl Connection {
             list.tools.push(tool);
         }
         if mirrors {
-            self.known_tools().remember(headers, cache, changes, Instant::now());
+            self.known_tools().remember(headers, list.cache, changes, Instant::now());
         }
         Ok(list)
     }
 
     /// Every item of a paginated list, as sent. `member` is the name of the array in a page.
     ///
-    /// A server that hands out a cursor twice is not followed in circles (F111).
+    /// A server that hands out a cursor twice is not followed in circles (F111). What all pages together may cost is
+    /// bounded by [`Limits`](crate::Limits), and how long they may take by the limit of the request, or that of one attempt
+    /// to connect where it has none.
     ///
     /// # Errors
     ///
@@ -175,7 +188,7 @@ impl Connection {
         member: &str,
         options: &RequestOptions,
     ) -> Result<Vec<Box<RawValue>>, TransportError> {
-        self.pages(method, member, options).await.map(|(items, _)| items)
+        self.pages(method, member, options).await.map(|listed| listed.items)
     }
 
     async fn pages(
@@ -183,40 +196,78 @@ impl Connection {
         method: &str,
         member: &str,
         options: &RequestOptions,
-    ) -> Result<(Vec<Box<RawValue>>, CacheHint), TransportError> {
+    ) -> Result<Listed, TransportError> {
+        let limit = options.timeout.unwrap_or_else(|| self.attempt_limit());
+        tokio::time::timeout(limit, self.pages_as_they_come(method, member, options)).await.unwrap_or_else(
+            |_| {
+                let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Total };
+                let message = format!("{method} did not come to its end in {} ms", limit.as_millis());
+                Err(TransportError::new(kind, message))
+            },
+        )
+    }
+
+    async fn pages_as_they_come(
+        &self,
+        method: &str,
+        member: &str,
+        options: &RequestOptions,
+    ) -> Result<Listed, TransportError> {
+        let budget = self.budget();
+        let mut left = budget.limits.allowance_for(Purpose::List);
+        let mut meter = budget.meter(left);
+        let mut used = 0_usize;
         let mut hint = PagedHint::default();
         let mut items = Vec::new();
         let mut seen = HashSet::new();
         let mut params: Option<String> = None;
-        for _ in 0..MAX_PAGES {
-            let page = self.request_text(method, params.as_deref(), None, Vec::new(), options).await?;
-            let members: std::collections::HashMap<Cow<'_, str>, &RawValue> =
-                serde_json::from_str(page.get()).map_err(|error| invalid(method, error))?;
-            let page_items: Vec<Box<RawValue>> = match members.get(member) {
-                Some(raw) => serde_json::from_str(raw.get()).map_err(|error| invalid(method, error))?,
-                None => return Err(invalid(method, format!("no {member}"))),
+        for _ in 0..budget.limits.pages {
+            left.left = left.limit.saturating_sub(used);
+            let options = RequestOptions { allowance: Some(left), ..options.clone() };
+            let page = self.request_text(method, params.as_deref(), None, Vec::new(), &options).await?;
+            let names = [member, "nextCursor", "ttlMs", "cacheScope"];
+            let Some([of_page, cursor, ttl, scope]) = pick(&page, names) else {
+                return Err(invalid(method, "the result is no object"));
             };
-            items.extend(page_items);
+            let of_page = of_page.ok_or_else(|| invalid(method, format!("no {member}")))?;
+            used = used.saturating_add(page.len());
+            let mut over = None;
+            let read = elements(of_page, |item| {
+                used = used.saturating_add(ITEM_BYTES);
+                over = meter.admit(used).err();
+                items.push(RawValue::from_string(item.to_owned()).ok().filter(|_| over.is_none())?);
+                Some(())
+            });
+            if let Some(over) = over {
+                return Err(over);
+            }
+            read.ok_or_else(|| invalid(method, format!("{member} is no array")))?;
             if self.is_modern() {
-                hint.page(CacheHint::of(|name| members.get(name).copied()), Instant::now());
+                let member = |name: &str| {
+                    let text = if name == "ttlMs" { ttl } else { scope.filter(|_| name == "cacheScope") };
+                    serde_json::from_str::<&RawValue>(text?).ok()
+                };
+                hint.page(CacheHint::of(member), Instant::now());
             }
             // `null` and an empty cursor are both in use for "no more".
-            let cursor: Option<String> = members
-                .get("nextCursor")
-                .and_then(|raw| serde_json::from_str(raw.get()).ok())
+            let cursor: Option<String> = cursor
+                .and_then(|raw| serde_json::from_str(raw).ok())
                 .filter(|cursor: &String| !cursor.is_empty());
-            let Some(cursor) = cursor else { return Ok((items, hint.whole(Instant::now()))) };
+            let Some(cursor) = cursor else {
+                let hint = hint.whole(Instant::now());
+                return Ok(Listed { items, hint, held: meter.take_lease() });
+            };
             let mut next = b"{\"cursor\":".to_vec();
             write_string(&mut next, &cursor);
             next.push(b'}');
             params = String::from_utf8(next).ok();
             if !seen.insert(cursor) {
                 tracing::warn!(method, "the server hands out a cursor twice; the list ends here");
-                return Ok((items, CacheHint::default()));
+                return Ok(Listed { items, hint: CacheHint::default(), held: meter.take_lease() });
             }
         }
-        tracing::warn!(method, pages = MAX_PAGES, "the list has no end; it is cut here");
-        Ok((items, CacheHint::default()))
+        tracing::warn!(method, pages = budget.limits.pages, "the list has no end; it is cut here");
+        Ok(Listed { items, hint: CacheHint::default(), held: meter.take_lease() })
     }
 
     /// Calls a tool and returns its result as sent; see [`ToolResult`]. `arguments` must be a JSON object.

@@ -10,6 +10,7 @@ use tokio::sync::watch;
 use crate::duplex::Outcome;
 use crate::handler::ServerRequestHandler;
 use crate::hub::ProgressGuard;
+use crate::limits::Allowance;
 use crate::ordered::Ordered;
 use crate::protocol::handshake::{ServerDescription, judge_refusal, refused_again, refuses_version};
 use crate::protocol::jsonrpc;
@@ -43,6 +44,8 @@ pub(crate) struct Prepared<'a> {
     pub(crate) endless: bool,
     /// The parameters carry the connection's members of `_meta` already.
     pub(crate) own_metadata: bool,
+    /// What the answer may cost.
+    pub(crate) allowance: Allowance,
     /// Who takes what the server starts on the stream of the answer, in place of the connection's own handler.
     pub(crate) handler: Option<&'a Arc<dyn ServerRequestHandler>>,
     /// The limit of the whole request. It raises the limits of its parts, never lowers them.
@@ -147,7 +150,8 @@ impl Wire {
                     idle: idle.filter(|_| !request.endless).map(raised),
                 };
                 let (id, method, handler) = (request.id, request.method, request.handler);
-                let call = Call { id, method, body: body.into(), mirrored, limits, handler };
+                let allowance = request.allowance;
+                let call = Call { id, method, body: body.into(), mirrored, limits, allowance, handler };
                 streamable.request(&call, session).await
             }
             Self::Ordered(ordered) => ordered.request(request).await,

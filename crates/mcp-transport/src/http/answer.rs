@@ -11,21 +11,22 @@ use mcp_status::Phase;
 use tokio::time::Instant;
 
 use super::client::{Answer, Body};
+use super::pace::{Pace, Stretch};
 use super::said::said;
 use super::streamable::{Call, Core, Session};
 use crate::authed::{Accepted, Outbound};
+use crate::debts::Flooded;
 use crate::error::TimeoutStage;
+use crate::limits::{EVENT_ID_BYTES, RETRY_WAIT};
 use crate::protocol::handshake::{HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION};
 use crate::protocol::jsonrpc::{self, EnvelopeError, Incoming, Messages};
 use crate::protocol::revision::Era;
 use crate::retry::parse_retry_after;
 use crate::sse_parser::SseParser;
-use crate::{Payload, RetryPolicy, RpcError, TransportError, TransportErrorKind};
+use crate::{Payload, RpcError, TransportError, TransportErrorKind};
 
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 
-/// How much of an answer with an error status is read, in bytes.
-const MAX_FAILURE_BYTES: usize = 64 << 10;
 /// How many turns of other tasks the end of a stream is given before it is waited for in the background.
 const TURNS: usize = 3;
 /// How long a stream whose answer has been read may take to end before its connection is given up.
@@ -35,8 +36,8 @@ const LINGER: Duration = Duration::from_secs(1);
 enum Drained {
     /// The response.
     Answered(Payload),
-    /// Its end, or the end of its connection, without a response.
-    Ended,
+    /// Its end, or the end of its connection, without a response; and whether it brought any message at all.
+    Ended { brought: bool },
 }
 
 impl Core {
@@ -55,13 +56,17 @@ impl Core {
             "text/event-stream" => Box::pin(self.read_stream(answer.body, call, session)).await,
             // A body without a type is judged by what it is.
             "application/json" | "" => {
-                let collect = answer.body.collect(self.options().max_message_bytes);
+                let allowance = call.allowance;
+                let mut meter = self.hub.budget.meter(allowance);
+                let promised = |bytes| allowance.check(bytes);
+                let collect = answer.body.collect(promised, |bytes| meter.admit(bytes));
                 let body = match call.limits.idle {
                     Some(idle) => tokio::time::timeout(idle, collect).await.map_err(|_| idle_timeout())??,
                     None => collect.await?,
                 };
                 let messages = jsonrpc::parse(body).map_err(not_a_message)?;
                 self.find_response(messages, call, session)?
+                    .map(|result| result.with_lease(meter.take_lease()))
                     .ok_or_else(|| protocol("the answer holds no response"))
             }
             other => Err(protocol(format!("the answer is of type {}", shorten(other)))),
@@ -71,7 +76,7 @@ impl Core {
     /// What an answer with an error status says.
     pub(super) async fn failure(&self, mut answer: Answer, session: &Session) -> TransportError {
         let status = answer.status;
-        let body = answer.body.head(MAX_FAILURE_BYTES).await.unwrap_or_default();
+        let body = answer.body.excerpt(&self.hub.budget.limits).await;
         let rpc = match jsonrpc::parse_one(body.clone()) {
             Ok(Incoming::Response { outcome: Err(error), .. }) => Some(error),
             _ => None,
@@ -104,26 +109,23 @@ impl Core {
         call: &Call<'_>,
         session: &Session,
     ) -> Result<Payload, TransportError> {
-        let mut delays = RetryPolicy::reconnect().delays();
+        let mut pace = Pace::default();
         let mut cursor = Cursor::default();
         let mut idle = IdleClock::new(call.limits.idle);
         loop {
             let before = cursor.last_event_id.clone();
-            if let Drained::Answered(result) = self.drain(body, call, session, &mut cursor, &mut idle).await?
-            {
-                return Ok(result);
-            }
+            let brought = match self.drain(body, call, session, &mut cursor, &mut idle).await? {
+                Drained::Answered(result) => return Ok(result),
+                Drained::Ended { brought } => brought,
+            };
             let Some(last) =
                 cursor.last_event_id.clone().filter(|_| session.server.revision.era() == Era::Legacy)
             else {
                 return Err(dropped());
             };
-            if before.as_deref() != Some(&last) {
-                // It made progress: a server may close every few seconds by intention.
-                delays = RetryPolicy::reconnect().delays();
-            }
-            let delay = delays.next().ok_or_else(dropped)?;
-            idle.bound(tokio::time::sleep(cursor.retry.unwrap_or(delay))).await?;
+            let moved = before.as_deref() != Some(&last);
+            let wait = pace.after(Stretch { brought, moved }, cursor.retry).ok_or_else(dropped)?;
+            idle.bound(tokio::time::sleep(wait)).await?;
             body = match idle.bound(Box::pin(self.resume(&last, session))).await? {
                 Ok(resumed) => resumed,
                 Err(error) => return Err(dropped().with_source(error)),
@@ -140,18 +142,25 @@ impl Core {
         cursor: &mut Cursor,
         idle: &mut IdleClock,
     ) -> Result<Drained, TransportError> {
-        let mut parser = SseParser::new(self.options().max_message_bytes);
+        let mut parser = SseParser::new(call.allowance.left);
+        let mut meter = self.hub.budget.meter(call.allowance);
+        let mut brought = false;
         loop {
             let chunk = match idle.bound(body.chunk()).await? {
                 Ok(Some(chunk)) => chunk,
-                Ok(None) => return Ok(Drained::Ended),
+                Ok(None) => return Ok(Drained::Ended { brought }),
+                // What is no HTTP is not continued.
+                Err(error) if *error.kind() == TransportErrorKind::Protocol => return Err(error),
                 Err(error) => {
                     tracing::debug!(%error, "a stream ended early");
-                    return Ok(Drained::Ended);
+                    return Ok(Drained::Ended { brought });
                 }
             };
-            parser.push(&chunk).map_err(|error| too_large(error.limit))?;
+            parser.push(&chunk).map_err(|_| call.allowance.exceeded())?;
+            meter.admit(parser.held())?;
             while let Some(event) = parser.next() {
+                // A server that asks on and on is not listened to any further than it takes the answers.
+                idle.bound(self.hub.budget.debts.room()).await?.map_err(flooded)?;
                 // Only messages count as life: a comment every few seconds says nothing about the request.
                 idle.restart();
                 cursor.advance(&parser);
@@ -159,9 +168,10 @@ impl Core {
                     continue;
                 }
                 let messages = jsonrpc::parse_text(event.data).map_err(not_a_message)?;
+                brought = true;
                 if let Some(result) = self.find_response(messages, call, session)? {
                     self.finish(body).await;
-                    return Ok(Drained::Answered(result));
+                    return Ok(Drained::Answered(result.with_lease(meter.take_lease())));
                 }
             }
             cursor.advance(&parser);
@@ -287,9 +297,12 @@ impl Cursor {
         if let Some(last) = parser.last_event_id()
             && last != self.last_event_id.as_deref().unwrap_or_default()
         {
-            self.last_event_id = Some(last.to_owned()).filter(|last| !last.is_empty());
+            // One that is too long for a header is none that a stream could be continued from.
+            let usable = !last.is_empty() && last.len() <= EVENT_ID_BYTES;
+            self.last_event_id = usable.then(|| last.to_owned());
         }
-        self.retry = parser.reconnection_time().or(self.retry);
+        let (shortest, longest) = RETRY_WAIT;
+        self.retry = parser.reconnection_time().map(|wait| wait.clamp(shortest, longest)).or(self.retry);
     }
 }
 
@@ -351,8 +364,8 @@ fn not_a_message(error: EnvelopeError) -> TransportError {
     protocol("the answer is not a valid message").with_source(error)
 }
 
-pub(super) fn too_large(limit: usize) -> TransportError {
-    TransportError::new(TransportErrorKind::TooLarge, format!("a frame is longer than {limit} bytes"))
+pub(super) fn flooded(flooded: Flooded) -> TransportError {
+    protocol(flooded.to_string()).with_said(Some(flooded.to_string()))
 }
 
 fn dropped() -> TransportError {

@@ -5,6 +5,7 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
@@ -18,7 +19,7 @@ use super::tls;
 use crate::error::{TimeoutStage, causes};
 use crate::protocol::revision::Era;
 use crate::pulse::Beat;
-use crate::{ClientOptions, ProxySettings, Resolver, TransportError, TransportErrorKind};
+use crate::{ClientOptions, Limits, ProxySettings, Resolver, TransportError, TransportErrorKind};
 
 /// What an exchange with an authorization server may return (see [`HttpExchange`]).
 const MAX_EXCHANGE_BYTES: usize = 1 << 20;
@@ -137,7 +138,11 @@ impl HttpExchange for HttpClient {
             let answer = async {
                 let Answer { status, headers, mut body } =
                     self.send(parts.method, &url, parts.headers, body).await?;
-                Ok::<_, TransportError>((status, headers, body.collect(MAX_EXCHANGE_BYTES).await?.into()))
+                Ok::<_, TransportError>((
+                    status,
+                    headers,
+                    body.collect(admit_exchange, admit_exchange).await?.into(),
+                ))
             };
             // The whole exchange has one limit: a server that trickles must not hold up a connection.
             let answer =
@@ -154,6 +159,14 @@ impl HttpExchange for HttpClient {
             Ok(response)
         })
     }
+}
+
+fn admit_exchange(bytes: usize) -> Result<(), TransportError> {
+    if bytes <= MAX_EXCHANGE_BYTES {
+        return Ok(());
+    }
+    let message = format!("the answer is longer than {MAX_EXCHANGE_BYTES} bytes");
+    Err(TransportError::new(TransportErrorKind::TooLarge, message))
 }
 
 /// The head of an answer, and the way to its body.
@@ -186,39 +199,51 @@ impl Body {
         chunk
     }
 
-    /// At most the first `limit` bytes; what follows is not waited for.
-    pub(crate) async fn head(&mut self, limit: usize) -> Result<Vec<u8>, TransportError> {
+    /// At most the first `limit` bytes, as far as they arrive within `patience`; what follows is not waited for.
+    pub(crate) async fn head(&mut self, limit: usize, patience: Duration) -> Vec<u8> {
         let mut head = Vec::new();
-        while head.len() < limit
-            && let Some(chunk) = self.chunk().await?
-        {
-            head.extend_from_slice(&chunk[..chunk.len().min(limit - head.len())]);
-        }
-        Ok(head)
+        let reading = async {
+            while head.len() < limit
+                && let Ok(Some(chunk)) = self.chunk().await
+            {
+                head.extend_from_slice(&chunk[..chunk.len().min(limit - head.len())]);
+            }
+        };
+        // What came until then still says something.
+        let _ = tokio::time::timeout(patience, reading).await;
+        head
+    }
+
+    /// What the body of an error says, as far as it is read.
+    pub(crate) async fn excerpt(&mut self, limits: &Limits) -> Vec<u8> {
+        self.head(limits.error_bytes, limits.error_time).await
+    }
+
+    /// Reads the answer to a message that wants none to its end, so that its connection can be used again.
+    pub(crate) async fn finish(&mut self, limits: &Limits) {
+        self.head(1024, limits.error_time).await;
     }
 
     /// The whole body, each piece copied once and let go, so that the pieces to come can use its memory.
     ///
     /// # Errors
     ///
-    /// [`TooLarge`](TransportErrorKind::TooLarge) as soon as more than `limit` bytes have arrived.
-    pub(crate) async fn collect(&mut self, limit: usize) -> Result<Vec<u8>, TransportError> {
-        let too_large = || {
-            TransportError::new(
-                TransportErrorKind::TooLarge,
-                format!("the answer is longer than {limit} bytes"),
-            )
-        };
+    /// Those of `promised`, which is told how many bytes there will be, where the head says so, and those of `admit`,
+    /// which is told how many there are in all before they are kept.
+    pub(crate) async fn collect(
+        &mut self,
+        promised: impl FnOnce(usize) -> Result<(), TransportError>,
+        mut admit: impl FnMut(usize) -> Result<(), TransportError>,
+    ) -> Result<Vec<u8>, TransportError> {
         let expected = self.response.content_length().and_then(|length| usize::try_from(length).ok());
-        if expected.is_some_and(|expected| expected > limit) {
-            return Err(too_large());
+        // A promise that is too long is not waited for.
+        if let Some(expected) = expected {
+            promised(expected)?;
         }
         // A peer's promise about the length only sizes the buffer up to a point; memory follows what arrives.
         let mut whole = Vec::with_capacity(expected.unwrap_or(0).min(MAX_PROMISED));
         while let Some(chunk) = self.chunk().await? {
-            if chunk.len() > limit - whole.len() {
-                return Err(too_large());
-            }
+            admit(whole.len().saturating_add(chunk.len()))?;
             whole.extend_from_slice(&chunk);
         }
         Ok(whole)
@@ -296,6 +321,8 @@ fn from_reqwest(error: reqwest::Error) -> TransportError {
         } else {
             (TransportErrorKind::Unreachable, "the connection failed")
         }
+    } else if causes(&error).any(is_no_http) {
+        (TransportErrorKind::Protocol, "what came back is not HTTP")
     } else if error.is_timeout() {
         (TransportErrorKind::Timeout { stage: TimeoutStage::FirstByte }, "the connection timed out")
     } else {
@@ -306,6 +333,15 @@ fn from_reqwest(error: reqwest::Error) -> TransportError {
 
 fn is_tls(error: &(dyn StdError + 'static)) -> bool {
     error.is::<rustls::Error>()
+}
+
+/// Whether the peer broke the rules of HTTP: a head that cannot be read, or a body whose framing cannot.
+fn is_no_http(error: &(dyn StdError + 'static)) -> bool {
+    use std::io::ErrorKind;
+    error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
+        || error
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::InvalidData))
 }
 
 /// The library keeps the type of this one error private, so its text is all there is; a test against a

@@ -16,21 +16,20 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use super::answer::{essence, too_large};
+use super::answer::essence;
 use super::client::{Answer, Body};
 use super::said::said;
 use crate::authed::{Accepted, AuthedClient, Outbound};
-use crate::duplex::{CloseReason, Duplex, Outcome, Patience, Reply};
+use crate::duplex::{CloseReason, Duplex, Gauge, Outcome, Patience, Reply};
 use crate::inbound::Inbound;
+use crate::limits::{Allowance, Budget};
 use crate::protocol::jsonrpc::{self, Incoming};
 use crate::retry::parse_retry_after;
 use crate::sse_parser::{SseEvent, SseParser};
-use crate::{TransportError, TransportErrorKind};
+use crate::{Limits, TransportError, TransportErrorKind};
 
 /// How long the last messages may take when the connection is closed.
 const GOODBYE: Duration = Duration::from_secs(2);
-/// How much of an answer with an error status is read, in bytes.
-const MAX_FAILURE_BYTES: usize = 64 << 10;
 
 /// A connection over HTTP+SSE. Dropping it ends the stream.
 pub(crate) struct LegacySse {
@@ -46,12 +45,17 @@ struct Poster {
     /// Where the server wants messages; of the origin of the endpoint.
     url: Url,
     headers: HeaderMap,
+    limits: Arc<Limits>,
 }
 
 /// The way from the server.
 struct Stream {
     body: Body,
     parser: SseParser,
+    /// No message is longer, whatever it answers.
+    longest: usize,
+    /// Measures them, once there are requests that they may answer.
+    gauge: Option<Gauge>,
 }
 
 impl LegacySse {
@@ -59,32 +63,38 @@ impl LegacySse {
     ///
     /// # Errors
     /// Why there is no such stream; a server of another transport ends up here too.
-    pub(crate) async fn open(http: AuthedClient, inbound: Arc<dyn Inbound>) -> Result<Self, TransportError> {
+    pub(crate) async fn open(
+        http: AuthedClient,
+        budget: &Budget,
+        inbound: Arc<dyn Inbound>,
+    ) -> Result<Self, TransportError> {
         let options = http.client.options().clone();
         let mut headers = HeaderMap::with_capacity(8);
         if let Ok(agent) = HeaderValue::from_str(&options.user_agent) {
             headers.insert(header::USER_AGENT, agent);
         }
-        let mut stream = Stream::open(&http, headers.clone(), options.max_message_bytes).await?;
+        let mut stream = Stream::open(&http, headers.clone(), &budget.limits).await?;
         let url = stream.endpoint(&http.endpoint).await?;
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         // What is read is the body of an error; the messages come by the stream.
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
 
-        let poster = Arc::new(Poster { http, url, headers });
+        let poster = Arc::new(Poster { http, url, headers, limits: budget.limits.clone() });
         let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
         let reply: Reply = Arc::new({
             let (poster, tasks) = (poster.clone(), tasks.clone());
-            move |frame| {
+            let limit = options.first_byte_timeout;
+            move |frame, debt| {
                 let poster = poster.clone();
                 tasks.spawn(async move {
-                    if let Err(error) = poster.post(frame, Phase::Session, None).await {
+                    let _debt = debt;
+                    if let Err(error) = poster.post(frame, Phase::Session, Some(limit)).await {
                         tracing::debug!(%error, "the server did not take our answer");
                     }
                 });
             }
         });
-        let duplex = Duplex::new(inbound, reply);
+        let duplex = Duplex::new(inbound, budget, reply);
         tokio::spawn({
             let (duplex, closing) = (duplex.clone(), closing.clone());
             async move {
@@ -108,11 +118,12 @@ impl LegacySse {
         &self,
         id: i64,
         frame: Vec<u8>,
+        allowance: Allowance,
         phase: Phase,
         first_byte: Duration,
         patience: Patience<'_>,
     ) -> Outcome {
-        let waiter = self.duplex.register(id)?;
+        let waiter = self.duplex.register(id, allowance)?;
         let mut outcome = std::pin::pin!(waiter.outcome(patience));
         let post = self.poster.post(frame, phase, Some(first_byte));
         tokio::select! {
@@ -200,9 +211,10 @@ impl Poster {
         let Accepted { mut answer, sender } = self.http.send(&out).await?;
         if answer.status.is_success() {
             // Read to its end, so that the connection can be used again.
-            return answer.body.head(1024).await.map(drop);
+            answer.body.finish(&self.limits).await;
+            return Ok(());
         }
-        Err(sender.describe(failure(answer).await))
+        Err(sender.describe(failure(answer, &self.limits).await))
     }
 }
 
@@ -210,7 +222,7 @@ impl Stream {
     async fn open(
         http: &AuthedClient,
         mut headers: HeaderMap,
-        max_message_bytes: usize,
+        limits: &Limits,
     ) -> Result<Self, TransportError> {
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -229,13 +241,15 @@ impl Stream {
         };
         let Accepted { answer, sender } = http.send(&out).await?;
         if !answer.status.is_success() {
-            return Err(sender.describe(failure(answer).await));
+            return Err(sender.describe(failure(answer, limits).await));
         }
         if essence(&answer.headers) != "text/event-stream" {
             let error = TransportError::new(TransportErrorKind::Protocol, "the answer is no event stream");
             return Err(sender.describe(error));
         }
-        Ok(Self { body: answer.body, parser: SseParser::new(max_message_bytes) })
+        // Before the handshake, no message is due.
+        let parser = SseParser::new(limits.handshake_bytes);
+        Ok(Self { body: answer.body, parser, longest: limits.longest(), gauge: None })
     }
 
     /// The next event; `None` at the end of the stream.
@@ -245,8 +259,14 @@ impl Stream {
                 return Ok(Some(event));
             }
             match self.body.chunk().await? {
-                Some(chunk) => self.parser.push(&chunk).map_err(|error| too_large(error.limit))?,
+                Some(chunk) => self
+                    .parser
+                    .push(&chunk)
+                    .map_err(|error| TransportError::new(TransportErrorKind::TooLarge, error.to_string()))?,
                 None => return Ok(None),
+            }
+            if let Some(gauge) = &mut self.gauge {
+                gauge.admit(self.parser.held()).map_err(|reason| reason.to_error())?;
             }
         }
     }
@@ -274,24 +294,36 @@ impl Stream {
 
     /// Delivers messages until the stream ends.
     async fn follow(&mut self, duplex: &Duplex) -> CloseReason {
+        self.gauge = Some(Gauge::new(duplex));
+        self.parser.extend_limit(self.longest);
         loop {
+            if let Err(reason) = duplex.room().await {
+                return reason;
+            }
             let event = match self.next().await {
                 Ok(Some(event)) => event,
                 Ok(None) => {
                     return CloseReason::new(TransportErrorKind::Dropped, "the server ended its stream");
                 }
+                Err(error) if *error.kind() == TransportErrorKind::TooLarge => {
+                    return CloseReason::too_large(&error);
+                }
                 Err(error) => {
-                    let kind = match error.kind() {
-                        TransportErrorKind::TooLarge => TransportErrorKind::TooLarge,
-                        _ => TransportErrorKind::Dropped,
-                    };
-                    return CloseReason::new(kind, "the server's stream broke off").with_source(error);
+                    let broken =
+                        CloseReason::new(TransportErrorKind::Dropped, "the server's stream broke off");
+                    return broken.with_source(error);
                 }
             };
             if event.data.is_empty() || event.event.is_some_and(|name| name != "message") {
                 continue;
             }
-            if let Err(error) = duplex.deliver_text(event.data) {
+            let measured =
+                self.gauge.as_mut().map(|gauge| gauge.admit(event.data.len()).map(|()| gauge.take()));
+            let lease = match measured.transpose() {
+                Ok(lease) => lease.flatten(),
+                Err(reason) => return reason,
+            };
+            if let Err(error) = duplex.deliver_text(event.data, lease) {
                 tracing::debug!(%error, "ignored a frame");
             }
         }
@@ -299,8 +331,8 @@ impl Stream {
 }
 
 /// What an answer with an error status says.
-async fn failure(mut answer: Answer) -> TransportError {
-    let body = answer.body.head(MAX_FAILURE_BYTES).await.unwrap_or_default();
+async fn failure(mut answer: Answer, limits: &Limits) -> TransportError {
+    let body = answer.body.excerpt(limits).await;
     let retry_after = answer
         .headers
         .get(header::RETRY_AFTER)

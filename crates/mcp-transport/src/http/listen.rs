@@ -93,7 +93,7 @@ impl Core {
     }
 
     async fn follow(self: &Arc<Self>, mut body: Body, cursor: &mut Cursor) {
-        let mut parser = SseParser::new(self.options().max_message_bytes);
+        let mut parser = SseParser::new(self.hub.budget.limits.message_bytes);
         while let Ok(Some(chunk)) = body.chunk().await {
             if parser.push(&chunk).is_err() {
                 tracing::debug!("the server's stream holds a frame that is too long");
@@ -102,6 +102,10 @@ impl Core {
             while let Some(event) = parser.next() {
                 if event.data.is_empty() {
                     continue;
+                }
+                if let Err(error) = self.hub.budget.debts.room().await {
+                    tracing::warn!(%error, "the server's stream is not read any further");
+                    return;
                 }
                 match jsonrpc::parse_text(event.data) {
                     Ok(messages) => match admit(&messages, &self.session()) {

@@ -61,7 +61,7 @@ async fn fall_back(core: &Arc<Core>, error: TransportError) -> Result<Opened, Tr
     if !legacy_sse::is_likely(&error) {
         return Err(error);
     }
-    match LegacySse::open(core.http.clone(), core.hub.clone()).await {
+    match LegacySse::open(core.http.clone(), &core.hub.budget, core.hub.clone()).await {
         Ok(wire) => Ok(Opened::LegacySse(wire)),
         // A refusal says more than the missing endpoint; any other failure says less.
         Err(refusal) if matches!(refusal.kind(), TransportErrorKind::Challenged { .. }) => Err(refusal),
@@ -143,6 +143,7 @@ impl Core {
             body: encode_request(0, "server/discover", None, &meta)?.into(),
             mirrored: Vec::new(),
             limits: Limits { first_byte: limit, idle: Some(limit) },
+            allowance: self.hub.budget.limits.allowance("server/discover"),
             handler: None,
         };
         let session = Session::probing(options, revision);

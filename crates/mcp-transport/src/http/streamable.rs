@@ -14,8 +14,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::authed::{Accepted, AuthedClient, Outbound};
+use crate::debts::Asked;
+use crate::duplex::too_many_requests;
 use crate::handler::ServerRequestHandler;
 use crate::hub::Hub;
+use crate::limits::Allowance;
 use crate::protocol::handshake::{ServerDescription, read_initialize};
 use crate::protocol::jsonrpc::{self, Incoming};
 use crate::protocol::legacy;
@@ -39,6 +42,8 @@ pub(crate) struct Call<'a> {
     /// Headers that mirror parts of the body; modern era only.
     pub(crate) mirrored: Vec<(HeaderName, HeaderValue)>,
     pub(crate) limits: Limits,
+    /// What the answer may cost.
+    pub(crate) allowance: Allowance,
     /// Who takes what the server starts on the stream of the answer, in place of the connection's own handler.
     pub(crate) handler: Option<&'a Arc<dyn ServerRequestHandler>>,
 }
@@ -130,7 +135,8 @@ impl Core {
         let Accepted { mut answer, sender } = self.http.send(&self.message(session, body)).await?;
         if answer.status.is_success() {
             // Read to its end, so that the connection can be used again.
-            return answer.body.head(1024).await.map(drop);
+            answer.body.finish(&self.hub.budget.limits).await;
+            return Ok(());
         }
         Err(sender.describe(self.failure(answer, session).await))
     }
@@ -173,10 +179,12 @@ impl Core {
             body: encode_request(0, "initialize", Some(&params), "")?.into(),
             mirrored: Vec::new(),
             limits: Limits { first_byte: options.connect_timeout, idle: Some(options.connect_timeout) },
+            allowance: self.hub.budget.limits.allowance("initialize"),
             handler: None,
         };
         let response = self.exchange(&call, &greeting, phase).await?;
-        let server = read_initialize(&response.result)?;
+        let mut server = read_initialize(&response.result)?;
+        server.held = response.result.lease();
         let generation = self.session().generation + 1;
         let session = Session::legacy(options, server, response.session_id, generation);
         // Awaited, although it costs a round trip: servers that enforce the order refuse a request that
@@ -230,9 +238,24 @@ impl Core {
                     return;
                 }
                 let (core, handler) = (self.clone(), handler.cloned());
+                let asked = self.hub.budget.debts.ask(&id, &method, params.as_deref());
+                if matches!(asked, Asked::Dropped) {
+                    tracing::debug!(%method, "the server asks more than it takes answers to");
+                    return;
+                }
                 let answer = async move {
-                    let outcome = core.hub.request_for(handler.as_ref(), &method, params).await;
-                    let body = jsonrpc::encode_response(&id, outcome.as_deref());
+                    let (body, _debt) = match asked {
+                        Asked::Admitted(mut debt) => {
+                            let outcome = core.hub.request_for(handler.as_ref(), &method, params).await;
+                            debt.answered();
+                            (jsonrpc::encode_response(&id, outcome.as_deref()), debt)
+                        }
+                        Asked::Refused(debt) => {
+                            drop(params);
+                            (jsonrpc::encode_response(&id, Err(&too_many_requests())), debt)
+                        }
+                        Asked::Dropped => return,
+                    };
                     if let Err(error) = core.tell(&session, body.into()).await {
                         tracing::debug!(%error, "the server did not take our answer");
                     }
@@ -321,7 +344,13 @@ impl Session {
 }
 
 fn unknown_server(revision: ProtocolRevision) -> ServerDescription {
-    ServerDescription { revision, info: None, capabilities: Default::default(), instructions: None }
+    ServerDescription {
+        revision,
+        info: None,
+        capabilities: Default::default(),
+        instructions: None,
+        held: None,
+    }
 }
 
 fn base_headers(options: &ClientOptions) -> HeaderMap {

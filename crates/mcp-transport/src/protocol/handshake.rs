@@ -2,12 +2,16 @@
 //! lifecycle, 2025-11-25).
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::revision::{Era, ProtocolRevision};
+use crate::limits::Lease;
 use crate::{Payload, TransportError, TransportErrorKind};
 
 /// Headers and body of a request disagree (2026-07-28, error codes).
@@ -16,6 +20,13 @@ pub(crate) const HEADER_MISMATCH: i64 = -32020;
 pub(crate) const MISSING_CAPABILITY: i64 = -32021;
 /// The server does not speak the version of the request.
 pub(crate) const UNSUPPORTED_VERSION: i64 = -32022;
+
+/// Capabilities, and versions, that are kept of what a server declares. No real one has nearly as many.
+const MAX_MEMBERS: usize = 1000;
+const MAX_WORDS: usize = 64;
+/// How long a version may be, and a name, in bytes.
+const MAX_WORD: usize = 64;
+const MAX_NAME: usize = 1000;
 
 /// A legacy server may take a request that it does not know and never answer it (F110). The probe gives up
 /// after this, or after a third of the attempt, so that the handshake has its time.
@@ -40,6 +51,14 @@ pub struct Implementation {
     pub version: String,
 }
 
+impl Implementation {
+    fn read(raw: &RawValue) -> Option<Self> {
+        let Self { name, title, version } = serde_json::from_str(raw.get()).ok()?;
+        let shortened = |text| shortened(text, MAX_NAME);
+        Some(Self { name: shortened(name), title: title.map(shortened), version: shortened(version) })
+    }
+}
+
 /// What a server said about itself when the connection was made.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -52,6 +71,8 @@ pub struct ServerDescription {
     pub capabilities: BTreeMap<String, Box<RawValue>>,
     /// What it tells a model about its use.
     pub instructions: Option<String>,
+    /// What it takes of the budget that all connections share.
+    pub(crate) held: Option<Arc<Lease>>,
 }
 
 impl ServerDescription {
@@ -77,7 +98,9 @@ pub(crate) enum Probe {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct DiscoverResult {
+    #[serde(deserialize_with = "few_words")]
     supported_versions: Vec<String>,
+    #[serde(deserialize_with = "few_members")]
     capabilities: BTreeMap<String, Box<RawValue>>,
     #[serde(default)]
     server_info: Option<Box<RawValue>>,
@@ -97,7 +120,7 @@ struct Meta {
 #[serde(rename_all = "camelCase")]
 struct InitializeResult {
     protocol_version: String,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "few_members")]
     capabilities: BTreeMap<String, Box<RawValue>>,
     #[serde(default)]
     server_info: Option<Box<RawValue>>,
@@ -107,6 +130,7 @@ struct InitializeResult {
 
 #[derive(Deserialize)]
 struct UnsupportedVersion {
+    #[serde(deserialize_with = "few_words")]
     supported: Vec<String>,
 }
 
@@ -120,7 +144,13 @@ struct UnsupportedVersion {
 /// every first request. `retried` tells that this was it.
 pub(crate) fn judge_probe(answer: Result<Payload, TransportError>, retried: bool) -> Probe {
     let error = match answer {
-        Ok(result) => return judge_discovery(&result),
+        Ok(result) => {
+            let mut judged = judge_discovery(&result);
+            if let Probe::Modern(server) = &mut judged {
+                server.held = result.lease();
+            }
+            return judged;
+        }
         Err(error) => error,
     };
     use TransportErrorKind as Kind;
@@ -165,9 +195,10 @@ fn judge_discovery(result: &str) -> Probe {
             let info = discovered.meta.and_then(|meta| meta.server_info).or(discovered.server_info);
             Probe::Modern(Box::new(ServerDescription {
                 revision,
-                info: info.and_then(|raw| serde_json::from_str(raw.get()).ok()),
+                info: info.and_then(|raw| Implementation::read(&raw)),
                 capabilities: discovered.capabilities,
                 instructions: discovered.instructions,
+                held: None,
             }))
         }
         Some(_) => Probe::Legacy,
@@ -230,13 +261,77 @@ pub(crate) fn read_initialize(result: &str) -> Result<ServerDescription, Transpo
     })?;
     let revision = ProtocolRevision::from_wire(&result.protocol_version)
         .filter(|revision| revision.era() == Era::Legacy)
-        .ok_or_else(|| no_common_version(vec![result.protocol_version]))?;
+        .ok_or_else(|| no_common_version(vec![shortened(result.protocol_version, MAX_WORD)]))?;
     Ok(ServerDescription {
         revision,
-        info: result.server_info.and_then(|raw| serde_json::from_str(raw.get()).ok()),
+        info: result.server_info.and_then(|raw| Implementation::read(&raw)),
         capabilities: result.capabilities,
         instructions: result.instructions,
+        held: None,
     })
+}
+
+/// The first members of an object; the others are read and forgotten.
+fn few_members<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Box<RawValue>>, D::Error> {
+    struct Few;
+
+    impl<'de> Visitor<'de> for Few {
+        type Value = BTreeMap<String, Box<RawValue>>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            let mut members = BTreeMap::new();
+            while members.len() < MAX_MEMBERS
+                && let Some((name, value)) = map.next_entry()?
+            {
+                members.insert(name, value);
+            }
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            Ok(members)
+        }
+    }
+
+    deserializer.deserialize_map(Few)
+}
+
+/// The first elements of an array of short strings; the others are read and forgotten.
+fn few_words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    struct Few;
+
+    impl<'de> Visitor<'de> for Few {
+        type Value = Vec<String>;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an array of strings")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            let mut words = Vec::new();
+            while words.len() < MAX_WORDS
+                && let Some(word) = seq.next_element()?
+            {
+                words.push(shortened(word, MAX_WORD));
+            }
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(words)
+        }
+    }
+
+    deserializer.deserialize_seq(Few)
+}
+
+fn shortened(mut text: String, bytes: usize) -> String {
+    if text.len() > bytes {
+        let end = (0..=bytes).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
+        text.truncate(end);
+        text.shrink_to_fit();
+    }
+    text
 }
 
 fn no_common_version(offered: Vec<String>) -> TransportError {

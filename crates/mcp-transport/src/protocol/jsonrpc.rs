@@ -17,9 +17,10 @@ use serde_json::value::RawValue;
 
 use super::payload::Payload;
 
-pub(crate) use read::parse;
+pub(crate) use read::{parse, pick};
 #[cfg(any(feature = "http", test))]
 pub(crate) use read::{parse_one, parse_text};
+pub(crate) use scan::elements;
 pub(crate) use write::encode_request;
 pub use write::{begin_result, encode_notification, encode_response};
 

@@ -1,6 +1,7 @@
 //! Writing requests: the caller's parameters as they are, with our `_meta` entries spliced in.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 use memchr::memchr2;
 use serde::Deserialize;
@@ -158,6 +159,11 @@ impl<'de> Deserialize<'de> for Members<'de> {
 
         deserializer.deserialize_map(Collect)
     }
+}
+
+/// The members of an object, values as they are.
+pub(crate) fn members(object: &str) -> Option<HashMap<Cow<'_, str>, &RawValue>> {
+    serde_json::from_str(object).ok()
 }
 
 /// Requests without effects on the server (2025-11-25 and 2026-07-28, server features).

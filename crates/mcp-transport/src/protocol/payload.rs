@@ -2,8 +2,11 @@
 
 use std::fmt;
 use std::ops::{Deref, Range};
+use std::sync::Arc;
 
 use serde_json::value::RawValue;
+
+use crate::limits::Lease;
 
 /// A result as the server sent it: one valid JSON value, every byte of it, read no further than to know that.
 ///
@@ -15,12 +18,26 @@ pub struct Payload {
     message: String,
     /// Where in it the value is.
     span: Range<usize>,
+    /// What it takes of the budget that all connections share.
+    lease: Option<Arc<Lease>>,
 }
 
 impl Payload {
     /// The part `span` of `message`, which must have been read as one JSON value.
     pub(crate) fn within(message: String, span: Range<usize>) -> Self {
-        Self { message, span }
+        Self { message, span, lease: None }
+    }
+
+    /// The same, which gives `lease` back when it is dropped.
+    #[must_use]
+    pub(crate) fn with_lease(mut self, lease: Option<Arc<Lease>>) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// What it takes of the budget that all connections share.
+    pub(crate) fn lease(&self) -> Option<Arc<Lease>> {
+        self.lease.clone()
     }
 
     /// The JSON text, as it was sent.
@@ -30,7 +47,7 @@ impl Payload {
 
     /// The value alone, in memory of its own size.
     pub fn into_raw(self) -> Box<RawValue> {
-        let Self { mut message, span } = self;
+        let Self { mut message, span, .. } = self;
         message.truncate(span.end);
         message.drain(..span.start);
         // It has been read as JSON before.
@@ -55,7 +72,7 @@ impl From<Box<RawValue>> for Payload {
     fn from(raw: Box<RawValue>) -> Self {
         let message = String::from(Box::<str>::from(raw));
         let span = 0..message.len();
-        Self { message, span }
+        Self { message, span, lease: None }
     }
 }
 

@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::group::{Group, Pipes};
 use super::lines::Lines;
+use super::outbox::Inbox;
 use super::side::STRAY_BYTES;
 use super::{Side, Signals};
 use crate::TransportErrorKind;
-use crate::duplex::{CloseReason, Duplex};
+use crate::duplex::{CloseReason, Duplex, Gauge};
 
 /// How long each step of a shutdown may take before the next, harsher one.
 const GRACE: Duration = Duration::from_secs(2);
@@ -46,7 +46,7 @@ impl Keeper {
         Self { group, duplex, side, signals, max_line_bytes }
     }
 
-    pub(super) async fn run(mut self, pipes: Pipes, lines: mpsc::UnboundedReceiver<Vec<u8>>) {
+    pub(super) async fn run(mut self, pipes: Pipes, lines: Inbox) {
         // Also where this task is dropped with its runtime.
         let _done = self.signals.done.clone().drop_guard();
         let writer = AbortOnDrop(tokio::spawn(write(pipes.stdin, lines, self.signals.clone())));
@@ -54,6 +54,7 @@ impl Keeper {
         let mut stdout = Stdout {
             pipe: Some(pipes.stdout),
             lines: Lines::new(self.max_line_bytes),
+            gauge: Gauge::new(&self.duplex),
             spoken: false,
             duplex: self.duplex.clone(),
             side: self.side.clone(),
@@ -82,7 +83,9 @@ impl Keeper {
             () = self.signals.kill.cancelled() => return CloseReason::by_owner(),
         };
         match ended {
-            Ended::TooLong => self.because(
+            // Which limit it was is all that there is to say: what the command prints beside is no reason.
+            Ended::Limit(reason) => reason,
+            Ended::TooLong => CloseReason::new(
                 TransportErrorKind::TooLarge,
                 format!("the command printed a line longer than {} bytes", self.max_line_bytes),
             ),
@@ -90,7 +93,7 @@ impl Keeper {
                 TransportErrorKind::Protocol,
                 "the command prints something else than MCP messages".to_owned(),
             ),
-            Ended::Eof | Ended::Deaf => {
+            ended @ (Ended::Eof | Ended::Deaf) => {
                 // Usually the first sign of its exit, whose code says more.
                 let exit = async {
                     let exit = self.group.leader_exit().await;
@@ -159,6 +162,8 @@ impl Keeper {
 #[derive(Debug)]
 enum Ended {
     Eof,
+    /// It costs more than it may.
+    Limit(CloseReason),
     TooLong,
     Garbage,
     /// Not about output: the other direction is broken.
@@ -170,6 +175,7 @@ struct Stdout {
     /// `None` once it has ended.
     pipe: Option<ChildStdout>,
     lines: Lines,
+    gauge: Gauge,
     /// Whether a message has been seen.
     spoken: bool,
     duplex: Duplex,
@@ -185,20 +191,30 @@ impl Stdout {
                 Ok(_) => {}
             }
             loop {
+                if let Err(reason) = self.duplex.room().await {
+                    return Ended::Limit(reason);
+                }
                 let line = match self.lines.next() {
                     Ok(Some(line)) => line,
-                    Ok(None) => break,
+                    Ok(None) => match self.gauge.admit(self.lines.unfinished()) {
+                        Ok(()) => break,
+                        Err(reason) => return Ended::Limit(reason),
+                    },
                     Err(_) => return Ended::TooLong,
                 };
+                if let Err(reason) = self.gauge.admit(line.len()) {
+                    return Ended::Limit(reason);
+                }
                 if line.trim_ascii().is_empty() {
                     continue;
                 }
                 // A message takes the line; where it is none, its beginning is what is shown of it.
+                let lease = self.gauge.take();
                 let (begin, delivered) = match line {
-                    Cow::Borrowed(line) => (Cow::Borrowed(line), self.duplex.deliver(line.to_vec())),
+                    Cow::Borrowed(line) => (Cow::Borrowed(line), self.duplex.deliver(line.to_vec(), lease)),
                     Cow::Owned(line) => {
                         let begin = line[..line.len().min(STRAY_BYTES)].to_vec();
-                        (Cow::Owned(begin), self.duplex.deliver(line))
+                        (Cow::Owned(begin), self.duplex.deliver(line, lease))
                     }
                 };
                 match delivered {
@@ -232,7 +248,7 @@ impl Stdout {
 }
 
 /// Writes lines until it is told to stop and nothing is queued; then the end of file.
-async fn write(mut stdin: ChildStdin, mut lines: mpsc::UnboundedReceiver<Vec<u8>>, signals: Signals) {
+async fn write(mut stdin: ChildStdin, mut lines: Inbox, signals: Signals) {
     loop {
         let line = tokio::select! {
             // In this order, so that what was sent before the stop is written before the end.
@@ -242,8 +258,8 @@ async fn write(mut stdin: ChildStdin, mut lines: mpsc::UnboundedReceiver<Vec<u8>
         };
         let Some(mut line) = line else { return };
         // One write for the line and its end, so that a reader never sees one without the other.
-        line.push(b'\n');
-        if stdin.write_all(&line).await.is_err() {
+        line.bytes.push(b'\n');
+        if stdin.write_all(&line.bytes).await.is_err() {
             signals.deaf.cancel();
             return;
         }

@@ -43,6 +43,11 @@ impl Lines {
         &mut self.buffer
     }
 
+    /// How much of a line, or of several, has been read and not handed out.
+    pub(super) fn unfinished(&self) -> usize {
+        self.buffer.len() - self.start
+    }
+
     /// The next complete line, without its line feed; `None` until more is read. A long one is not copied.
     pub(super) fn next(&mut self) -> Result<Option<Cow<'_, [u8]>>, LineTooLong> {
         match memchr(b'\n', &self.buffer[self.scanned..]) {

@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::lines::Lines;
-use crate::duplex::{CloseReason, Duplex, Outcome, Patience, Reply};
+use super::outbox::{Inbox, Outbox};
+use crate::duplex::{CloseReason, Duplex, Gauge, Outcome, Patience, Reply};
 use crate::inbound::{HandlerFuture, Inbound};
+use crate::limits::{Allowance, Budget};
 use crate::protocol::outgoing::put_on_one_line;
 use crate::{PeerEndpoint, PeerStream, TransportError, TransportErrorKind};
 
@@ -23,8 +24,8 @@ const LAST_LINES: Duration = Duration::from_secs(1);
 /// A connection over a stream that is open already. Dropping it closes the stream.
 pub(crate) struct PeerWire {
     duplex: Duplex,
-    /// Lines to write. Unbounded for the reason that [`StdioWire`](super::StdioWire) gives.
-    outbox: mpsc::UnboundedSender<Vec<u8>>,
+    /// Lines to write.
+    outbox: Outbox,
     leaving: Arc<Leaving>,
     /// Ends the writer when what was sent before is written.
     stop: CancellationToken,
@@ -34,17 +35,16 @@ pub(crate) struct PeerWire {
 
 impl PeerWire {
     /// Speaks over `stream`. Must run inside a tokio runtime.
-    pub(crate) fn start(stream: PeerStream, max_line_bytes: usize, inbound: Arc<dyn Inbound>) -> Self {
-        let (outbox, lines) = mpsc::unbounded_channel();
+    pub(crate) fn start(stream: PeerStream, budget: &Budget, inbound: Arc<dyn Inbound>) -> Self {
+        let (outbox, lines) = Outbox::new();
         let reply: Reply = Arc::new({
             let outbox = outbox.clone();
-            // Fails only when the stream has ended, and then nobody waits for the answer.
-            move |frame| drop(outbox.send(frame))
+            move |frame, debt| outbox.answer(frame, debt)
         });
         let leaving = Arc::new(Leaving { inbound, said: AtomicBool::new(false) });
-        let duplex = Duplex::new(leaving.clone(), reply);
+        let duplex = Duplex::new(leaving.clone(), budget, reply);
         let (stop, written) = (CancellationToken::new(), CancellationToken::new());
-        let reader = tokio::spawn(read(stream.input, Lines::new(max_line_bytes), duplex.clone()));
+        let reader = tokio::spawn(read(stream.input, Lines::new(budget.limits.longest()), duplex.clone()));
         let done = written.clone().drop_guard();
         let (writing, broken) = (write(stream.output, lines, stop.clone()), duplex.clone());
         tokio::spawn(async move {
@@ -61,11 +61,17 @@ impl PeerWire {
     /// # Errors
     /// [`Closed`](TransportErrorKind::Closed) where the other process takes no more requests; otherwise see
     /// [`Waiter::outcome`](crate::duplex::Waiter::outcome).
-    pub(crate) async fn request(&self, id: i64, frame: Vec<u8>, patience: Patience<'_>) -> Outcome {
+    pub(crate) async fn request(
+        &self,
+        id: i64,
+        frame: Vec<u8>,
+        allowance: Allowance,
+        patience: Patience<'_>,
+    ) -> Outcome {
         if self.leaving.said.load(Ordering::Acquire) {
             return Err(CloseReason::by_owner().to_error());
         }
-        let waiter = self.duplex.register(id)?;
+        let waiter = self.duplex.register(id, allowance)?;
         self.send(frame)?;
         waiter.outcome(patience).await
     }
@@ -73,11 +79,11 @@ impl PeerWire {
     /// Sends a notification or a response, without waiting until it is written.
     ///
     /// # Errors
-    /// The reason why the connection ended.
+    /// The reason why the connection ended, or the other process does not read.
     pub(crate) fn send(&self, frame: Vec<u8>) -> Result<(), TransportError> {
         match self.duplex.ended() {
             Some(reason) => Err(reason.to_error()),
-            None => self.outbox.send(frame).map_err(|_| CloseReason::by_owner().to_error()),
+            None => self.outbox.send(frame),
         }
     }
 
@@ -138,11 +144,12 @@ fn gone() -> CloseReason {
 }
 
 async fn read(mut stream: impl AsyncRead + Unpin, mut lines: Lines, duplex: Duplex) {
+    let mut gauge = Gauge::new(&duplex);
     let reason = loop {
         if !matches!(stream.read_buf(lines.room()).await, Ok(1..)) {
             break gone();
         }
-        match deliver(&mut lines, &duplex) {
+        match deliver(&mut lines, &duplex, &mut gauge).await {
             Ok(()) => {}
             Err(reason) => break reason,
         }
@@ -151,17 +158,19 @@ async fn read(mut stream: impl AsyncRead + Unpin, mut lines: Lines, duplex: Dupl
 }
 
 /// Hands over the lines that are complete.
-fn deliver(lines: &mut Lines, duplex: &Duplex) -> Result<(), CloseReason> {
+async fn deliver(lines: &mut Lines, duplex: &Duplex, gauge: &mut Gauge) -> Result<(), CloseReason> {
     loop {
+        duplex.room().await?;
         let line = match lines.next() {
             Ok(Some(line)) => line,
-            Ok(None) => return Ok(()),
+            Ok(None) => return gauge.admit(lines.unfinished()),
             Err(_) => {
                 return Err(CloseReason::new(TransportErrorKind::TooLarge, "a relayed message is too long"));
             }
         };
+        gauge.admit(line.len())?;
         // The other end is the same program: it prints nothing beside the protocol.
-        if duplex.deliver(line.into_owned()).is_err() {
+        if duplex.deliver(line.into_owned(), gauge.take()).is_err() {
             let message = "the process that keeps the connection says something else than MCP";
             return Err(CloseReason::new(TransportErrorKind::Protocol, message));
         }
@@ -170,7 +179,7 @@ fn deliver(lines: &mut Lines, duplex: &Duplex) -> Result<(), CloseReason> {
 
 async fn write(
     mut stream: impl AsyncWrite + Unpin,
-    mut lines: mpsc::UnboundedReceiver<Vec<u8>>,
+    mut lines: Inbox,
     stop: CancellationToken,
 ) -> std::io::Result<()> {
     loop {
@@ -181,9 +190,9 @@ async fn write(
             () = stop.cancelled() => None,
         };
         let Some(mut line) = line else { return stream.shutdown().await };
-        put_on_one_line(&mut line);
-        line.push(b'\n');
-        stream.write_all(&line).await?;
+        put_on_one_line(&mut line.bytes);
+        line.bytes.push(b'\n');
+        stream.write_all(&line.bytes).await?;
         stream.flush().await?;
     }
 }
@@ -193,6 +202,7 @@ mod tests {
     use tokio::io::{AsyncBufReadExt, BufReader, DuplexStream};
 
     use super::*;
+    use crate::Limits;
     use crate::hub::Hub;
 
     struct Other {
@@ -213,15 +223,20 @@ mod tests {
     fn wire() -> (Arc<PeerWire>, Arc<Hub>, Other) {
         let (ours, theirs) = tokio::io::duplex(1 << 12);
         let (input, output) = tokio::io::split(ours);
-        let hub = Arc::new(Hub::new(None));
-        let wire = PeerWire::start(PeerStream::new(input, output), 1 << 10, hub.clone());
+        let limits = Limits { result_bytes: 1 << 10, message_bytes: 1 << 10, ..Limits::default() };
+        let small = Budget::new(Arc::new(limits), Default::default());
+        let hub = Arc::new(Hub::new(None, small));
+        let wire = PeerWire::start(PeerStream::new(input, output), &hub.budget, hub.clone());
         let (input, output) = tokio::io::split(theirs);
         (Arc::new(wire), hub, Other { lines: BufReader::new(input).lines(), output })
     }
 
     fn ask(wire: &Arc<PeerWire>, id: i64) -> JoinHandle<Outcome> {
+        let allowance = Limits { result_bytes: 1 << 10, ..Limits::default() }.allowance("x");
         let (wire, frame) = (wire.clone(), format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"x"}}"#));
-        tokio::spawn(async move { wire.request(id, frame.into_bytes(), Patience::default()).await })
+        tokio::spawn(
+            async move { wire.request(id, frame.into_bytes(), allowance, Patience::default()).await },
+        )
     }
 
     #[tokio::test]

@@ -7,9 +7,9 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 
 use super::*;
-use crate::TransportErrorKind;
 use crate::inbound::HandlerFuture;
 use crate::protocol::jsonrpc::RpcError;
+use crate::{Limits, TransportErrorKind};
 
 /// Far longer than anything here takes; a loaded machine must not fail a test.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -48,14 +48,23 @@ fn script(text: &str) -> StdioEndpoint {
     endpoint
 }
 
+fn budget() -> Budget {
+    let limits = Limits { result_bytes: 1 << 20, message_bytes: 1 << 20, ..Limits::default() };
+    Budget::new(Arc::new(limits), Default::default())
+}
+
+fn allowance() -> Allowance {
+    budget().limits.allowance("m")
+}
+
 fn start(text: &str) -> (StdioWire, Arc<Recorder>) {
     let recorder = Arc::new(Recorder::default());
-    (StdioWire::spawn(&script(text), 1 << 20, recorder.clone()).unwrap(), recorder)
+    (StdioWire::spawn(&script(text), &budget(), recorder.clone()).unwrap(), recorder)
 }
 
 async fn ask(wire: &StdioWire, id: i64) -> Outcome {
     let frame = format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"m"}}"#).into_bytes();
-    tokio::time::timeout(PATIENCE, wire.request(id, frame, Patience::default()))
+    tokio::time::timeout(PATIENCE, wire.request(id, frame, allowance(), Patience::default()))
         .await
         .expect("no wait is endless")
 }
@@ -117,8 +126,10 @@ async fn what_was_sent_before_the_end_arrives() {
 async fn a_message_is_one_line_and_large_ones_pass() {
     let (wire, _) = start(ECHO);
     let frame = b"{\"jsonrpc\":\"2.0\",\n\"id\":1,\r\n\"method\":\"m\"}".to_vec();
-    let answer =
-        tokio::time::timeout(PATIENCE, wire.request(1, frame, Patience::default())).await.unwrap().unwrap();
+    let answer = tokio::time::timeout(PATIENCE, wire.request(1, frame, allowance(), Patience::default()))
+        .await
+        .unwrap()
+        .unwrap();
     assert!(answer.get().contains("\"method\":\"m\"") && !answer.get().contains('\n'));
 
     let (wire, _) = start(
@@ -135,7 +146,7 @@ async fn the_environment_and_the_directory_are_those_of_the_endpoint() {
     let mut endpoint = script(r#"read -r line; echo "$PWD $GIVEN $(env | wc -l)" >&2; exit 4"#);
     endpoint.env.insert("GIVEN".into(), "yes".into());
     endpoint.cwd = Some(dir.path().canonicalize().unwrap());
-    let wire = StdioWire::spawn(&endpoint, 1 << 20, Arc::new(Recorder::default())).unwrap();
+    let wire = StdioWire::spawn(&endpoint, &budget(), Arc::new(Recorder::default())).unwrap();
     let error = ask(&wire, 1).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Exited { code: Some(4) });
     let said = wire.side_output().stderr_tail;
@@ -149,7 +160,7 @@ async fn the_environment_and_the_directory_are_those_of_the_endpoint() {
 #[tokio::test]
 async fn what_cannot_be_started_says_why() {
     let recorder = || Arc::new(Recorder::default());
-    let failed = |endpoint: &StdioEndpoint| StdioWire::spawn(endpoint, 1 << 20, recorder()).unwrap_err();
+    let failed = |endpoint: &StdioEndpoint| StdioWire::spawn(endpoint, &budget(), recorder()).unwrap_err();
 
     let missing = failed(&StdioEndpoint::new("/nonexistent/command"));
     assert_eq!(*missing.kind(), TransportErrorKind::Spawn);
@@ -274,8 +285,11 @@ async fn a_request_that_is_given_up_leaves_the_stream_whole() {
     let (wire, _) = start(&format!("sleep 0.2\n{ECHO}"));
     // Larger than a pipe, so it is given up in the middle of being written.
     let large = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{}"}}"#, "m".repeat(300_000)).into_bytes();
-    let given_up =
-        tokio::time::timeout(Duration::from_millis(20), wire.request(1, large, Patience::default())).await;
+    let given_up = tokio::time::timeout(
+        Duration::from_millis(20),
+        wire.request(1, large, allowance(), Patience::default()),
+    )
+    .await;
     assert!(given_up.is_err());
     assert!(ask(&wire, 2).await.unwrap().get().contains("\"id\":2"));
     close(&wire).await;

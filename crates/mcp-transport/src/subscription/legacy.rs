@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{Opened, SubscriptionFilter};
 use crate::TransportError;
+use crate::limits::Allowance;
 use crate::protocol::outgoing::write_string;
 use crate::protocol::revision::Era;
 use crate::wire::{Prepared, Wire};
@@ -55,6 +56,8 @@ pub(crate) struct Resources {
     pub(crate) wanted: Arc<Wanted>,
     /// The limit of one request.
     pub(crate) limit: Duration,
+    /// What its answer may cost.
+    pub(crate) allowance: Allowance,
     pub(crate) uris: BTreeSet<String>,
 }
 
@@ -125,6 +128,7 @@ impl Resources {
             mirrored: Vec::new(),
             endless: false,
             own_metadata: false,
+            allowance: self.allowance,
             handler: None,
             limit: Some(self.limit),
             first_byte: self.limit,

@@ -177,7 +177,7 @@ impl Dial for Script {
                 Step::Hang => std::future::pending().await,
                 Step::Connect | Step::Late(_) => {
                     let client = HttpClient::new(ClientOptions::new(ClientInfo::new("t", "1")));
-                    let hub = Arc::new(Hub::new(None));
+                    let hub = Arc::new(Hub::new(None, Default::default()));
                     self.hubs.lock().unwrap().push(hub.clone());
                     let Endpoint::Http(endpoint) = &server.endpoint else { unreachable!() };
                     let http = AuthedClient::new(client.clone(), endpoint.url.clone(), None);

@@ -209,7 +209,7 @@ async fn an_exchange_returns_any_status_follows_nothing_and_is_bounded() {
 async fn a_json_answer_has_a_limit_too() {
     let server = FakeMcpServer::builder().start().unwrap();
     let mut options = options();
-    options.max_message_bytes = 100_000;
+    options.limits.result_bytes = 100_000;
     let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
     let call = async |bytes: usize| {
         let arguments = crate::support::raw(&serde_json::json!({ "bytes": bytes }));

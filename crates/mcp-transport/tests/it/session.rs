@@ -193,7 +193,7 @@ async fn an_empty_event_id_takes_back_that_a_stream_can_be_continued() {
 async fn f106_an_endless_frame_is_cut_off() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let mut options = options();
-    options.max_message_bytes = 1 << 20;
+    options.limits.result_bytes = 1 << 20;
     let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
     server.next_answers_to("tools/call", [Answer::As(Sse::new().end(SseEnd::Endless).into())]);
     let error = echo(&connection, "x").await.unwrap_err();

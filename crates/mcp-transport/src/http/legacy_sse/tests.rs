@@ -71,7 +71,8 @@ impl Fake {
         provider: Option<Arc<dyn AuthProvider>>,
     ) -> (LegacySse, Request, Arc<Recorder>) {
         let recorder = Arc::new(Recorder::default());
-        let opening = LegacySse::open(self.client(provider), recorder.clone());
+        let budget = budget();
+        let opening = LegacySse::open(self.client(provider), &budget, recorder.clone());
         let script = async {
             let mut stream = self.next().await;
             stream.answer(&format!("{HEAD}: hi\n\nevent: endpoint\ndata: /messages?session=1\n\n")).await;
@@ -82,14 +83,14 @@ impl Fake {
     }
 
     fn client(&self, provider: Option<Arc<dyn AuthProvider>>) -> AuthedClient {
-        let mut options = ClientOptions::new(ClientInfo::new("test", "1"));
-        options.max_message_bytes = 10_000;
+        let options = ClientOptions::new(ClientInfo::new("test", "1"));
         AuthedClient::new(HttpClient::new(options), self.endpoint.clone(), provider)
     }
 
     /// What opening ends with when the server answers with these bytes.
     async fn refused(&mut self, answer: &str) -> TransportError {
-        let opening = LegacySse::open(self.client(None), Arc::new(Recorder::default()));
+        let budget = budget();
+        let opening = LegacySse::open(self.client(None), &budget, Arc::new(Recorder::default()));
         let script = async {
             let mut request = self.next().await;
             request.answer(answer).await;
@@ -119,6 +120,15 @@ async fn read(mut socket: TcpStream) -> Option<Request> {
             Ok(length) => bytes.extend_from_slice(&chunk[..length]),
         }
     }
+}
+
+fn budget() -> Budget {
+    let limits = Limits { result_bytes: 10_000, message_bytes: 10_000, ..Limits::default() };
+    Budget::new(Arc::new(limits), Default::default())
+}
+
+fn allowance() -> Allowance {
+    budget().limits.allowance("m")
 }
 
 #[derive(Debug, Default)]
@@ -171,7 +181,7 @@ fn ping(id: i64) -> Vec<u8> {
 }
 
 async fn ask(wire: &LegacySse, id: i64) -> Outcome {
-    let request = wire.request(id, ping(id), Phase::Session, PATIENCE, Patience::default());
+    let request = wire.request(id, ping(id), allowance(), Phase::Session, PATIENCE, Patience::default());
     tokio::time::timeout(PATIENCE, request).await.expect("no wait is endless")
 }
 
@@ -343,7 +353,7 @@ async fn a_message_that_is_never_taken_fails_in_time() {
     let mut fake = Fake::start().await;
     let (wire, _stream, _) = fake.opened(None).await;
     let limit = Duration::from_millis(50);
-    let request = wire.request(1, ping(1), Phase::Session, limit, Patience::default());
+    let request = wire.request(1, ping(1), allowance(), Phase::Session, limit, Patience::default());
     let (outcome, _held) = tokio::join!(request, fake.next());
     let kind = TransportErrorKind::Timeout { stage: crate::TimeoutStage::FirstByte };
     assert_eq!(*outcome.unwrap_err().kind(), kind);

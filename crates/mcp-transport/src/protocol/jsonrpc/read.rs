@@ -44,6 +44,7 @@ fn parse_batch(text: &str) -> Result<Messages, EnvelopeError> {
         if frames.len() <= MAX_BATCH {
             frames.push(element);
         }
+        Some(())
     });
     read.ok_or_else(no_json)?;
     if frames.is_empty() || frames.len() > MAX_BATCH {
@@ -118,6 +119,20 @@ impl<'a> Wire<'a> {
         });
         read.map(|()| wire).ok_or_else(no_json)
     }
+}
+
+/// The members of these names of the object that `text` is; `None` where it is no object. Nothing else of it is kept,
+/// however much there is, and of a name that is there twice the last one counts.
+pub(crate) fn pick<'a, const N: usize>(text: &'a str, names: [&str; N]) -> Option<[Option<&'a str>; N]> {
+    let mut picked = [None; N];
+    members(text, |name, value| {
+        let name = spelled_out(name)?;
+        if let Some(at) = names.iter().position(|wanted| *wanted == name) {
+            picked[at] = Some(value);
+        }
+        Some(())
+    })?;
+    Some(picked)
 }
 
 /// A name without its quotes and its escapes.

@@ -16,13 +16,10 @@ pub(super) fn members<'a>(
     })
 }
 
-/// The elements of the array that `text` is, in their order; `None` where it is no array.
-pub(super) fn elements<'a>(text: &'a str, mut element: impl FnMut(&'a str)) -> Option<()> {
+/// The elements of the array that `text` is, in their order; `None` where it is no array, or `element` says so.
+pub(crate) fn elements<'a>(text: &'a str, mut element: impl FnMut(&'a str) -> Option<()>) -> Option<()> {
     let mut scanner = Scanner { text, at: 0 };
-    scanner.list(b'[', b']', |scanner| {
-        element(scanner.value()?);
-        Some(())
-    })
+    scanner.list(b'[', b']', |scanner| element(scanner.value()?))
 }
 
 /// A place in a text. Every method moves behind what it reads, and ends with `None` where something else is there.
@@ -226,9 +223,13 @@ mod tests {
         assert_eq!(read(text).unwrap(), expected);
         assert_eq!(read("{ }").unwrap(), []);
         let mut seen = Vec::new();
-        elements(" [ 1,[2,{}] ,\"]\"] ", |element| seen.push(element)).unwrap();
+        elements(" [ 1,[2,{}] ,\"]\"] ", |element| {
+            seen.push(element);
+            Some(())
+        })
+        .unwrap();
         assert_eq!(seen, ["1", "[2,{}]", "\"]\""]);
-        assert!(elements("[1,]", |_| ()).is_none() && elements("{}", |_| ()).is_none());
+        assert!(elements("[1,]", |_| Some(())).is_none() && elements("{}", |_| Some(())).is_none());
     }
 
     /// Whatever serde_json takes for a value is one here, and nothing else is.

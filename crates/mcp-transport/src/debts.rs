@@ -1,0 +1,245 @@
+//! What the server has asked of us, from the arrival of each request until its answer is written: counted over all
+//! streams of one connection.
+//!
+//! A server may ask only so much at a time; what is beyond is refused. It also has to take what it is answered: while
+//! too many answers wait for it, nothing more is read from it, and where it then takes none of them, it is given up.
+
+use std::fmt;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use serde_json::value::RawValue;
+use tokio::sync::Notify;
+
+use crate::Limits;
+use crate::protocol::jsonrpc::RequestId;
+
+/// How many refusals may wait beside the answers.
+const REFUSALS: usize = 64;
+/// How many bytes of ids, which every answer repeats, may wait.
+const ID_BYTES: usize = 1 << 20;
+/// How long a server may take none of the answers that wait for it.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What one server has asked. Clones share it.
+#[derive(Clone, Debug)]
+pub(crate) struct Debts(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    max_open: usize,
+    max_open_bytes: usize,
+    open: Sum,
+    owed: Sum,
+    paid: Notify,
+}
+
+/// How many, and how long in all.
+#[derive(Debug, Default)]
+struct Sum {
+    count: AtomicUsize,
+    bytes: AtomicUsize,
+}
+
+impl Sum {
+    fn add(&self, bytes: usize) {
+        self.count.fetch_add(1, Ordering::AcqRel);
+        self.bytes.fetch_add(bytes, Ordering::AcqRel);
+    }
+
+    fn sub(&self, bytes: usize) {
+        self.count.fetch_sub(1, Ordering::AcqRel);
+        self.bytes.fetch_sub(bytes, Ordering::AcqRel);
+    }
+
+    fn count(&self) -> usize {
+        self.count.load(Ordering::Acquire)
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Acquire)
+    }
+}
+
+/// The server asks on and on, and takes no answers.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct Flooded;
+
+impl fmt::Display for Flooded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the server asks on and on and does not take the answers")
+    }
+}
+
+impl std::error::Error for Flooded {}
+
+/// What becomes of a request of the server.
+pub(crate) enum Asked {
+    /// It is answered.
+    Admitted(Debt),
+    /// Too many are open: it is refused.
+    Refused(Debt),
+    /// Not even refusals are taken.
+    Dropped,
+}
+
+impl Debts {
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self(Arc::new(Inner {
+            max_open: limits.server_requests,
+            max_open_bytes: limits.message_bytes,
+            open: Sum::default(),
+            owed: Sum::default(),
+            paid: Notify::new(),
+        }))
+    }
+
+    /// A request has arrived.
+    pub(crate) fn ask(&self, id: &RequestId, method: &str, params: Option<&RawValue>) -> Asked {
+        let id = match id {
+            RequestId::Number(_) => 0,
+            RequestId::String(text) => text.len(),
+        };
+        self.take_in(id, id + method.len() + params.map_or(0, |params| params.get().len()))
+    }
+
+    /// Its id is `id_bytes` long, and `bytes` are held while it is worked on.
+    fn take_in(&self, id_bytes: usize, bytes: usize) -> Asked {
+        let Inner { max_open, max_open_bytes, open, owed, .. } = &*self.0;
+        if open.count() + owed.count() < *max_open && open.bytes().saturating_add(bytes) <= *max_open_bytes {
+            open.add(bytes);
+            return Asked::Admitted(Debt { debts: self.clone(), id_bytes, open: Some(bytes) });
+        }
+        if self.is_behind() {
+            return Asked::Dropped;
+        }
+        owed.add(id_bytes);
+        Asked::Refused(Debt { debts: self.clone(), id_bytes, open: None })
+    }
+
+    /// Whether too much waits for the server for anything more to be read from it.
+    fn is_behind(&self) -> bool {
+        let owed = &self.0.owed;
+        owed.count() >= self.0.max_open + REFUSALS || owed.bytes() > ID_BYTES
+    }
+
+    /// Returns when more may be read from the server; at once, unless it floods.
+    ///
+    /// # Errors
+    ///
+    /// It takes nothing of what waits for it.
+    pub(crate) async fn room(&self) -> Result<(), Flooded> {
+        while self.is_behind() {
+            let mut paid = pin!(self.0.paid.notified());
+            // Registered before the check, so that a payment in between is not missed.
+            paid.as_mut().enable();
+            if self.is_behind() {
+                tokio::time::timeout(PATIENCE, paid).await.map_err(|_| Flooded)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// One request of the server. Dropped when its answer is written, or nobody will write it.
+#[derive(Debug)]
+pub(crate) struct Debt {
+    debts: Debts,
+    id_bytes: usize,
+    /// How much is held while it is worked on; `None` once the answer is there.
+    open: Option<usize>,
+}
+
+impl Debt {
+    /// The answer is there, and has to be written.
+    pub(crate) fn answered(&mut self) {
+        if let Some(bytes) = self.open.take() {
+            self.debts.0.open.sub(bytes);
+            self.debts.0.owed.add(self.id_bytes);
+        }
+    }
+}
+
+impl Drop for Debt {
+    fn drop(&mut self) {
+        match self.open {
+            Some(bytes) => self.debts.0.open.sub(bytes),
+            None => self.debts.0.owed.sub(self.id_bytes),
+        }
+        self.debts.0.paid.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn debts() -> Debts {
+        Debts::new(&Limits { server_requests: 2, message_bytes: 100, ..Limits::default() })
+    }
+
+    fn admitted(asked: Asked) -> Option<Debt> {
+        match asked {
+            Asked::Admitted(debt) => Some(debt),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn s_m05_requests_are_counted_until_their_answers_are_written() {
+        let debts = debts();
+        let mut first = admitted(debts.take_in(1, 10)).unwrap();
+        let second = admitted(debts.take_in(1, 10)).unwrap();
+        assert!(matches!(debts.take_in(1, 10), Asked::Refused(_)));
+        first.answered();
+        assert!(admitted(debts.take_in(1, 10)).is_none(), "its answer is not written yet");
+        drop(first);
+        assert!(admitted(debts.take_in(1, 10)).is_some());
+        drop(second);
+        assert!(matches!(debts.take_in(1, 101), Asked::Refused(_)), "what is open together is bounded, too");
+        assert_eq!((debts.0.open.count(), debts.0.open.bytes()), (0, 0));
+        assert_eq!((debts.0.owed.count(), debts.0.owed.bytes()), (0, 0));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s_m06_who_takes_no_answers_is_not_read_from_and_then_given_up() {
+        let debts = debts();
+        let mut owed = Vec::new();
+        let dropped = loop {
+            match debts.take_in(1, 1) {
+                Asked::Admitted(mut debt) => {
+                    debt.answered();
+                    owed.push(debt);
+                }
+                Asked::Refused(debt) => owed.push(debt),
+                Asked::Dropped => break owed.len(),
+            }
+        };
+        assert_eq!(dropped, 2 + REFUSALS);
+        assert_eq!(debts.room().await, Err(Flooded));
+        let waiting = tokio::spawn({
+            let debts = debts.clone();
+            async move { debts.room().await }
+        });
+        tokio::time::sleep(PATIENCE / 2).await;
+        owed.pop();
+        assert_eq!(waiting.await.unwrap(), Ok(()), "it takes them after all");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn s_k2_ids_of_megabytes_are_not_piled_up() {
+        let debts = Debts::new(&Limits::default());
+        let Asked::Admitted(mut one) = debts.take_in(2 << 20, 2 << 20) else { panic!("it is the first") };
+        assert_eq!(debts.room().await, Ok(()));
+        one.answered();
+        assert_eq!(debts.room().await, Err(Flooded));
+        assert!(
+            admitted(debts.take_in(1, 15 << 20)).is_some(),
+            "nothing but the id counts when it is answered"
+        );
+        drop(one);
+        assert_eq!(debts.room().await, Ok(()));
+    }
+}
