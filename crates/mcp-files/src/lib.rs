@@ -20,6 +20,7 @@ pub use error::{FileError, FileErrorKind, NotRegular, reason};
 pub use lock::{Lock, lock};
 pub use owner::{Owner, account};
 pub use private::{
-    append, check_private_dir, lock_file, private_dir, publish, replace, replace_after, sweep,
+    append, check_private_dir, lock_file, private_dir, publish, read_private, replace, replace_after, sweep,
+    sync_dir,
 };
 pub use read::{Links, Policy, first_line, open, read};

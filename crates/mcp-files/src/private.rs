@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::error::{FileError, FileErrorKind, NotRegular};
 use crate::owner::Owner;
-use crate::read::{Links, what};
+use crate::read::{Links, Policy, open, read_from, what};
 use crate::system;
 
 /// Makes `directory` and what is missing above it, and insists that it is for this account alone (mode 0700, under any
@@ -133,6 +133,18 @@ pub fn append(path: &Path) -> Result<File, FileError> {
     open_private(OpenOptions::new().append(true).create(true), path)
 }
 
+/// The content of a file of this account, of at most `limit` bytes. What others may do with it is taken away.
+///
+/// # Errors
+///
+/// As [`append`], it is larger, or there is none.
+pub fn read_private(path: &Path, limit: u64) -> Result<Vec<u8>, FileError> {
+    let policy = Policy::decision(limit);
+    let file = open(path, &policy)?;
+    close_file(&file)?;
+    read_from(file, &policy)
+}
+
 /// Opens an empty file that is there to be locked, under the rules of [`append`].
 ///
 /// # Errors
@@ -151,13 +163,19 @@ fn open_private(options: &mut OpenOptions, path: &Path) -> Result<File, FileErro
     let file = system::open_private(options, path).map_err(|error| {
         if system::is_link(&error) { FileError::new(FileErrorKind::Link) } else { error.into() }
     })?;
+    close_file(&file)?;
+    Ok(file)
+}
+
+/// Takes away what others may do with a file, which is one of this account.
+fn close_file(file: &File) -> Result<(), FileError> {
     let found = file.metadata()?;
     judge(&found)?;
     #[cfg(unix)]
     if !system::is_mode(&found, 0o600) {
-        system::set_mode(&file, 0o600)?;
+        system::set_mode(file, 0o600)?;
     }
-    Ok(file)
+    Ok(())
 }
 
 /// A regular file of this account.
@@ -250,10 +268,7 @@ fn write_new(path: &Path, content: &[u8]) -> Result<(), FileError> {
         opened => opened,
     }
     .map_err(refused)?;
-    #[cfg(unix)]
-    if !system::is_mode(&file.metadata()?, 0o600) {
-        system::set_mode(&file, 0o600)?;
-    }
+    close_file(&file)?;
     file.write_all(content)?;
     Ok(file.sync_all()?)
 }
@@ -286,6 +301,15 @@ pub fn sweep(path: &Path) -> Result<(), FileError> {
         }
     }
     Ok(())
+}
+
+/// Has the system write down what was made, renamed or removed in a directory.
+///
+/// # Errors
+///
+/// The system cannot.
+pub fn sync_dir(directory: &Path) -> Result<(), FileError> {
+    Ok(system::sync_dir(directory)?)
 }
 
 fn remove(path: &Path) -> Result<(), FileError> {

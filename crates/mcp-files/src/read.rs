@@ -132,7 +132,11 @@ pub fn open(path: &Path, policy: &Policy) -> Result<File, FileError> {
 ///
 /// As [`open`]; it grows past the limit while it is read; or the system cannot read it.
 pub fn read(path: &Path, policy: &Policy) -> Result<Vec<u8>, FileError> {
-    let file = open(path, policy)?;
+    read_from(open(path, policy)?, policy)
+}
+
+/// The content of a file that was opened under this policy.
+pub(crate) fn read_from(file: File, policy: &Policy) -> Result<Vec<u8>, FileError> {
     let expected = file.metadata().map_or(0, |metadata| metadata.len().min(policy.limit));
     // What cannot be counted does not fit either.
     let mut content = Vec::with_capacity(usize::try_from(expected).unwrap_or(0) + 1);

@@ -11,7 +11,6 @@
 //! locks of a process that dies.
 
 use std::fmt;
-use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -267,11 +266,6 @@ fn failure(
     // The reason is part of the text: many places print only the outermost error.
     let message = format!("{verb} {}: {error}", shelf.path(name).display());
     AuthError::new(AuthErrorKind::Store, message).with_source(error)
-}
-
-/// An error with a text of our own.
-fn refused(message: impl Into<String>) -> io::Error {
-    io::Error::other(message.into())
 }
 
 #[cfg(test)]

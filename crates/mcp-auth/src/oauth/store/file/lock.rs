@@ -3,7 +3,7 @@
 //! There are two per sign-in: the refresh lock, held across a network round trip, and the writing lock, held
 //! for the moment in which a file is replaced. A refresh saves while it holds the former.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -37,14 +37,7 @@ impl LockDir {
     /// Opens the refresh lock of `name`, without taking it. Blocking.
     pub(super) fn open(&self, name: &str) -> Result<LockFile, AuthError> {
         let path = self.dir.join(format!("{name}.lock"));
-        let open = || -> io::Result<File> {
-            private_dir(&self.root, &self.dir)?;
-            let mut options = OpenOptions::new();
-            options.create(true).truncate(false).write(true);
-            #[cfg(unix)]
-            std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-            options.open(&path)
-        };
+        let open = || private_dir(&self.root, &self.dir).and_then(|()| mcp_files::lock_file(&path));
         let file = open().map_err(|error| {
             let message = format!("open {}: {error}", path.display());
             AuthError::new(AuthErrorKind::Store, message).with_source(error)

@@ -1,13 +1,13 @@
 //! A private directory of small files that are replaced in one step. Everything here blocks.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use mcp_files::{FileError, Links};
+
 use super::lock::Writing;
-use super::refused;
 
 /// A record has a few kilobytes; something much larger is not one, and is not read into memory.
 const MAX_LEN: u64 = 1 << 20;
@@ -29,38 +29,30 @@ impl Shelf {
     }
 
     pub(super) fn exists(&self) -> bool {
-        self.dir.symlink_metadata().is_ok()
+        // What is there and is no directory is told by who uses it.
+        !matches!(self.dir.symlink_metadata(), Err(error) if error.kind() == io::ErrorKind::NotFound)
     }
 
     /// The content of a file. Creates nothing.
-    pub(super) fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+    pub(super) fn read(&self, name: &str) -> Result<Option<Vec<u8>>, FileError> {
         if !self.exists() {
             return Ok(None);
         }
         private_dir(&self.root, &self.dir)?;
         let path = self.path(name);
-        match path.symlink_metadata() {
-            // Not opened at all: a pipe would hang, and a link leads out of the private directory.
-            Ok(found) if !found.is_file() => return Err(refused("not a regular file")),
-            Ok(found) if found.len() > MAX_LEN => return Err(refused("too large to be a record")),
-            Ok(found) => close_to_others(&path, &found, 0o600)?,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(error),
-        }
-        match File::open(&path) {
-            Ok(file) => {
-                let mut content = Vec::new();
-                file.take(MAX_LEN).read_to_end(&mut content)?;
-                Ok(Some(content))
-            }
-            // Removed since.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        tell_if_open(&path);
+        match mcp_files::read_private(&path, MAX_LEN) {
+            Ok(content) => Ok(Some(content)),
+            Err(error) if error.is_absent() => Ok(None),
             Err(error) => Err(error),
         }
     }
 
     /// The names of the files that begin with `prefix`, sorted.
-    pub(super) fn names(&self, prefix: &str) -> io::Result<Vec<String>> {
+    pub(super) fn names(&self, prefix: &str) -> Result<Vec<String>, FileError> {
+        if self.exists() {
+            private_dir(&self.root, &self.dir)?;
+        }
         let mut names = Vec::new();
         for file_name in self.file_names()? {
             if let Some(name) = file_name.strip_suffix(".json")
@@ -84,30 +76,24 @@ impl Shelf {
         content: &[u8],
         is_readable: impl FnOnce(&[u8]) -> bool,
         writing: &Writing,
-    ) -> io::Result<()> {
+    ) -> Result<(), FileError> {
         private_dir(&self.root, &self.dir)?;
+        let path = self.path(name);
         if writing.is_exclusive() {
-            self.sweep(name)?;
+            mcp_files::sweep(&path)?;
         }
-        let temporary = self.dir.join(temporary_name(name));
-        let written = self.write_new(&temporary, content).and_then(|()| {
+        mcp_files::replace_after(&path, content, || {
             if !matches!(self.read(name), Ok(old) if old.as_deref().is_none_or(is_readable)) {
                 self.set_aside(name)?;
             }
-            fs::rename(&temporary, self.path(name))
-        });
-        if written.is_err() {
-            // The error that matters is the one above.
-            let _ = fs::remove_file(&temporary);
-        }
-        written?;
-        sync_dir(&self.dir)
+            Ok(())
+        })
     }
 
     /// Removes a file and whatever is left of earlier ones of this name. Tells whether there was any.
-    pub(super) fn remove(&self, name: &str, writing: &Writing) -> io::Result<bool> {
+    pub(super) fn remove(&self, name: &str, writing: &Writing) -> Result<bool, FileError> {
         if writing.is_exclusive() {
-            self.sweep(name)?;
+            mcp_files::sweep(&self.path(name))?;
         }
         let damaged = format!("{name}.damaged-");
         let mut found = remove_if_there(&self.path(name))?;
@@ -117,20 +103,9 @@ impl Shelf {
             }
         }
         if found {
-            sync_dir(&self.dir)?;
+            mcp_files::sync_dir(&self.dir)?;
         }
         Ok(found)
-    }
-
-    fn write_new(&self, path: &Path, content: &[u8]) -> io::Result<()> {
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
-        same_owner(&file, &self.dir)?;
-        file.write_all(content)?;
-        file.sync_all()
     }
 
     /// A second name for the damaged file, so that there is no moment in which it has none.
@@ -142,17 +117,6 @@ impl Shelf {
             fs::rename(&path, &aside)?;
         }
         tracing::warn!(file = %aside.display(), "a damaged file of the token store was put aside");
-        Ok(())
-    }
-
-    /// Removes what a writer that was killed left behind: nobody else writes now, so it is nobody's.
-    fn sweep(&self, name: &str) -> io::Result<()> {
-        let prefix = temporary_prefix(name);
-        for file_name in self.file_names()? {
-            if file_name.starts_with(&prefix) {
-                remove_if_there(&self.dir.join(file_name))?;
-            }
-        }
         Ok(())
     }
 
@@ -171,16 +135,6 @@ impl Shelf {
     }
 }
 
-fn temporary_prefix(name: &str) -> String {
-    format!(".{name}.tmp-")
-}
-
-fn temporary_name(name: &str) -> String {
-    static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    format!("{}{}-{number}", temporary_prefix(name), std::process::id())
-}
-
 fn remove_if_there(path: &Path) -> io::Result<bool> {
     match fs::remove_file(path) {
         Ok(()) => Ok(true),
@@ -189,73 +143,29 @@ fn remove_if_there(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// Makes sure that `root` and its subdirectory `dir` are there and are for their owner only.
-pub(super) fn private_dir(root: &Path, dir: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-
-    builder.create(root)?;
-    // The root may be a link: people keep their data on another disk. What counts is where it leads.
-    close_to_others(root, &fs::metadata(root)?, 0o700)?;
-    if dir.symlink_metadata().is_err() {
-        builder.create(dir)?;
-        sync_dir(root)?;
-    }
-    let found = dir.symlink_metadata()?;
-    if !found.is_dir() {
-        return Err(refused(format!("{} is not a directory", dir.display())));
-    }
-    close_to_others(dir, &found, 0o700)
+/// Makes sure that `root` and its subdirectory `dir` are there and are for this account only.
+///
+/// The root may be a link: people keep their data on another disk. What counts is where it leads. A directory of another
+/// account is refused: that one could replace or read what is in it, and what `sudo` leaves there could not be read
+/// afterwards.
+pub(super) fn private_dir(root: &Path, dir: &Path) -> Result<(), FileError> {
+    tell_if_open(root);
+    mcp_files::private_dir(root, Links::Follow)?;
+    tell_if_open(dir);
+    mcp_files::private_dir(dir, Links::Refuse)
 }
 
-/// Takes away what others may do with a file or directory.
+/// A person wants to know that others could read a sign-in so far; who looks closes it.
 #[cfg(unix)]
-fn close_to_others(path: &Path, found: &fs::Metadata, mode: u32) -> io::Result<()> {
+fn tell_if_open(path: &Path) {
     use std::os::unix::fs::PermissionsExt;
-    let old = found.permissions().mode() & 0o7777;
-    if old & 0o077 == 0 {
-        return Ok(());
+    let Ok(found) = fs::metadata(path) else { return };
+    let mode = found.permissions().mode() & 0o7777;
+    if mode & 0o077 != 0 {
+        tracing::warn!(path = %path.display(), mode = %format!("{mode:o}"), "was open to others, and is closed now");
     }
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(|error| {
-        refused(format!("{} is open to others (mode {old:o}) and stays so: {error}", path.display()))
-    })?;
-    let (path, old, mode) = (path.display(), format!("{old:o}"), format!("{mode:o}"));
-    tracing::warn!(%path, %old, %mode, "was open to others, and is not any more");
-    Ok(())
 }
 
 /// Elsewhere the rights of the profile directory are inherited.
 #[cfg(not(unix))]
-fn close_to_others(_path: &Path, _found: &fs::Metadata, _mode: u32) -> io::Result<()> {
-    Ok(())
-}
-
-/// Refuses to write a secret into somebody else's directory, who could replace or read it. That is also what
-/// `sudo` would do to a person's store: leave files there that they cannot read afterwards.
-#[cfg(unix)]
-fn same_owner(file: &File, dir: &Path) -> io::Result<()> {
-    use std::os::unix::fs::MetadataExt;
-    if file.metadata()?.uid() == fs::metadata(dir)?.uid() {
-        return Ok(());
-    }
-    Err(refused("the directory belongs to another account"))
-}
-
-#[cfg(not(unix))]
-fn same_owner(_file: &File, _dir: &Path) -> io::Result<()> {
-    Ok(())
-}
-
-/// A rename is on disk when its directory is.
-#[cfg(unix)]
-fn sync_dir(dir: &Path) -> io::Result<()> {
-    File::open(dir)?.sync_all()
-}
-
-/// Elsewhere directories cannot be opened as files; the file system keeps renames in order by itself.
-#[cfg(not(unix))]
-fn sync_dir(_dir: &Path) -> io::Result<()> {
-    Ok(())
-}
+fn tell_if_open(_: &Path) {}
