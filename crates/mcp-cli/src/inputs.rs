@@ -1,8 +1,14 @@
 //! Files and standard input, as arguments may name them.
 
+use std::io::Read;
 use std::path::PathBuf;
 
+use mcp_files::{FileError, FileErrorKind, Policy};
+
 use crate::arguments::{ArgumentError, Arguments, Inputs};
+
+/// How long what is read for one argument may be, in bytes: longer ones than servers take, and short enough to hold.
+const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Reads arguments as typed; relative paths start from `directory`.
 ///
@@ -22,12 +28,25 @@ struct Files {
 
 impl Inputs for Files {
     fn file(&self, path: &str) -> Result<String, String> {
-        std::fs::read_to_string(self.directory.join(path))
-            .map_err(|error| format!("names a file that cannot be read: {error}"))
+        let read = mcp_files::read(&self.directory.join(path), &Policy::named(MAX_BYTES));
+        let bytes = read.map_err(|error| format!("names a file that cannot be read: {}", said(&error)))?;
+        String::from_utf8(bytes).map_err(|_| "names a file that is not UTF-8".to_owned())
     }
 
     fn stdin(&self) -> Result<String, String> {
-        std::io::read_to_string(std::io::stdin())
-            .map_err(|error| format!("cannot be read from stdin: {error}"))
+        let mut text = String::new();
+        let read = std::io::stdin().take(MAX_BYTES + 1).read_to_string(&mut text);
+        read.map_err(|error| format!("cannot be read from stdin: {error}"))?;
+        if text.len() as u64 > MAX_BYTES {
+            return Err(format!("is longer than {} MiB", MAX_BYTES >> 20));
+        }
+        Ok(text)
+    }
+}
+
+fn said(error: &FileError) -> String {
+    match error.kind() {
+        FileErrorKind::Absent => "there is no such file".to_owned(),
+        _ => error.to_string(),
     }
 }

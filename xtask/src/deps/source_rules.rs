@@ -28,6 +28,7 @@ fn check_one(source: &Source) -> Problems {
     }
     problems.extend(transport_words(source));
     problems.extend(environment(source));
+    problems.extend(files(source));
     problems.extend(names(source));
     problems.extend(length(source));
     problems
@@ -121,6 +122,32 @@ fn environment(source: &Source) -> Problems {
     problems
 }
 
+/// What is behind a name is judged before it is opened, in one place. Tests read what they wrote themselves, and so do the
+/// test kit and this program.
+fn files(source: &Source) -> Problems {
+    // A new file for a person who asked for it: nothing that is there is opened.
+    let makes_a_new_one = source.path == "crates/mcp-cli/src/view/content.rs";
+    let is_reader = matches!(source.crate_name(), "mcp-files" | "mcp-testkit" | "xtask");
+    if !source.is_shipped() || is_reader || makes_a_new_one || source.path.contains("/tests/") {
+        return Problems::new();
+    }
+    let texts: Vec<&str> = source.tokens.iter().map(|token| token.text.as_str()).collect();
+    let tests = ["cfg", "(", "test", ")", "]", "mod"];
+    let end = texts.windows(tests.len()).position(|window| window == tests).unwrap_or(texts.len());
+    let opens = |at: usize| {
+        let follows = |path: &[&str]| texts[at..end].starts_with(path);
+        follows(&["fs", ":", ":", "read", "("])
+            || follows(&["fs", ":", ":", "read_to_string"])
+            || follows(&["File", ":", ":", "open"])
+            || follows(&["File", ":", ":", "options"])
+            || follows(&["OpenOptions"])
+    };
+    (0..end)
+        .filter(|at| opens(*at))
+        .map(|at| format!("{}:{}: files are opened by mcp-files", source.path, source.tokens[at].line))
+        .collect()
+}
+
 /// No getters named so, and no module whose name says nothing.
 fn names(source: &Source) -> Problems {
     let mut problems = Problems::new();
@@ -193,6 +220,24 @@ mod tests {
             ("crates/mcp-cli/src/wire.rs", "use reqwest::X;", 1),
         ];
         for (path, text, expected) in table {
+            assert_eq!(problems(path, text), expected, "{path}: {text}");
+        }
+    }
+
+    #[test]
+    fn s_k7_files_are_opened_in_one_crate() {
+        let tested = "fn f() {}\n#[cfg(test)]\nmod tests { fn g() { std::fs::read_to_string(p); } }";
+        for (path, text, expected) in [
+            ("crates/mcp-config/src/project.rs", "fn f() { fs::read_to_string(p) }", 1),
+            ("crates/mcp-config/src/project.rs", "fn f() { std::fs::read(p) }", 1),
+            ("crates/mcp-config/src/project.rs", "fn f() { fs::read_dir(p) }", 0),
+            ("crates/mcp-cli/src/logs.rs", "fn f() { File::open(p) }", 1),
+            ("crates/mcp-auth/src/shelf.rs", "use std::fs::OpenOptions;", 1),
+            ("crates/mcp-files/src/read.rs", "fn f() { fs::read(p) }", 0),
+            ("crates/mcp-testkit/src/home.rs", "fn f() { fs::read(p) }", 0),
+            ("crates/mcp-cli/tests/it/main.rs", "fn f() { fs::read(p) }", 0),
+            ("crates/mcp-cli/src/logs.rs", tested, 0),
+        ] {
             assert_eq!(problems(path, text), expected, "{path}: {text}");
         }
     }

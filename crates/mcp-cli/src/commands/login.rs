@@ -172,6 +172,11 @@ fn show(app: &App, wired: &Wired, signed_in: &SignedIn) {
 
 /// A failed sign-in: what, why (with every cause, each already without secrets), next.
 pub(super) fn auth_error(name: &str, error: &AuthError) -> CliError {
+    failed("signing in to", "login", name, error)
+}
+
+/// The same of another thing that is done to a sign-in, by the command `verb`.
+pub(super) fn failed(doing: &str, verb: &str, name: &str, error: &AuthError) -> CliError {
     let (exit, code) = match error.kind() {
         AuthErrorKind::Misconfigured => (ExitStatus::Usage, "misconfigured"),
         AuthErrorKind::Unavailable => (ExitStatus::Failed, "authorization-server-unavailable"),
@@ -191,7 +196,9 @@ pub(super) fn auth_error(name: &str, error: &AuthError) -> CliError {
     let word = mcp_status::shell_word(name);
     let next = match error.kind() {
         AuthErrorKind::Misconfigured => format!("mcplink get {word}"),
-        _ => format!("mcplink login {word}"),
+        // The disk is full, read-only, or somebody else's: the same command alone would fail again.
+        AuthErrorKind::Store => format!("see to the place that it names, then mcplink {verb} {word}"),
+        _ => format!("mcplink {verb} {word}"),
     };
-    CliError::new(exit, code, format!("signing in to {name} failed")).why(why).next(next)
+    CliError::new(exit, code, format!("{doing} {name} failed")).why(why).next(next)
 }

@@ -3,7 +3,7 @@
 use mcp_auth::oauth::{OAuthLogin, Revocation};
 use serde_json::json;
 
-use super::login::auth_error;
+use super::login::failed;
 use crate::app::App;
 use crate::args::LogoutArgs;
 use crate::error::{CliError, one_line};
@@ -23,7 +23,7 @@ pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliE
     let settings = crate::oauth::settings(auth.plan.settings());
     let login = OAuthLogin::new(auth.target.clone(), settings, app.http(), app.token_store());
     let done = if args.no_revoke { login.forget().await } else { login.logout().await };
-    let done = done.map_err(|error| auth_error(name, &error))?;
+    let done = done.map_err(|error| failed("signing out of", "logout", name, &error))?;
     let outcomes: Vec<(String, String)> = done
         .revocations
         .iter()

@@ -3,7 +3,7 @@
 use mcp_auth::oauth::OAuthLogin;
 use serde_json::json;
 
-use super::login::auth_error;
+use super::login::failed;
 use crate::app::App;
 use crate::args::ResetArgs;
 use crate::error::CliError;
@@ -19,7 +19,7 @@ pub(super) async fn run(app: &App, args: &ResetArgs) -> Result<ExitStatus, CliEr
         let login = OAuthLogin::new(auth.target.clone(), settings, app.http(), app.token_store());
         let forgotten =
             if args.keep_tokens { login.reset_registrations().await } else { login.reset().await };
-        reset.push((name, forgotten.map_err(|error| auth_error(name, &error))?));
+        reset.push((name, forgotten.map_err(|error| failed("forgetting", "reset", name, &error))?));
     }
     if app.json {
         let servers: Vec<_> =

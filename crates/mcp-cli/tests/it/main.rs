@@ -36,6 +36,7 @@ mod local;
 #[cfg(unix)]
 mod loops;
 mod offline;
+mod places;
 mod real;
 mod retries;
 mod secrets;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
+use mcp_files::Policy;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
@@ -11,6 +12,9 @@ use rustls::{ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureSc
 use rustls_platform_verifier::Verifier;
 
 use crate::{TransportError, TransportErrorKind};
+
+/// The authorities of a system have about 250 KiB.
+const MAX_CA_BYTES: u64 = 16 * 1024 * 1024;
 
 /// A client configuration that trusts the platform's authorities and those of `extra_ca_files`.
 ///
@@ -29,9 +33,9 @@ pub(super) fn client_config(extra_ca_files: &[PathBuf]) -> Result<ClientConfig, 
             let message = format!("the certificate authority file {} {what}", file.display());
             TransportError::new(TransportErrorKind::Misconfigured, message)
         };
-        let certificates = CertificateDer::pem_file_iter(file)
-            .map_err(|e| misconfigured("cannot be read").with_source(e))?;
-        for certificate in certificates {
+        let text = mcp_files::read(file, &Policy::surroundings(MAX_CA_BYTES))
+            .map_err(|e| misconfigured(&format!("cannot be read: {e}")).with_source(e))?;
+        for certificate in CertificateDer::pem_slice_iter(&text) {
             extra.push(certificate.map_err(|e| misconfigured("is not valid PEM").with_source(e))?);
         }
         if extra.len() == before {
@@ -116,6 +120,16 @@ mod tests {
         let error = client_config(std::slice::from_ref(&absent)).unwrap_err();
         assert_eq!(*error.kind(), TransportErrorKind::Misconfigured);
         assert!(error.to_string().contains("absent.pem"), "{error}");
+
+        let device = client_config(&[PathBuf::from("/dev/zero")]);
+        if cfg!(unix) {
+            assert!(
+                device
+                    .unwrap_err()
+                    .to_string()
+                    .ends_with("cannot be read: it is a device, not a regular file")
+            );
+        }
 
         let empty = dir.path().join("empty.pem");
         std::fs::write(&empty, "no certificate here\n").unwrap();
