@@ -1,7 +1,7 @@
 //! What every command shares: the output, the global options lowered once, the connector, the configuration.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -110,12 +110,20 @@ impl App {
     }
 
     fn read(&self, mcp_config: &[String]) -> Result<Config, CliError> {
-        let directory = self.directory()?;
+        Ok(self.read_in(&self.directory()?, mcp_config))
+    }
+
+    /// The configuration as it is in another folder.
+    pub(crate) fn config_in(&self, directory: &Path) -> Config {
+        self.read_in(directory, &self.mcp_config)
+    }
+
+    fn read_in(&self, directory: &Path, mcp_config: &[String]) -> Config {
         let mut request = Request::new(directory, self.environment.variables().clone());
         request.mcp_config = mcp_config.to_vec();
         request.strict = self.strict;
         request.program = self.environment.program().ok().cloned();
-        Ok(Config::load(&request))
+        Config::load(&request)
     }
 
     /// The current directory.

@@ -74,7 +74,8 @@ pub(crate) fn of_status(status: ServerStatus, code: Option<mcp_status::ReasonCod
     use mcp_status::ReasonCode;
     match (status, code) {
         (ServerStatus::Connected | ServerStatus::Disabled, _) => ExitStatus::Success,
-        (ServerStatus::NeedsAuth, _) | (ServerStatus::Pending, Some(ReasonCode::AwaitingApproval)) => {
+        (ServerStatus::NeedsAuth, _)
+        | (ServerStatus::Pending, Some(ReasonCode::AwaitingApproval | ReasonCode::ChangedSinceApproval)) => {
             ExitStatus::NeedsAuth
         }
         (ServerStatus::Pending, _) => ExitStatus::Pending,
@@ -111,6 +112,7 @@ mod tests {
             (ServerStatus::Disabled, None, 0),
             (ServerStatus::NeedsAuth, Some(ReasonCode::HelperFailed), 3),
             (ServerStatus::Pending, Some(ReasonCode::AwaitingApproval), 3),
+            (ServerStatus::Pending, Some(ReasonCode::ChangedSinceApproval), 3),
             (ServerStatus::Pending, Some(ReasonCode::Retrying), 7),
             (ServerStatus::Failed, Some(ReasonCode::Config), 2),
             (ServerStatus::Failed, Some(ReasonCode::SelfReference), 2),

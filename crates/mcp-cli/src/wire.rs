@@ -100,6 +100,10 @@ impl Wired {
                 Err(Closed::Reason(Reason::self_reference(&format!("{}: {detail}", at(entry)))))
             }
             Gate::AwaitingApproval => Err(Closed::Reason(Reason::awaiting_approval())),
+            Gate::ChangedSinceApproval => {
+                let detail = entry.gate_detail().unwrap_or_default();
+                Err(Closed::Reason(Reason::changed_since_approval(&detail)))
+            }
             _ => Err(Closed::Reason(Reason::config(&invalid(entry, config)))),
         };
         Self { described, state, auth, secrets: Secrets::of(entry) }

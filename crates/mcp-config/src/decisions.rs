@@ -7,16 +7,19 @@
 //! | approval | `enabledMcpjsonServers`, `disabledMcpjsonServers`, `enableAllProjectMcpServers` of settings files, and this tool's own store |
 //! | disabled | `projects[..].disabledMcpServers` of `.claude.json` |
 //!
-//! Security: what a project's own files say about approval counts only once the folder is trusted, or a
-//! repository could approve itself. What they reject counts always.
+//! Security: what a project's own files say counts only once the folder is trusted, or a repository could approve
+//! itself, and a stranger's folder could take servers away. An approval is of what an entry said, not of its name:
+//! see [`consent`](crate::consent). In a folder of another account only decisions count that were made when it was
+//! that account's already; names that other tools approved do not.
 
 use std::collections::HashMap;
 use std::path::Path;
 
 use serde::Serialize;
 
+use crate::consent::{Record, Slot};
 use crate::document::Document;
-use crate::entry::{Approval, Switch};
+use crate::entry::{Approval, Changed, ServerEntry, Switch};
 use crate::json::{Node, Pointer};
 use crate::project::project_key;
 use crate::sources::Role;
@@ -61,9 +64,11 @@ pub(crate) fn trust(files: &[Parsed<'_>], project: &Project) -> Trust {
     for (role, document) in files {
         for root in project.roots() {
             let found = match role {
-                Role::User => project_nodes(document, root)
+                // What stands in another tool's file was said of a name, whoever the folder belonged to.
+                Role::User if project.foreign.is_none() => project_nodes(document, root)
                     .find_map(|(path, node)| accepted(document, &path, node, "hasTrustDialogAccepted")),
                 Role::Decisions => own_folder(document, root)
+                    .filter(|(_, node)| is_for_owner(node, project))
                     .and_then(|(path, node)| accepted(document, &path, node, "trusted")),
                 _ => None,
             };
@@ -78,6 +83,12 @@ pub(crate) fn trust(files: &[Parsed<'_>], project: &Project) -> Trust {
 fn accepted(document: &Document<'_>, path: &Pointer, node: &Node, key: &str) -> Option<Origin> {
     let flag = node.as_object()?.get(key)?;
     (flag.as_bool() == Some(true)).then(|| document.origin(&path.key(key), flag.span))
+}
+
+/// Whether trust was given to the folder while it belonged to whom it belongs to now.
+fn is_for_owner(node: &Node, project: &Project) -> bool {
+    let then = node.as_object().and_then(|folder| folder.get("owner")).and_then(Node::as_u64);
+    project.foreign.is_none_or(|account| then == Some(account.into()))
 }
 
 fn own_folder<'d>(document: &'d Document<'_>, root: &Path) -> Option<(Pointer, &'d Node)> {
@@ -115,61 +126,140 @@ impl Disabled {
     }
 }
 
-/// What people decided about the entries of this project's `.mcp.json`.
+/// What decides whether a project's own settings are heard.
+pub(crate) struct Heard<'a> {
+    pub(crate) locations: &'a Locations,
+    pub(crate) project: &'a Project,
+    pub(crate) trust: &'a Trust,
+}
+
+impl Heard<'_> {
+    /// Whether this settings file of the project counts: its folder is trusted, and it belongs to whom the folder does.
+    pub(crate) fn counts(&self, document: &Document<'_>) -> bool {
+        let ours = document.foreign.is_none() || document.foreign == self.project.foreign;
+        let home = document.foreign.is_none() && is_config_home(document, self.locations);
+        home || ours && self.trust.is_trusted()
+    }
+}
+
+/// The problem that `key` of a project's own settings is not heard; `None` where it is not there.
+pub(crate) fn unheard(document: &Document<'_>, key: &str) -> Option<Problem> {
+    let node = document.object()?.get(key).filter(|node| !node.is_null())?;
+    let message = "a project's own settings count once its folder is trusted";
+    let (severity, code) = (Severity::Note, ProblemCode::NotApproved);
+    let problem = document.problem(severity, code, &Pointer::of(&[key]), node.span, message);
+    Some(problem.with_hint("trust the folder, or decide about the servers yourself"))
+}
+
+/// What a person agreed to, of one file.
+#[derive(Debug)]
+struct Agreed {
+    file: String,
+    /// The account that the file or its folder belonged to then, where it was another one.
+    foreign: Option<u64>,
+    record: Record,
+    origin: Origin,
+}
+
+/// What people decided about the entries of this project's `.mcp.json`, and about helpers of their own for it.
 #[derive(Debug, Default)]
 pub(crate) struct Approvals {
     rejected: HashMap<String, Origin>,
     approved: HashMap<String, Origin>,
     everything: Option<Origin>,
+    contents: HashMap<String, Vec<Agreed>>,
+    helpers: HashMap<String, Vec<Agreed>>,
+    /// Our own decisions could be read. Where they could not, nobody knows what was agreed to.
+    known: bool,
 }
 
 impl Approvals {
     pub(crate) fn read(
         files: &[Parsed<'_>],
-        locations: &Locations,
-        project: &Project,
-        trust: &Trust,
+        heard: &Heard<'_>,
+        known: bool,
         problems: &mut Vec<Problem>,
     ) -> Self {
-        let mut approvals = Self::default();
+        let mut approvals = Self { known, ..Self::default() };
         for (role, document) in files {
-            let counts = match role {
-                Role::ManagedSettings | Role::UserSettings => true,
+            match role {
+                Role::ManagedSettings | Role::UserSettings => approvals.read_settings(document, problems),
+                Role::ProjectSettings | Role::LocalSettings if heard.counts(document) => {
+                    approvals.read_settings(document, problems);
+                }
                 Role::ProjectSettings | Role::LocalSettings => {
-                    trust.is_trusted() || is_config_home(document, locations)
+                    problems.extend(SETTINGS.iter().find_map(|key| unheard(document, key)));
                 }
-                Role::Decisions => {
-                    approvals.read_own(document, project, problems);
-                    continue;
-                }
-                _ => continue,
-            };
-            approvals.read_settings(document, counts, problems);
+                Role::Decisions => approvals.read_own(document, heard.project, problems),
+                _ => {}
+            }
         }
         approvals
     }
 
-    fn read_settings(&mut self, document: &Document<'_>, counts: bool, problems: &mut Vec<Problem>) {
+    fn read_settings(&mut self, document: &Document<'_>, problems: &mut Vec<Problem>) {
         let root = Pointer::default();
-        let rejected = names(document, &document.root, &root, "disabledMcpjsonServers", problems);
-        add(&mut self.rejected, rejected);
-        let approved = names(document, &document.root, &root, "enabledMcpjsonServers", problems);
-        let everything = self.flag(document, "enableAllProjectMcpServers", problems);
-        if counts {
-            add(&mut self.approved, approved);
-            self.everything = self.everything.take().or(everything);
-        } else if let Some(origin) = approved.first().map(|(_, origin)| origin).or(everything.as_ref()) {
-            let message = "a project's own approvals count once its folder is trusted";
-            let problem = Problem::new(Severity::Note, ProblemCode::NotApproved, message).at(origin);
-            problems.push(problem.with_hint("trust the folder, or approve the servers yourself"));
-        }
+        let [approved, rejected, everything] = SETTINGS;
+        extend(&mut self.rejected, names(document, &document.root, &root, rejected, problems));
+        extend(&mut self.approved, names(document, &document.root, &root, approved, problems));
+        let everything = self.flag(document, everything, problems);
+        self.everything = self.everything.take().or(everything);
     }
 
     fn read_own(&mut self, document: &Document<'_>, project: &Project, problems: &mut Vec<Problem>) {
         for root in project.roots() {
             if let Some((path, node)) = own_folder(document, root) {
-                add(&mut self.rejected, names(document, node, &path, "rejected", problems));
-                add(&mut self.approved, names(document, node, &path, "approved", problems));
+                extend(&mut self.rejected, names(document, node, &path, "rejected", problems));
+                extend(&mut self.approved, names(document, node, &path, "approved", problems));
+                agreed(document, &path, node, Slot::Contents, &mut self.contents);
+                agreed(document, &path, node, Slot::Helpers, &mut self.helpers);
+            }
+        }
+    }
+
+    /// What was decided about `entry` of a project's file, and whether what it says has yet to be kept.
+    ///
+    /// A rejection anywhere beats every approval. An approval counts for what was agreed to: in this file, or, where
+    /// nobody has agreed to anything in this file (a new worktree, a second `.mcp.json`), in any of the project's.
+    pub(crate) fn of(&self, entry: &ServerEntry) -> (Approval, bool) {
+        if let Some(origin) = self.rejected.get(&entry.name) {
+            return (Approval::Rejected(origin.clone()), false);
+        }
+        let named = self.approved.get(&entry.name).or(self.everything.as_ref());
+        let Some(named) = named.filter(|_| self.known) else { return (Approval::Undecided, false) };
+        let agreed = candidates(&self.contents, entry);
+        if agreed.is_empty() {
+            return match entry.foreign {
+                None => (Approval::Approved(named.clone()), true),
+                // Whoever approved a name did not mean what another account would put there.
+                Some(_) => (Approval::Undecided, false),
+            };
+        }
+        let covering: Vec<_> = agreed.iter().filter(|agreed| agreed.record.covers(entry.terms())).collect();
+        if covering.is_empty() {
+            let changes = agreed[0].record.changes(entry.terms());
+            return (Approval::Changed(Box::new(Changed { agreed: named.clone(), changes })), false);
+        }
+        // Security: the same words may mean another program in the folder of another account.
+        let foreign = entry.foreign.map(u64::from);
+        let same_owner = foreign.is_none()
+            || covering.iter().any(|agreed| agreed.foreign == foreign && agreed.file == file_of(entry));
+        let approval = if same_owner { Approval::Approved(named.clone()) } else { Approval::Undecided };
+        (approval, false)
+    }
+
+    /// The same for the helper of a local entry in a trusted folder.
+    pub(crate) fn of_helper(&self, entry: &ServerEntry) -> (Approval, bool) {
+        let terms = entry.terms().only(HELPER);
+        let agreed = candidates(&self.helpers, entry);
+        match agreed.first() {
+            None => (Approval::NotNeeded, true),
+            Some(_) if agreed.iter().any(|agreed| agreed.record.covers(&terms)) => {
+                (Approval::NotNeeded, false)
+            }
+            Some(first) => {
+                let changes = first.record.changes(&terms);
+                (Approval::Changed(Box::new(Changed { agreed: first.origin.clone(), changes })), false)
             }
         }
     }
@@ -184,23 +274,55 @@ impl Approvals {
         }
         (node.as_bool() == Some(true)).then(|| document.origin(&path, node.span))
     }
+}
 
-    /// A rejection anywhere beats every approval.
-    pub(crate) fn of(&self, name: &str) -> Approval {
-        if let Some(origin) = self.rejected.get(name) {
-            return Approval::Rejected(origin.clone());
-        }
-        match self.approved.get(name).cloned().or_else(|| self.everything.clone()) {
-            Some(origin) => Approval::Approved(origin),
-            None => Approval::Undecided,
+/// The approvals, rejections and the blanket approval of a settings file.
+const SETTINGS: [&str; 3] = ["enabledMcpjsonServers", "disabledMcpjsonServers", "enableAllProjectMcpServers"];
+
+/// The field that a trusted folder lets run.
+pub(crate) const HELPER: &str = "headersHelper";
+
+/// What `entry` is called among what was agreed to: its file.
+pub(crate) fn file_of(entry: &ServerEntry) -> String {
+    entry.origin.place.to_string()
+}
+
+/// What was agreed to under the name of `entry`: in its file, or else anywhere.
+fn candidates<'a>(agreed: &'a HashMap<String, Vec<Agreed>>, entry: &ServerEntry) -> Vec<&'a Agreed> {
+    let all = agreed.get(&entry.name).map(Vec::as_slice).unwrap_or_default();
+    let file = file_of(entry);
+    let here: Vec<_> = all.iter().filter(|agreed| agreed.file == file).collect();
+    if here.is_empty() { all.iter().collect() } else { here }
+}
+
+fn agreed(
+    document: &Document<'_>,
+    path: &Pointer,
+    folder: &Node,
+    slot: Slot,
+    into: &mut HashMap<String, Vec<Agreed>>,
+) {
+    let names = folder.as_object().and_then(|folder| folder.get(slot.key())).and_then(Node::as_object);
+    for name in names.into_iter().flat_map(|names| names.iter()) {
+        let files = name.node.as_object();
+        for member in files.into_iter().flat_map(|files| files.iter()) {
+            let foreign =
+                member.node.as_object().and_then(|record| record.get("owner")).and_then(Node::as_u64);
+            let path = path.key(slot.key()).key(&name.key).key(&member.key);
+            into.entry(name.key.to_string()).or_default().push(Agreed {
+                file: member.key.to_string(),
+                foreign,
+                record: Record::from_node(&member.node),
+                origin: document.origin(&path, member.key_span),
+            });
         }
     }
 }
 
-/// Adds to a list; the first place of a name is the one that is told.
-fn add(list: &mut HashMap<String, Origin>, names: Vec<Named>) {
-    for (name, origin) in names {
-        list.entry(name).or_insert(origin);
+/// Where a name is listed twice, the first place is the one that is told.
+fn extend(names: &mut HashMap<String, Origin>, more: Vec<Named>) {
+    for (name, origin) in more {
+        names.entry(name).or_insert(origin);
     }
 }
 

@@ -100,7 +100,7 @@ pub(crate) fn display_args(args: &[Text]) -> Vec<String> {
 
 /// `text` with every run of letters and digits that is too mixed for a word replaced: a key that stands by itself
 /// has no flag to tell what it is. Losing a digest is the lesser harm.
-fn without_tokens(text: &str) -> String {
+pub(crate) fn without_tokens(text: &str) -> String {
     const MIN_TOKEN: usize = 16;
     let is_token = |run: &str| {
         run.len() >= MIN_TOKEN
@@ -132,7 +132,7 @@ fn written(text: &Text) -> String {
 }
 
 /// Whether a flag or variable name speaks of a credential: one of its words does.
-fn names_a_credential(name: &str) -> bool {
+pub(crate) fn names_a_credential(name: &str) -> bool {
     const WORDS: [&str; 17] = [
         "token",
         "secret",

@@ -10,6 +10,8 @@ pub(crate) struct Document<'a> {
     text: Text<'a>,
     lines: Lines,
     pub(crate) root: Node,
+    /// The other account that the file or its folder belongs to, where it does.
+    pub(crate) foreign: Option<u32>,
 }
 
 /// The text, which may hold secrets: not shown by `Debug`.
@@ -40,7 +42,7 @@ impl<'a> Document<'a> {
     ) -> Result<Self, Box<Problem>> {
         let lines = Lines::new(text);
         match parsed {
-            Ok(root) => Ok(Self { place, text: Text(text), lines, root }),
+            Ok(root) => Ok(Self { place, text: Text(text), lines, root, foreign: None }),
             Err(error) => {
                 let (line, column) = lines.position(text, error.offset);
                 let mut problem =
@@ -70,6 +72,11 @@ impl<'a> Document<'a> {
     /// The members of the document, unless it is no object.
     pub(crate) fn object(&self) -> Option<&Object> {
         self.root.as_object()
+    }
+
+    /// The text of a value, which may be a secret.
+    pub(crate) fn written(&self, span: Span) -> &'a str {
+        self.text.0.get(span.start()..span.end()).unwrap_or_default()
     }
 
     pub(crate) fn origin(&self, pointer: &Pointer, span: Span) -> Origin {

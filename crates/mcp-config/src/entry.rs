@@ -9,6 +9,7 @@ use serde::Serialize;
 use url::Url;
 
 use crate::chain::Chain;
+use crate::consent::{Change, Terms};
 use crate::display;
 use crate::expand::Text;
 use crate::{Origin, Redacted};
@@ -75,6 +76,11 @@ pub struct ServerEntry {
     pub self_reference: Option<String>,
     /// What it was read under.
     pub(crate) chain: Option<Arc<Chain>>,
+    pub(crate) terms: Terms,
+    /// A decision about its name counts for it, and what it says has not been kept yet.
+    pub(crate) first_use: bool,
+    /// The other account that its file or folder belongs to, where it does.
+    pub(crate) foreign: Option<u32>,
     pub(crate) transport: &'static str,
     pub(crate) fields: Vec<Field>,
 }
@@ -209,8 +215,21 @@ pub struct Stdio {
 pub enum Switch {
     /// It is on.
     On,
-    /// Its name is in these disabled lists.
+    /// These say so: members of the entry itself, and disabled lists that have its name.
     Off(Vec<Origin>),
+}
+
+impl Switch {
+    /// Off if either is.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::On, switch) | (switch, Self::On) => switch,
+            (Self::Off(mut all), Self::Off(more)) => {
+                all.extend(more);
+                Self::Off(all)
+            }
+        }
+    }
 }
 
 /// Whether a person agreed to an entry.
@@ -225,6 +244,34 @@ pub enum Approval {
     Undecided,
     /// Rejected, there.
     Rejected(Origin),
+    /// A person agreed to it, and it is not what it was then. For a local entry it is the helper that is not.
+    Changed(Box<Changed>),
+}
+
+/// What became of an entry since a person agreed to it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Changed {
+    /// Where it was agreed to.
+    pub agreed: Origin,
+    /// What is different, field by field.
+    pub changes: Vec<Change>,
+}
+
+impl fmt::Display for Changed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const SHOWN: usize = 3;
+        let changes: Vec<String> =
+            self.changes.iter().take(SHOWN).map(|change| mcp_text::line(&change.to_string(), 160)).collect();
+        write!(f, "changed since it was approved in {}", self.agreed)?;
+        if !changes.is_empty() {
+            write!(f, ": {}", changes.join("; "))?;
+        }
+        match self.changes.len().saturating_sub(SHOWN) {
+            0 => Ok(()),
+            more => write!(f, "; and {more} more"),
+        }
+    }
 }
 
 /// Which rule of the administrator's lists forbids an entry.
@@ -270,6 +317,8 @@ pub enum Gate {
     Rejected,
     /// It waits for a person's approval.
     AwaitingApproval,
+    /// It is not what a person approved, and waits for approval of what it is now.
+    ChangedSinceApproval,
 }
 
 impl ServerEntry {
@@ -293,6 +342,7 @@ impl ServerEntry {
         match self.approval {
             Approval::Rejected(_) => Gate::Rejected,
             Approval::Undecided => Gate::AwaitingApproval,
+            Approval::Changed(_) => Gate::ChangedSinceApproval,
             Approval::NotNeeded | Approval::Approved(_) => Gate::Ready,
         }
     }
@@ -305,6 +355,24 @@ impl ServerEntry {
     /// The URL as it may be shown: as written, with userinfo and query values replaced.
     pub fn display_url(&self) -> Option<String> {
         self.remote().map(|remote| display::display_url_text(&remote.url_text))
+    }
+
+    /// What a person agrees to with it.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// The other account that its project's file or folder belongs to, where it does.
+    pub fn foreign_owner(&self) -> Option<u32> {
+        self.foreign
+    }
+
+    /// What is not as it was when a person agreed to it, where that closes the gate.
+    pub fn changes(&self) -> &[Change] {
+        match &self.approval {
+            Approval::Changed(changed) => &changed.changes,
+            _ => &[],
+        }
     }
 
     /// URL or command line as they may be shown, for a line of a list.

@@ -18,6 +18,8 @@ pub enum ConfigErrorKind {
     Locked,
     /// The file is not what this tool writes. It is left as it is.
     Corrupt,
+    /// The file would be larger than is read again; what was there is still there.
+    TooLarge,
     /// The folder's path is not valid Unicode, so it cannot be written down.
     Path,
 }
@@ -63,6 +65,7 @@ impl fmt::Display for ConfigError {
             ConfigErrorKind::Write => write!(f, "write {path}").and_then(|()| because(f)),
             ConfigErrorKind::Locked => write!(f, "lock {path}: another process holds it"),
             ConfigErrorKind::Corrupt => write!(f, "understand {path}; it is left as it is"),
+            ConfigErrorKind::TooLarge => write!(f, "write {path}: it would be too large to be read again"),
             ConfigErrorKind::Path => write!(f, "write down the path {path}: it is not valid Unicode"),
         }
     }

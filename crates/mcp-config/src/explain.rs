@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use crate::entry::{Approval, Field, Gate, Scope, Server, ServerEntry, Switch};
-use crate::{Config, Origin, Problem};
+use crate::{Change, Config, Origin, Problem};
 
 /// An entry as it may be shown: no secret, no expanded value.
 #[derive(Clone, Debug, Serialize)]
@@ -25,6 +25,9 @@ pub struct Explanation {
     /// One sentence about the gate, where it is closed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub gate_detail: Option<String>,
+    /// What is not as it was when a person agreed to the entry.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<Change>,
     /// Each field with its place.
     pub fields: Vec<Field>,
     /// How its helper runs, where it has one.
@@ -92,6 +95,7 @@ impl Explanation {
             transport: entry.transport(),
             gate: entry.gate(),
             gate_detail: entry.gate_detail(),
+            changes: entry.changes().to_vec(),
             fields: entry.fields().to_vec(),
             helper,
             trusted: config.trust.is_trusted(),
@@ -123,6 +127,13 @@ impl ServerEntry {
                 Approval::Rejected(by) => Some(format!("rejected by {} in {by}", by.field)),
                 _ => None,
             },
+            Gate::ChangedSinceApproval => match &self.approval {
+                Approval::Changed(changed) => Some(changed.to_string()),
+                _ => None,
+            },
+            Gate::AwaitingApproval if self.foreign.is_some() => {
+                Some(format!("{} belongs to another account; approve it yourself to use it", self.origin))
+            }
             Gate::AwaitingApproval => {
                 Some(format!("{} belongs to the project and nobody approved it yet", self.origin))
             }

@@ -91,6 +91,7 @@ fn resolve(texts: &[&str], env: Env) {
     const ROLES: [Role; 4] = [Role::Project, Role::User, Role::ManagedSettings, Role::Dynamic];
     let home = Path::new("/project");
     let source = |(role, text): (&Role, &&str)| Source {
+        foreign: None,
         role: *role,
         place: Place::File(home.join(format!("{role:?}.json"))),
         content: Content::Text((*text).to_owned()),
@@ -99,7 +100,7 @@ fn resolve(texts: &[&str], env: Env) {
         locations: Locations::new(&env, home, Platform::Unix),
         env: env.clone(),
         strict: false,
-        project: Project { cwd: home.into(), root: home.into(), main_root: home.into() },
+        project: Project { cwd: home.into(), root: home.into(), main_root: home.into(), foreign: None },
         person_dir: home.to_owned(),
         files: ROLES.iter().zip(texts).map(source).collect(),
         program: None,

@@ -38,6 +38,7 @@
 struct Readme;
 
 mod chain;
+mod consent;
 mod decisions;
 mod display;
 mod document;
@@ -72,11 +73,12 @@ mod trust;
 mod validate;
 
 pub use chain::VARIABLE as CHAIN_VARIABLE;
+pub use consent::{Change, Term, Terms};
 pub use decisions::Trust;
 pub use display::display_url;
 pub use entry::{
-    Approval, Blocked, Field, Gate, Helper, OAuth, Remote, RemoteKind, Scope, Server, ServerEntry, Stdio,
-    Switch,
+    Approval, Blocked, Changed, Field, Gate, Helper, OAuth, Remote, RemoteKind, Scope, Server, ServerEntry,
+    Stdio, Switch,
 };
 pub use env::Env;
 pub use error::{ConfigError, ConfigErrorKind};

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use crate::chain::{self, Chain};
-use crate::decisions::{Approvals, Disabled, Parsed, Trust, project_nodes, trust};
+use crate::decisions::{Approvals, Disabled, Heard, Parsed, Trust, project_nodes, trust};
 use crate::document::Document;
-use crate::entry::{Approval, Scope, ServerEntry};
+use crate::entry::{Approval, Gate, Scope, Server, ServerEntry, Switch};
 use crate::explain::Explanation;
 use crate::json::{Node, Object, Pointer};
 use crate::paths::PathReport;
@@ -16,6 +16,7 @@ use crate::precedence::{self, Shadowed};
 use crate::program::Program;
 use crate::schema::{self, Context};
 use crate::sources::{Content, Request, Role, Source, Sources};
+use crate::trust::{Remembered, TrustStore};
 use crate::{Locations, Place, Problem, ProblemCode, Project, Severity, never_read, paths, suggest};
 
 /// The configuration in force, what it shadows, and what is wrong.
@@ -43,8 +44,45 @@ pub struct Config {
 
 impl Config {
     /// Finds, reads and resolves everything that `request` needs.
+    ///
+    /// A decision that names only a name, of another tool or of an older version of this one, is bound to what the
+    /// entry says the first time that it is met: that is kept in this tool's own state, and nothing else is written.
     pub fn load(request: &Request) -> Self {
-        Self::resolve(&Sources::read(request))
+        Self::resolve_and_remember(request, &Sources::read(request))
+    }
+
+    /// The same for what was read of `request` a moment ago.
+    pub fn resolve_and_remember(request: &Request, sources: &Sources) -> Self {
+        let mut config = Self::resolve(sources);
+        match config.remember() {
+            Ok(Remembered::AsRead) => config,
+            // Another process was first. What it met is what counts.
+            Ok(Remembered::Otherwise) => Self::resolve(&Sources::read(request)),
+            Err(problem) => {
+                config.problems.push(*problem);
+                config
+            }
+        }
+    }
+
+    /// Keeps what the entries say that are used for the first time since a person decided about their names.
+    fn remember(&self) -> Result<Remembered, Box<Problem>> {
+        let met: Vec<&ServerEntry> =
+            self.entries.iter().filter(|entry| entry.first_use && entry.gate() == Gate::Ready).collect();
+        if met.is_empty() {
+            return Ok(Remembered::AsRead);
+        }
+        let why = match self.locations.state_dir.as_ref() {
+            None => "there is no home directory".to_owned(),
+            Some(dir) => match TrustStore::new(dir).remember(self.project.trust_folder(), &met) {
+                Ok(remembered) => return Ok(remembered),
+                Err(error) => format!("could not {error}"),
+            },
+        };
+        let message =
+            format!("what was approved could not be kept, so a change to it will not be noticed: {why}");
+        let problem = Problem::new(Severity::Warning, ProblemCode::NotKept, message);
+        Err(Box::new(problem.with_hint("make the directory writable, or set MCPLINK_STATE_DIR")))
     }
 
     /// Resolves what was read. Pure, but for one question to the file system: whether the command of an entry that a
@@ -52,7 +90,8 @@ impl Config {
     pub fn resolve(sources: &Sources) -> Self {
         let mut problems = Vec::new();
         let files = parse(&sources.files, &mut problems);
-        let trust = trust(&files, &sources.project);
+        let known = !unreadable(sources, &files, Role::Decisions);
+        let trust = if known { trust(&files, &sources.project) } else { Trust::Untrusted };
         let context = Context {
             env: &sources.env,
             launch_dir: &sources.project.cwd,
@@ -64,13 +103,20 @@ impl Config {
         for (role, document) in &files {
             candidates.append(&mut entries(document, *role, control, sources, context, &mut problems));
         }
+        let heard = Heard { locations: &sources.locations, project: &sources.project, trust: &trust };
         let facts = Facts {
             disabled: Disabled::read(&files, &sources.project, &mut problems),
-            approvals: Approvals::read(&files, &sources.locations, &sources.project, &trust, &mut problems),
-            policy: Policy::read(&files, &sources.env, settings_unreadable(sources, &files), &mut problems),
+            approvals: Approvals::read(&files, &heard, known, &mut problems),
+            policy: Policy::read(
+                &files,
+                &heard,
+                &sources.env,
+                unreadable(sources, &files, Role::ManagedSettings),
+                &mut problems,
+            ),
             chain: Arc::new(Chain::parse(sources.env.var_os(chain::VARIABLE))),
         };
-        candidates.iter_mut().for_each(|entry| facts.attach(entry));
+        candidates.iter_mut().for_each(|entry| facts.attach(entry, trust.is_trusted()));
         let program =
             Program { file: sources.program.as_deref(), env: &sources.env, cwd: &sources.project.cwd };
         let (candidates, pointers) = pointer::split(candidates, program);
@@ -175,16 +221,26 @@ struct Facts {
 }
 
 impl Facts {
-    fn attach(&self, entry: &mut ServerEntry) {
-        entry.switch = self.disabled.switch(&entry.name);
+    fn attach(&self, entry: &mut ServerEntry, trusted: bool) {
+        // What the entry says about itself comes first: it stands in the file that a person looks at.
+        let own = std::mem::replace(&mut entry.switch, Switch::On);
+        entry.switch = own.and(self.disabled.switch(&entry.name));
         entry.blocked = self.policy.check(entry);
-        entry.approval = match entry.scope {
-            Scope::Project => self.approvals.of(&entry.name),
-            _ => Approval::NotNeeded,
+        let helper = entry.remote().is_some_and(|remote| remote.helper.is_some());
+        (entry.approval, entry.first_use) = match entry.scope {
+            Scope::Project => self.approvals.of(entry),
+            Scope::Local if helper && trusted => self.approvals.of_helper(entry),
+            _ => (Approval::NotNeeded, false),
         };
         if entry.starts_a_process() {
             entry.self_reference = self.chain.loop_of(entry);
             entry.chain = Some(self.chain.clone());
+        }
+        if matches!(entry.approval, Approval::Changed(_))
+            && let Server::Remote(remote) = &mut entry.server
+            && let Some(helper) = &mut remote.helper
+        {
+            helper.may_run = false;
         }
     }
 }
@@ -210,7 +266,13 @@ fn document(file: &Source) -> Option<Result<Document<'_>, Box<Problem>>> {
         Content::Text(text) if matches!(file.role, Role::NeverRead(_)) => {
             Some(Document::glance(file.place.clone(), text))
         }
-        Content::Text(text) => Some(Document::parse_object(file.place.clone(), text)),
+        Content::Text(text) => {
+            let mut parsed = Document::parse_object(file.place.clone(), text);
+            if let Ok(document) = &mut parsed {
+                document.foreign = file.foreign;
+            }
+            Some(parsed)
+        }
         Content::Unreadable(why) => {
             let problem = Problem::new(Severity::Error, ProblemCode::Unreadable, why.as_str());
             Some(Err(Box::new(problem.in_place(&file.place))))
@@ -218,12 +280,10 @@ fn document(file: &Source) -> Option<Result<Document<'_>, Box<Problem>>> {
     }
 }
 
-/// The administrator's settings exist and cannot be understood.
-fn settings_unreadable(sources: &Sources, files: &[Parsed<'_>]) -> bool {
+/// A file of this role exists and cannot be understood.
+fn unreadable(sources: &Sources, files: &[Parsed<'_>], role: Role) -> bool {
     let understood = |file: &Source| files.iter().any(|(_, document)| document.place == file.place);
-    sources
-        .with_role(Role::ManagedSettings)
-        .any(|file| !matches!(file.content, Content::Absent) && !understood(file))
+    sources.with_role(role).any(|file| !matches!(file.content, Content::Absent) && !understood(file))
 }
 
 /// The server entries of one file.

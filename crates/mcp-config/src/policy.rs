@@ -2,7 +2,8 @@
 //!
 //! No allow list allows everything, an empty one nothing. Denied is denied, whatever is allowed. Deny lists of all
 //! settings files count together; so do allow lists, unless the administrator's settings say
-//! `allowManagedMcpServersOnly`. One unusable list entry is dropped with a warning; an allow list
+//! `allowManagedMcpServersOnly`: so it is with Claude Code, and one set of lists serves both. The lists of a project's
+//! own settings count, either way, once its folder is trusted. One unusable list entry is dropped with a warning; an allow list
 //! without a usable entry allows nothing, and administrator's settings that cannot be read allow nothing
 //! either: a mistake in a security knob must not open it.
 
@@ -10,7 +11,7 @@ mod url_pattern;
 
 use std::collections::HashMap;
 
-use crate::decisions::Parsed;
+use crate::decisions::{Heard, Parsed, unheard};
 use crate::document::Document;
 use crate::entry::{Blocked, Server, ServerEntry};
 use crate::expand::Text;
@@ -81,6 +82,8 @@ enum Side {
 }
 
 impl Side {
+    const ALL: [Self; 2] = [Self::Allow, Self::Deny];
+
     fn key(self) -> &'static str {
         match self {
             Self::Allow => "allowedMcpServers",
@@ -93,6 +96,7 @@ impl Policy {
     /// Reads the lists of every settings file; `unreadable` says that one of the administrator's is broken.
     pub(crate) fn read(
         files: &[Parsed<'_>],
+        heard: &Heard<'_>,
         env: &Env,
         unreadable: bool,
         problems: &mut Vec<Problem>,
@@ -103,10 +107,15 @@ impl Policy {
         let mut policy = Self { unreadable, ..Self::default() };
         for (role, document) in files {
             let is_managed = *role == Role::ManagedSettings;
-            if !is_managed
-                && !matches!(role, Role::UserSettings | Role::ProjectSettings | Role::LocalSettings)
-            {
-                continue;
+            match role {
+                Role::ManagedSettings | Role::UserSettings => {}
+                // A folder that nobody trusts neither widens what others allow nor takes their servers away.
+                Role::ProjectSettings | Role::LocalSettings if heard.counts(document) => {}
+                Role::ProjectSettings | Role::LocalSettings => {
+                    problems.extend(Side::ALL.iter().find_map(|side| unheard(document, side.key())));
+                    continue;
+                }
+                _ => continue,
             }
             let mut reader = Reader { document, env: &env, problems: &mut *problems };
             policy.deny.add(reader.rules(Side::Deny).unwrap_or_default());

@@ -12,7 +12,7 @@ use std::collections::HashMap;
 
 use crate::display;
 use crate::entry::{Approval, Scope, ServerEntry, Switch};
-use crate::{Problem, ProblemCode, Severity};
+use crate::{Origin, Problem, ProblemCode, Severity};
 
 /// A definition that is not in force.
 #[derive(Clone, Debug)]
@@ -129,7 +129,9 @@ fn shell_word(name: &str) -> String {
 
 fn hidden_by_list(entry: &ServerEntry) -> Option<Problem> {
     let Switch::Off(lists) = &entry.switch else { return None };
-    let list = lists.first().filter(|_| entry.scope == Scope::Dynamic)?;
+    let is_own =
+        |at: &Origin| at.place == entry.origin.place && at.pointer.starts_with(&entry.origin.pointer);
+    let list = lists.iter().find(|at| !is_own(at)).filter(|_| entry.scope == Scope::Dynamic)?;
     let message =
         format!("is in the disabled list in {list} and stays off, although --mcp-config asks for it");
     let problem = Problem::new(Severity::Warning, ProblemCode::DisabledOverride, message);

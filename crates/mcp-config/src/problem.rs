@@ -66,6 +66,8 @@ pub enum ProblemCode {
     NotApproved,
     /// An entry is how a host reaches a server, and no server.
     Pointer,
+    /// What a person agreed to could not be kept.
+    NotKept,
 }
 
 /// One thing that is wrong, and where.

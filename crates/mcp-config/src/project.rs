@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mcp_files::{Policy, first_line};
+use mcp_files::{Owner, Policy, first_line};
 
 /// The pointers of git hold one path each; the longest path that systems have is 32 KiB.
 const POINTER: Policy = Policy::surroundings(32 * 1024);
@@ -18,6 +18,9 @@ pub struct Project {
     pub root: PathBuf,
     /// The root of the main checkout: differs from `root` in a linked worktree.
     pub main_root: PathBuf,
+    /// The other account that the root belongs to, where it does. What a person decided about a folder of this name
+    /// then counts only if it was that account's already.
+    pub(crate) foreign: Option<u32>,
 }
 
 impl Project {
@@ -25,20 +28,22 @@ impl Project {
     pub fn find(cwd: &Path) -> Self {
         let cwd = canonical(cwd);
         let root = cwd.ancestors().find_map(|dir| Some((dir, checkout(dir)?)));
-        match root {
-            None => Self { root: cwd.clone(), main_root: cwd.clone(), cwd },
-            Some((root, Checkout::Main)) => {
-                Self { root: root.to_owned(), main_root: root.to_owned(), cwd: cwd.clone() }
-            }
-            Some((root, Checkout::Linked { main })) => {
-                Self { root: root.to_owned(), main_root: main, cwd: cwd.clone() }
-            }
-        }
+        let (root, main_root) = match root {
+            None => (cwd.clone(), cwd.clone()),
+            Some((root, Checkout::Main)) => (root.to_owned(), root.to_owned()),
+            Some((root, Checkout::Linked { main })) => (root.to_owned(), main),
+        };
+        Self { foreign: stranger(&root), root, main_root, cwd }
     }
 
     /// The folder that trust and approvals are given to: the root of the main checkout, whose worktrees share them.
     pub fn trust_folder(&self) -> &Path {
         &self.main_root
+    }
+
+    /// The other account that the root belongs to, where it does.
+    pub fn foreign_owner(&self) -> Option<u32> {
+        self.foreign
     }
 
     /// The directories whose `projects` entries belong to this project, nearest first.
@@ -65,9 +70,24 @@ enum Checkout {
     Linked { main: PathBuf },
 }
 
+/// The other account that `path` belongs to, of the link or of what it leads to, where it is another one.
+pub(crate) fn stranger(path: &Path) -> Option<u32> {
+    let target = fs::metadata(path).ok().map(|found| Owner::of_metadata(&found));
+    [Owner::of(path), target].into_iter().flatten().find_map(|owner| match owner {
+        Owner::Other(account) => Some(account),
+        _ => None,
+    })
+}
+
 /// What `dir/.git` makes of `dir`, if anything (gitrepository-layout).
+///
+/// Security: a repository that another account made is none of ours, as for git itself (`safe.directory`): anybody can
+/// put one above everybody who works below `/tmp`, and anybody can write a worktree's pointer.
 fn checkout(dir: &Path) -> Option<Checkout> {
     let git = dir.join(".git");
+    if stranger(&git).is_some() || stranger(dir).is_some() {
+        return None;
+    }
     let kind = fs::metadata(&git).ok()?;
     if kind.is_dir() {
         // An empty `.git` directory is no repository, for git neither.
@@ -76,9 +96,9 @@ fn checkout(dir: &Path) -> Option<Checkout> {
     let pointer = read_line(&git)?;
     let git_dir = dir.join(pointer.strip_prefix("gitdir:")?.trim());
     Some(match main_checkout(&git, &git_dir) {
-        Some(main) => Checkout::Linked { main },
+        Some(main) if stranger(&main).is_none() => Checkout::Linked { main },
         // A submodule, a separate git directory, or a pointer that nobody confirms: a root by itself.
-        None => Checkout::Main,
+        _ => Checkout::Main,
     })
 }
 

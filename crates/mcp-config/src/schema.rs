@@ -13,10 +13,13 @@ mod stdio;
 use std::path::Path;
 use std::time::Duration;
 
+use crate::consent::Terms;
 use crate::document::Document;
 use crate::entry::{Approval, Scope, Server, ServerEntry, Switch};
 use crate::json::{Member, Node, Object, Pointer};
 use crate::{Env, Problem, ProblemCode, RemoteKind, Severity};
+pub(crate) use fields::is_remark;
+
 use fields::Kind;
 use reader::Reader;
 
@@ -89,6 +92,9 @@ fn server(
         blocked: None,
         self_reference: None,
         chain: None,
+        terms: Terms::default(),
+        first_use: false,
+        foreign: document.foreign,
         transport: "unknown",
         fields: Vec::new(),
     };
@@ -113,7 +119,9 @@ fn server(
         Kind::Remote(kind) => remote::read(&mut reader, kind, scope, context),
         Kind::InProcess => Some(Server::InProcess),
     });
+    entry.switch = switch(&mut reader);
     entry.fields = reader.fields;
+    entry.terms = Terms::of(document, object, entry.transport, &entry.fields);
     if let (true, Some(server)) = (named && !reader.invalid, server) {
         entry.server = server;
     }
@@ -202,6 +210,30 @@ fn timeout(reader: &mut Reader<'_, '_>) -> Option<Duration> {
         return None;
     }
     Some(Duration::from_millis(ms))
+}
+
+/// Whether the entry itself says that it is off, in any of the spellings that hosts have for it.
+///
+/// It can say so whoever wrote the file, and nothing in it can say the opposite: `enabled: true` is no more than the
+/// absence of a switch. A value of the wrong type is taken for off.
+fn switch(reader: &mut Reader<'_, '_>) -> Switch {
+    let mut off = Vec::new();
+    for (key, off_value) in [("disabled", true), ("enabled", false), ("isActive", false)] {
+        let Some(node) = reader.get(key) else { continue };
+        match node.as_bool() {
+            Some(value) => reader.show(key, node, value.to_string()),
+            None => {
+                let message = format!("expected true or false, found {}; the server stays off", node.kind());
+                let problem =
+                    reader.problem(Severity::Error, ProblemCode::InvalidConfig, &[key], node.span, message);
+                reader.problems.push(problem);
+            }
+        }
+        if node.as_bool().is_none_or(|value| value == off_value) {
+            off.push(reader.origin(&[key], node.span));
+        }
+    }
+    if off.is_empty() { Switch::On } else { Switch::Off(off) }
 }
 
 impl Kind {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use mcp_files::{FileError, FileErrorKind, Policy};
 
-use crate::project::canonical;
+use crate::project::{canonical, stranger};
 use crate::{Env, Locations, Place, Platform, Project, trust};
 
 /// How long the files of a project may be together: who clones a project has agreed to nothing yet, and there may be
@@ -96,7 +96,7 @@ impl Role {
     fn policy(self) -> Policy {
         match self {
             Self::Managed | Self::ManagedSettings | Self::User | Self::UserSettings | Self::Decisions => {
-                Policy::surroundings(MAX_OWN_BYTES)
+                Policy::surroundings(MAX_OWN_BYTES).owned()
             }
             Self::Project | Self::ProjectSettings | Self::LocalSettings => {
                 Policy::surroundings(MAX_PROJECT_BYTES)
@@ -131,6 +131,8 @@ pub(crate) struct Source {
     pub(crate) role: Role,
     pub(crate) place: Place,
     pub(crate) content: Content,
+    /// The other account that the file or its folder belongs to, where it does.
+    pub(crate) foreign: Option<u32>,
 }
 
 #[derive(Clone)]
@@ -212,10 +214,22 @@ impl fmt::Debug for Sources {
     }
 }
 
+impl Content {
+    pub(crate) fn is_there(&self) -> bool {
+        !matches!(self, Self::Absent)
+    }
+}
+
 impl Source {
     fn file(role: Role, path: PathBuf) -> Self {
         let content = read(role, &path);
-        Self { role, place: Place::File(path), content }
+        let foreign = match role {
+            Role::Project | Role::ProjectSettings | Role::LocalSettings if content.is_there() => {
+                path.parent().and_then(stranger).or_else(|| stranger(&path))
+            }
+            _ => None,
+        };
+        Self { role, place: Place::File(path), content, foreign }
     }
 }
 
@@ -272,6 +286,7 @@ fn project_files(project: &Project, locations: &Locations) -> Vec<Source> {
                 role: Role::Project,
                 place: Place::File(path),
                 content: Content::Unreadable(why),
+                foreign: None,
             };
         }
         Source::file(Role::Project, path)
@@ -304,7 +319,12 @@ fn dynamic(request: &Request, cwd: &Path) -> Vec<Source> {
     let source = |(index, value): (usize, &String)| {
         if value.trim_start().starts_with('{') {
             let place = Place::Argument(index + 1);
-            return Source { role: Role::Dynamic, place, content: Content::Text(value.clone()) };
+            return Source {
+                role: Role::Dynamic,
+                place,
+                content: Content::Text(value.clone()),
+                foreign: None,
+            };
         }
         let path = cwd.join(value);
         let content = match read(Role::Dynamic, &path) {
@@ -314,7 +334,7 @@ fn dynamic(request: &Request, cwd: &Path) -> Vec<Source> {
         };
         // A pipe has a name that says nothing; a file is shown without the `..` that led to it.
         let shown = if path.is_file() { canonical(&path) } else { path };
-        Source { role: Role::Dynamic, place: Place::File(shown), content }
+        Source { role: Role::Dynamic, place: Place::File(shown), content, foreign: None }
     };
     request.mcp_config.iter().enumerate().map(source).rev().collect()
 }

@@ -4,8 +4,16 @@
 //! written there. Nothing about the state of a server is stored, here or anywhere.
 //!
 //! ```json
-//! {"version": 1, "folders": {"/home/me/app": {"trusted": true, "approved": ["db"], "rejected": []}}}
+//! {"version": 2, "folders": {"/home/me/app": {
+//!   "trusted": true, "approved": ["db"], "rejected": [],
+//!   "contents": {"db": {"/home/me/app/.mcp.json": {"form": 1, "salt": "..", "digest": "..", "fields": {
+//!     "command": {"shown": "npx", "mark": ".."}}}}},
+//!   "helpers": {"api": {"/home/me/.claude.json": {..}}}}}}
 //! ```
+//!
+//! `contents` and `helpers` hold what was agreed to: salted digests of what the entry said, and what may be shown of
+//! it. A file of version 1 has names alone; each is bound to what its entry says the first time that it is met. Where
+//! a folder or file belonged to another account when it was decided about, `owner` is that account's number.
 //!
 //! Writers take a lock, read again, change one thing, write a new file beside the old one and rename it;
 //! so a reader needs no lock, and a crash leaves the old file. What a later version adds is kept.
@@ -16,8 +24,14 @@ use std::time::Duration;
 use mcp_files::{FileError, FileErrorKind, Links, Lock, Policy};
 use serde_json::{Map, Value, json};
 
+use crate::consent::{Record, Slot, Terms};
+use crate::decisions::{HELPER, file_of};
+use crate::entry::{Scope, ServerEntry};
 use crate::project::{canonical, project_key};
-use crate::{ConfigError, ConfigErrorKind};
+use crate::{ConfigError, ConfigErrorKind, Project};
+
+/// Since version 2, what was agreed to stands beside the name.
+const VERSION: u64 = 2;
 
 pub(crate) const FILE_NAME: &str = "trust.json";
 
@@ -42,6 +56,15 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     mcp_files::read(path, &Policy::decision(MAX_BYTES))
 }
 
+/// What came of keeping what entries say.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Remembered {
+    /// It is kept as it was read.
+    AsRead,
+    /// Another process was first, and kept something else.
+    Otherwise,
+}
+
 /// The file of trust and approvals in a state directory.
 #[derive(Clone, Debug)]
 pub struct TrustStore {
@@ -59,34 +82,73 @@ impl TrustStore {
         &self.path
     }
 
-    /// Trusts `folder` itself: not its parents, not its subfolders.
+    /// Trusts the folder of `project` itself, not its parents and not its subfolders, and agrees to the helpers of those
+    /// of `entries` that are local to it.
     ///
     /// Returns whether that is new. Errors: see [`ConfigErrorKind`].
-    pub fn trust(&self, folder: &Path) -> Result<bool, ConfigError> {
-        self.change(folder, |folder| set_trusted(folder, true))
+    pub fn trust<'e>(
+        &self,
+        project: &Project,
+        entries: impl IntoIterator<Item = &'e ServerEntry>,
+    ) -> Result<bool, ConfigError> {
+        self.change(project.trust_folder(), |folder| {
+            let mut changed = set_trusted(folder, true) | set_owner(folder, project.foreign);
+            for entry in entries.into_iter().filter(|entry| entry.scope == Scope::Local) {
+                changed |= agree(folder, entry);
+            }
+            changed
+        })
     }
 
-    /// Takes trust in `folder` back; returns whether there was any.
+    /// Takes trust in `folder` back, and with it what was agreed to; returns whether there was any.
     pub fn untrust(&self, folder: &Path) -> Result<bool, ConfigError> {
-        self.change(folder, |folder| set_trusted(folder, false))
+        self.change(folder, |folder| {
+            let had = folder.remove(Slot::Helpers.key()).is_some();
+            set_trusted(folder, false) | had
+        })
     }
 
-    /// Approves the project entry `name` in `folder`, and forgets that it was rejected.
+    /// Approves `entry` in `folder` as it is now, and forgets that it was rejected. For a local entry, that is its helper.
     ///
     /// Returns whether anything changed.
-    pub fn approve(&self, folder: &Path, name: &str) -> Result<bool, ConfigError> {
+    pub fn approve(&self, folder: &Path, entry: &ServerEntry) -> Result<bool, ConfigError> {
         self.change(folder, |folder| {
-            let removed = remove(folder, "rejected", name);
-            insert(folder, "approved", name) | removed
+            let mut changed = agree(folder, entry);
+            if entry.scope == Scope::Project {
+                changed |= remove(folder, "rejected", &entry.name);
+                changed |= insert(folder, "approved", &entry.name);
+            }
+            changed
         })
     }
 
     /// Rejects the project entry `name` in `folder`, and forgets that it was approved.
     pub fn reject(&self, folder: &Path, name: &str) -> Result<bool, ConfigError> {
         self.change(folder, |folder| {
+            let contents = folder.get_mut(Slot::Contents.key()).and_then(Value::as_object_mut);
+            let forgotten = contents.is_some_and(|contents| contents.remove(name).is_some());
             let removed = remove(folder, "approved", name);
-            insert(folder, "rejected", name) | removed
+            insert(folder, "rejected", name) | removed | forgotten
         })
+    }
+
+    /// Keeps what these entries say, unless something is kept under their names already.
+    pub(crate) fn remember(&self, folder: &Path, met: &[&ServerEntry]) -> Result<Remembered, ConfigError> {
+        let mut remembered = Remembered::AsRead;
+        self.change(folder, |folder| {
+            let mut changed = false;
+            for entry in met {
+                let kept = folder.get(slot(entry).key()).and_then(|names| names.get(&entry.name));
+                match kept.and_then(Value::as_object) {
+                    None => changed |= agree(folder, entry),
+                    Some(files) if files.values().any(|kept| Record::is_stored_as(kept, &subject(entry))) => {
+                    }
+                    Some(_) => remembered = Remembered::Otherwise,
+                }
+            }
+            changed
+        })?;
+        Ok(remembered)
     }
 
     fn change(
@@ -104,6 +166,7 @@ impl TrustStore {
         let entry = entry.or_insert_with(|| json!({})).as_object_mut().ok_or_else(corrupt)?;
         let changed = edit(entry);
         if changed {
+            root.insert("version".to_owned(), json!(version(&root)));
             self.write(&root)?;
         }
         Ok(changed)
@@ -114,7 +177,7 @@ impl TrustStore {
         let text = match read(&self.path) {
             Ok(text) => text,
             Err(error) if error.is_absent() => {
-                return Ok(Map::from_iter([("version".to_owned(), json!(1))]));
+                return Ok(Map::from_iter([("version".to_owned(), json!(VERSION))]));
             }
             Err(error) => return Err(ConfigError::io(ConfigErrorKind::Read, &self.path, error)),
         };
@@ -136,10 +199,68 @@ impl TrustStore {
     /// Replaces the file; called with the lock held, so that drafts are those of writers that died.
     fn write(&self, root: &Map<String, Value>) -> Result<(), ConfigError> {
         let text = format!("{:#}\n", Value::Object(root.clone()));
+        if text.len() as u64 > MAX_BYTES {
+            return Err(ConfigError::new(ConfigErrorKind::TooLarge, &self.path));
+        }
         mcp_files::sweep(&self.path)
             .and_then(|()| mcp_files::replace(&self.path, text.as_bytes()))
             .map_err(|error| ConfigError::io(ConfigErrorKind::Write, &self.path, error))
     }
+}
+
+/// The version that is written: ours, or the later one of who wrote it.
+fn version(root: &Map<String, Value>) -> u64 {
+    root.get("version").and_then(Value::as_u64).unwrap_or(VERSION).max(VERSION)
+}
+
+fn slot(entry: &ServerEntry) -> Slot {
+    if entry.scope == Scope::Local { Slot::Helpers } else { Slot::Contents }
+}
+
+/// What is agreed to: the whole entry of a project, the helper alone of a person's own.
+fn subject(entry: &ServerEntry) -> Terms {
+    if entry.scope == Scope::Local { entry.terms().only(HELPER) } else { entry.terms().clone() }
+}
+
+/// Keeps what `entry` says; returns whether that is new.
+fn agree(folder: &mut Map<String, Value>, entry: &ServerEntry) -> bool {
+    let terms = subject(entry);
+    if terms.iter().next().is_none() {
+        return false;
+    }
+    let names = object(folder, slot(entry).key());
+    let files = object(names, &entry.name);
+    let file = file_of(entry);
+    let same_owner = |kept: &Value| kept.get("owner").and_then(Value::as_u64) == entry.foreign.map(u64::from);
+    if files.get(&file).is_some_and(|kept| Record::is_stored_as(kept, &terms) && same_owner(kept)) {
+        return false;
+    }
+    let mut record = Record::of(&terms).to_json();
+    if let Some(account) = entry.foreign {
+        record["owner"] = json!(account);
+    }
+    files.insert(file, record);
+    true
+}
+
+/// The object under `key`, made if it is not there.
+fn object<'m>(map: &'m mut Map<String, Value>, key: &str) -> &'m mut Map<String, Value> {
+    let value = map.entry(key).or_insert_with(|| json!({}));
+    if !value.is_object() {
+        *value = json!({});
+    }
+    match value {
+        Value::Object(object) => object,
+        _ => unreachable!("it was just made one"),
+    }
+}
+
+fn set_owner(folder: &mut Map<String, Value>, foreign: Option<u32>) -> bool {
+    let before = match foreign {
+        None => folder.remove("owner"),
+        Some(account) => folder.insert("owner".to_owned(), json!(account)),
+    };
+    before != foreign.map(|account| json!(account))
 }
 
 fn set_trusted(folder: &mut Map<String, Value>, trusted: bool) -> bool {
@@ -180,6 +301,20 @@ mod tests {
         (dir, store)
     }
 
+    fn project(path: &str) -> Project {
+        Project::find(Path::new(path))
+    }
+
+    /// A project entry of this name.
+    fn entry(name: &str) -> ServerEntry {
+        let text = format!(r#"{{"mcpServers": {{"{name}": {{"command": "run"}}}}}}"#);
+        let mut request = crate::Request::new("/nowhere", crate::Env::new());
+        request.mcp_config.push(text);
+        let mut entry = crate::Config::load(&request).entry(name).unwrap().clone();
+        entry.scope = Scope::Project;
+        entry
+    }
+
     fn saved(store: &TrustStore) -> Value {
         serde_json::from_str(&fs::read_to_string(store.path()).unwrap()).unwrap()
     }
@@ -188,14 +323,14 @@ mod tests {
     fn decisions_are_written_once_and_taken_back() {
         let (_dir, store) = store();
         let app = Path::new("/nowhere/app");
-        assert!(store.trust(app).unwrap());
-        assert!(!store.trust(app).unwrap());
-        assert!(store.approve(app, "db").unwrap());
+        assert!(store.trust(&project("/nowhere/app"), []).unwrap());
+        assert!(!store.trust(&project("/nowhere/app"), []).unwrap());
+        assert!(store.approve(app, &entry("db")).unwrap());
         assert!(store.reject(app, "db").unwrap());
         assert!(!store.reject(app, "db").unwrap());
         assert_eq!(
             saved(&store)["folders"]["/nowhere/app"],
-            json!({"trusted": true, "approved": [], "rejected": ["db"]})
+            json!({"trusted": true, "approved": [], "rejected": ["db"], "contents": {}})
         );
         assert!(store.untrust(app).unwrap());
         assert!(!store.untrust(Path::new("/nowhere/else")).unwrap());
@@ -205,9 +340,9 @@ mod tests {
     #[test]
     fn what_others_wrote_is_kept() {
         let (_dir, store) = store();
-        store.trust(Path::new("/nowhere/a")).unwrap();
+        store.trust(&project("/nowhere/a"), []).unwrap();
         fs::write(store.path(), r#"{"version": 2, "new": 1, "folders": {"/x": {"note": "n"}}}"#).unwrap();
-        store.trust(Path::new("/nowhere/b")).unwrap();
+        store.trust(&project("/nowhere/b"), []).unwrap();
         let saved = saved(&store);
         assert_eq!((&saved["version"], &saved["new"]), (&json!(2), &json!(1)));
         assert_eq!(saved["folders"]["/x"]["note"], json!("n"));
@@ -216,7 +351,7 @@ mod tests {
     #[test]
     fn a_corrupt_file_is_reported_and_left_as_it_is() {
         let (_dir, store) = store();
-        store.trust(Path::new("/nowhere/a")).unwrap();
+        store.trust(&project("/nowhere/a"), []).unwrap();
         for text in ["{", "[]", r#"{"folders": []}"#, r#"{"folders": {"/nowhere/a": 1}}"#] {
             fs::write(store.path(), text).unwrap();
             let error = store.untrust(Path::new("/nowhere/a")).unwrap_err();
@@ -233,7 +368,9 @@ mod tests {
                 let store = &store;
                 scope.spawn(move || {
                     for n in 0..8 {
-                        assert!(store.approve(Path::new("/nowhere/a"), &format!("{writer}-{n}")).unwrap());
+                        assert!(
+                            store.approve(Path::new("/nowhere/a"), &entry(&format!("{writer}-{n}"))).unwrap()
+                        );
                     }
                 });
             }
@@ -246,7 +383,7 @@ mod tests {
     fn only_the_owner_can_read_it() {
         use std::os::unix::fs::PermissionsExt;
         let (_dir, store) = store();
-        store.trust(Path::new("/nowhere/a")).unwrap();
+        store.trust(&project("/nowhere/a"), []).unwrap();
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(store.path()), 0o600);
         assert_eq!(mode(store.path().parent().unwrap()), 0o700);

@@ -160,7 +160,9 @@ impl ActionFacts {
 /// What a person can do, the most useful first.
 pub fn actions(facts: &ActionFacts) -> Vec<Action> {
     match (facts.status, facts.code) {
-        (_, Some(ReasonCode::AwaitingApproval)) => return vec![Action::Approve, Action::Reject],
+        (_, Some(ReasonCode::AwaitingApproval | ReasonCode::ChangedSinceApproval)) => {
+            return vec![Action::Approve, Action::Reject];
+        }
         (ServerStatus::Disabled, Some(ReasonCode::NotConfigured)) => return vec![Action::EditConfig],
         (ServerStatus::Disabled, _) => return vec![Action::Enable],
         _ => {}
@@ -192,7 +194,7 @@ pub fn next_command(name: &str, facts: &ActionFacts) -> Option<String> {
     let sign_in = facts.oauth_capable && facts.login_available && !facts.has_helper;
     match code {
         ReasonCode::HelperUntrusted => Some("mcplink trust".to_owned()),
-        ReasonCode::AwaitingApproval => on_server("approve"),
+        ReasonCode::AwaitingApproval | ReasonCode::ChangedSinceApproval => on_server("approve"),
         ReasonCode::Config => Some("mcplink validate".to_owned()),
         ReasonCode::Connecting | ReasonCode::Retrying => on_server("status"),
         ReasonCode::SignInExpired | ReasonCode::InsufficientScope
@@ -287,6 +289,7 @@ mod tests {
             (ActionFacts::new(TransportKind::Stdio), vec![Reconnect, Disable]),
             (ActionFacts::new(TransportKind::Stdio).with_oauth(true, true), vec![Reconnect, Disable]),
             (seen(remote(), ReasonCode::AwaitingApproval), vec![Approve, Reject]),
+            (seen(remote(), ReasonCode::ChangedSinceApproval), vec![Approve, Reject]),
             (seen(both, ReasonCode::AwaitingApproval), vec![Approve, Reject]),
             (disabled(remote()), vec![Enable]),
             (disabled(both_signed_in), vec![Enable]),
@@ -326,8 +329,8 @@ mod tests {
         for facts in auths {
             for code in ReasonCode::ALL {
                 let offered = actions(&seen(facts, code));
-                let contacted =
-                    code.status() != ServerStatus::Disabled && code != ReasonCode::AwaitingApproval;
+                let contacted = code.status() != ServerStatus::Disabled
+                    && !matches!(code, ReasonCode::AwaitingApproval | ReasonCode::ChangedSinceApproval);
                 assert_eq!(offered.contains(&Reconnect), contacted, "{code}");
             }
         }
@@ -340,6 +343,7 @@ mod tests {
         let table = [
             (seen(remote(), ReasonCode::HelperUntrusted), Some("mcplink trust")),
             (seen(remote(), ReasonCode::AwaitingApproval), Some("mcplink approve web")),
+            (seen(remote(), ReasonCode::ChangedSinceApproval), Some("mcplink approve web")),
             (seen(remote(), ReasonCode::Config), Some("mcplink validate")),
             (seen(remote(), ReasonCode::SelfReference), Some("mcplink get web")),
             (seen(remote(), ReasonCode::Retrying), Some("mcplink status web")),

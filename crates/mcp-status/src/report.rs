@@ -80,6 +80,11 @@ impl Reason {
         Self::unseen(ReasonCode::AwaitingApproval, text, false)
     }
 
+    /// The entry is not what a person approved; `detail` says where it was approved and what is different.
+    pub fn changed_since_approval(detail: &str) -> Self {
+        Self::unseen(ReasonCode::ChangedSinceApproval, clean(detail), false)
+    }
+
     /// The entry has an empty URL.
     pub fn not_configured() -> Self {
         Self::unseen(ReasonCode::NotConfigured, "the entry has an empty url".to_owned(), false)

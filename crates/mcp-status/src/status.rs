@@ -113,6 +113,8 @@ pub enum ReasonCode {
     Retrying,
     /// A project entry that nobody has approved yet.
     AwaitingApproval,
+    /// An entry that was approved and is not what it was then.
+    ChangedSinceApproval,
     /// The entry has an empty URL.
     NotConfigured,
     /// The entry is invalid.
@@ -127,7 +129,7 @@ pub enum ReasonCode {
 
 impl ReasonCode {
     /// Every code, in the order of declaration.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 30] = [
         Self::Unauthorized,
         Self::Forbidden,
         Self::LoginRedirect,
@@ -152,6 +154,7 @@ impl ReasonCode {
         Self::Connecting,
         Self::Retrying,
         Self::AwaitingApproval,
+        Self::ChangedSinceApproval,
         Self::NotConfigured,
         Self::Config,
         Self::SelfReference,
@@ -186,6 +189,7 @@ impl ReasonCode {
             Self::Connecting => "connecting",
             Self::Retrying => "retrying",
             Self::AwaitingApproval => "awaiting-approval",
+            Self::ChangedSinceApproval => "changed-since-approval",
             Self::NotConfigured => "not-configured",
             Self::Config => "config",
             Self::SelfReference => "self-reference",
@@ -207,7 +211,9 @@ impl ReasonCode {
             | Self::HelperFailed
             | Self::HelperUntrusted
             | Self::SignInExpired => ServerStatus::NeedsAuth,
-            Self::Connecting | Self::Retrying | Self::AwaitingApproval => ServerStatus::Pending,
+            Self::Connecting | Self::Retrying | Self::AwaitingApproval | Self::ChangedSinceApproval => {
+                ServerStatus::Pending
+            }
             Self::NotConfigured => ServerStatus::Disabled,
             Self::NotFound
             | Self::Rejected

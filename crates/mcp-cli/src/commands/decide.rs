@@ -1,83 +1,250 @@
 //! `mcplink trust`, `untrust`, `approve`, `reject`: a person's decisions, kept in this tool's own state.
+//!
+//! What a decision allows is shown before it is made, and on a terminal only a typed yes makes it.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use mcp_config::{ConfigError, Project, Scope, TrustStore};
-use serde_json::json;
+use mcp_config::{
+    Approval, Config, ConfigError, Gate, Problem, ProblemCode, Project, Scope, ServerEntry, TrustStore,
+};
+use serde::Serialize;
+use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::app::{App, Loaded};
+use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 
-/// Trusts the folder, or takes that back.
-pub(super) fn trust(app: &App, path: Option<&Path>, trusted: bool) -> Result<ExitStatus, CliError> {
-    let loaded = app.load_as_is()?;
-    let folder = match path {
-        None => loaded.config.project.trust_folder().to_owned(),
-        Some(path) => {
-            let path = app.directory()?.join(path);
-            if !path.is_dir() {
-                return Err(CliError::usage("no-folder", format!("{} is no folder", path.display()))
-                    .next("mcplink trust [PATH]"));
-            }
-            Project::find(&path).trust_folder().to_owned()
+mod shown;
+
+use shown::{Allowed, Helper};
+
+/// The columns of a path or name on a line of its own.
+const WIDE: usize = 400;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TrustDocument<'a> {
+    schema_version: u32,
+    folder: &'a Path,
+    trusted: bool,
+    changed: bool,
+    /// The account that the folder belongs to, where it is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_account: Option<u32>,
+    helpers: Vec<Helper<'a>>,
+    /// The members of the folder's own settings that count once it is trusted.
+    settings: Vec<String>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ApprovalDocument<'a> {
+    schema_version: u32,
+    name: &'a str,
+    folder: &'a Path,
+    approved: bool,
+    changed: bool,
+    #[serde(flatten)]
+    allowed: Option<Allowed<'a>>,
+}
+
+/// Trusts the folder.
+pub(super) async fn trust(app: &App, path: Option<&Path>) -> Result<ExitStatus, CliError> {
+    let directory = folder(app, path)?;
+    let config = app.config_in(&directory);
+    let folder = config.project.trust_folder();
+    let helpers: Vec<Helper<'_>> =
+        local_helpers(&config).map(|entry| Helper::of(entry, &config.project)).collect();
+    let settings: Vec<String> = config
+        .problems
+        .iter()
+        .filter(|problem| problem.code == ProblemCode::NotApproved)
+        .filter_map(setting)
+        .collect();
+    let other_account = config.project.foreign_owner();
+    if !app.json {
+        let mut text = format!("{}\n", line(&folder.display().to_string()));
+        if let Some(account) = other_account {
+            text.push_str(&format!("  belongs to another account (number {account})\n"));
         }
-    };
-    let store = store(&loaded)?;
-    let changed =
-        if trusted { store.trust(&folder) } else { store.untrust(&folder) }.map_err(|e| not_kept(&e))?;
-    let verb = if trusted { "trusted" } else { "no longer trusted" };
-    say(
-        app,
-        &format!("{} is {verb}{}", folder.display(), unless(changed, ", as before")),
-        || json!({"schemaVersion": 1, "folder": folder, "trusted": trusted, "changed": changed}),
+        for helper in &helpers {
+            text.push_str(&helper.lines());
+        }
+        for setting in &settings {
+            text.push_str(&format!("  lets count: {}\n", line(setting)));
+        }
+        if helpers.is_empty() && settings.is_empty() {
+            text.push_str("  has no helper and no settings of its own yet\n");
+        }
+        app.output.out(&text);
+    }
+    confirm(app, &format!("Trust {}?", line(&folder.display().to_string()))).await?;
+    let store = store(&config)?;
+    let changed = store.trust(&config.project, local_helpers(&config)).map_err(|e| not_kept(&e))?;
+    // What the folder's own settings approve is bound to what it says now.
+    app.config_in(&directory);
+    let document =
+        TrustDocument { schema_version: 1, folder, trusted: true, changed, other_account, helpers, settings };
+    let text =
+        format!("{} is trusted{}", line(&folder.display().to_string()), unless(changed, ", as before"));
+    say(app, &text, &document);
+    Ok(ExitStatus::Success)
+}
+
+/// Takes trust in the folder back.
+pub(super) fn untrust(app: &App, path: Option<&Path>) -> Result<ExitStatus, CliError> {
+    let directory = folder(app, path)?;
+    let config = app.config_in(&directory);
+    let folder = config.project.trust_folder();
+    let changed = store(&config)?.untrust(folder).map_err(|e| not_kept(&e))?;
+    let text = format!(
+        "{} is no longer trusted{}",
+        line(&folder.display().to_string()),
+        unless(changed, ", as before")
     );
-    if !trusted && changed && app.load_as_is()?.config.trust.is_trusted() {
+    let document = TrustDocument {
+        schema_version: 1,
+        folder,
+        trusted: false,
+        changed,
+        other_account: None,
+        helpers: Vec::new(),
+        settings: Vec::new(),
+    };
+    say(app, &text, &document);
+    if changed && app.config_in(&directory).trust.is_trusted() {
         app.output.note("note: another program's files still say that the folder is trusted\n");
     }
     Ok(ExitStatus::Success)
 }
 
-/// Approves a server of a project file, or rejects it.
-pub(super) fn approve(app: &App, name: &str, approved: bool) -> Result<ExitStatus, CliError> {
+/// Approves a server of a project file as it is now, or the helper of a local one that has changed.
+pub(super) async fn approve(app: &App, name: &str) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
-    let project = loaded.config.definitions(name).any(|entry| entry.scope == Scope::Project);
-    if !project {
-        return Err(match loaded.config.entry(name) {
-            None => loaded.unknown(name),
-            Some(entry) => {
-                let message = format!("{name} is a {} server: it needs no approval", entry.scope);
-                CliError::usage("no-approval-needed", message).next(format!("mcplink get {name}"))
-            }
-        });
+    let config = &loaded.config;
+    let Some(entry) = config.definitions(name).find(|entry| needs_approval(entry)) else {
+        return Err(unneeded(&loaded, name));
+    };
+    if entry.gate() == Gate::Invalid {
+        let message = format!("{name} cannot be approved: {}", entry.gate_detail().unwrap_or_default());
+        return Err(CliError::usage("invalid-entry", message).next("mcplink validate"));
     }
-    let folder = loaded.config.project.trust_folder();
-    let store = store(&loaded)?;
-    let changed = if approved { store.approve(folder, name) } else { store.reject(folder, name) }
-        .map_err(|e| not_kept(&e))?;
-    let verb = if approved { "approved" } else { "rejected" };
+    let folder = config.project.trust_folder();
+    let allowed = Allowed::of(entry, config, &app.environment);
+    if !app.json {
+        app.output.out(&allowed.lines());
+    }
+    confirm(app, &format!("Approve {}?", line(name))).await?;
+    let changed = store(config)?.approve(folder, entry).map_err(|e| not_kept(&e))?;
+    let text = format!(
+        "{} is approved in {}{}",
+        line(name),
+        line(&folder.display().to_string()),
+        unless(changed, ", as before")
+    );
+    let allowed = Some(allowed);
+    say(app, &text, &ApprovalDocument { schema_version: 1, name, folder, approved: true, changed, allowed });
+    Ok(ExitStatus::Success)
+}
+
+/// Rejects a server of a project file.
+pub(super) fn reject(app: &App, name: &str) -> Result<ExitStatus, CliError> {
+    let loaded = app.load()?;
+    let config = &loaded.config;
+    if !config.definitions(name).any(|entry| entry.scope == Scope::Project) {
+        return Err(unneeded(&loaded, name));
+    }
+    let folder = config.project.trust_folder();
+    let changed = store(config)?.reject(folder, name).map_err(|e| not_kept(&e))?;
+    let text = format!(
+        "{} is rejected in {}{}",
+        line(name),
+        line(&folder.display().to_string()),
+        unless(changed, ", as before")
+    );
     say(
         app,
-        &format!("{name} is {verb} in {}{}", folder.display(), unless(changed, ", as before")),
-        || json!({"schemaVersion": 1, "name": name, "folder": folder, "approved": approved, "changed": changed}),
+        &text,
+        &ApprovalDocument { schema_version: 1, name, folder, approved: false, changed, allowed: None },
     );
     Ok(ExitStatus::Success)
 }
 
-fn say(app: &App, text: &str, document: impl FnOnce() -> serde_json::Value) {
+/// Entries of a project's file always do; others where what was agreed to has changed.
+fn needs_approval(entry: &ServerEntry) -> bool {
+    entry.scope == Scope::Project || matches!(entry.approval, Approval::Changed(_))
+}
+
+fn unneeded(loaded: &crate::app::Loaded, name: &str) -> CliError {
+    match loaded.config.entry(name) {
+        None => loaded.unknown(name),
+        Some(entry) => {
+            let message = format!("{name} is a {} server: it needs no approval", entry.scope);
+            CliError::usage("no-approval-needed", message)
+                .next(format!("mcplink get {}", mcp_text::shell_word(name)))
+        }
+    }
+}
+
+/// The entries of this person for the folder whose helpers wait for its trust.
+fn local_helpers(config: &Config) -> impl Iterator<Item = &ServerEntry> {
+    let shadowed = config.shadowed.iter().map(|shadowed| &shadowed.entry);
+    config.entries.iter().chain(shadowed).filter(|entry| {
+        let helper = entry.remote().is_some_and(|remote| remote.helper.is_some());
+        helper && matches!(entry.scope, Scope::Local | Scope::Project)
+    })
+}
+
+/// The member of a project's own settings that is not heard yet.
+fn setting(problem: &Problem) -> Option<String> {
+    let (file, field) = (problem.file.as_ref()?, problem.field.as_ref()?);
+    problem.server.is_none().then(|| format!("{field} of {file}"))
+}
+
+fn folder(app: &App, path: Option<&Path>) -> Result<PathBuf, CliError> {
+    let directory = app.directory()?;
+    let Some(path) = path else { return Ok(directory) };
+    let path = directory.join(path);
+    if !path.is_dir() {
+        let message = format!("{} is no folder", path.display());
+        return Err(CliError::usage("no-folder", message).next("mcplink trust [PATH]"));
+    }
+    Ok(Project::find(&path).trust_folder().to_owned())
+}
+
+/// On a terminal, what was shown is decided about by a typed yes. A script has decided by running the command.
+async fn confirm(app: &App, question: &str) -> Result<(), CliError> {
+    if app.json || !app.interactive || !app.output.stdout_is_terminal {
+        return Ok(());
+    }
+    app.output.error(&format!("{question} [y/N] "));
+    let mut answer = String::new();
+    let read = BufReader::new(tokio::io::stdin()).read_line(&mut answer).await;
+    if read.is_ok() && ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
+        return Ok(());
+    }
+    Err(CliError::usage("not-confirmed", "nothing was decided").next("answer y, or use --non-interactive"))
+}
+
+fn say(app: &App, text: &str, document: &impl Serialize) {
     if app.json {
-        app.print_json(&document());
+        app.print_json(document);
     } else {
         app.output.out(&format!("{text}\n"));
     }
+}
+
+/// A name or path of somebody else, on a line.
+fn line(text: &str) -> String {
+    mcp_text::line(text, WIDE)
 }
 
 fn unless(condition: bool, text: &'static str) -> &'static str {
     if condition { "" } else { text }
 }
 
-fn store(loaded: &Loaded) -> Result<TrustStore, CliError> {
-    let directory = loaded.config.locations.state_dir.as_ref().ok_or_else(|| {
+fn store(config: &Config) -> Result<TrustStore, CliError> {
+    let directory = config.locations.state_dir.as_ref().ok_or_else(|| {
         CliError::usage("no-state-dir", "there is no home directory to keep the decision in")
             .next("set MCPLINK_STATE_DIR to a directory")
     })?;

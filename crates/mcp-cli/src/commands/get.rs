@@ -52,6 +52,9 @@ fn text(wired: &Wired, entry: &Explanation, plan: &[String], pointers: &[&Pointe
     if let Some(detail) = &entry.gate_detail {
         line("closed", detail);
     }
+    for change in &entry.changes {
+        line("changed", &change.to_string());
+    }
     if !entry.fields.iter().any(|field| field.name == "type") {
         line("type", entry.transport);
     }

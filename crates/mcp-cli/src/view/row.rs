@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use mcp_bridge::Role;
 use mcp_config::Pointer;
-use mcp_status::{Action, Reason, ServerInfo, ServerStatus, StatusReport};
+use mcp_status::{Action, Reason, ReasonCode, ServerInfo, ServerStatus, StatusReport};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -79,6 +79,9 @@ pub(crate) struct Row {
     pub(crate) status: Option<ServerStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reason: Option<Option<Reason>>,
+    /// It is not what was approved; `list`, which has no reason, tells it too.
+    #[serde(rename = "changedSinceApproval", skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) changed: bool,
     pub(crate) auth: AuthRow,
     pub(crate) actions: Vec<Action>,
     pub(crate) server: Option<ServerInfo>,
@@ -102,6 +105,7 @@ impl Row {
             url: described.url,
             command: described.command,
             status: Some(report.status),
+            changed: report.reason.as_ref().is_some_and(|r| r.code == ReasonCode::ChangedSinceApproval),
             reason: Some(report.reason),
             auth,
             actions: report.actions,

@@ -11,6 +11,7 @@
 //! | `documents`, `failures` | JSON, exit codes, the wording of errors |
 //! | `usage`, `complete`, `offline` | commands that use a server, and those that only read files |
 //! | `trust` | what a folder may do before and after somebody trusts it |
+//! | `consent` | what a decision shows, and that it is about content |
 //! | `bridge` | a server for a host, on standard streams |
 //! | `loops` | that no entry starts itself |
 //! | `large` | results of many megabytes, and the memory that they take |
@@ -25,6 +26,7 @@
 
 mod bridge;
 mod complete;
+mod consent;
 mod demo;
 mod documents;
 mod failures;

@@ -21,7 +21,6 @@ impl Span {
         self.start as usize
     }
 
-    #[cfg(any(test, fuzzing))]
     pub(crate) fn end(self) -> usize {
         self.end as usize
     }

@@ -33,7 +33,7 @@ impl Kind {
     }
 }
 
-static COMMON: [&str; 3] = ["type", "timeout", "alwaysLoad"];
+static COMMON: [&str; 6] = ["type", "timeout", "alwaysLoad", "disabled", "enabled", "isActive"];
 static STDIO: [&str; 3] = ["command", "args", "env"];
 /// `oauth` is last: WebSocket has no challenge to answer, so it has all but that.
 static REMOTE: [&str; 6] =
@@ -41,11 +41,9 @@ static REMOTE: [&str; 6] =
 static IN_PROCESS: [&str; 2] = ["name", "instance"];
 
 /// Fields of other hosts and common misunderstandings, with what to do instead.
-const MISTAKEN: [(&str, &str); 18] = [
+const MISTAKEN: [(&str, &str); 16] = [
     ("cwd", "a server starts in the directory that the tool is started in; let the command change it"),
     ("workingDirectory", "a server starts in the directory that the tool is started in"),
-    ("disabled", "an entry has no such switch; add its name to `disabledMcpServers` of the project"),
-    ("enabled", "an entry has no such switch; add its name to `disabledMcpServers` of the project"),
     ("transport", "use `type`"),
     ("transportType", "use `type`"),
     ("serverUrl", "use `url` with \"type\": \"http\""),
@@ -84,7 +82,7 @@ pub(super) fn check(reader: &mut Reader<'_, '_>, kind: Kind) {
 }
 
 /// Keys that people use for remarks, because plain JSON has no comments.
-fn is_remark(key: &str) -> bool {
+pub(crate) fn is_remark(key: &str) -> bool {
     key.starts_with(['_', '$', '#']) || key.starts_with("//") || key == "description" || key == "comment"
 }
 

@@ -7,7 +7,7 @@ use crate::document::Document;
 use crate::entry::Field;
 use crate::expand::Text;
 use crate::json::{Member, Node, Object, Pointer, Span};
-use crate::{Env, Problem, ProblemCode, Severity};
+use crate::{Env, Origin, Problem, ProblemCode, Severity};
 
 pub(super) struct Reader<'a, 'p> {
     document: &'a Document<'a>,
@@ -124,6 +124,11 @@ impl<'a, 'p> Reader<'a, 'p> {
         let name = extended(&Pointer::default(), steps).dotted();
         let origin = self.document.origin(&self.pointer(steps), node.span);
         self.fields.push(Field { name, value, origin, missing });
+    }
+
+    /// Where a value of this entry stands.
+    pub(super) fn origin(&self, steps: Steps<'_>, span: Span) -> Origin {
+        self.document.origin(&self.pointer(steps), span)
     }
 
     /// A field that must be a string where it is present.

@@ -3,6 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a fixture that cannot be laid out is a failed test")]
 
 mod cases;
+#[cfg(unix)]
+mod consent;
+#[cfg(unix)]
+mod heard;
 mod leaks;
 mod reload;
 #[cfg(unix)]

@@ -39,11 +39,11 @@ fn decisions_given_to_this_tool_are_in_force_at_once() {
         (entry.gate(), entry.remote().unwrap().helper.as_ref().unwrap().may_run)
     };
     assert_eq!(state(), (Gate::Ready, false));
-    assert!(store.trust(folder).unwrap());
+    assert!(store.trust(&config.project, &config.entries).unwrap());
     assert_eq!(state(), (Gate::Ready, true));
     assert!(store.reject(folder, "p").unwrap());
     assert_eq!(state().0, Gate::Rejected);
-    assert!(store.approve(folder, "p").unwrap());
+    assert!(store.approve(folder, config.entry("p").unwrap()).unwrap());
     assert!(store.untrust(folder).unwrap());
     assert_eq!(state(), (Gate::Ready, false));
 }
@@ -55,7 +55,7 @@ fn f121_a_broken_file_is_never_rewritten() {
     let before = fs::read(&path).unwrap();
     let config = Config::load(&case.request);
     let store = TrustStore::new(config.locations.state_dir.as_ref().unwrap());
-    store.trust(config.project.trust_folder()).unwrap();
+    store.trust(&config.project, &config.entries).unwrap();
     assert_eq!(fs::read(&path).unwrap(), before);
     let problems = validate_file(&path, &case.request.env);
     assert_eq!(problems.len(), 1);

@@ -150,7 +150,7 @@ fn s_p3_decisions_in_a_pipe_or_behind_one_are_an_error_that_names_it() {
         let (_dir, base) = home();
         put(obstacle, &base.join("state").join(file));
         let store = TrustStore::new(base.join("state"));
-        let error = in_time(move || store.trust(Path::new("/nowhere")).unwrap_err());
+        let error = in_time(move || store.trust(&Project::find(Path::new("/nowhere")), []).unwrap_err());
         assert!(error.to_string().ends_with(expected), "{error}");
         assert!(matches!(error.kind(), ConfigErrorKind::Read | ConfigErrorKind::Write), "{error}");
     }
@@ -160,7 +160,7 @@ fn s_p3_decisions_in_a_pipe_or_behind_one_are_an_error_that_names_it() {
 fn is_trusted_after(change: impl FnOnce(&Path) -> bool) -> Option<(bool, String)> {
     let (_dir, base) = home();
     let state = base.join("state");
-    assert!(TrustStore::new(&state).trust(&base.join("project")).unwrap());
+    assert!(TrustStore::new(&state).trust(&Project::find(&base.join("project")), []).unwrap());
     if !change(&state) {
         return None;
     }

@@ -1,0 +1,161 @@
+//! What a decision allows, for the person who makes it and for programs.
+
+use std::path::PathBuf;
+
+use mcp_config::{Change, Config, Project, Server, ServerEntry, Term};
+use serde::Serialize;
+
+use super::line;
+use crate::environment::Environment;
+
+/// What an approval allows.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Allowed<'a> {
+    file: String,
+    line: usize,
+    /// SHA-256 of what is allowed, in its canonical form.
+    digest: String,
+    /// Each field that decides what runs, where data goes and what is sent there.
+    allowed: Vec<&'a Term>,
+    /// The variables that the entry names.
+    variables: Vec<&'a str>,
+    /// What a command that the entry starts gets of the environment; `null` where it starts none.
+    environment: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    helper: Option<Helper<'a>>,
+    /// Files of the project that a command names. What is in them is not part of the approval.
+    files_not_covered: Vec<PathBuf>,
+    /// The account that the file belongs to, where it is another one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    other_account: Option<u32>,
+    /// What is different since the last approval.
+    changes: &'a [Change],
+    #[serde(skip)]
+    name: &'a str,
+}
+
+/// A helper that trust in the folder lets run.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Helper<'a> {
+    name: &'a str,
+    scope: &'static str,
+    file: String,
+    line: usize,
+    /// Its command line.
+    command: String,
+    cwd: PathBuf,
+    /// Credential-like variables are kept from it.
+    scrubbed: bool,
+    files_not_covered: Vec<PathBuf>,
+}
+
+impl<'a> Allowed<'a> {
+    pub(super) fn of(entry: &'a ServerEntry, config: &'a Config, environment: &Environment) -> Self {
+        let remote = entry.remote().and_then(|remote| remote.helper.as_ref());
+        let least = environment.text("CLAUDE_CODE_MCP_ALLOWLIST_ENV") == Some("1");
+        Self {
+            file: entry.origin.place.to_string(),
+            line: entry.origin.line,
+            digest: entry.terms().digest(),
+            allowed: entry.terms().iter().collect(),
+            variables: entry.terms().variables(),
+            environment: match entry.server {
+                Server::Stdio(_) if least => Some("baseline"),
+                Server::Stdio(_) => Some("whole"),
+                _ => None,
+            },
+            helper: remote.map(|_| Helper::of(entry, &config.project)),
+            files_not_covered: entry.files_of(&config.project),
+            other_account: entry.foreign_owner(),
+            changes: entry.changes(),
+            name: &entry.name,
+        }
+    }
+
+    /// For people: what it is, what it gets, what is different.
+    pub(super) fn lines(&self) -> String {
+        let mut lines: Vec<(String, String)> = Vec::new();
+        for term in &self.allowed {
+            lines.push((line(&term.field), term.shown.clone()));
+        }
+        match self.environment {
+            Some("whole") => lines.push(("gets".to_owned(), "every variable of your environment".to_owned())),
+            Some(_) => {
+                lines.push(("gets".to_owned(), "HOME, PATH and the like of your environment".to_owned()))
+            }
+            None => {}
+        }
+        if !self.variables.is_empty() {
+            lines.push(("reads".to_owned(), line(&self.variables.join(", "))));
+        }
+        if let Some(helper) = &self.helper {
+            lines.push((
+                "helper".to_owned(),
+                format!("runs in {} once the folder is trusted", helper.place()),
+            ));
+        }
+        for file in &self.files_not_covered {
+            let file = line(&file.display().to_string());
+            lines.push((
+                "not covered".to_owned(),
+                format!("{file}: what is in it may change without asking again"),
+            ));
+        }
+        if let Some(account) = self.other_account {
+            lines.push(("belongs to".to_owned(), format!("another account (number {account})")));
+        }
+        for change in self.changes {
+            lines.push(("changed".to_owned(), line(&change.to_string())));
+        }
+        let width = lines.iter().map(|(label, _)| mcp_text::width(label)).max().unwrap_or(0).min(40);
+        let mut text = format!("{}  {}:{}\n", line(self.name), line(&self.file), self.line);
+        for (label, value) in lines {
+            text.push_str(&format!("  {label:<width$}  {value}\n"));
+        }
+        text
+    }
+}
+
+impl<'a> Helper<'a> {
+    pub(super) fn of(entry: &'a ServerEntry, project: &Project) -> Self {
+        let helper = entry.remote().and_then(|remote| remote.helper.as_ref());
+        let command = entry.terms().iter().find(|term| term.field == "headersHelper");
+        Self {
+            name: &entry.name,
+            scope: entry.scope.as_str(),
+            file: entry.origin.place.to_string(),
+            line: entry.origin.line,
+            command: command.map(|term| term.shown.clone()).unwrap_or_default(),
+            cwd: helper.map(|helper| helper.cwd.clone()).unwrap_or_default(),
+            scrubbed: helper.is_some_and(|helper| helper.scrubbed),
+            files_not_covered: entry.files_of(project),
+        }
+    }
+
+    fn place(&self) -> String {
+        let environment =
+            if self.scrubbed { "without credential-like variables" } else { "with your environment" };
+        format!("{}, {environment},", line(&self.cwd.display().to_string()))
+    }
+
+    /// For people.
+    pub(super) fn lines(&self) -> String {
+        let (name, file) = (line(self.name), line(&self.file));
+        let mut text = format!("  lets run: {}\n", self.command);
+        text.push_str(&format!(
+            "    for {name} ({} scope, {file}:{}), in {}\n",
+            self.scope,
+            self.line,
+            self.place().trim_end_matches(',')
+        ));
+        for file in &self.files_not_covered {
+            let file = line(&file.display().to_string());
+            text.push_str(&format!(
+                "    not covered: {file}: what is in it may change without asking again\n"
+            ));
+        }
+        text
+    }
+}

@@ -1,0 +1,42 @@
+//! Files of the project that a command line names: an approval is of the line, not of what is in them.
+
+use std::path::{Path, PathBuf};
+
+use crate::Project;
+use crate::entry::{Server, ServerEntry};
+use crate::expand::Text;
+use crate::project::canonical;
+
+/// The longest command line whose words are looked up, and how many of them.
+const WORDS: usize = 200;
+
+impl ServerEntry {
+    /// The files of `project` that the command of the entry, or its helper, names. What is in them can change without
+    /// a change of the entry, so whoever agrees to it is told.
+    pub fn files_of(&self, project: &Project) -> Vec<PathBuf> {
+        let mut lines: Vec<&str> = Vec::new();
+        match &self.server {
+            Server::Stdio(stdio) => {
+                lines.extend(std::iter::once(&stdio.command).chain(&stdio.args).map(Text::expose));
+            }
+            Server::Remote(remote) => {
+                lines.extend(remote.helper.iter().map(|helper| helper.command.expose().as_str()))
+            }
+            _ => {}
+        }
+        let separator = |c: char| c.is_whitespace() || "\"';|&()<>=".contains(c);
+        let root = project.root.to_string_lossy();
+        let words = lines.iter().flat_map(|line| line.split(separator)).filter(|word| !word.is_empty());
+        let mut files: Vec<PathBuf> = words
+            .take(WORDS)
+            .map(|word| {
+                let word = word.replace("${CLAUDE_PROJECT_DIR}", &root).replace("$CLAUDE_PROJECT_DIR", &root);
+                canonical(&project.cwd.join(word))
+            })
+            .filter(|path| path.starts_with(&project.root) && Path::is_file(path))
+            .collect();
+        files.sort();
+        files.dedup();
+        files
+    }
+}

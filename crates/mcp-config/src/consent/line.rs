@@ -1,0 +1,151 @@
+//! How a field is shown to the person who decides, and what of it is kept.
+//!
+//! Elsewhere a command line with a credential in it is hidden as a whole. Whoever is asked to agree to it has to see
+//! it: a script that has the word `token` somewhere could hide behind that rule. So here only words are hidden that
+//! can be nothing but a value: no blank, no reference, nothing that a shell would act on.
+
+use std::collections::HashMap;
+
+use crate::display::{self, REDACTED};
+use crate::document::Document;
+use crate::entry::Field;
+use crate::json::{Node, Value};
+
+/// The longest that a field is shown, in columns. What is left out is said, or an end could hide behind a long start.
+const LIMIT: usize = 4_000;
+
+/// The value of `field`, for the person who decides.
+pub(super) fn shown(document: &Document<'_>, field: &str, node: &Node) -> String {
+    let text = match &node.value {
+        Value::String(text) if is_secret(field) => secret(text),
+        Value::String(text) => words(text),
+        Value::Array(items) => arguments(items),
+        Value::Number(_) => document.written(node.span).to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Null | Value::Object(_) => node.kind().to_owned(),
+    };
+    let whole = mcp_text::width(&text);
+    if whole <= LIMIT {
+        return mcp_text::line(&text, LIMIT);
+    }
+    let start = mcp_text::line(&text, LIMIT);
+    format!("{start} [{} more columns are not shown: read them in the file]", whole - LIMIT)
+}
+
+/// The fields as any view of the entry shows them, by name; the elements of an array under the name of the array.
+pub(super) type Known<'f> = HashMap<&'f str, Vec<&'f str>>;
+
+pub(super) fn by_name(fields: &[Field]) -> Known<'_> {
+    let mut known = Known::new();
+    for field in fields {
+        let index = field.name.strip_suffix(']').and_then(|name| name.rsplit_once('['));
+        let name = match index {
+            Some((name, index)) if index.bytes().all(|byte| byte.is_ascii_digit()) => name,
+            _ => &field.name,
+        };
+        known.entry(name).or_default().push(&field.value);
+    }
+    known
+}
+
+/// What may be kept of the value of `field`: what any other view of the entry shows.
+pub(super) fn kept(document: &Document<'_>, field: &str, node: &Node, known: &Known<'_>) -> String {
+    let text = match (&node.value, known.get(field)) {
+        (Value::Bool(value), _) => value.to_string(),
+        (Value::Number(_), _) => document.written(node.span).to_owned(),
+        (_, None) => REDACTED.to_owned(),
+        (_, Some(shown)) => shown.join(" ").split(' ').map(without_userinfo).collect::<Vec<_>>().join(" "),
+    };
+    mcp_text::line(&text, 200)
+}
+
+/// The variables that a value names: `$NAME`, `${NAME}`, `%NAME%` and PowerShell's `$env:NAME`.
+pub(super) fn variables(node: &Node) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut text = |text: &str| {
+        names.extend(text.split('$').skip(1).filter_map(|rest| {
+            let rest = rest.strip_prefix('{').unwrap_or(rest);
+            name(rest.strip_prefix("env:").unwrap_or(rest))
+        }));
+        let between = text.split('%').skip(1);
+        names.extend(between.filter(|part| name(part).as_deref() == Some(*part)).map(str::to_owned));
+    };
+    match &node.value {
+        Value::String(value) => text(value),
+        Value::Array(items) => items.iter().filter_map(Node::as_str).for_each(text),
+        _ => {}
+    }
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+fn name(text: &str) -> Option<String> {
+    let end = text.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(text.len());
+    let name = &text[..end];
+    (!name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit())).then(|| name.to_owned())
+}
+
+/// Header and environment values are secrets more often than not, and so is what nothing here knows.
+fn is_secret(field: &str) -> bool {
+    let own = ["command", "url", "headersHelper", "cwd", "envFile", "oauth", "name", "instance"];
+    let first = field.split(['.', '[']).next().unwrap_or_default();
+    !own.contains(&first)
+}
+
+/// Its references, and a mark for each literal part.
+fn secret(text: &str) -> String {
+    display::display_secret_text(&crate::Text::expand(text, &crate::Env::new()))
+}
+
+fn arguments(items: &[Node]) -> String {
+    let mut after_flag = false;
+    let shown = items.iter().map(|item| {
+        let Some(text) = item.as_str() else { return item.kind().to_owned() };
+        let hide = std::mem::take(&mut after_flag) && is_value(text);
+        after_flag = text.starts_with('-') && !text.contains('=') && display::names_a_credential(text);
+        let shown = if hide { REDACTED.to_owned() } else { words(text) };
+        let plain = |c: char| !c.is_whitespace() && !"'\"\\;&|<>()".contains(c);
+        if !shown.is_empty() && shown.chars().all(plain) { shown } else { format!("'{shown}'") }
+    });
+    shown.collect::<Vec<_>>().join(" ")
+}
+
+/// A command line, with the words hidden that can be nothing but a secret.
+fn words(text: &str) -> String {
+    let mut after_credential = false;
+    let word = |word: &str| {
+        let bare = word.trim_matches(['"', '\'']);
+        let hide = std::mem::take(&mut after_credential) && is_value(bare);
+        let scheme = ["bearer", "basic", "token"].contains(&bare.to_ascii_lowercase().as_str());
+        after_credential = (bare.starts_with('-') && !bare.contains('=') || bare.ends_with(':') || scheme)
+            && (scheme || display::names_a_credential(bare));
+        if hide && !scheme {
+            return word.replace(bare, REDACTED);
+        }
+        if let Some((flag, value)) = word.split_once('=')
+            && display::names_a_credential(flag)
+            && !value.is_empty()
+            && is_value(value.trim_matches(['"', '\'']))
+            && is_value(flag)
+        {
+            return format!("{flag}={REDACTED}");
+        }
+        display::without_tokens(&without_userinfo(word))
+    };
+    text.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// Nothing but a value: no blank, no reference, nothing that a shell acts on.
+fn is_value(text: &str) -> bool {
+    text.chars().all(|c| c.is_ascii_alphanumeric() || "_-./+=~:@,%".contains(c))
+}
+
+fn without_userinfo(word: &str) -> String {
+    let Some((before, rest)) = word.split_once("://") else { return word.to_owned() };
+    let end = rest.find(['/', '?', '#', '\\']).unwrap_or(rest.len());
+    match rest[..end].rfind('@') {
+        Some(at) if is_value(&rest[..at]) => format!("{before}://{REDACTED}{}", &rest[at..]),
+        _ => word.to_owned(),
+    }
+}

@@ -1,0 +1,175 @@
+//! The terms of an entry: its fields in one canonical form.
+
+use serde::Serialize;
+
+use super::line::{self, Known};
+use crate::document::Document;
+use crate::entry::Field;
+use crate::json::{Node, Object, Pointer, Value};
+use crate::schema::is_remark;
+
+/// Fields that neither decide what runs nor where data goes nor what is sent there. All others count.
+const WITHOUT_EFFECT: [&str; 8] = [
+    // How long something is waited for.
+    "timeout",
+    "headersHelperTimeoutMs",
+    "headersHelperTtlMs",
+    "startupTimeoutMs",
+    // When a host loads its tools.
+    "alwaysLoad",
+    // Switched off, it does nothing; switched on, it does what was agreed to.
+    "disabled",
+    "enabled",
+    "isActive",
+];
+
+/// What a person agrees to with an entry: everything in it that has an effect, before variables are expanded.
+///
+/// Two entries with the same terms do the same, whatever the order of their members and however they are formatted.
+#[derive(Clone, Debug, Default)]
+pub struct Terms(Vec<Term>);
+
+/// One field of it.
+#[derive(Clone, Serialize)]
+#[non_exhaustive]
+pub struct Term {
+    /// Its path in the entry: `headers.Authorization`.
+    pub field: String,
+    /// What it says, for the person who decides: whole, but for what looks like a secret.
+    #[serde(rename = "value")]
+    pub shown: String,
+    /// The environment variables that it names.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub variables: Vec<String>,
+    /// What may be kept of it: no literal that could be a secret.
+    #[serde(skip)]
+    pub(super) kept: String,
+    /// What it says, in the form that is compared.
+    #[serde(skip)]
+    pub(super) canonical: String,
+}
+
+// Security: the canonical form holds literals of the file.
+impl std::fmt::Debug for Term {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}: {}", self.field, self.kept)
+    }
+}
+
+impl Terms {
+    /// The terms of the entry `object`, which speaks `transport`; `fields` are its fields as they may be shown.
+    pub(crate) fn of(document: &Document<'_>, object: &Object, transport: &str, fields: &[Field]) -> Self {
+        let mut terms = Self(vec![Term::plain("type", transport)]);
+        let fields = line::by_name(fields);
+        for member in sorted(object) {
+            let key = &*member.key;
+            if key != "type" && !is_remark(key) && !WITHOUT_EFFECT.contains(&key) && !member.node.is_null() {
+                terms.add(document, &Pointer::of(&[key]), &member.node, &fields);
+            }
+        }
+        terms
+    }
+
+    /// The terms of the field `name` alone.
+    pub(crate) fn only(&self, name: &str) -> Self {
+        Self(self.0.iter().filter(|term| term.field == name).cloned().collect())
+    }
+
+    fn add(&mut self, document: &Document<'_>, path: &Pointer, node: &Node, fields: &Known<'_>) {
+        let field = path.dotted();
+        match &node.value {
+            Value::Object(object) => {
+                for member in sorted(object) {
+                    self.add(document, &path.key(&member.key), &member.node, fields);
+                }
+            }
+            Value::Array(items) if items.is_empty() => {}
+            _ => self.0.push(Term {
+                shown: line::shown(document, &field, node),
+                variables: line::variables(node),
+                kept: line::kept(document, &field, node, fields),
+                canonical: canonical(document, node),
+                field,
+            }),
+        }
+    }
+
+    /// The fields, in a fixed order.
+    pub fn iter(&self) -> impl Iterator<Item = &Term> {
+        self.0.iter()
+    }
+
+    /// The environment variables that the entry names, each once.
+    pub fn variables(&self) -> Vec<&str> {
+        let mut names: Vec<&str> =
+            self.0.iter().flat_map(|term| &term.variables).map(String::as_str).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
+    /// SHA-256 of the canonical form: equal for two entries exactly if they do the same.
+    pub fn digest(&self) -> String {
+        format!("sha256:{}", hex(ring::digest::digest(&ring::digest::SHA256, &self.canonical()).as_ref()))
+    }
+
+    /// Fields and values with their lengths, so that no value can pass for two fields.
+    pub(super) fn canonical(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for term in &self.0 {
+            for part in [&term.field, &term.canonical] {
+                bytes.extend((part.len() as u64).to_be_bytes());
+                bytes.extend(part.as_bytes());
+            }
+        }
+        bytes
+    }
+}
+
+impl Term {
+    fn plain(field: &str, value: &str) -> Self {
+        let value = value.to_owned();
+        Self {
+            field: field.to_owned(),
+            shown: value.clone(),
+            variables: Vec::new(),
+            kept: value.clone(),
+            canonical: value,
+        }
+    }
+}
+
+/// The members by name. Names that differ in case alone keep their order, because for headers the last one counts.
+fn sorted(object: &Object) -> Vec<&crate::json::Member> {
+    let mut members: Vec<_> = object.iter().collect();
+    members.sort_by_cached_key(|member| member.key.to_ascii_lowercase());
+    members
+}
+
+/// A value as JSON without blanks, members by name, numbers in one spelling.
+fn canonical(document: &Document<'_>, node: &Node) -> String {
+    let text = |text: &str| serde_json::Value::from(text).to_string();
+    let list = |items: Vec<String>| items.join(",");
+    match &node.value {
+        Value::Null => "null".to_owned(),
+        Value::Bool(value) => value.to_string(),
+        Value::Number(_) => match node.as_u64() {
+            Some(number) => number.to_string(),
+            None => document.written(node.span).to_owned(),
+        },
+        Value::String(value) => text(value),
+        Value::Array(items) => {
+            format!("[{}]", list(items.iter().map(|item| canonical(document, item)).collect()))
+        }
+        Value::Object(object) => {
+            let member = |member: &crate::json::Member| {
+                format!("{}:{}", text(&member.key), canonical(document, &member.node))
+            };
+            format!("{{{}}}", list(sorted(object).into_iter().map(member).collect()))
+        }
+    }
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
