@@ -205,6 +205,8 @@ pub fn next_command(name: &str, facts: &ActionFacts) -> Option<String> {
         ReasonCode::Unauthorized | ReasonCode::Forbidden | ReasonCode::LoginRedirect if sign_in => {
             on_server("login")
         }
+        // What cannot be read is put aside by the next sign-in, or that says why not.
+        ReasonCode::CredentialsFailed if facts.login_available => on_server("login"),
         ReasonCode::CredentialsRejected if sign_in && !facts.has_static_headers => on_server("login"),
         // Nothing will change until the entry does: `get` shows what it says and which file says it.
         ReasonCode::NotConfigured
@@ -224,6 +226,7 @@ pub fn next_command(name: &str, facts: &ActionFacts) -> Option<String> {
         | ReasonCode::CredentialsRejected
         | ReasonCode::InsufficientScope
         | ReasonCode::HelperFailed
+        | ReasonCode::CredentialsFailed
         | ReasonCode::SignInExpired
         | ReasonCode::Unavailable
         | ReasonCode::RateLimited
@@ -354,6 +357,11 @@ mod tests {
             (seen(oauth, ReasonCode::CredentialsRejected), Some("mcplink login web")),
             (seen(oauth, ReasonCode::SignInExpired), Some("mcplink login web")),
             (seen(oauth, ReasonCode::InsufficientScope), Some("mcplink login web")),
+            (seen(remote(), ReasonCode::CredentialsFailed), Some("mcplink login web")),
+            (
+                seen(remote().with_login_available(false), ReasonCode::CredentialsFailed),
+                Some("mcplink reconnect web"),
+            ),
             (seen(oauth, ReasonCode::Blocked), Some("mcplink reconnect web")),
             (
                 seen(oauth.with_login_available(false), ReasonCode::Unauthorized),

@@ -86,7 +86,8 @@ fn outcome_verdict(outcome: &Outcome, evidence: &Evidence) -> Verdict {
             _ => Verdict::Connected { flag: Some(ReasonCode::ToolsUnavailable) },
         },
         Outcome::Challenged { kind, .. } => Verdict::NeedsAuth { code: challenge_code(kind, evidence) },
-        Outcome::CredentialSourceFailed => Verdict::NeedsAuth { code: ReasonCode::HelperFailed },
+        Outcome::CredentialSourceFailed => Verdict::NeedsAuth { code: source_code(evidence) },
+        Outcome::CredentialsFailed => Verdict::NeedsAuth { code: ReasonCode::CredentialsFailed },
         Outcome::SignInExpired => Verdict::NeedsAuth { code: ReasonCode::SignInExpired },
         Outcome::AuthorizationServerUnavailable => transient(ReasonCode::Unavailable),
         Outcome::Http { status, retry_after } => http_verdict(*status, *retry_after, evidence),
@@ -98,6 +99,14 @@ fn outcome_verdict(outcome: &Outcome, evidence: &Evidence) -> Verdict {
         Outcome::Spawn => permanent(ReasonCode::Spawn),
         Outcome::Exited { .. } => permanent(ReasonCode::Exited),
         Outcome::Misconfigured => permanent(ReasonCode::Config),
+    }
+}
+
+/// Only where there is a helper can one have failed.
+fn source_code(evidence: &Evidence) -> ReasonCode {
+    match evidence.auth.provider.as_deref() {
+        None | Some("headers-helper") => ReasonCode::HelperFailed,
+        Some(_) => ReasonCode::CredentialsFailed,
     }
 }
 
@@ -187,7 +196,8 @@ mod tests {
                 }
                 Some(Outcome::ToolsUnavailable { .. }) => challenged(ChallengeKind::Unauthorized, 401),
                 Some(Outcome::Challenged { .. }) => Outcome::CredentialSourceFailed,
-                Some(Outcome::CredentialSourceFailed) => Outcome::SignInExpired,
+                Some(Outcome::CredentialSourceFailed) => Outcome::CredentialsFailed,
+                Some(Outcome::CredentialsFailed) => Outcome::SignInExpired,
                 Some(Outcome::SignInExpired) => Outcome::AuthorizationServerUnavailable,
                 Some(Outcome::AuthorizationServerUnavailable) => http(503),
                 Some(Outcome::Http { .. }) => Outcome::Unreachable,
@@ -210,7 +220,7 @@ mod tests {
 
     #[test]
     fn every_outcome_has_a_verdict_whose_code_and_status_agree() {
-        assert_eq!(every_outcome().len(), 15);
+        assert_eq!(every_outcome().len(), 16);
         for outcome in every_outcome() {
             for phase in [Phase::Connect, Phase::Session] {
                 for auth in [none(), sent(), withheld()] {
@@ -231,7 +241,7 @@ mod tests {
         let table = [
             (Outcome::Connected { tools: None }, Verdict::Connected { flag: None }),
             (Outcome::Connected { tools: Some(1) }, Verdict::Connected { flag: None }),
-            (Outcome::CredentialSourceFailed, needs_auth(ReasonCode::HelperFailed)),
+            (Outcome::CredentialsFailed, needs_auth(ReasonCode::CredentialsFailed)),
             (Outcome::SignInExpired, needs_auth(ReasonCode::SignInExpired)),
             (Outcome::AuthorizationServerUnavailable, transient(ReasonCode::Unavailable)),
             (Outcome::Unreachable, transient(ReasonCode::Unreachable)),
@@ -248,6 +258,22 @@ mod tests {
             for phase in [Phase::Connect, Phase::Session] {
                 assert_eq!(verdict(phase, outcome.clone(), sent()), expected, "{outcome:?} {phase:?}");
             }
+        }
+    }
+
+    #[test]
+    fn s_n17_only_a_helper_can_be_a_helper_that_failed() {
+        let by = |provider: Option<&str>| AuthFacts::new(false, provider.map(str::to_owned), false);
+        for (provider, code) in [
+            (None, ReasonCode::HelperFailed),
+            (Some("headers-helper"), ReasonCode::HelperFailed),
+            (Some("oauth"), ReasonCode::CredentialsFailed),
+            (Some("vault"), ReasonCode::CredentialsFailed),
+        ] {
+            let failed = verdict(Phase::Connect, Outcome::CredentialSourceFailed, by(provider));
+            assert_eq!(failed, needs_auth(code), "{provider:?}");
+            let failed = verdict(Phase::Session, Outcome::CredentialsFailed, by(provider));
+            assert_eq!(failed, needs_auth(ReasonCode::CredentialsFailed), "{provider:?}");
         }
     }
 

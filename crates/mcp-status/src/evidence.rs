@@ -126,6 +126,8 @@ pub enum Outcome {
     },
     /// The source of the credentials failed; the server was not contacted.
     CredentialSourceFailed,
+    /// Credentials could not be had for another reason, such as a store that cannot be read; the server was not contacted.
+    CredentialsFailed,
     /// The authorization server refused the refresh token.
     SignInExpired,
     /// The authorization server could not be reached; what is stored is kept.

@@ -52,7 +52,12 @@ pub fn message(evidence: &Evidence, context: &MessageContext<'_>) -> String {
     let text = fact(&evidence.outcome, evidence, context);
     match evidence.detail.as_deref().map(clean).filter(|detail| !detail.is_empty()) {
         // The source's own account already names itself and its exit code.
-        Some(detail) if classify(evidence).code() == Some(ReasonCode::HelperFailed) => {
+        Some(detail)
+            if matches!(
+                classify(evidence).code(),
+                Some(ReasonCode::HelperFailed | ReasonCode::CredentialsFailed)
+            ) =>
+        {
             format!("failed to {detail}")
         }
         Some(detail) if !text.is_empty() => format!("{text}: {detail}"),
@@ -82,6 +87,7 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
                 None => format!("{source} failed"),
             }
         }
+        Outcome::CredentialsFailed => "the credentials could not be had".to_owned(),
         Outcome::SignInExpired => "the authorization server refused the refresh token".to_owned(),
         Outcome::AuthorizationServerUnavailable => {
             format!("the authorization server could not be reached{times}; the sign-in is kept")
@@ -383,6 +389,14 @@ mod tests {
         let evidence = connect(Outcome::CredentialSourceFailed).with_auth(auth);
         assert_eq!(said(&evidence), "headersHelper failed with exit code 3");
         let account = "run the headers helper: it exited with code 3 (stderr: vault is sealed)";
+        assert_eq!(said(&evidence.with_detail(account)), format!("failed to {account}"));
+    }
+
+    #[test]
+    fn s_n17_a_store_that_cannot_be_read_is_told_by_its_file() {
+        let evidence = connect(Outcome::CredentialsFailed).with_auth(by("oauth"));
+        assert_eq!(said(&evidence), "the credentials could not be had");
+        let account = "read /home/me/.local/state/mcplink/tokens/tokens/web-1.json: it is damaged";
         assert_eq!(said(&evidence.with_detail(account)), format!("failed to {account}"));
     }
 

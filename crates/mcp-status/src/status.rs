@@ -79,6 +79,8 @@ pub enum ReasonCode {
     InsufficientScope,
     /// The command that mints headers failed.
     HelperFailed,
+    /// Credentials could not be had, and no command is to blame: the store of sign-ins cannot be read, say.
+    CredentialsFailed,
     /// The command was not run because its folder is not trusted.
     HelperUntrusted,
     /// The authorization server refused the refresh token.
@@ -129,7 +131,7 @@ pub enum ReasonCode {
 
 impl ReasonCode {
     /// Every code, in the order of declaration.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 31] = [
         Self::Unauthorized,
         Self::Forbidden,
         Self::LoginRedirect,
@@ -137,6 +139,7 @@ impl ReasonCode {
         Self::CredentialsRejected,
         Self::InsufficientScope,
         Self::HelperFailed,
+        Self::CredentialsFailed,
         Self::HelperUntrusted,
         Self::SignInExpired,
         Self::NotFound,
@@ -172,6 +175,7 @@ impl ReasonCode {
             Self::CredentialsRejected => "credentials-rejected",
             Self::InsufficientScope => "insufficient-scope",
             Self::HelperFailed => "helper-failed",
+            Self::CredentialsFailed => "credentials-failed",
             Self::HelperUntrusted => "helper-untrusted",
             Self::SignInExpired => "sign-in-expired",
             Self::NotFound => "not-found",
@@ -209,6 +213,7 @@ impl ReasonCode {
             | Self::CredentialsRejected
             | Self::InsufficientScope
             | Self::HelperFailed
+            | Self::CredentialsFailed
             | Self::HelperUntrusted
             | Self::SignInExpired => ServerStatus::NeedsAuth,
             Self::Connecting | Self::Retrying | Self::AwaitingApproval | Self::ChangedSinceApproval => {

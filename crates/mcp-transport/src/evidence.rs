@@ -37,7 +37,9 @@ impl TransportError {
                 Some(AuthErrorKind::SignInExpired) => Outcome::SignInExpired,
                 Some(AuthErrorKind::Unavailable) => Outcome::AuthorizationServerUnavailable,
                 Some(AuthErrorKind::Misconfigured) => Outcome::Misconfigured,
-                _ => Outcome::CredentialSourceFailed,
+                Some(AuthErrorKind::SourceFailed) | None => Outcome::CredentialSourceFailed,
+                // The store, most likely: no source has been asked.
+                Some(_) => Outcome::CredentialsFailed,
             },
             Kind::Challenged { kind, status } => {
                 Outcome::Challenged { kind: kind.clone(), http_status: *status }
@@ -117,6 +119,23 @@ mod tests {
         ];
         for (kind, expected) in table {
             assert_eq!(verdict(kind.clone()), expected, "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn s_n17_the_outcome_follows_the_kind_of_the_error() {
+        for (kind, outcome) in [
+            (AuthErrorKind::SourceFailed, Outcome::CredentialSourceFailed),
+            (AuthErrorKind::Store, Outcome::CredentialsFailed),
+            (AuthErrorKind::Protocol, Outcome::CredentialsFailed),
+            (AuthErrorKind::Cancelled, Outcome::CredentialsFailed),
+            (AuthErrorKind::SignInExpired, Outcome::SignInExpired),
+            (AuthErrorKind::Unavailable, Outcome::AuthorizationServerUnavailable),
+            (AuthErrorKind::Misconfigured, Outcome::Misconfigured),
+        ] {
+            let error = TransportError::new(TransportErrorKind::Credentials, "x")
+                .with_source(AuthError::new(kind, "read a file"));
+            assert_eq!(error.evidence(Phase::Connect).outcome, outcome, "{kind:?}");
         }
     }
 
