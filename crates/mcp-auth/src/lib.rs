@@ -38,6 +38,7 @@
 mod build;
 mod chain;
 mod challenge;
+pub mod children;
 #[cfg(any(test, feature = "contract-tests"))]
 pub mod contract;
 mod credentials;
@@ -54,13 +55,13 @@ pub mod oauth;
 mod plan;
 mod provider;
 mod reserved;
-mod scrub;
 mod secret;
 mod settings;
 mod single_flight;
 #[cfg(any(feature = "helper", feature = "oauth"))]
 mod spans;
 mod static_headers;
+pub mod url_policy;
 mod userinfo;
 
 pub use build::Parts;

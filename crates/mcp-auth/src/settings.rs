@@ -103,9 +103,9 @@ impl fmt::Debug for HelperSpec {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum EnvPolicy {
-    /// Everything.
+    /// Everything but what is for this program alone ([`children::OWN_SECRETS`](crate::children::OWN_SECRETS)).
     Inherit,
-    /// Everything but credential-like variables: for helpers that a repository brought along.
+    /// Nor what is a credential by its name or value: for helpers that a repository brought along.
     Scrubbed,
 }
 
@@ -117,6 +117,12 @@ pub struct OAuthSpec {
     pub client_id: Option<String>,
     /// Its secret; never from a config file.
     pub client_secret: Option<Secret>,
+    /// The issuer identifier of the authorization server (RFC 8414 section 2), where a person pins it: no other is used,
+    /// and the client's secret goes to no other.
+    pub issuer: Option<String>,
+    /// Whether `issuer` and `auth_server_metadata_url` are the word of the person whose secret it is, and not of a
+    /// repository that brought the entry along: then the secret is sent there without asking.
+    pub issuer_is_confirmed: bool,
     /// The port of the loopback redirect.
     pub callback_port: Option<u16>,
     /// The whole redirect URI, where the registered one differs from `http://localhost:PORT/callback`.

@@ -344,7 +344,7 @@ async fn servers_that_break_the_rules_get_no_code_and_no_token_request() {
     type Change = fn(&mut AuthSettings);
     let rules: [(&str, Change); 9] = [
         ("issuer mismatch", |s| s.metadata_issuer = Some("https://honest.example".into())),
-        ("ever opened", |s| s.authorization_endpoint = Some("file:///etc/passwd".into())),
+        ("neither https nor http", |s| s.authorization_endpoint = Some("file:///etc/passwd".into())),
         ("never ", |s| s.authorization_endpoint = Some("https://as.example/a?x=$(id)".into())),
         ("PKCE", |s| s.advertise_pkce = false),
         ("issuer missing", |s| s.iss = Echo::Missing),

@@ -35,6 +35,9 @@ impl Browser {
         // Security: the URL is one argument of a program, never text for a shell.
         command.args(arguments).arg(url.as_str());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        for own in mcp_auth::children::OWN_SECRETS {
+            command.env_remove(own);
+        }
         // A browser that was not running yet is our child: Ctrl-C on this terminal is not meant for its windows.
         #[cfg(unix)]
         command.process_group(0);

@@ -4,15 +4,19 @@
 
 use std::sync::Arc;
 
+use mcp_auth::url_policy::NamedBy;
 use mcp_transport::{ClientCapabilities, HandlerFuture, RpcError, ServerRequestHandler};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
-use tokio::io::{AsyncBufReadExt, BufReader, Stdin};
 use tokio::sync::Mutex;
 
 use crate::browser::Browser;
+use crate::confirmation::Answers;
 use crate::error::one_line;
 use crate::output::Output;
+
+/// The longest address that is shown and opened, in bytes; browsers take few that are longer.
+const MAX_URL: usize = 8 * 1024;
 
 /// Asks the person at this terminal, if there is one.
 #[derive(Debug)]
@@ -20,30 +24,32 @@ pub(crate) struct TerminalQuestions {
     output: Arc<Output>,
     browser: Browser,
     /// One question at a time; `None` where nobody can answer.
-    lines: Option<Mutex<BufReader<Stdin>>>,
+    answers: Option<Mutex<Answers>>,
+    /// The server that asks, which decides where it may send a person.
+    server: NamedBy,
 }
 
 impl TerminalQuestions {
-    pub(crate) fn new(output: Arc<Output>, browser: Browser, interactive: bool) -> Self {
-        let lines = interactive.then(|| Mutex::new(BufReader::new(tokio::io::stdin())));
-        Self { output, browser, lines }
+    pub(crate) fn new(output: Arc<Output>, browser: Browser, interactive: bool, server: NamedBy) -> Self {
+        let answers = interactive.then(|| Mutex::new(Answers::of_terminal()));
+        Self { output, browser, answers, server }
     }
 
     async fn elicit(&self, params: Option<Box<RawValue>>) -> Value {
-        let Some(lines) = &self.lines else { return json!({"action": "decline"}) };
-        let mut lines = lines.lock().await;
+        let Some(answers) = &self.answers else { return json!({"action": "decline"}) };
+        let mut answers = answers.lock().await;
         let params: Value =
             params.and_then(|params| serde_json::from_str(params.get()).ok()).unwrap_or_default();
         let message = one_line(params["message"].as_str().unwrap_or("The server has a question."));
         self.output.error(&format!("\nThe server asks: {message}\n"));
         if params["mode"] == "url" {
-            return self.visit(&params, &mut lines).await;
+            return self.visit(&params, &mut answers).await;
         }
         let mut content = Map::new();
         for field in Field::of_schema(&params["requestedSchema"]) {
             loop {
                 self.output.error(&format!("  {}: ", field.prompt()));
-                let Some(line) = read_line(&mut lines).await else { return json!({"action": "cancel"}) };
+                let Some(line) = answers.line().await else { return json!({"action": "cancel"}) };
                 match field.answer(&line) {
                     Ok(Some(value)) => drop(content.insert(field.name.clone(), value)),
                     Ok(None) => {}
@@ -55,23 +61,32 @@ impl TerminalQuestions {
                 break;
             }
         }
-        match self.confirm("Send this answer?", &mut lines).await {
+        match self.confirm("Send this answer?", &mut answers).await {
             Some(true) => json!({"action": "accept", "content": content}),
             Some(false) => json!({"action": "decline"}),
             None => json!({"action": "cancel"}),
         }
     }
 
-    /// URL mode: the person sees the whole address and decides before anything is opened.
-    async fn visit(&self, params: &Value, lines: &mut BufReader<Stdin>) -> Value {
-        let url = params["url"].as_str().and_then(|text| url::Url::parse(text).ok());
-        let Some(url) = url.filter(|url| matches!(url.scheme(), "http" | "https")) else {
-            self.output.error("The address it wants you to open is no web address; declined.\n");
-            return json!({"action": "decline"});
+    /// URL mode: the person sees the whole address and decides before anything is opened. What may be opened at all is
+    /// decided as for a page to sign in at.
+    async fn visit(&self, params: &Value, answers: &mut Answers) -> Value {
+        let text = params["url"].as_str().unwrap_or_default();
+        let may_open = if text.len() > MAX_URL { Err("is too long".to_owned()) } else { self.may_open(text) };
+        let url = match may_open {
+            Ok(url) => url,
+            Err(why) => {
+                let text = one_line(text);
+                self.output.error(&format!("  {text}\n\nThe address {why}; it is not opened.\n"));
+                return json!({"action": "decline"});
+            }
         };
         let host = url.host_str().unwrap_or_default();
-        self.output.error(&format!("It wants you to open a page at {host}:\n\n  {url}\n\n"));
-        match self.confirm("Open it?", lines).await {
+        answers.forget_typed();
+        self.output.error(&format!(
+            "It wants you to open a page at {host}:\n\n  {url}\n\nType yes to open it, anything else not to: "
+        ));
+        match answers.yes().await {
             Some(true) => {
                 if let Err(why) = self.browser.open(&url) {
                     self.output.error(&format!("Open it yourself: {}.\n", one_line(&why)));
@@ -83,24 +98,20 @@ impl TerminalQuestions {
         }
     }
 
-    async fn confirm(&self, question: &str, lines: &mut BufReader<Stdin>) -> Option<bool> {
-        self.output.error(&format!("{question} [Y/n] "));
-        let line = read_line(lines).await?;
-        Some(matches!(line.trim().to_ascii_lowercase().as_str(), "" | "y" | "yes"))
+    fn may_open(&self, text: &str) -> Result<url::Url, String> {
+        self.server.may_open(text).map_err(|refusal| refusal.to_string())
     }
-}
 
-async fn read_line(lines: &mut BufReader<Stdin>) -> Option<String> {
-    let mut line = String::new();
-    match lines.read_line(&mut line).await {
-        Ok(0) | Err(_) => None,
-        Ok(_) => Some(line.trim_end_matches(['\r', '\n']).to_owned()),
+    async fn confirm(&self, question: &str, answers: &mut Answers) -> Option<bool> {
+        self.output.error(&format!("{question} [Y/n] "));
+        let line = answers.line().await?;
+        Some(matches!(line.trim().to_ascii_lowercase().as_str(), "" | "y" | "yes"))
     }
 }
 
 impl ServerRequestHandler for TerminalQuestions {
     fn capabilities(&self) -> ClientCapabilities {
-        let settings = if self.lines.is_some() { r#"{"form":{},"url":{}}"# } else { r#"{"form":{}}"# };
+        let settings = if self.answers.is_some() { r#"{"form":{},"url":{}}"# } else { r#"{"form":{}}"# };
         match RawValue::from_string(settings.to_owned()) {
             Ok(settings) => ClientCapabilities::default().with("elicitation", settings),
             Err(_) => ClientCapabilities::default(),
@@ -281,10 +292,91 @@ mod tests {
         assert_eq!(answer(4, "1.5"), Ok(Some(json!(1.5))));
     }
 
+    /// What a server at `server` is told when it asks for `url` to be opened and a person types `typed`, and whether a
+    /// browser was started. The browser is a program that leaves a mark.
+    async fn asked_to_visit(server: &str, url: &str, typed: &'static str) -> (String, bool) {
+        let folder = tempfile::tempdir().unwrap();
+        let mark = folder.path().join("opened");
+        let script = format!("printf %s \"$0\" > '{}'", mark.display());
+        let browser = Browser::Open {
+            program: "sh".into(),
+            arguments: ["-c", &script].map(std::ffi::OsString::from).into(),
+        };
+        let output = Arc::new(Output::of_process(crate::args::ColorArg::Never, false, false, true));
+        let server = NamedBy::server(&url::Url::parse(server).unwrap());
+        // The keyboard speaks after the question, as a person does.
+        let (mut keyboard, terminal) = tokio::io::duplex(64);
+        let answers = Some(Mutex::new(Answers::of(terminal)));
+        let handler = TerminalQuestions { output, browser, answers, server };
+        let params = json!({"mode": "url", "message": "pay", "url": url, "elicitationId": "1"});
+        let answer =
+            async { handler.handle("elicitation/create", Some(to_raw_value(&params).unwrap())).await };
+        let typing = async {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            // Nobody reads where nothing is asked.
+            drop(tokio::io::AsyncWriteExt::write_all(&mut keyboard, typed.as_bytes()).await);
+            std::future::pending::<()>().await
+        };
+        let answer = tokio::select! { answer = answer => answer.unwrap(), () = typing => unreachable!() };
+        let answer: Value = serde_json::from_str(answer.get()).unwrap();
+        let action = answer["action"].as_str().unwrap().to_owned();
+        let mut opened = false;
+        for _ in 0..200 {
+            opened = std::fs::read_to_string(&mark).is_ok_and(|text| text == url);
+            if opened || action != "accept" {
+                break;
+            }
+            tokio::time::sleep(std::time::Duration::from_millis(25)).await;
+        }
+        (action, opened || mark.exists())
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn s_n14_a_strangers_page_is_opened_on_a_typed_yes_only() {
+        const SERVER: &str = "https://mcp.example/mcp";
+        let page = "https://pay.example/checkout?id=7";
+        assert_eq!(asked_to_visit(SERVER, page, "yes\n").await, ("accept".to_owned(), true));
+        for typed in ["\n", "y\n", "Y\n", "no\n"] {
+            assert_eq!(asked_to_visit(SERVER, page, typed).await, ("decline".to_owned(), false), "{typed:?}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn s_n14_what_may_not_be_opened_is_declined_without_a_question() {
+        for url in [
+            "http://a@b@evil.example/$(id)",
+            "https://a@evil.example/",
+            "https://evil.example/`id`",
+            "http://evil.example/",
+            "http://localhost:8500/admin/wipe",
+            "https://[::ffff:127.0.0.1]/",
+            "https://192.168.0.1/reboot",
+            "https://evil.example/\u{202e}",
+            "https://evil.example/\u{1b}]52;c;x\u{7}",
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "",
+        ] {
+            let answer = asked_to_visit("https://mcp.example/mcp", url, "yes\n").await;
+            assert_eq!(answer, ("decline".to_owned(), false), "{url:?}");
+        }
+        let long = format!("https://evil.example/{}", "x".repeat(MAX_URL));
+        assert_eq!(asked_to_visit("https://mcp.example/mcp", &long, "yes\n").await.0, "decline");
+    }
+
+    #[cfg(unix)]
+    #[tokio::test]
+    async fn s_k6_a_server_on_this_machine_may_have_its_own_page_opened() {
+        let answer = asked_to_visit("http://127.0.0.1:3000/mcp", "http://localhost:3000/pay", "yes\n").await;
+        assert_eq!(answer, ("accept".to_owned(), true));
+    }
+
     #[tokio::test]
     async fn nobody_there_declines() {
         let output = Arc::new(Output::of_process(crate::args::ColorArg::Never, false, false, true));
-        let handler = TerminalQuestions::new(output, Browser::Absent("test"), false);
+        let handler = TerminalQuestions::new(output, Browser::Absent("test"), false, NamedBy::this_machine());
         let answer = handler.handle("elicitation/create", None).await.unwrap();
         assert_eq!(answer.get(), r#"{"action":"decline"}"#);
         assert!(handler.capabilities().has("elicitation"));

@@ -17,6 +17,7 @@ mod args;
 mod arguments;
 mod browser;
 mod commands;
+mod confirmation;
 mod elicitation;
 mod environment;
 mod error;

@@ -183,6 +183,8 @@ pub struct Helper {
 pub struct OAuth {
     /// A client registered beforehand.
     pub client_id: Option<String>,
+    /// The issuer of the authorization server, pinned.
+    pub issuer: Option<String>,
     /// The port of the loopback redirect.
     pub callback_port: Option<u16>,
     /// The whole redirect URI.

@@ -5,6 +5,9 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::path::PathBuf;
 
+/// The variable with the secret of the client of an `oauth` block. For authorization servers: no child gets it.
+pub(crate) const CLIENT_SECRET: &str = "MCP_CLIENT_SECRET";
+
 /// The environment variables that a configuration is read with.
 #[derive(Clone, Default, Eq, PartialEq)]
 pub struct Env(BTreeMap<OsString, OsString>);

@@ -6,6 +6,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use crate::entry::{ServerEntry, Stdio};
+use crate::env::CLIENT_SECRET;
 use crate::{Env, Project, chain};
 
 /// What a server gets of the environment where `CLAUDE_CODE_MCP_ALLOWLIST_ENV=1` asks for the least: what
@@ -76,7 +77,9 @@ impl Stdio {
         let baseline_only = env.var("CLAUDE_CODE_MCP_ALLOWLIST_ENV") == Some("1");
         let inherited = |name: &OsStr| {
             let name = name.to_string_lossy().to_ascii_uppercase();
-            !name.starts_with("OTEL_") && (!baseline_only || BASELINE.contains(&&*name))
+            !name.starts_with("OTEL_")
+                && name != CLIENT_SECRET
+                && (!baseline_only || BASELINE.contains(&&*name))
         };
         let mut variables: BTreeMap<OsString, OsString> = env
             .iter()
@@ -116,6 +119,20 @@ mod tests {
             env: vec![("A".to_owned(), text("${TOKEN}")), ("PATH".to_owned(), text("/mine"))],
         };
         stdio.launch(&env, &Project::find(Path::new("/nowhere/app")))
+    }
+
+    #[test]
+    fn s_n19_a_server_does_not_inherit_the_client_secret_and_may_be_given_one() {
+        let launch =
+            launch(Env::from([("MCP_CLIENT_SECRET", "canary"), ("Mcp_Client_Secret", "canary"), ("B", "c")]));
+        assert_eq!(names(&launch), ["A", "B", "CLAUDE_PROJECT_DIR", "PATH", "TOKEN"]);
+        let own = Stdio {
+            command: Text::expand("x", &Env::new()),
+            args: Vec::new(),
+            env: vec![("MCP_CLIENT_SECRET".to_owned(), Text::expand("given", &Env::new()))],
+        };
+        let launch = own.launch(&Env::new(), &Project::find(Path::new("/nowhere/app")));
+        assert!(names(&launch).contains(&"MCP_CLIENT_SECRET"), "what the entry says is the person's word");
     }
 
     fn names(launch: &Launch) -> Vec<&str> {

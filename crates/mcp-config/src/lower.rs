@@ -4,7 +4,8 @@
 use mcp_auth::{AuthSettings, EnvPolicy, HelperSpec, OAuthSpec, Secret, Target, Withheld, take_userinfo};
 
 use crate::entry::{Helper, OAuth, Remote, ServerEntry};
-use crate::{Env, chain};
+use crate::env::CLIENT_SECRET;
+use crate::{Env, Scope, chain};
 
 /// What stands in the helper's URL variable for a part that the helper may not see.
 const HIDDEN: &str = "REDACTED";
@@ -33,7 +34,7 @@ impl ServerEntry {
         });
         settings.helper_withheld =
             remote.helper.as_ref().filter(|helper| !helper.may_run).map(|_| Withheld::UntrustedFolder);
-        settings.oauth = remote.oauth.as_ref().map(|oauth| oauth_spec(oauth, env));
+        settings.oauth = remote.oauth.as_ref().map(|oauth| oauth_spec(oauth, env, self.scope));
         Some((target, settings))
     }
 }
@@ -45,17 +46,20 @@ fn helper_spec(helper: &Helper, remote: &Remote, env: &Env) -> HelperSpec {
     spec.env_policy = policy;
     spec.timeout = helper.timeout;
     spec.ttl = helper.ttl;
-    spec.url_variable = remote.url_text.expose_masked(|name| policy.removes(name), HIDDEN);
+    spec.url_variable =
+        remote.url_text.expose_masked(|name| policy.hides(name, env.var(name).unwrap_or_default()), HIDDEN);
     spec
 }
 
-fn oauth_spec(oauth: &OAuth, env: &Env) -> OAuthSpec {
+fn oauth_spec(oauth: &OAuth, env: &Env, scope: Scope) -> OAuthSpec {
     let mut spec = OAuthSpec::default();
     spec.client_id.clone_from(&oauth.client_id);
     // A secret belongs to a client; without one it would be sent for a client that somebody else chose.
-    let secret =
-        env.var("MCP_CLIENT_SECRET").filter(|secret| !secret.is_empty() && oauth.client_id.is_some());
+    let secret = env.var(CLIENT_SECRET).filter(|secret| !secret.is_empty() && oauth.client_id.is_some());
     spec.client_secret = secret.map(Secret::new);
+    spec.issuer.clone_from(&oauth.issuer);
+    // The secret is the person's, so a repository does not say where it belongs.
+    spec.issuer_is_confirmed = scope != Scope::Project;
     spec.callback_port = oauth.callback_port;
     spec.redirect_uri.clone_from(&oauth.redirect_uri);
     spec.scopes.clone_from(&oauth.scopes);
@@ -70,7 +74,7 @@ mod tests {
     use std::path::Path;
 
     use super::*;
-    use crate::{Config, Request, Scope};
+    use crate::{Config, Request};
 
     /// The entry `x` of `scope`, in a home where everything is approved and trusted.
     fn lowered(scope: Scope, entry: &str, env: Env, trusted: bool) -> (Target, AuthSettings) {
@@ -187,6 +191,32 @@ mod tests {
             let withheld = matches!(scope, Scope::Project | Scope::Local);
             assert_eq!(settings.helper_withheld.is_some(), withheld, "{scope}");
             assert!(settings.helper.is_some(), "a withheld helper stays part of the plan");
+        }
+    }
+
+    #[test]
+    fn s_n21_a_pin_counts_for_the_secret_unless_a_repository_brought_it_along() {
+        let entry = r#"{"type": "http", "url": "https://h.example",
+            "oauth": {"clientId": "id", "issuer": "https://as.example/tenant/"}}"#;
+        for scope in SCOPES {
+            let oauth = lowered(scope, entry, env(), true).1.oauth.unwrap();
+            assert_eq!(oauth.issuer.as_deref(), Some("https://as.example/tenant/"), "as it is written");
+            assert_eq!(oauth.issuer_is_confirmed, scope != Scope::Project, "{scope}");
+        }
+        for bad in
+            ["as.example", "http://as.example", "file:///x", "https://as.example?x=1", "https://as.example#x"]
+        {
+            let entry =
+                format!(r#"{{"type": "http", "url": "https://h.example", "oauth": {{"issuer": "{bad}"}}}}"#);
+            let home = tempfile::tempdir().unwrap();
+            let mut request = Request::new(home.path(), Env::new().with("HOME", home.path()));
+            request.mcp_config.push(format!(r#"{{"mcpServers": {{"x": {entry}}}}}"#));
+            let config = Config::load(&request);
+            let mut problems = config.problems.iter();
+            assert!(
+                problems.any(|problem| problem.field.as_deref().is_some_and(|at| at.ends_with("issuer"))),
+                "{bad}"
+            );
         }
     }
 

@@ -5,12 +5,11 @@ use std::ffi::OsString;
 
 use crate::{HelperSpec, Target};
 
-pub(super) use crate::scrub::is_credential_like;
+pub(super) use mcp_text::is_credential_name as is_credential_like;
 
 /// The whole environment of the command.
 pub(super) fn environment(spec: &HelperSpec, target: &Target) -> BTreeMap<OsString, OsString> {
-    let mut env = spec.env.clone();
-    env.retain(|name, _| !spec.env_policy.removes(&name.to_string_lossy()));
+    let mut env = spec.env_policy.environment(spec.env.clone());
     let url = if spec.url_variable.is_empty() { target.url.as_str() } else { &spec.url_variable };
     for prefix in ["CLAUDE_CODE_MCP", "MCP"] {
         env.insert(format!("{prefix}_SERVER_NAME").into(), (&target.name).into());

@@ -12,7 +12,6 @@ use url::{Url, form_urlencoded};
 use super::discovery::Discovery;
 use super::failure::{Answer, Failure, Step, error_code, presentable};
 use super::token::TokenAnswer;
-use super::urls::secure;
 use crate::Secret;
 
 /// Parameters that are ours to set; an endpoint that carries one in its own query would send it twice.
@@ -26,10 +25,6 @@ const OURS: [&str; 8] = [
     "scope",
     "resource",
 ];
-
-/// Characters that are illegal in a URL (RFC 3986), or mean something to a shell. A URL of an authorization
-/// endpoint needs none of them, and some of them end up on a command line when a browser is started.
-const REFUSED: &str = "\"<>\\^`{|}$;'()!*";
 
 /// A request that is under way: what its answer is checked against.
 pub(crate) struct AuthorizationRequest {
@@ -62,7 +57,8 @@ impl AuthorizationRequest {
                 "the authorization server has no authorization endpoint",
             ));
         };
-        let base = openable(endpoint).map_err(|why| Failure::invalid(step, endpoint, why))?;
+        let base = (discovery.named_by.may_open(endpoint))
+            .map_err(|refusal| Failure::barred(step, endpoint, "the authorization page", &refusal))?;
         if !discovery.server.supports_s256() {
             return Err(Failure::invalid(
                 step,
@@ -140,19 +136,6 @@ impl AuthorizationRequest {
         }
         answer.code.clone().ok_or_else(|| invalid("the answer has neither a code nor an error"))
     }
-}
-
-/// Whether a URL that a server named may be opened in a browser.
-///
-/// # Errors
-///
-/// Why not, without the URL.
-fn openable(url: &str) -> Result<Url, &'static str> {
-    if url.chars().any(|c| c.is_control() || c.is_whitespace() || !c.is_ascii() || REFUSED.contains(c)) {
-        return Err("the authorization URL contains characters that are never opened");
-    }
-    secure(url)
-        .map_err(|_| "the authorization URL is not one that is ever opened (https, or http on this machine)")
 }
 
 fn without_ours(mut url: Url, prompt: bool) -> Url {
@@ -248,6 +231,7 @@ mod tests {
                 ..ServerMetadata::default()
             },
             found: Found::ResourceMetadata,
+            named_by: crate::url_policy::NamedBy::person(),
         }
     }
 

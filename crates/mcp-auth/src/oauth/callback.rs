@@ -3,21 +3,20 @@
 //!
 //! The browser's request is held open until the exchange is done, so the page tells its result and not a hope.
 
-use std::net::Ipv4Addr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpStream;
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
 use tokio::time::timeout;
 use url::Url;
 
 use super::authorize::CallbackParams;
 use super::authorizer::{AuthorizationPrompt, Authorizer, AuthorizerSession, RedirectWish, SignInPrompt};
+use super::loopback::{Accept, Guests, Loopback};
 use super::page::Page;
-use super::urls::is_loopback;
+use crate::url_policy::is_loopback;
 use crate::{AuthError, AuthErrorKind, AuthFuture, Secret};
 
 /// A request line with a code in it is far shorter.
@@ -54,15 +53,16 @@ impl LoopbackAuthorizer {
             Some(exact) => (listener_for(exact, wish.port).await?, exact.clone()),
             None => {
                 let listener = match (wish.port, wish.preferred_port) {
-                    (Some(port), _) => bind(port).await?,
-                    (None, Some(port)) => match bind(port).await {
+                    (Some(port), _) => Loopback::localhost(port).await?,
+                    (None, Some(port)) => match Loopback::localhost(port).await {
                         Ok(listener) => listener,
-                        Err(_) => bind(0).await?,
+                        Err(_) => Loopback::localhost(0).await?,
                     },
-                    (None, None) => bind(0).await?,
+                    (None, None) => Loopback::localhost(0).await?,
                 };
-                let port = listener.local_addr().map_err(|error| listen_error(0, error))?.port();
-                // `localhost` and not 127.0.0.1: what registered clients have always listed.
+                let port = listener.port().unwrap_or_default();
+                // `localhost` and not 127.0.0.1: what registered clients have always listed. Both of its addresses are
+                // listened on.
                 (Some(listener), format!("http://localhost:{port}/callback"))
             }
         };
@@ -84,16 +84,9 @@ impl Authorizer for LoopbackAuthorizer {
     }
 }
 
-async fn bind(port: u16) -> Result<TcpListener, AuthError> {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await.map_err(|error| listen_error(port, error))
-}
-
 /// The listener of a configured redirect URI: the port in it, else the callback port. A URI of another machine
 /// has none; its answer can only be pasted.
-async fn listener_for(
-    redirect_uri: &str,
-    callback_port: Option<u16>,
-) -> Result<Option<TcpListener>, AuthError> {
+async fn listener_for(redirect_uri: &str, callback_port: Option<u16>) -> Result<Option<Loopback>, AuthError> {
     let url = Url::parse(redirect_uri).map_err(|_| bad_redirect("it is not a URL"))?;
     match url.scheme() {
         "https" => return Ok(None),
@@ -107,27 +100,18 @@ async fn listener_for(
         (Some(port), _) | (None, Some(port)) => port,
         (None, None) => 80,
     };
-    bind(port).await.map(Some)
+    Loopback::host_of(&url, port).await.map(Some)
 }
 
 fn bad_redirect(why: &str) -> AuthError {
     AuthError::new(AuthErrorKind::Misconfigured, format!("use the configured redirect URI: {why}"))
 }
 
-fn listen_error(port: u16, error: std::io::Error) -> AuthError {
-    let why = match error.kind() {
-        std::io::ErrorKind::AddrInUse => "another program is using it".to_owned(),
-        kind => kind.to_string(),
-    };
-    let message = format!("listen on port {port} of 127.0.0.1 for the callback: {why}");
-    AuthError::new(AuthErrorKind::Misconfigured, message).with_source(error)
-}
-
 #[derive(Debug)]
 struct Session {
     prompt: Arc<dyn SignInPrompt>,
     person_timeout: Duration,
-    listener: Option<TcpListener>,
+    listener: Option<Loopback>,
     redirect_uri: String,
     path: String,
     /// The browser's request, unanswered so far.
@@ -156,8 +140,7 @@ impl AuthorizerSession for Session {
                     pasted(&*self.prompt).await
                 };
                 tokio::select! {
-                    received = receive(self.listener.as_ref(), &self.path, &state) => {
-                        let (params, stream) = received?;
+                    (params, stream) = received(self.listener.as_ref(), &self.path, &state) => {
                         Ok((params, Some(stream)))
                     }
                     pasted = shown => Ok((pasted?, None)),
@@ -204,31 +187,39 @@ async fn pasted(prompt: &dyn SignInPrompt) -> Result<CallbackParams, AuthError> 
     }
 }
 
-/// Accepts connections until one brings the answer to *this* sign-in. Browsers open connections that they never
-/// use and ask for icons, and any page can send requests here: none of that ends the sign-in.
-async fn receive(
-    listener: Option<&TcpListener>,
-    path: &str,
-    state: &Secret,
-) -> Result<(CallbackParams, TcpStream), AuthError> {
-    let Some(listener) = listener else { return std::future::pending().await };
+/// The answer, with the connection that brought it; never where nothing is listened on.
+async fn received(listener: Option<&Loopback>, path: &str, state: &Secret) -> (CallbackParams, TcpStream) {
+    match listener {
+        Some(listener) => receive(listener, path, state).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Accepts connections until one brings the answer to *this* sign-in. Browsers open connections that they never use and
+/// ask for icons, any page can send requests here, any program can open connections until there are no more
+/// descriptors: none of that ends the sign-in.
+async fn receive(listener: &impl Accept, path: &str, state: &Secret) -> (CallbackParams, TcpStream) {
     let (found, mut answers) = mpsc::channel(1);
     // Dropped with this future, and the connections with it.
-    let mut connections = JoinSet::new();
+    let mut guests = Guests::default();
     loop {
         tokio::select! {
-            accepted = listener.accept() => {
-                let (stream, _) = accepted.map_err(|error| listen_error(0, error))?;
-                let (path, state, found) = (path.to_owned(), state.clone(), found.clone());
-                connections.spawn(async move {
-                    if let Some(answer) = serve(stream, &path, &state).await {
-                        // The first answer wins; a reload finds nobody waiting.
-                        let _ = found.try_send(answer);
-                    }
-                });
-            }
-            Some(answer) = answers.recv() => return Ok(answer),
-            Some(_) = connections.join_next(), if !connections.is_empty() => {}
+            accepted = listener.accept() => match accepted {
+                Ok(stream) => {
+                    let (path, state, found) = (path.to_owned(), state.clone(), found.clone());
+                    guests.admit(async move {
+                        if let Some(answer) = serve(stream, &path, &state).await {
+                            // The first answer wins; a reload finds nobody waiting.
+                            let _ = found.try_send(answer);
+                        }
+                    });
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a connection to the callback could not be accepted");
+                    guests.make_room().await;
+                }
+            },
+            Some(answer) = answers.recv() => return answer,
         }
     }
 }
@@ -239,9 +230,8 @@ async fn serve(mut stream: TcpStream, path: &str, state: &Secret) -> Option<(Cal
     let target = head.strip_prefix("GET ").and_then(|rest| rest.split(' ').next());
     let (at, query) = target.map(|target| target.split_once('?').unwrap_or((target, ""))).unwrap_or_default();
     if at != path {
-        let _ = stream
-            .write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            .await;
+        let nothing = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n";
+        deliver(&mut stream, nothing).await;
         return None;
     }
     let params = CallbackParams::from_query(query);
@@ -300,159 +290,4 @@ async fn deliver(stream: &mut TcpStream, answer: &[u8]) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::authorizer::{DevicePrompt, authorization_prompt};
-    use super::*;
-
-    #[derive(Debug, Default)]
-    struct Silent {
-        pastes: std::sync::Mutex<Vec<&'static str>>,
-        refused: std::sync::atomic::AtomicU32,
-    }
-
-    impl SignInPrompt for Silent {
-        fn authorization<'a>(&'a self, _: AuthorizationPrompt<'a>) -> AuthFuture<'a, ()> {
-            Box::pin(std::future::ready(Ok(())))
-        }
-
-        fn pasted(&self) -> AuthFuture<'_, Secret> {
-            match self.pastes.lock().unwrap().pop() {
-                Some(text) => Box::pin(std::future::ready(Ok(Secret::new(text)))),
-                None => Box::pin(std::future::pending()),
-            }
-        }
-
-        fn paste_refused(&self) -> AuthFuture<'_, ()> {
-            self.refused.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            Box::pin(std::future::ready(Ok(())))
-        }
-
-        fn device<'a>(&'a self, _: DevicePrompt<'a>) -> AuthFuture<'a, ()> {
-            Box::pin(std::future::ready(Ok(())))
-        }
-    }
-
-    async fn get(port: u16, target: &str) -> String {
-        let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
-        stream
-            .write_all(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes())
-            .await
-            .unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        answer
-    }
-
-    async fn session(wish: RedirectWish) -> Session {
-        LoopbackAuthorizer::new(Arc::new(Silent::default())).prepare(&wish).await.unwrap()
-    }
-
-    fn port_of(session: &Session) -> u16 {
-        Url::parse(session.redirect_uri()).unwrap().port().unwrap()
-    }
-
-    #[tokio::test]
-    async fn f077_the_page_waits_for_the_outcome_and_tells_it() {
-        for failed in [false, true] {
-            let mut session = session(RedirectWish::default()).await;
-            let port = port_of(&session);
-            let url = Url::parse("https://as.example/").unwrap();
-            let state = Secret::new("s1");
-            // Neither a connection that says nothing, nor an icon, nor a foreign answer ends the sign-in.
-            let _idle = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
-            let browser = tokio::spawn(async move {
-                assert!(get(port, "/favicon.ico").await.starts_with("HTTP/1.1 404"));
-                assert!(get(port, "/callback?code=evil&state=other").await.contains("Not expected"));
-                get(port, "/callback?code=c1&state=s1").await
-            });
-            let params = session.authorize(authorization_prompt("srv", &url, &state)).await.unwrap();
-            assert_eq!(params.code.unwrap().expose(), "c1");
-            assert!(!browser.is_finished(), "the request is held open until the exchange is done");
-            let error = AuthError::new(AuthErrorKind::Protocol, "exchange the authorization code: <refused>");
-            session.finish("srv", if failed { Err(&error) } else { Ok(()) }).await.unwrap();
-            let page = browser.await.unwrap();
-            if failed {
-                assert!(page.starts_with("HTTP/1.1 400") && page.contains("&lt;refused&gt;"), "{page}");
-            } else {
-                assert!(page.starts_with("HTTP/1.1 200") && page.contains("Signed in"), "{page}");
-            }
-        }
-    }
-
-    #[tokio::test]
-    async fn a_second_round_goes_on_in_the_tab_of_the_first() {
-        let mut session = session(RedirectWish::default()).await;
-        let port = port_of(&session);
-        let (first, second) = (Secret::new("s1"), Secret::new("s2"));
-        let url = Url::parse("https://as.example/first").unwrap();
-        let browser = tokio::spawn(async move { get(port, "/callback?code=c1&state=s1").await });
-        session.authorize(authorization_prompt("srv", &url, &first)).await.unwrap();
-
-        let url = Url::parse("https://as.example/second?x=1").unwrap();
-        let came_back = tokio::spawn(async move {
-            let led_on = browser.await.unwrap();
-            assert!(led_on.starts_with("HTTP/1.1 303"), "{led_on}");
-            assert!(led_on.contains("\r\nLocation: https://as.example/second?x=1\r\n"), "{led_on}");
-            get(port, "/callback?code=c2&state=s2").await
-        });
-        let params = session.authorize(authorization_prompt("srv", &url, &second)).await.unwrap();
-        assert_eq!(params.code.unwrap().expose(), "c2");
-        session.finish("srv", Ok(())).await.unwrap();
-        assert!(came_back.await.unwrap().contains("Signed in"));
-    }
-
-    #[tokio::test]
-    async fn f071_a_busy_port_is_an_error_that_names_it_at_once() {
-        let taken = bind(0).await.unwrap();
-        let port = taken.local_addr().unwrap().port();
-        let authorizer = LoopbackAuthorizer::new(Arc::new(Silent::default()));
-        let wish = RedirectWish { port: Some(port), ..RedirectWish::default() };
-        let error = authorizer.prepare(&wish).await.unwrap_err();
-        assert!(error.to_string().contains(&port.to_string()), "{error}");
-        let wish = RedirectWish { preferred_port: Some(port), ..RedirectWish::default() };
-        assert_ne!(port_of(&session(wish).await), port, "a preferred port is only preferred");
-    }
-
-    #[tokio::test]
-    async fn f070_the_redirect_uri_is_exactly_the_configured_one_and_its_port_is_listened_on() {
-        let free = bind(0).await.unwrap().local_addr().unwrap().port();
-        let exact = format!("http://127.0.0.1:{free}/oauth/cb");
-        let session = session(RedirectWish { exact: Some(exact.clone()), ..RedirectWish::default() }).await;
-        assert_eq!(session.redirect_uri(), exact);
-        assert_eq!(session.listener.as_ref().unwrap().local_addr().unwrap().port(), free);
-        assert_eq!(session.path, "/oauth/cb");
-
-        let authorizer = LoopbackAuthorizer::new(Arc::new(Silent::default()));
-        for bad in ["nonsense", "http://example.com/cb", "custom://x"] {
-            let wish = RedirectWish { exact: Some(bad.into()), ..RedirectWish::default() };
-            assert_eq!(
-                authorizer.prepare(&wish).await.unwrap_err().kind(),
-                AuthErrorKind::Misconfigured,
-                "{bad}"
-            );
-        }
-        let wish =
-            RedirectWish { exact: Some(exact), port: Some(free.wrapping_add(1)), ..RedirectWish::default() };
-        assert!(authorizer.prepare(&wish).await.unwrap_err().to_string().contains("port"));
-    }
-
-    #[tokio::test]
-    async fn f073_a_pasted_redirect_ends_the_wait_and_nonsense_does_not() {
-        let prompt = Arc::new(Silent::default());
-        *prompt.pastes.lock().unwrap() = vec!["http://localhost/callback?code=c&state=s", "not it"];
-        let mut session =
-            LoopbackAuthorizer::new(prompt.clone()).prepare(&RedirectWish::default()).await.unwrap();
-        let (url, state) = (Url::parse("https://as.example/").unwrap(), Secret::new("s"));
-        let params = session.authorize(authorization_prompt("srv", &url, &state)).await.unwrap();
-        assert_eq!(params.code.unwrap().expose(), "c");
-        assert_eq!(prompt.refused.load(std::sync::atomic::Ordering::Relaxed), 1);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn f081_nobody_coming_back_is_a_clean_end() {
-        let mut session = session(RedirectWish::default()).await;
-        let (url, state) = (Url::parse("https://as.example/").unwrap(), Secret::new("s"));
-        let error = session.authorize(authorization_prompt("srv", &url, &state)).await.unwrap_err();
-        assert_eq!(error.kind(), AuthErrorKind::Cancelled);
-    }
-}
+mod tests;

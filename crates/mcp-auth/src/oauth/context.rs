@@ -4,13 +4,15 @@ use std::sync::Arc;
 
 use super::client_auth::{AuthMethod, ClientIdentity};
 use super::clock::Clock;
-use super::discovery::{self, Discovery, Needs, challenge_param};
+use super::discovery::{self, Discovery, Needs, Pins, challenge_param};
 use super::dpop::DpopKey;
 use super::failure::{Failure, Step};
 use super::grants::Grants;
 use super::scope::{self, ScopeSources};
 use super::settings::OAuthSettings;
 use super::store::{ClientKey, StoredClient, StoredTokens, TokenKey, TokenStore};
+use super::urls::same_issuer;
+use crate::url_policy::NamedBy;
 use crate::{AuthError, Challenge, HttpExchange, Target};
 
 /// See the module.
@@ -26,13 +28,37 @@ pub(crate) struct Context {
 impl Context {
     /// Finds the authorization server.
     pub(crate) async fn discover(&self, challenges: &[Challenge]) -> Result<Discovery, Failure> {
-        let metadata = self.settings.spec.auth_server_metadata_url.as_ref();
-        discovery::discover(&*self.http, &self.target.url, metadata, challenges, self.needs()).await
+        let spec = &self.settings.spec;
+        let pins = Pins { metadata: spec.auth_server_metadata_url.as_ref(), issuer: spec.issuer.as_deref() };
+        discovery::discover(&*self.http, &self.target.url, pins, challenges, self.needs()).await
     }
 
     fn needs(&self) -> Needs {
         let person = self.settings.grant.needs_person();
         Needs { person, registration: person && self.settings.spec.client_id.is_none() }
+    }
+
+    /// Who named `issuer`: a person, where the entry does, else the server.
+    pub(crate) fn issuer_named_by(&self, issuer: &str) -> NamedBy {
+        match self.settings.spec.issuer.as_deref() {
+            Some(pinned) if same_issuer(pinned, issuer) => NamedBy::person(),
+            _ => NamedBy::server(&self.target.url),
+        }
+    }
+
+    /// Who named the endpoints of `issuer` that are kept with its tokens: the document that they were in.
+    ///
+    /// # Errors
+    ///
+    /// When the issuer itself is not one that the server may name: an earlier version asked less.
+    pub(crate) fn endpoints_named_by(&self, issuer: &str) -> Result<NamedBy, Failure> {
+        if let Some(metadata) = &self.settings.spec.auth_server_metadata_url {
+            return Ok(NamedBy::server(metadata));
+        }
+        let named = self.issuer_named_by(issuer).may_request(issuer);
+        named.map(|issuer| NamedBy::server(&issuer)).map_err(|refusal| {
+            Failure::barred(Step::ServerMetadata, issuer, "the authorization server's URL", &refusal)
+        })
     }
 
     /// The `resource` parameter: configured, switched off by an empty string, or discovered.
@@ -115,17 +141,50 @@ impl Context {
     }
 
     /// Keeps the client of a sign-in with its entry: a configured one because its secret may not be there the next
-    /// time, one with a secret because another entry may replace the registration that they share.
-    pub(crate) async fn keep_client(&self, issuer: &str, client: &ClientIdentity) -> Result<(), AuthError> {
+    /// time, one with a secret because another entry may replace the registration that they share. Tells whether a secret
+    /// of a person is kept that was not kept before.
+    pub(crate) async fn keep_client(&self, issuer: &str, client: &ClientIdentity) -> Result<bool, AuthError> {
         let configured = self.settings.spec.client_id.as_deref() == Some(&client.id);
         if !configured && client.secret.is_none() {
-            return Ok(());
+            return Ok(false);
         }
+        let key = ClientKey::configured(&self.target.name);
+        let before = self.store.load_client(&key).await.ok().flatten();
+        let is_news = configured
+            && client.secret.is_some()
+            && before.and_then(|before| before.client_secret) != client.secret;
         let mut stored = StoredClient::new(&client.id, &self.target.name);
         stored.client_secret.clone_from(&client.secret);
         stored.token_endpoint_auth_method = Some(client.method.as_str().to_owned());
         stored.issuer = Some(issuer.to_owned());
-        self.store.save_client(&ClientKey::configured(&self.target.name), &stored).await
+        self.store.save_client(&key, &stored).await?;
+        Ok(is_news)
+    }
+
+    /// Forgets the client secrets of this entry, once nobody is signed in with them. What stays says only which client
+    /// belongs to which issuer, so that the secret goes to no other the next time. Tells whether there were any.
+    pub(crate) async fn forget_secrets(&self, issuers: &[String]) -> Result<bool, AuthError> {
+        let mut forgotten = false;
+        let own = ClientKey::configured(&self.target.name);
+        if let Some(mut client) = self.store.load_client(&own).await?
+            && client.client_secret.take().is_some()
+        {
+            self.store.remove_client(&own).await?;
+            if self.settings.spec.client_id.as_deref() == Some(&client.client_id) {
+                self.store.save_client(&own, &client).await?;
+            }
+            forgotten = true;
+        }
+        let others = self.store.list(None).await?;
+        for issuer in issuers.iter().filter(|issuer| others.iter().all(|key| key.issuer() != **issuer)) {
+            let key = ClientKey::registered(issuer);
+            let _guard = self.store.lock_client(&key).await?;
+            // A registration with a secret is worth nothing without it.
+            if self.store.load_client(&key).await?.is_some_and(|client| client.client_secret.is_some()) {
+                forgotten |= self.store.remove_client(&key).await?;
+            }
+        }
+        Ok(forgotten)
     }
 
     /// The grants at the token endpoint of a discovered authorization server.
@@ -146,6 +205,7 @@ impl Context {
         Ok(Grants {
             http: &*self.http,
             token_endpoint,
+            named_by: &discovery.named_by,
             issuer: &discovery.issuer,
             client,
             resource,

@@ -3,6 +3,8 @@
 //!
 //! One URL is requested at a time and none beyond need: a well-known URL that the specification does not
 //! ask for may belong to another tenant of the same host.
+//!
+//! Longer than 500 lines because each step of the search hands the next one who named what it found.
 
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
@@ -11,9 +13,8 @@ use url::Url;
 use super::agent;
 use super::failure::{Answer, Failure, Step};
 use super::metadata::{ResourceMetadata, ServerMetadata, document};
-use super::urls::{
-    canonical_resource, covers, is_loopback, origin, same_issuer, secure, well_known_inserted,
-};
+use super::urls::{canonical_resource, covers, origin, same_issuer, well_known_inserted};
+use crate::url_policy::NamedBy;
 use crate::{Challenge, HttpExchange};
 
 /// Redirects that a request follows; only within the origin that was asked.
@@ -33,6 +34,17 @@ pub struct Discovery {
     pub server: ServerMetadata,
     /// How the authorization server was found.
     pub found: Found,
+    /// Who named the endpoints in `server`: the document that they are in.
+    pub(crate) named_by: NamedBy,
+}
+
+/// What a person has said about who issues tokens.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Pins<'a> {
+    /// Where the metadata is.
+    pub(crate) metadata: Option<&'a Url>,
+    /// Who it is.
+    pub(crate) issuer: Option<&'a str>,
 }
 
 /// How an authorization server was found.
@@ -58,37 +70,33 @@ pub(crate) fn challenge_param<'a>(challenges: &'a [Challenge], name: &str) -> Op
 pub(crate) async fn discover(
     http: &dyn HttpExchange,
     server: &Url,
-    configured_metadata: Option<&Url>,
+    pins: Pins<'_>,
     challenges: &[Challenge],
     needs: Needs,
 ) -> Result<Discovery, Failure> {
-    if let Some(url) = configured_metadata {
-        return configured(http, server, url).await;
+    if let Some(url) = pins.metadata {
+        return configured(http, server, url, pins.issuer).await;
     }
-    let Some(found) = resource_metadata(http, server, challenges).await? else {
-        return at_origin(http, server, None, needs).await;
+    let (found, named_by) = match resource_metadata(http, server, challenges).await? {
+        Some((found, at)) => (Some(found), NamedBy::server(&at)),
+        None => (None, NamedBy::server(server)),
     };
-    let issuers = found.authorization_servers.clone().unwrap_or_default();
-    if issuers.is_empty() {
-        // Published, but without saying who issues tokens: servers of the 2025-03-26 kind are their own issuer.
-        return at_origin(http, server, Some(found), needs).await;
+    let listed = found.as_ref().and_then(|found| found.authorization_servers.clone()).unwrap_or_default();
+    if let Some(pinned) = pins.issuer {
+        if !listed.is_empty() && !listed.iter().any(|issuer| same_issuer(issuer, pinned)) {
+            return Err(other_issuer(Step::ResourceMetadata, server.as_str(), &listed.join(" "), pinned));
+        }
+        let (metadata, named_by) = server_metadata(http, pinned, &NamedBy::person(), needs).await?;
+        return Ok(issued_by(server, found, pinned.to_owned(), metadata, named_by));
+    }
+    if listed.is_empty() {
+        // Without saying who issues tokens: servers of the 2025-03-26 kind are their own issuer.
+        return at_origin(http, server, found, needs).await;
     }
     let mut last = None;
-    for named in issuers {
-        match server_metadata(http, &named, needs).await {
-            Ok(metadata) => {
-                // As the authorization server spells it: that is what it puts into `iss`.
-                let issuer = metadata.issuer.clone().unwrap_or(named);
-                let resource = found.resource.clone().unwrap_or_else(|| canonical_resource(server));
-                let found_by = Found::ResourceMetadata;
-                return Ok(Discovery {
-                    resource,
-                    resource_metadata: Some(found),
-                    issuer,
-                    server: metadata,
-                    found: found_by,
-                });
-            }
+    for issuer in listed {
+        match server_metadata(http, &issuer, &named_by, needs).await {
+            Ok((metadata, named_by)) => return Ok(issued_by(server, found, issuer, metadata, named_by)),
             Err(failure) => last = Some(failure),
         }
     }
@@ -97,8 +105,34 @@ pub(crate) async fn discover(
     }))
 }
 
-/// The protected resource metadata of `server`: where the challenge says, else at the well-known URLs.
-/// `None` if the server publishes none.
+fn issued_by(
+    server: &Url,
+    resource_metadata: Option<ResourceMetadata>,
+    issuer: String,
+    metadata: ServerMetadata,
+    named_by: NamedBy,
+) -> Discovery {
+    let published = resource_metadata.as_ref().and_then(|found| found.resource.clone());
+    Discovery {
+        resource: published.unwrap_or_else(|| canonical_resource(server)),
+        resource_metadata,
+        // As the authorization server spells it: that is what it puts into `iss`.
+        issuer: metadata.issuer.clone().unwrap_or(issuer),
+        server: metadata,
+        found: Found::ResourceMetadata,
+        named_by,
+    }
+}
+
+/// A person has pinned the issuer, and something names another one.
+fn other_issuer(step: Step, url: &str, named: &str, pinned: &str) -> Failure {
+    let named = super::failure::presentable(named, []).unwrap_or_default();
+    let why = format!("it names {named}, and `oauth.issuer` of the entry is {pinned}");
+    Failure::new(step, url, Answer::Misconfigured(why))
+}
+
+/// The protected resource metadata of `server`, and the URL it was found at: where the challenge says, else at the
+/// well-known URLs. `None` if the server publishes none.
 ///
 /// A candidate that cannot be used, for whatever reason, never hides the next one. Why it could not is told only if
 /// none is left.
@@ -106,7 +140,7 @@ pub(crate) async fn resource_metadata(
     http: &dyn HttpExchange,
     server: &Url,
     challenges: &[Challenge],
-) -> Result<Option<ResourceMetadata>, Failure> {
+) -> Result<Option<(ResourceMetadata, Url)>, Failure> {
     const NAME: &str = "oauth-protected-resource";
     let mut trouble = Trouble::default();
     let mut candidates = Vec::new();
@@ -127,15 +161,22 @@ pub(crate) async fn resource_metadata(
     // One that names no authorization server is good only if no other does.
     let mut bare = None;
     for url in candidates {
-        match get(http, Step::ResourceMetadata, &url, Some(server)).await {
+        let at = match admitted(Step::ResourceMetadata, &url, &NamedBy::server(server), Some(server)) {
+            Ok(at) => at,
+            Err(failure) => {
+                trouble.note(failure);
+                continue;
+            }
+        };
+        match get(http, Step::ResourceMetadata, at.clone()).await {
             Ok(Some(body)) => {
                 let Some(metadata) = document::<ResourceMetadata>(&body) else { continue };
                 if let Err(failure) = check_resource(server, &url, &metadata) {
                     trouble.note(failure);
                 } else if metadata.names_an_issuer() {
-                    return Ok(Some(metadata));
+                    return Ok(Some((metadata, at)));
                 } else if metadata.resource.is_some() {
-                    bare.get_or_insert(metadata);
+                    bare.get_or_insert((metadata, at));
                 }
             }
             Ok(None) => {}
@@ -243,22 +284,24 @@ impl Needs {
     }
 }
 
-/// The metadata of the authorization server `issuer`: RFC 8414, then OpenID Connect with the path inserted,
-/// then appended.
+/// The metadata of the authorization server `issuer`, which `named_by` named, and who names what is in it: RFC 8414,
+/// then OpenID Connect with the path inserted, then appended.
 ///
 /// The documents of one issuer complete each other: where the first lacks what is needed (servers are known that name
 /// PKCE in their OpenID document only), the next ones are read, too.
 pub(crate) async fn server_metadata(
     http: &dyn HttpExchange,
     issuer: &str,
+    named_by: &NamedBy,
     needs: Needs,
-) -> Result<ServerMetadata, Failure> {
-    let base = secure(issuer).map_err(|why| {
-        Failure::invalid(Step::ServerMetadata, issuer, format!("the authorization server's URL {why}"))
+) -> Result<(ServerMetadata, NamedBy), Failure> {
+    let base = named_by.may_request(issuer).map_err(|refusal| {
+        Failure::barred(Step::ServerMetadata, issuer, "the authorization server's URL", &refusal)
     })?;
+    let own = NamedBy::server(&base);
     let accept = |url: &str, metadata: &ServerMetadata| check_issuer(url, issuer, metadata.issuer.as_deref());
-    let outcome = search(http, &metadata_places(&base), needs, accept).await;
-    outcome.found.ok_or_else(|| {
+    let outcome = search(http, &metadata_places(&base), &own, needs, accept).await;
+    outcome.found.map(|found| (found, own)).ok_or_else(|| {
         outcome.trouble.into_failure().unwrap_or_else(|| {
             Failure::invalid(Step::ServerMetadata, issuer, "the authorization server publishes no metadata")
         })
@@ -292,12 +335,20 @@ struct Searched {
 async fn search(
     http: &dyn HttpExchange,
     places: &[String],
+    named_by: &NamedBy,
     needs: Needs,
     accept: impl Fn(&str, &ServerMetadata) -> Result<(), Failure>,
 ) -> Searched {
     let (mut found, mut trouble) = (None::<ServerMetadata>, Trouble::default());
     for url in places {
-        match get(http, Step::ServerMetadata, url, None).await {
+        let at = match admitted(Step::ServerMetadata, url, named_by, None) {
+            Ok(at) => at,
+            Err(failure) => {
+                trouble.note(failure);
+                continue;
+            }
+        };
+        match get(http, Step::ServerMetadata, at).await {
             Ok(Some(body)) => {
                 let Some(metadata) = document::<ServerMetadata>(&body).filter(ServerMetadata::is_usable)
                 else {
@@ -346,11 +397,17 @@ fn check_issuer(url: &str, expected: &str, found: Option<&str>) -> Result<(), Fa
 }
 
 /// Metadata at a configured URL: its issuer is taken as it is, because a person named the document.
-async fn configured(http: &dyn HttpExchange, server: &Url, url: &Url) -> Result<Discovery, Failure> {
-    secure(url.as_str()).map_err(|why| {
-        Failure::new(Step::ServerMetadata, url.as_str(), Answer::Misconfigured(why.to_owned()))
+async fn configured(
+    http: &dyn HttpExchange,
+    server: &Url,
+    url: &Url,
+    pinned: Option<&str>,
+) -> Result<Discovery, Failure> {
+    let at = NamedBy::person().may_request(url.as_str()).map_err(|refusal| {
+        Failure::new(Step::ServerMetadata, url.as_str(), Answer::Misconfigured(refusal.to_string()))
     })?;
-    let body = get(http, Step::ServerMetadata, url.as_str(), None).await?;
+    let named_by = NamedBy::server(&at);
+    let body = get(http, Step::ServerMetadata, at).await?;
     let Some(metadata) = body.as_deref().and_then(document::<ServerMetadata>) else {
         return Err(Failure::invalid(
             Step::ServerMetadata,
@@ -361,12 +418,16 @@ async fn configured(http: &dyn HttpExchange, server: &Url, url: &Url) -> Result<
     let Some(issuer) = metadata.issuer.clone() else {
         return Err(Failure::invalid(Step::ServerMetadata, url.as_str(), "the metadata names no issuer"));
     };
+    if let Some(pinned) = pinned.filter(|pinned| !same_issuer(pinned, &issuer)) {
+        return Err(other_issuer(Step::ServerMetadata, url.as_str(), &issuer, pinned));
+    }
     Ok(Discovery {
         resource: canonical_resource(server),
         resource_metadata: None,
         issuer,
         server: metadata,
         found: Found::Configured,
+        named_by,
     })
 }
 
@@ -379,8 +440,10 @@ async fn at_origin(
     needs: Needs,
 ) -> Result<Discovery, Failure> {
     let base = origin(server);
-    let root = secure(&base)
-        .map_err(|why| Failure::invalid(Step::ServerMetadata, &base, format!("the server's URL {why}")))?;
+    let named_by = NamedBy::server(server);
+    let root = named_by
+        .may_request(&base)
+        .map_err(|refusal| Failure::barred(Step::ServerMetadata, &base, "the server's URL", &refusal))?;
     let resource = resource_metadata
         .as_ref()
         .and_then(|metadata| metadata.resource.clone())
@@ -397,10 +460,17 @@ async fn at_origin(
         Some(issuer) => check_issuer(url, &base, Some(issuer)),
         None => Ok(()),
     };
-    let searched = search(http, &places, needs, accept).await;
+    let searched = search(http, &places, &named_by, needs, accept).await;
     if let Some(metadata) = searched.found {
         let issuer = metadata.issuer.clone().unwrap_or_else(|| base.clone());
-        return Ok(Discovery { resource, resource_metadata, issuer, server: metadata, found: Found::Origin });
+        return Ok(Discovery {
+            resource,
+            resource_metadata,
+            issuer,
+            server: metadata,
+            found: Found::Origin,
+            named_by,
+        });
     }
     if let Some(failure) = searched.trouble.into_failure() {
         return Err(failure);
@@ -421,26 +491,27 @@ async fn at_origin(
         issuer: base,
         server: metadata,
         found: Found::DefaultEndpoints,
+        named_by,
     })
 }
 
-/// One metadata request: the body of a 200, `None` for "there is nothing here". `home` is an origin that is
-/// trusted whatever its scheme, because the person configured it.
-async fn get(
-    http: &dyn HttpExchange,
-    step: Step,
-    url: &str,
-    home: Option<&Url>,
-) -> Result<Option<Bytes>, Failure> {
-    let mut at = Url::parse(url).map_err(|_| Failure::invalid(step, url, "is not a URL"))?;
-    let at_home = home.is_some_and(|home| home.origin() == at.origin());
-    if !at_home {
-        secure(url).map_err(|why| Failure::invalid(step, url, why))?;
+/// The metadata URL that `named_by` named, if it may be requested. `home` is an origin that is trusted whatever its
+/// scheme, because the person configured it.
+fn admitted(step: Step, url: &str, named_by: &NamedBy, home: Option<&Url>) -> Result<Url, Failure> {
+    if let Ok(at) = Url::parse(url)
+        && home.is_some_and(|home| home.origin() == at.origin())
+    {
+        return Ok(at);
     }
-    // Security: a server elsewhere has no business making us send requests to services of this machine.
-    if home.is_some_and(|home| is_loopback(&at) && !is_loopback(home)) {
-        return Err(Failure::invalid(step, url, "the challenge of a remote server points at this machine"));
-    }
+    named_by
+        .may_request(url)
+        .map_err(|refusal| Failure::barred(step, url, "the URL of the metadata", &refusal))
+}
+
+/// One metadata request: the body of a 200, `None` for "there is nothing here".
+async fn get(http: &dyn HttpExchange, step: Step, mut at: Url) -> Result<Option<Bytes>, Failure> {
+    let asked = at.clone();
+    let url = asked.as_str();
     for _ in 0..=REDIRECT_LIMIT {
         let request = Request::builder()
             .method(Method::GET)

@@ -22,8 +22,9 @@ use super::client_auth::{AuthMethod, ClientIdentity};
 use super::discovery::{REDIRECT_LIMIT, same_origin_redirect};
 use super::dpop::{DpopKey, PROOF, Verifier};
 use super::failure::{Answer, Failure, Step, error_code, presentable};
-use super::urls::secure;
+use super::numbers::device_response;
 use crate::HttpExchange;
+use crate::url_policy::NamedBy;
 
 /// Form parameters that are no secrets and may therefore be part of a server's words.
 const PUBLIC: [&str; 11] = [
@@ -52,13 +53,20 @@ pub(crate) struct Endpoint<'a> {
 }
 
 impl<'a> Endpoint<'a> {
-    /// `url` is what the metadata or the settings say.
+    /// `url` is what the metadata or the settings say, and `named_by` whose they are.
     ///
     /// # Errors
     ///
-    /// When the URL is not one that secrets may be sent to.
-    pub(crate) fn new(http: &'a dyn HttpExchange, step: Step, url: &str) -> Result<Self, Failure> {
-        let parsed = secure(url).map_err(|why| Failure::invalid(step, url, format!("the endpoint {why}")))?;
+    /// When the URL is not one that secrets may be sent to, or that this party may name.
+    pub(crate) fn new(
+        http: &'a dyn HttpExchange,
+        step: Step,
+        url: &str,
+        named_by: &NamedBy,
+    ) -> Result<Self, Failure> {
+        let parsed = named_by
+            .may_request(url)
+            .map_err(|refusal| Failure::barred(step, url, "the endpoint", &refusal))?;
         Ok(Self { http, step, url: parsed, shown: url.to_owned(), dpop: None, last: Mutex::default() })
     }
 
@@ -192,6 +200,16 @@ impl<'a> Endpoint<'a> {
         Err((self.fail(Answer::Refused { status, code, description }), news))
     }
 
+    /// The body as `oauth2` is to read it: it computes with the numbers of a device code.
+    fn readable(&self, body: Bytes) -> Vec<u8> {
+        if self.step == Step::DeviceAuthorization
+            && let Ok(response) = serde_json::from_slice(&body)
+        {
+            return device_response(response).to_string().into_bytes();
+        }
+        body.to_vec()
+    }
+
     fn fail(&self, answer: Answer) -> Failure {
         Failure::new(self.step, &self.shown, answer)
     }
@@ -241,7 +259,7 @@ impl<'c> AsyncHttpClient<'c> for Endpoint<'_> {
         Box::pin(async move {
             match self.post(request.map(Bytes::from)).await {
                 // `oauth2` insists on 200 and on a JSON content type; servers do not.
-                Ok(response) => json_response(StatusCode::OK, response.into_body().to_vec()),
+                Ok(response) => json_response(StatusCode::OK, self.readable(response.into_body())),
                 Err(failure) => {
                     // Polling for a device code reads the code of an error to decide whether to go on, and takes
                     // `Stopped` for a lost connection (RFC 8628 section 3.5).

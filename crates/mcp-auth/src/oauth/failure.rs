@@ -8,6 +8,7 @@ use std::fmt;
 use http::StatusCode;
 
 use super::urls::redacted;
+use crate::url_policy::UrlRefusal;
 use crate::{AuthError, AuthErrorKind};
 
 /// Servers write whole pages into `error_description`; this much of it, in characters, helps a person.
@@ -87,6 +88,17 @@ impl Failure {
     /// The same step with another answer.
     pub(crate) fn with_answer(self, answer: Answer) -> Self {
         Self { answer, ..self }
+    }
+
+    /// A URL that somebody named is neither requested nor opened; `what` it is goes before the reason.
+    pub(crate) fn barred(step: Step, url: &str, what: &str, refusal: &UrlRefusal) -> Self {
+        let way_out = match refusal.is_about_place() {
+            true => {
+                "; if it is right, name it in `oauth.issuer` or `oauth.authServerMetadataUrl` of the entry"
+            }
+            false => "",
+        };
+        Self::invalid(step, url, format!("{what} {refusal}{way_out}"))
     }
 
     /// The OAuth error code, if the server gave one.

@@ -18,8 +18,10 @@ use super::clock::Clock;
 use super::dpop::DpopKey;
 use super::endpoint::Endpoint;
 use super::failure::{Failure, Step};
+use super::numbers::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
 use super::token::TokenAnswer;
-use crate::{HttpExchange, Secret};
+use crate::url_policy::NamedBy;
+use crate::{AuthError, AuthErrorKind, HttpExchange, Secret};
 
 /// RFC 7523 section 2.1.
 const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
@@ -48,6 +50,8 @@ type OAuthClient = Client<
 pub(crate) struct Grants<'a> {
     pub(crate) http: &'a dyn HttpExchange,
     pub(crate) token_endpoint: &'a str,
+    /// Who named it, and the endpoint for device codes.
+    pub(crate) named_by: &'a NamedBy,
     /// The audience of client assertions.
     pub(crate) issuer: &'a str,
     pub(crate) client: &'a ClientIdentity,
@@ -115,7 +119,7 @@ impl<'a> Grants<'a> {
         url: &str,
         scopes: &[String],
     ) -> Result<StandardDeviceAuthorizationResponse, Failure> {
-        let endpoint = Endpoint::new(self.http, Step::DeviceAuthorization, url)?;
+        let endpoint = Endpoint::new(self.http, Step::DeviceAuthorization, url, self.named_by)?;
         let device = DeviceAuthorizationUrl::new(url.to_owned())
             .map_err(|_| endpoint.invalid("the endpoint is not a URL"))?;
         let client = self.oauth(&endpoint)?.set_device_authorization_url(device);
@@ -124,17 +128,29 @@ impl<'a> Grants<'a> {
         answer.map_err(|error| unwrap(&endpoint, error))
     }
 
-    /// RFC 8628 section 3.4: polls until a person has decided, or the code has expired.
+    /// RFC 8628 section 3.4: polls until a person has decided, or the code has expired. `oauth2` adds 5 s whenever it is
+    /// asked to slow down; the clamp keeps that between the bounds of [`numbers`](super::numbers).
     pub(crate) async fn device_token(
         &self,
         device: &StandardDeviceAuthorizationResponse,
     ) -> Result<TokenAnswer, Failure> {
         let endpoint = self.endpoint(Step::DeviceToken)?;
         let client = self.oauth(&endpoint)?;
-        let request =
-            client.exchange_device_access_token(device).set_max_backoff_interval(Duration::from_secs(30));
-        let answer = with_extras!(self, request).request_async(&endpoint, tokio::time::sleep, None).await;
-        answer.map_err(|error| unwrap(&endpoint, error))
+        let request = client.exchange_device_access_token(device).set_max_backoff_interval(LONGEST_INTERVAL);
+        let sleep = |wait: Duration| tokio::time::sleep(wait.clamp(SHORTEST_INTERVAL, LONGEST_INTERVAL));
+        let polling = with_extras!(self, request).request_async(&endpoint, sleep, None);
+        // By a clock that cannot be set back, and also while an answer is waited for.
+        match tokio::time::timeout(device.expires_in(), polling).await {
+            Ok(answer) => answer.map_err(|error| unwrap(&endpoint, error)),
+            Err(_) => Err(AuthError::new(
+                AuthErrorKind::Cancelled,
+                format!(
+                    "exchange the device code: nobody entered it within {} s",
+                    device.expires_in().as_secs()
+                ),
+            )
+            .into()),
+        }
     }
 
     /// RFC 7523 section 2.1.
@@ -187,7 +203,7 @@ impl<'a> Grants<'a> {
     }
 
     fn endpoint(&self, step: Step) -> Result<Endpoint<'a>, Failure> {
-        Ok(Endpoint::new(self.http, step, self.token_endpoint)?.with_dpop(self.dpop))
+        Ok(Endpoint::new(self.http, step, self.token_endpoint, self.named_by)?.with_dpop(self.dpop))
     }
 
     fn oauth(&self, endpoint: &Endpoint<'_>) -> Result<OAuthClient, Failure> {

@@ -28,7 +28,7 @@ use super::scope::OFFLINE_ACCESS;
 use super::settings::OAuthSettings;
 use super::store::{MemoryTokenStore, StoredTokens, TokenKey, TokenStore};
 use super::token::TokenAnswer;
-use super::urls::{redacted, secure};
+use super::urls::redacted;
 use crate::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, Challenge, HttpExchange, Target};
 
 /// Where a device code is registered to send nobody: some servers insist on a redirect URI all the same.
@@ -64,6 +64,9 @@ pub struct SignedIn {
     pub expires_at: Option<SystemTime>,
     /// Whether the tokens can be refreshed without a person.
     pub refreshable: bool,
+    /// Whether the configured client's secret is now kept with the sign-in, and was not before: a later process needs it
+    /// to refresh. [`logout`](OAuthLogin::logout) removes it.
+    pub keeps_secret: bool,
 }
 
 impl OAuthLogin {
@@ -107,7 +110,8 @@ impl OAuthLogin {
         let demanded = ctx.settings.spec.scopes.is_some()
             || challenged.split_ascii_whitespace().any(|scope| scope == OFFLINE_ACCESS);
         let dpop = ctx.dpop_key(&discovery, challenges)?;
-        Ok(PendingLogin { ctx, discovery, scopes, offline_is_ours: !demanded, dpop })
+        let unconfirmed = registration::sends_secret_to_stranger(&ctx, &discovery).await?;
+        Ok(PendingLogin { ctx, discovery, scopes, offline_is_ours: !demanded, dpop, unconfirmed })
     }
 }
 
@@ -120,6 +124,8 @@ pub struct PendingLogin {
     /// `offline_access` was asked for by us alone: neither a person nor the server insists on it.
     offline_is_ours: bool,
     dpop: Option<Arc<DpopKey>>,
+    /// The configured secret would go where nobody has said that it belongs.
+    unconfirmed: bool,
 }
 
 impl PendingLogin {
@@ -131,6 +137,30 @@ impl PendingLogin {
     /// The scopes that will be asked for; empty means that the server decides.
     pub fn scopes(&self) -> &[String] {
         &self.scopes
+    }
+
+    /// The issuer that would be sent the configured client's secret for the first time, although only the server (or the
+    /// repository that brought the entry along) has named it. A person has to confirm it before anything else happens:
+    /// with [`confirm_issuer`](Self::confirm_issuer), or with `oauth.issuer` in an entry of their own.
+    pub fn unconfirmed_issuer(&self) -> Option<&str> {
+        self.unconfirmed.then_some(&*self.discovery.issuer)
+    }
+
+    /// A person has said that the secret belongs to the [`unconfirmed_issuer`](Self::unconfirmed_issuer). A sign-in that
+    /// succeeds binds it there.
+    #[must_use]
+    pub fn confirm_issuer(mut self) -> Self {
+        self.unconfirmed = false;
+        self
+    }
+
+    fn check_confirmed(&self) -> Result<(), Failure> {
+        if !self.unconfirmed {
+            return Ok(());
+        }
+        let why = "the client's secret would be sent there, and only the server has named it: confirm it with \
+                   `oauth.issuer` in the entry";
+        Err(Failure::new(Step::Registration, &self.discovery.issuer, Answer::Misconfigured(why.to_owned())))
     }
 
     /// Whether the authorization server offers device codes (RFC 8628).
@@ -148,6 +178,7 @@ impl PendingLogin {
         authorizer: &dyn Authorizer,
         probe: &dyn LoginProbe,
     ) -> Result<SignedIn, AuthError> {
+        self.check_confirmed()?;
         let wish = self.redirect_wish().await?;
         let mut session = authorizer.prepare(&wish).await?;
         let outcome = self.sign_in(&mut *session, probe).await.map_err(AuthError::from);
@@ -285,6 +316,7 @@ impl PendingLogin {
         prompt: &dyn SignInPrompt,
         probe: &dyn LoginProbe,
     ) -> Result<SignedIn, AuthError> {
+        self.check_confirmed()?;
         Ok(self.device(prompt, probe).await?)
     }
 
@@ -342,12 +374,9 @@ impl PendingLogin {
         device: &StandardDeviceAuthorizationResponse,
     ) -> Result<(), Failure> {
         let page = |text: &str| -> Result<Url, Failure> {
-            secure(text).map_err(|why| {
-                Failure::invalid(
-                    Step::DeviceAuthorization,
-                    endpoint,
-                    format!("the verification page {} {why}", redacted(text)),
-                )
+            self.discovery.named_by.may_open(text).map_err(|refusal| {
+                let what = format!("the verification page {}", redacted(text));
+                Failure::barred(Step::DeviceAuthorization, endpoint, &what, &refusal)
             })
         };
         let verification_uri = page(device.verification_uri())?;
@@ -384,13 +413,14 @@ impl PendingLogin {
         let guard = ctx.store.lock(&key).await?;
         ctx.store.save(&key, &tokens).await?;
         drop(guard);
-        ctx.keep_client(&self.discovery.issuer, client).await?;
+        let keeps_secret = ctx.keep_client(&self.discovery.issuer, client).await?;
         self.forget_other_issuers(&key).await;
         Ok(SignedIn {
             issuer: self.discovery.issuer.clone(),
             refreshable: tokens.refresh_token.is_some(),
             scopes: tokens.scopes,
             expires_at: tokens.expires_at,
+            keeps_secret,
         })
     }
 

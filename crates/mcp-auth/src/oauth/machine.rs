@@ -7,6 +7,7 @@ use super::grants::Grants;
 use super::registration::identify_machine;
 use super::settings::{Grant, IdentityProvider};
 use super::store::{StoredTokens, TokenKey};
+use crate::url_policy::NamedBy;
 use crate::{AuthError, AuthErrorKind, Challenge, Secret};
 
 /// Gets tokens as the configured grant says: one request to each server involved, never a second try and never another
@@ -62,10 +63,11 @@ async fn id_jag(
         secret,
         key: None,
     };
-    let token_endpoint = provider.token_endpoint.as_str();
+    let (token_endpoint, named_by) = (provider.token_endpoint.as_str(), NamedBy::person());
     let grants = Grants {
         http: &*ctx.http,
         token_endpoint,
+        named_by: &named_by,
         issuer: token_endpoint,
         client: &client,
         resource,

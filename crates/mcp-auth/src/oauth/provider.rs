@@ -405,7 +405,7 @@ impl Inner {
             return false;
         }
         match resource_metadata(&*self.ctx.http, &self.ctx.target.url, challenges).await {
-            Ok(Some(metadata)) => metadata.authorization_servers.is_some_and(|issuers| {
+            Ok(Some((metadata, _))) => metadata.authorization_servers.is_some_and(|issuers| {
                 !issuers.is_empty() && !issuers.iter().any(|issuer| same_issuer(issuer, held.key.issuer()))
             }),
             // Nothing is known then, and a refresh shows it soon enough.

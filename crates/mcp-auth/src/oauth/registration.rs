@@ -17,11 +17,15 @@ use super::failure::{Answer, Failure, Step};
 use super::metadata::ServerMetadata;
 use super::scope::OFFLINE_ACCESS;
 use super::store::{ClientKey, StoredClient};
-use super::urls::is_loopback;
+use super::urls::same_issuer;
+use crate::url_policy::is_loopback;
 use crate::{AuthError, Secret};
 
 /// RFC 8628 section 3.4.
 const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
+/// A client identifier may be the URL of a document; no URL that works is longer.
+const MAX_CLIENT_ID: usize = 2048;
 
 /// A client, and what is known about its registration.
 #[derive(Debug)]
@@ -97,15 +101,11 @@ async fn known(ctx: &Context, discovery: &Discovery) -> Result<Option<ClientIden
     let supported = discovery.server.token_endpoint_auth_methods_supported.as_deref();
     let key = ctx.settings.client_key.clone();
     if let Some(id) = &spec.client_id {
-        let stored = ctx.store.load_client(&ClientKey::configured(&ctx.target.name)).await?;
-        let stored = stored.filter(|client| client.client_id == *id);
-        let belongs_to = ctx
-            .settings
-            .client_issuer
-            .as_ref()
-            .or_else(|| stored.as_ref().and_then(|client| client.issuer.as_ref()));
+        let stored = configured(ctx, id).await?;
         // Security: a server that names another authorization server must not get this one's client secret.
-        if let Some(issuer) = belongs_to.filter(|issuer| **issuer != discovery.issuer) {
+        if let Some(issuer) =
+            belongs_to(ctx, stored.as_ref()).filter(|issuer| !same_issuer(issuer, &discovery.issuer))
+        {
             let why = format!("the configured client belongs to {issuer}: reset the server to use it here");
             return Err(Failure::new(Step::Registration, &discovery.issuer, Answer::Misconfigured(why)));
         }
@@ -118,6 +118,39 @@ async fn known(ctx: &Context, discovery: &Discovery) -> Result<Option<ClientIden
         let method = AuthMethod::choose(None, supported, false, key.is_some());
         ClientIdentity { id: url.as_str().to_owned(), secret: None, key, method }
     }))
+}
+
+/// What is kept about the configured client `id`.
+async fn configured(ctx: &Context, id: &str) -> Result<Option<StoredClient>, AuthError> {
+    let stored = ctx.store.load_client(&ClientKey::configured(&ctx.target.name)).await?;
+    Ok(stored.filter(|client| client.client_id == id))
+}
+
+/// The issuer that the configured client is registered with, as far as that is known: somebody has said so, or it was
+/// used there before.
+fn belongs_to<'a>(ctx: &'a Context, stored: Option<&'a StoredClient>) -> Option<&'a str> {
+    let settings = &ctx.settings;
+    let pinned = settings.spec.issuer.as_deref().filter(|_| settings.spec.issuer_is_confirmed);
+    settings
+        .client_issuer
+        .as_deref()
+        .or(pinned)
+        .or_else(|| stored.and_then(|client| client.issuer.as_deref()))
+}
+
+/// Whether a sign-in would send a configured secret to an authorization server that nobody but the server has named, or
+/// the repository that brought the entry along.
+pub(crate) async fn sends_secret_to_stranger(
+    ctx: &Context,
+    discovery: &Discovery,
+) -> Result<bool, AuthError> {
+    let spec = &ctx.settings.spec;
+    let Some(id) = &spec.client_id else { return Ok(false) };
+    let stored = configured(ctx, id).await?;
+    let has_secret =
+        spec.client_secret.is_some() || stored.as_ref().is_some_and(|client| client.client_secret.is_some());
+    let named_by_person = discovery.found == Found::Configured && spec.issuer_is_confirmed;
+    Ok(has_secret && !named_by_person && belongs_to(ctx, stored.as_ref()).is_none())
 }
 
 fn nothing_to_present(discovery: &Discovery) -> Failure {
@@ -266,7 +299,7 @@ async fn register_as(
     redirect_uri: &str,
     wish: &Wish,
 ) -> Result<StoredClient, Failure> {
-    let endpoint = Endpoint::new(&*ctx.http, Step::Registration, url)?;
+    let endpoint = Endpoint::new(&*ctx.http, Step::Registration, url, &discovery.named_by)?;
     let body = request_body(&ctx.settings.client_name, &discovery.server, redirect_uri, wish);
     let request = Request::builder()
         .method(Method::POST)
@@ -280,7 +313,15 @@ async fn register_as(
     let unreadable = || endpoint.invalid("the answer is not a client registration");
     let body: Map<String, Value> = serde_json::from_slice(response.body()).map_err(|_| unreadable())?;
     let registered: Registered = serde_json::from_value(body.into()).map_err(|_| unreadable())?;
-    let mut client = StoredClient::new(registered.client_id.ok_or_else(unreadable)?, &ctx.target.name);
+    // RFC 6749 appendix A.1: visible ASCII. It becomes a part of URLs, forms and file names.
+    let legal = |id: &str| {
+        !id.trim().is_empty() && id.len() <= MAX_CLIENT_ID && id.bytes().all(|c| (0x20..=0x7e).contains(&c))
+    };
+    let id = registered.client_id.ok_or_else(unreadable)?;
+    if !legal(&id) {
+        return Err(endpoint.invalid("the answer has no usable client_id"));
+    }
+    let mut client = StoredClient::new(id, &ctx.target.name);
     client.client_secret = registered.client_secret.map(Secret::new);
     // Zero means never (RFC 7591 section 3.2.1).
     let expires = registered.client_secret_expires_at.as_ref().and_then(Value::as_u64).filter(|at| *at > 0);

@@ -97,7 +97,7 @@ async fn exchange(
         Some(_) => ServerMetadata::default(),
         None => match &ctx.settings.spec.auth_server_metadata_url {
             Some(_) => ctx.discover(&[]).await?.server,
-            None => server_metadata(&*ctx.http, issuer, Needs::TOKENS).await?,
+            None => server_metadata(&*ctx.http, issuer, &ctx.issuer_named_by(issuer), Needs::TOKENS).await?.0,
         },
     };
     let token_endpoint = tokens.token_endpoint.as_ref().or(discovered.token_endpoint.as_ref());
@@ -107,9 +107,11 @@ async fn exchange(
         (_, None) => None,
     };
     let client = ctx.identity_of(key, &tokens).await?;
+    let named_by = ctx.endpoints_named_by(issuer)?;
     let grants = Grants {
         http: &*ctx.http,
         token_endpoint: token_endpoint.map(String::as_str).unwrap_or_default(),
+        named_by: &named_by,
         issuer,
         client: &client,
         resource: tokens.resource_parameter.as_deref(),

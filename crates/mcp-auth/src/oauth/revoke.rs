@@ -8,12 +8,13 @@ use super::endpoint::Endpoint;
 use super::failure::{Failure, Step};
 use super::store::StoredTokens;
 use crate::HttpExchange;
+use crate::url_policy::NamedBy;
 
 /// Revokes the refresh token, which ends the sign-in, and then the access token, which some servers keep
 /// valid otherwise (RFC 7009 section 2.1).
 pub(crate) async fn revoke(
     http: &dyn HttpExchange,
-    url: &str,
+    (url, named_by): (&str, &NamedBy),
     issuer: &str,
     client: &ClientIdentity,
     tokens: &StoredTokens,
@@ -22,7 +23,7 @@ pub(crate) async fn revoke(
     let refresh = tokens.refresh_token.as_ref().map(|token| (token, "refresh_token"));
     let access = Some((&tokens.access_token, "access_token"));
     for (token, hint) in [refresh, access].into_iter().flatten() {
-        let endpoint = Endpoint::new(http, Step::Revocation, url)?;
+        let endpoint = Endpoint::new(http, Step::Revocation, url, named_by)?;
         let assertion = client.assertion(issuer, clock)?;
         let pairs = [("token", token.expose()), ("token_type_hint", hint)];
         match endpoint.form(client, &assertion, &pairs).await {

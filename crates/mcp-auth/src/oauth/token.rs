@@ -6,6 +6,7 @@ use oauth2::{AccessToken, RefreshToken, Scope, TokenType};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
+use super::numbers::token_lifetime;
 use super::store::StoredTokens;
 use crate::Secret;
 
@@ -95,15 +96,10 @@ impl TokenAnswer {
     }
 }
 
-/// `expires_in`: a number, or a number in a string. Zero and nonsense mean "not said": such a token is used
-/// until it is refused, rather than refreshed for ever.
+/// `expires_in`. Zero and nonsense mean "not said": such a token is used until it is refused, rather than refreshed for
+/// ever.
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
-    let seconds = match Value::deserialize(deserializer)? {
-        Value::Number(number) => number.as_u64().or_else(|| number.as_f64().map(|seconds| seconds as u64)),
-        Value::String(text) => text.trim().parse().ok(),
-        _ => None,
-    };
-    Ok(seconds.filter(|seconds| *seconds > 0))
+    Ok(token_lifetime(&Value::deserialize(deserializer)?))
 }
 
 /// `scope`: words in a string, or a list of strings.

@@ -1,44 +1,16 @@
-//! What is asked of a URL before it is requested, shown or opened.
+//! What a URL is an identifier of, and what of it may be shown. Whether it may be requested or opened is decided in
+//! [`url_policy`](crate::url_policy).
 //!
 //! Identifiers (`resource`, `issuer`) are strings and stay strings: `Url` adds a slash to an empty path,
 //! and RFC 8414 section 3.3, RFC 9207 section 2.4 and RFC 8707 compare or send them byte for byte.
 
-use url::{Host, Url};
+use url::Url;
 
 /// Origin and path of a URL: what an error or a log line may show. A query may carry a code or a key.
 pub(crate) fn redacted(url: &str) -> String {
     match Url::parse(url) {
         Ok(url) if url.has_host() => format!("{}{}", url.origin().ascii_serialization(), url.path()),
         _ => "an invalid URL".to_owned(),
-    }
-}
-
-/// Whether the URL points at this machine. Only the name `localhost` and loopback addresses count: a name
-/// that merely resolves to one is whoever controls the name.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name.eq_ignore_ascii_case("localhost"),
-        Some(Host::Ipv4(ip)) => ip.is_loopback(),
-        Some(Host::Ipv6(ip)) => ip.is_loopback(),
-        None => false,
-    }
-}
-
-/// Parses a URL that secrets may be sent to: `https`, or `http` on this machine (OAuth 2.1 section 1.5).
-///
-/// # Errors
-///
-/// A fragment that says what is wrong with it, without the URL.
-pub(crate) fn secure(url: &str) -> Result<Url, &'static str> {
-    let parsed = Url::parse(url).map_err(|_| "is not a URL")?;
-    if !parsed.username().is_empty() || parsed.password().is_some() {
-        return Err("contains a user name");
-    }
-    match parsed.scheme() {
-        "https" if parsed.has_host() => Ok(parsed),
-        "http" if is_loopback(&parsed) => Ok(parsed),
-        "http" => Err("is plain http on another machine"),
-        _ => Err("is neither https nor http on this machine"),
     }
 }
 
@@ -104,26 +76,6 @@ mod tests {
     fn queries_fragments_and_user_names_are_not_shown() {
         assert_eq!(redacted("https://u:p@as.example/t?code=secret#x"), "https://as.example/t");
         assert_eq!(redacted("data:text/plain,secret"), "an invalid URL");
-    }
-
-    #[test]
-    fn only_https_and_this_machine_are_secure() {
-        for good in ["https://as.example/x", "http://localhost:1/x", "http://127.0.0.1:9", "http://[::1]:9/"]
-        {
-            assert!(secure(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "http://as.example/x",
-            "http://localhost.evil.example/",
-            "http://127.0.0.1.evil.example/",
-            "https://user@as.example/",
-            "file:///etc/passwd",
-            "javascript:alert(1)",
-            "ftp://localhost/",
-            "as.example",
-        ] {
-            assert!(secure(bad).is_err(), "{bad}");
-        }
     }
 
     #[test]

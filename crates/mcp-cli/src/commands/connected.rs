@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use mcp_auth::url_policy::NamedBy;
 use mcp_status::{Phase, StatusReport};
 use mcp_transport::{ConnectPolicy, Connection, ToolList, TransportError, TransportErrorKind};
 
@@ -41,9 +42,12 @@ pub(super) enum Want {
 pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open, CliError> {
     let loaded = app.load()?;
     let mut wired = loaded.wired(app, name).await?;
+    // A local process is on this machine.
+    let server =
+        wired.auth.as_ref().map_or_else(NamedBy::this_machine, |auth| NamedBy::server(&auth.target.url));
     if let (Want::Questions, Ok(ready)) = (want, &mut wired.state) {
         let browser = browser::choose(&app.environment, Machine::current());
-        let questions = TerminalQuestions::new(app.output.clone(), browser, app.interactive);
+        let questions = TerminalQuestions::new(app.output.clone(), browser, app.interactive, server);
         ready.server.handler = Some(Arc::new(questions));
     }
     if let Err(Closed::Disabled) = wired.state {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mcp_auth::oauth::{LoginProbe, LoopbackAuthorizer, OAuthLogin, SignedIn};
+use mcp_auth::oauth::{LoginProbe, LoopbackAuthorizer, OAuthLogin, PendingLogin, SignedIn};
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, Parts, ProviderKind};
 use mcp_status::{Phase, Verdict, classify};
 use mcp_transport::{Connector, Server};
@@ -11,7 +11,8 @@ use serde_json::json;
 use crate::app::App;
 use crate::args::LoginArgs;
 use crate::browser::{self, Browser, Machine};
-use crate::error::CliError;
+use crate::confirmation::Answers;
+use crate::error::{CliError, one_line};
 use crate::exit::ExitStatus;
 use crate::sign_in::TerminalPrompt;
 use crate::view::time::rfc3339;
@@ -53,6 +54,8 @@ pub(super) async fn sign_in(
     let login = OAuthLogin::new(auth.target.clone(), settings, app.http(), app.token_store());
     let pending = login.begin(&challenges).await.map_err(|error| auth_error(name, &error))?;
 
+    let pending = confirmed(app, name, auth, pending, person).await?;
+
     let browser = match browser::choose(&app.environment, Machine::current()) {
         _ if args.no_browser || app.non_interactive => Browser::Absent("as you asked"),
         Browser::Open { .. }
@@ -74,7 +77,45 @@ pub(super) async fn sign_in(
     } else {
         pending.complete(&LoopbackAuthorizer::new(prompt), &probe).await
     };
-    signed_in.map_err(|error| auth_error(name, &error))
+    let signed_in = signed_in.map_err(|error| auth_error(name, &error))?;
+    if signed_in.keeps_secret {
+        app.output.note(&format!(
+            "note: the client secret is kept with the sign-in, to renew it; `mcplink logout {}` removes it\n",
+            mcp_text::shell_word(name)
+        ));
+    }
+    Ok(signed_in)
+}
+
+/// The sign-in, once it is clear that the client's secret may go where it would go. A server names its authorization server
+/// by itself, so the person is asked the first time; who cannot be asked says it in the entry.
+async fn confirmed(
+    app: &App,
+    name: &str,
+    auth: &Auth,
+    pending: PendingLogin,
+    person: Person,
+) -> Result<PendingLogin, CliError> {
+    let Some(issuer) = pending.unconfirmed_issuer().map(one_line) else { return Ok(pending) };
+    let server = auth.target.url.origin().ascii_serialization();
+    if app.interactive && person == Person::AtTheTerminal {
+        let mut answers = Answers::of_terminal();
+        answers.forget_typed();
+        app.output.error(&format!(
+            "The client secret of {} would be sent to {issuer}, which {server} names as its authorization server.\n\
+             Type yes if it belongs there: ",
+            one_line(name)
+        ));
+        if answers.yes().await == Some(true) {
+            return Ok(pending.confirm_issuer());
+        }
+    }
+    Err(CliError::usage(
+        "issuer-not-confirmed",
+        format!("the client secret of {name} is not sent to {issuer}"),
+    )
+    .why(format!("{server} names that authorization server, and nobody has confirmed it"))
+    .next(format!("set \"issuer\": \"{issuer}\" in `oauth` of an entry of your own")))
 }
 
 /// The parts of a server that a person can sign in to, or why there are none.

@@ -40,15 +40,17 @@ pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliE
     if app.json {
         let revocations: Vec<_> =
             outcomes.iter().map(|(issuer, outcome)| json!({"issuer": issuer, "outcome": outcome})).collect();
-        app.print_json(
-            &json!({"schemaVersion": 1, "name": name, "forgotten": done.forgotten, "revocations": revocations}),
-        );
+        app.print_json(&json!({"schemaVersion": 1, "name": name, "forgotten": done.forgotten,
+                "clientSecretForgotten": done.secret_forgotten, "revocations": revocations}));
         return Ok(ExitStatus::Success);
     }
     if done.forgotten == 0 {
         app.output.out(&format!("nobody was signed in to {name}\n"));
     } else {
         app.output.out(&format!("signed out of {name}\n"));
+    }
+    if done.secret_forgotten {
+        app.output.note("note: the client secret that was kept for it is removed, too\n");
     }
     for (issuer, outcome) in &outcomes {
         match outcome.as_str() {

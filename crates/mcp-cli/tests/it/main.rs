@@ -16,6 +16,7 @@
 //! | `loops` | that no entry starts itself |
 //! | `large` | results of many megabytes, and the memory that they take |
 //! | `local`, `signals` | child processes and interruption |
+//! | `doors` | sign-ins, children and broken stores under attack |
 //! | `leaks`, `secrets` | secrets everywhere, through every command |
 //! | `real`, `demo` | servers that others wrote; the demo |
 
@@ -29,6 +30,7 @@ mod complete;
 mod consent;
 mod demo;
 mod documents;
+mod doors;
 mod failures;
 mod headers;
 mod helper;

@@ -7,8 +7,9 @@ use crate::entry::OAuth;
 use crate::json::{Node, Object};
 use crate::{ProblemCode, display, suggest};
 
-const FIELDS: [&str; 7] = [
+const FIELDS: [&str; 8] = [
     "clientId",
+    "issuer",
     "callbackPort",
     "scopes",
     "authServerMetadataUrl",
@@ -26,6 +27,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<OAuth> {
     check_fields(reader, object);
     Some(OAuth {
         client_id: string(reader, object, "clientId"),
+        issuer: issuer(reader, object),
         callback_port: callback_port(reader, object),
         redirect_uri: string(reader, object, "redirectUri"),
         scopes: scopes(reader, object),
@@ -105,6 +107,27 @@ fn scopes(reader: &mut Reader<'_, '_>, object: &Object) -> Option<Vec<String>> {
     };
     show(reader, "scopes", node, &scopes.join(" "));
     Some(scopes)
+}
+
+/// Who issues tokens (RFC 8414 section 2). Kept as it is written: issuers are compared as strings.
+fn issuer(reader: &mut Reader<'_, '_>, object: &Object) -> Option<String> {
+    let value = string(reader, object, "issuer")?;
+    let node = get(object, "issuer")?;
+    let url = Url::parse(&value).ok();
+    let local = |url: &Url| {
+        url.scheme() == "http" && matches!(url.host_str(), Some("localhost" | "127.0.0.1" | "[::1]"))
+    };
+    match url {
+        Some(url) if url.query().is_some() || url.fragment().is_some() => {
+            wrong(reader, "issuer", node, "an issuer has neither a query nor a fragment");
+            None
+        }
+        Some(url) if url.scheme() == "https" || local(&url) => Some(value),
+        _ => {
+            wrong(reader, "issuer", node, "must begin with https://, or http:// on this machine");
+            None
+        }
+    }
 }
 
 /// What is fetched from here decides where a person signs in, so it is https or nothing.

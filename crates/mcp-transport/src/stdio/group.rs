@@ -2,6 +2,12 @@
 //!
 //! A command is often a launcher (`npx`, `uvx`, a shell) whose child is the server, so only the whole group
 //! may be signalled, and nothing of it may outlive the connection.
+//!
+//! What remains: a program that is itself killed with SIGKILL cannot clean up. Its children see the end of their standard
+//! input, which every MCP server ends on; one that ignores that stays. Linux could be asked to signal it
+//! (`PR_SET_PDEATHSIG`), but only from the child between fork and exec, which is unsafe code; `setpriv --pdeathsig` and a
+//! program of our own in between would do it safely, at the price of worse reasons for a command that does not start, and
+//! neither reaches the children of a launcher. On Windows the job object ends with us.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};

@@ -19,7 +19,7 @@ fn prm(issuer: &str) -> Value {
 
 async fn run(net: &FakeNet, challenge: &str) -> Result<Discovery, AuthError> {
     let server = Url::parse(SERVER).unwrap();
-    Ok(discover(net, &server, None, &challenges(challenge), NEEDS).await?)
+    Ok(discover(net, &server, Pins::default(), &challenges(challenge), NEEDS).await?)
 }
 
 #[tokio::test]
@@ -97,7 +97,7 @@ async fn f067_configured_metadata_replaces_discovery() {
     let net = FakeNet::default();
     net.json("GET https://login.example/meta", 200, metadata("https://login.example/tenant"));
     let (server, url) = (Url::parse(SERVER).unwrap(), Url::parse("https://login.example/meta").unwrap());
-    let found = discover(&net, &server, Some(&url), &challenges("Bearer resource_metadata=\"/x\""), NEEDS)
+    let found = discover(&net, &server, pin(&url), &challenges("Bearer resource_metadata=\"/x\""), NEEDS)
         .await
         .unwrap();
     assert_eq!((found.issuer.as_str(), found.found), ("https://login.example/tenant", Found::Configured));
@@ -105,7 +105,7 @@ async fn f067_configured_metadata_replaces_discovery() {
     assert_eq!(net.take_lines(), ["GET https://login.example/meta"]);
 
     let insecure = Url::parse("http://login.example/meta").unwrap();
-    let failure = discover(&net, &server, Some(&insecure), &[], NEEDS).await.unwrap_err();
+    let failure = discover(&net, &server, pin(&insecure), &[], NEEDS).await.unwrap_err();
     assert!(failure.to_string().contains("plain http"), "{failure}");
     assert!(net.take_lines().is_empty());
 }
@@ -208,12 +208,31 @@ async fn redirects_are_followed_within_their_origin_only() {
     assert!(error.to_string().contains("redirects in a circle"), "{error}");
 }
 
+/// Places of this machine and its network, as a stranger would spell them.
+const INSIDE: [&str; 9] = [
+    "http://127.0.0.1:8500",
+    "http://localhost:8500",
+    "https://localhost.:8500",
+    "http://2130706433:8500",
+    "http://[::1]:8500",
+    "https://[::ffff:127.0.0.1]",
+    "https://10.0.0.1",
+    "https://169.254.169.254",
+    "https://vault.internal",
+];
+
 #[tokio::test]
-async fn a_remote_server_cannot_point_at_services_of_this_machine() {
+async fn s_m14_the_challenge_of_a_remote_server_cannot_point_inside() {
+    for inside in INSIDE {
+        let net = FakeNet::default();
+        let challenge = format!("Bearer resource_metadata=\"{inside}/v1/kv?token=canary\"");
+        let error = run(&net, &challenge).await.unwrap_err();
+        let text = error.to_string();
+        assert!(text.contains("where https://mcp.example may not send anyone"), "{error}");
+        assert!(text.contains("/v1/kv") && !text.contains("canary"), "{error}");
+        assert_eq!(net.take_lines(), [PRM_PATH, PRM_ROOT]);
+    }
     let net = FakeNet::default();
-    let error = run(&net, "Bearer resource_metadata=\"http://127.0.0.1:8500/v1/kv\"").await.unwrap_err();
-    assert!(error.to_string().contains("points at this machine"), "{error}");
-    assert_eq!(net.take_lines(), [PRM_PATH, PRM_ROOT]);
     let error = run(&net, "Bearer resource_metadata=\"file:///etc/passwd\"").await.unwrap_err();
     assert!(error.to_string().contains("neither https nor"), "{error}");
 }
@@ -393,4 +412,84 @@ async fn fb_o19_a_resource_of_another_scheme_says_which_url_would_fit() {
         error.to_string().contains("for another resource") && !error.to_string().contains("would fit"),
         "{error}"
     );
+}
+
+fn pin(metadata: &Url) -> Pins<'_> {
+    Pins { metadata: Some(metadata), issuer: None }
+}
+
+#[tokio::test]
+async fn s_m14_the_metadata_of_a_remote_server_cannot_name_an_authorization_server_inside() {
+    for inside in INSIDE {
+        let net = FakeNet::default();
+        net.json(PRM_PATH, 200, prm(inside));
+        let error = run(&net, "").await.unwrap_err();
+        assert!(error.to_string().contains("the authorization server's URL is "), "{error}");
+        assert!(error.to_string().contains("where https://mcp.example may not send anyone"), "{error}");
+        assert_eq!(net.take_lines(), [PRM_PATH], "{inside}");
+    }
+}
+
+#[tokio::test]
+async fn s_k6_metadata_that_a_local_server_has_elsewhere_names_nothing_inside_either() {
+    let net = FakeNet::default();
+    let server = Url::parse("http://localhost:3000/mcp").unwrap();
+    let challenge = challenges("Bearer resource_metadata=\"https://mcp.example/prm\"");
+    let document = json!({ "resource": server, "authorization_servers": ["http://localhost:8500"] });
+    net.json("GET https://mcp.example/prm", 200, document.clone());
+    let failure = discover(&net, &server, Pins::default(), &challenge, NEEDS).await.unwrap_err();
+    assert!(failure.to_string().contains("where https://mcp.example may not send anyone"), "{failure}");
+    assert!(net.take_lines().iter().all(|line| !line.contains(":8500")));
+
+    // In its own document, it may: it is on this machine itself.
+    net.json("GET http://localhost:3000/.well-known/oauth-protected-resource/mcp", 200, document);
+    let at = "GET http://localhost:8500/.well-known/oauth-authorization-server";
+    net.json(at, 200, metadata("http://localhost:8500"));
+    assert!(discover(&net, &server, Pins::default(), &[], NEEDS).await.is_ok());
+}
+
+#[tokio::test]
+async fn s_n21_a_pinned_issuer_is_the_only_one() {
+    let pins = Pins { metadata: None, issuer: Some(AS) };
+    let server = Url::parse(SERVER).unwrap();
+    let net = FakeNet::default();
+    net.json(PRM_PATH, 200, prm("https://evil.example"));
+    let failure = discover(&net, &server, pins, &[], NEEDS).await.unwrap_err();
+    let text = failure.to_string();
+    assert!(text.contains("it names https://evil.example") && text.contains(AS), "{text}");
+    assert_eq!(net.take_lines(), [PRM_PATH], "it is not asked");
+
+    let both = json!({ "resource": SERVER, "authorization_servers": ["https://evil.example", AS] });
+    net.json(PRM_PATH, 200, both);
+    net.json(AS_ROOT, 200, metadata(AS));
+    let found = discover(&net, &server, pins, &[], NEEDS).await.unwrap();
+    assert_eq!((found.issuer.as_str(), found.resource.as_str()), (AS, SERVER));
+    assert_eq!(net.take_lines(), [PRM_PATH, AS_ROOT]);
+
+    // Also in place of the server itself, which says nothing.
+    let net = FakeNet::default();
+    net.json(AS_ROOT, 200, metadata(AS));
+    assert_eq!(discover(&net, &server, pins, &[], NEEDS).await.unwrap().issuer, AS);
+
+    // And a configured document of another issuer is an accident.
+    let url = Url::parse("https://login.example/meta").unwrap();
+    net.json("GET https://login.example/meta", 200, metadata("https://login.example"));
+    let failure =
+        discover(&net, &server, Pins { metadata: Some(&url), ..pins }, &[], NEEDS).await.unwrap_err();
+    assert!(failure.to_string().contains("it names https://login.example"), "{failure}");
+}
+
+#[tokio::test]
+async fn s_k6_a_person_may_send_a_remote_server_to_an_issuer_inside() {
+    let net = FakeNet::default();
+    net.json(PRM_PATH, 200, prm("https://10.0.0.1"));
+    net.json(
+        "GET https://10.0.0.1/.well-known/oauth-authorization-server",
+        200,
+        metadata("https://10.0.0.1"),
+    );
+    let server = Url::parse(SERVER).unwrap();
+    assert!(discover(&net, &server, Pins::default(), &[], NEEDS).await.is_err());
+    let pins = Pins { metadata: None, issuer: Some("https://10.0.0.1") };
+    assert!(discover(&net, &server, pins, &[], NEEDS).await.is_ok());
 }

@@ -11,6 +11,8 @@ use crate::AuthError;
 pub struct SignedOut {
     /// How many sign-ins were forgotten: 0 if nobody was signed in.
     pub forgotten: usize,
+    /// Whether a client secret was kept, and is not any more.
+    pub secret_forgotten: bool,
     /// For each issuer, whether it has revoked the tokens.
     pub revocations: Vec<(String, Revocation)>,
 }
@@ -48,7 +50,8 @@ impl OAuthLogin {
 
     async fn sign_out(&self, revoke: bool) -> Result<SignedOut, AuthError> {
         let ctx = &self.ctx;
-        let mut done = SignedOut { forgotten: 0, revocations: Vec::new() };
+        let mut done = SignedOut { forgotten: 0, secret_forgotten: false, revocations: Vec::new() };
+        let mut issuers = Vec::new();
         for key in ctx.store.list(Some(&ctx.target.name)).await? {
             // A refresh that is under way would bring the sign-in back. Whoever holds the lock for too long does not
             // keep a person from signing out.
@@ -57,7 +60,9 @@ impl OAuthLogin {
                 done.revocations.push((key.issuer().to_owned(), self.revoke(&key, &tokens).await));
             }
             done.forgotten += usize::from(ctx.store.remove(&key).await?);
+            issuers.push(key.issuer().to_owned());
         }
+        done.secret_forgotten = ctx.forget_secrets(&issuers).await?;
         Ok(done)
     }
 
@@ -68,7 +73,11 @@ impl OAuthLogin {
             Ok(client) => client,
             Err(error) => return Revocation::Failed(error),
         };
-        match revoke(&*ctx.http, url, key.issuer(), &client, tokens, &ctx.clock).await {
+        let named_by = match ctx.endpoints_named_by(key.issuer()) {
+            Ok(named_by) => named_by,
+            Err(failure) => return Revocation::Failed(failure.into()),
+        };
+        match revoke(&*ctx.http, (url, &named_by), key.issuer(), &client, tokens, &ctx.clock).await {
             Ok(()) => Revocation::Revoked,
             Err(failure) => Revocation::Failed(failure.into()),
         }

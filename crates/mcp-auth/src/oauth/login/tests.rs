@@ -3,7 +3,9 @@
 //! Longer than 500 lines because every case plays in the same world, which is set up here once.
 
 mod device;
+mod doors;
 mod field;
+mod secrets;
 mod sign_out;
 
 use std::time::Duration;
@@ -27,7 +29,8 @@ fn login(world: &World) -> OAuthLogin {
 }
 
 async fn run(world: &World, authorizer: &FakeAuthorizer) -> Result<SignedIn, AuthError> {
-    login(world).begin(&[]).await?.complete(authorizer, &FakeProbe::default()).await
+    let pending = login(world).begin(&[]).await?.confirm_issuer();
+    pending.complete(authorizer, &FakeProbe::default()).await
 }
 
 /// Every text that an error shows.

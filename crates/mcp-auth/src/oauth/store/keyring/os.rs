@@ -100,7 +100,11 @@ mod tool {
         }
 
         fn run(&self, verb: &[&str], name: &str, input: &str) -> Result<Output, VaultError> {
-            let mut child = Command::new(&self.program)
+            let mut command = Command::new(&self.program);
+            for own in crate::children::OWN_SECRETS {
+                command.env_remove(own);
+            }
+            let mut child = command
                 .args(verb)
                 .args(["service", &*self.service, "account", name])
                 .stdin(Stdio::piped())

@@ -1,0 +1,227 @@
+//! The listener and its page, over real sockets.
+
+use std::io;
+use std::net::Ipv4Addr;
+
+use super::super::authorizer::{DevicePrompt, authorization_prompt};
+use super::*;
+
+#[derive(Debug, Default)]
+struct Silent {
+    pastes: std::sync::Mutex<Vec<&'static str>>,
+    refused: std::sync::atomic::AtomicU32,
+}
+
+impl SignInPrompt for Silent {
+    fn authorization<'a>(&'a self, _: AuthorizationPrompt<'a>) -> AuthFuture<'a, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn pasted(&self) -> AuthFuture<'_, Secret> {
+        match self.pastes.lock().unwrap().pop() {
+            Some(text) => Box::pin(std::future::ready(Ok(Secret::new(text)))),
+            None => Box::pin(std::future::pending()),
+        }
+    }
+
+    fn paste_refused(&self) -> AuthFuture<'_, ()> {
+        self.refused.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn device<'a>(&'a self, _: DevicePrompt<'a>) -> AuthFuture<'a, ()> {
+        Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+async fn get(port: u16, target: &str) -> String {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+    stream.write_all(format!("GET {target} HTTP/1.1\r\nHost: localhost\r\n\r\n").as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+async fn session(wish: RedirectWish) -> Session {
+    LoopbackAuthorizer::new(Arc::new(Silent::default())).prepare(&wish).await.unwrap()
+}
+
+fn port_of(session: &Session) -> u16 {
+    Url::parse(session.redirect_uri()).unwrap().port().unwrap()
+}
+
+#[tokio::test]
+async fn f077_the_page_waits_for_the_outcome_and_tells_it() {
+    for failed in [false, true] {
+        let mut session = session(RedirectWish::default()).await;
+        let port = port_of(&session);
+        let url = Url::parse("https://as.example/").unwrap();
+        let state = Secret::new("s1");
+        // Neither a connection that says nothing, nor an icon, nor a foreign answer ends the sign-in.
+        let _idle = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap();
+        let browser = tokio::spawn(async move {
+            assert!(get(port, "/favicon.ico").await.starts_with("HTTP/1.1 404"));
+            assert!(get(port, "/callback?code=evil&state=other").await.contains("Not expected"));
+            get(port, "/callback?code=c1&state=s1").await
+        });
+        let params = session.authorize(authorization_prompt("srv", &url, &state)).await.unwrap();
+        assert_eq!(params.code.unwrap().expose(), "c1");
+        assert!(!browser.is_finished(), "the request is held open until the exchange is done");
+        let error = AuthError::new(AuthErrorKind::Protocol, "exchange the authorization code: <refused>");
+        session.finish("srv", if failed { Err(&error) } else { Ok(()) }).await.unwrap();
+        let page = browser.await.unwrap();
+        if failed {
+            assert!(page.starts_with("HTTP/1.1 400") && page.contains("&lt;refused&gt;"), "{page}");
+        } else {
+            assert!(page.starts_with("HTTP/1.1 200") && page.contains("Signed in"), "{page}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_second_round_goes_on_in_the_tab_of_the_first() {
+    let mut session = session(RedirectWish::default()).await;
+    let port = port_of(&session);
+    let (first, second) = (Secret::new("s1"), Secret::new("s2"));
+    let url = Url::parse("https://as.example/first").unwrap();
+    let browser = tokio::spawn(async move { get(port, "/callback?code=c1&state=s1").await });
+    session.authorize(authorization_prompt("srv", &url, &first)).await.unwrap();
+
+    let url = Url::parse("https://as.example/second?x=1").unwrap();
+    let came_back = tokio::spawn(async move {
+        let led_on = browser.await.unwrap();
+        assert!(led_on.starts_with("HTTP/1.1 303"), "{led_on}");
+        assert!(led_on.contains("\r\nLocation: https://as.example/second?x=1\r\n"), "{led_on}");
+        get(port, "/callback?code=c2&state=s2").await
+    });
+    let params = session.authorize(authorization_prompt("srv", &url, &second)).await.unwrap();
+    assert_eq!(params.code.unwrap().expose(), "c2");
+    session.finish("srv", Ok(())).await.unwrap();
+    assert!(came_back.await.unwrap().contains("Signed in"));
+}
+
+#[tokio::test]
+async fn f071_a_busy_port_is_an_error_that_names_it_at_once() {
+    let taken = Loopback::localhost(0).await.unwrap();
+    let port = taken.port().unwrap();
+    let authorizer = LoopbackAuthorizer::new(Arc::new(Silent::default()));
+    let wish = RedirectWish { port: Some(port), ..RedirectWish::default() };
+    let error = authorizer.prepare(&wish).await.unwrap_err();
+    assert!(error.to_string().contains(&port.to_string()), "{error}");
+    let wish = RedirectWish { preferred_port: Some(port), ..RedirectWish::default() };
+    assert_ne!(port_of(&session(wish).await), port, "a preferred port is only preferred");
+}
+
+#[tokio::test]
+async fn f070_the_redirect_uri_is_exactly_the_configured_one_and_its_port_is_listened_on() {
+    let free = Loopback::localhost(0).await.unwrap().port().unwrap();
+    let exact = format!("http://127.0.0.1:{free}/oauth/cb");
+    let session = session(RedirectWish { exact: Some(exact.clone()), ..RedirectWish::default() }).await;
+    assert_eq!(session.redirect_uri(), exact);
+    assert_eq!(session.listener.as_ref().unwrap().port(), Some(free));
+    assert_eq!(session.path, "/oauth/cb");
+
+    let authorizer = LoopbackAuthorizer::new(Arc::new(Silent::default()));
+    for bad in ["nonsense", "http://example.com/cb", "custom://x"] {
+        let wish = RedirectWish { exact: Some(bad.into()), ..RedirectWish::default() };
+        assert_eq!(
+            authorizer.prepare(&wish).await.unwrap_err().kind(),
+            AuthErrorKind::Misconfigured,
+            "{bad}"
+        );
+    }
+    let wish =
+        RedirectWish { exact: Some(exact), port: Some(free.wrapping_add(1)), ..RedirectWish::default() };
+    assert!(authorizer.prepare(&wish).await.unwrap_err().to_string().contains("port"));
+}
+
+#[tokio::test]
+async fn f073_a_pasted_redirect_ends_the_wait_and_nonsense_does_not() {
+    let prompt = Arc::new(Silent::default());
+    *prompt.pastes.lock().unwrap() = vec!["http://localhost/callback?code=c&state=s", "not it"];
+    let mut session =
+        LoopbackAuthorizer::new(prompt.clone()).prepare(&RedirectWish::default()).await.unwrap();
+    let (url, state) = (Url::parse("https://as.example/").unwrap(), Secret::new("s"));
+    let params = session.authorize(authorization_prompt("srv", &url, &state)).await.unwrap();
+    assert_eq!(params.code.unwrap().expose(), "c");
+    assert_eq!(prompt.refused.load(std::sync::atomic::Ordering::Relaxed), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn f081_nobody_coming_back_is_a_clean_end() {
+    let mut session = session(RedirectWish::default()).await;
+    let (url, state) = (Url::parse("https://as.example/").unwrap(), Secret::new("s"));
+    let error = session.authorize(authorization_prompt("srv", &url, &state)).await.unwrap_err();
+    assert_eq!(error.kind(), AuthErrorKind::Cancelled);
+}
+
+#[tokio::test]
+async fn s_n16_connections_that_say_nothing_end_neither_the_sign_in_nor_the_descriptors() {
+    let mut session = session(RedirectWish::default()).await;
+    let port = port_of(&session);
+    let (url, state) = (Url::parse("https://as.example/").unwrap(), Secret::new("s"));
+    let browser = tokio::spawn(async move {
+        let mut idle = Vec::new();
+        for _ in 0..300 {
+            idle.push(TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await.unwrap());
+        }
+        let mut first = idle.swap_remove(0);
+        let closed = timeout(Duration::from_secs(20), first.read(&mut [0; 1])).await;
+        assert!(matches!(closed, Ok(Ok(0) | Err(_))), "the oldest was not let go: {closed:?}");
+        let page = get(port, "/callback?code=c&state=s").await;
+        (idle, page)
+    });
+    let params = session.authorize(authorization_prompt("srv", &url, &state)).await.unwrap();
+    assert_eq!(params.code.unwrap().expose(), "c");
+    session.finish("srv", Ok(())).await.unwrap();
+    assert!(browser.await.unwrap().1.contains("Signed in"));
+}
+
+/// A listener whose first connections fail.
+struct Failing {
+    listener: Loopback,
+    errors: std::sync::Mutex<Vec<io::Error>>,
+}
+
+impl Accept for Failing {
+    async fn accept(&self) -> io::Result<TcpStream> {
+        let error = self.errors.lock().unwrap().pop();
+        match error {
+            Some(error) => Err(error),
+            None => self.listener.accept().await,
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s_k9_no_error_of_accepting_ends_the_sign_in() {
+    // EMFILE, ENFILE, ECONNABORTED, ENOMEM, EPERM of a firewall, and what has no number.
+    let codes = [24, 23, 103, 12, 1];
+    let mut errors: Vec<io::Error> = codes.map(io::Error::from_raw_os_error).into();
+    errors.extend((0..50).map(|_| io::ErrorKind::ConnectionAborted.into()));
+    let listener = Loopback::localhost(0).await.unwrap();
+    let port = listener.port().unwrap();
+    let browser = tokio::spawn(async move { get(port, "/callback?code=c&state=s").await });
+    let failing = Failing { listener, errors: errors.into() };
+    let (params, stream) = receive(&failing, "/callback", &Secret::new("s")).await;
+    assert_eq!(params.code.unwrap().expose(), "c");
+    drop(stream);
+    drop(browser.await.unwrap());
+}
+
+#[tokio::test]
+async fn s_n16a_the_browser_may_come_to_either_address_of_localhost() {
+    for address in ["127.0.0.1", "[::1]"] {
+        let mut session = session(RedirectWish::default()).await;
+        let (port, uri) = (port_of(&session), session.redirect_uri().to_owned());
+        assert_eq!(uri, format!("http://localhost:{port}/callback"), "as it was always registered");
+        let Ok(mut stream) = TcpStream::connect(format!("{address}:{port}")).await else {
+            assert_eq!(address, "[::1]", "a machine without IPv6");
+            continue;
+        };
+        stream.write_all(b"GET /callback?code=c&state=s HTTP/1.1\r\n\r\n").await.unwrap();
+        let (url, state) = (Url::parse("https://as.example/").unwrap(), Secret::new("s"));
+        let params = session.authorize(authorization_prompt("srv", &url, &state)).await.unwrap();
+        assert_eq!(params.code.unwrap().expose(), "c");
+    }
+}

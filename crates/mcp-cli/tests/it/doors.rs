@@ -1,0 +1,205 @@
+//! What a sign-in, a child and a broken store let through, and what they say.
+
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use mcp_testkit::{Accept, Endpoint, FakeAuthServer, FakeBrowser, FakeMcpServer, TempHome, visit};
+use serde_json::{Value, json};
+use url::Url;
+
+use crate::setting::{Setting, http};
+
+/// A server that wants a sign-in, its authorization server, and a home with an entry for it.
+fn protected(oauth: Option<Value>) -> (FakeMcpServer, FakeAuthServer, Setting) {
+    let server = FakeMcpServer::start().unwrap();
+    let auth = FakeAuthServer::start().unwrap();
+    auth.protect(&server);
+    let mut entry = http(&server);
+    if let Some(oauth) = oauth {
+        entry["oauth"] = oauth;
+    }
+    (server, auth, Setting::of("s", entry))
+}
+
+/// Every file below the folder of sign-ins.
+fn token_files(home: &TempHome) -> Vec<PathBuf> {
+    let folder = home.state_dir().join("tokens").join("tokens");
+    std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn s_n17_a_sign_in_that_cannot_be_read_is_told_by_its_file_and_no_helper_is_blamed() {
+    let (_server, _auth, setting) = protected(None);
+    let browser = FakeBrowser::new().unwrap();
+    let login = |code| {
+        let login = setting.mcplink(&["login", "s"]).env("BROWSER", browser.command());
+        login.may_hold_secrets("state").run().expect_code(code)
+    };
+    login(0);
+    let [file] = &token_files(&setting.home)[..] else { panic!() };
+    let spoil: [(&str, &dyn Fn()); 3] = [
+        ("damaged", &|| std::fs::write(file, "{\"access_tok").unwrap()),
+        ("not a file", &|| {
+            std::fs::remove_file(file).unwrap();
+            std::fs::create_dir(file).unwrap();
+        }),
+        ("a link", &|| {
+            std::fs::remove_dir(file).unwrap();
+            std::os::unix::fs::symlink("/dev/zero", file).unwrap();
+        }),
+    ];
+    for (what, spoil) in spoil {
+        spoil();
+        let row = setting.status("s");
+        assert_eq!(
+            (&row["status"], &row["reason"]["code"]),
+            (&json!("needs-auth"), &json!("credentials-failed"))
+        );
+        let message = row["reason"]["message"].as_str().unwrap();
+        assert!(message.contains(&*file.to_string_lossy()), "{what}: {message}");
+        assert!(!message.contains("headersHelper"), "{what}: {message}");
+        assert_eq!(row["reason"]["next"], "mcplink login s", "{what}");
+        setting.run(&["status", "s"], 3);
+    }
+    std::fs::remove_file(file).unwrap();
+    std::fs::write(file, "{").unwrap();
+    // The next step is one.
+    login(0);
+    assert_eq!(setting.status("s")["status"], "connected");
+}
+
+#[test]
+fn s_n19_neither_a_local_server_nor_a_helper_nor_the_browser_sees_the_client_secret() {
+    let server = FakeMcpServer::builder().accept(Accept::header("x-seen", "none")).start().unwrap();
+    let mut entry = http(&server);
+    entry["headersHelper"] = json!(r#"printf '{"X-Seen":"%s"}' "${MCP_CLIENT_SECRET-none}""#);
+    let setting = Setting::of("s", entry);
+    let secret = setting.home.secret("client");
+    let marks = setting.home.root().join("marks");
+    std::fs::create_dir(&marks).unwrap();
+    let script = format!("printf %s \"${{MCP_CLIENT_SECRET-none}}\" > '{}'", marks.join("server").display());
+    let setting = setting.with("local", json!({ "command": "sh", "args": ["-c", script] }));
+    let status = setting.mcplink(&["status", "s", "--json"]).env("MCP_CLIENT_SECRET", &*secret).run();
+    assert_eq!(status.json()["servers"][0]["status"], "connected", "{status}");
+    let status = setting.mcplink(&["status", "local"]).env("MCP_CLIENT_SECRET", &*secret).run();
+    assert_ne!(status.code, Some(0), "it is no server");
+    assert_eq!(std::fs::read_to_string(marks.join("server")).unwrap(), "none");
+
+    let (_server, _auth, setting) = protected(None);
+    let mark = setting.home.root().join("browser-saw");
+    let browser = setting.home.root().join("browser");
+    let script = format!(
+        "#!/bin/sh\nprintf %s \"${{MCP_CLIENT_SECRET-none}}\" > '{}'\ncurl -sL \"$1\" >/dev/null &\n",
+        mark.display()
+    );
+    std::fs::write(&browser, script).unwrap();
+    std::fs::set_permissions(&browser, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let login = setting.mcplink(&["login", "s"]).env("BROWSER", browser.to_string_lossy());
+    login.env("MCP_CLIENT_SECRET", "canary-for-nobody").may_hold_secrets("state").run().expect_code(0);
+    assert_eq!(std::fs::read_to_string(mark).unwrap(), "none");
+}
+
+#[test]
+fn s_n20_a_repositorys_helper_sees_the_proxy_and_not_its_password() {
+    let server = FakeMcpServer::builder().accept(Accept::header("x-db", "none")).start().unwrap();
+    let mut entry = http(&server);
+    entry["headersHelper"] =
+        json!(r#"printf '{"X-Proxy":"%s","X-Db":"%s"}' "$HTTPS_PROXY" "${DATABASE_URL-none}""#);
+    let setting = Setting::new().project_file(json!({ "s": entry }));
+    setting.run(&["approve", "s"], 0);
+    setting.run(&["trust"], 0);
+    let secret = "pw-canary-1";
+    let status = setting
+        .mcplink(&["status", "s", "--json"])
+        .env("HTTPS_PROXY", format!("http://u:{secret}@127.0.0.1:1"))
+        .env("DATABASE_URL", format!("postgres://u:{secret}@h/db"))
+        .run();
+    assert_eq!(status.json()["servers"][0]["status"], "connected", "{status}");
+    for request in server.requests() {
+        assert_eq!(request.header("x-proxy"), Some("http://127.0.0.1:1"));
+    }
+}
+
+/// `login` with a client secret in the environment.
+fn login(setting: &Setting, browser: &FakeBrowser, secret: &str, code: i32) -> mcp_testkit::Output {
+    let login = setting.mcplink(&["login", "s"]).env("BROWSER", browser.command());
+    login.env("MCP_CLIENT_SECRET", secret).may_hold_secrets("state").run().expect_code(code)
+}
+
+#[test]
+fn s_n21_the_client_secret_waits_for_a_person_who_says_where_it_belongs() {
+    let (server, auth, mut setting) = protected(Some(json!({ "clientId": "me" })));
+    let secret = setting.home.secret("client");
+    auth.add_secret_client("me", &secret, "client_secret_post");
+    let browser = FakeBrowser::new().unwrap();
+    let output = login(&setting, &browser, &secret, 2);
+    assert!(output.stderr.contains(&auth.issuer()) && output.stderr.contains("\"issuer\""), "{output}");
+    assert!(output.stderr.lines().count() <= 3, "{output}");
+    assert!(browser.arguments().is_empty() && auth.requests_to(Endpoint::Token).is_empty());
+
+    let mut entry = http(&server);
+    entry["oauth"] = json!({ "clientId": "me", "issuer": "https://as.example" });
+    setting.write("s", entry.clone());
+    let output = login(&setting, &browser, &secret, 2);
+    assert!(
+        output.stderr.contains(&auth.issuer()) && output.stderr.contains("https://as.example"),
+        "{output}"
+    );
+    assert!(browser.arguments().is_empty() && auth.requests_to(Endpoint::Token).is_empty());
+
+    entry["oauth"]["issuer"] = json!(auth.issuer());
+    setting.write("s", entry);
+    login(&setting, &browser, &secret, 0);
+    assert_eq!(setting.status("s")["status"], "connected");
+}
+
+#[test]
+fn s_n13_a_kept_client_secret_is_told_once_and_gone_after_the_logout() {
+    let (server, auth, mut setting) = protected(None);
+    let secret = setting.home.secret("client");
+    auth.add_secret_client("me", &secret, "client_secret_post");
+    let mut entry = http(&server);
+    entry["oauth"] = json!({ "clientId": "me", "issuer": auth.issuer() });
+    setting.write("s", entry);
+    let browser = FakeBrowser::new().unwrap();
+    let kept = || {
+        let snapshot = setting.home.snapshot();
+        snapshot.paths().any(|path| {
+            let text = String::from_utf8_lossy(snapshot.contents(path).unwrap_or_default()).into_owned();
+            text.contains(&*secret)
+        })
+    };
+    let said = "the client secret is kept with the sign-in";
+    assert!(login(&setting, &browser, &secret, 0).stderr.contains(said));
+    assert!(kept(), "a refresh needs it");
+    assert!(!login(&setting, &browser, &secret, 0).stderr.contains(said), "once");
+    let output = setting.mcplink(&["logout", "s"]).may_hold_secrets("state").run().expect_code(0);
+    assert!(output.stderr.contains("the client secret that was kept for it is removed"), "{output}");
+    assert!(!kept());
+}
+
+#[test]
+fn s_n16_a_sign_in_survives_whoever_takes_all_its_descriptors() {
+    let (_server, _auth, setting) = protected(None);
+    let program = env!("CARGO_BIN_EXE_mcplink");
+    let script = format!("ulimit -n 64 && exec '{program}' login s --no-browser");
+    let mut login = mcp_testkit::Mcplink::new("/bin/sh", &setting.home)
+        .args(["-c", &script])
+        .may_hold_secrets("state")
+        .start();
+    let shown =
+        login.wait_for_stderr("the URL", |text| text.contains("redirect_uri=") && text.contains("paste"));
+    let url = shown.split_whitespace().find(|word| word.contains("redirect_uri=")).unwrap();
+    let url = Url::parse(url).unwrap();
+    let redirect = url.query_pairs().find(|(name, _)| name == "redirect_uri").unwrap().1.into_owned();
+    let port = Url::parse(&redirect).unwrap().port().unwrap();
+    let idle: Vec<TcpStream> = (0..300).map_while(|_| TcpStream::connect(("127.0.0.1", port)).ok()).collect();
+    assert!(idle.len() > 64);
+    std::thread::sleep(Duration::from_millis(300));
+    let pages = visit(&url).unwrap();
+    assert!(pages.last().unwrap().body.contains("Signed in"), "{pages:?}");
+    drop(idle);
+    login.close_stdin();
+    login.wait().expect_code(0);
+}
