@@ -240,6 +240,11 @@ impl TransportError {
     }
 
     /// What the server said beside its status, if it said anything that can be told.
+    /// The scheme of the challenge that came with a refusal.
+    pub(crate) fn challenge_scheme(&self) -> Option<&str> {
+        self.0.auth.as_ref()?.scheme.as_deref()
+    }
+
     pub(crate) fn said(&self) -> Option<&str> {
         self.0.said.as_deref()
     }

@@ -17,6 +17,7 @@ use crate::protocol::handshake::probe_limit;
 use crate::protocol::handshake::{Probe, ServerDescription, judge_probe, read_initialize};
 use crate::protocol::legacy::{INITIALIZED, cancelled, initialize_params};
 use crate::protocol::modern::request_meta;
+use crate::protocol::offer::next_offer;
 use crate::protocol::outgoing::encode_request;
 use crate::protocol::revision::{Era, ProtocolRevision};
 #[cfg(feature = "stdio")]
@@ -135,11 +136,18 @@ impl Stream {
 impl Line {
     /// Shakes hands.
     async fn initialize(&self, phase: Phase) -> Result<Agreement, TransportError> {
-        let params = initialize_params(&self.hub.client_info(&self.options), &self.hub.capabilities());
-        let frame = encode_request(HANDSHAKE, "initialize", Some(&params), "")?;
         // The attempt as a whole has a limit; its parts need none.
         let idle = (phase == Phase::Session).then_some(self.options.connect_timeout);
-        let result = self.stream.request(HANDSHAKE, frame, self.limits(phase, idle)).await?;
+        let mut offered = vec![ProtocolRevision::NEWEST_LEGACY];
+        let result = loop {
+            let (client, revision) = (self.hub.client_info(&self.options), offered[offered.len() - 1]);
+            let params = initialize_params(revision, &client, &self.hub.capabilities());
+            let frame = encode_request(HANDSHAKE, "initialize", Some(&params), "")?;
+            match self.stream.request(HANDSHAKE, frame, self.limits(phase, idle)).await {
+                Ok(result) => break result,
+                Err(refusal) => offered.push(next_offer(&refusal, &offered).ok_or(refusal)?),
+            }
+        };
         let mut server = read_initialize(&result)?;
         server.held = result.lease();
         let server = Arc::new(server);
@@ -164,7 +172,7 @@ impl Line {
                     return Ok(Some(Agreement { server: Arc::new(*server), meta }));
                 }
                 Probe::Legacy => return Ok(None),
-                Probe::Failed(error) => return Err(error),
+                Probe::Doubtful(error) | Probe::Failed(error) => return Err(error),
                 Probe::Retry(wanted) => (revision, retried) = (wanted, true),
             }
         }

@@ -91,8 +91,13 @@ pub struct ToolResult<'a> {
     #[serde(borrow, default)]
     pub structured_content: Option<&'a RawValue>,
     /// Whether the tool says that it failed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "null_is_no")]
     pub is_error: bool,
+}
+
+/// `null` where a truth value is due: what several languages write for "not set".
+pub(crate) fn null_is_no<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 impl<'a> ToolResult<'a> {

@@ -151,7 +151,8 @@ impl Wire {
                 };
                 let (id, method, handler) = (request.id, request.method, request.handler);
                 let allowance = request.allowance;
-                let call = Call { id, method, body: body.into(), mirrored, limits, allowance, handler };
+                let body = body.into();
+                let call = Call { id, method, body, mirrored, limits, allowance, handler, recover: true };
                 streamable.request(&call, session).await
             }
             Self::Ordered(ordered) => ordered.request(request).await,

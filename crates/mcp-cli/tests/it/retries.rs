@@ -78,7 +78,8 @@ fn f044_what_may_pass_gets_three_retries_and_then_failed() {
 #[test]
 fn a_server_that_comes_back_between_two_attempts_is_connected() {
     let server = FakeMcpServer::start().unwrap();
-    server.next_answers([Answer::status(503)]);
+    // To the probe, and to `initialize` after it.
+    server.next_answers([Answer::status(503), Answer::status(503)]);
     let setting = Setting::of("s", http(&server));
     assert_eq!(setting.status("s")["status"], "connected");
     assert_eq!(attempts(&server), 2);

@@ -52,7 +52,7 @@ impl Core {
             // Boxed, as what else hardly ever happens: it would make every request larger.
             return Err(Box::pin(self.failure(answer, session)).await);
         }
-        match essence(&answer.headers) {
+        match &*essence(&answer.headers) {
             "text/event-stream" => Box::pin(self.read_stream(answer.body, call, session)).await,
             // A body without a type is judged by what it is.
             "application/json" | "" => {
@@ -97,7 +97,7 @@ impl Core {
         };
         match rpc {
             Some(rpc) => error.with_rpc(rpc),
-            None => error.with_said(said(essence(&answer.headers), &body)),
+            None => error.with_said(said(&essence(&answer.headers), &body)),
         }
     }
 
@@ -346,10 +346,15 @@ fn is_defined(rpc: &RpcError) -> bool {
     )
 }
 
-/// The media type without its parameters; empty where there is none.
-pub(super) fn essence(headers: &HeaderMap) -> &str {
+/// The media type without its parameters, in lower case, which types are compared in (RFC 9110 section 8.3.1);
+/// empty where there is none.
+pub(super) fn essence(headers: &HeaderMap) -> Cow<'_, str> {
     let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    value.split(';').next().unwrap_or_default().trim()
+    let essence = value.split(';').next().unwrap_or_default().trim();
+    match essence.bytes().any(|byte| byte.is_ascii_uppercase()) {
+        true => Cow::Owned(essence.to_ascii_lowercase()),
+        false => Cow::Borrowed(essence),
+    }
 }
 
 fn shorten(text: &str) -> String {

@@ -342,7 +342,7 @@ async fn failure(mut answer: Answer, limits: &Limits) -> TransportError {
     let error = TransportError::new(kind, format!("the server answered {}", answer.status));
     match jsonrpc::parse_one(body.clone()) {
         Ok(Incoming::Response { outcome: Err(rpc), .. }) => error.with_rpc(rpc),
-        _ => error.with_said(said(essence(&answer.headers), &body)),
+        _ => error.with_said(said(&essence(&answer.headers), &body)),
     }
 }
 

@@ -19,10 +19,10 @@ use crate::duplex::too_many_requests;
 use crate::handler::ServerRequestHandler;
 use crate::hub::Hub;
 use crate::limits::Allowance;
-use crate::protocol::handshake::{ServerDescription, read_initialize};
+use crate::protocol::handshake::ServerDescription;
 use crate::protocol::jsonrpc::{self, Incoming};
 use crate::protocol::legacy;
-use crate::protocol::outgoing::{encode_request, is_repeatable};
+use crate::protocol::outgoing::is_repeatable;
 use crate::protocol::revision::{Era, ProtocolRevision};
 use crate::{ClientOptions, Payload, RetryPolicy, TransportError, TransportErrorKind};
 
@@ -46,6 +46,8 @@ pub(crate) struct Call<'a> {
     pub(crate) allowance: Allowance,
     /// Who takes what the server starts on the stream of the answer, in place of the connection's own handler.
     pub(crate) handler: Option<&'a Arc<dyn ServerRequestHandler>>,
+    /// Whether refused credentials are recovered.
+    pub(crate) recover: bool,
 }
 
 /// The limits of one request.
@@ -131,7 +133,7 @@ impl Core {
     }
 
     /// Sends a message that wants no response.
-    async fn tell(&self, session: &Session, body: Bytes) -> Result<(), TransportError> {
+    pub(super) async fn tell(&self, session: &Session, body: Bytes) -> Result<(), TransportError> {
         let Accepted { mut answer, sender } = self.http.send(&self.message(session, body)).await?;
         if answer.status.is_success() {
             // Read to its end, so that the connection can be used again.
@@ -150,6 +152,7 @@ impl Core {
     ) -> Result<Response, TransportError> {
         let mut out = self.message(session, call.body.clone());
         out.phase = phase;
+        out.recover = call.recover;
         out.expects_message = true;
         out.first_byte = Some(call.limits.first_byte);
         // A stream that has no end owes nothing.
@@ -166,32 +169,6 @@ impl Core {
             Ok(result) => Ok(Response { result, session_id }),
             Err(error) => Err(sender.describe(error)),
         }
-    }
-
-    /// Shakes hands in the legacy era and installs the session.
-    pub(super) async fn initialize(self: &Arc<Self>, phase: Phase) -> Result<(), TransportError> {
-        let options = self.options();
-        let params = legacy::initialize_params(&self.hub.client_info(options), &self.hub.capabilities());
-        let greeting = Session::greeting(options);
-        let call = Call {
-            id: 0,
-            method: "initialize",
-            body: encode_request(0, "initialize", Some(&params), "")?.into(),
-            mirrored: Vec::new(),
-            limits: Limits { first_byte: options.connect_timeout, idle: Some(options.connect_timeout) },
-            allowance: self.hub.budget.limits.allowance("initialize"),
-            handler: None,
-        };
-        let response = self.exchange(&call, &greeting, phase).await?;
-        let mut server = read_initialize(&response.result)?;
-        server.held = response.result.lease();
-        let generation = self.session().generation + 1;
-        let session = Session::legacy(options, server, response.session_id, generation);
-        // Awaited, although it costs a round trip: servers that enforce the order refuse a request that
-        // overtakes it on another connection.
-        self.tell(&session, Bytes::from_static(legacy::INITIALIZED)).await?;
-        self.install(session);
-        Ok(())
     }
 
     /// A new session in place of the one of `stale`, unless someone else has made one meanwhile.
@@ -290,7 +267,7 @@ pub(super) struct Response {
 
 impl Session {
     /// Before anything is agreed: `initialize` carries no version and no session.
-    fn greeting(options: &ClientOptions) -> Self {
+    pub(super) fn greeting(options: &ClientOptions) -> Self {
         Self {
             server: Arc::new(unknown_server(ProtocolRevision::NEWEST_LEGACY)),
             headers: base_headers(options),
@@ -316,7 +293,7 @@ impl Session {
         Self::modern(options, unknown_server(revision), String::new(), 0)
     }
 
-    fn legacy(
+    pub(super) fn legacy(
         options: &ClientOptions,
         server: ServerDescription,
         id: Option<HeaderValue>,

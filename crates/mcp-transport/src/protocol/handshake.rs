@@ -2,14 +2,13 @@
 //! lifecycle, 2025-11-25).
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::bounded::{MAX_WORD, few_members, few_words, shortened};
 use super::revision::{Era, ProtocolRevision};
 use crate::limits::Lease;
 use crate::{Payload, TransportError, TransportErrorKind};
@@ -21,11 +20,6 @@ pub(crate) const MISSING_CAPABILITY: i64 = -32021;
 /// The server does not speak the version of the request.
 pub(crate) const UNSUPPORTED_VERSION: i64 = -32022;
 
-/// Capabilities, and versions, that are kept of what a server declares. No real one has nearly as many.
-const MAX_MEMBERS: usize = 1000;
-const MAX_WORDS: usize = 64;
-/// How long a version may be, and a name, in bytes.
-const MAX_WORD: usize = 64;
 const MAX_NAME: usize = 1000;
 
 /// A legacy server may take a request that it does not know and never answer it (F110). The probe gives up
@@ -91,6 +85,9 @@ pub(crate) enum Probe {
     Retry(ProtocolRevision),
     /// A server of the legacy era, as far as can be told: shake hands.
     Legacy,
+    /// An answer that does not speak MCP, or none: a crash, a gateway, a refusal that names no scheme. It is about
+    /// a request that only this client asks, so `initialize` decides; the error stands where that fails as well.
+    Doubtful(TransportError),
     /// Neither; the error says what.
     Failed(TransportError),
 }
@@ -167,24 +164,28 @@ pub(crate) fn judge_probe(answer: Result<Payload, TransportError>, retried: bool
         Some(HEADER_MISMATCH | MISSING_CAPABILITY) => return Probe::Failed(error),
         _ => {}
     }
-    let legacy = match *error.kind() {
+    match *error.kind() {
         // A refusal in JSON-RPC terms, with whatever HTTP status.
-        Kind::Rpc { .. } => true,
-        // 408, 425 and 429 say "not now", 401, 403 and 407 "not you"; the other 4xx may be a legacy
-        // server's word for "unknown". 501 is the HTTP word for it, and a 500 that speaks JSON-RPC is a
-        // legacy server that stumbled over the unknown method.
+        Kind::Rpc { .. } => Probe::Legacy,
+        _ if error.rpc_error().is_some() && !matches!(error.kind(), Kind::Challenged { .. }) => Probe::Legacy,
+        // The server is busy, and has said until when: that holds for `initialize` as well.
+        Kind::Http { retry_after: Some(_), .. } => Probe::Failed(error),
         Kind::Http { status, .. } => match status {
-            401 | 403 | 407 | 408 | 425 | 429 => false,
-            400..=499 | 501 => true,
-            500 => error.rpc_error().is_some(),
-            _ => false,
+            // "Not you": never reached, because a refusal is a challenge.
+            401 | 403 | 407 => Probe::Failed(error),
+            408 | 425 | 429 => Probe::Doubtful(error),
+            // A legacy server's word for "unknown"; 501 is the HTTP word for it.
+            400..=499 | 501 => Probe::Legacy,
+            _ => Probe::Doubtful(error),
         },
+        Kind::Dropped => Probe::Doubtful(error),
+        // Without a challenge it may be a legacy server that misses its session.
+        Kind::Challenged { .. } if error.challenge_scheme().is_none() => Probe::Doubtful(error),
         // It took the request and never answered it, or answered with something that is no answer.
-        Kind::Timeout { stage } => stage != crate::TimeoutStage::Connect,
-        Kind::Protocol => true,
-        _ => false,
-    };
-    if legacy { Probe::Legacy } else { Probe::Failed(error) }
+        Kind::Timeout { stage } if stage != crate::TimeoutStage::Connect => Probe::Legacy,
+        Kind::Protocol => Probe::Legacy,
+        _ => Probe::Failed(error),
+    }
 }
 
 fn judge_discovery(result: &str) -> Probe {
@@ -271,69 +272,6 @@ pub(crate) fn read_initialize(result: &str) -> Result<ServerDescription, Transpo
     })
 }
 
-/// The first members of an object; the others are read and forgotten.
-fn few_members<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<BTreeMap<String, Box<RawValue>>, D::Error> {
-    struct Few;
-
-    impl<'de> Visitor<'de> for Few {
-        type Value = BTreeMap<String, Box<RawValue>>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an object")
-        }
-
-        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-            let mut members = BTreeMap::new();
-            while members.len() < MAX_MEMBERS
-                && let Some((name, value)) = map.next_entry()?
-            {
-                members.insert(name, value);
-            }
-            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
-            Ok(members)
-        }
-    }
-
-    deserializer.deserialize_map(Few)
-}
-
-/// The first elements of an array of short strings; the others are read and forgotten.
-fn few_words<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
-    struct Few;
-
-    impl<'de> Visitor<'de> for Few {
-        type Value = Vec<String>;
-
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("an array of strings")
-        }
-
-        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
-            let mut words = Vec::new();
-            while words.len() < MAX_WORDS
-                && let Some(word) = seq.next_element()?
-            {
-                words.push(shortened(word, MAX_WORD));
-            }
-            while seq.next_element::<IgnoredAny>()?.is_some() {}
-            Ok(words)
-        }
-    }
-
-    deserializer.deserialize_seq(Few)
-}
-
-fn shortened(mut text: String, bytes: usize) -> String {
-    if text.len() > bytes {
-        let end = (0..=bytes).rev().find(|end| text.is_char_boundary(*end)).unwrap_or_default();
-        text.truncate(end);
-        text.shrink_to_fit();
-    }
-    text
-}
-
 fn no_common_version(offered: Vec<String>) -> TransportError {
     TransportError::new(TransportErrorKind::Version { offered }, "no protocol version in common")
 }
@@ -360,6 +298,7 @@ mod tests {
             Probe::Modern(server) => format!("modern {}", server.revision),
             Probe::Retry(revision) => format!("retry {revision}"),
             Probe::Legacy => "legacy".to_owned(),
+            Probe::Doubtful(error) => format!("doubtful {:?}", error.kind()),
             Probe::Failed(error) => format!("failed {:?}", error.kind()),
         }
     }
@@ -387,7 +326,12 @@ mod tests {
             let id_null = RpcError::new(-32000, "Unsupported protocol version");
             assert_eq!(word(Err(http(status, Some(id_null)))), "legacy", "{status}");
         }
-        for status in [401, 403, 407, 408, 425, 429, 500, 502, 503, 504] {
+        for status in [408, 425, 429, 500, 502, 503, 504] {
+            assert!(word(Err(http(status, None))).starts_with("doubtful"), "{status}");
+            let busy = TransportErrorKind::Http { status, retry_after: Some(Duration::ZERO) };
+            assert!(word(Err(TransportError::new(busy, ""))).starts_with("failed"), "{status}");
+        }
+        for status in [401, 403, 407] {
             assert!(word(Err(http(status, None))).starts_with("failed"), "{status}");
         }
         assert_eq!(word(Err(http(500, Some(RpcError::new(-32603, ""))))), "legacy");

@@ -7,11 +7,14 @@ use crate::ClientInfo;
 /// The notification that ends the handshake.
 pub(crate) const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
-/// The parameters of `initialize`.
-pub(crate) fn initialize_params(client: &ClientInfo, capabilities: &str) -> String {
+/// The parameters of an `initialize` that offers `revision`.
+pub(crate) fn initialize_params(
+    revision: ProtocolRevision,
+    client: &ClientInfo,
+    capabilities: &str,
+) -> String {
     format!(
-        r#"{{"protocolVersion":"{}","capabilities":{capabilities},"clientInfo":{}}}"#,
-        ProtocolRevision::NEWEST_LEGACY,
+        r#"{{"protocolVersion":"{revision}","capabilities":{capabilities},"clientInfo":{}}}"#,
         identity(client),
     )
 }
@@ -44,7 +47,7 @@ mod tests {
 
     #[test]
     fn the_handshake_offers_the_newest_legacy_revision() {
-        let params = initialize_params(&ClientInfo::new("n", "v"), "{}");
+        let params = initialize_params(ProtocolRevision::NEWEST_LEGACY, &ClientInfo::new("n", "v"), "{}");
         let parsed: serde_json::Value = serde_json::from_str(&params).unwrap();
         assert_eq!(parsed["protocolVersion"], "2025-11-25");
         assert_eq!(parsed["clientInfo"], serde_json::json!({"name": "n", "version": "v"}));

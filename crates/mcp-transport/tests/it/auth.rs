@@ -194,25 +194,27 @@ async fn f003_a_provider_that_offers_the_same_bytes_again_is_not_believed() {
 #[tokio::test]
 async fn each_refusal_has_its_word() {
     let table = [
-        (Refusal::unauthorized(), None, ReasonCode::Unauthorized),
-        (Refusal::status(401), None, ReasonCode::Unauthorized),
-        (Refusal::forbidden(), None, ReasonCode::Forbidden),
-        (Refusal::unauthorized(), Some("t"), ReasonCode::CredentialsRejected),
-        (Refusal::forbidden().body("text/html", "<html>no</html>"), None, ReasonCode::Blocked),
-        (Refusal::forbidden().body("text/plain", "blocked by Cloudflare"), None, ReasonCode::Blocked),
+        (Refusal::unauthorized(), None, ReasonCode::Unauthorized, 1),
+        // Without a challenge the answer may be to the probe alone, so that `initialize` is asked, too.
+        (Refusal::status(401), None, ReasonCode::Unauthorized, 2),
+        (Refusal::forbidden(), None, ReasonCode::Forbidden, 2),
+        (Refusal::unauthorized(), Some("t"), ReasonCode::CredentialsRejected, 1),
+        (Refusal::forbidden().body("text/html", "<html>no</html>"), None, ReasonCode::Blocked, 2),
+        (Refusal::forbidden().body("text/plain", "blocked by Cloudflare"), None, ReasonCode::Blocked, 2),
         (
             Refusal::forbidden().challenge(r#"Bearer error="insufficient_scope", scope="a b""#),
             Some("t"),
             ReasonCode::InsufficientScope,
+            1,
         ),
     ];
-    for (refusal, token, code) in table {
+    for (refusal, token, code, requests) in table {
         let shown = format!("{refusal:?}");
         let server = FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(refusal).start().unwrap();
         let provider = token.map(|token| static_token(token) as Arc<dyn AuthProvider>);
         let error = refused(&server, provider).await;
         assert_eq!(meaning(&error), (ServerStatus::NeedsAuth, code), "{shown}");
-        assert_eq!(server.requests().len(), 1, "{shown}");
+        assert_eq!(server.requests().len(), requests, "{shown}");
     }
 }
 
@@ -238,7 +240,7 @@ async fn sign_in_pages_are_challenges_and_keep_the_credentials_here() {
         let server = FakeMcpServer::builder().always(answer).start().unwrap();
         let error = refused(&server, None).await;
         assert_eq!(meaning(&error), (ServerStatus::NeedsAuth, ReasonCode::LoginRedirect), "{shown}");
-        assert_eq!(server.requests().len(), 1);
+        assert_eq!(methods(&server), ["server/discover", "initialize"], "{shown}");
     }
     assert!(elsewhere.requests().is_empty(), "nothing is sent to another origin");
 }
@@ -330,7 +332,8 @@ async fn f043_permanent_answers_get_one_attempt_and_transient_ones_four() {
 #[tokio::test]
 async fn a_server_that_recovers_is_connected_and_everybody_is_told() {
     let server = FakeMcpServer::builder().start().unwrap();
-    server.next_answers_to("server/discover", [Answer::status(503), Answer::status(502)]);
+    // Each attempt asks twice: the probe, and `initialize` where the probe's answer says nothing.
+    server.next_answers([503, 503, 502, 502].map(Answer::status));
     let mut told = Vec::new();
     let ended = connector()
         .connect(&target(&server), &quick(), |machine, wait| told.push((machine.status(), wait.is_some())))

@@ -8,6 +8,7 @@ mod fleet;
 mod handshake;
 mod moves;
 mod network;
+mod reports;
 #[cfg(feature = "rmcp")]
 mod rmcp;
 mod rounds;
