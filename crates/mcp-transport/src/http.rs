@@ -2,6 +2,7 @@
 
 pub(crate) mod answer;
 pub(crate) mod client;
+mod forgotten;
 pub(crate) mod legacy_sse;
 pub(crate) mod listen;
 pub(crate) mod negotiate;

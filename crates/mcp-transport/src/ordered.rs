@@ -295,7 +295,11 @@ impl Ordered {
         let first_byte = request.limit.map_or(request.first_byte, |limit| request.first_byte.max(limit));
         let allowance = request.allowance;
         let limits = Limits { phase: Phase::Session, allowance, first_byte, patience };
-        self.line.stream.request(request.id, frame, limits).await
+        let outcome = self.line.stream.request(request.id, frame, limits).await;
+        if outcome.is_ok() {
+            self.line.hub.pulse.served();
+        }
+        outcome
     }
 
     pub(crate) async fn notify(&self, frame: Vec<u8>) -> Result<(), TransportError> {

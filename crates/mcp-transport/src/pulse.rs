@@ -24,9 +24,11 @@ struct Inner {
 struct State {
     /// How many requests wait for the end of their answer.
     asked: usize,
-    /// When the server was heard last, or when the first of these requests was sent, whichever is later.
+    /// When the server was heard last, be it a refusal, or when the first of these requests was sent, whichever is
+    /// later.
     since: Option<Instant>,
-    heard: Option<Instant>,
+    /// When the server last answered a request otherwise than by a refusal.
+    served: Option<Instant>,
     /// How often the server was given up.
     epoch: u64,
 }
@@ -57,9 +59,14 @@ impl Pulse {
         self.0.written_off.notified().await;
     }
 
-    /// When the server was heard last.
-    pub(crate) fn last_heard(&self) -> Option<Instant> {
-        self.state().heard
+    /// A request has its answer, and that is no refusal: a server that refuses everything is heard, and serves nothing.
+    pub(crate) fn served(&self) {
+        self.state().served = Some(Instant::now());
+    }
+
+    /// When the server last served a request.
+    pub(crate) fn last_served(&self) -> Option<Instant> {
+        self.state().served
     }
 
     /// Returns when the server owes an answer and has said nothing for `limit`, counted from `began` on.
@@ -95,9 +102,7 @@ pub(crate) struct Beat {
 impl Beat {
     /// Something of its answer has arrived.
     pub(crate) fn heard(&self) {
-        let (mut state, now) = (self.pulse.state(), Some(Instant::now()));
-        state.since = now;
-        state.heard = now;
+        self.pulse.state().since = Some(Instant::now());
     }
 }
 
@@ -141,7 +146,9 @@ mod tests {
         assert_eq!(before.elapsed(), 4 * SECOND, "what was before says nothing");
         drop(first);
         assert!(!pulse.is_quiet_for(SECOND));
-        assert_eq!(pulse.last_heard(), Some(before));
+        assert_eq!(pulse.last_served(), None, "what was heard may have been a refusal");
+        pulse.served();
+        assert_eq!(pulse.last_served(), Some(Instant::now()));
     }
 
     #[tokio::test(start_paused = true)]

@@ -155,7 +155,11 @@ impl Shared {
             self.check_legacy(headers, &message)
         };
         if let Err(error) = checked {
-            return rpc_json(error.status, &error.message(&message["id"]));
+            let forgotten = lock(&self.state).forgotten.clone().filter(|_| error.is_forgotten_session());
+            return match forgotten {
+                Some(answer) => http_answer(answer),
+                None => rpc_json(error.status, &error.message(&message["id"])),
+            };
         }
         if message.get("method").is_none() {
             return self.client_response(&message);
@@ -455,5 +459,5 @@ fn check_session<'a>(state: &'a State, headers: &HeaderMap) -> Result<&'a super:
     let Some(id) = session_id(headers) else {
         return Err(RpcError::bad(-32000, "Bad Request: Mcp-Session-Id header is required"));
     };
-    state.sessions.get(&id).ok_or_else(|| RpcError::bad(-32001, "Session not found").with_status(404))
+    state.sessions.get(&id).ok_or_else(RpcError::forgotten_session)
 }

@@ -197,6 +197,11 @@ impl FakeMcpServer {
         state.streams.retain(|stream| matches!(stream.kind, StreamKind::Listen { .. }));
     }
 
+    /// Answers each POST in a session that the server does not know with this, in place of the specification's 404.
+    pub fn say_of_unknown_sessions(&self, answer: HttpAnswer) {
+        lock(&self.shared.state).forgotten = Some(answer);
+    }
+
     /// How many sessions are alive.
     #[must_use]
     pub fn sessions(&self) -> usize {

@@ -31,6 +31,15 @@ impl RpcError {
         Self { status: 200, ..Self::bad(code, message) }
     }
 
+    /// The answer to a session that the server does not know (2025-11-25, session management, rule 4).
+    pub(crate) fn forgotten_session() -> Self {
+        Self::bad(-32001, "Session not found").with_status(404)
+    }
+
+    pub(crate) fn is_forgotten_session(&self) -> bool {
+        (self.status, self.code) == (404, -32001)
+    }
+
     pub(crate) fn with_status(mut self, status: u16) -> Self {
         self.status = status;
         self

@@ -5,7 +5,7 @@ use std::collections::{HashMap, VecDeque};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
-use super::answer::{Answer, Delivery};
+use super::answer::{Answer, Delivery, HttpAnswer};
 use super::modern;
 use super::stream::OpenStream;
 use super::tool::Tool;
@@ -153,6 +153,8 @@ pub(crate) struct State {
     pub(crate) scopes: HashMap<String, String>,
     pub(crate) delivery: Delivery,
     pub(crate) sessions_on: bool,
+    /// What is said of a session that the server does not know; the specification's 404 unless set.
+    pub(crate) forgotten: Option<HttpAnswer>,
     pub(crate) delete_allowed: bool,
     pub(crate) get_stream: GetStream,
     pub(crate) initialize_version: Option<String>,
@@ -183,6 +185,7 @@ impl State {
             scopes: HashMap::new(),
             delivery: Delivery::Json,
             sessions_on: true,
+            forgotten: None,
             delete_allowed: true,
             get_stream: GetStream::Open,
             initialize_version: None,

@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::forgotten::{no_new_session, was_not_run};
 use crate::authed::{Accepted, AuthedClient, Outbound};
 use crate::debts::Asked;
 use crate::duplex::too_many_requests;
@@ -87,6 +88,8 @@ pub(super) struct Core {
     pub(super) closing: CancellationToken,
     /// Whether the server's own stream is open, or being opened.
     pub(super) listening: AtomicBool,
+    /// Whether the server refuses a `ping` in a session that it knows.
+    pub(super) refuses_pings: AtomicBool,
 }
 
 impl Core {
@@ -100,6 +103,7 @@ impl Core {
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
             listening: AtomicBool::new(false),
+            refuses_pings: AtomicBool::new(false),
         }
     }
 
@@ -166,7 +170,10 @@ impl Core {
         let Accepted { mut answer, sender } = self.http.send(&out).await?;
         let session_id = answer.headers.remove(SESSION_ID);
         match self.read(answer, call, session).await {
-            Ok(result) => Ok(Response { result, session_id }),
+            Ok(result) => {
+                self.hub.pulse.served();
+                Ok(Response { result, session_id })
+            }
             Err(error) => Err(sender.describe(error)),
         }
     }
@@ -357,8 +364,8 @@ impl Streamable {
         self.0.session()
     }
 
-    /// One request, encoded for `session`, to its response. A session that the server no longer knows is renewed once
-    /// and the request sent again: it was refused before it was acted on (F100). A server that restarted is met with
+    /// One request, encoded for `session`, to its response. A session that the server no longer knows, in whatever words
+    /// it says so, is renewed once and the request sent again: it was refused before it was acted on (F100). A server that restarted is met with
     /// both a dead connection and a session that is gone, so each of the two is forgiven once.
     ///
     /// # Errors
@@ -393,7 +400,23 @@ impl Streamable {
                 // A connection that was idle for long may turn out to be dead when it is used. Repeating a
                 // request without effects is safe; a tool call may have run.
                 TransportErrorKind::Dropped if !redialled && is_repeatable(call.method) => redialled = true,
-                _ => return Err(error),
+                _ if renewed => {
+                    core.distrust_pings(&error);
+                    return Err(error);
+                }
+                _ => {
+                    let forgotten = Box::pin(core.has_forgotten(&error, call, &session));
+                    if core.closing.run_until_cancelled(forgotten).await != Some(true) {
+                        return Err(error);
+                    }
+                    renewed = true;
+                    if let Err(failure) = Box::pin(core.renew(session.generation)).await {
+                        return Err(no_new_session(error, failure));
+                    }
+                    if !was_not_run(&error) {
+                        return Err(error);
+                    }
+                }
             }
             session = core.session();
             if session.server.revision.era() != era {

@@ -278,7 +278,7 @@ impl Keeper {
     fn look(&mut self, known: oneshot::Sender<()>) {
         self.heed_loss();
         match &self.live {
-            Some(live) if live.was_heard_within(FRESH) => {}
+            Some(live) if live.has_served_within(FRESH) => {}
             Some(_) => self.ask(Some(known)),
             None => {
                 if self.may_attempt_early() && Instant::now() >= self.resume_at {

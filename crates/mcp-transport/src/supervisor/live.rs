@@ -61,13 +61,13 @@ impl Live {
         !self.local && woke.is_some_and(|woke| self.made < woke)
     }
 
-    /// Whether the server was heard so lately. A wire that is one stream tells by itself when it breaks.
-    pub(super) fn was_heard_within(&self, limit: Duration) -> bool {
+    /// Whether the server served a request so lately. A wire that is one stream tells by itself when it breaks.
+    pub(super) fn has_served_within(&self, limit: Duration) -> bool {
         if self.local {
             return true;
         }
-        let heard = self.connection.pulse().last_heard().unwrap_or(self.made);
-        heard.elapsed() < limit
+        let served = self.connection.pulse().last_served().unwrap_or(self.made);
+        served.elapsed() < limit
     }
 
     pub(super) fn mark_lost(&self) {

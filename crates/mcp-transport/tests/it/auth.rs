@@ -133,7 +133,7 @@ async fn a_source_that_fails_is_named_and_the_server_is_not_contacted() {
     let mint = Mint::of("A");
     mint.source().set(None);
     let error = refused(&server, Some(mint)).await;
-    assert_eq!(meaning(&error), (ServerStatus::NeedsAuth, ReasonCode::HelperFailed));
+    assert_eq!(meaning(&error), (ServerStatus::NeedsAuth, ReasonCode::CredentialsFailed));
     assert_eq!(error.evidence(Phase::Connect).auth.exit_code, Some(3));
     assert!(!error.may_have_been_sent());
     assert!(server.requests().is_empty());

@@ -5,6 +5,7 @@
 mod auth;
 mod caching;
 mod fleet;
+mod forgotten;
 mod handshake;
 mod moves;
 mod network;

@@ -10,7 +10,7 @@ use http::header::AUTHORIZATION;
 use http::{HeaderName, HeaderValue};
 use mcp_auth::{AuthFuture, CredentialSource, Credentials, FetchReason, SingleFlight, StaticHeaders};
 use mcp_status::{ReasonCode, ServerStatus};
-use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, Refusal, Sse, SseEnd};
+use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, HttpAnswer, Refusal, Sse, SseEnd};
 use mcp_transport::{
     Connector, Endpoint, HttpEndpoint, RequestError, RequestErrorKind, RequestOptions, RetryPolicy, Server,
     StatusSnapshot, Supervisor, SupervisorConfig, SupervisorHandle, SupervisorPolicy, TransportErrorKind,
@@ -564,4 +564,28 @@ done"#;
             assert!(!mcp_testkit::process_is_alive(pid.try_into().unwrap()), "{pid} is left behind");
         }
     }
+}
+
+/// A session whose every request is refused, and that cannot be replaced, is not connected.
+#[tokio::test]
+async fn fb_t5e_a_session_whose_every_request_is_refused_is_not_connected() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let handle = supervise(&server);
+    connected(&handle).await;
+    let refusal =
+        r#"{"jsonrpc":"2.0","id":null,"error":{"code":-32000,"message":"Bad Request: no valid session"}}"#;
+    server.say_of_unknown_sessions(HttpAnswer::new(400).body("application/json", refusal));
+    server.always_to("initialize", HttpAnswer::new(400).body("text/plain", "not now").into());
+    server.expire_sessions();
+    // Refusals are no sign of life, however fresh.
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    echo(&handle, "refused").await.unwrap_err();
+    assert_ne!(handle.verify().await.status, ServerStatus::Connected);
+
+    // And it heals when the server does.
+    server.always_to("initialize", Answer::Honest);
+    handle.reconnect().await;
+    until(&handle, |snapshot| snapshot.status == ServerStatus::Connected).await;
+    assert_eq!(echo(&handle, "again").await.unwrap(), "again");
+    handle.close().await;
 }
