@@ -69,7 +69,7 @@ impl Core {
                     .map(|result| result.with_lease(meter.take_lease()))
                     .ok_or_else(|| protocol("the answer holds no response"))
             }
-            other => Err(protocol(format!("the answer is of type {}", shorten(other)))),
+            other => Err(protocol(format!("the answer is of type {}", mcp_text::line(other, 80)))),
         }
     }
 
@@ -355,10 +355,6 @@ pub(super) fn essence(headers: &HeaderMap) -> Cow<'_, str> {
         true => Cow::Owned(essence.to_ascii_lowercase()),
         false => Cow::Borrowed(essence),
     }
-}
-
-fn shorten(text: &str) -> String {
-    text.chars().take(80).collect()
 }
 
 fn protocol(message: impl Into<String>) -> TransportError {
