@@ -72,6 +72,15 @@ impl Failure {
     }
 }
 
+/// What a request beyond those that may be under way is answered with.
+pub(crate) fn too_many(config: &BridgeConfig) -> RpcError {
+    let (name, most) = (&*config.name, config.max_requests);
+    let message = format!(
+        "{name}: {most} requests are under way, and no more are taken (`limits.requests` of the entry)"
+    );
+    RpcError::new(UNAVAILABLE, message)
+}
+
 fn not_connected(snapshot: &StatusSnapshot, facts: ActionFacts) -> RpcError {
     let report = snapshot.report(&snapshot.context(), facts);
     rpc_error(&report, &condition(&report), false)

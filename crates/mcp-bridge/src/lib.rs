@@ -45,7 +45,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use mcp_status::{ActionFacts, TransportKind};
-use mcp_transport::{Connector, ServerSource, SupervisorHandle, SupervisorPolicy};
+use mcp_transport::{Connector, Limits, ServerSource, SupervisorHandle, SupervisorPolicy};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use failure::UNAVAILABLE;
@@ -83,6 +83,8 @@ pub struct BridgeConfig {
     pub settled: Option<Settled>,
     /// The longest message of the host, in bytes. 256 MiB unless set.
     pub max_line_bytes: usize,
+    /// How many requests of the host may be under way at a time; more are refused at once. 1,000 unless set.
+    pub max_requests: usize,
     /// The connection is shared with other bridges; `source` is that of the share then. Not shared unless set.
     #[cfg(unix)]
     pub sharing: Option<sharing::Sharing>,
@@ -104,6 +106,7 @@ impl BridgeConfig {
             started: None,
             settled: None,
             max_line_bytes: MAX_LINE_BYTES,
+            max_requests: Limits::default().requests,
             #[cfg(unix)]
             sharing: None,
         }
@@ -161,6 +164,7 @@ impl fmt::Debug for BridgeConfig {
             .field("policy", &self.policy)
             .field("sign_in", &self.sign_in.is_some())
             .field("max_line_bytes", &self.max_line_bytes)
+            .field("max_requests", &self.max_requests)
             .finish_non_exhaustive()
     }
 }

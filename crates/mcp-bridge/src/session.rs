@@ -18,6 +18,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::BridgeConfig;
 use crate::era::{Era, META_SUBSCRIPTION, RequestMeta, severity};
+use crate::failure::too_many;
 use crate::forward::{Request, serve};
 use crate::host::Host;
 use crate::lines::{Line, Lines};
@@ -65,7 +66,9 @@ pub(crate) async fn run(
             biased;
             () = &mut asked_to_end => break Ended::Asked,
             _ = &mut writing => break Ended::HostGone,
-            line = lines.next() => match line {
+            // Who asks and does not read is not asked on: its answers must not fill the memory of this process.
+            () = core.host.flush(), if core.host.is_behind() => {}
+            line = lines.next(), if !core.host.is_behind() => match line {
                 Ok(Some(Line::Whole(line))) => session.take(line).await,
                 Ok(Some(Line::TooLong)) => session.refuse("the message is too long"),
                 Ok(None) => break Ended::HostGone,
@@ -260,6 +263,10 @@ impl Session {
     fn forward(&self, request: Request) {
         let (core, calls, id) = (self.core.clone(), self.calls.clone(), request.id.clone());
         let mut under_way = self.calls.lock();
+        if under_way.len() >= core.config.max_requests {
+            drop(under_way);
+            return core.host.respond(&id, Err(&too_many(&core.config)));
+        }
         let call = self.tasks.spawn(async move {
             let id = request.id.clone();
             serve(core, request).await;

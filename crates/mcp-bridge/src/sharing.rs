@@ -278,7 +278,9 @@ impl ServerSource for Join {
             let (sharing, connector) = (self.sharing.clone(), self.connector.clone());
             let opener = Opener { sharing, connector, config, place, told };
             let peer = PeerEndpoint::new(opener, server.endpoint);
-            Ok(Server::new(Endpoint::Peer(peer)).with_timeout(server.timeout))
+            let mut by_way_of_peer = Server::new(Endpoint::Peer(peer)).with_timeout(server.timeout);
+            by_way_of_peer.limits = server.limits.clone();
+            Ok(by_way_of_peer)
         })
     }
 }

@@ -8,5 +8,6 @@ pub(crate) mod listen;
 pub(crate) mod negotiate;
 mod pace;
 pub(crate) mod said;
+pub(crate) mod session;
 pub(crate) mod streamable;
 mod tls;

@@ -37,7 +37,7 @@ pub(crate) const RETRY_WAIT: (Duration, Duration) = (Duration::from_millis(100),
 /// | [`error_time`](Self::error_time) | 5 s | `errorMs` | the rest is not waited for |
 /// | [`pages`](Self::pages) | 1,000 | `pages` | the list ends there, with a warning |
 /// | [`server_requests`](Self::server_requests) | 64 | `serverRequests` | more are answered with an error |
-/// | [`exchanges`](Self::exchanges) | 256 | `exchanges` | more wait for their turn |
+/// | [`exchanges`](Self::exchanges) | 128 | `exchanges` | more wait for their turn |
 /// | [`requests`](Self::requests) | 1,000 | `requests` | more are refused at once |
 ///
 /// Beside them: a list ends within [`ClientOptions::connect_timeout`](crate::ClientOptions::connect_timeout), whatever keeps its
@@ -82,7 +82,7 @@ impl Default for Limits {
             error_time: Duration::from_secs(5),
             pages: 1000,
             server_requests: 64,
-            exchanges: 256,
+            exchanges: 128,
             requests: 1000,
         }
     }

@@ -20,7 +20,7 @@ use super::hub::Core;
 use super::router::Router;
 use crate::describe::as_is;
 use crate::era::{Era, RequestMeta, UNSUPPORTED_VERSION, severity};
-use crate::failure::Failure;
+use crate::failure::{Failure, too_many};
 use crate::host::{Host, HostAnswer};
 use crate::lines::{Line, Lines};
 use crate::session::acknowledgement;
@@ -238,6 +238,10 @@ fn request(core: &Arc<Core>, peer: &Arc<Peer>, id: RequestId, method: String, pa
 /// Passes a request on, on a task of its own.
 fn forward(core: &Arc<Core>, peer: &Arc<Peer>, id: RequestId, method: String, params: Option<Box<RawValue>>) {
     let mut calls = peer.calls();
+    if calls.len() >= core.config.max_requests {
+        drop(calls);
+        return peer.host.respond(&id, Err(&too_many(&core.config)));
+    }
     let (core, caller, key) = (core.clone(), peer.clone(), id.clone());
     let call = tokio::spawn(async move {
         match ask_server(&core, &caller, &method, params.as_deref()).await {

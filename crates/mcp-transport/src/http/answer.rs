@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use super::client::{Answer, Body};
 use super::pace::{Pace, Stretch};
 use super::said::said;
-use super::streamable::{Call, Core, Session};
+use super::session::Session;
+use super::streamable::{Call, Core};
 use crate::authed::{Accepted, Outbound};
 use crate::debts::Flooded;
 use crate::error::TimeoutStage;
@@ -69,7 +70,7 @@ impl Core {
                     .map(|result| result.with_lease(meter.take_lease()))
                     .ok_or_else(|| protocol("the answer holds no response"))
             }
-            other => Err(protocol(format!("the answer is of type {}", mcp_text::line(other, 80)))),
+            other => Err(protocol(format!("the answer is of type {}", shorten(other)))),
         }
     }
 
@@ -355,6 +356,10 @@ pub(super) fn essence(headers: &HeaderMap) -> Cow<'_, str> {
         true => Cow::Owned(essence.to_ascii_lowercase()),
         false => Cow::Borrowed(essence),
     }
+}
+
+fn shorten(text: &str) -> String {
+    text.chars().take(80).collect()
 }
 
 fn protocol(message: impl Into<String>) -> TransportError {

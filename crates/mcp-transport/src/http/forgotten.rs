@@ -9,7 +9,8 @@ use std::sync::atomic::Ordering;
 
 use mcp_status::{ChallengeKind, Phase};
 
-use super::streamable::{Call, Core, Limits, Session};
+use super::session::Session;
+use super::streamable::{Call, Core, Limits};
 use crate::protocol::handshake::refuses_version;
 use crate::protocol::jsonrpc::{INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND};
 use crate::protocol::outgoing::encode_request;

@@ -12,6 +12,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, header};
 use mcp_status::Phase;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
@@ -46,6 +47,8 @@ struct Poster {
     url: Url,
     headers: HeaderMap,
     limits: Arc<Limits>,
+    /// The turns of messages of ours: each may be a socket.
+    turns: Semaphore,
 }
 
 /// The way from the server.
@@ -79,7 +82,8 @@ impl LegacySse {
         // What is read is the body of an error; the messages come by the stream.
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
 
-        let poster = Arc::new(Poster { http, url, headers, limits: budget.limits.clone() });
+        let turns = Semaphore::new(budget.limits.exchanges);
+        let poster = Arc::new(Poster { http, url, headers, limits: budget.limits.clone(), turns });
         let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
         let reply: Reply = Arc::new({
             let (poster, tasks) = (poster.clone(), tasks.clone());
@@ -125,7 +129,10 @@ impl LegacySse {
     ) -> Outcome {
         let waiter = self.duplex.register(id, allowance)?;
         let mut outcome = std::pin::pin!(waiter.outcome(patience));
-        let post = self.poster.post(frame, phase, Some(first_byte));
+        let post = async {
+            let _turn = self.poster.turns.acquire().await;
+            self.poster.post(frame, phase, Some(first_byte)).await
+        };
         tokio::select! {
             biased;
             // Many servers answer on the stream before they accept the message.
@@ -153,7 +160,11 @@ impl LegacySse {
         if self.duplex.ended().is_none() {
             let poster = self.poster.clone();
             self.tasks.spawn(async move {
-                let _ = tokio::time::timeout(GOODBYE, poster.post(frame, Phase::Session, None)).await;
+                let told = async {
+                    let _turn = poster.turns.acquire().await;
+                    poster.post(frame, Phase::Session, None).await
+                };
+                let _ = tokio::time::timeout(GOODBYE, told).await;
             });
         }
     }

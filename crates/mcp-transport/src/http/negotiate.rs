@@ -8,7 +8,8 @@ use bytes::Bytes;
 use mcp_status::Phase;
 
 use super::legacy_sse::{self, LegacySse};
-use super::streamable::{Call, Core, Limits, Session, Streamable};
+use super::session::Session;
+use super::streamable::{Call, Core, Limits, Streamable};
 use crate::authed::AuthedClient;
 use crate::hub::Hub;
 use crate::protocol::handshake::{

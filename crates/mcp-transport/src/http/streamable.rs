@@ -6,20 +6,21 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use http::{HeaderName, HeaderValue, Method};
 use mcp_status::{Phase, classify};
-use tokio::sync::watch;
+use tokio::sync::{Semaphore, SemaphorePermit, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::forgotten::{no_new_session, was_not_run};
+use super::session::{SESSION_ID, Session};
 use crate::authed::{Accepted, AuthedClient, Outbound};
 use crate::debts::Asked;
 use crate::duplex::too_many_requests;
 use crate::handler::ServerRequestHandler;
 use crate::hub::Hub;
-use crate::limits::Allowance;
+use crate::limits::{Allowance, Purpose};
 use crate::protocol::handshake::ServerDescription;
 use crate::protocol::jsonrpc::{self, Incoming};
 use crate::protocol::legacy;
@@ -27,12 +28,13 @@ use crate::protocol::outgoing::is_repeatable;
 use crate::protocol::revision::{Era, ProtocolRevision};
 use crate::{ClientOptions, Payload, RetryPolicy, TransportError, TransportErrorKind};
 
-pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
-const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 
 /// How long the goodbye of a session may take. It is a courtesy, and a process that ends does not wait for it.
 const GOODBYE: Duration = Duration::from_secs(2);
+
+/// How many cancellations are sent at a time.
+const FAREWELLS: usize = 16;
 
 /// One request, encoded.
 #[derive(Clone, Debug)]
@@ -58,19 +60,6 @@ pub(crate) struct Limits {
     pub(crate) idle: Option<Duration>,
 }
 
-/// What is agreed with the server at present. Replaced as a whole when the session is renewed.
-#[derive(Debug)]
-pub(crate) struct Session {
-    pub(crate) server: Arc<ServerDescription>,
-    /// What every request of this session carries beside its own.
-    pub(super) headers: HeaderMap,
-    pub(super) id: Option<HeaderValue>,
-    /// What `_meta` of every request says; empty in the legacy era.
-    meta: String,
-    /// Counts renewals, so that many requests that find the session gone cause one.
-    generation: u64,
-}
-
 /// A connection over Streamable HTTP.
 #[derive(Clone, Debug)]
 pub(crate) struct Streamable(pub(super) Arc<Core>);
@@ -90,10 +79,15 @@ pub(super) struct Core {
     pub(super) listening: AtomicBool,
     /// Whether the server refuses a `ping` in a session that it knows.
     pub(super) refuses_pings: AtomicBool,
+    /// The turns of requests: each may be a socket, of which a process has only so many.
+    turns: Semaphore,
+    /// The turns of cancellations: many requests may be given up at once.
+    farewells: Semaphore,
 }
 
 impl Core {
     pub(super) fn new(http: AuthedClient, hub: Arc<Hub>, session: Session) -> Self {
+        let turns = Semaphore::new(hub.budget.limits.exchanges);
         Self {
             http,
             hub,
@@ -104,6 +98,8 @@ impl Core {
             closing: CancellationToken::new(),
             listening: AtomicBool::new(false),
             refuses_pings: AtomicBool::new(false),
+            turns,
+            farewells: Semaphore::new(FAREWELLS),
         }
     }
 
@@ -116,7 +112,7 @@ impl Core {
     }
 
     pub(super) fn install(&self, session: Session) {
-        self.generation.send_replace(session.generation);
+        self.generation.send_replace(session.generation());
         *self.session.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(session);
     }
 
@@ -184,7 +180,7 @@ impl Core {
     /// failure is retried as if it were transient (F101).
     async fn renew(self: &Arc<Self>, stale: u64) -> Result<(), TransportError> {
         let _one_at_a_time = self.renewing.lock().await;
-        if self.session().generation != stale {
+        if self.session().generation() != stale {
             return Ok(());
         }
         let mut delays = RetryPolicy::connect().delays();
@@ -250,6 +246,18 @@ impl Core {
         }
     }
 
+    /// Waits for the turn of this request. A stream that has no end has none: it would never give it back.
+    async fn turn(&self, call: &Call<'_>) -> Option<SemaphorePermit<'_>> {
+        if call.allowance.purpose == Purpose::Message {
+            return None;
+        }
+        match self.turns.try_acquire() {
+            Ok(turn) => Some(turn),
+            // Where the connection is closed meanwhile, the request is told so by itself.
+            Err(_) => self.closing.run_until_cancelled(self.turns.acquire()).await?.ok(),
+        }
+    }
+
     /// Runs a task of this connection; it ends with the connection.
     pub(super) fn spawn<T>(self: &Arc<Self>, task: impl Future<Output = T> + Send + 'static)
     where
@@ -270,81 +278,6 @@ impl Core {
 pub(super) struct Response {
     pub(super) result: Payload,
     pub(super) session_id: Option<HeaderValue>,
-}
-
-impl Session {
-    /// Before anything is agreed: `initialize` carries no version and no session.
-    pub(super) fn greeting(options: &ClientOptions) -> Self {
-        Self {
-            server: Arc::new(unknown_server(ProtocolRevision::NEWEST_LEGACY)),
-            headers: base_headers(options),
-            id: None,
-            meta: String::new(),
-            generation: 0,
-        }
-    }
-
-    pub(super) fn modern(
-        options: &ClientOptions,
-        server: ServerDescription,
-        meta: String,
-        generation: u64,
-    ) -> Self {
-        let mut headers = base_headers(options);
-        headers.insert(PROTOCOL_VERSION, HeaderValue::from_static(server.revision.as_str()));
-        Self { server: Arc::new(server), headers, id: None, meta, generation }
-    }
-
-    /// Before the server has said who it is: the first request of a connection.
-    pub(super) fn probing(options: &ClientOptions, revision: ProtocolRevision) -> Self {
-        Self::modern(options, unknown_server(revision), String::new(), 0)
-    }
-
-    pub(super) fn legacy(
-        options: &ClientOptions,
-        server: ServerDescription,
-        id: Option<HeaderValue>,
-        generation: u64,
-    ) -> Self {
-        let mut headers = base_headers(options);
-        // Demanded since 2025-06-18; older servers ignore a header that they do not know.
-        headers.insert(PROTOCOL_VERSION, HeaderValue::from_static(server.revision.as_str()));
-        let id = id.map(|mut id| {
-            // Security: whoever knows the id speaks in this session.
-            id.set_sensitive(true);
-            headers.insert(SESSION_ID, id.clone());
-            id
-        });
-        Self { server: Arc::new(server), headers, id, meta: String::new(), generation }
-    }
-
-    pub(crate) fn meta(&self) -> &str {
-        &self.meta
-    }
-
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation
-    }
-}
-
-fn unknown_server(revision: ProtocolRevision) -> ServerDescription {
-    ServerDescription {
-        revision,
-        info: None,
-        capabilities: Default::default(),
-        instructions: None,
-        held: None,
-    }
-}
-
-fn base_headers(options: &ClientOptions) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(16);
-    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
-    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if let Ok(agent) = HeaderValue::from_str(&options.user_agent) {
-        headers.insert(header::USER_AGENT, agent);
-    }
-    headers
 }
 
 impl Streamable {
@@ -378,6 +311,7 @@ impl Streamable {
         mut session: Arc<Session>,
     ) -> Result<Payload, TransportError> {
         let core = &self.0;
+        let _turn = core.turn(call).await;
         let (mut renewed, mut redialled) = (false, false);
         let era = session.server.revision.era();
         loop {
@@ -395,7 +329,7 @@ impl Streamable {
                 TransportErrorKind::SessionGone if !renewed => {
                     renewed = true;
                     // Boxed: what hardly ever happens would make every request larger.
-                    Box::pin(core.renew(session.generation)).await?;
+                    Box::pin(core.renew(session.generation())).await?;
                 }
                 // A connection that was idle for long may turn out to be dead when it is used. Repeating a
                 // request without effects is safe; a tool call may have run.
@@ -410,7 +344,7 @@ impl Streamable {
                         return Err(error);
                     }
                     renewed = true;
-                    if let Err(failure) = Box::pin(core.renew(session.generation)).await {
+                    if let Err(failure) = Box::pin(core.renew(session.generation())).await {
                         return Err(no_new_session(error, failure));
                     }
                     if !was_not_run(&error) {
@@ -433,7 +367,7 @@ impl Streamable {
         stale: u64,
     ) -> Result<(), TransportError> {
         let _one_at_a_time = self.0.renewing.lock().await;
-        if self.0.session().generation != stale {
+        if self.0.session().generation() != stale {
             return Ok(());
         }
         self.0.agree_on(revision).await
@@ -459,9 +393,12 @@ impl Streamable {
         let core = self.0.clone();
         // Not tied to `closing`: a cancellation on the way out is still worth delivering.
         self.0.tasks.spawn(async move {
-            let body = legacy::cancelled(id, reason).into();
-            let sent = core.tell(&session, body);
-            let _ = tokio::time::timeout(GOODBYE, sent).await;
+            let told = async {
+                let _turn = core.farewells.acquire().await;
+                let body = legacy::cancelled(id, reason).into();
+                core.tell(&session, body).await
+            };
+            let _ = tokio::time::timeout(GOODBYE, told).await;
         });
     }
 

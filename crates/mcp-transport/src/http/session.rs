@@ -1,0 +1,100 @@
+//! What is agreed with a server over Streamable HTTP, and what every request of it carries.
+
+use std::sync::Arc;
+
+use http::{HeaderMap, HeaderName, HeaderValue, header};
+
+use crate::ClientOptions;
+use crate::protocol::handshake::ServerDescription;
+use crate::protocol::revision::ProtocolRevision;
+
+pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
+const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
+
+/// What is agreed with the server at present. Replaced as a whole when the session is renewed.
+#[derive(Debug)]
+pub(crate) struct Session {
+    pub(crate) server: Arc<ServerDescription>,
+    /// What every request of this session carries beside its own.
+    pub(super) headers: HeaderMap,
+    pub(super) id: Option<HeaderValue>,
+    /// What `_meta` of every request says; empty in the legacy era.
+    meta: String,
+    /// Counts renewals, so that many requests that find the session gone cause one.
+    generation: u64,
+}
+
+impl Session {
+    /// Before anything is agreed: `initialize` carries no version and no session.
+    pub(super) fn greeting(options: &ClientOptions) -> Self {
+        Self {
+            server: Arc::new(unknown_server(ProtocolRevision::NEWEST_LEGACY)),
+            headers: base_headers(options),
+            id: None,
+            meta: String::new(),
+            generation: 0,
+        }
+    }
+
+    pub(super) fn modern(
+        options: &ClientOptions,
+        server: ServerDescription,
+        meta: String,
+        generation: u64,
+    ) -> Self {
+        let mut headers = base_headers(options);
+        headers.insert(PROTOCOL_VERSION, HeaderValue::from_static(server.revision.as_str()));
+        Self { server: Arc::new(server), headers, id: None, meta, generation }
+    }
+
+    /// Before the server has said who it is: the first request of a connection.
+    pub(super) fn probing(options: &ClientOptions, revision: ProtocolRevision) -> Self {
+        Self::modern(options, unknown_server(revision), String::new(), 0)
+    }
+
+    pub(super) fn legacy(
+        options: &ClientOptions,
+        server: ServerDescription,
+        id: Option<HeaderValue>,
+        generation: u64,
+    ) -> Self {
+        let mut headers = base_headers(options);
+        // Demanded since 2025-06-18; older servers ignore a header that they do not know.
+        headers.insert(PROTOCOL_VERSION, HeaderValue::from_static(server.revision.as_str()));
+        let id = id.map(|mut id| {
+            // Security: whoever knows the id speaks in this session.
+            id.set_sensitive(true);
+            headers.insert(SESSION_ID, id.clone());
+            id
+        });
+        Self { server: Arc::new(server), headers, id, meta: String::new(), generation }
+    }
+
+    pub(crate) fn meta(&self) -> &str {
+        &self.meta
+    }
+
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+}
+
+fn unknown_server(revision: ProtocolRevision) -> ServerDescription {
+    ServerDescription {
+        revision,
+        info: None,
+        capabilities: Default::default(),
+        instructions: None,
+        held: None,
+    }
+}
+
+fn base_headers(options: &ClientOptions) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(16);
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if let Ok(agent) = HeaderValue::from_str(&options.user_agent) {
+        headers.insert(header::USER_AGENT, agent);
+    }
+    headers
+}
