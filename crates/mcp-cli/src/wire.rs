@@ -1,6 +1,7 @@
 //! From an entry to something that can be connected: entry → settings → plan → provider → server. No rules.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use mcp_auth::oauth::OAuthProvider;
 use mcp_auth::{AuthPlan, AuthProvider, AuthSettings, Parts, ProviderKind, ProviderSnapshot, Role, Target};
@@ -8,7 +9,7 @@ use mcp_config::{Config, Gate, Pointer, ServerEntry};
 use mcp_status::{
     ActionFacts, MessageContext, Reason, ReasonCode, ServerStatus, StatusReport, TransportKind,
 };
-use mcp_transport::{Endpoint, HttpEndpoint, Server, StdioEndpoint};
+use mcp_transport::{Endpoint, HttpEndpoint, Limits, Server, StdioEndpoint};
 
 use crate::app::{App, problem_text};
 use crate::redact::Secrets;
@@ -190,7 +191,7 @@ impl Wired {
 
     /// The row as far as the files tell it.
     pub(crate) fn offline_row(&self) -> Row {
-        Row::new(self.described.clone(), self.offline_report(), self.auth_row(), std::time::Duration::ZERO)
+        Row::new(self.described.clone(), self.offline_report(), self.auth_row(), Duration::ZERO)
     }
 }
 
@@ -221,12 +222,35 @@ fn ready(entry: &ServerEntry, auth: Option<&Auth>, config: &Config, app: &App) -
             Server::new(Endpoint::Stdio(endpoint))
         }
     };
-    Ok(Ready { server: server.with_timeout(entry.timeout) })
+    let limits = limits(entry.limits, &app.connector.options().limits);
+    Ok(Ready { server: server.with_timeout(entry.timeout).with_limits(limits) })
 }
 
 /// File, line and field of an entry.
 fn at(entry: &ServerEntry) -> String {
     format!("{}: {}", entry.origin, entry.origin.field)
+}
+
+/// The limits of an entry, where it says something about them.
+fn limits(entry: mcp_config::Limits, usual: &Limits) -> Option<Limits> {
+    let mut limits = usual.clone();
+    for (said, limit) in [
+        (entry.handshake_bytes, &mut limits.handshake_bytes),
+        (entry.list_bytes, &mut limits.list_bytes),
+        (entry.result_bytes, &mut limits.result_bytes),
+        (entry.message_bytes, &mut limits.message_bytes),
+        (entry.error_bytes, &mut limits.error_bytes),
+        (entry.pages, &mut limits.pages),
+        (entry.server_requests, &mut limits.server_requests),
+        (entry.exchanges, &mut limits.exchanges),
+        (entry.requests, &mut limits.requests),
+    ] {
+        if let Some(said) = said {
+            *limit = usize::try_from(said).unwrap_or(usize::MAX);
+        }
+    }
+    limits.error_time = entry.error_ms.map_or(limits.error_time, Duration::from_millis);
+    (limits != *usual).then_some(limits)
 }
 
 /// Why an entry cannot be used: the first error among its problems, with file and field.

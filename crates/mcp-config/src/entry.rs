@@ -64,6 +64,8 @@ pub struct ServerEntry {
     pub server: Server,
     /// The limit of one tool call.
     pub timeout: Option<Duration>,
+    /// What it may cost.
+    pub limits: Limits,
     /// The host is to load its tools at once.
     pub always_load: bool,
     /// Whether a person switched it off.
@@ -83,6 +85,33 @@ pub struct ServerEntry {
     pub(crate) foreign: Option<u32>,
     pub(crate) transport: &'static str,
     pub(crate) fields: Vec<Field>,
+}
+
+/// A `limits` block: what a server may cost. What is absent is as the transport has it (`mcp_transport::Limits`, where
+/// each is described).
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// `handshakeBytes`.
+    pub handshake_bytes: Option<u64>,
+    /// `listBytes`.
+    pub list_bytes: Option<u64>,
+    /// `resultBytes`.
+    pub result_bytes: Option<u64>,
+    /// `messageBytes`.
+    pub message_bytes: Option<u64>,
+    /// `errorBytes`.
+    pub error_bytes: Option<u64>,
+    /// `errorMs`, in milliseconds.
+    pub error_ms: Option<u64>,
+    /// `pages`.
+    pub pages: Option<u64>,
+    /// `serverRequests`.
+    pub server_requests: Option<u64>,
+    /// `exchanges`.
+    pub exchanges: Option<u64>,
+    /// `requests`.
+    pub requests: Option<u64>,
 }
 
 /// One field of an entry as it may be shown, with its place.

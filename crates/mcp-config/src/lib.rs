@@ -77,8 +77,8 @@ pub use consent::{Change, Term, Terms};
 pub use decisions::Trust;
 pub use display::display_url;
 pub use entry::{
-    Approval, Blocked, Changed, Field, Gate, Helper, OAuth, Remote, RemoteKind, Scope, Server, ServerEntry,
-    Stdio, Switch,
+    Approval, Blocked, Changed, Field, Gate, Helper, Limits, OAuth, Remote, RemoteKind, Scope, Server,
+    ServerEntry, Stdio, Switch,
 };
 pub use env::Env;
 pub use error::{ConfigError, ConfigErrorKind};

@@ -5,6 +5,7 @@
 //! Either way the other entries are read.
 
 mod fields;
+mod limits;
 mod oauth;
 mod reader;
 mod remote;
@@ -15,7 +16,7 @@ use std::time::Duration;
 
 use crate::consent::Terms;
 use crate::document::Document;
-use crate::entry::{Approval, Scope, Server, ServerEntry, Switch};
+use crate::entry::{Approval, Limits, Scope, Server, ServerEntry, Switch};
 use crate::json::{Member, Node, Object, Pointer};
 use crate::{Env, Problem, ProblemCode, RemoteKind, Severity};
 pub(crate) use fields::is_remark;
@@ -86,6 +87,7 @@ fn server(
         origin: document.origin(path, member.key_span),
         server: Server::Invalid,
         timeout: None,
+        limits: Limits::default(),
         always_load: false,
         switch: Switch::On,
         approval: Approval::NotNeeded,
@@ -113,6 +115,7 @@ fn server(
         fields::check(&mut reader, kind);
     }
     entry.timeout = timeout(&mut reader);
+    entry.limits = limits::read(&mut reader);
     entry.always_load = reader.flag("alwaysLoad");
     let server = kind.and_then(|kind| match kind {
         Kind::Stdio => stdio::read(&mut reader).map(Server::Stdio),

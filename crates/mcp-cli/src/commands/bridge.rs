@@ -32,7 +32,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
             reason.code.as_str(),
             format!("{name:?} is not started: {}", reason.message),
         )
-        .next(format!("mcplink get {}", mcp_text::shell_word(name))));
+        .next(format!("mcplink get {}", mcp_status::shell_word(name))));
     }
     let (input, output) = mcp_bridge::stdio::open().map_err(|error| {
         CliError::new(ExitStatus::Usage, "no-streams", "standard input or output is closed")
@@ -60,6 +60,9 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     };
     let mut config = BridgeConfig::new(&*entry.target.name, env!("CARGO_PKG_VERSION"), read)
         .with_facts(move || known.facts());
+    if let Ok(Some(limits)) = wired.state.as_ref().map(|ready| &ready.server.limits) {
+        config.max_requests = limits.requests;
+    }
     let opened = Arc::new(Mutex::new(None));
     let (slot, seen, share) = (opened.clone(), entry.clone(), sharing.clone());
     config = config.with_started(move |handle| {

@@ -1,10 +1,9 @@
 //! `mcplink list`: what is configured. Reads files only.
 
 use crate::app::App;
-use crate::error::CliError;
+use crate::error::{CliError, one_line};
 use crate::exit::ExitStatus;
 use crate::view::row::{Row, Servers};
-use crate::view::shown;
 use crate::view::text;
 
 pub(super) async fn run(app: &App) -> Result<ExitStatus, CliError> {
@@ -24,7 +23,7 @@ pub(super) async fn run(app: &App) -> Result<ExitStatus, CliError> {
     for pointer in &loaded.config.pointers {
         let (entry, origin) = (&pointer.entry, &pointer.entry.origin);
         let line = format!("{}: {pointer} ({origin}, {})", entry.name, origin.field);
-        app.output.note(&format!("{}\n", shown::line(&line)));
+        app.output.note(&format!("{}\n", one_line(&line)));
     }
     Ok(ExitStatus::Success)
 }

@@ -134,14 +134,34 @@ fn s_m02_tiny_tools_count_what_they_take() {
 }
 
 #[test]
-fn s_m02_ever_new_cursors_end_with_the_pages() {
+fn s_m02_ever_new_cursors_end_with_the_pages_that_the_entry_allows() {
     let server = Hostile::start(move |ask, client| match ask.method.as_str() {
         "tools/list" => page(ask, client, "", &format!("c{}", ask.number)),
         _ => None,
     });
-    let (row, _) = Home::with(server.entry()).status(&[UNHURRIED]);
+    let mut entry = server.entry();
+    entry["limits"] = json!({ "pages": 30 });
+    let (row, _) = Home::with(entry).status(&[UNHURRIED]);
     assert_eq!(row["status"], "connected", "{row}");
-    assert!((1_000..1_020).contains(&server.asked()), "{}", server.asked());
+    assert!((30..50).contains(&server.asked()), "{}", server.asked());
+}
+
+#[test]
+fn s_k2_the_limits_of_an_entry_are_those_of_its_server() {
+    let long = "d".repeat(100_000);
+    for (limit, expected) in [(50_000, "listBytes"), (200_000, r#""tools":1"#)] {
+        let tools = format!(r#"{{"name":"a","description":"{long}"}}"#);
+        let server = Hostile::start(move |ask, client| {
+            (ask.method == "tools/list").then(|| {
+                let answer = format!(r#"{{"jsonrpc":"2.0","id":{},"result":{{"tools":[{tools}]}}}}"#, ask.id);
+                respond(client, "200 OK", &answer).is_some()
+            })
+        });
+        let mut entry = server.entry();
+        entry["limits"] = json!({ "listBytes": limit });
+        let (row, _) = Home::with(entry).status(&[UNHURRIED]);
+        assert!(row.to_string().contains(expected), "{row}");
+    }
 }
 
 #[test]

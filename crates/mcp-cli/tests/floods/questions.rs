@@ -1,4 +1,4 @@
-//! Servers that ask and do not read what they are answered.
+//! Servers that ask and do not read what they are answered, and a host that calls on and on.
 
 use std::io::Write;
 use std::net::TcpStream;
@@ -110,4 +110,29 @@ fn s_k2_a_local_server_that_floods_otherwise_ends_with_the_time_limit() {
         assert_eq!(row["tools"], json!(null), "{row}");
         assert!(began.elapsed() < Duration::from_secs(60), "{flood}: {:?}", began.elapsed());
     }
+}
+
+#[test]
+fn s_n05_calls_at_a_server_that_hangs_are_bounded() {
+    const CALLS: usize = 3_000;
+    let server = Hostile::start(|ask, _| {
+        (ask.method == "tools/call").then(|| {
+            std::thread::sleep(Duration::from_secs(30));
+            false
+        })
+    });
+    let mut input = String::from(
+        r#"{"jsonrpc":"2.0","id":"i","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"host","version":"1"}}}"#,
+    );
+    input.push_str("\n{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n");
+    for id in 0..CALLS {
+        input.push_str(&format!(
+            "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"tools/call\",\"params\":{{\"name\":\"a\",\"arguments\":{{}}}}}}\n"
+        ));
+    }
+    let ended = Home::with(server.entry()).run_with_input(&["bridge", "x"], &[], input.into_bytes());
+    let refused = ended.stdout.lines().filter(|line| line.contains("limits.requests")).count();
+    assert_eq!(refused, CALLS - 1_000, "{}", ended.stderr);
+    assert!(server.most_connections() <= 160, "{} connections", server.most_connections());
+    assert_small(ended.peak, ONE, "3,000 calls");
 }

@@ -43,7 +43,6 @@ mod offline;
 mod places;
 mod real;
 mod retries;
-mod screens;
 mod secrets;
 mod session;
 mod setting;

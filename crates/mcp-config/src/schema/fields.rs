@@ -33,7 +33,7 @@ impl Kind {
     }
 }
 
-static COMMON: [&str; 6] = ["type", "timeout", "alwaysLoad", "disabled", "enabled", "isActive"];
+static COMMON: [&str; 7] = ["type", "timeout", "limits", "alwaysLoad", "disabled", "enabled", "isActive"];
 static STDIO: [&str; 3] = ["command", "args", "env"];
 /// `oauth` is last: WebSocket has no challenge to answer, so it has all but that.
 static REMOTE: [&str; 6] =

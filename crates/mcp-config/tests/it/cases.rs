@@ -184,6 +184,7 @@ cases! {
     own_decisions_count
     parent_walk_nearest_wins
     rejected_project_entry_yields
+    s_k2_limits_of_an_entry
     same_endpoint_is_no_conflict
 }
 
