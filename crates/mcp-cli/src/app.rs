@@ -14,11 +14,12 @@ use serde::Serialize;
 
 use crate::args::{Cli, Command, ScopeArg};
 use crate::environment::Environment;
-use crate::error::{CliError, one_line};
+use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::output::Output;
 use crate::telemetry::Telemetry;
 use crate::view::row::{PointerRow, ProblemRow};
+use crate::view::shown;
 use crate::view::text::Style;
 use crate::wire::Wired;
 
@@ -189,14 +190,14 @@ impl App {
     /// Prints one line of NDJSON.
     pub(crate) fn print_json_line(&self, document: &impl Serialize) {
         let text = serde_json::to_string(document).unwrap_or_default();
-        self.output.out(&format!("{text}\n"));
+        self.output.out(&format!("{}\n", mcp_text::json(&text)));
     }
 
     /// Prints one JSON document.
     pub(crate) fn print_json(&self, document: &impl Serialize) {
         // Our documents have string keys and finite numbers, so serialising them cannot fail.
         let text = serde_json::to_string_pretty(document).unwrap_or_default();
-        self.output.out(&format!("{text}\n"));
+        self.output.out(&format!("{}\n", mcp_text::json(&text)));
     }
 }
 
@@ -307,7 +308,7 @@ impl Loaded {
         if let Some((pointer, why)) = self.dead_end(name) {
             let message = format!("{name:?} is how a host reaches a server, not a server");
             let next = match self.config.entry(pointer.target()) {
-                Some(entry) => format!("mcplink get {}", mcp_status::shell_word(&entry.name)),
+                Some(entry) => format!("mcplink get {}", mcp_text::shell_word(&entry.name)),
                 None => "mcplink validate".to_owned(),
             };
             return CliError::usage("self-reference", message).why(why).next(next);
@@ -365,7 +366,7 @@ pub(crate) fn problem_text(problem: &Problem) -> String {
     if let Some(hint) = &problem.hint {
         text.push_str(&format!(" ({hint})"));
     }
-    one_line(&text)
+    shown::line(&text)
 }
 
 impl From<&Problem> for ProblemRow {

@@ -12,8 +12,8 @@ use tokio::sync::Mutex;
 
 use crate::browser::Browser;
 use crate::confirmation::Answers;
-use crate::error::one_line;
 use crate::output::Output;
+use crate::view::shown;
 
 /// The longest address that is shown and opened, in bytes; browsers take few that are longer.
 const MAX_URL: usize = 8 * 1024;
@@ -40,7 +40,7 @@ impl TerminalQuestions {
         let mut answers = answers.lock().await;
         let params: Value =
             params.and_then(|params| serde_json::from_str(params.get()).ok()).unwrap_or_default();
-        let message = one_line(params["message"].as_str().unwrap_or("The server has a question."));
+        let message = shown::line(params["message"].as_str().unwrap_or("The server has a question."));
         self.output.error(&format!("\nThe server asks: {message}\n"));
         if params["mode"] == "url" {
             return self.visit(&params, &mut answers).await;
@@ -76,7 +76,7 @@ impl TerminalQuestions {
         let url = match may_open {
             Ok(url) => url,
             Err(why) => {
-                let text = one_line(text);
+                let text = shown::line(text);
                 self.output.error(&format!("  {text}\n\nThe address {why}; it is not opened.\n"));
                 return json!({"action": "decline"});
             }
@@ -89,7 +89,7 @@ impl TerminalQuestions {
         match answers.yes().await {
             Some(true) => {
                 if let Err(why) = self.browser.open(&url) {
-                    self.output.error(&format!("Open it yourself: {}.\n", one_line(&why)));
+                    self.output.error(&format!("Open it yourself: {}.\n", shown::line(&why)));
                 }
                 json!({"action": "accept"})
             }
@@ -178,7 +178,7 @@ impl Field {
         let label = property["title"].as_str().or(property["description"].as_str()).unwrap_or(name);
         Self {
             name: name.to_owned(),
-            label: one_line(label),
+            label: shown::line(label),
             kind,
             choices,
             default: property.get("default").cloned(),
@@ -247,7 +247,7 @@ impl Field {
 }
 
 fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), one_line)
+    value.as_str().map_or_else(|| value.to_string(), shown::line)
 }
 
 #[cfg(test)]

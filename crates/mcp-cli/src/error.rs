@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::exit::ExitStatus;
+use crate::view::shown::line;
 
 /// What a command failed with.
 #[derive(Debug)]
@@ -64,12 +65,12 @@ impl CliError {
 
     /// At most three lines.
     pub(crate) fn to_text(&self) -> String {
-        let mut text = format!("error: {}\n", one_line(&self.message));
+        let mut text = format!("error: {}\n", line(&self.message));
         if let Some(why) = &self.why {
-            text.push_str(&format!("  why: {}\n", one_line(why)));
+            text.push_str(&format!("  why: {}\n", line(why)));
         }
         if let Some(next) = &self.next {
-            text.push_str(&format!("  next: {}\n", one_line(next)));
+            text.push_str(&format!("  next: {}\n", line(next)));
         }
         text
     }
@@ -87,26 +88,12 @@ impl CliError {
             next: Option<&'a str>,
         }
         let message = match &self.why {
-            Some(why) => format!("{}: {}", one_line(&self.message), one_line(why)),
-            None => one_line(&self.message),
+            Some(why) => format!("{}: {}", line(&self.message), line(why)),
+            None => line(&self.message),
         };
         let line = Line { error: Body { code: &self.code, message, next: self.next.as_deref() } };
-        serde_json::to_string(&line).unwrap_or_default() + "\n"
+        mcp_text::json(&serde_json::to_string(&line).unwrap_or_default()).into_owned() + "\n"
     }
-}
-
-/// Text of a peer may hold line breaks and terminal controls; a line of ours holds neither.
-pub(crate) fn one_line(text: &str) -> String {
-    let mut line = String::with_capacity(text.len());
-    for word in text.split(|c: char| c.is_control() || c == '\u{2028}' || c == '\u{2029}') {
-        if !word.is_empty() {
-            if !line.is_empty() && !line.ends_with(' ') {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-    }
-    line
 }
 
 #[cfg(test)]
@@ -120,7 +107,7 @@ mod tests {
             .next("mcplink list");
         assert_eq!(
             error.to_text(),
-            "error: no server is named \"intrenal\"\n  why: did you mean [31m\"internal\"?\n  next: mcplink list\n"
+            "error: no server is named \"intrenal\"\n  why: did you mean \"internal\"?\n  next: mcplink list\n"
         );
         let json: serde_json::Value = serde_json::from_str(&error.to_json()).unwrap();
         assert_eq!(json["error"]["code"], "unknown-server");

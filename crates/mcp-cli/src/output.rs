@@ -8,7 +8,9 @@ use crate::args::ColorArg;
 /// The two streams and what they are connected to.
 #[derive(Debug)]
 pub(crate) struct Output {
-    /// Whether stdout is a terminal.
+    /// Whether stdout is a terminal of any kind, so that what is written to it acts on it.
+    looked_at: bool,
+    /// Whether stdout is a terminal that can be drawn on.
     pub(crate) stdout_is_terminal: bool,
     /// Whether stderr is a terminal.
     pub(crate) stderr_is_terminal: bool,
@@ -30,6 +32,7 @@ impl Output {
             ColorArg::Auto => stdout_is_terminal && !no_color && !dumb_terminal,
         };
         Self {
+            looked_at: stdout_is_terminal,
             stdout_is_terminal: stdout_is_terminal && !dumb_terminal,
             stderr_is_terminal: io::stderr().is_terminal() && !dumb_terminal,
             color,
@@ -52,6 +55,16 @@ impl Output {
         let end = if text.ends_with('\n') { "" } else { "\n" };
         let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(end.as_bytes()));
         drop(written.and_then(|()| stdout.flush()));
+    }
+
+    /// Writes what a server sent as a result, with a line end behind it. What a person looks at must not drive the
+    /// terminal; a pipe and a file get it byte for byte.
+    pub(crate) fn content(&self, text: &str) {
+        if self.looked_at {
+            self.out_line(&mcp_text::block(text));
+        } else {
+            self.out_line(text);
+        }
     }
 
     /// Writes raw bytes to stdout.

@@ -97,9 +97,10 @@ impl SessionLog {
             server: self.server.to_string(),
             event,
         };
-        let written = serde_json::to_vec(&record).map_err(Into::into).and_then(|mut line| {
-            line.push(b'\n');
-            rotate::append(&self.path, &line)
+        let written = serde_json::to_string(&record).map_err(Into::into).and_then(|line| {
+            // The file is looked at with other programs, too.
+            let line = mcp_text::json(&line).into_owned() + "\n";
+            rotate::append(&self.path, line.as_bytes())
         });
         if let Err(error) = written
             && !self.told.swap(true, Ordering::Relaxed)

@@ -7,8 +7,8 @@ use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, Secret};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::browser::Browser;
-use crate::error::one_line;
 use crate::output::Output;
+use crate::view::shown;
 
 /// A terminal, or what is left of one when nobody is there.
 #[derive(Debug)]
@@ -32,12 +32,12 @@ impl SignInPrompt for TerminalPrompt {
             match self.browser.open(prompt.url) {
                 Ok(()) => self.output.error(&format!(
                     "Your browser opens to sign in to {}. If it does not, open this URL:\n\n  {url}\n\n",
-                    one_line(prompt.server_name)
+                    shown::line(prompt.server_name)
                 )),
                 Err(why) => self.output.error(&format!(
                     "Open this URL in a browser to sign in to {} ({}):\n\n  {url}\n\n",
-                    one_line(prompt.server_name),
-                    one_line(&why)
+                    shown::line(prompt.server_name),
+                    shown::line(&why)
                 )),
             }
             if self.pastes {
@@ -77,9 +77,9 @@ impl SignInPrompt for TerminalPrompt {
         let minutes = prompt.expires_in.as_secs().div_ceil(60);
         let mut text = format!(
             "To sign in to {}, open this page on any device and enter the code within {minutes} min:\n\n  {}\n  {}\n\n",
-            one_line(prompt.server_name),
+            shown::line(prompt.server_name),
             prompt.verification_uri,
-            one_line(prompt.user_code)
+            shown::line(prompt.user_code)
         );
         if let Some(complete) = prompt.verification_uri_complete {
             text.push_str(&format!("or, with the code filled in:\n\n  {complete}\n\n"));

@@ -4,6 +4,7 @@ pub(crate) mod content;
 pub(crate) mod live;
 pub(crate) mod progress;
 pub(crate) mod row;
+pub(crate) mod shown;
 pub(crate) mod text;
 pub(crate) mod time;
 pub(crate) mod wrap;

@@ -10,7 +10,6 @@
 
 use std::collections::HashMap;
 
-use crate::display;
 use crate::entry::{Approval, Scope, ServerEntry, Switch};
 use crate::{Origin, Problem, ProblemCode, Severity};
 
@@ -109,22 +108,13 @@ fn conflict(entry: &ServerEntry, shadowed: &[&ServerEntry]) -> Option<Problem> {
     let removals: Vec<String> = all
         .iter()
         .map(|entry| {
-            let name = shell_word(&entry.name);
+            let name = mcp_text::shell_word(&entry.name);
             format!("`claude mcp remove {name} -s {}` ({})", entry.scope, entry.origin)
         })
         .collect();
     let problem = Problem::new(Severity::Warning, ProblemCode::ConflictingScopes, message);
     let hint = format!("keep one: remove the other with {}", removals.join(" or "));
     Some(problem.at(&entry.origin).of_server(&entry.name).with_hint(hint))
-}
-
-/// A name that can be pasted into a shell.
-fn shell_word(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
-    if !name.is_empty() && name.chars().all(plain) && !name.starts_with('-') {
-        return name.to_owned();
-    }
-    display::printable(&format!("'{}'", name.replace('\'', r"'\''")))
 }
 
 fn hidden_by_list(entry: &ServerEntry) -> Option<Problem> {

@@ -1,10 +1,22 @@
 //! "Did you mean": the nearest of several words.
 
+/// Longer words are not compared: no name that people type is longer.
+const MAX_WORD: usize = 200;
+
 /// The candidate nearest to `word`, unless none is near enough to be what was meant.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word_length = word.chars().count();
+    if word_length > MAX_WORD {
+        return None;
+    }
+    // Work grows with both lengths, and no word is near one that is much longer or shorter.
+    let comparable = |candidate: &&str| {
+        let length = candidate.chars().take(MAX_WORD + 1).count();
+        length <= MAX_WORD && word_length.abs_diff(length) <= (word_length.max(length) / 3).max(1)
+    };
     candidates
         .into_iter()
+        .filter(comparable)
         .map(|candidate| (distance(&word.to_lowercase(), &candidate.to_lowercase()), candidate))
         .filter(|(distance, candidate)| {
             let longer = word_length.max(candidate.chars().count());
@@ -60,5 +72,14 @@ mod tests {
         assert_eq!(nearest("x", ["y"]), None);
         assert_eq!(nearest("unrelated", names), None);
         assert_eq!(nearest("", names), None);
+    }
+
+    #[test]
+    fn s_m16_a_word_of_a_megabyte_is_not_compared() {
+        let long = "y".repeat(1 << 20);
+        assert_eq!(nearest(&long, ["url", &long]), None);
+        assert_eq!(nearest("ulr", [long.as_str(), "url"]), Some("url"));
+        let many = vec!["y".repeat(1 << 16); 64];
+        assert_eq!(nearest(&"z".repeat(200), many.iter().map(String::as_str)), None);
     }
 }

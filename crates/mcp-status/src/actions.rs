@@ -189,7 +189,7 @@ pub fn actions(facts: &ActionFacts) -> Vec<Action> {
 /// The one command to run next for the server `name`; `None` where there is nothing to do.
 pub fn next_command(name: &str, facts: &ActionFacts) -> Option<String> {
     let code = facts.code?;
-    let on_server = |verb: &str| Some(format!("mcplink {verb} {}", shell_word(name)));
+    let on_server = |verb: &str| Some(format!("mcplink {verb} {}", mcp_text::shell_word(name)));
     // A refused header of the entry's own never leads to OAuth by itself, and a helper comes before it.
     let sign_in = facts.oauth_capable && facts.login_available && !facts.has_helper;
     match code {
@@ -235,16 +235,6 @@ pub fn next_command(name: &str, facts: &ActionFacts) -> Option<String> {
         | ReasonCode::Exited
         | ReasonCode::ToolsUnavailable => on_server("reconnect"),
     }
-}
-
-/// `name` as one word of a POSIX shell, so that the command can be pasted whatever a file called the server.
-pub fn shell_word(name: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | ':' | '/' | '@');
-    if !name.is_empty() && !name.starts_with('-') && name.chars().all(plain) {
-        return name.to_owned();
-    }
-    let visible: String = name.chars().filter(|c| !c.is_control()).collect();
-    format!("'{}'", visible.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
@@ -376,23 +366,6 @@ mod tests {
         ];
         for (facts, expected) in table {
             assert_eq!(next_command("web", &facts).as_deref(), expected, "{facts:?}");
-        }
-    }
-
-    #[test]
-    fn a_name_is_one_word_of_a_shell_whatever_it_holds() {
-        let table = [
-            ("plain-name_1", "plain-name_1"),
-            ("plugin:a:b", "plugin:a:b"),
-            ("two words", "'two words'"),
-            ("it's", r"'it'\''s'"),
-            ("$(rm -rf)", "'$(rm -rf)'"),
-            ("-x", "'-x'"),
-            ("", "''"),
-            ("a\u{1b}[31mb", "'a[31mb'"),
-        ];
-        for (name, word) in table {
-            assert_eq!(shell_word(name), word);
         }
     }
 

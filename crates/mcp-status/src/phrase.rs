@@ -5,10 +5,9 @@
 
 use std::time::Duration;
 
-use crate::{ChallengeKind, Evidence, Outcome, Phase, ReasonCode, classify};
+use mcp_text::sentence;
 
-/// The longest piece of a stranger's text that is repeated, in characters.
-const DETAIL_LIMIT: usize = 300;
+use crate::{ChallengeKind, Evidence, Outcome, Phase, ReasonCode, classify};
 
 /// What a message names beside the evidence.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -43,14 +42,14 @@ impl<'a> MessageContext<'a> {
     }
 
     fn origin_or_server(&self) -> String {
-        self.origin.map_or_else(|| "the server".to_owned(), clean)
+        self.origin.map_or_else(|| "the server".to_owned(), sentence)
     }
 }
 
 /// What `evidence` says, in words; empty when it says that all is well.
 pub fn message(evidence: &Evidence, context: &MessageContext<'_>) -> String {
     let text = fact(&evidence.outcome, evidence, context);
-    match evidence.detail.as_deref().map(clean).filter(|detail| !detail.is_empty()) {
+    match evidence.detail.as_deref().map(sentence).filter(|detail| !detail.is_empty()) {
         // The source's own account already names itself and its exit code.
         Some(detail)
             if matches!(
@@ -127,7 +126,7 @@ fn challenge(
     }
     // The scheme tells people which kind of credential to configure, and why no sign-in is offered
     // for anything but Bearer.
-    let wanted = match evidence.auth.scheme.as_deref().map(clean).filter(|scheme| !scheme.is_empty()) {
+    let wanted = match evidence.auth.scheme.as_deref().map(sentence).filter(|scheme| !scheme.is_empty()) {
         Some(scheme) if !scheme.eq_ignore_ascii_case("bearer") => format!("{scheme} credentials"),
         _ => "credentials".to_owned(),
     };
@@ -196,13 +195,13 @@ fn http(
 /// The refused credentials, as people know them.
 fn supplied(evidence: &Evidence, context: &MessageContext<'_>) -> String {
     if let Some(supplier) = context.supplier {
-        return clean(supplier);
+        return sentence(supplier);
     }
     match evidence.auth.provider.as_deref() {
         Some("static-headers") => "the headers of the configuration".to_owned(),
         Some("headers-helper") => "the headers that headersHelper returned".to_owned(),
         Some("oauth") => "the access token".to_owned(),
-        Some(other) => format!("the credentials of {}", clean(other)),
+        Some(other) => format!("the credentials of {}", sentence(other)),
         None => "the credentials that were sent".to_owned(),
     }
 }
@@ -210,14 +209,14 @@ fn supplied(evidence: &Evidence, context: &MessageContext<'_>) -> String {
 /// The source of credentials that failed, as people know it.
 fn source_name(evidence: &Evidence, context: &MessageContext<'_>) -> String {
     match (context.supplier, evidence.auth.provider.as_deref()) {
-        (Some(supplier), _) => clean(supplier),
+        (Some(supplier), _) => sentence(supplier),
         (None, Some("headers-helper") | None) => "headersHelper".to_owned(),
-        (None, Some(other)) => clean(other),
+        (None, Some(other)) => sentence(other),
     }
 }
 
 fn list(items: &[String]) -> String {
-    clean(&items.join(" "))
+    sentence(&items.join(" "))
 }
 
 fn times(attempts: u32) -> String {
@@ -231,30 +230,6 @@ fn times(attempts: u32) -> String {
 /// A wait in whole seconds, rounded up; people are never told to come back too early.
 pub(crate) fn seconds(wait: Duration) -> String {
     format!("{} s", wait.as_millis().div_ceil(1000))
-}
-
-/// A stranger's text as part of one line on a terminal: no control or direction characters, runs of
-/// white space as one blank, and a bounded length.
-pub(crate) fn clean(text: &str) -> String {
-    let mut out = String::new();
-    let mut length = 0;
-    for word in text.split(|c: char| c.is_whitespace() || c.is_control()).filter(|word| !word.is_empty()) {
-        let separator = usize::from(!out.is_empty());
-        for c in std::iter::repeat_n(' ', separator).chain(word.chars().filter(|c| !changes_direction(*c))) {
-            if length == DETAIL_LIMIT {
-                out.push('…');
-                return out;
-            }
-            out.push(c);
-            length += 1;
-        }
-    }
-    out
-}
-
-/// Characters that reorder or hide what follows them (Unicode UAX #9, and zero-width marks).
-fn changes_direction(c: char) -> bool {
-    matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
 #[cfg(test)]
@@ -447,9 +422,9 @@ mod tests {
     fn a_strangers_text_stays_one_harmless_line_of_bounded_length() {
         let hostile = "one\r\n\u{1b}[31mtwo\u{202e}\t three\u{0}";
         let text = said(&connect(Outcome::Unreachable).with_detail(hostile));
-        assert_eq!(text, "no connection to https://mcp.example.com: one [31mtwo three");
-        assert_eq!(clean(&"x".repeat(5000)).chars().count(), DETAIL_LIMIT + 1);
-        assert_eq!(clean(&"x".repeat(DETAIL_LIMIT)).chars().count(), DETAIL_LIMIT);
+        assert_eq!(text, "no connection to https://mcp.example.com: one two three");
+        let long = said(&connect(Outcome::Unreachable).with_detail("x".repeat(5000)));
+        assert!(long.ends_with("xx…") && long.len() < 400, "{long}");
         let offered = Outcome::Version { offered: vec!["\u{1b}]0;x\u{7}".into()] };
         assert!(!said(&connect(offered)).contains('\u{1b}'));
     }

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use mcp_text::sentence;
 use serde::Serialize;
 
-use crate::phrase::{clean, seconds};
+use crate::phrase::seconds;
 use crate::{
     Action, ActionFacts, Evidence, MessageContext, Outcome, Phase, ReasonCode, ServerStatus, actions,
     classify, message, next_command,
@@ -82,7 +83,7 @@ impl Reason {
 
     /// The entry is not what a person approved; `detail` says where it was approved and what is different.
     pub fn changed_since_approval(detail: &str) -> Self {
-        Self::unseen(ReasonCode::ChangedSinceApproval, clean(detail), false)
+        Self::unseen(ReasonCode::ChangedSinceApproval, mcp_text::sentence(detail), false)
     }
 
     /// The entry has an empty URL.
@@ -92,12 +93,12 @@ impl Reason {
 
     /// The entry cannot be used; `problem` names the file and the field.
     pub fn config(problem: &str) -> Self {
-        Self::unseen(ReasonCode::Config, clean(problem), false)
+        Self::unseen(ReasonCode::Config, sentence(problem), false)
     }
 
     /// The entry leads back to itself, or is no server but a way to one; `how` names the loop, or the place.
     pub fn self_reference(how: &str) -> Self {
-        Self::unseen(ReasonCode::SelfReference, clean(how), false)
+        Self::unseen(ReasonCode::SelfReference, mcp_text::sentence(how), false)
     }
 
     /// With the command to run next.

@@ -5,9 +5,6 @@ use mcp_status::{AuthFacts, Evidence, Outcome, Phase};
 
 use crate::{TransportError, TransportErrorKind};
 
-/// How much of a server's own words is shown, in characters.
-const MAX_DETAIL: usize = 200;
-
 impl TransportError {
     /// What this failure says about the server, in the phase it happened in.
     pub fn evidence(&self, phase: Phase) -> Evidence {
@@ -75,8 +72,8 @@ impl TransportError {
             (None, None, Some(source)) => crate::error::causes(source).last()?.to_string(),
             (None, None, None) => self.said()?.to_owned(),
         };
-        let line = text.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control());
-        Some(line.take(MAX_DETAIL).collect()).filter(|line: &String| !line.is_empty())
+        let line = mcp_text::sentence(text.lines().next().unwrap_or_default());
+        Some(line).filter(|line| !line.is_empty())
     }
 }
 

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use http::StatusCode;
+use mcp_text::Secrets;
 use oauth2::{
     AuthUrl, Client, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
     basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse},
@@ -10,7 +11,7 @@ use oauth2::{
 use url::{Url, form_urlencoded};
 
 use super::discovery::Discovery;
-use super::failure::{Answer, Failure, Step, error_code, presentable};
+use super::failure::{Answer, Failure, Step, error_code};
 use super::token::TokenAnswer;
 use crate::Secret;
 
@@ -127,10 +128,9 @@ impl AuthorizationRequest {
             _ => {}
         }
         if let Some(error) = &answer.error {
-            let description = answer
-                .error_description
-                .as_deref()
-                .and_then(|words| presentable(words, [self.state.expose()]));
+            let secrets: Secrets = [self.state.expose()].into_iter().collect();
+            let words = answer.error_description.as_deref().map(|words| secrets.sentence(words));
+            let description = words.filter(|words| !words.is_empty());
             let refused = Answer::Refused { status: StatusCode::FOUND, code: error_code(error), description };
             return Err(Failure::new(Step::Authorization, &self.endpoint, refused));
         }

@@ -126,7 +126,7 @@ fn issued_by(
 
 /// A person has pinned the issuer, and something names another one.
 fn other_issuer(step: Step, url: &str, named: &str, pinned: &str) -> Failure {
-    let named = super::failure::presentable(named, []).unwrap_or_default();
+    let named = mcp_text::sentence(named);
     let why = format!("it names {named}, and `oauth.issuer` of the entry is {pinned}");
     Failure::new(step, url, Answer::Misconfigured(why))
 }
@@ -385,7 +385,7 @@ fn check_issuer(url: &str, expected: &str, found: Option<&str>) -> Result<(), Fa
     match found {
         Some(found) if same_issuer(found, expected) => Ok(()),
         Some(found) => {
-            let found = super::failure::presentable(found, []).unwrap_or_default();
+            let found = mcp_text::sentence(found);
             Err(Failure::invalid(
                 Step::ServerMetadata,
                 url,

@@ -13,6 +13,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use mcp_text::Secrets;
 use oauth2::AsyncHttpClient;
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
@@ -21,7 +22,7 @@ use super::agent;
 use super::client_auth::{AuthMethod, ClientIdentity};
 use super::discovery::{REDIRECT_LIMIT, same_origin_redirect};
 use super::dpop::{DpopKey, PROOF, Verifier};
-use super::failure::{Answer, Failure, Step, error_code, presentable};
+use super::failure::{Answer, Failure, Step, error_code};
 use super::numbers::device_response;
 use crate::HttpExchange;
 use crate::url_policy::NamedBy;
@@ -193,7 +194,8 @@ impl<'a> Endpoint<'a> {
         }
         let code = error.and_then(error_code);
         let description = text("error_description")
-            .and_then(|words| presentable(words, secrets.iter().map(String::as_str)))
+            .map(|words| secrets.iter().map(String::as_str).collect::<Secrets>().sentence(words))
+            .filter(|words| !words.is_empty())
             .or_else(|| {
                 error.filter(|_| code.is_none()).map(|_| "an error that is no OAuth code".to_owned())
             });

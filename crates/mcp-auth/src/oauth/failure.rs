@@ -11,9 +11,6 @@ use super::urls::redacted;
 use crate::url_policy::UrlRefusal;
 use crate::{AuthError, AuthErrorKind};
 
-/// Servers write whole pages into `error_description`; this much of it, in characters, helps a person.
-const DESCRIPTION_LIMIT: usize = 200;
-
 /// A step of the protocol that talks to a server, or validates what came from one.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Step {
@@ -187,26 +184,6 @@ impl From<AuthError> for Failure {
     }
 }
 
-/// The part of a server's words that may be shown: one line, limited, and without any of `secrets`, which a
-/// sloppy server might echo.
-pub(crate) fn presentable<'a>(text: &str, secrets: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let mut shown: String =
-        text.chars().map(|c| if c.is_control() || is_format(c) { ' ' } else { c }).collect();
-    for secret in secrets {
-        if secret.len() >= 4 {
-            shown = shown.replace(secret, "[redacted]");
-        }
-    }
-    let shown = shown.split_whitespace().collect::<Vec<_>>().join(" ");
-    let short: String = shown.chars().take(DESCRIPTION_LIMIT).collect();
-    (!short.is_empty()).then_some(short)
-}
-
-/// Characters that change the direction of text could make a terminal show something else than was written.
-fn is_format(c: char) -> bool {
-    matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{feff}')
-}
-
 /// An OAuth error code is a short token (RFC 6749 section 5.2); anything else is not repeated.
 pub(crate) fn error_code(text: &str) -> Option<String> {
     let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.');
@@ -260,11 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_server_wrote_is_shortened_flattened_and_cleaned_of_what_we_sent() {
-        let shown = presentable("bad\n\u{1b}[31m code-canary \u{202e}x", ["code-canary"]).unwrap();
-        assert_eq!(shown, "bad [31m [redacted] x");
-        assert_eq!(presentable(&"x".repeat(1000), []).unwrap().len(), DESCRIPTION_LIMIT);
-        assert_eq!(presentable(" \n", []), None);
+    fn an_error_code_is_a_short_token() {
         assert_eq!(error_code("invalid_grant").as_deref(), Some("invalid_grant"));
         assert_eq!(error_code("<script>"), None);
     }

@@ -6,7 +6,7 @@ use serde_json::Value;
 use url::{Url, form_urlencoded};
 
 use super::authorize::CallbackParams;
-use super::failure::{error_code, presentable};
+use super::failure::error_code;
 use super::metadata::{ResourceMetadata, ServerMetadata, document};
 use super::token::TokenAnswer;
 use super::urls::{canonical_resource, covers, redacted};
@@ -35,8 +35,8 @@ pub fn oauth_answers(bytes: &[u8]) {
     assert!(error_code(&words).is_none_or(|code| code.len() <= 64));
     // A secret that is part of the mark, or of two words, is not what a server echoes.
     let plain = secret.len() >= 4 && secret.bytes().all(|byte| byte.is_ascii_graphic());
-    let shown = presentable(&words, plain.then_some(&*secret)).unwrap_or_default();
-    assert!(shown.chars().count() <= 200 && !shown.contains(char::is_control));
+    let shown = plain.then_some(&*secret).into_iter().collect::<mcp_text::Secrets>().sentence(&words);
+    assert!(mcp_text::width(&shown) <= 300 && !shown.contains(char::is_control));
     assert!(!plain || "[redacted]".contains(&*secret) || !shown.contains(&*secret), "{shown}");
 }
 

@@ -32,7 +32,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
             reason.code.as_str(),
             format!("{name:?} is not started: {}", reason.message),
         )
-        .next(format!("mcplink get {}", mcp_status::shell_word(name))));
+        .next(format!("mcplink get {}", mcp_text::shell_word(name))));
     }
     let (input, output) = mcp_bridge::stdio::open().map_err(|error| {
         CliError::new(ExitStatus::Usage, "no-streams", "standard input or output is closed")

@@ -50,7 +50,7 @@ async fn called(
 
 fn unusable(name: &str, error: &ArgumentError) -> CliError {
     CliError::usage("invalid-argument", format!("the argument {:?} {}", error.argument, error.problem))
-        .next(format!("mcplink tools {} --json", mcp_status::shell_word(name)))
+        .next(format!("mcplink tools {} --json", mcp_text::shell_word(name)))
 }
 
 /// Why a call has no result: no such tool, or what the wire says.
@@ -73,7 +73,7 @@ fn unknown_tool(listed: &[Tool], args: &CallArgs) -> Option<CliError> {
     }
     let message = format!("{} has no tool {:?}", args.name, args.tool);
     let error = CliError::new(ExitStatus::ToolError, "unknown-tool", message)
-        .next(format!("mcplink tools {}", mcp_status::shell_word(&args.name)));
+        .next(format!("mcplink tools {}", mcp_text::shell_word(&args.name)));
     Some(match mcp_config::nearest(&args.tool, listed.iter().map(|tool| tool.name.as_str())) {
         Some(nearest) => error.why(format!("did you mean {nearest:?}?")),
         None => error,
@@ -89,7 +89,7 @@ fn show(app: &App, args: &CallArgs, open: &Open, result: &Payload) -> Result<Exi
         let sink = Sink { directory: args.output.clone(), stem: args.tool.clone() };
         super::resources::print_blocks(app, &sink, view.content.iter().copied())?;
         if let (true, Some(structured)) = (view.content.is_empty(), view.structured_content) {
-            app.output.out_line(structured.get());
+            app.output.content(structured.get());
         }
     }
     Ok(if view.is_error { ExitStatus::ToolError } else { ExitStatus::Success })

@@ -7,8 +7,9 @@ use serde_json::value::RawValue;
 use super::connected::{Want, connected, failed, said};
 use crate::app::App;
 use crate::args::CompleteArgs;
-use crate::error::{CliError, one_line};
+use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::view::shown;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -29,7 +30,7 @@ pub(super) async fn run(app: &App, args: &CompleteArgs) -> Result<ExitStatus, Cl
     let asked =
         open.connection.complete(target, (argument, typed), &args.given, &RequestOptions::new()).await;
     open.connection.close().await;
-    let word = mcp_status::shell_word(&args.name);
+    let word = mcp_text::shell_word(&args.name);
     let completion = asked.map_err(|error| match error.kind() {
         // The codes that the specification asks for (completion, error handling).
         TransportErrorKind::Rpc { code: -32601 } => CliError::new(
@@ -58,7 +59,7 @@ pub(super) async fn run(app: &App, args: &CompleteArgs) -> Result<ExitStatus, Cl
         return Ok(ExitStatus::Success);
     }
     for value in &completion.values {
-        app.output.out(&format!("{}\n", one_line(value)));
+        app.output.out(&format!("{}\n", shown::line(value)));
     }
     if completion.has_more {
         let total = completion.total.map(|total| format!(" ({total} in all)")).unwrap_or_default();

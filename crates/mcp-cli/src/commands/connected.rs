@@ -101,7 +101,7 @@ pub(super) fn failed(wired: &Wired, error: &TransportError) -> CliError {
     if let TransportErrorKind::Rpc { .. } = error.kind() {
         return CliError::new(ExitStatus::Protocol, "rpc-error", format!("{name} refused the request"))
             .why(wired.secrets.redact(&said(error)))
-            .next(format!("mcplink get {}", mcp_status::shell_word(name)));
+            .next(format!("mcplink get {}", mcp_text::shell_word(name)));
     }
     let exit = exit::of_status(report.status, Some(reason.code));
     let error = CliError::new(exit, reason.code.as_str(), format!("the request to {name} failed"))

@@ -4,9 +4,10 @@ use mcp_config::{Explanation, Field, Pointer, ProblemCode};
 use serde::Serialize;
 
 use crate::app::{App, problem_text};
-use crate::error::{CliError, one_line};
+use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::view::row::{PointerRow, Row};
+use crate::view::shown;
 use crate::view::text::Style;
 use crate::wire::Wired;
 
@@ -41,12 +42,16 @@ pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
 }
 
 fn plan_lines(wired: &Wired) -> Vec<String> {
-    wired.auth.as_ref().map(|auth| auth.plan.to_string().lines().map(one_line).collect()).unwrap_or_default()
+    wired
+        .auth
+        .as_ref()
+        .map(|auth| auth.plan.to_string().lines().map(shown::line).collect())
+        .unwrap_or_default()
 }
 
 fn text(wired: &Wired, entry: &Explanation, plan: &[String], pointers: &[&Pointer], style: Style) -> String {
     let mut lines: Vec<(String, String)> = Vec::new();
-    let mut line = |label: &str, value: &str| lines.push((one_line(label), one_line(value)));
+    let mut line = |label: &str, value: &str| lines.push((shown::cell(label), shown::line(value)));
     line("scope", entry.scope.as_str());
     line("defined in", &format!("{} ({})", entry.origin, entry.origin.field));
     if let Some(detail) = &entry.gate_detail {
@@ -87,10 +92,10 @@ fn text(wired: &Wired, entry: &Explanation, plan: &[String], pointers: &[&Pointe
     for note in entry.notes.iter().filter(|note| note.code != ProblemCode::Pointer) {
         line("note", &problem_text(note));
     }
-    let width = lines.iter().map(|(label, _)| label.chars().count()).max().unwrap_or(0);
-    let mut text = format!("{}\n", style.bold(&one_line(&entry.name)));
+    let width = shown::widest(lines.iter().map(|(label, _)| label.as_str()));
+    let mut text = format!("{}\n", style.bold(&shown::line(&entry.name)));
     for (label, value) in &lines {
-        text.push_str(&format!("  {label:<width$}  {value}\n"));
+        text.push_str(&format!("  {}  {value}\n", shown::pad(label, width)));
     }
     text
 }

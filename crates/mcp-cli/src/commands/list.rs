@@ -1,9 +1,10 @@
 //! `mcplink list`: what is configured. Reads files only.
 
 use crate::app::App;
-use crate::error::{CliError, one_line};
+use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::view::row::{Row, Servers};
+use crate::view::shown;
 use crate::view::text;
 
 pub(super) async fn run(app: &App) -> Result<ExitStatus, CliError> {
@@ -23,7 +24,7 @@ pub(super) async fn run(app: &App) -> Result<ExitStatus, CliError> {
     for pointer in &loaded.config.pointers {
         let (entry, origin) = (&pointer.entry, &pointer.entry.origin);
         let line = format!("{}: {pointer} ({origin}, {})", entry.name, origin.field);
-        app.output.note(&format!("{}\n", one_line(&line)));
+        app.output.note(&format!("{}\n", shown::line(&line)));
     }
     Ok(ExitStatus::Success)
 }

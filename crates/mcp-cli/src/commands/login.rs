@@ -12,9 +12,10 @@ use crate::app::App;
 use crate::args::LoginArgs;
 use crate::browser::{self, Browser, Machine};
 use crate::confirmation::Answers;
-use crate::error::{CliError, one_line};
+use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::sign_in::TerminalPrompt;
+use crate::view::shown;
 use crate::view::time::rfc3339;
 use crate::wire::{Auth, Closed, Ready, Wired};
 
@@ -96,7 +97,7 @@ async fn confirmed(
     pending: PendingLogin,
     person: Person,
 ) -> Result<PendingLogin, CliError> {
-    let Some(issuer) = pending.unconfirmed_issuer().map(one_line) else { return Ok(pending) };
+    let Some(issuer) = pending.unconfirmed_issuer().map(shown::line) else { return Ok(pending) };
     let server = auth.target.url.origin().ascii_serialization();
     if app.interactive && person == Person::AtTheTerminal {
         let mut answers = Answers::of_terminal();
@@ -104,7 +105,7 @@ async fn confirmed(
         app.output.error(&format!(
             "The client secret of {} would be sent to {issuer}, which {server} names as its authorization server.\n\
              Type yes if it belongs there: ",
-            one_line(name)
+            shown::line(name)
         ));
         if answers.yes().await == Some(true) {
             return Ok(pending.confirm_issuer());
@@ -122,7 +123,7 @@ async fn confirmed(
 pub(super) fn signs_in(wired: &Wired) -> Result<(&Auth, &Ready), CliError> {
     let name = &wired.described.name;
     let refuse = |code: &str, message: String| {
-        CliError::usage(code, message).next(format!("mcplink get {}", mcp_status::shell_word(name)))
+        CliError::usage(code, message).next(format!("mcplink get {}", mcp_text::shell_word(name)))
     };
     let ready = match &wired.state {
         Ok(ready) => ready,
@@ -208,7 +209,7 @@ fn show(app: &App, wired: &Wired, signed_in: &SignedIn) {
             None => text.push_str("; until the server refuses it"),
         }
     }
-    app.output.out(&format!("{}\n", crate::error::one_line(&text)));
+    app.output.out(&format!("{}\n", crate::view::shown::line(&text)));
 }
 
 /// A failed sign-in: what, why (with every cause, each already without secrets), next.
@@ -234,7 +235,7 @@ pub(super) fn failed(doing: &str, verb: &str, name: &str, error: &AuthError) -> 
         }
         source = cause.source();
     }
-    let word = mcp_status::shell_word(name);
+    let word = mcp_text::shell_word(name);
     let next = match error.kind() {
         AuthErrorKind::Misconfigured => format!("mcplink get {word}"),
         // The disk is full, read-only, or somebody else's: the same command alone would fail again.

@@ -6,8 +6,9 @@ use serde_json::json;
 use super::login::failed;
 use crate::app::App;
 use crate::args::LogoutArgs;
-use crate::error::{CliError, one_line};
+use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::view::shown;
 
 pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliError> {
     let name = &args.name;
@@ -55,17 +56,17 @@ pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliE
     for (issuer, outcome) in &outcomes {
         match outcome.as_str() {
             "revoked" => {}
-            "not-offered" => app.output.note(&one_line_of(&format!(
+            "not-offered" => app.output.note(&note_of(&format!(
                 "note: {issuer} offers no revocation; the access token works until it expires"
             ))),
-            _ => app
-                .output
-                .note(&one_line_of(&format!("warning: {issuer} did not revoke the tokens: {outcome}"))),
+            _ => {
+                app.output.note(&note_of(&format!("warning: {issuer} did not revoke the tokens: {outcome}")))
+            }
         }
     }
     Ok(ExitStatus::Success)
 }
 
-fn one_line_of(text: &str) -> String {
-    format!("{}\n", one_line(text))
+fn note_of(text: &str) -> String {
+    format!("{}\n", shown::line(text))
 }

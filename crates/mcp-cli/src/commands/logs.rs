@@ -9,9 +9,10 @@ use mcp_files::{FileError, Policy};
 
 use crate::app::App;
 use crate::args::LogsArgs;
-use crate::error::{CliError, one_line};
+use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::session_log::{self, Event, Record};
+use crate::view::shown;
 
 /// How often a followed file is looked at.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -24,7 +25,7 @@ pub(super) async fn run(app: &App, args: &LogsArgs) -> Result<ExitStatus, CliErr
     });
     let Some(path) = path else { return Err(loaded.unknown(&args.name)) };
     let unreadable = |error: FileError| {
-        CliError::usage("log-unreadable", format!("the log of {} cannot be read", one_line(&args.name)))
+        CliError::usage("log-unreadable", format!("the log of {} cannot be read", shown::line(&args.name)))
             .why(format!("{}: {error}", path.display()))
             .next("remove it; the next session makes a new one")
     };
@@ -32,7 +33,7 @@ pub(super) async fn run(app: &App, args: &LogsArgs) -> Result<ExitStatus, CliErr
     if reader.is_none() {
         app.output.note(&format!(
             "no session of {} has written anything yet; sessions are made by `mcplink bridge`\n",
-            one_line(&args.name)
+            shown::line(&args.name)
         ));
     }
     loop {
@@ -87,9 +88,9 @@ fn shown(app: &App, line: &str) -> String {
         return line.to_owned();
     }
     match serde_json::from_str::<Record>(line) {
-        Ok(record) => format!("{}  {:>7}  {}\n", record.at, record.pid, one_line(&words(&record.event))),
+        Ok(record) => format!("{}  {:>7}  {}\n", record.at, record.pid, shown::line(&words(&record.event))),
         // A newer version may write what this one does not know.
-        Err(_) => format!("{}\n", one_line(line)),
+        Err(_) => format!("{}\n", shown::line(line)),
     }
 }
 

@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use crate::app::App;
-use crate::error::{CliError, one_line};
+use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::view::shown;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -28,9 +29,9 @@ pub(super) fn run(app: &App) -> Result<ExitStatus, CliError> {
             (false, false) => "absent ",
             (false, true) => "ignored",
         };
-        let place = one_line(&path.place.to_string());
+        let place = shown::line(&path.place.to_string());
         app.output.out(&format!("{mark}  {:width$}  {place}\n", path.role));
-        app.output.out(&format!("{}{}\n", " ".repeat(11 + width), style.dim(&one_line(&path.why))));
+        app.output.out(&format!("{}{}\n", " ".repeat(11 + width), style.dim(&shown::line(&path.why))));
     }
     Ok(ExitStatus::Success)
 }

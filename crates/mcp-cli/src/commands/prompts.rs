@@ -9,10 +9,11 @@ use super::connected::{Want, connected, failed, said};
 use super::resources::{listed, print_blocks};
 use crate::app::App;
 use crate::args::PromptArgs;
-use crate::error::{CliError, one_line};
+use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::inputs;
 use crate::view::content::Sink;
+use crate::view::shown;
 use crate::view::text::columns;
 
 #[derive(Serialize)]
@@ -55,9 +56,9 @@ pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> 
         let view: View = serde_json::from_str(raw.get()).unwrap_or_default();
         let arguments: Vec<String> = view.arguments.iter().map(Argument::shown).collect();
         [
-            one_line(&view.name),
-            one_line(&arguments.join(" ")),
-            one_line(&view.description.unwrap_or_default()),
+            shown::key(&view.name),
+            shown::cell(&arguments.join(" ")),
+            shown::line(&view.description.unwrap_or_default()),
         ]
     });
     app.output.out(&columns(rows));
@@ -74,7 +75,7 @@ impl Argument {
 pub(super) async fn get(app: &App, args: &PromptArgs) -> Result<ExitStatus, CliError> {
     let arguments = inputs::read(&args.arguments, app.directory()?).await.map_err(|error| {
         CliError::usage("invalid-argument", format!("the argument {:?} {}", error.argument, error.problem))
-            .next(format!("mcplink prompts {}", mcp_status::shell_word(&args.name)))
+            .next(format!("mcplink prompts {}", mcp_text::shell_word(&args.name)))
     })?;
     let open = connected(app, &args.name, Want::Questions).await?;
     let params =
@@ -87,7 +88,7 @@ pub(super) async fn get(app: &App, args: &PromptArgs) -> Result<ExitStatus, CliE
             let message = format!("{} has no prompt {:?} with these arguments", args.name, args.prompt);
             CliError::new(ExitStatus::ToolError, "unknown-prompt", message)
                 .why(said(&error))
-                .next(format!("mcplink prompts {}", mcp_status::shell_word(&args.name)))
+                .next(format!("mcplink prompts {}", mcp_text::shell_word(&args.name)))
         }
         _ => failed(&open.wired, &error),
     })?;
@@ -114,7 +115,7 @@ fn show(app: &App, args: &PromptArgs, result: &str) -> Result<(), CliError> {
     let prompt: Messages = serde_json::from_str(result).unwrap_or_default();
     let sink = Sink { directory: None, stem: args.prompt.clone() };
     for message in &prompt.messages {
-        app.output.out(&format!("{}:\n", app.style().bold(&one_line(&message.role))));
+        app.output.out(&format!("{}:\n", app.style().bold(&shown::line(&message.role))));
         print_blocks(app, &sink, std::iter::once(&*message.content))?;
     }
     Ok(())

@@ -8,9 +8,10 @@ use serde_json::value::{RawValue, to_raw_value};
 use super::connected::{Open, Want, connected, failed, said};
 use crate::app::App;
 use crate::args::ReadArgs;
-use crate::error::{CliError, one_line};
+use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::view::content::Sink;
+use crate::view::shown;
 use crate::view::text::columns;
 
 #[derive(Serialize)]
@@ -49,7 +50,7 @@ pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> 
     let rows = all.iter().map(|raw| {
         let view: View = serde_json::from_str(raw.get()).unwrap_or_default();
         let uri = view.uri.or(view.uri_template).unwrap_or_default();
-        [one_line(&uri), one_line(&view.name), one_line(&view.mime_type.unwrap_or_default())]
+        [shown::line(&uri), shown::cell(&view.name), shown::cell(&view.mime_type.unwrap_or_default())]
     });
     app.output.out(&columns(rows));
     Ok(ExitStatus::Success)
@@ -91,7 +92,7 @@ pub(super) async fn read(app: &App, args: &ReadArgs) -> Result<ExitStatus, CliEr
             let message = format!("{} has no resource {:?}", args.name, args.uri);
             CliError::new(ExitStatus::ToolError, "unknown-resource", message)
                 .why(said(&error))
-                .next(format!("mcplink resources {}", mcp_status::shell_word(&args.name)))
+                .next(format!("mcplink resources {}", mcp_text::shell_word(&args.name)))
         }
         _ => failed(&open.wired, &error),
     })?;
@@ -119,7 +120,7 @@ pub(super) fn print_blocks<'a>(
                 .why(error.to_string())
                 .next("choose another directory with -o DIR")
         })?;
-        app.output.out_line(&text);
+        app.output.content(&text);
     }
     Ok(())
 }

@@ -6,8 +6,9 @@ use serde_json::value::RawValue;
 
 use super::connected::{Want, connected, failed};
 use crate::app::App;
-use crate::error::{CliError, one_line};
+use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::view::shown;
 use crate::view::text::Style;
 
 #[derive(Serialize)]
@@ -27,8 +28,8 @@ pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
     for (tool, reason) in &list.rejected {
         app.output.note(&format!(
             "warning: the tool {} cannot be called: {}\n",
-            one_line(tool),
-            one_line(reason)
+            shown::line(tool),
+            shown::line(reason)
         ));
     }
     if app.json {
@@ -47,23 +48,23 @@ pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
 
 /// One line per tool: its name and the first sentence or line of what it says it does.
 fn text(tools: &[Tool], style: Style) -> String {
-    let names: Vec<String> = tools.iter().map(|tool| one_line(&tool.name)).collect();
-    let width = names.iter().map(|name| name.chars().count()).max().unwrap_or(0);
+    let names: Vec<String> = tools.iter().map(|tool| shown::key(&tool.name)).collect();
+    let width = shown::widest(names.iter().map(String::as_str));
     let mut text = String::new();
     for (tool, name) in tools.iter().zip(&names) {
         let view = tool.view();
         let said = view.description.as_deref().or(view.title.as_deref()).unwrap_or_default();
-        let missing = " ".repeat(width - name.chars().count());
-        let line = format!("{}{missing}  {}", style.bold(name), summary(said));
+        let line = format!("{}  {}", style.bold(&shown::pad(name, width)), summary(said));
         text.push_str(&format!("{}\n", line.trim_end()));
     }
     text
 }
 
+/// How much of a description stands in a line, in columns.
+const SUMMARY: usize = 100;
+
 fn summary(description: &str) -> String {
-    let first = description.trim().lines().next().unwrap_or_default();
-    let line = one_line(first);
-    if line.chars().count() <= 100 { line } else { line.chars().take(99).chain(['…']).collect() }
+    mcp_text::line(description.trim().lines().next().unwrap_or_default(), SUMMARY)
 }
 
 #[cfg(test)]
@@ -74,7 +75,7 @@ mod tests {
     fn a_summary_is_one_short_line() {
         assert_eq!(summary("  Echoes.\nMore."), "Echoes.");
         assert_eq!(summary(""), "");
-        assert_eq!(summary("a\u{1b}[31mb"), "a [31mb");
+        assert_eq!(summary("a\u{1b}[31mb"), "ab");
         assert_eq!(summary(&"x".repeat(200)).chars().count(), 100);
     }
 }

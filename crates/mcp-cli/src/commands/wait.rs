@@ -30,7 +30,7 @@ pub(super) async fn run(app: &App, args: &WaitArgs) -> Result<ExitStatus, CliErr
         }
         let seen = row.reason().map(|reason| reason.message.clone());
         if told != Some((row.status, seen.clone())) {
-            let width = row.name.chars().count();
+            let width = text::name_width(std::iter::once(row.name.as_str()));
             let plain = text::Style { terminal: false, color: false, columns: 80 };
             app.output.note(&text::status_lines(&row, width, plain));
             told = Some((row.status, seen));
@@ -46,7 +46,7 @@ pub(super) async fn run(app: &App, args: &WaitArgs) -> Result<ExitStatus, CliErr
                 Some(reason) => error.why(&reason.message),
                 None => error,
             };
-            return Err(error.next(format!("mcplink status {}", mcp_status::shell_word(&args.name))));
+            return Err(error.next(format!("mcplink status {}", mcp_text::shell_word(&args.name))));
         }
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(PAUSES.1);
@@ -69,7 +69,11 @@ fn show(app: &App, row: Row) {
     if app.json {
         app.print_json(&Servers::new(Some(SystemTime::now()), &[row], &[]));
     } else {
-        app.output.out(&text::status_lines(&row, row.name.chars().count(), app.style()));
+        app.output.out(&text::status_lines(
+            &row,
+            text::name_width(std::iter::once(row.name.as_str())),
+            app.style(),
+        ));
     }
 }
 

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use crate::error::one_line;
+use crate::view::shown;
 
 /// The members of a content block, or of the contents of a resource, that are shown.
 #[derive(Default, Deserialize)]
@@ -79,7 +79,7 @@ impl Sink {
             (None, Some(uri)) => line.push_str(&format!(", {uri}")),
             (None, None) => line.push_str(&format!(", {} bytes of JSON", block.get().len())),
         }
-        Ok(format!("[{}]", one_line(&line)).into())
+        Ok(format!("[{}]", shown::line(&line)).into())
     }
 }
 

@@ -4,8 +4,8 @@
 //! Drawing is a pure function of the state ([`LiveTable::frame`]); the caller writes what it returns.
 
 use super::text::{Style, status_lines};
-use crate::error::one_line;
 use crate::view::row::Row;
+use crate::view::shown;
 
 const SPINNER: [&str; 10] = ["⠋", "⠙", "⠹", "⠸", "⠼", "⠴", "⠦", "⠧", "⠇", "⠏"];
 
@@ -36,7 +36,7 @@ impl LiveTable {
         let entries = names
             .iter()
             .map(|name| Entry {
-                name: one_line(name),
+                name: shown::cell(name),
                 note: "connecting".to_owned(),
                 done: None,
                 printed: false,
@@ -47,7 +47,7 @@ impl LiveTable {
 
     /// The server at `index` is still under way, and this is why.
     pub(crate) fn note(&mut self, index: usize, note: &str) {
-        self.entries[index].note = one_line(note);
+        self.entries[index].note = shown::line(note);
     }
 
     /// The server at `index` is known.
@@ -91,7 +91,7 @@ impl LiveTable {
                 match &entry.done {
                     Some(lines) => live.push_str(lines),
                     None => {
-                        let missing = self.width.saturating_sub(entry.name.chars().count());
+                        let missing = self.width.saturating_sub(mcp_text::width(&entry.name));
                         let note = self.cut(&entry.note);
                         live.push_str(&format!(
                             "{spinner} {}{}  {}\n",
@@ -120,10 +120,7 @@ impl LiveTable {
     /// A note that fits behind the name, so that a spinner line never wraps.
     fn cut(&self, note: &str) -> String {
         let room = self.size.0.saturating_sub(self.width + 5);
-        if note.chars().count() <= room {
-            return note.to_owned();
-        }
-        note.chars().take(room.saturating_sub(1)).chain(['…']).collect()
+        mcp_text::line(note, room)
     }
 }
 
@@ -132,18 +129,19 @@ fn screen_lines(text: &str, columns: usize) -> usize {
     text.lines().map(|line| visible_width(line).div_ceil(columns.max(1)).max(1)).sum()
 }
 
+/// The columns of a line of ours, whose escape sequences all end in a letter.
 fn visible_width(line: &str) -> usize {
-    let mut width = 0;
+    let mut plain = String::with_capacity(line.len());
     let mut escaped = false;
     for c in line.chars() {
         match (escaped, c) {
             (false, '\u{1b}') => escaped = true,
             (true, 'a'..='z' | 'A'..='Z') => escaped = false,
             (true, _) => {}
-            (false, _) => width += 1,
+            (false, _) => plain.push(c),
         }
     }
-    width
+    mcp_text::width(&plain)
 }
 
 #[cfg(test)]

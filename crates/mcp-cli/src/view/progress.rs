@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use mcp_transport::{Progress, ProgressSink};
 
-use crate::error::one_line;
 use crate::output::Output;
+use crate::view::shown;
 
 const WIDTH: usize = 20;
 
@@ -46,7 +46,7 @@ impl Drop for ProgressLine {
 
 /// `[#####---------------]  5/20  what is being done`.
 fn line(progress: &Progress) -> String {
-    let message = progress.message.as_deref().map(one_line).unwrap_or_default();
+    let message = progress.message.as_deref().map(shown::line).unwrap_or_default();
     let message: String = message.chars().take(50).collect();
     let text = match progress.total.filter(|total| *total > 0.0) {
         Some(total) => {

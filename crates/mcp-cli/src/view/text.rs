@@ -5,7 +5,7 @@ use mcp_status::ServerStatus;
 
 use super::row::{Row, Session};
 use super::wrap::wrap;
-use crate::error::one_line;
+use crate::view::shown::{self, pad};
 
 /// How text is drawn.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -57,15 +57,15 @@ pub(crate) fn glyph(status: ServerStatus) -> &'static str {
     }
 }
 
-/// The width of the widest name, in characters.
+/// The width of the widest name, in columns.
 pub(crate) fn name_width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
-    names.map(|name| one_line(name).chars().count()).max().unwrap_or(0)
+    names.map(|name| mcp_text::width(&shown::cell(name))).max().unwrap_or(0)
 }
 
 /// The line, or two, of one server's status, with the line break.
 pub(crate) fn status_lines(row: &Row, width: usize, style: Style) -> String {
     let status = row.status.unwrap_or(ServerStatus::Pending);
-    let name = pad(&one_line(&row.name), width);
+    let name = pad(&shown::cell(&row.name), width);
     let word = pad(status.as_str(), STATUS_WIDTH);
     let detail = detail(row);
     let next = row.reason().and_then(|reason| reason.next.as_deref());
@@ -79,7 +79,7 @@ pub(crate) fn status_lines(row: &Row, width: usize, style: Style) -> String {
     let column = 2 + width + 2 + STATUS_WIDTH + 2;
     let beside = style.columns >= column + MIN_BESIDE;
     // A command is never broken up, so that it can be copied; where it does not fit it starts further left.
-    let next_fits = next.is_none_or(|next| column + "next: ".len() + next.chars().count() <= style.columns);
+    let next_fits = next.is_none_or(|next| column + "next: ".len() + mcp_text::width(next) <= style.columns);
     let (detail_at, next_at) =
         (if beside { column } else { NARROW }, if next_fits { column } else { NARROW });
     let mut below = String::new();
@@ -104,9 +104,9 @@ const NARROW: usize = 4;
 /// A line per live session of the server, below its status.
 pub(crate) fn session_lines(row: &Row, style: Style) -> String {
     let said = |status: &serde_json::Value, reason: &serde_json::Value| {
-        let status = one_line(status.as_str().unwrap_or("unknown"));
+        let status = shown::line(status.as_str().unwrap_or("unknown"));
         match reason["message"].as_str() {
-            Some(message) => format!("{status}: {}", one_line(message)),
+            Some(message) => format!("{status}: {}", shown::line(message)),
             None => status,
         }
     };
@@ -116,7 +116,7 @@ pub(crate) fn session_lines(row: &Row, style: Style) -> String {
         Some(reconnected) => {
             for session in reconnected {
                 let said = said(&session.status, &session.reason);
-                let name = one_line(&row.name);
+                let name = shown::line(&row.name);
                 lines.push_str(&format!(
                     "{indent}session {} of {name} reconnected, now {said}\n",
                     session.session
@@ -129,7 +129,7 @@ pub(crate) fn session_lines(row: &Row, style: Style) -> String {
                 lines.push_str(&format!(
                     "{indent}session {} ({}{}) {said}\n",
                     session.session,
-                    one_line(&session.kind),
+                    shown::line(&session.kind),
                     shared(session)
                 ));
             }
@@ -156,14 +156,14 @@ const STATUS_WIDTH: usize = 10;
 fn detail(row: &Row) -> String {
     let mut parts = Vec::new();
     if let Some(reason) = row.reason() {
-        parts.push(one_line(&reason.message));
+        parts.push(shown::line(&reason.message));
     }
     if row.status == Some(ServerStatus::Connected) {
         if row.reason().is_none() {
             parts.extend(row.tools.map(count_of_tools));
         }
         if let Some(server) = &row.server {
-            parts.push(one_line(&format!("{} {}", server.name, server.version)).trim_end().to_owned());
+            parts.push(shown::line(&format!("{} {}", server.name, server.version)).trim_end().to_owned());
         }
         parts.extend(row.protocol_version.clone());
         parts.extend(row.elapsed_ms.map(|elapsed| format!("{elapsed} ms")));
@@ -195,15 +195,15 @@ pub(crate) fn list_lines(rows: &[Row], style: Style) -> String {
                 ""
             };
             let endpoint = if state.is_empty() {
-                one_line(endpoint)
+                shown::line(endpoint)
             } else {
-                format!("{}  ({state})", one_line(endpoint)).trim_start().to_owned()
+                format!("{}  ({state})", shown::line(endpoint)).trim_start().to_owned()
             };
-            [one_line(&row.name), row.scope.clone(), row.transport.to_owned(), endpoint]
+            [shown::cell(&row.name), row.scope.clone(), row.transport.to_owned(), endpoint]
         })
         .collect();
     let widths: Vec<usize> =
-        (0..3).map(|i| columns.iter().map(|c| c[i].chars().count()).max().unwrap_or(0)).collect();
+        (0..3).map(|i| shown::widest(columns.iter().map(|cells| cells[i].as_str()))).collect();
     columns
         .iter()
         .map(|[name, scope, transport, endpoint]| {
@@ -221,18 +221,12 @@ pub(crate) fn list_lines(rows: &[Row], style: Style) -> String {
 /// Rows of aligned columns.
 pub(crate) fn columns<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> String {
     let rows: Vec<[String; N]> = rows.collect();
-    let width = |i: usize| rows.iter().map(|row| row[i].chars().count()).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
+    let widths: [usize; N] = std::array::from_fn(|i| shown::widest(rows.iter().map(|row| row[i].as_str())));
     let line = |row: &[String; N]| {
         let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| pad(cell, width)).collect();
         format!("{}\n", cells.join("  ").trim_end())
     };
     rows.iter().map(line).collect()
-}
-
-fn pad(text: &str, width: usize) -> String {
-    let missing = width.saturating_sub(text.chars().count());
-    format!("{text}{}", " ".repeat(missing))
 }
 
 #[cfg(test)]
@@ -275,7 +269,7 @@ mod tests {
         let connected = row("web", Outcome::Connected { tools: Some(5) });
         assert_eq!(
             status_lines(&connected, 5, PIPE),
-            "web    connected   5 tools · fake [2J 1.0 · 2026-07-28 · 311 ms\n"
+            "web    connected   5 tools · fake 1.0 · 2026-07-28 · 311 ms\n"
         );
         let refused = row("web", Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 });
         let line = status_lines(&refused, 3, PIPE);

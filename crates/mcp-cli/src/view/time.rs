@@ -1,10 +1,13 @@
 //! Points in time as RFC 3339 text in UTC with milliseconds, the form of every time in our JSON.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// `2026-11-21T05:30:39.123Z`. Times before 1970 show as its first instant.
+/// The last instant that the format has: its years have four digits (RFC 3339 section 5.6).
+const LAST: Duration = Duration::from_millis(253_402_300_799_999);
+
+/// `2026-11-21T05:30:39.123Z`. Times before 1970 show as its first instant, those after the year 9999 as its last.
 pub(crate) fn rfc3339(time: SystemTime) -> String {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default().min(LAST);
     let (days, second_of_day) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
     let (year, month, day) = civil(days);
     let (hour, minute, second) = (second_of_day / 3600, second_of_day / 60 % 60, second_of_day % 60);
@@ -28,7 +31,15 @@ fn civil(days: u64) -> (u64, u64, u64) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
+
+    #[test]
+    fn s_p02_a_time_beyond_four_digits_of_a_year_is_the_last_one() {
+        for seconds in [253_402_300_800, 9_000_000_000_000_000] {
+            let time = UNIX_EPOCH + Duration::from_secs(seconds);
+            assert_eq!(rfc3339(time), "9999-12-31T23:59:59.999Z");
+        }
+        assert_eq!(rfc3339(UNIX_EPOCH + LAST - Duration::from_millis(999)), "9999-12-31T23:59:59.000Z");
+    }
 
     #[test]
     fn known_instants() {

@@ -43,6 +43,7 @@ mod offline;
 mod places;
 mod real;
 mod retries;
+mod screens;
 mod secrets;
 mod session;
 mod setting;

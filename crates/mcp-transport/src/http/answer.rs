@@ -70,7 +70,7 @@ impl Core {
                     .map(|result| result.with_lease(meter.take_lease()))
                     .ok_or_else(|| protocol("the answer holds no response"))
             }
-            other => Err(protocol(format!("the answer is of type {}", shorten(other)))),
+            other => Err(protocol(format!("the answer is of type {}", mcp_text::line(other, 80)))),
         }
     }
 
@@ -356,10 +356,6 @@ pub(super) fn essence(headers: &HeaderMap) -> Cow<'_, str> {
         true => Cow::Owned(essence.to_ascii_lowercase()),
         false => Cow::Borrowed(essence),
     }
-}
-
-fn shorten(text: &str) -> String {
-    text.chars().take(80).collect()
 }
 
 fn protocol(message: impl Into<String>) -> TransportError {

@@ -7,8 +7,8 @@ use serde_json::Value;
 const SENTENCES: [&str; 6] = ["error_description", "detail", "message", "title", "error", "errors"];
 /// How deep errors are wrapped in errors.
 const MAX_DEPTH: usize = 3;
-/// How much of it is kept, in characters.
-const MAX_CHARS: usize = 200;
+/// How much of it is kept, in columns. More than is told in the end, so that a secret in it is hidden before it is cut.
+const MAX_COLUMNS: usize = 4_096;
 
 /// The telling line of an error's body; `None` where there is none, as in a page.
 pub(crate) fn said(content_type: &str, body: &[u8]) -> Option<String> {
@@ -19,8 +19,7 @@ pub(crate) fn said(content_type: &str, body: &[u8]) -> Option<String> {
         }
         _ => return None,
     };
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
-    Some(line.chars().filter(|c| !c.is_control()).take(MAX_CHARS).collect())
+    text.lines().map(|line| mcp_text::line(line, MAX_COLUMNS)).find(|line| !line.is_empty())
 }
 
 fn sentence(value: &Value, depth: usize) -> Option<String> {
@@ -55,13 +54,13 @@ mod tests {
                 r#"{"title":"Out","detail":"Out of credit."}"#,
                 Some("Out of credit."),
             ),
-            ("text/plain", "\n  upstream\tis\u{1b}[31m down \nmore", Some("upstreamis[31m down")),
+            ("text/plain", "\n  upstream\tis\u{1b}[31m down \nmore", Some("upstream is down")),
             ("text/html", "<p>no</p>", None),
             ("", r#"{"message":"untyped"}"#, Some("untyped")),
         ] {
             assert_eq!(said(content_type, body.as_bytes()).as_deref(), expected, "{body}");
         }
         let long = format!("{{\"message\":\"{}\"}}", "x".repeat(10_000));
-        assert_eq!(said(json, long.as_bytes()).map(|line| line.len()), Some(MAX_CHARS));
+        assert_eq!(said(json, long.as_bytes()).map(|line| mcp_text::width(&line)), Some(MAX_COLUMNS));
     }
 }

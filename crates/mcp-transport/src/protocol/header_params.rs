@@ -16,7 +16,7 @@ use memchr::memmem;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::jsonrpc::{MAX_SAFE_INTEGER, Shown, integer};
+use super::jsonrpc::{MAX_SAFE_INTEGER, integer};
 
 /// The annotation.
 const ANNOTATION: &str = "x-mcp-header";
@@ -56,7 +56,7 @@ impl fmt::Display for InvalidHeaderParam {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.path.as_slice() {
             [] => write!(f, "the schema itself: {}", self.reason),
-            path => write!(f, "`{}`: {}", Shown(&path.join(".")), self.reason),
+            path => write!(f, "`{}`: {}", mcp_text::sentence(&path.join(".")), self.reason),
         }
     }
 }

@@ -11,6 +11,7 @@ mod write;
 
 use std::fmt;
 
+use mcp_text::sentence;
 use serde::Deserialize;
 use serde::de::Deserializer;
 use serde_json::value::RawValue;
@@ -34,9 +35,6 @@ pub const METHOD_NOT_FOUND: i64 = -32601;
 pub const INVALID_PARAMS: i64 = -32602;
 /// The receiver failed by itself (JSON-RPC 2.0 section 5.1).
 pub const INTERNAL_ERROR: i64 = -32603;
-
-/// How much of a peer's message is shown to people, in characters.
-const MAX_SHOWN: usize = 300;
 
 /// The largest integer that a JSON number carries exactly in every implementation, 2^53 - 1 (RFC 8259 section 6).
 pub(crate) const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;
@@ -78,7 +76,7 @@ impl fmt::Display for RequestId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Number(number) => number.fmt(f),
-            Self::String(text) => write!(f, "\"{}\"", Shown(text)),
+            Self::String(text) => write!(f, "\"{}\"", sentence(text)),
         }
     }
 }
@@ -123,10 +121,10 @@ impl fmt::Debug for Incoming {
         let size = |params: &Option<Box<RawValue>>| params.as_ref().map_or(0, |raw| raw.get().len());
         match self {
             Self::Request { id, method, params } => {
-                write!(f, "Request({id}, {}, {} bytes)", Shown(method), size(params))
+                write!(f, "Request({id}, {}, {} bytes)", sentence(method), size(params))
             }
             Self::Notification { method, params } => {
-                write!(f, "Notification({}, {} bytes)", Shown(method), size(params))
+                write!(f, "Notification({}, {} bytes)", sentence(method), size(params))
             }
             Self::Response { id, outcome: Ok(result) } => {
                 write!(f, "Response({id:?}, {} bytes)", result.len())
@@ -176,7 +174,7 @@ impl fmt::Display for RpcError {
         if self.message.is_empty() {
             write!(f, "error {}", self.code)
         } else {
-            write!(f, "{} (error {})", Shown(&self.message), self.code)
+            write!(f, "{} (error {})", sentence(&self.message), self.code)
         }
     }
 }
@@ -186,7 +184,7 @@ impl fmt::Debug for RpcError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RpcError")
             .field("code", &self.code)
-            .field("message", &format_args!("{}", Shown(&self.message)))
+            .field("message", &format_args!("{}", sentence(&self.message)))
             .field("data_bytes", &self.data.as_ref().map(|data| data.get().len()))
             .finish()
     }
@@ -292,22 +290,6 @@ pub(crate) fn integer(text: &str) -> Option<i64> {
     }
     let number: f64 = serde_json::from_str(text).ok()?;
     (number.fract() == 0.0 && number.abs() <= MAX_SAFE_INTEGER as f64).then_some(number as i64)
-}
-
-/// A stranger's text for people: bounded, and without characters that could move a terminal's cursor.
-pub(crate) struct Shown<'a>(pub(crate) &'a str);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use std::fmt::Write as _;
-        for (shown, character) in self.0.chars().enumerate() {
-            if shown == MAX_SHOWN {
-                return f.write_char('…');
-            }
-            f.write_char(if character.is_control() { ' ' } else { character })?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]

@@ -75,7 +75,7 @@ pub(crate) fn read(result: &str) -> Result<Answer<'_>, TransportError> {
         Some("complete") => Ok(Answer::Complete),
         Some("input_required") => read_input_required(result).map(Answer::InputRequired),
         kind => {
-            let kind: String = kind.unwrap_or("none").chars().filter(|c| !c.is_control()).take(40).collect();
+            let kind = mcp_text::line(kind.unwrap_or("none"), 40);
             let what = format!("the result is of type `{kind}`, which this client did not ask for");
             Err(broken(&what).with_said(Some(what)))
         }

@@ -6,7 +6,6 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::TransportError;
-use crate::protocol::jsonrpc::Shown;
 
 /// How much of standard error is kept, in bytes: its end, where the cause usually is.
 const STDERR_TAIL: usize = 8 << 10;
@@ -49,7 +48,7 @@ impl fmt::Display for SideOutput {
     /// One line, bounded.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.telling_line() {
-            Some(line) => Shown(line).fmt(f),
+            Some(line) => f.write_str(&mcp_text::sentence(line)),
             None => f.write_str("the command said nothing"),
         }
     }
@@ -117,7 +116,7 @@ impl Side {
         state.stray_lines += 1;
         if state.first_stray.len() < STRAY_KEPT {
             let head = String::from_utf8_lossy(&line[..line.len().min(STRAY_BYTES)]);
-            state.first_stray.push(Shown(head.trim_end()).to_string());
+            state.first_stray.push(mcp_text::line(&head, STRAY_BYTES));
         }
         state.stray_lines
     }
@@ -179,7 +178,7 @@ mod tests {
         }
         let seen = side.snapshot();
         assert_eq!((seen.stray_lines, seen.first_stray.len()), (1_001, STRAY_KEPT));
-        assert_eq!(seen.first_stray[0], " [1mbanner");
+        assert_eq!(seen.first_stray[0], "banner");
         assert_eq!(seen.first_stray[1].len(), STRAY_BYTES);
     }
 
