@@ -381,11 +381,9 @@ fn s_k1_who_comes_second_to_the_first_use_sees_what_the_first_one_met() {
     home.entry("db", r#"{"command": "second"}"#);
     assert_eq!(home.gate("db"), Gate::Ready);
     let late = Config::resolve_and_remember(&request, &sources);
-    assert_eq!(
-        late.entry("db").unwrap().gate(),
-        Gate::Ready,
-        "the file says `second` now, and that is what is kept"
-    );
+    let entry = late.entry("db").unwrap();
+    assert_eq!(entry.gate(), Gate::Ready);
+    assert_eq!(entry.stdio().unwrap().command.expose(), "second", "what nobody has kept does not run");
     assert!(home.state().contains("second"));
     home.entry("db", r#"{"command": "first"}"#);
     assert_eq!(home.gate("db"), Gate::ChangedSinceApproval);
