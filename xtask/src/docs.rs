@@ -68,15 +68,20 @@ pub(crate) fn check() -> Result<(), Problems> {
 /// Brings the tables up to date.
 pub(crate) fn update() -> Result<(), Problems> {
     let tests = all_tests()?;
+    let mut problems = Problems::new();
+    // What is wrong with one page keeps no other from being brought up to date.
     for page in &PAGES {
-        let (old, new) = page.rendered(&tests)?;
-        if old != new {
-            fs::write(root().join(page.file), new)
-                .map_err(|error| vec![format!("{} cannot be written: {error}", page.file)])?;
-            println!("{} brought up to date", page.file);
+        match page.rendered(&tests) {
+            Err(found) => problems.extend(found),
+            Ok((old, new)) if old != new => {
+                fs::write(root().join(page.file), new)
+                    .map_err(|error| vec![format!("{} cannot be written: {error}", page.file)])?;
+                println!("{} brought up to date", page.file);
+            }
+            Ok(_) => {}
         }
     }
-    Ok(())
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
 fn all_tests() -> Result<Vec<Test>, Problems> {

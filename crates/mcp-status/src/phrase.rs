@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn s_n17_a_store_that_cannot_be_read_is_told_by_its_file() {
+    fn s_n17_k10_a_store_that_cannot_be_read_is_told_by_its_file() {
         let evidence = connect(Outcome::CredentialsFailed).with_auth(by("oauth"));
         assert_eq!(said(&evidence), "the credentials could not be had");
         let account = "read /home/me/.local/state/mcplink/tokens/tokens/web-1.json: it is damaged";

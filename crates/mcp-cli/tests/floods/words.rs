@@ -90,7 +90,7 @@ fn s_p5_a_glance_does_not_wait_for_minutes_because_a_server_says_so() {
 }
 
 #[test]
-fn s_n18_what_is_no_http_says_so_and_is_not_tried_again() {
+fn s_n18_k10_what_is_no_http_says_so_and_is_not_tried_again() {
     const OK: &str = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n";
     let answers: [(&str, Vec<u8>); 14] = [
         ("HTTP/0.9", b"hello\r\nworld\r\n".to_vec()),

@@ -81,7 +81,7 @@ fn on_a_terminal<'a>(setting: &'a Setting, args: &[&str]) -> Option<Mcplink<'a>>
 }
 
 #[test]
-fn s_n07_s_k4_no_view_shows_what_acts_on_a_terminal() {
+fn s_n07_k4_no_view_shows_what_acts_on_a_terminal() {
     let server = server();
     let setting = Setting::of("s", http(&server));
     for command in
