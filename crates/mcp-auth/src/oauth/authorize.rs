@@ -112,13 +112,16 @@ impl AuthorizationRequest {
     pub(crate) fn check(&self, answer: &CallbackParams) -> Result<Secret, Failure> {
         let invalid = |why: &str| Failure::invalid(Step::Authorization, &self.endpoint, why);
         // A pasted code comes without a state; the person who pasted it is the proof that it belongs here.
-        if !answer.pasted_code && answer.state.as_ref() != Some(&self.state) {
+        let unproven = answer.is_error_without_state();
+        if !answer.pasted_code && !unproven && answer.state.as_ref() != Some(&self.state) {
             return Err(invalid("state mismatch: the answer does not belong to this sign-in"));
         }
         match &answer.iss {
             Some(iss) if *iss != self.issuer => {
                 return Err(invalid("issuer mismatch in the authorization response"));
             }
+            // There is no code in it that could go to the wrong place.
+            None if unproven => {}
             None if self.iss_required && answer.pasted_code => {
                 return Err(invalid("this server needs the whole redirect URL, not the code alone"));
             }
@@ -131,6 +134,14 @@ impl AuthorizationRequest {
             let secrets: Secrets = [self.state.expose()].into_iter().collect();
             let words = answer.error_description.as_deref().map(|words| secrets.sentence(words));
             let description = words.filter(|words| !words.is_empty());
+            // Servers are known that forget the state of an error. It ends the sign-in, and that is all it can do.
+            let description = match (unproven, description) {
+                (true, Some(words)) => {
+                    Some(format!("{words}; the answer has no state, so who sent it is not proven"))
+                }
+                (true, None) => Some("the answer has no state, so who sent it is not proven".to_owned()),
+                (false, description) => description,
+            };
             let refused = Answer::Refused { status: StatusCode::FOUND, code: error_code(error), description };
             return Err(Failure::new(Step::Authorization, &self.endpoint, refused));
         }
@@ -171,6 +182,11 @@ pub struct CallbackParams {
 }
 
 impl CallbackParams {
+    /// An error that says nothing of which sign-in it belongs to. It can be told, and never lead to a token.
+    pub(crate) fn is_error_without_state(&self) -> bool {
+        self.error.is_some() && self.state.is_none() && self.code.is_none()
+    }
+
     /// The parameters in the query of a redirect. A parameter that occurs twice counts as absent: RFC 6749 section
     /// 3.1 forbids it, and which of two values is meant cannot be known.
     pub fn from_query(query: &str) -> Self {
@@ -341,6 +357,19 @@ mod tests {
         }
         let doubled = format!("code=c&state={0}&state={0}", request.state.expose());
         assert!(request.check(&CallbackParams::from_query(&doubled)).is_err());
+    }
+
+    #[test]
+    fn fb_o42_an_error_without_a_state_is_an_error_and_nothing_else() {
+        let request = request("https://as.example/authorize", true).unwrap();
+        let check = |query: &str| request.check(&CallbackParams::from_query(query)).unwrap_err();
+        let failure = check("error=invalid_scope&error_description=not+known");
+        assert_eq!(failure.code(), Some("invalid_scope"));
+        assert!(failure.to_string().contains("not known; the answer has no state"), "{failure}");
+        assert!(check("error=x&code=c").to_string().contains("state mismatch"));
+        assert!(check("error=x&state=other").to_string().contains("state mismatch"));
+        let foreign = check("error=canary&iss=https%3A%2F%2Fevil.example");
+        assert!(foreign.to_string().contains("issuer mismatch") && !foreign.to_string().contains("canary"));
     }
 
     #[test]

@@ -235,7 +235,7 @@ async fn serve(mut stream: TcpStream, path: &str, state: &Secret) -> Option<(Cal
         return None;
     }
     let params = CallbackParams::from_query(query);
-    if params.state.as_ref() != Some(state) {
+    if params.state.as_ref() != Some(state) && !params.is_error_without_state() {
         respond(&mut stream, Page::NotExpected).await;
         return None;
     }

@@ -24,6 +24,7 @@ use super::discovery::{REDIRECT_LIMIT, same_origin_redirect};
 use super::dpop::{DpopKey, PROOF, Verifier};
 use super::failure::{Answer, Failure, Step, error_code};
 use super::numbers::device_response;
+use super::said;
 use crate::HttpExchange;
 use crate::url_policy::NamedBy;
 
@@ -185,16 +186,26 @@ impl<'a> Endpoint<'a> {
         if status.is_redirection() {
             return Err((self.fail(Answer::Redirect { status }), false));
         }
-        let body: Option<Value> = serde_json::from_slice(response.body()).ok();
-        let text = |name: &str| body.as_ref().and_then(|body| body.get(name)).and_then(Value::as_str);
+        let members = said::members(&response);
+        let members = if self.step.gives_tokens() { members.map(said::token_members) } else { members };
+        let text = |name: &str| members.as_ref().and_then(|body| body.get(name)).and_then(Value::as_str);
+        let shown: Secrets = secrets.iter().map(String::as_str).collect();
         // Some servers report errors with status 200; the body is then no token response.
         let error = text("error").filter(|_| !status.is_success() || text("access_token").is_none());
         if status.is_success() && error.is_none() {
-            return Ok(response);
+            if self.step.gives_tokens() && text("access_token").is_none() {
+                let kind = shown.sentence(&said::kind(&response));
+                return Err((self.fail(Answer::Unreadable { status, kind }), news));
+            }
+            let body = members.map(|members| Bytes::from(Value::Object(members).to_string()));
+            return Ok(match body {
+                Some(body) => response.map(|_| body),
+                None => response,
+            });
         }
         let code = error.and_then(error_code);
-        let description = text("error_description")
-            .map(|words| secrets.iter().map(String::as_str).collect::<Secrets>().sentence(words))
+        let description = said::words(&response, members.as_ref())
+            .map(|words| shown.sentence(&words))
             .filter(|words| !words.is_empty())
             .or_else(|| {
                 error.filter(|_| code.is_none()).map(|_| "an error that is no OAuth code".to_owned())

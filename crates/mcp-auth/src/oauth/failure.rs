@@ -47,6 +47,26 @@ impl fmt::Display for Step {
     }
 }
 
+impl Step {
+    /// Whether a success is a token response (RFC 6749 section 5.1).
+    pub(crate) fn gives_tokens(self) -> bool {
+        match self {
+            Self::CodeExchange
+            | Self::DeviceToken
+            | Self::Refresh
+            | Self::ClientCredentials
+            | Self::JwtBearer
+            | Self::TokenExchange => true,
+            Self::ResourceMetadata
+            | Self::ServerMetadata
+            | Self::Registration
+            | Self::Authorization
+            | Self::DeviceAuthorization
+            | Self::Revocation => false,
+        }
+    }
+}
+
 /// A failed step.
 #[derive(Debug)]
 pub(crate) struct Failure {
@@ -64,6 +84,8 @@ pub(crate) enum Answer {
     Refused { status: StatusCode, code: Option<String>, description: Option<String> },
     /// A redirect, which is not followed: the request carries secrets.
     Redirect { status: StatusCode },
+    /// A success of a token endpoint that has no token in it. What became of what was sent is not known.
+    Unreadable { status: StatusCode, kind: String },
     /// An answer that breaks a rule; the text says which.
     Invalid(String),
     /// Not usable as configured; the text says what to configure.
@@ -118,7 +140,7 @@ impl Failure {
                     || (code.is_none() && self.step == Step::Refresh)
             }
             Answer::Redirect { .. } | Answer::Invalid(_) => self.step == Step::Refresh,
-            Answer::Misconfigured(_) | Answer::Other(_) => false,
+            Answer::Unreadable { .. } | Answer::Misconfigured(_) | Answer::Other(_) => false,
         }
     }
 
@@ -126,8 +148,12 @@ impl Failure {
         match &self.answer {
             _ if self.is_transient() => AuthErrorKind::Unavailable,
             Answer::Misconfigured(_) => AuthErrorKind::Misconfigured,
+            // Only a person can go on: the refresh token may be spent.
+            Answer::Unreadable { .. } if self.step == Step::Refresh => AuthErrorKind::SignInExpired,
             Answer::Refused { code, .. } => match (self.step, code.as_deref()) {
                 (Step::Refresh, _) => AuthErrorKind::SignInExpired,
+                // Who we are is up to the person then.
+                (Step::Registration, _) => AuthErrorKind::Misconfigured,
                 (Step::Authorization | Step::DeviceToken, Some("access_denied" | "expired_token")) => {
                     AuthErrorKind::Cancelled
                 }
@@ -152,9 +178,25 @@ impl fmt::Display for Failure {
                 if let Some(code) = code {
                     write!(f, " {code}")?;
                 }
-                match description {
-                    Some(description) => write!(f, " ({description})"),
-                    None => Ok(()),
+                if let Some(description) = description {
+                    write!(f, " ({description})")?;
+                }
+                match step {
+                    Step::Registration if !self.is_transient() => {
+                        f.write_str("; a client that is registered by hand goes into `oauth.clientId`")
+                    }
+                    _ => Ok(()),
+                }
+            }
+            Answer::Unreadable { status, kind } => {
+                write!(
+                    f,
+                    "{step}: {url} answered {} {kind}, which is not a token response",
+                    status.as_u16()
+                )?;
+                match step {
+                    Step::Refresh => f.write_str("; whether the refresh token still works is not known"),
+                    _ => Ok(()),
                 }
             }
             Answer::Redirect { status } => {

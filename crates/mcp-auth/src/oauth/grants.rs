@@ -94,12 +94,13 @@ impl<'a> Grants<'a> {
         answer.map_err(|error| unwrap(&endpoint, error))
     }
 
-    /// RFC 6749 section 6; without scopes, which keeps those that were granted.
-    pub(crate) async fn refresh(&self, token: &Secret) -> Result<TokenAnswer, Failure> {
+    /// RFC 6749 section 6. Without scopes the server keeps those that were granted.
+    pub(crate) async fn refresh(&self, token: &Secret, scopes: &[String]) -> Result<TokenAnswer, Failure> {
         let endpoint = self.endpoint(Step::Refresh)?;
         let client = self.oauth(&endpoint)?;
         let token = RefreshToken::new(token.expose().to_owned());
-        let request = client.exchange_refresh_token(&token);
+        let request =
+            client.exchange_refresh_token(&token).add_scopes(scopes.iter().cloned().map(Scope::new));
         let answer = with_extras!(self, request).request_async(&endpoint).await;
         answer.map_err(|error| unwrap(&endpoint, error))
     }

@@ -20,6 +20,7 @@ mod discovery;
 mod dpop;
 mod endpoint;
 mod failure;
+mod freshness;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzzing;
 mod grants;
@@ -35,6 +36,7 @@ mod provider;
 mod registration;
 mod renewal;
 mod revoke;
+mod said;
 mod scope;
 mod settings;
 mod token;

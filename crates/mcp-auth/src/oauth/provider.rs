@@ -17,6 +17,7 @@ use super::clock::Clock;
 use super::context::Context;
 use super::discovery::{challenge_param, resource_metadata};
 use super::dpop::{DpopKey, Verifier};
+use super::freshness::{Freshness, freshness};
 use super::machine::mint;
 use super::renewal::refresh;
 use super::settings::OAuthSettings;
@@ -25,14 +26,11 @@ use super::urls::same_issuer;
 use crate::spans;
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Challenge, Credentials, HttpExchange,
-    ProviderSnapshot, Recovery, Rejection, Target,
+    ProviderSnapshot, Recovery, Rejection, Secret, Target,
 };
 
 /// The name of the provider, and of the supplier of its header.
 const NAME: &str = "oauth";
-
-/// Tokens are renewed this long before they expire, or in the last tenth of a shorter life.
-const AHEAD: Duration = Duration::from_secs(60);
 
 /// How long after a failed renewal ahead of time the next one is tried.
 const PAUSE: Duration = Duration::from_secs(30);
@@ -59,6 +57,9 @@ struct State {
     held: Option<Held>,
     /// The end of the last renewal, if it failed: shared by all who waited for it.
     failure: Option<(AuthErrorKind, String)>,
+    /// The refresh token whose use ended in an answer that cannot be read, and that answer: it may be spent, and a second
+    /// use of a spent one ends the sign-in everywhere (RFC 9700 section 4.14.2).
+    unreadable: Option<(Secret, AuthErrorKind, String)>,
     /// Not ahead of time again before this.
     not_ahead_before: Option<SystemTime>,
     /// Those of the last refusal.
@@ -355,6 +356,12 @@ impl Inner {
 
     async fn refresh(&self, used: Held) -> Result<Held, AuthError> {
         let key = used.key.clone();
+        let spent = used.tokens.refresh_token.clone();
+        if let Some((token, kind, message)) = &self.state().unreadable
+            && spent.as_ref() == Some(token)
+        {
+            return Err(AuthError::new(*kind, message.as_str()));
+        }
         match refresh(&self.ctx, used.key, used.tokens, used.dpop).await {
             RefreshOutcome::Refreshed(tokens) | RefreshOutcome::AlreadyRefreshed(tokens) => {
                 self.hold(key, tokens, false)
@@ -362,6 +369,10 @@ impl Inner {
             RefreshOutcome::Unsaved(tokens, error) => {
                 tracing::warn!(%error, "the new tokens work but could not be kept; trying again with the next request");
                 self.hold(key, tokens, true)
+            }
+            RefreshOutcome::Unreadable(error) => {
+                self.state().unreadable = spent.map(|token| (token, error.kind(), error.to_string()));
+                Err(error)
             }
             RefreshOutcome::Rejected(error) | RefreshOutcome::Unavailable(error) => Err(error),
         }
@@ -428,23 +439,6 @@ enum Why {
     Ahead,
     /// They were refused, or have expired by the local clock.
     Needed,
-}
-
-enum Freshness {
-    Good,
-    Ending,
-    Expired,
-}
-
-fn freshness(tokens: &StoredTokens, now: SystemTime) -> Freshness {
-    let Some(end) = tokens.expires_at else { return Freshness::Good };
-    let Ok(left) = end.duration_since(now) else { return Freshness::Expired };
-    let life = end.duration_since(tokens.obtained_at).unwrap_or_default();
-    match left {
-        Duration::ZERO => Freshness::Expired,
-        left if left <= AHEAD.min(life / 10) => Freshness::Ending,
-        _ => Freshness::Good,
-    }
 }
 
 fn credentials(tokens: &StoredTokens, dpop: Option<&Arc<DpopKey>>) -> Result<Credentials, AuthError> {

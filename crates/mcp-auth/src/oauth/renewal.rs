@@ -8,11 +8,13 @@ use tokio::sync::watch;
 use super::context::Context;
 use super::discovery::{Needs, server_metadata};
 use super::dpop::DpopKey;
-use super::failure::Failure;
+use super::failure::{Answer, Failure, Step};
 use super::grants::Grants;
 use super::metadata::ServerMetadata;
 use super::registration;
 use super::store::{RefreshError, RefreshOutcome, RefreshRequest, StoredTokens, TokenKey, refresh_once};
+use super::token::TokenAnswer;
+use crate::Secret;
 
 /// The renewals of a program that are under way. Cloning shares.
 ///
@@ -46,6 +48,7 @@ pub(crate) async fn refresh(
     dpop: Option<Arc<DpopKey>>,
 ) -> RefreshOutcome {
     let forgotten = Arc::new(AtomicBool::new(false));
+    let varied = Arc::new(AtomicBool::new(false));
     let under_way = ctx.settings.renewals.begin();
     let request = RefreshRequest { key: key.clone(), used: used.clone(), now: ctx.clock.now() };
     let exchange = {
@@ -55,8 +58,9 @@ pub(crate) async fn refresh(
             let _ = &under_way;
             let (ctx, key, dpop, forgotten) =
                 (Arc::clone(&ctx), key.clone(), dpop.clone(), Arc::clone(&forgotten));
+            let vary = Arc::clone(&varied);
             async move {
-                exchange(&ctx, &key, tokens, dpop).await.map_err(|failure| {
+                exchange(&ctx, &key, tokens, dpop, &vary).await.map_err(|failure| {
                     forgotten.fetch_or(failure.is_unknown_client(), Ordering::Relaxed);
                     judge(failure)
                 })
@@ -78,10 +82,25 @@ pub(crate) async fn refresh(
 fn judge(failure: Failure) -> RefreshError {
     if failure.is_transient() {
         RefreshError::Unavailable(failure.into())
+    } else if matches!(failure.answer, Answer::Unreadable { .. }) {
+        RefreshError::Unreadable(failure.into())
     } else if failure.code() == Some("invalid_grant") {
         RefreshError::InvalidGrant(failure.into())
     } else {
         RefreshError::Refused(failure.into())
+    }
+}
+
+impl Failure {
+    /// Whether the request was refused for something in it, and neither the token nor the client was.
+    fn refuses_request(&self) -> bool {
+        let others = ["invalid_grant", "invalid_client", "unauthorized_client", "use_dpop_nonce"];
+        match &self.answer {
+            Answer::Refused { status, code, .. } => {
+                status.as_u16() == 400 && code.as_deref().is_some_and(|code| !others.contains(&code))
+            }
+            _ => false,
+        }
     }
 }
 
@@ -90,6 +109,7 @@ async fn exchange(
     key: &TokenKey,
     tokens: StoredTokens,
     dpop: Option<Arc<DpopKey>>,
+    vary: &AtomicBool,
 ) -> Result<StoredTokens, Failure> {
     let issuer = key.issuer();
     // Tokens of an older version of this program do not say where they are refreshed.
@@ -119,13 +139,41 @@ async fn exchange(
         clock: &ctx.clock,
     };
     let Some(refresh_token) = &tokens.refresh_token else {
-        return Err(Failure::invalid(super::failure::Step::Refresh, issuer, "there is no refresh token"));
+        return Err(Failure::invalid(Step::Refresh, issuer, "there is no refresh token"));
     };
-    let answer = grants.refresh(refresh_token).await?;
-    let mut new = answer.into_stored(&tokens.client_id, &tokens.scopes, ctx.clock.now());
+    // With the scopes that were granted, as servers are known that mean others without (RFC 6749 section 6), and with the
+    // resource. Both are extras: a server that refuses the request for one of them has not spent the token, and the
+    // second try that it gets anyway goes without.
+    let mut resource = tokens.resource_parameter.clone();
+    let answer = if vary.load(Ordering::Relaxed) {
+        let (answer, without_resource) = modestly(&grants, refresh_token, &tokens.scopes).await;
+        // What worked is kept with the tokens, and so for the next time.
+        resource = resource.filter(|_| answer.is_err() || !without_resource);
+        answer
+    } else {
+        let answer = grants.refresh(refresh_token, &tokens.scopes).await;
+        vary.fetch_or(answer.as_ref().is_err_and(Failure::refuses_request), Ordering::Relaxed);
+        answer
+    };
+    let mut new = answer?.into_stored(&tokens.client_id, &tokens.scopes, ctx.clock.now());
     new.token_endpoint = token_endpoint.cloned();
     new.revocation_endpoint = tokens.revocation_endpoint.clone().or(discovered.revocation_endpoint);
-    new.resource_parameter.clone_from(&tokens.resource_parameter);
+    new.resource_parameter = resource;
     new.dpop_key.clone_from(&tokens.dpop_key);
     Ok(new)
+}
+
+/// A refresh without the extras, one after the other; and whether the last one was without the resource.
+async fn modestly(
+    grants: &Grants<'_>,
+    token: &Secret,
+    scopes: &[String],
+) -> (Result<TokenAnswer, Failure>, bool) {
+    if !scopes.is_empty() {
+        let answer = grants.refresh(token, &[]).await;
+        if grants.resource.is_none() || !answer.as_ref().is_err_and(Failure::refuses_request) {
+            return (answer, false);
+        }
+    }
+    (Grants { resource: None, ..*grants }.refresh(token, scopes).await, true)
 }

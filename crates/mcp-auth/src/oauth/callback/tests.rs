@@ -225,3 +225,21 @@ async fn s_n16a_the_browser_may_come_to_either_address_of_localhost() {
         assert_eq!(params.code.unwrap().expose(), "c");
     }
 }
+
+#[tokio::test]
+async fn fb_o42_an_error_without_a_state_is_told_at_once() {
+    let mut session = session(RedirectWish::default()).await;
+    let port = port_of(&session);
+    let (url, state) = (Url::parse("https://as.example/").unwrap(), Secret::new("s"));
+    let browser = tokio::spawn(async move {
+        for forged in ["code=c", "code=c&error=e", "error=e&state=other", "error=e&error=e"] {
+            let page = get(port, &format!("/callback?{forged}")).await;
+            assert!(page.contains("Not expected"), "{forged}: {page}");
+        }
+        get(port, "/callback?error=invalid_scope").await
+    });
+    let params = session.authorize(authorization_prompt("srv", &url, &state)).await.unwrap();
+    assert_eq!(params.error.as_deref(), Some("invalid_scope"));
+    drop(session);
+    browser.await.unwrap();
+}

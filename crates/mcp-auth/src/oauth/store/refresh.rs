@@ -28,6 +28,9 @@ pub enum RefreshOutcome {
     Unsaved(StoredTokens, AuthError),
     /// Only a person can help. The tokens were removed if the authorization server said `invalid_grant`.
     Rejected(AuthError),
+    /// A success without tokens in it: the refresh token may have been spent. Nothing was changed, and it is not for a
+    /// program to send that token again.
+    Unreadable(AuthError),
     /// Nothing is known about the tokens, and nothing was changed: try again later.
     Unavailable(AuthError),
 }
@@ -41,8 +44,10 @@ pub enum RefreshError {
     /// Another refusal that might mean a dead token, such as the `invalid_request` that some servers send
     /// for one. Believed when it repeats.
     Refused(AuthError),
-    /// No answer, or one that says nothing about the token (5xx, 429, not JSON).
+    /// No answer, or one that says nothing about the token (5xx, 429, a firewall's page).
     Unavailable(AuthError),
+    /// A success without tokens in it. The refresh token may have been spent, so it is not sent again by itself.
+    Unreadable(AuthError),
 }
 
 /// What a refresh needs to know besides the tokens.
@@ -122,6 +127,7 @@ where
         // A person who has to sign in again anyway loses nothing by our keeping the tokens, and
         // whoever repairs the server gets them back.
         Err(RefreshError::Refused(error)) => RefreshOutcome::Rejected(error),
+        Err(RefreshError::Unreadable(error)) => RefreshOutcome::Unreadable(error),
         Err(RefreshError::InvalidGrant(error)) => rejected(&*store, &key, &current, now, error).await,
     };
     drop(guard);
@@ -176,7 +182,6 @@ fn carry_over(old: &StoredTokens, mut new: StoredTokens) -> StoredTokens {
     new.dpop_key = new.dpop_key.or_else(|| old.dpop_key.clone());
     new.token_endpoint = new.token_endpoint.or_else(|| old.token_endpoint.clone());
     new.revocation_endpoint = new.revocation_endpoint.or_else(|| old.revocation_endpoint.clone());
-    new.resource_parameter = new.resource_parameter.or_else(|| old.resource_parameter.clone());
     if new.scopes.is_empty() {
         new.scopes.clone_from(&old.scopes);
     }

@@ -318,3 +318,142 @@ async fn fb_a36_a_server_that_publishes_nothing_is_told_as_that() {
     );
     assert!(shown.contains("oauth.authServerMetadataUrl"), "{shown}");
 }
+
+#[tokio::test]
+async fn fb_o24_tokens_in_a_form_or_one_level_down_are_tokens() {
+    let form = |kind: &'static str, body: &'static str| {
+        move |_: &Seen| {
+            http::Response::builder().header("content-type", kind).body(bytes::Bytes::from(body)).unwrap()
+        }
+    };
+    let kind = "application/x-www-form-urlencoded; charset=utf-8";
+    let world = World::new();
+    world.net.on(
+        TOKEN,
+        form(kind, "access_token=at%2B1&refresh_token=rt&expires_in=60&scope=a+b&token_type=bearer"),
+    );
+    let signed_in = run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap();
+    assert_eq!(signed_in.scopes, ["a", "b"]);
+    let kept = world.kept().await.unwrap();
+    assert_eq!((kept.access_token, kept.refresh_token), (Secret::new("at+1"), Some(Secret::new("rt"))));
+    assert!(kept.expires_at.is_some());
+
+    // GitHub tells an error the same way, with status 200.
+    world.net.on(TOKEN, form(kind, "error=bad_verification_code&error_description=The+code+is+old"));
+    let error = run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap_err();
+    assert!(error.to_string().contains("200 bad_verification_code (The code is old)"), "{error}");
+
+    let nested = json!({ "ok": true, "authed_user": { "access_token": "xoxp", "scope": "chat:write", "token_type": "user" } });
+    world.net.json(TOKEN, 200, nested);
+    run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap();
+    assert_eq!(world.kept().await.unwrap().access_token, Secret::new("xoxp"));
+}
+
+#[tokio::test]
+async fn fb_o28_a_page_in_place_of_tokens_is_told_as_one() {
+    let world = World::new();
+    world.net.on(TOKEN, |_| {
+        let page = "<html><head><title>Maintenance \u{202e}window</title></head>code-canary</html>";
+        http::Response::builder().header("content-type", "text/html").body(bytes::Bytes::from(page)).unwrap()
+    });
+    let error = run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "exchange the authorization code: https://as.example/token answered 200 text/html \"Maintenance window\", \
+         which is not a token response"
+    );
+}
+
+#[tokio::test]
+async fn fb_o33_o35_a_refused_registration_says_why_and_what_to_configure() {
+    let page = "<html><title>Request blocked</title>";
+    for (kind, body, words) in [
+        ("text/plain", "Client not on the allow list", "Client not on the allow list"),
+        (
+            "application/json",
+            r#"{"error":"insufficient_scope","error_description":"Policy 'Trusted Hosts' rejected request"}"#,
+            "insufficient_scope (Policy 'Trusted Hosts' rejected request)",
+        ),
+        ("application/json", r#"{"message":"Forbidden for this tenant"}"#, "Forbidden for this tenant"),
+        ("text/html", page, "Request blocked"),
+    ] {
+        let world = World::new();
+        world.net.on(REGISTER, move |_| {
+            http::Response::builder().status(403).header("content-type", kind).body(body.into()).unwrap()
+        });
+        let error = run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap_err();
+        let shown = error.to_string();
+        assert!(shown.contains("answered 403") && shown.contains(words), "{shown}");
+        assert!(shown.contains("`oauth.clientId`"), "{shown}");
+        assert_eq!(error.kind(), AuthErrorKind::Misconfigured, "signing in again changes nothing");
+    }
+}
+
+/// One request of a process that holds the stored tokens and is refused.
+async fn refused(provider: &OAuthProvider) -> Result<crate::Recovery, AuthError> {
+    let used = provider.credentials().await.unwrap();
+    let (headers, invalid) = (http::HeaderMap::new(), challenges("Bearer error=\"invalid_token\""));
+    provider
+        .on_rejected(crate::Rejection::new(http::StatusCode::UNAUTHORIZED, &invalid, &headers, &used))
+        .await
+}
+
+#[tokio::test]
+async fn fb_a33_a_refresh_answer_that_cannot_be_read_is_not_asked_for_again() {
+    for body in ["<title>Sign in</title>", "", "[]", r#"{"token":"x"}"#] {
+        let world = World::new();
+        world.signed_in().await;
+        world.net.on(TOKEN, move |_| {
+            http::Response::builder().header("content-type", "text/html").body(body.into()).unwrap()
+        });
+        let provider = OAuthProvider::from_context(world.context());
+        for _ in 0..4 {
+            let error = refused(&provider).await.unwrap_err();
+            assert_eq!(error.kind(), AuthErrorKind::SignInExpired);
+            assert!(error.to_string().contains("answered 200 text/html"), "{error}");
+            assert!(error.to_string().contains("is not known"), "{error}");
+        }
+        assert_eq!(world.net.sent_to(TOKEN).len(), 1, "{body}");
+        assert!(world.kept().await.is_some(), "what is stored stays");
+        // A sign-in elsewhere opens it.
+        let mut tokens = world.kept().await.unwrap();
+        (tokens.access_token, tokens.refresh_token) = (Secret::new("at-new"), Some(Secret::new("rt-new")));
+        world.keep(&tokens).await;
+        assert!(refused(&provider).await.is_err());
+        assert_eq!(world.net.sent_to(TOKEN).len(), 2, "another refresh token is another question");
+    }
+}
+
+#[tokio::test]
+async fn fb_a06_a_refresh_asks_for_the_scopes_that_were_granted_and_then_without_extras() {
+    let scoped = async || {
+        let world = World::new();
+        let mut tokens = world.signed_in().await;
+        tokens.scopes = vec!["api://x/read".into(), "offline_access".into()];
+        world.keep(&tokens).await;
+        world
+    };
+    let world = scoped().await;
+    let provider = OAuthProvider::from_context(world.context());
+    refused(&provider).await.unwrap();
+    assert_eq!(world.net.sent_to(TOKEN)[0].form("scope").as_deref(), Some("api://x/read offline_access"));
+
+    // A server that takes no scope, and one that takes no resource.
+    for extra in ["scope", "resource"] {
+        let world = scoped().await;
+        world.net.on(TOKEN, move |seen| match seen.form(extra) {
+            Some(_) => answer(400, &json!({ "error": "invalid_request" })),
+            None => answer(200, &json!({ "access_token": "at-1", "refresh_token": "rt-1" })),
+        });
+        let provider = OAuthProvider::from_context(world.context());
+        assert!(matches!(refused(&provider).await, Ok(crate::Recovery::Retry(_))), "{extra}");
+        let kept = world.kept().await.unwrap();
+        assert_eq!(kept.scopes, ["api://x/read", "offline_access"]);
+        assert_eq!(kept.resource_parameter.is_none(), extra == "resource", "remembered");
+    }
+    // A dead token is asked about once.
+    let world = scoped().await;
+    world.net.json(TOKEN, 400, json!({ "error": "invalid_grant" }));
+    assert!(refused(&OAuthProvider::from_context(world.context())).await.is_err());
+    assert_eq!(world.net.sent_to(TOKEN).len(), 1);
+}
