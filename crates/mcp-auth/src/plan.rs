@@ -87,6 +87,8 @@ pub enum LinkReason {
     HelperWithheld,
     /// The entry has a static `Authorization` header.
     StaticAuthorization,
+    /// The entry says `oauth: false`.
+    SwitchedOff,
 }
 
 impl fmt::Display for LinkReason {
@@ -101,6 +103,7 @@ impl fmt::Display for LinkReason {
                 "the folder is not trusted, so requests carry static headers alone"
             }
             Self::HelperWithheld => "headersHelper is configured and outranks it, although it may not run",
+            Self::SwitchedOff => "`oauth` is false in the entry",
             Self::StaticAuthorization => "a static Authorization header is configured and outranks it",
         })
     }
@@ -144,6 +147,7 @@ impl AuthPlan {
             None => link(HeadersHelper, Role::Authority, LinkReason::Configured),
         }));
         links.push(match (&settings.helper, withheld) {
+            _ if settings.oauth_off => link(OAuth, Role::Skipped, LinkReason::SwitchedOff),
             (Some(_), Some(_)) => link(OAuth, Role::Skipped, LinkReason::HelperWithheld),
             (Some(_), None) => link(OAuth, Role::Fallback, LinkReason::AfterHelper),
             (None, _) if fixed => link(OAuth, Role::Skipped, LinkReason::StaticAuthorization),
@@ -247,6 +251,18 @@ mod tests {
             helper: helper.then(|| HelperSpec::new("print-headers --secret canary", "/")),
             helper_withheld: withheld.then_some(Withheld::UntrustedFolder),
             oauth: oauth.then(OAuthSpec::default),
+            oauth_off: false,
+        }
+    }
+
+    #[test]
+    fn fa_a40_oauth_false_skips_oauth_whatever_else_is_configured() {
+        for (headers, helper) in [(&[][..], false), (&["Authorization"][..], false), (&[][..], true)] {
+            let mut settings = settings(headers, helper, false, false);
+            settings.oauth_off = true;
+            let plan = AuthPlan::resolve(&settings);
+            assert_eq!(plan.role(ProviderKind::OAuth), Some(Role::Skipped));
+            assert!(plan.to_string().contains("`oauth` is false"), "{plan}");
         }
     }
 

@@ -41,6 +41,8 @@ pub struct AuthSettings {
     pub helper_withheld: Option<Withheld>,
     /// The `oauth` block; present only where the entry has one.
     pub oauth: Option<OAuthSpec>,
+    /// The entry says `oauth: false`: nobody signs in to this server.
+    pub oauth_off: bool,
 }
 
 /// Why a configured provider is not allowed to run.
@@ -135,4 +137,10 @@ pub struct OAuthSpec {
     pub resource: Option<String>,
     /// A client ID metadata document to present where the server supports one.
     pub client_metadata_url: Option<Url>,
+    /// An authorization server that says nothing about PKCE does it (RFC 7636 section 5: it may). One that lists
+    /// methods is taken by its word.
+    pub assume_pkce: bool,
+    /// What the metadata names as its issuer where that is not the issuer's URL: a template, as a rule. Exactly this
+    /// text is accepted, and nothing else about the comparison changes.
+    pub metadata_issuer: Option<String>,
 }

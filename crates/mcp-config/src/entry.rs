@@ -185,6 +185,8 @@ pub struct Remote {
     pub helper: Option<Helper>,
     /// The `oauth` block, where there is one.
     pub oauth: Option<OAuth>,
+    /// `oauth: false`: nobody signs in to this server.
+    pub oauth_off: bool,
 }
 
 /// A `headersHelper`, with the facts that decide how it runs.
@@ -226,6 +228,10 @@ pub struct OAuth {
     pub resource: Option<String>,
     /// A client ID metadata document; https.
     pub client_metadata_url: Option<Url>,
+    /// `pkce: "assumed"`: the authorization server does PKCE without saying so.
+    pub assume_pkce: bool,
+    /// What the authorization server's metadata names as its issuer, where that is not its URL.
+    pub metadata_issuer: Option<String>,
 }
 
 /// A command that speaks MCP on its standard streams.

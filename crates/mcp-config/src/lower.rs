@@ -35,6 +35,7 @@ impl ServerEntry {
         settings.helper_withheld =
             remote.helper.as_ref().filter(|helper| !helper.may_run).map(|_| Withheld::UntrustedFolder);
         settings.oauth = remote.oauth.as_ref().map(|oauth| oauth_spec(oauth, env, self.scope));
+        settings.oauth_off = remote.oauth_off;
         Some((target, settings))
     }
 }
@@ -66,6 +67,8 @@ fn oauth_spec(oauth: &OAuth, env: &Env, scope: Scope) -> OAuthSpec {
     spec.auth_server_metadata_url.clone_from(&oauth.auth_server_metadata_url);
     spec.resource.clone_from(&oauth.resource);
     spec.client_metadata_url.clone_from(&oauth.client_metadata_url);
+    spec.assume_pkce = oauth.assume_pkce;
+    spec.metadata_issuer.clone_from(&oauth.metadata_issuer);
     spec
 }
 
@@ -221,6 +224,16 @@ mod tests {
     }
 
     #[test]
+    fn fa_a40_oauth_false_is_no_block_and_no_sign_in() {
+        for (value, off) in [("false", true), ("true", false), ("null", false), ("{}", false)] {
+            let entry = format!(r#"{{"type": "http", "url": "https://h.example", "oauth": {value}}}"#);
+            let settings = lowered(Scope::User, &entry, env(), true).1;
+            assert_eq!(settings.oauth_off, off, "{value}");
+            assert_eq!(settings.oauth.is_some(), value == "{}", "{value}");
+        }
+    }
+
+    #[test]
     fn the_client_secret_belongs_to_a_configured_client_only() {
         let oauth = |block: &str| {
             let entry = format!(r#"{{"type": "http", "url": "https://h.example", "oauth": {block}}}"#);
@@ -230,6 +243,10 @@ mod tests {
         assert_eq!(named.client_secret.unwrap().expose(), "canary");
         assert_eq!(named.scopes.unwrap(), ["a", "b"]);
         assert_eq!((named.callback_port, named.resource.as_deref()), (Some(8080), Some("")));
+        assert!(!named.assume_pkce && named.metadata_issuer.is_none());
+        let opted = oauth(r#"{"pkce": "assumed", "metadataIssuer": "https://as.example/{tenantid}"}"#);
+        assert!(opted.assume_pkce);
+        assert_eq!(opted.metadata_issuer.as_deref(), Some("https://as.example/{tenantid}"));
         let anonymous = oauth("{}");
         assert!(anonymous.client_secret.is_none() && anonymous.scopes.is_none());
     }

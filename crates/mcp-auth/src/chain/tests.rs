@@ -329,6 +329,7 @@ async fn f014_a_withheld_helper_sends_static_headers_alone_and_nothing_stands_in
         helper: Some(HelperSpec::new("exit 1", "/")),
         helper_withheld: Some(Withheld::UntrustedFolder),
         oauth: Some(OAuthSpec::default()),
+        ..AuthSettings::default()
     };
     let oauth = Scripted::oauth(["O"]);
     let provider = AuthPlan::resolve(&settings)

@@ -61,11 +61,9 @@ impl AuthorizationRequest {
         let base = (discovery.named_by.may_open(endpoint))
             .map_err(|refusal| Failure::barred(step, endpoint, "the authorization page", &refusal))?;
         if !discovery.server.supports_s256() {
-            return Err(Failure::invalid(
-                step,
-                endpoint,
-                "the authorization server does not advertise PKCE with S256",
-            ));
+            let why = "the authorization server does not advertise PKCE with S256; `oauth.pkce: \"assumed\"` says \
+                       that it does it all the same";
+            return Err(Failure::new(step, endpoint, Answer::Misconfigured(why.to_owned())));
         }
         let redirect = RedirectUrl::new(redirect_uri.to_owned())
             .map_err(|_| Failure::invalid(step, endpoint, "the redirect URI is not a URL"))?;

@@ -30,12 +30,20 @@ impl Context {
     pub(crate) async fn discover(&self, challenges: &[Challenge]) -> Result<Discovery, Failure> {
         let spec = &self.settings.spec;
         let pins = Pins { metadata: spec.auth_server_metadata_url.as_ref(), issuer: spec.issuer.as_deref() };
-        discovery::discover(&*self.http, &self.target.url, pins, challenges, self.needs()).await
+        let url = &self.target.url;
+        let mut found = discovery::discover(&*self.http, url, pins, challenges, self.needs()).await?;
+        // Security: a deliberate opt-in of the entry, for a server that says nothing; the verifier is sent in any case.
+        if spec.assume_pkce && found.server.code_challenge_methods_supported.is_none() {
+            found.server.code_challenge_methods_supported = Some(vec!["S256".to_owned()]);
+        }
+        Ok(found)
     }
 
-    fn needs(&self) -> Needs {
+    fn needs(&self) -> Needs<'_> {
         let person = self.settings.grant.needs_person();
-        Needs { person, registration: person && self.settings.spec.client_id.is_none() }
+        let spec = &self.settings.spec;
+        let registration = person && spec.client_id.is_none();
+        Needs { person, registration, metadata_issuer: spec.metadata_issuer.as_deref() }
     }
 
     /// Who named `issuer`: a person, where the entry does, else the server.

@@ -72,7 +72,7 @@ pub(crate) async fn discover(
     server: &Url,
     pins: Pins<'_>,
     challenges: &[Challenge],
-    needs: Needs,
+    needs: Needs<'_>,
 ) -> Result<Discovery, Failure> {
     if let Some(url) = pins.metadata {
         return configured(http, server, url, pins.issuer).await;
@@ -113,11 +113,12 @@ fn issued_by(
     named_by: NamedBy,
 ) -> Discovery {
     let published = resource_metadata.as_ref().and_then(|found| found.resource.clone());
+    let spelled = metadata.issuer.clone().filter(|spelled| same_issuer(spelled, &issuer));
     Discovery {
         resource: published.unwrap_or_else(|| canonical_resource(server)),
         resource_metadata,
         // As the authorization server spells it: that is what it puts into `iss`.
-        issuer: metadata.issuer.clone().unwrap_or(issuer),
+        issuer: spelled.unwrap_or(issuer),
         server: metadata,
         found: Found::ResourceMetadata,
         named_by,
@@ -265,16 +266,18 @@ fn would_match(resource: &str, server: &Url) -> String {
 
 /// What a sign-in needs of an authorization server's metadata; the search goes on until it is there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Needs {
+pub(crate) struct Needs<'a> {
     /// A person authorizes: the authorization endpoint, and PKCE.
     pub(crate) person: bool,
     /// We have no client and would like to register one.
     pub(crate) registration: bool,
+    /// What the entry says that the metadata names as its issuer.
+    pub(crate) metadata_issuer: Option<&'a str>,
 }
 
-impl Needs {
+impl Needs<'_> {
     /// A token endpoint is enough.
-    pub(crate) const TOKENS: Self = Self { person: false, registration: false };
+    pub(crate) const TOKENS: Self = Self { person: false, registration: false, metadata_issuer: None };
 
     fn are_met_by(self, server: &ServerMetadata) -> bool {
         let authorizes = server.authorization_endpoint.is_some() && server.supports_s256();
@@ -293,13 +296,17 @@ pub(crate) async fn server_metadata(
     http: &dyn HttpExchange,
     issuer: &str,
     named_by: &NamedBy,
-    needs: Needs,
+    needs: Needs<'_>,
 ) -> Result<(ServerMetadata, NamedBy), Failure> {
     let base = named_by.may_request(issuer).map_err(|refusal| {
         Failure::barred(Step::ServerMetadata, issuer, "the authorization server's URL", &refusal)
     })?;
     let own = NamedBy::server(&base);
-    let accept = |url: &str, metadata: &ServerMetadata| check_issuer(url, issuer, metadata.issuer.as_deref());
+    let accept = |url: &str, metadata: &ServerMetadata| match metadata.issuer.as_deref() {
+        // Security: a deliberate opt-in of the entry, of exactly this text. Where it was found stays what it is.
+        Some(named) if needs.metadata_issuer == Some(named) => Ok(()),
+        named => check_issuer(url, issuer, named),
+    };
     let outcome = search(http, &metadata_places(&base), &own, needs, accept).await;
     outcome.found.map(|found| (found, own)).ok_or_else(|| {
         outcome.trouble.into_failure().unwrap_or_else(|| {
@@ -336,7 +343,7 @@ async fn search(
     http: &dyn HttpExchange,
     places: &[String],
     named_by: &NamedBy,
-    needs: Needs,
+    needs: Needs<'_>,
     accept: impl Fn(&str, &ServerMetadata) -> Result<(), Failure>,
 ) -> Searched {
     let (mut found, mut trouble) = (None::<ServerMetadata>, Trouble::default());
@@ -385,11 +392,13 @@ fn check_issuer(url: &str, expected: &str, found: Option<&str>) -> Result<(), Fa
     match found {
         Some(found) if same_issuer(found, expected) => Ok(()),
         Some(found) => {
+            // A template is no issuer at all; some services publish one.
+            let hint = if found.contains('{') { "; `oauth.metadataIssuer` accepts exactly that" } else { "" };
             let found = mcp_text::sentence(found);
             Err(Failure::invalid(
                 Step::ServerMetadata,
                 url,
-                format!("issuer mismatch: expected {expected:?}, the metadata says {found:?}"),
+                format!("issuer mismatch: expected {expected:?}, the metadata says {found:?}{hint}"),
             ))
         }
         None => Err(Failure::invalid(Step::ServerMetadata, url, "the metadata names no issuer")),
@@ -437,7 +446,7 @@ async fn at_origin(
     http: &dyn HttpExchange,
     server: &Url,
     resource_metadata: Option<ResourceMetadata>,
-    needs: Needs,
+    needs: Needs<'_>,
 ) -> Result<Discovery, Failure> {
     let base = origin(server);
     let named_by = NamedBy::server(server);

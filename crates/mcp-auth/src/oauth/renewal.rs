@@ -117,7 +117,11 @@ async fn exchange(
         Some(_) => ServerMetadata::default(),
         None => match &ctx.settings.spec.auth_server_metadata_url {
             Some(_) => ctx.discover(&[]).await?.server,
-            None => server_metadata(&*ctx.http, issuer, &ctx.issuer_named_by(issuer), Needs::TOKENS).await?.0,
+            None => {
+                let needs =
+                    Needs { metadata_issuer: ctx.settings.spec.metadata_issuer.as_deref(), ..Needs::TOKENS };
+                server_metadata(&*ctx.http, issuer, &ctx.issuer_named_by(issuer), needs).await?.0
+            }
         },
     };
     let token_endpoint = tokens.token_endpoint.as_ref().or(discovered.token_endpoint.as_ref());

@@ -237,10 +237,11 @@ pub(super) fn failed(doing: &str, verb: &str, name: &str, error: &AuthError) -> 
     }
     let word = mcp_text::shell_word(name);
     let next = match error.kind() {
-        AuthErrorKind::Misconfigured => format!("mcplink get {word}"),
         // The disk is full, read-only, or somebody else's: the same command alone would fail again.
         AuthErrorKind::Store => format!("see to the place that it names, then mcplink {verb} {word}"),
-        _ => format!("mcplink {verb} {word}"),
+        // Nobody finished it, or nobody answered: the same again may work. Everything else is for the entry to change.
+        AuthErrorKind::Cancelled | AuthErrorKind::Unavailable => format!("mcplink {verb} {word}"),
+        _ => format!("mcplink get {word}"),
     };
     CliError::new(exit, code, format!("{doing} {name} failed")).why(why).next(next)
 }

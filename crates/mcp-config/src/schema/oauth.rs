@@ -7,7 +7,7 @@ use crate::entry::OAuth;
 use crate::json::{Node, Object};
 use crate::{ProblemCode, display, suggest};
 
-const FIELDS: [&str; 8] = [
+const FIELDS: [&str; 10] = [
     "clientId",
     "issuer",
     "callbackPort",
@@ -16,16 +16,22 @@ const FIELDS: [&str; 8] = [
     "redirectUri",
     "resource",
     "clientMetadataUrl",
+    "pkce",
+    "metadataIssuer",
 ];
 
-pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<OAuth> {
-    let node = reader.get("oauth")?;
+/// The block, if there is one, and whether OAuth is switched off by `false`. `true` says what holds without it.
+pub(super) fn read(reader: &mut Reader<'_, '_>) -> (Option<OAuth>, bool) {
+    let Some(node) = reader.get("oauth") else { return (None, false) };
+    if let Some(on) = node.as_bool() {
+        return (None, !on);
+    }
     let Some(object) = node.as_object() else {
-        reader.wrong_type("oauth", node, "an object");
-        return None;
+        reader.wrong_type("oauth", node, "an object or false");
+        return (None, false);
     };
     check_fields(reader, object);
-    Some(OAuth {
+    let block = OAuth {
         client_id: string(reader, object, "clientId"),
         issuer: issuer(reader, object),
         callback_port: callback_port(reader, object),
@@ -34,7 +40,23 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<OAuth> {
         auth_server_metadata_url: https_url(reader, object, "authServerMetadataUrl"),
         resource: string(reader, object, "resource"),
         client_metadata_url: https_url(reader, object, "clientMetadataUrl"),
-    })
+        assume_pkce: assume_pkce(reader, object),
+        metadata_issuer: string(reader, object, "metadataIssuer"),
+    };
+    (Some(block), false)
+}
+
+/// The one thing that can be said about PKCE: that the server does it without advertising it.
+fn assume_pkce(reader: &mut Reader<'_, '_>, object: &Object) -> bool {
+    let Some(node) = get(object, "pkce") else { return false };
+    let assumed = node.as_str() == Some("assumed");
+    if assumed {
+        show(reader, "pkce", node, "assumed");
+    } else {
+        let message = "expected \"assumed\": the authorization server does PKCE with S256 without saying so";
+        wrong(reader, "pkce", node, message);
+    }
+    assumed
 }
 
 fn check_fields(reader: &mut Reader<'_, '_>, object: &Object) {

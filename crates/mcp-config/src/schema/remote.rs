@@ -32,7 +32,7 @@ pub(super) fn read(
     reader.show_at(&["url"], node, display::display_url_text(&text), missing);
     let headers = headers(reader);
     let helper = helper(reader, scope, context);
-    let oauth = if kind == RemoteKind::Ws { None } else { oauth::read(reader) };
+    let (oauth, oauth_off) = if kind == RemoteKind::Ws { (None, false) } else { oauth::read(reader) };
     if text.expose().trim().is_empty() {
         return Some(Server::NotConfigured);
     }
@@ -44,7 +44,7 @@ pub(super) fn read(
             return None;
         }
     };
-    let remote = Remote { kind, url, url_text: text, headers, helper, oauth };
+    let remote = Remote { kind, url, url_text: text, headers, helper, oauth, oauth_off };
     check_userinfo(reader, &remote, node);
     Some(Server::Remote(Box::new(remote)))
 }

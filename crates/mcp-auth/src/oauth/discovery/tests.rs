@@ -1,4 +1,6 @@
 //! Which URLs are requested, in which order, and what is made of the answers.
+//!
+//! Longer than 500 lines because every document that was met is a short case in the same network.
 
 use serde_json::{Value, json};
 
@@ -6,7 +8,7 @@ use super::super::fake::{FakeNet, SERVER, answer, challenges, metadata, redirect
 use super::*;
 use crate::AuthError;
 
-const NEEDS: Needs = Needs { person: true, registration: true };
+const NEEDS: Needs<'_> = Needs { person: true, registration: true, metadata_issuer: None };
 const PRM_PATH: &str = "GET https://mcp.example/.well-known/oauth-protected-resource/mcp";
 const PRM_ROOT: &str = "GET https://mcp.example/.well-known/oauth-protected-resource";
 const AS: &str = "https://as.example";
@@ -492,4 +494,82 @@ async fn s_k6_a_person_may_send_a_remote_server_to_an_issuer_inside() {
     assert!(discover(&net, &server, Pins::default(), &[], NEEDS).await.is_err());
     let pins = Pins { metadata: None, issuer: Some("https://10.0.0.1") };
     assert!(discover(&net, &server, pins, &[], NEEDS).await.is_ok());
+}
+
+#[tokio::test]
+async fn fb_o06_the_issuer_template_of_a_service_is_accepted_where_the_entry_says_so() {
+    let (named, template) = ("https://as.example/common/v2.0", "https://as.example/{tenantid}/v2.0");
+    let net = FakeNet::default();
+    net.json(PRM_PATH, 200, prm(named));
+    net.json("GET https://as.example/common/v2.0/.well-known/openid-configuration", 200, metadata(template));
+    let error = run(&net, "").await.unwrap_err();
+    assert!(
+        error.to_string().contains("issuer mismatch") && error.to_string().contains("metadataIssuer"),
+        "{error}"
+    );
+    let server = Url::parse(SERVER).unwrap();
+    let opted = Needs { metadata_issuer: Some(template), ..NEEDS };
+    let found = discover(&net, &server, Pins::default(), &[], opted).await.unwrap();
+    assert_eq!(found.issuer, named, "tokens are kept under the issuer that the server named");
+    // Exactly that text, and nothing like it.
+    for other in ["https://as.example/{tenantid}/v2.0/", "https://evil.example", "{tenantid}"] {
+        let opted = Needs { metadata_issuer: Some(other), ..NEEDS };
+        let failure = discover(&net, &server, Pins::default(), &[], opted).await.unwrap_err();
+        assert!(failure.to_string().contains("issuer mismatch"), "{failure}");
+    }
+}
+
+#[tokio::test]
+async fn fb_o14_o16_o17_o18_a26_challenges_and_resources_as_servers_write_them() {
+    let challenged = [
+        "Bearer resource_metadata=\"https://mcp.example/p\", resource_metadata=\"https://mcp.example/p\"",
+        "Basic realm=\"x\", Bearer error=\"invalid_token\", resource_metadata=\"https://mcp.example/p\"",
+    ];
+    for challenge in challenged {
+        let net = FakeNet::default();
+        net.json("GET https://mcp.example/p", 200, prm(AS));
+        net.json(PRM_PATH, 200, prm(AS));
+        net.json(AS_ROOT, 200, metadata(AS));
+        assert!(run(&net, challenge).await.is_ok(), "{challenge}");
+    }
+    for (published, asked) in [
+        (json!("https://mcp.example"), "https://mcp.example"),
+        (json!("https://mcp.example/"), "https://mcp.example/"),
+        (json!("https://mcp.example/mcp/"), "https://mcp.example/mcp/"),
+        (Value::Null, SERVER),
+    ] {
+        let net = FakeNet::default();
+        net.json(PRM_PATH, 200, json!({ "resource": published, "authorization_servers": [AS] }));
+        net.json(AS_ROOT, 200, metadata(AS));
+        assert_eq!(run(&net, "").await.unwrap().resource, asked, "as published, byte for byte");
+    }
+}
+
+#[tokio::test]
+async fn fb_o12_o20_another_host_is_never_followed_to() {
+    let net = FakeNet::default();
+    net.json(PRM_PATH, 200, prm(AS));
+    for line in [AS_ROOT, AS_OIDC] {
+        net.on(line, |_| redirect("https://evil.example/metadata"));
+    }
+    net.json("GET https://evil.example/metadata", 200, metadata(AS));
+    assert!(run(&net, "").await.is_err());
+    assert!(net.take_lines().iter().all(|line| !line.contains("evil")));
+}
+
+#[tokio::test]
+async fn fb_o09b_o10b_o53_o56_a34_a35_a37_what_fails_at_one_place_is_passed_over() {
+    for trouble in [Some(500), Some(401), Some(406), Some(403), Some(302), None] {
+        let net = FakeNet::default();
+        for line in [PRM_PATH, AS_ROOT] {
+            match trouble {
+                Some(302) => net.on(line, |_| redirect("https://sso.example/login")),
+                Some(status) => net.json(line, status, json!({ "detail": "no" })),
+                None => net.take_down(line),
+            }
+        }
+        net.json(PRM_ROOT, 200, prm(AS));
+        net.json(AS_OIDC, 200, metadata(AS));
+        run(&net, "").await.unwrap_or_else(|error| panic!("{trouble:?}: {error}"));
+    }
 }

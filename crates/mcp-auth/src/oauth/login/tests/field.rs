@@ -1,4 +1,6 @@
 //! Authorization servers as people met them: what is optional for us, and refused or misread by them.
+//!
+//! Longer than 500 lines because each report is a short case in the same world.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -456,4 +458,105 @@ async fn fb_a06_a_refresh_asks_for_the_scopes_that_were_granted_and_then_without
     world.net.json(TOKEN, 400, json!({ "error": "invalid_grant" }));
     assert!(refused(&OAuthProvider::from_context(world.context())).await.is_err());
     assert_eq!(world.net.sent_to(TOKEN).len(), 1);
+}
+
+#[tokio::test]
+async fn fb_o07_pkce_that_is_not_advertised_is_used_where_the_entry_says_so() {
+    for (listed, works) in [(Value::Null, true), (json!(["plain"]), false), (json!([]), false)] {
+        let mut world = World::new();
+        let mut document = metadata(ISSUER);
+        document["code_challenge_methods_supported"] = listed.clone();
+        world.publish(ISSUER, document);
+        let authorizer = FakeAuthorizer::consenting(ISSUER);
+        let error = run(&world, &authorizer).await.unwrap_err();
+        assert!(error.to_string().contains("`oauth.pkce: \"assumed\"`"), "{error}");
+        assert_eq!(error.kind(), AuthErrorKind::Misconfigured);
+        world.settings.spec.assume_pkce = true;
+        assert_eq!(run(&world, &authorizer).await.is_ok(), works, "{listed}");
+        for sent in world.net.sent_to(TOKEN) {
+            assert!(pkce_fits(&authorizer.requests.lock().unwrap()[0], &sent), "the verifier goes along");
+        }
+    }
+}
+
+#[tokio::test]
+async fn fb_o21_o23_o25_o26_o27_o47_token_answers_as_services_write_them() {
+    for (body, scopes) in [
+        (json!({ "access_token": "at", "token_type": "user" }), &[][..]),
+        (json!({ "access_token": "at", "token_type": "bearer", "expires_in": "3600" }), &[]),
+        (json!({ "access_token": "at" }), &[]),
+        (json!({ "access_token": "at", "token_type": "Bearer", "scope": "a,b" }), &["a,b"]),
+        (json!({ "access_token": "at", "scope": ["a", "b"], "refresh_token": "" }), &["a", "b"]),
+        (json!({ "access_token": "at", "refresh_token": null, "expires_in": null }), &[]),
+    ] {
+        let world = World::new();
+        world.net.json(TOKEN, 200, body.clone());
+        let signed_in = run(&world, &FakeAuthorizer::consenting(ISSUER)).await;
+        let signed_in = signed_in.unwrap_or_else(|error| panic!("{body}: {error}"));
+        assert_eq!(signed_in.scopes, scopes, "{body}");
+        assert!(!signed_in.refreshable, "{body}");
+    }
+    let world = World::new();
+    world.net.json(TOKEN, 200, json!({ "ok": false, "error": "invalid_code" }));
+    assert!(run(&world, &FakeAuthorizer::consenting(ISSUER)).await.is_err());
+}
+
+#[tokio::test]
+async fn fb_o29_a_server_that_is_down_at_the_exchange_costs_nothing_of_before() {
+    let world = World::new();
+    let old = world.signed_in().await;
+    world.net.on(TOKEN, |_| text(502, "<html>Bad gateway</html>"));
+    let error = run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap_err();
+    assert_eq!(error.kind(), AuthErrorKind::Unavailable);
+    assert!(error.to_string().contains("answered 502"), "{error}");
+    assert_eq!(world.kept().await, Some(old));
+}
+
+#[tokio::test]
+async fn fb_o38_o39_a10_a21_registrations_as_servers_answer_them() {
+    let world = World::new();
+    world.net.json(
+        REGISTER,
+        201,
+        json!({ "client_id": "c", "client_secret": null, "client_secret_expires_at": null, "scope": null,
+            "token_endpoint_auth_method": null, "redirect_uris": ["http://elsewhere.example/cb"], "contacts": null }),
+    );
+    let authorizer = FakeAuthorizer::consenting(ISSUER);
+    for _ in 0..2 {
+        run(&world, &authorizer).await.unwrap();
+    }
+    assert_eq!(world.net.sent_to(REGISTER).len(), 1, "the second sign-in uses it again");
+    let asked = authorizer.requests.lock().unwrap()[0].clone();
+    assert_eq!(
+        asked["redirect_uri"], "http://localhost:4321/callback",
+        "ours, and not the one of the answer"
+    );
+
+    // A secret that has ended is no registration any more.
+    let world = World::new();
+    let end = world.now.lock().unwrap().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs() + 60;
+    world.net.json(
+        REGISTER,
+        201,
+        json!({ "client_id": "c", "client_secret": "s", "client_secret_expires_at": end }),
+    );
+    run(&world, &authorizer).await.unwrap();
+    world.advance(Duration::from_secs(61));
+    run(&world, &authorizer).await.unwrap();
+    assert_eq!(world.net.sent_to(REGISTER).len(), 2);
+}
+
+#[tokio::test]
+async fn fb_o54_a_server_that_takes_documents_only_gets_the_configured_one() {
+    let mut world = World::new();
+    let mut listed = metadata(ISSUER);
+    listed.as_object_mut().unwrap().remove("registration_endpoint");
+    listed["client_id_metadata_document_supported"] = json!(true);
+    world.publish(ISSUER, listed);
+    let authorizer = FakeAuthorizer::consenting(ISSUER);
+    let error = run(&world, &authorizer).await.unwrap_err();
+    assert!(error.to_string().contains("`oauth.clientMetadataUrl`"), "{error}");
+    world.settings.spec.client_metadata_url = Some(Url::parse("https://me.example/client.json").unwrap());
+    run(&world, &authorizer).await.unwrap();
+    assert_eq!(authorizer.requests.lock().unwrap()[0]["client_id"], "https://me.example/client.json");
 }
