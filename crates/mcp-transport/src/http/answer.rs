@@ -321,7 +321,8 @@ impl IdleClock {
     }
 
     fn restart(&mut self) {
-        self.deadline = self.limit.map(|limit| Instant::now() + limit);
+        // A limit past the end of time is none.
+        self.deadline = self.limit.and_then(|limit| Instant::now().checked_add(limit));
     }
 
     async fn bound<T>(&self, future: impl Future<Output = T>) -> Result<T, TransportError> {
@@ -382,6 +383,34 @@ fn idle_timeout() -> TransportError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn s_k11_a_limit_past_the_end_of_time_is_none() {
+        assert_eq!(IdleClock::new(Some(Duration::MAX)).deadline, None);
+        assert!(IdleClock::new(Some(Duration::from_secs(1))).deadline.is_some());
+    }
+
+    #[test]
+    fn s_m07_the_wait_that_a_stream_asks_for_is_kept_in_bounds() {
+        for (asked, wait) in [("0", 100), ("250", 250), ("18446744073709551615", 60_000)] {
+            let mut parser = SseParser::new(1 << 10);
+            parser.push(format!("retry: {asked}\ndata: a\n\n").as_bytes()).unwrap();
+            let mut cursor = Cursor::default();
+            cursor.advance(&parser);
+            assert_eq!(cursor.retry, Some(Duration::from_millis(wait)), "{asked}");
+        }
+    }
+
+    #[test]
+    fn s_k2_an_id_that_fits_no_header_is_not_continued_from() {
+        let mut cursor = Cursor::default();
+        for (length, usable) in [(EVENT_ID_BYTES, true), (EVENT_ID_BYTES + 1, false)] {
+            let mut parser = SseParser::new(1 << 20);
+            parser.push(format!("id: {}\ndata: a\n\n", "i".repeat(length)).as_bytes()).unwrap();
+            cursor.advance(&parser);
+            assert_eq!(cursor.last_event_id.is_some(), usable, "{length}");
+        }
+    }
 
     #[test]
     fn an_empty_id_takes_the_cursor_back_and_none_leaves_it() {
