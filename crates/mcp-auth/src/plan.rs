@@ -220,11 +220,8 @@ impl fmt::Display for AuthPlan {
             write!(f, "{:<14}  {:<9}  ", link.provider.name(), link.role.word())?;
             match (link.provider, link.role) {
                 (ProviderKind::StaticHeaders, role) => {
-                    let names: Vec<&str> = self
-                        .header_names()
-                        .iter()
-                        .map(|(name, _)| static_headers::presentable(name))
-                        .collect();
+                    let names: Vec<&str> =
+                        self.header_names().iter().map(|(name, _)| mcp_text::member_name(name)).collect();
                     write!(f, "{}", names.join(", "))?;
                     if role == Role::Base && self.links.len() > 1 {
                         f.write_str("; same-named headers of a later provider win")?;

@@ -47,7 +47,7 @@ impl StaticHeaders {
 
 fn parse(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), AuthError> {
     let invalid = |what: &dyn fmt::Display| {
-        let name = presentable(name);
+        let name = mcp_text::member_name(name);
         AuthError::new(AuthErrorKind::Misconfigured, format!("use the header `{name}`: {what}"))
     };
     let value = HeaderValue::from_str(value.expose().trim_matches([' ', '\t', '\r', '\n']))
@@ -57,17 +57,6 @@ fn parse(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), AuthEr
         Some(why @ Reserved::Framing) => Err(invalid(&why)),
         Some(Reserved::Protocol) | None => Ok((name, value)),
     }
-}
-
-/// A header name as a message may show it.
-///
-/// Security: people paste whole lines (`Authorization: Bearer ...`) where a name belongs, so only what comes before
-/// the first character that no name can have is shown, and no more than 64 characters of it.
-pub(crate) fn presentable(name: &str) -> &str {
-    let end = name.find(|c: char| !(c.is_ascii_alphanumeric() || "-_.!#$%&'*+^|~".contains(c)));
-    let name = &name[..end.unwrap_or(name.len())];
-    // Up to here every character is one byte.
-    &name[..name.len().min(64)]
 }
 
 impl AuthProvider for StaticHeaders {

@@ -33,7 +33,7 @@ pub(crate) async fn probe(
     let mut latest = Reason::connecting(1);
     let connecting = connector.connect(&ready.server, policy, |machine, delay| {
         if let Some(mut reason) = pending_reason(machine, delay, wired) {
-            reason.message = wired.secrets.redact(&reason.message);
+            reason.message = wired.secrets.hide_known(&reason.message).into_owned();
             observe(&reason);
             latest = reason;
         }
@@ -69,7 +69,7 @@ impl Probe {
             None => StatusReport::from_reason(Reason::connecting(1), &wired.context(), wired.facts()),
         };
         if let Some(reason) = &mut report.reason {
-            reason.message = wired.secrets.redact(&reason.message);
+            reason.message = wired.secrets.hide_known(&reason.message).into_owned();
         }
         let described = ended.connection.as_ref().map(Connection::server);
         let info = described.as_ref().and_then(|server| server.info.as_ref());

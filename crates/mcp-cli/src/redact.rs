@@ -1,59 +1,48 @@
-//! Takes out of a stranger's words what the configuration keeps secret: a local server may print its own environment
-//! when it fails.
+//! What a stranger's words about one server may not contain: everything secret that the configuration gives it.
 
-use mcp_config::ServerEntry;
+use mcp_config::{Env, ServerEntry};
+use mcp_text::{Secrets, is_credential_name};
 
-const REDACTED: &str = "[redacted]";
-/// Shorter values are words that a message may contain for other reasons.
-const SHORTEST: usize = 6;
-
-/// The values of one entry that no output may show.
-#[derive(Clone, Default)]
-pub(crate) struct Secrets(Vec<String>);
-
-impl Secrets {
-    /// Those of a local server: what its entry puts into the environment and what follows its program.
-    pub(crate) fn of(entry: &ServerEntry) -> Self {
-        let Some(stdio) = entry.stdio() else { return Self::default() };
-        let environment = stdio.env.iter().map(|(_, value)| value.expose());
-        let expanded = stdio.args.iter().filter(|arg| arg.from_environment().next().is_some());
-        Self::from_values(environment.chain(expanded.map(|arg| arg.expose())))
+/// What no message about `entry` may contain, `env` being what a child process inherits.
+pub(crate) fn secrets(entry: &ServerEntry, env: &Env) -> Secrets {
+    let mut secrets = Secrets::default();
+    if let Some(remote) = entry.remote() {
+        secrets.extend(remote.headers.iter().map(|(_, value)| value.expose()));
+        secrets.insert_url(remote.url.expose().as_str());
+        if let Some(helper) = &remote.helper {
+            secrets.insert_found_in(helper.command.expose());
+        }
+        if let Some(secret) = env.var("MCP_CLIENT_SECRET") {
+            secrets.insert(secret);
+        }
     }
-
-    fn from_values<'a>(values: impl Iterator<Item = &'a str>) -> Self {
-        let mut values: Vec<String> =
-            values.filter(|value| value.len() >= SHORTEST).map(str::to_owned).collect();
-        // The longest first: a value may contain another one.
-        values.sort_by_key(|value| std::cmp::Reverse(value.len()));
-        Self(values)
+    if let Some(stdio) = entry.stdio() {
+        for (name, value) in &stdio.env {
+            secrets.insert_named(name, value.expose());
+        }
+        let inherited = env.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
+        for (name, value) in inherited {
+            if is_credential_name(name) { secrets.insert(value) } else { secrets.insert_url(value) }
+        }
+        arguments(stdio, &mut secrets);
     }
-
-    /// The values, for whoever else hears the server.
-    pub(crate) fn values(&self) -> &[String] {
-        &self.0
-    }
-
-    /// `text` without them.
-    pub(crate) fn redact(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, secret| text.replace(secret, REDACTED))
-    }
+    secrets
 }
 
-// Security: the values are what must not be shown.
-impl std::fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Secrets({})", self.0.len())
+/// What comes from the environment is there for a reason; of what is written out, only what looks secret is.
+fn arguments(stdio: &mcp_config::Stdio, secrets: &mut Secrets) {
+    let mut flag = "";
+    for argument in &stdio.args {
+        let value = argument.expose();
+        if argument.from_environment().next().is_some()
+            || (is_credential_name(flag) && !value.starts_with('-'))
+        {
+            secrets.insert(value);
+        }
+        secrets.insert_found_in(value);
+        secrets.insert_url(value);
+        flag = if value.starts_with('-') && !value.contains('=') { value } else { "" };
     }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn secrets_leave_a_message_and_short_words_stay() {
-        let secrets = Secrets::from_values(["sekrit", "sekrit-longer", "on"].into_iter());
-        assert_eq!(secrets.redact("sekrit-longer is on, sekrit too"), "[redacted] is on, [redacted] too");
-        assert_eq!(format!("{secrets:?}"), "Secrets(2)");
-    }
+    let line: Vec<&str> = stdio.args.iter().map(|argument| argument.expose()).collect();
+    secrets.insert_found_in(&line.join(" "));
 }

@@ -12,7 +12,7 @@ use mcp_status::{
 use mcp_transport::{Endpoint, HttpEndpoint, Limits, Server, StdioEndpoint};
 
 use crate::app::{App, problem_text};
-use crate::redact::Secrets;
+use crate::redact;
 use crate::view::row::{AuthRow, Described, Row};
 
 /// One entry with everything that is needed to contact it, or the reason why it is not contacted.
@@ -23,7 +23,7 @@ pub(crate) struct Wired {
     /// What auth is about; none for a stdio server.
     pub(crate) auth: Option<Auth>,
     /// What no message about it may contain.
-    pub(crate) secrets: Secrets,
+    pub(crate) secrets: mcp_text::Secrets,
 }
 
 /// The auth of one remote server.
@@ -107,7 +107,7 @@ impl Wired {
             }
             _ => Err(Closed::Reason(Reason::config(&invalid(entry, config)))),
         };
-        Self { described, state, auth, secrets: Secrets::of(entry) }
+        Self { described, state, auth, secrets: redact::secrets(entry, app.environment.variables()) }
     }
 
     /// A name that is only a pointer: how a host reaches a server. Nothing is started for it, and `why` names the place.
@@ -218,7 +218,7 @@ fn ready(entry: &ServerEntry, auth: Option<&Auth>, config: &Config, app: &App) -
             endpoint.args = launch.args;
             endpoint.env = launch.env;
             endpoint.cwd = Some(launch.cwd);
-            endpoint.secrets = Secrets::of(entry).values().to_vec();
+            endpoint.secrets = redact::secrets(entry, app.environment.variables());
             Server::new(Endpoint::Stdio(endpoint))
         }
     };

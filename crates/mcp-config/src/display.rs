@@ -3,6 +3,10 @@
 //! The rule is the same everywhere: a reference such as `${TOKEN}` is shown, what it expands to never is, and
 //! a literal is shown only where it cannot be a credential.
 
+use std::borrow::Cow;
+
+use mcp_text::{Secrets, is_credential_name, is_pair_flag, is_secret_segment};
+
 use crate::expand::{Piece, Text};
 
 /// `text` with control characters escaped, so that a file cannot drive the terminal it is shown on.
@@ -14,8 +18,7 @@ pub(crate) fn printable(text: &str) -> String {
     shown
 }
 
-/// What stands for a secret.
-pub(crate) const REDACTED: &str = "[redacted]";
+pub(crate) use mcp_text::REDACTED;
 
 /// Authorization schemes that may stand before a credential (RFC 9110 section 11.1): no secret by themselves.
 const SCHEMES: [&str; 8] = ["Bearer", "Basic", "Digest", "Token", "ApiKey", "DPoP", "Negotiate", "Key"];
@@ -74,50 +77,60 @@ fn reference(name: &str, default: Option<&str>) -> String {
 
 /// The arguments of a command, with the values of credential-like flags and of URLs replaced.
 pub(crate) fn display_args(args: &[Text]) -> Vec<String> {
-    let mut value_of_flag = false;
+    // The flag before, where its value is or may be a credential.
+    let mut flag = String::new();
     let show = |arg: &Text| {
-        let is_value = std::mem::take(&mut value_of_flag);
+        let before = std::mem::take(&mut flag);
         let written = written(arg);
-        if is_value && !written.starts_with('-') {
+        let is_pair = is_pair_flag(&before) && written.contains(':');
+        if (is_pair || is_credential_name(&before)) && !written.starts_with('-') {
             return display_secret_text(arg);
         }
-        if written.contains(char::is_whitespace) && names_a_credential(&written) {
+        if written.contains(char::is_whitespace) && is_credential_name(&written) {
             // A header line or a whole script; which part of it is the secret cannot be told.
             return REDACTED.to_owned();
         }
-        if let Some((flag, _)) = written.split_once('=')
-            && names_a_credential(flag)
+        if let Some((name, value)) = written.split_once('=')
+            && is_plain_name(name)
+            && (is_credential_name(name) || is_pair_flag(name) && value.contains(':'))
         {
-            return format!("{flag}={REDACTED}");
+            return format!("{name}={REDACTED}");
         }
-        if written.starts_with('-') {
-            value_of_flag = names_a_credential(&written);
+        if written.starts_with('-') && !written.contains('=') {
+            flag.clone_from(&written);
         }
-        if written.contains("://") { display_url_text(arg) } else { without_tokens(&printable(&written)) }
+        let shown = if written.contains("://") { display_url_text(arg) } else { printable(&written) };
+        Secrets::default().hide(&shown).into_owned()
     };
     args.iter().map(show).collect()
 }
 
-/// `text` with every run of letters and digits that is too mixed for a word replaced: a key that stands by itself
-/// has no flag to tell what it is. Losing a digest is the lesser harm.
-pub(crate) fn without_tokens(text: &str) -> String {
-    const MIN_TOKEN: usize = 16;
-    let is_token = |run: &str| {
-        run.len() >= MIN_TOKEN
-            && run.bytes().any(|byte| byte.is_ascii_alphabetic())
-            && run.bytes().filter(u8::is_ascii_digit).count() >= 2
-    };
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while !rest.is_empty() {
-        let end = rest.find(|c: char| !c.is_ascii_alphanumeric()).unwrap_or(rest.len());
-        let (run, behind) = rest.split_at(end);
-        shown.push_str(if is_token(run) { REDACTED } else { run });
-        let others = behind.find(|c: char| c.is_ascii_alphanumeric()).unwrap_or(behind.len());
-        shown.push_str(&behind[..others]);
-        rest = &behind[others..];
+/// What a flag or a variable is called: the part before `=` of a URL is no such name.
+fn is_plain_name(name: &str) -> bool {
+    name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.'))
+}
+
+/// A key of a file as a message may quote it.
+///
+/// Security: people paste whole lines (`Authorization: Bearer ..`, `KEY=value`) and tokens where a name belongs.
+pub(crate) fn display_key(key: &str) -> Cow<'_, str> {
+    if key.len() < 8 || key.starts_with(['/', '~', '.']) {
+        // A word or a folder.
+        return Cow::Borrowed(key);
     }
-    shown
+    match key.split_once('=') {
+        Some((name, value)) if !value.is_empty() && is_plain_name(name) => {
+            format!("{name}={REDACTED}").into()
+        }
+        _ => Secrets::default().hide(key),
+    }
+}
+
+/// The name of a header or of a variable: what comes before the first character that no name can have.
+pub(crate) fn display_name(name: &str) -> Cow<'_, str> {
+    // White space around a name has a problem of its own.
+    let shown = mcp_text::member_name(name.trim());
+    if shown.len() < name.trim().len() { format!("{shown}{REDACTED}").into() } else { Cow::Borrowed(name) }
 }
 
 fn written(text: &Text) -> String {
@@ -129,31 +142,6 @@ fn written(text: &Text) -> String {
         },
     };
     text.pieces().iter().map(piece).collect()
-}
-
-/// Whether a flag or variable name speaks of a credential: one of its words does.
-pub(crate) fn names_a_credential(name: &str) -> bool {
-    const WORDS: [&str; 17] = [
-        "token",
-        "secret",
-        "password",
-        "passwd",
-        "passphrase",
-        "key",
-        "apikey",
-        "auth",
-        "authorization",
-        "cookie",
-        "pat",
-        "dsn",
-        "credential",
-        "credentials",
-        "bearer",
-        "header",
-        "headers",
-    ];
-    let word = |word: &str| WORDS.contains(&word.to_ascii_lowercase().as_str());
-    name == "-H" || name.split(|c: char| !c.is_ascii_alphanumeric()).any(word)
 }
 
 /// The program of a shell command: its first word, where that is a plain path. The rest of the line is
@@ -221,25 +209,65 @@ fn render_url(tokens: &[Token]) -> String {
             }
             rest
         }
-        None => tokens,
+        // No URL, but perhaps meant to be one: `user:password@host`, or a blank before the scheme.
+        None => {
+            let end = tokens.iter().position(|token| is(token, "?#")).unwrap_or(tokens.len());
+            let at = tokens[..end].iter().rposition(|token| is(token, "@")).unwrap_or(0);
+            if tokens[..at].iter().any(|token| is(token, ":")) {
+                push_hidden(&mut out, &tokens[..at]);
+                &tokens[at..]
+            } else {
+                tokens
+            }
+        }
     };
     let query = rest.iter().position(|token| is(token, "?#")).unwrap_or(rest.len());
-    push_all(&mut out, &rest[..query]);
+    push_path(&mut out, &rest[..query]);
     push_query(&mut out, &rest[query..]);
     out
 }
 
-/// The index after `://`.
+/// The index behind the scheme and its slashes. For the schemes of the web any number of them will do (WHATWG URL, special
+/// authority slashes state).
 fn authority_start(tokens: &[Token]) -> Option<usize> {
-    let separator = tokens
-        .windows(3)
-        .position(|window| is(&window[0], ":") && is(&window[1], "/\\") && is(&window[2], "/\\"))?;
-    let scheme = &tokens[..separator];
-    let named = scheme.iter().all(|token| match token {
-        Token::Char(c) => c.is_ascii_alphanumeric() || "+-.".contains(*c),
-        Token::Reference(_) => true,
-    });
-    (named && !scheme.is_empty()).then_some(separator + 3)
+    let slashes = |at: usize| tokens[at..].iter().take_while(|token| is(token, "/\\")).count();
+    for (colon, _) in tokens.iter().enumerate().filter(|(_, token)| is(token, ":")) {
+        let named = |token: &&Token| match token {
+            Token::Char(c) => c.is_ascii_alphanumeric() || "+-.".contains(*c),
+            Token::Reference(_) => true,
+        };
+        let length = tokens[..colon].iter().rev().take_while(named).count();
+        let scheme: String = tokens[colon - length..colon]
+            .iter()
+            .map(|token| if let Token::Char(c) = token { c.to_ascii_lowercase() } else { '$' })
+            .collect();
+        let special = matches!(&*scheme, "http" | "https" | "ws" | "wss" | "ftp");
+        let slashes = slashes(colon + 1);
+        if !scheme.is_empty() && (slashes >= 2 || special) {
+            return Some(colon + 1 + slashes);
+        }
+    }
+    None
+}
+
+/// A path without the segments that are secrets: an address can be the key to itself.
+fn push_path(out: &mut String, tokens: &[Token]) {
+    let mut before = String::new();
+    for segment in tokens.split_inclusive(|token| is(token, "/\\")) {
+        let length = segment.len() - usize::from(segment.last().is_some_and(|last| is(last, "/\\")));
+        let (name, slash) = segment.split_at(length);
+        let literal: String = name
+            .iter()
+            .filter_map(|token| if let Token::Char(c) = token { Some(*c) } else { None })
+            .collect();
+        if is_secret_segment(&before, &literal) {
+            push_hidden(out, name)
+        } else {
+            push_all(out, name)
+        }
+        push_all(out, slash);
+        before = literal;
+    }
 }
 
 /// `?a=1&b` becomes `?a=[redacted]&b`; a fragment goes altogether.
@@ -401,7 +429,7 @@ mod tests {
     #[test]
     fn arguments_that_are_keys_by_themselves_are_hidden() {
         for (argument, shown) in [
-            ("sk-4f9aQ2bX81kd03mZ77ab", "sk-[redacted]"),
+            ("sk-4f9aQ2bX81kd03mZ77ab", "[redacted]"),
             ("canary/0123456789abcdef+fedcba9876543210", "canary/[redacted]+[redacted]"),
             ("--x=ghp0123456789abcdefgh", "--x=[redacted]"),
             (
@@ -412,6 +440,82 @@ mod tests {
             ("acknowledgementsofmine1", "acknowledgementsofmine1"),
         ] {
             assert_eq!(display_args(&[text(argument)]), [shown], "{argument}");
+        }
+    }
+
+    #[test]
+    fn s_n10_passwords_in_arguments_are_hidden_wherever_they_stand() {
+        for (arguments, shown) in [
+            (
+                &["postgres://u:canary@h/db?password=canary"][..],
+                "postgres://[redacted]@h/db?password=[redacted]",
+            ),
+            (&["--db=postgres://u:canary@h/db"], "--db=postgres://[redacted]@h/db"),
+            (&["--db-pass=canary"], "--db-pass=[redacted]"),
+            (&["--db-pwd", "canary"], "--db-pwd [redacted]"),
+            (&["--user", "admin:canary"], "--user [redacted]"),
+            (&["--user=admin:canary"], "--user=[redacted]"),
+            (&["-u", "admin:canary"], "-u [redacted]"),
+            (&["-pcanary"], "-p[redacted]"),
+            (&["u:canary@h"], "[redacted]@h"),
+            (&["-p", "8080:80", "--user", "1000"], "-p 8080:80 --user 1000"),
+            (&["--passphrase=canary", "--keyfile", "a.pem"], "--passphrase=[redacted] --keyfile a.pem"),
+            (&["redis://:canary@h:6379/0"], "redis://[redacted]@h:6379/0"),
+            (&["--dsn", "canary", "--header", "X-A: canary"], "--dsn [redacted] --header [redacted]"),
+            (&["curl", "https://h/s/ghp_canarycanary/x"], "curl https://h/s/[redacted]/x"),
+        ] {
+            let arguments: Vec<Text> = arguments.iter().map(|argument| text(argument)).collect();
+            assert_eq!(display_args(&arguments).join(" "), shown);
+        }
+    }
+
+    #[test]
+    fn s_n11_what_is_pasted_in_the_place_of_a_name_or_a_url_is_hidden() {
+        for (url, shown) in [
+            ("u:canary@h/mcp", "[redacted]@h/mcp"),
+            ("https:/u:canary@h/mcp", "https:/[redacted]@h/mcp"),
+            ("https:u:canary@h", "https:[redacted]@h"),
+            ("https:\\\\u:canary@h/", "https:\\\\[redacted]@h/"),
+            (" https://u:canary@h", "[redacted]@h"),
+            ("url=https://u:canary@h/", "url=https://[redacted]@h/"),
+            ("./node_modules/@org/x", "./node_modules/@org/x"),
+        ] {
+            let shown_url = display_url(url);
+            assert!(!shown_url.contains("canary"), "{shown_url}");
+            assert!(shown_url == shown || url.starts_with(' '), "{shown_url}");
+        }
+        for (name, shown) in [
+            ("Authorization: Bearer canary", "Authorization[redacted]"),
+            ("KEY=canary", "KEY[redacted]"),
+            ("X-Api-Key", "X-Api-Key"),
+            ("ghp_canarycanary", "[redacted]"),
+        ] {
+            assert_eq!(display_name(name), shown);
+        }
+        for (key, shown) in [
+            ("Authorization: Bearer canary", "Authorization: [redacted]"),
+            ("TOKEN=canary", "TOKEN=[redacted]"),
+            ("my server", "my server"),
+            ("headrs", "headrs"),
+        ] {
+            assert_eq!(display_key(key), shown);
+        }
+    }
+
+    #[test]
+    fn s_m12_a_secret_in_the_path_of_a_url_is_hidden() {
+        for (url, shown) in [
+            ("https://h/s/4f9aQ2bX81kd03mZ77ab/mcp", "https://h/s/[redacted]/mcp"),
+            (
+                "https://h/s/4f6b8c1e-1a2b-4c3d-9e8f-0a1b2c3d4e5f/mcp?a=1",
+                "https://h/s/[redacted]/mcp?a=[redacted]",
+            ),
+            ("https://h/token/abc123", "https://h/token/[redacted]"),
+            ("https://h/s/${T}/mcp", "https://h/s/${T}/mcp"),
+            ("https://h/s/x${T:-canary4f9aQ2bX81kd03}/mcp", "https://h/s/x${T:-[redacted]}/mcp"),
+            ("https://h/api/v1/workspaces/my-team/mcp", "https://h/api/v1/workspaces/my-team/mcp"),
+        ] {
+            assert_eq!(display_url_text(&text(url)), shown);
         }
     }
 

@@ -68,6 +68,22 @@ fn is_number(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
+/// Whether the value of this flag may be `user:password` (curl(1)).
+#[must_use]
+pub fn is_pair_flag(flag: &str) -> bool {
+    ["-u", "-U", "--user", "--proxy-user", "--userpwd"].contains(&flag)
+}
+
+/// What may be shown of the name of a header or a variable: people paste whole lines (`Authorization: Bearer ..`) and
+/// tokens where a name belongs. It ends before the first character that no name has (RFC 9110 section 5.6.2), and after
+/// 64 bytes.
+#[must_use]
+pub fn member_name(name: &str) -> &str {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "-_.!#$%&'*+^|~".contains(c);
+    let name = &name[..name.find(|c| !is_part(c)).unwrap_or(name.len()).min(64)];
+    if looks_like_token(name) { "" } else { name }
+}
+
 /// How tokens of well-known services begin.
 const PREFIXES: [&str; 32] = [
     "AIza",

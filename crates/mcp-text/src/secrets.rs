@@ -70,6 +70,11 @@ impl Secrets {
         self.add(value, if is_credential { Grade::Credential } else { Grade::Setting });
     }
 
+    /// Adds what is secret in a URL: user, password, parameters, and the segments of its path that look like it.
+    pub fn insert_url(&mut self, url: &str) {
+        self.add_all(parts::of_url(url));
+    }
+
     /// Adds what looks like a credential in a text of ours, such as a command line: that is then hidden wherever else it
     /// stands.
     pub fn insert_found_in(&mut self, text: &str) {
@@ -81,7 +86,11 @@ impl Secrets {
     }
 
     fn add(&mut self, value: &str, grade: Grade) {
-        for (part, grade) in parts::of(value, grade) {
+        self.add_all(parts::of(value, grade));
+    }
+
+    fn add_all(&mut self, parts: Vec<(String, Grade)>) {
+        for (part, grade) in parts {
             if part.len() >= MIN_BYTES {
                 self.values.insert((part, grade));
             }
@@ -99,15 +108,32 @@ impl Secrets {
     #[must_use]
     pub fn hide<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let mut marks = Vec::new();
-        self.search(&View::of(text), &mut marks);
+        self.search(&View::of(text), true, &mut marks);
         redacted(text, marks)
     }
 
-    fn search(&self, text: &View, marks: &mut Vec<Range<usize>>) {
+    /// As [`hide`](Self::hide), but what only looks like a credential stays: for what is data and no sentence.
+    #[must_use]
+    pub fn hide_known<'a>(&self, text: &'a str) -> Cow<'a, str> {
+        let mut marks = Vec::new();
+        self.search(&View::of(text), false, &mut marks);
+        redacted(text, marks)
+    }
+
+    /// The lines of a text of many: each as [`line()`] has it, none empty, and without secrets, those of several lines
+    /// included.
+    #[must_use]
+    pub fn lines(&self, text: &str) -> Vec<String> {
+        let cleaned = |text: &str| line(text, usize::MAX);
+        let lines: Vec<String> = text.lines().map(cleaned).filter(|line| !line.is_empty()).collect();
+        self.hide(&lines.join("\n")).lines().map(str::to_owned).collect()
+    }
+
+    fn search(&self, text: &View, shapes: bool, marks: &mut Vec<Range<usize>>) {
         let index = self.index.get_or_init(|| Arc::new(Index::new(&self.values)));
         let mut level = Cow::Borrowed(text);
         for escapes in 0..=MAX_ESCAPES {
-            if let Some(text) = level.as_str() {
+            if let Some(text) = level.as_str().filter(|_| shapes) {
                 marks.extend(shape::marks(text).into_iter().map(|range| level.source(range)));
             }
             index.search(&level, marks);
@@ -155,7 +181,15 @@ fn redacted(text: &str, mut marks: Vec<Range<usize>>) -> Cow<'_, str> {
         while let Some(next) = marks.next_if(|next| next.start <= end) {
             end = end.max(next.end);
         }
-        let start = floor(text, mark.start.max(at));
+        // A blank at an edge is no part of a secret, and keeps words apart.
+        let marked = &text.as_bytes()[mark.start.max(at)..end.min(text.len()).max(mark.start.max(at))];
+        let blanks = |byte: &&u8| byte.is_ascii_whitespace();
+        let leading = marked.iter().take_while(blanks).count();
+        if leading == marked.len() {
+            continue;
+        }
+        let start = floor(text, mark.start.max(at) + leading);
+        end -= marked.iter().rev().take_while(blanks).count();
         shown.push_str(&text[at..start]);
         if !shown.ends_with(REDACTED) {
             shown.push_str(REDACTED);

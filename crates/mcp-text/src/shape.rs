@@ -72,9 +72,6 @@ const REMARKS: [&str; 58] = [
 /// Between the name of a credential and the credential itself.
 const VERBS: [&str; 9] = ["=", "=>", "->", ":=", "are", "equals", "is", "was", "were"];
 
-/// Flags whose value is `user:password` (curl(1)).
-const PAIR_FLAGS: [&str; 5] = ["-u", "-U", "--user", "--proxy-user", "--userpwd"];
-
 /// What `-p` begins where it is no password (mysql(1)) but a word.
 const P_WORDS: [&str; 13] = [
     "package", "parallel", "passive", "path", "pid", "plain", "plugin", "port", "pretty", "print", "prod",
@@ -148,7 +145,7 @@ fn words(line: &str, marks: &mut Vec<Range<usize>>) {
         let Some(next) = words.get(index + 1) else { continue };
         let flag =
             word.text.trim_start_matches(['"', '\'', '[', '`']).trim_end_matches(['"', '\'', ',', '`']);
-        if PAIR_FLAGS.contains(&flag) {
+        if names::is_pair_flag(flag) {
             if next.text.contains(':') && next.text.bytes().any(|byte| byte.is_ascii_alphabetic()) {
                 marks.push(value(line, next.start));
             }
@@ -297,7 +294,7 @@ fn assignments(line: &str, marks: &mut Vec<Range<usize>>) {
                     marks.push(found);
                 }
             }
-        } else if PAIR_FLAGS.contains(&name) && delimiter == "=" {
+        } else if names::is_pair_flag(name) && delimiter == "=" {
             let found = value(line, behind);
             if line[found.clone()].contains(':') {
                 marks.push(found);
@@ -372,7 +369,9 @@ fn tokens(line: &str, marks: &mut Vec<Range<usize>>) {
             end = line[start..].find(dotted).map_or(line.len(), |end| start + end);
         }
         let run = &line[start..end];
-        if names::looks_like_token(run) || names::looks_like_password(run) {
+        // Files have names like that, too, and where one is says why something failed.
+        let in_path = line[..start].ends_with(['/', '\\', '.']);
+        if names::looks_like_token(run) || (!in_path && names::looks_like_password(run)) {
             marks.push(start..end);
         }
         at = end;
@@ -408,6 +407,7 @@ mod tests {
             "2026-11-28T10:20:30.123Z request 4f6b8c1e-1a2b-4c3d-9e8f-0a1b2c3d4e5f",
             "Traceback (most recent call last):",
             "mailto:me@example.com",
+            "/tmp/.tmpA1b2C3d4/helper.sh: line 1: x: not found",
         ] {
             assert_eq!(shown(text), text);
         }
@@ -454,9 +454,9 @@ mod tests {
             ("rejected hunter2-S3cret", "rejected [redacted]"),
             (
                 "-----BEGIN RSA PRIVATE KEY-----\ncanary\n-----END RSA PRIVATE KEY-----",
-                "-----BEGIN RSA PRIVATE KEY-----[redacted]-----END RSA PRIVATE KEY-----",
+                "-----BEGIN RSA PRIVATE KEY-----\n[redacted]\n-----END RSA PRIVATE KEY-----",
             ),
-            ("-----BEGIN PRIVATE KEY----- canary", "-----BEGIN PRIVATE KEY-----[redacted]"),
+            ("-----BEGIN PRIVATE KEY----- canary", "-----BEGIN PRIVATE KEY----- [redacted]"),
             ("password%3Dcanary", "password%3D[redacted]"),
             (
                 "{\\u0022secret\\u0022:\\u0022canary\\u0022}",

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use mcp_auth::{AuthError, AuthErrorKind, AuthProvider, Challenge, Credentials, Recovery, Rejection};
 use mcp_status::{ChallengeKind, Phase};
+use mcp_text::Secrets;
 use tracing::Instrument as _;
 use url::Url;
 
@@ -26,8 +27,6 @@ use crate::{TransportError, TransportErrorKind};
 const MAX_RECOVERIES: u32 = 2;
 /// Redirects within the origin that one request follows.
 const MAX_REDIRECTS: u32 = 5;
-/// A shorter value is found in every other text, and hiding it there would hide nothing.
-const MIN_SECRET_BYTES: usize = 6;
 /// How long the body of a refusal is waited for.
 const REFUSAL_PATIENCE: Duration = Duration::from_secs(5);
 /// How much of a refusal's body is looked at, in bytes.
@@ -82,28 +81,15 @@ impl Sender<'_> {
         error
             .with_auth(self.client.context(&self.used, challenge))
             .with_attempts(self.attempts)
-            .without_secrets(|text| self.hide_secrets(text))
+            .without_secrets(&self.secrets())
     }
 
-    fn hide_secrets(&self, text: &str) -> String {
-        let mut hidden = text.to_owned();
-        let mut hide = |secret: &str| {
-            if secret.len() >= MIN_SECRET_BYTES {
-                hidden = hidden.replace(secret, "[redacted]");
-            }
-        };
+    /// What was sent and must not be repeated. Made for a failure only.
+    fn secrets(&self) -> Secrets {
         let values = self.used.names().filter_map(|(name, _)| self.used.header(name)?.to_str().ok());
-        for value in values {
-            hide(value);
-            // Without its scheme, as servers repeat it.
-            hide(value.split_once(' ').map_or("", |(_, rest)| rest.trim()));
-        }
-        let url = &self.client.endpoint;
-        for (_, value) in url.query_pairs() {
-            hide(&value);
-        }
-        [url.query(), url.password(), Some(url.username())].into_iter().flatten().for_each(hide);
-        hidden
+        let mut secrets: Secrets = values.collect();
+        secrets.insert_url(self.client.endpoint.as_str());
+        secrets
     }
 }
 

@@ -37,7 +37,7 @@ use crate::{
 use crate::{
     StdioOpening,
     protocol::handshake::wants_modern,
-    stdio::{PeerWire, StdioWire, without},
+    stdio::{PeerWire, StdioWire},
 };
 
 /// How long a connection waits for the server's own stream before it is used without: some servers and proxies keep
@@ -269,7 +269,7 @@ impl Connector {
                 };
                 let refusal = match opened {
                     Ok(wire) => return Ok((Wire::Ordered(wire), hub)),
-                    Err(refusal) => refusal.without_secrets(|text| without(&endpoint.secrets, text)),
+                    Err(refusal) => refusal,
                 };
                 let hub = new_hub();
                 let again = match endpoint.opening {

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
+use mcp_text::Secrets;
 use url::Url;
 
 use crate::PeerEndpoint;
@@ -99,7 +100,7 @@ pub struct StdioEndpoint {
     pub opening: StdioOpening,
     /// What is never repeated of what it says when it fails, in messages, logs and
     /// [`SideOutput`](crate::TransportError::side_output): a command may print its own environment.
-    pub secrets: Vec<String>,
+    pub secrets: Secrets,
 }
 
 impl StdioEndpoint {
@@ -111,7 +112,7 @@ impl StdioEndpoint {
             env: BTreeMap::new(),
             cwd: None,
             opening: StdioOpening::default(),
-            secrets: Vec::new(),
+            secrets: Secrets::default(),
         }
     }
 }
@@ -125,7 +126,7 @@ impl fmt::Debug for StdioEndpoint {
             .field("env", &self.env.keys().collect::<Vec<_>>())
             .field("cwd", &self.cwd)
             .field("opening", &self.opening)
-            .field("secrets", &self.secrets.len())
+            .field("secrets", &self.secrets)
             .finish()
     }
 }

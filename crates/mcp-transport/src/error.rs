@@ -1,12 +1,16 @@
 //! Why a connection or a request failed: a kind for programs, a fragment for people.
 
+use std::borrow::Cow;
 use std::error::Error;
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_auth::AuthError;
 use mcp_status::{ChallengeKind, Streak};
+use mcp_text::Secrets;
+use serde_json::value::RawValue;
 
 use crate::{Payload, RpcError};
 
@@ -183,12 +187,24 @@ impl TransportError {
         self
     }
 
-    /// The same error with every word of the server passed through `hide`: servers repeat what they were sent.
+    /// The same error without `secrets` in any word of the server: servers repeat what they were sent.
     #[must_use]
-    pub(crate) fn without_secrets(mut self, hide: impl Fn(&str) -> String) -> Self {
-        self.0.said = self.0.said.as_deref().map(&hide);
+    pub(crate) fn without_secrets(mut self, secrets: &Secrets) -> Self {
+        let hide = |text: &str| secrets.hide(text).into_owned();
+        self.0.said = self.0.said.as_deref().map(hide);
         if let Some(rpc) = &mut self.0.rpc {
             rpc.message = hide(&rpc.message);
+            rpc.data = rpc.data.take().map(|data| without_known(data, secrets));
+        }
+        // A parser quotes what it cannot read. Errors that have a type of their own are clean.
+        let typed = |source: &(dyn Error + Send + Sync + 'static)| {
+            source.is::<AuthError>() || source.is::<Arc<dyn Error + Send + Sync>>()
+        };
+        if let Some(source) = self.0.source.as_deref().filter(|source| !typed(*source)) {
+            let cause = causes(source).last().map(ToString::to_string).unwrap_or_default();
+            if let Cow::Owned(hidden) = secrets.hide(&cause) {
+                self.0.source = Some(hidden.into());
+            }
         }
         self
     }
@@ -332,4 +348,30 @@ impl Error for TransportError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.0.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
     }
+}
+
+/// Details of an error without `secrets`. They are data that a host may act on, so only what is known is taken out, and only
+/// out of strings.
+fn without_known(data: Box<RawValue>, secrets: &Secrets) -> Box<RawValue> {
+    fn clean(value: &mut serde_json::Value, secrets: &Secrets) {
+        match value {
+            serde_json::Value::String(text) => {
+                if let Cow::Owned(hidden) = secrets.hide_known(text) {
+                    *text = hidden;
+                }
+            }
+            serde_json::Value::Array(items) => items.iter_mut().for_each(|item| clean(item, secrets)),
+            serde_json::Value::Object(members) => members.values_mut().for_each(|item| clean(item, secrets)),
+            _ => {}
+        }
+    }
+    if matches!(secrets.hide_known(data.get()), Cow::Borrowed(_)) {
+        return data;
+    }
+    let cleaned = serde_json::from_str(data.get()).ok().and_then(|mut value| {
+        clean(&mut value, secrets);
+        RawValue::from_string(value.to_string()).ok()
+    });
+    // Too deep to be read, and a secret is in it.
+    cleaned.unwrap_or_else(|| RawValue::NULL.to_owned())
 }

@@ -24,7 +24,6 @@ use self::outbox::Outbox;
 pub(crate) use self::peer::PeerWire;
 use self::side::Side;
 pub use self::side::SideOutput;
-pub(crate) use self::side::without;
 use crate::duplex::{CloseReason, Duplex, Outcome, Patience, Reply};
 use crate::inbound::Inbound;
 use crate::limits::{Allowance, Budget};
@@ -96,7 +95,8 @@ impl StdioWire {
     ) -> Outcome {
         let waiter = self.duplex.register(id, allowance)?;
         self.send(frame)?;
-        waiter.outcome(patience).await
+        // Security: a server may repeat what it found in its environment.
+        waiter.outcome(patience).await.map_err(|error| error.without_secrets(self.side.secrets()))
     }
 
     /// Sends a notification or a response. Does not wait until it is written, so it can be called while

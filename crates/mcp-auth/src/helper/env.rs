@@ -5,8 +5,6 @@ use std::ffi::OsString;
 
 use crate::{HelperSpec, Target};
 
-pub(super) use mcp_text::is_credential_name as is_credential_like;
-
 /// The whole environment of the command.
 pub(super) fn environment(spec: &HelperSpec, target: &Target) -> BTreeMap<OsString, OsString> {
     let mut env = spec.env_policy.environment(spec.env.clone());

@@ -133,7 +133,7 @@ async fn supplied(invocation: &Invocation, limit: Duration) -> Result<Headers, A
             Ok(headers)
         }
         Err(Flaw { what, exit_code }) => {
-            let complaint = Complaint::new(&output, &invocation.env);
+            let complaint = Complaint::new(&output, invocation);
             let error = failure(&what, complaint.first_line()).with_exit_code(exit_code);
             tracing::debug!(
                 server = %invocation.server, %error, stderr = %complaint.tail(), "the headers helper failed"

@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::Headers;
 use crate::reserved::{Reserved, reserved};
-use crate::static_headers::presentable;
+use mcp_text::member_name;
 
 /// What is wrong with an output: a fragment that goes on after "run the headers helper:".
 #[derive(Debug, Eq, PartialEq)]
@@ -58,7 +58,7 @@ pub(super) fn headers(stdout: &[u8]) -> Result<Headers, OutputError> {
 }
 
 fn header((name, value): (String, Value)) -> Result<(HeaderName, HeaderValue), OutputError> {
-    let presentable = || presentable(&name).to_owned();
+    let presentable = || member_name(&name).to_owned();
     let Value::String(value) = value else {
         return Err(OutputError::NotAString { name: presentable(), is: kind(&value) });
     };

@@ -100,12 +100,12 @@ pub(super) fn failed(wired: &Wired, error: &TransportError) -> CliError {
     // A JSON-RPC error is an answer, not a broken protocol: the request was refused, not the server lost.
     if let TransportErrorKind::Rpc { .. } = error.kind() {
         return CliError::new(ExitStatus::Protocol, "rpc-error", format!("{name} refused the request"))
-            .why(wired.secrets.redact(&said(error)))
+            .why(wired.secrets.hide(&said(error)))
             .next(format!("mcplink get {}", mcp_text::shell_word(name)));
     }
     let exit = exit::of_status(report.status, Some(reason.code));
     let error = CliError::new(exit, reason.code.as_str(), format!("the request to {name} failed"))
-        .why(wired.secrets.redact(&reason.message));
+        .why(wired.secrets.hide_known(&reason.message));
     match &reason.next {
         Some(next) => error.next(next),
         None => error,

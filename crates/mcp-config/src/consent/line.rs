@@ -13,6 +13,8 @@ use crate::json::{Node, Value};
 
 /// The longest that a field is shown, in columns. What is left out is said, or an end could hide behind a long start.
 const LIMIT: usize = 4_000;
+/// How much is kept of a field, in columns, and so in words.
+const KEPT: usize = 200;
 
 /// The value of `field`, for the person who decides.
 pub(super) fn shown(document: &Document<'_>, field: &str, node: &Node) -> String {
@@ -54,9 +56,13 @@ pub(super) fn kept(document: &Document<'_>, field: &str, node: &Node, known: &Kn
         (Value::Bool(value), _) => value.to_string(),
         (Value::Number(_), _) => document.written(node.span).to_owned(),
         (_, None) => REDACTED.to_owned(),
-        (_, Some(shown)) => shown.join(" ").split(' ').map(without_userinfo).collect::<Vec<_>>().join(" "),
+        // Names that are masked may be many of one spelling, so no more is read than is kept.
+        (_, Some(shown)) => {
+            let words = shown.iter().flat_map(|value| value.split(' ')).take(KEPT);
+            words.map(without_userinfo).collect::<Vec<_>>().join(" ")
+        }
     };
-    mcp_text::line(&text, 200)
+    mcp_text::line(&text, KEPT)
 }
 
 /// The variables that a value names: `$NAME`, `${NAME}`, `%NAME%` and PowerShell's `$env:NAME`.
@@ -103,7 +109,7 @@ fn arguments(items: &[Node]) -> String {
     let shown = items.iter().map(|item| {
         let Some(text) = item.as_str() else { return item.kind().to_owned() };
         let hide = std::mem::take(&mut after_flag) && is_value(text);
-        after_flag = text.starts_with('-') && !text.contains('=') && display::names_a_credential(text);
+        after_flag = text.starts_with('-') && !text.contains('=') && mcp_text::is_credential_name(text);
         let shown = if hide { REDACTED.to_owned() } else { words(text) };
         let plain = |c: char| !c.is_whitespace() && !"'\"\\;&|<>()".contains(c);
         if !shown.is_empty() && shown.chars().all(plain) { shown } else { format!("'{shown}'") }
@@ -119,19 +125,19 @@ fn words(text: &str) -> String {
         let hide = std::mem::take(&mut after_credential) && is_value(bare);
         let scheme = ["bearer", "basic", "token"].contains(&bare.to_ascii_lowercase().as_str());
         after_credential = (bare.starts_with('-') && !bare.contains('=') || bare.ends_with(':') || scheme)
-            && (scheme || display::names_a_credential(bare));
+            && (scheme || mcp_text::is_credential_name(bare));
         if hide && !scheme {
             return word.replace(bare, REDACTED);
         }
         if let Some((flag, value)) = word.split_once('=')
-            && display::names_a_credential(flag)
+            && mcp_text::is_credential_name(flag)
             && !value.is_empty()
             && is_value(value.trim_matches(['"', '\'']))
             && is_value(flag)
         {
             return format!("{flag}={REDACTED}");
         }
-        display::without_tokens(&without_userinfo(word))
+        mcp_text::Secrets::default().hide(&without_userinfo(word)).into_owned()
     };
     text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }

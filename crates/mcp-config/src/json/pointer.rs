@@ -1,6 +1,9 @@
 //! The path to a value: as a JSON pointer for programs, dotted for people.
 
+use std::borrow::Cow;
 use std::fmt;
+
+use crate::display::{display_key, display_name};
 
 /// A path into a document. `Display` is RFC 6901.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -45,21 +48,39 @@ impl Pointer {
     /// `mcpServers.x.args[0]`; keys that are not plain words stand in brackets and quotes.
     pub(crate) fn dotted(&self) -> String {
         let mut text = String::new();
-        for step in &self.0 {
+        for step in self.shown() {
             match step {
-                Step::Index(index) => text.push_str(&format!("[{index}]")),
-                Step::Key(key) if is_plain(key) => {
+                Shown::Index(index) => text.push_str(&format!("[{index}]")),
+                Shown::Key(key) if is_plain(&key) => {
                     if !text.is_empty() {
                         text.push('.');
                     }
-                    text.push_str(key);
+                    text.push_str(&key);
                 }
                 // `Debug` of a string escapes control characters, so a key cannot drive a terminal.
-                Step::Key(key) => text.push_str(&format!("[{key:?}]")),
+                Shown::Key(key) => text.push_str(&format!("[{key:?}]")),
             }
         }
         text
     }
+
+    /// Its steps as they may be shown. Security: a line pasted in the place of a name is a key, too.
+    fn shown(&self) -> impl Iterator<Item = Shown<'_>> {
+        let mut of_names = false;
+        self.0.iter().map(move |step| match step {
+            Step::Index(index) => Shown::Index(*index),
+            Step::Key(key) => {
+                let is_name = std::mem::replace(&mut of_names, matches!(&**key, "headers" | "env"));
+                Shown::Key(if is_name { display_name(key) } else { display_key(key) })
+            }
+        })
+    }
+}
+
+/// One step as it may be shown.
+enum Shown<'a> {
+    Key(Cow<'a, str>),
+    Index(usize),
 }
 
 fn is_plain(key: &str) -> bool {
@@ -68,10 +89,10 @@ fn is_plain(key: &str) -> bool {
 
 impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for step in &self.0 {
+        for step in self.shown() {
             match step {
-                Step::Index(index) => write!(f, "/{index}")?,
-                Step::Key(key) => write!(f, "/{}", key.replace('~', "~0").replace('/', "~1"))?,
+                Shown::Index(index) => write!(f, "/{index}")?,
+                Shown::Key(key) => write!(f, "/{}", key.replace('~', "~0").replace('/', "~1"))?,
             }
         }
         Ok(())
@@ -89,5 +110,21 @@ mod tests {
         assert_eq!(path.dotted(), "projects[\"/home/a~b\"].mcpServers.my-x.args[2]");
         assert_eq!(Pointer::of(&["a\u{1b}[2J"]).dotted(), "[\"a\\u{1b}[2J\"]");
         assert_eq!(Pointer::default().to_string(), "");
+    }
+
+    #[test]
+    fn s_n11_a_line_pasted_as_a_name_is_not_quoted() {
+        for keys in [
+            ["x", "headers", "Authorization: Bearer canary"],
+            ["x", "env", "A=canary"],
+            ["x", "headers", "ghp_canarycanary"],
+            ["x", "A_TOKEN=canary", ""],
+            ["x", "Cookie: sid=canary", ""],
+        ] {
+            let path = Pointer::of(&keys);
+            let shown = format!("{path} {}", path.dotted());
+            assert!(shown.contains("redacted") && !shown.contains("canary"), "{shown}");
+        }
+        assert_eq!(Pointer::of(&["x", "headers", "X-Key"]).dotted(), "x.headers.X-Key");
     }
 }

@@ -1,6 +1,7 @@
 //! Which fields there are, and what people write instead.
 
 use super::reader::Reader;
+use crate::display::display_key;
 use crate::entry::RemoteKind;
 use crate::{ProblemCode, Severity};
 
@@ -73,7 +74,7 @@ pub(super) fn check(reader: &mut Reader<'_, '_>, kind: Kind) {
             (ProblemCode::UnusedField, message, None)
         } else {
             let hint = hint(key, kind);
-            (ProblemCode::UnknownField, format!("unknown field {key:?}; it is ignored"), hint)
+            (ProblemCode::UnknownField, format!("unknown field {:?}; it is ignored", display_key(key)), hint)
         };
         let mut problem = reader.problem(Severity::Warning, code, &[key], member.key_span, message);
         problem.hint = hint;

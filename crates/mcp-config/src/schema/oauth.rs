@@ -61,7 +61,7 @@ fn assume_pkce(reader: &mut Reader<'_, '_>, object: &Object) -> bool {
 
 fn check_fields(reader: &mut Reader<'_, '_>, object: &Object) {
     for member in object.iter().filter(|member| !FIELDS.contains(&&*member.key)) {
-        let message = format!("unknown field {:?}; it is ignored", member.key);
+        let message = format!("unknown field {:?}; it is ignored", display::display_key(&member.key));
         let hint = match &*member.key {
             "scope" => Some("use `scopes`: one string with spaces between the scopes".to_owned()),
             "clientSecret" | "client_secret" => {

@@ -30,6 +30,13 @@ pub(super) fn of(value: &str, grade: Grade) -> Vec<(String, Grade)> {
     parts.0
 }
 
+/// What is secret in a URL.
+pub(super) fn of_url(url: &str) -> Vec<(String, Grade)> {
+    let mut parts = Parts(Vec::new());
+    parts.url(url);
+    parts.0
+}
+
 struct Parts(Vec<(String, Grade)>);
 
 impl Parts {

@@ -5,6 +5,8 @@ use std::error::Error;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use mcp_text::Secrets;
+
 use crate::TransportError;
 
 /// How much of standard error is kept, in bytes: its end, where the cause usually is.
@@ -14,7 +16,7 @@ const STRAY_KEPT: usize = 3;
 /// How much of a stray line is kept, in bytes.
 pub(super) const STRAY_BYTES: usize = 200;
 
-/// A snapshot of it. A server's own output may hold secrets: whoever shows it redacts it first.
+/// A snapshot of it, without what is known to be secret or looks like it.
 #[derive(Clone, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SideOutput {
@@ -68,25 +70,17 @@ impl Error for SideOutput {}
 
 impl TransportError {
     /// What the command of a stdio server printed beside the protocol, where this error ended its connection.
-    /// It may hold secrets: redact it before it is shown.
     pub fn side_output(&self) -> Option<&SideOutput> {
         // It is shared by all requests that failed with the connection, hence the `Arc`.
         self.source()?.downcast_ref::<Arc<dyn Error + Send + Sync>>()?.downcast_ref()
     }
 }
 
-/// `text` without these values, the longest first: one may contain another.
-pub(crate) fn without(secrets: &[String], text: &str) -> String {
-    let mut secrets: Vec<_> = secrets.iter().filter(|secret| !secret.is_empty()).collect();
-    secrets.sort_by_key(|secret| std::cmp::Reverse(secret.len()));
-    secrets.into_iter().fold(text.to_owned(), |text, secret| text.replace(secret.as_str(), "[redacted]"))
-}
-
 /// Where it is collected. Clones share it.
 #[derive(Clone, Default)]
 pub(super) struct Side {
     state: Arc<Mutex<State>>,
-    secrets: Arc<[String]>,
+    secrets: Arc<Secrets>,
 }
 
 #[derive(Default)]
@@ -98,8 +92,13 @@ struct State {
 
 impl Side {
     /// `secrets` leave it as little as they leave the program.
-    pub(super) fn new(secrets: &[String]) -> Self {
-        Self { state: Arc::default(), secrets: secrets.into() }
+    pub(super) fn new(secrets: &Secrets) -> Self {
+        Self { state: Arc::default(), secrets: Arc::new(secrets.clone()) }
+    }
+
+    /// What the server must not repeat.
+    pub(super) fn secrets(&self) -> &Secrets {
+        &self.secrets
     }
 
     pub(super) fn stderr(&self, chunk: &[u8]) {
@@ -125,7 +124,7 @@ impl Side {
         let state = self.state();
         let (front, back) = state.stderr.as_slices();
         let stderr = [front, back].concat();
-        let hide = |text: &str| without(&self.secrets, text);
+        let hide = |text: &str| self.secrets.hide(text).into_owned();
         SideOutput {
             // Cut in the middle of a character, the tail begins with its continuation bytes.
             stderr_tail: hide(String::from_utf8_lossy(&stderr).trim_start_matches('\u{fffd}')),
@@ -145,12 +144,27 @@ mod tests {
 
     #[test]
     fn secrets_leave_what_it_said_and_the_longest_first() {
-        let side = Side::new(&["canary".to_owned(), "canary-longer".to_owned(), String::new()]);
+        let side = Side::new(&["canary", "canary-longer", ""].into_iter().collect());
         side.stderr(b"error: KEY=canary-longer OTHER=canary\n");
         side.stray(b"my key is canary");
         let shown = side.snapshot();
         assert_eq!(shown.stderr_tail, "error: KEY=[redacted] OTHER=[redacted]\n");
         assert_eq!(shown.first_stray, ["my key is [redacted]"]);
+    }
+
+    #[test]
+    fn s_n09_stderr_is_cleaned_of_what_looks_secret_and_of_every_spelling() {
+        let side = Side::new(&["pw12", "canary/value+1"].into_iter().collect());
+        side.stderr(b"error: ghp_canarycanarycanary postgres://u:canary@h/db --api-key canary\n");
+        side.stderr(b"error: pw12 canary%2Fvalue%2B1 Y2FuYXJ5L3ZhbHVlKzE=\n");
+        side.stderr(b"-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n");
+        side.stray(b"{\"password\": \"canary\"}");
+        let shown = side.snapshot();
+        let text = format!("{} {:?}", shown.stderr_tail, shown.first_stray);
+        for gone in ["canary", "pw12", "Y2FuYXJ5"] {
+            assert!(!text.contains(gone), "{text}");
+        }
+        assert!(text.contains("error: [redacted] postgres://[redacted]@h/db --api-key [redacted]"), "{text}");
     }
 
     #[test]
