@@ -2,6 +2,8 @@
 //!
 //! The rule is the same everywhere: a reference such as `${TOKEN}` is shown, what it expands to never is, and
 //! a literal is shown only where it cannot be a credential.
+//!
+//! Longer than 500 lines because the rules stand with the tables of spellings that they are tried on.
 
 use std::borrow::Cow;
 

@@ -111,7 +111,7 @@ pub(super) struct Goal {
 }
 
 pub(super) enum To {
-    Server(Server),
+    Server(Box<Server>),
     /// The connection that fell silent.
     Silent(Arc<Live>),
 }
@@ -141,7 +141,7 @@ impl Attempt {
             Some(limits) => limits.turn(&server.endpoint).await,
             None => None,
         };
-        Ok(Goal { dial, to: To::Server(server), list, background, _turn })
+        Ok(Goal { dial, to: To::Server(Box::new(server)), list, background, _turn })
     }
 }
 
@@ -157,7 +157,7 @@ impl Goal {
     /// The server that was contacted, for the retries.
     pub(super) fn server(&self) -> Option<Server> {
         match &self.to {
-            To::Server(server) => Some(server.clone()),
+            To::Server(server) => Some((**server).clone()),
             To::Silent(_) => None,
         }
     }
