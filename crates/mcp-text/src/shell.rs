@@ -7,7 +7,7 @@ const LIMIT: usize = 200;
 
 /// `name` as one word of a POSIX shell, quoted where it must be.
 ///
-/// Cleaned as [`line`] cleans, and cut: a command that is printed for a person to run must not do to a terminal
+/// Cleaned as [`line()`] cleans, and cut: a command that is printed for a person to run must not do to a terminal
 /// what the name of a stranger's file would. A name that this changes cannot be run as printed.
 ///
 /// ```
