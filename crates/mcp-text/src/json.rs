@@ -30,3 +30,17 @@ pub fn json(document: &str) -> Cow<'_, str> {
 fn must_be_escaped(c: char) -> bool {
     matches!(c, '\u{7f}'..='\u{9f}' | '\u{2028}' | '\u{2029}') || is_invisible(c)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn s_p02_json_has_no_character_that_a_terminal_obeys() {
+        assert_eq!(
+            json("{\"a\":\"\u{9b}2J\u{202e}x\u{200b}\u{e0041}\u{7f}\u{2028}é\"}"),
+            r#"{"a":"\u009b2J\u202ex\u200b\udb40\udc41\u007f\u2028é"}"#
+        );
+        assert!(matches!(json("{\"a\": \"日本\"}\n"), Cow::Borrowed(_)));
+    }
+}

@@ -16,16 +16,17 @@ impl<'a> Sequences<'a> {
         Self { text, found: None }
     }
 
-    /// The end of the sequence that `introducer` begins, `at` being the byte behind it. `at` itself where it begins none.
-    pub(crate) fn end(&mut self, introducer: char, at: usize) -> usize {
+    /// The end of the sequence that `c` begins, `at` being the byte behind it: `at` itself where nothing follows that
+    /// belongs to it. `None` for a character that begins no sequence.
+    pub(crate) fn end(&mut self, c: char, at: usize) -> Option<usize> {
         let rest = &self.text.as_bytes()[at..];
-        match (introducer, rest.first()) {
-            ('\u{9b}', _) => at + control(rest),
-            ('\u{90}' | '\u{98}' | '\u{9d}' | '\u{9e}' | '\u{9f}', _) => self.string(at),
-            ('\u{1b}', Some(b'[')) => at + 1 + control(&rest[1..]),
-            ('\u{1b}', Some(b']' | b'P' | b'X' | b'^' | b'_')) => self.string(at + 1),
-            ('\u{1b}', Some(b' '..=b'~')) => at + escape(rest),
-            _ => at,
+        match (c, rest.first()) {
+            ('\u{9b}', _) => Some(at + control(rest)),
+            ('\u{90}' | '\u{98}' | '\u{9d}' | '\u{9e}' | '\u{9f}', _) => Some(self.string(at)),
+            ('\u{1b}', Some(b'[')) => Some(at + 1 + control(&rest[1..])),
+            ('\u{1b}', Some(b']' | b'P' | b'X' | b'^' | b'_')) => Some(self.string(at + 1)),
+            ('\u{1b}', _) => Some(at + escape(rest)),
+            _ => None,
         }
     }
 

@@ -23,3 +23,27 @@ pub fn shell_word(name: &str) -> String {
     }
     format!("'{}'", line(name, LIMIT).replace('\'', r"'\''"))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_one_word_of_a_shell_whatever_it_holds() {
+        for (name, word) in [
+            ("plain-name_1", "plain-name_1"),
+            ("plugin:a:b", "plugin:a:b"),
+            ("two words", "'two words'"),
+            ("it's", r"'it'\''s'"),
+            ("$(rm -rf)", "'$(rm -rf)'"),
+            ("-x", "'-x'"),
+            ("", "''"),
+            ("a\u{1b}[31mb\u{202e}", "'ab'"),
+            ("日本", "'日本'"),
+        ] {
+            assert_eq!(shell_word(name), word);
+        }
+        assert!(shell_word(&"x".repeat(10 << 20)).len() < 300);
+        assert!(shell_word(&"'".repeat(10 << 20)).len() < 1_000);
+    }
+}

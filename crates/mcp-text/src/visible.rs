@@ -43,11 +43,11 @@ impl Iterator for Visible<'_> {
             self.at += c.len_utf8();
             let piece = match c {
                 '\u{1b}' | '\u{80}'..='\u{9f}' | '\0'..='\u{1f}' | '\u{7f}' => {
-                    let end = self.sequences.end(c, self.at);
-                    let is_sequence = c == '\u{1b}' || end != self.at;
-                    self.at = end;
+                    if let Some(end) = self.sequences.end(c, self.at) {
+                        self.at = end;
+                        continue;
+                    }
                     match c {
-                        _ if is_sequence => continue,
                         '\r' if self.text[self.at..].starts_with('\n') => continue,
                         '\n' | '\r' | '\u{85}' => Piece::Break,
                         '\t' => Piece::Blank('\t'),
