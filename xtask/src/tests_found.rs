@@ -31,10 +31,21 @@ impl Test {
         parts.collect()
     }
 
-    /// The ids that follow `family` at the start of its name: `s_m04_n16a_…` of the family `s` covers `M4` and `N16a`.
+    /// The ids that follow `family` at the start of its name: `s_m04_n16a_…` of the family `s` covers `M4` and `N16a`,
+    /// and `fa_a105_fb_t50_…` covers a row of each of two families.
     pub(crate) fn family(&self, family: &str) -> Vec<String> {
-        let rest = self.name.strip_prefix(family).and_then(|rest| rest.strip_prefix('_'));
-        rest.into_iter().flat_map(|rest| rest.split('_').map_while(id)).collect()
+        let mut ids = Vec::new();
+        let mut current = None;
+        for part in self.name.split('_') {
+            if FAMILIES.contains(&part) {
+                current = Some(part);
+            } else if let (Some(of), Some(id)) = (current, id(part)) {
+                ids.extend((of == family).then_some(id));
+            } else {
+                break;
+            }
+        }
+        ids
     }
 
     /// How the tables name it.
@@ -42,6 +53,9 @@ impl Test {
         format!("{}::{}", self.crate_name, self.name)
     }
 }
+
+/// What ids may belong to: threats, and the collections of field reports.
+const FAMILIES: [&str; 5] = ["s", "fa", "fb", "fc", "fh"];
 
 /// `m04` as a table writes it, `M4`: one letter, a number, and perhaps one more letter.
 fn id(part: &str) -> Option<String> {
@@ -183,5 +197,10 @@ mod tests {
         assert_eq!(test("s_k10_2_ways").family("s"), ["K10"]);
         assert!(test("s_slow_peers").family("s").is_empty());
         assert!(test("status_m04").family("s").is_empty());
+        let both = test("fa_a105_fb_t50_t5a_words_b1");
+        assert_eq!(
+            (both.family("fa"), both.family("fb")),
+            (vec!["A105".into()], vec!["T50".into(), "T5a".into()])
+        );
     }
 }
