@@ -66,7 +66,7 @@ impl App {
         options.propagator = telemetry.propagator();
         let connector = Connector::new(options);
         Ok(Self {
-            output: Arc::new(Output::of_process(global.color, no_color, dumb, global.quiet)),
+            output: Arc::new(Output::of_process(global.color, no_color, dumb, global.quiet || global.json)),
             json: global.json,
             non_interactive: global.non_interactive,
             interactive: !global.non_interactive && std::io::stdin().is_terminal(),

@@ -98,7 +98,7 @@ pub(crate) enum Command {
     List,
     /// Connect to the servers and show the status of each
     Status(StatusArgs),
-    /// Wait until a server has a status
+    /// Wait until servers are connected, or have another status; ends at once when only a person can bring it about
     Wait(WaitArgs),
     /// Show one server: its entry, where each part came from, its auth chain, its actions
     #[command(aliases = ["info", "show"])]
@@ -119,10 +119,10 @@ pub(crate) enum Command {
     Trust(PathArg),
     /// Take that back
     Untrust(PathArg),
-    /// Approve a server of the project file
-    Approve(NameArg),
-    /// Reject a server of the project file
-    Reject(NameArg),
+    /// Approve servers of the project file
+    Approve(NamesArg),
+    /// Reject servers of the project file
+    Reject(NamesArg),
     /// List the tools of a server
     Tools(NameArg),
     /// Call a tool
@@ -174,10 +174,11 @@ pub(crate) struct StatusArgs {
 /// `wait`.
 #[derive(Args, Debug)]
 pub(crate) struct WaitArgs {
-    /// The server
-    pub(crate) name: String,
+    /// The servers; all of them are waited for
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) names: Vec<String>,
     /// The status to wait for
-    #[arg(long, value_enum, value_name = "STATUS")]
+    #[arg(long, value_enum, value_name = "STATUS", default_value_t = StatusArg::Connected)]
     pub(crate) until: StatusArg,
     /// Give up after this time (5s, 500ms, 2m)
     #[arg(long, value_name = "D", value_parser = parse_duration)]
@@ -228,6 +229,14 @@ pub(crate) struct BridgeArgs {
 pub(crate) struct NameArg {
     /// The server
     pub(crate) name: String,
+}
+
+/// One server or more.
+#[derive(Args, Debug)]
+pub(crate) struct NamesArg {
+    /// The servers
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) names: Vec<String>,
 }
 
 /// `reconnect`.

@@ -1,7 +1,5 @@
 //! A failed command: what, why, next. Three lines for people, one JSON line for scripts.
 
-use serde::Serialize;
-
 use crate::exit::ExitStatus;
 use crate::view::shown::line;
 
@@ -26,6 +24,23 @@ impl CliError {
 
     pub(crate) fn usage(code: &str, message: impl Into<String>) -> Self {
         Self::new(ExitStatus::Usage, code, message)
+    }
+
+    /// The failures of several names as one; nothing where there is none, and the error itself where one name was asked
+    /// for. Each name is told, with its own reason.
+    pub(crate) fn of_names(asked: usize, failed: Vec<(String, Self)>, what: &str) -> Option<Self> {
+        if asked == 1 || failed.is_empty() {
+            return failed.into_iter().next().map(|(_, error)| error);
+        }
+        let names = failed.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+        let why = failed.iter().map(|(name, error)| match &error.why {
+            Some(why) => format!("{name}: {}: {why}", error.message),
+            None => format!("{name}: {}", error.message),
+        });
+        let why = why.collect::<Vec<_>>().join("; ");
+        let exit = ExitStatus::combine(failed.iter().map(|(_, error)| error.exit));
+        let (_, first) = failed.into_iter().next()?;
+        Some(Self { exit, message: format!("{names}: {what}"), why: Some(why), ..first })
     }
 
     /// What the parser of the command line says, in three lines as well: what is wrong, what it takes for a mistake or how
@@ -77,22 +92,17 @@ impl CliError {
 
     /// One JSON line.
     pub(crate) fn to_json(&self) -> String {
-        #[derive(Serialize)]
-        struct Line<'a> {
-            error: Body<'a>,
-        }
-        #[derive(Serialize)]
-        struct Body<'a> {
-            code: &'a str,
-            message: String,
-            next: Option<&'a str>,
-        }
+        let line = serde_json::json!({ "error": self.to_value() });
+        mcp_text::json(&line.to_string()).into_owned() + "\n"
+    }
+
+    /// The error as it stands in a document.
+    pub(crate) fn to_value(&self) -> serde_json::Value {
         let message = match &self.why {
             Some(why) => format!("{}: {}", line(&self.message), line(why)),
             None => line(&self.message),
         };
-        let line = Line { error: Body { code: &self.code, message, next: self.next.as_deref() } };
-        mcp_text::json(&serde_json::to_string(&line).unwrap_or_default()).into_owned() + "\n"
+        serde_json::json!({ "code": self.code, "message": message, "next": self.next })
     }
 }
 

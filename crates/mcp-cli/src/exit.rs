@@ -85,6 +85,19 @@ pub(crate) fn of_status(status: ServerStatus, code: Option<mcp_status::ReasonCod
     }
 }
 
+/// The exit status of waiting for a server that stays as it is until a person acts: what would be no failure of a look is
+/// one of a wait.
+pub(crate) fn of_waiting_for_a_person(
+    status: ServerStatus,
+    code: Option<mcp_status::ReasonCode>,
+) -> ExitStatus {
+    match (status, code) {
+        (ServerStatus::Disabled, Some(mcp_status::ReasonCode::NotConfigured)) => ExitStatus::Usage,
+        (ServerStatus::Disabled, _) => ExitStatus::NeedsAuth,
+        _ => of_status(status, code),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

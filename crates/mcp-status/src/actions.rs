@@ -157,6 +157,20 @@ impl ActionFacts {
     }
 }
 
+/// Whether a server stays as it is until a person acts: signs in, approves, switches it on, mends its entry. Waiting does
+/// not help. A failure that a server or a network may mend by itself is none, even where it is not
+/// [retried](crate::Verdict::is_retryable): what answers 404 now may be in the middle of a deployment.
+pub fn wants_a_person(status: ServerStatus, code: Option<ReasonCode>) -> bool {
+    match status {
+        ServerStatus::NeedsAuth | ServerStatus::Disabled => true,
+        ServerStatus::Pending => {
+            matches!(code, Some(ReasonCode::AwaitingApproval | ReasonCode::ChangedSinceApproval))
+        }
+        ServerStatus::Failed => matches!(code, Some(ReasonCode::Config | ReasonCode::SelfReference)),
+        ServerStatus::Connected => false,
+    }
+}
+
 /// What a person can do, the most useful first.
 pub fn actions(facts: &ActionFacts) -> Vec<Action> {
     match (facts.status, facts.code) {
@@ -387,5 +401,39 @@ mod tests {
             let json = serde_json::to_string(&action).unwrap();
             assert_eq!(json, format!("\"{}\"", action.as_str()));
         }
+    }
+
+    #[test]
+    fn waiting_helps_against_what_passes_and_not_against_what_a_person_has_to_do() {
+        for code in ReasonCode::ALL {
+            let wants = wants_a_person(code.status(), Some(code));
+            let passes = matches!(
+                code,
+                ReasonCode::Connecting
+                    | ReasonCode::Retrying
+                    | ReasonCode::Unavailable
+                    | ReasonCode::RateLimited
+                    | ReasonCode::Unreachable
+                    | ReasonCode::Timeout
+                    | ReasonCode::NotFound
+                    | ReasonCode::Exited
+            );
+            assert!(!(wants && passes), "{code:?}");
+            let person = matches!(
+                code,
+                ReasonCode::Unauthorized
+                    | ReasonCode::HelperFailed
+                    | ReasonCode::SignInExpired
+                    | ReasonCode::AwaitingApproval
+                    | ReasonCode::ChangedSinceApproval
+                    | ReasonCode::NotConfigured
+                    | ReasonCode::Config
+                    | ReasonCode::SelfReference
+            );
+            assert!(wants || !person, "{code:?}");
+        }
+        assert!(
+            wants_a_person(ServerStatus::Disabled, None) && !wants_a_person(ServerStatus::Connected, None)
+        );
     }
 }

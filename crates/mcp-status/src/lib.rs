@@ -21,7 +21,7 @@ mod phrase;
 mod report;
 mod status;
 
-pub use actions::{Action, ActionFacts, TransportKind, actions, next_command};
+pub use actions::{Action, ActionFacts, TransportKind, actions, next_command, wants_a_person};
 pub use classify::{Verdict, classify};
 pub use evidence::{AuthFacts, ChallengeKind, Evidence, Outcome};
 pub use machine::{Effect, Event, MachinePolicy, Schedule, StatusMachine, Streak, WhenExhausted};

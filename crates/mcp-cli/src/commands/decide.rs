@@ -10,7 +10,7 @@ use mcp_config::{
 use serde::Serialize;
 use tokio::io::{AsyncBufReadExt, BufReader};
 
-use crate::app::App;
+use crate::app::{App, Loaded};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 
@@ -118,12 +118,25 @@ pub(super) fn untrust(app: &App, path: Option<&Path>) -> Result<ExitStatus, CliE
     Ok(ExitStatus::Success)
 }
 
-/// Approves a server of a project file as it is now, or the helper of a local one that has changed.
-pub(super) async fn approve(app: &App, name: &str) -> Result<ExitStatus, CliError> {
+/// Approves servers of a project file as they are now, or helpers of local ones that have changed. What cannot be decided
+/// about one keeps none of the others from it.
+pub(super) async fn approve(app: &App, names: &[String]) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
+    let mut decisions = Vec::new();
+    for name in distinct(names) {
+        decisions.push((name, approve_one(app, &loaded, name).await));
+    }
+    decided(app, decisions, "not approved")
+}
+
+async fn approve_one<'a>(
+    app: &App,
+    loaded: &'a Loaded,
+    name: &'a str,
+) -> Result<ApprovalDocument<'a>, CliError> {
     let config = &loaded.config;
     let Some(entry) = config.definitions(name).find(|entry| needs_approval(entry)) else {
-        return Err(unneeded(&loaded, name));
+        return Err(unneeded(loaded, name));
     };
     if entry.gate() == Gate::Invalid {
         let message = format!("{name} cannot be approved: {}", entry.gate_detail().unwrap_or_default());
@@ -136,38 +149,82 @@ pub(super) async fn approve(app: &App, name: &str) -> Result<ExitStatus, CliErro
     }
     confirm(app, &format!("Approve {}?", line(name))).await?;
     let changed = store(config)?.approve(folder, entry).map_err(|e| not_kept(&e))?;
-    let text = format!(
-        "{} is approved in {}{}",
-        line(name),
-        line(&folder.display().to_string()),
-        unless(changed, ", as before")
-    );
     let allowed = Some(allowed);
-    say(app, &text, &ApprovalDocument { schema_version: 1, name, folder, approved: true, changed, allowed });
-    Ok(ExitStatus::Success)
+    let document = ApprovalDocument { schema_version: 1, name, folder, approved: true, changed, allowed };
+    told(app, document)
 }
 
-/// Rejects a server of a project file.
-pub(super) fn reject(app: &App, name: &str) -> Result<ExitStatus, CliError> {
+/// Rejects servers of a project file; the same way.
+pub(super) fn reject(app: &App, names: &[String]) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
+    let decisions = distinct(names).map(|name| (name, reject_one(app, &loaded, name))).collect();
+    decided(app, decisions, "not rejected")
+}
+
+fn reject_one<'a>(app: &App, loaded: &'a Loaded, name: &'a str) -> Result<ApprovalDocument<'a>, CliError> {
     let config = &loaded.config;
     if !config.definitions(name).any(|entry| entry.scope == Scope::Project) {
-        return Err(unneeded(&loaded, name));
+        return Err(unneeded(loaded, name));
     }
     let folder = config.project.trust_folder();
     let changed = store(config)?.reject(folder, name).map_err(|e| not_kept(&e))?;
-    let text = format!(
-        "{} is rejected in {}{}",
-        line(name),
-        line(&folder.display().to_string()),
-        unless(changed, ", as before")
-    );
-    say(
-        app,
-        &text,
-        &ApprovalDocument { schema_version: 1, name, folder, approved: false, changed, allowed: None },
-    );
-    Ok(ExitStatus::Success)
+    told(app, ApprovalDocument { schema_version: 1, name, folder, approved: false, changed, allowed: None })
+}
+
+/// Each name once, in the order in which they were given.
+fn distinct(names: &[String]) -> impl Iterator<Item = &str> {
+    names.iter().enumerate().filter(|(at, name)| !names[..*at].contains(name)).map(|(_, name)| name.as_str())
+}
+
+/// Tells people at once what was decided; programs get it with the rest.
+fn told<'a>(app: &App, document: ApprovalDocument<'a>) -> Result<ApprovalDocument<'a>, CliError> {
+    if !app.json {
+        let decided = if document.approved { "approved" } else { "rejected" };
+        let folder = line(&document.folder.display().to_string());
+        let unchanged = unless(document.changed, ", as before");
+        app.output.out(&format!("{} is {decided} in {folder}{unchanged}\n", line(document.name)));
+    }
+    Ok(document)
+}
+
+/// The end of a decision about one name or more.
+fn decided(
+    app: &App,
+    decisions: Vec<(&str, Result<ApprovalDocument<'_>, CliError>)>,
+    failing: &str,
+) -> Result<ExitStatus, CliError> {
+    #[derive(Serialize)]
+    #[serde(untagged)]
+    enum Decision<'a> {
+        Made(Box<ApprovalDocument<'a>>),
+        NotMade { name: &'a str, error: serde_json::Value },
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "camelCase")]
+    struct Decisions<'a> {
+        schema_version: u32,
+        decisions: &'a [Decision<'a>],
+    }
+    let asked = decisions.len();
+    let (mut all, mut failed) = (Vec::new(), Vec::new());
+    for (name, decision) in decisions {
+        match decision {
+            Ok(document) => all.push(Decision::Made(Box::new(document))),
+            Err(error) => {
+                all.push(Decision::NotMade { name, error: error.to_value() });
+                failed.push((line(name), error));
+            }
+        }
+    }
+    if app.json {
+        match all.as_slice() {
+            [Decision::Made(document)] => app.print_json(document),
+            // The line on stderr tells it all.
+            [Decision::NotMade { .. }] => {}
+            decisions => app.print_json(&Decisions { schema_version: 1, decisions }),
+        }
+    }
+    CliError::of_names(asked, failed, failing).map_or(Ok(ExitStatus::Success), Err)
 }
 
 /// Entries of a project's file always do; others where what was agreed to has changed.
@@ -175,7 +232,7 @@ fn needs_approval(entry: &ServerEntry) -> bool {
     entry.scope == Scope::Project || matches!(entry.approval, Approval::Changed(_))
 }
 
-fn unneeded(loaded: &crate::app::Loaded, name: &str) -> CliError {
+fn unneeded(loaded: &Loaded, name: &str) -> CliError {
     match loaded.config.entry(name) {
         None => loaded.unknown(name),
         Some(entry) => {

@@ -12,6 +12,7 @@
 //! | `usage`, `complete`, `offline` | commands that use a server, and those that only read files |
 //! | `trust` | what a folder may do before and after somebody trusts it |
 //! | `consent` | what a decision shows, and that it is about content |
+//! | `people` | decisions about several names, and waiting for what only a person can bring about |
 //! | `bridge` | a server for a host, on standard streams |
 //! | `loops` | that no entry starts itself |
 //! | `large` | results of many megabytes, and the memory that they take |
@@ -40,6 +41,7 @@ mod local;
 #[cfg(unix)]
 mod loops;
 mod offline;
+mod people;
 mod places;
 mod real;
 mod retries;
