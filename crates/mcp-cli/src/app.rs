@@ -8,7 +8,7 @@ use std::time::Duration;
 use mcp_auth::HttpExchange;
 use mcp_auth::oauth::Renewals;
 use mcp_auth::oauth::store::TokenStore;
-use mcp_config::{Config, Locations, Platform, Pointer, Problem, Request, Scope, Severity};
+use mcp_config::{Config, Locations, Platform, Pointer, Problem, Request, Scope, Severity, Sources};
 use mcp_transport::{ClientInfo, ClientOptions, Connector, ProxySettings};
 use serde::Serialize;
 
@@ -119,12 +119,21 @@ impl App {
         self.read_in(directory, &self.mcp_config)
     }
 
+    /// The configuration files of another folder, as they are now.
+    pub(crate) fn sources_in(&self, directory: &Path) -> Sources {
+        Sources::read(&self.request(directory, &self.mcp_config))
+    }
+
     fn read_in(&self, directory: &Path, mcp_config: &[String]) -> Config {
+        Config::load(&self.request(directory, mcp_config))
+    }
+
+    fn request(&self, directory: &Path, mcp_config: &[String]) -> Request {
         let mut request = Request::new(directory, self.environment.variables().clone());
         request.mcp_config = mcp_config.to_vec();
         request.strict = self.strict;
         request.program = self.environment.program().ok().cloned();
-        Config::load(&request)
+        request
     }
 
     /// The current directory.

@@ -12,8 +12,10 @@ pub(crate) struct Output {
     looked_at: bool,
     /// Whether stdout is a terminal that can be drawn on.
     pub(crate) stdout_is_terminal: bool,
-    /// Whether stderr is a terminal.
+    /// Whether stderr is a terminal that can be drawn on.
     pub(crate) stderr_is_terminal: bool,
+    /// Whether stderr is a terminal of any kind, so that a question on it is seen.
+    pub(crate) asks: bool,
     /// Whether text on stdout is coloured.
     pub(crate) color: bool,
     /// Whether progress and warnings are left out: somebody asked for it, or a program reads what is written.
@@ -35,6 +37,7 @@ impl Output {
             looked_at: stdout_is_terminal,
             stdout_is_terminal: stdout_is_terminal && !dumb_terminal,
             stderr_is_terminal: io::stderr().is_terminal() && !dumb_terminal,
+            asks: io::stderr().is_terminal(),
             color,
             quiet,
             lock: Mutex::new(()),

@@ -8,7 +8,8 @@
 //! | disabled | `projects[..].disabledMcpServers` of `.claude.json` |
 //!
 //! Security: what a project's own files say counts only once the folder is trusted, or a repository could approve
-//! itself, and a stranger's folder could take servers away. An approval is of what an entry said, not of its name:
+//! itself, and a stranger's folder could take servers away; and its approvals hold for the entries that were there then,
+//! or a later change could bring an entry and its approval along. An approval is of what an entry said, not of its name:
 //! see [`consent`](crate::consent). In a folder of another account only decisions count that were made when it was
 //! that account's already; names that other tools approved do not.
 
@@ -137,8 +138,12 @@ impl Heard<'_> {
     /// Whether this settings file of the project counts: its folder is trusted, and it belongs to whom the folder does.
     pub(crate) fn counts(&self, document: &Document<'_>) -> bool {
         let ours = document.foreign.is_none() || document.foreign == self.project.foreign;
-        let home = document.foreign.is_none() && is_config_home(document, self.locations);
-        home || ours && self.trust.is_trusted()
+        self.is_home(document) || ours && self.trust.is_trusted()
+    }
+
+    /// Whether it is the person's own, because the project is the home directory.
+    fn is_home(&self, document: &Document<'_>) -> bool {
+        document.foreign.is_none() && is_config_home(document, self.locations)
     }
 }
 
@@ -161,12 +166,24 @@ struct Agreed {
     origin: Origin,
 }
 
+/// Names that are approved, and whether all are.
+#[derive(Debug, Default)]
+struct Blanket {
+    approved: HashMap<String, Origin>,
+    everything: Option<Origin>,
+}
+
 /// What people decided about the entries of this project's `.mcp.json`, and about helpers of their own for it.
 #[derive(Debug, Default)]
 pub(crate) struct Approvals {
     rejected: HashMap<String, Origin>,
     approved: HashMap<String, Origin>,
     everything: Option<Origin>,
+    /// What the repository's own settings approve, in a folder that is trusted.
+    by_repository: Blanket,
+    /// The folder was trusted here, or its approvals have been met. From then on the repository's own settings approve
+    /// nothing that was not there then.
+    settled: bool,
     contents: HashMap<String, Vec<Agreed>>,
     helpers: HashMap<String, Vec<Agreed>>,
     /// Our own decisions could be read. Where they could not, nobody knows what was agreed to.
@@ -184,11 +201,14 @@ impl Approvals {
         for (role, document) in files {
             match role {
                 Role::ManagedSettings | Role::UserSettings => approvals.read_settings(document, problems),
+                Role::ProjectSettings if heard.counts(document) && !heard.is_home(document) => {
+                    approvals.read_repository(document, problems);
+                }
                 Role::ProjectSettings | Role::LocalSettings if heard.counts(document) => {
                     approvals.read_settings(document, problems);
                 }
                 Role::ProjectSettings | Role::LocalSettings => {
-                    problems.extend(SETTINGS.iter().find_map(|key| unheard(document, key)));
+                    problems.extend(SETTINGS.iter().filter_map(|key| unheard(document, key)));
                 }
                 Role::Decisions => approvals.read_own(document, heard.project, problems),
                 _ => {}
@@ -206,9 +226,19 @@ impl Approvals {
         self.everything = self.everything.take().or(everything);
     }
 
+    /// The settings that a repository brings along. Its rejections are as good as any.
+    fn read_repository(&mut self, document: &Document<'_>, problems: &mut Vec<Problem>) {
+        let mut own = Self::default();
+        own.read_settings(document, problems);
+        extend(&mut self.rejected, own.rejected);
+        extend(&mut self.by_repository.approved, own.approved);
+        self.by_repository.everything = self.by_repository.everything.take().or(own.everything);
+    }
+
     fn read_own(&mut self, document: &Document<'_>, project: &Project, problems: &mut Vec<Problem>) {
         for root in project.roots() {
             if let Some((path, node)) = own_folder(document, root) {
+                self.settled |= node.as_object().and_then(|folder| folder.get(SETTLED)).is_some();
                 extend(&mut self.rejected, names(document, node, &path, "rejected", problems));
                 extend(&mut self.approved, names(document, node, &path, "approved", problems));
                 agreed(document, &path, node, Slot::Contents, &mut self.contents);
@@ -217,18 +247,37 @@ impl Approvals {
         }
     }
 
+    /// Whether the repository's own settings approve nothing new any more.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.settled
+    }
+
+    /// As they would be if the folder were trusted now: what its settings approve is what trust would agree to.
+    pub(crate) fn before_trust(mut self) -> Self {
+        self.settled = false;
+        self
+    }
+
     /// What was decided about `entry` of a project's file, and whether what it says has yet to be kept.
     ///
-    /// A rejection anywhere beats every approval. An approval counts for what was agreed to: in this file, or, where
+    /// A rejection anywhere beats every approval. What only the repository approves, by its own settings, counts because
+    /// the folder is trusted, and so for what was there when it was. An approval counts for what was agreed to: in this file, or, where
     /// nobody has agreed to anything in this file (a new worktree, a second `.mcp.json`), in any of the project's.
     pub(crate) fn of(&self, entry: &ServerEntry) -> (Approval, bool) {
         if let Some(origin) = self.rejected.get(&entry.name) {
             return (Approval::Rejected(origin.clone()), false);
         }
-        let named = self.approved.get(&entry.name).or(self.everything.as_ref());
-        let Some(named) = named.filter(|_| self.known) else { return (Approval::Undecided, false) };
+        let by_person = self.approved.get(&entry.name).or(self.everything.as_ref());
+        let repository = &self.by_repository;
+        let by_repository = repository.approved.get(&entry.name).or(repository.everything.as_ref());
+        let Some(named) = by_person.or(by_repository).filter(|_| self.known) else {
+            return (Approval::Undecided, false);
+        };
         let agreed = candidates(&self.contents, entry);
         if agreed.is_empty() {
+            if by_person.is_none() && self.settled {
+                return (Approval::Undecided, false);
+            }
             return match entry.foreign {
                 None => (Approval::Approved(named.clone()), true),
                 // Whoever approved a name did not mean what another account would put there.
@@ -279,6 +328,9 @@ impl Approvals {
 /// The approvals, rejections and the blanket approval of a settings file.
 const SETTINGS: [&str; 3] = ["enabledMcpjsonServers", "disabledMcpjsonServers", "enableAllProjectMcpServers"];
 
+/// The member of a folder of our own store that says that its approvals have been met.
+pub(crate) const SETTLED: &str = "settled";
+
 /// The field that a trusted folder lets run.
 pub(crate) const HELPER: &str = "headersHelper";
 
@@ -320,7 +372,7 @@ fn agreed(
 }
 
 /// Where a name is listed twice, the first place is the one that is told.
-fn extend(names: &mut HashMap<String, Origin>, more: Vec<Named>) {
+fn extend(names: &mut HashMap<String, Origin>, more: impl IntoIterator<Item = Named>) {
     for (name, origin) in more {
         names.entry(name).or_insert(origin);
     }

@@ -384,6 +384,12 @@ impl ServerEntry {
         }
     }
 
+    /// Whether it is an entry of a project that is approved and has not been agreed to yet: what trust in its folder
+    /// agrees to, in a configuration [as if trusted](crate::Config::if_trusted).
+    pub fn is_approved_by_trust(&self) -> bool {
+        self.scope == Scope::Project && self.first_use && self.gate() == Gate::Ready
+    }
+
     /// The word for its transport, as in the `type` field; `unknown` where the entry does not tell.
     pub fn transport(&self) -> &'static str {
         self.transport

@@ -17,7 +17,7 @@ use crate::program::Program;
 use crate::schema::{self, Context};
 use crate::sources::{Content, Request, Role, Source, Sources};
 use crate::trust::{Remembered, TrustStore};
-use crate::{Locations, Place, Problem, ProblemCode, Project, Severity, never_read, paths, suggest};
+use crate::{Locations, Origin, Place, Problem, ProblemCode, Project, Severity, never_read, paths, suggest};
 
 /// The configuration in force, what it shadows, and what is wrong.
 #[derive(Clone, Debug)]
@@ -37,6 +37,8 @@ pub struct Config {
     pub locations: Locations,
     /// Whether the folder is trusted.
     pub trust: Trust,
+    /// What the folder's own settings approve has been met.
+    settled: bool,
     paths: Vec<PathReport>,
     /// The numbers of the problems of each name.
     problems_of: HashMap<String, Vec<usize>>,
@@ -65,20 +67,29 @@ impl Config {
         }
     }
 
-    /// Keeps what the entries say that are used for the first time since a person decided about their names.
+    /// Keeps what the entries say that are used for the first time since a person decided about their names, and that
+    /// what a trusted folder's own settings approve has been met.
     fn remember(&self) -> Result<Remembered, Box<Problem>> {
         let met: Vec<&ServerEntry> =
             self.entries.iter().filter(|entry| entry.first_use && entry.gate() == Gate::Ready).collect();
-        if met.is_empty() {
+        if met.is_empty() && (self.settled || !self.trust.is_trusted()) {
             return Ok(Remembered::AsRead);
         }
         let why = match self.locations.state_dir.as_ref() {
             None => "there is no home directory".to_owned(),
-            Some(dir) => match TrustStore::new(dir).remember(self.project.trust_folder(), &met) {
+            Some(dir) => match TrustStore::new(dir).remember(
+                self.project.trust_folder(),
+                &met,
+                self.trust.is_trusted(),
+            ) {
                 Ok(remembered) => return Ok(remembered),
                 Err(error) => format!("could not {error}"),
             },
         };
+        if met.is_empty() {
+            // Nothing runs that a later change could replace; a program that only looks must not complain.
+            return Ok(Remembered::AsRead);
+        }
         let message =
             format!("what was approved could not be kept, so a change to it will not be noticed: {why}");
         let problem = Problem::new(Severity::Warning, ProblemCode::NotKept, message);
@@ -88,10 +99,25 @@ impl Config {
     /// Resolves what was read. Pure, but for one question to the file system: whether the command of an entry that a
     /// person agreed to is the running program ([`Request::program`]).
     pub fn resolve(sources: &Sources) -> Self {
+        Self::resolve_as(sources, None)
+    }
+
+    /// What the configuration would be if its folder were trusted now, for the person who decides about that. Nothing is
+    /// kept.
+    pub fn if_trusted(sources: &Sources) -> Self {
+        let folder = sources.project.trust_folder().to_owned();
+        let origin =
+            Origin { place: Place::File(folder), pointer: String::new(), field: String::new(), line: 1 };
+        Self::resolve_as(sources, Some(Trust::Trusted(origin)))
+    }
+
+    fn resolve_as(sources: &Sources, assumed: Option<Trust>) -> Self {
         let mut problems = Vec::new();
         let files = parse(&sources.files, &mut problems);
         let known = !unreadable(sources, &files, Role::Decisions);
-        let trust = if known { trust(&files, &sources.project) } else { Trust::Untrusted };
+        let found = if known { trust(&files, &sources.project) } else { Trust::Untrusted };
+        let is_assumed = assumed.is_some();
+        let trust = assumed.unwrap_or(found);
         let context = Context {
             env: &sources.env,
             launch_dir: &sources.project.cwd,
@@ -104,9 +130,12 @@ impl Config {
             candidates.append(&mut entries(document, *role, control, sources, context, &mut problems));
         }
         let heard = Heard { locations: &sources.locations, project: &sources.project, trust: &trust };
+        let disabled = Disabled::read(&files, &sources.project, &mut problems);
+        let approvals = Approvals::read(&files, &heard, known, &mut problems);
+        let settled = approvals.is_settled();
         let facts = Facts {
-            disabled: Disabled::read(&files, &sources.project, &mut problems),
-            approvals: Approvals::read(&files, &heard, known, &mut problems),
+            disabled,
+            approvals: if is_assumed { approvals.before_trust() } else { approvals },
             policy: Policy::read(
                 &files,
                 &heard,
@@ -138,6 +167,7 @@ impl Config {
             project: sources.project.clone(),
             locations: sources.locations.clone(),
             trust,
+            settled,
             paths: paths::report(sources, control, &files),
         }
     }

@@ -112,7 +112,7 @@ impl Policy {
                 // A folder that nobody trusts neither widens what others allow nor takes their servers away.
                 Role::ProjectSettings | Role::LocalSettings if heard.counts(document) => {}
                 Role::ProjectSettings | Role::LocalSettings => {
-                    problems.extend(Side::ALL.iter().find_map(|side| unheard(document, side.key())));
+                    problems.extend(Side::ALL.iter().filter_map(|side| unheard(document, side.key())));
                     continue;
                 }
                 _ => continue,

@@ -5,14 +5,14 @@
 //!
 //! ```json
 //! {"version": 2, "folders": {"/home/me/app": {
-//!   "trusted": true, "approved": ["db"], "rejected": [],
+//!   "trusted": true, "settled": true, "approved": ["db"], "rejected": [],
 //!   "contents": {"db": {"/home/me/app/.mcp.json": {"form": 1, "salt": "..", "digest": "..", "fields": {
 //!     "command": {"shown": "npx", "mark": ".."}}}}},
 //!   "helpers": {"api": {"/home/me/.claude.json": {..}}}}}}
 //! ```
 //!
 //! `contents` and `helpers` hold what was agreed to: salted digests of what the entry said, and what may be shown of
-//! it. A file of version 1 has names alone; each is bound to what its entry says the first time that it is met. Where
+//! it. `settled` says that what the folder's own settings approve has been met. A file of version 1 has names alone; each is bound to what its entry says the first time that it is met. Where
 //! a folder or file belonged to another account when it was decided about, `owner` is that account's number.
 //!
 //! Writers take a lock, read again, change one thing, write a new file beside the old one and rename it;
@@ -25,7 +25,7 @@ use mcp_files::{FileError, FileErrorKind, Links, Lock, Policy};
 use serde_json::{Map, Value, json};
 
 use crate::consent::{Record, Slot, Terms};
-use crate::decisions::{HELPER, file_of};
+use crate::decisions::{HELPER, SETTLED, file_of};
 use crate::entry::{Scope, ServerEntry};
 use crate::project::{canonical, project_key};
 use crate::{ConfigError, ConfigErrorKind, Project};
@@ -82,8 +82,9 @@ impl TrustStore {
         &self.path
     }
 
-    /// Trusts the folder of `project` itself, not its parents and not its subfolders, and agrees to the helpers of those
-    /// of `entries` that are local to it.
+    /// Trusts the folder of `project` itself, not its parents and not its subfolders, and agrees to those of `entries` that
+    /// trust is of: helpers that are local to it, and what its own settings approve (see
+    /// [`Config::if_trusted`](crate::Config::if_trusted)). What those approve later is not part of it.
     ///
     /// Returns whether that is new. Errors: see [`ConfigErrorKind`].
     pub fn trust<'e>(
@@ -92,8 +93,8 @@ impl TrustStore {
         entries: impl IntoIterator<Item = &'e ServerEntry>,
     ) -> Result<bool, ConfigError> {
         self.change(project.trust_folder(), |folder| {
-            let mut changed = set_trusted(folder, true) | set_owner(folder, project.foreign);
-            for entry in entries.into_iter().filter(|entry| entry.scope == Scope::Local) {
+            let mut changed = set_trusted(folder, true) | set_owner(folder, project.foreign) | settle(folder);
+            for entry in entries.into_iter().filter(|entry| is_of_trust(entry)) {
                 changed |= agree(folder, entry);
             }
             changed
@@ -103,7 +104,7 @@ impl TrustStore {
     /// Takes trust in `folder` back, and with it what was agreed to; returns whether there was any.
     pub fn untrust(&self, folder: &Path) -> Result<bool, ConfigError> {
         self.change(folder, |folder| {
-            let had = folder.remove(Slot::Helpers.key()).is_some();
+            let had = folder.remove(Slot::Helpers.key()).is_some() | folder.remove(SETTLED).is_some();
             set_trusted(folder, false) | had
         })
     }
@@ -133,10 +134,15 @@ impl TrustStore {
     }
 
     /// Keeps what these entries say, unless something is kept under their names already.
-    pub(crate) fn remember(&self, folder: &Path, met: &[&ServerEntry]) -> Result<Remembered, ConfigError> {
+    pub(crate) fn remember(
+        &self,
+        folder: &Path,
+        met: &[&ServerEntry],
+        trusted: bool,
+    ) -> Result<Remembered, ConfigError> {
         let mut remembered = Remembered::AsRead;
         self.change(folder, |folder| {
-            let mut changed = false;
+            let mut changed = trusted && settle(folder);
             for entry in met {
                 let kept = folder.get(slot(entry).key()).and_then(|names| names.get(&entry.name));
                 match kept.and_then(Value::as_object) {
@@ -211,6 +217,16 @@ impl TrustStore {
 /// The version that is written: ours, or the later one of who wrote it.
 fn version(root: &Map<String, Value>) -> u64 {
     root.get("version").and_then(Value::as_u64).unwrap_or(VERSION).max(VERSION)
+}
+
+/// Whether trust in a folder agrees to `entry`.
+fn is_of_trust(entry: &ServerEntry) -> bool {
+    entry.scope == Scope::Local || entry.is_approved_by_trust()
+}
+
+/// Notes that what the folder's own settings approve has been met.
+fn settle(folder: &mut Map<String, Value>) -> bool {
+    folder.insert(SETTLED.to_owned(), Value::Bool(true)).is_none()
 }
 
 fn slot(entry: &ServerEntry) -> Slot {
@@ -330,7 +346,7 @@ mod tests {
         assert!(!store.reject(app, "db").unwrap());
         assert_eq!(
             saved(&store)["folders"]["/nowhere/app"],
-            json!({"trusted": true, "approved": [], "rejected": ["db"], "contents": {}})
+            json!({"trusted": true, "settled": true, "approved": [], "rejected": ["db"], "contents": {}})
         );
         assert!(store.untrust(app).unwrap());
         assert!(!store.untrust(Path::new("/nowhere/else")).unwrap());

@@ -85,7 +85,7 @@ pub fn member_name(name: &str) -> &str {
 }
 
 /// How tokens of well-known services begin.
-const PREFIXES: [&str; 32] = [
+const PREFIXES: [&str; 31] = [
     "AIza",
     "AKIA",
     "ASIA",
@@ -105,7 +105,6 @@ const PREFIXES: [&str; 32] = [
     "gsk_",
     "hf_",
     "lin_api_",
-    "npm_",
     "nvapi-",
     "pypi-",
     "rk_live_",
@@ -120,8 +119,8 @@ const PREFIXES: [&str; 32] = [
     "shpat_",
 ];
 
-/// Those of them that only digits or many characters tell from words: `sk-learn`, `key-value`.
-const SHORT_PREFIXES: [&str; 3] = ["sk-", "key-", "pat-"];
+/// Those of them that only digits or many characters tell from words: `sk-learn`, `key-value`, `npm_config_registry`.
+const SHORT_PREFIXES: [&str; 4] = ["sk-", "key-", "npm_", "pat-"];
 
 /// Whether a word is too mixed for a word of a language: a key that stands alone has no name to tell what it is. Taking a
 /// digest for one is the lesser harm.

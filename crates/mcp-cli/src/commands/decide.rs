@@ -8,9 +8,9 @@ use mcp_config::{
     Approval, Config, ConfigError, Gate, Problem, ProblemCode, Project, Scope, ServerEntry, TrustStore,
 };
 use serde::Serialize;
-use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::app::{App, Loaded};
+use crate::confirmation::Answers;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 
@@ -32,8 +32,17 @@ struct TrustDocument<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     other_account: Option<u32>,
     helpers: Vec<Helper<'a>>,
+    /// The servers of the project that its own settings approve once it is trusted.
+    servers: Vec<TrustedServer<'a>>,
     /// The members of the folder's own settings that count once it is trusted.
     settings: Vec<String>,
+}
+
+#[derive(Serialize)]
+struct TrustedServer<'a> {
+    name: &'a str,
+    #[serde(flatten)]
+    allowed: Allowed<'a>,
 }
 
 #[derive(Serialize)]
@@ -48,14 +57,21 @@ struct ApprovalDocument<'a> {
     allowed: Option<Allowed<'a>>,
 }
 
-/// Trusts the folder.
+/// Trusts the folder as it is now: what is shown is what is agreed to, whatever changes while the question waits.
 pub(super) async fn trust(app: &App, path: Option<&Path>) -> Result<ExitStatus, CliError> {
     let directory = folder(app, path)?;
-    let config = app.config_in(&directory);
+    let sources = app.sources_in(&directory);
+    let now = Config::resolve(&sources);
+    let config = Config::if_trusted(&sources);
     let folder = config.project.trust_folder();
-    let helpers: Vec<Helper<'_>> =
-        local_helpers(&config).map(|entry| Helper::of(entry, &config.project)).collect();
-    let settings: Vec<String> = config
+    let helpers: Vec<Helper<'_>> = helpers(&config).map(|entry| Helper::of(entry, &config.project)).collect();
+    let servers: Vec<TrustedServer<'_>> = servers(&config, &now)
+        .map(|entry| TrustedServer {
+            name: &entry.name,
+            allowed: Allowed::of(entry, &config, &app.environment),
+        })
+        .collect();
+    let settings: Vec<String> = now
         .problems
         .iter()
         .filter(|problem| problem.code == ProblemCode::NotApproved)
@@ -70,21 +86,31 @@ pub(super) async fn trust(app: &App, path: Option<&Path>) -> Result<ExitStatus, 
         for helper in &helpers {
             text.push_str(&helper.lines());
         }
+        for server in &servers {
+            text.push_str("  approves:\n");
+            text.extend(server.allowed.lines().lines().map(|line| format!("    {line}\n")));
+        }
         for setting in &settings {
             text.push_str(&format!("  lets count: {}\n", line(setting)));
         }
-        if helpers.is_empty() && settings.is_empty() {
-            text.push_str("  has no helper and no settings of its own yet\n");
+        if helpers.is_empty() && servers.is_empty() && settings.is_empty() {
+            text.push_str("  has no helper and no settings that count only then\n");
         }
         app.output.out(&text);
     }
     confirm(app, &format!("Trust {}?", line(&folder.display().to_string()))).await?;
-    let store = store(&config)?;
-    let changed = store.trust(&config.project, local_helpers(&config)).map_err(|e| not_kept(&e))?;
-    // What the folder's own settings approve is bound to what it says now.
-    app.config_in(&directory);
-    let document =
-        TrustDocument { schema_version: 1, folder, trusted: true, changed, other_account, helpers, settings };
+    let agreed = self::helpers(&config).chain(self::servers(&config, &now));
+    let changed = store(&config)?.trust(&config.project, agreed).map_err(|e| not_kept(&e))?;
+    let document = TrustDocument {
+        schema_version: 1,
+        folder,
+        trusted: true,
+        changed,
+        other_account,
+        helpers,
+        servers,
+        settings,
+    };
     let text =
         format!("{} is trusted{}", line(&folder.display().to_string()), unless(changed, ", as before"));
     say(app, &text, &document);
@@ -109,6 +135,7 @@ pub(super) fn untrust(app: &App, path: Option<&Path>) -> Result<ExitStatus, CliE
         changed,
         other_account: None,
         helpers: Vec::new(),
+        servers: Vec::new(),
         settings: Vec::new(),
     };
     say(app, &text, &document);
@@ -243,13 +270,26 @@ fn unneeded(loaded: &Loaded, name: &str) -> CliError {
     }
 }
 
-/// The entries of this person for the folder whose helpers wait for its trust.
-fn local_helpers(config: &Config) -> impl Iterator<Item = &ServerEntry> {
-    let shadowed = config.shadowed.iter().map(|shadowed| &shadowed.entry);
-    config.entries.iter().chain(shadowed).filter(|entry| {
+/// The entries of the folder whose helpers wait for its trust.
+fn helpers(config: &Config) -> impl Iterator<Item = &ServerEntry> {
+    definitions(config).filter(|entry| {
         let helper = entry.remote().is_some_and(|remote| remote.helper.is_some());
         helper && matches!(entry.scope, Scope::Local | Scope::Project)
     })
+}
+
+/// The entries of the project that would be used once it is trusted, and are not `now`, or not yet agreed to.
+fn servers<'c>(config: &'c Config, now: &'c Config) -> impl Iterator<Item = &'c ServerEntry> {
+    definitions(config).filter(|entry| {
+        let is_used = |other: &ServerEntry| other.origin == entry.origin && other.gate() == Gate::Ready;
+        entry.scope == Scope::Project
+            && entry.gate() == Gate::Ready
+            && (entry.is_approved_by_trust() || !now.definitions(&entry.name).any(is_used))
+    })
+}
+
+fn definitions(config: &Config) -> impl Iterator<Item = &ServerEntry> {
+    config.entries.iter().chain(config.shadowed.iter().map(|shadowed| &shadowed.entry))
 }
 
 /// The member of a project's own settings that is not heard yet.
@@ -269,15 +309,16 @@ fn folder(app: &App, path: Option<&Path>) -> Result<PathBuf, CliError> {
     Ok(Project::find(&path).trust_folder().to_owned())
 }
 
-/// On a terminal, what was shown is decided about by a typed yes. A script has decided by running the command.
+/// At a terminal, what was shown is decided about by a typed yes. A script has decided by running the command.
 async fn confirm(app: &App, question: &str) -> Result<(), CliError> {
-    if app.json || !app.interactive || !app.output.stdout_is_terminal {
+    if app.json || !app.interactive || !app.output.asks {
         return Ok(());
     }
+    let mut answers = Answers::of_terminal();
+    answers.forget_typed();
     app.output.error(&format!("{question} [y/N] "));
-    let mut answer = String::new();
-    let read = BufReader::new(tokio::io::stdin()).read_line(&mut answer).await;
-    if read.is_ok() && ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
+    let answer = answers.line().await.unwrap_or_default();
+    if ["y", "yes"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
         return Ok(());
     }
     Err(CliError::usage("not-confirmed", "nothing was decided").next("answer y, or use --non-interactive"))

@@ -11,7 +11,7 @@
 //! | `documents`, `failures` | JSON, exit codes, the wording of errors |
 //! | `usage`, `complete`, `offline` | commands that use a server, and those that only read files |
 //! | `trust` | what a folder may do before and after somebody trusts it |
-//! | `consent` | what a decision shows, and that it is about content |
+//! | `consent`, `decisions` | what a decision shows, that it is about content, and how a person makes it |
 //! | `people` | decisions about several names, and waiting for what only a person can bring about |
 //! | `bridge` | a server for a host, on standard streams |
 //! | `loops` | that no entry starts itself |
@@ -29,6 +29,7 @@
 mod bridge;
 mod complete;
 mod consent;
+mod decisions;
 mod demo;
 mod documents;
 mod doors;

@@ -1,8 +1,6 @@
 //! What strangers write, as a person sees it: on a terminal, in a table, in JSON.
 
-use std::path::Path;
-
-use mcp_testkit::{FakeMcpServer, Mcplink, Tool};
+use mcp_testkit::{FakeMcpServer, Tool};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http, row};
@@ -63,23 +61,6 @@ fn server() -> FakeMcpServer {
         .unwrap()
 }
 
-/// The command, on a terminal of its own.
-#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-fn on_a_terminal<'a>(setting: &'a Setting, args: &[&str]) -> Option<Mcplink<'a>> {
-    let script = ["/usr/bin/script", "/bin/script"].into_iter().find(|path| Path::new(path).exists());
-    let Some(script) = script else {
-        eprintln!("SKIPPED: no `script` to make a terminal with");
-        return None;
-    };
-    let words: Vec<String> =
-        [env!("CARGO_BIN_EXE_mcplink")].iter().chain(args).map(|word| mcp_text::shell_word(word)).collect();
-    Some(
-        Mcplink::new(script, &setting.home)
-            .args(["-qec".to_owned(), words.join(" "), "/dev/null".to_owned()])
-            .env("TERM", "xterm-256color"),
-    )
-}
-
 #[test]
 fn s_n07_k4_no_view_shows_what_acts_on_a_terminal() {
     let server = server();
@@ -91,7 +72,7 @@ fn s_n07_k4_no_view_shows_what_acts_on_a_terminal() {
         harmless(&output.stdout);
         harmless(&output.stderr);
         assert!(!output.stdout.contains('\u{1b}'), "a pipe is not coloured: {output}");
-        if let Some(terminal) = on_a_terminal(&setting, command) {
+        if let Some(terminal) = setting.on_a_terminal(command) {
             harmless(&terminal.run().expect_code(0).stdout);
         }
     }
@@ -109,7 +90,7 @@ fn s_m09_results_are_harmless_on_a_terminal_and_whole_in_a_pipe() {
     let document = setting.run(&[&call[..], &["--json"]].concat(), 0).json();
     assert_eq!(document["content"][0]["text"], text);
 
-    if let Some(terminal) = on_a_terminal(&setting, &call) {
+    if let Some(terminal) = setting.on_a_terminal(&call) {
         let shown = terminal.run().expect_code(0).stdout;
         assert!(!shown.contains('\u{1b}'), "{shown:?}");
         harmless(&shown);
@@ -130,7 +111,7 @@ fn s_m09_resources_and_prompts_are_results_too() {
     let setting = Setting::of("s", http(&server));
     assert_eq!(setting.run(&["read", "s", "a://b"], 0).stdout, format!("{}\n", hostile("r")));
     for command in [&["read", "s", "a://b"][..], &["prompt", "s", "p"]] {
-        if let Some(terminal) = on_a_terminal(&setting, command) {
+        if let Some(terminal) = setting.on_a_terminal(command) {
             harmless(&terminal.run().expect_code(0).stdout);
         }
     }

@@ -1,5 +1,7 @@
 //! A home with servers in its configuration, and the binary to look at them with.
 
+use std::path::Path;
+
 use mcp_testkit::{FakeHelper, FakeMcpServer, Mcplink, Output, RecordedRequest, TempHome};
 use serde_json::{Map, Value, json};
 
@@ -57,6 +59,27 @@ impl Setting {
     /// A command, to be changed before it runs.
     pub(crate) fn mcplink(&self, args: &[&str]) -> Mcplink<'_> {
         Mcplink::new(env!("CARGO_BIN_EXE_mcplink"), &self.home).args(args.iter().copied())
+    }
+
+    /// A command, on a terminal of its own; `None` where there is nothing to make one with.
+    pub(crate) fn on_a_terminal(&self, args: &[&str]) -> Option<Mcplink<'_>> {
+        let words: Vec<String> = [env!("CARGO_BIN_EXE_mcplink")]
+            .iter()
+            .chain(args)
+            .map(|word| mcp_text::shell_word(word))
+            .collect();
+        self.shell_on_a_terminal(&words.join(" "))
+    }
+
+    /// A command line of a shell, on a terminal of its own.
+    #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+    pub(crate) fn shell_on_a_terminal(&self, line: &str) -> Option<Mcplink<'_>> {
+        let script = ["/usr/bin/script", "/bin/script"].into_iter().find(|path| Path::new(path).exists());
+        let Some(script) = script else {
+            eprintln!("SKIPPED: no `script` to make a terminal with");
+            return None;
+        };
+        Some(Mcplink::new(script, &self.home).args(["-qec", line, "/dev/null"]).env("TERM", "xterm-256color"))
     }
 
     /// A command, run to its end, which must be this exit code.

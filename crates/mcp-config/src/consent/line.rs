@@ -16,16 +16,50 @@ const LIMIT: usize = 4_000;
 /// How much is kept of a field, in columns, and so in words.
 const KEPT: usize = 200;
 
+/// What ends a line for a shell, an interpreter or a reader (UAX #14).
+const LINE_ENDS: [char; 7] = ['\n', '\r', '\u{b}', '\u{c}', '\u{85}', '\u{2028}', '\u{2029}'];
+
+/// Variables that decide which code runs, for the loader, interpreters and git: never a secret, and never hidden from
+/// the person who decides.
+const CODE_VARIABLES: [&str; 24] = [
+    "BASH_ENV",
+    "CLASSPATH",
+    "ENV",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_EXEC_PATH",
+    "GIT_SSH_COMMAND",
+    "IFS",
+    "JAVA_TOOL_OPTIONS",
+    "JDK_JAVA_OPTIONS",
+    "NODE_OPTIONS",
+    "NODE_PATH",
+    "PATH",
+    "PERL5LIB",
+    "PERL5OPT",
+    "PHP_INI_SCAN_DIR",
+    "PYTHONHOME",
+    "PYTHONPATH",
+    "PYTHONSTARTUP",
+    "RUBYLIB",
+    "RUBYOPT",
+    "SHELL",
+    "SHELLOPTS",
+    "ZDOTDIR",
+    "_JAVA_OPTIONS",
+];
+
 /// The value of `field`, for the person who decides.
 pub(super) fn shown(document: &Document<'_>, field: &str, node: &Node) -> String {
     let text = match &node.value {
-        Value::String(text) if is_secret(field) => secret(text),
+        Value::String(text) if is_secret(field, text) => secret(text),
         Value::String(text) => words(text),
         Value::Array(items) => arguments(items),
         Value::Number(_) => document.written(node.span).to_owned(),
         Value::Bool(value) => value.to_string(),
         Value::Null | Value::Object(_) => node.kind().to_owned(),
     };
+    // A shell begins a new command there: what stands behind it must not look like the rest of a comment.
+    let text = text.replace("\r\n", "\n").replace(LINE_ENDS, " ⏎ ");
     let whole = mcp_text::width(&text);
     if whole <= LIMIT {
         return mcp_text::line(&text, LIMIT);
@@ -93,10 +127,27 @@ fn name(text: &str) -> Option<String> {
 }
 
 /// Header and environment values are secrets more often than not, and so is what nothing here knows.
-fn is_secret(field: &str) -> bool {
+fn is_secret(field: &str, value: &str) -> bool {
     let own = ["command", "url", "headersHelper", "cwd", "envFile", "oauth", "name", "instance"];
     let first = field.split(['.', '[']).next().unwrap_or_default();
-    !own.contains(&first)
+    let shown = field.strip_prefix("env.").is_some_and(|variable| decides_what_runs(variable, value));
+    !own.contains(&first) && !shown
+}
+
+/// Whether a variable can change which code runs or where data goes: by its name, or because its value is an option, a
+/// path, an address or a command line. An opaque word is none of them.
+fn decides_what_runs(variable: &str, value: &str) -> bool {
+    // Names are not told apart by case everywhere.
+    let name = variable.to_ascii_uppercase();
+    if ["LD_", "DYLD_"].iter().any(|family| name.starts_with(family)) || CODE_VARIABLES.contains(&&*name) {
+        return true;
+    }
+    let starts = ["/", "./", "../", "~", "-", "\\", ".\\", "..\\"];
+    let points = starts.iter().any(|start| value.starts_with(start))
+        || value.contains("://")
+        || value.contains(char::is_whitespace)
+        || value.get(1..3) == Some(":\\");
+    points && !mcp_text::is_credential_name(variable)
 }
 
 /// Its references, and a mark for each literal part.
