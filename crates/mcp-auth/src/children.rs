@@ -4,14 +4,15 @@
 //! |---|---|---|
 //! | a local (stdio) server (`mcp-config::launch`) | everything, and the `env` of its entry on top | `MCP_CLIENT_SECRET`, `OTEL_*` |
 //! | a `headersHelper` of a person | everything, and who it mints for | `MCP_CLIENT_SECRET` |
-//! | a `headersHelper` that a repository brought along | the same, as far as it holds no secret | what is named or looks like a credential |
+//! | a `headersHelper` that a repository brought along | what is plainly a setting, and what its command names | all else, and what is named or looks like a credential |
 //! | the browser, `secret-tool` | everything | `MCP_CLIENT_SECRET` |
 //!
 //! The client secret is this program's own, for authorization servers: no child has a use for it. A repository's helper is
-//! a stranger's program that a person allowed to run, not to look around: a variable goes by its name
-//! ([`mcp_text::is_credential_name`]), by its value (a URL with a password, a header, a connection string, what looks like a
-//! token), and as a copy of one that has gone. A proxy's address stays, without user name and password, because nothing
-//! works without it in many places.
+//! a stranger's program that a person allowed to run, not to look around. It gets what every program needs and what
+//! cannot be a secret ([`settings`]), and of the rest what its command names, because the person who allowed the command
+//! has read that. Even so a variable goes by its name ([`mcp_text::is_credential_name`]), by its value (a URL with a
+//! password, a header, a connection string, what looks like a token), and as a copy of one that has gone. A proxy's
+//! address stays, without user name and password, because nothing works without it in many places.
 //!
 //! In the core and not with the helper: whoever lowers a configuration needs the same answer for the variables that went
 //! into a URL.
@@ -19,9 +20,11 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
-use mcp_text::{is_credential_name, looks_like_token};
+use mcp_text::{Secrets, is_credential_name, looks_like_token};
 
 use crate::EnvPolicy;
+
+mod settings;
 
 /// Variables that are for this program alone.
 pub const OWN_SECRETS: [&str; 1] = ["MCP_CLIENT_SECRET"];
@@ -33,9 +36,10 @@ const OWN_PREFIX: &str = "MCPLINK_";
 const MIN_COPY: usize = 12;
 
 impl EnvPolicy {
-    /// The environment of a child, from that of this process.
+    /// The environment of a child that runs this command line, from that of this process.
     pub fn environment<N, V>(
         self,
+        command: &str,
         variables: impl IntoIterator<Item = (N, V)>,
     ) -> BTreeMap<OsString, OsString>
     where
@@ -56,7 +60,7 @@ impl EnvPolicy {
             gone.retain(|value| is_copied(value));
             environment = environment
                 .into_iter()
-                .filter_map(|(name, value)| scrubbed(&name, value, &gone).map(|value| (name, value)))
+                .filter_map(|(name, value)| scrubbed(command, &name, value, &gone).map(|value| (name, value)))
                 .collect();
         }
         environment
@@ -75,25 +79,32 @@ impl EnvPolicy {
     }
 }
 
-/// What a repository's helper gets of a variable whose name is harmless.
-fn scrubbed(name: &OsStr, value: OsString, gone: &[OsString]) -> Option<OsString> {
+/// What a repository's helper gets of a variable whose name is no credential's.
+fn scrubbed(command: &str, name: &OsStr, value: OsString, gone: &[OsString]) -> Option<OsString> {
     let (name, text) = (name.to_string_lossy(), value.to_string_lossy());
     if name.starts_with(OWN_PREFIX) {
         return Some(value);
     }
-    let is_copy = gone.iter().any(|secret| text.contains(&*secret.to_string_lossy()));
-    if !is_copy && !holds_secret(&text) {
-        return Some(value);
-    }
     if name.to_ascii_lowercase().ends_with("proxy") {
         let bare = without_userinfo(&text);
-        return (!holds_secret(&bare)).then(|| bare.into());
+        return (!is_copy(&bare, gone) && !holds_secret(&bare)).then(|| bare.into());
     }
+    let leaks = is_copy(&text, gone) || holds_secret(&text);
     // Git counts these, and ends where one of them is missing (git-config(1), section ENVIRONMENT).
     if name.starts_with("GIT_CONFIG_KEY_") {
-        return Some("mcplink.removed".into());
+        return Some(if leaks { "mcplink.removed".into() } else { value });
     }
-    name.starts_with("GIT_CONFIG_VALUE_").then(OsString::new)
+    if name.starts_with("GIT_CONFIG_VALUE_") {
+        return Some(if leaks { OsString::new() } else { value });
+    }
+    let is_given = settings::is_common(&name)
+        || settings::is_plain(&name, &text)
+        || (settings::is_named(command, &name) && Secrets::default().hide(&text) == text);
+    (is_given && !leaks).then_some(value)
+}
+
+fn is_copy(text: &str, gone: &[OsString]) -> bool {
+    gone.iter().any(|secret| text.contains(&*secret.to_string_lossy()))
 }
 
 /// Whether the value of a variable that has gone tells a secret wherever it occurs, and is no path or plain word.
@@ -206,9 +217,13 @@ fn has_token(value: &str) -> bool {
 mod tests {
     use super::*;
 
-    /// What is left of these variables.
+    /// What is left of these variables for a command that names none.
     fn left(policy: EnvPolicy, variables: &[(&str, &str)]) -> Vec<String> {
-        let environment = policy.environment(variables.iter().copied());
+        left_for("./mint.sh", policy, variables)
+    }
+
+    fn left_for(command: &str, policy: EnvPolicy, variables: &[(&str, &str)]) -> Vec<String> {
+        let environment = policy.environment(command, variables.iter().copied());
         let text = |text: &OsStr| text.to_str().unwrap().to_owned();
         environment.iter().map(|(name, value)| format!("{}={}", text(name), text(value))).collect()
     }
@@ -255,8 +270,76 @@ mod tests {
             ("MY_TOKEN", "canary"),
             ("SENTRY_DSN", "canary"),
         ] {
-            let shown = left(EnvPolicy::Scrubbed, &[(name, value), ("HOME", "/h")]).join(" ");
-            assert_eq!(shown, "HOME=/h", "{name}");
+            for command in ["./mint.sh".to_owned(), format!("mint ${name} ${{{name}}}")] {
+                let shown = left_for(&command, EnvPolicy::Scrubbed, &[(name, value), ("HOME", "/h")]);
+                assert_eq!(shown, ["HOME=/h"], "{name}, by {command}");
+            }
+        }
+    }
+
+    #[test]
+    fn s_n20_k12_what_is_not_plainly_a_setting_stays_behind() {
+        for (name, value) in [
+            ("SSHPASS", "canary"),
+            ("CURL_OPTS", "-u admin:canary"),
+            ("CURL_OPTS", "-ucanary:"),
+            ("SLACK_WEBHOOK", "https://hooks.slack.example/services/T0/B0/canary"),
+            ("SLACK_WEBHOOK_URL", "canary"),
+            ("DISCORD", "https://discord.example/api/webhooks/12345/ca7nary"),
+            ("KUBECONFIG_DATA", "Y2FuYXJ5"),
+            ("KUBECONFIG_DATA", "canary"),
+            ("SESSION_ID", "x7f3"),
+            ("SESSION_ID", "canary"),
+            ("LICENSE", "CANARY"),
+            ("LICENSE", "AB12-CD34"),
+            ("GPG_KEYID", "0xC0FFEE"),
+            ("GPG_KEYID", "canary"),
+            ("SMTP_LOGIN", "hunter2"),
+            ("BANK_PIN", "1234"),
+            ("TOTP", "JBSWY3DPEHPK3PXP"),
+            ("HOOK", "canary"),
+            ("IT", "ca.n4ry"),
+            ("IT", "correct horse battery staple"),
+            ("IT", "aGVsbG8"),
+            ("IT", "Tr0ub4dor&3"),
+            ("IT", "{\"a\":\"canary\"}"),
+            ("IT", "me:canary"),
+            ("IT", "canary@h"),
+            ("IT", "https://h/?canary"),
+            ("IT", "https://h/#canary"),
+            ("IT", "https://h/s/ca7nary"),
+            ("IT", "https://canary@h/"),
+            ("IT", "a\nb"),
+            ("IT", "/run/x\n-----BEGIN"),
+            ("IT", "~/x;canary!"),
+            ("IT", "123456789012"),
+        ] {
+            assert!(left(EnvPolicy::Scrubbed, &[(name, value)]).is_empty(), "{name}={value}");
+            assert_eq!(left(EnvPolicy::Inherit, &[(name, value)]).len(), 1, "{name}={value}");
+        }
+    }
+
+    #[test]
+    fn s_k12_what_the_command_names_was_allowed_with_it() {
+        for command in
+            ["mint $LICENSE", "mint \"${LICENSE:-x}\"", "node -e 'f(process.env.LICENSE)'", "mint %LICENSE%"]
+        {
+            let variables = [("LICENSE", "AB12-CD34"), ("LICENSE_2", "x"), ("CENSE", "hunter2")];
+            assert_eq!(
+                left_for(command, EnvPolicy::Scrubbed, &variables),
+                ["LICENSE=AB12-CD34"],
+                "{command}"
+            );
+        }
+        // A credential does not come along even so: a repository names what it likes.
+        for (name, value) in [
+            ("MY_TOKEN", "x"),
+            ("SSHPASS", "x"),
+            ("A", "ghp_canarycanarycanary"),
+            ("A", "curl -u a:canary h"),
+            ("A", "hunter2-S3cret"),
+        ] {
+            assert!(left_for("mint $A $MY_TOKEN $SSHPASS", EnvPolicy::Scrubbed, &[(name, value)]).is_empty());
         }
     }
 
@@ -268,6 +351,9 @@ mod tests {
             ("ALL_PROXY", "socks5h://u:ca@nary@proxy.corp:1080", "socks5h://proxy.corp:1080"),
             ("https_proxy", "http://u:ca/na#ry@proxy.corp:3128", "http://proxy.corp:3128"),
             ("all_proxy", "u:canary@proxy.corp:3128", "proxy.corp:3128"),
+            ("all_proxy", "socks5://canary@proxy.corp:1080", "socks5://proxy.corp:1080"),
+            ("ALL_PROXY", "canary@proxy.corp:1080", "proxy.corp:1080"),
+            ("grpc_proxy", "ssh://c@proxy.corp", "ssh://proxy.corp"),
             ("npm_config_https_proxy", "http://u:canary@proxy.corp", "http://proxy.corp"),
             ("NO_PROXY", "localhost,.corp,10.0.0.0/8", "localhost,.corp,10.0.0.0/8"),
             ("HTTP_PROXY", "http://proxy.corp:3128", "http://proxy.corp:3128"),
@@ -282,13 +368,13 @@ mod tests {
         let variables = [
             ("DB_PASSWORD", "s3cr3t-canary"),
             ("PGOPTIONS", "--x s3cr3t-canary"),
-            ("GREETING", "s3cr3t"),
+            ("LC_GREETING", "s3cr3t"),
             ("SSH_AUTH_SOCK", "/tmp/ssh-1a2b/agent.7"),
             ("SOCK_COPY", "/tmp/ssh-1a2b/agent.7"),
         ];
         assert_eq!(
             left(EnvPolicy::Scrubbed, &variables),
-            ["GREETING=s3cr3t", "SOCK_COPY=/tmp/ssh-1a2b/agent.7"]
+            ["LC_GREETING=s3cr3t", "SOCK_COPY=/tmp/ssh-1a2b/agent.7"]
         );
     }
 
@@ -334,20 +420,38 @@ mod tests {
     fn what_a_helper_needs_stays() {
         let variables = [
             ("AWS_PROFILE", "prod-1"),
+            ("AWS_REGION", "eu-west-1"),
+            ("CLAUDE_CODE_MCP_SERVER_NAME", "x7Y z"),
+            ("CLOUDSDK_CORE_PROJECT", "my-project-42"),
+            ("CORP_SSO", "https://sso1.corp.example:8443/realms/main"),
+            ("CORP_SSO_HOST", "sso.corp.example:443"),
             ("DBUS_SESSION_BUS_ADDRESS", "unix:path=/run/user/1000/bus,guid=0"),
+            ("DEBUG", ""),
+            ("GH_HOST", "github.corp.example"),
             ("HOME", "/home/me"),
+            ("HTTP_TIMEOUT_MS", "300000"),
+            ("KUBECONFIG", "/home/me/.kube/config:/home/me/.kube/dev 2.yaml"),
             ("LANG", "en_US.UTF-8"),
+            ("LC_ALL", "C"),
+            ("LOCAL_SERVER", "localhost:8080"),
             ("MCPLINK_CHAIN", "a@0a1b2c3d4e5f60718293,~"),
+            ("MONKEY", "business"),
+            ("NODE_OPTIONS", "--use-openssl-ca --max-old-space-size=4096"),
+            ("NVM_DIR", "~/.nvm"),
             ("OLDPWD", "/home/me/a"),
             ("PATH", "/nix/store/0a1b2c3d4e5f6g7h8i9j0k1l-x/bin:/usr/bin"),
+            ("PATTERN", "survives"),
             ("PWD", "/home/me"),
+            ("PYTHON", "3.12.1"),
             ("REPO", "git@github.example:me/x.git"),
             ("REPO_SSH", "ssh://git@github.example/me/x.git"),
             ("SSH_CONNECTION", "10.0.0.1 50000 10.0.0.2 22"),
+            ("SYSTEMROOT", "C:\\Windows"),
             ("TERM", "xterm-256color"),
+            ("TOOLS_DIR", "C:\\Program Files\\Corp;D:/tools"),
             ("TZ", ":/etc/localtime"),
-            ("URLS", "https://h:80/a@b http://[::1]:80/x@y"),
             ("VAULT_ADDR", "https://vault1.prod.example:8200"),
+            ("XDG_SESSION_ID", "c2x9"),
         ];
         let expected: Vec<String> = variables.iter().map(|(name, value)| format!("{name}={value}")).collect();
         assert_eq!(left(EnvPolicy::Scrubbed, &variables), expected);

@@ -63,7 +63,7 @@ pub struct HelperSpec {
     pub cwd: PathBuf,
     /// The whole environment of the command, before the identity variables and the scrub.
     pub env: BTreeMap<OsString, OsString>,
-    /// Whether credential-like variables are removed from `env`.
+    /// Which variables of `env` the command gets.
     pub env_policy: EnvPolicy,
     /// The limit after which its process group is killed.
     pub timeout: Duration,
@@ -107,7 +107,8 @@ impl fmt::Debug for HelperSpec {
 pub enum EnvPolicy {
     /// Everything but what is for this program alone ([`children::OWN_SECRETS`](crate::children::OWN_SECRETS)).
     Inherit,
-    /// Nor what is a credential by its name or value: for helpers that a repository brought along.
+    /// What is plainly a setting, or named by the command, and no credential by its name or value: for helpers that a
+    /// repository brought along.
     Scrubbed,
 }
 

@@ -25,8 +25,12 @@ const CREDENTIAL_WORDS: [&str; 21] = [
     "token",
 ];
 
-/// What the clients of PostgreSQL and MySQL read their passwords from, and `curl` its headers.
-const CREDENTIAL_NAMES: [&str; 3] = ["PGPASSWORD", "PGPASSFILE", "-H"];
+/// Words that make a credential of the part of a name that ends with them: `sshpassword`, `AUTHTOKEN`. `pass` and `key`
+/// end other words.
+const CREDENTIAL_ENDINGS: [&str; 6] = ["apikey", "passphrase", "passwd", "password", "secret", "token"];
+
+/// What the client of PostgreSQL reads a file of passwords from, `sshpass` its password, and `curl` its headers.
+const CREDENTIAL_NAMES: [&str; 3] = ["PGPASSFILE", "SSHPASS", "-H"];
 
 /// Where this process is, and was.
 const DIRECTORIES: [&str; 2] = ["PWD", "OLDPWD"];
@@ -48,7 +52,11 @@ pub fn is_credential_name(name: &str) -> bool {
 /// `part` as a whole, or one of its words where it is written in camel case.
 fn has_credential_word(part: &str) -> bool {
     let is_word = |word: &str| CREDENTIAL_WORDS.iter().any(|known| word.eq_ignore_ascii_case(known));
-    if is_word(part) {
+    let ends = |ending: &&str| {
+        let at = part.len().checked_sub(ending.len());
+        at.and_then(|at| part.get(at..)).is_some_and(|end| end.eq_ignore_ascii_case(ending))
+    };
+    if is_word(part) || CREDENTIAL_ENDINGS.iter().any(ends) {
         return true;
     }
     let bytes = part.as_bytes();
@@ -228,6 +236,11 @@ mod tests {
             "GIT_CONFIG_KEY_0_TOKEN",
             "MYSQL_PWD",
             "PGPASSWORD",
+            "SSHPASS",
+            "RSYNC_AUTHTOKEN",
+            "--dbpassword",
+            "clientsecret",
+            "X-CSRFToken",
             "--db-pass",
             "--apiKey",
             "accessToken",

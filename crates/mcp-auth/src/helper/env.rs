@@ -7,7 +7,7 @@ use crate::{HelperSpec, Target};
 
 /// The whole environment of the command.
 pub(super) fn environment(spec: &HelperSpec, target: &Target) -> BTreeMap<OsString, OsString> {
-    let mut env = spec.env_policy.environment(spec.env.clone());
+    let mut env = spec.env_policy.environment(&spec.command, spec.env.clone());
     let url = if spec.url_variable.is_empty() { target.url.as_str() } else { &spec.url_variable };
     for prefix in ["CLAUDE_CODE_MCP", "MCP"] {
         env.insert(format!("{prefix}_SERVER_NAME").into(), (&target.name).into());

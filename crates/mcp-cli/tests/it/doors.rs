@@ -121,6 +121,28 @@ fn s_n20_a_repositorys_helper_sees_the_proxy_and_not_its_password() {
     }
 }
 
+#[test]
+fn s_n20_k12_a_repositorys_script_sees_settings_and_what_its_entry_names() {
+    let server =
+        FakeMcpServer::builder().accept(Accept::header("x-seen", "acme,none,none,AB12-CD34")).start();
+    let server = server.unwrap();
+    let mut entry = http(&server);
+    entry["headersHelper"] = json!("LICENSE=\"$LICENSE\" sh mint.sh");
+    let setting = Setting::new().project_file(json!({ "s": entry }));
+    let script = r#"printf '{"X-Seen":"%s"}' "$CORP,${SESSION_ID-none},${SLACK_WEBHOOK-none},$LICENSE""#;
+    std::fs::write(setting.home.project().join("mint.sh"), script).unwrap();
+    setting.run(&["approve", "s"], 0);
+    setting.run(&["trust"], 0);
+    let status = setting
+        .mcplink(&["status", "s", "--json"])
+        .env("CORP", "acme")
+        .env("SESSION_ID", "x7f3")
+        .env("SLACK_WEBHOOK", "https://hooks.slack.example/services/T0/B0/x7f3")
+        .env("LICENSE", "AB12-CD34")
+        .run();
+    assert_eq!(status.json()["servers"][0]["status"], "connected", "{status}");
+}
+
 /// `login` with a client secret in the environment.
 fn login(setting: &Setting, browser: &FakeBrowser, secret: &str, code: i32) -> mcp_testkit::Output {
     let login = setting.mcplink(&["login", "s"]).env("BROWSER", browser.command());
