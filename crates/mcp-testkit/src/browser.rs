@@ -35,23 +35,48 @@ pub fn visit(url: &Url) -> io::Result<Vec<Visit>> {
         if visits.len() > 10 {
             return Err(io::Error::other("too many redirects"));
         }
-        let (head, body) = get(&url)?;
-        let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-        let location = head.lines().find_map(|line| {
-            let (name, value) = line.split_once(':')?;
-            name.eq_ignore_ascii_case("location").then(|| value.trim().to_owned())
-        });
-        if (300..400).contains(&status)
-            && let Some(location) = location
-        {
-            next = Some(url.join(&location).map_err(io::Error::other)?);
+        let answer = request(&Request { url: &url, form: None, cookies: "" })?;
+        if let Some(location) = answer.location() {
+            next = Some(url.join(location).map_err(io::Error::other)?);
         }
-        visits.push(Visit { url, status, body });
+        visits.push(Visit { url, status: answer.status, body: answer.body });
     }
     Ok(visits)
 }
 
-fn get(url: &Url) -> io::Result<(String, String)> {
+/// What a browser asks for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Request<'a> {
+    pub(crate) url: &'a Url,
+    /// The body of a form that is posted.
+    pub(crate) form: Option<&'a str>,
+    /// The value of the header; empty for none.
+    pub(crate) cookies: &'a str,
+}
+
+/// What it gets.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) status: u16,
+    head: String,
+    pub(crate) body: String,
+}
+
+impl Page {
+    /// The values of a header, whose name is in lower case.
+    pub(crate) fn header(&self, wanted: &str) -> Vec<&str> {
+        let headers = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        headers.filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim()).collect()
+    }
+
+    /// Where it leads on to.
+    pub(crate) fn location(&self) -> Option<&str> {
+        self.header("location").first().copied().filter(|_| (300..400).contains(&self.status))
+    }
+}
+
+pub(crate) fn request(asked: &Request<'_>) -> io::Result<Page> {
+    let url = asked.url;
     let is_loopback = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
     if url.scheme() != "http" || !is_loopback {
         return Err(io::Error::other(format!(
@@ -64,15 +89,30 @@ fn get(url: &Url) -> io::Result<(String, String)> {
     stream.set_read_timeout(Some(Duration::from_secs(30)))?;
     let target = &url[url::Position::BeforePath..url::Position::AfterQuery];
     let host = &url[url::Position::BeforeHost..url::Position::AfterPort];
+    let method = if asked.form.is_some() { "POST" } else { "GET" };
+    // HTTP/1.0, so that no answer comes in chunks.
+    let mut request =
+        format!("{method} {target} HTTP/1.0\r\nHost: {host}\r\nConnection: close\r\nAccept: text/html\r\n");
+    if !asked.cookies.is_empty() {
+        request += &format!("Cookie: {}\r\n", asked.cookies);
+    }
+    if let Some(form) = asked.form {
+        let origin = url.origin().ascii_serialization();
+        request += &format!(
+            "Origin: {origin}\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n",
+            form.len()
+        );
+    }
+    request += "\r\n";
+    request += asked.form.unwrap_or_default();
     // In one write, as browsers do: a callback listener that reads once must see the whole request.
-    let request =
-        format!("GET {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\nAccept: text/html\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes)?;
     let text = String::from_utf8_lossy(&bytes);
     let (head, body) = text.split_once("\r\n\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
-    Ok((head.to_owned(), body.to_owned()))
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    Ok(Page { status, head: head.to_owned(), body: body.to_owned() })
 }
 
 /// A browser for a program under test: a script (`sh` and `curl`) that notes the arguments it was started with, and

@@ -22,9 +22,11 @@ mod helper;
 mod home;
 mod mcp;
 mod oidc;
+mod person;
 mod process;
 mod proxy;
 mod real;
+mod real_oauth;
 mod run;
 mod surface;
 mod sync;
@@ -42,6 +44,7 @@ pub use mcp::{
     Tool,
 };
 pub use oidc::{CertifiedProvider, Chromium, Consent, EndPage};
+pub use person::Person;
 pub use process::{marked_processes, process_is_alive};
 pub use proxy::{Fault, FlakyProxy};
 pub use real::{Missing, RealServer, RunningServer, real_or_skip};

@@ -44,11 +44,29 @@ impl CertifiedProvider {
     ///
     /// When it does not start: it is installed, so that is a failure.
     pub fn start() -> Result<Self, Missing> {
+        Self::start_with(&[])
+    }
+
+    /// Starts it so that it issues signed tokens for every resource on loopback: for MCP servers of other packages.
+    ///
+    /// # Errors
+    ///
+    /// When it or `npm` is missing.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub fn start_for_others() -> Result<Self, Missing> {
+        Self::start_with(&["others"])
+    }
+
+    fn start_with(arguments: &[&str]) -> Result<Self, Missing> {
         let modules = modules()?;
         let mut command = Command::new("node");
         command
             .arg(source().join("oidc/oidc.mjs"))
             .arg(modules)
+            .args(arguments)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());

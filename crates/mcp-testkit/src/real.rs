@@ -40,7 +40,7 @@ pub struct RealServer {
 
 /// The arguments that choose how a server serves; `None` where it cannot.
 #[derive(Clone, Copy, Debug, Default)]
-struct Words {
+pub(crate) struct Words {
     sse: Option<&'static [&'static str]>,
     legacy_http: Option<&'static [&'static str]>,
     modern_stdio: Option<&'static [&'static str]>,
@@ -168,7 +168,13 @@ impl RealServer {
         Ok(Self::new(interpreter(environment)?, script, &[], &["--port", "0"], words))
     }
 
-    fn new(program: PathBuf, script: Vec<String>, stdio: &[&str], http: &[&str], words: Words) -> Self {
+    pub(crate) fn new(
+        program: PathBuf,
+        script: Vec<String>,
+        stdio: &[&str],
+        http: &[&str],
+        words: Words,
+    ) -> Self {
         Self {
             program,
             stdio_arguments: arguments(&script, stdio),
@@ -400,7 +406,7 @@ pub(crate) fn source() -> PathBuf {
 }
 
 /// The interpreter of an environment for Python.
-fn interpreter(environment: &str) -> Result<PathBuf, Missing> {
+pub(crate) fn interpreter(environment: &str) -> Result<PathBuf, Missing> {
     let program = if cfg!(windows) { "venv/Scripts/python.exe" } else { "venv/bin/python" };
     let program = fixtures().join(environment).join(program);
     check(&["python3"], &program)?;
@@ -411,7 +417,7 @@ fn arguments(script: &[String], words: &[&str]) -> Vec<String> {
     script.iter().cloned().chain(words.iter().copied().map(str::to_owned)).collect()
 }
 
-fn text(path: PathBuf) -> String {
+pub(crate) fn text(path: PathBuf) -> String {
     path.to_string_lossy().into_owned()
 }
 

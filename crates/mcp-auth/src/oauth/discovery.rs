@@ -442,7 +442,7 @@ async fn configured(
 
 /// The server as its own authorization server (MCP 2025-03-26, "Server Metadata Discovery"): at its root, and then
 /// below the server's own path, where servers behind a gateway have it.
-async fn at_origin(
+pub(crate) async fn at_origin(
     http: &dyn HttpExchange,
     server: &Url,
     resource_metadata: Option<ResourceMetadata>,

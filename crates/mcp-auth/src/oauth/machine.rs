@@ -1,5 +1,7 @@
 //! Tokens without a person: client credentials, assertions of workloads, enterprise-managed authorization.
 
+use http::StatusCode;
+
 use super::client_auth::{AuthMethod, ClientIdentity};
 use super::context::Context;
 use super::failure::Failure;
@@ -8,7 +10,7 @@ use super::registration::identify_machine;
 use super::settings::{Grant, IdentityProvider};
 use super::store::{StoredTokens, TokenKey};
 use crate::url_policy::NamedBy;
-use crate::{AuthError, AuthErrorKind, Challenge, Secret};
+use crate::{AuthError, AuthErrorKind, Challenge, Rejection, Secret};
 
 /// Gets tokens as the configured grant says: one request to each server involved, never a second try and never another
 /// grant. A refusal is final: the settings or the assertion have to change.
@@ -46,6 +48,13 @@ async fn mint_tokens(ctx: &Context, challenges: &[Challenge]) -> Result<(TokenKe
     tokens.refresh_token = None;
     Context::complete(&mut tokens, &discovery, resource, dpop.as_deref());
     Ok((ctx.key(&discovery.issuer), tokens))
+}
+
+/// Whether a token could be the answer to this refusal.
+pub(crate) fn asks_for_token(rejection: &Rejection<'_>) -> bool {
+    rejection.recoveries == 0
+        && (rejection.status == StatusCode::UNAUTHORIZED
+            || rejection.challenges.iter().any(|c| c.is("Bearer") || c.is("DPoP")))
 }
 
 /// The identity provider's word that this person may use that resource, as an assertion for `issuer`.

@@ -31,6 +31,7 @@ mod loopback;
 mod machine;
 mod metadata;
 mod numbers;
+mod offer;
 mod page;
 mod provider;
 mod registration;

@@ -18,7 +18,8 @@ use super::context::Context;
 use super::discovery::{challenge_param, resource_metadata};
 use super::dpop::{DpopKey, Verifier};
 use super::freshness::{Freshness, freshness};
-use super::machine::mint;
+use super::machine::{asks_for_token, mint};
+use super::offer;
 use super::renewal::refresh;
 use super::settings::OAuthSettings;
 use super::store::{RefreshOutcome, StoredTokens, TokenKey, TokenStore};
@@ -64,7 +65,16 @@ struct State {
     not_ahead_before: Option<SystemTime>,
     /// Those of the last refusal.
     challenges: Vec<Challenge>,
+    /// What the server publishes about signing in, where it was looked for because the refusal says nothing of it.
+    published: Option<bool>,
     fetches: u64,
+}
+
+impl State {
+    /// The server says, or publishes, where to sign in.
+    fn offers_sign_in(&self) -> bool {
+        challenge_param(&self.challenges, "resource_metadata").is_some() || self.published == Some(true)
+    }
 }
 
 /// Tokens in use.
@@ -190,10 +200,11 @@ impl OAuthProvider {
         let needs_person = inner.ctx.settings.grant.needs_person();
         let helpless = if needs_person { Recovery::LoginRequired } else { Recovery::Exhausted };
         let Some(held) = inner.held_or_stored().await? else {
-            if needs_person || !asks_for_token(&rejection) {
-                return Ok(helpless);
+            if !needs_person && asks_for_token(&rejection) {
+                return self.mint_first(rejection.challenges).await.map(Recovery::Retry);
             }
-            return self.mint_first(rejection.challenges).await.map(Recovery::Retry);
+            inner.look_for_an_offer(&rejection).await;
+            return Ok(helpless);
         };
         if held.credentials.header(&AUTHORIZATION) != rejection.used.header(&AUTHORIZATION) {
             return Ok(Recovery::Retry(held.credentials));
@@ -302,6 +313,14 @@ impl Inner {
             && current.tokens.same_tokens(&held.tokens)
         {
             current.unsaved = false;
+        }
+    }
+
+    /// Finds out, once, whether a server that refuses without saying where to sign in publishes it.
+    async fn look_for_an_offer(&self, rejection: &Rejection<'_>) {
+        let needs_person = self.ctx.settings.grant.needs_person();
+        if needs_person && offer::is_silent(rejection) && self.state().published.is_none() {
+            self.state().published = Some(offer::is_published(&*self.ctx.http, &self.ctx.target.url).await);
         }
     }
 
@@ -425,13 +444,6 @@ impl Inner {
     }
 }
 
-/// Whether a token could be the answer to this refusal.
-fn asks_for_token(rejection: &Rejection<'_>) -> bool {
-    rejection.recoveries == 0
-        && (rejection.status == StatusCode::UNAUTHORIZED
-            || rejection.challenges.iter().any(|c| c.is("Bearer") || c.is("DPoP")))
-}
-
 /// Why tokens are renewed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 enum Why {
@@ -478,7 +490,7 @@ impl AuthProvider for OAuthProvider {
             expires_at: state.held.as_ref().and_then(|held| held.tokens.expires_at),
             fetches: state.fetches,
             signed_in: needs_person && state.held.is_some(),
-            login_offered: needs_person && challenge_param(&state.challenges, "resource_metadata").is_some(),
+            login_offered: needs_person && state.offers_sign_in(),
             ..ProviderSnapshot::default()
         }
     }

@@ -66,6 +66,33 @@ async fn without_tokens_nothing_is_sent_to_anyone() {
 }
 
 #[tokio::test]
+async fn fb_a01_a_refusal_that_says_nothing_is_followed_by_one_look_at_the_server_itself() {
+    let key = |name: &'static str| {
+        let name = http::HeaderName::from_static(name);
+        Credentials::new("static-headers", [(name, HeaderValue::from_static("canary"))])
+    };
+    // What was sent, the status, and the challenge; whether the server is looked at.
+    for (used, status, challenge, looks) in [
+        (Credentials::none(), 401, "", true),
+        (Credentials::none(), 401, INVALID, true),
+        (key("x-tenant"), 401, "", true),
+        (key("x-api-key"), 401, "", false),
+        (Credentials::none(), 403, "", false),
+        (Credentials::none(), 401, "Bearer resource_metadata=\"https://mcp.example/prm\"", false),
+    ] {
+        let world = World::new();
+        let provider = provider(&world);
+        for _ in 0..2 {
+            login_required(refuse(&provider, &used, status, challenge, 0).await);
+        }
+        let asked = world.net.take_lines();
+        assert_eq!(asked, if looks { vec![PRM] } else { Vec::new() }, "{status} {challenge:?}");
+        let said = challenge.contains("resource_metadata");
+        assert_eq!(provider.snapshot().login_offered, looks || said, "{status} {challenge:?}");
+    }
+}
+
+#[tokio::test]
 async fn stored_tokens_are_credentials_without_a_request() {
     let world = World::new();
     world.signed_in().await;
