@@ -22,6 +22,7 @@ pub mod control;
 mod describe;
 mod era;
 mod failure;
+mod fingerprint;
 mod forward;
 mod host;
 mod lines;
@@ -49,6 +50,7 @@ use mcp_transport::{Connector, Limits, ServerSource, SupervisorHandle, Superviso
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use failure::UNAVAILABLE;
+pub use fingerprint::Fingerprint;
 pub use role::Role;
 pub use session::Ended;
 

@@ -46,11 +46,10 @@ use tokio_util::task::AbortOnDropHandle;
 
 use self::hub::{Hub, Plan, Told};
 use self::opening::{Reply, Wish};
-pub use self::place::Fingerprint;
 use self::place::Place;
 use crate::private::check_peer;
 use crate::state::Core;
-use crate::{BridgeConfig, Role};
+use crate::{BridgeConfig, Fingerprint, Role};
 
 /// How long to wait before looking again for whoever has the claim: it is starting, or ending.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
@@ -138,6 +137,11 @@ impl Sharing {
             }
             _ => Some(Role::Guest { via: owner }),
         }
+    }
+
+    /// Whether this process keeps the connection, for itself or for others as well.
+    pub fn is_kept_here(&self) -> bool {
+        matches!(self.role(), Some(Role::Owner { .. }))
     }
 
     /// Has the connection itself made anew, whoever keeps it; returns when that is decided. The bridge comes to the new

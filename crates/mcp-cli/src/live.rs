@@ -3,8 +3,9 @@
 //! They meet at sockets of this person's own. Where the system has none, nobody sees a session of another process, and
 //! no connection is shared: `absent` is the whole difference.
 
+pub(crate) mod entry;
+pub(crate) mod follow;
 pub(crate) mod serve;
-#[cfg(unix)]
 mod share;
 #[cfg_attr(not(unix), path = "live/absent.rs")]
 mod sockets;

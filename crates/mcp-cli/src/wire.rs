@@ -68,7 +68,7 @@ pub(crate) struct Ready {
 }
 
 /// Why a server is not contacted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Closed {
     /// Somebody switched it off, or rejected it.
     Disabled,

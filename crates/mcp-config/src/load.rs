@@ -1,6 +1,7 @@
 //! From files to the configuration in force. Never fails: what is wrong is a [`Problem`], and the rest is used.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::chain::{self, Chain};
@@ -40,6 +41,7 @@ pub struct Config {
     /// What the folder's own settings approve has been met.
     settled: bool,
     paths: Vec<PathReport>,
+    watched: Vec<PathBuf>,
     /// The numbers of the problems of each name.
     problems_of: HashMap<String, Vec<usize>>,
 }
@@ -169,6 +171,7 @@ impl Config {
             trust,
             settled,
             paths: paths::report(sources, control, &files),
+            watched: sources.watched(),
         }
     }
 
@@ -197,6 +200,11 @@ impl Config {
     /// Where every part of an entry comes from, as it may be shown.
     pub fn explain(&self, name: &str) -> Option<Explanation> {
         Explanation::of(self, self.entry(name)?)
+    }
+
+    /// The files and directories that could make this another configuration, whether they are there or not.
+    pub fn watched(&self) -> &[PathBuf] {
+        &self.watched
     }
 
     /// Every location that was considered: whether it exists, and why it is or is not used.

@@ -200,6 +200,13 @@ impl Sources {
         }
     }
 
+    /// What has to be looked at to notice that anything of this has changed.
+    pub(crate) fn watched(&self) -> Vec<PathBuf> {
+        let read = self.files.iter().filter(|file| !matches!(file.role, Role::NeverRead(_)));
+        let files = read.filter_map(|file| file.place.path().map(Path::to_owned));
+        files.chain([self.locations.managed_dir.join(DROP_IN)]).collect()
+    }
+
     pub(crate) fn with_role(&self, role: Role) -> impl Iterator<Item = &Source> {
         self.files.iter().filter(move |file| file.role == role)
     }
@@ -260,10 +267,13 @@ fn bound(files: &mut [Source]) {
     }
 }
 
+/// The directory of the administrator's drop-in files.
+const DROP_IN: &str = "managed-settings.d";
+
 /// `managed-settings.json` and, after it, the drop-in files in the order of their names.
 fn managed_settings(dir: &Path) -> Vec<Source> {
     let mut paths = vec![dir.join("managed-settings.json")];
-    let drop_in = fs::read_dir(dir.join("managed-settings.d")).into_iter().flatten().flatten();
+    let drop_in = fs::read_dir(dir.join(DROP_IN)).into_iter().flatten().flatten();
     let mut drop_in: Vec<PathBuf> = drop_in
         .map(|entry| entry.path())
         .filter(|path| path.extension().is_some_and(|extension| extension == "json"))

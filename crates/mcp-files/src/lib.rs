@@ -12,6 +12,7 @@ mod lock;
 mod owner;
 mod private;
 mod read;
+mod stamp;
 #[cfg_attr(unix, path = "system/unix.rs")]
 #[cfg_attr(not(unix), path = "system/other.rs")]
 mod system;
@@ -24,3 +25,4 @@ pub use private::{
     sync_dir,
 };
 pub use read::{Links, Policy, first_line, open, read};
+pub use stamp::Stamp;

@@ -13,6 +13,8 @@ use http::{HeaderValue, StatusCode};
 use tracing::field::Empty;
 use tracing::{Instrument as _, debug_span};
 
+mod facts;
+
 use super::clock::Clock;
 use super::context::Context;
 use super::discovery::{challenge_param, resource_metadata};
@@ -112,11 +114,6 @@ impl OAuthProvider {
             tracing::debug!(%error, "the stored sign-in could not be read");
         }
         provider
-    }
-
-    /// The challenges of the server's last refusal: what [`OAuthLogin::begin`](super::OAuthLogin::begin) wants to know.
-    pub fn challenges(&self) -> Vec<Challenge> {
-        self.inner.state().challenges.clone()
     }
 
     pub(crate) fn from_context(ctx: Context) -> Self {

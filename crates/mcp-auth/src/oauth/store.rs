@@ -8,6 +8,7 @@
 //! [`refresh_once`], which is the one way to spend a refresh token.
 
 use std::fmt;
+use std::path::PathBuf;
 
 use url::Url;
 
@@ -73,6 +74,12 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
 
     /// Like [`lock`](Self::lock), around the registration of a client.
     fn lock_client<'a>(&'a self, key: &'a ClientKey) -> AuthFuture<'a, Box<dyn StoreGuard>>;
+
+    /// The files and directories that are something else once a sign-in was kept or removed, by this process or another:
+    /// who waits for a sign-in looks at them, and reads the store again when they are. Empty where there are none.
+    fn watched(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
 
     /// The tokens of a server entry whose issuer is not known yet, as at connect time, before anything
     /// was discovered. The ones obtained last win where there are several.

@@ -1,18 +1,17 @@
 //! Where bridges that may share a connection find each other: a lock and a socket whose names tell two of them apart
 //! exactly where they must not share.
 
-use std::fmt;
 use std::fs::{File, TryLockError};
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use mcp_files::{Policy, lock_file};
-use ring::digest::{Context, SHA256};
 use ring::hmac;
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::net::UnixListener;
 
+use crate::Fingerprint;
 use crate::control::Places;
 
 /// How many bytes of the code stand in a name: with 128 bits nobody meets another one's by chance, and the path of a
@@ -20,52 +19,6 @@ use crate::control::Places;
 const NAME_BYTES: usize = 16;
 /// How long the key of a directory is, in bytes.
 const KEY_BYTES: usize = 32;
-
-/// Everything about a server entry that must be equal for two bridges to share a connection: where it leads, whom it
-/// acts as, and what that is read from. Only a one-way digest of it is kept.
-#[derive(Clone)]
-pub struct Fingerprint(Context);
-
-impl Fingerprint {
-    /// The fingerprint of nothing.
-    pub fn new() -> Self {
-        Self(Context::new(&SHA256))
-    }
-
-    /// With one more part. What belongs to which part counts: two parts are never mistaken for one.
-    #[must_use]
-    pub fn with(mut self, name: &str, value: impl AsRef<[u8]>) -> Self {
-        for field in [name.as_bytes(), value.as_ref()] {
-            // No value is anywhere near this long.
-            let length = u64::try_from(field.len()).unwrap_or(u64::MAX);
-            self.0.update(&length.to_be_bytes());
-            self.0.update(field);
-        }
-        self
-    }
-}
-
-/// Equal where every part is.
-impl PartialEq for Fingerprint {
-    fn eq(&self, other: &Self) -> bool {
-        self.0.clone().finish().as_ref() == other.0.clone().finish().as_ref()
-    }
-}
-
-impl Eq for Fingerprint {}
-
-impl Default for Fingerprint {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl fmt::Debug for Fingerprint {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Security: a digest of a short secret gives it away to whoever tries them all.
-        f.write_str("Fingerprint(..)")
-    }
-}
 
 /// The lock and the socket of those who share one connection.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -86,7 +39,7 @@ impl Place {
     pub(super) fn of(directory: &Path, fingerprint: Fingerprint) -> io::Result<Self> {
         Places::made(directory)?;
         let key = hmac::Key::new(hmac::HMAC_SHA256, &key(directory)?);
-        let code = hmac::sign(&key, fingerprint.0.finish().as_ref());
+        let code = hmac::sign(&key, fingerprint.digest().as_ref());
         let name: String = code.as_ref().iter().take(NAME_BYTES).map(|byte| format!("{byte:02x}")).collect();
         Ok(Self {
             lock: directory.join(format!("{name}.lock")),

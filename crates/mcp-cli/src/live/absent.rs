@@ -39,6 +39,11 @@ pub(super) fn open(_: &App, _: serve::Session) -> Option<Door> {
 pub(crate) enum Sharing {}
 
 impl Sharing {
+    /// Whether this process keeps the connection.
+    pub(crate) fn is_kept_here(&self) -> bool {
+        match *self {}
+    }
+
     /// Has the connection made anew.
     #[expect(clippy::unused_async, reason = "where there are sockets, somebody is asked")]
     pub(crate) async fn reconnect(&self) {

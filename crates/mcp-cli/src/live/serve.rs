@@ -64,24 +64,26 @@ impl fmt::Debug for Session {
 pub(crate) struct Opened {
     _door: Option<Door>,
     watch: JoinHandle<()>,
+    following: JoinHandle<()>,
     log: Option<SessionLog>,
 }
 
 impl Opened {
-    /// Opens `session` to others, where that can be had.
-    pub(crate) fn open(app: &App, session: Session) -> Self {
+    /// Opens `session` to others, where that can be had. What is `following` its entry ends with it.
+    pub(crate) fn open(app: &App, session: Session, following: JoinHandle<()>) -> Self {
         let log = session.log.clone();
         if let Some(log) = &log {
             log.record(Event::Started);
         }
         let watch = tokio::spawn(write_down(session.handle.clone(), log.clone()));
-        Self { _door: sockets::open(app, session), watch, log }
+        Self { _door: sockets::open(app, session), watch, following, log }
     }
 }
 
 impl Drop for Opened {
     fn drop(&mut self) {
         self.watch.abort();
+        self.following.abort();
         if let Some(log) = &self.log {
             log.record(Event::Ended);
         }

@@ -1,4 +1,4 @@
-//! What must be equal for two bridges to share a connection: everything that decides where an entry leads, whom it acts
+//! What must be equal for two bridges to share a connection, and for a bridge to keep the one that it has: everything that decides where an entry leads, whom it acts
 //! as there, and by what that is found out.
 //!
 //! Too much in it costs a connection, too little gives one person's credentials to another one's host. So what a command
@@ -8,7 +8,7 @@ use std::ffi::OsStr;
 use std::path::Path;
 
 use mcp_auth::AuthSettings;
-use mcp_bridge::sharing::Fingerprint;
+use mcp_bridge::Fingerprint;
 use mcp_transport::{ClientOptions, Endpoint, Server};
 
 use crate::app::App;
@@ -53,7 +53,8 @@ impl Parts<'_> {
             .with("source", &self.described.source)
             .with("directory", path(self.directory))
             .with("state", path(self.state))
-            .with("timeout", format!("{:?}", self.server.timeout));
+            .with("timeout", format!("{:?}", self.server.timeout))
+            .with("limits-of-entry", format!("{:?}", self.server.limits));
         print = with_options(print, self.options);
         print = with_endpoint(print, &self.server.endpoint);
         match self.settings {

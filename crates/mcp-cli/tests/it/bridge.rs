@@ -11,19 +11,19 @@ use crate::setting::{Setting, http, with_helper};
 /// What a host waits before it kills.
 const LIMIT: Duration = Duration::from_secs(2);
 
-const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"host","version":"1"}}}"#;
+pub(crate) const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"host","version":"1"}}}"#;
 const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
-fn say(bridge: &mut Running<'_>, line: &str) {
+pub(crate) fn say(bridge: &mut Running<'_>, line: &str) {
     bridge.write(format!("{line}\n")).unwrap();
 }
 
-fn ask(bridge: &mut Running<'_>, id: u64, method: &str, params: Value) -> Value {
+pub(crate) fn ask(bridge: &mut Running<'_>, id: u64, method: &str, params: Value) -> Value {
     say(bridge, &json!({"jsonrpc": "2.0", "id": id, "method": method, "params": params}).to_string());
     response(bridge, id)
 }
 
-fn response(bridge: &Running<'_>, id: u64) -> Value {
+pub(crate) fn response(bridge: &Running<'_>, id: u64) -> Value {
     let is_it = |line: &str| {
         let message: Value = serde_json::from_str(line).ok()?;
         (message["id"] == id && message.get("method").is_none()).then_some(message)
@@ -33,11 +33,11 @@ fn response(bridge: &Running<'_>, id: u64) -> Value {
     seen.lines().find_map(is_it).unwrap()
 }
 
-fn echo(bridge: &mut Running<'_>, id: u64) -> Value {
+pub(crate) fn echo(bridge: &mut Running<'_>, id: u64) -> Value {
     ask(bridge, id, "tools/call", json!({"name": "echo", "arguments": {"text": "hello"}}))
 }
 
-fn open<'a>(setting: &'a Setting, server: &str) -> Running<'a> {
+pub(crate) fn open<'a>(setting: &'a Setting, server: &str) -> Running<'a> {
     let mut bridge = setting.mcplink(&["bridge", server]).start();
     say(&mut bridge, INITIALIZE);
     response(&bridge, 0);

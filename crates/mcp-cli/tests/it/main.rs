@@ -12,6 +12,7 @@
 //! | `usage`, `complete`, `offline` | commands that use a server, and those that only read files |
 //! | `trust` | what a folder may do before and after somebody trusts it |
 //! | `consent`, `decisions` | what a decision shows, that it is about content, and how a person makes it |
+//! | `latches` | that a bridge hears at once of what a person decided, edited or signed in to |
 //! | `people` | decisions about several names, and waiting for what only a person can bring about |
 //! | `bridge` | a server for a host, on standard streams |
 //! | `loops` | that no entry starts itself |
@@ -37,6 +38,7 @@ mod failures;
 mod headers;
 mod helper;
 mod large;
+mod latches;
 mod leaks;
 mod local;
 #[cfg(unix)]

@@ -6,6 +6,7 @@
 //! | `apart` | who never shares: other credentials, other hosts, another entry |
 //! | `succession` | the end of the owner, by force and in good order |
 //! | `truth` | the status of a guest, and `reconnect` |
+//! | `latches` | what opens and closes the connection of all, without a reconnect |
 //! | `trouble` | an owner that hangs, a guest that dies or does not read, a directory that somebody cleans |
 
 #![cfg(unix)]
@@ -16,6 +17,7 @@
 
 mod apart;
 mod host;
+mod latches;
 mod succession;
 mod together;
 mod trouble;

@@ -15,6 +15,10 @@ pub(crate) fn owner(_: &Metadata) -> Option<u32> {
     None
 }
 
+pub(crate) type Identity = ();
+
+pub(crate) fn identity(_: &Metadata) -> Identity {}
+
 pub(crate) fn special(_: &Metadata) -> NotRegular {
     NotRegular::Other
 }

@@ -19,6 +19,13 @@ pub(crate) fn owner(metadata: &Metadata) -> Option<u32> {
     Some(metadata.uid())
 }
 
+/// Device, number, and when it was last changed in any way: a program may set the time of the content as it likes.
+pub(crate) type Identity = (u64, u64, i64, i64);
+
+pub(crate) fn identity(metadata: &Metadata) -> Identity {
+    (metadata.dev(), metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
+}
+
 pub(crate) fn special(metadata: &Metadata) -> NotRegular {
     let kind = metadata.file_type();
     if kind.is_fifo() {

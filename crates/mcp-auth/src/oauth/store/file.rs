@@ -34,6 +34,9 @@ use shelf::Shelf;
 /// refresh whose answer is slow.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The directory of the tokens.
+const TOKENS: &str = "tokens";
+
 /// Keeps sign-ins in the files of a directory of its own.
 ///
 /// Nothing is created before the first sign-in is saved. On Unix, the directory is made accessible to its owner
@@ -62,7 +65,7 @@ impl FileTokenStore {
     pub fn with_patience(dir: impl Into<PathBuf>, patience: Duration) -> Self {
         let dir = dir.into();
         Self(Arc::new(Inner {
-            tokens: Shelf::new(&dir, "tokens"),
+            tokens: Shelf::new(&dir, TOKENS),
             clients: Shelf::new(&dir, "clients"),
             locks: LockDir::new(&dir),
             local: Locks::default(),
@@ -131,6 +134,11 @@ impl TokenStore for FileTokenStore {
         Box::pin(self.run(move |inner| {
             write(inner, &inner.tokens, &name, &text, |kept| format::decode_tokens(kept).is_ok())
         }))
+    }
+
+    fn watched(&self) -> Vec<PathBuf> {
+        // A file is replaced by another one of its name, which is a change of the directory.
+        vec![self.0.dir.join(TOKENS)]
     }
 
     fn remove<'a>(&'a self, key: &'a TokenKey) -> AuthFuture<'a, bool> {

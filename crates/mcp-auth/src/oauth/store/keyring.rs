@@ -13,6 +13,7 @@
 //! file instead; nobody has to remember which of the two happened.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -219,6 +220,10 @@ impl TokenStore for KeyringTokenStore {
 
     fn remove<'a>(&'a self, key: &'a TokenKey) -> AuthFuture<'a, bool> {
         Box::pin(async move { self.remove_sealed::<StoredTokens>(&token_name(key), key).await })
+    }
+
+    fn watched(&self) -> Vec<PathBuf> {
+        self.files().watched()
     }
 
     fn list<'a>(&'a self, server_name: Option<&'a str>) -> AuthFuture<'a, Vec<TokenKey>> {

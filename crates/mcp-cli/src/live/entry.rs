@@ -1,0 +1,211 @@
+//! The entry of a long-lived session: read again for every connection, and looked at in between.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::SystemTime;
+
+use mcp_bridge::Fingerprint;
+use mcp_config::{Config, ProblemCode};
+use mcp_status::{ActionFacts, Reason};
+use mcp_transport::{Server, Withheld};
+use url::Url;
+
+use super::share::fingerprint;
+use crate::app::{App, Loaded};
+use crate::error::CliError;
+use crate::session_log::{Logged, SessionLog};
+use crate::wire::{Closed, Wired};
+
+/// What a session leads to.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// The name of the entry; the host of the URL where there is none.
+    name: String,
+    /// Where it was given as a URL.
+    url: Option<Url>,
+}
+
+impl Target {
+    /// The server that a person wrote as a name or a URL.
+    pub(crate) fn new(server: &str) -> Self {
+        let url = Url::parse(server).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+        let name = match url.as_ref().and_then(Url::host_str) {
+            Some(host) => host.to_owned(),
+            None => server.to_owned(),
+        };
+        Self { name, url }
+    }
+
+    /// What it is called.
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The entry as it is configured now.
+    pub(crate) async fn wired(&self, app: &App) -> Result<Wired, CliError> {
+        self.load(app)?.wired(app, &self.name).await
+    }
+
+    fn load(&self, app: &App) -> Result<Loaded, CliError> {
+        match &self.url {
+            Some(url) => app.load_with_url(&self.name, url),
+            None => app.load(),
+        }
+    }
+}
+
+/// What an entry comes to, as far as it decides about a connection: equal where a connection would be the same one.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Standing {
+    /// Whether it may be contacted, and which server that would be.
+    pub(crate) state: Result<Fingerprint, Closed>,
+    /// When the sign-in was made or renewed that is used with it.
+    pub(crate) sign_in: Option<SystemTime>,
+}
+
+impl Standing {
+    fn of(app: &App, wired: &Wired) -> Self {
+        let state = match &wired.state {
+            Ok(ready) => Ok(fingerprint(app, wired, &ready.server)),
+            Err(closed) => Err(closed.clone()),
+        };
+        let oauth = wired.auth.as_ref().and_then(|auth| auth.oauth.as_ref());
+        Self { state, sign_in: oauth.and_then(mcp_auth::oauth::OAuthProvider::obtained_at) }
+    }
+
+    /// Of an entry that is not there, or cannot be read.
+    fn unreadable(error: &CliError) -> Self {
+        Self { state: Err(Closed::Reason(Reason::config(&error.message))), sign_in: None }
+    }
+}
+
+/// One look at an entry, for which nobody was contacted and nothing was run.
+#[derive(Debug)]
+pub(crate) struct Look {
+    pub(crate) standing: Standing,
+    /// A file could not be read or understood: what it said of the entry is not known.
+    pub(crate) is_in_doubt: bool,
+    /// What has to be looked at to notice that it is another one; `None` where that could not be found out.
+    pub(crate) files: Option<Vec<PathBuf>>,
+}
+
+/// An entry while a session lives.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    app: Arc<App>,
+    target: Target,
+    /// Where its helper runs and refusals are written down.
+    log: Option<SessionLog>,
+    read: Mutex<Read>,
+}
+
+/// The entry as it was read last for a connection.
+#[derive(Debug)]
+struct Read {
+    /// Or why it was not there.
+    found: Result<Arc<Wired>, Standing>,
+    /// The last one that was there: a session goes on telling what it knows.
+    known: Arc<Wired>,
+}
+
+impl Entry {
+    /// The entry of `target`, which was read as `wired`.
+    pub(crate) fn new(app: Arc<App>, target: Target, log: Option<SessionLog>, wired: Arc<Wired>) -> Self {
+        let read = Read { found: Ok(wired.clone()), known: wired };
+        Self { app, target, log, read: Mutex::new(read) }
+    }
+
+    pub(crate) fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    pub(crate) fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// The server, and the entry that it is of, for a connection that is made now.
+    pub(crate) async fn read(&self) -> Result<(Server, Arc<Wired>), Withheld> {
+        let wired = match self.target.wired(&self.app).await {
+            Ok(wired) => Arc::new(wired),
+            // The name was there when the session began; whoever took it away may bring it back.
+            Err(error) => {
+                self.last().found = Err(Standing::unreadable(&error));
+                return Err(Withheld::Because(Reason::config(&error.message)));
+            }
+        };
+        let server = match &wired.state {
+            Ok(ready) => Ok((self.logged(ready.server.clone()), wired.clone())),
+            Err(Closed::Disabled) => Err(Withheld::SwitchedOff),
+            Err(Closed::Reason(reason)) => Err(Withheld::Because(reason.clone())),
+        };
+        *self.last() = Read { found: Ok(wired.clone()), known: wired };
+        server
+    }
+
+    /// The entry as it is now, without any consequence.
+    pub(crate) async fn look(&self) -> Look {
+        let (app, target) = (self.app.clone(), self.target.clone());
+        // A file may be on a network drive, and large: the messages of the session do not wait for it.
+        let loaded = tokio::task::spawn_blocking(move || target.load(&app)).await;
+        let Ok(Ok(loaded)) = loaded else {
+            let error = match loaded {
+                Ok(Err(error)) => error,
+                _ => CliError::usage("config", "the configuration cannot be read"),
+            };
+            return Look { standing: Standing::unreadable(&error), is_in_doubt: true, files: None };
+        };
+        let standing = match loaded.wired(&self.app, &self.target.name).await {
+            Ok(wired) => Standing::of(&self.app, &wired),
+            Err(error) => Standing::unreadable(&error),
+        };
+        let is_in_doubt = self.is_in_doubt(&loaded.config);
+        let mut files = loaded.config.watched().to_vec();
+        files.extend(self.app.token_store().watched());
+        Look { standing, is_in_doubt, files: Some(files) }
+    }
+
+    /// Whether a file cannot be understood that the entry stands in, or that holds what this person decided. Others may be
+    /// as broken as they like: somebody else's may be so for ever.
+    fn is_in_doubt(&self, config: &Config) -> bool {
+        let source = self.latest().described.source.clone();
+        let of_person = config.locations.user_file.as_ref().map(|file| file.display().to_string());
+        config.problems.iter().any(|problem| {
+            let unreadable = matches!(
+                problem.code,
+                ProblemCode::Syntax | ProblemCode::Unreadable | ProblemCode::WrongShape
+            );
+            let file = problem.file.as_ref().map(ToString::to_string);
+            unreadable && file.is_some_and(|file| file == source || Some(file) == of_person)
+        })
+    }
+
+    /// What the session acts on.
+    pub(crate) fn standing(&self) -> Standing {
+        let found = self.last().found.clone();
+        match found {
+            Ok(wired) => Standing::of(&self.app, &wired),
+            Err(missing) => missing,
+        }
+    }
+
+    /// The entry as it was when it was last there.
+    pub(crate) fn latest(&self) -> Arc<Wired> {
+        self.last().known.clone()
+    }
+
+    /// What actions are derived from.
+    pub(crate) fn facts(&self) -> ActionFacts {
+        self.latest().facts()
+    }
+
+    fn logged(&self, server: Server) -> Server {
+        match (&self.log, server.auth.clone()) {
+            (Some(log), Some(provider)) => server.with_auth(Arc::new(Logged::new(provider, log.clone()))),
+            _ => server,
+        }
+    }
+
+    fn last(&self) -> MutexGuard<'_, Read> {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

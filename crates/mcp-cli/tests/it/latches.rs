@@ -1,0 +1,281 @@
+//! What opens a bridge that was refused, and what closes one that works: a person's decision, an edit, a sign-in, made
+//! anywhere, and heard without a reconnect.
+
+use std::time::{Duration, Instant};
+
+use mcp_testkit::{
+    Accept, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, Running, process_is_alive,
+};
+use serde_json::{Value, json};
+
+use crate::bridge::{ask, echo, open};
+use crate::local::{SERVER, shell};
+use crate::setting::{Setting, http, with_headers, with_helper};
+
+/// A refusal is not looked at again for 30 s by itself. What is heard is heard in a second; a busy machine gets more.
+const HEARD: Duration = Duration::from_secs(10);
+
+/// Calls until `seen` is content with the answer, and returns it.
+#[track_caller]
+fn call_until(bridge: &mut Running<'_>, tool: &str, what: &str, seen: impl Fn(&Value) -> bool) -> Value {
+    static IDS: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1000);
+    let began = Instant::now();
+    loop {
+        let id = IDS.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        let answer = ask(bridge, id, "tools/call", json!({ "name": tool, "arguments": { "text": "hello" } }));
+        if seen(&answer) {
+            return answer;
+        }
+        assert!(began.elapsed() < HEARD, "{what} is not heard: {answer:#}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+fn works(answer: &Value) -> bool {
+    answer["result"]["content"][0]["text"] == "hello"
+}
+
+/// What closes a bridge, and how a call tells it.
+type Close<'a> = dyn Fn(&Setting) + 'a;
+type Closed<'a> = dyn Fn(&Value) -> bool + 'a;
+
+/// Whether a call was refused for this reason.
+fn refused(answer: &Value, code: &str) -> bool {
+    answer["error"]["data"]["reason"]["code"] == code
+}
+
+fn off(answer: &Value) -> bool {
+    answer["error"]["data"]["status"] == "disabled"
+}
+
+fn write(setting: &Setting, servers: Value) {
+    setting.home.write(".claude.json", json!({ "mcpServers": servers }).to_string()).unwrap();
+}
+
+fn project(setting: &Setting, entry: &Value) {
+    setting.home.write_project(".mcp.json", json!({ "mcpServers": { "db": entry } }).to_string()).unwrap();
+}
+
+#[test]
+fn fa_a58_a_bridge_opens_when_its_entry_is_approved_and_its_host_hears_of_it() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::new().project_file(json!({ "db": http(&server) }));
+    let mut bridge = open(&setting, "db");
+    let answer = echo(&mut bridge, 1);
+    assert!(refused(&answer, "awaiting-approval"), "{answer:#}");
+    let listed = ask(&mut bridge, 2, "tools/list", json!({}));
+    assert_eq!(listed["result"]["tools"], json!([]));
+    setting.run(&["approve", "db"], 0);
+    // Before anybody asks.
+    bridge.wait_for_stdout("that the lists have changed", |text| {
+        text.contains("notifications/tools/list_changed")
+    });
+    assert!(works(&echo(&mut bridge, 3)));
+    bridge.wait().expect_code(0);
+}
+
+#[test]
+fn s_b1_fa_a58_a_bridge_tells_what_is_so_now_when_a_change_is_undone_rejected_or_approved() {
+    let other = FakeMcpServer::start().unwrap();
+    let good = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let setting = Setting::new().project_file(json!({ "db": http(&good) }));
+    setting.run(&["approve", "db"], 0);
+    project(&setting, &http(&other));
+    let mut bridge = open(&setting, "db");
+    assert!(refused(&echo(&mut bridge, 1), "changed-since-approval"));
+    project(&setting, &http(&good));
+    call_until(&mut bridge, "echo", "the undoing", works);
+    assert_eq!(other.connections(), 0);
+
+    project(&setting, &http(&other));
+    let answer =
+        call_until(&mut bridge, "echo", "the change", |answer| refused(answer, "changed-since-approval"));
+    assert_eq!(answer["error"]["data"]["next"], "mcplink approve db");
+    let began = Instant::now();
+    while good.sessions() > 0 {
+        assert!(began.elapsed() < HEARD, "the old session goes on");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    setting.run(&["reject", "db"], 0);
+    call_until(&mut bridge, "echo", "the rejection", off);
+    assert_eq!(other.connections(), 0);
+    setting.run(&["approve", "db"], 0);
+    call_until(&mut bridge, "echo", "the approval", works);
+    assert!(other.count("tools/call") > 0);
+    bridge.wait().expect_code(0);
+}
+
+#[test]
+fn s_b1_a_bridge_that_works_ends_what_was_rejected_changed_disabled_or_removed() {
+    let run = || shell(&format!("echo $$ >>\"$HOME/pids\"\n{SERVER}"));
+    let pids = |setting: &Setting| -> Vec<u32> {
+        let text = std::fs::read_to_string(setting.home.home().join("pids")).unwrap();
+        text.lines().map(|line| line.parse().unwrap()).collect()
+    };
+    let ended = |setting: &Setting, what: &str| {
+        let began = Instant::now();
+        while pids(setting).iter().any(|pid| process_is_alive(*pid)) {
+            assert!(began.elapsed() < HEARD, "{what}: the old process serves on");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    let closes: [(&str, &Close<'_>, &Closed<'_>); 5] = [
+        ("rejected", &|setting| drop(setting.run(&["reject", "db"], 0)), &off),
+        ("changed", &|setting| project(setting, &shell("touch \"$HOME/PWNED\"")), &|answer| {
+            refused(answer, "changed-since-approval")
+        }),
+        (
+            "switched off by itself",
+            &|setting| {
+                let mut entry = run();
+                entry["disabled"] = json!(true);
+                project(setting, &entry);
+            },
+            &off,
+        ),
+        (
+            "switched off by the person",
+            &|setting| {
+                let project = setting.home.project().to_string_lossy().into_owned();
+                let file = json!({ "projects": { project: { "disabledMcpServers": ["db"] } } });
+                drop(setting.home.write(".claude.json", file.to_string()).unwrap());
+            },
+            &off,
+        ),
+        (
+            "removed",
+            &|setting| {
+                drop(setting.home.write_project(".mcp.json", r#"{"mcpServers": {}}"#).unwrap());
+            },
+            &|answer| refused(answer, "config"),
+        ),
+    ];
+    for (what, close, closed) in closes {
+        let setting = Setting::new().project_file(json!({ "db": run() }));
+        setting.run(&["approve", "db"], 0);
+        let mut bridge = open(&setting, "db");
+        call_until(&mut bridge, "hello", "the server", works);
+        assert_eq!(pids(&setting).len(), 1, "{what}");
+        close(&setting);
+        let answer = call_until(&mut bridge, "hello", what, closed);
+        assert_eq!(answer["error"]["data"]["mayHaveRun"], false, "{what}: {answer:#}");
+        ended(&setting, what);
+        assert!(!setting.home.home().join("PWNED").exists(), "{what}");
+        bridge.wait().expect_code(0);
+    }
+}
+
+#[test]
+fn fa_a59_a_bridge_opens_when_what_was_refused_is_mended_in_its_file() {
+    let server = FakeMcpServer::builder().accept("good").start().unwrap();
+    let token = |token: &str| with_headers(&server, json!({ "Authorization": format!("Bearer {token}") }));
+    let setting = Setting::of("web", token("bad"));
+    let mut bridge = open(&setting, "web");
+    assert!(refused(&echo(&mut bridge, 1), "credentials-rejected"));
+    write(&setting, json!({ "web": token("good") }));
+    call_until(&mut bridge, "echo", "the token", works);
+    // Another server's entry, or the file as such, is not its business.
+    let before = server.count("initialize") + server.count("server/discover");
+    write(&setting, json!({ "web": token("good"), "other": token("bad") }));
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(works(&echo(&mut bridge, 2)));
+    assert_eq!(server.count("initialize") + server.count("server/discover"), before);
+    bridge.wait().expect_code(0);
+
+    // And what was not even an entry that could be contacted.
+    for broken in [
+        json!({ "type": "http", "url": "" }),
+        json!({ "command": 1 }),
+        json!({ "type": "http", "url": "http://127.0.0.1:1/mcp", "disabled": true }),
+    ] {
+        write(&setting, json!({ "web": broken }));
+        let mut bridge = open(&setting, "web");
+        let answer = echo(&mut bridge, 1);
+        assert!(answer["error"].is_object(), "{broken}: {answer}");
+        write(&setting, json!({ "web": token("good") }));
+        call_until(&mut bridge, "echo", "the entry", works);
+        bridge.wait().expect_code(0);
+    }
+}
+
+#[test]
+fn fb_b27_a_bridge_opens_when_somebody_signs_in_elsewhere() {
+    let server = FakeMcpServer::start().unwrap();
+    let auth = FakeAuthServer::start().unwrap();
+    auth.protect(&server);
+    let setting = Setting::of("s", http(&server));
+    let browser = FakeBrowser::new().unwrap();
+    let login = || {
+        let login = setting.mcplink(&["login", "s"]).env("BROWSER", browser.command());
+        login.may_hold_secrets("state").run().expect_code(0);
+    };
+    let mut bridge = setting.mcplink(&["bridge", "s"]).may_hold_secrets("state").start();
+    crate::bridge::say(&mut bridge, crate::bridge::INITIALIZE);
+    crate::bridge::response(&bridge, 0);
+    let answer = echo(&mut bridge, 1);
+    assert_eq!(answer["error"]["data"]["status"], "needs-auth", "{answer:#}");
+    login();
+    call_until(&mut bridge, "echo", "the sign-in", works);
+    // The same where there was a sign-in already, which is worth nothing any more.
+    server.accept(Accept::Nothing);
+    call_until(&mut bridge, "echo", "the refusal", |answer| {
+        answer["error"]["data"]["status"] == "needs-auth"
+    });
+    auth.protect(&server);
+    login();
+    call_until(&mut bridge, "echo", "the second sign-in", works);
+    bridge.wait().expect_code(0);
+}
+
+#[test]
+fn fa_a58_nothing_runs_and_nobody_is_asked_while_nothing_has_changed() {
+    let helper = FakeHelper::new().unwrap();
+    helper.fails(7, "session expired");
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("web", with_helper(&server, &helper));
+    let mut bridge = open(&setting, "web");
+    assert!(refused(&echo(&mut bridge, 1), "helper-failed"));
+    let runs = helper.runs();
+    // Other programs write to these files all the time.
+    for number in 0..8 {
+        let mut file: Value =
+            serde_json::from_str(&std::fs::read_to_string(setting.home.home().join(".claude.json")).unwrap())
+                .unwrap();
+        file["numStartups"] = json!(number);
+        setting.home.write(".claude.json", file.to_string()).unwrap();
+        std::thread::sleep(Duration::from_millis(400));
+    }
+    assert_eq!((helper.runs(), server.connections()), (runs, 0));
+    // A change of the entry is worth a run.
+    helper.prints_bearer("good");
+    let mut entry = with_helper(&server, &helper);
+    entry["headers"] = json!({ "X-Team": "a" });
+    write(&setting, json!({ "web": entry }));
+    call_until(&mut bridge, "echo", "the entry", works);
+    bridge.wait().expect_code(0);
+}
+
+#[test]
+fn fa_a51_a_file_that_breaks_under_a_bridge_ends_nothing_and_a_rejection_counts_all_the_same() {
+    let other = FakeMcpServer::start().unwrap();
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let setting = Setting::of("db", http(&other)).project_file(json!({ "db": http(&server) }));
+    setting.run(&["approve", "db"], 0);
+    let mut bridge = open(&setting, "db");
+    assert!(works(&echo(&mut bridge, 1)));
+    let text = std::fs::read_to_string(setting.home.project().join(".mcp.json")).unwrap();
+    setting.home.write_project(".mcp.json", &text[..text.len() / 2]).unwrap();
+    std::thread::sleep(Duration::from_secs(4));
+    assert!(works(&echo(&mut bridge, 2)));
+    assert_eq!((other.connections(), server.sessions_made()), (0, 1), "half a file is no decision");
+    setting.home.write_project(".mcp.json", text).unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(works(&echo(&mut bridge, 3)));
+    assert_eq!(server.sessions_made(), 1);
+    // Somebody else's file, in a place that is none of its business, keeps no rejection from being heard.
+    setting.home.write_project(".claude/settings.json", "{").unwrap();
+    setting.run(&["reject", "db"], 0);
+    // The person's own entry of that name is in force then.
+    call_until(&mut bridge, "echo", "the rejection", |answer| works(answer) && other.count("tools/call") > 0);
+    bridge.wait().expect_code(0);
+}
