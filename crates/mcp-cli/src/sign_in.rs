@@ -32,11 +32,11 @@ impl SignInPrompt for TerminalPrompt {
             match self.browser.open(prompt.url) {
                 Ok(()) => self.output.error(&format!(
                     "Your browser opens to sign in to {}. If it does not, open this URL:\n\n  {url}\n\n",
-                    shown::line(prompt.server_name)
+                    shown::name(prompt.server_name)
                 )),
                 Err(why) => self.output.error(&format!(
                     "Open this URL in a browser to sign in to {} ({}):\n\n  {url}\n\n",
-                    shown::line(prompt.server_name),
+                    shown::name(prompt.server_name),
                     shown::line(&why)
                 )),
             }
@@ -77,7 +77,7 @@ impl SignInPrompt for TerminalPrompt {
         let minutes = prompt.expires_in.as_secs().div_ceil(60);
         let mut text = format!(
             "To sign in to {}, open this page on any device and enter the code within {minutes} min:\n\n  {}\n  {}\n\n",
-            shown::line(prompt.server_name),
+            shown::name(prompt.server_name),
             prompt.verification_uri,
             shown::line(prompt.user_code)
         );

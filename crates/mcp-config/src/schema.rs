@@ -31,6 +31,13 @@ const RESERVED_NAMES: [&str; 5] =
 /// Limits below this would end every call, so they are taken for a mistake in the unit.
 const MIN_TIMEOUT_MS: u64 = 1_000;
 
+/// The entries of one file that a project brings along. No list that a person can oversee has more, and each costs memory
+/// before anybody has agreed to anything.
+const MAX_PROJECT_ENTRIES: usize = 5_000;
+
+/// What is told of one entry, or of the names of one object; more of it helps nobody.
+const MAX_TOLD: usize = 100;
+
 /// What an entry is read with, besides its text.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Context<'a> {
@@ -61,12 +68,20 @@ pub(crate) fn servers(
         return Vec::new();
     };
     duplicates(document, object, path, problems);
+    let most = if scope == Scope::Project { MAX_PROJECT_ENTRIES } else { usize::MAX };
+    if let Some(member) = object.iter().nth(most) {
+        let message = format!("the file has more than {most} entries; this one and what follows is not read");
+        let code = ProblemCode::InvalidConfig;
+        problems.push(document.problem(Severity::Error, code, path, member.key_span, message));
+    }
     object
         .iter()
+        .take(most)
         .map(|member| {
             let path = path.key(&member.key);
             let mut found = Vec::new();
             let entry = server(document, member, &path, scope, context, &mut found);
+            tell_some(&mut found);
             problems.extend(found.into_iter().map(|problem| problem.of_server(&member.key)));
             entry
         })
@@ -131,6 +146,16 @@ fn server(
     entry
 }
 
+/// Leaves out what of one entry is too much, and says so. Errors come before warnings: they are why it is not used.
+fn tell_some(found: &mut Vec<Problem>) {
+    let Some(more) = found.len().checked_sub(MAX_TOLD).filter(|more| *more > 0) else { return };
+    found.sort_by_key(|problem| std::cmp::Reverse(problem.severity));
+    found.truncate(MAX_TOLD);
+    if let Some(last) = found.last_mut() {
+        last.message.push_str(&format!("; {more} more problems of this entry are not told"));
+    }
+}
+
 /// Reports names that are written twice in `object`; the last one wins.
 pub(crate) fn duplicates(
     document: &Document<'_>,
@@ -138,7 +163,7 @@ pub(crate) fn duplicates(
     path: &Pointer,
     problems: &mut Vec<Problem>,
 ) {
-    for member in object.overridden() {
+    for member in object.overridden().take(MAX_TOLD) {
         let message = "is written twice; the last one counts";
         let (code, path) = (ProblemCode::DuplicateName, path.key(&member.key));
         problems.push(document.problem(Severity::Warning, code, &path, member.key_span, message));
@@ -155,6 +180,11 @@ fn check_name(reader: &mut Reader<'_, '_>, member: &Member) -> bool {
         let hint = Some("give the entry another name");
         reader.warn(ProblemCode::ReservedName, &[], member.key_span, message, hint);
         return false;
+    }
+    if mcp_text::name(&member.key, usize::MAX) != *member.key {
+        let message = "its name has blanks at an end, or characters that are not seen: it is another name than it looks";
+        let hint = Some("write the name with visible characters");
+        reader.warn(ProblemCode::Whitespace, &[], member.key_span, message, hint);
     }
     true
 }

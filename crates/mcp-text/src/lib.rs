@@ -15,7 +15,7 @@ mod shell;
 mod visible;
 
 pub use json::json;
-pub use line::{block, line, sentence, width};
+pub use line::{block, line, name, sentence, width};
 pub use names::{is_credential_name, is_pair_flag, is_secret_segment, looks_like_token, member_name};
 pub use secrets::{REDACTED, Secrets};
 pub use shell::shell_word;

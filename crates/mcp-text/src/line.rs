@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use unicode_width::UnicodeWidthChar as _;
 
-use crate::visible::{Piece, Visible};
+use crate::visible::{Piece, Visible, is_invisible};
 
 /// How much of what a stranger says about a failure is told, in columns.
 const SENTENCE: usize = 300;
@@ -56,6 +56,50 @@ pub fn line(text: &str, limit: usize) -> String {
 #[must_use]
 pub fn sentence(text: &str) -> String {
     line(text, SENTENCE)
+}
+
+/// `text` as the name of something, in at most `limit` columns. Two names that differ do not look the same.
+///
+/// Most are as [`line()`] shows them. One that holds what [`line()`] leaves out or turns into a blank, or that begins with a
+/// quotation mark, is quoted and escaped as in JSON (RFC 8259, section 7).
+///
+/// ```
+/// assert_eq!(mcp_text::name("github", 40), "github");
+/// assert_eq!(mcp_text::name("github\u{200b}", 40), r#""github\u200b""#);
+/// assert_eq!(mcp_text::name("github ", 40), r#""github ""#);
+/// ```
+#[must_use]
+pub fn name(text: &str, limit: usize) -> String {
+    let shown = line(text, limit);
+    let kept = shown.strip_suffix('…').filter(|_| shown != text).unwrap_or(&shown);
+    // A short one is all there; of a long one, what is shown is as it stands there.
+    let is_quoted = text.starts_with('"');
+    if !is_quoted && (shown == text || kept.len() < shown.len() && text.starts_with(kept)) {
+        return shown;
+    }
+    let mut escaped = String::from("\"");
+    for c in text.chars() {
+        // The second of two blanks would be taken for the first.
+        if is_hidden(c) || c == ' ' && escaped.ends_with(' ') {
+            let mut units = [0; 2];
+            c.encode_utf16(&mut units).iter().for_each(|unit| escaped.push_str(&format!("\\u{unit:04x}")));
+        } else {
+            if matches!(c, '"' | '\\') {
+                escaped.push('\\');
+            }
+            escaped.push(c);
+        }
+        if width(&escaped) >= limit {
+            return line(&escaped, limit.saturating_sub(1)) + "…";
+        }
+    }
+    escaped.push('"');
+    escaped
+}
+
+/// Whether a reader would miss `c`, or take it for a blank.
+pub(crate) fn is_hidden(c: char) -> bool {
+    c != ' ' && (c.is_whitespace() || c.width().unwrap_or(0) == 0) || is_invisible(c)
 }
 
 /// `text` as it may be written to a terminal: as [`line()`], but line breaks, tabs and blanks stay, and nothing is cut.
@@ -126,6 +170,36 @@ mod tests {
         ("", ""),
         (" \n\t", ""),
     ];
+
+    #[test]
+    fn s_k4_names_that_differ_never_look_the_same() {
+        let names = [
+            "github",
+            "github\u{200b}",
+            "github ",
+            " github",
+            "git\thub",
+            "git hub",
+            "git  hub",
+            "git\u{a0}hub",
+            "github\n",
+            "github\u{202e}",
+            "\u{feff}github",
+            "git\u{ad}hub",
+            "github\u{e0041}",
+            "github\u{1b}[31m",
+            "github\u{3164}",
+            "\"github\u{200b}\"",
+            "\"github\\u200b\"",
+        ];
+        let shown: Vec<String> = names.iter().map(|text| name(text, 60)).collect();
+        for (number, text) in shown.iter().enumerate() {
+            assert_eq!(line(text, 60), *text, "nothing in it is hidden");
+            assert!(!shown[..number].contains(text), "{text:?} {:?}", names[number]);
+        }
+        assert!(width(&name(&"\u{200b}".repeat(10 << 20), 60)) <= 60);
+        assert_eq!(name(&"x".repeat(100), 10), "xxxxxxxxx…");
+    }
 
     #[test]
     fn s_k4_of_a_hostile_text_one_harmless_line_is_left() {

@@ -14,6 +14,7 @@ use crate::exit;
 use crate::exit::ExitStatus;
 use crate::probe::{Probe, probe};
 use crate::view::row::Row;
+use crate::view::shown;
 use crate::wire::{Closed, Wired};
 
 /// A connected server.
@@ -51,7 +52,7 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open,
         ready.server.handler = Some(Arc::new(questions));
     }
     if let Err(Closed::Disabled) = wired.state {
-        return Err(CliError::usage("disabled", format!("{name} is switched off"))
+        return Err(CliError::usage("disabled", format!("{} is switched off", shown::name(name)))
             .next(format!("mcplink get {name}")));
     }
     let policy = if want == Want::Tools {
@@ -75,12 +76,16 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open,
 
 fn not_connected(row: &Row) -> CliError {
     let Some((status, reason)) = row.status.zip(row.reason()) else {
-        return CliError::new(ExitStatus::Internal, "internal", format!("{} is not connected", row.name));
+        return CliError::new(
+            ExitStatus::Internal,
+            "internal",
+            format!("{} is not connected", shown::name(&row.name)),
+        );
     };
     let error = CliError::new(
         exit::of_status(status, Some(reason.code)),
         reason.code.as_str(),
-        format!("{} is {status}", row.name),
+        format!("{} is {status}", shown::name(&row.name)),
     )
     .why(&reason.message);
     match &reason.next {
@@ -99,13 +104,18 @@ pub(super) fn failed(wired: &Wired, error: &TransportError) -> CliError {
     };
     // A JSON-RPC error is an answer, not a broken protocol: the request was refused, not the server lost.
     if let TransportErrorKind::Rpc { .. } = error.kind() {
-        return CliError::new(ExitStatus::Protocol, "rpc-error", format!("{name} refused the request"))
-            .why(wired.secrets.hide(&said(error)))
-            .next(format!("mcplink get {}", mcp_text::shell_word(name)));
+        return CliError::new(
+            ExitStatus::Protocol,
+            "rpc-error",
+            format!("{} refused the request", shown::name(name)),
+        )
+        .why(wired.secrets.hide(&said(error)))
+        .next(format!("mcplink get {}", mcp_text::shell_word(name)));
     }
     let exit = exit::of_status(report.status, Some(reason.code));
-    let error = CliError::new(exit, reason.code.as_str(), format!("the request to {name} failed"))
-        .why(wired.secrets.hide_known(&reason.message));
+    let error =
+        CliError::new(exit, reason.code.as_str(), format!("the request to {} failed", shown::name(name)))
+            .why(wired.secrets.hide_known(&reason.message));
     match &reason.next {
         Some(next) => error.next(next),
         None => error,

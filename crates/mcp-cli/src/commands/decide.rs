@@ -166,7 +166,8 @@ async fn approve_one<'a>(
         return Err(unneeded(loaded, name));
     };
     if entry.gate() == Gate::Invalid {
-        let message = format!("{name} cannot be approved: {}", entry.gate_detail().unwrap_or_default());
+        let message =
+            format!("{} cannot be approved: {}", shown_name(name), entry.gate_detail().unwrap_or_default());
         return Err(CliError::usage("invalid-entry", message).next("mcplink validate"));
     }
     let folder = config.project.trust_folder();
@@ -174,7 +175,7 @@ async fn approve_one<'a>(
     if !app.json {
         app.output.out(&allowed.lines());
     }
-    confirm(app, &format!("Approve {}?", line(name))).await?;
+    confirm(app, &format!("Approve {}?", shown_name(name))).await?;
     let changed = store(config)?.approve(folder, entry).map_err(|e| not_kept(&e))?;
     let allowed = Some(allowed);
     let document = ApprovalDocument { schema_version: 1, name, folder, approved: true, changed, allowed };
@@ -209,7 +210,7 @@ fn told<'a>(app: &App, document: ApprovalDocument<'a>) -> Result<ApprovalDocumen
         let decided = if document.approved { "approved" } else { "rejected" };
         let folder = line(&document.folder.display().to_string());
         let unchanged = unless(document.changed, ", as before");
-        app.output.out(&format!("{} is {decided} in {folder}{unchanged}\n", line(document.name)));
+        app.output.out(&format!("{} is {decided} in {folder}{unchanged}\n", shown_name(document.name)));
     }
     Ok(document)
 }
@@ -239,7 +240,7 @@ fn decided(
             Ok(document) => all.push(Decision::Made(Box::new(document))),
             Err(error) => {
                 all.push(Decision::NotMade { name, error: error.to_value() });
-                failed.push((line(name), error));
+                failed.push((shown_name(name), error));
             }
         }
     }
@@ -263,7 +264,7 @@ fn unneeded(loaded: &Loaded, name: &str) -> CliError {
     match loaded.config.entry(name) {
         None => loaded.unknown(name),
         Some(entry) => {
-            let message = format!("{name} is a {} server: it needs no approval", entry.scope);
+            let message = format!("{} is a {} server: it needs no approval", shown_name(name), entry.scope);
             CliError::usage("no-approval-needed", message)
                 .next(format!("mcplink get {}", mcp_text::shell_word(name)))
         }
@@ -335,6 +336,11 @@ fn say(app: &App, text: &str, document: &impl Serialize) {
 /// A name or path of somebody else, on a line.
 fn line(text: &str) -> String {
     mcp_text::line(text, WIDE)
+}
+
+/// The name of a server.
+fn shown_name(text: &str) -> String {
+    crate::view::shown::name(text)
 }
 
 fn unless(condition: bool, text: &'static str) -> &'static str {

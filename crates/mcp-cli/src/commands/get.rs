@@ -93,7 +93,7 @@ fn text(wired: &Wired, entry: &Explanation, plan: &[String], pointers: &[&Pointe
         line("note", &problem_text(note));
     }
     let width = shown::widest(lines.iter().map(|(label, _)| label.as_str()));
-    let mut text = format!("{}\n", style.bold(&shown::line(&entry.name)));
+    let mut text = format!("{}\n", style.bold(&shown::name(&entry.name)));
     for (label, value) in &lines {
         text.push_str(&format!("  {}  {value}\n", shown::pad(label, width)));
     }

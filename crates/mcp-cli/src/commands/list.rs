@@ -23,7 +23,7 @@ pub(super) async fn run(app: &App) -> Result<ExitStatus, CliError> {
     app.output.out(&text::list_lines(&rows, app.style()));
     for pointer in &loaded.config.pointers {
         let (entry, origin) = (&pointer.entry, &pointer.entry.origin);
-        let line = format!("{}: {pointer} ({origin}, {})", entry.name, origin.field);
+        let line = format!("{}: {pointer} ({origin}, {})", shown::name(&entry.name), origin.field);
         app.output.note(&format!("{}\n", shown::line(&line)));
     }
     Ok(ExitStatus::Success)

@@ -105,7 +105,7 @@ async fn confirmed(
         app.output.error(&format!(
             "The client secret of {} would be sent to {issuer}, which {server} names as its authorization server.\n\
              Type yes if it belongs there: ",
-            shown::line(name)
+            shown::name(name)
         ));
         if answers.yes().await == Some(true) {
             return Ok(pending.confirm_issuer());

@@ -25,7 +25,7 @@ pub(super) async fn run(app: &App, args: &LogsArgs) -> Result<ExitStatus, CliErr
     });
     let Some(path) = path else { return Err(loaded.unknown(&args.name)) };
     let unreadable = |error: FileError| {
-        CliError::usage("log-unreadable", format!("the log of {} cannot be read", shown::line(&args.name)))
+        CliError::usage("log-unreadable", format!("the log of {} cannot be read", shown::name(&args.name)))
             .why(format!("{}: {error}", path.display()))
             .next("remove it; the next session makes a new one")
     };
@@ -33,7 +33,7 @@ pub(super) async fn run(app: &App, args: &LogsArgs) -> Result<ExitStatus, CliErr
     if reader.is_none() {
         app.output.note(&format!(
             "no session of {} has written anything yet; sessions are made by `mcplink bridge`\n",
-            shown::line(&args.name)
+            shown::name(&args.name)
         ));
     }
     loop {

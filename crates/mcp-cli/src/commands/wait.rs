@@ -13,7 +13,7 @@ use crate::args::{StatusArg, WaitArgs};
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
 use crate::view::row::{Row, Servers};
-use crate::view::text;
+use crate::view::{shown, text};
 
 /// The first pause between two looks, and the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
@@ -29,7 +29,7 @@ pub(super) async fn run(app: &App, args: &WaitArgs) -> Result<ExitStatus, CliErr
         let (arrived, missing) = split(std::mem::take(&mut rows), wanted);
         let names: Vec<String> = match (arrived.is_empty(), missing.is_empty()) {
             (true, true) => args.names.clone(),
-            _ => missing.iter().map(|row| row.name.clone()).collect(),
+            _ => missing.iter().map(|row| shown::name(&row.name)).collect(),
         };
         let seen = look(app, &names, deadline).await?;
         for row in &seen {
@@ -96,8 +96,8 @@ fn still_waiting(app: &App, rows: &[Row], wanted: ServerStatus) -> CliError {
     let message = format!(
         "{} not {wanted} yet",
         match missing.as_slice() {
-            [row] => format!("{} is", row.name),
-            _ => format!("{} are", list(&missing, |row| row.name.clone())),
+            [row] => format!("{} is", shown::name(&row.name)),
+            _ => format!("{} are", list(&missing, |row| shown::name(&row.name))),
         }
     );
     ended(app, rows, &missing, CliError::new(ExitStatus::Pending, "still-waiting", message))
@@ -112,7 +112,11 @@ fn ended(app: &App, all: &[Row], rows: &[&Row], error: CliError) -> CliError {
         .iter()
         .filter_map(|row| {
             let message = &row.reason()?.message;
-            Some(if rows.len() == 1 { message.clone() } else { format!("{}: {message}", row.name) })
+            Some(if rows.len() == 1 {
+                message.clone()
+            } else {
+                format!("{}: {message}", shown::name(&row.name))
+            })
         })
         .collect();
     let error = if why.is_empty() { error } else { error.why(why.join("; ")) };
@@ -133,7 +137,7 @@ fn row_is(row: &Row) -> String {
         Some(code) if row.status != Some(ServerStatus::NeedsAuth) => format!("{status} ({})", code.as_str()),
         _ => status.to_owned(),
     };
-    format!("{} is {status}", row.name)
+    format!("{} is {status}", shown::name(&row.name))
 }
 
 /// What was told of a row, so that the same is not told twice.

@@ -36,7 +36,7 @@ impl LiveTable {
         let entries = names
             .iter()
             .map(|name| Entry {
-                name: shown::cell(name),
+                name: shown::name(name),
                 note: "connecting".to_owned(),
                 done: None,
                 printed: false,

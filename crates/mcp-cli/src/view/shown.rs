@@ -19,6 +19,11 @@ pub(crate) fn cell(text: &str) -> String {
     mcp_text::line(text, CELL)
 }
 
+/// The name of a server: no other one looks the same.
+pub(crate) fn name(text: &str) -> String {
+    mcp_text::name(text, CELL)
+}
+
 /// What a person types again, such as the name of a tool: not cut unless it is absurd, and never aligned beyond a cell.
 pub(crate) fn key(text: &str) -> String {
     mcp_text::line(text, KEY)

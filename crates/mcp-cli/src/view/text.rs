@@ -59,13 +59,13 @@ pub(crate) fn glyph(status: ServerStatus) -> &'static str {
 
 /// The width of the widest name, in columns.
 pub(crate) fn name_width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
-    names.map(|name| mcp_text::width(&shown::cell(name))).max().unwrap_or(0)
+    names.map(|name| mcp_text::width(&shown::name(name))).max().unwrap_or(0)
 }
 
 /// The line, or two, of one server's status, with the line break.
 pub(crate) fn status_lines(row: &Row, width: usize, style: Style) -> String {
     let status = row.status.unwrap_or(ServerStatus::Pending);
-    let name = pad(&shown::cell(&row.name), width);
+    let name = pad(&shown::name(&row.name), width);
     let word = pad(status.as_str(), STATUS_WIDTH);
     let detail = detail(row);
     let next = row.reason().and_then(|reason| reason.next.as_deref());
@@ -116,7 +116,7 @@ pub(crate) fn session_lines(row: &Row, style: Style) -> String {
         Some(reconnected) => {
             for session in reconnected {
                 let said = said(&session.status, &session.reason);
-                let name = shown::line(&row.name);
+                let name = shown::name(&row.name);
                 lines.push_str(&format!(
                     "{indent}session {} of {name} reconnected, now {said}\n",
                     session.session
@@ -199,7 +199,7 @@ pub(crate) fn list_lines(rows: &[Row], style: Style) -> String {
             } else {
                 format!("{}  ({state})", shown::line(endpoint)).trim_start().to_owned()
             };
-            [shown::cell(&row.name), row.scope.clone(), row.transport.to_owned(), endpoint]
+            [shown::name(&row.name), row.scope.clone(), row.transport.to_owned(), endpoint]
         })
         .collect();
     let widths: Vec<usize> =

@@ -205,3 +205,29 @@ fn s_p1_variables_that_decide_what_runs_are_shown_and_secrets_are_not() {
     }
     assert!(!output.contains("canary"), "{output}");
 }
+
+#[test]
+fn s_k4_a_name_with_what_is_not_seen_is_shown_and_run_as_another_name() {
+    for (name, shown, word) in [
+        ("db\u{200b}", r#""db\u200b""#, r"$'db\xe2\x80\x8b'"),
+        ("db ", r#""db ""#, "'db '"),
+        ("db\u{202e}", r#""db\u202e""#, r"$'db\xe2\x80\xae'"),
+        ("d\u{a0}b", r#""d\u00a0b""#, r"$'d\xc2\xa0b'"),
+    ] {
+        let setting =
+            Setting::new().project_file(json!({ "db": { "command": "true" }, name: { "command": "true" } }));
+        setting.run(&["reject", "db"], 0);
+        assert_eq!(setting.status(name)["reason"]["next"], format!("mcplink approve {word}"));
+        for command in [&["list"][..], &["status"], &["get", name], &["approve", name]] {
+            let output = setting.mcplink(command).run();
+            assert!(output.stdout.contains(shown), "{command:?}: {output}");
+        }
+        assert!(setting.run(&["validate"], 0).stdout.contains("not seen"), "{name:?}");
+        // What is printed is what a shell makes the name of.
+        if let Some(shell) = setting
+            .shell_on_a_terminal(&format!("bash -c {}", mcp_text::shell_word(&format!("printf %s {word}"))))
+        {
+            assert_eq!(shell.run().stdout, name);
+        }
+    }
+}

@@ -123,3 +123,29 @@ fn s_m16_a_hostile_project_costs_little_memory() {
     let grown = peak().unwrap() - before;
     assert!(grown < (120 + 200) * 1024, "{grown} KiB");
 }
+
+#[test]
+fn s_m16_a_project_brings_so_many_entries_and_no_more() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("project")).unwrap();
+    let config = load(home.path(), "project/.mcp.json", &entries(5_002, ",\n", |_| "1".into()));
+    assert_eq!(config.entries.len(), 5_000);
+    let told = config.problems.iter().find(|problem| problem.message.contains("more than 5000 entries"));
+    assert_eq!(told.map(|problem| problem.line), Some(Some(5_001)), "the line of the first that is left out");
+    // A person's own file may have as many as it wants.
+    let config = load(home.path(), ".claude.json", &entries(5_002, ",\n", |_| "1".into()));
+    assert_eq!(config.entries.len(), 5_002);
+}
+
+#[test]
+fn s_m16_of_one_entry_so_much_is_told_and_the_errors_first() {
+    let home = tempfile::tempdir().unwrap();
+    fs::create_dir(home.path().join("project")).unwrap();
+    let unknown: String = (0..1_000).map(|number| format!("\"u{number}\": 1, ")).collect();
+    let text = format!("{{\"mcpServers\": {{\"a\": {{{unknown} \"command\": 1}}}}}}");
+    let config = load(home.path(), "project/.mcp.json", &text);
+    let told: Vec<_> = config.problems_of("a").collect();
+    assert_eq!(told.len(), 100);
+    assert_eq!(told[0].severity, mcp_config::Severity::Error, "{:?}", told[0]);
+    assert!(told[99].message.ends_with("more problems of this entry are not told"), "{}", told[99].message);
+}

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use mcp_config::{Change, Config, Project, Server, ServerEntry, Term};
 use serde::Serialize;
 
-use super::line;
+use super::{line, shown_name};
 use crate::environment::Environment;
 
 /// What an approval allows.
@@ -110,7 +110,7 @@ impl<'a> Allowed<'a> {
             lines.push(("changed".to_owned(), line(&change.to_string())));
         }
         let width = lines.iter().map(|(label, _)| mcp_text::width(label)).max().unwrap_or(0).min(40);
-        let mut text = format!("{}  {}:{}\n", line(self.name), line(&self.file), self.line);
+        let mut text = format!("{}  {}:{}\n", shown_name(self.name), line(&self.file), self.line);
         for (label, value) in lines {
             text.push_str(&format!("  {label:<width$}  {value}\n"));
         }
@@ -142,7 +142,7 @@ impl<'a> Helper<'a> {
 
     /// For people.
     pub(super) fn lines(&self) -> String {
-        let (name, file) = (line(self.name), line(&self.file));
+        let (name, file) = (shown_name(self.name), line(&self.file));
         let mut text = format!("  lets run: {}\n", self.command);
         text.push_str(&format!(
             "    for {name} ({} scope, {file}:{}), in {}\n",
