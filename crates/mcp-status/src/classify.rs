@@ -91,7 +91,7 @@ fn outcome_verdict(outcome: &Outcome, evidence: &Evidence) -> Verdict {
         Outcome::SignInExpired => Verdict::NeedsAuth { code: ReasonCode::SignInExpired },
         Outcome::AuthorizationServerUnavailable => transient(ReasonCode::Unavailable),
         Outcome::Http { status, retry_after } => http_verdict(*status, *retry_after, evidence),
-        Outcome::Unreachable => transient(ReasonCode::Unreachable),
+        Outcome::Unreachable | Outcome::Dropped => transient(ReasonCode::Unreachable),
         Outcome::Timeout => transient(ReasonCode::Timeout),
         Outcome::Tls => permanent(ReasonCode::Tls),
         Outcome::Protocol { .. } => permanent(ReasonCode::Protocol),
@@ -201,7 +201,8 @@ mod tests {
                 Some(Outcome::SignInExpired) => Outcome::AuthorizationServerUnavailable,
                 Some(Outcome::AuthorizationServerUnavailable) => http(503),
                 Some(Outcome::Http { .. }) => Outcome::Unreachable,
-                Some(Outcome::Unreachable) => Outcome::Timeout,
+                Some(Outcome::Unreachable) => Outcome::Dropped,
+                Some(Outcome::Dropped) => Outcome::Timeout,
                 Some(Outcome::Timeout) => Outcome::Tls,
                 Some(Outcome::Tls) => Outcome::Protocol { rpc_code: Some(-32602) },
                 Some(Outcome::Protocol { .. }) => Outcome::Version { offered: vec!["2023-01-01".into()] },
@@ -220,7 +221,7 @@ mod tests {
 
     #[test]
     fn every_outcome_has_a_verdict_whose_code_and_status_agree() {
-        assert_eq!(every_outcome().len(), 16);
+        assert_eq!(every_outcome().len(), 17);
         for outcome in every_outcome() {
             for phase in [Phase::Connect, Phase::Session] {
                 for auth in [none(), sent(), withheld()] {
@@ -245,6 +246,7 @@ mod tests {
             (Outcome::SignInExpired, needs_auth(ReasonCode::SignInExpired)),
             (Outcome::AuthorizationServerUnavailable, transient(ReasonCode::Unavailable)),
             (Outcome::Unreachable, transient(ReasonCode::Unreachable)),
+            (Outcome::Dropped, transient(ReasonCode::Unreachable)),
             (Outcome::Timeout, transient(ReasonCode::Timeout)),
             (Outcome::Protocol { rpc_code: None }, permanent(ReasonCode::Protocol)),
             (Outcome::Protocol { rpc_code: Some(-32602) }, permanent(ReasonCode::Protocol)),

@@ -139,8 +139,10 @@ pub enum Outcome {
         /// Its `Retry-After`, as a wait from now.
         retry_after: Option<Duration>,
     },
-    /// No connection: refused, reset, no such host, network down.
+    /// No connection: refused, no such host, network down.
     Unreachable,
+    /// A connection that ended before the answer did. The server may have acted.
+    Dropped,
     /// No answer within the limit.
     Timeout,
     /// TLS handshake or certificate.

@@ -93,6 +93,7 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
         }
         Outcome::Http { status, retry_after } => http(*status, *retry_after, evidence, context),
         Outcome::Unreachable => format!("no connection to {}{times}", origin()),
+        Outcome::Dropped => format!("the connection to {} broke off{times}", origin()),
         Outcome::Timeout => format!("no answer from {} within the time limit{times}", origin()),
         Outcome::Tls => format!("the TLS connection to {} failed", origin()),
         Outcome::Protocol { rpc_code: Some(code) } => {
@@ -333,6 +334,7 @@ mod tests {
                 connect(Outcome::Unreachable).with_attempts(4).with_detail("connection refused"),
                 "no connection to https://mcp.example.com, 4 times: connection refused",
             ),
+            (connect(Outcome::Dropped), "the connection to https://mcp.example.com broke off"),
             (
                 connect(Outcome::Version { offered: vec!["2023-01-01".into(), "2022-01-01".into()] }),
                 "no protocol version in common; the server offers 2023-01-01 2022-01-01",

@@ -18,6 +18,8 @@ use url::Url;
 
 use crate::error::{AuthContext, TimeoutStage};
 use crate::http::client::{Answer, HttpClient};
+use crate::http::cookies::Cookies;
+use crate::http::form::Form;
 use crate::pulse::Pulse;
 use crate::trace::spans;
 use crate::{TransportError, TransportErrorKind};
@@ -89,6 +91,7 @@ impl Sender<'_> {
         let values = self.used.names().filter_map(|(name, _)| self.used.header(name)?.to_str().ok());
         let mut secrets: Secrets = values.collect();
         secrets.insert_url(self.client.endpoint.as_str());
+        self.client.cookies.hide_in(&mut secrets);
         secrets
     }
 }
@@ -102,6 +105,8 @@ pub(crate) struct AuthedClient {
     /// What user and password of the URL stand for.
     userinfo: Option<Userinfo>,
     provider: Option<Arc<dyn AuthProvider>>,
+    /// What its origin has set.
+    pub(crate) cookies: Arc<Cookies>,
 }
 
 /// User and password of the endpoint's URL, as HTTP Basic; an error where they cannot be that.
@@ -136,7 +141,7 @@ impl AuthedClient {
             Ok(Credentials::new("url", [(header::AUTHORIZATION, value)]))
         });
         let userinfo = userinfo.map(|userinfo| userinfo.map_err(Arc::new));
-        Self { client, endpoint, userinfo, provider }
+        Self { client, endpoint, userinfo, provider, cookies: Arc::default() }
     }
 
     /// Sends `out` with the credentials in force, and once more with recovered ones where the server refuses
@@ -260,8 +265,10 @@ impl AuthedClient {
                 headers.append(name, value.clone());
             }
             // Security: whatever URL a caller or a server came up with, credentials stay in their origin.
-            if *url == self.endpoint || url.origin() == self.endpoint.origin() {
+            let at_home = *url == self.endpoint || url.origin() == self.endpoint.origin();
+            if at_home {
                 used.apply(&out.method, &url, &mut headers);
+                self.cookies.add(&url, &mut headers);
             }
             let sent = self.client.send(out.method.clone(), &url, headers, out.body.clone());
             let beat = out.pulse.as_ref().map(Pulse::asked);
@@ -275,6 +282,9 @@ impl AuthedClient {
                 beat.heard();
             }
             answer.body.count(beat);
+            if at_home {
+                self.cookies.take(&url, &answer.headers);
+            }
             match redirection(&url, &answer) {
                 None => return self.judge(out, answer).await,
                 Some(target) if target.origin() == url.origin() => url = Cow::Owned(target),
@@ -309,7 +319,10 @@ impl AuthedClient {
                 return Err(TransportError::new(kind, "the proxy wants credentials"));
             }
             status if status.is_success() && out.expects_message && is_page(&answer.headers) => {
-                refused(ChallengeKind::LoginRedirect, answer)
+                match is_message_all_the_same(&mut answer).await {
+                    true => Sent::Accepted(answer),
+                    false => refused(ChallengeKind::LoginRedirect, answer),
+                }
             }
             _ => Sent::Accepted(answer),
         })
@@ -354,6 +367,12 @@ fn is_page(headers: &HeaderMap) -> bool {
         let essence = value.split(';').next().unwrap_or_default().trim();
         essence.eq_ignore_ascii_case("text/html") || essence.eq_ignore_ascii_case("application/xhtml+xml")
     })
+}
+
+/// Whether what says that it is a page is a message: frameworks write that type under everything that says nothing else.
+async fn is_message_all_the_same(answer: &mut Answer) -> bool {
+    let beginning = tokio::time::timeout(REFUSAL_PATIENCE, answer.body.beginning()).await;
+    matches!(beginning, Ok(Ok(beginning)) if !beginning.is_empty() && Form::of("text/html", beginning) != Form::Other)
 }
 
 fn looks_like_a_page(body: &[u8]) -> bool {
@@ -423,13 +442,14 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn credentials_stay_in_their_origin_whatever_the_url() {
+    async fn s_k6_fb_r52_credentials_and_cookies_stay_in_their_origin_whatever_the_url() {
         let elsewhere = mcp_testkit::FakeMcpServer::start().unwrap();
         let secret = (header::AUTHORIZATION, HeaderValue::from_static("Bearer canary"));
         let provider = Arc::new(mcp_auth::StaticHeaders::new([secret]));
         let options = crate::ClientOptions::new(crate::ClientInfo::new("t", "1"));
         let endpoint = "http://mcp.example/mcp".parse().unwrap();
         let client = AuthedClient::new(HttpClient::new(options), endpoint, Some(provider));
+        client.cookies.take(&client.endpoint, &headers(&[("set-cookie", "node=1; path=/")]));
         let (url, mut other) = (elsewhere.url(), elsewhere.url());
         other.set_path("/other");
         let mut out = Outbound {
@@ -450,7 +470,9 @@ mod tests {
         client.send(&out).await.unwrap();
         let sent = elsewhere.requests();
         assert_eq!(sent[0].header("authorization"), None);
+        assert_eq!(sent[0].header("cookie"), None);
         assert_eq!(sent[1].header("authorization"), Some("Bearer canary"));
+        assert_eq!(sent[1].header("cookie"), Some("node=1"));
     }
 
     #[test]

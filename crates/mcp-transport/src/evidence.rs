@@ -45,7 +45,8 @@ impl TransportError {
                 Outcome::Http { status: *status, retry_after: *retry_after }
             }
             Kind::Rpc { code } => Outcome::Protocol { rpc_code: Some(*code) },
-            Kind::Unreachable | Kind::Dropped | Kind::Closed | Kind::Cancelled => Outcome::Unreachable,
+            Kind::Unreachable | Kind::Closed | Kind::Cancelled => Outcome::Unreachable,
+            Kind::Dropped => Outcome::Dropped,
             Kind::Timeout { .. } => Outcome::Timeout,
             Kind::Tls => Outcome::Tls,
             // The status that a proxy answers with means the same wherever it was met.
@@ -64,13 +65,13 @@ impl TransportError {
 
     /// What the other side or the library below said, on one line and bounded.
     fn detail(&self) -> Option<String> {
-        let text = match (self.auth_error(), self.rpc_error(), std::error::Error::source(self)) {
+        let text = match (self.auth_error(), self.rpc_error(), self.said()) {
             // A provider's own account names what failed; the cause below it alone does not.
             (Some(error), ..) => error.to_string(),
             (None, Some(rpc), _) => rpc.to_string(),
+            (None, None, Some(said)) => said.to_owned(),
             // The innermost cause is the one a person recognises ("connection refused").
-            (None, None, Some(source)) => crate::error::causes(source).last()?.to_string(),
-            (None, None, None) => self.said()?.to_owned(),
+            (None, None, None) => crate::error::causes(std::error::Error::source(self)?).last()?.to_string(),
         };
         let line = mcp_text::sentence(text.lines().next().unwrap_or_default());
         Some(line).filter(|line| !line.is_empty())

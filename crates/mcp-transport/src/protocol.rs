@@ -5,6 +5,7 @@ pub(crate) mod handshake;
 pub(crate) mod header_params;
 pub(crate) mod jsonrpc;
 pub(crate) mod legacy;
+pub(crate) mod lenient;
 pub(crate) mod modern;
 pub(crate) mod mrtr;
 pub(crate) mod offer;

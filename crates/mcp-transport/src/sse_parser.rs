@@ -3,6 +3,8 @@
 //! The value of a field is appended to its destination as it arrives, never to a line buffer first: a result
 //! of 1 MiB in one `data` line is copied once, out of the receive buffer. What one event may hold is bounded,
 //! so an endless frame ends in an error; what is not kept (comments, unknown fields) costs no memory at all.
+//!
+//! Longer than 500 lines because its tests are tables of streams.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -130,6 +132,18 @@ impl SseParser {
             chunk = self.step(chunk)?;
         }
         Ok(())
+    }
+
+    /// The stream has ended. What is under way is handed out as it is, although the standard drops it: servers leave the
+    /// last empty line out, or the end of the last line. Whether all of it is there is for the data itself to say.
+    pub(crate) fn finish(&mut self) {
+        match self.position {
+            Position::Value(field) | Position::Space(field) => self.end_field(field),
+            Position::Name => {}
+        }
+        self.position = Position::Name;
+        self.name.clear();
+        self.dispatch();
     }
 
     /// The next complete event.

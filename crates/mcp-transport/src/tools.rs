@@ -16,6 +16,7 @@ use crate::limits::{ITEM_BYTES, Lease, Purpose};
 use crate::protocol::handshake::HEADER_MISMATCH;
 use crate::protocol::header_params::ToolHeaders;
 use crate::protocol::jsonrpc::{elements, pick};
+use crate::protocol::lenient;
 use crate::protocol::outgoing::write_string;
 use crate::{Payload, RequestOptions, TransportError, TransportErrorKind};
 
@@ -35,19 +36,19 @@ pub struct Tool {
 #[non_exhaustive]
 pub struct ToolView<'a> {
     /// A name for people.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient::text")]
     pub title: Option<Cow<'a, str>>,
     /// What it does, for a model.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient::text")]
     pub description: Option<Cow<'a, str>>,
     /// The JSON Schema of its arguments.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient::object")]
     pub input_schema: Option<&'a RawValue>,
     /// The JSON Schema of its structured result.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient::object")]
     pub output_schema: Option<&'a RawValue>,
     /// Hints about its behaviour, as the server claims them.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient::object")]
     pub annotations: Option<&'a RawValue>,
 }
 
@@ -85,19 +86,14 @@ struct Listed {
 #[non_exhaustive]
 pub struct ToolResult<'a> {
     /// The content blocks, each as sent.
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient::items")]
     pub content: Vec<&'a RawValue>,
     /// The structured result.
     #[serde(borrow, default)]
     pub structured_content: Option<&'a RawValue>,
     /// Whether the tool says that it failed.
-    #[serde(default, deserialize_with = "null_is_no")]
+    #[serde(default, deserialize_with = "lenient::truth")]
     pub is_error: bool,
-}
-
-/// `null` where a truth value is due: what several languages write for "not set".
-pub(crate) fn null_is_no<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    Option::deserialize(deserializer).map(Option::unwrap_or_default)
 }
 
 impl<'a> ToolResult<'a> {
@@ -226,6 +222,7 @@ impl Connection {
         let mut items = Vec::new();
         let mut seen = HashSet::new();
         let mut params: Option<String> = None;
+        let mut first: Option<String> = None;
         for _ in 0..budget.limits.pages {
             left.left = left.limit.saturating_sub(used);
             let options = RequestOptions { allowance: Some(left), ..options.clone() };
@@ -235,6 +232,10 @@ impl Connection {
                 return Err(invalid(method, "the result is no object"));
             };
             let of_page = of_page.ok_or_else(|| invalid(method, format!("no {member}")))?;
+            // It means "no more" by an empty cursor after all, and begins again.
+            if first.as_deref() == Some(of_page) {
+                return Ok(Listed { items, hint: CacheHint::default(), held: meter.take_lease() });
+            }
             used = used.saturating_add(page.len());
             let mut over = None;
             let read = elements(of_page, |item| {
@@ -246,7 +247,12 @@ impl Connection {
             if let Some(over) = over {
                 return Err(over);
             }
-            read.ok_or_else(|| invalid(method, format!("{member} is no array")))?;
+            // `null` and an empty object are what some serializers make of an empty array.
+            let is_none =
+                || of_page == "null" || (of_page.starts_with('{') && of_page[1..].trim_ascii_start() == "}");
+            if read.is_none() && !is_none() {
+                return Err(invalid(method, format!("{member} is no array")));
+            }
             if self.is_modern() {
                 let member = |name: &str| {
                     let text = if name == "ttlMs" { ttl } else { scope.filter(|_| name == "cacheScope") };
@@ -254,14 +260,15 @@ impl Connection {
                 };
                 hint.page(CacheHint::of(member), Instant::now());
             }
-            // `null` and an empty cursor are both in use for "no more".
             let cursor: Option<String> = cursor
                 .and_then(|raw| serde_json::from_str(raw).ok())
-                .filter(|cursor: &String| !cursor.is_empty());
+                // For older servers, an empty cursor is in use for "no more". Since 2026-07-28 it is one like any other.
+                .filter(|cursor: &String| self.is_modern() || !cursor.is_empty());
             let Some(cursor) = cursor else {
                 let hint = hint.whole(Instant::now());
                 return Ok(Listed { items, hint, held: meter.take_lease() });
             };
+            first = Some(of_page.to_owned()).filter(|_| cursor.is_empty() && seen.is_empty());
             let mut next = b"{\"cursor\":".to_vec();
             write_string(&mut next, &cursor);
             next.push(b'}');

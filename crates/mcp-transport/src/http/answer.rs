@@ -1,16 +1,19 @@
 //! Reading what came back for a request: JSON or an SSE stream, and in the legacy era its continuation.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
+use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use mcp_status::Phase;
 use tokio::time::Instant;
 
-use super::client::{Answer, Body};
+use super::client::{Answer, Body, Collected};
+use super::form::{BEGINNING, Form, described, essence};
+use super::frame;
 use super::pace::{Pace, Stretch};
 use super::said::said;
 use super::session::Session;
@@ -33,6 +36,9 @@ const TURNS: usize = 3;
 /// How long a stream whose answer has been read may take to end before its connection is given up.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// How much of an event that is no message is kept to be quoted, in characters.
+const QUOTED_EVENT: usize = 80;
+
 /// What one body held for us.
 enum Drained {
     /// The response.
@@ -53,24 +59,33 @@ impl Core {
             // Boxed, as what else hardly ever happens: it would make every request larger.
             return Err(Box::pin(self.failure(answer, session)).await);
         }
-        match &*essence(&answer.headers) {
-            "text/event-stream" => Box::pin(self.read_stream(answer.body, call, session)).await,
-            // A body without a type is judged by what it is.
-            "application/json" | "" => {
+        let essence = essence(&answer.headers);
+        let idle = IdleClock::new(call.limits.idle);
+        let beginning = idle.bound(answer.body.beginning()).await??;
+        match Form::of(&essence, beginning) {
+            Form::Stream => Box::pin(self.read_stream(answer.body, call, session)).await,
+            Form::Json => {
                 let allowance = call.allowance;
                 let mut meter = self.hub.budget.meter(allowance);
                 let promised = |bytes| allowance.check(bytes);
                 let collect = answer.body.collect(promised, |bytes| meter.admit(bytes));
-                let body = match call.limits.idle {
-                    Some(idle) => tokio::time::timeout(idle, collect).await.map_err(|_| idle_timeout())??,
-                    None => collect.await?,
+                let Collected { bytes, broken } = idle.bound(collect).await??;
+                let beginning = bytes[..bytes.len().min(BEGINNING)].to_vec();
+                let not_mcp = |what: &dyn fmt::Display| not_mcp(what, answer.status, &essence, &beginning);
+                let messages = match (jsonrpc::parse(bytes), broken) {
+                    (Ok(messages), _) => messages,
+                    // What broke off says why it is no message.
+                    (Err(_), Some(broken)) => return Err(broken),
+                    (Err(error), None) => return Err(not_mcp(&error)),
                 };
-                let messages = jsonrpc::parse(body).map_err(not_a_message)?;
                 self.find_response(messages, call, session)?
                     .map(|result| result.with_lease(meter.take_lease()))
-                    .ok_or_else(|| protocol("the answer holds no response"))
+                    .ok_or_else(|| not_mcp(&"no response to the request"))
             }
-            other => Err(protocol(format!("the answer is of type {}", mcp_text::line(other, 80)))),
+            Form::Other => {
+                let beginning = beginning.to_vec();
+                Err(not_mcp(&"neither JSON nor an event stream", answer.status, &essence, &beginning))
+            }
         }
     }
 
@@ -122,14 +137,15 @@ impl Core {
             let Some(last) =
                 cursor.last_event_id.clone().filter(|_| session.server.revision.era() == Era::Legacy)
             else {
-                return Err(dropped());
+                return Err(no_answer(&cursor));
             };
             let moved = before.as_deref() != Some(&last);
-            let wait = pace.after(Stretch { brought, moved }, cursor.retry).ok_or_else(dropped)?;
+            let wait =
+                pace.after(Stretch { brought, moved }, cursor.retry).ok_or_else(|| no_answer(&cursor))?;
             idle.bound(tokio::time::sleep(wait)).await?;
             body = match idle.bound(Box::pin(self.resume(&last, session))).await? {
                 Ok(resumed) => resumed,
-                Err(error) => return Err(dropped().with_source(error)),
+                Err(error) => return Err(no_answer(&cursor).with_source(error)),
             };
         }
     }
@@ -146,36 +162,57 @@ impl Core {
         let mut parser = SseParser::new(call.allowance.left);
         let mut meter = self.hub.budget.meter(call.allowance);
         let mut brought = false;
-        loop {
-            let chunk = match idle.bound(body.chunk()).await? {
-                Ok(Some(chunk)) => chunk,
-                Ok(None) => return Ok(Drained::Ended { brought }),
-                // What is no HTTP is not continued.
-                Err(error) if *error.kind() == TransportErrorKind::Protocol => return Err(error),
+        let mut ended = false;
+        while !ended {
+            match idle.bound(body.chunk()).await? {
+                Ok(Some(chunk)) => parser.push(&chunk).map_err(|_| call.allowance.exceeded())?,
+                Ok(None) => ended = true,
                 Err(error) => {
                     tracing::debug!(%error, "a stream ended early");
-                    return Ok(Drained::Ended { brought });
+                    ended = true;
+                    cursor.broken = Some(error);
                 }
-            };
-            parser.push(&chunk).map_err(|_| call.allowance.exceeded())?;
-            meter.admit(parser.held())?;
+            }
+            if ended {
+                parser.finish();
+            } else {
+                meter.admit(parser.held())?;
+            }
             while let Some(event) = parser.next() {
                 // A server that asks on and on is not listened to any further than it takes the answers.
                 idle.bound(self.hub.budget.debts.room()).await?.map_err(flooded)?;
                 // Only messages count as life: a comment every few seconds says nothing about the request.
                 idle.restart();
-                cursor.advance(&parser);
-                if event.data.is_empty() || event.event.as_deref().is_some_and(|name| name != "message") {
-                    continue;
+                if !ended {
+                    cursor.advance(&parser);
                 }
-                let messages = jsonrpc::parse_text(event.data).map_err(not_a_message)?;
+                let beginning: String = event.data.chars().take(QUOTED_EVENT).collect();
+                let messages = match frame::messages(event) {
+                    Ok(Some(messages)) => messages,
+                    Ok(None) => {
+                        cursor.passed_over(beginning);
+                        continue;
+                    }
+                    // It ends in the middle of it.
+                    Err(_) if ended => continue,
+                    Err(error) => return Err(not_a_frame(&error, &beginning)),
+                };
                 brought = true;
                 if let Some(result) = self.find_response(messages, call, session)? {
-                    self.finish(body).await;
+                    if !ended {
+                        self.finish(body).await;
+                    }
                     return Ok(Drained::Answered(result.with_lease(meter.take_lease())));
                 }
             }
-            cursor.advance(&parser);
+            if !ended {
+                cursor.advance(&parser);
+            }
+        }
+        // What is no HTTP is not continued.
+        match cursor.broken.take_if(|error| *error.kind() == TransportErrorKind::Protocol) {
+            Some(error) => Err(error),
+            None => Ok(Drained::Ended { brought }),
         }
     }
 
@@ -289,9 +326,20 @@ pub(super) fn admit(messages: &Messages, session: &Session) -> Result<(), Transp
 pub(super) struct Cursor {
     pub(super) last_event_id: Option<String>,
     pub(super) retry: Option<Duration>,
+    /// What it brought that was no message, the first of it.
+    passed_over: Option<String>,
+    /// What broke it off.
+    broken: Option<TransportError>,
 }
 
 impl Cursor {
+    /// Keeps what an event that was no message held, for the case that no other comes.
+    fn passed_over(&mut self, data: String) {
+        if !data.trim().is_empty() {
+            self.passed_over.get_or_insert(data);
+        }
+    }
+
     /// Takes over what the stream has said so far. Nothing said about the id leaves it as it is, also across streams; an
     /// empty one takes it back (WHATWG HTML, section 9.2.6).
     pub(super) fn advance(&mut self, parser: &SseParser) {
@@ -348,31 +396,47 @@ fn is_defined(rpc: &RpcError) -> bool {
     )
 }
 
-/// The media type without its parameters, in lower case, which types are compared in (RFC 9110 section 8.3.1);
-/// empty where there is none.
-pub(super) fn essence(headers: &HeaderMap) -> Cow<'_, str> {
-    let value = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = value.split(';').next().unwrap_or_default().trim();
-    match essence.bytes().any(|byte| byte.is_ascii_uppercase()) {
-        true => Cow::Owned(essence.to_ascii_lowercase()),
-        false => Cow::Borrowed(essence),
-    }
-}
-
 fn protocol(message: impl Into<String>) -> TransportError {
     TransportError::new(TransportErrorKind::Protocol, message)
 }
 
+/// What answered is not MCP: what was due, and what came in its place.
+fn not_mcp(what: &dyn fmt::Display, status: StatusCode, essence: &str, beginning: &[u8]) -> TransportError {
+    // 200 goes without saying, and is what says that this was meant to be the answer.
+    let said = match (status, beginning) {
+        (StatusCode::ACCEPTED, []) => "the server took the request (202) and did not answer it".to_owned(),
+        (status, []) => format!("the answer is empty ({})", status.as_u16()),
+        (StatusCode::OK, _) => format!("{what}: {}", described(essence, beginning)),
+        (status, _) => format!("{what}: {}, {}", status.as_u16(), described(essence, beginning)),
+    };
+    protocol("the answer is not a valid message").with_said(Some(said))
+}
+
 fn not_a_message(error: EnvelopeError) -> TransportError {
-    protocol("the answer is not a valid message").with_source(error)
+    protocol("the answer is not a valid message").with_said(Some(error.to_string()))
+}
+
+fn not_a_frame(error: &EnvelopeError, data: &str) -> TransportError {
+    let quoted = mcp_text::line(data, 60);
+    protocol("the answer is not a valid message")
+        .with_said(Some(format!("{error}: an event that begins with \"{quoted}\"")))
 }
 
 pub(super) fn flooded(flooded: Flooded) -> TransportError {
     protocol(flooded.to_string()).with_said(Some(flooded.to_string()))
 }
 
-fn dropped() -> TransportError {
+/// A stream that has ended, and can not be continued.
+fn no_answer(cursor: &Cursor) -> TransportError {
+    let mut said = match &cursor.broken {
+        None => "the stream ended without an answer".to_owned(),
+        Some(broken) => format!("the stream broke off without an answer: {broken}"),
+    };
+    if let Some(data) = &cursor.passed_over {
+        said.push_str(&format!("; it held \"{}\"", mcp_text::line(data, 60)));
+    }
     TransportError::new(TransportErrorKind::Dropped, "the answer ended before the response")
+        .with_said(Some(said))
 }
 
 fn idle_timeout() -> TransportError {

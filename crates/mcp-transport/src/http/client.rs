@@ -15,6 +15,7 @@ use reqwest::redirect;
 use tokio::time::Instant;
 use url::Url;
 
+use super::coding::Decoder;
 use super::tls;
 use crate::error::{TimeoutStage, causes};
 use crate::protocol::revision::Era;
@@ -91,7 +92,8 @@ impl HttpClient {
         }
         let mut response = client.execute(request).await.map_err(from_reqwest)?;
         let headers = std::mem::take(response.headers_mut());
-        Ok(Answer { status: response.status(), headers, body: Body { response, beat: None } })
+        let body = Body::new(response, Decoder::new(&headers));
+        Ok(Answer { status: body.response.status(), headers, body })
     }
 
     /// Lets go of the sockets that were opened before `moment`: after a sleep, or a change of the network, they
@@ -138,11 +140,11 @@ impl HttpExchange for HttpClient {
             let answer = async {
                 let Answer { status, headers, mut body } =
                     self.send(parts.method, &url, parts.headers, body).await?;
-                Ok::<_, TransportError>((
-                    status,
-                    headers,
-                    body.collect(admit_exchange, admit_exchange).await?.into(),
-                ))
+                let Collected { bytes, broken } = body.collect(admit_exchange, admit_exchange).await?;
+                match broken {
+                    None => Ok((status, headers, bytes.into())),
+                    Some(error) => Err(error),
+                }
             };
             // The whole exchange has one limit: a server that trickles must not hold up a connection.
             let answer =
@@ -181,10 +183,24 @@ pub(crate) struct Answer {
 #[derive(Debug)]
 pub(crate) struct Body {
     response: reqwest::Response,
+    decoder: Decoder,
     beat: Option<Beat>,
+    /// What was looked at and not taken yet.
+    unread: Option<Bytes>,
+}
+
+/// What a body held, and what broke it off, if anything did.
+#[derive(Debug)]
+pub(crate) struct Collected {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) broken: Option<TransportError>,
 }
 
 impl Body {
+    fn new(response: reqwest::Response, decoder: Decoder) -> Self {
+        Self { response, decoder, beat: None, unread: None }
+    }
+
     /// Counts what arrives as signs of life of its server.
     pub(crate) fn count(&mut self, beat: Option<Beat>) {
         self.beat = beat;
@@ -192,11 +208,35 @@ impl Body {
 
     /// The next piece, in whatever size it arrived; `None` at the end.
     pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, TransportError> {
-        let chunk = self.response.chunk().await.map_err(from_reqwest);
-        if let (Some(beat), Ok(_)) = (&self.beat, &chunk) {
-            beat.heard();
+        if let Some(unread) = self.unread.take() {
+            return Ok(Some(unread));
         }
-        chunk
+        loop {
+            if let Some(piece) = self.decoder.next()? {
+                return Ok(Some(piece));
+            }
+            let chunk = self.response.chunk().await.map_err(from_reqwest);
+            if let (Some(beat), Ok(_)) = (&self.beat, &chunk) {
+                beat.heard();
+            }
+            match chunk? {
+                Some(chunk) => self.decoder.push(chunk),
+                None if self.decoder.is_complete() => return Ok(None),
+                None => {
+                    let message = "the connection ended before the answer did";
+                    let error = TransportError::new(TransportErrorKind::Dropped, message);
+                    return Err(error.with_said(Some(message.to_owned())));
+                }
+            }
+        }
+    }
+
+    /// What the body begins with, as far as it arrived in one piece; empty where there is none. It is still to be read.
+    pub(crate) async fn beginning(&mut self) -> Result<&[u8], TransportError> {
+        if self.unread.is_none() {
+            self.unread = self.chunk().await?;
+        }
+        Ok(self.unread.as_deref().unwrap_or_default())
     }
 
     /// At most the first `limit` bytes, as far as they arrive within `patience`; what follows is not waited for.
@@ -224,7 +264,8 @@ impl Body {
         self.head(1024, limits.error_time).await;
     }
 
-    /// The whole body, each piece copied once and let go, so that the pieces to come can use its memory.
+    /// The whole body, each piece copied once and let go, so that the pieces to come can use its memory. One that breaks
+    /// off may hold all that was due: many a server does not end it as it should.
     ///
     /// # Errors
     ///
@@ -234,7 +275,7 @@ impl Body {
         &mut self,
         promised: impl FnOnce(usize) -> Result<(), TransportError>,
         mut admit: impl FnMut(usize) -> Result<(), TransportError>,
-    ) -> Result<Vec<u8>, TransportError> {
+    ) -> Result<Collected, TransportError> {
         let expected = self.response.content_length().and_then(|length| usize::try_from(length).ok());
         // A promise that is too long is not waited for.
         if let Some(expected) = expected {
@@ -242,11 +283,17 @@ impl Body {
         }
         // A peer's promise about the length only sizes the buffer up to a point; memory follows what arrives.
         let mut whole = Vec::with_capacity(expected.unwrap_or(0).min(MAX_PROMISED));
-        while let Some(chunk) = self.chunk().await? {
-            admit(whole.len().saturating_add(chunk.len()))?;
-            whole.extend_from_slice(&chunk);
-        }
-        Ok(whole)
+        let broken = loop {
+            match self.chunk().await {
+                Ok(Some(chunk)) => {
+                    admit(whole.len().saturating_add(chunk.len()))?;
+                    whole.extend_from_slice(&chunk);
+                }
+                Ok(None) => break None,
+                Err(error) => break Some(error),
+            }
+        };
+        Ok(Collected { bytes: whole, broken })
     }
 }
 
@@ -326,7 +373,9 @@ fn from_reqwest(error: reqwest::Error) -> TransportError {
     } else if error.is_timeout() {
         (TransportErrorKind::Timeout { stage: TimeoutStage::FirstByte }, "the connection timed out")
     } else {
-        (TransportErrorKind::Dropped, "the connection ended before the answer did")
+        let message = "the connection ended before the answer did";
+        let error = TransportError::new(TransportErrorKind::Dropped, message).with_source(error);
+        return error.with_said(Some(message.to_owned()));
     };
     TransportError::new(kind, message).with_source(error)
 }

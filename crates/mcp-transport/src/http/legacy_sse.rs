@@ -10,20 +10,20 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use mcp_status::Phase;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use super::answer::essence;
-use super::client::{Answer, Body};
+use super::client::{Answer, Body, Collected};
+use super::form::{BEGINNING, Form, described, essence};
 use super::said::said;
 use crate::authed::{Accepted, AuthedClient, Outbound};
 use crate::duplex::{CloseReason, Duplex, Gauge, Outcome, Patience, Reply};
 use crate::inbound::Inbound;
-use crate::limits::{Allowance, Budget};
+use crate::limits::{Allowance, Budget, Lease};
 use crate::protocol::jsonrpc::{self, Incoming};
 use crate::retry::parse_retry_after;
 use crate::sse_parser::{SseEvent, SseParser};
@@ -46,7 +46,7 @@ struct Poster {
     /// Where the server wants messages; of the origin of the endpoint.
     url: Url,
     headers: HeaderMap,
-    limits: Arc<Limits>,
+    budget: Budget,
     /// The turns of messages of ours: each may be a socket.
     turns: Semaphore,
 }
@@ -73,6 +73,7 @@ impl LegacySse {
     ) -> Result<Self, TransportError> {
         let options = http.client.options().clone();
         let mut headers = HeaderMap::with_capacity(8);
+        headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
         if let Ok(agent) = HeaderValue::from_str(&options.user_agent) {
             headers.insert(header::USER_AGENT, agent);
         }
@@ -83,7 +84,7 @@ impl LegacySse {
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
 
         let turns = Semaphore::new(budget.limits.exchanges);
-        let poster = Arc::new(Poster { http, url, headers, limits: budget.limits.clone(), turns });
+        let poster = Arc::new(Poster { http, url, headers, budget: budget.clone(), turns });
         let (tasks, closing) = (TaskTracker::new(), CancellationToken::new());
         let reply: Reply = Arc::new({
             let (poster, tasks) = (poster.clone(), tasks.clone());
@@ -92,7 +93,7 @@ impl LegacySse {
                 let poster = poster.clone();
                 tasks.spawn(async move {
                     let _debt = debt;
-                    if let Err(error) = poster.post(frame, Phase::Session, Some(limit)).await {
+                    if let Err(error) = poster.tell(frame, Phase::Session, Some(limit)).await {
                         tracing::debug!(%error, "the server did not take our answer");
                     }
                 });
@@ -131,14 +132,19 @@ impl LegacySse {
         let mut outcome = std::pin::pin!(waiter.outcome(patience));
         let post = async {
             let _turn = self.poster.turns.acquire().await;
-            self.poster.post(frame, phase, Some(first_byte)).await
+            let mut answer = self.poster.post(frame, phase, Some(first_byte)).await?;
+            self.poster.inline_answer(&mut answer, allowance).await
         };
         tokio::select! {
             biased;
             // Many servers answer on the stream before they accept the message.
             outcome = &mut outcome => outcome,
             accepted = post => {
-                accepted?;
+                if let Some((frame, lease)) = accepted?
+                    && let Err(error) = self.duplex.deliver_text(frame, lease)
+                {
+                    tracing::debug!(%error, "ignored what came with the acceptance of a message");
+                }
                 outcome.await
             }
         }
@@ -152,7 +158,7 @@ impl LegacySse {
         if let Some(reason) = self.duplex.ended() {
             return Err(reason.to_error());
         }
-        self.poster.post(frame, Phase::Session, None).await
+        self.poster.tell(frame, Phase::Session, None).await
     }
 
     /// Sends a notification without waiting for it, so that it can be called while something is dropped.
@@ -162,7 +168,7 @@ impl LegacySse {
             self.tasks.spawn(async move {
                 let told = async {
                     let _turn = poster.turns.acquire().await;
-                    poster.post(frame, Phase::Session, None).await
+                    poster.tell(frame, Phase::Session, None).await
                 };
                 let _ = tokio::time::timeout(GOODBYE, told).await;
             });
@@ -200,12 +206,44 @@ pub(crate) fn is_likely(error: &TransportError) -> bool {
 }
 
 impl Poster {
-    async fn post(
+    /// Sends a message that wants no response.
+    async fn tell(
         &self,
         frame: Vec<u8>,
         phase: Phase,
         first_byte: Option<Duration>,
     ) -> Result<(), TransportError> {
+        let mut answer = self.post(frame, phase, first_byte).await?;
+        // Read to its end, so that the connection can be used again.
+        answer.body.finish(&self.budget.limits).await;
+        Ok(())
+    }
+
+    /// What a server that has accepted a request says with that. The response is due on the stream, and some servers
+    /// write it here all the same.
+    async fn inline_answer(
+        &self,
+        answer: &mut Answer,
+        allowance: Allowance,
+    ) -> Result<Option<(String, Option<Arc<Lease>>)>, TransportError> {
+        let is_json = matches!(answer.body.beginning().await, Ok(beginning) if beginning.trim_ascii_start().starts_with(b"{"));
+        if !is_json {
+            answer.body.finish(&self.budget.limits).await;
+            return Ok(None);
+        }
+        let mut meter = self.budget.meter(allowance);
+        let Collected { bytes, .. } =
+            answer.body.collect(|bytes| allowance.check(bytes), |bytes| meter.admit(bytes)).await?;
+        Ok(String::from_utf8(bytes).ok().map(|frame| (frame, meter.take_lease())))
+    }
+
+    /// Sends a message until it is accepted.
+    async fn post(
+        &self,
+        frame: Vec<u8>,
+        phase: Phase,
+        first_byte: Option<Duration>,
+    ) -> Result<Answer, TransportError> {
         let out = Outbound {
             method: Method::POST,
             url: &self.url,
@@ -219,13 +257,11 @@ impl Poster {
             first_byte,
             pulse: None,
         };
-        let Accepted { mut answer, sender } = self.http.send(&out).await?;
+        let Accepted { answer, sender } = self.http.send(&out).await?;
         if answer.status.is_success() {
-            // Read to its end, so that the connection can be used again.
-            answer.body.finish(&self.limits).await;
-            return Ok(());
+            return Ok(answer);
         }
-        Err(sender.describe(failure(answer, &self.limits).await))
+        Err(sender.describe(failure(answer, &self.budget.limits).await))
     }
 }
 
@@ -250,13 +286,25 @@ impl Stream {
             first_byte: None,
             pulse: None,
         };
-        let Accepted { answer, sender } = http.send(&out).await?;
+        let Accepted { mut answer, sender } = http.send(&out).await?;
         if !answer.status.is_success() {
-            return Err(sender.describe(failure(answer, limits).await));
+            let status = answer.status;
+            let error = failure(answer, limits).await;
+            return Err(sender.describe(if takes_no_get(status) { suggesting_http(error) } else { error }));
         }
-        if essence(&answer.headers) != "text/event-stream" {
+        let essence = essence(&answer.headers);
+        let beginning = match &*essence {
+            // An event may be long in coming.
+            "text/event-stream" => b"",
+            _ => answer.body.beginning().await?,
+        };
+        if Form::of(&essence, beginning) != Form::Stream {
+            let said = format!(
+                "no event stream: {}",
+                described(&essence, &beginning[..beginning.len().min(BEGINNING)])
+            );
             let error = TransportError::new(TransportErrorKind::Protocol, "the answer is no event stream");
-            return Err(sender.describe(error));
+            return Err(sender.describe(suggesting_http(error.with_said(Some(said)))));
         }
         // Before the handshake, no message is due.
         let parser = SseParser::new(limits.handshake_bytes);
@@ -274,7 +322,10 @@ impl Stream {
                     .parser
                     .push(&chunk)
                     .map_err(|error| TransportError::new(TransportErrorKind::TooLarge, error.to_string()))?,
-                None => return Ok(None),
+                None => {
+                    self.parser.finish();
+                    return Ok(self.parser.next());
+                }
             }
             if let Some(gauge) = &mut self.gauge {
                 gauge.admit(self.parser.held()).map_err(|reason| reason.to_error())?;
@@ -287,17 +338,22 @@ impl Stream {
         let protocol = |message| TransportError::new(TransportErrorKind::Protocol, message);
         loop {
             let Some(event) = self.next().await? else {
-                return Err(protocol("the stream ended before it named its endpoint"));
+                let what = "the stream ended before it named its endpoint";
+                return Err(protocol(what).with_said(Some(what.to_owned())));
             };
             if event.event.as_deref() != Some("endpoint") {
                 continue;
             }
-            let url = base.join(event.data.trim()).map_err(|error| {
-                protocol("the stream names an endpoint that is no URL").with_source(error)
-            })?;
-            // Security: messages carry credentials, and the server may have been told what to say here.
+            let Ok(url) = base.join(&unquoted(event.data.trim())) else {
+                let what = "the endpoint that the stream names is no URL";
+                return Err(protocol(what).with_said(Some(what.to_owned())));
+            };
+            // Security: messages carry credentials, and the server may have been told what to say here. Its path may hold
+            // a session, and is not told.
             if url.origin() != base.origin() {
-                return Err(protocol("the stream names an endpoint of another origin"));
+                let (named, own) = (url.origin().ascii_serialization(), base.origin().ascii_serialization());
+                let what = format!("the stream names an endpoint of {named}, which is not {own}");
+                return Err(protocol("the stream names an endpoint of another origin").with_said(Some(what)));
             }
             return Ok(url);
         }
@@ -339,6 +395,30 @@ impl Stream {
             }
         }
     }
+}
+
+/// The text of a JSON string, where it is one: some servers write the URL in quotes.
+fn unquoted(text: &str) -> Cow<'_, str> {
+    match text.starts_with('"') {
+        true => serde_json::from_str(text).map_or(Cow::Borrowed(text), Cow::Owned),
+        false => Cow::Borrowed(text),
+    }
+}
+
+/// Whether a server of Streamable HTTP alone answers so to the request for a stream (2025-11-25, backward compatibility):
+/// it wants another method, a session, or another type.
+fn takes_no_get(status: StatusCode) -> bool {
+    matches!(status.as_u16(), 400 | 404 | 405 | 406 | 415 | 426 | 501)
+}
+
+/// The same error, with the other transport that the server may speak.
+fn suggesting_http(error: TransportError) -> TransportError {
+    let hint = "if this is a server of Streamable HTTP, its `type` is `http`";
+    let said = match error.said() {
+        Some(said) => format!("{said}; {hint}"),
+        None => hint.to_owned(),
+    };
+    error.with_said(Some(said))
 }
 
 /// What an answer with an error status says.

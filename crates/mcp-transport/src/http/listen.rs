@@ -9,11 +9,12 @@ use mcp_status::Phase;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::answer::{Cursor, admit, essence};
+use super::answer::{Cursor, admit};
 use super::client::Body;
+use super::form::essence;
+use super::frame;
 use super::streamable::{Core, Streamable};
 use crate::authed::Accepted;
-use crate::protocol::jsonrpc;
 use crate::protocol::revision::Era;
 use crate::sse_parser::SseParser;
 use crate::{RetryPolicy, TransportError};
@@ -94,21 +95,29 @@ impl Core {
 
     async fn follow(self: &Arc<Self>, mut body: Body, cursor: &mut Cursor) {
         let mut parser = SseParser::new(self.hub.budget.limits.message_bytes);
-        while let Ok(Some(chunk)) = body.chunk().await {
-            if parser.push(&chunk).is_err() {
-                tracing::debug!("the server's stream holds a frame that is too long");
-                return;
+        let mut ended = false;
+        while !ended {
+            match body.chunk().await {
+                Ok(Some(chunk)) => {
+                    if parser.push(&chunk).is_err() {
+                        tracing::debug!("the server's stream holds a frame that is too long");
+                        return;
+                    }
+                    cursor.advance(&parser);
+                }
+                Ok(None) | Err(_) => {
+                    parser.finish();
+                    ended = true;
+                }
             }
             while let Some(event) = parser.next() {
-                if event.data.is_empty() {
-                    continue;
-                }
                 if let Err(error) = self.hub.budget.debts.room().await {
                     tracing::warn!(%error, "the server's stream is not read any further");
                     return;
                 }
-                match jsonrpc::parse_text(event.data) {
-                    Ok(messages) => match admit(&messages, &self.session()) {
+                match frame::messages(event) {
+                    Ok(None) => {}
+                    Ok(Some(messages)) => match admit(&messages, &self.session()) {
                         Ok(()) => {
                             messages.filter_map(Result::ok).for_each(|message| self.dispatch(message, None));
                         }
@@ -117,7 +126,6 @@ impl Core {
                     Err(error) => tracing::debug!(%error, phase = ?Phase::Session, "ignored a frame"),
                 }
             }
-            cursor.advance(&parser);
         }
     }
 }

@@ -93,6 +93,8 @@ fn base_headers(options: &ClientOptions) -> HeaderMap {
     let mut headers = HeaderMap::with_capacity(16);
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json, text/event-stream"));
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    // What compresses an event stream on its way often holds it back; see `coding`.
+    headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     if let Ok(agent) = HeaderValue::from_str(&options.user_agent) {
         headers.insert(header::USER_AGENT, agent);
     }

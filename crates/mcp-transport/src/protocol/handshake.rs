@@ -9,6 +9,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::bounded::{MAX_WORD, few_members, few_words, shortened};
+use super::lenient;
 use super::revision::{Era, ProtocolRevision};
 use crate::limits::Lease;
 use crate::{Payload, TransportError, TransportErrorKind};
@@ -38,10 +39,10 @@ pub struct Implementation {
     /// A name for programs.
     pub name: String,
     /// A name for people.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::owned_text")]
     pub title: Option<String>,
     /// Its version.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::label")]
     pub version: String,
 }
 
@@ -101,10 +102,10 @@ struct DiscoverResult {
     capabilities: BTreeMap<String, Box<RawValue>>,
     #[serde(default)]
     server_info: Option<Box<RawValue>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::owned_text")]
     instructions: Option<String>,
     #[serde(default, rename = "_meta")]
-    meta: Option<Meta>,
+    meta: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -121,7 +122,7 @@ struct InitializeResult {
     capabilities: BTreeMap<String, Box<RawValue>>,
     #[serde(default)]
     server_info: Option<Box<RawValue>>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::owned_text")]
     instructions: Option<String>,
 }
 
@@ -193,7 +194,10 @@ fn judge_discovery(result: &str) -> Probe {
     let offered = discovered.supported_versions;
     match ProtocolRevision::newest_of(offered.iter().map(String::as_str)) {
         Some(revision) if revision.era() == Era::Modern => {
-            let info = discovered.meta.and_then(|meta| meta.server_info).or(discovered.server_info);
+            let info = discovered
+                .meta
+                .and_then(|meta| serde_json::from_str::<Meta>(meta.get()).ok()?.server_info)
+                .or(discovered.server_info);
             Probe::Modern(Box::new(ServerDescription {
                 revision,
                 info: info.and_then(|raw| Implementation::read(&raw)),

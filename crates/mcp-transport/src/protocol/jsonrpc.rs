@@ -224,6 +224,12 @@ impl EnvelopeError {
         Self { kind, id: None }
     }
 
+    /// Whether it is JSON that does not claim to be JSON-RPC.
+    #[cfg(feature = "http")]
+    pub(crate) fn is_of_another_kind(&self) -> bool {
+        matches!(self.kind, EnvelopeErrorKind::Version | EnvelopeErrorKind::Batch)
+    }
+
     /// The request that the broken message claims to answer.
     pub fn id(&self) -> Option<&RequestId> {
         self.id.as_ref()

@@ -261,7 +261,7 @@ fn target(params: &str) -> Option<String> {
 fn is_tool_error(result: &str) -> bool {
     #[derive(Deserialize)]
     struct Outcome {
-        #[serde(rename = "isError", default, deserialize_with = "crate::tools::null_is_no")]
+        #[serde(rename = "isError", default, deserialize_with = "crate::protocol::lenient::truth")]
         is_error: bool,
     }
     // Only a result that may say so is looked into.

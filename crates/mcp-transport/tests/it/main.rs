@@ -4,9 +4,11 @@
 
 mod auth;
 mod caching;
+mod field_server;
 mod fleet;
 mod forgotten;
 mod handshake;
+mod liberal;
 mod moves;
 mod network;
 mod reports;

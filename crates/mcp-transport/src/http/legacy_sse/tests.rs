@@ -255,7 +255,7 @@ async fn the_endpoint_may_be_relative_and_must_keep_its_origin() {
     }
     assert_eq!(
         fake.refused(&opening("http://[")).await.to_string(),
-        "the stream names an endpoint that is no URL"
+        "the endpoint that the stream names is no URL"
     );
 
     let stream = |url: &str| {

@@ -1,0 +1,431 @@
+//! Answers that come compressed (RFC 9110 section 8.4), also where nobody asked for that.
+//!
+//! We ask for `identity`: much of what compresses event streams on the way holds them back until a block is full. But there
+//! are servers, and gateways before them, that compress whatever was asked for, and some that say one thing and send
+//! another. What arrives is decoded piece by piece, so that the limits on what a server may cost are asked about
+//! every piece of what comes out of it.
+
+use std::fmt;
+
+use brotli_decompressor::{BrotliDecompressStream, BrotliResult, BrotliState, StandardAlloc};
+use bytes::{Buf, Bytes};
+use http::{HeaderMap, header};
+use miniz_oxide::inflate::stream::{InflateState, inflate};
+use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
+
+use crate::{TransportError, TransportErrorKind};
+
+/// The longest piece that is handed out at once, in bytes.
+const PIECE: usize = 32 << 10;
+/// The longest head of a gzip member, in bytes: a file name and a comment may stand in it.
+const MAX_GZIP_HEAD: usize = 64 << 10;
+/// What a gzip member begins with (RFC 1952 section 2.3.1).
+const GZIP: [u8; 2] = [0x1f, 0x8b];
+/// Its checksum and its length.
+const GZIP_TRAILER: usize = 8;
+
+type Brotli = BrotliState<StandardAlloc, StandardAlloc, StandardAlloc>;
+
+/// What turns the bytes of one answer into what they stand for.
+pub(super) struct Decoder {
+    stage: Stage,
+    /// What has arrived and is not decoded yet.
+    input: Bytes,
+}
+
+enum Stage {
+    /// Nothing has arrived yet, and the head says this.
+    Announced(Announced),
+    Plain,
+    GzipHead(Vec<u8>),
+    Gzip(Box<InflateState>),
+    /// So many bytes of the trailer are still to come.
+    GzipTrailer(usize),
+    Deflate(Box<InflateState>),
+    Brotli(Box<Brotli>),
+    /// The compressed data has ended; what follows is padding.
+    Ended,
+}
+
+/// What the head of an answer says.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Announced {
+    Nothing,
+    Gzip,
+    Deflate,
+    Brotli,
+    /// Several, or one that is not known.
+    Other(String),
+}
+
+impl Decoder {
+    /// A decoder of the answer with these headers.
+    pub(super) fn new(headers: &HeaderMap) -> Self {
+        Self { stage: Stage::Announced(Announced::of(headers)), input: Bytes::new() }
+    }
+
+    /// Takes what has arrived. The pieces of what came before have been taken.
+    pub(super) fn push(&mut self, chunk: Bytes) {
+        debug_assert!(self.input.is_empty(), "all pieces are taken before more arrives");
+        self.input = chunk;
+    }
+
+    /// The next piece, never an empty one; `None` where more has to arrive first.
+    ///
+    /// # Errors
+    ///
+    /// [`Protocol`](TransportErrorKind::Protocol) where what arrived is not what the head says.
+    pub(super) fn next(&mut self) -> Result<Option<Bytes>, TransportError> {
+        loop {
+            let before = self.input.len();
+            match &mut self.stage {
+                Stage::Announced(announced) => match self.input.first() {
+                    None => return Ok(None),
+                    Some(_) => self.stage = announced.stage(&self.input)?,
+                },
+                Stage::Plain => {
+                    return Ok(Some(std::mem::take(&mut self.input)).filter(|piece| !piece.is_empty()));
+                }
+                Stage::GzipHead(head) => match gzip_head(head, &mut self.input)? {
+                    true => self.stage = Stage::Gzip(InflateState::new_boxed(DataFormat::Raw)),
+                    false => return Ok(None),
+                },
+                Stage::Gzip(state) => match inflated(state, &mut self.input)? {
+                    Inflated::Piece(piece) => return Ok(Some(piece)),
+                    Inflated::End(piece) => {
+                        self.stage = Stage::GzipTrailer(GZIP_TRAILER);
+                        if !piece.is_empty() {
+                            return Ok(Some(piece));
+                        }
+                    }
+                    Inflated::Nothing => return Ok(None),
+                },
+                Stage::GzipTrailer(left) => {
+                    let skipped = (*left).min(self.input.len());
+                    self.input.advance(skipped);
+                    *left -= skipped;
+                    if *left > 0 || self.input.is_empty() {
+                        return Ok(None);
+                    }
+                    // Members may follow each other (section 2.2); anything else is padding.
+                    let another = self.input[0] == GZIP[0];
+                    self.stage = if another { Stage::GzipHead(Vec::new()) } else { Stage::Ended };
+                }
+                Stage::Deflate(state) => match inflated(state, &mut self.input)? {
+                    Inflated::Piece(piece) => return Ok(Some(piece)),
+                    Inflated::End(piece) => {
+                        self.stage = Stage::Ended;
+                        if !piece.is_empty() {
+                            return Ok(Some(piece));
+                        }
+                    }
+                    Inflated::Nothing => return Ok(None),
+                },
+                Stage::Brotli(state) => {
+                    let (piece, ended) = unbrotlied(state, &mut self.input)?;
+                    if ended {
+                        self.stage = Stage::Ended;
+                    }
+                    if !piece.is_empty() {
+                        return Ok(Some(piece));
+                    }
+                    if !ended && self.input.len() == before {
+                        return Ok(None);
+                    }
+                }
+                Stage::Ended => {
+                    self.input.clear();
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    /// Whether an answer that ends here has come to its end.
+    pub(super) fn is_complete(&self) -> bool {
+        matches!(self.stage, Stage::Announced(_) | Stage::Plain | Stage::Ended | Stage::GzipTrailer(_))
+    }
+}
+
+impl fmt::Debug for Decoder {
+    /// Shows how it is compressed, never what it says.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match &self.stage {
+            Stage::Announced(_) => "Announced",
+            Stage::Plain => "Plain",
+            Stage::GzipHead(_) | Stage::Gzip(_) | Stage::GzipTrailer(_) => "Gzip",
+            Stage::Deflate(_) => "Deflate",
+            Stage::Brotli(_) => "Brotli",
+            Stage::Ended => "Ended",
+        })
+    }
+}
+
+impl Announced {
+    fn of(headers: &HeaderMap) -> Self {
+        let values = headers.get_all(header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+        let mut announced = Self::Nothing;
+        for coding in
+            values.flat_map(|value| value.split(',')).map(|coding| coding.trim().to_ascii_lowercase())
+        {
+            let next = match &*coding {
+                // What is no coding of the content is written there all the same.
+                "" | "identity" | "none" | "utf-8" | "utf8" | "chunked" | "aws-chunked" | "binary" => {
+                    continue;
+                }
+                "gzip" | "x-gzip" => Self::Gzip,
+                "deflate" => Self::Deflate,
+                "br" => Self::Brotli,
+                _ => Self::Other(coding),
+            };
+            announced = match announced {
+                Self::Nothing => next,
+                _ => Self::Other("several codings".to_owned()),
+            };
+        }
+        announced
+    }
+
+    /// How an answer that begins like this is decoded. What it is counts for more than what is said of it, where it can
+    /// be told.
+    fn stage(&self, beginning: &[u8]) -> Result<Stage, TransportError> {
+        let first = beginning[0];
+        let is_json = matches!(first, b'{' | b'[');
+        Ok(match self {
+            // Neither JSON nor an event stream begins like that.
+            _ if beginning.starts_with(&GZIP) => Stage::GzipHead(Vec::new()),
+            Self::Nothing => Stage::Plain,
+            Self::Gzip if first == GZIP[0] => Stage::GzipHead(Vec::new()),
+            // A gateway that has decompressed it, and left the header.
+            Self::Gzip => Stage::Plain,
+            Self::Deflate if is_json => Stage::Plain,
+            // RFC 9110 means the format with a head (RFC 1950), and some servers leave it out.
+            Self::Deflate if first & 0x0f == 8 && first >> 4 <= 7 => {
+                Stage::Deflate(InflateState::new_boxed(DataFormat::Zlib))
+            }
+            Self::Deflate => Stage::Deflate(InflateState::new_boxed(DataFormat::Raw)),
+            Self::Brotli => {
+                let alloc = StandardAlloc::default;
+                // Strict: no window larger than the RFC has.
+                Stage::Brotli(Box::new(BrotliState::new_strict(alloc(), alloc(), alloc())))
+            }
+            Self::Other(_) if is_json => Stage::Plain,
+            Self::Other(coding) => {
+                let what = format!("the answer is compressed with {}", mcp_text::line(coding, 40));
+                return Err(
+                    TransportError::new(TransportErrorKind::Protocol, what.clone()).with_said(Some(what))
+                );
+            }
+        })
+    }
+}
+
+/// What came of decoding a part of the input.
+enum Inflated {
+    Piece(Bytes),
+    End(Bytes),
+    Nothing,
+}
+
+fn inflated(state: &mut InflateState, input: &mut Bytes) -> Result<Inflated, TransportError> {
+    let mut output = vec![0; PIECE];
+    let done = inflate(state, input, &mut output, MZFlush::None);
+    input.advance(done.bytes_consumed);
+    output.truncate(done.bytes_written);
+    let piece = Bytes::from(output);
+    match done.status {
+        Ok(MZStatus::StreamEnd) => Ok(Inflated::End(piece)),
+        Ok(_) | Err(MZError::Buf) if !piece.is_empty() => Ok(Inflated::Piece(piece)),
+        // More has to arrive first. What is left although nothing came of it will never be anything.
+        Ok(_) | Err(MZError::Buf) if input.is_empty() => Ok(Inflated::Nothing),
+        _ => Err(corrupt()),
+    }
+}
+
+/// A piece, and whether it is the last one.
+fn unbrotlied(state: &mut Brotli, input: &mut Bytes) -> Result<(Bytes, bool), TransportError> {
+    let mut output = vec![0; PIECE];
+    let (mut available, mut consumed, mut room, mut written, mut total) = (input.len(), 0, PIECE, 0, 0);
+    let result = BrotliDecompressStream(
+        &mut available,
+        &mut consumed,
+        input,
+        &mut room,
+        &mut written,
+        &mut output,
+        &mut total,
+        state,
+    );
+    input.advance(consumed);
+    output.truncate(written);
+    match result {
+        BrotliResult::ResultFailure => Err(corrupt()),
+        result => Ok((output.into(), matches!(result, BrotliResult::ResultSuccess))),
+    }
+}
+
+/// Reads the head of a gzip member (RFC 1952 section 2.3) as far as it has arrived, and says whether that is all of it.
+fn gzip_head(head: &mut Vec<u8>, input: &mut Bytes) -> Result<bool, TransportError> {
+    const HEADER_CHECKSUM: u8 = 1 << 1;
+    const EXTRA: u8 = 1 << 2;
+    const NAME: u8 = 1 << 3;
+    const COMMENT: u8 = 1 << 4;
+    let earlier = head.len();
+    let room = MAX_GZIP_HEAD - earlier;
+    head.extend_from_slice(&input[..input.len().min(room)]);
+    let whole = || {
+        let flags = *head.get(3)?;
+        let mut end = 10;
+        if flags & EXTRA != 0 {
+            let length = head.get(end..end + 2)?;
+            end += 2 + usize::from(u16::from_le_bytes([length[0], length[1]]));
+        }
+        for text in [NAME, COMMENT] {
+            if flags & text != 0 {
+                end += head.get(end..)?.iter().position(|byte| *byte == 0)? + 1;
+            }
+        }
+        if flags & HEADER_CHECKSUM != 0 {
+            end += 2;
+        }
+        (head.len() >= end).then_some(end)
+    };
+    if head.iter().zip([GZIP[0], GZIP[1], 8]).any(|(found, wanted)| *found != wanted) {
+        return Err(corrupt());
+    }
+    match whole() {
+        Some(end) => {
+            input.advance(end - earlier);
+            Ok(true)
+        }
+        None if head.len() == MAX_GZIP_HEAD => Err(corrupt()),
+        None => {
+            input.clear();
+            Ok(false)
+        }
+    }
+}
+
+fn corrupt() -> TransportError {
+    let what = "the answer is compressed, and damaged";
+    TransportError::new(TransportErrorKind::Protocol, what).with_said(Some(what.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+    use miniz_oxide::deflate::{compress_to_vec, compress_to_vec_zlib};
+
+    use super::*;
+
+    const TEXT: &str = r#"{"jsonrpc":"2.0","id":1,"result":{}}"#;
+    /// The same, as `node:zlib` writes it.
+    const BROTLI: [u8; 40] = [
+        0x8b, 0x11, 0x80, 0x7b, 0x22, 0x6a, 0x73, 0x6f, 0x6e, 0x72, 0x70, 0x63, 0x22, 0x3a, 0x22, 0x32, 0x2e,
+        0x30, 0x22, 0x2c, 0x22, 0x69, 0x64, 0x22, 0x3a, 0x31, 0x2c, 0x22, 0x72, 0x65, 0x73, 0x75, 0x6c, 0x74,
+        0x22, 0x3a, 0x7b, 0x7d, 0x7d, 0x03,
+    ];
+
+    fn gzip(flags: u8, extras: &[u8], text: &[u8]) -> Vec<u8> {
+        let mut member = vec![0x1f, 0x8b, 8, flags, 0, 0, 0, 0, 0, 3];
+        member.extend_from_slice(extras);
+        member.extend(compress_to_vec(text, 6));
+        member.extend([0; GZIP_TRAILER]);
+        member
+    }
+
+    /// What comes of an answer that arrives in chunks of this size.
+    fn decoded(coding: &str, body: &[u8], size: usize) -> Result<(Vec<u8>, bool), TransportError> {
+        let mut headers = HeaderMap::new();
+        if !coding.is_empty() {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_str(coding).unwrap());
+        }
+        let mut decoder = Decoder::new(&headers);
+        let mut whole = Vec::new();
+        for chunk in body.chunks(size) {
+            decoder.push(Bytes::copy_from_slice(chunk));
+            while let Some(piece) = decoder.next()? {
+                assert!(!piece.is_empty() && piece.len() <= PIECE.max(size));
+                whole.extend_from_slice(&piece);
+            }
+        }
+        Ok((whole, decoder.is_complete()))
+    }
+
+    #[test]
+    fn fb_t10_t12_every_coding_is_read_in_whatever_pieces_it_arrives() {
+        let text = TEXT.as_bytes();
+        let two = [gzip(0, b"", &text[..9]), gzip(0, b"", &text[9..])].concat();
+        let padded = [gzip(0, b"", text), vec![0; 20]].concat();
+        let all = gzip(0b1_1110, b"\x03\x00abcname\0comment\0cs", text);
+        for (coding, body) in [
+            ("", text.to_vec()),
+            ("identity", text.to_vec()),
+            ("UTF-8", text.to_vec()),
+            ("none, identity", text.to_vec()),
+            ("gzip", gzip(0, b"", text)),
+            ("x-gzip", gzip(0, b"", text)),
+            ("GZIP, identity", gzip(0, b"", text)),
+            ("gzip", all),
+            ("gzip", two),
+            ("gzip", padded),
+            ("deflate", compress_to_vec_zlib(text, 6)),
+            ("deflate", compress_to_vec(text, 6)),
+            ("br", BROTLI.to_vec()),
+            // What is said of it is wrong.
+            ("gzip", text.to_vec()),
+            ("deflate", text.to_vec()),
+            ("zstd", text.to_vec()),
+            ("", gzip(0, b"", text)),
+            ("br", gzip(0, b"", text)),
+        ] {
+            // Of one byte, the magic number of gzip is not seen where something else is announced.
+            for size in if matches!(coding, "" | "br") { vec![2, 7, 4096] } else { vec![1, 2, 7, 4096] } {
+                let (whole, complete) = decoded(coding, &body, size).unwrap();
+                assert_eq!(String::from_utf8_lossy(&whole), TEXT, "{coding} in chunks of {size}");
+                assert!(complete, "{coding} in chunks of {size}");
+            }
+        }
+    }
+
+    #[test]
+    fn fb_t10_what_is_cut_off_is_handed_out_as_far_as_it_goes_and_is_not_complete() {
+        let long = TEXT.repeat(1000);
+        let body = gzip(0, b"", long.as_bytes());
+        let (whole, complete) = decoded("gzip", &body[..body.len() / 2], 16).unwrap();
+        assert!(long.as_bytes().starts_with(&whole) && !whole.is_empty() && !complete);
+        // Without its trailer all of it is there.
+        let (whole, complete) = decoded("gzip", &body[..body.len() - GZIP_TRAILER], 16).unwrap();
+        assert!(whole == long.as_bytes() && complete);
+    }
+
+    #[test]
+    fn fb_t12_what_cannot_be_read_is_an_error_that_says_why() {
+        let unknown = decoded("zstd", b"\x28\xb5\x2f\xfd", 4).unwrap_err();
+        assert_eq!(unknown.said(), Some("the answer is compressed with zstd"));
+        let two = decoded("gzip, br", b"\x00\x01", 2).unwrap_err();
+        assert_eq!(two.said(), Some("the answer is compressed with several codings"));
+        for (coding, body) in [
+            ("gzip", b"\x1f\x8b\x08\x00\0\0\0\0\0\x03\xff\xff\xff\xff".as_slice()),
+            ("gzip", b"\x1f\x8b\x07\x00\0\0\0\0\0\x03"),
+            ("gzip", b"\x1f\x00\x07\x00\0\0\0\0\0\x03"),
+            ("deflate", b"\x78\x9c\xff\xff\xff\xff"),
+            ("br", b"\xff\xff\xff\xff\xff\xff"),
+        ] {
+            let error = decoded(coding, body, 4096).unwrap_err();
+            assert_eq!(error.said(), Some("the answer is compressed, and damaged"), "{coding} {body:?}");
+        }
+        let endless = [b"\x1f\x8b\x08\x08\0\0\0\0\0\x03".as_slice(), &vec![b'n'; MAX_GZIP_HEAD]].concat();
+        assert!(decoded("gzip", &endless, 4096).is_err());
+    }
+
+    /// A thousandfold in one chunk comes out in pieces, each of which is asked about before the next.
+    #[test]
+    fn s_m01_what_is_compressed_comes_out_in_pieces_of_a_bounded_size() {
+        let zeros = vec![0; 64 << 20];
+        let body = gzip(0, b"", &zeros);
+        assert!(body.len() < 128 << 10, "{}", body.len());
+        let (whole, _) = decoded("gzip", &body, body.len().min(PIECE)).unwrap();
+        assert_eq!(whole.len(), zeros.len());
+    }
+}

@@ -1,0 +1,519 @@
+//! Answers as servers of the field write them: compressed, under other types, between signs of life, without an end.
+//!
+//! A test is named by its report (`fa_…`, `fb_…`: docs/field-failures.md).
+//!
+//! Longer than 500 lines because each report is a table of bytes.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use mcp_status::{MessageContext, Phase, message};
+use mcp_testkit::{Answer, Era, FakeMcpServer};
+use mcp_transport::{
+    Connector, ProtocolRevision, RequestOptions, Server, TransportError, TransportErrorKind,
+};
+use miniz_oxide::deflate::{compress_to_vec, compress_to_vec_zlib};
+use serde_json::json;
+
+use crate::field_server::{Bytes, FieldServer, http, until_closed};
+use crate::support::{connect, connector, echo, options};
+
+const JSON: &str = "Content-Type: application/json\r\nConnection: close\r\n";
+const STREAM: &str = "Content-Type: text/event-stream\r\nConnection: close\r\n";
+
+/// A session with a server, whatever its answers look like: the handshake, a list and a call.
+async fn works(server: &FieldServer, target: Server, shown: &str) {
+    let mut options = options();
+    options.connect_timeout = Duration::from_secs(10);
+    options.first_byte_timeout = Duration::from_secs(10);
+    options.idle_timeout = Some(Duration::from_secs(10));
+    let connection =
+        Connector::new(options).attempt(&target).await.unwrap_or_else(|error| panic!("{shown}: {error:?}"));
+    let tools = connection
+        .list_tools(&RequestOptions::new())
+        .await
+        .unwrap_or_else(|error| panic!("{shown}: {error:?}"));
+    assert_eq!(tools.tools.len(), 1, "{shown}");
+    assert_eq!(echo(&connection, "grüße 日本").await.unwrap(), "grüße 日本", "{shown}");
+    assert_eq!((server.count("initialize"), server.count("tools/call")), (1, 1), "{shown}");
+}
+
+/// What a person is told when a server cannot be connected to.
+fn told(error: &TransportError) -> String {
+    let context = MessageContext::new("s").with_origin(Some("http://h"));
+    message(&error.evidence(Phase::Connect), &context)
+}
+
+async fn refused(server: &FieldServer) -> TransportError {
+    connector().attempt(&server.target()).await.unwrap_err()
+}
+
+fn gzip(text: &[u8]) -> Vec<u8> {
+    [b"\x1f\x8b\x08\0\0\0\0\0\0\x03".to_vec(), compress_to_vec(text, 6), vec![0; 8]].concat()
+}
+
+fn event(data: &str) -> String {
+    format!("event: message\ndata: {data}\n\n")
+}
+
+#[tokio::test]
+async fn fb_t10_t12_compressed_answers_are_read_whatever_was_asked_for() {
+    type Compress = fn(&[u8]) -> Vec<u8>;
+    let codings: [(&str, Compress); 8] = [
+        ("gzip", gzip),
+        ("x-gzip", gzip),
+        ("GZIP", gzip),
+        ("deflate", |text| compress_to_vec_zlib(text, 6)),
+        ("deflate", |text| compress_to_vec(text, 6)),
+        ("identity", <[u8]>::to_vec),
+        // What is said of it is wrong.
+        ("gzip", <[u8]>::to_vec),
+        ("UTF-8", <[u8]>::to_vec),
+    ];
+    for (coding, compress) in codings {
+        for (headers, stream) in [(JSON, false), (STREAM, true)] {
+            let server = FieldServer::answering(move |response| {
+                let body = if stream { event(response) } else { response.to_owned() };
+                let headers = format!("{headers}Content-Encoding: {coding}\r\n");
+                Bytes::End(http("200 OK", &headers, &compress(body.as_bytes())))
+            });
+            works(&server, server.target(), &format!("{coding} {headers}")).await;
+            for asked in server.asked().iter().filter(|asked| asked.verb != "DELETE") {
+                assert_eq!(asked.header("accept-encoding"), Some("identity"));
+            }
+        }
+    }
+}
+
+/// Also where no header says so, as from a file store that keeps what was compressed.
+#[tokio::test]
+async fn fb_t10_what_is_compressed_in_silence_is_read_too() {
+    let server =
+        FieldServer::answering(|response| Bytes::End(http("200 OK", JSON, &gzip(response.as_bytes()))));
+    works(&server, server.target(), "no header").await;
+}
+
+#[tokio::test]
+async fn s_m01_fb_t12_a_compressed_answer_counts_for_what_comes_out_of_it() {
+    // 64 MiB of spaces within a JSON text, in 64 KiB.
+    let bomb = gzip(&[b"{\"jsonrpc\":\"2.0\",".to_vec(), vec![b' '; 64 << 20]].concat());
+    assert!(bomb.len() < 1 << 20);
+    for headers in [JSON, STREAM] {
+        let bomb = bomb.clone();
+        let server = FieldServer::start(move |asked| {
+            (asked.rpc() == "tools/call").then(|| {
+                let headers = format!("{headers}Content-Encoding: gzip\r\n");
+                // In a stream, it is one line of data.
+                Bytes::End(http("200 OK", &headers, &bomb))
+            })
+        });
+        let mut options = options();
+        options.limits.result_bytes = 1 << 20;
+        let connection = Connector::new(options).attempt(&server.target()).await.unwrap();
+        let error = echo(&connection, "x").await.unwrap_err();
+        assert_eq!(*error.kind(), TransportErrorKind::TooLarge, "{headers} {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn fa_a100_fb_t4_t6_the_type_is_read_however_it_is_written() {
+    for (kind, stream) in [
+        ("Content-Type: APPLICATION/JSON;Charset=UTF-8\r\n", false),
+        ("Content-Type: application/vnd.acme.v2+json\r\n", false),
+        ("Content-Type: application/json-rpc\r\n", false),
+        ("Content-Type: text/json\r\n", false),
+        ("Content-Type: application/json, application/json\r\n", false),
+        ("Content-Type: text/plain; charset=utf-8\r\n", false),
+        ("Content-Type: text/html; charset=UTF-8\r\n", false),
+        ("Content-Type: application/octet-stream\r\n", false),
+        ("Content-Type: text/event-stream\r\n", false),
+        ("", false),
+        ("Content-Type: Text/Event-Stream; charset=utf-8\r\n", true),
+        ("Content-Type: application/json\r\n", true),
+        ("Content-Type: text/plain\r\n", true),
+        ("Content-Type: application/octet-stream\r\n", true),
+        ("", true),
+    ] {
+        let server = FieldServer::answering(move |response| {
+            let body = if stream { event(response) } else { format!("\u{feff} {response}\n") };
+            Bytes::End(http("200 OK", &format!("{kind}Connection: close\r\n"), body.as_bytes()))
+        });
+        works(&server, server.target(), &format!("{kind} {stream}")).await;
+    }
+}
+
+#[tokio::test]
+async fn fb_t4_t6_r51_s_n18_what_is_not_mcp_is_told_by_its_type_and_its_beginning() {
+    let page = "<!doctype html><title>x</title>";
+    for (answer, expected) in [
+        (
+            http("200 OK", "Content-Type: text/plain\r\n", b"Hello, \x1b[31mI am\nno server of yours"),
+            "what answers at http://h does not speak MCP: neither JSON nor an event stream: text/plain that begins with \"Hello, I am no server of yours\"",
+        ),
+        (
+            http("200 OK", "Content-Type: Image/PNG\r\n", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"),
+            "what answers at http://h does not speak MCP: neither JSON nor an event stream: image/png and 16 bytes that are no text",
+        ),
+        (
+            http("200 OK", "Content-Type: application/xml\r\n", page.as_bytes()),
+            "what answers at http://h does not speak MCP: neither JSON nor an event stream: application/xml that begins with \"<!doctype html><title>x</title>\"",
+        ),
+        (
+            http("200 OK", "Content-Type: application/json\r\n", b"{\"status\":\"ok\"}"),
+            "what answers at http://h does not speak MCP: not JSON-RPC 2.0: application/json that begins with \"{\"status\":\"ok\"}\"",
+        ),
+        (
+            http("201 Created", "Content-Type: application/json\r\n", b"oops"),
+            "what answers at http://h does not speak MCP: not a JSON object: 201, application/json that begins with \"oops\"",
+        ),
+        (
+            http("202 Accepted", "", b""),
+            "what answers at http://h does not speak MCP: the server took the request (202) and did not answer it",
+        ),
+        (
+            http("204 No Content", "", b""),
+            "what answers at http://h does not speak MCP: the answer is empty (204)",
+        ),
+    ] {
+        let server = FieldServer::start(move |_| Some(Bytes::End(answer.clone())));
+        let error = refused(&server).await;
+        assert_eq!(told(&error), expected);
+        assert_eq!(*error.kind(), TransportErrorKind::Protocol);
+    }
+}
+
+/// A secret that the server repeats is not quoted.
+#[tokio::test]
+async fn s_k5_fb_t4_what_is_quoted_holds_no_secret_of_ours() {
+    let server = FieldServer::start(|asked| {
+        let secret = asked.header("authorization").unwrap_or_default().to_owned();
+        Some(Bytes::End(http(
+            "200 OK",
+            "Content-Type: text/plain\r\n",
+            format!("you sent {secret}").as_bytes(),
+        )))
+    });
+    let value = http::HeaderValue::from_static("Bearer canary-0123456789abcdef");
+    let provider = mcp_auth::StaticHeaders::new([(http::header::AUTHORIZATION, value)]);
+    let target = server.target().with_auth(std::sync::Arc::new(provider));
+    let error = connector().attempt(&target).await.unwrap_err();
+    assert!(told(&error).contains("you sent"), "{}", told(&error));
+    assert!(!format!("{error:?} {}", told(&error)).contains("canary"), "{error:?}");
+}
+
+#[tokio::test]
+async fn fb_s12_s15_signs_of_life_in_a_stream_are_passed_over() {
+    for before in [
+        ": ping - 2026-11-28\n\n",
+        "data: ping\n\n",
+        "data: [DONE]\n\n",
+        "data:\n\n",
+        "data\n\n",
+        "event: heartbeat\ndata: {}\n\n",
+        "event: ping\ndata: 2026-11-28T08:00:00Z\n\n",
+        "event: keepalive\ndata: null\n\n",
+        "event: connected\ndata: {\"clientId\":\"7\"}\n\n",
+        "data: {\"type\":\"ping\"}\n\n",
+        "retry: 1000\n\n",
+        "id: 7\n\n",
+        "\n\n\n",
+        "data: \"alive\"\n\ndata: 1\n\n: x\n: y\n\n",
+    ] {
+        let server = FieldServer::answering(move |response| {
+            Bytes::End(http(
+                "200 OK",
+                STREAM,
+                format!("{before}{}data: [DONE]\n\n", event(response)).as_bytes(),
+            ))
+        });
+        works(&server, server.target(), before).await;
+    }
+}
+
+#[tokio::test]
+async fn fb_s9_s10_s16_a_stream_may_end_without_an_end() {
+    type Frame = fn(&str) -> Bytes;
+    let forms: [(&str, Frame); 9] = [
+        ("no empty line", |r| Bytes::End(http("200 OK", STREAM, format!("data: {r}\n").as_bytes()))),
+        ("no line end", |r| Bytes::End(http("200 OK", STREAM, format!("data: {r}").as_bytes()))),
+        ("carriage return", |r| {
+            Bytes::End(http("200 OK", STREAM, format!("event: message\r\ndata: {r}\r").as_bytes()))
+        }),
+        ("until closed", |r| Bytes::End(until_closed(STREAM, format!("data: {r}").as_bytes()))),
+        ("no last chunk", |r| Bytes::End(chunked(STREAM, &event(r), false))),
+        ("no last chunk, no line end", |r| Bytes::End(chunked(STREAM, &format!("data: {r}"), false))),
+        ("reset", |r| Bytes::Reset(chunked(STREAM, &event(r), false))),
+        ("reset, no line end", |r| Bytes::Reset(chunked(STREAM, &format!("data: {r}\n"), false))),
+        ("longer promised", |r| Bytes::End(promising(STREAM, &event(r), 10))),
+    ];
+    for (name, form) in forms {
+        let server = FieldServer::answering(form);
+        works(&server, server.target(), name).await;
+    }
+}
+
+#[tokio::test]
+async fn fb_s16_a_json_answer_that_is_all_there_counts_however_its_connection_ends() {
+    type Frame = fn(&str) -> Bytes;
+    let forms: [(&str, Frame); 6] = [
+        ("until closed", |r| Bytes::End(until_closed(JSON, r.as_bytes()))),
+        ("no last chunk", |r| Bytes::End(chunked(JSON, r, false))),
+        ("reset", |r| Bytes::Reset(chunked(JSON, r, false))),
+        ("longer promised", |r| Bytes::End(promising(JSON, r, 10))),
+        ("longer promised, reset", |r| Bytes::Reset(promising(JSON, &format!("{r}\n"), 10))),
+        ("cut gzip", |r| {
+            let headers = format!("{JSON}Content-Encoding: gzip\r\n");
+            let body = gzip(r.as_bytes());
+            Bytes::End(http("200 OK", &headers, &body[..body.len() - 8]))
+        }),
+    ];
+    for (name, form) in forms {
+        let server = FieldServer::answering(form);
+        works(&server, server.target(), name).await;
+    }
+}
+
+/// What is not all there is no answer, and is told as what it was.
+#[tokio::test]
+async fn fb_s9_s16_an_answer_that_breaks_off_is_told_as_that() {
+    let stream = |body: &str| http("200 OK", STREAM, body.as_bytes());
+    for (answer, expected) in [
+        (
+            stream(": hello\n\n: still here\n\n"),
+            "the connection to http://h broke off: the stream ended without an answer",
+        ),
+        (stream(""), "the connection to http://h broke off: the stream ended without an answer"),
+        (
+            stream("data: ping\n\n"),
+            "the connection to http://h broke off: the stream ended without an answer; it held \"ping\"",
+        ),
+        (
+            stream("data: {\"jsonrpc\":\"2.0\",\"id\":0,\"resu"),
+            "the connection to http://h broke off: the stream ended without an answer",
+        ),
+        (
+            chunked(STREAM, "data: {\"jsonrpc\":\"2.0\",\"id\":0,\"resu", false),
+            "the connection to http://h broke off: the stream broke off without an answer: the connection ended before the answer did",
+        ),
+        (
+            promising(JSON, "{\"jsonrpc\":\"2.0\",\"id\":0,\"resu", 100),
+            "the connection to http://h broke off: the connection ended before the answer did",
+        ),
+    ] {
+        let server = FieldServer::start(move |asked| {
+            (asked.rpc() == "initialize").then(|| Bytes::End(answer.clone()))
+        });
+        let error = refused(&server).await;
+        assert_eq!(*error.kind(), TransportErrorKind::Dropped, "{error:?}");
+        assert_eq!(told(&error), expected);
+    }
+}
+
+/// A head, and a body in chunks, with the empty one that ends it or without.
+fn chunked(headers: &str, body: &str, ended: bool) -> Vec<u8> {
+    let end = if ended { "0\r\n\r\n" } else { "" };
+    let head = format!("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n{headers}\r\n");
+    format!("{head}{:x}\r\n{body}\r\n{end}", body.len()).into_bytes()
+}
+
+/// A head that promises so many bytes more than there are.
+fn promising(headers: &str, body: &str, more: usize) -> Vec<u8> {
+    format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n{headers}\r\n{body}", body.len() + more).into_bytes()
+}
+
+#[tokio::test]
+async fn fb_r52_cookies_of_a_load_balancer_are_sent_back_to_it() {
+    let server = FieldServer::start(|asked| {
+        let response = asked.response()?.to_string();
+        let sent = asked.header("cookie").unwrap_or_default();
+        let sticky = sent.contains("AWSALB=n1") && sent.contains("ARRAffinity=a\"b");
+        if asked.rpc() != "initialize" && asked.rpc() != "server/discover" && !sticky {
+            return Some(Bytes::End(http("404 Not Found", JSON, b"{\"error\":\"Session not found\"}")));
+        }
+        let cookies = "Set-Cookie: AWSALB=n1; Expires=Sat, 05 Dec 2099 00:00:00 GMT; Path=/\r\nSet-Cookie: ARRAffinity=a\"b; HttpOnly\r\n";
+        Some(Bytes::End(http(
+            "200 OK",
+            &format!("{JSON}{cookies}Mcp-Session-Id: s1\r\n"),
+            response.as_bytes(),
+        )))
+    });
+    works(&server, server.target(), "sticky").await;
+    // Another connection begins without them.
+    let before = server.asked().len();
+    connector().attempt(&server.target()).await.unwrap();
+    assert_eq!(server.asked()[before].header("cookie"), None);
+}
+
+/// An origin that answers with a redirect to another one sets nothing there, and gets nothing of here.
+#[tokio::test]
+async fn s_k6_fb_r52_cookies_stay_in_their_origin() {
+    let other = FieldServer::start(|_| None);
+    let elsewhere = other.url();
+    let server = FieldServer::start(move |_| {
+        let headers = format!("Set-Cookie: AWSALB=n1; Path=/\r\nLocation: {elsewhere}\r\n");
+        Some(Bytes::End(http("307 Temporary Redirect", &headers, b"")))
+    });
+    refused(&server).await;
+    assert!(other.asked().iter().all(|asked| asked.header("cookie").is_none()));
+}
+
+#[tokio::test]
+async fn fb_t63_an_empty_cursor_is_a_cursor_in_the_modern_era_and_an_end_before_it() {
+    let page = |name: &str, cursor: serde_json::Value| {
+        Answer::RpcResult(json!({
+            "tools": [{"name": name, "inputSchema": {"type": "object"}}], "nextCursor": cursor,
+            "resultType": "complete",
+        }))
+    };
+    let names = async |era: Era, pages: Vec<Answer>| {
+        let server = FakeMcpServer::builder().era(era).start().unwrap();
+        let connection = connect(&server).await;
+        server.recorder().clear();
+        server.next_answers_to("tools/list", pages);
+        let list = connection.list_tools(&RequestOptions::new()).await.unwrap();
+        let names: Vec<_> = list.tools.into_iter().map(|tool| tool.name).collect();
+        (names.join(" "), server.count("tools/list"))
+    };
+    let two = || vec![page("a", json!("")), page("b", json!(null))];
+    assert_eq!(names(Era::Modern, two()).await, ("a b".to_owned(), 2));
+    assert_eq!(names(Era::Legacy, two()).await, ("a".to_owned(), 1));
+    // A server that means "no more" by it, and begins again.
+    let again = || vec![page("a", json!("")), page("a", json!(""))];
+    assert_eq!(names(Era::Modern, again()).await, ("a".to_owned(), 2));
+    for none in [json!(null), json!(false), json!(0), json!([])] {
+        assert_eq!(names(Era::Modern, vec![page("a", none.clone())]).await, ("a".to_owned(), 1), "{none}");
+    }
+}
+
+/// Nulls, empty arrays and texts where PHP, Python and Go put them.
+#[tokio::test]
+async fn fb_r5_r25_e0_nulls_and_empty_arrays_are_read_as_nothing() {
+    for result in [
+        r#"{"protocolVersion":"2025-06-18","capabilities":{"tools":[]},"serverInfo":{"name":"php","version":"1"}}"#,
+        r#"{"protocolVersion":"2025-06-18","capabilities":[],"serverInfo":[],"instructions":null,"_meta":null}"#,
+        r#"{"protocolVersion":"2025-06-18","capabilities":{"tools":null},"serverInfo":null,"_meta":[]}"#,
+        r#"{"protocolVersion":"2025-06-18","capabilities":{},"serverInfo":{"name":null,"version":null},"instructions":[]}"#,
+        r#"{"protocolVersion":"2025-06-18","capabilities":{},"serverInfo":{"name":"x","version":1.2},"instructions":false}"#,
+        r#"{"protocolVersion":"2025-06-18","serverInfo":"x"}"#,
+    ] {
+        let server = FieldServer::start(move |asked| {
+            (asked.rpc() == "initialize").then(|| {
+                let id = &asked.body["id"];
+                let body = format!(
+                    r#"{{"jsonrpc":"2.0","id":"{id}","result":{result},"error":null,"method":null}}"#
+                );
+                Bytes::End(http("200 OK", JSON, body.as_bytes()))
+            })
+        });
+        works(&server, server.target(), result).await;
+    }
+    for result in [
+        r#"{"content":[{"type":"text","text":"x"}],"isError":null,"structuredContent":null,"_meta":[]}"#,
+        r#"{"content":[{"type":"text","text":"x"}],"structuredContent":[]}"#,
+        r#"{"content":null,"structuredContent":{"a":1}}"#,
+        r#"{"content":[],"isError":0}"#,
+        r#"{"isError":"false","content":[{"type":"text","text":"x"}]}"#,
+    ] {
+        let read =
+            mcp_transport::ToolResult::read(result).unwrap_or_else(|error| panic!("{result}: {error:?}"));
+        assert!(!read.is_error, "{result}");
+    }
+    for tool in [
+        r#"{"name":"t","description":null,"title":[],"inputSchema":[],"annotations":[]}"#,
+        r#"{"name":"t","inputSchema":{"type":"object","properties":[],"required":null}}"#,
+    ] {
+        let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+        let connection = connect(&server).await;
+        let page = format!(r#"{{"tools":[{tool}],"nextCursor":null}}"#);
+        server.next_answers_to("tools/list", [Answer::RpcText(page)]);
+        let list = connection.list_tools(&RequestOptions::new()).await.unwrap();
+        assert_eq!(list.tools.len(), 1, "{tool}");
+    }
+    // No list at all is an empty one.
+    for page in [r#"{"tools":null}"#, r#"{"tools":{}}"#] {
+        let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+        let connection = connect(&server).await;
+        server.next_answers_to("tools/list", [Answer::RpcText(page.to_owned())]);
+        let list = connection.list_tools(&RequestOptions::new()).await;
+        assert_eq!(list.unwrap_or_else(|error| panic!("{page}: {error:?}")).tools.len(), 0, "{page}");
+    }
+}
+
+/// A server of HTTP+SSE: `endpoint` is how it names where it takes messages, and `inline` whether it answers there.
+fn legacy(endpoint: &'static str, inline: bool) -> FieldServer {
+    FieldServer::start(move |asked| match &*asked.verb {
+        "GET" => {
+            let start = format!("event: endpoint\ndata: {endpoint}\n\n");
+            Some(Bytes::Hold(until_closed(STREAM, start.as_bytes())))
+        }
+        _ if inline => None,
+        _ => Some(Bytes::End(http("202 Accepted", "Connection: close\r\n", b"Accepted"))),
+    })
+}
+
+#[tokio::test]
+async fn fb_l5_l7_an_endpoint_in_quotes_and_an_answer_to_the_post_are_taken() {
+    for endpoint in ["/messages?id=1", "\"/messages?id=1\"", " messages ", "\"\\u002fmessages\""] {
+        let server = legacy(endpoint, true);
+        works(&server, server.legacy_target(), endpoint).await;
+    }
+}
+
+#[tokio::test]
+async fn fb_l6_an_endpoint_of_another_origin_is_refused_and_named() {
+    let server = legacy("https://evil.example:8443/messages?session=canary", true);
+    let error = connector().attempt(&server.legacy_target()).await.unwrap_err();
+    let expected = format!(
+        "what answers at http://h does not speak MCP: the stream names an endpoint of https://evil.example:8443, which is not http://{}",
+        server.address
+    );
+    assert_eq!(told(&error), expected);
+    assert_eq!(server.asked().len(), 1, "nothing was sent there or here");
+}
+
+#[tokio::test]
+async fn fb_l18_fa_a93_a_server_of_the_other_transport_is_told_with_the_type_to_write() {
+    let hint = "if this is a server of Streamable HTTP, its `type` is `http`";
+    for (status, body, expected) in [
+        ("405 Method Not Allowed", "", format!("the server refused to connect (405): {hint}")),
+        ("400 Bad Request", "no session", format!("the server refused to connect (400): no session; {hint}")),
+        ("406 Not Acceptable", "", format!("the server refused to connect (406): {hint}")),
+        (
+            "200 OK",
+            "ok",
+            format!(
+                "what answers at http://h does not speak MCP: no event stream: text/plain that begins with \"ok\"; {hint}"
+            ),
+        ),
+    ] {
+        let server = FieldServer::start(move |asked| {
+            (asked.verb == "GET").then(|| {
+                Bytes::End(http(status, "Content-Type: text/plain\r\nConnection: close\r\n", body.as_bytes()))
+            })
+        });
+        let error = connector().attempt(&server.legacy_target()).await.unwrap_err();
+        assert_eq!(told(&error), expected);
+    }
+}
+
+/// The GET stream of a session, too: what it holds between messages is passed over, and its last line may lack its end.
+#[tokio::test]
+async fn fb_s12_signs_of_life_on_the_servers_own_stream_are_passed_over() {
+    let opened = AtomicU32::new(0);
+    let server = FieldServer::start(move |asked| {
+        (asked.verb == "GET" && opened.fetch_add(1, Ordering::SeqCst) == 0).then(|| {
+            let note = r#"{"jsonrpc":"2.0","method":"notifications/tools/list_changed"}"#;
+            let body =
+                format!(": hi\n\ndata: ping\n\nevent: heartbeat\ndata: 1\n\n{}data: {note}", event(note));
+            Bytes::End(http("200 OK", STREAM, body.as_bytes()))
+        })
+    });
+    let connection = connector().attempt(&server.target()).await.unwrap();
+    assert_eq!(connection.revision(), ProtocolRevision::V2025_06_18);
+    let mut heard = connection.notifications();
+    connection.listen().await;
+    for _ in 0..2 {
+        let told = tokio::time::timeout(Duration::from_secs(20), heard.next()).await.unwrap().unwrap();
+        assert_eq!(told.method, "notifications/tools/list_changed");
+    }
+}
