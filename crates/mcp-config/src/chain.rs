@@ -13,7 +13,6 @@ use std::ffi::OsStr;
 use std::fmt::Write as _;
 
 use crate::ServerEntry;
-use crate::display::printable;
 
 /// The variable that carries the chain: the entries that a process runs under, outermost first, between commas; `~` is one of
 /// which nothing is known.
@@ -89,7 +88,7 @@ fn trail(above: &[Link], last: &Link) -> String {
 impl Link {
     fn of(entry: &ServerEntry) -> Self {
         let name = decode(&encode(&entry.name)).unwrap_or_default();
-        Self { name: printable(&name), digest: Some(digest(entry)) }
+        Self { name: mcp_text::escaped(&name).into_owned(), digest: Some(digest(entry)) }
     }
 
     fn shown(&self) -> &str {
@@ -103,7 +102,7 @@ impl Link {
             return None;
         }
         let digest = u64::from_str_radix(digest, 16).ok()?;
-        Some(Self { name: printable(&decode(name)?), digest: Some(digest) })
+        Some(Self { name: mcp_text::escaped(&decode(name)?).into_owned(), digest: Some(digest) })
     }
 
     fn write(&self, value: &mut String) {

@@ -7,18 +7,9 @@
 
 use std::borrow::Cow;
 
-use mcp_text::{Secrets, is_credential_name, is_pair_flag, is_secret_segment};
+use mcp_text::{Secrets, escaped, is_credential_name, is_pair_flag, is_secret_segment};
 
 use crate::expand::{Piece, Text};
-
-/// `text` with control characters escaped, so that a file cannot drive the terminal it is shown on.
-pub(crate) fn printable(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for c in text.chars() {
-        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
-    }
-    shown
-}
 
 pub(crate) use mcp_text::REDACTED;
 
@@ -101,7 +92,8 @@ pub(crate) fn display_args(args: &[Text]) -> Vec<String> {
         if written.starts_with('-') && !written.contains('=') {
             flag.clone_from(&written);
         }
-        let shown = if written.contains("://") { display_url_text(arg) } else { printable(&written) };
+        let shown =
+            if written.contains("://") { display_url_text(arg) } else { escaped(&written).into_owned() };
         Secrets::default().hide(&shown).into_owned()
     };
     args.iter().map(show).collect()
@@ -178,7 +170,7 @@ fn tokens(pieces: &[Piece]) -> Vec<Token> {
     let mut tokens = Vec::new();
     for piece in pieces {
         match piece {
-            Piece::Literal(text) => tokens.extend(printable(text).chars().map(Token::Char)),
+            Piece::Literal(text) => tokens.extend(escaped(text).chars().map(Token::Char)),
             Piece::Variable(variable) => tokens.push(Token::Reference(match variable.default.as_deref() {
                 // The default is part of the URL and follows its rules.
                 Some(default) => format!("${{{}:-{}}}", variable.name, display_url(default)),

@@ -5,6 +5,7 @@
 #![doc = "\n# Examples\n"]
 #![doc = include_str!("../README.md")]
 
+mod escaped;
 mod json;
 mod line;
 mod names;
@@ -14,6 +15,7 @@ mod shape;
 mod shell;
 mod visible;
 
+pub use escaped::escaped;
 pub use json::json;
 pub use line::{block, line, name, sentence, width};
 pub use names::{is_credential_name, is_pair_flag, is_secret_segment, looks_like_token, member_name};
