@@ -254,6 +254,7 @@ pub(crate) fn client_options(environment: &Environment) -> ClientOptions {
         environment.milliseconds("MCP_TIMEOUT").filter(|limit| *limit >= Duration::from_millis(1))
     {
         options.connect_timeout = limit;
+        options.startup_timeout = limit;
     }
     // A limit below a second breaks every call and is taken for a mistake, as in an entry's `timeout`.
     options.request_timeout =

@@ -3,11 +3,17 @@
 use std::time::Duration;
 
 use mcp_status::{Reason, ServerInfo, ServerStatus, StatusMachine, StatusReport};
-use mcp_transport::{ConnectPolicy, Connected, Connection, Connector, ToolList, TransportError};
+use mcp_transport::{
+    ConnectPolicy, Connected, Connection, Connector, StartSink, Starting, ToolList, TransportError,
+};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
 use crate::view::row::Row;
 use crate::wire::Wired;
+
+/// How long a local server may take to start before somebody who waits hears of it.
+const SLOW_START: Duration = Duration::from_secs(2);
 
 /// What came of one probe.
 #[derive(Debug)]
@@ -30,17 +36,41 @@ pub(crate) async fn probe(
 ) -> Probe {
     let Ok(ready) = &wired.state else { return Probe::without_contact(wired) };
     let began = Instant::now();
-    let mut latest = Reason::connecting(1);
-    let connecting = connector.connect(&ready.server, policy, |machine, delay| {
-        if let Some(mut reason) = pending_reason(machine, delay, wired) {
-            reason.message = wired.secrets.hide_known(&reason.message).into_owned();
-            observe(&reason);
-            latest = reason;
+    let (heard, mut reasons) = unbounded_channel();
+    // Who listens is here until the end.
+    let tell = |heard: &UnboundedSender<Reason>, reason| drop(heard.send(reason));
+    let starting = StartSink::new({
+        let heard = heard.clone();
+        move |start: &Starting| {
+            if start.elapsed >= SLOW_START {
+                tell(&heard, Reason::starting(start.elapsed, start.said.as_deref()));
+            }
         }
     });
-    let ended = match deadline {
-        Some(deadline) => tokio::time::timeout_at(deadline, connecting).await.ok(),
-        None => Some(connecting.await),
+    let server = ready.server.clone().with_start_sink(starting);
+    let mut connecting = std::pin::pin!(connector.connect(&server, policy, |machine, delay| {
+        if let Some(reason) = pending_reason(machine, delay, wired) {
+            tell(&heard, reason);
+        }
+    }));
+    let mut over = std::pin::pin!(async {
+        match deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            None => std::future::pending().await,
+        }
+    });
+    let mut latest = Reason::connecting(1);
+    let ended = loop {
+        tokio::select! {
+            biased;
+            Some(mut reason) = reasons.recv() => {
+                reason.message = wired.secrets.hide_known(&reason.message).into_owned();
+                observe(&reason);
+                latest = reason;
+            }
+            ended = &mut connecting => break Some(ended),
+            () = &mut over => break None,
+        }
     };
     let Some(ended) = ended else {
         let report = StatusReport::from_reason(latest, &wired.context(), wired.facts());

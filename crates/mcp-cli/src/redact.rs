@@ -18,7 +18,12 @@ pub(crate) fn secrets(entry: &ServerEntry, env: &Env) -> Secrets {
     }
     if let Some(stdio) = entry.stdio() {
         for (name, value) in &stdio.env {
-            secrets.insert_named(name, value.expose());
+            // Where a command was looked for is what a person needs to know of it.
+            if name.eq_ignore_ascii_case("PATH") {
+                secrets.insert_url(value.expose());
+            } else {
+                secrets.insert_named(name, value.expose());
+            }
         }
         let inherited = env.iter().filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
         for (name, value) in inherited {

@@ -218,6 +218,7 @@ fn ready(entry: &ServerEntry, auth: Option<&Auth>, config: &Config, app: &App) -
             endpoint.args = launch.args;
             endpoint.env = launch.env;
             endpoint.cwd = Some(launch.cwd);
+            endpoint.startup_timeout = entry.stdio().and_then(|stdio| stdio.startup_timeout);
             endpoint.secrets = redact::secrets(entry, app.environment.variables());
             Server::new(Endpoint::Stdio(endpoint))
         }

@@ -244,6 +244,8 @@ pub struct Stdio {
     pub args: Vec<Text>,
     /// Variables on top of the inherited environment, in the order of the entry.
     pub env: Vec<(String, Text)>,
+    /// How long it may take until it speaks (`startupTimeoutMs`).
+    pub startup_timeout: Option<Duration>,
 }
 
 /// Whether a person switched an entry off.

@@ -117,6 +117,7 @@ mod tests {
             command: text("${TOKEN}/run"),
             args: vec![text("a b"), text("${TOKEN}")],
             env: vec![("A".to_owned(), text("${TOKEN}")), ("PATH".to_owned(), text("/mine"))],
+            startup_timeout: None,
         };
         stdio.launch(&env, &Project::find(Path::new("/nowhere/app")))
     }
@@ -130,6 +131,7 @@ mod tests {
             command: Text::expand("x", &Env::new()),
             args: Vec::new(),
             env: vec![("MCP_CLIENT_SECRET".to_owned(), Text::expand("given", &Env::new()))],
+            startup_timeout: None,
         };
         let launch = own.launch(&Env::new(), &Project::find(Path::new("/nowhere/app")));
         assert!(names(&launch).contains(&"MCP_CLIENT_SECRET"), "what the entry says is the person's word");

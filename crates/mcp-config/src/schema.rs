@@ -129,7 +129,7 @@ fn server(
         entry.transport = kind.word();
         fields::check(&mut reader, kind);
     }
-    entry.timeout = timeout(&mut reader);
+    entry.timeout = timeout(&mut reader, "timeout");
     entry.limits = limits::read(&mut reader);
     entry.always_load = reader.flag("alwaysLoad");
     let server = kind.and_then(|kind| match kind {
@@ -234,12 +234,13 @@ fn short(word: &str) -> String {
     if word.chars().count() <= 32 { word.to_owned() } else { word.chars().take(31).chain(['…']).collect() }
 }
 
-fn timeout(reader: &mut Reader<'_, '_>) -> Option<Duration> {
-    let ms = reader.milliseconds("timeout")?;
+/// A limit that a field sets.
+fn timeout(reader: &mut Reader<'_, '_>, key: &str) -> Option<Duration> {
+    let ms = reader.milliseconds(key)?;
     if ms < MIN_TIMEOUT_MS {
         let message = format!("{ms} ms is below {MIN_TIMEOUT_MS} ms and is ignored");
         let hint = "the unit is milliseconds: 30 seconds are 30000";
-        reader.note("timeout", ProblemCode::IgnoredValue, message, hint);
+        reader.note(key, ProblemCode::IgnoredValue, message, hint);
         return None;
     }
     Some(Duration::from_millis(ms))

@@ -96,7 +96,10 @@ fn outcome_verdict(outcome: &Outcome, evidence: &Evidence) -> Verdict {
         Outcome::Tls => permanent(ReasonCode::Tls),
         Outcome::Protocol { .. } => permanent(ReasonCode::Protocol),
         Outcome::Version { .. } => permanent(ReasonCode::Version),
-        Outcome::Spawn => permanent(ReasonCode::Spawn),
+        Outcome::Spawn { .. } => permanent(ReasonCode::Spawn),
+        Outcome::SlowStart { .. } => permanent(ReasonCode::Timeout),
+        // It worked, so starting it again may work again. One that ends before it ever did would only end again.
+        Outcome::Exited { .. } if evidence.phase == Phase::Session => transient(ReasonCode::Exited),
         Outcome::Exited { .. } => permanent(ReasonCode::Exited),
         Outcome::Misconfigured => permanent(ReasonCode::Config),
     }
@@ -146,7 +149,7 @@ fn http_verdict(status: u16, retry_after: Option<Duration>, evidence: &Evidence)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::AuthFacts;
+    use crate::{AuthFacts, SpawnCause};
 
     const WAIT: Duration = Duration::from_secs(7);
 
@@ -206,8 +209,9 @@ mod tests {
                 Some(Outcome::Timeout) => Outcome::Tls,
                 Some(Outcome::Tls) => Outcome::Protocol { rpc_code: Some(-32602) },
                 Some(Outcome::Protocol { .. }) => Outcome::Version { offered: vec!["2023-01-01".into()] },
-                Some(Outcome::Version { .. }) => Outcome::Spawn,
-                Some(Outcome::Spawn) => Outcome::Exited { code: Some(3) },
+                Some(Outcome::Version { .. }) => Outcome::Spawn { cause: SpawnCause::NotFound },
+                Some(Outcome::Spawn { .. }) => Outcome::SlowStart { limit: WAIT },
+                Some(Outcome::SlowStart { .. }) => Outcome::Exited { code: Some(3), signal: None },
                 Some(Outcome::Exited { .. }) => Outcome::Misconfigured,
                 Some(Outcome::Misconfigured) => return None,
             })
@@ -251,15 +255,32 @@ mod tests {
             (Outcome::Protocol { rpc_code: None }, permanent(ReasonCode::Protocol)),
             (Outcome::Protocol { rpc_code: Some(-32602) }, permanent(ReasonCode::Protocol)),
             (Outcome::Version { offered: Vec::new() }, permanent(ReasonCode::Version)),
-            (Outcome::Spawn, permanent(ReasonCode::Spawn)),
-            (Outcome::Exited { code: Some(3) }, permanent(ReasonCode::Exited)),
-            (Outcome::Exited { code: None }, permanent(ReasonCode::Exited)),
+            (Outcome::Spawn { cause: SpawnCause::Other }, permanent(ReasonCode::Spawn)),
+            (Outcome::SlowStart { limit: WAIT }, permanent(ReasonCode::Timeout)),
             (Outcome::Misconfigured, permanent(ReasonCode::Config)),
         ];
         for (outcome, expected) in table {
             for phase in [Phase::Connect, Phase::Session] {
                 assert_eq!(verdict(phase, outcome.clone(), sent()), expected, "{outcome:?} {phase:?}");
             }
+        }
+    }
+
+    #[test]
+    fn fa_a22_a_process_that_worked_is_worth_another_start_and_one_that_never_did_is_not() {
+        for (code, signal) in [(Some(0), None), (Some(1), None), (None, Some(9)), (None, None)] {
+            let exited = Outcome::Exited { code, signal };
+            assert_eq!(verdict(Phase::Connect, exited.clone(), none()), permanent(ReasonCode::Exited));
+            assert_eq!(verdict(Phase::Session, exited, none()), transient(ReasonCode::Exited));
+        }
+    }
+
+    #[test]
+    fn fa_a17_a_start_that_takes_too_long_is_not_tried_again() {
+        for phase in [Phase::Connect, Phase::Session] {
+            let slow = verdict(phase, Outcome::SlowStart { limit: WAIT }, none());
+            assert_eq!(slow, permanent(ReasonCode::Timeout));
+            assert!(!slow.is_retryable());
         }
     }
 

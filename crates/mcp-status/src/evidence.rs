@@ -158,14 +158,52 @@ pub enum Outcome {
         offered: Vec<String>,
     },
     /// The command of a stdio server could not be started.
-    Spawn,
+    Spawn {
+        /// What is wrong with it.
+        cause: SpawnCause,
+    },
+    /// The command of a stdio server was started, and had not spoken MCP when its limit was over. A start is no request:
+    /// to try again throws away what it has done so far, such as half an installation.
+    SlowStart {
+        /// How long it was waited for.
+        limit: Duration,
+    },
     /// The command of a stdio server ended.
     Exited {
         /// Its exit code, unless a signal ended it.
         code: Option<i32>,
+        /// The signal that ended it (POSIX).
+        signal: Option<i32>,
     },
     /// The transport's own settings are unusable (a URL that no client can send to, an unreadable CA file).
     Misconfigured,
+}
+
+/// Why a command could not be started.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum SpawnCause {
+    /// It is not where it was looked for.
+    NotFound,
+    /// `~` or a variable in it stands for something else where it was copied from, and for nothing here.
+    Unexpanded,
+    /// It is a whole command line, and arguments belong elsewhere.
+    CommandLine,
+    /// It is no name of a program: a URL, a name in quotes, a blank too many.
+    Misspelt,
+    /// It is how a command is written on another system.
+    OtherSystem,
+    /// Its working directory is missing, or is none.
+    WorkingDirectory,
+    /// It is a script, and what its first line asks for is missing.
+    Interpreter,
+    /// It is there and may not be executed.
+    NotExecutable,
+    /// It is there and is no program of this system.
+    NotAProgram,
+    /// Something else: the system's own words are all that is known.
+    Other,
 }
 
 /// In which way a server said "not with these credentials".

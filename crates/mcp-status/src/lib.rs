@@ -16,6 +16,7 @@
 mod actions;
 mod classify;
 mod evidence;
+mod exit;
 mod machine;
 mod phrase;
 mod report;
@@ -23,7 +24,7 @@ mod status;
 
 pub use actions::{Action, ActionFacts, TransportKind, actions, next_command, wants_a_person};
 pub use classify::{Verdict, classify};
-pub use evidence::{AuthFacts, ChallengeKind, Evidence, Outcome};
+pub use evidence::{AuthFacts, ChallengeKind, Evidence, Outcome, SpawnCause};
 pub use machine::{Effect, Event, MachinePolicy, Schedule, StatusMachine, Streak, WhenExhausted};
 pub use phrase::{MessageContext, message};
 pub use report::{Reason, ServerInfo, StatusReport};

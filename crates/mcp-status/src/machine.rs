@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Evidence, MessageContext, Reason, ReasonCode, ServerStatus, Verdict, classify};
+use crate::{Evidence, MessageContext, Outcome, Phase, Reason, ReasonCode, ServerStatus, Verdict, classify};
 
 /// How often and how long; how long each wait is belongs to the transport.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -340,6 +340,7 @@ impl StatusMachine {
     }
 
     fn attempted(&mut self, evidence: Evidence, now: Duration) -> Effect {
+        let evidence = self.in_its_phase(evidence);
         match classify(&evidence) {
             Verdict::Connected { .. } => {
                 self.evidence = Some(evidence);
@@ -354,9 +355,19 @@ impl StatusMachine {
         }
     }
 
+    /// A process that worked, ended and now ends while it starts may only have come too early, for a port or a lock that
+    /// its predecessor still held. That is the session's trouble, and no command that never works.
+    fn in_its_phase(&self, mut evidence: Evidence) -> Evidence {
+        if self.schedule == Schedule::Session && matches!(evidence.outcome, Outcome::Exited { .. }) {
+            evidence.phase = Phase::Session;
+        }
+        evidence
+    }
+
     /// A failure that may pass spends nothing of the budget, which callers who come often would use up in seconds
     /// although the server needs half a minute to start. It is what was seen last, all the same.
-    fn attempted_early(&mut self, mut evidence: Evidence, now: Duration) -> Effect {
+    fn attempted_early(&mut self, evidence: Evidence, now: Duration) -> Effect {
+        let mut evidence = self.in_its_phase(evidence);
         match classify(&evidence) {
             Verdict::Transient { retry_after: None, .. } => {
                 self.requests = self.requests.saturating_add(evidence.attempts);

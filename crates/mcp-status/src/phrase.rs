@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use mcp_text::sentence;
 
+use crate::exit;
 use crate::{ChallengeKind, Evidence, Outcome, Phase, ReasonCode, classify};
 
 /// What a message names beside the evidence.
@@ -104,9 +105,14 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
         Outcome::Version { offered } => {
             format!("no protocol version in common; the server offers {}", list(offered))
         }
-        Outcome::Spawn => "the command could not be started".to_owned(),
-        Outcome::Exited { code: Some(code) } => format!("the command exited with code {code}"),
-        Outcome::Exited { code: None } => "the command was ended by a signal".to_owned(),
+        Outcome::Spawn { .. } => "the command could not be started".to_owned(),
+        Outcome::SlowStart { limit } => {
+            format!(
+                "the command was started and did not speak MCP within {} (startupTimeoutMs of its entry or MCP_TIMEOUT allows more)",
+                seconds(*limit)
+            )
+        }
+        Outcome::Exited { code, signal } => exit::phrase(*code, *signal, evidence.phase),
         Outcome::Misconfigured => "the settings of this server cannot be used".to_owned(),
     }
 }
@@ -236,7 +242,7 @@ pub(crate) fn seconds(wait: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::AuthFacts;
+    use crate::{AuthFacts, SpawnCause};
 
     fn challenged(kind: ChallengeKind, http_status: u16) -> Outcome {
         Outcome::Challenged { kind, http_status }
@@ -345,14 +351,21 @@ mod tests {
                 "what answers at https://mcp.example.com does not speak MCP",
             ),
             (
-                connect(Outcome::Spawn).with_detail("no such file"),
+                connect(Outcome::Spawn { cause: SpawnCause::NotFound }).with_detail("no such file"),
                 "the command could not be started: no such file",
             ),
             (
-                connect(Outcome::Exited { code: Some(3) }).with_detail("boom"),
-                "the command exited with code 3: boom",
+                connect(Outcome::SlowStart { limit: Duration::from_secs(60) }).with_detail("pulling image"),
+                "the command was started and did not speak MCP within 60 s (startupTimeoutMs of its entry or MCP_TIMEOUT allows more): pulling image",
             ),
-            (connect(Outcome::Exited { code: None }), "the command was ended by a signal"),
+            (
+                connect(Outcome::Exited { code: Some(3), signal: None }).with_detail("boom"),
+                "the command exited with code 3 while it started: boom",
+            ),
+            (
+                Evidence::new(Phase::Session, Outcome::Exited { code: Some(3), signal: None }),
+                "the command exited with code 3",
+            ),
             (connect(Outcome::Misconfigured), "the settings of this server cannot be used"),
         ];
         for (evidence, expected) in table {

@@ -57,6 +57,16 @@ impl Reason {
         Self::unseen(ReasonCode::Connecting, text, true)
     }
 
+    /// A process has been starting for `elapsed`; `said` is what it printed last.
+    pub fn starting(elapsed: Duration, said: Option<&str>) -> Self {
+        let began = format!("starting for {}", seconds(elapsed));
+        let text = match said.map(sentence).filter(|said| !said.is_empty()) {
+            Some(said) => format!("{began}: {said}"),
+            None => began,
+        };
+        Self { phase: Some(Phase::Connect), ..Self::unseen(ReasonCode::Connecting, text, true) }
+    }
+
     /// Waiting for `delay` before attempt number `attempt`, because of `evidence`.
     pub fn retrying(
         attempt: u32,
@@ -299,7 +309,7 @@ mod tests {
             Outcome::Timeout,
             Outcome::Tls,
             Outcome::Protocol { rpc_code: Some(-32602) },
-            Outcome::Exited { code: Some(3) },
+            Outcome::Exited { code: Some(3), signal: None },
         ];
         for outcome in failing {
             let evidence = Evidence::new(Phase::Connect, outcome).with_detail("what was said");
@@ -319,6 +329,9 @@ mod tests {
         assert_eq!(report.status, ServerStatus::Pending);
         assert_eq!(Reason::connecting(1).message, "connecting");
         assert_eq!(Reason::connecting(2).message, "connecting, attempt 2");
+        let starting = |said| Reason::starting(Duration::from_secs(5), said).message;
+        assert_eq!(starting(None), "starting for 5 s");
+        assert_eq!(starting(Some("Downloading\u{1b}[0m x")), "starting for 5 s: Downloading x");
     }
 
     #[test]

@@ -35,9 +35,8 @@ use crate::{
 };
 #[cfg(feature = "stdio")]
 use crate::{
-    StdioOpening,
-    protocol::handshake::wants_modern,
-    stdio::{PeerWire, StdioWire},
+    StartSink,
+    stdio::{PeerWire, Start},
 };
 
 /// How long a connection waits for the server's own stream before it is used without: some servers and proxies keep
@@ -58,12 +57,23 @@ pub struct Server {
     pub timeout: Option<Duration>,
     /// What it may cost, where its entry says; otherwise [`ClientOptions::limits`].
     pub limits: Option<Arc<Limits>>,
+    /// Who hears of a local server that takes a while to start.
+    #[cfg(feature = "stdio")]
+    pub starting: Option<StartSink>,
 }
 
 impl Server {
     /// A server without credentials, handler and limit of its own.
     pub fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, auth: None, handler: None, timeout: None, limits: None }
+        Self {
+            endpoint,
+            auth: None,
+            handler: None,
+            timeout: None,
+            limits: None,
+            #[cfg(feature = "stdio")]
+            starting: None,
+        }
     }
 
     /// With a provider of credentials.
@@ -84,6 +94,14 @@ impl Server {
     #[must_use]
     pub fn with_timeout(mut self, timeout: Option<Duration>) -> Self {
         self.timeout = timeout;
+        self
+    }
+
+    /// With somebody who hears of a local server that takes a while to start.
+    #[cfg(feature = "stdio")]
+    #[must_use]
+    pub fn with_start_sink(mut self, sink: StartSink) -> Self {
+        self.starting = Some(sink);
         self
     }
 
@@ -192,7 +210,8 @@ impl Connector {
         return &self.options;
     }
 
-    /// Makes one attempt, within [`ClientOptions::connect_timeout`].
+    /// Makes one attempt, within [`ClientOptions::connect_timeout`], or [`ClientOptions::startup_timeout`] where it starts
+    /// a process.
     ///
     /// Dropping the future ends the attempt; nothing of it is left behind.
     ///
@@ -207,11 +226,14 @@ impl Connector {
 
     async fn shake_hands(&self, server: &Server, peer: Peer) -> Result<Connection, TransportError> {
         let limit = self.options().connect_timeout;
-        let opened = tokio::time::timeout(limit, self.open(server)).await.map_err(|_| {
-            let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Connect };
-            TransportError::new(kind, "the server did not finish the handshake in time")
-        })?;
-        let (wire, hub) = opened?;
+        let (wire, hub) = match &server.endpoint {
+            // A process has a limit of its own, and tells what it printed when that is over.
+            Endpoint::Stdio(_) => self.open(server).await?,
+            _ => tokio::time::timeout(limit, self.open(server)).await.map_err(|_| {
+                let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Connect };
+                TransportError::new(kind, "the server did not finish the handshake in time")
+            })??,
+        };
         let connection = Connection::new(wire, hub.clone(), self.options().clone(), peer, server.timeout);
         if hub.answers_requests() && !connection.is_modern() {
             // What the server asks may arrive on its own stream, so that must be there before it is provoked.
@@ -252,39 +274,9 @@ impl Connector {
             }
             #[cfg(feature = "stdio")]
             Endpoint::Stdio(endpoint) => {
-                let options = self.options();
-                let idle = options.stdio_idle_timeout;
-                // Each process has a hub of its own: what ends with one process must not end the next.
-                let spawn = |hub: Arc<Hub>| {
-                    StdioWire::spawn(endpoint, &hub.budget, hub.clone()).map(|wire| Line {
-                        stream: Stream::Stdio(wire),
-                        hub,
-                        options: options.clone(),
-                    })
-                };
-                let first = spawn(hub.clone())?;
-                let opened = match endpoint.opening {
-                    StdioOpening::Initialize => Ordered::open(first, idle).await,
-                    StdioOpening::Discover => Ordered::probe(first, idle).await,
-                };
-                let refusal = match opened {
-                    Ok(wire) => return Ok((Wire::Ordered(wire), hub)),
-                    Err(refusal) => refusal,
-                };
-                let hub = new_hub();
-                let again = match endpoint.opening {
-                    // An `initialize` decides for its whole process (2026-07-28, versioning), and a server of the modern
-                    // era alone may end with it; so a process of its own is asked in the terms that this one named.
-                    StdioOpening::Initialize if wants_modern(&refusal) => {
-                        Ordered::discover(spawn(hub.clone())?, idle).await
-                    }
-                    // A server of the legacy era may end with a message that it does not know.
-                    StdioOpening::Discover if matches!(refusal.kind(), TransportErrorKind::Exited { .. }) => {
-                        Ordered::open(spawn(hub.clone())?, idle).await
-                    }
-                    _ => return Err(refusal),
-                };
-                again.map(|wire| (Wire::Ordered(wire), hub)).map_err(|_| refusal)
+                let (options, sink) = (self.options(), server.starting.as_ref());
+                let start = Start { endpoint, options, new_hub: &new_hub, sink };
+                start.run().await.map(|(wire, hub)| (Wire::Ordered(wire), hub))
             }
             #[cfg(feature = "stdio")]
             Endpoint::Peer(endpoint) => {
@@ -381,6 +373,10 @@ pub(crate) async fn list(connection: &Connection, policy: Option<RetryPolicy>) -
     };
     match list_with_retries(connection, policy).await {
         Ok(list) => Listed { evidence: connected(Some(list.tools.len())), tools: Some(list), error: None },
+        // A process that ends when it is asked for its tools is no server without tools.
+        Err(error) if matches!(error.kind(), TransportErrorKind::Exited { .. }) => {
+            Listed { tools: None, evidence: error.evidence(Phase::Connect), error: Some(error) }
+        }
         Err(error) => {
             let mut evidence = error.evidence(Phase::Session);
             evidence.outcome = Outcome::ToolsUnavailable { cause: Box::new(evidence.outcome) };
@@ -398,9 +394,10 @@ async fn list_with_retries(connection: &Connection, policy: RetryPolicy) -> Resu
             Err(error) => error,
         };
         let verdict = classify(&error.evidence(Phase::Session));
-        // A list that timed out once has cost a minute already.
-        let slow = matches!(error.kind(), TransportErrorKind::Timeout { .. });
-        if !verdict.is_retryable() || slow {
+        // A list that timed out once has cost a minute already, and a process that ended answers no more.
+        let over =
+            matches!(error.kind(), TransportErrorKind::Timeout { .. } | TransportErrorKind::Exited { .. });
+        if !verdict.is_retryable() || over {
             return Err(error);
         }
         let Some(delay) = delays.wait(verdict.retry_after()) else { return Err(error) };

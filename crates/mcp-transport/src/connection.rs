@@ -1,4 +1,6 @@
 //! One live connection to a server.
+//!
+//! Longer than 500 lines by a few, because it is the whole face of a connection: what it does is in the files beside it.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -309,6 +311,11 @@ impl Connection {
             }
             ended.await;
         }
+    }
+
+    /// Why the process behind it ended, where it has.
+    pub(crate) fn why_ended(&self) -> Option<TransportError> {
+        self.0.wire.why_ended()
     }
 
     /// Whether the wire has ended, by itself or by [`close`](Self::close).

@@ -578,13 +578,15 @@ mod tests {
     async fn the_end_fails_everyone_with_its_reason() {
         let bench = bench();
         let waiters: Vec<_> = (1..=3).map(|id| bench.duplex.register(id, ANY).unwrap()).collect();
-        bench.duplex.end(CloseReason::new(TransportErrorKind::Exited { code: Some(3) }, "gone"));
+        bench
+            .duplex
+            .end(CloseReason::new(TransportErrorKind::Exited { code: Some(3), signal: None }, "gone"));
         bench.duplex.end(CloseReason::by_owner());
         for waiter in waiters {
-            assert_eq!(ended(waiter).await, "Exited { code: Some(3) }");
+            assert_eq!(ended(waiter).await, "Exited { code: Some(3), signal: None }");
         }
         let late = bench.duplex.register(9, ANY).err().expect("it has ended");
-        assert_eq!(*late.kind(), TransportErrorKind::Exited { code: Some(3) });
+        assert_eq!(*late.kind(), TransportErrorKind::Exited { code: Some(3), signal: None });
         assert_eq!(*bench.recorder.seen.lock().unwrap(), ["closed"]);
     }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use mcp_text::Secrets;
 use url::Url;
@@ -98,6 +99,9 @@ pub struct StdioEndpoint {
     pub cwd: Option<PathBuf>,
     /// What it is asked first.
     pub opening: StdioOpening,
+    /// How long its start may take, handshake included; [`ClientOptions::startup_timeout`](crate::ClientOptions) where
+    /// `None`.
+    pub startup_timeout: Option<Duration>,
     /// What is never repeated of what it says when it fails, in messages, logs and
     /// [`SideOutput`](crate::TransportError::side_output): a command may print its own environment.
     pub secrets: Secrets,
@@ -112,6 +116,7 @@ impl StdioEndpoint {
             env: BTreeMap::new(),
             cwd: None,
             opening: StdioOpening::default(),
+            startup_timeout: None,
             secrets: Secrets::default(),
         }
     }
@@ -126,6 +131,7 @@ impl fmt::Debug for StdioEndpoint {
             .field("env", &self.env.keys().collect::<Vec<_>>())
             .field("cwd", &self.cwd)
             .field("opening", &self.opening)
+            .field("startup_timeout", &self.startup_timeout)
             .field("secrets", &self.secrets)
             .finish()
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_auth::AuthError;
-use mcp_status::{ChallengeKind, Streak};
+use mcp_status::{ChallengeKind, SpawnCause, Streak};
 use mcp_text::Secrets;
 use serde_json::value::RawValue;
 
@@ -83,11 +83,21 @@ pub enum TransportErrorKind {
     /// The server no longer knows the session. Refused before it acted.
     SessionGone,
     /// The command of a stdio server could not be started. Never sent.
-    Spawn,
+    Spawn {
+        /// What is wrong with it.
+        cause: SpawnCause,
+    },
+    /// The command of a stdio server was started and did not speak MCP in time. Never sent.
+    SlowStart {
+        /// How long it was waited for.
+        limit: Duration,
+    },
     /// The command of a stdio server ended. May have been sent.
     Exited {
         /// Its exit code, unless a signal ended it.
         code: Option<i32>,
+        /// The signal that ended it (POSIX).
+        signal: Option<i32>,
     },
     /// The connection has been closed by its owner. Never sent.
     Closed,
@@ -298,7 +308,8 @@ impl TransportError {
             | Kind::Proxy { .. }
             | Kind::Version { .. }
             | Kind::SessionGone
-            | Kind::Spawn
+            | Kind::Spawn { .. }
+            | Kind::SlowStart { .. }
             | Kind::Closed
             | Kind::Misconfigured => false,
         }

@@ -57,8 +57,9 @@ impl TransportError {
             Kind::Version { offered } => Outcome::Version { offered: offered.clone() },
             // Renewing it failed: the endpoint itself is gone.
             Kind::SessionGone => Outcome::Http { status: 404, retry_after: None },
-            Kind::Spawn => Outcome::Spawn,
-            Kind::Exited { code } => Outcome::Exited { code: *code },
+            Kind::Spawn { cause } => Outcome::Spawn { cause: *cause },
+            Kind::SlowStart { limit } => Outcome::SlowStart { limit: *limit },
+            Kind::Exited { code, signal } => Outcome::Exited { code: *code, signal: *signal },
             Kind::Misconfigured => Outcome::Misconfigured,
         }
     }
@@ -80,8 +81,10 @@ impl TransportError {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use mcp_auth::AuthError;
-    use mcp_status::{ReasonCode, ServerStatus, classify};
+    use mcp_status::{ReasonCode, ServerStatus, SpawnCause, classify};
 
     use super::*;
     use crate::error::{AuthContext, TimeoutStage};
@@ -111,8 +114,9 @@ mod tests {
             (Kind::TooLarge, failed(Code::Protocol, false)),
             (Kind::InputRequired, failed(Code::Protocol, false)),
             (Kind::Version { offered: vec![] }, failed(Code::Version, false)),
-            (Kind::Spawn, failed(Code::Spawn, false)),
-            (Kind::Exited { code: Some(1) }, failed(Code::Exited, false)),
+            (Kind::Spawn { cause: SpawnCause::NotFound }, failed(Code::Spawn, false)),
+            (Kind::SlowStart { limit: Duration::from_secs(60) }, failed(Code::Timeout, false)),
+            (Kind::Exited { code: Some(1), signal: None }, failed(Code::Exited, false)),
             (Kind::Misconfigured, failed(Code::Config, false)),
         ];
         for (kind, expected) in table {

@@ -91,7 +91,7 @@ pub use renewals::Renewals;
 pub use resolver::{Resolver, Resolving};
 pub use retry::{Delays, RetryPolicy};
 #[cfg(feature = "stdio")]
-pub use stdio::SideOutput;
+pub use stdio::{SideOutput, StartSink, Starting};
 pub use subscription::{Subscription, SubscriptionFilter};
 pub use supervisor::{
     Lease, RequestError, RequestErrorKind, ServerFuture, ServerSource, SleepWatch, StartLimits,

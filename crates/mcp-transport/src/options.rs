@@ -60,8 +60,11 @@ pub struct ClientOptions {
     pub client_info: ClientInfo,
     /// The `User-Agent` of HTTP requests.
     pub user_agent: String,
-    /// The limit of one connection attempt, handshake included. 30 s unless set (`MCP_TIMEOUT`).
+    /// The limit of one attempt to connect over a network, handshake included. 30 s unless set (`MCP_TIMEOUT`).
     pub connect_timeout: Duration,
+    /// The limit of one start of a local server, handshake included: longer than that of a connection, because the first
+    /// start of many installs them. 60 s unless set (`MCP_TIMEOUT`, and `startupTimeoutMs` of an entry).
+    pub startup_timeout: Duration,
     /// The limit until the first byte of an answer. 60 s unless set; a longer limit of one server raises it.
     pub first_byte_timeout: Duration,
     /// The limit between two messages of an answer over HTTP that has begun. 300 s unless set; `None` waits for
@@ -92,6 +95,7 @@ impl ClientOptions {
             client_info,
             user_agent,
             connect_timeout: Duration::from_secs(30),
+            startup_timeout: Duration::from_secs(60),
             first_byte_timeout: Duration::from_secs(60),
             idle_timeout: Some(Duration::from_secs(300)),
             stdio_idle_timeout: Some(Duration::from_secs(1800)),

@@ -324,6 +324,15 @@ impl Ordered {
         self.line.stream.close().await;
     }
 
+    /// Why it ended, where it is a process that has.
+    #[cfg(feature = "stdio")]
+    pub(crate) fn why_ended(&self) -> Option<TransportError> {
+        match &self.line.stream {
+            Stream::Stdio(wire) => wire.why_ended(),
+            _ => None,
+        }
+    }
+
     #[cfg(feature = "stdio")]
     pub(crate) fn side_output(&self) -> Option<SideOutput> {
         match &self.line.stream {

@@ -4,6 +4,7 @@
 //! standard input is closed, the group is asked to end, the group is killed. Writing happens on a task of its
 //! own, so that a request that is given up never leaves half a line behind.
 
+mod diagnosis;
 #[cfg(all(any(fuzzing, test), feature = "http"))]
 pub(crate) mod fuzzing;
 mod group;
@@ -12,6 +13,8 @@ mod lines;
 mod outbox;
 mod peer;
 mod side;
+mod start;
+mod telling;
 
 use std::fmt;
 use std::sync::Arc;
@@ -22,8 +25,10 @@ use self::group::Group;
 use self::keeper::Keeper;
 use self::outbox::Outbox;
 pub(crate) use self::peer::PeerWire;
-use self::side::Side;
+pub(crate) use self::side::Side;
 pub use self::side::SideOutput;
+pub(crate) use self::start::Start;
+pub use self::start::{StartSink, Starting};
 use crate::duplex::{CloseReason, Duplex, Outcome, Patience, Reply};
 use crate::inbound::Inbound;
 use crate::limits::{Allowance, Budget};
@@ -74,9 +79,10 @@ impl StdioWire {
             }
         });
         let duplex = Duplex::new(inbound, budget, reply);
-        let (side, signals) = (Side::new(&endpoint.secrets), Signals::default());
+        let (side, signals) = (Side::new(endpoint), Signals::default());
         let keeper =
-            Keeper::new(group, duplex.clone(), side.clone(), signals.clone(), budget.limits.longest());
+            Keeper::new(group, duplex.clone(), side.clone(), signals.clone(), budget.limits.longest())
+                .with_hint(diagnosis::hint(endpoint));
         tokio::spawn(keeper.run(pipes, lines));
         Ok(Self { duplex, outbox, side, signals })
     }
@@ -120,6 +126,16 @@ impl StdioWire {
         self.duplex.end(CloseReason::by_owner());
         self.signals.stop.cancel();
         self.signals.done.cancelled().await;
+    }
+
+    /// Why it ended, where it has.
+    pub(crate) fn why_ended(&self) -> Option<TransportError> {
+        self.duplex.ended().map(|reason| reason.to_error().without_secrets(self.side.secrets()))
+    }
+
+    /// Where what it prints beside the protocol is collected, also after this has been dropped.
+    pub(crate) fn side(&self) -> Side {
+        self.side.clone()
     }
 
     /// What the command printed beside the protocol so far.

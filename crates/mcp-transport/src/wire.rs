@@ -241,6 +241,18 @@ impl Wire {
         }
     }
 
+    /// Why it ended, where it is a process that has.
+    pub(crate) fn why_ended(&self) -> Option<TransportError> {
+        match self {
+            #[cfg(feature = "http")]
+            Self::Http { .. } => None,
+            #[cfg(feature = "stdio")]
+            Self::Ordered(ordered) => ordered.why_ended(),
+            #[cfg(not(feature = "stdio"))]
+            Self::Ordered(_) => None,
+        }
+    }
+
     #[cfg(feature = "stdio")]
     pub(crate) fn side_output(&self) -> Option<SideOutput> {
         match self {

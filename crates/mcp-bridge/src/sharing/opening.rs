@@ -74,7 +74,7 @@ mod tests {
             Outcome::Challenged { kind: scope, http_status: 403 },
             Outcome::Http { status: 503, retry_after: Some(Duration::from_millis(1500)) },
             Outcome::Version { offered: vec!["1999-01-01".to_owned()] },
-            Outcome::Exited { code: Some(1) },
+            Outcome::Exited { code: Some(1), signal: None },
             Outcome::CredentialSourceFailed,
             Outcome::Unreachable,
         ];

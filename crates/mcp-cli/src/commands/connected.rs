@@ -60,8 +60,12 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open,
     } else {
         ConnectPolicy::one_shot().without_tools()
     };
+    let mut told = String::new();
     let ended = probe(&app.connector, &wired, &policy, None, |reason| {
-        if reason.attempts > 0 {
+        // Of a start that lasts, each thing that it says is told once.
+        let said = reason.message.split_once(": ").map_or("", |(_, said)| said);
+        if reason.attempts > 0 || (reason.phase.is_some() && told != said) {
+            told = said.to_owned();
             app.output.note(&format!("{name}: {}\n", reason.message));
         }
     })

@@ -46,6 +46,7 @@ mod loops;
 mod offline;
 mod people;
 mod places;
+mod processes;
 mod real;
 mod retries;
 mod screens;

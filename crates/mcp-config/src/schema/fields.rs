@@ -35,14 +35,14 @@ impl Kind {
 }
 
 static COMMON: [&str; 7] = ["type", "timeout", "limits", "alwaysLoad", "disabled", "enabled", "isActive"];
-static STDIO: [&str; 3] = ["command", "args", "env"];
+static STDIO: [&str; 4] = ["command", "args", "env", "startupTimeoutMs"];
 /// `oauth` is last: WebSocket has no challenge to answer, so it has all but that.
 static REMOTE: [&str; 6] =
     ["url", "headers", "headersHelper", "headersHelperTimeoutMs", "headersHelperTtlMs", "oauth"];
 static IN_PROCESS: [&str; 2] = ["name", "instance"];
 
 /// Fields of other hosts and common misunderstandings, with what to do instead.
-const MISTAKEN: [(&str, &str); 16] = [
+const MISTAKEN: [(&str, &str); 20] = [
     ("cwd", "a server starts in the directory that the tool is started in; let the command change it"),
     ("workingDirectory", "a server starts in the directory that the tool is started in"),
     ("transport", "use `type`"),
@@ -59,6 +59,10 @@ const MISTAKEN: [(&str, &str); 16] = [
     ("scope", "scopes belong into `oauth`, as one string `scopes`"),
     ("scopes", "scopes belong into `oauth`, as one string `scopes`"),
     ("request_timeout_ms", "use `timeout`"),
+    ("startup_timeout_ms", "use `startupTimeoutMs`"),
+    ("startup_timeout_sec", "use `startupTimeoutMs`, in milliseconds"),
+    ("startupTimeoutSec", "use `startupTimeoutMs`, in milliseconds"),
+    ("startupTimeout", "use `startupTimeoutMs`, in milliseconds"),
 ];
 
 /// Warns of fields that nobody reads, and of fields that mean nothing for this kind of entry.

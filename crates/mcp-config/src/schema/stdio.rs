@@ -29,7 +29,8 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Stdio> {
             reader.error(ProblemCode::InvalidConfig, &["env", name], span, message, None);
         }
     }
-    Some(Stdio { command, args, env })
+    let startup_timeout = super::timeout(reader, "startupTimeoutMs");
+    Some(Stdio { command, args, env, startup_timeout })
 }
 
 fn args(reader: &mut Reader<'_, '_>) -> Vec<Text> {

@@ -149,6 +149,26 @@ fn a_success_that_lasts_resets_the_streak_and_a_short_one_does_not() {
 }
 
 #[test]
+fn fa_a22_a_process_that_dies_is_started_again_until_the_budget_is_spent() {
+    let exited = |phase| Evidence::new(phase, Outcome::Exited { code: Some(1), signal: None });
+    let mut machine = connected_at(MachinePolicy::long_lived(), at(0));
+    assert_eq!(machine.on(Event::Lost(exited(Phase::Session)), at(100)), wait(Schedule::Session, 0));
+    assert_eq!((machine.status(), machine.code()), (ServerStatus::Pending, Some(ReasonCode::Retrying)));
+    // It worked once, so an end while it starts again is no verdict either.
+    for retry in 1..5 {
+        let again = try_again(&mut machine, exited(Phase::Connect), at(100));
+        assert_eq!(again, wait(Schedule::Session, retry));
+    }
+    let last = try_again(&mut machine, exited(Phase::Connect), at(100));
+    assert_eq!(last, wait(Schedule::Probe, 0));
+    assert_eq!((machine.status(), machine.code()), (ServerStatus::Failed, Some(ReasonCode::Exited)));
+    // Asked for by a person, it is a new command, which ends before it ever works.
+    machine.on(Event::ReconnectAsked, at(200));
+    assert_eq!(machine.on(Event::Attempt(exited(Phase::Connect)), at(200)), Effect::Stop);
+    assert_eq!((machine.status(), machine.code()), (ServerStatus::Failed, Some(ReasonCode::Exited)));
+}
+
+#[test]
 fn f027_the_latch_opens_by_itself_on_use_after_thirty_seconds_and_never_before() {
     let mut machine = started(MachinePolicy::long_lived());
     machine.on(Event::Attempt(refused(Phase::Connect)), at(10));

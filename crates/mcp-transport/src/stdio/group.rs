@@ -19,6 +19,7 @@ use process_wrap::tokio::ProcessGroup;
 use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 
+use super::diagnosis::{Disk, System, diagnose};
 use crate::{StdioEndpoint, TransportError, TransportErrorKind};
 
 /// POSIX gives it this number everywhere.
@@ -45,7 +46,7 @@ impl Group {
     /// Starts the command with exactly the environment of the endpoint.
     ///
     /// # Errors
-    /// [`Spawn`](TransportErrorKind::Spawn), with the cause as the system gives it.
+    /// [`Spawn`](TransportErrorKind::Spawn), with what is wrong with the command.
     pub(super) fn spawn(endpoint: &StdioEndpoint) -> Result<(Self, Pipes), TransportError> {
         let mut command = CommandWrap::with_new(&endpoint.command, |command| {
             command.args(&endpoint.args).env_clear().envs(&endpoint.env);
@@ -59,13 +60,13 @@ impl Group {
         #[cfg(windows)]
         command.wrap(JobObject);
         command.wrap(KillOnDrop);
-        let child = command.spawn().map_err(|error| not_started(endpoint, error))?;
+        let child = command.spawn().map_err(|error| not_started(endpoint, &error))?;
         let mut group = Self { child, over: false };
         let (stdin, stdout, stderr) =
             (group.child.stdin().take(), group.child.stdout().take(), group.child.stderr().take());
         match (stdin, stdout, stderr) {
             (Some(stdin), Some(stdout), Some(stderr)) => Ok((group, Pipes { stdin, stdout, stderr })),
-            _ => Err(not_started(endpoint, io::Error::other("a standard stream is missing"))),
+            _ => Err(not_started(endpoint, &io::Error::other("a standard stream is missing"))),
         }
     }
 
@@ -100,15 +101,9 @@ impl Drop for Group {
     }
 }
 
-fn not_started(endpoint: &StdioEndpoint, error: io::Error) -> TransportError {
-    // The system reports a missing directory in the same words as a missing command.
-    let cwd_is_missing =
-        error.kind() == io::ErrorKind::NotFound && endpoint.cwd.as_ref().is_some_and(|cwd| !cwd.is_dir());
-    let message = match error.kind() {
-        _ if cwd_is_missing => "the working directory does not exist",
-        io::ErrorKind::NotFound => "the command was not found",
-        io::ErrorKind::PermissionDenied => "the command may not be executed",
-        _ => "the command could not be started",
-    };
-    TransportError::new(TransportErrorKind::Spawn, message).with_source(error)
+fn not_started(endpoint: &StdioEndpoint, error: &io::Error) -> TransportError {
+    let cwd = endpoint.cwd.clone().or_else(|| std::env::current_dir().ok()).unwrap_or_default();
+    let told = diagnose(endpoint, &cwd.to_string_lossy(), error, System::HERE, &Disk);
+    let kind = TransportErrorKind::Spawn { cause: told.cause };
+    TransportError::new(kind, "the command could not be started").with_source(told)
 }

@@ -12,7 +12,7 @@ use tokio::time::timeout;
 use super::group::{Group, Pipes};
 use super::lines::Lines;
 use super::outbox::Inbox;
-use super::side::STRAY_BYTES;
+use super::side::{End, STRAY_BYTES};
 use super::{Side, Signals};
 use crate::TransportErrorKind;
 use crate::duplex::{CloseReason, Duplex, Gauge};
@@ -33,6 +33,8 @@ pub(super) struct Keeper {
     side: Side,
     signals: Signals,
     max_line_bytes: usize,
+    /// What is most likely wrong with the command line, should it end before it speaks.
+    hint: Option<String>,
 }
 
 impl Keeper {
@@ -43,7 +45,13 @@ impl Keeper {
         signals: Signals,
         max_line_bytes: usize,
     ) -> Self {
-        Self { group, duplex, side, signals, max_line_bytes }
+        Self { group, duplex, side, signals, max_line_bytes, hint: None }
+    }
+
+    #[must_use]
+    pub(super) fn with_hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
+        self
     }
 
     pub(super) async fn run(mut self, pipes: Pipes, lines: Inbox) {
@@ -75,8 +83,8 @@ impl Keeper {
                     let _ = stdout.read().await;
                     let _ = (&mut stderr.0).await;
                 };
-                let _ = timeout(PIPE_GRACE, rest).await;
-                return self.exited(exit.ok());
+                let closed = timeout(PIPE_GRACE, rest).await.is_ok();
+                return self.exited(exit.ok(), stdout.spoken, closed);
             }
             () = self.signals.deaf.cancelled() => Ended::Deaf,
             () = self.signals.stop.cancelled() => return CloseReason::by_owner(),
@@ -89,10 +97,11 @@ impl Keeper {
                 TransportErrorKind::TooLarge,
                 format!("the command printed a line longer than {} bytes", self.max_line_bytes),
             ),
-            Ended::Garbage => self.because(
+            Ended::Garbage => CloseReason::new(
                 TransportErrorKind::Protocol,
-                "the command prints something else than MCP messages".to_owned(),
-            ),
+                "the command prints something else than MCP messages",
+            )
+            .with_source(self.side.at_the_end(End { garbage: true, note: None })),
             ended @ (Ended::Eof | Ended::Deaf) => {
                 // Usually the first sign of its exit, whose code says more.
                 let exit = async {
@@ -101,7 +110,7 @@ impl Keeper {
                     exit
                 };
                 match timeout(2 * PIPE_GRACE, exit).await {
-                    Ok(exit) => self.exited(exit.ok()),
+                    Ok(exit) => self.exited(exit.ok(), stdout.spoken, true),
                     Err(_) => {
                         let which = if matches!(ended, Ended::Eof) { "output" } else { "input" };
                         self.because(
@@ -143,14 +152,23 @@ impl Keeper {
         }
     }
 
-    fn exited(&self, status: Option<ExitStatus>) -> CloseReason {
-        let code = status.and_then(|status| status.code());
-        let message = match (code, status.and_then(signal)) {
+    /// `spoken`: it had sent a message. `closed`: nothing that it started has its output open.
+    fn exited(&self, status: Option<ExitStatus>, spoken: bool, closed: bool) -> CloseReason {
+        let (code, signal) = (status.and_then(|status| status.code()), status.and_then(signal));
+        let message = match (code, signal) {
             (Some(code), _) => format!("the command exited with code {code}"),
             (None, Some(signal)) => format!("the command was ended by signal {signal}"),
             (None, None) => "the command exited".to_owned(),
         };
-        self.because(TransportErrorKind::Exited { code }, message)
+        let note = match code {
+            _ if spoken => None,
+            Some(0) if !closed => {
+                Some("it went on in the background, and a server has to stay in the foreground".to_owned())
+            }
+            _ => self.hint.clone(),
+        };
+        let said = self.side.at_the_end(End { garbage: false, note });
+        CloseReason::new(TransportErrorKind::Exited { code, signal }, message).with_source(said)
     }
 
     fn because(&self, kind: TransportErrorKind, message: String) -> CloseReason {
@@ -196,8 +214,13 @@ impl Stdout {
                 }
                 let line = match self.lines.next() {
                     Ok(Some(line)) => line,
-                    Ok(None) => match self.gauge.admit(self.lines.unfinished()) {
-                        Ok(()) => break,
+                    Ok(None) => match self.gauge.admit(self.lines.unfinished().len()) {
+                        Ok(()) => {
+                            if !self.spoken {
+                                self.side.unfinished(self.lines.unfinished());
+                            }
+                            break;
+                        }
                         Err(reason) => return Ended::Limit(reason),
                     },
                     Err(_) => return Ended::TooLong,

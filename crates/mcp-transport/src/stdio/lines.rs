@@ -43,9 +43,9 @@ impl Lines {
         &mut self.buffer
     }
 
-    /// How much of a line, or of several, has been read and not handed out.
-    pub(super) fn unfinished(&self) -> usize {
-        self.buffer.len() - self.start
+    /// What has been read of a line, or of several, and not handed out.
+    pub(super) fn unfinished(&self) -> &[u8] {
+        &self.buffer[self.start..]
     }
 
     /// The next complete line, without its line feed; `None` until more is read. A long one is not copied.

@@ -163,7 +163,7 @@ async fn deliver(lines: &mut Lines, duplex: &Duplex, gauge: &mut Gauge) -> Resul
         duplex.room().await?;
         let line = match lines.next() {
             Ok(Some(line)) => line,
-            Ok(None) => return gauge.admit(lines.unfinished()),
+            Ok(None) => return gauge.admit(lines.unfinished().len()),
             Err(_) => {
                 return Err(CloseReason::new(TransportErrorKind::TooLarge, "a relayed message is too long"));
             }

@@ -2,57 +2,121 @@
 
 use std::collections::VecDeque;
 use std::error::Error;
+use std::ffi::OsString;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use mcp_text::Secrets;
+use mcp_text::{Secrets, shell_word};
 
-use crate::TransportError;
+use super::telling::{self, Telling};
+use crate::{StdioEndpoint, TransportError};
 
-/// How much of standard error is kept, in bytes: its end, where the cause usually is.
+/// How much of the beginning of standard error is kept, in bytes: where installers and launchers say what went wrong.
+const STDERR_HEAD: usize = 4 << 10;
+/// How much of its end is kept, in bytes, where the cause usually is.
 const STDERR_TAIL: usize = 8 << 10;
 /// How many stray lines are kept: the first ones, which show what kind they are.
 const STRAY_KEPT: usize = 3;
 /// How much of a stray line is kept, in bytes.
 pub(super) const STRAY_BYTES: usize = 200;
+/// How much of the command line is told, in columns.
+const COMMAND_LINE: usize = 120;
 
 /// A snapshot of it, without what is known to be secret or looks like it.
 #[derive(Clone, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct SideOutput {
+    /// The beginning of standard error, 4 KiB at most, where `stderr_tail` does not begin with it.
+    pub stderr_head: String,
     /// The end of standard error, 8 KiB at most.
     pub stderr_tail: String,
     /// How many lines of standard output were no messages.
     pub stray_lines: u64,
     /// The first of them, shortened.
     pub first_stray: Vec<String>,
+    /// A line of standard output that was not ended, shortened: a question, most likely. Only before the first message.
+    pub unfinished: String,
+    /// What else there is to tell.
+    circumstances: Circumstances,
+}
+
+/// What is told beside what was printed.
+#[derive(Clone, Default, Eq, PartialEq)]
+struct Circumstances {
+    /// What is on standard output decides, not what is on standard error.
+    garbage: bool,
+    /// How long the command lived, where it has ended.
+    lived: Option<Duration>,
+    /// The command line, as it was run.
+    line: String,
+    /// What is most likely wrong with how it was run.
+    note: Option<String>,
 }
 
 impl SideOutput {
-    /// The one line that most likely says what went wrong.
-    ///
-    /// The last line alone often does not: interpreters end with a version or the last frame of a stack. So
-    /// the last line that speaks of an error is preferred, and indented lines (stack frames) come last.
-    fn telling_line(&self) -> Option<&str> {
-        let lines = || self.stderr_tail.lines().rev().filter(|line| !line.trim().is_empty());
-        let flush = || lines().filter(|line| !line.starts_with([' ', '\t']));
-        let speaks = |line: &&str| line.to_ascii_lowercase().contains("error");
-        flush()
-            .find(speaks)
-            .or_else(|| flush().next())
-            .or_else(|| lines().next())
-            .or_else(|| self.first_stray.first().map(String::as_str))
-            .map(str::trim)
+    /// The line that most likely says what went wrong.
+    fn telling(&self) -> Option<String> {
+        let stderr = [&*self.stderr_head, &*self.stderr_tail].concat();
+        let stdout = || {
+            let lines =
+                self.first_stray.iter().chain((!self.unfinished.is_empty()).then_some(&self.unfinished));
+            lines.map(String::as_str).collect::<Vec<_>>().join("\n")
+        };
+        let shown = |telling: Telling| mcp_text::sentence(&telling.to_text());
+        if self.circumstances.garbage {
+            let first = self.first_stray.first()?;
+            return Some(format!("its standard output begins with `{}`", mcp_text::line(first, STRAY_BYTES)));
+        }
+        telling::by_form(&stderr)
+            .or_else(|| telling::by_form(&stdout()))
+            .or_else(|| telling::by_place(&stderr))
+            .map(shown)
+            .or_else(|| {
+                let first =
+                    self.first_stray.first().or(Some(&self.unfinished)).filter(|line| !line.is_empty())?;
+                Some(format!("on its standard output, `{}`", mcp_text::line(first, STRAY_BYTES)))
+            })
+    }
+
+    /// What it printed last: for somebody who waits.
+    pub(crate) fn latest(&self) -> Option<String> {
+        let last =
+            |text: &str| text.rsplit(['\n', '\r']).map(mcp_text::sentence).find(|line| !line.is_empty());
+        last(&self.stderr_tail)
+            .or_else(|| last(&self.unfinished))
+            .or_else(|| last(self.first_stray.last().map_or("", String::as_str)))
     }
 }
 
 impl fmt::Display for SideOutput {
     /// One line, bounded.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.telling_line() {
-            Some(line) => f.write_str(&mcp_text::sentence(line)),
-            None => f.write_str("the command said nothing"),
+        let Circumstances { lived, line, note, .. } = &self.circumstances;
+        match (self.telling(), note) {
+            (Some(told), Some(note)) => return write!(f, "{told}; {note}"),
+            (Some(told), None) => return f.write_str(&told),
+            (None, Some(note)) => return f.write_str(note),
+            (None, None) => {}
         }
+        f.write_str("it printed nothing")?;
+        if let Some(lived) = lived {
+            write!(f, " in the {} that it lived", seconds(*lived))?;
+        }
+        if !line.is_empty() {
+            write!(f, "; it was run as `{line}`")?;
+        }
+        Ok(())
+    }
+}
+
+/// A time in words: in seconds, short ones in two digits.
+fn seconds(time: Duration) -> String {
+    let seconds = time.as_secs_f64();
+    match time.as_secs() {
+        0 => format!("{seconds:.2} s"),
+        1..10 => format!("{seconds:.1} s"),
+        _ => format!("{seconds:.0} s"),
     }
 }
 
@@ -60,7 +124,7 @@ impl fmt::Debug for SideOutput {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Security: a log gets the sizes only.
         f.debug_struct("SideOutput")
-            .field("stderr_bytes", &self.stderr_tail.len())
+            .field("stderr_bytes", &(self.stderr_head.len() + self.stderr_tail.len()))
             .field("stray_lines", &self.stray_lines)
             .finish_non_exhaustive()
     }
@@ -77,23 +141,51 @@ impl TransportError {
 }
 
 /// Where it is collected. Clones share it.
-#[derive(Clone, Default)]
-pub(super) struct Side {
+#[derive(Clone)]
+pub(crate) struct Side {
     state: Arc<Mutex<State>>,
     secrets: Arc<Secrets>,
+    /// The command line, as it may be told.
+    line: Arc<str>,
+    began: Instant,
 }
 
 #[derive(Default)]
 struct State {
-    stderr: VecDeque<u8>,
+    head: Vec<u8>,
+    tail: VecDeque<u8>,
+    /// How much of standard error there was.
+    stderr: usize,
     stray_lines: u64,
     first_stray: Vec<String>,
+    unfinished: String,
+}
+
+/// How a command ended, as far as what it printed is to be read in its light.
+#[derive(Clone, Debug, Default)]
+pub(super) struct End {
+    /// It printed something else than messages.
+    pub(super) garbage: bool,
+    /// What is most likely wrong with how it was run.
+    pub(super) note: Option<String>,
 }
 
 impl Side {
-    /// `secrets` leave it as little as they leave the program.
-    pub(super) fn new(secrets: &Secrets) -> Self {
-        Self { state: Arc::default(), secrets: Arc::new(secrets.clone()) }
+    /// What `endpoint` prints. Its secrets leave this as little as they leave the program.
+    pub(super) fn new(endpoint: &StdioEndpoint) -> Self {
+        let word = |word: &OsString| match word.to_string_lossy() {
+            // What shows that the next word is a secret stays as it is written.
+            flag if flag.starts_with('-') && !flag.contains([' ', '\'', '"']) => flag.into_owned(),
+            word => shell_word(&word),
+        };
+        let words = std::iter::once(&endpoint.command).chain(&endpoint.args).map(word);
+        let line = words.collect::<Vec<_>>().join(" ");
+        Self {
+            state: Arc::default(),
+            secrets: Arc::new(endpoint.secrets.clone()),
+            line: endpoint.secrets.line(&line, COMMAND_LINE).into(),
+            began: Instant::now(),
+        }
     }
 
     /// What the server must not repeat.
@@ -102,11 +194,14 @@ impl Side {
     }
 
     pub(super) fn stderr(&self, chunk: &[u8]) {
+        let mut state = self.state();
+        let room = STDERR_HEAD - state.head.len();
+        state.head.extend(&chunk[..chunk.len().min(room)]);
+        state.stderr = state.stderr.saturating_add(chunk.len());
         let chunk = &chunk[chunk.len().saturating_sub(STDERR_TAIL)..];
-        let stderr = &mut self.state().stderr;
-        let excess = (stderr.len() + chunk.len()).saturating_sub(STDERR_TAIL);
-        stderr.drain(..excess);
-        stderr.extend(chunk);
+        let excess = (state.tail.len() + chunk.len()).saturating_sub(STDERR_TAIL);
+        state.tail.drain(..excess);
+        state.tail.extend(chunk);
     }
 
     /// Counts a line that is no message, and returns how many there were.
@@ -114,23 +209,42 @@ impl Side {
         let mut state = self.state();
         state.stray_lines += 1;
         if state.first_stray.len() < STRAY_KEPT {
-            let head = String::from_utf8_lossy(&line[..line.len().min(STRAY_BYTES)]);
-            state.first_stray.push(mcp_text::line(&head, STRAY_BYTES));
+            state.first_stray.push(begin(line));
         }
         state.stray_lines
     }
 
-    pub(super) fn snapshot(&self) -> SideOutput {
+    /// Keeps the beginning of a line whose end has not come yet.
+    pub(super) fn unfinished(&self, line: &[u8]) {
+        self.state().unfinished = begin(line);
+    }
+
+    pub(crate) fn snapshot(&self) -> SideOutput {
         let state = self.state();
-        let (front, back) = state.stderr.as_slices();
-        let stderr = [front, back].concat();
+        let (front, back) = state.tail.as_slices();
+        let tail = [front, back].concat();
+        // Where both are of the same text, it is told once.
+        let begins_later = state.stderr.saturating_sub(tail.len());
+        let head = &state.head[..state.head.len().min(begins_later)];
         let hide = |text: &str| self.secrets.hide(text).into_owned();
         SideOutput {
+            stderr_head: hide(String::from_utf8_lossy(head).trim_end_matches('\u{fffd}')),
             // Cut in the middle of a character, the tail begins with its continuation bytes.
-            stderr_tail: hide(String::from_utf8_lossy(&stderr).trim_start_matches('\u{fffd}')),
+            stderr_tail: hide(String::from_utf8_lossy(&tail).trim_start_matches('\u{fffd}')),
             stray_lines: state.stray_lines,
             first_stray: state.first_stray.iter().map(|line| hide(line)).collect(),
+            unfinished: hide(&state.unfinished),
+            circumstances: Circumstances { line: self.line.to_string(), ..Circumstances::default() },
         }
+    }
+
+    /// The same of a command that has ended.
+    pub(super) fn at_the_end(&self, end: End) -> SideOutput {
+        let mut snapshot = self.snapshot();
+        snapshot.circumstances.garbage = end.garbage;
+        snapshot.circumstances.note = end.note;
+        snapshot.circumstances.lived = Some(self.began.elapsed());
+        snapshot
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -138,13 +252,25 @@ impl Side {
     }
 }
 
+/// The beginning of a line, as it is kept.
+fn begin(line: &[u8]) -> String {
+    mcp_text::line(&String::from_utf8_lossy(&line[..line.len().min(STRAY_BYTES)]), STRAY_BYTES)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn side(secrets: &[&str]) -> Side {
+        let mut endpoint = StdioEndpoint::new("srv");
+        endpoint.args = ["--api-key", "canary", "a b"].map(Into::into).into();
+        endpoint.secrets = secrets.iter().copied().collect();
+        Side::new(&endpoint)
+    }
+
     #[test]
     fn secrets_leave_what_it_said_and_the_longest_first() {
-        let side = Side::new(&["canary", "canary-longer", ""].into_iter().collect());
+        let side = side(&["canary", "canary-longer", ""]);
         side.stderr(b"error: KEY=canary-longer OTHER=canary\n");
         side.stray(b"my key is canary");
         let shown = side.snapshot();
@@ -154,7 +280,7 @@ mod tests {
 
     #[test]
     fn s_n09_stderr_is_cleaned_of_what_looks_secret_and_of_every_spelling() {
-        let side = Side::new(&["pw12", "canary/value+1"].into_iter().collect());
+        let side = side(&["pw12", "canary/value+1"]);
         side.stderr(b"error: ghp_canarycanarycanary postgres://u:canary@h/db --api-key canary\n");
         side.stderr(b"error: pw12 canary%2Fvalue%2B1 Y2FuYXJ5L3ZhbHVlKzE=\n");
         side.stderr(b"-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----\n");
@@ -169,7 +295,7 @@ mod tests {
 
     #[test]
     fn the_tail_is_the_end_and_bounded() {
-        let side = Side::default();
+        let side = side(&[]);
         for line in 0..10_000 {
             side.stderr(format!("line {line}\n").as_bytes());
         }
@@ -185,7 +311,7 @@ mod tests {
 
     #[test]
     fn stray_lines_are_counted_and_a_few_kept_short() {
-        let side = Side::default();
+        let side = side(&[]);
         assert_eq!(side.stray(b"\x1b[1mbanner\r"), 1);
         for _ in 0..1_000 {
             side.stray(&[b'x'; 5_000]);
@@ -197,25 +323,96 @@ mod tests {
     }
 
     #[test]
-    fn the_telling_line_is_found() {
-        let table = [
-            ("npm warn x\nmissing API key\n\n", "missing API key"),
-            ("Traceback:\n  File \"a\"\nKeyError: 'API_KEY'\n", "KeyError: 'API_KEY'"),
-            ("Error: no key\n    at f (node:internal/errors:1)\n\nNode.js v20.1.0\n", "Error: no key"),
-            ("  only indented\n", "only indented"),
-            ("", "the command said nothing"),
-        ];
-        for (stderr, expected) in table {
-            let side = SideOutput { stderr_tail: stderr.to_owned(), ..SideOutput::default() };
-            assert_eq!(side.to_string(), expected);
+    fn fc_c1_the_beginning_is_kept_beside_the_end_and_nothing_twice() {
+        let all = side(&[]);
+        all.stderr(b"npm error 404 Not Found - GET https://r/nope\n");
+        assert_eq!(all.snapshot().stderr_head, "", "it is in the tail");
+        for line in 0..5_000 {
+            all.stderr(format!("error: line {line}\n").as_bytes());
         }
-        let side = SideOutput { first_stray: vec!["usage: x".into()], ..SideOutput::default() };
-        assert_eq!(side.to_string(), "usage: x");
+        let seen = all.snapshot();
+        assert!(seen.stderr_head.starts_with("npm error 404") && seen.stderr_head.len() <= STDERR_HEAD);
+        assert!(seen.stderr_tail.ends_with("line 4999\n") && !seen.stderr_tail.contains("npm"));
+        assert_eq!(seen.to_string(), "npm error 404 Not Found - GET https://r/nope");
+        // Not so much that both are full, and more than the tail holds.
+        let some = side(&[]);
+        some.stderr(&[b'a'; 100]);
+        some.stderr(&[b'b'; STDERR_TAIL - 10]);
+        let seen = some.snapshot();
+        assert_eq!((seen.stderr_head.as_str(), seen.stderr_tail.len()), (&*"a".repeat(90), STDERR_TAIL));
+    }
+
+    #[test]
+    fn fa_a18_what_is_on_standard_output_counts_where_standard_error_says_nothing() {
+        let with = |stderr: &str, stray: &[&str], unfinished: &str| {
+            let side = side(&[]);
+            side.stderr(stderr.as_bytes());
+            for line in stray {
+                side.stray(line.as_bytes());
+            }
+            side.unfinished(unfinished.as_bytes());
+            side.snapshot().to_string()
+        };
+        let asks = "it asks \"Ok to proceed? (y)\", which nobody here can answer";
+        assert_eq!(with("", &["starting"], ""), "on its standard output, `starting`");
+        assert_eq!(with("", &[], "loading"), "on its standard output, `loading`");
+        assert_eq!(with("npm warn old\n", &[], "Ok to proceed? (y) "), asks);
+        assert_eq!(with("pulling image\n", &["starting"], ""), "pulling image");
+        assert_eq!(with("error: no key\n", &[], "Ok to proceed? (y) "), "error: no key");
+    }
+
+    #[test]
+    fn fc_c3_silence_is_told_with_the_command_line_and_how_long_it_lived() {
+        let quiet = side(&[]);
+        let told = quiet.at_the_end(End::default()).to_string();
+        let (lived, line) = told.split_once("; ").unwrap();
+        assert!(
+            lived.starts_with("it printed nothing in the 0.") && lived.ends_with(" s that it lived"),
+            "{told}"
+        );
+        assert_eq!(line, "it was run as `srv --api-key [redacted] 'a b'`");
+        assert_eq!(
+            quiet.snapshot().to_string(),
+            "it printed nothing; it was run as `srv --api-key [redacted] 'a b'`"
+        );
+        let noted = quiet.at_the_end(End { note: Some("a note".to_owned()), garbage: false });
+        assert_eq!(noted.to_string(), "a note");
+        quiet.stderr(b"oh\n");
+        let noted = quiet.at_the_end(End { note: Some("a note".to_owned()), garbage: false });
+        assert_eq!(noted.to_string(), "oh; a note");
+    }
+
+    #[test]
+    fn fa_a13_garbage_is_quoted_whatever_is_on_standard_error() {
+        let side = side(&[]);
+        side.stderr(b"error: something\n");
+        side.stray(b"HTTP/1.1 400 Bad Request");
+        let end = End { garbage: true, note: None };
+        assert_eq!(
+            side.at_the_end(end).to_string(),
+            "its standard output begins with `HTTP/1.1 400 Bad Request`"
+        );
+    }
+
+    #[test]
+    fn what_was_printed_last_is_for_who_waits() {
+        let side = side(&["canary"]);
+        assert_eq!(side.snapshot().latest(), None);
+        side.stray(b"one");
+        assert_eq!(side.snapshot().latest().as_deref(), Some("one"));
+        side.unfinished(b"two");
+        assert_eq!(side.snapshot().latest().as_deref(), Some("two"));
+        side.stderr(b"10%\r50% canary\r\n");
+        assert_eq!(side.snapshot().latest().as_deref(), Some("50% [redacted]"));
+        assert_eq!(
+            [0.04, 1.25, 62.4].map(|time| seconds(Duration::from_secs_f64(time))),
+            ["0.04 s", "1.2 s", "62 s"]
+        );
     }
 
     #[test]
     fn a_log_of_it_shows_sizes_only() {
-        let side = Side::default();
+        let side = side(&[]);
         side.stderr(b"canary");
         side.stray(b"canary");
         let seen = side.snapshot();

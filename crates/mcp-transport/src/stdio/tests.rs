@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use mcp_status::SpawnCause;
 use serde_json::value::RawValue;
 
 use super::*;
@@ -148,7 +149,7 @@ async fn the_environment_and_the_directory_are_those_of_the_endpoint() {
     endpoint.cwd = Some(dir.path().canonicalize().unwrap());
     let wire = StdioWire::spawn(&endpoint, &budget(), Arc::new(Recorder::default())).unwrap();
     let error = ask(&wire, 1).await.unwrap_err();
-    assert_eq!(*error.kind(), TransportErrorKind::Exited { code: Some(4) });
+    assert_eq!(*error.kind(), TransportErrorKind::Exited { code: Some(4), signal: None });
     let said = wire.side_output().stderr_tail;
     let mut words = said.split_whitespace();
     assert_eq!(words.next(), dir.path().canonicalize().unwrap().to_str());
@@ -160,27 +161,32 @@ async fn the_environment_and_the_directory_are_those_of_the_endpoint() {
 #[tokio::test]
 async fn what_cannot_be_started_says_why() {
     let recorder = || Arc::new(Recorder::default());
+    let said = |error: &TransportError| std::error::Error::source(error).unwrap().to_string();
     let failed = |endpoint: &StdioEndpoint| StdioWire::spawn(endpoint, &budget(), recorder()).unwrap_err();
 
     let missing = failed(&StdioEndpoint::new("/nonexistent/command"));
-    assert_eq!(*missing.kind(), TransportErrorKind::Spawn);
-    assert_eq!(missing.to_string(), "the command was not found");
+    assert_eq!(*missing.kind(), TransportErrorKind::Spawn { cause: SpawnCause::NotFound });
+    assert_eq!(said(&missing), "there is no `/nonexistent/command`");
 
     let dir = tempfile::tempdir().unwrap();
     let mut nowhere = script("exit 0");
     nowhere.cwd = Some(dir.path().join("gone"));
-    assert_eq!(failed(&nowhere).to_string(), "the working directory does not exist");
+    let told = failed(&nowhere);
+    assert_eq!(*told.kind(), TransportErrorKind::Spawn { cause: SpawnCause::WorkingDirectory });
+    assert!(said(&told).ends_with("gone` does not exist"), "{told:?}");
 
     let plain = dir.path().join("plain");
     std::fs::write(&plain, "").unwrap();
-    assert_eq!(failed(&StdioEndpoint::new(plain)).to_string(), "the command may not be executed");
+    let told = failed(&StdioEndpoint::new(plain));
+    assert_eq!(*told.kind(), TransportErrorKind::Spawn { cause: SpawnCause::NotExecutable });
+    assert!(said(&told).contains("chmod +x"), "{told:?}");
 }
 
 #[tokio::test]
 async fn an_early_exit_fails_the_request_with_code_and_stderr() {
     let (wire, recorder) = start("echo 'first line' >&2; echo 'missing API key' >&2; exit 3");
     let error = ask(&wire, 1).await.unwrap_err();
-    assert_eq!(*error.kind(), TransportErrorKind::Exited { code: Some(3) });
+    assert_eq!(*error.kind(), TransportErrorKind::Exited { code: Some(3), signal: None });
     assert_eq!(error.to_string(), "the command exited with code 3");
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "missing API key");
     assert_eq!(error.side_output().unwrap().stderr_tail, "first line\nmissing API key\n");
@@ -189,7 +195,7 @@ async fn an_early_exit_fails_the_request_with_code_and_stderr() {
 
     let (wire, _) = start("kill -9 $$");
     let error = ask(&wire, 1).await.unwrap_err();
-    assert_eq!(*error.kind(), TransportErrorKind::Exited { code: None });
+    assert_eq!(*error.kind(), TransportErrorKind::Exited { code: None, signal: Some(9) });
     assert_eq!(error.to_string(), "the command was ended by signal 9");
 }
 
@@ -208,7 +214,10 @@ async fn the_last_words_before_an_exit_count() {
 #[tokio::test]
 async fn half_an_answer_fails_the_request() {
     let (wire, _) = start(r#"read -r line; printf '{"jsonrpc":"2.0","id":1,"resu'; exit 0"#);
-    assert_eq!(*ask(&wire, 1).await.unwrap_err().kind(), TransportErrorKind::Exited { code: Some(0) });
+    assert_eq!(
+        *ask(&wire, 1).await.unwrap_err().kind(),
+        TransportErrorKind::Exited { code: Some(0), signal: None }
+    );
 
     let (wire, _) = start("read -r line; exec >&-; sleep 600");
     let error = ask(&wire, 1).await.unwrap_err();
@@ -258,7 +267,10 @@ async fn garbage_fails_fast() {
     let (wire, _) = start("while :; do echo garbage; done");
     let error = ask(&wire, 1).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Protocol);
-    assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "garbage");
+    assert_eq!(
+        std::error::Error::source(&error).unwrap().to_string(),
+        "its standard output begins with `garbage`"
+    );
     wire.signals.kill.cancel();
     wire.signals.done.cancelled().await;
 }
@@ -326,7 +338,10 @@ async fn nothing_is_orphaned_by_an_exit() {
     ));
     let pids = pids(&file, 1).await;
     // The grandchild holds standard output, so there is no end of file: the exit alone must be enough.
-    assert_eq!(*ask(&wire, 1).await.unwrap_err().kind(), TransportErrorKind::Exited { code: Some(0) });
+    assert_eq!(
+        *ask(&wire, 1).await.unwrap_err().kind(),
+        TransportErrorKind::Exited { code: Some(0), signal: None }
+    );
     eventually(|| !runs(pids[0]), "the grandchild was left behind").await;
 }
 

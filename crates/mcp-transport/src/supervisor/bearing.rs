@@ -24,7 +24,8 @@ impl Bearing {
             | Kind::Tls
             | Kind::Proxy { .. }
             | Kind::Credentials
-            | Kind::Spawn
+            | Kind::Spawn { .. }
+            | Kind::SlowStart { .. }
             | Kind::Exited { .. }
             | Kind::Timeout { stage: TimeoutStage::Connect }
             | Kind::Challenged { kind: ChallengeKind::Unauthorized | ChallengeKind::LoginRedirect, .. } => {
@@ -68,7 +69,7 @@ mod tests {
             (Kind::Tls, Lost),
             (Kind::Proxy { status: Some(407) }, Lost),
             (Kind::Credentials, Lost),
-            (Kind::Exited { code: Some(1) }, Lost),
+            (Kind::Exited { code: Some(1), signal: Option::None }, Lost),
             (Kind::Timeout { stage: TimeoutStage::Connect }, Lost),
             (challenged(ChallengeKind::Unauthorized, 401), Lost),
             (challenged(ChallengeKind::LoginRedirect, 302), Lost),

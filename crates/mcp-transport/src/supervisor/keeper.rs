@@ -238,17 +238,24 @@ impl Keeper {
         let woke = self.shared.sleep.look();
         self.wakes.mark_unchanged();
         let Some(live) = &self.live else { return };
-        let detail = if live.slept_through(woke) {
+        let seen = |detail: &str| Evidence::new(Phase::Session, Outcome::Unreachable).with_detail(detail);
+        let evidence = if live.slept_through(woke) {
             if let Some(woke) = woke {
                 self.dial.forget_sockets(woke);
             }
-            "this machine was asleep"
+            seen("this machine was asleep")
         } else if live.connection.is_closed() {
-            if live.local { "the command ended" } else { "the stream of the server ended" }
+            // The same whether a request or nobody was under way.
+            let why = live.connection.why_ended().map(|error| error.evidence(Phase::Session));
+            match why.filter(|evidence| matches!(evidence.outcome, Outcome::Exited { .. })) {
+                Some(exited) => exited,
+                None if live.local => seen("the command ended"),
+                None => seen("the stream of the server ended"),
+            }
         } else {
             return;
         };
-        self.lose(Evidence::new(Phase::Session, Outcome::Unreachable).with_detail(detail));
+        self.lose(evidence);
     }
 
     fn lose(&mut self, evidence: Evidence) {
@@ -484,6 +491,10 @@ impl Keeper {
                     // What the server asked for binds callers too; the delay has its cap.
                     self.resume_at = self.resume_at.max(Instant::now() + floor.min(delay));
                 }
+                if self.machine.evidence().is_some_and(|seen| matches!(seen.outcome, Outcome::Exited { .. }))
+                {
+                    self.resume_at = self.resume_at.max(Instant::now() + self.brake(schedule, retry));
+                }
                 self.delay = Some(delay);
                 let slack = told.map_or(Duration::ZERO, |_| TOLD_SLACK);
                 self.wait = Some(Box::pin(tokio::time::sleep(delay + slack)));
@@ -496,6 +507,18 @@ impl Keeper {
             _ => {}
         }
         self.publish();
+    }
+
+    /// How long mere use causes no start of a process that has just ended. The first end in a row costs the next caller
+    /// nothing; from then on a process that ends in every call is started as often as the row of waits says, however many
+    /// calls there are.
+    fn brake(&self, schedule: Schedule, retry: u32) -> Duration {
+        let row = &self.policy.session;
+        match (schedule, retry) {
+            (Schedule::Session, 0) => Duration::ZERO,
+            (Schedule::Session, retry) => row.wait(retry - 1, None),
+            _ => row.wait(row.max_retries, None),
+        }
     }
 
     /// The next attempt; nothing is done yet.

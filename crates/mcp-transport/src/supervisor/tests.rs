@@ -780,7 +780,7 @@ async fn a_request_is_tried_again_only_where_that_is_safe_and_of_use() {
         (Kind::Closed, true, true),
         // May have run: only what has no effects.
         (Kind::Dropped, false, true),
-        (Kind::Exited { code: Some(1) }, false, false),
+        (Kind::Exited { code: Some(1), signal: None }, false, true),
         (total, false, true),
         (Kind::Http { status: 503, retry_after: None }, false, true),
         // A second refusal helps nobody.

@@ -9,6 +9,7 @@ mod fleet;
 mod forgotten;
 mod handshake;
 mod liberal;
+mod local;
 mod moves;
 mod network;
 mod reports;

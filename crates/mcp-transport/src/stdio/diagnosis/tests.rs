@@ -1,0 +1,348 @@
+use std::collections::BTreeMap;
+
+use super::*;
+
+/// A file system in a table.
+#[derive(Default)]
+struct Files(BTreeMap<&'static str, (Found, &'static [u8])>);
+
+impl Look for Files {
+    fn at(&self, path: &str) -> Found {
+        self.0.get(path).map_or(Found::Nothing, |(found, _)| *found)
+    }
+
+    fn head(&self, path: &str) -> Vec<u8> {
+        self.0.get(path).map(|(_, head)| head.to_vec()).unwrap_or_default()
+    }
+
+    fn names(&self, folder: &str) -> Vec<String> {
+        let inside = self.0.keys().filter_map(|path| path.strip_prefix(folder)?.strip_prefix('/'));
+        inside.filter_map(|rest| rest.split('/').next()).map(str::to_owned).collect()
+    }
+}
+
+const NOT_FOUND: i32 = 2;
+const DENIED: i32 = 13;
+
+fn files() -> Files {
+    let program = |head: &'static [u8]| (Found::Program, head);
+    Files(BTreeMap::from([
+        ("/work", (Found::Folder, &b""[..])),
+        ("/work/file", (Found::Plain, b"#!/bin/sh\n")),
+        ("/work/dir", (Found::Folder, b"")),
+        ("/bin/sh", program(b"\x7fELF")),
+        ("/bin/python3", program(b"\x7fELF")),
+        ("/work/gone", program(b"#!/opt/gone/bin/python -u\nimport x\n")),
+        ("/work/crlf", program(b"#!/bin/sh\r\necho\r\n")),
+        ("/work/bom", program(b"\xef\xbb\xbf#!/bin/sh\n")),
+        ("/work/bare", program(b"echo hello\n")),
+        ("/work/empty", program(b"")),
+        ("/work/musl", program(b"\x7fELF\x02")),
+        ("/work/win", program(b"MZ\x90")),
+        ("/work/mac", program(b"\xcf\xfa\xed\xfe\x07")),
+        ("/work/good", program(b"#!/bin/sh\n")),
+        ("/home/me/.local/bin/uvx", program(b"\x7fELF")),
+        ("/home/me/.nvm/versions/node/v18.1.0/bin/npx", program(b"#!")),
+        ("/home/me/.nvm/versions/node/v22.9.0/bin/npx", program(b"#!")),
+        ("/home/me/bin/s", program(b"#!/bin/sh\n")),
+    ]))
+}
+
+fn endpoint(command: &str, args: &[&str], path: Option<&str>) -> StdioEndpoint {
+    let mut endpoint = StdioEndpoint::new(command);
+    endpoint.args = args.iter().map(Into::into).collect();
+    endpoint.env.insert("HOME".into(), "/home/me".into());
+    if let Some(path) = path {
+        endpoint.env.insert("PATH".into(), path.into());
+    }
+    endpoint
+}
+
+fn told(command: &str, args: &[&str], errno: i32) -> (SpawnCause, String) {
+    let endpoint = endpoint(command, args, Some("/usr/bin:/bin"));
+    let error = io::Error::from_raw_os_error(errno);
+    let Diagnosis { cause, text } = diagnose(&endpoint, "/work", &error, System::Unix, &files());
+    (cause, text)
+}
+
+#[track_caller]
+fn assert_table(table: &[(&str, &[&str], i32, SpawnCause, &str)]) {
+    for (command, args, errno, cause, text) in table {
+        assert_eq!(told(command, args, *errno), (*cause, (*text).to_owned()), "{command:?}");
+    }
+}
+
+#[test]
+fn fa_a1_fh_h14_a_missing_command_is_named_with_where_it_was_looked_for_and_where_it_is() {
+    let path = |path: Option<&str>| {
+        let error = io::Error::from_raw_os_error(NOT_FOUND);
+        diagnose(&endpoint("tool", &[], path), "/work", &error, System::Unix, &files()).text
+    };
+    assert_eq!(path(None), "`tool` is looked for in vain: no PATH is set for it");
+    assert_eq!(path(Some("")), "`tool` is looked for in vain: its PATH is empty");
+    assert_eq!(
+        path(Some("/a:/b:/c:/d:/e:/f")),
+        "`tool` is in no folder of its PATH (/a /b /c /d and 2 more)"
+    );
+    let seen = "is in no folder of its PATH (/usr/bin /bin)";
+    use SpawnCause::NotFound;
+    assert_table(&[
+        ("tool", &[], NOT_FOUND, NotFound, &format!("`tool` {seen}")),
+        ("docker", &[], NOT_FOUND, NotFound, &format!("`docker` {seen}; it comes with Docker")),
+        ("python", &[], NOT_FOUND, NotFound, &format!("`python` {seen}; `python3` is")),
+        (
+            "uvx",
+            &[],
+            NOT_FOUND,
+            NotFound,
+            &format!("`uvx` {seen}; it is `/home/me/.local/bin/uvx`: write that as `command`"),
+        ),
+        (
+            "npx",
+            &[],
+            NOT_FOUND,
+            NotFound,
+            &format!(
+                "`npx` {seen}; it is `/home/me/.nvm/versions/node/v22.9.0/bin/npx`: write that as `command`"
+            ),
+        ),
+        ("/opt/x/server", &[], NOT_FOUND, NotFound, "there is no `/opt/x/server`"),
+        ("./server", &[], NOT_FOUND, NotFound, "there is no `./server` in its working directory `/work`"),
+    ]);
+}
+
+#[test]
+fn fa_a2_a5_a_spelling_that_a_shell_would_replace_is_told_with_ours() {
+    use SpawnCause::Unexpanded;
+    assert_table(&[
+        ("~/bin/s", &[], NOT_FOUND, Unexpanded, "`~/bin/s`: `~` is not expanded; write `${HOME}`"),
+        (
+            "$HOME/bin/s",
+            &[],
+            NOT_FOUND,
+            Unexpanded,
+            "`$HOME/bin/s`: `$HOME` is not expanded; write `${HOME}`",
+        ),
+        (
+            "%APPDATA%/s",
+            &[],
+            NOT_FOUND,
+            Unexpanded,
+            "`%APPDATA%/s`: `%APPDATA%` is not expanded; write `${APPDATA}`",
+        ),
+        ("${NOPE}/s", &[], NOT_FOUND, Unexpanded, "`${NOPE}/s`: the variable `NOPE` is not set here"),
+        ("${env:HOME}/s", &[], NOT_FOUND, Unexpanded, "`${env:HOME}/s`: `${env:HOME}` is not expanded"),
+        ("{env:HOME}/s", &[], NOT_FOUND, Unexpanded, "`{env:HOME}/s`: write a variable as `${HOME}`"),
+        ("$env:HOME/s", &[], NOT_FOUND, Unexpanded, "`$env:HOME/s`: write a variable as `${HOME}`"),
+    ]);
+}
+
+#[test]
+fn fa_a4_fh_h14_a_command_line_and_other_things_that_are_no_name() {
+    use SpawnCause::{CommandLine, Misspelt};
+    assert_table(&[
+        (
+            "python3 srv.py",
+            &[],
+            NOT_FOUND,
+            CommandLine,
+            r#"`command` holds a whole command line; write "command": "python3", "args": ["srv.py"]"#,
+        ),
+        (
+            "npx -y 'x y'",
+            &[],
+            NOT_FOUND,
+            CommandLine,
+            r#"`command` holds a whole command line; write "command": "npx", "args": ["-y", "x", "y"]"#,
+        ),
+        (
+            "~/bin/s --now",
+            &[],
+            NOT_FOUND,
+            CommandLine,
+            r#"`command` holds a whole command line; write "command": "~/bin/s", "args": ["--now"]; `~` is not expanded; write `${HOME}`"#,
+        ),
+        ("npx ", &[], NOT_FOUND, Misspelt, "the blanks around `npx` are part of the name; write it without"),
+        (
+            "\"/opt/my server/run\"",
+            &[],
+            NOT_FOUND,
+            Misspelt,
+            "the quotes around `/opt/my server/run` are part of the name; write it without",
+        ),
+        (
+            "https://h.example/mcp",
+            &[],
+            NOT_FOUND,
+            Misspelt,
+            "`command` is a URL; a remote server has \"type\": \"http\" and `url` in place of it",
+        ),
+        (" ", &[], NOT_FOUND, Misspelt, "`command` is empty"),
+    ]);
+}
+
+#[test]
+fn fa_a6_a_command_of_another_system_is_told_as_that() {
+    use SpawnCause::OtherSystem;
+    assert_table(&[
+        (
+            "cmd",
+            &["/c", "npx", "-y", "x"],
+            NOT_FOUND,
+            OtherSystem,
+            "`cmd` is the shell of Windows; here, write \"command\": \"npx\" and leave out the arguments before it",
+        ),
+        (
+            "CMD.EXE",
+            &["/D", "/C", "npx"],
+            NOT_FOUND,
+            OtherSystem,
+            "`cmd` is the shell of Windows; here, write \"command\": \"npx\" and leave out the arguments before it",
+        ),
+        ("npx.cmd", &[], NOT_FOUND, OtherSystem, "`npx.cmd` is its name on Windows; here it is `npx`"),
+        ("C:\\tools\\s.exe", &[], NOT_FOUND, OtherSystem, "`C:\\tools\\s.exe` is a path of Windows"),
+        ("bin\\s", &[], NOT_FOUND, OtherSystem, "`bin\\s` is a path of Windows"),
+    ]);
+    // The other way round: only `.exe` is found without its ending there.
+    let files = Files(BTreeMap::from([
+        ("C:\\work", (Found::Folder, &b""[..])),
+        ("C:\\node\\npx.cmd", (Found::Program, b"")),
+    ]));
+    let mut endpoint = endpoint("npx", &[], None);
+    endpoint.env.insert("Path".into(), "C:\\Windows;C:\\node".into());
+    let error = io::Error::from_raw_os_error(NOT_FOUND);
+    let told = diagnose(&endpoint, "C:\\work", &error, System::Windows, &files);
+    assert_eq!(told.cause, OtherSystem);
+    assert_eq!(
+        told.to_string(),
+        "`npx` is `npx.cmd` here, which is found by its whole name alone: write that, or \"command\": \"cmd\", \
+         \"args\": [\"/c\", \"npx\", ...]"
+    );
+}
+
+#[test]
+fn fa_a7_a10_what_is_there_and_cannot_run_says_why() {
+    use SpawnCause::{Interpreter, NotAProgram, NotExecutable, Other};
+    assert_table(&[
+        (
+            "./file",
+            &[],
+            DENIED,
+            NotExecutable,
+            "`/work/file` may not be executed: run `chmod +x /work/file`, or name the program that reads it as `command`",
+        ),
+        ("/work/dir", &[], DENIED, NotAProgram, "`/work/dir` is a folder; `command` is the program in it"),
+        (
+            "/work/gone",
+            &[],
+            NOT_FOUND,
+            Interpreter,
+            "the first line of `/work/gone` asks for `/opt/gone/bin/python`, which is not there: change that line, or name the interpreter as `command`",
+        ),
+        (
+            "/work/crlf",
+            &[],
+            NOT_FOUND,
+            Interpreter,
+            "the first line of `/work/crlf` asks for `/bin/sh` with a carriage return behind it, so it was saved with the line ends of Windows: save it with LF",
+        ),
+        (
+            "/work/bom",
+            &[],
+            NO_EXEC,
+            NotAProgram,
+            "`/work/bom` begins with a byte order mark, which hides its `#!` line: save it without",
+        ),
+        (
+            "/work/bare",
+            &[],
+            NO_EXEC,
+            NotAProgram,
+            "`/work/bare` has no `#!` line that says what runs it: add one, or name that program as `command`",
+        ),
+        ("/work/empty", &[], NO_EXEC, NotAProgram, "`/work/empty` is empty"),
+        (
+            "/work/musl",
+            &[],
+            NOT_FOUND,
+            NotAProgram,
+            "`/work/musl` needs a loader that is not here: it was built for another system, or another C library",
+        ),
+        ("/work/musl", &[], NO_EXEC, NotAProgram, "`/work/musl` was built for another system or processor"),
+        ("/work/mac", &[], NO_EXEC, NotAProgram, "`/work/mac` was built for another system or processor"),
+        ("/work/win", &[], NO_EXEC, NotAProgram, "`/work/win` is a program for Windows"),
+        (
+            "/work/good",
+            &[],
+            DENIED,
+            NotExecutable,
+            "the system does not let `/work/good` run here: its volume is mounted without that, or a policy forbids it",
+        ),
+        ("/work/good", &[], 11, Other, "`/work/good`: resource temporarily unavailable"),
+        ("/work/good", &[], 7, Other, "its arguments and its environment are longer than the system allows"),
+    ]);
+}
+
+#[test]
+fn fa_a29_a_working_directory_that_is_missing_is_told_first() {
+    let cases = [
+        ("/gone", "its working directory `/gone` does not exist"),
+        ("/work/file", "its working directory `/work/file` is no folder"),
+        (
+            "/work/~/x",
+            "its working directory `/work/~/x` does not exist: `~` is not expanded; write `${HOME}`",
+        ),
+    ];
+    for (cwd, text) in cases {
+        let error = io::Error::from_raw_os_error(NOT_FOUND);
+        let told = diagnose(&endpoint("sh", &[], Some("/bin")), cwd, &error, System::Unix, &files());
+        assert_eq!((told.cause, told.text.as_str()), (SpawnCause::WorkingDirectory, text));
+    }
+}
+
+#[test]
+fn fa_a3_an_argument_that_a_shell_would_replace_is_noticed() {
+    let noticed = |command: &str, args: &[&str]| hint(&endpoint(command, args, None));
+    let tilde = "in its argument `~/srv.py`, `~` is not expanded; write `${HOME}`";
+    assert_eq!(noticed("python3", &["-u", "~/srv.py"]).as_deref(), Some(tilde));
+    let dir = "in its argument `--dir=~/x`, `~` is not expanded; write `${HOME}`";
+    assert_eq!(noticed("node", &["a.js", "--dir=~/x"]).as_deref(), Some(dir));
+    let variable = "in its argument `$HOME/srv.py`, `$HOME` is not expanded; write `${HOME}`";
+    assert_eq!(noticed("/usr/bin/python3", &["$HOME/srv.py"]).as_deref(), Some(variable));
+    assert!(noticed("python3", &["%APPDATA%\\srv.py"]).is_some());
+    // A shell does that itself, and a price is no variable.
+    assert_eq!(noticed("/bin/bash", &["-c", "$HOME/x"]), None);
+    assert_eq!(noticed("python3", &["srv.py", "100%", "a~b", "$5"]), None);
+}
+
+#[test]
+fn fa_a20_a_container_that_nobody_can_speak_to_is_noticed() {
+    let noticed = |args: &[&str]| hint(&endpoint("docker", args, None)).unwrap_or_default();
+    let closed = "`docker run` needs `-i`, or the server finds its standard input closed";
+    assert_eq!(noticed(&["run", "--rm", "img"]), closed);
+    assert_eq!(noticed(&["run", "-e", "KEY=i", "img"]), closed);
+    let away = "`docker run` with `-d` leaves the server in the background: write `-i` in its place";
+    assert_eq!(noticed(&["run", "-d", "img"]), away);
+    for fine in [
+        &["run", "-i", "img"][..],
+        &["run", "--rm", "-it", "img"],
+        &["run", "--interactive", "img"],
+        &["exec", "x"],
+    ] {
+        assert_eq!(noticed(fine), "", "{fine:?}");
+    }
+}
+
+#[test]
+fn fa_a28_no_secret_of_the_entry_is_in_a_diagnosis() {
+    let mut endpoint = endpoint("/opt/canary-value/run --key canary-value", &[], Some("/x/canary-value"));
+    endpoint.secrets = ["canary-value"].into_iter().collect();
+    for (command, cwd) in [("", "/work"), ("canary-value", "/work"), ("", "/canary-value")] {
+        if !command.is_empty() {
+            endpoint.command = command.into();
+        }
+        let error = io::Error::from_raw_os_error(NOT_FOUND);
+        let told = diagnose(&endpoint, cwd, &error, System::Unix, &files());
+        assert!(!format!("{told} {told:?}").contains("canary"), "{told}");
+    }
+}

@@ -1,0 +1,268 @@
+//! From a command to a connection: as many processes as its answers demand, two at most, in the time of one.
+//!
+//! A process is not a network. One that is slow is most likely about to work, installing itself for the first time, and to
+//! kill it and start it again throws that away. So it is waited for once, for longer than a network would be, and what it
+//! prints meanwhile is told.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::{Side, StdioWire};
+use crate::hub::Hub;
+use crate::ordered::{Line, Ordered, Stream};
+use crate::protocol::handshake::wants_modern;
+use crate::{ClientOptions, StdioEndpoint, StdioOpening, TransportError, TransportErrorKind};
+
+/// How often somebody who waits hears what a process that starts has printed.
+const TOLD_EVERY: Duration = Duration::from_secs(1);
+
+/// A process that is being started.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Starting {
+    /// For how long.
+    pub elapsed: Duration,
+    /// How long it may take.
+    pub limit: Duration,
+    /// What it printed last, as a line without secrets; none where it has printed nothing yet.
+    pub said: Option<String>,
+}
+
+/// Hears of a process that takes a while to start, once a second. Must not block.
+#[derive(Clone)]
+pub struct StartSink(Arc<dyn Fn(&Starting) + Send + Sync>);
+
+impl StartSink {
+    /// Calls `hear`.
+    pub fn new(hear: impl Fn(&Starting) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(hear))
+    }
+}
+
+impl fmt::Debug for StartSink {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("StartSink")
+    }
+}
+
+/// A start: what is needed for it.
+pub(crate) struct Start<'a> {
+    pub(crate) endpoint: &'a StdioEndpoint,
+    pub(crate) options: &'a Arc<ClientOptions>,
+    /// Each process has a hub of its own: what ends with one must not end the next.
+    pub(crate) new_hub: &'a (dyn Fn() -> Arc<Hub> + Sync),
+    pub(crate) sink: Option<&'a StartSink>,
+}
+
+impl Start<'_> {
+    /// Starts it and shakes hands.
+    pub(crate) async fn run(self) -> Result<(Ordered, Arc<Hub>), TransportError> {
+        let limit = self.endpoint.startup_timeout.unwrap_or(self.options.startup_timeout);
+        let latest = Latest::default();
+        let mut started = std::pin::pin!(tokio::time::timeout(limit, self.shake_hands(&latest)));
+        let began = Instant::now();
+        let mut told = None;
+        let mut tick = tokio::time::interval(TOLD_EVERY);
+        // The first one is due at once.
+        tick.tick().await;
+        let ended = loop {
+            tokio::select! {
+                biased;
+                ended = &mut started => break ended,
+                _ = tick.tick() => self.tell(began.elapsed(), limit, &latest, &mut told),
+            }
+        };
+        ended.unwrap_or_else(|_| {
+            let error = TransportError::new(
+                TransportErrorKind::SlowStart { limit },
+                "the command did not speak MCP in time",
+            );
+            Err(match latest.side() {
+                Some(side) => error.with_source(side.snapshot()),
+                None => error,
+            })
+        })
+    }
+
+    fn tell(&self, elapsed: Duration, limit: Duration, latest: &Latest, told: &mut Option<String>) {
+        let said = latest.side().and_then(|side| side.snapshot().latest());
+        if said.is_some() && *told != said {
+            tracing::info!(said, "the command is starting");
+            told.clone_from(&said);
+        }
+        if let Some(StartSink(hear)) = self.sink {
+            hear(&Starting { elapsed, limit, said });
+        }
+    }
+
+    async fn shake_hands(&self, latest: &Latest) -> Result<(Ordered, Arc<Hub>), TransportError> {
+        let idle = self.options.stdio_idle_timeout;
+        let spawn = |hub: Arc<Hub>| {
+            let wire = StdioWire::spawn(self.endpoint, &hub.budget, hub.clone())?;
+            latest.is(wire.side());
+            Ok::<_, TransportError>(Line { stream: Stream::Stdio(wire), hub, options: self.options.clone() })
+        };
+        let hub = (self.new_hub)();
+        let first = spawn(hub.clone())?;
+        let opened = match self.endpoint.opening {
+            StdioOpening::Initialize => Ordered::open(first, idle).await,
+            StdioOpening::Discover => Ordered::probe(first, idle).await,
+        };
+        let refusal = match opened {
+            Ok(wire) => return Ok((wire, hub)),
+            Err(refusal) => refusal,
+        };
+        let hub = (self.new_hub)();
+        let again = match self.endpoint.opening {
+            // An `initialize` decides for its whole process (2026-07-28, versioning), and a server of the modern
+            // era alone may end with it; so a process of its own is asked in the terms that this one named.
+            StdioOpening::Initialize if wants_modern(&refusal) => {
+                Ordered::discover(spawn(hub.clone())?, idle).await
+            }
+            // A server of the legacy era may end with a message that it does not know.
+            StdioOpening::Discover if matches!(refusal.kind(), TransportErrorKind::Exited { .. }) => {
+                Ordered::open(spawn(hub.clone())?, idle).await
+            }
+            _ => return Err(refusal),
+        };
+        again.map(|wire| (wire, hub)).map_err(|_| refusal)
+    }
+}
+
+/// What the process that was started last prints.
+#[derive(Default)]
+struct Latest(Mutex<Option<Side>>);
+
+impl Latest {
+    fn is(&self, side: Side) {
+        *self.lock() = Some(side);
+    }
+
+    fn side(&self) -> Option<Side> {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Side>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod tests {
+    use std::path::Path;
+
+    use mcp_status::{MessageContext, ReasonCode, ServerStatus, SpawnCause};
+
+    use super::*;
+    use crate::{ClientInfo, ConnectPolicy, Connected, Connector, Endpoint, Server};
+
+    fn endpoint(script: &str, limit: Duration) -> StdioEndpoint {
+        let mut endpoint = StdioEndpoint::new("/bin/sh");
+        endpoint.args = vec!["-c".into(), script.into()];
+        endpoint.env.insert("PATH".into(), "/usr/bin:/bin".into());
+        endpoint.startup_timeout = Some(limit);
+        endpoint
+    }
+
+    async fn connected(server: &Server) -> Connected {
+        let connector = Connector::new(ClientOptions::new(ClientInfo::new("t", "1")));
+        connector.connect(server, &ConnectPolicy::one_shot(), |_, _| {}).await
+    }
+
+    /// Status, code and words of what comes of an endpoint.
+    async fn told(endpoint: StdioEndpoint) -> (ServerStatus, Option<ReasonCode>, String) {
+        let machine = connected(&Server::new(Endpoint::Stdio(endpoint))).await.machine;
+        let reason = machine.reason(None, &MessageContext::new("s"));
+        (machine.status(), machine.code(), reason.unwrap().message)
+    }
+
+    fn starts(file: &Path) -> usize {
+        std::fs::read_to_string(file).unwrap_or_default().lines().count()
+    }
+
+    #[tokio::test]
+    async fn fa_a17_a18_a_slow_start_is_waited_for_once_and_tells_what_was_printed() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("starts");
+        let script = |then: &str| format!("echo start >>{}; {then}; sleep 60", file.display());
+        let limit = Duration::from_millis(1200);
+        let seen = told(endpoint(&script("echo 'pulling image' >&2"), limit)).await;
+        assert_eq!((seen.0, seen.1), (ServerStatus::Failed, Some(ReasonCode::Timeout)));
+        let said = "the command was started and did not speak MCP within 2 s (startupTimeoutMs of its entry or MCP_TIMEOUT allows more): ";
+        assert_eq!(seen.2, format!("{said}pulling image"));
+        assert_eq!(starts(&file), 1, "half an installation was thrown away");
+        let (.., asked) = told(endpoint(&script("printf 'Ok to proceed? (y) '"), limit)).await;
+        assert_eq!(asked, format!("{said}it asks \"Ok to proceed? (y)\", which nobody here can answer"));
+        let (.., quiet) = told(endpoint("exec sleep 60", limit)).await;
+        assert_eq!(quiet, format!("{said}it printed nothing; it was run as `/bin/sh -c 'exec sleep 60'`"));
+    }
+
+    #[tokio::test]
+    async fn fa_a17_who_waits_hears_what_is_printed_and_a_start_in_time_works() {
+        let script = r#"echo 'Downloading numpy' >&2; sleep 1.3; read -r line
+            printf '{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}\n'
+            cat >/dev/null"#;
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let sink = StartSink::new({
+            let heard = heard.clone();
+            move |starting: &Starting| heard.lock().unwrap().push(starting.said.clone().unwrap_or_default())
+        });
+        let server =
+            Server::new(Endpoint::Stdio(endpoint(script, Duration::from_secs(60)))).with_start_sink(sink);
+        let connected = connected(&server).await;
+        assert_eq!(connected.machine.status(), ServerStatus::Connected, "{:?}", connected.error);
+        assert_eq!(heard.lock().unwrap().first().map(String::as_str), Some("Downloading numpy"));
+        connected.connection.unwrap().close().await;
+    }
+
+    #[tokio::test]
+    async fn fa_a19_fc_c3_c4_an_early_end_is_told_at_once_with_what_decided_it() {
+        let limit = Duration::from_secs(60);
+        let table = [
+            (
+                "echo 'license expired' >&2; exit 3",
+                "the command exited with code 3 while it started: license expired",
+            ),
+            (
+                "sleep 30 & exit 0",
+                "the command exited with code 0 while it started: it went on in the background, and a server has to stay in the foreground",
+            ),
+            (
+                "kill -11 $$",
+                "the command was ended by SIGSEGV while it started (it crashed): it printed nothing in the 0.",
+            ),
+            (
+                "while :; do echo 'GET / HTTP/1.1'; done",
+                "what answers at the server does not speak MCP: its standard output begins with `GET / HTTP/1.1`",
+            ),
+        ];
+        for (script, expected) in table {
+            let (status, _, words) = told(endpoint(script, limit)).await;
+            assert!(status == ServerStatus::Failed && words.starts_with(expected), "{words}");
+        }
+    }
+
+    #[tokio::test]
+    async fn fa_a1_a3_what_is_wrong_with_the_command_is_in_the_reason() {
+        let mut missing = endpoint("", Duration::from_secs(60));
+        missing.command = "npx-not-there".into();
+        let error = connected(&Server::new(Endpoint::Stdio(missing.clone()))).await.error.unwrap();
+        assert_eq!(*error.kind(), TransportErrorKind::Spawn { cause: SpawnCause::NotFound });
+        let (.., words) = told(missing).await;
+        let expected =
+            "the command could not be started: `npx-not-there` is in no folder of its PATH (/usr/bin /bin)";
+        assert_eq!(words, expected);
+        let mut tilde = endpoint("", Duration::from_secs(60));
+        tilde.command = "cat".into();
+        tilde.args = vec!["~/srv.py".into()];
+        let (.., words) = told(tilde).await;
+        assert!(
+            words.ends_with("in its argument `~/srv.py`, `~` is not expanded; write `${HOME}`"),
+            "{words}"
+        );
+    }
+}

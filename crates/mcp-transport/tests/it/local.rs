@@ -1,0 +1,168 @@
+//! Local servers that die, under a supervisor: real processes of a few lines of shell.
+#![cfg(unix)]
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use mcp_status::{ReasonCode, ServerStatus};
+use mcp_transport::{
+    Endpoint, RequestError, RequestErrorKind, RequestOptions, RetryPolicy, Server, StdioEndpoint, Supervisor,
+    SupervisorConfig, SupervisorHandle, SupervisorPolicy, TransportErrorKind,
+};
+use serde_json::json;
+
+use crate::support::{connector, raw, text_of};
+
+/// A server that notes each of its starts, and does in a call what it is told.
+const SERVER: &str = r#"
+echo $$ >>"$STARTS"
+eval "$AT_START"
+while IFS= read -r line; do
+  id=$(printf '%s' "$line" | grep -o '"id":[0-9]*' | head -n 1 | cut -d: -f2)
+  case $line in
+    *'"initialize"'*) result='{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"shell","version":"1"}}' ;;
+    *'"tools/list"'*) eval "$AT_LIST"; result='{"tools":[{"name":"do","inputSchema":{"type":"object"}}]}' ;;
+    *'exit 0'*) exit 0 ;;
+    *'exit 1'*) echo 'out of luck' >&2; exit 1 ;;
+    *'kill'*) kill -9 $$ ;;
+    *'"tools/call"'*) result='{"content":[{"type":"text","text":"done"}]}' ;;
+    *'"ping"'*) result='{}' ;;
+    *) continue ;;
+  esac
+  printf '{"jsonrpc":"2.0","id":%s,"result":%s}\n' "$id" "$result"
+done
+"#;
+
+struct Local {
+    dir: tempfile::TempDir,
+    handle: SupervisorHandle,
+}
+
+impl Local {
+    async fn start(variables: &[(&str, &str)], policy: SupervisorPolicy) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let mut endpoint = StdioEndpoint::new("/bin/sh");
+        endpoint.args = vec!["-c".into(), SERVER.into()];
+        endpoint.env.insert("PATH".into(), "/usr/bin:/bin".into());
+        endpoint.env.insert("STARTS".into(), starts_of(dir.path()).into());
+        endpoint.env.insert("DIR".into(), dir.path().into());
+        for (name, value) in variables {
+            endpoint.env.insert(name.into(), value.into());
+        }
+        let server = Server::new(Endpoint::Stdio(endpoint));
+        let source = move || std::future::ready(Ok(server.clone()));
+        let config = SupervisorConfig::new("local", source).with_policy(policy);
+        let handle = Supervisor::start(connector(), config);
+        handle.decided().await;
+        Self { dir, handle }
+    }
+
+    fn starts(&self) -> usize {
+        std::fs::read_to_string(starts_of(self.dir.path())).unwrap_or_default().lines().count()
+    }
+
+    async fn call(&self, what: &str) -> Result<String, RequestError> {
+        let arguments = raw(&json!({ "what": what }));
+        let result = self.handle.call_tool("do", Some(&arguments), &RequestOptions::new()).await?;
+        Ok(text_of(&result))
+    }
+}
+
+fn starts_of(dir: &Path) -> PathBuf {
+    dir.join("starts")
+}
+
+/// No start by itself for as long as a test lasts, so that what callers cause can be told apart.
+fn patient() -> SupervisorPolicy {
+    let mut policy = SupervisorPolicy::long_lived();
+    policy.session.jitter = 0.0;
+    policy.list = Some(RetryPolicy::none());
+    policy
+}
+
+#[tokio::test]
+async fn fa_a22_a_death_in_a_call_fails_that_call_and_heals_at_the_next() {
+    for (what, code, signal) in
+        [("exit 0", Some(0), None), ("exit 1", Some(1), None), ("kill", None, Some(9))]
+    {
+        let local = Local::start(&[], patient()).await;
+        let error = local.call(what).await.unwrap_err();
+        match error.kind() {
+            RequestErrorKind::Transport(error) => {
+                assert_eq!(*error.kind(), TransportErrorKind::Exited { code, signal });
+                assert!(error.may_have_been_sent(), "a call that may have run is not repeated");
+            }
+            other => panic!("{other:?}"),
+        }
+        let began = Instant::now();
+        assert_eq!(local.call("work").await.unwrap(), "done", "after {what}");
+        assert!(began.elapsed() < Duration::from_secs(20));
+        assert_eq!(local.starts(), 2, "one start for each");
+        assert_eq!(local.handle.snapshot().status, ServerStatus::Connected);
+        local.handle.close().await;
+    }
+}
+
+#[tokio::test]
+async fn fa_a22_the_status_tells_the_truth_until_then() {
+    let local = Local::start(&[("AT_START", "[ $(wc -l <\"$STARTS\") = 1 ] || sleep 2")], patient()).await;
+    local.call("exit 1").await.unwrap_err();
+    let seen = local.handle.snapshot();
+    assert_eq!(seen.status, ServerStatus::Pending, "{seen:?}");
+    let reason = seen.reason().unwrap();
+    assert!(
+        matches!(reason.code, ReasonCode::Retrying | ReasonCode::Connecting)
+            && (reason.code == ReasonCode::Connecting
+                || reason.message.contains("exited with code 1: out of luck")),
+        "{reason:?}"
+    );
+    local.handle.close().await;
+}
+
+#[tokio::test]
+async fn fa_a22_a_process_that_dies_in_every_call_is_not_started_by_every_call() {
+    let local = Local::start(&[], patient()).await;
+    let began = Instant::now();
+    let mut deaths = 0;
+    while began.elapsed() < Duration::from_millis(2500) {
+        assert!(local.call("exit 1").await.is_err());
+        deaths += 1;
+    }
+    // At 0, 0, 1 and 3 s; as fast as they come, it would be dozens.
+    assert!(deaths <= 5 && local.starts() <= 6, "{deaths} deaths, {} starts", local.starts());
+    assert_eq!(local.call("work").await.unwrap(), "done", "it is only slowed down");
+    local.handle.close().await;
+}
+
+#[tokio::test]
+async fn fa_a22_a_successor_that_comes_too_early_for_a_port_is_started_once_more() {
+    // The second start finds a lock that its predecessor left, the third does not.
+    let lock = "[ $(wc -l <\"$STARTS\") = 2 ] && { echo 'address already in use' >&2; exit 98; }";
+    let local = Local::start(&[("AT_START", lock)], patient()).await;
+    local.call("kill").await.unwrap_err();
+    assert_eq!(local.call("work").await.unwrap(), "done");
+    assert_eq!(local.starts(), 3);
+    local.handle.close().await;
+}
+
+#[tokio::test]
+async fn fa_a23_a_list_is_asked_again_of_the_next_process() {
+    // It has no effects, so a death in it costs nothing.
+    let once = "[ -e \"$DIR/dead\" ] || { [ -e \"$DIR/armed\" ] && { : >\"$DIR/dead\"; exit 1; }; }";
+    let local = Local::start(&[("AT_LIST", once)], patient()).await;
+    std::fs::write(local.dir.path().join("armed"), "").unwrap();
+    let tools = local.handle.list_tools(&RequestOptions::new()).await.unwrap();
+    assert_eq!((tools.tools.len(), local.starts()), (1, 2));
+    local.handle.close().await;
+}
+
+#[tokio::test]
+async fn fa_a22_a_process_that_dies_when_it_is_asked_for_its_tools_is_not_connected() {
+    let local = Local::start(&[("AT_LIST", "echo 'no database' >&2; exit 4")], patient()).await;
+    let seen = local.handle.snapshot();
+    assert_eq!((seen.status, seen.code), (ServerStatus::Failed, Some(ReasonCode::Exited)));
+    let message = seen.reason().unwrap().message;
+    assert!(message.contains("code 4") && message.ends_with("no database"), "{message}");
+    assert_eq!(local.starts(), 1, "it never worked");
+    local.handle.close().await;
+}
