@@ -1,6 +1,6 @@
 //! One live connection to a server.
 //!
-//! Longer than 500 lines by a few, because it is the whole face of a connection: what it does is in the files beside it.
+//! Longer than 500 lines because it is the whole face of a connection; what it does is in the files beside it.
 
 use std::borrow::Cow;
 use std::collections::HashMap;

@@ -10,6 +10,7 @@
 //! neither reaches the children of a launcher. On Windows the job object ends with us.
 
 use std::io;
+use std::path::Path;
 use std::process::{ExitStatus, Stdio};
 
 #[cfg(windows)]
@@ -102,7 +103,7 @@ impl Drop for Group {
 }
 
 fn not_started(endpoint: &StdioEndpoint, error: &io::Error) -> TransportError {
-    let cwd = endpoint.cwd.clone().or_else(|| std::env::current_dir().ok()).unwrap_or_default();
+    let cwd = endpoint.cwd.as_deref().unwrap_or(Path::new("."));
     let told = diagnose(endpoint, &cwd.to_string_lossy(), error, System::HERE, &Disk);
     let kind = TransportErrorKind::Spawn { cause: told.cause };
     TransportError::new(kind, "the command could not be started").with_source(told)

@@ -150,8 +150,8 @@ impl Latest {
     }
 }
 
-#[cfg(test)]
 #[cfg(unix)]
+#[cfg(test)]
 mod tests {
     use std::path::Path;
 
