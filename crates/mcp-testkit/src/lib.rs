@@ -18,6 +18,7 @@ mod accept;
 mod auth;
 mod browser;
 mod canary;
+mod forward;
 mod helper;
 mod home;
 mod mcp;
@@ -37,6 +38,7 @@ pub use accept::{Accept, Refusal, TokenFacts, TokenLedger};
 pub use auth::{AuthSettings, Echo, Endpoint, FakeAuthServer, MetadataAt, ProtectedResource};
 pub use browser::{FakeBrowser, Visit, visit};
 pub use canary::Canaries;
+pub use forward::ForwardProxy;
 pub use helper::{FakeHelper, HelperRun, fake_jwt};
 pub use home::{Changes, Snapshot, TempHome};
 pub use mcp::{

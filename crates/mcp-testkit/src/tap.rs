@@ -41,7 +41,7 @@ pub struct Messages {
 
 #[derive(Debug)]
 struct Shared {
-    upstream: SocketAddr,
+    upstream: Mutex<SocketAddr>,
     connections: Mutex<Vec<Arc<Copied>>>,
 }
 
@@ -59,7 +59,7 @@ impl Tap {
     ///
     /// When no loopback port can be bound or no thread be started.
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
-        let shared = Arc::new(Shared { upstream, connections: Mutex::default() });
+        let shared = Arc::new(Shared { upstream: Mutex::new(upstream), connections: Mutex::default() });
         let serving = Serving::start(0, Arc::clone(&shared))?;
         Ok(Self { shared, serving })
     }
@@ -70,8 +70,17 @@ impl Tap {
     ///
     /// As for [`Tap::start`], and when the URL names no address and port.
     pub fn before(server: &Url) -> io::Result<Self> {
-        let upstream = server.socket_addrs(|| None)?.first().copied();
-        Self::start(upstream.ok_or(io::ErrorKind::AddrNotAvailable)?)
+        Self::start(address(server)?)
+    }
+
+    /// Leads to the server at another loopback URL, for connections from now on: one that was started again.
+    ///
+    /// # Errors
+    ///
+    /// When the URL names no address and port.
+    pub fn lead_to(&self, server: &Url) -> io::Result<()> {
+        *lock(&self.shared.upstream) = address(server)?;
+        Ok(())
     }
 
     /// A URL of the server, by way of the tap.
@@ -107,9 +116,15 @@ impl Tap {
     }
 }
 
+fn address(server: &Url) -> io::Result<SocketAddr> {
+    let address = server.socket_addrs(|| None)?.first().copied();
+    Ok(address.ok_or(io::ErrorKind::AddrNotAvailable)?)
+}
+
 impl Accepts for Shared {
     async fn serve(self: Arc<Self>, client: TcpStream, _number: u64) {
-        let Ok(server) = TcpStream::connect(self.upstream).await else { return };
+        let upstream = *lock(&self.upstream);
+        let Ok(server) = TcpStream::connect(upstream).await else { return };
         let _ = server.set_nodelay(true);
         let copied = Arc::new(Copied::default());
         lock(&self.connections).push(Arc::clone(&copied));
