@@ -214,13 +214,7 @@ impl App {
 fn unusable_argument(config: &Config) -> Option<&Problem> {
     use mcp_config::ProblemCode;
     config.problems.iter().find(|problem| {
-        let whole = matches!(
-            problem.code,
-            ProblemCode::Syntax
-                | ProblemCode::Unreadable
-                | ProblemCode::WrongShape
-                | ProblemCode::ManagedPolicy
-        );
+        let whole = problem.is_of_whole_file() || problem.code == ProblemCode::ManagedPolicy;
         let requested =
             config.paths().iter().any(|path| path.requested && Some(&path.place) == problem.file.as_ref());
         problem.severity == Severity::Error && whole && requested
@@ -299,7 +293,12 @@ impl Loaded {
     pub(crate) async fn wired(&self, app: &App, name: &str) -> Result<Wired, CliError> {
         match self.config.entry(name).filter(|entry| self.scope.is_none_or(|scope| scope.admits(entry.scope)))
         {
-            Some(entry) => Ok(Wired::new(entry, &self.config, app).await),
+            Some(entry) => {
+                if !app.json {
+                    self.note_broken(app);
+                }
+                Ok(Wired::new(entry, &self.config, app).await)
+            }
             None => match self.dead_end(name) {
                 Some((pointer, why)) => Ok(Wired::pointer(pointer, &why, &self.config, app).await),
                 None => Err(self.unknown(name)),
@@ -323,6 +322,13 @@ impl Loaded {
             };
             return CliError::usage("self-reference", message).why(why).next(next);
         }
+        // It may well stand where nothing can be read.
+        if let Some(broken) = self.config.broken_files().next() {
+            let message = format!("no server is named {name:?} in the files that can be read");
+            return CliError::usage("invalid-config", message)
+                .why(problem_text(broken))
+                .next(correct(broken));
+        }
         let error = CliError::usage("unknown-server", format!("no server is named {name:?}"));
         let error = match self.config.nearest(name) {
             Some(nearest) => error.why(format!("did you mean {nearest:?}?")),
@@ -343,6 +349,25 @@ impl Loaded {
         self.config.problems.iter().map(ProblemRow::from).collect()
     }
 
+    /// The exit status of a command about all servers: a file that cannot be understood is a failure of its own.
+    pub(crate) fn exit(&self, status: ExitStatus) -> ExitStatus {
+        if self.config.broken_files().next().is_some() { ExitStatus::Usage } else { status }
+    }
+
+    /// Tells people that there is no server, unless that is not known.
+    pub(crate) fn note_nothing(&self, app: &App) {
+        if self.config.broken_files().next().is_none() {
+            app.output.note("no servers are configured; `mcplink paths` shows where they are looked for\n");
+        }
+    }
+
+    /// Tells people which files cannot be understood, whatever they asked for.
+    fn note_broken(&self, app: &App) {
+        for problem in self.config.broken_files() {
+            app.output.note(&format!("{}: {}\n", severity(problem), problem_text(problem)));
+        }
+    }
+
     /// Tells people what is wrong with the files.
     pub(crate) fn note_problems(&self, app: &App) {
         for problem in self.config.problems.iter().filter(|problem| problem.severity > Severity::Note) {
@@ -356,6 +381,15 @@ fn severity(problem: &Problem) -> &'static str {
         Severity::Error => "error",
         Severity::Warning => "warning",
         _ => "note",
+    }
+}
+
+/// What to do about a file that cannot be understood.
+fn correct(problem: &Problem) -> String {
+    let place = problem.file.as_ref().map(ToString::to_string).unwrap_or_default();
+    match problem.line {
+        Some(line) => format!("correct line {line} of {place}"),
+        None => format!("correct {place}"),
     }
 }
 

@@ -46,7 +46,7 @@ impl<'a> Document<'a> {
             Err(error) => {
                 let (line, column) = lines.position(text, error.offset);
                 let mut problem =
-                    Problem::new(Severity::Error, ProblemCode::Syntax, error.message).in_place(&place);
+                    Problem::new(Severity::Error, ProblemCode::Syntax, syntax(text, &error)).in_place(&place);
                 problem.line = Some(line);
                 problem.column = Some(column);
                 problem.field = Some(error.pointer.dotted());
@@ -103,5 +103,19 @@ impl<'a> Document<'a> {
         problem.field = Some(pointer.dotted());
         problem.pointer = Some(pointer.to_string());
         problem
+    }
+}
+
+/// What is wrong at a place of a text, with what of it a person cannot see.
+fn syntax(text: &str, error: &json::SyntaxError) -> String {
+    if let Some(format) = crate::foreign::format(text) {
+        return format!("{}; the file looks like {format}, and JSON is read here", error.message);
+    }
+    let at = text.get(error.offset..).and_then(|rest| rest.chars().next());
+    match at.filter(|c| mcp_text::is_hidden(*c) && !c.is_ascii()) {
+        Some(c) => {
+            format!("{}; the character U+{:04X} stands there, which is not seen", error.message, c as u32)
+        }
+        None => error.message.to_owned(),
     }
 }

@@ -47,6 +47,7 @@ mod env;
 mod error;
 mod expand;
 mod explain;
+mod foreign;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;

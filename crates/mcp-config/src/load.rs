@@ -9,6 +9,7 @@ use crate::decisions::{Approvals, Disabled, Heard, Parsed, Trust, project_nodes,
 use crate::document::Document;
 use crate::entry::{Approval, Gate, Scope, Server, ServerEntry, Switch};
 use crate::explain::Explanation;
+use crate::foreign;
 use crate::json::{Node, Object, Pointer};
 use crate::paths::PathReport;
 use crate::pointer::{self, Pointer as HostPointer};
@@ -191,6 +192,11 @@ impl Config {
         suggest::nearest(name, self.entries.iter().map(|entry| entry.name.as_str()))
     }
 
+    /// What is wrong with whole files: what stands in them is not known.
+    pub fn broken_files(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|problem| problem.is_of_whole_file())
+    }
+
     /// The problems of the entries of this name.
     pub fn problems_of<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Problem> + use<'a> {
         let numbers = self.problems_of.get(name).into_iter().flatten();
@@ -345,6 +351,10 @@ fn entries(
     let Some(object) = document.object() else { return Vec::new() };
     let mut found = Vec::new();
     if role == Role::User {
+        // It holds much besides servers, but no servers of another host.
+        if foreign::place(object).is_some() {
+            check_shape(document, object, problems);
+        }
         for root in sources.project.roots() {
             for (path, node) in project_nodes(document, root) {
                 found.extend(map_of_servers(
@@ -376,7 +386,7 @@ fn map_of_servers(
     schema::servers(document, node, &path.key("mcpServers"), scope, context, problems)
 }
 
-/// A file of servers without `mcpServers` is a mistake, and most often one of two.
+/// A file of servers without `mcpServers` is a mistake, and most often one of another host, or of one line too few.
 pub(crate) fn check_shape(document: &Document<'_>, object: &Object, problems: &mut Vec<Problem>) {
     if object.get("mcpServers").is_some() {
         return;
@@ -385,15 +395,17 @@ pub(crate) fn check_shape(document: &Document<'_>, object: &Object, problems: &m
         let entry = node.as_object();
         entry.is_some_and(|entry| entry.get("command").is_some() || entry.get("url").is_some())
     };
-    let (severity, key, message, hint) = if object.get("servers").is_some() {
-        let message = "has `servers`, which is another program's spelling, and no `mcpServers`";
-        (Severity::Error, "servers", message, "rename `servers` to `mcpServers`")
+    let (severity, key, message, hint) = if let Some(place) = foreign::place(object) {
+        let message =
+            format!("has `{}`, where {} keeps its servers, and no `mcpServers`", place.key(), place.host);
+        let hint = "copy the entries into an object `mcpServers`, in this form; the other program needs its own file";
+        (Severity::Error, place.first_key(), message, hint)
     } else if let Some(member) = object.iter().find(|member| is_entry(&member.node)) {
-        let message = "looks like a server entry outside of `mcpServers`, where nobody reads it";
-        (Severity::Error, &*member.key, message, "put the entries into an object `mcpServers`")
+        let message = "looks like a server entry outside of `mcpServers`, where it is not read";
+        (Severity::Error, &*member.key, message.to_owned(), "put the entries into an object `mcpServers`")
     } else {
         let hint = "an empty configuration is {\"mcpServers\": {}}";
-        (Severity::Warning, "", "has no `mcpServers`", hint)
+        (Severity::Warning, "", "has no `mcpServers`".to_owned(), hint)
     };
     let path = if key.is_empty() { Pointer::default() } else { Pointer::of(&[key]) };
     let span = object.get(key).map_or(document.root.span, |node| node.span);

@@ -106,6 +106,13 @@ pub struct Problem {
 }
 
 impl Problem {
+    /// Whether it is about a whole file, so that what stands in it is not known.
+    pub fn is_of_whole_file(&self) -> bool {
+        let code =
+            matches!(self.code, ProblemCode::Syntax | ProblemCode::Unreadable | ProblemCode::WrongShape);
+        self.severity == Severity::Error && code && self.server.is_none()
+    }
+
     pub(crate) fn new(severity: Severity, code: ProblemCode, message: impl Into<String>) -> Self {
         Self {
             severity,

@@ -15,6 +15,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use crate::consent::Terms;
+use crate::display::display_key;
 use crate::document::Document;
 use crate::entry::{Approval, Limits, Scope, Server, ServerEntry, Switch};
 use crate::json::{Member, Node, Object, Pointer};
@@ -199,8 +200,17 @@ fn kind(reader: &mut Reader<'_, '_>) -> Option<Kind> {
             let hint = "add \"type\": \"http\" (or \"sse\", or \"ws\") to this entry";
             reader.entry_error(ProblemCode::UrlMissingType, &["type"], message, hint);
         } else {
-            let hint = "a local server has a `command`; a remote one has a `type` and a `url`";
-            reader.entry_error(ProblemCode::InvalidConfig, &[], "has neither `command` nor `url`", hint);
+            let found = crate::foreign::url(reader.object());
+            let hint = match found {
+                Some((word, host)) => {
+                    format!(
+                        "`{}` is {host} word: write \"type\": \"http\" and the address as `url`",
+                        display_key(word)
+                    )
+                }
+                None => "a local server has a `command`; a remote one has a `type` and a `url`".to_owned(),
+            };
+            reader.entry_error(ProblemCode::InvalidConfig, &[], "has neither `command` nor `url`", &hint);
         }
         return None;
     };
@@ -218,8 +228,12 @@ fn kind(reader: &mut Reader<'_, '_>) -> Option<Kind> {
             node.span,
             format!("unknown type {:?}", short(word)),
         );
-        let near = crate::suggest::nearest(&word.replace(['_', '-'], ""), Kind::WORDS);
+        let meant = crate::foreign::kind(word);
+        let near = meant.or_else(|| crate::suggest::nearest(&word.replace(['_', '-'], ""), Kind::WORDS));
         problem.hint = Some(match near {
+            Some(meant) if crate::foreign::kind(word).is_some() => {
+                format!("write \"type\": \"{meant}\"; {word:?} is another host's word for it")
+            }
             Some(near) => format!("did you mean {near:?}? The types are {}", Kind::WORDS.join(", ")),
             None => format!("the types are {}", Kind::WORDS.join(", ")),
         });

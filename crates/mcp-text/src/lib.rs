@@ -17,7 +17,7 @@ mod visible;
 
 pub use escaped::escaped;
 pub use json::json;
-pub use line::{block, line, name, sentence, width};
+pub use line::{block, is_hidden, line, name, sentence, width};
 pub use names::{is_credential_name, is_pair_flag, is_secret_segment, looks_like_token, member_name};
 pub use secrets::{REDACTED, Secrets};
 pub use shell::shell_word;

@@ -98,7 +98,8 @@ pub fn name(text: &str, limit: usize) -> String {
 }
 
 /// Whether a reader would miss `c`, or take it for a blank.
-pub(crate) fn is_hidden(c: char) -> bool {
+#[must_use]
+pub fn is_hidden(c: char) -> bool {
     c != ' ' && (c.is_whitespace() || c.width().unwrap_or(0) == 0) || is_invisible(c)
 }
 

@@ -14,11 +14,11 @@ pub(super) async fn run(app: &App) -> Result<ExitStatus, CliError> {
     if app.json {
         let (problems, pointers) = (loaded.problem_rows(), loaded.pointer_rows(None));
         app.print_json(&Servers::new(None, &rows, &problems).with_pointers(&pointers));
-        return Ok(ExitStatus::Success);
+        return Ok(loaded.exit(ExitStatus::Success));
     }
     loaded.note_problems(app);
     if rows.is_empty() {
-        app.output.note("no servers are configured; `mcplink paths` shows where they are looked for\n");
+        loaded.note_nothing(app);
     }
     app.output.out(&text::list_lines(&rows, app.style()));
     for pointer in &loaded.config.pointers {
@@ -26,5 +26,5 @@ pub(super) async fn run(app: &App) -> Result<ExitStatus, CliError> {
         let line = format!("{}: {pointer} ({origin}, {})", shown::name(&entry.name), origin.field);
         app.output.note(&format!("{}\n", shown::line(&line)));
     }
-    Ok(ExitStatus::Success)
+    Ok(loaded.exit(ExitStatus::Success))
 }

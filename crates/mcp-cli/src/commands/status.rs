@@ -33,7 +33,7 @@ pub(super) async fn run(app: &App, args: &StatusArgs) -> Result<ExitStatus, CliE
     if !app.json {
         loaded.note_problems(app);
         if wired.is_empty() {
-            app.output.note("no servers are configured; `mcplink paths` shows where they are looked for\n");
+            loaded.note_nothing(app);
         }
     }
     let checked_at = SystemTime::now();
@@ -52,7 +52,7 @@ pub(super) async fn run(app: &App, args: &StatusArgs) -> Result<ExitStatus, CliE
     if app.json {
         app.print_json(&Servers::new(Some(checked_at), &rows, &loaded.problem_rows()));
     }
-    Ok(if args.offline { offline_exit(&rows) } else { combined(&rows) })
+    Ok(loaded.exit(if args.offline { offline_exit(&rows) } else { combined(&rows) }))
 }
 
 /// The exit status of these rows.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use mcp_bridge::Fingerprint;
-use mcp_config::{Config, ProblemCode};
+use mcp_config::Config;
 use mcp_status::{ActionFacts, Reason};
 use mcp_transport::{Server, Withheld};
 use url::Url;
@@ -170,12 +170,8 @@ impl Entry {
         let source = self.latest().described.source.clone();
         let of_person = config.locations.user_file.as_ref().map(|file| file.display().to_string());
         config.problems.iter().any(|problem| {
-            let unreadable = matches!(
-                problem.code,
-                ProblemCode::Syntax | ProblemCode::Unreadable | ProblemCode::WrongShape
-            );
             let file = problem.file.as_ref().map(ToString::to_string);
-            unreadable && file.is_some_and(|file| file == source || Some(file) == of_person)
+            problem.is_of_whole_file() && file.is_some_and(|file| file == source || Some(file) == of_person)
         })
     }
 

@@ -9,6 +9,7 @@
 //! | `helper`, `headers` | credentials from a command, and from the file |
 //! | `status`, `retries` | what a status says, and how often a server was asked for it |
 //! | `documents`, `failures` | JSON, exit codes, the wording of errors |
+//! | `files` | files that are broken, or another host's |
 //! | `usage`, `complete`, `offline` | commands that use a server, and those that only read files |
 //! | `trust` | what a folder may do before and after somebody trusts it |
 //! | `consent`, `decisions` | what a decision shows, that it is about content, and how a person makes it |
@@ -35,6 +36,7 @@ mod demo;
 mod documents;
 mod doors;
 mod failures;
+mod files;
 mod headers;
 mod helper;
 mod large;

@@ -144,7 +144,7 @@ fn f121_a_byte_order_mark_is_fine_and_a_broken_file_is_left_alone() {
     let path = setting.home.write(".claude.json", broken).unwrap();
     let output = setting.run(&["validate"], 2);
     assert!(output.stdout.contains(".claude.json:1:"), "{output}");
-    let status = setting.run(&["status"], 0);
+    let status = setting.run(&["status"], 2);
     assert!(status.stderr.contains(".claude.json:1:"), "{status}");
     assert_eq!(std::fs::read_to_string(path).unwrap(), broken);
 }

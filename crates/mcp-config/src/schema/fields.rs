@@ -1,4 +1,4 @@
-//! Which fields there are, and what people write instead.
+//! Which fields there are.
 
 use super::reader::Reader;
 use crate::display::display_key;
@@ -41,30 +41,6 @@ static REMOTE: [&str; 6] =
     ["url", "headers", "headersHelper", "headersHelperTimeoutMs", "headersHelperTtlMs", "oauth"];
 static IN_PROCESS: [&str; 2] = ["name", "instance"];
 
-/// Fields of other hosts and common misunderstandings, with what to do instead.
-const MISTAKEN: [(&str, &str); 20] = [
-    ("cwd", "a server starts in the directory that the tool is started in; let the command change it"),
-    ("workingDirectory", "a server starts in the directory that the tool is started in"),
-    ("transport", "use `type`"),
-    ("transportType", "use `type`"),
-    ("serverUrl", "use `url` with \"type\": \"http\""),
-    ("httpUrl", "use `url` with \"type\": \"http\""),
-    ("endpoint", "use `url`"),
-    ("environment", "use `env`"),
-    ("envFile", "write the variables into `env`, or use ${NAME} for variables that are set"),
-    ("requestInit", "use `headers`"),
-    ("authorization", "use `headers`: {\"Authorization\": ..}"),
-    ("bearerToken", "use `headers`: {\"Authorization\": \"Bearer ${NAME}\"}"),
-    ("auth", "use `headers`, `headersHelper` or `oauth`"),
-    ("scope", "scopes belong into `oauth`, as one string `scopes`"),
-    ("scopes", "scopes belong into `oauth`, as one string `scopes`"),
-    ("request_timeout_ms", "use `timeout`"),
-    ("startup_timeout_ms", "use `startupTimeoutMs`"),
-    ("startup_timeout_sec", "use `startupTimeoutMs`, in milliseconds"),
-    ("startupTimeoutSec", "use `startupTimeoutMs`, in milliseconds"),
-    ("startupTimeout", "use `startupTimeoutMs`, in milliseconds"),
-];
-
 /// Warns of fields that nobody reads, and of fields that mean nothing for this kind of entry.
 pub(super) fn check(reader: &mut Reader<'_, '_>, kind: Kind) {
     for member in reader.object().iter() {
@@ -92,9 +68,8 @@ pub(crate) fn is_remark(key: &str) -> bool {
 }
 
 fn hint(key: &str, kind: Kind) -> Option<String> {
-    let known = MISTAKEN.iter().find(|(mistaken, _)| mistaken.eq_ignore_ascii_case(key));
-    if let Some((_, hint)) = known {
-        return Some((*hint).to_owned());
+    if let Some(instead) = crate::foreign::field(key) {
+        return Some(instead);
     }
     let fields = COMMON.iter().chain(kind.fields()).copied();
     crate::suggest::nearest(key, fields).map(|near| format!("did you mean `{near}`?"))

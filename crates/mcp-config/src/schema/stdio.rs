@@ -12,6 +12,12 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Stdio> {
         reader.entry_error(ProblemCode::InvalidConfig, &["command"], "is missing", hint);
         return None;
     };
+    if node.as_array().is_some() {
+        let message = "expected a string, found an array";
+        let hint = "write its first word as `command` and the others as `args`";
+        reader.error(ProblemCode::InvalidConfig, &["command"], node.span, message, Some(hint));
+        return None;
+    }
     let command = reader.text(node, &["command"])?;
     let missing = command.missing().map(str::to_owned).collect();
     reader.show_at(&["command"], node, display::display_url_text(&command), missing);

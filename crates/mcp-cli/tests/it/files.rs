@@ -1,0 +1,139 @@
+//! Files that are broken, and files and words of other hosts: what is wrong, where, and what to write instead.
+
+use mcp_testkit::FakeMcpServer;
+use serde_json::json;
+
+use crate::setting::{Setting, http};
+
+/// A home whose `~/.claude.json` is this text.
+fn with_file(text: &str) -> Setting {
+    let setting = Setting::new();
+    setting.home.write(".claude.json", text).unwrap();
+    setting
+}
+
+#[test]
+fn fa_a50_a_broken_file_is_named_by_every_command() {
+    let setting = with_file("{\"mcpServers\": {\"x\": {\n  \"type\": \"http\",\n  \"url\": ");
+    for command in [
+        &["status"][..],
+        &["list"],
+        &["status", "x"],
+        &["status", "--offline"],
+        &["get", "x"],
+        &["call", "x", "tool"],
+        &["tools", "x"],
+        &["resources", "x"],
+        &["prompts", "x"],
+        &["ping", "x"],
+        &["reconnect", "x"],
+        &["login", "x"],
+        &["logout", "x"],
+        &["wait", "x"],
+        &["approve", "x"],
+        &["validate"],
+    ] {
+        let output = setting.run(command, 2);
+        let all = format!("{}{}", output.stdout, output.stderr);
+        assert!(all.contains(".claude.json:3:"), "{command:?}: {output}");
+        assert!(!all.contains("no servers are configured"), "{command:?}: {output}");
+    }
+    let status = setting.run(&["status", "--json"], 2).json();
+    assert!(status["problems"][0]["file"].as_str().unwrap().ends_with(".claude.json"), "{status:#}");
+    let error = setting.run(&["call", "x", "y"], 2).stderr;
+    assert!(error.lines().count() == 3 && error.contains("next: correct line 3 of "), "{error}");
+}
+
+#[test]
+fn fa_a50_a_server_of_a_good_file_is_used_and_the_broken_one_is_named() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("good", http(&server));
+    setting.home.write_project(".mcp.json", "{\"mcpServers\": ").unwrap();
+    let call = setting.run(&["ping", "good"], 0);
+    assert!(call.stderr.contains(".mcp.json:1:"), "{call}");
+    let status = setting.run(&["status"], 2);
+    assert!(status.stdout.contains("connected") && status.stderr.contains(".mcp.json:1:"), "{status}");
+    assert_eq!(setting.run(&["ping", "good", "--json"], 0).stderr, "", "JSON stays alone");
+}
+
+#[test]
+fn fa_a37_a39_a_file_of_another_host_is_called_by_its_name() {
+    for (text, key, host) in [
+        (json!({ "mcp": { "x": { "type": "remote", "url": "https://h/mcp" } } }), "`mcp`", "opencode"),
+        (json!({ "context_servers": { "x": { "command": "x" } } }), "`context_servers`", "Zed"),
+        (json!({ "mcp_servers": { "x": { "command": "x" } } }), "`mcp_servers`", "Codex"),
+        (json!({ "amp.mcpServers": { "x": { "command": "x" } } }), "`amp.mcpServers`", "Amp"),
+        (json!({ "mcp": { "servers": { "x": { "command": "x" } } } }), "`mcp.servers`", "VS Code"),
+        (json!({ "servers": { "x": { "command": "x" } } }), "`servers`", "VS Code"),
+        (
+            json!({ "managedMcpServers": [{ "name": "x", "url": "https://h" }] }),
+            "`managedMcpServers`",
+            "Claude Desktop",
+        ),
+        (json!({ "extensions": { "x": { "cmd": "x" } } }), "`extensions`", "Goose"),
+    ] {
+        let setting = with_file(&text.to_string());
+        setting.home.write_project(".mcp.json", text.to_string()).unwrap();
+        for command in ["status", "list", "validate"] {
+            let output = setting.run(&[command], 2);
+            let all = format!("{}{}", output.stdout, output.stderr);
+            for file in [".claude.json", ".mcp.json"] {
+                let line = all.lines().find(|line| line.contains(file)).unwrap_or_else(|| panic!("{output}"));
+                assert!(line.contains(key) && line.contains(host) && line.contains("mcpServers"), "{line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn fa_a37_a49_a_file_of_another_format_is_called_by_its_name() {
+    for (text, name) in [("[mcp_servers.x]\ncommand = \"x\"\n", "TOML"), ("mcpServers:\n  x:\n", "YAML")] {
+        let setting = Setting::new();
+        setting.home.write_project("other", text).unwrap();
+        let output = setting.run(&["--mcp-config", "other", "list"], 2);
+        assert!(output.stderr.contains(&format!("looks like {name}")), "{output}");
+    }
+}
+
+#[test]
+fn fa_a32_a36_a43_words_of_other_hosts_come_with_what_to_write_instead() {
+    for (entry, expected) in [
+        (json!({ "serverUrl": "https://h/mcp" }), "`serverUrl` is Windsurf's word: write \"type\": \"http\""),
+        (json!({ "httpUrl": "https://h/mcp" }), "`httpUrl` is Gemini CLI's word"),
+        (json!({ "baseUrl": "https://h/mcp" }), "`baseUrl` is mcporter's"),
+        (json!({ "link": "https://h/mcp" }), "`link` is another host's word"),
+        (json!({ "type": "remote", "url": "https://h/mcp" }), "write \"type\": \"http\""),
+        (json!({ "type": "local", "command": "x" }), "write \"type\": \"stdio\""),
+        (json!({ "type": "http-stream", "url": "https://h/mcp" }), "write \"type\": \"http\""),
+        (json!({ "command": ["npx", "x"] }), "its first word as `command` and the others as `args`"),
+        (
+            json!({ "type": "http", "url": "https://h/mcp", "bearer_token_env_var": "T" }),
+            "\"Authorization\": \"Bearer ${NAME}\"",
+        ),
+        (
+            json!({ "type": "http", "url": "https://h/mcp", "http_headers_helper": "x" }),
+            "use `headersHelper`",
+        ),
+        (json!({ "type": "http", "url": "https://h/mcp", "oauthClientId": "x" }), "\"clientId\""),
+        (json!({ "command": "x", "environment": {} }), "use `env`"),
+    ] {
+        let setting = Setting::of("x", entry.clone());
+        let output = setting.mcplink(&["validate"]).run();
+        let all = format!("{}{}", output.stdout, output.stderr);
+        assert!(all.contains(expected), "{entry}: {output}");
+    }
+}
+
+#[test]
+fn fa_a48_a_character_that_is_not_seen_is_called_by_its_number() {
+    for (text, number) in [
+        ("{\u{a0}\"mcpServers\": {}}", "U+00A0"),
+        ("{\"mcpServers\":\u{200b} {}}", "U+200B"),
+        ("{\"mcpServers\": {}\u{feff}}", "U+FEFF"),
+        ("{\"mcpServers\": {\u{3000}}}", "U+3000"),
+    ] {
+        let output = with_file(text).run(&["validate"], 2);
+        let all = format!("{}{}", output.stdout, output.stderr);
+        assert!(all.contains(number) && all.contains("not seen"), "{number}: {output}");
+    }
+}
