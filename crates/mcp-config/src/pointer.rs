@@ -6,6 +6,7 @@
 //! scope.
 
 mod command;
+mod launchers;
 mod script;
 
 use std::fmt;

@@ -6,6 +6,7 @@
 
 use url::Url;
 
+use super::launchers::{CARGO_VALUED, CONTAINER_VALUED, LAUNCHERS, Launcher, NIX_VALUED};
 use super::script;
 
 /// This program's name, as a command and as a package.
@@ -32,95 +33,6 @@ const VALUED: [&str; 12] = [
     "--log",
 ];
 
-/// A command that runs the command behind its own options.
-struct Prefix {
-    name: &'static str,
-    /// Subcommands, one of which must come first; none where there is none.
-    verbs: &'static [&'static str],
-    /// Options that a value follows.
-    valued: &'static [&'static str],
-    /// Arguments of its own before the command.
-    own: usize,
-}
-
-const fn prefix(
-    name: &'static str,
-    verbs: &'static [&'static str],
-    valued: &'static [&'static str],
-    own: usize,
-) -> Prefix {
-    Prefix { name, verbs, valued, own }
-}
-
-/// The commands in front of a command. `env` and `sudo` also take assignments, so all of them do.
-const PREFIXES: [Prefix; 44] = [
-    prefix("env", &[], &["-u", "--unset", "-C", "--chdir"], 0),
-    prefix("exec", &[], &["-a"], 0),
-    prefix("command", &[], &[], 0),
-    prefix("call", &[], &[], 0),
-    prefix("nice", &[], &["-n", "--adjustment"], 0),
-    prefix("ionice", &[], &["-c", "-n", "--class", "--classdata"], 0),
-    prefix("nohup", &[], &[], 0),
-    prefix("time", &[], &["-f", "-o"], 0),
-    prefix("timeout", &[], &["-s", "--signal", "-k", "--kill-after"], 1),
-    prefix("stdbuf", &[], &["-i", "-o", "-e"], 0),
-    prefix("setsid", &[], &[], 0),
-    prefix("taskset", &[], &[], 1),
-    prefix("arch", &[], &["-arch"], 0),
-    prefix("caffeinate", &[], &["-t", "-w"], 0),
-    prefix("sudo", &[], &["-u", "-g", "-h", "-p", "-C", "-D", "-R", "-T"], 0),
-    prefix("doas", &[], &["-u", "-C"], 0),
-    prefix("tini", &[], &["-p", "-e"], 0),
-    prefix("dumb-init", &[], &[], 0),
-    prefix("busybox", &[], &[], 0),
-    prefix("npx", &[], &["-p", "--package", "-w", "--workspace"], 0),
-    prefix("npm", &["exec", "x"], &["-p", "--package", "-w", "--workspace"], 0),
-    prefix("pnpx", &[], &[], 0),
-    prefix("pnpm", &["dlx", "exec"], &["--package", "--filter", "-C", "--dir"], 0),
-    prefix("yarn", &["dlx", "exec", "run"], &["-p", "--package", "--cwd"], 0),
-    prefix("bunx", &[], &["-p", "--package"], 0),
-    prefix("bun", &["x"], &["-p", "--package"], 0),
-    prefix("deno", &["run"], &["-c", "--config", "--import-map"], 0),
-    prefix("uvx", &[], &["--from", "--with", "-p", "--python", "--index-url", "--directory"], 0),
-    prefix("uv", &["tool", "run"], &["--from", "--with", "-p", "--python", "--directory", "--project"], 0),
-    prefix("pipx", &["run"], &["--spec", "--python", "--index-url"], 0),
-    prefix("pipenv", &["run"], &[], 0),
-    prefix("poetry", &["run"], &["-C", "--directory"], 0),
-    prefix("conda", &["run"], &["-n", "--name", "-p", "--prefix", "--cwd"], 0),
-    prefix("mise", &["exec", "x"], &["-c", "-C"], 0),
-    prefix("direnv", &["exec"], &[], 1),
-    prefix("op", &["run"], &["--env-file", "--account"], 0),
-    prefix("doppler", &["run"], &["-p", "--project", "-c", "--config"], 0),
-    prefix("infisical", &["run"], &["--env", "--path", "--projectId"], 0),
-    prefix("dotenvx", &["run"], &["-f", "--env-file"], 0),
-    prefix("dotenv", &[], &["-e", "-c", "-v"], 0),
-    prefix("aws-vault", &["exec"], &["-d", "--duration"], 1),
-    prefix("chamber", &["exec"], &[], 1),
-    prefix("volta", &["run"], &["--node", "--npm"], 0),
-    prefix("corepack", &[], &[], 0),
-];
-
-/// The options of `cargo run` and of `cargo` itself that a value follows.
-const CARGO_VALUED: [&str; 17] = [
-    "-p",
-    "--package",
-    "--bin",
-    "--example",
-    "-F",
-    "--features",
-    "--profile",
-    "-j",
-    "--jobs",
-    "--target",
-    "--target-dir",
-    "--manifest-path",
-    "--message-format",
-    "--color",
-    "--config",
-    "-Z",
-    "-C",
-];
-
 /// Where a pointer leads: the name of the server that this program is to be a bridge to.
 ///
 /// `None` for every other command, a bridge to a URL among them: that one is a server of its own. `is_program` answers
@@ -128,7 +40,11 @@ const CARGO_VALUED: [&str; 17] = [
 pub(super) fn target(command: &str, args: &[&str], is_program: &dyn Fn(&str) -> bool) -> Option<String> {
     let words: Vec<String> =
         std::iter::once(command).chain(args.iter().copied()).map(str::to_owned).collect();
-    lead(&words, is_program, MAX_DEPTH)
+    lead(&words, is_program, MAX_DEPTH).or_else(|| {
+        // A whole line where a program should stand: no system starts it, and its writer has meant what a shell reads.
+        let line = command.contains(char::is_whitespace).then(|| one_line(&words[..1]))??;
+        lead(&[&line, &words[1..]].concat(), is_program, MAX_DEPTH)
+    })
 }
 
 fn lead(words: &[String], is_program: &dyn Fn(&str) -> bool, depth: usize) -> Option<String> {
@@ -144,22 +60,39 @@ fn lead(words: &[String], is_program: &dyn Fn(&str) -> bool, depth: usize) -> Op
         "cmd" => go_on(&windows_shell(rest)?),
         "powershell" | "pwsh" => go_on(&powershell(rest)?),
         "cargo" => cargo(rest),
-        "python" | "python3" | "py" => match rest {
-            [flag, module, rest @ ..] if flag == "-m" && module == PROGRAM => bridged(rest),
-            _ => None,
+        "python" | "python3" | "py" => {
+            let at = rest.iter().position(|word| word == "-m" || !word.starts_with('-'))?;
+            // A module: this one, or a launcher.
+            if rest[at] == "-m" { go_on(&rest[at + 1..]) } else { None }
+        }
+        "node" => {
+            let at = rest.iter().position(|word| !word.starts_with('-'))?;
+            if is_installed_script(&rest[at]) { bridged(&rest[at + 1..]) } else { None }
+        }
+        "docker" | "podman" | "nerdctl" | "finch" => match container(rest)? {
+            Inside::Arguments(args) => bridged(args),
+            Inside::Command(words) => go_on(words),
         },
-        "node" => match rest {
-            [script, rest @ ..] if is_installed_script(script) => bridged(rest),
-            _ => None,
+        "flatpak" => flatpak(rest),
+        "nix" => match nix(rest)? {
+            Inside::Arguments(args) => bridged(args),
+            Inside::Command(words) => go_on(words),
         },
+        "nix-shell" => {
+            let at = rest.iter().position(|word| matches!(&**word, "--run" | "--command"))?;
+            go_on(&script::last_command(rest.get(at + 1)?)?)
+        }
+        name if name.starts_with("ld-linux") || name.starts_with("ld-musl") => {
+            go_on(&Launcher::LOADER.command(rest)?)
+        }
         name => {
-            let prefix = PREFIXES.iter().find(|prefix| prefix.name == name)?;
-            go_on(&prefix.command(rest)?)
+            let launcher = LAUNCHERS.iter().find(|launcher| launcher.name == name)?;
+            go_on(&launcher.command(rest)?)
         }
     }
 }
 
-impl Prefix {
+impl Launcher {
     /// The words of the command that it runs.
     fn command(&self, args: &[String]) -> Option<Vec<String>> {
         let mut args = args;
@@ -170,21 +103,30 @@ impl Prefix {
             if word == "--" {
                 return Some(rest.to_vec());
             }
-            if matches!((self.name, &**word), ("env", "-S" | "--split-string")) {
-                let mut words = script::last_command(rest.first()?)?;
-                words.extend_from_slice(&rest[1..]);
+            let (option, joined) = match word.split_once('=') {
+                Some((option, value)) if word.starts_with('-') => (option, Some(value)),
+                _ => (&**word, None),
+            };
+            // `-lc LINE` is `-l -c LINE`.
+            let grouped = self.lines.contains(&"-c") && !word.starts_with("--") && word.ends_with('c');
+            if self.lines.contains(&option) || (grouped && word.starts_with('-')) {
+                let (line, behind) = match joined {
+                    Some(line) => (line, rest),
+                    None => rest.split_first().map(|(line, behind)| (&**line, behind))?,
+                };
+                let mut words = script::last_command(line)?;
+                if self.name == "env" {
+                    words.extend_from_slice(behind);
+                }
                 return Some(words);
             }
-            if matches!((self.name, &**word), ("npx" | "npm", "-c" | "--call")) {
-                return script::last_command(rest.first()?);
-            }
-            if word.starts_with('-') && word.len() > 1 {
+            if word.starts_with('-') {
                 args = rest.get(usize::from(self.valued.contains(&&**word))..)?;
             } else if verbs && self.verbs.contains(&&**word) {
                 // `uv tool run` has two.
                 verbs = self.name == "uv" && word == "tool";
                 args = rest;
-            } else if verbs {
+            } else if verbs && !self.verbs.contains(&"") {
                 return None;
             } else if own > 0 {
                 own -= 1;
@@ -197,6 +139,88 @@ impl Prefix {
             }
         }
     }
+}
+
+/// What runs inside of something that is not a launcher of one command line.
+enum Inside<'a> {
+    /// These words.
+    Command(&'a [String]),
+    /// This program, with these arguments.
+    Arguments(&'a [String]),
+}
+
+/// What a container runs: the command behind the image, or this program where the image or the entry point is it. Its files
+/// are its own, and so it is how a host reaches one of its servers, all the same.
+fn container(args: &[String]) -> Option<Inside<'_>> {
+    let mut args = args;
+    let mut runs = false;
+    let mut entry_point = None;
+    loop {
+        let (word, rest) = args.split_first()?;
+        if word.starts_with('-') && word.len() > 1 {
+            let (option, value) = match word.split_once('=') {
+                Some((option, value)) => (option, Some(value)),
+                None => (&**word, rest.first().map(|value| &**value)),
+            };
+            if option == "--entrypoint" {
+                entry_point = value;
+            }
+            let separate = !word.contains('=') && CONTAINER_VALUED.contains(&option);
+            args = rest.get(usize::from(separate)..)?;
+        } else if runs {
+            let image = entry_point.map_or_else(|| image_name(word), base_name);
+            let command = rest.first().filter(|_| entry_point.is_none());
+            return Some(match command {
+                _ if image != PROGRAM => Inside::Command(rest),
+                Some(command) if is_named(command) => Inside::Command(rest),
+                _ => Inside::Arguments(rest),
+            });
+        } else if matches!(&**word, "run" | "exec") {
+            runs = true;
+            args = rest;
+        } else if matches!(&**word, "compose" | "container") {
+            args = rest;
+        } else {
+            return None;
+        }
+    }
+}
+
+/// The last part of the name of an image, without tag and digest.
+fn image_name(image: &str) -> String {
+    let name = image.split('@').next().unwrap_or(image);
+    let name = name.rsplit('/').next().unwrap_or(name);
+    name.split(':').next().unwrap_or(name).to_ascii_lowercase()
+}
+
+/// `nix run nixpkgs#mcplink -- ..`, `nix shell nixpkgs#mcplink -c mcplink ..`.
+fn nix(args: &[String]) -> Option<Inside<'_>> {
+    let (verb, rest) = positional(args, NIX_VALUED)?;
+    match &**verb {
+        "run" => {
+            let (installable, rest) = positional(rest, NIX_VALUED)?;
+            let package = installable.rsplit(['#', '/', '.', ':']).next()?;
+            (package == PROGRAM).then_some(Inside::Arguments(rest))
+        }
+        "shell" | "develop" => {
+            let at = rest.iter().position(|word| matches!(&**word, "-c" | "--command"))?;
+            Some(Inside::Command(&rest[at + 1..]))
+        }
+        _ => None,
+    }
+}
+
+/// `flatpak run --command=mcplink APP ..`, `flatpak run io.github.mcplink.mcplink ..`.
+fn flatpak(args: &[String]) -> Option<String> {
+    let (verb, rest) = positional(args, &[])?;
+    if verb != "run" {
+        return None;
+    }
+    let (app, behind) = positional(rest, &[])?;
+    let options = &rest[..rest.len() - behind.len()];
+    let command = options.iter().find_map(|option| option.strip_prefix("--command="));
+    let program = command.unwrap_or_else(|| app.rsplit('.').next().unwrap_or(app));
+    if is_named(program) { bridged(behind) } else { None }
 }
 
 /// The name behind `bridge`, where these are the arguments of a bridge to a name.
@@ -279,7 +303,7 @@ fn one_line(words: &[String]) -> Option<Vec<String>> {
 fn cargo(args: &[String]) -> Option<String> {
     let args = args.strip_prefix(&[]).filter(|args| !args.is_empty())?;
     let args = if args[0].starts_with('+') { &args[1..] } else { args };
-    let (verb, _) = positional(args, &CARGO_VALUED)?;
+    let (verb, _) = positional(args, CARGO_VALUED)?;
     if !matches!(&**verb, "run" | "r") {
         return None;
     }
@@ -357,129 +381,4 @@ fn is_installed_script(path: &str) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[track_caller]
-    fn told(line: &[&str]) -> Option<String> {
-        let (command, args) = line.split_first().unwrap();
-        target(command, args, &|command| command == "/opt/own/renamed")
-    }
-
-    #[test]
-    fn s_b2_every_way_to_start_a_bridge_to_a_name_is_a_pointer() {
-        let forms: &[&[&str]] = &[
-            // By name and by path.
-            &["mcplink", "bridge", "internal"],
-            &["mcplink", "serve", "internal"],
-            &["/usr/local/bin/mcplink", "bridge", "internal"],
-            &["./target/debug/mcplink", "bridge", "internal"],
-            &["~/.cargo/bin/mcplink", "bridge", "internal"],
-            &["mcplink.exe", "bridge", "internal"],
-            &["C:\\Tools\\MCPLINK.EXE", "bridge", "internal"],
-            &["mcplink.cmd", "bridge", "internal"],
-            &["/opt/own/renamed", "bridge", "internal"],
-            // With options, wherever they stand.
-            &["mcplink", "-v", "bridge", "--shared", "internal"],
-            &["mcplink", "--mcp-config", "servers.json", "--strict-mcp-config", "bridge", "internal"],
-            &["mcplink", "--mcp-config=servers.json", "bridge", "internal", "-vv"],
-            &["mcplink", "--project", "/app", "bridge", "--account", "work", "internal"],
-            &["mcplink", "--scope", "user", "-q", "bridge", "-H", "X-Team: a", "--", "internal"],
-            &["mcplink", "bridge", "--interactive-login", "internal", "--timeout", "5s"],
-            // Through what fetches and runs a package.
-            &["npx", "mcplink", "bridge", "internal"],
-            &["npx", "-y", "mcplink@latest", "bridge", "internal"],
-            &["npx", "--yes", "-p", "mcplink", "mcplink", "bridge", "internal"],
-            &["npx", "--package=mcplink", "--", "mcplink", "bridge", "internal"],
-            &["npx", "-c", "mcplink bridge internal"],
-            &["npx.cmd", "-y", "mcplink", "bridge", "internal"],
-            &["npm", "exec", "--yes", "--", "mcplink", "bridge", "internal"],
-            &["pnpm", "dlx", "mcplink", "bridge", "internal"],
-            &["yarn", "dlx", "-q", "mcplink", "bridge", "internal"],
-            &["bunx", "mcplink", "bridge", "internal"],
-            &["bun", "x", "mcplink", "bridge", "internal"],
-            &["deno", "run", "-A", "npm:mcplink@1", "bridge", "internal"],
-            &["uvx", "mcplink==1.0", "bridge", "internal"],
-            &["uvx", "--from", "mcplink-tools", "mcplink", "bridge", "internal"],
-            &["uv", "tool", "run", "mcplink", "bridge", "internal"],
-            &["uv", "run", "--with", "mcplink", "mcplink", "bridge", "internal"],
-            &["pipx", "run", "--spec", "x", "mcplink", "bridge", "internal"],
-            &["python3", "-m", "mcplink", "bridge", "internal"],
-            &["node", "/app/node_modules/mcplink/bin.js", "bridge", "internal"],
-            // From the source.
-            &["cargo", "run", "-p", "mcp-cli", "--", "bridge", "internal"],
-            &["cargo", "run", "-q", "--release", "--bin", "mcplink", "--", "-v", "bridge", "internal"],
-            &["cargo", "+nightly", "run", "--package=mcplink", "bridge", "internal"],
-            &["cargo", "-q", "run", "--manifest-path", "/src/mcplink/Cargo.toml", "--", "bridge", "internal"],
-            &["cargo", "run", "-p", "path+file:///src/crates/mcp-cli#0.1.0", "--", "serve", "internal"]
-                as &[&str],
-            // Through other commands.
-            &["env", "A=B", "PATH=/x", "mcplink", "bridge", "internal"],
-            &["/usr/bin/env", "-i", "-u", "X", "mcplink", "bridge", "internal"],
-            &["env", "-S", "A=1 mcplink bridge", "internal"],
-            &["nice", "-n", "10", "mcplink", "bridge", "internal"],
-            &["timeout", "-k", "5", "1h", "mcplink", "bridge", "internal"],
-            &["sudo", "-u", "ann", "mcplink", "bridge", "internal"],
-            &["op", "run", "--env-file", ".env", "--", "mcplink", "bridge", "internal"],
-            &["direnv", "exec", "/app", "mcplink", "bridge", "internal"],
-            &["mise", "exec", "node@22", "--", "npx", "mcplink", "bridge", "internal"],
-            // Through a shell.
-            &["sh", "-c", "mcplink bridge internal"],
-            &["/bin/bash", "-lc", "exec mcplink bridge internal"],
-            &["zsh", "-l", "-c", ". ~/.profile; A=1 nice mcplink bridge 'internal' 2>/tmp/log"],
-            &["sh", "-c", "cd /app && exec npx -y mcplink bridge internal"],
-            &["sh", "-c", "exec \"$0\" \"$@\"", "mcplink", "bridge", "internal"],
-            &["sh", "-ec", "sh -c 'mcplink bridge internal'"],
-            &["cmd", "/c", "npx", "-y", "mcplink", "bridge", "internal"],
-            &["cmd.exe", "/d", "/s", "/C", "C:\\Tools\\mcplink.exe bridge internal"],
-            &["powershell.exe", "-NoProfile", "-Command", "& C:\\Tools\\mcplink.exe bridge internal"],
-        ];
-        for line in forms {
-            assert_eq!(told(line).as_deref(), Some("internal"), "{line:?}");
-        }
-    }
-
-    #[test]
-    fn s_b2_a_server_is_never_taken_for_a_pointer() {
-        let nested: Vec<String> = vec!["nice".to_owned(); 40];
-        let mut nested: Vec<&str> = nested.iter().map(String::as_str).collect();
-        nested.extend(["mcplink", "bridge", "internal"]);
-        let servers: &[&[&str]] = &[
-            // A bridge to a URL is a server of its own.
-            &["mcplink", "bridge", "https://internal.example/mcp"],
-            &["npx", "mcplink", "bridge", "--shared", "HTTP://127.0.0.1:1/mcp"],
-            // Something else that this program does.
-            &["mcplink"],
-            &["mcplink", "bridge"],
-            &["mcplink", "demo"],
-            &["mcplink", "call", "bridge", "internal"],
-            &["mcplink", "--mcp-config", "bridge", "internal"],
-            // Somebody else's program.
-            &["mcplinkd", "bridge", "internal"],
-            &["not-mcplink", "bridge", "internal"],
-            &["/opt/mcplink/server", "bridge", "internal"],
-            &["npx", "-y", "mcp-remote", "mcplink", "bridge"],
-            &["npx", "@other/mcplink", "bridge", "internal"],
-            &["npx", "-y", "server", "--name", "mcplink", "bridge", "internal"],
-            &["python3", "server.py", "mcplink", "bridge", "internal"],
-            &["node", "/app/mcplink/server.js", "bridge", "internal"],
-            &["cargo", "run", "--", "bridge", "internal"],
-            &["cargo", "run", "-p", "other", "--", "bridge", "internal"],
-            &["cargo", "test", "-p", "mcp-cli", "--", "bridge", "internal"],
-            &["docker", "run", "-i", "mcplink", "bridge", "internal"],
-            // A program that speaks for itself, with a bridge behind it.
-            &["mcp-filter", "--", "mcplink", "bridge", "internal"],
-            &["sh", "-c", "mcplink bridge internal | filter"],
-            &["sh", "-c", "echo mcplink bridge internal"],
-            &["sh", "-c", "mcplink bridge internal; other-server"],
-            &["sh", "mcplink", "bridge", "internal"],
-            &["env"],
-            &["sh", "-c"],
-            &["cargo"],
-            &nested,
-        ];
-        for line in servers {
-            assert_eq!(told(line), None, "{line:?}");
-        }
-    }
-}
+mod tests;
