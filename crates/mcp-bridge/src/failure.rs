@@ -81,6 +81,12 @@ pub(crate) fn too_many(config: &BridgeConfig) -> RpcError {
     RpcError::new(UNAVAILABLE, message)
 }
 
+/// What a host is turned away with.
+pub(crate) fn turned_away(reason: Reason, config: &BridgeConfig) -> RpcError {
+    let context = MessageContext::new(&config.name);
+    rpc_error(&StatusReport::from_reason(reason, &context, (config.facts)()), "is not started", false)
+}
+
 fn not_connected(snapshot: &StatusSnapshot, facts: ActionFacts) -> RpcError {
     let report = snapshot.report(&snapshot.context(), facts);
     rpc_error(&report, &condition(&report), false)

@@ -45,7 +45,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use mcp_status::{ActionFacts, TransportKind};
+use mcp_status::{ActionFacts, Reason, TransportKind};
 use mcp_transport::{Connector, Limits, ServerSource, SupervisorHandle, SupervisorPolicy};
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -63,6 +63,13 @@ pub type SignIn = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + S
 /// Returns when nothing is under way that would be lost with the process.
 pub type Settled = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
+/// What is said to a host that opens the conversation: nothing, or why it is turned away.
+pub type OpeningFuture = Pin<Box<dyn Future<Output = Result<(), Reason>> + Send>>;
+
+/// Hears which entries the host runs under, where it tells
+/// ([`META_CHAIN`](mcp_transport::message::META_CHAIN)), before anything is connected to.
+pub type Opening = Arc<dyn Fn(Option<String>) -> OpeningFuture + Send + Sync>;
+
 /// One bridge's settings.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -79,6 +86,9 @@ pub struct BridgeConfig {
     pub facts: Arc<dyn Fn() -> ActionFacts + Send + Sync>,
     /// Asked once, when the server needs a sign-in that only a person can make; for hosts with a person in front.
     pub sign_in: Option<SignIn>,
+    /// Asked once, when the host opens the conversation. A host that is turned away is answered with the reason, and the
+    /// bridge ends.
+    pub opening: Option<Opening>,
     /// Told when the supervisor of the server is there, which is when the host has said who it is.
     pub started: Option<Arc<dyn Fn(SupervisorHandle) + Send + Sync>>,
     /// Waited for at the end, beside the goodbye to the server: what would be lost with this process.
@@ -105,6 +115,7 @@ impl BridgeConfig {
             policy,
             facts: Arc::new(|| ActionFacts::new(TransportKind::Remote)),
             sign_in: None,
+            opening: None,
             started: None,
             settled: None,
             max_line_bytes: MAX_LINE_BYTES,
@@ -125,6 +136,13 @@ impl BridgeConfig {
     #[must_use]
     pub fn with_sign_in(mut self, sign_in: SignIn) -> Self {
         self.sign_in = Some(sign_in);
+        self
+    }
+
+    /// With a say in whom it is a bridge for.
+    #[must_use]
+    pub fn with_opening(mut self, opening: Opening) -> Self {
+        self.opening = Some(opening);
         self
     }
 

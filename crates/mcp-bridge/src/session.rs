@@ -4,8 +4,10 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mcp_status::{Reason, ReasonCode, ServerStatus};
 use mcp_transport::message::{
     INVALID_PARAMS, INVALID_REQUEST, Incoming, Members, PARSE_ERROR, RequestId, encode_response, parse,
+    told_chain,
 };
 use mcp_transport::{
     Connector, Payload, RpcError, ServerSource, SubscriptionFilter, Supervisor, SupervisorConfig,
@@ -17,8 +19,9 @@ use tokio::task::AbortHandle;
 use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::BridgeConfig;
+use crate::describe::Description;
 use crate::era::{Era, META_SUBSCRIPTION, RequestMeta, severity};
-use crate::failure::too_many;
+use crate::failure::{too_many, turned_away};
 use crate::forward::{Request, serve};
 use crate::host::Host;
 use crate::lines::{Line, Lines};
@@ -37,6 +40,10 @@ const LAST_ANSWERS: Duration = Duration::from_millis(900);
 const GOODBYE: Duration = Duration::from_millis(700);
 const LAST_LINES: Duration = Duration::from_millis(200);
 
+/// How long a host that is this program waits for its answer, so that it hears of a loop. Each turn of one waits no longer
+/// than the turn above it.
+const KNOWN_LIMIT: Duration = Duration::from_secs(5);
+
 /// Why a bridge ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -45,6 +52,8 @@ pub enum Ended {
     HostGone,
     /// It was told to.
     Asked,
+    /// The host was turned away when it opened the conversation, and has been told why.
+    TurnedAway,
 }
 
 /// Runs a bridge to its end.
@@ -69,7 +78,12 @@ pub(crate) async fn run(
             // Who asks and does not read is not asked on: its answers must not fill the memory of this process.
             () = core.host.flush(), if core.host.is_behind() => {}
             line = lines.next(), if !core.host.is_behind() => match line {
-                Ok(Some(Line::Whole(line))) => session.take(line).await,
+                Ok(Some(Line::Whole(line))) => {
+                    session.take(line).await;
+                    if session.turned_away {
+                        break Ended::TurnedAway;
+                    }
+                }
                 Ok(Some(Line::TooLong)) => session.refuse("the message is too long"),
                 Ok(None) => break Ended::HostGone,
                 Err(error) => {
@@ -93,6 +107,7 @@ struct Session {
     /// Notifications for the server, in their order.
     notices: Option<mpsc::UnboundedSender<(String, Option<Box<RawValue>>)>>,
     background: Vec<AbortOnDropHandle<()>>,
+    turned_away: bool,
 }
 
 /// The requests of the host that are under way.
@@ -108,7 +123,7 @@ impl Calls {
 impl Session {
     fn new(connector: Connector, core: Arc<Core>) -> Self {
         let (calls, tasks) = (Calls::default(), TaskTracker::new());
-        Self { connector, core, calls, tasks, notices: None, background: Vec::new() }
+        Self { connector, core, calls, tasks, notices: None, background: Vec::new(), turned_away: false }
     }
 
     /// Takes in one line.
@@ -118,6 +133,9 @@ impl Session {
             Err(error) => return self.refuse_as(PARSE_ERROR, error.id(), &error.to_string()),
         };
         for message in messages {
+            if self.turned_away {
+                return;
+            }
             match message {
                 Ok(Incoming::Request { id, method, params }) => self.request(id, method, params).await,
                 Ok(Incoming::Notification { method, params }) => self.notification(method, params),
@@ -150,8 +168,12 @@ impl Session {
     }
 
     async fn request(&mut self, id: RequestId, method: String, params: Option<Box<RawValue>>) {
+        let told = if self.core.introduction.is_made() { None } else { told_chain(params.as_deref()) };
+        if !self.admits(&id, told.clone()).await {
+            return;
+        }
         if method == "initialize" {
-            return self.initialize(&id, params.as_deref()).await;
+            return self.initialize(id, params.as_deref(), told.is_some()).await;
         }
         let era = match RequestMeta::read(params.as_deref()) {
             Some(meta) => {
@@ -160,6 +182,10 @@ impl Session {
                 }
                 let profile = Profile::new(Era::Modern, meta.capabilities, meta.client);
                 if self.core.introduction.take(profile) {
+                    if method == "server/discover" && told.is_some() {
+                        self.connect();
+                        return self.answer_when_known(id, |description| description.discover());
+                    }
                     if method == "server/discover" {
                         self.discover(&id);
                         self.core.host.flush().await;
@@ -194,18 +220,54 @@ impl Session {
         }
     }
 
-    /// The handshake of a legacy host: answered before anything else is done.
-    async fn initialize(&mut self, id: &RequestId, params: Option<&RawValue>) {
+    /// Whether the host is served. Decided when it opens the conversation; one that is not is told why.
+    async fn admits(&mut self, id: &RequestId, told: Option<String>) -> bool {
+        let opening = self.core.config.opening.clone().filter(|_| !self.core.introduction.is_made());
+        let Some(opening) = opening else { return true };
+        let Err(reason) = opening(told).await else { return true };
+        self.core.host.respond(id, Err(&turned_away(reason, &self.core.config)));
+        self.turned_away = true;
+        false
+    }
+
+    /// The handshake of a legacy host: answered before anything else is done, unless the host is this program (`is_ours`).
+    async fn initialize(&mut self, id: RequestId, params: Option<&RawValue>, is_ours: bool) {
         let members = params.and_then(|params| Members::read(params.get())).unwrap_or_default();
         let requested = members.get("protocolVersion").and_then(text);
-        let result = self.core.describe(|description| description.initialize(requested.as_deref()));
-        self.core.host.respond(id, Ok(&result));
         let profile = Profile::new(Era::Legacy, members.get("capabilities"), members.get("clientInfo"));
+        let answer = move |description: &Description<'_>| description.initialize(requested.as_deref());
+        if is_ours {
+            if self.core.introduction.take(profile) {
+                self.connect();
+            }
+            return self.answer_when_known(id, answer);
+        }
+        let result = self.core.describe(|description| answer(&description));
+        self.core.host.respond(&id, Ok(&result));
         let is_first = self.core.introduction.take(profile);
         if is_first {
             self.core.host.flush().await;
             self.connect();
         }
+    }
+
+    /// Answers a handshake when it is known whether the server leads back to what is above, and says so where it does: a
+    /// host that is this program tells it on, so that each turn of a loop ends with its name.
+    fn answer_when_known(
+        &self,
+        id: RequestId,
+        answer: impl FnOnce(&Description<'_>) -> Box<RawValue> + Send + 'static,
+    ) {
+        let core = self.core.clone();
+        self.tasks.spawn(async move {
+            match leads_back(&core).await {
+                Some(reason) => core.host.respond(&id, Err(&turned_away(reason, &core.config))),
+                None => {
+                    let result = core.describe(|description| answer(&description));
+                    core.host.respond(&id, Ok(&result));
+                }
+            }
+        });
     }
 
     fn discover(&self, id: &RequestId) {
@@ -393,6 +455,16 @@ impl Session {
         }
         self.background.clear();
     }
+}
+
+/// The loop that the server is part of, as far as that is known soon.
+async fn leads_back(core: &Core) -> Option<Reason> {
+    let mut status = core.server()?.status();
+    let known = status.wait_for(|snapshot| {
+        snapshot.status != ServerStatus::Pending || snapshot.code == Some(ReasonCode::Retrying)
+    });
+    let snapshot = tokio::time::timeout(KNOWN_LIMIT, known).await.ok()?.ok()?.clone();
+    snapshot.reason().filter(|reason| reason.code == ReasonCode::SelfReference)
 }
 
 /// The parameters of an acknowledgement.

@@ -2,7 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mcp_auth::HttpExchange;
@@ -38,6 +38,8 @@ pub(crate) struct App {
     pub(crate) renewals: Renewals,
     pub(crate) telemetry: Telemetry,
     token_store: Arc<dyn TokenStore>,
+    /// The entries above this process as its host told them, where it did.
+    above: OnceLock<String>,
     mcp_config: Vec<String>,
     strict: bool,
     scope: Option<ScopeArg>,
@@ -73,6 +75,7 @@ impl App {
             renewals: Renewals::default(),
             telemetry,
             token_store: crate::oauth::token_store(state_dir(&environment).as_deref()),
+            above: OnceLock::new(),
             mcp_config: global.mcp_config.clone(),
             strict: global.strict_mcp_config,
             scope,
@@ -129,11 +132,22 @@ impl App {
     }
 
     fn request(&self, directory: &Path, mcp_config: &[String]) -> Request {
-        let mut request = Request::new(directory, self.environment.variables().clone());
+        let env = self.environment.variables().clone();
+        let env = match self.above.get() {
+            Some(told) => env.below(told),
+            None => env,
+        };
+        let mut request = Request::new(directory, env);
         request.mcp_config = mcp_config.to_vec();
         request.strict = self.strict;
         request.program = self.environment.program().ok().cloned();
         request
+    }
+
+    /// Notes what the host told of the entries above this process: whatever is read from now on is read below them.
+    pub(crate) fn set_above(&self, told: String) {
+        // A host opens one conversation.
+        drop(self.above.set(told));
     }
 
     /// The current directory.

@@ -219,6 +219,7 @@ fn ready(entry: &ServerEntry, auth: Option<&Auth>, config: &Config, app: &App) -
             endpoint.env = launch.env;
             endpoint.cwd = Some(launch.cwd);
             endpoint.startup_timeout = entry.stdio().and_then(|stdio| stdio.startup_timeout);
+            endpoint.chain = Some(entry.chain_below());
             endpoint.secrets = redact::secrets(entry, app.environment.variables());
             Server::new(Endpoint::Stdio(endpoint))
         }

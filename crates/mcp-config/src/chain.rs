@@ -3,7 +3,8 @@
 //! An entry that starts a process hands the chain down to it in `MCPLINK_CHAIN`: its own name and a digest of its place, behind
 //! those of the entries that the process already runs under. An entry that is in the chain is not started again: whatever
 //! form a loop takes (a wrapper script, two entries that lead to each other, a helper that asks this program), it ends at its first
-//! repetition. A loop that never repeats an entry ends at a depth.
+//! repetition. A loop that never repeats an entry ends at a depth. A local server is told the same chain in the opening of the
+//! conversation, so that a program in between that clears the environment does not take it away: [`Env::below`].
 //!
 //! The value holds no secret: names, and digests of names, places and of what `list` shows of an entry. It grants
 //! nothing: whoever changes it can only take servers from their own children, or take the guard away, as whoever starts
@@ -12,7 +13,7 @@
 use std::ffi::OsStr;
 use std::fmt::Write as _;
 
-use crate::ServerEntry;
+use crate::{Env, ServerEntry};
 
 /// The variable that carries the chain: the entries that a process runs under, outermost first, between commas; `~` is one of
 /// which nothing is known.
@@ -38,7 +39,6 @@ struct Link {
 impl Chain {
     /// Reads the value of the variable.
     pub(crate) fn parse(value: Option<&OsStr>) -> Self {
-        let unknown = || Link { name: String::new(), digest: None };
         let Some(value) = value.filter(|value| !value.is_empty()) else { return Self::default() };
         match value.to_str().filter(|value| value.len() <= MAX_BYTES) {
             // One more than the depth is as good as a hundred.
@@ -46,10 +46,10 @@ impl Chain {
                 value
                     .split(',')
                     .take(MAX_DEPTH + 1)
-                    .map(|part| Link::parse(part).unwrap_or_else(unknown))
+                    .map(|part| Link::parse(part).unwrap_or_else(Link::unknown))
                     .collect(),
             ),
-            None => Self(vec![unknown()]),
+            None => Self(vec![Link::unknown()]),
         }
     }
 
@@ -69,15 +69,45 @@ impl Chain {
 
     /// The value for a process that `entry` starts.
     pub(crate) fn below(&self, entry: &ServerEntry) -> String {
-        let mut value = String::new();
-        for link in self.0.iter().chain([&Link::of(entry)]) {
-            if !value.is_empty() {
-                value.push(',');
-            }
-            link.write(&mut value);
-        }
-        value
+        value(self.0.iter().chain([&Link::of(entry)]))
     }
+
+    /// This chain of the environment and what the client told: the client has started what it speaks to, so it is the last to
+    /// have its say, and what a program in between left of the environment still counts.
+    fn with(self, told: Self) -> Self {
+        let is_told = |link: &Link| told.0.iter().any(|other| other.digest == link.digest);
+        let own = self.0.len();
+        let mut links: Vec<Link> =
+            self.0.into_iter().filter(|link| link.digest.is_some() && !is_told(link)).collect();
+        links.extend(told.0);
+        // What is known by its number alone keeps the depth.
+        let missing = own.saturating_sub(links.len());
+        links.splice(0..0, std::iter::repeat_with(Link::unknown).take(missing));
+        // One more than the depth is as good as a hundred, and the nearest ones name a loop.
+        links.drain(..links.len().saturating_sub(MAX_DEPTH + 1));
+        Self(links)
+    }
+}
+
+impl Env {
+    /// The same environment below the entries that a client told of in the opening of its conversation, in the format of
+    /// `MCPLINK_CHAIN`.
+    #[must_use]
+    pub fn below(self, told: &str) -> Self {
+        let chain = Chain::parse(self.var_os(VARIABLE)).with(Chain::parse(Some(OsStr::new(told))));
+        self.with(VARIABLE, value(chain.0.iter()))
+    }
+}
+
+fn value<'a>(links: impl Iterator<Item = &'a Link>) -> String {
+    let mut value = String::new();
+    for link in links {
+        if !value.is_empty() {
+            value.push(',');
+        }
+        link.write(&mut value);
+    }
+    value
 }
 
 fn trail(above: &[Link], last: &Link) -> String {
@@ -86,6 +116,10 @@ fn trail(above: &[Link], last: &Link) -> String {
 }
 
 impl Link {
+    fn unknown() -> Self {
+        Self { name: String::new(), digest: None }
+    }
+
     fn of(entry: &ServerEntry) -> Self {
         let name = decode(&encode(&entry.name)).unwrap_or_default();
         Self { name: mcp_text::escaped(&name).into_owned(), digest: Some(digest(entry)) }
@@ -229,6 +263,36 @@ mod tests {
             assert!(depth < 20, "{chain}");
         }
         assert_eq!(depth, MAX_DEPTH);
+    }
+
+    #[test]
+    fn s_b2_what_a_client_tells_counts_beside_what_the_environment_has() {
+        let a = handed(&read("a", "x", ""));
+        let ab = handed(&read("b", "x", &a));
+        let below = |environment: &str, told: &str| {
+            let env = Env::from([(VARIABLE, environment)]).below(told);
+            Chain::parse(env.var_os(VARIABLE))
+        };
+        let names = |chain: &Chain| chain.0.iter().map(Link::shown).collect::<Vec<_>>().join(" ");
+        for (environment, told, expected) in [
+            ("", &*a, "a"),
+            ("", &ab, "a b"),
+            (&*a, &ab, "a b"),
+            (&ab, &ab, "a b"),
+            // Nothing is above but what the environment has, and what is known of a client by its number alone.
+            (&a, "", "a"),
+            ("~", &a, "a"),
+            ("~,~,~", &a, "? ? a"),
+            (&a, "nonsense", "a ?"),
+        ] {
+            assert_eq!(names(&below(environment, told)), expected, "{environment} {told}");
+        }
+        let env = Env::new().below(&ab);
+        let entry = read("a", "x", env.var(VARIABLE).unwrap());
+        assert_eq!(entry.self_reference.as_deref(), Some("leads back to itself: a → b → a"));
+        // However much is told, the value stays one that is read.
+        let long = below(&["x"; 200].join(","), &"y~0000000000000001,".repeat(1000));
+        assert!(long.0.len() >= MAX_DEPTH && value(long.0.iter()).len() <= MAX_BYTES, "{long:?}");
     }
 
     #[test]

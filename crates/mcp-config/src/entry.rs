@@ -445,8 +445,8 @@ impl ServerEntry {
         }
     }
 
-    /// The value of `MCPLINK_CHAIN` for what it starts.
-    pub(crate) fn chain_below(&self) -> String {
+    /// The value of `MCPLINK_CHAIN` for what it starts: names and digests of the entries that it was read under, and its own.
+    pub fn chain_below(&self) -> String {
         match &self.chain {
             Some(chain) => chain.below(self),
             None => Chain::default().below(self),

@@ -134,7 +134,7 @@ impl ActionFacts {
     /// and nothing else supplies credentials.
     fn wants_an_edit(self) -> bool {
         match self.code {
-            Some(ReasonCode::Config | ReasonCode::NotConfigured | ReasonCode::SelfReference) => true,
+            Some(ReasonCode::Config | ReasonCode::NotConfigured) => true,
             Some(ReasonCode::CredentialsRejected) => self.has_static_headers && !self.has_helper,
             Some(ReasonCode::Unauthorized | ReasonCode::Forbidden | ReasonCode::LoginRedirect) => {
                 !self.has_helper && !self.oauth_capable
@@ -182,6 +182,10 @@ pub fn actions(facts: &ActionFacts) -> Vec<Action> {
         _ => {}
     }
     let mut actions = Vec::new();
+    if facts.code == Some(ReasonCode::SelfReference) {
+        // Whatever else is done, it leads back as long as the entry stays as it is.
+        return vec![Action::EditConfig, Action::Reconnect, Action::Disable];
+    }
     if facts.code == Some(ReasonCode::HelperUntrusted) {
         actions.push(Action::Trust);
     }
@@ -304,7 +308,7 @@ mod tests {
             (seen(remote(), ReasonCode::Config), vec![Reconnect, Disable, EditConfig]),
             (
                 seen(ActionFacts::new(TransportKind::Stdio), ReasonCode::SelfReference),
-                vec![Reconnect, Disable, EditConfig],
+                vec![EditConfig, Reconnect, Disable],
             ),
         ];
         for (facts, expected) in table {

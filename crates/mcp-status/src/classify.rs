@@ -101,6 +101,7 @@ fn outcome_verdict(outcome: &Outcome, evidence: &Evidence) -> Verdict {
         // It worked, so starting it again may work again. One that ends before it ever did would only end again.
         Outcome::Exited { .. } if evidence.phase == Phase::Session => transient(ReasonCode::Exited),
         Outcome::Exited { .. } => permanent(ReasonCode::Exited),
+        Outcome::SelfReference => permanent(ReasonCode::SelfReference),
         Outcome::Misconfigured => permanent(ReasonCode::Config),
     }
 }
@@ -212,7 +213,8 @@ mod tests {
                 Some(Outcome::Version { .. }) => Outcome::Spawn { cause: SpawnCause::NotFound },
                 Some(Outcome::Spawn { .. }) => Outcome::SlowStart { limit: WAIT },
                 Some(Outcome::SlowStart { .. }) => Outcome::Exited { code: Some(3), signal: None },
-                Some(Outcome::Exited { .. }) => Outcome::Misconfigured,
+                Some(Outcome::Exited { .. }) => Outcome::SelfReference,
+                Some(Outcome::SelfReference) => Outcome::Misconfigured,
                 Some(Outcome::Misconfigured) => return None,
             })
         }
@@ -225,7 +227,7 @@ mod tests {
 
     #[test]
     fn every_outcome_has_a_verdict_whose_code_and_status_agree() {
-        assert_eq!(every_outcome().len(), 17);
+        assert_eq!(every_outcome().len(), 18);
         for outcome in every_outcome() {
             for phase in [Phase::Connect, Phase::Session] {
                 for auth in [none(), sent(), withheld()] {
@@ -257,6 +259,7 @@ mod tests {
             (Outcome::Version { offered: Vec::new() }, permanent(ReasonCode::Version)),
             (Outcome::Spawn { cause: SpawnCause::Other }, permanent(ReasonCode::Spawn)),
             (Outcome::SlowStart { limit: WAIT }, permanent(ReasonCode::Timeout)),
+            (Outcome::SelfReference, permanent(ReasonCode::SelfReference)),
             (Outcome::Misconfigured, permanent(ReasonCode::Config)),
         ];
         for (outcome, expected) in table {

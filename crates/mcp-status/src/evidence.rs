@@ -175,6 +175,8 @@ pub enum Outcome {
         /// The signal that ended it (POSIX).
         signal: Option<i32>,
     },
+    /// The command of a stdio server is this program again, for an entry that it runs under; the detail names the loop.
+    SelfReference,
     /// The transport's own settings are unusable (a URL that no client can send to, an unreadable CA file).
     Misconfigured,
 }

@@ -60,6 +60,8 @@ pub fn message(evidence: &Evidence, context: &MessageContext<'_>) -> String {
         {
             format!("failed to {detail}")
         }
+        // It names file, field and loop, and has passed through each turn of it.
+        Some(detail) if evidence.outcome == Outcome::SelfReference => detail,
         Some(detail) if !text.is_empty() => format!("{text}: {detail}"),
         _ => text,
     }
@@ -113,6 +115,7 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
             )
         }
         Outcome::Exited { code, signal } => exit::phrase(*code, *signal, evidence.phase),
+        Outcome::SelfReference => "the command leads back to the entry that starts it".to_owned(),
         Outcome::Misconfigured => "the settings of this server cannot be used".to_owned(),
     }
 }
@@ -366,6 +369,8 @@ mod tests {
                 Evidence::new(Phase::Session, Outcome::Exited { code: Some(3), signal: None }),
                 "the command exited with code 3",
             ),
+            (connect(Outcome::SelfReference), "the command leads back to the entry that starts it"),
+            (connect(Outcome::SelfReference).with_detail("f:3: a → b → a"), "f:3: a → b → a"),
             (connect(Outcome::Misconfigured), "the settings of this server cannot be used"),
         ];
         for (evidence, expected) in table {

@@ -266,7 +266,8 @@ impl Connector {
                     Opened::LegacySse(wire) => {
                         let options = self.options().clone();
                         let idle = options.idle_timeout;
-                        let line = Line { stream: Stream::LegacySse(wire), hub: hub.clone(), options };
+                        let line =
+                            Line { stream: Stream::LegacySse(wire), hub: hub.clone(), options, chain: None };
                         Ordered::open(line, idle).await.map(Wire::Ordered)?
                     }
                 };
@@ -283,7 +284,7 @@ impl Connector {
                 let options = self.options();
                 let stream = endpoint.opener.open().await.map_err(TransportError::seen_elsewhere)?;
                 let stream = Stream::Peer(PeerWire::start(stream, &hub.budget, hub.clone()));
-                let line = Line { stream, hub: hub.clone(), options: options.clone() };
+                let line = Line { stream, hub: hub.clone(), options: options.clone(), chain: None };
                 let opened = Ordered::open(line, options.stdio_idle_timeout).await;
                 opened.map(|wire| (Wire::Ordered(wire), hub))
             }

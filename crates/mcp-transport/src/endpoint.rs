@@ -102,6 +102,10 @@ pub struct StdioEndpoint {
     /// How long its start may take, handshake included; [`ClientOptions::startup_timeout`](crate::ClientOptions) where
     /// `None`.
     pub startup_timeout: Option<Duration>,
+    /// The entries that it is started below, this one last, as `MCPLINK_CHAIN` has them. The opening of the conversation
+    /// tells them ([`META_CHAIN`](crate::message::META_CHAIN)), so that a command that is this program again refuses,
+    /// whatever became of its environment.
+    pub chain: Option<String>,
     /// What is never repeated of what it says when it fails, in messages, logs and
     /// [`SideOutput`](crate::TransportError::side_output): a command may print its own environment.
     pub secrets: Secrets,
@@ -117,6 +121,7 @@ impl StdioEndpoint {
             cwd: None,
             opening: StdioOpening::default(),
             startup_timeout: None,
+            chain: None,
             secrets: Secrets::default(),
         }
     }
@@ -132,6 +137,7 @@ impl fmt::Debug for StdioEndpoint {
             .field("cwd", &self.cwd)
             .field("opening", &self.opening)
             .field("startup_timeout", &self.startup_timeout)
+            .field("chain", &self.chain)
             .field("secrets", &self.secrets)
             .finish()
     }

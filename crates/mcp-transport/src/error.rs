@@ -99,6 +99,8 @@ pub enum TransportErrorKind {
         /// The signal that ended it (POSIX).
         signal: Option<i32>,
     },
+    /// The command of a stdio server is this program again, for an entry that it runs under: a loop. Refused before it acted.
+    SelfReference,
     /// The connection has been closed by its owner. Never sent.
     Closed,
     /// The caller gave the request up. May have been sent.
@@ -310,6 +312,7 @@ impl TransportError {
             | Kind::SessionGone
             | Kind::Spawn { .. }
             | Kind::SlowStart { .. }
+            | Kind::SelfReference
             | Kind::Closed
             | Kind::Misconfigured => false,
         }

@@ -60,6 +60,7 @@ impl TransportError {
             Kind::Spawn { cause } => Outcome::Spawn { cause: *cause },
             Kind::SlowStart { limit } => Outcome::SlowStart { limit: *limit },
             Kind::Exited { code, signal } => Outcome::Exited { code: *code, signal: *signal },
+            Kind::SelfReference => Outcome::SelfReference,
             Kind::Misconfigured => Outcome::Misconfigured,
         }
     }
@@ -117,6 +118,7 @@ mod tests {
             (Kind::Spawn { cause: SpawnCause::NotFound }, failed(Code::Spawn, false)),
             (Kind::SlowStart { limit: Duration::from_secs(60) }, failed(Code::Timeout, false)),
             (Kind::Exited { code: Some(1), signal: None }, failed(Code::Exited, false)),
+            (Kind::SelfReference, failed(Code::SelfReference, false)),
             (Kind::Misconfigured, failed(Code::Config, false)),
         ];
         for (kind, expected) in table {

@@ -2,6 +2,7 @@
 //!
 //! Only the envelope is read. Parameters and results stay the bytes that were sent, in both directions.
 
+pub use crate::protocol::chain::{META_CHAIN, told_chain};
 pub use crate::protocol::jsonrpc::{
     EnvelopeError, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, Incoming, METHOD_NOT_FOUND, PARSE_ERROR,
     RequestId, begin_result, encode_notification, encode_response,

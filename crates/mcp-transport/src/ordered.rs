@@ -12,6 +12,7 @@ use crate::duplex::{Outcome, Patience};
 use crate::http::legacy_sse::LegacySse;
 use crate::hub::Hub;
 use crate::limits::{Allowance, Purpose};
+use crate::protocol::chain;
 #[cfg(feature = "stdio")]
 use crate::protocol::handshake::probe_limit;
 use crate::protocol::handshake::{Probe, ServerDescription, judge_probe, read_initialize};
@@ -54,6 +55,8 @@ pub(crate) struct Line {
     pub(crate) stream: Stream,
     pub(crate) hub: Arc<Hub>,
     pub(crate) options: Arc<ClientOptions>,
+    /// What the opening tells of the entries above, where the server is a process of this machine.
+    pub(crate) chain: Option<Arc<str>>,
 }
 
 /// The streams themselves.
@@ -142,8 +145,9 @@ impl Line {
         let result = loop {
             let (client, revision) = (self.hub.client_info(&self.options), offered[offered.len() - 1]);
             let params = initialize_params(revision, &client, &self.hub.capabilities());
-            let frame = encode_request(HANDSHAKE, "initialize", Some(&params), "")?;
-            match self.stream.request(HANDSHAKE, frame, self.limits(phase, idle)).await {
+            let frame =
+                encode_request(HANDSHAKE, "initialize", Some(&params), &chain::meta(self.chain.as_deref()))?;
+            match self.ask(HANDSHAKE, frame, self.limits(phase, idle)).await {
                 Ok(result) => break result,
                 Err(refusal) => offered.push(next_offer(&refusal, &offered).ok_or(refusal)?),
             }
@@ -164,8 +168,12 @@ impl Line {
     ) -> Result<Option<Agreement>, TransportError> {
         let mut retried = false;
         loop {
-            let frame = encode_request(PROBE, "server/discover", None, &self.meta(revision))?;
-            let answer = self.stream.request(PROBE, frame, self.limits(phase, idle)).await;
+            let mut meta = self.meta(revision);
+            if self.chain.is_some() {
+                meta = format!("{meta},{}", chain::meta(self.chain.as_deref()));
+            }
+            let frame = encode_request(PROBE, "server/discover", None, &meta)?;
+            let answer = self.ask(PROBE, frame, self.limits(phase, idle)).await;
             match judge_probe(answer, retried) {
                 Probe::Modern(server) => {
                     let meta = self.meta(server.revision);
@@ -175,6 +183,20 @@ impl Line {
                 Probe::Doubtful(error) | Probe::Failed(error) => return Err(error),
                 Probe::Retry(wanted) => (revision, retried) = (wanted, true),
             }
+        }
+    }
+
+    /// Asks something of the handshake. A process that was told what it runs under may refuse because of it.
+    async fn ask(&self, id: i64, frame: Vec<u8>, limits: Limits<'_>) -> Outcome {
+        let answer = self.stream.request(id, frame, limits).await;
+        let refused = |refusal: &TransportError| refusal.rpc_error().and_then(chain::told_loop);
+        match answer.as_ref().err().filter(|_| self.chain.is_some()).and_then(refused) {
+            Some(how) => {
+                let kind = TransportErrorKind::SelfReference;
+                Err(TransportError::new(kind, "the command leads back to what started it")
+                    .with_said(Some(how)))
+            }
+            None => answer,
         }
     }
 

@@ -1,6 +1,7 @@
 //! What the messages mean: the envelope, the revisions, the handshakes of both eras.
 
 mod bounded;
+pub(crate) mod chain;
 pub(crate) mod handshake;
 pub(crate) mod header_params;
 pub(crate) mod jsonrpc;

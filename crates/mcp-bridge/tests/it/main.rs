@@ -7,6 +7,7 @@
 //! | `bytes` | what is passed on without a change |
 //! | `other_era` | a server that goes on in another era in the middle of a connection |
 //! | `outage` | a server that is down, comes up, wants credentials, and what the host hears meanwhile |
+//! | `opening` | what a host may tell, and how it is turned away |
 //! | `ending` | how a bridge ends |
 
 #![expect(
@@ -18,6 +19,7 @@ mod apart;
 mod bytes;
 mod ending;
 mod matrix;
+mod opening;
 mod other_era;
 mod outage;
 mod support;

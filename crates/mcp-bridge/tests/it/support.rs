@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_auth::AuthProvider;
-use mcp_bridge::{Bridge, BridgeConfig, Ended};
+use mcp_bridge::{Bridge, BridgeConfig, Ended, Opening};
 use mcp_status::{ActionFacts, TransportKind};
 use mcp_transport::{
     ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, Server, SupervisorHandle, Withheld,
@@ -51,12 +51,13 @@ pub(crate) struct Setup {
     auth: Option<Arc<dyn AuthProvider>>,
     capabilities: Value,
     patience: Duration,
+    opening: Option<Opening>,
     started: Option<Arc<dyn Fn(SupervisorHandle) + Send + Sync>>,
 }
 
 impl Setup {
     pub(crate) fn new(url: Url) -> Self {
-        Self { url, auth: None, capabilities: json!({}), patience: PATIENCE, started: None }
+        Self { url, auth: None, capabilities: json!({}), patience: PATIENCE, opening: None, started: None }
     }
 
     pub(crate) fn auth(mut self, provider: Arc<dyn AuthProvider>) -> Self {
@@ -75,6 +76,12 @@ impl Setup {
         self
     }
 
+    /// Asked when the host opens the conversation.
+    pub(crate) fn opening(mut self, opening: Opening) -> Self {
+        self.opening = Some(opening);
+        self
+    }
+
     /// How long a call waits for a connection.
     pub(crate) fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -90,7 +97,7 @@ impl Setup {
 
     /// Starts the bridge; the host says nothing yet.
     pub(crate) fn start_silent(self, era: HostEra) -> Host {
-        let Self { url, auth, capabilities, patience, started } = self;
+        let Self { url, auth, capabilities, patience, opening, started } = self;
         let mut options = ClientOptions::new(ClientInfo::new("bridge-test", "1.0"));
         options.connect_timeout = PATIENCE;
         let source = move || {
@@ -107,6 +114,7 @@ impl Setup {
             .with_facts(|| ActionFacts::new(TransportKind::Remote).with_configured(true, true));
         config.policy.patience = patience;
         config.started = started;
+        config.opening = opening;
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let (theirs_in, theirs_out) = tokio::io::split(theirs);
         let (output, input) = tokio::io::split(ours);

@@ -2,9 +2,13 @@
 //!
 //! Only wiring: what a bridge does is `mcp-bridge`. Standard output is the host's; everything else goes to stderr.
 
+use std::io::IsTerminal as _;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use mcp_bridge::{Bridge, BridgeConfig, Ended, SignIn};
+use mcp_status::Reason;
+use mcp_transport::Withheld;
 
 use super::login;
 use crate::app::App;
@@ -17,26 +21,23 @@ use crate::live::serve::{Opened, Session};
 use crate::live::{self, Sharing};
 use crate::session_log::SessionLog;
 use crate::signals;
+use crate::wire::Wired;
+
+/// How long a bridge that does not serve waits for the first words of its host, to answer them.
+const OPENING_LIMIT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus, CliError> {
     let target = Target::new(&args.server);
     // Now, so that a name that does not exist is told to whoever configures the host.
     let wired = target.wired(app).await?;
     if let Some(reason) = wired.self_reference() {
-        // A loop ends here. Answering in its place would keep every turn of it alive, and of what this prints the bridge
-        // above shows the first line.
-        let name = &wired.described.name;
-        return Err(CliError::usage(
-            reason.code.as_str(),
-            format!("{name:?} is not started: {}", reason.message),
-        )
-        .next(format!("mcplink get {}", mcp_text::shell_word(name))));
+        // A loop ends here. Serving the host in its place would keep every turn of it alive.
+        if !std::io::stdin().is_terminal() {
+            turn_away(app, &wired, reason).await?;
+        }
+        return Err(not_started(target.name(), reason));
     }
-    let (input, output) = mcp_bridge::stdio::open().map_err(|error| {
-        CliError::new(ExitStatus::Usage, "no-streams", "standard input or output is closed")
-            .why(error.to_string())
-            .next("let an MCP host start it")
-    })?;
+    let (input, output) = streams()?;
     let log = app.log_dir().map(|directory| SessionLog::new(&directory, target.name()));
     let wired = Arc::new(wired);
     let entry = Arc::new(Entry::new(app.clone(), target, log.clone(), wired.clone()));
@@ -56,6 +57,16 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     if let Ok(Some(limits)) = wired.state.as_ref().map(|ready| &ready.server.limits) {
         config.max_requests = limits.requests;
     }
+    let refused = Arc::new(Mutex::new(None));
+    let (admitting, slot) = (entry.clone(), refused.clone());
+    config = config.with_opening(Arc::new(move |told| {
+        let (entry, slot) = (admitting.clone(), slot.clone());
+        Box::pin(async move {
+            let admitted = entry.admit(told).await;
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = admitted.clone().err();
+            admitted
+        })
+    }));
     let opened = Arc::new(Mutex::new(None));
     let (slot, seen, share) = (opened.clone(), entry.clone(), sharing.clone());
     config = config.with_started(move |handle| {
@@ -82,10 +93,48 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     let asked_to_end = async { signalled = Some(signals::signal().await) };
     let ended = Bridge::new(app.connector.clone(), config).run(input, output, asked_to_end).await;
     drop(opened.lock().unwrap_or_else(PoisonError::into_inner).take());
-    Ok(match (ended, signalled) {
-        (Ended::Asked, Some(signal)) => signal,
-        _ => ExitStatus::Success,
+    let refused = refused.lock().unwrap_or_else(PoisonError::into_inner).take();
+    match (ended, signalled, refused) {
+        (Ended::TurnedAway, _, Some(reason)) => Err(not_started(entry.target().name(), &reason)),
+        (Ended::Asked, Some(signal), _) => Ok(signal),
+        _ => Ok(ExitStatus::Success),
+    }
+}
+
+/// The streams of the host.
+fn streams() -> Result<(mcp_bridge::stdio::Input, mcp_bridge::stdio::Output), CliError> {
+    mcp_bridge::stdio::open().map_err(|error| {
+        CliError::new(ExitStatus::Usage, "no-streams", "standard input or output is closed")
+            .why(error.to_string())
+            .next("let an MCP host start it")
     })
+}
+
+/// Answers a host that opens the conversation with why there is none: one that is this program knows the loop by it.
+async fn turn_away(app: &App, wired: &Wired, reason: &Reason) -> Result<(), CliError> {
+    let (input, output) = streams()?;
+    let (facts, reason) = (wired.facts(), reason.clone());
+    let config = BridgeConfig::new(&*wired.described.name, env!("CARGO_PKG_VERSION"), || async {
+        Err(Withheld::SwitchedOff)
+    })
+    .with_facts(move || facts)
+    .with_opening(Arc::new(move |_| {
+        let reason = reason.clone();
+        Box::pin(async move { Err(reason) })
+    }));
+    let enough = async {
+        tokio::select! {
+            _ = signals::signal() => {}
+            () = tokio::time::sleep(OPENING_LIMIT) => {}
+        }
+    };
+    Bridge::new(app.connector.clone(), config).run(input, output, enough).await;
+    Ok(())
+}
+
+fn not_started(name: &str, reason: &Reason) -> CliError {
+    CliError::usage(reason.code.as_str(), format!("{name:?} is not started: {}", reason.message))
+        .next(format!("mcplink get {}", mcp_text::shell_word(name)))
 }
 
 /// Signs the person in who sits in front of the host, in the browser.

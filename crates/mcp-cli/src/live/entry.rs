@@ -123,6 +123,17 @@ impl Entry {
         &self.target
     }
 
+    /// Whether a host is served that tells which entries it runs under: not where this one is among them, because then it
+    /// leads back to itself.
+    pub(crate) async fn admit(&self, told: Option<String>) -> Result<(), Reason> {
+        let Some(told) = told else { return Ok(()) };
+        self.app.set_above(told);
+        // What cannot be read now is told at every call.
+        let Ok(wired) = self.target.wired(&self.app).await.map(Arc::new) else { return Ok(()) };
+        *self.last() = Read { found: Ok(wired.clone()), known: wired.clone() };
+        wired.self_reference().cloned().map_or(Ok(()), Err)
+    }
+
     /// The server, and the entry that it is of, for a connection that is made now.
     pub(crate) async fn read(&self) -> Result<(Server, Arc<Wired>), Withheld> {
         let wired = match self.target.wired(&self.app).await {

@@ -12,7 +12,7 @@ use crate::setting::{Setting, http, with_helper};
 const LIMIT: Duration = Duration::from_secs(2);
 
 pub(crate) const INITIALIZE: &str = r#"{"jsonrpc":"2.0","id":0,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"host","version":"1"}}}"#;
-const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
+pub(crate) const INITIALIZED: &str = r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
 
 pub(crate) fn say(bridge: &mut Running<'_>, line: &str) {
     bridge.write(format!("{line}\n")).unwrap();

@@ -1,28 +1,28 @@
-//! No entry starts itself: pointers are passed over, and every other loop ends at its first repetition.
+//! No entry starts itself: pointers are passed over. (Every other loop ends at its first repetition: `chains`.)
 //!
 //! What could loop goes through a script that counts its starts in a file and refuses to go on once there are five, so
 //! that a guard that is missing fails a test and harms no machine.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use mcp_testkit::{Accept, FakeMcpServer, Mcplink};
+use mcp_testkit::{FakeMcpServer, Mcplink};
 use serde_json::{Value, json};
 
 use crate::local::{SERVER, shell};
 use crate::setting::{Setting, http, row};
 
-const BINARY: &str = env!("CARGO_BIN_EXE_mcplink");
+pub(crate) const BINARY: &str = env!("CARGO_BIN_EXE_mcplink");
 /// More starts than this end the script, whatever the program does.
 const ENOUGH: usize = 5;
 
 /// A home with a directory of counting scripts on its `PATH`.
-struct Stage {
-    setting: Setting,
+pub(crate) struct Stage {
+    pub(crate) setting: Setting,
 }
 
 impl Stage {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::of(Setting::new())
     }
 
@@ -32,16 +32,16 @@ impl Stage {
         stage
     }
 
-    fn bin(&self) -> PathBuf {
+    pub(crate) fn bin(&self) -> PathBuf {
         self.setting.home.home().join("bin")
     }
 
     /// A script that counts its start and then does `then`.
-    fn script(&self, name: &str, then: &str) -> PathBuf {
+    pub(crate) fn script(&self, name: &str, then: &str) -> PathBuf {
         self.script_up_to(ENOUGH, name, then)
     }
 
-    fn script_up_to(&self, enough: usize, name: &str, then: &str) -> PathBuf {
+    pub(crate) fn script_up_to(&self, enough: usize, name: &str, then: &str) -> PathBuf {
         let count = self.setting.home.home().join("starts");
         let count = count.display();
         let text = format!(
@@ -54,47 +54,47 @@ impl Stage {
     }
 
     /// The scripts that were started, in order.
-    fn starts(&self) -> Vec<String> {
+    pub(crate) fn starts(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.setting.home.home().join("starts")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
-    fn write(&mut self, name: &str, entry: Value) {
+    pub(crate) fn write(&mut self, name: &str, entry: Value) {
         self.setting.write(name, entry);
     }
 
-    fn mcplink(&self, args: &[&str]) -> Mcplink<'_> {
+    pub(crate) fn mcplink(&self, args: &[&str]) -> Mcplink<'_> {
         let path = format!("{}:/usr/local/bin:/usr/bin:/bin", self.bin().display());
         self.setting.mcplink(args).env("PATH", path)
     }
 
     /// The output of a command that must end with this code.
     #[track_caller]
-    fn run(&self, args: &[&str], code: i32) -> mcp_testkit::Output {
+    pub(crate) fn run(&self, args: &[&str], code: i32) -> mcp_testkit::Output {
         self.mcplink(args).run().expect_code(code)
     }
 }
 
 /// `exec` of the real binary with these arguments.
-fn exec(args: &str) -> String {
+pub(crate) fn exec(args: &str) -> String {
     format!("exec '{BINARY}' {args}")
 }
 
-fn entry(line: &[&str]) -> Value {
+pub(crate) fn entry(line: &[&str]) -> Value {
     json!({ "command": line[0], "args": line[1..] })
 }
 
 #[track_caller]
-fn contains(text: &str, part: &str) {
+pub(crate) fn contains(text: &str, part: &str) {
     assert!(text.contains(part), "{part:?} is not in {text}");
 }
 
-fn message(row: &Value) -> &str {
+pub(crate) fn message(row: &Value) -> &str {
     row["reason"]["message"].as_str().unwrap_or_else(|| panic!("no reason: {row:#}"))
 }
 
 /// Every form, each with the path of a counting script called `mcplink` where `{}` stands.
-const FORMS: [&[&str]; 21] = [
+const FORMS: [&[&str]; 36] = [
     &["mcplink", "bridge", "internal"],
     &["mcplink", "serve", "internal"],
     &["{}", "bridge", "internal"],
@@ -116,13 +116,31 @@ const FORMS: [&[&str]; 21] = [
     &["sh", "-c", "mcplink bridge internal"],
     &["bash", "-lc", "cd / && exec {} bridge internal"],
     &["cmd", "/c", "mcplink", "bridge", "internal"],
+    &["nix", "run", "nixpkgs#mcplink", "--", "bridge", "internal"],
+    &["wsl", "-d", "Ubuntu", "mcplink", "bridge", "internal"],
+    &["xargs", "mcplink", "bridge", "internal"],
+    &["strace", "-f", "-o", "/dev/null", "{}", "bridge", "internal"],
+    &["setsid", "nohup", "stdbuf", "-oL", "{}", "bridge", "internal"],
+    &["sudo", "-n", "{}", "bridge", "internal"],
+    &["docker", "run", "-i", "--rm", "ghcr.io/mcplink/mcplink:1", "bridge", "internal"],
+    &["docker", "run", "-i", "tools", "mcplink", "bridge", "internal"],
+    &["podman", "exec", "-i", "dev", "mcplink", "bridge", "internal"],
+    &["mise", "exec", "--", "mcplink", "bridge", "internal"],
+    &["volta", "run", "mcplink", "bridge", "internal"],
+    &["flatpak", "run", "--command=mcplink", "org.example.Tools", "bridge", "internal"],
+    &["mcplink bridge internal"],
+    &["npx -y mcplink bridge", "internal"],
+    &["$HOME/bin/mcplink", "bridge", "internal"],
 ];
 
 /// A home in which whatever a form runs is a counting script that ends in the real binary.
 fn stage_of_forms() -> Stage {
     let stage = Stage::new();
     stage.script("mcplink", &exec("\"$@\""));
-    for launcher in ["npx", "npm", "pnpm", "yarn", "bunx", "uvx", "uv", "pipx", "cargo", "cmd"] {
+    for launcher in [
+        "npx", "npm", "pnpm", "yarn", "bunx", "uvx", "uv", "pipx", "cargo", "cmd", "nix", "wsl", "xargs",
+        "strace", "setsid", "sudo", "docker", "podman", "mise", "volta", "flatpak",
+    ] {
         // What follows `bridge` is all that a launcher of the test hands on.
         stage.script(
             launcher,
@@ -282,160 +300,4 @@ fn s_b2_a_link_to_the_program_is_a_pointer_whatever_it_is_called() {
         stage.setting.project_file(json!({ "theirs": entry(&[link.to_str().unwrap(), "bridge", "theirs"]) }));
     let listed = stage.run(&["list", "--json"], 0).json();
     assert_eq!(row(&listed, "theirs")["actions"], json!(["approve", "reject"]));
-}
-
-/// A row's message names the loop, and the scripts were started this often.
-#[track_caller]
-fn ends(stage: &Stage, name: &str, trail: &str, starts: &[&str]) {
-    let document = stage.mcplink(&["status", name, "--json"]).run().json();
-    let row = row(&document, name);
-    assert_eq!(row["status"], "failed", "{row:#}");
-    contains(message(&row), trail);
-    assert_eq!(stage.starts(), starts);
-}
-
-#[test]
-fn s_b2_a_wrapper_under_another_name_ends_at_the_first_repetition() {
-    let mut stage = Stage::new();
-    let wrapper = stage.script("wrapper", &exec("bridge internal"));
-    stage.write("internal", entry(&[wrapper.to_str().unwrap()]));
-    ends(&stage, "internal", "leads back to itself: internal → internal", &["wrapper"]);
-}
-
-#[test]
-fn s_b2_a_wrapper_that_shares_a_connection_ends_at_the_first_repetition() {
-    let mut stage = Stage::new();
-    let wrapper = stage.script("wrapper", &exec("bridge --shared internal"));
-    stage.write("internal", entry(&[wrapper.to_str().unwrap()]));
-    ends(&stage, "internal", "leads back to itself: internal → internal", &["wrapper"]);
-}
-
-#[test]
-fn s_b2_an_entry_cannot_take_the_chain_away() {
-    for variables in [json!({ "MCPLINK_CHAIN": "" }), json!({ "MCPLINK_CHAIN": "x" })] {
-        let mut stage = Stage::new();
-        let wrapper = stage.script("wrapper", &exec("bridge internal"));
-        let mut wrapped = entry(&[wrapper.to_str().unwrap()]);
-        wrapped["env"] = variables;
-        stage.write("internal", wrapped);
-        ends(&stage, "internal", "internal → internal", &["wrapper"]);
-    }
-}
-
-#[test]
-fn s_b2_the_least_environment_still_has_the_chain() {
-    let mut stage = Stage::new();
-    let wrapper = stage.script("wrapper", &exec("bridge internal"));
-    stage.write("internal", entry(&[wrapper.to_str().unwrap()]));
-    let run =
-        stage.mcplink(&["status", "internal", "--json"]).env("CLAUDE_CODE_MCP_ALLOWLIST_ENV", "1").run();
-    contains(message(&row(&run.json(), "internal")), "internal → internal");
-    assert_eq!(stage.starts(), ["wrapper"]);
-}
-
-/// A gateway hands on what the clients of the official SDKs do, and the variable is not among it.
-#[cfg(target_os = "linux")]
-#[test]
-fn s_b2_a_gateway_that_strips_the_environment_ends_at_the_first_repetition() {
-    let mut stage = Stage::new();
-    let run = format!("env -i HOME=\"$HOME\" PATH=\"$PATH\" '{BINARY}' bridge internal");
-    let wrapper = stage.script("gateway", &run);
-    stage.write("internal", entry(&[wrapper.to_str().unwrap()]));
-    ends(&stage, "internal", "leads back to itself: internal → internal", &["gateway"]);
-}
-
-/// Nothing is left of a process that replaces itself and its environment, but that this program is above, again and again.
-#[cfg(target_os = "linux")]
-#[test]
-fn s_b2_a_wrapper_that_leaves_no_trace_of_the_chain_ends_at_a_depth() {
-    let mut stage = Stage::new();
-    let run = format!("exec env -i HOME=\"$HOME\" PATH=\"$PATH\" '{BINARY}' bridge internal");
-    let wrapper = stage.script_up_to(12, "traceless", &run);
-    stage.write("internal", entry(&[wrapper.to_str().unwrap()]));
-    let output = stage.mcplink(&["call", "internal", "echo"]).run();
-    assert_ne!(output.code, Some(0), "{output}");
-    assert_eq!(stage.starts().len(), 8, "{output}");
-}
-
-#[test]
-fn s_b2_two_wrappers_that_lead_to_each_other_end_at_the_first_repetition() {
-    for shared in ["", "--shared "] {
-        let mut stage = Stage::new();
-        let a = stage.script("to-b", &exec(&format!("bridge {shared}b")));
-        let b = stage.script("to-a", &exec(&format!("bridge {shared}a")));
-        stage.write("a", entry(&[a.to_str().unwrap()]));
-        stage.write("b", entry(&[b.to_str().unwrap()]));
-        // The bridge in the middle stands, as a bridge does; what it is asked says why nothing comes of it.
-        let output = stage.mcplink(&["call", "a", "echo"]).run();
-        assert_ne!(output.code, Some(0), "{output}");
-        contains(&output.stderr, "a → b → a");
-        assert_eq!(stage.starts(), ["to-b", "to-a"], "{output}");
-    }
-}
-
-#[test]
-fn s_b2_what_loops_without_a_repetition_ends_at_a_depth() {
-    let mut stage = Stage::new();
-    // Each turn brings an entry of a name that was not there before along.
-    let script = stage.bin().join("turn");
-    let then = format!(
-        "name=turn$(wc -l <\"$HOME/starts\" | tr -d ' ')\n\
-         exec '{BINARY}' --mcp-config \"{{\\\"mcpServers\\\":{{\\\"$name\\\":{{\\\"command\\\":\\\"{}\\\"}}}}}}\" bridge \"$name\"",
-        script.display()
-    );
-    stage.script("turn", &then);
-    stage.write("first", entry(&[script.to_str().unwrap()]));
-    // Seven are above already, so that the depth is reached before the script refuses to go on.
-    let output = stage.mcplink(&["call", "first", "echo"]).env("MCPLINK_CHAIN", "a,b,c,d,e,f").run();
-    assert_ne!(output.code, Some(0), "{output}");
-    contains(&output.stderr, "is not started below 8 others");
-    assert_eq!(stage.starts(), ["turn", "turn"], "{output}");
-}
-
-#[test]
-fn s_b2_a_server_that_asks_for_the_status_of_all_is_not_started_by_it() {
-    let mut stage = Stage::new();
-    let asks = stage.script("asks", &format!("'{BINARY}' status --json >\"$HOME/inner.json\"\n{SERVER}"));
-    stage.write("asking", entry(&[asks.to_str().unwrap()]));
-    stage.write("other", shell(SERVER));
-    let document = stage.mcplink(&["status", "--json"]).run().expect_code(0).json();
-    assert_eq!(row(&document, "asking")["status"], "connected");
-    assert_eq!(stage.starts(), ["asks"]);
-    let inner: Value = serde_json::from_str(&read(&stage, "inner.json")).unwrap();
-    assert_eq!(row(&inner, "other")["status"], "connected");
-    let asking = row(&inner, "asking");
-    assert_eq!(asking["reason"]["code"], "self-reference", "{asking:#}");
-    contains(message(&asking), ".claude.json:");
-    contains(message(&asking), "leads back to itself: asking → asking");
-}
-
-#[test]
-fn s_b2_a_helper_that_asks_for_its_own_server_runs_once() {
-    let server = FakeMcpServer::builder().accept(Accept::bearer("t")).start().unwrap();
-    let mut stage = Stage::new();
-    let helper = stage.script("helper", &exec("call internal token"));
-    let mut minted = http(&server);
-    minted["headersHelper"] = json!(helper.to_str().unwrap());
-    stage.write("internal", minted);
-    let document = stage.mcplink(&["status", "internal", "--json"]).run().expect_code(3).json();
-    let row = row(&document, "internal");
-    assert_eq!(row["reason"]["code"], "helper-failed", "{row:#}");
-    assert_eq!(stage.starts(), ["helper"]);
-}
-
-#[test]
-fn s_b2_the_chain_of_one_entry_does_not_stop_another() {
-    let server = FakeMcpServer::builder().start().unwrap();
-    let mut stage = Stage::new();
-    // `front` is a server that is a bridge to `back`, which is a server: no loop, however long the way.
-    let front = stage.script("front", &exec("bridge back"));
-    let back = stage.script("back", &exec(&format!("bridge {}", server.url())));
-    stage.write("front", entry(&[front.to_str().unwrap()]));
-    stage.write("back", entry(&[back.to_str().unwrap()]));
-    contains(&stage.run(&["call", "front", "echo", "text=hello"], 0).stdout, "hello");
-    assert_eq!(stage.starts(), ["front", "back"]);
-}
-
-fn read(stage: &Stage, file: impl AsRef<Path>) -> String {
-    std::fs::read_to_string(stage.setting.home.home().join(file)).unwrap()
 }

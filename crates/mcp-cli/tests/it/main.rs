@@ -16,7 +16,8 @@
 //! | `latches` | that a bridge hears at once of what a person decided, edited or signed in to |
 //! | `people` | decisions about several names, and waiting for what only a person can bring about |
 //! | `bridge` | a server for a host, on standard streams |
-//! | `loops` | that no entry starts itself |
+//! | `loops` | that no entry starts itself: pointers |
+//! | `chains` | that every other loop ends at its first repetition |
 //! | `large` | results of many megabytes, and the memory that they take |
 //! | `local`, `signals` | child processes and interruption |
 //! | `doors` | sign-ins, children and broken stores under attack |
@@ -29,6 +30,8 @@
 )]
 
 mod bridge;
+#[cfg(unix)]
+mod chains;
 mod complete;
 mod consent;
 mod decisions;

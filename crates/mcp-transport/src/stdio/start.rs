@@ -103,7 +103,12 @@ impl Start<'_> {
         let spawn = |hub: Arc<Hub>| {
             let wire = StdioWire::spawn(self.endpoint, &hub.budget, hub.clone())?;
             latest.is(wire.side());
-            Ok::<_, TransportError>(Line { stream: Stream::Stdio(wire), hub, options: self.options.clone() })
+            Ok::<_, TransportError>(Line {
+                stream: Stream::Stdio(wire),
+                hub,
+                options: self.options.clone(),
+                chain: self.endpoint.chain.as_deref().map(Arc::from),
+            })
         };
         let hub = (self.new_hub)();
         let first = spawn(hub.clone())?;

@@ -27,6 +27,7 @@ impl Bearing {
             | Kind::Spawn { .. }
             | Kind::SlowStart { .. }
             | Kind::Exited { .. }
+            | Kind::SelfReference
             | Kind::Timeout { stage: TimeoutStage::Connect }
             | Kind::Challenged { kind: ChallengeKind::Unauthorized | ChallengeKind::LoginRedirect, .. } => {
                 Self::Lost

@@ -238,6 +238,7 @@ fn error_type(error: &TransportError) -> Cow<'static, str> {
         Kind::Spawn { .. } => "spawn",
         Kind::SlowStart { .. } => "timeout",
         Kind::Exited { .. } => "exited",
+        Kind::SelfReference => "self_reference",
         Kind::Closed => "closed",
         Kind::Cancelled => "cancelled",
         Kind::InputRequired => "input_required",

@@ -229,7 +229,8 @@ async fn a_server_of_2024_is_the_last_resort_and_can_be_asked_for() {
 mod stdio {
     use mcp_status::ReasonCode;
     use mcp_transport::{
-        ConnectPolicy, Endpoint, ProtocolRevision, RequestOptions, Server, StdioEndpoint, TransportErrorKind,
+        ConnectPolicy, Endpoint, ProtocolRevision, RequestOptions, Server, StdioEndpoint, StdioOpening,
+        TransportErrorKind,
     };
 
     use crate::support::connector;
@@ -260,6 +261,67 @@ mod stdio {
             *) echo '{"jsonrpc":"2.0","id":'"$id"',"error":{"code":-32601,"message":"no such method"}}';;
           esac
         done"#;
+
+    /// Told what it runs under, by an opening of each kind, a local server hears it, and in the opening alone.
+    #[tokio::test]
+    async fn s_b2_a_local_server_is_told_what_it_runs_under() {
+        let heard = tempfile::tempdir().unwrap();
+        for (number, (script, opening)) in [
+            (LEGACY, StdioOpening::Initialize),
+            (MODERN, StdioOpening::Initialize),
+            (MODERN, StdioOpening::Discover),
+        ]
+        .into_iter()
+        .enumerate()
+        {
+            for chain in [None, Some("a~0000000000000001".to_owned())] {
+                let file = heard.path().join(format!("{number}-{}", chain.is_some()));
+                let script =
+                    script.replace("read -r line; do", "read -r line; do printf '%s\\n' \"$line\" >>$LOG;");
+                let mut server = shell(&script);
+                if let Endpoint::Stdio(endpoint) = &mut server.endpoint {
+                    endpoint.env.insert("LOG".into(), file.clone().into());
+                    (endpoint.opening, endpoint.chain) = (opening, chain.clone());
+                }
+                let connection = connector().attempt(&server).await.unwrap();
+                connection.list_tools(&RequestOptions::new()).await.unwrap();
+                connection.close().await;
+                let heard = std::fs::read_to_string(file).unwrap();
+                for line in heard.lines() {
+                    let message: serde_json::Value = serde_json::from_str(line).unwrap();
+                    let is_opening =
+                        ["initialize", "server/discover"].iter().any(|name| message["method"] == *name);
+                    let expected = chain.as_deref().filter(|_| is_opening);
+                    let told = &message["params"]["_meta"]["io.github.mcplink/chain"];
+                    assert_eq!(told.as_str(), expected, "{line}");
+                }
+                assert!(heard.lines().count() >= 2, "{heard}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn s_b2_a_refusal_that_names_a_loop_is_told_as_one() {
+        let refuses = |data: &str| {
+            shell(&format!(
+                r#"read -r line; echo '{{"jsonrpc":"2.0","id":0,"error":{{"code":-31000,"message":"no version","data":{data}}}}}'; exit 2"#
+            ))
+        };
+        let mut server =
+            refuses(r#"{"source":"mcplink","reason":{"code":"self-reference","message":"f:1: a → a"}}"#);
+        let told = |server: Server| async move {
+            let error = connector().attempt(&server).await.unwrap_err();
+            let evidence = error.evidence(mcp_status::Phase::Connect);
+            (mcp_status::classify(&evidence).code(), evidence.detail, error.may_have_been_sent())
+        };
+        // Only what was told that it runs under something can lead back to it.
+        assert_ne!(told(server.clone()).await.0, Some(ReasonCode::SelfReference));
+        if let Endpoint::Stdio(endpoint) = &mut server.endpoint {
+            endpoint.chain = Some("a~0000000000000001".to_owned());
+        }
+        let expected = (Some(ReasonCode::SelfReference), Some("f:1: a → a".to_owned()), false);
+        assert_eq!(told(server).await, expected);
+    }
 
     #[tokio::test]
     async fn a_legacy_server_shakes_hands() {
