@@ -352,9 +352,9 @@ impl Loaded {
         error.next("mcplink list")
     }
 
-    /// The pointers, or those of one name, as JSON shows them.
-    pub(crate) fn pointer_rows(&self, name: Option<&str>) -> Vec<PointerRow> {
-        let wanted = |pointer: &&Pointer| name.is_none_or(|name| pointer.entry.name == name);
+    /// The pointers, or those of these names where there are any, as JSON shows them.
+    pub(crate) fn pointer_rows(&self, names: &[String]) -> Vec<PointerRow> {
+        let wanted = |pointer: &&Pointer| names.is_empty() || names.contains(&pointer.entry.name);
         self.config.pointers.iter().filter(wanted).map(PointerRow::from).collect()
     }
 
@@ -368,11 +368,22 @@ impl Loaded {
         if self.config.broken_files().next().is_some() { ExitStatus::Usage } else { status }
     }
 
-    /// Tells people that there is no server, unless that is not known.
+    /// Tells people that there is no server, and what stands in its place, unless that is not known.
     pub(crate) fn note_nothing(&self, app: &App) {
-        if self.config.broken_files().next().is_none() {
-            app.output.note("no servers are configured; `mcplink paths` shows where they are looked for\n");
+        if self.config.broken_files().next().is_some() {
+            return;
         }
+        let text = match self.config.pointers.len() {
+            0 => "no servers are configured; `mcplink paths` shows where they are looked for\n".to_owned(),
+            1 => "no servers are configured: the one entry is how a host reaches a server, and none says where \
+                  that is; `mcplink validate` tells what to do\n"
+                .to_owned(),
+            count => format!(
+                "no servers are configured: {count} entries are how a host reaches a server, and none says \
+                 where that is; `mcplink validate` tells what to do\n"
+            ),
+        };
+        app.output.note(&text);
     }
 
     /// Tells people which files cannot be understood, whatever they asked for.

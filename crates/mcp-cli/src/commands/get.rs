@@ -32,7 +32,7 @@ pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
     let plan = plan_lines(&wired);
     if app.json {
         let server = wired.offline_row().for_list();
-        let pointers = loaded.pointer_rows(Some(name));
+        let pointers = loaded.pointer_rows(&[name.to_owned()]);
         app.print_json(&Document { schema_version: 1, server, entry: &entry, auth_plan: plan, pointers });
     } else {
         let pointers: Vec<&Pointer> = loaded.config.pointers_of(name).collect();

@@ -12,7 +12,7 @@ pub(super) async fn run(app: &App) -> Result<ExitStatus, CliError> {
     let rows: Vec<Row> =
         loaded.wired_all(app).await.iter().map(|wired| wired.offline_row().for_list()).collect();
     if app.json {
-        let (problems, pointers) = (loaded.problem_rows(), loaded.pointer_rows(None));
+        let (problems, pointers) = (loaded.problem_rows(), loaded.pointer_rows(&[]));
         app.print_json(&Servers::new(None, &rows, &problems).with_pointers(&pointers));
         return Ok(loaded.exit(ExitStatus::Success));
     }

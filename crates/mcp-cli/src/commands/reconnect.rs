@@ -50,13 +50,12 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
         }
     }
     if app.json {
-        app.print_json(&Servers::new(Some(checked_at), &rows, &loaded.problem_rows()));
+        let (problems, pointers) = (loaded.problem_rows(), loaded.pointer_rows(&args.names));
+        app.print_json(&Servers::new(Some(checked_at), &rows, &problems).with_any_pointers(&pointers));
+    } else if rows.is_empty() && args.failed {
+        app.output.note("every server is connected\n");
     } else if rows.is_empty() {
-        app.output.note(if args.failed {
-            "every server is connected\n"
-        } else {
-            "no servers are configured\n"
-        });
+        loaded.note_nothing(app);
     }
     Ok(combined(&rows))
 }

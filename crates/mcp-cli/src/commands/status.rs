@@ -50,7 +50,8 @@ pub(super) async fn run(app: &App, args: &StatusArgs) -> Result<ExitStatus, CliE
         probe_all(app, &wired, &ConnectPolicy::one_shot(), deadline, Show::rows(app)).await
     };
     if app.json {
-        app.print_json(&Servers::new(Some(checked_at), &rows, &loaded.problem_rows()));
+        let (problems, pointers) = (loaded.problem_rows(), loaded.pointer_rows(&args.names));
+        app.print_json(&Servers::new(Some(checked_at), &rows, &problems).with_any_pointers(&pointers));
     }
     Ok(loaded.exit(if args.offline { offline_exit(&rows) } else { combined(&rows) }))
 }

@@ -191,6 +191,12 @@ impl<'a> Servers<'a> {
     pub(crate) fn with_pointers(self, pointers: &'a [PointerRow]) -> Self {
         Self { pointers: Some(pointers), ..self }
     }
+
+    /// The same where there are any: the documents about what was checked have no such member otherwise.
+    #[must_use]
+    pub(crate) fn with_any_pointers(self, pointers: &'a [PointerRow]) -> Self {
+        Self { pointers: Some(pointers).filter(|pointers| !pointers.is_empty()), ..self }
+    }
 }
 
 /// An entry that is how a host reaches a server, and no server.

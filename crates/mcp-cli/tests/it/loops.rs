@@ -220,9 +220,20 @@ fn s_b2_list_get_and_validate_say_what_a_pointer_is_and_where() {
 fn s_b2_a_name_with_nothing_but_a_pointer_is_an_error_that_says_what_to_do() {
     let mut stage = stage_of_forms();
     stage.write("internal", form(&stage, FORMS[0]));
-    // Nothing is counted, and nothing is started.
-    assert_eq!(stage.run(&["status", "--json"], 0).json()["servers"], json!([]));
-    stage.run(&["reconnect", "--all"], 0);
+    // Nothing is counted, and nothing is started; it is told what the entry is.
+    for args in
+        [&["status", "--json"][..], &["status", "--offline", "--json"], &["reconnect", "--all", "--json"]]
+    {
+        let document = stage.run(args, 0).json();
+        assert_eq!(document["servers"], json!([]), "{args:?}");
+        assert_eq!(document["pointers"], stage.run(&["list", "--json"], 0).json()["pointers"], "{args:?}");
+        assert_eq!(document["pointers"][0]["target"], "internal", "{args:?}");
+    }
+    for args in [&["status"][..], &["list"], &["reconnect", "--all"]] {
+        let said = stage.run(args, 0).stderr;
+        contains(&said, "the one entry is how a host reaches a server");
+        contains(&said, "mcplink validate");
+    }
     for args in [
         &["get", "internal"][..],
         &["call", "internal", "echo"],
@@ -244,6 +255,7 @@ fn s_b2_a_name_with_nothing_but_a_pointer_is_an_error_that_says_what_to_do() {
     assert_eq!(row["status"], "failed");
     assert_eq!((&row["reason"]["code"], &row["reason"]["attempts"]), (&json!("self-reference"), &json!(0)));
     assert_eq!(row["reason"]["retryable"], false);
+    assert_eq!(document["pointers"][0]["name"], "internal");
     let said = stage.run(&["validate"], 0).stdout;
     contains(&said, "warning: ");
     contains(&said, "put the server's own entry");
