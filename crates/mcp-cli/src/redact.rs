@@ -17,6 +17,9 @@ pub(crate) fn secrets(entry: &ServerEntry, env: &Env) -> Secrets {
         }
     }
     if let Some(stdio) = entry.stdio() {
+        for (name, value) in stdio.env_file.iter().flat_map(|file| &file.variables) {
+            secrets.insert_named(name, value.expose());
+        }
         for (name, value) in &stdio.env {
             // Where a command was looked for is what a person needs to know of it.
             if name.eq_ignore_ascii_case("PATH") {

@@ -12,7 +12,7 @@ use crate::chain::Chain;
 use crate::consent::{Change, Terms};
 use crate::display;
 use crate::expand::Text;
-use crate::{Origin, Redacted};
+use crate::{EnvFile, Origin, Redacted};
 
 /// Where an entry was defined.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
@@ -244,6 +244,10 @@ pub struct Stdio {
     pub args: Vec<Text>,
     /// Variables on top of the inherited environment, in the order of the entry.
     pub env: Vec<(String, Text)>,
+    /// Variables from a file (`envFile`), below those of `env`.
+    pub env_file: Option<Arc<EnvFile>>,
+    /// Its working directory (`cwd`), absolute; the launch directory where the entry says none.
+    pub cwd: Option<PathBuf>,
     /// How long it may take until it speaks (`startupTimeoutMs`).
     pub startup_timeout: Option<Duration>,
 }

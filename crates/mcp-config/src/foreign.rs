@@ -114,9 +114,9 @@ pub(crate) fn url(entry: &Object) -> Option<(&str, &'static str)> {
 }
 
 /// Fields of other hosts and common misunderstandings.
-const FIELDS: [(&str, &str); 51] = [
-    ("cwd", "a server starts in the directory that the tool is started in; let the command change it"),
-    ("workingDirectory", "a server starts in the directory that the tool is started in"),
+const FIELDS: [(&str, &str); 52] = [
+    ("workingDirectory", "use `cwd`"),
+    ("workdir", "use `cwd`"),
     ("transport", "use `type`"),
     ("transportType", "use `type`"),
     ("cmd", "use `command`"),
@@ -125,7 +125,8 @@ const FIELDS: [(&str, &str); 51] = [
     ("envs", "use `env`"),
     ("env_vars", "use `env`: {\"NAME\": \"${NAME}\"}"),
     ("env_keys", "use `env`: {\"NAME\": \"${NAME}\"}"),
-    ("envFile", "write the variables into `env`, or use ${NAME} for variables that are set"),
+    ("env_file", "use `envFile`"),
+    ("dotenv", "use `envFile`"),
     ("env_file", "write the variables into `env`, or use ${NAME} for variables that are set"),
     ("requestInit", "use `headers`"),
     ("header", "use `headers`"),

@@ -104,6 +104,7 @@ fn resolve(texts: &[&str], env: Env) {
         person_dir: home.to_owned(),
         files: ROLES.iter().zip(texts).map(source).collect(),
         program: None,
+        read: |_| Ok(b"A=canary-of-a-file\nB='x'\n".to_vec()),
     };
     let config = Config::resolve(&sources);
     shown_safely(&config.problems);

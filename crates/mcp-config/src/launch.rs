@@ -46,7 +46,7 @@ pub struct Launch {
     pub args: Vec<OsString>,
     /// Its whole environment.
     pub env: BTreeMap<OsString, OsString>,
-    /// Its working directory: the launch directory.
+    /// Its working directory: that of the entry, or the launch directory.
     pub cwd: PathBuf,
 }
 
@@ -62,7 +62,7 @@ impl ServerEntry {
     /// no command.
     ///
     /// `OTEL_*` is not inherited, because telemetry set up for the host is not the server's;
-    /// `CLAUDE_PROJECT_DIR` is added. The entry's own `env` wins over both, but not over `MCPLINK_CHAIN`: what keeps an
+    /// `CLAUDE_PROJECT_DIR` is added. The entry's `envFile` wins over both, and its own `env` over that, but not over `MCPLINK_CHAIN`: what keeps an
     /// entry from starting itself is not the entry's to take away.
     pub fn launch(&self, env: &Env, project: &Project) -> Option<Launch> {
         let mut launch = self.stdio()?.launch(env, project);
@@ -87,18 +87,20 @@ impl Stdio {
             .map(|(name, value)| (name.to_owned(), value.to_owned()))
             .collect();
         variables.insert("CLAUDE_PROJECT_DIR".into(), project.root.clone().into());
-        for (name, value) in &self.env {
+        let from_file = self.env_file.iter().flat_map(|file| &file.variables);
+        let from_file = from_file.map(|(name, value)| (name, value.expose().as_str()));
+        for (name, value) in from_file.chain(self.env.iter().map(|(name, value)| (name, value.expose()))) {
             if cfg!(windows) {
                 // There `Path` and `PATH` are one variable; two spellings of it would leave the winner to chance.
                 variables.retain(|inherited, _| !inherited.eq_ignore_ascii_case(name));
             }
-            variables.insert(name.into(), value.expose().into());
+            variables.insert(name.into(), value.into());
         }
         Launch {
             program: self.command.expose().into(),
             args: self.args.iter().map(|arg| arg.expose().into()).collect(),
             env: variables,
-            cwd: project.cwd.clone(),
+            cwd: self.cwd.clone().unwrap_or_else(|| project.cwd.clone()),
         }
     }
 }
@@ -117,6 +119,8 @@ mod tests {
             command: text("${TOKEN}/run"),
             args: vec![text("a b"), text("${TOKEN}")],
             env: vec![("A".to_owned(), text("${TOKEN}")), ("PATH".to_owned(), text("/mine"))],
+            env_file: None,
+            cwd: None,
             startup_timeout: None,
         };
         stdio.launch(&env, &Project::find(Path::new("/nowhere/app")))
@@ -131,6 +135,8 @@ mod tests {
             command: Text::expand("x", &Env::new()),
             args: Vec::new(),
             env: vec![("MCP_CLIENT_SECRET".to_owned(), Text::expand("given", &Env::new()))],
+            env_file: None,
+            cwd: None,
             startup_timeout: None,
         };
         let launch = own.launch(&Env::new(), &Project::find(Path::new("/nowhere/app")));

@@ -44,6 +44,7 @@ mod display;
 mod document;
 mod entry;
 mod env;
+mod env_file;
 mod error;
 mod expand;
 mod explain;
@@ -82,6 +83,7 @@ pub use entry::{
     ServerEntry, Stdio, Switch,
 };
 pub use env::Env;
+pub use env_file::EnvFile;
 pub use error::{ConfigError, ConfigErrorKind};
 pub use expand::Text;
 pub use explain::{Explanation, HelperFacts, Hidden};

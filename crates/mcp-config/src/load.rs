@@ -1,13 +1,14 @@
 //! From files to the configuration in force. Never fails: what is wrong is a [`Problem`], and the rest is used.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::chain::{self, Chain};
 use crate::decisions::{Approvals, Disabled, Heard, Parsed, Trust, project_nodes, trust};
 use crate::document::Document;
 use crate::entry::{Approval, Gate, Scope, Server, ServerEntry, Switch};
+use crate::env_file::{self, EnvFiles};
 use crate::explain::Explanation;
 use crate::foreign;
 use crate::json::{Node, Object, Pointer};
@@ -99,8 +100,9 @@ impl Config {
         Err(Box::new(problem.with_hint("make the directory writable, or set MCPLINK_STATE_DIR")))
     }
 
-    /// Resolves what was read. Pure, but for one question to the file system: whether the command of an entry that a
-    /// person agreed to is the running program ([`Request::program`]).
+    /// Resolves what was read. Pure, but for two questions to the file system: whether the command of an entry that a
+    /// person agreed to is the running program ([`Request::program`]), and what is in the files of variables that entries
+    /// name.
     pub fn resolve(sources: &Sources) -> Self {
         Self::resolve_as(sources, None)
     }
@@ -121,11 +123,13 @@ impl Config {
         let found = if known { trust(&files, &sources.project) } else { Trust::Untrusted };
         let is_assumed = assumed.is_some();
         let trust = assumed.unwrap_or(found);
+        let env_files = EnvFiles::new(sources.read);
         let context = Context {
             env: &sources.env,
             launch_dir: &sources.project.cwd,
             person_dir: &sources.person_dir,
             trusted: trust.is_trusted(),
+            env_files: &env_files,
         };
         let control = Control::of(sources, &mut problems);
         let mut candidates = Vec::new();
@@ -172,7 +176,7 @@ impl Config {
             trust,
             settled,
             paths: paths::report(sources, control, &files),
-            watched: sources.watched(),
+            watched: sources.watched().into_iter().chain(env_files.opened()).collect(),
         }
     }
 
@@ -421,8 +425,10 @@ pub(crate) fn validate(place: Place, text: &str, env: &crate::Env) -> Vec<Proble
         Err(problem) => return vec![*problem],
     };
     let Some(object) = document.object() else { return problems };
-    let here = std::path::Path::new(".");
-    let context = Context { env, launch_dir: here, person_dir: here, trusted: false };
+    let here = document.place.path().and_then(Path::parent).filter(|folder| *folder != Path::new(""));
+    let here = here.unwrap_or(Path::new("."));
+    let env_files = EnvFiles::new(env_file::read);
+    let context = Context { env, launch_dir: here, person_dir: here, trusted: false, env_files: &env_files };
     let projects = object.get("projects").and_then(Node::as_object);
     if projects.is_none() {
         check_shape(&document, object, &mut problems);

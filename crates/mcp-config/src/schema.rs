@@ -17,7 +17,8 @@ use std::time::Duration;
 use crate::consent::Terms;
 use crate::display::display_key;
 use crate::document::Document;
-use crate::entry::{Approval, Limits, Scope, Server, ServerEntry, Switch};
+use crate::entry::{Approval, Limits, Scope, Server, ServerEntry, Stdio, Switch};
+use crate::env_file::EnvFiles;
 use crate::json::{Member, Node, Object, Pointer};
 use crate::{Env, Problem, ProblemCode, RemoteKind, Severity};
 pub(crate) use fields::is_remark;
@@ -49,6 +50,8 @@ pub(crate) struct Context<'a> {
     pub(crate) person_dir: &'a Path,
     /// The folder itself is trusted.
     pub(crate) trusted: bool,
+    /// The files of variables that entries name.
+    pub(crate) env_files: &'a EnvFiles,
 }
 
 /// Reads the `mcpServers` object `node` of `document`.
@@ -134,13 +137,16 @@ fn server(
     entry.limits = limits::read(&mut reader);
     entry.always_load = reader.flag("alwaysLoad");
     let server = kind.and_then(|kind| match kind {
-        Kind::Stdio => stdio::read(&mut reader).map(Server::Stdio),
+        Kind::Stdio => stdio::read(&mut reader, context, base(document, scope, context)).map(Server::Stdio),
         Kind::Remote(kind) => remote::read(&mut reader, kind, scope, context),
         Kind::InProcess => Some(Server::InProcess),
     });
     entry.switch = switch(&mut reader);
     entry.fields = reader.fields;
     entry.terms = Terms::of(document, object, entry.transport, &entry.fields);
+    if let Some(Server::Stdio(Stdio { env_file: Some(file), .. })) = &server {
+        entry.terms.add_file(file);
+    }
     if let (true, Some(server)) = (named && !reader.invalid, server) {
         entry.server = server;
     }
@@ -155,6 +161,12 @@ fn tell_some(found: &mut Vec<Problem>) {
     if let Some(last) = found.last_mut() {
         last.message.push_str(&format!("; {more} more problems of this entry are not told"));
     }
+}
+
+/// Where a relative path of an entry begins.
+fn base<'a>(document: &'a Document<'_>, scope: Scope, context: Context<'a>) -> &'a Path {
+    let folder = document.place.path().and_then(Path::parent).filter(|_| scope == Scope::Project);
+    folder.unwrap_or(context.launch_dir)
 }
 
 /// Reports names that are written twice in `object`; the last one wins.

@@ -1,4 +1,5 @@
-//! Everything that is read, as a value: the only module besides `project`, `program` and `trust` that touches files.
+//! Everything that is read, as a value: the only module besides `project`, `program`, `trust` and `env_file` that touches
+//! files.
 
 use std::fmt;
 use std::fs;
@@ -6,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use mcp_files::{FileError, FileErrorKind, Policy};
 
+use crate::env_file;
 use crate::project::{canonical, stranger};
 use crate::{Env, Locations, Place, Platform, Project, trust};
 
@@ -154,6 +156,8 @@ pub struct Sources {
     pub(crate) person_dir: PathBuf,
     pub(crate) files: Vec<Source>,
     pub(crate) program: Option<PathBuf>,
+    /// How the files of variables that entries name are read: which ones is known when the entries are.
+    pub(crate) read: env_file::Read,
 }
 
 impl Sources {
@@ -197,6 +201,7 @@ impl Sources {
             person_dir,
             files,
             program: request.program.clone(),
+            read: env_file::read,
         }
     }
 

@@ -314,11 +314,13 @@ fn fa_a22_a23_a_bridge_starts_a_server_again_that_died_in_a_call_or_while_idle()
     assert_eq!(starts(&setting).len(), 2);
     // While idle, by another hand.
     let pid = starts(&setting)[1];
+    let changes = |text: &str| text.matches("notifications/tools/list_changed").count();
+    let told = changes(&host.bridge.stdout());
     assert!(std::process::Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
+    // It comes back by itself within a second or so, and its list may be another one.
+    host.bridge.wait_for_stdout("the change of the list", |text| changes(text) > told);
     host.works();
     assert_eq!(starts(&setting).len(), 3);
-    host.bridge
-        .wait_for_stdout("the change of the list", |text| text.contains("notifications/tools/list_changed"));
     drop(host.bridge.wait().expect_code(0));
 }
 
@@ -344,4 +346,69 @@ fn fa_a24_a25_a_healthy_server_that_does_not_know_ping_is_left_alone() {
         assert!(mcp_testkit::process_is_alive(first), "{what}: the session's own process was replaced");
         drop(host.bridge.wait().expect_code(0));
     }
+}
+
+#[test]
+fn fa_a29_a30_an_entry_says_where_it_runs_and_which_file_has_its_variables() {
+    let setting = Setting::new();
+    let secret = setting.home.secret("env file");
+    let code = format!(
+        "[ \"$PWD\" = \"$WANTED\" ] && [ \"$OWN\" = entry ] || {{ env >&2; pwd >&2; exit 7; }}\n{SERVER}"
+    );
+    let mut entry = shell(&code);
+    entry["cwd"] = json!("sub");
+    entry["envFile"] = json!("${workspaceFolder}/conf/.env");
+    entry["env"] = json!({"OWN": "entry"});
+    let folder = setting.home.project().canonicalize().unwrap().join("sub");
+    std::fs::create_dir_all(&folder).unwrap();
+    let text = format!("# ours\nexport WANTED=\"{}\"\nOWN=file\nAPI_TOKEN='{secret}'\n", folder.display());
+    setting.home.write_project("conf/.env", &text).unwrap();
+    let file = "project/conf/.env";
+    let setting = setting.project_file(json!({"db": entry}));
+    let run = |arguments: &[&str]| setting.mcplink(arguments).may_hold_secrets(file).run();
+
+    let waiting = run(&["get", "db", "--json"]).json();
+    assert_eq!(waiting["entry"]["gate"], "awaiting-approval", "{waiting:#}");
+    let approved = run(&["approve", "db"]).expect_code(0);
+    let shown = format!("{}{}", approved.stdout, approved.stderr);
+    assert!(shown.contains("envFile.API_TOKEN") && shown.contains("sub"), "{shown}");
+    let called = run(&["call", "db", "hello"]);
+    assert_eq!(called.stdout, "hello\n", "{called}");
+
+    // What the server prints of it is hidden.
+    setting
+        .home
+        .write_project(
+            "conf/.env",
+            text.replace("OWN=file", "OWN=file\nPS4=x").replace("sub\"", "elsewhere\""),
+        )
+        .unwrap();
+    let row = row(&run(&["status", "db", "--json"]).json(), "db");
+    assert_eq!(row["reason"]["code"], "changed-since-approval", "{row:#}");
+    assert!(message(&row).contains("envFile.PS4: (none) → [redacted]"), "{row:#}");
+    drop(run(&["approve", "db"]).expect_code(0));
+    let failed = run(&["call", "db", "hello"]).expect_code(4);
+    assert!(failed.stderr.contains("exited with code 7"), "{failed}");
+
+    std::fs::remove_file(setting.home.project().join("conf/.env")).unwrap();
+    let row = row_of(&setting, "db");
+    assert_eq!(row["reason"]["code"], "config");
+    assert!(
+        message(&row).contains("envFile: cannot be used: ")
+            && message(&row).contains("conf/.env: it does not exist"),
+        "{row:#}"
+    );
+    std::fs::remove_dir(&folder).unwrap();
+    setting.home.write_project("conf/.env", "OWN=file\n").unwrap();
+    drop(run(&["approve", "db"]).expect_code(0));
+    let row = row_of(&setting, "db");
+    assert!(
+        message(&row).contains("its working directory") && message(&row).contains("sub` does not exist"),
+        "{row:#}"
+    );
+}
+
+fn row_of(setting: &Setting, name: &str) -> Value {
+    let output = setting.mcplink(&["status", name, "--json"]).may_hold_secrets("project/conf/.env").run();
+    row(&output.json(), name)
 }

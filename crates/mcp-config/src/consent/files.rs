@@ -24,6 +24,8 @@ impl ServerEntry {
             }
             _ => {}
         }
+        let own = self.stdio().and_then(|stdio| stdio.cwd.as_deref());
+        let folder = own.unwrap_or(&project.cwd);
         let separator = |c: char| c.is_whitespace() || "\"';|&()<>=".contains(c);
         let root = project.root.to_string_lossy();
         let words = lines.iter().flat_map(|line| line.split(separator)).filter(|word| !word.is_empty());
@@ -31,7 +33,7 @@ impl ServerEntry {
             .take(WORDS)
             .map(|word| {
                 let word = word.replace("${CLAUDE_PROJECT_DIR}", &root).replace("$CLAUDE_PROJECT_DIR", &root);
-                canonical(&project.cwd.join(word))
+                canonical(&folder.join(word))
             })
             .filter(|path| path.starts_with(&project.root) && Path::is_file(path))
             .collect();

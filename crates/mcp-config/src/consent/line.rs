@@ -58,6 +58,16 @@ pub(super) fn shown(document: &Document<'_>, field: &str, node: &Node) -> String
         Value::Bool(value) => value.to_string(),
         Value::Null | Value::Object(_) => node.kind().to_owned(),
     };
+    bounded(&text)
+}
+
+/// The value of a variable of a file, which is taken as it stands.
+pub(super) fn shown_variable(name: &str, value: &str) -> String {
+    if decides_what_runs(name, value) { bounded(&words(value)) } else { REDACTED.to_owned() }
+}
+
+/// Whole, or with what is left out said.
+fn bounded(text: &str) -> String {
     // A shell begins a new command there: what stands behind it must not look like the rest of a comment.
     let text = text.replace("\r\n", "\n").replace(LINE_ENDS, " ⏎ ");
     let whole = mcp_text::width(&text);

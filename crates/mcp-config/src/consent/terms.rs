@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::line::{self, Known};
+use crate::EnvFile;
 use crate::document::Document;
 use crate::entry::Field;
 use crate::json::{Node, Object, Pointer, Value};
@@ -73,6 +74,19 @@ impl Terms {
     /// The terms of the field `name` alone.
     pub(crate) fn only(&self, name: &str) -> Self {
         Self(self.0.iter().filter(|term| term.field == name).cloned().collect())
+    }
+
+    /// Adds what a file of variables says: a change of it is a change of what was agreed to.
+    pub(crate) fn add_file(&mut self, file: &EnvFile) {
+        let mut variables: Vec<_> = file.variables.iter().collect();
+        variables.sort_by_key(|(name, _)| name);
+        self.0.extend(variables.into_iter().map(|(name, value)| Term {
+            field: format!("envFile.{name}"),
+            shown: line::shown_variable(name, value.expose()),
+            variables: Vec::new(),
+            kept: crate::display::REDACTED.to_owned(),
+            canonical: value.expose().clone(),
+        }));
     }
 
     fn add(&mut self, document: &Document<'_>, path: &Pointer, node: &Node, fields: &Known<'_>) {

@@ -35,7 +35,7 @@ impl Kind {
 }
 
 static COMMON: [&str; 7] = ["type", "timeout", "limits", "alwaysLoad", "disabled", "enabled", "isActive"];
-static STDIO: [&str; 4] = ["command", "args", "env", "startupTimeoutMs"];
+static STDIO: [&str; 6] = ["command", "args", "env", "envFile", "cwd", "startupTimeoutMs"];
 /// `oauth` is last: WebSocket has no challenge to answer, so it has all but that.
 static REMOTE: [&str; 6] =
     ["url", "headers", "headersHelper", "headersHelperTimeoutMs", "headersHelperTtlMs", "oauth"];

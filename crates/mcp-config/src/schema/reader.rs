@@ -176,13 +176,18 @@ impl<'a, 'p> Reader<'a, 'p> {
 
     /// Expands a string and reports what is odd about it. `steps` is its path in the entry.
     pub(super) fn text(&mut self, node: &Node, steps: Steps<'_>) -> Option<Text> {
+        self.text_with(node, steps, self.env)
+    }
+
+    /// The same with another environment.
+    pub(super) fn text_with(&mut self, node: &Node, steps: Steps<'_>, env: &Env) -> Option<Text> {
         let Some(written) = node.as_str() else {
             let message = format!("expected a string, found {}", node.kind());
             let quote = matches!(node.kind(), "a number" | "a boolean").then_some("put it in double quotes");
             self.error(ProblemCode::InvalidConfig, steps, node.span, message, quote);
             return None;
         };
-        let text = Text::expand(written, self.env);
+        let text = Text::expand(written, env);
         for name in unique(text.missing()) {
             let message = format!("the variable {name} is not set; ${{{name}}} is used as it stands");
             let hint = format!("set {name}, or write ${{{name}:-default}}");

@@ -1,12 +1,21 @@
 //! Entries that are a command.
 
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::Context;
 use super::reader::Reader;
 use crate::display;
 use crate::entry::Stdio;
-use crate::json::Node;
-use crate::{ProblemCode, expand::Text};
+use crate::json::{Node, Span};
+use crate::{EnvFile, ProblemCode, expand::Text};
 
-pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Stdio> {
+/// What hosts that are editors call the folder of the project (VS Code, and those made of it).
+const WORKSPACE: &str = "workspaceFolder";
+
+/// `base` is where a relative path of the entry begins: the folder of a project's file, wherever in the project somebody
+/// is, and else the launch directory.
+pub(super) fn read(reader: &mut Reader<'_, '_>, context: Context<'_>, base: &Path) -> Option<Stdio> {
     let Some(node) = reader.get("command") else {
         let hint = "add the program to run as `command`";
         reader.entry_error(ProblemCode::InvalidConfig, &["command"], "is missing", hint);
@@ -35,8 +44,69 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Option<Stdio> {
             reader.error(ProblemCode::InvalidConfig, &["env", name], span, message, None);
         }
     }
+    let cwd = place(reader, context, base, "cwd").map(|(path, _)| path);
+    let env_file = env_file(reader, context, base);
     let startup_timeout = super::timeout(reader, "startupTimeoutMs");
-    Some(Stdio { command, args, env, startup_timeout })
+    Some(Stdio { command, args, env, env_file, cwd, startup_timeout })
+}
+
+/// The path that a field names, absolute, and where it stands. The name of the folder that other hosts have for a project is
+/// the base, so that their entries work as they are.
+fn place(
+    reader: &mut Reader<'_, '_>,
+    context: Context<'_>,
+    base: &Path,
+    key: &str,
+) -> Option<(PathBuf, Span)> {
+    let node = reader.get(key)?;
+    let env = match context.env.var(WORKSPACE) {
+        Some(_) => None,
+        None => Some(context.env.clone().with(WORKSPACE, base)),
+    };
+    let text = reader.text_with(node, &[key], env.as_ref().unwrap_or(context.env))?;
+    let missing = text.missing().map(str::to_owned).collect();
+    reader.show_at(&[key], node, display::display_url_text(&text), missing);
+    let wrong = if text.expose().trim().is_empty() {
+        Some(("is empty", "leave it out"))
+    } else if text.expose().contains('\0') {
+        Some(("has a NUL character in it", "write a path"))
+    } else if text.expose() == "~" || text.expose().starts_with("~/") {
+        Some(("begins with `~`, which is not expanded", "write ${HOME}"))
+    } else {
+        None
+    };
+    if let Some((message, hint)) = wrong {
+        reader.error(ProblemCode::InvalidConfig, &[key], node.span, message, Some(hint));
+        return None;
+    }
+    Some((base.join(text.expose()), node.span))
+}
+
+/// The variables of the file that `envFile` names. Without them the command is not what was meant, so a file that cannot be
+/// read makes the entry unusable.
+fn env_file(reader: &mut Reader<'_, '_>, context: Context<'_>, base: &Path) -> Option<Arc<EnvFile>> {
+    let (path, span) = place(reader, context, base, "envFile")?;
+    let file = match context.env_files.open(&path) {
+        Ok(file) => file,
+        Err(why) => {
+            let hint = "make the file readable, or leave `envFile` out";
+            let message = format!("cannot be used: {why}");
+            reader.error(ProblemCode::InvalidConfig, &["envFile"], span, message, Some(hint));
+            return None;
+        }
+    };
+    for line in &file.odd_lines {
+        let message = format!("line {line} of {} is no NAME=VALUE; it is passed over", path.display());
+        reader.warn(ProblemCode::IgnoredValue, &["envFile"], span, message, None);
+    }
+    if let Some((name, _)) = file.variables.iter().find(|(_, value)| value.expose().contains("${")) {
+        let message = format!(
+            "{name} in {} refers to another variable; no value of the file is expanded",
+            path.display()
+        );
+        reader.warn(ProblemCode::UnsupportedVariable, &["envFile"], span, message, None);
+    }
+    Some(file)
 }
 
 fn args(reader: &mut Reader<'_, '_>) -> Vec<Text> {

@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use mcp_config::{Approval, Config, Env, Gate, Project, Request, ServerEntry, TrustStore};
 
 /// A home with a project in it.
-struct Home {
+pub(crate) struct Home {
     _dir: tempfile::TempDir,
-    base: PathBuf,
+    pub(crate) base: PathBuf,
 }
 
 impl Home {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         let base = fs::canonicalize(dir.path()).unwrap();
         fs::create_dir_all(base.join("project/.git")).unwrap();
@@ -22,18 +22,18 @@ impl Home {
         Self { _dir: dir, base }
     }
 
-    fn write(&self, path: &str, text: &str) {
+    pub(crate) fn write(&self, path: &str, text: &str) {
         let path = self.base.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
 
     /// The project's file has one entry.
-    fn entry(&self, name: &str, entry: &str) {
+    pub(crate) fn entry(&self, name: &str, entry: &str) {
         self.write("project/.mcp.json", &servers(name, entry));
     }
 
-    fn load_in(&self, folder: &str) -> Config {
+    pub(crate) fn load_in(&self, folder: &str) -> Config {
         let state = self.base.join("state");
         let env = Env::from([("HOME", self.base.as_path()), ("MCPLINK_STATE_DIR", &state)]);
         let mut request =
@@ -42,29 +42,29 @@ impl Home {
         Config::load(&request)
     }
 
-    fn load(&self) -> Config {
+    pub(crate) fn load(&self) -> Config {
         self.load_in("project")
     }
 
-    fn gate(&self, name: &str) -> Gate {
+    pub(crate) fn gate(&self, name: &str) -> Gate {
         self.load().entry(name).unwrap().gate()
     }
 
-    fn store(&self) -> TrustStore {
+    pub(crate) fn store(&self) -> TrustStore {
         TrustStore::new(self.base.join("state"))
     }
 
-    fn approve_in(&self, folder: &str, name: &str) {
+    pub(crate) fn approve_in(&self, folder: &str, name: &str) {
         let config = self.load_in(folder);
         let entry = config.entry(name).unwrap();
         self.store().approve(config.project.trust_folder(), entry).unwrap();
     }
 
-    fn approve(&self, name: &str) {
+    pub(crate) fn approve(&self, name: &str) {
         self.approve_in("project", name);
     }
 
-    fn state(&self) -> String {
+    pub(crate) fn state(&self) -> String {
         fs::read_to_string(self.base.join("state/trust.json")).unwrap_or_default()
     }
 }
@@ -146,13 +146,13 @@ const DIFFERENT: &[(&str, &str, &str)] = &[
         "oauth.authServerMetadataUrl: (none) → https://evil.example/m",
     ),
     // A field that this version does not know may decide something in the next one.
-    (r#"{"command": "x"}"#, r#"{"command": "x", "cwd": "/evil"}"#, "cwd: (none) → [redacted]"),
+    (r#"{"command": "x"}"#, r#"{"command": "x", "cwd": "/evil"}"#, "cwd: (none) → /evil"),
+    (r#"{"command": "x"}"#, r#"{"command": "x", "elsewhere": "/evil"}"#, "elsewhere: (none) → [redacted]"),
     (
         r#"{"command": "x"}"#,
         r#"{"command": "x", "tls": {"insecureSkipVerify": true}}"#,
         "tls.insecureSkipVerify: (none) → true",
     ),
-    (r#"{"command": "x", "envFile": ".env"}"#, r#"{"command": "x", "envFile": "evil"}"#, "envFile: "),
     (r#"{"command": "x"}"#, r#"{"command": "x", "auth": {"file": "/etc/passwd"}}"#, "auth.file: "),
     // A value that spells out another field is still that value.
     (

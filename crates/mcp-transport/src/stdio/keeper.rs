@@ -101,7 +101,7 @@ impl Keeper {
                 TransportErrorKind::Protocol,
                 "the command prints something else than MCP messages",
             )
-            .with_source(self.side.at_the_end(End { garbage: true, note: None })),
+            .with_source(self.side.at_the_end(End { garbage: true, ..End::default() })),
             ended @ (Ended::Eof | Ended::Deaf) => {
                 // Usually the first sign of its exit, whose code says more.
                 let exit = async {
@@ -167,7 +167,7 @@ impl Keeper {
             }
             _ => self.hint.clone(),
         };
-        let said = self.side.at_the_end(End { garbage: false, note });
+        let said = self.side.at_the_end(End { note, spoken, ..End::default() });
         CloseReason::new(TransportErrorKind::Exited { code, signal }, message).with_source(said)
     }
 

@@ -168,6 +168,8 @@ pub(super) struct End {
     pub(super) garbage: bool,
     /// What is most likely wrong with how it was run.
     pub(super) note: Option<String>,
+    /// It had sent a message, so how it was run is not what was wrong.
+    pub(super) spoken: bool,
 }
 
 impl Side {
@@ -243,7 +245,11 @@ impl Side {
         let mut snapshot = self.snapshot();
         snapshot.circumstances.garbage = end.garbage;
         snapshot.circumstances.note = end.note;
-        snapshot.circumstances.lived = Some(self.began.elapsed());
+        if end.spoken {
+            snapshot.circumstances.line.clear();
+        } else {
+            snapshot.circumstances.lived = Some(self.began.elapsed());
+        }
         snapshot
     }
 
@@ -375,10 +381,12 @@ mod tests {
             quiet.snapshot().to_string(),
             "it printed nothing; it was run as `srv --api-key [redacted] 'a b'`"
         );
-        let noted = quiet.at_the_end(End { note: Some("a note".to_owned()), garbage: false });
+        let spoken = quiet.at_the_end(End { spoken: true, ..End::default() });
+        assert_eq!(spoken.to_string(), "it printed nothing");
+        let noted = quiet.at_the_end(End { note: Some("a note".to_owned()), ..End::default() });
         assert_eq!(noted.to_string(), "a note");
         quiet.stderr(b"oh\n");
-        let noted = quiet.at_the_end(End { note: Some("a note".to_owned()), garbage: false });
+        let noted = quiet.at_the_end(End { note: Some("a note".to_owned()), ..End::default() });
         assert_eq!(noted.to_string(), "oh; a note");
     }
 
@@ -387,7 +395,7 @@ mod tests {
         let side = side(&[]);
         side.stderr(b"error: something\n");
         side.stray(b"HTTP/1.1 400 Bad Request");
-        let end = End { garbage: true, note: None };
+        let end = End { garbage: true, ..End::default() };
         assert_eq!(
             side.at_the_end(end).to_string(),
             "its standard output begins with `HTTP/1.1 400 Bad Request`"
