@@ -12,7 +12,8 @@ use crate::chain::Chain;
 use crate::consent::{Change, Terms};
 use crate::display;
 use crate::expand::Text;
-use crate::{EnvFile, Origin, Redacted};
+pub use crate::launch::Stdio;
+use crate::{Origin, Redacted};
 
 /// Where an entry was defined.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
@@ -232,24 +233,6 @@ pub struct OAuth {
     pub assume_pkce: bool,
     /// What the authorization server's metadata names as its issuer, where that is not its URL.
     pub metadata_issuer: Option<String>,
-}
-
-/// A command that speaks MCP on its standard streams.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Stdio {
-    /// The program.
-    pub command: Text,
-    /// Its arguments.
-    pub args: Vec<Text>,
-    /// Variables on top of the inherited environment, in the order of the entry.
-    pub env: Vec<(String, Text)>,
-    /// Variables from a file (`envFile`), below those of `env`.
-    pub env_file: Option<Arc<EnvFile>>,
-    /// Its working directory (`cwd`), absolute; the launch directory where the entry says none.
-    pub cwd: Option<PathBuf>,
-    /// How long it may take until it speaks (`startupTimeoutMs`).
-    pub startup_timeout: Option<Duration>,
 }
 
 /// Whether a person switched an entry off.
@@ -488,17 +471,5 @@ impl Remote {
     /// Whether the entry has an `Authorization` header of its own.
     pub(crate) fn has_authorization(&self) -> bool {
         self.headers.iter().any(|(name, _)| name.trim().eq_ignore_ascii_case("authorization"))
-    }
-}
-
-impl Stdio {
-    /// The command line as it may be shown.
-    pub fn display(&self) -> String {
-        let mut line = display::display_url_text(&self.command);
-        for arg in display::display_args(&self.args) {
-            line.push(' ');
-            line.push_str(&arg);
-        }
-        line
     }
 }
