@@ -425,6 +425,7 @@ async fn machines_get_tokens_by_themselves() {
         machine.settings.spec.client_id = Some("robot:1".into());
         machine.settings.spec.client_secret = Some(Secret::new("s3 cret+/%"));
         machine.settings.grant = Grant::ClientCredentials;
+        machine.settings.client_issuer = Some(machine.auth.issuer());
         let provider = machine.provider();
         assert_eq!(
             call(&*machine.http, &machine.server, &provider).await.unwrap(),
@@ -442,6 +443,7 @@ async fn machines_get_tokens_by_themselves() {
     let mut machine = Machine::with(|s| s.accepted_assertions = ["workload-jwt".to_owned()].into());
     machine.auth.add_public_client("robot", &[]);
     machine.settings.spec.client_id = Some("robot".into());
+    machine.settings.client_issuer = Some(machine.auth.issuer());
     machine.settings.grant = Grant::JwtBearer(Arc::new(Secret::new("workload-jwt")));
     assert_eq!(call(&*machine.http, &machine.server, &machine.provider()).await.unwrap(), StatusCode::OK);
 }

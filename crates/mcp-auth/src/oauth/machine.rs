@@ -4,13 +4,16 @@ use http::StatusCode;
 
 use super::client_auth::{AuthMethod, ClientIdentity};
 use super::context::Context;
-use super::failure::Failure;
+use super::failure::{Answer, Failure, Step};
 use super::grants::Grants;
-use super::registration::identify_machine;
+use super::registration::{identify_machine, machine_trusts_stranger};
 use super::settings::{Grant, IdentityProvider};
 use super::store::{StoredTokens, TokenKey};
 use crate::url_policy::NamedBy;
 use crate::{AuthError, AuthErrorKind, Challenge, Rejection, Secret};
+
+const UNPINNED: &str = "the credentials of this program would be sent there, and only the server has named it: pin it \
+                        with `oauth.issuer` in an entry of your own, or with `OAuthSettings::with_client_issuer`";
 
 /// Gets tokens as the configured grant says: one request to each server involved, never a second try and never another
 /// grant. A refusal is final: the settings or the assertion have to change.
@@ -23,6 +26,14 @@ pub(crate) async fn mint(
 
 async fn mint_tokens(ctx: &Context, challenges: &[Challenge]) -> Result<(TokenKey, StoredTokens), Failure> {
     let discovery = ctx.discover(challenges).await?;
+    // Security: there is nobody to ask where a secret belongs, and the server could name anyone.
+    if machine_trusts_stranger(ctx, &discovery).await? {
+        let step = match ctx.settings.grant {
+            Grant::ClientCredentials => Step::ClientCredentials,
+            _ => Step::JwtBearer,
+        };
+        return Err(Failure::new(step, &discovery.issuer, Answer::Misconfigured(UNPINNED.to_owned())));
+    }
     let client = identify_machine(ctx, &discovery).await?;
     let resource = ctx.resource_parameter(&discovery);
     let scopes = ctx.scopes(&discovery, challenges, &[]);

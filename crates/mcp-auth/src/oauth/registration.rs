@@ -16,6 +16,7 @@ use super::endpoint::Endpoint;
 use super::failure::{Answer, Failure, Step};
 use super::metadata::ServerMetadata;
 use super::scope::OFFLINE_ACCESS;
+use super::settings::Grant;
 use super::store::{ClientKey, StoredClient};
 use super::urls::same_issuer;
 use crate::url_policy::is_loopback;
@@ -144,13 +145,34 @@ pub(crate) async fn sends_secret_to_stranger(
     ctx: &Context,
     discovery: &Discovery,
 ) -> Result<bool, AuthError> {
-    let spec = &ctx.settings.spec;
-    let Some(id) = &spec.client_id else { return Ok(false) };
+    let Some(id) = &ctx.settings.spec.client_id else { return Ok(false) };
     let stored = configured(ctx, id).await?;
-    let has_secret =
-        spec.client_secret.is_some() || stored.as_ref().is_some_and(|client| client.client_secret.is_some());
-    let named_by_person = discovery.found == Found::Configured && spec.issuer_is_confirmed;
-    Ok(has_secret && !named_by_person && belongs_to(ctx, stored.as_ref()).is_none())
+    let has_secret = ctx.settings.spec.client_secret.is_some()
+        || stored.as_ref().is_some_and(|client| client.client_secret.is_some());
+    Ok(has_secret && !is_vouched_for(ctx, discovery, stored.as_ref()))
+}
+
+/// The same without a person: the assertion of a workload is as good as a secret to whoever gets it.
+pub(crate) async fn machine_trusts_stranger(ctx: &Context, discovery: &Discovery) -> Result<bool, AuthError> {
+    let hands_over_assertion = matches!(ctx.settings.grant, Grant::JwtBearer(_));
+    if !hands_over_assertion {
+        return sends_secret_to_stranger(ctx, discovery).await;
+    }
+    let stored = match &ctx.settings.spec.client_id {
+        Some(id) => configured(ctx, id).await?,
+        None => None,
+    };
+    Ok(!is_vouched_for(ctx, discovery, stored.as_ref()))
+}
+
+/// Whether a person, or the embedding program, has said that secrets belong to this issuer, or they went there before.
+fn is_vouched_for(ctx: &Context, discovery: &Discovery, stored: Option<&StoredClient>) -> bool {
+    let named_by_person = discovery.found == Found::Configured && ctx.settings.spec.issuer_is_confirmed;
+    // One that belongs elsewhere is refused with words of its own, where there is a client to refuse.
+    named_by_person
+        || belongs_to(ctx, stored).is_some_and(|issuer| {
+            ctx.settings.spec.client_id.is_some() || same_issuer(issuer, &discovery.issuer)
+        })
 }
 
 fn nothing_to_present(discovery: &Discovery) -> Failure {

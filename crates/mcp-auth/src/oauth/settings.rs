@@ -18,7 +18,8 @@ pub struct OAuthSettings {
     /// The key of `private_key_jwt` client authentication (RFC 7523 section 2.2).
     pub client_key: Option<Arc<SigningKey>>,
     /// The issuer that the configured client is registered with, where that is known: it and its secret are
-    /// then presented to no other.
+    /// then presented to no other. The grants without a person need it, or a confirmed `spec.issuer`, before a secret or an
+    /// assertion leaves: the server alone is not believed about where it belongs.
     pub client_issuer: Option<String>,
     /// The name under which a client registers (RFC 7591 section 2): what the consent page shows.
     pub client_name: String,

@@ -24,7 +24,7 @@ const SCHEMA_ECHO: &str = "json_schema_echo";
 pub(crate) async fn run(run: &Run) -> Outcome<()> {
     let connector =
         Connector::new(ClientOptions::new(ClientInfo::new("mcplink-conformance", env!("CARGO_PKG_VERSION"))));
-    let sign_in = SignIn::new(&connector, &run.url, &run.context)?;
+    let sign_in = SignIn::new(&connector, &run.url, &run.context).await?;
     let server = Server::new(Endpoint::Http(HttpEndpoint::new(run.url.clone())))
         .with_auth(sign_in.provider())
         .with_handler(Arc::new(Accepting));

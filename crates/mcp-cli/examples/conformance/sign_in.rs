@@ -31,12 +31,13 @@ pub(crate) struct SignIn {
 }
 
 impl SignIn {
-    pub(crate) fn new(connector: &Connector, url: &Url, context: &Value) -> Result<Self, AuthError> {
+    pub(crate) async fn new(connector: &Connector, url: &Url, context: &Value) -> Result<Self, AuthError> {
         let target = Target { name: "conformance".to_owned(), url: url.clone() };
         let settings = settings(context)?;
         // Nothing may be left for the next scenario, which may get the same port.
         let store: Arc<dyn TokenStore> = Arc::new(MemoryTokenStore::default());
-        let http = Arc::new(connector.http().clone());
+        let http: Arc<dyn HttpExchange> = Arc::new(connector.http().clone());
+        let settings = vouched_for(&target, settings, &http, &store).await?;
         let provider = OAuthProvider::new(target.clone(), settings.clone(), http, Arc::clone(&store));
         Ok(Self { connector: connector.clone(), target, settings, store, provider, done: 0 })
     }
@@ -84,6 +85,22 @@ fn settings(context: &Value) -> Result<OAuthSettings, AuthError> {
         settings.grant = Grant::ClientCredentials;
     }
     Ok(settings)
+}
+
+/// The suite hands over credentials and does not always say where they belong. Its word is that of its server.
+async fn vouched_for(
+    target: &Target,
+    settings: OAuthSettings,
+    http: &Arc<dyn HttpExchange>,
+    store: &Arc<dyn TokenStore>,
+) -> Result<OAuthSettings, AuthError> {
+    if matches!(settings.grant, Grant::AuthorizationCode) || settings.client_issuer.is_some() {
+        return Ok(settings);
+    }
+    let asking = OAuthSettings::new(settings.spec.clone());
+    let login = OAuthLogin::new(target.clone(), asking, Arc::clone(http), Arc::clone(store));
+    let issuer = login.begin(&[]).await?.discovery().issuer.clone();
+    Ok(settings.with_client_issuer(issuer))
 }
 
 /// A browser whose user always consents: the mock's authorization endpoint redirects at once.

@@ -1,9 +1,11 @@
 //! Grants that need no person.
 
+use super::super::super::store::{ClientKey, StoredClient};
 use super::*;
 
 pub(super) fn machine(world: &mut World, grant: Grant) {
     world.settings.grant = grant;
+    world.settings.client_issuer = Some(ISSUER.to_owned());
     world.settings.spec = OAuthSpec {
         client_id: Some("robot".into()),
         client_secret: Some(Secret::new("s3cret")),
@@ -166,4 +168,55 @@ async fn tokens_of_another_client_are_not_used() {
         bearer(&retried(refuse(&provider, &Credentials::none(), 401, "Bearer", 0).await)),
         "Bearer at-1"
     );
+}
+
+#[tokio::test]
+async fn s_n21_without_a_person_secrets_go_to_an_issuer_that_is_pinned_or_remembered() {
+    let assertion = || Grant::JwtBearer(Arc::new(Secret::new("jwt-canary")));
+    let refused = async |world: &World| {
+        let outcome = refuse(&provider(world), &Credentials::none(), 401, "Bearer", 0).await;
+        let error = outcome.unwrap_err();
+        assert_eq!(error.kind(), AuthErrorKind::Misconfigured);
+        assert!(world.net.sent_to(TOKEN).is_empty(), "it has left");
+        error.to_string()
+    };
+    for grant in [Grant::ClientCredentials, assertion()] {
+        // The server names it, and nobody else: not even where the repository's entry agrees with it.
+        for issuer in [None, Some(ISSUER)] {
+            let mut world = World::new();
+            machine(&mut world, grant.clone());
+            world.settings.client_issuer = None;
+            world.settings.spec.issuer = issuer.map(str::to_owned);
+            let said = refused(&world).await;
+            assert!(said.contains("only the server has named it: pin it with `oauth.issuer`"), "{said}");
+        }
+        // It names another one than it should.
+        let mut world = World::new();
+        machine(&mut world, grant.clone());
+        world.settings.client_issuer = Some("https://other.example".to_owned());
+        assert!(refused(&world).await.contains("belongs to https://other.example"));
+        // A person has pinned it.
+        let mut world = World::new();
+        machine(&mut world, grant.clone());
+        world.settings.client_issuer = None;
+        world.settings.spec.issuer = Some(ISSUER.to_owned());
+        world.settings.spec.issuer_is_confirmed = true;
+        retried(refuse(&provider(&world), &Credentials::none(), 401, "Bearer", 0).await);
+        // Its secret went there before.
+        let mut world = World::new();
+        machine(&mut world, grant);
+        world.settings.client_issuer = None;
+        let mut client = StoredClient::new("robot", "mcp");
+        client.issuer = Some(ISSUER.to_owned());
+        let key = ClientKey::configured(&world.target().name);
+        world.store.save_client(&key, &client).await.unwrap();
+        retried(refuse(&provider(&world), &Credentials::none(), 401, "Bearer", 0).await);
+    }
+    // An assertion without a client is as good as a secret, too.
+    let mut world = World::new();
+    machine(&mut world, assertion());
+    world.settings.spec =
+        OAuthSpec { client_metadata_url: "https://me.example/client".parse().ok(), ..OAuthSpec::default() };
+    world.settings.client_issuer = Some("https://other.example".to_owned());
+    assert!(refused(&world).await.contains("only the server has named it"));
 }
