@@ -5,13 +5,14 @@
 //!
 //! | member | is |
 //! |---|---|
-//! | `about` | what is special |
+//! | `about`, `source` | what is special, and where the public says so |
 //! | `server`, `challenge` | the MCP endpoint, and its `WWW-Authenticate` |
-//! | `entry` | `clientId`, `clientSecret`, `issuer`, `resource`, `pkceAssumed`, `metadataIssuer` of the entry |
+//! | `entry` | `clientId`, `clientSecret`, `issuer`, `resource`, `pkceAssumed`, `metadataIssuer`, `authServerMetadataUrl` of the entry |
 //! | `documents` | URL → document with status 200; every other address answers 404 |
 //! | `registration` | `status`, `body` (members named in its `echo` are as asked), or `text` and `contentType`; `refusesScope` and `demandsScope` are the answers to a registration with and without a scope |
 //! | `authorize` | `iss` of the redirect |
 //! | `token`, `refresh` | `body`, or `text` and `contentType`; `needsScope` of a refresh |
+//! | `refusals` | what it answers where it refuses: `at` (`registration`, `authorize`, `token`, `refresh`), `status`, `body` or `text` and `contentType`; `says` is what has to be in the error, and `kindIs` its kind |
 //! | `expect` | `issuer`, `asks` (scopes), `method` (client authentication), `resource`, `refreshable`; or `error`: words of the refusal |
 #![cfg(feature = "oauth")]
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
@@ -33,10 +34,15 @@ use mcp_auth::{
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
+/// A code as long as they are: a server that repeats it must not be quoted.
+const CODE: &str = "code-of-the-gallery";
+
 /// A service as its file describes it, and what it was asked.
 #[derive(Clone, Debug)]
 struct Service {
     file: Arc<Value>,
+    /// The one of its refusals that it answers with.
+    refusal: Arc<Value>,
     posts: Arc<Mutex<Vec<Request<Bytes>>>>,
     asked: Arc<Mutex<Vec<HashMap<String, String>>>>,
 }
@@ -57,7 +63,22 @@ fn form(request: &Request<Bytes>) -> HashMap<String, String> {
 impl Service {
     fn read(path: &std::path::Path) -> Self {
         let file = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
-        Self { file: Arc::new(file), posts: Arc::default(), asked: Arc::default() }
+        Self { file: Arc::new(file), refusal: Arc::default(), posts: Arc::default(), asked: Arc::default() }
+    }
+
+    /// The same service, untouched, on a bad day.
+    fn refusing(&self, refusal: &Value) -> Self {
+        Self {
+            file: Arc::clone(&self.file),
+            refusal: Arc::new(refusal.clone()),
+            posts: Arc::default(),
+            asked: Arc::default(),
+        }
+    }
+
+    fn refuses(&self, at: &str) -> Option<Response<Bytes>> {
+        let status = u16::try_from(self.refusal["status"].as_u64().unwrap_or_default()).unwrap();
+        (self.refusal["at"] == at).then(|| answer(status, &self.refusal))
     }
 
     /// The answer to a request: each has to come from who it says, and to name the client.
@@ -75,11 +96,15 @@ impl Service {
         let registers = self.posts.lock().unwrap().len();
         self.posts.lock().unwrap().push(request.clone());
         if let Ok(asked) = serde_json::from_slice::<Value>(request.body()) {
-            return self.register(&asked);
+            return self.refuses("registration").unwrap_or_else(|| self.register(&asked));
         }
         assert!(registers < 10, "{uri} is asked without end");
         let form = form(request);
-        if form["grant_type"] == "refresh_token" {
+        let at = if form["grant_type"] == "refresh_token" { "refresh" } else { "token" };
+        if let Some(refused) = self.refuses(at) {
+            return refused;
+        }
+        if at == "refresh" {
             let needed = self.file["refresh"]["needsScope"].as_str();
             let scopes = form.get("scope").map(String::as_str).unwrap_or_default();
             if needed.is_some_and(|needed| !scopes.split(' ').any(|scope| scope == needed)) {
@@ -123,7 +148,19 @@ impl Service {
         spec.issuer_is_confirmed = spec.issuer.is_some();
         spec.metadata_issuer = text("metadataIssuer");
         spec.assume_pkce = entry["pkceAssumed"] == true;
+        spec.auth_server_metadata_url = text("authServerMetadataUrl").map(|url| Url::parse(&url).unwrap());
         OAuthSettings::new(spec)
+    }
+
+    /// The access token ends early, and a later process notices.
+    async fn renew(&self, store: &Arc<MemoryTokenStore>) -> Result<Recovery, AuthError> {
+        let (http, store) = (Arc::new(self.clone()), Arc::clone(store) as Arc<dyn TokenStore>);
+        let provider = OAuthProvider::new(self.target(), self.settings(), http, store);
+        let used = provider.credentials().await?;
+        let (headers, challenges) =
+            (http::HeaderMap::new(), Challenge::parse("Bearer error=\"invalid_token\""));
+        let refused = Rejection::new(StatusCode::UNAUTHORIZED, &challenges, &headers, &used);
+        provider.on_rejected(refused).await
     }
 
     async fn sign_in(&self, store: &Arc<MemoryTokenStore>) -> Result<SignedIn, AuthError> {
@@ -157,7 +194,14 @@ impl AuthorizerSession for Service {
         assert_eq!(asked["code_challenge_method"], "S256");
         self.asked.lock().unwrap().push(asked);
         let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("code", "c").append_pair("state", request.state.expose());
+        query.append_pair("state", request.state.expose());
+        if self.refusal["at"] == "authorize" {
+            for (name, value) in self.refusal["body"].as_object().unwrap() {
+                query.append_pair(name, value.as_str().unwrap());
+            }
+        } else {
+            query.append_pair("code", CODE);
+        }
         if let Some(iss) = self.file["authorize"]["iss"].as_str() {
             query.append_pair("iss", iss);
         }
@@ -211,20 +255,35 @@ async fn check(service: &Service) {
         return;
     }
 
-    // The access token ends early: a later process renews it with one request.
-    let provider = OAuthProvider::new(
-        service.target(),
-        service.settings(),
-        Arc::new(service.clone()),
-        Arc::clone(&store) as Arc<dyn TokenStore>,
-    );
-    let used = provider.credentials().await.unwrap();
-    let (headers, challenges) = (http::HeaderMap::new(), Challenge::parse("Bearer error=\"invalid_token\""));
-    let refused = Rejection::new(StatusCode::UNAUTHORIZED, &challenges, &headers, &used);
-    assert!(matches!(provider.on_rejected(refused).await.unwrap(), Recovery::Retry(_)));
+    assert!(matches!(service.renew(&store).await.unwrap(), Recovery::Retry(_)), "a later process renews it");
     let renewed = service.posts.lock().unwrap().clone();
-    assert_eq!(renewed.len(), posts.len() + 1);
+    assert_eq!(renewed.len(), posts.len() + 1, "with one request");
     assert_eq!(method(renewed.last().unwrap()), expect["method"]);
+}
+
+/// One of its refusals: told in the words of the service, and in none of ours that are secret.
+async fn check_refusal(service: &Service) {
+    let refusal = &service.refusal;
+    let store = Arc::new(MemoryTokenStore::new());
+    let outcome = service.sign_in(&store).await;
+    let error = if refusal["at"] == "refresh" {
+        outcome.unwrap_or_else(|error| panic!("{error}"));
+        service.renew(&store).await.expect_err("a refused refresh is an error")
+    } else {
+        outcome.expect_err("it has to be refused")
+    };
+    let said = error.to_string();
+    for words in refusal["says"].as_array().unwrap().iter().map(|words| words.as_str().unwrap()) {
+        assert!(said.contains(words), "{words:?} is not in: {said}");
+    }
+    let entry = &service.file["entry"];
+    for secret in [CODE, "rt-1", entry["clientSecret"].as_str().unwrap_or(CODE)] {
+        assert!(!said.contains(secret), "{said}");
+    }
+    assert!(said.lines().count() == 1 && said.chars().count() < 600, "{said}");
+    if let Some(kind) = refusal["kindIs"].as_str() {
+        assert_eq!(format!("{:?}", error.kind()), kind, "{said}");
+    }
 }
 
 #[tokio::test]
@@ -233,14 +292,26 @@ async fn every_service_of_the_gallery_is_signed_in_to_or_refused_in_the_words_th
     let mut files: Vec<_> =
         std::fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();
-    assert!(files.len() >= 17, "{files:?}");
+    assert!(files.len() >= 27, "{files:?}");
     let mut failed = Vec::new();
     for file in files {
         let service = Service::read(&file);
+        let sources = service.file["source"].as_array().cloned().unwrap_or_default();
+        let is_public = |source: &Value| source.as_str().is_some_and(|source| source.starts_with("https://"));
+        if sources.is_empty() || !sources.iter().all(is_public) {
+            failed.push(format!("{} has no source", file.display()));
+        }
+        let refusals = service.file["refusals"].as_array().cloned().unwrap_or_default();
         // Each in a task of its own, so that one failure does not hide the next.
+        for (number, refusal) in refusals.iter().enumerate() {
+            let refusing = service.refusing(refusal);
+            if tokio::spawn(async move { check_refusal(&refusing).await }).await.is_err() {
+                failed.push(format!("{}: refusal {number}", file.display()));
+            }
+        }
         if tokio::spawn(async move { check(&service).await }).await.is_err() {
-            failed.push(file);
+            failed.push(file.display().to_string());
         }
     }
-    assert!(failed.is_empty(), "{failed:?}");
+    assert!(failed.is_empty(), "{failed:#?}");
 }

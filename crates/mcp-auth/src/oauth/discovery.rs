@@ -392,8 +392,13 @@ fn check_issuer(url: &str, expected: &str, found: Option<&str>) -> Result<(), Fa
     match found {
         Some(found) if same_issuer(found, expected) => Ok(()),
         Some(found) => {
-            // A template is no issuer at all; some services publish one.
-            let hint = if found.contains('{') { "; `oauth.metadataIssuer` accepts exactly that" } else { "" };
+            // A template is no issuer at all; some services publish one. Another issuer may be an attack (RFC 9207
+            // section 1), so only a person who names the document can mean it.
+            let hint = if found.contains('{') {
+                "; `oauth.metadataIssuer` accepts exactly that"
+            } else {
+                "; if you know that this is right, name the document in `oauth.authServerMetadataUrl`"
+            };
             let found = mcp_text::sentence(found);
             Err(Failure::invalid(
                 Step::ServerMetadata,

@@ -135,12 +135,33 @@ impl Failure {
             Answer::Refused { status, code, .. } => {
                 status.is_server_error()
                     || matches!(status.as_u16(), 408 | 425 | 429)
-                    || matches!(code.as_deref(), Some("temporarily_unavailable" | "server_error" | "slow_down"))
+                    // Services are known that say `server_error` and mean that they do not know us.
+                    || (matches!(code.as_deref(), Some("temporarily_unavailable" | "server_error" | "slow_down"))
+                        && !matches!(status.as_u16(), 401 | 403))
                     // A firewall or a proxy speaks here, not the token endpoint: nothing is known about the tokens.
                     || (code.is_none() && self.step == Step::Refresh)
             }
             Answer::Redirect { .. } | Answer::Invalid(_) => self.step == Step::Refresh,
             Answer::Unreadable { .. } | Answer::Misconfigured(_) | Answer::Other(_) => false,
+        }
+    }
+
+    /// What in the entry changes a refusal.
+    fn way_out(&self) -> &'static str {
+        match (self.step, self.code()) {
+            _ if self.is_transient() => "",
+            (Step::Registration, _) => "; a client that is registered by hand goes into `oauth.clientId`",
+            (Step::Authorization | Step::DeviceAuthorization | Step::CodeExchange, Some(code)) => {
+                match code {
+                    "invalid_scope" => "; `oauth.scopes`, or `--scope`, says what is asked for",
+                    // RFC 8707 section 2, and what services write for it.
+                    "invalid_target" | "invalid_resource" => {
+                        "; `oauth.resource` says what is asked for, and \"\" leaves it out"
+                    }
+                    _ => "",
+                }
+            }
+            _ => "",
         }
     }
 
@@ -181,12 +202,7 @@ impl fmt::Display for Failure {
                 if let Some(description) = description {
                     write!(f, " ({description})")?;
                 }
-                match step {
-                    Step::Registration if !self.is_transient() => {
-                        f.write_str("; a client that is registered by hand goes into `oauth.clientId`")
-                    }
-                    _ => Ok(()),
-                }
+                f.write_str(self.way_out())
             }
             Answer::Unreadable { status, kind } => {
                 write!(

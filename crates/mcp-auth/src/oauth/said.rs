@@ -6,8 +6,19 @@ use http::{Response, header};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
-/// Members of a JSON error that are words for people, the standard one first (RFC 6749 section 5.2, RFC 9457).
-const WORDS: [&str; 5] = ["error_description", "detail", "message", "title", "reason"];
+/// Members of a JSON error that are words for people, the standard one first (RFC 6749 section 5.2, RFC 9457). Where a
+/// service has two, the more particular one comes first.
+const WORDS: [&str; 9] = [
+    "error_description",
+    "detail",
+    "error_message",
+    "errorMessage",
+    "errorSummary",
+    "errorDescription",
+    "message",
+    "title",
+    "reason",
+];
 
 /// The media type without its parameters, in lower case.
 fn media_type(response: &Response<Bytes>) -> String {
