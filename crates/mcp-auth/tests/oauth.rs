@@ -294,7 +294,7 @@ async fn f086_processes_that_are_refused_together_spend_the_refresh_token_once()
 }
 
 #[tokio::test]
-async fn f088_an_authorization_server_that_is_down_costs_no_sign_in() {
+async fn f088_fb_a08_an_authorization_server_that_is_down_costs_no_sign_in() {
     let machine = Machine::new();
     machine.sign_in().await.0.unwrap();
     machine.auth.tokens().revoke_all();
@@ -366,7 +366,7 @@ async fn servers_that_break_the_rules_get_no_code_and_no_token_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_answer_with_a_foreign_state_does_not_end_the_wait() {
+async fn fb_o49_an_answer_with_a_foreign_state_does_not_end_the_wait() {
     let machine = Machine::with(|s| s.state = Echo::Wrong("forged".into()));
     let pending = machine.begin().await.unwrap();
     let person = Arc::new(Person { auth: machine.auth.clone(), pages: Mutex::default() });

@@ -270,7 +270,7 @@ fn files_in(dir: &Path) -> Vec<String> {
 // ── the promises ─────────────────────────────────────────────────────────────────────────────────────
 
 #[tokio::test]
-async fn f086_32_processes_spend_a_rotating_token_once() {
+async fn f086_fb_a17_32_processes_spend_a_rotating_token_once() {
     let home = tempfile::tempdir().unwrap();
     let store = FileTokenStore::new(home.path());
     store.save(&key(), &tokens("access-0", "refresh-0")).await.unwrap();
@@ -295,7 +295,7 @@ async fn f086_32_processes_spend_a_rotating_token_once() {
 }
 
 #[tokio::test]
-async fn killed_200_times_in_a_refresh_the_sign_in_still_works() {
+async fn fb_x01_killed_200_times_in_a_refresh_the_sign_in_still_works() {
     let home = tempfile::tempdir().unwrap();
     let store = FileTokenStore::new(home.path());
     store.save(&key(), &tokens("access-0", "refresh-0")).await.unwrap();

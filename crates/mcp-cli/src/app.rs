@@ -395,9 +395,18 @@ impl Loaded {
 
     /// Tells people what is wrong with the files.
     pub(crate) fn note_problems(&self, app: &App) {
-        for problem in self.config.problems.iter().filter(|problem| problem.severity > Severity::Note) {
-            app.output.note(&format!("{}: {}\n", severity(problem), problem_text(problem)));
-        }
+        note_all(app, self.config.problems.iter());
+    }
+
+    /// Tells people what is wrong with one entry.
+    pub(crate) fn note_problems_of(&self, app: &App, name: &str) {
+        note_all(app, self.config.problems_of(name));
+    }
+}
+
+fn note_all<'p>(app: &App, problems: impl Iterator<Item = &'p Problem>) {
+    for problem in problems.filter(|problem| problem.severity > Severity::Note) {
+        app.output.note(&format!("{}: {}\n", severity(problem), problem_text(problem)));
     }
 }
 

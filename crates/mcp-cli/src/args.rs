@@ -30,7 +30,8 @@ pub(crate) struct GlobalArgs {
     /// Use only the servers of --mcp-config
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) strict_mcp_config: bool,
-    /// Look at one config scope only: local, project or user. For `login`: ask for this OAuth scope (repeatable)
+    /// Look at one config scope only: local, project or user. For `login`: ask for this OAuth scope, beside those
+    /// of the sign-in before (repeatable)
     // One option with two meanings, because the command line has both and an option of a subcommand cannot
     // share the name of a global one.
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "SCOPE")]

@@ -33,7 +33,7 @@ pub(crate) struct Auth {
     pub(crate) plan: AuthPlan,
     /// OAuth, where the plan has a role for it.
     pub(crate) oauth: Option<OAuthProvider>,
-    origin: String,
+    pub(crate) origin: String,
 }
 
 impl Auth {

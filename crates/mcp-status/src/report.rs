@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::phrase::seconds;
 use crate::{
-    Action, ActionFacts, Evidence, MessageContext, Outcome, Phase, ReasonCode, ServerStatus, actions,
-    classify, message, next_command,
+    Action, ActionFacts, ChallengeKind, Evidence, MessageContext, Outcome, Phase, ReasonCode, ServerStatus,
+    actions, classify, message, next_command,
 };
 
 /// Why a status is what it is. Serialises to the `reason` of `mcplink status --json`.
@@ -184,7 +184,14 @@ impl StatusReport {
             Outcome::Connected { tools } => tools,
             _ => None,
         };
-        Self { tools, ..Self::build(context, classify(evidence).status(), reason, facts) }
+        let mut report = Self { tools, ..Self::build(context, classify(evidence).status(), reason, facts) };
+        if let (Some(reason), Outcome::Challenged { kind: ChallengeKind::InsufficientScope { scopes }, .. }) =
+            (&mut report.reason, &evidence.outcome)
+            && let Some(next) = reason.next.take()
+        {
+            reason.next = Some(asking_for(next, scopes));
+        }
+        report
     }
 
     /// The report on a reason for which nothing was sent, or not yet.
@@ -226,9 +233,43 @@ impl StatusReport {
     }
 }
 
+/// The sign-in with the scopes that the server asks for: another one would bring the same token again.
+fn asking_for(command: String, scopes: &[String]) -> String {
+    // RFC 6749 section 3.3; more than these few are an attack or an accident.
+    let legal = |scope: &&String| {
+        (1..=200).contains(&scope.len())
+            && !scope.starts_with('-')
+            && scope.bytes().all(|c| matches!(c, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+    };
+    let is_login = command.starts_with("mcplink login ");
+    let wanted = scopes.iter().filter(legal).take(12).filter(|_| is_login);
+    wanted.fold(command, |command, scope| format!("{command} --scope {}", mcp_text::shell_word(scope)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fb_o46_the_next_sign_in_asks_for_what_was_missing() {
+        let next = |scopes: &[&str], capable: bool| {
+            let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+            let kind = ChallengeKind::InsufficientScope { scopes };
+            let evidence = Evidence::new(Phase::Session, Outcome::Challenged { kind, http_status: 403 });
+            let facts = ActionFacts::new(TransportKind::Remote)
+                .with_oauth(capable, capable)
+                .with_login_available(true);
+            StatusReport::from_evidence(&evidence, &MessageContext::new("x"), facts)
+                .reason
+                .unwrap()
+                .next
+                .unwrap()
+        };
+        assert_eq!(next(&["files:write", "b"], true), "mcplink login x --scope files:write --scope b");
+        assert_eq!(next(&["$(id)"], true), "mcplink login x --scope '$(id)'");
+        assert_eq!(next(&["a\u{1b}[2J", "b\"c", "", "--all"], true), "mcplink login x");
+        assert!(!next(&["files:write"], false).contains("--scope"));
+    }
     use crate::{AuthFacts, ChallengeKind, TransportKind};
 
     const CONTEXT: MessageContext<'static> =

@@ -234,7 +234,10 @@ impl AuthedClient {
 
     fn challenged(&self, refusal: Refusal, used: &Credentials, attempts: u32) -> TransportError {
         let kind = TransportErrorKind::Challenged { kind: refusal.kind, status: refusal.status.as_u16() };
-        let error = TransportError::new(kind, "the server refused the credentials");
+        // RFC 6750 section 3: meant for developers, and often the only thing that says what is wrong.
+        let described = refusal.challenges.iter().find_map(|challenge| challenge.param("error_description"));
+        let error = TransportError::new(kind, "the server refused the credentials")
+            .with_said(described.map(mcp_text::sentence).filter(|words| !words.is_empty()));
         self.sender(used, attempts).describe_refusal(error, refusal.challenges.first())
     }
 

@@ -83,17 +83,19 @@ impl Context {
         TokenKey::new(&self.target.name, &self.target.url, issuer)
     }
 
-    /// The scopes to ask for; `granted` are those of an earlier sign-in that must not be lost.
+    /// The scopes to ask for; `before` is an earlier sign-in, whose scopes must not be lost.
     pub(crate) fn scopes(
         &self,
         discovery: &Discovery,
         challenges: &[Challenge],
-        granted: &[String],
+        before: Option<&StoredTokens>,
     ) -> Vec<String> {
         scope::select(ScopeSources {
+            requested: &self.settings.requested_scopes,
+            lasting: before.is_some_and(|tokens| tokens.refresh_token.is_some()),
             pinned: self.settings.spec.scopes.as_deref(),
             challenged: challenge_param(challenges, "scope"),
-            granted,
+            granted: before.map(|tokens| &*tokens.scopes).unwrap_or_default(),
             resource: discovery.resource_metadata.as_ref().and_then(|m| m.scopes_supported.as_deref()),
             server: discovery.server.scopes_supported.as_deref(),
         })

@@ -102,13 +102,15 @@ impl OAuthLogin {
             return Err(AuthError::new(AuthErrorKind::Misconfigured, message).into());
         }
         let discovery = ctx.discover(challenges).await?;
-        let widen = challenge_param(challenges, "error") == Some("insufficient_scope");
+        let requested = &ctx.settings.requested_scopes;
+        let widen =
+            !requested.is_empty() || challenge_param(challenges, "error") == Some("insufficient_scope");
         let before = if widen { ctx.store.load(&ctx.key(&discovery.issuer)).await? } else { None };
-        let granted = before.map(|tokens| tokens.scopes).unwrap_or_default();
-        let scopes = ctx.scopes(&discovery, challenges, &granted);
+        let scopes = ctx.scopes(&discovery, challenges, before.as_ref());
         let challenged = challenge_param(challenges, "scope").unwrap_or_default();
-        let demanded = ctx.settings.spec.scopes.is_some()
-            || challenged.split_ascii_whitespace().any(|scope| scope == OFFLINE_ACCESS);
+        let named = requested.iter().map(String::as_str).chain(challenged.split_ascii_whitespace());
+        let demanded = (ctx.settings.spec.scopes.is_some() && requested.is_empty())
+            || named.into_iter().any(|scope| scope == OFFLINE_ACCESS);
         let dpop = ctx.dpop_key(&discovery, challenges)?;
         let unconfirmed = registration::sends_secret_to_stranger(&ctx, &discovery).await?;
         Ok(PendingLogin { ctx, discovery, scopes, offline_is_ours: !demanded, dpop, unconfirmed })

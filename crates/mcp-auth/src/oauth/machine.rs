@@ -36,7 +36,7 @@ async fn mint_tokens(ctx: &Context, challenges: &[Challenge]) -> Result<(TokenKe
     }
     let client = identify_machine(ctx, &discovery).await?;
     let resource = ctx.resource_parameter(&discovery);
-    let scopes = ctx.scopes(&discovery, challenges, &[]);
+    let scopes = ctx.scopes(&discovery, challenges, None);
     let dpop = ctx.dpop_key(&discovery, challenges)?;
     let grants = ctx.grants(&discovery, &client, resource.as_deref(), dpop.as_deref())?;
     let answer = match &ctx.settings.grant {

@@ -23,6 +23,9 @@ pub struct OAuthSettings {
     pub client_issuer: Option<String>,
     /// The name under which a client registers (RFC 7591 section 2): what the consent page shows.
     pub client_name: String,
+    /// The scopes that a person asks for at this sign-in: on top of what an earlier one was granted, and in place of those
+    /// of `spec` and of the server.
+    pub requested_scopes: Vec<String>,
     /// Counts the renewals of these tokens among those of the program.
     pub renewals: Renewals,
 }
@@ -36,6 +39,7 @@ impl OAuthSettings {
             client_key: None,
             client_issuer: None,
             client_name: "mcplink".to_owned(),
+            requested_scopes: Vec::new(),
             renewals: Renewals::default(),
         }
     }

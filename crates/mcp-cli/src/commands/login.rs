@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mcp_auth::oauth::{LoginProbe, LoopbackAuthorizer, OAuthLogin, PendingLogin, SignedIn};
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, Parts, ProviderKind};
-use mcp_status::{Phase, Verdict, classify};
+use mcp_status::{MessageContext, Phase, Verdict, classify, message};
 use mcp_transport::{Connector, Server};
 use serde_json::json;
 
@@ -23,6 +23,10 @@ pub(super) async fn run(app: &App, args: &LoginArgs) -> Result<ExitStatus, CliEr
     let name = &args.name;
     let loaded = app.load()?;
     let wired = loaded.wired(app, name).await?;
+    // A word that means nothing would be missed on a page of somebody else.
+    if !app.json {
+        loaded.note_problems_of(app, name);
+    }
     let signed_in = sign_in(app, &wired, args, Person::AtTheTerminal).await?;
     show(app, &wired, &signed_in);
     Ok(ExitStatus::Success)
@@ -47,10 +51,7 @@ pub(super) async fn sign_in(
     let name = &args.name;
     let (auth, ready) = signs_in(wired)?;
     let mut settings = crate::oauth::settings(auth.plan.settings());
-    if !app.oauth_scopes.is_empty() {
-        settings.spec.scopes = Some(app.oauth_scopes.clone());
-    }
-
+    settings.requested_scopes.clone_from(&app.oauth_scopes);
     let challenges = challenges(app, auth, ready).await;
     let login = OAuthLogin::new(auth.target.clone(), settings, app.http(), app.token_store());
     let pending = login.begin(&challenges).await.map_err(|error| auth_error(name, &error))?;
@@ -174,11 +175,15 @@ impl LoginProbe for ServerProbe<'_> {
                     Ok(())
                 }
                 Err(error) => {
-                    let kind = match classify(&error.evidence(Phase::Connect)) {
+                    let evidence = error.evidence(Phase::Connect);
+                    let kind = match classify(&evidence) {
                         Verdict::Transient { .. } => AuthErrorKind::Unavailable,
                         _ => AuthErrorKind::Protocol,
                     };
-                    Err(AuthError::new(kind, "the server did not accept the new sign-in").with_source(error))
+                    let context =
+                        MessageContext::new(&self.auth.target.name).with_origin(Some(&self.auth.origin));
+                    let why = message(&evidence, &context);
+                    Err(AuthError::new(kind, format!("the server did not accept the new sign-in: {why}")))
                 }
             }
         })

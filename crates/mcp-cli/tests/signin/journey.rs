@@ -53,8 +53,14 @@ impl Desk {
     /// `mcplink login work`, with a person before the browser.
     #[track_caller]
     pub(crate) fn login(&self) -> Output {
+        self.login_with(&["login", "work"])
+    }
+
+    /// The same, as it is written here.
+    #[track_caller]
+    pub(crate) fn login_with(&self, arguments: &[&str]) -> Output {
         let person = Person::new().unwrap();
-        let output = self.mcplink(&["login", "work"]).env("BROWSER", person.command()).run();
+        let output = self.mcplink(arguments).env("BROWSER", person.command()).run();
         self.note_tokens();
         let pages: Vec<_> =
             person.visits().iter().map(|visit| format!("{} {}", visit.status, visit.url.path())).collect();

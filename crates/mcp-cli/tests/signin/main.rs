@@ -3,6 +3,7 @@
 //!
 //! | module | tells |
 //! |---|---|
+//! | `field` | reports of the field, at servers that do exactly what was reported |
 //! | `journey` | what every one of them must let us do, from the first look to signing out |
 //! | `servers` | the servers, each a row |
 
@@ -11,5 +12,6 @@
     reason = "a failure here is a failed test; clippy only knows functions marked as such"
 )]
 
+mod field;
 mod journey;
 mod servers;

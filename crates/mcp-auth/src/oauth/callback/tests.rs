@@ -101,7 +101,7 @@ async fn a_second_round_goes_on_in_the_tab_of_the_first() {
 }
 
 #[tokio::test]
-async fn f071_a_busy_port_is_an_error_that_names_it_at_once() {
+async fn f071_fb_a15_a_busy_port_is_an_error_that_names_it_at_once() {
     let taken = Loopback::localhost(0).await.unwrap();
     let port = taken.port().unwrap();
     let authorizer = LoopbackAuthorizer::new(Arc::new(Silent::default()));
@@ -113,7 +113,7 @@ async fn f071_a_busy_port_is_an_error_that_names_it_at_once() {
 }
 
 #[tokio::test]
-async fn f070_the_redirect_uri_is_exactly_the_configured_one_and_its_port_is_listened_on() {
+async fn f070_fb_a23_the_redirect_uri_is_exactly_the_configured_one_and_its_port_is_listened_on() {
     let free = Loopback::localhost(0).await.unwrap().port().unwrap();
     let exact = format!("http://127.0.0.1:{free}/oauth/cb");
     let session = session(RedirectWish { exact: Some(exact.clone()), ..RedirectWish::default() }).await;
@@ -136,7 +136,7 @@ async fn f070_the_redirect_uri_is_exactly_the_configured_one_and_its_port_is_lis
 }
 
 #[tokio::test]
-async fn f073_a_pasted_redirect_ends_the_wait_and_nonsense_does_not() {
+async fn f073_fb_o50_a_pasted_redirect_ends_the_wait_and_nonsense_does_not() {
     let prompt = Arc::new(Silent::default());
     *prompt.pastes.lock().unwrap() = vec!["http://localhost/callback?code=c&state=s", "not it"];
     let mut session =
@@ -210,7 +210,7 @@ async fn s_k9_no_error_of_accepting_ends_the_sign_in() {
 }
 
 #[tokio::test]
-async fn s_n16a_the_browser_may_come_to_either_address_of_localhost() {
+async fn s_n16a_fb_o48_the_browser_may_come_to_either_address_of_localhost() {
     for address in ["127.0.0.1", "[::1]"] {
         let mut session = session(RedirectWish::default()).await;
         let (port, uri) = (port_of(&session), session.redirect_uri().to_owned());

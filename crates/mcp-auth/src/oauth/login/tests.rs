@@ -294,7 +294,7 @@ async fn f080_every_request_of_a_sign_in_goes_through_the_given_network() {
 }
 
 #[tokio::test]
-async fn an_entry_keeps_its_secret_when_another_entry_replaces_the_shared_registration() {
+async fn fb_a13_an_entry_keeps_its_secret_when_another_entry_replaces_the_shared_registration() {
     let world = World::new();
     let registered = std::sync::atomic::AtomicU32::new(0);
     world.net.on(REGISTER, move |_| {
@@ -491,7 +491,7 @@ async fn secrets_are_sent_neither_along_a_redirect_nor_over_plain_http() {
 }
 
 #[tokio::test]
-async fn fb_o31_o32_endpoints_are_followed_on_their_own_origin_with_body_and_headers() {
+async fn fb_o31_o31b_o32_endpoints_are_followed_on_their_own_origin_with_body_and_headers() {
     for status in [301, 302, 307, 308] {
         let mut world = World::new();
         world.settings.spec.client_secret = Some(Secret::new("unused"));

@@ -480,7 +480,7 @@ async fn fb_o07_pkce_that_is_not_advertised_is_used_where_the_entry_says_so() {
 }
 
 #[tokio::test]
-async fn fb_o21_o23_o25_o26_o27_o47_token_answers_as_services_write_them() {
+async fn fb_o21_o23_o25_o26_o27_o27b_o47_token_answers_as_services_write_them() {
     for (body, scopes) in [
         (json!({ "access_token": "at", "token_type": "user" }), &[][..]),
         (json!({ "access_token": "at", "token_type": "bearer", "expires_in": "3600" }), &[]),

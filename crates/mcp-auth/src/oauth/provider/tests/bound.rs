@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn dpop_tokens_are_sent_with_proofs_and_nonces_are_learned_on_both_sides() {
+async fn fb_a12_dpop_tokens_are_sent_with_proofs_and_nonces_are_learned_on_both_sides() {
     let world = World::new();
     let mut tokens = world.signed_in().await;
     let key = DpopKey::generate(world.clock()).unwrap();
@@ -45,7 +45,7 @@ async fn dpop_tokens_are_sent_with_proofs_and_nonces_are_learned_on_both_sides()
 }
 
 #[tokio::test]
-async fn a_server_that_never_likes_the_nonce_is_not_asked_for_ever() {
+async fn fb_a27_a_server_that_never_likes_the_nonce_is_not_asked_for_ever() {
     let world = World::new();
     world.net.on(TOKEN, |_| {
         let mut wanted = answer(400, &json!({ "error": "use_dpop_nonce" }));

@@ -169,7 +169,7 @@ async fn f087_the_loser_of_a_race_uses_the_winners_tokens() {
 }
 
 #[tokio::test]
-async fn f089_an_explicit_rejection_removes_the_tokens() {
+async fn f089_fb_a19_an_explicit_rejection_removes_the_tokens() {
     let store = store_with(&tokens(0)).await;
     let (outcome, asked) = run(&store, tokens(0), 5, |_| Err(RefreshError::InvalidGrant(error()))).await;
     assert!(matches!(outcome, RefreshOutcome::Rejected(_)));
@@ -227,7 +227,7 @@ async fn f091_tokens_that_cannot_be_kept_are_tried_again_and_then_handed_over() 
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_caller_that_gives_up_does_not_lose_the_rotated_token() {
+async fn fb_x09_a_caller_that_gives_up_does_not_lose_the_rotated_token() {
     let store = store_with(&tokens(0)).await;
     let request = RefreshRequest { key: key(), used: tokens(0), now: at(5) };
     let refresh = refresh_once(Arc::clone(&store) as Arc<dyn TokenStore>, request, |_| async {
