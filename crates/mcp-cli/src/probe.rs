@@ -103,8 +103,10 @@ impl Probe {
         }
         let described = ended.connection.as_ref().map(Connection::server);
         let info = described.as_ref().and_then(|server| server.info.as_ref());
+        // A server can put what it was sent into its own name.
+        let hide = |text: &str| wired.secrets.hide_known(text).into_owned();
         let report = report.with_server(
-            info.map(|info| ServerInfo::new(&info.name, &info.version)),
+            info.map(|info| ServerInfo::new(hide(&info.name), hide(&info.version))),
             described.as_ref().map(|server| server.revision.to_string()),
         );
         let row = Row::new(wired.described.clone(), report, wired.auth_row(), elapsed);

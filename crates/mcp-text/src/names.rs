@@ -1,5 +1,7 @@
 //! Names that credentials go by, and what a token looks like.
 
+use std::borrow::Cow;
+
 /// A name with one of these as a part holds a credential.
 const CREDENTIAL_WORDS: [&str; 21] = [
     "apikey",
@@ -191,7 +193,8 @@ fn is_timestamp(word: &str) -> bool {
 /// themselves have tokens or random identifiers there. Ordinary words, versions and numbers are not.
 #[must_use]
 pub fn is_secret_segment(before: &str, segment: &str) -> bool {
-    let meant = segment.replace("%2D", "-").replace("%2d", "-").replace("%5F", "_").replace("%5f", "_");
+    let once = percent_decoded(segment);
+    let meant = percent_decoded(&once);
     let is_random = |run: &str| {
         let is_letters = run.bytes().all(|byte| byte.is_ascii_alphabetic());
         // No word of a language is so long.
@@ -204,6 +207,26 @@ pub fn is_secret_segment(before: &str, segment: &str) -> bool {
         || (segment.len() >= 6
             && segment.contains(|c: char| c.is_ascii_digit())
             && is_credential_name(before))
+}
+
+/// What a segment stands for (RFC 3986 section 2.1): any character may be written as an escape.
+fn percent_decoded(segment: &str) -> Cow<'_, str> {
+    if !segment.contains('%') {
+        return Cow::Borrowed(segment);
+    }
+    let bytes = segment.as_bytes();
+    let digit = |at: usize| bytes.get(at).and_then(|digit| char::from(*digit).to_digit(16));
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        let byte = match (bytes[at], digit(at + 1), digit(at + 2)) {
+            (b'%', Some(high), Some(low)) => u8::try_from(high << 4 | low).ok(),
+            _ => None,
+        };
+        decoded.push(byte.unwrap_or(bytes[at]));
+        at += if byte.is_some() { 3 } else { 1 };
+    }
+    Cow::Owned(String::from_utf8_lossy(&decoded).into_owned())
 }
 
 /// RFC 9562 section 4.
@@ -289,6 +312,9 @@ mod tests {
             ("token", "abc123"),
             ("s", "a1b2c3d4e5f6"),
             ("v1", "canary%2D0123456789abcdef"),
+            ("s", "%34%66%39%61%51%32%62%58%38%31%6b%64%30%33%6D%5A%37%37%61%62"),
+            ("s", "4f9aQ2bX%2538%2531kd03mZ77ab"),
+            ("token", "%61%62%63%31%32%33"),
         ] {
             assert!(is_secret_segment(before, segment), "{segment}");
         }
@@ -309,6 +335,10 @@ mod tests {
             "",
             "mcp.json",
             "x86_64-linux",
+            "my%20folder",
+            "%E6%97%A5%E6%9C%AC",
+            "100%",
+            "%zz",
         ] {
             assert!(!is_secret_segment("servers", segment), "{segment}");
         }

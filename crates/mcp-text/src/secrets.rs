@@ -5,8 +5,8 @@
 //!
 //! - as they are, in any case, and with `+` for a blank;
 //! - percent-encoded, JSON- or HTML-escaped, wholly or in part, up to three times over;
-//! - quoted-printable, in Base64 (both alphabets, any alignment, as part of something longer) and in hexadecimal, below
-//!   any of the escapes;
+//! - quoted-printable, in Base64 (both alphabets, any alignment, as part of something longer) and in hexadecimal, as a
+//!   run or byte by byte, below any of the escapes;
 //! - cut: 8 bytes or more of a credential are hidden wherever they stand;
 //! - by their parts: what follows an authorization scheme, user and password of `Basic`, the values of cookies and
 //!   parameters, user, password, query and secret-looking path segments of a URL.

@@ -21,7 +21,7 @@
 //! | `large` | results of many megabytes, and the memory that they take |
 //! | `local`, `signals` | child processes and interruption |
 //! | `doors` | sign-ins, children and broken stores under attack |
-//! | `leaks`, `secrets` | secrets everywhere, through every command |
+//! | `leaks`, `secrets`, `grid` | secrets everywhere, in every spelling, through every command |
 //! | `real`, `demo` | servers that others wrote; the demo |
 
 #![expect(
@@ -40,6 +40,7 @@ mod documents;
 mod doors;
 mod failures;
 mod files;
+mod grid;
 mod headers;
 mod helper;
 mod large;

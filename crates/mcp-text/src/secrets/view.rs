@@ -86,6 +86,7 @@ impl View {
     pub(super) fn encodings(&self) -> Vec<Self> {
         let mut views: Vec<Self> = (0..4).map(|skipped| self.base64_from(skipped)).collect();
         views.extend((0..2).map(|skipped| self.hex_from(skipped)));
+        views.push(self.hex_dump());
         views.extend(self.quoted_printable());
         views.retain(|view| !view.bytes.is_empty());
         views
@@ -126,6 +127,32 @@ impl View {
                 at += 2;
             }
             below.push(&[0], self, run.end..run.end);
+        }
+        below
+    }
+
+    /// What is dumped byte by byte: `63:61:6e`, `63 61 6e`, `0x63, 0x61, 0x6e`.
+    fn hex_dump(&self) -> Self {
+        let mut below = Self::below();
+        let mut at = 0;
+        while at < self.bytes.len() {
+            let start = at;
+            let mut pairs = Vec::new();
+            while let Some(byte) = self.bytes.get(at..).and_then(hex_byte) {
+                pairs.push((at, byte));
+                at += 2;
+                match dump_gap(&self.bytes[at..]) {
+                    0 => break,
+                    gap => at += gap,
+                }
+            }
+            if pairs.len() >= MIN_HEX / 2 {
+                for (at, byte) in pairs {
+                    below.push(&[byte], self, at..at + 2);
+                }
+                below.push(&[0], self, at..at);
+            }
+            at = at.max(start + 1);
         }
         below
     }
@@ -257,6 +284,15 @@ fn hex(digits: &[u8]) -> Option<u32> {
 
 fn hex_byte(digits: &[u8]) -> Option<u8> {
     hex(digits.get(..2)?).and_then(|byte| u8::try_from(byte).ok())
+}
+
+/// How much stands between one byte of a dump and the next.
+fn dump_gap(rest: &[u8]) -> usize {
+    let marks = rest.iter().take(2).take_while(|byte| b":-., ;|".contains(byte)).count();
+    match &rest[marks..] {
+        [b'0', b'x' | b'X', ..] => marks + 2,
+        _ => marks,
+    }
 }
 
 /// A character of Base64 in either alphabet (RFC 4648 sections 4 and 5).

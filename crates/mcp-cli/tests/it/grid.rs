@@ -1,0 +1,386 @@
+//! One secret in each place that can hold one, repeated in each spelling by who was given it, on each surface.
+//!
+//! A new place, spelling or surface is one line of a table. The harness looks for the secret itself; each spelling of it is
+//! a secret as well.
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::thread;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+use crate::local::SERVER;
+use crate::setting::Setting;
+
+type Spell = fn(&str) -> String;
+
+fn each(secret: &str, spell: impl Fn(u8) -> String) -> String {
+    secret.bytes().map(spell).collect()
+}
+
+fn percent(secret: &str) -> String {
+    each(secret, |byte| format!("%{byte:02X}"))
+}
+
+fn html(secret: &str) -> String {
+    secret.replace('/', "&#47;").replace('+', "&#x2B;")
+}
+
+const SPELLINGS: &[(&str, Spell)] = &[
+    ("raw", |secret| secret.to_owned()),
+    ("upper case", |secret| secret.to_ascii_uppercase()),
+    ("quoted", |secret| format!("{secret:?}")),
+    ("percent", percent),
+    ("percent, lower", |secret| percent(secret).to_ascii_lowercase()),
+    ("percent, some", |secret| secret.replace('/', "%2F").replace('+', "%2b")),
+    ("percent, twice", |secret| secret.replace('/', "%252F").replace('+', "%252B")),
+    ("percent, all of it twice", |secret| percent(&percent(secret))),
+    ("base64", |secret| STANDARD.encode(secret)),
+    ("base64url", |secret| URL_SAFE_NO_PAD.encode(secret)),
+    ("base64 behind a name", |secret| STANDARD.encode(format!("me:{secret}"))),
+    ("base64 within", |secret| STANDARD.encode(format!("{{\"k\":\"{secret}\"}}"))),
+    ("base64, percent", |secret| percent(&STANDARD.encode(secret))),
+    ("slashes", |secret| secret.replace('/', "\\/")),
+    ("units", |secret| each(secret, |byte| format!("\\u{byte:04x}"))),
+    ("units, upper", |secret| each(secret, |byte| format!("\\u{byte:04X}"))),
+    ("units, some", |secret| secret.replace('/', "\\u002f").replace('+', "\\u002B")),
+    ("units, twice", |secret| secret.replace('/', "\\\\u002f")),
+    ("json in json", |secret| json!(json!({ "k": secret }).to_string().replace('/', "\\/")).to_string()),
+    ("hex", |secret| each(secret, |byte| format!("{byte:02x}"))),
+    ("hex, upper", |secret| each(secret, |byte| format!("{byte:02X}"))),
+    ("hex, both cases", |secret| each(secret, |b| format!("{:x}{:X}", b >> 4, b & 15))),
+    ("hex, dumped", |secret| each(secret, |byte| format!("{byte:02x}:"))),
+    ("hex, with blanks", |secret| each(secret, |byte| format!("{byte:02x} "))),
+    ("bytes", |secret| each(secret, |byte| format!("\\x{byte:02x}"))),
+    ("html", html),
+    ("html, all", |secret| each(secret, |byte| format!("&#{byte};"))),
+    ("quoted-printable", |secret| secret.replace('/', "=2F").replace('+', "=2B")),
+    ("first half", |secret| secret[..20].to_owned()),
+    ("second half", |secret| secret[20..].to_owned()),
+    ("on two lines", |secret| format!("{}\n{}", &secret[..20], &secret[20..])),
+    ("with what is not seen", |secret| format!("{}\u{200b}\u{1b}[31m{}", &secret[..9], &secret[9..])),
+];
+
+/// An entry with the secret in one place, for a server at this URL, or one that runs this script.
+type Place = fn(server: &str, secret: &str) -> Value;
+
+const REMOTE: &[(&str, Place)] = &[
+    ("header", |url, secret| with(url, json!({ "X-Api-Key": secret }))),
+    ("bearer", |url, secret| with(url, json!({ "Authorization": format!("Bearer {secret}") }))),
+    ("basic", |url, secret| {
+        with(url, json!({ "Authorization": format!("Basic {}", STANDARD.encode(format!("me:{secret}"))) }))
+    }),
+    ("cookie", |url, secret| with(url, json!({ "Cookie": format!("a=b; sid={secret}") }))),
+    ("variable", |url, _| with(url, json!({ "X-Api-Key": "${CANARY}" }))),
+    ("default", |url, secret| with(url, json!({ "X-Api-Key": format!("${{UNSET:-{secret}}}") }))),
+    ("query", |url, secret| at(format!("{url}?api_key={}", percent(secret)))),
+    ("variable in the query", |url, _| at(format!("{url}?k=${{CANARY}}"))),
+    ("path", |url, secret| at(format!("{url}/{}", percent(secret)))),
+    ("userinfo", |url, secret| at(url.replace("://", &format!("://me:{}@", percent(secret))))),
+    ("helper", |url, secret| helped(url, format!("printf '{{\"X-Key\":\"%s\"}}' '{secret}'"))),
+];
+
+/// The same for a local server, which tells the spelling on its stderr and ends.
+const LOCAL: &[(&str, Place)] = &[
+    ("argument", |script, secret| started(script, &["--api-key", secret])),
+    ("argument, glued", |script, secret| started(script, &[&format!("--db-pass={secret}")])),
+    ("argument, pair", |script, secret| started(script, &["-u", &format!("me:{secret}")])),
+    ("argument, url", |script, secret| started(script, &[&format!("postgres://u:{}@h/d", percent(secret))])),
+    ("argument, variable", |script, _| started(script, &["${CANARY}"])),
+    ("environment", |script, secret| {
+        let mut entry = started(script, &[]);
+        entry["env"] = json!({ "SOME_KEY": secret });
+        entry
+    }),
+    ("environment, variable", |script, _| {
+        let mut entry = started(script, &[]);
+        entry["env"] = json!({ "WHATEVER": "${CANARY}" });
+        entry
+    }),
+    ("inherited", |script, _| started(script, &[])),
+    ("helper that fails", |script, secret| {
+        helped("http://127.0.0.1:1/mcp", format!("printf '{{\"X-Key\":\"%s\"}}' '{secret}'; {script}"))
+    }),
+];
+
+/// What is run on all servers: what contacts them, and what only reads the files; and what is run on one of each place.
+const ON_ALL: &[&[&str]] = &[&["status"], &["status", "--json"]];
+const ON_FILES: &[&[&str]] =
+    &[&["list"], &["list", "--json"], &["validate"], &["status", "--offline"], &["paths"]];
+const ON_ONE: &[&[&str]] = &[
+    &["get", "NAME"],
+    &["get", "NAME", "--json"],
+    &["status", "NAME", "--json"],
+    &["reconnect", "NAME"],
+    &["tools", "NAME"],
+    &["call", "NAME", "echo", "text=x"],
+    &["call", "NAME", "echo", "text=x", "--json"],
+    &["ping", "NAME", "--json"],
+    &["resources", "NAME"],
+    &["read", "NAME", "x:y"],
+    &["prompt", "NAME", "greet", "--json"],
+    &["wait", "NAME", "--timeout", "1s"],
+    &["login", "NAME", "--no-browser"],
+    &["logout", "NAME", "--json"],
+    &["bridge", "NAME"],
+    &["logs", "NAME"],
+];
+/// How much is logged: the flag, and `RUST_LOG`.
+const LOGS: &[(&[&str], &str)] = &[(&[], "off"), (&["-vv"], "trace")];
+
+fn at(url: String) -> Value {
+    json!({ "type": "http", "url": url })
+}
+
+fn with(url: &str, headers: Value) -> Value {
+    json!({ "type": "http", "url": url, "headers": headers })
+}
+
+fn helped(url: &str, helper: String) -> Value {
+    json!({ "type": "http", "url": url, "headersHelper": helper })
+}
+
+fn started(script: &str, args: &[&str]) -> Value {
+    let args = [&["-c", script, "sh"][..], args].concat();
+    json!({ "command": "sh", "args": args })
+}
+
+/// How a server repeats the secret.
+#[derive(Clone, Copy, Debug)]
+enum Repeats {
+    Text,
+    Json,
+    RpcError,
+    Challenge,
+    OwnName,
+    ListError,
+}
+
+impl Repeats {
+    /// Status, headers and body of the answer to this request.
+    fn answer(self, request: &Value, words: &str) -> (&'static str, String, String) {
+        let rpc = |member: &str, value: Value| {
+            json!({ "jsonrpc": "2.0", "id": request["id"], member: value }).to_string()
+        };
+        let json = "Content-Type: application/json".to_owned();
+        let error = || json!({ "code": -32000, "message": words, "data": { "why": words } });
+        let named = |name: &str| {
+            let info = json!({ "name": name, "version": name });
+            json!({ "protocolVersion": "2025-11-25", "capabilities": { "tools": {} }, "serverInfo": info })
+        };
+        match (self, request["method"].as_str().unwrap_or_default()) {
+            (Self::Text, _) => ("400 Bad Request", "Content-Type: text/plain".into(), words.to_owned()),
+            (Self::Json, _) => {
+                ("422 Unprocessable", json, json!({ "error": "x", "message": words }).to_string())
+            }
+            (Self::Challenge, _) => {
+                // What a header can carry.
+                let said: String = words.chars().filter(|c| matches!(c, ' '..='~')).collect();
+                let said = said.replace('\\', "\\\\").replace('"', "\\\"");
+                let header = format!(
+                    "WWW-Authenticate: Bearer error=\"invalid_token\", error_description=\"{said}\", realm=\"{said}\""
+                );
+                ("401 Unauthorized", header, String::new())
+            }
+            (Self::OwnName, "initialize") => ("200 OK", json, rpc("result", named(words))),
+            (Self::ListError, "initialize") => ("200 OK", json, rpc("result", named("x"))),
+            (Self::RpcError, _) | (Self::ListError, _) if !request["id"].is_null() => {
+                ("200 OK", json, rpc("error", error()))
+            }
+            (_, "tools/list") => ("200 OK", json, rpc("result", json!({ "tools": [] }))),
+            (_, _) if request["id"].is_null() => ("202 Accepted", json, String::new()),
+            (_, _) => ("200 OK", json, rpc("error", json!({ "code": -32601, "message": "no" }))),
+        }
+    }
+}
+
+/// A server of many paths: `/N/..` repeats the secret in the spelling `N`. It ends with the process of the tests.
+fn serve(repeats: Repeats, secret: &str) -> SocketAddr {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = listener.local_addr().unwrap();
+    let words: Vec<String> =
+        SPELLINGS.iter().map(|(_, spell)| format!("the key {} fails", spell(secret))).collect();
+    thread::spawn(move || {
+        for client in listener.incoming().flatten() {
+            let words = words.clone();
+            thread::spawn(move || converse(client, repeats, &words));
+        }
+    });
+    address
+}
+
+fn converse(mut client: TcpStream, repeats: Repeats, words: &[String]) -> Option<()> {
+    let mut reader = BufReader::new(client.try_clone().ok()?);
+    loop {
+        let mut line = String::new();
+        reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+        let spelling: usize = line.split('/').nth(1)?.parse().ok()?;
+        let mut length = 0;
+        while !line.trim().is_empty() {
+            line.clear();
+            reader.read_line(&mut line).ok().filter(|read| *read > 0)?;
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().ok()?;
+            }
+        }
+        let mut body = vec![0; length];
+        reader.read_exact(&mut body).ok()?;
+        let request = serde_json::from_slice(&body).unwrap_or_default();
+        let (status, headers, body) = repeats.answer(&request, words.get(spelling)?);
+        let length = body.len();
+        write!(client, "HTTP/1.1 {status}\r\n{headers}\r\nContent-Length: {length}\r\n\r\n{body}").ok()?;
+    }
+}
+
+/// A home in which each spelling of the secret is one that must not be shown.
+fn secretive() -> (Setting, String) {
+    let setting = Setting::new();
+    let secret = setting.home.secret("the secret");
+    for (label, spell) in SPELLINGS {
+        for line in spell(&secret).lines() {
+            setting.home.canaries().add(label, line.trim());
+        }
+    }
+    (setting, secret)
+}
+
+fn run(setting: &Setting, command: &[&str], secret: &str) {
+    for (flags, log) in LOGS {
+        let command = [command, flags].concat();
+        // The harness looks for the secrets.
+        let program = setting.mcplink(&command).env("CANARY", secret).env("MCP_TIMEOUT", "20000");
+        let program = program.env("RUST_LOG", *log);
+        if command[0] == "bridge" {
+            converse_as_a_host(program.start());
+        } else {
+            let output = program.run();
+            assert!(output.code.is_some_and(|code| code != 1), "{command:?}: {output}");
+        }
+    }
+}
+
+/// Asks for what makes a bridge repeat what the server said.
+fn converse_as_a_host(mut bridge: mcp_testkit::Running<'_>) {
+    let client = json!({ "name": "h", "version": "1" });
+    let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client });
+    let call = json!({ "name": "echo", "arguments": { "text": "x" } });
+    for (id, method, params) in
+        [(1, "initialize", params), (2, "tools/list", json!({})), (3, "tools/call", call)]
+    {
+        let line = json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+        bridge.write(format!("{line}\n")).unwrap();
+        bridge.wait_for_stdout("an answer", |seen| seen.contains(&format!("\"id\":{id}")));
+    }
+    bridge.close_stdin();
+    let _ = bridge.wait();
+}
+
+/// Every place and every spelling in one home. What a helper minted is known to the wire alone, which does not look into
+/// what a server says of itself.
+fn fill(setting: &mut Setting, repeats: Repeats, secret: &str) {
+    let address = serve(repeats, secret);
+    let own_name = matches!(repeats, Repeats::OwnName);
+    for (place, entry) in REMOTE.iter().filter(|(place, _)| !own_name || *place != "helper") {
+        for spelling in 0..SPELLINGS.len() {
+            let url = format!("http://{address}/{spelling}/mcp");
+            setting.write(&format!("{place} {spelling}"), entry(&url, secret));
+        }
+    }
+}
+
+fn grid(repeats: Repeats) {
+    let (mut setting, secret) = secretive();
+    fill(&mut setting, repeats, &secret);
+    for command in ON_ALL {
+        run(&setting, command, &secret);
+    }
+}
+
+#[test]
+fn s_m11_k5_no_spelling_in_a_text_gets_through() {
+    grid(Repeats::Text);
+}
+
+#[test]
+fn s_m11_k5_no_spelling_in_a_document_gets_through() {
+    grid(Repeats::Json);
+}
+
+#[test]
+fn s_m11_k5_no_spelling_in_an_error_gets_through() {
+    grid(Repeats::RpcError);
+}
+
+#[test]
+fn s_m11_k5_no_spelling_in_the_error_of_a_list_gets_through() {
+    grid(Repeats::ListError);
+}
+
+#[test]
+fn s_m11_k5_no_spelling_in_a_challenge_gets_through() {
+    grid(Repeats::Challenge);
+}
+
+#[test]
+fn s_m11_k5_no_spelling_in_the_name_of_a_server_gets_through() {
+    grid(Repeats::OwnName);
+}
+
+#[test]
+fn s_m12_k5_no_place_of_a_file_is_shown() {
+    let (mut setting, secret) = secretive();
+    fill(&mut setting, Repeats::Text, &secret);
+    for command in ON_FILES {
+        run(&setting, command, &secret);
+    }
+    for (place, _) in REMOTE {
+        run(&setting, &["get", &format!("{place} 0")], &secret);
+        run(&setting, &["get", &format!("{place} 0"), "--json"], &secret);
+    }
+}
+
+#[test]
+fn s_m11_k5_no_command_on_a_server_lets_one_through() {
+    let (mut setting, secret) = secretive();
+    let servers =
+        [Repeats::Text, Repeats::RpcError, Repeats::ListError].map(|repeats| serve(repeats, &secret));
+    for (index, command) in ON_ONE.iter().enumerate() {
+        let (_, entry) = REMOTE[index % REMOTE.len()];
+        let spelling = index * 5 % SPELLINGS.len();
+        let url = format!("http://{}/{spelling}/mcp", servers[index % servers.len()]);
+        setting.write("one", entry(&url, &secret));
+        let command: Vec<&str> =
+            command.iter().map(|word| if *word == "NAME" { "one" } else { *word }).collect();
+        run(&setting, &command, &secret);
+    }
+}
+
+#[test]
+fn s_n09_s_n10_s_n12_k5_no_spelling_on_stderr_gets_through() {
+    let (mut setting, secret) = secretive();
+    for (index, (place, entry)) in LOCAL.iter().enumerate() {
+        for (spelling, (_, spell)) in SPELLINGS.iter().enumerate() {
+            let file = setting.home.project().join(format!("words-{spelling}"));
+            std::fs::write(&file, format!("the key {} fails\n", spell(&secret))).unwrap();
+            setting.write("one", entry(&format!("cat '{}' >&2; exit 3", file.display()), &secret));
+            if spelling % LOCAL.len() == index {
+                let command = ON_ONE[spelling % ON_ONE.len()];
+                let command: Vec<&str> =
+                    command.iter().map(|word| if *word == "NAME" { "one" } else { *word }).collect();
+                run(&setting, &command, &secret);
+            }
+            let output = setting
+                .mcplink(&["status", "one", "--json", "-vv"])
+                .env("CANARY", &secret)
+                .env("INHERITED_KEY", &secret)
+                .run();
+            let told = ["the key", "fails"].iter().any(|words| output.stdout.contains(words));
+            assert!(told, "{place}, nothing was told: {output}");
+        }
+    }
+    // One that runs, too.
+    setting.write("one", json!({ "command": "sh", "args": ["-c", SERVER, "--token", secret] }));
+    run(&setting, &["tools", "one"], &secret);
+}
