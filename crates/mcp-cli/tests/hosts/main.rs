@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `matrix` | every host and our own client, each with every real HTTP server, by way of the bridge |
 //! | `strict` | every host with fakes of one era, which break no rule and write as no serialiser would |
+//! | `died` | every real local server, killed under a bridge |
 //! | `restarted` | every real HTTP server, killed and started again under a bridge |
 //! | `host` | how a host is run with a tap on each side of its bridge |
 //! | `judge` | what a host must have seen of what a server offers |
@@ -20,6 +21,7 @@
     reason = "a failure here is a failed test; clippy only knows functions marked as such"
 )]
 
+mod died;
 mod host;
 mod judge;
 mod matrix;

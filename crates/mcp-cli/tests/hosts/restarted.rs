@@ -68,7 +68,7 @@ async fn survives_a_restart(server: &RealServer, over: &str) {
 }
 
 /// Our own client, with the bridge as its local server.
-async fn host(home: &TempHome) -> Connection {
+pub(crate) async fn host(home: &TempHome) -> Connection {
     let mut endpoint = StdioEndpoint::new(env!("CARGO_BIN_EXE_mcplink"));
     endpoint.args = ["bridge", "remote"].map(Into::into).to_vec();
     endpoint.env =
@@ -81,7 +81,7 @@ async fn host(home: &TempHome) -> Connection {
 }
 
 /// What the bridge says, where it cannot pass the call on.
-async fn call(host: &Connection, ask: &Ask) -> Result<(), String> {
+pub(crate) async fn call(host: &Connection, ask: &Ask) -> Result<(), String> {
     let arguments = RawValue::from_string(ask.arguments.to_owned()).unwrap();
     let result = host.call_tool(ask.name, Some(&arguments), &RequestOptions::new()).await;
     let result = result.map_err(|error| format!("{error:?}"))?;
