@@ -8,11 +8,12 @@ use std::time::Duration;
 use mcp_auth::HttpExchange;
 use mcp_auth::oauth::Renewals;
 use mcp_auth::oauth::store::TokenStore;
-use mcp_config::{Config, Locations, Platform, Pointer, Problem, Request, Scope, Severity, Sources};
+use mcp_config::{Config, Locations, Pipes, Platform, Pointer, Problem, Request, Scope, Severity, Sources};
 use mcp_transport::{ClientInfo, ClientOptions, Connector, ProxySettings};
 use serde::Serialize;
 
 use crate::args::{Cli, Command, ScopeArg};
+use crate::deadline::Deadline;
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
@@ -34,6 +35,8 @@ pub(crate) struct App {
     pub(crate) non_interactive: bool,
     pub(crate) environment: Environment,
     pub(crate) connector: Connector,
+    /// When the command has to be over.
+    pub(crate) deadline: Option<Deadline>,
     /// The process does not end before they have.
     pub(crate) renewals: Renewals,
     pub(crate) telemetry: Telemetry,
@@ -41,6 +44,7 @@ pub(crate) struct App {
     /// The entries above this process as its host told them, where it did.
     above: OnceLock<String>,
     mcp_config: Vec<String>,
+    pipes: Pipes,
     strict: bool,
     scope: Option<ScopeArg>,
     /// `login --scope`.
@@ -76,12 +80,18 @@ impl App {
             telemetry,
             token_store: crate::oauth::token_store(state_dir(&environment).as_deref()),
             above: OnceLock::new(),
+            // Before signals are handled: a pipe may keep this waiting, and Ctrl-C ends it.
+            pipes: environment
+                .directory()
+                .map(|cwd| Pipes::read(&global.mcp_config, cwd))
+                .unwrap_or_default(),
             mcp_config: global.mcp_config.clone(),
             strict: global.strict_mcp_config,
             scope,
             oauth_scopes,
             environment,
             connector,
+            deadline: cli.command.timeout().map(Deadline::after),
         })
     }
 
@@ -139,6 +149,7 @@ impl App {
         };
         let mut request = Request::new(directory, env);
         request.mcp_config = mcp_config.to_vec();
+        request.pipes = self.pipes.clone();
         request.strict = self.strict;
         request.program = self.environment.program().ok().cloned();
         request

@@ -125,21 +125,21 @@ pub(crate) enum Command {
     /// Reject servers of the project file
     Reject(NamesArg),
     /// List the tools of a server
-    Tools(NameArg),
+    Tools(ServerArgs),
     /// Call a tool
     Call(CallArgs),
     /// List the resources of a server
-    Resources(NameArg),
+    Resources(ServerArgs),
     /// Read a resource
     Read(ReadArgs),
     /// List the prompts of a server
-    Prompts(NameArg),
+    Prompts(ServerArgs),
     /// Get a prompt
     Prompt(PromptArgs),
     /// Show the values that a server suggests for an argument of a prompt, or a variable of a resource template
     Complete(CompleteArgs),
     /// Check that a server answers
-    Ping(NameArg),
+    Ping(ServerArgs),
     /// Be this server for a host that starts local servers: MCP on stdin and stdout
     #[command(alias = "serve")]
     Bridge(BridgeArgs),
@@ -155,6 +155,28 @@ pub(crate) enum Command {
     Version,
 }
 
+impl Command {
+    /// The limit that a person gave it.
+    pub(crate) fn timeout(&self) -> Option<Duration> {
+        let deadline = match self {
+            Self::Status(args) => args.deadline,
+            Self::Wait(args) => args.deadline,
+            Self::Reconnect(args) => args.deadline,
+            Self::Login(args) => args.deadline,
+            Self::Logout(args) => args.deadline,
+            Self::Tools(args) | Self::Resources(args) | Self::Prompts(args) | Self::Ping(args) => {
+                args.deadline
+            }
+            Self::Call(args) => args.deadline,
+            Self::Read(args) => args.deadline,
+            Self::Prompt(args) => args.deadline,
+            Self::Complete(args) => args.deadline,
+            _ => DeadlineArgs::default(),
+        };
+        deadline.timeout
+    }
+}
+
 /// `status`.
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
@@ -167,9 +189,11 @@ pub(crate) struct StatusArgs {
     /// Keep looking and tell each change, until Ctrl-C
     #[arg(long, conflicts_with_all = ["offline", "timeout"])]
     pub(crate) watch: bool,
-    /// Stop waiting after this time (5s, 500ms, 2m); what is unknown then is pending
-    #[arg(long, value_name = "D", value_parser = parse_duration)]
-    pub(crate) timeout: Option<Duration>,
+    /// Try for several seconds what may pass: 1, 2 and 4 s between the attempts
+    #[arg(long, conflicts_with = "offline")]
+    pub(crate) retry: bool,
+    #[command(flatten)]
+    pub(crate) deadline: DeadlineArgs,
 }
 
 /// `wait`.
@@ -181,9 +205,8 @@ pub(crate) struct WaitArgs {
     /// The status to wait for
     #[arg(long, value_enum, value_name = "STATUS", default_value_t = StatusArg::Connected)]
     pub(crate) until: StatusArg,
-    /// Give up after this time (5s, 500ms, 2m)
-    #[arg(long, value_name = "D", value_parser = parse_duration)]
-    pub(crate) timeout: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) deadline: DeadlineArgs,
 }
 
 /// A status that a person can wait for.
@@ -232,6 +255,23 @@ pub(crate) struct NameArg {
     pub(crate) name: String,
 }
 
+/// How long a command may take.
+#[derive(Args, Clone, Copy, Debug, Default)]
+pub(crate) struct DeadlineArgs {
+    /// Stop after this time (5s, 500ms, 2m), whatever is missing then
+    #[arg(long, value_name = "D", value_parser = parse_duration)]
+    pub(crate) timeout: Option<Duration>,
+}
+
+/// One server that is contacted.
+#[derive(Args, Debug)]
+pub(crate) struct ServerArgs {
+    /// The server
+    pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) deadline: DeadlineArgs,
+}
+
 /// One server or more.
 #[derive(Args, Debug)]
 pub(crate) struct NamesArg {
@@ -253,6 +293,8 @@ pub(crate) struct ReconnectArgs {
     /// Every server that is not connected when tried
     #[arg(long)]
     pub(crate) failed: bool,
+    #[command(flatten)]
+    pub(crate) deadline: DeadlineArgs,
 }
 
 /// `reset`.
@@ -281,6 +323,8 @@ pub(crate) struct LoginArgs {
     /// Show a code to enter on another device (RFC 8628)
     #[arg(long, conflicts_with = "no_browser")]
     pub(crate) device: bool,
+    #[command(flatten)]
+    pub(crate) deadline: DeadlineArgs,
 }
 
 /// `logout`.
@@ -291,6 +335,8 @@ pub(crate) struct LogoutArgs {
     /// Forget the tokens without telling the authorization server
     #[arg(long)]
     pub(crate) no_revoke: bool,
+    #[command(flatten)]
+    pub(crate) deadline: DeadlineArgs,
 }
 
 /// An optional folder.
@@ -313,9 +359,8 @@ pub(crate) struct CallArgs {
     /// Save content that is not text into this directory
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<std::path::PathBuf>,
-    /// Give up after this time (5s, 500ms, 2m)
-    #[arg(long, value_name = "D", value_parser = parse_duration)]
-    pub(crate) timeout: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) deadline: DeadlineArgs,
 }
 
 /// `read`.
@@ -328,6 +373,8 @@ pub(crate) struct ReadArgs {
     /// Save content that is not text into this directory
     #[arg(short, long, value_name = "DIR")]
     pub(crate) output: Option<std::path::PathBuf>,
+    #[command(flatten)]
+    pub(crate) deadline: DeadlineArgs,
 }
 
 /// `prompt`.
@@ -340,6 +387,8 @@ pub(crate) struct PromptArgs {
     /// key=string, key=@file, '{json}', or - to read a JSON object from stdin
     #[arg(value_name = "ARGS")]
     pub(crate) arguments: Vec<String>,
+    #[command(flatten)]
+    pub(crate) deadline: DeadlineArgs,
 }
 
 /// `complete`.
@@ -361,6 +410,8 @@ pub(crate) struct CompleteArgs {
     /// Another argument that has its value already (repeatable)
     #[arg(long = "given", value_name = "KEY=VALUE", value_parser = parse_pair)]
     pub(crate) given: Vec<(String, String)>,
+    #[command(flatten)]
+    pub(crate) deadline: DeadlineArgs,
 }
 
 /// `validate`.

@@ -18,6 +18,7 @@ mod arguments;
 mod browser;
 mod commands;
 mod confirmation;
+mod deadline;
 mod elicitation;
 mod environment;
 mod error;
@@ -83,7 +84,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     let ended = runtime.block_on(async {
         let says_goodbye = matches!(cli.command, args::Command::Bridge(_));
         let span = app.telemetry.command(&args);
-        let command = commands::run(cli.command, &app).instrument(span.clone());
+        let command = deadline::within(&app, commands::run(cli.command, &app)).instrument(span.clone());
         let ended = if says_goodbye { command.await } else { signals::or_interrupted(command).await };
         let exit = ended.as_ref().map_or_else(|error| error.exit, |status| *status);
         app.telemetry.ended(&span, exit);
@@ -96,7 +97,16 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     // A thread that still waits for standard input must not keep the process.
     runtime.shutdown_timeout(Duration::from_millis(100));
     let code = match ended {
-        Ok(status) => status.into(),
+        Ok(ExitStatus::Interrupted) => ExitStatus::Interrupted.into(),
+        Ok(ExitStatus::Terminated) => ExitStatus::Terminated.into(),
+        Ok(status) => match app.output.lost() {
+            None => status.into(),
+            Some(why) => {
+                let error = unwritten(&why);
+                app.output.error(&if app.json { error.to_json() } else { error.to_text() });
+                error.exit.into()
+            }
+        },
         Err(error) => {
             app.output.error(&if app.json { error.to_json() } else { error.to_text() });
             error.exit.into()
@@ -120,11 +130,26 @@ async fn settle(app: &App, ended: &Result<ExitStatus, CliError>) {
     let _ = tokio::time::timeout(limit, signals::or_interrupted(settled)).await;
 }
 
+/// What was asked for is not where it was asked to be.
+fn unwritten(why: &str) -> CliError {
+    CliError::new(ExitStatus::Internal, "output-not-written", "the output could not be written")
+        .why(why)
+        .next("make room for it, or write it elsewhere")
+}
+
 /// Help and version are answers; everything else is a usage error.
 fn refuse(error: &clap::Error, args: &[OsString]) -> ExitCode {
     if !error.use_stderr() {
-        drop(error.print());
-        return ExitStatus::Success.into();
+        use std::io::Write as _;
+        let printed = error.print().and_then(|()| std::io::stdout().flush());
+        return match printed {
+            Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => {
+                let error = unwritten(&mcp_files::reason(&why));
+                eprint_line(&error.to_text());
+                error.exit.into()
+            }
+            _ => ExitStatus::Success.into(),
+        };
     }
     let as_json = args.iter().any(|arg| arg == "--json");
     if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !as_json {

@@ -1,7 +1,7 @@
 //! Standard output and standard error: who may write what where, and whether a person is looking.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::args::ColorArg;
 
@@ -21,7 +21,18 @@ pub(crate) struct Output {
     /// Whether progress and warnings are left out: somebody asked for it, or a program reads what is written.
     pub(crate) quiet: bool,
     // One writer at a time: status lines of several servers must not mix.
-    lock: Mutex<()>,
+    lock: Mutex<Written>,
+}
+
+/// What became of what was written to stdout.
+#[derive(Clone, Debug, Default)]
+enum Written {
+    #[default]
+    AllOfIt,
+    /// The reader went away: what it did not want is dropped.
+    UntilItHadEnough,
+    /// It could not be written, because of this.
+    Lost(String),
 }
 
 impl Output {
@@ -40,24 +51,51 @@ impl Output {
             asks: io::stderr().is_terminal(),
             color,
             quiet,
-            lock: Mutex::new(()),
+            lock: Mutex::default(),
         }
     }
 
-    /// Writes to stdout. A reader that went away is not an error: what it did not want is dropped.
+    /// Writes to stdout. A reader that went away is not an error: what it did not want is dropped. Anything else that is
+    /// lost is told at the end: see [`lost`](Self::lost).
     pub(crate) fn out(&self, text: &str) {
-        let _guard = self.lock.lock();
-        let mut stdout = io::stdout().lock();
-        drop(stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()));
+        self.out_all(&[text.as_bytes()]);
     }
 
     /// Writes to stdout, with a line end behind it unless there is one. The text, which may be large, is not copied.
     pub(crate) fn out_line(&self, text: &str) {
-        let _guard = self.lock.lock();
-        let mut stdout = io::stdout().lock();
         let end = if text.ends_with('\n') { "" } else { "\n" };
-        let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.write_all(end.as_bytes()));
-        drop(written.and_then(|()| stdout.flush()));
+        self.out_all(&[text.as_bytes(), end.as_bytes()]);
+    }
+
+    fn out_all(&self, parts: &[&[u8]]) {
+        let mut written = self.written();
+        if !matches!(*written, Written::AllOfIt) {
+            return;
+        }
+        let mut stdout = io::stdout().lock();
+        let ended = parts.iter().try_for_each(|part| stdout.write_all(part)).and_then(|()| stdout.flush());
+        *written = match ended {
+            Ok(()) => Written::AllOfIt,
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Written::UntilItHadEnough,
+            Err(error) => Written::Lost(mcp_files::reason(&error)),
+        };
+    }
+
+    /// Why not everything could be written that a reader still wanted.
+    pub(crate) fn lost(&self) -> Option<String> {
+        match &*self.written() {
+            Written::Lost(why) => Some(why.clone()),
+            Written::AllOfIt | Written::UntilItHadEnough => None,
+        }
+    }
+
+    /// Whether there is no use in writing more.
+    pub(crate) fn is_over(&self) -> bool {
+        !matches!(*self.written(), Written::AllOfIt)
+    }
+
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Writes what a server sent as a result, with a line end behind it. What a person looks at must not drive the
@@ -72,14 +110,12 @@ impl Output {
 
     /// Writes raw bytes to stdout.
     pub(crate) fn out_bytes(&self, bytes: &[u8]) {
-        let _guard = self.lock.lock();
-        let mut stdout = io::stdout().lock();
-        drop(stdout.write_all(bytes).and_then(|()| stdout.flush()));
+        self.out_all(&[bytes]);
     }
 
     /// Writes an error to stderr; never suppressed.
     pub(crate) fn error(&self, text: &str) {
-        let _guard = self.lock.lock();
+        let _guard = self.written();
         drop(io::stderr().lock().write_all(text.as_bytes()));
     }
 

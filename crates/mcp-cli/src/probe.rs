@@ -95,7 +95,11 @@ impl Probe {
 
     fn new(wired: &Wired, ended: Connected, elapsed: Duration) -> Self {
         let mut report = match ended.machine.evidence() {
-            Some(evidence) => StatusReport::from_evidence(evidence, &wired.context(), wired.facts()),
+            Some(evidence) => {
+                // How long it was looked is worth telling where it was looked several times.
+                let evidence = evidence.clone().with_took(elapsed);
+                StatusReport::from_evidence(&evidence, &wired.context(), wired.facts())
+            }
             None => StatusReport::from_reason(Reason::connecting(1), &wired.context(), wired.facts()),
         };
         if let Some(reason) = &mut report.reason {

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM: the command is dropped where it stands, and what it holds cleans up after itself
+//! Ctrl-C, SIGTERM and SIGHUP: the command is dropped where it stands, and what it holds cleans up after itself
 //! (child processes end with their group, locks are released, nothing is half written).
 
 use crate::error::CliError;
@@ -29,7 +29,36 @@ pub(crate) async fn signal() -> ExitStatus {
     tokio::select! {
         _ = interrupt.recv() => ExitStatus::Interrupted,
         _ = terminate.recv() => ExitStatus::Terminated,
+        () = hung_up() => ExitStatus::Terminated,
     }
+}
+
+/// Waits until the terminal, or the host that this belongs to, is gone. Never where that is to be ignored (`nohup`).
+#[cfg(unix)]
+async fn hung_up() {
+    use tokio::signal::unix::{SignalKind, signal};
+    // Asked first: to listen is not to ignore any more.
+    if is_hangup_ignored() {
+        return std::future::pending().await;
+    }
+    match signal(SignalKind::hangup()) {
+        Ok(mut hangup) => drop(hangup.recv().await),
+        Err(_) => std::future::pending().await,
+    }
+}
+
+/// Whether this process was started so that it outlives its terminal; where the system does not tell, it was not.
+#[cfg(unix)]
+fn is_hangup_ignored() -> bool {
+    const SIGHUP: u32 = 1;
+    let policy = mcp_files::Policy::surroundings(64 << 10);
+    let Ok(status) = mcp_files::read(std::path::Path::new("/proc/self/status"), &policy) else {
+        return false;
+    };
+    let status = String::from_utf8_lossy(&status);
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask & (1 << (SIGHUP - 1)) != 0)
 }
 
 /// Waits for a signal that ends this process.

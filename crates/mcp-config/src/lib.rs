@@ -73,6 +73,7 @@ mod sources;
 mod suggest;
 mod trust;
 mod validate;
+mod variables;
 
 pub use chain::VARIABLE as CHAIN_VARIABLE;
 pub use consent::{Change, Term, Terms};
@@ -97,7 +98,7 @@ pub use precedence::Shadowed;
 pub use problem::{Problem, ProblemCode, Severity};
 pub use project::Project;
 pub use redacted::Redacted;
-pub use sources::{Request, Sources};
+pub use sources::{Pipes, Request, Sources};
 pub use suggest::nearest;
 pub use trust::TrustStore;
 pub use validate::{validate_file, validate_text};

@@ -20,7 +20,9 @@ use crate::program::Program;
 use crate::schema::{self, Context};
 use crate::sources::{Content, Request, Role, Source, Sources};
 use crate::trust::{Remembered, TrustStore};
-use crate::{Locations, Origin, Place, Problem, ProblemCode, Project, Severity, never_read, paths, suggest};
+use crate::{
+    Locations, Origin, Place, Problem, ProblemCode, Project, Severity, never_read, paths, suggest, variables,
+};
 
 /// The configuration in force, what it shadows, and what is wrong.
 #[derive(Clone, Debug)]
@@ -159,6 +161,7 @@ impl Config {
         pointer::problems(&pointers, &candidates, &mut problems);
         let (entries, shadowed) = precedence::choose(candidates, &mut problems);
         never_read::check(&files, sources, &mut problems);
+        variables::check(&sources.env, &mut problems);
         let mut problems_of: HashMap<String, Vec<usize>> = HashMap::new();
         for (number, problem) in problems.iter().enumerate() {
             if let Some(server) = &problem.server {

@@ -4,6 +4,7 @@
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use mcp_files::{FileError, FileErrorKind, Policy};
 
@@ -29,6 +30,8 @@ pub struct Request {
     pub env: Env,
     /// Each `--mcp-config`: a path, or inline JSON (recognised by its `{`).
     pub mcp_config: Vec<String>,
+    /// The pipes among them, where they were read before: a pipe can be read once, and a configuration is read often.
+    pub pipes: Pipes,
     /// `--strict-mcp-config`: use nothing but what `mcp_config` supplies.
     pub strict: bool,
     /// The operating system whose conventions apply.
@@ -48,12 +51,46 @@ impl Request {
             cwd: cwd.into(),
             env,
             mcp_config: Vec::new(),
+            pipes: Pipes::default(),
             strict: false,
             platform: Platform::CURRENT,
             managed_dir: None,
             program: None,
         }
     }
+}
+
+/// What came out of the pipes among the values of `--mcp-config`.
+#[derive(Clone, Default)]
+pub struct Pipes(Vec<(usize, Content)>);
+
+impl Pipes {
+    /// Reads them, once. A pipe that nobody writes to is waited for 10 s, and its end 60 s; what came of it is told where
+    /// the configuration is loaded.
+    pub fn read(mcp_config: &[String], cwd: &Path) -> Self {
+        let pipes = mcp_config.iter().enumerate().filter(|(_, value)| !is_inline(value)).filter_map(
+            |(index, value)| {
+                let path = cwd.join(value);
+                mcp_files::is_pipe(&path).then(|| (index, read(Role::Dynamic, &path)))
+            },
+        );
+        Self(pipes.collect())
+    }
+
+    fn get(&self, index: usize) -> Option<&Content> {
+        self.0.iter().find(|(at, _)| *at == index).map(|(_, content)| content)
+    }
+}
+
+impl fmt::Debug for Pipes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Security: as an inline `--mcp-config`.
+        write!(f, "Pipes({})", self.0.len())
+    }
+}
+
+fn is_inline(value: &str) -> bool {
+    value.trim_start().starts_with('{')
 }
 
 impl fmt::Debug for Request {
@@ -332,7 +369,7 @@ fn owner(_: &Path) -> Option<u32> {
 /// The `--mcp-config` values, last one first: it wins.
 fn dynamic(request: &Request, cwd: &Path) -> Vec<Source> {
     let source = |(index, value): (usize, &String)| {
-        if value.trim_start().starts_with('{') {
+        if is_inline(value) {
             let place = Place::Argument(index + 1);
             return Source {
                 role: Role::Dynamic,
@@ -342,7 +379,8 @@ fn dynamic(request: &Request, cwd: &Path) -> Vec<Source> {
             };
         }
         let path = cwd.join(value);
-        let content = match read(Role::Dynamic, &path) {
+        let read_before = request.pipes.get(index).cloned();
+        let content = match read_before.unwrap_or_else(|| read(Role::Dynamic, &path)) {
             // A file that was asked for by name is an error where it is missing.
             Content::Absent => Content::Unreadable("there is no such file".to_owned()),
             content => content,
@@ -378,10 +416,16 @@ fn never_read(locations: &Locations, project: &Project, env: &Env) -> Vec<(Never
     paths
 }
 
+/// How long it is waited for somebody who writes to a pipe, and then for its end: a command in `<( )` may have to ask a
+/// person first.
+const PIPE_OPENS: Duration = Duration::from_secs(10);
+const PIPE_ENDS: Duration = Duration::from_secs(60);
+
 /// Reads a text file.
 pub(crate) fn read(role: Role, path: &Path) -> Content {
     let read = match role {
         Role::Decisions => trust::read(path),
+        Role::Dynamic => mcp_files::read_within(path, &role.policy(), PIPE_OPENS, PIPE_ENDS),
         _ => mcp_files::read(path, &role.policy()),
     };
     match read {

@@ -44,6 +44,10 @@ pub enum FileErrorKind {
     Link,
     /// Another process holds it for too long.
     Busy,
+    /// It is a pipe, and nobody came to write to it in time.
+    Silent,
+    /// It is a pipe, and it was not written to its end in time.
+    Unfinished,
     /// The system refuses: permissions, a full disk, a defect.
     Io,
 }
@@ -92,7 +96,7 @@ impl From<FileError> for io::Error {
             FileErrorKind::Owner | FileErrorKind::Open | FileErrorKind::Readable | FileErrorKind::Link => {
                 ErrorKind::PermissionDenied
             }
-            FileErrorKind::Busy => ErrorKind::TimedOut,
+            FileErrorKind::Busy | FileErrorKind::Silent | FileErrorKind::Unfinished => ErrorKind::TimedOut,
             FileErrorKind::NotRegular(_) => ErrorKind::InvalidInput,
             FileErrorKind::Io => error.source.as_ref().map_or(ErrorKind::Other, io::Error::kind),
         };
@@ -117,6 +121,8 @@ impl fmt::Display for FileError {
             (FileErrorKind::Open, _) => "others may write to it",
             (FileErrorKind::Readable, _) => "others may read it",
             (FileErrorKind::Link, _) => "it is a symbolic link",
+            (FileErrorKind::Silent, _) => "it is a pipe that nobody writes to",
+            (FileErrorKind::Unfinished, _) => "it is a pipe that is not written to its end",
             (FileErrorKind::Busy, _) => "another process has been busy with it for too long",
             (FileErrorKind::Io, Some(error)) => return f.write_str(&reason(error)),
             (FileErrorKind::Io, None) => "the system refuses",

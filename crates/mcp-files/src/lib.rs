@@ -24,5 +24,5 @@ pub use private::{
     append, check_private_dir, lock_file, private_dir, publish, read_private, replace, replace_after, sweep,
     sync_dir,
 };
-pub use read::{Links, Policy, first_line, open, read};
+pub use read::{Links, Policy, first_line, is_pipe, open, read, read_within};
 pub use stamp::Stamp;

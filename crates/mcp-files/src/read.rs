@@ -3,6 +3,8 @@
 use std::fs::{File, Metadata};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use crate::error::{FileError, FileErrorKind, NotRegular};
 use crate::owner::Owner;
@@ -135,6 +137,39 @@ pub fn read(path: &Path, policy: &Policy) -> Result<Vec<u8>, FileError> {
     read_from(open(path, policy)?, policy)
 }
 
+/// Whether there is a pipe of this name, or behind it.
+pub fn is_pipe(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| what(&found) == Some(NotRegular::Pipe))
+}
+
+/// The same, where a pipe that `policy` allows is not waited for without an end: `opening` for somebody to write to it,
+/// and `reading` for its end. What is given up stays behind with a thread of its own, until the pipe ends or the process.
+///
+/// # Errors
+///
+/// As [`read`]; nobody writes to the pipe, or not to its end, in time.
+pub fn read_within(
+    path: &Path,
+    policy: &Policy,
+    opening: Duration,
+    reading: Duration,
+) -> Result<Vec<u8>, FileError> {
+    if !(policy.pipes && is_pipe(path)) {
+        return read(path, policy);
+    }
+    let (opened, is_open) = mpsc::channel();
+    let (ended, content) = mpsc::channel();
+    let (path, policy) = (path.to_owned(), *policy);
+    std::thread::spawn(move || {
+        let file = open(&path, &policy);
+        // Who has stopped waiting wants neither.
+        let _ = opened.send(());
+        let _ = ended.send(file.and_then(|file| read_from(file, &policy)));
+    });
+    is_open.recv_timeout(opening).map_err(|_| FileError::new(FileErrorKind::Silent))?;
+    content.recv_timeout(reading).map_err(|_| FileError::new(FileErrorKind::Unfinished))?
+}
+
 /// The content of a file that was opened under this policy.
 pub(crate) fn read_from(file: File, policy: &Policy) -> Result<Vec<u8>, FileError> {
     let expected = file.metadata().map_or(0, |metadata| metadata.len().min(policy.limit));
@@ -162,4 +197,50 @@ pub fn first_line(path: &Path, policy: &Policy) -> Result<String, FileError> {
     let line = std::str::from_utf8(&start[..end.unwrap_or(start.len())]);
     let line = line.map_err(|error| std::io::Error::new(ErrorKind::InvalidData, error))?;
     Ok(line.trim().to_owned())
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn s_k7_a_pipe_is_waited_for_and_not_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
+        assert!(made.success());
+        let policy = Policy::named(1000);
+        let (short, long) = (Duration::from_millis(50), Duration::from_secs(20));
+        let began = Instant::now();
+        let error = read_within(&path, &policy, short, long).unwrap_err();
+        assert_eq!(error.kind(), FileErrorKind::Silent);
+        assert!(began.elapsed() < long);
+        // The reader that was given up is there still, and takes what comes first.
+        let written = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+        drop(written);
+        std::thread::sleep(Duration::from_millis(100));
+        let writer = std::thread::spawn({
+            let path = path.clone();
+            move || std::fs::write(path, "late").unwrap()
+        });
+        assert_eq!(read_within(&path, &policy, long, long).unwrap(), b"late");
+        writer.join().unwrap();
+        let writer = std::thread::spawn({
+            let path = path.clone();
+            move || {
+                let file = std::fs::OpenOptions::new().write(true).open(path).unwrap();
+                std::thread::sleep(Duration::from_millis(400));
+                drop(file);
+            }
+        });
+        let error = read_within(&path, &policy, long, short).unwrap_err();
+        assert_eq!(error.kind(), FileErrorKind::Unfinished);
+        writer.join().unwrap();
+        // Nothing else is waited for.
+        std::fs::write(dir.path().join("file"), "text").unwrap();
+        let read = read_within(&dir.path().join("file"), &policy, Duration::ZERO, Duration::ZERO);
+        assert_eq!(read.unwrap(), b"text");
+    }
 }

@@ -20,6 +20,9 @@ pub struct Evidence {
     pub auth: AuthFacts,
     /// How many requests decided this outcome, the first attempt included.
     pub attempts: u32,
+    /// How long these took together, where that is worth telling: of several attempts of somebody who only looked.
+    #[serde(default)]
+    pub took: Option<Duration>,
     /// What the other side said, shortened and redacted: for people, never for decisions.
     ///
     /// Of a source of credentials that failed: its own account, a fragment that reads well after "failed to".
@@ -29,7 +32,7 @@ pub struct Evidence {
 impl Evidence {
     /// Evidence of one attempt without credentials; set the other fields with the `with_` methods.
     pub fn new(phase: Phase, outcome: Outcome) -> Self {
-        Self { phase, outcome, auth: AuthFacts::default(), attempts: 1, detail: None }
+        Self { phase, outcome, auth: AuthFacts::default(), attempts: 1, took: None, detail: None }
     }
 
     /// With facts about the credentials.
@@ -43,6 +46,13 @@ impl Evidence {
     #[must_use]
     pub fn with_attempts(mut self, attempts: u32) -> Self {
         self.attempts = attempts;
+        self
+    }
+
+    /// With the time that all attempts took together.
+    #[must_use]
+    pub fn with_took(mut self, took: Duration) -> Self {
+        self.took = Some(took);
         self
     }
 

@@ -24,6 +24,8 @@ pub struct MachinePolicy {
     pub latch: Duration,
     /// How long a connection must last before earlier failures are forgotten.
     pub settled_after: Duration,
+    /// Whether to try again after silence as after any other failure that may pass. It has cost the whole limit once.
+    pub repeats_silence: bool,
 }
 
 impl MachinePolicy {
@@ -35,7 +37,13 @@ impl MachinePolicy {
             when_exhausted: WhenExhausted::Stop,
             latch: Duration::from_secs(30),
             settled_after: Duration::from_secs(30),
+            repeats_silence: true,
         }
+    }
+
+    /// For a command that only looks: as [`one_shot`](Self::one_shot), and a server that said nothing is not asked again.
+    pub fn glance() -> Self {
+        Self { repeats_silence: false, ..Self::one_shot() }
     }
 
     /// For a process that lives on: the same counts, and slow probes afterwards.
@@ -83,6 +91,8 @@ pub enum Event {
     Told(Streak),
     /// The wait that [`Effect::Wait`] asked for is over.
     TimerFired,
+    /// The wait that [`Effect::Wait`] asked for is longer than the owner waits: what was seen last is the result.
+    GivenUp,
     /// A connection that stood was lost, or one of its requests showed that it no longer works.
     Lost(Evidence),
     /// A person or a program asked for a new connection.
@@ -240,6 +250,7 @@ impl StatusMachine {
             (State::Waiting { schedule }, Event::TimerFired) => {
                 self.connect(schedule == Schedule::Probe, now)
             }
+            (State::Waiting { .. }, Event::GivenUp) => self.enter(State::Latched, now, Effect::Stop),
             (State::Waiting { .. }, Event::Used) => self.connect(false, now),
             (State::Waiting { .. }, Event::EarlyAttempt(evidence)) => self.attempted_early(evidence, now),
             (State::Latched, Event::Used) if self.latch_is_open(now) => self.afresh(now),
@@ -420,8 +431,10 @@ impl StatusMachine {
     fn failed(&mut self, mut evidence: Evidence, floor: Option<Duration>, now: Duration) -> Effect {
         self.requests = self.requests.saturating_add(evidence.attempts);
         evidence.attempts = self.requests;
+        let silent = evidence.outcome == Outcome::Timeout && !self.policy.repeats_silence;
         self.evidence = Some(evidence);
         let budget = match self.schedule {
+            _ if silent => 0,
             Schedule::Session => self.policy.session_retries,
             _ => self.policy.connect_retries,
         };

@@ -68,7 +68,7 @@ pub fn message(evidence: &Evidence, context: &MessageContext<'_>) -> String {
 }
 
 fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) -> String {
-    let times = times(evidence.attempts);
+    let times = times(evidence);
     let origin = || context.origin_or_server();
     match outcome {
         Outcome::Connected { tools: Some(0) } => "connected, but the server lists no tools".to_owned(),
@@ -126,7 +126,7 @@ fn challenge(
     evidence: &Evidence,
     context: &MessageContext<'_>,
 ) -> String {
-    let times = times(evidence.attempts);
+    let times = times(evidence);
     if let ChallengeKind::InsufficientScope { scopes } = kind {
         return if scopes.is_empty() {
             format!("the server says that the token's scope is too small, and names none ({http_status})")
@@ -175,7 +175,7 @@ fn http(
     evidence: &Evidence,
     context: &MessageContext<'_>,
 ) -> String {
-    let times = times(evidence.attempts);
+    let times = times(evidence);
     let wait = retry_after.map_or_else(String::new, |wait| format!("; it asks to wait {}", seconds(wait)));
     match classify(evidence).code() {
         Some(ReasonCode::NotFound) => format!("no MCP endpoint at {} ({status})", context.origin_or_server()),
@@ -229,11 +229,15 @@ fn list(items: &[String]) -> String {
     sentence(&items.join(" "))
 }
 
-fn times(attempts: u32) -> String {
-    match attempts {
-        0 | 1 => String::new(),
+fn times(evidence: &Evidence) -> String {
+    let times = match evidence.attempts {
+        0 | 1 => return String::new(),
         2 => ", twice".to_owned(),
         n => format!(", {n} times"),
+    };
+    match evidence.took {
+        Some(took) => format!("{times} in {}.{} s", took.as_secs(), took.subsec_millis() / 100),
+        None => times,
     }
 }
 
@@ -330,6 +334,10 @@ mod tests {
             (
                 connect(http(503)).with_attempts(4).with_detail("try later"),
                 "the server is unavailable, 4 times (503): try later",
+            ),
+            (
+                connect(http(503)).with_attempts(4).with_took(Duration::from_millis(960)),
+                "the server is unavailable, 4 times in 0.9 s (503)",
             ),
             (
                 connect(Outcome::Http { status: 429, retry_after: Some(Duration::from_millis(1500)) }),

@@ -135,6 +135,9 @@ pub struct ConnectPolicy {
     pub connect: RetryPolicy,
     /// How long to wait between the attempts to list the tools; `None` does not list them.
     pub list: Option<RetryPolicy>,
+    /// How long all waits between the attempts may be together; without a limit where `None`. A server that asks for a
+    /// longer one is not asked again before its time, and so not at all.
+    pub patience: Option<Duration>,
 }
 
 impl ConnectPolicy {
@@ -146,6 +149,20 @@ impl ConnectPolicy {
             machine: MachinePolicy::one_shot(),
             connect,
             list: Some(RetryPolicy { max_retries: 2, ..connect }),
+            patience: None,
+        }
+    }
+
+    /// For a command that only looks: the same attempts within about a second (100, 250 and 500 ms between them), and none
+    /// after silence. What a server asks for is waited for, up to 5 s in all.
+    pub fn glance() -> Self {
+        let connect = RetryPolicy::glance();
+        let list = RetryPolicy { max_retries: 2, max_retry_after: Duration::from_secs(1), ..connect };
+        Self {
+            machine: MachinePolicy::glance(),
+            connect,
+            list: Some(list),
+            patience: Some(Duration::from_secs(5)),
         }
     }
 
@@ -315,6 +332,7 @@ impl Connector {
             error: None,
         };
         let mut effect = ended.machine.on(Event::Start, began.elapsed());
+        let mut patience = policy.patience;
         loop {
             let wait = match effect {
                 Effect::Wait { schedule: Schedule::Connect, retry, floor } => {
@@ -322,6 +340,12 @@ impl Connector {
                 }
                 _ => None,
             };
+            let left = patience.map(|patience| patience.checked_sub(wait.unwrap_or_default()));
+            if left == Some(None) {
+                effect = ended.machine.on(Event::GivenUp, began.elapsed());
+                continue;
+            }
+            patience = left.flatten();
             observe(&ended.machine, wait);
             let event = match (effect, wait) {
                 (Effect::Connect { .. }, _) => {

@@ -52,6 +52,16 @@ impl RetryPolicy {
         Self { max_retries: 3, jitter: 0.1, ..Self::reconnect() }
     }
 
+    /// For somebody who only looks: about 100, 250 and 500 ms, and as long as the server asks for.
+    pub const fn glance() -> Self {
+        Self {
+            initial_delay: Duration::from_millis(100),
+            max_delay: Duration::from_millis(500),
+            multiplier: 2.5,
+            ..Self::connect()
+        }
+    }
+
     /// For a connection that was lost: 1, 2, 4, 8 and 16 s, exactly.
     pub const fn reconnect() -> Self {
         Self {

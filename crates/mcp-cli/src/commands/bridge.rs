@@ -12,7 +12,7 @@ use mcp_transport::Withheld;
 
 use super::login;
 use crate::app::App;
-use crate::args::{BridgeArgs, LoginArgs};
+use crate::args::{BridgeArgs, DeadlineArgs, LoginArgs};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live::entry::{Entry, Target};
@@ -143,7 +143,12 @@ fn sign_in(entry: Arc<Entry>, sharing: Option<Sharing>) -> SignIn {
         let (entry, sharing) = (entry.clone(), sharing.clone());
         Box::pin(async move {
             let wired = entry.latest();
-            let args = LoginArgs { name: entry.target().name().to_owned(), no_browser: false, device: false };
+            let args = LoginArgs {
+                name: entry.target().name().to_owned(),
+                no_browser: false,
+                device: false,
+                deadline: DeadlineArgs::default(),
+            };
             match login::sign_in(entry.app(), &wired, &args, login::Person::BeforeTheHost).await {
                 Ok(_) => {
                     if let Some(sharing) = sharing {

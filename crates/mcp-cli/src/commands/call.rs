@@ -6,6 +6,7 @@ use super::connected::{Open, Want, connected, failed};
 use crate::app::App;
 use crate::args::CallArgs;
 use crate::arguments::{ArgumentError, Arguments};
+use crate::deadline::duration;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::inputs;
@@ -38,19 +39,45 @@ async fn called(
     }
     let progress = ProgressLine::new(app.output.clone());
     let mut options = RequestOptions::new();
-    options.timeout = args.timeout;
+    options.timeout = app.deadline.map(|deadline| deadline.left());
     options.progress = progress.sink();
     let called = open.connection.call_tool(&args.tool, Some(&arguments.to_json()), &options).await;
     drop(progress);
     match called {
         Ok(result) => show(app, args, open, &result),
-        Err(error) => Err(refused(open, args, &error).await),
+        Err(error) => match overrun(app, args, open, &error) {
+            Some(overrun) => Err(overrun),
+            None => Err(refused(open, args, &error).await),
+        },
     }
 }
 
 fn unusable(name: &str, error: &ArgumentError) -> CliError {
     CliError::usage("invalid-argument", format!("the argument {:?} {}", error.argument, error.problem))
         .next(format!("mcplink tools {} --json", mcp_text::shell_word(name)))
+}
+
+/// A call that took longer than it may, with the setting that moves the limit. It is no failure of the server: it may still
+/// be at it.
+fn overrun(app: &App, args: &CallArgs, open: &Open, error: &TransportError) -> Option<CliError> {
+    let TransportErrorKind::Timeout { .. } = error.kind() else { return None };
+    let name = mcp_text::shell_word(&args.name);
+    let of_entry = open.wired.state.as_ref().ok().and_then(|ready| ready.server.timeout);
+    let of_all = app.connector.options().request_timeout;
+    let (limit, next) = match (app.deadline, of_entry, of_all) {
+        (Some(deadline), _, _) if deadline.is_over() => (deadline.told(), format!("mcplink status {name}")),
+        (None, Some(limit), _) => {
+            (format!("{} (`timeout` of its entry)", duration(limit)), format!("mcplink get {name}"))
+        }
+        (None, None, Some(limit)) => (
+            format!("{} (MCP_TOOL_TIMEOUT)", duration(limit)),
+            format!("mcplink call {name} {} --timeout 10m", mcp_text::shell_word(&args.tool)),
+        ),
+        _ => return None,
+    };
+    let message = format!("{} of {} took longer than {limit}", args.tool, args.name);
+    let why = if error.may_have_been_sent() { "it may have run" } else { "it was not sent" };
+    Some(CliError::new(ExitStatus::Pending, "timeout", message).why(why).next(next))
 }
 
 /// Why a call has no result: no such tool, or what the wire says.

@@ -55,13 +55,11 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open,
         return Err(CliError::usage("disabled", format!("{} is switched off", shown::name(name)))
             .next(format!("mcplink get {name}")));
     }
-    let policy = if want == Want::Tools {
-        ConnectPolicy::one_shot()
-    } else {
-        ConnectPolicy::one_shot().without_tools()
-    };
+    let policy =
+        if want == Want::Tools { ConnectPolicy::glance() } else { ConnectPolicy::glance().without_tools() };
+    let deadline = app.deadline.map(|deadline| deadline.at);
     let mut told = String::new();
-    let ended = probe(&app.connector, &wired, &policy, None, |reason| {
+    let ended = probe(&app.connector, &wired, &policy, deadline, |reason| {
         // Of a start that lasts, each thing that it says is told once.
         let said = reason.message.split_once(": ").map_or("", |(_, said)| said);
         if reason.attempts > 0 || (reason.phase.is_some() && told != said) {
@@ -94,7 +92,7 @@ fn not_connected(row: &Row) -> CliError {
     .why(&reason.message);
     match &reason.next {
         Some(next) => error.next(next),
-        None => error,
+        None => error.next(format!("mcplink status {}", mcp_text::shell_word(&row.name))),
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) async fn run(app: &App, args: &LogsArgs) -> Result<ExitStatus, CliErr
         while let Some(line) = reader.as_mut().and_then(Reader::line) {
             app.output.out(&shown(app, &line));
         }
-        if !args.follow {
+        if !args.follow || app.output.is_over() {
             return Ok(ExitStatus::Success);
         }
         tokio::time::sleep(PAUSE).await;

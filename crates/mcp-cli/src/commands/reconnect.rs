@@ -41,7 +41,7 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
     let sessions = join_all(wired.iter().map(|wired| live::reconnect(&app.environment, wired)));
     let policy = ConnectPolicy::one_shot();
     let show = if app.json { Show::Nothing } else { Show::RowsAlone };
-    let (rows, sessions) = tokio::join!(probe_all(app, &wired, &policy, None, show), sessions);
+    let (rows, sessions) = tokio::join!(probe_all(app, &wired, &policy, show), sessions);
     let rows: Vec<Row> =
         rows.into_iter().zip(sessions).map(|(row, sessions)| row.for_reconnect(sessions)).collect();
     if !app.json {
@@ -65,7 +65,7 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
 async fn failing(app: &App, wired: Vec<Wired>) -> Vec<Wired> {
     let mut quick = ConnectPolicy::one_shot();
     quick.machine = MachinePolicy::one_shot().with_connect_retries(0);
-    let rows = probe_all(app, &wired, &quick, None, Show::Nothing).await;
+    let rows = probe_all(app, &wired, &quick, Show::Nothing).await;
     let connected = |row: &Row| row.status == Some(ServerStatus::Connected);
     rows.iter().zip(wired).filter(|(row, _)| !connected(row)).map(|(_, wired)| wired).collect()
 }

@@ -6,10 +6,11 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use mcp_transport::ConnectPolicy;
 use tokio::sync::Semaphore;
-use tokio::time::{Duration, Instant, MissedTickBehavior, interval};
+use tokio::time::{Duration, MissedTickBehavior, interval, timeout_at};
 
 use crate::app::App;
 use crate::args::StatusArgs;
+use crate::deadline::goodbye;
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
 use crate::live;
@@ -46,8 +47,8 @@ pub(super) async fn run(app: &App, args: &StatusArgs) -> Result<ExitStatus, CliE
         }
         rows
     } else {
-        let deadline = args.timeout.map(|limit| Instant::now() + limit);
-        probe_all(app, &wired, &ConnectPolicy::one_shot(), deadline, Show::rows(app)).await
+        let policy = if args.retry { ConnectPolicy::one_shot() } else { ConnectPolicy::glance() };
+        probe_all(app, &wired, &policy, Show::rows(app)).await
     };
     if app.json {
         let (problems, pointers) = (loaded.problem_rows(), loaded.pointer_rows(&args.names));
@@ -99,16 +100,17 @@ impl Show {
 
 /// Probes all servers at once, within the limits on concurrency, and shows each as it becomes known. The rows
 /// come back in the order of `wired`.
-pub(super) async fn probe_all(
-    app: &App,
-    wired: &[Wired],
-    policy: &ConnectPolicy,
-    deadline: Option<Instant>,
-    show: Show,
-) -> Vec<Row> {
+pub(super) async fn probe_all(app: &App, wired: &[Wired], policy: &ConnectPolicy, show: Show) -> Vec<Row> {
+    let deadline = app.deadline.map(|deadline| deadline.at);
     let live = match show {
         Show::RowsAlone => vec![Vec::new(); wired.len()],
-        Show::Rows | Show::Nothing => live::of(&app.environment, wired).await,
+        Show::Rows | Show::Nothing => {
+            let asked = live::of(&app.environment, wired);
+            match deadline {
+                Some(deadline) => timeout_at(deadline, asked).await.unwrap_or_default(),
+                None => asked.await,
+            }
+        }
     };
     let names: Vec<String> = wired.iter().map(|wired| wired.described.name.clone()).collect();
     let width = text::name_width(names.iter().map(String::as_str));
@@ -147,7 +149,7 @@ pub(super) async fn probe_all(
             },
             next = probes.next() => {
                 let Some((index, Probe { row, connection, .. })) = next else { break };
-                let row = row.with_sessions(live[index].clone());
+                let row = row.with_sessions(live.get(index).cloned().unwrap_or_default());
                 match &mut table {
                     Some(table) => table.done(index, &row),
                     None if show == Show::Nothing => {}
@@ -167,6 +169,6 @@ pub(super) async fn probe_all(
     if let Some(table) = &mut table {
         app.output.out(&table.frame());
     }
-    drop(tokio::time::timeout(CLOSE_LIMIT, closing.collect::<Vec<()>>()).await);
+    drop(tokio::time::timeout(goodbye(app.deadline, CLOSE_LIMIT), closing.collect::<Vec<()>>()).await);
     rows.into_iter().flatten().collect()
 }

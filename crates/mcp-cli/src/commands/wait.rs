@@ -19,7 +19,7 @@ use crate::view::{shown, text};
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
 
 pub(super) async fn run(app: &App, args: &WaitArgs) -> Result<ExitStatus, CliError> {
-    let deadline = args.timeout.map(|limit| Instant::now() + limit);
+    let deadline = app.deadline.map(|deadline| deadline.at);
     let wanted = ServerStatus::from(args.until);
     let mut pause = PAUSES.0;
     // One row for each name, as it was seen last. What has arrived is not looked at again: a local server would be
@@ -31,7 +31,7 @@ pub(super) async fn run(app: &App, args: &WaitArgs) -> Result<ExitStatus, CliErr
             (true, true) => args.names.clone(),
             _ => missing.iter().map(|row| shown::name(&row.name)).collect(),
         };
-        let seen = look(app, &names, deadline).await?;
+        let seen = look(app, &names).await?;
         for row in &seen {
             let before = missing.iter().find(|before| before.name == row.name);
             if row.status != Some(wanted) && before.is_none_or(|before| told(before) != told(row)) {
@@ -57,11 +57,11 @@ pub(super) async fn run(app: &App, args: &WaitArgs) -> Result<ExitStatus, CliErr
 }
 
 /// One look: configuration and credentials as they are now, one attempt each.
-async fn look(app: &App, names: &[String], deadline: Option<Instant>) -> Result<Vec<Row>, CliError> {
+async fn look(app: &App, names: &[String]) -> Result<Vec<Row>, CliError> {
     let wired = app.load()?.wired_named(app, names).await?;
     let mut once = ConnectPolicy::one_shot();
     once.machine = MachinePolicy::one_shot().with_connect_retries(0);
-    Ok(probe_all(app, &wired, &once, deadline, Show::Nothing).await)
+    Ok(probe_all(app, &wired, &once, Show::Nothing).await)
 }
 
 /// What has the status that is waited for, and what has not.

@@ -35,7 +35,7 @@ pub(super) async fn run(app: &App, names: &[String]) -> Result<ExitStatus, CliEr
     loop {
         // Read again each time: an edited file is a change like any other.
         let wired = app.load()?.wired_named(app, names).await?;
-        let rows = probe_all(app, &wired, &once, None, Show::Nothing).await;
+        let rows = probe_all(app, &wired, &once, Show::Nothing).await;
         let checked_at = rfc3339(SystemTime::now());
         let width = text::name_width(rows.iter().map(|row| row.name.as_str()));
         for row in &rows {
@@ -53,6 +53,10 @@ pub(super) async fn run(app: &App, names: &[String]) -> Result<ExitStatus, CliEr
                     app.style(),
                 ));
             }
+        }
+        if app.output.is_over() {
+            // Nobody reads it any more, or nobody could.
+            return Ok(ExitStatus::Success);
         }
         tokio::time::sleep(PAUSE).await;
     }

@@ -133,7 +133,7 @@ fn a_call_that_gives_up_says_so() {
     let server = FakeMcpServer::builder().tools(vec![Tool::slow()]).start().unwrap();
     let setting = Setting::of("s", http(&server));
     let output =
-        setting.run(&["call", "s", "slow", "steps:=1000", "delay_ms:=1000", "--timeout", "300ms"], 4);
+        setting.run(&["call", "s", "slow", "steps:=1000", "delay_ms:=1000", "--timeout", "300ms"], 7);
     assert_three_lines_at_most(&output);
     assert_eq!(server.count("tools/call"), 1, "a call is never repeated");
 }

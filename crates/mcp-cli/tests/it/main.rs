@@ -19,6 +19,7 @@
 //! | `loops` | that no entry starts itself: pointers |
 //! | `chains` | that every other loop ends at its first repetition |
 //! | `large` | results of many megabytes, and the memory that they take |
+//! | `limits` | deadlines, output that cannot be written, what a program finds on stderr |
 //! | `local`, `signals` | child processes and interruption |
 //! | `doors` | sign-ins, children and broken stores under attack |
 //! | `leaks`, `secrets`, `grid` | secrets everywhere, in every spelling, through every command |
@@ -46,6 +47,7 @@ mod helper;
 mod large;
 mod latches;
 mod leaks;
+mod limits;
 mod local;
 #[cfg(unix)]
 mod loops;

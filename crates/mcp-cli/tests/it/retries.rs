@@ -50,7 +50,7 @@ fn f044_what_may_pass_gets_three_retries_and_then_failed() {
     for (status, server) in &unavailable {
         setting.write(&status.to_string(), http(server));
     }
-    let command = setting.mcplink(&["status", "--json"]).env("MCP_TIMEOUT", "800");
+    let command = setting.mcplink(&["status", "--retry", "--json"]).env("MCP_TIMEOUT", "800");
     let document = command.run().expect_code(4).json();
 
     let check = |row: &Value, code: &str| {
@@ -76,6 +76,69 @@ fn f044_what_may_pass_gets_three_retries_and_then_failed() {
 }
 
 #[test]
+fn fh_h7_a_glance_makes_the_same_attempts_within_a_second_and_says_so() {
+    let with = |answer| FakeMcpServer::builder().always(answer).start().unwrap();
+    let (unavailable, hanging) = (with(Answer::status(503)), with(Answer::Hang));
+    let down = FakeMcpServer::start().unwrap();
+    down.go_down();
+    let limiting = FakeMcpServer::start().unwrap();
+    limiting.next_answers([Answer::retry_after(429, 2)]);
+    let setting = Setting::of("unavailable", http(&unavailable))
+        .with("hanging", http(&hanging))
+        .with("down", http(&down))
+        .with("limiting", http(&limiting));
+    let command = setting.mcplink(&["status", "--json"]).env("MCP_TIMEOUT", "800");
+    let document = command.run().expect_code(4).json();
+    let row = |name: &str| row(&document, name);
+    let said = |name: &str| row(name)["reason"]["message"].as_str().unwrap().to_owned();
+    let elapsed = |name: &str| row(name)["elapsedMs"].as_u64().unwrap();
+    for name in ["unavailable", "down"] {
+        assert!(said(name).contains(", 4 times in "), "{}", said(name));
+        assert!((700..6000).contains(&elapsed(name)), "{name}: {} ms", elapsed(name));
+    }
+    assert_eq!(attempts(&unavailable), 4);
+    // Silence has cost the whole limit once already.
+    assert_eq!(attempts(&hanging), 1);
+    assert!(!said("hanging").contains("times"), "{}", said("hanging"));
+    // A short wait that a server asks for is waited for.
+    assert_eq!(row("limiting")["status"], "connected");
+    let seen: Vec<RecordedRequest> = limiting.requests();
+    assert!(seen[1].at - seen[0].at >= Duration::from_secs(2), "{:?}", seen[1].at - seen[0].at);
+    // So do the commands that use a server.
+    for command in [&["tools", "unavailable"][..], &["ping", "unavailable"], &["call", "unavailable", "echo"]]
+    {
+        let before = attempts(&unavailable);
+        let output = setting.run(command, 4);
+        assert!(output.stderr.contains(", 4 times in "), "{output}");
+        assert_eq!(attempts(&unavailable), before + 4, "{command:?}");
+    }
+}
+
+#[test]
+fn s_p5_fh_h7_a_glance_does_not_wait_for_minutes_because_a_server_says_so() {
+    for asked in ["60", "30", "6", "Fri, 01 Jan 2100 00:00:00 GMT"] {
+        let server = FakeMcpServer::builder().always(Answer::retry_after(503, asked)).start().unwrap();
+        let setting = Setting::of("s", http(&server));
+        let row = setting.status("s");
+        assert_eq!(
+            (&row["status"], &row["reason"]["code"]),
+            (&json!("failed"), &json!("unavailable")),
+            "{row:#}"
+        );
+        assert!(row["elapsedMs"].as_u64().unwrap() < 4000, "{asked}: {row:#}");
+        assert_eq!(attempts(&server), 1, "{asked}: who asks to be left alone is");
+        assert!(row["reason"]["message"].as_str().unwrap().contains("wait"), "{row:#}");
+    }
+    // Short ones that come again and again add up, and are waited for as long as somebody who looks waits.
+    let server = FakeMcpServer::builder().always(Answer::retry_after(429, 2)).start().unwrap();
+    let setting = Setting::of("s", http(&server));
+    let row = setting.status("s");
+    assert_eq!(row["status"], "failed", "{row:#}");
+    assert!(row["elapsedMs"].as_u64().unwrap() < 9000, "{row:#}");
+    assert_eq!(attempts(&server), 3);
+}
+
+#[test]
 fn a_server_that_comes_back_between_two_attempts_is_connected() {
     let server = FakeMcpServer::start().unwrap();
     // To the probe, and to `initialize` after it.
@@ -90,7 +153,7 @@ fn f103_a_server_that_is_started_later_is_found_by_the_next_look() {
     let server = FakeMcpServer::start().unwrap();
     server.go_down();
     let setting = Setting::of("s", http(&server));
-    let output = setting.run(&["status", "--timeout", "200ms", "--json"], 7);
+    let output = setting.run(&["status", "--timeout", "200ms", "--retry", "--json"], 7);
     assert_eq!(row(&output.json(), "s")["reason"]["code"], json!("retrying"));
     server.come_up().unwrap();
     setting.run(&["status"], 0);

@@ -1,0 +1,100 @@
+//! The limit that a person gave a command (`--timeout`): it covers all of it, from the first file that is read to the
+//! goodbye to the last server.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, timeout_at};
+
+use crate::app::App;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+
+/// How long after its end a command may still take to say what it knows, and to let go of what it holds.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+
+/// A moment, and how it was said.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    pub(crate) limit: Duration,
+}
+
+impl Deadline {
+    /// The one of a command that begins now.
+    pub(crate) fn after(limit: Duration) -> Self {
+        let now = Instant::now();
+        // No clock reaches that far; a century will do.
+        let at = now.checked_add(limit).unwrap_or(now + Duration::from_secs(100 * 365 * 24 * 3600));
+        Self { at, limit }
+    }
+
+    /// What is left of it.
+    pub(crate) fn left(&self) -> Duration {
+        self.at.saturating_duration_since(Instant::now())
+    }
+
+    /// Whether it has passed.
+    pub(crate) fn is_over(&self) -> bool {
+        self.left().is_zero()
+    }
+
+    /// How it is told: the limit and the option that moves it.
+    pub(crate) fn told(&self) -> String {
+        format!("{} (--timeout)", duration(self.limit))
+    }
+}
+
+/// What closing connections may take: `usual`, and no more than a moment where the deadline has passed.
+pub(crate) fn goodbye(deadline: Option<Deadline>, usual: Duration) -> Duration {
+    deadline.map_or(usual, |deadline| usual.min(deadline.left().max(LAST_WORDS / 3)))
+}
+
+/// Carries `command` out, as long as there is time. Commands that know more at their deadline say it themselves; whatever
+/// else takes longer is dropped where it stands, as by Ctrl-C.
+pub(crate) async fn within(
+    app: &App,
+    command: impl Future<Output = Result<ExitStatus, CliError>>,
+) -> Result<ExitStatus, CliError> {
+    let Some(deadline) = app.deadline else { return command.await };
+    timeout_at(deadline.at + LAST_WORDS, command).await.unwrap_or_else(|_| {
+        let message = format!("there was no result within {}", deadline.told());
+        Err(CliError::new(ExitStatus::Pending, "timeout", message)
+            .why("what was still missing has been given up")
+            .next("mcplink status, or the same with a longer --timeout"))
+    })
+}
+
+/// A limit in the unit in which people give it.
+pub(crate) fn duration(limit: Duration) -> String {
+    if limit < Duration::from_secs(1) || limit.subsec_millis() != 0 && limit < Duration::from_secs(10) {
+        return format!("{} ms", limit.as_millis());
+    }
+    match limit.as_secs() {
+        seconds if seconds >= 120 && seconds % 60 == 0 => format!("{} min", seconds / 60),
+        seconds => format!("{seconds} s"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_are_told_as_people_give_them() {
+        for (limit, told) in
+            [(300, "300 ms"), (1500, "1500 ms"), (2000, "2 s"), (90_000, "90 s"), (300_000, "5 min")]
+        {
+            assert_eq!(duration(Duration::from_millis(limit)), told);
+        }
+    }
+
+    #[test]
+    fn a_limit_beyond_the_end_of_time_is_one() {
+        assert!(!Deadline::after(Duration::MAX).is_over());
+        assert!(Deadline::after(Duration::ZERO).is_over());
+        let usual = Duration::from_secs(3);
+        assert_eq!(goodbye(None, usual), usual);
+        assert_eq!(goodbye(Some(Deadline::after(Duration::MAX)), usual), usual);
+        assert_eq!(goodbye(Some(Deadline::after(Duration::ZERO)), usual), LAST_WORDS / 3);
+    }
+}

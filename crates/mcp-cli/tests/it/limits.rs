@@ -1,0 +1,240 @@
+//! Deadlines that cover a command, output that cannot be written, and what a program finds on stderr.
+
+use std::fs::OpenOptions;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use mcp_testkit::{Answer, FakeMcpServer, Tool};
+use serde_json::{Value, json};
+
+use crate::setting::{Setting, http};
+
+/// What a command with a short deadline may take on a busy machine, and far less than what it waits for otherwise.
+const SOON: Duration = Duration::from_secs(10);
+
+#[test]
+fn fh_h8_a_deadline_covers_the_whole_command() {
+    let hanging = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
+    // It shakes hands, and says nothing afterwards.
+    let silent = FakeMcpServer::start().unwrap();
+    for method in [
+        "tools/list",
+        "tools/call",
+        "resources/list",
+        "resources/read",
+        "prompts/list",
+        "prompts/get",
+        "ping",
+        "completion/complete",
+    ] {
+        silent.always_to(method, Answer::Hang);
+    }
+    let limited = FakeMcpServer::builder().always(Answer::retry_after(503, 4)).start().unwrap();
+    let setting =
+        Setting::of("hanging", http(&hanging)).with("silent", http(&silent)).with("limited", http(&limited));
+    for name in ["hanging", "silent", "limited"] {
+        for command in [
+            &["tools", name][..],
+            &["ping", name],
+            &["call", name, "echo", "text=x"],
+            &["resources", name],
+            &["read", name, "file:///x"],
+            &["prompts", name],
+            &["prompt", name, "p"],
+            &["complete", name, "a", "--prompt", "p"],
+            &["status", name],
+            &["reconnect", name],
+            &["wait", name, "--until", "disabled"],
+        ] {
+            // A glance and a wait are content with a handshake, and a ping of the modern era is none.
+            if name == "silent"
+                && ["ping", "resources", "prompts", "prompt", "read", "complete", "wait"]
+                    .contains(&command[0])
+            {
+                continue;
+            }
+            let began = Instant::now();
+            let output = setting.mcplink(command).args(["--timeout", "600ms"]).run();
+            assert!(began.elapsed() < SOON, "{name}: {command:?} took {:?}", began.elapsed());
+            assert_eq!(output.code, Some(7), "{command:?}: {output}");
+            if !["status", "reconnect"].contains(&command[0]) {
+                assert_eq!(
+                    output.stderr.lines().filter(|line| line.starts_with("error: ")).count(),
+                    1,
+                    "{output}"
+                );
+                assert!(output.stderr.contains("next: mcplink "), "{output}");
+            }
+        }
+    }
+}
+
+#[test]
+fn fh_h8_fb_q3b_a_call_that_took_too_long_says_by_which_limit_and_that_it_may_have_run() {
+    let server = FakeMcpServer::start().unwrap();
+    server.always_to("tools/call", Answer::Hang);
+    let mut entry = http(&server);
+    let setting = Setting::of("s", entry.clone());
+    entry["timeout"] = json!(1500);
+    let short = Setting::of("s", entry);
+    let call = |setting: &Setting, more: &[&str], variable: Option<&str>| {
+        let mut call = setting.mcplink(&["call", "s", "echo", "{\"text\":\"x\"}"]).args(more.iter().copied());
+        if let Some(value) = variable {
+            call = call.env("MCP_TOOL_TIMEOUT", value);
+        }
+        call.run().expect_code(7)
+    };
+    for (output, said, next) in [
+        (call(&setting, &["--timeout", "700ms"], None), "700 ms (--timeout)", "mcplink status s"),
+        (call(&short, &[], None), "1500 ms (`timeout` of its entry)", "mcplink get s"),
+        (call(&short, &["--timeout", "1s"], None), "1 s (--timeout)", "mcplink status s"),
+        (
+            call(&setting, &[], Some("1200")),
+            "1200 ms (MCP_TOOL_TIMEOUT)",
+            "mcplink call s echo --timeout 10m",
+        ),
+    ] {
+        assert!(output.stderr.contains(&format!("echo of s took longer than {said}")), "{output}");
+        assert!(output.stderr.contains("it may have run"), "{output}");
+        assert!(output.stderr.contains(&format!("next: {next}")), "{output}");
+    }
+    let output = call(&setting, &["--timeout", "700ms", "--json"], None);
+    assert_eq!(serde_json::from_str::<Value>(&output.stderr).unwrap()["error"]["code"], "timeout");
+}
+
+/// Runs a command with stdout on a device that is always full.
+fn into_full(setting: &Setting, arguments: &[&str]) -> (Option<i32>, String) {
+    let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_mcplink"))
+        .args(arguments)
+        .env_clear()
+        .envs(setting.home.environment("/usr/bin:/bin"))
+        .current_dir(setting.home.project())
+        .stdin(Stdio::null())
+        .stdout(full)
+        .output()
+        .unwrap();
+    (output.status.code(), String::from_utf8(output.stderr).unwrap())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn fa_a116_fh_h9_output_that_cannot_be_written_is_no_success() {
+    let server = FakeMcpServer::builder().tool(Tool::echo()).start().unwrap();
+    let setting = Setting::of("s", http(&server));
+    for arguments in [
+        &["list"][..],
+        &["status"],
+        &["status", "--json"],
+        &["call", "s", "echo", "text=hi"],
+        &["call", "s", "echo", "text=hi", "--json"],
+        &["tools", "s"],
+        &["get", "s"],
+        &["paths"],
+        &["validate"],
+        &["version"],
+        &["completions", "bash"],
+        &["wait", "s"],
+        &["--help"],
+        &["--version"],
+        &["status", "--watch"],
+    ] {
+        let (code, stderr) = into_full(&setting, arguments);
+        assert_eq!(code, Some(1), "{arguments:?}: {stderr}");
+        if arguments.contains(&"--json") {
+            let error: Value = serde_json::from_str(&stderr).unwrap();
+            assert_eq!(error["error"]["code"], "output-not-written");
+            continue;
+        }
+        assert!(
+            stderr.contains("error: the output could not be written\n  why: the disk is full\n  next: "),
+            "{arguments:?}: {stderr}"
+        );
+        assert_eq!(stderr.matches("error").count(), 1, "{stderr}");
+    }
+    // A reader that has seen enough is none.
+    for arguments in ["list", "status --json", "completions bash", "--help", "status --watch"] {
+        let script =
+            format!("'{}' {arguments} | true; exit ${{PIPESTATUS[0]}}", env!("CARGO_BIN_EXE_mcplink"));
+        let output = Command::new("bash")
+            .args(["-c", &script])
+            .env_clear()
+            .envs(setting.home.environment("/usr/bin:/bin"))
+            .current_dir(setting.home.project())
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8(output.stderr).unwrap();
+        assert_eq!((output.status.code(), stderr.as_str()), (Some(0), ""), "{arguments}");
+    }
+}
+
+#[test]
+fn fh_h8_nothing_but_the_error_is_on_stderr_of_a_program() {
+    let server = FakeMcpServer::builder().always(Answer::status(503)).start().unwrap();
+    let setting =
+        Setting::of("s", http(&server)).with("odd", json!({ "url": "http://127.0.0.1:1/", "type": "htp" }));
+    for (arguments, code) in [
+        (&["status"][..], None),
+        (&["tools", "s"], Some("unavailable")),
+        (&["call", "s", "echo"], Some("unavailable")),
+        (&["ping", "s", "--timeout", "50ms"], Some("retrying")),
+        (&["wait", "s", "--timeout", "100ms"], Some("still-waiting")),
+        (&["approve", "s"], Some("no-approval-needed")),
+        (&["get", "nope"], Some("unknown-server")),
+        (&["list"], None),
+        (&["reconnect", "s", "--timeout", "1s"], None),
+        (&["nonsense"], Some("usage")),
+    ] {
+        let output = setting.mcplink(arguments).args(["--json"]).env("MCP_TIMEOUT", "60s").run();
+        match code {
+            None => assert_eq!(output.stderr, "", "{arguments:?}"),
+            Some(code) => {
+                let error: Value = serde_json::from_str(&output.stderr)
+                    .unwrap_or_else(|_| panic!("{arguments:?}: {output}"));
+                assert_eq!(error["error"]["code"], code, "{arguments:?}: {output}");
+            }
+        }
+    }
+}
+
+#[test]
+fn fa_a112_a_limit_in_a_variable_that_is_no_number_of_milliseconds_is_told() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("s", http(&server));
+    let status = |value: &str, more: &[&str]| {
+        setting.mcplink(&["status", "s"]).args(more.iter().copied()).env("MCP_TIMEOUT", value).run()
+    };
+    let output = status("60s", &[]).expect_code(0);
+    assert!(
+        output
+            .stderr
+            .contains("MCP_TIMEOUT: \"60s\" is no number of milliseconds; it is ignored (write 60000)"),
+        "{output}"
+    );
+    let output = status("900", &["--json"]);
+    let problems = output.json()["problems"].clone();
+    assert_eq!((&problems[0]["field"], &problems[0]["severity"]), (&json!("MCP_TIMEOUT"), &json!("warning")));
+    assert!(problems[0]["hint"].as_str().unwrap().contains("900 s are 900000"), "{problems}");
+}
+
+#[cfg(unix)]
+#[test]
+fn s_k7_fa_a53_a_pipe_without_a_writer_is_an_error_and_one_that_is_written_is_read_once() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::new();
+    let pipe = setting.home.root().join("pipe");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let pipe = pipe.to_string_lossy().into_owned();
+    let output = setting.run(&["--mcp-config", &pipe, "status"], 2);
+    assert!(output.stderr.contains("it is a pipe that nobody writes to"), "{output}");
+    // A bridge reads its configuration again for each connection; what came out of a pipe stays.
+    let text = json!({ "mcpServers": { "piped": http(&server) } }).to_string();
+    let mut bridge = setting.mcplink(&["--mcp-config", &pipe, "bridge", "piped"]).start();
+    std::fs::write(&pipe, text).unwrap();
+    crate::bridge::say(&mut bridge, crate::bridge::INITIALIZE);
+    crate::bridge::response(&bridge, 0);
+    assert_eq!(crate::bridge::echo(&mut bridge, 1)["result"]["content"][0]["text"], "hello");
+    let _ = setting.mcplink(&["reconnect", "--all"]).run();
+    assert_eq!(crate::bridge::echo(&mut bridge, 2)["result"]["content"][0]["text"], "hello");
+    drop(bridge.wait().expect_code(0));
+}

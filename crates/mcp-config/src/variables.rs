@@ -1,0 +1,96 @@
+//! Limits in variables of the environment: checked as a field of a file is.
+
+use std::time::Duration;
+
+use crate::{Env, Problem, ProblemCode, Severity};
+
+/// What a limit below this is: a mistake of the unit. No server answers so fast, or no call is so short.
+const LEAST: u64 = 1000;
+
+/// Tells of limits that are no numbers, or that are most likely meant as seconds.
+pub(crate) fn check(env: &Env, problems: &mut Vec<Problem>) {
+    for (name, short_counts) in [("MCP_TIMEOUT", true), ("MCP_TOOL_TIMEOUT", false)] {
+        let Some(value) = env.var(name).map(str::trim).filter(|value| !value.is_empty()) else { continue };
+        let shown = mcp_text::line(value, 40);
+        let (message, hint) = match value.parse::<u64>() {
+            Ok(number) if number >= LEAST => continue,
+            Ok(0) | Err(_) => {
+                let meant = in_words(value).map(|limit| limit.as_millis().to_string());
+                let hint = meant.map_or_else(
+                    || "write a number of milliseconds: 30000 is 30 s".to_owned(),
+                    |milliseconds| format!("write {milliseconds}"),
+                );
+                (format!("{shown:?} is no number of milliseconds; it is ignored"), hint)
+            }
+            Ok(number) => {
+                let ignored = if short_counts { "" } else { ", and ignored" };
+                let hint =
+                    format!("the unit is milliseconds: {number} s are {}", number.saturating_mul(1000));
+                (format!("{number} is less than a second{ignored}"), hint)
+            }
+        };
+        let mut problem = Problem::new(Severity::Warning, ProblemCode::IgnoredValue, message).with_hint(hint);
+        problem.field = Some(name.to_owned());
+        problems.push(problem);
+    }
+}
+
+/// A limit as people write it elsewhere: `60s`, `2m`, `1.5 min`.
+fn in_words(value: &str) -> Option<Duration> {
+    let digits = value.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(value.len());
+    let (number, unit) = value.split_at(digits);
+    let seconds = match unit.trim() {
+        "ms" => 0.001,
+        "s" | "sec" | "seconds" => 1.0,
+        "m" | "min" | "minutes" => 60.0,
+        "h" => 3600.0,
+        _ => return None,
+    };
+    Duration::try_from_secs_f64(number.parse::<f64>().ok()? * seconds).ok().filter(|limit| !limit.is_zero())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(name: &str, value: &str) -> Vec<String> {
+        let mut problems = Vec::new();
+        check(&Env::from([(name, value)]), &mut problems);
+        problems.iter().map(|p| format!("{}: {}", p.message, p.hint.as_deref().unwrap_or_default())).collect()
+    }
+
+    #[test]
+    fn fa_a112_a_limit_in_another_unit_is_told_with_what_to_write() {
+        for value in ["", " ", "1000", " 30000 "] {
+            assert_eq!(told("MCP_TIMEOUT", value), [""; 0], "{value:?}");
+        }
+        for (value, said) in [
+            ("30", "30 is less than a second: the unit is milliseconds: 30 s are 30000"),
+            ("60s", "\"60s\" is no number of milliseconds; it is ignored: write 60000"),
+            ("1.5 min", "\"1.5 min\" is no number of milliseconds; it is ignored: write 90000"),
+            ("2h", "\"2h\" is no number of milliseconds; it is ignored: write 7200000"),
+            (
+                "0",
+                "\"0\" is no number of milliseconds; it is ignored: write a number of milliseconds: 30000 is 30 s",
+            ),
+            (
+                "soon",
+                "\"soon\" is no number of milliseconds; it is ignored: write a number of milliseconds: 30000 is 30 s",
+            ),
+            (
+                "-5",
+                "\"-5\" is no number of milliseconds; it is ignored: write a number of milliseconds: 30000 is 30 s",
+            ),
+            (
+                "1e9999h",
+                "\"1e9999h\" is no number of milliseconds; it is ignored: write a number of milliseconds: 30000 is 30 s",
+            ),
+        ] {
+            assert_eq!(told("MCP_TIMEOUT", value), [said], "{value:?}");
+        }
+        assert_eq!(
+            told("MCP_TOOL_TIMEOUT", "90"),
+            ["90 is less than a second, and ignored: the unit is milliseconds: 90 s are 90000"]
+        );
+    }
+}
