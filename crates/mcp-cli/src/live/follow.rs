@@ -27,6 +27,7 @@ const PACE_CONNECTED: Duration = Duration::from_millis(1500);
 pub(crate) async fn follow(entry: Arc<Entry>, server: SupervisorHandle, sharing: Option<Sharing>) {
     let mut files = Files::default();
     let mut asked = None;
+    let mut doubted = false;
     loop {
         sleep(PACE).await;
         let snapshot = server.snapshot();
@@ -42,6 +43,12 @@ pub(crate) async fn follow(entry: Arc<Entry>, server: SupervisorHandle, sharing:
         if let Some(paths) = look.files {
             files.paths = paths;
         }
+        // A file that is being written is whole the next time, and then there may be nothing to hear.
+        if look.is_in_doubt && !std::mem::replace(&mut doubted, look.is_in_doubt) {
+            files.again = true;
+            continue;
+        }
+        doubted = look.is_in_doubt;
         // Asked once for each: the session may have to wait for its turn to read it.
         let Some(news) = news.filter(|_| asked.as_ref() != Some(&look.standing)) else { continue };
         tracing::info!(server = %entry.target().name(), ?news, "what was read of the entry is no longer so");
