@@ -190,12 +190,17 @@ impl NamedBy {
     }
 
     /// The URL in `text`, if secrets may be sent to it: https, or http on this machine (OAuth 2.1 section 1.5), without
-    /// user name, and in a zone that this party may name.
+    /// user name, and in a zone that this party may name. What a server names is in the characters of RFC 3986 section 2,
+    /// so that no two parsers can read it differently.
     ///
     /// # Errors
     ///
     /// Why it may not be requested.
     pub fn may_request(&self, text: &str) -> Result<Url, UrlRefusal> {
+        let is_uri = |c: char| c.is_ascii_alphanumeric() || "-._~:/?#[]@!$&'()*+,;=%".contains(c);
+        if !matches!(self.0, Party::Person) && !text.chars().all(is_uri) {
+            return Err(UrlRefusal::new("contains characters that no URL has"));
+        }
         let url = Url::parse(text).map_err(|_| UrlRefusal::new("is not a URL"))?;
         if !url.username().is_empty() || url.password().is_some() {
             return Err(UrlRefusal::new("contains a user name"));

@@ -9,7 +9,12 @@ use url::Url;
 /// Origin and path of a URL: what an error or a log line may show. A query may carry a code or a key.
 pub(crate) fn redacted(url: &str) -> String {
     match Url::parse(url) {
-        Ok(url) if url.has_host() => format!("{}{}", url.origin().ascii_serialization(), url.path()),
+        Ok(url) if url.origin().is_tuple() => format!("{}{}", origin(&url), url.path()),
+        // Schemes that are none of the web's.
+        Ok(url) => match url.host_str() {
+            Some(host) => format!("{}://{host}{}", url.scheme(), url.path()),
+            None => "an invalid URL".to_owned(),
+        },
         _ => "an invalid URL".to_owned(),
     }
 }
@@ -76,6 +81,8 @@ mod tests {
     fn queries_fragments_and_user_names_are_not_shown() {
         assert_eq!(redacted("https://u:p@as.example/t?code=secret#x"), "https://as.example/t");
         assert_eq!(redacted("data:text/plain,secret"), "an invalid URL");
+        assert_eq!(redacted("ssh://u:secret@h:22/x?secret"), "ssh://h/x");
+        assert_eq!(redacted("file:///etc/x"), "an invalid URL");
     }
 
     #[test]

@@ -140,9 +140,10 @@ fn s_m14_who_may_name_what_is_the_table_of_the_documentation() {
             for host in hosts {
                 let named = format!("https://{host}:8443/x");
                 let answer = (party.may_request(&named).is_ok(), party.may_open(&named).is_ok());
-                // A browser gets ASCII only.
+                // A browser gets ASCII only, and so does what a server names.
                 let expected = allowed.contains(&zone);
-                assert_eq!(answer, (expected, expected && host.is_ascii()), "{at:?} {host}");
+                let requested = expected && (at.is_none() || host.is_ascii());
+                assert_eq!(answer, (requested, expected && host.is_ascii()), "{at:?} {host}");
             }
         }
     }
@@ -155,6 +156,31 @@ fn s_m14_its_own_origin_a_server_may_always_name() {
     }
     let other_port = NamedBy::server(&url("https://169.254.7.7/mcp")).may_request("https://169.254.7.7:8/");
     assert!(other_port.is_ok(), "the same zone");
+}
+
+#[test]
+fn s_k6_a_url_that_two_parsers_could_read_differently_is_not_requested() {
+    for text in [
+        "https://as.example\\@evil.example/",
+        "https://as.example/\\..\\x",
+        "https://as.exa\tmple/",
+        " https://as.example/",
+        "https://as.example/\nX: y",
+        "https://\u{430}pple.example/",
+        "https://as\u{200b}.example/",
+        "https://as\u{ff0e}example/",
+        "https://as.example/`id`",
+        "https://as.example/\"x",
+        "https://as.example/<x>",
+        "https://as.example/{x}",
+    ] {
+        let refused = NamedBy::server(&url("https://mcp.example/")).may_request(text).unwrap_err();
+        assert!(refused.to_string().contains("characters that no URL has"), "{text}: {refused}");
+        assert!(NamedBy::this_machine().may_request(text).is_err(), "{text}");
+    }
+    let plain = "https://as.example/a-b_c.d~e/%7Bx%7D?y=(1)*2&z='3'#!$,;:@[]+";
+    assert!(NamedBy::server(&url("https://mcp.example/")).may_request(plain).is_ok());
+    assert!(NamedBy::person().may_request("https://b\u{fc}cher.example/").is_ok());
 }
 
 #[test]
