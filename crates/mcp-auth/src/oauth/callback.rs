@@ -50,7 +50,10 @@ impl LoopbackAuthorizer {
 
     async fn prepare(&self, wish: &RedirectWish) -> Result<Session, AuthError> {
         let (listener, redirect_uri) = match &wish.exact {
-            Some(exact) => (listener_for(exact, wish.port).await?, exact.clone()),
+            Some(exact) => match with_any_port(exact) {
+                Some(url) => free_port_of(url, wish).await?,
+                None => (listener_for(exact, wish.port).await?, exact.clone()),
+            },
             None => {
                 let listener = match (wish.port, wish.preferred_port) {
                     (Some(port), _) => Loopback::localhost(port).await?,
@@ -82,6 +85,27 @@ impl Authorizer for LoopbackAuthorizer {
     fn prepare<'a>(&'a self, wish: &'a RedirectWish) -> AuthFuture<'a, Box<dyn AuthorizerSession>> {
         Box::pin(async move { Ok(Box::new(self.prepare(wish).await?) as Box<dyn AuthorizerSession>) })
     }
+}
+
+/// A configured redirect URI on this machine that leaves the port to us by saying 0: for authorization servers that refuse
+/// `localhost` and take any port of an address (RFC 8252 section 7.3).
+fn with_any_port(redirect_uri: &str) -> Option<Url> {
+    let url = Url::parse(redirect_uri).ok()?;
+    (url.scheme() == "http" && is_loopback(&url) && url.port() == Some(0)).then_some(url)
+}
+
+/// A listener on the host of `url`, on the port that is wished for, else on a free one, and `url` with that port.
+async fn free_port_of(mut url: Url, wish: &RedirectWish) -> Result<(Option<Loopback>, String), AuthError> {
+    let listener = match (wish.port, wish.preferred_port) {
+        (Some(port), _) => Loopback::host_of(&url, port).await?,
+        (None, Some(port)) => match Loopback::host_of(&url, port).await {
+            Ok(listener) => listener,
+            Err(_) => Loopback::host_of(&url, 0).await?,
+        },
+        (None, None) => Loopback::host_of(&url, 0).await?,
+    };
+    url.set_port(listener.port()).map_err(|()| bad_redirect("it has no place for a port"))?;
+    Ok((Some(listener), url.into()))
 }
 
 /// The listener of a configured redirect URI: the port in it, else the callback port. A URI of another machine

@@ -146,6 +146,14 @@ impl Failure {
         }
     }
 
+    /// What the other side said, without where and when; all of it where it said nothing that is an answer.
+    pub(crate) fn answered(&self) -> String {
+        let Answer::Refused { status, code, description } = &self.answer else { return self.to_string() };
+        let code = code.iter().map(|code| format!(" {code}"));
+        let words = description.iter().map(|words| format!(" ({words})"));
+        format!("answered {}{}", status.as_u16(), code.chain(words).collect::<String>())
+    }
+
     /// What in the entry changes a refusal.
     fn way_out(&self) -> &'static str {
         match (self.step, self.code()) {
@@ -194,16 +202,7 @@ impl fmt::Display for Failure {
         let Self { step, url, answer } = self;
         match answer {
             Answer::None(error) => write!(f, "{step}: no answer from {url}: {error}"),
-            Answer::Refused { status, code, description } => {
-                write!(f, "{step}: {url} answered {}", status.as_u16())?;
-                if let Some(code) = code {
-                    write!(f, " {code}")?;
-                }
-                if let Some(description) = description {
-                    write!(f, " ({description})")?;
-                }
-                f.write_str(self.way_out())
-            }
+            Answer::Refused { .. } => write!(f, "{step}: {url} {}{}", self.answered(), self.way_out()),
             Answer::Unreadable { status, kind } => {
                 write!(
                     f,

@@ -415,7 +415,8 @@ impl Failure {
         }
         let why = format!(
             "neither the server nor its origin publishes where to sign in, and the default address for it fails \
-             ({self}): configure `oauth.authServerMetadataUrl`, or check `url`"
+             ({}): configure `oauth.authServerMetadataUrl`, or check `url`",
+            self.answered()
         );
         self.with_answer(Answer::Misconfigured(why))
     }

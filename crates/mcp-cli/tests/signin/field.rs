@@ -139,6 +139,17 @@ fn fb_o51_a_redirect_uri_of_the_entry_is_registered_and_listened_on_as_it_is() {
 }
 
 #[test]
+fn fb_a22_where_localhost_is_refused_the_entry_asks_for_the_address_and_any_port() {
+    let (_server, auth, desk) = protected(json!({ "redirectUri": "http://127.0.0.1:0/callback" }));
+    desk.login();
+    let registered = auth.registrations()[0]["redirect_uris"][0].as_str().unwrap().to_owned();
+    assert!(registered.starts_with("http://127.0.0.1:") && !registered.contains(":0/"), "{registered}");
+    // A second sign-in is at home where the first was registered.
+    desk.login();
+    assert_eq!(auth.registrations().len(), 1);
+}
+
+#[test]
 fn fb_a05_a_refresh_token_that_is_not_replaced_serves_again_and_again() {
     let (server, auth, desk) = protected(json!({}));
     auth.set(|settings| settings.rotation = false);

@@ -136,6 +136,31 @@ async fn f070_fb_a23_the_redirect_uri_is_exactly_the_configured_one_and_its_port
 }
 
 #[tokio::test]
+async fn fb_a22_a_redirect_uri_with_port_0_gets_a_free_one_on_exactly_that_host() {
+    for (configured, before) in [
+        ("http://127.0.0.1:0/oauth/cb", "http://127.0.0.1:"),
+        ("http://localhost:0/oauth/cb", "http://localhost:"),
+    ] {
+        let exact = Some(configured.to_owned());
+        let session = session(RedirectWish { exact: exact.clone(), ..RedirectWish::default() }).await;
+        let port = session.listener.as_ref().unwrap().port().unwrap();
+        assert_eq!(session.redirect_uri(), format!("{before}{port}/oauth/cb"));
+        assert_ne!(port, 0);
+        drop(session);
+        // The port of the registration before, or the one of the entry.
+        for wish in [
+            RedirectWish { preferred_port: Some(port), exact: exact.clone(), ..RedirectWish::default() },
+            RedirectWish { port: Some(port), exact: exact.clone(), ..RedirectWish::default() },
+        ] {
+            assert_eq!(self::session(wish).await.listener.as_ref().unwrap().port(), Some(port));
+        }
+    }
+    // Of another machine there is nothing to listen on.
+    let wish = RedirectWish { exact: Some("https://example.com:0/cb".into()), ..RedirectWish::default() };
+    assert!(session(wish).await.listener.is_none());
+}
+
+#[tokio::test]
 async fn f073_fb_o50_a_pasted_redirect_ends_the_wait_and_nonsense_does_not() {
     let prompt = Arc::new(Silent::default());
     *prompt.pastes.lock().unwrap() = vec!["http://localhost/callback?code=c&state=s", "not it"];

@@ -315,9 +315,10 @@ async fn fb_a36_a_server_that_publishes_nothing_is_told_as_that() {
     assert_eq!(error.kind(), AuthErrorKind::Misconfigured);
     let shown = error.to_string();
     assert!(
-        shown.contains("publishes where to sign in") && shown.contains("/register answered 404"),
+        shown.contains("publishes where to sign in") && shown.contains("fails (answered 404)"),
         "{shown}"
     );
+    assert_eq!(shown.matches("https://mcp.example/register").count(), 1, "{shown}");
     assert!(shown.contains("oauth.authServerMetadataUrl"), "{shown}");
 }
 
