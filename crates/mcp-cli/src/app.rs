@@ -9,7 +9,7 @@ use mcp_auth::HttpExchange;
 use mcp_auth::oauth::Renewals;
 use mcp_auth::oauth::store::TokenStore;
 use mcp_config::{Config, Locations, Pipes, Platform, Pointer, Problem, Request, Scope, Severity, Sources};
-use mcp_transport::{ClientInfo, ClientOptions, Connector, ProxySettings};
+use mcp_transport::{ClientInfo, ClientOptions, Connector, ProxySettings, ProxyUrl, TrustFile};
 use serde::Serialize;
 
 use crate::args::{Cli, Command, ScopeArg};
@@ -70,9 +70,15 @@ impl App {
         let dumb = environment.text("TERM") == Some("dumb");
         let mut options = client_options(&environment);
         options.propagator = telemetry.propagator();
+        let output = Output::of_process(global.color, no_color, dumb, global.quiet || global.json);
+        for file in &options.extra_ca_files {
+            if let Err(error) = file.check() {
+                output.note(&format!("warning: {error}\n"));
+            }
+        }
         let connector = Connector::new(options);
         Ok(Self {
-            output: Arc::new(Output::of_process(global.color, no_color, dumb, global.quiet || global.json)),
+            output: Arc::new(output),
             json: global.json,
             non_interactive: global.non_interactive,
             interactive: !global.non_interactive && std::io::stdin().is_terminal(),
@@ -255,20 +261,21 @@ fn state_dir(environment: &Environment) -> Option<PathBuf> {
 /// The network settings of this process, for everything that it talks to.
 pub(crate) fn client_options(environment: &Environment) -> ClientOptions {
     let mut options = ClientOptions::new(ClientInfo::new("mcplink", env!("CARGO_PKG_VERSION")));
-    let either = |upper: &str, lower: &str| {
-        environment.text(upper).or_else(|| environment.text(lower)).map(str::to_owned)
+    // The spelling that is set, which is what people are told.
+    let either = |upper: &'static str, lower: &'static str| {
+        [upper, lower].into_iter().find_map(|name| environment.text(name).map(|value| (name, value)))
     };
+    let named = |upper, lower| either(upper, lower).map(|(name, url)| ProxyUrl::new(url, name));
     let mut proxy = ProxySettings::default();
     // HTTP_PROXY in capitals can be set by a request where a program runs as CGI; terminals have no such requests.
-    proxy.http = either("HTTP_PROXY", "http_proxy");
-    proxy.https = either("HTTPS_PROXY", "https_proxy");
-    proxy.no_proxy = either("NO_PROXY", "no_proxy");
+    proxy.http = named("HTTP_PROXY", "http_proxy");
+    proxy.https = named("HTTPS_PROXY", "https_proxy");
+    proxy.all = named("ALL_PROXY", "all_proxy");
+    proxy.no_proxy = either("NO_PROXY", "no_proxy").map(|(_, hosts)| hosts.to_owned());
     options.proxy = proxy;
-    options.extra_ca_files = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"]
-        .iter()
-        .filter_map(|name| environment.text(name))
-        .map(PathBuf::from)
-        .collect();
+    let trusted = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"];
+    options.extra_ca_files =
+        trusted.iter().filter_map(|name| Some(TrustFile::new(environment.text(name)?, *name))).collect();
     if let Some(limit) =
         environment.milliseconds("MCP_TIMEOUT").filter(|limit| *limit >= Duration::from_millis(1))
     {

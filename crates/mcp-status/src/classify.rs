@@ -92,6 +92,10 @@ fn outcome_verdict(outcome: &Outcome, evidence: &Evidence) -> Verdict {
         Outcome::AuthorizationServerUnavailable => transient(ReasonCode::Unavailable),
         Outcome::Http { status, retry_after } => http_verdict(*status, *retry_after, evidence),
         Outcome::Unreachable | Outcome::Dropped => transient(ReasonCode::Unreachable),
+        // What it refuses it will refuse again; what it could not reach it may reach.
+        Outcome::Proxy { status: Some(407) } => permanent(ReasonCode::ProxyAuth),
+        Outcome::Proxy { status: Some(400..=499) } => permanent(ReasonCode::Rejected),
+        Outcome::Proxy { .. } => transient(ReasonCode::Unreachable),
         Outcome::Timeout => transient(ReasonCode::Timeout),
         Outcome::Tls => permanent(ReasonCode::Tls),
         Outcome::Protocol { .. } => permanent(ReasonCode::Protocol),
@@ -206,7 +210,8 @@ mod tests {
                 Some(Outcome::AuthorizationServerUnavailable) => http(503),
                 Some(Outcome::Http { .. }) => Outcome::Unreachable,
                 Some(Outcome::Unreachable) => Outcome::Dropped,
-                Some(Outcome::Dropped) => Outcome::Timeout,
+                Some(Outcome::Dropped) => Outcome::Proxy { status: None },
+                Some(Outcome::Proxy { .. }) => Outcome::Timeout,
                 Some(Outcome::Timeout) => Outcome::Tls,
                 Some(Outcome::Tls) => Outcome::Protocol { rpc_code: Some(-32602) },
                 Some(Outcome::Protocol { .. }) => Outcome::Version { offered: vec!["2023-01-01".into()] },
@@ -227,7 +232,7 @@ mod tests {
 
     #[test]
     fn every_outcome_has_a_verdict_whose_code_and_status_agree() {
-        assert_eq!(every_outcome().len(), 19);
+        assert_eq!(every_outcome().len(), 20);
         for outcome in every_outcome() {
             for phase in [Phase::Connect, Phase::Session] {
                 for auth in [none(), sent(), withheld()] {
@@ -253,6 +258,10 @@ mod tests {
             (Outcome::AuthorizationServerUnavailable, transient(ReasonCode::Unavailable)),
             (Outcome::Unreachable, transient(ReasonCode::Unreachable)),
             (Outcome::Dropped, transient(ReasonCode::Unreachable)),
+            (Outcome::Proxy { status: None }, transient(ReasonCode::Unreachable)),
+            (Outcome::Proxy { status: Some(502) }, transient(ReasonCode::Unreachable)),
+            (Outcome::Proxy { status: Some(403) }, permanent(ReasonCode::Rejected)),
+            (Outcome::Proxy { status: Some(407) }, permanent(ReasonCode::ProxyAuth)),
             (Outcome::Timeout, transient(ReasonCode::Timeout)),
             (Outcome::Protocol { rpc_code: None }, permanent(ReasonCode::Protocol)),
             (Outcome::Protocol { rpc_code: Some(-32602) }, permanent(ReasonCode::Protocol)),

@@ -27,12 +27,23 @@ pub struct Evidence {
     ///
     /// Of a source of credentials that failed: its own account, a fragment that reads well after "failed to".
     pub detail: Option<String>,
+    /// The proxy that the request went by, and what named it; without its credentials.
+    #[serde(default)]
+    pub proxy: Option<String>,
 }
 
 impl Evidence {
     /// Evidence of one attempt without credentials; set the other fields with the `with_` methods.
     pub fn new(phase: Phase, outcome: Outcome) -> Self {
-        Self { phase, outcome, auth: AuthFacts::default(), attempts: 1, took: None, detail: None }
+        Self {
+            phase,
+            outcome,
+            auth: AuthFacts::default(),
+            attempts: 1,
+            took: None,
+            detail: None,
+            proxy: None,
+        }
     }
 
     /// With facts about the credentials.
@@ -53,6 +64,13 @@ impl Evidence {
     #[must_use]
     pub fn with_took(mut self, took: Duration) -> Self {
         self.took = Some(took);
+        self
+    }
+
+    /// With the proxy that the request went by.
+    #[must_use]
+    pub fn with_proxy(mut self, proxy: Option<String>) -> Self {
+        self.proxy = proxy;
         self
     }
 
@@ -106,7 +124,7 @@ impl Outcome {
     pub fn http_status(&self) -> Option<u16> {
         match self {
             Self::Challenged { http_status, .. } => Some(*http_status),
-            Self::Http { status, .. } => Some(*status),
+            Self::Http { status, .. } | Self::Proxy { status: Some(status) } => Some(*status),
             Self::ToolsUnavailable { cause } => cause.http_status(),
             _ => None,
         }
@@ -153,6 +171,11 @@ pub enum Outcome {
     Unreachable,
     /// A connection that ended before the answer did. The server may have acted.
     Dropped,
+    /// The proxy cannot be reached (`None`), or does not let the request through.
+    Proxy {
+        /// The status of its answer.
+        status: Option<u16>,
+    },
     /// No answer within the limit.
     Timeout,
     /// TLS handshake or certificate.

@@ -2,6 +2,8 @@
 //!
 //! Advice is not part of it (that is an [`Action`](crate::Action) or a command), and no word of it decides
 //! anything.
+//!
+//! Longer than 500 lines because each sentence stands in a table of its tests.
 
 use std::time::Duration;
 
@@ -49,7 +51,12 @@ impl<'a> MessageContext<'a> {
 
 /// What `evidence` says, in words; empty when it says that all is well.
 pub fn message(evidence: &Evidence, context: &MessageContext<'_>) -> String {
-    let text = fact(&evidence.outcome, evidence, context);
+    let mut text = fact(&evidence.outcome, evidence, context);
+    if let Some(proxy) = &evidence.proxy
+        && may_be_the_proxys(&evidence.outcome)
+    {
+        text.push_str(&format!(", by way of the proxy {}", sentence(proxy)));
+    }
     match evidence.detail.as_deref().map(sentence).filter(|detail| !detail.is_empty()) {
         // The source's own account already names itself and its exit code.
         Some(detail)
@@ -64,6 +71,20 @@ pub fn message(evidence: &Evidence, context: &MessageContext<'_>) -> String {
         Some(detail) if evidence.outcome == Outcome::SelfReference => detail,
         Some(detail) if !text.is_empty() => format!("{text}: {detail}"),
         _ => text,
+    }
+}
+
+/// Whether what was seen may be the work of a proxy and not of the server. What names the proxy itself need not say it twice.
+fn may_be_the_proxys(outcome: &Outcome) -> bool {
+    match outcome {
+        Outcome::Http { status, .. } => *status != 407,
+        Outcome::Challenged { kind, .. } => {
+            matches!(kind, ChallengeKind::Forbidden | ChallengeKind::Blocked | ChallengeKind::LoginRedirect)
+        }
+        Outcome::ToolsUnavailable { cause } => may_be_the_proxys(cause),
+        Outcome::Protocol { rpc_code } => rpc_code.is_none(),
+        Outcome::Unreachable | Outcome::Dropped | Outcome::Timeout | Outcome::Tls => true,
+        _ => false,
     }
 }
 
@@ -97,6 +118,17 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
         Outcome::Http { status, retry_after } => http(*status, *retry_after, evidence, context),
         Outcome::Unreachable => format!("no connection to {}{times}", origin()),
         Outcome::Dropped => format!("the connection to {} broke off{times}", origin()),
+        Outcome::Proxy { status: Some(407) } => proxy_auth(407, evidence),
+        Outcome::Proxy { status: None } => {
+            format!("no way through the proxy{}{times}", named_proxy(evidence))
+        }
+        Outcome::Proxy { status: Some(status) } => {
+            format!(
+                "the proxy{} did not open the way to {}{times} ({status})",
+                named_proxy(evidence),
+                origin()
+            )
+        }
         Outcome::Timeout => format!("no answer from {} within the time limit{times}", origin()),
         Outcome::Tls => format!("the TLS connection to {} failed", origin()),
         Outcome::Protocol { rpc_code: Some(code) } => {
@@ -179,7 +211,7 @@ fn http(
     let wait = retry_after.map_or_else(String::new, |wait| format!("; it asks to wait {}", seconds(wait)));
     match classify(evidence).code() {
         Some(ReasonCode::NotFound) => format!("no MCP endpoint at {} ({status})", context.origin_or_server()),
-        Some(ReasonCode::ProxyAuth) => format!("the proxy asks for credentials ({status})"),
+        Some(ReasonCode::ProxyAuth) => proxy_auth(status, evidence),
         Some(ReasonCode::RateLimited) => {
             format!("the server limits the rate of requests{times} ({status}){wait}")
         }
@@ -200,6 +232,20 @@ fn http(
             context,
         ),
     }
+}
+
+/// A proxy that wants to know who asks.
+fn proxy_auth(status: u16, evidence: &Evidence) -> String {
+    let where_to = match evidence.proxy {
+        Some(_) => "; user and password stand in its URL, before the host",
+        None => "",
+    };
+    format!("the proxy{} asks for credentials, or for others ({status}){where_to}", named_proxy(evidence))
+}
+
+/// A space and the proxy, where it is known.
+fn named_proxy(evidence: &Evidence) -> String {
+    evidence.proxy.as_deref().map_or_else(String::new, |proxy| format!(" {}", sentence(proxy)))
 }
 
 /// The refused credentials, as people know them.
@@ -345,7 +391,34 @@ mod tests {
             ),
             (connect(http(422)).with_detail("bad field"), "the server refused to connect (422): bad field"),
             (Evidence::new(Phase::Session, http(403)), "the server refused the request (403)"),
-            (connect(http(407)), "the proxy asks for credentials (407)"),
+            (connect(http(407)), "the proxy asks for credentials, or for others (407)"),
+            (
+                connect(http(407)).with_proxy(Some("http://p:1 (HTTP_PROXY)".into())),
+                "the proxy http://p:1 (HTTP_PROXY) asks for credentials, or for others (407); user and password stand in its URL, before the host",
+            ),
+            (
+                connect(Outcome::Proxy { status: None })
+                    .with_proxy(Some("http://p:1 (HTTPS_PROXY)".into()))
+                    .with_detail("connection refused"),
+                "no way through the proxy http://p:1 (HTTPS_PROXY): connection refused",
+            ),
+            (
+                connect(Outcome::Proxy { status: Some(403) })
+                    .with_proxy(Some("http://p:1 (HTTPS_PROXY)".into())),
+                "the proxy http://p:1 (HTTPS_PROXY) did not open the way to https://mcp.example.com (403)",
+            ),
+            (
+                connect(http(502)).with_proxy(Some("http://p:1 (HTTP_PROXY)".into())),
+                "the server is unavailable (502), by way of the proxy http://p:1 (HTTP_PROXY)",
+            ),
+            (
+                connect(challenged(LoginRedirect, 200)).with_proxy(Some("http://p:1 (HTTP_PROXY)".into())),
+                "a sign-in page answered instead of the server, and no credentials were sent (200), by way of the proxy http://p:1 (HTTP_PROXY)",
+            ),
+            (
+                connect(challenged(Unauthorized, 401)).with_proxy(Some("http://p:1 (HTTP_PROXY)".into())),
+                "the server asks for credentials, and none were sent (401)",
+            ),
             (connect(http(304)), "what answers at https://mcp.example.com does not speak MCP (304)"),
             (
                 connect(Outcome::Unreachable).with_attempts(4).with_detail("connection refused"),

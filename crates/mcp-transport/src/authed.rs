@@ -83,6 +83,7 @@ impl Sender<'_> {
         error
             .with_auth(self.client.context(&self.used, challenge))
             .with_attempts(self.attempts)
+            .by_way_of(self.client.client.proxy_of(&self.client.endpoint))
             .without_secrets(&self.secrets())
     }
 

@@ -66,7 +66,7 @@ pub enum TransportErrorKind {
     },
     /// TLS handshake or certificate. Never sent.
     Tls,
-    /// The proxy refused the tunnel or its credentials. Never sent to the server.
+    /// The proxy cannot be reached, refuses its credentials, or does not let the request through. Never sent to the server.
     Proxy {
         /// The status of the proxy's answer, where it gave one.
         status: Option<u16>,
@@ -123,6 +123,8 @@ struct Inner {
     /// What the server said beside its status, on one line and bounded.
     said: Option<String>,
     attempts: u32,
+    /// The proxy that the request went by, without its credentials.
+    proxy: Option<String>,
     /// Whether the server has seen this request before, in an earlier round trip.
     later_round: bool,
     /// What another process has seen of the server, where that is all that is known.
@@ -152,6 +154,7 @@ impl TransportError {
             rpc: None,
             said: None,
             attempts: 1,
+            proxy: None,
             later_round: false,
             seen: None,
             result: None,
@@ -235,6 +238,18 @@ impl TransportError {
     }
 
     #[must_use]
+    pub(crate) fn by_way_of(mut self, proxy: Option<String>) -> Self {
+        self.0.proxy = proxy;
+        self
+    }
+
+    #[must_use]
+    pub(crate) fn with_kind(mut self, kind: TransportErrorKind) -> Self {
+        self.0.kind = kind;
+        self
+    }
+
+    #[must_use]
     pub(crate) fn with_attempts(mut self, attempts: u32) -> Self {
         self.0.attempts = attempts;
         self
@@ -267,14 +282,19 @@ impl TransportError {
         self.0.source.as_ref().and_then(|source| source.downcast_ref())
     }
 
-    /// What the server said beside its status, if it said anything that can be told.
     /// The scheme of the challenge that came with a refusal.
     pub(crate) fn challenge_scheme(&self) -> Option<&str> {
         self.0.auth.as_ref()?.scheme.as_deref()
     }
 
+    /// What is told of it: the words of the server, or those for the cause.
     pub(crate) fn said(&self) -> Option<&str> {
         self.0.said.as_deref()
+    }
+
+    /// The proxy that the request went by.
+    pub(crate) fn proxy(&self) -> Option<&str> {
+        self.0.proxy.as_deref()
     }
 
     pub(crate) fn auth_context(&self) -> Option<&AuthContext> {
@@ -346,6 +366,7 @@ impl fmt::Debug for TransportError {
             .field("rpc", &self.0.rpc)
             .field("said", &self.0.said)
             .field("auth", &self.0.auth)
+            .field("proxy", &self.0.proxy)
             .field("attempts", &self.0.attempts)
             .field("source", &self.0.source)
             .finish()

@@ -20,7 +20,10 @@ impl TransportError {
         if let Some(error) = self.auth_error() {
             facts = facts.with_exit_code(error.exit_code());
         }
-        let evidence = Evidence::new(phase, self.outcome()).with_auth(facts).with_attempts(self.attempts());
+        let evidence = Evidence::new(phase, self.outcome())
+            .with_auth(facts)
+            .with_attempts(self.attempts())
+            .with_proxy(self.proxy().map(str::to_owned));
         match self.detail() {
             Some(detail) => evidence.with_detail(detail),
             None => evidence,
@@ -50,7 +53,8 @@ impl TransportError {
             Kind::Timeout { .. } => Outcome::Timeout,
             Kind::Tls => Outcome::Tls,
             // The status that a proxy answers with means the same wherever it was met.
-            Kind::Proxy { status } => Outcome::Http { status: status.unwrap_or(407), retry_after: None },
+            Kind::Proxy { status: Some(407) } => Outcome::Http { status: 407, retry_after: None },
+            Kind::Proxy { status } => Outcome::Proxy { status: *status },
             Kind::Protocol | Kind::TooLarge | Kind::InputRequired => {
                 Outcome::Protocol { rpc_code: self.rpc_error().map(|rpc| rpc.code) }
             }
@@ -73,7 +77,7 @@ impl TransportError {
             (None, Some(rpc), _) => rpc.to_string(),
             (None, None, Some(said)) => said.to_owned(),
             // The innermost cause is the one a person recognises ("connection refused").
-            (None, None, None) => crate::error::causes(std::error::Error::source(self)?).last()?.to_string(),
+            (None, None, None) => crate::words::plain(std::error::Error::source(self)?)?,
         };
         let line = mcp_text::sentence(text.lines().next().unwrap_or_default());
         Some(line).filter(|line| !line.is_empty())
@@ -110,7 +114,10 @@ mod tests {
             (Kind::Dropped, failed(Code::Unreachable, true)),
             (Kind::Timeout { stage: TimeoutStage::Connect }, failed(Code::Timeout, true)),
             (Kind::Tls, failed(Code::Tls, false)),
-            (Kind::Proxy { status: None }, failed(Code::ProxyAuth, false)),
+            (Kind::Proxy { status: Some(407) }, failed(Code::ProxyAuth, false)),
+            (Kind::Proxy { status: None }, failed(Code::Unreachable, true)),
+            (Kind::Proxy { status: Some(502) }, failed(Code::Unreachable, true)),
+            (Kind::Proxy { status: Some(403) }, failed(Code::Rejected, false)),
             (Kind::Protocol, failed(Code::Protocol, false)),
             (Kind::TooLarge, failed(Code::Protocol, false)),
             (Kind::InputRequired, failed(Code::Protocol, false)),

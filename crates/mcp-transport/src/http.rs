@@ -1,6 +1,7 @@
 //! MCP over HTTP.
 
 pub(crate) mod answer;
+mod certificate;
 pub(crate) mod client;
 mod coding;
 pub(crate) mod cookies;
@@ -11,7 +12,10 @@ pub(crate) mod legacy_sse;
 pub(crate) mod listen;
 pub(crate) mod negotiate;
 mod pace;
+pub(crate) mod route;
 pub(crate) mod said;
 pub(crate) mod session;
+mod sounding;
 pub(crate) mod streamable;
 mod tls;
+pub(crate) mod trouble;

@@ -61,6 +61,7 @@ mod supervisor;
 mod tools;
 mod trace;
 mod wire;
+mod words;
 
 mod duplex;
 #[cfg(feature = "stdio")]
@@ -81,7 +82,7 @@ pub use http::client::HttpClient;
 pub use hub::Notifications;
 pub use inbound::HandlerFuture;
 pub use limits::Limits;
-pub use options::{ClientInfo, ClientOptions, ProxySettings, RequestOptions};
+pub use options::{ClientInfo, ClientOptions, ProxySettings, ProxyUrl, RequestOptions, TrustFile};
 pub use peer::{PeerEndpoint, PeerFuture, PeerOpener, PeerStream};
 pub use protocol::handshake::{Implementation, ServerDescription};
 pub use protocol::jsonrpc::RpcError;

@@ -29,15 +29,43 @@ impl ClientInfo {
     }
 }
 
-/// Which proxy to use, as the values of the usual variables.
+/// The URL of a proxy, and what named it.
+#[derive(Clone, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct ProxyUrl {
+    /// `http`, `https`, `socks5` (names are resolved here) or `socks5h` (names are resolved there), with user and password
+    /// where it wants them. Without a scheme it is `http`.
+    pub url: String,
+    /// What people are told to look at when it fails, such as `HTTPS_PROXY`.
+    pub from: String,
+}
+
+impl ProxyUrl {
+    /// A proxy that `from` names.
+    pub fn new(url: impl Into<String>, from: impl Into<String>) -> Self {
+        Self { url: url.into(), from: from.into() }
+    }
+}
+
+impl fmt::Debug for ProxyUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Security: a proxy URL may carry a user name and a password.
+        f.debug_struct("ProxyUrl").field("from", &self.from).finish_non_exhaustive()
+    }
+}
+
+/// Which proxy to use, as the values of the usual variables. A server on this machine is never reached by one.
 #[derive(Clone, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct ProxySettings {
-    /// For `http` URLs (`HTTP_PROXY`). Only `http` and `https` proxies are supported.
-    pub http: Option<String>,
+    /// For `http` URLs (`HTTP_PROXY`).
+    pub http: Option<ProxyUrl>,
     /// For `https` URLs (`HTTPS_PROXY`).
-    pub https: Option<String>,
-    /// Hosts that are reached directly, separated by commas (`NO_PROXY`).
+    pub https: Option<ProxyUrl>,
+    /// For URLs of a scheme that has none of its own (`ALL_PROXY`).
+    pub all: Option<ProxyUrl>,
+    /// What is reached directly, separated by commas (`NO_PROXY`): `*`, a host and what is below it (with `.` or `*.` before it
+    /// or without), a pattern with `*`, an address, a network (`10.0.0.0/8`), each with a port or without.
     pub no_proxy: Option<String>,
 }
 
@@ -45,10 +73,30 @@ impl fmt::Debug for ProxySettings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // Security: a proxy URL may carry a user name and a password.
         f.debug_struct("ProxySettings")
-            .field("http", &self.http.is_some())
-            .field("https", &self.https.is_some())
+            .field("http", &self.http)
+            .field("https", &self.https)
+            .field("all", &self.all)
             .field("no_proxy", &self.no_proxy)
             .finish()
+    }
+}
+
+/// A PEM file of certificates that are trusted beside those of the platform, and what named it.
+///
+/// A certificate in it is trusted as an authority, and as that of a server itself: a person has named it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct TrustFile {
+    /// The file.
+    pub path: PathBuf,
+    /// What people are told to look at when it cannot be used, such as `NODE_EXTRA_CA_CERTS`.
+    pub from: String,
+}
+
+impl TrustFile {
+    /// A file that `from` names.
+    pub fn new(path: impl Into<PathBuf>, from: impl Into<String>) -> Self {
+        Self { path: path.into(), from: from.into() }
     }
 }
 
@@ -79,8 +127,9 @@ pub struct ClientOptions {
     pub limits: Limits,
     /// The proxy.
     pub proxy: ProxySettings,
-    /// PEM files whose certificates are trusted beside those of the platform.
-    pub extra_ca_files: Vec<PathBuf>,
+    /// Certificates that are trusted beside those of the platform. A file that cannot be used is left out, which
+    /// [`TrustFile::check`] tells beforehand, and the failure of a handshake afterwards.
+    pub extra_ca_files: Vec<TrustFile>,
     /// Resolves host names in place of the platform; the platform where `None`. HTTP only.
     pub resolver: Option<Arc<dyn Resolver>>,
     /// Joins requests to distributed traces; without one, what callers carry passes through.
@@ -203,7 +252,7 @@ mod tests {
     #[test]
     fn debug_does_not_show_the_password_of_a_proxy() {
         let mut options = ClientOptions::new(ClientInfo::new("t", "1"));
-        options.proxy.https = Some("http://user:canary@proxy:3128".to_owned());
+        options.proxy.https = Some(ProxyUrl::new("http://user:canary@proxy:3128", "HTTPS_PROXY"));
         assert!(!format!("{options:?}").contains("canary"));
     }
 }

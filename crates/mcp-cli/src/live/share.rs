@@ -70,7 +70,13 @@ fn path(path: Option<&Path>) -> Vec<u8> {
 
 /// How the network is reached, and for how long it is waited.
 fn with_options(print: Fingerprint, options: &ClientOptions) -> Fingerprint {
-    let proxies = [&options.proxy.http, &options.proxy.https, &options.proxy.no_proxy];
+    let url = |proxy: &Option<mcp_transport::ProxyUrl>| proxy.as_ref().map(|proxy| proxy.url.clone());
+    let proxies = [
+        url(&options.proxy.http),
+        url(&options.proxy.https),
+        url(&options.proxy.all),
+        options.proxy.no_proxy.clone(),
+    ];
     // `Debug` names every setting, later ones too, and hides what may be a secret, which therefore follows.
     proxies.into_iter().fold(print.with("options", format!("{options:?}")), |print, proxy| {
         print.with("proxy", proxy.as_deref().unwrap_or_default())
@@ -235,8 +241,12 @@ mod tests {
             ("limit", |entry| entry.server.timeout = Some(Duration::from_secs(9))),
             ("limits of all", |entry| entry.options.connect_timeout = Duration::from_secs(9)),
             ("version", |entry| entry.options.user_agent = "mcplink/2".to_owned()),
-            ("authority", |entry| entry.options.extra_ca_files = vec!["/ca.pem".into()]),
-            ("proxy", |entry| entry.options.proxy.https = Some("http://ann:one@proxy".to_owned())),
+            ("authority", |entry| {
+                entry.options.extra_ca_files = vec![mcp_transport::TrustFile::new("/ca.pem", "X")]
+            }),
+            ("proxy", |entry| {
+                entry.options.proxy.https = Some(mcp_transport::ProxyUrl::new("http://ann:one@proxy", "X"))
+            }),
             ("no proxy", |entry| entry.options.proxy.no_proxy = Some("example.com".to_owned())),
             ("flavor", |entry| {
                 let url = "https://example.com/mcp?team=a".parse().unwrap();

@@ -5,6 +5,7 @@
 //! | `matrix` | every host and our own client, each with every real HTTP server, by way of the bridge |
 //! | `strict` | every host with fakes of one era, which break no rule and write as no serialiser would |
 //! | `died` | every real local server, killed under a bridge |
+//! | `proxied` | every real HTTP server, behind a forward proxy that the environment names |
 //! | `restarted` | every real HTTP server, killed and started again under a bridge |
 //! | `host` | how a host is run with a tap on each side of its bridge |
 //! | `judge` | what a host must have seen of what a server offers |
@@ -27,6 +28,7 @@ mod judge;
 mod matrix;
 #[path = "../../../mcp-transport/tests/interop/person.rs"]
 mod person;
+mod proxied;
 mod restarted;
 #[path = "../../../mcp-transport/tests/interop/story.rs"]
 mod story;

@@ -55,6 +55,7 @@ mod offline;
 mod people;
 mod places;
 mod processes;
+mod proxies;
 mod real;
 mod retries;
 mod screens;

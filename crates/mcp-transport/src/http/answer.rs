@@ -18,6 +18,7 @@ use super::pace::{Pace, Stretch};
 use super::said::said;
 use super::session::Session;
 use super::streamable::{Call, Core};
+use super::trouble;
 use crate::authed::{Accepted, Outbound};
 use crate::debts::Flooded;
 use crate::error::TimeoutStage;
@@ -113,6 +114,9 @@ impl Core {
         };
         match rpc {
             Some(rpc) => error.with_rpc(rpc),
+            None if self.http.endpoint.scheme() == "http" && trouble::wants_tls(&body) => {
+                error.with_said(Some("this port wants TLS: its URL begins with https://".to_owned()))
+            }
             None => error.with_said(said(&essence(&answer.headers), &body)),
         }
     }

@@ -1,7 +1,6 @@
 //! HTTP requests. The only file of this crate that names the HTTP client library.
 
 use std::collections::HashMap;
-use std::error::Error as StdError;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -16,14 +15,17 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::coding::Decoder;
-use super::tls;
-use crate::error::{TimeoutStage, causes};
+use super::route::{Proxy, Routes};
+use super::trouble::{self, Kind, Stage};
+use super::{sounding, tls};
 use crate::protocol::revision::Era;
 use crate::pulse::Beat;
-use crate::{ClientOptions, Limits, ProxySettings, Resolver, TransportError, TransportErrorKind};
+use crate::{ClientOptions, Limits, Resolver, TransportError, TransportErrorKind};
 
 /// What an exchange with an authorization server may return (see [`HttpExchange`]).
 const MAX_EXCHANGE_BYTES: usize = 1 << 20;
+/// How long what was found by a closer look holds.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// How much memory is set aside for a body because its head says how long it will be, in bytes.
 const MAX_PROMISED: usize = 4 << 20;
 
@@ -35,8 +37,11 @@ pub struct HttpClient(Arc<Shared>);
 
 struct Shared {
     options: Arc<ClientOptions>,
+    routes: Result<Routes, Arc<TransportError>>,
     built: RwLock<Option<Built>>,
     eras: Mutex<HashMap<Url, Era>>,
+    /// What was found at the last URL that was looked at closely, and when.
+    seen: Mutex<Option<(Url, Instant, Option<String>)>>,
 }
 
 /// The library's client, with its pool of connections.
@@ -50,9 +55,11 @@ impl HttpClient {
     /// A client with these options. Invalid ones are reported by the first request.
     pub fn new(options: ClientOptions) -> Self {
         Self(Arc::new(Shared {
+            routes: Routes::new(&options.proxy).map_err(Arc::new),
             options: Arc::new(options),
             built: RwLock::new(None),
             eras: Mutex::new(HashMap::new()),
+            seen: Mutex::new(None),
         }))
     }
 
@@ -90,10 +97,86 @@ impl HttpClient {
         if !body.is_empty() {
             *request.body_mut() = Some(body.into());
         }
-        let mut response = client.execute(request).await.map_err(from_reqwest)?;
+        let mut response = match client.execute(request).await {
+            Ok(response) => response,
+            // Boxed, as what hardly ever happens: it would make every request larger.
+            Err(error) => return Err(Box::pin(self.trouble(error, url)).await),
+        };
         let headers = std::mem::take(response.headers_mut());
         let body = Body::new(response, Decoder::new(&headers));
         Ok(Answer { status: body.response.status(), headers, body })
+    }
+
+    /// What a request to `url` that got no answer failed of, looked at closely where the library does not say.
+    async fn trouble(&self, error: reqwest::Error, url: &Url) -> TransportError {
+        let proxy = self.proxy(url);
+        let resolver = self.0.options.resolver.as_ref();
+        let stage = Stage {
+            proxy: proxy.map(|proxy| if proxy.is_socks() { Kind::Socks } else { Kind::Http }),
+            ..stage_of(&error)
+        };
+        // Security: a URL may hold a secret in its path or query.
+        let error = trouble::explain(error.without_url().into(), stage);
+        match proxy {
+            Some(proxy) if trouble::refused_a_tunnel(&error) => {
+                match sounding::refusal(resolver, &proxy.url, url).await {
+                    Some((status, is_page)) => {
+                        let page = if is_page { ", with a page for people" } else { "" };
+                        let host = url.host_str().unwrap_or_default();
+                        let said = format!("it answered {status}{page}; NO_PROXY={host} goes past it");
+                        let kind = TransportErrorKind::Proxy { status: Some(status) };
+                        error.with_kind(kind).with_said(Some(mcp_text::line(&said, 200)))
+                    }
+                    None => error,
+                }
+            }
+            None if *error.kind() == TransportErrorKind::Protocol && url.scheme() == "http" => {
+                match self.what_answers(url).await {
+                    Some(said) => error.with_said(Some(said)),
+                    None => error,
+                }
+            }
+            None if trouble::has_no_way(&error) => {
+                let addresses = sounding::addresses(resolver, url).await;
+                if !addresses.is_empty() && addresses.iter().all(SocketAddr::is_ipv6) {
+                    let said =
+                        "the server has addresses of IPv6 alone, and there is no way to those from here";
+                    return error.with_said(Some(said.to_owned()));
+                }
+                error
+            }
+            _ => error,
+        }
+    }
+
+    /// What answers at `url`, which is no HTTP. It is asked once for all that one attempt finds out.
+    async fn what_answers(&self, url: &Url) -> Option<String> {
+        let seen = self.0.seen.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some((_, _, said)) = seen.filter(|(at, when, _)| at == url && when.elapsed() < LOOK_AGAIN) {
+            return said;
+        }
+        let said = sounding::what_answers(self.0.options.resolver.as_ref(), url).await;
+        let seen = Some((url.clone(), Instant::now(), said.clone()));
+        *self.0.seen.lock().unwrap_or_else(PoisonError::into_inner) = seen;
+        said
+    }
+
+    /// The proxy of requests to `url`.
+    fn proxy(&self, url: &Url) -> Option<&Arc<Proxy>> {
+        self.0.routes.as_ref().ok()?.of(url)
+    }
+
+    /// The same in words, without its credentials.
+    pub(crate) fn proxy_of(&self, url: &Url) -> Option<String> {
+        self.proxy(url).map(ToString::to_string)
+    }
+
+    fn build(&self) -> Result<reqwest::Client, TransportError> {
+        match &self.0.routes {
+            Ok(routes) => build(&self.0.options, routes),
+            Err(error) => Err(TransportError::new(error.kind().clone(), error.to_string())
+                .with_said(error.said().map(str::to_owned))),
+        }
     }
 
     /// Lets go of the sockets that were opened before `moment`: after a sleep, or a change of the network, they
@@ -110,11 +193,12 @@ impl HttpClient {
         let built = self.0.built.read().unwrap_or_else(PoisonError::into_inner).clone();
         let built = built.unwrap_or_else(|| {
             let mut slot = self.0.built.write().unwrap_or_else(PoisonError::into_inner);
-            let build = || Built { client: build(&self.0.options).map_err(Arc::new), at: Instant::now() };
+            let build = || Built { client: self.build().map_err(Arc::new), at: Instant::now() };
             slot.get_or_insert_with(build).clone()
         });
         built.client.map_err(|error| {
             TransportError::new(error.kind().clone(), "the HTTP client cannot be set up")
+                .with_said(Some(error.said().map_or_else(|| error.to_string(), str::to_owned)))
                 .with_source(error.clone())
         })
     }
@@ -130,13 +214,18 @@ impl HttpExchange for HttpClient {
     fn exchange(&self, request: http::Request<Bytes>) -> AuthFuture<'_, http::Response<Bytes>> {
         Box::pin(async move {
             let (parts, body) = request.into_parts();
-            let unavailable = |error: TransportError| {
-                AuthError::new(AuthErrorKind::Unavailable, "the authorization server could not be reached")
-                    .with_source(error)
-            };
             let url = Url::parse(&parts.uri.to_string()).map_err(|error| {
                 AuthError::new(AuthErrorKind::Protocol, "the URL is not absolute").with_source(error)
             })?;
+            // In our words alone: a sign-in tells every cause in the chain.
+            let unavailable = |error: TransportError| {
+                let way = self
+                    .proxy_of(&url)
+                    .map_or_else(String::new, |proxy| format!(" by way of the proxy {proxy}"));
+                let said = error.said().map_or_else(|| error.to_string(), str::to_owned);
+                let message = format!("the authorization server could not be reached{way}: {said}");
+                AuthError::new(AuthErrorKind::Unavailable, message)
+            };
             let answer = async {
                 let Answer { status, headers, mut body } =
                     self.send(parts.method, &url, parts.headers, body).await?;
@@ -215,7 +304,7 @@ impl Body {
             if let Some(piece) = self.decoder.next()? {
                 return Ok(Some(piece));
             }
-            let chunk = self.response.chunk().await.map_err(from_reqwest);
+            let chunk = self.response.chunk().await.map_err(broken);
             if let (Some(beat), Ok(_)) = (&self.beat, &chunk) {
                 beat.heard();
             }
@@ -297,7 +386,7 @@ impl Body {
     }
 }
 
-fn build(options: &ClientOptions) -> Result<reqwest::Client, TransportError> {
+fn build(options: &ClientOptions, routes: &Routes) -> Result<reqwest::Client, TransportError> {
     let mut builder = reqwest::Client::builder()
         .tls_backend_preconfigured(tls::client_config(&options.extra_ca_files)?)
         // A redirect decides where credentials go, so `authed` follows it by hand, or does not.
@@ -308,9 +397,8 @@ fn build(options: &ClientOptions) -> Result<reqwest::Client, TransportError> {
     if let Some(resolver) = &options.resolver {
         builder = builder.dns_resolver(Names(resolver.clone()));
     }
-    for proxy in proxies(&options.proxy)? {
-        builder = builder.proxy(proxy);
-    }
+    let routes = routes.clone();
+    builder = builder.proxy(reqwest::Proxy::custom(move |url| routes.of(url).map(|proxy| proxy.url.clone())));
     builder.build().map_err(|error| {
         TransportError::new(TransportErrorKind::Misconfigured, "the HTTP client rejects its settings")
             .with_source(error.without_url())
@@ -331,70 +419,17 @@ impl Resolve for Names {
     }
 }
 
-fn proxies(settings: &ProxySettings) -> Result<Vec<reqwest::Proxy>, TransportError> {
-    let no_proxy = settings.no_proxy.as_deref().and_then(reqwest::NoProxy::from_string);
-    let mut proxies = Vec::new();
-    type Scheme = fn(&str) -> reqwest::Result<reqwest::Proxy>;
-    let schemes: [(_, Scheme); 2] = [
-        (&settings.http, |url| reqwest::Proxy::http(url)),
-        (&settings.https, |url| reqwest::Proxy::https(url)),
-    ];
-    for (url, proxy) in schemes {
-        let Some(url) = url.as_deref().filter(|url| !url.is_empty()) else { continue };
-        // Security: the error of the library quotes the URL, which may hold a password; it is left out.
-        let proxy = proxy(url).map_err(|_| {
-            TransportError::new(TransportErrorKind::Misconfigured, "the proxy URL is not valid")
-        })?;
-        proxies.push(proxy.no_proxy(no_proxy.clone()));
+fn stage_of(error: &reqwest::Error) -> Stage {
+    Stage {
+        builder: error.is_builder(),
+        connect: error.is_connect(),
+        timeout: error.is_timeout(),
+        ..Stage::default()
     }
-    Ok(proxies)
 }
 
-/// What a failed exchange was, from the types in its chain of causes.
-fn from_reqwest(error: reqwest::Error) -> TransportError {
-    // Security: a URL may hold a secret in its path or query.
-    let error = error.without_url();
-    let (kind, message) = if error.is_builder() {
-        (TransportErrorKind::Misconfigured, "the request cannot be sent as it is")
-    } else if causes(&error).any(is_tls) {
-        (TransportErrorKind::Tls, "the TLS handshake failed")
-    } else if error.is_connect() {
-        if causes(&error).any(is_proxy_refusal) {
-            (TransportErrorKind::Proxy { status: Some(407) }, "the proxy wants credentials")
-        } else if error.is_timeout() {
-            (TransportErrorKind::Timeout { stage: TimeoutStage::Connect }, "the connection timed out")
-        } else if error.is_dns() {
-            (TransportErrorKind::Unreachable, "the host name cannot be resolved")
-        } else {
-            (TransportErrorKind::Unreachable, "the connection failed")
-        }
-    } else if causes(&error).any(is_no_http) {
-        (TransportErrorKind::Protocol, "what came back is not HTTP")
-    } else if error.is_timeout() {
-        (TransportErrorKind::Timeout { stage: TimeoutStage::FirstByte }, "the connection timed out")
-    } else {
-        let message = "the connection ended before the answer did";
-        let error = TransportError::new(TransportErrorKind::Dropped, message).with_source(error);
-        return error.with_said(Some(message.to_owned()));
-    };
-    TransportError::new(kind, message).with_source(error)
-}
-
-fn is_tls(error: &(dyn StdError + 'static)) -> bool {
-    error.is::<rustls::Error>()
-}
-
-/// Whether the peer broke the rules of HTTP: a head that cannot be read, or a body whose framing cannot.
-fn is_no_http(error: &(dyn StdError + 'static)) -> bool {
-    use std::io::ErrorKind;
-    error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
-        || error
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|error| matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::InvalidData))
-}
-
-/// The library keeps the type of this one error private, so its text is all there is; a test against a
-/// proxy that answers 407 notices when it changes.
-fn is_proxy_refusal(error: &(dyn StdError + 'static)) -> bool {
-    error.to_string().contains("proxy authorization required")
+/// A body that broke off.
+fn broken(error: reqwest::Error) -> TransportError {
+    let stage = stage_of(&error);
+    trouble::explain(error.without_url().into(), stage)
 }

@@ -1,48 +1,48 @@
 //! TLS settings whose certificate authorities are loaded by the first handshake (docs/adr/0002).
 
-use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
 use mcp_files::Policy;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error as TlsError, SignatureScheme};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, OtherError, RootCertStore,
+    SignatureScheme,
+};
 use rustls_platform_verifier::Verifier;
 
+use super::certificate::Fields;
+use super::trouble::Untrusted;
+use crate::options::TrustFile;
 use crate::{TransportError, TransportErrorKind};
 
 /// The authorities of a system have about 250 KiB.
 const MAX_CA_BYTES: u64 = 16 * 1024 * 1024;
 
-/// A client configuration that trusts the platform's authorities and those of `extra_ca_files`.
+/// A client configuration that trusts the platform's authorities and those of `extra`.
 ///
 /// Reading the platform's authorities costs about 10 ms of CPU, so it waits until a server shows its
 /// certificate: a client that only talks to loopback, or to no server at all, never pays for it.
 ///
 /// # Errors
 ///
-/// [`Misconfigured`](TransportErrorKind::Misconfigured) where an extra file cannot be read or holds no certificate.
-pub(super) fn client_config(extra_ca_files: &[PathBuf]) -> Result<ClientConfig, TransportError> {
+/// [`Misconfigured`](TransportErrorKind::Misconfigured) where there is no usable version of TLS.
+pub(super) fn client_config(extra: &[TrustFile]) -> Result<ClientConfig, TransportError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut extra = Vec::new();
-    for file in extra_ca_files {
-        let before = extra.len();
-        let misconfigured = |what: &str| {
-            let message = format!("the certificate authority file {} {what}", file.display());
-            TransportError::new(TransportErrorKind::Misconfigured, message)
-        };
-        let text = mcp_files::read(file, &Policy::surroundings(MAX_CA_BYTES))
-            .map_err(|e| misconfigured(&format!("cannot be read: {e}")).with_source(e))?;
-        for certificate in CertificateDer::pem_slice_iter(&text) {
-            extra.push(certificate.map_err(|e| misconfigured("is not valid PEM").with_source(e))?);
-        }
-        if extra.len() == before {
-            return Err(misconfigured("holds no certificate"));
+    let mut named = Vec::new();
+    let mut unusable = Vec::new();
+    for file in extra {
+        match certificates(file) {
+            Ok(certificates) => named.extend(certificates),
+            // One extra that cannot be used is no reason not to reach the others.
+            Err(error) => unusable.push(error.to_string()),
         }
     }
-    let verifier = LazyVerifier { provider: provider.clone(), extra, loaded: OnceLock::new() };
+    let verifier = LazyVerifier { provider: provider.clone(), named, unusable, loaded: OnceLock::new() };
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| {
@@ -55,20 +55,103 @@ pub(super) fn client_config(extra_ca_files: &[PathBuf]) -> Result<ClientConfig, 
     Ok(config)
 }
 
-/// The platform's verifier, built when the first certificate has to be judged.
+impl TrustFile {
+    /// Whether certificates can be read from it.
+    ///
+    /// # Errors
+    ///
+    /// [`Misconfigured`](TransportErrorKind::Misconfigured), with what named the file, its path, and what is wrong.
+    pub fn check(&self) -> Result<(), TransportError> {
+        certificates(self).map(drop)
+    }
+}
+
+fn certificates(file: &TrustFile) -> Result<Vec<CertificateDer<'static>>, TransportError> {
+    let misconfigured = |what: &str| {
+        let path = mcp_text::line(&file.path.display().to_string(), 200);
+        let message = format!("{} names {path}, which {what}", file.from);
+        TransportError::new(TransportErrorKind::Misconfigured, message)
+    };
+    let text = mcp_files::read(&file.path, &Policy::surroundings(MAX_CA_BYTES))
+        .map_err(|error| misconfigured(&format!("cannot be read: {error}")))?;
+    let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let found = found.map_err(|_| misconfigured("is not valid PEM"))?;
+    if found.is_empty() {
+        return Err(misconfigured("holds no certificate"));
+    }
+    Ok(found)
+}
+
+/// The platform's verifier, built when the first certificate has to be judged, and the certificates that a person named.
 #[derive(Debug)]
 struct LazyVerifier {
     provider: Arc<CryptoProvider>,
-    extra: Vec<CertificateDer<'static>>,
-    loaded: OnceLock<Result<Verifier, TlsError>>,
+    named: Vec<CertificateDer<'static>>,
+    /// What was named as well, and cannot be used.
+    unusable: Vec<String>,
+    loaded: OnceLock<Result<Arc<dyn ServerCertVerifier>, TlsError>>,
 }
 
 impl LazyVerifier {
-    fn loaded(&self) -> Result<&Verifier, TlsError> {
-        self.loaded
-            .get_or_init(|| Verifier::new_with_extra_roots(self.extra.iter().cloned(), self.provider.clone()))
-            .as_ref()
-            .map_err(Clone::clone)
+    fn loaded(&self) -> Result<&dyn ServerCertVerifier, TlsError> {
+        let load = || match Verifier::new_with_extra_roots(self.named.iter().cloned(), self.provider.clone())
+        {
+            Ok(verifier) => Ok(Arc::new(verifier) as Arc<dyn ServerCertVerifier>),
+            Err(error) => self.without_the_platform().ok_or(error),
+        };
+        self.loaded.get_or_init(load).as_deref().map_err(Clone::clone)
+    }
+
+    /// Where the platform has no authorities, those that were named are all there are.
+    fn without_the_platform(&self) -> Option<Arc<dyn ServerCertVerifier>> {
+        let mut roots = RootCertStore::empty();
+        let (added, _) = roots.add_parsable_certificates(self.named.iter().cloned());
+        let builder = WebPkiServerVerifier::builder_with_provider(roots.into(), self.provider.clone());
+        match added {
+            0 => None,
+            _ => Some(builder.build().ok()?),
+        }
+    }
+
+    /// Judges a certificate that a person named: it needs nobody to vouch for it. Its name and its dates count.
+    ///
+    /// Certificates that are made with one command are their own authority, which no chain may end in for a server; curl,
+    /// Node and Python accept them where they are named.
+    fn judge_named(
+        &self,
+        certificate: &CertificateDer<'_>,
+        name: &ServerName<'_>,
+        now: UnixTime,
+    ) -> Option<Result<ServerCertVerified, TlsError>> {
+        let named = self.named.iter().any(|named| named == certificate);
+        let fields = Fields::read(certificate).filter(|_| named)?;
+        let bad = |error| Some(Err(TlsError::InvalidCertificate(error)));
+        if !fields.has_begun(now) {
+            return bad(CertificateError::NotValidYet);
+        }
+        if fields.has_ended(now) {
+            return bad(CertificateError::Expired);
+        }
+        let parsed = ParsedCertificate::try_from(certificate);
+        let right = parsed.and_then(|certificate| verify_server_name(&certificate, name));
+        Some(right.map(|()| ServerCertVerified::assertion()))
+    }
+
+    /// The same error, where it is that nothing vouches for the certificate, with what is known of that.
+    fn explained(&self, error: TlsError, certificate: &CertificateDer<'_>) -> TlsError {
+        let untrusted = match &error {
+            TlsError::InvalidCertificate(CertificateError::UnknownIssuer) => true,
+            // A certificate that is its own authority, given as that of a server, has no kind of its own there.
+            TlsError::InvalidCertificate(CertificateError::Other(_)) => true,
+            _ => false,
+        };
+        let self_signed = Fields::read(certificate).is_some_and(|fields| fields.is_self_signed());
+        let is_other = matches!(&error, TlsError::InvalidCertificate(CertificateError::Other(_)));
+        if !untrusted || (is_other && !self_signed) {
+            return error;
+        }
+        let why = Untrusted { self_signed, unusable: self.unusable.clone() };
+        TlsError::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(why))))
     }
 }
 
@@ -81,7 +164,12 @@ impl ServerCertVerifier for LazyVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
-        self.loaded()?.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now)
+        if let Some(judged) = self.judge_named(end_entity, server_name, now) {
+            return judged;
+        }
+        let verdict =
+            self.loaded()?.verify_server_cert(end_entity, intermediates, server_name, ocsp_response, now);
+        verdict.map_err(|error| self.explained(error, end_entity))
     }
 
     fn verify_tls12_signature(
@@ -114,33 +202,37 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_authority_file_that_cannot_be_used_is_named() {
+    fn fa_a91_an_authority_file_that_cannot_be_used_is_named_and_left_out() {
         let dir = tempfile::tempdir().unwrap();
         let absent = dir.path().join("absent.pem");
-        let error = client_config(std::slice::from_ref(&absent)).unwrap_err();
-        assert_eq!(*error.kind(), TransportErrorKind::Misconfigured);
-        assert!(error.to_string().contains("absent.pem"), "{error}");
-
-        let device = client_config(&[PathBuf::from("/dev/zero")]);
+        let check = |path: &std::path::Path| {
+            let file = TrustFile::new(path, "NODE_EXTRA_CA_CERTS");
+            assert!(client_config(std::slice::from_ref(&file)).is_ok());
+            file.check().unwrap_err().to_string()
+        };
+        let told = check(&absent);
+        assert!(
+            told.starts_with("NODE_EXTRA_CA_CERTS names ")
+                && told.contains("absent.pem, which cannot be read"),
+            "{told}"
+        );
         if cfg!(unix) {
-            assert!(
-                device
-                    .unwrap_err()
-                    .to_string()
-                    .ends_with("cannot be read: it is a device, not a regular file")
-            );
+            let told = check(std::path::Path::new("/dev/zero"));
+            assert!(told.ends_with("cannot be read: it is a device, not a regular file"), "{told}");
         }
-
         let empty = dir.path().join("empty.pem");
         std::fs::write(&empty, "no certificate here\n").unwrap();
-        let error = client_config(&[empty]).unwrap_err();
-        assert!(error.to_string().contains("holds no certificate"), "{error}");
+        assert!(check(&empty).ends_with("which holds no certificate"));
+        std::fs::write(&empty, "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n").unwrap();
+        assert!(check(&empty).ends_with("which is not valid PEM"));
+        assert!(!check(&absent).contains("os error"));
     }
 
     #[test]
     fn building_a_configuration_loads_no_authority() {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = LazyVerifier { provider, extra: Vec::new(), loaded: OnceLock::new() };
+        let verifier =
+            LazyVerifier { provider, named: Vec::new(), unusable: Vec::new(), loaded: OnceLock::new() };
         assert!(!verifier.supported_verify_schemes().is_empty());
         assert!(verifier.loaded.get().is_none());
     }

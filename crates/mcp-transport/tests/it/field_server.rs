@@ -99,6 +99,22 @@ impl FieldServer {
         Self { address, asked }
     }
 
+    /// Whatever is said to it, it answers these bytes, which need not be HTTP.
+    pub(crate) fn raw(bytes: &'static [u8]) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        thread::spawn(move || {
+            for mut client in listener.incoming().flatten() {
+                let mut chunk = [0; 4096];
+                if client.read(&mut chunk).is_ok() && client.write_all(bytes).is_ok() {
+                    let _ = client.shutdown(Shutdown::Write);
+                    let _ = client.read(&mut chunk);
+                }
+            }
+        });
+        Self { address, asked: Arc::default() }
+    }
+
     /// A server each of whose responses is made into an answer by `answer`.
     pub(crate) fn answering(answer: impl Fn(&str) -> Bytes + Send + Sync + 'static) -> Self {
         Self::start(move |asked| asked.response().map(|response| answer(&response.to_string())))

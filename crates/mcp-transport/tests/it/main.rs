@@ -22,4 +22,5 @@ mod subscriptions;
 mod supervisor;
 mod support;
 mod trace;
+mod trouble;
 mod versions;

@@ -11,21 +11,22 @@ use mcp_auth::{AuthErrorKind, HttpExchange};
 use mcp_status::{Phase, ReasonCode, classify};
 use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer};
 use mcp_transport::{
-    ClientOptions, Connector, Endpoint, HttpEndpoint, ProtocolRevision, Server, TransportErrorKind,
+    ClientOptions, Connector, Endpoint, HttpEndpoint, ProtocolRevision, ProxyUrl, Server, TransportErrorKind,
+    TrustFile,
 };
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use crate::support::{connector, echo, options, target};
 
-fn fixture(name: &str) -> PathBuf {
+pub(crate) fn fixture(name: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "tests/it/tls", name].iter().collect()
 }
 
 /// Puts TLS in front of a server: each connection is decrypted and passed on. Its threads end with the process.
-fn tls_in_front_of(server: SocketAddr) -> SocketAddr {
-    let certificates = vec![CertificateDer::from_pem_file(fixture("localhost.pem")).unwrap()];
-    let key = PrivateKeyDer::from_pem_file(fixture("localhost.key.pem")).unwrap();
+pub(crate) fn tls_in_front_of(server: SocketAddr, name: &str) -> SocketAddr {
+    let certificates = vec![CertificateDer::from_pem_file(fixture(&format!("{name}.pem"))).unwrap()];
+    let key = PrivateKeyDer::from_pem_file(fixture(&format!("{name}.key.pem"))).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -78,14 +79,14 @@ fn is_whole(message: &[u8]) -> bool {
     body.len() >= length
 }
 
-fn at(url: &str) -> Server {
+pub(crate) fn at(url: &str) -> Server {
     Server::new(Endpoint::Http(HttpEndpoint::new(url.parse().unwrap())))
 }
 
 #[tokio::test]
 async fn f062_a_certificate_of_an_extra_authority_is_trusted_and_no_other() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
-    let address = tls_in_front_of(server.address());
+    let address = tls_in_front_of(server.address(), "localhost");
     let secure = at(&format!("https://localhost:{}/mcp", address.port()));
 
     let error = connector().attempt(&secure).await.unwrap_err();
@@ -94,7 +95,7 @@ async fn f062_a_certificate_of_an_extra_authority_is_trusted_and_no_other() {
     assert!(server.requests().is_empty());
 
     let mut options = options();
-    options.extra_ca_files = vec![fixture("authority.pem")];
+    options.extra_ca_files = vec![TrustFile::new(fixture("authority.pem"), "NODE_EXTRA_CA_CERTS")];
     let connection = Connector::new(options).attempt(&secure).await.unwrap();
     assert_eq!(connection.revision(), ProtocolRevision::V2025_11_25);
     assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
@@ -106,15 +107,6 @@ async fn f062_https_to_a_server_without_tls_is_a_tls_failure() {
     let secure = at(&format!("https://localhost:{}/mcp", server.address().port()));
     let error = connector().attempt(&secure).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Tls, "{error:?}");
-}
-
-#[tokio::test]
-async fn an_authority_file_that_is_missing_is_a_setting_to_correct() {
-    let mut options = options();
-    options.extra_ca_files = vec![fixture("absent.pem")];
-    let error = Connector::new(options).attempt(&at("http://127.0.0.1:9/")).await.unwrap_err();
-    assert_eq!(*error.kind(), TransportErrorKind::Misconfigured);
-    assert_eq!(classify(&error.evidence(Phase::Connect)).code(), Some(ReasonCode::Config));
 }
 
 /// A forward proxy that answers everything with one status and remembers the first lines of requests.
@@ -144,8 +136,8 @@ fn proxy(status: &'static str) -> (SocketAddr, Arc<Mutex<Vec<String>>>) {
 
 fn through(proxy: SocketAddr) -> ClientOptions {
     let mut options = options();
-    options.proxy.http = Some(format!("http://{proxy}"));
-    options.proxy.https = Some(format!("http://{proxy}"));
+    options.proxy.http = Some(ProxyUrl::new(format!("http://{proxy}"), "HTTP_PROXY"));
+    options.proxy.https = Some(ProxyUrl::new(format!("http://{proxy}"), "HTTPS_PROXY"));
     options
 }
 
@@ -165,7 +157,8 @@ async fn a_proxy_that_wants_credentials_is_called_so_on_either_way() {
 async fn a_proxy_that_cannot_reach_the_server_is_unreachable() {
     let (address, _) = proxy("502 Bad Gateway");
     let error = Connector::new(through(address)).attempt(&at("https://mcp.example/mcp")).await.unwrap_err();
-    assert_eq!(*error.kind(), TransportErrorKind::Unreachable, "{error:?}");
+    assert_eq!(*error.kind(), TransportErrorKind::Proxy { status: Some(502) }, "{error:?}");
+    assert_eq!(classify(&error.evidence(Phase::Connect)).code(), Some(ReasonCode::Unreachable));
 }
 
 #[tokio::test]
@@ -181,7 +174,7 @@ async fn excepted_hosts_are_reached_directly() {
 #[tokio::test]
 async fn a_proxy_url_that_is_not_valid_is_a_setting_to_correct_and_not_shown() {
     let mut options = options();
-    options.proxy.http = Some("http://user:canary-secret@[::bad/".to_owned());
+    options.proxy.http = Some(ProxyUrl::new("http://user:canary-secret@[::bad/", "HTTP_PROXY"));
     let error = Connector::new(options).attempt(&at("http://127.0.0.1:9/")).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Misconfigured);
     assert!(!format!("{error:?} {error}").contains("canary"));

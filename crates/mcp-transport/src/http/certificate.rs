@@ -1,0 +1,152 @@
+//! The few fields of a certificate (RFC 5280 section 4.1) that say whether it is its own authority, and how long it is good.
+
+use std::time::Duration;
+
+use rustls::pki_types::UnixTime;
+
+const SEQUENCE: u8 = 0x30;
+const VERSION: u8 = 0xa0;
+const UTC_TIME: u8 = 0x17;
+const GENERALIZED_TIME: u8 = 0x18;
+
+/// What of a certificate is looked at.
+pub(super) struct Fields<'a> {
+    issuer: &'a [u8],
+    subject: &'a [u8],
+    from: UnixTime,
+    until: UnixTime,
+}
+
+impl<'a> Fields<'a> {
+    /// Reads a certificate in DER; `None` where it is none.
+    pub(super) fn read(der: &'a [u8]) -> Option<Self> {
+        let (certificate, _) = inside(der, SEQUENCE)?;
+        let (mut rest, _) = inside(certificate, SEQUENCE)?;
+        if rest.first() == Some(&VERSION) {
+            rest = element(rest)?.2;
+        }
+        // Serial number and signature algorithm.
+        rest = element(element(rest)?.2)?.2;
+        let (_, issuer, rest) = element(rest)?;
+        let (validity, rest) = inside(rest, SEQUENCE)?;
+        let (_, subject, _) = element(rest)?;
+        let (from, after) = time(validity)?;
+        let (until, _) = time(after)?;
+        Some(Self { issuer, subject, from, until })
+    }
+
+    /// Whether it is signed by itself, as far as its names tell.
+    pub(super) fn is_self_signed(&self) -> bool {
+        self.issuer == self.subject
+    }
+
+    pub(super) fn has_begun(&self, now: UnixTime) -> bool {
+        self.from <= now
+    }
+
+    pub(super) fn has_ended(&self, now: UnixTime) -> bool {
+        self.until < now
+    }
+}
+
+/// The next element: its tag, its content, and what follows it.
+fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (&tag, rest) = der.split_first()?;
+    let (&first, rest) = rest.split_first()?;
+    let (length, rest) = match first {
+        short if short < 0x80 => (usize::from(short), rest),
+        long => {
+            let (bytes, rest) = rest.split_at_checked(usize::from(long & 0x7f))?;
+            if bytes.len() > 4 {
+                return None;
+            }
+            (bytes.iter().fold(0, |length, byte| length << 8 | usize::from(*byte)), rest)
+        }
+    };
+    let (content, rest) = rest.split_at_checked(length)?;
+    Some((tag, content, rest))
+}
+
+/// The content of the next element, which has this tag, and what follows it.
+fn inside(der: &[u8], tag: u8) -> Option<(&[u8], &[u8])> {
+    let (found, content, rest) = element(der)?;
+    (found == tag).then_some((content, rest))
+}
+
+fn time(der: &[u8]) -> Option<(UnixTime, &[u8])> {
+    let (tag, text, rest) = element(der)?;
+    let text = std::str::from_utf8(text).ok()?.strip_suffix('Z')?;
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
+    let (year, rest_at) = match tag {
+        // Two digits stand for 1950 to 2049.
+        UTC_TIME => (number(0, 2).map(|year| if year < 50 { year + 2000 } else { year + 1900 })?, 2),
+        GENERALIZED_TIME => (number(0, 4)?, 4),
+        _ => return None,
+    };
+    let mut parts = [0; 5];
+    for (index, part) in parts.iter_mut().enumerate() {
+        *part = number(rest_at + index * 2, rest_at + index * 2 + 2)?;
+    }
+    let [month, day, hour, minute, second] = parts;
+    let seconds = days(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+    Some((UnixTime::since_unix_epoch(Duration::from_secs(u64::try_from(seconds).unwrap_or(0))), rest))
+}
+
+/// Days from 1970-01-01 to this date of the Gregorian calendar.
+fn days(year: i64, month: i64, day: i64) -> i64 {
+    // Years that begin in March have their odd day at the end.
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use rustls::pki_types::CertificateDer;
+    use rustls::pki_types::pem::PemObject;
+
+    use super::*;
+
+    fn fixture(name: &str) -> CertificateDer<'static> {
+        let path = [env!("CARGO_MANIFEST_DIR"), "tests/it/tls", name].iter().collect::<std::path::PathBuf>();
+        CertificateDer::from_pem_file(path).unwrap()
+    }
+
+    fn at(seconds: u64) -> UnixTime {
+        UnixTime::since_unix_epoch(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn dates_are_days_of_the_calendar() {
+        for (date, expected) in
+            [((1970, 1, 1), 0), ((2000, 2, 29), 11_016), ((2026, 11, 28), 20_785), ((2100, 3, 1), 47_541)]
+        {
+            assert_eq!(days(date.0, date.1, date.2), expected, "{date:?}");
+        }
+    }
+
+    #[test]
+    fn fa_a90_what_a_certificate_says_of_itself_is_read() {
+        let authority = fixture("authority.pem");
+        let authority = Fields::read(&authority).unwrap();
+        assert!(authority.is_self_signed() && authority.has_begun(at(1_900_000_000)));
+        assert!(authority.has_ended(at(u64::from(u32::MAX) * 4)) && !authority.has_begun(at(0)));
+        let leaf = fixture("localhost.pem");
+        assert!(!Fields::read(&leaf).unwrap().is_self_signed());
+    }
+
+    #[test]
+    fn what_is_no_certificate_is_none_and_never_a_panic() {
+        let whole = fixture("localhost.pem");
+        for end in 0..whole.len() {
+            let _ = Fields::read(&whole[..end]);
+        }
+        for index in 0..whole.len() {
+            let mut changed = whole.to_vec();
+            changed[index] ^= 0xff;
+            let _ = Fields::read(&changed);
+        }
+        assert!(Fields::read(b"\x30\x84\xff\xff\xff\xff").is_none() && Fields::read(b"").is_none());
+    }
+}

@@ -1,0 +1,94 @@
+//! Looking closer at what failed. The HTTP client keeps what a peer said to itself where that is no HTTP, or the refusal of a
+//! tunnel; so it is asked for once more, by hand, with nothing in it that matters.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpStream, lookup_host};
+use url::{Host, Url};
+
+use crate::Resolver;
+
+/// How long a look may take, and how much is read of what comes, in bytes.
+const PATIENCE: Duration = Duration::from_secs(2);
+const MAX_BYTES: usize = 2048;
+
+/// The addresses of a host.
+pub(super) async fn addresses(resolver: Option<&Arc<dyn Resolver>>, url: &Url) -> Vec<SocketAddr> {
+    let port = url.port_or_known_default().unwrap_or(80);
+    let found = async {
+        match (url.host(), resolver) {
+            (Some(Host::Ipv4(address)), _) => vec![SocketAddr::new(IpAddr::V4(address), port)],
+            (Some(Host::Ipv6(address)), _) => vec![SocketAddr::new(IpAddr::V6(address), port)],
+            (Some(Host::Domain(name)), Some(resolver)) => {
+                let found = resolver.resolve(name).await.unwrap_or_default();
+                found.into_iter().map(|address| SocketAddr::new(address, port)).collect()
+            }
+            (Some(Host::Domain(name)), None) => {
+                lookup_host((name, port)).await.map(Iterator::collect).unwrap_or_default()
+            }
+            (None, _) => Vec::new(),
+        }
+    };
+    tokio::time::timeout(PATIENCE, found).await.unwrap_or_default()
+}
+
+/// What the peer at these addresses says to `words`, or by itself.
+async fn said(addresses: &[SocketAddr], words: &[u8]) -> Vec<u8> {
+    let mut heard = Vec::new();
+    let looking = async {
+        let mut peer = TcpStream::connect(addresses).await.ok()?;
+        peer.write_all(words).await.ok()?;
+        let mut chunk = [0; 512];
+        while heard.len() < MAX_BYTES && !heard.ends_with(b"\n") {
+            let read = peer.read(&mut chunk).await.ok().filter(|read| *read > 0)?;
+            heard.extend_from_slice(&chunk[..read]);
+        }
+        Some(())
+    };
+    // What came until then still says something.
+    let _ = tokio::time::timeout(PATIENCE, looking).await;
+    heard
+}
+
+/// What answers at `url` with something that is no HTTP, in words. Nothing of the request that failed is in the question.
+pub(super) async fn what_answers(resolver: Option<&Arc<dyn Resolver>>, url: &Url) -> Option<String> {
+    let host = url.host_str()?;
+    let question = format!("OPTIONS * HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    let heard = said(&addresses(resolver, url).await, question.as_bytes()).await;
+    match heard.as_slice() {
+        [] => None,
+        // A record of TLS: an alert, or a handshake (RFC 8446 section 5.1).
+        [0x15 | 0x16, 3, ..] => Some("what answers speaks TLS: its URL begins with https://".to_owned()),
+        heard if heard.starts_with(b"HTTP/1.") => None,
+        heard => {
+            let what = super::form::described("", heard);
+            Some(format!(
+                "what came back is not HTTP: {}",
+                what.replacen("no type that ", "it ", 1).replacen("no type and", "it is", 1)
+            ))
+        }
+    }
+}
+
+/// The status that a proxy answers to `CONNECT`, and whether a page comes with it.
+pub(super) async fn refusal(
+    resolver: Option<&Arc<dyn Resolver>>,
+    proxy: &Url,
+    url: &Url,
+) -> Option<(u16, bool)> {
+    let (host, port) = (url.host_str()?, url.port_or_known_default()?);
+    let mut question = format!("CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n");
+    if let Some(Ok(basic)) = mcp_auth::take_userinfo(&mut proxy.clone()) {
+        // Security: to the proxy that it is for, as the request that failed.
+        question.push_str(&format!("Proxy-Authorization: {}\r\n", basic.expose()));
+    }
+    question.push_str("\r\n");
+    let heard = said(&addresses(resolver, proxy).await, question.as_bytes()).await;
+    let text = String::from_utf8_lossy(&heard);
+    let status = text.strip_prefix("HTTP/1.")?.split(' ').nth(1)?.parse().ok()?;
+    let is_page = text.to_ascii_lowercase().contains("text/html");
+    (status != 200).then_some((status, is_page))
+}

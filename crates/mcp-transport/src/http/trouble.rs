@@ -1,0 +1,432 @@
+//! What went wrong on the way, as types tell it and in plain words: TLS, HTTP, HTTP/2, and what lies between.
+
+use std::error::Error;
+use std::fmt;
+
+use rustls::{AlertDescription, CertificateError, Error as TlsError, PeerIncompatible};
+
+use crate::error::{TimeoutStage, causes};
+use crate::{TransportError, TransportErrorKind, words};
+
+/// Where a request failed, as far as the HTTP client says so.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Stage {
+    /// It could not be made.
+    pub(super) builder: bool,
+    /// No connection was made.
+    pub(super) connect: bool,
+    pub(super) timeout: bool,
+    /// It was to go by a proxy of this kind.
+    pub(super) proxy: Option<Kind>,
+}
+
+/// The kind of a proxy.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Kind {
+    Http,
+    Socks,
+}
+
+const NO_TUNNEL: &str = "tunnel error";
+
+/// What a failed exchange was, from the types in its chain of causes.
+pub(super) fn explain(error: Box<dyn Error + Send + Sync>, stage: Stage) -> TransportError {
+    use TransportErrorKind as Is;
+    let has = |is: fn(&(dyn Error + 'static)) -> bool| causes(&*error).any(is);
+    let text = |part: &str| causes(&*error).any(|cause| cause.to_string().contains(part));
+    let (kind, message) = if stage.builder {
+        (Is::Misconfigured, "the request cannot be sent as it is")
+    } else if has(|cause| cause.is::<TlsError>()) {
+        (Is::Tls, "the TLS handshake failed")
+    } else if stage.connect {
+        // The library keeps the types of its proxies private, so their texts are all there is; tests against proxies that
+        // fail in each way notice when they change.
+        if text("proxy authorization required")
+            || text("credentials not accepted")
+            || text("user/pass authentication")
+        {
+            (Is::Proxy { status: Some(407) }, "the proxy wants credentials")
+        } else if stage.proxy.is_some() && !stage.timeout {
+            (Is::Proxy { status: None }, "the proxy cannot be reached, or does not let the request through")
+        } else if stage.timeout {
+            (Is::Timeout { stage: TimeoutStage::Connect }, "the connection timed out")
+        } else {
+            (Is::Unreachable, "the connection failed")
+        }
+    } else if has(is_breach) {
+        (Is::Protocol, "what came back is not HTTP")
+    } else if stage.timeout {
+        (Is::Timeout { stage: TimeoutStage::FirstByte }, "the connection timed out")
+    } else {
+        (Is::Dropped, "the connection ended before the answer did")
+    };
+    let said = match kind {
+        // That says all there is to say.
+        Is::Proxy { status: Some(_) } => None,
+        _ => words::plain(&*error).or_else(|| proxy_words(&*error)).or_else(|| Some(message.to_owned())),
+    };
+    TransportError::new(kind, message).with_said(said).with_source(error)
+}
+
+/// Whether a tunnel was refused for a reason that the library does not tell.
+pub(super) fn refused_a_tunnel(error: &TransportError) -> bool {
+    let unsuccessful = |cause: &(dyn Error + 'static)| {
+        let text = cause.to_string();
+        text.contains(NO_TUNNEL) && !text.contains("underlying connection")
+    };
+    matches!(error.kind(), TransportErrorKind::Proxy { status: None }) && causes(error).any(unsuccessful)
+}
+
+/// Whether no way leads to the address of the server.
+pub(super) fn has_no_way(error: &TransportError) -> bool {
+    use std::io::ErrorKind::{AddrNotAvailable, HostUnreachable, NetworkUnreachable};
+    let kinds = [AddrNotAvailable, HostUnreachable, NetworkUnreachable];
+    causes(error)
+        .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+        .any(|io| kinds.contains(&io.kind()))
+}
+
+/// What a proxy that is no HTTP server said, and what one did that is.
+fn proxy_words(error: &(dyn Error + 'static)) -> Option<String> {
+    causes(error).find_map(|cause| {
+        let text = cause.to_string();
+        let socks = text.split_once("SOCKS error: ").map(|(_, said)| match said {
+            "failed to create underlying connection" => "it does not answer".to_owned(),
+            "io error during SOCKS handshake" | "failed parsing server response" => {
+                "it does not speak SOCKS".to_owned()
+            }
+            "could not resolve to acceptable address type" => "there is no host of that name".to_owned(),
+            said => said.to_owned(),
+        });
+        socks.or_else(|| text.contains(NO_TUNNEL).then(|| "it did not open the way to the server".to_owned()))
+    })
+}
+
+/// Whether the peer broke the rules of HTTP: a head that cannot be read, or a body whose framing cannot.
+fn is_breach(error: &(dyn Error + 'static)) -> bool {
+    use std::io::ErrorKind;
+    error.downcast_ref::<hyper::Error>().is_some_and(hyper::Error::is_parse)
+        || error.downcast_ref::<h2::Error>().is_some_and(breaks_http_2)
+        || error
+            .downcast_ref::<std::io::Error>()
+            .is_some_and(|error| matches!(error.kind(), ErrorKind::InvalidInput | ErrorKind::InvalidData))
+}
+
+/// Whether it is a breach of HTTP/2 that was noticed here, or a demand that cannot be met.
+fn breaks_http_2(error: &h2::Error) -> bool {
+    let demands = [h2::Reason::HTTP_1_1_REQUIRED, h2::Reason::INADEQUATE_SECURITY];
+    error.is_library() || error.reason().is_some_and(|reason| demands.contains(&reason))
+}
+
+/// The words of an error of TLS or HTTP; `None` where it is none of these.
+pub(crate) fn words(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(error) = error.downcast_ref::<TlsError>() {
+        return Some(tls(error));
+    }
+    if let Some(error) = error.downcast_ref::<h2::Error>() {
+        // What it wraps comes next.
+        return (!error.is_io()).then(|| http_2(error));
+    }
+    let error = error.downcast_ref::<hyper::Error>()?;
+    Some(
+        match error {
+            error if error.is_parse_too_large() => "the head of the answer is too long",
+            error if error.is_parse() => "what came back is not HTTP",
+            error if error.is_timeout() => "it took too long",
+            _ => "the connection ended before the answer did",
+        }
+        .to_owned(),
+    )
+}
+
+fn http_2(error: &h2::Error) -> String {
+    use h2::Reason;
+    let Some(reason) = error.reason() else { return "the rules of HTTP/2 were broken".to_owned() };
+    const NAMES: [(Reason, &str); 14] = [
+        (Reason::NO_ERROR, "NO_ERROR"),
+        (Reason::PROTOCOL_ERROR, "PROTOCOL_ERROR"),
+        (Reason::INTERNAL_ERROR, "INTERNAL_ERROR"),
+        (Reason::FLOW_CONTROL_ERROR, "FLOW_CONTROL_ERROR"),
+        (Reason::SETTINGS_TIMEOUT, "SETTINGS_TIMEOUT"),
+        (Reason::STREAM_CLOSED, "STREAM_CLOSED"),
+        (Reason::FRAME_SIZE_ERROR, "FRAME_SIZE_ERROR"),
+        (Reason::REFUSED_STREAM, "REFUSED_STREAM"),
+        (Reason::CANCEL, "CANCEL"),
+        (Reason::COMPRESSION_ERROR, "COMPRESSION_ERROR"),
+        (Reason::CONNECT_ERROR, "CONNECT_ERROR"),
+        (Reason::ENHANCE_YOUR_CALM, "ENHANCE_YOUR_CALM"),
+        (Reason::INADEQUATE_SECURITY, "INADEQUATE_SECURITY"),
+        (Reason::HTTP_1_1_REQUIRED, "HTTP_1_1_REQUIRED"),
+    ];
+    let name = NAMES.iter().find(|(known, _)| *known == reason).map(|(_, name)| *name);
+    // RFC 9113 section 7 has the names.
+    let name = name.map_or_else(|| format!("code {}", u32::from(reason)), str::to_owned);
+    match reason {
+        _ if error.is_library() => format!("the server broke the rules of HTTP/2 ({name})"),
+        Reason::HTTP_1_1_REQUIRED => format!("the server wants HTTP/1.1 for this ({name})"),
+        Reason::INADEQUATE_SECURITY => {
+            format!("the server does not find the TLS connection safe enough ({name})")
+        }
+        Reason::ENHANCE_YOUR_CALM => format!("the server finds that it is asked too much ({name})"),
+        _ if error.is_go_away() => format!("the server ended the HTTP/2 connection ({name})"),
+        _ => format!("the server broke the request off (HTTP/2: {name})"),
+    }
+}
+
+fn tls(error: &TlsError) -> String {
+    use AlertDescription as Alert;
+    match error {
+        TlsError::InvalidCertificate(error) => certificate(error),
+        TlsError::InvalidMessage(_) => {
+            "what answers does not speak TLS; a server that is reached without it has a URL with http://".to_owned()
+        }
+        TlsError::AlertReceived(Alert::ProtocolVersion)
+        | TlsError::PeerIncompatible(
+            PeerIncompatible::ServerDoesNotSupportTls12Or13
+            | PeerIncompatible::ServerTlsVersionIsDisabledByOurConfig
+            | PeerIncompatible::Tls12NotOffered
+            | PeerIncompatible::Tls12NotOfferedOrEnabled,
+        ) => "no version of TLS in common: 1.2 and 1.3 are spoken here, and the server is older".to_owned(),
+        TlsError::AlertReceived(Alert::CertificateRequired) => {
+            "the server wants a certificate of the client".to_owned()
+        }
+        TlsError::AlertReceived(Alert::UnrecognisedName) => {
+            "the server has no certificate for that name".to_owned()
+        }
+        TlsError::AlertReceived(Alert::HandshakeFailure | Alert::InsufficientSecurity)
+        | TlsError::PeerIncompatible(_) => {
+            "no way to encrypt in common; the server may also want a certificate of the client".to_owned()
+        }
+        TlsError::AlertReceived(_) => "the server broke the handshake off".to_owned(),
+        TlsError::General(_) => {
+            "no certificate authority could be loaded: see SSL_CERT_FILE and SSL_CERT_DIR, or install those of the system"
+                .to_owned()
+        }
+        _ => "the server broke the rules of TLS".to_owned(),
+    }
+}
+
+fn certificate(error: &CertificateError) -> String {
+    match error {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "the certificate of the server has expired".to_owned()
+        }
+        CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
+            "the certificate of the server is not valid yet; is the clock of this machine right?".to_owned()
+        }
+        CertificateError::NotValidForName => "the certificate of the server is for another name".to_owned(),
+        CertificateError::NotValidForNameContext { expected, presented } => {
+            let (expected, names) = (expected.to_str(), presented_names(presented));
+            match names.is_empty() {
+                true => format!(
+                    "the certificate of the server names no host (no subjectAltName), so not {expected}"
+                ),
+                false => format!("the certificate of the server is for {names}, not for {expected}"),
+            }
+        }
+        CertificateError::UnknownIssuer => Untrusted::default().to_string(),
+        CertificateError::Revoked => "the certificate of the server has been revoked".to_owned(),
+        CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
+            "the certificate is not made for a server".to_owned()
+        }
+        CertificateError::Other(other) => match other.0.downcast_ref::<Untrusted>() {
+            Some(untrusted) => untrusted.to_string(),
+            None => "the certificate of the server cannot be used".to_owned(),
+        },
+        _ => "the certificate of the server is damaged, or of a kind that is not supported".to_owned(),
+    }
+}
+
+/// At most three names, as they stand in the certificate.
+fn presented_names(presented: &[String]) -> String {
+    // The library writes `DnsName("a.example")`.
+    let inner = |name: &String| {
+        let name = name.split_once('(').map_or(name.as_str(), |(_, rest)| rest.trim_end_matches(')'));
+        mcp_text::line(name.trim_matches('"'), 80)
+    };
+    let mut names: Vec<String> =
+        presented.iter().take(3).map(inner).filter(|name| !name.is_empty()).collect();
+    if presented.len() > 3 {
+        names.push(format!("{} more", presented.len() - 3));
+    }
+    names.join(", ")
+}
+
+/// A certificate that nothing here vouches for.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Untrusted {
+    /// Nothing but itself.
+    pub(super) self_signed: bool,
+    /// What was to be trusted in addition, and could not be read.
+    pub(super) unusable: Vec<String>,
+}
+
+impl fmt::Display for Untrusted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.self_signed {
+            true => "the certificate of the server is self-signed; where that is meant, trust it with NODE_EXTRA_CA_CERTS=FILE",
+            false => {
+                "the certificate of the server is signed by an authority that is not trusted here; trust it with NODE_EXTRA_CA_CERTS=FILE"
+            }
+        })?;
+        self.unusable.iter().try_for_each(|unusable| write!(f, "; {unusable}"))
+    }
+}
+
+impl Error for Untrusted {}
+
+/// Whether the body of a refusal says that the port wants TLS: what Apache, nginx, Go and Node answer to HTTP without it.
+pub(super) fn wants_tls(body: &[u8]) -> bool {
+    const WORDS: [&str; 4] = [
+        "plain http request was sent to https port",
+        "sent an http request to an https server",
+        "speaking plain http to an ssl-enabled server port",
+        "this combination of host and port requires tls",
+    ];
+    let body = String::from_utf8_lossy(&body[..body.len().min(4096)]).to_ascii_lowercase();
+    WORDS.iter().any(|words| body.contains(words))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+    use std::sync::Arc;
+
+    use rustls::{OtherError, PeerMisbehaved};
+
+    use super::*;
+
+    const FOREIGN: [&str; 9] = [
+        "hyper",
+        "reqwest",
+        "rustls",
+        "os error",
+        "error sending",
+        "Other(",
+        "Context",
+        "InvalidContentType",
+        "tunnel error",
+    ];
+
+    fn told(error: impl Error + Send + Sync + 'static, stage: Stage) -> (TransportErrorKind, String) {
+        let error = explain(Box::new(error), stage);
+        (error.kind().clone(), error.said().unwrap_or_default().to_owned())
+    }
+
+    /// Every kind of TLS error, wrapped as the connection wraps it.
+    #[test]
+    fn fa_a89_fh_h14_every_kind_of_tls_failure_has_plain_words() {
+        use CertificateError as Bad;
+        let name = || rustls::pki_types::ServerName::try_from("b.example").unwrap();
+        let bad = TlsError::InvalidCertificate;
+        let wrong_name = |presented: &[&str]| Bad::NotValidForNameContext {
+            expected: name(),
+            presented: presented.iter().map(|name| format!("DnsName(\"{name}\")")).collect(),
+        };
+        let untrusted = |self_signed| {
+            let unusable = vec!["NODE_EXTRA_CA_CERTS names /x, which is not there".to_owned()];
+            Bad::Other(OtherError(Arc::new(Untrusted { self_signed, unusable })))
+        };
+        for (error, words) in [
+            (bad(Bad::Expired), "has expired"),
+            (bad(Bad::NotValidYet), "clock"),
+            (bad(Bad::NotValidForName), "another name"),
+            (bad(wrong_name(&["a.example"])), "is for a.example, not for b.example"),
+            (bad(wrong_name(&["a", "b", "c", "d", "e"])), "a, b, c, 2 more"),
+            (bad(wrong_name(&[])), "names no host"),
+            (bad(Bad::UnknownIssuer), "not trusted here; trust it with NODE_EXTRA_CA_CERTS=FILE"),
+            (
+                bad(untrusted(true)),
+                "self-signed; where that is meant, trust it with NODE_EXTRA_CA_CERTS=FILE; NODE_EXTRA_CA_CERTS names /x",
+            ),
+            (bad(untrusted(false)), "authority that is not trusted"),
+            (bad(Bad::Revoked), "revoked"),
+            (bad(Bad::InvalidPurpose), "not made for a server"),
+            (bad(Bad::BadEncoding), "damaged"),
+            (bad(Bad::Other(OtherError(Arc::new(io::Error::other("CaUsedAsEndEntity"))))), "cannot be used"),
+            (TlsError::InvalidMessage(rustls::InvalidMessage::InvalidContentType), "does not speak TLS"),
+            (TlsError::AlertReceived(AlertDescription::ProtocolVersion), "no version of TLS in common"),
+            (
+                TlsError::PeerIncompatible(PeerIncompatible::ServerDoesNotSupportTls12Or13),
+                "no version of TLS in common",
+            ),
+            (
+                TlsError::PeerIncompatible(PeerIncompatible::NoCipherSuitesInCommon),
+                "no way to encrypt in common",
+            ),
+            (TlsError::AlertReceived(AlertDescription::HandshakeFailure), "no way to encrypt in common"),
+            (
+                TlsError::AlertReceived(AlertDescription::CertificateRequired),
+                "wants a certificate of the client",
+            ),
+            (TlsError::AlertReceived(AlertDescription::UnrecognisedName), "no certificate for that name"),
+            (TlsError::AlertReceived(AlertDescription::InternalError), "broke the handshake off"),
+            (TlsError::PeerMisbehaved(PeerMisbehaved::TooMuchEarlyDataReceived), "rules of TLS"),
+            (TlsError::DecryptError, "rules of TLS"),
+            (TlsError::General("No CA certificates were loaded from the system".into()), "SSL_CERT_FILE"),
+        ] {
+            let wrapped = io::Error::other(io::Error::new(io::ErrorKind::InvalidData, error));
+            let (kind, said) = told(wrapped, Stage { connect: true, ..Stage::default() });
+            assert_eq!(kind, TransportErrorKind::Tls);
+            assert!(said.contains(words), "{said}");
+            assert!(!FOREIGN.iter().any(|foreign| said.contains(foreign)), "{said}");
+        }
+    }
+
+    #[test]
+    fn fa_a89_every_reason_of_http_2_has_its_name_and_its_kind() {
+        use h2::Reason;
+        for (reason, words) in [
+            (Reason::PROTOCOL_ERROR, "the server broke the request off (HTTP/2: PROTOCOL_ERROR)"),
+            (Reason::INTERNAL_ERROR, "the server broke the request off (HTTP/2: INTERNAL_ERROR)"),
+            (Reason::REFUSED_STREAM, "the server broke the request off (HTTP/2: REFUSED_STREAM)"),
+            (Reason::ENHANCE_YOUR_CALM, "the server finds that it is asked too much (ENHANCE_YOUR_CALM)"),
+            (Reason::HTTP_1_1_REQUIRED, "the server wants HTTP/1.1 for this (HTTP_1_1_REQUIRED)"),
+            (
+                Reason::INADEQUATE_SECURITY,
+                "the server does not find the TLS connection safe enough (INADEQUATE_SECURITY)",
+            ),
+            (Reason::from(99), "the server broke the request off (HTTP/2: code 99)"),
+        ] {
+            let (kind, said) = told(h2::Error::from(reason), Stage::default());
+            assert_eq!(said, words);
+            let demand = matches!(reason, Reason::HTTP_1_1_REQUIRED | Reason::INADEQUATE_SECURITY);
+            let expected = if demand { TransportErrorKind::Protocol } else { TransportErrorKind::Dropped };
+            assert_eq!(kind, expected, "{said}");
+        }
+    }
+
+    #[test]
+    fn fa_a86_a88_what_a_proxy_does_is_told_from_what_the_server_does() {
+        let by = |proxy| Stage { connect: true, proxy: Some(proxy), ..Stage::default() };
+        let refused = || io::Error::from(io::ErrorKind::ConnectionRefused);
+        let no_proxy = TransportErrorKind::Proxy { status: None };
+        let credentials = TransportErrorKind::Proxy { status: Some(407) };
+        assert_eq!(told(refused(), by(Kind::Http)), (no_proxy.clone(), "connection refused".to_owned()));
+        for (text, kind, said) in [
+            ("tunnel error: proxy authorization required", &credentials, ""),
+            ("tunnel error: unsuccessful", &no_proxy, "it did not open the way to the server"),
+            ("tunnel error: unexpected end of file", &no_proxy, "it did not open the way to the server"),
+            ("SOCKS error: credentials not accepted", &credentials, ""),
+            ("SOCKS error: failed to create underlying connection", &no_proxy, "it does not answer"),
+            ("SOCKS error: io error during SOCKS handshake", &no_proxy, "it does not speak SOCKS"),
+        ] {
+            assert_eq!(
+                told(io::Error::other(text), by(Kind::Socks)),
+                (kind.clone(), said.to_owned()),
+                "{text}"
+            );
+        }
+        assert_eq!(
+            told(refused(), Stage { connect: true, ..Stage::default() }).0,
+            TransportErrorKind::Unreachable
+        );
+    }
+
+    #[test]
+    fn fa_a89_a_port_that_wants_tls_says_so_in_many_ways() {
+        assert!(wants_tls(b"<html><head><title>400 The plain HTTP request was sent to HTTPS port</title>"));
+        assert!(wants_tls(b"Client sent an HTTP request to an HTTPS server.\n"));
+        assert!(!wants_tls(b"Bad Request: use https"));
+    }
+}

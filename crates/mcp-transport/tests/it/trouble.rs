@@ -1,0 +1,396 @@
+//! What fails on the way to a server, and in which words: proxies, TLS, names.
+//!
+//! A test is named by its report (`fa_…`, `fh_…`: docs/field-failures.md).
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use mcp_status::{MessageContext, Phase, ReasonCode, classify, message};
+use mcp_testkit::{Era, FakeMcpServer, ForwardProxy};
+use mcp_transport::{
+    ClientOptions, Connector, ProxyUrl, Resolver, Resolving, TransportError, TransportErrorKind, TrustFile,
+};
+
+use crate::field_server::{Bytes, FieldServer, http};
+use crate::network::{at, fixture, tls_in_front_of};
+use crate::support::{connector, echo, options, target};
+
+/// Parts of texts that a person must never see.
+const FOREIGN: [&str; 12] = [
+    "hyper",
+    "reqwest",
+    "rustls",
+    "h2",
+    "os error",
+    "error sending",
+    "tunnel error",
+    "SOCKS error",
+    "Other(",
+    "InvalidContentType",
+    "dns error",
+    "canary",
+];
+
+/// What a person is told.
+fn told(error: &TransportError) -> String {
+    let context = MessageContext::new("s").with_origin(Some("http://h"));
+    let told = message(&error.evidence(Phase::Connect), &context);
+    let both = format!("{told} {error}");
+    assert!(!FOREIGN.iter().any(|foreign| both.contains(foreign)), "{both}");
+    told
+}
+
+fn code(error: &TransportError) -> Option<ReasonCode> {
+    classify(&error.evidence(Phase::Connect)).code()
+}
+
+async fn failure(options: ClientOptions, url: &str) -> TransportError {
+    Connector::new(options).attempt(&at(url)).await.unwrap_err()
+}
+
+/// Names that lead where a test says.
+#[derive(Clone, Debug)]
+struct Names(Result<Vec<IpAddr>, &'static str>);
+
+impl Resolver for Names {
+    fn resolve(&self, _: &str) -> Resolving {
+        let found = self.0.clone();
+        Box::pin(async move { found.map_err(|text| io::Error::other(text.to_owned())) })
+    }
+}
+
+fn by(url: &str) -> ClientOptions {
+    let mut options = options();
+    options.proxy.http = Some(ProxyUrl::new(url, "HTTP_PROXY"));
+    options.proxy.https = Some(ProxyUrl::new(url, "HTTPS_PROXY"));
+    options
+}
+
+/// A port of this machine at which nothing listens.
+fn closed_port() -> u16 {
+    std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+}
+
+#[tokio::test]
+async fn fa_a83_a_server_of_this_machine_is_reached_past_a_dead_proxy() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let options = by(&format!("http://127.0.0.1:{}", closed_port()));
+    let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
+    assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+}
+
+#[tokio::test]
+async fn fa_a88_servers_are_reached_by_http_connect_and_socks() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let tls = tls_in_front_of(server.address(), "self-signed");
+    let (plain, secure) = (server.address().port(), tls.port());
+    let proxy = ForwardProxy::start().unwrap();
+    let address = proxy.address();
+    let (http, https) = (format!("http://mcp.test:{plain}/mcp"), format!("https://mcp.test:{secure}/mcp"));
+    let named: [(&str, &str, String); 6] = [
+        ("http", &http, format!("POST {http} HTTP/1.1")),
+        ("http", &https, format!("CONNECT mcp.test:{secure} HTTP/1.1")),
+        ("socks5h", &http, format!("SOCKS5 mcp.test:{plain}")),
+        ("socks5h", &https, format!("SOCKS5 mcp.test:{secure}")),
+        ("socks5", &http, format!("SOCKS5 10.9.8.7:{plain}")),
+        ("socks5", &https, format!("SOCKS5 10.9.8.7:{secure}")),
+    ];
+    for (scheme, url, asked) in named {
+        let before = proxy.asked().len();
+        let mut options = options();
+        options.proxy.all = Some(ProxyUrl::new(format!("{scheme}://{address}"), "ALL_PROXY"));
+        options.extra_ca_files = vec![TrustFile::new(fixture("self-signed.pem"), "SSL_CERT_FILE")];
+        options.resolver = Some(Arc::new(Names(Ok(vec!["10.9.8.7".parse().unwrap()]))));
+        let connection = Connector::new(options)
+            .attempt(&at(url))
+            .await
+            .unwrap_or_else(|error| panic!("{scheme} {url}: {error:?}"));
+        assert_eq!(echo(&connection, "hello").await.unwrap(), "hello", "{scheme} {url}");
+        assert_eq!(proxy.asked().get(before), Some(&asked), "{scheme} {url}");
+    }
+}
+
+#[tokio::test]
+async fn fa_a87_a_proxy_that_wants_credentials_is_named_with_what_named_it() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let proxy = ForwardProxy::start().unwrap();
+    // ann:canary-secret
+    proxy.want("Basic YW5uOmNhbmFyeS1zZWNyZXQ=");
+    let http = format!("http://mcp.test:{}/mcp", server.address().port());
+    for (url, variable) in [(&*http, "HTTP_PROXY"), ("https://mcp.test/mcp", "HTTPS_PROXY")] {
+        for userinfo in ["", "ann:canary-old@"] {
+            let error = failure(by(&format!("http://{userinfo}{}", proxy.address())), url).await;
+            let expected = format!(
+                "the proxy http://{} ({variable}) asks for credentials, or for others (407); user and password stand in its URL, before the host",
+                proxy.address()
+            );
+            assert_eq!(told(&error), expected);
+            assert_eq!(code(&error), Some(ReasonCode::ProxyAuth));
+        }
+    }
+    let options = by(&format!("http://ann:canary-secret@{}", proxy.address()));
+    Connector::new(options).attempt(&at(&http)).await.unwrap();
+}
+
+#[tokio::test]
+async fn fa_a86_what_fails_at_a_proxy_names_it_and_what_goes_past_it() {
+    let proxy = ForwardProxy::start().unwrap();
+    let named = |variable: &str| format!("http://{} ({variable})", proxy.address());
+    let page = b"<!doctype html><title>Sign in to the guest network</title>";
+    let portal = http("200 OK", "Content-Type: text/html\r\n", page);
+    let forbidden = http("403 Forbidden", "Content-Type: text/html\r\n", page);
+    let options = || by(&proxy.url());
+
+    proxy.answer_with(forbidden.clone());
+    let error = failure(options(), "https://mcp.test/mcp").await;
+    let expected = format!(
+        "the proxy {} did not open the way to http://h (403): it answered 403, with a page for people; NO_PROXY=mcp.test goes past it",
+        named("HTTPS_PROXY")
+    );
+    assert_eq!((told(&error), code(&error)), (expected, Some(ReasonCode::Rejected)));
+    assert_eq!(*error.kind(), TransportErrorKind::Proxy { status: Some(403) });
+
+    for (status, line) in [(502, "502 Bad Gateway"), (504, "504 Gateway Timeout"), (302, "302 Found")] {
+        proxy.answer_with(http(line, "Location: http://login.corp/\r\n", b""));
+        let error = failure(options(), "https://mcp.test/mcp").await;
+        let expected = format!(
+            "the proxy {} did not open the way to http://h ({status}): it answered {status}; NO_PROXY=mcp.test goes past it",
+            named("HTTPS_PROXY")
+        );
+        assert_eq!((told(&error), code(&error)), (expected, Some(ReasonCode::Unreachable)));
+    }
+
+    // Without a tunnel, an answer of the proxy looks like one of the server.
+    for (answer, expected) in [
+        (portal, "a sign-in page answered instead of the server, and no credentials were sent (200)"),
+        (forbidden, "something in front of the server, such as a firewall, blocked the request (403)"),
+        (http("502 Bad Gateway", "", b""), "the server is unavailable (502)"),
+        (http("503 Service Unavailable", "", b""), "the server is unavailable (503)"),
+    ] {
+        proxy.answer_with(answer);
+        let error = failure(options(), "http://mcp.test/mcp").await;
+        assert_eq!(told(&error), format!("{expected}, by way of the proxy {}", named("HTTP_PROXY")));
+    }
+
+    // It is none.
+    proxy.answer_with(b"SSH-2.0-OpenSSH_9.6\r\n".to_vec());
+    let error = failure(options(), "https://mcp.test/mcp").await;
+    let expected =
+        format!("no way through the proxy {}: it did not open the way to the server", named("HTTPS_PROXY"));
+    assert_eq!(told(&error), expected);
+    let error = failure(by(&format!("socks5h://{}", proxy.address())), "https://mcp.test/mcp").await;
+    assert!(
+        told(&error)
+            .starts_with(&format!("no way through the proxy socks5h://{} (HTTPS_PROXY): ", proxy.address())),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn fa_a85_a86_a_proxy_that_is_not_there_is_named() {
+    let dead = format!("127.0.0.1:{}", closed_port());
+    for (scheme, url, said) in [
+        ("http", "http://mcp.test/mcp", "connection refused"),
+        ("http", "https://mcp.test/mcp", "connection refused"),
+        ("socks5h", "https://mcp.test/mcp", "it does not answer"),
+    ] {
+        let error = failure(by(&format!("{scheme}://ann:canary@{dead}")), url).await;
+        let variable = if url.starts_with("https") { "HTTPS_PROXY" } else { "HTTP_PROXY" };
+        let expected = format!("no way through the proxy {scheme}://{dead} ({variable}): {said}");
+        assert_eq!((told(&error), code(&error)), (expected, Some(ReasonCode::Unreachable)), "{error:?}");
+    }
+    let mut options = by("http://proxy.corp:3128");
+    options.resolver =
+        Some(Arc::new(Names(Err("failed to lookup address information: Name or service not known"))));
+    let error = failure(options, "https://mcp.test/mcp").await;
+    assert_eq!(
+        told(&error),
+        "no way through the proxy http://proxy.corp:3128 (HTTPS_PROXY): there is no host of that name"
+    );
+}
+
+/// A sign-in tells all causes of a failure, so none may be in the words of a library.
+#[tokio::test]
+async fn fa_a86_fh_h14_an_authorization_server_behind_a_dead_proxy_is_told_with_it() {
+    let dead = format!("127.0.0.1:{}", closed_port());
+    let connector = Connector::new(by(&format!("http://ann:canary@{dead}")));
+    let request = ::http::Request::get("https://auth.test/token").body(bytes::Bytes::new()).unwrap();
+    let error = mcp_auth::HttpExchange::exchange(connector.http(), request).await.unwrap_err();
+    let expected = format!(
+        "the authorization server could not be reached by way of the proxy http://{dead} (HTTPS_PROXY): connection refused"
+    );
+    assert_eq!(error.to_string(), expected);
+    assert!(std::error::Error::source(&error).is_none());
+}
+
+#[tokio::test]
+async fn fa_a86_a_proxy_variable_that_cannot_be_used_is_named() {
+    for (url, said) in [
+        (
+            "ftp://ann:canary@proxy.corp",
+            "HTTP_PROXY names a kind of proxy that is not known; http, https, socks5 and socks5h are",
+        ),
+        ("http://ann:canary@[::bad", "HTTP_PROXY is no URL of a proxy, such as http://proxy.example:3128"),
+    ] {
+        let error = failure(by(url), "http://mcp.test/mcp").await;
+        assert_eq!(told(&error), format!("the settings of this server cannot be used: {said}"));
+        assert!(!format!("{error:?}").contains("canary"));
+    }
+}
+
+#[tokio::test]
+async fn fa_a89_names_that_lead_nowhere_are_told_apart() {
+    let v6 = || vec!["2001:db8::1".parse().unwrap()];
+    for (names, said) in [
+        (
+            Err("failed to lookup address information: Name or service not known"),
+            "there is no host of that name",
+        ),
+        (
+            Err("failed to lookup address information: Temporary failure in name resolution"),
+            "the name cannot be looked up now: the name server does not answer",
+        ),
+        (Ok(vec!["127.0.0.1".parse().unwrap()]), "connection refused"),
+        (Ok(v6()), "the server has addresses of IPv6 alone, and there is no way to those from here"),
+    ] {
+        let mut options = options();
+        options.connect_timeout = std::time::Duration::from_secs(5);
+        let is_v6 = names == Ok(v6());
+        options.resolver = Some(Arc::new(Names(names)));
+        let error = failure(options, &format!("http://mcp.test:{}/mcp", closed_port())).await;
+        // A machine that has a way to IPv6 waits for an answer.
+        if !is_v6 || *error.kind() == TransportErrorKind::Unreachable {
+            assert_eq!(told(&error), format!("no connection to http://h: {said}"), "{error:?}");
+        }
+    }
+}
+
+/// A TLS failure with a server that shows this certificate, where these are trusted in addition.
+async fn tls_failure(certificate: &str, trusted: &[(&str, &str)], host: &str) -> TransportError {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let address = tls_in_front_of(server.address(), certificate);
+    let mut options = options();
+    options.extra_ca_files =
+        trusted.iter().map(|(file, from)| TrustFile::new(fixture(file), *from)).collect();
+    options.resolver = Some(Arc::new(Names(Ok(vec!["127.0.0.1".parse().unwrap()]))));
+    let error = failure(options, &format!("https://{host}:{}/mcp", address.port())).await;
+    assert_eq!((error.kind(), code(&error)), (&TransportErrorKind::Tls, Some(ReasonCode::Tls)), "{error:?}");
+    assert!(server.requests().is_empty());
+    error
+}
+
+#[tokio::test]
+async fn fa_a90_a_certificate_that_a_person_named_is_trusted_self_signed_or_not() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    for (certificate, hosts) in
+        [("self-signed", vec!["localhost", "127.0.0.1"]), ("localhost", vec!["localhost"])]
+    {
+        let address = tls_in_front_of(server.address(), certificate);
+        for host in hosts {
+            let mut options = options();
+            options.extra_ca_files = vec![
+                TrustFile::new(fixture("absent.pem"), "NODE_EXTRA_CA_CERTS"),
+                TrustFile::new(fixture(&format!("{certificate}.pem")), "SSL_CERT_FILE"),
+            ];
+            let target = at(&format!("https://{host}:{}/mcp", address.port()));
+            let connection = Connector::new(options)
+                .attempt(&target)
+                .await
+                .unwrap_or_else(|error| panic!("{host}: {error:?}"));
+            assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+        }
+    }
+    let trusted = [("self-signed.pem", "SSL_CERT_FILE")];
+    // Its name and its dates count all the same, and it vouches for no other.
+    assert_eq!(
+        told(&tls_failure("self-signed", &trusted, "elsewhere.test").await),
+        "the TLS connection to http://h failed: the certificate of the server is for localhost, mcp.test, 127.0.0.1, not for elsewhere.test"
+    );
+    assert_eq!(
+        told(&tls_failure("expired", &[("expired.pem", "SSL_CERT_FILE")], "localhost").await),
+        "the TLS connection to http://h failed: the certificate of the server has expired"
+    );
+    assert!(told(&tls_failure("localhost", &trusted, "localhost").await).contains("not trusted here"));
+}
+
+#[tokio::test]
+async fn fa_a89_a91_fh_h14_a_certificate_that_nothing_vouches_for_says_why_and_what_to_set() {
+    let hint = "trust it with NODE_EXTRA_CA_CERTS=FILE";
+    assert_eq!(
+        told(&tls_failure("self-signed", &[], "localhost").await),
+        format!(
+            "the TLS connection to http://h failed: the certificate of the server is self-signed; where that is meant, {hint}"
+        )
+    );
+    assert_eq!(
+        told(&tls_failure("localhost", &[], "localhost").await),
+        format!(
+            "the TLS connection to http://h failed: the certificate of the server is signed by an authority that is not trusted here; {hint}"
+        )
+    );
+    let told = told(&tls_failure("localhost", &[("absent.pem", "NODE_EXTRA_CA_CERTS")], "localhost").await);
+    assert!(
+        told.contains("; NODE_EXTRA_CA_CERTS names ") && told.contains("absent.pem, which cannot be read"),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn fa_a91_a_file_of_authorities_that_is_gone_keeps_no_other_server_away() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let mut options = options();
+    options.extra_ca_files = vec![TrustFile::new(fixture("absent.pem"), "NODE_EXTRA_CA_CERTS")];
+    Connector::new(options).attempt(&target(&server)).await.unwrap();
+}
+
+#[tokio::test]
+async fn fa_a89_s_n18_tls_and_http_at_the_wrong_ports_are_told_with_the_url_to_write() {
+    let server = FieldServer::raw(b"HTTP/1.1 400 Bad Request\r\n\r\n");
+    let error = failure(options(), &format!("https://{}/mcp", server.address)).await;
+    assert_eq!(
+        told(&error),
+        "the TLS connection to http://h failed: what answers does not speak TLS; a server that is reached without it has a URL with http://"
+    );
+    for (answer, expected) in [
+        (
+            b"\x15\x03\x01\0\x02\x02\x0a".to_vec(),
+            "what answers at http://h does not speak MCP: what answers speaks TLS: its URL begins with https://",
+        ),
+        (
+            b"SSH-2.0-OpenSSH_9.6\r\n".to_vec(),
+            "what answers at http://h does not speak MCP: what came back is not HTTP: it begins with \"SSH-2.0-OpenSSH_9.6\"",
+        ),
+        (
+            b"-ERR unknown command '\x1b[31mPOST'\r\n".to_vec(),
+            "what answers at http://h does not speak MCP: what came back is not HTTP: it begins with \"-ERR unknown command 'POST'\"",
+        ),
+        (
+            http(
+                "400 Bad Request",
+                "Content-Type: text/html\r\n",
+                b"<title>400 The plain HTTP request was sent to HTTPS port</title>",
+            ),
+            "the server refused to connect (400): this port wants TLS: its URL begins with https://",
+        ),
+        (
+            http(
+                "400 Bad Request",
+                "Content-Type: text/plain\r\n",
+                b"Client sent an HTTP request to an HTTPS server.\n",
+            ),
+            "the server refused to connect (400): this port wants TLS: its URL begins with https://",
+        ),
+    ] {
+        let server = FieldServer::start(move |_| Some(Bytes::End(answer.clone())));
+        let error = connector().attempt(&server.target()).await.unwrap_err();
+        assert_eq!(told(&error), expected);
+    }
+    // A version of TLS that nobody here speaks any more.
+    let old = FieldServer::raw(b"\x15\x03\x01\0\x02\x02\x46");
+    let error = failure(options(), &format!("https://{}/mcp", old.address)).await;
+    assert_eq!(
+        told(&error),
+        "the TLS connection to http://h failed: no version of TLS in common: 1.2 and 1.3 are spoken here, and the server is older"
+    );
+}
