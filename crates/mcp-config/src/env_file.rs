@@ -41,8 +41,8 @@ pub struct EnvFile {
 
 impl fmt::Debug for EnvFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Security: values are secrets more often than not.
-        f.debug_struct("EnvFile").field("path", &self.path).field("variables", &self.variables.len()).finish()
+        // Security: values are secrets more often than not, and a path may be made of variables.
+        f.debug_struct("EnvFile").field("variables", &self.variables.len()).finish_non_exhaustive()
     }
 }
 
@@ -71,7 +71,7 @@ impl EnvFiles {
     ///
     /// # Errors
     ///
-    /// Why not: a fragment that names the file.
+    /// Why not: a fragment about "it", which the caller names.
     pub(crate) fn open(&self, path: &Path) -> Result<Arc<EnvFile>, String> {
         if let Some(known) = self.known.borrow().get(path) {
             return known.clone();
@@ -87,18 +87,14 @@ impl EnvFiles {
     }
 
     fn fresh(&self, path: &Path) -> Result<EnvFile, String> {
-        let named = |why: &dyn fmt::Display| format!("{}: {why}", path.display());
         if self.left.get() == 0 {
-            return Err(named(&format_args!(
-                "the files of all entries have more than {} MiB",
-                MAX_ALL >> 20
-            )));
+            return Err(format!("the files of all entries have more than {} MiB", MAX_ALL >> 20));
         }
-        let bytes = (self.read)(path).map_err(|error| named(&error))?;
+        let bytes = (self.read)(path).map_err(|error| error.to_string())?;
         self.left.set(self.left.get().saturating_sub(bytes.len() as u64));
-        let text = std::str::from_utf8(&bytes).map_err(|_| named(&"it is not UTF-8"))?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| "it is not UTF-8")?;
         if text.contains('\0') {
-            return Err(named(&"it has a NUL character in it"));
+            return Err("it has a NUL character in it".to_owned());
         }
         let mut file = parse(text);
         file.path = path.to_owned();
@@ -241,12 +237,12 @@ mod tests {
         });
         let first = files.open(Path::new("/e0")).unwrap();
         assert!(Arc::ptr_eq(&first, &files.open(Path::new("/e0")).unwrap()));
-        assert!(files.open(Path::new("/gone")).unwrap_err().starts_with("/gone: "));
+        assert_eq!(files.open(Path::new("/gone")).unwrap_err(), "it does not exist");
         let refused = (1..100).find(|number| files.open(Path::new(&format!("/e{number}"))).is_err());
         assert_eq!(refused, Some(21), "4 MiB of 200 kB each");
         let bad = |bytes: Read| EnvFiles::new(bytes).open(Path::new("/e")).unwrap_err();
-        assert_eq!(bad(|_| Ok(vec![0xff])), "/e: it is not UTF-8");
-        assert_eq!(bad(|_| Ok(b"A=\0".to_vec())), "/e: it has a NUL character in it");
+        assert_eq!(bad(|_| Ok(vec![0xff])), "it is not UTF-8");
+        assert_eq!(bad(|_| Ok(b"A=\0".to_vec())), "it has a NUL character in it");
     }
 
     #[test]

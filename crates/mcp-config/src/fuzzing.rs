@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::env_file;
 use crate::json::{self, Lines, Node, Value};
 use crate::sources::{Content, Role, Source};
 use crate::{Config, Env, Locations, Place, Platform, Problem, Project, Sources, validate_text};
@@ -24,6 +25,7 @@ pub fn config(bytes: &[u8]) {
     }
     let texts: Vec<&str> = text.split('\u{1e}').collect();
     texts.iter().for_each(|text| parse(text));
+    texts.iter().for_each(|text| variables(text));
 
     let env = ["TOKEN", "HOST", "A"].into_iter().map(|name| (name, CANARY)).collect::<Env>();
     let place = Place::File(PathBuf::from("/project/.mcp.json"));
@@ -47,6 +49,18 @@ fn parse(text: &str) {
             assert!(line >= 1 && column >= 1);
         }
     }
+}
+
+/// A file of variables: each name once and one that a process can be given, and no value is longer than the text.
+fn variables(text: &str) {
+    let file = env_file::parse(text);
+    for (at, (name, value)) in file.variables.iter().enumerate() {
+        assert!(!name.is_empty() && !name.contains(['=', '\0', '\n', ' ']));
+        assert!(value.expose().len() < text.len());
+        assert!(file.variables[at + 1..].iter().all(|(other, _)| other != name));
+    }
+    let lines = text.matches('\n').count() + 1;
+    assert!(file.odd_lines.iter().all(|line| (1..=lines).contains(line)));
 }
 
 /// The tree as another parser has it; `None` for a number that one refuses.
@@ -104,7 +118,7 @@ fn resolve(texts: &[&str], env: Env) {
         person_dir: home.to_owned(),
         files: ROLES.iter().zip(texts).map(source).collect(),
         program: None,
-        read: |_| Ok(b"A=canary-of-a-file\nB='x'\n".to_vec()),
+        read: |_| Ok(format!("TOKEN={CANARY}\nNODE_OPTIONS='{CANARY}'\n").into_bytes()),
     };
     let config = Config::resolve(&sources);
     shown_safely(&config.problems);

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::entry::ServerEntry;
 use crate::env::CLIENT_SECRET;
 use crate::expand::Text;
-use crate::{Env, EnvFile, Project, chain, display};
+use crate::{Env, EnvFile, Project, Redacted, chain, display};
 
 /// What a server gets of the environment where `CLAUDE_CODE_MCP_ALLOWLIST_ENV=1` asks for the least: what
 /// a program needs to find its home, its tools and its language, and no more.
@@ -52,7 +52,7 @@ pub struct Stdio {
     /// Variables from a file (`envFile`), below those of `env`.
     pub env_file: Option<Arc<EnvFile>>,
     /// Its working directory (`cwd`), absolute; the launch directory where the entry says none.
-    pub cwd: Option<PathBuf>,
+    pub cwd: Option<Redacted<PathBuf>>,
     /// How long it may take until it speaks (`startupTimeoutMs`).
     pub startup_timeout: Option<Duration>,
 }
@@ -73,8 +73,8 @@ pub struct Launch {
 
 impl fmt::Debug for Launch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Security: program, arguments and variables are expanded and may carry secrets.
-        f.debug_struct("Launch").field("cwd", &self.cwd).finish_non_exhaustive()
+        // Security: all of it is expanded and may carry secrets.
+        f.debug_struct("Launch").finish_non_exhaustive()
     }
 }
 
@@ -131,7 +131,7 @@ impl Stdio {
             program: self.command.expose().into(),
             args: self.args.iter().map(|arg| arg.expose().into()).collect(),
             env: variables,
-            cwd: self.cwd.clone().unwrap_or_else(|| project.cwd.clone()),
+            cwd: self.cwd.as_ref().map_or(&project.cwd, Redacted::expose).clone(),
         }
     }
 }

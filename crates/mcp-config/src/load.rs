@@ -21,7 +21,8 @@ use crate::schema::{self, Context};
 use crate::sources::{Content, Request, Role, Source, Sources};
 use crate::trust::{Remembered, TrustStore};
 use crate::{
-    Locations, Origin, Place, Problem, ProblemCode, Project, Severity, never_read, paths, suggest, variables,
+    Locations, Origin, Place, Problem, ProblemCode, Project, Redacted, Severity, never_read, paths, suggest,
+    variables,
 };
 
 /// The configuration in force, what it shadows, and what is wrong.
@@ -45,7 +46,7 @@ pub struct Config {
     /// What the folder's own settings approve has been met.
     settled: bool,
     paths: Vec<PathReport>,
-    watched: Vec<PathBuf>,
+    watched: Redacted<Vec<PathBuf>>,
     /// The numbers of the problems of each name.
     problems_of: HashMap<String, Vec<usize>>,
 }
@@ -179,7 +180,7 @@ impl Config {
             trust,
             settled,
             paths: paths::report(sources, control, &files),
-            watched: sources.watched().into_iter().chain(env_files.opened()).collect(),
+            watched: Redacted::new(sources.watched().into_iter().chain(env_files.opened()).collect()),
         }
     }
 
@@ -217,7 +218,7 @@ impl Config {
 
     /// The files and directories that could make this another configuration, whether they are there or not.
     pub fn watched(&self) -> &[PathBuf] {
-        &self.watched
+        self.watched.expose()
     }
 
     /// Every location that was considered: whether it exists, and why it is or is not used.

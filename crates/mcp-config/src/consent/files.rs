@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::Project;
 use crate::entry::{Server, ServerEntry};
 use crate::expand::Text;
 use crate::project::canonical;
+use crate::{Project, Redacted};
 
 /// The longest command line whose words are looked up, and how many of them.
 const WORDS: usize = 200;
@@ -24,7 +24,7 @@ impl ServerEntry {
             }
             _ => {}
         }
-        let own = self.stdio().and_then(|stdio| stdio.cwd.as_deref());
+        let own = self.stdio().and_then(|stdio| stdio.cwd.as_ref()).map(Redacted::expose);
         let folder = own.unwrap_or(&project.cwd);
         let separator = |c: char| c.is_whitespace() || "\"';|&()<>=".contains(c);
         let root = project.root.to_string_lossy();

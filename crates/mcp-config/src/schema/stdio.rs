@@ -8,7 +8,7 @@ use super::reader::Reader;
 use crate::display;
 use crate::entry::Stdio;
 use crate::json::{Node, Span};
-use crate::{EnvFile, ProblemCode, expand::Text};
+use crate::{EnvFile, ProblemCode, Redacted, expand::Text};
 
 /// What hosts that are editors call the folder of the project (VS Code, and those made of it).
 const WORKSPACE: &str = "workspaceFolder";
@@ -44,20 +44,24 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, context: Context<'_>, base: &Pat
             reader.error(ProblemCode::InvalidConfig, &["env", name], span, message, None);
         }
     }
-    let cwd = place(reader, context, base, "cwd").map(|(path, _)| path);
+    let cwd = place(reader, context, base, "cwd").map(|place| Redacted::new(place.path));
     let env_file = env_file(reader, context, base);
     let startup_timeout = super::timeout(reader, "startupTimeoutMs");
     Some(Stdio { command, args, env, env_file, cwd, startup_timeout })
 }
 
-/// The path that a field names, absolute, and where it stands. The name of the folder that other hosts have for a project is
+/// A path that a field names.
+struct Place {
+    /// Absolute, and expanded.
+    path: PathBuf,
+    /// As it may be told: whole, unless it is made of variables.
+    shown: String,
+    span: Span,
+}
+
+/// The path that a field names. The name of the folder that other hosts have for a project is
 /// the base, so that their entries work as they are.
-fn place(
-    reader: &mut Reader<'_, '_>,
-    context: Context<'_>,
-    base: &Path,
-    key: &str,
-) -> Option<(PathBuf, Span)> {
+fn place(reader: &mut Reader<'_, '_>, context: Context<'_>, base: &Path, key: &str) -> Option<Place> {
     let node = reader.get(key)?;
     let env = match context.env.var(WORKSPACE) {
         Some(_) => None,
@@ -79,31 +83,34 @@ fn place(
         reader.error(ProblemCode::InvalidConfig, &[key], node.span, message, Some(hint));
         return None;
     }
-    Some((base.join(text.expose()), node.span))
+    let path = base.join(text.expose());
+    let shown = match text.from_environment().all(|name| env.is_some() && name == WORKSPACE) {
+        true => path.display().to_string(),
+        false => display::display_url_text(&text),
+    };
+    Some(Place { path, shown, span: node.span })
 }
 
 /// The variables of the file that `envFile` names. Without them the command is not what was meant, so a file that cannot be
 /// read makes the entry unusable.
 fn env_file(reader: &mut Reader<'_, '_>, context: Context<'_>, base: &Path) -> Option<Arc<EnvFile>> {
-    let (path, span) = place(reader, context, base, "envFile")?;
+    let Place { path, shown, span } = place(reader, context, base, "envFile")?;
     let file = match context.env_files.open(&path) {
         Ok(file) => file,
         Err(why) => {
             let hint = "make the file readable, or leave `envFile` out";
-            let message = format!("cannot be used: {why}");
+            let message = format!("cannot be used: {shown}: {why}");
             reader.error(ProblemCode::InvalidConfig, &["envFile"], span, message, Some(hint));
             return None;
         }
     };
     for line in &file.odd_lines {
-        let message = format!("line {line} of {} is no NAME=VALUE; it is passed over", path.display());
+        let message = format!("line {line} of {shown} is no NAME=VALUE; it is passed over");
         reader.warn(ProblemCode::IgnoredValue, &["envFile"], span, message, None);
     }
     if let Some((name, _)) = file.variables.iter().find(|(_, value)| value.expose().contains("${")) {
-        let message = format!(
-            "{name} in {} refers to another variable; no value of the file is expanded",
-            path.display()
-        );
+        let message =
+            format!("{name} in {shown} refers to another variable; no value of the file is expanded");
         reader.warn(ProblemCode::UnsupportedVariable, &["envFile"], span, message, None);
     }
     Some(file)

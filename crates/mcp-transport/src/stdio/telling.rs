@@ -61,10 +61,7 @@ use Which::{First, Last};
 
 /// The surest first. A form that another line would satisfy by chance comes late.
 const FORMS: &[Form] = &[
-    // npm and npx: the answer of the registry, then what it says in words of its own.
-    form(Has(&["npm", "404", "Not Found"]), First, Line),
-    form(Has(&["npm", "could not determine executable to run"]), First, Line),
-    form(Has(&["npm", "No matching version found"]), First, Line),
+    // npm and npx: what the registry answered, or what they say in words of their own.
     form(Is(npm_says), First, Line),
     // pnpm, Yarn.
     form(Has(&["ERR_PNPM_"]), First, Line),
