@@ -1,9 +1,11 @@
 //! What a host is told when a request has no result: the server's own error where it gave one, otherwise the
 //! status, the reason and the next command.
 
+use std::collections::HashMap;
 use std::error::Error as _;
 
 use mcp_status::{ActionFacts, MessageContext, Phase, Reason, ServerStatus, StatusReport};
+use mcp_transport::message::{INVALID_REQUEST, RequestId};
 use mcp_transport::{
     RequestError, RequestErrorKind, RpcError, StatusSnapshot, TransportError, TransportErrorKind,
 };
@@ -72,8 +74,20 @@ impl Failure {
     }
 }
 
-/// What a request beyond those that may be under way is answered with.
-pub(crate) fn too_many(config: &BridgeConfig) -> RpcError {
+/// Why a request is not taken while these are under way. One whose id is in use would not be counted, and could be
+/// neither answered nor cancelled for sure (MCP, Requests: an id must not have been used before in a session).
+pub(crate) fn not_taken<T>(
+    under_way: &HashMap<RequestId, T>,
+    id: &RequestId,
+    config: &BridgeConfig,
+) -> Option<RpcError> {
+    if under_way.contains_key(id) {
+        return Some(RpcError::new(INVALID_REQUEST, "a request of this id is under way"));
+    }
+    (under_way.len() >= config.max_requests).then(|| too_many(config))
+}
+
+fn too_many(config: &BridgeConfig) -> RpcError {
     let (name, most) = (&*config.name, config.max_requests);
     let message = format!(
         "{name}: {most} requests are under way, and no more are taken (`limits.requests` of the entry)"

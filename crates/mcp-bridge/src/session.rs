@@ -21,7 +21,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 use crate::BridgeConfig;
 use crate::describe::Description;
 use crate::era::{Era, META_SUBSCRIPTION, RequestMeta, severity};
-use crate::failure::{too_many, turned_away};
+use crate::failure::{not_taken, turned_away};
 use crate::forward::{Request, serve};
 use crate::host::Host;
 use crate::lines::{Line, Lines};
@@ -325,9 +325,9 @@ impl Session {
     fn forward(&self, request: Request) {
         let (core, calls, id) = (self.core.clone(), self.calls.clone(), request.id.clone());
         let mut under_way = self.calls.lock();
-        if under_way.len() >= core.config.max_requests {
+        if let Some(error) = not_taken(&under_way, &id, &core.config) {
             drop(under_way);
-            return core.host.respond(&id, Err(&too_many(&core.config)));
+            return core.host.respond(&id, Err(&error));
         }
         let call = self.tasks.spawn(async move {
             let id = request.id.clone();

@@ -20,7 +20,7 @@ use super::hub::Core;
 use super::router::Router;
 use crate::describe::as_is;
 use crate::era::{Era, RequestMeta, UNSUPPORTED_VERSION, severity};
-use crate::failure::{Failure, too_many};
+use crate::failure::{Failure, not_taken};
 use crate::host::{Host, HostAnswer};
 use crate::lines::{Line, Lines};
 use crate::session::acknowledgement;
@@ -238,9 +238,9 @@ fn request(core: &Arc<Core>, peer: &Arc<Peer>, id: RequestId, method: String, pa
 /// Passes a request on, on a task of its own.
 fn forward(core: &Arc<Core>, peer: &Arc<Peer>, id: RequestId, method: String, params: Option<Box<RawValue>>) {
     let mut calls = peer.calls();
-    if calls.len() >= core.config.max_requests {
+    if let Some(error) = not_taken(&calls, &id, &core.config) {
         drop(calls);
-        return peer.host.respond(&id, Err(&too_many(&core.config)));
+        return peer.host.respond(&id, Err(&error));
     }
     let (core, caller, key) = (core.clone(), peer.clone(), id.clone());
     let call = tokio::spawn(async move {

@@ -136,3 +136,25 @@ fn s_n05_calls_at_a_server_that_hangs_are_bounded() {
     assert!(server.most_connections() <= 160, "{} connections", server.most_connections());
     assert_small(ended.peak, ONE, "3,000 calls");
 }
+
+#[test]
+fn s_n05_k2_calls_of_one_id_are_one_call() {
+    const CALLS: usize = 5_000;
+    let server = Hostile::start(|ask, _| {
+        (ask.method == "tools/call").then(|| {
+            std::thread::sleep(Duration::from_secs(30));
+            false
+        })
+    });
+    let mut input = String::from(
+        r#"{"jsonrpc":"2.0","id":"i","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"host","version":"1"}}}"#,
+    );
+    input.push_str("\n{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n");
+    let call = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"a","arguments":{}}}"#;
+    input.push_str(&format!("{call}\n").repeat(CALLS));
+    let ended = Home::with(server.entry()).run_with_input(&["bridge", "x"], &[], input.into_bytes());
+    let refused = ended.stdout.lines().filter(|line| line.contains("-32600")).count();
+    assert_eq!(refused, CALLS - 1, "{}", ended.stderr);
+    assert!(server.most_connections() <= 8, "{} connections", server.most_connections());
+    assert_small(ended.peak, ONE, "calls of one id");
+}
