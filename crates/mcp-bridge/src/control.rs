@@ -47,6 +47,21 @@ pub struct SessionInfo {
     /// What it is on a connection that it shares; `None` where it shares none, or has found none yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shared: Option<Role>,
+    /// The program that it serves, as that says itself, with its version.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host: Option<String>,
+    /// The URL that it leads to, as it may be shown; `None` for a command.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
+    /// The folder that it was started in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
+    /// The version of its program.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// When it began, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub since: Option<u64>,
     /// Its status report, as it says it.
     pub report: Box<RawValue>,
 }
@@ -58,6 +73,8 @@ pub struct SessionInfo {
 pub enum Request {
     /// How it is.
     Status,
+    /// To end, and say how it was.
+    Stop,
     /// To connect again, configuration and credentials read afresh, and say how it is then.
     Reconnect,
 }
@@ -73,6 +90,12 @@ pub trait LiveSession: fmt::Debug + Send + Sync + 'static {
 
     /// Connects again and says how it is then.
     fn reconnect(&self) -> SessionFuture<'_>;
+
+    /// Says how it is, and ends a moment later, when that has been heard. A session that is not to be ended from outside
+    /// only says how it is.
+    fn stop(&self) -> SessionFuture<'_> {
+        self.describe()
+    }
 }
 
 #[derive(Deserialize, Serialize)]

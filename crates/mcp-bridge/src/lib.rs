@@ -46,7 +46,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use mcp_status::{ActionFacts, Reason, TransportKind};
-use mcp_transport::{Connector, Limits, ServerSource, SupervisorHandle, SupervisorPolicy};
+use mcp_transport::{ClientInfo, Connector, Limits, ServerSource, SupervisorHandle, SupervisorPolicy};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use failure::UNAVAILABLE;
@@ -91,6 +91,8 @@ pub struct BridgeConfig {
     pub opening: Option<Opening>,
     /// Told when the supervisor of the server is there, which is when the host has said who it is.
     pub started: Option<Arc<dyn Fn(SupervisorHandle) + Send + Sync>>,
+    /// Told who the host is, as it says itself, before `started`.
+    pub introduced: Option<Arc<dyn Fn(Option<ClientInfo>) + Send + Sync>>,
     /// Waited for at the end, beside the goodbye to the server: what would be lost with this process.
     pub settled: Option<Settled>,
     /// The longest message of the host, in bytes. 256 MiB unless set.
@@ -117,6 +119,7 @@ impl BridgeConfig {
             sign_in: None,
             opening: None,
             started: None,
+            introduced: None,
             settled: None,
             max_line_bytes: MAX_LINE_BYTES,
             max_requests: Limits::default().requests,
@@ -143,6 +146,16 @@ impl BridgeConfig {
     #[must_use]
     pub fn with_opening(mut self, opening: Opening) -> Self {
         self.opening = Some(opening);
+        self
+    }
+
+    /// With a receiver of what the host says of itself.
+    #[must_use]
+    pub fn with_introduced(
+        mut self,
+        introduced: impl Fn(Option<ClientInfo>) + Send + Sync + 'static,
+    ) -> Self {
+        self.introduced = Some(Arc::new(introduced));
         self
     }
 

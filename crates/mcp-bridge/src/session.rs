@@ -284,6 +284,9 @@ impl Session {
             SupervisorConfig::new(config.name.clone(), source).with_policy(config.policy.clone());
         let server = Supervisor::start(self.connector.clone(), supervisor);
         self.core.install(server.clone());
+        if let Some(introduced) = &config.introduced {
+            introduced(self.core.introduction.client());
+        }
         if let Some(started) = &config.started {
             started(server.clone());
         }

@@ -1,8 +1,13 @@
 //! The command line as typed: parsed, nothing done. Lowered once, in `settings`.
 
+mod values;
+
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub(crate) use self::values::parse_duration;
+use self::values::parse_pair;
 
 /// See, recover and use MCP servers from a terminal or a script.
 #[derive(Debug, Parser)]
@@ -104,6 +109,11 @@ pub(crate) enum Command {
     /// Show one server: its entry, where each part came from, its auth chain, its actions
     #[command(aliases = ["info", "show"])]
     Get(NameArg),
+    /// List the live sessions of every folder and host
+    #[command(alias = "sessions")]
+    Ps,
+    /// End live sessions
+    Stop(StopArgs),
     /// Re-read the configuration, run the helper again and connect afresh
     #[command(alias = "restart")]
     Reconnect(ReconnectArgs),
@@ -297,6 +307,18 @@ pub(crate) struct ReconnectArgs {
     pub(crate) deadline: DeadlineArgs,
 }
 
+/// `stop`.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["sessions", "all"]))]
+pub(crate) struct StopArgs {
+    /// The processes, or the names of their servers
+    #[arg(value_name = "PID|NAME")]
+    pub(crate) sessions: Vec<String>,
+    /// Every session of this account
+    #[arg(long)]
+    pub(crate) all: bool,
+}
+
 /// `reset`.
 #[derive(Args, Debug)]
 #[command(group = clap::ArgGroup::new("which").required(true).args(["names", "all"]))]
@@ -437,27 +459,6 @@ pub(crate) struct CompletionsArgs {
     pub(crate) shell: clap_complete::Shell,
 }
 
-/// `key=value`.
-fn parse_pair(text: &str) -> Result<(String, String), String> {
-    let (key, value) = text.split_once('=').ok_or_else(|| "write it as key=value".to_owned())?;
-    Ok((key.to_owned(), value.to_owned()))
-}
-
-/// A duration as people write it: `500ms`, `5s`, `2m`, or seconds without a unit.
-pub(crate) fn parse_duration(text: &str) -> Result<Duration, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
-    let (number, unit) = text.split_at(digits);
-    let seconds_per_unit = match unit {
-        "ms" => 0.001,
-        "" | "s" => 1.0,
-        "m" => 60.0,
-        "h" => 3600.0,
-        _ => return Err(format!("unknown unit {unit:?}; write 500ms, 5s, 2m or 1h")),
-    };
-    let number: f64 = number.parse().map_err(|_| "not a number; write 500ms, 5s, 2m or 1h".to_owned())?;
-    Duration::try_from_secs_f64(number * seconds_per_unit).map_err(|_| "too large".to_owned())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -466,22 +467,5 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn durations_read_as_people_write_them() {
-        for (text, expected) in [
-            ("500ms", Duration::from_millis(500)),
-            ("5s", Duration::from_secs(5)),
-            ("5", Duration::from_secs(5)),
-            ("1.5s", Duration::from_millis(1500)),
-            ("2m", Duration::from_secs(120)),
-            ("1h", Duration::from_secs(3600)),
-        ] {
-            assert_eq!(parse_duration(text), Ok(expected), "{text}");
-        }
-        for text in ["", "s", "5 s", "five", "-1s", "1d", "1e99h"] {
-            assert!(parse_duration(text).is_err(), "{text}");
-        }
     }
 }

@@ -15,6 +15,7 @@ mod logs;
 mod paths;
 mod ping;
 mod prompts;
+mod ps;
 mod reconnect;
 mod reset;
 mod resources;
@@ -40,6 +41,8 @@ pub(crate) async fn run(command: Command, app: &Arc<App>) -> Result<ExitStatus, 
         Command::Wait(args) => wait::run(app, &args).await,
         Command::Get(args) => get::run(app, &args.name).await,
         Command::Reconnect(args) => reconnect::run(app, &args).await,
+        Command::Ps => ps::list(app).await,
+        Command::Stop(args) => ps::stop(app, &args).await,
         Command::Reset(args) => reset::run(app, &args).await,
         Command::Login(args) => login::run(app, &args).await,
         Command::Logout(args) => logout::run(app, &args).await,

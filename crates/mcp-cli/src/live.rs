@@ -10,4 +10,4 @@ mod share;
 #[cfg_attr(not(unix), path = "live/absent.rs")]
 mod sockets;
 
-pub(crate) use self::sockets::{Sharing, join, of, reconnect, share};
+pub(crate) use self::sockets::{Sharing, Which, all, join, of, reconnect, share, stop};

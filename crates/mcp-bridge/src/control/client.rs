@@ -19,7 +19,7 @@ use crate::private::check_peer;
 #[non_exhaustive]
 pub enum Answer {
     /// It answered.
-    Info(SessionInfo),
+    Info(Box<SessionInfo>),
     /// It is alive and did not answer in time.
     Silent {
         /// The process, as the socket's name tells it.
@@ -38,7 +38,7 @@ pub async fn sessions(
         .await
         .into_iter()
         .filter_map(|(_, answer)| match answer {
-            Answer::Info(info) => Some(info),
+            Answer::Info(info) => Some(*info),
             Answer::Silent { .. } => None,
         })
         .filter(|info| wanted(&info.server))
@@ -52,11 +52,11 @@ pub async fn ask_all(
     places: &Places,
     request: Request,
     limit: Duration,
-    wanted: impl Fn(&SessionServer) -> bool,
+    wanted: impl Fn(&SessionInfo) -> bool,
 ) -> Vec<Answer> {
     let described = ask(sockets(places), Request::Status, limit.min(Duration::from_secs(2))).await;
     let matching = described.into_iter().filter_map(|(path, answer)| match answer {
-        Answer::Info(info) => wanted(&info.server).then_some(path),
+        Answer::Info(info) => wanted(&info).then_some(path),
         Answer::Silent { .. } => None,
     });
     ask(matching.collect(), request, limit).await.into_iter().map(|(_, answer)| answer).collect()
@@ -98,7 +98,7 @@ async fn ask(sockets: Vec<PathBuf>, request: Request, limit: Duration) -> Vec<(P
     for path in sockets {
         asking.spawn(async move {
             let answer = match tokio::time::timeout(limit, exchange(&path, request)).await {
-                Ok(Ok(info)) => Some(Answer::Info(info)),
+                Ok(Ok(info)) => Some(Answer::Info(Box::new(info))),
                 Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
                     // Nobody listens: its process was killed. Whoever notices cleans up.
                     drop(std::fs::remove_file(&path));
@@ -179,6 +179,11 @@ mod tests {
                 pid: std::process::id(),
                 kind: "test".into(),
                 server: SessionServer { name: self.name.into(), source: "/f".into() },
+                host: None,
+                url: None,
+                folder: None,
+                version: None,
+                since: None,
                 shared: (self.name == "web").then_some(Role::Guest { via: 7 }),
                 report: RawValue::from_string(report).unwrap(),
             }
@@ -205,7 +210,7 @@ mod tests {
             [None, Some(Role::Guest { via: 7 })]
         );
         let answers =
-            ask_all(&Places::only(&directory), Request::Reconnect, LIMIT, |server| server.name == "web")
+            ask_all(&Places::only(&directory), Request::Reconnect, LIMIT, |info| info.server.name == "web")
                 .await;
         let [Answer::Info(info)] = answers.as_slice() else { panic!("{answers:?}") };
         assert_eq!(info.report.get(), r#"{"status":"connected","reconnects":1}"#);
@@ -292,7 +297,7 @@ mod tests {
         let hanging = Arc::new(Fake { name: "web", reconnects: AtomicU32::new(0), hangs: true });
         let _server = ControlServer::bind(home.path(), hanging).unwrap();
         let answers =
-            ask_all(&Places::only(home.path()), Request::Reconnect, Duration::from_millis(300), anybody)
+            ask_all(&Places::only(home.path()), Request::Reconnect, Duration::from_millis(300), |_| true)
                 .await;
         assert!(
             matches!(answers.as_slice(), [Answer::Silent { pid }] if *pid == std::process::id()),
@@ -304,7 +309,7 @@ mod tests {
     async fn nonsense_gets_no_answer_and_does_no_harm() {
         let home = tempfile::tempdir().unwrap();
         let server = ControlServer::bind(home.path(), Fake::new("web")).unwrap();
-        for nonsense in ["\n", "{}\n", "{\"op\":\"stop\"}\n", "\0\0\n"] {
+        for nonsense in ["\n", "{}\n", "{\"op\":\"dance\"}\n", "\0\0\n"] {
             let mut stream = UnixStream::connect(server.path()).await.unwrap();
             stream.write_all(nonsense.as_bytes()).await.unwrap();
             let mut answer = Vec::new();

@@ -94,6 +94,7 @@ async fn answer(stream: UnixStream, session: Arc<dyn LiveSession>) {
     };
     let info = match serde_json::from_str::<Line>(&line).map(|line| line.op) {
         Ok(Request::Status) => session.describe().await,
+        Ok(Request::Stop) => session.stop().await,
         Ok(Request::Reconnect) => session.reconnect().await,
         Err(_) => return,
     };

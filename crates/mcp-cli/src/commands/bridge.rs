@@ -9,6 +9,7 @@ use std::time::Duration;
 use mcp_bridge::{Bridge, BridgeConfig, Ended, SignIn};
 use mcp_status::Reason;
 use mcp_transport::Withheld;
+use tokio::sync::Notify;
 
 use super::login;
 use crate::app::App;
@@ -23,6 +24,8 @@ use crate::session_log::SessionLog;
 use crate::signals;
 use crate::wire::Wired;
 
+/// The columns of what a host calls itself.
+const HOST_COLUMNS: usize = 60;
 /// How long a bridge that does not serve waits for the first words of its host, to answer them.
 const OPENING_LIMIT: Duration = Duration::from_secs(5);
 
@@ -68,13 +71,28 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
         })
     }));
     let opened = Arc::new(Mutex::new(None));
+    let host = Arc::new(Mutex::new(None));
+    let introduced = host.clone();
+    config = config.with_introduced(move |client| {
+        *introduced.lock().unwrap_or_else(PoisonError::into_inner) = client.map(|client| {
+            let name = client.title.unwrap_or(client.name);
+            mcp_text::line(format!("{name} {}", client.version).trim_end(), HOST_COLUMNS)
+        });
+    });
+    let stop = Arc::new(Notify::new());
+    let stopped = stop.clone();
     let (slot, seen, share) = (opened.clone(), entry.clone(), sharing.clone());
     config = config.with_started(move |handle| {
         seen.app().telemetry.follow(&handle);
         let facts = seen.clone();
         let following = tokio::spawn(follow(seen.clone(), handle.clone(), share.clone()));
         let session = Session::new(handle, &wired, Arc::new(move || facts.facts()), log.clone())
-            .with_sharing(share.clone());
+            .with_sharing(share.clone())
+            .with_circumstances(
+                host.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+                seen.app().directory().ok().as_deref(),
+                stopped.clone(),
+            );
         let opened = Opened::open(seen.app(), session, following);
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened);
     });
@@ -90,7 +108,12 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
         Box::pin(async move { renewals.settled().await })
     }));
     let mut signalled = None;
-    let asked_to_end = async { signalled = Some(signals::signal().await) };
+    let asked_to_end = async {
+        tokio::select! {
+            signal = signals::signal() => signalled = Some(signal),
+            () = stop.notified() => {}
+        }
+    };
     let ended = Bridge::new(app.connector.clone(), config).run(input, output, asked_to_end).await;
     drop(opened.lock().unwrap_or_else(PoisonError::into_inner).take());
     let refused = refused.lock().unwrap_or_else(PoisonError::into_inner).take();

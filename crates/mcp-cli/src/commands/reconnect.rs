@@ -14,13 +14,23 @@ use crate::args::ReconnectArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live;
-use crate::view::row::{Row, Servers};
+use crate::view::row::{Reconnected, Row, Servers, Session};
 use crate::view::text;
 use crate::wire::Wired;
 
 pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
-    let mut wired = loaded.wired_named(app, &args.names).await?;
+    // A session knows its own configuration: one that is not ours, too, is reached by its name.
+    let running = live::all(&app.environment).await;
+    let elsewhere = |name: &String| {
+        let here = loaded.config.entry(name).is_some() || loaded.config.dead_end(name).is_some();
+        !here && running.iter().any(|session| session.name == *name)
+    };
+    let (alone, names): (Vec<String>, Vec<String>) = args.names.iter().cloned().partition(elsewhere);
+    let mut wired = match (alone.is_empty(), names.is_empty()) {
+        (false, true) => Vec::new(),
+        _ => loaded.wired_named(app, &names).await?,
+    };
     if !app.json {
         loaded.note_problems(app);
     }
@@ -38,26 +48,64 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
     if args.failed {
         wired = failing(app, wired).await;
     }
-    let sessions = join_all(wired.iter().map(|wired| live::reconnect(&app.environment, wired)));
+    let sessions = join_all(wired.iter().map(|wired| {
+        let which = live::Which::Name(wired.described.name.clone());
+        async move { live::reconnect(&app.environment, &which).await }
+    }));
+    let alone: Vec<String> = match args.all {
+        true => {
+            let known = |session: &&Session| wired.iter().any(|wired| wired.described.name == session.name);
+            let mut names: Vec<String> =
+                running.iter().filter(|s| !known(s)).map(|session| session.name.clone()).collect();
+            names.dedup();
+            names
+        }
+        false => alone,
+    };
+    let others = join_all(
+        alone
+            .into_iter()
+            .map(|name| async move { live::reconnect(&app.environment, &live::Which::Name(name)).await }),
+    );
     let policy = ConnectPolicy::one_shot();
     let show = if app.json { Show::Nothing } else { Show::RowsAlone };
-    let (rows, sessions) = tokio::join!(probe_all(app, &wired, &policy, show), sessions);
+    let (rows, sessions, others) = tokio::join!(probe_all(app, &wired, &policy, show), sessions, others);
+    let others: Vec<Reconnected> = others.into_iter().flatten().collect();
     let rows: Vec<Row> =
         rows.into_iter().zip(sessions).map(|(row, sessions)| row.for_reconnect(sessions)).collect();
     if !app.json {
         for row in &rows {
             app.output.out(&text::session_lines(row, app.style()));
         }
+        for session in &others {
+            app.output.out(&text::reconnected_line(&session.name, session, app.style()));
+        }
+        if !rows.is_empty()
+            && others.is_empty()
+            && rows.iter().all(|row| row.reconnected.iter().flatten().count() == 0)
+        {
+            app.output.note("no live session was found\n");
+        }
     }
     if app.json {
         let (problems, pointers) = (loaded.problem_rows(), loaded.pointer_rows(&args.names));
-        app.print_json(&Servers::new(Some(checked_at), &rows, &problems).with_any_pointers(&pointers));
+        app.print_json(
+            &Servers::new(Some(checked_at), &rows, &problems)
+                .with_any_pointers(&pointers)
+                .with_others(&others),
+        );
     } else if rows.is_empty() && args.failed {
         app.output.note("every server is connected\n");
-    } else if rows.is_empty() {
+    } else if rows.is_empty() && others.is_empty() {
         loaded.note_nothing(app);
     }
-    Ok(combined(&rows))
+    let said = |session: &Reconnected| match session.status.as_str() {
+        Some("connected" | "disabled") => ExitStatus::Success,
+        Some("needs-auth") => ExitStatus::NeedsAuth,
+        Some("pending") => ExitStatus::Pending,
+        _ => ExitStatus::Failed,
+    };
+    Ok(ExitStatus::combine([combined(&rows)].into_iter().chain(others.iter().map(said))))
 }
 
 /// The servers that one quick look finds not connected. There is no list of failed servers to read: what was

@@ -20,9 +20,30 @@ pub(crate) async fn of(_: &Environment, wired: &[Wired]) -> Vec<Vec<Session>> {
     vec![Vec::new(); wired.len()]
 }
 
+/// Every live session: none that could be seen.
+#[expect(clippy::unused_async, reason = "where there are sockets, they are asked")]
+pub(crate) async fn all(_: &Environment) -> Vec<Session> {
+    Vec::new()
+}
+
+/// Which sessions somebody means.
+#[derive(Clone, Debug)]
+#[expect(dead_code, reason = "there is none to be meant")]
+pub(crate) enum Which {
+    Name(String),
+    Process(u32),
+    All,
+}
+
 /// Reconnects nothing.
 #[expect(clippy::unused_async, reason = "where there are sockets, they are asked")]
-pub(crate) async fn reconnect(_: &Environment, _: &Wired) -> Vec<Reconnected> {
+pub(crate) async fn reconnect(_: &Environment, _: &Which) -> Vec<Reconnected> {
+    Vec::new()
+}
+
+/// Ends nothing.
+#[expect(clippy::unused_async, reason = "where there are sockets, they are asked")]
+pub(crate) async fn stop(_: &Environment, _: &Which) -> Vec<Result<Session, u32>> {
     Vec::new()
 }
 

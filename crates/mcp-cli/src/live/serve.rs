@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use mcp_status::{ActionFacts, MessageContext, StatusReport};
 use mcp_transport::{StatusSnapshot, SupervisorHandle};
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
 use super::Sharing;
@@ -16,6 +18,18 @@ use crate::wire::Wired;
 /// Tells what the actions of a session's server are derived from.
 type Facts = Arc<dyn Fn() -> ActionFacts + Send + Sync>;
 
+/// What else a session is known by, whatever the configuration of the one who looks says.
+#[derive(Clone, Debug, Default)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "nobody sees a session where there are no sockets"))]
+pub(crate) struct About {
+    /// The program that it serves.
+    pub(crate) host: Option<String>,
+    pub(crate) url: Option<String>,
+    pub(crate) folder: Option<String>,
+    /// When it began, in seconds since 1970.
+    pub(crate) since: Option<u64>,
+}
+
 /// What others see of one supervised server.
 #[cfg_attr(not(unix), expect(dead_code, reason = "nobody sees a session where there are no sockets"))]
 pub(crate) struct Session {
@@ -23,6 +37,9 @@ pub(crate) struct Session {
     /// The name of the entry, and the file that defines it: two files may use one name for different servers.
     pub(super) name: String,
     pub(super) source: String,
+    pub(super) about: About,
+    /// Notified when it is asked to end.
+    pub(super) stop: Arc<Notify>,
     facts: Facts,
     pub(super) log: Option<SessionLog>,
     pub(super) sharing: Option<Sharing>,
@@ -37,7 +54,26 @@ impl Session {
         log: Option<SessionLog>,
     ) -> Self {
         let (name, source) = (wired.described.name.clone(), wired.described.source.clone());
-        Self { handle, name, source, facts, log, sharing: None }
+        let about = About { url: wired.described.url.clone(), ..About::default() };
+        Self { handle, name, source, about, stop: Arc::default(), facts, log, sharing: None }
+    }
+
+    /// Of a `host`, begun now in `folder`; `stop` is notified when somebody wants it to end.
+    #[must_use]
+    pub(crate) fn with_circumstances(
+        self,
+        host: Option<String>,
+        folder: Option<&std::path::Path>,
+        stop: Arc<Notify>,
+    ) -> Self {
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        let about = About {
+            host,
+            folder: folder.map(|folder| folder.display().to_string()),
+            since: since.ok().map(|since| since.as_secs()),
+            ..self.about
+        };
+        Self { about, stop, ..self }
     }
 
     /// On a connection that others use, too.

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use mcp_bridge::BridgeConfig;
 use mcp_bridge::control::{
@@ -21,6 +21,7 @@ use crate::environment::Environment;
 use crate::error::CliError;
 use crate::session_log::Event;
 use crate::view::row::{Reconnected, Session};
+use crate::view::time::rfc3339;
 use crate::wire::Wired;
 
 pub(crate) use mcp_bridge::sharing::Sharing;
@@ -56,23 +57,65 @@ pub(crate) async fn of(environment: &Environment, wired: &[Wired]) -> Vec<Vec<Se
         .collect()
 }
 
-/// Reconnects every live session of a server, and says what each did.
-pub(crate) async fn reconnect(environment: &Environment, wired: &Wired) -> Vec<Reconnected> {
-    let identity = identity(wired);
+/// Every live session of this account, of whatever server and folder.
+pub(crate) async fn all(environment: &Environment) -> Vec<Session> {
+    sessions(&places(environment), DESCRIBE_LIMIT, |_| true).await.iter().map(session).collect()
+}
+
+/// Which sessions somebody means.
+#[derive(Clone, Debug)]
+pub(crate) enum Which {
+    /// Those of this name, wherever it is defined.
+    Name(String),
+    /// The one of this process.
+    Process(u32),
+    /// Each.
+    All,
+}
+
+impl Which {
+    fn means(&self, info: &SessionInfo) -> bool {
+        match self {
+            Self::Name(name) => info.server.name == *name,
+            Self::Process(pid) => info.pid == *pid,
+            Self::All => true,
+        }
+    }
+}
+
+/// Reconnects every live session that is meant, and says what each did.
+pub(crate) async fn reconnect(environment: &Environment, which: &Which) -> Vec<Reconnected> {
     let answers =
-        ask_all(&places(environment), Request::Reconnect, RECONNECT_LIMIT, |server| *server == identity)
-            .await;
+        ask_all(&places(environment), Request::Reconnect, RECONNECT_LIMIT, |info| which.means(info)).await;
     let reconnected = answers.into_iter().map(|answer| match answer {
         Answer::Info(info) => {
             let session = session(&info);
-            Reconnected { session: session.session, status: session.status, reason: session.reason }
+            Reconnected {
+                session: session.session,
+                name: session.name,
+                status: session.status,
+                reason: session.reason,
+            }
         }
         Answer::Silent { pid } => {
-            Reconnected { session: pid, status: Value::from("pending"), reason: Value::Null }
+            let name = String::new();
+            Reconnected { session: pid, name, status: Value::from("pending"), reason: Value::Null }
         }
-        _ => Reconnected { session: 0, status: Value::Null, reason: Value::Null },
+        _ => Reconnected { session: 0, name: String::new(), status: Value::Null, reason: Value::Null },
     });
     reconnected.collect()
+}
+
+/// Ends every live session that is meant, and says which these were; without an answer, its process alone.
+pub(crate) async fn stop(environment: &Environment, which: &Which) -> Vec<Result<Session, u32>> {
+    let answers =
+        ask_all(&places(environment), Request::Stop, DESCRIBE_LIMIT, |info| which.means(info)).await;
+    let stopped = answers.into_iter().filter_map(|answer| match answer {
+        Answer::Info(info) => Some(Ok(session(&info))),
+        Answer::Silent { pid } => Some(Err(pid)),
+        _ => None,
+    });
+    stopped.collect()
 }
 
 /// What a session says, as it is shown.
@@ -80,6 +123,15 @@ fn session(info: &SessionInfo) -> Session {
     let report: Value = serde_json::from_str(info.report.get()).unwrap_or_default();
     Session {
         session: info.pid,
+        name: info.server.name.clone(),
+        source: info.server.source.clone(),
+        url: info.url.clone(),
+        host: info.host.clone(),
+        folder: info.folder.clone(),
+        version: info.version.clone(),
+        since: info.since.map(|since| {
+            rfc3339(SystemTime::UNIX_EPOCH + Duration::from_secs(since.min(u64::from(u32::MAX))))
+        }),
         kind: info.kind.clone(),
         shared: info.shared,
         status: report["status"].clone(),
@@ -94,6 +146,11 @@ impl serve::Session {
             kind: "bridge".to_owned(),
             server: SessionServer { name: self.name.clone(), source: self.source.clone() },
             shared: self.sharing.as_ref().and_then(Sharing::role),
+            host: self.about.host.clone(),
+            url: self.about.url.clone(),
+            folder: self.about.folder.clone(),
+            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
+            since: self.about.since,
             // A report has string keys and numbers that JSON knows: serialising cannot fail.
             report: to_raw_value(&self.report(snapshot)).unwrap_or_default(),
         }
@@ -116,6 +173,16 @@ impl LiveSession for serve::Session {
             }
             self.info(&self.handle.reconnect().await)
         })
+    }
+
+    fn stop(&self) -> SessionFuture<'_> {
+        let stop = self.stop.clone();
+        tokio::spawn(async move {
+            // The answer goes first.
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            stop.notify_one();
+        });
+        Box::pin(async { self.info(&self.handle.snapshot()) })
     }
 }
 

@@ -46,6 +46,21 @@ pub(crate) struct HelperRun {
 pub(crate) struct Session {
     /// Its process.
     pub(crate) session: u32,
+    /// The name of its server, and the file that defines that.
+    pub(crate) name: String,
+    pub(crate) source: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) url: Option<String>,
+    /// The program that it serves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) host: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) folder: Option<String>,
+    /// Of its program, which may be an older one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) version: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) since: Option<String>,
     /// `bridge`, or what an embedding host calls itself.
     pub(crate) kind: String,
     /// What it is on a connection that it shares.
@@ -59,6 +74,7 @@ pub(crate) struct Session {
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Reconnected {
     pub(crate) session: u32,
+    pub(crate) name: String,
     pub(crate) status: Value,
     pub(crate) reason: Value,
 }
@@ -174,6 +190,9 @@ pub(crate) struct Servers<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     pointers: Option<&'a [PointerRow]>,
     problems: &'a [ProblemRow],
+    /// What live sessions did that are of no server here.
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    others: &'a [Reconnected],
 }
 
 impl<'a> Servers<'a> {
@@ -183,7 +202,20 @@ impl<'a> Servers<'a> {
         servers: &'a [Row],
         problems: &'a [ProblemRow],
     ) -> Self {
-        Self { schema_version: 1, checked_at: checked_at.map(rfc3339), servers, pointers: None, problems }
+        Self {
+            schema_version: 1,
+            checked_at: checked_at.map(rfc3339),
+            servers,
+            pointers: None,
+            problems,
+            others: &[],
+        }
+    }
+
+    /// With live sessions that are of no server here.
+    #[must_use]
+    pub(crate) fn with_others(self, others: &'a [Reconnected]) -> Self {
+        Self { others, ..self }
     }
 
     /// With the entries that are no servers.

@@ -3,7 +3,7 @@
 use mcp_bridge::Role;
 use mcp_status::ServerStatus;
 
-use super::row::{Row, Session};
+use super::row::{Reconnected, Row, Session};
 use super::wrap::wrap;
 use crate::view::shown::{self, pad};
 
@@ -101,35 +101,44 @@ const MIN_BESIDE: usize = 24;
 /// Where lines below a narrow row begin.
 const NARROW: usize = 4;
 
+/// What one live session did.
+pub(crate) fn reconnected_line(name: &str, session: &Reconnected, style: Style) -> String {
+    let said = said(&session.status, &session.reason);
+    let indent = if style.terminal { "    " } else { "  " };
+    format!("{indent}session {} of {} reconnected, now {said}\n", session.session, shown::line(name))
+}
+
+/// A status and its reason, as a session says them.
+pub(crate) fn said(status: &serde_json::Value, reason: &serde_json::Value) -> String {
+    let status = shown::line(status.as_str().unwrap_or("unknown"));
+    match reason["message"].as_str() {
+        Some(message) => format!("{status}: {}", shown::line(message)),
+        None => status,
+    }
+}
+
 /// A line per live session of the server, below its status.
 pub(crate) fn session_lines(row: &Row, style: Style) -> String {
-    let said = |status: &serde_json::Value, reason: &serde_json::Value| {
-        let status = shown::line(status.as_str().unwrap_or("unknown"));
-        match reason["message"].as_str() {
-            Some(message) => format!("{status}: {}", shown::line(message)),
-            None => status,
-        }
-    };
     let indent = if style.terminal { "    " } else { "  " };
     let mut lines = String::new();
     match &row.reconnected {
         Some(reconnected) => {
             for session in reconnected {
-                let said = said(&session.status, &session.reason);
-                let name = shown::name(&row.name);
-                lines.push_str(&format!(
-                    "{indent}session {} of {name} reconnected, now {said}\n",
-                    session.session
-                ));
+                lines.push_str(&reconnected_line(&row.name, session, style));
             }
         }
         None => {
             for session in &row.sessions {
                 let said = said(&session.status, &session.reason);
                 lines.push_str(&format!(
-                    "{indent}session {} ({}{}) {said}\n",
+                    "{indent}session {} ({}{}{}) {said}\n",
                     session.session,
                     shown::line(&session.kind),
+                    session
+                        .host
+                        .as_ref()
+                        .map(|host| format!(" of {}", shown::cell(host)))
+                        .unwrap_or_default(),
                     shared(session)
                 ));
             }

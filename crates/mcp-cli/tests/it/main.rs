@@ -5,6 +5,7 @@
 //!
 //! | module | tells |
 //! |---|---|
+//! | `sessions` | live sessions, seen, reached and ended from anywhere |
 //! | `session` | the main story, by the public API as an embedding program would wire it |
 //! | `helper`, `headers` | credentials from a command, and from the file |
 //! | `status`, `retries` | what a status says, and how often a server was asked for it |
@@ -61,6 +62,7 @@ mod retries;
 mod screens;
 mod secrets;
 mod session;
+mod sessions;
 mod setting;
 mod signals;
 mod status;

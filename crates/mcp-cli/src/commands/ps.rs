@@ -1,0 +1,104 @@
+//! `mcplink ps` and `mcplink stop`: the live sessions of this account, of every folder and host.
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::args::StopArgs;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+use crate::live::{self, Which};
+use crate::view::row::Session;
+use crate::view::{shown, text};
+
+/// Lists them.
+pub(super) async fn list(app: &App) -> Result<ExitStatus, CliError> {
+    let sessions = live::all(&app.environment).await;
+    if app.json {
+        app.print_json(&json!({ "schemaVersion": 1, "sessions": sessions }));
+    } else if sessions.is_empty() {
+        app.output.note("no session is live; a host starts one with `mcplink bridge NAME`\n");
+    } else {
+        app.output.out(&table(&sessions));
+    }
+    Ok(ExitStatus::Success)
+}
+
+/// Ends those that are meant.
+pub(super) async fn stop(app: &App, args: &StopArgs) -> Result<ExitStatus, CliError> {
+    let meant: Vec<(String, Which)> = match args.all {
+        true => vec![("--all".to_owned(), Which::All)],
+        false => args.sessions.iter().map(|word| (word.clone(), which(word))).collect(),
+    };
+    let (asked, mut stopped, mut failed) = (meant.len(), Vec::new(), Vec::new());
+    for (word, which) in meant {
+        let answers = live::stop(&app.environment, &which).await;
+        if answers.is_empty() && !args.all {
+            let message = format!("no live session is {word:?}");
+            failed.push((shown::line(&word), CliError::usage("no-session", message).next("mcplink ps")));
+        }
+        for answer in answers {
+            match answer {
+                Ok(session) => stopped.push(session),
+                Err(pid) => {
+                    let message = format!("session {pid} does not answer");
+                    let error = CliError::new(ExitStatus::Failed, "session-silent", message);
+                    failed.push((pid.to_string(), error.next(format!("kill {pid}"))));
+                }
+            }
+        }
+    }
+    if app.json {
+        app.print_json(&json!({ "schemaVersion": 1, "stopped": stopped }));
+    } else {
+        for session in &stopped {
+            let host =
+                session.host.as_ref().map(|host| format!(", {}", shown::cell(host))).unwrap_or_default();
+            let name = shown::line(&session.name);
+            app.output.out(&format!(
+                "stopped session {} of {name} ({}{host})\n",
+                session.session,
+                shown::line(&session.kind)
+            ));
+        }
+        if stopped.is_empty() && failed.is_empty() {
+            app.output.note("no session is live\n");
+        }
+    }
+    CliError::of_names(asked, failed, "not stopped").map_or(Ok(ExitStatus::Success), Err)
+}
+
+/// A number is a process, unless it is not: a server may be called by a number.
+fn which(word: &str) -> Which {
+    word.parse().map_or_else(|_| Which::Name(word.to_owned()), Which::Process)
+}
+
+fn table(sessions: &[Session]) -> String {
+    let own = env!("CARGO_PKG_VERSION");
+    let unknown = || "-".to_owned();
+    let mut rows: Vec<[String; 6]> =
+        vec![["PID", "SERVER", "HOST", "SINCE", "FOLDER", "STATE"].map(ToOwned::to_owned)];
+    for session in sessions {
+        let state = text::said(&session.status, &session.reason);
+        let version = session.version.as_ref().filter(|version| *version != own);
+        let version =
+            version.map(|version| format!(" (version {})", shown::cell(version))).unwrap_or_default();
+        rows.push([
+            session.session.to_string(),
+            shown::cell(&session.name),
+            session.host.as_deref().map_or_else(unknown, shown::cell),
+            session
+                .since
+                .as_deref()
+                .map_or_else(unknown, |since| since.chars().take(16).collect::<String>().replace('T', " ")),
+            session.folder.as_deref().map_or_else(unknown, shown::cell),
+            format!("{state}{version}"),
+        ]);
+    }
+    let widths: Vec<usize> =
+        (0..5).map(|column| shown::widest(rows.iter().map(|row| row[column].as_str()))).collect();
+    let line = |row: &[String; 6]| {
+        let cells = widths.iter().zip(row).map(|(width, cell)| shown::pad(cell, *width) + "  ");
+        format!("{}{}\n", cells.collect::<String>(), row[5])
+    };
+    rows.iter().map(line).collect()
+}

@@ -1,0 +1,126 @@
+//! Live sessions, seen and reached from anywhere: whatever the configuration, the folder and the environment of the one
+//! who looks.
+
+use std::time::{Duration, Instant};
+
+use mcp_testkit::{Era, FakeMcpServer, Running, process_is_alive};
+use serde_json::{Value, json};
+
+use crate::bridge::{INITIALIZE, echo, open, response, say};
+use crate::setting::{Setting, http};
+
+/// The sessions that `ps` lists, by name.
+fn listed(setting: &Setting, name: &str) -> Vec<Value> {
+    let document = setting.run(&["ps", "--json"], 0).json();
+    let sessions = document["sessions"].as_array().unwrap();
+    sessions.iter().filter(|session| session["name"] == name).cloned().collect()
+}
+
+/// A bridge whose entry only it knows.
+fn private<'a>(setting: &'a Setting, server: &FakeMcpServer) -> Running<'a> {
+    let file = json!({ "mcpServers": { "mine": http(server) } }).to_string();
+    let mut bridge = setting.mcplink(&["--mcp-config", &file, "bridge", "mine"]).start();
+    say(&mut bridge, INITIALIZE);
+    response(&bridge, 0);
+    bridge
+}
+
+fn ends(bridge: &Running<'_>) {
+    let began = Instant::now();
+    while process_is_alive(bridge.pid()) {
+        assert!(began.elapsed() < Duration::from_secs(10), "it goes on");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+#[test]
+fn fa_a111_fa_a55_a_bridge_that_only_it_knows_the_entry_of_is_seen_and_reached() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let setting = Setting::new();
+    let mut mine = private(&setting, &server);
+    let mut by_url = open(&setting, server.url().as_str());
+    assert_eq!(echo(&mut mine, 1)["result"]["content"][0]["text"], "hello");
+    assert_eq!(echo(&mut by_url, 1)["result"]["content"][0]["text"], "hello");
+    let made = server.sessions_made();
+    for (arguments, more) in
+        [(&["reconnect", "mine"][..], 1), (&["reconnect", "127.0.0.1"], 1), (&["reconnect", "--all"], 2)]
+    {
+        let before = server.sessions_made();
+        let output = setting.run(arguments, 0);
+        assert_eq!(output.stdout.matches("reconnected, now connected").count(), more, "{output}");
+        assert_eq!(server.sessions_made(), before + more as u64, "{arguments:?}");
+    }
+    assert_eq!(server.sessions_made(), made + 4);
+    let document = setting.run(&["reconnect", "mine", "--json"], 0).json();
+    assert_eq!(
+        (&document["others"][0]["name"], &document["others"][0]["status"]),
+        (&json!("mine"), &json!("connected"))
+    );
+    // A name that neither a file nor a session has is still none, and one of a file without a session says so.
+    assert!(setting.run(&["reconnect", "nope"], 2).stderr.contains("no server is named"));
+    let other = Setting::of("web", http(&server));
+    let output = other.run(&["reconnect", "web"], 0);
+    assert!(output.stderr.contains("no live session was found"), "{output}");
+    drop(mine.wait().expect_code(0));
+    drop(by_url.wait().expect_code(0));
+}
+
+#[test]
+fn fh_h11_sessions_are_listed_with_host_folder_age_and_version_and_can_be_ended() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let setting = Setting::of("web", http(&server));
+    assert!(setting.run(&["ps"], 0).stderr.contains("no session is live"));
+    let bridges: Vec<Running<'_>> = (0..3).map(|_| open(&setting, "web")).collect();
+    let mine = private(&setting, &server);
+    let sessions = listed(&setting, "web");
+    assert_eq!(sessions.len(), 3);
+    for session in &sessions {
+        assert_eq!((&session["host"], &session["kind"]), (&json!("host 1"), &json!("bridge")), "{session:#}");
+        assert_eq!(session["version"], env!("CARGO_PKG_VERSION"));
+        assert_eq!(session["url"], server.url().as_str());
+        assert_eq!(session["folder"], setting.home.project().to_string_lossy().as_ref());
+        assert!(session["since"].as_str().unwrap().starts_with("20"), "{session:#}");
+    }
+    let shown = setting.run(&["ps"], 0);
+    assert_eq!(shown.stdout.lines().count(), 5, "{shown}");
+    for word in ["PID", "HOST", "host 1", "web", "mine", "connected"] {
+        assert!(shown.stdout.contains(word), "{word}: {shown}");
+    }
+    assert!(setting.run(&["status", "web"], 0).stdout.contains("(bridge of host 1) connected"));
+
+    let first = bridges[0].pid();
+    let output = setting.run(&["stop", &first.to_string()], 0);
+    assert!(output.stdout.contains(&format!("stopped session {first} of web (bridge, host 1)")), "{output}");
+    ends(&bridges[0]);
+    assert_eq!(listed(&setting, "web").len(), 2);
+    let output = setting.run(&["stop", "mine", "nope"], 2);
+    assert!(output.stdout.contains("of mine") && output.stderr.contains("nope: not stopped"), "{output}");
+    ends(&mine);
+    let document = setting.run(&["stop", "--all", "--json"], 0).json();
+    assert_eq!(document["stopped"].as_array().unwrap().len(), 2, "{document:#}");
+    bridges.iter().for_each(ends);
+    assert_eq!(server.sessions(), 0, "each has said goodbye");
+    setting.run(&["stop", "web"], 2);
+    setting.run(&["stop", "--all"], 0);
+    setting.run(&["stop"], 2);
+    for bridge in bridges.into_iter().chain([mine]) {
+        drop(bridge.wait().expect_code(0));
+    }
+}
+
+#[test]
+fn s_p01_fh_h11_what_a_host_calls_itself_does_not_drive_the_terminal() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("web", http(&server));
+    let mut bridge = setting.mcplink(&["bridge", "web"]).start();
+    let evil = "Ev\u{1b}[2J\u{202e}il";
+    say(&mut bridge, &INITIALIZE.replace("\"name\":\"host\"", &format!("\"name\":{}", json!(evil))));
+    response(&bridge, 0);
+    echo(&mut bridge, 1);
+    for arguments in [&["ps"][..], &["status", "web"], &["stop", "web"]] {
+        let output = setting.run(arguments, 0);
+        assert!(!output.stdout.contains('\u{1b}') && !output.stdout.contains('\u{202e}'), "{output}");
+        assert!(output.stdout.contains("Ev"), "{output}");
+    }
+    drop(bridge.wait().expect_code(0));
+}
