@@ -77,10 +77,23 @@ impl TransportError {
             (None, Some(rpc), _) => rpc.to_string(),
             (None, None, Some(said)) => said.to_owned(),
             // The innermost cause is the one a person recognises ("connection refused").
-            (None, None, None) => crate::words::plain(std::error::Error::source(self)?)?,
+            (None, None, None) => match self.of_a_command() {
+                Some(text) => text,
+                None => crate::words::plain(std::error::Error::source(self)?)?,
+            },
         };
         let line = mcp_text::sentence(text.lines().next().unwrap_or_default());
         Some(line).filter(|line| !line.is_empty())
+    }
+
+    /// What a command printed, or what is wrong with it: no words of a library, so they stay as they are.
+    fn of_a_command(&self) -> Option<String> {
+        #[cfg(feature = "stdio")]
+        if let Some(side) = self.side_output() {
+            return Some(side.to_string());
+        }
+        let spawn = matches!(self.kind(), TransportErrorKind::Spawn { .. });
+        std::error::Error::source(self).filter(|_| spawn).map(ToString::to_string)
     }
 }
 
