@@ -111,7 +111,7 @@ async fn status_shows_who_shares_and_reconnect_reaches_the_connection_behind_a_g
     assert_eq!(shared(guest.pid()), json!({ "via": owner.pid() }));
     let text = stage.mcplink(&["status", "--offline"]).output().await.unwrap().stdout;
     let text = String::from_utf8(text).unwrap();
-    let line = format!("session {} (bridge, shared: via {}) connected", guest.pid(), owner.pid());
+    let line = format!("session {} (bridge of host 1, shared: via {}) connected", guest.pid(), owner.pid());
     assert!(text.contains(&line), "{text}");
 
     let made = server.sessions_made();
