@@ -32,6 +32,7 @@ struct Inner {
     parts: Box<[u64]>,
     expires_at: Option<SystemTime>,
     signer: Option<Arc<dyn RequestSigner>>,
+    remark: Option<Arc<str>>,
 }
 
 /// The headers to send with every request, cheap to clone.
@@ -73,12 +74,12 @@ impl Credentials {
             value.set_sensitive(true);
             put(&mut supplied, Supplied { name, value, provider: provider.clone() });
         }
-        Self::from_parts(supplied, &[], None, None)
+        Self::from_parts(supplied, &[], None, None, None)
     }
 
     /// No headers at all: an anonymous request.
     pub fn none() -> Self {
-        Self::from_parts(Vec::new(), &[], None, None)
+        Self::from_parts(Vec::new(), &[], None, None, None)
     }
 
     fn from_parts(
@@ -86,25 +87,36 @@ impl Credentials {
         made_of: &[&Self],
         expires_at: Option<SystemTime>,
         signer: Option<Arc<dyn RequestSigner>>,
+        remark: Option<Arc<str>>,
     ) -> Self {
         let generation = NEXT_GENERATION.fetch_add(1, Ordering::Relaxed);
         let mut parts: Vec<u64> =
             made_of.iter().flat_map(|part| part.0.parts.iter().copied().chain([part.0.generation])).collect();
         parts.sort_unstable();
         parts.dedup();
-        Self(Arc::new(Inner { headers, generation, parts: parts.into(), expires_at, signer }))
+        Self(Arc::new(Inner { headers, generation, parts: parts.into(), expires_at, signer, remark }))
     }
 
     /// The same credentials with an expiry.
     #[must_use]
     pub fn with_expiry(self, expires_at: Option<SystemTime>) -> Self {
-        Self::from_parts(self.0.headers.clone(), &[&self], expires_at, self.0.signer.clone())
+        let (signer, remark) = (self.0.signer.clone(), self.0.remark.clone());
+        Self::from_parts(self.0.headers.clone(), &[&self], expires_at, signer, remark)
+    }
+
+    /// The same credentials with what their source said while it supplied them, such as a warning of a command that
+    /// succeeded. It is told when they are refused; it must hold no secret.
+    #[must_use]
+    pub fn with_remark(self, remark: Option<String>) -> Self {
+        let (expires_at, signer) = (self.0.expires_at, self.0.signer.clone());
+        Self::from_parts(self.0.headers.clone(), &[&self], expires_at, signer, remark.map(Arc::from))
     }
 
     /// The same credentials with a signer that runs for each request.
     #[must_use]
     pub fn with_signer(self, signer: Arc<dyn RequestSigner>) -> Self {
-        Self::from_parts(self.0.headers.clone(), &[&self], self.0.expires_at, Some(signer))
+        let (expires_at, remark) = (self.0.expires_at, self.0.remark.clone());
+        Self::from_parts(self.0.headers.clone(), &[&self], expires_at, Some(signer), remark)
     }
 
     /// These credentials with those of `over` on top: same-named headers are replaced (names compare
@@ -121,7 +133,8 @@ impl Credentials {
             (a, b) => a.or(b),
         };
         let signer = over.0.signer.clone().or_else(|| self.0.signer.clone());
-        Self::from_parts(headers, &[self, over], expires_at, signer)
+        let remark = over.0.remark.clone().or_else(|| self.0.remark.clone());
+        Self::from_parts(headers, &[self, over], expires_at, signer, remark)
     }
 
     /// Puts the headers into a request, replacing same-named ones, and signs it where a signer is set.
@@ -148,6 +161,20 @@ impl Credentials {
     /// When the credentials stop working, as far as that is knowable.
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.0.expires_at
+    }
+
+    /// What their source said while it supplied them.
+    pub fn remark(&self) -> Option<&str> {
+        self.0.remark.as_deref()
+    }
+
+    /// Whether a request with them carries a credential. A static header that only routes, such as the name of a tenant,
+    /// is none; what a command or a sign-in supplied is one whatever its name.
+    pub fn prove_something(&self) -> bool {
+        self.0.signer.is_some()
+            || self.0.headers.iter().any(|supplied| {
+                supplied.provider != crate::static_headers::NAME || is_credential(&supplied.name)
+            })
     }
 
     /// Whether a request with these credentials is anonymous.
@@ -182,6 +209,11 @@ impl Credentials {
             && self.0.headers.len() == other.0.headers.len()
             && self.0.headers.iter().all(|mine| other.header(&mine.name) == Some(&mine.value))
     }
+}
+
+/// Whether a header of this name carries a credential.
+pub(crate) fn is_credential(name: &HeaderName) -> bool {
+    mcp_text::is_credential_name(name.as_str())
 }
 
 fn put(headers: &mut Vec<Supplied>, new: Supplied) {

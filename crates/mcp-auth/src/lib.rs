@@ -42,6 +42,7 @@ pub mod children;
 #[cfg(any(test, feature = "contract-tests"))]
 pub mod contract;
 mod credentials;
+mod doubts;
 mod error;
 mod exchange;
 mod flight;
@@ -50,6 +51,8 @@ mod flight;
 pub mod fuzzing;
 #[cfg(feature = "helper")]
 mod helper;
+#[cfg(any(feature = "helper", feature = "oauth"))]
+mod jwt;
 #[cfg(feature = "oauth")]
 pub mod oauth;
 mod plan;
@@ -67,6 +70,7 @@ mod userinfo;
 pub use build::Parts;
 pub use challenge::Challenge;
 pub use credentials::{Credentials, RequestSigner};
+pub use doubts::{doubts, is_unfilled};
 pub use error::{AuthError, AuthErrorKind};
 pub use exchange::HttpExchange;
 #[cfg(feature = "helper")]

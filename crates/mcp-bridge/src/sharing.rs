@@ -400,7 +400,7 @@ impl Opener {
         match opening::read(&mut stream).await? {
             Reply::Failed(streak) => {
                 self.sharing.wait_for_news(stream);
-                Ok(Err(streak))
+                Ok(Err(*streak))
             }
             Reply::Connected => {
                 // The first words are ours, and a goodbye may have come already: the buffer goes along.

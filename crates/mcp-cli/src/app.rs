@@ -18,6 +18,7 @@ use crate::environment::Environment;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::output::Output;
+use crate::steps::Steps;
 use crate::telemetry::Telemetry;
 use crate::view::row::{PointerRow, ProblemRow};
 use crate::view::shown;
@@ -40,6 +41,8 @@ pub(crate) struct App {
     /// The process does not end before they have.
     pub(crate) renewals: Renewals,
     pub(crate) telemetry: Telemetry,
+    /// How a next step is printed.
+    pub(crate) steps: Arc<Steps>,
     token_store: Arc<dyn TokenStore>,
     /// The entries above this process as its host told them, where it did.
     above: OnceLock<String>,
@@ -84,6 +87,7 @@ impl App {
             interactive: !global.non_interactive && std::io::stdin().is_terminal(),
             renewals: Renewals::default(),
             telemetry,
+            steps: Arc::new(Steps::of(cli)),
             token_store: crate::oauth::token_store(state_dir(&environment).as_deref()),
             above: OnceLock::new(),
             // Before signals are handled: a pipe may keep this waiting, and Ctrl-C ends it.

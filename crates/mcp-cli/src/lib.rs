@@ -8,6 +8,7 @@
 //! | entry → provider → connection | `wire`, `probe` |
 //! | words, tables, JSON | `view` |
 //! | exit codes | `exit` |
+//! | the next step as it is printed | `steps` |
 //! | traces and metrics, with the feature `otel` | `telemetry` |
 
 #[cfg(target_os = "linux")]
@@ -33,6 +34,7 @@ mod redact;
 mod session_log;
 mod sign_in;
 mod signals;
+mod steps;
 #[cfg_attr(not(feature = "otel"), path = "telemetry/absent.rs")]
 mod telemetry;
 mod view;
@@ -107,7 +109,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
                 error.exit.into()
             }
         },
-        Err(error) => {
+        Err(mut error) => {
+            error.next = error.next.map(|next| app.steps.step(&next));
             app.output.error(&if app.json { error.to_json() } else { error.to_text() });
             error.exit.into()
         }

@@ -74,7 +74,7 @@ pub(crate) async fn probe(
     };
     let Some(ended) = ended else {
         let report = StatusReport::from_reason(latest, &wired.context(), wired.facts());
-        let row = Row::new(wired.described.clone(), report, wired.auth_row(), began.elapsed());
+        let row = wired.row(report, began.elapsed());
         return Probe { row, connection: None, tools: None, error: None };
     };
     Probe::new(wired, ended, began.elapsed())
@@ -89,7 +89,7 @@ fn pending_reason(machine: &StatusMachine, delay: Option<Duration>, wired: &Wire
 impl Probe {
     /// The row of a server that is not contacted.
     fn without_contact(wired: &Wired) -> Self {
-        let row = Row::new(wired.described.clone(), wired.offline_report(), wired.auth_row(), Duration::ZERO);
+        let row = wired.row(wired.offline_report(), Duration::ZERO);
         Self { row, connection: None, tools: None, error: None }
     }
 
@@ -113,7 +113,7 @@ impl Probe {
             info.map(|info| ServerInfo::new(hide(&info.name), hide(&info.version))),
             described.as_ref().map(|server| server.revision.to_string()),
         );
-        let row = Row::new(wired.described.clone(), report, wired.auth_row(), elapsed);
+        let row = wired.row(report, elapsed);
         Self { row, connection: ended.connection, tools: ended.tools, error: ended.error }
     }
 }

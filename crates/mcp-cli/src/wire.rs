@@ -13,6 +13,7 @@ use mcp_transport::{Endpoint, HttpEndpoint, Limits, Server, StdioEndpoint};
 
 use crate::app::{App, problem_text};
 use crate::redact;
+use crate::steps::Steps;
 use crate::view::row::{AuthRow, Described, Row};
 
 /// One entry with everything that is needed to contact it, or the reason why it is not contacted.
@@ -24,6 +25,7 @@ pub(crate) struct Wired {
     pub(crate) auth: Option<Auth>,
     /// What no message about it may contain.
     pub(crate) secrets: mcp_text::Secrets,
+    steps: Arc<Steps>,
 }
 
 /// The auth of one remote server.
@@ -107,7 +109,8 @@ impl Wired {
             }
             _ => Err(Closed::Reason(Reason::config(&invalid(entry, config)))),
         };
-        Self { described, state, auth, secrets: redact::secrets(entry, app.environment.variables()) }
+        let secrets = redact::secrets(entry, app.environment.variables());
+        Self { described, state, auth, secrets, steps: app.steps.clone() }
     }
 
     /// A name that is only a pointer: how a host reaches a server. Nothing is started for it, and `why` names the place.
@@ -151,6 +154,14 @@ impl Wired {
             .with_login_available(true)
     }
 
+    /// Its row, as `report` tells.
+    pub(crate) fn row(&self, mut report: StatusReport, elapsed: Duration) -> Row {
+        if let Some(reason) = &mut report.reason {
+            reason.next = reason.next.as_deref().map(|next| self.steps.step(next));
+        }
+        Row::new(self.described.clone(), report, self.auth_row(), elapsed)
+    }
+
     /// What is known about its credentials.
     pub(crate) fn auth_row(&self) -> AuthRow {
         let snapshot = self.snapshot();
@@ -191,7 +202,7 @@ impl Wired {
 
     /// The row as far as the files tell it.
     pub(crate) fn offline_row(&self) -> Row {
-        Row::new(self.described.clone(), self.offline_report(), self.auth_row(), Duration::ZERO)
+        self.row(self.offline_report(), Duration::ZERO)
     }
 }
 

@@ -236,7 +236,21 @@ pub fn next_command(name: &str, facts: &ActionFacts) -> Option<String> {
         | ReasonCode::Protocol
         | ReasonCode::Version
         | ReasonCode::Spawn => on_server("get"),
+        ReasonCode::Unauthorized
+        | ReasonCode::Forbidden
+        | ReasonCode::LoginRedirect
+        | ReasonCode::CredentialsRejected
+            if !facts.has_helper =>
+        {
+            on_server("get")
+        }
         ReasonCode::NoTools => None,
+        // It comes back by itself, or when a person starts it; this ends when it has.
+        ReasonCode::Unavailable | ReasonCode::RateLimited | ReasonCode::Unreachable | ReasonCode::Timeout => {
+            on_server("wait")
+        }
+        ReasonCode::ToolsUnavailable => on_server("tools"),
+        // A helper is run again, and a session that runs is told.
         ReasonCode::Unauthorized
         | ReasonCode::Forbidden
         | ReasonCode::LoginRedirect
@@ -246,12 +260,7 @@ pub fn next_command(name: &str, facts: &ActionFacts) -> Option<String> {
         | ReasonCode::HelperFailed
         | ReasonCode::CredentialsFailed
         | ReasonCode::SignInExpired
-        | ReasonCode::Unavailable
-        | ReasonCode::RateLimited
-        | ReasonCode::Unreachable
-        | ReasonCode::Timeout
-        | ReasonCode::Exited
-        | ReasonCode::ToolsUnavailable => on_server("reconnect"),
+        | ReasonCode::Exited => on_server("reconnect"),
     }
 }
 
@@ -359,8 +368,9 @@ mod tests {
             (seen(remote(), ReasonCode::SelfReference), Some("mcplink get web")),
             (seen(remote(), ReasonCode::Retrying), Some("mcplink status web")),
             (seen(remote(), ReasonCode::NotFound), Some("mcplink get web")),
-            (seen(remote(), ReasonCode::Unreachable), Some("mcplink reconnect web")),
-            (seen(remote(), ReasonCode::Unauthorized), Some("mcplink reconnect web")),
+            (seen(remote(), ReasonCode::Unreachable), Some("mcplink wait web")),
+            (seen(remote(), ReasonCode::ToolsUnavailable), Some("mcplink tools web")),
+            (seen(remote(), ReasonCode::Unauthorized), Some("mcplink get web")),
             (seen(oauth, ReasonCode::Unauthorized), Some("mcplink login web")),
             (seen(oauth, ReasonCode::CredentialsRejected), Some("mcplink login web")),
             (seen(oauth, ReasonCode::SignInExpired), Some("mcplink login web")),
@@ -371,14 +381,8 @@ mod tests {
                 Some("mcplink reconnect web"),
             ),
             (seen(oauth, ReasonCode::Blocked), Some("mcplink reconnect web")),
-            (
-                seen(oauth.with_login_available(false), ReasonCode::Unauthorized),
-                Some("mcplink reconnect web"),
-            ),
-            (
-                seen(headers.with_oauth(true, false), ReasonCode::CredentialsRejected),
-                Some("mcplink reconnect web"),
-            ),
+            (seen(oauth.with_login_available(false), ReasonCode::Unauthorized), Some("mcplink get web")),
+            (seen(headers.with_oauth(true, false), ReasonCode::CredentialsRejected), Some("mcplink get web")),
             (seen(remote(), ReasonCode::NoTools), None),
             (remote(), None),
         ];

@@ -127,11 +127,19 @@ fn challenge_code(kind: &ChallengeKind, evidence: &Evidence) -> ReasonCode {
         _ if evidence.auth.withheld => ReasonCode::HelperUntrusted,
         // A firewall has not looked at the credentials, so it cannot have rejected them.
         ChallengeKind::Blocked => ReasonCode::Blocked,
+        // What the file says was not enough, and the server says what would be.
+        ChallengeKind::Unauthorized if is_only_of_the_file(evidence) && evidence.auth.sign_in => {
+            ReasonCode::Unauthorized
+        }
         _ if evidence.auth.sent => ReasonCode::CredentialsRejected,
         ChallengeKind::Unauthorized => ReasonCode::Unauthorized,
         ChallengeKind::Forbidden => ReasonCode::Forbidden,
         ChallengeKind::LoginRedirect => ReasonCode::LoginRedirect,
     }
+}
+
+fn is_only_of_the_file(evidence: &Evidence) -> bool {
+    evidence.auth.provider.as_deref() == Some("static-headers")
 }
 
 /// An answer that the transport did not hand over as a challenge.

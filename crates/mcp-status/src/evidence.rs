@@ -96,18 +96,36 @@ pub struct AuthFacts {
     pub exit_code: Option<i32>,
     /// The scheme that the server's challenge asks for (RFC 9110 section 11.1), as the server spelled it.
     pub scheme: Option<String>,
+    /// The challenge says where to sign in (RFC 9728 section 5.1).
+    pub sign_in: bool,
+    /// What is known of the refused credentials: fragments that name headers and variables, and hold no value.
+    pub doubts: Vec<String>,
 }
 
 impl AuthFacts {
     /// Facts about credentials of `provider`.
     pub fn new(sent: bool, provider: Option<String>, withheld: bool) -> Self {
-        Self { sent, provider, withheld, exit_code: None, scheme: None }
+        Self { sent, provider, withheld, exit_code: None, scheme: None, sign_in: false, doubts: Vec::new() }
     }
 
     /// With the exit code of the command that failed.
     #[must_use]
     pub fn with_exit_code(mut self, exit_code: Option<i32>) -> Self {
         self.exit_code = exit_code;
+        self
+    }
+
+    /// With whether the challenge says where to sign in.
+    #[must_use]
+    pub fn with_sign_in(mut self, sign_in: bool) -> Self {
+        self.sign_in = sign_in;
+        self
+    }
+
+    /// With what is known of the refused credentials.
+    #[must_use]
+    pub fn with_doubts(mut self, doubts: Vec<String>) -> Self {
+        self.doubts = doubts;
         self
     }
 

@@ -102,7 +102,9 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
                 cause
             }
         }
-        Outcome::Challenged { kind, http_status } => challenge(kind, *http_status, evidence, context),
+        Outcome::Challenged { kind, http_status } => {
+            with_doubts(challenge(kind, *http_status, evidence, context), &evidence.auth.doubts)
+        }
         Outcome::CredentialSourceFailed => {
             let source = source_name(evidence, context);
             match evidence.auth.exit_code {
@@ -197,8 +199,17 @@ fn challenge(
         Some(ReasonCode::Forbidden) => {
             format!("the server refused a request without credentials{times} ({http_status})")
         }
+        _ if evidence.auth.sent => format!(
+            "the server refused {} and asks for a sign-in{times} ({http_status})",
+            supplied(evidence, context)
+        ),
         _ => format!("the server asks for {wanted}, and none were sent ({http_status})"),
     }
+}
+
+/// The fact, and what is known of credentials that were refused.
+fn with_doubts(text: String, doubts: &[String]) -> String {
+    doubts.iter().take(2).fold(text, |text, doubt| format!("{text}; {}", sentence(doubt)))
 }
 
 fn http(

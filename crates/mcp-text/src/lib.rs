@@ -13,6 +13,7 @@ mod secrets;
 mod sequence;
 mod shape;
 mod shell;
+pub mod telling;
 mod visible;
 
 pub use escaped::escaped;

@@ -7,6 +7,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
+use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -79,12 +80,13 @@ impl Sender<'_> {
         self.describe_refusal(error, None)
     }
 
-    fn describe_refusal(&self, error: TransportError, challenge: Option<&Challenge>) -> TransportError {
+    fn describe_refusal(&self, error: TransportError, refusal: Option<&Refusal>) -> TransportError {
         error
-            .with_auth(self.client.context(&self.used, challenge))
             .with_attempts(self.attempts)
             .by_way_of(self.client.client.proxy_of(&self.client.endpoint))
             .without_secrets(&self.secrets())
+            // Last: what it says of the credentials names variables that stand in their very values.
+            .with_auth(self.client.context(&self.used, refusal))
     }
 
     /// What was sent and must not be repeated. Made for a failure only.
@@ -228,35 +230,40 @@ impl AuthedClient {
             Err(error) => {
                 let error = TransportError::credentials(error, provider.name());
                 let sender = self.sender(used, recoveries + 1);
-                Err(sender.describe_refusal(error, refusal.challenges.first()))
+                Err(sender.describe_refusal(error, Some(refusal)))
             }
         }
     }
 
     fn challenged(&self, refusal: Refusal, used: &Credentials, attempts: u32) -> TransportError {
-        let kind = TransportErrorKind::Challenged { kind: refusal.kind, status: refusal.status.as_u16() };
+        let kind =
+            TransportErrorKind::Challenged { kind: refusal.kind.clone(), status: refusal.status.as_u16() };
         // RFC 6750 section 3: meant for developers, and often the only thing that says what is wrong.
         let described = refusal.challenges.iter().find_map(|challenge| challenge.param("error_description"));
         let error = TransportError::new(kind, "the server refused the credentials")
             .with_said(described.map(mcp_text::sentence).filter(|words| !words.is_empty()));
-        self.sender(used, attempts).describe_refusal(error, refusal.challenges.first())
+        self.sender(used, attempts).describe_refusal(error, Some(&refusal))
     }
 
     fn sender(&self, used: &Credentials, attempts: u32) -> Sender<'_> {
         Sender { client: self, used: used.clone(), attempts }
     }
 
-    fn context(&self, used: &Credentials, challenge: Option<&Challenge>) -> AuthContext {
+    fn context(&self, used: &Credentials, refusal: Option<&Refusal>) -> AuthContext {
         let supplier = used
             .names()
             .find(|(name, _)| **name == header::AUTHORIZATION)
             .or_else(|| used.names().next())
             .map(|(_, provider)| provider.to_owned());
+        let challenges = refusal.map(|refusal| &refusal.challenges[..]).unwrap_or_default();
+        let doubts = refusal.map(|_| mcp_auth::doubts(used, SystemTime::now())).unwrap_or_default();
         AuthContext {
-            sent: !used.is_empty(),
+            sent: used.prove_something(),
             provider: supplier.or_else(|| self.provider.as_ref().map(|provider| provider.name().to_owned())),
             withheld: self.provider.as_ref().is_some_and(|provider| provider.snapshot().withheld),
-            scheme: challenge.map(|challenge| challenge.scheme().to_owned()),
+            scheme: challenges.first().map(|challenge| challenge.scheme().to_owned()),
+            sign_in: challenges.iter().any(|challenge| challenge.resource_metadata().is_some()),
+            doubts,
         }
     }
 

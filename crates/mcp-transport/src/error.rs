@@ -142,6 +142,10 @@ pub(crate) struct AuthContext {
     pub(crate) withheld: bool,
     /// The scheme of the first challenge (RFC 9110 section 11.1).
     pub(crate) scheme: Option<String>,
+    /// A challenge says where to sign in (RFC 9728 section 5.1).
+    pub(crate) sign_in: bool,
+    /// What is known of the refused credentials: fragments without a value.
+    pub(crate) doubts: Vec<String>,
 }
 
 impl TransportError {

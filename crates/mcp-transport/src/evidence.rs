@@ -15,7 +15,9 @@ impl TransportError {
         let mut facts = AuthFacts::default();
         if let Some(context) = self.auth_context() {
             facts = AuthFacts::new(context.sent, context.provider.clone(), context.withheld)
-                .with_scheme(context.scheme.clone());
+                .with_scheme(context.scheme.clone())
+                .with_sign_in(context.sign_in)
+                .with_doubts(context.doubts.clone());
         }
         if let Some(error) = self.auth_error() {
             facts = facts.with_exit_code(error.exit_code());

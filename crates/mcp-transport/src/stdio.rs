@@ -14,7 +14,6 @@ mod outbox;
 mod peer;
 mod side;
 mod start;
-mod telling;
 
 use std::fmt;
 use std::sync::Arc;

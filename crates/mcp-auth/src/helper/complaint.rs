@@ -3,7 +3,7 @@
 //! A message that says why minting failed is worth a lot, and a failing script prints secrets (`set -x`, a `curl -v`, a
 //! dump of what it got). What a text may hold is decided by [`Secrets`]; here is what is known to be secret.
 
-use mcp_text::{Secrets, is_credential_name, sentence};
+use mcp_text::{Secrets, is_credential_name, sentence, telling};
 
 use super::run::{Invocation, Output};
 
@@ -15,7 +15,7 @@ const MIN_PRINTED: usize = 6;
 
 /// The presentable part of what a run printed to stderr.
 pub(super) struct Complaint {
-    first_line: Option<String>,
+    telling: Option<String>,
     tail: String,
 }
 
@@ -25,18 +25,35 @@ impl Complaint {
     }
 
     fn of(head: &str, tail: &str, secrets: &Secrets) -> Self {
-        let lines = |text: &str| secrets.lines(text).into_iter().map(|line| sentence(&line));
-        let tail: Vec<String> = lines(tail).collect();
-        Self { first_line: lines(head).next(), tail: tail.join("\n") }
+        let lines = |text: &str| {
+            let lines: Vec<String> = secrets.lines(text).iter().map(|line| sentence(line)).collect();
+            lines.join("\n")
+        };
+        let (head, tail) = (lines(head), lines(tail));
+        // Of a long text both ends are at hand, and what went wrong may stand in either. Where no form of it is known, a
+        // script says first what it is about to give up for, after what it is warned of.
+        let by_form = telling::by_form(&head).or_else(|| telling::by_form(&tail));
+        let by_place = || head.lines().find(|line| !is_aside(line)).or_else(|| head.lines().next());
+        let telling = by_form.map(|telling| sentence(&telling.to_text()));
+        Self { telling: telling.or_else(|| by_place().map(str::to_owned)), tail }
     }
 
-    pub(super) fn first_line(&self) -> Option<&str> {
-        self.first_line.as_deref()
+    /// The line that most likely says what went wrong.
+    pub(super) fn telling_line(&self) -> Option<&str> {
+        self.telling.as_deref()
     }
 
     pub(super) fn tail(&self) -> &str {
         &self.tail
     }
+}
+
+/// Whether a line is beside the point: blank, a warning, the trace of a shell (`set -x`), progress.
+fn is_aside(line: &str) -> bool {
+    let line = line.trim();
+    let lower = line.to_lowercase();
+    let words = ["warn", "deprecat", "notice", "info:", "debug", "experimental"];
+    line.is_empty() || line.starts_with("+ ") || words.iter().any(|word| lower.contains(word))
 }
 
 /// What must not be shown wherever it appears: the values of credential-like variables and what is secret in URLs of

@@ -2,46 +2,27 @@
 
 use std::time::{Duration, SystemTime};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use http::HeaderValue;
 use http::header::AUTHORIZATION;
-use serde_json::Value;
 
 use super::Headers;
+use crate::jwt;
 
 /// The earlier of the bearer token's own expiry and the lifetime that the entry states, counted from `now`.
 pub(super) fn of(headers: &Headers, ttl: Option<Duration>, now: SystemTime) -> Option<SystemTime> {
     let token = headers.iter().rfind(|(name, _)| *name == AUTHORIZATION);
     let stated = ttl.and_then(|ttl| now.checked_add(ttl));
-    match (token.and_then(|(_, value)| token_expiry(value)), stated) {
+    match (token.and_then(|(_, value)| jwt::times(value)?.ends), stated) {
         (Some(own), Some(stated)) => Some(own.min(stated)),
         (own, stated) => own.or(stated),
     }
 }
 
-/// The `exp` claim of a bearer token that is a JWT (RFC 7519 section 4.1.4).
-///
-/// Read, never verified: it only decides when to ask for the next token, so whoever could forge it could
-/// only make their own helper run earlier or later.
-fn token_expiry(value: &HeaderValue) -> Option<SystemTime> {
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return None;
-    }
-    let mut segments = token.trim().split('.');
-    let (_header, claims, _signature) = (segments.next()?, segments.next()?, segments.next()?);
-    if segments.next().is_some() {
-        return None;
-    }
-    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
-    // A NumericDate may have a fraction (RFC 7519 section 2).
-    let seconds = Duration::try_from_secs_f64(claims.get("exp")?.as_f64()?).ok()?;
-    SystemTime::UNIX_EPOCH.checked_add(seconds)
-}
-
 #[cfg(test)]
 mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use http::HeaderValue;
+
     use super::*;
 
     fn bearer(claims: &str) -> String {

@@ -1,7 +1,7 @@
 //! The provider that runs a command and uses the headers it prints.
 //!
 //! The command runs through the platform's shell and must print one JSON object of strings. Whatever else
-//! it does is *its own* failure ([`AuthErrorKind::SourceFailed`]), told with exit code and first line of stderr, and
+//! it does is *its own* failure ([`AuthErrorKind::SourceFailed`]), told with exit code and the telling line of stderr, and
 //! never mistaken for an answer of the server: without its headers the server is not contacted.
 //!
 //! | module | does |
@@ -34,10 +34,10 @@ use tracing::{Instrument as _, debug_span};
 use self::complaint::Complaint;
 use self::run::{Ended, Invocation, Output};
 use crate::plan::HELPER_NAME;
-use crate::spans;
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, CredentialSource, Credentials, FetchReason, HelperSpec, Target,
 };
+use crate::{doubts, spans};
 
 /// Runs a command each time it is asked, and remembers nothing; wrap it in [`SingleFlight`](crate::SingleFlight).
 ///
@@ -69,9 +69,9 @@ impl HeadersHelper {
     }
 
     async fn mint(&self) -> Result<Credentials, AuthError> {
-        let headers = sharing::run(&self.invocation, self.spec.timeout).await?;
+        let Minted { headers, remark } = sharing::run(&self.invocation, self.spec.timeout).await?;
         let expiry = expiry::of(&headers, self.spec.ttl, (self.clock)());
-        Ok(Credentials::new(HELPER_NAME, headers).with_expiry(expiry))
+        Ok(Credentials::new(HELPER_NAME, headers).with_remark(remark).with_expiry(expiry))
     }
 }
 
@@ -100,10 +100,18 @@ impl fmt::Debug for HeadersHelper {
 
 type Headers = Vec<(HeaderName, HeaderValue)>;
 
+/// What a run that succeeded supplied.
+#[derive(Clone, Debug)]
+struct Minted {
+    headers: Headers,
+    /// What it printed to stderr all the same.
+    remark: Option<String>,
+}
+
 /// One run, from spawn to headers.
 ///
 /// Its span holds no more than the session log does: whose it was, how it ended, how long it took.
-async fn headers(invocation: &Invocation, limit: Duration) -> Result<Headers, AuthError> {
+async fn headers(invocation: &Invocation, limit: Duration) -> Result<Minted, AuthError> {
     let span = debug_span!(
         "mcplink.helper",
         "otel.name" = "headers helper",
@@ -120,7 +128,7 @@ async fn headers(invocation: &Invocation, limit: Duration) -> Result<Headers, Au
     headers
 }
 
-async fn supplied(invocation: &Invocation, limit: Duration) -> Result<Headers, AuthError> {
+async fn supplied(invocation: &Invocation, limit: Duration) -> Result<Minted, AuthError> {
     let output = run::run(invocation, limit).await.map_err(|error| {
         // The path is the person's own, and a folder that is gone is the usual cause.
         let cwd = invocation.cwd.display();
@@ -130,11 +138,14 @@ async fn supplied(invocation: &Invocation, limit: Duration) -> Result<Headers, A
         Ok(headers) => {
             let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
             tracing::debug!(server = %invocation.server, ?names, "the headers helper supplied headers");
-            Ok(headers)
+            // It may have failed all the same, in a pipe or a substitution: the server will tell.
+            let remark =
+                Complaint::new(&output, invocation).telling_line().map(|line| format!("stderr: {line}"));
+            Ok(Minted { headers, remark })
         }
         Err(Flaw { what, exit_code }) => {
             let complaint = Complaint::new(&output, invocation);
-            let error = failure(&what, complaint.first_line()).with_exit_code(exit_code);
+            let error = failure(&what, complaint.telling_line()).with_exit_code(exit_code);
             tracing::debug!(
                 server = %invocation.server, %error, stderr = %complaint.tail(), "the headers helper failed"
             );
@@ -153,7 +164,9 @@ fn judge(output: &Output, limit: Duration) -> Result<Headers, Flaw> {
     let stopped = |what| Err(Flaw { what, exit_code: None });
     match &output.ended {
         Ended::Exited(status) if status.success() => parse::headers(&output.stdout)
-            .map_err(|error| Flaw { what: error.to_string(), exit_code: status.code() }),
+            .map_err(|error| error.to_string())
+            .and_then(not_void)
+            .map_err(|what| Flaw { what, exit_code: status.code() }),
         Ended::Exited(status) => Err(Flaw { what: manner(*status), exit_code: status.code() }),
         Ended::TimedOut => {
             stopped(format!("it did not finish within {} s and was stopped", limit.as_secs_f64()))
@@ -162,6 +175,15 @@ fn judge(output: &Output, limit: Duration) -> Result<Headers, Flaw> {
             stopped(format!("it printed more than {} KiB and was stopped", run::MAX_STDOUT / 1024))
         }
         Ended::Lost(error) => stopped(format!("how it ended is unknown ({})", error.kind())),
+    }
+}
+
+/// Headers with nothing in the place of a credential are those of a failure that was not noticed.
+fn not_void(headers: Headers) -> Result<Headers, String> {
+    let void = headers.iter().find_map(|(name, value)| Some((name, doubts::void(name, value)?)));
+    match void {
+        Some((name, what)) => Err(format!("the value of `{name}` {what}")),
+        None => Ok(headers),
     }
 }
 

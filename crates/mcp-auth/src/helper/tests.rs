@@ -98,13 +98,13 @@ async fn the_command_runs_in_a_shell_in_its_folder_with_its_variables() {
 #[tokio::test]
 async fn a_scrubbed_environment_reaches_the_command_scrubbed() {
     let folder = Folder::new();
-    let command = r#"printf '{"X-Token":"%s","X-Plain":"%s"}' "$MY_TOKEN" "$PLAIN""#;
+    let command = r#"printf '{"X-Seen":"%s","X-Plain":"%s"}' "$MY_TOKEN" "$PLAIN""#;
     for (policy, expected) in [(EnvPolicy::Inherit, "secret"), (EnvPolicy::Scrubbed, "")] {
         let mut spec = folder.spec(command);
         spec.env.extend([("MY_TOKEN".into(), "secret".into()), ("PLAIN".into(), "plain".into())]);
         spec.env_policy = policy;
         let credentials = fetch(&HeadersHelper::new(spec, target("s"))).await.unwrap();
-        assert_eq!(value(&credentials, "x-token"), expected);
+        assert_eq!(value(&credentials, "x-seen"), expected);
         assert_eq!(value(&credentials, "x-plain"), "plain");
     }
 }
@@ -179,6 +179,41 @@ async fn output_without_end_is_stopped() {
     assert_eq!(error.to_string(), "run the headers helper: it printed more than 1024 KiB and was stopped");
     let error = failure_of("head -c 1100000 /dev/zero").await;
     assert!(error.to_string().contains("more than 1024 KiB"), "also when it ends by itself: {error}");
+}
+
+#[tokio::test]
+async fn fa_a80_a_warning_is_not_why_a_command_failed() {
+    for warning in [
+        "Warning: old",
+        "(node:7) [DEP0040] DeprecationWarning: punycode",
+        "+ curl -s x",
+        "NOTICE: new version",
+    ] {
+        let error = failure_of(&format!("echo '{warning}' >&2; echo 'session expired' >&2; exit 5")).await;
+        assert!(error.to_string().ends_with("code 5 (stderr: session expired)"), "{error}");
+    }
+    let error = failure_of("echo 'Warning: all there is' >&2; exit 5").await;
+    assert!(error.to_string().ends_with("(stderr: Warning: all there is)"), "{error}");
+}
+
+#[tokio::test]
+async fn fh_h2_a_credential_without_a_token_is_a_failure_of_the_command() {
+    for (printed, expected) in [
+        (r#"{"Authorization": "Bearer "}"#, "`authorization` has a scheme and no token behind it"),
+        (r#"{"Authorization": "Bearer"}"#, "`authorization` has a scheme and no token behind it"),
+        (r#"{"Authorization": " "}"#, "`authorization` is empty"),
+        (r#"{"X-Api-Key": ""}"#, "`x-api-key` is empty"),
+    ] {
+        let error = failure_of(&format!("echo 'my-sso: session expired' >&2; echo '{printed}'")).await;
+        let text = error.to_string();
+        assert!(text.contains(expected) && text.ends_with("(stderr: my-sso: session expired)"), "{text}");
+    }
+    let folder = Folder::new();
+    let credentials =
+        fetch(&folder.helper(r#"echo hm >&2; echo '{"X-Tenant": "", "Authorization": "Bearer x"}'"#))
+            .await
+            .unwrap();
+    assert_eq!(credentials.remark(), Some("stderr: hm"));
 }
 
 #[tokio::test]

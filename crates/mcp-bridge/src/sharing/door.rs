@@ -132,7 +132,7 @@ async fn attach(
             if core.dissolved.is_cancelled() {
                 return Ok(());
             }
-            opening::write(&mut output, &Reply::Failed(streak(&snapshot))).await?;
+            opening::write(&mut output, &Reply::Failed(Box::new(streak(&snapshot)))).await?;
             wait_for_news(server, &snapshot, input).await;
             Ok(())
         }

@@ -283,7 +283,7 @@ mod tests {
         let refused = row("web", Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 });
         let line = status_lines(&refused, 3, PIPE);
         assert!(line.starts_with("web  needs-auth  the server refused"), "{line}");
-        assert!(line.ends_with("  next: mcplink reconnect web\n"), "{line}");
+        assert!(line.ends_with("  next: mcplink get web\n"), "{line}");
     }
 
     #[test]
@@ -291,7 +291,7 @@ mod tests {
         let refused = row("web", Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 });
         let lines = status_lines(&refused, 5, TERMINAL);
         assert!(lines.starts_with("! web    needs-auth  "), "{lines}");
-        assert!(lines.ends_with("\n                     next: mcplink reconnect web\n"), "{lines}");
+        assert!(lines.ends_with("\n                     next: mcplink get web\n"), "{lines}");
         let painted = status_lines(&refused, 5, Style { color: true, ..TERMINAL });
         assert!(painted.starts_with("\u{1b}[33m!\u{1b}[0m"), "{painted}");
     }
@@ -302,12 +302,12 @@ mod tests {
         assert_eq!(
             status_lines(&refused, 3, Style { columns: 50, ..TERMINAL }),
             "! web  needs-auth  the server refused the headers\n                   of the configuration (401)\n\
-             \x20                  next: mcplink reconnect web\n"
+             \x20                  next: mcplink get web\n"
         );
         assert_eq!(
-            status_lines(&refused, 3, Style { columns: 40, ..TERMINAL }),
+            status_lines(&refused, 3, Style { columns: 39, ..TERMINAL }),
             "! web  needs-auth\n    the server refused the headers of\n    the configuration (401)\n    \
-             next: mcplink reconnect web\n"
+             next: mcplink get web\n"
         );
     }
 

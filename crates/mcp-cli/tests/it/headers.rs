@@ -33,9 +33,14 @@ fn f026_a_refused_authorization_shows_its_http_status_and_starts_no_oauth() {
     )));
     let setting = Setting::of("s", with_headers(&server, json!({ "Authorization": "Bearer A" })));
     let status = setting.status("s");
-    assert_eq!(status["reason"]["code"], "credentials-rejected");
+    // The server says what would be enough, and the refused header is named beside it.
+    assert_eq!(
+        (&status["status"], &status["reason"]["code"]),
+        (&json!("needs-auth"), &json!("unauthorized"))
+    );
     assert_eq!(status["reason"]["httpStatus"], 401);
-    assert!(setting.run(&["status"], 3).stdout.contains("(401)"));
+    let told = setting.run(&["status"], 3).stdout;
+    assert!(told.contains("refused the headers of the configuration") && told.contains("(401)"), "{told}");
     assert_always_sent(&server, "authorization");
 }
 

@@ -10,6 +10,7 @@
 //! | `helper`, `headers` | credentials from a command, and from the file |
 //! | `status`, `retries` | what a status says, and how often a server was asked for it |
 //! | `documents`, `failures` | JSON, exit codes, the wording of errors |
+//! | `evidence` | what a refusal says, and the step that follows it |
 //! | `files` | files that are broken, or another host's |
 //! | `usage`, `complete`, `offline` | commands that use a server, and those that only read files |
 //! | `trust` | what a folder may do before and after somebody trusts it |
@@ -40,6 +41,7 @@ mod decisions;
 mod demo;
 mod documents;
 mod doors;
+mod evidence;
 mod failures;
 mod files;
 mod grid;

@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 
 use mcp_text::{Secrets, shell_word};
 
-use super::telling::{self, Telling};
 use crate::{StdioEndpoint, TransportError};
+use mcp_text::telling::{self, Telling};
 
 /// How much of the beginning of standard error is kept, in bytes: where installers and launchers say what went wrong.
 const STDERR_HEAD: usize = 4 << 10;

@@ -140,7 +140,8 @@ const FORMS: &[Form] = &[
 
 /// What is shown, and why it was chosen, where that is worth knowing.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Telling {
+#[non_exhaustive]
+pub enum Telling {
     /// A line.
     Line(String),
     /// A question that nobody answers.
@@ -150,16 +151,18 @@ pub(super) enum Telling {
 }
 
 /// The telling line of a text, where a form is known for it.
-pub(super) fn by_form(text: &str) -> Option<Telling> {
-    let text = mcp_text::block(text);
+#[must_use]
+pub fn by_form(text: &str) -> Option<Telling> {
+    let text = crate::block(text);
     let lines = lines(&text);
     FORMS.iter().find_map(|form| form.find(&lines))
 }
 
 /// The telling line where no form is known: the last one that is no frame of a stack, no version, no hint where to read
 /// on.
-pub(super) fn by_place(text: &str) -> Option<Telling> {
-    let text = mcp_text::block(text);
+#[must_use]
+pub fn by_place(text: &str) -> Option<Telling> {
+    let text = crate::block(text);
     let lines = lines(&text);
     let worth = || lines.iter().rev().filter(|line| !is_pointer(line));
     let flush = worth().find(|line| !line.starts_with([' ', '\t']));
@@ -297,7 +300,8 @@ fn usage(line: &str) -> bool {
 
 impl Telling {
     /// As it is told.
-    pub(super) fn to_text(&self) -> Cow<'_, str> {
+    #[must_use]
+    pub fn to_text(&self) -> Cow<'_, str> {
         match self {
             Self::Line(line) => Cow::Borrowed(line),
             Self::Question(question) => {

@@ -1,0 +1,270 @@
+//! What is odd about credentials that were refused, as far as their text tells, without any of their values.
+//!
+//! A server says 401 and no more. Whether a variable was never set, a placeholder never filled in, or a token has ended can
+//! be seen on this side, and is worth more than the number.
+
+use std::time::SystemTime;
+
+use http::HeaderValue;
+use http::header::AUTHORIZATION;
+
+use crate::Credentials;
+use crate::credentials::is_credential;
+
+/// Words that people put where a secret belongs, in documentation and templates.
+const PLACEHOLDERS: [&str; 14] = [
+    "YOUR_",
+    "YOUR-",
+    "YOURTOKEN",
+    "YOURKEY",
+    "YOURAPI",
+    "_HERE",
+    "-HERE",
+    "CHANGEME",
+    "CHANGE_ME",
+    "REPLACE_",
+    "REPLACE-",
+    "INSERT_",
+    "PLACEHOLDER",
+    "XXXXXX",
+];
+
+/// What is odd about `credentials` at `now`: fragments that name headers and variables, and hold no value.
+pub fn doubts(credentials: &Credentials, now: SystemTime) -> Vec<String> {
+    let mut doubts = Vec::new();
+    for (name, _) in credentials.names() {
+        let Some(value) = credentials.header(name) else { continue };
+        let name_shown = if *name == AUTHORIZATION { "Authorization" } else { name.as_str() };
+        let Ok(text) = value.to_str() else {
+            doubts.push(format!("`{name_shown}` has characters beyond ASCII"));
+            continue;
+        };
+        if let Some(variable) = unset(text) {
+            doubts.push(format!("`{name_shown}` holds a variable that is not set here: {variable}"));
+        } else if *name == AUTHORIZATION {
+            doubts.extend(of_authorization(value, text, now).map(|doubt| format!("`{name_shown}` {doubt}")));
+        } else if is_credential(name) {
+            doubts.extend(of_token(text).map(|doubt| format!("`{name_shown}` {doubt}")));
+        }
+    }
+    // What their source printed while it succeeded is the best guess after that.
+    doubts.extend(credentials.remark().map(str::to_owned));
+    doubts
+}
+
+/// Whether a header value names a variable where a secret should be, so that it holds none.
+pub fn is_unfilled(value: &str) -> bool {
+    let token = value.trim().rsplit(' ').next().unwrap_or_default();
+    unset(token).is_some_and(|name| token.len() == name.len() + "${}".len())
+        || foreign_variable(token).is_some()
+}
+
+/// What is wrong with credentials that cannot be any: there is nothing to refuse in them.
+pub(crate) fn void(name: &http::HeaderName, value: &HeaderValue) -> Option<&'static str> {
+    let text = value.to_str().ok()?.trim();
+    if *name == AUTHORIZATION {
+        return match text.split_once(char::is_whitespace) {
+            None if text.is_empty() => Some("is empty"),
+            None if is_scheme(text) => Some("has a scheme and no token behind it"),
+            _ => None,
+        };
+    }
+    (text.is_empty() && is_credential(name)).then_some("is empty")
+}
+
+fn of_authorization(value: &HeaderValue, text: &str, now: SystemTime) -> Option<String> {
+    if let Some(void) = void(&AUTHORIZATION, value) {
+        return Some(void.to_owned());
+    }
+    let Some((scheme, token)) = text.split_once(' ') else {
+        return of_token(text).or_else(|| {
+            // Some services take a bare key; most want a scheme.
+            Some("has no scheme, such as `Bearer`, before the token".to_owned())
+        });
+    };
+    let token = token.trim();
+    if scheme.ends_with(':') {
+        return Some("has a colon behind its scheme".to_owned());
+    }
+    if token.split_once(' ').is_some_and(|(again, _)| is_scheme(again)) {
+        return Some("has its scheme twice".to_owned());
+    }
+    of_token(token).or_else(|| of_jwt(value, now))
+}
+
+/// What shows that a token was never filled in, or not as it should be.
+fn of_token(token: &str) -> Option<String> {
+    let quotes = ['"', '\'', '`'];
+    if token.len() > 1 && token.starts_with(quotes) && token.ends_with(quotes) {
+        return Some("has its token in quotation marks, which are sent along".to_owned());
+    }
+    if let Some(name) = foreign_variable(token) {
+        return Some(format!(
+            "holds the variable {name} in a spelling that is not read here: write ${{NAME}}"
+        ));
+    }
+    let upper = token.to_ascii_uppercase();
+    let in_brackets = token.len() > 2 && token.starts_with('<') && token.ends_with('>');
+    let dots = !token.is_empty() && token.chars().all(|c| matches!(c, '.' | '*' | '…'));
+    if in_brackets || dots || PLACEHOLDERS.iter().any(|word| upper.contains(word)) {
+        return Some("still holds a placeholder".to_owned());
+    }
+    if token.contains(char::is_whitespace) {
+        return Some("has a blank in its token".to_owned());
+    }
+    None
+}
+
+/// Without a reader of JSON there is none of tokens.
+#[cfg(not(any(feature = "helper", feature = "oauth")))]
+fn of_jwt(_: &HeaderValue, _: SystemTime) -> Option<String> {
+    None
+}
+
+#[cfg(any(feature = "helper", feature = "oauth"))]
+fn of_jwt(value: &HeaderValue, now: SystemTime) -> Option<String> {
+    let claims = crate::jwt::times(value)?;
+    if let Some(ended) = claims.ends.and_then(|ends| now.duration_since(ends).ok()) {
+        return Some(format!("has a token (a JWT) that ended {} ago", span(ended)));
+    }
+    let early =
+        claims.begins.and_then(|begins| begins.duration_since(now).ok()).filter(|wait| wait.as_secs() > 0)?;
+    Some(format!(
+        "has a token (a JWT) that is not valid for another {}; is the clock of this machine right?",
+        span(early)
+    ))
+}
+
+#[cfg(any(feature = "helper", feature = "oauth"))]
+fn span(time: std::time::Duration) -> String {
+    match time.as_secs() {
+        seconds @ 0..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
+        seconds => format!("{} days", seconds / 86_400),
+    }
+}
+
+fn is_scheme(word: &str) -> bool {
+    ["bearer", "basic", "token", "digest", "dpop", "apikey"]
+        .iter()
+        .any(|known| word.eq_ignore_ascii_case(known))
+}
+
+/// The first variable that stands in `text` unexpanded, as `${NAME}`.
+fn unset(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("${")?;
+    let (name, _) = rest.split_once('}')?;
+    is_variable(name).then_some(name)
+}
+
+/// The variable that a whole token is, in a spelling of another program.
+fn foreign_variable(token: &str) -> Option<&str> {
+    let between = |open: &str, close: &str| token.strip_prefix(open)?.strip_suffix(close).map(str::trim);
+    let name = between("{env:", "}")
+        .or_else(|| between("${env:", "}"))
+        .or_else(|| between("${env.", "}"))
+        .or_else(|| between("${input:", "}"))
+        .or_else(|| between("{file:", "}"))
+        .or_else(|| between("{{", "}}"))
+        .or_else(|| between("%", "%"))
+        .or_else(|| token.strip_prefix("$env:"))
+        .or_else(|| token.strip_prefix('$'))?;
+    let name = name.strip_prefix("env.").unwrap_or(name);
+    is_variable(name).then_some(name)
+}
+
+fn is_variable(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= 64
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+        && !mcp_text::looks_like_token(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine as _;
+    use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+    use http::HeaderName;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn told(name: &str, value: &str) -> String {
+        let header = (
+            HeaderName::from_bytes(name.as_bytes()).unwrap(),
+            HeaderValue::from_bytes(value.as_bytes()).unwrap(),
+        );
+        doubts(
+            &Credentials::new("static-headers", [header]),
+            SystemTime::UNIX_EPOCH + Duration::from_secs(10_000),
+        )
+        .join("; ")
+    }
+
+    #[test]
+    fn fa_a63_a64_a66_a67_a68_a69_what_was_never_a_credential_is_called_what_it_is() {
+        for (value, expected) in [
+            ("Bearer ${NOPE}", "holds a variable that is not set here: NOPE"),
+            ("${NOPE}", "not set here: NOPE"),
+            ("Bearer {env:T}", "the variable T in a spelling"),
+            ("Bearer $T", "the variable T in a spelling"),
+            ("Bearer %TOKEN%", "the variable TOKEN in a spelling"),
+            ("Bearer {{API_TOKEN}}", "the variable API_TOKEN in a spelling"),
+            ("Bearer $env:T", "the variable T in a spelling"),
+            ("Bearer <YOUR_TOKEN>", "still holds a placeholder"),
+            ("Bearer <token>", "still holds a placeholder"),
+            ("Bearer YOUR_API_KEY", "still holds a placeholder"),
+            ("Bearer your-token-here", "still holds a placeholder"),
+            ("Bearer ...", "still holds a placeholder"),
+            ("Bearer xxxxxxxx", "still holds a placeholder"),
+            ("Bearer Bearer abc", "has its scheme twice"),
+            ("Bearer: abc", "a colon behind its scheme"),
+            ("abcdef", "has no scheme"),
+            ("Bearer ", "no token behind it"),
+            ("Bearer", "no token behind it"),
+            ("", "is empty"),
+            ("Bearer \"abc\"", "in quotation marks"),
+            ("Bearer a b", "a blank in its token"),
+            ("Bearer t\u{f6}ken", "beyond ASCII"),
+        ] {
+            let told = told("Authorization", value);
+            assert!(told.starts_with("`Authorization` ") && told.contains(expected), "{value}: {told}");
+        }
+        assert!(told("X-Api-Key", "YOUR_KEY").contains("`x-api-key` still holds a placeholder"));
+        assert!(told("X-Tenant", "${TENANT}").contains("not set here: TENANT"));
+    }
+
+    #[test]
+    fn good_values_raise_no_doubt_and_none_is_repeated() {
+        for value in
+            ["Bearer abc.def-ghi_123", "Basic dTpw", "Token 0123456789", "Bearer pa$$w0rd", "Bearer a%20b%2F"]
+        {
+            assert_eq!(told("Authorization", value), "", "{value}");
+        }
+        assert_eq!(told("X-Tenant", "<acme>"), "", "a header that only routes is not looked at");
+        for value in [
+            "Bearer Bearer canary-1",
+            "canary-1",
+            "Bearer \"canary-1\"",
+            "Bearer $0a1b2c3d4e5f60718293",
+            "Bearer canary 1",
+        ] {
+            let told = told("Authorization", value);
+            assert!(!told.contains("canary") && !told.contains("0a1b2c"), "{told}");
+        }
+    }
+
+    #[test]
+    fn fh_h2_a_token_that_has_ended_says_since_when() {
+        let bearer = |claims: &str| format!("Bearer e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+        assert!(told("Authorization", &bearer(r#"{"exp": 9820}"#)).ends_with("ended 3 min ago"));
+        assert!(told("Authorization", &bearer(r#"{"exp": 1}"#)).ends_with("ended 2 h ago"));
+        assert!(
+            told("Authorization", &bearer(r#"{"exp": 20000, "nbf": 10090}"#))
+                .contains("not valid for another 90 s")
+        );
+        assert_eq!(told("Authorization", &bearer(r#"{"exp": 20000, "nbf": 1}"#)), "");
+    }
+}

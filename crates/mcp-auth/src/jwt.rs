@@ -1,0 +1,40 @@
+//! The times of a bearer token that is a JWT (RFC 7519 sections 4.1.4 and 4.1.5).
+//!
+//! Read, never verified: they only decide when to ask for the next token, and what is said of a refused one. Who could
+//! forge them could only make their own helper run earlier or later.
+
+use std::time::{Duration, SystemTime};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::HeaderValue;
+use serde_json::Value;
+
+/// When a token is valid, as far as it says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Times {
+    /// `nbf`.
+    pub(crate) begins: Option<SystemTime>,
+    /// `exp`.
+    pub(crate) ends: Option<SystemTime>,
+}
+
+/// The times of the token in an `Authorization` value; `None` where there is no JWT in it.
+pub(crate) fn times(value: &HeaderValue) -> Option<Times> {
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    if !scheme.eq_ignore_ascii_case("bearer") {
+        return None;
+    }
+    let mut segments = token.trim().split('.');
+    let (_header, claims, _signature) = (segments.next()?, segments.next()?, segments.next()?);
+    if segments.next().is_some() {
+        return None;
+    }
+    let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims).ok()?).ok()?;
+    let time = |name: &str| {
+        // A NumericDate may have a fraction (RFC 7519 section 2).
+        let seconds = Duration::try_from_secs_f64(claims.get(name)?.as_f64()?).ok()?;
+        SystemTime::UNIX_EPOCH.checked_add(seconds)
+    };
+    Some(Times { begins: time("nbf"), ends: time("exp") })
+}
