@@ -134,8 +134,8 @@ pub(crate) enum Command {
     Approve(NamesArg),
     /// Reject servers of the project file
     Reject(NamesArg),
-    /// List the tools of a server
-    Tools(ServerArgs),
+    /// List the tools of a server, or show what one of them takes
+    Tools(ToolsArgs),
     /// Call a tool
     Call(CallArgs),
     /// List the resources of a server
@@ -174,9 +174,8 @@ impl Command {
             Self::Reconnect(args) => args.deadline,
             Self::Login(args) => args.deadline,
             Self::Logout(args) => args.deadline,
-            Self::Tools(args) | Self::Resources(args) | Self::Prompts(args) | Self::Ping(args) => {
-                args.deadline
-            }
+            Self::Tools(args) => args.deadline,
+            Self::Resources(args) | Self::Prompts(args) | Self::Ping(args) => args.deadline,
             Self::Call(args) => args.deadline,
             Self::Read(args) => args.deadline,
             Self::Prompt(args) => args.deadline,
@@ -278,6 +277,17 @@ pub(crate) struct DeadlineArgs {
 pub(crate) struct ServerArgs {
     /// The server
     pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) deadline: DeadlineArgs,
+}
+
+/// `tools`.
+#[derive(Args, Debug)]
+pub(crate) struct ToolsArgs {
+    /// The server
+    pub(crate) name: String,
+    /// One tool, with its arguments and a call to copy
+    pub(crate) tool: Option<String>,
     #[command(flatten)]
     pub(crate) deadline: DeadlineArgs,
 }

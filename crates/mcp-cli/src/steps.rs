@@ -37,7 +37,7 @@ impl Steps {
             Command::Wait(_) => "wait",
             Command::Login(_) => "login",
             Command::Status(_) => "status",
-            Command::Tools(_) => "tools",
+            Command::Tools(ref args) if args.tool.is_none() => "tools",
             _ => "",
         };
         Self { verb, options }

@@ -5,6 +5,7 @@ pub(crate) mod live;
 pub(crate) mod progress;
 pub(crate) mod row;
 pub(crate) mod shown;
+pub(crate) mod signature;
 pub(crate) mod text;
 pub(crate) mod time;
 pub(crate) mod wrap;

@@ -139,7 +139,9 @@ impl Wired {
 
     /// What messages about it name.
     pub(crate) fn context(&self) -> MessageContext<'_> {
-        MessageContext::new(&self.described.name).with_origin(self.auth.as_ref().map(|auth| &*auth.origin))
+        MessageContext::new(&self.described.name)
+            .with_origin(self.auth.as_ref().map(|auth| &*auth.origin))
+            .with_endpoint(self.described.url.as_deref())
     }
 
     /// What its actions are derived from.

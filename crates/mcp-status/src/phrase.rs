@@ -20,6 +20,8 @@ pub struct MessageContext<'a> {
     pub server: &'a str,
     /// The origin of the MCP endpoint, without path, query and userinfo: those may hold secrets.
     pub origin: Option<&'a str>,
+    /// The MCP endpoint as it may be shown, with its path.
+    pub endpoint: Option<&'a str>,
     /// What people call the credentials that were sent, where the provider's own name says too little.
     pub supplier: Option<&'a str>,
 }
@@ -27,7 +29,7 @@ pub struct MessageContext<'a> {
 impl<'a> MessageContext<'a> {
     /// A context that names the server only.
     pub fn new(server: &'a str) -> Self {
-        Self { server, origin: None, supplier: None }
+        Self { server, origin: None, endpoint: None, supplier: None }
     }
 
     /// With the origin of the endpoint.
@@ -37,11 +39,25 @@ impl<'a> MessageContext<'a> {
         self
     }
 
+    /// With the endpoint as it may be shown.
+    #[must_use]
+    pub fn with_endpoint(mut self, endpoint: Option<&'a str>) -> Self {
+        self.endpoint = endpoint;
+        self
+    }
+
     /// With what people call the credentials that were sent (`the headers of the gateway`).
     #[must_use]
     pub fn with_supplier(mut self, supplier: Option<&'a str>) -> Self {
         self.supplier = supplier;
         self
+    }
+
+    /// The address that has no endpoint, with what is usual where it has no path.
+    fn missing_endpoint(&self) -> String {
+        let Some(endpoint) = self.endpoint.map(sentence) else { return self.origin_or_server() };
+        let is_bare = self.origin.is_some_and(|origin| endpoint.trim_end_matches('/') == origin);
+        if is_bare { format!("{endpoint}, and many servers have theirs at /mcp") } else { endpoint }
     }
 
     fn origin_or_server(&self) -> String {
@@ -221,7 +237,7 @@ fn http(
     let times = times(evidence);
     let wait = retry_after.map_or_else(String::new, |wait| format!("; it asks to wait {}", seconds(wait)));
     match classify(evidence).code() {
-        Some(ReasonCode::NotFound) => format!("no MCP endpoint at {} ({status})", context.origin_or_server()),
+        Some(ReasonCode::NotFound) => format!("no MCP endpoint at {} ({status})", context.missing_endpoint()),
         Some(ReasonCode::ProxyAuth) => proxy_auth(status, evidence),
         Some(ReasonCode::RateLimited) => {
             format!("the server limits the rate of requests{times} ({status}){wait}")
@@ -512,6 +528,19 @@ mod tests {
     #[test]
     fn f042_a_404_names_the_origin() {
         assert_eq!(said(&connect(http(404))), "no MCP endpoint at https://mcp.example.com (404)");
+        let at = |endpoint| {
+            let context =
+                MessageContext::new("web").with_origin(Some("https://h")).with_endpoint(Some(endpoint));
+            message(&connect(http(404)), &context)
+        };
+        assert_eq!(
+            at("https://h/v1/mcp?k=[redacted]"),
+            "no MCP endpoint at https://h/v1/mcp?k=[redacted] (404)"
+        );
+        assert_eq!(
+            at("https://h/"),
+            "no MCP endpoint at https://h/, and many servers have theirs at /mcp (404)"
+        );
     }
 
     #[test]

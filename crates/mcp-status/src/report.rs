@@ -272,8 +272,12 @@ mod tests {
     }
     use crate::{AuthFacts, ChallengeKind, TransportKind};
 
-    const CONTEXT: MessageContext<'static> =
-        MessageContext { server: "internal", origin: Some("https://internal.example.com"), supplier: None };
+    const CONTEXT: MessageContext<'static> = MessageContext {
+        server: "internal",
+        origin: Some("https://internal.example.com"),
+        endpoint: None,
+        supplier: None,
+    };
 
     fn facts() -> ActionFacts {
         ActionFacts::new(TransportKind::Remote)

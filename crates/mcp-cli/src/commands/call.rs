@@ -12,9 +12,10 @@ use crate::exit::ExitStatus;
 use crate::inputs;
 use crate::view::content::Sink;
 use crate::view::progress::ProgressLine;
+use crate::view::signature;
 
 pub(super) async fn run(app: &App, args: &CallArgs) -> Result<ExitStatus, CliError> {
-    let unusable = |error| unusable(&args.name, &error);
+    let unusable = |error| unusable(&args.name, &args.tool, &error);
     let mut arguments = inputs::read(&args.arguments, app.directory()?).await.map_err(unusable)?;
     let open = connected(app, &args.name, Want::Questions).await?;
     let ended = called(app, args, &open, &mut arguments).await;
@@ -34,7 +35,7 @@ async fn called(
         if let Some(schema) =
             tools.iter().find(|tool| tool.name == args.tool).and_then(|tool| tool.view().input_schema)
         {
-            arguments.coerce(schema).map_err(|error| unusable(&args.name, &error))?;
+            arguments.coerce(schema).map_err(|error| unusable(&args.name, &args.tool, &error))?;
         }
     }
     let progress = ProgressLine::new(app.output.clone());
@@ -44,17 +45,29 @@ async fn called(
     let called = open.connection.call_tool(&args.tool, Some(&arguments.to_json()), &options).await;
     drop(progress);
     match called {
-        Ok(result) => show(app, args, open, &result),
+        Ok(result) => {
+            let ended = show(app, args, open, &result)?;
+            if ended == ExitStatus::ToolError && !app.json {
+                // A tool says that an argument is wrong in words of its own.
+                let listed =
+                    open.connection.list_tools(&RequestOptions::new()).await.unwrap_or_default().tools;
+                if let Some(lacking) = lacking(&listed, args, arguments) {
+                    app.output
+                        .note(&format!("note: {lacking}\n  next: {}\n", app.steps.step(&signature_of(args))));
+                }
+            }
+            Ok(ended)
+        }
         Err(error) => match overrun(app, args, open, &error) {
             Some(overrun) => Err(overrun),
-            None => Err(refused(open, args, &error).await),
+            None => Err(refused(open, args, arguments, &error).await),
         },
     }
 }
 
-fn unusable(name: &str, error: &ArgumentError) -> CliError {
+fn unusable(name: &str, tool: &str, error: &ArgumentError) -> CliError {
     CliError::usage("invalid-argument", format!("the argument {:?} {}", error.argument, error.problem))
-        .next(format!("mcplink tools {} --json", mcp_text::shell_word(name)))
+        .next(format!("mcplink tools {} {}", mcp_text::shell_word(name), mcp_text::shell_word(tool)))
 }
 
 /// A call that took longer than it may, with the setting that moves the limit. It is no failure of the server: it may still
@@ -81,30 +94,36 @@ fn overrun(app: &App, args: &CallArgs, open: &Open, error: &TransportError) -> O
 }
 
 /// Why a call has no result: no such tool, or what the wire says.
-async fn refused(open: &Open, args: &CallArgs, error: &TransportError) -> CliError {
+async fn refused(open: &Open, args: &CallArgs, arguments: &Arguments, error: &TransportError) -> CliError {
     if !matches!(error.kind(), TransportErrorKind::Rpc { .. }) {
         return failed(&open.wired, error);
     }
     // Servers spell "no such tool" in many ways; the list says it in one.
     let listed = open.connection.list_tools(&RequestOptions::new()).await.unwrap_or_default().tools;
-    match unknown_tool(&listed, args) {
-        Some(unknown) => unknown,
-        None => failed(&open.wired, error),
+    if let Some(unknown) = super::tools::unknown(&listed, &args.name, &args.tool) {
+        return unknown;
+    }
+    let failed = failed(&open.wired, error);
+    match lacking(&listed, args, arguments) {
+        Some(lacking) => {
+            let why = failed.why.as_deref().map(|why| format!("{why}; ")).unwrap_or_default();
+            CliError { why: Some(format!("{why}{lacking}")), ..failed }.next(signature_of(args))
+        }
+        None => failed,
     }
 }
 
-/// The error of a tool that is not in the list, if there is a list and it is not.
-fn unknown_tool(listed: &[Tool], args: &CallArgs) -> Option<CliError> {
-    if listed.is_empty() || listed.iter().any(|tool| tool.name == args.tool) {
-        return None;
-    }
-    let message = format!("{} has no tool {:?}", args.name, args.tool);
-    let error = CliError::new(ExitStatus::ToolError, "unknown-tool", message)
-        .next(format!("mcplink tools {}", mcp_text::shell_word(&args.name)));
-    Some(match mcp_config::nearest(&args.tool, listed.iter().map(|tool| tool.name.as_str())) {
-        Some(nearest) => error.why(format!("did you mean {nearest:?}?")),
-        None => error,
-    })
+/// The required arguments that were not given, in words.
+fn lacking(listed: &[Tool], args: &CallArgs, arguments: &Arguments) -> Option<String> {
+    let tool = listed.iter().find(|tool| tool.name == args.tool)?;
+    let wanted = signature::arguments(tool.view().input_schema?.get());
+    let given = serde_json::from_str(arguments.to_json().get()).unwrap_or_default();
+    let missing: Vec<String> = signature::missing(&wanted, &given).iter().map(|one| one.wanted()).collect();
+    (!missing.is_empty()).then(|| format!("missing: {}", missing.join(", ")))
+}
+
+fn signature_of(args: &CallArgs) -> String {
+    format!("mcplink tools {} {}", mcp_text::shell_word(&args.name), mcp_text::shell_word(&args.tool))
 }
 
 /// Prints the result: as sent with `--json`, otherwise text as it is and one line for anything else.

@@ -46,7 +46,8 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open,
     // A local process is on this machine.
     let server =
         wired.auth.as_ref().map_or_else(NamedBy::this_machine, |auth| NamedBy::server(&auth.target.url));
-    if let (Want::Questions, Ok(ready)) = (want, &mut wired.state) {
+    // A server may list other tools to a client that can be asked.
+    if let (Want::Questions | Want::Tools, Ok(ready)) = (want, &mut wired.state) {
         let browser = browser::choose(&app.environment, Machine::current());
         let questions = TerminalQuestions::new(app.output.clone(), browser, app.interactive, server);
         ready.server.handler = Some(Arc::new(questions));

@@ -1,4 +1,4 @@
-//! `mcplink tools NAME`: the tools of a server, as it describes them.
+//! `mcplink tools NAME [TOOL]`: the tools of a server, as it describes them, or what one of them takes.
 
 use mcp_transport::Tool;
 use serde::Serialize;
@@ -8,8 +8,8 @@ use super::connected::{Want, connected, failed};
 use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::view::shown;
 use crate::view::text::Style;
+use crate::view::{shown, signature};
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -18,13 +18,20 @@ struct Document<'a> {
     tools: Vec<&'a RawValue>,
 }
 
-pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
+pub(super) async fn run(app: &App, name: &str, tool: Option<&str>) -> Result<ExitStatus, CliError> {
     let open = connected(app, name, Want::Tools).await?;
     open.connection.close().await;
     if let Some(error) = &open.error {
         return Err(failed(&open.wired, error));
     }
-    let list = open.tools.unwrap_or_default();
+    let mut list = open.tools.unwrap_or_default();
+    if let Some(tool) = tool {
+        if let Some(unknown) = unknown(&list.tools, name, tool) {
+            return Err(unknown);
+        }
+        list.tools.retain(|listed| listed.name == tool);
+        list.rejected.retain(|(rejected, _)| rejected == tool);
+    }
     for (tool, reason) in &list.rejected {
         app.output.note(&format!(
             "warning: the tool {} cannot be called: {}\n",
@@ -42,8 +49,28 @@ pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
     if list.tools.is_empty() {
         app.output.note(&format!("{name} lists no tools\n"));
     }
-    app.output.out(&text(&list.tools, app.style()));
+    match (tool, list.tools.first()) {
+        (Some(_), Some(tool)) => {
+            let step = |next: &str| app.steps.step(next);
+            app.output.out(&signature::details(name, tool, step, app.style()));
+        }
+        _ => app.output.out(&text(&list.tools, app.style())),
+    }
     Ok(ExitStatus::Success)
+}
+
+/// The error of a tool that is not in the list, if there is a list and it is not.
+pub(super) fn unknown(listed: &[Tool], name: &str, tool: &str) -> Option<CliError> {
+    if listed.is_empty() || listed.iter().any(|listed| listed.name == tool) {
+        return None;
+    }
+    let message = format!("{} has no tool {tool:?}", shown::name(name));
+    let error = CliError::new(ExitStatus::ToolError, "unknown-tool", message)
+        .next(format!("mcplink tools {}", mcp_text::shell_word(name)));
+    Some(match mcp_config::nearest(tool, listed.iter().map(|tool| tool.name.as_str())) {
+        Some(nearest) => error.why(format!("did you mean {nearest:?}?")),
+        None => error,
+    })
 }
 
 /// One line per tool: its name and the first sentence or line of what it says it does.

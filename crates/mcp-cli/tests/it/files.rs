@@ -125,6 +125,30 @@ fn fa_a32_a36_a43_words_of_other_hosts_come_with_what_to_write_instead() {
 }
 
 #[test]
+fn fa_a77_a98_an_address_that_is_none_says_what_is_missing() {
+    for (url, expected) in [
+        ("h.example/mcp", "has no scheme: write http:// or https:// before the host"),
+        ("localhost:8080/mcp", "must begin with http:// or https://"),
+        ("/mcp", "has no scheme"),
+        ("${A:-${B:-x}}/mcp", "the default of one cannot hold another"),
+    ] {
+        let setting = Setting::of("x", json!({ "type": "http", "url": url }));
+        let output = setting.run(&["validate"], 2);
+        assert!(
+            output.stdout.contains(expected) && !output.stdout.contains("without a base"),
+            "{url}: {output}"
+        );
+    }
+    let server = FakeMcpServer::start().unwrap();
+    let origin = server.url().origin().ascii_serialization();
+    for (path, expected) in [("/", ", and many servers have theirs at /mcp (404)"), ("/a/b", "/a/b (404)")] {
+        let setting = Setting::of("x", json!({ "type": "http", "url": format!("{origin}{path}") }));
+        let message = setting.status("x")["reason"]["message"].as_str().unwrap().to_owned();
+        assert!(message.contains(&format!("{origin}{path}")) && message.contains(expected), "{message}");
+    }
+}
+
+#[test]
 fn fa_a48_a_character_that_is_not_seen_is_called_by_its_number() {
     for (text, number) in [
         ("{\u{a0}\"mcpServers\": {}}", "U+00A0"),

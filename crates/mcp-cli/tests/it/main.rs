@@ -11,6 +11,7 @@
 //! | `status`, `retries` | what a status says, and how often a server was asked for it |
 //! | `documents`, `failures` | JSON, exit codes, the wording of errors |
 //! | `evidence` | what a refusal says, and the step that follows it |
+//! | `signature` | what a tool takes |
 //! | `files` | files that are broken, or another host's |
 //! | `usage`, `complete`, `offline` | commands that use a server, and those that only read files |
 //! | `trust` | what a folder may do before and after somebody trusts it |
@@ -67,6 +68,7 @@ mod session;
 mod sessions;
 mod setting;
 mod signals;
+mod signature;
 mod status;
 mod trust;
 mod usage;

@@ -77,12 +77,19 @@ fn check_userinfo(reader: &mut Reader<'_, '_>, remote: &Remote, node: &Node) {
 }
 
 fn parse_url(text: &Text, kind: RemoteKind) -> Result<Url, String> {
-    // The parser's messages name what is wrong and never quote the text.
-    let url = Url::parse(text.expose()).map_err(|error| format!("is not a valid URL: {error}"))?;
     let (schemes, expected) = match kind {
         RemoteKind::Http | RemoteKind::Sse => (["http", "https"], "http:// or https://"),
         RemoteKind::Ws => (["ws", "wss"], "ws:// or wss://"),
     };
+    // No message quotes the text, which may hold a secret.
+    let url = Url::parse(text.expose()).map_err(|error| match error {
+        _ if text.missing().next().is_some() => "is no URL without its variable".to_owned(),
+        _ if text.expose().contains("${") => {
+            "holds a variable that is not replaced: the default of one cannot hold another".to_owned()
+        }
+        url::ParseError::RelativeUrlWithoutBase => format!("has no scheme: write {expected} before the host"),
+        error => format!("is not a valid URL: {error}"),
+    })?;
     if !schemes.contains(&url.scheme()) || !url.has_host() {
         return Err(format!("must begin with {expected} for a server of type {}", kind.as_str()));
     }

@@ -130,7 +130,10 @@ pub(crate) fn words(error: &(dyn Error + 'static)) -> Option<String> {
     let error = error.downcast_ref::<hyper::Error>()?;
     Some(
         match error {
-            error if error.is_parse_too_large() => "the head of the answer is too long",
+            // Only where it is built as a server does the library have a method for it.
+            error if error.is_parse() && error.to_string().contains("too large") => {
+                "the head of the answer is too long"
+            }
             error if error.is_parse() => "what came back is not HTTP",
             error if error.is_timeout() => "it took too long",
             _ => "the connection ended before the answer did",

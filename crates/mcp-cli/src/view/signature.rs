@@ -1,0 +1,226 @@
+//! What a tool takes, for a person who wants to call it: its arguments, and a call to copy.
+//!
+//! The schema (JSON Schema 2020-12) is a stranger's: what is not understood is shown as `any`, and nothing decides here.
+
+use mcp_transport::Tool;
+use serde_json::{Map, Value};
+
+use super::shown;
+use super::text::Style;
+use super::wrap::wrap;
+
+/// How many values of an enumeration are shown.
+const CHOICES: usize = 8;
+
+/// One argument of a tool.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Argument {
+    pub(crate) name: String,
+    /// The type, as the schema calls it; several are joined by `|`.
+    kind: String,
+    pub(crate) required: bool,
+    description: String,
+    default: Option<Value>,
+    choices: Vec<Value>,
+}
+
+/// The arguments of a tool: the required ones first, each group as the schema orders them.
+pub(crate) fn arguments(schema: &str) -> Vec<Argument> {
+    let schema: Value = serde_json::from_str(schema).unwrap_or_default();
+    let required = |name: &str| {
+        let names = schema["required"].as_array();
+        names.is_some_and(|names| names.iter().any(|required| required == name))
+    };
+    let properties = schema["properties"].as_object();
+    let mut arguments: Vec<Argument> = properties
+        .into_iter()
+        .flatten()
+        .map(|(name, property)| Argument {
+            name: name.clone(),
+            kind: kind(property),
+            required: required(name),
+            description: property["description"].as_str().unwrap_or_default().to_owned(),
+            default: property.get("default").cloned(),
+            choices: property["enum"].as_array().cloned().unwrap_or_default(),
+        })
+        .collect();
+    arguments.sort_by_key(|argument| !argument.required);
+    arguments
+}
+
+fn kind(property: &Value) -> String {
+    if let Some(kind) = property["type"].as_str() {
+        if kind == "array" && property["items"].is_object() {
+            return format!("array of {}", kind_of_items(&property["items"]));
+        }
+        return kind.to_owned();
+    }
+    let several =
+        property["type"].as_array().or(property["anyOf"].as_array()).or(property["oneOf"].as_array());
+    let mut kinds: Vec<String> = several
+        .into_iter()
+        .flatten()
+        .map(|one| one.as_str().map_or_else(|| kind(one), str::to_owned))
+        .collect();
+    kinds.dedup();
+    if kinds.is_empty() || kinds.iter().any(|kind| kind == "any") {
+        "any".to_owned()
+    } else {
+        kinds.join("|")
+    }
+}
+
+fn kind_of_items(items: &Value) -> String {
+    items["type"].as_str().unwrap_or("any").to_owned()
+}
+
+impl Argument {
+    /// As it would be typed, with a value that fits its type.
+    fn example(&self) -> String {
+        let name = &self.name;
+        let value = self.choices.first().or(self.default.as_ref());
+        let (text, json) = match value {
+            Some(Value::String(text)) => (Some(text.clone()), String::new()),
+            Some(value) => (None, value.to_string()),
+            None => match self.kind.split('|').next().unwrap_or_default() {
+                "integer" | "number" => (None, "1".to_owned()),
+                "boolean" => (None, "true".to_owned()),
+                "object" => (None, "{}".to_owned()),
+                kind if kind.starts_with("array") => (None, "[]".to_owned()),
+                _ => (Some("TEXT".to_owned()), String::new()),
+            },
+        };
+        match text {
+            Some(text) => plain(&format!("{name}={text}")),
+            // Numbers and truth values are told by the schema; anything else is written as JSON.
+            None if matches!(json.as_bytes().first(), Some(b'{' | b'[' | b'n')) => {
+                plain(&format!("{name}:={json}"))
+            }
+            None => plain(&format!("{name}={json}")),
+        }
+    }
+
+    /// What is said of it beside its name.
+    fn told(&self) -> String {
+        let mut told = vec![self.kind.clone()];
+        told.push(if self.required { "required" } else { "optional" }.to_owned());
+        if !self.choices.is_empty() {
+            let mut choices: Vec<String> = self.choices.iter().take(CHOICES).map(word).collect();
+            if self.choices.len() > CHOICES {
+                choices.push("…".to_owned());
+            }
+            told.push(format!("one of {}", choices.join(", ")));
+        }
+        if let Some(default) = &self.default {
+            told.push(format!("default {}", word(default)));
+        }
+        shown::line(&told.join(", "))
+    }
+}
+
+fn word(value: &Value) -> String {
+    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+}
+
+/// `=` needs no quoting in an argument.
+fn plain(argument: &str) -> String {
+    match argument.split_once('=') {
+        Some((name, value)) => format!("{}={}", mcp_text::shell_word(name), mcp_text::shell_word(value)),
+        None => mcp_text::shell_word(argument),
+    }
+}
+
+/// A call of the tool, as it can be copied.
+pub(crate) fn example(server: &str, tool: &str, arguments: &[Argument]) -> String {
+    let mut call = format!("mcplink call {} {}", mcp_text::shell_word(server), mcp_text::shell_word(tool));
+    let required = arguments.iter().filter(|argument| argument.required);
+    for argument in required {
+        call.push(' ');
+        call.push_str(&argument.example());
+    }
+    call
+}
+
+/// The tool in full.
+pub(crate) fn details(server: &str, tool: &Tool, step: impl Fn(&str) -> String, style: Style) -> String {
+    let view = tool.view();
+    let schema = view.input_schema.map(|schema| schema.get()).unwrap_or_default();
+    let arguments = arguments(schema);
+    let mut text = format!("{}\n", style.bold(&shown::key(&tool.name)));
+    let said = view.description.as_deref().or(view.title.as_deref()).unwrap_or_default();
+    for paragraph in mcp_text::block(said.trim()).lines() {
+        for line in wrap(paragraph, style.columns.saturating_sub(2)) {
+            text.push_str(format!("  {line}").trim_end());
+            text.push('\n');
+        }
+    }
+    let names: Vec<String> = arguments.iter().map(|argument| shown::key(&argument.name)).collect();
+    let width = shown::widest(names.iter().map(String::as_str));
+    text.push_str(if arguments.is_empty() { "  takes no arguments\n" } else { "\n" });
+    for (argument, name) in arguments.iter().zip(&names) {
+        text.push_str(&format!("  {}  {}\n", style.bold(&shown::pad(name, width)), argument.told()));
+        let description = shown::line(&argument.description);
+        for line in wrap(&description, style.columns.saturating_sub(width + 4)) {
+            text.push_str(format!("  {}  {line}", " ".repeat(width)).trim_end());
+            text.push('\n');
+        }
+    }
+    text.push_str(&format!("\n  {}\n", step(&example(server, &tool.name, &arguments))));
+    text
+}
+
+/// The required arguments that `given` does not have.
+pub(crate) fn missing<'a>(arguments: &'a [Argument], given: &Map<String, Value>) -> Vec<&'a Argument> {
+    arguments.iter().filter(|argument| argument.required && !given.contains_key(&argument.name)).collect()
+}
+
+impl Argument {
+    /// Its name and type, where it is missing.
+    pub(crate) fn wanted(&self) -> String {
+        shown::line(&format!("`{}` ({})", self.name, self.kind))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCHEMA: &str = r#"{"type": "object", "required": ["b", "a", "mode", "list", "deep"], "properties": {
+        "limit": {"type": "integer", "default": 10, "description": "How many."},
+        "a": {"type": "number"}, "b": {"type": "string", "description": "A word."},
+        "mode": {"enum": ["fast", "slow mode"], "type": "string"},
+        "list": {"type": "array", "items": {"type": "string"}},
+        "deep": {"type": "object"}, "either": {"anyOf": [{"type": "string"}, {"type": "null"}]}, "odd": true}}"#;
+
+    #[test]
+    fn fh_h6_arguments_and_a_call_to_copy_come_from_the_schema() {
+        let arguments = arguments(SCHEMA);
+        let told: Vec<String> = arguments.iter().map(|one| format!("{}: {}", one.name, one.told())).collect();
+        assert_eq!(
+            told,
+            [
+                "a: number, required",
+                "b: string, required",
+                "mode: string, required, one of fast, slow mode",
+                "list: array of string, required",
+                "deep: object, required",
+                "limit: integer, optional, default 10",
+                "either: string|null, optional",
+                "odd: any, optional",
+            ]
+        );
+        assert_eq!(
+            example("my server", "do it", &arguments),
+            "mcplink call 'my server' 'do it' a=1 b=TEXT mode=fast list:='[]' deep:='{}'"
+        );
+    }
+
+    #[test]
+    fn a_schema_that_is_none_has_no_arguments() {
+        for schema in
+            ["", "true", "[]", r#"{"properties": 3}"#, r#"{"properties": {"x": null}, "required": "x"}"#]
+        {
+            assert!(arguments(schema).iter().all(|one| one.kind == "any"), "{schema}");
+        }
+    }
+}
