@@ -9,7 +9,7 @@
 //!
 //! The client secret is this program's own, for authorization servers: no child has a use for it. A repository's helper is
 //! a stranger's program that a person allowed to run, not to look around. It gets what every program needs and what
-//! cannot be a secret ([`settings`]), and of the rest what its command names, because the person who allowed the command
+//! cannot be a secret (`settings`), and of the rest what its command names, because the person who allowed the command
 //! has read that. Even so a variable goes by its name ([`mcp_text::is_credential_name`]), by its value (a URL with a
 //! password, a header, a connection string, what looks like a token), and as a copy of one that has gone. A proxy's
 //! address stays, without user name and password, because nothing works without it in many places.

@@ -1,7 +1,7 @@
 //! The line of what a command printed that most likely says what went wrong.
 //!
 //! Its place does not tell: npm says it first and ends with where its log is, Python says it last, a panic of Rust in the
-//! second line. So each tool's way is a row of [`FORMS`], the surest first, and what no row knows is found by position.
+//! second line. So each tool's way is a row of `FORMS`, the surest first, and what no row knows is found by position.
 
 #[cfg(test)]
 mod tests;
