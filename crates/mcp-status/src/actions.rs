@@ -82,6 +82,8 @@ pub struct ActionFacts {
     /// This program has a command that signs a person in. It decides only what [`next_command`]
     /// names: advice must not name a command that does not exist.
     pub login_available: bool,
+    /// A session that goes on holds what was refused, and tries it again only when it is told to.
+    pub session: bool,
 }
 
 impl ActionFacts {
@@ -96,6 +98,7 @@ impl ActionFacts {
             has_helper: false,
             has_static_headers: false,
             login_available: false,
+            session: false,
         }
     }
 
@@ -120,6 +123,13 @@ impl ActionFacts {
     pub fn with_configured(mut self, static_headers: bool, helper: bool) -> Self {
         self.has_static_headers = static_headers;
         self.has_helper = helper;
+        self
+    }
+
+    /// With whether the verdict is that of a session that goes on.
+    #[must_use]
+    pub fn with_session(mut self, session: bool) -> Self {
+        self.session = session;
         self
     }
 
@@ -240,7 +250,7 @@ pub fn next_command(name: &str, facts: &ActionFacts) -> Option<String> {
         | ReasonCode::Forbidden
         | ReasonCode::LoginRedirect
         | ReasonCode::CredentialsRejected
-            if !facts.has_helper =>
+            if !facts.has_helper && !facts.session =>
         {
             on_server("get")
         }
@@ -383,6 +393,10 @@ mod tests {
             (seen(oauth, ReasonCode::Blocked), Some("mcplink reconnect web")),
             (seen(oauth.with_login_available(false), ReasonCode::Unauthorized), Some("mcplink get web")),
             (seen(headers.with_oauth(true, false), ReasonCode::CredentialsRejected), Some("mcplink get web")),
+            (
+                seen(headers.with_session(true), ReasonCode::CredentialsRejected),
+                Some("mcplink reconnect web"),
+            ),
             (seen(remote(), ReasonCode::NoTools), None),
             (remote(), None),
         ];

@@ -202,7 +202,7 @@ impl Entry {
 
     /// What actions are derived from.
     pub(crate) fn facts(&self) -> ActionFacts {
-        self.latest().facts()
+        self.latest().facts().with_session(true)
     }
 
     fn logged(&self, server: Server) -> Server {

@@ -14,7 +14,9 @@ fn exercise(entry: Value, add: (&str, &str), progress: &[&str]) {
     assert!(status["server"]["name"].is_string() && status["tools"].as_u64() > Some(3), "{status:#}");
 
     let tools = setting.run(&["tools", "real", "--json"], 0).json();
-    assert_eq!(tools["tools"].as_array().unwrap().len() as u64, status["tools"].as_u64().unwrap());
+    // A server may offer more to a client that can be asked, as this one can and a glance cannot.
+    let listed = tools["tools"].as_array().unwrap().len() as u64;
+    assert!((0..=1).contains(&(listed - status["tools"].as_u64().unwrap())), "{listed} {status:#}");
 
     let called = setting.run(&["call", "real", "echo", add.1], 0).stdout;
     assert!(called.contains("hello"), "{called}");

@@ -110,7 +110,12 @@ impl Keeper {
                     exit
                 };
                 match timeout(2 * PIPE_GRACE, exit).await {
-                    Ok(exit) => self.exited(exit.ok(), stdout.spoken, true),
+                    Ok(exit) => {
+                        // A command that reads no more may have left its output to another.
+                        let closed =
+                            matches!(ended, Ended::Eof) || timeout(PIPE_GRACE, stdout.read()).await.is_ok();
+                        self.exited(exit.ok(), stdout.spoken, closed)
+                    }
                     Err(_) => {
                         let which = if matches!(ended, Ended::Eof) { "output" } else { "input" };
                         self.because(
