@@ -399,3 +399,58 @@ fn what_cannot_be_done_is_told_to_whoever_looks() {
 fn percent_encoded(text: &str) -> String {
     text.bytes().map(|byte| format!("%{byte:02X}")).collect()
 }
+
+#[test]
+fn s_k5_no_place_of_a_secret_and_no_spelling_of_it_reaches_a_collector() {
+    let server = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
+    let url = server.url().to_string();
+    let home = TempHome::new().unwrap();
+    let secret = home.secret("everywhere");
+    let spelled = [secret.clone(), percent_encoded(&secret), hex_of(&secret), secret.replace('/', "\\/")];
+    let at = |url: String| json!({ "type": "http", "url": url });
+    let with = |headers: Value| json!({ "type": "http", "url": url, "headers": headers });
+    let printing =
+        |text: &str| json!({ "command": "sh", "args": ["-c", "printf '%s' \"$1\" >&2; exit 3", "sh", text] });
+    let mut entries: Vec<Value> = vec![
+        with(json!({ "X-Api-Key": secret })),
+        with(json!({ "Authorization": format!("Bearer {secret}") })),
+        with(json!({ "Cookie": format!("sid={secret}") })),
+        with(json!({ "X-Api-Key": "${CANARY}" })),
+        at(format!("{url}?api_key={}", percent_encoded(&secret))),
+        at(format!("{url}/{}", percent_encoded(&secret))),
+        at(url.replace("://", &format!("://me:{}@", percent_encoded(&secret)))),
+        at(format!(
+            "http://me:{}@127.0.0.1:9/mcp?token={}",
+            percent_encoded(&secret),
+            percent_encoded(&secret)
+        )),
+        json!({ "type": "http", "url": url, "headersHelper": format!("echo '{secret}' >&2; exit 3") }),
+        json!({ "type": "http", "url": url, "headersHelper": format!("printf '{{\"X-Key\":\"%s\"}}' '{secret}'") }),
+        json!({ "command": "false", "args": ["--api-key", secret], "env": { "A_TOKEN": secret } }),
+        json!({ "command": format!("/no/such/{secret}") }),
+    ];
+    entries.extend(spelled.iter().map(|text| printing(text)));
+    for (number, entry) in entries.iter().enumerate() {
+        home.write(".claude.json", json!({ "mcpServers": { "remote": entry } }).to_string()).unwrap();
+        let collector = Collector::start();
+        for command in [&["status"][..], &["call", "remote", "echo", "text=x"], &["reconnect", "remote"]] {
+            let run = Mcplink::new(env!("CARGO_BIN_EXE_mcplink"), &home).args(command.iter().copied());
+            let run = run.env("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint());
+            let output = run.env("CANARY", &*secret).run();
+            assert_ne!(output.code, Some(0), "entry {number}, {command:?}: {output}");
+        }
+        assert!(!collector.spans().is_empty(), "entry {number}: something was exported");
+        collector.assert_harmless(home.canaries());
+        let exported: Vec<u8> =
+            collector.requests().iter().flat_map(|request| request.body.to_vec()).collect();
+        let hex = hex_of(&secret);
+        assert!(
+            !exported.windows(hex.len()).any(|window| window == hex.as_bytes()),
+            "entry {number}: in hex"
+        );
+    }
+}
+
+fn hex_of(secret: &str) -> String {
+    secret.bytes().map(|byte| format!("{byte:02x}")).collect()
+}
