@@ -242,7 +242,9 @@ fn fa_a58_nothing_runs_and_nobody_is_asked_while_nothing_has_changed() {
             serde_json::from_str(&std::fs::read_to_string(setting.home.home().join(".claude.json")).unwrap())
                 .unwrap();
         file["numStartups"] = json!(number);
-        setting.home.write(".claude.json", file.to_string()).unwrap();
+        // At once, as they do: half a file is another test's matter.
+        let written = setting.home.write(".claude.json.new", file.to_string()).unwrap();
+        std::fs::rename(written, setting.home.home().join(".claude.json")).unwrap();
         std::thread::sleep(Duration::from_millis(400));
     }
     assert_eq!((helper.runs(), server.connections()), (runs, 0));
