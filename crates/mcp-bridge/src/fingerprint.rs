@@ -50,7 +50,7 @@ impl Default for Fingerprint {
 
 impl fmt::Debug for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Security: a digest of a short secret gives it away to whoever tries them all.
+        // Security: a digest of a short secret gives it away to anyone who tries them all.
         f.write_str("Fingerprint(..)")
     }
 }

@@ -152,7 +152,7 @@ pub(crate) async fn sends_secret_to_stranger(
     Ok(has_secret && !is_vouched_for(ctx, discovery, stored.as_ref()))
 }
 
-/// The same without a person: the assertion of a workload is as good as a secret to whoever gets it.
+/// The same without a person: the assertion of a workload is as good as a secret to anyone who gets it.
 pub(crate) async fn machine_trusts_stranger(ctx: &Context, discovery: &Discovery) -> Result<bool, AuthError> {
     let hands_over_assertion = matches!(ctx.settings.grant, Grant::JwtBearer(_));
     if !hands_over_assertion {

@@ -11,7 +11,7 @@ use crate::support::{HostEra, Setup};
 
 const CHAIN: &str = "a~0000000000000001";
 
-/// Remembers what was told, and turns away whoever told something.
+/// Remembers what was told, and turns away the host that told something.
 fn opening(told: &Arc<Mutex<Vec<Option<String>>>>) -> Opening {
     let told = told.clone();
     Arc::new(move |chain| {

@@ -138,7 +138,7 @@ impl Entry {
     pub(crate) async fn read(&self) -> Result<(Server, Arc<Wired>), Withheld> {
         let wired = match self.target.wired(&self.app).await {
             Ok(wired) => Arc::new(wired),
-            // The name was there when the session began; whoever took it away may bring it back.
+            // The name was there when the session began; the person who took it away may bring it back.
             Err(error) => {
                 self.last().found = Err(Standing::unreadable(&error));
                 return Err(Withheld::Because(Reason::config(&error.message)));
@@ -176,7 +176,7 @@ impl Entry {
     }
 
     /// Whether a file cannot be understood that the entry stands in, or that holds what this person decided. Others may be
-    /// as broken as they like: somebody else's may be so for ever.
+    /// as broken as they like: that of another person may stay so.
     fn is_in_doubt(&self, config: &Config) -> bool {
         let source = self.latest().described.source.clone();
         let of_person = config.locations.user_file.as_ref().map(|file| file.display().to_string());
