@@ -13,6 +13,7 @@ use crate::app::{App, Loaded};
 use crate::confirmation::Answers;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::view::shown::name as shown_name;
 
 mod shown;
 
@@ -336,11 +337,6 @@ fn say(app: &App, text: &str, document: &impl Serialize) {
 /// A name or path of somebody else, on a line.
 fn line(text: &str) -> String {
     mcp_text::line(text, WIDE)
-}
-
-/// The name of a server.
-fn shown_name(text: &str) -> String {
-    crate::view::shown::name(text)
 }
 
 fn unless(condition: bool, text: &'static str) -> &'static str {

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use mcp_config::{Change, Config, Project, Server, ServerEntry, Term};
 use serde::Serialize;
 
-use super::{line, shown_name};
+use super::line;
 use crate::environment::Environment;
+use crate::view::shown::name as shown_name;
 
 /// What an approval allows.
 #[derive(Debug, Serialize)]
