@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use mcp_transport::{ServerDescription, SupervisorHandle};
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use crate::BridgeConfig;
 use crate::describe::Description;
@@ -98,6 +100,10 @@ impl fmt::Debug for Core {
     }
 }
 
+/// How long after its answer a request still wants log messages. A legacy server may write them to another stream than
+/// the answer, and two streams are read in any order.
+const LOG_LINGER: Duration = Duration::from_secs(2);
+
 /// Which log messages the host wants.
 #[derive(Debug, Default)]
 pub(crate) struct Log(Mutex<LogState>);
@@ -110,6 +116,14 @@ struct LogState {
     told: Option<u8>,
     /// The levels of the modern requests under way.
     wanted: Vec<u8>,
+    /// The lowest level of the requests that were answered a moment ago, and until when it counts.
+    lingering: Option<(u8, Instant)>,
+}
+
+impl LogState {
+    fn lingering(&self) -> Option<u8> {
+        self.lingering.filter(|(_, until)| Instant::now() < *until).map(|(level, _)| level)
+    }
 }
 
 impl Log {
@@ -121,8 +135,8 @@ impl Log {
         self.state().set.clone()
     }
 
-    /// A request wants messages from this level on, until the guard is dropped; the guard says whether a legacy
-    /// server must be told first.
+    /// A request wants messages from this level on, until the guard is dropped and a moment longer; says whether a
+    /// legacy server must be told first.
     pub(crate) fn want(&self, level: &str) -> Option<(LogWish<'_>, bool)> {
         let level = severity(level)?;
         let mut state = self.state();
@@ -139,10 +153,11 @@ impl Log {
         self.state().told = None;
     }
 
-    /// Whether a modern request under way wants a message of this level.
+    /// Whether a modern request wants a message of this level.
     pub(crate) fn is_wanted(&self, level: Option<u8>) -> bool {
         let state = self.state();
-        state.wanted.iter().min().is_some_and(|wanted| level.is_none_or(|level| level >= *wanted))
+        let wanted = state.wanted.iter().copied().chain(state.lingering()).min();
+        wanted.is_some_and(|wanted| level.is_none_or(|level| level >= wanted))
     }
 
     fn state(&self) -> MutexGuard<'_, LogState> {
@@ -159,10 +174,12 @@ pub(crate) struct LogWish<'a> {
 
 impl Drop for LogWish<'_> {
     fn drop(&mut self) {
-        let wanted = &mut self.log.state().wanted;
-        if let Some(at) = wanted.iter().position(|level| *level == self.level) {
-            wanted.swap_remove(at);
+        let mut state = self.log.state();
+        if let Some(at) = state.wanted.iter().position(|level| *level == self.level) {
+            state.wanted.swap_remove(at);
         }
+        let lowest = state.lingering().map_or(self.level, |level| level.min(self.level));
+        state.lingering = Some((lowest, Instant::now() + LOG_LINGER));
     }
 }
 
@@ -170,8 +187,8 @@ impl Drop for LogWish<'_> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_message_is_wanted_while_a_request_that_wants_it_is_under_way() {
+    #[tokio::test(start_paused = true)]
+    async fn a_message_is_wanted_while_a_request_that_wants_it_is_under_way() {
         let log = Log::default();
         assert!(!log.is_wanted(Some(7)));
         let (warning, tell) = log.want("warning").unwrap();
@@ -181,11 +198,26 @@ mod tests {
         let (error, tell) = log.want("error").unwrap();
         assert!(!tell, "the server tells more than that already");
         drop((info, error));
+        tokio::time::advance(LOG_LINGER).await;
         assert!(!log.is_wanted(Some(1)));
         drop(warning);
+        tokio::time::advance(LOG_LINGER).await;
         assert!(!log.is_wanted(Some(7)));
         log.forget_told();
         assert!(log.want("error").unwrap().1);
         assert!(log.want("loud").is_none());
+    }
+
+    /// Streamable HTTP servers write what they log to their own stream, which is read beside that of the answer.
+    #[tokio::test(start_paused = true)]
+    async fn a_message_that_is_read_after_the_answer_is_wanted_for_a_moment() {
+        let log = Log::default();
+        drop(log.want("error").unwrap());
+        drop(log.want("info").unwrap());
+        tokio::time::advance(LOG_LINGER / 2).await;
+        assert!(log.is_wanted(Some(1)) && !log.is_wanted(Some(0)));
+        drop(log.want("error").unwrap());
+        tokio::time::advance(LOG_LINGER).await;
+        assert!(!log.is_wanted(Some(7)));
     }
 }

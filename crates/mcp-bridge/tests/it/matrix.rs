@@ -305,6 +305,13 @@ async fn a_modern_host_gets_the_log_messages_that_a_request_of_its_wants_and_no_
             let told = host.told("notifications/message").await;
             assert_eq!(told["params"]["level"], "error");
             host.tell("notifications/cancelled", Some(json!({"requestId": id}))).await;
+            // Written during the call, and read after its answer, which came by another stream.
+            host.call("echo", json!({"text": "x"})).await;
+            let before = host.count("notifications/message");
+            server.push(&message("error"));
+            server.push(&json!({"jsonrpc": "2.0", "method": "notifications/y"}));
+            host.told("notifications/y").await;
+            assert_eq!(host.count("notifications/message"), before + 1);
         }
     }
 }
