@@ -11,6 +11,9 @@ const NEXTEST: [&str; 6] = ["nextest", "run", "--locked", "--workspace", "--all-
 const TESTS: [&str; 8] =
     ["test", "--locked", "--workspace", "--all-features", "--lib", "--bins", "--tests", "--no-fail-fast"];
 const DOC_TESTS: [&str; 5] = ["test", "--locked", "--workspace", "--all-features", "--doc"];
+/// Manifests, files and licences of what is published. What is inside was built by the steps before.
+const PACKAGES: [&str; 7] =
+    ["package", "--locked", "--workspace", "--exclude", "xtask", "--no-verify", "--allow-dirty"];
 const RUSTDOC: [&str; 5] = ["doc", "--locked", "--workspace", "--all-features", "--no-deps"];
 
 /// One step; it says itself what it does.
@@ -18,13 +21,14 @@ type Step = fn() -> Result<(), Problems>;
 
 /// Runs every step and stops at the first that fails.
 pub(crate) fn run_all() -> Result<(), Problems> {
-    let steps: [(&str, Step); 10] = [
+    let steps: [(&str, Step); 11] = [
         ("format", || run(&mut command("cargo", &["fmt", "--all", "--check"]))),
         ("deps", deps::run),
         ("docs", docs::check),
         ("lints", || run(&mut command("cargo", &LINTS))),
         ("features", features::run),
         ("rustdoc", || run(command("cargo", &RUSTDOC).env("RUSTDOCFLAGS", "-D warnings"))),
+        ("packages", || run(&mut command("cargo", &PACKAGES))),
         ("setup", setup::run_where_possible),
         ("tests", tests),
         ("doc tests", || run(&mut command("cargo", &DOC_TESTS))),
