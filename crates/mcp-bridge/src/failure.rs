@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::error::Error as _;
 
-use mcp_status::{ActionFacts, MessageContext, Phase, Reason, ServerStatus, StatusReport};
+use mcp_status::{ActionFacts, MessageContext, Reason, ServerStatus, StatusReport};
 use mcp_transport::message::{INVALID_REQUEST, RequestId};
 use mcp_transport::{
     RequestError, RequestErrorKind, RpcError, StatusSnapshot, TransportError, TransportErrorKind,
@@ -112,7 +112,7 @@ fn failed(error: &TransportError, name: &str, facts: ActionFacts) -> RpcError {
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
         return RpcError::new(UNAVAILABLE, format!("{name}: {error}{cause}"));
     }
-    let evidence = error.evidence(Phase::Session);
+    let evidence = error.evidence();
     let report = StatusReport::from_evidence(&evidence, &MessageContext::new(name), facts);
     rpc_error(&report, "did not answer the request", error.may_have_been_sent())
 }

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use mcp_auth::{AuthFuture, CredentialSource, Credentials, FetchReason, SingleFlight};
-use mcp_status::{Phase, classify};
+use mcp_status::classify;
 use mcp_testkit::{Accept, FakeMcpServer};
 use mcp_transport::{
     ClientInfo, ClientOptions, ConnectPolicy, Connector, Endpoint, HttpEndpoint, RmcpTransport, Server,
@@ -65,7 +65,7 @@ pub(crate) async fn run(fake: &FakeMcpServer, out: &mut impl Write) -> Result<()
     match client.call_tool(hello()).await {
         Err(ServiceError::TransportSend(error)) => {
             let error = error.downcast::<RmcpTransport, RoleClient>()?;
-            let verdict = classify(&error.evidence(Phase::Session));
+            let verdict = classify(&error.evidence());
             writeln!(out, "the server refuses everything: {}, because {error}", verdict.status())?;
         }
         outcome => writeln!(out, "unexpected: {outcome:?}")?,

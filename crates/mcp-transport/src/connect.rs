@@ -238,7 +238,7 @@ impl Connector {
     pub async fn attempt(&self, server: &Server) -> Result<Connection, TransportError> {
         let peer = Peer::new(&server.endpoint);
         let attempt = self.shake_hands(server, peer.clone());
-        peer.connecting(Connection::revision, attempt).await
+        peer.connecting(Connection::revision, attempt).await.map_err(|error| error.in_phase(Phase::Connect))
     }
 
     async fn shake_hands(&self, server: &Server, peer: Peer) -> Result<Connection, TransportError> {
@@ -370,7 +370,7 @@ impl Connector {
         let connection = match self.attempt(server).await {
             Ok(connection) => connection,
             Err(error) => {
-                let evidence = error.evidence(Phase::Connect);
+                let evidence = error.evidence();
                 ended.error = Some(error);
                 return evidence;
             }
@@ -400,10 +400,11 @@ pub(crate) async fn list(connection: &Connection, policy: Option<RetryPolicy>) -
         Ok(list) => Listed { evidence: connected(Some(list.tools.len())), tools: Some(list), error: None },
         // A process that ends when it is asked for its tools is no server without tools.
         Err(error) if matches!(error.kind(), TransportErrorKind::Exited { .. }) => {
-            Listed { tools: None, evidence: error.evidence(Phase::Connect), error: Some(error) }
+            let error = error.in_phase(Phase::Connect);
+            Listed { tools: None, evidence: error.evidence(), error: Some(error) }
         }
         Err(error) => {
-            let mut evidence = error.evidence(Phase::Session);
+            let mut evidence = error.evidence();
             evidence.outcome = Outcome::ToolsUnavailable { cause: Box::new(evidence.outcome) };
             Listed { tools: None, error: Some(error), evidence }
         }
@@ -418,7 +419,7 @@ async fn list_with_retries(connection: &Connection, policy: RetryPolicy) -> Resu
             Ok(list) => return Ok(list),
             Err(error) => error,
         };
-        let verdict = classify(&error.evidence(Phase::Session));
+        let verdict = classify(&error.evidence());
         // A list that timed out once has cost a minute already, and a process that ended answers no more.
         let over =
             matches!(error.kind(), TransportErrorKind::Timeout { .. } | TransportErrorKind::Exited { .. });

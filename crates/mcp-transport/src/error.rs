@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_auth::AuthError;
-use mcp_status::{ChallengeKind, SpawnCause, Streak};
+use mcp_status::{ChallengeKind, Phase, SpawnCause, Streak};
 use mcp_text::Secrets;
 use serde_json::value::RawValue;
 
@@ -112,11 +112,31 @@ pub enum TransportErrorKind {
     Misconfigured,
 }
 
-/// A failure of the wire. Its text holds no header value, no query string and no body.
+/// A failure of the wire. Its text holds no header value, no query string and no body, and the server's own error
+/// where it answered with one, on one line and bounded. Cheap enough to clone for each of those who share a failure.
+///
+/// # Examples
+///
+/// ```
+/// # use mcp_transport::{TransportError, TransportErrorKind};
+/// fn log(error: &TransportError) {
+///     // "the server answered with an error: Unknown tool: nope (error -32602)"
+///     eprintln!("{error}");
+///     if let (TransportErrorKind::Rpc { .. }, Some(answer)) = (error.kind(), error.rpc_error()) {
+///         eprintln!("its code is {}", answer.code);
+///     }
+///     // What it means for the server as a whole, and whether another try makes sense.
+///     let verdict = mcp_status::classify(&error.evidence());
+///     eprintln!("worth another try: {}", verdict.is_retryable() && !error.may_have_been_sent());
+/// }
+/// ```
+#[derive(Clone)]
 pub struct TransportError(Box<Inner>);
 
+#[derive(Clone)]
 struct Inner {
     kind: TransportErrorKind,
+    phase: Phase,
     message: String,
     auth: Option<AuthContext>,
     rpc: Option<RpcError>,
@@ -131,7 +151,7 @@ struct Inner {
     seen: Option<Box<Streak>>,
     /// A result that is none that this client could ask for.
     result: Option<Payload>,
-    source: Option<Box<dyn Error + Send + Sync>>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 /// What is known about the credentials of the request that failed.
@@ -153,6 +173,7 @@ impl TransportError {
     pub(crate) fn new(kind: TransportErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
+            phase: Phase::Session,
             message: message.into(),
             auth: None,
             rpc: None,
@@ -222,7 +243,7 @@ impl TransportError {
         if let Some(source) = self.0.source.as_deref().filter(|source| !typed(*source)) {
             let cause = causes(source).last().map(ToString::to_string).unwrap_or_default();
             if let Cow::Owned(hidden) = secrets.hide(&cause) {
-                self.0.source = Some(hidden.into());
+                self.0.source = Some(Arc::from(Box::<dyn Error + Send + Sync>::from(hidden)));
             }
         }
         self
@@ -247,6 +268,13 @@ impl TransportError {
         self
     }
 
+    /// The same error of an attempt to connect, where that is the `phase`.
+    #[must_use]
+    pub(crate) fn in_phase(mut self, phase: Phase) -> Self {
+        self.0.phase = phase;
+        self
+    }
+
     #[must_use]
     pub(crate) fn with_kind(mut self, kind: TransportErrorKind) -> Self {
         self.0.kind = kind;
@@ -261,13 +289,18 @@ impl TransportError {
 
     #[must_use]
     pub(crate) fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        self.0.source = Some(source.into());
+        self.0.source = Some(Arc::from(source.into()));
         self
     }
 
     /// What kind of failure this is.
     pub fn kind(&self) -> &TransportErrorKind {
         &self.0.kind
+    }
+
+    /// Whether it ended an attempt to connect, or came later.
+    pub fn phase(&self) -> Phase {
+        self.0.phase
     }
 
     /// The JSON-RPC error that the server sent, where it sent one (also beside an HTTP error status).
@@ -366,6 +399,7 @@ impl fmt::Debug for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TransportError")
             .field("kind", &self.0.kind)
+            .field("phase", &self.0.phase)
             .field("message", &self.0.message)
             .field("rpc", &self.0.rpc)
             .field("said", &self.0.said)
@@ -379,13 +413,21 @@ impl fmt::Debug for TransportError {
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0.message)
+        f.write_str(&self.0.message)?;
+        match &self.0.rpc {
+            Some(error) => write!(f, ": {error}"),
+            None => Ok(()),
+        }
     }
 }
 
 impl Error for TransportError {
+    /// What caused it: the failure below, or the [`RpcError`] that the server answered with.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.0.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
+        match &self.0.source {
+            Some(source) => Some(&**source),
+            None => self.0.rpc.as_ref().map(|error| error as &(dyn Error + 'static)),
+        }
     }
 }
 
@@ -413,4 +455,42 @@ fn without_known(data: Box<RawValue>, secrets: &Secrets) -> Box<RawValue> {
     });
     // Too deep to be read, and a secret is in it.
     cleaned.unwrap_or_else(|| RawValue::NULL.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_auth::AuthErrorKind;
+
+    use super::*;
+
+    #[test]
+    fn what_a_server_answered_is_shown_and_is_the_cause() {
+        let answer = RpcError::new(-32602, "Unknown tool: \"nope\"\nand more\u{1b}[2J");
+        let refused = TransportError::rpc(answer.clone());
+        let shown = refused.to_string();
+        assert!(shown.starts_with("the server answered with an error: Unknown tool: \"nope\""), "{shown}");
+        assert!(shown.ends_with("(error -32602)") && !shown.contains(['\n', '\u{1b}']), "{shown}");
+        let cause = refused.source().and_then(|cause| cause.downcast_ref::<RpcError>()).unwrap();
+        assert_eq!(cause.code, -32602);
+        let beside_a_status =
+            TransportError::new(TransportErrorKind::Http { status: 400, retry_after: None }, "status 400")
+                .with_rpc(answer)
+                .with_source(io::Error::other("below"));
+        assert!(beside_a_status.to_string().starts_with("status 400: Unknown tool"), "{beside_a_status}");
+        assert_eq!(beside_a_status.source().unwrap().to_string(), "below", "a cause of its own comes first");
+    }
+
+    #[test]
+    fn those_who_share_a_failure_get_all_of_it() {
+        let error = TransportError::new(TransportErrorKind::Dropped, "the connection broke")
+            .in_phase(Phase::Connect)
+            .with_attempts(3)
+            .with_source(AuthError::new(AuthErrorKind::Store, "read a file"))
+            .in_later_round();
+        let shared = error.clone();
+        assert_eq!(format!("{shared:?}"), format!("{error:?}"));
+        assert_eq!(shared.evidence(), error.evidence());
+        assert!(shared.auth_error().is_some() && shared.may_have_been_sent());
+        assert_eq!((shared.phase(), shared.attempts()), (Phase::Connect, 3));
+    }
 }

@@ -1,13 +1,13 @@
 //! From errors to evidence: what a failure of the wire tells `mcp_status`.
 
 use mcp_auth::AuthErrorKind;
-use mcp_status::{AuthFacts, Evidence, Outcome, Phase};
+use mcp_status::{AuthFacts, Evidence, Outcome};
 
 use crate::{TransportError, TransportErrorKind};
 
 impl TransportError {
-    /// What this failure says about the server, in the phase it happened in.
-    pub fn evidence(&self, phase: Phase) -> Evidence {
+    /// What this failure says about the server.
+    pub fn evidence(&self) -> Evidence {
         if let Some(streak) = self.streak_of_other() {
             // It means here what it means where it was seen.
             return streak.evidence.clone();
@@ -22,7 +22,7 @@ impl TransportError {
         if let Some(error) = self.auth_error() {
             facts = facts.with_exit_code(error.exit_code());
         }
-        let evidence = Evidence::new(phase, self.outcome())
+        let evidence = Evidence::new(self.phase(), self.outcome())
             .with_auth(facts)
             .with_attempts(self.attempts())
             .with_proxy(self.proxy().map(str::to_owned));
@@ -99,18 +99,24 @@ impl TransportError {
     }
 }
 
+impl From<&TransportError> for Evidence {
+    fn from(error: &TransportError) -> Self {
+        error.evidence()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use mcp_auth::AuthError;
-    use mcp_status::{ReasonCode, ServerStatus, SpawnCause, classify};
+    use mcp_status::{Phase, ReasonCode, ServerStatus, SpawnCause, classify};
 
     use super::*;
     use crate::error::{AuthContext, TimeoutStage};
 
     fn verdict(kind: TransportErrorKind) -> (ServerStatus, Option<ReasonCode>, bool) {
-        let verdict = classify(&TransportError::new(kind, "x").evidence(Phase::Connect));
+        let verdict = classify(&TransportError::new(kind, "x").in_phase(Phase::Connect).evidence());
         (verdict.status(), verdict.code(), verdict.is_retryable())
     }
 
@@ -161,7 +167,7 @@ mod tests {
         ] {
             let error = TransportError::new(TransportErrorKind::Credentials, "x")
                 .with_source(AuthError::new(kind, "read a file"));
-            assert_eq!(error.evidence(Phase::Connect).outcome, outcome, "{kind:?}");
+            assert_eq!(error.evidence().outcome, outcome, "{kind:?}");
         }
     }
 
@@ -172,7 +178,7 @@ mod tests {
         let context = AuthContext { provider: Some("p".to_owned()), ..AuthContext::default() };
         let error =
             TransportError::new(TransportErrorKind::Credentials, "x").with_auth(context).with_source(source);
-        let evidence = error.evidence(Phase::Connect);
+        let evidence = error.evidence();
         assert_eq!(evidence.outcome, Outcome::CredentialSourceFailed);
         assert_eq!(evidence.auth.exit_code, Some(3));
         assert_eq!(evidence.auth.provider.as_deref(), Some("p"));

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
-use mcp_status::{Phase, classify};
+use mcp_status::classify;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
@@ -209,10 +209,7 @@ impl Keeper {
             let ended = self.follow(&mut opened).await;
             tracing::debug!(?ended, "a subscription has ended");
             // A server that ends a stream in good order wants it closed now, not for ever.
-            let passing = ended
-                .as_ref()
-                .err()
-                .is_none_or(|error| classify(&error.evidence(Phase::Session)).is_retryable());
+            let passing = ended.as_ref().err().is_none_or(|error| classify(&error.evidence()).is_retryable());
             if let Some(opened) = opened.take() {
                 let error = ended.err().unwrap_or_else(|| {
                     let message = "the server ended the subscription without acknowledging it";

@@ -18,7 +18,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use mcp_status::{Phase, ServerStatus, classify};
+use mcp_status::{ServerStatus, classify};
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -406,7 +406,7 @@ impl SupervisorHandle {
         match Bearing::of(error) {
             Bearing::None => None,
             Bearing::Lost => {
-                let evidence = error.evidence(Phase::Session);
+                let evidence = error.evidence();
                 self.tell(Command::Lost { connection, evidence });
                 // Only now, so that whoever finds it lost speaks to the keeper after we did.
                 lease.live.mark_lost();
@@ -449,8 +449,7 @@ impl<'a> Tries<'a> {
         drop(lease);
         // Only what the next connection may do better: the same refusal twice helps nobody.
         let passing = *error.kind() == TransportErrorKind::Closed
-            || (Bearing::of(&error) != Bearing::None
-                && classify(&error.evidence(Phase::Session)).is_retryable());
+            || (Bearing::of(&error) != Bearing::None && classify(&error.evidence()).is_retryable());
         if self.left == 0 || !passing || (error.may_have_been_sent() && !self.repeatable) {
             return Err(RequestError::transport(error));
         }

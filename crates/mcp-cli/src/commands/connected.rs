@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mcp_auth::url_policy::NamedBy;
-use mcp_status::{Phase, StatusReport};
+use mcp_status::StatusReport;
 use mcp_transport::{ConnectPolicy, Connection, ToolList, TransportError, TransportErrorKind};
 
 use crate::app::App;
@@ -100,7 +100,7 @@ fn not_connected(row: &Row) -> CliError {
 /// A request failed on a connection that stood.
 pub(super) fn failed(wired: &Wired, error: &TransportError) -> CliError {
     let name = &wired.described.name;
-    let evidence = error.evidence(Phase::Session);
+    let evidence = error.evidence();
     let report = StatusReport::from_evidence(&evidence, &wired.context(), wired.facts());
     let Some(reason) = &report.reason else {
         return CliError::new(ExitStatus::Internal, "internal", error.to_string());

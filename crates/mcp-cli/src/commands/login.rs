@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use mcp_auth::oauth::{LoginProbe, LoopbackAuthorizer, OAuthLogin, PendingLogin, SignedIn};
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, Parts, ProviderKind};
-use mcp_status::{MessageContext, Phase, Verdict, classify, message};
+use mcp_status::{MessageContext, Verdict, classify, message};
 use mcp_transport::{Connector, Server};
 use serde_json::json;
 
@@ -175,7 +175,7 @@ impl LoginProbe for ServerProbe<'_> {
                     Ok(())
                 }
                 Err(error) => {
-                    let evidence = error.evidence(Phase::Connect);
+                    let evidence = error.evidence();
                     let kind = match classify(&evidence) {
                         Verdict::Transient { .. } => AuthErrorKind::Unavailable,
                         _ => AuthErrorKind::Protocol,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mcp_auth::{AuthPlan, Parts};
 use mcp_config::{Config, Env, Request};
-use mcp_status::{Evidence, Phase, ReasonCode, ServerStatus, classify};
+use mcp_status::{Evidence, ReasonCode, ServerStatus, classify};
 use mcp_testkit::{Accept, Answer, Era, FakeHelper, FakeMcpServer, Refusal};
 use mcp_transport::{
     ClientInfo, ClientOptions, Connection, Connector, Endpoint, HttpEndpoint, RequestOptions, Server,
@@ -97,7 +97,7 @@ async fn f003_the_same_credentials_again_are_not_sent_again() {
     let error = echo(&connection, "x").await.unwrap_err();
 
     assert!(matches!(error.kind(), TransportErrorKind::Challenged { .. }), "{error:?}");
-    let evidence: Evidence = error.evidence(Phase::Session);
+    let evidence: Evidence = error.evidence();
     assert_eq!(classify(&evidence).status(), ServerStatus::NeedsAuth);
     assert_eq!(classify(&evidence).code(), Some(ReasonCode::CredentialsRejected));
     assert_eq!(server.count("tools/call"), 1, "the answer to the same bytes is known");
@@ -119,7 +119,7 @@ async fn f003_fresh_credentials_that_are_refused_too_end_it() {
     helper.prints_bearer("B");
     let error = echo(&connection, "x").await.unwrap_err();
 
-    assert_eq!(classify(&error.evidence(Phase::Session)).code(), Some(ReasonCode::CredentialsRejected));
+    assert_eq!(classify(&error.evidence()).code(), Some(ReasonCode::CredentialsRejected));
     assert_eq!(authorizations(&server, "tools/call"), ["Bearer A", "Bearer B"]);
     assert_eq!(helper.runs(), 2);
     connection.close().await;

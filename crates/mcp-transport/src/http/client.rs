@@ -37,7 +37,7 @@ pub struct HttpClient(Arc<Shared>);
 
 struct Shared {
     options: Arc<ClientOptions>,
-    routes: Result<Routes, Arc<TransportError>>,
+    routes: Result<Routes, TransportError>,
     built: RwLock<Option<Built>>,
     eras: Mutex<HashMap<Url, Era>>,
     /// What was found at the last URL that was looked at closely, and when.
@@ -47,7 +47,7 @@ struct Shared {
 /// The library's client, with its pool of connections.
 #[derive(Clone)]
 struct Built {
-    client: Result<reqwest::Client, Arc<TransportError>>,
+    client: Result<reqwest::Client, TransportError>,
     at: Instant,
 }
 
@@ -55,7 +55,7 @@ impl HttpClient {
     /// A client with these options. Invalid ones are reported by the first request.
     pub fn new(options: ClientOptions) -> Self {
         Self(Arc::new(Shared {
-            routes: Routes::new(&options.proxy).map_err(Arc::new),
+            routes: Routes::new(&options.proxy),
             options: Arc::new(options),
             built: RwLock::new(None),
             eras: Mutex::new(HashMap::new()),
@@ -174,8 +174,7 @@ impl HttpClient {
     fn build(&self) -> Result<reqwest::Client, TransportError> {
         match &self.0.routes {
             Ok(routes) => build(&self.0.options, routes),
-            Err(error) => Err(TransportError::new(error.kind().clone(), error.to_string())
-                .with_said(error.said().map(str::to_owned))),
+            Err(error) => Err(error.clone()),
         }
     }
 
@@ -193,13 +192,13 @@ impl HttpClient {
         let built = self.0.built.read().unwrap_or_else(PoisonError::into_inner).clone();
         let built = built.unwrap_or_else(|| {
             let mut slot = self.0.built.write().unwrap_or_else(PoisonError::into_inner);
-            let build = || Built { client: self.build().map_err(Arc::new), at: Instant::now() };
+            let build = || Built { client: self.build(), at: Instant::now() };
             slot.get_or_insert_with(build).clone()
         });
         built.client.map_err(|error| {
             TransportError::new(error.kind().clone(), "the HTTP client cannot be set up")
                 .with_said(Some(error.said().map_or_else(|| error.to_string(), str::to_owned)))
-                .with_source(error.clone())
+                .with_source(error)
         })
     }
 }

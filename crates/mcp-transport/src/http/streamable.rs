@@ -189,7 +189,7 @@ impl Core {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
-            let verdict = classify(&error.evidence(Phase::Session));
+            let verdict = classify(&error.evidence());
             let absent = matches!(error.kind(), TransportErrorKind::Http { status: 404, .. });
             if !verdict.is_retryable() && !absent {
                 return Err(error);

@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcp_status::Phase;
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
@@ -180,7 +181,8 @@ impl Goal {
                 }));
             }
         };
-        let connection = self.dial.dial(server).await.map_err(Failure::Error)?;
+        let dialed = self.dial.dial(server).await;
+        let connection = dialed.map_err(|error| Failure::Error(error.in_phase(Phase::Connect)))?;
         let took = began.elapsed();
         // Before the tools are listed, so that no change of the list is missed.
         let notifications = Some(connection.notifications());

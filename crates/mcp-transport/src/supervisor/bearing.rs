@@ -1,6 +1,6 @@
 //! What the failure of one request says about the connection that it went over.
 
-use mcp_status::{ChallengeKind, Phase, ReasonCode, classify};
+use mcp_status::{ChallengeKind, ReasonCode, classify};
 
 use crate::error::TimeoutStage;
 use crate::{TransportError, TransportErrorKind};
@@ -40,7 +40,7 @@ impl Bearing {
             | Kind::Protocol
             | Kind::Version { .. }
             | Kind::SessionGone => Self::Doubtful,
-            Kind::Http { .. } => match classify(&error.evidence(Phase::Session)).code() {
+            Kind::Http { .. } => match classify(&error.evidence()).code() {
                 Some(ReasonCode::Rejected | ReasonCode::RateLimited) => Self::None,
                 _ => Self::Doubtful,
             },

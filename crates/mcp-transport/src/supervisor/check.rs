@@ -50,7 +50,7 @@ async fn why_lost(connection: &Connection, stuck_after: Duration) -> Option<Evid
             return Some(silence.with_detail("the server does not answer"));
         }
     };
-    (!is_there(&error)).then(|| error.evidence(Phase::Session))
+    (!is_there(&error)).then(|| error.evidence())
 }
 
 /// A server that does not know the question has answered it all the same.
@@ -68,7 +68,7 @@ pub(super) async fn ask_again(live: &Live) -> Result<(), Failure> {
         Ok(()) => Ok(()),
         Err(error) if is_there(&error) => Ok(()),
         Err(error) if matches!(error.kind(), TransportErrorKind::Timeout { .. }) => {
-            Err(Failure::Error(error))
+            Err(Failure::Error(error.in_phase(Phase::Connect)))
         }
         Err(_) => Err(Failure::Gone),
     }

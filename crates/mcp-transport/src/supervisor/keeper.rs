@@ -246,7 +246,7 @@ impl Keeper {
             seen("this machine was asleep")
         } else if live.connection.is_closed() {
             // The same whether a request or nobody was under way.
-            let why = live.connection.why_ended().map(|error| error.evidence(Phase::Session));
+            let why = live.connection.why_ended().map(|error| error.evidence());
             match why.filter(|evidence| matches!(evidence.outcome, Outcome::Exited { .. })) {
                 Some(exited) => exited,
                 None if live.local => seen("the command ended"),
@@ -362,7 +362,7 @@ impl Keeper {
                 self.race = Some(self.attempt());
             }
             Attempted::Failed { server, error } => {
-                let evidence = error.evidence(Phase::Connect);
+                let evidence = error.evidence();
                 let streak = error.streak_of_other().cloned();
                 if streak.is_none() && evidence.outcome == Outcome::Timeout {
                     self.dial.forget_sockets(Instant::now());

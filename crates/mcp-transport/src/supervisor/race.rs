@@ -4,7 +4,7 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_status::{Phase, classify};
+use mcp_status::classify;
 use tokio::time::Instant;
 
 use super::attempt::{Attempt, Attempted, BoxFuture, Failure, Fresh, Goal};
@@ -104,7 +104,7 @@ fn may_pass(failure: &Failure) -> bool {
     match failure {
         Failure::Gone => false,
         Failure::Error(error) => {
-            let verdict = classify(&error.evidence(Phase::Connect));
+            let verdict = classify(&error.evidence());
             // A server that asks for a wait has been reached, and its wish binds the other try as well.
             verdict.is_retryable() && verdict.retry_after().is_none()
         }

@@ -12,7 +12,7 @@ use mcp_auth::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, CredentialSource, Credentials,
     FetchReason, Recovery, Rejection, SingleFlight, StaticHeaders,
 };
-use mcp_status::{ChallengeKind, Phase, ReasonCode, ServerStatus, classify};
+use mcp_status::{ChallengeKind, ReasonCode, ServerStatus, classify};
 use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, Refusal};
 use mcp_transport::{
     ConnectPolicy, Endpoint, HttpEndpoint, RetryPolicy, Server, TransportError, TransportErrorKind,
@@ -78,7 +78,7 @@ async fn refused(server: &FakeMcpServer, provider: Option<Arc<dyn AuthProvider>>
 }
 
 fn meaning(error: &TransportError) -> (ServerStatus, ReasonCode) {
-    let verdict = classify(&error.evidence(Phase::Connect));
+    let verdict = classify(&error.evidence());
     (verdict.status(), verdict.code().unwrap())
 }
 
@@ -134,7 +134,7 @@ async fn a_source_that_fails_is_named_and_the_server_is_not_contacted() {
     mint.source().set(None);
     let error = refused(&server, Some(mint)).await;
     assert_eq!(meaning(&error), (ServerStatus::NeedsAuth, ReasonCode::CredentialsFailed));
-    assert_eq!(error.evidence(Phase::Connect).auth.exit_code, Some(3));
+    assert_eq!(error.evidence().auth.exit_code, Some(3));
     assert!(!error.may_have_been_sent());
     assert!(server.requests().is_empty());
 }
@@ -459,7 +459,7 @@ async fn f037_the_scheme_of_a_challenge_is_passed_on() {
     let refusal = Refusal::status(401).challenge("Basic realm=\"intranet\"");
     let server = FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(refusal).start().unwrap();
     let error = refused(&server, None).await;
-    assert_eq!(error.evidence(Phase::Connect).auth.scheme.as_deref(), Some("Basic"));
+    assert_eq!(error.evidence().auth.scheme.as_deref(), Some("Basic"));
 }
 
 #[tokio::test]
@@ -491,12 +491,12 @@ async fn f057_no_failure_shows_a_secret() {
     for answer in answers {
         server.always(answer);
         let error = connector().attempt(&secret).await.unwrap_err();
-        let shown = format!("{error:?} {error} {:?} {secret:?}", error.evidence(Phase::Connect));
+        let shown = format!("{error:?} {error} {:?} {secret:?}", error.evidence());
         assert!(SECRETS.iter().all(|secret| !shown.contains(secret)), "{shown}");
     }
     server.go_down();
     let error = connector().attempt(&secret).await.unwrap_err();
-    let shown = format!("{error:?} {error} {:?}", error.evidence(Phase::Connect));
+    let shown = format!("{error:?} {error} {:?}", error.evidence());
     assert!(SECRETS.iter().all(|secret| !shown.contains(secret)), "{shown}");
 }
 

@@ -311,7 +311,7 @@ mod stdio {
             refuses(r#"{"source":"mcplink","reason":{"code":"self-reference","message":"f:1: a → a"}}"#);
         let told = |server: Server| async move {
             let error = connector().attempt(&server).await.unwrap_err();
-            let evidence = error.evidence(mcp_status::Phase::Connect);
+            let evidence = error.evidence();
             (mcp_status::classify(&evidence).code(), evidence.detail, error.may_have_been_sent())
         };
         // Only what was told that it runs under something can lead back to it.

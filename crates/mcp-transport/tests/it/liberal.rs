@@ -7,7 +7,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use mcp_status::{MessageContext, Phase, message};
+use mcp_status::{MessageContext, message};
 use mcp_testkit::{Answer, Era, FakeMcpServer};
 use mcp_transport::{
     Connector, ProtocolRevision, RequestOptions, Server, TransportError, TransportErrorKind,
@@ -41,7 +41,7 @@ async fn works(server: &FieldServer, target: Server, shown: &str) {
 /// What a person is told when a server cannot be connected to.
 fn told(error: &TransportError) -> String {
     let context = MessageContext::new("s").with_origin(Some("http://h"));
-    message(&error.evidence(Phase::Connect), &context)
+    message(&error.evidence(), &context)
 }
 
 async fn refused(server: &FieldServer) -> TransportError {

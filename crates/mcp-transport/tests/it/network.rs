@@ -8,7 +8,7 @@ use std::thread;
 
 use bytes::Bytes;
 use mcp_auth::{AuthErrorKind, HttpExchange};
-use mcp_status::{Phase, ReasonCode, classify};
+use mcp_status::{ReasonCode, classify};
 use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer};
 use mcp_transport::{
     ClientOptions, Connector, Endpoint, HttpEndpoint, ProtocolRevision, ProxyUrl, Server, TransportErrorKind,
@@ -91,7 +91,7 @@ async fn f062_a_certificate_of_an_extra_authority_is_trusted_and_no_other() {
 
     let error = connector().attempt(&secure).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Tls, "{error:?}");
-    assert_eq!(classify(&error.evidence(Phase::Connect)).code(), Some(ReasonCode::Tls));
+    assert_eq!(classify(&error.evidence()).code(), Some(ReasonCode::Tls));
     assert!(server.requests().is_empty());
 
     let mut options = options();
@@ -147,7 +147,7 @@ async fn a_proxy_that_wants_credentials_is_called_so_on_either_way() {
     for url in ["http://mcp.example/mcp", "https://mcp.example/mcp"] {
         let error = Connector::new(through(address)).attempt(&at(url)).await.unwrap_err();
         assert_eq!(*error.kind(), TransportErrorKind::Proxy { status: Some(407) }, "{url} {error:?}");
-        assert_eq!(classify(&error.evidence(Phase::Connect)).code(), Some(ReasonCode::ProxyAuth));
+        assert_eq!(classify(&error.evidence()).code(), Some(ReasonCode::ProxyAuth));
     }
     let seen = seen.lock().unwrap();
     assert_eq!(*seen, ["POST http://mcp.example/mcp HTTP/1.1", "CONNECT mcp.example:443 HTTP/1.1"]);
@@ -158,7 +158,7 @@ async fn a_proxy_that_cannot_reach_the_server_is_unreachable() {
     let (address, _) = proxy("502 Bad Gateway");
     let error = Connector::new(through(address)).attempt(&at("https://mcp.example/mcp")).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Proxy { status: Some(502) }, "{error:?}");
-    assert_eq!(classify(&error.evidence(Phase::Connect)).code(), Some(ReasonCode::Unreachable));
+    assert_eq!(classify(&error.evidence()).code(), Some(ReasonCode::Unreachable));
 }
 
 #[tokio::test]

@@ -370,7 +370,7 @@ async fn f063_the_servers_own_error_arrives_whole() {
         let error = echo(&connection, "x").await.unwrap_err();
         assert_eq!(*error.kind(), TransportErrorKind::Rpc { code: -32602 });
         assert_eq!(error.rpc_error().unwrap().message, message);
-        let detail = error.evidence(mcp_status::Phase::Session).detail.unwrap();
+        let detail = error.evidence().detail.unwrap();
         assert!(detail.contains(&message) && detail.contains("-32602"), "{detail}");
     }
 }

@@ -6,7 +6,7 @@ use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use mcp_status::{MessageContext, Phase, ReasonCode, classify, message};
+use mcp_status::{MessageContext, ReasonCode, classify, message};
 use mcp_testkit::{Era, FakeMcpServer, ForwardProxy};
 use mcp_transport::{
     ClientOptions, Connector, ProxyUrl, Resolver, Resolving, TransportError, TransportErrorKind, TrustFile,
@@ -35,14 +35,14 @@ const FOREIGN: [&str; 12] = [
 /// What a person is told.
 fn told(error: &TransportError) -> String {
     let context = MessageContext::new("s").with_origin(Some("http://h"));
-    let told = message(&error.evidence(Phase::Connect), &context);
+    let told = message(&error.evidence(), &context);
     let both = format!("{told} {error}");
     assert!(!FOREIGN.iter().any(|foreign| both.contains(foreign)), "{both}");
     told
 }
 
 fn code(error: &TransportError) -> Option<ReasonCode> {
-    classify(&error.evidence(Phase::Connect)).code()
+    classify(&error.evidence()).code()
 }
 
 async fn failure(options: ClientOptions, url: &str) -> TransportError {

@@ -149,7 +149,7 @@ async fn without_a_version_in_common_the_request_fails_and_says_what_is_offered(
     let error = echo(&connection, "x").await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Version { offered: vec!["2099-01-01".to_owned()] });
     assert_eq!(methods(&server), ["tools/call"]);
-    let verdict = mcp_status::classify(&error.evidence(mcp_status::Phase::Session));
+    let verdict = mcp_status::classify(&error.evidence());
     assert_eq!(verdict.status(), mcp_status::ServerStatus::Failed);
     assert_eq!(verdict.code(), Some(mcp_status::ReasonCode::Version));
 }
