@@ -15,6 +15,18 @@ const MAX_CHALLENGES: usize = 32;
 const MAX_PARAMS: usize = 32;
 
 /// One parsed challenge.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_auth::Challenge;
+///
+/// let field = r#"Bearer error="invalid_token", scope="files:read", Basic realm="x""#;
+/// let challenges = Challenge::parse(field);
+/// assert_eq!(challenges.len(), 2);
+/// let bearer = Challenge::bearer(&challenges).unwrap();
+/// assert_eq!(bearer.param("error"), Some("invalid_token"));
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Challenge {
     scheme: String,

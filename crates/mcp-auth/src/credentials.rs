@@ -48,6 +48,19 @@ struct Inner {
 /// So each provider can answer "was it my value that the server refused?" for a request that carried the headers
 /// of several: it asks whether the refused credentials [include](Self::includes_generation) the generation it
 /// handed out, and never compares generations for equality.
+///
+/// # Examples
+///
+/// ```
+/// use http::{HeaderName, HeaderValue};
+/// use mcp_auth::Credentials;
+///
+/// let key = (HeaderName::from_static("x-api-key"), HeaderValue::from_static("s3cret"));
+/// let credentials = Credentials::new("vault", [key]);
+/// assert!(!format!("{credentials:?}").contains("s3cret"));
+/// assert_eq!(credentials.header(&HeaderName::from_static("x-api-key")).unwrap(), "s3cret");
+/// assert_eq!(credentials.supplier(&HeaderName::from_static("x-api-key")), Some("vault"));
+/// ```
 #[derive(Clone)]
 pub struct Credentials(Arc<Inner>);
 

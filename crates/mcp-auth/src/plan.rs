@@ -122,6 +122,19 @@ pub struct Link {
 }
 
 /// The auth chain of one server as a value: it can be compared, printed, and [built](Self::build).
+///
+/// # Examples
+///
+/// ```
+/// use mcp_auth::{AuthPlan, AuthSettings, HelperSpec, ProviderKind, Role};
+///
+/// let mut settings = AuthSettings::default();
+/// settings.helper = Some(HelperSpec::new("my-sso token", "."));
+/// let plan = AuthPlan::resolve(&settings);
+/// assert_eq!(plan.role(ProviderKind::HeadersHelper), Some(Role::Authority));
+/// // Asked only after the helper had its turn, and never in its place.
+/// assert_eq!(plan.role(ProviderKind::OAuth), Some(Role::Fallback));
+/// ```
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct AuthPlan {
     links: Vec<Link>,

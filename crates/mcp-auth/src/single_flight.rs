@@ -44,6 +44,40 @@ const MAX_REMEMBERED: usize = 32;
 /// lifetime counts from when they arrived. If that fails, the old ones serve until they expire, and it is tried
 /// again when half of what is left has passed. Credentials that arrive already expired are taken as they are: then
 /// the clocks disagree, and the server's answer is the better judge.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// use http::{HeaderValue, header::AUTHORIZATION};
+/// use mcp_auth::{AuthFuture, AuthProvider, CredentialSource, Credentials, FetchReason, SingleFlight};
+///
+/// /// Gets a token from somewhere.
+/// #[derive(Debug, Default)]
+/// struct Tokens(AtomicU64);
+///
+/// impl CredentialSource for Tokens {
+///     fn name(&self) -> &str {
+///         "tokens"
+///     }
+///
+///     fn fetch<'a>(&'a self, _why: FetchReason<'a>) -> AuthFuture<'a, Credentials> {
+///         Box::pin(async move {
+///             let token = format!("Bearer token-{}", self.0.fetch_add(1, Ordering::Relaxed));
+///             let value = HeaderValue::try_from(token).expect("digits are valid in a header");
+///             Ok(Credentials::new("tokens", [(AUTHORIZATION, value)]))
+///         })
+///     }
+/// }
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap().block_on(async {
+/// let provider = SingleFlight::new(Tokens::default());
+/// let first = provider.credentials().await.unwrap();
+/// let second = provider.credentials().await.unwrap();
+/// assert_eq!(first.generation(), second.generation(), "fetched once");
+/// # });
+/// ```
 pub struct SingleFlight<S: CredentialSource> {
     shared: Arc<Shared<S>>,
 }

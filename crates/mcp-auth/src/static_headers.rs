@@ -14,6 +14,19 @@ use crate::{
 pub(crate) const NAME: &str = "static-headers";
 
 /// Sends the same headers with every request. There is nothing to recover: what was refused is all there is.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_auth::{Secret, StaticHeaders};
+///
+/// let headers = [("X-Api-Key".to_owned(), Secret::new("s3cret\n"))];
+/// assert!(StaticHeaders::from_settings(&headers).is_ok());
+///
+/// let headers = [("Content-Length".to_owned(), Secret::new("12"))];
+/// let error = StaticHeaders::from_settings(&headers).unwrap_err();
+/// assert!(error.to_string().contains("Content-Length"));
+/// ```
 #[derive(Clone, Debug)]
 pub struct StaticHeaders {
     credentials: Credentials,

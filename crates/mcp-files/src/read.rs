@@ -133,6 +133,18 @@ pub fn open(path: &Path, policy: &Policy) -> Result<File, FileError> {
 /// # Errors
 ///
 /// As [`open`]; it grows past the limit while it is read; or the system cannot read it.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_files::{FileErrorKind, Policy};
+///
+/// // A device where a file is expected is refused before a byte of it is read.
+/// # #[cfg(unix)]
+/// let error = mcp_files::read("/dev/zero".as_ref(), &Policy::surroundings(1024)).unwrap_err();
+/// # #[cfg(unix)]
+/// assert!(matches!(error.kind(), FileErrorKind::NotRegular(_)));
+/// ```
 pub fn read(path: &Path, policy: &Policy) -> Result<Vec<u8>, FileError> {
     read_from(open(path, policy)?, policy)
 }

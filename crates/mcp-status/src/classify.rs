@@ -68,6 +68,19 @@ impl Verdict {
 }
 
 /// Says what `evidence` means. Total, and blind to message text.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_status::{Evidence, Outcome, Phase, ServerStatus, classify};
+///
+/// let verdict = classify(&Evidence::new(Phase::Connect, Outcome::Http { status: 503, retry_after: None }));
+/// assert!(verdict.is_retryable());
+///
+/// let verdict = classify(&Evidence::new(Phase::Connect, Outcome::Http { status: 404, retry_after: None }));
+/// assert!(!verdict.is_retryable());
+/// assert_eq!(verdict.status(), ServerStatus::Failed);
+/// ```
 pub fn classify(evidence: &Evidence) -> Verdict {
     outcome_verdict(&evidence.outcome, evidence)
 }

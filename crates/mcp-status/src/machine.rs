@@ -189,6 +189,31 @@ enum State {
 }
 
 /// The state of one server.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use mcp_status::{
+///     Effect, Event, Evidence, MachinePolicy, Outcome, Phase, Schedule, ServerStatus, StatusMachine,
+/// };
+///
+/// let mut machine = StatusMachine::new(MachinePolicy::one_shot());
+/// let start = Duration::ZERO;
+/// assert_eq!(machine.on(Event::Start, start), Effect::Connect { attempt: 1 });
+///
+/// // What may pass is tried again, after a wait that the caller keeps.
+/// let refused = Evidence::new(Phase::Connect, Outcome::Unreachable);
+/// let effect = machine.on(Event::Attempt(refused), start);
+/// assert_eq!(effect, Effect::Wait { schedule: Schedule::Connect, retry: 0, floor: None });
+/// assert_eq!(machine.status(), ServerStatus::Pending);
+///
+/// assert_eq!(machine.on(Event::TimerFired, start + Duration::from_secs(1)), Effect::Connect { attempt: 2 });
+/// let well = Evidence::new(Phase::Connect, Outcome::Connected { tools: Some(3) });
+/// machine.on(Event::Attempt(well), start + Duration::from_secs(2));
+/// assert_eq!(machine.status(), ServerStatus::Connected);
+/// ```
 #[derive(Clone, Debug)]
 pub struct StatusMachine {
     policy: MachinePolicy,

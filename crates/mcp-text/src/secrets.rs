@@ -50,6 +50,20 @@ pub(crate) enum Grade {
 }
 
 /// Values that no output may show.
+/// # Examples
+///
+/// ```
+/// use mcp_text::Secrets;
+///
+/// let mut secrets = Secrets::default();
+/// secrets.insert("hunter2-hunter2");
+/// secrets.insert_url("https://ada:correct-horse@example.com/mcp");
+///
+/// assert_eq!(secrets.hide("got hunter2-hunter2"), "got [redacted]");
+/// // In Base64, as a server may repeat it.
+/// assert!(!secrets.hide("aHVudGVyMi1odW50ZXIy").contains("aHVudGVy"));
+/// assert!(!secrets.line("bad password correct%2Dhorse", 80).contains("horse"));
+/// ```
 #[derive(Clone, Default)]
 pub struct Secrets {
     values: HashSet<(String, Grade)>,
