@@ -1,7 +1,7 @@
 //! The project's own tasks: `cargo xtask ci`, `deps`, `features`, `docs [--check]`, `fuzz`, `setup`.
 //!
-//! Imports none of our crates, so that it runs when they do not build, and nothing but the standard
-//! library and a JSON parser, so that it compiles in seconds.
+//! Imports none of our crates, so that it runs when they do not build, and beside the standard library
+//! only readers of JSON and Rust, so that it compiles in seconds.
 #![expect(
     clippy::print_stdout,
     clippy::print_stderr,

@@ -19,8 +19,13 @@ pub(crate) struct Source {
 
 impl Source {
     /// A file with this text.
-    pub(crate) fn new(path: &str, text: &str) -> Self {
-        Self { path: path.to_owned(), text: text.to_owned(), tokens: lex(text) }
+    ///
+    /// # Errors
+    ///
+    /// The text is not Rust.
+    pub(crate) fn new(path: &str, text: &str) -> Result<Self, Problems> {
+        let tokens = lex(text).map_err(|error| vec![format!("{path}: {error}")])?;
+        Ok(Self { path: path.to_owned(), text: text.to_owned(), tokens })
     }
 
     /// The folder of its crate under `crates/`, or `xtask`.
@@ -50,7 +55,7 @@ fn read(path: &Path) -> Result<Source, Problems> {
     let text = fs::read_to_string(path)
         .map_err(|error| vec![format!("{} cannot be read: {error}", path.display())])?;
     let path = path.strip_prefix(root()).unwrap_or(path).to_string_lossy().replace('\\', "/");
-    Ok(Source::new(&path, &text))
+    Source::new(&path, &text)
 }
 
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) -> std::io::Result<()> {

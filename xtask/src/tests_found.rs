@@ -161,7 +161,7 @@ mod tests {
     use super::*;
 
     fn names(text: &str) -> Vec<(String, bool)> {
-        let source = Source::new("crates/mcp-x/src/lib.rs", text);
+        let source = Source::new("crates/mcp-x/src/lib.rs", text).unwrap();
         in_source(&source).into_iter().map(|test| (test.name, test.ignored)).collect()
     }
 

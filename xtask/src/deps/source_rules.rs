@@ -198,7 +198,7 @@ mod tests {
     use super::*;
 
     fn problems(path: &str, text: &str) -> usize {
-        check(&[Source::new(path, text)]).len()
+        check(&[Source::new(path, text).unwrap()]).len()
     }
 
     #[test]
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn one_file_of_a_crate_names_the_http_client() {
-        let name = |path| Source::new(path, "use reqwest::X;");
+        let name = |path| Source::new(path, "use reqwest::X;").unwrap();
         let one_each =
             [name("crates/mcp-auth/src/oauth/http.rs"), name("crates/mcp-transport/src/http/client.rs")];
         assert!(check(&one_each).is_empty());
