@@ -86,8 +86,9 @@ const TREES: &[Tree] = &[
     Tree {
         name: "mcp-auth",
         flags: &["--no-default-features", "--features", "helper"],
-        never_under: &["oauth2", "reqwest"],
+        never_under: &["oauth2"],
     },
+    Tree { name: "mcp-auth", flags: &["--all-features"], never_under: &["reqwest", "rustls"] },
     Tree {
         name: "mcp-config",
         flags: &["--no-default-features"],

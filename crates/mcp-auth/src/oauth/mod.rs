@@ -2,12 +2,12 @@
 //!
 //! [`OAuthProvider`] turns stored tokens into credentials and renews them; it never asks a person.
 //! [`OAuthLogin`] is what a command uses to sign in and out. Both take the network as an
-//! [`HttpExchange`](crate::HttpExchange) (the default one is [`AuthHttpClient`]) and keep what they get in a
+//! [`HttpExchange`](crate::HttpExchange), such as the client of `mcp-transport`, and keep what they get in a
 //! [`TokenStore`](store::TokenStore).
 //!
 //! The rules are those of the MCP authorization specification of 2026-07-28, and of the revisions before it for the
 //! servers that follow them. `oauth2` does what it knows (types, PKCE, the code, refresh, client credentials and
-//! device grants); its name, and that of `reqwest`, does not leave this module.
+//! device grants); its name does not leave this module.
 
 mod agent;
 mod authorize;
@@ -24,7 +24,6 @@ mod freshness;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzzing;
 mod grants;
-mod http;
 mod jwt;
 mod login;
 mod loopback;
@@ -51,7 +50,6 @@ pub use authorizer::{
 };
 pub use callback::LoopbackAuthorizer;
 pub use discovery::{Discovery, Found};
-pub use http::AuthHttpClient;
 pub use jwt::SigningKey;
 pub use login::{LoginProbe, OAuthLogin, PendingLogin, Revocation, SignedIn, SignedOut};
 pub use metadata::{ResourceMetadata, ServerMetadata};

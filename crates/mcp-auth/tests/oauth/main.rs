@@ -4,6 +4,8 @@
 #![cfg(feature = "oauth")]
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
 
+mod exchange;
+
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -13,8 +15,8 @@ use bytes::Bytes;
 use http::{Method, Request, StatusCode};
 use mcp_auth::oauth::store::{FileTokenStore, TokenStore};
 use mcp_auth::oauth::{
-    AuthHttpClient, AuthorizationPrompt, DevicePrompt, Grant, LoginProbe, LoopbackAuthorizer, OAuthLogin,
-    OAuthProvider, OAuthSettings, PendingLogin, Revocation, SignInPrompt, SignedIn,
+    AuthorizationPrompt, DevicePrompt, Grant, LoginProbe, LoopbackAuthorizer, OAuthLogin, OAuthProvider,
+    OAuthSettings, PendingLogin, Revocation, SignInPrompt, SignedIn,
 };
 use mcp_auth::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Challenge, Credentials, HttpExchange, OAuthSpec,
@@ -24,6 +26,8 @@ use mcp_testkit::{
     Answer, AuthSettings, Canaries, Echo, Endpoint, FakeAuthServer, FakeMcpServer, MetadataAt, visit,
 };
 use tempfile::TempDir;
+
+use crate::exchange::Loopback;
 
 /// What a client that is refused does: asks its provider, and sends once more.
 async fn call(
@@ -134,7 +138,7 @@ impl Machine {
         let auth = Arc::new(FakeAuthServer::start_with(change).unwrap());
         let server = FakeMcpServer::start().unwrap();
         auth.protect(&server);
-        let http = AuthHttpClient::new(None).unwrap().shared();
+        let http = Arc::new(Loopback::new());
         let settings = OAuthSettings::new(OAuthSpec::default());
         Self { auth, server, http, home: tempfile::tempdir().unwrap(), settings }
     }
@@ -446,25 +450,4 @@ async fn machines_get_tokens_by_themselves() {
     machine.settings.client_issuer = Some(machine.auth.issuer());
     machine.settings.grant = Grant::JwtBearer(Arc::new(Secret::new("workload-jwt")));
     assert_eq!(call(&*machine.http, &machine.server, &machine.provider()).await.unwrap(), StatusCode::OK);
-}
-
-#[tokio::test]
-async fn the_default_client_follows_no_redirect_and_reads_no_endless_answer() {
-    let machine = Machine::new();
-    machine.auth.route("/away", Answer::redirect(302, "/target"));
-    machine
-        .auth
-        .route("/endless", mcp_testkit::HttpAnswer::new(200).body("application/json", vec![b'x'; 2 << 20]));
-    let get =
-        |path: &str| Request::get(format!("{}{path}", machine.auth.origin())).body(Bytes::new()).unwrap();
-    let answer = machine.http.exchange(get("/away")).await.unwrap();
-    assert_eq!(
-        (answer.status(), &answer.headers()["location"]),
-        (StatusCode::FOUND, &"/target".parse().unwrap())
-    );
-    assert!(machine.http.exchange(get("/endless")).await.unwrap_err().to_string().contains("1 MiB"));
-    machine.auth.go_down();
-    let error = machine.http.exchange(get("/secret?code=canary")).await.unwrap_err();
-    assert_eq!(error.kind(), AuthErrorKind::Unavailable);
-    assert!(!format!("{error} {error:?}").contains("canary"));
 }
