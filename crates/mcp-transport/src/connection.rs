@@ -1,15 +1,10 @@
-//! One live connection to a server.
-//!
-//! Longer than 500 lines because it is the whole face of a connection; what it does is in the files beside it.
+//! One live connection to a server. How it makes a request is in `call`, `rounds` and `tools`.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue};
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -17,20 +12,18 @@ use tokio_util::sync::CancellationToken;
 #[cfg(feature = "stdio")]
 use crate::SideOutput;
 use crate::cache::{CacheHint, KnownTools, is_cacheable};
-use crate::error::TimeoutStage;
+use crate::call::Answer;
 use crate::hub::{Hub, Notifications};
 use crate::inbound::{HandlerFuture, Inbound};
 use crate::limits::{Budget, Purpose};
 use crate::protocol::handshake::ServerDescription;
-use crate::protocol::modern::mirrored_member;
-use crate::protocol::outgoing::members;
 use crate::protocol::revision::{Era, ProtocolRevision};
 use crate::pulse::Pulse;
 use crate::renewals::Renewals;
 use crate::subscription::legacy::{Resources, Wanted};
 use crate::subscription::{Keeper, Subscription, SubscriptionFilter, not_acknowledged};
-use crate::trace::spans::{Peer, Traced};
-use crate::wire::{CancelOnDrop, Prepared, Wire};
+use crate::trace::spans::Peer;
+use crate::wire::Wire;
 use crate::{ClientOptions, Payload, RequestOptions, TransportError, TransportErrorKind};
 
 /// A connection whose handshake is done. Cheap to clone; all clones are the same connection.
@@ -39,14 +32,14 @@ use crate::{ClientOptions, Payload, RequestOptions, TransportError, TransportErr
 #[derive(Clone)]
 pub struct Connection(Arc<Inner>);
 
-struct Inner {
-    wire: Arc<Wire>,
-    hub: Arc<Hub>,
-    options: Arc<ClientOptions>,
-    peer: Peer,
+pub(crate) struct Inner {
+    pub(crate) wire: Arc<Wire>,
+    pub(crate) hub: Arc<Hub>,
+    pub(crate) options: Arc<ClientOptions>,
+    pub(crate) peer: Peer,
     /// The limit of a request to this server, where its entry has one.
-    timeout: Option<Duration>,
-    next_id: Arc<AtomicI64>,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) next_id: Arc<AtomicI64>,
     closed: AtomicU8,
     /// Ends what waits or runs on behalf of the connection.
     closing: CancellationToken,
@@ -206,50 +199,7 @@ impl Connection {
         params: Option<&RawValue>,
         options: &RequestOptions,
     ) -> Result<Payload, TransportError> {
-        self.request_named(method, params, options).await.map(|(result, _)| result)
-    }
-
-    /// The result, and whether the server asked for anything on the way.
-    async fn request_named(
-        &self,
-        method: &str,
-        params: Option<&RawValue>,
-        options: &RequestOptions,
-    ) -> Result<(Payload, bool), TransportError> {
-        let text = params.map(RawValue::get);
-        let mirrors = self.mirrors_parameters();
-        let outcome = self.request_mirrored(method, text, options, mirrors).await;
-        match outcome {
-            // The server went on in the modern era meanwhile, whose headers only this place knows.
-            Err(error) if !mirrors && self.mirrors_parameters() && !error.may_have_been_sent() => {
-                Box::pin(self.request_mirrored(method, text, options, true)).await
-            }
-            outcome => outcome,
-        }
-    }
-
-    /// Where the wire `mirrors` parameters into headers, they are looked into.
-    async fn request_mirrored(
-        &self,
-        method: &str,
-        params: Option<&str>,
-        options: &RequestOptions,
-        mirrors: bool,
-    ) -> Result<(Payload, bool), TransportError> {
-        let member = mirrored_member(method).filter(|_| mirrors);
-        let members = member.and_then(|_| members(params?));
-        let named = |members: &HashMap<Cow<'_, str>, &RawValue>| -> Option<String> {
-            serde_json::from_str(members.get(member?)?.get()).ok()
-        };
-        match (members.as_ref().and_then(named), members) {
-            (Some(name), Some(members)) if method == "tools/call" => {
-                let arguments = members.get("arguments").copied();
-                let called = self.call_by_name(&name, arguments, params.unwrap_or_default(), options).await;
-                // Nobody keeps the result of a call.
-                called.map(|result| (result, true))
-            }
-            (name, _) => self.request_rounds(method, params, name.as_deref(), Vec::new(), options).await,
-        }
+        self.answer_to(method, params, options).await.map(|answer| answer.result)
     }
 
     /// The same, and how long the result may be used again, and by whom (2026-07-28, caching).
@@ -268,7 +218,7 @@ impl Connection {
         params: Option<&RawValue>,
         options: &RequestOptions,
     ) -> Result<(Payload, CacheHint), TransportError> {
-        let (result, asked) = self.request_named(method, params, options).await?;
+        let Answer { result, asked } = self.answer_to(method, params, options).await?;
         let hinted = is_cacheable(method) && !asked && self.is_modern();
         let hint = if hinted { CacheHint::read(&result) } else { CacheHint::default() };
         Ok((result, hint))
@@ -366,7 +316,11 @@ impl Connection {
         self.0.hub.tool_changes()
     }
 
-    fn ensure_open(&self) -> Result<(), TransportError> {
+    pub(crate) fn inner(&self) -> &Inner {
+        &self.0
+    }
+
+    pub(crate) fn ensure_open(&self) -> Result<(), TransportError> {
         if self.0.closed.load(Ordering::Acquire) == CLOSED {
             return Err(TransportError::new(TransportErrorKind::Closed, "the connection is closed"));
         }
@@ -424,74 +378,6 @@ impl Connection {
             () = self.0.closing.cancelled() => {}
             () = self.ended() => {}
         }
-    }
-
-    /// One round trip of a request whose parameters are the text of a JSON object. `name` is what `Mcp-Name`
-    /// mirrors.
-    pub(crate) async fn round_trip(
-        &self,
-        method: &str,
-        params: Option<&str>,
-        name: Option<&str>,
-        mirrored: Vec<(HeaderName, HeaderValue)>,
-        options: &RequestOptions,
-    ) -> Result<Payload, TransportError> {
-        self.ensure_open()?;
-        let inner = &*self.0;
-        let id = inner.next_id.fetch_add(1, Ordering::Relaxed);
-        let given = (inner.options.propagator.as_deref(), options.trace.as_ref());
-        let traced = Traced::begin(self, &inner.peer, (id, method, params), given);
-        let allowance = options.allowance.unwrap_or_else(|| inner.hub.budget.limits.allowance(method));
-        let limit = match (options.timeout, allowance.purpose) {
-            (Some(limit), _) => Some(limit),
-            // A list is what programs look at, and ends with an attempt to connect, whatever keeps its stream alive.
-            (None, Purpose::List) => Some(inner.options.connect_timeout),
-            (None, _) => inner.timeout.or(inner.options.request_timeout),
-        };
-        let first_byte = inner.options.first_byte_timeout;
-        let watched = options.progress.clone().map(|sink| inner.hub.watch(id, Some(sink)));
-        let request = Prepared {
-            id,
-            method,
-            params,
-            name,
-            mirrored,
-            endless: false,
-            own_metadata: options.own_metadata,
-            allowance,
-            handler: options.handler.as_ref(),
-            limit,
-            first_byte,
-            watched: watched.as_ref(),
-            trace: traced.context.as_deref(),
-        };
-        let exchange = async {
-            let mut cancel =
-                CancelOnDrop { wire: Some(&inner.wire), id, reason: "the caller gave the request up" };
-            // Boxed, and before anything is wrapped around it: it is by far the largest part of every future that makes
-            // requests, and whatever wraps it would move it.
-            let sent = Box::pin(inner.wire.request(request));
-            let outcome = match limit {
-                None => sent.await,
-                Some(limit) => match tokio::time::timeout(limit, sent).await {
-                    Ok(outcome) => outcome,
-                    Err(_) => {
-                        cancel.reason = "the request timed out";
-                        let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Total };
-                        return Err(TransportError::new(kind, "the request took too long"));
-                    }
-                },
-            };
-            // A limit of the wire leaves the server at work; every other outcome is its last word.
-            match &outcome {
-                Err(error) if matches!(error.kind(), TransportErrorKind::Timeout { .. }) => {
-                    cancel.reason = "the request timed out";
-                }
-                _ => cancel.wire = None,
-            }
-            outcome
-        };
-        traced.run(exchange).await
     }
 }
 

@@ -23,6 +23,7 @@
 #[cfg(feature = "http")]
 mod authed;
 mod cache;
+mod call;
 mod completion;
 mod connect;
 mod connection;

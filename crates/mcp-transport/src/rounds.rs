@@ -3,57 +3,37 @@
 //!
 //! What one request was asked stays in the frame of its call, so that it cannot reach another one.
 
-use http::{HeaderName, HeaderValue};
 use serde_json::value::RawValue;
 
+use crate::call::{Answer, Call};
 use crate::connection::Connection;
-use crate::protocol::mrtr::{self, Answer, InputRequest};
-use crate::{Payload, RequestOptions, RetryPolicy, TransportError, TransportErrorKind};
+use crate::protocol::mrtr::{self, InputRequest};
+use crate::{RetryPolicy, TransportError, TransportErrorKind};
 
 /// How often one request is answered with questions before it is given up: more than a person would bear.
 const MAX_ROUNDS: u32 = 16;
 
 impl Connection {
-    /// A request to its last word, whatever the server asks on the way. `params` is the text of a JSON object,
-    /// `name` is what `Mcp-Name` mirrors.
+    /// A request to its last word, whatever the server asks on the way.
     ///
-    /// The limits of `options` are those of each round trip; the time that an answer takes is not counted.
-    pub(crate) async fn request_text(
-        &self,
-        method: &str,
-        params: Option<&str>,
-        name: Option<&str>,
-        mirrored: Vec<(HeaderName, HeaderValue)>,
-        options: &RequestOptions,
-    ) -> Result<Payload, TransportError> {
-        self.request_rounds(method, params, name, mirrored, options).await.map(|(result, _)| result)
-    }
-
-    /// The same, and whether the server asked for anything on the way.
-    pub(crate) async fn request_rounds(
-        &self,
-        method: &str,
-        params: Option<&str>,
-        name: Option<&str>,
-        mirrored: Vec<(HeaderName, HeaderValue)>,
-        options: &RequestOptions,
-    ) -> Result<(Payload, bool), TransportError> {
+    /// The limits of its options are those of each round trip; the time that an answer takes is not counted.
+    pub(crate) async fn in_rounds(&self, call: &Call<'_>) -> Result<Answer, TransportError> {
         // Before 2026-07-28 a result had no type, and a member of this name would be the server's own.
-        if options.raw_result || !self.is_modern() {
-            let result = self.round_trip(method, params, name, mirrored, options).await?;
-            return Ok((result, false));
+        if call.options.raw_result || !self.is_modern() {
+            let result = self.round_trip(call, call.params).await?;
+            return Ok(Answer { result, asked: false });
         }
         let mut pauses = RetryPolicy::connect().delays();
-        let mut result = self.round_trip(method, params, name, mirrored.clone(), options).await?;
+        let mut result = self.round_trip(call, call.params).await?;
         for round in 0..MAX_ROUNDS {
             let wanted = match mrtr::read(&result) {
-                Ok(Answer::Complete) => return Ok((result, round > 0)),
-                Ok(Answer::InputRequired(wanted)) => wanted,
+                Ok(mrtr::Answer::Complete) => return Ok(Answer { result, asked: round > 0 }),
+                Ok(mrtr::Answer::InputRequired(wanted)) => wanted,
                 // It may be the only trace of what the server has begun, so it is not lost.
                 Err(error) => return Err(error.with_result(result)),
             };
-            if !mrtr::may_ask(method) {
-                let message = format!("the server asks for input where none is allowed, on {method}");
+            if !mrtr::may_ask(call.method) {
+                let message = format!("the server asks for input where none is allowed, on {}", call.method);
                 return Err(TransportError::new(TransportErrorKind::Protocol, message));
             }
             let responses = match &wanted.requests {
@@ -65,15 +45,12 @@ impl Connection {
                     None
                 }
             };
-            let retry = mrtr::retry_params(params, responses.as_deref(), wanted.state)?;
-            result = self
-                .round_trip(method, Some(&retry), name, mirrored.clone(), options)
-                .await
-                .map_err(TransportError::in_later_round)?;
+            let retry = mrtr::retry_params(call.params, responses.as_deref(), wanted.state)?;
+            result = self.round_trip(call, Some(&retry)).await.map_err(TransportError::in_later_round)?;
         }
         match mrtr::read(&result) {
-            Ok(Answer::Complete) => Ok((result, true)),
-            Ok(Answer::InputRequired(_)) => Err(unmet("the server asks again and again")),
+            Ok(mrtr::Answer::Complete) => Ok(Answer { result, asked: true }),
+            Ok(mrtr::Answer::InputRequired(_)) => Err(unmet("the server asks again and again")),
             Err(error) => Err(error.with_result(result)),
         }
     }

@@ -236,7 +236,7 @@ impl Keeper {
             method: LISTEN,
             params: Some(&params),
             name: None,
-            mirrored: Vec::new(),
+            mirrored: &[],
             endless: true,
             own_metadata: false,
             allowance: self.hub.budget.limits.allowance(LISTEN),

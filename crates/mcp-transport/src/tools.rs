@@ -10,6 +10,7 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 
 use crate::cache::{CacheHint, PagedHint};
+use crate::call::Call;
 use crate::connection::Connection;
 use crate::error::TimeoutStage;
 use crate::limits::{ITEM_BYTES, Lease, Purpose};
@@ -226,7 +227,7 @@ impl Connection {
         for _ in 0..budget.limits.pages {
             left.left = left.limit.saturating_sub(used);
             let options = RequestOptions { allowance: Some(left), ..options.clone() };
-            let page = self.request_text(method, params.as_deref(), None, Vec::new(), &options).await?;
+            let page = self.in_rounds(&Call::new(method, params.as_deref(), &options)).await?.result;
             let names = [member, "nextCursor", "ttlMs", "cacheScope"];
             let Some([of_page, cursor, ttl, scope]) = pick(&page, names) else {
                 return Err(invalid(method, "the result is no object"));
@@ -304,36 +305,36 @@ impl Connection {
         params.extend_from_slice(arguments_text.as_bytes());
         params.push(b'}');
         let params = String::from_utf8(params).unwrap_or_default();
-        self.call_by_name(name, arguments, &params, options).await
+        let call = Call { name: Some(name), ..Call::new("tools/call", Some(&params), options) };
+        self.call_with_arguments(call, arguments).await
     }
 
-    /// Calls the tool `name` with parameters that are encoded already and hold these arguments.
-    pub(crate) async fn call_by_name(
+    /// Calls the tool that a call names, with parameters that are encoded already and hold these arguments.
+    pub(crate) async fn call_with_arguments(
         &self,
-        name: &str,
+        mut call: Call<'_>,
         arguments: Option<&RawValue>,
-        params: &str,
-        options: &RequestOptions,
     ) -> Result<Payload, TransportError> {
+        let (tool, options) = (call.name.unwrap_or_default(), call.options);
         let listing = || RequestOptions { own_metadata: false, raw_result: false, ..options.clone() };
-        if self.is_stale(name) {
+        if self.is_stale(tool) {
             let _one_at_a_time = self.relisting().await;
-            if self.is_stale(name)
+            if self.is_stale(tool)
                 && let Err(error) = self.list_tools(&listing()).await
             {
                 // What is known may still fit, and the server says so if not (caching: stale where fetching fails).
                 tracing::debug!(%error, "the tools could not be listed again");
             }
         }
-        let mirrored = self.mirrored_arguments(name, arguments)?;
-        match self.request_text("tools/call", Some(params), Some(name), mirrored, options).await {
+        call.mirrored = self.mirrored_arguments(tool, arguments)?;
+        match self.in_rounds(&call).await {
             // Our idea of the tool is old, or there is none yet (2026-07-28, client behavior).
             Err(error) if *error.kind() == (TransportErrorKind::Rpc { code: HEADER_MISMATCH }) => {
                 self.list_tools(&listing()).await?;
-                let mirrored = self.mirrored_arguments(name, arguments)?;
-                self.request_text("tools/call", Some(params), Some(name), mirrored, options).await
+                call.mirrored = self.mirrored_arguments(tool, arguments)?;
+                self.in_rounds(&call).await.map(|answer| answer.result)
             }
-            outcome => outcome,
+            outcome => outcome.map(|answer| answer.result),
         }
     }
 
@@ -361,7 +362,7 @@ impl Connection {
     /// As [`request`](Self::request).
     pub async fn ping(&self, options: &RequestOptions) -> Result<(), TransportError> {
         let method = if self.is_modern() { "server/discover" } else { "ping" };
-        self.request_text(method, None, None, Vec::new(), options).await.map(drop)
+        self.in_rounds(&Call::new(method, None, options)).await.map(drop)
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) struct Prepared<'a> {
     /// What `Mcp-Name` mirrors; modern era over HTTP only.
     pub(crate) name: Option<&'a str>,
     /// The `Mcp-Param-*` headers; modern era over HTTP only.
-    pub(crate) mirrored: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) mirrored: &'a [(HeaderName, HeaderValue)],
     /// The answer is a stream that has no end, so silence on it means nothing.
     pub(crate) endless: bool,
     /// The parameters carry the connection's members of `_meta` already.
@@ -141,7 +141,7 @@ impl Wire {
                 let body = encode(request, session.meta())?;
                 let mut mirrored = Vec::new();
                 if session.server.revision.era() == Era::Modern {
-                    mirrored.clone_from(&request.mirrored);
+                    mirrored.extend_from_slice(request.mirrored);
                     mirrored.extend(request.name.map(|name| (NAME, encode_value(name))));
                 }
                 let raised = |part: Duration| request.limit.map_or(part, |limit| part.max(limit));

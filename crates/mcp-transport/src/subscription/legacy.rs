@@ -125,7 +125,7 @@ impl Resources {
             method,
             params: Some(&params),
             name: None,
-            mirrored: Vec::new(),
+            mirrored: &[],
             endless: false,
             own_metadata: false,
             allowance: self.allowance,

@@ -1,0 +1,149 @@
+//! One request, from how its caller makes it to one round trip over the wire.
+//!
+//! What a request of several round trips adds is in `rounds`, and what a tool adds in `tools`.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+
+use http::{HeaderName, HeaderValue};
+use serde_json::value::RawValue;
+
+use crate::connection::Connection;
+use crate::error::TimeoutStage;
+use crate::limits::Purpose;
+use crate::protocol::modern::mirrored_member;
+use crate::protocol::outgoing::members;
+use crate::trace::spans::Traced;
+use crate::wire::{CancelOnDrop, Prepared};
+use crate::{Payload, RequestOptions, TransportError, TransportErrorKind};
+
+/// One request, as its caller makes it.
+pub(crate) struct Call<'a> {
+    pub(crate) method: &'a str,
+    /// The text of a JSON object.
+    pub(crate) params: Option<&'a str>,
+    /// What `Mcp-Name` mirrors; modern era over HTTP only.
+    pub(crate) name: Option<&'a str>,
+    /// The `Mcp-Param-*` headers; modern era over HTTP only.
+    pub(crate) mirrored: Vec<(HeaderName, HeaderValue)>,
+    pub(crate) options: &'a RequestOptions,
+}
+
+impl<'a> Call<'a> {
+    /// A request of which nothing is mirrored into headers.
+    pub(crate) fn new(method: &'a str, params: Option<&'a str>, options: &'a RequestOptions) -> Self {
+        Self { method, params, name: None, mirrored: Vec::new(), options }
+    }
+}
+
+/// The last word of a server on a request.
+pub(crate) struct Answer {
+    pub(crate) result: Payload,
+    /// Whether it may depend on what the server asked for on the way.
+    pub(crate) asked: bool,
+}
+
+impl Connection {
+    /// A request to its last word, with the headers that this wire wants to see.
+    pub(crate) async fn answer_to(
+        &self,
+        method: &str,
+        params: Option<&RawValue>,
+        options: &RequestOptions,
+    ) -> Result<Answer, TransportError> {
+        let params = params.map(RawValue::get);
+        let mirrors = self.mirrors_parameters();
+        match self.mirrored(Call::new(method, params, options), mirrors).await {
+            // The server went on in the modern era meanwhile, whose headers only this place knows.
+            Err(error) if !mirrors && self.mirrors_parameters() && !error.may_have_been_sent() => {
+                Box::pin(self.mirrored(Call::new(method, params, options), true)).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    /// Where the wire `mirrors` parameters into headers, they are looked into.
+    async fn mirrored(&self, call: Call<'_>, mirrors: bool) -> Result<Answer, TransportError> {
+        let member = mirrored_member(call.method).filter(|_| mirrors);
+        let members = member.and_then(|_| members(call.params?));
+        let named = |members: &HashMap<Cow<'_, str>, &RawValue>| -> Option<String> {
+            serde_json::from_str(members.get(member?)?.get()).ok()
+        };
+        let name = members.as_ref().and_then(named);
+        let call = Call { name: name.as_deref(), ..call };
+        match members {
+            Some(members) if call.method == "tools/call" && call.name.is_some() => {
+                let arguments = members.get("arguments").copied();
+                let result = self.call_with_arguments(call, arguments).await?;
+                // The result of a call is never kept.
+                Ok(Answer { result, asked: true })
+            }
+            _ => self.in_rounds(&call).await,
+        }
+    }
+
+    /// One round trip. `params` take the place of those of the call.
+    pub(crate) async fn round_trip(
+        &self,
+        call: &Call<'_>,
+        params: Option<&str>,
+    ) -> Result<Payload, TransportError> {
+        self.ensure_open()?;
+        let (inner, options) = (self.inner(), call.options);
+        let (id, method) = (inner.next_id.fetch_add(1, Ordering::Relaxed), call.method);
+        let given = (inner.options.propagator.as_deref(), options.trace.as_ref());
+        let traced = Traced::begin(self, &inner.peer, (id, method, params), given);
+        let allowance = options.allowance.unwrap_or_else(|| inner.hub.budget.limits.allowance(method));
+        let limit = match (options.timeout, allowance.purpose) {
+            (Some(limit), _) => Some(limit),
+            // A list is what programs look at, and ends with an attempt to connect, whatever keeps its stream alive.
+            (None, Purpose::List) => Some(inner.options.connect_timeout),
+            (None, _) => inner.timeout.or(inner.options.request_timeout),
+        };
+        let first_byte = inner.options.first_byte_timeout;
+        let watched = options.progress.clone().map(|sink| inner.hub.watch(id, Some(sink)));
+        let request = Prepared {
+            id,
+            method,
+            params,
+            name: call.name,
+            mirrored: &call.mirrored,
+            endless: false,
+            own_metadata: options.own_metadata,
+            allowance,
+            handler: options.handler.as_ref(),
+            limit,
+            first_byte,
+            watched: watched.as_ref(),
+            trace: traced.context.as_deref(),
+        };
+        let exchange = async {
+            let mut cancel =
+                CancelOnDrop { wire: Some(&inner.wire), id, reason: "the caller gave the request up" };
+            // Boxed, and before anything is wrapped around it: it is by far the largest part of every future that makes
+            // requests, and whatever wraps it would move it.
+            let sent = Box::pin(inner.wire.request(request));
+            let outcome = match limit {
+                None => sent.await,
+                Some(limit) => match tokio::time::timeout(limit, sent).await {
+                    Ok(outcome) => outcome,
+                    Err(_) => {
+                        cancel.reason = "the request timed out";
+                        let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Total };
+                        return Err(TransportError::new(kind, "the request took too long"));
+                    }
+                },
+            };
+            // A limit of the wire leaves the server at work; every other outcome is its last word.
+            match &outcome {
+                Err(error) if matches!(error.kind(), TransportErrorKind::Timeout { .. }) => {
+                    cancel.reason = "the request timed out";
+                }
+                _ => cancel.wire = None,
+            }
+            outcome
+        };
+        traced.run(exchange).await
+    }
+}
