@@ -1,10 +1,11 @@
 //! What the bridge says it is: the server behind it, or as much of it as is known.
 
-use mcp_transport::{ProtocolRevision, ServerDescription};
+use mcp_transport::ServerDescription;
+use mcp_transport::message::{Era, Object, ProtocolRevision, meta};
 use serde_json::value::RawValue;
 
-use crate::era::{Era, META_SERVER, supported_versions};
-use crate::splice::{Object, raw, string, with_members};
+use crate::era::supported_versions;
+use crate::splice::{raw, string, with_members};
 
 /// Capabilities whose lists change by what happens to the connection, so the bridge itself tells that they did.
 const LISTED: [&str; 3] = ["tools", "resources", "prompts"];
@@ -36,7 +37,7 @@ pub(crate) fn as_is(server: &ServerDescription) -> Box<RawValue> {
     let described = Description { name: "", version: "", known: Some(server) };
     let info = server.info.as_ref().map(|_| described.info());
     let mut result = Object::new();
-    match Era::of(server.revision) {
+    match server.revision.era() {
         Era::Legacy => {
             result.member("protocolVersion", &string(server.revision.as_str()));
             result.member("capabilities", capabilities.get());
@@ -49,7 +50,7 @@ pub(crate) fn as_is(server: &ServerDescription) -> Box<RawValue> {
             result.member("capabilities", capabilities.get());
             if let Some(info) = info {
                 let mut meta = Object::new();
-                meta.member(META_SERVER, info.get());
+                meta.member(meta::SERVER_INFO, info.get());
                 result.member("_meta", meta.finish().get());
             }
         }
@@ -63,7 +64,7 @@ impl Description<'_> {
     pub(crate) fn initialize(&self, requested: Option<&str>) -> Box<RawValue> {
         let agreed = requested
             .and_then(ProtocolRevision::from_wire)
-            .filter(|revision| Era::of(*revision) == Era::Legacy)
+            .filter(|revision| revision.era() == Era::Legacy)
             .unwrap_or(ProtocolRevision::V2025_11_25);
         let mut result = Object::new();
         result.member("protocolVersion", &string(agreed.as_str()));
@@ -76,7 +77,7 @@ impl Description<'_> {
     /// The result of `server/discover`. Good for no time at all: the server behind may come and go.
     pub(crate) fn discover(&self) -> Box<RawValue> {
         let mut meta = Object::new();
-        meta.member(META_SERVER, self.info().get());
+        meta.member(meta::SERVER_INFO, self.info().get());
         let mut result = Object::new();
         result.member("resultType", "\"complete\"");
         result.member("supportedVersions", &supported_versions());
@@ -143,7 +144,7 @@ mod tests {
         assert_eq!(result["capabilities"]["tools"], json!({"listChanged": true}));
         let result = value(&description.discover());
         assert_eq!(result["supportedVersions"][0], "2026-07-28");
-        assert_eq!(result["_meta"][META_SERVER]["name"], "internal");
+        assert_eq!(result["_meta"][meta::SERVER_INFO]["name"], "internal");
         assert_eq!((&result["resultType"], &result["ttlMs"]), (&json!("complete"), &json!(0)));
     }
 

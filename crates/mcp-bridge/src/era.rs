@@ -8,36 +8,13 @@
 //! | changes | told at any time | told to a `subscriptions/listen` |
 //! | log messages | from a level that is set | for a request that wants them |
 
-use mcp_transport::message::{INVALID_PARAMS, Members};
-use mcp_transport::{ProtocolRevision, RpcError};
+use mcp_transport::message::methods::is_cacheable;
+use mcp_transport::message::{
+    Era, INVALID_PARAMS, Members, ProtocolRevision, RESOURCE_NOT_FOUND, RpcError, UNSUPPORTED_VERSION, meta,
+};
 use serde_json::value::RawValue;
 
 use crate::splice::{raw, string, text, with_members, with_meta};
-
-pub(crate) const META_VERSION: &str = "io.modelcontextprotocol/protocolVersion";
-pub(crate) const META_CLIENT: &str = "io.modelcontextprotocol/clientInfo";
-pub(crate) const META_CAPABILITIES: &str = "io.modelcontextprotocol/clientCapabilities";
-pub(crate) const META_LOG_LEVEL: &str = "io.modelcontextprotocol/logLevel";
-pub(crate) const META_SUBSCRIPTION: &str = "io.modelcontextprotocol/subscriptionId";
-pub(crate) const META_SERVER: &str = "io.modelcontextprotocol/serverInfo";
-
-/// A request needs a version that is not spoken here (2026-07-28, error codes).
-pub(crate) const UNSUPPORTED_VERSION: i64 = -32022;
-/// No such resource, up to 2025-11-25; must not be sent by a modern server (2026-07-28, error codes).
-const RESOURCE_NOT_FOUND: i64 = -32002;
-
-/// How a side carries version, identity and capabilities.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Era {
-    Legacy,
-    Modern,
-}
-
-impl Era {
-    pub(crate) fn of(revision: ProtocolRevision) -> Self {
-        if revision >= ProtocolRevision::V2026_07_28 { Self::Modern } else { Self::Legacy }
-    }
-}
 
 /// What a modern request says about itself.
 #[derive(Debug)]
@@ -57,27 +34,27 @@ impl<'a> RequestMeta<'a> {
         if !params.contains("protocolVersion") && !params.contains("\\u") {
             return None;
         }
-        let meta = Members::read(Members::read(params)?.get("_meta")?.get())?;
+        let members = Members::read(Members::read(params)?.get("_meta")?.get())?;
         Some(Self {
-            version: text(meta.get(META_VERSION)?)?,
-            client: meta.get(META_CLIENT),
-            capabilities: meta.get(META_CAPABILITIES),
-            log_level: meta.get(META_LOG_LEVEL).and_then(text),
-            progress_token: meta.get("progressToken"),
+            version: text(members.get(meta::PROTOCOL_VERSION)?)?,
+            client: members.get(meta::CLIENT_INFO),
+            capabilities: members.get(meta::CLIENT_CAPABILITIES),
+            log_level: members.get(meta::LOG_LEVEL).and_then(text),
+            progress_token: members.get(meta::PROGRESS_TOKEN),
         })
     }
 
     /// Whether it can be served.
     pub(crate) fn check(&self) -> Result<(), RpcError> {
         let revision = ProtocolRevision::from_wire(&self.version);
-        if revision.map(Era::of) != Some(Era::Modern) {
+        if revision.map(ProtocolRevision::era) != Some(Era::Modern) {
             let data =
                 format!(r#"{{"supported":{},"requested":{}}}"#, supported_versions(), string(&self.version));
             let error = RpcError::new(UNSUPPORTED_VERSION, "Unsupported protocol version");
             return Err(error.with_data(raw(data)));
         }
         if !self.capabilities.is_some_and(|capabilities| capabilities.get().starts_with('{')) {
-            return Err(RpcError::new(INVALID_PARAMS, format!("_meta lacks {META_CAPABILITIES}")));
+            return Err(RpcError::new(INVALID_PARAMS, format!("_meta lacks {}", meta::CLIENT_CAPABILITIES)));
         }
         Ok(())
     }
@@ -93,14 +70,14 @@ pub(crate) fn supported_versions() -> String {
 /// The parameters of a modern request for a legacy server. A server of both eras would take the request for a
 /// modern one otherwise.
 pub(crate) fn params_for_legacy(params: Option<&RawValue>) -> Box<RawValue> {
-    let ours = [META_VERSION, META_CLIENT, META_CAPABILITIES, META_LOG_LEVEL];
+    let ours = [meta::PROTOCOL_VERSION, meta::CLIENT_INFO, meta::CLIENT_CAPABILITIES, meta::LOG_LEVEL];
     with_meta(params, |key| ours.contains(&key), &[])
 }
 
 /// The parameters of a legacy request for a modern server, beside what the connection adds to every request.
 pub(crate) fn params_for_modern(params: Option<&RawValue>, log_level: Option<&str>) -> Option<Box<RawValue>> {
     match log_level {
-        Some(level) => Some(with_meta(params, |_| false, &[(META_LOG_LEVEL, &string(level))])),
+        Some(level) => Some(with_meta(params, |_| false, &[(meta::LOG_LEVEL, &string(level))])),
         None => params.map(ToOwned::to_owned),
     }
 }
@@ -119,24 +96,6 @@ pub(crate) fn missing_in_legacy_result(method: &str, result: &str) -> &'static s
         (true, true) => r#""ttlMs":0,"cacheScope":"private""#,
         (true, false) => "",
     }
-}
-
-/// Whether results of this method say for how long they are good (2026-07-28, caching).
-fn is_cacheable(method: &str) -> bool {
-    matches!(
-        method,
-        "server/discover"
-            | "tools/list"
-            | "prompts/list"
-            | "resources/list"
-            | "resources/templates/list"
-            | "resources/read"
-    )
-}
-
-/// Whether a modern server may ask something in place of the result (2026-07-28, multi round-trip requests).
-pub(crate) fn may_ask(method: &str) -> bool {
-    matches!(method, "tools/call" | "prompts/get" | "resources/read")
 }
 
 /// An error of a legacy server for a modern host.

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use mcp_status::ReasonCode;
-use mcp_transport::message::{METHOD_NOT_FOUND, Payload, RequestId};
+use mcp_transport::message::methods::may_ask;
+use mcp_transport::message::{Era, METHOD_NOT_FOUND, Payload, RequestId};
 use mcp_transport::{RequestOptions, RpcError, StatusSnapshot, SupervisorHandle};
 use serde_json::value::RawValue;
 
 use crate::era::{
-    Era, RequestMeta, error_for_modern, may_ask, missing_in_legacy_result, params_for_legacy,
-    params_for_modern,
+    RequestMeta, error_for_modern, missing_in_legacy_result, params_for_legacy, params_for_modern,
 };
 use crate::failure::{Failure, UNAVAILABLE};
 use crate::lists::{capability_of, is_list, nothing_of};
@@ -102,20 +102,20 @@ fn resumable(core: &Core, request: &Request) -> Option<Result<Exchange, RpcError
         return None;
     }
     let resumed = core.exchanges.resume(request.params.as_deref())?;
-    let keeps_states = || core.known_server().is_some_and(|known| Era::of(known.revision) == Era::Modern);
+    let keeps_states = || core.known_server().is_some_and(|known| known.revision.era() == Era::Modern);
     (resumed.is_ok() || !keeps_states()).then_some(resumed)
 }
 
 /// Sends it in the terms of the server. A server that refuses the version of a request has not acted on it, and may go on
 /// in the other era, which is spoken to in other terms.
 async fn send(core: &Arc<Core>, server: &SupervisorHandle, request: &Request) -> Result<Answer, Failure> {
-    let era = Era::of(server.lease().await?.revision());
+    let era = server.lease().await?.revision().era();
     let outcome = send_as(core, server, request, era).await;
     match &outcome {
         Err(Failure::Request(error)) if !error.may_have_been_sent() => {}
         _ => return outcome,
     }
-    let now = Era::of(server.lease().await?.revision());
+    let now = server.lease().await?.revision().era();
     if now == era { outcome } else { Box::pin(send_as(core, server, request, now)).await }
 }
 

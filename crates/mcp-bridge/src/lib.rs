@@ -67,7 +67,7 @@ pub type Settled = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Se
 pub type OpeningFuture = Pin<Box<dyn Future<Output = Result<(), Reason>> + Send>>;
 
 /// Hears which entries the host runs under, where it tells
-/// ([`META_CHAIN`](mcp_transport::message::META_CHAIN)), before anything is connected to.
+/// ([`CHAIN`](mcp_transport::message::meta::CHAIN)), before anything is connected to.
 pub type Opening = Arc<dyn Fn(Option<String>) -> OpeningFuture + Send + Sync>;
 
 /// One bridge's settings.

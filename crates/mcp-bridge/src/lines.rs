@@ -2,14 +2,8 @@
 
 use std::io;
 
-use memchr::memchr;
+use mcp_transport::message;
 use tokio::io::{AsyncRead, AsyncReadExt};
-
-/// How much is read at once, in bytes.
-const CHUNK: usize = 16 << 10;
-
-/// A line longer than this takes the buffer with it, which the short ones that follow do not need.
-const KEPT: usize = 8 * CHUNK;
 
 /// What came.
 #[derive(Debug, Eq, PartialEq)]
@@ -24,19 +18,13 @@ pub(crate) enum Line {
 #[derive(Debug)]
 pub(crate) struct Lines<R> {
     stream: R,
-    buffer: Vec<u8>,
-    /// Where the next line begins.
-    start: usize,
-    /// Up to where the present line has been searched for its end.
-    searched: usize,
-    limit: usize,
-    skipping: bool,
+    read: message::Lines,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     /// Lines of at most `limit` bytes.
     pub(crate) fn new(stream: R, limit: usize) -> Self {
-        Self { stream, buffer: Vec::new(), start: 0, searched: 0, limit, skipping: false }
+        Self { stream, read: message::Lines::new(limit) }
     }
 
     /// The next line that is not empty; `None` at the end. What follows the last line end is a line too.
@@ -46,56 +34,18 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     /// The stream cannot be read.
     pub(crate) async fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
-            if let Some(at) = memchr(b'\n', &self.buffer[self.searched..]) {
-                let (begin, end) = (self.start, self.searched + at);
-                (self.start, self.searched) = (end + 1, end + 1);
-                if std::mem::take(&mut self.skipping) {
-                    return Ok(Some(Line::TooLong));
+            match self.read.next_line() {
+                Ok(Some(line)) if is_blank(&line) => {}
+                Ok(Some(line)) => return Ok(Some(Line::Whole(line.into_owned()))),
+                Ok(None) => {
+                    if self.stream.read_buf(self.read.room()).await? == 0 {
+                        let rest = self.read.take_unfinished();
+                        return Ok((!is_blank(&rest)).then_some(Line::Whole(rest)));
+                    }
                 }
-                if !is_blank(&self.buffer[begin..end]) {
-                    return Ok(Some(Line::Whole(self.take(begin, end))));
-                }
-                continue;
-            }
-            self.searched = self.buffer.len();
-            if self.buffer.len() - self.start > self.limit {
-                self.skipping = true;
-            }
-            if self.skipping {
-                self.start = self.buffer.len();
-            }
-            self.make_room();
-            if self.stream.read_buf(&mut self.buffer).await? == 0 {
-                let begin = std::mem::replace(&mut self.start, self.buffer.len());
-                if std::mem::take(&mut self.skipping) {
-                    return Ok(Some(Line::TooLong));
-                }
-                let rest = &self.buffer[begin..];
-                return Ok((!is_blank(rest)).then(|| Line::Whole(rest.to_vec())));
+                Err(message::LineTooLong { .. }) => return Ok(Some(Line::TooLong)),
             }
         }
-    }
-
-    /// A line that has been found. A long one is not copied.
-    fn take(&mut self, begin: usize, end: usize) -> Vec<u8> {
-        if end - begin <= KEPT {
-            return self.buffer[begin..end].to_vec();
-        }
-        let rest = self.buffer.split_off(end + 1);
-        let mut line = std::mem::replace(&mut self.buffer, rest);
-        (self.start, self.searched) = (0, 0);
-        line.truncate(end);
-        line.drain(..begin);
-        line
-    }
-
-    /// Moves what is left to the front.
-    fn make_room(&mut self) {
-        if self.start > 0 {
-            self.buffer.drain(..self.start);
-            (self.searched, self.start) = (self.searched - self.start, 0);
-        }
-        self.buffer.reserve(CHUNK);
     }
 }
 
@@ -136,14 +86,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_long_line_leaves_with_its_memory_and_its_neighbours_stay() {
-        let long = vec![b'x'; 2 * KEPT];
+    async fn a_long_line_arrives_whole_and_so_do_its_neighbours() {
+        let long = vec![b'x'; 1 << 20];
         let stream = [b"a\n", &*long, b"\nb\nc"].concat();
-        let mut lines = Lines::new(&*stream, 4 * KEPT);
+        let mut lines = Lines::new(&*stream, 2 << 20);
         let mut seen = Vec::new();
         while let Some(Line::Whole(line)) = lines.next().await.unwrap() {
             seen.push(line);
-            assert!(seen.len() < 2 || lines.buffer.capacity() <= KEPT);
         }
         assert_eq!(seen, [b"a".to_vec(), long, b"b".to_vec(), b"c".to_vec()]);
     }

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use mcp_transport::message::{Members, Payload};
+use mcp_transport::message::{Era, Members, Object, Payload};
 use serde_json::value::RawValue;
 
-use crate::era::Era;
-use crate::splice::{Object, raw, text};
+use crate::splice::{raw, text};
 
 /// The list methods, the member that holds the items, and what an empty list looks like.
 const LISTS: [(&str, &str); 4] = [

@@ -3,12 +3,10 @@
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
-use mcp_transport::message::Members;
+use mcp_transport::message::{Era, Members};
 use mcp_transport::{ClientCapabilities, ClientInfo};
 use serde::Deserialize;
 use serde_json::value::RawValue;
-
-use crate::era::Era;
 
 /// A host as it opened the conversation.
 #[derive(Clone, Debug)]

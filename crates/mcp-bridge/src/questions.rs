@@ -15,14 +15,14 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use mcp_transport::message::{INVALID_PARAMS, METHOD_NOT_FOUND, Members};
+use mcp_transport::message::{INVALID_PARAMS, METHOD_NOT_FOUND, Members, Object};
 use mcp_transport::{ClientCapabilities, Payload, RpcError};
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;
 
 use crate::host::HostAnswer;
-use crate::splice::{Object, raw, string, text, with_members};
+use crate::splice::{raw, string, text, with_members};
 
 /// How long a person may take to answer before the call is given up.
 const PARKED_FOR: Duration = Duration::from_secs(600);

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use mcp_status::{Reason, ReasonCode, ServerStatus};
 use mcp_transport::message::{
-    INVALID_PARAMS, INVALID_REQUEST, Incoming, Members, PARSE_ERROR, RequestId, encode_response, parse,
-    told_chain,
+    Era, INVALID_PARAMS, INVALID_REQUEST, Incoming, Members, Object, PARSE_ERROR, RequestId, encode_error,
+    meta, parse, told_chain,
 };
 use mcp_transport::{
     Connector, Payload, RpcError, ServerSource, SubscriptionFilter, Supervisor, SupervisorConfig,
@@ -20,7 +20,7 @@ use tokio_util::task::{AbortOnDropHandle, TaskTracker};
 
 use crate::BridgeConfig;
 use crate::describe::Description;
-use crate::era::{Era, META_SUBSCRIPTION, RequestMeta, severity};
+use crate::era::{RequestMeta, severity};
 use crate::failure::{not_taken, turned_away};
 use crate::forward::{Request, serve};
 use crate::host::Host;
@@ -28,7 +28,7 @@ use crate::lines::{Line, Lines};
 use crate::profile::Profile;
 #[cfg(unix)]
 use crate::sharing::News;
-use crate::splice::{Object, raw, text};
+use crate::splice::{raw, text};
 use crate::state::Core;
 use crate::subscriptions::id_text;
 use crate::upstream::{Side, WithSide, follow};
@@ -153,18 +153,7 @@ impl Session {
 
     fn refuse_as(&self, code: i64, id: Option<&RequestId>, why: &str) {
         let error = RpcError::new(code, why);
-        match id {
-            Some(id) => self.core.host.respond(id, Err(&error)),
-            // An id that cannot be told is null (JSON-RPC 2.0 section 5).
-            None => {
-                let mut message = Object::new();
-                message.member("jsonrpc", "\"2.0\"").member("id", "null");
-                let like = encode_response(&RequestId::Number(0), Err(&error));
-                let members = std::str::from_utf8(&like).ok().and_then(Members::read).unwrap_or_default();
-                message.member("error", members.get("error").map_or("{}", RawValue::get));
-                self.core.host.send(message.finish().get().as_bytes().to_vec());
-            }
-        }
+        self.core.host.send(encode_error(id, &error));
     }
 
     async fn request(&mut self, id: RequestId, method: String, params: Option<Box<RawValue>>) {
@@ -481,6 +470,6 @@ pub(crate) fn acknowledgement(id: &RequestId, filter: &SubscriptionFilter) -> Bo
 
 fn meta_of(id: &RequestId) -> Box<RawValue> {
     let mut meta = Object::new();
-    meta.member(META_SUBSCRIPTION, &id_text(id));
+    meta.member(meta::SUBSCRIPTION_ID, &id_text(id));
     meta.finish()
 }

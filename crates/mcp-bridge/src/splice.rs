@@ -1,38 +1,7 @@
 //! Changing single members of JSON objects; every other byte stays as it was.
 
-use mcp_transport::message::{Members, write_string};
+use mcp_transport::message::{Members, Object, write_string};
 use serde_json::value::RawValue;
-
-/// Writes an object member by member.
-#[derive(Debug)]
-pub(crate) struct Object(Vec<u8>);
-
-impl Object {
-    pub(crate) fn new() -> Self {
-        Self(vec![b'{'])
-    }
-
-    /// Adds a member whose value is JSON text.
-    pub(crate) fn member(&mut self, key: &str, value: &str) -> &mut Self {
-        if self.0.len() > 1 {
-            self.0.push(b',');
-        }
-        write_string(&mut self.0, key);
-        self.0.push(b':');
-        self.0.extend_from_slice(value.as_bytes());
-        self
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.0.len() == 1
-    }
-
-    pub(crate) fn finish(mut self) -> Box<RawValue> {
-        self.0.push(b'}');
-        // Made of parts that are JSON each.
-        raw(String::from_utf8(self.0).unwrap_or_default())
-    }
-}
 
 /// A JSON text of ours as a value; `null` where it is none, which a text of ours never is.
 pub(crate) fn raw(text: impl Into<String>) -> Box<RawValue> {

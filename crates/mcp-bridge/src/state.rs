@@ -4,13 +4,14 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use mcp_transport::message::Era;
 use mcp_transport::{ServerDescription, SupervisorHandle};
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::BridgeConfig;
 use crate::describe::Description;
-use crate::era::{Era, severity};
+use crate::era::severity;
 use crate::host::Host;
 use crate::lists::Lists;
 use crate::profile::Introduction;
@@ -64,7 +65,7 @@ impl Core {
     /// The era of the server, while there is a connection to it.
     pub(crate) fn connected_era(&self) -> Option<Era> {
         self.server()?.snapshot().connection?;
-        self.known_server().map(|server| Era::of(server.revision))
+        self.known_server().map(|server| server.revision.era())
     }
 
     /// What the host is told that it speaks to.

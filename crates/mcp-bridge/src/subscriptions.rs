@@ -8,11 +8,10 @@ use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use mcp_transport::SubscriptionFilter;
-use mcp_transport::message::{Members, RequestId};
+use mcp_transport::message::{Members, RequestId, meta};
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
-use crate::era::META_SUBSCRIPTION;
 use crate::splice::{string, with_meta};
 
 /// The lists whose changes are told.
@@ -96,7 +95,7 @@ impl Subscriptions {
         let uri = uri_of(method, params);
         for (id, filter) in &self.state().streams {
             if admits(filter, method, uri.as_deref()) {
-                tell(method, &with_meta(params, |_| false, &[(META_SUBSCRIPTION, &id_text(id))]));
+                tell(method, &with_meta(params, |_| false, &[(meta::SUBSCRIPTION_ID, &id_text(id))]));
             }
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use mcp_status::{Action, ServerStatus};
-use mcp_transport::message::Members;
+use mcp_transport::message::{Era, Members, meta};
 use mcp_transport::{
     ClientCapabilities, ClientInfo, HandlerFuture, RequestOptions, RpcError, ServerFuture,
     ServerRequestHandler, ServerSource, SubscriptionFilter, SupervisorHandle,
@@ -15,7 +15,7 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::era::{Era, META_SUBSCRIPTION, question_for_legacy, severity};
+use crate::era::{question_for_legacy, severity};
 use crate::failure::UNAVAILABLE;
 use crate::splice::{raw, string, text, with_meta};
 use crate::state::Core;
@@ -89,8 +89,8 @@ impl fmt::Debug for Side {
 fn pass_on(core: &Core, method: &str, params: Option<&RawValue>) {
     match core.introduction.era() {
         Era::Legacy if is_change(method) => {
-            let tagged = params.filter(|params| params.get().contains(META_SUBSCRIPTION));
-            let plain = tagged.map(|params| with_meta(Some(params), |key| key == META_SUBSCRIPTION, &[]));
+            let tagged = params.filter(|params| params.get().contains(meta::SUBSCRIPTION_ID));
+            let plain = tagged.map(|params| with_meta(Some(params), |key| key == meta::SUBSCRIPTION_ID, &[]));
             core.host.notify(method, plain.as_deref().or(params));
         }
         Era::Modern if is_change(method) => {
@@ -175,7 +175,7 @@ pub(crate) async fn follow(core: Arc<Core>, server: SupervisorHandle) {
 /// version was agreed on.
 async fn accompany(core: Arc<Core>, server: SupervisorHandle) {
     let Ok(lease) = server.lease().await else { return };
-    let (mut era, mut renewals) = (Era::of(lease.revision()), lease.renewals());
+    let (mut era, mut renewals) = (lease.revision().era(), lease.renewals());
     drop(lease);
     loop {
         core.log.forget_told();
@@ -192,7 +192,7 @@ async fn accompany(core: Arc<Core>, server: SupervisorHandle) {
             () = renewals.next() => core.tell_lists_changed(),
         }
         let Ok(lease) = server.lease().await else { return };
-        era = Era::of(lease.revision());
+        era = lease.revision().era();
         // Each era has its own way to listen; what is open already is not opened twice.
         lease.listen().await;
     }

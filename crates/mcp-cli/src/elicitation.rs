@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use mcp_auth::url_policy::NamedBy;
+use mcp_transport::message::INTERNAL_ERROR;
 use mcp_transport::{ClientCapabilities, HandlerFuture, RpcError, ServerRequestHandler};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
@@ -126,9 +127,6 @@ impl ServerRequestHandler for TerminalQuestions {
         })
     }
 }
-
-/// JSON-RPC 2.0 section 5.1.
-const INTERNAL_ERROR: i64 = -32603;
 
 /// One question of a form (2025-11-25, elicitation, requested schema: flat, primitive types only).
 #[derive(Debug)]

@@ -10,8 +10,8 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
+use crate::message::object::Members;
 use crate::protocol::header_params::ToolHeaders;
-use crate::protocol::outgoing::Members;
 
 /// Who may use a result again.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -50,19 +50,6 @@ impl CacheHint {
             scope: if public { CacheScope::Public } else { CacheScope::Private },
         }
     }
-}
-
-/// Whether results of this method carry hints ("cacheable results").
-pub(crate) fn is_cacheable(method: &str) -> bool {
-    matches!(
-        method,
-        "server/discover"
-            | "tools/list"
-            | "prompts/list"
-            | "resources/list"
-            | "resources/templates/list"
-            | "resources/read"
-    )
 }
 
 /// The hint for a list whose pages say different things, each from when it was received.

@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 use crate::connection::Connection;
 use crate::error::TimeoutStage;
 use crate::limits::Purpose;
-use crate::protocol::modern::mirrored_member;
-use crate::protocol::outgoing::members;
+use crate::message::methods::mirrored_parameter;
+use crate::message::object::members;
 use crate::trace::spans::Traced;
 use crate::wire::{CancelOnDrop, Prepared};
 use crate::{Payload, RequestOptions, TransportError, TransportErrorKind};
@@ -65,7 +65,7 @@ impl Connection {
 
     /// Where the wire `mirrors` parameters into headers, they are looked into.
     async fn mirrored(&self, call: Call<'_>, mirrors: bool) -> Result<Answer, TransportError> {
-        let member = mirrored_member(call.method).filter(|_| mirrors);
+        let member = mirrored_parameter(call.method).filter(|_| mirrors);
         let members = member.and_then(|_| members(call.params?));
         let named = |members: &HashMap<Cow<'_, str>, &RawValue>| -> Option<String> {
             serde_json::from_str(members.get(member?)?.get()).ok()

@@ -11,13 +11,14 @@ use tokio_util::sync::CancellationToken;
 
 #[cfg(feature = "stdio")]
 use crate::SideOutput;
-use crate::cache::{CacheHint, KnownTools, is_cacheable};
+use crate::cache::{CacheHint, KnownTools};
 use crate::call::Answer;
 use crate::hub::{Hub, Notifications};
 use crate::inbound::{HandlerFuture, Inbound};
 use crate::limits::{Budget, Purpose};
+use crate::message::methods::is_cacheable;
+use crate::message::revision::{Era, ProtocolRevision};
 use crate::protocol::handshake::ServerDescription;
-use crate::protocol::revision::{Era, ProtocolRevision};
 use crate::pulse::Pulse;
 use crate::renewals::Renewals;
 use crate::subscription::legacy::{Resources, Wanted};

@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
 use crate::Limits;
-use crate::protocol::jsonrpc::RequestId;
+use crate::message::envelope::RequestId;
 
 /// How many refusals may wait beside the answers.
 const REFUSALS: usize = 64;

@@ -21,7 +21,7 @@ use crate::debts::{Asked, Debt, Flooded};
 use crate::error::TimeoutStage;
 use crate::inbound::Inbound;
 use crate::limits::{Allowance, Budget, Lease, Meter, Purpose};
-use crate::protocol::jsonrpc::{
+use crate::message::envelope::{
     self, EnvelopeError, INTERNAL_ERROR, Incoming, Messages, RequestId, RpcError,
 };
 use crate::{Payload, TransportError, TransportErrorKind};
@@ -148,7 +148,7 @@ impl Duplex {
     /// The frame is no message. If it claims to answer a request, that request has failed already.
     #[cfg(any(feature = "stdio", test))]
     pub(crate) fn deliver(&self, frame: Vec<u8>, lease: Option<Arc<Lease>>) -> Result<(), EnvelopeError> {
-        self.take_in(jsonrpc::parse(frame), lease)
+        self.take_in(envelope::parse(frame), lease)
     }
 
     /// The same for a frame that is known to be text.
@@ -157,7 +157,7 @@ impl Duplex {
     /// As [`deliver`](Self::deliver).
     #[cfg(feature = "http")]
     pub(crate) fn deliver_text(&self, frame: String, lease: Option<Arc<Lease>>) -> Result<(), EnvelopeError> {
-        self.take_in(jsonrpc::parse_text(frame), lease)
+        self.take_in(envelope::parse_text(frame), lease)
     }
 
     /// What the message that is arriving may cost: as much as the answer that may be the longest.
@@ -248,14 +248,14 @@ impl Duplex {
             Asked::Admitted(debt) => debt,
             Asked::Refused(debt) => {
                 drop(state);
-                return reply(jsonrpc::encode_response(&id, Err(&too_many_requests())), debt);
+                return reply(envelope::encode_response(&id, Err(&too_many_requests())), debt);
             }
             Asked::Dropped => return,
         };
         state.answering.spawn(async move {
             let outcome = inbound.request(&method, params).await;
             debt.answered();
-            reply(jsonrpc::encode_response(&id, outcome.as_deref()), debt);
+            reply(envelope::encode_response(&id, outcome.as_deref()), debt);
         });
     }
 
@@ -416,7 +416,7 @@ mod tests {
                 match method {
                     "echo" => Ok(params.unwrap()),
                     "hang" => std::future::pending().await,
-                    _ => Err(RpcError::new(jsonrpc::METHOD_NOT_FOUND, "no")),
+                    _ => Err(RpcError::new(envelope::METHOD_NOT_FOUND, "no")),
                 }
             })
         }

@@ -103,7 +103,7 @@ pub struct StdioEndpoint {
     /// `None`.
     pub startup_timeout: Option<Duration>,
     /// The entries that it is started below, this one last, as `MCPLINK_CHAIN` has them. The opening of the conversation
-    /// tells them ([`META_CHAIN`](crate::message::META_CHAIN)), so that a command that is this program again refuses,
+    /// tells them ([`CHAIN`](crate::message::meta::CHAIN)), so that a command that is this program again refuses,
     /// whatever became of its environment.
     pub chain: Option<String>,
     /// What is never repeated of what it says when it fails, in messages, logs and

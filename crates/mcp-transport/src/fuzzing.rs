@@ -11,10 +11,10 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::message::envelope::{RpcError, parse, parse_one};
 use crate::message::{Incoming, Members, encode_notification, encode_request, encode_response};
 use crate::protocol::handshake::{judge_probe, read_initialize};
 use crate::protocol::header_params::{ToolHeaders, encode_value};
-use crate::protocol::jsonrpc::{RpcError, parse, parse_one};
 use crate::protocol::outgoing;
 use crate::retry::parse_retry_after;
 use crate::seeded::Random;

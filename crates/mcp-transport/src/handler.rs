@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::inbound::HandlerFuture;
-use crate::protocol::outgoing::write_string;
+use crate::message::object::write_string;
 use crate::{ClientInfo, RpcError};
 
 /// Answers what a server asks of its client (2025-11-25, client features).
@@ -122,7 +122,7 @@ pub struct Progress {
 pub type ProgressSink = Arc<dyn Fn(Progress) + Send + Sync>;
 
 pub(crate) fn method_not_found(method: &str) -> RpcError {
-    RpcError::new(crate::protocol::jsonrpc::METHOD_NOT_FOUND, format!("no handler for {method}"))
+    RpcError::new(crate::message::envelope::METHOD_NOT_FOUND, format!("no handler for {method}"))
 }
 
 #[cfg(test)]

@@ -1,18 +1,43 @@
-//! The JSON-RPC envelope, for programs that pass messages on: a bridge between a host and a server.
+//! The messages of MCP: envelope, payload, eras, methods, the names in `_meta`, framing.
 //!
-//! Only the envelope is read. Parameters and results stay the bytes that were sent, in both directions.
+//! For programs that pass messages on, such as a bridge between a host and a server; everything in this crate that reads
+//! or writes a message stands on it. Only the envelope is read. Parameters and results stay the bytes that were sent, in
+//! both directions.
+//!
+//! # Examples
+//!
+//! ```
+//! use mcp_transport::message::{self, Incoming, RpcError};
+//!
+//! let frame = br#"{"jsonrpc":"2.0","id":7,"method":"roots/list"}"#.to_vec();
+//! for message in message::parse(frame)? {
+//!     if let Incoming::Request { id, method, .. } = message? {
+//!         let error = RpcError::new(message::METHOD_NOT_FOUND, format!("no handler for {method}"));
+//!         let answer = message::encode_response(&id, Err(&error));
+//!         assert!(answer.starts_with(br#"{"jsonrpc":"2.0","id":7,"error":"#));
+//!     }
+//! }
+//! # Ok::<(), message::EnvelopeError>(())
+//! ```
 
-pub use crate::protocol::chain::{META_CHAIN, told_chain};
-pub use crate::protocol::jsonrpc::{
-    EnvelopeError, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, Incoming, METHOD_NOT_FOUND, PARSE_ERROR,
-    RequestId, begin_result, encode_notification, encode_response,
+pub(crate) mod envelope;
+pub(crate) mod lines;
+pub mod meta;
+pub mod methods;
+pub(crate) mod object;
+pub(crate) mod payload;
+pub(crate) mod revision;
+
+pub use self::envelope::{
+    EnvelopeError, HEADER_MISMATCH, INTERNAL_ERROR, INVALID_PARAMS, INVALID_REQUEST, Incoming,
+    METHOD_NOT_FOUND, MISSING_CAPABILITY, PARSE_ERROR, RESOURCE_NOT_FOUND, RequestId, RpcError,
+    UNSUPPORTED_VERSION, begin_result, encode_error, encode_notification, encode_request, encode_response,
 };
-pub use crate::protocol::outgoing::Members;
-pub use crate::protocol::payload::Payload;
-
-use serde_json::value::RawValue;
-
-use crate::protocol::{jsonrpc, outgoing};
+pub use self::lines::{LineTooLong, Lines, put_on_one_line};
+pub use self::object::{Members, Object, write_string};
+pub use self::payload::Payload;
+pub use self::revision::{Era, ProtocolRevision};
+pub use crate::protocol::chain::told_chain;
 
 /// The messages of one frame: one, or those of a batch (2025-03-26 only; removed in 2025-06-18).
 ///
@@ -22,20 +47,5 @@ use crate::protocol::{jsonrpc, outgoing};
 pub fn parse(
     frame: Vec<u8>,
 ) -> Result<impl Iterator<Item = Result<Incoming, EnvelopeError>> + use<>, EnvelopeError> {
-    jsonrpc::parse(frame)
-}
-
-/// A request, ready to send. The parameters are written as they are.
-pub fn encode_request(id: &RequestId, method: &str, params: Option<&RawValue>) -> Vec<u8> {
-    jsonrpc::encode_request(id, method, params)
-}
-
-/// `frame` on one line, as stdio wants it. Valid JSON has line ends between tokens only, where a space means the same.
-pub fn put_on_one_line(frame: &mut [u8]) {
-    outgoing::put_on_one_line(frame);
-}
-
-/// Writes `text` as a JSON string.
-pub fn write_string(out: &mut Vec<u8>, text: &str) {
-    outgoing::write_string(out, text);
+    envelope::parse(frame)
 }

@@ -12,6 +12,7 @@ use crate::duplex::{Outcome, Patience};
 use crate::http::legacy_sse::LegacySse;
 use crate::hub::Hub;
 use crate::limits::{Allowance, Purpose};
+use crate::message::revision::{Era, ProtocolRevision};
 use crate::protocol::chain;
 #[cfg(feature = "stdio")]
 use crate::protocol::handshake::probe_limit;
@@ -20,7 +21,6 @@ use crate::protocol::legacy::{INITIALIZED, cancelled, initialize_params};
 use crate::protocol::modern::request_meta;
 use crate::protocol::offer::next_offer;
 use crate::protocol::outgoing::encode_request;
-use crate::protocol::revision::{Era, ProtocolRevision};
 #[cfg(feature = "stdio")]
 use crate::stdio::{PeerWire, SideOutput, StdioWire};
 use crate::wire::{Agreed, Prepared, encode};

@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::call::{Answer, Call};
 use crate::connection::Connection;
+use crate::message::methods::may_ask;
 use crate::protocol::mrtr::{self, InputRequest};
 use crate::{RetryPolicy, TransportError, TransportErrorKind};
 
@@ -32,7 +33,7 @@ impl Connection {
                 // It may be the only trace of what the server has begun, so it is not lost.
                 Err(error) => return Err(error.with_result(result)),
             };
-            if !mrtr::may_ask(call.method) {
+            if !may_ask(call.method) {
                 let message = format!("the server asks for input where none is allowed, on {}", call.method);
                 return Err(TransportError::new(TransportErrorKind::Protocol, message));
             }

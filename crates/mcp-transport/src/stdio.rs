@@ -9,7 +9,6 @@ mod diagnosis;
 pub(crate) mod fuzzing;
 mod group;
 mod keeper;
-mod lines;
 mod outbox;
 mod peer;
 mod side;
@@ -31,7 +30,7 @@ pub use self::start::{StartSink, Starting};
 use crate::duplex::{CloseReason, Duplex, Outcome, Patience, Reply};
 use crate::inbound::Inbound;
 use crate::limits::{Allowance, Budget};
-use crate::protocol::outgoing::put_on_one_line;
+use crate::message::lines::put_on_one_line;
 use crate::{StdioEndpoint, TransportError};
 
 /// A connection to a child process. Dropping it kills the process and everything it started.

@@ -19,6 +19,7 @@ use tokio_util::sync::DropGuard;
 
 use crate::error::TimeoutStage;
 use crate::hub::Hub;
+use crate::message::{Members, meta};
 use crate::protocol::handshake::ServerDescription;
 use crate::wire::{CancelOnDrop, Prepared, Wire};
 use crate::{RetryPolicy, TransportError, TransportErrorKind};
@@ -155,24 +156,22 @@ impl Subscriptions {
         }
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
-        struct Params {
-            #[serde(rename = "_meta", default)]
-            meta: Meta,
+        struct Params<'a> {
+            #[serde(rename = "_meta", borrow, default)]
+            meta: Option<&'a RawValue>,
             #[serde(default)]
             request_id: Option<i64>,
             #[serde(default)]
             notifications: SubscriptionFilter,
         }
-        #[derive(Deserialize, Default)]
-        struct Meta {
-            #[serde(rename = "io.modelcontextprotocol/subscriptionId", default)]
-            subscription: Option<i64>,
-        }
-        let Some(params) = params.and_then(|raw| serde_json::from_str::<Params>(raw.get()).ok()) else {
+        let subscription = |meta: &RawValue| -> Option<i64> {
+            serde_json::from_str(Members::read(meta.get())?.get(meta::SUBSCRIPTION_ID)?.get()).ok()
+        };
+        let Some(params) = params.and_then(|raw| serde_json::from_str::<Params<'_>>(raw.get()).ok()) else {
             return false;
         };
         let (id, event) = if method == ACKNOWLEDGED {
-            (params.meta.subscription, SubscriptionEvent::Acknowledged(params.notifications))
+            (params.meta.and_then(subscription), SubscriptionEvent::Acknowledged(params.notifications))
         } else {
             (params.request_id, SubscriptionEvent::Ended)
         };

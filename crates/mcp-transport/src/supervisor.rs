@@ -38,7 +38,7 @@ use self::keeper::{Command, Keeper};
 use self::live::Live;
 use crate::hub::Listeners;
 use crate::hub::Notifications;
-use crate::protocol::outgoing::is_repeatable;
+use crate::message::methods::is_repeatable;
 use crate::{
     Connector, Payload, RequestOptions, ServerDescription, ToolList, TransportError, TransportErrorKind,
 };

@@ -14,11 +14,11 @@ use crate::call::Call;
 use crate::connection::Connection;
 use crate::error::TimeoutStage;
 use crate::limits::{ITEM_BYTES, Lease, Purpose};
-use crate::protocol::handshake::HEADER_MISMATCH;
+use crate::message::HEADER_MISMATCH;
+use crate::message::envelope::{elements, pick};
+use crate::message::object::write_string;
 use crate::protocol::header_params::ToolHeaders;
-use crate::protocol::jsonrpc::{elements, pick};
 use crate::protocol::lenient;
-use crate::protocol::outgoing::write_string;
 use crate::{Payload, RequestOptions, TransportError, TransportErrorKind};
 
 /// A tool as the server describes it.

@@ -9,7 +9,7 @@ pub(crate) mod spans;
 use std::borrow::Cow;
 use std::fmt;
 
-use crate::protocol::outgoing::Members;
+use crate::message::object::Members;
 
 pub(crate) const TRACEPARENT: &str = "traceparent";
 pub(crate) const TRACESTATE: &str = "tracestate";

@@ -11,12 +11,12 @@ use crate::duplex::Outcome;
 use crate::handler::ServerRequestHandler;
 use crate::hub::ProgressGuard;
 use crate::limits::Allowance;
+use crate::message::envelope;
+use crate::message::methods::mirrored_parameter;
+use crate::message::revision::{Era, ProtocolRevision};
 use crate::ordered::Ordered;
 use crate::protocol::handshake::{ServerDescription, judge_refusal, refused_again, refuses_version};
-use crate::protocol::jsonrpc;
-use crate::protocol::modern::mirrored_member;
 use crate::protocol::outgoing::encode_request;
-use crate::protocol::revision::{Era, ProtocolRevision};
 use crate::{TraceContext, TransportError, TransportErrorKind};
 
 #[cfg(feature = "http")]
@@ -130,7 +130,7 @@ impl Wire {
 
     /// Whether a request that was made in the legacy era would need a header that it does not have.
     fn lacks_name(&self, request: &Prepared<'_>) -> bool {
-        self.has_headers() && request.name.is_none() && mirrored_member(request.method).is_some()
+        self.has_headers() && request.name.is_none() && mirrored_parameter(request.method).is_some()
     }
 
     async fn once(&self, request: &Prepared<'_>) -> Outcome {
@@ -180,7 +180,7 @@ impl Wire {
     }
 
     pub(crate) async fn notify(&self, method: &str, params: Option<&RawValue>) -> Result<(), TransportError> {
-        let body = jsonrpc::encode_notification(method, params);
+        let body = envelope::encode_notification(method, params);
         match self {
             #[cfg(feature = "http")]
             Self::Http { streamable, .. } => streamable.notify(body.into()).await,

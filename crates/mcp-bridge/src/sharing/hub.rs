@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use mcp_status::Reason;
+use mcp_transport::message::Era;
 use mcp_transport::{
     ClientCapabilities, ClientInfo, Connector, ServerFuture, ServerSource, Supervisor, SupervisorConfig,
     SupervisorHandle, Withheld,
@@ -26,7 +27,7 @@ use super::router::Router;
 use super::tokens::Tokens;
 use super::{SharedSource, place_of};
 use crate::BridgeConfig;
-use crate::era::{Era, severity};
+use crate::era::severity;
 use crate::subscriptions::LIST_CHANGES;
 use crate::upstream::{subscribe_one_by_one, subscribe_together};
 
@@ -278,7 +279,7 @@ impl Core {
     pub(super) fn tell_server(&self, method: String, params: Option<Box<RawValue>>) {
         let snapshot = self.upstream().snapshot();
         let era = snapshot.server.filter(|_| snapshot.connection.is_some());
-        if era.map(|server| Era::of(server.revision)) == Some(Era::Legacy) {
+        if era.map(|server| server.revision.era()) == Some(Era::Legacy) {
             // Fails when the hub has ended, or when the server has not taken very many.
             if let Err(error) = self.notices.try_send((method, params)) {
                 tracing::warn!(%error, "a notification of a host is left out");
@@ -371,7 +372,7 @@ async fn follow(core: Arc<Core>) {
 async fn accompany(core: Arc<Core>) {
     let server = core.upstream();
     let Ok(lease) = server.lease().await else { return };
-    let (mut era, mut renewals) = (Era::of(lease.revision()), lease.renewals());
+    let (mut era, mut renewals) = (lease.revision().era(), lease.renewals());
     drop(lease);
     loop {
         let (level, resources) = (core.lowest_level(), core.resources.subscribe());
@@ -386,7 +387,7 @@ async fn accompany(core: Arc<Core>) {
             () = renewals.next() => {}
         }
         let Ok(lease) = server.lease().await else { return };
-        era = Era::of(lease.revision());
+        era = lease.revision().era();
         for peer in core.peers() {
             if peer.era() == era {
                 LIST_CHANGES.iter().for_each(|method| peer.tell_change(method, None));

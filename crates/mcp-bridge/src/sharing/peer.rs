@@ -7,7 +7,9 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mcp_transport::message::{INTERNAL_ERROR, INVALID_PARAMS, Incoming, Members, Payload, RequestId, parse};
+use mcp_transport::message::{
+    Era, INTERNAL_ERROR, INVALID_PARAMS, Incoming, Members, Payload, RequestId, UNSUPPORTED_VERSION, parse,
+};
 use mcp_transport::{
     PeerEndpoint, ProtocolRevision, RequestOptions, RpcError, ServerDescription, SubscriptionFilter,
 };
@@ -19,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::hub::Core;
 use super::router::Router;
 use crate::describe::as_is;
-use crate::era::{Era, RequestMeta, UNSUPPORTED_VERSION, severity};
+use crate::era::{RequestMeta, severity};
 use crate::failure::{Failure, not_taken};
 use crate::host::{Host, HostAnswer};
 use crate::lines::{Line, Lines};
@@ -87,7 +89,7 @@ impl Peer {
     }
 
     pub(super) fn era(&self) -> Era {
-        Era::of(self.revision)
+        self.revision.era()
     }
 
     /// Asks the host behind it.

@@ -1,5 +1,6 @@
 //! `mcplink complete NAME (--prompt PROMPT | --resource TEMPLATE) ARGUMENT [TYPED]`.
 
+use mcp_transport::message::{INVALID_PARAMS, METHOD_NOT_FOUND};
 use mcp_transport::{CompletionTarget, RequestOptions, TransportErrorKind};
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -33,14 +34,14 @@ pub(super) async fn run(app: &App, args: &CompleteArgs) -> Result<ExitStatus, Cl
     let word = mcp_text::shell_word(&args.name);
     let completion = asked.map_err(|error| match error.kind() {
         // The codes that the specification asks for (completion, error handling).
-        TransportErrorKind::Rpc { code: -32601 } => CliError::new(
+        TransportErrorKind::Rpc { code: METHOD_NOT_FOUND } => CliError::new(
             ExitStatus::ToolError,
             "no-completions",
             format!("{} suggests no values", args.name),
         )
         .why(said(&error))
         .next(format!("mcplink get {word}")),
-        TransportErrorKind::Rpc { code: -32602 } => {
+        TransportErrorKind::Rpc { code: INVALID_PARAMS } => {
             let list = if args.prompt.is_some() { "prompts" } else { "resources" };
             let message = format!("{} has no argument {argument:?} to suggest values for there", args.name);
             CliError::new(ExitStatus::ToolError, "unknown-argument", message)

@@ -1,5 +1,6 @@
 //! `mcplink prompts NAME` and `mcplink prompt NAME PROMPT [ARGS..]`.
 
+use mcp_transport::message::INVALID_PARAMS;
 use mcp_transport::{RequestOptions, TransportErrorKind};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -84,7 +85,7 @@ pub(super) async fn get(app: &App, args: &PromptArgs) -> Result<ExitStatus, CliE
     open.connection.close().await;
     let result = got.map_err(|error| match error.kind() {
         // -32602 is what the specification asks for where the name or an argument is wrong (prompts, error handling).
-        TransportErrorKind::Rpc { code: -32602 } => {
+        TransportErrorKind::Rpc { code: INVALID_PARAMS } => {
             let message = format!("{} has no prompt {:?} with these arguments", args.name, args.prompt);
             CliError::new(ExitStatus::ToolError, "unknown-prompt", message)
                 .why(said(&error))

@@ -1,5 +1,6 @@
 //! `mcplink resources NAME` and `mcplink read NAME URI`.
 
+use mcp_transport::message::{INVALID_PARAMS, METHOD_NOT_FOUND, RESOURCE_NOT_FOUND};
 use mcp_transport::{RequestOptions, TransportErrorKind};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -70,10 +71,8 @@ pub(super) async fn listed(open: &Open, method: &str, member: &str) -> Result<Ve
     }
 }
 
-/// JSON-RPC 2.0 section 5.1.
-const METHOD_NOT_FOUND: i64 = -32601;
-/// "Resource not found": -32602 since 2026-07-28, -32002 before.
-const NOT_FOUND: [i64; 2] = [-32602, -32002];
+/// "Resource not found": the first since 2026-07-28, the second before.
+const NOT_FOUND: [i64; 2] = [INVALID_PARAMS, RESOURCE_NOT_FOUND];
 
 /// Reads one resource.
 pub(super) async fn read(app: &App, args: &ReadArgs) -> Result<ExitStatus, CliError> {

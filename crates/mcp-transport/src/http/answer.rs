@@ -23,9 +23,9 @@ use crate::authed::{Accepted, Outbound};
 use crate::debts::Flooded;
 use crate::error::TimeoutStage;
 use crate::limits::{EVENT_ID_BYTES, RETRY_WAIT};
-use crate::protocol::handshake::{HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION};
-use crate::protocol::jsonrpc::{self, EnvelopeError, Incoming, Messages};
-use crate::protocol::revision::Era;
+use crate::message::envelope::{self, EnvelopeError, Incoming, Messages};
+use crate::message::revision::Era;
+use crate::message::{HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION};
 use crate::retry::parse_retry_after;
 use crate::sse_parser::SseParser;
 use crate::{Payload, RpcError, TransportError, TransportErrorKind};
@@ -73,7 +73,7 @@ impl Core {
                 let Collected { bytes, broken } = idle.bound(collect).await??;
                 let beginning = bytes[..bytes.len().min(BEGINNING)].to_vec();
                 let not_mcp = |what: &dyn fmt::Display| not_mcp(what, answer.status, &essence, &beginning);
-                let messages = match (jsonrpc::parse(bytes), broken) {
+                let messages = match (envelope::parse(bytes), broken) {
                     (Ok(messages), _) => messages,
                     // What broke off says why it is no message.
                     (Err(_), Some(broken)) => return Err(broken),
@@ -94,7 +94,7 @@ impl Core {
     pub(super) async fn failure(&self, mut answer: Answer, session: &Session) -> TransportError {
         let status = answer.status;
         let body = answer.body.excerpt(&self.hub.budget.limits).await;
-        let rpc = match jsonrpc::parse_one(body.clone()) {
+        let rpc = match envelope::parse_one(body.clone()) {
             Ok(Incoming::Response { outcome: Err(error), .. }) => Some(error),
             _ => None,
         };
@@ -390,10 +390,10 @@ impl IdleClock {
 fn is_defined(rpc: &RpcError) -> bool {
     matches!(
         rpc.code,
-        jsonrpc::PARSE_ERROR
-            | jsonrpc::INVALID_REQUEST
-            | jsonrpc::METHOD_NOT_FOUND
-            | jsonrpc::INVALID_PARAMS
+        envelope::PARSE_ERROR
+            | envelope::INVALID_REQUEST
+            | envelope::METHOD_NOT_FOUND
+            | envelope::INVALID_PARAMS
             | HEADER_MISMATCH
             | MISSING_CAPABILITY
             | UNSUPPORTED_VERSION

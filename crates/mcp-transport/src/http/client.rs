@@ -18,7 +18,7 @@ use super::coding::Decoder;
 use super::route::{Proxy, Routes};
 use super::trouble::{self, Kind, Stage};
 use super::{sounding, tls};
-use crate::protocol::revision::Era;
+use crate::message::revision::Era;
 use crate::pulse::Beat;
 use crate::{ClientOptions, Limits, Resolver, TransportError, TransportErrorKind};
 

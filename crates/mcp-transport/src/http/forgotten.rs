@@ -11,10 +11,10 @@ use mcp_status::{ChallengeKind, Phase};
 
 use super::session::Session;
 use super::streamable::{Call, Core, Limits};
+use crate::message::envelope::{INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND};
+use crate::message::revision::Era;
 use crate::protocol::handshake::refuses_version;
-use crate::protocol::jsonrpc::{INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND};
 use crate::protocol::outgoing::encode_request;
-use crate::protocol::revision::Era;
 use crate::{TransportError, TransportErrorKind};
 
 impl Core {

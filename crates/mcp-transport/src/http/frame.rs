@@ -1,6 +1,6 @@
 //! What an event of a stream holds: messages, or one of the many things that servers send to keep a stream alive.
 
-use crate::protocol::jsonrpc::{self, EnvelopeError, Messages};
+use crate::message::envelope::{self, EnvelopeError, Messages};
 use crate::sse_parser::SseEvent;
 
 /// The messages in an event; `None` where it is a sign of life: no data at all, `ping`, `[DONE]`, an object that is no
@@ -15,7 +15,7 @@ pub(super) fn messages(event: SseEvent) -> Result<Option<Messages>, EnvelopeErro
     if !begins_like_one(&event.data) {
         return Ok(None);
     }
-    match jsonrpc::parse_text(event.data) {
+    match envelope::parse_text(event.data) {
         Ok(messages) => Ok(Some(messages)),
         Err(error) if named || error.is_of_another_kind() => Ok(None),
         Err(error) => Err(error),

@@ -24,7 +24,7 @@ use crate::authed::{Accepted, AuthedClient, Outbound};
 use crate::duplex::{CloseReason, Duplex, Gauge, Outcome, Patience, Reply};
 use crate::inbound::Inbound;
 use crate::limits::{Allowance, Budget, Lease};
-use crate::protocol::jsonrpc::{self, Incoming};
+use crate::message::envelope::{self, Incoming};
 use crate::retry::parse_retry_after;
 use crate::sse_parser::{SseEvent, SseParser};
 use crate::{Limits, TransportError, TransportErrorKind};
@@ -431,7 +431,7 @@ async fn failure(mut answer: Answer, limits: &Limits) -> TransportError {
         .and_then(|value| parse_retry_after(value, SystemTime::now()));
     let kind = TransportErrorKind::Http { status: answer.status.as_u16(), retry_after };
     let error = TransportError::new(kind, format!("the server answered {}", answer.status));
-    match jsonrpc::parse_one(body.clone()) {
+    match envelope::parse_one(body.clone()) {
         Ok(Incoming::Response { outcome: Err(rpc), .. }) => error.with_rpc(rpc),
         _ => error.with_said(said(&essence(&answer.headers), &body)),
     }

@@ -15,7 +15,7 @@ use super::form::essence;
 use super::frame;
 use super::streamable::{Core, Streamable};
 use crate::authed::Accepted;
-use crate::protocol::revision::Era;
+use crate::message::revision::Era;
 use crate::sse_parser::SseParser;
 use crate::{RetryPolicy, TransportError};
 

@@ -12,15 +12,14 @@ use super::session::Session;
 use super::streamable::{Call, Core, Limits, Streamable};
 use crate::authed::AuthedClient;
 use crate::hub::Hub;
+use crate::message::{Era, MISSING_CAPABILITY, ProtocolRevision, UNSUPPORTED_VERSION};
 use crate::protocol::handshake::{
-    MISSING_CAPABILITY, Probe, ServerDescription, UNSUPPORTED_VERSION, judge_probe, probe_limit,
-    read_initialize, wants_modern,
+    Probe, ServerDescription, judge_probe, probe_limit, read_initialize, wants_modern,
 };
 use crate::protocol::legacy;
 use crate::protocol::modern::request_meta;
 use crate::protocol::offer::next_offer;
 use crate::protocol::outgoing::encode_request;
-use crate::protocol::revision::{Era, ProtocolRevision};
 use crate::{Payload, TransportError, TransportErrorKind};
 
 /// How long the answer to the notification that ends a handshake is waited for.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::ClientOptions;
+use crate::message::revision::ProtocolRevision;
 use crate::protocol::handshake::ServerDescription;
-use crate::protocol::revision::ProtocolRevision;
 
 pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");

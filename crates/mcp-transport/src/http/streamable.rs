@@ -21,11 +21,11 @@ use crate::duplex::too_many_requests;
 use crate::handler::ServerRequestHandler;
 use crate::hub::Hub;
 use crate::limits::{Allowance, Purpose};
+use crate::message::envelope::{self, Incoming};
+use crate::message::methods::is_repeatable;
+use crate::message::revision::{Era, ProtocolRevision};
 use crate::protocol::handshake::ServerDescription;
-use crate::protocol::jsonrpc::{self, Incoming};
 use crate::protocol::legacy;
-use crate::protocol::outgoing::is_repeatable;
-use crate::protocol::revision::{Era, ProtocolRevision};
 use crate::{ClientOptions, Payload, RetryPolicy, TransportError, TransportErrorKind};
 
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
@@ -228,11 +228,11 @@ impl Core {
                         Asked::Admitted(mut debt) => {
                             let outcome = core.hub.request_for(handler.as_ref(), &method, params).await;
                             debt.answered();
-                            (jsonrpc::encode_response(&id, outcome.as_deref()), debt)
+                            (envelope::encode_response(&id, outcome.as_deref()), debt)
                         }
                         Asked::Refused(debt) => {
                             drop(params);
-                            (jsonrpc::encode_response(&id, Err(&too_many_requests())), debt)
+                            (envelope::encode_response(&id, Err(&too_many_requests())), debt)
                         }
                         Asked::Dropped => return,
                     };

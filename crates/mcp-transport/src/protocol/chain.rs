@@ -9,12 +9,9 @@ use mcp_status::ReasonCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::outgoing::{Members, write_string};
 use crate::RpcError;
-
-/// The member of `_meta` that carries the chain. The prefix is that of the project in reverse DNS notation, and its second
-/// label is none that the specification reserves (2025-11-25 and 2026-07-28, basic, `_meta`).
-pub const META_CHAIN: &str = "io.github.mcplink/chain";
+use crate::message::meta::CHAIN;
+use crate::message::{Members, Object};
 
 /// The chain that the opening of a conversation carries, the parameters of which these are.
 pub fn told_chain(params: Option<&RawValue>) -> Option<String> {
@@ -24,18 +21,17 @@ pub fn told_chain(params: Option<&RawValue>) -> Option<String> {
         return None;
     }
     let meta = Members::read(Members::read(params)?.get("_meta")?.get())?;
-    let chain: String = serde_json::from_str(meta.get(META_CHAIN)?.get()).ok()?;
+    let chain: String = serde_json::from_str(meta.get(CHAIN)?.get()).ok()?;
     Some(chain).filter(|chain| !chain.is_empty())
 }
 
 /// The member of `_meta` that tells `chain`, without braces; empty where there is none.
 pub(crate) fn meta(chain: Option<&str>) -> String {
     let Some(chain) = chain else { return String::new() };
-    let mut member = Vec::new();
-    write_string(&mut member, META_CHAIN);
-    member.push(b':');
-    write_string(&mut member, chain);
-    String::from_utf8(member).unwrap_or_default()
+    let mut member = Object::new();
+    member.string(CHAIN, chain);
+    let text = member.into_text();
+    text[1..text.len() - 1].to_owned()
 }
 
 /// How a loop is named by a bridge that refuses because of one; `None` where `error` says something else.
@@ -70,10 +66,10 @@ mod tests {
         assert_eq!(meta(None), "");
         for other in [
             r#"{}"#.to_owned(),
-            format!(r#"{{"{META_CHAIN}":"a"}}"#),
-            format!(r#"{{"_meta":{{"{META_CHAIN}":1}}}}"#),
-            format!(r#"{{"_meta":{{"{META_CHAIN}":""}}}}"#),
-            format!(r#"{{"_meta":"{META_CHAIN}"}}"#),
+            format!(r#"{{"{CHAIN}":"a"}}"#),
+            format!(r#"{{"_meta":{{"{CHAIN}":1}}}}"#),
+            format!(r#"{{"_meta":{{"{CHAIN}":""}}}}"#),
+            format!(r#"{{"_meta":"{CHAIN}"}}"#),
             r#"{"_meta":{"io.other/chain":"a"}}"#.to_owned(),
         ] {
             assert_eq!(told_chain(Some(&raw(other.clone()))), None, "{other}");

@@ -10,16 +10,11 @@ use serde_json::value::RawValue;
 
 use super::bounded::{MAX_WORD, few_members, few_words, shortened};
 use super::lenient;
-use super::revision::{Era, ProtocolRevision};
 use crate::limits::Lease;
+use crate::message::{
+    Era, HEADER_MISMATCH, MISSING_CAPABILITY, Members, ProtocolRevision, UNSUPPORTED_VERSION, meta,
+};
 use crate::{Payload, TransportError, TransportErrorKind};
-
-/// Headers and body of a request disagree (2026-07-28, error codes).
-pub(crate) const HEADER_MISMATCH: i64 = -32020;
-/// The client lacks a capability that the server needs.
-pub(crate) const MISSING_CAPABILITY: i64 = -32021;
-/// The server does not speak the version of the request.
-pub(crate) const UNSUPPORTED_VERSION: i64 = -32022;
 
 const MAX_NAME: usize = 1000;
 
@@ -109,12 +104,6 @@ struct DiscoverResult {
 }
 
 #[derive(Deserialize)]
-struct Meta {
-    #[serde(default, rename = "io.modelcontextprotocol/serverInfo")]
-    server_info: Option<Box<RawValue>>,
-}
-
-#[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct InitializeResult {
     protocol_version: String,
@@ -196,7 +185,7 @@ fn judge_discovery(result: &str) -> Probe {
         Some(revision) if revision.era() == Era::Modern => {
             let info = discovered
                 .meta
-                .and_then(|meta| serde_json::from_str::<Meta>(meta.get()).ok()?.server_info)
+                .and_then(|raw| Members::read(raw.get())?.get(meta::SERVER_INFO).map(ToOwned::to_owned))
                 .or(discovered.server_info);
             Probe::Modern(Box::new(ServerDescription {
                 revision,

@@ -16,7 +16,7 @@ use memchr::memmem;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::jsonrpc::{MAX_SAFE_INTEGER, integer};
+use crate::message::envelope::{MAX_SAFE_INTEGER, integer};
 
 /// The annotation.
 const ANNOTATION: &str = "x-mcp-header";

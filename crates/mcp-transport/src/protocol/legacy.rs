@@ -1,8 +1,7 @@
 //! The legacy era: one handshake, then messages without metadata (lifecycle, 2025-11-25).
 
-use super::modern::object;
-use super::revision::ProtocolRevision;
 use crate::ClientInfo;
+use crate::message::{Object, ProtocolRevision, write_string};
 
 /// The notification that ends the handshake.
 pub(crate) const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;
@@ -26,19 +25,20 @@ pub(crate) fn cancelled(id: i64, reason: &str) -> Vec<u8> {
         r#"{{"jsonrpc":"2.0","method":"notifications/cancelled","params":{{"requestId":{id},"reason":"#
     )
     .into_bytes();
-    super::outgoing::write_string(&mut out, reason);
+    write_string(&mut out, reason);
     out.extend_from_slice(b"}}");
     out
 }
 
 /// `clientInfo`.
 pub(super) fn identity(client: &ClientInfo) -> String {
-    let mut members = vec![("name", client.name.as_str())];
+    let mut object = Object::new();
+    object.string("name", &client.name);
     if let Some(title) = &client.title {
-        members.push(("title", title));
+        object.string("title", title);
     }
-    members.push(("version", &client.version));
-    object(&members)
+    object.string("version", &client.version);
+    object.into_text()
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-use super::outgoing::{Members, write_string};
+use crate::message::{Members, Object};
 use crate::{TransportError, TransportErrorKind};
 
 const RESPONSES: &str = "inputResponses";
@@ -57,11 +57,6 @@ impl fmt::Debug for InputRequest<'_> {
             .field("method", &self.method)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether a server may answer a request of this method with questions ("supported requests").
-pub(crate) fn may_ask(method: &str) -> bool {
-    matches!(method, "tools/call" | "prompts/get" | "resources/read")
 }
 
 /// Reads what kind of result this is. A server that does not say gives its last word.
@@ -132,43 +127,19 @@ pub(crate) fn retry_params(
     })?;
     let mut out = Object::new();
     for (key, value) in members.iter().filter(|(key, _)| ![RESPONSES, STATE].contains(key)) {
-        out.member(key, value.get().as_bytes());
+        out.member(key, value.get());
     }
     if let Some(responses) = responses {
         let mut answers = Object::new();
         for (key, response) in responses {
-            answers.member(key, response.get().as_bytes());
+            answers.member(key, response.get());
         }
-        out.member(RESPONSES, &answers.end());
+        out.member(RESPONSES, &answers.into_text());
     }
     if let Some(state) = state {
-        out.member(STATE, state.get().as_bytes());
+        out.member(STATE, state.get());
     }
-    // Keys and values were UTF-8 before they were written.
-    Ok(String::from_utf8(out.end()).unwrap_or_default())
-}
-
-/// A JSON object that is being written.
-struct Object(Vec<u8>);
-
-impl Object {
-    fn new() -> Self {
-        Self(vec![b'{'])
-    }
-
-    fn member(&mut self, key: &str, value: &[u8]) {
-        if self.0.len() > 1 {
-            self.0.push(b',');
-        }
-        write_string(&mut self.0, key);
-        self.0.push(b':');
-        self.0.extend_from_slice(value);
-    }
-
-    fn end(mut self) -> Vec<u8> {
-        self.0.push(b'}');
-        self.0
-    }
+    Ok(out.into_text())
 }
 
 /// The member `resultType`, looked for no further than to where it is: a result may be large, and most servers

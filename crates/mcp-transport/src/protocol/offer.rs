@@ -3,8 +3,8 @@
 use serde_json::value::RawValue;
 
 use super::handshake::{refuses_version, wants_modern};
-use super::jsonrpc::{INVALID_PARAMS, METHOD_NOT_FOUND};
-use super::revision::{Era, ProtocolRevision};
+use crate::message::envelope::{INVALID_PARAMS, METHOD_NOT_FOUND};
+use crate::message::revision::{Era, ProtocolRevision};
 use crate::{TransportError, TransportErrorKind};
 
 /// Which revision to offer next, after a handshake that offered each of `tried` was refused because of its version;

@@ -1,13 +1,8 @@
 //! Writing requests: the caller's parameters as they are, with our `_meta` entries spliced in.
 
-use std::borrow::Cow;
-use std::collections::HashMap;
-
-use memchr::memchr2;
-use serde::Deserialize;
-use serde::de::{Deserializer, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::message::object::{Members, write_string};
 use crate::trace::{TRACEPARENT, TRACESTATE};
 use crate::{TransportError, TransportErrorKind};
 
@@ -44,22 +39,6 @@ pub(crate) fn encode_request(
     Ok(out)
 }
 
-/// Writes `text` as a JSON string.
-pub(crate) fn write_string(out: &mut Vec<u8>, text: &str) {
-    // Writing to a vector cannot fail, and a string always has a JSON form.
-    let _ = serde_json::to_writer(out, text);
-}
-
-/// Messages over stdio are delimited by newlines and must not contain any. Valid JSON has them between tokens only,
-/// where a space means the same.
-pub(crate) fn put_on_one_line(frame: &mut [u8]) {
-    let mut from = 0;
-    while let Some(at) = memchr2(b'\n', b'\r', &frame[from..]) {
-        frame[from + at] = b' ';
-        from += at + 1;
-    }
-}
-
 fn write_with_meta(out: &mut Vec<u8>, params: &str, meta: &str) -> Result<(), TransportError> {
     let inside = params
         .strip_prefix('{')
@@ -81,22 +60,22 @@ fn write_with_meta(out: &mut Vec<u8>, params: &str, meta: &str) -> Result<(), Tr
     let members: Members<'_> = serde_json::from_str(params).map_err(|_| not_an_object("the parameters"))?;
     let ours = format!("{{{meta}}}");
     let ours: Members<'_> = serde_json::from_str(&ours).map_err(|_| not_an_object("the request metadata"))?;
-    for (key, value) in &members.0 {
+    for (key, value) in members.iter() {
         if key != "_meta" {
             continue;
         }
         let theirs: Members<'_> = serde_json::from_str(value.get()).map_err(|_| not_an_object("`_meta`"))?;
-        for (key, value) in theirs.0 {
-            let is_ours = |name: &str| ours.0.iter().any(|(our_key, _)| our_key == name);
+        for (key, value) in theirs.iter() {
+            let is_ours = |name: &str| ours.get(name).is_some();
             // What vendors add belongs to the context beside it, not to another one (W3C Trace Context section 3.3).
             let is_orphan = key == TRACESTATE && is_ours(TRACEPARENT);
-            if !is_ours(&key) && !is_orphan {
-                write_member(out, &key, value);
+            if !is_ours(key) && !is_orphan {
+                write_member(out, key, value);
             }
         }
     }
     out.push(b'}');
-    for (key, value) in &members.0 {
+    for (key, value) in members.iter() {
         if key != "_meta" {
             write_member(out, key, value);
         }
@@ -114,72 +93,6 @@ fn write_member(out: &mut Vec<u8>, key: &str, value: &RawValue) {
 
 fn not_an_object(what: &str) -> TransportError {
     TransportError::new(TransportErrorKind::Misconfigured, format!("{what} must be a JSON object"))
-}
-
-/// The members of an object in their order, duplicates included, values as they are.
-#[derive(Clone, Debug, Default)]
-pub struct Members<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
-
-impl<'a> Members<'a> {
-    /// The members of this JSON text; `None` where it is no object.
-    pub fn read(text: &'a str) -> Option<Self> {
-        serde_json::from_str(text).ok()
-    }
-
-    /// The first member of this name.
-    pub fn get(&self, name: &str) -> Option<&'a RawValue> {
-        self.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
-    }
-
-    /// The members, in their order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &'a RawValue)> {
-        self.0.iter().map(|(key, value)| (&**key, *value))
-    }
-}
-
-impl<'de> Deserialize<'de> for Members<'de> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Collect;
-
-        impl<'de> Visitor<'de> for Collect {
-            type Value = Members<'de>;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry::<Cow<'de, str>, &'de RawValue>()? {
-                    members.push(member);
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(Collect)
-    }
-}
-
-/// The members of an object, values as they are.
-pub(crate) fn members(object: &str) -> Option<HashMap<Cow<'_, str>, &RawValue>> {
-    serde_json::from_str(object).ok()
-}
-
-/// Requests without effects on the server (2025-11-25 and 2026-07-28, server features).
-pub(crate) fn is_repeatable(method: &str) -> bool {
-    matches!(
-        method,
-        "ping"
-            | "server/discover"
-            | "tools/list"
-            | "prompts/list"
-            | "prompts/get"
-            | "resources/list"
-            | "resources/templates/list"
-            | "resources/read"
-            | "completion/complete"
-    )
 }
 
 #[cfg(test)]
@@ -201,13 +114,6 @@ mod tests {
             encoded(Some(params), r#""t":1"#),
             r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"_meta":{"t":1}, "name":"x", "n":1.000000000000000000001, "unknown":[ ] }}"#
         );
-    }
-
-    #[test]
-    fn a_message_of_several_lines_becomes_one() {
-        let mut frame = b"{\r\n \"a\": \"\\n\"\n}".to_vec();
-        put_on_one_line(&mut frame);
-        assert_eq!(frame, b"{   \"a\": \"\\n\" }");
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What must hold for every output of a local server; see [`crate::fuzzing`].
 
-use super::lines::Lines;
+use crate::message::lines::Lines;
 use crate::seeded::Random;
 
 /// Lines: the same ones wherever the reads end, none of them longer than the limit. The first byte of the input
@@ -35,7 +35,7 @@ fn read(mut output: &[u8], limit: usize, mut length: impl FnMut() -> usize) -> (
         output = rest;
         lines.room().extend_from_slice(chunk);
         loop {
-            match lines.next() {
+            match lines.next_line() {
                 Ok(Some(line)) => taken.push(line.to_vec()),
                 Ok(None) => break,
                 Err(_) => return (taken, true),

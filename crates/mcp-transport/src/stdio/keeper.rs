@@ -10,12 +10,12 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use super::group::{Group, Pipes};
-use super::lines::Lines;
 use super::outbox::Inbox;
 use super::side::{End, STRAY_BYTES};
 use super::{Side, Signals};
 use crate::TransportErrorKind;
 use crate::duplex::{CloseReason, Duplex, Gauge};
+use crate::message::lines::Lines;
 
 /// How long each step of a shutdown may take before the next, harsher one.
 const GRACE: Duration = Duration::from_secs(2);
@@ -217,7 +217,7 @@ impl Stdout {
                 if let Err(reason) = self.duplex.room().await {
                     return Ended::Limit(reason);
                 }
-                let line = match self.lines.next() {
+                let line = match self.lines.next_line() {
                     Ok(Some(line)) => line,
                     Ok(None) => match self.gauge.admit(self.lines.unfinished().len()) {
                         Ok(()) => {

@@ -10,12 +10,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::lines::Lines;
 use super::outbox::{Inbox, Outbox};
 use crate::duplex::{CloseReason, Duplex, Gauge, Outcome, Patience, Reply};
 use crate::inbound::{HandlerFuture, Inbound};
 use crate::limits::{Allowance, Budget};
-use crate::protocol::outgoing::put_on_one_line;
+use crate::message::lines::Lines;
+use crate::message::lines::put_on_one_line;
 use crate::{PeerEndpoint, PeerStream, TransportError, TransportErrorKind};
 
 /// How long the last lines may take to be written.
@@ -161,7 +161,7 @@ async fn read(mut stream: impl AsyncRead + Unpin, mut lines: Lines, duplex: Dupl
 async fn deliver(lines: &mut Lines, duplex: &Duplex, gauge: &mut Gauge) -> Result<(), CloseReason> {
     loop {
         duplex.room().await?;
-        let line = match lines.next() {
+        let line = match lines.next_line() {
             Ok(Some(line)) => line,
             Ok(None) => return gauge.admit(lines.unfinished().len()),
             Err(_) => {

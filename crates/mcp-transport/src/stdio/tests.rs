@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::*;
 use crate::inbound::HandlerFuture;
-use crate::protocol::jsonrpc::RpcError;
+use crate::message::envelope::RpcError;
 use crate::{Limits, TransportErrorKind};
 
 /// Far longer than anything here takes; a loaded machine must not fail a test.

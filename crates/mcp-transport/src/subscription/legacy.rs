@@ -11,8 +11,8 @@ use tokio_util::sync::CancellationToken;
 use super::{Opened, SubscriptionFilter};
 use crate::TransportError;
 use crate::limits::Allowance;
-use crate::protocol::outgoing::write_string;
-use crate::protocol::revision::Era;
+use crate::message::object::write_string;
+use crate::message::revision::Era;
 use crate::wire::{Prepared, Wire};
 
 const SUBSCRIBE: &str = "resources/subscribe";

@@ -13,7 +13,7 @@ use tracing::{Instrument as _, Span, debug_span};
 use url::Host;
 
 use super::{TraceContext, TracePropagator, outgoing};
-use crate::protocol::outgoing::Members;
+use crate::message::object::Members;
 use crate::{Connection, Endpoint, Payload, ProtocolRevision, TransportError, TransportErrorKind};
 
 /// The server of a connection, as spans name it, and the life of the connection.

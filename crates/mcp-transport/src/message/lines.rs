@@ -1,38 +1,66 @@
-//! Lines out of reads of any size, in place.
+//! The framing of stdio: one message on one line (2025-11-25 and 2026-07-28, stdio).
 
 use std::borrow::Cow;
+use std::error::Error;
+use std::fmt;
 
-use memchr::memchr;
+use memchr::{memchr, memchr2};
 
 /// What one read asks for, in bytes.
 const READ: usize = 16 << 10;
 /// A line longer than this takes the buffer with it, which the short ones that follow do not need.
 const KEPT: usize = 256 << 10;
 
-/// A line is longer than the limit. Where the next message begins is still known, but the lost one may be an
-/// answer that somebody waits for, so this ends the connection.
+/// A line is longer than the limit. The lines after it are found all the same; but what was lost may be an answer that
+/// is waited for.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct LineTooLong;
+#[non_exhaustive]
+pub struct LineTooLong;
 
-/// A buffer that is read into, and the lines in it.
+impl fmt::Display for LineTooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a line is longer than the limit")
+    }
+}
+
+impl Error for LineTooLong {}
+
+/// Splits what is read, in pieces of any size, into lines, in place.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_transport::message::Lines;
+///
+/// let mut lines = Lines::new(1024);
+/// for piece in [&b"{\"a\":"[..], b"1}\n{}\nunfin"] {
+///     lines.room().extend_from_slice(piece);
+///     while let Some(line) = lines.next_line().expect("no line is that long") {
+///         println!("{} bytes", line.len());
+///     }
+/// }
+/// assert_eq!(lines.unfinished(), b"unfin");
+/// ```
 #[derive(Debug)]
-pub(super) struct Lines {
+pub struct Lines {
     buffer: Vec<u8>,
     /// Where the first line that was not handed out begins.
     start: usize,
     /// Up to where there is no line feed, so that no byte is searched twice.
     scanned: usize,
     limit: usize,
+    /// The line that is being read is too long, which has been said.
+    skipping: bool,
 }
 
 impl Lines {
     /// An empty buffer for lines of up to `limit` bytes.
-    pub(super) fn new(limit: usize) -> Self {
-        Self { buffer: Vec::new(), start: 0, scanned: 0, limit }
+    pub fn new(limit: usize) -> Self {
+        Self { buffer: Vec::new(), start: 0, scanned: 0, limit, skipping: false }
     }
 
     /// The buffer, with room behind what is in it. Only append to it.
-    pub(super) fn room(&mut self) -> &mut Vec<u8> {
+    pub fn room(&mut self) -> &mut Vec<u8> {
         self.buffer.drain(..self.start);
         self.scanned -= self.start;
         self.start = 0;
@@ -44,30 +72,47 @@ impl Lines {
     }
 
     /// What has been read of a line, or of several, and not handed out.
-    pub(super) fn unfinished(&self) -> &[u8] {
+    pub fn unfinished(&self) -> &[u8] {
         &self.buffer[self.start..]
     }
 
+    /// The same, for good: what follows the last line feed once nothing more comes.
+    pub fn take_unfinished(&mut self) -> Vec<u8> {
+        let rest = self.buffer.split_off(self.start);
+        self.buffer.clear();
+        (self.start, self.scanned) = (0, 0);
+        rest
+    }
+
     /// The next complete line, without its line feed; `None` until more is read. A long one is not copied.
-    pub(super) fn next(&mut self) -> Result<Option<Cow<'_, [u8]>>, LineTooLong> {
-        match memchr(b'\n', &self.buffer[self.scanned..]) {
-            Some(at) => {
-                let (start, end) = (self.start, self.scanned + at);
-                self.start = end + 1;
-                self.scanned = self.start;
-                if end - start > self.limit {
-                    return Err(LineTooLong);
-                }
-                if end - start > KEPT {
-                    return Ok(Some(Cow::Owned(self.take(start, end))));
-                }
-                Ok(Some(Cow::Borrowed(&self.buffer[start..end])))
+    ///
+    /// # Errors
+    ///
+    /// [`LineTooLong`], once for each such line, as soon as that is known. What follows it can be read on.
+    pub fn next_line(&mut self) -> Result<Option<Cow<'_, [u8]>>, LineTooLong> {
+        while let Some(at) = memchr(b'\n', &self.buffer[self.scanned..]) {
+            let (start, end) = (self.start, self.scanned + at);
+            self.start = end + 1;
+            self.scanned = self.start;
+            if std::mem::take(&mut self.skipping) {
+                continue;
             }
-            None => {
-                self.scanned = self.buffer.len();
-                if self.scanned - self.start > self.limit { Err(LineTooLong) } else { Ok(None) }
+            if end - start > self.limit {
+                return Err(LineTooLong);
             }
+            if end - start > KEPT {
+                return Ok(Some(Cow::Owned(self.take(start, end))));
+            }
+            return Ok(Some(Cow::Borrowed(&self.buffer[start..end])));
         }
+        self.scanned = self.buffer.len();
+        if self.skipping {
+            self.start = self.scanned;
+        } else if self.scanned - self.start > self.limit {
+            self.skipping = true;
+            return Err(LineTooLong);
+        }
+        Ok(None)
     }
 
     /// The line with the buffer that it is in; what follows it moves to another one.
@@ -81,6 +126,16 @@ impl Lines {
     }
 }
 
+/// Messages over stdio are delimited by newlines and must not contain any. Valid JSON has them between tokens only,
+/// where a space means the same.
+pub fn put_on_one_line(frame: &mut [u8]) {
+    let mut from = 0;
+    while let Some(at) = memchr2(b'\n', b'\r', &frame[from..]) {
+        frame[from + at] = b' ';
+        from += at + 1;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,7 +145,7 @@ mod tests {
         let mut taken = Vec::new();
         for chunk in chunks {
             lines.room().extend_from_slice(chunk);
-            while let Some(line) = lines.next()? {
+            while let Some(line) = lines.next_line()? {
                 taken.push(String::from_utf8_lossy(&line).into_owned());
             }
         }
@@ -143,5 +198,30 @@ mod tests {
         let long = [vec![b'x'; 2 << 20], vec![b'\n']].concat();
         assert_eq!(taken(&mut lines, &[&long]).unwrap().len(), 1);
         assert!(lines.room().capacity() <= KEPT);
+    }
+
+    #[test]
+    fn a_line_that_is_too_long_is_told_once_and_the_next_one_is_read() {
+        let mut lines = Lines::new(10);
+        let mut seen = Vec::new();
+        for chunk in [&b"a\n0123456789"[..], b"01234", b"56789\nb\n", b"0123456789x\nc\n", b"0123456789x"] {
+            lines.room().extend_from_slice(chunk);
+            loop {
+                match lines.next_line() {
+                    Ok(Some(line)) => seen.push(String::from_utf8_lossy(&line).into_owned()),
+                    Ok(None) => break,
+                    Err(LineTooLong) => seen.push("too long".to_owned()),
+                }
+            }
+        }
+        assert_eq!(seen, ["a", "too long", "b", "too long", "c", "too long"]);
+        assert!(lines.unfinished().is_empty(), "what is skipped is not kept");
+    }
+
+    #[test]
+    fn a_message_of_several_lines_becomes_one() {
+        let mut frame = b"{\r\n \"a\": \"\\n\"\n}".to_vec();
+        put_on_one_line(&mut frame);
+        assert_eq!(frame, b"{   \"a\": \"\\n\" }");
     }
 }

@@ -3,8 +3,9 @@
 use std::fmt;
 
 /// How a revision carries version, identity and capabilities.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Era {
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[expect(clippy::exhaustive_enums, reason = "whoever speaks MCP decides for both, and must for a third one")]
+pub enum Era {
     /// 2024-11-05 … 2025-11-25: an `initialize` handshake, then perhaps a session.
     Legacy,
     /// 2026-07-28: on every request.
@@ -64,7 +65,8 @@ impl ProtocolRevision {
         self == Self::V2025_03_26
     }
 
-    pub(crate) fn era(self) -> Era {
+    /// The era that it belongs to.
+    pub fn era(self) -> Era {
         if self >= Self::V2026_07_28 { Era::Modern } else { Era::Legacy }
     }
 }

@@ -22,8 +22,7 @@ pub(crate) use read::{parse, pick};
 #[cfg(any(feature = "http", test))]
 pub(crate) use read::{parse_one, parse_text};
 pub(crate) use scan::elements;
-pub(crate) use write::encode_request;
-pub use write::{begin_result, encode_notification, encode_response};
+pub use write::{begin_result, encode_error, encode_notification, encode_request, encode_response};
 
 /// The receiver could not parse the JSON (JSON-RPC 2.0 section 5.1).
 pub const PARSE_ERROR: i64 = -32700;
@@ -35,6 +34,15 @@ pub const METHOD_NOT_FOUND: i64 = -32601;
 pub const INVALID_PARAMS: i64 = -32602;
 /// The receiver failed by itself (JSON-RPC 2.0 section 5.1).
 pub const INTERNAL_ERROR: i64 = -32603;
+
+/// Headers and body of a request disagree (2026-07-28, error codes).
+pub const HEADER_MISMATCH: i64 = -32020;
+/// The client lacks a capability that the server needs (2026-07-28, error codes).
+pub const MISSING_CAPABILITY: i64 = -32021;
+/// The server does not speak the version of the request (2026-07-28, error codes).
+pub const UNSUPPORTED_VERSION: i64 = -32022;
+/// No such resource, up to 2025-11-25; [`INVALID_PARAMS`] since (2026-07-28, error codes).
+pub const RESOURCE_NOT_FOUND: i64 = -32002;
 
 /// The largest integer that a JSON number carries exactly in every implementation, 2^53 - 1 (RFC 8259 section 6).
 pub(crate) const MAX_SAFE_INTEGER: i64 = 9_007_199_254_740_991;

@@ -4,7 +4,7 @@
 use serde_json::value::RawValue;
 
 use super::{RequestId, RpcError};
-use crate::protocol::outgoing::write_string;
+use crate::message::object::write_string;
 
 /// A notification, ready to send. The parameters are written as they are.
 pub fn encode_notification(method: &str, params: Option<&RawValue>) -> Vec<u8> {
@@ -12,7 +12,7 @@ pub fn encode_notification(method: &str, params: Option<&RawValue>) -> Vec<u8> {
 }
 
 /// A request under any id, ready to send. The parameters are written as they are.
-pub(crate) fn encode_request(id: &RequestId, method: &str, params: Option<&RawValue>) -> Vec<u8> {
+pub fn encode_request(id: &RequestId, method: &str, params: Option<&RawValue>) -> Vec<u8> {
     encode_call(Some(id), method, params)
 }
 
@@ -43,28 +43,34 @@ pub fn begin_result(id: &RequestId) -> Vec<u8> {
 
 /// A response, ready to send. The result is written as it is.
 pub fn encode_response(id: &RequestId, outcome: Result<&RawValue, &RpcError>) -> Vec<u8> {
-    let mut out = begin(outcome.map_or_else(
-        |error| error.message.len() + error.data.as_ref().map_or(0, |data| data.get().len()),
-        |result| result.get().len(),
-    ));
+    let result = match outcome {
+        Ok(result) => result.get(),
+        Err(error) => return encode_error(Some(id), error),
+    };
+    let mut out = begin(result.len());
     out.extend_from_slice(b",\"id\":");
     write_id(&mut out, id);
-    match outcome {
-        Ok(result) => {
-            out.extend_from_slice(b",\"result\":");
-            out.extend_from_slice(result.get().as_bytes());
-        }
-        Err(error) => {
-            out.extend_from_slice(format!(",\"error\":{{\"code\":{},\"message\":", error.code).as_bytes());
-            write_string(&mut out, &error.message);
-            if let Some(data) = &error.data {
-                out.extend_from_slice(b",\"data\":");
-                out.extend_from_slice(data.get().as_bytes());
-            }
-            out.push(b'}');
-        }
-    }
+    out.extend_from_slice(b",\"result\":");
+    out.extend_from_slice(result.as_bytes());
     out.push(b'}');
+    out
+}
+
+/// A response with an error, ready to send. An id that could not be told is `null` (JSON-RPC 2.0 section 5).
+pub fn encode_error(id: Option<&RequestId>, error: &RpcError) -> Vec<u8> {
+    let mut out = begin(error.message.len() + error.data.as_ref().map_or(0, |data| data.get().len()));
+    out.extend_from_slice(b",\"id\":");
+    match id {
+        Some(id) => write_id(&mut out, id),
+        None => out.extend_from_slice(b"null"),
+    }
+    out.extend_from_slice(format!(",\"error\":{{\"code\":{},\"message\":", error.code).as_bytes());
+    write_string(&mut out, &error.message);
+    if let Some(data) = &error.data {
+        out.extend_from_slice(b",\"data\":");
+        out.extend_from_slice(data.get().as_bytes());
+    }
+    out.extend_from_slice(b"}}");
     out
 }
 
@@ -117,5 +123,7 @@ mod tests {
             panic!("{frame}");
         };
         assert_eq!((read, error.code), (id, METHOD_NOT_FOUND));
+        let nameless = text(encode_error(None, &RpcError::new(-1, "")));
+        assert_eq!(nameless, r#"{"jsonrpc":"2.0","id":null,"error":{"code":-1,"message":""}}"#);
     }
 }
