@@ -1,7 +1,7 @@
 //! Wires with one shared stream in each direction: stdio, and the legacy HTTP+SSE transport. Requests are told
 //! apart by their ids, and the handshake is a message like any other.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_status::Phase;
@@ -12,14 +12,14 @@ use crate::duplex::{Outcome, Patience};
 use crate::http::legacy_sse::LegacySse;
 use crate::hub::Hub;
 use crate::limits::{Allowance, Purpose};
-use crate::message::revision::{Era, ProtocolRevision};
+use crate::message::{Payload, ProtocolRevision};
+use crate::protocol::agree::{self, Agreements, Discovery, Exchange, Numbered};
 use crate::protocol::chain;
+use crate::protocol::handshake::ServerDescription;
 #[cfg(feature = "stdio")]
 use crate::protocol::handshake::probe_limit;
-use crate::protocol::handshake::{Probe, ServerDescription, judge_probe, read_initialize};
 use crate::protocol::legacy::{INITIALIZED, cancelled, initialize_params};
 use crate::protocol::modern::request_meta;
-use crate::protocol::offer::next_offer;
 use crate::protocol::outgoing::encode_request;
 #[cfg(feature = "stdio")]
 use crate::stdio::{PeerWire, SideOutput, StdioWire};
@@ -34,10 +34,7 @@ const PROBE: i64 = -1;
 #[derive(Debug)]
 pub(crate) struct Ordered {
     line: Line,
-    agreement: RwLock<Arc<Agreement>>,
-    /// Counts the agreements, for those who set something on the server.
-    generation: watch::Sender<u64>,
-    renewing: tokio::sync::Mutex<()>,
+    agreements: Agreements<Agreement>,
     idle: Option<Duration>,
 }
 
@@ -47,6 +44,21 @@ struct Agreement {
     server: Arc<ServerDescription>,
     /// What `_meta` of every request says; empty in the legacy era.
     meta: String,
+    number: u64,
+}
+
+impl Numbered for Agreement {
+    fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+/// The requests of a handshake over a line.
+struct Opening<'a> {
+    line: &'a Line,
+    phase: Phase,
+    /// The limit of silence; an attempt as a whole has one, so its parts need none.
+    idle: Option<Duration>,
 }
 
 /// A stream, and who is at this end of it.
@@ -136,54 +148,66 @@ impl Stream {
     }
 }
 
+impl Exchange for Opening<'_> {
+    type Session = ();
+
+    async fn discover(&self, revision: ProtocolRevision) -> Result<Payload, TransportError> {
+        let mut meta = self.line.meta(revision);
+        if self.line.chain.is_some() {
+            meta = format!("{meta},{}", chain::meta(self.line.chain.as_deref()));
+        }
+        self.line.ask(PROBE, encode_request(PROBE, "server/discover", None, &meta)?, self.limits()).await
+    }
+
+    async fn initialize(&self, revision: ProtocolRevision) -> Result<(Payload, ()), TransportError> {
+        let line = self.line;
+        let params =
+            initialize_params(revision, &line.hub.client_info(&line.options), &line.hub.capabilities());
+        let meta = chain::meta(line.chain.as_deref());
+        let frame = encode_request(HANDSHAKE, "initialize", Some(&params), &meta)?;
+        line.ask(HANDSHAKE, frame, self.limits()).await.map(|answer| (answer, ()))
+    }
+}
+
+impl Opening<'_> {
+    fn limits(&self) -> Limits<'static> {
+        let Self { line, phase, idle } = *self;
+        let allowance = line.hub.budget.limits.allowance_for(Purpose::Handshake);
+        let patience = Patience { idle, life: None };
+        Limits { phase, allowance, first_byte: line.options.connect_timeout, patience }
+    }
+}
+
 impl Line {
+    fn opening(&self, idle: Option<Duration>) -> Opening<'_> {
+        Opening { line: self, phase: Phase::Connect, idle }
+    }
+
     /// Shakes hands.
-    async fn initialize(&self, phase: Phase) -> Result<Agreement, TransportError> {
-        // The attempt as a whole has a limit; its parts need none.
-        let idle = (phase == Phase::Session).then_some(self.options.connect_timeout);
-        let mut offered = vec![ProtocolRevision::NEWEST_LEGACY];
-        let result = loop {
-            let (client, revision) = (self.hub.client_info(&self.options), offered[offered.len() - 1]);
-            let params = initialize_params(revision, &client, &self.hub.capabilities());
-            let frame =
-                encode_request(HANDSHAKE, "initialize", Some(&params), &chain::meta(self.chain.as_deref()))?;
-            match self.ask(HANDSHAKE, frame, self.limits(phase, idle)).await {
-                Ok(result) => break result,
-                Err(refusal) => offered.push(next_offer(&refusal, &offered).ok_or(refusal)?),
-            }
-        };
-        let mut server = read_initialize(&result)?;
-        server.held = result.lease();
-        let server = Arc::new(server);
-        self.stream.notify(INITIALIZED.to_vec()).await?;
-        Ok(Agreement { server, meta: String::new() })
+    async fn initialize(&self) -> Result<Agreement, TransportError> {
+        let (server, ()) = agree::shake_hands(&self.opening(None)).await?;
+        self.begin(server, 0).await
     }
 
     /// Asks who the server is; `None` where it is of the legacy era. `idle` is the limit of one probe.
-    async fn discover(
-        &self,
-        mut revision: ProtocolRevision,
-        phase: Phase,
-        idle: Option<Duration>,
-    ) -> Result<Option<Agreement>, TransportError> {
-        let mut retried = false;
-        loop {
-            let mut meta = self.meta(revision);
-            if self.chain.is_some() {
-                meta = format!("{meta},{}", chain::meta(self.chain.as_deref()));
-            }
-            let frame = encode_request(PROBE, "server/discover", None, &meta)?;
-            let answer = self.ask(PROBE, frame, self.limits(phase, idle)).await;
-            match judge_probe(answer, retried) {
-                Probe::Modern(server) => {
-                    let meta = self.meta(server.revision);
-                    return Ok(Some(Agreement { server: Arc::new(*server), meta }));
-                }
-                Probe::Legacy => return Ok(None),
-                Probe::Doubtful(error) | Probe::Failed(error) => return Err(error),
-                Probe::Retry(wanted) => (revision, retried) = (wanted, true),
-            }
+    async fn discover(&self, idle: Option<Duration>) -> Result<Option<Agreement>, TransportError> {
+        match agree::discover(&self.opening(idle), ProtocolRevision::NEWEST_MODERN).await? {
+            Discovery::Modern(server) => Ok(Some(self.modern(server, 0))),
+            Discovery::Legacy => Ok(None),
+            // There is no other way to ask: the stream is broken, or the process is.
+            Discovery::Doubt(error) => Err(error),
         }
+    }
+
+    /// The agreement with a server of the modern era.
+    fn modern(&self, server: ServerDescription, number: u64) -> Agreement {
+        Agreement { meta: self.meta(server.revision), server: Arc::new(server), number }
+    }
+
+    /// The agreement that hands were shaken on.
+    async fn begin(&self, server: ServerDescription, number: u64) -> Result<Agreement, TransportError> {
+        self.stream.notify(INITIALIZED.to_vec()).await?;
+        Ok(Agreement { server: Arc::new(server), meta: String::new(), number })
     }
 
     /// Asks something of the handshake. A process that was told what it runs under may refuse because of it.
@@ -203,12 +227,6 @@ impl Line {
     fn meta(&self, revision: ProtocolRevision) -> String {
         request_meta(revision, &self.hub.client_info(&self.options), &self.hub.capabilities())
     }
-
-    fn limits(&self, phase: Phase, idle: Option<Duration>) -> Limits<'static> {
-        let patience = Patience { idle, life: None };
-        let allowance = self.hub.budget.limits.allowance_for(Purpose::Handshake);
-        Limits { phase, allowance, first_byte: self.options.connect_timeout, patience }
-    }
 }
 
 impl Ordered {
@@ -216,7 +234,7 @@ impl Ordered {
     /// that is refused with a JSON-RPC error, `server/discover`, because a server may speak only the modern
     /// era (2026-07-28, compatibility matrix).
     pub(crate) async fn open(line: Line, idle: Option<Duration>) -> Result<Self, TransportError> {
-        let refusal = match line.initialize(Phase::Connect).await {
+        let refusal = match line.initialize().await {
             Ok(agreement) => return Ok(Self::new(line, agreement, idle)),
             Err(refusal) if matches!(refusal.kind(), TransportErrorKind::Rpc { .. }) => refusal,
             Err(error) => return Err(error),
@@ -230,9 +248,9 @@ impl Ordered {
 
     /// Asks a server that speaks only the modern era who it is.
     pub(crate) async fn discover(line: Line, idle: Option<Duration>) -> Result<Self, TransportError> {
-        match line.discover(ProtocolRevision::NEWEST_MODERN, Phase::Connect, None).await? {
+        match line.discover(None).await? {
             Some(agreement) => Ok(Self::new(line, agreement, idle)),
-            None => Err(neither_era()),
+            None => Err(agree::neither_era()),
         }
     }
 
@@ -241,35 +259,25 @@ impl Ordered {
     #[cfg(feature = "stdio")]
     pub(crate) async fn probe(line: Line, idle: Option<Duration>) -> Result<Self, TransportError> {
         let limit = probe_limit(line.options.connect_timeout);
-        let found = line.discover(ProtocolRevision::NEWEST_MODERN, Phase::Connect, Some(limit)).await?;
-        let agreement = match found {
+        let agreement = match line.discover(Some(limit)).await? {
             Some(agreement) => agreement,
-            None => line.initialize(Phase::Connect).await?,
+            None => line.initialize().await?,
         };
         Ok(Self::new(line, agreement, idle))
     }
 
     fn new(line: Line, agreement: Agreement, idle: Option<Duration>) -> Self {
-        Self {
-            line,
-            agreement: RwLock::new(Arc::new(agreement)),
-            generation: watch::Sender::new(0),
-            renewing: tokio::sync::Mutex::new(()),
-            idle,
-        }
-    }
-
-    fn agreement(&self) -> Arc<Agreement> {
-        self.agreement.read().unwrap_or_else(PoisonError::into_inner).clone()
+        Self { line, agreements: Agreements::new(agreement), idle }
     }
 
     pub(crate) fn agreed(&self) -> Agreed {
-        Agreed { era: self.server().revision.era(), generation: *self.generation.borrow() }
+        let last = self.agreements.last();
+        Agreed { era: last.server.revision.era(), generation: last.number }
     }
 
     /// Counts what was agreed, from the first agreement on.
     pub(crate) fn generation(&self) -> watch::Receiver<u64> {
-        self.generation.subscribe()
+        self.agreements.numbers()
     }
 
     /// Speaks `revision` from now on, in place of what was agreed as number `stale`, unless someone else has agreed on
@@ -279,34 +287,24 @@ impl Ordered {
         revision: ProtocolRevision,
         stale: u64,
     ) -> Result<(), TransportError> {
-        let _one_at_a_time = self.renewing.lock().await;
-        if *self.generation.borrow() != stale {
-            return Ok(());
-        }
-        let (server, limit) = (self.server(), self.line.options.connect_timeout);
-        let agreement = match (server.revision.era(), revision.era()) {
-            // Some servers refuse a request for no reason that the next one would share.
-            (Era::Modern, Era::Modern) if server.revision == revision => return Ok(()),
-            (Era::Modern, Era::Modern) => {
-                let server = Arc::new(ServerDescription { revision, ..(*server).clone() });
-                Agreement { server, meta: self.line.meta(revision) }
-            }
-            (Era::Legacy, Era::Modern) => {
-                self.line.discover(revision, Phase::Session, Some(limit)).await?.ok_or_else(neither_era)?
-            }
-            (_, Era::Legacy) => self.line.initialize(Phase::Session).await?,
-        };
-        *self.agreement.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(agreement);
-        self.generation.send_modify(|generation| *generation += 1);
+        let Some(_turn) = self.agreements.renew(stale).await else { return Ok(()) };
+        let (line, server, number) = (&self.line, self.server(), self.agreements.next_number());
+        let idle = Some(line.options.connect_timeout);
+        let opening = Opening { phase: Phase::Session, ..line.opening(idle) };
+        self.agreements.install(match agree::agree_on(&opening, &server, revision).await? {
+            agree::Outcome::Unchanged => return Ok(()),
+            agree::Outcome::Modern(server) => line.modern(server, number),
+            agree::Outcome::Legacy(server, ()) => line.begin(server, number).await?,
+        });
         Ok(())
     }
 
     pub(crate) fn server(&self) -> Arc<ServerDescription> {
-        self.agreement().server.clone()
+        self.agreements.last().server.clone()
     }
 
     pub(crate) async fn request(&self, request: &Prepared<'_>) -> Outcome {
-        let frame = encode(request, &self.agreement().meta)?;
+        let frame = encode(request, &self.agreements.last().meta)?;
         let patience = Patience {
             idle: self
                 .idle
@@ -364,8 +362,4 @@ impl Ordered {
             Stream::LegacySse(_) => None,
         }
     }
-}
-
-fn neither_era() -> TransportError {
-    TransportError::new(TransportErrorKind::Protocol, "the server speaks neither era")
 }

@@ -15,6 +15,8 @@ use crate::message::envelope;
 use crate::message::methods::mirrored_parameter;
 use crate::message::revision::{Era, ProtocolRevision};
 use crate::ordered::Ordered;
+#[cfg(feature = "http")]
+use crate::protocol::agree::Numbered as _;
 use crate::protocol::handshake::{ServerDescription, judge_refusal, refused_again, refuses_version};
 use crate::protocol::outgoing::encode_request;
 use crate::{TraceContext, TransportError, TransportErrorKind};
@@ -164,7 +166,7 @@ impl Wire {
             #[cfg(feature = "http")]
             Self::Http { streamable, .. } => {
                 let session = streamable.session();
-                Agreed { era: session.server.revision.era(), generation: session.generation() }
+                Agreed { era: session.server.revision.era(), generation: session.number() }
             }
             Self::Ordered(ordered) => ordered.agreed(),
         }

@@ -5,20 +5,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::HeaderValue;
 use mcp_status::Phase;
 
 use super::legacy_sse::{self, LegacySse};
 use super::session::Session;
-use super::streamable::{Call, Core, Limits, Streamable};
+use super::streamable::{Call, Core, Limits, Response, Streamable};
 use crate::authed::AuthedClient;
 use crate::hub::Hub;
 use crate::message::{Era, MISSING_CAPABILITY, ProtocolRevision, UNSUPPORTED_VERSION};
-use crate::protocol::handshake::{
-    Probe, ServerDescription, judge_probe, probe_limit, read_initialize, wants_modern,
-};
+use crate::protocol::agree::{self, Discovery, Exchange, Outcome};
+use crate::protocol::handshake::{ServerDescription, probe_limit, wants_modern};
 use crate::protocol::legacy;
 use crate::protocol::modern::request_meta;
-use crate::protocol::offer::next_offer;
 use crate::protocol::outgoing::encode_request;
 use crate::{Payload, TransportError, TransportErrorKind};
 
@@ -31,14 +30,6 @@ pub(crate) enum Opened {
     Streamable(Streamable),
     /// The legacy HTTP+SSE transport, handshake still to be done.
     LegacySse(LegacySse),
-}
-
-/// What the probe found.
-pub(super) enum Discovered {
-    /// A server of this era.
-    Era(Era),
-    /// Nothing that says which.
-    Nothing(TransportError),
 }
 
 /// Connects to an MCP endpoint: `server/discover`, or `initialize` where the server is of the legacy era, or
@@ -61,19 +52,22 @@ pub(crate) async fn open(http: AuthedClient, hub: Arc<Hub>) -> Result<Opened, Tr
             Err(error) => return Err(error),
         }
     }
-    let era = match core.discover(ProtocolRevision::NEWEST_MODERN, Phase::Connect).await? {
-        Discovered::Era(era) => era,
-        Discovered::Nothing(doubt) => {
+    let probe = core.opening(Phase::Connect);
+    let era = match agree::discover(&probe, ProtocolRevision::NEWEST_MODERN).await? {
+        Discovery::Modern(server) => {
+            core.install(core.modern(server));
+            Era::Modern
+        }
+        Discovery::Legacy => match core.initialize(Phase::Connect).await {
+            Ok(()) => Era::Legacy,
+            Err(error) => return fall_back(&core, error).await,
+        },
+        Discovery::Doubt(doubt) => {
             // Not remembered: the server may be of both eras, and have stumbled.
             core.initialize_in_doubt(doubt).await?;
             return Ok(Opened::Streamable(Streamable(core)));
         }
     };
-    if era == Era::Legacy
-        && let Err(error) = core.initialize(Phase::Connect).await
-    {
-        return fall_back(&core, error).await;
-    }
     core.http.client.remember_era(&core.http.endpoint, Some(era));
     Ok(Opened::Streamable(Streamable(core)))
 }
@@ -91,65 +85,78 @@ async fn fall_back(core: &Arc<Core>, error: TransportError) -> Result<Opened, Tr
     }
 }
 
+/// The requests of a handshake over Streamable HTTP.
+struct Opening<'a> {
+    core: &'a Arc<Core>,
+    phase: Phase,
+    /// Whether credentials that are refused are recovered.
+    recover: bool,
+}
+
+impl Opening<'_> {
+    async fn ask(
+        &self,
+        method: &'static str,
+        body: Vec<u8>,
+        limit: Duration,
+        session: Session,
+    ) -> Result<Response, TransportError> {
+        let call = Call {
+            id: 0,
+            method,
+            body: body.into(),
+            mirrored: Vec::new(),
+            limits: Limits { first_byte: limit, idle: Some(limit) },
+            allowance: self.core.hub.budget.limits.allowance(method),
+            handler: None,
+            recover: self.recover,
+        };
+        self.core.exchange(&call, &session, self.phase).await
+    }
+}
+
+impl Exchange for Opening<'_> {
+    type Session = Option<HeaderValue>;
+
+    async fn discover(&self, revision: ProtocolRevision) -> Result<Payload, TransportError> {
+        let (options, hub) = (self.core.options(), &self.core.hub);
+        let meta = request_meta(revision, &hub.client_info(options), &hub.capabilities());
+        let body = encode_request(0, "server/discover", None, &meta)?;
+        let (limit, session) = (probe_limit(options.connect_timeout), Session::probing(options, revision));
+        self.ask("server/discover", body, limit, session).await.map(|response| response.result)
+    }
+
+    async fn initialize(
+        &self,
+        revision: ProtocolRevision,
+    ) -> Result<(Payload, Self::Session), TransportError> {
+        let (options, hub) = (self.core.options(), &self.core.hub);
+        let params = legacy::initialize_params(revision, &hub.client_info(options), &hub.capabilities());
+        let body = encode_request(0, "initialize", Some(&params), "")?;
+        let response =
+            self.ask("initialize", body, options.connect_timeout, Session::greeting(options)).await?;
+        Ok((response.result, response.session_id))
+    }
+}
+
 impl Core {
-    /// Asks the server who it is. Installs the session where it is modern.
-    pub(super) async fn discover(
-        self: &Arc<Self>,
-        mut revision: ProtocolRevision,
-        phase: Phase,
-    ) -> Result<Discovered, TransportError> {
-        let mut retried = false;
-        loop {
-            match judge_probe(self.probe(revision, phase).await, retried) {
-                Probe::Modern(server) => {
-                    self.install(self.modern(*server));
-                    return Ok(Discovered::Era(Era::Modern));
-                }
-                Probe::Legacy => return Ok(Discovered::Era(Era::Legacy)),
-                Probe::Doubtful(error) => return Ok(Discovered::Nothing(error)),
-                Probe::Failed(error) => return Err(error),
-                Probe::Retry(wanted) => (revision, retried) = (wanted, true),
-            }
-        }
+    fn opening<'a>(self: &'a Arc<Self>, phase: Phase) -> Opening<'a> {
+        Opening { core: self, phase, recover: true }
     }
 
     /// Shakes hands in the legacy era and installs the session.
-    pub(super) async fn initialize(self: &Arc<Self>, phase: Phase) -> Result<(), TransportError> {
-        self.shake_hands(phase, true).await
+    async fn initialize(self: &Arc<Self>, phase: Phase) -> Result<(), TransportError> {
+        let (server, id) = agree::shake_hands(&self.opening(phase)).await?;
+        self.begin(server, id).await
     }
 
-    /// The same with the credentials in force: they are not recovered where they are refused.
-    pub(super) async fn initialize_as_is(self: &Arc<Self>, phase: Phase) -> Result<(), TransportError> {
-        self.shake_hands(phase, false).await
-    }
-
-    async fn shake_hands(self: &Arc<Self>, phase: Phase, recover: bool) -> Result<(), TransportError> {
-        let options = self.options();
-        let greeting = Session::greeting(options);
-        let mut offered = vec![ProtocolRevision::NEWEST_LEGACY];
-        let response = loop {
-            let revision = offered[offered.len() - 1];
-            let params =
-                legacy::initialize_params(revision, &self.hub.client_info(options), &self.hub.capabilities());
-            let call = Call {
-                id: 0,
-                method: "initialize",
-                body: encode_request(0, "initialize", Some(&params), "")?.into(),
-                mirrored: Vec::new(),
-                limits: Limits { first_byte: options.connect_timeout, idle: Some(options.connect_timeout) },
-                allowance: self.hub.budget.limits.allowance("initialize"),
-                handler: None,
-                recover,
-            };
-            match self.exchange(&call, &greeting, phase).await {
-                Ok(response) => break response,
-                Err(refusal) => offered.push(next_offer(&refusal, &offered).ok_or(refusal)?),
-            }
-        };
-        let mut server = read_initialize(&response.result)?;
-        server.held = response.result.lease();
-        let generation = self.session().generation() + 1;
-        let session = Session::legacy(options, server, response.session_id, generation);
+    /// Begins the session that hands were shaken on.
+    async fn begin(
+        self: &Arc<Self>,
+        server: ServerDescription,
+        id: Option<HeaderValue>,
+    ) -> Result<(), TransportError> {
+        let session = Session::legacy(self.options(), server, id, self.agreements.next_number());
         self.tell_initialized(&session).await?;
         self.install(session);
         Ok(())
@@ -191,11 +198,11 @@ impl Core {
     async fn initialize_in_doubt(self: &Arc<Self>, doubt: TransportError) -> Result<(), TransportError> {
         let challenged =
             |error: &TransportError| matches!(error.kind(), TransportErrorKind::Challenged { .. });
-        let outcome = if challenged(&doubt) {
-            // What recovers credentials has had its turn.
-            self.initialize_as_is(Phase::Connect).await
-        } else {
-            self.initialize(Phase::Connect).await
+        // What recovers credentials has had its turn.
+        let opening = Opening { recover: !challenged(&doubt), ..self.opening(Phase::Connect) };
+        let outcome = match agree::shake_hands(&opening).await {
+            Ok((server, id)) => self.begin(server, id).await,
+            Err(error) => Err(error),
         };
         match outcome {
             Err(error) if challenged(&error) && !challenged(&doubt) => Err(error),
@@ -218,21 +225,10 @@ impl Core {
     /// Speaks `revision` from now on, instead of the one that the server has just refused.
     pub(super) async fn agree_on(self: &Arc<Self>, revision: ProtocolRevision) -> Result<(), TransportError> {
         let server = self.session().server.clone();
-        match (server.revision.era(), revision.era()) {
-            // Some servers refuse a request for no reason that the next one would share.
-            (Era::Modern, Era::Modern) if server.revision == revision => return Ok(()),
-            (Era::Modern, Era::Modern) => {
-                self.install(self.modern(ServerDescription { revision, ..(*server).clone() }));
-            }
-            (Era::Legacy, Era::Modern) => match self.discover(revision, Phase::Session).await? {
-                Discovered::Era(Era::Modern) => {}
-                Discovered::Nothing(error) => return Err(error),
-                Discovered::Era(Era::Legacy) => {
-                    let message = "the server speaks neither era";
-                    return Err(TransportError::new(TransportErrorKind::Protocol, message));
-                }
-            },
-            (_, Era::Legacy) => self.initialize(Phase::Session).await?,
+        match agree::agree_on(&self.opening(Phase::Session), &server, revision).await? {
+            Outcome::Unchanged => return Ok(()),
+            Outcome::Modern(server) => self.install(self.modern(server)),
+            Outcome::Legacy(server, id) => self.begin(server, id).await?,
         }
         self.http.client.remember_era(&self.http.endpoint, Some(revision.era()));
         Ok(())
@@ -242,30 +238,7 @@ impl Core {
     fn modern(&self, server: ServerDescription) -> Session {
         let options = self.options();
         let meta = request_meta(server.revision, &self.hub.client_info(options), &self.hub.capabilities());
-        Session::modern(options, server, meta, self.session().generation() + 1)
-    }
-
-    async fn probe(
-        self: &Arc<Self>,
-        revision: ProtocolRevision,
-        phase: Phase,
-    ) -> Result<Payload, TransportError> {
-        let options = self.options();
-        let meta = request_meta(revision, &self.hub.client_info(options), &self.hub.capabilities());
-        let limit = probe_limit(options.connect_timeout);
-        let call = Call {
-            id: 0,
-            method: "server/discover",
-            body: encode_request(0, "server/discover", None, &meta)?.into(),
-            mirrored: Vec::new(),
-            limits: Limits { first_byte: limit, idle: Some(limit) },
-            allowance: self.hub.budget.limits.allowance("server/discover"),
-            handler: None,
-            recover: true,
-        };
-        let session = Session::probing(options, revision);
-        let response = self.exchange(&call, &session, phase).await?;
-        Ok(response.result)
+        Session::modern(options, server, meta, self.agreements.next_number())
     }
 }
 

@@ -6,6 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::ClientOptions;
 use crate::message::revision::ProtocolRevision;
+use crate::protocol::agree::Numbered;
 use crate::protocol::handshake::ServerDescription;
 
 pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -20,8 +21,7 @@ pub(crate) struct Session {
     pub(super) id: Option<HeaderValue>,
     /// What `_meta` of every request says; empty in the legacy era.
     meta: String,
-    /// Counts renewals, so that many requests that find the session gone cause one.
-    generation: u64,
+    number: u64,
 }
 
 impl Session {
@@ -32,7 +32,7 @@ impl Session {
             headers: base_headers(options),
             id: None,
             meta: String::new(),
-            generation: 0,
+            number: 0,
         }
     }
 
@@ -40,11 +40,11 @@ impl Session {
         options: &ClientOptions,
         server: ServerDescription,
         meta: String,
-        generation: u64,
+        number: u64,
     ) -> Self {
         let mut headers = base_headers(options);
         headers.insert(PROTOCOL_VERSION, HeaderValue::from_static(server.revision.as_str()));
-        Self { server: Arc::new(server), headers, id: None, meta, generation }
+        Self { server: Arc::new(server), headers, id: None, meta, number }
     }
 
     /// Before the server has said who it is: the first request of a connection.
@@ -56,7 +56,7 @@ impl Session {
         options: &ClientOptions,
         server: ServerDescription,
         id: Option<HeaderValue>,
-        generation: u64,
+        number: u64,
     ) -> Self {
         let mut headers = base_headers(options);
         // Demanded since 2025-06-18; older servers ignore a header that they do not know.
@@ -67,15 +67,17 @@ impl Session {
             headers.insert(SESSION_ID, id.clone());
             id
         });
-        Self { server: Arc::new(server), headers, id, meta: String::new(), generation }
+        Self { server: Arc::new(server), headers, id, meta: String::new(), number }
     }
 
     pub(crate) fn meta(&self) -> &str {
         &self.meta
     }
+}
 
-    pub(crate) fn generation(&self) -> u64 {
-        self.generation
+impl Numbered for Session {
+    fn number(&self) -> u64 {
+        self.number
     }
 }
 

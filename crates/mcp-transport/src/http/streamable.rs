@@ -1,8 +1,8 @@
 //! Streamable HTTP: one POST per message, in either era, with the session that the legacy era may have.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -24,6 +24,7 @@ use crate::limits::{Allowance, Purpose};
 use crate::message::envelope::{self, Incoming};
 use crate::message::methods::is_repeatable;
 use crate::message::revision::{Era, ProtocolRevision};
+use crate::protocol::agree::{Agreements, Numbered as _};
 use crate::protocol::handshake::ServerDescription;
 use crate::protocol::legacy;
 use crate::{ClientOptions, Payload, RetryPolicy, TransportError, TransportErrorKind};
@@ -69,10 +70,8 @@ pub(crate) struct Streamable(pub(super) Arc<Core>);
 pub(super) struct Core {
     pub(super) http: AuthedClient,
     pub(super) hub: Arc<Hub>,
-    session: RwLock<Arc<Session>>,
-    /// The generation of the session, for those who set something in it.
-    generation: watch::Sender<u64>,
-    renewing: tokio::sync::Mutex<()>,
+    /// The sessions, one in place of the other.
+    pub(super) agreements: Agreements<Session>,
     pub(super) tasks: TaskTracker,
     pub(super) closing: CancellationToken,
     /// Whether the server's own stream is open, or being opened.
@@ -91,9 +90,7 @@ impl Core {
         Self {
             http,
             hub,
-            session: RwLock::new(Arc::new(session)),
-            generation: watch::Sender::new(0),
-            renewing: tokio::sync::Mutex::new(()),
+            agreements: Agreements::new(session),
             tasks: TaskTracker::new(),
             closing: CancellationToken::new(),
             listening: AtomicBool::new(false),
@@ -108,12 +105,11 @@ impl Core {
     }
 
     pub(super) fn session(&self) -> Arc<Session> {
-        self.session.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.agreements.last()
     }
 
     pub(super) fn install(&self, session: Session) {
-        self.generation.send_replace(session.generation());
-        *self.session.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(session);
+        self.agreements.install(session);
     }
 
     /// A message to the endpoint, with the headers of this session.
@@ -179,10 +175,7 @@ impl Core {
     /// A server that restarts may answer 404 for a moment before it knows its own endpoint again, so this one
     /// failure is retried as if it were transient (F101).
     async fn renew(self: &Arc<Self>, stale: u64) -> Result<(), TransportError> {
-        let _one_at_a_time = self.renewing.lock().await;
-        if self.session().generation() != stale {
-            return Ok(());
-        }
+        let Some(_turn) = self.agreements.renew(stale).await else { return Ok(()) };
         let mut delays = RetryPolicy::connect().delays();
         loop {
             let error = match self.reinitialize().await {
@@ -329,7 +322,7 @@ impl Streamable {
                 TransportErrorKind::SessionGone if !renewed => {
                     renewed = true;
                     // Boxed: what hardly ever happens would make every request larger.
-                    Box::pin(core.renew(session.generation())).await?;
+                    Box::pin(core.renew(session.number())).await?;
                 }
                 // A connection that was idle for long may turn out to be dead when it is used. Repeating a
                 // request without effects is safe; a tool call may have run.
@@ -344,7 +337,7 @@ impl Streamable {
                         return Err(error);
                     }
                     renewed = true;
-                    if let Err(failure) = Box::pin(core.renew(session.generation())).await {
+                    if let Err(failure) = Box::pin(core.renew(session.number())).await {
                         return Err(no_new_session(error, failure));
                     }
                     if !was_not_run(&error) {
@@ -366,16 +359,13 @@ impl Streamable {
         revision: ProtocolRevision,
         stale: u64,
     ) -> Result<(), TransportError> {
-        let _one_at_a_time = self.0.renewing.lock().await;
-        if self.0.session().generation() != stale {
-            return Ok(());
-        }
+        let Some(_turn) = self.0.agreements.renew(stale).await else { return Ok(()) };
         self.0.agree_on(revision).await
     }
 
     /// The generation of the session, and each renewal.
     pub(crate) fn generation(&self) -> watch::Receiver<u64> {
-        self.0.generation.subscribe()
+        self.0.agreements.numbers()
     }
 
     /// Sends a notification.
