@@ -12,7 +12,8 @@ use crate::read::{Links, Policy, open, read_from, what};
 use crate::system;
 
 /// Makes `directory` and what is missing above it, and insists that it is for this account alone (mode 0700, under any
-/// umask). What others may do with one that is there already is taken away.
+/// umask). What others may do with one that is there already is taken away; what its owner may do with it stays, so that
+/// a folder that somebody closed to writing is one that cannot be written.
 ///
 /// Where `links` says so, it may be a link: people keep their data on another disk. A link that is followed belongs to
 /// this account or root, and what it leads to belongs to this account.
@@ -107,15 +108,16 @@ fn judged_dir(directory: &Path, links: Links) -> Result<Metadata, FileError> {
 #[cfg(unix)]
 fn close(directory: &Path, links: Links) -> Result<(), FileError> {
     let found = judged_dir(directory, links)?;
-    if system::is_mode(&found, 0o700) {
+    if !system::is_open_to_others(&found) {
         return Ok(());
     }
     // Security: through a handle, and judged again; the name may be another one's by now.
     let handle = system::open_dir(directory, links)?;
-    if !Owner::of_metadata(&handle.metadata()?).is_account() {
+    let found = handle.metadata()?;
+    if !Owner::of_metadata(&found).is_account() {
         return Err(FileError::new(FileErrorKind::Owner));
     }
-    Ok(system::set_mode(&handle, 0o700)?)
+    Ok(system::close_to_others(&handle, &found)?)
 }
 
 #[cfg(not(unix))]
@@ -155,25 +157,39 @@ pub fn lock_file(path: &Path) -> Result<File, FileError> {
 }
 
 fn open_private(options: &mut OpenOptions, path: &Path) -> Result<File, FileError> {
-    match std::fs::symlink_metadata(path) {
-        Ok(found) => judge(&found)?,
-        Err(error) if error.kind() == ErrorKind::NotFound => {}
+    let is_new = match std::fs::symlink_metadata(path) {
+        Ok(found) => judge(&found).map(|()| false)?,
+        Err(error) if error.kind() == ErrorKind::NotFound => true,
         Err(error) => return Err(error.into()),
-    }
+    };
     let file = system::open_private(options, path).map_err(|error| {
         if system::is_link(&error) { FileError::new(FileErrorKind::Link) } else { error.into() }
     })?;
-    close_file(&file)?;
+    if is_new {
+        open_file(&file)?
+    } else {
+        close_file(&file)?
+    }
     Ok(file)
 }
 
-/// Takes away what others may do with a file, which is one of this account.
-fn close_file(file: &File) -> Result<(), FileError> {
+/// Gives its owner what an umask took from a file that was just made.
+fn open_file(file: &File) -> Result<(), FileError> {
     let found = file.metadata()?;
     judge(&found)?;
     #[cfg(unix)]
     if !system::is_mode(&found, 0o600) {
         system::set_mode(file, 0o600)?;
+    }
+    Ok(())
+}
+
+/// Takes away what others may do with a file, which is one of this account. What its owner may do with it stays.
+fn close_file(file: &File) -> Result<(), FileError> {
+    let found = file.metadata()?;
+    judge(&found)?;
+    if system::is_open_to_others(&found) {
+        system::close_to_others(file, &found)?;
     }
     Ok(())
 }
@@ -268,7 +284,7 @@ fn write_new(path: &Path, content: &[u8]) -> Result<(), FileError> {
         opened => opened,
     }
     .map_err(refused)?;
-    close_file(&file)?;
+    open_file(&file)?;
     file.write_all(content)?;
     Ok(file.sync_all()?)
 }

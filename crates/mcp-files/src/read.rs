@@ -28,18 +28,19 @@ pub struct Policy {
     owned: bool,
     pipes: bool,
     secret: bool,
+    closed: bool,
 }
 
 impl Policy {
     /// A file that surrounds a project or a program: a regular file of at most `limit` bytes, whoever made it. A link
     /// is followed, because people keep such files elsewhere, and what counts is what it leads to.
     pub const fn surroundings(limit: u64) -> Self {
-        Self { limit, links: Links::Follow, owned: false, pipes: false, secret: false }
+        Self { limit, links: Links::Follow, owned: false, pipes: false, secret: false, closed: false }
     }
 
     /// A file that decides something: of this account or root, and no link.
     pub const fn decision(limit: u64) -> Self {
-        Self { limit, links: Links::Refuse, owned: true, pipes: false, secret: false }
+        Self { limit, links: Links::Refuse, owned: true, pipes: false, secret: false, closed: false }
     }
 
     /// A secret of this account: as [`decision`](Self::decision), and others may not even read it.
@@ -50,7 +51,7 @@ impl Policy {
     /// A file that a person named: as [`surroundings`](Self::surroundings), or a pipe, which a shell's `<( )` hands
     /// over. Reading may wait for who writes to the pipe.
     pub const fn named(limit: u64) -> Self {
-        Self { limit, links: Links::Follow, owned: false, pipes: true, secret: false }
+        Self { limit, links: Links::Follow, owned: false, pipes: true, secret: false, closed: false }
     }
 
     /// With links treated like this.
@@ -65,6 +66,12 @@ impl Policy {
         Self { owned: true, ..self }
     }
 
+    /// Only where others may not write to it.
+    #[must_use]
+    pub const fn closed(self) -> Self {
+        Self { closed: true, ..self }
+    }
+
     /// Judges what a name or a handle is.
     fn judge(&self, metadata: &Metadata) -> Result<(), FileError> {
         match what(metadata) {
@@ -73,6 +80,9 @@ impl Policy {
             Some(other) => return Err(FileError::new(FileErrorKind::NotRegular(other))),
         }
         self.judge_owner(metadata)?;
+        if self.closed && system::is_writable_by_others(metadata) {
+            return Err(FileError::new(FileErrorKind::Open));
+        }
         if self.secret && system::is_open_to_others(metadata) {
             return Err(FileError::new(FileErrorKind::Readable));
         }

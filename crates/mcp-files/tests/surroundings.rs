@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use mcp_files::{
     FileError, FileErrorKind, Links, NotRegular, Owner, Policy, account, append, check_private_dir,
-    first_line, lock, private_dir, publish, read, replace, sweep,
+    first_line, lock, private_dir, publish, read, read_private, replace, sweep,
 };
 use tempfile::{TempDir, tempdir};
 
@@ -261,6 +261,34 @@ fn s_k7_a_directory_is_private_ours_and_no_link() {
         ] {
             assert_eq!(refused.map_err(kinds), Err(FileErrorKind::Owner));
         }
+    }
+}
+
+#[test]
+fn s_k7_what_an_owner_took_from_itself_stays_taken() {
+    let home = tempdir().unwrap();
+    for (given, left) in [
+        (0o500, 0o500),
+        (0o555, 0o500),
+        (0o300, 0o300),
+        (0o700, 0o700),
+        (0o775, 0o700),
+        (0o2750, 0o700),
+        (0o1777, 0o700),
+    ] {
+        let dir = home.path().join(format!("{given:o}"));
+        fs::create_dir(&dir).unwrap();
+        fs::set_permissions(&dir, fs::Permissions::from_mode(given)).unwrap();
+        private_dir(&dir, Links::Refuse).unwrap();
+        assert_eq!(mode(&dir), left, "{given:o}");
+        fs::set_permissions(&dir, fs::Permissions::from_mode(0o700)).unwrap();
+    }
+    for (given, left) in [(0o400, 0o400), (0o444, 0o400), (0o600, 0o600), (0o664, 0o600)] {
+        let file = home.path().join(format!("file {given:o}"));
+        fs::write(&file, "x").unwrap();
+        fs::set_permissions(&file, fs::Permissions::from_mode(given)).unwrap();
+        assert_eq!(read_private(&file, LIMIT).unwrap(), b"x");
+        assert_eq!(mode(&file), left, "{given:o}");
     }
 }
 

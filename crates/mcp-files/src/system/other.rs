@@ -47,6 +47,10 @@ pub(crate) fn is_open_to_others(_: &Metadata) -> bool {
     false
 }
 
+pub(crate) fn close_to_others(_: &File, _: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
 /// A rename is on disk when its directory is; here directories cannot be opened as files, and the file system keeps
 /// renames in order by itself.
 pub(crate) fn sync_dir(_: &Path) -> io::Result<()> {

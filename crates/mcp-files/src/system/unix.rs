@@ -92,6 +92,11 @@ pub(crate) fn set_mode(file: &File, mode: u32) -> io::Result<()> {
     file.set_permissions(std::fs::Permissions::from_mode(mode))
 }
 
+/// Takes away what others may do with it, and nothing else.
+pub(crate) fn close_to_others(file: &File, found: &Metadata) -> io::Result<()> {
+    set_mode(file, found.mode() & 0o7700)
+}
+
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     open_dir(path, Links::Follow)?.sync_all()
 }
