@@ -102,7 +102,10 @@ impl Wired {
                 let detail = entry.gate_detail().unwrap_or_default();
                 Err(Closed::Reason(Reason::self_reference(&format!("{}: {detail}", at(entry)))))
             }
-            Gate::AwaitingApproval => Err(Closed::Reason(Reason::awaiting_approval())),
+            Gate::AwaitingApproval => Err(Closed::Reason(match entry.approval_not_kept() {
+                Some(_) => Reason::approval_not_kept(&entry.gate_detail().unwrap_or_default()),
+                None => Reason::awaiting_approval(),
+            })),
             Gate::ChangedSinceApproval => {
                 let detail = entry.gate_detail().unwrap_or_default();
                 Err(Closed::Reason(Reason::changed_since_approval(&detail)))

@@ -268,6 +268,9 @@ pub enum Approval {
     Approved(Origin),
     /// Nobody has decided.
     Undecided,
+    /// Its name was approved in another program's settings, and what it says could not be kept, for this reason: so nobody would notice
+    /// that it becomes something else.
+    NotKept(String),
     /// Rejected, there.
     Rejected(Origin),
     /// A person agreed to it, and it is not what it was then. For a local entry it is the helper that is not.
@@ -367,7 +370,7 @@ impl ServerEntry {
         }
         match self.approval {
             Approval::Rejected(_) => Gate::Rejected,
-            Approval::Undecided => Gate::AwaitingApproval,
+            Approval::Undecided | Approval::NotKept(_) => Gate::AwaitingApproval,
             Approval::Changed(_) => Gate::ChangedSinceApproval,
             Approval::NotNeeded | Approval::Approved(_) => Gate::Ready,
         }
@@ -376,7 +379,20 @@ impl ServerEntry {
     /// Whether it is an entry of a project that is approved and has not been agreed to yet: what trust in its folder
     /// agrees to, in a configuration [as if trusted](crate::Config::if_trusted).
     pub fn is_approved_by_trust(&self) -> bool {
-        self.scope == Scope::Project && self.first_use && self.gate() == Gate::Ready
+        self.scope == Scope::Project && self.is_met_first()
+    }
+
+    /// Whether it would be used for the first time since a person decided about its name.
+    pub(crate) fn is_met_first(&self) -> bool {
+        self.first_use && self.gate() == Gate::Ready
+    }
+
+    /// Why it waits although its name was approved, where that is so: what it says could not be kept.
+    pub fn approval_not_kept(&self) -> Option<&str> {
+        match &self.approval {
+            Approval::NotKept(why) => Some(why),
+            _ => None,
+        }
     }
 
     /// The word for its transport, as in the `type` field; `unknown` where the entry does not tell.

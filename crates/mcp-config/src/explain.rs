@@ -131,6 +131,12 @@ impl ServerEntry {
                 Approval::Changed(changed) => Some(changed.to_string()),
                 _ => None,
             },
+            Gate::AwaitingApproval if self.approval_not_kept().is_some() => self.approval_not_kept().map(|why| {
+                format!(
+                    "its name was approved in another program's settings, and what it says could not be kept, so nobody would \
+                     notice a change: {why}"
+                )
+            }),
             Gate::AwaitingApproval if self.foreign.is_some() => {
                 Some(format!("{} belongs to another account; approve it yourself to use it", self.origin))
             }

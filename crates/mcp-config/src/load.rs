@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::chain::{self, Chain};
 use crate::decisions::{Approvals, Disabled, Heard, Parsed, Trust, project_nodes, trust};
 use crate::document::Document;
-use crate::entry::{Approval, Gate, Scope, Server, ServerEntry, Switch};
+use crate::entry::{Approval, Scope, Server, ServerEntry, Switch};
 use crate::env_file::{self, EnvFiles};
 use crate::explain::Explanation;
 use crate::foreign;
@@ -67,18 +67,17 @@ impl Config {
             Ok(Remembered::AsRead) => config,
             // Another process was first. What it met is what counts.
             Ok(Remembered::Otherwise) => Self::resolve(&Sources::read(request)),
-            Err(problem) => {
-                config.problems.push(*problem);
+            Err(why) => {
+                config.withhold_what_is_not_kept(&why);
                 config
             }
         }
     }
 
     /// Keeps what the entries say that are used for the first time since a person decided about their names, and that
-    /// what a trusted folder's own settings approve has been met.
-    fn remember(&self) -> Result<Remembered, Box<Problem>> {
-        let met: Vec<&ServerEntry> =
-            self.entries.iter().filter(|entry| entry.first_use && entry.gate() == Gate::Ready).collect();
+    /// what a trusted folder's own settings approve has been met. An error is why it could not.
+    fn remember(&self) -> Result<Remembered, String> {
+        let met: Vec<&ServerEntry> = self.entries.iter().filter(|entry| entry.is_met_first()).collect();
         if met.is_empty() && (self.settled || !self.trust.is_trusted()) {
             return Ok(Remembered::AsRead);
         }
@@ -97,10 +96,24 @@ impl Config {
             // Nothing runs that a later change could replace; a program that only looks must not complain.
             return Ok(Remembered::AsRead);
         }
-        let message =
-            format!("what was approved could not be kept, so a change to it will not be noticed: {why}");
+        Err(why)
+    }
+
+    /// Security: a name that was approved elsewhere stands for what the entry says when it is first met. Where that cannot be kept, it
+    /// would stand for whatever comes under that name later, so the entries of a repository wait. A helper of the person's own
+    /// entry does not: it stands in the file that trusts the folder, and whoever changes one can change the other.
+    fn withhold_what_is_not_kept(&mut self, why: &str) {
+        let mut waits = false;
+        for entry in self.entries.iter_mut().filter(|entry| entry.is_met_first()) {
+            if entry.scope == Scope::Project {
+                entry.approval = Approval::NotKept(why.to_owned());
+                waits = true;
+            }
+        }
+        let effect = if waits { "so it waits" } else { "so a change to it will not be noticed" };
+        let message = format!("what was approved could not be kept, {effect}: {why}");
         let problem = Problem::new(Severity::Warning, ProblemCode::NotKept, message);
-        Err(Box::new(problem.with_hint("make the directory writable, or set MCPLINK_STATE_DIR")))
+        self.problems.push(problem.with_hint("make the directory writable, or set MCPLINK_STATE_DIR"));
     }
 
     /// Resolves what was read. Pure, but for two questions to the file system: whether the command of an entry that a

@@ -43,8 +43,8 @@ const LOCK_PATIENCE: Duration = Duration::from_secs(2);
 
 /// What is written in the file of trust and approvals `path`.
 ///
-/// Security: it decides what is started. So it belongs to this account or root, is no link, and is in a folder of
-/// this account that others may not write to.
+/// Security: it decides what is started. So it belongs to this account or root, is no link, and neither it nor its folder,
+/// which is this account's, may be written to by others.
 ///
 /// # Errors
 ///
@@ -53,7 +53,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
     if let Some(dir) = path.parent() {
         mcp_files::check_private_dir(dir, Links::Follow)?;
     }
-    mcp_files::read(path, &Policy::decision(MAX_BYTES))
+    mcp_files::read(path, &Policy::decision(MAX_BYTES).closed())
 }
 
 /// What came of keeping what entries say.

@@ -91,6 +91,11 @@ impl Reason {
         Self::unseen(ReasonCode::AwaitingApproval, text, false)
     }
 
+    /// Its name was approved, and what it says could not be kept; `detail` says why.
+    pub fn approval_not_kept(detail: &str) -> Self {
+        Self::unseen(ReasonCode::AwaitingApproval, mcp_text::sentence(detail), false)
+    }
+
     /// The entry is not what a person approved; `detail` says where it was approved and what is different.
     pub fn changed_since_approval(detail: &str) -> Self {
         Self::unseen(ReasonCode::ChangedSinceApproval, mcp_text::sentence(detail), false)

@@ -390,18 +390,69 @@ fn s_k1_who_comes_second_to_the_first_use_sees_what_the_first_one_met() {
 }
 
 #[test]
-fn s_k1_a_state_that_cannot_be_written_is_told_once_and_hinders_nothing() {
+fn s_k1_what_cannot_be_kept_waits_and_says_why() {
     let home = Home::new();
     home.write(".claude/settings.json", r#"{"enableAllProjectMcpServers": true}"#);
     home.write("project/.mcp.json", r#"{"mcpServers": {"a": {"command": "a"}, "b": {"command": "b"}}}"#);
-    // A file on the way to the directory: not even the superuser can write there.
+    // What cannot be changed here is met again by every command, whoever changed it in between.
+    home.write("state", "");
+    let state = home.base.join("state/below");
+    let load = |state: &Path| {
+        let env = Env::from([("HOME", home.base.as_path()), ("MCPLINK_STATE_DIR", state)]);
+        Config::load(&Request::new(home.base.join("project"), env))
+    };
+    let config = load(&state);
+    for entry in &config.entries {
+        assert_eq!(entry.gate(), Gate::AwaitingApproval);
+        let detail = entry.gate_detail().unwrap();
+        assert!(detail.contains("could not be kept") && detail.contains("state/below"), "{detail}");
+    }
+    let told: Vec<_> = config.problems.iter().filter(|p| p.message.contains("could not be kept")).collect();
+    assert_eq!(told.len(), 1, "{:?}", config.problems);
+    // Where it can be kept, it is, and from then on the folder need not be written to.
+    let state = home.base.join("elsewhere");
+    assert!(load(&state).entries.iter().all(|entry| entry.gate() == Gate::Ready));
+    let kept = fs::read(state.join("trust.json")).unwrap();
+    assert!(load(&state).entries.iter().all(|entry| entry.gate() == Gate::Ready));
+    assert_eq!(fs::read(state.join("trust.json")).unwrap(), kept);
+}
+
+#[test]
+fn s_k1_a_helper_of_the_person_runs_although_it_cannot_be_kept() {
+    let home = Home::new();
+    let project = home.base.join("project");
+    let local = serde_json::json!({"projects": {project.to_str().unwrap(): {
+        "hasTrustDialogAccepted": true,
+        "mcpServers": {"own": {"type": "http", "url": "https://own.example/mcp", "headersHelper": "mint"}},
+    }}});
+    home.write(".claude.json", &local.to_string());
     home.write("state", "");
     let env =
         Env::from([("HOME", home.base.as_path()), ("MCPLINK_STATE_DIR", &home.base.join("state/below"))]);
-    let config = Config::load(&Request::new(home.base.join("project"), env));
-    assert!(config.entries.iter().all(|entry| entry.gate() == Gate::Ready));
-    let told: Vec<_> = config.problems.iter().filter(|p| p.message.contains("could not be kept")).collect();
-    assert_eq!(told.len(), 1, "{:?}", config.problems);
+    let config = Config::load(&Request::new(project, env));
+    // One file says that the folder is trusted and what runs there: who changes one can change the other.
+    assert_eq!(config.entry("own").unwrap().gate(), Gate::Ready);
+    let told = config.problems.iter().any(|problem| problem.message.contains("will not be noticed"));
+    assert!(told, "{:?}", config.problems);
+}
+
+#[cfg(unix)]
+#[test]
+fn s_n02_a_file_of_decisions_that_others_may_write_to_counts_for_nothing() {
+    use std::os::unix::fs::PermissionsExt;
+    let home = Home::new();
+    home.entry("db", r#"{"command": "first"}"#);
+    home.approve_in("project", "db");
+    assert_eq!(home.gate("db"), Gate::Ready);
+    let file = home.base.join("state/trust.json");
+    for mode in [0o666, 0o620, 0o602] {
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        let config = home.load();
+        assert_eq!(config.entry("db").unwrap().gate(), Gate::AwaitingApproval, "{mode:o}");
+        assert!(config.problems.iter().any(|problem| problem.message.contains("others may write to it")));
+    }
+    fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
+    assert_eq!(home.gate("db"), Gate::Ready);
 }
 
 #[test]
