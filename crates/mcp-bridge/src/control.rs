@@ -62,6 +62,9 @@ pub struct SessionInfo {
     /// When it began, in seconds since 1970.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub since: Option<u64>,
+    /// The entries that it runs under, as `MCPLINK_CHAIN` has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub below: Option<String>,
     /// Its status report, as it says it.
     pub report: Box<RawValue>,
 }

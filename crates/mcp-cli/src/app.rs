@@ -152,17 +152,21 @@ impl App {
     }
 
     fn request(&self, directory: &Path, mcp_config: &[String]) -> Request {
-        let env = self.environment.variables().clone();
-        let env = match self.above.get() {
-            Some(told) => env.below(told),
-            None => env,
-        };
-        let mut request = Request::new(directory, env);
+        let mut request = Request::new(directory, self.variables());
         request.mcp_config = mcp_config.to_vec();
         request.pipes = self.pipes.clone();
         request.strict = self.strict;
         request.program = self.environment.program().ok().cloned();
         request
+    }
+
+    /// The environment, below what the host told of the entries above this process.
+    pub(crate) fn variables(&self) -> mcp_config::Env {
+        let env = self.environment.variables().clone();
+        match self.above.get() {
+            Some(told) => env.below(told),
+            None => env,
+        }
     }
 
     /// Notes what the host told of the entries above this process: whatever is read from now on is read below them.

@@ -90,6 +90,22 @@ impl Chain {
 }
 
 impl Env {
+    /// The entries that this process runs under, in the format of `MCPLINK_CHAIN`; `None` where there are none.
+    pub fn above(&self) -> Option<String> {
+        let chain = Chain::parse(self.var_os(VARIABLE));
+        (!chain.0.is_empty()).then(|| value(chain.0.iter()))
+    }
+
+    /// Whether this process may have a session connect again that runs below the entries `session`.
+    ///
+    /// What an entry starts reaches the sessions that run below the same entries, and so below itself, and no others. Each of
+    /// these starts what is one entry further down, so that no chain of reconnects comes back to where it began.
+    pub fn reaches(&self, session: Option<&str>) -> bool {
+        let own = Chain::parse(self.var_os(VARIABLE)).0;
+        let other = Chain::parse(session.map(OsStr::new)).0;
+        own.len() <= other.len() && own.iter().zip(&other).all(|(own, other)| own.digest == other.digest)
+    }
+
     /// The same environment below the entries that a client told of in the opening of its conversation, in the format of
     /// `MCPLINK_CHAIN`.
     #[must_use]
@@ -237,6 +253,37 @@ mod tests {
         // The same name for something else is something else.
         assert_eq!(read("a", "y", &b).gate(), Gate::Ready);
         assert_eq!(read("c", "x", &b).gate(), Gate::Ready);
+    }
+
+    #[test]
+    fn s_b2_what_an_entry_starts_reaches_sessions_below_it_alone() {
+        let a = handed(&read("a", "x", ""));
+        let ab = handed(&read("b", "x", &a));
+        let b = handed(&read("b", "x", ""));
+        let below = |chain: &str| Env::from([(VARIABLE, chain)]);
+        for (own, session, expected) in [
+            // A person's own terminal.
+            ("", None, true),
+            ("", Some(&*ab), true),
+            // Above it, or of another version that does not say.
+            (&*a, None, false),
+            (&*ab, Some(&*a), false),
+            // Beside it: two whose servers have each other connect again would go on without end.
+            (&*a, Some(&*b), false),
+            (&*b, Some(&*ab), false),
+            // What runs under the same entry, an agent and the bridges that it starts.
+            (&*a, Some(&*a), true),
+            (&*a, Some(&*ab), true),
+            // Of which nothing is known.
+            ("~", None, false),
+            ("~,~", Some("~"), false),
+            ("~", Some("~"), true),
+            ("~", Some(&*a), false),
+        ] {
+            assert_eq!(below(own).reaches(session), expected, "{own} {session:?}");
+        }
+        assert_eq!(below("").above(), None);
+        assert_eq!(below(&ab).above(), Some(ab));
     }
 
     #[test]

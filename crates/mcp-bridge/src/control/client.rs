@@ -184,6 +184,7 @@ mod tests {
                 folder: None,
                 version: None,
                 since: None,
+                below: None,
                 shared: (self.name == "web").then_some(Role::Guest { via: 7 }),
                 report: RawValue::from_string(report).unwrap(),
             }

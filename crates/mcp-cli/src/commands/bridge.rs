@@ -91,6 +91,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
             .with_circumstances(
                 host.lock().unwrap_or_else(PoisonError::into_inner).clone(),
                 seen.app().directory().ok().as_deref(),
+                seen.app().variables().above(),
                 stopped.clone(),
             );
         let opened = Opened::open(seen.app(), session, following);

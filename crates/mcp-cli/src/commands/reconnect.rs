@@ -70,6 +70,9 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
     let policy = ConnectPolicy::one_shot();
     let show = if app.json { Show::Nothing } else { Show::RowsAlone };
     let (rows, sessions, others) = tokio::join!(probe_all(app, &wired, &policy, show), sessions, others);
+    let (sessions, left_alone): (Vec<_>, Vec<_>) = sessions.into_iter().unzip();
+    let (others, more): (Vec<_>, Vec<_>) = others.into_iter().unzip();
+    let left_alone: Vec<u32> = left_alone.into_iter().chain(more).flatten().collect();
     let others: Vec<Reconnected> = others.into_iter().flatten().collect();
     let rows: Vec<Row> =
         rows.into_iter().zip(sessions).map(|(row, sessions)| row.for_reconnect(sessions)).collect();
@@ -80,7 +83,13 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
         for session in &others {
             app.output.out(&text::reconnected_line(&session.name, session, app.style()));
         }
+        for session in &left_alone {
+            app.output.note(&format!(
+                "session {session} was left alone: what an entry starts makes no session start it again\n"
+            ));
+        }
         if !rows.is_empty()
+            && left_alone.is_empty()
             && others.is_empty()
             && rows.iter().all(|row| row.reconnected.iter().flatten().count() == 0)
         {

@@ -37,8 +37,8 @@ pub(crate) enum Which {
 
 /// Reconnects nothing.
 #[expect(clippy::unused_async, reason = "where there are sockets, they are asked")]
-pub(crate) async fn reconnect(_: &Environment, _: &Which) -> Vec<Reconnected> {
-    Vec::new()
+pub(crate) async fn reconnect(_: &Environment, _: &Which) -> (Vec<Reconnected>, Vec<u32>) {
+    (Vec::new(), Vec::new())
 }
 
 /// Ends nothing.

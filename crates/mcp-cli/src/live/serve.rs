@@ -28,6 +28,8 @@ pub(crate) struct About {
     pub(crate) folder: Option<String>,
     /// When it began, in seconds since 1970.
     pub(crate) since: Option<u64>,
+    /// The entries that it runs under.
+    pub(crate) below: Option<String>,
 }
 
 /// What others see of one supervised server.
@@ -58,12 +60,13 @@ impl Session {
         Self { handle, name, source, about, stop: Arc::default(), facts, log, sharing: None }
     }
 
-    /// Of a `host`, begun now in `folder`; `stop` is notified when somebody wants it to end.
+    /// Of a `host`, begun now in `folder` below these entries; `stop` is notified when somebody wants it to end.
     #[must_use]
     pub(crate) fn with_circumstances(
         self,
         host: Option<String>,
         folder: Option<&std::path::Path>,
+        below: Option<String>,
         stop: Arc<Notify>,
     ) -> Self {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
@@ -71,6 +74,7 @@ impl Session {
             host,
             folder: folder.map(|folder| folder.display().to_string()),
             since: since.ok().map(|since| since.as_secs()),
+            below,
             ..self.about
         };
         Self { about, stop, ..self }

@@ -2,7 +2,7 @@
 //! connection.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use mcp_bridge::BridgeConfig;
@@ -83,10 +83,18 @@ impl Which {
     }
 }
 
-/// Reconnects every live session that is meant, and says what each did.
-pub(crate) async fn reconnect(environment: &Environment, which: &Which) -> Vec<Reconnected> {
-    let answers =
-        ask_all(&places(environment), Request::Reconnect, RECONNECT_LIMIT, |info| which.means(info)).await;
+/// Reconnects every live session that is meant, and says what each did, and which were left alone: what an entry starts has no
+/// session start it again.
+pub(crate) async fn reconnect(environment: &Environment, which: &Which) -> (Vec<Reconnected>, Vec<u32>) {
+    let left_alone = Mutex::new(Vec::new());
+    let wanted = |info: &SessionInfo| {
+        let is_reached = environment.variables().reaches(info.below.as_deref());
+        if which.means(info) && !is_reached {
+            left_alone.lock().unwrap_or_else(PoisonError::into_inner).push(info.pid);
+        }
+        which.means(info) && is_reached
+    };
+    let answers = ask_all(&places(environment), Request::Reconnect, RECONNECT_LIMIT, wanted).await;
     let reconnected = answers.into_iter().map(|answer| match answer {
         Answer::Info(info) => {
             let session = session(&info);
@@ -103,7 +111,7 @@ pub(crate) async fn reconnect(environment: &Environment, which: &Which) -> Vec<R
         }
         _ => Reconnected { session: 0, name: String::new(), status: Value::Null, reason: Value::Null },
     });
-    reconnected.collect()
+    (reconnected.collect(), left_alone.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Ends every live session that is meant, and says which these were; without an answer, its process alone.
@@ -151,6 +159,7 @@ impl serve::Session {
             folder: self.about.folder.clone(),
             version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             since: self.about.since,
+            below: self.about.below.clone(),
             // A report has string keys and numbers that JSON knows: serialising cannot fail.
             report: to_raw_value(&self.report(snapshot)).unwrap_or_default(),
         }

@@ -220,3 +220,67 @@ fn s_b2_the_chain_of_one_entry_does_not_stop_another() {
 fn read(stage: &Stage, file: impl AsRef<Path>) -> String {
     std::fs::read_to_string(stage.setting.home.home().join(file)).unwrap()
 }
+
+/// A live session starts its server, or runs its helper, below nothing that it was asked by: whoever is below it and asks for
+/// another start would get one each time, without end.
+#[test]
+fn s_b2_what_a_session_starts_does_not_have_it_started_again() {
+    let ways = [
+        "'{}' reconnect internal",
+        "env -i HOME=\"$HOME\" MCPLINK_RUNTIME_DIR=\"$MCPLINK_RUNTIME_DIR\" '{}' reconnect internal",
+        "unset MCPLINK_CHAIN; '{}' reconnect --all",
+        "cd /; '{}' --strict-mcp-config --mcp-config '{\"mcpServers\":{ }}' reconnect internal",
+    ];
+    for (way, of_helper) in ways.iter().flat_map(|way| [(way, false), (way, true)]) {
+        let server = FakeMcpServer::builder().start().unwrap();
+        let mut stage = Stage::new();
+        let asks = format!("( {} ) >\"$HOME/said\" 2>&1", way.replace("{}", BINARY));
+        if of_helper {
+            let helper = stage.script("asks", &format!("{asks}\necho '{{\"X-A\": \"b\"}}'"));
+            let mut minted = http(&server);
+            minted["headersHelper"] = json!(helper.to_str().unwrap());
+            stage.write("internal", minted);
+        } else {
+            let asks = stage.script("asks", &format!("{asks}\n{SERVER}"));
+            stage.write("internal", entry(&[asks.to_str().unwrap()]));
+        }
+        let mut host = stage.mcplink(&["bridge", "internal"]).start();
+        say(&mut host, INITIALIZE);
+        response(&host, 0);
+        say(&mut host, INITIALIZED);
+        let tool = if of_helper { "echo" } else { "hello" };
+        let answer = ask(&mut host, 1, "tools/call", json!({ "name": tool, "arguments": {"text": "hello"} }));
+        contains(&answer["result"].to_string(), "hello");
+        drop(host.wait().expect_code(0));
+        assert_eq!(stage.starts(), ["asks"], "{way}");
+        contains(
+            &read(&stage, "said"),
+            "was left alone: what an entry starts makes no session start it again",
+        );
+        leaves_nothing(&stage);
+    }
+}
+
+/// An agent that is a server here, and a host of bridges itself, may have these connect again.
+#[test]
+fn s_b2_an_agent_below_an_entry_has_its_own_sessions_connect_again() {
+    let mut stage = Stage::new();
+    let agent = format!(
+        "mkfifo \"$HOME/in\"\n\
+         '{BINARY}' bridge other <\"$HOME/in\" >\"$HOME/out\" &\n\
+         exec 3>\"$HOME/in\"\n\
+         printf '%s\\n' '{INITIALIZE}' >&3\n\
+         until [ -s \"$HOME/out\" ]; do sleep 0.05; done\n\
+         '{BINARY}' reconnect other --json >\"$HOME/reconnected.json\"\n\
+         exec 3>&-\n{SERVER}"
+    );
+    let agent = stage.script("agent", &agent);
+    stage.write("agent", entry(&[agent.to_str().unwrap()]));
+    stage.write("other", shell(SERVER));
+    contains(&stage.run(&["call", "agent", "hello"], 0).stdout, "hello");
+    assert_eq!(stage.starts(), ["agent"]);
+    let inner: Value = serde_json::from_str(&read(&stage, "reconnected.json")).unwrap();
+    let reconnected = &row(&inner, "other")["reconnected"];
+    assert_eq!(reconnected[0]["status"], "connected", "{inner:#}");
+    leaves_nothing(&stage);
+}
