@@ -10,6 +10,7 @@ mod race;
 mod sleep;
 mod snapshot;
 mod source;
+mod state;
 #[cfg(all(test, feature = "http"))]
 mod tests;
 

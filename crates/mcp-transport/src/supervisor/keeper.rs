@@ -1,23 +1,23 @@
-//! The task behind a supervisor: the only one that feeds the status machine and carries its effects out.
+//! The task behind a supervisor: the only one that feeds its status machine and carries the effects out.
 //!
-//! Longer than 500 lines because it is one task with one state; what can be told apart from it (an attempt, the race of
-//! two, the question whether a server is there, a connection and its end) is in the files beside it.
+//! Longer than 500 lines because it is one task; what it is doing is a [`State`], and that, an attempt, the race of two, the
+//! question whether a server is there, a connection and its end are in the files beside it.
 
 use std::future::pending;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use mcp_status::{Effect, Event, Evidence, Outcome, Phase, Schedule, ServerStatus, StatusMachine, Streak};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, Sleep};
+use tokio::time::Instant;
 
 use super::attempt::{Attempt, Attempted, Background, Dial, Fresh, origin};
 use super::check::Check;
 use super::live::{Farewell, Live};
-use super::race::{Race, reached};
+use super::race::Race;
 use super::source::{ServerSource, StartLimits, SupervisorConfig, SupervisorPolicy, Withheld};
+use super::state::{Attempting, Change, Standing, State, Waiting};
 use super::{Shared, StatusSnapshot};
 use crate::hub::Notifications;
 use crate::retry::stuck_after;
@@ -59,11 +59,7 @@ pub(super) enum Command {
 /// What woke the keeper.
 enum Input {
     Command(Option<Command>),
-    Attempted(Attempted),
-    Waited,
-    Wanted,
-    Ended,
-    Checked(Option<Evidence>),
+    Change(Change),
     Notified(Option<crate::Notification>),
     Woke,
 }
@@ -80,38 +76,44 @@ pub(super) struct Keeper {
 
     machine: StatusMachine,
     began: Instant,
-    /// The attempt under way. Beside a wait, callers caused it and the machine has not asked for it.
-    race: Option<Race>,
-    wait: Option<Pin<Box<Sleep>>>,
-    delay: Option<Duration>,
+    state: State,
     /// Before this moment mere use causes no attempt: the server asked for a wait, or has just failed.
     resume_at: Instant,
     withheld: Option<Withheld>,
     since: (Duration, SystemTime),
+    closed: bool,
 
-    live: Option<Arc<Live>>,
-    /// The connection that fell silent, as long as it may be heard again.
-    silent: Option<Arc<Live>>,
+    handover: Handover,
+    /// How many connections were made.
     made: u64,
     /// How long the quickest handshake took.
     handshake: Option<Duration>,
+    /// What the connection that stands, or that fell silent, tells by itself.
     notifications: Option<Notifications>,
-    check: Option<Check>,
-    leaving: Option<JoinHandle<()>>,
+    described: Described,
+    /// Told when the status is decided.
+    asking: Vec<oneshot::Sender<StatusSnapshot>>,
+}
+
+/// What an attempt gets from those before it.
+#[derive(Default)]
+struct Handover {
+    /// The connection that fell silent, as long as it may be heard again.
+    silent: Option<Arc<Live>>,
     /// The server of the attempt that failed last, for the next attempt of the same streak.
     kept: Option<Server>,
+    /// A local process that is ending: its successor may need what it holds.
+    leaving: Option<JoinHandle<()>>,
+}
 
+/// What is known about the server, whether it is connected or not.
+#[derive(Default)]
+struct Described {
     origin: Option<String>,
     server: Option<Arc<ServerDescription>>,
     tools: Option<Arc<ToolList>>,
     /// Whose `tools` they are.
     tools_of: Option<Arc<Endpoint>>,
-    asking: Vec<oneshot::Sender<StatusSnapshot>>,
-    /// Told when the attempt under way has ended.
-    looking: Vec<oneshot::Sender<()>>,
-    /// Somebody said during the attempt under way that there is more to find.
-    again: bool,
-    closed: bool,
 }
 
 impl Keeper {
@@ -134,27 +136,16 @@ impl Keeper {
             background: Background::new(),
             wakes,
             began: now,
-            race: None,
-            wait: None,
-            delay: None,
+            state: State::Idle,
             resume_at: now,
             withheld: None,
-            live: None,
-            silent: None,
+            closed: false,
+            handover: Handover::default(),
             made: 0,
             handshake: None,
             notifications: None,
-            check: None,
-            leaving: None,
-            kept: None,
-            origin: None,
-            server: None,
-            tools: None,
-            tools_of: None,
+            described: Described::default(),
             asking: Vec::new(),
-            looking: Vec::new(),
-            again: false,
-            closed: false,
         }
     }
 
@@ -166,11 +157,11 @@ impl Keeper {
                 Input::Command(None) => break None,
                 Input::Command(Some(Command::Close(done))) => break Some(done),
                 Input::Command(Some(command)) => self.obey(command),
-                Input::Waited => self.waited(),
-                Input::Wanted => self.attempt_early(),
-                Input::Attempted(attempted) => self.attempted(attempted),
-                Input::Ended => self.heed_loss(),
-                Input::Checked(lost) => self.checked(lost),
+                Input::Change(Change::Waited) => self.waited(),
+                Input::Change(Change::Wanted) => self.attempt_early(),
+                Input::Change(Change::Attempted(attempted)) => self.attempted(attempted),
+                Input::Change(Change::Ended) => self.heed_loss(),
+                Input::Change(Change::Checked(lost)) => self.checked(lost),
                 Input::Notified(Some(notification)) => self.shared.listeners().tell(&notification),
                 Input::Notified(None) => self.notifications = None,
                 Input::Woke => self.heed_loss(),
@@ -182,16 +173,10 @@ impl Keeper {
 
     async fn input(&mut self) -> Input {
         let is_wanted = || self.shared.is_wanted();
-        let early = (self.may_attempt_early() && is_wanted()).then_some(self.resume_at);
         tokio::select! {
-            // An attempt that is due anyway is made before one that a caller would cause at the same moment.
             biased;
             command = self.commands.recv() => Input::Command(command),
-            attempted = ended_race(&mut self.race, is_wanted) => Input::Attempted(attempted),
-            () = over(&mut self.wait) => Input::Waited,
-            () = reached(early) => Input::Wanted,
-            () = ended(self.live.as_deref()) => Input::Ended,
-            lost = answer(&mut self.check) => Input::Checked(lost),
+            change = self.state.change(is_wanted, self.resume_at) => Input::Change(change),
             notification = next(&mut self.notifications) => Input::Notified(notification),
             _ = self.wakes.changed() => Input::Woke,
         }
@@ -230,14 +215,14 @@ impl Keeper {
     }
 
     fn stands(&self, connection: u64) -> bool {
-        self.live.as_ref().is_some_and(|live| live.id == connection)
+        self.state.live().is_some_and(|live| live.id == connection)
     }
 
     /// Notices what no request has reported: a wire that ended, a machine that slept.
     fn heed_loss(&mut self) {
         let woke = self.shared.sleep.look();
         self.wakes.mark_unchanged();
-        let Some(live) = &self.live else { return };
+        let Some(live) = self.state.live() else { return };
         let seen = |detail: &str| Evidence::new(Phase::Session, Outcome::Unreachable).with_detail(detail);
         let evidence = if live.slept_through(woke) {
             if let Some(woke) = woke {
@@ -262,11 +247,11 @@ impl Keeper {
         if evidence.outcome == Outcome::Timeout {
             // What went silent may be the network under its sockets.
             self.dial.forget_sockets(Instant::now());
-            if self.live.as_ref().is_some_and(|live| live.connection.may_outlive_silence()) {
+            if self.state.live().is_some_and(|live| live.connection.may_outlive_silence()) {
                 self.set_aside();
             }
         }
-        let relayed = self.live.as_ref().is_some_and(|live| live.connection.is_relayed());
+        let relayed = self.state.live().is_some_and(|live| live.connection.is_relayed());
         self.part(Farewell::WhenIdle);
         // What ended there is the way to the process that keeps the connection. That says nothing about the server, so
         // whoever keeps it now is asked, at once.
@@ -275,37 +260,38 @@ impl Keeper {
 
     /// Asks the server whether it is still there.
     fn ask(&mut self, known: Option<oneshot::Sender<()>>) {
-        let Some(live) = self.live.clone() else { return };
+        let State::Standing(Standing { live, check }) = &mut self.state else { return };
         let stuck_after = stuck_after(self.handshake);
-        self.check.get_or_insert_with(|| Check::new(live, stuck_after)).join(known);
+        check.get_or_insert_with(|| Check::new(live.clone(), stuck_after)).join(known);
     }
 
     /// Finds out how things are for somebody who only looks: what was heard lately is believed, and what holds
     /// against mere use holds against him as well.
     fn look(&mut self, known: oneshot::Sender<()>) {
         self.heed_loss();
-        match &self.live {
+        match self.state.live() {
             Some(live) if live.has_served_within(FRESH) => {}
             Some(_) => self.ask(Some(known)),
             None => {
-                if self.may_attempt_early() && Instant::now() >= self.resume_at {
+                if self.state.may_attempt_early() && Instant::now() >= self.resume_at {
                     self.attempt_early();
                 }
-                if self.race.is_some() {
-                    self.looking.push(known);
+                if let Some(attempt) = self.state.attempting() {
+                    attempt.looking.push(known);
                 }
             }
         }
     }
 
     fn look_again(&mut self) {
-        if self.race.is_some() {
+        match &mut self.state {
             // What is under way may have begun too early to find it.
-            self.again = true;
-        } else if self.wait.is_some() {
-            self.waited();
-        } else if self.live.is_none() {
-            self.feed(Event::ConfigChanged);
+            State::Attempting(attempt) | State::Waiting(Waiting { early: Some(attempt), .. }) => {
+                attempt.again = true;
+            }
+            State::Waiting(_) => self.waited(),
+            State::Idle => self.feed(Event::ConfigChanged),
+            State::Standing(_) => {}
         }
     }
 
@@ -314,43 +300,42 @@ impl Keeper {
             // Whoever waits is remembered, and served when it is time.
             return;
         }
-        if self.may_attempt_early() {
+        if self.state.may_attempt_early() {
             self.attempt_early();
         } else {
             self.feed(Event::Used);
         }
     }
 
-    /// Whether a caller is worth an attempt that would have been made anyway.
-    fn may_attempt_early(&self) -> bool {
-        self.wait.is_some() && self.race.is_none()
-    }
-
     fn attempt_early(&mut self) {
-        self.race = Some(self.attempt());
+        let attempt = self.attempt();
+        self.state.take_up(attempt);
         self.publish();
     }
 
     fn waited(&mut self) {
-        self.wait = None;
-        let early = self.race.take();
+        let early = self.state.take_attempt();
+        self.state = State::Idle;
         self.feed(Event::TimerFired);
-        if early.is_some() && self.race.is_some() {
+        if let (Some(early), State::Attempting(due)) = (early, &mut self.state) {
             // The one that is under way already will do.
-            self.race = early;
+            *due = early.continued();
         }
     }
 
     fn checked(&mut self, lost: Option<Evidence>) {
         // Dropped at the end, when the status is known.
-        let _check = self.check.take();
+        let _check = match &mut self.state {
+            State::Standing(standing) => standing.check.take(),
+            _ => None,
+        };
         if let Some(evidence) = lost {
             self.lose(evidence);
         }
     }
 
     fn attempted(&mut self, attempted: Attempted) {
-        self.race = None;
+        let Some(Attempting { looking, again, .. }) = self.state.take_attempt() else { return };
         match attempted {
             Attempted::Withheld(withheld) => {
                 self.withheld = Some(withheld);
@@ -359,7 +344,8 @@ impl Keeper {
             }
             Attempted::Gone => {
                 self.give_up_silent();
-                self.race = Some(self.attempt());
+                let attempt = self.attempt().told_to(looking);
+                return self.state.take_up(attempt);
             }
             Attempted::Failed { server, error } => {
                 let evidence = error.evidence();
@@ -368,8 +354,8 @@ impl Keeper {
                     self.dial.forget_sockets(Instant::now());
                 }
                 if let Some(server) = server {
-                    self.origin = origin(&server.endpoint);
-                    self.kept = Some(server);
+                    self.described.origin = origin(&server.endpoint);
+                    self.handover.kept = Some(server);
                 }
                 self.resume_at = Instant::now() + USE_SPACING;
                 match streak {
@@ -379,10 +365,10 @@ impl Keeper {
             }
             Attempted::Connected(fresh) => self.connected(*fresh),
         }
-        if self.race.is_none() {
+        if !self.state.is_attempting() {
             // Now that the status is known.
-            self.looking.clear();
-            if std::mem::take(&mut self.again) {
+            drop(looking);
+            if again {
                 self.look_again();
             }
         }
@@ -402,7 +388,10 @@ impl Keeper {
     }
 
     fn attempt_event(&self, evidence: Evidence) -> Event {
-        if self.wait.is_some() { Event::EarlyAttempt(evidence) } else { Event::Attempt(evidence) }
+        match self.state.waiting() {
+            Some(_) => Event::EarlyAttempt(evidence),
+            None => Event::Attempt(evidence),
+        }
     }
 
     fn connected(&mut self, fresh: Fresh) {
@@ -421,23 +410,21 @@ impl Keeper {
                 Live::new(self.made, connection.clone(), endpoint.clone())
             }
         };
-        self.origin = origin(&endpoint);
+        self.described.origin = origin(&endpoint);
         let live = Arc::new(live);
-        self.live = Some(live.clone());
         if silent.is_some() {
-            self.silent = None;
+            self.handover.silent = None;
         }
         let event = self.attempt_event(listed.evidence);
+        self.state = State::Standing(Standing { live: live.clone(), check: None });
         let effect = self.machine.on(event, self.now());
-        self.wait = None;
-        self.delay = None;
         if self.machine.status() == ServerStatus::Connected {
-            self.server = Some(connection.server());
+            self.described.server = Some(connection.server());
             // The last good list is better than none, unless it is that of another address or command (F112).
             let listed_now = listed.error.is_none() && (listed.tools.is_some() || silent.is_none());
-            if listed_now || self.tools_of.as_ref() != Some(&endpoint) {
-                self.tools = listed.tools.map(Arc::new);
-                self.tools_of = Some(endpoint);
+            if listed_now || self.described.tools_of.as_ref() != Some(&endpoint) {
+                self.described.tools = listed.tools.map(Arc::new);
+                self.described.tools_of = Some(endpoint);
             }
             if let Some(notifications) = notifications {
                 self.notifications = Some(notifications);
@@ -465,20 +452,17 @@ impl Keeper {
     fn carry_out_as(&mut self, effect: Effect, told: Option<Duration>) {
         if effect != Effect::Nothing {
             // Every effect replaces what is under way; dropping an attempt cancels it.
-            self.race = None;
-            self.looking.clear();
-            self.wait = None;
-            self.delay = None;
             self.part(Farewell::AtOnce);
+            self.state = State::Idle;
         }
         match effect {
             Effect::Connect { attempt } => {
                 self.withheld = None;
                 if attempt == 1 {
                     // Somebody acted, or a connection was lost: nothing of before is used again.
-                    self.kept = None;
+                    self.handover.kept = None;
                 }
-                self.race = Some(self.attempt());
+                self.state = State::Attempting(self.attempt());
             }
             Effect::Wait { schedule, retry, floor } => {
                 let row = match schedule {
@@ -495,9 +479,8 @@ impl Keeper {
                 {
                     self.resume_at = self.resume_at.max(Instant::now() + self.brake(schedule, retry));
                 }
-                self.delay = Some(delay);
                 let slack = told.map_or(Duration::ZERO, |_| TOLD_SLACK);
-                self.wait = Some(Box::pin(tokio::time::sleep(delay + slack)));
+                self.state = State::Waiting(Waiting::new(delay, slack));
                 if schedule == Schedule::Probe {
                     // Too long ago: its server may be another one by now.
                     self.give_up_silent();
@@ -522,41 +505,44 @@ impl Keeper {
     }
 
     /// The next attempt; nothing is done yet.
-    fn attempt(&mut self) -> Race {
-        self.again = false;
+    fn attempt(&mut self) -> Attempting {
         let attempt = Attempt {
             dial: self.dial.clone(),
             source: self.source.clone(),
-            kept: self.kept.take(),
-            silent: self.silent.clone(),
+            kept: self.handover.kept.take(),
+            silent: self.handover.silent.clone(),
             limits: self.limits.clone(),
             list: self.policy.list,
-            leaving: self.leaving.take(),
+            leaving: self.handover.leaving.take(),
             background: self.background.clone(),
         };
-        Race::new(attempt, stuck_after(self.handshake))
+        Attempting::new(Race::new(attempt, stuck_after(self.handshake)))
     }
 
     /// Lets the connection go, if one stands.
     fn part(&mut self, farewell: Farewell) {
-        let Some(live) = self.live.take() else { return };
-        self.shared.install(None);
-        self.check = None;
+        let Some(live) = self.take_live() else { return };
         self.notifications = None;
         self.dismiss(live, farewell);
     }
 
     /// Keeps a connection that fell silent, because its session may still be there when the network is.
     fn set_aside(&mut self) {
-        let Some(live) = self.live.take() else { return };
-        self.shared.install(None);
-        self.check = None;
+        let Some(live) = self.take_live() else { return };
         live.mark_lost();
-        self.silent = Some(live);
+        self.handover.silent = Some(live);
+    }
+
+    /// Takes the connection that stands away from those who would use it.
+    fn take_live(&mut self) -> Option<Arc<Live>> {
+        let live = self.state.live()?.clone();
+        self.state = State::Idle;
+        self.shared.install(None);
+        Some(live)
     }
 
     fn give_up_silent(&mut self) {
-        if let Some(live) = self.silent.take() {
+        if let Some(live) = self.handover.silent.take() {
             self.notifications = None;
             self.dismiss(live, Farewell::WhenIdle);
         }
@@ -565,7 +551,7 @@ impl Keeper {
     fn dismiss(&mut self, live: Arc<Live>, farewell: Farewell) {
         let (local, hurry) = (live.local, self.background.hurry.clone());
         let leaving = self.background.spawn(async move { live.leave(farewell, hurry).await });
-        self.leaving = local.then_some(leaving);
+        self.handover.leaving = local.then_some(leaving);
     }
 
     fn publish(&mut self) {
@@ -584,15 +570,15 @@ impl Keeper {
             code,
             since: self.since.1,
             attempt: self.machine.attempt(),
-            delay: self.delay,
-            connection: self.live.as_ref().map(|live| live.id),
-            server: self.server.clone(),
-            tools: self.tools.clone(),
+            delay: self.state.waiting().map(|waiting| waiting.delay),
+            connection: self.state.live().map(|live| live.id),
+            server: self.described.server.clone(),
+            tools: self.described.tools.clone(),
             closed: self.closed,
-            origin: self.origin.clone(),
+            origin: self.described.origin.clone(),
             machine: self.machine.clone(),
             withheld: self.withheld.clone(),
-            attempting: self.race.is_some(),
+            attempting: self.state.is_attempting(),
         };
         if snapshot.is_decided() {
             for asking in self.asking.drain(..) {
@@ -634,35 +620,6 @@ impl Keeper {
 
     fn now(&self) -> Duration {
         self.began.elapsed()
-    }
-}
-
-/// The end of the attempt under way.
-async fn ended_race(race: &mut Option<Race>, is_wanted: impl Fn() -> bool) -> Attempted {
-    match race {
-        Some(race) => race.ended(is_wanted).await,
-        None => pending().await,
-    }
-}
-
-async fn over(wait: &mut Option<Pin<Box<Sleep>>>) {
-    match wait {
-        Some(wait) => wait.await,
-        None => pending().await,
-    }
-}
-
-async fn ended(live: Option<&Live>) {
-    match live {
-        Some(live) => live.connection.ended().await,
-        None => pending().await,
-    }
-}
-
-async fn answer(check: &mut Option<Check>) -> Option<Evidence> {
-    match check {
-        Some(check) => check.answer().await,
-        None => pending().await,
     }
 }
 

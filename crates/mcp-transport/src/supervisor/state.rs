@@ -1,0 +1,177 @@
+//! What a keeper is doing: one thing at a time, with what belongs to it.
+
+use std::future::pending;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcp_status::Evidence;
+use tokio::sync::oneshot;
+use tokio::time::{Instant, Sleep};
+
+use super::attempt::Attempted;
+use super::check::Check;
+use super::live::Live;
+use super::race::{Race, reached};
+
+/// What a keeper is doing.
+pub(super) enum State {
+    /// Nothing: it was refused, has failed for good, or has not begun.
+    Idle,
+    /// An attempt that the machine has asked for.
+    Attempting(Attempting),
+    /// The wait for the next one.
+    Waiting(Waiting),
+    /// A connection stands.
+    Standing(Standing),
+}
+
+/// An attempt under way.
+pub(super) struct Attempting {
+    race: Race,
+    /// Told when it has ended: dropping the senders says so.
+    pub(super) looking: Vec<oneshot::Sender<()>>,
+    /// Whether there is more to find than when it began.
+    pub(super) again: bool,
+}
+
+impl Attempting {
+    pub(super) fn new(race: Race) -> Self {
+        Self { race, looking: Vec::new(), again: false }
+    }
+
+    /// The same attempt, at whose end those who are `looking` are told.
+    pub(super) fn told_to(self, looking: Vec<oneshot::Sender<()>>) -> Self {
+        Self { looking, ..self }
+    }
+
+    /// The same attempt in place of one that was due: from now on the machine has asked for it.
+    pub(super) fn continued(self) -> Self {
+        Self::new(self.race)
+    }
+}
+
+/// The wait for the next attempt.
+pub(super) struct Waiting {
+    timer: Pin<Box<Sleep>>,
+    /// How long it is, from when it began.
+    pub(super) delay: Duration,
+    /// The attempt that callers have caused meanwhile, for which the machine has not asked.
+    pub(super) early: Option<Attempting>,
+}
+
+impl Waiting {
+    /// A wait that is shown as `delay` and ends `slack` later.
+    pub(super) fn new(delay: Duration, slack: Duration) -> Self {
+        Self { timer: Box::pin(tokio::time::sleep(delay + slack)), delay, early: None }
+    }
+}
+
+/// A connection that stands.
+pub(super) struct Standing {
+    pub(super) live: Arc<Live>,
+    /// The question whether the server is still there.
+    pub(super) check: Option<Check>,
+}
+
+/// What comes of a state.
+pub(super) enum Change {
+    /// The attempt has ended.
+    Attempted(Attempted),
+    /// The wait is over.
+    Waited,
+    /// Callers are worth an attempt before the wait is over.
+    Wanted,
+    /// The wire has ended by itself.
+    Ended,
+    /// The question is answered, with the evidence that the connection is lost if it is.
+    Checked(Option<Evidence>),
+}
+
+impl State {
+    /// What comes of it next. Can be dropped and asked again, as is to be done whenever somebody begins to wait
+    /// (`is_wanted`). Before `resume_at`, callers are worth nothing.
+    pub(super) async fn change(&mut self, is_wanted: impl Fn() -> bool, resume_at: Instant) -> Change {
+        match self {
+            Self::Idle => pending().await,
+            Self::Attempting(attempt) => Change::Attempted(attempt.race.ended(is_wanted).await),
+            Self::Waiting(Waiting { timer, early: Some(early), .. }) => tokio::select! {
+                biased;
+                attempted = early.race.ended(is_wanted) => Change::Attempted(attempted),
+                () = timer => Change::Waited,
+            },
+            Self::Waiting(Waiting { timer, early: None, .. }) => tokio::select! {
+                // An attempt that is due anyway is made before one that a caller would cause at the same moment.
+                biased;
+                () = timer => Change::Waited,
+                () = reached(is_wanted().then_some(resume_at)) => Change::Wanted,
+            },
+            Self::Standing(Standing { live, check }) => tokio::select! {
+                biased;
+                () = live.connection.ended() => Change::Ended,
+                lost = answer(check) => Change::Checked(lost),
+            },
+        }
+    }
+
+    /// The connection that stands.
+    pub(super) fn live(&self) -> Option<&Arc<Live>> {
+        match self {
+            Self::Standing(standing) => Some(&standing.live),
+            Self::Idle | Self::Attempting(_) | Self::Waiting(_) => None,
+        }
+    }
+
+    /// The attempt under way, whoever caused it.
+    pub(super) fn attempting(&mut self) -> Option<&mut Attempting> {
+        match self {
+            Self::Attempting(attempt) => Some(attempt),
+            Self::Waiting(waiting) => waiting.early.as_mut(),
+            Self::Idle | Self::Standing(_) => None,
+        }
+    }
+
+    pub(super) fn is_attempting(&self) -> bool {
+        matches!(self, Self::Attempting(_) | Self::Waiting(Waiting { early: Some(_), .. }))
+    }
+
+    /// Takes the attempt under way out of it; a wait goes on.
+    pub(super) fn take_attempt(&mut self) -> Option<Attempting> {
+        match self {
+            Self::Waiting(waiting) => waiting.early.take(),
+            Self::Attempting(_) => match std::mem::replace(self, Self::Idle) {
+                Self::Attempting(attempt) => Some(attempt),
+                _ => None,
+            },
+            Self::Idle | Self::Standing(_) => None,
+        }
+    }
+
+    /// Takes up an attempt that the machine has asked for, or callers have caused during a wait.
+    pub(super) fn take_up(&mut self, attempt: Attempting) {
+        match self {
+            Self::Waiting(waiting) => waiting.early = Some(attempt),
+            _ => *self = Self::Attempting(attempt),
+        }
+    }
+
+    /// Whether a wait is under way.
+    pub(super) fn waiting(&self) -> Option<&Waiting> {
+        match self {
+            Self::Waiting(waiting) => Some(waiting),
+            Self::Idle | Self::Attempting(_) | Self::Standing(_) => None,
+        }
+    }
+
+    /// Whether a caller is worth an attempt that would have been made anyway.
+    pub(super) fn may_attempt_early(&self) -> bool {
+        self.waiting().is_some_and(|waiting| waiting.early.is_none())
+    }
+}
+
+async fn answer(check: &mut Option<Check>) -> Option<Evidence> {
+    match check {
+        Some(check) => check.answer().await,
+        None => pending().await,
+    }
+}
