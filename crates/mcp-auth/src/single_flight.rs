@@ -1,6 +1,7 @@
 //! A [`CredentialSource`] becomes an [`AuthProvider`]: cache, expiry, and one fetch at a time.
 //!
-//! This is the only place in the workspace that remembers credentials and decides when to mint again.
+//! It remembers the credentials of every source and decides when to fetch again. OAuth has a cache of its own
+//! (`oauth::provider`), because its tokens are shared with other processes through a store.
 //!
 //! | asked for | what is held | what happens |
 //! |---|---|---|
