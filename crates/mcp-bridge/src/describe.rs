@@ -5,10 +5,9 @@ use mcp_transport::message::{Era, Object, ProtocolRevision, meta};
 use serde_json::value::RawValue;
 
 use crate::era::supported_versions;
+use crate::for_host::{LEGACY_CAPABILITY, MODERN_CAPABILITY};
 use crate::splice::{raw, string, with_members};
-
-/// Capabilities whose lists change by what happens to the connection, so the bridge itself tells that they did.
-const LISTED: [&str; 3] = ["tools", "resources", "prompts"];
+use crate::subscriptions::LISTED;
 
 /// The capabilities of a server that nobody has seen yet. Generous: a host asks for no more than it was offered,
 /// and what the server turns out not to have is answered as empty.
@@ -21,7 +20,7 @@ pub(crate) struct Description<'a> {
     pub(crate) name: &'a str,
     /// The version of this program.
     pub(crate) version: &'a str,
-    /// What the server said about itself when it was last connected.
+    /// What the server said about itself when it was last connected, in this process or an earlier one.
     pub(crate) known: Option<&'a ServerDescription>,
 }
 
@@ -35,7 +34,7 @@ pub(crate) fn as_is(server: &ServerDescription) -> Box<RawValue> {
     }
     let capabilities = capabilities.finish();
     let described = Description { name: "", version: "", known: Some(server) };
-    let info = server.info.as_ref().map(|_| described.info());
+    let info = server.identity.as_ref().map(|_| described.info());
     let mut result = Object::new();
     match server.revision.era() {
         Era::Legacy => {
@@ -68,7 +67,7 @@ impl Description<'_> {
             .unwrap_or(ProtocolRevision::V2025_11_25);
         let mut result = Object::new();
         result.member("protocolVersion", &string(agreed.as_str()));
-        result.member("capabilities", self.capabilities().get());
+        result.member("capabilities", self.capabilities(Era::Legacy).get());
         result.member("serverInfo", self.info().get());
         self.add_instructions(&mut result);
         result.finish()
@@ -81,17 +80,24 @@ impl Description<'_> {
         let mut result = Object::new();
         result.member("resultType", "\"complete\"");
         result.member("supportedVersions", &supported_versions());
-        result.member("capabilities", self.capabilities().get());
+        result.member("capabilities", self.capabilities(Era::Modern).get());
         self.add_instructions(&mut result);
         result.member("ttlMs", "0").member("cacheScope", "\"private\"");
         result.member("_meta", meta.finish().get());
         result.finish()
     }
 
-    fn capabilities(&self) -> Box<RawValue> {
+    /// The capabilities as a host of this era is told them.
+    pub(crate) fn capabilities(&self, host: Era) -> Box<RawValue> {
         let Some(known) = self.known else { return raw(GENERIC) };
+        let foreign = match (known.revision.era(), host) {
+            (Era::Modern, Era::Legacy) => Some(MODERN_CAPABILITY),
+            (Era::Legacy, Era::Modern) => Some(LEGACY_CAPABILITY),
+            _ => None,
+        };
         let mut capabilities = Object::new();
-        for (name, settings) in &known.capabilities {
+        for (name, settings) in known.capabilities.iter().filter(|(name, _)| Some(name.as_str()) != foreign) {
+            // They change by what happens to the connection, so the bridge itself tells that they did.
             if LISTED.contains(&name.as_str()) {
                 let settings = with_members(Some(settings), &["listChanged"], &[("listChanged", "true")]);
                 capabilities.member(name, settings.get());
@@ -103,19 +109,11 @@ impl Description<'_> {
     }
 
     fn info(&self) -> Box<RawValue> {
-        let mut info = Object::new();
-        match self.known.and_then(|known| known.info.as_ref()) {
-            Some(known) => {
-                info.member("name", &string(&known.name));
-                if let Some(title) = &known.title {
-                    info.member("title", &string(title));
-                }
-                info.member("version", &string(&known.version));
-            }
-            None => {
-                info.member("name", &string(self.name)).member("version", &string(self.version));
-            }
+        if let Some(known) = self.known.and_then(|known| known.identity.clone()) {
+            return known;
         }
+        let mut info = Object::new();
+        info.member("name", &string(self.name)).member("version", &string(self.version));
         info.finish()
     }
 
@@ -146,6 +144,37 @@ mod tests {
         assert_eq!(result["supportedVersions"][0], "2026-07-28");
         assert_eq!(result["_meta"][meta::SERVER_INFO]["name"], "internal");
         assert_eq!((&result["resultType"], &result["ttlMs"]), (&json!("complete"), &json!(0)));
+    }
+
+    #[test]
+    fn a_server_that_is_known_is_described_as_it_described_itself_in_the_terms_of_the_host() {
+        let identity = r#"{"name":"s","title":"S","version":"3","icons":[{"src":"https://x/i.png"}]}"#;
+        for (revision, mine, others) in [
+            (ProtocolRevision::V2025_06_18, "tasks", "extensions"),
+            (ProtocolRevision::V2026_07_28, "extensions", "tasks"),
+        ] {
+            let mut server = ServerDescription::new(revision).with_identity(Some(raw(identity)));
+            for name in ["tools", "x-vendor", "tasks", "extensions"] {
+                server.capabilities.insert(name.to_owned(), raw("{}"));
+            }
+            server.instructions = Some("read me".to_owned());
+            let description = Description { name: "n", version: "1", known: Some(&server) };
+            let legacy = value(&description.initialize(None));
+            let modern = value(&description.discover());
+            assert_eq!(legacy["serverInfo"], serde_json::from_str::<Value>(identity).unwrap());
+            assert_eq!(modern["_meta"][meta::SERVER_INFO], legacy["serverInfo"]);
+            for (result, era) in [(&legacy, Era::Legacy), (&modern, Era::Modern)] {
+                let capabilities = &result["capabilities"];
+                assert_eq!(result["instructions"], "read me");
+                assert_eq!(
+                    (&capabilities["tools"], &capabilities["x-vendor"]),
+                    (&json!({"listChanged": true}), &json!({}))
+                );
+                let is_own = era == revision.era();
+                assert_eq!(capabilities.get(mine).is_some(), is_own, "{revision} {era:?}");
+                assert!(is_own || capabilities.get(others).is_some(), "only what the other era defines goes");
+            }
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@
 
 use mcp_transport::message::methods::is_cacheable;
 use mcp_transport::message::{
-    Era, INVALID_PARAMS, Members, ProtocolRevision, RESOURCE_NOT_FOUND, RpcError, UNSUPPORTED_VERSION, meta,
+    Era, INVALID_PARAMS, Members, ProtocolRevision, RpcError, UNSUPPORTED_VERSION, meta,
 };
 use serde_json::value::RawValue;
 
@@ -71,7 +71,11 @@ pub(crate) fn supported_versions() -> String {
 /// modern one otherwise.
 pub(crate) fn params_for_legacy(params: Option<&RawValue>) -> Box<RawValue> {
     let ours = [meta::PROTOCOL_VERSION, meta::CLIENT_INFO, meta::CLIENT_CAPABILITIES, meta::LOG_LEVEL];
-    with_meta(params, |key| ours.contains(&key), &[])
+    // A call that is repeated with answers is a new one for a server that asked by an error.
+    let answers = ["inputResponses", "requestState"];
+    let asks = params.is_some_and(|params| answers.iter().any(|name| params.get().contains(name)));
+    let plain = asks.then(|| with_members(params, &answers, &[]));
+    with_meta(plain.as_deref().or(params), |key| ours.contains(&key), &[])
 }
 
 /// The parameters of a legacy request for a modern server, beside what the connection adds to every request.
@@ -83,8 +87,6 @@ pub(crate) fn params_for_modern(params: Option<&RawValue>, log_level: Option<&st
 }
 
 /// What the result of a legacy server lacks for a modern host, as members without braces.
-///
-/// A result for a legacy host stays as it is: such a host ignores the members that it does not know.
 pub(crate) fn missing_in_legacy_result(method: &str, result: &str) -> &'static str {
     let says = |name: &str| {
         // Only a result that may have the member is looked into.
@@ -95,34 +97,6 @@ pub(crate) fn missing_in_legacy_result(method: &str, result: &str) -> &'static s
         (false, false) => r#""resultType":"complete""#,
         (true, true) => r#""ttlMs":0,"cacheScope":"private""#,
         (true, false) => "",
-    }
-}
-
-/// An error of a legacy server for a modern host.
-pub(crate) fn error_for_modern(mut error: RpcError) -> RpcError {
-    if error.code == RESOURCE_NOT_FOUND {
-        error.code = INVALID_PARAMS;
-    }
-    error
-}
-
-/// The parameters of a modern question for a legacy host. Until 2025-11-25 every URL to visit had an id.
-pub(crate) fn question_for_legacy(
-    method: &str,
-    params: Option<Box<RawValue>>,
-    id: impl FnOnce() -> u64,
-) -> Option<Box<RawValue>> {
-    let raw = params.as_deref().filter(|_| method == "elicitation/create");
-    let wanting = raw.and_then(|raw| Members::read(raw.get())).filter(|members| {
-        let is_url = members.get("mode").and_then(text).as_deref() == Some("url");
-        is_url && members.get("elicitationId").is_none()
-    });
-    match wanting {
-        Some(_) => {
-            let id = string(&format!("mcplink-{}", id()));
-            Some(with_members(raw, &[], &[("elicitationId", &id)]))
-        }
-        None => params,
     }
 }
 
@@ -184,26 +158,6 @@ mod tests {
         assert!(missing("tools/list", r#"{"tools":[]}"#).contains("ttlMs"));
         assert_eq!(missing("tools/call", r#"{"resultType":"x"}"#), "");
         assert_eq!(missing("tools/call", r#"{"text":"resultType"}"#), r#""resultType":"complete""#);
-        assert_eq!(error_for_modern(RpcError::new(-32002, "m")).code, INVALID_PARAMS);
-        assert_eq!(error_for_modern(RpcError::new(-32601, "m")).code, -32601);
-    }
-
-    #[test]
-    fn a_url_to_visit_gets_the_id_that_legacy_hosts_want() {
-        let asked =
-            |method: &str, params: &str| question_for_legacy(method, Some(raw(params)), || 3).unwrap();
-        assert_eq!(
-            asked("elicitation/create", r#"{"mode":"url","url":"https://x"}"#).get(),
-            r#"{"mode":"url","url":"https://x","elicitationId":"mcplink-3"}"#
-        );
-        for (method, params) in [
-            ("elicitation/create", r#"{"mode":"form" }"#),
-            ("elicitation/create", r#"{"mode":"url","elicitationId":"own"}"#),
-            ("sampling/createMessage", r#"{"mode":"url"}"#),
-        ] {
-            assert_eq!(asked(method, params).get(), params);
-        }
-        assert!(question_for_legacy("roots/list", None, || 3).is_none());
     }
 
     #[test]

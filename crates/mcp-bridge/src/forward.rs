@@ -8,10 +8,11 @@ use mcp_transport::message::{Era, METHOD_NOT_FOUND, Payload, RequestId};
 use mcp_transport::{RequestOptions, RpcError, StatusSnapshot, SupervisorHandle};
 use serde_json::value::RawValue;
 
-use crate::era::{
-    RequestMeta, error_for_modern, missing_in_legacy_result, params_for_legacy, params_for_modern,
-};
+use crate::era::{RequestMeta, missing_in_legacy_result, params_for_legacy, params_for_modern};
 use crate::failure::{Failure, UNAVAILABLE};
+use crate::for_host::{
+    error_for_legacy, error_for_modern, result_for_legacy, result_for_modern, visit_for_modern,
+};
 use crate::lists::{capability_of, is_list, nothing_of};
 use crate::profile::read_capabilities;
 use crate::questions::{Exchange, Step};
@@ -32,14 +33,30 @@ type Answer = Result<(Payload, Era), RpcError>;
 
 /// Answers the request. Dropping the future gives it up, on the wire too.
 pub(crate) async fn serve(core: Arc<Core>, request: Request) {
-    match fulfil(&core, &request).await {
-        Ok((result, Era::Legacy)) if request.era == Era::Modern => {
+    let answer = fulfil(&core, &request).await;
+    match (answer, request.era) {
+        (Ok((result, Era::Legacy)), Era::Modern) => {
+            let result = result_for_modern(&request.method, result);
             let missing = missing_in_legacy_result(&request.method, &result);
             core.host.pass(&request.id, result, missing);
         }
-        Ok((result, _)) => core.host.pass(&request.id, result, ""),
-        Err(error) => {
-            let error = if request.era == Era::Modern { error_for_modern(error) } else { error };
+        (Ok((result, Era::Modern)), Era::Legacy) => {
+            core.host.pass(&request.id, result_for_legacy(result), "");
+        }
+        (Ok((result, _)), _) => core.host.pass(&request.id, result, ""),
+        (Err(error), era) => {
+            let server = core.known_server().map(|server| server.revision.era());
+            let error = match (server, era) {
+                (Some(Era::Modern), Era::Legacy) => error_for_legacy(error),
+                (Some(Era::Legacy), Era::Modern) => {
+                    match visit_for_modern(&request.method, request.params.as_deref(), &error) {
+                        Some(Ok(visit)) => return core.host.pass(&request.id, visit.into(), ""),
+                        Some(Err(error)) => error,
+                        None => error_for_modern(error),
+                    }
+                }
+                _ => error,
+            };
             core.host.respond(&request.id, Err(&error));
         }
     }

@@ -1,6 +1,6 @@
 //! A local MCP server on standard streams that is a remote one.
 //!
-//! The design decision of this crate: **a host that started a bridge keeps it.** It is answered at once and never
+//! The design decision of this crate: **a host that started a bridge keeps it.** It is answered within a second and never
 //! told to go away: while the server behind is being connected to, signed out or down, lists are the last known
 //! ones, a call is answered with the reason and the next command, and when the server is back the host hears that
 //! its lists have changed. Nothing has to be restarted.
@@ -20,13 +20,16 @@
 #[cfg(unix)]
 pub mod control;
 mod describe;
+mod early;
 mod era;
 mod failure;
 mod fingerprint;
+mod for_host;
 mod forward;
 mod host;
 mod lines;
 mod lists;
+mod memory;
 #[cfg(unix)]
 mod private;
 mod profile;
@@ -51,6 +54,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use failure::UNAVAILABLE;
 pub use fingerprint::Fingerprint;
+pub use memory::Memory;
 pub use role::Role;
 pub use session::Ended;
 
@@ -86,6 +90,9 @@ pub struct BridgeConfig {
     pub facts: Arc<dyn Fn() -> ActionFacts + Send + Sync>,
     /// Asked once, when the server needs a sign-in that only a person can make; for hosts with a person in front.
     pub sign_in: Option<SignIn>,
+    /// Where the description of the server is kept from one process to the next. Nowhere unless set: then a host waits for
+    /// the server, a second at most, before it is told what a bridge can promise.
+    pub memory: Option<Arc<dyn Memory>>,
     /// Asked once, when the host opens the conversation. A host that is turned away is answered with the reason, and the
     /// bridge ends.
     pub opening: Option<Opening>,
@@ -117,6 +124,7 @@ impl BridgeConfig {
             policy,
             facts: Arc::new(|| ActionFacts::new(TransportKind::Remote)),
             sign_in: None,
+            memory: None,
             opening: None,
             started: None,
             introduced: None,
@@ -139,6 +147,13 @@ impl BridgeConfig {
     #[must_use]
     pub fn with_sign_in(mut self, sign_in: SignIn) -> Self {
         self.sign_in = Some(sign_in);
+        self
+    }
+
+    /// With a place where the description of the server is kept.
+    #[must_use]
+    pub fn with_memory(mut self, memory: Arc<dyn Memory>) -> Self {
+        self.memory = Some(memory);
         self
     }
 

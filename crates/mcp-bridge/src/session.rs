@@ -4,10 +4,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mcp_status::{Reason, ReasonCode, ServerStatus};
 use mcp_transport::message::{
-    Era, INVALID_PARAMS, INVALID_REQUEST, Incoming, Members, Object, PARSE_ERROR, RequestId, encode_error,
-    meta, parse, told_chain,
+    Era, INVALID_PARAMS, INVALID_REQUEST, Incoming, METHOD_NOT_FOUND, Members, Object, PARSE_ERROR,
+    RequestId, encode_error, meta, parse, told_chain,
 };
 use mcp_transport::{
     Connector, Payload, RpcError, ServerSource, SubscriptionFilter, Supervisor, SupervisorConfig,
@@ -22,6 +21,7 @@ use crate::BridgeConfig;
 use crate::describe::Description;
 use crate::era::{RequestMeta, severity};
 use crate::failure::{not_taken, turned_away};
+use crate::for_host::{is_of_legacy_hosts, is_of_modern_hosts};
 use crate::forward::{Request, serve};
 use crate::host::Host;
 use crate::lines::{Line, Lines};
@@ -31,7 +31,7 @@ use crate::sharing::News;
 use crate::splice::{raw, text};
 use crate::state::Core;
 use crate::subscriptions::id_text;
-use crate::upstream::{Side, WithSide, follow};
+use crate::upstream::{Side, WithSide, follow, pass_on};
 
 /// How long requests under way may take when the host has closed its side: a script may have asked and gone.
 const LAST_ANSWERS: Duration = Duration::from_millis(900);
@@ -40,6 +40,8 @@ const LAST_ANSWERS: Duration = Duration::from_millis(900);
 const GOODBYE: Duration = Duration::from_millis(700);
 const LAST_LINES: Duration = Duration::from_millis(200);
 
+/// How long a host waits for what its server says of itself, where nothing is known of that yet.
+const DESCRIBED_LIMIT: Duration = Duration::from_secs(1);
 /// How long a host that is this program waits for its answer, so that it hears of a loop. Each turn of one waits no longer
 /// than the turn above it.
 const KNOWN_LIMIT: Duration = Duration::from_secs(5);
@@ -171,17 +173,9 @@ impl Session {
                 }
                 let profile = Profile::new(Era::Modern, meta.capabilities, meta.client);
                 if self.core.introduction.take(profile) {
-                    if method == "server/discover" && told.is_some() {
-                        self.connect();
-                        return self.answer_when_known(id, |description| description.discover());
-                    }
+                    self.connect().await;
                     if method == "server/discover" {
-                        self.discover(&id);
-                        self.core.host.flush().await;
-                    }
-                    self.connect();
-                    if method == "server/discover" {
-                        return;
+                        return self.answer(id, Era::Modern, told.is_some(), |known| known.discover());
                     }
                 }
                 Era::Modern
@@ -190,16 +184,25 @@ impl Session {
                 if !self.core.introduction.is_made() {
                     // A host that skips its handshake gets what it asks for; the server will say if it minds.
                     self.core.introduction.take(Profile::new(Era::Legacy, None, None));
-                    self.connect();
+                    self.connect().await;
                 }
                 Era::Legacy
             }
         };
-        self.core.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
+        self.core.becomes_ready();
         match (method.as_str(), era) {
-            ("server/discover", Era::Modern) => self.discover(&id),
-            // Whether the bridge is there; whether the server is, its status tells.
-            ("ping", _) => self.core.host.respond(&id, Ok(&raw("{}"))),
+            ("server/discover", Era::Modern) => {
+                let result = self.core.describe(era, |known| known.discover());
+                self.core.host.respond(&id, Ok(&result));
+            }
+            // Whether the bridge is there; whether the server is, its status tells. A modern host that asks all the same is
+            // answered in its terms.
+            ("ping", Era::Legacy) => self.core.host.respond(&id, Ok(&raw("{}"))),
+            ("ping", Era::Modern) => {
+                self.core.host.respond(&id, Ok(&raw(r#"{"resultType":"complete"}"#)));
+            }
+            (method, Era::Legacy) if is_of_modern_hosts(method) => self.unknown(&id, method),
+            (method, Era::Modern) if is_of_legacy_hosts(method) => self.unknown(&id, method),
             ("subscriptions/listen", Era::Modern) => self.listen(id, params.as_deref()),
             ("resources/subscribe" | "resources/unsubscribe", Era::Legacy) => {
                 self.want_resource(&id, &method, params.as_deref());
@@ -219,53 +222,54 @@ impl Session {
         false
     }
 
-    /// The handshake of a legacy host: answered before anything else is done, unless the host is this program (`is_ours`).
+    /// The handshake of a legacy host.
     async fn initialize(&mut self, id: RequestId, params: Option<&RawValue>, is_ours: bool) {
         let members = params.and_then(|params| Members::read(params.get())).unwrap_or_default();
         let requested = members.get("protocolVersion").and_then(text);
         let profile = Profile::new(Era::Legacy, members.get("capabilities"), members.get("clientInfo"));
-        let answer = move |description: &Description<'_>| description.initialize(requested.as_deref());
-        if is_ours {
-            if self.core.introduction.take(profile) {
-                self.connect();
-            }
-            return self.answer_when_known(id, answer);
+        self.core.early.begin();
+        if self.core.introduction.take(profile) {
+            self.connect().await;
         }
-        let result = self.core.describe(|description| answer(&description));
-        self.core.host.respond(&id, Ok(&result));
-        let is_first = self.core.introduction.take(profile);
-        if is_first {
-            self.core.host.flush().await;
-            self.connect();
-        }
+        self.answer(id, Era::Legacy, is_ours, move |known| known.initialize(requested.as_deref()));
     }
 
-    /// Answers a handshake when it is known whether the server leads back to what is above, and says so where it does: a
-    /// host that is this program tells it on, so that each turn of a loop ends with its name.
-    fn answer_when_known(
+    /// Answers a handshake as soon as something is known of the server, or it is known that nothing will be, or after a
+    /// second. A host that is this program (`is_ours`) waits until it is known whether the server leads back to what is above,
+    /// and hears of that: it tells it on, so that each turn of a loop ends with its name.
+    fn answer(
         &self,
         id: RequestId,
-        answer: impl FnOnce(&Description<'_>) -> Box<RawValue> + Send + 'static,
+        host: Era,
+        is_ours: bool,
+        result: impl FnOnce(&Description<'_>) -> Box<RawValue> + Send + 'static,
     ) {
         let core = self.core.clone();
-        self.tasks.spawn(async move {
-            match leads_back(&core).await {
-                Some(reason) => core.host.respond(&id, Err(&turned_away(reason, &core.config))),
-                None => {
-                    let result = core.describe(|description| answer(&description));
-                    core.host.respond(&id, Ok(&result));
-                }
+        let answering = async move {
+            let mut leads_back = None;
+            if is_ours {
+                core.decided(KNOWN_LIMIT).await;
+                leads_back = core.self_reference();
+            } else if !core.is_described() {
+                core.decided(DESCRIBED_LIMIT).await;
             }
-        });
+            let respond = || match leads_back {
+                Some(reason) => core.host.respond(&id, Err(&turned_away(reason, &core.config))),
+                None => core.host.respond(&id, Ok(&core.describe(host, result))),
+            };
+            core.early.end(respond, |method, params| pass_on(&core, method, params));
+        };
+        self.tasks.spawn(answering);
     }
 
-    fn discover(&self, id: &RequestId) {
-        let result = self.core.describe(|description| description.discover());
-        self.core.host.respond(id, Ok(&result));
+    fn unknown(&self, id: &RequestId, method: &str) {
+        let message = format!("{method} is not in the revision of the protocol that this conversation is in");
+        self.core.host.respond(id, Err(&RpcError::new(METHOD_NOT_FOUND, message)));
     }
 
     /// Starts to connect: the host has said who it is.
-    fn connect(&mut self) {
+    async fn connect(&mut self) {
+        self.core.recall().await;
         let side = Arc::new(Side::new(&self.core));
         let config = &self.core.config;
         let source = WithSide { source: self.source(), side };
@@ -323,6 +327,7 @@ impl Session {
         }
         let call = self.tasks.spawn(async move {
             let id = request.id.clone();
+            core.early.over().await;
             serve(core, request).await;
             calls.lock().remove(&id);
         });
@@ -333,7 +338,7 @@ impl Session {
     fn notification(&self, method: String, params: Option<Box<RawValue>>) {
         match method.as_str() {
             "notifications/initialized" => {
-                self.core.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
+                self.core.becomes_ready();
             }
             "notifications/cancelled" => self.cancel(params.as_deref()),
             _ => {
@@ -372,6 +377,7 @@ impl Session {
         let params = acknowledgement(&id, &filter);
         self.core.host.notify("notifications/subscriptions/acknowledged", Some(&params));
         self.core.subscriptions.open(id, filter);
+        self.core.tell_what_was_missed();
     }
 
     /// The subscription of a legacy host to one resource: it too outlives connections, whatever their era.
@@ -401,6 +407,7 @@ impl Session {
 
     /// Ends everything, within two seconds.
     async fn end(&mut self, ended: Ended) {
+        self.core.ending.cancel();
         self.tasks.close();
         let last_answers = async {
             if ended == Ended::HostGone {
@@ -447,16 +454,6 @@ impl Session {
         }
         self.background.clear();
     }
-}
-
-/// The loop that the server is part of, as far as that is known soon.
-async fn leads_back(core: &Core) -> Option<Reason> {
-    let mut status = core.server()?.status();
-    let known = status.wait_for(|snapshot| {
-        snapshot.status != ServerStatus::Pending || snapshot.code == Some(ReasonCode::Retrying)
-    });
-    let snapshot = tokio::time::timeout(KNOWN_LIMIT, known).await.ok()?.ok()?.clone();
-    snapshot.reason().filter(|reason| reason.code == ReasonCode::SelfReference)
 }
 
 /// The parameters of an acknowledgement.

@@ -37,6 +37,49 @@ pub(crate) fn with_members(
     object.finish()
 }
 
+/// What becomes of a member.
+#[derive(Debug)]
+pub(crate) enum Edit {
+    Keep,
+    Drop,
+    Replace(Box<RawValue>),
+}
+
+/// The object `text` with some members dropped or replaced, and every other byte as it was; `None` where it is no object, or
+/// nothing is to be done.
+pub(crate) fn edited(text: &str, mut edit: impl FnMut(&str, &RawValue) -> Edit) -> Option<String> {
+    let members = Members::read(text)?;
+    let edits: Vec<(&RawValue, Edit)> =
+        members.iter().map(|(name, value)| (value, edit(name, value))).collect();
+    if edits.iter().all(|(_, edit)| matches!(edit, Edit::Keep)) {
+        return None;
+    }
+    // The values are parts of `text`, so their places in it are known.
+    let place = |value: &RawValue| value.get().as_ptr().addr() - text.as_ptr().addr();
+    let mut end = text.find('{')? + 1;
+    let mut out = text[..end].to_owned();
+    let mut is_first = true;
+    for (value, edit) in edits {
+        let begin = place(value);
+        // Its name, and the comma before that unless it is the first.
+        let mut head = &text[end..begin];
+        end = begin + value.get().len();
+        let value = match &edit {
+            Edit::Keep => value.get(),
+            Edit::Replace(other) => other.get(),
+            Edit::Drop => continue,
+        };
+        if is_first {
+            head = head.trim_start().strip_prefix(',').unwrap_or(head);
+        }
+        is_first = false;
+        out.push_str(head);
+        out.push_str(value);
+    }
+    out.push_str(&text[end..]);
+    Some(out)
+}
+
 /// `params` with other members in its `_meta`: without those that `dropped` names, and with `added`. A `_meta`
 /// that is left empty goes.
 pub(crate) fn with_meta(
@@ -67,6 +110,29 @@ pub(crate) fn with_meta(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_edit_changes_what_it_names_and_no_other_byte() {
+        let of = |text: &str| {
+            edited(text, |name, _| match name {
+                "x" => Edit::Drop,
+                "r" => Edit::Replace(raw("0")),
+                _ => Edit::Keep,
+            })
+        };
+        for (before, after) in [
+            (r#"{ "x" : 1 , "a":[ ] }"#, r#"{ "a":[ ] }"#),
+            (r#"{ "a" : 1.0 ,"x":{"x":2},"b" : 3 }"#, r#"{ "a" : 1.0,"b" : 3 }"#),
+            (r#"{"a":1,"x":2 }"#, r#"{"a":1 }"#),
+            (r#"{"x":1,"\u0078":2}"#, "{}"),
+            (r#" {"x":1,"r":"é", "\u0061":"\u00e9"}"#, r#" {"r":0, "\u0061":"\u00e9"}"#),
+        ] {
+            assert_eq!(of(before).as_deref(), Some(after), "{before}");
+        }
+        for same in [r#"{"a":{"x":1}}"#, "{ }", "[1]", "1"] {
+            assert_eq!(of(same), None, "{same}");
+        }
+    }
 
     #[test]
     fn other_members_keep_their_bytes_and_their_order() {

@@ -1,22 +1,28 @@
 //! What the parts of a running bridge share.
 
 use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
-use mcp_transport::message::Era;
+use mcp_status::{Reason, ReasonCode, ServerStatus};
+use mcp_transport::message::{Era, Members};
 use mcp_transport::{ServerDescription, SupervisorHandle};
+use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use crate::BridgeConfig;
 use crate::describe::Description;
+use crate::early::Early;
 use crate::era::severity;
 use crate::host::Host;
 use crate::lists::Lists;
+use crate::memory;
 use crate::profile::Introduction;
 use crate::questions::Exchanges;
-use crate::subscriptions::{LIST_CHANGES, Subscriptions};
+use crate::subscriptions::{LIST_CHANGES, LISTED, Subscriptions};
 
 /// A running bridge.
 pub(crate) struct Core {
@@ -27,6 +33,15 @@ pub(crate) struct Core {
     pub(crate) subscriptions: Subscriptions,
     pub(crate) exchanges: Arc<Exchanges>,
     pub(crate) log: Log,
+    pub(crate) early: Early,
+    /// The host is gone, or the bridge was told to end: what waits for something to be known waits no longer.
+    pub(crate) ending: CancellationToken,
+    /// What an earlier process was told by the server.
+    recalled: OnceLock<Option<Arc<ServerDescription>>>,
+    /// Lists have changed, and the host did not listen.
+    missed: AtomicBool,
+    /// The capabilities that the host was told of.
+    offered: Mutex<Option<Box<RawValue>>>,
     /// Whether the host takes more than answers: a legacy one does after its handshake.
     pub(crate) ready: watch::Sender<bool>,
     server: OnceLock<SupervisorHandle>,
@@ -42,6 +57,11 @@ impl Core {
             subscriptions: Subscriptions::default(),
             exchanges: Exchanges::new(),
             log: Log::default(),
+            early: Early::default(),
+            ending: CancellationToken::new(),
+            recalled: OnceLock::new(),
+            missed: AtomicBool::new(false),
+            offered: Mutex::default(),
             ready: watch::Sender::new(false),
             server: OnceLock::new(),
         }
@@ -68,11 +88,82 @@ impl Core {
         self.known_server().map(|server| server.revision.era())
     }
 
-    /// What the host is told that it speaks to.
-    pub(crate) fn describe<T>(&self, read: impl FnOnce(Description<'_>) -> T) -> T {
-        let known = self.known_server();
+    /// Looks for what an earlier process was told by the server, once.
+    pub(crate) async fn recall(&self) {
+        if self.recalled.get().is_none() {
+            let memory = self.config.memory.clone();
+            let recalled = tokio::task::spawn_blocking(move || memory::read(&memory?.recall()?)).await;
+            // There is one memory, so it does not matter who was first.
+            drop(self.recalled.set(recalled.ok().flatten().map(Arc::new)));
+        }
+    }
+
+    /// Whether anything is known of the server, from now or from an earlier process.
+    pub(crate) fn is_described(&self) -> bool {
+        self.described().is_some()
+    }
+
+    fn described(&self) -> Option<Arc<ServerDescription>> {
+        self.known_server().or_else(|| self.recalled.get().cloned().flatten())
+    }
+
+    /// What the host, which is of this era, is told that it speaks to.
+    pub(crate) fn describe<T>(&self, host: Era, read: impl FnOnce(&Description<'_>) -> T) -> T {
+        let known = self.described();
         let (name, version) = (&*self.config.name, &*self.config.version);
-        read(Description { name, version, known: known.as_deref() })
+        let description = Description { name, version, known: known.as_deref() };
+        *self.offered() = Some(description.capabilities(host));
+        read(&description)
+    }
+
+    /// There is a connection. What the server says of itself is kept for the next process, and where it is not what the host
+    /// was told, the host has lists to ask for again.
+    pub(crate) fn meet(&self) {
+        let Some(server) = self.known_server() else { return };
+        let (name, version) = (&*self.config.name, &*self.config.version);
+        let now = Description { name, version, known: Some(&server) }.capabilities(self.introduction.era());
+        if self.offered().as_ref().is_some_and(|offered| offered.get() != now.get()) {
+            self.lists.owe_news();
+        }
+        let Some(memory) = self.config.memory.clone() else { return };
+        let kept = self.recalled.get().cloned().flatten().and_then(|kept| memory::write(&kept));
+        if let Some(text) = memory::write(&server).filter(|text| kept.as_ref() != Some(text)) {
+            tokio::task::spawn_blocking(move || memory.keep(&text));
+        }
+    }
+
+    /// Whether the host may hear that the list of this kind has changed: it was offered one, or there is one now.
+    fn has_list(&self, kind: &str) -> bool {
+        let is_offered = self.offered().as_deref().is_some_and(|offered| {
+            Members::read(offered.get()).is_some_and(|members| members.get(kind).is_some())
+        });
+        is_offered || self.known_server().is_some_and(|server| server.has(kind))
+    }
+
+    fn offered(&self) -> MutexGuard<'_, Option<Box<RawValue>>> {
+        self.offered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns when it is known how the first attempt to connect ended, after `limit`, or when the bridge ends.
+    pub(crate) async fn decided(&self, limit: Duration) {
+        let Some(server) = self.server() else { return };
+        let mut status = server.status();
+        let known = status.wait_for(|snapshot| {
+            snapshot.connection.is_some()
+                || snapshot.status != ServerStatus::Pending
+                || snapshot.code == Some(ReasonCode::Retrying)
+        });
+        tokio::select! {
+            _ = known => {}
+            () = tokio::time::sleep(limit) => {}
+            () = self.ending.cancelled() => {}
+        }
+    }
+
+    /// The loop that the server is known to be part of.
+    pub(crate) fn self_reference(&self) -> Option<Reason> {
+        let reason = self.server()?.snapshot().reason();
+        reason.filter(|reason| reason.code == ReasonCode::SelfReference)
     }
 
     /// Waits until the host takes questions.
@@ -81,12 +172,31 @@ impl Core {
         let _ = self.ready.subscribe().wait_for(|ready| *ready).await;
     }
 
-    /// Tells the host that the lists it has may be old.
+    /// The host takes more than answers from now on.
+    pub(crate) fn becomes_ready(&self) {
+        self.ready.send_if_modified(|ready| !std::mem::replace(ready, true));
+        self.tell_what_was_missed();
+    }
+
+    /// Tells the host that the lists it has may be old. Where it does not listen yet, it hears of it when it does.
     pub(crate) fn tell_lists_changed(&self) {
-        for method in LIST_CHANGES {
-            match self.introduction.era() {
-                Era::Legacy if *self.ready.borrow() => self.host.notify(method, None),
-                Era::Legacy => {}
+        self.missed.store(true, Ordering::Release);
+        self.tell_what_was_missed();
+    }
+
+    /// What was to be told before the host listened.
+    pub(crate) fn tell_what_was_missed(&self) {
+        let era = self.introduction.era();
+        let listens = match era {
+            Era::Legacy => *self.ready.borrow(),
+            Era::Modern => self.subscriptions.is_heard(),
+        };
+        if !listens || !self.missed.swap(false, Ordering::AcqRel) {
+            return;
+        }
+        for (method, _) in LIST_CHANGES.into_iter().zip(LISTED).filter(|(_, kind)| self.has_list(kind)) {
+            match era {
+                Era::Legacy => self.host.notify(method, None),
                 Era::Modern => self
                     .subscriptions
                     .deliver(method, None, |method, params| self.host.notify(method, Some(params))),

@@ -14,7 +14,9 @@ use tokio::sync::watch;
 
 use crate::splice::{string, with_meta};
 
-/// The lists whose changes are told.
+/// The capabilities whose lists change.
+pub(crate) const LISTED: [&str; 3] = ["tools", "resources", "prompts"];
+/// How a change of each of them is told, in the same order.
 pub(crate) const LIST_CHANGES: [&str; 3] = [
     "notifications/tools/list_changed",
     "notifications/resources/list_changed",
@@ -72,6 +74,11 @@ impl Subscriptions {
     /// A stream ends; whether there was one.
     pub(crate) fn close(&self, id: &RequestId) -> bool {
         self.change(|state| state.streams.remove(id)).is_some()
+    }
+
+    /// Whether a stream is open.
+    pub(crate) fn is_heard(&self) -> bool {
+        !self.state().streams.is_empty()
     }
 
     /// Ends every stream.

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use mcp_status::{Action, ServerStatus};
-use mcp_transport::message::{Era, Members, meta};
+use mcp_transport::message::{Era, Members};
 use mcp_transport::{
     ClientCapabilities, ClientInfo, HandlerFuture, RequestOptions, RpcError, ServerFuture,
     ServerRequestHandler, ServerSource, SubscriptionFilter, SupervisorHandle,
@@ -15,9 +15,10 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::era::{question_for_legacy, severity};
+use crate::era::severity;
 use crate::failure::UNAVAILABLE;
-use crate::splice::{raw, string, text, with_meta};
+use crate::for_host::{is_of_legacy_servers, notice_for_legacy, question_for_legacy, question_for_modern};
+use crate::splice::{raw, string, text};
 use crate::state::Core;
 use crate::subscriptions::is_change;
 
@@ -65,7 +66,7 @@ impl ServerRequestHandler for Side {
                         question_for_legacy(method, params, || self.visits.fetch_add(1, Ordering::Relaxed));
                     core.host.ask(method, params.as_deref()).await
                 }
-                Era::Modern => core.exchanges.ask(method, params).await,
+                Era::Modern => core.exchanges.ask(method, question_for_modern(method, params)).await,
             }
         })
     }
@@ -74,7 +75,7 @@ impl ServerRequestHandler for Side {
         let Some(core) = self.core.upgrade() else { return };
         // About a request or a subscription of ours, whose ids the host has never seen.
         if !matches!(method, "notifications/cancelled" | "notifications/subscriptions/acknowledged") {
-            pass_on(&core, method, params);
+            core.early.tell(method, params, |method, params| pass_on(&core, method, params));
         }
     }
 }
@@ -85,14 +86,14 @@ impl fmt::Debug for Side {
     }
 }
 
-/// Tells the host what the server told.
-fn pass_on(core: &Core, method: &str, params: Option<&RawValue>) {
+/// Tells the host what the server told, in the terms of the host.
+pub(crate) fn pass_on(core: &Core, method: &str, params: Option<&RawValue>) {
     match core.introduction.era() {
-        Era::Legacy if is_change(method) => {
-            let tagged = params.filter(|params| params.get().contains(meta::SUBSCRIPTION_ID));
-            let plain = tagged.map(|params| with_meta(Some(params), |key| key == meta::SUBSCRIPTION_ID, &[]));
+        Era::Legacy => {
+            let plain = notice_for_legacy(params);
             core.host.notify(method, plain.as_deref().or(params));
         }
+        Era::Modern if is_of_legacy_servers(method) && core.connected_era() == Some(Era::Legacy) => {}
         Era::Modern if is_change(method) => {
             core.subscriptions
                 .deliver(method, params, |method, params| core.host.notify(method, Some(params)));
@@ -137,6 +138,7 @@ pub(crate) async fn follow(core: Arc<Core>, server: SupervisorHandle) {
         if snapshot.connection != connection {
             drop(company.take());
             if let Some(number) = snapshot.connection {
+                core.meet();
                 let made_up = core.lists.take_made_up();
                 // Whatever changed while nobody listened was not told.
                 if made_up || number > 1 {

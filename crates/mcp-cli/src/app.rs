@@ -224,15 +224,15 @@ impl App {
         self.token_store.clone()
     }
 
-    /// Where long-lived sessions write what happened: `$XDG_CACHE_HOME/mcplink/logs`, or the platform's equivalent.
-    pub(crate) fn log_dir(&self) -> Option<PathBuf> {
+    /// Where this program keeps what may be lost, such as logs: `$XDG_CACHE_HOME/mcplink`, or the platform's equivalent.
+    pub(crate) fn cache_dir(&self) -> Option<PathBuf> {
         let path = |name: &str| self.environment.text(name).map(PathBuf::from);
         let cache = match Platform::CURRENT {
             Platform::Windows => path("LOCALAPPDATA"),
             Platform::MacOs => path("HOME").map(|home| home.join("Library/Caches")),
             _ => path("XDG_CACHE_HOME").or_else(|| path("HOME").map(|home| home.join(".cache"))),
         };
-        cache.map(|cache| cache.join("mcplink").join("logs"))
+        cache.map(|cache| cache.join("mcplink"))
     }
 
     /// Prints one line of NDJSON.

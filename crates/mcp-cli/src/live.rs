@@ -3,6 +3,7 @@
 //! They meet at sockets of this person's own. Where the system has none, nobody sees a session of another process, and
 //! no connection is shared: `absent` is the whole difference.
 
+pub(crate) mod description;
 pub(crate) mod entry;
 pub(crate) mod follow;
 pub(crate) mod serve;

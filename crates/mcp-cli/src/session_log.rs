@@ -17,6 +17,9 @@ use crate::view::time::rfc3339;
 
 pub(crate) use provider::Logged;
 
+/// Where in the cache folder long-lived sessions write what happened.
+pub(crate) const FOLDER: &str = "logs";
+
 /// The log of one server.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionLog {

@@ -5,6 +5,8 @@
 //! | `matrix` | both eras on both sides: lists, calls, progress, cancellation, questions, subscriptions, logging |
 //! | `apart` | what must not be mixed up: ids, calls and questions at the same time, and wishes that have ended |
 //! | `bytes` | what is passed on without a change |
+//! | `eras` | that no name of one era reaches a host of the other one |
+//! | `described` | what a host is told of the server, also while that is slow or away |
 //! | `other_era` | a server that goes on in another era in the middle of a connection |
 //! | `outage` | a server that is down, comes up, wants credentials, and what the host hears meanwhile |
 //! | `opening` | what a host may tell, and how it is turned away |
@@ -17,9 +19,12 @@
 
 mod apart;
 mod bytes;
+mod described;
 mod ending;
+mod eras;
 mod matrix;
 mod opening;
 mod other_era;
 mod outage;
 mod support;
+mod vocabulary;

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_auth::AuthProvider;
-use mcp_bridge::{Bridge, BridgeConfig, Ended, Opening};
+use mcp_bridge::{Bridge, BridgeConfig, Ended, Memory, Opening};
 use mcp_status::{ActionFacts, TransportKind};
 use mcp_transport::{
     ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, Server, SupervisorHandle, Withheld,
@@ -37,6 +37,8 @@ pub(crate) struct Host {
     stop: Option<oneshot::Sender<()>>,
     bridge: JoinHandle<Ended>,
     last_id: i64,
+    /// The questions that were answered.
+    answered: Vec<i64>,
 }
 
 #[derive(Default)]
@@ -52,12 +54,14 @@ pub(crate) struct Setup {
     capabilities: Value,
     patience: Duration,
     opening: Option<Opening>,
+    memory: Option<Arc<dyn Memory>>,
     started: Option<Arc<dyn Fn(SupervisorHandle) + Send + Sync>>,
 }
 
 impl Setup {
     pub(crate) fn new(url: Url) -> Self {
-        Self { url, auth: None, capabilities: json!({}), patience: PATIENCE, opening: None, started: None }
+        let capabilities = json!({});
+        Self { url, auth: None, capabilities, patience: PATIENCE, opening: None, memory: None, started: None }
     }
 
     pub(crate) fn auth(mut self, provider: Arc<dyn AuthProvider>) -> Self {
@@ -82,6 +86,12 @@ impl Setup {
         self
     }
 
+    /// Where the description of the server is kept.
+    pub(crate) fn memory(mut self, memory: Arc<dyn Memory>) -> Self {
+        self.memory = Some(memory);
+        self
+    }
+
     /// How long a call waits for a connection.
     pub(crate) fn patience(mut self, patience: Duration) -> Self {
         self.patience = patience;
@@ -97,7 +107,7 @@ impl Setup {
 
     /// Starts the bridge; the host says nothing yet.
     pub(crate) fn start_silent(self, era: HostEra) -> Host {
-        let Self { url, auth, capabilities, patience, opening, started } = self;
+        let Self { url, auth, capabilities, patience, opening, memory, started } = self;
         let mut options = ClientOptions::new(ClientInfo::new("bridge-test", "1.0"));
         options.connect_timeout = PATIENCE;
         let source = move || {
@@ -115,6 +125,7 @@ impl Setup {
         config.policy.patience = patience;
         config.started = started;
         config.opening = opening;
+        config.memory = memory;
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let (theirs_in, theirs_out) = tokio::io::split(theirs);
         let (output, input) = tokio::io::split(ours);
@@ -140,7 +151,17 @@ impl Setup {
             }
         });
         let (input, stop) = (Some(input), Some(stop));
-        Host { era, capabilities, log_level: None, input, seen, stop, bridge, last_id: 0 }
+        Host {
+            era,
+            capabilities,
+            log_level: None,
+            input,
+            seen,
+            stop,
+            bridge,
+            last_id: 0,
+            answered: Vec::new(),
+        }
     }
 }
 
@@ -221,6 +242,7 @@ impl Host {
 
     /// Answers a question of the server.
     pub(crate) async fn answer(&mut self, question: &Value, result: Value) {
+        self.answered.extend(question["id"].as_i64());
         let message = json!({"jsonrpc": "2.0", "id": question["id"], "result": result});
         self.write(&message.to_string()).await;
     }
@@ -228,6 +250,15 @@ impl Host {
     pub(crate) async fn response(&self, id: i64) -> Value {
         self.wait_for(&format!("the response to {id}"), |message| {
             message["id"] == id && message.get("method").is_none()
+        })
+        .await
+    }
+
+    /// What the server asks next.
+    pub(crate) async fn asked(&self, method: &str) -> Value {
+        let known = self.answered.clone();
+        self.wait_for(method, |message| {
+            message["method"] == method && message["id"].as_i64().is_some_and(|id| !known.contains(&id))
         })
         .await
     }

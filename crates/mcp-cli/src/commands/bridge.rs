@@ -16,11 +16,12 @@ use crate::app::App;
 use crate::args::{BridgeArgs, DeadlineArgs, LoginArgs};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::live::description::DescriptionFile;
 use crate::live::entry::{Entry, Target};
 use crate::live::follow::follow;
 use crate::live::serve::{Opened, Session};
 use crate::live::{self, Sharing};
-use crate::session_log::SessionLog;
+use crate::session_log::{self, SessionLog};
 use crate::signals;
 use crate::wire::Wired;
 
@@ -41,7 +42,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
         return Err(not_started(target.name(), reason));
     }
     let (input, output) = streams()?;
-    let log = app.log_dir().map(|directory| SessionLog::new(&directory, target.name()));
+    let log = app.cache_dir().map(|cache| SessionLog::new(&cache.join(session_log::FOLDER), target.name()));
     let wired = Arc::new(wired);
     let entry = Arc::new(Entry::new(app.clone(), target, log.clone(), wired.clone()));
     let source = entry.clone();
@@ -59,6 +60,9 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
         .with_facts(move || known.facts());
     if let Ok(Some(limits)) = wired.state.as_ref().map(|ready| &ready.server.limits) {
         config.max_requests = limits.requests;
+    }
+    if let Some(file) = DescriptionFile::of(app, &wired) {
+        config = config.with_memory(Arc::new(file));
     }
     let refused = Arc::new(Mutex::new(None));
     let (admitting, slot) = (entry.clone(), refused.clone());

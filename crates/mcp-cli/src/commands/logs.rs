@@ -19,7 +19,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 pub(super) async fn run(app: &App, args: &LogsArgs) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
-    let path = app.log_dir().map(|directory| session_log::file(&directory, &args.name));
+    let path = app.cache_dir().map(|cache| session_log::file(&cache.join(session_log::FOLDER), &args.name));
     let path = path.filter(|path| {
         path.symlink_metadata().is_ok() || args.follow || loaded.config.entry(&args.name).is_some()
     });

@@ -8,10 +8,16 @@ use crate::app::App;
 use crate::args::ResetArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::live::description::DescriptionFile;
 
 pub(super) async fn run(app: &App, args: &ResetArgs) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
     let wired = loaded.wired_named(app, &args.names).await?;
+    let descriptions = wired.iter().filter_map(|wired| DescriptionFile::of(app, wired));
+    let described = descriptions.filter(DescriptionFile::forget).count();
+    if described > 0 {
+        tracing::info!(described, "forgot what servers said of themselves");
+    }
     let mut reset = Vec::new();
     for (wired, auth) in wired.iter().filter_map(|wired| Some((wired, wired.auth.as_ref()?))) {
         let name = &wired.described.name;

@@ -60,9 +60,13 @@ fn pass_through_the_bridge(host: Host) {
         assert!(text("accepted").contains("Ada") && text("declined").contains("decline"), "{era:?}");
         assert_eq!(told.seen("cancel"), "given up", "{era:?}");
         unchanged::assert_unchanged(&told, host.era(), era);
-        if (host.era(), era) != (Era::Modern, Era::Legacy) {
-            assert!(told.host_side.has_result(ODD), "{era:?}");
-        }
+        let seen = match (host.era(), era) {
+            (Era::Modern, Era::Legacy) => None,
+            // The one member that only the other era has, and no other byte.
+            (Era::Legacy, Era::Modern) => Some(ODD.replace(r#" ,"resultType":"complete""#, "")),
+            _ => Some(ODD.to_owned()),
+        };
+        assert!(seen.is_none_or(|seen| told.host_side.has_result(&seen)), "{era:?}");
         assert!(server.violations().is_empty(), "{era:?}: {:?}", server.violations());
     }
 }

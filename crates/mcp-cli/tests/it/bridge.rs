@@ -124,3 +124,35 @@ fn a_token_that_expires_every_second_fails_no_call_and_costs_a_run_each() {
     assert!((3..=seconds + 3).contains(&runs), "{runs} runs in {seconds} s, {id} calls");
     drop(bridge.wait().expect_code(0));
 }
+
+/// What a server says of itself reaches every host, and the next one also while the server is away. It is kept as what it is:
+/// not as a status.
+#[test]
+fn fb_b32_the_next_host_hears_what_the_server_said_of_itself_also_while_it_is_away() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).instructions("Use wisely.").start().unwrap();
+    let setting = Setting::of("remote", http(&server));
+    let greet = || {
+        let mut bridge = setting.mcplink(&["bridge", "remote"]).start();
+        say(&mut bridge, INITIALIZE);
+        let hello = response(&bridge, 0)["result"].clone();
+        // The server has been met by now, or is known not to answer.
+        say(&mut bridge, INITIALIZED);
+        ask(&mut bridge, 1, "tools/list", json!({}));
+        bridge.wait().expect_code(0);
+        hello
+    };
+    let first = greet();
+    assert_eq!(first["instructions"], "Use wisely.", "{first:#}");
+    assert!(
+        first["capabilities"].get("completions").is_none(),
+        "nothing that the server does not have: {first:#}"
+    );
+    server.always(Answer::status(503));
+    assert_eq!(greet(), first);
+    // Another command decides by what it sees.
+    assert_eq!(setting.status("remote")["status"], "failed");
+    // Another address is another server, and what is not approved or switched off says nothing.
+    setting.run(&["reset", "remote"], 0);
+    let forgotten = greet();
+    assert!(forgotten.get("instructions").is_none(), "{forgotten:#}");
+}

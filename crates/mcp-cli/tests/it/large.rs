@@ -39,23 +39,26 @@ fn text(bytes: usize) -> String {
     text
 }
 
-/// The answer to the first request after a handshake. Its result comes first, as official servers write it, or last.
-fn answer(text: &str, form: Form) -> String {
+/// The answer to the request of this id: 1 is the first one after a handshake. Its result comes first, as official servers write it, or last.
+fn answer(text: &str, form: Form, id: u64) -> String {
     let result = |text| format!(r#"{{"content":[{{"type":"text","text":"{text}"}}],"isError":false}}"#);
     match form {
-        Form::Json => format!(r#"{{"result":{},"jsonrpc":"2.0","id":1}}"#, result(text)),
+        Form::Json => format!(r#"{{"result":{},"jsonrpc":"2.0","id":{id}}}"#, result(text)),
         Form::Sse => {
-            format!("event: message\ndata: {{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}}\n\n", result(text))
+            format!(
+                "event: message\ndata: {{\"jsonrpc\":\"2.0\",\"id\":{id},\"result\":{}}}\n\n",
+                result(text)
+            )
         }
     }
 }
 
-fn server(era: Era, text: &str, form: Form) -> FakeMcpServer {
+fn server(era: Era, text: &str, form: Form, id: u64) -> FakeMcpServer {
     let content_type = match form {
         Form::Json => "application/json",
         Form::Sse => "text/event-stream",
     };
-    let answer = Answer::Http(HttpAnswer::new(200).body(content_type, answer(text, form)));
+    let answer = Answer::Http(HttpAnswer::new(200).body(content_type, answer(text, form, id)));
     FakeMcpServer::builder().era(era).always_to("tools/call", answer).without_recording().start().unwrap()
 }
 
@@ -145,7 +148,7 @@ fn a_result_arrives_whole_in_both_eras_and_forms() {
     let small = text(SMALL);
     for era in [Era::Legacy, Era::Modern] {
         for form in [Form::Json, Form::Sse] {
-            called(&Setting::of("remote", http(&server(era, &small, form))), &small);
+            called(&Setting::of("remote", http(&server(era, &small, form, 1))), &small);
         }
     }
 }
@@ -153,13 +156,13 @@ fn a_result_arrives_whole_in_both_eras_and_forms() {
 #[test]
 fn a_large_result_arrives_whole_as_one_answer() {
     let large = text(LARGE);
-    called(&Setting::of("remote", http(&server(Era::Modern, &large, Form::Json))), &large);
+    called(&Setting::of("remote", http(&server(Era::Modern, &large, Form::Json, 1))), &large);
 }
 
 #[test]
 fn a_large_result_arrives_whole_as_one_event() {
     let large = text(LARGE);
-    called(&Setting::of("remote", http(&server(Era::Legacy, &large, Form::Sse))), &large);
+    called(&Setting::of("remote", http(&server(Era::Legacy, &large, Form::Sse, 1))), &large);
 }
 
 #[cfg(unix)]
@@ -172,7 +175,7 @@ fn a_result_arrives_whole_from_a_local_server() {
     let setting = Setting::of("remote", json!({ "command": "sh", "args": ["-c", SCRIPT] }));
     for bytes in [SMALL, LARGE] {
         let text = text(bytes);
-        setting.home.write_project("answer", format!("{}\n", answer(&text, Form::Json))).unwrap();
+        setting.home.write_project("answer", format!("{}\n", answer(&text, Form::Json, 1))).unwrap();
         called(&setting, &text);
     }
 }
@@ -181,12 +184,17 @@ fn a_result_arrives_whole_from_a_local_server() {
 fn a_result_arrives_whole_through_a_bridge() {
     for (era, form, bytes) in [(Era::Legacy, Form::Json, LARGE), (Era::Modern, Form::Sse, SMALL)] {
         let text = text(bytes);
-        let server = server(era, &text, form);
+        // In the modern era the stream of changes is a request, too, and the first one of a bridge.
+        let streams = usize::from(era == Era::Modern);
+        let server = server(era, &text, form, if streams == 1 { 2 } else { 1 });
         let setting = Setting::of("remote", http(&server));
         let mut bridge = Program::start(&setting, &["bridge", "remote"]);
         bridge.say(INITIALIZE);
         bridge.line();
         bridge.say(r#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#);
+        while server.open_streams() < streams {
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
         bridge
             .say(r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"big","arguments":{}}}"#);
         let (begin, rest) = text.as_bytes().split_at(16);

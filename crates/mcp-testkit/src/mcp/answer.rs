@@ -25,6 +25,8 @@ pub enum Answer {
         /// The error message.
         message: String,
     },
+    /// A JSON-RPC error to this request, in a 200, as this object.
+    RpcFailure(Value),
     /// A JSON-RPC result to this request, in a 200, in place of the honest one.
     RpcResult(Value),
     /// The same with this JSON text, in a spelling that a `Value` would not keep.

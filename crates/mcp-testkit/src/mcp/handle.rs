@@ -80,6 +80,10 @@ impl Shared {
                 let error = RpcError::plain(code, text);
                 return rpc_json(error.status, &error.message(&id_of(message.as_ref())));
             }
+            Answer::RpcFailure(error) => {
+                let id = id_of(message.as_ref());
+                return rpc_json(200, &json!({ "jsonrpc": "2.0", "id": id, "error": error }));
+            }
             Answer::RpcResult(result) => {
                 return rpc_json(200, &rpc::result_message(&id_of(message.as_ref()), result));
             }

@@ -28,7 +28,7 @@ impl Session {
     /// Before anything is agreed: `initialize` carries no version and no session.
     pub(super) fn greeting(options: &ClientOptions) -> Self {
         Self {
-            server: Arc::new(unknown_server(ProtocolRevision::NEWEST_LEGACY)),
+            server: Arc::new(ServerDescription::new(ProtocolRevision::NEWEST_LEGACY)),
             headers: base_headers(options),
             id: None,
             meta: String::new(),
@@ -49,7 +49,7 @@ impl Session {
 
     /// Before the server has said who it is: the first request of a connection.
     pub(super) fn probing(options: &ClientOptions, revision: ProtocolRevision) -> Self {
-        Self::modern(options, unknown_server(revision), String::new(), 0)
+        Self::modern(options, ServerDescription::new(revision), String::new(), 0)
     }
 
     pub(super) fn legacy(
@@ -78,16 +78,6 @@ impl Session {
 impl Numbered for Session {
     fn number(&self) -> u64 {
         self.number
-    }
-}
-
-fn unknown_server(revision: ProtocolRevision) -> ServerDescription {
-    ServerDescription {
-        revision,
-        info: None,
-        capabilities: Default::default(),
-        instructions: None,
-        held: None,
     }
 }
 

@@ -230,13 +230,7 @@ mod tests {
     }
 
     fn known(revision: ProtocolRevision) -> ServerDescription {
-        ServerDescription {
-            revision,
-            info: None,
-            capabilities: Default::default(),
-            instructions: None,
-            held: None,
-        }
+        ServerDescription::new(revision)
     }
 
     #[tokio::test]

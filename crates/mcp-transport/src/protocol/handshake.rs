@@ -57,6 +57,8 @@ pub struct ServerDescription {
     pub revision: ProtocolRevision,
     /// Its name and version. Self-reported: for people, never for decisions.
     pub info: Option<Implementation>,
+    /// The same as it was sent, with what else it says of itself (`icons`, `websiteUrl`, …).
+    pub identity: Option<Box<RawValue>>,
     /// Its capabilities by name, each as sent.
     pub capabilities: BTreeMap<String, Box<RawValue>>,
     /// What it tells a model about its use.
@@ -66,6 +68,26 @@ pub struct ServerDescription {
 }
 
 impl ServerDescription {
+    /// A server of which nothing but its revision is known.
+    pub fn new(revision: ProtocolRevision) -> Self {
+        Self {
+            revision,
+            info: None,
+            identity: None,
+            capabilities: BTreeMap::new(),
+            instructions: None,
+            held: None,
+        }
+    }
+
+    /// The same server with this identity.
+    #[must_use]
+    pub fn with_identity(mut self, identity: Option<Box<RawValue>>) -> Self {
+        self.info = identity.as_deref().and_then(Implementation::read);
+        self.identity = identity.filter(|_| self.info.is_some());
+        self
+    }
+
     /// Whether the server declares this capability (`tools`, `resources`, `prompts`, …).
     pub fn has(&self, capability: &str) -> bool {
         self.capabilities.contains_key(capability)
@@ -187,13 +209,10 @@ fn judge_discovery(result: &str) -> Probe {
                 .meta
                 .and_then(|raw| Members::read(raw.get())?.get(meta::SERVER_INFO).map(ToOwned::to_owned))
                 .or(discovered.server_info);
-            Probe::Modern(Box::new(ServerDescription {
-                revision,
-                info: info.and_then(|raw| Implementation::read(&raw)),
-                capabilities: discovered.capabilities,
-                instructions: discovered.instructions,
-                held: None,
-            }))
+            let mut server = ServerDescription::new(revision).with_identity(info);
+            server.capabilities = discovered.capabilities;
+            server.instructions = discovered.instructions;
+            Probe::Modern(Box::new(server))
         }
         Some(_) => Probe::Legacy,
         None => Probe::Failed(no_common_version(offered)),
@@ -256,13 +275,10 @@ pub(crate) fn read_initialize(result: &str) -> Result<ServerDescription, Transpo
     let revision = ProtocolRevision::from_wire(&result.protocol_version)
         .filter(|revision| revision.era() == Era::Legacy)
         .ok_or_else(|| no_common_version(vec![shortened(result.protocol_version, MAX_WORD)]))?;
-    Ok(ServerDescription {
-        revision,
-        info: result.server_info.and_then(|raw| Implementation::read(&raw)),
-        capabilities: result.capabilities,
-        instructions: result.instructions,
-        held: None,
-    })
+    let mut server = ServerDescription::new(revision).with_identity(result.server_info);
+    server.capabilities = result.capabilities;
+    server.instructions = result.instructions;
+    Ok(server)
 }
 
 fn no_common_version(offered: Vec<String>) -> TransportError {
