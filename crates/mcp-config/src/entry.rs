@@ -13,43 +13,8 @@ use crate::consent::{Change, Terms};
 use crate::display;
 use crate::expand::Text;
 pub use crate::launch::Stdio;
+pub use crate::scope::Scope;
 use crate::{Origin, Redacted};
-
-/// Where an entry was defined.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Scope {
-    /// The administrator's file, which takes exclusive control.
-    Managed,
-    /// `--mcp-config`.
-    Dynamic,
-    /// This person, this project: `projects[..].mcpServers` of `.claude.json`.
-    Local,
-    /// Everyone in this project: `.mcp.json`.
-    Project,
-    /// This person, everywhere: `mcpServers` of `.claude.json`.
-    User,
-}
-
-impl Scope {
-    /// The word as it is shown and as it stands in JSON.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Managed => "managed",
-            Self::Dynamic => "dynamic",
-            Self::Local => "local",
-            Self::Project => "project",
-            Self::User => "user",
-        }
-    }
-}
-
-impl fmt::Display for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
-    }
-}
 
 /// One server of the configuration.
 #[derive(Clone, Debug)]

@@ -69,6 +69,7 @@ mod program;
 mod project;
 mod redacted;
 mod schema;
+mod scope;
 mod sources;
 mod suggest;
 mod trust;

@@ -272,7 +272,7 @@ impl Control {
         match self {
             Self::Managed => role == Role::Managed,
             Self::Strict => role == Role::Dynamic,
-            Self::Open => matches!(role, Role::Dynamic | Role::User | Role::Project),
+            Self::Open => matches!(role, Role::Dynamic | Role::User | Role::Own | Role::Project),
         }
     }
 }
@@ -367,6 +367,7 @@ fn entries(
         Role::Managed => Scope::Managed,
         Role::Dynamic => Scope::Dynamic,
         Role::Project => Scope::Project,
+        Role::Own => Scope::Mcplink,
         _ => Scope::User,
     };
     let Some(object) = document.object() else { return Vec::new() };

@@ -39,6 +39,8 @@ pub struct Locations {
     pub config_dir: Option<PathBuf>,
     /// `~/.claude.json`, or the file of that name in `CLAUDE_CONFIG_DIR`: user and local scope.
     pub user_file: Option<PathBuf>,
+    /// This tool's own servers: `mcplink/mcp.json` in the person's configuration directory, or `MCPLINK_CONFIG`.
+    pub own_file: Option<PathBuf>,
     /// The directory of the files that an administrator manages.
     pub managed_dir: PathBuf,
     /// The directory of this tool's own state: trust, approvals, tokens.
@@ -59,7 +61,8 @@ impl Locations {
             Platform::Windows => r"C:\Program Files\ClaudeCode",
         });
         let state_dir = state_dir(env, cwd, platform, home.as_deref());
-        Self { platform, home, config_dir, user_file, managed_dir, state_dir }
+        let own_file = own_file(env, cwd, platform, home.as_deref());
+        Self { platform, home, config_dir, user_file, own_file, managed_dir, state_dir }
     }
 
     /// The file that takes exclusive control where it exists.
@@ -77,13 +80,28 @@ impl Locations {
         let dir = match self.platform {
             Platform::Windows => env.path("APPDATA")?.join("Claude"),
             Platform::MacOs => self.home.as_ref()?.join("Library/Application Support/Claude"),
-            Platform::Unix => {
-                let config = env.path("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
-                config.or_else(|| Some(self.home.as_ref()?.join(".config")))?.join("Claude")
-            }
+            Platform::Unix => xdg_config_dir(env, self.home.as_deref())?.join("Claude"),
         };
         Some(dir.join("claude_desktop_config.json"))
     }
+}
+
+/// The XDG base directory specification has relative paths ignored.
+fn xdg_config_dir(env: &Env, home: Option<&Path>) -> Option<PathBuf> {
+    let named = env.path("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
+    named.or_else(|| Some(home?.join(".config")))
+}
+
+/// Terminal programs have `~/.config` on macOS as well: a person edits this file, and looks for it there.
+fn own_file(env: &Env, cwd: &Path, platform: Platform, home: Option<&Path>) -> Option<PathBuf> {
+    if let Some(file) = env.path("MCPLINK_CONFIG") {
+        return Some(cwd.join(file));
+    }
+    let dir = match platform {
+        Platform::Unix | Platform::MacOs => xdg_config_dir(env, home)?,
+        Platform::Windows => env.path("APPDATA").or_else(|| Some(home?.join(r"AppData\Roaming")))?,
+    };
+    Some(dir.join("mcplink").join("mcp.json"))
 }
 
 fn state_dir(env: &Env, cwd: &Path, platform: Platform, home: Option<&Path>) -> Option<PathBuf> {
@@ -119,6 +137,7 @@ mod tests {
         assert_eq!(plain.config_dir.as_deref(), Some(Path::new("/h/.claude")));
         assert_eq!(plain.state_dir.as_deref(), Some(Path::new("/h/.local/state/mcplink")));
         assert_eq!(plain.managed_file(), Path::new("/etc/claude-code/managed-mcp.json"));
+        assert_eq!(plain.own_file.as_deref(), Some(Path::new("/h/.config/mcplink/mcp.json")));
 
         let env = Env::from([("HOME", "/h"), ("CLAUDE_CONFIG_DIR", "conf"), ("XDG_STATE_HOME", "/s")]);
         let chosen = locations(env, Platform::Unix);
@@ -133,7 +152,23 @@ mod tests {
 
         let env = Env::from([("XDG_STATE_HOME", "/s"), ("MCPLINK_STATE_DIR", "/own")]);
         let homeless = locations(env, Platform::Unix);
-        assert_eq!((homeless.home, homeless.user_file), (None, None));
+        assert_eq!((homeless.home, homeless.user_file, homeless.own_file), (None, None, None));
         assert_eq!(homeless.state_dir.as_deref(), Some(Path::new("/own")));
+    }
+
+    #[test]
+    fn this_tools_own_file_is_where_the_platform_or_a_variable_puts_it() {
+        for (env, platform, expected) in [
+            (Env::from([("HOME", "/h"), ("XDG_CONFIG_HOME", "/x")]), Platform::Unix, "/x/mcplink/mcp.json"),
+            (
+                Env::from([("HOME", "/h"), ("XDG_CONFIG_HOME", "x")]),
+                Platform::MacOs,
+                "/h/.config/mcplink/mcp.json",
+            ),
+            (Env::from([("HOME", "/h"), ("MCPLINK_CONFIG", "own.json")]), Platform::Unix, "/work/own.json"),
+            (Env::from([("USERPROFILE", "/u"), ("APPDATA", "/a")]), Platform::Windows, "/a/mcplink/mcp.json"),
+        ] {
+            assert_eq!(locations(env, platform).own_file.as_deref(), Some(Path::new(expected)));
+        }
     }
 }

@@ -109,7 +109,10 @@ mod tests {
         if scope == Scope::Project {
             write(&project.join(".mcp.json"), servers.clone());
         }
-        let env = env.with("HOME", home.path());
+        if scope == Scope::Mcplink {
+            write(&home.path().join("own.json"), servers.clone());
+        }
+        let env = env.with("HOME", home.path()).with("MCPLINK_CONFIG", home.path().join("own.json"));
         let mut request = Request::new(project, env.clone());
         request.managed_dir = Some(home.path().join("managed"));
         if scope == Scope::Dynamic {
@@ -121,7 +124,7 @@ mod tests {
         entry.lower(&env).unwrap()
     }
 
-    const SCOPES: [Scope; 4] = [Scope::Dynamic, Scope::Local, Scope::Project, Scope::User];
+    const SCOPES: [Scope; 5] = [Scope::Dynamic, Scope::Local, Scope::Project, Scope::Mcplink, Scope::User];
 
     fn env() -> Env {
         Env::from([("MY_TOKEN", "canary"), ("HOST", "h.example"), ("MCP_CLIENT_SECRET", "canary")])

@@ -1,10 +1,50 @@
 //! Servers in places that nobody reads: a frequent reason why "my server does not show up".
 
+use std::path::PathBuf;
+
 use crate::decisions::{Parsed, project_nodes};
 use crate::document::Document;
 use crate::json::Pointer;
-use crate::sources::{NeverRead, Role, Sources};
-use crate::{Problem, ProblemCode, Severity};
+use crate::sources::{Role, Sources};
+use crate::{Env, Locations, Platform, Problem, ProblemCode, Project, Severity};
+
+/// Why a file is never read.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum NeverRead {
+    /// In the configuration directory of the person.
+    ConfigDir,
+    /// In the `.claude` directory of a project.
+    ProjectDir,
+    /// In the home directory, while `CLAUDE_CONFIG_DIR` names another one.
+    OtherConfigDir,
+    /// The desktop application's.
+    Desktop,
+}
+
+/// Every such place.
+pub(crate) fn places(locations: &Locations, project: &Project, env: &Env) -> Vec<(NeverRead, PathBuf)> {
+    let mut paths = Vec::new();
+    if let Some(dir) = &locations.config_dir {
+        for name in [".mcp.json", "mcp.json", "config/mcp.json"] {
+            paths.push((NeverRead::ConfigDir, dir.join(name)));
+        }
+    }
+    for dir in project.settings_dirs() {
+        for name in [".mcp.json", "mcp.json"] {
+            paths.push((NeverRead::ProjectDir, dir.join(".claude").join(name)));
+        }
+    }
+    if let Some(home) = &locations.home {
+        paths.push((NeverRead::OtherConfigDir, home.join(".claude.json")));
+    }
+    if locations.platform == Platform::Windows
+        && let Some(dir) = env.path("APPDATA")
+    {
+        paths.push((NeverRead::ConfigDir, dir.join("Claude").join("mcp.json")));
+    }
+    paths.extend(locations.desktop_file(env).map(|path| (NeverRead::Desktop, path)));
+    paths
+}
 
 pub(crate) fn check(files: &[Parsed<'_>], sources: &Sources, problems: &mut Vec<Problem>) {
     for (role, document) in files {

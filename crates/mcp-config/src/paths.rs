@@ -5,7 +5,8 @@ use serde::Serialize;
 use crate::Place;
 use crate::decisions::Parsed;
 use crate::load::Control;
-use crate::sources::{Content, NeverRead, Role, Source, Sources};
+use crate::never_read::NeverRead;
+use crate::sources::{Content, Role, Source, Sources};
 
 /// One location.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
@@ -51,6 +52,7 @@ fn role(role: Role) -> &'static str {
         Role::Managed => "managed servers",
         Role::ManagedSettings => "managed settings",
         Role::User => "user and local servers",
+        Role::Own => "mcplink's own servers",
         Role::Project => "project servers",
         Role::Dynamic => "--mcp-config servers",
         Role::UserSettings => "user settings",
@@ -71,7 +73,7 @@ fn never(role: Role) -> Option<&'static str> {
 }
 
 fn purpose(role: Role, control: Control) -> (bool, String) {
-    let servers = matches!(role, Role::Managed | Role::User | Role::Project | Role::Dynamic);
+    let servers = matches!(role, Role::Managed | Role::User | Role::Own | Role::Project | Role::Dynamic);
     if servers && !control.admits(role) {
         let reason = if control == Control::Managed {
             "the administrator's file has exclusive control"
@@ -88,6 +90,7 @@ fn purpose(role: Role, control: Control) -> (bool, String) {
         Role::Managed => "it exists, so it has exclusive control",
         Role::ManagedSettings => "policy lists and approvals of the administrator",
         Role::User => "your servers, your servers for this project, trust, disabled lists",
+        Role::Own => "your servers, for mcplink alone",
         Role::Project => "the launch directory is in or below its folder",
         Role::Dynamic => "given on the command line",
         Role::UserSettings => "your approvals and policy lists",

@@ -1,6 +1,6 @@
 //! Which definition of a name is in force. Nobody else compares scopes.
 //!
-//! `--mcp-config` > local > project > user. The winning definition is used whole; fields are never merged.
+//! `--mcp-config` > local > project > mcplink > user. The winning definition is used whole; fields are never merged.
 //! Within a scope the nearer definition wins: the last `--mcp-config`, the worktree before its main
 //! checkout, the `.mcp.json` nearest to the launch directory. An invalid definition keeps its name, because
 //! silently reaching another server of the same name would be worse than an error.
@@ -24,14 +24,8 @@ pub struct Shadowed {
 }
 
 /// Smaller wins.
-fn rank(scope: Scope) -> u8 {
-    match scope {
-        Scope::Managed => 0,
-        Scope::Dynamic => 1,
-        Scope::Local => 2,
-        Scope::Project => 3,
-        Scope::User => 4,
-    }
+fn rank(scope: Scope) -> Option<usize> {
+    Scope::ALL.iter().position(|other| *other == scope)
 }
 
 /// Chooses among `candidates`; within a scope they are given nearest first.
@@ -109,7 +103,11 @@ fn conflict(entry: &ServerEntry, shadowed: &[&ServerEntry]) -> Option<Problem> {
         .iter()
         .map(|entry| {
             let name = mcp_text::shell_word(&entry.name);
-            format!("`claude mcp remove {name} -s {}` ({})", entry.scope, entry.origin)
+            match entry.scope {
+                // Of this file no other program knows.
+                Scope::Mcplink => format!("an edit of {}", entry.origin),
+                scope => format!("`claude mcp remove {name} -s {scope}` ({})", entry.origin),
+            }
         })
         .collect();
     let problem = Problem::new(Severity::Warning, ProblemCode::ConflictingScopes, message);

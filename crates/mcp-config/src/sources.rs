@@ -13,6 +13,7 @@ mod pipes;
 pub use pipes::Pipes;
 
 use crate::env_file;
+use crate::never_read::{self, NeverRead};
 use crate::project::{canonical, stranger};
 use crate::{Env, Locations, Place, Platform, Project, trust};
 
@@ -89,6 +90,8 @@ pub(crate) enum Role {
     ManagedSettings,
     /// `.claude.json`: user scope, local scope, trust, disabled lists.
     User,
+    /// This tool's own file of servers.
+    Own,
     /// A `.mcp.json`.
     Project,
     /// A `--mcp-config`.
@@ -109,9 +112,12 @@ impl Role {
     /// What a file of this role must be like to be read.
     fn policy(self) -> Policy {
         match self {
-            Self::Managed | Self::ManagedSettings | Self::User | Self::UserSettings | Self::Decisions => {
-                Policy::surroundings(MAX_OWN_BYTES).owned()
-            }
+            Self::Managed
+            | Self::ManagedSettings
+            | Self::User
+            | Self::Own
+            | Self::UserSettings
+            | Self::Decisions => Policy::surroundings(MAX_OWN_BYTES).owned(),
             Self::Project | Self::ProjectSettings | Self::LocalSettings => {
                 Policy::surroundings(MAX_PROJECT_BYTES)
             }
@@ -124,19 +130,6 @@ impl Role {
     fn is_of_project(self) -> bool {
         matches!(self, Self::Project | Self::ProjectSettings | Self::LocalSettings)
     }
-}
-
-/// Why a file is never read.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum NeverRead {
-    /// In the configuration directory of the person.
-    ConfigDir,
-    /// In the `.claude` directory of a project.
-    ProjectDir,
-    /// In the home directory, while `CLAUDE_CONFIG_DIR` names another one.
-    OtherConfigDir,
-    /// The desktop application's.
-    Desktop,
 }
 
 /// One file or argument, with what came of reading it.
@@ -185,6 +178,9 @@ impl Sources {
         files.extend(managed_settings(&locations.managed_dir));
         files.extend(dynamic(request, &project.cwd));
         files.extend(locations.user_file.iter().map(|path| Source::file(Role::User, path.clone())));
+        // Whoever has one file for both has it in the scope that other programs know.
+        let own = locations.own_file.iter().filter(|path| locations.user_file.as_ref() != Some(path));
+        files.extend(own.map(|path| Source::file(Role::Own, path.clone())));
         files.extend(project_files(&project, &locations));
         let user_settings = locations.config_dir.as_ref().map(|dir| dir.join("settings.json"));
         files.extend(user_settings.iter().map(|path| Source::file(Role::UserSettings, path.clone())));
@@ -197,7 +193,7 @@ impl Sources {
             files.push(Source::file(Role::LocalSettings, dir.join(".claude/settings.local.json")));
         }
         files.extend(locations.decisions_file().map(|path| Source::file(Role::Decisions, path)));
-        for (why, path) in never_read(&locations, &project, &request.env) {
+        for (why, path) in never_read::places(&locations, &project, &request.env) {
             if !files.iter().any(|file| file.place.path() == Some(&path)) {
                 files.push(Source::file(Role::NeverRead(why), path));
             }
@@ -365,30 +361,6 @@ fn dynamic(request: &Request, cwd: &Path) -> Vec<Source> {
         Source { role: Role::Dynamic, place: Place::File(shown), content, foreign: None }
     };
     request.mcp_config.iter().enumerate().map(source).rev().collect()
-}
-
-fn never_read(locations: &Locations, project: &Project, env: &Env) -> Vec<(NeverRead, PathBuf)> {
-    let mut paths = Vec::new();
-    if let Some(dir) = &locations.config_dir {
-        for name in [".mcp.json", "mcp.json", "config/mcp.json"] {
-            paths.push((NeverRead::ConfigDir, dir.join(name)));
-        }
-    }
-    for dir in project.settings_dirs() {
-        for name in [".mcp.json", "mcp.json"] {
-            paths.push((NeverRead::ProjectDir, dir.join(".claude").join(name)));
-        }
-    }
-    if let Some(home) = &locations.home {
-        paths.push((NeverRead::OtherConfigDir, home.join(".claude.json")));
-    }
-    if locations.platform == Platform::Windows
-        && let Some(dir) = env.path("APPDATA")
-    {
-        paths.push((NeverRead::ConfigDir, dir.join("Claude").join("mcp.json")));
-    }
-    paths.extend(locations.desktop_file(env).map(|path| (NeverRead::Desktop, path)));
-    paths
 }
 
 /// How long it is waited for somebody who writes to a pipe, and then for its end: a command in `<( )` may have to ask a

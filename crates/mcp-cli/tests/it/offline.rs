@@ -77,6 +77,28 @@ fn a_scope_shows_its_own_servers_only() {
 }
 
 #[test]
+fn this_tools_own_file_has_the_server_that_a_hosts_file_only_points_to() {
+    let server = FakeMcpServer::start().unwrap();
+    let pointer = json!({ "command": "mcplink", "args": ["bridge", "web"] });
+    let setting = Setting::of("web", pointer);
+    let own = json!({ "mcpServers": { "web": http(&server) } });
+    let place = setting.home.write(".config/mcplink/mcp.json", format!("// Mine.\n{own}")).unwrap();
+    let status = setting.run(&["status", "web", "--json"], 0).json();
+    let found = row(&status, "web");
+    assert_eq!((&found["status"], &found["scope"]), (&json!("connected"), &json!("mcplink")));
+    assert_eq!(found["source"], place.to_str().unwrap());
+    assert!(setting.run(&["list", "--scope", "mcplink"], 0).stdout.contains("web"));
+
+    let elsewhere = setting.home.write("elsewhere.json", json!({ "mcpServers": {} }).to_string()).unwrap();
+    let moved =
+        setting.mcplink(&["list"]).env("MCPLINK_CONFIG", elsewhere.to_str().unwrap()).run().expect_code(0);
+    assert_eq!(moved.stdout, "");
+    setting.home.write(".config/mcplink/mcp.json", "{").unwrap();
+    let broken = setting.run(&["list"], 2);
+    assert!(broken.stderr.contains(".config/mcplink/mcp.json:1"), "{broken}");
+}
+
+#[test]
 fn servers_of_the_command_line_need_no_approval() {
     let server = FakeMcpServer::start().unwrap();
     let setting = Setting::of("mine", http(&server));

@@ -68,11 +68,18 @@ fn unknown_names_have_a_nearest_one_and_paths_say_why() {
     let config = Config::load(&case.request);
     assert_eq!(config.nearest("al"), Some("all"));
     assert_eq!(config.nearest("something-else"), None);
-    assert_eq!(config.definitions("all").count(), 4);
+    assert_eq!(config.definitions("all").count(), 5);
     let explanation = config.explain("all").unwrap();
-    assert_eq!(explanation.shadowed.len(), 3);
+    assert_eq!(explanation.shadowed.len(), 4);
     let used: Vec<_> = config.paths().iter().filter(|path| path.used).map(|path| path.role).collect();
-    assert_eq!(used, ["--mcp-config servers", "user and local servers", "project servers", "user settings"]);
+    let expected = [
+        "--mcp-config servers",
+        "user and local servers",
+        "mcplink's own servers",
+        "project servers",
+        "user settings",
+    ];
+    assert_eq!(used, expected);
     let managed = config.paths().iter().find(|path| path.role == "managed servers").unwrap();
     assert_eq!((managed.exists, managed.why.as_str()), (false, "there is no such file"));
 }

@@ -1,0 +1,53 @@
+//! Which kind of file an entry came from.
+
+use std::fmt;
+
+use serde::Serialize;
+
+/// Where an entry was defined.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Scope {
+    /// The administrator's file, which takes exclusive control.
+    Managed,
+    /// `--mcp-config`.
+    Dynamic,
+    /// This person, this project: `projects[..].mcpServers` of `.claude.json`.
+    Local,
+    /// Everyone in this project: `.mcp.json`.
+    Project,
+    /// This tool's own file: `mcp.json` in its configuration directory.
+    Mcplink,
+    /// This person, everywhere: `mcpServers` of `.claude.json`.
+    User,
+}
+
+impl Scope {
+    /// All of them, the one that wins first.
+    pub const ALL: [Self; 6] =
+        [Self::Managed, Self::Dynamic, Self::Local, Self::Project, Self::Mcplink, Self::User];
+
+    /// The scope of this word.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|scope| scope.as_str() == word)
+    }
+
+    /// The word as it is shown and as it stands in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Managed => "managed",
+            Self::Dynamic => "dynamic",
+            Self::Local => "local",
+            Self::Project => "project",
+            Self::Mcplink => "mcplink",
+            Self::User => "user",
+        }
+    }
+}
+
+impl fmt::Display for Scope {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
