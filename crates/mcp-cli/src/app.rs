@@ -12,7 +12,7 @@ use mcp_config::{Config, Locations, Pipes, Platform, Pointer, Problem, Request, 
 use mcp_transport::{ClientInfo, ClientOptions, Connector, ProxySettings, ProxyUrl, TrustFile};
 use serde::Serialize;
 
-use crate::args::{Cli, Command, ScopeArg};
+use crate::args::Cli;
 use crate::deadline::Deadline;
 use crate::environment::Environment;
 use crate::error::CliError;
@@ -49,8 +49,8 @@ pub(crate) struct App {
     mcp_config: Vec<String>,
     pipes: Pipes,
     strict: bool,
-    scope: Option<ScopeArg>,
-    /// `login --scope`.
+    scope: Option<Scope>,
+    /// `login --oauth-scope`.
     pub(crate) oauth_scopes: Vec<String>,
 }
 
@@ -62,13 +62,8 @@ impl App {
     /// A usage error where an option has an impossible value.
     pub(crate) fn new(cli: &Cli, environment: Environment, telemetry: Telemetry) -> Result<Self, CliError> {
         let global = &cli.global;
-        let (scope, oauth_scopes) = match cli.command {
-            Command::Login(_) => (None, global.scope.clone()),
-            _ => {
-                let scope = global.config_scope();
-                (scope.map_err(|why| CliError::usage("usage", why).next("mcplink --help"))?, Vec::new())
-            }
-        };
+        let (scope, oauth_scopes) =
+            cli.scopes().map_err(|why| CliError::usage("usage", why).next("mcplink --help"))?;
         let no_color = environment.text("NO_COLOR").is_some();
         let dumb = environment.text("TERM") == Some("dumb");
         let mut options = client_options(&environment);
@@ -300,7 +295,7 @@ pub(crate) fn client_options(environment: &Environment) -> ClientOptions {
 #[derive(Debug)]
 pub(crate) struct Loaded {
     pub(crate) config: Config,
-    scope: Option<ScopeArg>,
+    scope: Option<Scope>,
 }
 
 impl Loaded {
@@ -308,7 +303,7 @@ impl Loaded {
     pub(crate) async fn wired_all(&self, app: &App) -> Vec<Wired> {
         let mut wired = Vec::with_capacity(self.config.entries.len());
         for entry in &self.config.entries {
-            if self.scope.is_none_or(|scope| scope.admits(entry.scope)) {
+            if self.scope.is_none_or(|scope| scope == entry.scope) {
                 wired.push(Wired::new(entry, &self.config, app).await);
             }
         }
@@ -331,8 +326,7 @@ impl Loaded {
 
     /// The server of this name.
     pub(crate) async fn wired(&self, app: &App, name: &str) -> Result<Wired, CliError> {
-        match self.config.entry(name).filter(|entry| self.scope.is_none_or(|scope| scope.admits(entry.scope)))
-        {
+        match self.config.entry(name).filter(|entry| self.scope.is_none_or(|scope| scope == entry.scope)) {
             Some(entry) => {
                 if !app.json {
                     self.note_broken(app);
@@ -484,14 +478,5 @@ impl From<&Problem> for ProblemRow {
             message: problem.message.clone(),
             hint: problem.hint.clone(),
         }
-    }
-}
-
-impl ScopeArg {
-    fn admits(self, scope: Scope) -> bool {
-        matches!(
-            (self, scope),
-            (Self::Local, Scope::Local) | (Self::Project, Scope::Project) | (Self::User, Scope::User)
-        )
     }
 }

@@ -5,6 +5,7 @@ mod values;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use mcp_config::Scope;
 
 pub(crate) use self::values::parse_duration;
 use self::values::parse_pair;
@@ -35,10 +36,8 @@ pub(crate) struct GlobalArgs {
     /// Use only the servers of --mcp-config
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) strict_mcp_config: bool,
-    /// Look at one config scope only: local, project or user. For `login`: ask for this OAuth scope, beside those
-    /// of the sign-in before (repeatable)
-    // One option with two meanings, because the command line has both and an option of a subcommand cannot
-    // share the name of a global one.
+    /// Look at one config scope only: local, project, mcplink, user, dynamic or managed
+    // Not parsed here: `login --scope` once asked for an OAuth scope, and still does for any other word.
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "SCOPE")]
     pub(crate) scope: Vec<String>,
     /// Print one JSON document on stdout
@@ -58,29 +57,35 @@ pub(crate) struct GlobalArgs {
     pub(crate) non_interactive: bool,
 }
 
-/// A config scope that a person can name.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum ScopeArg {
-    /// Private to you, in this project.
-    Local,
-    /// Shared through `.mcp.json`.
-    Project,
-    /// Yours, in all projects.
-    User,
-}
-
 impl GlobalArgs {
-    /// The config scope, for every command but `login`.
-    pub(crate) fn config_scope(&self) -> Result<Option<ScopeArg>, String> {
+    /// The config scope.
+    pub(crate) fn config_scope(&self) -> Result<Option<Scope>, String> {
+        let words = Scope::ALL.map(Scope::as_str).join(", ");
         match self.scope.as_slice() {
             [] => Ok(None),
-            [scope] => match scope.as_str() {
-                "local" => Ok(Some(ScopeArg::Local)),
-                "project" => Ok(Some(ScopeArg::Project)),
-                "user" => Ok(Some(ScopeArg::User)),
-                other => Err(format!("{other:?} is no config scope; use local, project or user")),
+            [word] => match Scope::from_word(word) {
+                Some(scope) => Ok(Some(scope)),
+                None => Err(format!("{word:?} is no config scope; use one of {words}")),
             },
-            _ => Err("--scope was given more than once; use local, project or user".to_owned()),
+            _ => Err(format!("--scope was given more than once; use one of {words}")),
+        }
+    }
+
+    /// The values of `--scope` that name no config scope, which is what `login` was once asked for OAuth scopes by.
+    fn other_scopes(&self) -> impl Iterator<Item = &String> {
+        self.scope.iter().filter(|word| Scope::from_word(word).is_none())
+    }
+}
+
+impl Cli {
+    /// The config scope and the OAuth scopes.
+    pub(crate) fn scopes(&self) -> Result<(Option<Scope>, Vec<String>), String> {
+        match &self.command {
+            Command::Login(args) => {
+                let config = self.global.scope.iter().find_map(|word| Scope::from_word(word));
+                Ok((config, args.oauth_scope.iter().chain(self.global.other_scopes()).cloned().collect()))
+            }
+            _ => Ok((self.global.config_scope()?, Vec::new())),
         }
     }
 }
@@ -355,6 +360,9 @@ pub(crate) struct LoginArgs {
     /// Show a code to enter on another device (RFC 8628)
     #[arg(long, conflicts_with = "no_browser")]
     pub(crate) device: bool,
+    /// Ask for this OAuth scope, beside those of the sign-in before (repeatable)
+    #[arg(long, value_name = "SCOPE")]
+    pub(crate) oauth_scope: Vec<String>,
     #[command(flatten)]
     pub(crate) deadline: DeadlineArgs,
 }

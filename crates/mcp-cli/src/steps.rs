@@ -1,7 +1,7 @@
 //! What is printed as the next step, as it can be pasted: with the options of this invocation that decide which entries
 //! are seen, and never the command that was just run.
 
-use crate::args::{Cli, Command, ScopeArg};
+use crate::args::{Cli, Command};
 
 /// What steps take over from the invocation.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -24,13 +24,8 @@ impl Steps {
         if cli.global.strict_mcp_config {
             options.push_str(" --strict-mcp-config");
         }
-        let is_login = matches!(cli.command, Command::Login(_));
-        if let Some(scope) = cli.global.config_scope().ok().flatten().filter(|_| !is_login) {
-            options.push_str(match scope {
-                ScopeArg::Local => " --scope local",
-                ScopeArg::Project => " --scope project",
-                ScopeArg::User => " --scope user",
-            });
+        if let Ok((Some(scope), _)) = cli.scopes() {
+            options.push_str(&format!(" --scope {scope}"));
         }
         let verb = match cli.command {
             Command::Reconnect(_) => "reconnect",

@@ -248,7 +248,7 @@ fn asking_for(command: String, scopes: &[String]) -> String {
     };
     let is_login = command.starts_with("mcplink login ");
     let wanted = scopes.iter().filter(legal).take(12).filter(|_| is_login);
-    wanted.fold(command, |command, scope| format!("{command} --scope {}", mcp_text::shell_word(scope)))
+    wanted.fold(command, |command, scope| format!("{command} --oauth-scope {}", mcp_text::shell_word(scope)))
 }
 
 #[cfg(test)]
@@ -270,10 +270,13 @@ mod tests {
                 .next
                 .unwrap()
         };
-        assert_eq!(next(&["files:write", "b"], true), "mcplink login x --scope files:write --scope b");
-        assert_eq!(next(&["$(id)"], true), "mcplink login x --scope '$(id)'");
+        assert_eq!(
+            next(&["files:write", "b"], true),
+            "mcplink login x --oauth-scope files:write --oauth-scope b"
+        );
+        assert_eq!(next(&["$(id)"], true), "mcplink login x --oauth-scope '$(id)'");
         assert_eq!(next(&["a\u{1b}[2J", "b\"c", "", "--all"], true), "mcplink login x");
-        assert!(!next(&["files:write"], false).contains("--scope"));
+        assert!(!next(&["files:write"], false).contains("scope"));
     }
     use crate::{AuthFacts, ChallengeKind, TransportKind};
 

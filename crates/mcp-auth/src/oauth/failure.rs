@@ -161,7 +161,7 @@ impl Failure {
             (Step::Registration, _) => "; a client that is registered by hand goes into `oauth.clientId`",
             (Step::Authorization | Step::DeviceAuthorization | Step::CodeExchange, Some(code)) => {
                 match code {
-                    "invalid_scope" => "; `oauth.scopes`, or `--scope`, says what is asked for",
+                    "invalid_scope" => "; `oauth.scopes`, or `--oauth-scope`, says what is asked for",
                     // RFC 8707 section 2, and what services write for it.
                     "invalid_target" | "invalid_resource" => {
                         "; `oauth.resource` says what is asked for, and \"\" leaves it out"

@@ -175,6 +175,7 @@ fn sign_in(entry: Arc<Entry>, sharing: Option<Sharing>) -> SignIn {
                 name: entry.target().name().to_owned(),
                 no_browser: false,
                 device: false,
+                oauth_scope: Vec::new(),
                 deadline: DeadlineArgs::default(),
             };
             match login::sign_in(entry.app(), &wired, &args, login::Person::BeforeTheHost).await {

@@ -21,7 +21,7 @@ fn two_entries_for_one_url_hold_two_accounts() {
 #[test]
 fn a_scope_that_is_asked_for_by_name_is_granted_by_name() {
     let Some(desk) = desk() else { return };
-    let scopes = ["--scope", "mcp:tools", "--scope", "mcp:admin"];
+    let scopes = ["--oauth-scope", "mcp:tools", "--oauth-scope", "mcp:admin"];
     let output = desk.login(&[&["work"], &scopes[..]].concat(), "alice");
     assert!(output.stdout.contains("(mcp:tools mcp:admin)"), "{output}");
     assert_eq!(desk.whoami("work"), "alice: mcp:tools mcp:admin");

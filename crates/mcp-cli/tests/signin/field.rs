@@ -33,7 +33,7 @@ fn fb_o46_the_printed_command_brings_the_missing_scope_and_loses_none() {
     server.require_scope("tools/call", "files:write");
     let output = desk.run(&["call", "work", "echo", "text=x"], 3);
     let next = output.stderr.lines().find_map(|line| line.trim().strip_prefix("next: ")).unwrap();
-    assert_eq!(next, "mcplink login work --scope files:write", "{output}");
+    assert_eq!(next, "mcplink login work --oauth-scope files:write", "{output}");
     let signed_in = desk.login_with(&arguments(next));
     assert_eq!(desk.run(&["call", "work", "echo", "text=x"], 0).stdout, "x\n");
     // It still lasts, and what it could do before it still can.
