@@ -76,6 +76,9 @@ impl PagedHint {
     }
 }
 
+/// How many tools of several pages are known at most.
+const MOST_KNOWN: usize = 10_000;
+
 /// The tools whose arguments are mirrored into headers, as of the last list of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct KnownTools(Mutex<Known>);
@@ -104,6 +107,14 @@ impl KnownTools {
         let tools = tools.into_iter().map(|(name, headers)| (name, Arc::new(headers))).collect();
         let until = now.checked_add(hint.ttl).filter(|_| !hint.ttl.is_zero());
         *self.known() = Known { tools, until, changes };
+    }
+
+    /// Those of a further page of the same list.
+    pub(crate) fn add(&self, tools: Vec<(String, ToolHeaders)>) {
+        let mut known = self.known();
+        // Pages without an end must not fill the memory; what is not known is asked for where a server refuses the call.
+        let room = MOST_KNOWN.saturating_sub(known.tools.len());
+        known.tools.extend(tools.into_iter().take(room).map(|(name, headers)| (name, Arc::new(headers))));
     }
 
     pub(crate) fn of(&self, tool: &str) -> Option<Arc<ToolHeaders>> {
@@ -170,6 +181,13 @@ mod tests {
         assert!(known.of("a").is_some() && known.of("b").is_none());
         assert!(!known.is_stale("a", 3, after(999)) && known.is_stale("a", 3, after(1_000)));
         assert!(known.is_stale("a", 4, now) && !known.is_stale("b", 4, after(9_999)));
+        // A further page adds to it, up to a bound.
+        let page =
+            |names: std::ops::Range<usize>| names.map(|n| (n.to_string(), ToolHeaders::default())).collect();
+        known.add(page(0..2));
+        assert!(known.of("a").is_some() && known.of("1").is_some());
+        known.add(page(2..MOST_KNOWN + 9));
+        assert!(known.of("2").is_some() && known.of(&MOST_KNOWN.to_string()).is_none());
         // Without a time, only a change, or a refusal, ends it.
         known.remember(tools(), hint(0, CacheScope::Private), 4, now);
         assert!(!known.is_stale("a", 4, after(1_000_000)));

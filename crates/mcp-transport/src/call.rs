@@ -79,6 +79,12 @@ impl Connection {
                 // The result of a call is never kept.
                 Ok(Answer { result, asked: true })
             }
+            _ if mirrors && call.method == "tools/list" => {
+                // From before the request on: a change while it is under way may be missing in the answer.
+                let changes = self.tool_changes();
+                let answer = self.in_rounds(&call).await?;
+                Ok(Answer { result: self.passed_on(call.params, answer.result, changes), ..answer })
+            }
             _ => self.in_rounds(&call).await,
         }
     }

@@ -42,6 +42,7 @@ mod hub;
 mod inbound;
 mod limits;
 pub mod message;
+mod offered;
 mod options;
 mod ordered;
 mod peer;

@@ -17,7 +17,7 @@ use crate::limits::{ITEM_BYTES, Lease, Purpose};
 use crate::message::HEADER_MISMATCH;
 use crate::message::envelope::{elements, pick};
 use crate::message::object::write_string;
-use crate::protocol::header_params::ToolHeaders;
+use crate::offered::{self, mirrored_parameters};
 use crate::protocol::lenient;
 use crate::{Payload, RequestOptions, TransportError, TransportErrorKind};
 
@@ -158,7 +158,7 @@ impl Connection {
                 continue;
             };
             let tool = Tool { name, raw };
-            match mirrors.then(|| mirrored_parameters(&tool)).transpose() {
+            match mirrors.then(|| mirrored_parameters(tool.raw.get())).transpose() {
                 Ok(Some(Some(mirrored))) => headers.push((tool.name.clone(), mirrored)),
                 Ok(_) => {}
                 Err(reason) => {
@@ -338,6 +338,21 @@ impl Connection {
         }
     }
 
+    /// One page of tools, asked for with these parameters, as it may be passed on. What of their arguments travels in headers
+    /// is known from here on. `changes` is how many the server had told of before.
+    pub(crate) fn passed_on(&self, params: Option<&str>, page: Payload, changes: u64) -> Payload {
+        let hint = CacheHint::read(&page);
+        let (page, mirrored) = offered::page(page);
+        let is_first =
+            params.and_then(|params| pick(params, ["cursor"])).is_none_or(|[cursor]| cursor.is_none());
+        if is_first {
+            self.known_tools().remember(mirrored, hint, changes, Instant::now());
+        } else {
+            self.known_tools().add(mirrored);
+        }
+        page
+    }
+
     fn is_stale(&self, tool: &str) -> bool {
         self.mirrors_parameters() && self.known_tools().is_stale(tool, self.tool_changes(), Instant::now())
     }
@@ -364,13 +379,6 @@ impl Connection {
         let method = if self.is_modern() { "server/discover" } else { "ping" };
         self.in_rounds(&Call::new(method, None, options)).await.map(drop)
     }
-}
-
-/// The parameters of a tool that are mirrored into headers, if any.
-fn mirrored_parameters(tool: &Tool) -> Result<Option<ToolHeaders>, String> {
-    let Some(schema) = tool.view().input_schema else { return Ok(None) };
-    let headers = ToolHeaders::from_schema(schema).map_err(|error| error.to_string())?;
-    Ok(Some(headers).filter(|headers| !headers.is_empty()))
 }
 
 fn invalid(method: &str, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> TransportError {

@@ -19,7 +19,7 @@ use serde_json::value::RawValue;
 use crate::message::envelope::{MAX_SAFE_INTEGER, integer};
 
 /// The annotation.
-const ANNOTATION: &str = "x-mcp-header";
+pub(crate) const ANNOTATION: &str = "x-mcp-header";
 /// What the annotation's value is appended to.
 const PREFIX: &str = "Mcp-Param-";
 /// Around a value that is not safe as it is.

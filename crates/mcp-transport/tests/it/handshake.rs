@@ -176,19 +176,29 @@ async fn modern_requests_mirror_names_and_annotated_arguments() {
         ])
         .start()
         .unwrap();
+    let (options, arguments) = (RequestOptions::new(), json!({ "region": "zürich" }));
+    let is_mirrored = || {
+        let call = server.requests().pop().unwrap();
+        assert_eq!(call.header("mcp-method"), Some("tools/call"));
+        assert_eq!(call.header("mcp-name"), Some("good"));
+        assert_eq!(call.header("mcp-param-region"), Some("=?base64?esO8cmljaA==?="));
+        no_violations(&server);
+    };
     let connection = connect(&server).await;
-    let list = connection.list_tools(&RequestOptions::new()).await.unwrap();
+    let list = connection.list_tools(&options).await.unwrap();
     let names: Vec<_> = list.tools.iter().map(|tool| tool.name.as_str()).collect();
     assert_eq!(names, ["good"]);
     assert_eq!(list.rejected[0].0, "bad");
+    connection.call_tool("good", Some(&crate::support::raw(&arguments)), &options).await.unwrap();
+    is_mirrored();
 
-    let arguments = crate::support::raw(&json!({ "region": "zürich" }));
-    connection.call_tool("good", Some(&arguments), &RequestOptions::new()).await.unwrap();
-    let call = server.requests().pop().unwrap();
-    assert_eq!(call.header("mcp-method"), Some("tools/call"));
-    assert_eq!(call.header("mcp-name"), Some("good"));
-    assert_eq!(call.header("mcp-param-region"), Some("=?base64?esO8cmljaA==?="));
-    no_violations(&server);
+    // So it is for those who pass requests on, as a bridge does.
+    let connection = connect(&server).await;
+    let list = connection.request("tools/list", None, &options).await.unwrap();
+    assert!(list.contains("\"good\"") && !list.contains("\"bad\""), "{}", list.get());
+    let params = crate::support::raw(&json!({ "name": "good", "arguments": arguments }));
+    connection.request("tools/call", Some(&params), &options).await.unwrap();
+    is_mirrored();
 }
 
 #[tokio::test]
