@@ -7,6 +7,8 @@ mod baseline;
 mod execute;
 mod judge;
 mod plan;
+mod published;
+mod ways;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
@@ -17,22 +19,38 @@ use std::time::Instant;
 
 use crate::shell::{command, is_installed, output, root, run as run_command};
 use crate::{Problems, setup};
-use baseline::Baseline;
+use baseline::Score;
 use execute::Suite;
 use plan::Run;
+pub(crate) use published::{check_page, update_page};
+use ways::{Programs, Way};
+
+/// The list of what passes.
+const SCORE: &str = "conformance/baseline.json";
 
 /// Runs at a time; each is a Node.js process with a server, and a client.
 const AT_A_TIME: usize = 2;
 /// This one measures how long the client waits, so nothing else is started beside it.
 const ALONE: &str = "sse-retry";
 
-/// Runs the suite, all of it or the runs of these names, and compares with the baseline.
+/// What of each run became, by its way and its id.
+type Outcomes = BTreeMap<Way, BTreeMap<String, bool>>;
+
+/// Runs the suite, all of it or the runs of these names and ways, and compares with the score.
 pub(crate) fn run(arguments: &[&str]) -> Result<(), Problems> {
     let mut update = false;
     let mut wanted = Vec::new();
-    for argument in arguments {
+    let mut ways = Way::ALL.to_vec();
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
         match *argument {
             "--update" => update = true,
+            "--way" => {
+                let way = arguments.next().and_then(|name| Way::of(name));
+                ways = vec![
+                    way.ok_or_else(|| vec![format!("there are {}", Way::ALL.map(Way::name).join(", "))])?,
+                ];
+            }
             option if option.starts_with('-') => return Err(vec![format!("unknown option {option}")]),
             name => wanted.push(name),
         }
@@ -42,24 +60,33 @@ pub(crate) fn run(arguments: &[&str]) -> Result<(), Problems> {
     let all = wanted.is_empty();
     if !all {
         if let Some(unknown) = wanted.iter().find(|name| runs.iter().all(|run| run.id != **name)) {
-            let known: Vec<_> = runs.iter().map(|run| run.id.as_str()).collect();
+            let known: Vec<_> =
+                runs.iter().filter(|run| run.way == Way::Crates).map(|run| run.id.as_str()).collect();
             return Err(vec![format!("no run {unknown}; there are {}", known.join(", "))]);
         }
         runs.retain(|run| wanted.contains(&run.id.as_str()));
     }
+    runs.retain(|run| ways.contains(&run.way));
     let outcomes = execute_all(&suite, runs)?;
-    let passed = outcomes.values().filter(|passed| **passed).count();
     println!("results: {}", suite.results.display());
-    println!("{passed} passed, {} failed", outcomes.len() - passed);
 
-    let path = root().join("conformance/baseline.json");
-    let mut baseline = Baseline::read(&path)?;
-    if update {
-        baseline = baseline.raised(&outcomes);
-        baseline.write(&path)?;
-        println!("{} lists {} runs", path.display(), baseline.len());
+    let path = root().join(SCORE);
+    let mut score = Score::read(&path)?;
+    let mut problems = Problems::new();
+    for way in ways {
+        let outcomes = outcomes.get(&way).cloned().unwrap_or_default();
+        let passed = outcomes.values().filter(|passed| **passed).count();
+        println!("{}: {passed} passed, {} failed", way.name(), outcomes.len() - passed);
+        if update {
+            score.set(way, score.of(way).raised(&outcomes));
+        }
+        let found = score.of(way).compare(&outcomes, all);
+        problems.extend(found.into_iter().map(|problem| format!("{}: {problem}", way.name())));
     }
-    let problems = baseline.compare(&outcomes, all);
+    if update {
+        score.write(&path)?;
+        update_page()?;
+    }
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
@@ -74,16 +101,26 @@ pub(crate) fn run_where_possible() -> Result<(), Problems> {
     }
 }
 
-/// Installs the suite and builds the client.
+/// Installs the suite and builds the programs.
 fn prepare() -> Result<Suite, Problems> {
     let target = setup::target_directory()?;
     let folder = setup::install_conformance_suite()?;
     // With the features that the tests are built with, so that little of it is built for this alone.
-    let build = ["build", "--locked", "--workspace", "--all-features", "--example", "conformance"];
+    let build = [
+        "build",
+        "--locked",
+        "--workspace",
+        "--all-features",
+        "--example",
+        "conformance",
+        "--bin",
+        "mcplink",
+    ];
     run_command(&mut command("cargo", &build))?;
-    let client = target.join("debug/examples").join(format!("conformance{}", std::env::consts::EXE_SUFFIX));
-    if client.to_string_lossy().contains(char::is_whitespace) {
-        return Err(vec![format!("the suite splits commands at spaces: {}", client.display())]);
+    let built = |name: &str| target.join("debug").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
+    let programs = Programs { client: built("examples/conformance"), mcplink: built("mcplink") };
+    if let Some(path) = programs.unusable() {
+        return Err(vec![format!("the suite splits commands at spaces: {}", path.display())]);
     }
     let results = target.join("conformance/results");
     let failed = |error: std::io::Error| vec![format!("{}: {error}", results.display())];
@@ -91,7 +128,7 @@ fn prepare() -> Result<Suite, Problems> {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(failed(error)),
         _ => fs::create_dir_all(&results).map_err(failed)?,
     }
-    Ok(Suite { folder, client, results })
+    Ok(Suite { folder, programs, results })
 }
 
 fn plan(suite: &Suite) -> Result<Vec<Run>, Problems> {
@@ -107,13 +144,13 @@ fn plan(suite: &Suite) -> Result<Vec<Run>, Problems> {
             requirements.insert(revision.to_string_lossy().into_owned(), text);
         }
     }
-    plan::runs(&output(&mut suite.command(&["list", "--client"]))?, &requirements)
+    plan::runs_by_all_ways(&output(&mut suite.command(&["list", "--client"]))?, &requirements)
 }
 
 /// Runs all of these and says of each whether it passed.
-fn execute_all(suite: &Suite, runs: Vec<Run>) -> Result<BTreeMap<String, bool>, Problems> {
+fn execute_all(suite: &Suite, runs: Vec<Run>) -> Result<Outcomes, Problems> {
     let width = runs.iter().map(|run| run.id.len()).max().unwrap_or_default();
-    let outcomes = Mutex::new(Ok(BTreeMap::new()));
+    let outcomes = Mutex::new(Ok(Outcomes::new()));
     let execute = |run: Run| {
         let began = Instant::now();
         let seen = suite.execute(&run);
@@ -125,10 +162,16 @@ fn execute_all(suite: &Suite, runs: Vec<Run>) -> Result<BTreeMap<String, bool>, 
                 let word = if verdict.is_ok() { "pass" } else { "FAIL" };
                 let reason = verdict.as_ref().err().map(|reason| format!("  {reason}")).unwrap_or_default();
                 let seconds = began.elapsed().as_secs_f32();
-                println!("{word} {:width$} {succeeded:>3}/{judged:<3} {seconds:>5.1} s{reason}", run.id);
-                outcomes.insert(run.id, verdict.is_ok());
+                let way = run.way.name();
+                println!(
+                    "{word} {way:8} {:width$} {succeeded:>3}/{judged:<3} {seconds:>5.1} s{reason}",
+                    run.id
+                );
+                outcomes.entry(run.way).or_default().insert(run.id, verdict.is_ok());
             }
-            (Err(error), outcomes) => *outcomes = Err(vec![format!("{}: {error}", run.id)]),
+            (Err(error), outcomes) => {
+                *outcomes = Err(vec![format!("{} {}: {error}", run.way.name(), run.id)])
+            }
             (_, Err(_)) => {}
         }
     };

@@ -8,10 +8,10 @@
 use std::collections::HashSet;
 use std::fs;
 
-use crate::Problems;
 use crate::shell::root;
 use crate::sources::read_all;
 use crate::tests_found::{Test, find, find_cases};
+use crate::{Problems, conformance};
 
 /// A page with tables of rows that tests cover.
 struct Page {
@@ -45,7 +45,7 @@ const FIELD_FAILURES: usize = 138;
 /// Fails if the tables are not what [`update`] would write.
 pub(crate) fn check() -> Result<(), Problems> {
     let tests = all_tests()?;
-    let mut problems = Problems::new();
+    let mut problems = conformance::check_page().err().unwrap_or_default();
     for page in &PAGES {
         match page.rendered(&tests) {
             Err(found) => problems.extend(found),
@@ -68,7 +68,7 @@ pub(crate) fn check() -> Result<(), Problems> {
 /// Brings the tables up to date.
 pub(crate) fn update() -> Result<(), Problems> {
     let tests = all_tests()?;
-    let mut problems = Problems::new();
+    let mut problems = conformance::update_page().err().unwrap_or_default();
     // What is wrong with one page keeps no other from being brought up to date.
     for page in &PAGES {
         match page.rendered(&tests) {

@@ -36,7 +36,8 @@ usage: cargo xtask TASK
   docs           brings the generated parts of docs/ up to date
   docs --check   fails if `docs` would change anything
   fuzz [TARGET] [SECONDS]  the fuzz targets, or one of them, for a minute or so long each
-  conformance    the official conformance suite, or the runs named after it; the score must not fall
+  conformance    the official conformance suite by all ways, or the runs named after it; the score must not fall
+  conformance --way WAY  the same by one way: crates, commands, bridge
   conformance --update  adds the runs that pass now to the score
   setup          installs the real servers that the interoperability tests talk to, the conformance suite,
                  and a browser";

@@ -4,15 +4,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::ways::Way;
 use crate::Problems;
 
-/// The runs that must pass.
+/// The runs that must pass, by one way.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 pub(super) struct Baseline(BTreeSet<String>);
 
-impl Baseline {
+/// Those of all ways, as the file has them.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Score(BTreeMap<Way, Baseline>);
+
+impl Score {
     /// Reads the file.
     ///
     /// # Errors
@@ -24,9 +29,10 @@ impl Baseline {
     }
 
     fn parse(text: &str) -> Option<Self> {
-        let document: Value = serde_json::from_str(text).ok()?;
-        let passing = document["passing"].as_array()?;
-        passing.iter().map(|id| id.as_str().map(str::to_owned)).collect::<Option<_>>().map(Self)
+        let document: BTreeMap<String, Vec<String>> = serde_json::from_str(text).ok()?;
+        let way =
+            |(way, ids): (String, Vec<String>)| Some((Way::of(&way)?, Baseline(ids.into_iter().collect())));
+        document.into_iter().map(way).collect::<Option<_>>().map(Self)
     }
 
     /// Writes the file.
@@ -35,13 +41,32 @@ impl Baseline {
     ///
     /// When it cannot be written.
     pub(super) fn write(&self, path: &Path) -> Result<(), Problems> {
-        let text = format!("{:#}\n", json!({ "passing": self.0 }));
+        let ways: BTreeMap<&str, &BTreeSet<String>> =
+            self.0.iter().map(|(way, baseline)| (way.name(), &baseline.0)).collect();
+        let text = format!("{:#}\n", json!(ways));
         fs::write(path, text).map_err(|error| vec![format!("{}: {error}", path.display())])
     }
 
+    /// What passes by this way.
+    pub(super) fn of(&self, way: Way) -> Baseline {
+        self.0.get(&way).cloned().unwrap_or_default()
+    }
+
+    /// With this in place of what was known of a way.
+    pub(super) fn set(&mut self, way: Way, baseline: Baseline) {
+        self.0.insert(way, baseline);
+    }
+}
+
+impl Baseline {
     /// How many there are.
     pub(super) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    /// How many there are of scenarios whose names begin so.
+    pub(super) fn count(&self, beginning: &str) -> usize {
+        self.0.iter().filter(|id| id.starts_with(beginning)).count()
     }
 
     /// What is wrong with these outcomes. `all` is whether every run of the suite is among them.
@@ -77,8 +102,12 @@ mod tests {
         list.iter().map(|(id, passed)| ((*id).to_owned(), *passed)).collect()
     }
 
+    fn list(ids: &[&str]) -> Baseline {
+        Baseline(ids.iter().map(|id| (*id).to_owned()).collect())
+    }
+
     fn baseline() -> Baseline {
-        Baseline::parse(r#"{"passing":["a","b"]}"#).unwrap()
+        list(&["a", "b"])
     }
 
     #[test]
@@ -97,13 +126,22 @@ mod tests {
     #[test]
     fn raising_adds_and_never_takes_away() {
         let raised = baseline().raised(&outcomes(&[("a", false), ("c", true), ("d", false)]));
-        assert_eq!(raised, Baseline::parse(r#"{"passing":["a","b","c"]}"#).unwrap());
+        assert_eq!(raised, list(&["a", "b", "c"]));
+    }
+
+    #[test]
+    fn each_way_has_a_score_of_its_own() {
+        let mut score = Score::parse(r#"{"crates":["a","b"],"bridge":["a"]}"#).unwrap();
+        assert_eq!(score.of(Way::Crates), baseline());
+        assert_eq!((score.of(Way::Bridge).len(), score.of(Way::Commands).len()), (1, 0));
+        score.set(Way::Commands, list(&["auth/x", "y"]));
+        assert_eq!(score.of(Way::Commands).count("auth/"), 1);
     }
 
     #[test]
     fn what_is_no_list_is_refused() {
-        for text in ["", "[]", "{}", r#"{"passing":[1]}"#] {
-            assert_eq!(Baseline::parse(text), None, "{text}");
+        for text in ["", "[]", r#"{"passing":[]}"#, r#"{"crates":[1]}"#, r#"{"crates":{}}"#] {
+            assert_eq!(Score::parse(text), None, "{text}");
         }
     }
 }

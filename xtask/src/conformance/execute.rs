@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::judge::Seen;
 use super::plan::Run;
+use super::ways::Programs;
 use crate::shell::root;
 
 /// How long a client may take. It takes one or two seconds; a loaded machine must not fail it.
@@ -28,8 +29,8 @@ const MARK: &str = "MCPLINK_CONFORMANCE_RUN";
 pub(super) struct Suite {
     /// The folder with `node_modules`.
     pub(super) folder: PathBuf,
-    /// The client, a program that takes the URL as its last argument.
-    pub(super) client: PathBuf,
+    /// What the clients are made of.
+    pub(super) programs: Programs,
     /// Where each run leaves what it printed and found.
     pub(super) results: PathBuf,
 }
@@ -54,7 +55,7 @@ impl Suite {
 
     /// Where a run leaves its results.
     pub(super) fn results_of(&self, run: &Run) -> PathBuf {
-        self.results.join(run.id.replace('/', "_"))
+        self.results.join(run.way.name()).join(run.id.replace('/', "_"))
     }
 
     /// Runs one scenario to its end, or to ours.
@@ -68,11 +69,10 @@ impl Suite {
         let log = folder.join("suite.log");
         let output = File::create(&log)?;
         // Unique among all that run at a time on this machine.
-        let mark = format!("{}-{}", std::process::id(), run.id);
+        let mark = format!("{}-{}-{}", std::process::id(), run.way.name(), run.id);
         let limit = CLIENT_LIMIT.as_millis().to_string();
         let mut command = self.command(&["client", "--scenario", &run.scenario, "--timeout", &limit]);
-        // The suite splits the command at spaces and lets a shell put it together again.
-        command.arg("--command").arg(&self.client).arg("--output-dir").arg(&folder);
+        command.arg("--command").arg(self.programs.command(run.way)).arg("--output-dir").arg(&folder);
         if let Some(revision) = &run.revision {
             command.args(["--spec-version", revision, "--force"]);
         }

@@ -3,11 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use super::ways::Way;
 use crate::Problems;
 
-/// One scenario at one wire.
+/// One scenario at one wire, by one way.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(super) struct Run {
+    /// How the client reaches the server.
+    pub(super) way: Way,
     /// How it is listed: the scenario, and the revision where that is not the usual one of the scenario.
     pub(super) id: String,
     /// The name that the suite has for it.
@@ -21,12 +24,35 @@ const MODERN: &str = "2026-07-28";
 /// What the suite runs a scenario at which is not of the modern era alone.
 const USUAL: &str = "2025-11-25";
 
-/// Every run: the scenarios by name, and then what each revision requires.
+/// Every run, by every way that can express it.
+///
+/// # Errors
+///
+/// As [`runs`], and where a scenario that a way is said not to express is none of the suite's.
+pub(super) fn runs_by_all_ways(
+    listing: &str,
+    requirements: &BTreeMap<String, String>,
+) -> Result<Vec<Run>, Problems> {
+    let runs = runs(listing, requirements)?;
+    let mut all = Vec::new();
+    for way in Way::ALL {
+        for (beginning, _) in way.closed() {
+            if !runs.iter().any(|run| run.scenario.starts_with(beginning)) {
+                return Err(vec![format!("{}: no scenario begins with {beginning}", way.name())]);
+            }
+        }
+        let open = runs.iter().filter(|run| way.is_open_to(&run.scenario));
+        all.extend(open.map(|run| Run { way, ..run.clone() }));
+    }
+    Ok(all)
+}
+
+/// Every run by one way: the scenarios by name, and then what each revision requires.
 ///
 /// # Errors
 ///
 /// When the suite is not as expected: a run that is left out unnoticed would be a score that is not one.
-pub(super) fn runs(listing: &str, requirements: &BTreeMap<String, String>) -> Result<Vec<Run>, Problems> {
+fn runs(listing: &str, requirements: &BTreeMap<String, String>) -> Result<Vec<Run>, Problems> {
     let scenarios = scenarios(listing);
     if scenarios.is_empty() || requirements.is_empty() {
         return Err(vec!["the suite lists no scenarios, or no requirements".to_owned()]);
@@ -51,7 +77,7 @@ fn run(scenario: &str, revision: Option<&str>) -> Run {
         Some(revision) => format!("{scenario}@{revision}"),
         None => scenario.to_owned(),
     };
-    Run { id, scenario: scenario.to_owned(), revision: revision.map(str::to_owned) }
+    Run { way: Way::Crates, id, scenario: scenario.to_owned(), revision: revision.map(str::to_owned) }
 }
 
 /// The scenarios of `list --client`, with the revisions they apply to: lines such as `  - tools_call [2025-11-25]`.
@@ -150,6 +176,21 @@ not_scored:
         assert_eq!(ids, expected);
         let last = runs.last().unwrap();
         assert_eq!((&*last.scenario, last.revision.as_deref()), ("auth/dpop", Some(MODERN)));
+    }
+
+    #[test]
+    fn every_way_has_the_runs_that_it_can_express() {
+        let listing = "  - tools_call [2025-11-25]\n  - elicitation-a [2025-11-25]\n  - sep-2640-a [2025-11-25]\n  \
+                       - auth/client-credentials-a [x]\n  - auth/enterprise-managed-authorization [x]\n  \
+                       - auth/wif-jwt-bearer [x]\n";
+        let none = [(USUAL.to_owned(), "client:\n".to_owned())].into();
+        let runs = runs_by_all_ways(listing, &none).unwrap();
+        let of = |way| runs.iter().filter(|run| run.way == way).map(|run| &*run.id).collect::<Vec<_>>();
+        assert_eq!(of(Way::Crates).len(), 6);
+        assert_eq!(of(Way::Commands), ["tools_call"]);
+        assert_eq!(of(Way::Bridge), ["elicitation-a", "sep-2640-a", "tools_call"]);
+        let renamed = listing.replace("wif-jwt-bearer", "wif");
+        assert!(runs_by_all_ways(&renamed, &none).is_err());
     }
 
     #[test]

@@ -1,50 +1,89 @@
 //! The one flow behind every scenario: connect, look at what the server offers, use each of it once.
 
-use std::error::Error;
+use std::path::Path;
 use std::sync::Arc;
 
 use mcp_transport::{
-    ClientInfo, ClientOptions, Connection, Connector, Endpoint, HttpEndpoint, RequestOptions, Server, Tool,
-    TransportError, TransportErrorKind,
+    ClientInfo, ClientOptions, Connection, Connector, Endpoint, HttpEndpoint, RequestOptions, Server,
+    StdioEndpoint, Tool, TransportError, TransportErrorKind,
 };
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-use crate::Run;
 use crate::respond::{Accepting, arguments};
 use crate::sign_in::SignIn;
-use crate::skills;
-
-type Outcome<T> = Result<T, Box<dyn Error>>;
+use crate::{Outcome, Run, entry, skills};
 
 /// A tool whose call hands back its own schema, to show that nothing in it was lost.
 const SCHEMA_TOOL: &str = "json_schema_2020_12_tool";
 const SCHEMA_ECHO: &str = "json_schema_echo";
 
 pub(crate) async fn run(run: &Run) -> Outcome<()> {
-    let connector =
-        Connector::new(ClientOptions::new(ClientInfo::new("mcplink-conformance", env!("CARGO_PKG_VERSION"))));
+    let connector = connector();
     let sign_in = SignIn::new(&connector, &run.url, &run.context).await?;
-    let server = Server::new(Endpoint::Http(HttpEndpoint::new(run.url.clone())))
-        .with_auth(sign_in.provider())
-        .with_handler(Arc::new(Accepting));
-    let mut client = Client { connector, server, sign_in, connection: None };
-    client.connect().await?;
-    let used = client.use_everything(run).await;
-    if let Some(connection) = &client.connection {
-        connection.close().await;
+    let server =
+        Server::new(Endpoint::Http(HttpEndpoint::new(run.url.clone()))).with_auth(sign_in.provider());
+    Client::new(connector, server, Some(sign_in)).run(run).await
+}
+
+/// As [`run`], by way of a bridge that the binary is, and that finds the server in a file. It signs nobody in.
+pub(crate) async fn run_behind_a_bridge(program: &Path, run: &Run) -> Outcome<()> {
+    let home = entry::home(run)?;
+    let mut endpoint = StdioEndpoint::new(program);
+    endpoint.args = ["bridge", entry::NAME].map(Into::into).to_vec();
+    endpoint.env =
+        home.environment("").into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+    endpoint.cwd = Some(home.project());
+    Client::new(connector(), Server::new(Endpoint::Stdio(endpoint)), None).run(run).await
+}
+
+fn connector() -> Connector {
+    Connector::new(ClientOptions::new(ClientInfo::new("mcplink-conformance", env!("CARGO_PKG_VERSION"))))
+}
+
+/// The calls of a run: what its context says, else each tool once, with the least that its schema wants.
+pub(crate) fn calls<'a>(
+    run: &Run,
+    tools: impl Iterator<Item = (&'a str, &'a Value)>,
+) -> Vec<(String, Value)> {
+    if let Some(calls) = run.context["toolCalls"].as_array() {
+        let name = |call: &Value| call["name"].as_str().unwrap_or_default().to_owned();
+        return calls.iter().map(|call| (name(call), call["arguments"].clone())).collect();
     }
-    used
+    let tools: Vec<_> = tools.collect();
+    let echoed = tools.iter().find(|(name, _)| *name == SCHEMA_TOOL).map(|(_, schema)| *schema);
+    let call = |(name, schema): &(&str, &Value)| {
+        let arguments = match echoed {
+            Some(schema) if *name == SCHEMA_ECHO => json!({ "schema": schema }),
+            _ => arguments(schema, false),
+        };
+        ((*name).to_owned(), arguments)
+    };
+    tools.iter().map(call).collect()
 }
 
 struct Client {
     connector: Connector,
     server: Server,
-    sign_in: SignIn,
+    sign_in: Option<SignIn>,
     connection: Option<Connection>,
 }
 
 impl Client {
+    fn new(connector: Connector, server: Server, sign_in: Option<SignIn>) -> Self {
+        let server = server.with_handler(Arc::new(Accepting));
+        Self { connector, server, sign_in, connection: None }
+    }
+
+    async fn run(mut self, run: &Run) -> Outcome<()> {
+        self.connect().await?;
+        let used = self.use_everything(run).await;
+        if let Some(connection) = &self.connection {
+            connection.close().await;
+        }
+        used
+    }
+
     async fn connect(&mut self) -> Outcome<()> {
         loop {
             match self.connector.attempt(&self.server).await {
@@ -60,10 +99,10 @@ impl Client {
     /// Signs in where that is the answer to an error; else it stays one.
     async fn after(&mut self, error: TransportError) -> Outcome<()> {
         let challenged = matches!(error.kind(), TransportErrorKind::Challenged { .. });
-        if !challenged || !self.sign_in.may_sign_in() {
-            return Err(error.into());
+        match &mut self.sign_in {
+            Some(sign_in) if challenged && sign_in.may_sign_in() => Ok(sign_in.sign_in().await?),
+            _ => Err(error.into()),
         }
-        Ok(self.sign_in.sign_in().await?)
     }
 
     fn connection(&self) -> Outcome<Connection> {
@@ -126,23 +165,13 @@ impl Client {
     }
 
     async fn call_tools(&mut self, run: &Run, tools: &[Tool]) -> Outcome<()> {
-        if let Some(calls) = run.context["toolCalls"].as_array() {
-            for call in calls {
-                let arguments = to_raw_value(&call["arguments"])?;
-                self.call(call["name"].as_str().unwrap_or_default(), &arguments).await?;
-            }
-            return Ok(());
-        }
         let schema_of = |tool: &Tool| -> Value {
             tool.view().input_schema.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
         };
-        let echoed = tools.iter().find(|tool| tool.name == SCHEMA_TOOL).map(schema_of);
-        for tool in tools {
-            let arguments = match &echoed {
-                Some(schema) if tool.name == SCHEMA_ECHO => json!({ "schema": schema }),
-                _ => arguments(&schema_of(tool), false),
-            };
-            self.call(&tool.name, &to_raw_value(&arguments)?).await?;
+        let schemas: Vec<Value> = tools.iter().map(schema_of).collect();
+        let tools = tools.iter().map(|tool| tool.name.as_str()).zip(&schemas);
+        for (name, arguments) in calls(run, tools) {
+            self.call(&name, &to_raw_value(&arguments)?).await?;
         }
         Ok(())
     }

@@ -15,10 +15,10 @@ use serde_json::Value;
 use url::Url;
 
 /// The document that the suite expects of a client which has one.
-const CLIENT_METADATA: &str = "https://conformance-test.local/client-metadata.json";
+pub(crate) const CLIENT_METADATA: &str = "https://conformance-test.local/client-metadata.json";
 
 /// Sign-ins that one run makes at most: a server that never has enough is given up on.
-const MAX_SIGN_INS: u32 = 3;
+pub(crate) const MAX_SIGN_INS: u32 = 3;
 
 /// Everything that signing in needs.
 pub(crate) struct SignIn {
