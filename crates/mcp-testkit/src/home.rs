@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::canary::Canaries;
@@ -86,6 +87,34 @@ impl TempHome {
     #[must_use]
     pub fn secret(&self, label: &str) -> String {
         self.canaries.secret(label)
+    }
+
+    /// The sign-ins that are stored, each in its file.
+    ///
+    /// # Panics
+    ///
+    /// When one can be seen and not be read.
+    #[must_use]
+    pub fn sign_ins(&self) -> Vec<(PathBuf, Value)> {
+        let Ok(files) = fs::read_dir(self.state_dir().join("tokens/tokens")) else { return Vec::new() };
+        let read = |file: io::Result<fs::DirEntry>| {
+            let path = file.expect("a stored sign-in is listed").path();
+            let content = fs::read(&path).ok().and_then(|text| serde_json::from_slice(&text).ok());
+            let content = content.unwrap_or_else(|| panic!("{} is no stored sign-in", path.display()));
+            (path, content)
+        };
+        files.map(read).collect()
+    }
+
+    /// Makes secrets of the tokens that are stored: from now on they must turn up nowhere else.
+    pub fn note_tokens(&self) {
+        for (_, content) in self.sign_ins() {
+            for name in ["access_token", "refresh_token"] {
+                if let Some(token) = content[name].as_str() {
+                    self.canaries().add(name, token);
+                }
+            }
+        }
     }
 
     /// Writes a file in `HOME`, with its directories.

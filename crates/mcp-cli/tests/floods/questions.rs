@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::hostile::{Ask, Hostile, open};
-use crate::program::{Home, ONE, assert_small};
+use crate::program::{Ended, Home, ONE, assert_small};
 
 /// The first line of every local server here.
 const HANDSHAKE: &str = r#"read -r line; printf '%s\n' '{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{"tools":{}}}}'; read -r line; read -r line;"#;
@@ -112,25 +112,31 @@ fn s_k2_a_local_server_that_floods_otherwise_ends_with_the_time_limit() {
     }
 }
 
-#[test]
-fn s_n05_calls_at_a_server_that_hangs_are_bounded() {
-    const CALLS: usize = 3_000;
+/// A host that calls a tool by these ids all at once, at a server that answers none for as long as the bridge lives.
+fn calls_at_a_server_that_hangs(ids: impl IntoIterator<Item = usize>) -> (Hostile, Ended) {
     let server = Hostile::start(|ask, _| {
         (ask.method == "tools/call").then(|| {
             std::thread::sleep(Duration::from_secs(30));
             false
         })
     });
-    let mut input = String::from(
-        r#"{"jsonrpc":"2.0","id":"i","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"host","version":"1"}}}"#,
-    );
-    input.push_str("\n{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n");
-    for id in 0..CALLS {
-        input.push_str(&format!(
-            "{{\"jsonrpc\":\"2.0\",\"id\":{id},\"method\":\"tools/call\",\"params\":{{\"name\":\"a\",\"arguments\":{{}}}}}}\n"
-        ));
+    let info = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": { "name": "host", "version": "1" } });
+    let initialize = json!({ "jsonrpc": "2.0", "id": "i", "method": "initialize", "params": info });
+    let initialized = json!({ "jsonrpc": "2.0", "method": "notifications/initialized" });
+    let mut input = format!("{initialize}\n{initialized}\n");
+    let params = json!({ "name": "a", "arguments": {} });
+    for id in ids {
+        input += &json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": params }).to_string();
+        input.push('\n');
     }
     let ended = Home::with(server.entry()).run_with_input(&["bridge", "x"], &[], input.into_bytes());
+    (server, ended)
+}
+
+#[test]
+fn s_n05_calls_at_a_server_that_hangs_are_bounded() {
+    const CALLS: usize = 3_000;
+    let (server, ended) = calls_at_a_server_that_hangs(0..CALLS);
     let refused = ended.stdout.lines().filter(|line| line.contains("limits.requests")).count();
     assert_eq!(refused, CALLS - 1_000, "{}", ended.stderr);
     assert!(server.most_connections() <= 160, "{} connections", server.most_connections());
@@ -140,19 +146,7 @@ fn s_n05_calls_at_a_server_that_hangs_are_bounded() {
 #[test]
 fn s_n05_k2_calls_of_one_id_are_one_call() {
     const CALLS: usize = 5_000;
-    let server = Hostile::start(|ask, _| {
-        (ask.method == "tools/call").then(|| {
-            std::thread::sleep(Duration::from_secs(30));
-            false
-        })
-    });
-    let mut input = String::from(
-        r#"{"jsonrpc":"2.0","id":"i","method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"host","version":"1"}}}"#,
-    );
-    input.push_str("\n{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n");
-    let call = r#"{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"a","arguments":{}}}"#;
-    input.push_str(&format!("{call}\n").repeat(CALLS));
-    let ended = Home::with(server.entry()).run_with_input(&["bridge", "x"], &[], input.into_bytes());
+    let (server, ended) = calls_at_a_server_that_hangs(std::iter::repeat_n(7, CALLS));
     let refused = ended.stdout.lines().filter(|line| line.contains("-32600")).count();
     assert_eq!(refused, CALLS - 1, "{}", ended.stderr);
     assert!(server.most_connections() <= 8, "{} connections", server.most_connections());

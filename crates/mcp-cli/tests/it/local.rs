@@ -2,25 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+pub(crate) use mcp_testkit::SHELL_SERVER as SERVER;
 use mcp_testkit::process_is_alive;
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, row};
-
-/// An MCP server in a dozen lines of shell: answers `initialize`, `tools/list` and `tools/call`.
-pub(crate) const SERVER: &str = r#"
-while IFS= read -r line; do
-  id=$(printf '%s' "$line" | grep -o '"id":[0-9]*' | head -n 1 | cut -d: -f2)
-  case $line in
-    *'"initialize"'*) result='{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"shell","version":"1"}}' ;;
-    *'"tools/list"'*) result='{"tools":[{"name":"hello","inputSchema":{"type":"object"}}]}' ;;
-    *'"tools/call"'*) result='{"content":[{"type":"text","text":"hello"}]}' ;;
-    *'"ping"'*) result='{}' ;;
-    *) [ -z "$id" ] || printf '{"jsonrpc":"2.0","id":%s,"error":{"code":-32601,"message":"unknown"}}\n' "$id"; continue ;;
-  esac
-  printf '{"jsonrpc":"2.0","id":%s,"result":%s}\n' "$id" "$result"
-done
-"#;
 
 /// An entry that runs this shell code.
 pub(crate) fn shell(code: &str) -> Value {

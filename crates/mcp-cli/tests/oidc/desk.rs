@@ -50,7 +50,7 @@ impl Desk {
     #[track_caller]
     pub(crate) fn run(&self, args: &[&str], code: i32) -> Output {
         let output = self.mcplink(args).run().expect_code(code);
-        self.note_tokens();
+        self.home.note_tokens();
         output
     }
 
@@ -60,7 +60,7 @@ impl Desk {
         let chromium = browser(account, Consent::Grant).unwrap();
         let login = [&["login"], args].concat();
         let output = self.mcplink(&login).env("BROWSER", chromium.command()).run();
-        self.note_tokens();
+        self.home.note_tokens();
         let output = output.expect_code(0);
         let page = chromium.end();
         assert_eq!(page.title, "Signed in", "{page:?}\n{}", self.provider.log());
@@ -81,34 +81,15 @@ impl Desk {
     #[track_caller]
     pub(crate) fn status(&self, name: &str) -> Value {
         let output = self.mcplink(&["status", name, "--json"]).run();
-        self.note_tokens();
+        self.home.note_tokens();
         output.json()["servers"][0].clone()
     }
 
     /// The tokens of this entry.
     pub(crate) fn tokens(&self, name: &str) -> Option<Tokens> {
-        self.all_tokens().into_iter().find(|tokens| tokens.content["server_name"] == name)
-    }
-
-    fn all_tokens(&self) -> Vec<Tokens> {
-        let Ok(files) = fs::read_dir(self.home.state_dir().join("tokens/tokens")) else { return Vec::new() };
-        let files = files.map(|file| file.unwrap().path());
-        let read = |file: PathBuf| Tokens {
-            content: serde_json::from_slice(&fs::read(&file).unwrap()).unwrap(),
-            file,
-        };
-        files.map(read).collect()
-    }
-
-    /// From now on, the tokens that are stored must turn up nowhere else.
-    fn note_tokens(&self) {
-        for tokens in self.all_tokens() {
-            for name in ["access_token", "refresh_token"] {
-                if let Some(token) = tokens.content[name].as_str() {
-                    self.home.canaries().add(name, token);
-                }
-            }
-        }
+        let mut stored = self.home.sign_ins().into_iter();
+        let (file, content) = stored.find(|(_, content)| content["server_name"] == name)?;
+        Some(Tokens { file, content })
     }
 }
 

@@ -40,13 +40,13 @@ impl Desk {
     #[track_caller]
     pub(crate) fn run(&self, args: &[&str], code: i32) -> Output {
         let output = self.mcplink(args).run();
-        self.note_tokens();
+        self.home.note_tokens();
         output.expect_code(code)
     }
 
     pub(crate) fn status(&self) -> Value {
         let output = self.mcplink(&["status", "work", "--json"]).run();
-        self.note_tokens();
+        self.home.note_tokens();
         output.json()["servers"][0].clone()
     }
 
@@ -61,43 +61,29 @@ impl Desk {
     pub(crate) fn login_with(&self, arguments: &[&str]) -> Output {
         let person = Person::new().unwrap();
         let output = self.mcplink(arguments).env("BROWSER", person.command()).run();
-        self.note_tokens();
+        self.home.note_tokens();
         let pages: Vec<_> =
             person.visits().iter().map(|visit| format!("{} {}", visit.status, visit.url.path())).collect();
         assert_eq!(output.code, Some(0), "{output}\n{pages:#?}\n{:?}", person.visits().last());
         output
     }
 
-    fn file(&self) -> PathBuf {
-        let files = fs::read_dir(self.home.state_dir().join("tokens/tokens")).unwrap();
-        let files: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-        assert_eq!(files.len(), 1, "one sign-in: {files:?}");
-        files[0].clone()
+    /// The one sign-in that is stored.
+    fn stored(&self) -> (PathBuf, Value) {
+        let mut stored = self.home.sign_ins();
+        assert_eq!(stored.len(), 1, "one sign-in: {stored:?}");
+        stored.remove(0)
     }
 
     pub(crate) fn tokens(&self) -> Value {
-        serde_json::from_slice(&fs::read(self.file()).unwrap()).unwrap()
+        self.stored().1
     }
 
     /// Changes what is kept of the sign-in.
     fn change(&self, change: impl FnOnce(&mut Value)) {
-        let mut tokens = self.tokens();
+        let (file, mut tokens) = self.stored();
         change(&mut tokens);
-        fs::write(self.file(), tokens.to_string()).unwrap();
-    }
-
-    /// From now on, the tokens must turn up nowhere else.
-    fn note_tokens(&self) {
-        let Ok(files) = fs::read_dir(self.home.state_dir().join("tokens/tokens")) else { return };
-        for file in files {
-            let Ok(text) = fs::read(file.unwrap().path()) else { continue };
-            let content: Value = serde_json::from_slice(&text).unwrap();
-            for name in ["access_token", "refresh_token"] {
-                if let Some(token) = content[name].as_str() {
-                    self.home.canaries().add(name, token);
-                }
-            }
-        }
+        fs::write(file, tokens.to_string()).unwrap();
     }
 
     #[track_caller]

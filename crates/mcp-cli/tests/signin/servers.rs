@@ -1,80 +1,58 @@
 //! The servers, each a row.
 
-use mcp_testkit::{CertifiedProvider, RealServer, real_or_skip};
+use mcp_testkit::{CertifiedProvider, Missing, RealServer, real_or_skip};
 use serde_json::json;
 
 use crate::journey::{Desk, Expected, journey};
 
+/// Whether a server gives out what renews a token.
+const RENEWS: bool = true;
+const EXPIRES: bool = false;
+
+#[track_caller]
+fn signs_in_and_out(server: Result<RealServer, Missing>, refreshes: bool, whoami: &'static str) {
+    let Some(server) = real_or_skip(server) else { return };
+    journey(&server.start_http().url(), Expected { refreshes, whoami, ..Expected::default() });
+}
+
 #[test]
 fn fb_n01_the_python_sdk_1_as_its_examples_have_it() {
-    let Some(server) = real_or_skip(RealServer::python_1_oauth("plain")) else { return };
-    journey(
-        &server.start_http().url(),
-        Expected { refreshes: false, whoami: "somebody:", ..Expected::default() },
-    );
+    signs_in_and_out(RealServer::python_1_oauth("plain"), EXPIRES, "somebody:");
 }
 
 #[test]
 fn fb_n01_the_python_sdk_2_as_its_examples_have_it() {
-    let Some(server) = real_or_skip(RealServer::python_oauth("plain")) else { return };
-    journey(
-        &server.start_http().url(),
-        Expected { refreshes: false, whoami: "somebody:", ..Expected::default() },
-    );
+    signs_in_and_out(RealServer::python_oauth("plain"), EXPIRES, "somebody:");
 }
 
 #[test]
 fn fb_o40_the_python_sdk_1_with_a_scope_that_is_needed() {
-    let Some(server) = real_or_skip(RealServer::python_1_oauth("scopes")) else { return };
-    journey(
-        &server.start_http().url(),
-        Expected { refreshes: true, whoami: "somebody: user", ..Expected::default() },
-    );
+    signs_in_and_out(RealServer::python_1_oauth("scopes"), RENEWS, "somebody: user");
 }
 
 #[test]
 fn fb_o40_the_python_sdk_2_with_a_scope_that_is_needed() {
-    let Some(server) = real_or_skip(RealServer::python_oauth("scopes")) else { return };
-    journey(
-        &server.start_http().url(),
-        Expected { refreshes: true, whoami: "somebody: user", ..Expected::default() },
-    );
+    signs_in_and_out(RealServer::python_oauth("scopes"), RENEWS, "somebody: user");
 }
 
 #[test]
 fn fb_a01_the_python_sdk_1_that_says_nothing_of_its_metadata() {
-    let Some(server) = real_or_skip(RealServer::python_1_oauth("legacy")) else { return };
-    journey(
-        &server.start_http().url(),
-        Expected { refreshes: false, whoami: "somebody: user", ..Expected::default() },
-    );
+    signs_in_and_out(RealServer::python_1_oauth("legacy"), EXPIRES, "somebody: user");
 }
 
 #[test]
 fn fb_a01_the_python_sdk_2_that_says_nothing_of_its_metadata() {
-    let Some(server) = real_or_skip(RealServer::python_oauth("legacy")) else { return };
-    journey(
-        &server.start_http().url(),
-        Expected { refreshes: false, whoami: "somebody: user", ..Expected::default() },
-    );
+    signs_in_and_out(RealServer::python_oauth("legacy"), EXPIRES, "somebody: user");
 }
 
 #[test]
 fn the_python_sdk_1_with_an_authorization_server_apart() {
-    let Some(server) = real_or_skip(RealServer::python_1_oauth("apart")) else { return };
-    journey(
-        &server.start_http().url(),
-        Expected { refreshes: false, whoami: "somebody: user", ..Expected::default() },
-    );
+    signs_in_and_out(RealServer::python_1_oauth("apart"), EXPIRES, "somebody: user");
 }
 
 #[test]
 fn the_python_sdk_2_with_an_authorization_server_apart() {
-    let Some(server) = real_or_skip(RealServer::python_oauth("apart")) else { return };
-    journey(
-        &server.start_http().url(),
-        Expected { refreshes: false, whoami: "somebody: user", ..Expected::default() },
-    );
+    signs_in_and_out(RealServer::python_oauth("apart"), EXPIRES, "somebody: user");
 }
 
 #[test]
@@ -90,29 +68,19 @@ fn the_typescript_sdk_with_its_demo_provider() {
 
 #[test]
 fn fb_n01_fastmcp_with_its_provider_in_memory() {
-    let Some(server) = real_or_skip(RealServer::fastmcp_oauth("in-memory", None)) else { return };
-    journey(
-        &server.start_http().url(),
-        Expected { refreshes: true, whoami: "somebody:", ..Expected::default() },
-    );
+    signs_in_and_out(RealServer::fastmcp_oauth("in-memory", None), RENEWS, "somebody:");
 }
 
 #[test]
 fn fb_o40_fastmcp_with_scopes_that_may_be_asked_for() {
-    let Some(server) = real_or_skip(RealServer::fastmcp_oauth("in-memory-scopes", None)) else { return };
-    journey(
-        &server.start_http().url(),
-        Expected { refreshes: true, whoami: "somebody: read", ..Expected::default() },
-    );
+    signs_in_and_out(RealServer::fastmcp_oauth("in-memory-scopes", None), RENEWS, "somebody: read");
 }
 
 #[track_caller]
 fn fastmcp_in_front_of_a_certified_provider(mode: &str) {
     let Some(provider) = real_or_skip(CertifiedProvider::start_for_others()) else { return };
     let server = RealServer::fastmcp_oauth(mode, Some(provider.issuer()));
-    let Some(server) = real_or_skip(server) else { return };
-    let expected = Expected { refreshes: true, whoami: "somebody: mcp:tools", ..Expected::default() };
-    journey(&server.start_http().url(), expected);
+    signs_in_and_out(server, RENEWS, "somebody: mcp:tools");
 }
 
 #[test]

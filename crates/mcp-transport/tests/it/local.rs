@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use mcp_status::{ReasonCode, ServerStatus};
+use mcp_testkit::shell_server_with;
 use mcp_transport::{
     Endpoint, RequestError, RequestErrorKind, RequestOptions, RetryPolicy, Server, StdioEndpoint, Supervisor,
     SupervisorConfig, SupervisorHandle, SupervisorPolicy, TransportErrorKind,
@@ -14,24 +15,14 @@ use serde_json::json;
 use crate::support::{connector, raw, text_of};
 
 /// A server that notes each of its starts, and does in a call what it is told.
-const SERVER: &str = r#"
-echo $$ >>"$STARTS"
-eval "$AT_START"
-while IFS= read -r line; do
-  id=$(printf '%s' "$line" | grep -o '"id":[0-9]*' | head -n 1 | cut -d: -f2)
-  case $line in
-    *'"initialize"'*) result='{"protocolVersion":"2025-11-25","capabilities":{"tools":{}},"serverInfo":{"name":"shell","version":"1"}}' ;;
-    *'"tools/list"'*) eval "$AT_LIST"; result='{"tools":[{"name":"do","inputSchema":{"type":"object"}}]}' ;;
+fn server() -> String {
+    let told = r#"
+    *'"tools/list"'*) eval "$AT_LIST"; result='{"tools":[{"name":"hello","inputSchema":{"type":"object"}}]}' ;;
     *'exit 0'*) exit 0 ;;
     *'exit 1'*) echo 'out of luck' >&2; exit 1 ;;
-    *'kill'*) kill -9 $$ ;;
-    *'"tools/call"'*) result='{"content":[{"type":"text","text":"done"}]}' ;;
-    *'"ping"'*) result='{}' ;;
-    *) continue ;;
-  esac
-  printf '{"jsonrpc":"2.0","id":%s,"result":%s}\n' "$id" "$result"
-done
-"#;
+    *'kill'*) kill -9 $$ ;;"#;
+    format!("echo $$ >>\"$STARTS\"\neval \"$AT_START\"\n{}", shell_server_with(told))
+}
 
 struct Local {
     dir: tempfile::TempDir,
@@ -42,7 +33,7 @@ impl Local {
     async fn start(variables: &[(&str, &str)], policy: SupervisorPolicy) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let mut endpoint = StdioEndpoint::new("/bin/sh");
-        endpoint.args = vec!["-c".into(), SERVER.into()];
+        endpoint.args = vec!["-c".into(), server().into()];
         endpoint.env.insert("PATH".into(), "/usr/bin:/bin".into());
         endpoint.env.insert("STARTS".into(), starts_of(dir.path()).into());
         endpoint.env.insert("DIR".into(), dir.path().into());
@@ -63,7 +54,7 @@ impl Local {
 
     async fn call(&self, what: &str) -> Result<String, RequestError> {
         let arguments = raw(&json!({ "what": what }));
-        let result = self.handle.call_tool("do", Some(&arguments), &RequestOptions::new()).await?;
+        let result = self.handle.call_tool("hello", Some(&arguments), &RequestOptions::new()).await?;
         Ok(text_of(&result))
     }
 }
@@ -95,7 +86,7 @@ async fn fa_a22_a_death_in_a_call_fails_that_call_and_heals_at_the_next() {
             other => panic!("{other:?}"),
         }
         let began = Instant::now();
-        assert_eq!(local.call("work").await.unwrap(), "done", "after {what}");
+        assert_eq!(local.call("work").await.unwrap(), "hello", "after {what}");
         assert!(began.elapsed() < Duration::from_secs(20));
         assert_eq!(local.starts(), 2, "one start for each");
         assert_eq!(local.handle.snapshot().status, ServerStatus::Connected);
@@ -130,7 +121,7 @@ async fn fa_a22_a_process_that_dies_in_every_call_is_not_started_by_every_call()
     }
     // At 0, 0, 1 and 3 s; as fast as they come, it would be dozens.
     assert!(deaths <= 5 && local.starts() <= 6, "{deaths} deaths, {} starts", local.starts());
-    assert_eq!(local.call("work").await.unwrap(), "done", "it is only slowed down");
+    assert_eq!(local.call("work").await.unwrap(), "hello", "it is only slowed down");
     local.handle.close().await;
 }
 
@@ -140,7 +131,7 @@ async fn fa_a22_a_successor_that_comes_too_early_for_a_port_is_started_once_more
     let lock = "[ $(wc -l <\"$STARTS\") = 2 ] && { echo 'address already in use' >&2; exit 98; }";
     let local = Local::start(&[("AT_START", lock)], patient()).await;
     local.call("kill").await.unwrap_err();
-    assert_eq!(local.call("work").await.unwrap(), "done");
+    assert_eq!(local.call("work").await.unwrap(), "hello");
     assert_eq!(local.starts(), 3);
     local.handle.close().await;
 }
