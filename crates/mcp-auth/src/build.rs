@@ -37,7 +37,8 @@ impl AuthPlan {
     /// [`AuthErrorKind::Misconfigured`] where a static header is not valid HTTP, or where a provider that the entry
     /// configures is not available in this build. A missing provider is never skipped in favour of the next one.
     pub fn build(&self, target: &Target, parts: Parts) -> Result<Arc<dyn AuthProvider>, AuthError> {
-        let fixed = StaticHeaders::from_settings(&self.settings().static_headers)?;
+        let fixed = StaticHeaders::from_settings(&self.settings().static_headers)?
+            .with_variables(&self.settings().header_variables, self.settings().lives_on);
         let configured = self.settings().oauth.is_some();
         let oauth = match self.role(ProviderKind::OAuth) {
             Some(Role::Authority | Role::Fallback) => match parts.oauth {

@@ -184,22 +184,30 @@ impl Chain {
             return Ok(Recovery::Exhausted);
         }
         let usable = fallback.filter(|fallback| self.is_offered(fallback) && is_signed_in(fallback));
+        let mut unchanged = false;
         if first {
             let recovery = provider.on_rejected(rejection).await?;
+            unchanged = matches!(recovery, Recovery::Unchanged);
             if let Recovery::Retry(minted) = recovery {
                 let fresh = match fallback.filter(|fallback| fallback.is_active()) {
                     Some(fallback) => self.compose(&[&minted, &fallback.credentials().await?]),
                     None => self.compose(&[&minted]),
                 };
                 let complete = usable.is_none() || fresh.header(&AUTHORIZATION).is_some();
-                if complete && !fresh.same_headers(used) {
+                unchanged = fresh.same_headers(used);
+                if complete && !unchanged {
                     return Ok(Recovery::Retry(fresh));
                 }
             }
         }
         let Some(usable) = usable else {
             let offered = fallback.is_some_and(|fallback| self.is_offered(fallback));
-            return Ok(if offered { Recovery::LoginRequired } else { Recovery::Exhausted });
+            return Ok(match (unchanged, offered) {
+                // That a person could sign in is in the snapshot as well.
+                (true, _) => Recovery::Unchanged,
+                (false, true) => Recovery::LoginRequired,
+                (false, false) => Recovery::Exhausted,
+            });
         };
         let signed = if usable.supplied_authorization_of(used) {
             // For this provider it is the first refusal of the request, however many the others had.
@@ -225,7 +233,7 @@ impl Chain {
 
 /// What was refused with the same bytes is not sent again: its answer is known.
 fn retry(fresh: Credentials, used: &Credentials) -> Recovery {
-    if fresh.same_headers(used) { Recovery::Exhausted } else { Recovery::Retry(fresh) }
+    if fresh.same_headers(used) { Recovery::Unchanged } else { Recovery::Retry(fresh) }
 }
 
 fn is_signed_in(fallback: &Fallback) -> bool {

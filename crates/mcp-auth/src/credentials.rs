@@ -23,6 +23,7 @@ struct Supplied {
     name: HeaderName,
     value: HeaderValue,
     provider: Cow<'static, str>,
+    note: Option<Arc<str>>,
 }
 
 struct Inner {
@@ -85,7 +86,7 @@ impl Credentials {
                 continue;
             }
             value.set_sensitive(true);
-            put(&mut supplied, Supplied { name, value, provider: provider.clone() });
+            put(&mut supplied, Supplied { name, value, provider: provider.clone(), note: None });
         }
         Self::from_parts(supplied, &[], None, None, None)
     }
@@ -123,6 +124,19 @@ impl Credentials {
     pub fn with_remark(self, remark: Option<String>) -> Self {
         let (expires_at, signer) = (self.0.expires_at, self.0.signer.clone());
         Self::from_parts(self.0.headers.clone(), &[&self], expires_at, signer, remark.map(Arc::from))
+    }
+
+    /// The same credentials with what is known of where the value of one header comes from: a fragment that goes on after
+    /// its name, and holds no value. It is told when they are refused.
+    #[must_use]
+    pub fn with_note(self, name: &HeaderName, note: impl Into<Arc<str>>) -> Self {
+        let note = note.into();
+        let mut headers = self.0.headers.clone();
+        for supplied in headers.iter_mut().filter(|supplied| supplied.name == *name) {
+            supplied.note = Some(note.clone());
+        }
+        let (expires_at, signer) = (self.0.expires_at, self.0.signer.clone());
+        Self::from_parts(headers, &[&self], expires_at, signer, self.0.remark.clone())
     }
 
     /// The same credentials with a signer that runs for each request.
@@ -203,6 +217,11 @@ impl Credentials {
     /// The provider that supplied the header of this name.
     pub fn supplier(&self, name: &HeaderName) -> Option<&str> {
         self.0.headers.iter().find(|supplied| supplied.name == *name).map(|supplied| &*supplied.provider)
+    }
+
+    /// What is known of where the value of the header of this name comes from.
+    pub fn note(&self, name: &HeaderName) -> Option<&str> {
+        self.0.headers.iter().find(|supplied| supplied.name == *name)?.note.as_deref()
     }
 
     /// Each header name with the provider that supplied it.

@@ -47,6 +47,11 @@ pub fn doubts(credentials: &Credentials, now: SystemTime) -> Vec<String> {
             doubts.extend(of_token(text).map(|doubt| format!("`{name_shown}` {doubt}")));
         }
     }
+    // Where they come from is where a person has to look.
+    for (name, _) in credentials.names().filter(|(name, _)| is_credential(name)) {
+        let name_shown = if *name == AUTHORIZATION { "Authorization" } else { name.as_str() };
+        doubts.extend(credentials.note(name).map(|note| format!("`{name_shown}` {note}")));
+    }
     // What their source printed while it succeeded is the best guess after that.
     doubts.extend(credentials.remark().map(str::to_owned));
     doubts
@@ -234,6 +239,37 @@ mod tests {
         }
         assert!(told("X-Api-Key", "YOUR_KEY").contains("`x-api-key` still holds a placeholder"));
         assert!(told("X-Tenant", "${TENANT}").contains("not set here: TENANT"));
+    }
+
+    #[test]
+    fn fa_a72_a_refused_value_is_told_with_the_variables_that_it_was_made_from() {
+        use crate::{AuthPlan, AuthSettings, Parts, Secret, Target};
+        for (lives_on, since) in [
+            (false, ""),
+            (true, " as it was when this process started, and only a new start of it changes that"),
+        ] {
+            let settings = AuthSettings {
+                static_headers: ["authorization", "x-tenant"]
+                    .map(|h| (h.to_owned(), Secret::new("Bearer c")))
+                    .into(),
+                header_variables: vec![
+                    ("Authorization".to_owned(), vec!["T".to_owned(), "U".to_owned()]),
+                    ("X-Tenant".to_owned(), vec!["TENANT".to_owned()]),
+                ],
+                lives_on,
+                ..AuthSettings::default()
+            };
+            let target = Target { name: "s".into(), url: "http://localhost/mcp".parse().unwrap() };
+            let provider = AuthPlan::resolve(&settings).build(&target, Parts::new()).unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let sent = runtime.block_on(provider.credentials()).unwrap();
+            let told = doubts(&sent, SystemTime::UNIX_EPOCH).join("; ");
+            assert_eq!(told, format!("`Authorization` takes the variables T and U{since}"));
+            // What another provider supplies in its place has nothing to do with them.
+            let other = (AUTHORIZATION, HeaderValue::from_static("Bearer d"));
+            let over = sent.overlaid_with(&Credentials::new("headers-helper", [other]));
+            assert_eq!(doubts(&over, SystemTime::UNIX_EPOCH), Vec::<String>::new());
+        }
     }
 
     #[test]

@@ -75,7 +75,7 @@ pub use error::{AuthError, AuthErrorKind};
 pub use exchange::HttpExchange;
 #[cfg(feature = "helper")]
 pub use helper::HeadersHelper;
-pub use plan::{AuthPlan, Link, LinkReason, ProviderKind, Role};
+pub use plan::{AuthPlan, Link, LinkReason, ProviderKind, Role, Supply};
 pub use provider::{
     AuthFuture, AuthProvider, Capabilities, CredentialSource, FetchReason, FetchReport, ProviderSnapshot,
     Recovery, Rejection,

@@ -31,6 +31,20 @@ pub enum ProviderKind {
 }
 
 impl ProviderKind {
+    /// The one of this name, which is none of a program's own providers.
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::StaticHeaders, Self::HeadersHelper, Self::OAuth].into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Where its credentials come from.
+    pub fn supply(self) -> Supply {
+        match self {
+            Self::StaticHeaders => Supply::Configuration,
+            Self::HeadersHelper => Supply::Command,
+            Self::OAuth => Supply::Person,
+        }
+    }
+
     /// Its stable, kebab-case name.
     pub fn name(self) -> &'static str {
         match self {
@@ -39,6 +53,18 @@ impl ProviderKind {
             Self::OAuth => OAUTH_NAME,
         }
     }
+}
+
+/// Where credentials come from.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum Supply {
+    /// They stand in the configuration, and are what they are until that is edited.
+    Configuration,
+    /// A command makes them.
+    Command,
+    /// A person signed in.
+    Person,
 }
 
 /// What a provider does in the chain of one server.
@@ -261,7 +287,7 @@ mod tests {
             helper: helper.then(|| HelperSpec::new("print-headers --secret canary", "/")),
             helper_withheld: withheld.then_some(Withheld::UntrustedFolder),
             oauth: oauth.then(OAuthSpec::default),
-            oauth_off: false,
+            ..AuthSettings::default()
         }
     }
 

@@ -125,6 +125,8 @@ pub enum Recovery {
     Retry(Credentials),
     /// Only a person can help: sign in (again, or with more scope).
     LoginRequired,
+    /// Others were asked for, and they are the refused ones, byte for byte. There is nothing more to try.
+    Unchanged,
     /// There is nothing more to try.
     Exhausted,
 }

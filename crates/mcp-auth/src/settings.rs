@@ -35,6 +35,10 @@ impl fmt::Debug for Target {
 pub struct AuthSettings {
     /// Headers of the entry, in order, already expanded.
     pub static_headers: Vec<(String, Secret)>,
+    /// The names of headers whose values have variables of the environment in them, with those variables.
+    pub header_variables: Vec<(String, Vec<String>)>,
+    /// The process that uses them lives on, so that its environment may be older than what a person has set since.
+    pub lives_on: bool,
     /// The command that mints headers.
     pub helper: Option<HelperSpec>,
     /// Why the helper may not run, if so.

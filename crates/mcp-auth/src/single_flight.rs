@@ -247,7 +247,7 @@ impl<S: CredentialSource> SingleFlight<S> {
                     state.answering = Some(refused.generation());
                     (flight, Some(refused))
                 }
-                Some(held) if includes_any(rejection.used, &held.answered) => return Ok(Recovery::Exhausted),
+                Some(held) if includes_any(rejection.used, &held.answered) => return Ok(Recovery::Unchanged),
                 Some(held) if held.is_usable(now) => return Ok(Recovery::Retry(held.credentials.clone())),
                 Some(_) => (self.join(&mut state, Why::Expired), None),
                 None => {
@@ -262,7 +262,7 @@ impl<S: CredentialSource> SingleFlight<S> {
         };
         let fresh = self.landed(&flight).await?;
         Ok(match refused {
-            Some(refused) if refused.same_headers(&fresh) => Recovery::Exhausted,
+            Some(refused) if refused.same_headers(&fresh) => Recovery::Unchanged,
             _ => Recovery::Retry(fresh),
         })
     }

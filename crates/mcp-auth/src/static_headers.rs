@@ -53,6 +53,27 @@ impl StaticHeaders {
         parsed.map(Self::new)
     }
 
+    /// With the variables that the values of these headers were made from. A process cannot see what a variable is outside it
+    /// since it started.
+    pub(crate) fn with_variables(mut self, variables: &[(String, Vec<String>)], lives_on: bool) -> Self {
+        let since = if lives_on {
+            " as it was when this process started, and only a new start of it changes that"
+        } else {
+            ""
+        };
+        for (header, names) in variables {
+            if let Ok(header) = HeaderName::from_bytes(header.as_bytes())
+                && !names.is_empty()
+            {
+                let names: Vec<_> = names.iter().map(|name| mcp_text::member_name(name)).collect();
+                let word = if names.len() == 1 { "variable" } else { "variables" };
+                let note = format!("takes the {word} {}{since}", names.join(" and "));
+                self.credentials = self.credentials.with_note(&header, note);
+            }
+        }
+        self
+    }
+
     pub(crate) fn into_credentials(self) -> Credentials {
         self.credentials
     }

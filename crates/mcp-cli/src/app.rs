@@ -3,13 +3,12 @@
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 
 use mcp_auth::HttpExchange;
 use mcp_auth::oauth::Renewals;
 use mcp_auth::oauth::store::TokenStore;
 use mcp_config::{Config, Locations, Pipes, Platform, Pointer, Problem, Request, Scope, Severity, Sources};
-use mcp_transport::{ClientInfo, ClientOptions, Connector, ProxySettings, ProxyUrl, TrustFile};
+use mcp_transport::Connector;
 use serde::Serialize;
 
 use crate::args::Cli;
@@ -17,6 +16,7 @@ use crate::deadline::Deadline;
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::network::client_options;
 use crate::output::Output;
 use crate::steps::Steps;
 use crate::telemetry::Telemetry;
@@ -30,8 +30,12 @@ use crate::wire::Wired;
 pub(crate) struct App {
     pub(crate) output: Arc<Output>,
     pub(crate) json: bool,
+    /// Somebody wants to know what decides.
+    pub(crate) verbose: bool,
     /// A person sits at the terminal and may be asked.
     pub(crate) interactive: bool,
+    /// The command serves somebody for as long as they like: its environment ages.
+    pub(crate) lives_on: bool,
     /// Somebody asked for it: no prompt and no browser, wherever this runs.
     pub(crate) non_interactive: bool,
     pub(crate) environment: Environment,
@@ -78,6 +82,8 @@ impl App {
         Ok(Self {
             output: Arc::new(output),
             json: global.json,
+            verbose: global.verbose > 0,
+            lives_on: matches!(cli.command, crate::args::Command::Bridge(_)),
             non_interactive: global.non_interactive,
             interactive: !global.non_interactive && std::io::stdin().is_terminal(),
             renewals: Renewals::default(),
@@ -259,36 +265,6 @@ fn unusable_argument(config: &Config) -> Option<&Problem> {
 fn state_dir(environment: &Environment) -> Option<PathBuf> {
     let directory = environment.directory().map_or_else(|_| PathBuf::from("."), Clone::clone);
     Locations::new(environment.variables(), &directory, Platform::CURRENT).state_dir
-}
-
-/// The network settings of this process, for everything that it talks to.
-pub(crate) fn client_options(environment: &Environment) -> ClientOptions {
-    let mut options = ClientOptions::new(ClientInfo::new("mcplink", env!("CARGO_PKG_VERSION")));
-    // The spelling that is set, which is what people are told.
-    let either = |upper: &'static str, lower: &'static str| {
-        [upper, lower].into_iter().find_map(|name| environment.text(name).map(|value| (name, value)))
-    };
-    let named = |upper, lower| either(upper, lower).map(|(name, url)| ProxyUrl::new(url, name));
-    let mut proxy = ProxySettings::default();
-    // HTTP_PROXY in capitals can be set by a request where a program runs as CGI; terminals have no such requests.
-    proxy.http = named("HTTP_PROXY", "http_proxy");
-    proxy.https = named("HTTPS_PROXY", "https_proxy");
-    proxy.all = named("ALL_PROXY", "all_proxy");
-    proxy.no_proxy = either("NO_PROXY", "no_proxy").map(|(_, hosts)| hosts.to_owned());
-    options.proxy = proxy;
-    let trusted = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"];
-    options.extra_ca_files =
-        trusted.iter().filter_map(|name| Some(TrustFile::new(environment.text(name)?, *name))).collect();
-    if let Some(limit) =
-        environment.milliseconds("MCP_TIMEOUT").filter(|limit| *limit >= Duration::from_millis(1))
-    {
-        options.connect_timeout = limit;
-        options.startup_timeout = limit;
-    }
-    // A limit below a second breaks every call and is taken for a mistake, as in an entry's `timeout`.
-    options.request_timeout =
-        environment.milliseconds("MCP_TOOL_TIMEOUT").filter(|limit| *limit >= Duration::from_secs(1));
-    options
 }
 
 /// The configuration as it is now.

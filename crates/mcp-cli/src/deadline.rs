@@ -60,7 +60,7 @@ pub(crate) async fn within(
         let message = format!("there was no result within {}", deadline.told());
         Err(CliError::new(ExitStatus::Pending, "timeout", message)
             .why("what was still missing has been given up")
-            .next("mcplink status, or the same with a longer --timeout"))
+            .next("mcplink status"))
     })
 }
 

@@ -27,6 +27,7 @@ mod exit;
 mod inputs;
 mod live;
 mod logging;
+mod network;
 mod oauth;
 mod output;
 mod probe;

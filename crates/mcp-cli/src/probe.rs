@@ -9,6 +9,7 @@ use mcp_transport::{
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 
+use crate::deadline::Deadline;
 use crate::view::row::Row;
 use crate::wire::Wired;
 
@@ -31,7 +32,7 @@ pub(crate) async fn probe(
     connector: &Connector,
     wired: &Wired,
     policy: &ConnectPolicy,
-    deadline: Option<Instant>,
+    deadline: Option<Deadline>,
     mut observe: impl FnMut(&Reason) + Send,
 ) -> Probe {
     let Ok(ready) = &wired.state else { return Probe::without_contact(wired) };
@@ -55,7 +56,7 @@ pub(crate) async fn probe(
     }));
     let mut over = std::pin::pin!(async {
         match deadline {
-            Some(deadline) => tokio::time::sleep_until(deadline).await,
+            Some(deadline) => tokio::time::sleep_until(deadline.at).await,
             None => std::future::pending().await,
         }
     });
@@ -73,6 +74,9 @@ pub(crate) async fn probe(
         }
     };
     let Some(ended) = ended else {
+        if let Some(deadline) = deadline {
+            latest.message.push_str(&format!("; no more was known after {}", deadline.told()));
+        }
         let report = StatusReport::from_reason(latest, &wired.context(), wired.facts());
         let row = wired.row(report, began.elapsed());
         return Probe { row, connection: None, tools: None, error: None };

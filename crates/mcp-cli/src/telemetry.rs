@@ -40,11 +40,11 @@ use self::export::Collector;
 use self::meters::Meters;
 use self::propagate::Propagator;
 use self::settings::Settings;
-use crate::app::client_options;
 use crate::args::Cli;
 use crate::environment::Environment;
 use crate::exit::ExitStatus;
 use crate::logging::Layers;
+use crate::network::client_options;
 
 /// How long the end of the process waits for what is not exported yet.
 const FLUSH: Duration = Duration::from_secs(1);

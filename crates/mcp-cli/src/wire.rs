@@ -82,7 +82,10 @@ impl Wired {
     /// Wires `entry`. Contacts nobody and runs nothing; reads the store of sign-ins.
     pub(crate) async fn new(entry: &ServerEntry, config: &Config, app: &App) -> Self {
         let auth = match entry.lower(app.environment.variables()) {
-            Some((target, settings)) => Some(Auth::new(target, &settings, app).await),
+            Some((target, mut settings)) => {
+                settings.lives_on = app.lives_on;
+                Some(Auth::new(target, &settings, app).await)
+            }
             None => None,
         };
         let described = Described {
@@ -157,6 +160,10 @@ impl Wired {
             .with_configured(configured("static-headers"), helper)
             .with_oauth(self.oauth_capable(&snapshot), snapshot.signed_in)
             .with_login_available(true)
+            .with_restart(self.auth.as_ref().is_some_and(|auth| {
+                let settings = auth.plan.settings();
+                settings.lives_on && !settings.header_variables.is_empty()
+            }))
     }
 
     /// Its row, as `report` tells.

@@ -21,6 +21,14 @@ impl ServerEntry {
         let mut settings = AuthSettings::default();
         settings.static_headers =
             remote.headers.iter().map(|(name, value)| (name.clone(), Secret::new(value.expose()))).collect();
+        settings.header_variables = remote
+            .headers
+            .iter()
+            .map(|(name, value)| {
+                (name.clone(), value.from_environment().map(str::to_owned).collect::<Vec<_>>())
+            })
+            .filter(|(_, variables)| !variables.is_empty())
+            .collect();
         // User and password of the URL are a static `Authorization` like any other; one that is written out wins, and a
         // problem of the entry says so.
         if let Some(basic) = userinfo.filter(|_| !remote.has_authorization()) {

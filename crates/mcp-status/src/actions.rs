@@ -84,6 +84,10 @@ pub struct ActionFacts {
     pub login_available: bool,
     /// A session that goes on holds what was refused, and tries it again only when it is told to.
     pub session: bool,
+    /// What supplies the credentials has been asked again, and supplied what was refused.
+    pub unchanged: bool,
+    /// What the entry sends was made from the environment of the process that runs, which only a new start changes.
+    pub restart: bool,
 }
 
 impl ActionFacts {
@@ -99,6 +103,8 @@ impl ActionFacts {
             has_static_headers: false,
             login_available: false,
             session: false,
+            unchanged: false,
+            restart: false,
         }
     }
 
@@ -130,6 +136,20 @@ impl ActionFacts {
     #[must_use]
     pub fn with_session(mut self, session: bool) -> Self {
         self.session = session;
+        self
+    }
+
+    /// With whether the source of the credentials supplied the same again.
+    #[must_use]
+    pub fn with_unchanged(mut self, unchanged: bool) -> Self {
+        self.unchanged = unchanged;
+        self
+    }
+
+    /// With whether only a new start of the process that runs changes what it sends.
+    #[must_use]
+    pub fn with_restart(mut self, restart: bool) -> Self {
+        self.restart = restart;
         self
     }
 
@@ -250,10 +270,13 @@ pub fn next_command(name: &str, facts: &ActionFacts) -> Option<String> {
         | ReasonCode::Forbidden
         | ReasonCode::LoginRedirect
         | ReasonCode::CredentialsRejected
-            if !facts.has_helper && !facts.session =>
+            if !facts.has_helper && (!facts.session || facts.restart) =>
         {
             on_server("get")
         }
+        // It has just been run again. What it is, and where, is what a person has to look at; but a sign-in that is behind it
+        // has its turn at the next connection.
+        ReasonCode::CredentialsRejected if facts.unchanged && !facts.oauth_capable => on_server("get"),
         ReasonCode::NoTools => None,
         // It comes back by itself, or when a person starts it; this ends when it has.
         ReasonCode::Unavailable | ReasonCode::RateLimited | ReasonCode::Unreachable | ReasonCode::Timeout => {
@@ -396,6 +419,21 @@ mod tests {
             (
                 seen(headers.with_session(true), ReasonCode::CredentialsRejected),
                 Some("mcplink reconnect web"),
+            ),
+            (
+                seen(remote().with_configured(false, true), ReasonCode::CredentialsRejected),
+                Some("mcplink reconnect web"),
+            ),
+            (
+                seen(
+                    remote().with_configured(false, true).with_unchanged(true),
+                    ReasonCode::CredentialsRejected,
+                ),
+                Some("mcplink get web"),
+            ),
+            (
+                seen(headers.with_session(true).with_restart(true), ReasonCode::CredentialsRejected),
+                Some("mcplink get web"),
             ),
             (seen(remote(), ReasonCode::NoTools), None),
             (remote(), None),

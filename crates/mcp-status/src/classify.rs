@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{ChallengeKind, Evidence, Outcome, Phase, ReasonCode, ServerStatus};
+use crate::{ChallengeKind, Evidence, Outcome, Phase, ReasonCode, ServerStatus, SuppliedBy};
 
 /// What evidence means.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -125,9 +125,9 @@ fn outcome_verdict(outcome: &Outcome, evidence: &Evidence) -> Verdict {
 
 /// Only where there is a helper can one have failed.
 fn source_code(evidence: &Evidence) -> ReasonCode {
-    match evidence.auth.provider.as_deref() {
-        None | Some("headers-helper") => ReasonCode::HelperFailed,
-        Some(_) => ReasonCode::CredentialsFailed,
+    match (evidence.auth.supplied_by, &evidence.auth.provider) {
+        (Some(SuppliedBy::Command), _) | (None, None) => ReasonCode::HelperFailed,
+        _ => ReasonCode::CredentialsFailed,
     }
 }
 
@@ -141,7 +141,9 @@ fn challenge_code(kind: &ChallengeKind, evidence: &Evidence) -> ReasonCode {
         // A firewall has not looked at the credentials, so it cannot have rejected them.
         ChallengeKind::Blocked => ReasonCode::Blocked,
         // What the file says was not enough, and the server says what would be.
-        ChallengeKind::Unauthorized if is_only_of_the_file(evidence) && evidence.auth.sign_in => {
+        ChallengeKind::Unauthorized
+            if evidence.auth.supplied_by == Some(SuppliedBy::Configuration) && evidence.auth.sign_in =>
+        {
             ReasonCode::Unauthorized
         }
         _ if evidence.auth.sent => ReasonCode::CredentialsRejected,
@@ -149,10 +151,6 @@ fn challenge_code(kind: &ChallengeKind, evidence: &Evidence) -> ReasonCode {
         ChallengeKind::Forbidden => ReasonCode::Forbidden,
         ChallengeKind::LoginRedirect => ReasonCode::LoginRedirect,
     }
-}
-
-fn is_only_of_the_file(evidence: &Evidence) -> bool {
-    evidence.auth.provider.as_deref() == Some("static-headers")
 }
 
 /// An answer that the transport did not hand over as a challenge.
@@ -196,11 +194,11 @@ mod tests {
     }
 
     fn sent() -> AuthFacts {
-        AuthFacts::new(true, Some("static-headers".into()), false)
+        AuthFacts::new(true, Some("p".into()), false).with_supplied_by(Some(SuppliedBy::Configuration))
     }
 
     fn withheld() -> AuthFacts {
-        AuthFacts::new(true, Some("static-headers".into()), true)
+        AuthFacts { withheld: true, ..sent() }
     }
 
     fn needs_auth(code: ReasonCode) -> Verdict {
@@ -319,17 +317,20 @@ mod tests {
 
     #[test]
     fn s_n17_only_a_helper_can_be_a_helper_that_failed() {
-        let by = |provider: Option<&str>| AuthFacts::new(false, provider.map(str::to_owned), false);
-        for (provider, code) in [
-            (None, ReasonCode::HelperFailed),
-            (Some("headers-helper"), ReasonCode::HelperFailed),
-            (Some("oauth"), ReasonCode::CredentialsFailed),
-            (Some("vault"), ReasonCode::CredentialsFailed),
+        let by = |provider: Option<&str>, supplied_by| {
+            AuthFacts::new(false, provider.map(str::to_owned), false).with_supplied_by(supplied_by)
+        };
+        for (facts, code) in [
+            (by(None, None), ReasonCode::HelperFailed),
+            (by(Some("x"), Some(SuppliedBy::Command)), ReasonCode::HelperFailed),
+            (by(Some("x"), Some(SuppliedBy::SignIn)), ReasonCode::CredentialsFailed),
+            // What it is called decides nothing.
+            (by(Some("headers-helper"), None), ReasonCode::CredentialsFailed),
         ] {
-            let failed = verdict(Phase::Connect, Outcome::CredentialSourceFailed, by(provider));
-            assert_eq!(failed, needs_auth(code), "{provider:?}");
-            let failed = verdict(Phase::Session, Outcome::CredentialsFailed, by(provider));
-            assert_eq!(failed, needs_auth(ReasonCode::CredentialsFailed), "{provider:?}");
+            let failed = verdict(Phase::Connect, Outcome::CredentialSourceFailed, facts.clone());
+            assert_eq!(failed, needs_auth(code), "{facts:?}");
+            let failed = verdict(Phase::Session, Outcome::CredentialsFailed, facts.clone());
+            assert_eq!(failed, needs_auth(ReasonCode::CredentialsFailed), "{facts:?}");
         }
     }
 

@@ -30,6 +30,9 @@ pub struct Evidence {
     /// The proxy that the request went by, and what named it; without its credentials.
     #[serde(default)]
     pub proxy: Option<String>,
+    /// The limit that ran out, where one of ours did.
+    #[serde(default)]
+    pub limit: Option<Limit>,
 }
 
 impl Evidence {
@@ -43,6 +46,7 @@ impl Evidence {
             took: None,
             detail: None,
             proxy: None,
+            limit: None,
         }
     }
 
@@ -74,12 +78,66 @@ impl Evidence {
         self
     }
 
+    /// With the limit that ran out.
+    #[must_use]
+    pub fn with_limit(mut self, limit: Option<Limit>) -> Self {
+        self.limit = limit;
+        self
+    }
+
     /// With what the other side said.
     #[must_use]
     pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
         self.detail = Some(detail.into());
         self
     }
+}
+
+/// A limit that ran out.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Limit {
+    /// How long it was.
+    pub length: Duration,
+    /// What it was a limit of.
+    pub of: LimitOf,
+}
+
+impl Limit {
+    /// A limit of this length.
+    pub fn new(length: Duration, of: LimitOf) -> Self {
+        Self { length, of }
+    }
+}
+
+/// What a limit is a limit of, and so what moves it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum LimitOf {
+    /// An attempt to connect, its handshake included; and a list, which is a part of one.
+    Attempt,
+    /// The silence of a server that has been asked.
+    Silence,
+    /// One request, by its caller.
+    Caller,
+    /// Each request to this server, by its entry.
+    Entry,
+    /// Each request to any server.
+    Requests,
+}
+
+/// Where credentials come from.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum SuppliedBy {
+    /// They stand in the configuration, and are what they are until that is edited.
+    Configuration,
+    /// A command of the entry makes them.
+    Command,
+    /// A person signed in.
+    SignIn,
 }
 
 /// What is known about the credentials of a request.
@@ -90,6 +148,12 @@ pub struct AuthFacts {
     pub sent: bool,
     /// The provider that supplied them, or that failed to.
     pub provider: Option<String>,
+    /// What kind of source that is; `None` for one that is not known here.
+    #[serde(default)]
+    pub supplied_by: Option<SuppliedBy>,
+    /// Their source was asked again because of the refusal, and supplied the very same.
+    #[serde(default)]
+    pub unchanged: bool,
     /// A provider was configured but not allowed to run (untrusted folder).
     pub withheld: bool,
     /// The exit code of a credential command that failed.
@@ -105,7 +169,21 @@ pub struct AuthFacts {
 impl AuthFacts {
     /// Facts about credentials of `provider`.
     pub fn new(sent: bool, provider: Option<String>, withheld: bool) -> Self {
-        Self { sent, provider, withheld, exit_code: None, scheme: None, sign_in: false, doubts: Vec::new() }
+        Self { sent, provider, withheld, ..Self::default() }
+    }
+
+    /// With the kind of their source.
+    #[must_use]
+    pub fn with_supplied_by(mut self, supplied_by: Option<SuppliedBy>) -> Self {
+        self.supplied_by = supplied_by;
+        self
+    }
+
+    /// With whether their source was asked again and supplied the very same.
+    #[must_use]
+    pub fn with_unchanged(mut self, unchanged: bool) -> Self {
+        self.unchanged = unchanged;
+        self
     }
 
     /// With the exit code of the command that failed.

@@ -10,7 +10,7 @@ use std::time::Duration;
 use mcp_text::sentence;
 
 use crate::exit;
-use crate::{ChallengeKind, Evidence, Outcome, Phase, ReasonCode, classify};
+use crate::{ChallengeKind, Evidence, LimitOf, Outcome, Phase, ReasonCode, SuppliedBy, classify};
 
 /// What a message names beside the evidence.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -119,7 +119,8 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
             }
         }
         Outcome::Challenged { kind, http_status } => {
-            with_doubts(challenge(kind, *http_status, evidence, context), &evidence.auth.doubts)
+            let text = with_unchanged(challenge(kind, *http_status, evidence, context), evidence, context);
+            with_doubts(text, &evidence.auth.doubts)
         }
         Outcome::CredentialSourceFailed => {
             let source = source_name(evidence, context);
@@ -147,7 +148,7 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
                 origin()
             )
         }
-        Outcome::Timeout => format!("no answer from {} within the time limit{times}", origin()),
+        Outcome::Timeout => format!("no answer from {} {}{times}", origin(), in_time(evidence)),
         Outcome::Tls => format!("the TLS connection to {} failed", origin()),
         Outcome::Protocol { rpc_code: Some(code) } => {
             format!("the server answered with the JSON-RPC error {code}")
@@ -223,6 +224,32 @@ fn challenge(
     }
 }
 
+/// Within which limit, and what moves it.
+fn in_time(evidence: &Evidence) -> String {
+    let Some(limit) = evidence.limit else { return "in time".to_owned() };
+    let moved_by = match limit.of {
+        LimitOf::Attempt => "MCP_TIMEOUT allows more",
+        LimitOf::Silence => "a longer timeout of its entry allows more",
+        LimitOf::Caller => "as its caller wanted",
+        LimitOf::Entry => "timeout of its entry",
+        LimitOf::Requests => "MCP_TOOL_TIMEOUT",
+    };
+    format!("within {} ({moved_by})", length(limit.length))
+}
+
+/// The fact, and that asking for other credentials brought the same ones.
+fn with_unchanged(text: String, evidence: &Evidence, context: &MessageContext<'_>) -> String {
+    if !evidence.auth.unchanged || classify(evidence).code() != Some(ReasonCode::CredentialsRejected) {
+        return text;
+    }
+    match evidence.auth.supplied_by {
+        Some(SuppliedBy::Command) if context.supplier.is_none() => {
+            format!("{text}; it was run again and returned the very same")
+        }
+        _ => format!("{text}; asked for others, their source supplied the very same"),
+    }
+}
+
 /// The fact, and what is known of credentials that were refused.
 fn with_doubts(text: String, doubts: &[String]) -> String {
     doubts.iter().take(2).fold(text, |text, doubt| format!("{text}; {}", sentence(doubt)))
@@ -280,21 +307,22 @@ fn supplied(evidence: &Evidence, context: &MessageContext<'_>) -> String {
     if let Some(supplier) = context.supplier {
         return sentence(supplier);
     }
-    match evidence.auth.provider.as_deref() {
-        Some("static-headers") => "the headers of the configuration".to_owned(),
-        Some("headers-helper") => "the headers that headersHelper returned".to_owned(),
-        Some("oauth") => "the access token".to_owned(),
-        Some(other) => format!("the credentials of {}", sentence(other)),
-        None => "the credentials that were sent".to_owned(),
+    match (evidence.auth.supplied_by, evidence.auth.provider.as_deref()) {
+        (Some(SuppliedBy::Configuration), _) => "the headers of the configuration".to_owned(),
+        (Some(SuppliedBy::Command), _) => "the headers that headersHelper returned".to_owned(),
+        (Some(SuppliedBy::SignIn), _) => "the access token".to_owned(),
+        (None, Some(other)) => format!("the credentials of {}", sentence(other)),
+        (None, None) => "the credentials that were sent".to_owned(),
     }
 }
 
 /// The source of credentials that failed, as people know it.
 fn source_name(evidence: &Evidence, context: &MessageContext<'_>) -> String {
-    match (context.supplier, evidence.auth.provider.as_deref()) {
-        (Some(supplier), _) => sentence(supplier),
-        (None, Some("headers-helper") | None) => "headersHelper".to_owned(),
-        (None, Some(other)) => sentence(other),
+    match (context.supplier, evidence.auth.supplied_by, evidence.auth.provider.as_deref()) {
+        (Some(supplier), ..) => sentence(supplier),
+        (None, Some(SuppliedBy::Command), _) | (None, None, None) => "headersHelper".to_owned(),
+        (None, _, Some(other)) => sentence(other),
+        (None, Some(_), None) => "their source".to_owned(),
     }
 }
 
@@ -314,6 +342,14 @@ fn times(evidence: &Evidence) -> String {
     }
 }
 
+/// A limit in the unit in which people give it.
+fn length(limit: Duration) -> String {
+    match limit.subsec_millis() {
+        0 => format!("{} s", limit.as_secs()),
+        _ => format!("{} ms", limit.as_millis()),
+    }
+}
+
 /// A wait in whole seconds, rounded up; people are never told to come back too early.
 pub(crate) fn seconds(wait: Duration) -> String {
     format!("{} s", wait.as_millis().div_ceil(1000))
@@ -322,7 +358,7 @@ pub(crate) fn seconds(wait: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{AuthFacts, SpawnCause};
+    use crate::{AuthFacts, Limit, SpawnCause};
 
     fn challenged(kind: ChallengeKind, http_status: u16) -> Outcome {
         Outcome::Challenged { kind, http_status }
@@ -337,7 +373,13 @@ mod tests {
     }
 
     fn by(provider: &str) -> AuthFacts {
-        AuthFacts::new(true, Some(provider.into()), false)
+        let supplied_by = match provider {
+            "static-headers" => Some(SuppliedBy::Configuration),
+            "headers-helper" => Some(SuppliedBy::Command),
+            "oauth" => Some(SuppliedBy::SignIn),
+            _ => None,
+        };
+        AuthFacts::new(true, Some(provider.into()), false).with_supplied_by(supplied_by)
     }
 
     fn said(evidence: &Evidence) -> String {
@@ -354,7 +396,7 @@ mod tests {
             (connect(Outcome::Connected { tools: Some(0) }), "connected, but the server lists no tools"),
             (
                 connect(list(Outcome::Timeout)),
-                "connected, but the tools could not be listed: no answer from https://mcp.example.com within the time limit",
+                "connected, but the tools could not be listed: no answer from https://mcp.example.com in time",
             ),
             (
                 connect(list(http(500))).with_detail("boom"),
@@ -484,6 +526,42 @@ mod tests {
         for (evidence, expected) in table {
             assert_eq!(said(&evidence), expected);
         }
+    }
+
+    #[test]
+    fn fa_a112_a_limit_that_ran_out_is_told_with_what_moves_it() {
+        for (milliseconds, of, expected) in [
+            (30_000, LimitOf::Attempt, "within 30 s (MCP_TIMEOUT allows more)"),
+            (30, LimitOf::Attempt, "within 30 ms (MCP_TIMEOUT allows more)"),
+            (60_000, LimitOf::Silence, "within 60 s (a longer timeout of its entry allows more)"),
+            (1_500, LimitOf::Caller, "within 1500 ms (as its caller wanted)"),
+            (2_000, LimitOf::Entry, "within 2 s (timeout of its entry)"),
+            (2_000, LimitOf::Requests, "within 2 s (MCP_TOOL_TIMEOUT)"),
+        ] {
+            let limit = Limit::new(Duration::from_millis(milliseconds), of);
+            let evidence = connect(Outcome::Timeout).with_limit(Some(limit)).with_attempts(4);
+            let expected = format!("no answer from https://mcp.example.com {expected}, 4 times");
+            assert_eq!(said(&evidence), expected);
+        }
+    }
+
+    #[test]
+    fn fh_h2_that_a_source_supplied_the_same_again_is_told() {
+        let refused = |auth: AuthFacts| {
+            said(&connect(challenged(ChallengeKind::Unauthorized, 401)).with_auth(auth.with_unchanged(true)))
+        };
+        assert_eq!(
+            refused(by("headers-helper")),
+            "the server refused the headers that headersHelper returned (401); it was run again and returned the very same"
+        );
+        assert_eq!(
+            refused(by("vault")),
+            "the server refused the credentials of vault (401); asked for others, their source supplied the very same"
+        );
+        // A firewall has not looked at them.
+        let blocked = connect(challenged(ChallengeKind::Blocked, 403));
+        let text = said(&blocked.with_auth(by("headers-helper").with_unchanged(true)));
+        assert!(!text.contains("same"), "{text}");
     }
 
     #[test]

@@ -189,14 +189,20 @@ impl StatusReport {
             Outcome::Connected { tools } => tools,
             _ => None,
         };
-        let mut report = Self { tools, ..Self::build(context, classify(evidence).status(), reason, facts) };
-        if let (Some(reason), Outcome::Challenged { kind: ChallengeKind::InsufficientScope { scopes }, .. }) =
-            (&mut report.reason, &evidence.outcome)
-            && let Some(next) = reason.next.take()
-        {
-            reason.next = Some(asking_for(next, scopes));
-        }
-        report
+        let facts = facts.with_unchanged(evidence.auth.unchanged);
+        let report = Self { tools, ..Self::build(context, classify(evidence).status(), reason, facts) };
+        report.asking_for(&evidence.outcome)
+    }
+
+    /// The report on a reason that was derived from `evidence` and tells more, such as how long is waited.
+    pub fn from_reason_of(
+        reason: Reason,
+        evidence: &Evidence,
+        context: &MessageContext<'_>,
+        facts: ActionFacts,
+    ) -> Self {
+        let facts = facts.with_unchanged(evidence.auth.unchanged);
+        Self::build(context, reason.code.status(), Some(reason), facts).asking_for(&evidence.outcome)
     }
 
     /// The report on a reason for which nothing was sent, or not yet.
@@ -215,6 +221,20 @@ impl StatusReport {
         if self.status == ServerStatus::Connected {
             self.server = server;
             self.protocol_version = protocol_version;
+        }
+        self
+    }
+
+    /// The same, whose sign-in asks for the scopes that were missing.
+    fn asking_for(mut self, outcome: &Outcome) -> Self {
+        match outcome {
+            Outcome::ToolsUnavailable { cause } => return self.asking_for(cause),
+            Outcome::Challenged { kind: ChallengeKind::InsufficientScope { scopes }, .. } => {
+                if let Some(reason) = &mut self.reason {
+                    reason.next = reason.next.take().map(|next| asking_for(next, scopes));
+                }
+            }
+            _ => {}
         }
         self
     }
@@ -260,15 +280,21 @@ mod tests {
         let next = |scopes: &[&str], capable: bool| {
             let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
             let kind = ChallengeKind::InsufficientScope { scopes };
-            let evidence = Evidence::new(Phase::Session, Outcome::Challenged { kind, http_status: 403 });
+            let refused = Outcome::Challenged { kind, http_status: 403 };
             let facts = ActionFacts::new(TransportKind::Remote)
                 .with_oauth(capable, capable)
                 .with_login_available(true);
-            StatusReport::from_evidence(&evidence, &MessageContext::new("x"), facts)
-                .reason
-                .unwrap()
-                .next
-                .unwrap()
+            let context = MessageContext::new("x");
+            let evidence = Evidence::new(Phase::Session, refused.clone());
+            let next = |report: StatusReport| report.reason.unwrap().next.unwrap();
+            let once = next(StatusReport::from_evidence(&evidence, &context, facts));
+            // Wherever it was refused, and whoever tells it.
+            let reason = Reason::from_evidence(&evidence, &context).unwrap();
+            assert_eq!(next(StatusReport::from_reason_of(reason, &evidence, &context, facts)), once);
+            let list = Outcome::ToolsUnavailable { cause: Box::new(refused) };
+            let evidence = Evidence::new(Phase::Session, list);
+            assert_eq!(next(StatusReport::from_evidence(&evidence, &context, facts)), once);
+            once
         };
         assert_eq!(
             next(&["files:write", "b"], true),
@@ -293,7 +319,8 @@ mod tests {
 
     #[test]
     fn f003_a_helper_refused_twice_is_reported_with_its_http_status() {
-        let auth = AuthFacts::new(true, Some("headers-helper".into()), false);
+        let auth = AuthFacts::new(true, Some("headers-helper".into()), false)
+            .with_supplied_by(Some(crate::SuppliedBy::Command));
         let challenged = Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 };
         let evidence = Evidence::new(Phase::Connect, challenged).with_auth(auth).with_attempts(2);
         let report = StatusReport::from_evidence(&evidence, &CONTEXT, facts().with_configured(true, true));

@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use mcp_auth::{AuthError, AuthErrorKind, AuthProvider, Challenge, Credentials, Recovery, Rejection};
-use mcp_status::{ChallengeKind, Phase};
+use mcp_status::{ChallengeKind, Limit, LimitOf, Phase};
 use mcp_text::Secrets;
 use tracing::Instrument as _;
 use url::Url;
@@ -20,6 +20,7 @@ use url::Url;
 use crate::error::{AuthContext, TimeoutStage};
 use crate::http::client::{Answer, HttpClient};
 use crate::http::cookies::Cookies;
+use crate::http::facts;
 use crate::http::form::Form;
 use crate::pulse::Pulse;
 use crate::trace::spans;
@@ -123,6 +124,16 @@ struct Refusal {
     challenges: Vec<Challenge>,
 }
 
+/// What came of asking for other credentials.
+enum Recovered {
+    /// These, which differ.
+    Other(Credentials),
+    /// What was refused: its answer is known.
+    TheSame,
+    /// There are none.
+    Nothing,
+}
+
 /// What came of sending once.
 enum Sent {
     Accepted(Answer),
@@ -167,11 +178,14 @@ impl AuthedClient {
                 Sent::Refused(refusal) => refusal,
             };
             match Box::pin(self.recover(out, &refusal, &used, recoveries)).await? {
-                Some(fresh) => {
+                Recovered::Other(fresh) => {
                     used = fresh;
                     recoveries += 1;
                 }
-                None => return Err(self.challenged(refusal, &used, attempts)),
+                nothing => {
+                    let unchanged = matches!(nothing, Recovered::TheSame);
+                    return Err(self.challenged(refusal, &used, attempts, unchanged));
+                }
             }
         }
     }
@@ -201,17 +215,17 @@ impl AuthedClient {
         }
     }
 
-    /// Other credentials than the refused ones, if there are any.
+    /// What the provider has in place of the refused credentials.
     async fn recover(
         &self,
         out: &Outbound<'_>,
         refusal: &Refusal,
         used: &Credentials,
         recoveries: u32,
-    ) -> Result<Option<Credentials>, TransportError> {
+    ) -> Result<Recovered, TransportError> {
         let Some(provider) = self.provider.as_ref().filter(|_| out.recover && recoveries < MAX_RECOVERIES)
         else {
-            return Ok(None);
+            return Ok(Recovered::Nothing);
         };
         let rejection =
             Rejection::new(refusal.status, &refusal.challenges, &refusal.headers, used).after(recoveries);
@@ -224,9 +238,10 @@ impl AuthedClient {
             // The answer to the same bytes is already known.
             Ok(Recovery::Retry(fresh)) if !fresh.same_headers(used) => {
                 span.record(spans::RECOVERED, true);
-                Ok(Some(fresh))
+                Ok(Recovered::Other(fresh))
             }
-            Ok(_) => Ok(None),
+            Ok(Recovery::Retry(_) | Recovery::Unchanged) => Ok(Recovered::TheSame),
+            Ok(_) => Ok(Recovered::Nothing),
             Err(error) => {
                 let error = TransportError::credentials(error, provider.name());
                 let sender = self.sender(used, recoveries + 1);
@@ -235,14 +250,20 @@ impl AuthedClient {
         }
     }
 
-    fn challenged(&self, refusal: Refusal, used: &Credentials, attempts: u32) -> TransportError {
+    fn challenged(
+        &self,
+        refusal: Refusal,
+        used: &Credentials,
+        attempts: u32,
+        unchanged: bool,
+    ) -> TransportError {
         let kind =
             TransportErrorKind::Challenged { kind: refusal.kind.clone(), status: refusal.status.as_u16() };
         // RFC 6750 section 3: meant for developers, and often the only thing that says what is wrong.
         let described = refusal.challenges.iter().find_map(|challenge| challenge.param("error_description"));
         let error = TransportError::new(kind, "the server refused the credentials")
             .with_said(described.map(mcp_text::sentence).filter(|words| !words.is_empty()));
-        self.sender(used, attempts).describe_refusal(error, Some(&refusal))
+        self.sender(used, attempts).describe_refusal(error, Some(&refusal)).with_unchanged(unchanged)
     }
 
     fn sender(&self, used: &Credentials, attempts: u32) -> Sender<'_> {
@@ -264,6 +285,7 @@ impl AuthedClient {
             scheme: challenges.first().map(|challenge| challenge.scheme().to_owned()),
             sign_in: challenges.iter().any(|challenge| challenge.resource_metadata().is_some()),
             doubts,
+            unchanged: false,
         }
     }
 
@@ -283,12 +305,18 @@ impl AuthedClient {
             }
             let sent = self.client.send(out.method.clone(), &url, headers, out.body.clone());
             let beat = out.pulse.as_ref().map(Pulse::asked);
-            let mut answer = match out.first_byte {
-                Some(limit) => {
-                    tokio::time::timeout(limit, sent).await.map_err(|_| first_byte_timeout())??
-                }
-                None => sent.await?,
+            let outcome = match out.first_byte {
+                Some(limit) => tokio::time::timeout(limit, sent)
+                    .await
+                    .unwrap_or_else(|_| Err(first_byte_timeout(limit, out.phase))),
+                None => sent.await,
             };
+            if facts::are_told() {
+                let proxy = self.client.proxy_of(&url);
+                let secrets = self.sender(used, 1).secrets();
+                facts::tell(&out.method, &url, proxy.as_deref(), outcome.as_ref(), &secrets);
+            }
+            let mut answer = outcome?;
             if let Some(beat) = &beat {
                 beat.heard();
             }
@@ -417,9 +445,11 @@ fn names_a_firewall(headers: &HeaderMap, body: &[u8]) -> bool {
     NAMES.iter().any(|name| body.contains(name))
 }
 
-fn first_byte_timeout() -> TransportError {
+fn first_byte_timeout(limit: Duration, phase: Phase) -> TransportError {
+    // The attempt as a whole has the same limit.
+    let of = if phase == Phase::Connect { LimitOf::Attempt } else { LimitOf::Silence };
     let kind = TransportErrorKind::Timeout { stage: TimeoutStage::FirstByte };
-    TransportError::new(kind, "the server did not begin to answer in time")
+    TransportError::new(kind, "the server did not begin to answer in time").at_limit(Limit::new(limit, of))
 }
 
 impl TransportError {
@@ -433,65 +463,4 @@ impl TransportError {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs
-            .iter()
-            .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
-            .collect()
-    }
-
-    #[test]
-    fn pages_are_recognised_by_type_or_by_their_first_tag() {
-        assert!(is_page(&headers(&[("content-type", "text/HTML; charset=utf-8")])));
-        assert!(!is_page(&headers(&[("content-type", "application/json")])));
-        assert!(!is_page(&headers(&[])));
-        assert!(looks_like_a_page(b" \n<!DOCTYPE html><title>x"));
-        assert!(!looks_like_a_page(b"{\"html\":\"<html>\"}"));
-    }
-
-    #[tokio::test]
-    async fn s_k6_fb_r52_credentials_and_cookies_stay_in_their_origin_whatever_the_url() {
-        let elsewhere = mcp_testkit::FakeMcpServer::start().unwrap();
-        let secret = (header::AUTHORIZATION, HeaderValue::from_static("Bearer canary"));
-        let provider = Arc::new(mcp_auth::StaticHeaders::new([secret]));
-        let options = crate::ClientOptions::new(crate::ClientInfo::new("t", "1"));
-        let endpoint = "http://mcp.example/mcp".parse().unwrap();
-        let client = AuthedClient::new(HttpClient::new(options), endpoint, Some(provider));
-        client.cookies.take(&client.endpoint, &headers(&[("set-cookie", "node=1; path=/")]));
-        let (url, mut other) = (elsewhere.url(), elsewhere.url());
-        other.set_path("/other");
-        let mut out = Outbound {
-            method: Method::POST,
-            url: &url,
-            headers: Cow::Owned(HeaderMap::new()),
-            more: Vec::new(),
-            body: Bytes::from_static(b"{}"),
-            phase: Phase::Session,
-            expects_message: false,
-            recover: false,
-            first_byte: None,
-            pulse: None,
-        };
-        client.send(&out).await.unwrap();
-        let client = AuthedClient { endpoint: elsewhere.url(), ..client };
-        out.url = &other;
-        client.send(&out).await.unwrap();
-        let sent = elsewhere.requests();
-        assert_eq!(sent[0].header("authorization"), None);
-        assert_eq!(sent[0].header("cookie"), None);
-        assert_eq!(sent[1].header("authorization"), Some("Bearer canary"));
-        assert_eq!(sent[1].header("cookie"), Some("node=1"));
-    }
-
-    #[test]
-    fn a_firewall_names_itself() {
-        assert!(names_a_firewall(&headers(&[("cf-mitigated", "challenge")]), b""));
-        assert!(names_a_firewall(&headers(&[]), b"Request blocked by AWS WAF"));
-        assert!(!names_a_firewall(&headers(&[]), br#"{"error":"forbidden"}"#));
-        // A server that merely sits behind it is not the one that refused.
-        assert!(!names_a_firewall(&headers(&[("server", "cloudflare")]), br#"{"error":"forbidden"}"#));
-    }
-}
+mod tests;

@@ -7,6 +7,7 @@ use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 
 use http::{HeaderName, HeaderValue};
+use mcp_status::{Limit, LimitOf};
 use serde_json::value::RawValue;
 
 use crate::connection::Connection;
@@ -102,10 +103,13 @@ impl Connection {
         let traced = Traced::begin(self, &inner.peer, (id, method, params), given);
         let allowance = options.allowance.unwrap_or_else(|| inner.hub.budget.limits.allowance(method));
         let limit = match (options.timeout, allowance.purpose) {
-            (Some(limit), _) => Some(limit),
+            (Some(limit), _) => Some(Limit::new(limit, LimitOf::Caller)),
             // A list is what programs look at, and ends with an attempt to connect, whatever keeps its stream alive.
-            (None, Purpose::List) => Some(inner.options.connect_timeout),
-            (None, _) => inner.timeout.or(inner.options.request_timeout),
+            (None, Purpose::List) => Some(Limit::new(inner.options.connect_timeout, LimitOf::Attempt)),
+            (None, _) => {
+                let of_entry = inner.timeout.map(|limit| Limit::new(limit, LimitOf::Entry));
+                of_entry.or(inner.options.request_timeout.map(|limit| Limit::new(limit, LimitOf::Requests)))
+            }
         };
         let first_byte = inner.options.first_byte_timeout;
         let watched = options.progress.clone().map(|sink| inner.hub.watch(id, Some(sink)));
@@ -119,7 +123,7 @@ impl Connection {
             own_metadata: options.own_metadata,
             allowance,
             handler: options.handler.as_ref(),
-            limit,
+            limit: limit.map(|limit| limit.length),
             first_byte,
             watched: watched.as_ref(),
             trace: traced.context.as_deref(),
@@ -132,12 +136,12 @@ impl Connection {
             let sent = Box::pin(inner.wire.request(request));
             let outcome = match limit {
                 None => sent.await,
-                Some(limit) => match tokio::time::timeout(limit, sent).await {
+                Some(limit) => match tokio::time::timeout(limit.length, sent).await {
                     Ok(outcome) => outcome,
                     Err(_) => {
                         cancel.reason = "the request timed out";
                         let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Total };
-                        return Err(TransportError::new(kind, "the request took too long"));
+                        return Err(TransportError::new(kind, "the request took too long").at_limit(limit));
                     }
                 },
             };

@@ -8,7 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_auth::AuthProvider;
-use mcp_status::{Effect, Event, Evidence, MachinePolicy, Outcome, Phase, Schedule, StatusMachine, classify};
+use mcp_status::{
+    Effect, Event, Evidence, Limit, LimitOf, MachinePolicy, Outcome, Phase, Schedule, StatusMachine, classify,
+};
 use tokio::time::Instant;
 
 use crate::connection::Connection;
@@ -249,6 +251,7 @@ impl Connector {
             _ => tokio::time::timeout(limit, self.open(server)).await.map_err(|_| {
                 let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Connect };
                 TransportError::new(kind, "the server did not finish the handshake in time")
+                    .at_limit(Limit::new(limit, LimitOf::Attempt))
             })??,
         };
         let connection = Connection::new(wire, hub.clone(), self.options().clone(), peer, server.timeout);

@@ -12,6 +12,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mcp_status::{Limit, LimitOf};
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
@@ -380,7 +381,11 @@ impl Waiter {
                 () = life => {}
                 () = silence => {
                     let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Idle };
-                    return Err(TransportError::new(kind, "the server stopped answering"));
+                    let mut error = TransportError::new(kind, "the server stopped answering");
+                    if let Some(idle) = patience.idle {
+                        error = error.at_limit(Limit::new(idle, LimitOf::Silence));
+                    }
+                    return Err(error);
                 }
             }
         }

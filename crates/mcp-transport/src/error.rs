@@ -1,4 +1,6 @@
 //! Why a connection or a request failed: a kind for programs, a fragment for people.
+//!
+//! Longer than 500 lines because it is one value with many sides, each documented.
 
 use std::borrow::Cow;
 use std::error::Error;
@@ -8,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_auth::AuthError;
-use mcp_status::{ChallengeKind, Phase, SpawnCause, Streak};
+use mcp_status::{ChallengeKind, Limit, Phase, SpawnCause, Streak};
 use mcp_text::Secrets;
 use serde_json::value::RawValue;
 
@@ -145,6 +147,8 @@ struct Inner {
     attempts: u32,
     /// The proxy that the request went by, without its credentials.
     proxy: Option<String>,
+    /// The limit of ours that ran out.
+    limit: Option<Limit>,
     /// Whether the server has seen this request before, in an earlier round trip.
     later_round: bool,
     /// What another process has seen of the server, where that is all that is known.
@@ -166,6 +170,8 @@ pub(crate) struct AuthContext {
     pub(crate) sign_in: bool,
     /// What is known of the refused credentials: fragments without a value.
     pub(crate) doubts: Vec<String>,
+    /// Others were asked for, and they are the same.
+    pub(crate) unchanged: bool,
 }
 
 impl TransportError {
@@ -180,6 +186,7 @@ impl TransportError {
             said: None,
             attempts: 1,
             proxy: None,
+            limit: None,
             later_round: false,
             seen: None,
             result: None,
@@ -212,6 +219,22 @@ impl TransportError {
     #[must_use]
     pub(crate) fn with_auth(mut self, auth: AuthContext) -> Self {
         self.0.auth = Some(auth);
+        self
+    }
+
+    /// The same refusal, after others were asked for and were the same.
+    #[must_use]
+    pub(crate) fn with_unchanged(mut self, unchanged: bool) -> Self {
+        if let Some(auth) = &mut self.0.auth {
+            auth.unchanged = unchanged;
+        }
+        self
+    }
+
+    /// With the limit that ran out.
+    #[must_use]
+    pub(crate) fn at_limit(mut self, limit: Limit) -> Self {
+        self.0.limit = Some(limit);
         self
     }
 
@@ -327,6 +350,11 @@ impl TransportError {
     /// What is told of it: the words of the server, or those for the cause.
     pub(crate) fn said(&self) -> Option<&str> {
         self.0.said.as_deref()
+    }
+
+    /// The limit that ran out, of a [`Timeout`](TransportErrorKind::Timeout) that was one of ours.
+    pub fn limit(&self) -> Option<Limit> {
+        self.0.limit
     }
 
     /// The proxy that the request went by.

@@ -1,7 +1,7 @@
 //! From errors to evidence: what a failure of the wire tells `mcp_status`.
 
-use mcp_auth::AuthErrorKind;
-use mcp_status::{AuthFacts, Evidence, Outcome};
+use mcp_auth::{AuthErrorKind, ProviderKind, Supply};
+use mcp_status::{AuthFacts, Evidence, Outcome, SuppliedBy};
 
 use crate::{TransportError, TransportErrorKind};
 
@@ -17,7 +17,9 @@ impl TransportError {
             facts = AuthFacts::new(context.sent, context.provider.clone(), context.withheld)
                 .with_scheme(context.scheme.clone())
                 .with_sign_in(context.sign_in)
-                .with_doubts(context.doubts.clone());
+                .with_doubts(context.doubts.clone())
+                .with_supplied_by(context.provider.as_deref().and_then(supplied_by))
+                .with_unchanged(context.unchanged);
         }
         if let Some(error) = self.auth_error() {
             facts = facts.with_exit_code(error.exit_code());
@@ -25,7 +27,8 @@ impl TransportError {
         let evidence = Evidence::new(self.phase(), self.outcome())
             .with_auth(facts)
             .with_attempts(self.attempts())
-            .with_proxy(self.proxy().map(str::to_owned));
+            .with_proxy(self.proxy().map(str::to_owned))
+            .with_limit(self.limit());
         match self.detail() {
             Some(detail) => evidence.with_detail(detail),
             None => evidence,
@@ -103,6 +106,16 @@ impl From<&TransportError> for Evidence {
     fn from(error: &TransportError) -> Self {
         error.evidence()
     }
+}
+
+/// What kind of source a provider of this name is: of those that an entry names, not of a program's own.
+fn supplied_by(provider: &str) -> Option<SuppliedBy> {
+    Some(match ProviderKind::named(provider)?.supply() {
+        Supply::Configuration => SuppliedBy::Configuration,
+        Supply::Command => SuppliedBy::Command,
+        Supply::Person => SuppliedBy::SignIn,
+        _ => return None,
+    })
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ mod certificate;
 pub(crate) mod client;
 mod coding;
 pub(crate) mod cookies;
+pub(crate) mod facts;
 mod forgotten;
 pub(crate) mod form;
 mod frame;

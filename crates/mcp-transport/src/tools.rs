@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
+use mcp_status::{Limit, LimitOf};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -204,7 +205,8 @@ impl Connection {
             |_| {
                 let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Total };
                 let message = format!("{method} did not come to its end in {} ms", limit.as_millis());
-                Err(TransportError::new(kind, message))
+                let of = if options.timeout.is_some() { LimitOf::Caller } else { LimitOf::Attempt };
+                Err(TransportError::new(kind, message).at_limit(Limit::new(limit, of)))
             },
         )
     }

@@ -260,7 +260,7 @@ async fn the_same_helper_bytes_again_are_not_resent() {
     let (helper, oauth) = (Scripted::helper(["A", "A"]), Scripted::oauth([]));
     let chain = helper_chain(&helper, &oauth, false);
     let (sent, end) = send(&chain, "Bearer", |_| false).await;
-    assert_eq!((sent.len(), end.as_str()), (1, "Exhausted"));
+    assert_eq!((sent.len(), end.as_str()), (1, "Unchanged"));
 }
 
 #[tokio::test]

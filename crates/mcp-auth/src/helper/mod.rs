@@ -121,9 +121,19 @@ async fn headers(invocation: &Invocation, limit: Duration) -> Result<Minted, Aut
         "process.exit.code" = Empty,
         "error.type" = Empty,
     );
+    let began = tokio::time::Instant::now();
     let headers = supplied(invocation, limit).instrument(span.clone()).await;
     spans::ended(&span, &headers);
     let exit_code = headers.as_ref().map_or_else(AuthError::exit_code, |_| Some(0));
+    let names: Vec<&str> =
+        headers.iter().flat_map(|m| m.headers.iter().map(|(name, _)| name.as_str())).collect();
+    tracing::info!(
+        server = %invocation.server,
+        took_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX),
+        exit_code,
+        headers = names.join(" "),
+        "the headers helper ran"
+    );
     span.record("process.exit.code", exit_code.map(i64::from));
     headers
 }
@@ -136,12 +146,11 @@ async fn supplied(invocation: &Invocation, limit: Duration) -> Result<Minted, Au
     })?;
     match judge(&output, limit) {
         Ok(headers) => {
-            let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
-            tracing::debug!(server = %invocation.server, ?names, "the headers helper supplied headers");
             // It may have failed all the same, in a pipe or a substitution: the server will tell.
-            let remark =
-                Complaint::new(&output, invocation).telling_line().map(|line| format!("stderr: {line}"));
-            Ok(Minted { headers, remark })
+            // Most have nothing to say, and then no secret has to be looked for.
+            let complaint = (!output.stderr.is_empty()).then(|| Complaint::new(&output, invocation));
+            let line = complaint.as_ref().and_then(Complaint::telling_line);
+            Ok(Minted { headers, remark: line.map(|line| format!("stderr: {line}")) })
         }
         Err(Flaw { what, exit_code }) => {
             let complaint = Complaint::new(&output, invocation);
@@ -168,9 +177,10 @@ fn judge(output: &Output, limit: Duration) -> Result<Headers, Flaw> {
             .and_then(not_void)
             .map_err(|what| Flaw { what, exit_code: status.code() }),
         Ended::Exited(status) => Err(Flaw { what: manner(*status), exit_code: status.code() }),
-        Ended::TimedOut => {
-            stopped(format!("it did not finish within {} s and was stopped", limit.as_secs_f64()))
-        }
+        Ended::TimedOut => stopped(format!(
+            "it did not finish within {} s and was stopped; headersHelperTimeoutMs of its entry allows more",
+            limit.as_secs_f64()
+        )),
         Ended::TooMuchOutput => {
             stopped(format!("it printed more than {} KiB and was stopped", run::MAX_STDOUT / 1024))
         }

@@ -77,6 +77,11 @@ impl Stderr {
         self.tail.drain(..excess);
     }
 
+    /// Whether nothing was printed but blanks.
+    pub(super) fn is_empty(&self) -> bool {
+        self.head.iter().chain(&self.tail).all(u8::is_ascii_whitespace)
+    }
+
     pub(super) fn head(&self) -> String {
         String::from_utf8_lossy(&self.head).into_owned()
     }

@@ -157,7 +157,7 @@ async fn f006_at_the_limit_the_command_dies_with_its_children_and_others_are_una
     assert_eq!(error.kind(), AuthErrorKind::SourceFailed);
     assert_eq!(
         error.to_string(),
-        "run the headers helper: it did not finish within 2 s and was stopped (stderr: hung)"
+        "run the headers helper: it did not finish within 2 s and was stopped; headersHelperTimeoutMs of its entry allows more (stderr: hung)"
     );
     assert!(folder.path("beat").exists(), "the child ran at all");
     stops_growing(&folder.path("beat")).await;

@@ -29,14 +29,13 @@ async fn called(
     open: &Open,
     arguments: &mut Arguments,
 ) -> Result<ExitStatus, CliError> {
+    let mut listed = Listed { open, tools: None };
     // Only `key=text` leaves a type open; what is certain needs no list.
-    if arguments.has_plain() {
-        let tools = open.connection.list_tools(&RequestOptions::new()).await.unwrap_or_default().tools;
-        if let Some(schema) =
-            tools.iter().find(|tool| tool.name == args.tool).and_then(|tool| tool.view().input_schema)
-        {
-            arguments.coerce(schema).map_err(|error| unusable(&args.name, &args.tool, &error))?;
-        }
+    if arguments.has_plain()
+        && let Some(tool) = listed.tools().await.iter().find(|tool| tool.name == args.tool)
+        && let Some(schema) = tool.view().input_schema
+    {
+        arguments.coerce(schema).map_err(|error| unusable(&args.name, &args.tool, &error))?;
     }
     let progress = ProgressLine::new(app.output.clone());
     let mut options = RequestOptions::new();
@@ -49,9 +48,7 @@ async fn called(
             let ended = show(app, args, open, &result)?;
             if ended == ExitStatus::ToolError && !app.json {
                 // A tool says that an argument is wrong in words of its own.
-                let listed =
-                    open.connection.list_tools(&RequestOptions::new()).await.unwrap_or_default().tools;
-                if let Some(lacking) = lacking(&listed, args, arguments) {
+                if let Some(lacking) = lacking(listed.tools().await, args, arguments) {
                     app.output
                         .note(&format!("note: {lacking}\n  next: {}\n", app.steps.step(&signature_of(args))));
                 }
@@ -60,8 +57,24 @@ async fn called(
         }
         Err(error) => match overrun(app, args, open, &error) {
             Some(overrun) => Err(overrun),
-            None => Err(refused(open, args, arguments, &error).await),
+            None => Err(refused(listed, args, arguments, &error).await),
         },
+    }
+}
+
+/// The tools of the server, asked for once, when they are needed first.
+struct Listed<'a> {
+    open: &'a Open,
+    tools: Option<Vec<Tool>>,
+}
+
+impl Listed<'_> {
+    async fn tools(&mut self) -> &[Tool] {
+        if self.tools.is_none() {
+            let listed = self.open.connection.list_tools(&RequestOptions::new()).await;
+            self.tools = Some(listed.unwrap_or_default().tools);
+        }
+        self.tools.as_deref().unwrap_or_default()
     }
 }
 
@@ -94,17 +107,23 @@ fn overrun(app: &App, args: &CallArgs, open: &Open, error: &TransportError) -> O
 }
 
 /// Why a call has no result: no such tool, or what the wire says.
-async fn refused(open: &Open, args: &CallArgs, arguments: &Arguments, error: &TransportError) -> CliError {
+async fn refused(
+    mut listed: Listed<'_>,
+    args: &CallArgs,
+    arguments: &Arguments,
+    error: &TransportError,
+) -> CliError {
+    let open = listed.open;
     if !matches!(error.kind(), TransportErrorKind::Rpc { .. }) {
         return failed(&open.wired, error);
     }
     // Servers spell "no such tool" in many ways; the list says it in one.
-    let listed = open.connection.list_tools(&RequestOptions::new()).await.unwrap_or_default().tools;
-    if let Some(unknown) = super::tools::unknown(&listed, &args.name, &args.tool) {
+    let tools = listed.tools().await;
+    if let Some(unknown) = super::tools::unknown(tools, &args.name, &args.tool) {
         return unknown;
     }
     let failed = failed(&open.wired, error);
-    match lacking(&listed, args, arguments) {
+    match lacking(tools, args, arguments) {
         Some(lacking) => {
             let why = failed.why.as_deref().map(|why| format!("{why}; ")).unwrap_or_default();
             CliError { why: Some(format!("{why}{lacking}")), ..failed }.next(signature_of(args))

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mcp_auth::url_policy::NamedBy;
-use mcp_status::StatusReport;
+use mcp_status::{ServerStatus, StatusReport};
 use mcp_transport::{ConnectPolicy, Connection, ToolList, TransportError, TransportErrorKind};
 
 use crate::app::App;
@@ -58,7 +58,7 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open,
     }
     let policy =
         if want == Want::Tools { ConnectPolicy::glance() } else { ConnectPolicy::glance().without_tools() };
-    let deadline = app.deadline.map(|deadline| deadline.at);
+    let deadline = app.deadline;
     let mut told = String::new();
     let ended = probe(&app.connector, &wired, &policy, deadline, |reason| {
         // Of a start that lasts, each thing that it says is told once.
@@ -88,12 +88,23 @@ fn not_connected(row: &Row) -> CliError {
     let error = CliError::new(
         exit::of_status(status, Some(reason.code)),
         reason.code.as_str(),
-        format!("{} is {status}", shown::name(&row.name)),
+        format!("{} {}", shown::name(&row.name), stands(status)),
     )
     .why(&reason.message);
     match &reason.next {
         Some(next) => error.next(next),
         None => error.next(format!("mcplink status {}", mcp_text::shell_word(&row.name))),
+    }
+}
+
+/// A status as the predicate of a sentence about a server.
+pub(super) fn stands(status: ServerStatus) -> &'static str {
+    match status {
+        ServerStatus::Connected => "is connected",
+        ServerStatus::Failed => "is not available",
+        ServerStatus::NeedsAuth => "needs authentication",
+        ServerStatus::Pending => "is pending",
+        ServerStatus::Disabled => "is switched off",
     }
 }
 

@@ -4,6 +4,7 @@ use mcp_config::{Explanation, Field, Pointer, ProblemCode};
 use serde::Serialize;
 
 use crate::app::{App, problem_text};
+use crate::deadline::duration;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::view::row::{PointerRow, Row};
@@ -36,7 +37,8 @@ pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
         app.print_json(&Document { schema_version: 1, server, entry: &entry, auth_plan: plan, pointers });
     } else {
         let pointers: Vec<&Pointer> = loaded.config.pointers_of(name).collect();
-        app.output.out(&text(&wired, &entry, &plan, &pointers, app.style()));
+        let decides = if app.verbose { decides(app, &wired) } else { Vec::new() };
+        app.output.out(&text(&wired, &entry, &plan, &decides, &pointers, app.style()));
     }
     Ok(ExitStatus::Success)
 }
@@ -49,7 +51,40 @@ fn plan_lines(wired: &Wired) -> Vec<String> {
         .unwrap_or_default()
 }
 
-fn text(wired: &Wired, entry: &Explanation, plan: &[String], pointers: &[&Pointer], style: Style) -> String {
+/// What decides about a connection and stands nowhere in the entry: the way to the server, and the limits.
+fn decides(app: &App, wired: &Wired) -> Vec<(&'static str, String)> {
+    let options = app.connector.options();
+    let set = |variable: &str| {
+        let word = if app.environment.text(variable).is_some() { "" } else { "usual, " };
+        format!("({word}{variable})")
+    };
+    let mut facts = Vec::new();
+    if let Some(auth) = &wired.auth {
+        let proxy = app.connector.http().proxy_of(&auth.target.url);
+        facts.push(("proxy", proxy.unwrap_or_else(|| "none for this address".to_owned())));
+    }
+    let connect = if wired.is_stdio() { options.startup_timeout } else { options.connect_timeout };
+    facts.push(("connects within", format!("{} {}", duration(connect), set("MCP_TIMEOUT"))));
+    let of_entry = wired.state.as_ref().ok().and_then(|ready| ready.server.timeout);
+    facts.push((
+        "a call within",
+        match (of_entry, options.request_timeout) {
+            (Some(limit), _) => format!("{} (timeout of its entry)", duration(limit)),
+            (None, Some(limit)) => format!("{} (MCP_TOOL_TIMEOUT)", duration(limit)),
+            (None, None) => "any time (timeout of its entry, MCP_TOOL_TIMEOUT)".to_owned(),
+        },
+    ));
+    facts
+}
+
+fn text(
+    wired: &Wired,
+    entry: &Explanation,
+    plan: &[String],
+    decides: &[(&'static str, String)],
+    pointers: &[&Pointer],
+    style: Style,
+) -> String {
     let mut lines: Vec<(String, String)> = Vec::new();
     let mut line = |label: &str, value: &str| lines.push((shown::cell(label), shown::line(value)));
     line("scope", entry.scope.as_str());
@@ -77,6 +112,9 @@ fn text(wired: &Wired, entry: &Explanation, plan: &[String], pointers: &[&Pointe
     }
     for (index, link) in plan.iter().enumerate() {
         line(if index == 0 { "auth chain" } else { "" }, link);
+    }
+    for (label, value) in decides {
+        line(label, value);
     }
     for hidden in &entry.shadowed {
         let endpoint = hidden.endpoint.as_deref().unwrap_or("no endpoint");

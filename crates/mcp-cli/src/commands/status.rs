@@ -101,13 +101,13 @@ impl Show {
 /// Probes all servers at once, within the limits on concurrency, and shows each as it becomes known. The rows
 /// come back in the order of `wired`.
 pub(super) async fn probe_all(app: &App, wired: &[Wired], policy: &ConnectPolicy, show: Show) -> Vec<Row> {
-    let deadline = app.deadline.map(|deadline| deadline.at);
+    let deadline = app.deadline;
     let live = match show {
         Show::RowsAlone => vec![Vec::new(); wired.len()],
         Show::Rows | Show::Nothing => {
             let asked = live::of(&app.environment, wired);
             match deadline {
-                Some(deadline) => timeout_at(deadline, asked).await.unwrap_or_default(),
+                Some(deadline) => timeout_at(deadline.at, asked).await.unwrap_or_default(),
                 None => asked.await,
             }
         }

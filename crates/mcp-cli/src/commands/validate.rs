@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mcp_config::{Problem, Severity};
+use mcp_config::{Config, Problem, Server, Severity};
 use serde::Serialize;
 
 use crate::app::{App, problem_text};
@@ -19,30 +19,54 @@ struct Document {
 }
 
 pub(super) fn run(app: &App, file: Option<&Path>) -> Result<ExitStatus, CliError> {
-    let (problems, what) = match file {
+    let (problems, what, usable) = match file {
         Some(file) => {
             let path = app.directory()?.join(file);
-            (mcp_config::validate_file(&path, app.environment.variables()), file.display().to_string())
+            let problems = mcp_config::validate_file(&path, app.environment.variables());
+            (problems, file.display().to_string(), String::new())
         }
-        None => (app.load_as_is()?.config.problems, "the configuration".to_owned()),
+        None => {
+            let config = app.load_as_is()?.config;
+            let usable = usable(&config);
+            (config.problems, "the configuration".to_owned(), usable)
+        }
     };
     let valid = !problems.iter().any(|problem| problem.severity == Severity::Error);
     if app.json {
         let problems = problems.iter().map(ProblemRow::from).collect();
         app.print_json(&Document { schema_version: 1, valid, problems });
     } else {
-        app.output.out(&text(&problems, &what));
+        app.output.out(&text(&problems, &what, &usable));
     }
     Ok(if valid { ExitStatus::Success } else { ExitStatus::Usage })
 }
 
-fn text(problems: &[Problem], what: &str) -> String {
+/// What the configuration comes to, whatever is wrong with it.
+fn usable(config: &Config) -> String {
+    let all = config.entries.len();
+    let unusable = config.entries.iter().filter(|entry| matches!(entry.server, Server::Invalid)).count();
+    let rest = if unusable == 0 {
+        "all of them can be used".to_owned()
+    } else {
+        format!("{unusable} cannot be used")
+    };
+    match all {
+        0 => "no server is defined".to_owned(),
+        1 if unusable == 0 => "the one server that is defined can be used".to_owned(),
+        1 => "the one server that is defined cannot be used".to_owned(),
+        _ => format!("{all} servers are defined; {rest}"),
+    }
+}
+
+fn text(problems: &[Problem], what: &str, usable: &str) -> String {
     let mut text = String::new();
     for problem in problems {
         text.push_str(&format!("{}: {}\n", ProblemRow::from(problem).severity, problem_text(problem)));
     }
     if problems.is_empty() {
         text.push_str(&format!("{what} is valid\n"));
+    } else if !usable.is_empty() {
+        text.push_str(&format!("{usable}\n"));
     }
     text
 }

@@ -7,6 +7,7 @@ use mcp_status::{MachinePolicy, ServerStatus, wants_a_person};
 use mcp_transport::ConnectPolicy;
 use tokio::time::Instant;
 
+use super::connected::stands;
 use super::status::{Show, probe_all};
 use crate::app::App;
 use crate::args::{StatusArg, WaitArgs};
@@ -93,8 +94,9 @@ fn up_to_a_person(app: &App, rows: &[Row], wanted: ServerStatus) -> CliError {
 
 fn still_waiting(app: &App, rows: &[Row], wanted: ServerStatus) -> CliError {
     let missing: Vec<&Row> = rows.iter().filter(|row| row.status != Some(wanted)).collect();
+    let limit = app.deadline.map(|deadline| format!(" after {}", deadline.told())).unwrap_or_default();
     let message = format!(
-        "{} not {wanted} yet",
+        "{} not {wanted} yet{limit}",
         match missing.as_slice() {
             [row] => format!("{} is", shown::name(&row.name)),
             _ => format!("{} are", list(&missing, |row| shown::name(&row.name))),
@@ -132,12 +134,12 @@ fn list(rows: &[&Row], each: impl Fn(&Row) -> String) -> String {
 }
 
 fn row_is(row: &Row) -> String {
-    let status = row.status.map_or("unknown", ServerStatus::as_str);
-    let status = match row.reason().map(|reason| reason.code) {
-        Some(code) if row.status != Some(ServerStatus::NeedsAuth) => format!("{status} ({})", code.as_str()),
-        _ => status.to_owned(),
+    let stands = row.status.map_or("is unknown", stands);
+    let stands = match row.reason().map(|reason| reason.code) {
+        Some(code) if row.status != Some(ServerStatus::NeedsAuth) => format!("{stands} ({})", code.as_str()),
+        _ => stands.to_owned(),
     };
-    format!("{} is {status}", shown::name(&row.name))
+    format!("{} {stands}", shown::name(&row.name))
 }
 
 /// What was told of a row, so that the same is not told twice.

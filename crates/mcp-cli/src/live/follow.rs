@@ -80,10 +80,12 @@ enum News {
 fn news(look: &Look, acted: &Standing, status: ServerStatus) -> Option<News> {
     let now = &look.standing;
     if now.state != acted.state {
-        // A file that is being written, or was broken by mistake, decides nothing about a server that works. A switch or a
-        // rejection stands somewhere in so many words.
+        // A file that is being written, or was broken by mistake, decides nothing about a server that works, nor about one
+        // that waits for a person: what it said of that is worth more than that a file is broken. A switch or a rejection
+        // stands somewhere in so many words.
         let said = now.state == Err(Closed::Disabled);
-        let holds = look.is_in_doubt && status == ServerStatus::Connected && !said;
+        let stands = matches!(status, ServerStatus::Connected | ServerStatus::NeedsAuth);
+        let holds = look.is_in_doubt && stands && !said;
         return (!holds).then_some(News::Entry);
     }
     // A connection renews its own tokens, and those of others are no reason to drop it.
@@ -161,6 +163,8 @@ mod tests {
             (off(), open("a"), Disabled, Some(News::Entry), Some(News::Entry)),
             (open("a"), open("b"), Failed, Some(News::Entry), Some(News::Entry)),
             (open("a"), open("b"), Connected, Some(News::Entry), None),
+            (open("a"), open("b"), NeedsAuth, Some(News::Entry), None),
+            (open("a"), off(), NeedsAuth, Some(News::Entry), Some(News::Entry)),
             (open("a"), off(), Connected, Some(News::Entry), Some(News::Entry)),
             (open("a"), changed(), Connected, Some(News::Entry), None),
             (open("a"), waiting(), Connected, Some(News::Entry), None),

@@ -69,6 +69,7 @@ impl AuthProvider for Logged {
             let word = match &recovery {
                 Ok(Recovery::Retry(_)) => "retry",
                 Ok(Recovery::LoginRequired) => "login-required",
+                Ok(Recovery::Unchanged) => "unchanged",
                 Ok(_) => "exhausted",
                 Err(_) => "failed",
             };

@@ -48,6 +48,98 @@ fn fh_h2_what_a_helper_printed_beside_refused_headers_is_told() {
 }
 
 #[test]
+fn fh_h2_a_helper_that_returns_the_same_again_is_told_and_is_what_has_to_be_looked_at() {
+    const SAME: &str = "it was run again and returned the very same";
+    let (server, helper) = (refusing(), mcp_testkit::FakeHelper::new().unwrap());
+    helper.prints_bearer("canary-stale");
+    let setting = Setting::of("s", crate::setting::with_helper(&server, &helper));
+    let reason = setting.status("s")["reason"].clone();
+    assert_eq!((&reason["code"], &reason["attempts"]), (&json!("credentials-rejected"), &json!(1)));
+    assert!(reason["message"].as_str().unwrap().contains(SAME), "{reason:#}");
+    assert_eq!(reason["next"], "mcplink get s", "it has been run again, and that changed nothing");
+    assert_eq!(helper.runs(), 2);
+    for command in [&["call", "s", "x"][..], &["reconnect", "s"]] {
+        let output = setting.run(command, 3);
+        let all = format!("{}{}", output.stdout, output.stderr);
+        assert!(all.contains(SAME) && all.contains("next: mcplink get s"), "{output}");
+    }
+    let call = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": "x" } });
+    let bridge = setting.mcplink(&["bridge", "s"]).stdin(format!("{call}\n")).run();
+    assert!(bridge.stdout.contains(SAME) && bridge.stdout.contains("next: mcplink get s"), "{bridge}");
+    // One that has another each time is worth one more run.
+    helper.prints_bearers_in_turn(&["canary-1", "canary-2", "canary-3", "canary-4"]);
+    let reason = setting.status("s")["reason"].clone();
+    assert_eq!((&reason["attempts"], &reason["next"]), (&json!(2), &json!("mcplink reconnect s")));
+    assert!(!reason["message"].as_str().unwrap().contains("same"), "{reason:#}");
+}
+
+#[test]
+fn fa_a72_a_session_that_was_started_with_an_old_variable_says_that_only_a_start_changes_it() {
+    let server = refusing();
+    let setting = Setting::of("s", with_headers(&server, json!({ "Authorization": "Bearer ${T}" })));
+    let mut bridge = setting.mcplink(&["bridge", "s"]).env("T", "canary-old").start();
+    crate::bridge::say(&mut bridge, crate::bridge::INITIALIZE);
+    crate::bridge::response(&bridge, 0);
+    let told = |answer: &Value| {
+        let (message, next) =
+            (answer["error"]["message"].as_str().unwrap(), &answer["error"]["data"]["next"]);
+        assert!(
+            message.contains("`Authorization` takes the variable T as it was when this process started, and only a new start"),
+            "{message}"
+        );
+        assert_eq!(next, "mcplink get s", "reconnect would change nothing");
+    };
+    told(&crate::bridge::echo(&mut bridge, 1));
+    // The variable is another one by now, and whoever looks has it.
+    let reconnected = setting.mcplink(&["reconnect", "s", "--json"]).env("T", "the-right-one").run();
+    let row = crate::setting::row(&reconnected.json(), "s");
+    assert_eq!(row["status"], "connected", "{row:#}");
+    assert_eq!(row["reconnected"][0]["status"], "needs-auth", "{row:#}");
+    assert!(row["reconnected"].to_string().contains("only a new start"), "{row:#}");
+    told(&crate::bridge::echo(&mut bridge, 2));
+    bridge.wait().expect_code(0);
+    // One that only looks has no age, and one without a variable has nothing to start again for.
+    let message = setting.mcplink(&["status", "s"]).env("T", "canary-old").run().expect_code(3).stdout;
+    assert!(
+        message.contains("`Authorization` takes the variable T") && !message.contains("start"),
+        "{message}"
+    );
+    let setting = Setting::of("s", with_headers(&server, json!({ "Authorization": "Bearer ${T:-canary}" })));
+    assert!(!setting.run(&["status", "s"], 3).stdout.contains("variable"));
+}
+
+#[test]
+fn fh_h2_what_decided_is_told_to_who_asks_for_it() {
+    let auth = FakeAuthServer::start().unwrap();
+    let server = FakeMcpServer::start().unwrap();
+    auth.protect(&server);
+    let mut entry = with_helper_line(&server, "echo '{\"Authorization\": \"Bearer canary-old\"}'");
+    entry["url"] = json!(format!("{}?key=canary-query", server.url()));
+    let setting = Setting::of("s", entry);
+    let output = setting.run(&["status", "s", "-v"], 3);
+    for fact in [
+        "the headers helper ran",
+        "exit_code=0",
+        "took_ms=",
+        "status=401 Unauthorized",
+        "www-authenticate: Bearer",
+        &format!("url={}", server.url()),
+        "asked=\"server/discover\"",
+    ] {
+        assert!(output.stderr.contains(fact), "{fact}: {output}");
+    }
+    assert!(!output.stderr.contains("canary"), "{output}");
+    assert_eq!(setting.run(&["status", "s"], 3).stderr, "", "only to who asks");
+    let gone = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("s", http(&gone));
+    gone.go_down();
+    let output = setting.run(&["status", "s", "-v"], 4);
+    assert!(output.stderr.contains("no answer") && output.stderr.contains("connection refused"), "{output}");
+    let output = setting.mcplink(&["get", "s", "-v"]).env("MCP_TIMEOUT", "1500").run().expect_code(0);
+    assert!(output.stdout.contains("1500 ms (MCP_TIMEOUT)"), "{output}");
+}
+
+#[test]
 fn fa_a63_a64_a66_a67_a68_a69_a_refusal_says_what_is_odd_about_what_was_sent() {
     for (value, expected) in [
         ("Bearer ${NOPE_AT_ALL}", "not set here: NOPE_AT_ALL"),

@@ -11,6 +11,7 @@
 //! | `status`, `retries` | what a status says, and how often a server was asked for it |
 //! | `documents`, `failures` | JSON, exit codes, the wording of errors |
 //! | `evidence` | what a refusal says, and the step that follows it |
+//! | `reasons` | every reason, and where its step leads |
 //! | `signature` | what a tool takes |
 //! | `files` | files that are broken, or another host's |
 //! | `usage`, `complete`, `offline` | commands that use a server, and those that only read files |
@@ -61,6 +62,7 @@ mod places;
 mod processes;
 mod proxies;
 mod real;
+mod reasons;
 mod retries;
 mod screens;
 mod secrets;

@@ -8,7 +8,7 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use mcp_status::Phase;
+use mcp_status::{Limit, LimitOf, Phase};
 use tokio::time::Instant;
 
 use super::client::{Answer, Body, Collected};
@@ -378,10 +378,8 @@ impl IdleClock {
     }
 
     async fn bound<T>(&self, future: impl Future<Output = T>) -> Result<T, TransportError> {
-        match self.deadline {
-            Some(deadline) => tokio::time::timeout_at(deadline, future).await.map_err(|_| idle_timeout()),
-            None => Ok(future.await),
-        }
+        let (Some(deadline), Some(limit)) = (self.deadline, self.limit) else { return Ok(future.await) };
+        tokio::time::timeout_at(deadline, future).await.map_err(|_| idle_timeout(limit))
     }
 }
 
@@ -443,9 +441,10 @@ fn no_answer(cursor: &Cursor) -> TransportError {
         .with_said(Some(said))
 }
 
-fn idle_timeout() -> TransportError {
+fn idle_timeout(limit: Duration) -> TransportError {
     let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Idle };
-    TransportError::new(kind, "the server stopped answering")
+    let limit = Limit::new(limit, LimitOf::Silence);
+    TransportError::new(kind, "the server stopped answering").at_limit(limit)
 }
 
 #[cfg(test)]

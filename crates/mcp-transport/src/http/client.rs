@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, HttpExchange, without_userinfo};
+use mcp_text::Secrets;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 use tokio::time::Instant;
@@ -17,7 +18,7 @@ use url::Url;
 use super::coding::Decoder;
 use super::route::{Proxy, Routes};
 use super::trouble::{self, Kind, Stage};
-use super::{sounding, tls};
+use super::{facts, sounding, tls};
 use crate::message::revision::Era;
 use crate::pulse::Beat;
 use crate::{ClientOptions, Limits, Resolver, TransportError, TransportErrorKind};
@@ -167,7 +168,7 @@ impl HttpClient {
     }
 
     /// The same in words, without its credentials.
-    pub(crate) fn proxy_of(&self, url: &Url) -> Option<String> {
+    pub fn proxy_of(&self, url: &Url) -> Option<String> {
         self.proxy(url).map(ToString::to_string)
     }
 
@@ -226,8 +227,14 @@ impl HttpExchange for HttpClient {
                 AuthError::new(AuthErrorKind::Unavailable, message)
             };
             let answer = async {
-                let Answer { status, headers, mut body } =
-                    self.send(parts.method, &url, parts.headers, body).await?;
+                let (method, known) =
+                    (parts.method.clone(), facts::are_told().then(|| sent_in(&url, &parts.headers)));
+                let outcome = self.send(parts.method, &url, parts.headers, body).await;
+                if let Some(secrets) = known {
+                    let proxy = self.proxy_of(&url);
+                    facts::tell(&method, &url, proxy.as_deref(), outcome.as_ref(), &secrets);
+                }
+                let Answer { status, headers, mut body } = outcome?;
                 let Collected { bytes, broken } = body.collect(admit_exchange, admit_exchange).await?;
                 match broken {
                     None => Ok((status, headers, bytes.into())),
@@ -237,9 +244,13 @@ impl HttpExchange for HttpClient {
             // The whole exchange has one limit: a server that trickles must not hold up a connection.
             let answer =
                 tokio::time::timeout(self.0.options.connect_timeout, answer).await.map_err(|_| {
+                    let limit = self.0.options.connect_timeout;
                     AuthError::new(
                         AuthErrorKind::Unavailable,
-                        "the authorization server did not answer in time",
+                        format!(
+                            "the authorization server did not answer within {} ms (MCP_TIMEOUT allows more)",
+                            limit.as_millis()
+                        ),
                     )
                 })?;
             let (status, headers, body) = answer.map_err(unavailable)?;
@@ -249,6 +260,17 @@ impl HttpExchange for HttpClient {
             Ok(response)
         })
     }
+}
+
+/// What a request to an authorization server carries and no line of a log may repeat.
+fn sent_in(url: &Url, headers: &HeaderMap) -> Secrets {
+    let mut secrets: Secrets = headers
+        .iter()
+        .filter(|(name, value)| value.is_sensitive() || mcp_text::is_credential_name(name.as_str()))
+        .filter_map(|(_, value)| value.to_str().ok())
+        .collect();
+    secrets.insert_url(url.as_str());
+    secrets
 }
 
 fn admit_exchange(bytes: usize) -> Result<(), TransportError> {

@@ -77,6 +77,7 @@ async fn fall_back(core: &Arc<Core>, error: TransportError) -> Result<Opened, Tr
     if !legacy_sse::is_likely(&error) {
         return Err(error);
     }
+    tracing::info!(asked = "GET", "the server takes no POST here: perhaps it is one of 2024-11-05");
     match LegacySse::open(core.http.clone(), &core.hub.budget, core.hub.clone()).await {
         Ok(wire) => Ok(Opened::LegacySse(wire)),
         // A refusal says more than the missing endpoint; any other failure says less.

@@ -63,7 +63,9 @@ pub(crate) async fn discover(
 ) -> Result<Discovery, TransportError> {
     let mut retried = false;
     loop {
-        match judge_probe(exchange.discover(revision).await, retried) {
+        let probe = judge_probe(exchange.discover(revision).await, retried);
+        tracing::info!(asked = "server/discover", %revision, tells = probe.told(), "era");
+        match probe {
             Probe::Modern(server) => return Ok(Discovery::Modern(*server)),
             Probe::Legacy => return Ok(Discovery::Legacy),
             Probe::Doubtful(error) => return Ok(Discovery::Doubt(error)),
@@ -83,7 +85,11 @@ pub(crate) async fn shake_hands<E: Exchange>(
 ) -> Result<(ServerDescription, E::Session), TransportError> {
     let mut offered = vec![ProtocolRevision::NEWEST_LEGACY];
     let (answer, session) = loop {
-        match exchange.initialize(offered[offered.len() - 1]).await {
+        let revision = offered[offered.len() - 1];
+        let answer = exchange.initialize(revision).await;
+        let tells = if answer.is_ok() { "legacy era" } else { "refused" };
+        tracing::info!(asked = "initialize", %revision, tells, "era");
+        match answer {
             Ok(answer) => break answer,
             Err(refusal) => offered.push(next_offer(&refusal, &offered).ok_or(refusal)?),
         }

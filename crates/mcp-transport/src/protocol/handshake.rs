@@ -110,6 +110,19 @@ pub(crate) enum Probe {
     Failed(TransportError),
 }
 
+impl Probe {
+    /// What it is, for a log.
+    pub(crate) fn told(&self) -> &'static str {
+        match self {
+            Self::Modern(_) => "modern era",
+            Self::Retry(_) => "modern era, another revision",
+            Self::Legacy => "legacy era",
+            Self::Doubtful(_) => "nothing about the era",
+            Self::Failed(_) => "refused",
+        }
+    }
+}
+
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct DiscoverResult {

@@ -77,7 +77,10 @@ impl StatusSnapshot {
             (ServerStatus::Connected, _, Some(evidence)) => {
                 StatusReport::from_evidence(evidence, context, facts)
             }
-            (_, Some(reason), _) => StatusReport::from_reason(reason, context, facts),
+            (_, Some(reason), Some(evidence)) => {
+                StatusReport::from_reason_of(reason, evidence, context, facts)
+            }
+            (_, Some(reason), None) => StatusReport::from_reason(reason, context, facts),
             (ServerStatus::Disabled, None, _) => StatusReport::disabled(context, facts),
             (_, None, _) => StatusReport::from_reason(Reason::connecting(self.attempt), context, facts),
         };

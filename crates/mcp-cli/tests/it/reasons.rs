@@ -1,0 +1,357 @@
+//! Every reason, brought about for real, and the step that it names: it runs as printed, is never what was just run, brings
+//! a fact or a change, and leads to a server that works or to what only a person can decide.
+//! A reason without a situation fails the test.
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcp_status::ReasonCode;
+use mcp_testkit::{
+    Accept, Answer, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, Mcplink, Output, Refusal,
+};
+use serde_json::{Value, json};
+
+use crate::setting::{Setting, http, row, with_headers, with_helper};
+
+/// Steps after which a way must have ended.
+const STEPS: usize = 4;
+/// The exit codes of README.md, those of an interruption and of a defect left aside.
+const DOCUMENTED: [i32; 8] = [0, 2, 3, 4, 5, 6, 7, 8];
+
+/// A server `s` in trouble.
+struct Situation {
+    setting: Setting,
+    /// What is run first.
+    look: Vec<&'static str>,
+    environment: Vec<(&'static str, String)>,
+    /// What happens on the other side while the first step runs.
+    meanwhile: Option<Box<dyn FnOnce() + Send>>,
+    end: End,
+    /// It is seen once: what is found out about it is kept.
+    once: bool,
+    _held: Vec<Box<dyn Any>>,
+}
+
+/// Where the steps lead.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+enum End {
+    /// The server works.
+    Connected,
+    /// The last step shows what a person has to look at: the entry, or the file.
+    Shown,
+}
+
+impl Situation {
+    fn new(setting: Setting) -> Self {
+        Self {
+            setting,
+            look: vec!["status", "s"],
+            environment: Vec::new(),
+            meanwhile: None,
+            end: End::Shown,
+            once: false,
+            _held: Vec::new(),
+        }
+    }
+
+    fn of(entry: Value) -> Self {
+        Self::new(Setting::of("s", entry))
+    }
+
+    /// A server that answers everything like this.
+    fn answering(answer: Answer) -> Self {
+        let server = FakeMcpServer::builder().always(answer).start().unwrap();
+        Self::of(http(&server)).holding(server)
+    }
+
+    /// The same, until the first step has begun.
+    fn passing(answer: Answer) -> Self {
+        let server = Arc::new(FakeMcpServer::start().unwrap());
+        server.next_answers(vec![answer; 100]);
+        let entry = http(&server);
+        let later = server.clone();
+        Self::of(entry).holding(server).until(move || {
+            later.clear_script();
+        })
+    }
+
+    fn refusing(refusal: Refusal) -> Self {
+        let server = FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(refusal).start().unwrap();
+        Self::of(http(&server)).holding(server)
+    }
+
+    /// A server that takes sign-ins, and a person who signs in when a browser opens.
+    fn with_sign_in(change: impl FnOnce(&FakeAuthServer)) -> Self {
+        Self::with_sign_in_to(&Arc::new(FakeMcpServer::start().unwrap()), change)
+    }
+
+    fn with_sign_in_to(server: &Arc<FakeMcpServer>, change: impl FnOnce(&FakeAuthServer)) -> Self {
+        let (server, auth) = (server.clone(), FakeAuthServer::start().unwrap());
+        auth.protect(&server);
+        change(&auth);
+        let browser = FakeBrowser::new().unwrap();
+        let this = Self::of(http(&server)).with("BROWSER", browser.command()).ending(End::Connected);
+        this.holding(server).holding(auth).holding(browser)
+    }
+
+    fn looking(mut self, more: &[&'static str]) -> Self {
+        self.look.extend(more);
+        self
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.environment.push((name, value.into()));
+        self
+    }
+
+    fn holding(mut self, what: impl Any) -> Self {
+        self._held.push(Box::new(what));
+        self
+    }
+
+    /// It passes while the first step runs, and then the server works.
+    fn until(mut self, meanwhile: impl FnOnce() + Send + 'static) -> Self {
+        self.meanwhile = Some(Box::new(meanwhile));
+        self.ending(End::Connected)
+    }
+
+    fn ending(mut self, end: End) -> Self {
+        self.end = end;
+        self
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.prepared(self.setting.mcplink(arguments)).run()
+    }
+
+    /// Runs `step` as a person would who pastes it.
+    fn paste(&self, step: &str) -> Output {
+        let shell = Mcplink::new("/bin/sh", &self.setting.home).args(["-c", step]);
+        let programs = Path::new(env!("CARGO_BIN_EXE_mcplink")).parent().unwrap();
+        self.prepared(shell.env("PATH", format!("{}:/usr/bin:/bin", programs.display()))).run()
+    }
+
+    fn prepared<'a>(&self, command: Mcplink<'a>) -> Mcplink<'a> {
+        let command = command.may_hold_secrets("state");
+        self.environment.iter().fold(command, |command, (name, value)| command.env(*name, value))
+    }
+}
+
+/// A server in the trouble that `code` is the name of, once or in several ways.
+fn situations(code: ReasonCode) -> Vec<Situation> {
+    let refusing = || FakeMcpServer::builder().accept(Accept::bearer("right")).start().unwrap();
+    let helper = |prepare: &dyn Fn(&FakeHelper)| {
+        let (server, helper) = (refusing(), FakeHelper::new().unwrap());
+        prepare(&helper);
+        Situation::of(with_helper(&server, &helper)).holding(server).holding(helper)
+    };
+    let project = |entry: Value| Situation::new(Setting::new().project_file(json!({ "s": entry })));
+    match code {
+        ReasonCode::Unauthorized => {
+            let server = refusing();
+            vec![Situation::of(http(&server)).holding(server), Situation::with_sign_in(|_| {})]
+        }
+        ReasonCode::Forbidden => vec![Situation::refusing(Refusal::forbidden())],
+        ReasonCode::LoginRedirect => vec![Situation::answering(Answer::login_page())],
+        ReasonCode::Blocked => {
+            let page = "<html><title>Access denied</title>Cloudflare Ray ID: 1</html>";
+            vec![Situation::refusing(Refusal::forbidden().body("text/html", page))]
+        }
+        ReasonCode::CredentialsRejected => {
+            let server = refusing();
+            let headers = with_headers(&server, json!({ "Authorization": "Bearer ${T}" }));
+            vec![
+                Situation::of(headers).with("T", "wrong").holding(server),
+                helper(&|helper| helper.prints_bearer("wrong")),
+                helper(&|helper| {
+                    helper.prints_bearers_in_turn(&["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"])
+                }),
+            ]
+        }
+        ReasonCode::InsufficientScope => {
+            let challenge = "Bearer error=\"insufficient_scope\", scope=\"files:write\"";
+            let server = FakeMcpServer::builder()
+                .accept(Accept::Nothing)
+                .refuse_with(Refusal::forbidden().challenge(challenge))
+                .start()
+                .unwrap();
+            let entry = with_headers(&server, json!({ "Authorization": "Bearer small" }));
+            let small = Arc::new(FakeMcpServer::start().unwrap());
+            let signs_in = Situation::with_sign_in_to(&small, |auth| {
+                auth.set(|settings| {
+                    settings.scopes = ["files:read", "files:write"].map(str::to_owned).into()
+                });
+            });
+            signs_in.run(&["login", "s", "--oauth-scope", "files:read"]).expect_code(0);
+            small.require_scope("tools/list", "files:write");
+            vec![Situation::of(entry).holding(server), signs_in]
+        }
+        ReasonCode::HelperFailed => vec![helper(&|helper| helper.fails(7, "session expired"))],
+        ReasonCode::CredentialsFailed => {
+            let situation = Situation::with_sign_in(|_| {});
+            situation.run(&["login", "s"]).expect_code(0);
+            let folder = situation.setting.home.state_dir().join("tokens").join("tokens");
+            for file in std::fs::read_dir(folder).unwrap() {
+                std::fs::write(file.unwrap().path(), "{\"access_tok").unwrap();
+            }
+            vec![situation]
+        }
+        ReasonCode::HelperUntrusted => {
+            let (server, helper) = (refusing(), FakeHelper::new().unwrap());
+            helper.prints_bearer("right");
+            let situation = project(with_helper(&server, &helper)).ending(End::Connected);
+            situation.run(&["approve", "s"]).expect_code(0);
+            vec![situation.holding(server).holding(helper)]
+        }
+        ReasonCode::SignInExpired => {
+            let situation = Situation::with_sign_in(|auth| {
+                auth.set(|settings| {
+                    settings.token_lifetime = Duration::from_secs(1);
+                    settings.refresh_error = Some("invalid_grant".to_owned());
+                });
+            });
+            situation.run(&["login", "s"]).expect_code(0);
+            std::thread::sleep(Duration::from_millis(1200));
+            vec![Situation { once: true, ..situation }]
+        }
+        ReasonCode::NotFound => vec![Situation::answering(Answer::status(404))],
+        ReasonCode::Rejected => vec![Situation::answering(Answer::status(422))],
+        ReasonCode::Unavailable => vec![Situation::passing(Answer::status(503))],
+        ReasonCode::RateLimited => vec![Situation::passing(Answer::status(429))],
+        ReasonCode::Unreachable => {
+            let server = Arc::new(FakeMcpServer::start().unwrap());
+            server.go_down();
+            let later = server.clone();
+            vec![Situation::of(http(&server)).holding(server).until(move || later.come_up().unwrap())]
+        }
+        ReasonCode::Timeout => vec![Situation::passing(Answer::Hang).with("MCP_TIMEOUT", "1000")],
+        ReasonCode::Tls => {
+            let server = FakeMcpServer::start().unwrap();
+            let url = server.url().as_str().replacen("http:", "https:", 1);
+            vec![Situation::of(json!({ "type": "http", "url": url })).holding(server)]
+        }
+        ReasonCode::ProxyAuth => vec![Situation::answering(Answer::proxy_auth())],
+        ReasonCode::Protocol => vec![Situation::answering(Answer::json(json!({ "hello": "world" })))],
+        ReasonCode::Version => {
+            let server = FakeMcpServer::builder().era(Era::Legacy).initialize_version("1999-01-01").start();
+            let server = server.unwrap();
+            vec![Situation::of(http(&server)).holding(server)]
+        }
+        ReasonCode::Spawn => vec![Situation::of(json!({ "command": "/no/such/program" }))],
+        ReasonCode::Exited => vec![Situation::of(json!({ "command": "false" }))],
+        ReasonCode::Connecting => {
+            vec![Situation::answering(Answer::Hang).looking(&["--timeout", "300ms"])]
+        }
+        ReasonCode::Retrying => {
+            vec![Situation::answering(Answer::status(503)).looking(&["--retry", "--timeout", "300ms"])]
+        }
+        ReasonCode::AwaitingApproval => {
+            let server = FakeMcpServer::start().unwrap();
+            vec![project(http(&server)).holding(server).ending(End::Connected)]
+        }
+        ReasonCode::ChangedSinceApproval => {
+            let server = FakeMcpServer::start().unwrap();
+            let situation = project(json!({ "command": "x" })).ending(End::Connected);
+            situation.run(&["approve", "s"]).expect_code(0);
+            let text = json!({ "mcpServers": { "s": http(&server) } }).to_string();
+            situation.setting.home.write_project(".mcp.json", text).unwrap();
+            vec![situation.holding(server)]
+        }
+        ReasonCode::NotConfigured => vec![Situation::of(json!({ "type": "http", "url": "" }))],
+        ReasonCode::Config => vec![Situation::of(json!({ "type": "http" }))],
+        ReasonCode::SelfReference => {
+            vec![Situation::of(json!({ "command": "mcplink", "args": ["bridge", "s"] }))]
+        }
+        ReasonCode::ToolsUnavailable => {
+            let server = FakeMcpServer::start().unwrap();
+            server.always_to("tools/list", Answer::RpcError { code: -32603, message: "rebuilding".into() });
+            vec![Situation::of(http(&server)).holding(server)]
+        }
+        ReasonCode::NoTools => {
+            let server = FakeMcpServer::builder().tools(Vec::new()).start().unwrap();
+            vec![Situation::of(http(&server)).holding(server).ending(End::Connected)]
+        }
+        new => panic!("{new} has no situation here yet: bring it about, and see where its step leads"),
+    }
+}
+
+/// The step that an output names.
+fn step_of(output: &Output) -> Option<String> {
+    let all = format!("{}\n{}", output.stdout, output.stderr);
+    let mut steps = all.lines().filter_map(|line| line.split_once("next: "));
+    steps.next_back().map(|(_, step)| step.trim().to_owned())
+}
+
+/// The facts of an output: its lines without figures, which differ from run to run.
+fn facts(output: &Output) -> BTreeSet<String> {
+    let all = format!("{}\n{}", output.stdout, output.stderr);
+    let words = |line: &str| line.replace(|c: char| c.is_ascii_digit(), "").trim().to_owned();
+    all.lines().map(words).filter(|line| !line.is_empty()).collect()
+}
+
+fn leads_somewhere(code: ReasonCode, mut situation: Situation) {
+    let mut look = situation.look.clone();
+    look.push("--json");
+    let seen = row(&situation.run(&look).json(), "s");
+    assert_eq!(seen["reason"]["code"], code.as_str(), "{seen:#}");
+    let mut next = seen["reason"]["next"].as_str().map(str::to_owned);
+    let output = situation.run(&situation.look);
+    assert!(situation.once || step_of(&output) == next, "{code}: a person is told the same: {output}");
+    let mut known = facts(&output);
+    let mut run: Vec<String> = vec![format!("mcplink {}", situation.look[..2].join(" "))];
+    let meanwhile = situation.meanwhile.take().map(|change| {
+        std::thread::spawn(move || {
+            std::thread::sleep(Duration::from_millis(1500));
+            change();
+        })
+    });
+    while let Some(step) = next {
+        assert!(run.len() <= STEPS, "{code}: no end after {run:?}, then {step}");
+        assert!(!run.contains(&step), "{code}: in a circle: {run:?}, then {step}");
+        let output = situation.paste(&step);
+        let exit = output.code.unwrap_or(-1);
+        assert!(DOCUMENTED.contains(&exit), "{code}: {step}: {output}");
+        // An entry that cannot be used is one of the configuration; no step is.
+        let is_usage = exit == 2 && output.stderr.contains("mcplink --help");
+        assert!(!is_usage, "{code}: {step} is no command: {output}");
+        let told = facts(&output);
+        assert!(!told.is_subset(&known), "{code}: {step} says nothing new: {output}");
+        known.extend(told);
+        next = step_of(&output);
+        run.push(step);
+    }
+    if let Some(meanwhile) = meanwhile {
+        meanwhile.join().unwrap();
+    }
+    match situation.end {
+        End::Connected => {
+            let now = row(&situation.run(&look).json(), "s");
+            assert_eq!(now["status"], "connected", "{code}: after {run:?}: {now:#}");
+        }
+        End::Shown => {
+            let last = run.last().unwrap();
+            let shows = ["mcplink get ", "mcplink validate"].iter().any(|verb| last.starts_with(verb));
+            assert!(shows, "{code}: {run:?} ends in nothing that a person could look at");
+        }
+    }
+}
+
+#[test]
+fn fh_h3_every_reason_is_brought_about_and_its_steps_lead_somewhere() {
+    // Each on a thread of its own: they wait more than they work.
+    std::thread::scope(|scope| {
+        let ways: Vec<_> = ReasonCode::ALL
+            .into_iter()
+            .map(|code| {
+                let way = move || situations(code).into_iter().for_each(|one| leads_somewhere(code, one));
+                (code, scope.spawn(way))
+            })
+            .collect();
+        let failed: Vec<ReasonCode> =
+            ways.into_iter().filter_map(|(code, way)| way.join().is_err().then_some(code)).collect();
+        assert!(failed.is_empty(), "{failed:?}");
+    });
+}

@@ -1,0 +1,62 @@
+//! What is recognised on the wire, and where credentials go.
+
+use super::*;
+
+fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+    pairs
+        .iter()
+        .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)))
+        .collect()
+}
+
+#[test]
+fn pages_are_recognised_by_type_or_by_their_first_tag() {
+    assert!(is_page(&headers(&[("content-type", "text/HTML; charset=utf-8")])));
+    assert!(!is_page(&headers(&[("content-type", "application/json")])));
+    assert!(!is_page(&headers(&[])));
+    assert!(looks_like_a_page(b" \n<!DOCTYPE html><title>x"));
+    assert!(!looks_like_a_page(b"{\"html\":\"<html>\"}"));
+}
+
+#[tokio::test]
+async fn s_k6_fb_r52_credentials_and_cookies_stay_in_their_origin_whatever_the_url() {
+    let elsewhere = mcp_testkit::FakeMcpServer::start().unwrap();
+    let secret = (header::AUTHORIZATION, HeaderValue::from_static("Bearer canary"));
+    let provider = Arc::new(mcp_auth::StaticHeaders::new([secret]));
+    let options = crate::ClientOptions::new(crate::ClientInfo::new("t", "1"));
+    let endpoint = "http://mcp.example/mcp".parse().unwrap();
+    let client = AuthedClient::new(HttpClient::new(options), endpoint, Some(provider));
+    client.cookies.take(&client.endpoint, &headers(&[("set-cookie", "node=1; path=/")]));
+    let (url, mut other) = (elsewhere.url(), elsewhere.url());
+    other.set_path("/other");
+    let mut out = Outbound {
+        method: Method::POST,
+        url: &url,
+        headers: Cow::Owned(HeaderMap::new()),
+        more: Vec::new(),
+        body: Bytes::from_static(b"{}"),
+        phase: Phase::Session,
+        expects_message: false,
+        recover: false,
+        first_byte: None,
+        pulse: None,
+    };
+    client.send(&out).await.unwrap();
+    let client = AuthedClient { endpoint: elsewhere.url(), ..client };
+    out.url = &other;
+    client.send(&out).await.unwrap();
+    let sent = elsewhere.requests();
+    assert_eq!(sent[0].header("authorization"), None);
+    assert_eq!(sent[0].header("cookie"), None);
+    assert_eq!(sent[1].header("authorization"), Some("Bearer canary"));
+    assert_eq!(sent[1].header("cookie"), Some("node=1"));
+}
+
+#[test]
+fn a_firewall_names_itself() {
+    assert!(names_a_firewall(&headers(&[("cf-mitigated", "challenge")]), b""));
+    assert!(names_a_firewall(&headers(&[]), b"Request blocked by AWS WAF"));
+    assert!(!names_a_firewall(&headers(&[]), br#"{"error":"forbidden"}"#));
+    // A server that merely sits behind it is not the one that refused.
+    assert!(!names_a_firewall(&headers(&[("server", "cloudflare")]), br#"{"error":"forbidden"}"#));
+}
