@@ -17,6 +17,9 @@ use crate::private::check_peer;
 /// How long a peer may take to say what it wants.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How many are answered at a time. More wait: each of them takes a descriptor of a process that serves a host.
+const MAX_PEERS: usize = 32;
+
 /// A session that listens. Dropping it removes the socket.
 #[derive(Debug)]
 pub struct ControlServer {
@@ -71,7 +74,7 @@ async fn serve(listener: UnixListener, session: Arc<dyn LiveSession>) {
     let mut peers = tokio::task::JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
+            accepted = listener.accept(), if peers.len() < MAX_PEERS => match accepted {
                 Ok((stream, _)) => match check_peer(&stream) {
                     Ok(()) => drop(peers.spawn(answer(stream, session.clone()))),
                     Err(error) => tracing::warn!(%error, "somebody who asked was not let in"),

@@ -22,6 +22,10 @@ use crate::private::check_peer;
 /// How long somebody may take to say what it comes for.
 const WISH_LIMIT: Duration = Duration::from_secs(5);
 
+/// How many are let in by the socket at a time. More wait in front of it, and whoever waits for long makes a connection of its
+/// own. The process has few descriptors (256 on macOS), and its server and the network need some.
+const MAX_VISITORS: usize = 128;
+
 /// Lets everybody in who comes, until the hub is gone: to the socket, if there is one, and from this process.
 pub(super) async fn accept(
     listener: Option<UnixListener>,
@@ -35,7 +39,7 @@ pub(super) async fn accept(
                 None => return,
                 Some(hub) => drop(serving.spawn(receive(hub, stream))),
             },
-            accepted = next(listener.as_ref()) => match (accepted, hub.upgrade()) {
+            accepted = next(listener.as_ref()), if serving.len() < MAX_VISITORS => match (accepted, hub.upgrade()) {
                 (_, None) => return,
                 (Ok(stream), Some(hub)) => match check_peer(&stream) {
                     Ok(()) => drop(serving.spawn(receive(hub, stream))),

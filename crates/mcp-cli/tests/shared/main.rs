@@ -7,6 +7,7 @@
 //! | `succession` | the end of the owner, by force and in good order |
 //! | `truth` | the status of a guest, and `reconnect` |
 //! | `latches` | what opens and closes the connection of all, without a reconnect |
+//! | `floods` | crowds, nonsense and strangers at the sockets |
 //! | `trouble` | an owner that hangs, a guest that dies or does not read, a directory that somebody cleans |
 
 #![cfg(unix)]
@@ -16,6 +17,7 @@
 )]
 
 mod apart;
+mod floods;
 mod host;
 mod latches;
 mod succession;
