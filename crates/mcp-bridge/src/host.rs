@@ -116,6 +116,7 @@ impl Host {
     /// Sends a notification, unless the host lags far behind.
     pub(crate) fn notify(&self, method: &str, params: Option<&RawValue>) {
         if self.is_behind() {
+            let method = mcp_transport::message::methods::sent_by_servers(method);
             tracing::warn!(method, "the host does not read; a notification is left out");
             return;
         }

@@ -121,17 +121,13 @@ impl Secrets {
     /// `text` without them, and without what looks like a credential.
     #[must_use]
     pub fn hide<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut marks = Vec::new();
-        self.search(&View::of(text), true, &mut marks);
-        redacted(text, marks)
+        redacted(text, self.marks(text, true))
     }
 
     /// As [`hide`](Self::hide), but what only looks like a credential stays: for what is data and no sentence.
     #[must_use]
     pub fn hide_known<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut marks = Vec::new();
-        self.search(&View::of(text), false, &mut marks);
-        redacted(text, marks)
+        redacted(text, self.marks(text, false))
     }
 
     /// The lines of a text of many: each as [`line()`] has it, none empty, and without secrets, those of several lines
@@ -141,6 +137,15 @@ impl Secrets {
         let cleaned = |text: &str| line(text, usize::MAX);
         let lines: Vec<String> = text.lines().map(cleaned).filter(|line| !line.is_empty()).collect();
         self.hide(&lines.join("\n")).lines().map(str::to_owned).collect()
+    }
+
+    /// Where in `text` they are, as it is and as it is seen.
+    fn marks(&self, text: &str, shapes: bool) -> Vec<Range<usize>> {
+        let mut marks = Vec::new();
+        for view in [Some(View::of(text)), View::seen(text)].into_iter().flatten() {
+            self.search(&view, shapes, &mut marks);
+        }
+        marks
     }
 
     fn search(&self, text: &View, shapes: bool, marks: &mut Vec<Range<usize>>) {

@@ -32,6 +32,11 @@ impl<'a> Visible<'a> {
     pub(crate) fn new(text: &'a str) -> Self {
         Self { text, at: 0, sequences: Sequences::new(text), marks_left: 0 }
     }
+
+    /// Where the piece ends, in the text, that came last.
+    pub(crate) fn at(&self) -> usize {
+        self.at
+    }
 }
 
 impl Iterator for Visible<'_> {

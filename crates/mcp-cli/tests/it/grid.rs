@@ -61,6 +61,9 @@ const SPELLINGS: &[(&str, Spell)] = &[
     ("second half", |secret| secret[20..].to_owned()),
     ("on two lines", |secret| format!("{}\n{}", &secret[..20], &secret[20..])),
     ("with what is not seen", |secret| format!("{}\u{200b}\u{1b}[31m{}", &secret[..9], &secret[9..])),
+    ("with what is not seen between all", |secret| {
+        secret.chars().map(|letter| format!("{letter}\u{200b}\u{ad}")).collect()
+    }),
 ];
 
 /// An entry with the secret in one place, for a server at this URL, or one that runs this script.
@@ -155,6 +158,7 @@ enum Repeats {
     RpcError,
     Challenge,
     OwnName,
+    OwnMethod,
     ListError,
 }
 
@@ -186,6 +190,15 @@ impl Repeats {
             }
             (Self::OwnName, "initialize") => ("200 OK", json, rpc("result", named(words))),
             (Self::ListError, "initialize") => ("200 OK", json, rpc("result", named("x"))),
+            (Self::OwnMethod, "initialize") => ("200 OK", json, rpc("result", named("x"))),
+            // The server asks before it answers, which a modern one may not.
+            (Self::OwnMethod, _) if !request["id"].is_null() => {
+                let asks =
+                    json!({ "jsonrpc": "2.0", "id": words, "method": words, "params": { "why": words } });
+                let answer = rpc("error", json!({ "code": -32601, "message": "no" }));
+                let stream = format!("event: message\ndata: {asks}\n\ndata: {answer}\n\n");
+                ("200 OK", "Content-Type: text/event-stream".into(), stream)
+            }
             (Self::RpcError, _) | (Self::ListError, _) if !request["id"].is_null() => {
                 ("200 OK", json, rpc("error", error()))
             }
@@ -326,6 +339,11 @@ fn s_m11_k5_no_spelling_in_a_challenge_gets_through() {
 #[test]
 fn s_m11_k5_no_spelling_in_the_name_of_a_server_gets_through() {
     grid(Repeats::OwnName);
+}
+
+#[test]
+fn s_m11_k5_no_spelling_in_what_a_server_asks_gets_through() {
+    grid(Repeats::OwnMethod);
 }
 
 #[test]

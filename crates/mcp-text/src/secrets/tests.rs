@@ -184,6 +184,38 @@ fn a_value_is_hidden_before_a_line_is_cut_and_after_it_is_cleaned() {
 }
 
 #[test]
+fn s_k5_what_is_not_seen_takes_no_value_apart() {
+    let known: Secrets = ["canary-value-of-a-header"].into_iter().collect();
+    let apart = |between: &str| {
+        let letters: Vec<String> = "canary-value-of-a-header".chars().map(String::from).collect();
+        letters.join(between)
+    };
+    for between in [
+        "\u{200b}",
+        "\u{ad}",
+        "\u{202e}",
+        "\u{e0041}",
+        "\u{1b}[31m",
+        "\u{feff}\u{2066}",
+        "\u{1b}]0;title\u{7}",
+    ] {
+        let text = format!("sent {}, r\u{e9}fus\u{e9}", apart(between));
+        for hidden in [known.hide(&text), known.hide_known(&text)] {
+            // Whatever shows it, with what is not seen or without.
+            assert!(!crate::line(&hidden, 2_000).contains("nary"), "{between:?}: {hidden:?}");
+            assert!(hidden.contains("r\u{e9}fus\u{e9}"), "{hidden:?}");
+        }
+    }
+    // Cut in half.
+    let half = apart("\u{200b}")[..60].to_owned();
+    assert!(known.hide(&half).contains(REDACTED), "{half:?}");
+    // By its look alone.
+    let token = "ghp_\u{200b}abcdefghijklmnopqrstuvwxyz0123456789";
+    assert!(!crate::line(&Secrets::default().hide(token), 2_000).contains("abcdefghijklm"));
+    assert!(matches!(known.hide("r\u{e9}fus\u{e9} \u{200b} not"), Cow::Borrowed(_)));
+}
+
+#[test]
 fn marks_are_cut_between_characters() {
     let known: Secrets = ["p\u{e4}sswort-geheim"].into_iter().collect();
     assert_eq!(known.hide("\u{e4}p\u{e4}sswort-geheim\u{e4}"), "\u{e4}[redacted]\u{e4}");

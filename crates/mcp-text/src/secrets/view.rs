@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::visible::{Piece, Visible};
+
 /// Bytes, each with the piece of the text that it stands for.
 #[derive(Clone, Debug, Default)]
 pub(super) struct View {
@@ -17,6 +19,27 @@ const MIN_HEX: usize = 8;
 impl View {
     pub(super) fn of(text: &str) -> Self {
         Self { bytes: text.as_bytes().to_vec(), sources: None }
+    }
+
+    /// What a person sees of `text`, where that is something else: who shows it leaves out what is not seen, and so puts a value together
+    /// that it takes apart.
+    pub(super) fn seen(text: &str) -> Option<Self> {
+        if text.bytes().all(|byte| byte == b'\n' || (b' '..=b'~').contains(&byte)) {
+            return None;
+        }
+        let whole = Self::of(text);
+        let mut seen = Self::below();
+        let mut visible = Visible::new(text);
+        let mut from = 0;
+        while let Some(piece) = visible.next() {
+            let c = match piece {
+                Piece::Char(c, _) | Piece::Blank(c) => c,
+                Piece::Break => '\n',
+            };
+            seen.push(c.encode_utf8(&mut [0; 4]).as_bytes(), &whole, from..visible.at());
+            from = visible.at();
+        }
+        (seen.bytes != whole.bytes).then_some(seen)
     }
 
     fn below() -> Self {

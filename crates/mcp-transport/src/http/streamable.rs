@@ -22,7 +22,7 @@ use crate::handler::ServerRequestHandler;
 use crate::hub::Hub;
 use crate::limits::{Allowance, Purpose};
 use crate::message::envelope::{self, Incoming};
-use crate::message::methods::is_repeatable;
+use crate::message::methods::{self, is_repeatable};
 use crate::message::revision::{Era, ProtocolRevision};
 use crate::protocol::agree::{Agreements, Numbered as _};
 use crate::protocol::handshake::ServerDescription;
@@ -207,13 +207,19 @@ impl Core {
                 if session.server.revision.era() == Era::Modern {
                     // A modern server asks inside of results; a response would have nowhere to go
                     // (2026-07-28, Streamable HTTP, sending messages, rule 4).
-                    tracing::debug!(%method, "ignored a request that this revision does not allow");
+                    tracing::debug!(
+                        method = methods::sent_by_servers(&method),
+                        "ignored a request that this revision does not allow"
+                    );
                     return;
                 }
                 let (core, handler) = (self.clone(), handler.cloned());
                 let asked = self.hub.budget.debts.ask(&id, &method, params.as_deref());
                 if matches!(asked, Asked::Dropped) {
-                    tracing::debug!(%method, "the server asks more than it takes answers to");
+                    tracing::debug!(
+                        method = methods::sent_by_servers(&method),
+                        "the server asks more than it takes answers to"
+                    );
                     return;
                 }
                 let answer = async move {

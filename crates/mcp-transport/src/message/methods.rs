@@ -50,6 +50,34 @@ pub fn mirrored_parameter(method: &str) -> Option<&'static str> {
     Method::named(method).mirrored
 }
 
+/// The method as the specification writes it, where it is one that servers send. Any other is the text of a stranger, who may have put
+/// what it was sent into it, and belongs into no log.
+///
+/// ```
+/// use mcp_transport::message::methods::sent_by_servers;
+///
+/// assert_eq!(sent_by_servers("roots/list"), Some("roots/list"));
+/// assert_eq!(sent_by_servers("tools/call"), None);
+/// ```
+pub fn sent_by_servers(method: &str) -> Option<&'static str> {
+    const METHODS: [&str; 13] = [
+        "ping",
+        "roots/list",
+        "sampling/createMessage",
+        "elicitation/create",
+        "notifications/cancelled",
+        "notifications/progress",
+        "notifications/message",
+        "notifications/elicitation/complete",
+        "notifications/prompts/list_changed",
+        "notifications/resources/list_changed",
+        "notifications/resources/updated",
+        "notifications/tools/list_changed",
+        "notifications/tasks/status",
+    ];
+    METHODS.into_iter().find(|known| *known == method)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
