@@ -17,7 +17,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mcp_bridge::{Bridge, BridgeConfig};
-use mcp_transport::{ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, Server, Withheld};
+use mcp_transport::supervisor::Withheld;
+use mcp_transport::{ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, Server};
 
 use crate::http::{Exchange, serve};
 

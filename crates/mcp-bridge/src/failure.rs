@@ -5,10 +5,9 @@ use std::collections::HashMap;
 use std::error::Error as _;
 
 use mcp_status::{ActionFacts, MessageContext, Reason, ServerStatus, StatusReport};
-use mcp_transport::message::{INVALID_REQUEST, RequestId};
-use mcp_transport::{
-    RequestError, RequestErrorKind, RpcError, StatusSnapshot, TransportError, TransportErrorKind,
-};
+use mcp_transport::message::{INVALID_REQUEST, RequestId, RpcError};
+use mcp_transport::supervisor::{RequestError, RequestErrorKind, StatusSnapshot};
+use mcp_transport::{TransportError, TransportErrorKind};
 use serde::Serialize;
 
 use crate::BridgeConfig;

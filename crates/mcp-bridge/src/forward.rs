@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use mcp_status::ReasonCode;
 use mcp_transport::message::methods::may_ask;
-use mcp_transport::message::{Era, METHOD_NOT_FOUND, Payload, RequestId};
-use mcp_transport::{RequestOptions, RpcError, StatusSnapshot, SupervisorHandle};
+use mcp_transport::message::{Era, METHOD_NOT_FOUND, Payload, RequestId, RpcError};
+use mcp_transport::supervisor::StatusSnapshot;
+use mcp_transport::{RequestOptions, SupervisorHandle};
 use serde_json::value::RawValue;
 
 use crate::era::{RequestMeta, missing_in_legacy_result, params_for_legacy, params_for_modern};

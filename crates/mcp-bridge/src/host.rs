@@ -5,10 +5,9 @@ use std::ops::Range;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mcp_transport::RpcError;
 use mcp_transport::message::{
-    INTERNAL_ERROR, Payload, RequestId, begin_result, encode_notification, encode_request, encode_response,
-    put_on_one_line,
+    INTERNAL_ERROR, Payload, RequestId, RpcError, begin_result, encode_notification, encode_request,
+    encode_response, put_on_one_line,
 };
 use serde_json::value::RawValue;
 use tokio::io::{AsyncWrite, AsyncWriteExt};

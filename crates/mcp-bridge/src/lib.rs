@@ -49,7 +49,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use mcp_status::{ActionFacts, Reason, TransportKind};
-use mcp_transport::{ClientInfo, Connector, Limits, ServerSource, SupervisorHandle, SupervisorPolicy};
+use mcp_transport::limits::Limits;
+use mcp_transport::supervisor::{ServerSource, SupervisorPolicy};
+use mcp_transport::{ClientInfo, Connector, SupervisorHandle};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use failure::UNAVAILABLE;

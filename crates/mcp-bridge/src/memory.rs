@@ -3,7 +3,8 @@
 
 use std::collections::BTreeMap;
 
-use mcp_transport::{ProtocolRevision, ServerDescription};
+use mcp_transport::ServerDescription;
+use mcp_transport::message::ProtocolRevision;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 

@@ -3,8 +3,9 @@
 use std::sync::Mutex;
 use std::sync::PoisonError;
 
+use mcp_transport::ClientInfo;
+use mcp_transport::handler::ClientCapabilities;
 use mcp_transport::message::{Era, Members};
-use mcp_transport::{ClientCapabilities, ClientInfo};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 

@@ -15,8 +15,9 @@ use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use mcp_transport::message::{INVALID_PARAMS, METHOD_NOT_FOUND, Members, Object};
-use mcp_transport::{ClientCapabilities, Payload, RpcError};
+use mcp_transport::Payload;
+use mcp_transport::handler::ClientCapabilities;
+use mcp_transport::message::{INVALID_PARAMS, METHOD_NOT_FOUND, Members, Object, RpcError};
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::task::AbortOnDropHandle;

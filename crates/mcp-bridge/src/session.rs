@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use mcp_transport::message::{
     Era, INVALID_PARAMS, INVALID_REQUEST, Incoming, METHOD_NOT_FOUND, Members, Object, PARSE_ERROR,
-    RequestId, encode_error, meta, parse, told_chain,
+    RequestId, RpcError, encode_error, meta, parse, told_chain,
 };
-use mcp_transport::{
-    Connector, Payload, RpcError, ServerSource, SubscriptionFilter, Supervisor, SupervisorConfig,
-};
+use mcp_transport::subscription::SubscriptionFilter;
+use mcp_transport::supervisor::{ServerSource, SupervisorConfig};
+use mcp_transport::{Connector, Payload, Supervisor};
 use serde_json::value::RawValue;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::mpsc;

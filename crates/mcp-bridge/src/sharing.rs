@@ -34,10 +34,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use mcp_status::{Evidence, Outcome, Phase, Reason, Streak};
-use mcp_transport::{
-    Connector, Endpoint, PeerEndpoint, PeerFuture, PeerOpener, PeerStream, Server, ServerFuture,
-    ServerSource, Withheld,
-};
+use mcp_transport::relay::{PeerEndpoint, PeerFuture, PeerOpener, PeerStream};
+use mcp_transport::supervisor::{ServerFuture, ServerSource, Withheld};
+use mcp_transport::{Connector, Endpoint, Server};
 use tokio::io::{AsyncReadExt, BufReader};
 use tokio::net::UnixStream;
 use tokio::sync::Notify;

@@ -7,8 +7,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use mcp_transport::SubscriptionFilter;
 use mcp_transport::message::{Members, RequestId, meta};
+use mcp_transport::subscription::SubscriptionFilter;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 

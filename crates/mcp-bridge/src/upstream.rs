@@ -6,11 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use mcp_status::{Action, ServerStatus};
-use mcp_transport::message::{Era, Members};
-use mcp_transport::{
-    ClientCapabilities, ClientInfo, HandlerFuture, RequestOptions, RpcError, ServerFuture,
-    ServerRequestHandler, ServerSource, SubscriptionFilter, SupervisorHandle,
-};
+use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequestHandler};
+use mcp_transport::message::{Era, Members, RpcError};
+use mcp_transport::subscription::SubscriptionFilter;
+use mcp_transport::supervisor::{ServerFuture, ServerSource};
+use mcp_transport::{ClientInfo, RequestOptions, SupervisorHandle};
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 use tokio_util::task::AbortOnDropHandle;

@@ -5,8 +5,8 @@
 use std::sync::Arc;
 
 use mcp_auth::url_policy::NamedBy;
-use mcp_transport::message::INTERNAL_ERROR;
-use mcp_transport::{ClientCapabilities, HandlerFuture, RpcError, ServerRequestHandler};
+use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequestHandler};
+use mcp_transport::message::{INTERNAL_ERROR, RpcError};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 use tokio::sync::Mutex;

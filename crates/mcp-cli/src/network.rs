@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use mcp_transport::{ClientInfo, ClientOptions, ProxySettings, ProxyUrl, TrustFile};
+use mcp_transport::options::{ProxySettings, ProxyUrl, TrustFile};
+use mcp_transport::{ClientInfo, ClientOptions};
 
 use crate::environment::Environment;
 

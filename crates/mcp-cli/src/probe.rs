@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use mcp_status::{Reason, ServerInfo, ServerStatus, StatusMachine, StatusReport};
-use mcp_transport::{
-    ConnectPolicy, Connected, Connection, Connector, StartSink, Starting, ToolList, TransportError,
-};
+use mcp_transport::connect::{ConnectPolicy, Connected};
+use mcp_transport::stdio::{StartSink, Starting};
+use mcp_transport::tools::ToolList;
+use mcp_transport::{Connection, Connector, TransportError};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 use tokio::time::Instant;
 

@@ -9,7 +9,8 @@ use mcp_config::{Config, Gate, Pointer, ServerEntry};
 use mcp_status::{
     ActionFacts, MessageContext, Reason, ReasonCode, ServerStatus, StatusReport, TransportKind,
 };
-use mcp_transport::{Endpoint, HttpEndpoint, Limits, Server, StdioEndpoint};
+use mcp_transport::limits::Limits;
+use mcp_transport::{Endpoint, HttpEndpoint, Server, StdioEndpoint};
 
 use crate::app::{App, problem_text};
 use crate::redact;

@@ -10,11 +10,10 @@ use url::Url;
 
 use crate::chain::Chain;
 use crate::consent::{Change, Terms};
-use crate::display;
 use crate::expand::Text;
 pub use crate::launch::Stdio;
 pub use crate::scope::Scope;
-use crate::{Origin, Redacted};
+use crate::{Origin, Redacted, display};
 
 /// One server of the configuration.
 #[derive(Clone, Debug)]
@@ -53,7 +52,7 @@ pub struct ServerEntry {
     pub(crate) fields: Vec<Field>,
 }
 
-/// A `limits` block: what a server may cost. What is absent is as the transport has it (`mcp_transport::Limits`, where
+/// A `limits` block: what a server may cost. What is absent is as the transport has it (`mcp_transport::limits::Limits`, where
 /// each is described).
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]

@@ -14,10 +14,11 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use mcp_status::Reason;
+use mcp_transport::fleet::{Fleet, FleetConfig, FleetEntry};
+use mcp_transport::supervisor::{ServerFuture, ServerSource, StatusSnapshot, Withheld};
 use mcp_transport::{
-    ClientInfo, ClientOptions, Connector, Endpoint, Fleet, FleetConfig, FleetEntry, HttpEndpoint,
-    RequestOptions, Server, ServerFuture, ServerSource, StatusSnapshot, StdioEndpoint, SupervisorHandle,
-    Withheld,
+    ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, RequestOptions, Server, StdioEndpoint,
+    SupervisorHandle,
 };
 use serde_json::value::RawValue;
 use tokio::sync::mpsc;

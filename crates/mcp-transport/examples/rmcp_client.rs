@@ -15,9 +15,8 @@ use http::header::AUTHORIZATION;
 use mcp_auth::{AuthFuture, CredentialSource, Credentials, FetchReason, SingleFlight};
 use mcp_status::classify;
 use mcp_testkit::{Accept, FakeMcpServer};
-use mcp_transport::{
-    ClientInfo, ClientOptions, ConnectPolicy, Connector, Endpoint, HttpEndpoint, RmcpTransport, Server,
-};
+use mcp_transport::connect::ConnectPolicy;
+use mcp_transport::{ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, RmcpTransport, Server};
 use rmcp::model::CallToolRequestParams;
 use rmcp::{RoleClient, ServiceError, ServiceExt};
 

@@ -17,14 +17,13 @@ use mcp_text::Secrets;
 use tracing::Instrument as _;
 use url::Url;
 
-use crate::error::{AuthContext, TimeoutStage};
+use crate::error::{AuthContext, TimeoutStage, TransportError, TransportErrorKind};
 use crate::http::client::{Answer, HttpClient};
 use crate::http::cookies::Cookies;
 use crate::http::facts;
 use crate::http::form::Form;
 use crate::pulse::Pulse;
 use crate::trace::spans;
-use crate::{TransportError, TransportErrorKind};
 
 /// Recoveries per request: one of the provider that supplied the credentials and one of a fallback behind it.
 /// A provider that answers "retry" for ever changes nothing about it.

@@ -11,13 +11,14 @@ use mcp_status::{Limit, LimitOf};
 use serde_json::value::RawValue;
 
 use crate::connection::Connection;
-use crate::error::TimeoutStage;
+use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::limits::Purpose;
+use crate::message::Payload;
 use crate::message::methods::mirrored_parameter;
 use crate::message::object::members;
+use crate::options::RequestOptions;
 use crate::trace::spans::Traced;
 use crate::wire::{CancelOnDrop, Prepared};
-use crate::{Payload, RequestOptions, TransportError, TransportErrorKind};
 
 /// One request, as its caller makes it.
 pub(crate) struct Call<'a> {

@@ -6,7 +6,9 @@ use serde_json::json;
 use serde_json::value::to_raw_value;
 
 use crate::connection::Connection;
-use crate::{Payload, RequestOptions, TransportError, TransportErrorKind};
+use crate::error::{TransportError, TransportErrorKind};
+use crate::message::Payload;
+use crate::options::RequestOptions;
 
 /// What the value belongs to.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]

@@ -15,31 +15,33 @@ use tokio::time::Instant;
 
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
-use crate::error::TimeoutStage;
+use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::handler::ServerRequestHandler;
 use crate::hub::Hub;
-use crate::limits::{Budget, Shared};
+use crate::limits::{Budget, Limits, Shared};
+use crate::options::{ClientOptions, RequestOptions};
+use crate::retry::RetryPolicy;
 use crate::tools::ToolList;
 use crate::trace::spans::Peer;
 use crate::wire::Wire;
-use crate::{ClientOptions, Limits, RequestOptions, RetryPolicy, TransportError, TransportErrorKind};
 
 #[cfg(any(feature = "http", feature = "stdio"))]
 use crate::ordered::{Line, Ordered, Stream};
+#[cfg(feature = "stdio")]
+use crate::stdio::{PeerWire, Start, StartSink};
 #[cfg(feature = "http")]
 use crate::{
-    HttpClient, HttpFlavor,
     authed::AuthedClient,
+    endpoint::HttpFlavor,
     http::{
         legacy_sse::LegacySse,
         negotiate::{self, Opened},
     },
 };
-#[cfg(feature = "stdio")]
-use crate::{
-    StartSink,
-    stdio::{PeerWire, Start},
-};
+
+#[cfg(feature = "http")]
+pub use crate::http::client::HttpClient;
+pub use crate::protocol::handshake::{Implementation, ServerDescription};
 
 /// How long a connection waits for the server's own stream before it is used without: some servers and proxies keep
 /// the head of a stream back until there is something to tell.

@@ -9,23 +9,25 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-#[cfg(feature = "stdio")]
-use crate::SideOutput;
 use crate::cache::{CacheHint, KnownTools};
 use crate::call::Answer;
+use crate::error::{TransportError, TransportErrorKind};
 use crate::hub::{Hub, Notifications};
 use crate::inbound::{HandlerFuture, Inbound};
 use crate::limits::{Budget, Purpose};
+use crate::message::Payload;
 use crate::message::methods::is_cacheable;
 use crate::message::revision::{Era, ProtocolRevision};
+use crate::options::{ClientOptions, RequestOptions};
 use crate::protocol::handshake::ServerDescription;
 use crate::pulse::Pulse;
 use crate::renewals::Renewals;
+#[cfg(feature = "stdio")]
+use crate::stdio::SideOutput;
 use crate::subscription::legacy::{Resources, Wanted};
 use crate::subscription::{Keeper, Subscription, SubscriptionFilter, not_acknowledged};
 use crate::trace::spans::Peer;
 use crate::wire::Wire;
-use crate::{ClientOptions, Payload, RequestOptions, TransportError, TransportErrorKind};
 
 /// A connection whose handshake is done. Cheap to clone; all clones are the same connection.
 ///
@@ -207,7 +209,7 @@ impl Connection {
     ///
     /// A result is kept by its method and parameters, those of one page by its cursor; one that took several rounds is
     /// not to be kept, and comes without any time, like all results of the legacy era. One that is
-    /// [private](crate::CacheScope::Private) must not be shown to whoever has other credentials. What a notification says
+    /// [private](crate::cache::CacheScope::Private) must not be shown to whoever has other credentials. What a notification says
     /// has changed is not fresh any more.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::value::RawValue;
 use tokio::sync::Notify;
 
-use crate::Limits;
+use crate::limits::Limits;
 use crate::message::envelope::RequestId;
 
 /// How many refusals may wait beside the answers.

@@ -19,13 +19,13 @@ use tokio::task::JoinSet;
 use tracing::debug;
 
 use crate::debts::{Asked, Debt, Flooded};
-use crate::error::TimeoutStage;
+use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::inbound::Inbound;
 use crate::limits::{Allowance, Budget, Lease, Meter, Purpose};
+use crate::message::Payload;
 use crate::message::envelope::{
     self, EnvelopeError, INTERNAL_ERROR, Incoming, Messages, RequestId, RpcError,
 };
-use crate::{Payload, TransportError, TransportErrorKind};
 
 /// What became of a request.
 pub(crate) type Outcome = Result<Payload, TransportError>;

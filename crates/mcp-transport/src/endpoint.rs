@@ -9,7 +9,7 @@ use std::time::Duration;
 use mcp_text::Secrets;
 use url::Url;
 
-use crate::PeerEndpoint;
+use crate::relay::PeerEndpoint;
 
 /// One server's address.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -14,7 +14,7 @@ use mcp_status::{ChallengeKind, Limit, Phase, SpawnCause, Streak};
 use mcp_text::Secrets;
 use serde_json::value::RawValue;
 
-use crate::{Payload, RpcError};
+use crate::message::{Payload, RpcError};
 
 /// Which limit ran out.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -75,7 +75,7 @@ pub enum TransportErrorKind {
     },
     /// What answered does not speak MCP: bad JSON, wrong content type, bad JSON-RPC. May have been sent.
     Protocol,
-    /// An answer or a message is longer than [`Limits`](crate::Limits) allow. May have been sent.
+    /// An answer or a message is longer than [`Limits`](crate::limits::Limits) allow. May have been sent.
     TooLarge,
     /// No protocol version in common. Refused before it acted.
     Version {

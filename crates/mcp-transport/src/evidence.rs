@@ -3,7 +3,7 @@
 use mcp_auth::{AuthErrorKind, ProviderKind, Supply};
 use mcp_status::{AuthFacts, Evidence, Outcome, SuppliedBy};
 
-use crate::{TransportError, TransportErrorKind};
+use crate::error::{TransportError, TransportErrorKind};
 
 impl TransportError {
     /// What this failure says about the server.

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use mcp_status::ServerStatus;
 use tokio::task::JoinSet;
 
-use crate::{
-    Connector, ServerSource, SleepWatch, StartLimits, StatusSnapshot, Supervisor, SupervisorConfig,
-    SupervisorHandle, SupervisorPolicy,
+use crate::connect::Connector;
+use crate::supervisor::{
+    ServerSource, SleepWatch, StartLimits, StatusSnapshot, Supervisor, SupervisorConfig, SupervisorHandle,
+    SupervisorPolicy,
 };
 
 /// What the supervisors of a fleet share.

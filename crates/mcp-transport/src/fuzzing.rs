@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
+use crate::error::{TransportError, TransportErrorKind};
 use crate::message::envelope::{RpcError, parse, parse_one};
 use crate::message::{Incoming, Members, encode_notification, encode_request, encode_response};
 use crate::protocol::handshake::{judge_probe, read_initialize};
@@ -19,7 +20,6 @@ use crate::protocol::outgoing;
 use crate::retry::parse_retry_after;
 use crate::seeded::Random;
 use crate::sse_parser::{SseEvent, SseParser};
-use crate::{TransportError, TransportErrorKind};
 
 /// The parts of an input, text as far as it is; absent ones are empty.
 fn parts<const N: usize>(bytes: &[u8]) -> [&str; N] {
@@ -290,8 +290,8 @@ pub fn answers(bytes: &[u8]) {
         assert!(mcp_text::width(&said) <= 4_096 && !said.contains(char::is_control), "{said:?}");
     }
     let Some(answer) = raw(body) else { return };
-    let tool = crate::Tool { name: String::new(), raw: answer.clone() };
-    let _ = (tool.view(), crate::ToolResult::read(answer.get()));
+    let tool = crate::tools::Tool { name: String::new(), raw: answer.clone() };
+    let _ = (tool.view(), crate::tools::ToolResult::read(answer.get()));
     if let Ok(server) = read_initialize(answer.get()) {
         assert!(
             serde_json::from_str::<Value>(answer.get()).is_err() || !server.revision.to_string().is_empty()

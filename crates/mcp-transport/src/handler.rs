@@ -6,9 +6,12 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::inbound::HandlerFuture;
+use crate::message::RpcError;
 use crate::message::object::write_string;
-use crate::{ClientInfo, RpcError};
+use crate::options::ClientInfo;
+
+pub use crate::hub::Notifications;
+pub use crate::inbound::HandlerFuture;
 
 /// Answers what a server asks of its client (2025-11-25, client features).
 ///

@@ -14,9 +14,10 @@ use tokio::sync::{Notify, mpsc};
 use crate::handler::{Notification, Progress, ProgressSink, ServerRequestHandler, method_not_found};
 use crate::inbound::{HandlerFuture, Inbound};
 use crate::limits::Budget;
+use crate::message::RpcError;
+use crate::options::{ClientInfo, ClientOptions};
 use crate::pulse::Pulse;
 use crate::subscription::{SubscriptionEvents, Subscriptions};
-use crate::{ClientInfo, ClientOptions, RpcError};
 
 /// Notifications that a listener may lag behind before it misses some.
 const NOTIFICATION_BACKLOG: usize = 256;
@@ -263,7 +264,7 @@ impl Drop for ProgressGuard {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ClientCapabilities;
+    use crate::handler::ClientCapabilities;
 
     fn raw(text: &str) -> Box<RawValue> {
         RawValue::from_string(text.to_owned()).unwrap()

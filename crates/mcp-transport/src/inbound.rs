@@ -9,7 +9,7 @@ use std::pin::Pin;
 
 use serde_json::value::RawValue;
 
-use crate::RpcError;
+use crate::message::RpcError;
 
 /// A boxed answer to a request from the server.
 pub type HandlerFuture<'a> = Pin<Box<dyn Future<Output = Result<Box<RawValue>, RpcError>> + Send + 'a>>;

@@ -13,6 +13,14 @@
 //!
 //! A request is cancelled by dropping its future. A tool call is sent once; it is sent again only where the
 //! server refused it before acting on it (a challenge, a session that is gone, headers that did not fit).
+//!
+//! # Where things are
+//!
+//! The names at the root connect and make requests. The rest is in modules: [`connect`] and [`supervisor`] (one
+//! connection, and one that is kept for days; [`fleet`] for many), [`options`], [`limits`] and [`retry`], [`handler`] and
+//! [`subscription`] (what a server asks and tells), [`tools`], [`completion`] and [`cache`] (what it answers), [`error`],
+//! [`trace`]. Programs that pass messages on for others find those in [`message`], and in [`relay`] how another process
+//! keeps the connection.
 #![doc = "\n# In ten lines\n"]
 #![doc = include_str!("../README.md")]
 #![cfg_attr(
@@ -22,35 +30,35 @@
 
 #[cfg(feature = "http")]
 mod authed;
-mod cache;
+pub mod cache;
 mod call;
-mod completion;
-mod connect;
-mod connection;
+pub mod completion;
+pub mod connect;
+pub mod connection;
 mod debts;
-mod endpoint;
-mod error;
+pub mod endpoint;
+pub mod error;
 mod evidence;
-mod fleet;
+pub mod fleet;
 #[cfg(all(any(fuzzing, test), feature = "http"))]
 #[doc(hidden)]
 pub mod fuzzing;
-mod handler;
+pub mod handler;
 #[cfg(feature = "http")]
 mod http;
 mod hub;
 mod inbound;
-mod limits;
+pub mod limits;
 pub mod message;
 mod offered;
-mod options;
+pub mod options;
 mod ordered;
-mod peer;
 mod protocol;
 mod pulse;
+pub mod relay;
 mod renewals;
 mod resolver;
-mod retry;
+pub mod retry;
 #[cfg(feature = "rmcp")]
 mod rmcp;
 mod rounds;
@@ -58,45 +66,23 @@ mod rounds;
 mod seeded;
 #[cfg(feature = "http")]
 mod sse_parser;
-mod subscription;
-mod supervisor;
-mod tools;
-mod trace;
+pub mod subscription;
+pub mod supervisor;
+pub mod tools;
+pub mod trace;
 mod wire;
 mod words;
 
 mod duplex;
 #[cfg(feature = "stdio")]
-mod stdio;
+pub mod stdio;
 
 #[cfg(feature = "rmcp")]
 pub use self::rmcp::RmcpTransport;
-pub use cache::{CacheHint, CacheScope};
-pub use completion::{Completion, CompletionTarget};
-pub use connect::{ConnectPolicy, Connected, Connector, Server};
+pub use connect::{Connector, Server, ServerDescription};
 pub use connection::Connection;
-pub use endpoint::{Endpoint, HttpEndpoint, HttpFlavor, StdioEndpoint, StdioOpening};
-pub use error::{TimeoutStage, TransportError, TransportErrorKind};
-pub use fleet::{Changes, Fleet, FleetConfig, FleetEntry};
-pub use handler::{ClientCapabilities, Notification, Progress, ProgressSink, ServerRequestHandler};
-#[cfg(feature = "http")]
-pub use http::client::HttpClient;
-pub use hub::Notifications;
-pub use inbound::HandlerFuture;
-pub use limits::Limits;
-pub use message::{Payload, ProtocolRevision, RpcError};
-pub use options::{ClientInfo, ClientOptions, ProxySettings, ProxyUrl, RequestOptions, TrustFile};
-pub use peer::{PeerEndpoint, PeerFuture, PeerOpener, PeerStream};
-pub use protocol::handshake::{Implementation, ServerDescription};
-pub use renewals::Renewals;
-pub use resolver::{Resolver, Resolving};
-pub use retry::{Delays, RetryPolicy};
-#[cfg(feature = "stdio")]
-pub use stdio::{SideOutput, StartSink, Starting};
-pub use subscription::{Subscription, SubscriptionFilter};
-pub use supervisor::{
-    Lease, RequestError, RequestErrorKind, ServerFuture, ServerSource, SleepWatch, StartLimits,
-    StatusSnapshot, Supervisor, SupervisorConfig, SupervisorHandle, SupervisorPolicy, Withheld,
-};
-pub use tools::{Tool, ToolList, ToolResult, ToolView};
-pub use trace::{TraceContext, TracePropagator};
+pub use endpoint::{Endpoint, HttpEndpoint, StdioEndpoint};
+pub use error::{TransportError, TransportErrorKind};
+pub use message::Payload;
+pub use options::{ClientInfo, ClientOptions, RequestOptions};
+pub use supervisor::{Supervisor, SupervisorHandle};

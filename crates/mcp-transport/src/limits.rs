@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use crate::debts::Debts;
-use crate::{TransportError, TransportErrorKind};
+use crate::error::{TransportError, TransportErrorKind};
 
 /// How much of a handshake or a list costs nothing of what all connections share, in bytes. More than all but a few
 /// real servers need.

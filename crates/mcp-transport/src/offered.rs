@@ -4,7 +4,7 @@ use memchr::memmem;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::Payload;
+use crate::message::Payload;
 use crate::message::envelope::{elements, pick};
 use crate::protocol::header_params::{ANNOTATION, ToolHeaders};
 

@@ -7,8 +7,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::handler::{ProgressSink, ServerRequestHandler};
-use crate::limits::Allowance;
-use crate::{Limits, Resolver, TraceContext, TracePropagator};
+use crate::limits::{Allowance, Limits};
+use crate::trace::{TraceContext, TracePropagator};
+
+pub use crate::resolver::{Resolver, Resolving};
 
 /// Who this client says it is (`clientInfo` of the MCP handshake).
 #[derive(Clone, Debug, Eq, PartialEq)]

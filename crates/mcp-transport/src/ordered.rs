@@ -8,11 +8,13 @@ use mcp_status::Phase;
 use tokio::sync::watch;
 
 use crate::duplex::{Outcome, Patience};
+use crate::error::{TransportError, TransportErrorKind};
 #[cfg(feature = "http")]
 use crate::http::legacy_sse::LegacySse;
 use crate::hub::Hub;
 use crate::limits::{Allowance, Purpose};
 use crate::message::{Payload, ProtocolRevision};
+use crate::options::ClientOptions;
 use crate::protocol::agree::{self, Agreements, Discovery, Exchange, Numbered};
 use crate::protocol::chain;
 use crate::protocol::handshake::ServerDescription;
@@ -24,7 +26,6 @@ use crate::protocol::outgoing::encode_request;
 #[cfg(feature = "stdio")]
 use crate::stdio::{PeerWire, SideOutput, StdioWire};
 use crate::wire::{Agreed, Prepared, encode};
-use crate::{ClientOptions, TransportError, TransportErrorKind};
 
 /// The ids of the requests that come before all others; a connection counts from 1.
 const HANDSHAKE: i64 = 0;

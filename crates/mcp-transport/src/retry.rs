@@ -24,7 +24,7 @@ pub(crate) fn stuck_after(usual: Option<Duration>) -> Duration {
 /// How often to try again, and after which waits. A plain value, so that a program can change one field:
 ///
 /// ```
-/// use mcp_transport::RetryPolicy;
+/// use mcp_transport::retry::RetryPolicy;
 ///
 /// let impatient = RetryPolicy { max_retries: 1, ..RetryPolicy::connect() };
 /// assert_eq!(impatient.delays().count(), 1);

@@ -21,16 +21,17 @@ use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::handler::method_not_found;
+use crate::connect::{ConnectPolicy, Connector, Server};
+use crate::connection::Connection;
+use crate::error::{TransportError, TransportErrorKind};
+use crate::handler::{ClientCapabilities, ServerRequestHandler, method_not_found};
+use crate::inbound::HandlerFuture;
 use crate::message::{
-    INTERNAL_ERROR, INVALID_PARAMS, Incoming, Members, RequestId, encode_notification, encode_request,
-    encode_response, parse,
+    INTERNAL_ERROR, INVALID_PARAMS, Incoming, Members, Payload, ProtocolRevision, RequestId, RpcError,
+    encode_notification, encode_request, encode_response, parse,
 };
-use crate::{
-    ClientCapabilities, ClientInfo, ConnectPolicy, Connection, Connector, HandlerFuture, Implementation,
-    Payload, ProtocolRevision, RequestOptions, RpcError, Server, ServerDescription, ServerRequestHandler,
-    TransportError, TransportErrorKind,
-};
+use crate::options::{ClientInfo, RequestOptions};
+use crate::protocol::handshake::{Implementation, ServerDescription};
 
 /// Told each time the status of the connection may have changed, with the wait under way if there is one.
 type Observer = Box<dyn FnMut(&StatusMachine, Option<Duration>) + Send>;

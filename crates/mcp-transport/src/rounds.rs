@@ -7,9 +7,10 @@ use serde_json::value::RawValue;
 
 use crate::call::{Answer, Call};
 use crate::connection::Connection;
+use crate::error::{TransportError, TransportErrorKind};
 use crate::message::methods::may_ask;
 use crate::protocol::mrtr::{self, InputRequest};
-use crate::{RetryPolicy, TransportError, TransportErrorKind};
+use crate::retry::RetryPolicy;
 
 /// How often one request is answered with questions before it is given up: more than a person would bear.
 const MAX_ROUNDS: u32 = 16;

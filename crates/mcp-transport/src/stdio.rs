@@ -28,10 +28,11 @@ pub use self::side::SideOutput;
 pub(crate) use self::start::Start;
 pub use self::start::{StartSink, Starting};
 use crate::duplex::{CloseReason, Duplex, Outcome, Patience, Reply};
+use crate::endpoint::StdioEndpoint;
+use crate::error::TransportError;
 use crate::inbound::Inbound;
 use crate::limits::{Allowance, Budget};
 use crate::message::lines::put_on_one_line;
-use crate::{StdioEndpoint, TransportError};
 
 /// A connection to a child process. Dropping it kills the process and everything it started.
 pub(crate) struct StdioWire {

@@ -17,12 +17,14 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 
-use crate::error::TimeoutStage;
+use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::hub::Hub;
 use crate::message::{Members, meta};
 use crate::protocol::handshake::ServerDescription;
+use crate::retry::RetryPolicy;
 use crate::wire::{CancelOnDrop, Prepared, Wire};
-use crate::{RetryPolicy, TransportError, TransportErrorKind};
+
+pub use crate::renewals::Renewals;
 
 const LISTEN: &str = "subscriptions/listen";
 const ACKNOWLEDGED: &str = "notifications/subscriptions/acknowledged";

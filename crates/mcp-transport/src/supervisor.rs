@@ -37,12 +37,14 @@ use self::attempt::Dial;
 use self::bearing::Bearing;
 use self::keeper::{Command, Keeper};
 use self::live::Live;
-use crate::hub::Listeners;
-use crate::hub::Notifications;
+use crate::connect::Connector;
+use crate::error::{TransportError, TransportErrorKind};
+use crate::hub::{Listeners, Notifications};
+use crate::message::Payload;
 use crate::message::methods::is_repeatable;
-use crate::{
-    Connector, Payload, RequestOptions, ServerDescription, ToolList, TransportError, TransportErrorKind,
-};
+use crate::options::RequestOptions;
+use crate::protocol::handshake::ServerDescription;
+use crate::tools::ToolList;
 
 /// How long a request may be without a sign of life before somebody asks whether the server is there.
 const SILENCE: Duration = Duration::from_millis(750);
@@ -53,7 +55,7 @@ const VERIFY_LIMIT: Duration = Duration::from_millis(1200);
 ///
 /// It owns the connection, and a task that drives `mcp_status::StatusMachine` with
 /// what happens to it: attempts that end, waits that are over, wires that break, requests that fail, people who
-/// act. The machine alone decides what follows; [`RetryPolicy`](crate::RetryPolicy) says how long each wait is.
+/// act. The machine alone decides what follows; [`RetryPolicy`](crate::retry::RetryPolicy) says how long each wait is.
 ///
 /// ```text
 /// ServerSource ─► attempt ─► Connection ─► Lease ─► request ──┐ what its failure says about the connection

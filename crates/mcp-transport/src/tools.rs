@@ -13,14 +13,14 @@ use tokio::time::Instant;
 use crate::cache::{CacheHint, PagedHint};
 use crate::call::Call;
 use crate::connection::Connection;
-use crate::error::TimeoutStage;
+use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::limits::{ITEM_BYTES, Lease, Purpose};
-use crate::message::HEADER_MISMATCH;
 use crate::message::envelope::{elements, pick};
 use crate::message::object::write_string;
+use crate::message::{HEADER_MISMATCH, Payload};
 use crate::offered::{self, mirrored_parameters};
+use crate::options::RequestOptions;
 use crate::protocol::lenient;
-use crate::{Payload, RequestOptions, TransportError, TransportErrorKind};
 
 /// A tool as the server describes it.
 #[derive(Clone, Debug)]
@@ -180,7 +180,7 @@ impl Connection {
     /// Every item of a paginated list, as sent. `member` is the name of the array in a page.
     ///
     /// A server that hands out a cursor twice is not followed in circles (F111). What all pages together may cost is
-    /// bounded by [`Limits`](crate::Limits), and how long they may take by the limit of the request, or that of one attempt
+    /// bounded by [`Limits`](crate::limits::Limits), and how long they may take by the limit of the request, or that of one attempt
     /// to connect where it has none.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! Distributed traces: the context that requests carry, and the [`spans`] that say what this crate does.
+//! Distributed traces: the context that requests carry, and the spans that say what this crate does.
 //!
 //! A context travels in `_meta` (2026-07-28, basic, `_meta`), in the formats of W3C Trace Context and W3C Baggage.
 //! Without a [`TracePropagator`] that of a caller passes through untouched, and one per request can be given with

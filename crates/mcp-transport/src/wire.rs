@@ -8,6 +8,7 @@ use serde_json::value::RawValue;
 use tokio::sync::watch;
 
 use crate::duplex::Outcome;
+use crate::error::{TransportError, TransportErrorKind};
 use crate::handler::ServerRequestHandler;
 use crate::hub::ProgressGuard;
 use crate::limits::Allowance;
@@ -19,7 +20,7 @@ use crate::ordered::Ordered;
 use crate::protocol::agree::Numbered as _;
 use crate::protocol::handshake::{ServerDescription, judge_refusal, refused_again, refuses_version};
 use crate::protocol::outgoing::encode_request;
-use crate::{TraceContext, TransportError, TransportErrorKind};
+use crate::trace::TraceContext;
 
 #[cfg(feature = "http")]
 use crate::http::streamable::{Call, Limits, Streamable};
@@ -27,7 +28,7 @@ use crate::http::streamable::{Call, Limits, Streamable};
 use crate::protocol::header_params::encode_value;
 
 #[cfg(feature = "stdio")]
-use crate::SideOutput;
+use crate::stdio::SideOutput;
 
 #[cfg(feature = "http")]
 const NAME: HeaderName = HeaderName::from_static("mcp-name");

@@ -5,7 +5,8 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use mcp_status::{Evidence, Outcome, Phase, ReasonCode, ServerStatus, Streak};
-use mcp_transport::{Lease, RequestErrorKind, StatusSnapshot, SupervisorHandle};
+use mcp_transport::SupervisorHandle;
+use mcp_transport::supervisor::{Lease, RequestErrorKind, StatusSnapshot};
 use tokio::io::{AsyncReadExt, BufReader};
 use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{UnixListener, UnixStream};

@@ -8,11 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
 use mcp_status::Reason;
+use mcp_transport::handler::ClientCapabilities;
 use mcp_transport::message::Era;
-use mcp_transport::{
-    ClientCapabilities, ClientInfo, Connector, ServerFuture, ServerSource, Supervisor, SupervisorConfig,
-    SupervisorHandle, Withheld,
-};
+use mcp_transport::supervisor::{ServerFuture, ServerSource, SupervisorConfig, Withheld};
+use mcp_transport::{ClientInfo, Connector, Supervisor, SupervisorHandle};
 use serde_json::value::RawValue;
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, watch};

@@ -8,11 +8,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mcp_transport::message::{
-    Era, INTERNAL_ERROR, INVALID_PARAMS, Incoming, Members, Payload, RequestId, UNSUPPORTED_VERSION, parse,
+    Era, INTERNAL_ERROR, INVALID_PARAMS, Incoming, Members, Payload, ProtocolRevision, RequestId, RpcError,
+    UNSUPPORTED_VERSION, parse,
 };
-use mcp_transport::{
-    PeerEndpoint, ProtocolRevision, RequestOptions, RpcError, ServerDescription, SubscriptionFilter,
-};
+use mcp_transport::relay::PeerEndpoint;
+use mcp_transport::subscription::SubscriptionFilter;
+use mcp_transport::{RequestOptions, ServerDescription};
 use serde_json::value::RawValue;
 use tokio::io::AsyncRead;
 use tokio::task::AbortHandle;

@@ -15,8 +15,9 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use mcp_transport::message::{INTERNAL_ERROR, Members};
-use mcp_transport::{ClientCapabilities, ClientInfo, HandlerFuture, RpcError, ServerRequestHandler};
+use mcp_transport::ClientInfo;
+use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequestHandler};
+use mcp_transport::message::{INTERNAL_ERROR, Members, RpcError};
 use serde_json::value::RawValue;
 
 use super::hub::Core;

@@ -6,9 +6,8 @@ use std::time::Duration;
 use mcp_auth::AuthProvider;
 use mcp_bridge::{Bridge, BridgeConfig, Ended, Memory, Opening};
 use mcp_status::{ActionFacts, TransportKind};
-use mcp_transport::{
-    ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, Server, SupervisorHandle, Withheld,
-};
+use mcp_transport::supervisor::Withheld;
+use mcp_transport::{ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, Server, SupervisorHandle};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, WriteHalf};
 use tokio::sync::{Notify, oneshot};

@@ -3,9 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use mcp_transport::tools::Tool;
 use mcp_transport::{
     ClientInfo, ClientOptions, Connection, Connector, Endpoint, HttpEndpoint, RequestOptions, Server,
-    StdioEndpoint, Tool, TransportError, TransportErrorKind,
+    StdioEndpoint, TransportError, TransportErrorKind,
 };
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};

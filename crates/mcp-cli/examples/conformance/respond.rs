@@ -1,6 +1,7 @@
 //! What the client answers to the server: accepts every elicitation with the schema's defaults.
 
-use mcp_transport::{ClientCapabilities, HandlerFuture, RpcError, ServerRequestHandler};
+use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequestHandler};
+use mcp_transport::message::RpcError;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
 

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mcp_bridge::{Bridge, BridgeConfig, Ended, SignIn};
 use mcp_status::Reason;
-use mcp_transport::Withheld;
+use mcp_transport::supervisor::Withheld;
 use tokio::sync::Notify;
 
 use super::login;

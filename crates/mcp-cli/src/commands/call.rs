@@ -1,6 +1,7 @@
 //! `mcplink call NAME TOOL [ARGS..]`: calls a tool once and prints what it answered.
 
-use mcp_transport::{Payload, RequestOptions, Tool, ToolResult, TransportError, TransportErrorKind};
+use mcp_transport::tools::{Tool, ToolResult};
+use mcp_transport::{Payload, RequestOptions, TransportError, TransportErrorKind};
 
 use super::connected::{Open, Want, connected, failed};
 use crate::app::App;

@@ -1,7 +1,8 @@
 //! `mcplink complete NAME (--prompt PROMPT | --resource TEMPLATE) ARGUMENT [TYPED]`.
 
+use mcp_transport::completion::CompletionTarget;
 use mcp_transport::message::{INVALID_PARAMS, METHOD_NOT_FOUND};
-use mcp_transport::{CompletionTarget, RequestOptions, TransportErrorKind};
+use mcp_transport::{RequestOptions, TransportErrorKind};
 use serde::Serialize;
 use serde_json::value::RawValue;
 

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use mcp_auth::url_policy::NamedBy;
 use mcp_status::{ServerStatus, StatusReport};
-use mcp_transport::{ConnectPolicy, Connection, ToolList, TransportError, TransportErrorKind};
+use mcp_transport::connect::ConnectPolicy;
+use mcp_transport::tools::ToolList;
+use mcp_transport::{Connection, TransportError, TransportErrorKind};
 
 use crate::app::App;
 use crate::browser::{self, Machine};

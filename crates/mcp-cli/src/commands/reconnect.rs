@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use futures_util::future::join_all;
 use mcp_status::{MachinePolicy, ServerStatus};
-use mcp_transport::ConnectPolicy;
+use mcp_transport::connect::ConnectPolicy;
 
 use super::status::{Show, combined, probe_all};
 use crate::app::App;

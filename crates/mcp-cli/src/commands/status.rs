@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
-use mcp_transport::ConnectPolicy;
+use mcp_transport::connect::ConnectPolicy;
 use tokio::sync::Semaphore;
 use tokio::time::{Duration, MissedTickBehavior, interval, timeout_at};
 

@@ -1,6 +1,6 @@
 //! `mcplink tools NAME [TOOL]`: the tools of a server, as it describes them, or what one of them takes.
 
-use mcp_transport::Tool;
+use mcp_transport::tools::Tool;
 use serde::Serialize;
 use serde_json::value::RawValue;
 

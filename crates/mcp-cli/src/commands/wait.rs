@@ -4,7 +4,7 @@
 use std::time::{Duration, SystemTime};
 
 use mcp_status::{MachinePolicy, ServerStatus, wants_a_person};
-use mcp_transport::ConnectPolicy;
+use mcp_transport::connect::ConnectPolicy;
 use tokio::time::Instant;
 
 use super::connected::stands;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
 use mcp_status::{MachinePolicy, ReasonCode, ServerStatus};
-use mcp_transport::ConnectPolicy;
+use mcp_transport::connect::ConnectPolicy;
 use serde::Serialize;
 
 use super::status::{Show, probe_all};

@@ -4,7 +4,8 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use mcp_bridge::BridgeConfig;
-use mcp_transport::{Server, Withheld};
+use mcp_transport::Server;
+use mcp_transport::supervisor::Withheld;
 
 use super::serve;
 use crate::app::App;

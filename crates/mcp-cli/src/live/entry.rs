@@ -7,7 +7,8 @@ use std::time::SystemTime;
 use mcp_bridge::Fingerprint;
 use mcp_config::Config;
 use mcp_status::{ActionFacts, Reason};
-use mcp_transport::{Server, Withheld};
+use mcp_transport::Server;
+use mcp_transport::supervisor::Withheld;
 use url::Url;
 
 use super::share::fingerprint;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use mcp_status::{ActionFacts, MessageContext, StatusReport};
-use mcp_transport::{StatusSnapshot, SupervisorHandle};
+use mcp_transport::SupervisorHandle;
+use mcp_transport::supervisor::StatusSnapshot;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 

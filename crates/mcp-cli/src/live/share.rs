@@ -70,7 +70,8 @@ fn path(path: Option<&Path>) -> Vec<u8> {
 
 /// How the network is reached, and for how long it is waited.
 fn with_options(print: Fingerprint, options: &ClientOptions) -> Fingerprint {
-    let url = |proxy: &Option<mcp_transport::ProxyUrl>| proxy.as_ref().map(|proxy| proxy.url.clone());
+    let url =
+        |proxy: &Option<mcp_transport::options::ProxyUrl>| proxy.as_ref().map(|proxy| proxy.url.clone());
     let proxies = [
         url(&options.proxy.http),
         url(&options.proxy.https),
@@ -242,10 +243,11 @@ mod tests {
             ("limits of all", |entry| entry.options.connect_timeout = Duration::from_secs(9)),
             ("version", |entry| entry.options.user_agent = "mcplink/2".to_owned()),
             ("authority", |entry| {
-                entry.options.extra_ca_files = vec![mcp_transport::TrustFile::new("/ca.pem", "X")]
+                entry.options.extra_ca_files = vec![mcp_transport::options::TrustFile::new("/ca.pem", "X")]
             }),
             ("proxy", |entry| {
-                entry.options.proxy.https = Some(mcp_transport::ProxyUrl::new("http://ann:one@proxy", "X"))
+                entry.options.proxy.https =
+                    Some(mcp_transport::options::ProxyUrl::new("http://ann:one@proxy", "X"))
             }),
             ("no proxy", |entry| entry.options.proxy.no_proxy = Some("example.com".to_owned())),
             ("flavor", |entry| {

@@ -10,7 +10,8 @@ use mcp_bridge::control::{
     Answer, ControlServer, LiveSession, Places, Request, SessionFuture, SessionInfo, SessionServer, ask_all,
     sessions,
 };
-use mcp_transport::{Server, StatusSnapshot, Withheld};
+use mcp_transport::Server;
+use mcp_transport::supervisor::{StatusSnapshot, Withheld};
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 

@@ -3,7 +3,8 @@
 use std::ffi::OsString;
 use std::sync::Arc;
 
-use mcp_transport::{SupervisorHandle, TracePropagator};
+use mcp_transport::SupervisorHandle;
+use mcp_transport::trace::TracePropagator;
 use tracing::Span;
 
 use crate::environment::Environment;

@@ -14,7 +14,8 @@
 use std::fmt::Debug;
 use std::time::Instant;
 
-use mcp_transport::{StatusSnapshot, SupervisorHandle};
+use mcp_transport::SupervisorHandle;
+use mcp_transport::supervisor::StatusSnapshot;
 use opentelemetry::metrics::{Counter, Histogram, Meter, UpDownCounter};
 use opentelemetry::{KeyValue, Value};
 use tracing::field::{Field, Visit};

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use mcp_transport::{TraceContext, TracePropagator};
+use mcp_transport::trace::{TraceContext, TracePropagator};
 use opentelemetry::Context;
 use opentelemetry::propagation::TextMapPropagator as _;
 use opentelemetry::trace::TraceContextExt as _;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use mcp_transport::{Progress, ProgressSink};
+use mcp_transport::handler::{Progress, ProgressSink};
 
 use crate::output::Output;
 use crate::view::shown;

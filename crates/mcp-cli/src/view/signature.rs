@@ -2,7 +2,7 @@
 //!
 //! The schema (JSON Schema 2020-12) is a stranger's: what is not understood is shown as `any`, and nothing decides here.
 
-use mcp_transport::Tool;
+use mcp_transport::tools::Tool;
 use serde_json::{Map, Value};
 
 use super::shown;

@@ -4,7 +4,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use mcp_testkit::{Era, Mcplink, RealServer, RunningServer, TempHome, real_http_servers, real_or_skip};
-use mcp_transport::{Endpoint, StdioEndpoint, StdioOpening};
+use mcp_transport::endpoint::StdioOpening;
+use mcp_transport::{Endpoint, StdioEndpoint};
 
 use crate::host::{self, Host, Named};
 use crate::{judge, story, unchanged};

@@ -4,9 +4,9 @@
 use std::time::{Duration, Instant};
 
 use mcp_testkit::{Ask, Mcplink, RealServer, Tap, TempHome, real_http_servers, real_or_skip};
+use mcp_transport::tools::ToolResult;
 use mcp_transport::{
     ClientInfo, ClientOptions, Connection, Connector, Endpoint, RequestOptions, Server, StdioEndpoint,
-    ToolResult,
 };
 use serde_json::value::RawValue;
 

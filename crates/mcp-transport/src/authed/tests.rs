@@ -23,7 +23,7 @@ async fn s_k6_fb_r52_credentials_and_cookies_stay_in_their_origin_whatever_the_u
     let elsewhere = mcp_testkit::FakeMcpServer::start().unwrap();
     let secret = (header::AUTHORIZATION, HeaderValue::from_static("Bearer canary"));
     let provider = Arc::new(mcp_auth::StaticHeaders::new([secret]));
-    let options = crate::ClientOptions::new(crate::ClientInfo::new("t", "1"));
+    let options = crate::options::ClientOptions::new(crate::options::ClientInfo::new("t", "1"));
     let endpoint = "http://mcp.example/mcp".parse().unwrap();
     let client = AuthedClient::new(HttpClient::new(options), endpoint, Some(provider));
     client.cookies.take(&client.endpoint, &headers(&[("set-cookie", "node=1; path=/")]));

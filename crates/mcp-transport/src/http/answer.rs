@@ -21,14 +21,13 @@ use super::streamable::{Call, Core};
 use super::trouble;
 use crate::authed::{Accepted, Outbound};
 use crate::debts::Flooded;
-use crate::error::TimeoutStage;
+use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::limits::{EVENT_ID_BYTES, RETRY_WAIT};
 use crate::message::envelope::{self, EnvelopeError, Incoming, Messages};
 use crate::message::revision::Era;
-use crate::message::{HEADER_MISMATCH, MISSING_CAPABILITY, UNSUPPORTED_VERSION};
+use crate::message::{HEADER_MISMATCH, MISSING_CAPABILITY, Payload, RpcError, UNSUPPORTED_VERSION};
 use crate::retry::parse_retry_after;
 use crate::sse_parser::SseParser;
-use crate::{Payload, RpcError, TransportError, TransportErrorKind};
 
 pub(super) const LAST_EVENT_ID: HeaderName = HeaderName::from_static("last-event-id");
 

@@ -19,9 +19,12 @@ use super::coding::Decoder;
 use super::route::{Proxy, Routes};
 use super::trouble::{self, Kind, Stage};
 use super::{facts, sounding, tls};
+use crate::error::{TransportError, TransportErrorKind};
+use crate::limits::Limits;
 use crate::message::revision::Era;
+use crate::options::ClientOptions;
 use crate::pulse::Beat;
-use crate::{ClientOptions, Limits, Resolver, TransportError, TransportErrorKind};
+use crate::resolver::Resolver;
 
 /// What an exchange with an authorization server may return (see [`HttpExchange`]).
 const MAX_EXCHANGE_BYTES: usize = 1 << 20;

@@ -13,7 +13,7 @@ use http::{HeaderMap, header};
 use miniz_oxide::inflate::stream::{InflateState, inflate};
 use miniz_oxide::{DataFormat, MZError, MZFlush, MZStatus};
 
-use crate::{TransportError, TransportErrorKind};
+use crate::error::{TransportError, TransportErrorKind};
 
 /// The longest piece that is handed out at once, in bytes.
 const PIECE: usize = 32 << 10;

@@ -11,7 +11,7 @@ use tracing::Level;
 use url::Url;
 
 use super::client::Answer;
-use crate::TransportError;
+use crate::error::TransportError;
 
 /// Headers of an answer that decide something about it.
 const DECIDE: [header::HeaderName; 4] =

@@ -11,11 +11,11 @@ use mcp_status::{ChallengeKind, Phase};
 
 use super::session::Session;
 use super::streamable::{Call, Core, Limits};
+use crate::error::{TransportError, TransportErrorKind};
 use crate::message::envelope::{INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND};
 use crate::message::revision::Era;
 use crate::protocol::handshake::refuses_version;
 use crate::protocol::outgoing::encode_request;
-use crate::{TransportError, TransportErrorKind};
 
 impl Core {
     /// Whether the server that answered `refusal` to `call` no longer knows `session`.

@@ -22,12 +22,12 @@ use super::form::{BEGINNING, Form, described, essence};
 use super::said::said;
 use crate::authed::{Accepted, AuthedClient, Outbound};
 use crate::duplex::{CloseReason, Duplex, Gauge, Outcome, Patience, Reply};
+use crate::error::{TransportError, TransportErrorKind};
 use crate::inbound::Inbound;
-use crate::limits::{Allowance, Budget, Lease};
+use crate::limits::{Allowance, Budget, Lease, Limits};
 use crate::message::envelope::{self, Incoming};
 use crate::retry::parse_retry_after;
 use crate::sse_parser::{SseEvent, SseParser};
-use crate::{Limits, TransportError, TransportErrorKind};
 
 /// How long the last messages may take when the connection is closed.
 const GOODBYE: Duration = Duration::from_secs(2);

@@ -15,9 +15,10 @@ use super::form::essence;
 use super::frame;
 use super::streamable::{Core, Streamable};
 use crate::authed::Accepted;
+use crate::error::TransportError;
 use crate::message::revision::Era;
+use crate::retry::RetryPolicy;
 use crate::sse_parser::SseParser;
-use crate::{RetryPolicy, TransportError};
 
 /// A stream that lasted this long was a success: the next failure starts a new streak.
 const STEADY: Duration = Duration::from_secs(30);

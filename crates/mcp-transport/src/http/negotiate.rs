@@ -12,14 +12,14 @@ use super::legacy_sse::{self, LegacySse};
 use super::session::Session;
 use super::streamable::{Call, Core, Limits, Response, Streamable};
 use crate::authed::AuthedClient;
+use crate::error::{TransportError, TransportErrorKind};
 use crate::hub::Hub;
-use crate::message::{Era, MISSING_CAPABILITY, ProtocolRevision, UNSUPPORTED_VERSION};
+use crate::message::{Era, MISSING_CAPABILITY, Payload, ProtocolRevision, UNSUPPORTED_VERSION};
 use crate::protocol::agree::{self, Discovery, Exchange, Outcome};
 use crate::protocol::handshake::{ServerDescription, probe_limit, wants_modern};
 use crate::protocol::legacy;
 use crate::protocol::modern::request_meta;
 use crate::protocol::outgoing::encode_request;
-use crate::{Payload, TransportError, TransportErrorKind};
 
 /// How long the answer to the notification that ends a handshake is waited for.
 const INITIALIZED_PATIENCE: Duration = Duration::from_secs(5);

@@ -6,8 +6,7 @@
 
 use std::time::Duration;
 
-use crate::RetryPolicy;
-use crate::retry::Delays;
+use crate::retry::{Delays, RetryPolicy};
 
 /// The wait after the first stream that brought nothing, and the longest one.
 const FIRST: Duration = Duration::from_millis(100);

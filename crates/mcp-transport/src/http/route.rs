@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use url::{Host, Url};
 
+use crate::error::{TransportError, TransportErrorKind};
 use crate::options::{ProxySettings, ProxyUrl};
-use crate::{TransportError, TransportErrorKind};
 
 /// The proxies of one client, and what goes past them.
 #[derive(Clone, Debug, Default)]

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 
-use crate::ClientOptions;
 use crate::message::revision::ProtocolRevision;
+use crate::options::ClientOptions;
 use crate::protocol::agree::Numbered;
 use crate::protocol::handshake::ServerDescription;
 

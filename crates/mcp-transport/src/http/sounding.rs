@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, lookup_host};
 use url::{Host, Url};
 
-use crate::Resolver;
+use crate::resolver::Resolver;
 
 /// How long a look may take, and how much is read of what comes, in bytes.
 const PATIENCE: Duration = Duration::from_secs(2);

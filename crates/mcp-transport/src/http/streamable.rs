@@ -18,16 +18,19 @@ use super::session::{SESSION_ID, Session};
 use crate::authed::{Accepted, AuthedClient, Outbound};
 use crate::debts::Asked;
 use crate::duplex::too_many_requests;
+use crate::error::{TransportError, TransportErrorKind};
 use crate::handler::ServerRequestHandler;
 use crate::hub::Hub;
 use crate::limits::{Allowance, Purpose};
+use crate::message::Payload;
 use crate::message::envelope::{self, Incoming};
 use crate::message::methods::{self, is_repeatable};
 use crate::message::revision::{Era, ProtocolRevision};
+use crate::options::ClientOptions;
 use crate::protocol::agree::{Agreements, Numbered as _};
 use crate::protocol::handshake::ServerDescription;
 use crate::protocol::legacy;
-use crate::{ClientOptions, Payload, RetryPolicy, TransportError, TransportErrorKind};
+use crate::retry::RetryPolicy;
 
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 

@@ -17,8 +17,8 @@ use rustls_platform_verifier::Verifier;
 
 use super::certificate::Fields;
 use super::trouble::Untrusted;
+use crate::error::{TransportError, TransportErrorKind};
 use crate::options::TrustFile;
-use crate::{TransportError, TransportErrorKind};
 
 /// The authorities of a system have about 250 KiB.
 const MAX_CA_BYTES: u64 = 16 * 1024 * 1024;

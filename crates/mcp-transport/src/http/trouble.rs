@@ -5,8 +5,8 @@ use std::fmt;
 
 use rustls::{AlertDescription, CertificateError, Error as TlsError, PeerIncompatible};
 
-use crate::error::{TimeoutStage, causes};
-use crate::{TransportError, TransportErrorKind, words};
+use crate::error::{TimeoutStage, TransportError, TransportErrorKind, causes};
+use crate::words;
 
 /// Where a request failed, as far as the HTTP client says so.
 #[derive(Clone, Copy, Debug, Default)]

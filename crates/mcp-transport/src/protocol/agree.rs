@@ -9,8 +9,8 @@ use tokio::sync::{MutexGuard, watch};
 
 use super::handshake::{Probe, ServerDescription, judge_probe, read_initialize};
 use super::offer::next_offer;
+use crate::error::{TransportError, TransportErrorKind};
 use crate::message::{Era, Payload, ProtocolRevision};
-use crate::{TransportError, TransportErrorKind};
 
 /// How the two requests of a handshake travel.
 pub(crate) trait Exchange: Sync {

@@ -9,9 +9,8 @@ use mcp_status::ReasonCode;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::RpcError;
 use crate::message::meta::CHAIN;
-use crate::message::{Members, Object};
+use crate::message::{Members, Object, RpcError};
 
 /// The chain that the opening of a conversation carries, the parameters of which these are.
 pub fn told_chain(params: Option<&RawValue>) -> Option<String> {

@@ -10,11 +10,11 @@ use serde_json::value::RawValue;
 
 use super::bounded::{MAX_WORD, few_members, few_words, shortened};
 use super::lenient;
+use crate::error::{TransportError, TransportErrorKind};
 use crate::limits::Lease;
 use crate::message::{
-    Era, HEADER_MISMATCH, MISSING_CAPABILITY, Members, ProtocolRevision, UNSUPPORTED_VERSION, meta,
+    Era, HEADER_MISMATCH, MISSING_CAPABILITY, Members, Payload, ProtocolRevision, UNSUPPORTED_VERSION, meta,
 };
-use crate::{Payload, TransportError, TransportErrorKind};
 
 const MAX_NAME: usize = 1000;
 
@@ -207,7 +207,7 @@ pub(crate) fn judge_probe(answer: Result<Payload, TransportError>, retried: bool
         // Without a challenge it may be a legacy server that misses its session.
         Kind::Challenged { .. } if error.challenge_scheme().is_none() => Probe::Doubtful(error),
         // It took the request and never answered it, or answered with something that is no answer.
-        Kind::Timeout { stage } if stage != crate::TimeoutStage::Connect => Probe::Legacy,
+        Kind::Timeout { stage } if stage != crate::error::TimeoutStage::Connect => Probe::Legacy,
         Kind::Protocol => Probe::Legacy,
         _ => Probe::Failed(error),
     }
@@ -301,7 +301,8 @@ fn no_common_version(offered: Vec<String>) -> TransportError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{RpcError, TimeoutStage};
+    use crate::error::TimeoutStage;
+    use crate::message::RpcError;
 
     fn raw(text: &str) -> Box<RawValue> {
         RawValue::from_string(text.to_owned()).unwrap()

@@ -1,7 +1,7 @@
 //! The legacy era: one handshake, then messages without metadata (lifecycle, 2025-11-25).
 
-use crate::ClientInfo;
 use crate::message::{Object, ProtocolRevision, write_string};
+use crate::options::ClientInfo;
 
 /// The notification that ends the handshake.
 pub(crate) const INITIALIZED: &[u8] = br#"{"jsonrpc":"2.0","method":"notifications/initialized"}"#;

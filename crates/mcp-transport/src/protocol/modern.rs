@@ -1,8 +1,8 @@
 //! The modern era: every request carries version, identity and capabilities (2026-07-28, basic, `_meta`).
 
 use super::legacy::identity;
-use crate::ClientInfo;
 use crate::message::{ProtocolRevision, meta};
+use crate::options::ClientInfo;
 
 /// The members of `_meta` that every request of a connection carries, without the braces.
 pub(crate) fn request_meta(revision: ProtocolRevision, client: &ClientInfo, capabilities: &str) -> String {

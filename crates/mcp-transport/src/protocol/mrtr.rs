@@ -11,8 +11,8 @@ use serde::Deserialize;
 use serde::de::{Deserializer as _, Error as _, IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use crate::error::{TransportError, TransportErrorKind};
 use crate::message::{Members, Object};
-use crate::{TransportError, TransportErrorKind};
 
 const RESPONSES: &str = "inputResponses";
 const STATE: &str = "requestState";

@@ -3,9 +3,9 @@
 use serde_json::value::RawValue;
 
 use super::handshake::{refuses_version, wants_modern};
+use crate::error::{TransportError, TransportErrorKind};
 use crate::message::envelope::{INVALID_PARAMS, METHOD_NOT_FOUND};
 use crate::message::revision::{Era, ProtocolRevision};
-use crate::{TransportError, TransportErrorKind};
 
 /// Which revision to offer next, after a handshake that offered each of `tried` was refused because of its version;
 /// `None` where it was refused for another reason, or nothing is left.
@@ -53,7 +53,7 @@ impl<'a> Words<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::RpcError;
+    use crate::message::RpcError;
 
     #[test]
     fn what_the_refusal_names_comes_before_the_next_older_one() {

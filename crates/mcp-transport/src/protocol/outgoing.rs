@@ -2,9 +2,9 @@
 
 use serde_json::value::RawValue;
 
+use crate::error::{TransportError, TransportErrorKind};
 use crate::message::object::{Members, write_string};
 use crate::trace::{TRACEPARENT, TRACESTATE};
-use crate::{TransportError, TransportErrorKind};
 
 /// Writes a request. `params` is the text of a JSON object; `meta` are members of `_meta` without the braces
 /// (`"a":1,"b":2`), and win over those of the caller.

@@ -18,7 +18,7 @@ use mcp_status::SpawnCause;
 
 pub(super) use self::look::{Disk, Found, Look};
 pub(super) use self::spelling::hint;
-use crate::StdioEndpoint;
+use crate::endpoint::StdioEndpoint;
 
 /// How many folders of a PATH are named.
 const FOLDERS_SHOWN: usize = 4;

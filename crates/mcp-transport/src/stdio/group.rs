@@ -21,7 +21,8 @@ use process_wrap::tokio::{ChildWrapper, CommandWrap, KillOnDrop};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 
 use super::diagnosis::{Disk, System, diagnose};
-use crate::{StdioEndpoint, TransportError, TransportErrorKind};
+use crate::endpoint::StdioEndpoint;
+use crate::error::{TransportError, TransportErrorKind};
 
 /// POSIX gives it this number everywhere.
 #[cfg(unix)]

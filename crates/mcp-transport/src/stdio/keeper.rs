@@ -13,8 +13,8 @@ use super::group::{Group, Pipes};
 use super::outbox::Inbox;
 use super::side::{End, STRAY_BYTES};
 use super::{Side, Signals};
-use crate::TransportErrorKind;
 use crate::duplex::{CloseReason, Duplex, Gauge};
+use crate::error::TransportErrorKind;
 use crate::message::lines::Lines;
 
 /// How long each step of a shutdown may take before the next, harsher one.

@@ -7,8 +7,7 @@ use tokio::sync::mpsc;
 
 use crate::debts::Debt;
 use crate::duplex::CloseReason;
-use crate::error::TimeoutStage;
-use crate::{TransportError, TransportErrorKind};
+use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 
 /// How much may wait before nothing is added to it, in bytes. A single line may be longer.
 const MAX_WAITING: usize = 16 << 20;

@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 
 use super::outbox::{Inbox, Outbox};
 use crate::duplex::{CloseReason, Duplex, Gauge, Outcome, Patience, Reply};
+use crate::error::{TransportError, TransportErrorKind};
 use crate::inbound::{HandlerFuture, Inbound};
 use crate::limits::{Allowance, Budget};
-use crate::message::lines::Lines;
-use crate::message::lines::put_on_one_line;
-use crate::{PeerEndpoint, PeerStream, TransportError, TransportErrorKind};
+use crate::message::lines::{Lines, put_on_one_line};
+use crate::relay::{PeerEndpoint, PeerStream};
 
 /// How long the last lines may take to be written.
 const LAST_LINES: Duration = Duration::from_secs(1);
@@ -202,8 +202,8 @@ mod tests {
     use tokio::io::{AsyncBufReadExt, BufReader, DuplexStream};
 
     use super::*;
-    use crate::Limits;
     use crate::hub::Hub;
+    use crate::limits::Limits;
 
     struct Other {
         lines: tokio::io::Lines<BufReader<tokio::io::ReadHalf<DuplexStream>>>,

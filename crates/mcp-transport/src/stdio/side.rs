@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use mcp_text::{Secrets, shell_word};
 
-use crate::{StdioEndpoint, TransportError};
+use crate::endpoint::StdioEndpoint;
+use crate::error::TransportError;
 use mcp_text::telling::{self, Telling};
 
 /// How much of the beginning of standard error is kept, in bytes: where installers and launchers say what went wrong.

@@ -11,10 +11,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::{Side, StdioWire};
+use crate::endpoint::{StdioEndpoint, StdioOpening};
+use crate::error::{TransportError, TransportErrorKind};
 use crate::hub::Hub;
+use crate::options::ClientOptions;
 use crate::ordered::{Line, Ordered, Stream};
 use crate::protocol::handshake::wants_modern;
-use crate::{ClientOptions, StdioEndpoint, StdioOpening, TransportError, TransportErrorKind};
 
 /// How often somebody who waits hears what a process that starts has printed.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
@@ -163,7 +165,9 @@ mod tests {
     use mcp_status::{MessageContext, ReasonCode, ServerStatus, SpawnCause};
 
     use super::*;
-    use crate::{ClientInfo, ConnectPolicy, Connected, Connector, Endpoint, Server};
+    use crate::connect::{ConnectPolicy, Connected, Connector, Server};
+    use crate::endpoint::Endpoint;
+    use crate::options::ClientInfo;
 
     fn endpoint(script: &str, limit: Duration) -> StdioEndpoint {
         let mut endpoint = StdioEndpoint::new("/bin/sh");

@@ -8,9 +8,10 @@ use mcp_status::SpawnCause;
 use serde_json::value::RawValue;
 
 use super::*;
+use crate::error::TransportErrorKind;
 use crate::inbound::HandlerFuture;
+use crate::limits::Limits;
 use crate::message::envelope::RpcError;
-use crate::{Limits, TransportErrorKind};
 
 /// Far longer than anything here takes; a loaded machine must not fail a test.
 const PATIENCE: Duration = Duration::from_secs(60);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::{Opened, SubscriptionFilter};
-use crate::TransportError;
+use crate::error::TransportError;
 use crate::limits::Allowance;
 use crate::message::object::write_string;
 use crate::message::revision::Era;

@@ -12,12 +12,15 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::connect::{Listed, list};
+use crate::connect::{Connector, Listed, Server, list};
+use crate::connection::Connection;
+use crate::endpoint::Endpoint;
+use crate::error::TransportError;
 use crate::hub::Notifications;
+use crate::retry::RetryPolicy;
 use crate::supervisor::check::ask_again;
 use crate::supervisor::live::Live;
 use crate::supervisor::source::{ServerSource, StartLimits, Withheld, is_local};
-use crate::{Connection, Connector, Endpoint, RetryPolicy, Server, TransportError};
 
 pub(super) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 

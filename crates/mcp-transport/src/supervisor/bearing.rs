@@ -2,8 +2,7 @@
 
 use mcp_status::{ChallengeKind, ReasonCode, classify};
 
-use crate::error::TimeoutStage;
-use crate::{TransportError, TransportErrorKind};
+use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 
 /// What a failure says about its connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -10,7 +10,9 @@ use tokio::time::Instant;
 use super::attempt::{BoxFuture, Failure};
 use super::bearing::Bearing;
 use super::live::Live;
-use crate::{Connection, RequestOptions, TransportError, TransportErrorKind};
+use crate::connection::Connection;
+use crate::error::{TransportError, TransportErrorKind};
+use crate::options::RequestOptions;
 
 /// How long an answer is waited for at most. Over a wire that is one stream this is the only limit: a local server
 /// that is busy for a while must not be killed for it, and a stream that breaks says so by itself.

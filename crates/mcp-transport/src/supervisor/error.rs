@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::TransportError;
+use crate::error::TransportError;
 use crate::supervisor::StatusSnapshot;
 
 /// Why a request through a supervisor has no result.

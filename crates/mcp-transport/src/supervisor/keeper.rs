@@ -19,9 +19,12 @@ use super::race::Race;
 use super::source::{ServerSource, StartLimits, SupervisorConfig, SupervisorPolicy, Withheld};
 use super::state::{Attempting, Change, Standing, State, Waiting};
 use super::{Shared, StatusSnapshot};
+use crate::connect::Server;
+use crate::endpoint::Endpoint;
 use crate::hub::Notifications;
+use crate::protocol::handshake::ServerDescription;
 use crate::retry::stuck_after;
-use crate::{Endpoint, Server, ServerDescription, ToolList};
+use crate::tools::ToolList;
 
 /// How soon after a failed attempt mere use may cause another one. Callers that come by the dozen must not
 /// become a storm on a server that is down.
@@ -60,7 +63,7 @@ pub(super) enum Command {
 enum Input {
     Command(Option<Command>),
     Change(Change),
-    Notified(Option<crate::Notification>),
+    Notified(Option<crate::handler::Notification>),
     Woke,
 }
 
@@ -623,7 +626,7 @@ impl Keeper {
     }
 }
 
-async fn next(notifications: &mut Option<Notifications>) -> Option<crate::Notification> {
+async fn next(notifications: &mut Option<Notifications>) -> Option<crate::handler::Notification> {
     match notifications {
         Some(notifications) => notifications.next().await,
         None => pending().await,

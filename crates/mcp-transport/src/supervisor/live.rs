@@ -11,8 +11,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
+use crate::connection::Connection;
+use crate::endpoint::Endpoint;
 use crate::supervisor::source::is_local;
-use crate::{Connection, Endpoint};
 
 /// A connection of a supervisor.
 #[derive(Debug)]

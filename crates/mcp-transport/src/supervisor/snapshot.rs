@@ -8,8 +8,9 @@ use mcp_status::{
     StatusMachine, StatusReport, Streak,
 };
 
+use crate::protocol::handshake::ServerDescription;
 use crate::supervisor::source::Withheld;
-use crate::{ServerDescription, ToolList};
+use crate::tools::ToolList;
 
 /// What is known about one server at one moment: the ingredients of a [`StatusReport`].
 #[derive(Clone, Debug)]

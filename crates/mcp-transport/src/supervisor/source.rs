@@ -8,7 +8,9 @@ use std::time::Duration;
 use mcp_status::{MachinePolicy, Reason};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::{Endpoint, RetryPolicy, Server};
+use crate::connect::Server;
+use crate::endpoint::Endpoint;
+use crate::retry::RetryPolicy;
 
 /// What [`ServerSource::server`] returns.
 pub type ServerFuture<'a> = Pin<Box<dyn Future<Output = Result<Server, Withheld>> + Send + 'a>>;

@@ -16,12 +16,16 @@ use tokio::time::Instant;
 use super::attempt::BoxFuture;
 use super::*;
 use crate::authed::AuthedClient;
+use crate::connect::Server;
+use crate::connection::Connection;
+use crate::endpoint::{Endpoint, HttpEndpoint};
+use crate::http::client::HttpClient;
 use crate::http::streamable::Streamable;
 use crate::hub::Hub;
 use crate::inbound::Inbound as _;
+use crate::options::{ClientInfo, ClientOptions};
 use crate::trace::spans::Peer;
 use crate::wire::Wire;
-use crate::{ClientInfo, ClientOptions, Connection, Endpoint, HttpClient, HttpEndpoint, Server};
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -773,7 +777,7 @@ async fn a_lease_that_is_kept_does_not_hold_up_the_end() {
 #[tokio::test(start_paused = true)]
 async fn a_request_is_tried_again_only_where_that_is_safe_and_of_use() {
     use TransportErrorKind as Kind;
-    let total = Kind::Timeout { stage: crate::TimeoutStage::Total };
+    let total = Kind::Timeout { stage: crate::error::TimeoutStage::Total };
     let table = [
         // Never sent: anything may be sent over the next connection.
         (Kind::Unreachable, true, true),

@@ -13,8 +13,11 @@ use tracing::{Instrument as _, Span, debug_span};
 use url::Host;
 
 use super::{TraceContext, TracePropagator, outgoing};
+use crate::connection::Connection;
+use crate::endpoint::Endpoint;
+use crate::error::{TransportError, TransportErrorKind};
 use crate::message::object::Members;
-use crate::{Connection, Endpoint, Payload, ProtocolRevision, TransportError, TransportErrorKind};
+use crate::message::{Payload, ProtocolRevision};
 
 /// The server of a connection, as spans name it, and the life of the connection.
 #[derive(Clone, Debug)]

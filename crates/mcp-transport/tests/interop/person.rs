@@ -2,7 +2,8 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use mcp_transport::{ClientCapabilities, HandlerFuture, RpcError, ServerRequestHandler};
+use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequestHandler};
+use mcp_transport::message::RpcError;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 

@@ -4,9 +4,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_testkit::{Ask, Era, Surface};
+use mcp_transport::handler::{Notifications, Progress, ProgressSink};
+use mcp_transport::message::ProtocolRevision;
+use mcp_transport::subscription::SubscriptionFilter;
+use mcp_transport::tools::ToolResult;
 use mcp_transport::{
-    ClientInfo, ClientOptions, Connection, Connector, Endpoint, Notifications, Payload, Progress,
-    ProgressSink, ProtocolRevision, RequestOptions, Server, SubscriptionFilter, ToolResult,
+    ClientInfo, ClientOptions, Connection, Connector, Endpoint, Payload, RequestOptions, Server,
     TransportErrorKind,
 };
 use serde_json::value::RawValue;

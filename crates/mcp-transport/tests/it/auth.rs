@@ -14,9 +14,9 @@ use mcp_auth::{
 };
 use mcp_status::{ChallengeKind, ReasonCode, ServerStatus, classify};
 use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, Refusal};
-use mcp_transport::{
-    ConnectPolicy, Endpoint, HttpEndpoint, RetryPolicy, Server, TransportError, TransportErrorKind,
-};
+use mcp_transport::connect::ConnectPolicy;
+use mcp_transport::retry::RetryPolicy;
+use mcp_transport::{Endpoint, HttpEndpoint, Server, TransportError, TransportErrorKind};
 
 use crate::support::{connector, echo, methods, options, target};
 
@@ -419,7 +419,7 @@ async fn time_that_a_source_takes_is_not_the_servers() {
     options.connect_timeout = Duration::from_secs(4);
     let target = with(&server, Arc::new(SingleFlight::new(Slow)));
     let connection = mcp_transport::Connector::new(options).attempt(&target).await.unwrap();
-    assert_eq!(connection.revision(), mcp_transport::ProtocolRevision::V2026_07_28);
+    assert_eq!(connection.revision(), mcp_transport::message::ProtocolRevision::V2026_07_28);
     assert_eq!(methods(&server), ["server/discover"]);
 }
 

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use mcp_testkit::{Answer, Era, FakeMcpServer, Tool};
-use mcp_transport::{CacheScope, Connection, RequestOptions};
+use mcp_transport::cache::CacheScope;
+use mcp_transport::{Connection, RequestOptions};
 use serde_json::json;
 
 use crate::support::{connect, methods, no_violations, raw};

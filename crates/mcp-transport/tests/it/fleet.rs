@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use mcp_status::ServerStatus;
 use mcp_testkit::{Answer, FakeMcpServer};
-use mcp_transport::{
-    Changes, Fleet, FleetConfig, FleetEntry, RequestOptions, Server, ServerFuture, ServerSource, Withheld,
-};
+use mcp_transport::fleet::{Changes, Fleet, FleetConfig, FleetEntry};
+use mcp_transport::supervisor::{ServerFuture, ServerSource, Withheld};
+use mcp_transport::{RequestOptions, Server};
 
 use crate::supervisor::quick;
 use crate::support::{connector, target};

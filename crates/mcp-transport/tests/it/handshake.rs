@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use mcp_testkit::{Answer, Delivery, Era, FakeMcpServer, Pages, Sse, Tool};
-use mcp_transport::{
-    Connector, Endpoint, HttpEndpoint, ProtocolRevision, RequestOptions, TransportErrorKind,
-};
+use mcp_transport::message::ProtocolRevision;
+use mcp_transport::{Connector, Endpoint, HttpEndpoint, RequestOptions, TransportErrorKind};
 use serde_json::json;
 
 use crate::support::{connect, connector, echo, methods, no_violations, options, target};
@@ -238,10 +237,10 @@ async fn a_server_of_2024_is_the_last_resort_and_can_be_asked_for() {
 #[cfg(all(unix, feature = "stdio"))]
 mod stdio {
     use mcp_status::ReasonCode;
-    use mcp_transport::{
-        ConnectPolicy, Endpoint, ProtocolRevision, RequestOptions, Server, StdioEndpoint, StdioOpening,
-        TransportErrorKind,
-    };
+    use mcp_transport::connect::ConnectPolicy;
+    use mcp_transport::endpoint::StdioOpening;
+    use mcp_transport::message::ProtocolRevision;
+    use mcp_transport::{Endpoint, RequestOptions, Server, StdioEndpoint, TransportErrorKind};
 
     use crate::support::connector;
 

@@ -9,9 +9,8 @@ use std::time::Duration;
 
 use mcp_status::{MessageContext, message};
 use mcp_testkit::{Answer, Era, FakeMcpServer};
-use mcp_transport::{
-    Connector, ProtocolRevision, RequestOptions, Server, TransportError, TransportErrorKind,
-};
+use mcp_transport::message::ProtocolRevision;
+use mcp_transport::{Connector, RequestOptions, Server, TransportError, TransportErrorKind};
 use miniz_oxide::deflate::{compress_to_vec, compress_to_vec_zlib};
 use serde_json::json;
 
@@ -414,8 +413,8 @@ async fn fb_r5_r25_e0_nulls_and_empty_arrays_are_read_as_nothing() {
         r#"{"content":[],"isError":0}"#,
         r#"{"isError":"false","content":[{"type":"text","text":"x"}]}"#,
     ] {
-        let read =
-            mcp_transport::ToolResult::read(result).unwrap_or_else(|error| panic!("{result}: {error:?}"));
+        let read = mcp_transport::tools::ToolResult::read(result)
+            .unwrap_or_else(|error| panic!("{result}: {error:?}"));
         assert!(!read.is_error, "{result}");
     }
     for tool in [

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use mcp_status::{ReasonCode, ServerStatus};
 use mcp_testkit::shell_server_with;
+use mcp_transport::retry::RetryPolicy;
+use mcp_transport::supervisor::{RequestError, RequestErrorKind, SupervisorConfig, SupervisorPolicy};
 use mcp_transport::{
-    Endpoint, RequestError, RequestErrorKind, RequestOptions, RetryPolicy, Server, StdioEndpoint, Supervisor,
-    SupervisorConfig, SupervisorHandle, SupervisorPolicy, TransportErrorKind,
+    Endpoint, RequestOptions, Server, StdioEndpoint, Supervisor, SupervisorHandle, TransportErrorKind,
 };
 use serde_json::json;
 

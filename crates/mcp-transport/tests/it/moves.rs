@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use mcp_status::ServerStatus;
 use mcp_testkit::{Era, FakeMcpServer};
+use mcp_transport::options::{Resolver, Resolving};
+use mcp_transport::supervisor::SupervisorConfig;
 use mcp_transport::{
-    Connector, Endpoint, HttpEndpoint, RequestOptions, Resolver, Resolving, Server, Supervisor,
-    SupervisorConfig, SupervisorHandle,
+    Connector, Endpoint, HttpEndpoint, RequestOptions, Server, Supervisor, SupervisorHandle,
 };
 use serde_json::json;
 use tokio::io::copy_bidirectional;

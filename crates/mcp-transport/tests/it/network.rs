@@ -10,10 +10,9 @@ use bytes::Bytes;
 use mcp_auth::{AuthErrorKind, HttpExchange};
 use mcp_status::{ReasonCode, classify};
 use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer};
-use mcp_transport::{
-    ClientOptions, Connector, Endpoint, HttpEndpoint, ProtocolRevision, ProxyUrl, Server, TransportErrorKind,
-    TrustFile,
-};
+use mcp_transport::message::ProtocolRevision;
+use mcp_transport::options::{ProxyUrl, TrustFile};
+use mcp_transport::{ClientOptions, Connector, Endpoint, HttpEndpoint, Server, TransportErrorKind};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 

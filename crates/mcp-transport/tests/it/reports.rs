@@ -5,7 +5,8 @@
 use std::time::Duration;
 
 use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer};
-use mcp_transport::{Connector, ProtocolRevision, TransportErrorKind};
+use mcp_transport::message::ProtocolRevision;
+use mcp_transport::{Connector, TransportErrorKind};
 use serde_json::json;
 
 use crate::support::{connect, connector, echo, methods, no_violations, options, target};
@@ -244,7 +245,7 @@ async fn fb_r5_capabilities_of_php_are_an_empty_object() {
 
 #[test]
 fn fb_r25_an_is_error_of_null_is_no_error() {
-    let result: mcp_transport::ToolResult<'_> =
+    let result: mcp_transport::tools::ToolResult<'_> =
         serde_json::from_str(r#"{"content":[],"isError":null}"#).unwrap();
     assert!(!result.is_error);
 }

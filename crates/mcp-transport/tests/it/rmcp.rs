@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use mcp_status::ServerStatus;
 use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, Tool};
-use mcp_transport::{ConnectPolicy, Endpoint, RmcpTransport, Server, StdioEndpoint, TransportErrorKind};
+use mcp_transport::connect::ConnectPolicy;
+use mcp_transport::{Endpoint, RmcpTransport, Server, StdioEndpoint, TransportErrorKind};
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CallToolResult, ClientConfig, ClientRequest, ElicitRequestParams,
     ElicitResult, ElicitationAction, ProgressNotificationParam, ProtocolVersion,

@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_testkit::{Answer, Era, FakeMcpServer, Tool};
-use mcp_transport::{
-    ClientCapabilities, Connection, HandlerFuture, RequestOptions, RpcError, ServerRequestHandler,
-    ToolResult, TransportErrorKind,
-};
+use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequestHandler};
+use mcp_transport::message::RpcError;
+use mcp_transport::tools::ToolResult;
+use mcp_transport::{Connection, RequestOptions, TransportErrorKind};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 

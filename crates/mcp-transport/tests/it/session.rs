@@ -4,10 +4,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_testkit::{Answer, Era, FakeMcpServer, GetStream, HttpAnswer, Sse, SseEnd};
-use mcp_transport::{
-    ClientCapabilities, Connector, HandlerFuture, Progress, RequestOptions, ServerRequestHandler,
-    TimeoutStage, TransportErrorKind,
-};
+use mcp_transport::error::TimeoutStage;
+use mcp_transport::handler::{ClientCapabilities, HandlerFuture, Progress, ServerRequestHandler};
+use mcp_transport::{Connector, RequestOptions, TransportErrorKind};
 use serde_json::json;
 use serde_json::value::RawValue;
 

@@ -7,10 +7,8 @@ use std::time::Duration;
 use mcp_auth::{AuthFuture, CredentialSource, Credentials, FetchReason, SingleFlight};
 use mcp_status::{ReasonCode, ServerStatus};
 use mcp_testkit::{Answer, Era, FakeMcpServer, Fault, FlakyProxy};
-use mcp_transport::{
-    Endpoint, HttpEndpoint, RequestError, RequestOptions, Server, ServerSource, StatusSnapshot, Supervisor,
-    SupervisorConfig, SupervisorHandle,
-};
+use mcp_transport::supervisor::{RequestError, ServerSource, StatusSnapshot, SupervisorConfig};
+use mcp_transport::{Endpoint, HttpEndpoint, RequestOptions, Server, Supervisor, SupervisorHandle};
 use serde_json::json;
 
 use crate::support::{connector, raw, text_of};

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use mcp_testkit::{Answer, Era, FakeMcpServer};
-use mcp_transport::{
-    Connection, Connector, Endpoint, Server, StdioEndpoint, SubscriptionFilter, TransportErrorKind,
-};
+use mcp_transport::subscription::SubscriptionFilter;
+use mcp_transport::{Connection, Connector, Endpoint, Server, StdioEndpoint, TransportErrorKind};
 use serde_json::{Value, json};
 
 use crate::support::{connect, echo, methods, no_violations, options, target};

@@ -11,9 +11,13 @@ use http::{HeaderName, HeaderValue};
 use mcp_auth::{AuthFuture, CredentialSource, Credentials, FetchReason, SingleFlight, StaticHeaders};
 use mcp_status::{ReasonCode, ServerStatus};
 use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, HttpAnswer, Refusal, Sse, SseEnd};
+use mcp_transport::retry::RetryPolicy;
+use mcp_transport::supervisor::{
+    RequestError, RequestErrorKind, StatusSnapshot, SupervisorConfig, SupervisorPolicy,
+};
 use mcp_transport::{
-    Connector, Endpoint, HttpEndpoint, RequestError, RequestErrorKind, RequestOptions, RetryPolicy, Server,
-    StatusSnapshot, Supervisor, SupervisorConfig, SupervisorHandle, SupervisorPolicy, TransportErrorKind,
+    Connector, Endpoint, HttpEndpoint, RequestOptions, Server, Supervisor, SupervisorHandle,
+    TransportErrorKind,
 };
 use serde_json::json;
 
@@ -431,7 +435,7 @@ async fn f112_a_changed_command_has_tools_of_its_own() {
     };
     let handle = Supervisor::start(connector(), SupervisorConfig::new("local", source).with_policy(quick()));
     connected(&handle).await;
-    let names = |snapshot: &mcp_transport::StatusSnapshot| -> Option<Vec<String>> {
+    let names = |snapshot: &mcp_transport::supervisor::StatusSnapshot| -> Option<Vec<String>> {
         Some(snapshot.tools.as_ref()?.tools.iter().map(|tool| tool.name.clone()).collect())
     };
     assert_eq!(names(&handle.snapshot()), Some(vec!["one".to_owned()]));

@@ -3,7 +3,9 @@
 use std::sync::{Arc, Mutex};
 
 use mcp_testkit::{Era, FakeMcpServer};
-use mcp_transport::{Connection, Connector, Progress, RequestOptions, TraceContext, TracePropagator};
+use mcp_transport::handler::Progress;
+use mcp_transport::trace::{TraceContext, TracePropagator};
+use mcp_transport::{Connection, Connector, RequestOptions};
 use serde_json::{Value, json};
 
 use crate::support::{connect, no_violations, options, raw, target};
@@ -63,7 +65,7 @@ async fn a_request_is_a_part_of_the_trace_that_it_is_given() {
     }
 }
 
-fn silent() -> mcp_transport::ProgressSink {
+fn silent() -> mcp_transport::handler::ProgressSink {
     Arc::new(|_: Progress| {})
 }
 

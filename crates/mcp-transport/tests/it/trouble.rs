@@ -8,9 +8,8 @@ use std::sync::Arc;
 
 use mcp_status::{MessageContext, ReasonCode, classify, message};
 use mcp_testkit::{Era, FakeMcpServer, ForwardProxy};
-use mcp_transport::{
-    ClientOptions, Connector, ProxyUrl, Resolver, Resolving, TransportError, TransportErrorKind, TrustFile,
-};
+use mcp_transport::options::{ProxyUrl, Resolver, Resolving, TrustFile};
+use mcp_transport::{ClientOptions, Connector, TransportError, TransportErrorKind};
 
 use crate::field_server::{Bytes, FieldServer, http};
 use crate::network::{at, fixture, tls_in_front_of};

@@ -1,7 +1,8 @@
 //! Servers that change their mind about the version in the middle of a connection (2026-07-28, versioning).
 
 use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer, Tool};
-use mcp_transport::{ProtocolRevision, RequestOptions, TransportErrorKind};
+use mcp_transport::message::ProtocolRevision;
+use mcp_transport::{RequestOptions, TransportErrorKind};
 use serde_json::{Value, json};
 
 use crate::support::{connect, echo, methods, no_violations, raw};
@@ -177,9 +178,10 @@ async fn what_describes_itself_is_not_sent_in_the_terms_of_another_era() {
 mod stdio {
     use std::time::Duration;
 
+    use mcp_transport::endpoint::StdioOpening;
+    use mcp_transport::message::ProtocolRevision;
     use mcp_transport::{
-        Connection, Connector, Endpoint, ProtocolRevision, RequestOptions, Server, StdioEndpoint,
-        StdioOpening, TransportErrorKind,
+        Connection, Connector, Endpoint, RequestOptions, Server, StdioEndpoint, TransportErrorKind,
     };
 
     use crate::support::options;

@@ -11,7 +11,7 @@ use tokio::sync::mpsc;
 use super::*;
 use crate::http::client::HttpClient;
 use crate::inbound::HandlerFuture;
-use crate::{ClientInfo, ClientOptions};
+use crate::options::{ClientInfo, ClientOptions};
 
 /// Far longer than anything here takes; a loaded machine must not fail a test.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -355,7 +355,7 @@ async fn a_message_that_is_never_taken_fails_in_time() {
     let limit = Duration::from_millis(50);
     let request = wire.request(1, ping(1), allowance(), Phase::Session, limit, Patience::default());
     let (outcome, _held) = tokio::join!(request, fake.next());
-    let kind = TransportErrorKind::Timeout { stage: crate::TimeoutStage::FirstByte };
+    let kind = TransportErrorKind::Timeout { stage: crate::error::TimeoutStage::FirstByte };
     assert_eq!(*outcome.unwrap_err().kind(), kind);
 }
 

@@ -3,7 +3,7 @@
 use mcp_status::SpawnCause;
 
 use super::{Case, Diagnosis, Found, System, because};
-use crate::StdioEndpoint;
+use crate::endpoint::StdioEndpoint;
 
 /// Programs that are known by several names.
 const RELATIVES: [&[&str]; 5] = [

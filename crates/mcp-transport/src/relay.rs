@@ -7,7 +7,7 @@ use std::sync::Arc;
 use mcp_status::Streak;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::Endpoint;
+use crate::endpoint::Endpoint;
 
 /// What [`PeerOpener::open`] returns.
 pub type PeerFuture<'a> = Pin<Box<dyn Future<Output = Result<PeerStream, Streak>> + Send + 'a>>;
