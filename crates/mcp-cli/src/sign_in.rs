@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use mcp_auth::oauth::{AuthorizationPrompt, DevicePrompt, SignInPrompt};
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, Secret};
+use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::browser::Browser;
@@ -17,11 +18,29 @@ pub(crate) struct TerminalPrompt {
     browser: Browser,
     /// Something may be pasted on standard input.
     pastes: bool,
+    /// A program reads standard error: each prompt is a line of JSON.
+    json: bool,
 }
 
 impl TerminalPrompt {
     pub(crate) fn new(output: Arc<Output>, browser: Browser, pastes: bool) -> Self {
-        Self { output, browser, pastes }
+        Self { output, browser, pastes, json: false }
+    }
+
+    /// With prompts for a program that shows them to its person.
+    #[must_use]
+    pub(crate) fn in_json(self, json: bool) -> Self {
+        Self { json, ..self }
+    }
+
+    /// A prompt for people, or the same for a program.
+    fn say(&self, text: &str, prompt: impl FnOnce() -> Value) {
+        if self.json {
+            let line = json!({ "prompt": prompt() }).to_string();
+            self.output.error(&format!("{}\n", mcp_text::json(&line)));
+        } else {
+            self.output.error(text);
+        }
     }
 }
 
@@ -29,18 +48,28 @@ impl SignInPrompt for TerminalPrompt {
     fn authorization<'a>(&'a self, prompt: AuthorizationPrompt<'a>) -> AuthFuture<'a, ()> {
         Box::pin(async move {
             let url = prompt.url.as_str();
-            match self.browser.open(prompt.url) {
-                Ok(()) => self.output.error(&format!(
+            let opened = self.browser.open(prompt.url);
+            let text = match &opened {
+                Ok(()) => format!(
                     "Your browser opens to sign in to {}. If it does not, open this URL:\n\n  {url}\n\n",
                     shown::name(prompt.server_name)
-                )),
-                Err(why) => self.output.error(&format!(
+                ),
+                Err(why) => format!(
                     "Open this URL in a browser to sign in to {} ({}):\n\n  {url}\n\n",
                     shown::name(prompt.server_name),
-                    shown::line(&why)
-                )),
-            }
-            if self.pastes {
+                    shown::line(why)
+                ),
+            };
+            self.say(&text, || {
+                json!({
+                    "kind": "authorization",
+                    "server": prompt.server_name,
+                    "url": url,
+                    "browserOpened": opened.is_ok(),
+                    "takesPaste": self.pastes,
+                })
+            });
+            if self.pastes && !self.json {
                 self.output.error(
                     "If the browser ends on a page that cannot be reached, paste its whole address here: ",
                 );
@@ -69,7 +98,8 @@ impl SignInPrompt for TerminalPrompt {
     }
 
     fn paste_refused(&self) -> AuthFuture<'_, ()> {
-        self.output.error("That is neither the address of the last page nor a code. Paste it again: ");
+        let text = "That is neither the address of the last page nor a code. Paste it again: ";
+        self.say(text, || json!({ "kind": "paste-refused" }));
         Box::pin(std::future::ready(Ok(())))
     }
 
@@ -84,7 +114,16 @@ impl SignInPrompt for TerminalPrompt {
         if let Some(complete) = prompt.verification_uri_complete {
             text.push_str(&format!("or, with the code filled in:\n\n  {complete}\n\n"));
         }
-        self.output.error(&text);
+        self.say(&text, || {
+            json!({
+                "kind": "device",
+                "server": prompt.server_name,
+                "verificationUri": prompt.verification_uri.to_string(),
+                "verificationUriComplete": prompt.verification_uri_complete.map(ToString::to_string),
+                "userCode": prompt.user_code,
+                "expiresInSeconds": prompt.expires_in.as_secs(),
+            })
+        });
         Box::pin(std::future::ready(Ok(())))
     }
 }

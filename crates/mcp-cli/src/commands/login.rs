@@ -56,10 +56,17 @@ pub(super) async fn sign_in(
     let login = OAuthLogin::new(auth.target.clone(), settings, app.http(), app.token_store());
     let pending = login.begin(&challenges).await.map_err(|error| auth_error(name, &error))?;
 
+    if app.non_interactive {
+        // Whichever way it is done, somebody has to do it. What is wrong beside that has been told by now.
+        let message = format!("{} is signed in to by a person", shown::name(name));
+        return Err(CliError::new(ExitStatus::NeedsAuth, "needs-a-person", message)
+            .why("--non-interactive says that there is none")
+            .next(format!("mcplink get {}", mcp_text::shell_word(name))));
+    }
     let pending = confirmed(app, name, auth, pending, person).await?;
 
     let browser = match browser::choose(&app.environment, Machine::current()) {
-        _ if args.no_browser || app.non_interactive => Browser::Absent("as you asked"),
+        _ if args.no_browser => Browser::Absent("as you asked"),
         Browser::Open { .. }
             if person == Person::AtTheTerminal
                 && !app.interactive
@@ -70,9 +77,8 @@ pub(super) async fn sign_in(
         browser => browser,
     };
     // Who asks for no browser pastes, if not on a terminal then through a pipe.
-    let pastes =
-        person == Person::AtTheTerminal && (app.interactive || (args.no_browser && !app.non_interactive));
-    let prompt = Arc::new(TerminalPrompt::new(app.output.clone(), browser, pastes));
+    let pastes = person == Person::AtTheTerminal && (app.interactive || args.no_browser);
+    let prompt = Arc::new(TerminalPrompt::new(app.output.clone(), browser, pastes).in_json(app.json));
     let probe = ServerProbe { connector: &app.connector, auth, ready };
     let signed_in = if args.device {
         pending.complete_with_device(&*prompt, &probe).await
@@ -100,7 +106,8 @@ async fn confirmed(
 ) -> Result<PendingLogin, CliError> {
     let Some(issuer) = pending.unconfirmed_issuer().map(shown::line) else { return Ok(pending) };
     let server = auth.target.url.origin().ascii_serialization();
-    if app.interactive && person == Person::AtTheTerminal {
+    // A program that reads lines of JSON is no person to ask.
+    if app.interactive && !app.json && person == Person::AtTheTerminal {
         let mut answers = Answers::of_terminal();
         answers.forget_typed();
         app.output.error(&format!(

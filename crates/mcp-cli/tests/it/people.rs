@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{Accept, Answer, FakeHelper, FakeMcpServer};
+use mcp_testkit::{Accept, Answer, FakeAuthServer, FakeHelper, FakeMcpServer};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http, with_headers, with_helper};
@@ -146,4 +146,32 @@ fn fh_h8_fa_a109_a_wait_goes_on_for_what_passes_and_for_what_a_person_will_bring
     waiting.wait_for_stderr("that it waits", |text| text.contains("needs-auth"));
     setting.run(&["reject", "db"], 0);
     waiting.wait().expect_code(0);
+}
+
+#[test]
+fn fh_h8_a_sign_in_waits_for_no_person_where_there_is_none_and_shows_a_program_lines_of_json() {
+    let (server, auth) = (FakeMcpServer::start().unwrap(), FakeAuthServer::start().unwrap());
+    auth.protect(&server);
+    let setting = Setting::of("s", http(&server));
+    for way in [&["login", "s"][..], &["login", "s", "--device"], &["login", "s", "--no-browser", "--json"]] {
+        let began = Instant::now();
+        let login = setting.mcplink(way).args(["--non-interactive"]).may_hold_secrets("state");
+        let output = login.run().expect_code(3);
+        assert!(began.elapsed() < AT_ONCE, "{way:?}: {:?}", began.elapsed());
+        assert!(output.stderr.contains("--non-interactive says that there is none"), "{output}");
+        assert_eq!(output.stdout, "", "{output}");
+        assert!(auth.requests_to(mcp_testkit::Endpoint::Authorize).is_empty(), "{way:?}");
+    }
+    let browser = mcp_testkit::FakeBrowser::new().unwrap();
+    let login = setting.mcplink(&["login", "s", "--json"]).env("BROWSER", browser.command());
+    let output = login.may_hold_secrets("state").run().expect_code(0);
+    assert_eq!(output.json()["signedIn"], true, "stdout has the result alone: {output}");
+    let lines: Vec<Value> = output.stderr.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let [prompt] = &lines[..] else { panic!("{output}") };
+    assert_eq!(
+        (&prompt["prompt"]["kind"], &prompt["prompt"]["browserOpened"]),
+        (&json!("authorization"), &json!(true)),
+        "{output}"
+    );
+    assert!(prompt["prompt"]["url"].as_str().unwrap().starts_with(&auth.origin()), "{output}");
 }

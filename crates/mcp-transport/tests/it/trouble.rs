@@ -393,3 +393,14 @@ async fn fa_a89_s_n18_tls_and_http_at_the_wrong_ports_are_told_with_the_url_to_w
         "the TLS connection to http://h failed: no version of TLS in common: 1.2 and 1.3 are spoken here, and the server is older"
     );
 }
+
+/// The library has a word for it only where it is built as a server, so its text is compared: this notices another one.
+#[tokio::test]
+async fn a_head_without_an_end_is_told_as_one() {
+    let line = "X-Filler: 0123456789012345678901234567890123456789012345678901234567890123\r\n";
+    let endless = format!("HTTP/1.1 200 OK\r\n{}", line.repeat(90_000));
+    let server = FieldServer::start(move |_| Some(Bytes::End(endless.clone().into_bytes())));
+    let error = connector().attempt(&server.target()).await.unwrap_err();
+    assert!(told(&error).contains("the head of the answer is too long"), "{error}");
+    assert_eq!(code(&error), Some(ReasonCode::Protocol));
+}
