@@ -296,8 +296,9 @@ impl Connection {
         self.0.options.connect_timeout
     }
 
-    /// Whether this wire mirrors arguments of tools into headers.
-    pub(crate) fn mirrors_parameters(&self) -> bool {
+    /// Whether this wire mirrors arguments of tools into headers (2026-07-28, transports): then
+    /// [`list_tools`](Self::list_tools) leaves out the tools whose schema forbids that, and a plain `tools/list` does not.
+    pub fn mirrors_parameters(&self) -> bool {
         self.is_modern() && self.0.wire.has_headers()
     }
 

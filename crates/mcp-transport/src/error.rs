@@ -175,8 +175,9 @@ pub(crate) struct AuthContext {
 }
 
 impl TransportError {
-    /// A new error; `message` is a lowercase fragment without a final period that does not repeat its source.
-    pub(crate) fn new(kind: TransportErrorKind, message: impl Into<String>) -> Self {
+    /// A failure of this kind; `message` is a lowercase fragment without a final period that does not repeat its source.
+    /// For adapters that stand in for a wire.
+    pub fn new(kind: TransportErrorKind, message: impl Into<String>) -> Self {
         Self(Box::new(Inner {
             kind,
             phase: Phase::Session,
@@ -208,8 +209,8 @@ impl TransportError {
         self.0.seen.as_deref()
     }
 
-    /// A JSON-RPC error that the server answered with.
-    pub(crate) fn rpc(error: RpcError) -> Self {
+    /// A JSON-RPC error that the server answered with, or an adapter in its place.
+    pub fn rpc(error: RpcError) -> Self {
         let mut this =
             Self::new(TransportErrorKind::Rpc { code: error.code }, "the server answered with an error");
         this.0.rpc = Some(error);
@@ -310,8 +311,9 @@ impl TransportError {
         self
     }
 
+    /// What caused it.
     #[must_use]
-    pub(crate) fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         self.0.source = Some(Arc::from(source.into()));
         self
     }

@@ -59,8 +59,6 @@ pub mod relay;
 mod renewals;
 mod resolver;
 pub mod retry;
-#[cfg(feature = "rmcp")]
-mod rmcp;
 mod rounds;
 #[cfg(any(fuzzing, test))]
 mod seeded;
@@ -77,8 +75,6 @@ mod duplex;
 #[cfg(feature = "stdio")]
 pub mod stdio;
 
-#[cfg(feature = "rmcp")]
-pub use self::rmcp::RmcpTransport;
 pub use connect::{Connector, Server, ServerDescription};
 pub use connection::Connection;
 pub use endpoint::{Endpoint, HttpEndpoint, StdioEndpoint};

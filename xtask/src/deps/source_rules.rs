@@ -24,7 +24,7 @@ fn check_one(source: &Source) -> Problems {
     problems.extend(quarantine(source, "oauth2", |path| path.starts_with("crates/mcp-auth/src/oauth/")));
     if source.is_shipped() && source.crate_name() != "mcp-testkit" {
         // In tests it is also the name of a server to talk to.
-        problems.extend(quarantine(source, "rmcp", |path| is_sdk(path) || declares_sdk(path)));
+        problems.extend(quarantine(source, "rmcp", is_sdk));
     }
     problems.extend(transport_words(source));
     problems.extend(environment(source));
@@ -45,20 +45,14 @@ fn quarantine(source: &Source, word: &str, is_allowed: impl Fn(&str) -> bool) ->
         .collect()
 }
 
-/// The adapter to the official SDK, its example and its test.
+/// The adapter to the official SDK.
 fn is_sdk(path: &str) -> bool {
-    path.strip_prefix("crates/mcp-transport/")
-        .is_some_and(|path| matches!(path, "src/rmcp.rs" | "examples/rmcp_client.rs" | "tests/it/rmcp.rs"))
+    path.starts_with("crates/mcp-rmcp/")
 }
 
 /// A program of the test kit that is written with the SDK.
 fn is_fixture(path: &str) -> bool {
     path.starts_with("crates/mcp-testkit/fixtures/")
-}
-
-/// The file that declares it as a module.
-fn declares_sdk(path: &str) -> bool {
-    path == "crates/mcp-transport/src/lib.rs"
 }
 
 /// One file of mcp-transport may name the HTTP client. Benches compare with it, and tests may use it.
@@ -209,9 +203,8 @@ mod tests {
             ("crates/mcp-transport/src/retry.rs", "// backoff is elsewhere\nconst A: &str = \"backoff\";", 0),
             ("crates/mcp-auth/src/oauth/refresh.rs", "use oauth2::X;", 0),
             ("crates/mcp-auth/src/plan.rs", "use oauth2::X;", 1),
-            ("crates/mcp-transport/src/rmcp.rs", "use rmcp::X;", 0),
-            ("crates/mcp-transport/examples/rmcp_client.rs", "use rmcp::X;", 0),
-            ("crates/mcp-transport/src/lib.rs", "mod rmcp;", 0),
+            ("crates/mcp-rmcp/src/lib.rs", "use rmcp::X;", 0),
+            ("crates/mcp-rmcp/examples/rmcp_client.rs", "use rmcp::X;", 0),
             ("crates/mcp-transport/src/connection.rs", "use rmcp::X;", 1),
             ("crates/mcp-bridge/src/rmcp.rs", "use rmcp::X;", 1),
             ("crates/mcp-transport/src/http/client.rs", "use reqwest::X;", 0),
@@ -276,7 +269,7 @@ mod tests {
     fn names_say_what_is_in_them() {
         assert_eq!(problems("crates/mcp-auth/src/utils.rs", ""), 1);
         assert_eq!(problems("crates/mcp-auth/src/common/x.rs", ""), 1);
-        assert_eq!(problems("crates/mcp-transport/tests/it/rmcp.rs", "fn get_info() {}"), 0);
+        assert_eq!(problems("crates/mcp-rmcp/tests/sdk.rs", "fn get_info() {}"), 0);
         assert_eq!(problems("crates/mcp-transport/src/connection.rs", "fn get_info() {}"), 1);
         assert_eq!(
             problems("crates/mcp-auth/src/plan.rs", "fn get_name() {} fn getter() {} fn get_stream() {}"),

@@ -13,8 +13,6 @@ mod local;
 mod moves;
 mod network;
 mod reports;
-#[cfg(feature = "rmcp")]
-mod rmcp;
 mod rounds;
 mod session;
 mod silence;

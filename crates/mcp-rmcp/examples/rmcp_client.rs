@@ -2,7 +2,7 @@
 //! noticing, and what cannot be helped is told as a status.
 //!
 //! ```text
-//! $ cargo run -p mcp-transport --features rmcp --example rmcp_client
+//! $ cargo run -p mcp-rmcp --example rmcp_client
 //! ```
 
 use std::error::Error;
@@ -13,10 +13,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use mcp_auth::{AuthFuture, CredentialSource, Credentials, FetchReason, SingleFlight};
+use mcp_rmcp::RmcpTransport;
 use mcp_status::classify;
 use mcp_testkit::{Accept, FakeMcpServer};
 use mcp_transport::connect::ConnectPolicy;
-use mcp_transport::{ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, RmcpTransport, Server};
+use mcp_transport::{ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, Server};
 use rmcp::model::CallToolRequestParams;
 use rmcp::{RoleClient, ServiceError, ServiceExt};
 

@@ -1,12 +1,17 @@
 //! The official SDK over a connection of ours.
 
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is the report")]
+
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use mcp_rmcp::RmcpTransport;
 use mcp_status::ServerStatus;
 use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, Tool};
 use mcp_transport::connect::ConnectPolicy;
-use mcp_transport::{Endpoint, RmcpTransport, Server, StdioEndpoint, TransportErrorKind};
+use mcp_transport::{
+    ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, Server, StdioEndpoint, TransportErrorKind,
+};
 use rmcp::model::{
     CallToolRequest, CallToolRequestParams, CallToolResult, ClientConfig, ClientRequest, ElicitRequestParams,
     ElicitResult, ElicitationAction, ProgressNotificationParam, ProtocolVersion,
@@ -19,11 +24,32 @@ use rmcp::{ClientHandler, ErrorData, RoleClient, ServiceError, ServiceExt};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::support::{connector, methods, no_violations, target};
-
-#[path = "../../examples/rmcp_client.rs"]
+#[path = "../examples/rmcp_client.rs"]
 #[expect(dead_code, reason = "its `main` is for `cargo run`")]
 mod example;
+
+fn connector() -> Connector {
+    let mut options = ClientOptions::new(ClientInfo::new("it", "1.0"));
+    // A loaded machine must not fail a test.
+    options.connect_timeout = Duration::from_secs(20);
+    Connector::new(options)
+}
+
+fn target(server: &FakeMcpServer) -> Server {
+    Server::new(Endpoint::Http(HttpEndpoint::new(server.url())))
+}
+
+/// The JSON-RPC methods that arrived, in order; `GET` and `DELETE` by their name.
+fn methods(server: &FakeMcpServer) -> Vec<String> {
+    let name = |request: &mcp_testkit::RecordedRequest| {
+        request.rpc_method().unwrap_or_else(|| request.method.to_string())
+    };
+    server.requests().iter().map(name).collect()
+}
+
+fn no_violations(server: &FakeMcpServer) {
+    assert_eq!(server.violations(), Vec::<String>::new());
+}
 
 /// The handler of the SDK: accepts what it is asked, and tells what it hears.
 #[derive(Clone)]
@@ -168,7 +194,7 @@ async fn a_refused_handshake_says_why_and_the_observer_sees_the_status() {
     assert!(methods(&server).iter().all(|method| method != "tools/list"));
 }
 
-#[cfg(all(unix, feature = "stdio"))]
+#[cfg(unix)]
 #[tokio::test]
 async fn the_end_of_a_local_server_ends_the_client() {
     let answer = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{}}}"#;

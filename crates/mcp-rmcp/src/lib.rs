@@ -1,11 +1,13 @@
 //! A connection as a transport of the official Rust SDK, so that its users get the credentials, retries and statuses
-//! of this crate. The only file that names the SDK.
+//! of `mcp-transport`.
 //!
 //! To the SDK this is a server of the legacy era, whatever the wire speaks: its `initialize` makes the connection,
 //! with the identity and the capabilities that it declares, and is answered from what the server said about
 //! itself. What follows is passed on, payloads as they are. So the SDK needs no change where a server learns a new
 //! revision: questions that a modern server asks in a result arrive as requests, and the changes that it tells to
 //! subscribers arrive as notifications.
+#![doc = "\n# In ten lines\n"]
+#![doc = include_str!("../README.md")]
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -13,32 +15,30 @@ use std::future::Future;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use ::rmcp::service::{RoleClient, RxJsonRpcMessage, TxJsonRpcMessage};
-use ::rmcp::transport::Transport;
 use mcp_status::StatusMachine;
+use mcp_transport::connect::{ConnectPolicy, Implementation};
+use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequestHandler};
+use mcp_transport::message::{
+    INTERNAL_ERROR, INVALID_PARAMS, Incoming, METHOD_NOT_FOUND, Members, Payload, ProtocolRevision,
+    RequestId, RpcError, encode_notification, encode_request, encode_response, parse,
+};
+use mcp_transport::{
+    ClientInfo, Connection, Connector, RequestOptions, Server, ServerDescription, TransportError,
+    TransportErrorKind,
+};
+use rmcp::service::{RoleClient, RxJsonRpcMessage, TxJsonRpcMessage};
+use rmcp::transport::Transport;
 use serde::{Deserialize, Serialize};
 use serde_json::value::{RawValue, to_raw_value};
 use tokio::sync::{mpsc, oneshot};
 use tokio_util::sync::{CancellationToken, DropGuard};
-
-use crate::connect::{ConnectPolicy, Connector, Server};
-use crate::connection::Connection;
-use crate::error::{TransportError, TransportErrorKind};
-use crate::handler::{ClientCapabilities, ServerRequestHandler, method_not_found};
-use crate::inbound::HandlerFuture;
-use crate::message::{
-    INTERNAL_ERROR, INVALID_PARAMS, Incoming, Members, Payload, ProtocolRevision, RequestId, RpcError,
-    encode_notification, encode_request, encode_response, parse,
-};
-use crate::options::{ClientInfo, RequestOptions};
-use crate::protocol::handshake::{Implementation, ServerDescription};
 
 /// Told each time the status of the connection may have changed, with the wait under way if there is one.
 type Observer = Box<dyn FnMut(&StatusMachine, Option<Duration>) + Send>;
 type Answer = Result<Box<RawValue>, RpcError>;
 type FromServer = RxJsonRpcMessage<RoleClient>;
 
-/// A transport for `rmcp` clients (feature `rmcp`): `().serve(RmcpTransport::new(connector, server, policy))`.
+/// A transport for `rmcp` clients: `().serve(RmcpTransport::new(connector, server, policy))`.
 ///
 /// The connection is made by the handshake of the SDK, with as many attempts as the policy allows; without one, the
 /// handshake fails. The failure of a handshake or of a request is a [`TransportError`], which the SDK's error holds:
@@ -283,8 +283,9 @@ impl Session {
             let error = RpcError::new(INVALID_PARAMS, "no first handshake");
             return Err(TransportError::rpc(error));
         };
-        let Implementation { name, title, version } = client_info;
-        let client = ClientInfo { title, ..ClientInfo::new(name, version) };
+        let Implementation { name, title, version, .. } = client_info;
+        let mut client = ClientInfo::new(name, version);
+        client.title = title;
         let capabilities = Members::read(capabilities.get()).unwrap_or_default();
         let capabilities =
             capabilities.iter().fold(ClientCapabilities::default(), |known, (name, settings)| {
@@ -454,4 +455,8 @@ fn unwritable(error: serde_json::Error) -> TransportError {
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn method_not_found(method: &str) -> RpcError {
+    RpcError::new(METHOD_NOT_FOUND, format!("no handler for {method}"))
 }
