@@ -88,3 +88,18 @@ fn an_entrys_environment_reaches_the_command() {
     let setting = Setting::of("s", entry);
     setting.mcplink(&["status"]).env("WORD", "hi").run().expect_code(0);
 }
+
+#[test]
+fn s_k10_a_local_server_that_closes_its_streams_is_started_once_and_told_so() {
+    for (closes, which) in
+        [("exec >&-", "output"), ("echo '{}'; exec >&-", "output"), ("read -r line; exec >&- <&-", "")]
+    {
+        let setting = Setting::of("local", shell(&format!("echo x >>\"$HOME/starts\"; {closes}; sleep 60")));
+        let row = row(&setting.mcplink(&["status", "--json"]).run().expect_code(6).json(), "local");
+        assert_eq!(row["reason"]["code"], "protocol", "{row:#}");
+        let message = row["reason"]["message"].as_str().unwrap();
+        assert!(message.contains(&format!("the command closed its standard {which}")), "{message}");
+        let starts = std::fs::read_to_string(setting.home.home().join("starts")).unwrap();
+        assert_eq!(starts.lines().count(), 1, "{closes}");
+    }
+}

@@ -77,6 +77,7 @@ impl Start<'_> {
                 _ = tick.tick() => self.tell(began.elapsed(), limit, &latest, &mut told),
             }
         };
+        let ended = ended.map(|opened| opened.map_err(closed_early));
         ended.unwrap_or_else(|_| {
             let error = TransportError::new(
                 TransportErrorKind::SlowStart { limit },
@@ -136,6 +137,18 @@ impl Start<'_> {
             _ => return Err(refusal),
         };
         again.map(|wire| (wire, hub)).map_err(|_| refusal)
+    }
+}
+
+/// A process that lives on and closes its streams before it has said anything of use has not lost a connection, which may come back: it is
+/// no server, and would be started again for nothing.
+fn closed_early(error: TransportError) -> TransportError {
+    match error.kind() {
+        TransportErrorKind::Dropped => {
+            let said = error.to_string();
+            error.with_kind(TransportErrorKind::Protocol).with_said(Some(said))
+        }
+        _ => error,
     }
 }
 
