@@ -72,7 +72,8 @@ impl App {
         let dumb = environment.text("TERM") == Some("dumb");
         let mut options = client_options(&environment);
         options.propagator = telemetry.propagator();
-        let output = Output::of_process(global.color, no_color, dumb, global.quiet || global.json);
+        let output = Output::of_process(global.color, no_color, dumb, global.quiet || global.json)
+            .with_logs(global.verbose > 0 || environment.text("RUST_LOG").is_some());
         for file in &options.extra_ca_files {
             if let Err(error) = file.check() {
                 output.note(&format!("warning: {error}\n"));
@@ -193,7 +194,7 @@ impl App {
 
     /// Columns and rows of the terminal.
     pub(crate) fn terminal_size(&self) -> (usize, usize) {
-        terminal_size::terminal_size().map_or((80, 24), |(width, height)| (width.0.into(), height.0.into()))
+        crate::output::terminal_size()
     }
 
     /// How many remote servers connect at once.

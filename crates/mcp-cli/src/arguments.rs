@@ -109,6 +109,11 @@ impl Arguments {
         Ok(())
     }
 
+    /// Whether this one was given.
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
     /// The arguments as one JSON object.
     pub(crate) fn to_json(&self) -> Box<RawValue> {
         // String keys and values that are JSON already: serialising cannot fail.

@@ -61,7 +61,7 @@ pub use crate::environment::Environment;
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -> ExitCode {
     let environment = environment.with_ancestors();
     let args: Vec<OsString> = args.into_iter().collect();
-    let cli = match args::Cli::try_parse_from(&args) {
+    let cli = match args::Cli::try_parse_from(&args).or_else(|error| without_command(&args, error)) {
         Ok(cli) => cli,
         Err(error) => return refuse(&error, &args),
     };
@@ -97,6 +97,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         }
         ended
     });
+    // A person who interrupts a table is not left with half of it.
+    app.output.clear();
     // A thread that still waits for standard input must not keep the process.
     runtime.shutdown_timeout(Duration::from_millis(100));
     let code = match ended {
@@ -139,6 +141,16 @@ fn unwritten(why: &str) -> CliError {
     CliError::new(ExitStatus::Internal, "output-not-written", "the output could not be written")
         .why(why)
         .next("make room for it, or write it elsewhere")
+}
+
+/// No command is `status`: who only types the name wants to know how things are.
+fn without_command(args: &[OsString], error: clap::Error) -> Result<args::Cli, clap::Error> {
+    let is_missing = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
+    );
+    let with_status = args.iter().cloned().chain(["status".into()]);
+    if is_missing { args::Cli::try_parse_from(with_status).map_err(|_| error) } else { Err(error) }
 }
 
 /// Help and version are answers; everything else is a usage error.

@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::args::ColorArg;
+use crate::view::live::{Drawn, Frame};
 
 /// The two streams and what they are connected to.
 #[derive(Debug)]
@@ -16,12 +17,21 @@ pub(crate) struct Output {
     pub(crate) stderr_is_terminal: bool,
     /// Whether stderr is a terminal of any kind, so that a question on it is seen.
     pub(crate) asks: bool,
+    /// Whether diagnostic logs go to the terminal, line by line, past everything here.
+    logs: bool,
     /// Whether text on stdout is coloured.
     pub(crate) color: bool,
     /// Whether progress and warnings are left out: somebody asked for it, or a program reads what is written.
     pub(crate) quiet: bool,
     // One writer at a time: status lines of several servers must not mix.
-    lock: Mutex<Written>,
+    lock: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    written: Written,
+    /// What is on the terminal and will be replaced. It goes before anything else is written.
+    drawn: Drawn,
 }
 
 /// What became of what was written to stdout.
@@ -49,10 +59,35 @@ impl Output {
             stdout_is_terminal: stdout_is_terminal && !dumb_terminal,
             stderr_is_terminal: io::stderr().is_terminal() && !dumb_terminal,
             asks: io::stderr().is_terminal(),
+            logs: false,
             color,
             quiet,
             lock: Mutex::default(),
         }
+    }
+
+    /// With diagnostic logs on stderr, or without.
+    #[must_use]
+    pub(crate) fn with_logs(mut self, logs: bool) -> Self {
+        self.logs = logs;
+        self
+    }
+
+    /// Whether something may be drawn on stdout that is replaced afterwards: nothing comes in between that is not known here.
+    pub(crate) fn draws(&self) -> bool {
+        self.stdout_is_terminal && !(self.logs && self.asks)
+    }
+
+    /// Draws on the terminal, in place of what was drawn before.
+    pub(crate) fn draw(&self, frame: Frame) {
+        let mut state = self.state();
+        let text = state.drawn.replace(frame, terminal_size().0);
+        state.write(&[text.as_bytes()]);
+    }
+
+    /// Takes away what is drawn: this program ends, however it ends.
+    pub(crate) fn clear(&self) {
+        self.state().clear();
     }
 
     /// Writes to stdout. A reader that went away is not an error: what it did not want is dropped. Anything else that is
@@ -68,22 +103,14 @@ impl Output {
     }
 
     fn out_all(&self, parts: &[&[u8]]) {
-        let mut written = self.written();
-        if !matches!(*written, Written::AllOfIt) {
-            return;
-        }
-        let mut stdout = io::stdout().lock();
-        let ended = parts.iter().try_for_each(|part| stdout.write_all(part)).and_then(|()| stdout.flush());
-        *written = match ended {
-            Ok(()) => Written::AllOfIt,
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Written::UntilItHadEnough,
-            Err(error) => Written::Lost(mcp_files::reason(&error)),
-        };
+        let mut state = self.state();
+        state.clear();
+        state.write(parts);
     }
 
     /// Why not everything could be written that a reader still wanted.
     pub(crate) fn lost(&self) -> Option<String> {
-        match &*self.written() {
+        match &self.state().written {
             Written::Lost(why) => Some(why.clone()),
             Written::AllOfIt | Written::UntilItHadEnough => None,
         }
@@ -91,10 +118,10 @@ impl Output {
 
     /// Whether there is no use in writing more.
     pub(crate) fn is_over(&self) -> bool {
-        !matches!(*self.written(), Written::AllOfIt)
+        !matches!(self.state().written, Written::AllOfIt)
     }
 
-    fn written(&self) -> MutexGuard<'_, Written> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.lock.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -115,7 +142,8 @@ impl Output {
 
     /// Writes an error to stderr; never suppressed.
     pub(crate) fn error(&self, text: &str) {
-        let _guard = self.written();
+        let mut state = self.state();
+        state.clear();
         drop(io::stderr().lock().write_all(text.as_bytes()));
     }
 
@@ -125,4 +153,31 @@ impl Output {
             self.error(text);
         }
     }
+}
+
+impl State {
+    fn write(&mut self, parts: &[&[u8]]) {
+        if !matches!(self.written, Written::AllOfIt) {
+            return;
+        }
+        let mut stdout = io::stdout().lock();
+        let ended = parts.iter().try_for_each(|part| stdout.write_all(part)).and_then(|()| stdout.flush());
+        self.written = match ended {
+            Ok(()) => Written::AllOfIt,
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Written::UntilItHadEnough,
+            Err(error) => Written::Lost(mcp_files::reason(&error)),
+        };
+    }
+
+    fn clear(&mut self) {
+        let erase = self.drawn.erase(terminal_size().0);
+        if !erase.is_empty() {
+            self.write(&[erase.as_bytes()]);
+        }
+    }
+}
+
+/// Columns and rows of the terminal; the usual ones where there is none.
+pub(crate) fn terminal_size() -> (usize, usize) {
+    terminal_size::terminal_size().map_or((80, 24), |(width, height)| (width.0.into(), height.0.into()))
 }

@@ -137,8 +137,8 @@ async fn refused(
 fn lacking(listed: &[Tool], args: &CallArgs, arguments: &Arguments) -> Option<String> {
     let tool = listed.iter().find(|tool| tool.name == args.tool)?;
     let wanted = signature::arguments(tool.view().input_schema?.get());
-    let given = serde_json::from_str(arguments.to_json().get()).unwrap_or_default();
-    let missing: Vec<String> = signature::missing(&wanted, &given).iter().map(|one| one.wanted()).collect();
+    let missing = signature::missing(&wanted, |name| arguments.has(name));
+    let missing: Vec<String> = missing.iter().map(|one| one.wanted()).collect();
     (!missing.is_empty()).then(|| format!("missing: {}", missing.join(", ")))
 }
 

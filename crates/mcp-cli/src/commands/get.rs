@@ -10,6 +10,7 @@ use crate::exit::ExitStatus;
 use crate::view::row::{PointerRow, Row};
 use crate::view::shown;
 use crate::view::text::Style;
+use crate::view::wrap::wrap;
 use crate::wire::Wired;
 
 #[derive(Serialize)]
@@ -133,7 +134,14 @@ fn text(
     let width = shown::widest(lines.iter().map(|(label, _)| label.as_str()));
     let mut text = format!("{}\n", style.bold(&shown::name(&entry.name)));
     for (label, value) in &lines {
-        text.push_str(&format!("  {}  {value}\n", shown::pad(label, width)));
+        // A pipe has room for everything; on a terminal a value stands below itself, not below its label.
+        let room = style.columns.saturating_sub(width + 4);
+        let values = if style.terminal { wrap(value, room) } else { vec![value.clone()] };
+        let labels = std::iter::once(label.as_str()).chain(std::iter::repeat(""));
+        for (label, value) in labels.zip(if values.is_empty() { vec![String::new()] } else { values }) {
+            text.push_str(format!("  {}  {value}", shown::pad(label, width)).trim_end());
+            text.push('\n');
+        }
     }
     text
 }

@@ -62,7 +62,7 @@ pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> 
             shown::line(&view.description.unwrap_or_default()),
         ]
     });
-    app.output.out(&columns(rows));
+    app.output.out(&columns(rows, app.style()));
     Ok(ExitStatus::Success)
 }
 

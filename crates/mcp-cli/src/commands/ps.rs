@@ -8,6 +8,8 @@ use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live::{self, Which};
 use crate::view::row::Session;
+use crate::view::text::Style;
+use crate::view::wrap::wrap;
 use crate::view::{shown, text};
 
 /// Lists them.
@@ -18,7 +20,7 @@ pub(super) async fn list(app: &App) -> Result<ExitStatus, CliError> {
     } else if sessions.is_empty() {
         app.output.note("no session is live; a host starts one with `mcplink bridge NAME`\n");
     } else {
-        app.output.out(&table(&sessions));
+        app.output.out(&table(&sessions, app.style()));
     }
     Ok(ExitStatus::Success)
 }
@@ -72,7 +74,8 @@ fn which(word: &str) -> Which {
     word.parse().map_or_else(|_| Which::Name(word.to_owned()), Which::Process)
 }
 
-fn table(sessions: &[Session]) -> String {
+/// A line for each; on a terminal that is too narrow for that, a few lines, the state first.
+fn table(sessions: &[Session], style: Style) -> String {
     let own = env!("CARGO_PKG_VERSION");
     let unknown = || "-".to_owned();
     let mut rows: Vec<[String; 6]> =
@@ -96,9 +99,22 @@ fn table(sessions: &[Session]) -> String {
     }
     let widths: Vec<usize> =
         (0..5).map(|column| shown::widest(rows.iter().map(|row| row[column].as_str()))).collect();
+    let used = widths.iter().map(|width| width + 2).sum();
+    let is_narrow = rows.iter().any(|row| mcp_text::width(&row[5]) + used > style.columns);
+    if style.terminal && is_narrow && !style.has_room(used) {
+        let stacked = |[pid, name, host, since, folder, state]: &[String; 6]| {
+            let head = style.cut(&format!("{pid}  {name}  {host}"), 0);
+            let state: String = wrap(state, style.columns.saturating_sub(4))
+                .iter()
+                .map(|line| format!("    {line}\n"))
+                .collect();
+            format!("{head}\n{state}    {}\n", style.cut(&format!("{since}  {folder}"), 4))
+        };
+        return rows.iter().skip(1).map(stacked).collect();
+    }
     let line = |row: &[String; 6]| {
         let cells = widths.iter().zip(row).map(|(width, cell)| shown::pad(cell, *width) + "  ");
-        format!("{}{}\n", cells.collect::<String>(), row[5])
+        format!("{}{}\n", cells.collect::<String>(), style.cut(&row[5], used))
     };
     rows.iter().map(line).collect()
 }

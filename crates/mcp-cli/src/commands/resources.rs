@@ -53,7 +53,7 @@ pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> 
         let uri = view.uri.or(view.uri_template).unwrap_or_default();
         [shown::line(&uri), shown::cell(&view.name), shown::cell(&view.mime_type.unwrap_or_default())]
     });
-    app.output.out(&columns(rows));
+    app.output.out(&columns(rows, app.style()));
     Ok(ExitStatus::Success)
 }
 

@@ -114,8 +114,8 @@ pub(super) async fn probe_all(app: &App, wired: &[Wired], policy: &ConnectPolicy
     };
     let names: Vec<String> = wired.iter().map(|wired| wired.described.name.clone()).collect();
     let width = text::name_width(names.iter().map(String::as_str));
-    let mut table = (show != Show::Nothing && app.output.stdout_is_terminal)
-        .then(|| LiveTable::new(&names, width, app.style(), app.terminal_size()));
+    let mut table = (show != Show::Nothing && app.output.draws())
+        .then(|| LiveTable::new(&names, width, app.style(), app.terminal_size().1));
     let (remote, local) = (Semaphore::new(app.remote_batch()), Semaphore::new(app.stdio_batch()));
     let (notes, mut noted) = tokio::sync::mpsc::unbounded_channel::<(usize, String)>();
 
@@ -151,7 +151,7 @@ pub(super) async fn probe_all(app: &App, wired: &[Wired], policy: &ConnectPolicy
                 let Some((index, Probe { row, connection, .. })) = next else { break };
                 let row = row.with_sessions(live.get(index).cloned().unwrap_or_default());
                 match &mut table {
-                    Some(table) => table.done(index, &row),
+                    Some(table) => table.done(index, row.clone()),
                     None if show == Show::Nothing => {}
                     None => app.output.out(&text::status_lines(&row, width, app.style())),
                 }
@@ -162,12 +162,13 @@ pub(super) async fn probe_all(app: &App, wired: &[Wired], policy: &ConnectPolicy
             }
             _ = ticks.tick(), if table.is_some() => if let Some(table) = &mut table {
                 table.resize(app.terminal_size());
-                app.output.out(&table.frame());
+                app.output.draw(table.frame());
             },
         }
     }
     if let Some(table) = &mut table {
-        app.output.out(&table.frame());
+        table.resize(app.terminal_size());
+        app.output.draw(table.frame());
     }
     drop(tokio::time::timeout(goodbye(app.deadline, CLOSE_LIMIT), closing.collect::<Vec<()>>()).await);
     rows.into_iter().flatten().collect()

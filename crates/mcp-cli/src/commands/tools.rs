@@ -8,7 +8,7 @@ use super::connected::{Want, connected, failed};
 use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::view::text::Style;
+use crate::view::text::{Style, columns};
 use crate::view::{shown, signature};
 
 #[derive(Serialize)]
@@ -75,23 +75,18 @@ pub(super) fn unknown(listed: &[Tool], name: &str, tool: &str) -> Option<CliErro
 
 /// One line per tool: its name and the first sentence or line of what it says it does.
 fn text(tools: &[Tool], style: Style) -> String {
-    let names: Vec<String> = tools.iter().map(|tool| shown::key(&tool.name)).collect();
-    let width = shown::widest(names.iter().map(String::as_str));
-    let mut text = String::new();
-    for (tool, name) in tools.iter().zip(&names) {
+    let names = tools.iter().map(|tool| shown::key(&tool.name));
+    let rows = tools.iter().zip(names).map(|(tool, name)| {
         let view = tool.view();
         let said = view.description.as_deref().or(view.title.as_deref()).unwrap_or_default();
-        let line = format!("{}  {}", style.bold(&shown::pad(name, width)), summary(said));
-        text.push_str(&format!("{}\n", line.trim_end()));
-    }
-    text
+        [name, summary(said)]
+    });
+    columns(rows, style)
 }
 
-/// How much of a description stands in a line, in columns.
-const SUMMARY: usize = 100;
-
+/// The first line of a description.
 fn summary(description: &str) -> String {
-    mcp_text::line(description.trim().lines().next().unwrap_or_default(), SUMMARY)
+    shown::line(description.trim().lines().next().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -103,6 +98,5 @@ mod tests {
         assert_eq!(summary("  Echoes.\nMore."), "Echoes.");
         assert_eq!(summary(""), "");
         assert_eq!(summary("a\u{1b}[31mb"), "ab");
-        assert_eq!(summary(&"x".repeat(200)).chars().count(), 100);
     }
 }

@@ -1,7 +1,9 @@
 //! The table that a person watches while servers connect: one line per server, a spinner on each that is
 //! not known yet, redrawn in place.
 //!
-//! Drawing is a pure function of the state ([`LiveTable::frame`]); the caller writes what it returns.
+//! What a frame shows is a pure function of the state ([`LiveTable::frame`]). [`Drawn`] knows what of it is on the screen
+//! and how it goes away again; [`Output`](crate::output::Output) has the only one, so that whatever else is written takes
+//! the frame away first.
 
 use super::text::{Style, status_lines};
 use crate::view::row::Row;
@@ -15,10 +17,8 @@ pub(crate) struct LiveTable {
     entries: Vec<Entry>,
     width: usize,
     style: Style,
-    /// The size of the terminal in columns and rows.
-    size: (usize, usize),
-    /// What is on the screen and will be replaced by the next frame.
-    drawn: String,
+    /// The rows of the terminal.
+    rows: usize,
     tick: usize,
 }
 
@@ -26,13 +26,22 @@ pub(crate) struct LiveTable {
 struct Entry {
     name: String,
     note: String,
-    done: Option<String>,
+    done: Option<Row>,
     printed: bool,
 }
 
+/// What to write next.
+#[derive(Debug, Default, Eq, PartialEq)]
+pub(crate) struct Frame {
+    /// Ordinary output, which stays.
+    pub(crate) stays: String,
+    /// What the next frame takes the place of.
+    pub(crate) live: String,
+}
+
 impl LiveTable {
-    /// A table of these servers, none known yet.
-    pub(crate) fn new(names: &[String], width: usize, style: Style, size: (usize, usize)) -> Self {
+    /// A table of these servers, none known yet, on a terminal of this many columns and rows.
+    pub(crate) fn new(names: &[String], width: usize, style: Style, rows: usize) -> Self {
         let entries = names
             .iter()
             .map(|name| Entry {
@@ -42,7 +51,7 @@ impl LiveTable {
                 printed: false,
             })
             .collect();
-        Self { entries, width, style, size, drawn: String::new(), tick: 0 }
+        Self { entries, width, style, rows, tick: 0 }
     }
 
     /// The server at `index` is still under way, and this is why.
@@ -51,146 +60,125 @@ impl LiveTable {
     }
 
     /// The server at `index` is known.
-    pub(crate) fn done(&mut self, index: usize, row: &Row) {
-        self.entries[index].done = Some(status_lines(row, self.width, self.style));
+    pub(crate) fn done(&mut self, index: usize, row: Row) {
+        self.entries[index].done = Some(row);
     }
 
     /// The terminal has this size now: columns and rows.
-    pub(crate) fn resize(&mut self, size: (usize, usize)) {
-        self.size = size;
-        self.style.columns = size.0;
+    pub(crate) fn resize(&mut self, (columns, rows): (usize, usize)) {
+        self.rows = rows;
+        self.style.columns = columns;
     }
 
-    /// The next frame: what to write so that the screen shows the present state.
+    /// The next frame.
     ///
-    /// Known servers at the top are left behind as ordinary output. Where more servers are under way than the
-    /// terminal has lines, each is left behind when it is known, and one line counts the rest: a redraw
-    /// cannot reach above the top of the screen.
-    pub(crate) fn frame(&mut self) -> String {
+    /// Known servers at the top are left behind as ordinary output. Where what is still drawn would take more than half of
+    /// the terminal, each server is left behind when it is known, and one line counts the rest: nothing reaches above the top
+    /// of the screen any more.
+    pub(crate) fn frame(&mut self) -> Frame {
         self.tick += 1;
-        let mut text = self.erase();
-        let open = self.entries.iter().filter(|entry| !entry.printed).count();
-        let crowded = open * 2 >= self.size.1;
+        let mut frame = Frame::default();
         let mut leading = true;
-        for entry in self.entries.iter_mut().filter(|entry| !entry.printed) {
-            leading &= entry.done.is_some();
-            if let Some(lines) = entry.done.as_ref().filter(|_| leading || crowded) {
-                text.push_str(lines);
-                entry.printed = true;
+        for entry in &mut self.entries {
+            leading &= entry.printed || entry.done.is_some();
+            if leading {
+                frame.stays.push_str(&entry.leave(self.width, self.style));
             }
         }
-        let spinner = SPINNER[self.tick % SPINNER.len()];
-        let mut live = String::new();
-        if crowded {
-            let waiting = self.entries.iter().filter(|entry| entry.done.is_none()).count();
-            if waiting > 0 {
-                live.push_str(&format!("{spinner} {waiting} more connecting\n"));
+        frame.live = self.open().map(|entry| self.line(entry)).collect();
+        // Half of the screen: a terminal that becomes half as wide still has it all, and what is scrolled out of it stays.
+        if screen_rows(&frame.live, self.style.columns) * 2 >= self.rows.max(4) {
+            for entry in &mut self.entries {
+                frame.stays.push_str(&entry.leave(self.width, self.style));
             }
-        } else {
-            for entry in self.entries.iter().filter(|entry| !entry.printed) {
-                match &entry.done {
-                    Some(lines) => live.push_str(lines),
-                    None => {
-                        let missing = self.width.saturating_sub(mcp_text::width(&entry.name));
-                        let note = self.cut(&entry.note);
-                        live.push_str(&format!(
-                            "{spinner} {}{}  {}\n",
-                            self.style.bold(&entry.name),
-                            " ".repeat(missing),
-                            self.style.dim(&note)
-                        ));
-                    }
-                }
-            }
+            let text = format!("{} {} more connecting", self.spinner(), self.open().count());
+            frame.live = format!("{}\n", mcp_text::line(&text, self.style.columns));
         }
-        text.push_str(&live);
-        self.drawn = live;
+        frame
+    }
+
+    fn open(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| !entry.printed)
+    }
+
+    fn spinner(&self) -> &'static str {
+        SPINNER[self.tick % SPINNER.len()]
+    }
+
+    /// One server: as it will stay, or a line that fits.
+    fn line(&self, entry: &Entry) -> String {
+        if let Some(row) = &entry.done {
+            return status_lines(row, self.width, self.style);
+        }
+        let room = self.style.columns.saturating_sub(2);
+        let name = shown::pad(&mcp_text::line(&entry.name, room), self.style.aligned(self.width));
+        let left = room.saturating_sub(mcp_text::width(&name) + 2);
+        let note = if left < 3 { String::new() } else { mcp_text::line(&entry.note, left) };
+        let line = format!("{} {}  {}", self.spinner(), self.style.bold(&name), self.style.dim(&note));
+        format!("{}\n", if note.is_empty() { line.trim_end() } else { &line })
+    }
+}
+
+impl Entry {
+    /// The lines that stay of a server that is known and was not left behind before.
+    fn leave(&mut self, width: usize, style: Style) -> String {
+        match &self.done {
+            Some(row) if !self.printed => {
+                self.printed = true;
+                status_lines(row, width, style)
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+/// What of a frame is on the screen.
+#[derive(Debug, Default)]
+pub(crate) struct Drawn(String);
+
+impl Drawn {
+    /// What to write to show `frame` in place of what is drawn, on a terminal of this many columns now.
+    pub(crate) fn replace(&mut self, frame: Frame, columns: usize) -> String {
+        let text = format!("{}{}{}", self.erase(columns), frame.stays, frame.live);
+        self.0 = frame.live;
         text
     }
 
-    /// What removes the lines of the last frame from the screen.
-    pub(crate) fn erase(&mut self) -> String {
-        // Counted now: a terminal that became narrower since has wrapped the lines anew.
-        match screen_lines(&std::mem::take(&mut self.drawn), self.size.0) {
+    /// What removes it from the screen. Its rows are counted now: a terminal that became narrower since has wrapped them
+    /// anew.
+    pub(crate) fn erase(&mut self, columns: usize) -> String {
+        match screen_rows(&std::mem::take(&mut self.0), columns) {
             0 => String::new(),
-            lines => format!("\u{1b}[{lines}A\r\u{1b}[J"),
+            rows => format!("\u{1b}[{rows}A\r\u{1b}[J"),
         }
     }
-
-    /// A note that fits behind the name, so that a spinner line never wraps.
-    fn cut(&self, note: &str) -> String {
-        let room = self.size.0.saturating_sub(self.width + 5);
-        mcp_text::line(note, room)
-    }
 }
 
-/// How many lines of a terminal `text` takes, long lines wrapped and escape sequences not counted.
-fn screen_lines(text: &str, columns: usize) -> usize {
-    text.lines().map(|line| visible_width(line).div_ceil(columns.max(1)).max(1)).sum()
+/// How many rows of a terminal `text` takes, whose lines all end in a line break. Long lines wrap where a character does not fit
+/// any more, which for a wide one is a column earlier; escape sequences of ours, which all end in a letter, take no room.
+fn screen_rows(text: &str, columns: usize) -> usize {
+    text.lines().map(|line| rows_of_line(line, columns.max(1))).sum()
 }
 
-/// The columns of a line of ours, whose escape sequences all end in a letter.
-fn visible_width(line: &str) -> usize {
-    let mut plain = String::with_capacity(line.len());
-    let mut escaped = false;
+fn rows_of_line(line: &str, columns: usize) -> usize {
+    let (mut rows, mut used, mut escaped) = (1, 0, false);
     for c in line.chars() {
         match (escaped, c) {
             (false, '\u{1b}') => escaped = true,
             (true, 'a'..='z' | 'A'..='Z') => escaped = false,
             (true, _) => {}
-            (false, _) => plain.push(c),
+            (false, _) => {
+                let width = mcp_text::width(c.encode_utf8(&mut [0; 4]));
+                if used + width > columns && used > 0 {
+                    rows += 1;
+                    used = 0;
+                }
+                used += width;
+            }
         }
     }
-    mcp_text::width(&plain)
+    rows
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn table(names: &[&str], rows: usize) -> LiveTable {
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        LiveTable::new(&names, 3, Style { terminal: true, color: false, columns: 40 }, (40, rows))
-    }
-
-    fn finish(table: &mut LiveTable, index: usize) {
-        table.entries[index].done = Some(format!("✔ {}\n", table.entries[index].name));
-    }
-
-    #[test]
-    fn each_server_spins_until_it_is_known_and_order_is_kept() {
-        let mut table = table(&["a", "b"], 24);
-        assert_eq!(table.frame(), "⠙ a    connecting\n⠙ b    connecting\n");
-        finish(&mut table, 1);
-        assert_eq!(table.frame(), "\u{1b}[2A\r\u{1b}[J⠹ a    connecting\n✔ b\n");
-        finish(&mut table, 0);
-        assert_eq!(table.frame(), "\u{1b}[2A\r\u{1b}[J✔ a\n✔ b\n");
-        assert_eq!(table.frame(), "", "finished lines are never drawn again");
-    }
-
-    #[test]
-    fn more_servers_than_lines_are_counted_instead_of_drawn() {
-        let mut table = table(&["a", "b", "c"], 4);
-        assert_eq!(table.frame(), "⠙ 3 more connecting\n");
-        finish(&mut table, 2);
-        assert_eq!(table.frame(), "\u{1b}[1A\r\u{1b}[J✔ c\n⠹ 2 more connecting\n");
-    }
-
-    #[test]
-    fn a_terminal_that_became_narrower_is_cleared_of_the_wrapped_lines() {
-        let mut table = table(&["abcdefghij"], 24);
-        assert_eq!(table.frame(), "⠙ abcdefghij  connecting\n");
-        table.resize((12, 24));
-        assert!(table.frame().starts_with("\u{1b}[2A\r\u{1b}[J"));
-    }
-
-    #[test]
-    fn a_long_note_never_wraps() {
-        let mut table = table(&["a"], 24);
-        table.note(0, &"x".repeat(200));
-        let frame = table.frame();
-        assert!(visible_width(frame.trim_end()) <= 40, "{frame}");
-        assert_eq!(screen_lines("\u{1b}[1mabc\u{1b}[0m\n", 3), 1);
-        assert_eq!(screen_lines("abcd\n", 3), 2);
-    }
-}
+mod tests;

@@ -31,7 +31,9 @@ impl ProgressLine {
         let (output, drawn) = (self.output.clone(), self.drawn.clone());
         Some(Arc::new(move |progress| {
             drawn.store(true, Ordering::Relaxed);
-            output.error(&format!("\r\u{1b}[K{}", line(&progress)));
+            // One row, or the next one could not take its place.
+            let room = crate::output::terminal_size().0.saturating_sub(1);
+            output.error(&format!("\r\u{1b}[K{}", mcp_text::line(&line(&progress), room)));
         }))
     }
 }
@@ -47,7 +49,6 @@ impl Drop for ProgressLine {
 /// `[#####---------------]  5/20  what is being done`.
 fn line(progress: &Progress) -> String {
     let message = progress.message.as_deref().map(shown::line).unwrap_or_default();
-    let message: String = message.chars().take(50).collect();
     let text = match progress.total.filter(|total| *total > 0.0) {
         Some(total) => {
             let part = (progress.progress / total).clamp(0.0, 1.0);

@@ -3,7 +3,7 @@
 //! The schema (JSON Schema 2020-12) is a stranger's: what is not understood is shown as `any`, and nothing decides here.
 
 use mcp_transport::tools::Tool;
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::shown;
 use super::text::Style;
@@ -116,6 +116,11 @@ impl Argument {
         }
         shown::line(&told.join(", "))
     }
+
+    /// Its name and type, where it is missing.
+    pub(crate) fn wanted(&self) -> String {
+        shown::line(&format!("`{}` ({})", self.name, self.kind))
+    }
 }
 
 fn word(value: &Value) -> String {
@@ -169,16 +174,9 @@ pub(crate) fn details(server: &str, tool: &Tool, step: impl Fn(&str) -> String, 
     text
 }
 
-/// The required arguments that `given` does not have.
-pub(crate) fn missing<'a>(arguments: &'a [Argument], given: &Map<String, Value>) -> Vec<&'a Argument> {
-    arguments.iter().filter(|argument| argument.required && !given.contains_key(&argument.name)).collect()
-}
-
-impl Argument {
-    /// Its name and type, where it is missing.
-    pub(crate) fn wanted(&self) -> String {
-        shown::line(&format!("`{}` ({})", self.name, self.kind))
-    }
+/// The required arguments that are not given.
+pub(crate) fn missing(arguments: &[Argument], is_given: impl Fn(&str) -> bool) -> Vec<&Argument> {
+    arguments.iter().filter(|argument| argument.required && !is_given(&argument.name)).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use mcp_bridge::Role;
 use mcp_status::ServerStatus;
 
 use super::row::{Reconnected, Row, Session};
-use super::wrap::wrap;
+use super::wrap::{cut, wrap};
 use crate::view::shown::{self, pad};
 
 /// How text is drawn.
@@ -41,6 +41,22 @@ impl Style {
         self.ansi("1", text)
     }
 
+    /// `text` as wide as the terminal has room for beside `used` columns. A pipe has room for everything.
+    pub(crate) fn cut(self, text: &str, used: usize) -> String {
+        if self.terminal { cut(text, self.columns.saturating_sub(used)) } else { text.to_owned() }
+    }
+
+    /// How far names are aligned of which the widest has `width` columns: one long name does not push the others of a terminal
+    /// over its edge.
+    pub(crate) fn aligned(self, width: usize) -> usize {
+        if self.terminal { width.min(self.columns * 2 / 5) } else { width }
+    }
+
+    /// Whether something reads well beside `used` columns.
+    pub(crate) fn has_room(self, used: usize) -> bool {
+        !self.terminal || self.columns >= used + MIN_BESIDE
+    }
+
     fn ansi(self, code: &str, text: &str) -> String {
         if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }
@@ -65,7 +81,7 @@ pub(crate) fn name_width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
 /// The line, or two, of one server's status, with the line break.
 pub(crate) fn status_lines(row: &Row, width: usize, style: Style) -> String {
     let status = row.status.unwrap_or(ServerStatus::Pending);
-    let name = pad(&shown::name(&row.name), width);
+    let name = pad(&shown::name(&row.name), style.aligned(width));
     let word = pad(status.as_str(), STATUS_WIDTH);
     let detail = detail(row);
     let next = row.reason().and_then(|reason| reason.next.as_deref());
@@ -75,8 +91,11 @@ pub(crate) fn status_lines(row: &Row, width: usize, style: Style) -> String {
         return format!("{}\n{}", line.trim_end(), session_lines(row, style));
     }
     let glyph = style.paint(status, glyph(status));
-    let mut first = format!("{glyph} {}  {}", style.bold(&name), style.paint(status, &word));
-    let column = 2 + width + 2 + STATUS_WIDTH + 2;
+    let head = 2 + mcp_text::width(&name) + 2 + STATUS_WIDTH;
+    // A name that leaves no room for its status has it below.
+    let gap = if head > style.columns { format!("\n{}", " ".repeat(NARROW)) } else { "  ".to_owned() };
+    let mut first = format!("{glyph} {}{gap}{}", style.bold(&name), style.paint(status, &word));
+    let column = head + 2;
     let beside = style.columns >= column + MIN_BESIDE;
     // A command is never broken up, so that it can be copied; where it does not fit it starts further left.
     let next_fits = next.is_none_or(|next| column + "next: ".len() + mcp_text::width(next) <= style.columns);
@@ -190,7 +209,7 @@ pub(crate) fn count_of_tools(count: usize) -> String {
 
 /// The lines of `list`: what the files tell, nothing contacted.
 pub(crate) fn list_lines(rows: &[Row], style: Style) -> String {
-    let columns: Vec<[String; 4]> = rows
+    let columns: Vec<[String; 5]> = rows
         .iter()
         .map(|row| {
             let endpoint = row.url.as_deref().or(row.command.as_deref()).unwrap_or_default();
@@ -203,37 +222,64 @@ pub(crate) fn list_lines(rows: &[Row], style: Style) -> String {
             } else {
                 ""
             };
-            let endpoint = if state.is_empty() {
-                shown::line(endpoint)
-            } else {
-                format!("{}  ({state})", shown::line(endpoint)).trim_start().to_owned()
-            };
-            [shown::name(&row.name), row.scope.clone(), row.transport.to_owned(), endpoint]
+            let state = if state.is_empty() { String::new() } else { format!("({state})") };
+            [
+                shown::name(&row.name),
+                row.scope.clone(),
+                row.transport.to_owned(),
+                shown::line(endpoint),
+                state,
+            ]
         })
         .collect();
     let widths: Vec<usize> =
         (0..3).map(|i| shown::widest(columns.iter().map(|cells| cells[i].as_str()))).collect();
     columns
         .iter()
-        .map(|[name, scope, transport, endpoint]| {
-            let line = format!(
-                "{}  {}  {}  {endpoint}",
-                style.bold(&pad(name, widths[0])),
-                pad(scope, widths[1]),
-                pad(transport, widths[2])
-            );
-            format!("{}\n", line.trim_end())
+        .map(|[name, scope, transport, endpoint, state]| {
+            let name = pad(name, style.aligned(widths[0]));
+            let kind = format!("{}  {}", pad(scope, widths[1]), pad(transport, widths[2]));
+            let used = mcp_text::width(&name) + 2 + mcp_text::width(&kind) + 2;
+            let gap = if style.terminal && used > style.columns + 2 { "\n    " } else { "  " };
+            let head = format!("{}{gap}{kind}", style.bold(&name));
+            // What only a person can change is not what is cut.
+            let last = |endpoint: &str| match (endpoint.is_empty(), state.is_empty()) {
+                (false, false) => format!("{endpoint}  {state}"),
+                _ => format!("{endpoint}{state}"),
+            };
+            let beside = if state.is_empty() { 0 } else { mcp_text::width(state) + 2 };
+            if style.has_room(used + beside) {
+                let line = format!("{head}  {}", last(&style.cut(endpoint, used + beside)));
+                return format!("{}\n", line.trim_end());
+            }
+            let below = [endpoint, state].into_iter().filter(|line| !line.is_empty());
+            let below = below.map(|line| format!("    {}\n", style.cut(line, 4)));
+            format!("{}\n{}", head.trim_end(), below.collect::<String>())
         })
         .collect()
 }
 
-/// Rows of aligned columns.
-pub(crate) fn columns<const N: usize>(rows: impl Iterator<Item = [String; N]>) -> String {
+/// Rows of aligned columns. Where the last one has no room on a terminal, all but the first stand below it.
+pub(crate) fn columns<const N: usize>(rows: impl Iterator<Item = [String; N]>, style: Style) -> String {
     let rows: Vec<[String; N]> = rows.collect();
     let widths: [usize; N] = std::array::from_fn(|i| shown::widest(rows.iter().map(|row| row[i].as_str())));
+    let used = widths[..N - 1].iter().map(|width| width + 2).sum();
+    let beside =
+        style.has_room(used) || rows.iter().all(|row| mcp_text::width(&row[N - 1]) + used <= style.columns);
     let line = |row: &[String; N]| {
-        let cells: Vec<String> = row.iter().zip(widths).map(|(cell, width)| pad(cell, width)).collect();
-        format!("{}\n", cells.join("  ").trim_end())
+        if beside {
+            let mut cells: Vec<String> =
+                row.iter().zip(widths).take(N - 1).map(|(cell, width)| pad(cell, width) + "  ").collect();
+            let taken = cells.iter().map(|cell| mcp_text::width(cell)).sum();
+            if let Some(first) = cells.first_mut() {
+                *first = style.bold(first);
+            }
+            let line = cells.concat() + &style.cut(&row[N - 1], taken);
+            return format!("{}\n", line.trim_end());
+        }
+        let below = row[1..].iter().filter(|cell| !cell.is_empty());
+        let below: String = below.map(|cell| format!("    {}\n", style.cut(cell, 4))).collect();
+        format!("{}\n{below}", style.bold(&row[0]))
     };
     rows.iter().map(line).collect()
 }

@@ -15,9 +15,56 @@ pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// `line` on a terminal of this width: what does not fit is cut. Escape sequences of ours, which all end in a letter, take
+/// no room.
+pub(crate) fn cut(line: &str, columns: usize) -> String {
+    let mut out = String::with_capacity(line.len());
+    let (mut used, mut escaped, mut painted, mut fits) = (0, false, false, out.len());
+    for c in line.chars() {
+        match (escaped, c) {
+            (false, '\u{1b}') => (escaped, painted) = (true, true),
+            (true, 'a'..='z' | 'A'..='Z') => escaped = false,
+            (true, _) => {}
+            (false, _) => {
+                used += mcp_text::width(c.encode_utf8(&mut [0; 4]));
+                if used > columns {
+                    out.truncate(fits);
+                    out.push('…');
+                    out.push_str(if painted { "\u{1b}[0m" } else { "" });
+                    return out;
+                }
+            }
+        }
+        out.push(c);
+        if used < columns {
+            // A mark of the cut fits behind it.
+            fits = out.len();
+        }
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_is_cut_by_what_a_terminal_shows() {
+        for (line, columns, shown) in [
+            ("abcdef", 6, "abcdef"),
+            ("abcdefg", 6, "abcde…"),
+            ("日本語", 6, "日本語"),
+            ("日本語", 5, "日本…"),
+            ("日本語", 4, "日…"),
+            ("e\u{301}e\u{301}e\u{301}", 3, "e\u{301}e\u{301}e\u{301}"),
+            ("e\u{301}e\u{301}e\u{301}", 2, "e\u{301}…"),
+            ("\u{1b}[1mname\u{1b}[0m  text", 10, "\u{1b}[1mname\u{1b}[0m  text"),
+            ("\u{1b}[1mname\u{1b}[0m  text", 8, "\u{1b}[1mname\u{1b}[0m  t…\u{1b}[0m"),
+            ("", 3, ""),
+        ] {
+            assert_eq!(cut(line, columns), shown, "{line:?} in {columns}");
+        }
+    }
 
     #[test]
     fn text_wraps_at_words() {

@@ -55,6 +55,7 @@ mod leaks;
 mod limits;
 mod local;
 #[cfg(unix)]
+mod looks;
 mod loops;
 mod offline;
 mod people;

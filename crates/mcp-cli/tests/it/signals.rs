@@ -99,3 +99,32 @@ fn a_call_that_waits_for_its_arguments_is_interrupted_too() {
     let _ = interrupt(running, "INT", 130);
     assert_eq!(server.connections(), 0);
 }
+
+/// The terminal is closed, or the host's machine ends its session: SIGHUP ends whatever runs for long, as SIGTERM does, and what it
+/// started is gone.
+#[cfg(target_os = "linux")]
+#[test]
+fn fh_h15_a_hang_up_ends_everything_that_runs_for_long_as_sigterm_does() {
+    let (_silent, _open, _helper, setting) = hanging();
+    for command in [
+        &["bridge", "local"][..],
+        &["bridge", "silent"],
+        &["status", "--watch"],
+        &["wait", "local", "silent", "--timeout", "600s"],
+        &["login", "silent", "--no-browser"],
+    ] {
+        let file = setting.home.home().join("pids");
+        drop(std::fs::remove_file(&file));
+        let mut running = setting.mcplink(command).env("MCP_TIMEOUT", "600000").start();
+        wait_for_handlers(&running);
+        if command[0] == "bridge" {
+            running.write(format!("{}\n", crate::bridge::INITIALIZE)).unwrap();
+        }
+        let starts_one = command.contains(&"local") || command.contains(&"--watch");
+        let started = if starts_one { pids(&setting) } else { Vec::new() };
+        let _ = interrupt(running, "HUP", 143);
+        if starts_one {
+            assert_gone(&started);
+        }
+    }
+}

@@ -1,6 +1,6 @@
 //! What a tool takes, and what is missing from a call.
 
-use mcp_testkit::{FakeMcpServer, Tool};
+use mcp_testkit::{FakeMcpServer, Mcplink, Tool};
 use serde_json::json;
 
 use crate::setting::{Setting, http};
@@ -54,4 +54,37 @@ fn fh_h6_a_wrong_call_names_the_argument_that_is_missing() {
     assert!(output.stderr.contains("next: mcplink tools math sum"), "{output}");
     let output = setting.run(&["call", "math", "sum", "a=1", "b=2"], 5);
     assert!(!output.stderr.contains("missing"), "{output}");
+}
+
+/// Every kind of argument, names and values that a shell would take apart, and a server's own ideas of a default: the call that is
+/// printed runs as it stands, and the server gets each required argument in the type that its schema asks for.
+#[test]
+fn fh_h6_the_call_that_is_shown_runs_as_printed() {
+    let tool = json!({ "name": "do it", "inputSchema": { "type": "object",
+        "required": ["n", "whole", "yes", "list", "deep", "word", "mode", "two words", "$x", "nothing", "either"],
+        "properties": {
+            "n": { "type": "number" }, "whole": { "type": "integer" }, "yes": { "type": "boolean" },
+            "list": { "type": "array", "items": { "type": "string" } }, "deep": { "type": "object" },
+            "word": { "type": "string", "default": "it's $HOME; `x` \"y\"" },
+            "mode": { "enum": ["slow mode", "fast"] }, "two words": { "type": "string" },
+            "$x": { "type": "string" }, "nothing": { "type": "null", "default": null },
+            "either": { "type": ["integer", "null"] },
+        },
+    } });
+    let done = json!({ "content": [{ "type": "text", "text": "done" }] });
+    let server = FakeMcpServer::builder().tool(Tool::custom(tool, done)).start().unwrap();
+    let setting = Setting::of("my server", http(&server));
+    let shown = setting.run(&["tools", "my server", "do it"], 0).stdout;
+    let call = shown.lines().rev().find(|line| line.trim_start().starts_with("mcplink call")).unwrap().trim();
+    let line = call.replacen("mcplink", &mcp_text::shell_word(env!("CARGO_BIN_EXE_mcplink")), 1);
+    let output = Mcplink::new("/bin/sh", &setting.home).args(["-c", &line]).run().expect_code(0);
+    assert_eq!(output.stdout, "done\n", "{line}");
+    let calls = server.recorder().matching(|request| request.rpc_method().as_deref() == Some("tools/call"));
+    let arguments = calls[0].json().unwrap()["params"]["arguments"].clone();
+    assert_eq!(
+        arguments,
+        json!({ "n": 1, "whole": 1, "yes": true, "list": [], "deep": {}, "word": "it's $HOME; `x` \"y\"", "mode": "slow mode",
+            "two words": "TEXT", "$x": "TEXT", "nothing": null, "either": 1 }),
+        "{line}"
+    );
 }

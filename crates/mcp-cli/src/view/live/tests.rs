@@ -1,0 +1,176 @@
+use std::time::Duration;
+
+use mcp_status::{
+    ActionFacts, ChallengeKind, Evidence, MessageContext, Outcome, Phase, StatusReport, TransportKind,
+};
+use mcp_testkit::Screen;
+
+use super::*;
+use crate::view::row::{AuthRow, Described};
+use crate::view::text::name_width;
+
+fn row(name: &str, outcome: Outcome) -> Row {
+    let facts = ActionFacts::new(TransportKind::Remote);
+    let evidence = Evidence::new(Phase::Connect, outcome);
+    let report = StatusReport::from_evidence(&evidence, &MessageContext::new(name), facts);
+    let described = Described {
+        name: name.into(),
+        scope: "user".into(),
+        source: "/f".into(),
+        transport: "http",
+        url: None,
+        command: None,
+        chain: Vec::new(),
+    };
+    let auth = AuthRow::new(Vec::new(), &mcp_auth::ProviderSnapshot::default(), false);
+    Row::new(described, report, auth, Duration::from_millis(1))
+}
+
+fn connected(name: &str) -> Row {
+    row(name, Outcome::Connected { tools: Some(2) })
+}
+
+fn refused(name: &str) -> Row {
+    row(name, Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 })
+}
+
+fn style(columns: usize) -> Style {
+    Style { terminal: true, color: false, columns }
+}
+
+fn table(names: &[&str], columns: usize, rows: usize) -> LiveTable {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    LiveTable::new(&names, name_width(names.iter().map(String::as_str)), style(columns), rows)
+}
+
+#[test]
+fn each_server_spins_until_it_is_known_and_order_is_kept() {
+    let mut table = table(&["a", "b"], 80, 24);
+    let frame = |stays: &str, live: &str| Frame { stays: stays.to_owned(), live: live.to_owned() };
+    assert_eq!(table.frame(), frame("", "⠙ a  connecting\n⠙ b  connecting\n"));
+    table.done(1, connected("b"));
+    let b = status_lines(&connected("b"), 1, style(80));
+    assert_eq!(table.frame(), frame("", &format!("⠹ a  connecting\n{b}")));
+    table.done(0, connected("a"));
+    let a = status_lines(&connected("a"), 1, style(80));
+    assert_eq!(table.frame(), frame(&format!("{a}{b}"), ""));
+    assert_eq!(table.frame(), Frame::default(), "finished lines are never drawn again");
+}
+
+#[test]
+fn what_is_drawn_goes_away_by_the_rows_that_it_takes_now() {
+    let mut drawn = Drawn::default();
+    let live = |live: &str| Frame { stays: String::new(), live: live.to_owned() };
+    assert_eq!(drawn.replace(live("abcdef\n"), 80), "abcdef\n");
+    assert_eq!(
+        drawn.replace(live("\u{1b}[1m日本語\u{1b}[0m\n"), 4),
+        "\u{1b}[2A\r\u{1b}[J\u{1b}[1m日本語\u{1b}[0m\n"
+    );
+    // Three characters of two columns in five columns: the third does not fit, and one column stays empty.
+    assert_eq!(drawn.erase(5), "\u{1b}[2A\r\u{1b}[J");
+    assert_eq!(drawn.erase(5), "", "it is gone");
+    assert_eq!(
+        (screen_rows("abcd\n\n", 4), screen_rows("abcde\n", 4), screen_rows("日本語\n", 3)),
+        (2, 2, 3)
+    );
+}
+
+/// A terminal on which a table is drawn, below the line that a person typed.
+struct Terminal {
+    screen: Screen,
+    drawn: Drawn,
+    columns: usize,
+}
+
+impl Terminal {
+    fn new(columns: usize, rows: usize) -> Self {
+        let mut screen = Screen::new(columns, rows);
+        screen.feed("$ mcplink\r\n");
+        Self { screen, drawn: Drawn::default(), columns }
+    }
+
+    fn show(&mut self, frame: Frame) {
+        let text = self.drawn.replace(frame, self.columns);
+        self.screen.feed(&text.replace('\n', "\r\n"));
+    }
+}
+
+const NAMES: [&[&str]; 5] = [
+    &["a", "b", "c"],
+    &["plugin_company-internal-tools_customer-data-platform-production", "日本語サーバー", "b"],
+    &["日本語サーバー日本語サーバー日本語サーバー", "한국어", "中文服务器"],
+    &["🦀🦀🦀🦀🦀🦀🦀🦀🦀🦀🦀🦀🦀", "👩‍🔧", "❤️", "e\u{301}e\u{301}e\u{301}"],
+    &[
+        "s1", "s2", "s3", "s4", "s5", "s6", "s7", "s8", "s9", "s10", "s11", "s12", "s13", "s14", "s15",
+        "s16", "s17",
+    ],
+];
+
+/// First-hour finding 13 and its relatives: every width, names of every kind, more servers than rows, the window dragged between
+/// any two frames, and what others write in between. Each server stands there once, and nothing else does.
+#[test]
+fn fh_h13_the_table_leaves_no_stale_line_whatever_the_terminal_does() {
+    for names in NAMES {
+        for rows in [4, 8, 24] {
+            for widths in [[120, 120, 120], [80, 40, 80], [100, 60, 31], [40, 41, 39], [11, 20, 12]] {
+                for outcome in [connected, refused] {
+                    let case = format!("{names:?} {widths:?} × {rows}");
+                    let mut table = table(names, widths[0], rows);
+                    let mut terminal = Terminal::new(widths[0], rows);
+                    let mut wrote = 0;
+                    for step in 0..names.len() * 3 {
+                        let columns = widths[step % 3];
+                        terminal.columns = columns;
+                        terminal.screen.resize(columns, rows);
+                        table.resize((columns, rows));
+                        table.note(
+                            step % names.len(),
+                            &format!("the server answered 503, tried {step} times日本"),
+                        );
+                        terminal.show(table.frame());
+                        if step % 4 == 3 {
+                            // Something else is written: the table goes, and comes back below it.
+                            let text = terminal.drawn.erase(columns);
+                            terminal.screen.feed(&format!("{text}warning {wrote}\r\n"));
+                            wrote += 1;
+                        }
+                        // The last ones are known first.
+                        if step % 3 == 2 {
+                            let index = names.len() - 1 - step / 3;
+                            table.done(index, outcome(names[index]));
+                        }
+                    }
+                    terminal.show(table.frame());
+                    let text = terminal.screen.text();
+                    terminal.screen.resize(10_000, rows);
+                    let lines = terminal.screen.text();
+                    assert_eq!(lines[0], "$ mcplink", "{case}: {text:#?}");
+                    let all = lines.join("\n");
+                    assert!(!all.contains("connecting") && !all.contains("tried"), "{case}: {text:#?}");
+                    assert!(!SPINNER.iter().any(|glyph| all.contains(glyph)), "{case}: {text:#?}");
+                    for name in names {
+                        let name = shown::name(name);
+                        let own = |line: &&String| {
+                            line.get(4..).is_some_and(|line| {
+                                line.strip_prefix(&name)
+                                    .is_some_and(|rest| rest.starts_with(' ') || rest.is_empty())
+                            }) || line.get(2..).is_some_and(|line| {
+                                line.strip_prefix(&name)
+                                    .is_some_and(|rest| rest.starts_with(' ') || rest.is_empty())
+                            })
+                        };
+                        assert_eq!(lines.iter().filter(own).count(), 1, "{case} {name}: {text:#?}");
+                    }
+                    for number in 0..wrote {
+                        let warning = format!("warning {number}");
+                        assert_eq!(
+                            lines.iter().filter(|line| **line == warning).count(),
+                            1,
+                            "{case}: {text:#?}"
+                        );
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,206 @@
+//! What a person sees: the screens of the commands that are looked at most, at 40, 80 and 120 columns, on a terminal of their
+//! own (`script`), as a model of its screen shows them. Kept as files and compared.
+//!
+//! `UPDATE_EXPECT=1 cargo nextest run -p mcp-cli looks` writes what is seen anew; read the difference.
+
+use std::path::Path;
+use std::time::Duration;
+
+use mcp_testkit::{Accept, Answer, FakeHelper, FakeMcpServer, Screen, Tool};
+use serde_json::json;
+
+use crate::setting::{Setting, http, with_headers, with_helper};
+
+const WIDTHS: [usize; 3] = [40, 80, 120];
+const ROWS: usize = 30;
+
+/// What stands there when a command has run on a terminal of this width; `None` where there is no terminal to be had.
+fn screen(setting: &Setting, command: &[&str], columns: usize, code: i32) -> Option<Vec<String>> {
+    let words: Vec<String> = command.iter().map(|word| mcp_text::shell_word(word)).collect();
+    let program = mcp_text::shell_word(env!("CARGO_BIN_EXE_mcplink"));
+    let line = format!("stty cols {columns} rows {ROWS}; {program} {}", words.join(" "));
+    let output = setting.shell_on_a_terminal(&line)?.run().expect_code(code);
+    Some(Screen::of(&output.stdout, columns, ROWS).text())
+}
+
+/// Everything that differs from run to run has one spelling, of the same width.
+fn steady(line: &str) -> String {
+    let line = without_number(line, "/tmp/home-", char::is_ascii_alphanumeric, "X");
+    let line = without_number(&line, "127.0.0.1:", char::is_ascii_digit, "9");
+    let line = without_number(&line, "session ", char::is_ascii_digit, "9");
+    // How long it took.
+    let mut words: Vec<String> = line.split(' ').map(str::to_owned).collect();
+    for at in 1..words.len() {
+        if words[at] == "ms" && words[at - 1].parse::<u64>().is_ok() {
+            words[at - 1] = "N".to_owned();
+        }
+    }
+    words.join(" ").trim_end().to_owned()
+}
+
+/// The characters behind each `before` that are of this kind, each as `by`.
+fn without_number(line: &str, before: &str, is_part: fn(&char) -> bool, by: &str) -> String {
+    let mut out = String::new();
+    let mut rest = line;
+    while let Some(at) = rest.find(before) {
+        let (head, tail) = rest.split_at(at + before.len());
+        let parts = tail.chars().take_while(is_part).count();
+        out.push_str(head);
+        out.push_str(&by.repeat(parts));
+        rest = &tail[parts..];
+    }
+    out + rest
+}
+
+#[track_caller]
+fn compare(name: &str, seen: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/looks").join(format!("{name}.txt"));
+    #[expect(clippy::disallowed_methods, reason = "a switch for the developer, not for the code under test")]
+    if std::env::var_os("UPDATE_EXPECT").is_some() {
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(&path, seen).unwrap();
+    }
+    let expected = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(seen == expected, "{}:\n--- expected\n{expected}\n+++ seen\n{seen}", path.display());
+}
+
+/// Servers in every state, with names of every kind.
+struct Cast {
+    _servers: Vec<FakeMcpServer>,
+    _helper: FakeHelper,
+    setting: Setting,
+}
+
+fn cast() -> Cast {
+    let search = json!({
+        "name": "search-the-archive", "title": "Search",
+        "description": "Finds what was written about something, by words, by date and by who wrote it, newest first.\nSlow.",
+        "inputSchema": {"type": "object", "required": ["query"], "properties": {
+            "query": {"type": "string", "description": "What to look for: words, or a phrase in quotation marks."},
+            "since": {"type": "string", "default": "2020-01-01"}, "limit": {"type": "integer"},
+            "order": {"enum": ["newest", "best"]},
+        }},
+    });
+    let wide = json!({"name": "検索", "description": "日本語の文書を検索します。日付や著者でも検索できます。とても速いです。本当に速いです。", "inputSchema": {"type": "object"}});
+    let found = json!({"content": [{"type": "text", "text": "found"}]});
+    let up = FakeMcpServer::builder()
+        .tools(vec![Tool::custom(search, found.clone()), Tool::custom(wide, found), Tool::echo()])
+        .resource(json!({"uri": "fake://reports/2026/annual-report-of-the-whole-company.pdf", "name": "annual report", "mimeType": "application/pdf"}), "r")
+        .resource(json!({"uri": "fake://a", "name": "年次報告書"}), "r")
+        .prompt(json!({"name": "summarise", "description": "Summarises a text in so many words, for a reader who has little time.", "arguments": [{"name": "text", "required": true}, {"name": "words"}]}), json!({"messages": []}))
+        .start()
+        .unwrap();
+    let refusing = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
+    let gone = FakeMcpServer::builder().always(Answer::status(404)).start().unwrap();
+    let helper = FakeHelper::new().unwrap();
+    helper.fails(7, "my-sso: session expired, run: my-sso login");
+    let long = "plugin_company-internal-tools_customer-data-platform-production";
+    let setting = Setting::of("archive", http(&up))
+        .with("日本語サーバー", http(&up))
+        .with(long, with_headers(&refusing, json!({"Authorization": "Bearer wrong"})))
+        .with("tickets", with_helper(&up, &helper))
+        .with("gone", http(&gone))
+        .with("off", http(&up))
+        .with("empty", json!({"type": "http", "url": ""}))
+        .disabled(&["off"])
+        .project_file(json!({"db": {"command": "db-server", "args": ["--port", "5432", "--readonly"], "env": {"DB": "x"}}}));
+    Cast { _servers: vec![up, refusing, gone], _helper: helper, setting }
+}
+
+/// No row is wider than the terminal, so nothing was broken by it but what must be whole to be copied.
+fn looks(cast: &Cast, name: &str, command: &[&str], code: i32) {
+    for columns in WIDTHS {
+        let Some(rows) = screen(&cast.setting, command, columns, code) else { return };
+        let mut seen: String = rows.iter().map(|row| steady(row) + "\n").collect();
+        seen.insert_str(
+            0,
+            &format!("mcplink {} · {columns} columns\n{}\n", command.join(" "), "─".repeat(columns)),
+        );
+        compare(&format!("{name}-{columns}"), &seen);
+    }
+}
+
+#[test]
+fn fh_h13_screens_of_what_is_configured() {
+    let cast = cast();
+    looks(&cast, "none", &[], 8);
+    looks(&cast, "status", &["status"], 8);
+    looks(&cast, "list", &["list"], 0);
+    looks(&cast, "get", &["get", "tickets"], 0);
+}
+
+#[test]
+fn fh_h13_screens_of_what_a_server_offers() {
+    let cast = cast();
+    looks(&cast, "tools", &["tools", "archive"], 0);
+    looks(&cast, "tool", &["tools", "archive", "search-the-archive"], 0);
+    looks(&cast, "resources", &["resources", "archive"], 0);
+    looks(&cast, "prompts", &["prompts", "archive"], 0);
+}
+
+#[test]
+fn fh_h13_screens_of_sessions_and_of_a_question() {
+    let cast = cast();
+    looks(&cast, "ps", &["ps"], 0);
+    for columns in WIDTHS {
+        let program = mcp_text::shell_word(env!("CARGO_BIN_EXE_mcplink"));
+        let line = format!("stty cols {columns} rows {ROWS}; {program} approve db");
+        let Some(approve) = cast.setting.shell_on_a_terminal(&line) else { return };
+        let mut approve = approve.start();
+        approve.wait_for_stdout("the question", |text| text.contains("[y/N]"));
+        approve.write("n\n").unwrap();
+        let output = approve.wait();
+        let rows = Screen::of(&output.stdout, columns, ROWS).text();
+        let seen: String = rows.iter().map(|row| steady(row) + "\n").collect();
+        compare(&format!("approve-{columns}"), &seen);
+    }
+}
+
+/// In a pipe nothing is cut, however long it is.
+#[test]
+fn fh_h13_a_pipe_gets_all_of_it() {
+    let cast = cast();
+    let tools = cast.setting.run(&["tools", "archive"], 0).stdout;
+    assert!(tools.contains("newest first.") && tools.contains("本当に速いです。"), "{tools}");
+    let resources = cast.setting.run(&["resources", "archive"], 0).stdout;
+    assert!(
+        resources.contains("annual-report-of-the-whole-company.pdf  annual report  application/pdf"),
+        "{resources}"
+    );
+    let list = cast.setting.run(&["list"], 0).stdout;
+    assert!(
+        list.lines().any(|line| line.starts_with("db") && line.ends_with("(awaiting approval)")),
+        "{list}"
+    );
+    assert!(!tools.contains('…') && !resources.contains('…'));
+}
+
+/// The window is dragged while servers connect, and something is written in between: each server stands there once. The model
+/// wraps lines anew when the terminal does, at about the same time; what the program draws afterwards must fit both.
+#[test]
+fn fh_h13_a_window_that_is_dragged_leaves_no_stale_line() {
+    let slow = FakeMcpServer::builder().always(Answer::Late(Duration::from_millis(1500))).start().unwrap();
+    let up = FakeMcpServer::start().unwrap();
+    let long = "plugin_company-internal-tools_customer-data-platform-production";
+    let setting = Setting::of("slow", http(&slow)).with("up", http(&up)).with(long, http(&slow));
+    let program = mcp_text::shell_word(env!("CARGO_BIN_EXE_mcplink"));
+    for (before, after) in [(100, 60), (80, 40), (40, 120)] {
+        let drag = format!("(sleep 0.7; stty cols {after} </dev/tty) &");
+        let line = format!("stty cols {before} rows 24; {drag} {program} status; wait");
+        let Some(shell) = setting.shell_on_a_terminal(&line) else { return };
+        let output = shell.run().expect_code(0);
+        let text = &output.stdout;
+        let spun = text.matches("connecting").count();
+        assert!(spun > 2, "the table was drawn: {text:?}");
+        let erased: Vec<usize> = erased_rows(text);
+        assert!(erased.iter().all(|rows| *rows <= 24), "{erased:?}");
+        // After the last frame nothing is drawn that goes away.
+        let last = text.rsplit("\u{1b}[J").next().unwrap();
+        assert!(!last.contains("connecting"), "{last:?}");
+    }
+}
+
+/// How far each frame went up.
+fn erased_rows(text: &str) -> Vec<usize> {
+    text.split("\u{1b}[").skip(1).filter_map(|rest| rest.split_once('A')?.0.parse().ok()).collect()
+}

@@ -1,0 +1,247 @@
+//! A model of a terminal's screen: what a person sees of what a program wrote, at any width, and when the width changes on
+//! the way.
+//!
+//! It knows what `mcplink` and a shell write: text in all widths, `\r`, `\n`, cursor up, erasing, colours. Anything else panics, so
+//! that a test cannot pass over what it does not understand. Lines that are longer than the screen wrap, and wrap anew when it
+//! changes its size, as in most terminals of today.
+
+use unicode_width::UnicodeWidthChar as _;
+
+/// A screen with everything that was scrolled out of it.
+#[derive(Clone, Debug)]
+pub struct Screen {
+    columns: usize,
+    rows: usize,
+    /// The lines as they were ended by `\n`.
+    lines: Vec<Vec<Cell>>,
+    /// Line, and cell in it.
+    at: (usize, usize),
+    /// The start of a sequence whose rest has not arrived.
+    rest: String,
+}
+
+/// What stands at one place: a character, and what joins it without a column of its own.
+#[derive(Clone, Debug)]
+struct Cell {
+    text: String,
+    width: usize,
+}
+
+/// A row as it is seen: its line, and the cells of it.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    line: usize,
+    begin: usize,
+    end: usize,
+}
+
+impl Screen {
+    /// An empty screen.
+    #[must_use]
+    pub fn new(columns: usize, rows: usize) -> Self {
+        Self { columns, rows, lines: vec![Vec::new()], at: (0, 0), rest: String::new() }
+    }
+
+    /// What the screen shows after a program wrote `text` to it.
+    #[must_use]
+    pub fn of(text: &str, columns: usize, rows: usize) -> Self {
+        let mut screen = Self::new(columns, rows);
+        screen.feed(text);
+        screen
+    }
+
+    /// The person drags the edge of the window.
+    pub fn resize(&mut self, columns: usize, rows: usize) {
+        (self.columns, self.rows) = (columns, rows);
+    }
+
+    /// A program writes `text`.
+    ///
+    /// # Panics
+    ///
+    /// On what is not known here.
+    pub fn feed(&mut self, text: &str) {
+        let text = std::mem::take(&mut self.rest) + text;
+        let mut chars = text.char_indices();
+        while let Some((begin, c)) = chars.next() {
+            match c {
+                '\u{1b}' => {
+                    let tail = &text[begin..];
+                    let Some(end) = tail.char_indices().skip(2).find(|(_, c)| c.is_ascii_alphabetic()) else {
+                        self.rest = tail.to_owned();
+                        return;
+                    };
+                    let sequence = &tail[..=end.0];
+                    self.act(sequence);
+                    let rest = sequence.chars().count() - 1;
+                    let _ = chars.by_ref().nth(rest - 1);
+                }
+                '\r' => self.at.1 = self.row_of_cursor().1.begin,
+                '\n' => self.down(),
+                '\t' => {
+                    let row = self.row_of_cursor().1;
+                    self.move_to(row, self.column() / 8 * 8 + 8);
+                }
+                c => self.print(c),
+            }
+        }
+    }
+
+    /// Every row from the first one on, without the blanks at its end.
+    #[must_use]
+    pub fn text(&self) -> Vec<String> {
+        let shown = |row: &Row| {
+            let cells = &self.lines[row.line][row.begin..row.end];
+            cells.iter().map(|cell| cell.text.as_str()).collect::<String>().trim_end().to_owned()
+        };
+        let mut rows: Vec<String> = self.layout().iter().map(shown).collect();
+        while rows.last().is_some_and(String::is_empty) {
+            rows.pop();
+        }
+        rows
+    }
+
+    fn act(&mut self, sequence: &str) {
+        let body = &sequence[2..sequence.len() - 1];
+        let number = body.parse::<usize>();
+        match (&sequence[..2], sequence.chars().last(), number) {
+            ("\u{1b}[", Some('m'), _) => {}
+            ("\u{1b}[", Some('h' | 'l'), _) if body == "?25" => {}
+            ("\u{1b}[", Some('A'), Ok(rows)) => self.up(rows),
+            ("\u{1b}[", Some('J'), _) if body.is_empty() || body == "0" => {
+                self.lines.truncate(self.at.0 + 1);
+                self.lines[self.at.0].truncate(self.at.1);
+            }
+            ("\u{1b}[", Some('K'), _) if body.is_empty() || body == "0" => {
+                let end = self.row_of_cursor().1.end;
+                self.lines[self.at.0].drain(self.at.1..end);
+            }
+            _ => panic!("a sequence that this screen does not know: {sequence:?}"),
+        }
+    }
+
+    fn print(&mut self, c: char) {
+        assert!(!c.is_control(), "a control character reached the terminal: {c:?}");
+        let width = c.width().unwrap_or(0);
+        let (line, at) = self.at;
+        let cells = &mut self.lines[line];
+        if width == 0 {
+            if let Some(before) = at.checked_sub(1).and_then(|at| cells.get_mut(at)) {
+                before.text.push(c);
+            }
+            return;
+        }
+        let cell = Cell { text: c.to_string(), width };
+        match cells.get_mut(at) {
+            Some(known) => *known = cell,
+            None => cells.push(cell),
+        }
+        self.at.1 += 1;
+    }
+
+    fn down(&mut self) {
+        let column = self.column();
+        let (index, row) = self.row_of_cursor();
+        let next = self.layout().get(index + 1).copied();
+        match next.filter(|next| next.line == row.line) {
+            Some(next) => self.move_to(next, column),
+            None => {
+                self.at = (row.line + 1, 0);
+                if self.at.0 == self.lines.len() {
+                    self.lines.push(Vec::new());
+                }
+                let row = self.row_of_cursor().1;
+                self.move_to(row, column);
+            }
+        }
+    }
+
+    fn up(&mut self, rows: usize) {
+        let column = self.column();
+        let (index, _) = self.row_of_cursor();
+        let layout = self.layout();
+        // The cursor does not leave the screen.
+        let top = layout.len().saturating_sub(self.rows);
+        let row = layout[index.saturating_sub(rows).max(top.min(index))];
+        self.move_to(row, column);
+    }
+
+    fn move_to(&mut self, row: Row, column: usize) {
+        self.at = (row.line, row.begin);
+        // Blanks make up for what a line does not have.
+        while self.column() < column {
+            if self.at.1 == self.lines[row.line].len() {
+                self.lines[row.line].push(Cell { text: " ".to_owned(), width: 1 });
+            }
+            self.at.1 += 1;
+        }
+    }
+
+    fn column(&self) -> usize {
+        let row = self.row_of_cursor().1;
+        self.lines[row.line][row.begin..self.at.1].iter().map(|cell| cell.width).sum()
+    }
+
+    fn row_of_cursor(&self) -> (usize, Row) {
+        let (line, at) = self.at;
+        let layout = self.layout();
+        let here = |row: &Row| row.line == line && row.begin <= at;
+        let index = layout.iter().rposition(here).unwrap_or_default();
+        // Behind the last column the cursor stays on its row until something is printed.
+        let index = match layout.get(index) {
+            Some(row) if row.begin == at && row.begin > 0 && row.begin == row.end => index - 1,
+            _ => index,
+        };
+        (index, layout[index])
+    }
+
+    fn layout(&self) -> Vec<Row> {
+        let mut rows = Vec::new();
+        for (line, cells) in self.lines.iter().enumerate() {
+            let (mut begin, mut used) = (0, 0);
+            for (at, cell) in cells.iter().enumerate() {
+                if used + cell.width > self.columns && at > begin {
+                    rows.push(Row { line, begin, end: at });
+                    (begin, used) = (at, 0);
+                }
+                used += cell.width;
+            }
+            rows.push(Row { line, begin, end: cells.len() });
+        }
+        rows
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_wrap_by_what_a_terminal_shows_and_wrap_anew() {
+        let mut screen = Screen::of("abcdef\r\n日本語x\r\n", 4, 10);
+        assert_eq!(screen.text(), ["abcd", "ef", "日本", "語x"]);
+        screen.resize(3, 10);
+        assert_eq!(screen.text(), ["abc", "def", "日", "本", "語x"]);
+        screen.resize(80, 10);
+        assert_eq!(screen.text(), ["abcdef", "日本語x"]);
+    }
+
+    #[test]
+    fn what_is_drawn_is_erased_by_the_rows_that_it_takes() {
+        let mut screen = Screen::of("$ run\r\nabcdef\r\n", 4, 10);
+        screen.feed("\u{1b}[2A\r\u{1b}[Jdone\u{1b}[1m!\u{1b}");
+        screen.feed("[0m\r\n");
+        assert_eq!(screen.text(), ["$ ru", "n", "done", "!"]);
+        let mut screen = Screen::of("a\r\nb\r\nc\r\nd\r\n", 4, 2);
+        screen.feed("\u{1b}[9A\u{1b}[Jx");
+        assert_eq!(screen.text(), ["a", "b", "c", "x"], "nothing above the screen is reached");
+        assert_eq!(Screen::of("abc\rx\tz\u{301}", 20, 2).text(), ["xbc     z\u{301}"]);
+        assert_eq!(Screen::of("abcd\r\ne", 4, 3).text(), ["abcd", "e"], "a full line is one row");
+    }
+
+    #[test]
+    #[should_panic(expected = "does not know")]
+    fn what_it_does_not_know_it_does_not_pass_over() {
+        Screen::new(4, 4).feed("\u{1b}[2J");
+    }
+}
