@@ -29,6 +29,12 @@ const PLACEHOLDERS: [&str; 14] = [
     "XXXXXX",
 ];
 
+/// What languages write where there is no value.
+const NOTHING: [&str; 7] = ["undefined", "null", "none", "nil", "nan", "false", "[object Object]"];
+
+/// How references into stores of secrets begin.
+const STORES: [&str; 6] = ["op://", "vault:", "arn:aws:", "keychain:", "secret://", "gcp://"];
+
 /// What is odd about `credentials` at `now`: fragments that name headers and variables, and hold no value.
 pub fn doubts(credentials: &Credentials, now: SystemTime) -> Vec<String> {
     let mut doubts = Vec::new();
@@ -47,6 +53,7 @@ pub fn doubts(credentials: &Credentials, now: SystemTime) -> Vec<String> {
             doubts.extend(of_token(text).map(|doubt| format!("`{name_shown}` {doubt}")));
         }
     }
+    doubts.extend(token_document(credentials));
     // Where they come from is where a person has to look.
     for (name, _) in credentials.names().filter(|(name, _)| is_credential(name)) {
         let name_shown = if *name == AUTHORIZATION { "Authorization" } else { name.as_str() };
@@ -55,6 +62,29 @@ pub fn doubts(credentials: &Credentials, now: SystemTime) -> Vec<String> {
     // What their source printed while it succeeded is the best guess after that.
     doubts.extend(credentials.remark().map(str::to_owned));
     doubts
+}
+
+/// Members of the documents in which token endpoints and clouds' command lines hand out a token, in lower case.
+const TOKEN_DOCUMENT: [&str; 8] = [
+    "access_token",
+    "accesstoken",
+    "token",
+    "id_token",
+    "token_type",
+    "tokentype",
+    "expires_in",
+    "expireson",
+];
+
+/// Whether what was sent is a whole token document, each of its members a header, and none of them the one that is wanted.
+fn token_document(credentials: &Credentials) -> Option<String> {
+    let names: Vec<&str> = credentials.names().map(|(name, _)| name.as_str()).collect();
+    let of_a_document = names.iter().filter(|name| TOKEN_DOCUMENT.contains(name)).count();
+    let is_one = of_a_document > 0 && !names.contains(&AUTHORIZATION.as_str());
+    is_one.then(|| {
+        let shown: Vec<String> = names.iter().take(4).map(|name| format!("`{name}`")).collect();
+        format!("there is no `Authorization` among the headers that were sent: {}", shown.join(", "))
+    })
 }
 
 /// Whether a header value names a variable where a secret should be, so that it holds none.
@@ -99,7 +129,7 @@ fn of_authorization(value: &HeaderValue, text: &str, now: SystemTime) -> Option<
 
 /// What shows that a token was never filled in, or not as it should be.
 fn of_token(token: &str) -> Option<String> {
-    let quotes = ['"', '\'', '`'];
+    let quotes = ['"', '\''];
     if token.len() > 1 && token.starts_with(quotes) && token.ends_with(quotes) {
         return Some("has its token in quotation marks, which are sent along".to_owned());
     }
@@ -108,10 +138,25 @@ fn of_token(token: &str) -> Option<String> {
             "holds the variable {name} in a spelling that is not read here: write ${{NAME}}"
         ));
     }
+    if let Some(word) = NOTHING.iter().find(|word| word.eq_ignore_ascii_case(token)) {
+        return Some(format!(
+            "holds the word `{word}`, which is what a value that is not there is written as"
+        ));
+    }
+    if let Some(store) = STORES.iter().find(|store| token.starts_with(**store)) {
+        return Some(format!("holds where a secret is kept (`{store}`), and not the secret"));
+    }
+    if ["$(", "`", "${{"].iter().any(|open| token.starts_with(open)) {
+        return Some("holds what a shell or a workflow would have replaced".to_owned());
+    }
     let upper = token.to_ascii_uppercase();
     let in_brackets = token.len() > 2 && token.starts_with('<') && token.ends_with('>');
     let dots = !token.is_empty() && token.chars().all(|c| matches!(c, '.' | '*' | '…'));
-    if in_brackets || dots || PLACEHOLDERS.iter().any(|word| upper.contains(word)) {
+    let cut = token.ends_with("...") || token.ends_with('…');
+    let in_marks = ["@", "__"].iter().any(|mark| {
+        token.strip_prefix(mark).and_then(|rest| rest.strip_suffix(mark)).is_some_and(is_variable)
+    });
+    if in_brackets || dots || cut || in_marks || PLACEHOLDERS.iter().any(|word| upper.contains(word)) {
         return Some("still holds a placeholder".to_owned());
     }
     if token.contains(char::is_whitespace) {
@@ -232,10 +277,23 @@ mod tests {
             ("", "is empty"),
             ("Bearer \"abc\"", "in quotation marks"),
             ("Bearer a b", "a blank in its token"),
+            ("Bearer undefined", "the word `undefined`"),
+            ("null", "the word `null`"),
+            ("Bearer [object Object]", "the word `[object Object]`"),
+            ("Bearer @TOKEN@", "still holds a placeholder"),
+            ("Bearer __TOKEN__", "still holds a placeholder"),
+            ("Bearer sk-...", "still holds a placeholder"),
+            ("Bearer $(cat t)", "a shell or a workflow"),
+            ("Bearer `cat t`", "a shell or a workflow"),
+            ("Bearer ${{ secrets.T }}", "a shell or a workflow"),
+            ("Bearer op://vault/t", "where a secret is kept (`op://`)"),
             ("Bearer t\u{f6}ken", "beyond ASCII"),
         ] {
             let told = told("Authorization", value);
             assert!(told.starts_with("`Authorization` ") && told.contains(expected), "{value}: {told}");
+        }
+        for good in ["Bearer none-of-these", "Bearer falsehood", "Bearer a__b", "Bearer vault"] {
+            assert_eq!(told("Authorization", good), "");
         }
         assert!(told("X-Api-Key", "YOUR_KEY").contains("`x-api-key` still holds a placeholder"));
         assert!(told("X-Tenant", "${TENANT}").contains("not set here: TENANT"));

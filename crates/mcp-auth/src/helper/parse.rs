@@ -17,7 +17,7 @@ use mcp_text::member_name;
 pub(super) enum OutputError {
     Empty,
     NotText,
-    NotJson { line: usize, column: usize },
+    NotJson { line: usize, column: usize, hint: &'static str },
     NotAnObject(&'static str),
     NotAString { name: String, is: &'static str },
     BadName(String),
@@ -30,8 +30,8 @@ impl fmt::Display for OutputError {
         match self {
             Self::Empty => f.write_str("it printed nothing, not a JSON object of headers"),
             Self::NotText => f.write_str("its output is not UTF-8"),
-            Self::NotJson { line, column } => {
-                write!(f, "its output is not JSON (line {line}, column {column})")
+            Self::NotJson { line, column, hint } => {
+                write!(f, "its output is not JSON (line {line}, column {column}){hint}")
             }
             Self::NotAnObject(is) => write!(f, "it printed {is}, not a JSON object of headers"),
             Self::NotAString { name, is } => write!(f, "the value of `{name}` is {is}, not a string"),
@@ -76,7 +76,22 @@ fn header((name, value): (String, Value)) -> Result<(HeaderName, HeaderValue), O
 fn not_members(text: &str, error: &serde_json::Error) -> OutputError {
     match serde_json::from_str::<Value>(text) {
         Ok(value) => OutputError::NotAnObject(kind(&value)),
-        Err(_) => OutputError::NotJson { line: error.line(), column: error.column() },
+        Err(_) => OutputError::NotJson { line: error.line(), column: error.column(), hint: hint(text) },
+    }
+}
+
+/// What people print in place of an object of headers, by its form alone.
+fn hint(text: &str) -> &'static str {
+    let text = text.trim();
+    let is_object = |text: &str| matches!(serde_json::from_str(text), Ok(Value::Object(_)));
+    let behind_lines = text.match_indices("\n{").any(|(at, _)| is_object(&text[at + 1..]));
+    let before_lines = text.match_indices("}\n").any(|(at, _)| is_object(&text[..=at]));
+    if behind_lines || before_lines {
+        "; the object must stand alone, without the lines around it"
+    } else if !text.contains(['{', '\n']) && text.split_whitespace().count() <= 2 {
+        "; a bare token is no header: print {\"Authorization\": \"Bearer TOKEN\"}"
+    } else {
+        ""
     }
 }
 
@@ -151,11 +166,23 @@ mod tests {
     }
 
     #[test]
-    fn f005_anything_else_is_named_for_what_it_is_and_never_shown() {
+    fn f005_fa_a79_anything_else_is_named_for_what_it_is_and_never_shown() {
         for (text, expected) in [
             ("", "it printed nothing, not a JSON object of headers"),
             (" \n", "it printed nothing, not a JSON object of headers"),
-            ("Bearer canary", "its output is not JSON (line 1, column 1)"),
+            (
+                "Bearer canary",
+                "its output is not JSON (line 1, column 1); a bare token is no header: print {\"Authorization\": \"Bearer TOKEN\"}",
+            ),
+            (
+                "welcome to canary\n{\"a\":\"b\"}\n",
+                "its output is not JSON (line 1, column 1); the object must stand alone, without the lines around it",
+            ),
+            (
+                "{\"a\":\"b\"}\ncanary: done",
+                "its output is not JSON (line 2, column 1); the object must stand alone, without the lines around it",
+            ),
+            ("Error: canary is not logged in", "its output is not JSON (line 1, column 1)"),
             ("{\"a\":\"canary\"", "its output is not JSON (line 1, column 13)"),
             ("{\"a\":\"canary\"} {}", "its output is not JSON (line 1, column 16)"),
             ("[\"canary\"]", "it printed an array, not a JSON object of headers"),
