@@ -121,6 +121,8 @@ struct Refusal {
     status: StatusCode,
     headers: HeaderMap,
     challenges: Vec<Challenge>,
+    /// Where a redirect leads to.
+    leads_to: Option<Url>,
 }
 
 /// What came of asking for other credentials.
@@ -260,8 +262,12 @@ impl AuthedClient {
             TransportErrorKind::Challenged { kind: refusal.kind.clone(), status: refusal.status.as_u16() };
         // RFC 6750 section 3: meant for developers, and often the only thing that says what is wrong.
         let described = refusal.challenges.iter().find_map(|challenge| challenge.param("error_description"));
-        let error = TransportError::new(kind, "the server refused the credentials")
-            .with_said(described.map(mcp_text::sentence).filter(|words| !words.is_empty()));
+        let error = TransportError::new(kind, "the server refused the credentials").with_said(
+            described.map(mcp_text::sentence).filter(|words| !words.is_empty()).or_else(|| {
+                let to = refusal.leads_to.as_ref()?.origin().ascii_serialization();
+                Some(format!("it is at {to}"))
+            }),
+        );
         self.sender(used, attempts).describe_refusal(error, Some(&refusal)).with_unchanged(unchanged)
     }
 
@@ -326,7 +332,13 @@ impl AuthedClient {
             match redirection(&url, &answer) {
                 None => return self.judge(out, answer).await,
                 Some(target) if target.origin() == url.origin() => url = Cow::Owned(target),
-                Some(_) => return Ok(refused(ChallengeKind::LoginRedirect, answer)),
+                Some(target) if has_moved(&url, &target, answer.status) => {
+                    return Err(moved(&target, answer.status));
+                }
+                Some(target) => {
+                    let refusal = refusal(ChallengeKind::LoginRedirect, answer);
+                    return Ok(Sent::Refused(Refusal { leads_to: Some(target), ..refusal }));
+                }
             }
         }
         Err(TransportError::new(TransportErrorKind::Protocol, "the server redirects in circles"))
@@ -368,8 +380,26 @@ impl AuthedClient {
 }
 
 fn refused(kind: ChallengeKind, answer: Answer) -> Sent {
+    Sent::Refused(refusal(kind, answer))
+}
+
+fn refusal(kind: ChallengeKind, answer: Answer) -> Refusal {
     let challenges = Challenge::parse_all(&answer.headers);
-    Sent::Refused(Refusal { kind, status: answer.status, headers: answer.headers, challenges })
+    Refusal { kind, status: answer.status, headers: answer.headers, challenges, leads_to: None }
+}
+
+/// Whether a redirect to another origin says that the server is there now. 307 and 308 want the same request made again
+/// (RFC 9110 sections 15.4.8 and 15.4.9), which no sign-in page can take; and who only adds TLS is the same server.
+fn has_moved(from: &Url, to: &Url, status: StatusCode) -> bool {
+    let adds_tls = from.scheme() == "http" && to.scheme() == "https" && from.host() == to.host();
+    adds_tls || matches!(status.as_u16(), 307 | 308)
+}
+
+/// Security: of where it leads to, the origin alone is told. It is not followed: what goes there is for a person to decide.
+fn moved(to: &Url, status: StatusCode) -> TransportError {
+    let kind = TransportErrorKind::Http { status: status.as_u16(), retry_after: None };
+    let words = format!("the server has moved to {}; change `url`", to.origin().ascii_serialization());
+    TransportError::new(kind, "the server is somewhere else").with_said(Some(words))
 }
 
 /// Where an answer sends the request, if it is a redirect that may be followed with method and body kept.

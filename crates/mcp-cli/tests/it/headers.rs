@@ -147,7 +147,11 @@ fn credentials_never_follow_a_redirect_to_another_origin() {
         FakeMcpServer::builder().always(Answer::redirect(307, elsewhere.url().as_str())).start().unwrap();
     let setting = Setting::of("s", with_headers(&server, json!({ "X-Api-Key": "K" })));
     let status = setting.status("s");
-    assert_eq!(status["status"], "needs-auth", "{status:#}");
+    assert_eq!(status["status"], "failed", "{status:#}");
+    let message = status["reason"]["message"].as_str().unwrap();
+    assert!(message.contains("has moved to http://127.0.0.1:"), "{message}");
+    server.always(Answer::redirect(302, elsewhere.url().as_str()));
+    assert_eq!(setting.status("s")["status"], "needs-auth");
     assert_eq!(elsewhere.connections(), 0);
 
     let page = HttpAnswer::new(200).body("text/html", "<title>Sign in</title>");

@@ -12,7 +12,7 @@ use mcp_auth::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, CredentialSource, Credentials,
     FetchReason, Recovery, Rejection, SingleFlight, StaticHeaders,
 };
-use mcp_status::{ChallengeKind, ReasonCode, ServerStatus, classify};
+use mcp_status::{ChallengeKind, MessageContext, ReasonCode, ServerStatus, classify, message};
 use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, Refusal};
 use mcp_transport::connect::ConnectPolicy;
 use mcp_transport::retry::RetryPolicy;
@@ -230,12 +230,9 @@ async fn f041_a_firewall_page_is_not_mistaken_for_a_missing_permission() {
 #[tokio::test]
 async fn sign_in_pages_are_challenges_and_keep_the_credentials_here() {
     let elsewhere = FakeMcpServer::builder().start().unwrap();
-    for answer in [
-        Answer::login_page(),
-        Answer::redirect(302, elsewhere.url()),
-        Answer::redirect(303, elsewhere.url()),
-        Answer::redirect(307, elsewhere.url()),
-    ] {
+    for answer in
+        [Answer::login_page(), Answer::redirect(302, elsewhere.url()), Answer::redirect(303, elsewhere.url())]
+    {
         let shown = format!("{answer:?}");
         let server = FakeMcpServer::builder().always(answer).start().unwrap();
         let error = refused(&server, None).await;
@@ -245,11 +242,42 @@ async fn sign_in_pages_are_challenges_and_keep_the_credentials_here() {
     assert!(elsewhere.requests().is_empty(), "nothing is sent to another origin");
 }
 
+fn told(error: &TransportError) -> String {
+    message(&error.evidence(), &MessageContext::new("s"))
+}
+
 #[tokio::test]
-async fn redirects_within_the_origin_keep_method_body_and_credentials() {
+async fn fa_a96_fb_t46_where_a_server_has_moved_to_is_told_and_not_followed() {
+    let elsewhere = FakeMcpServer::builder().start().unwrap();
+    let tls = FakeMcpServer::builder().start().unwrap();
+    let with_tls = format!("https://{}/canary-path", tls.url().host_str().unwrap());
+    for (status, to) in [
+        (307, elsewhere.url().to_string()),
+        (308, "https://elsewhere.example/canary-path".to_owned()),
+        (301, with_tls.clone()),
+        (302, with_tls),
+    ] {
+        let server = FakeMcpServer::builder().always(Answer::redirect(status, &*to)).start().unwrap();
+        let error = refused(&server, Some(static_token("A"))).await;
+        assert_eq!(meaning(&error), (ServerStatus::Failed, ReasonCode::Protocol), "{status} {to}");
+        let origin = to.parse::<url::Url>().unwrap().origin().ascii_serialization();
+        let words = format!("the server has moved to {origin}; change `url`");
+        assert!(told(&error).ends_with(&words), "{status} {to}: {}", told(&error));
+    }
+    // A sign-in page is named as well; its path may hold a state.
+    let page = Answer::redirect(302, "https://sso.example/login?state=canary");
+    let error = refused(&FakeMcpServer::builder().always(page).start().unwrap(), None).await;
+    assert_eq!(meaning(&error), (ServerStatus::NeedsAuth, ReasonCode::LoginRedirect));
+    assert!(told(&error).ends_with(": it is at https://sso.example"), "{}", told(&error));
+    assert!(elsewhere.requests().is_empty(), "nothing is sent to another origin");
+}
+
+#[tokio::test]
+async fn fa_a95_fb_t40_t41_t42_t44_t45_t47_t48_redirects_within_the_origin_keep_method_body_and_credentials()
+{
     for status in [301, 302, 307, 308] {
         let server = FakeMcpServer::builder().accept(Accept::bearer("A")).start().unwrap();
-        server.route("/old", Answer::redirect(status, "/mcp"));
+        server.route("/old", Answer::redirect(status, "/mcp?tenant=a"));
         let mut target = with(&server, static_token("A"));
         target.endpoint =
             mcp_transport::Endpoint::Http(mcp_transport::HttpEndpoint::new(server.url_of("/old")));
