@@ -88,7 +88,7 @@ struct Listed {
 #[non_exhaustive]
 pub struct ToolResult<'a> {
     /// The content blocks, each as sent.
-    #[serde(borrow, default, deserialize_with = "lenient::items")]
+    #[serde(borrow, default, deserialize_with = "lenient::content")]
     pub content: Vec<&'a RawValue>,
     /// The structured result.
     #[serde(borrow, default)]

@@ -30,10 +30,11 @@ struct Block<'a> {
     resource: Option<&'a RawValue>,
 }
 
+#[derive(Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
 /// A text that may be large: a copy is made only where it holds escapes.
 fn in_place<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Cow<'de, str>>, D::Error> {
-    #[derive(Deserialize)]
-    struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
     Ok(Option::<Text<'_>>::deserialize(deserializer)?.map(|Text(text)| text))
 }
 
@@ -49,6 +50,10 @@ pub(crate) struct Sink {
 impl Sink {
     /// The lines that are printed for one block. Binary content is saved where a directory was given.
     pub(crate) fn show<'a>(&self, block: &'a RawValue) -> io::Result<Cow<'a, str>> {
+        // Some servers send the text without a block around it.
+        if let Ok(text) = serde_json::from_str::<Text<'a>>(block.get()) {
+            return Ok(text.0);
+        }
         let view: Block<'a> = serde_json::from_str(block.get()).unwrap_or_default();
         if let Some(resource) = view.resource {
             return self.show(resource);

@@ -47,6 +47,7 @@ mod evidence;
 mod failures;
 mod files;
 mod grid;
+mod guards;
 mod headers;
 mod helper;
 mod large;

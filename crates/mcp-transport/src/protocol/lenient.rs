@@ -36,10 +36,14 @@ pub(crate) fn truth<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, 
     Ok(raw.eq_ignore_ascii_case("true") || raw.parse().is_ok_and(|number: f64| number != 0.0))
 }
 
-/// The items of an array, each as it was sent; none where it is no array.
-pub(crate) fn items<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<&'de RawValue>, D::Error> {
+/// The blocks of a result's content, each as it was sent: those of an array, or the one that stands there without one, an
+/// object or a mere text.
+pub(crate) fn content<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<&'de RawValue>, D::Error> {
     let raw = <&RawValue>::deserialize(deserializer)?;
-    Ok(serde_json::from_str(raw.get()).unwrap_or_default())
+    Ok(match raw.get().as_bytes().first() {
+        Some(b'{' | b'"') => vec![raw],
+        _ => serde_json::from_str(raw.get()).unwrap_or_default(),
+    })
 }
 
 /// An object as it was sent; nothing where it is none.

@@ -11,12 +11,12 @@ use crate::message::revision::{Era, ProtocolRevision};
 /// `None` where it was refused for another reason, or nothing is left.
 ///
 /// The specification has a server answer with a version of its own instead (2025-11-25, lifecycle, version
-/// negotiation). Servers in the field refuse, as HTTP 400 or with an error of any code; what they name is taken, else
+/// negotiation). Servers in the field refuse, as HTTP 400 or the like, or with an error of any code; what they name is taken, else
 /// the next older one.
 pub(crate) fn next_offer(refusal: &TransportError, tried: &[ProtocolRevision]) -> Option<ProtocolRevision> {
     let refused = match refusal.kind() {
         TransportErrorKind::Rpc { code } => *code != METHOD_NOT_FOUND,
-        TransportErrorKind::Http { status, .. } => *status == 400,
+        TransportErrorKind::Http { status, .. } => matches!(status, 400 | 406 | 409 | 412 | 422 | 426),
         _ => false,
     };
     if !refused || wants_modern(refusal) {

@@ -7,6 +7,7 @@ mod caching;
 mod field_server;
 mod fleet;
 mod forgotten;
+mod guards;
 mod handshake;
 mod liberal;
 mod local;
