@@ -1,6 +1,7 @@
 //! What a person sees while signing in on a terminal: the URL, the place to paste, the device code.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use mcp_auth::oauth::{AuthorizationPrompt, DevicePrompt, SignInPrompt};
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, Secret};
@@ -20,11 +21,13 @@ pub(crate) struct TerminalPrompt {
     pastes: bool,
     /// A program reads standard error: each prompt is a line of JSON.
     json: bool,
+    /// The last line asks for it, and has no end yet.
+    asks: AtomicBool,
 }
 
 impl TerminalPrompt {
     pub(crate) fn new(output: Arc<Output>, browser: Browser, pastes: bool) -> Self {
-        Self { output, browser, pastes, json: false }
+        Self { output, browser, pastes, json: false, asks: AtomicBool::new(false) }
     }
 
     /// With prompts for a program that shows them to its person.
@@ -42,12 +45,26 @@ impl TerminalPrompt {
             self.output.error(text);
         }
     }
+
+    /// Ends the line that asks for something, where nothing was entered: what is said next has one of its own.
+    pub(crate) fn end_line(&self) {
+        if self.asks.swap(false, Ordering::Relaxed) {
+            self.output.error("\n");
+        }
+    }
+
+    fn ask(&self, text: &str) {
+        self.asks.store(true, Ordering::Relaxed);
+        self.output.error(text);
+    }
 }
 
 impl SignInPrompt for TerminalPrompt {
     fn authorization<'a>(&'a self, prompt: AuthorizationPrompt<'a>) -> AuthFuture<'a, ()> {
         Box::pin(async move {
             let url = prompt.url.as_str();
+            // A second round begins below what was asked in the first.
+            self.end_line();
             let opened = self.browser.open(prompt.url);
             let text = match &opened {
                 Ok(()) => format!(
@@ -70,7 +87,7 @@ impl SignInPrompt for TerminalPrompt {
                 })
             });
             if self.pastes && !self.json {
-                self.output.error(
+                self.ask(
                     "If the browser ends on a page that cannot be reached, paste its whole address here: ",
                 );
             }
@@ -82,12 +99,15 @@ impl SignInPrompt for TerminalPrompt {
         if !self.pastes {
             return Box::pin(std::future::pending());
         }
-        Box::pin(async {
+        Box::pin(async move {
             let mut line = String::new();
             let read = BufReader::new(tokio::io::stdin()).read_line(&mut line).await;
             match read {
                 Ok(0) => std::future::pending().await,
-                Ok(_) => Ok(Secret::new(line.trim())),
+                Ok(_) => {
+                    self.asks.store(false, Ordering::Relaxed);
+                    Ok(Secret::new(line.trim()))
+                }
                 Err(error) => {
                     let error =
                         AuthError::new(AuthErrorKind::Cancelled, "read what was pasted").with_source(error);
@@ -99,6 +119,7 @@ impl SignInPrompt for TerminalPrompt {
 
     fn paste_refused(&self) -> AuthFuture<'_, ()> {
         let text = "That is neither the address of the last page nor a code. Paste it again: ";
+        self.asks.store(!self.json, Ordering::Relaxed);
         self.say(text, || json!({ "kind": "paste-refused" }));
         Box::pin(std::future::ready(Ok(())))
     }

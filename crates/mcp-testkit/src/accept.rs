@@ -52,6 +52,8 @@ pub enum Accept {
         /// The resource, compared as text.
         resource: String,
     },
+    /// What one of these rules accepts.
+    Either(Vec<Accept>),
 }
 
 impl Accept {
@@ -87,6 +89,11 @@ impl Accept {
             Self::Issued(ledger) => return judge_token(ledger, None, headers, needed_scope),
             Self::IssuedFor { ledger, resource } => {
                 return judge_token(ledger, Some(resource), headers, needed_scope);
+            }
+            Self::Either(rules) => {
+                let mut judged = rules.iter().map(|rule| rule.judge(headers, needed_scope));
+                let accepted = |judgement: &Judgement| *judgement == Judgement::Accepted;
+                return judged.find(accepted).unwrap_or(Judgement::Refused);
             }
         };
         if accepted { Judgement::Accepted } else { Judgement::Refused }
@@ -335,6 +342,17 @@ mod tests {
         assert!(!accepts(&either, &[("authorization", "Bearer C")]));
         assert!(accepts(&Accept::Any, &[]));
         assert!(!accepts(&Accept::Nothing, &[("authorization", "Bearer A")]));
+    }
+
+    #[test]
+    fn either_rule_will_do() {
+        let ledger = TokenLedger::new();
+        ledger.issue("signed-in", None);
+        let rule = Accept::Either(vec![Accept::bearer("minted"), Accept::Issued(ledger)]);
+        assert!(accepts(&rule, &[("authorization", "Bearer minted")]));
+        assert!(accepts(&rule, &[("authorization", "Bearer signed-in")]));
+        assert!(!accepts(&rule, &[("authorization", "Bearer other")]));
+        assert!(!accepts(&Accept::Either(Vec::new()), &[]));
     }
 
     #[test]

@@ -15,10 +15,11 @@ pub(super) async fn run(app: &App, args: &DemoArgs) -> Result<ExitStatus, CliErr
     let cast = cast::Cast::start().map_err(|error| broken("the servers could not be started", &error))?;
     let mut tour = tour::Tour::new(app, &cast, program);
     tour.run().await?;
+    let verdict = tour.verdict();
     if args.keep {
         tour.keep().await;
     }
-    Ok(tour.verdict())
+    Ok(verdict)
 }
 
 fn broken(what: &str, error: &std::io::Error) -> CliError {

@@ -25,7 +25,7 @@ pub(super) async fn run(app: &App, args: &LoginArgs) -> Result<ExitStatus, CliEr
     let wired = loaded.wired(app, name).await?;
     // A word that means nothing would be missed on a page of somebody else.
     if !app.json {
-        loaded.note_problems_of(app, name);
+        loaded.note_problems_of(app, std::slice::from_ref(name), &[]);
     }
     let signed_in = sign_in(app, &wired, args, Person::AtTheTerminal).await?;
     show(app, &wired, &signed_in);
@@ -83,8 +83,9 @@ pub(super) async fn sign_in(
     let signed_in = if args.device {
         pending.complete_with_device(&*prompt, &probe).await
     } else {
-        pending.complete(&LoopbackAuthorizer::new(prompt), &probe).await
+        pending.complete(&LoopbackAuthorizer::new(prompt.clone()), &probe).await
     };
+    prompt.end_line();
     let signed_in = signed_in.map_err(|error| auth_error(name, &error))?;
     if signed_in.keeps_secret {
         app.output.note(&format!(

@@ -1,5 +1,9 @@
 //! The demo checks what it claims by itself.
 
+use std::time::Duration;
+
+use mcp_testkit::visit;
+
 use crate::setting::Setting;
 
 #[test]
@@ -9,5 +13,48 @@ fn the_demo_runs_and_all_of_it_happens_as_told() {
     let output = setting.run(&["demo"], 0);
     assert!(output.stdout.ends_with("All of it happened as told.\n"), "{output}");
     assert!(!output.stdout.contains("NOT TRUE"), "{output}");
+    assert!(!output.stdout.contains("[redacted]"), "{output}");
     assert_eq!(before.changes_until(&setting.home.snapshot()), mcp_testkit::Changes::default());
+}
+
+#[test]
+fn what_the_demo_leaves_running_can_be_played_with_as_it_says() {
+    let setting = Setting::new();
+    let demo = setting.mcplink(&["demo", "--keep"]).timeout(Duration::from_secs(120)).start();
+    let told = demo.wait_for_stdout("where the servers are", |text| text.contains("The configuration is "));
+    assert!(told.contains("\nAll of it happened as told.\n"), "{told}");
+    let (_, told) = told.split_once("In another terminal:").unwrap();
+    let of = |start: &str| told.lines().find_map(|line| line.trim().strip_prefix(start)).unwrap().to_owned();
+    let play = |args: &[&str]| {
+        setting
+            .mcplink(args)
+            .current_dir(of("cd "))
+            .env("CLAUDE_CONFIG_DIR", of("export CLAUDE_CONFIG_DIR="))
+            .env("MCPLINK_STATE_DIR", of("export MCPLINK_STATE_DIR="))
+    };
+    // Nothing is installed where this program is.
+    let program = std::path::Path::new(env!("CARGO_BIN_EXE_mcplink")).parent().unwrap();
+    assert!(of("export PATH=").starts_with(program.to_str().unwrap()), "{told}");
+
+    for (name, options) in
+        [("oauth", "--no-browser"), ("oauth", "--device"), ("helper-and-oauth", "--no-browser")]
+    {
+        play(&["status", "oauth"]).run().expect_code(3);
+        let login = play(&["login", name, options]).start();
+        let page = |text: &str| text.lines().rev().find_map(|line| line.trim().parse::<url::Url>().ok());
+        let shown = login.wait_for_stderr("the page to open", |text| {
+            page(text).is_some_and(|page| options != "--device" || page.query().is_some())
+        });
+        let last = visit(&page(&shown).unwrap()).unwrap().pop().unwrap();
+        assert_eq!(last.status, 200, "{}", last.body);
+        let output = login.wait().expect_code(0);
+        assert!(output.stdout.starts_with(&format!("signed in to {name} with ")), "{output}");
+        if options == "--no-browser" {
+            assert!(output.stderr.ends_with("paste its whole address here: \n"), "{output}");
+        }
+        play(&["status", name]).run().expect_code(0);
+        play(&["logout", name]).run().expect_code(0);
+    }
+    demo.signal("INT");
+    demo.wait().expect_code(130);
 }

@@ -21,6 +21,9 @@ use crate::wire::{Handler, HangUp, Recorder, ReplyBody};
 
 type Reply = Result<Response<ReplyBody>, HangUp>;
 
+/// Where the code of a device is entered.
+const DEVICE_PAGE: &str = "/device";
+
 /// What the server's thread and the test's handle share.
 #[derive(Debug)]
 pub(crate) struct Shared {
@@ -67,6 +70,9 @@ impl Shared {
     async fn answer(&self, parts: &Parts, body: &Bytes) -> Reply {
         let Some(endpoint) = self.endpoint_of(parts.uri.path()) else {
             let route = lock(&self.state).routes.get(parts.uri.path()).cloned();
+            if route.is_none() && parts.uri.path() == DEVICE_PAGE && parts.method == Method::GET {
+                return self.agree_to_device(&Form::parse(parts.uri.query().unwrap_or_default().as_bytes()));
+            }
             return self.scripted(route.unwrap_or(Answer::Honest)).await.unwrap_or_else(not_found);
         };
         let scripted = lock(&self.state).scripted(endpoint);
@@ -242,12 +248,32 @@ impl Shared {
             &json!({
                 "device_code": device_code,
                 "user_code": user_code,
-                "verification_uri": format!("{origin}/device"),
-                "verification_uri_complete": format!("{origin}/device?user_code={user_code}"),
+                "verification_uri": format!("{origin}{DEVICE_PAGE}"),
+                "verification_uri_complete": format!("{origin}{DEVICE_PAGE}?user_code={user_code}"),
                 "expires_in": lifetime.as_secs(),
                 "interval": state.settings.device_interval,
             }),
         )
+    }
+
+    /// The page of a device's code: a form, and the consent of somebody who always agrees.
+    fn agree_to_device(&self, form: &Form) -> Reply {
+        let page = |status: u16, body: &str| {
+            let html = format!("<!doctype html><title>Sign in a device</title>{body}\n");
+            http_answer(HttpAnswer::new(status).body("text/html", html))
+        };
+        let Some(code) = form.get("user_code") else {
+            return page(200, "<form>Code: <input name=user_code> <button>Agree</button></form>");
+        };
+        let mut state = lock(&self.state);
+        let known = state.devices.values_mut().find(|device| device.user_code == code);
+        match known.filter(|device| device.decision == Decision::Pending) {
+            Some(device) => {
+                device.decision = Decision::Approved;
+                page(200, "<p>The device is signed in. You can close this page.</p>")
+            }
+            None => page(404, "<p>No device waits with this code.</p>"),
+        }
     }
 
     /// What a client assertion may be addressed to: the issuer, or the token endpoint (RFC 7523, section 3).

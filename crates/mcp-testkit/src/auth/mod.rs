@@ -27,7 +27,8 @@ use state::{Client, Decision, State};
 /// An authorization server on loopback: discovery, registration, authorization code with PKCE, refresh with rotation,
 /// client credentials, device code, token exchange, JWT bearer and revocation, each with its rules enforced.
 ///
-/// Its consent page is somebody who always agrees: `/authorize` answers at once with a redirect back to the client.
+/// Its consent pages are somebody who always agrees: `/authorize` answers at once with a redirect back to the client,
+/// and opening `/device?user_code=…` signs the device in.
 ///
 /// ```
 /// use mcp_testkit::{FakeAuthServer, FakeMcpServer};

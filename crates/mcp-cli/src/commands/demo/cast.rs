@@ -4,14 +4,15 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mcp_testkit::{Accept, Answer, FakeHelper, FakeMcpServer, Refusal};
+use mcp_testkit::{Accept, Answer, FakeAuthServer, FakeHelper, FakeMcpServer, Refusal};
 use serde_json::json;
 use tempfile::TempDir;
 
 /// How long a token of the helper lives.
 pub(super) const TOKEN_LIFE: Duration = Duration::from_secs(5);
 const PREFIX: &str = "demo-token-";
-const STATIC_KEY: &str = "demo-static-key";
+// Shares no part with the name of its server, which would be hidden together with it.
+const STATIC_KEY: &str = "5f1c9e07-b2a84d63";
 
 /// Everything that plays in the demo. Dropping it stops the servers and removes the files.
 #[derive(Debug)]
@@ -21,6 +22,8 @@ pub(super) struct Cast {
     pub(super) helper_server: FakeMcpServer,
     pub(super) helper: FakeHelper,
     pub(super) flaky: FakeMcpServer,
+    /// Where a person signs in to `oauth` and `helper-and-oauth`; it always agrees.
+    _accounts: FakeAuthServer,
     /// Servers that need nothing but to be there.
     _others: Vec<FakeMcpServer>,
     _second_helper: FakeHelper,
@@ -31,11 +34,7 @@ impl Cast {
     pub(super) fn start() -> io::Result<Self> {
         let home = tempfile::Builder::new().prefix("mcplink-demo-").tempdir()?;
         let minted = Accept::Stamped { prefix: PREFIX.to_owned(), valid_for: TOKEN_LIFE };
-        let oauth = || {
-            Refusal::unauthorized().challenge(
-                "Bearer resource_metadata=\"http://127.0.0.1:9/.well-known/oauth-protected-resource\"",
-            )
-        };
+        let accounts = FakeAuthServer::start()?;
 
         let open = FakeMcpServer::builder().name("demo-open").start()?;
         let fixed = FakeMcpServer::builder()
@@ -48,8 +47,11 @@ impl Cast {
             .accept(minted.clone())
             .refuse_with(Refusal::status(401))
             .start()?;
-        let both = FakeMcpServer::builder().name("demo-both").accept(minted).refuse_with(oauth()).start()?;
-        let sign_in = FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(oauth()).start()?;
+        let both = FakeMcpServer::builder().name("demo-both").start()?;
+        accounts.protect(&both);
+        both.accept(Accept::Either(vec![minted, Accept::Issued(accounts.tokens())]));
+        let sign_in = FakeMcpServer::builder().name("demo-oauth").start()?;
+        accounts.protect(&sign_in);
         let forbidden =
             FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(Refusal::forbidden()).start()?;
         let flaky = FakeMcpServer::builder().name("demo-flaky").start()?;
@@ -87,6 +89,7 @@ impl Cast {
             helper_server,
             helper,
             flaky,
+            _accounts: accounts,
             _others: vec![open, both, sign_in, forbidden, missing, disabled],
             _second_helper: second_helper,
         })

@@ -1,16 +1,22 @@
 //! The tour: each step runs a real command in a process of its own and says what to notice.
 
 use std::path::{Path, PathBuf};
+use std::process::{ExitStatus as Ended, Stdio};
 use std::time::{Duration, SystemTime};
 
 use mcp_testkit::Answer;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::Command;
+use url::Url;
 
 use super::cast::{Cast, TOKEN_LIFE};
 use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::view::wrap::wrap;
+
+/// The longest line of the narration, in columns.
+const PROSE: usize = 100;
 
 /// A walk through the servers.
 pub(super) struct Tour<'a> {
@@ -28,14 +34,15 @@ impl<'a> Tour<'a> {
 
     /// Walks from the first step to the last.
     pub(super) async fn run(&mut self) -> Result<(), CliError> {
-        self.say(&format!(
+        self.prose(&format!(
             "Nine MCP servers now listen on loopback; {} names them as any config file would.",
             self.cast.config_file().display()
         ));
         self.statuses().await?;
         self.expiry().await?;
         self.refused_in_session().await?;
-        self.hiccup().await
+        self.hiccup().await?;
+        self.sign_in().await
     }
 
     async fn statuses(&mut self) -> Result<(), CliError> {
@@ -55,7 +62,7 @@ impl<'a> Tour<'a> {
         self.title("A token that lives five seconds, and no OAuth behind it");
         let runs = self.cast.helper.runs();
         let first = self.command(&["call", "helper", "echo", "text=hello"]).await?;
-        self.say(&format!("waiting {} s until the token has expired ..", TOKEN_LIFE.as_secs() + 1));
+        self.prose(&format!("waiting {} s until the token has expired ..", TOKEN_LIFE.as_secs() + 1));
         tokio::time::sleep(TOKEN_LIFE + Duration::from_secs(1)).await;
         let second = self.command(&["call", "helper", "echo", "text=again"]).await?;
         let runs = self.cast.helper.runs() - runs;
@@ -107,18 +114,61 @@ impl<'a> Tour<'a> {
         Ok(())
     }
 
+    async fn sign_in(&mut self) -> Result<(), CliError> {
+        self.title("A sign-in, on a machine without a browser");
+        let signed_in = self.login("oauth").await?;
+        let connected = self.command(&["status", "oauth"]).await?;
+        let signed_out = self.command(&["logout", "oauth"]).await?;
+        self.notice(
+            "The demo opened that URL, as you would on another device; the page agreed at once. The command was done \
+             when the server itself had accepted the sign-in. `logout` revoked the tokens.",
+        );
+        self.claim("a sign-in opens the server", (signed_in, connected) == (Some(0), Some(0)));
+        self.claim("signing out works", signed_out == Some(0));
+        Ok(())
+    }
+
+    /// Signs in to a server, and opens the page that the command asks for.
+    async fn login(&self, name: &str) -> Result<Option<i32>, CliError> {
+        let broken = |error| super::broken("a command could not be started", &error);
+        let mut running =
+            self.start(&["login", name, "--no-browser"]).stderr(Stdio::piped()).spawn().map_err(broken)?;
+        let mut lines =
+            BufReader::new(running.stderr.take().ok_or_else(|| broken(std::io::Error::other("")))?).lines();
+        while let Ok(Some(line)) = lines.next_line().await {
+            self.app.output.error(&format!("{line}\n"));
+            if let Ok(url) = Url::parse(line.trim()) {
+                // What comes of it is what the command says next.
+                drop(tokio::task::spawn_blocking(move || mcp_testkit::visit(&url)).await);
+            }
+        }
+        Ok(self.ended(running.wait().await.map_err(broken)?))
+    }
+
     /// Leaves the servers running until the person has played enough.
     pub(super) async fn keep(&self) {
         let directory = self.cast.config_dir();
         self.title("Yours to play with");
-        self.say(&format!(
-            "The servers keep running until Ctrl-C. In another terminal:\n\n  cd {}\n  export CLAUDE_CONFIG_DIR={}\n  \
-             mcplink status\n\nThe configuration is {}.",
-            self.cast.project().display(),
-            directory.display(),
-            self.cast.config_file().display()
-        ));
+        self.prose("The servers keep running until Ctrl-C. In another terminal:");
+        let mut commands = vec![
+            format!("cd {}", shell_path(&self.cast.project())),
+            format!("export CLAUDE_CONFIG_DIR={}", shell_path(&directory)),
+            format!("export MCPLINK_STATE_DIR={}", shell_path(&directory.join("state"))),
+        ];
+        if let Some(folder) = self.folder_to_add() {
+            commands.insert(0, format!("export PATH={}:\"$PATH\"", shell_path(folder)));
+        }
+        commands.extend(["mcplink status".to_owned(), "mcplink login oauth".to_owned()]);
+        self.say(&format!("\n  {}\n", commands.join("\n  ")));
+        self.prose(&format!("The configuration is {}.", self.cast.config_file().display()));
         std::future::pending::<()>().await;
+    }
+
+    /// The folder of this program, where a terminal would not find it: `cargo run` installs nothing.
+    fn folder_to_add(&self) -> Option<&Path> {
+        let (folder, path) = (self.program.parent()?, self.app.environment.text("PATH").unwrap_or_default());
+        let is_there = std::env::split_paths(path).any(|entry| entry == folder);
+        (!is_there).then_some(folder)
     }
 
     /// Whether everything that was claimed held.
@@ -135,6 +185,12 @@ impl<'a> Tour<'a> {
 
     /// Runs a command as a person would, and returns its exit code.
     async fn command(&self, args: &[&str]) -> Result<Option<i32>, CliError> {
+        let broken = |error| super::broken("a command could not be started", &error);
+        Ok(self.ended(self.start(args).status().await.map_err(broken)?))
+    }
+
+    /// Shows a command, and prepares it.
+    fn start(&self, args: &[&str]) -> Command {
         let style = self.app.style();
         self.app.output.out(&format!(
             "\n{} {}\n",
@@ -142,19 +198,22 @@ impl<'a> Tour<'a> {
             style.bold(&format!("mcplink {}", shell(args)))
         ));
         let directory = self.cast.config_dir();
-        let status = Command::new(self.program)
+        let mut command = Command::new(self.program);
+        command
             .args(args)
             .current_dir(self.cast.project())
             .env("CLAUDE_CONFIG_DIR", &directory)
             .env("MCPLINK_STATE_DIR", directory.join("state"))
-            .kill_on_drop(true)
-            .status()
-            .await
-            .map_err(|error| super::broken("a command could not be started", &error))?;
-        self.app
-            .output
-            .out(&format!("{}\n", style.dim(&format!("exit code {}", status.code().unwrap_or(-1)))));
-        Ok(status.code())
+            .kill_on_drop(true);
+        command
+    }
+
+    /// Shows how a command ended.
+    fn ended(&self, status: Ended) -> Option<i32> {
+        let code = status.code();
+        let style = self.app.style();
+        self.app.output.out(&format!("{}\n", style.dim(&format!("exit code {}", code.unwrap_or(-1)))));
+        code
     }
 
     fn claim(&mut self, claim: &'static str, holds: bool) {
@@ -168,7 +227,14 @@ impl<'a> Tour<'a> {
     }
 
     fn notice(&self, text: &str) {
-        self.say(&format!("\n{}", wrap(text, 100).join("\n")));
+        self.say("");
+        self.prose(text);
+    }
+
+    fn prose(&self, text: &str) {
+        let style = self.app.style();
+        let width = if style.terminal { style.columns.min(PROSE) } else { PROSE };
+        self.say(&wrap(text, width).join("\n"));
     }
 
     fn say(&self, text: &str) {
@@ -180,6 +246,10 @@ impl<'a> Tour<'a> {
 fn shell(args: &[&str]) -> String {
     let quote = |arg: &&str| if arg.contains(' ') { format!("'{arg}'") } else { (*arg).to_owned() };
     args.iter().map(quote).collect::<Vec<_>>().join(" ")
+}
+
+fn shell_path(path: &Path) -> String {
+    mcp_text::shell_word(&path.to_string_lossy())
 }
 
 /// Every file below `directory` with its size and the time of its last change.

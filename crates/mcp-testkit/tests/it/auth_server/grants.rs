@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use mcp_testkit::{Answer, Endpoint, FakeAuthServer};
+use mcp_testkit::{Answer, Endpoint, FakeAuthServer, visit};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair as _};
 use serde_json::{Value, json};
@@ -184,6 +184,12 @@ fn a_device_waits_for_its_person() {
         "invalid_grant",
         "a device code is worth its tokens once"
     );
+    let shown = post(&auth, "/device_authorization", &[], &[("client_id", "tv")]).json();
+    let open = |page: &Value| visit(&page.as_str().unwrap().parse().unwrap()).unwrap().pop().unwrap();
+    assert!(open(&shown["verification_uri"]).body.contains("name=user_code"));
+    assert_eq!(open(&shown["verification_uri_complete"]).status, 200);
+    assert_eq!(open(&shown["verification_uri_complete"]).status, 404, "a code is entered once");
+    assert!(poll(&shown["device_code"]).json()["access_token"].is_string());
     let denied = post(&auth, "/device_authorization", &[], &[("client_id", "tv")]).json();
     assert!(auth.deny_device(denied["user_code"].as_str().unwrap()));
     assert_eq!(error(&poll(&denied["device_code"])).1, "access_denied");
