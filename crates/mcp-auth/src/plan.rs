@@ -256,18 +256,22 @@ impl fmt::Display for AuthPlan {
             if index > 0 {
                 f.write_str("\n")?;
             }
-            write!(f, "{:<14}  {:<9}  ", link.provider.name(), link.role.word())?;
+            write!(f, "{}: ", link.provider.name())?;
+            // That a link simply does its part goes without saying.
+            if !matches!(link.role, Role::Base | Role::Authority) {
+                write!(f, "{}, ", link.role.word())?;
+            }
             match (link.provider, link.role) {
                 (ProviderKind::StaticHeaders, role) => {
                     let names: Vec<&str> =
                         self.header_names().iter().map(|(name, _)| mcp_text::member_name(name)).collect();
                     write!(f, "{}", names.join(", "))?;
                     if role == Role::Base && self.links.len() > 1 {
-                        f.write_str("; same-named headers of a later provider win")?;
+                        f.write_str("; headers of the same name from what follows win")?;
                     }
                 }
                 (ProviderKind::HeadersHelper, Role::Authority) => {
-                    f.write_str("run on connect, when the server refuses, and ahead of expiry")?;
+                    f.write_str("run at connect, when the server refuses, and ahead of expiry")?;
                 }
                 _ => write!(f, "{}", link.why)?,
             }
@@ -366,16 +370,16 @@ mod tests {
         let plan = AuthPlan::resolve(&settings(&["X-Team", "x-team", "Authorization"], true, false, false));
         assert_eq!(
             plan.to_string(),
-            "static-headers  base       X-Team, Authorization; same-named headers of a later provider win\n\
-             headers-helper  authority  run on connect, when the server refuses, and ahead of expiry\n\
-             oauth           fallback   only when fresh helper headers were refused too, the server offers OAuth \
+            "static-headers: X-Team, Authorization; headers of the same name from what follows win\n\
+             headers-helper: run at connect, when the server refuses, and ahead of expiry\n\
+             oauth: fallback, only when fresh helper headers were refused too, the server offers OAuth \
              and a person has signed in"
         );
         let withheld = AuthPlan::resolve(&settings(&[], true, true, true));
         assert_eq!(
             withheld.to_string(),
-            "headers-helper  withheld   the folder is not trusted, so requests carry static headers alone\n\
-             oauth           skipped    headersHelper is configured and outranks it, although it may not run"
+            "headers-helper: withheld, the folder is not trusted, so requests carry static headers alone\n\
+             oauth: skipped, headersHelper is configured and outranks it, although it may not run"
         );
         for plan in [plan, withheld] {
             let shown = format!("{plan} {plan:?}");

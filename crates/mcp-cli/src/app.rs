@@ -23,7 +23,8 @@ use crate::telemetry::Telemetry;
 use crate::view::row::{PointerRow, ProblemRow};
 use crate::view::shown;
 use crate::view::text::Style;
-use crate::wire::Wired;
+use crate::view::wrap::paragraph;
+use crate::wire::{Closed, Wired};
 
 /// The program, ready to run a command.
 #[derive(Debug)]
@@ -192,6 +193,11 @@ impl App {
         Style { terminal: self.output.stdout_is_terminal, color: self.output.color, columns }
     }
 
+    /// The width within which text on stderr is wrapped; none where it is no terminal.
+    pub(crate) fn stderr_room(&self) -> Option<usize> {
+        self.output.stderr_is_terminal.then(|| self.terminal_size().0)
+    }
+
     /// Columns and rows of the terminal.
     pub(crate) fn terminal_size(&self) -> (usize, usize) {
         crate::output::terminal_size()
@@ -295,21 +301,27 @@ impl Loaded {
         let mut wired: Vec<Wired> = Vec::new();
         for name in names {
             if !wired.iter().any(|known| known.described.name == *name) {
-                wired.push(self.wired(app, name).await?);
+                wired.push(self.found(app, name).await?);
             }
+        }
+        if !app.json {
+            self.note_broken(app);
         }
         Ok(wired)
     }
 
     /// The server of this name.
     pub(crate) async fn wired(&self, app: &App, name: &str) -> Result<Wired, CliError> {
+        let found = self.found(app, name).await?;
+        if !app.json {
+            self.note_broken(app);
+        }
+        Ok(found)
+    }
+
+    async fn found(&self, app: &App, name: &str) -> Result<Wired, CliError> {
         match self.config.entry(name).filter(|entry| self.scope.is_none_or(|scope| scope == entry.scope)) {
-            Some(entry) => {
-                if !app.json {
-                    self.note_broken(app);
-                }
-                Ok(Wired::new(entry, &self.config, app).await)
-            }
+            Some(entry) => Ok(Wired::new(entry, &self.config, app).await),
             None => match self.dead_end(name) {
                 Some((pointer, why)) => Ok(Wired::pointer(pointer, &why, &self.config, app).await),
                 None => Err(self.unknown(name)),
@@ -386,25 +398,49 @@ impl Loaded {
     /// Tells people which files cannot be understood, whatever they asked for.
     fn note_broken(&self, app: &App) {
         for problem in self.config.broken_files() {
-            app.output.note(&format!("{}: {}\n", severity(problem), problem_text(problem)));
+            note(app, problem);
         }
     }
 
-    /// Tells people what is wrong with the files.
-    pub(crate) fn note_problems(&self, app: &App) {
-        note_all(app, self.config.problems.iter());
+    /// Tells people what is wrong with the files, but for what the rows of `wired` say themselves.
+    pub(crate) fn note_problems(&self, app: &App, wired: &[Wired]) {
+        let said = rows_say(wired);
+        note_all(app, self.config.problems.iter().filter(|problem| !said.contains(&problem_text(problem))));
     }
 
-    /// Tells people what is wrong with one entry.
-    pub(crate) fn note_problems_of(&self, app: &App, name: &str) {
-        note_all(app, self.config.problems_of(name));
+    /// The same about these servers alone, and about the environment; about all where none is named. What another entry has
+    /// wrong is no matter of this command, and files that cannot be understood have been named already.
+    pub(crate) fn note_problems_of(&self, app: &App, names: &[String], wired: &[Wired]) {
+        if names.is_empty() {
+            return self.note_problems(app, wired);
+        }
+        let said = rows_say(wired);
+        note_all(app, self.config.problems.iter().filter(|p| p.server.is_none() && p.file.is_none()));
+        for name in names {
+            let own = self.config.problems_of(name);
+            note_all(app, own.filter(|problem| !said.contains(&problem_text(problem))));
+        }
     }
+}
+
+/// What the rows of servers that are never contacted say.
+fn rows_say(wired: &[Wired]) -> Vec<String> {
+    let reason = |wired: &Wired| match &wired.state {
+        Err(Closed::Reason(reason)) => Some(shown::line(&reason.message)),
+        _ => None,
+    };
+    wired.iter().filter_map(reason).collect()
 }
 
 fn note_all<'p>(app: &App, problems: impl Iterator<Item = &'p Problem>) {
     for problem in problems.filter(|problem| problem.severity > Severity::Note) {
-        app.output.note(&format!("{}: {}\n", severity(problem), problem_text(problem)));
+        note(app, problem);
     }
+}
+
+fn note(app: &App, problem: &Problem) {
+    let text = format!("{}: {}", severity(problem), problem_text(problem));
+    app.output.note(&paragraph(&text, app.stderr_room()));
 }
 
 fn severity(problem: &Problem) -> &'static str {

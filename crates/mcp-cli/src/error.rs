@@ -2,6 +2,7 @@
 
 use crate::exit::ExitStatus;
 use crate::view::shown::line;
+use crate::view::wrap::paragraph;
 
 /// What a command failed with.
 #[derive(Debug)]
@@ -78,11 +79,16 @@ impl CliError {
         self
     }
 
-    /// At most three lines.
+    /// At most three lines, as long as they have to be.
     pub(crate) fn to_text(&self) -> String {
-        let mut text = format!("error: {}\n", line(&self.message));
+        self.to_lines(None)
+    }
+
+    /// The same for a terminal of so many columns: wrapped at words, but for the next step, which is to be copied.
+    pub(crate) fn to_lines(&self, columns: Option<usize>) -> String {
+        let mut text = paragraph(&format!("error: {}", line(&self.message)), columns);
         if let Some(why) = &self.why {
-            text.push_str(&format!("  why: {}\n", line(why)));
+            text.push_str(&paragraph(&format!("  why: {}", line(why)), columns));
         }
         if let Some(next) = &self.next {
             text.push_str(&format!("  next: {}\n", line(next)));
@@ -124,6 +130,20 @@ mod tests {
         assert_eq!(json["error"]["next"], "mcplink list");
         assert_eq!(error.to_json().lines().count(), 1);
     }
+
+    #[test]
+    fn fh_h13_an_error_wraps_at_words_and_its_next_step_does_not() {
+        let next = "mcplink get a-name-that-is-long --mcp-config /home/me/servers.json";
+        let error =
+            CliError::usage("x", "no server has that name here").why("did you mean another one?").next(next);
+        assert_eq!(
+            error.to_lines(Some(20)),
+            format!(
+                "error: no server has\n  that name here\n  why: did you mean\n    another one?\n  next: {next}\n"
+            )
+        );
+    }
+
     #[test]
     fn what_is_wrong_with_the_arguments_is_said_in_three_lines() {
         let said = |text: &str| CliError::of_arguments(text).to_text();

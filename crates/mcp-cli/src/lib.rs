@@ -80,7 +80,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         Err(error) => {
             let error =
                 CliError::new(ExitStatus::Internal, "internal", "cannot start").why(error.to_string());
-            app.output.error(&error.to_text());
+            app.output.error(&error.to_lines(app.stderr_room()));
             return error.exit.into();
         }
     };
@@ -108,13 +108,13 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
             None => status.into(),
             Some(why) => {
                 let error = unwritten(&why);
-                app.output.error(&if app.json { error.to_json() } else { error.to_text() });
+                app.output.error(&if app.json { error.to_json() } else { error.to_lines(app.stderr_room()) });
                 error.exit.into()
             }
         },
         Err(mut error) => {
             error.next = error.next.map(|next| app.steps.step(&next));
-            app.output.error(&if app.json { error.to_json() } else { error.to_text() });
+            app.output.error(&if app.json { error.to_json() } else { error.to_lines(app.stderr_room()) });
             error.exit.into()
         }
     };

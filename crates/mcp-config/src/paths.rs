@@ -29,6 +29,15 @@ pub struct PathReport {
     pub requested: bool,
 }
 
+impl PathReport {
+    /// Nothing is ever taken from it; it is named because people write into it.
+    pub fn never_read(&self) -> bool {
+        self.role == NO_ROLE
+    }
+}
+
+const NO_ROLE: &str = "none";
+
 pub(crate) fn report(sources: &Sources, control: Control, files: &[Parsed<'_>]) -> Vec<PathReport> {
     let parsed = |file: &Source| files.iter().any(|(_, document)| document.place == file.place);
     sources.files.iter().map(|file| location(file, control, parsed(file))).collect()
@@ -59,7 +68,7 @@ fn role(role: Role) -> &'static str {
         Role::ProjectSettings => "project settings",
         Role::LocalSettings => "local project settings",
         Role::Decisions => "trust and approvals given to mcplink",
-        Role::NeverRead(_) => "none",
+        Role::NeverRead(_) => NO_ROLE,
     }
 }
 

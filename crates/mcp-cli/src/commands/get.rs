@@ -152,6 +152,10 @@ fn field_value(field: &Field, entry: &Explanation) -> String {
     if field.origin.place != entry.origin.place {
         value.push_str(&format!("  ({})", field.origin));
     }
+    // What is hidden can be read where it stands.
+    if field.name == "headersHelper" && value.contains(mcp_text::REDACTED) {
+        value.push_str(&format!("  (line {})", field.origin.line));
+    }
     if !field.missing.is_empty() {
         value.push_str(&format!("  (not set: {})", field.missing.join(", ")));
     }

@@ -6,6 +6,7 @@ use crate::exit::ExitStatus;
 use crate::view::row::{Row, Servers};
 use crate::view::shown;
 use crate::view::text;
+use crate::view::wrap::paragraph;
 
 pub(super) async fn run(app: &App) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
@@ -16,7 +17,7 @@ pub(super) async fn run(app: &App) -> Result<ExitStatus, CliError> {
         app.print_json(&Servers::new(None, &rows, &problems).with_pointers(&pointers));
         return Ok(loaded.exit(ExitStatus::Success));
     }
-    loaded.note_problems(app);
+    loaded.note_problems(app, &[]);
     if rows.is_empty() {
         loaded.note_nothing(app);
     }
@@ -24,7 +25,7 @@ pub(super) async fn run(app: &App) -> Result<ExitStatus, CliError> {
     for pointer in &loaded.config.pointers {
         let (entry, origin) = (&pointer.entry, &pointer.entry.origin);
         let line = format!("{}: {pointer} ({origin}, {})", shown::name(&entry.name), origin.field);
-        app.output.note(&format!("{}\n", shown::line(&line)));
+        app.output.note(&paragraph(&shown::line(&line), app.stderr_room()));
     }
     Ok(loaded.exit(ExitStatus::Success))
 }

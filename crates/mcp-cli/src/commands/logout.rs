@@ -46,7 +46,7 @@ pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliE
         return Ok(ExitStatus::Success);
     }
     if done.forgotten == 0 {
-        app.output.out(&format!("nobody was signed in to {name}\n"));
+        app.output.out(&format!("{name} had no sign-in\n"));
     } else {
         app.output.out(&format!("signed out of {name}\n"));
     }

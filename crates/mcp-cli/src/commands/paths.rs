@@ -6,6 +6,7 @@ use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::view::shown;
+use crate::view::wrap::wrap;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -21,17 +22,27 @@ pub(super) fn run(app: &App) -> Result<ExitStatus, CliError> {
         app.print_json(&Document { schema_version: 1, paths });
         return Ok(ExitStatus::Success);
     }
-    let width = paths.iter().map(|path| path.role.chars().count()).max().unwrap_or(0);
     let style = app.style();
-    for path in paths {
+    // A place that is never looked at matters where somebody wrote something there.
+    for path in paths.iter().filter(|path| path.exists || !path.never_read()) {
         let mark = match (path.used, path.exists) {
             (true, _) => "read   ",
             (false, false) => "absent ",
             (false, true) => "ignored",
         };
         let place = shown::line(&path.place.to_string());
-        app.output.out(&format!("{mark}  {:width$}  {place}\n", path.role));
-        app.output.out(&format!("{}{}\n", " ".repeat(11 + width), style.dim(&shown::line(&path.why))));
+        app.output.out(&format!("{mark}  {place}\n"));
+        let about = match (path.never_read(), path.exists) {
+            (true, _) => path.why.clone(),
+            (false, true) => format!("{}; {}", path.role, path.why),
+            (false, false) => path.role.to_owned(),
+        };
+        let indent = " ".repeat(mark.len() + 2);
+        for line in
+            wrap(&shown::line(&about), style.room().unwrap_or(usize::MAX).saturating_sub(indent.len()))
+        {
+            app.output.out(&format!("{indent}{}\n", style.dim(&line)));
+        }
     }
     Ok(ExitStatus::Success)
 }

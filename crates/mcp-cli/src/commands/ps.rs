@@ -79,7 +79,7 @@ fn table(sessions: &[Session], style: Style) -> String {
     let own = env!("CARGO_PKG_VERSION");
     let unknown = || "-".to_owned();
     let mut rows: Vec<[String; 6]> =
-        vec![["PID", "SERVER", "HOST", "SINCE", "FOLDER", "STATE"].map(ToOwned::to_owned)];
+        vec![["PID", "SERVER", "HOST", "SINCE (UTC)", "FOLDER", "STATE"].map(ToOwned::to_owned)];
     for session in sessions {
         let state = text::said(&session.status, &session.reason);
         let version = session.version.as_ref().filter(|version| *version != own);

@@ -32,7 +32,7 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
         _ => loaded.wired_named(app, &names).await?,
     };
     if !app.json {
-        loaded.note_problems(app);
+        loaded.note_problems_of(app, &args.names, &wired);
     }
     if args.all || args.failed {
         wired.retain(|wired| !wired.is_disabled());
@@ -93,7 +93,7 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
             && others.is_empty()
             && rows.iter().all(|row| row.reconnected.iter().flatten().count() == 0)
         {
-            app.output.note("no live session was found\n");
+            app.output.note("no bridge is running that had to reconnect as well\n");
         }
     }
     if app.json {

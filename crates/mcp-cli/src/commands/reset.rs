@@ -34,8 +34,11 @@ pub(super) async fn run(app: &App, args: &ResetArgs) -> Result<ExitStatus, CliEr
         return Ok(ExitStatus::Success);
     }
     for (name, forgotten) in &reset {
-        let records = if *forgotten == 1 { "record" } else { "records" };
-        app.output.out(&format!("{name}: forgot {forgotten} {records}\n"));
+        app.output.out(&match forgotten {
+            0 => format!("{name}: nothing was kept\n"),
+            1 => format!("{name}: forgot 1 record\n"),
+            more => format!("{name}: forgot {more} records\n"),
+        });
     }
     if reset.is_empty() {
         app.output.note("no server of these has anything to forget\n");

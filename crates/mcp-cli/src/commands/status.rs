@@ -32,7 +32,7 @@ pub(super) async fn run(app: &App, args: &StatusArgs) -> Result<ExitStatus, CliE
     let loaded = app.load()?;
     let wired = loaded.wired_named(app, &args.names).await?;
     if !app.json {
-        loaded.note_problems(app);
+        loaded.note_problems_of(app, &args.names, &wired);
         if wired.is_empty() {
             loaded.note_nothing(app);
         }

@@ -9,6 +9,8 @@ use crate::app::{App, problem_text};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::view::row::ProblemRow;
+use crate::view::text::Style;
+use crate::view::wrap::paragraph;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -19,6 +21,7 @@ struct Document {
 }
 
 pub(super) fn run(app: &App, file: Option<&Path>) -> Result<ExitStatus, CliError> {
+    let mut nothing = false;
     let (problems, what, usable) = match file {
         Some(file) => {
             let path = app.directory()?.join(file);
@@ -27,6 +30,7 @@ pub(super) fn run(app: &App, file: Option<&Path>) -> Result<ExitStatus, CliError
         }
         None => {
             let config = app.load_as_is()?.config;
+            nothing = config.entries.is_empty() && config.pointers.is_empty() && config.problems.is_empty();
             let usable = usable(&config);
             (config.problems, "the configuration".to_owned(), usable)
         }
@@ -35,8 +39,13 @@ pub(super) fn run(app: &App, file: Option<&Path>) -> Result<ExitStatus, CliError
     if app.json {
         let problems = problems.iter().map(ProblemRow::from).collect();
         app.print_json(&Document { schema_version: 1, valid, problems });
+    } else if nothing {
+        app.output.out(
+            "no servers are configured, so there is nothing to check; `mcplink paths` shows where they are \
+                        looked for\n",
+        );
     } else {
-        app.output.out(&text(&problems, &what, &usable));
+        app.output.out(&text(&problems, &what, &usable, app.style()));
     }
     Ok(if valid { ExitStatus::Success } else { ExitStatus::Usage })
 }
@@ -58,10 +67,11 @@ fn usable(config: &Config) -> String {
     }
 }
 
-fn text(problems: &[Problem], what: &str, usable: &str) -> String {
+fn text(problems: &[Problem], what: &str, usable: &str, style: Style) -> String {
     let mut text = String::new();
     for problem in problems {
-        text.push_str(&format!("{}: {}\n", ProblemRow::from(problem).severity, problem_text(problem)));
+        let line = format!("{}: {}", ProblemRow::from(problem).severity, problem_text(problem));
+        text.push_str(&paragraph(&line, style.room()));
     }
     if problems.is_empty() {
         text.push_str(&format!("{what} is valid\n"));

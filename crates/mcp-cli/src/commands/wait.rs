@@ -125,8 +125,8 @@ fn ended(app: &App, all: &[Row], rows: &[&Row], error: CliError) -> CliError {
     let Some(first) = rows.first() else { return error };
     let name = mcp_text::shell_word(&first.name);
     let next = first.reason().and_then(|reason| reason.next.clone());
-    let looks = if error.exit == ExitStatus::Pending { "status" } else { "get" };
-    error.next(next.filter(|_| looks == "get").unwrap_or_else(|| format!("mcplink {looks} {name}")))
+    // Not `status`, whose next step is to wait.
+    error.next(next.unwrap_or_else(|| format!("mcplink get {name}")))
 }
 
 fn list(rows: &[&Row], each: impl Fn(&Row) -> String) -> String {

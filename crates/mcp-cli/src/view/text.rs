@@ -19,6 +19,11 @@ pub(crate) struct Style {
 }
 
 impl Style {
+    /// The width within which text is wrapped; none in a pipe.
+    pub(crate) fn room(self) -> Option<usize> {
+        self.terminal.then_some(self.columns)
+    }
+
     /// `text` in the colour of `status`.
     pub(crate) fn paint(self, status: ServerStatus, text: &str) -> String {
         let code = match status {
@@ -170,7 +175,7 @@ pub(crate) fn session_lines(row: &Row, style: Style) -> String {
 fn shared(session: &Session) -> String {
     match session.shared {
         Some(Role::Guest { via }) => format!(", shared: via {via}"),
-        Some(Role::Owner { guests: 0 }) => ", shared".to_owned(),
+        Some(Role::Owner { guests: 0 }) => ", shared with no other yet".to_owned(),
         Some(Role::Owner { guests: 1 }) => ", shared with 1 more".to_owned(),
         Some(Role::Owner { guests }) => format!(", shared with {guests} more"),
         _ => String::new(),

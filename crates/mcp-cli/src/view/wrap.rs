@@ -2,10 +2,16 @@
 
 /// The words of `text` in lines of at most `width` columns; a longer word has a line of its own.
 pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+    wrap_from(text, width, width)
+}
+
+/// The same, where the first line has another width.
+fn wrap_from(text: &str, first: usize, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split_whitespace() {
+        let room = if lines.len() == 1 { first } else { width };
         match lines.last_mut() {
-            Some(line) if mcp_text::width(line) + 1 + mcp_text::width(word) <= width => {
+            Some(line) if mcp_text::width(line) + 1 + mcp_text::width(word) <= room => {
                 line.push(' ');
                 line.push_str(word);
             }
@@ -44,6 +50,21 @@ pub(crate) fn cut(line: &str, columns: usize) -> String {
     out
 }
 
+/// One line of text, its later lines further right; with the line end.
+pub(crate) fn paragraph(text: &str, columns: Option<usize>) -> String {
+    let indent = text.len() - text.trim_start_matches(' ').len();
+    let Some(columns) = columns.filter(|columns| mcp_text::width(text) > *columns) else {
+        return format!("{text}\n");
+    };
+    let lines = wrap_from(text, columns.saturating_sub(indent), columns.saturating_sub(indent + 2));
+    let mut out = String::new();
+    for (number, line) in lines.iter().enumerate() {
+        let indent = if number == 0 { indent } else { indent + 2 };
+        out.push_str(&format!("{}{line}\n", " ".repeat(indent)));
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +85,13 @@ mod tests {
         ] {
             assert_eq!(cut(line, columns), shown, "{line:?} in {columns}");
         }
+    }
+
+    #[test]
+    fn fh_h13_a_paragraph_wraps_at_words_and_further_right() {
+        assert_eq!(paragraph("  why: aa bb cc", None), "  why: aa bb cc\n");
+        assert_eq!(paragraph("  why: aa bb cc", Some(12)), "  why: aa bb\n    cc\n");
+        assert_eq!(paragraph("error: aa bb", Some(9)), "error: aa\n  bb\n");
     }
 
     #[test]

@@ -198,6 +198,16 @@ fn fh_h8_nothing_but_the_error_is_on_stderr_of_a_program() {
 }
 
 #[test]
+fn fh_h3_a_wait_that_ended_leads_on_and_not_back_to_a_look() {
+    let server = FakeMcpServer::builder().always(Answer::status(503)).start().unwrap();
+    let setting = Setting::of("s", http(&server));
+    let looked = setting.run(&["status", "s"], 4);
+    assert!(looked.stdout.ends_with("next: mcplink wait s\n"), "{looked}");
+    let waited = setting.run(&["wait", "s", "--timeout", "100ms"], 7);
+    assert!(waited.stderr.ends_with("  next: mcplink get s\n"), "{waited}");
+}
+
+#[test]
 fn fa_a112_a_limit_in_a_variable_that_is_no_number_of_milliseconds_is_told() {
     let server = FakeMcpServer::start().unwrap();
     let setting = Setting::of("s", http(&server));

@@ -192,6 +192,64 @@ fn paths_tells_which_files_are_read() {
 }
 
 #[test]
+fn a_place_that_is_never_read_is_named_where_something_stands_in_it() {
+    let setting = Setting::new();
+    assert!(!setting.run(&["paths"], 0).stdout.contains("mcp.json\n         a file of this name"));
+    setting.home.write(".claude/mcp.json", "{}").unwrap();
+    let output = setting.run(&["paths"], 0);
+    let place = format!(
+        "ignored  {}\n         a file of this name is never read here\n",
+        setting.home.home().join(".claude/mcp.json").display()
+    );
+    assert!(output.stdout.contains(&place), "{output}");
+    assert!(!output.stdout.contains("none"), "{output}");
+}
+
+#[test]
+fn where_nothing_is_configured_there_is_nothing_to_be_valid() {
+    let output = Setting::new().run(&["validate"], 0);
+    assert!(output.stdout.starts_with("no servers are configured, so there is nothing to check"), "{output}");
+}
+
+#[test]
+fn a_look_at_one_server_says_nothing_of_the_others_and_nothing_twice() {
+    let server = FakeMcpServer::start().unwrap();
+    let bad = json!({ "type": "pigeon", "url": "https://example.com" });
+    let mut odd = http(&server);
+    odd["headers"] = json!({ "X-Key": "${NOT_SET_ANYWHERE}" });
+    let setting = Setting::of("good", http(&server)).with("bad", bad).with("odd", odd);
+    for command in ["status", "reconnect"] {
+        let output = setting.run(&[command, "good"], 0);
+        assert!(
+            !output.stderr.contains("pigeon") && !output.stderr.contains("NOT_SET"),
+            "{command}: {output}"
+        );
+        let output = setting.run(&[command, "odd", "good"], 0);
+        assert!(
+            !output.stderr.contains("pigeon") && output.stderr.contains("NOT_SET"),
+            "{command}: {output}"
+        );
+    }
+    for arguments in [&["status"][..], &["status", "bad"], &["reconnect", "bad"], &["status", "--offline"]] {
+        let output = setting.mcplink(arguments).run();
+        let said = format!("{}{}", output.stdout, output.stderr);
+        assert_eq!(said.matches("unknown type \"pigeon\"").count(), 1, "{arguments:?}: {output}");
+    }
+    assert!(setting.run(&["list"], 0).stderr.contains("pigeon"), "a list has no rows that say it");
+    // A file that cannot be understood is named, and once.
+    setting.home.write_project(".mcp.json", "{").unwrap();
+    let output = setting.mcplink(&["status", "good", "odd"]).run();
+    assert_eq!(output.stderr.matches(".mcp.json:1").count(), 1, "{output}");
+}
+
+#[test]
+fn fh_h2_a_helper_that_is_hidden_says_on_which_line_it_stands() {
+    let entry = json!({ "type": "http", "url": "http://127.0.0.1:9/mcp", "headersHelper": "key=$(my-sso) && echo $key" });
+    let output = Setting::of("s", entry).run(&["get", "s"], 0);
+    assert!(output.stdout.contains("headersHelper  key=[redacted] (line 6)\n"), "{output}");
+}
+
+#[test]
 fn version_and_completions_need_nothing() {
     let setting = Setting::new();
     let version = format!("mcplink {}\n", env!("CARGO_PKG_VERSION"));

@@ -60,7 +60,7 @@ fn fa_a111_fa_a55_a_bridge_that_only_it_knows_the_entry_of_is_seen_and_reached()
     assert!(setting.run(&["reconnect", "nope"], 2).stderr.contains("no server is named"));
     let other = Setting::of("web", http(&server));
     let output = other.run(&["reconnect", "web"], 0);
-    assert!(output.stderr.contains("no live session was found"), "{output}");
+    assert!(output.stderr.contains("no bridge is running that had to reconnect as well"), "{output}");
     drop(mine.wait().expect_code(0));
     drop(by_url.wait().expect_code(0));
 }
