@@ -8,6 +8,7 @@
 //! | entry → provider → connection | `wire`, `probe` |
 //! | words, tables, JSON | `view` |
 //! | exit codes | `exit` |
+//! | what is wrong with the files, as it is told | `problems` |
 //! | the next step as it is printed | `steps` |
 //! | traces and metrics, with the feature `otel` | `telemetry` |
 
@@ -31,6 +32,7 @@ mod network;
 mod oauth;
 mod output;
 mod probe;
+mod problems;
 mod redact;
 mod session_log;
 mod sign_in;

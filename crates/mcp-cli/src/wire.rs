@@ -12,7 +12,8 @@ use mcp_status::{
 use mcp_transport::limits::Limits;
 use mcp_transport::{Endpoint, HttpEndpoint, Server, StdioEndpoint};
 
-use crate::app::{App, problem_text};
+use crate::app::App;
+use crate::problems::problem_text;
 use crate::redact;
 use crate::steps::Steps;
 use crate::view::row::{AuthRow, Described, Row};

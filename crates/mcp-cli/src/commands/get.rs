@@ -3,10 +3,11 @@
 use mcp_config::{Explanation, Field, Pointer, ProblemCode};
 use serde::Serialize;
 
-use crate::app::{App, problem_text};
+use crate::app::App;
 use crate::deadline::duration;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::problems::problem_text;
 use crate::view::row::{PointerRow, Row};
 use crate::view::shown;
 use crate::view::text::Style;

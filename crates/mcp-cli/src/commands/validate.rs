@@ -5,9 +5,10 @@ use std::path::Path;
 use mcp_config::{Config, Problem, Server, Severity};
 use serde::Serialize;
 
-use crate::app::{App, problem_text};
+use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::problems::problem_text;
 use crate::view::row::ProblemRow;
 use crate::view::text::Style;
 use crate::view::wrap::paragraph;

@@ -167,7 +167,8 @@ impl<'a> Tour<'a> {
     /// The folder of this program, where a terminal would not find it: `cargo run` installs nothing.
     fn folder_to_add(&self) -> Option<&Path> {
         let (folder, path) = (self.program.parent()?, self.app.environment.text("PATH").unwrap_or_default());
-        let is_there = std::env::split_paths(path).any(|entry| entry == folder);
+        let is_there =
+            path.split(if cfg!(windows) { ';' } else { ':' }).any(|entry| Path::new(entry) == folder);
         (!is_there).then_some(folder)
     }
 

@@ -1,0 +1,109 @@
+//! How people and programs are told what is wrong with the files.
+
+use mcp_config::{Problem, Severity};
+
+use crate::app::{App, Loaded};
+use crate::view::row::ProblemRow;
+use crate::view::shown;
+use crate::view::wrap::paragraph;
+use crate::wire::{Closed, Wired};
+
+impl Loaded {
+    /// Tells people which files cannot be understood, whatever they asked for.
+    pub(crate) fn note_broken(&self, app: &App) {
+        for problem in self.config.broken_files() {
+            note(app, problem);
+        }
+    }
+
+    /// Tells people what is wrong with the files, but for what the rows of `wired` say themselves.
+    pub(crate) fn note_problems(&self, app: &App, wired: &[Wired]) {
+        let said = rows_say(wired);
+        note_all(app, self.config.problems.iter().filter(|problem| !said.contains(&problem_text(problem))));
+    }
+
+    /// The same about these servers alone, and about the environment; about all where none is named. What another entry has
+    /// wrong is no matter of this command, and files that cannot be understood have been named already.
+    pub(crate) fn note_problems_of(&self, app: &App, names: &[String], wired: &[Wired]) {
+        if names.is_empty() {
+            return self.note_problems(app, wired);
+        }
+        let said = rows_say(wired);
+        note_all(app, self.config.problems.iter().filter(|p| p.server.is_none() && p.file.is_none()));
+        for name in names {
+            let own = self.config.problems_of(name);
+            note_all(app, own.filter(|problem| !said.contains(&problem_text(problem))));
+        }
+    }
+}
+
+/// What the rows of servers that are never contacted say.
+fn rows_say(wired: &[Wired]) -> Vec<String> {
+    let reason = |wired: &Wired| match &wired.state {
+        Err(Closed::Reason(reason)) => Some(shown::line(&reason.message)),
+        _ => None,
+    };
+    wired.iter().filter_map(reason).collect()
+}
+
+fn note_all<'p>(app: &App, problems: impl Iterator<Item = &'p Problem>) {
+    for problem in problems.filter(|problem| problem.severity > Severity::Note) {
+        note(app, problem);
+    }
+}
+
+fn note(app: &App, problem: &Problem) {
+    let text = format!("{}: {}", severity(problem), problem_text(problem));
+    app.output.note(&paragraph(&text, app.stderr_room()));
+}
+
+fn severity(problem: &Problem) -> &'static str {
+    match problem.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        _ => "note",
+    }
+}
+
+/// What to do about a file that cannot be understood.
+pub(crate) fn correct(problem: &Problem) -> String {
+    let place = problem.file.as_ref().map(ToString::to_string).unwrap_or_default();
+    match problem.line {
+        Some(line) => format!("correct line {line} of {place}"),
+        None => format!("correct {place}"),
+    }
+}
+
+/// File, field, message and next step of a problem on one line.
+pub(crate) fn problem_text(problem: &Problem) -> String {
+    let mut text = String::new();
+    if let Some(file) = &problem.file {
+        text.push_str(&file.to_string());
+        for number in [problem.line, problem.column].into_iter().flatten() {
+            text.push_str(&format!(":{number}"));
+        }
+        text.push_str(": ");
+    }
+    if let Some(field) = problem.field.as_ref().filter(|field| !field.is_empty()) {
+        text.push_str(&format!("{field}: "));
+    }
+    text.push_str(&problem.message);
+    if let Some(hint) = &problem.hint {
+        text.push_str(&format!(" ({hint})"));
+    }
+    shown::line(&text)
+}
+
+impl From<&Problem> for ProblemRow {
+    fn from(problem: &Problem) -> Self {
+        Self {
+            severity: severity(problem),
+            file: problem.file.as_ref().map(ToString::to_string),
+            line: problem.line,
+            column: problem.column,
+            field: problem.field.clone(),
+            message: problem.message.clone(),
+            hint: problem.hint.clone(),
+        }
+    }
+}
