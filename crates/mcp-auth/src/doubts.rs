@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
+use mcp_text::{is_scheme, unexpanded, variable};
 
 use crate::Credentials;
 use crate::credentials::is_credential;
@@ -45,7 +46,7 @@ pub fn doubts(credentials: &Credentials, now: SystemTime) -> Vec<String> {
             doubts.push(format!("`{name_shown}` has characters beyond ASCII"));
             continue;
         };
-        if let Some(variable) = unset(text) {
+        if let Some(variable) = unexpanded(text) {
             doubts.push(format!("`{name_shown}` holds a variable that is not set here: {variable}"));
         } else if *name == AUTHORIZATION {
             doubts.extend(of_authorization(value, text, now).map(|doubt| format!("`{name_shown}` {doubt}")));
@@ -87,13 +88,6 @@ fn token_document(credentials: &Credentials) -> Option<String> {
     })
 }
 
-/// Whether a header value names a variable where a secret should be, so that it holds none.
-pub fn is_unfilled(value: &str) -> bool {
-    let token = value.trim().rsplit(' ').next().unwrap_or_default();
-    unset(token).is_some_and(|name| token.len() == name.len() + "${}".len())
-        || foreign_variable(token).is_some()
-}
-
 /// What is wrong with credentials that cannot be any: there is nothing to refuse in them.
 pub(crate) fn void(name: &http::HeaderName, value: &HeaderValue) -> Option<&'static str> {
     let text = value.to_str().ok()?.trim();
@@ -133,7 +127,7 @@ fn of_token(token: &str) -> Option<String> {
     if token.len() > 1 && token.starts_with(quotes) && token.ends_with(quotes) {
         return Some("has its token in quotation marks, which are sent along".to_owned());
     }
-    if let Some(name) = foreign_variable(token) {
+    if let Some(name) = variable(token) {
         return Some(format!(
             "holds the variable {name} in a spelling that is not read here: write ${{NAME}}"
         ));
@@ -154,7 +148,10 @@ fn of_token(token: &str) -> Option<String> {
     let dots = !token.is_empty() && token.chars().all(|c| matches!(c, '.' | '*' | '…'));
     let cut = token.ends_with("...") || token.ends_with('…');
     let in_marks = ["@", "__"].iter().any(|mark| {
-        token.strip_prefix(mark).and_then(|rest| rest.strip_suffix(mark)).is_some_and(is_variable)
+        token
+            .strip_prefix(mark)
+            .and_then(|rest| rest.strip_suffix(mark))
+            .is_some_and(mcp_text::is_variable_name)
     });
     if in_brackets || dots || cut || in_marks || PLACEHOLDERS.iter().any(|word| upper.contains(word)) {
         return Some("still holds a placeholder".to_owned());
@@ -193,43 +190,6 @@ fn span(time: std::time::Duration) -> String {
         seconds @ 7_200..172_800 => format!("{} h", seconds / 3_600),
         seconds => format!("{} days", seconds / 86_400),
     }
-}
-
-fn is_scheme(word: &str) -> bool {
-    ["bearer", "basic", "token", "digest", "dpop", "apikey"]
-        .iter()
-        .any(|known| word.eq_ignore_ascii_case(known))
-}
-
-/// The first variable that stands in `text` unexpanded, as `${NAME}`.
-fn unset(text: &str) -> Option<&str> {
-    let (_, rest) = text.split_once("${")?;
-    let (name, _) = rest.split_once('}')?;
-    is_variable(name).then_some(name)
-}
-
-/// The variable that a whole token is, in a spelling of another program.
-fn foreign_variable(token: &str) -> Option<&str> {
-    let between = |open: &str, close: &str| token.strip_prefix(open)?.strip_suffix(close).map(str::trim);
-    let name = between("{env:", "}")
-        .or_else(|| between("${env:", "}"))
-        .or_else(|| between("${env.", "}"))
-        .or_else(|| between("${input:", "}"))
-        .or_else(|| between("{file:", "}"))
-        .or_else(|| between("{{", "}}"))
-        .or_else(|| between("%", "%"))
-        .or_else(|| token.strip_prefix("$env:"))
-        .or_else(|| token.strip_prefix('$'))?;
-    let name = name.strip_prefix("env.").unwrap_or(name);
-    is_variable(name).then_some(name)
-}
-
-fn is_variable(name: &str) -> bool {
-    !name.is_empty()
-        && name.len() <= 64
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
-        && !mcp_text::looks_like_token(name)
 }
 
 #[cfg(test)]
@@ -344,6 +304,8 @@ mod tests {
             "Bearer \"canary-1\"",
             "Bearer $0a1b2c3d4e5f60718293",
             "Bearer canary 1",
+            "Bearer $canary",
+            "Bearer %canary%",
         ] {
             let told = told("Authorization", value);
             assert!(!told.contains("canary") && !told.contains("0a1b2c"), "{told}");

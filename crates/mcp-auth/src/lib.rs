@@ -70,7 +70,7 @@ mod userinfo;
 pub use build::Parts;
 pub use challenge::Challenge;
 pub use credentials::{Credentials, RequestSigner};
-pub use doubts::{doubts, is_unfilled};
+pub use doubts::doubts;
 pub use error::{AuthError, AuthErrorKind};
 pub use exchange::HttpExchange;
 #[cfg(feature = "helper")]

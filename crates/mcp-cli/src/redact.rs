@@ -7,9 +7,7 @@ use mcp_text::{Secrets, is_credential_name};
 pub(crate) fn secrets(entry: &ServerEntry, env: &Env) -> Secrets {
     let mut secrets = Secrets::default();
     if let Some(remote) = entry.remote() {
-        // The name of a variable that was never filled in is what a person needs to know.
-        let values = remote.headers.iter().map(|(_, value)| value.expose());
-        secrets.extend(values.filter(|value| !mcp_auth::is_unfilled(value)));
+        secrets.extend(remote.headers.iter().map(|(_, value)| value.expose()));
         secrets.insert_url(remote.url.expose().as_str());
         if let Some(helper) = &remote.helper {
             secrets.insert_found_in(helper.command.expose());

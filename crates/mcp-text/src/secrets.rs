@@ -11,6 +11,8 @@
 //! - by their parts: what follows an authorization scheme, user and password of `Basic`, the values of cookies and
 //!   parameters, user, password, query and secret-looking path segments of a URL.
 //!
+//! The name of a variable that was never filled in (`Bearer ${TOKEN}`) is no secret: it is what a person needs to know.
+//!
 //! A value of 4 to 7 bytes is hidden where it stands as a word, one of fewer than 4 is not looked for: it is found in every
 //! other text, and hiding it would hide nothing. Not promised: a value that is compressed, encrypted, reversed, spelled
 //! with blanks between its characters, or in an encoding within an encoding other than the escapes above.
@@ -30,7 +32,7 @@ use std::sync::{Arc, OnceLock};
 use index::Index;
 use view::View;
 
-use crate::{line, names, sentence, shape};
+use crate::{line, names, sentence, shape, variables};
 
 /// What stands for a secret.
 pub const REDACTED: &str = "[redacted]";
@@ -100,16 +102,24 @@ impl Secrets {
     }
 
     fn add(&mut self, value: &str, grade: Grade) {
-        self.add_all(parts::of(value, grade));
+        self.add_all(parts::of(variables::filled(value), grade));
     }
 
     fn add_all(&mut self, parts: Vec<(String, Grade)>) {
         for (part, grade) in parts {
-            if part.len() >= MIN_BYTES {
+            if part.len() >= MIN_BYTES && variables::variable(&part).is_none() {
                 self.values.insert((part, grade));
             }
         }
         self.index = OnceLock::new();
+    }
+
+    /// Those of them that are credentials, without what was set for a reason that is not known: for a text in which an
+    /// ordinary word must stay, such as the name of a tool.
+    #[must_use]
+    pub fn credentials(&self) -> Self {
+        let values = self.values.iter().filter(|(_, grade)| *grade == Grade::Credential).cloned();
+        Self { values: values.collect(), index: OnceLock::new() }
     }
 
     /// Whether no value is known.

@@ -1,0 +1,111 @@
+//! Names of variables that stand where a value should: they are no secrets, and what a person needs to know.
+
+use crate::names;
+
+/// The longest name.
+const MAX_NAME: usize = 64;
+
+/// The variable that a whole word names instead of a value: `${NAME}`, or what other programs write for it.
+///
+/// Without brackets around it, only a name in capitals is one: a password may begin with `$` or stand between `%`.
+#[must_use]
+pub fn variable(word: &str) -> Option<&str> {
+    let between = |open: &str, close: &str| word.strip_prefix(open)?.strip_suffix(close).map(str::trim);
+    let bracketed = between("{env:", "}")
+        .or_else(|| between("${env:", "}"))
+        .or_else(|| between("${env.", "}"))
+        .or_else(|| between("${input:", "}"))
+        .or_else(|| between("{file:", "}"))
+        .or_else(|| between("{{", "}}"))
+        .or_else(|| between("${", "}"))
+        .or_else(|| word.strip_prefix("$env:"))
+        .map(|name| name.strip_prefix("env.").unwrap_or(name));
+    let bare = || {
+        let name = between("%", "%").or_else(|| word.strip_prefix('$'))?;
+        (!name.contains(|c: char| c.is_ascii_lowercase())).then_some(name)
+    };
+    bracketed.or_else(bare).filter(|name| is_variable_name(name))
+}
+
+/// The first `${NAME}` in `text`.
+#[must_use]
+pub fn unexpanded(text: &str) -> Option<&str> {
+    let (_, rest) = text.split_once("${")?;
+    let (name, _) = rest.split_once('}')?;
+    is_variable_name(name).then_some(name)
+}
+
+/// Whether this is the name of an authorization scheme (RFC 9110 section 11.1) that stands before a token.
+#[must_use]
+pub fn is_scheme(word: &str) -> bool {
+    ["bearer", "basic", "token", "digest", "dpop", "apikey"]
+        .iter()
+        .any(|known| word.eq_ignore_ascii_case(known))
+}
+
+/// What of `value` is a secret, once a variable that was never filled in at its end, and a scheme before that, are left
+/// out; empty where that is all of it.
+pub(crate) fn filled(value: &str) -> &str {
+    let value = value.trim();
+    let (before, last) = value.rsplit_once(char::is_whitespace).unwrap_or(("", value));
+    match variable(last) {
+        Some(_) if is_scheme(before.trim()) => "",
+        Some(_) => before,
+        None => value,
+    }
+}
+
+/// Whether this could be the name of a variable, and is not rather a token.
+#[must_use]
+pub fn is_variable_name(name: &str) -> bool {
+    !name.is_empty()
+        && name.len() <= MAX_NAME
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+        && !names::looks_like_token(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_variable_is_known_in_the_spellings_of_many_programs() {
+        for (word, expected) in [
+            ("${MY_TOKEN}", Some("MY_TOKEN")),
+            ("${my-token}", Some("my-token")),
+            ("{env:T}", Some("T")),
+            ("${env:T}", Some("T")),
+            ("${env.T}", Some("T")),
+            ("${input:api-key}", Some("api-key")),
+            ("{{ api_token }}", Some("api_token")),
+            ("{{env.T}}", Some("T")),
+            ("$env:T", Some("T")),
+            ("$MY_TOKEN", Some("MY_TOKEN")),
+            ("%MY_TOKEN%", Some("MY_TOKEN")),
+            ("$ecret", None),
+            ("%secret%", None),
+            ("$0a1b2c", None),
+            ("${}", None),
+            ("${ghp_abcdefghijklmnopqrstuvwxyz0123456789}", None),
+            ("a${T}", None),
+            ("pa$$w0rd", None),
+            ("", None),
+        ] {
+            assert_eq!(variable(word), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn of_a_value_what_is_filled_in_is_left() {
+        for (value, expected) in [
+            ("Bearer ${TOKEN}", ""),
+            (" ${TOKEN} ", ""),
+            ("hunter2-S3cret ${TOKEN}", "hunter2-S3cret"),
+            ("Bearer abc", "Bearer abc"),
+            ("Bearer $ecret", "Bearer $ecret"),
+        ] {
+            assert_eq!(filled(value), expected, "{value}");
+        }
+    }
+}
