@@ -126,3 +126,48 @@ fn s_n18_k10_what_is_no_http_says_so_and_is_not_tried_again() {
         assert_small(peak, ONE, what);
     }
 }
+
+/// Answers that say that an answer is to come (RFC 9110 section 15.2) are read and forgotten, as many as there are.
+#[test]
+fn s_k2_answers_that_announce_an_answer_without_end_hold_no_time_limit_up() {
+    let hints = format!("HTTP/1.1 103 Early Hints\r\n{}\r\n", "a: b\r\n".repeat(90));
+    for (method, announced) in [
+        ("initialize", "HTTP/1.1 100 Continue\r\n\r\n"),
+        ("tools/list", "HTTP/1.1 102 Processing\r\n\r\n"),
+        ("server/discover", &hints),
+    ] {
+        let announced = announced.to_owned();
+        let server = Hostile::start(move |ask, client| {
+            (ask.method == method).then(|| {
+                crate::hostile::flood(client, announced.as_bytes());
+                false
+            })
+        });
+        let began = Instant::now();
+        let (row, peak) = Home::with(server.entry()).status(&[("MCP_TIMEOUT", "2000")]);
+        // Two limits of two seconds, and a machine under load.
+        assert!(began.elapsed() < Duration::from_secs(20), "{method}: {:?}", began.elapsed());
+        assert_small(peak, ONE, method);
+        let expected = if method == "tools/list" { "connected" } else { "failed" };
+        assert!(row["status"] == expected || method == "server/discover", "{method}: {row}");
+    }
+}
+
+/// The same of a server that signs people in.
+#[test]
+fn s_k2_an_authorization_server_that_only_announces_answers_ends_a_sign_in() {
+    let server = Hostile::start(|ask, client| {
+        if ask.verb == "GET" {
+            crate::hostile::flood(client, b"HTTP/1.1 100 Continue\r\n\r\n");
+            return Some(false);
+        }
+        let refused = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\nContent-Length: 0\r\n\r\n";
+        Some(client.write_all(refused.as_bytes()).is_ok())
+    });
+    let began = Instant::now();
+    let arguments = ["login", "x", "--no-browser", "--non-interactive"];
+    let ended = Home::with(server.entry()).run(&arguments, &[("MCP_TIMEOUT", "2000")]);
+    assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
+    assert_small(ended.peak, ONE, "a sign-in");
+    assert!(ended.stderr.contains("in time"), "{ended:?}");
+}
