@@ -26,6 +26,12 @@ struct Supplied {
     note: Option<Arc<str>>,
 }
 
+impl Supplied {
+    fn is_credential(&self) -> bool {
+        self.provider != crate::static_headers::NAME || is_credential(&self.name)
+    }
+}
+
 struct Inner {
     headers: Vec<Supplied>,
     generation: u64,
@@ -198,10 +204,12 @@ impl Credentials {
     /// Whether a request with them carries a credential. A static header that only routes, such as the name of a tenant,
     /// is none; what a command or a sign-in supplied is one whatever its name.
     pub fn prove_something(&self) -> bool {
-        self.0.signer.is_some()
-            || self.0.headers.iter().any(|supplied| {
-                supplied.provider != crate::static_headers::NAME || is_credential(&supplied.name)
-            })
+        self.0.signer.is_some() || self.0.headers.iter().any(Supplied::is_credential)
+    }
+
+    /// Whether the header of this name is a credential, and not one that only routes.
+    pub fn is_credential(&self, name: &HeaderName) -> bool {
+        self.0.headers.iter().any(|supplied| supplied.name == *name && supplied.is_credential())
     }
 
     /// Whether a request with these credentials is anonymous.

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 
 use mcp_auth::url_policy::NamedBy;
+use mcp_text::Secrets;
 use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequestHandler};
 use mcp_transport::message::{INTERNAL_ERROR, RpcError};
 use serde_json::value::{RawValue, to_raw_value};
@@ -28,12 +29,21 @@ pub(crate) struct TerminalQuestions {
     answers: Option<Mutex<Answers>>,
     /// The server that asks, which decides where it may send a person.
     server: NamedBy,
+    /// What its words may not repeat. What a person answers and the address of a page are shown in full nevertheless: they
+    /// are what is decided about.
+    secrets: Secrets,
 }
 
 impl TerminalQuestions {
-    pub(crate) fn new(output: Arc<Output>, browser: Browser, interactive: bool, server: NamedBy) -> Self {
+    pub(crate) fn new(
+        output: Arc<Output>,
+        browser: Browser,
+        interactive: bool,
+        server: NamedBy,
+        secrets: Secrets,
+    ) -> Self {
         let answers = interactive.then(|| Mutex::new(Answers::of_terminal()));
-        Self { output, browser, answers, server }
+        Self { output, browser, answers, server, secrets }
     }
 
     async fn elicit(&self, params: Option<Box<RawValue>>) -> Value {
@@ -42,7 +52,7 @@ impl TerminalQuestions {
         let params: Value =
             params.and_then(|params| serde_json::from_str(params.get()).ok()).unwrap_or_default();
         let message = shown::line(params["message"].as_str().unwrap_or("The server has a question."));
-        self.output.error(&format!("\nThe server asks: {message}\n"));
+        self.output.error(&format!("\nThe server asks: {}\n", self.secrets.hide_known(&message)));
         if params["mode"] == "url" {
             return self.visit(&params, &mut answers).await;
         }
@@ -305,7 +315,7 @@ mod tests {
         // The keyboard speaks after the question, as a person does.
         let (mut keyboard, terminal) = tokio::io::duplex(64);
         let answers = Some(Mutex::new(Answers::of(terminal)));
-        let handler = TerminalQuestions { output, browser, answers, server };
+        let handler = TerminalQuestions { output, browser, answers, server, secrets: Secrets::default() };
         let params = json!({"mode": "url", "message": "pay", "url": url, "elicitationId": "1"});
         let answer =
             async { handler.handle("elicitation/create", Some(to_raw_value(&params).unwrap())).await };
@@ -374,7 +384,13 @@ mod tests {
     #[tokio::test]
     async fn nobody_there_declines() {
         let output = Arc::new(Output::of_process(crate::args::ColorArg::Never, false, false, true));
-        let handler = TerminalQuestions::new(output, Browser::Absent("test"), false, NamedBy::this_machine());
+        let handler = TerminalQuestions::new(
+            output,
+            Browser::Absent("test"),
+            false,
+            NamedBy::this_machine(),
+            Secrets::default(),
+        );
         let answer = handler.handle("elicitation/create", None).await.unwrap();
         assert_eq!(answer.get(), r#"{"action":"decline"}"#);
         assert!(handler.capabilities().has("elicitation"));

@@ -110,13 +110,15 @@ impl Probe {
         if let Some(reason) = &mut report.reason {
             reason.message = wired.secrets.hide_known(&reason.message).into_owned();
         }
-        let described = ended.connection.as_ref().map(Connection::server);
-        let info = described.as_ref().and_then(|server| server.info.as_ref());
-        // A server can put what it was sent into its own name.
+        // What the configuration holds is hidden as well as what was sent.
         let hide = |text: &str| wired.secrets.hide_known(text).into_owned();
         let report = report.with_server(
-            info.map(|info| ServerInfo::new(hide(&info.name), hide(&info.version))),
-            described.as_ref().map(|server| server.revision.to_string()),
+            ended
+                .connection
+                .as_ref()
+                .and_then(Connection::identity)
+                .map(|info| ServerInfo::new(hide(&info.name), hide(&info.version))),
+            ended.connection.as_ref().map(|connection| connection.revision().to_string()),
         );
         let row = wired.row(report, elapsed);
         Self { row, connection: ended.connection, tools: ended.tools, error: ended.error }

@@ -13,7 +13,6 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use mcp_auth::{AuthError, AuthErrorKind, AuthProvider, Challenge, Credentials, Recovery, Rejection};
 use mcp_status::{ChallengeKind, Limit, LimitOf, Phase};
-use mcp_text::Secrets;
 use tracing::Instrument as _;
 use url::Url;
 
@@ -23,6 +22,7 @@ use crate::http::cookies::Cookies;
 use crate::http::facts;
 use crate::http::form::Form;
 use crate::pulse::Pulse;
+use crate::sent::SentCredentials;
 use crate::trace::spans;
 
 /// Recoveries per request: one of the provider that supplied the credentials and one of a fallback behind it.
@@ -68,7 +68,6 @@ pub(crate) struct Accepted<'a> {
 #[derive(Clone, Debug)]
 pub(crate) struct Sender<'a> {
     client: &'a AuthedClient,
-    /// Must not be repeated, though the server may, and neither must the secret parts of the URL.
     used: Credentials,
     /// How many times the request was sent, redirects left aside.
     attempts: u32,
@@ -84,18 +83,9 @@ impl Sender<'_> {
         error
             .with_attempts(self.attempts)
             .by_way_of(self.client.client.proxy_of(&self.client.endpoint))
-            .without_secrets(&self.secrets())
+            .without_secrets(&self.client.secrets())
             // Last: what it says of the credentials names variables that stand in their very values.
             .with_auth(self.client.context(&self.used, refusal))
-    }
-
-    /// What was sent and must not be repeated. Made for a failure only.
-    fn secrets(&self) -> Secrets {
-        let values = self.used.names().filter_map(|(name, _)| self.used.header(name)?.to_str().ok());
-        let mut secrets: Secrets = values.collect();
-        secrets.insert_url(self.client.endpoint.as_str());
-        self.client.cookies.hide_in(&mut secrets);
-        secrets
     }
 }
 
@@ -110,6 +100,8 @@ pub(crate) struct AuthedClient {
     provider: Option<Arc<dyn AuthProvider>>,
     /// What its origin has set.
     pub(crate) cookies: Arc<Cookies>,
+    /// What its origin was sent.
+    pub(crate) sent: SentCredentials,
 }
 
 /// User and password of the endpoint's URL, as HTTP Basic; an error where they cannot be that.
@@ -156,7 +148,14 @@ impl AuthedClient {
             Ok(Credentials::new("url", [(header::AUTHORIZATION, value)]))
         });
         let userinfo = userinfo.map(|userinfo| userinfo.map_err(Arc::new));
-        Self { client, endpoint, userinfo, provider, cookies: Arc::default() }
+        Self {
+            client,
+            endpoint,
+            userinfo,
+            provider,
+            cookies: Arc::default(),
+            sent: SentCredentials::default(),
+        }
     }
 
     /// Sends `out` with the credentials in force, and once more with recovered ones where the server refuses
@@ -305,6 +304,7 @@ impl AuthedClient {
             // Security: whatever URL a caller or a server came up with, credentials stay in their origin.
             let at_home = *url == self.endpoint || url.origin() == self.endpoint.origin();
             if at_home {
+                self.sent.remember(used);
                 used.apply(&out.method, &url, &mut headers);
                 self.cookies.add(&url, &mut headers);
             }
@@ -318,7 +318,7 @@ impl AuthedClient {
             };
             if facts::are_told() {
                 let proxy = self.client.proxy_of(&url);
-                let secrets = self.sender(used, 1).secrets();
+                let secrets = self.secrets();
                 facts::tell(&out.method, &url, proxy.as_deref(), outcome.as_ref(), &secrets);
             }
             let mut answer = outcome?;

@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
 use std::time::Duration;
 
+use mcp_status::ServerInfo;
+use mcp_text::Secrets;
 use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
@@ -244,6 +246,21 @@ impl Connection {
             self.0.closing.cancel();
             self.0.wire.close().await;
         }
+    }
+
+    /// Name and version as the server told them, without what it was sent: a server can call itself by the token that a
+    /// command has just minted. Its own words are in [`server`](Self::server).
+    pub fn identity(&self) -> Option<ServerInfo> {
+        let server = self.server();
+        let (info, secrets) = (server.info.as_ref()?, self.0.wire.secrets());
+        let hide = |text: &str| secrets.hide_known(text).into_owned();
+        Some(ServerInfo::new(hide(&info.name), hide(&info.version)))
+    }
+
+    /// The credentials that the server was given until now, for those who show a person what else it says, such as its
+    /// tools. Headers that only route are not among them, and neither are those that another process sends.
+    pub fn credentials_sent(&self) -> Secrets {
+        self.0.wire.credentials_sent()
     }
 
     /// What a local server printed beside the protocol so far; `None` for a remote one. It may hold secrets of

@@ -63,6 +63,8 @@ mod rounds;
 #[cfg(any(fuzzing, test))]
 mod seeded;
 #[cfg(feature = "http")]
+mod sent;
+#[cfg(feature = "http")]
 mod sse_parser;
 pub mod subscription;
 pub mod supervisor;

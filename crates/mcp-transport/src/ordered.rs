@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_status::Phase;
+use mcp_text::Secrets;
 use tokio::sync::watch;
 
 use crate::duplex::{Outcome, Patience};
@@ -351,6 +352,29 @@ impl Ordered {
         match &self.line.stream {
             Stream::Stdio(wire) => wire.why_ended(),
             _ => None,
+        }
+    }
+
+    /// What the server was given and must not be repeated in what is told about it. What another process sends it, that
+    /// process knows.
+    pub(crate) fn secrets(&self) -> Secrets {
+        match &self.line.stream {
+            #[cfg(feature = "stdio")]
+            Stream::Stdio(wire) => wire.secrets().clone(),
+            #[cfg(feature = "stdio")]
+            Stream::Peer(_) => Secrets::default(),
+            #[cfg(feature = "http")]
+            Stream::LegacySse(wire) => wire.http().secrets(),
+        }
+    }
+
+    /// The credentials among them.
+    pub(crate) fn credentials_sent(&self) -> Secrets {
+        match &self.line.stream {
+            #[cfg(feature = "http")]
+            Stream::LegacySse(wire) => wire.http().credentials_sent(),
+            #[cfg(feature = "stdio")]
+            _ => self.secrets().credentials(),
         }
     }
 

@@ -17,6 +17,7 @@ mod start;
 use std::fmt;
 use std::sync::Arc;
 
+use mcp_text::Secrets;
 use tokio_util::sync::CancellationToken;
 
 use self::group::Group;
@@ -135,6 +136,11 @@ impl StdioWire {
     /// Where what it prints beside the protocol is collected, also after this has been dropped.
     pub(crate) fn side(&self) -> Side {
         self.side.clone()
+    }
+
+    /// What the command was given and must not be repeated.
+    pub(crate) fn secrets(&self) -> &Secrets {
+        self.side.secrets()
     }
 
     /// What the command printed beside the protocol so far.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
+use mcp_text::Secrets;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
 
@@ -253,6 +254,24 @@ impl Wire {
             Self::Ordered(ordered) => ordered.why_ended(),
             #[cfg(not(feature = "stdio"))]
             Self::Ordered(_) => None,
+        }
+    }
+
+    /// What the server was given and must not be repeated in what is told about it.
+    pub(crate) fn secrets(&self) -> Secrets {
+        match self {
+            #[cfg(feature = "http")]
+            Self::Http { streamable, .. } => streamable.http().secrets(),
+            Self::Ordered(ordered) => ordered.secrets(),
+        }
+    }
+
+    /// The credentials among them.
+    pub(crate) fn credentials_sent(&self) -> Secrets {
+        match self {
+            #[cfg(feature = "http")]
+            Self::Http { streamable, .. } => streamable.http().credentials_sent(),
+            Self::Ordered(ordered) => ordered.credentials_sent(),
         }
     }
 

@@ -38,7 +38,7 @@ async fn called(
     {
         arguments.coerce(schema).map_err(|error| unusable(&args.name, &args.tool, &error))?;
     }
-    let progress = ProgressLine::new(app.output.clone());
+    let progress = ProgressLine::new(app.output.clone(), open.connection.credentials_sent());
     let mut options = RequestOptions::new();
     options.timeout = app.deadline.map(|deadline| deadline.left());
     options.progress = progress.sink();

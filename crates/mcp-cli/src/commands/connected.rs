@@ -51,7 +51,13 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open,
     // A server may list other tools to a client that can be asked.
     if let (Want::Questions | Want::Tools, Ok(ready)) = (want, &mut wired.state) {
         let browser = browser::choose(&app.environment, Machine::current());
-        let questions = TerminalQuestions::new(app.output.clone(), browser, app.interactive, server);
+        let questions = TerminalQuestions::new(
+            app.output.clone(),
+            browser,
+            app.interactive,
+            server,
+            wired.secrets.clone(),
+        );
         ready.server.handler = Some(Arc::new(questions));
     }
     if let Err(Closed::Disabled) = wired.state {

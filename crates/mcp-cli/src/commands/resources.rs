@@ -48,10 +48,16 @@ pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> 
     if all.is_empty() {
         app.output.note(&format!("{name} lists no resources\n"));
     }
+    let secrets = open.connection.credentials_sent();
+    let told = |text: &str| shown::without(&secrets, text);
     let rows = all.iter().map(|raw| {
         let view: View = serde_json::from_str(raw.get()).unwrap_or_default();
         let uri = view.uri.or(view.uri_template).unwrap_or_default();
-        [shown::line(&uri), shown::cell(&view.name), shown::cell(&view.mime_type.unwrap_or_default())]
+        [
+            shown::line(&told(&uri)),
+            shown::cell(&told(&view.name)),
+            shown::cell(&told(&view.mime_type.unwrap_or_default())),
+        ]
     });
     app.output.out(&columns(rows, app.style()));
     Ok(ExitStatus::Success)

@@ -1,5 +1,6 @@
 //! `mcplink tools NAME [TOOL]`: the tools of a server, as it describes them, or what one of them takes.
 
+use mcp_text::Secrets;
 use mcp_transport::tools::Tool;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -19,12 +20,12 @@ struct Document<'a> {
 }
 
 pub(super) async fn run(app: &App, name: &str, tool: Option<&str>) -> Result<ExitStatus, CliError> {
-    let open = connected(app, name, Want::Tools).await?;
+    let mut open = connected(app, name, Want::Tools).await?;
     open.connection.close().await;
     if let Some(error) = &open.error {
         return Err(failed(&open.wired, error));
     }
-    let mut list = open.tools.unwrap_or_default();
+    let mut list = open.tools.take().unwrap_or_default();
     if let Some(tool) = tool {
         if let Some(unknown) = unknown(&list.tools, name, tool) {
             return Err(unknown);
@@ -32,10 +33,12 @@ pub(super) async fn run(app: &App, name: &str, tool: Option<&str>) -> Result<Exi
         list.tools.retain(|listed| listed.name == tool);
         list.rejected.retain(|(rejected, _)| rejected == tool);
     }
+    // What it was given it may repeat in its tools.
+    let secrets = open.connection.credentials_sent();
     for (tool, reason) in &list.rejected {
         app.output.note(&format!(
             "warning: the tool {} cannot be called: {}\n",
-            shown::line(tool),
+            shown::line(&shown::without(&secrets, tool)),
             shown::line(reason)
         ));
     }
@@ -52,9 +55,10 @@ pub(super) async fn run(app: &App, name: &str, tool: Option<&str>) -> Result<Exi
     match (tool, list.tools.first()) {
         (Some(_), Some(tool)) => {
             let step = |next: &str| app.steps.step(next);
-            app.output.out(&signature::details(name, tool, step, app.style()));
+            let details = signature::details(name, tool, step, app.style());
+            app.output.out(&secrets.hide_known(&details));
         }
-        _ => app.output.out(&text(&list.tools, app.style())),
+        _ => app.output.out(&text(&list.tools, &secrets, app.style())),
     }
     Ok(ExitStatus::Success)
 }
@@ -74,19 +78,20 @@ pub(super) fn unknown(listed: &[Tool], name: &str, tool: &str) -> Option<CliErro
 }
 
 /// One line per tool: its name and the first sentence or line of what it says it does.
-fn text(tools: &[Tool], style: Style) -> String {
-    let names = tools.iter().map(|tool| shown::key(&tool.name));
+fn text(tools: &[Tool], secrets: &Secrets, style: Style) -> String {
+    let names = tools.iter().map(|tool| shown::key(&shown::without(secrets, &tool.name)));
     let rows = tools.iter().zip(names).map(|(tool, name)| {
         let view = tool.view();
         let said = view.description.as_deref().or(view.title.as_deref()).unwrap_or_default();
-        [name, summary(said)]
+        [name, summary(said, secrets)]
     });
     columns(rows, style)
 }
 
 /// The first line of a description.
-fn summary(description: &str) -> String {
-    shown::line(description.trim().lines().next().unwrap_or_default())
+fn summary(description: &str, secrets: &Secrets) -> String {
+    let first = description.trim().lines().next().unwrap_or_default();
+    shown::line(&shown::without(secrets, first))
 }
 
 #[cfg(test)]
@@ -95,6 +100,7 @@ mod tests {
 
     #[test]
     fn a_summary_is_one_short_line() {
+        let summary = |text: &str| summary(text, &Secrets::default());
         assert_eq!(summary("  Echoes.\nMore."), "Echoes.");
         assert_eq!(summary(""), "");
         assert_eq!(summary("a\u{1b}[31mb"), "ab");

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use mcp_text::Secrets;
 use mcp_transport::handler::{Progress, ProgressSink};
 
 use crate::output::Output;
@@ -15,12 +16,14 @@ const WIDTH: usize = 20;
 pub(crate) struct ProgressLine {
     output: Arc<Output>,
     drawn: Arc<AtomicBool>,
+    /// What the server may not repeat on it.
+    secrets: Secrets,
 }
 
 impl ProgressLine {
     /// A line on `output`.
-    pub(crate) fn new(output: Arc<Output>) -> Self {
-        Self { output, drawn: Arc::default() }
+    pub(crate) fn new(output: Arc<Output>, secrets: Secrets) -> Self {
+        Self { output, drawn: Arc::default(), secrets }
     }
 
     /// What draws it; `None` where nobody would see it.
@@ -28,12 +31,13 @@ impl ProgressLine {
         if !self.output.stderr_is_terminal || self.output.quiet {
             return None;
         }
-        let (output, drawn) = (self.output.clone(), self.drawn.clone());
+        let (output, drawn, secrets) = (self.output.clone(), self.drawn.clone(), self.secrets.clone());
         Some(Arc::new(move |progress| {
             drawn.store(true, Ordering::Relaxed);
             // One row, or the next one could not take its place.
             let room = crate::output::terminal_size().0.saturating_sub(1);
-            output.error(&format!("\r\u{1b}[K{}", mcp_text::line(&line(&progress), room)));
+            let line = secrets.hide_known(&line(&progress)).into_owned();
+            output.error(&format!("\r\u{1b}[K{}", mcp_text::line(&line, room)));
         }))
     }
 }

@@ -29,6 +29,12 @@ pub(crate) fn key(text: &str) -> String {
     mcp_text::line(text, KEY)
 }
 
+/// `text` as one line without these secrets: cleaned before it is searched and searched before it is cut, so that no half
+/// of one is left. What only looks like a credential stays, for it may be an example.
+pub(crate) fn without(secrets: &mcp_text::Secrets, text: &str) -> String {
+    secrets.hide_known(&mcp_text::line(text, usize::MAX)).into_owned()
+}
+
 /// `text` with blanks behind it up to `width` columns.
 pub(crate) fn pad(text: &str, width: usize) -> String {
     let missing = width.saturating_sub(mcp_text::width(text));

@@ -66,6 +66,9 @@ const SPELLINGS: &[(&str, Spell)] = &[
     }),
 ];
 
+/// A helper whose line says nothing of what it prints.
+const MINTING: &str = r#"printf '{"X-Key":"%s"}' "$CANARY""#;
+
 /// An entry with the secret in one place, for a server at this URL, or one that runs this script.
 type Place = fn(server: &str, secret: &str) -> Value;
 
@@ -83,6 +86,8 @@ const REMOTE: &[(&str, Place)] = &[
     ("path", |url, secret| at(format!("{url}/{}", percent(secret)))),
     ("userinfo", |url, secret| at(url.replace("://", &format!("://me:{}@", percent(secret))))),
     ("helper", |url, secret| helped(url, format!("printf '{{\"X-Key\":\"%s\"}}' '{secret}'"))),
+    // Known to the connection alone.
+    ("minted", |url, _| helped(url, MINTING.to_owned())),
 ];
 
 /// The same for a local server, which tells the spelling on its stderr and ends.
@@ -160,11 +165,13 @@ enum Repeats {
     OwnName,
     OwnMethod,
     ListError,
+    Lists,
 }
 
 impl Repeats {
     /// Status, headers and body of the answer to this request.
-    fn answer(self, request: &Value, words: &str) -> (&'static str, String, String) {
+    fn answer(self, request: &Value, all: &[String], spelling: usize) -> (&'static str, String, String) {
+        let words = all[spelling].as_str();
         let rpc = |member: &str, value: Value| {
             json!({ "jsonrpc": "2.0", "id": request["id"], member: value }).to_string()
         };
@@ -172,7 +179,8 @@ impl Repeats {
         let error = || json!({ "code": -32000, "message": words, "data": { "why": words } });
         let named = |name: &str| {
             let info = json!({ "name": name, "version": name });
-            json!({ "protocolVersion": "2025-11-25", "capabilities": { "tools": {} }, "serverInfo": info })
+            let capabilities = json!({ "tools": {}, "resources": {}, "prompts": {} });
+            json!({ "protocolVersion": "2025-11-25", "capabilities": capabilities, "serverInfo": info, "instructions": name })
         };
         match (self, request["method"].as_str().unwrap_or_default()) {
             (Self::Text, _) => ("400 Bad Request", "Content-Type: text/plain".into(), words.to_owned()),
@@ -189,6 +197,37 @@ impl Repeats {
                 ("401 Unauthorized", header, String::new())
             }
             (Self::OwnName, "initialize") => ("200 OK", json, rpc("result", named(words))),
+            (Self::Lists, "initialize") => ("200 OK", json, rpc("result", named("x"))),
+            // All spellings at once: a list has room for them.
+            (Self::Lists, "tools/list") => {
+                let tool = |words: &String| {
+                    let properties = json!({ "a": { "description": words }, words: {} });
+                    let schema = json!({ "type": "object", "properties": properties, "required": [words] });
+                    json!({ "name": words, "description": words, "inputSchema": schema })
+                };
+                let mut tools: Vec<Value> = all.iter().map(tool).collect();
+                let properties: Vec<Value> =
+                    all.iter().map(|words| json!({ "description": words })).collect();
+                let names = (0..).map(|number| format!("a{number}"));
+                let properties: serde_json::Map<String, Value> = names.zip(properties).collect();
+                let schema = json!({ "type": "object", "properties": properties });
+                tools.push(json!({ "name": "echo", "title": words, "inputSchema": schema }));
+                ("200 OK", json, rpc("result", json!({ "tools": tools })))
+            }
+            (Self::Lists, "resources/list") => {
+                let resource =
+                    |words: &String| json!({ "uri": format!("x:{words}"), "name": words, "mimeType": words });
+                let resources: Vec<Value> = all.iter().map(resource).collect();
+                ("200 OK", json, rpc("result", json!({ "resources": resources })))
+            }
+            (Self::Lists, "prompts/list") => {
+                let prompt = |words: &String| {
+                    let argument = json!({ "name": words, "required": true });
+                    json!({ "name": words, "description": words, "arguments": [argument] })
+                };
+                let prompts: Vec<Value> = all.iter().map(prompt).collect();
+                ("200 OK", json, rpc("result", json!({ "prompts": prompts })))
+            }
             (Self::ListError, "initialize") => ("200 OK", json, rpc("result", named("x"))),
             (Self::OwnMethod, "initialize") => ("200 OK", json, rpc("result", named("x"))),
             // The server asks before it answers, which a modern one may not.
@@ -241,7 +280,7 @@ fn converse(mut client: TcpStream, repeats: Repeats, words: &[String]) -> Option
         let mut body = vec![0; length];
         reader.read_exact(&mut body).ok()?;
         let request = serde_json::from_slice(&body).unwrap_or_default();
-        let (status, headers, body) = repeats.answer(&request, words.get(spelling)?);
+        let (status, headers, body) = repeats.answer(&request, words, spelling);
         let length = body.len();
         write!(client, "HTTP/1.1 {status}\r\n{headers}\r\nContent-Length: {length}\r\n\r\n{body}").ok()?;
     }
@@ -290,12 +329,10 @@ fn converse_as_a_host(mut bridge: mcp_testkit::Running<'_>) {
     let _ = bridge.wait();
 }
 
-/// Every place and every spelling in one home. What a helper minted is known to the wire alone, which does not look into
-/// what a server says of itself.
+/// Every place and every spelling in one home.
 fn fill(setting: &mut Setting, repeats: Repeats, secret: &str) {
     let address = serve(repeats, secret);
-    let own_name = matches!(repeats, Repeats::OwnName);
-    for (place, entry) in REMOTE.iter().filter(|(place, _)| !own_name || *place != "helper") {
+    for (place, entry) in REMOTE {
         for spelling in 0..SPELLINGS.len() {
             let url = format!("http://{address}/{spelling}/mcp");
             setting.write(&format!("{place} {spelling}"), entry(&url, secret));
@@ -339,6 +376,53 @@ fn s_m11_k5_no_spelling_in_a_challenge_gets_through() {
 #[test]
 fn s_m11_k5_no_spelling_in_the_name_of_a_server_gets_through() {
     grid(Repeats::OwnName);
+}
+
+/// For people; what a program reads stays as the server sent it.
+#[test]
+fn s_m11_k5_no_spelling_in_the_lists_of_a_server_gets_through() {
+    let (mut setting, secret) = secretive();
+    let server = serve(Repeats::Lists, &secret);
+    for (place, entry) in REMOTE {
+        setting.write("one", entry(&format!("http://{server}/0/mcp"), &secret));
+        for command in
+            [&["tools", "one"][..], &["tools", "one", "echo"], &["resources", "one"], &["prompts", "one"]]
+        {
+            let output = setting.mcplink(command).env("CANARY", &secret).run().expect_code(0);
+            assert!(output.stdout.matches("the key").count() > 20, "{place}: {output}");
+        }
+    }
+    // The same of a local server.
+    let tools = format!("{{\"name\":\"see-{secret}\",\"inputSchema\":{{}}}}");
+    let script = SERVER.replacen("\"tools\":[", &format!("\"tools\":[{tools},"), 1);
+    assert_ne!(script, SERVER);
+    setting.write("one", json!({ "command": "sh", "args": ["-c", script, "sh", "--api-key", secret] }));
+    let shown = setting.run(&["tools", "one"], 0).stdout;
+    assert!(shown.contains("see-[redacted]"), "{shown}");
+}
+
+/// What a command minted, and minted anew, is known to the connection alone; others look at it through a live session.
+#[test]
+fn s_m11_k5_a_minted_token_is_hidden_where_a_live_server_calls_itself_by_it() {
+    let (mut setting, secret) = secretive();
+    let server = serve(Repeats::OwnName, &secret);
+    for spelling in [0, 3, 8, 19] {
+        setting.write("one", helped(&format!("http://{server}/{spelling}/mcp"), MINTING.to_owned()));
+        let mut bridge = setting.mcplink(&["bridge", "one"]).env("CANARY", &secret).start();
+        let client = json!({ "name": "h", "version": "1" });
+        let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client });
+        let hello = json!({ "jsonrpc": "2.0", "id": 1, "method": "initialize", "params": params });
+        bridge.write(format!("{hello}\n")).unwrap();
+        // What a host is told is as the server sent it, so the harness does not look at that.
+        bridge.wait_for_stdout("an answer", |seen| seen.contains("\"id\":1"));
+        for command in [&["status", "one", "--offline", "--json"][..], &["status", "one", "--json"], &["ps"]]
+        {
+            let program = setting.mcplink(&[command, &["-vv"]].concat()).env("CANARY", &secret);
+            let output = program.env("RUST_LOG", "trace").run();
+            let told = output.expect_code(0).stdout;
+            assert!(command != ["status", "one", "--json"] || told.contains("[redacted]"), "{told}");
+        }
+    }
 }
 
 #[test]

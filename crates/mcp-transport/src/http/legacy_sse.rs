@@ -62,6 +62,11 @@ struct Stream {
 }
 
 impl LegacySse {
+    /// What it is sent with.
+    pub(crate) fn http(&self) -> &AuthedClient {
+        &self.poster.http
+    }
+
     /// Opens the stream and waits until the server has said where it takes messages.
     ///
     /// # Errors

@@ -294,6 +294,11 @@ impl Streamable {
         self.0.session().server.clone()
     }
 
+    /// What it is sent with.
+    pub(crate) fn http(&self) -> &AuthedClient {
+        &self.0.http
+    }
+
     /// What is agreed at present.
     pub(crate) fn session(&self) -> Arc<Session> {
         self.0.session()

@@ -7,7 +7,9 @@ use std::future::pending;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use mcp_status::{Effect, Event, Evidence, Outcome, Phase, Schedule, ServerStatus, StatusMachine, Streak};
+use mcp_status::{
+    Effect, Event, Evidence, Outcome, Phase, Schedule, ServerInfo, ServerStatus, StatusMachine, Streak,
+};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -114,6 +116,7 @@ struct Handover {
 struct Described {
     origin: Option<String>,
     server: Option<Arc<ServerDescription>>,
+    identity: Option<ServerInfo>,
     tools: Option<Arc<ToolList>>,
     /// Whose `tools` they are.
     tools_of: Option<Arc<Endpoint>>,
@@ -423,6 +426,7 @@ impl Keeper {
         let effect = self.machine.on(event, self.now());
         if self.machine.status() == ServerStatus::Connected {
             self.described.server = Some(connection.server());
+            self.described.identity = connection.identity();
             // The last good list is better than none, unless it is that of another address or command (F112).
             let listed_now = listed.error.is_none() && (listed.tools.is_some() || silent.is_none());
             if listed_now || self.described.tools_of.as_ref() != Some(&endpoint) {
@@ -576,6 +580,7 @@ impl Keeper {
             delay: self.state.waiting().map(|waiting| waiting.delay),
             connection: self.state.live().map(|live| live.id),
             server: self.described.server.clone(),
+            identity: self.described.identity.clone(),
             tools: self.described.tools.clone(),
             closed: self.closed,
             origin: self.described.origin.clone(),

@@ -41,6 +41,8 @@ pub struct StatusSnapshot {
     pub closed: bool,
     /// The origin of the endpoint of the last attempt; `None` over stdio.
     pub origin: Option<String>,
+    /// What it calls itself, as far as that is shown.
+    pub(super) identity: Option<ServerInfo>,
     pub(super) machine: StatusMachine,
     pub(super) withheld: Option<Withheld>,
     /// Whether an attempt is being made, which the status need not show.
@@ -85,12 +87,8 @@ impl StatusSnapshot {
             (ServerStatus::Disabled, None, _) => StatusReport::disabled(context, facts),
             (_, None, _) => StatusReport::from_reason(Reason::connecting(self.attempt), context, facts),
         };
-        let server = self.server.as_deref();
-        let info = server.and_then(|server| server.info.as_ref());
-        report.with_server(
-            info.map(|info| ServerInfo::new(&info.name, &info.version)),
-            server.map(|server| server.revision.to_string()),
-        )
+        let revision = self.server.as_ref().map(|server| server.revision.to_string());
+        report.with_server(self.identity.clone(), revision)
     }
 
     /// A context that names the server and its origin.
@@ -114,6 +112,7 @@ impl StatusSnapshot {
             delay: None,
             connection: None,
             server: None,
+            identity: None,
             tools: None,
             closed: false,
             origin: None,

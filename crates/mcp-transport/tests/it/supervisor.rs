@@ -593,3 +593,41 @@ async fn fb_t5e_a_session_whose_every_request_is_refused_is_not_connected() {
     assert_eq!(echo(&handle, "again").await.unwrap(), "again");
     handle.close().await;
 }
+
+/// Supplies one token after another, and the last one again.
+#[derive(Debug)]
+struct InTurn(Mutex<Vec<&'static str>>);
+
+impl CredentialSource for InTurn {
+    fn name(&self) -> &str {
+        "mint"
+    }
+
+    fn fetch<'a>(&'a self, _: FetchReason<'a>) -> AuthFuture<'a, Credentials> {
+        let mut tokens = self.0.lock().unwrap();
+        let token = if tokens.len() > 1 { tokens.remove(0) } else { tokens[0] };
+        Box::pin(async move { Ok(Credentials::new("mint", [bearer(token)])) })
+    }
+}
+
+/// What a command or a sign-in supplied is known to the connection alone, and so is what it supplied before.
+#[tokio::test]
+async fn s_m11_k5_a_server_that_calls_itself_by_its_token_is_not_told_by_it() {
+    for tokens in [&["canary-one-token"][..], &["canary-old-token", "canary-one-token"]] {
+        let server = FakeMcpServer::builder()
+            .accept(Accept::bearer("canary-one-token"))
+            .name(format!("I am {} and \u{63}anary%2Done%2Dtoken", tokens[0]))
+            .start()
+            .unwrap();
+        let provider = Arc::new(SingleFlight::new(InTurn(Mutex::new(tokens.to_vec()))));
+        let handle = start(connector(), target(&server).with_auth(provider));
+        connected(&handle).await;
+        let snapshot = handle.snapshot();
+        let facts = mcp_status::ActionFacts::new(mcp_status::TransportKind::Remote);
+        let told = snapshot.report(&snapshot.context(), facts).server.unwrap();
+        assert_eq!(told.name, "I am [redacted] and [redacted]");
+        // For a program, in its own words.
+        let server = handle.server().unwrap();
+        assert!(server.info.as_ref().unwrap().name.contains(tokens[0]));
+    }
+}

@@ -1,0 +1,95 @@
+//! What a server was sent and may repeat in whatever it says: in an error, as its own name, in the description of a tool.
+//!
+//! Only the connection knows all of it: what a command minted or a sign-in renewed stands in no file.
+
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use http::HeaderName;
+use mcp_auth::Credentials;
+use mcp_text::Secrets;
+
+use crate::authed::AuthedClient;
+
+/// How many different ones are kept: a server repeats what it has just been sent, or refused before.
+const KEPT: usize = 8;
+/// The credentials that one endpoint was sent, the latest last. Clones share them.
+#[derive(Clone, Default)]
+pub(crate) struct SentCredentials(Arc<Mutex<VecDeque<Credentials>>>);
+
+impl SentCredentials {
+    pub(crate) fn remember(&self, used: &Credentials) {
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if used.is_empty() || kept.iter().any(|known| known.same_headers(used)) {
+            return;
+        }
+        if kept.len() == KEPT {
+            kept.pop_front();
+        }
+        kept.push_back(used.clone());
+    }
+
+    fn values(&self, wanted: fn(&Credentials, &HeaderName) -> bool) -> Secrets {
+        let kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut secrets = Secrets::default();
+        for used in kept.iter() {
+            let names = used.names().filter(|(name, _)| wanted(used, name));
+            secrets.extend(names.filter_map(|(name, _)| used.header(name)?.to_str().ok()));
+        }
+        secrets
+    }
+}
+
+impl fmt::Debug for SentCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SentCredentials")
+    }
+}
+
+impl AuthedClient {
+    /// Everything that the server was sent and must not be repeated in what is told about it.
+    pub(crate) fn secrets(&self) -> Secrets {
+        self.with_places(self.sent.values(|_, _| true))
+    }
+
+    /// The same without headers that only route: the name of a team may well be a part of the name of a tool.
+    pub(crate) fn credentials_sent(&self) -> Secrets {
+        self.with_places(self.sent.values(Credentials::is_credential))
+    }
+
+    fn with_places(&self, mut secrets: Secrets) -> Secrets {
+        secrets.insert_url(self.endpoint.as_str());
+        self.cookies.hide_in(&mut secrets);
+        secrets
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn credentials(provider: &'static str, name: &'static str, value: &str) -> Credentials {
+        Credentials::new(provider, [(HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())])
+    }
+
+    #[test]
+    fn s_m11_what_was_sent_before_is_still_hidden_and_a_route_only_where_it_is_told_of() {
+        let sent = SentCredentials::default();
+        for number in 0..KEPT + 1 {
+            sent.remember(&credentials("mint", "authorization", &format!("Bearer canary-{number}")));
+            sent.remember(&credentials("mint", "authorization", &format!("Bearer canary-{number}")));
+        }
+        sent.remember(&credentials("static-headers", "x-team", "payments"));
+        sent.remember(&Credentials::none());
+        let all = sent.values(|_, _| true);
+        for hidden in ["canary-3", "canary-8", "payments"] {
+            assert!(!all.hide_known(&format!("a {hidden} b")).contains(hidden), "{hidden}");
+        }
+        let proving = sent.values(Credentials::is_credential);
+        assert_eq!(proving.hide_known("payments_list canary-8"), "payments_list [redacted]");
+        assert_eq!(format!("{sent:?}"), "SentCredentials");
+    }
+}
