@@ -27,6 +27,8 @@
 //! | `local`, `signals` | child processes and interruption |
 //! | `doors` | sign-ins, children and broken stores under attack |
 //! | `leaks`, `secrets`, `grid` | secrets everywhere, in every spelling, through every command |
+//! | `signed`, `repeating` | the secrets of a sign-in, at each step that can fail |
+//! | `left` | what others on the machine can see of this program, and what it leaves behind |
 //! | `real`, `demo` | servers that others wrote; the demo |
 
 #![expect(
@@ -53,6 +55,7 @@ mod helper;
 mod large;
 mod latches;
 mod leaks;
+mod left;
 mod limits;
 mod local;
 #[cfg(unix)]
@@ -65,6 +68,7 @@ mod processes;
 mod proxies;
 mod real;
 mod reasons;
+mod repeating;
 mod retries;
 mod screens;
 mod secrets;
@@ -73,6 +77,7 @@ mod sessions;
 mod setting;
 mod signals;
 mod signature;
+mod signed;
 mod status;
 mod trust;
 mod usage;
