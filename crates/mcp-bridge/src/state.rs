@@ -127,7 +127,10 @@ impl Core {
         }
         let Some(memory) = self.config.memory.clone() else { return };
         let kept = self.recalled.get().cloned().flatten().and_then(|kept| memory::write(&kept));
-        if let Some(text) = memory::write(&server).filter(|text| kept.as_ref() != Some(text)) {
+        // Security: what a server repeats of a token is told to the host, and never written down.
+        let is_safe = |text: &String| self.server().is_none_or(|server| !server.is_given_away_by(text));
+        if let Some(text) = memory::write(&server).filter(|text| kept.as_ref() != Some(text) && is_safe(text))
+        {
             tokio::task::spawn_blocking(move || memory.keep(&text));
         }
     }

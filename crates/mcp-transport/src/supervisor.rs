@@ -14,6 +14,7 @@ mod state;
 #[cfg(all(test, feature = "http"))]
 mod tests;
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
@@ -188,6 +189,13 @@ impl SupervisorHandle {
     /// may agree on another one, which a [snapshot](Self::snapshot) does not tell.
     pub fn server(&self) -> Option<Arc<ServerDescription>> {
         self.shared.lease().map(|lease| lease.server()).or_else(|| self.shared.status.borrow().server.clone())
+    }
+
+    /// Whether `text` holds a credential that the server was given over the connection that stands, in any spelling: a server
+    /// can say what it was sent, and that is not to be kept.
+    pub fn is_given_away_by(&self, text: &str) -> bool {
+        let given = self.shared.lease().map(|lease| lease.credentials_sent()).unwrap_or_default();
+        matches!(given.hide_known(text), Cow::Owned(_))
     }
 
     /// Connects anew: reads the configuration again, drops the connection and whatever attempt is under way, asks

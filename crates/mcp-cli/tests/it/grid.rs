@@ -422,6 +422,12 @@ fn s_m11_k5_a_minted_token_is_hidden_where_a_live_server_calls_itself_by_it() {
             let told = output.expect_code(0).stdout;
             assert!(command != ["status", "one", "--json"] || told.contains("[redacted]"), "{told}");
         }
+        bridge.close_stdin();
+        std::thread::sleep(std::time::Duration::from_millis(300));
+        for path in setting.home.snapshot().paths().filter(|path| path.starts_with("home/.cache")) {
+            let kept = std::fs::read(setting.home.root().join(path)).unwrap();
+            setting.home.canaries().assert_absent(&path.display().to_string(), &kept);
+        }
     }
 }
 
