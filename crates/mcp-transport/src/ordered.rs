@@ -358,21 +358,21 @@ impl Ordered {
     /// What the server was given and must not be repeated in what is told about it. What another process sends it, that
     /// process knows.
     pub(crate) fn secrets(&self) -> Secrets {
-        match &self.line.stream {
+        match self.line.stream {
             #[cfg(feature = "stdio")]
-            Stream::Stdio(wire) => wire.secrets().clone(),
+            Stream::Stdio(ref wire) => wire.secrets().clone(),
             #[cfg(feature = "stdio")]
             Stream::Peer(_) => Secrets::default(),
             #[cfg(feature = "http")]
-            Stream::LegacySse(wire) => wire.http().secrets(),
+            Stream::LegacySse(ref wire) => wire.http().secrets(),
         }
     }
 
     /// The credentials among them.
     pub(crate) fn credentials_sent(&self) -> Secrets {
-        match &self.line.stream {
+        match self.line.stream {
             #[cfg(feature = "http")]
-            Stream::LegacySse(wire) => wire.http().credentials_sent(),
+            Stream::LegacySse(ref wire) => wire.http().credentials_sent(),
             #[cfg(feature = "stdio")]
             _ => self.secrets().credentials(),
         }
