@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::shell::{command, has_cargo_subcommand, run};
-use crate::{Problems, conformance, deps, docs, features, setup};
+use crate::{Problems, api, conformance, deps, docs, features, setup};
 
 const LINTS: [&str; 8] =
     ["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
@@ -21,13 +21,14 @@ type Step = fn() -> Result<(), Problems>;
 
 /// Runs every step and stops at the first that fails.
 pub(crate) fn run_all() -> Result<(), Problems> {
-    let steps: [(&str, Step); 11] = [
+    let steps: [(&str, Step); 12] = [
         ("format", || run(&mut command("cargo", &["fmt", "--all", "--check"]))),
         ("deps", deps::run),
         ("docs", docs::check),
         ("lints", || run(&mut command("cargo", &LINTS))),
         ("features", features::run),
         ("rustdoc", || run(command("cargo", &RUSTDOC).env("RUSTDOCFLAGS", "-D warnings"))),
+        ("api", api::check),
         ("packages", || run(&mut command("cargo", &PACKAGES))),
         ("setup", setup::run_where_possible),
         ("tests", tests),

@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask ci`, `deps`, `features`, `docs [--check]`, `fuzz`, `setup`.
+//! The project's own tasks: `cargo xtask ci`, `deps`, `features`, `docs [--check]`, `api [--check]`, `fuzz`, `conformance`, `setup`.
 //!
 //! Imports none of our crates, so that it runs when they do not build, and beside the standard library
 //! only readers of JSON and Rust, so that it compiles in seconds.
@@ -8,6 +8,7 @@
     reason = "a program for developers, whose output is the point"
 )]
 
+mod api;
 mod chromium;
 mod ci;
 mod conformance;
@@ -35,6 +36,8 @@ usage: cargo xtask TASK
   features       every crate with each of its features alone, with none and with all
   docs           brings the generated parts of docs/ up to date
   docs --check   fails if `docs` would change anything
+  api            writes what is public of each library crate into docs/api/
+  api --check    fails if `api` would change anything
   fuzz [TARGET] [SECONDS]  the fuzz targets, or one of them, for a minute or so long each
   conformance    the official conformance suite by all ways, or the runs named after it; the score must not fall
   conformance --way WAY  the same by one way: crates, commands, bridge
@@ -51,6 +54,8 @@ fn main() -> ExitCode {
         ["features"] => features::run(),
         ["docs"] => docs::update(),
         ["docs", "--check"] => docs::check(),
+        ["api"] => api::update(),
+        ["api", "--check"] => api::check(),
         ["conformance", ref arguments @ ..] => conformance::run(arguments),
         ["fuzz", ref arguments @ ..] => fuzz::run(arguments),
         ["setup"] => setup::run(),

@@ -1,0 +1,98 @@
+//! The public API of each library crate, as text in `docs/api/`: a change of it shows in the change that makes it.
+//!
+//! rustdoc writes what is public as JSON. That output is not stable, so this asks the compiler for it by
+//! `RUSTC_BOOTSTRAP`, for this one command, and leaves the reading to the crate `public-api`, which follows its format.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::Problems;
+use crate::shell::{command, metadata, output, root};
+
+/// The folder of the lists.
+const FOLDER: &str = "docs/api";
+
+/// Fails if a list is not what [`update`] would write.
+pub(crate) fn check() -> Result<(), Problems> {
+    let mut problems = Problems::new();
+    for (file, new) in lists()? {
+        let old = fs::read_to_string(root().join(&file)).unwrap_or_default();
+        if let Some(difference) = difference(&old, &new) {
+            problems.push(format!("{} is stale; run `cargo xtask api`\n{difference}", file.display()));
+        }
+    }
+    if problems.is_empty() { Ok(()) } else { Err(problems) }
+}
+
+/// Brings the lists up to date.
+pub(crate) fn update() -> Result<(), Problems> {
+    let written = |path: &Path, error: std::io::Error| vec![format!("{}: {error}", path.display())];
+    fs::create_dir_all(root().join(FOLDER)).map_err(|error| written(Path::new(FOLDER), error))?;
+    for (file, list) in lists()? {
+        println!("{}: {} lines", file.display(), list.lines().count());
+        fs::write(root().join(&file), list).map_err(|error| written(&file, error))?;
+    }
+    Ok(())
+}
+
+/// The file of each library crate, and its public API.
+fn lists() -> Result<Vec<(PathBuf, String)>, Problems> {
+    let metadata = metadata()?;
+    let target = PathBuf::from(metadata["target_directory"].as_str().unwrap_or("target"));
+    let mut lists = Vec::new();
+    for package in metadata["packages"].as_array().into_iter().flatten() {
+        let Some(name) = package["name"].as_str().filter(|_| is_library(package)) else { continue };
+        let arguments = ["rustdoc", "--locked", "--quiet", "--package", name, "--lib", "--all-features"];
+        let json = ["--", "-Z", "unstable-options", "--output-format", "json", "--cap-lints", "allow"];
+        output(command("cargo", &arguments).args(json).env("RUSTC_BOOTSTRAP", "1"))?;
+        let document = target.join("doc").join(name.replace('-', "_")).with_extension("json");
+        let api = public_api::Builder::from_rustdoc_json(&document)
+            .omit_blanket_impls(true)
+            .omit_auto_trait_impls(true)
+            .omit_auto_derived_impls(true)
+            .build()
+            .map_err(|error| vec![format!("{}: {error}", document.display())])?;
+        lists.push((Path::new(FOLDER).join(name).with_extension("txt"), api.to_string()));
+    }
+    Ok(lists)
+}
+
+/// Whether a package is published for its library.
+fn is_library(package: &serde_json::Value) -> bool {
+    let is_lib = |target: &serde_json::Value| target["kind"][0] == "lib";
+    let is_published = package["publish"].is_null();
+    is_published && package["targets"].as_array().is_some_and(|targets| targets.iter().any(is_lib))
+}
+
+/// The lines that only one of them has, as in a diff; `None` where they are equal.
+fn difference(old: &str, new: &str) -> Option<String> {
+    if old == new {
+        return None;
+    }
+    let only = |these: &str, those: &str, sign: char| -> Vec<String> {
+        let known: Vec<&str> = those.lines().collect();
+        these.lines().filter(|line| !known.contains(line)).map(|line| format!("  {sign} {line}")).collect()
+    };
+    let lines = [only(old, new, '-'), only(new, old, '+')].concat();
+    Some(if lines.is_empty() { "  the order of its lines changed".to_owned() } else { lines.join("\n") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_one_list_has_alone_is_shown() {
+        assert_eq!(difference("a\nb\n", "a\nb\n"), None);
+        assert_eq!(difference("a\nb\n", "a\nc\n").unwrap(), "  - b\n  + c");
+        assert_eq!(difference("a\nb\n", "b\na\n").unwrap(), "  the order of its lines changed");
+    }
+
+    #[test]
+    fn libraries_that_are_published_have_a_list() {
+        let package = |publish: serde_json::Value, kind: &str| serde_json::json!({ "publish": publish, "targets": [{ "kind": [kind] }] });
+        assert!(is_library(&package(serde_json::Value::Null, "lib")));
+        assert!(!is_library(&package(serde_json::json!([]), "lib")));
+        assert!(!is_library(&package(serde_json::Value::Null, "bin")));
+    }
+}
