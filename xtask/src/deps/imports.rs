@@ -136,7 +136,7 @@ const TREES: &[Tree] = &[
         flags: &["--all-features"],
         never_under: &["opentelemetry-otlp", "opentelemetry-http"],
     },
-    Tree { name: "xtask", flags: &["--all-features"], never_under: &["tokio", "syn", "reqwest"] },
+    Tree { name: "xtask", flags: &["--all-features"], never_under: &["tokio", "reqwest"] },
 ];
 
 /// Checks the manifests and the resolved trees.
