@@ -2,10 +2,12 @@
 //!
 //! What a form field wants, and whether an answer fits, is decided by pure functions; the terminal is at the edge.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use mcp_auth::url_policy::NamedBy;
 use mcp_text::Secrets;
+use mcp_transport::Connection;
+use mcp_transport::connection::WeakConnection;
 use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequestHandler};
 use mcp_transport::message::{INTERNAL_ERROR, RpcError};
 use serde_json::value::{RawValue, to_raw_value};
@@ -32,6 +34,8 @@ pub(crate) struct TerminalQuestions {
     /// What its words may not repeat. What a person answers and the address of a page are shown in full nevertheless: they
     /// are what is decided about.
     secrets: Secrets,
+    /// What else they may not repeat: what the connection was sent, once there is one.
+    connection: OnceLock<WeakConnection>,
 }
 
 impl TerminalQuestions {
@@ -43,7 +47,20 @@ impl TerminalQuestions {
         secrets: Secrets,
     ) -> Self {
         let answers = interactive.then(|| Mutex::new(Answers::of_terminal()));
-        Self { output, browser, answers, server, secrets }
+        Self { output, browser, answers, server, secrets, connection: OnceLock::new() }
+    }
+
+    /// The connection that the questions come by.
+    pub(crate) fn come_by(&self, connection: &Connection) {
+        // There is one connection for one set of questions.
+        drop(self.connection.set(connection.downgrade()));
+    }
+
+    /// A text of the server without the secrets that it was given.
+    fn hidden(&self, text: &str) -> String {
+        let text = self.secrets.hide_known(text);
+        let sent = self.connection.get().and_then(WeakConnection::upgrade);
+        sent.map_or_else(|| text.to_string(), |sent| sent.credentials_sent().hide_known(&text).into_owned())
     }
 
     async fn elicit(&self, params: Option<Box<RawValue>>) -> Value {
@@ -52,14 +69,14 @@ impl TerminalQuestions {
         let params: Value =
             params.and_then(|params| serde_json::from_str(params.get()).ok()).unwrap_or_default();
         let message = shown::line(params["message"].as_str().unwrap_or("The server has a question."));
-        self.output.error(&format!("\nThe server asks: {}\n", self.secrets.hide_known(&message)));
+        self.output.error(&format!("\nThe server asks: {}\n", self.hidden(&message)));
         if params["mode"] == "url" {
             return self.visit(&params, &mut answers).await;
         }
         let mut content = Map::new();
         for field in Field::of_schema(&params["requestedSchema"]) {
             loop {
-                self.output.error(&format!("  {}: ", field.prompt()));
+                self.output.error(&format!("  {}: ", self.hidden(&field.prompt())));
                 let Some(line) = answers.line().await else { return json!({"action": "cancel"}) };
                 match field.answer(&line) {
                     Ok(Some(value)) => drop(content.insert(field.name.clone(), value)),
@@ -315,7 +332,8 @@ mod tests {
         // The keyboard speaks after the question, as a person does.
         let (mut keyboard, terminal) = tokio::io::duplex(64);
         let answers = Some(Mutex::new(Answers::of(terminal)));
-        let handler = TerminalQuestions { output, browser, answers, server, secrets: Secrets::default() };
+        let (secrets, connection) = (Secrets::default(), OnceLock::new());
+        let handler = TerminalQuestions { output, browser, answers, server, secrets, connection };
         let params = json!({"mode": "url", "message": "pay", "url": url, "elicitationId": "1"});
         let answer =
             async { handler.handle("elicitation/create", Some(to_raw_value(&params).unwrap())).await };

@@ -1,8 +1,8 @@
 //! One live connection to a server. How it makes a request is in `call`, `rounds` and `tools`.
 
 use std::fmt;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU8, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use mcp_status::ServerInfo;
@@ -68,6 +68,24 @@ impl Drop for Inner {
 
 const OPEN: u8 = 0;
 const CLOSED: u8 = 1;
+
+/// A [`Connection`] that is not kept open by this: for what the connection itself holds, such as the handler of what its
+/// server asks.
+#[derive(Clone, Default)]
+pub struct WeakConnection(Weak<Inner>);
+
+impl WeakConnection {
+    /// The connection, as long as somewhere else holds it.
+    pub fn upgrade(&self) -> Option<Connection> {
+        self.0.upgrade().map(Connection)
+    }
+}
+
+impl fmt::Debug for WeakConnection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("WeakConnection")
+    }
+}
 
 impl Connection {
     pub(crate) fn new(
@@ -255,6 +273,11 @@ impl Connection {
         let (info, secrets) = (server.info.as_ref()?, self.0.wire.secrets());
         let hide = |text: &str| secrets.hide_known(text).into_owned();
         Some(ServerInfo::new(hide(&info.name), hide(&info.version)))
+    }
+
+    /// The same connection for something that must not keep it open.
+    pub fn downgrade(&self) -> WeakConnection {
+        WeakConnection(Arc::downgrade(&self.0))
     }
 
     /// The credentials that the server was given until now, for those who show a person what else it says, such as its

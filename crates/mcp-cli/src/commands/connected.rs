@@ -48,17 +48,19 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open,
     // A local process is on this machine.
     let server =
         wired.auth.as_ref().map_or_else(NamedBy::this_machine, |auth| NamedBy::server(&auth.target.url));
+    let mut asked = None;
     // A server may list other tools to a client that can be asked.
     if let (Want::Questions | Want::Tools, Ok(ready)) = (want, &mut wired.state) {
         let browser = browser::choose(&app.environment, Machine::current());
-        let questions = TerminalQuestions::new(
+        let questions = Arc::new(TerminalQuestions::new(
             app.output.clone(),
             browser,
             app.interactive,
             server,
             wired.secrets.clone(),
-        );
-        ready.server.handler = Some(Arc::new(questions));
+        ));
+        ready.server.handler = Some(questions.clone());
+        asked = Some(questions);
     }
     if let Err(Closed::Disabled) = wired.state {
         return Err(CliError::usage("disabled", format!("{} is switched off", shown::name(name)))
@@ -79,6 +81,7 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open,
     .await;
     match ended {
         Probe { connection: Some(connection), tools, error, .. } => {
+            asked.iter().for_each(|questions| questions.come_by(&connection));
             Ok(Open { wired, connection, tools, error })
         }
         Probe { row, .. } => Err(not_connected(&row)),

@@ -9,6 +9,7 @@ use std::thread;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use mcp_testkit::{FakeMcpServer, Tool};
 use serde_json::{Value, json};
 
 use crate::local::SERVER;
@@ -428,6 +429,26 @@ fn s_m11_k5_a_minted_token_is_hidden_where_a_live_server_calls_itself_by_it() {
             let kept = std::fs::read(setting.home.root().join(path)).unwrap();
             setting.home.canaries().assert_absent(&path.display().to_string(), &kept);
         }
+    }
+}
+
+/// Nor in what a person is asked: the words of the question, of its fields and of its choices.
+#[test]
+fn s_m11_k5_a_question_does_not_repeat_what_a_command_minted() {
+    let (mut setting, secret) = secretive();
+    for spelling in [0, 3, 8, 19] {
+        let (_, spell) = SPELLINGS[spelling];
+        let said = spell(&secret);
+        let field = json!({ "type": "string", "title": said, "enum": ["a", said], "default": said });
+        let schema = json!({ "type": "object", "properties": { "x": field } });
+        let params = json!({ "message": format!("sign {said} here"), "requestedSchema": schema });
+        let ask = Tool::asking("ask", "elicitation/create", params);
+        let server = FakeMcpServer::builder().tool(ask).start().unwrap();
+        setting.write("one", helped(server.url().as_str(), MINTING.to_owned()));
+        let Some(call) = setting.on_a_terminal(&["call", "one", "ask"]) else { return };
+        // The harness looks for the secret.
+        let call = call.env("CANARY", &secret).stdin("a\ny\n").run();
+        assert!(call.stdout.contains("The server asks: sign [redacted]"), "{call}");
     }
 }
 
