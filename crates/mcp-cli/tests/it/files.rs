@@ -130,6 +130,8 @@ fn fa_a77_a98_an_address_that_is_none_says_what_is_missing() {
         ("h.example/mcp", "has no scheme: write http:// or https:// before the host"),
         ("localhost:8080/mcp", "must begin with http:// or https://"),
         ("/mcp", "has no scheme"),
+        ("https://https://h.example/mcp", "has its scheme twice"),
+        ("http:https://h.example/mcp", "has its scheme twice"),
         ("${A:-${B:-x}}/mcp", "the default of one cannot hold another"),
     ] {
         let setting = Setting::of("x", json!({ "type": "http", "url": url }));

@@ -90,6 +90,11 @@ fn parse_url(text: &Text, kind: RemoteKind) -> Result<Url, String> {
         url::ParseError::RelativeUrlWithoutBase => format!("has no scheme: write {expected} before the host"),
         error => format!("is not a valid URL: {error}"),
     })?;
+    // `https://https://host` is a URL, whose host is `https`.
+    let is_scheme = |host: &str| matches!(host, "http" | "https" | "ws" | "wss");
+    if url.host_str().is_some_and(is_scheme) && url.path().starts_with("//") {
+        return Err("has its scheme twice: write it once, before the host".to_owned());
+    }
     if !schemes.contains(&url.scheme()) || !url.has_host() {
         return Err(format!("must begin with {expected} for a server of type {}", kind.as_str()));
     }
