@@ -159,11 +159,21 @@ pub(crate) fn open(client: &mut TcpStream, content_type: &str) -> Option<()> {
     client.write_all(head.as_bytes()).ok()
 }
 
-/// Writes `piece` again and again, as long as it is taken.
+/// Writes `piece` again and again, as long as it is taken, up to [`ALL`].
 pub(crate) fn flood(client: &mut TcpStream, piece: &[u8]) {
-    let block = piece.repeat((64 << 10) / piece.len() + 1);
+    let block = block_of(piece);
     let mut written = 0;
     while written < ALL && client.write_all(&block).is_ok() {
         written += block.len();
     }
+}
+
+/// Writes `piece` again and again until the client has gone.
+pub(crate) fn flood_without_end(client: &mut TcpStream, piece: &[u8]) {
+    let block = block_of(piece);
+    while client.write_all(&block).is_ok() {}
+}
+
+fn block_of(piece: &[u8]) -> Vec<u8> {
+    piece.repeat((64 << 10) / piece.len() + 1)
 }

@@ -139,7 +139,7 @@ fn s_k2_answers_that_announce_an_answer_without_end_hold_no_time_limit_up() {
         let announced = announced.to_owned();
         let server = Hostile::start(move |ask, client| {
             (ask.method == method).then(|| {
-                crate::hostile::flood(client, announced.as_bytes());
+                crate::hostile::flood_without_end(client, announced.as_bytes());
                 false
             })
         });
@@ -158,7 +158,7 @@ fn s_k2_answers_that_announce_an_answer_without_end_hold_no_time_limit_up() {
 fn s_k2_an_authorization_server_that_only_announces_answers_ends_a_sign_in() {
     let server = Hostile::start(|ask, client| {
         if ask.verb == "GET" {
-            crate::hostile::flood(client, b"HTTP/1.1 100 Continue\r\n\r\n");
+            crate::hostile::flood_without_end(client, b"HTTP/1.1 100 Continue\r\n\r\n");
             return Some(false);
         }
         let refused = "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Bearer\r\nContent-Length: 0\r\n\r\n";
@@ -169,5 +169,5 @@ fn s_k2_an_authorization_server_that_only_announces_answers_ends_a_sign_in() {
     let ended = Home::with(server.entry()).run(&arguments, &[("MCP_TIMEOUT", "2000")]);
     assert!(began.elapsed() < Duration::from_secs(60), "{:?}", began.elapsed());
     assert_small(ended.peak, ONE, "a sign-in");
-    assert!(ended.stderr.contains("in time"), "{ended:?}");
+    assert!(ended.stderr.contains("within 2000 ms"), "{ended:?}");
 }
