@@ -79,6 +79,8 @@ impl TransportError {
         let text = match (self.auth_error(), self.rpc_error(), self.said()) {
             // A provider's own account names what failed; the cause below it alone does not.
             (Some(error), ..) => error.to_string(),
+            // The code is a part of the outcome.
+            (None, Some(rpc), _) if matches!(self.outcome(), Outcome::Protocol { .. }) => rpc.message.clone(),
             (None, Some(rpc), _) => rpc.to_string(),
             (None, None, Some(said)) => said.to_owned(),
             // The innermost cause is the one a person recognises ("connection refused").

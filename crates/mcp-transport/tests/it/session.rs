@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use mcp_status::Outcome;
 use mcp_testkit::{Answer, Era, FakeMcpServer, GetStream, HttpAnswer, Sse, SseEnd};
 use mcp_transport::error::TimeoutStage;
 use mcp_transport::handler::{ClientCapabilities, HandlerFuture, Progress, ServerRequestHandler};
@@ -369,8 +370,10 @@ async fn f063_the_servers_own_error_arrives_whole() {
         let error = echo(&connection, "x").await.unwrap_err();
         assert_eq!(*error.kind(), TransportErrorKind::Rpc { code: -32602 });
         assert_eq!(error.rpc_error().unwrap().message, message);
-        let detail = error.evidence().detail.unwrap();
-        assert!(detail.contains(&message) && detail.contains("-32602"), "{detail}");
+        // The code is told with the outcome, and once.
+        let evidence = error.evidence();
+        assert_eq!(evidence.outcome, Outcome::Protocol { rpc_code: Some(-32602) });
+        assert_eq!(evidence.detail, Some(message));
     }
 }
 
