@@ -2,6 +2,8 @@
 //!
 //! A new place, spelling or surface is one line of a table. The harness looks for the secret itself; each spelling of it is
 //! a secret as well.
+//!
+//! Longer than 500 lines because places, spellings and surfaces are one grid, and each test takes them all.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
