@@ -2,34 +2,20 @@
 //! before and after the door, a line without an end, a stranger in the socket's place.
 
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
-use mcp_testkit::{Era, FakeMcpServer};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
-use crate::host::{Host, Manner, Stage};
+use crate::host::{Host, Manner, Stage, legacy_server};
 
 const ATTACH: &[u8] = b"{\"op\":\"attach\",\"pid\":1,\"wanted\":true}\n";
 /// More than are let in; few enough for the descriptors of this process.
 const CROWD: usize = 400;
 /// What a bridge may have open while they stand at both of its sockets: those that are let in, and its own.
 const MOST_DESCRIPTORS: usize = 128 + 32 + 60;
-
-fn server() -> FakeMcpServer {
-    FakeMcpServer::builder().era(Era::Legacy).start().unwrap()
-}
-
-fn stage(server: &FakeMcpServer) -> Stage {
-    Stage::new(json!({ "type": "http", "url": server.url().as_str() }))
-}
-
-fn shared_socket(stage: &Stage) -> PathBuf {
-    let mut entries = std::fs::read_dir(stage.sockets()).unwrap().map(|entry| entry.unwrap().path());
-    entries.find(|path| path.extension().is_some_and(|extension| extension == "shared")).unwrap()
-}
 
 /// Two bridges on one connection, the one that keeps it first.
 async fn pair(stage: &Stage) -> [Host; 2] {
@@ -61,10 +47,10 @@ fn descriptors(pid: u32) -> Option<usize> {
 #[tokio::test]
 async fn s_k9_a_crowd_at_the_sockets_takes_few_descriptors_and_keeps_nobody_from_a_connection() {
     for first in [&b""[..], ATTACH, b"{\"op\":\"att"] {
-        let server = server();
-        let stage = stage(&server);
+        let server = legacy_server();
+        let stage = Stage::at(&server);
         let [owner, guest] = pair(&stage).await;
-        let at_the_connection = crowd(&shared_socket(&stage), first).await;
+        let at_the_connection = crowd(&stage.shared_socket(), first).await;
         let control = stage.sockets().join(format!("{}-0.sock", owner.pid()));
         let at_the_session = crowd(&control, b"").await;
         for round in 0..5 {
@@ -88,10 +74,10 @@ async fn s_k9_a_crowd_at_the_sockets_takes_few_descriptors_and_keeps_nobody_from
 
 #[tokio::test]
 async fn s_k9_nonsense_at_the_shared_socket_harms_nobody_and_starts_nothing() {
-    let server = server();
-    let stage = stage(&server);
+    let server = legacy_server();
+    let stage = Stage::at(&server);
     let [owner, guest] = pair(&stage).await;
-    let socket = shared_socket(&stage);
+    let socket = stage.shared_socket();
     assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
     let in_place = |rest: &[u8]| [ATTACH, rest].concat();
     for nonsense in [
@@ -130,10 +116,10 @@ async fn s_k9_nonsense_at_the_shared_socket_harms_nobody_and_starts_nothing() {
 
 #[tokio::test]
 async fn s_k9_a_line_without_an_end_keeps_none_of_the_others_waiting() {
-    let server = server();
-    let stage = stage(&server);
+    let server = legacy_server();
+    let stage = Stage::at(&server);
     let [owner, guest] = pair(&stage).await;
-    let mut stream = BufReader::new(UnixStream::connect(shared_socket(&stage)).await.unwrap());
+    let mut stream = BufReader::new(UnixStream::connect(stage.shared_socket()).await.unwrap());
     stream.write_all(ATTACH).await.unwrap();
     for word in ["here", "connected"] {
         let mut line = String::new();
@@ -162,11 +148,11 @@ async fn s_k9_a_line_without_an_end_keeps_none_of_the_others_waiting() {
 async fn s_k9_a_stranger_in_the_place_of_the_socket_parts_those_who_come_later() {
     // Each costs the time after which it is given up.
     for says in [&b""[..], &[b'a'; 70_000], b"{\"here\":{\"pid\":1}}\n{\"failed\":{}}\n"] {
-        let server = server();
-        let stage = stage(&server);
+        let server = legacy_server();
+        let stage = Stage::at(&server);
         let owner = Host::introduced(&stage, Manner::legacy(), "").await;
         owner.echoes("there").await;
-        let socket = shared_socket(&stage);
+        let socket = stage.shared_socket();
         std::fs::remove_file(&socket).unwrap();
         let listener = UnixListener::bind(&socket).unwrap();
         let stranger = tokio::spawn(async move {

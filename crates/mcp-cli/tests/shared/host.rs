@@ -9,12 +9,17 @@ use std::time::Duration;
 
 use mcp_bridge::Role;
 use mcp_bridge::control::{Places, SessionInfo, sessions};
-use mcp_testkit::TempHome;
+use mcp_testkit::{Era, FakeMcpServer, TempHome};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 use tokio::sync::{mpsc, oneshot};
+
+/// A server of the legacy era, without anything special.
+pub(crate) fn legacy_server() -> FakeMcpServer {
+    FakeMcpServer::builder().era(Era::Legacy).start().unwrap()
+}
 
 /// A home with one server entry, `remote`.
 #[derive(Debug)]
@@ -27,6 +32,17 @@ impl Stage {
         let stage = Self { home: TempHome::new().unwrap() };
         stage.rewrite(entry);
         stage
+    }
+
+    /// A home whose entry is this server.
+    pub(crate) fn at(server: &FakeMcpServer) -> Self {
+        Self::new(json!({ "type": "http", "url": server.url().as_str() }))
+    }
+
+    /// The socket of the shared connection.
+    pub(crate) fn shared_socket(&self) -> PathBuf {
+        let mut entries = std::fs::read_dir(self.sockets()).unwrap().map(|entry| entry.unwrap().path());
+        entries.find(|path| path.extension().is_some_and(|extension| extension == "shared")).unwrap()
     }
 
     /// Another entry in the place of the one that is there.

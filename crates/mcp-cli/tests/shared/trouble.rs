@@ -1,29 +1,14 @@
 //! What must not harm those who share a connection: an owner that hangs, a guest that dies or does not read, a
 //! directory that somebody cleans.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use mcp_bridge::Role;
-use mcp_testkit::{Era, FakeMcpServer};
 use serde_json::json;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
 
-use crate::host::{Host, Manner, Stage};
-
-fn server() -> FakeMcpServer {
-    FakeMcpServer::builder().era(Era::Legacy).start().unwrap()
-}
-
-fn stage(server: &FakeMcpServer) -> Stage {
-    Stage::new(json!({ "type": "http", "url": server.url().as_str() }))
-}
-
-fn shared_socket(stage: &Stage) -> PathBuf {
-    let mut entries = std::fs::read_dir(stage.sockets()).unwrap().map(|entry| entry.unwrap().path());
-    entries.find(|path| path.extension().is_some_and(|extension| extension == "shared")).unwrap()
-}
+use crate::host::{Host, Manner, Stage, legacy_server};
 
 async fn signal(name: &str, pid: u32) {
     let status =
@@ -33,8 +18,8 @@ async fn signal(name: &str, pid: u32) {
 
 #[tokio::test]
 async fn an_owner_that_hangs_keeps_nobody_from_a_connection_of_its_own() {
-    let server = server();
-    let stage = stage(&server);
+    let server = legacy_server();
+    let stage = Stage::at(&server);
     let owner = Host::introduced(&stage, Manner::legacy(), "").await;
     owner.echoes("there").await;
     signal("STOP", owner.pid()).await;
@@ -56,8 +41,8 @@ async fn an_owner_that_hangs_keeps_nobody_from_a_connection_of_its_own() {
 
 #[tokio::test]
 async fn the_call_of_a_guest_that_dies_is_cancelled_and_the_others_go_on() {
-    let server = server();
-    let stage = stage(&server);
+    let server = legacy_server();
+    let stage = Stage::at(&server);
     let owner = Host::introduced(&stage, Manner::legacy(), "").await;
     let guest = Host::introduced(&stage, Manner::legacy(), "").await;
     assert_eq!(stage.owner(&[owner.pid(), guest.pid()]).await, owner.pid());
@@ -76,11 +61,11 @@ async fn the_call_of_a_guest_that_dies_is_cancelled_and_the_others_go_on() {
 #[tokio::test]
 async fn a_guest_that_asks_and_does_not_read_costs_the_owner_little_and_the_others_nothing() {
     const FLOOD: usize = 48 << 20;
-    let server = server();
-    let stage = stage(&server);
+    let server = legacy_server();
+    let stage = Stage::at(&server);
     let owner = Host::introduced(&stage, Manner::legacy(), "").await;
     owner.echoes("there").await;
-    let mut stream = BufReader::new(UnixStream::connect(shared_socket(&stage)).await.unwrap());
+    let mut stream = BufReader::new(UnixStream::connect(stage.shared_socket()).await.unwrap());
     stream.write_all(b"{\"op\":\"attach\",\"pid\":1,\"wanted\":true}\n").await.unwrap();
     for word in ["here", "connected"] {
         let mut line = String::new();
@@ -111,11 +96,11 @@ async fn a_guest_that_asks_and_does_not_read_costs_the_owner_little_and_the_othe
 
 #[tokio::test]
 async fn somebody_who_cleans_the_directory_parts_those_who_come_later_and_harms_nobody() {
-    let server = server();
-    let stage = stage(&server);
+    let server = legacy_server();
+    let stage = Stage::at(&server);
     let owner = Host::introduced(&stage, Manner::legacy(), "").await;
     owner.echoes("there").await;
-    let socket = shared_socket(&stage);
+    let socket = stage.shared_socket();
     std::fs::remove_file(socket.with_extension("lock")).unwrap();
     std::fs::remove_file(&socket).unwrap();
     // Its own way to the connection is not by the socket.
