@@ -30,11 +30,11 @@ use crate::wire::Wired;
 pub(crate) struct App {
     pub(crate) output: Arc<Output>,
     pub(crate) json: bool,
-    /// Somebody wants to know what decides.
+    /// The person asked to see what decides (`-v`).
     pub(crate) verbose: bool,
     /// A person sits at the terminal and may be asked.
     pub(crate) interactive: bool,
-    /// The command serves somebody for as long as they like: its environment ages.
+    /// The command runs for as long as its host does: its environment ages.
     pub(crate) lives_on: bool,
     /// Somebody asked for it: no prompt and no browser, wherever this runs.
     pub(crate) non_interactive: bool,

@@ -13,7 +13,7 @@ use crate::system;
 
 /// Makes `directory` and what is missing above it, and insists that it is for this account alone (mode 0700, under any
 /// umask). What others may do with one that is there already is taken away; what its owner may do with it stays, so that
-/// a folder that somebody closed to writing is one that cannot be written.
+/// a folder that was closed to writing is one that cannot be written.
 ///
 /// Where `links` says so, it may be a link: people keep their data on another disk. A link that is followed belongs to
 /// this account or root, and what it leads to belongs to this account.

@@ -312,7 +312,7 @@ async fn fb_b33_nothing_that_only_one_era_has_reaches_a_host_of_the_other() {
         for message in host.messages() {
             assert_eq!(vocabulary.foreign(&message), Vec::<String>::new(), "{case}: {message:#}");
         }
-        // And what is nobody's is still there.
+        // And what belongs to no revision is still there.
         let lines = host.lines().join("\n");
         for kept in [
             r#""x-vendor":{"resultType":1}"#,

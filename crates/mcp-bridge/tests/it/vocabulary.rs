@@ -88,7 +88,7 @@ impl Vocabulary {
                     if !free && !self.members.contains(name.as_str()) {
                         found.push(here);
                     } else if FREE.contains(&name.as_str()) || of_us || of_a_log || free {
-                        // Somebody else's names.
+                        // Names of a vendor.
                     } else if MAPS.contains(&name.as_str()) {
                         value
                             .as_object()

@@ -57,7 +57,7 @@ pub(super) async fn sign_in(
     let pending = login.begin(&challenges).await.map_err(|error| auth_error(name, &error))?;
 
     if app.non_interactive {
-        // Whichever way it is done, somebody has to do it. What is wrong beside that has been told by now.
+        // Whichever way it is done, it takes a person. What is wrong beside that has been told by now.
         let message = format!("{} is signed in to by a person", shown::name(name));
         return Err(CliError::new(ExitStatus::NeedsAuth, "needs-a-person", message)
             .why("--non-interactive says that there is none")

@@ -23,7 +23,7 @@ pub(super) fn run(app: &App) -> Result<ExitStatus, CliError> {
         return Ok(ExitStatus::Success);
     }
     let style = app.style();
-    // A place that is never looked at matters where somebody wrote something there.
+    // A place that is never looked at matters where there is something.
     for path in paths.iter().filter(|path| path.exists || !path.never_read()) {
         let mark = match (path.used, path.exists) {
             (true, _) => "read   ",

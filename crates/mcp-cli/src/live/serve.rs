@@ -61,7 +61,7 @@ impl Session {
         Self { handle, name, source, about, stop: Arc::default(), facts, log, sharing: None }
     }
 
-    /// Of a `host`, begun now in `folder` below these entries; `stop` is notified when somebody wants it to end.
+    /// Of a `host`, begun now in `folder` below these entries; `stop` is notified when it is to end.
     #[must_use]
     pub(crate) fn with_circumstances(
         self,

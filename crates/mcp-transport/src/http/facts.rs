@@ -59,7 +59,7 @@ fn headers(headers: &HeaderMap, secrets: &Secrets) -> Option<String> {
     let told: Vec<String> = told
         .map(|(name, value)| {
             let text = String::from_utf8_lossy(value.as_bytes());
-            // A page that somebody is sent to has a state in its query.
+            // A page that a person is sent to has a state in its query.
             let text =
                 if *name == header::LOCATION { text.split('?').next().unwrap_or_default() } else { &text };
             format!("{name}: {}", mcp_text::sentence(&secrets.hide(text)))

@@ -122,7 +122,7 @@ impl State {
         }
     }
 
-    /// The attempt under way, whoever caused it.
+    /// The attempt under way, whatever caused it.
     pub(super) fn attempting(&mut self) -> Option<&mut Attempting> {
         match self {
             Self::Attempting(attempt) => Some(attempt),
