@@ -21,7 +21,7 @@ pub(crate) struct SentCredentials(Arc<Mutex<VecDeque<Credentials>>>);
 impl SentCredentials {
     pub(crate) fn remember(&self, used: &Credentials) {
         let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if used.is_empty() || kept.iter().any(|known| known.same_headers(used)) {
+        if used.is_empty() || kept.iter().rev().any(|known| known.same_headers(used)) {
             return;
         }
         if kept.len() == KEPT {
