@@ -290,11 +290,16 @@ fn http(
 
 /// A proxy that wants to know who asks.
 fn proxy_auth(status: u16, evidence: &Evidence) -> String {
-    let where_to = match evidence.proxy {
-        Some(_) => "; user and password stand in its URL, before the host",
-        None => "",
-    };
-    format!("the proxy{} asks for credentials, or for others ({status}){where_to}", named_proxy(evidence))
+    match evidence.proxy {
+        Some(_) => format!(
+            "the proxy{} asks for credentials, or for others ({status}); user and password stand in its URL, before the host",
+            named_proxy(evidence)
+        ),
+        // It may be the server itself, or something on the way that takes what is not meant for it.
+        None => format!(
+            "what answers asks for credentials as a proxy does ({status}), and no proxy is in use here"
+        ),
+    }
 }
 
 /// A space and the proxy, where it is known.
@@ -460,7 +465,10 @@ mod tests {
             ),
             (connect(http(422)).with_detail("bad field"), "the server refused to connect (422): bad field"),
             (Evidence::new(Phase::Session, http(403)), "the server refused the request (403)"),
-            (connect(http(407)), "the proxy asks for credentials, or for others (407)"),
+            (
+                connect(http(407)),
+                "what answers asks for credentials as a proxy does (407), and no proxy is in use here",
+            ),
             (
                 connect(http(407)).with_proxy(Some("http://p:1 (HTTP_PROXY)".into())),
                 "the proxy http://p:1 (HTTP_PROXY) asks for credentials, or for others (407); user and password stand in its URL, before the host",

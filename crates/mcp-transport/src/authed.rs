@@ -341,7 +341,8 @@ impl AuthedClient {
                 }
             }
         }
-        Err(TransportError::new(TransportErrorKind::Protocol, "the server redirects in circles"))
+        let circles = "the server redirects in circles";
+        Err(TransportError::new(TransportErrorKind::Protocol, circles).with_said(Some(circles.to_owned())))
     }
 
     async fn judge(&self, out: &Outbound<'_>, mut answer: Answer) -> Result<Sent, TransportError> {

@@ -127,6 +127,33 @@ fn s_n18_k10_what_is_no_http_says_so_and_is_not_tried_again() {
     }
 }
 
+/// The status was true before, and its reason spoke of a proxy that is not there, or of nothing that was seen.
+#[test]
+fn s_k10_the_reason_is_what_was_seen() {
+    for (head, code, told) in [
+        (
+            "407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=x",
+            "proxy-auth",
+            "no proxy is in use",
+        ),
+        ("426 Upgrade Required\r\nUpgrade: websocket", "rejected", "asks to upgrade to websocket"),
+        ("307 Temporary Redirect\r\nLocation: /mcp", "protocol", "redirects in circles"),
+        ("303 See Other\r\nLocation: /other", "protocol", "on another page"),
+        ("302 Found", "protocol", "redirects without saying where to"),
+        ("402 Payment Required", "rejected", "refused to connect (402)"),
+        ("401 Unauthorized", "unauthorized", "none were sent"),
+    ] {
+        let server = Hostile::start(move |_, client| {
+            let head = format!("HTTP/1.1 {head}\r\nContent-Length: 0\r\n\r\n");
+            Some(client.write_all(head.as_bytes()).is_ok())
+        });
+        let (row, _) = Home::with(server.entry()).status(&[]);
+        assert_eq!(row["reason"]["code"], code, "{row}");
+        assert!(row["reason"]["message"].as_str().is_some_and(|message| message.contains(told)), "{row}");
+        assert!(server.asked() <= 40, "{} requests for one {code}", server.asked());
+    }
+}
+
 /// Answers that say that an answer is to come (RFC 9110 section 15.2) are read and forgotten, as many as there are.
 #[test]
 fn s_k2_answers_that_announce_an_answer_without_end_hold_no_time_limit_up() {

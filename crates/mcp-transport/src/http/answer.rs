@@ -116,7 +116,10 @@ impl Core {
             None if self.http.endpoint.scheme() == "http" && trouble::wants_tls(&body) => {
                 error.with_said(Some("this port wants TLS: its URL begins with https://".to_owned()))
             }
-            None => error.with_said(said(&essence(&answer.headers), &body)),
+            None => error.with_said(
+                said(&essence(&answer.headers), &body)
+                    .or_else(|| trouble::asks_for_something_else(status, &answer.headers)),
+            ),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use http::{HeaderMap, StatusCode, header};
 use rustls::{AlertDescription, CertificateError, Error as TlsError, PeerIncompatible};
 
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind, causes};
@@ -288,6 +289,22 @@ pub(super) fn wants_tls(body: &[u8]) -> bool {
     ];
     let body = String::from_utf8_lossy(&body[..body.len().min(4096)]).to_ascii_lowercase();
     WORDS.iter().any(|words| body.contains(words))
+}
+
+/// What the head of an answer asks for that a message cannot do: to be read somewhere else, or to become another protocol.
+pub(super) fn asks_for_something_else(status: StatusCode, headers: &HeaderMap) -> Option<String> {
+    // RFC 9110 sections 15.5.22 and 7.8.
+    if status == StatusCode::UPGRADE_REQUIRED {
+        let protocol = headers.get(header::UPGRADE)?.to_str().ok()?;
+        return Some(format!("it asks to upgrade to {protocol}"));
+    }
+    match (status.is_redirection(), headers.contains_key(header::LOCATION)) {
+        (true, true) => {
+            Some("it says that the answer is on another page, which MCP does not know".to_owned())
+        }
+        (true, false) => Some("it redirects without saying where to".to_owned()),
+        (false, _) => None,
+    }
 }
 
 #[cfg(test)]
