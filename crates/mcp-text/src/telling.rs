@@ -20,6 +20,8 @@ enum Which {
 enum Show {
     /// It.
     Line,
+    /// It, and the cause that stands below it.
+    Cause,
     /// What is behind the end of this.
     Behind(&'static str),
     /// The next line that is not blank: this one is a heading.
@@ -56,7 +58,7 @@ const fn form(known: Known, which: Which, show: Show) -> Form {
 }
 
 use Known::{Begins, Ends, Has, Is};
-use Show::{Behind, Help, Line, Next, Question};
+use Show::{Behind, Cause, Help, Line, Next, Question};
 use Which::{First, Last};
 
 /// The surest first. A form that another line would satisfy by chance comes late.
@@ -111,8 +113,8 @@ const FORMS: &[Form] = &[
     form(Has(&["error: ", "unexpected argument"]), First, Line),
     form(Has(&["Error: Missing "]), First, Line),
     form(Has(&["Error: No such "]), First, Line),
-    // Errors of Node, anyhow and many others.
-    form(Is(error_begins), First, Line),
+    // Errors of Node, anyhow, this program and many others.
+    form(Is(error_begins), First, Cause),
     // A shell.
     form(Ends(&["command not found", ": not found", ": No such file or directory"]), Last, Line),
     // A question, for which there is nobody.
@@ -190,6 +192,10 @@ impl Form {
                 Some(next) => Telling::Line(format!("{line} {}", next.trim())),
                 None => Telling::Line(line.to_owned()),
             },
+            Cause => match cause(&lines[at + 1..]) {
+                Some(cause) => Telling::Line(format!("{line}: {cause}")),
+                None => Telling::Line(line.to_owned()),
+            },
             Behind(word) => Telling::Line(line.split_once(word).map_or(line, |(_, rest)| rest).to_owned()),
             Next => Telling::Line(lines.get(at + 1).map_or(line, |next| next.trim()).to_owned()),
             Question => Telling::Question(line.to_owned()),
@@ -208,6 +214,18 @@ impl Form {
             Is(passes) => passes(line),
         }
     }
+}
+
+/// What is told below an error as its cause: `why: …`, or the innermost of anyhow's `Caused by:`.
+fn cause<'a>(below: &[&'a str]) -> Option<&'a str> {
+    let (first, rest) = below.split_first()?;
+    if let Some(why) = first.trim_start().strip_prefix("why: ") {
+        return Some(why.trim());
+    }
+    let causes = rest.iter().take_while(|line| line.starts_with(' '));
+    let innermost = causes.last().filter(|_| first.trim_end() == "Caused by:")?.trim();
+    let numbered = innermost.split_once(": ").filter(|(number, _)| number.parse::<u32>().is_ok());
+    Some(numbered.map_or(innermost, |(_, cause)| cause))
 }
 
 /// A line without what a tree of causes is drawn with.

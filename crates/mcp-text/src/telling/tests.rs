@@ -135,7 +135,7 @@ fn fc_c1_c4_each_language_says_it_in_its_own_place() {
         ),
         (
             "Error: reading config\n\nCaused by:\n    No such file or directory (os error 2)\n",
-            "Error: reading config",
+            "Error: reading config: No such file or directory (os error 2)",
         ),
         // Go, Java, .NET, PHP, Perl, Ruby.
         (
@@ -219,5 +219,22 @@ fn fa_a19_what_no_form_knows_is_the_last_line_that_is_no_frame() {
         ("10%\r50%\r100%\rdone\n", "done"),
         ("", ""),
         ("\n \n", ""),
+    ]);
+}
+
+#[test]
+fn s_b2_fc_c1_the_cause_that_stands_below_an_error_is_told_with_it() {
+    assert_table(&[
+        (
+            "error: x is not available\nwhy: it leads back to itself: call x → x\nnext: mcplink get x\n",
+            "error: x is not available: it leads back to itself: call x → x",
+        ),
+        (
+            "Error: cannot start\n\nCaused by:\n    0: cannot read the settings\n    1: no such file: /etc/x\n\nStack backtrace:\n   0: std\n",
+            "Error: cannot start: no such file: /etc/x",
+        ),
+        ("Error: cannot start\n\nCaused by:\n    no key\n", "Error: cannot start: no key"),
+        ("Error: cannot start\nCaused by:\n", "Error: cannot start"),
+        ("Error: cannot start\n    at main (x.js:1)\n", "Error: cannot start"),
     ]);
 }
