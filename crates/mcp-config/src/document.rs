@@ -107,7 +107,7 @@ impl<'a> Document<'a> {
 }
 
 /// What is wrong at a place of a text, with what of it a person cannot see.
-fn syntax(text: &str, error: &json::SyntaxError) -> String {
+pub(crate) fn syntax(text: &str, error: &json::SyntaxError) -> String {
     if let Some(format) = crate::foreign::format(text) {
         return format!("{}; the file looks like {format}, and JSON is read here", error.message);
     }

@@ -42,6 +42,7 @@ mod consent;
 mod decisions;
 mod display;
 mod document;
+pub mod edit;
 mod entry;
 mod env;
 mod env_file;

@@ -136,6 +136,11 @@ impl Object {
         self.members.iter().rev().find(|member| *member.key == *key).map(|member| &member.node)
     }
 
+    /// Every member as it is written, those that a later one replaces among them.
+    pub(crate) fn all(&self) -> &[Member] {
+        &self.members
+    }
+
     /// The members in force, in the order of the file.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Member> {
         self.members.iter().filter(|member| !member.overridden)
