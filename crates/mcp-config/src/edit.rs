@@ -82,6 +82,15 @@ pub fn value_at(text: &str, path: &[&str]) -> Result<Option<Value>, EditError> {
     Ok(path.iter().try_fold(&root, |node, key| node.as_object()?.get(key)).map(|node| Value::of(&text, node)))
 }
 
+/// The line, from 1, on which the name of the member at `path` stands; `None` where there is no such member.
+pub fn line_of(text: &str, path: &[&str]) -> Option<usize> {
+    let root = json::parse(text).ok()?;
+    let (last, parents) = path.split_last()?;
+    let parent = parents.iter().try_fold(&root, |node, key| node.as_object()?.get(key))?;
+    let member = in_force(parent.as_object()?, last)?;
+    Some(json::Lines::new(text).line(member.key_span.start()))
+}
+
 fn parse(text: &str) -> Result<Node, EditError> {
     json::parse(text).map_err(|error| EditError::syntax(text, &error))
 }

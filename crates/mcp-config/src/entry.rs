@@ -35,6 +35,8 @@ pub struct ServerEntry {
     pub always_load: bool,
     /// Whether a person switched it off.
     pub switch: Switch,
+    /// The same without what this tool's own file overrides.
+    pub(crate) below: Switch,
     /// Whether a person agreed to it, for entries that a project brings along.
     pub approval: Approval,
     /// Why the administrator's lists forbid it, if they do.
@@ -205,7 +207,7 @@ pub struct OAuth {
 pub enum Switch {
     /// It is on.
     On,
-    /// These say so: members of the entry itself, and disabled lists that have its name.
+    /// These say so: an override, members of the entry itself, and disabled lists that have its name.
     Off(Vec<Origin>),
 }
 

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 
 use mcp_files::FileError;
 
+use crate::edit::EditError;
+
 /// The kind of a [`ConfigError`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -20,16 +22,26 @@ pub enum ConfigErrorKind {
     Corrupt,
     /// The file would be larger than is read again; what was there is still there.
     TooLarge,
+    /// The file is not UTF-8. It is left as it is.
+    Encoding,
+    /// The change could not be made in the text of the file. It is left as it is.
+    Edit,
     /// The folder's path is not valid Unicode, so it cannot be written down.
     Path,
 }
 
-/// A failure to read or write a file of this tool's own state.
+/// A failure to read or write a file of this tool's own state, or to change a configuration file.
 #[derive(Debug)]
 pub struct ConfigError {
     kind: ConfigErrorKind,
     path: PathBuf,
-    source: Option<FileError>,
+    source: Option<Source>,
+}
+
+#[derive(Debug)]
+enum Source {
+    File(FileError),
+    Edit(EditError),
 }
 
 impl ConfigError {
@@ -38,7 +50,11 @@ impl ConfigError {
     }
 
     pub(crate) fn io(kind: ConfigErrorKind, path: &Path, source: FileError) -> Self {
-        Self { kind, path: path.to_owned(), source: Some(source) }
+        Self { kind, path: path.to_owned(), source: Some(Source::File(source)) }
+    }
+
+    pub(crate) fn edit(path: &Path, source: EditError) -> Self {
+        Self { kind: ConfigErrorKind::Edit, path: path.to_owned(), source: Some(Source::Edit(source)) }
     }
 
     /// What kind of failure this is.
@@ -57,7 +73,8 @@ impl fmt::Display for ConfigError {
         let path = self.path.display();
         // The reason is part of the text: a full disk and a folder of another account want different things done.
         let because = |f: &mut fmt::Formatter<'_>| match &self.source {
-            Some(source) => write!(f, ": {source}"),
+            Some(Source::File(source)) => write!(f, ": {source}"),
+            Some(Source::Edit(source)) => write!(f, ":{source}"),
             None => Ok(()),
         };
         match self.kind {
@@ -66,6 +83,8 @@ impl fmt::Display for ConfigError {
             ConfigErrorKind::Locked => write!(f, "lock {path}: another process holds it"),
             ConfigErrorKind::Corrupt => write!(f, "understand {path}; it is left as it is"),
             ConfigErrorKind::TooLarge => write!(f, "write {path}: it would be too large to be read again"),
+            ConfigErrorKind::Encoding => write!(f, "change {path}: it is not UTF-8"),
+            ConfigErrorKind::Edit => write!(f, "change {path}").and_then(|()| because(f)),
             ConfigErrorKind::Path => write!(f, "write down the path {path}: it is not valid Unicode"),
         }
     }
@@ -73,6 +92,9 @@ impl fmt::Display for ConfigError {
 
 impl Error for ConfigError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.source.as_ref().map(|source| source as _)
+        self.source.as_ref().map(|source| match source {
+            Source::File(source) => source as _,
+            Source::Edit(source) => source as _,
+        })
     }
 }

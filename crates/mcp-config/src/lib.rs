@@ -43,6 +43,7 @@ mod decisions;
 mod display;
 mod document;
 pub mod edit;
+mod editor;
 mod entry;
 mod env;
 mod env_file;
@@ -61,6 +62,7 @@ mod locations;
 mod lower;
 mod never_read;
 mod origin;
+mod overrides;
 mod paths;
 mod pointer;
 mod policy;
@@ -73,6 +75,7 @@ mod schema;
 mod scope;
 mod sources;
 mod suggest;
+mod switching;
 mod trust;
 mod validate;
 mod variables;
@@ -81,6 +84,7 @@ pub use chain::VARIABLE as CHAIN_VARIABLE;
 pub use consent::{Change, Term, Terms};
 pub use decisions::Trust;
 pub use display::display_url;
+pub use editor::{Edited, Editor, EntryPlace};
 pub use entry::{
     Approval, Blocked, Changed, Field, Gate, Helper, Limits, OAuth, Remote, RemoteKind, Scope, Server,
     ServerEntry, Stdio, Switch,
@@ -102,5 +106,6 @@ pub use project::Project;
 pub use redacted::Redacted;
 pub use sources::{Pipes, Request, Sources};
 pub use suggest::nearest;
+pub use switching::Switching;
 pub use trust::TrustStore;
 pub use validate::{validate_file, validate_text};

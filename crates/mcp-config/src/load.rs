@@ -12,6 +12,7 @@ use crate::env_file::{self, EnvFiles};
 use crate::explain::Explanation;
 use crate::foreign;
 use crate::json::{Node, Object, Pointer};
+use crate::overrides::{self, Overrides};
 use crate::paths::PathReport;
 use crate::pointer::{self, Pointer as HostPointer};
 use crate::policy::Policy;
@@ -158,6 +159,7 @@ impl Config {
         let settled = approvals.is_settled();
         let facts = Facts {
             disabled,
+            overrides: Overrides::read(&files, &sources.project, &mut problems),
             approvals: if is_assumed { approvals.before_trust() } else { approvals },
             policy: Policy::read(
                 &files,
@@ -280,6 +282,7 @@ impl Control {
 /// What is known about names, whatever file defines them.
 struct Facts {
     disabled: Disabled,
+    overrides: Overrides,
     approvals: Approvals,
     policy: Policy,
     chain: Arc<Chain>,
@@ -290,6 +293,8 @@ impl Facts {
         // What the entry says about itself comes first: it stands in the file that a person looks at.
         let own = std::mem::replace(&mut entry.switch, Switch::On);
         entry.switch = own.and(self.disabled.switch(&entry.name));
+        entry.below = entry.switch.clone();
+        self.overrides.apply(entry);
         entry.blocked = self.policy.check(entry);
         let helper = entry.remote().is_some_and(|remote| remote.helper.is_some());
         (entry.approval, entry.first_use) = match entry.scope {
@@ -425,6 +430,9 @@ pub(crate) fn check_shape(document: &Document<'_>, object: &Object, problems: &m
     } else if let Some(member) = object.iter().find(|member| is_entry(&member.node)) {
         let message = "looks like a server entry outside of `mcpServers`, where it is not read";
         (Severity::Error, &*member.key, message.to_owned(), "put the entries into an object `mcpServers`")
+    } else if object.get(overrides::KEY).is_some() {
+        // A file of this tool that has nothing else to say.
+        return;
     } else {
         let hint = "an empty configuration is {\"mcpServers\": {}}";
         (Severity::Warning, "", "has no `mcpServers`".to_owned(), hint)
@@ -451,6 +459,7 @@ pub(crate) fn validate(place: Place, text: &str, env: &crate::Env) -> Vec<Proble
     if projects.is_none() {
         check_shape(&document, object, &mut problems);
     }
+    overrides::check(&document, &mut problems);
     let mut servers = Vec::new();
     for member in projects.into_iter().flat_map(Object::iter) {
         let path = Pointer::of(&["projects", &member.key]);

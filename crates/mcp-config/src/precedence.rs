@@ -120,8 +120,10 @@ fn hidden_by_list(entry: &ServerEntry) -> Option<Problem> {
     let is_own =
         |at: &Origin| at.place == entry.origin.place && at.pointer.starts_with(&entry.origin.pointer);
     let list = lists.iter().find(|at| !is_own(at)).filter(|_| entry.scope == Scope::Dynamic)?;
-    let message =
-        format!("is in the disabled list in {list} and stays off, although --mcp-config asks for it");
+    let message = format!(
+        "is switched off by {} in {list} and stays off, although --mcp-config asks for it",
+        list.field
+    );
     let problem = Problem::new(Severity::Warning, ProblemCode::DisabledOverride, message);
     let hint = format!("remove it from {} to use it", list.field);
     Some(problem.at(&entry.origin).of_server(&entry.name).with_hint(hint))

@@ -109,6 +109,7 @@ fn server(
         limits: Limits::default(),
         always_load: false,
         switch: Switch::On,
+        below: Switch::On,
         approval: Approval::NotNeeded,
         blocked: None,
         self_reference: None,
@@ -258,6 +259,15 @@ fn kind(reader: &mut Reader<'_, '_>) -> Option<Kind> {
 /// The start of a word that somebody wrote where only short words belong.
 fn short(word: &str) -> String {
     if word.chars().count() <= 32 { word.to_owned() } else { word.chars().take(31).chain(['…']).collect() }
+}
+
+/// A limit in milliseconds, or why it is none.
+pub(crate) fn timeout_of(node: &Node) -> Result<Duration, String> {
+    match node.as_u64() {
+        Some(ms) if ms >= MIN_TIMEOUT_MS => Ok(Duration::from_millis(ms)),
+        Some(ms) => Err(format!("{ms} ms is below {MIN_TIMEOUT_MS} ms and is ignored")),
+        None => Err(format!("expected milliseconds as a number, found {}; it is ignored", node.kind())),
+    }
 }
 
 /// A limit that a field sets.

@@ -44,6 +44,10 @@ pub enum FileErrorKind {
     Link,
     /// Another process holds it for too long.
     Busy,
+    /// It is marked as one that is not to be written to.
+    ReadOnly,
+    /// Another program changes it again and again.
+    Changing,
     /// It is a pipe, and nobody came to write to it in time.
     Silent,
     /// It is a pipe, and it was not written to its end in time.
@@ -93,10 +97,15 @@ impl From<FileError> for io::Error {
         let kind = match error.kind {
             FileErrorKind::Absent => ErrorKind::NotFound,
             FileErrorKind::TooLarge { .. } => ErrorKind::FileTooLarge,
-            FileErrorKind::Owner | FileErrorKind::Open | FileErrorKind::Readable | FileErrorKind::Link => {
-                ErrorKind::PermissionDenied
-            }
-            FileErrorKind::Busy | FileErrorKind::Silent | FileErrorKind::Unfinished => ErrorKind::TimedOut,
+            FileErrorKind::Owner
+            | FileErrorKind::Open
+            | FileErrorKind::Readable
+            | FileErrorKind::Link
+            | FileErrorKind::ReadOnly => ErrorKind::PermissionDenied,
+            FileErrorKind::Busy
+            | FileErrorKind::Changing
+            | FileErrorKind::Silent
+            | FileErrorKind::Unfinished => ErrorKind::TimedOut,
             FileErrorKind::NotRegular(_) => ErrorKind::InvalidInput,
             FileErrorKind::Io => error.source.as_ref().map_or(ErrorKind::Other, io::Error::kind),
         };
@@ -124,6 +133,8 @@ impl fmt::Display for FileError {
             (FileErrorKind::Silent, _) => "it is a pipe that nobody writes to",
             (FileErrorKind::Unfinished, _) => "it is a pipe that is not written to its end",
             (FileErrorKind::Busy, _) => "another process has been busy with it for too long",
+            (FileErrorKind::ReadOnly, _) => "it is read-only",
+            (FileErrorKind::Changing, _) => "another program keeps changing it",
             (FileErrorKind::Io, Some(error)) => return f.write_str(&reason(error)),
             (FileErrorKind::Io, None) => "the system refuses",
         };

@@ -3,7 +3,8 @@
 //! The design decision of this crate: **what is behind a name is judged before its content is.** Anybody can put a
 //! pipe, a device, a link or a terabyte where a file is expected; so a file is looked at before it is opened, opened
 //! without waiting, looked at again through its handle, which nobody can exchange any more, and read up to a limit.
-//! What is written is for its owner only, whatever the umask, and never goes through a link.
+//! What is written is for its owner only, whatever the umask, and never goes through a link; what people and other
+//! programs keep is rewritten where links lead, and stays as open as it was.
 #![doc = "\n# The ten lines\n"]
 #![doc = include_str!("../README.md")]
 
@@ -12,6 +13,7 @@ mod lock;
 mod owner;
 mod private;
 mod read;
+mod rewrite;
 mod stamp;
 #[cfg_attr(unix, path = "system/unix.rs")]
 #[cfg_attr(not(unix), path = "system/other.rs")]
@@ -25,4 +27,5 @@ pub use private::{
     sync_dir,
 };
 pub use read::{Links, Policy, first_line, is_pipe, open, read, read_within};
+pub use rewrite::{NewFile, Rewrite, Rewritten, rewrite};
 pub use stamp::Stamp;

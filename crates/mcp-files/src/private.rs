@@ -228,7 +228,17 @@ pub fn replace_after(
     content: &[u8],
     before: impl FnOnce() -> Result<(), FileError>,
 ) -> Result<(), FileError> {
-    drafted(path, content, |draft| {
+    replace_dressed(path, content, |_| Ok(()), before)
+}
+
+/// The same, where `dress` makes the new file, written and not yet in its place, as open as it is to be.
+pub(crate) fn replace_dressed(
+    path: &Path,
+    content: &[u8],
+    dress: impl FnOnce(&File) -> Result<(), FileError>,
+    before: impl FnOnce() -> Result<(), FileError>,
+) -> Result<(), FileError> {
+    drafted(path, content, dress, |draft| {
         before()?;
         std::fs::rename(draft, path).map_err(refused)
     })?;
@@ -245,19 +255,25 @@ pub fn replace_after(
 ///
 /// The directory is not there or cannot be written, or the disk is full.
 pub fn publish(path: &Path, content: &[u8]) -> Result<bool, FileError> {
-    drafted(path, content, |draft| {
-        let linked = std::fs::hard_link(draft, path).map(|()| true).or_else(|error| {
-            if error.kind() == ErrorKind::AlreadyExists { Ok(false) } else { Err(refused(error)) }
-        });
-        drop(std::fs::remove_file(draft));
-        linked
-    })
+    drafted(
+        path,
+        content,
+        |_| Ok(()),
+        |draft| {
+            let linked = std::fs::hard_link(draft, path).map(|()| true).or_else(|error| {
+                if error.kind() == ErrorKind::AlreadyExists { Ok(false) } else { Err(refused(error)) }
+            });
+            drop(std::fs::remove_file(draft));
+            linked
+        },
+    )
 }
 
 /// Writes a draft of `path` and hands it to `place`. It is gone afterwards.
 fn drafted<T>(
     path: &Path,
     content: &[u8],
+    dress: impl FnOnce(&File) -> Result<(), FileError>,
     place: impl FnOnce(&Path) -> Result<T, FileError>,
 ) -> Result<T, FileError> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
@@ -265,7 +281,7 @@ fn drafted<T>(
     let mut name = draft_prefix(path);
     name.push(format!("{}-{number}", std::process::id()));
     let draft = path.with_file_name(name);
-    let placed = write_new(&draft, content).and_then(|()| place(&draft));
+    let placed = write_new(&draft, content, dress).and_then(|()| place(&draft));
     if placed.is_err() {
         // The error that matters is the one above.
         drop(std::fs::remove_file(&draft));
@@ -273,7 +289,11 @@ fn drafted<T>(
     placed
 }
 
-fn write_new(path: &Path, content: &[u8]) -> Result<(), FileError> {
+fn write_new(
+    path: &Path,
+    content: &[u8],
+    dress: impl FnOnce(&File) -> Result<(), FileError>,
+) -> Result<(), FileError> {
     let open = || system::open_private(OpenOptions::new().write(true).create_new(true), path);
     let mut file = match open() {
         // Left behind by a process of this number that was killed.
@@ -286,6 +306,7 @@ fn write_new(path: &Path, content: &[u8]) -> Result<(), FileError> {
     .map_err(refused)?;
     open_file(&file)?;
     file.write_all(content)?;
+    dress(&file)?;
     Ok(file.sync_all()?)
 }
 

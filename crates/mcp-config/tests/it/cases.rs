@@ -181,6 +181,7 @@ cases! {
     managed_settings_that_cannot_be_read
     mcp_config_and_strict
     oauth_block
+    overrides_by_name_and_project
     own_decisions_count
     parent_walk_nearest_wins
     rejected_project_entry_yields

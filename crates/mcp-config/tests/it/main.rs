@@ -5,6 +5,7 @@
 mod cases;
 #[cfg(unix)]
 mod consent;
+mod editing;
 mod env_files;
 #[cfg(unix)]
 mod heard;

@@ -51,6 +51,18 @@ pub(crate) fn close_to_others(_: &File, _: &Metadata) -> io::Result<()> {
     Ok(())
 }
 
+pub(crate) fn is_writable(found: &Metadata) -> bool {
+    !found.permissions().readonly()
+}
+
+pub(crate) fn open_as(_: &File, _: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
+pub(crate) fn open_as_directory(_: &File, _: &Metadata) -> io::Result<()> {
+    Ok(())
+}
+
 /// A rename is on disk when its directory is; here directories cannot be opened as files, and the file system keeps
 /// renames in order by itself.
 pub(crate) fn sync_dir(_: &Path) -> io::Result<()> {

@@ -97,6 +97,27 @@ pub(crate) fn close_to_others(file: &File, found: &Metadata) -> io::Result<()> {
     set_mode(file, found.mode() & 0o7700)
 }
 
+/// Whether its owner may write to it.
+pub(crate) fn is_writable(found: &Metadata) -> bool {
+    found.mode() & 0o200 != 0
+}
+
+/// Makes a file of this account as open as one that it takes the place of, to the same group. Where that group cannot be
+/// had, there is none.
+pub(crate) fn open_as(file: &File, found: &Metadata) -> io::Result<()> {
+    let mut mode = found.mode() & 0o7777;
+    let other_group = file.metadata()?.gid() != found.gid();
+    if other_group && std::os::unix::fs::fchown(file, None, Some(found.gid())).is_err() {
+        mode &= !0o2070;
+    }
+    set_mode(file, mode)
+}
+
+/// Makes a file as open as the directory that it is in, for those who do not run it.
+pub(crate) fn open_as_directory(file: &File, directory: &Metadata) -> io::Result<()> {
+    set_mode(file, directory.mode() & 0o666)
+}
+
 pub(crate) fn sync_dir(path: &Path) -> io::Result<()> {
     open_dir(path, Links::Follow)?.sync_all()
 }

@@ -1,0 +1,247 @@
+//! Changes configuration files: the reading and writing around [`edit`](crate::edit), and which file an entry belongs into.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use mcp_files::{NewFile, Policy, Rewrite};
+
+use crate::edit::{self, Change, EditError, Value};
+use crate::json;
+use crate::project::project_key;
+use crate::{Config, ConfigError, ConfigErrorKind, Locations, Project, Scope};
+
+/// As long as what is read: hosts keep histories in the same file as servers.
+const MAX_BYTES: u64 = 32 * 1024 * 1024;
+
+/// The locks of files that are changed, in the directory of this tool's own state.
+const LOCKS: &str = "locks";
+
+/// Changes files under locks that writers of this account share.
+#[derive(Clone, Debug)]
+pub struct Editor {
+    locks: PathBuf,
+}
+
+/// What became of a file, or would.
+#[derive(Clone, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Edited {
+    /// The file, where links lead.
+    pub file: PathBuf,
+    /// Whether it was not there before.
+    pub is_new: bool,
+    before: String,
+    after: String,
+}
+
+impl Edited {
+    /// Whether anything is different.
+    pub fn changed(&self) -> bool {
+        self.before != self.after
+    }
+
+    /// What was in it. May hold secrets.
+    pub fn before(&self) -> &str {
+        &self.before
+    }
+
+    /// What is in it now, or would be. May hold secrets.
+    pub fn after(&self) -> &str {
+        &self.after
+    }
+
+    /// The line of the member at `path`, from 1, of what is in it now.
+    pub fn line_of(&self, path: &[&str]) -> Option<usize> {
+        edit::line_of(&self.after, path)
+    }
+}
+
+impl fmt::Debug for Edited {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Edited")
+            .field("file", &self.file)
+            .field("is_new", &self.is_new)
+            .field("changed", &self.changed())
+            .finish()
+    }
+}
+
+impl Editor {
+    /// With locks in `state_dir` (see [`Locations::state_dir`]); nothing is touched yet.
+    pub fn new(state_dir: impl AsRef<Path>) -> Self {
+        Self { locks: state_dir.as_ref().join(LOCKS) }
+    }
+
+    /// Replaces the text of `place.file` by what `change` makes of it; it gets an empty text where there is no file, and is
+    /// called again where another program was faster. Where it makes nothing different, nothing is written.
+    ///
+    /// # Errors
+    ///
+    /// Those of `change`, and every reason for which the file cannot be read, locked or written: see [`ConfigErrorKind`].
+    pub fn edit<E: From<ConfigError>>(
+        &self,
+        place: &EntryPlace,
+        mut change: impl FnMut(&str) -> Result<String, E>,
+    ) -> Result<Edited, E> {
+        let path = &place.file;
+        let new = if place.scope == Scope::Project { NewFile::AsDirectory } else { NewFile::Private };
+        let mut texts = (String::new(), String::new());
+        let rewritten = mcp_files::rewrite(path, &Rewrite::new(&self.locks, MAX_BYTES, new), |content| {
+            let before = utf8(content.unwrap_or_default(), path).map_err(Failure::Edit)?;
+            let after = change(before).map_err(Failure::Asked)?;
+            let is_same = before == after;
+            texts = (before.to_owned(), after.clone());
+            Ok((!is_same).then(|| after.into_bytes()))
+        });
+        match rewritten {
+            Ok(done) => Ok(Edited { file: done.file, is_new: done.is_new, before: texts.0, after: texts.1 }),
+            Err(Failure::Asked(error)) => Err(error),
+            Err(Failure::Edit(error)) => Err(error.into()),
+            Err(Failure::File(error)) => Err(ConfigError::io(ConfigErrorKind::Write, path, error).into()),
+        }
+    }
+
+    /// What [`edit`](Self::edit) would do. Only reads.
+    ///
+    /// # Errors
+    ///
+    /// As of [`edit`](Self::edit), but for writing.
+    pub fn dry_run<E: From<ConfigError>>(
+        &self,
+        place: &EntryPlace,
+        mut change: impl FnMut(&str) -> Result<String, E>,
+    ) -> Result<Edited, E> {
+        let path = &place.file;
+        let content = match mcp_files::read(path, &Policy::surroundings(MAX_BYTES).owned()) {
+            Ok(content) => Some(content),
+            Err(error) if error.is_absent() => None,
+            Err(error) => return Err(ConfigError::io(ConfigErrorKind::Read, path, error).into()),
+        };
+        let before = utf8(content.as_deref().unwrap_or_default(), path)?.to_owned();
+        let after = change(&before)?;
+        Ok(Edited { file: path.clone(), is_new: content.is_none(), before, after })
+    }
+}
+
+fn utf8<'t>(content: &'t [u8], path: &Path) -> Result<&'t str, ConfigError> {
+    std::str::from_utf8(content).map_err(|_| ConfigError::new(ConfigErrorKind::Encoding, path))
+}
+
+/// Why a rewrite did not come to its end.
+enum Failure<E> {
+    File(mcp_files::FileError),
+    Edit(ConfigError),
+    Asked(E),
+}
+
+impl<E> From<mcp_files::FileError> for Failure<E> {
+    fn from(error: mcp_files::FileError) -> Self {
+        Self::File(error)
+    }
+}
+
+/// Where the entries of a scope stand.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct EntryPlace {
+    /// The scope.
+    pub scope: Scope,
+    /// Its file.
+    pub file: PathBuf,
+    /// The folder whose member of `projects` they are in, where they are.
+    folder: Option<PathBuf>,
+}
+
+impl EntryPlace {
+    /// The path to the entry `name` in `text`, which is what is in the file.
+    pub fn path(&self, text: &str, name: &str) -> Vec<String> {
+        self.member(text, "mcpServers", name)
+    }
+
+    /// The path to the member `name` of the object `key`.
+    fn member(&self, text: &str, key: &str, name: &str) -> Vec<String> {
+        let mut path = self.folder.as_deref().map(|folder| in_projects(text, folder)).unwrap_or_default();
+        path.extend([key.to_owned(), name.to_owned()]);
+        path
+    }
+
+    /// The error of an edit of this file.
+    pub fn refused(&self, error: EditError) -> ConfigError {
+        ConfigError::edit(&self.file, error)
+    }
+}
+
+/// The path to what `text` has under `projects` for `folder`, as it is written there; as other programs write it where it is
+/// not there yet.
+fn in_projects(text: &str, folder: &Path) -> Vec<String> {
+    let key = project_key(&folder.to_string_lossy());
+    let written = json::parse(text).ok().and_then(|root| {
+        let projects = root.as_object()?.get("projects")?.as_object()?;
+        projects.iter().find(|member| project_key(&member.key) == key).map(|member| member.key.to_string())
+    });
+    vec!["projects".to_owned(), written.unwrap_or(key)]
+}
+
+impl Config {
+    /// Where entries of `scope` belong; `None` where there is no such place: no home directory, or a scope that no command
+    /// writes.
+    pub fn place_of(&self, scope: Scope) -> Option<EntryPlace> {
+        place_of(&self.locations, &self.project, scope)
+    }
+
+    /// Where the entry `name` of `scope` stands, or would.
+    pub fn place_of_entry(&self, name: &str, scope: Scope) -> Option<EntryPlace> {
+        let place = self.place_of(scope)?;
+        let entry = self.definitions(name).find(|entry| entry.scope == scope);
+        match entry.and_then(|entry| entry.origin.place.path()) {
+            Some(file) => Some(EntryPlace { file: file.to_owned(), ..place }),
+            None => Some(place),
+        }
+    }
+}
+
+fn place_of(locations: &Locations, project: &Project, scope: Scope) -> Option<EntryPlace> {
+    let (file, folder) = match scope {
+        Scope::Mcplink => (locations.own_file.clone()?, None),
+        Scope::User => (locations.user_file.clone()?, None),
+        Scope::Local => (locations.user_file.clone()?, Some(project.root.clone())),
+        Scope::Project => {
+            // The nearest one that is there, up to the root of the repository.
+            let folders = project.cwd.ancestors().take_while(|dir| dir.starts_with(&project.root));
+            let file = folders.map(|dir| dir.join(".mcp.json")).find(|file| file.exists());
+            (file.unwrap_or_else(|| project.root.join(".mcp.json")), None)
+        }
+        _ => return None,
+    };
+    Some(EntryPlace { scope, file, folder })
+}
+
+/// The place of `overrides`: this tool's own file, at its top or for a folder.
+pub(crate) fn place_of_overrides(locations: &Locations, folder: Option<&Path>) -> Option<EntryPlace> {
+    let file = locations.own_file.clone()?;
+    Some(EntryPlace { scope: Scope::Mcplink, file, folder: folder.map(Path::to_owned) })
+}
+
+impl EntryPlace {
+    /// The path to what is overridden of the entry `name`.
+    pub(crate) fn path_of_override(&self, text: &str, name: &str) -> Vec<String> {
+        self.member(text, crate::overrides::KEY, name)
+    }
+}
+
+/// `text` without the member at `path`, and without the objects on the way that are empty for that.
+pub(crate) fn removed_and_pruned(text: &str, path: &[String]) -> Result<String, EditError> {
+    let steps: Vec<&str> = path.iter().map(String::as_str).collect();
+    let before = text;
+    let mut text = edit::apply(before, &steps, &Change::Remove)?;
+    if text == before {
+        return Ok(text);
+    }
+    for depth in (1..steps.len()).rev() {
+        if edit::value_at(&text, &steps[..depth])? != Some(Value::Object(Vec::new())) {
+            break;
+        }
+        text = edit::apply(&text, &steps[..depth], &Change::Remove)?;
+    }
+    Ok(text)
+}

@@ -1,0 +1,173 @@
+//! `overrides`: what this person says, in this tool's own file, of entries that stand in files that others share.
+//!
+//! ```json
+//! {"overrides": {"tickets": {"timeout": 120000}},
+//!  "projects": {"/home/me/app": {"overrides": {"db": {"disabled": true}}}}}
+//! ```
+//!
+//! By name everywhere, or by name in one project, which is the stronger. They say more about an entry than its own file does,
+//! but for what an administrator manages, which cannot be switched on here.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use crate::decisions::{Parsed, project_nodes};
+use crate::document::Document;
+use crate::entry::{Field, Scope, ServerEntry, Switch};
+use crate::json::{Node, Object, Pointer};
+use crate::sources::Role;
+use crate::{Origin, Problem, ProblemCode, Project, Severity, suggest};
+
+/// The name of the object.
+pub(crate) const KEY: &str = "overrides";
+
+/// What can be overridden.
+pub(crate) const FIELDS: [&str; 2] = ["disabled", "timeout"];
+
+/// What is said of one name.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+struct Override {
+    disabled: Option<(bool, Origin)>,
+    timeout: Option<(Duration, Origin)>,
+}
+
+/// What is said of every name here.
+#[derive(Debug, Default)]
+pub(crate) struct Overrides(HashMap<String, Override>);
+
+impl Overrides {
+    pub(crate) fn read(files: &[Parsed<'_>], project: &Project, problems: &mut Vec<Problem>) -> Self {
+        let mut overrides = Self::default();
+        for (_, document) in files.iter().filter(|(role, _)| *role == Role::Own) {
+            let top = (Pointer::default(), &document.root);
+            // The nearest is the strongest, and what is read last counts.
+            let projects = project.roots().into_iter().rev().flat_map(|root| project_nodes(document, root));
+            for (path, node) in std::iter::once(top).chain(projects) {
+                overrides.read_object(document, &path, node, problems);
+            }
+        }
+        overrides
+    }
+
+    fn read_object(
+        &mut self,
+        document: &Document<'_>,
+        path: &Pointer,
+        node: &Node,
+        problems: &mut Vec<Problem>,
+    ) {
+        let Some(node) = node.as_object().and_then(|object| object.get(KEY)) else { return };
+        let path = path.key(KEY);
+        let Some(object) = members(document, &path, node, problems) else { return };
+        for member in object.iter() {
+            let path = path.key(&member.key);
+            let mut found = Vec::new();
+            if let Some(fields) = members(document, &path, &member.node, &mut found) {
+                let said = self.0.entry(member.key.to_string()).or_default();
+                read_fields(document, &path, fields, said, &mut found);
+            }
+            problems.extend(found.into_iter().map(|problem| problem.of_server(&member.key)));
+        }
+    }
+
+    /// Has the entry be as it is said.
+    pub(crate) fn apply(&self, entry: &mut ServerEntry) {
+        let Some(said) = self.0.get(&entry.name) else { return };
+        match &said.disabled {
+            Some((true, origin)) => {
+                let below = std::mem::replace(&mut entry.switch, Switch::On);
+                entry.switch = Switch::Off(vec![origin.clone()]).and(below);
+            }
+            // Security: nobody switches on what an administrator has switched off.
+            Some((false, origin)) if entry.scope != Scope::Managed => {
+                entry.switch = Switch::On;
+                show(entry, "disabled", "false".to_owned(), origin);
+            }
+            _ => {}
+        }
+        if let Some((timeout, origin)) = &said.timeout {
+            entry.timeout = Some(*timeout);
+            show(entry, "timeout", timeout.as_millis().to_string(), origin);
+        }
+    }
+}
+
+/// Shows what is in force in the place of what the entry says.
+fn show(entry: &mut ServerEntry, name: &str, value: String, origin: &Origin) {
+    entry.fields.retain(|field| field.name != name);
+    entry.fields.push(Field { name: name.to_owned(), value, origin: origin.clone(), missing: Vec::new() });
+}
+
+/// What is wrong with the overrides of a file, whatever they are of.
+pub(crate) fn check(document: &Document<'_>, problems: &mut Vec<Problem>) {
+    let mut overrides = Overrides::default();
+    overrides.read_object(document, &Pointer::default(), &document.root, problems);
+    let projects = document.object().and_then(|object| object.get("projects")).and_then(Node::as_object);
+    for member in projects.into_iter().flat_map(Object::iter) {
+        let path = Pointer::of(&["projects", &member.key]);
+        overrides.read_object(document, &path, &member.node, problems);
+    }
+}
+
+fn members<'n>(
+    document: &Document<'_>,
+    path: &Pointer,
+    node: &'n Node,
+    problems: &mut Vec<Problem>,
+) -> Option<&'n Object> {
+    let object = node.as_object();
+    if object.is_none() && !node.is_null() {
+        let message = format!("expected an object, found {}; it is ignored", node.kind());
+        problems.push(document.problem(
+            Severity::Warning,
+            ProblemCode::IgnoredValue,
+            path,
+            node.span,
+            message,
+        ));
+    }
+    object
+}
+
+fn read_fields(
+    document: &Document<'_>,
+    path: &Pointer,
+    fields: &Object,
+    said: &mut Override,
+    problems: &mut Vec<Problem>,
+) {
+    crate::schema::duplicates(document, fields, path, problems);
+    let mut warn = |path: &Pointer, code, span, message: String, hint: Option<String>| {
+        let mut problem = document.problem(Severity::Warning, code, path, span, message);
+        problem.hint = hint;
+        problems.push(problem);
+    };
+    for member in fields.iter().filter(|member| !member.node.is_null()) {
+        let (node, path) = (&member.node, path.key(&member.key));
+        let origin = document.origin(&path, node.span);
+        match &*member.key {
+            "disabled" => match node.as_bool() {
+                Some(disabled) => said.disabled = Some((disabled, origin)),
+                None => {
+                    // As in an entry: what is not understood keeps it off.
+                    said.disabled = Some((true, origin));
+                    let message =
+                        format!("expected true or false, found {}; the server stays off", node.kind());
+                    warn(&path, ProblemCode::IgnoredValue, node.span, message, None);
+                }
+            },
+            "timeout" => match crate::schema::timeout_of(node) {
+                Ok(timeout) => said.timeout = Some((timeout, origin)),
+                Err(why) => warn(&path, ProblemCode::IgnoredValue, node.span, why, None),
+            },
+            key if crate::schema::is_remark(key) => {}
+            key => {
+                let message =
+                    format!("{:?} cannot be overridden; it is ignored", crate::display::display_key(key));
+                let near = suggest::nearest(key, FIELDS).map(|near| format!("did you mean `{near}`?"));
+                let hint = near.unwrap_or_else(|| format!("what can be is {}", FIELDS.join(", ")));
+                warn(&path, ProblemCode::UnknownField, member.key_span, message, Some(hint));
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! How a server is switched on or off: which file says so afterwards, and with which words.
+//!
+//! An entry of this tool's own file says it itself. Of an entry in a file that others share, the own file says it, in
+//! [`overrides`](crate::overrides): for this project where the entry is one of it, else by name.
+
+use crate::edit::{self, Change, EditError, Value};
+use crate::editor::{EntryPlace, place_of_overrides, removed_and_pruned};
+use crate::entry::{Scope, ServerEntry, Switch};
+use crate::{Config, Origin};
+
+/// The members by which an entry can say that it is off.
+const SWITCHES: [&str; 3] = ["disabled", "enabled", "isActive"];
+
+/// What has to be written to switch one entry on or off.
+#[derive(Clone, Debug)]
+pub struct Switching {
+    name: String,
+    on: bool,
+    /// The entry is in the file that is written.
+    is_own: bool,
+    /// Others than the file that is written say that it is off.
+    off_elsewhere: bool,
+    own: EntryPlace,
+    project: EntryPlace,
+    /// Where an override of it belongs.
+    for_project: bool,
+}
+
+impl Config {
+    /// How the entry in force under `name` is switched; `None` where there is no such entry, or no place for this tool's own
+    /// file.
+    pub fn switching(&self, name: &str, on: bool) -> Option<Switching> {
+        let entry = self.entry(name)?;
+        let own = self.place_of(Scope::Mcplink)?;
+        let file = entry.origin.place.path();
+        let is_own = entry.scope == Scope::Mcplink && file == Some(&own.file);
+        let elsewhere = |at: &Origin| !(is_own && at.place.path() == Some(&own.file));
+        let off_elsewhere = matches!(&entry.below, Switch::Off(all) if all.iter().any(elsewhere));
+        Some(Switching {
+            name: name.to_owned(),
+            on,
+            is_own,
+            off_elsewhere,
+            project: place_of_overrides(&self.locations, Some(&self.project.root))?,
+            own,
+            for_project: matches!(entry.scope, Scope::Local | Scope::Project),
+        })
+    }
+}
+
+impl ServerEntry {
+    /// Whether a person switched it off, whoever wrote it down.
+    pub fn is_switched_off(&self) -> bool {
+        matches!(self.switch, Switch::Off(_))
+    }
+}
+
+impl Switching {
+    /// The file that is written.
+    pub fn place(&self) -> &EntryPlace {
+        &self.own
+    }
+
+    /// The path to what says it afterwards, in the file as it is then; `None` where nothing has to.
+    pub fn says(&self, text: &str) -> Option<Vec<String>> {
+        let [of_project, of_all] = self.overrides(text);
+        let own = self.own.path(text, &self.name);
+        let paths = [of_project, of_all, own].map(|path| below(&path, "disabled"));
+        paths.into_iter().find(|path| matches!(edit::value_at(text, &keys(path)), Ok(Some(_))))
+    }
+
+    /// The text of the file with the switch set.
+    ///
+    /// # Errors
+    ///
+    /// See [`edit::apply`].
+    pub fn apply(&self, text: &str) -> Result<String, EditError> {
+        let [of_project, of_all] = self.overrides(text).map(|path| below(&path, "disabled"));
+        let says_all = edit::value_at(text, &keys(&of_all))? == Some(Value::Bool(true));
+        let mut text = text.to_owned();
+        if self.for_project {
+            // What is said of every project stays, and is overruled.
+            let is_needed = if self.on { self.off_elsewhere || says_all } else { true };
+            text = overridden(&text, &of_project, is_needed.then_some(!self.on))?;
+        } else {
+            // The one of the project is the stronger: it must not say the opposite.
+            text = overridden(&text, &of_project, None)?;
+            let is_needed = if self.on { self.off_elsewhere } else { !self.is_own };
+            text = overridden(&text, &of_all, is_needed.then_some(!self.on))?;
+        }
+        if self.is_own {
+            let entry = self.own.path(&text, &self.name);
+            if self.on {
+                for switch in SWITCHES {
+                    text = without_switch(&text, &below(&entry, switch))?;
+                }
+            } else if !says_off(&text, &entry)? {
+                text = set(&text, &below(&entry, "disabled"), true)?;
+            }
+        }
+        Ok(text)
+    }
+
+    /// The overrides of this project, and of every one.
+    fn overrides(&self, text: &str) -> [Vec<String>; 2] {
+        [&self.project, &self.own].map(|place| place.path_of_override(text, &self.name))
+    }
+}
+
+/// Has the override at `path` say this, or nothing.
+fn overridden(text: &str, path: &[String], says: Option<bool>) -> Result<String, EditError> {
+    match says {
+        Some(value) => set(text, path, value),
+        None => removed_and_pruned(text, path),
+    }
+}
+
+/// Whether an entry says already that it is off.
+fn says_off(text: &str, entry: &[String]) -> Result<bool, EditError> {
+    let Some(entry) = edit::value_at(text, &keys(entry))? else { return Ok(false) };
+    Ok(entry.get("disabled") == Some(&Value::Bool(true))
+        || ["enabled", "isActive"].iter().any(|switch| entry.get(switch) == Some(&Value::Bool(false))))
+}
+
+fn set(text: &str, path: &[String], value: bool) -> Result<String, EditError> {
+    if edit::value_at(text, &keys(path))? == Some(Value::Bool(value)) {
+        return Ok(text.to_owned());
+    }
+    edit::apply(text, &keys(path), &Change::Set(Value::Bool(value)))
+}
+
+/// Takes a member away that says that its entry is off; one that says the opposite stays as it is written.
+fn without_switch(text: &str, path: &[String]) -> Result<String, EditError> {
+    let on = Value::Bool(path.last().is_some_and(|key| key != "disabled"));
+    match edit::value_at(text, &keys(path))? {
+        Some(value) if value != on && value != Value::Null => edit::apply(text, &keys(path), &Change::Remove),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+fn below(path: &[String], key: &str) -> Vec<String> {
+    path.iter().cloned().chain([key.to_owned()]).collect()
+}
+
+fn keys(path: &[String]) -> Vec<&str> {
+    path.iter().map(String::as_str).collect()
+}
