@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A secret: no `Display`, a redacting `Debug`; reading it is an explicit act.
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone, Eq, Hash, PartialEq)]
 pub struct Secret(String);
 
 impl Secret {

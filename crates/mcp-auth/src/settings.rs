@@ -30,7 +30,7 @@ impl fmt::Debug for Target {
 }
 
 /// Everything that an entry says about auth.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct AuthSettings {
     /// Headers of the entry, in order, already expanded.
@@ -58,7 +58,7 @@ pub enum Withheld {
 }
 
 /// A command that prints headers as one JSON object.
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct HelperSpec {
     /// The command line, run through the platform's shell.
@@ -106,7 +106,7 @@ impl fmt::Debug for HelperSpec {
 }
 
 /// What a helper inherits from the environment.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum EnvPolicy {
     /// Everything but what is for this program alone ([`children::OWN_SECRETS`](crate::children::OWN_SECRETS)).
@@ -117,7 +117,7 @@ pub enum EnvPolicy {
 }
 
 /// The `oauth` block of an entry (MCP authorization; field names as in the config files).
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct OAuthSpec {
     /// A client registered beforehand (RFC 6749 section 2.2).

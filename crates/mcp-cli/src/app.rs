@@ -4,11 +4,9 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use mcp_auth::HttpExchange;
-use mcp_auth::oauth::Renewals;
-use mcp_auth::oauth::store::TokenStore;
-use mcp_config::{Config, Locations, Pipes, Platform, Pointer, Problem, Request, Scope, Severity, Sources};
-use mcp_transport::Connector;
+use mcp_config::{Config, Pipes, Platform, Pointer, Problem, Request, Scope, Severity, Sources};
+use mcp_connect::{ConfiguredServer, Host, HostOptions};
+use mcp_transport::ClientInfo;
 use serde::Serialize;
 
 use crate::args::Cli;
@@ -16,14 +14,12 @@ use crate::deadline::Deadline;
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::network::client_options;
 use crate::output::Output;
 use crate::problems::{correct, problem_text};
 use crate::steps::Steps;
 use crate::telemetry::Telemetry;
 use crate::view::row::{PointerRow, ProblemRow};
 use crate::view::text::Style;
-use crate::wire::Wired;
 
 /// The program, ready to run a command.
 #[derive(Debug)]
@@ -34,20 +30,16 @@ pub(crate) struct App {
     pub(crate) verbose: bool,
     /// A person sits at the terminal and may be asked.
     pub(crate) interactive: bool,
-    /// The command runs for as long as its host does: its environment ages.
-    pub(crate) lives_on: bool,
     /// Somebody asked for it: no prompt and no browser, wherever this runs.
     pub(crate) non_interactive: bool,
     pub(crate) environment: Environment,
-    pub(crate) connector: Connector,
+    /// What all servers share.
+    pub(crate) host: Host,
     /// When the command has to be over.
     pub(crate) deadline: Option<Deadline>,
-    /// The process does not end before they have.
-    pub(crate) renewals: Renewals,
     pub(crate) telemetry: Telemetry,
     /// How a next step is printed.
     pub(crate) steps: Arc<Steps>,
-    token_store: Arc<dyn TokenStore>,
     /// The entries above this process as its host told them, where it did.
     above: OnceLock<String>,
     mcp_config: Vec<String>,
@@ -70,27 +62,25 @@ impl App {
             cli.scopes().map_err(|why| CliError::usage("usage", why).next("mcplink --help"))?;
         let no_color = environment.text("NO_COLOR").is_some();
         let dumb = environment.text("TERM") == Some("dumb");
-        let mut options = client_options(&environment);
-        options.propagator = telemetry.propagator();
+        let directory = environment.directory().map_or_else(|_| PathBuf::from("."), Clone::clone);
+        let mut options = HostOptions::from_env(environment.variables(), &directory, program());
+        options.client.propagator = telemetry.propagator();
+        options.lives_on = matches!(cli.command, crate::args::Command::Bridge(_));
         let output = Output::of_process(global.color, no_color, dumb, global.quiet || global.json)
             .with_logs(global.verbose > 0 || environment.text("RUST_LOG").is_some());
-        for file in &options.extra_ca_files {
+        for file in &options.client.extra_ca_files {
             if let Err(error) = file.check() {
                 output.note(&format!("warning: {error}\n"));
             }
         }
-        let connector = Connector::new(options);
         Ok(Self {
             output: Arc::new(output),
             json: global.json,
             verbose: global.verbose > 0,
-            lives_on: matches!(cli.command, crate::args::Command::Bridge(_)),
             non_interactive: global.non_interactive,
             interactive: !global.non_interactive && std::io::stdin().is_terminal(),
-            renewals: Renewals::default(),
             telemetry,
             steps: Arc::new(Steps::of(cli)),
-            token_store: crate::oauth::token_store(state_dir(&environment).as_deref()),
             above: OnceLock::new(),
             // Before signals are handled: a pipe may keep this waiting, and Ctrl-C ends it.
             pipes: environment
@@ -102,7 +92,7 @@ impl App {
             scope,
             oauth_scopes,
             environment,
-            connector,
+            host: Host::new(options),
             deadline: cli.command.timeout().map(Deadline::after),
         })
     }
@@ -212,25 +202,6 @@ impl App {
         self.environment.count("MCP_SERVER_CONNECTION_BATCH_SIZE").unwrap_or(3)
     }
 
-    /// The HTTP client of everything, as authorization servers are talked to.
-    pub(crate) fn http(&self) -> Arc<dyn HttpExchange> {
-        Arc::new(self.connector.http().clone())
-    }
-
-    /// Where the sign-ins of this person are, and what else this program keeps.
-    #[cfg_attr(
-        not(unix),
-        expect(dead_code, reason = "nobody shares a connection where there are no sockets")
-    )]
-    pub(crate) fn state_dir(&self) -> Option<PathBuf> {
-        state_dir(&self.environment)
-    }
-
-    /// The sign-ins of this person.
-    pub(crate) fn token_store(&self) -> Arc<dyn TokenStore> {
-        self.token_store.clone()
-    }
-
     /// Where this program keeps what may be lost, such as logs: `$XDG_CACHE_HOME/mcplink`, or the platform's equivalent.
     pub(crate) fn cache_dir(&self) -> Option<PathBuf> {
         let path = |name: &str| self.environment.text(name).map(PathBuf::from);
@@ -267,10 +238,9 @@ fn unusable_argument(config: &Config) -> Option<&Problem> {
     })
 }
 
-/// Where this tool keeps what is its own.
-fn state_dir(environment: &Environment) -> Option<PathBuf> {
-    let directory = environment.directory().map_or_else(|_| PathBuf::from("."), Clone::clone);
-    Locations::new(environment.variables(), &directory, Platform::CURRENT).state_dir
+/// Who this program says it is: to servers, and on the pages where people agree to something.
+pub(crate) fn program() -> ClientInfo {
+    ClientInfo::new("mcplink", env!("CARGO_PKG_VERSION"))
 }
 
 /// The configuration as it is now.
@@ -282,24 +252,28 @@ pub(crate) struct Loaded {
 
 impl Loaded {
     /// Every server in force, wired but not contacted.
-    pub(crate) async fn wired_all(&self, app: &App) -> Vec<Wired> {
+    pub(crate) async fn wired_all(&self, app: &App) -> Vec<ConfiguredServer> {
         let mut wired = Vec::with_capacity(self.config.entries.len());
         for entry in &self.config.entries {
             if self.scope.is_none_or(|scope| scope == entry.scope) {
-                wired.push(Wired::new(entry, &self.config, app).await);
+                wired.push(app.host.configured(entry, &self.config).await);
             }
         }
         wired
     }
 
     /// The servers of these names, or all where there is none.
-    pub(crate) async fn wired_named(&self, app: &App, names: &[String]) -> Result<Vec<Wired>, CliError> {
+    pub(crate) async fn wired_named(
+        &self,
+        app: &App,
+        names: &[String],
+    ) -> Result<Vec<ConfiguredServer>, CliError> {
         if names.is_empty() {
             return Ok(self.wired_all(app).await);
         }
-        let mut wired: Vec<Wired> = Vec::new();
+        let mut wired: Vec<ConfiguredServer> = Vec::new();
         for name in names {
-            if !wired.iter().any(|known| known.described.name == *name) {
+            if !wired.iter().any(|known| known.description.name == *name) {
                 wired.push(self.found(app, name).await?);
             }
         }
@@ -310,7 +284,7 @@ impl Loaded {
     }
 
     /// The server of this name.
-    pub(crate) async fn wired(&self, app: &App, name: &str) -> Result<Wired, CliError> {
+    pub(crate) async fn wired(&self, app: &App, name: &str) -> Result<ConfiguredServer, CliError> {
         let found = self.found(app, name).await?;
         if !app.json {
             self.note_broken(app);
@@ -318,11 +292,13 @@ impl Loaded {
         Ok(found)
     }
 
-    async fn found(&self, app: &App, name: &str) -> Result<Wired, CliError> {
+    async fn found(&self, app: &App, name: &str) -> Result<ConfiguredServer, CliError> {
         match self.config.entry(name).filter(|entry| self.scope.is_none_or(|scope| scope == entry.scope)) {
-            Some(entry) => Ok(Wired::new(entry, &self.config, app).await),
+            Some(entry) => Ok(app.host.configured(entry, &self.config).await),
             None => match self.dead_end(name) {
-                Some((pointer, why)) => Ok(Wired::pointer(pointer, &why, &self.config, app).await),
+                Some((pointer, why)) => {
+                    Ok(ConfiguredServer::of_pointer(&app.host, pointer, &why, &self.config).await)
+                }
                 None => Err(self.unknown(name)),
             },
         }

@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::io;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use mcp_config::Env;
 
@@ -53,11 +52,6 @@ impl Environment {
         self.variables.var(name).filter(|value| !value.is_empty())
     }
 
-    /// One variable in milliseconds.
-    pub(crate) fn milliseconds(&self, name: &str) -> Option<Duration> {
-        self.text(name).and_then(|value| value.trim().parse().ok()).map(Duration::from_millis)
-    }
-
     /// One variable as a count of at least one.
     pub(crate) fn count(&self, name: &str) -> Option<usize> {
         self.text(name).and_then(|value| value.trim().parse().ok()).filter(|count| *count > 0)
@@ -81,8 +75,7 @@ mod tests {
             Ok(PathBuf::from("/")),
             Ok(PathBuf::from("/mcplink")),
         );
-        assert_eq!(environment.milliseconds("A"), Some(Duration::from_secs(120)));
-        assert_eq!(environment.milliseconds("B"), None);
+        assert_eq!((environment.count("A"), environment.count("B")), (Some(120_000), None));
         assert_eq!(environment.text("C"), None);
         assert_eq!(environment.count("D"), None);
         assert_eq!(environment.count("E"), Some(5));

@@ -1,11 +1,10 @@
 //! `mcplink`: a thin program over the library crates. It parses, wires, prints and exits; every decision is
-//! made in `mcp-config`, `mcp-auth`, `mcp-transport` or `mcp-status`.
+//! made in `mcp-config`, `mcp-auth`, `mcp-transport` or `mcp-status`, and put together in `mcp-connect`.
 //!
 //! | behaviour | lives in |
 //! |---|---|
 //! | the command line as typed | `args` |
 //! | one file per command | `commands` |
-//! | entry → provider → connection | `wire`, `probe` |
 //! | words, tables, JSON | `view` |
 //! | exit codes | `exit` |
 //! | what is wrong with the files, as it is told | `problems` |
@@ -28,12 +27,8 @@ mod exit;
 mod inputs;
 mod live;
 mod logging;
-mod network;
-mod oauth;
 mod output;
-mod probe;
 mod problems;
-mod redact;
 mod session_log;
 mod sign_in;
 mod signals;
@@ -41,7 +36,6 @@ mod steps;
 #[cfg_attr(not(feature = "otel"), path = "telemetry/absent.rs")]
 mod telemetry;
 mod view;
-mod wire;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -131,7 +125,7 @@ async fn settle(app: &App, ended: &Result<ExitStatus, CliError>) {
     let interrupted = matches!(ended, Ok(ExitStatus::Interrupted | ExitStatus::Terminated));
     let limit = if interrupted { Duration::from_millis(500) } else { Duration::from_secs(10) };
     let settled = async {
-        app.renewals.settled().await;
+        app.host.renewals().settled().await;
         Ok(ExitStatus::Success)
     };
     // A person who presses Ctrl-C again means it.

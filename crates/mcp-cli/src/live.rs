@@ -7,7 +7,6 @@ pub(crate) mod description;
 pub(crate) mod entry;
 pub(crate) mod follow;
 pub(crate) mod serve;
-mod share;
 #[cfg_attr(not(unix), path = "live/absent.rs")]
 mod sockets;
 

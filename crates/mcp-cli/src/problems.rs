@@ -1,12 +1,13 @@
 //! How people and programs are told what is wrong with the files.
 
 use mcp_config::{Problem, Severity};
+use mcp_connect::ConfiguredServer;
+use mcp_transport::supervisor::Withheld;
 
 use crate::app::{App, Loaded};
 use crate::view::row::ProblemRow;
 use crate::view::shown;
 use crate::view::wrap::paragraph;
-use crate::wire::{Closed, Wired};
 
 impl Loaded {
     /// Tells people which files cannot be understood, whatever they asked for.
@@ -17,14 +18,14 @@ impl Loaded {
     }
 
     /// Tells people what is wrong with the files, but for what the rows of `wired` say themselves.
-    pub(crate) fn note_problems(&self, app: &App, wired: &[Wired]) {
+    pub(crate) fn note_problems(&self, app: &App, wired: &[ConfiguredServer]) {
         let said = rows_say(wired);
         note_all(app, self.config.problems.iter().filter(|problem| !said.contains(&problem_text(problem))));
     }
 
     /// The same about these servers alone, and about the environment; about all where none is named. What another entry has
     /// wrong is no matter of this command, and files that cannot be understood have been named already.
-    pub(crate) fn note_problems_of(&self, app: &App, names: &[String], wired: &[Wired]) {
+    pub(crate) fn note_problems_of(&self, app: &App, names: &[String], wired: &[ConfiguredServer]) {
         if names.is_empty() {
             return self.note_problems(app, wired);
         }
@@ -38,9 +39,9 @@ impl Loaded {
 }
 
 /// What the rows of servers that are never contacted say.
-fn rows_say(wired: &[Wired]) -> Vec<String> {
-    let reason = |wired: &Wired| match &wired.state {
-        Err(Closed::Reason(reason)) => Some(shown::line(&reason.message)),
+fn rows_say(wired: &[ConfiguredServer]) -> Vec<String> {
+    let reason = |wired: &ConfiguredServer| match &wired.state {
+        Err(Withheld::Because(reason)) => Some(shown::line(&reason.message)),
         _ => None,
     };
     wired.iter().filter_map(reason).collect()
@@ -76,22 +77,7 @@ pub(crate) fn correct(problem: &Problem) -> String {
 
 /// File, field, message and next step of a problem on one line.
 pub(crate) fn problem_text(problem: &Problem) -> String {
-    let mut text = String::new();
-    if let Some(file) = &problem.file {
-        text.push_str(&file.to_string());
-        for number in [problem.line, problem.column].into_iter().flatten() {
-            text.push_str(&format!(":{number}"));
-        }
-        text.push_str(": ");
-    }
-    if let Some(field) = problem.field.as_ref().filter(|field| !field.is_empty()) {
-        text.push_str(&format!("{field}: "));
-    }
-    text.push_str(&problem.message);
-    if let Some(hint) = &problem.hint {
-        text.push_str(&format!(" ({hint})"));
-    }
-    shown::line(&text)
+    shown::line(&problem.to_line())
 }
 
 impl From<&Problem> for ProblemRow {

@@ -45,7 +45,6 @@ use crate::args::Cli;
 use crate::environment::Environment;
 use crate::exit::ExitStatus;
 use crate::logging::Layers;
-use crate::network::client_options;
 
 /// How long the end of the process waits for what is not exported yet.
 const FLUSH: Duration = Duration::from_secs(1);
@@ -72,7 +71,9 @@ impl Telemetry {
             .build();
         let mut layers = Layers::new();
         // Where the system gives no runtime, the command itself will fail, and say so.
-        let collector = |signal| Collector::new(signal, client_options(environment)).ok();
+        let variable = |name: &str| environment.variables().var(name);
+        let options = || ClientOptions::from_env(crate::app::program(), variable);
+        let collector = |signal| Collector::new(signal, options()).ok();
         let traces = settings.traces.and_then(collector).map(|collector| {
             let batches = BatchConfigBuilder::default().with_scheduled_delay(settings.batch_delay).build();
             let processor = BatchSpanProcessor::builder(collector).with_batch_config(batches).build();

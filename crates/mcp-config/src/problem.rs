@@ -113,6 +113,14 @@ impl Problem {
         self.severity == Severity::Error && code && self.server.is_none()
     }
 
+    /// What is wrong and where, and what to do about it: one line for people, of any length.
+    pub fn to_line(&self) -> String {
+        match &self.hint {
+            Some(hint) => format!("{self} ({hint})"),
+            None => self.to_string(),
+        }
+    }
+
     pub(crate) fn new(severity: Severity, code: ProblemCode, message: impl Into<String>) -> Self {
         Self {
             severity,

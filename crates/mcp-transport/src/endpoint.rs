@@ -12,7 +12,7 @@ use url::Url;
 use crate::relay::PeerEndpoint;
 
 /// One server's address.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum Endpoint {
     /// An MCP endpoint over HTTP.
@@ -24,7 +24,7 @@ pub enum Endpoint {
 }
 
 /// Which HTTP transports are tried.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum HttpFlavor {
     /// Streamable HTTP in either era, then the legacy HTTP+SSE transport as the last resort.
@@ -35,7 +35,7 @@ pub enum HttpFlavor {
 }
 
 /// An MCP endpoint over HTTP.
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct HttpEndpoint {
     /// The one URL that takes POST. Its origin is the only one that sees credentials. User and password in it are sent
@@ -68,7 +68,7 @@ impl fmt::Debug for HttpEndpoint {
 }
 
 /// What a local server is asked first, and so which era is preferred with one that speaks both.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum StdioOpening {
     /// `initialize`, and `server/discover` where that is refused with a JSON-RPC error.

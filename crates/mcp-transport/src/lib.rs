@@ -47,6 +47,7 @@ pub mod handler;
 #[cfg(feature = "http")]
 mod http;
 mod hub;
+mod identity;
 mod inbound;
 pub mod limits;
 pub mod message;

@@ -1,6 +1,8 @@
 //! What an embedder sets, for all connections and for one request: limits, network settings, identity. All plain
 //! values, no environment.
 
+mod environment;
+
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -13,7 +15,7 @@ use crate::trace::{TraceContext, TracePropagator};
 pub use crate::resolver::{Resolver, Resolving};
 
 /// Who this client says it is (`clientInfo` of the MCP handshake).
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct ClientInfo {
     /// A name for programs.
@@ -32,7 +34,7 @@ impl ClientInfo {
 }
 
 /// The URL of a proxy, and what named it.
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct ProxyUrl {
     /// `http`, `https`, `socks5` (names are resolved here) or `socks5h` (names are resolved there), with user and password
@@ -57,7 +59,7 @@ impl fmt::Debug for ProxyUrl {
 }
 
 /// Which proxy to use, as the values of the usual variables. A server on this machine is never reached by one.
-#[derive(Clone, Default, Eq, PartialEq)]
+#[derive(Clone, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct ProxySettings {
     /// For `http` URLs (`HTTP_PROXY`).
@@ -86,7 +88,7 @@ impl fmt::Debug for ProxySettings {
 /// A PEM file of certificates that are trusted beside those of the platform, and what named it.
 ///
 /// A certificate in it is trusted as an authority, and as that of a server itself: a person has named it.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct TrustFile {
     /// The file.

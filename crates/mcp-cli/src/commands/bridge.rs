@@ -23,7 +23,7 @@ use crate::live::serve::{Opened, Session};
 use crate::live::{self, Sharing};
 use crate::session_log::{self, SessionLog};
 use crate::signals;
-use crate::wire::Wired;
+use mcp_connect::ConfiguredServer;
 
 /// The columns of what a host calls itself.
 const HOST_COLUMNS: usize = 60;
@@ -58,7 +58,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     };
     let mut config = BridgeConfig::new(entry.target().name(), env!("CARGO_PKG_VERSION"), read)
         .with_facts(move || known.facts());
-    if let Ok(Some(limits)) = wired.state.as_ref().map(|ready| &ready.server.limits) {
+    if let Ok(Some(limits)) = wired.state.as_ref().map(|server| &server.limits) {
         config.max_requests = limits.requests;
     }
     if let Some(file) = DescriptionFile::of(app, &wired) {
@@ -107,7 +107,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     if let Some(sharing) = sharing {
         config = live::join(config, sharing);
     }
-    let renewals = app.renewals.clone();
+    let renewals = app.host.renewals().clone();
     config = config.with_settled(Arc::new(move || {
         let renewals = renewals.clone();
         Box::pin(async move { renewals.settled().await })
@@ -119,7 +119,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
             () = stop.notified() => {}
         }
     };
-    let ended = Bridge::new(app.connector.clone(), config).run(input, output, asked_to_end).await;
+    let ended = Bridge::new(app.host.connector().clone(), config).run(input, output, asked_to_end).await;
     drop(opened.lock().unwrap_or_else(PoisonError::into_inner).take());
     let refused = refused.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (ended, signalled, refused) {
@@ -139,10 +139,10 @@ fn streams() -> Result<(mcp_bridge::stdio::Input, mcp_bridge::stdio::Output), Cl
 }
 
 /// Answers a host that opens the conversation with why there is none: one that is this program knows the loop by it.
-async fn turn_away(app: &App, wired: &Wired, reason: &Reason) -> Result<(), CliError> {
+async fn turn_away(app: &App, wired: &ConfiguredServer, reason: &Reason) -> Result<(), CliError> {
     let (input, output) = streams()?;
     let (facts, reason) = (wired.facts(), reason.clone());
-    let config = BridgeConfig::new(&*wired.described.name, env!("CARGO_PKG_VERSION"), || async {
+    let config = BridgeConfig::new(&*wired.description.name, env!("CARGO_PKG_VERSION"), || async {
         Err(Withheld::SwitchedOff)
     })
     .with_facts(move || facts)
@@ -156,7 +156,7 @@ async fn turn_away(app: &App, wired: &Wired, reason: &Reason) -> Result<(), CliE
             () = tokio::time::sleep(OPENING_LIMIT) => {}
         }
     };
-    Bridge::new(app.connector.clone(), config).run(input, output, enough).await;
+    Bridge::new(app.host.connector().clone(), config).run(input, output, enough).await;
     Ok(())
 }
 

@@ -89,8 +89,8 @@ fn unusable(name: &str, tool: &str, error: &ArgumentError) -> CliError {
 fn overrun(app: &App, args: &CallArgs, open: &Open, error: &TransportError) -> Option<CliError> {
     let TransportErrorKind::Timeout { .. } = error.kind() else { return None };
     let name = mcp_text::shell_word(&args.name);
-    let of_entry = open.wired.state.as_ref().ok().and_then(|ready| ready.server.timeout);
-    let of_all = app.connector.options().request_timeout;
+    let of_entry = open.wired.state.as_ref().ok().and_then(|server| server.timeout);
+    let of_all = app.host.connector().options().request_timeout;
     let (limit, next) = match (app.deadline, of_entry, of_all) {
         (Some(deadline), _, _) if deadline.is_over() => (deadline.told(), format!("mcplink status {name}")),
         (None, Some(limit), _) => {

@@ -14,15 +14,15 @@ use crate::elicitation::TerminalQuestions;
 use crate::error::CliError;
 use crate::exit;
 use crate::exit::ExitStatus;
-use crate::probe::{Probe, probe};
 use crate::view::row::Row;
 use crate::view::shown;
-use crate::wire::{Closed, Wired};
+use mcp_connect::{ConfiguredServer, Probe};
+use mcp_transport::supervisor::Withheld;
 
 /// A connected server.
 #[derive(Debug)]
 pub(super) struct Open {
-    pub(super) wired: Wired,
+    pub(super) wired: ConfiguredServer,
     pub(super) connection: Connection,
     /// The tools, where they were asked for and could be listed.
     pub(super) tools: Option<ToolList>,
@@ -50,7 +50,7 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open,
         wired.auth.as_ref().map_or_else(NamedBy::this_machine, |auth| NamedBy::server(&auth.target.url));
     let mut asked = None;
     // A server may list other tools to a client that can be asked.
-    if let (Want::Questions | Want::Tools, Ok(ready)) = (want, &mut wired.state) {
+    if let (Want::Questions | Want::Tools, Ok(endpoint)) = (want, &mut wired.state) {
         let browser = browser::choose(&app.environment, Machine::current());
         let questions = Arc::new(TerminalQuestions::new(
             app.output.clone(),
@@ -59,10 +59,10 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open,
             server,
             wired.secrets.clone(),
         ));
-        ready.server.handler = Some(questions.clone());
+        endpoint.handler = Some(questions.clone());
         asked = Some(questions);
     }
-    if let Err(Closed::Disabled) = wired.state {
+    if let Err(Withheld::SwitchedOff) = wired.state {
         return Err(CliError::usage("disabled", format!("{} is switched off", shown::name(name)))
             .next(format!("mcplink get {name}")));
     }
@@ -70,7 +70,8 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open,
         if want == Want::Tools { ConnectPolicy::glance() } else { ConnectPolicy::glance().without_tools() };
     let deadline = app.deadline;
     let mut told = String::new();
-    let ended = probe(&app.connector, &wired, &policy, deadline, |reason| {
+    let until = deadline.map(|deadline| deadline.at);
+    let ended = Probe::run(app.host.connector(), &wired, &policy, until, |reason| {
         // Of a start that lasts, each thing that it says is told once.
         let said = reason.message.split_once(": ").map_or("", |(_, said)| said);
         if reason.attempts > 0 || (reason.phase.is_some() && told != said) {
@@ -84,7 +85,7 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open,
             asked.iter().for_each(|questions| questions.come_by(&connection));
             Ok(Open { wired, connection, tools, error })
         }
-        Probe { row, .. } => Err(not_connected(&row)),
+        ended => Err(not_connected(&Row::of_probe(&wired, &ended, deadline, &app.steps))),
     }
 }
 
@@ -120,8 +121,8 @@ pub(super) fn stands(status: ServerStatus) -> &'static str {
 }
 
 /// A request failed on a connection that stood.
-pub(super) fn failed(wired: &Wired, error: &TransportError) -> CliError {
-    let name = &wired.described.name;
+pub(super) fn failed(wired: &ConfiguredServer, error: &TransportError) -> CliError {
+    let name = &wired.description.name;
     let evidence = error.evidence();
     let report = StatusReport::from_evidence(&evidence, &wired.context(), wired.facts());
     let Some(reason) = &report.reason else {

@@ -1,6 +1,7 @@
 //! `mcplink get NAME`: the resolved entry, where each part came from, the auth chain, the actions. Reads files only.
 
 use mcp_config::{Explanation, Field, Pointer, ProblemCode};
+use mcp_connect::ConfiguredServer;
 use serde::Serialize;
 
 use crate::app::App;
@@ -12,7 +13,6 @@ use crate::view::row::{PointerRow, Row};
 use crate::view::shown;
 use crate::view::text::Style;
 use crate::view::wrap::wrap;
-use crate::wire::Wired;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -34,7 +34,7 @@ pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
     let Some(entry) = loaded.config.explain(name) else { return Err(loaded.unknown(name)) };
     let plan = plan_lines(&wired);
     if app.json {
-        let server = wired.offline_row().for_list();
+        let server = Row::offline(&wired, &app.steps).for_list();
         let pointers = loaded.pointer_rows(&[name.to_owned()]);
         app.print_json(&Document { schema_version: 1, server, entry: &entry, auth_plan: plan, pointers });
     } else {
@@ -45,7 +45,7 @@ pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
     Ok(ExitStatus::Success)
 }
 
-fn plan_lines(wired: &Wired) -> Vec<String> {
+fn plan_lines(wired: &ConfiguredServer) -> Vec<String> {
     wired
         .auth
         .as_ref()
@@ -54,20 +54,20 @@ fn plan_lines(wired: &Wired) -> Vec<String> {
 }
 
 /// What decides about a connection and stands nowhere in the entry: the way to the server, and the limits.
-fn decides(app: &App, wired: &Wired) -> Vec<(&'static str, String)> {
-    let options = app.connector.options();
+fn decides(app: &App, wired: &ConfiguredServer) -> Vec<(&'static str, String)> {
+    let options = app.host.connector().options();
     let set = |variable: &str| {
         let word = if app.environment.text(variable).is_some() { "" } else { "usual, " };
         format!("({word}{variable})")
     };
     let mut facts = Vec::new();
     if let Some(auth) = &wired.auth {
-        let proxy = app.connector.http().proxy_of(&auth.target.url);
+        let proxy = app.host.connector().http().proxy_of(&auth.target.url);
         facts.push(("proxy", proxy.unwrap_or_else(|| "none for this address".to_owned())));
     }
     let connect = if wired.is_stdio() { options.startup_timeout } else { options.connect_timeout };
     facts.push(("connects within", format!("{} {}", duration(connect), set("MCP_TIMEOUT"))));
-    let of_entry = wired.state.as_ref().ok().and_then(|ready| ready.server.timeout);
+    let of_entry = wired.state.as_ref().ok().and_then(|server| server.timeout);
     facts.push((
         "a call within",
         match (of_entry, options.request_timeout) {
@@ -80,7 +80,7 @@ fn decides(app: &App, wired: &Wired) -> Vec<(&'static str, String)> {
 }
 
 fn text(
-    wired: &Wired,
+    wired: &ConfiguredServer,
     entry: &Explanation,
     plan: &[String],
     decides: &[(&'static str, String)],

@@ -11,7 +11,7 @@ use crate::view::wrap::paragraph;
 pub(super) async fn run(app: &App) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
     let rows: Vec<Row> =
-        loaded.wired_all(app).await.iter().map(|wired| wired.offline_row().for_list()).collect();
+        loaded.wired_all(app).await.iter().map(|wired| Row::offline(wired, &app.steps).for_list()).collect();
     if app.json {
         let (problems, pointers) = (loaded.problem_rows(), loaded.pointer_rows(&[]));
         app.print_json(&Servers::new(None, &rows, &problems).with_pointers(&pointers));

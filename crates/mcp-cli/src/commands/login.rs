@@ -2,10 +2,9 @@
 
 use std::sync::Arc;
 
-use mcp_auth::oauth::{LoginProbe, LoopbackAuthorizer, OAuthLogin, PendingLogin, SignedIn};
-use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, Parts, ProviderKind};
-use mcp_status::{MessageContext, Verdict, classify, message};
-use mcp_transport::{Connector, Server};
+use mcp_auth::oauth::{LoopbackAuthorizer, SignedIn};
+use mcp_auth::{AuthError, AuthErrorKind};
+use mcp_connect::{ConfiguredServer, Login, LoginError, LoginRefusal};
 use serde_json::json;
 
 use crate::app::App;
@@ -17,7 +16,6 @@ use crate::exit::ExitStatus;
 use crate::sign_in::TerminalPrompt;
 use crate::view::shown;
 use crate::view::time::rfc3339;
-use crate::wire::{Auth, Closed, Ready, Wired};
 
 pub(super) async fn run(app: &App, args: &LoginArgs) -> Result<ExitStatus, CliError> {
     let name = &args.name;
@@ -44,17 +42,19 @@ pub(super) enum Person {
 /// Signs a person in; tells about it on stderr only.
 pub(super) async fn sign_in(
     app: &App,
-    wired: &Wired,
+    wired: &ConfiguredServer,
     args: &LoginArgs,
     person: Person,
 ) -> Result<SignedIn, CliError> {
     let name = &args.name;
-    let (auth, ready) = signs_in(wired)?;
-    let mut settings = crate::oauth::settings(auth.plan.settings());
-    settings.requested_scopes.clone_from(&app.oauth_scopes);
-    let challenges = challenges(app, auth, ready).await;
-    let login = OAuthLogin::new(auth.target.clone(), settings, app.http(), app.token_store());
-    let pending = login.begin(&challenges).await.map_err(|error| auth_error(name, &error))?;
+    if let Err(refusal) = wired.check_sign_in() {
+        return Err(refused(name, &refusal));
+    }
+    let login = app.host.login(wired, &app.oauth_scopes).await.map_err(|error| match error {
+        LoginError::Failed(error) => auth_error(name, &error),
+        LoginError::Refused(refusal) => refused(name, &refusal),
+        other => CliError::new(ExitStatus::Internal, "internal", other.to_string()),
+    })?;
 
     if app.non_interactive {
         // Whichever way it is done, it takes a person. What is wrong beside that has been told by now.
@@ -63,7 +63,7 @@ pub(super) async fn sign_in(
             .why("--non-interactive says that there is none")
             .next(format!("mcplink get {}", mcp_text::shell_word(name))));
     }
-    let pending = confirmed(app, name, auth, pending, person).await?;
+    let login = confirmed(app, name, login, person).await?;
 
     let browser = match browser::choose(&app.environment, Machine::current()) {
         _ if args.no_browser => Browser::Absent("as you asked"),
@@ -79,11 +79,10 @@ pub(super) async fn sign_in(
     // Who asks for no browser pastes, if not on a terminal then through a pipe.
     let pastes = person == Person::AtTheTerminal && (app.interactive || args.no_browser);
     let prompt = Arc::new(TerminalPrompt::new(app.output.clone(), browser, pastes).in_json(app.json));
-    let probe = ServerProbe { connector: &app.connector, auth, ready };
     let signed_in = if args.device {
-        pending.complete_with_device(&*prompt, &probe).await
+        login.complete_with_device(&*prompt).await
     } else {
-        pending.complete(&LoopbackAuthorizer::new(prompt.clone()), &probe).await
+        login.complete(&LoopbackAuthorizer::new(prompt.clone())).await
     };
     prompt.end_line();
     let signed_in = signed_in.map_err(|error| auth_error(name, &error))?;
@@ -98,15 +97,14 @@ pub(super) async fn sign_in(
 
 /// The sign-in, once it is clear that the client's secret may go where it would go. A server names its authorization server
 /// by itself, so the person is asked the first time; who cannot be asked says it in the entry.
-async fn confirmed(
+async fn confirmed<'a>(
     app: &App,
     name: &str,
-    auth: &Auth,
-    pending: PendingLogin,
+    login: Login<'a>,
     person: Person,
-) -> Result<PendingLogin, CliError> {
-    let Some(issuer) = pending.unconfirmed_issuer().map(shown::line) else { return Ok(pending) };
-    let server = auth.target.url.origin().ascii_serialization();
+) -> Result<Login<'a>, CliError> {
+    let Some(issuer) = login.unconfirmed_issuer().map(shown::line) else { return Ok(login) };
+    let server = login.origin().to_owned();
     // A program that reads lines of JSON is no person to ask.
     if app.interactive && !app.json && person == Person::AtTheTerminal {
         let mut answers = Answers::of_terminal();
@@ -117,7 +115,7 @@ async fn confirmed(
             shown::name(name)
         ));
         if answers.yes().await == Some(true) {
-            return Ok(pending.confirm_issuer());
+            return Ok(login.confirm_issuer());
         }
     }
     Err(CliError::usage(
@@ -128,78 +126,22 @@ async fn confirmed(
     .next(format!("set \"issuer\": \"{issuer}\" in `oauth` of an entry of your own")))
 }
 
-/// The parts of a server that a person can sign in to, or why there are none.
-pub(super) fn signs_in(wired: &Wired) -> Result<(&Auth, &Ready), CliError> {
-    let name = &wired.described.name;
-    let refuse = |code: &str, message: String| {
-        CliError::usage(code, message).next(format!("mcplink get {}", mcp_text::shell_word(name)))
-    };
-    let ready = match &wired.state {
-        Ok(ready) => ready,
-        Err(Closed::Disabled) => return Err(refuse("disabled", format!("{name} is switched off"))),
-        Err(Closed::Reason(reason)) => {
-            return Err(refuse(
-                reason.code.as_str(),
-                format!("{name} cannot be signed in to: {}", reason.message),
-            ));
+/// There is nothing to sign in to.
+fn refused(name: &str, refusal: &LoginRefusal) -> CliError {
+    let (code, message) = match refusal {
+        LoginRefusal::SwitchedOff => ("disabled", format!("{name} is switched off")),
+        LoginRefusal::Withheld(reason) => {
+            (reason.code.as_str(), format!("{name} cannot be signed in to: {}", reason.message))
         }
+        LoginRefusal::Local => ("no-oauth", format!("{name} is a command, and commands have no sign-in")),
+        LoginRefusal::NoOAuth(why) => ("no-oauth", format!("{name} does not use OAuth: {why}")),
+        other => ("no-oauth", format!("{name} cannot be signed in to: {other}")),
     };
-    match &wired.auth {
-        None => Err(refuse("no-oauth", format!("{name} is a command, and commands have no sign-in"))),
-        Some(auth) if auth.oauth.is_none() => {
-            let why = auth.plan.links().iter().find(|link| link.provider == ProviderKind::OAuth);
-            let why = why.map(|link| link.why.to_string()).unwrap_or_default();
-            Err(refuse("no-oauth", format!("{name} does not use OAuth: {why}")))
-        }
-        Some(auth) => Ok((auth, ready)),
-    }
+    CliError::usage(code, message).next(format!("mcplink get {}", mcp_text::shell_word(name)))
 }
 
-/// What the server says when it is asked without the new sign-in: where its metadata is, and which scopes it wants.
-/// A server that answers, or does not, is no obstacle: its metadata may be found at the well-known places.
-async fn challenges(app: &App, auth: &Auth, ready: &Ready) -> Vec<mcp_auth::Challenge> {
-    if let Ok(connection) = app.connector.attempt(&ready.server).await {
-        connection.close().await;
-    }
-    auth.oauth.as_ref().map(mcp_auth::oauth::OAuthProvider::challenges).unwrap_or_default()
-}
-
-/// Connects with the new tokens: the server's word is what makes a sign-in a success.
-#[derive(Debug)]
-struct ServerProbe<'a> {
-    connector: &'a Connector,
-    auth: &'a Auth,
-    ready: &'a Ready,
-}
-
-impl LoginProbe for ServerProbe<'_> {
-    fn probe(&self, provider: Arc<dyn AuthProvider>) -> AuthFuture<'_, ()> {
-        Box::pin(async move {
-            let chain = self.auth.plan.build(&self.auth.target, Parts::new().with_oauth(provider))?;
-            let server = Server::new(self.ready.server.endpoint.clone()).with_auth(chain);
-            match self.connector.attempt(&server).await {
-                Ok(connection) => {
-                    connection.close().await;
-                    Ok(())
-                }
-                Err(error) => {
-                    let evidence = error.evidence();
-                    let kind = match classify(&evidence) {
-                        Verdict::Transient { .. } => AuthErrorKind::Unavailable,
-                        _ => AuthErrorKind::Protocol,
-                    };
-                    let context =
-                        MessageContext::new(&self.auth.target.name).with_origin(Some(&self.auth.origin));
-                    let why = message(&evidence, &context);
-                    Err(AuthError::new(kind, format!("the server did not accept the new sign-in: {why}")))
-                }
-            }
-        })
-    }
-}
-
-fn show(app: &App, wired: &Wired, signed_in: &SignedIn) {
-    let name = &wired.described.name;
+fn show(app: &App, wired: &ConfiguredServer, signed_in: &SignedIn) {
+    let name = &wired.description.name;
     if app.json {
         app.print_json(&json!({
             "schemaVersion": 1,

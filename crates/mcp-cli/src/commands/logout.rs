@@ -1,6 +1,6 @@
 //! `mcplink logout NAME`: revokes the tokens where that is possible, and forgets them in any case.
 
-use mcp_auth::oauth::{OAuthLogin, Revocation};
+use mcp_auth::oauth::Revocation;
 use serde_json::json;
 
 use super::login::failed;
@@ -21,8 +21,7 @@ pub(super) async fn run(app: &App, args: &LogoutArgs) -> Result<ExitStatus, CliE
         )
         .next("mcplink list"));
     };
-    let settings = crate::oauth::settings(auth.plan.settings());
-    let login = OAuthLogin::new(auth.target.clone(), settings, app.http(), app.token_store());
+    let login = auth.sign_in(&app.host);
     let done = if args.no_revoke { login.forget().await } else { login.logout().await };
     let done = done.map_err(|error| failed("signing out of", "logout", name, &error))?;
     let outcomes: Vec<(String, String)> = done

@@ -16,7 +16,7 @@ use crate::exit::ExitStatus;
 use crate::live;
 use crate::view::row::{Reconnected, Row, Servers, Session};
 use crate::view::text;
-use crate::wire::Wired;
+use mcp_connect::ConfiguredServer;
 
 pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
@@ -35,9 +35,9 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
         loaded.note_problems_of(app, &args.names, &wired);
     }
     if args.all || args.failed {
-        wired.retain(|wired| !wired.is_disabled());
-    } else if let Some(disabled) = wired.iter().find(|wired| wired.is_disabled()) {
-        let name = &disabled.described.name;
+        wired.retain(|wired| !wired.is_switched_off());
+    } else if let Some(disabled) = wired.iter().find(|wired| wired.is_switched_off()) {
+        let name = &disabled.description.name;
         return Err(CliError::usage(
             "disabled",
             format!("{name} is switched off, so there is nothing to reconnect"),
@@ -49,12 +49,12 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
         wired = failing(app, wired).await;
     }
     let sessions = join_all(wired.iter().map(|wired| {
-        let which = live::Which::Name(wired.described.name.clone());
+        let which = live::Which::Name(wired.description.name.clone());
         async move { live::reconnect(&app.environment, &which).await }
     }));
     let alone: Vec<String> = match args.all {
         true => {
-            let known = |session: &&Session| wired.iter().any(|wired| wired.described.name == session.name);
+            let known = |session: &&Session| wired.iter().any(|wired| wired.description.name == session.name);
             let mut names: Vec<String> =
                 running.iter().filter(|s| !known(s)).map(|session| session.name.clone()).collect();
             names.dedup();
@@ -119,7 +119,7 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
 
 /// The servers that one quick look finds not connected. There is no list of failed servers to read: what was
 /// seen earlier decides nothing.
-async fn failing(app: &App, wired: Vec<Wired>) -> Vec<Wired> {
+async fn failing(app: &App, wired: Vec<ConfiguredServer>) -> Vec<ConfiguredServer> {
     let mut quick = ConnectPolicy::one_shot();
     quick.machine = MachinePolicy::one_shot().with_connect_retries(0);
     let rows = probe_all(app, &wired, &quick, Show::Nothing).await;

@@ -1,6 +1,5 @@
 //! `mcplink reset NAME..|--all`: forgets registrations, discovery and tokens, without asking anyone.
 
-use mcp_auth::oauth::OAuthLogin;
 use serde_json::json;
 
 use super::login::failed;
@@ -20,9 +19,8 @@ pub(super) async fn run(app: &App, args: &ResetArgs) -> Result<ExitStatus, CliEr
     }
     let mut reset = Vec::new();
     for (wired, auth) in wired.iter().filter_map(|wired| Some((wired, wired.auth.as_ref()?))) {
-        let name = &wired.described.name;
-        let settings = crate::oauth::settings(auth.plan.settings());
-        let login = OAuthLogin::new(auth.target.clone(), settings, app.http(), app.token_store());
+        let name = &wired.description.name;
+        let login = auth.sign_in(&app.host);
         let forgotten =
             if args.keep_tokens { login.reset_registrations().await } else { login.reset().await };
         reset.push((name, forgotten.map_err(|error| failed("forgetting", "reset", name, &error))?));

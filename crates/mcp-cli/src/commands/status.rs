@@ -14,11 +14,10 @@ use crate::deadline::goodbye;
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
 use crate::live;
-use crate::probe::{Probe, probe};
 use crate::view::live::LiveTable;
 use crate::view::row::{Row, Servers};
 use crate::view::text;
-use crate::wire::Wired;
+use mcp_connect::{ConfiguredServer, Probe};
 
 /// How often the spinners turn.
 const FRAME: Duration = Duration::from_millis(100);
@@ -40,8 +39,11 @@ pub(super) async fn run(app: &App, args: &StatusArgs) -> Result<ExitStatus, CliE
     let checked_at = SystemTime::now();
     let rows = if args.offline {
         let live = live::of(&app.environment, &wired).await;
-        let rows: Vec<Row> =
-            wired.iter().zip(live).map(|(wired, live)| wired.offline_row().with_sessions(live)).collect();
+        let rows: Vec<Row> = wired
+            .iter()
+            .zip(live)
+            .map(|(wired, live)| Row::offline(wired, &app.steps).with_sessions(live))
+            .collect();
         if !app.json {
             print_all(app, &rows);
         }
@@ -100,7 +102,12 @@ impl Show {
 
 /// Probes all servers at once, within the limits on concurrency, and shows each as it becomes known. The rows
 /// come back in the order of `wired`.
-pub(super) async fn probe_all(app: &App, wired: &[Wired], policy: &ConnectPolicy, show: Show) -> Vec<Row> {
+pub(super) async fn probe_all(
+    app: &App,
+    wired: &[ConfiguredServer],
+    policy: &ConnectPolicy,
+    show: Show,
+) -> Vec<Row> {
     let deadline = app.deadline;
     let live = match show {
         Show::RowsAlone => vec![Vec::new(); wired.len()],
@@ -112,7 +119,7 @@ pub(super) async fn probe_all(app: &App, wired: &[Wired], policy: &ConnectPolicy
             }
         }
     };
-    let names: Vec<String> = wired.iter().map(|wired| wired.described.name.clone()).collect();
+    let names: Vec<String> = wired.iter().map(|wired| wired.description.name.clone()).collect();
     let width = text::name_width(names.iter().map(String::as_str));
     let mut table = (show != Show::Nothing && app.output.draws())
         .then(|| LiveTable::new(&names, width, app.style(), app.terminal_size().1));
@@ -132,7 +139,9 @@ pub(super) async fn probe_all(app: &App, wired: &[Wired], policy: &ConnectPolicy
                     // The table may be gone; then nobody wants the note.
                     drop(notes.send((index, reason.message.clone())));
                 };
-                (index, probe(&app.connector, wired, policy, deadline, observe).await)
+                let until = deadline.map(|deadline| deadline.at);
+                let probe = Probe::run(app.host.connector(), wired, policy, until, observe).await;
+                (index, Row::of_probe(wired, &probe, deadline, &app.steps), probe.connection)
             }
         })
         .collect();
@@ -148,7 +157,7 @@ pub(super) async fn probe_all(app: &App, wired: &[Wired], policy: &ConnectPolicy
                 table.note(index, &note);
             },
             next = probes.next() => {
-                let Some((index, Probe { row, connection, .. })) = next else { break };
+                let Some((index, row, connection)) = next else { break };
                 let row = row.with_sessions(live.get(index).cloned().unwrap_or_default());
                 match &mut table {
                     Some(table) => table.done(index, row.clone()),

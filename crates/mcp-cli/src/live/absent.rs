@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 
 use mcp_bridge::BridgeConfig;
+use mcp_connect::ConfiguredServer;
 use mcp_transport::Server;
 use mcp_transport::supervisor::Withheld;
 
@@ -13,11 +14,10 @@ use crate::environment::Environment;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::view::row::{Reconnected, Session};
-use crate::wire::Wired;
 
 /// The live sessions of each of these servers: none that could be seen.
 #[expect(clippy::unused_async, reason = "where there are sockets, they are asked")]
-pub(crate) async fn of(_: &Environment, wired: &[Wired]) -> Vec<Vec<Session>> {
+pub(crate) async fn of(_: &Environment, wired: &[ConfiguredServer]) -> Vec<Vec<Session>> {
     vec![Vec::new(); wired.len()]
 }
 
@@ -80,7 +80,7 @@ impl Sharing {
 /// Always.
 pub(crate) fn share<F>(_: &Arc<App>, _: impl Fn() -> F + Send + Sync + 'static) -> Result<Sharing, CliError>
 where
-    F: Future<Output = Result<(Server, Arc<Wired>), Withheld>> + Send + 'static,
+    F: Future<Output = Result<(Server, Arc<ConfiguredServer>), Withheld>> + Send + 'static,
 {
     Err(CliError::new(ExitStatus::Usage, "not-shared", "bridges cannot share a connection on this system")
         .why("they meet at a Unix socket, which mcplink uses on Linux and macOS only")

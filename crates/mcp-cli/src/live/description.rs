@@ -4,12 +4,11 @@
 use std::path::{Path, PathBuf};
 
 use mcp_bridge::Memory;
+use mcp_connect::{ConfiguredServer, Description};
 use mcp_files::Links;
 use ring::digest::{SHA256, digest};
 
 use crate::app::App;
-use crate::view::row::Described;
-use crate::wire::Wired;
 
 /// What is read of a file; a description that is kept is shorter.
 const MAX_BYTES: u64 = 1 << 20;
@@ -23,15 +22,15 @@ pub(crate) struct DescriptionFile {
 impl DescriptionFile {
     /// The file of this entry, where there is a cache folder and the entry may be contacted: what is not approved, or switched
     /// off, says nothing to a host.
-    pub(crate) fn of(app: &App, wired: &Wired) -> Option<Self> {
+    pub(crate) fn of(app: &App, wired: &ConfiguredServer) -> Option<Self> {
         wired.state.as_ref().ok()?;
-        Self::at(&app.cache_dir()?, &wired.described)
+        Self::at(&app.cache_dir()?, &wired.description)
     }
 
-    fn at(cache: &Path, described: &Described) -> Option<Self> {
+    fn at(cache: &Path, description: &Description) -> Option<Self> {
         // No part of it is a secret: addresses and commands are as they are shown.
-        let leads_to = described.url.as_deref().or(described.command.as_deref())?;
-        let parts = [&described.name, &described.scope, &described.source, leads_to];
+        let leads_to = description.url.as_deref().or(description.command.as_deref())?;
+        let parts = [&description.name, &description.scope, &description.source, leads_to];
         let parts: Vec<u8> = parts.iter().flat_map(|part| [part.as_bytes(), b"\0"].concat()).collect();
         let name: String =
             digest(&SHA256, &parts).as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
@@ -64,16 +63,11 @@ impl Memory for DescriptionFile {
 mod tests {
     use super::*;
 
-    fn described(name: &str, url: Option<&str>, command: Option<&str>) -> Described {
-        Described {
-            name: name.to_owned(),
-            scope: "user".to_owned(),
-            source: "/f".to_owned(),
-            transport: "http",
-            url: url.map(str::to_owned),
-            command: command.map(str::to_owned),
-            chain: Vec::new(),
-        }
+    fn described(name: &str, url: Option<&str>, command: Option<&str>) -> Description {
+        let mut description = Description::new(name, "user", "/f", "http");
+        description.url = url.map(str::to_owned);
+        description.command = command.map(str::to_owned);
+        description
     }
 
     #[test]

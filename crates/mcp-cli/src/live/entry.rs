@@ -4,18 +4,16 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
-use mcp_bridge::Fingerprint;
 use mcp_config::Config;
+use mcp_connect::{ConfiguredServer, Fingerprint};
 use mcp_status::{ActionFacts, Reason};
 use mcp_transport::Server;
 use mcp_transport::supervisor::Withheld;
 use url::Url;
 
-use super::share::fingerprint;
 use crate::app::{App, Loaded};
 use crate::error::CliError;
 use crate::session_log::{Logged, SessionLog};
-use crate::wire::{Closed, Wired};
 
 /// What a session leads to.
 #[derive(Clone, Debug)]
@@ -43,7 +41,7 @@ impl Target {
     }
 
     /// The entry as it is configured now.
-    pub(crate) async fn wired(&self, app: &App) -> Result<Wired, CliError> {
+    pub(crate) async fn wired(&self, app: &App) -> Result<ConfiguredServer, CliError> {
         self.load(app)?.wired(app, &self.name).await
     }
 
@@ -59,16 +57,16 @@ impl Target {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Standing {
     /// Whether it may be contacted, and which server that would be.
-    pub(crate) state: Result<Fingerprint, Closed>,
+    pub(crate) state: Result<Fingerprint, Withheld>,
     /// When the sign-in was made or renewed that is used with it.
     pub(crate) sign_in: Option<SystemTime>,
 }
 
 impl Standing {
-    fn of(app: &App, wired: &Wired) -> Self {
+    fn of(app: &App, wired: &ConfiguredServer) -> Self {
         let state = match &wired.state {
-            Ok(ready) => Ok(fingerprint(app, wired, &ready.server)),
-            Err(closed) => Err(closed.clone()),
+            Ok(_) => Ok(wired.fingerprint(&app.host)),
+            Err(withheld) => Err(withheld.clone()),
         };
         let oauth = wired.auth.as_ref().and_then(|auth| auth.oauth.as_ref());
         Self { state, sign_in: oauth.and_then(mcp_auth::oauth::OAuthProvider::obtained_at) }
@@ -76,7 +74,7 @@ impl Standing {
 
     /// Of an entry that is not there, or cannot be read.
     fn unreadable(error: &CliError) -> Self {
-        Self { state: Err(Closed::Reason(Reason::config(&error.message))), sign_in: None }
+        Self { state: Err(Withheld::Because(Reason::config(&error.message))), sign_in: None }
     }
 }
 
@@ -104,14 +102,19 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 struct Read {
     /// Or why it was not there.
-    found: Result<Arc<Wired>, Standing>,
+    found: Result<Arc<ConfiguredServer>, Standing>,
     /// The last one that was there: a session goes on telling what it knows.
-    known: Arc<Wired>,
+    known: Arc<ConfiguredServer>,
 }
 
 impl Entry {
     /// The entry of `target`, which was read as `wired`.
-    pub(crate) fn new(app: Arc<App>, target: Target, log: Option<SessionLog>, wired: Arc<Wired>) -> Self {
+    pub(crate) fn new(
+        app: Arc<App>,
+        target: Target,
+        log: Option<SessionLog>,
+        wired: Arc<ConfiguredServer>,
+    ) -> Self {
         let read = Read { found: Ok(wired.clone()), known: wired };
         Self { app, target, log, read: Mutex::new(read) }
     }
@@ -136,7 +139,7 @@ impl Entry {
     }
 
     /// The server, and the entry that it is of, for a connection that is made now.
-    pub(crate) async fn read(&self) -> Result<(Server, Arc<Wired>), Withheld> {
+    pub(crate) async fn read(&self) -> Result<(Server, Arc<ConfiguredServer>), Withheld> {
         let wired = match self.target.wired(&self.app).await {
             Ok(wired) => Arc::new(wired),
             // The name was there when the session began; the person who took it away may bring it back.
@@ -146,9 +149,8 @@ impl Entry {
             }
         };
         let server = match &wired.state {
-            Ok(ready) => Ok((self.logged(ready.server.clone()), wired.clone())),
-            Err(Closed::Disabled) => Err(Withheld::SwitchedOff),
-            Err(Closed::Reason(reason)) => Err(Withheld::Because(reason.clone())),
+            Ok(server) => Ok((self.logged(server.clone()), wired.clone())),
+            Err(withheld) => Err(withheld.clone()),
         };
         *self.last() = Read { found: Ok(wired.clone()), known: wired };
         server
@@ -172,14 +174,14 @@ impl Entry {
         };
         let is_in_doubt = self.is_in_doubt(&loaded.config);
         let mut files = loaded.config.watched().to_vec();
-        files.extend(self.app.token_store().watched());
+        files.extend(self.app.host.token_store().watched());
         Look { standing, is_in_doubt, files: Some(files) }
     }
 
     /// Whether a file cannot be understood that the entry stands in, or that holds what this person decided. Others may be
     /// as broken as they like: that of another person may stay so.
     fn is_in_doubt(&self, config: &Config) -> bool {
-        let source = self.latest().described.source.clone();
+        let source = self.latest().description.source.clone();
         let of_person = config.locations.user_file.as_ref().map(|file| file.display().to_string());
         config.problems.iter().any(|problem| {
             let file = problem.file.as_ref().map(ToString::to_string);
@@ -197,7 +199,7 @@ impl Entry {
     }
 
     /// The entry as it was when it was last there.
-    pub(crate) fn latest(&self) -> Arc<Wired> {
+    pub(crate) fn latest(&self) -> Arc<ConfiguredServer> {
         self.last().known.clone()
     }
 

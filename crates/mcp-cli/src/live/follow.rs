@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use super::Sharing;
 use super::entry::{Entry, Look, Standing};
-use crate::wire::Closed;
+use mcp_transport::supervisor::Withheld;
 
 /// Between two looks at the files.
 const PACE: Duration = Duration::from_millis(300);
@@ -83,7 +83,7 @@ fn news(look: &Look, acted: &Standing, status: ServerStatus) -> Option<News> {
         // A file that is being written, or was broken by mistake, decides nothing about a server that works, nor about one
         // that waits for a person: what it said of that is worth more than that a file is broken. A switch or a rejection
         // stands somewhere in so many words.
-        let said = now.state == Err(Closed::Disabled);
+        let said = now.state == Err(Withheld::SwitchedOff);
         let stands = matches!(status, ServerStatus::Connected | ServerStatus::NeedsAuth);
         let holds = look.is_in_doubt && stands && !said;
         return (!holds).then_some(News::Entry);
@@ -131,16 +131,16 @@ impl Files {
 mod tests {
     use std::time::SystemTime;
 
-    use mcp_bridge::Fingerprint;
+    use mcp_connect::Fingerprint;
     use mcp_status::Reason;
 
     use super::*;
 
     fn open(url: &str) -> Standing {
-        Standing { state: Ok(Fingerprint::new().with("url", url)), sign_in: None }
+        Standing { state: Ok(Fingerprint::of(&url)), sign_in: None }
     }
 
-    fn closed(closed: Closed) -> Standing {
+    fn closed(closed: Withheld) -> Standing {
         Standing { state: Err(closed), sign_in: None }
     }
 
@@ -152,9 +152,9 @@ mod tests {
     #[test]
     fn what_is_another_entry_is_told_and_what_is_the_same_is_not() {
         use ServerStatus::{Connected, Disabled, Failed, NeedsAuth, Pending};
-        let waiting = || closed(Closed::Reason(Reason::awaiting_approval()));
-        let changed = || closed(Closed::Reason(Reason::changed_since_approval("args")));
-        let off = || closed(Closed::Disabled);
+        let waiting = || closed(Withheld::Because(Reason::awaiting_approval()));
+        let changed = || closed(Withheld::Because(Reason::changed_since_approval("args")));
+        let off = || closed(Withheld::SwitchedOff);
         for (before, now, status, sure, in_doubt) in [
             (open("a"), open("a"), Connected, None, None),
             (waiting(), waiting(), Pending, None, None),

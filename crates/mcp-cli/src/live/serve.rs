@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use mcp_connect::ConfiguredServer;
 use mcp_status::{ActionFacts, MessageContext, StatusReport};
 use mcp_transport::SupervisorHandle;
 use mcp_transport::supervisor::StatusSnapshot;
@@ -14,7 +15,6 @@ use super::Sharing;
 use super::sockets::{self, Door};
 use crate::app::App;
 use crate::session_log::{Event, SessionLog};
-use crate::wire::Wired;
 
 /// Tells what the actions of a session's server are derived from.
 type Facts = Arc<dyn Fn() -> ActionFacts + Send + Sync>;
@@ -52,12 +52,12 @@ impl Session {
     /// The session of the entry that `wired` is of.
     pub(crate) fn new(
         handle: SupervisorHandle,
-        wired: &Wired,
+        wired: &ConfiguredServer,
         facts: Facts,
         log: Option<SessionLog>,
     ) -> Self {
-        let (name, source) = (wired.described.name.clone(), wired.described.source.clone());
-        let about = About { url: wired.described.url.clone(), ..About::default() };
+        let (name, source) = (wired.description.name.clone(), wired.description.source.clone());
+        let about = About { url: wired.description.url.clone(), ..About::default() };
         Self { handle, name, source, about, stop: Arc::default(), facts, log, sharing: None }
     }
 

@@ -5,25 +5,24 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
-use mcp_bridge::BridgeConfig;
 use mcp_bridge::control::{
     Answer, ControlServer, LiveSession, Places, Request, SessionFuture, SessionInfo, SessionServer, ask_all,
     sessions,
 };
+use mcp_bridge::{BridgeConfig, Fingerprint};
+use mcp_connect::ConfiguredServer;
 use mcp_transport::Server;
 use mcp_transport::supervisor::{StatusSnapshot, Withheld};
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 
 use super::serve;
-use super::share::fingerprint;
 use crate::app::App;
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::session_log::Event;
 use crate::view::row::{Reconnected, Session};
 use crate::view::time::rfc3339;
-use crate::wire::Wired;
 
 pub(crate) use mcp_bridge::sharing::Sharing;
 
@@ -42,12 +41,12 @@ fn places(environment: &Environment) -> Places {
 }
 
 /// What identifies the server of an entry to its sessions.
-fn identity(wired: &Wired) -> SessionServer {
-    SessionServer { name: wired.described.name.clone(), source: wired.described.source.clone() }
+fn identity(wired: &ConfiguredServer) -> SessionServer {
+    SessionServer { name: wired.description.name.clone(), source: wired.description.source.clone() }
 }
 
 /// The live sessions of each of these servers, in their order.
-pub(crate) async fn of(environment: &Environment, wired: &[Wired]) -> Vec<Vec<Session>> {
+pub(crate) async fn of(environment: &Environment, wired: &[ConfiguredServer]) -> Vec<Vec<Session>> {
     let found = sessions(&places(environment), DESCRIBE_LIMIT, |_| true).await;
     wired
         .iter()
@@ -218,7 +217,7 @@ pub(crate) fn share<F>(
     read: impl Fn() -> F + Send + Sync + 'static,
 ) -> Result<Sharing, CliError>
 where
-    F: Future<Output = Result<(Server, Arc<Wired>), Withheld>> + Send + 'static,
+    F: Future<Output = Result<(Server, Arc<ConfiguredServer>), Withheld>> + Send + 'static,
 {
     let directory = places(&app.environment).listen().to_owned();
     let app = app.clone();
@@ -226,8 +225,8 @@ where
         let (app, read) = (app.clone(), read());
         async move {
             let (server, wired) = read.await?;
-            let print = fingerprint(&app, &wired, &server);
-            Ok((server, print))
+            let entry = wired.fingerprint(&app.host);
+            Ok((server, Fingerprint::new().with("entry", entry.as_bytes())))
         }
     }))
 }

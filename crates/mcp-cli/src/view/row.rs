@@ -4,23 +4,14 @@ use std::time::{Duration, SystemTime};
 
 use mcp_bridge::Role;
 use mcp_config::Pointer;
+use mcp_connect::{ConfiguredServer, Description, Probe};
 use mcp_status::{Action, Reason, ReasonCode, ServerInfo, ServerStatus, StatusReport};
 use serde::Serialize;
 use serde_json::Value;
 
 use super::time::rfc3339;
-
-/// The part of a row that the configuration tells.
-#[derive(Clone, Debug)]
-pub(crate) struct Described {
-    pub(crate) name: String,
-    pub(crate) scope: String,
-    pub(crate) source: String,
-    pub(crate) transport: &'static str,
-    pub(crate) url: Option<String>,
-    pub(crate) command: Option<String>,
-    pub(crate) chain: Vec<String>,
-}
+use crate::deadline::Deadline;
+use crate::steps::Steps;
 
 /// What is known about the credentials, without any of them.
 #[derive(Clone, Debug, Serialize)]
@@ -111,15 +102,55 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// The row of `server`, as `report` tells.
+    pub(crate) fn of(
+        server: &ConfiguredServer,
+        mut report: StatusReport,
+        elapsed: Duration,
+        steps: &Steps,
+    ) -> Self {
+        if let Some(reason) = &mut report.reason {
+            reason.next = reason.next.as_deref().map(|next| steps.step(next));
+        }
+        let snapshot = server.snapshot();
+        let chain = server.description.chain.clone();
+        let auth = AuthRow::new(chain, &snapshot, server.is_oauth_capable(&snapshot));
+        Self::new(server.description.clone(), report, auth, elapsed)
+    }
+
+    /// The row of `server` as far as the files tell it.
+    pub(crate) fn offline(server: &ConfiguredServer, steps: &Steps) -> Self {
+        Self::of(server, server.offline_report(), Duration::ZERO, steps)
+    }
+
+    /// The row of `server`, which was probed until `deadline`.
+    pub(crate) fn of_probe(
+        server: &ConfiguredServer,
+        probe: &Probe,
+        deadline: Option<Deadline>,
+        steps: &Steps,
+    ) -> Self {
+        let mut report = probe.report.clone();
+        if let (true, Some(deadline), Some(reason)) = (probe.is_unfinished, deadline, &mut report.reason) {
+            reason.message.push_str(&format!("; no more was known after {}", deadline.told()));
+        }
+        Self::of(server, report, probe.elapsed, steps)
+    }
+
     /// The row of a server whose status is `report`.
-    pub(crate) fn new(described: Described, report: StatusReport, auth: AuthRow, elapsed: Duration) -> Self {
+    pub(crate) fn new(
+        description: Description,
+        report: StatusReport,
+        auth: AuthRow,
+        elapsed: Duration,
+    ) -> Self {
         Self {
-            name: described.name,
-            scope: described.scope,
-            source: described.source,
-            transport: described.transport,
-            url: described.url,
-            command: described.command,
+            name: description.name,
+            scope: description.scope,
+            source: description.source,
+            transport: description.transport,
+            url: description.url,
+            command: description.command,
             status: Some(report.status),
             changed: report.reason.as_ref().is_some_and(|r| r.code == ReasonCode::ChangedSinceApproval),
             reason: Some(report.reason),

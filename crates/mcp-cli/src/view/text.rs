@@ -292,7 +292,8 @@ pub(crate) fn columns<const N: usize>(rows: impl Iterator<Item = [String; N]>, s
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::view::row::{AuthRow, Described};
+    use crate::view::row::AuthRow;
+    use mcp_connect::Description;
     use mcp_status::{
         ActionFacts, AuthFacts, ChallengeKind, Evidence, MessageContext, Outcome, Phase, ServerInfo,
         StatusReport, TransportKind,
@@ -309,17 +310,11 @@ mod tests {
         let facts = ActionFacts::new(TransportKind::Remote).with_configured(true, false);
         let report = StatusReport::from_evidence(&evidence, &MessageContext::new(name), facts)
             .with_server(Some(ServerInfo::new("fake\u{1b}[2J", "1.0")), Some("2026-07-28".into()));
-        let described = Described {
-            name: name.into(),
-            scope: "user".into(),
-            source: "/home/me/.claude.json".into(),
-            transport: "http",
-            url: Some("https://example.com/mcp".into()),
-            command: None,
-            chain: vec!["static-headers".into()],
-        };
-        let auth = AuthRow::new(described.chain.clone(), &mcp_auth::ProviderSnapshot::default(), false);
-        Row::new(described, report, auth, Duration::from_millis(311))
+        let mut description = Description::new(name, "user", "/home/me/.claude.json", "http");
+        description.url = Some("https://example.com/mcp".into());
+        description.chain = vec!["static-headers".into()];
+        let auth = AuthRow::new(description.chain.clone(), &mcp_auth::ProviderSnapshot::default(), false);
+        Row::new(description, report, auth, Duration::from_millis(311))
     }
 
     #[test]

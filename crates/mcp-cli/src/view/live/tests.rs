@@ -1,29 +1,22 @@
 use std::time::Duration;
 
+use mcp_connect::Description;
 use mcp_status::{
     ActionFacts, ChallengeKind, Evidence, MessageContext, Outcome, Phase, StatusReport, TransportKind,
 };
 use mcp_testkit::Screen;
 
 use super::*;
-use crate::view::row::{AuthRow, Described};
+use crate::view::row::AuthRow;
 use crate::view::text::name_width;
 
 fn row(name: &str, outcome: Outcome) -> Row {
     let facts = ActionFacts::new(TransportKind::Remote);
     let evidence = Evidence::new(Phase::Connect, outcome);
     let report = StatusReport::from_evidence(&evidence, &MessageContext::new(name), facts);
-    let described = Described {
-        name: name.into(),
-        scope: "user".into(),
-        source: "/f".into(),
-        transport: "http",
-        url: None,
-        command: None,
-        chain: Vec::new(),
-    };
+    let description = Description::new(name, "user", "/f", "http");
     let auth = AuthRow::new(Vec::new(), &mcp_auth::ProviderSnapshot::default(), false);
-    Row::new(described, report, auth, Duration::from_millis(1))
+    Row::new(description, report, auth, Duration::from_millis(1))
 }
 
 fn connected(name: &str) -> Row {

@@ -1,0 +1,223 @@
+//! What all servers of one program share.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use mcp_auth::HttpExchange;
+use mcp_auth::oauth::store::{FileTokenStore, MemoryTokenStore, TokenStore};
+use mcp_auth::oauth::{OAuthLogin, OAuthProvider, OAuthSettings, Renewals};
+use mcp_auth::{AuthSettings, Target};
+use mcp_config::{Config, Env, Locations, Platform, ServerEntry};
+use mcp_status::{ActionFacts, StatusReport};
+use mcp_transport::fleet::FleetEntry;
+use mcp_transport::supervisor::{StatusSnapshot, Withheld};
+use mcp_transport::{ClientInfo, ClientOptions, Connector, Server};
+
+use crate::ConfiguredServer;
+
+/// What a program sets once for all its servers.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HostOptions {
+    /// Identity, limits and network settings of every connection. The name in it is what a person reads on the page that
+    /// asks for consent, and what authorization servers register.
+    pub client: ClientOptions,
+    /// The environment: what entries name, and what helpers and local servers inherit.
+    pub env: Env,
+    /// The current directory. A relative path in the environment begins there.
+    pub directory: PathBuf,
+    /// Where sign-ins are kept, in `tokens` below it; in memory alone where `None`.
+    pub state_dir: Option<PathBuf>,
+    /// The program runs for as long as its servers do, so that its environment may be older than what a person has set since.
+    pub lives_on: bool,
+}
+
+impl HostOptions {
+    /// What `env` asks for ([`ClientOptions::from_env`]), for a program of this name and version in `directory`.
+    ///
+    /// Sign-ins are kept where [`Locations::state_dir`] says, which all programs on this crate have in common: a person who
+    /// signed in with one of them has signed in for all.
+    pub fn from_env(env: &Env, directory: &Path, program: ClientInfo) -> Self {
+        Self {
+            client: ClientOptions::from_env(program, |name| env.var(name)),
+            state_dir: Locations::new(env, directory, Platform::CURRENT).state_dir,
+            env: env.clone(),
+            directory: directory.to_owned(),
+            lives_on: false,
+        }
+    }
+}
+
+/// Makes servers of entries, with one HTTP client, one set of sign-ins and one environment. Cheap to clone.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_config::{Config, Env, Request};
+/// use mcp_connect::{Host, HostOptions};
+/// use mcp_transport::ClientInfo;
+///
+/// # tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+/// # let home = tempfile::tempdir().unwrap();
+/// # let env = Env::from([("HOME", home.path())]);
+/// let program = ClientInfo::new("my-agent", "1.0");
+/// let host = Host::new(HostOptions::from_env(&env, home.path(), program));
+/// let mut request = Request::new(home.path(), env);
+/// request.mcp_config.push(r#"{"mcpServers": {"web": {"type": "http", "url": "https://example.com/mcp"}}}"#.to_owned());
+/// let config = Config::load(&request);
+/// for entry in &config.entries {
+///     match host.server(entry, &config).await {
+///         Ok(server) => println!("{} is at {:?}", entry.name, server.endpoint),
+///         Err(withheld) => println!("{} is not contacted: {withheld:?}", entry.name),
+///     }
+/// }
+/// # });
+/// ```
+#[derive(Clone, Debug)]
+pub struct Host(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    options: HostOptions,
+    connector: Connector,
+    token_store: Arc<dyn TokenStore>,
+    renewals: Renewals,
+    /// The servers of [`Host::entries`], as they were read last.
+    known: Mutex<BTreeMap<String, Arc<ConfiguredServer>>>,
+}
+
+impl Host {
+    /// A host with these options. Nothing is contacted or read yet.
+    pub fn new(options: HostOptions) -> Self {
+        Self(Arc::new(Inner {
+            connector: Connector::new(options.client.clone()),
+            token_store: token_store(options.state_dir.as_deref()),
+            renewals: Renewals::default(),
+            known: Mutex::default(),
+            options,
+        }))
+    }
+
+    /// The options.
+    pub fn options(&self) -> &HostOptions {
+        &self.0.options
+    }
+
+    /// Makes the connections.
+    pub fn connector(&self) -> &Connector {
+        &self.0.connector
+    }
+
+    /// The sign-ins of this person.
+    pub fn token_store(&self) -> &Arc<dyn TokenStore> {
+        &self.0.token_store
+    }
+
+    /// The renewals of tokens that are under way. A program does not end before they have: the old token may be used up, and
+    /// the new one not kept yet.
+    pub fn renewals(&self) -> &Renewals {
+        &self.0.renewals
+    }
+
+    /// `entry` with everything that is needed to contact it. Contacts nothing and runs nothing; reads the sign-ins.
+    pub async fn configured(&self, entry: &ServerEntry, config: &Config) -> ConfiguredServer {
+        ConfiguredServer::new(self, entry, config).await
+    }
+
+    /// What `entry` connects to.
+    ///
+    /// # Errors
+    ///
+    /// Why it is not contacted: it is switched off, not approved, invalid, or leads back to itself.
+    pub async fn server(&self, entry: &ServerEntry, config: &Config) -> Result<Server, Withheld> {
+        self.configured(entry, config).await.state
+    }
+
+    /// Every server of `config` for [`Fleet::apply`](mcp_transport::fleet::Fleet::apply), with fingerprints that differ where
+    /// anything does that decides about a connection, a secret included.
+    pub async fn entries(&self, config: &Config) -> Vec<FleetEntry> {
+        let config = Arc::new(config.clone());
+        let mut entries = Vec::with_capacity(config.entries.len());
+        for entry in &config.entries {
+            let server = Arc::new(self.configured(entry, &config).await);
+            let fingerprint = server.fingerprint(self).to_text();
+            self.known().insert(entry.name.clone(), server);
+            let (host, config, entry) = (self.clone(), config.clone(), Arc::new(entry.clone()));
+            entries.push(FleetEntry::new(&*entry.name.clone(), fingerprint, move || {
+                let (host, config, entry) = (host.clone(), config.clone(), entry.clone());
+                async move {
+                    // Again for each connection: a person may have signed in since.
+                    let server = Arc::new(host.configured(&entry, &config).await);
+                    host.known().insert(entry.name.clone(), server.clone());
+                    server.state.clone()
+                }
+            }));
+        }
+        entries
+    }
+
+    /// What the actions of a supervised server are derived from, where [`entries`](Self::entries) made it.
+    pub fn facts(&self, snapshot: &StatusSnapshot) -> Option<ActionFacts> {
+        Some(self.known_as(&snapshot.name)?.facts().with_session(true))
+    }
+
+    /// What is shown about a supervised server that [`entries`](Self::entries) made, with what a person can do about it, and
+    /// without its secrets.
+    pub fn report(&self, snapshot: &StatusSnapshot) -> Option<StatusReport> {
+        let server = self.known_as(&snapshot.name)?;
+        Some(server.without_secrets(snapshot.report(&server.context(), server.facts().with_session(true))))
+    }
+
+    /// The server of this name as it was read last for [`entries`](Self::entries).
+    pub fn known_as(&self, name: &str) -> Option<Arc<ConfiguredServer>> {
+        self.known().get(name).cloned()
+    }
+
+    fn known(&self) -> MutexGuard<'_, BTreeMap<String, Arc<ConfiguredServer>>> {
+        self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The HTTP client of everything, as authorization servers are talked to.
+    fn http(&self) -> Arc<dyn HttpExchange> {
+        Arc::new(self.connector().http().clone())
+    }
+
+    /// What an entry says about OAuth, under this program's name.
+    fn oauth_settings(&self, settings: &AuthSettings) -> OAuthSettings {
+        let mut oauth = OAuthSettings::new(settings.oauth.clone().unwrap_or_default());
+        oauth.client_name.clone_from(&self.options().client.client_info.name);
+        oauth
+    }
+
+    /// The OAuth provider of one server, which knows whether a person has signed in.
+    pub(crate) async fn oauth_provider(&self, target: &Target, settings: &AuthSettings) -> OAuthProvider {
+        let settings = self.oauth_settings(settings).with_renewals(self.renewals().clone());
+        OAuthProvider::open(target.clone(), settings, self.http(), self.token_store().clone()).await
+    }
+
+    /// The sign-in of one server: to begin it, to end it, or to forget what is kept of it.
+    pub(crate) fn oauth_login(
+        &self,
+        target: &Target,
+        settings: &AuthSettings,
+        scopes: &[String],
+    ) -> OAuthLogin {
+        let mut settings = self.oauth_settings(settings);
+        settings.requested_scopes = scopes.to_vec();
+        OAuthLogin::new(target.clone(), settings, self.http(), self.token_store().clone())
+    }
+}
+
+fn token_store(state_dir: Option<&Path>) -> Arc<dyn TokenStore> {
+    match state_dir {
+        Some(directory) => {
+            let files = FileTokenStore::new(directory.join("tokens"));
+            #[cfg(feature = "keyring")]
+            let files = mcp_auth::oauth::store::KeyringTokenStore::new("mcplink", files);
+            Arc::new(files)
+        }
+        // Without a home directory nothing can be kept beyond this process.
+        None => Arc::new(MemoryTokenStore::new()),
+    }
+}

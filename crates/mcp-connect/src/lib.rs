@@ -1,0 +1,25 @@
+//! From an entry of an MCP configuration to a running server: what every program that embeds MCP servers needs, and what the
+//! command line of this workspace is built on. It prints nothing and reads no environment of its own.
+//!
+//! | behaviour | lives in |
+//! |---|---|
+//! | what all servers of one program share: options, client, sign-ins | [`Host`] |
+//! | an entry with its endpoint, its auth chain, its gate and what may not be repeated of it | [`ConfiguredServer`] |
+//! | one attempt, and what came of it | [`Probe`] |
+//! | a person signs in | [`Login`] |
+//! | whether two entries come to the same connection | [`Fingerprint`] |
+//!
+#![doc = include_str!("../README.md")]
+
+mod fingerprint;
+mod host;
+mod login;
+mod probe;
+mod secrets;
+mod server;
+
+pub use fingerprint::Fingerprint;
+pub use host::{Host, HostOptions};
+pub use login::{Login, LoginError, LoginRefusal};
+pub use probe::Probe;
+pub use server::{ConfiguredServer, Description, ServerAuth};

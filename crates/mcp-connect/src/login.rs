@@ -1,0 +1,201 @@
+//! A person signs in; the tokens count only once the server itself has accepted them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use mcp_auth::oauth::{Authorizer, LoginProbe, OAuthProvider, PendingLogin, SignInPrompt, SignedIn};
+use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, LinkReason, Parts, ProviderKind};
+use mcp_status::{MessageContext, Reason, Verdict, classify, message};
+use mcp_transport::supervisor::Withheld;
+use mcp_transport::{Connector, Server};
+
+use crate::{ConfiguredServer, Host, ServerAuth};
+
+/// Why there is nothing to sign in to.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum LoginRefusal {
+    /// The entry is switched off.
+    SwitchedOff,
+    /// It is not contacted for another reason.
+    Withheld(Reason),
+    /// It is a command, and commands have no sign-in.
+    Local,
+    /// Its plan has no place for OAuth.
+    NoOAuth(LinkReason),
+}
+
+impl fmt::Display for LoginRefusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::SwitchedOff => f.write_str("it is switched off"),
+            Self::Withheld(reason) => f.write_str(&reason.message),
+            Self::Local => f.write_str("it is a command, and commands have no sign-in"),
+            Self::NoOAuth(why) => write!(f, "it does not use OAuth: {why}"),
+        }
+    }
+}
+
+/// Why a sign-in has not begun.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum LoginError {
+    /// There is nothing to sign in to.
+    Refused(LoginRefusal),
+    /// The authorization server could not be found, or does not do.
+    Failed(AuthError),
+}
+
+impl fmt::Display for LoginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refusal) => write!(f, "cannot sign in: {refusal}"),
+            Self::Failed(_) => f.write_str("the sign-in failed"),
+        }
+    }
+}
+
+impl std::error::Error for LoginError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Refused(_) => None,
+            Self::Failed(error) => Some(error),
+        }
+    }
+}
+
+impl From<AuthError> for LoginError {
+    fn from(error: AuthError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+/// A sign-in that has begun: the authorization server is known, and the person is to be shown the way to it.
+#[derive(Debug)]
+pub struct Login<'a> {
+    pending: PendingLogin,
+    probe: ServerProbe<'a>,
+}
+
+impl Host {
+    /// Begins to sign in to `server`, for these scopes on top of those that it asks for: asks the server what it wants, and
+    /// finds its authorization server.
+    ///
+    /// # Errors
+    ///
+    /// There is nothing to sign in to, or no authorization server could be found that does.
+    pub async fn login<'a>(
+        &'a self,
+        server: &'a ConfiguredServer,
+        scopes: &[String],
+    ) -> Result<Login<'a>, LoginError> {
+        let (auth, oauth, endpoint) = server.sign_in().map_err(LoginError::Refused)?;
+        // What the server says when it is asked without the new sign-in: where its metadata is, and which scopes it wants.
+        // A server that answers, or does not, is no obstacle: its metadata may be found at the well-known places.
+        if let Ok(connection) = self.connector().attempt(endpoint).await {
+            connection.close().await;
+        }
+        let login = self.oauth_login(&auth.target, auth.plan.settings(), scopes);
+        let pending = login.begin(&oauth.challenges()).await?;
+        Ok(Login { pending, probe: ServerProbe { connector: self.connector(), auth, server: endpoint } })
+    }
+}
+
+impl ConfiguredServer {
+    /// Whether a person can sign in.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub fn check_sign_in(&self) -> Result<(), LoginRefusal> {
+        self.sign_in().map(drop)
+    }
+
+    /// The parts that a person can sign in to.
+    fn sign_in(&self) -> Result<(&ServerAuth, &OAuthProvider, &Server), LoginRefusal> {
+        let server = match &self.state {
+            Ok(server) => server,
+            Err(Withheld::Because(reason)) => return Err(LoginRefusal::Withheld(reason.clone())),
+            Err(_) => return Err(LoginRefusal::SwitchedOff),
+        };
+        let Some(auth) = &self.auth else { return Err(LoginRefusal::Local) };
+        match &auth.oauth {
+            Some(oauth) => Ok((auth, oauth, server)),
+            None => {
+                let link = auth.plan.links().iter().find(|link| link.provider == ProviderKind::OAuth);
+                Err(LoginRefusal::NoOAuth(link.map_or(LinkReason::SwitchedOff, |link| link.why)))
+            }
+        }
+    }
+}
+
+impl Login<'_> {
+    /// The authorization server that the client's secret would go to and that nothing but the server itself has named: the
+    /// person is to be asked whether it belongs there.
+    pub fn unconfirmed_issuer(&self) -> Option<&str> {
+        self.pending.unconfirmed_issuer()
+    }
+
+    /// The origin of the server that named it.
+    pub fn origin(&self) -> &str {
+        &self.probe.auth.origin
+    }
+
+    /// The person says that the secret belongs there.
+    #[must_use]
+    pub fn confirm_issuer(self) -> Self {
+        Self { pending: self.pending.confirm_issuer(), ..self }
+    }
+
+    /// Shows the person the way, and waits until the server has accepted the new tokens.
+    ///
+    /// # Errors
+    ///
+    /// Whatever went wrong on the way; a sign-in of before stays as it was.
+    pub async fn complete(self, authorizer: &dyn Authorizer) -> Result<SignedIn, AuthError> {
+        self.pending.complete(authorizer, &self.probe).await
+    }
+
+    /// The same with a code that the person enters on another device (RFC 8628).
+    ///
+    /// # Errors
+    ///
+    /// Whatever went wrong on the way; a sign-in of before stays as it was.
+    pub async fn complete_with_device(self, prompt: &dyn SignInPrompt) -> Result<SignedIn, AuthError> {
+        self.pending.complete_with_device(prompt, &self.probe).await
+    }
+}
+
+/// Connects with the new tokens: the server's word is what makes a sign-in a success.
+#[derive(Debug)]
+struct ServerProbe<'a> {
+    connector: &'a Connector,
+    auth: &'a ServerAuth,
+    server: &'a Server,
+}
+
+impl LoginProbe for ServerProbe<'_> {
+    fn probe(&self, provider: Arc<dyn AuthProvider>) -> AuthFuture<'_, ()> {
+        Box::pin(async move {
+            let chain = self.auth.plan.build(&self.auth.target, Parts::new().with_oauth(provider))?;
+            let server = Server::new(self.server.endpoint.clone()).with_auth(chain);
+            match self.connector.attempt(&server).await {
+                Ok(connection) => {
+                    connection.close().await;
+                    Ok(())
+                }
+                Err(error) => {
+                    let evidence = error.evidence();
+                    let kind = match classify(&evidence) {
+                        Verdict::Transient { .. } => AuthErrorKind::Unavailable,
+                        _ => AuthErrorKind::Protocol,
+                    };
+                    let context =
+                        MessageContext::new(&self.auth.target.name).with_origin(Some(&self.auth.origin));
+                    let why = message(&evidence, &context);
+                    Err(AuthError::new(kind, format!("the server did not accept the new sign-in: {why}")))
+                }
+            }
+        })
+    }
+}

@@ -1,0 +1,330 @@
+//! One entry with everything that is needed to contact it: entry → settings → plan → provider → server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcp_auth::oauth::{OAuthLogin, OAuthProvider};
+use mcp_auth::{
+    AuthError, AuthPlan, AuthProvider, AuthSettings, Parts, ProviderKind, ProviderSnapshot, Role, Target,
+};
+use mcp_config::{Config, Gate, Pointer, Problem, ServerEntry, Severity, Stdio};
+use mcp_status::{
+    ActionFacts, MessageContext, Reason, ReasonCode, ServerStatus, StatusReport, TransportKind,
+};
+use mcp_text::Secrets;
+use mcp_transport::limits::Limits;
+use mcp_transport::supervisor::Withheld;
+use mcp_transport::{Endpoint, HttpEndpoint, Server, StdioEndpoint};
+
+use crate::secrets::secrets;
+use crate::{Fingerprint, Host};
+
+/// What is shown of an entry. No part of it is a secret: addresses and commands are as they are displayed.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct Description {
+    /// Its name.
+    pub name: String,
+    /// The scope that defines it.
+    pub scope: String,
+    /// The file that does.
+    pub source: String,
+    /// `http`, `sse`, `ws` or `stdio`.
+    pub transport: &'static str,
+    /// The address of a remote server.
+    pub url: Option<String>,
+    /// The command of a local one.
+    pub command: Option<String>,
+    /// The names of its providers of credentials, in order of precedence.
+    pub chain: Vec<String>,
+}
+
+impl Description {
+    /// An entry of this name, without address, command and credentials.
+    pub fn new(
+        name: impl Into<String>,
+        scope: impl Into<String>,
+        source: impl Into<String>,
+        transport: &'static str,
+    ) -> Self {
+        let (name, scope, source) = (name.into(), scope.into(), source.into());
+        Self { name, scope, source, transport, url: None, command: None, chain: Vec::new() }
+    }
+
+    fn of(entry: &ServerEntry, auth: Option<&ServerAuth>) -> Self {
+        Self {
+            name: entry.name.clone(),
+            scope: entry.scope.to_string(),
+            source: entry.origin.place.to_string(),
+            transport: entry.transport(),
+            url: entry.display_url(),
+            command: entry.stdio().map(Stdio::display),
+            chain: auth.iter().flat_map(|auth| auth.plan.chain_names()).map(str::to_owned).collect(),
+        }
+    }
+}
+
+/// The auth of one remote server.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ServerAuth {
+    /// Whose credentials they are.
+    pub target: Target,
+    /// Which provider answers, and why the others do not.
+    pub plan: AuthPlan,
+    /// OAuth, where the plan has a role for it.
+    pub oauth: Option<OAuthProvider>,
+    /// The origin of its address, for messages.
+    pub origin: String,
+}
+
+impl ServerAuth {
+    async fn new(target: Target, settings: &AuthSettings, host: &Host) -> Self {
+        let plan = AuthPlan::resolve(settings);
+        let wanted = matches!(plan.role(ProviderKind::OAuth), Some(Role::Authority | Role::Fallback));
+        let oauth = if wanted { Some(host.oauth_provider(&target, settings).await) } else { None };
+        let origin = target.url.origin().ascii_serialization();
+        Self { target, plan, oauth, origin }
+    }
+
+    /// The chain of one connection.
+    ///
+    /// # Errors
+    ///
+    /// What the entry says about auth is impossible.
+    pub fn chain(&self) -> Result<Arc<dyn AuthProvider>, AuthError> {
+        let parts = match &self.oauth {
+            Some(oauth) => Parts::new().with_oauth(Arc::new(oauth.clone())),
+            None => Parts::new(),
+        };
+        self.plan.build(&self.target, parts)
+    }
+
+    /// What signs out, or forgets what is kept of sign-ins. Contacts nothing by itself.
+    pub fn sign_in(&self, host: &Host) -> OAuthLogin {
+        host.oauth_login(&self.target, self.plan.settings(), &[])
+    }
+}
+
+/// One entry with everything that is needed to contact it, or the reason why it is not contacted.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ConfiguredServer {
+    /// What is shown of it.
+    pub description: Description,
+    /// What to connect to, or why it is not contacted.
+    pub state: Result<Server, Withheld>,
+    /// Its auth; none for a local server.
+    pub auth: Option<ServerAuth>,
+    /// What no message about it may contain.
+    pub secrets: Secrets,
+}
+
+impl ConfiguredServer {
+    /// Contacts nothing and runs nothing; reads the store of sign-ins.
+    pub(crate) async fn new(host: &Host, entry: &ServerEntry, config: &Config) -> Self {
+        let auth = match entry.lower(&host.options().env) {
+            Some((target, mut settings)) => {
+                settings.lives_on = host.options().lives_on;
+                Some(ServerAuth::new(target, &settings, host).await)
+            }
+            None => None,
+        };
+        let secrets = secrets(entry, &host.options().env);
+        let state = match withheld(entry, config) {
+            Some(withheld) => Err(withheld),
+            None => server(entry, auth.as_ref(), &secrets, config, host).map_err(Withheld::Because),
+        };
+        Self { description: Description::of(entry, auth.as_ref()), state, auth, secrets }
+    }
+
+    /// A name that is only a pointer: how a host reaches a server. Nothing is started for it, and `why` names the place.
+    pub async fn of_pointer(host: &Host, pointer: &Pointer, why: &str, config: &Config) -> Self {
+        let server = Self::new(host, &pointer.entry, config).await;
+        Self { state: Err(Withheld::Because(Reason::self_reference(why))), ..server }
+    }
+
+    /// Whether the entry leads back to itself, and how that is told.
+    pub fn self_reference(&self) -> Option<&Reason> {
+        match &self.state {
+            Err(Withheld::Because(reason)) if reason.code == ReasonCode::SelfReference => Some(reason),
+            _ => None,
+        }
+    }
+
+    /// Whether it is a child process.
+    pub fn is_stdio(&self) -> bool {
+        self.description.transport == "stdio"
+    }
+
+    /// Whether a person switched it off, or rejected it.
+    pub fn is_switched_off(&self) -> bool {
+        matches!(self.state, Err(Withheld::SwitchedOff))
+    }
+
+    /// What messages about it name.
+    pub fn context(&self) -> MessageContext<'_> {
+        MessageContext::new(&self.description.name)
+            .with_origin(self.auth.as_ref().map(|auth| &*auth.origin))
+            .with_endpoint(self.description.url.as_deref())
+    }
+
+    /// What its actions are derived from.
+    pub fn facts(&self) -> ActionFacts {
+        let transport = if self.is_stdio() { TransportKind::Stdio } else { TransportKind::Remote };
+        let configured = |name: &str| self.description.chain.iter().any(|link| link == name);
+        let helper = self.auth.as_ref().is_some_and(|auth| auth.plan.settings().helper.is_some());
+        let snapshot = self.snapshot();
+        ActionFacts::new(transport)
+            .with_configured(configured(ProviderKind::StaticHeaders.name()), helper)
+            .with_oauth(self.is_oauth_capable(&snapshot), snapshot.signed_in)
+            .with_login_available(true)
+            .with_restart(self.auth.as_ref().is_some_and(|auth| {
+                let settings = auth.plan.settings();
+                settings.lives_on && !settings.header_variables.is_empty()
+            }))
+    }
+
+    /// Whether a person can sign in, as far as `snapshot` tells: the entry says so, tokens are kept, or the server asked.
+    pub fn is_oauth_capable(&self, snapshot: &ProviderSnapshot) -> bool {
+        let block = self.auth.as_ref().is_some_and(|auth| auth.plan.settings().oauth.is_some());
+        block || snapshot.signed_in || snapshot.login_offered
+    }
+
+    /// What its chain of credentials tells of itself.
+    pub fn snapshot(&self) -> ProviderSnapshot {
+        let chain = self.state.as_ref().ok().and_then(|server| server.auth.as_ref());
+        let mut snapshot = chain.map(|provider| provider.snapshot()).unwrap_or_default();
+        // A server that is not contacted has no chain; the store still knows whether a person signed in.
+        let oauth = self.auth.as_ref().and_then(|auth| auth.oauth.as_ref());
+        snapshot.signed_in |= oauth.is_some_and(|oauth| oauth.snapshot().signed_in);
+        snapshot
+    }
+
+    /// The status as far as the files tell it.
+    pub fn offline_report(&self) -> StatusReport {
+        match &self.state {
+            Ok(_) => {
+                let mut report =
+                    StatusReport::from_reason(Reason::connecting(1), &self.context(), self.facts());
+                // Nothing is being tried, so there is no reason to tell.
+                report.status = ServerStatus::Pending;
+                report.reason = None;
+                report
+            }
+            Err(Withheld::Because(reason)) => {
+                StatusReport::from_reason(reason.clone(), &self.context(), self.facts())
+            }
+            Err(_) => StatusReport::disabled(&self.context(), self.facts()),
+        }
+    }
+
+    /// `report` without what no message about this server may contain: what the configuration holds is hidden as well as
+    /// what was sent.
+    pub fn without_secrets(&self, mut report: StatusReport) -> StatusReport {
+        let hide = |text: &mut String| *text = self.secrets.hide_known(text).into_owned();
+        if let Some(reason) = &mut report.reason {
+            hide(&mut reason.message);
+        }
+        if let Some(info) = &mut report.server {
+            hide(&mut info.name);
+            hide(&mut info.version);
+        }
+        report
+    }
+
+    /// Whether it comes to the same connection as another one does.
+    pub fn fingerprint(&self, host: &Host) -> Fingerprint {
+        Fingerprint::of_server(host.options(), self)
+    }
+}
+
+/// Why `entry` is not contacted, whatever it leads to.
+fn withheld(entry: &ServerEntry, config: &Config) -> Option<Withheld> {
+    let detail = || entry.gate_detail().unwrap_or_default();
+    Some(Withheld::Because(match entry.gate() {
+        Gate::Ready => return None,
+        Gate::Disabled | Gate::Rejected => return Some(Withheld::SwitchedOff),
+        Gate::NotConfigured => Reason::not_configured(),
+        Gate::SelfReference => Reason::self_reference(&format!("{}: {}", at(entry), detail())),
+        Gate::AwaitingApproval if entry.approval_not_kept().is_some() => Reason::approval_not_kept(&detail()),
+        Gate::AwaitingApproval => Reason::awaiting_approval(),
+        Gate::ChangedSinceApproval => Reason::changed_since_approval(&detail()),
+        _ => Reason::config(&invalid(entry, config)),
+    }))
+}
+
+fn server(
+    entry: &ServerEntry,
+    auth: Option<&ServerAuth>,
+    secrets: &Secrets,
+    config: &Config,
+    host: &Host,
+) -> Result<Server, Reason> {
+    let server = match auth {
+        Some(auth) => {
+            if entry.transport() == "ws" {
+                return Err(Reason::config("WebSocket servers are not supported; use type http"));
+            }
+            let provider =
+                auth.chain().map_err(|error| Reason::config(&format!("{}: {error}", at(entry))))?;
+            let url = auth.target.url.clone();
+            let endpoint = match entry.transport() {
+                "sse" => HttpEndpoint::legacy_sse(url),
+                _ => HttpEndpoint::new(url),
+            };
+            Server::new(Endpoint::Http(endpoint)).with_auth(provider)
+        }
+        None => {
+            let Some(launch) = entry.launch(&host.options().env, &config.project) else {
+                return Err(Reason::config("the entry is neither a URL nor a command"));
+            };
+            let mut endpoint = StdioEndpoint::new(launch.program);
+            endpoint.args = launch.args;
+            endpoint.env = launch.env;
+            endpoint.cwd = Some(launch.cwd);
+            endpoint.startup_timeout = entry.stdio().and_then(|stdio| stdio.startup_timeout);
+            endpoint.chain = Some(entry.chain_below());
+            endpoint.secrets = secrets.clone();
+            Server::new(Endpoint::Stdio(endpoint))
+        }
+    };
+    let limits = limits(entry.limits, &host.options().client.limits);
+    Ok(server.with_timeout(entry.timeout).with_limits(limits))
+}
+
+/// File, line and field of an entry.
+fn at(entry: &ServerEntry) -> String {
+    format!("{}: {}", entry.origin, entry.origin.field)
+}
+
+/// The limits of an entry, where it says something about them.
+fn limits(entry: mcp_config::Limits, usual: &Limits) -> Option<Limits> {
+    let mut limits = usual.clone();
+    for (said, limit) in [
+        (entry.handshake_bytes, &mut limits.handshake_bytes),
+        (entry.list_bytes, &mut limits.list_bytes),
+        (entry.result_bytes, &mut limits.result_bytes),
+        (entry.message_bytes, &mut limits.message_bytes),
+        (entry.error_bytes, &mut limits.error_bytes),
+        (entry.pages, &mut limits.pages),
+        (entry.server_requests, &mut limits.server_requests),
+        (entry.exchanges, &mut limits.exchanges),
+        (entry.requests, &mut limits.requests),
+    ] {
+        if let Some(said) = said {
+            *limit = usize::try_from(said).unwrap_or(usize::MAX);
+        }
+    }
+    limits.error_time = entry.error_ms.map_or(limits.error_time, Duration::from_millis);
+    (limits != *usual).then_some(limits)
+}
+
+/// Why an entry cannot be used: the first error among its problems, with file and field.
+fn invalid(entry: &ServerEntry, config: &Config) -> String {
+    let problem = config.problems_of(&entry.name).find(|problem| problem.severity == Severity::Error);
+    problem
+        .map(Problem::to_line)
+        .or_else(|| entry.gate_detail())
+        .unwrap_or_else(|| "the entry is invalid".to_owned())
+}

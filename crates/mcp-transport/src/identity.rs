@@ -1,0 +1,68 @@
+//! What decides about a connection, for whoever has to tell two of them apart. Each type is taken apart field by field, so that
+//! a new field does not compile before it is decided whether it counts.
+
+use std::hash::{Hash, Hasher};
+
+use crate::options::ClientOptions;
+use crate::relay::PeerEndpoint;
+use crate::{Server, StdioEndpoint};
+
+impl Server {
+    /// Feeds `state` with where a connection leads and what it may cost, secrets included. Who supplies credentials and who
+    /// answers the server are objects of the program and not among it.
+    pub fn identify(&self, state: &mut impl Hasher) {
+        let Self {
+            endpoint,
+            timeout,
+            limits,
+            auth: _,
+            handler: _,
+            #[cfg(feature = "stdio")]
+                starting: _,
+        } = self;
+        (endpoint, timeout, limits).hash(state);
+    }
+}
+
+impl ClientOptions {
+    /// Feeds `state` with how the network is reached, for how long it is waited, and who this client says it is; passwords of
+    /// proxies included.
+    pub fn identify(&self, state: &mut impl Hasher) {
+        let Self {
+            client_info,
+            user_agent,
+            connect_timeout,
+            startup_timeout,
+            first_byte_timeout,
+            idle_timeout,
+            stdio_idle_timeout,
+            request_timeout,
+            limits,
+            proxy,
+            extra_ca_files,
+            resolver,
+            // It says what a request is a part of, not where that goes.
+            propagator: _,
+        } = self;
+        (client_info, user_agent, connect_timeout, startup_timeout, first_byte_timeout).hash(state);
+        (idle_timeout, stdio_idle_timeout, request_timeout, limits, proxy, extra_ca_files).hash(state);
+        // All that is known of a stranger's type.
+        resolver.as_ref().map(|resolver| format!("{resolver:?}")).hash(state);
+    }
+}
+
+/// As their equality: what may not be repeated follows from the rest.
+impl Hash for StdioEndpoint {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { command, args, env, cwd, opening, startup_timeout, chain, secrets: _ } = self;
+        (command, args, env, cwd, opening, startup_timeout, chain).hash(state);
+    }
+}
+
+/// As their equality: by the server behind.
+impl Hash for PeerEndpoint {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self { opener: _, server } = self;
+        server.hash(state);
+    }
+}

@@ -1,0 +1,93 @@
+//! The network settings that the usual environment variables ask for.
+
+use std::time::Duration;
+
+use super::{ClientInfo, ClientOptions, ProxySettings, ProxyUrl, TrustFile};
+
+impl ClientOptions {
+    /// The defaults under this identity, with what the environment asks for; `variable` is the value of a variable, where
+    /// it is set to text. A value that cannot be used is as good as unset.
+    ///
+    /// | variable | sets |
+    /// |---|---|
+    /// | `HTTP_PROXY`, `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY`, or in small letters | [`proxy`](Self::proxy) |
+    /// | `NODE_EXTRA_CA_CERTS`, `SSL_CERT_FILE` | [`extra_ca_files`](Self::extra_ca_files) |
+    /// | `MCP_TIMEOUT` (ms) | [`connect_timeout`](Self::connect_timeout), [`startup_timeout`](Self::startup_timeout) |
+    /// | `MCP_TOOL_TIMEOUT` (ms, from 1000) | [`request_timeout`](Self::request_timeout) |
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use mcp_transport::{ClientInfo, ClientOptions};
+    ///
+    /// let variables = [("HTTPS_PROXY", "http://proxy.example:3128"), ("MCP_TIMEOUT", "5000")];
+    /// let options = ClientOptions::from_env(ClientInfo::new("my-agent", "1.0"), |name| {
+    ///     variables.iter().find(|(known, _)| *known == name).map(|(_, value)| *value)
+    /// });
+    /// assert_eq!(options.connect_timeout.as_secs(), 5);
+    /// assert_eq!(options.proxy.https.unwrap().from, "HTTPS_PROXY");
+    /// ```
+    pub fn from_env<'v>(client_info: ClientInfo, variable: impl Fn(&str) -> Option<&'v str>) -> Self {
+        let mut options = Self::new(client_info);
+        let text = |name: &str| variable(name).filter(|value| !value.is_empty());
+        let milliseconds = |name: &str| text(name)?.trim().parse().ok().map(Duration::from_millis);
+        // The spelling that is set, which is what people are told.
+        let either = |upper: &'static str, lower: &'static str| {
+            [upper, lower].into_iter().find_map(|name| text(name).map(|value| (name, value)))
+        };
+        let named = |upper, lower| either(upper, lower).map(|(name, url)| ProxyUrl::new(url, name));
+        options.proxy = ProxySettings {
+            // HTTP_PROXY in capitals can be set by a request where a program runs as CGI; a client of MCP is none.
+            http: named("HTTP_PROXY", "http_proxy"),
+            https: named("HTTPS_PROXY", "https_proxy"),
+            all: named("ALL_PROXY", "all_proxy"),
+            no_proxy: either("NO_PROXY", "no_proxy").map(|(_, hosts)| hosts.to_owned()),
+        };
+        let trusted = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"];
+        options.extra_ca_files =
+            trusted.iter().filter_map(|name| Some(TrustFile::new(text(name)?, *name))).collect();
+        if let Some(limit) = milliseconds("MCP_TIMEOUT").filter(|limit| *limit >= Duration::from_millis(1)) {
+            options.connect_timeout = limit;
+            options.startup_timeout = limit;
+        }
+        // A limit below a second breaks every call and is taken for a mistake, as in an entry's `timeout`.
+        options.request_timeout =
+            milliseconds("MCP_TOOL_TIMEOUT").filter(|limit| *limit >= Duration::from_secs(1));
+        options
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn options(variables: &[(&'static str, &'static str)]) -> ClientOptions {
+        let value = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
+        ClientOptions::from_env(ClientInfo::new("t", "1"), value)
+    }
+
+    #[test]
+    fn unusable_values_are_as_good_as_unset() {
+        let usual = options(&[]);
+        for value in ["soon", "", "0", "-1"] {
+            let set = options(&[("MCP_TIMEOUT", value), ("MCP_TOOL_TIMEOUT", value), ("HTTPS_PROXY", "")]);
+            assert_eq!(set.connect_timeout, usual.connect_timeout, "{value:?}");
+            assert_eq!((set.request_timeout, set.proxy), (None, ProxySettings::default()), "{value:?}");
+        }
+        assert_eq!(options(&[("MCP_TOOL_TIMEOUT", "999")]).request_timeout, None);
+        let set = options(&[("MCP_TIMEOUT", " 5 "), ("MCP_TOOL_TIMEOUT", "120000")]);
+        assert_eq!([set.connect_timeout, set.startup_timeout], [Duration::from_millis(5); 2]);
+        assert_eq!(set.request_timeout, Some(Duration::from_secs(120)));
+    }
+
+    #[test]
+    fn what_is_set_is_known_by_the_name_that_set_it() {
+        let set = options(&[("http_proxy", "a:1"), ("HTTPS_PROXY", "b:2"), ("https_proxy", "c:3")]);
+        let named =
+            |proxy: &Option<ProxyUrl>| proxy.as_ref().map(|proxy| (proxy.url.clone(), proxy.from.clone()));
+        assert_eq!(named(&set.proxy.http), Some(("a:1".to_owned(), "http_proxy".to_owned())));
+        assert_eq!(named(&set.proxy.https), Some(("b:2".to_owned(), "HTTPS_PROXY".to_owned())));
+        let files = options(&[("SSL_CERT_FILE", "/ca.pem")]).extra_ca_files;
+        assert_eq!(files, [TrustFile::new("/ca.pem", "SSL_CERT_FILE")]);
+    }
+}
