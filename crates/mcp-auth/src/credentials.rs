@@ -32,12 +32,14 @@ impl Supplied {
     }
 }
 
+#[derive(Clone, Default)]
 struct Inner {
     headers: Vec<Supplied>,
     generation: u64,
     /// The generations that this value was made from, its own not included; sorted.
     parts: Box<[u64]>,
     expires_at: Option<SystemTime>,
+    refresh_at: Option<SystemTime>,
     signer: Option<Arc<dyn RequestSigner>>,
     remark: Option<Arc<str>>,
 }
@@ -94,42 +96,49 @@ impl Credentials {
             value.set_sensitive(true);
             put(&mut supplied, Supplied { name, value, provider: provider.clone(), note: None });
         }
-        Self::from_parts(supplied, &[], None, None, None)
+        Self::made_of(&[], Inner { headers: supplied, ..Inner::default() })
     }
 
     /// No headers at all: an anonymous request.
     pub fn none() -> Self {
-        Self::from_parts(Vec::new(), &[], None, None, None)
+        Self::made_of(&[], Inner::default())
     }
 
-    fn from_parts(
-        headers: Vec<Supplied>,
-        made_of: &[&Self],
-        expires_at: Option<SystemTime>,
-        signer: Option<Arc<dyn RequestSigner>>,
-        remark: Option<Arc<str>>,
-    ) -> Self {
+    /// A value of a generation of its own, which remembers those of its parts.
+    fn made_of(made_of: &[&Self], inner: Inner) -> Self {
         let generation = NEXT_GENERATION.fetch_add(1, Ordering::Relaxed);
         let mut parts: Vec<u64> =
             made_of.iter().flat_map(|part| part.0.parts.iter().copied().chain([part.0.generation])).collect();
         parts.sort_unstable();
         parts.dedup();
-        Self(Arc::new(Inner { headers, generation, parts: parts.into(), expires_at, signer, remark }))
+        Self(Arc::new(Inner { generation, parts: parts.into(), ..inner }))
+    }
+
+    fn changed(&self, change: impl FnOnce(&mut Inner)) -> Self {
+        let mut inner = Inner::clone(&self.0);
+        change(&mut inner);
+        Self::made_of(&[self], inner)
     }
 
     /// The same credentials with an expiry.
     #[must_use]
     pub fn with_expiry(self, expires_at: Option<SystemTime>) -> Self {
-        let (signer, remark) = (self.0.signer.clone(), self.0.remark.clone());
-        Self::from_parts(self.0.headers.clone(), &[&self], expires_at, signer, remark)
+        self.changed(|inner| inner.expires_at = expires_at)
+    }
+
+    /// The same credentials with the time from which their source wants to be asked again, while these still serve: soon
+    /// for what is cheap to read again, early for what takes long to get. Without one,
+    /// [`SingleFlight`](crate::SingleFlight) derives it from the expiry.
+    #[must_use]
+    pub fn with_refresh_at(self, refresh_at: Option<SystemTime>) -> Self {
+        self.changed(|inner| inner.refresh_at = refresh_at)
     }
 
     /// The same credentials with what their source said while it supplied them, such as a warning of a command that
     /// succeeded. It is told when they are refused; it must hold no secret.
     #[must_use]
     pub fn with_remark(self, remark: Option<String>) -> Self {
-        let (expires_at, signer) = (self.0.expires_at, self.0.signer.clone());
-        Self::from_parts(self.0.headers.clone(), &[&self], expires_at, signer, remark.map(Arc::from))
+        self.changed(|inner| inner.remark = remark.map(Arc::from))
     }
 
     /// The same credentials with what is known of where the value of one header comes from: a fragment that goes on after
@@ -137,19 +146,17 @@ impl Credentials {
     #[must_use]
     pub fn with_note(self, name: &HeaderName, note: impl Into<Arc<str>>) -> Self {
         let note = note.into();
-        let mut headers = self.0.headers.clone();
-        for supplied in headers.iter_mut().filter(|supplied| supplied.name == *name) {
-            supplied.note = Some(note.clone());
-        }
-        let (expires_at, signer) = (self.0.expires_at, self.0.signer.clone());
-        Self::from_parts(headers, &[&self], expires_at, signer, self.0.remark.clone())
+        self.changed(|inner| {
+            for supplied in inner.headers.iter_mut().filter(|supplied| supplied.name == *name) {
+                supplied.note = Some(note.clone());
+            }
+        })
     }
 
     /// The same credentials with a signer that runs for each request.
     #[must_use]
     pub fn with_signer(self, signer: Arc<dyn RequestSigner>) -> Self {
-        let (expires_at, remark) = (self.0.expires_at, self.0.remark.clone());
-        Self::from_parts(self.0.headers.clone(), &[&self], expires_at, Some(signer), remark)
+        self.changed(|inner| inner.signer = Some(signer))
     }
 
     /// These credentials with those of `over` on top: same-named headers are replaced (names compare
@@ -161,13 +168,19 @@ impl Credentials {
         for supplied in &over.0.headers {
             put(&mut headers, supplied.clone());
         }
-        let expires_at = match (self.0.expires_at, over.0.expires_at) {
+        let earlier = |a: Option<SystemTime>, b: Option<SystemTime>| match (a, b) {
             (Some(a), Some(b)) => Some(a.min(b)),
             (a, b) => a.or(b),
         };
-        let signer = over.0.signer.clone().or_else(|| self.0.signer.clone());
-        let remark = over.0.remark.clone().or_else(|| self.0.remark.clone());
-        Self::from_parts(headers, &[self, over], expires_at, signer, remark)
+        let inner = Inner {
+            headers,
+            expires_at: earlier(self.0.expires_at, over.0.expires_at),
+            refresh_at: earlier(self.0.refresh_at, over.0.refresh_at),
+            signer: over.0.signer.clone().or_else(|| self.0.signer.clone()),
+            remark: over.0.remark.clone().or_else(|| self.0.remark.clone()),
+            ..Inner::default()
+        };
+        Self::made_of(&[self, over], inner)
     }
 
     /// Puts the headers into a request, replacing same-named ones, and signs it where a signer is set.
@@ -194,6 +207,11 @@ impl Credentials {
     /// When the credentials stop working, as far as that is knowable.
     pub fn expires_at(&self) -> Option<SystemTime> {
         self.0.expires_at
+    }
+
+    /// From when on their source wants to be asked again, where it said so.
+    pub fn refresh_at(&self) -> Option<SystemTime> {
+        self.0.refresh_at
     }
 
     /// What their source said while it supplied them.

@@ -57,6 +57,7 @@ mod jwt;
 pub mod oauth;
 mod plan;
 mod provider;
+mod renewals;
 mod reserved;
 mod secret;
 mod settings;
@@ -80,6 +81,7 @@ pub use provider::{
     AuthFuture, AuthProvider, Capabilities, CredentialSource, FetchReason, FetchReport, ProviderSnapshot,
     Recovery, Rejection,
 };
+pub use renewals::Renewals;
 pub use secret::Secret;
 pub use settings::{AuthSettings, EnvPolicy, HelperSpec, OAuthSpec, Target, Withheld};
 pub use single_flight::SingleFlight;

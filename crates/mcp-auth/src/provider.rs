@@ -42,6 +42,17 @@ pub trait CredentialSource: fmt::Debug + Send + Sync + 'static {
     /// Gets fresh credentials; `why` says what made it necessary.
     fn fetch<'a>(&'a self, why: FetchReason<'a>) -> AuthFuture<'a, Credentials>;
 
+    /// What a refusal means to this source, before anything is fetched. `None`: fetch again, with
+    /// [`FetchReason::Rejected`]. With anything else nothing is fetched; [`Recovery::Retry`] hands over credentials that were
+    /// at hand, and they are in force from then on.
+    ///
+    /// Unless the source says otherwise, one request is answered by one fetch, and its second refusal is final. A source
+    /// whose exchange takes more legs says `None` for each of them.
+    fn judge<'a>(&'a self, rejection: Rejection<'a>) -> AuthFuture<'a, Option<Recovery>> {
+        let verdict = (rejection.recoveries > 0).then_some(Recovery::Exhausted);
+        Box::pin(std::future::ready(Ok(verdict)))
+    }
+
     /// What the source can do. Unless it says otherwise: mint different credentials without a person.
     fn capabilities(&self) -> Capabilities {
         Capabilities::new(true, false)
@@ -78,8 +89,8 @@ pub enum FetchReason<'a> {
     First,
     /// What was fetched has expired, or is about to.
     Expired,
-    /// The server refused what was fetched.
-    Rejected(&'a [Challenge]),
+    /// The server refused what was fetched, or a request before anything was.
+    Rejected(Rejection<'a>),
 }
 
 /// An answer that says "not with these credentials".

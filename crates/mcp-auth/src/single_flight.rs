@@ -1,21 +1,23 @@
 //! A [`CredentialSource`] becomes an [`AuthProvider`]: cache, expiry, and one fetch at a time.
 //!
-//! It remembers the credentials of every source and decides when to fetch again. OAuth has a cache of its own
-//! (`oauth::provider`), because its tokens are shared with other processes through a store.
+//! It is the one place that remembers credentials and decides when to fetch again, for every source: the headers helper,
+//! OAuth and yours. What a source keeps for itself is what it fetches *with*, such as a refresh token.
 //!
 //! | asked for | what is held | what happens |
 //! |---|---|---|
 //! | credentials | nothing | fetch, and wait for it |
 //! | credentials | good ones | they are returned |
-//! | credentials | good ones that expire soon | they are returned; a fetch runs in the background |
+//! | credentials | good ones that are due for a refresh | they are returned; a fetch runs in the background |
 //! | credentials | expired ones | fetch, and wait for it |
 //! | credentials | ones whose refusal is being answered | wait for that fetch |
-//! | recovery | what was refused | fetch, and wait for it |
+//! | recovery | what the source does not want to fetch for | the source's own verdict |
+//! | recovery | what was refused, or nothing yet | fetch, and wait for it |
 //! | recovery | something newer | it is returned, nothing runs |
 //! | recovery | nothing, because answering the same refusal failed | that failure is returned, nothing runs |
 //!
-//! Whoever has to wait joins the fetch in flight, whatever it was started for, and shares its result, success
-//! or failure. So there is never more than one, and one refusal of many requests costs one.
+//! A caller that has to wait joins the fetch in flight, whatever it was started for, and shares its result, success
+//! or failure; only where that result is what was refused, and the fetch did not know of the refusal, a second one follows.
+//! So one refusal of many requests costs one.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -23,28 +25,34 @@ use std::time::{Duration, SystemTime};
 
 use tokio::time::Instant;
 
+mod held;
+mod why;
+
+#[cfg(feature = "oauth")]
+pub(crate) use self::held::ahead;
+
+use self::held::Held;
+use self::why::Why;
 use crate::flight::Flight;
 use crate::{
-    AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Challenge, CredentialSource,
-    Credentials, FetchReason, FetchReport, ProviderSnapshot, Recovery, Rejection,
+    AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, CredentialSource, Credentials,
+    FetchReport, ProviderSnapshot, Recovery, Rejection, Renewals,
 };
 
-/// The longest time before expiry at which a background fetch starts.
-const MAX_MARGIN: Duration = Duration::from_secs(30);
-/// A background fetch starts when this part of the lifetime is left, if that is less than [`MAX_MARGIN`].
-const MARGIN_PART: u32 = 10;
-/// How many superseded generations are remembered; requests that are older than this are long gone.
-const MAX_REMEMBERED: usize = 32;
+/// The longest time before expiry at which a background fetch starts, unless [`SingleFlight::with_margin`] says another.
+const MARGIN: Duration = Duration::from_secs(30);
 
 /// Makes an [`AuthProvider`] of a [`CredentialSource`]. Lives as long as one connection.
 ///
 /// A fetch runs in a task of its own (so a tokio runtime must be entered): a caller that stops waiting neither
 /// cancels it nor loses its result. Dropping this value ends a fetch in flight.
 ///
-/// Credentials are fetched again, in the background, when `min(30 s, a tenth of their lifetime)` is left; the
-/// lifetime counts from when they arrived. If that fails, the old ones serve until they expire, and it is tried
-/// again when half of what is left has passed. Credentials that arrive already expired are taken as they are: then
-/// the clocks disagree, and the server's answer is the better judge.
+/// Credentials are fetched again, in the background, at the time that their source
+/// [asks for](Credentials::with_refresh_at), else when `min(30 s, a tenth of their lifetime)` is left; the lifetime counts
+/// from when they arrived. If that fails, the old ones serve until they expire, and it is tried again when half of what is
+/// left has passed. Credentials that arrive already expired are taken as they are: then the clocks disagree, and the
+/// server's answer is the better judge. A source that knows that they are expired sets a refresh time as well, and is asked
+/// again with the next request.
 ///
 /// # Examples
 ///
@@ -91,10 +99,13 @@ struct Shared<S> {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
+    margin: Duration,
+    renewals: Renewals,
     held: Option<Held>,
-    flight: Option<Arc<Flight<Outcome>>>,
+    flight: Option<InFlight>,
+    /// Numbers the fetches: what an earlier one than this brings is for those who wait for it, and is not held.
+    number: u64,
     /// The generation whose refusal the flight answers, if it answers one.
     answering: Option<u64>,
     /// The last refusal that could not be answered, and why.
@@ -103,83 +114,26 @@ struct State {
     last_fetch: Option<FetchReport>,
 }
 
-/// Credentials in force.
-struct Held {
-    credentials: Credentials,
-    /// `None`: until the server refuses them.
-    usable_until: Option<SystemTime>,
-    refresh_at: Option<SystemTime>,
-    /// Earlier generations with the very same bytes that no server has refused.
-    same_bytes: Vec<u64>,
-    /// Earlier generations with the very same bytes whose refusal was answered by these: for them there is
-    /// nothing more to try.
-    answered: Vec<u64>,
-}
-
-impl Held {
-    fn new(credentials: Credentials, now: SystemTime) -> Self {
-        let usable_until = credentials.expires_at().filter(|expiry| *expiry > now);
-        let refresh_at = usable_until.map(|expiry| expiry - margin(expiry, now));
-        Self { credentials, usable_until, refresh_at, same_bytes: Vec::new(), answered: Vec::new() }
-    }
-
-    /// Takes over what is known of `old`, if these are the same bytes.
-    fn succeeding(mut self, mut old: Self, refused: bool) -> Self {
-        if self.credentials.same_headers(&old.credentials) {
-            self.answered.append(&mut old.answered);
-            let list = if refused { &mut self.answered } else { &mut self.same_bytes };
-            list.append(&mut old.same_bytes);
-            list.push(old.credentials.generation());
-            for list in [&mut self.answered, &mut self.same_bytes] {
-                list.drain(..list.len().saturating_sub(MAX_REMEMBERED));
-            }
-        }
-        self
-    }
-
-    fn is_usable(&self, now: SystemTime) -> bool {
-        self.usable_until.is_none_or(|until| now < until)
-    }
-
-    fn is_refresh_due(&self, now: SystemTime) -> bool {
-        self.refresh_at.is_some_and(|at| now >= at)
-    }
-
-    /// After a failed background fetch: not again before half of what is left has passed.
-    fn postpone_refresh(&mut self, now: SystemTime) {
-        let left = self.usable_until.and_then(|until| until.duration_since(now).ok());
-        self.refresh_at = left.map(|left| now + left / 2);
-    }
-
-    fn is_of(&self, used: &Credentials) -> bool {
-        used.includes_generation(self.credentials.generation()) || includes_any(used, &self.same_bytes)
+impl Default for State {
+    fn default() -> Self {
+        let (renewals, held, flight, number, answering, unanswered, fetches, last_fetch) = Default::default();
+        Self { margin: MARGIN, renewals, held, flight, number, answering, unanswered, fetches, last_fetch }
     }
 }
 
-fn includes_any(used: &Credentials, generations: &[u64]) -> bool {
-    generations.iter().any(|generation| used.includes_generation(*generation))
+/// A fetch in flight.
+#[derive(Clone)]
+struct InFlight {
+    flight: Arc<Flight<Outcome>>,
+    /// Its source was told of a refusal.
+    knows_of_refusal: bool,
 }
 
-fn margin(expiry: SystemTime, now: SystemTime) -> Duration {
-    let lifetime = expiry.duration_since(now).unwrap_or_default();
-    (lifetime / MARGIN_PART).min(MAX_MARGIN)
-}
-
-/// A [`FetchReason`] that outlives the call that gave it.
-enum Why {
-    First,
-    Expired,
-    Rejected(Vec<Challenge>),
-}
-
-impl Why {
-    fn borrowed(&self) -> FetchReason<'_> {
-        match self {
-            Self::First => FetchReason::First,
-            Self::Expired => FetchReason::Expired,
-            Self::Rejected(challenges) => FetchReason::Rejected(challenges),
-        }
-    }
+/// What is to be done about a refusal.
+enum Answer {
+    Settled(Recovery),
+    /// Wait for this fetch, which is to replace these.
+    Wait(InFlight, Option<Credentials>),
 }
 
 impl<S: CredentialSource> SingleFlight<S> {
@@ -199,21 +153,60 @@ impl<S: CredentialSource> SingleFlight<S> {
         &self.shared.source
     }
 
+    /// The same with another longest time before expiry at which a background fetch starts, for credentials whose source
+    /// does not [ask for one](Credentials::with_refresh_at).
+    #[must_use]
+    pub fn with_margin(self, margin: Duration) -> Self {
+        self.shared.state().margin = margin;
+        self
+    }
+
+    /// The same, with its fetches counted among those of a program that waits for their end.
+    #[must_use]
+    pub fn with_renewals(self, renewals: Renewals) -> Self {
+        self.shared.state().renewals = renewals;
+        self
+    }
+
+    /// Forgets what is held, so that the next request fetches: for one who sees from outside that the source has something
+    /// new, such as a watcher of its file. What a fetch in flight brings is for those who wait for it.
+    pub fn invalidate(&self) {
+        let mut state = self.shared.state();
+        state.number += 1;
+        state.held = None;
+        state.unanswered = None;
+        state.answering = None;
+        let flight = state.flight.take();
+        drop(state);
+        drop(flight);
+    }
+
     /// The fetch in flight, or a new one for this reason.
-    fn join(&self, state: &mut State, why: Why) -> Arc<Flight<Outcome>> {
-        if let Some(flight) = state.flight.as_ref().filter(|flight| !flight.is_finished()) {
-            return flight.clone();
+    fn join(&self, state: &mut State, why: Why) -> InFlight {
+        match state.flight.as_ref().filter(|in_flight| !in_flight.flight.is_finished()) {
+            Some(in_flight) => in_flight.clone(),
+            None => self.start(state, why),
         }
-        let shared = self.shared.clone();
-        let flight = Flight::start(async move { shared.fetch(why).await });
+    }
+
+    /// A new fetch. One that is still in flight goes on for those who wait for it.
+    fn start(&self, state: &mut State, why: Why) -> InFlight {
+        state.number += 1;
         // Nothing but the new flight may clear this; an earlier one that panicked left its own behind.
         state.answering = None;
-        state.flight = Some(flight.clone());
-        flight
+        let (shared, number, knows_of_refusal) = (self.shared.clone(), state.number, why.is_refusal());
+        let under_way = state.renewals.begin();
+        let flight = Flight::start(async move {
+            let _under_way = under_way;
+            shared.fetch(why, number).await
+        });
+        let in_flight = InFlight { flight, knows_of_refusal };
+        state.flight = Some(in_flight.clone());
+        in_flight
     }
 
     async fn load(&self) -> Outcome {
-        let flight = {
+        let in_flight = {
             let mut state = self.shared.state();
             let now = (self.shared.clock)();
             let answering = state.answering;
@@ -229,46 +222,81 @@ impl<S: CredentialSource> SingleFlight<S> {
                 None => self.join(&mut state, Why::First),
             }
         };
-        self.landed(&flight).await
+        let fresh = self.landed(&in_flight).await?;
+        self.refresh_if_due(&fresh);
+        Ok(fresh)
+    }
+
+    /// What has just arrived may be due already, as a token is that was kept for most of its life.
+    fn refresh_if_due(&self, fresh: &Credentials) {
+        let mut state = self.shared.state();
+        let now = (self.shared.clock)();
+        let due = state.held.as_ref().is_some_and(|held| {
+            let is_fresh = held.credentials.generation() == fresh.generation();
+            is_fresh && held.is_usable(now) && held.is_refresh_due(now)
+        });
+        if due {
+            self.join(&mut state, Why::Expired);
+        }
     }
 
     async fn recover(&self, rejection: Rejection<'_>) -> Result<Recovery, AuthError> {
-        // One recovery per request: a second refusal is the server's answer to fresh credentials.
-        if rejection.recoveries > 0 {
-            return Ok(Recovery::Exhausted);
+        if let Some(verdict) = self.shared.source.judge(rejection).await? {
+            if let Recovery::Retry(at_hand) = &verdict {
+                self.shared.hold(at_hand);
+            }
+            return Ok(verdict);
         }
-        let (flight, refused) = {
-            let mut state = self.shared.state();
-            let now = (self.shared.clock)();
-            match &state.held {
-                Some(held) if held.is_of(rejection.used) => {
-                    let refused = held.credentials.clone();
-                    let flight = self.join(&mut state, Why::Rejected(rejection.challenges.to_vec()));
-                    state.answering = Some(refused.generation());
-                    (flight, Some(refused))
-                }
-                Some(held) if includes_any(rejection.used, &held.answered) => return Ok(Recovery::Unchanged),
-                Some(held) if held.is_usable(now) => return Ok(Recovery::Retry(held.credentials.clone())),
-                Some(_) => (self.join(&mut state, Why::Expired), None),
-                None => {
-                    if let Some((generation, error)) = &state.unanswered
-                        && rejection.used.includes_generation(*generation)
-                    {
-                        return Err(error.clone());
-                    }
-                    (self.join(&mut state, Why::First), None)
-                }
+        let mut insist = false;
+        loop {
+            let (in_flight, refused) = match self.answer(&rejection, insist)? {
+                Answer::Settled(recovery) => return Ok(recovery),
+                Answer::Wait(in_flight, refused) => (in_flight, refused),
+            };
+            let fresh = self.landed(&in_flight).await?;
+            let unchanged = refused.is_some_and(|refused| refused.same_headers(&fresh));
+            // That is no answer to a refusal of which the source did not know.
+            if (unchanged || fresh.is_empty()) && !in_flight.knows_of_refusal && !insist {
+                insist = true;
+                continue;
+            }
+            return Ok(if unchanged { Recovery::Unchanged } else { Recovery::Retry(fresh) });
+        }
+    }
+
+    /// What to do about a refusal. With `insist`, a fetch in flight that does not know of any is no answer.
+    fn answer(&self, rejection: &Rejection<'_>, insist: bool) -> Result<Answer, AuthError> {
+        let mut state = self.shared.state();
+        let now = (self.shared.clock)();
+        let why = || Why::rejected(rejection);
+        let fetch = |state: &mut State| {
+            if insist && state.flight.as_ref().is_some_and(|in_flight| !in_flight.knows_of_refusal) {
+                self.start(state, why())
+            } else {
+                self.join(state, why())
             }
         };
-        let fresh = self.landed(&flight).await?;
-        Ok(match refused {
-            Some(refused) if refused.same_headers(&fresh) => Recovery::Unchanged,
-            _ => Recovery::Retry(fresh),
+        Ok(match &state.held {
+            Some(held) if held.is_of(rejection.used) => {
+                let refused = held.credentials.clone();
+                let in_flight = fetch(&mut state);
+                state.answering = Some(refused.generation());
+                Answer::Wait(in_flight, Some(refused))
+            }
+            Some(held) if held.is_answer_to(rejection.used) => Answer::Settled(Recovery::Unchanged),
+            Some(held) if held.is_usable(now) => Answer::Settled(Recovery::Retry(held.credentials.clone())),
+            Some(_) => Answer::Wait(self.join(&mut state, Why::Expired), None),
+            None => match &state.unanswered {
+                Some((generation, error)) if rejection.used.includes_generation(*generation) => {
+                    return Err(error.clone());
+                }
+                _ => Answer::Wait(fetch(&mut state), None),
+            },
         })
     }
 
-    async fn landed(&self, flight: &Flight<Outcome>) -> Outcome {
-        flight.outcome().await.unwrap_or_else(|| {
+    async fn landed(&self, in_flight: &InFlight) -> Outcome {
+        in_flight.flight.outcome().await.unwrap_or_else(|| {
             let message = format!("get credentials from {}: it stopped unexpectedly", self.name());
             Err(AuthError::new(AuthErrorKind::SourceFailed, message))
         })
@@ -283,48 +311,63 @@ impl<S> Shared<S> {
 }
 
 impl<S: CredentialSource> Shared<S> {
-    async fn fetch(&self, why: Why) -> Outcome {
+    async fn fetch(&self, why: Why, number: u64) -> Outcome {
         let started = Instant::now();
         let outcome = self.source.fetch(why.borrowed()).await;
-        self.land(&outcome, started.elapsed());
+        self.land(&outcome, started.elapsed(), number, why.is_refusal());
         outcome
     }
 
-    fn land(&self, outcome: &Outcome, duration: Duration) {
+    fn land(&self, outcome: &Outcome, duration: Duration, number: u64, knew_of_refusal: bool) {
         let mut state = self.state();
         let now = (self.clock)();
-        let refused = state.answering.take();
-        let landed = state.flight.take();
         state.fetches += 1;
         state.last_fetch = Some(match outcome {
             Ok(_) => FetchReport::new(now, duration, self.source.runs_command().then_some(0)),
             Err(error) => FetchReport::new(now, duration, error.exit_code()).failed(),
         });
-        match outcome {
-            Ok(fresh) => {
-                state.unanswered = None;
-                let fresh = Held::new(fresh.clone(), now);
-                state.held = Some(match state.held.take() {
-                    Some(old) => fresh.succeeding(old, refused.is_some()),
-                    None => fresh,
-                });
+        if state.number != number {
+            return;
+        }
+        let refused = state.answering.take();
+        let landed = state.flight.take();
+        match (outcome, refused) {
+            (Ok(fresh), refused) => state.hold(fresh, now, refused.filter(|_| knew_of_refusal)),
+            // What the server refused is not sent again: the next request gets fresh credentials or none.
+            (Err(error), Some(generation)) => {
+                state.held = None;
+                state.unanswered = Some((generation, error.clone()));
             }
-            Err(error) => match refused {
-                // What the server refused is not sent again: the next request gets fresh credentials or none.
-                Some(generation) => {
-                    state.held = None;
-                    state.unanswered = Some((generation, error.clone()));
+            (Err(error), None) => {
+                if let Some(held) = &mut state.held {
+                    held.postpone_refresh(now);
+                    tracing::debug!(provider = self.source.name(), %error, "fetching ahead of expiry failed");
                 }
-                None => {
-                    if let Some(held) = &mut state.held {
-                        held.postpone_refresh(now);
-                        tracing::debug!(provider = self.source.name(), %error, "fetching ahead of expiry failed");
-                    }
-                }
-            },
+            }
         }
         drop(state);
         drop(landed);
+    }
+
+    /// Takes credentials into use that the source had at hand.
+    fn hold(&self, at_hand: &Credentials) {
+        let now = (self.clock)();
+        self.state().hold(at_hand, now, None);
+    }
+}
+
+impl State {
+    /// Takes `fresh` into use; `refused` is the generation whose refusal it answers.
+    fn hold(&mut self, fresh: &Credentials, now: SystemTime, refused: Option<u64>) {
+        self.unanswered = None;
+        let fresh = Held::new(fresh.clone(), now, self.margin);
+        self.held = Some(match self.held.take() {
+            Some(old) => {
+                let refused = refused == Some(old.credentials.generation());
+                fresh.succeeding(old, refused)
+            }
+            None => fresh,
+        });
     }
 }
 

@@ -1,6 +1,7 @@
 //! Runs that are shared and counted: identical entries wait for one run, and eight run at a time.
 //!
-//! Only a run *in flight* is shared. Its result is remembered by nobody here, and nothing reaches the disk.
+//! Only a run *in flight* is shared, across the connections of a process. Nothing is remembered once it has ended: what to keep,
+//! and when to run again, is decided by [`SingleFlight`](crate::SingleFlight), which every connection has of its own.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};

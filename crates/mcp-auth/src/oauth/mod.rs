@@ -20,7 +20,6 @@ mod discovery;
 mod dpop;
 mod endpoint;
 mod failure;
-mod freshness;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzzing;
 mod grants;
@@ -44,6 +43,7 @@ mod urls;
 
 pub mod store;
 
+pub use crate::Renewals;
 pub use authorize::CallbackParams;
 pub use authorizer::{
     AuthorizationPrompt, Authorizer, AuthorizerSession, DevicePrompt, RedirectWish, SignInPrompt,
@@ -54,7 +54,6 @@ pub use jwt::SigningKey;
 pub use login::{LoginProbe, OAuthLogin, PendingLogin, Revocation, SignedIn, SignedOut};
 pub use metadata::{ResourceMetadata, ServerMetadata};
 pub use provider::OAuthProvider;
-pub use renewal::Renewals;
 pub use settings::{AssertionSource, Grant, IdentityProvider, OAuthSettings};
 
 #[cfg(test)]

@@ -3,8 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokio::sync::watch;
-
 use super::context::Context;
 use super::discovery::{Needs, server_metadata};
 use super::dpop::DpopKey;
@@ -15,30 +13,6 @@ use super::registration;
 use super::store::{RefreshError, RefreshOutcome, RefreshRequest, StoredTokens, TokenKey, refresh_once};
 use super::token::TokenAnswer;
 use crate::Secret;
-
-/// The renewals of a program that are under way. Cloning shares.
-///
-/// A program that ends in the middle of one may lose the sign-in: the authorization server has rotated the refresh token,
-/// and nobody has kept the new one. So it waits for [`settled`](Self::settled) first, for as long as it can.
-#[derive(Clone, Debug, Default)]
-pub struct Renewals(watch::Sender<()>);
-
-/// One renewal; dropping it is its end.
-#[derive(Debug)]
-pub(crate) struct UnderWay(
-    #[expect(dead_code, reason = "what counts is that it is held")] watch::Receiver<()>,
-);
-
-impl Renewals {
-    /// Waits until none is under way, whether or not somebody still waits for its result.
-    pub async fn settled(&self) {
-        self.0.closed().await;
-    }
-
-    pub(crate) fn begin(&self) -> UnderWay {
-        UnderWay(self.0.subscribe())
-    }
-}
 
 /// Refreshes the tokens that were `used`, unless someone else has done so.
 pub(crate) async fn refresh(

@@ -4,8 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::jwt::SigningKey;
-use super::renewal::Renewals;
-use crate::{AuthFuture, OAuthSpec, Secret};
+use crate::{AuthFuture, OAuthSpec, Renewals, Secret};
 
 /// Everything that is configured about OAuth for one server.
 #[derive(Clone, Debug)]

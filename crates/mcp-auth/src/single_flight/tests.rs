@@ -3,6 +3,9 @@ use std::collections::VecDeque;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 
 use super::*;
+use crate::FetchReason;
+
+mod widened;
 
 /// What one fetch does: how long it takes, and what comes of it (a token and its lifetime in seconds).
 type Step = (u64, Result<(&'static str, Option<u64>), &'static str>);

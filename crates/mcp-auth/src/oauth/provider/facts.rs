@@ -8,11 +8,11 @@ use crate::Challenge;
 impl OAuthProvider {
     /// The challenges of the server's last refusal: what [`OAuthLogin::begin`](crate::oauth::OAuthLogin::begin) wants to know.
     pub fn challenges(&self) -> Vec<Challenge> {
-        self.inner.state().challenges.clone()
+        self.flight.source().challenges()
     }
 
     /// When the tokens in hand were issued; `None` where there are none. It tells one sign-in, or one renewal, from another.
     pub fn obtained_at(&self) -> Option<SystemTime> {
-        self.inner.held().map(|held| held.tokens.obtained_at)
+        self.flight.source().obtained_at()
     }
 }

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 
 use super::super::fake::{ISSUER, SERVER, World, answer, bearer, challenges, metadata};
@@ -15,7 +16,7 @@ mod full_disk;
 mod machine;
 
 use super::*;
-use crate::{OAuthSpec, Secret};
+use crate::{AuthError, AuthErrorKind, OAuthSpec, Secret};
 
 const TOKEN: &str = "POST https://as.example/token";
 const PRM: &str = "GET https://mcp.example/.well-known/oauth-protected-resource/mcp";
@@ -212,6 +213,8 @@ async fn f088_a_transient_error_keeps_the_tokens_and_is_tried_again_later() {
     assert_eq!(world.kept().await, Some(old));
     assert!(provider.snapshot().signed_in);
     world.net.bring_up(TOKEN);
+    // The next request, as every one, asks for credentials first.
+    let used = provider.credentials().await.unwrap();
     assert_eq!(bearer(&retried(refuse(&provider, &used, 401, INVALID, 0).await)), "Bearer at-1");
 }
 

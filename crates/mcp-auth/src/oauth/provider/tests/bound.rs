@@ -1,6 +1,7 @@
 //! Tokens bound to a key (RFC 9449).
 
 use super::*;
+use crate::oauth::dpop::DpopKey;
 
 #[tokio::test]
 async fn fb_a12_dpop_tokens_are_sent_with_proofs_and_nonces_are_learned_on_both_sides() {

@@ -1,0 +1,411 @@
+//! Tokens as a [`CredentialSource`]: found in the store, refreshed, or minted by a machine grant.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use http::header::AUTHORIZATION;
+use http::{HeaderValue, StatusCode};
+use tracing::field::Empty;
+use tracing::{Instrument as _, debug_span};
+
+use super::super::context::Context;
+use super::super::discovery::{challenge_param, resource_metadata};
+use super::super::dpop::{DpopKey, Verifier};
+use super::super::machine::{asks_for_token, mint};
+use super::super::offer;
+use super::super::renewal::refresh;
+use super::super::store::{RefreshOutcome, StoredTokens, TokenKey};
+use super::super::urls::same_issuer;
+use crate::single_flight::ahead;
+use crate::{
+    AuthError, AuthErrorKind, AuthFuture, Capabilities, Challenge, CredentialSource, Credentials,
+    FetchReason, ProviderSnapshot, Recovery, Rejection, Secret, spans,
+};
+
+/// The name of the provider, and of the supplier of its header.
+pub(super) const NAME: &str = "oauth";
+
+/// Tokens are renewed this long before they expire, or in the last tenth of a shorter life.
+const MARGIN: Duration = Duration::from_secs(60);
+
+/// See the module. What it keeps is what it renews with.
+#[derive(Debug)]
+pub(super) struct OAuthSource {
+    ctx: Arc<Context>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    in_use: Option<InUse>,
+    /// The refresh token whose use ended in an answer that cannot be read, and that answer: it may be spent, and a second
+    /// use of a spent one ends the sign-in everywhere (RFC 9700 section 4.14.2).
+    unreadable: Option<(Secret, AuthError)>,
+    /// Those of the last refusal.
+    challenges: Vec<Challenge>,
+    /// What the server publishes about signing in, where it was looked for because the refusal says nothing of it.
+    published: Option<bool>,
+    renewals: u64,
+}
+
+impl State {
+    /// The server says, or publishes, where to sign in.
+    fn offers_sign_in(&self) -> bool {
+        challenge_param(&self.challenges, "resource_metadata").is_some() || self.published == Some(true)
+    }
+}
+
+/// Tokens in use.
+#[derive(Clone, Debug)]
+pub(super) struct InUse {
+    key: TokenKey,
+    tokens: StoredTokens,
+    dpop: Option<Arc<DpopKey>>,
+    /// They could not be kept; tried again with every use.
+    unsaved: bool,
+}
+
+impl InUse {
+    fn authorization(&self) -> Result<HeaderValue, AuthError> {
+        let scheme = if self.dpop.is_some() { "DPoP" } else { "Bearer" };
+        HeaderValue::try_from(format!("{scheme} {}", self.tokens.access_token.expose())).map_err(|_| {
+            AuthError::new(AuthErrorKind::Protocol, "use the access token: it is no header value")
+        })
+    }
+
+    /// Whether a request with `used` carried these.
+    fn is_of(&self, used: &Credentials) -> bool {
+        self.authorization().is_ok_and(|own| used.header(&AUTHORIZATION) == Some(&own))
+    }
+
+    fn credentials(&self) -> Result<Credentials, AuthError> {
+        let credentials = Credentials::new(NAME, [(AUTHORIZATION, self.authorization()?)])
+            .with_expiry(self.tokens.expires_at);
+        Ok(match &self.dpop {
+            Some(key) => key.sign_with(credentials, &self.tokens.access_token),
+            None => credentials,
+        })
+    }
+
+    /// When they are to be renewed ahead of time.
+    fn renew_at(&self) -> Option<SystemTime> {
+        let end = self.tokens.expires_at?;
+        let life = end.duration_since(self.tokens.obtained_at).unwrap_or_default();
+        end.checked_sub(ahead(life, MARGIN))
+    }
+
+    fn has_expired(&self, now: SystemTime) -> bool {
+        self.tokens.expires_at.is_some_and(|end| end <= now)
+    }
+}
+
+impl OAuthSource {
+    pub(super) fn new(ctx: Context) -> Self {
+        Self { ctx: Arc::new(ctx), state: Mutex::default() }
+    }
+
+    async fn supply(&self, why: FetchReason<'_>) -> Result<Credentials, AuthError> {
+        let Some(mut in_use) = self.in_use_or_stored().await? else {
+            return match why {
+                FetchReason::Rejected(rejection) if !self.needs_person() && asks_for_token(&rejection) => {
+                    self.renewed(self.mint(rejection.challenges)).await
+                }
+                _ => Ok(nothing_yet()),
+            };
+        };
+        if in_use.unsaved {
+            in_use.unsaved = !self.save(&in_use).await;
+        }
+        let now = self.ctx.clock.now();
+        let due = in_use.renew_at().is_some_and(|at| at <= now);
+        match why {
+            FetchReason::Rejected(rejection) if in_use.is_of(rejection.used) => {
+                self.renew(in_use, rejection.challenges, true).await
+            }
+            _ if !self.can_renew(&in_use.tokens) => self.credentials(&in_use),
+            _ if in_use.has_expired(now) => match self.renew(in_use.clone(), &[], true).await {
+                // The server's word counts more than the local clock: it may still take them.
+                Err(error) if error.kind() == AuthErrorKind::Unavailable => self.credentials(&in_use),
+                renewed => renewed,
+            },
+            FetchReason::Expired if due => self.renew(in_use, &[], false).await,
+            _ => self.credentials(&in_use),
+        }
+    }
+
+    /// The credentials of these tokens, with the time to renew them where they can be.
+    fn credentials(&self, in_use: &InUse) -> Result<Credentials, AuthError> {
+        let credentials = in_use.credentials()?;
+        Ok(match self.can_renew(&in_use.tokens) {
+            true if in_use.unsaved => credentials.with_refresh_at(Some(self.ctx.clock.now())),
+            true => credentials.with_refresh_at(in_use.renew_at()),
+            false => credentials,
+        })
+    }
+
+    /// New tokens instead of `used`. A caller may stop waiting: what is sent by then is finished and kept by [`refresh`],
+    /// and found in the store by the next.
+    async fn renew(
+        &self,
+        used: InUse,
+        challenges: &[Challenge],
+        needed: bool,
+    ) -> Result<Credentials, AuthError> {
+        let renewed = if self.needs_person() {
+            self.renewed(self.refresh(used)).await
+        } else {
+            self.renewed(self.mint(challenges)).await
+        };
+        // A sign-in that has ended is not held on to, except for what is left of an access token that still works.
+        if needed && renewed.as_ref().is_err_and(|error| error.kind() == AuthErrorKind::SignInExpired) {
+            self.state().in_use = None;
+        }
+        renewed
+    }
+
+    /// The credentials of a renewal, which runs in a span that holds no more than whose tokens they are.
+    async fn renewed(
+        &self,
+        renewal: impl Future<Output = Result<InUse, AuthError>>,
+    ) -> Result<Credentials, AuthError> {
+        let span = debug_span!(
+            "mcplink.token_refresh",
+            "otel.name" = "token refresh",
+            "otel.kind" = "internal",
+            "otel.status_code" = Empty,
+            "mcplink.server.name" = self.ctx.target.name,
+            "error.type" = Empty,
+        );
+        let renewed = renewal.instrument(span.clone()).await;
+        spans::ended(&span, &renewed);
+        let in_use = renewed?;
+        self.state().renewals += 1;
+        self.credentials(&in_use)
+    }
+
+    async fn verdict(&self, rejection: Rejection<'_>) -> Result<Option<Recovery>, AuthError> {
+        self.state().challenges = rejection.challenges.to_vec();
+        let needs_person = self.needs_person();
+        let helpless = if needs_person { Recovery::LoginRequired } else { Recovery::Exhausted };
+        let Some(in_use) = self.in_use_or_stored().await? else {
+            if !needs_person && asks_for_token(&rejection) {
+                return Ok(None);
+            }
+            self.look_for_an_offer(&rejection).await;
+            return Ok(Some(helpless));
+        };
+        if !in_use.is_of(rejection.used) {
+            return Ok(None);
+        }
+        if let Some(credentials) = self.with_new_nonce(&in_use, &rejection) {
+            return Ok(Some(Recovery::Retry(credentials)));
+        }
+        if let Some(stored) = self.look_again(&in_use).await? {
+            return self.credentials(&stored).map(|credentials| Some(Recovery::Retry(credentials)));
+        }
+        let widen = challenge_param(rejection.challenges, "error") == Some("insufficient_scope");
+        let refused = rejection.status == StatusCode::UNAUTHORIZED;
+        if !needs_person {
+            let pinned = self.ctx.settings.spec.scopes.is_some();
+            let worth_it = rejection.recoveries == 0 && (refused || (widen && !pinned));
+            return Ok((!worth_it).then_some(helpless));
+        }
+        // A nonce may have been the first recovery of this request; a refresh is then still due.
+        let chance = rejection.recoveries == 0 || (rejection.recoveries == 1 && in_use.dpop.is_some());
+        if !refused || widen || !chance {
+            return Ok(Some(helpless));
+        }
+        let hopeless =
+            in_use.tokens.refresh_token.is_none() || self.has_moved(&in_use, rejection.challenges).await;
+        Ok(hopeless.then_some(helpless))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change of the state is one assignment.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn in_use(&self) -> Option<InUse> {
+        self.state().in_use.clone()
+    }
+
+    fn needs_person(&self) -> bool {
+        self.ctx.settings.grant.needs_person()
+    }
+
+    /// The challenges of the server's last refusal.
+    pub(super) fn challenges(&self) -> Vec<Challenge> {
+        self.state().challenges.clone()
+    }
+
+    /// When the tokens in use were issued.
+    pub(super) fn obtained_at(&self) -> Option<SystemTime> {
+        self.state().in_use.as_ref().map(|in_use| in_use.tokens.obtained_at)
+    }
+
+    pub(super) fn snapshot(&self) -> ProviderSnapshot {
+        let (state, needs_person) = (self.state(), self.needs_person());
+        ProviderSnapshot {
+            expires_at: state.in_use.as_ref().and_then(|in_use| in_use.tokens.expires_at),
+            fetches: state.renewals,
+            signed_in: needs_person && state.in_use.is_some(),
+            login_offered: needs_person && state.offers_sign_in(),
+            ..ProviderSnapshot::default()
+        }
+    }
+
+    /// What is in use, else what the store has: another process may have signed in.
+    pub(super) async fn in_use_or_stored(&self) -> Result<Option<InUse>, AuthError> {
+        if let Some(in_use) = self.in_use() {
+            return Ok(Some(in_use));
+        }
+        let target = &self.ctx.target;
+        let Some((key, tokens)) = self.ctx.store.find(&target.name, &target.url).await? else {
+            return Ok(None);
+        };
+        let spec = &self.ctx.settings.spec;
+        // Machine tokens of other settings are not ours to use.
+        if !self.needs_person() && spec.client_id.as_deref().is_some_and(|id| id != tokens.client_id) {
+            return Ok(None);
+        }
+        self.hold(key, tokens, false).map(Some)
+    }
+
+    /// Whether someone else has signed in or refreshed since: then theirs are used from now on.
+    async fn look_again(&self, in_use: &InUse) -> Result<Option<InUse>, AuthError> {
+        let target = &self.ctx.target;
+        match self.ctx.store.find(&target.name, &target.url).await? {
+            Some((key, tokens)) if tokens.access_token != in_use.tokens.access_token && !in_use.unsaved => {
+                self.hold(key, tokens, false).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Takes tokens into use.
+    fn hold(&self, key: TokenKey, tokens: StoredTokens, unsaved: bool) -> Result<InUse, AuthError> {
+        let mut state = self.state();
+        let known = state.in_use.as_ref().filter(|known| known.tokens.dpop_key == tokens.dpop_key);
+        let dpop = match (known.and_then(|known| known.dpop.clone()), &tokens.dpop_key) {
+            // The same key goes on, with the nonces it has learned.
+            (Some(key), _) => Some(key),
+            (None, Some(stored)) => Some(Arc::new(DpopKey::from_stored(stored, self.ctx.clock.clone())?)),
+            (None, None) => None,
+        };
+        let in_use = InUse { key, tokens, dpop, unsaved };
+        in_use.authorization()?;
+        state.in_use = Some(in_use.clone());
+        Ok(in_use)
+    }
+
+    /// Keeps what could not be kept before; tells whether it is now.
+    async fn save(&self, in_use: &InUse) -> bool {
+        let saved = self.ctx.store.save(&in_use.key, &in_use.tokens).await.is_ok();
+        if saved
+            && let Some(current) = &mut self.state().in_use
+            && current.tokens.same_tokens(&in_use.tokens)
+        {
+            current.unsaved = false;
+        }
+        saved
+    }
+
+    /// Finds out, once, whether a server that refuses without saying where to sign in publishes it.
+    async fn look_for_an_offer(&self, rejection: &Rejection<'_>) {
+        let needs_person = self.needs_person();
+        if needs_person && offer::is_silent(rejection) && self.state().published.is_none() {
+            self.state().published = Some(offer::is_published(&*self.ctx.http, &self.ctx.target.url).await);
+        }
+    }
+
+    fn can_renew(&self, tokens: &StoredTokens) -> bool {
+        tokens.refresh_token.is_some() || !self.needs_person()
+    }
+
+    async fn refresh(&self, used: InUse) -> Result<InUse, AuthError> {
+        let key = used.key.clone();
+        let spent = used.tokens.refresh_token.clone();
+        if let Some((token, error)) = &self.state().unreadable
+            && spent.as_ref() == Some(token)
+        {
+            return Err(error.clone());
+        }
+        match refresh(&self.ctx, used.key, used.tokens, used.dpop).await {
+            RefreshOutcome::Refreshed(tokens) | RefreshOutcome::AlreadyRefreshed(tokens) => {
+                self.hold(key, tokens, false)
+            }
+            RefreshOutcome::Unsaved(tokens, error) => {
+                tracing::warn!(%error, "the new tokens work but could not be kept; trying again with the next request");
+                self.hold(key, tokens, true)
+            }
+            RefreshOutcome::Unreadable(error) => {
+                self.state().unreadable = spent.map(|token| (token, error.clone()));
+                Err(error)
+            }
+            RefreshOutcome::Rejected(error) | RefreshOutcome::Unavailable(error) => Err(error),
+        }
+    }
+
+    async fn mint(&self, challenges: &[Challenge]) -> Result<InUse, AuthError> {
+        let (key, tokens) = mint(&self.ctx, challenges).await?;
+        // Kept only to spare the next process a few requests: they work without it.
+        let saved = self.ctx.store.save(&key, &tokens).await;
+        if let Err(error) = &saved {
+            tracing::debug!(%error, "a token that was minted could not be kept");
+        }
+        self.hold(key, tokens, false)
+    }
+
+    /// Credentials with the nonce that the server has just handed out (RFC 9449 section 9).
+    fn with_new_nonce(&self, in_use: &InUse, rejection: &Rejection<'_>) -> Option<Credentials> {
+        let key = in_use.dpop.as_ref()?;
+        let news = key.learn_nonce(Verifier::ResourceServer, &self.ctx.target.url, rejection.headers);
+        let wanted = challenge_param(rejection.challenges, "error") == Some("use_dpop_nonce");
+        // The nonce may have been learned for a request that was refused at the same time.
+        if !wanted || (!news && rejection.recoveries > 0) {
+            return None;
+        }
+        self.credentials(in_use).ok()
+    }
+
+    /// Whether the server now names other authorization servers than the one the tokens are from: they are then
+    /// of no use, and refreshing them neither (MCP authorization, "Authorization Server Binding").
+    async fn has_moved(&self, in_use: &InUse, challenges: &[Challenge]) -> bool {
+        let spec = &self.ctx.settings.spec;
+        if spec.auth_server_metadata_url.is_some()
+            || challenge_param(challenges, "resource_metadata").is_none()
+        {
+            return false;
+        }
+        match resource_metadata(&*self.ctx.http, &self.ctx.target.url, challenges).await {
+            Ok(Some((metadata, _))) => metadata.authorization_servers.is_some_and(|issuers| {
+                !issuers.is_empty() && !issuers.iter().any(|issuer| same_issuer(issuer, in_use.key.issuer()))
+            }),
+            // Nothing is known then, and a refresh shows it soon enough.
+            Ok(None) | Err(_) => false,
+        }
+    }
+}
+
+/// There is nothing to send, and with the next request it is looked again: someone may have signed in.
+fn nothing_yet() -> Credentials {
+    Credentials::none().with_expiry(Some(UNIX_EPOCH)).with_refresh_at(Some(UNIX_EPOCH))
+}
+
+impl CredentialSource for OAuthSource {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn fetch<'a>(&'a self, why: FetchReason<'a>) -> AuthFuture<'a, Credentials> {
+        Box::pin(self.supply(why))
+    }
+
+    fn judge<'a>(&'a self, rejection: Rejection<'a>) -> AuthFuture<'a, Option<Recovery>> {
+        Box::pin(self.verdict(rejection))
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new(true, self.needs_person())
+    }
+}
