@@ -24,6 +24,11 @@ impl Asked {
         })
     }
 
+    /// The path and query that was asked for.
+    pub(crate) fn target(&self) -> &str {
+        self.head.split(' ').nth(1).unwrap_or_default()
+    }
+
     pub(crate) fn rpc(&self) -> &str {
         self.body["method"].as_str().unwrap_or_default()
     }
@@ -58,6 +63,28 @@ pub(crate) enum Bytes {
     Reset(Vec<u8>),
     /// These, and the connection stays open until the server is dropped.
     Hold(Vec<u8>),
+    /// These, and the connection stays open for what is written to the stream later.
+    Stream(Vec<u8>, Arc<OpenStream>),
+}
+
+/// An event stream of a server: the connection of the GET that was answered last.
+#[derive(Debug, Default)]
+pub(crate) struct OpenStream(Mutex<Option<TcpStream>>);
+
+impl OpenStream {
+    /// Writes to it; nothing where no stream is open.
+    pub(crate) fn write(&self, bytes: &[u8]) {
+        if let Some(stream) = &mut *self.0.lock().unwrap() {
+            let _ = stream.write_all(bytes);
+        }
+    }
+
+    /// Ends it, as a server does that restarts.
+    pub(crate) fn end(&self) {
+        if let Some(stream) = self.0.lock().unwrap().take() {
+            let _ = stream.shutdown(Shutdown::Both);
+        }
+    }
 }
 
 /// A head and a body of this type, with its length.
@@ -183,6 +210,15 @@ fn serve(mut client: TcpStream, script: &Script, seen: &Mutex<Vec<Asked>>) -> Op
             // What was read of the answer before the reset counts, so it has to be read first.
             thread::sleep(std::time::Duration::from_millis(200));
             reset(client);
+        }
+        Bytes::Stream(bytes, stream) => {
+            {
+                // Who has read the beginning may at once say something that is answered on it.
+                let mut open = stream.0.lock().unwrap();
+                client.write_all(&bytes).ok()?;
+                *open = client.try_clone().ok();
+            }
+            while client.read(&mut chunk).ok()? > 0 {}
         }
         Bytes::Hold(bytes) => {
             client.write_all(&bytes).ok()?;

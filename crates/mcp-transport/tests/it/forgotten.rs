@@ -154,3 +154,45 @@ async fn fb_t57_a_server_that_wants_credentials_from_now_on_says_so() {
     let error = echo(&connection, "x").await.unwrap_err();
     assert!(matches!(error.kind(), TransportErrorKind::Challenged { status: 401, .. }), "{error:?}");
 }
+
+/// 404 is the specified word for it, whatever stands below it: no `ping` is needed to believe it.
+#[tokio::test]
+async fn fb_t49_t59_a_404_is_believed_whatever_its_body() {
+    for (name, answer) in [
+        ("T49", HttpAnswer::new(404)),
+        ("T59: text", text(404, "Session not found")),
+        ("T59: a page", HttpAnswer::new(404).body("text/html", "<h1>Not Found</h1>")),
+        ("T59: no id", rpc(404, -32001, "Session not found")),
+        ("T59: JSON that is no JSON-RPC", HttpAnswer::new(404).body("application/json", "{\"detail\":[]}")),
+        ("T59: JSON that is none", HttpAnswer::new(404).body("application/json", "{")),
+    ] {
+        let server = server();
+        server.say_of_unknown_sessions(answer);
+        let connection = connect(&server).await;
+        server.expire_sessions();
+        server.recorder().clear();
+        assert_eq!(echo(&connection, "two").await.unwrap(), "two", "{name}");
+        let counts = ["initialize", "tools/call", "ping"].map(|method| server.count(method));
+        assert_eq!(counts, [1, 2, 0], "{name}");
+        no_violations(&server);
+    }
+}
+
+/// An answer that breaks off behind its head came too late to be sure that nothing ran.
+#[tokio::test]
+async fn fb_x2b_a_call_whose_answer_breaks_off_is_sent_once() {
+    let half = r#"{"jsonrpc":"2.0","id":1,"result":{"content":[]}}"#;
+    for answer in [
+        HttpAnswer::new(200).body("application/json", half).drop_after(20),
+        HttpAnswer::new(200).body("text/event-stream", format!("data: {half}\n\n")).drop_after(20),
+        HttpAnswer::new(502).body("text/html", "<h1>Bad Gateway</h1>").drop_after(5),
+    ] {
+        let shown = format!("{answer:?}");
+        let server = server();
+        let connection = connect(&server).await;
+        server.recorder().clear();
+        server.next_answers_to("tools/call", [answer.into()]);
+        echo(&connection, "x").await.unwrap_err();
+        assert_eq!((server.count("tools/call"), server.count("initialize")), (1, 0), "{shown}");
+    }
+}

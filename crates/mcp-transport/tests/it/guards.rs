@@ -2,11 +2,14 @@
 //!
 //! A test is named by its reports (`fa_…`, `fb_…`: docs/field-failures.md). Reports of one kind are one table.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer};
 use mcp_transport::{RequestOptions, TransportError, TransportErrorKind};
 use serde_json::{Value, json};
 
-use crate::field_server::{Bytes, FieldServer, http};
+use crate::field_server::{Bytes, FieldServer, OpenStream, http, until_closed};
 use crate::support::{connect, connector, echo};
 
 const JSON: &str = "Content-Type: application/json\r\n";
@@ -315,4 +318,120 @@ async fn content_that_is_no_array_is_the_one_block_that_it_is() {
         let result = json!({ "content": none }).to_string();
         assert!(mcp_transport::tools::ToolResult::read(&result).unwrap().content.is_empty(), "{result}");
     }
+}
+
+/// The version that was agreed on is in every request behind the handshake, and in none before there is one.
+#[tokio::test]
+async fn fb_v5_v6_v7_the_version_that_was_agreed_on_is_in_every_request_behind_the_handshake() {
+    let server = FieldServer::start(|asked| {
+        let response = asked.response()?.to_string();
+        let session = format!("{JSON}Mcp-Session-Id: s1\r\n");
+        (asked.rpc() == "initialize").then(|| Bytes::End(http("200 OK", &session, response.as_bytes())))
+    });
+    let connection = connector().attempt(&server.target()).await.unwrap();
+    echo(&connection, "hello").await.unwrap();
+    connection.listen().await;
+    connection.close().await;
+    let version = "mcp-protocol-version";
+    let mut seen = Vec::new();
+    for asked in server.asked() {
+        let name = if asked.verb == "POST" { asked.rpc().to_owned() } else { asked.verb.clone() };
+        match &*name {
+            "initialize" => assert_eq!(asked.header(version), None, "V6: nothing is agreed on yet"),
+            "server/discover" => {
+                assert_eq!(asked.header(version), Some("2026-07-28"), "the era of the probe")
+            }
+            _ => {
+                assert_eq!(asked.header(version), Some("2025-06-18"), "{name}: not the one that was offered")
+            }
+        }
+        seen.push(name);
+    }
+    for name in ["initialize", "notifications/initialized", "tools/call", "GET", "DELETE"] {
+        assert!(seen.iter().any(|seen| seen == name), "{name}: {seen:?}");
+    }
+}
+
+/// A server that declares no tools and has some: what it answers counts.
+#[tokio::test]
+async fn fb_t65_tools_are_listed_and_called_without_a_capability_for_them() {
+    for capabilities in [json!({}), json!({ "logging": {} })] {
+        let server = with_result(
+            "initialize",
+            json!({
+                "protocolVersion": "2025-06-18", "capabilities": capabilities,
+                "serverInfo": { "name": "s", "version": "1" },
+            }),
+        );
+        let connection = connector().attempt(&server.target()).await.unwrap();
+        assert_eq!(connection.list_tools(&RequestOptions::new()).await.unwrap().tools.len(), 1);
+        assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+    }
+}
+
+/// A byte order mark before an answer, and text that other programs end their lines at, within one.
+#[tokio::test]
+async fn fb_x6_r44_a_mark_before_an_answer_and_separators_within_are_read() {
+    let text = "a\u{2028}b\u{2029}c\u{85}d\u{feff}e";
+    let body = |response: Value| format!("\u{feff}{response}").into_bytes();
+    let stream = |response: Value| format!("\u{feff}data: {response}\n\n").into_bytes();
+    let plain = |response: Value| response.to_string().into_bytes();
+    type Form = fn(Value) -> Vec<u8>;
+    let forms: [(&str, &str, Form); 3] =
+        [("X6", JSON, body), ("X6: a stream", STREAM, stream), ("R44", JSON, plain)];
+    for (id, head, form) in forms {
+        let server = answering_calls(move |response| http("200 OK", head, &form(response)));
+        let connection = connector().attempt(&server.target()).await.unwrap();
+        assert_eq!(echo(&connection, text).await.unwrap(), text, "{id}");
+    }
+}
+
+/// A heartbeat on the stream of a session is no news, and no trouble.
+#[tokio::test]
+async fn fb_t62_heartbeats_on_the_stream_of_a_session_are_passed_over() {
+    let stream = Arc::new(OpenStream::default());
+    let open = stream.clone();
+    let server = FieldServer::start(move |asked| {
+        (asked.verb == "GET").then(|| Bytes::Stream(until_closed(STREAM, b": open\n\n"), open.clone()))
+    });
+    let connection = connector().attempt(&server.target()).await.unwrap();
+    let mut heard = connection.notifications();
+    connection.listen().await;
+    for beat in
+        [": keep-alive\n\n", "event: ping\ndata: {}\n\n", "\n\n", ":\n", "event: heartbeat\ndata:\n\n"]
+    {
+        stream.write(beat.as_bytes());
+    }
+    stream.write(b"data: {\"jsonrpc\":\"2.0\",\"method\":\"notifications/tools/list_changed\"}\n\n");
+    let told = tokio::time::timeout(Duration::from_secs(20), heard.next()).await.unwrap().unwrap();
+    assert_eq!(told.method, "notifications/tools/list_changed", "the first that is heard");
+    assert_eq!(
+        server.asked().iter().filter(|asked| asked.verb == "GET").count(),
+        1,
+        "one stream all the time"
+    );
+    assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+}
+
+/// A response belongs to its POST. One that a server writes to the stream of the session is not taken for it, and what is told
+/// is what came in its place.
+#[tokio::test]
+async fn fb_r50_an_answer_on_the_stream_of_the_session_is_told_as_one_that_was_not_given() {
+    let stream = Arc::new(OpenStream::default());
+    let open = stream.clone();
+    let server = FieldServer::start(move |asked| match (&*asked.verb, asked.rpc()) {
+        ("GET", _) => Some(Bytes::Stream(until_closed(STREAM, b": open\n\n"), open.clone())),
+        (_, "tools/call") => {
+            open.write(format!("data: {}\n\n", asked.response().unwrap()).as_bytes());
+            Some(Bytes::End(http("202 Accepted", "", b"")))
+        }
+        _ => None,
+    });
+    let connection = connector().attempt(&server.target()).await.unwrap();
+    connection.listen().await;
+    let error = echo(&connection, "hello").await.unwrap_err();
+    let said = error.evidence().detail.unwrap_or_default();
+    assert!(said.contains("the server took the request (202) and did not answer it"), "{said}: {error:?}");
+    assert_eq!(server.count("tools/call"), 1);
+    connection.list_tools(&RequestOptions::new()).await.unwrap();
 }

@@ -101,7 +101,7 @@ async fn a_server_without_a_version_in_common_is_named_with_what_it_offers() {
 }
 
 #[tokio::test]
-async fn f110_a_probe_that_is_never_answered_costs_a_bounded_time() {
+async fn f110_fa_a104_a_probe_that_is_never_answered_costs_a_bounded_time() {
     let server =
         FakeMcpServer::builder().era(Era::Legacy).always_to("server/discover", Answer::Hang).start().unwrap();
     let mut options = options();

@@ -13,6 +13,7 @@ mod liberal;
 mod local;
 mod moves;
 mod network;
+mod older;
 mod reports;
 mod rounds;
 mod session;

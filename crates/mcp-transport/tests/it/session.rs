@@ -212,7 +212,7 @@ async fn comments_for_ever_are_no_sign_of_life() {
 }
 
 #[tokio::test]
-async fn progress_resets_the_idle_limit_and_reaches_its_receiver() {
+async fn fb_t69_progress_resets_the_idle_limit_and_reaches_its_receiver() {
     for era in [Era::Legacy, Era::Modern] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let mut options = options();
@@ -314,7 +314,7 @@ impl ServerRequestHandler for Elicit {
 }
 
 #[tokio::test]
-async fn requests_of_the_server_are_answered_on_its_stream() {
+async fn fb_t67_requests_of_the_server_are_answered_on_its_stream() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let connection = connector().attempt(&target(&server).with_handler(Arc::new(Elicit))).await.unwrap();
     // With a handler the stream is there when the connection is.

@@ -58,7 +58,7 @@ fn calling(
 }
 
 #[tokio::test]
-async fn a_network_that_stalls_is_noticed_by_a_call_and_keeps_the_session_when_it_is_back() {
+async fn fb_x8_a_network_that_stalls_is_noticed_by_a_call_and_keeps_the_session_when_it_is_back() {
     for era in [Era::Legacy, Era::Modern] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let proxy = FlakyProxy::start(server.address()).unwrap();
