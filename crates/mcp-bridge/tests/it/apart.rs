@@ -16,7 +16,7 @@ const COMBINATIONS: [(HostEra, Era); 4] = [
 const URI: &str = "fake://greeting";
 
 #[tokio::test]
-async fn an_id_comes_back_as_it_was_written_and_a_number_is_no_string() {
+async fn fb_b7_b8_an_id_comes_back_as_it_was_written_and_a_number_is_no_string() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
     host.call("echo", json!({"text": "x"})).await;
@@ -39,7 +39,7 @@ async fn an_id_comes_back_as_it_was_written_and_a_number_is_no_string() {
 }
 
 #[tokio::test]
-async fn calls_at_the_same_time_get_their_own_results_and_progress() {
+async fn fb_b29_calls_at_the_same_time_get_their_own_results_and_progress() {
     for (host_era, era) in COMBINATIONS {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let mut host = Setup::new(server.url()).start(host_era).await;
@@ -77,7 +77,7 @@ fn answer_to(name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn an_answer_belongs_to_the_question_whoever_is_asked_something_else_meanwhile() {
+async fn fb_b30_an_answer_belongs_to_the_question_whoever_is_asked_something_else_meanwhile() {
     for (host_era, era) in COMBINATIONS {
         let server = two_that_ask(era);
         let setup = Setup::new(server.url()).capabilities(json!({"elicitation": {}}));

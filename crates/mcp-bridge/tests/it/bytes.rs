@@ -44,7 +44,7 @@ async fn results_keep_every_byte_but_those_that_only_the_other_era_has() {
 }
 
 #[tokio::test]
-async fn parameters_keep_every_byte_between_sides_of_one_era() {
+async fn fb_b37_parameters_keep_every_byte_between_sides_of_one_era() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
     let params = r#"{ "name":"echo" ,"arguments":{"text":"\u00e9","n":1.0000000000000000001},"unknown":[ ]}"#;

@@ -12,7 +12,7 @@ use crate::support::{HostEra, META_SUBSCRIPTION, Setup};
 const LIMIT: Duration = Duration::from_secs(2);
 
 #[tokio::test]
-async fn when_the_host_closes_its_side_the_session_is_deleted() {
+async fn fb_b14_when_the_host_closes_its_side_the_session_is_deleted() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
     host.call("echo", json!({"text": "x"})).await;
@@ -26,7 +26,7 @@ async fn when_the_host_closes_its_side_the_session_is_deleted() {
 }
 
 #[tokio::test]
-async fn a_script_that_closes_its_side_gets_its_last_answers() {
+async fn fb_b17_a_script_that_closes_its_side_gets_its_last_answers() {
     let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
     let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
     let id = host.send("tools/call", json!({"name": "echo", "arguments": {"text": "last"}})).await;
@@ -36,7 +36,7 @@ async fn a_script_that_closes_its_side_gets_its_last_answers() {
 }
 
 #[tokio::test]
-async fn a_call_that_never_ends_and_a_server_that_does_not_let_go_keep_nobody() {
+async fn fb_b18_a_call_that_never_ends_and_a_server_that_does_not_let_go_keep_nobody() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
     host.call("echo", json!({"text": "x"})).await;

@@ -11,6 +11,7 @@
 //! | `outage` | a server that is down, comes up, wants credentials, and what the host hears meanwhile |
 //! | `opening` | what a host may tell, and how it is turned away |
 //! | `ending` | how a bridge ends |
+//! | `reports` | what hosts of the field write, in which order |
 
 #![expect(
     clippy::unwrap_used,
@@ -26,5 +27,6 @@ mod matrix;
 mod opening;
 mod other_era;
 mod outage;
+mod reports;
 mod support;
 mod vocabulary;

@@ -38,7 +38,7 @@ async fn each(capabilities: Value, story: impl AsyncFn(&mut Host, &FakeMcpServer
 }
 
 #[tokio::test]
-async fn lists_calls_resources_and_prompts_pass() {
+async fn fb_b24_lists_calls_resources_and_prompts_pass() {
     each(json!({}), async |host, server, combination| {
         let tools = host.ask("tools/list", json!({})).await;
         assert_eq!(tools["tools"].as_array().unwrap().len(), 6, "{combination:?}");
@@ -95,7 +95,7 @@ async fn the_trace_of_the_host_passes_as_it_is() {
 }
 
 #[tokio::test]
-async fn progress_keeps_its_token_and_its_place() {
+async fn fb_b23_progress_keeps_its_token_and_its_place() {
     each(json!({}), async |host, _, combination| {
         for token in [json!("of-the-host"), json!(7)] {
             host.forget();
@@ -118,7 +118,7 @@ async fn progress_keeps_its_token_and_its_place() {
 }
 
 #[tokio::test]
-async fn a_cancelled_call_is_cancelled_on_the_wire_and_not_answered() {
+async fn fb_b13_q3_a_cancelled_call_is_cancelled_on_the_wire_and_not_answered() {
     each(json!({}), async |host, server, combination| {
         let params = json!({"name": "slow", "arguments": {"steps": 1000, "delay_ms": 20}, "_meta": {"progressToken": 1}});
         let id = host.send("tools/call", params).await;
@@ -136,7 +136,7 @@ async fn a_cancelled_call_is_cancelled_on_the_wire_and_not_answered() {
 }
 
 #[tokio::test]
-async fn a_question_of_the_server_reaches_a_host_that_answers_questions() {
+async fn fb_b19_a_question_of_the_server_reaches_a_host_that_answers_questions() {
     each(json!({"elicitation": {}}), async |host, server, combination| {
         let result = match combination.0 {
             HostEra::Legacy => {
@@ -175,7 +175,7 @@ async fn a_question_of_the_server_reaches_a_host_that_answers_questions() {
 }
 
 #[tokio::test]
-async fn a_host_without_the_capability_is_not_asked() {
+async fn fb_b20_a_host_without_the_capability_is_not_asked() {
     each(json!({}), async |host, server, combination| {
         let response = host.exchange("tools/call", json!({"name": "ask", "arguments": {}})).await;
         assert_eq!(host.count("elicitation/create"), 0, "{combination:?}");
@@ -205,7 +205,7 @@ async fn a_host_without_the_capability_is_not_asked() {
 }
 
 #[tokio::test]
-async fn changes_are_told_in_the_terms_of_the_host() {
+async fn fb_b26_changes_are_told_in_the_terms_of_the_host() {
     let uri = "fake://greeting";
     each(json!({}), async |host, server, combination| {
         let mut streams = 0;
@@ -253,7 +253,7 @@ async fn changes_are_told_in_the_terms_of_the_host() {
 }
 
 #[tokio::test]
-async fn log_levels_reach_the_server_in_its_own_terms() {
+async fn fb_b25_log_levels_reach_the_server_in_its_own_terms() {
     each(json!({}), async |host, server, combination| {
         match combination.0 {
             HostEra::Legacy => {
@@ -320,7 +320,7 @@ async fn a_modern_host_gets_the_log_messages_that_a_request_of_its_wants_and_no_
 }
 
 #[tokio::test]
-async fn a_legacy_server_may_ping_a_legacy_host_and_ask_it_at_any_time() {
+async fn fb_b22_a_legacy_server_may_ping_a_legacy_host_and_ask_it_at_any_time() {
     let server = fake(Era::Legacy).start().unwrap();
     let capabilities = json!({"roots": {"listChanged": true}});
     let mut host = Setup::new(server.url()).capabilities(capabilities).start(HostEra::Legacy).await;
@@ -351,7 +351,7 @@ async fn a_version_that_nobody_speaks_is_refused_with_those_that_are_spoken() {
 }
 
 #[tokio::test]
-async fn what_is_no_message_is_refused_and_the_next_one_is_served() {
+async fn fb_b11_what_is_no_message_is_refused_and_the_next_one_is_served() {
     let server = fake(Era::Dual).start().unwrap();
     let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
     host.forget();

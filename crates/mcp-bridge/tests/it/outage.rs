@@ -19,7 +19,7 @@ fn bearer(token: &str) -> Arc<StaticHeaders> {
 }
 
 #[tokio::test]
-async fn a_host_is_answered_while_the_server_is_down_and_served_when_it_comes_up() {
+async fn fb_b35_fa_a114_a_host_is_answered_while_the_server_is_down_and_served_when_it_comes_up() {
     for era in BOTH {
         let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
         server.go_down();
@@ -44,7 +44,7 @@ async fn a_host_is_answered_while_the_server_is_down_and_served_when_it_comes_up
 }
 
 #[tokio::test]
-async fn a_call_that_cannot_be_made_says_why_and_what_to_do() {
+async fn fb_b36_a_call_that_cannot_be_made_says_why_and_what_to_do() {
     for era in BOTH {
         let server = FakeMcpServer::builder().era(Era::Dual).accept("right").start().unwrap();
         let setup = Setup::new(server.url()).auth(bearer("wrong"));
