@@ -5,6 +5,7 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
 use mcp_status::{Limit, LimitOf};
@@ -112,6 +113,8 @@ impl Connection {
                 of_entry.or(inner.options.request_timeout.map(|limit| Limit::new(limit, LimitOf::Requests)))
             }
         };
+        // A call takes as long as it takes: its silence tells a busy server from a dead one as little as the time does.
+        let patient = method == "tools/call";
         let first_byte = inner.options.first_byte_timeout;
         let watched = options.progress.clone().map(|sink| inner.hub.watch(id, Some(sink)));
         let request = Prepared {
@@ -124,7 +127,7 @@ impl Connection {
             own_metadata: options.own_metadata,
             allowance,
             handler: options.handler.as_ref(),
-            limit: limit.map(|limit| limit.length),
+            limit: if patient { Some(Duration::MAX) } else { limit.map(|limit| limit.length) },
             first_byte,
             watched: watched.as_ref(),
             trace: traced.context.as_deref(),
@@ -136,6 +139,15 @@ impl Connection {
             // requests, and whatever wraps it would move it.
             let sent = Box::pin(inner.wire.request(request));
             let outcome = match limit {
+                // Nothing else would end what is lost with a connection that was found again.
+                None if patient => tokio::select! {
+                    biased;
+                    outcome = sent => outcome,
+                    error = self.written_off() => {
+                        cancel.reason = "the request timed out";
+                        return Err(error);
+                    }
+                },
                 None => sent.await,
                 Some(limit) => match tokio::time::timeout(limit.length, sent).await {
                     Ok(outcome) => outcome,
@@ -156,5 +168,15 @@ impl Connection {
             outcome
         };
         traced.run(exchange).await
+    }
+    /// Returns when what the connection owes has been written off, because it fell silent as a whole and was found again, and
+    /// has had time to come all the same. A connection that breaks says so by itself.
+    async fn written_off(&self) -> TransportError {
+        self.pulse().written_off().await;
+        let limit = self.inner().options.first_byte_timeout;
+        tokio::time::sleep(limit).await;
+        let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Idle };
+        let error = TransportError::new(kind, "the server stopped answering");
+        error.at_limit(Limit::new(limit, LimitOf::Silence))
     }
 }

@@ -117,10 +117,11 @@ pub struct ClientOptions {
     /// The limit of one start of a local server, handshake included: longer than that of a connection, because the first
     /// start of many installs them. 60 s unless set (`MCP_TIMEOUT`, and `startupTimeoutMs` of an entry).
     pub startup_timeout: Duration,
-    /// The limit until the first byte of an answer. 60 s unless set; a longer limit of one server raises it.
+    /// The limit until the first byte of an answer. 60 s unless set; a longer limit of one server raises it. A call of a tool
+    /// has none: what ends it is a limit that somebody set, its caller, or its connection.
     pub first_byte_timeout: Duration,
     /// The limit between two messages of an answer over HTTP that has begun. 300 s unless set; `None` waits for
-    /// ever. A longer limit of one server raises it.
+    /// ever. A longer limit of one server raises it. A call of a tool has none.
     pub idle_timeout: Option<Duration>,
     /// The same over stdio, from the request on: 1800 s unless set.
     pub stdio_idle_timeout: Option<Duration>,

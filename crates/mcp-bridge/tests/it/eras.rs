@@ -258,7 +258,7 @@ async fn tell_everything(host: &mut Host, server: &FakeMcpServer, era: Era) {
 }
 
 #[tokio::test]
-async fn fb_b33_nothing_that_only_one_era_has_reaches_a_host_of_the_other() {
+async fn fb_b21_b33_nothing_that_only_one_era_has_reaches_a_host_of_the_other() {
     for (host_era, era) in COMBINATIONS {
         let case = format!("{host_era:?} host, {era:?} server");
         let server = server(era).start().unwrap();

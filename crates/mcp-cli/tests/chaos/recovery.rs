@@ -39,7 +39,7 @@ async fn a_host_is_answered_before_the_server_is_there_and_served_by_the_same_pr
 }
 
 #[tokio::test]
-async fn a_reconnect_from_another_process_revives_a_bridge_after_a_window_of_refusals() {
+async fn fb_q2_a_reconnect_from_another_process_revives_a_bridge_after_a_window_of_refusals() {
     let server = FakeMcpServer::builder().era(Era::Legacy).accept("A").start().unwrap();
     let mut entry = entry(&server);
     entry["headers"] = json!({ "Authorization": "Bearer A" });

@@ -70,7 +70,7 @@ fn fh_h8_a_deadline_covers_the_whole_command() {
 }
 
 #[test]
-fn fh_h8_fb_q3b_a_call_that_took_too_long_says_by_which_limit_and_that_it_may_have_run() {
+fn fh_h8_fb_q3b_q4_a_call_that_took_too_long_says_by_which_limit_and_that_it_may_have_run() {
     let server = FakeMcpServer::start().unwrap();
     server.always_to("tools/call", Answer::Hang);
     let mut entry = http(&server);

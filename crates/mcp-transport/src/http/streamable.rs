@@ -153,7 +153,7 @@ impl Core {
         out.phase = phase;
         out.recover = call.recover;
         out.expects_message = true;
-        out.first_byte = Some(call.limits.first_byte);
+        out.first_byte = Some(call.limits.first_byte).filter(|limit| *limit < Duration::MAX);
         // A stream that has no end owes nothing.
         out.pulse = call.limits.idle.map(|_| self.hub.pulse.clone());
         if session.server.revision.era() == Era::Modern

@@ -206,8 +206,9 @@ async fn comments_for_ever_are_no_sign_of_life() {
     let mut options = options();
     options.idle_timeout = Some(Duration::from_millis(300));
     let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
-    server.next_answers_to("tools/call", [Answer::As(Sse::new().end(SseEnd::EndlessComments).into())]);
-    let error = echo(&connection, "x").await.unwrap_err();
+    server.next_answers_to("resources/read", [Answer::As(Sse::new().end(SseEnd::EndlessComments).into())]);
+    let uri = raw(&json!({ "uri": "fake://greeting" }));
+    let error = connection.request("resources/read", Some(&uri), &RequestOptions::new()).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Timeout { stage: TimeoutStage::Idle });
 }
 
@@ -238,13 +239,49 @@ async fn f107_a_limit_of_the_server_raises_that_until_the_first_byte() {
     let mut options = options();
     options.first_byte_timeout = Duration::from_millis(200);
     let connector = Connector::new(options);
+    let uri = raw(&json!({ "uri": "fake://greeting" }));
     let impatient = connector.attempt(&target(&server)).await.unwrap();
-    server.always_to("tools/call", Answer::Late(Duration::from_millis(800)));
-    let error = echo(&impatient, "x").await.unwrap_err();
+    server.always_to("resources/read", Answer::Late(Duration::from_millis(800)));
+    let error = impatient.request("resources/read", Some(&uri), &RequestOptions::new()).await.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Timeout { stage: TimeoutStage::FirstByte });
     let patient = target(&server).with_timeout(Some(Duration::from_secs(15)));
     let connection = connector.attempt(&patient).await.unwrap();
-    assert_eq!(echo(&connection, "late").await.unwrap(), "late");
+    connection.request("resources/read", Some(&uri), &RequestOptions::new()).await.unwrap();
+}
+
+/// Neither the time until a call is answered nor silence in its answer ends it; what its connection owes after it was found
+/// again does, because what was on the wire then is lost.
+#[tokio::test]
+async fn fb_b34_q5_q6_a_call_takes_as_long_as_it_takes() {
+    let mut options = options();
+    options.first_byte_timeout = Duration::from_millis(200);
+    options.idle_timeout = Some(Duration::from_millis(200));
+    options.stdio_idle_timeout = Some(Duration::from_millis(200));
+    let connector = Connector::new(options);
+    for era in [Era::Legacy, Era::Modern, Era::HttpSse] {
+        let server = FakeMcpServer::builder().era(era).start().unwrap();
+        let connection = connector.attempt(&target(&server)).await.unwrap();
+        if era != Era::HttpSse {
+            server.next_answers_to("tools/call", [Answer::Late(Duration::from_millis(1500))]);
+            assert_eq!(echo(&connection, "late").await.unwrap(), "late", "{era:?}");
+        }
+        // Its stream begins at once and is silent then.
+        let arguments = raw(&json!({ "steps": 2, "delay_ms": 700 }));
+        connection.call_tool("slow", Some(&arguments), &RequestOptions::new()).await.unwrap();
+        if era != Era::HttpSse {
+            let comments = Sse::new().end(SseEnd::EndlessComments).into();
+            server.next_answers_to("tools/call", [Answer::As(comments)]);
+            let alive = tokio::time::timeout(Duration::from_secs(1), echo(&connection, "x")).await;
+            assert!(alive.is_err(), "{era:?}: {alive:?}");
+        }
+        // A limit that somebody set ends it all the same.
+        server.next_answers_to("tools/call", [Answer::Hang]);
+        if era != Era::HttpSse {
+            let limited = RequestOptions::new().with_timeout(Duration::from_millis(300));
+            let error = connection.call_tool("slow", Some(&arguments), &limited).await.unwrap_err();
+            assert_eq!(*error.kind(), TransportErrorKind::Timeout { stage: TimeoutStage::Total }, "{era:?}");
+        }
+    }
 }
 
 #[tokio::test]

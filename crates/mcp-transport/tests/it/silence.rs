@@ -160,6 +160,36 @@ async fn a_server_that_refuses_after_a_silence_is_connected_to_from_scratch() {
     handle.close().await;
 }
 
+/// A call has no limit of its own, so what was lost with the sockets of a stall must end otherwise: some time after the
+/// connection was found again.
+#[tokio::test]
+async fn fb_b34_what_was_unanswered_in_a_stall_ends_when_the_connection_is_back() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let proxy = FlakyProxy::start(server.address()).unwrap();
+    let target = through(&proxy, &server);
+    let mut config = SupervisorConfig::new("web", move || std::future::ready(Ok(target.clone())));
+    config.policy.list = None;
+    let mut options = crate::support::options();
+    options.first_byte_timeout = Duration::from_millis(500);
+    let handle = Supervisor::start(mcp_transport::Connector::new(options), config);
+    assert_eq!(handle.decided().await.status, ServerStatus::Connected);
+    proxy.fault(Fault::StallAfter(0));
+    proxy.drop_connections();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let lost = tokio::spawn({
+        let handle = handle.clone();
+        async move { handle.call_tool("echo", None, &RequestOptions::new()).await }
+    });
+    until(&handle, |snapshot| snapshot.status == ServerStatus::Pending).await;
+    assert!(!lost.is_finished(), "its limit is that of the connection");
+    proxy.fault(Fault::None);
+    let waiting = calling(&handle, "waiting");
+    assert_eq!(waiting.await.unwrap().unwrap(), "waiting");
+    let error = tokio::time::timeout(PATIENCE, lost).await.expect("it ends").unwrap().unwrap_err();
+    assert!(error.to_string().contains("stopped answering"), "{error}");
+    handle.close().await;
+}
+
 #[tokio::test]
 async fn a_call_that_takes_long_says_nothing_about_its_server() {
     for era in [Era::Legacy, Era::Modern] {
