@@ -82,7 +82,7 @@ impl StaticHeaders {
 fn parse(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), AuthError> {
     let invalid = |what: &dyn fmt::Display| {
         let name = mcp_text::member_name(name);
-        AuthError::new(AuthErrorKind::Misconfigured, format!("use the header `{name}`: {what}"))
+        AuthError::new(AuthErrorKind::Misconfigured, format!("the header `{name}` cannot be sent: {what}"))
     };
     let value = HeaderValue::from_str(value.expose().trim_matches([' ', '\t', '\r', '\n']))
         .map_err(|_| invalid(&"its value has characters that a header cannot carry"))?;
@@ -122,17 +122,21 @@ mod tests {
     #[test]
     fn an_invalid_header_is_named_and_its_value_is_not_shown() {
         let table = [
-            ("X-Key", "canary\r\nX-Evil: 1", "use the header `X-Key`: its value"),
-            ("X-Key", "canary\u{7f}", "use the header `X-Key`: its value"),
-            ("X Key", "canary", "use the header `X`: this is not a header name"),
-            ("", "canary", "use the header ``: this is not a header name"),
+            ("X-Key", "canary\r\nX-Evil: 1", "the header `X-Key` cannot be sent: its value"),
+            ("X-Key", "canary\u{7f}", "the header `X-Key` cannot be sent: its value"),
+            ("X Key", "canary", "the header `X` cannot be sent: this is not a header name"),
+            ("", "canary", "the header `` cannot be sent: this is not a header name"),
             (
                 "Authorization: Bearer canary",
                 "x",
-                "use the header `Authorization`: this is not a header name",
+                "the header `Authorization` cannot be sent: this is not a header name",
             ),
-            ("Content-Length", "canary", "use the header `Content-Length`: it frames the message"),
-            ("transfer-encoding", "canary", "use the header `transfer-encoding`: it frames the message"),
+            ("Content-Length", "canary", "the header `Content-Length` cannot be sent: it frames the message"),
+            (
+                "transfer-encoding",
+                "canary",
+                "the header `transfer-encoding` cannot be sent: it frames the message",
+            ),
         ];
         for (name, value, expected) in table {
             let error = from(name, value).unwrap_err();

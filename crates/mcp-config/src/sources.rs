@@ -353,7 +353,7 @@ fn dynamic(request: &Request, cwd: &Path) -> Vec<Source> {
         let read_before = request.pipes.get(index).cloned();
         let content = match read_before.unwrap_or_else(|| read(Role::Dynamic, &path)) {
             // A file that was asked for by name is an error where it is missing.
-            Content::Absent => Content::Unreadable("there is no such file".to_owned()),
+            Content::Absent => Content::Unreadable(absent(value)),
             content => content,
         };
         // A pipe has a name that says nothing; a file is shown without the `..` that led to it.
@@ -361,6 +361,16 @@ fn dynamic(request: &Request, cwd: &Path) -> Vec<Source> {
         Source { role: Role::Dynamic, place: Place::File(shown), content, foreign: None }
     };
     request.mcp_config.iter().enumerate().map(source).rev().collect()
+}
+
+/// Why there is nothing at this path: a host that starts a program asks no shell, which would have replaced a part of it.
+fn absent(path: &str) -> String {
+    let left = match path.as_bytes() {
+        [b'~', ..] => "`~`",
+        _ if path.contains('$') => "the variable",
+        _ => return "there is no such file".to_owned(),
+    };
+    format!("there is no such file; a shell would have replaced {left}, and none did: write the path in full")
 }
 
 /// How long it is waited for somebody who writes to a pipe, and then for its end: a command in `<( )` may have to ask a

@@ -95,6 +95,7 @@ mod tests {
             command: command.to_owned(),
             cwd: "/".into(),
             env,
+            withheld: Vec::new(),
             server: "s".to_owned(),
             url: "https://h/mcp?k=canary-query".parse().unwrap(),
         }

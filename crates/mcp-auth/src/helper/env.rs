@@ -16,6 +16,20 @@ pub(super) fn environment(spec: &HelperSpec, target: &Target) -> BTreeMap<OsStri
     env
 }
 
+/// The names of the variables that `environment`, which was made of the spec, has not.
+pub(super) fn withheld(spec: &HelperSpec, environment: &BTreeMap<OsString, OsString>) -> Vec<String> {
+    let left_out = spec.env.keys().filter(|name| !environment.contains_key(*name));
+    left_out.map(|name| name.to_string_lossy().into_owned()).collect()
+}
+
+/// The first of these names that occurs in one of the texts as a word.
+pub(super) fn missed<'a>(withheld: &'a [String], texts: &[&str]) -> Option<&'a str> {
+    let is_part = |character: char| character.is_ascii_alphanumeric() || character == '_';
+    let named =
+        |name: &&String| texts.iter().any(|text| text.split(|c| !is_part(c)).any(|word| word == *name));
+    withheld.iter().find(named).map(String::as_str)
+}
+
 #[cfg(test)]
 mod tests {
     use url::Url;

@@ -58,10 +58,12 @@ impl HeadersHelper {
 
     /// The same with another clock, from which a lifetime (`headersHelperTtlMs`) counts.
     pub fn with_clock(spec: HelperSpec, target: Target, clock: fn() -> SystemTime) -> Self {
+        let env = env::environment(&spec, &target);
         let invocation = Invocation {
             command: spec.command.clone(),
             cwd: spec.cwd.clone(),
-            env: env::environment(&spec, &target),
+            withheld: env::withheld(&spec, &env),
+            env,
             server: target.name,
             url: target.url,
         };
@@ -142,7 +144,8 @@ async fn supplied(invocation: &Invocation, limit: Duration) -> Result<Minted, Au
     let output = run::run(invocation, limit).await.map_err(|error| {
         // The path is the person's own, and a folder that is gone is the usual cause.
         let cwd = invocation.cwd.display();
-        failure(&format!("it could not be started in `{cwd}` ({})", error.kind()), None).with_source(error)
+        failure(&format!("it could not be started in `{cwd}` ({})", error.kind()), None, None)
+            .with_source(error)
     })?;
     match judge(&output, limit) {
         Ok(headers) => {
@@ -154,7 +157,9 @@ async fn supplied(invocation: &Invocation, limit: Duration) -> Result<Minted, Au
         }
         Err(Flaw { what, exit_code }) => {
             let complaint = Complaint::new(&output, invocation);
-            let error = failure(&what, complaint.telling_line()).with_exit_code(exit_code);
+            let said = [&invocation.command, complaint.telling_line().unwrap_or_default(), complaint.tail()];
+            let kept = env::missed(&invocation.withheld, &said);
+            let error = failure(&what, complaint.telling_line(), kept).with_exit_code(exit_code);
             tracing::debug!(
                 server = %invocation.server, %error, stderr = %complaint.tail(), "the headers helper failed"
             );
@@ -197,9 +202,11 @@ fn not_void(headers: Headers) -> Result<Headers, String> {
     }
 }
 
-fn failure(what: &str, stderr: Option<&str>) -> AuthError {
+/// `kept` is a variable that it may have missed, because it is not for a helper that a repository brought along.
+fn failure(what: &str, stderr: Option<&str>, kept: Option<&str>) -> AuthError {
     let stderr = stderr.map(|line| format!(" (stderr: {line})")).unwrap_or_default();
-    AuthError::new(AuthErrorKind::SourceFailed, format!("run the headers helper: {what}{stderr}"))
+    let kept = kept.map(|name| format!("; {name} is set and was kept from it")).unwrap_or_default();
+    AuthError::new(AuthErrorKind::SourceFailed, format!("run the headers helper: {what}{stderr}{kept}"))
 }
 
 fn manner(status: ExitStatus) -> String {

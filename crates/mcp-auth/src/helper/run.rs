@@ -36,6 +36,8 @@ pub(super) struct Invocation {
     pub(super) command: String,
     pub(super) cwd: PathBuf,
     pub(super) env: BTreeMap<OsString, OsString>,
+    /// The names of the variables that are there and not for it.
+    pub(super) withheld: Vec<String>,
     pub(super) server: String,
     pub(super) url: Url,
 }

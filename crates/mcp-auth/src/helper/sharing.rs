@@ -34,7 +34,7 @@ pub(super) async fn run(invocation: &Arc<Invocation>, limit: Duration) -> Result
             return outcome;
         }
     }
-    Err(failure("it stopped unexpectedly", None))
+    Err(failure("it stopped unexpectedly", None, None))
 }
 
 fn join(invocation: &Arc<Invocation>, limit: Duration) -> Arc<Run> {
@@ -48,7 +48,7 @@ fn join(invocation: &Arc<Invocation>, limit: Duration) -> Arc<Run> {
     let run = Flight::start({
         let invocation = invocation.clone();
         async move {
-            let _turn = RUNNING.acquire().await.map_err(|_| failure("no turn was given", None))?;
+            let _turn = RUNNING.acquire().await.map_err(|_| failure("no turn was given", None, None))?;
             headers(&invocation, limit).await
         }
     });

@@ -181,6 +181,79 @@ async fn output_without_end_is_stopped() {
     assert!(error.to_string().contains("more than 1024 KiB"), "also when it ends by itself: {error}");
 }
 
+/// A variable that is set in the shell of whoever reads this, and was not for the command of a repository, is told where the
+/// command or its complaint names it; no other one is, and no value.
+#[tokio::test]
+async fn fa_a81_a_variable_that_was_kept_from_a_failing_command_is_told() {
+    let folder = Folder::new();
+    let variables = [("API_TOKEN", "canary-1"), ("OTHER_SECRET", "canary-2"), ("PLAIN", "plain")];
+    for (command, kept) in [
+        ("echo 'API_TOKEN is not set' >&2; exit 1", "; API_TOKEN is set and was kept from it"),
+        ("test -n \"$API_TOKEN\"", "; API_TOKEN is set and was kept from it"),
+        ("echo '{\"Authorization\": \"Bearer '$API_TOKEN'\"}'", "; API_TOKEN is set and was kept from it"),
+        ("echo \"MY_API_TOKEN $PLAIN\" >&2; exit 1", ""),
+        ("exit 1", ""),
+    ] {
+        let mut spec = folder.spec(command);
+        spec.env.extend(variables.map(|(name, value)| (name.into(), value.into())));
+        let scrubbed = HelperSpec { env_policy: EnvPolicy::Scrubbed, ..spec.clone() };
+        let error = fetch(&HeadersHelper::new(scrubbed, target("s"))).await.unwrap_err().to_string();
+        assert!(
+            error.ends_with(kept) && error.contains("kept from it") != kept.is_empty(),
+            "{command}: {error}"
+        );
+        assert!(!error.contains("canary") && !error.contains("OTHER_SECRET"), "{error}");
+        // Nothing is kept from a command of one's own.
+        if let Err(error) = fetch(&HeadersHelper::new(spec, target("s"))).await {
+            assert!(!error.to_string().contains("kept from it"), "{error}");
+        }
+    }
+}
+
+/// A process that stays behind and holds the streams of the command open, as agents of credential stores do, is not waited for.
+#[tokio::test]
+async fn fa_a78_a_process_that_is_left_behind_is_not_waited_for() {
+    let began = tokio::time::Instant::now();
+    for agent in ["sleep 20 &", "nohup sleep 20 >/dev/null &", "nohup sleep 20 &", "setsid sleep 20 &"] {
+        let folder = Folder::new();
+        let credentials = fetch(&folder.helper(&format!("{agent} echo '{{\"X-A\":\"b\"}}'"))).await.unwrap();
+        assert_eq!(value(&credentials, "x-a"), "b", "{agent}");
+    }
+    assert!(began.elapsed() < Duration::from_secs(15), "{:?}", began.elapsed());
+}
+
+/// How commands are written, and what they print, on one system or another.
+#[tokio::test]
+async fn fa_a82_odd_commands_work_or_are_named_for_what_they_print() {
+    let folder = Folder::new();
+    std::fs::write(folder.path("my helper.sh"), "printf '{\"X-A\": \"b\"}'").unwrap();
+    for command in [
+        "sh './my helper.sh'",
+        "sh ./my\\ helper.sh",
+        "printf '{\"X-A\": \"b\"}\\r\\n'",
+        "printf '\\357\\273\\277{\"X-A\": \"b\"}'",
+        "HOME=.; sh ~/my\\ helper.sh",
+        "# a remark\nprintf '{\"X-A\": \"b\"}'",
+    ] {
+        let credentials = fetch(&folder.helper(command)).await.unwrap_or_else(|e| panic!("{command}: {e}"));
+        assert_eq!(value(&credentials, "x-a"), "b", "{command}");
+    }
+    for (command, said) in [
+        ("read -p 'Password: ' x", ""),
+        ("[[ -n x ]] && printf '{}' | grep nothing", ""),
+        ("echo '{\"X-A\": null}'", "the value of `X-A` is null, not a string"),
+        ("echo '{\"X-A\": {\"b\": \"c\"}}'", "the value of `X-A` is an object, not a string"),
+        ("echo '{\"X-A\": [\"b\"]}'", "the value of `X-A` is an array, not a string"),
+        ("echo '{\"X-A\": \"b\"}{\"X-C\": \"d\"}'", ""),
+        ("head -c 3000000 /dev/zero | tr '\\0' x", "it printed more than 1024 KiB and was stopped"),
+        ("echo 'password=hunter2hunter2' >&2; exit 4", "it exited with code 4"),
+    ] {
+        let error = failure_of(command).await.to_string();
+        assert!(error.starts_with("run the headers helper: ") && error.contains(said), "{command}: {error}");
+        assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
 #[tokio::test]
 async fn fa_a80_a_warning_is_not_why_a_command_failed() {
     for warning in [

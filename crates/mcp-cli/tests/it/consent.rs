@@ -17,7 +17,7 @@ fn change(setting: &Setting, entry: Value) {
 }
 
 #[test]
-fn s_b1_a_command_that_was_changed_after_its_approval_does_not_run() {
+fn s_b1_fa_a57_a_command_that_was_changed_after_its_approval_does_not_run() {
     let setting = approved(json!({ "command": "true" }));
     change(&setting, json!({ "command": "sh", "args": ["-c", "touch \"$HOME/PWNED\""] }));
     for command in [
@@ -56,7 +56,7 @@ fn s_b1_a_command_that_was_changed_after_its_approval_does_not_run() {
 }
 
 #[test]
-fn s_b1_no_variable_goes_to_an_address_that_was_changed_after_its_approval() {
+fn s_b1_fa_a57_no_variable_goes_to_an_address_that_was_changed_after_its_approval() {
     let (good, evil) = (FakeMcpServer::start().unwrap(), FakeMcpServer::start().unwrap());
     let setting = approved(http(&good));
     assert_eq!(setting.status("db")["status"], "connected");

@@ -52,7 +52,7 @@ fn f117_an_unknown_name_suggests_the_nearest_and_ends_at_once() {
 }
 
 #[test]
-fn each_outcome_of_one_server_has_its_exit_code() {
+fn fa_a113_each_outcome_of_one_server_has_its_exit_code() {
     let open = FakeMcpServer::start().unwrap();
     let refusing = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
     let missing = FakeMcpServer::builder().always(Answer::status(404)).start().unwrap();

@@ -195,14 +195,14 @@ fn f038_an_empty_metadata_document_counts_as_none_and_nothing_is_kept() {
 }
 
 #[test]
-fn a_header_that_frames_the_message_is_named_with_its_entry_and_its_helper() {
+fn fa_a70_a_header_that_frames_the_message_is_named_with_its_entry_and_its_helper() {
     let server = FakeMcpServer::builder().accept("A").start().unwrap();
     let headers = json!({ "Authorization": "Bearer A", "Content-Length": "7" });
     let setting = Setting::of("s", with_headers(&server, headers));
     let status = setting.status("s");
     assert_eq!((&status["status"], &status["reason"]["code"]), (&json!("failed"), &json!("config")));
     let message = status["reason"]["message"].as_str().unwrap();
-    let named = message.contains("s: use the header `Content-Length`: it frames the message");
+    let named = message.contains("s: the header `Content-Length` cannot be sent: it frames the message");
     assert!(named && message.contains(status["source"].as_str().unwrap()), "{message}");
     assert_eq!(server.requests().len(), 0);
 
@@ -220,15 +220,18 @@ fn a_header_that_frames_the_message_is_named_with_its_entry_and_its_helper() {
 }
 
 #[test]
-fn an_entry_that_was_written_for_another_client_works() {
+fn fa_a70_an_entry_that_was_written_for_another_client_works() {
     let server = FakeMcpServer::builder().accept("A").start().unwrap();
     let headers = json!({
         "Authorization": "Bearer A", "Accept": "application/json", "Content-Type": "text/plain",
-        "MCP-Protocol-Version": "2025-03-26", "Host": "mcp.example",
+        "MCP-Protocol-Version": "2025-03-26", "Host": "mcp.example", "User-Agent": "mine/1", "Cookie": "a=b",
     });
     let setting = Setting::of("s", with_headers(&server, headers));
     setting.run(&["call", "s", "echo", "text=x"], 0);
     let hosts: Vec<_> = server.requests().iter().map(|r| r.header("host").map(str::to_owned)).collect();
     assert!(hosts.iter().all(|host| host.as_deref() == Some("mcp.example")), "{hosts:?}");
+    for (name, value) in [("user-agent", "mine/1"), ("cookie", "a=b")] {
+        assert!(server.requests().iter().all(|request| request.header(name) == Some(value)), "{name}");
+    }
     assert_eq!(server.violations(), Vec::<String>::new());
 }

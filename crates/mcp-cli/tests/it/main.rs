@@ -19,6 +19,7 @@
 //! | `consent`, `decisions` | what a decision shows, that it is about content, and how a person makes it |
 //! | `latches` | that a bridge hears at once of what a person decided, edited or signed in to |
 //! | `people` | decisions about several names, and waiting for what only a person can bring about |
+//! | `reports` | reports of the field that were right when they were tried |
 //! | `bridge` | a server for a host, on standard streams |
 //! | `loops` | that no entry starts itself: pointers |
 //! | `chains` | that every other loop ends at its first repetition |
@@ -69,6 +70,7 @@ mod proxies;
 mod real;
 mod reasons;
 mod repeating;
+mod reports;
 mod retries;
 mod screens;
 mod secrets;

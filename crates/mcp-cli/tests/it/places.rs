@@ -129,7 +129,7 @@ fn s_n04_a_log_is_shown_for_exactly_its_server() {
 }
 
 #[test]
-fn s_n03_a_session_is_seen_whatever_the_other_variables_of_the_one_who_looks() {
+fn s_n03_fa_a110_a_session_is_seen_whatever_the_other_variables_of_the_one_who_looks() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let setting = Setting::of("web", http(&server));
     // Another runtime directory, as a sandbox has, and none at all: the sessions of this home meet elsewhere.
@@ -139,6 +139,10 @@ fn s_n03_a_session_is_seen_whatever_the_other_variables_of_the_one_who_looks() {
         let status = setting.mcplink(&["status", "web", "--json"]).env(name, value).run().json();
         let sessions = &crate::setting::row(&status, "web")["sessions"];
         assert_eq!(sessions[0]["session"], bridge.pid(), "{name}: {status:#}");
+        let made = server.sessions_made();
+        let output = setting.mcplink(&["reconnect", "web"]).env(name, value).run().expect_code(0);
+        assert!(output.stdout.contains("reconnected, now connected"), "{name}: {output}");
+        assert_eq!(server.sessions_made(), made + 2, "{name}: its own look, and that of the bridge");
     }
     bridge.close_stdin();
     bridge.wait().expect_code(0);

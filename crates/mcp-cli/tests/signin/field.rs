@@ -98,7 +98,7 @@ fn fb_o43_an_empty_resource_is_left_out_of_every_request() {
 }
 
 #[test]
-fn fb_o44_a_server_that_refuses_calls_only_is_signed_in_to_and_called() {
+fn fb_o44_fa_a75_a_server_that_refuses_calls_only_is_signed_in_to_and_called() {
     let server = FakeMcpServer::start().unwrap();
     let auth = FakeAuthServer::start().unwrap();
     auth.protect(&server);
@@ -162,4 +162,25 @@ fn fb_a05_a_refresh_token_that_is_not_replaced_serves_again_and_again() {
     assert_eq!(desk.tokens()["refresh_token"], first);
     assert_eq!(auth.token_requests("refresh_token").len(), 2);
     drop(server);
+}
+
+/// A header of the entry goes to its server with every request of a sign-in, and to no authorization server.
+#[test]
+fn fa_a74_headers_of_the_entry_go_to_its_server_and_to_no_authorization_server() {
+    let (server, auth) = (FakeMcpServer::start().unwrap(), FakeAuthServer::start().unwrap());
+    auth.protect(&server);
+    let entry = json!({ "type": "http", "url": server.url().as_str(), "headers": { "X-Tenant": "blue" } });
+    let desk = Desk::of(&entry);
+    desk.login();
+    assert_eq!(desk.run(&["call", "work", "echo", "text=x"], 0).stdout, "x\n");
+    let asked = server.requests().into_iter().filter(|request| !request.path.starts_with("/.well-known"));
+    for request in asked {
+        assert_eq!(request.header("x-tenant"), Some("blue"), "{} {}", request.method, request.path);
+    }
+    let metadata = server.requests().into_iter().filter(|request| request.path.starts_with("/.well-known"));
+    assert!(metadata.count() > 0, "its metadata was asked for");
+    assert!(!auth.requests().is_empty());
+    for request in auth.requests() {
+        assert_eq!(request.header("x-tenant"), None, "{} {}", request.method, request.path);
+    }
 }

@@ -176,6 +176,7 @@ cases! {
     f136_managed_lists_only
     f137_entries_that_differ_by_env
     f138_disabled_list_hides_mcp_config
+    fa_a62_parent_walk_nearest_wins
     invalid_entries_do_not_take_others_down
     managed_file_is_exclusive
     managed_settings_that_cannot_be_read
@@ -183,7 +184,6 @@ cases! {
     oauth_block
     overrides_by_name_and_project
     own_decisions_count
-    parent_walk_nearest_wins
     rejected_project_entry_yields
     s_k2_limits_of_an_entry
     same_endpoint_is_no_conflict

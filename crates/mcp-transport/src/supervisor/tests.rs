@@ -253,7 +253,7 @@ async fn f103_a_server_that_starts_later_is_found() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f103_a_call_finds_it_at_once() {
+async fn f103_fa_a108_a_call_finds_it_at_once() {
     let script = Script::new([down()]);
     let handle = script.start();
     handle.decided().await;
