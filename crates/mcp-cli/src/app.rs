@@ -4,7 +4,9 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use mcp_config::{Config, Pipes, Platform, Pointer, Problem, Request, Scope, Severity, Sources};
+use mcp_config::{
+    Config, Gate, Pipes, Platform, Pointer, Problem, Request, Scope, ServerEntry, Severity, Sources,
+};
 use mcp_connect::{ConfiguredServer, Host, HostOptions};
 use mcp_transport::ClientInfo;
 use serde::Serialize;
@@ -119,10 +121,22 @@ impl App {
 
     /// The same with one more entry, as `--mcp-config` would bring it along.
     pub(crate) fn load_with_url(&self, name: &str, url: &url::Url) -> Result<Loaded, CliError> {
-        let entry = serde_json::json!({ "mcpServers": { name: { "type": "http", "url": url.as_str() } } });
+        self.load_with(
+            &serde_json::json!({ "mcpServers": { name: { "type": "http", "url": url.as_str() } } })
+                .to_string(),
+        )
+    }
+
+    /// The same with more entries, as `--mcp-config` would bring them along.
+    pub(crate) fn load_with(&self, servers: &str) -> Result<Loaded, CliError> {
         let mut mcp_config = self.mcp_config.clone();
-        mcp_config.push(entry.to_string());
+        mcp_config.push(servers.to_owned());
         Ok(Loaded { config: self.read(&mcp_config)?, scope: None })
+    }
+
+    /// The scope that was asked for.
+    pub(crate) fn scope(&self) -> Option<Scope> {
+        self.scope
     }
 
     fn read(&self, mcp_config: &[String]) -> Result<Config, CliError> {
@@ -334,6 +348,16 @@ impl Loaded {
             None => error,
         };
         error.next("mcplink list")
+    }
+
+    /// The command that has a server used which is switched off, or was rejected.
+    pub(crate) fn switched_on_by(&self, name: &str) -> String {
+        let verb = match self.config.entry(name).map(ServerEntry::gate) {
+            Some(Gate::Disabled) => "enable",
+            Some(Gate::Rejected) => "approve",
+            _ => "get",
+        };
+        format!("mcplink {verb} {}", mcp_text::shell_word(name))
     }
 
     /// The pointers, or those of these names where there are any, as JSON shows them.

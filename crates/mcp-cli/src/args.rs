@@ -1,5 +1,6 @@
 //! The command line as typed: parsed, nothing done. Lowered once, in `settings`.
 
+mod config;
 mod values;
 
 use std::time::Duration;
@@ -7,6 +8,9 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use mcp_config::Scope;
 
+pub(crate) use self::config::{
+    AddArgs, AddJsonArgs, CompletionsArgs, DemoArgs, RemoveArgs, TransportArg, ValidateArgs, WriteArgs,
+};
 pub(crate) use self::values::parse_duration;
 use self::values::parse_pair;
 
@@ -36,9 +40,9 @@ pub(crate) struct GlobalArgs {
     /// Use only the servers of --mcp-config
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) strict_mcp_config: bool,
-    /// Look at one config scope only: local, project, mcplink, user, dynamic or managed
+    /// Look at, or write, one config scope only: local, project, mcplink, user, dynamic or managed
     // Not parsed here: `login --scope` once asked for an OAuth scope, and still does for any other word.
-    #[arg(long, global = true, help_heading = GLOBAL, value_name = "SCOPE")]
+    #[arg(short, long, global = true, help_heading = GLOBAL, value_name = "SCOPE")]
     pub(crate) scope: Vec<String>,
     /// Print one JSON document on stdout
     #[arg(long, global = true, help_heading = GLOBAL)]
@@ -158,6 +162,16 @@ pub(crate) enum Command {
     /// Be this server for a host that starts local servers: MCP on stdin and stdout
     #[command(alias = "serve")]
     Bridge(BridgeArgs),
+    /// Add a server: ask it what it is, write the entry, and say how it is
+    Add(AddArgs),
+    /// Add a server by the JSON of its entry
+    AddJson(AddJsonArgs),
+    /// Remove servers, with what is kept for them
+    Remove(RemoveArgs),
+    /// Switch servers on
+    Enable(NamesArg),
+    /// Switch servers off
+    Disable(NamesArg),
     /// Check the configuration files, or one file
     Validate(ValidateArgs),
     /// Show which files are read, and which are not
@@ -185,6 +199,8 @@ impl Command {
             Self::Read(args) => args.deadline,
             Self::Prompt(args) => args.deadline,
             Self::Complete(args) => args.deadline,
+            Self::Add(args) => args.deadline,
+            Self::AddJson(args) => args.deadline,
             _ => DeadlineArgs::default(),
         };
         deadline.timeout
@@ -452,29 +468,6 @@ pub(crate) struct CompleteArgs {
     pub(crate) given: Vec<(String, String)>,
     #[command(flatten)]
     pub(crate) deadline: DeadlineArgs,
-}
-
-/// `validate`.
-#[derive(Args, Debug)]
-pub(crate) struct ValidateArgs {
-    /// Only this file
-    pub(crate) file: Option<std::path::PathBuf>,
-}
-
-/// `demo`.
-#[derive(Args, Debug)]
-pub(crate) struct DemoArgs {
-    /// Leave the servers running and print the config path to play with
-    #[arg(long)]
-    pub(crate) keep: bool,
-}
-
-/// `completions`.
-#[derive(Args, Debug)]
-pub(crate) struct CompletionsArgs {
-    /// The shell
-    #[arg(value_enum)]
-    pub(crate) shell: clap_complete::Shell,
 }
 
 #[cfg(test)]

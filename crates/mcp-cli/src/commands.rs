@@ -1,7 +1,9 @@
 //! The verbs: one file per command, each from parsed arguments to an exit status.
 
+mod add;
 mod bridge;
 mod call;
+mod change;
 mod complete;
 mod completions;
 mod connected;
@@ -17,9 +19,11 @@ mod ping;
 mod prompts;
 mod ps;
 mod reconnect;
+mod remove;
 mod reset;
 mod resources;
 mod status;
+mod switch;
 mod tools;
 mod validate;
 mod version;
@@ -60,6 +64,11 @@ pub(crate) async fn run(command: Command, app: &Arc<App>) -> Result<ExitStatus, 
         Command::Complete(args) => complete::run(app, &args).await,
         Command::Ping(args) => ping::run(app, &args.name).await,
         Command::Bridge(args) => bridge::run(app, &args).await,
+        Command::Add(args) => add::run(app, &args).await,
+        Command::AddJson(args) => add::json(app, &args).await,
+        Command::Remove(args) => remove::run(app, &args).await,
+        Command::Enable(args) => switch::run(app, &args.names, true),
+        Command::Disable(args) => switch::run(app, &args.names, false),
         Command::Validate(args) => validate::run(app, args.file.as_deref()),
         Command::Paths => paths::run(app),
         Command::Demo(args) => demo::run(app, &args).await,

@@ -10,6 +10,7 @@
 
 mod error;
 mod layout;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod value;
@@ -58,7 +59,8 @@ pub enum Change {
 /// assert_eq!(apply(&edited, &["mcpServers", "a", "disabled"], &Change::Remove)?, text);
 /// # Ok::<(), mcp_config::edit::EditError>(())
 /// ```
-pub fn apply(text: &str, path: &[&str], change: &Change) -> Result<String, EditError> {
+pub fn apply<S: AsRef<str>>(text: &str, path: &[S], change: &Change) -> Result<String, EditError> {
+    let path = &keys(path);
     let edited = match change {
         Change::Set(value) => set(&with_root(text), path, value)?,
         Change::Remove if is_trivia(text) => return Ok(text.to_owned()),
@@ -76,19 +78,24 @@ pub fn apply(text: &str, path: &[&str], change: &Change) -> Result<String, EditE
 /// # Errors
 ///
 /// The text is no JSON.
-pub fn value_at(text: &str, path: &[&str]) -> Result<Option<Value>, EditError> {
+pub fn value_at<S: AsRef<str>>(text: &str, path: &[S]) -> Result<Option<Value>, EditError> {
     let text = with_root(text);
     let root = parse(&text)?;
-    Ok(path.iter().try_fold(&root, |node, key| node.as_object()?.get(key)).map(|node| Value::of(&text, node)))
+    let node = path.iter().try_fold(&root, |node, key| node.as_object()?.get(key.as_ref()));
+    Ok(node.map(|node| Value::of(&text, node)))
 }
 
 /// The line, from 1, on which the name of the member at `path` stands; `None` where there is no such member.
-pub fn line_of(text: &str, path: &[&str]) -> Option<usize> {
+pub fn line_of<S: AsRef<str>>(text: &str, path: &[S]) -> Option<usize> {
     let root = json::parse(text).ok()?;
     let (last, parents) = path.split_last()?;
-    let parent = parents.iter().try_fold(&root, |node, key| node.as_object()?.get(key))?;
-    let member = in_force(parent.as_object()?, last)?;
+    let parent = parents.iter().try_fold(&root, |node, key| node.as_object()?.get(key.as_ref()))?;
+    let member = in_force(parent.as_object()?, last.as_ref())?;
     Some(json::Lines::new(text).line(member.key_span.start()))
+}
+
+fn keys<S: AsRef<str>>(path: &[S]) -> Vec<&str> {
+    path.iter().map(AsRef::as_ref).collect()
 }
 
 fn parse(text: &str) -> Result<Node, EditError> {

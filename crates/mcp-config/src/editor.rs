@@ -51,7 +51,7 @@ impl Edited {
     }
 
     /// The line of the member at `path`, from 1, of what is in it now.
-    pub fn line_of(&self, path: &[&str]) -> Option<usize> {
+    pub fn line_of<S: AsRef<str>>(&self, path: &[S]) -> Option<usize> {
         edit::line_of(&self.after, path)
     }
 }
@@ -231,17 +231,16 @@ impl EntryPlace {
 
 /// `text` without the member at `path`, and without the objects on the way that are empty for that.
 pub(crate) fn removed_and_pruned(text: &str, path: &[String]) -> Result<String, EditError> {
-    let steps: Vec<&str> = path.iter().map(String::as_str).collect();
     let before = text;
-    let mut text = edit::apply(before, &steps, &Change::Remove)?;
+    let mut text = edit::apply(before, path, &Change::Remove)?;
     if text == before {
         return Ok(text);
     }
-    for depth in (1..steps.len()).rev() {
-        if edit::value_at(&text, &steps[..depth])? != Some(Value::Object(Vec::new())) {
+    for depth in (1..path.len()).rev() {
+        if edit::value_at(&text, &path[..depth])? != Some(Value::Object(Vec::new())) {
             break;
         }
-        text = edit::apply(&text, &steps[..depth], &Change::Remove)?;
+        text = edit::apply(&text, &path[..depth], &Change::Remove)?;
     }
     Ok(text)
 }

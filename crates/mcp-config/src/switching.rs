@@ -66,7 +66,7 @@ impl Switching {
         let [of_project, of_all] = self.overrides(text);
         let own = self.own.path(text, &self.name);
         let paths = [of_project, of_all, own].map(|path| below(&path, "disabled"));
-        paths.into_iter().find(|path| matches!(edit::value_at(text, &keys(path)), Ok(Some(_))))
+        paths.into_iter().find(|path| matches!(edit::value_at(text, path), Ok(Some(_))))
     }
 
     /// The text of the file with the switch set.
@@ -76,7 +76,7 @@ impl Switching {
     /// See [`edit::apply`].
     pub fn apply(&self, text: &str) -> Result<String, EditError> {
         let [of_project, of_all] = self.overrides(text).map(|path| below(&path, "disabled"));
-        let says_all = edit::value_at(text, &keys(&of_all))? == Some(Value::Bool(true));
+        let says_all = edit::value_at(text, &of_all)? == Some(Value::Bool(true));
         let mut text = text.to_owned();
         if self.for_project {
             // What is said of every project stays, and is overruled.
@@ -117,31 +117,27 @@ fn overridden(text: &str, path: &[String], says: Option<bool>) -> Result<String,
 
 /// Whether an entry says already that it is off.
 fn says_off(text: &str, entry: &[String]) -> Result<bool, EditError> {
-    let Some(entry) = edit::value_at(text, &keys(entry))? else { return Ok(false) };
+    let Some(entry) = edit::value_at(text, entry)? else { return Ok(false) };
     Ok(entry.get("disabled") == Some(&Value::Bool(true))
         || ["enabled", "isActive"].iter().any(|switch| entry.get(switch) == Some(&Value::Bool(false))))
 }
 
 fn set(text: &str, path: &[String], value: bool) -> Result<String, EditError> {
-    if edit::value_at(text, &keys(path))? == Some(Value::Bool(value)) {
+    if edit::value_at(text, path)? == Some(Value::Bool(value)) {
         return Ok(text.to_owned());
     }
-    edit::apply(text, &keys(path), &Change::Set(Value::Bool(value)))
+    edit::apply(text, path, &Change::Set(Value::Bool(value)))
 }
 
 /// Takes a member away that says that its entry is off; one that says the opposite stays as it is written.
 fn without_switch(text: &str, path: &[String]) -> Result<String, EditError> {
     let on = Value::Bool(path.last().is_some_and(|key| key != "disabled"));
-    match edit::value_at(text, &keys(path))? {
-        Some(value) if value != on && value != Value::Null => edit::apply(text, &keys(path), &Change::Remove),
+    match edit::value_at(text, path)? {
+        Some(value) if value != on && value != Value::Null => edit::apply(text, path, &Change::Remove),
         _ => Ok(text.to_owned()),
     }
 }
 
 fn below(path: &[String], key: &str) -> Vec<String> {
     path.iter().cloned().chain([key.to_owned()]).collect()
-}
-
-fn keys(path: &[String]) -> Vec<&str> {
-    path.iter().map(String::as_str).collect()
 }

@@ -336,6 +336,12 @@ impl Connection {
         self.0.options.connect_timeout
     }
 
+    /// Whether each message is a request of its own (Streamable HTTP), and not a line of a stream: so a URL that is
+    /// answered by the older transport is told, whatever was asked for.
+    pub fn is_streamable_http(&self) -> bool {
+        self.0.wire.has_headers()
+    }
+
     /// Whether this wire mirrors arguments of tools into headers (2026-07-28, transports): then
     /// [`list_tools`](Self::list_tools) leaves out the tools whose schema forbids that, and a plain `tools/list` does not.
     pub fn mirrors_parameters(&self) -> bool {

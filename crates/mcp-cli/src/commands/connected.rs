@@ -64,7 +64,7 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open,
     }
     if let Err(Withheld::SwitchedOff) = wired.state {
         return Err(CliError::usage("disabled", format!("{} is switched off", shown::name(name)))
-            .next(format!("mcplink get {name}")));
+            .next(loaded.switched_on_by(name)));
     }
     let policy =
         if want == Want::Tools { ConnectPolicy::glance() } else { ConnectPolicy::glance().without_tools() };

@@ -42,7 +42,7 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
             "disabled",
             format!("{name} is switched off, so there is nothing to reconnect"),
         )
-        .next(format!("mcplink get {name}")));
+        .next(loaded.switched_on_by(name)));
     }
     let checked_at = SystemTime::now();
     if args.failed {

@@ -13,6 +13,7 @@
 //! | `evidence` | what a refusal says, and the step that follows it |
 //! | `reasons` | every reason, and where its step leads |
 //! | `signature` | what a tool takes |
+//! | `adding`, `switches` | what is added, removed, switched on and off, and in which file |
 //! | `files` | files that are broken, or another host's |
 //! | `usage`, `complete`, `offline` | commands that use a server, and those that only read files |
 //! | `trust` | what a folder may do before and after somebody trusts it |
@@ -37,6 +38,7 @@
     reason = "a failure here is a failed test; clippy only knows functions marked as such"
 )]
 
+mod adding;
 mod bridge;
 #[cfg(unix)]
 mod chains;
@@ -81,5 +83,7 @@ mod signals;
 mod signature;
 mod signed;
 mod status;
+#[cfg(unix)]
+mod switches;
 mod trust;
 mod usage;

@@ -31,6 +31,10 @@ impl Style {
         }
     }
 
+    pub(super) fn one_line() -> Self {
+        Self { line_end: "\n", unit: String::new(), has_lines: false, spaced: true }
+    }
+
     /// The line ends of a text are those of its first line.
     pub(super) fn line_end(text: &str) -> &'static str {
         match text.find('\n') {

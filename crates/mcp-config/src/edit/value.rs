@@ -36,6 +36,29 @@ impl Value {
         json::parse(text).map(|node| Self::of(text, &node)).map_err(|error| EditError::syntax(text, &error))
     }
 
+    /// The value as JSON on one line. May hold secrets.
+    pub fn to_json(&self) -> String {
+        super::layout::Style::one_line().rendered(self, "", false)
+    }
+
+    /// The members of an object, in order; none of anything else.
+    pub fn members(&self) -> impl Iterator<Item = (&str, &Self)> {
+        let members = match self {
+            Self::Object(members) => members.as_slice(),
+            _ => &[],
+        };
+        members.iter().map(|(name, value)| (name.as_str(), value))
+    }
+
+    /// Gives an object a member; a new one comes first, because what says most about an entry does.
+    pub fn put_first(&mut self, key: &str, value: Self) {
+        let Self::Object(members) = self else { return };
+        match members.iter_mut().find(|(name, _)| name == key) {
+            Some((_, old)) => *old = value,
+            None => members.insert(0, (key.to_owned(), value)),
+        }
+    }
+
     /// The member of this name, where it is an object that has one.
     pub fn get(&self, key: &str) -> Option<&Self> {
         match self {

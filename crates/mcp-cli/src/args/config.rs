@@ -1,0 +1,129 @@
+//! The verbs that are about files of configuration, and the program itself.
+
+use clap::{Args, ValueEnum};
+
+use super::DeadlineArgs;
+
+/// `add`.
+#[derive(Args, Debug)]
+#[command(
+    override_usage = "mcplink add [OPTIONS] [NAME] URL\n       mcplink add [OPTIONS] NAME -- COMMAND [ARGS]..."
+)]
+pub(crate) struct AddArgs {
+    /// The name that it gets (left out, it is made from the URL), and its URL
+    #[arg(value_name = "NAME|URL", required = true, num_args = 1..=2)]
+    pub(crate) words: Vec<String>,
+    /// The command of a local server, behind `--`
+    #[arg(last = true, value_name = "COMMAND")]
+    pub(crate) command: Vec<String>,
+    /// How it speaks; left out, it is asked
+    #[arg(short, long, value_enum, value_name = "TYPE")]
+    pub(crate) transport: Option<TransportArg>,
+    /// Send this header (repeatable)
+    #[arg(short = 'H', long = "header", value_name = "NAME: VALUE")]
+    // Not parsed here: an error of the parser repeats what it is about, which is a secret.
+    pub(crate) headers: Vec<String>,
+    /// Give the command this variable (repeatable)
+    #[arg(short, long = "env", value_name = "KEY=VALUE")]
+    pub(crate) env: Vec<String>,
+    /// Get headers from this command, each time they are needed
+    #[arg(long, value_name = "COMMAND")]
+    pub(crate) headers_helper: Option<String>,
+    #[command(flatten)]
+    pub(crate) oauth: OAuthArgs,
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+    #[command(flatten)]
+    pub(crate) deadline: DeadlineArgs,
+}
+
+/// `add-json`.
+#[derive(Args, Debug)]
+pub(crate) struct AddJsonArgs {
+    /// The name that it gets
+    pub(crate) name: String,
+    /// The entry, as it stands in a file, or - to read it from stdin
+    #[arg(value_name = "JSON")]
+    pub(crate) entry: String,
+    #[command(flatten)]
+    pub(crate) write: WriteArgs,
+    #[command(flatten)]
+    pub(crate) deadline: DeadlineArgs,
+}
+
+/// How it is signed in to.
+#[derive(Args, Debug)]
+pub(crate) struct OAuthArgs {
+    /// The client that is registered with its authorization server
+    #[arg(long, value_name = "ID")]
+    pub(crate) client_id: Option<String>,
+    /// The port of the redirect URI that is registered
+    #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) callback_port: Option<u16>,
+    /// The client has a secret: it is read from MCP_CLIENT_SECRET when it is needed, and not written
+    #[arg(long, requires = "client_id")]
+    pub(crate) client_secret: bool,
+}
+
+/// How an entry is written.
+#[derive(Args, Debug)]
+pub(crate) struct WriteArgs {
+    /// Write it without asking the server
+    #[arg(long)]
+    pub(crate) no_check: bool,
+    /// Exit as `status` does: not 0 unless it works
+    #[arg(long, conflicts_with = "no_check")]
+    pub(crate) check: bool,
+    /// Show what would be different, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Replace an entry of this name
+    #[arg(long)]
+    pub(crate) replace: bool,
+}
+
+/// A transport as people write it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum TransportArg {
+    /// A command.
+    Stdio,
+    /// The older HTTP+SSE.
+    Sse,
+    /// Streamable HTTP.
+    #[value(alias = "streamable-http")]
+    Http,
+}
+
+/// `remove`.
+#[derive(Args, Debug)]
+pub(crate) struct RemoveArgs {
+    /// The servers
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Show what would be different, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+/// `validate`.
+#[derive(Args, Debug)]
+pub(crate) struct ValidateArgs {
+    /// Only this file
+    pub(crate) file: Option<std::path::PathBuf>,
+}
+
+/// `demo`.
+#[derive(Args, Debug)]
+pub(crate) struct DemoArgs {
+    /// Leave the servers running and print the config path to play with
+    #[arg(long)]
+    pub(crate) keep: bool,
+}
+
+/// `completions`.
+#[derive(Args, Debug)]
+pub(crate) struct CompletionsArgs {
+    /// The shell
+    #[arg(value_enum)]
+    pub(crate) shell: clap_complete::Shell,
+}

@@ -1,0 +1,327 @@
+//! `mcplink add` and `add-json`: asks the server, writes its entry, and ends with the state that it is in.
+
+use std::io::Read as _;
+use std::sync::Arc;
+
+use mcp_config::edit::{self, Change, Value};
+use mcp_config::{
+    Config, Edited, EntryPlace, Gate, Place, Scope, ServerEntry, Severity, TrustStore, validate_text,
+};
+use mcp_connect::Probe;
+use mcp_status::ServerStatus;
+use mcp_transport::connect::ConnectPolicy;
+use serde::Serialize;
+
+use super::change::{self, NotChanged, entry_lines};
+use super::status::combined;
+use crate::app::App;
+use crate::args::{AddArgs, AddJsonArgs, WriteArgs};
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+use crate::problems::problem_text;
+use crate::view::row::Row;
+use crate::view::shown;
+use crate::view::text;
+use crate::view::wrap::paragraph;
+
+mod entry;
+mod secrets;
+
+use entry::New;
+use secrets::Secrets;
+
+/// The longest entry that is read from standard input, in bytes.
+const MAX_JSON: u64 = 1024 * 1024;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    schema_version: u32,
+    name: &'a str,
+    scope: Scope,
+    file: String,
+    line: Option<usize>,
+    /// Whether the file is another one than before.
+    changed: bool,
+    /// Nothing was written.
+    dry_run: bool,
+    /// Another entry stood there.
+    replaced: bool,
+    /// Without its secrets.
+    entry: serde_json::Value,
+    /// The state of the server; `null` where it was not asked.
+    server: Option<&'a Row>,
+    notes: Vec<String>,
+}
+
+pub(super) async fn run(app: &Arc<App>, args: &AddArgs) -> Result<ExitStatus, CliError> {
+    let new = New::of(args)?;
+    let mut notes = Vec::new();
+    if args.oauth.client_secret && app.environment.text("MCP_CLIENT_SECRET").is_none() {
+        notes.push("the secret of the client is read from MCP_CLIENT_SECRET, which is not set".to_owned());
+    }
+    add(app, new, &args.write, notes).await
+}
+
+pub(super) async fn json(app: &Arc<App>, args: &AddJsonArgs) -> Result<ExitStatus, CliError> {
+    let text = if args.entry == "-" { from_stdin().await? } else { args.entry.clone() };
+    let refused = |why: String| {
+        CliError::usage("invalid-entry", "the entry is not one").why(why).next("mcplink add-json --help")
+    };
+    let entry = Value::parse(&text).map_err(|error| refused(error.to_string()))?;
+    if !matches!(entry, Value::Object(_)) {
+        return Err(refused(format!("expected an object, found {}", entry.kind())));
+    }
+    if entry.get("mcpServers").is_some() {
+        return Err(refused(
+            "it is a file of servers; give the entry alone, what stands behind its name".to_owned(),
+        ));
+    }
+    add(app, New { name: args.name.clone(), entry }, &args.write, Vec::new()).await
+}
+
+async fn from_stdin() -> Result<String, CliError> {
+    // On a thread of its own, so that a signal is heard while nothing comes.
+    let read = tokio::task::spawn_blocking(|| {
+        let mut text = String::new();
+        std::io::stdin().take(MAX_JSON).read_to_string(&mut text).map(|_| text)
+    });
+    let read = read.await.unwrap_or_else(|failed| std::panic::resume_unwind(failed.into_panic()));
+    read.map_err(|error| {
+        CliError::usage("invalid-entry", "stdin cannot be read").why(mcp_files::reason(&error))
+    })
+}
+
+async fn add(
+    app: &Arc<App>,
+    mut new: New,
+    write: &WriteArgs,
+    mut notes: Vec<String>,
+) -> Result<ExitStatus, CliError> {
+    let config = app.load_as_is()?.config;
+    let scope = app.scope().unwrap_or(Scope::Mcplink);
+    let place = change::place(&config, scope)?;
+    refuse_invalid(app, &new)?;
+    // Before the server is asked, and once more when it is written.
+    let editor = change::editor(&config)?;
+    let name = new.name.clone();
+    editor.dry_run::<NotChanged>(&place, |text| written(&place, text, &new, write))?;
+
+    let asked = ask(app, &mut new, write).await?;
+    let secrets = secrets::offer(app, &name, &mut new.entry).await;
+    let mut replaced = None;
+    let mut change = |text: &str| {
+        replaced = edit::value_at(text, &path(&place, text, &name)).ok().flatten();
+        written(&place, text, &new, write)
+    };
+    let edited = match write.dry_run {
+        true => editor.dry_run::<NotChanged>(&place, &mut change)?,
+        false => editor.edit::<NotChanged>(&place, &mut change)?,
+    };
+    notes.extend(secret_notes(&secrets, &edited, write.dry_run));
+    let row =
+        if write.dry_run { asked } else { settled(app, &place, &edited, &name, asked, &mut notes).await? };
+    let line = edited.line_of(&path(&place, edited.after(), &name));
+    let document = Document {
+        schema_version: 1,
+        name: &name,
+        scope,
+        file: edited.file.display().to_string(),
+        line,
+        changed: edited.changed(),
+        dry_run: write.dry_run,
+        replaced: replaced.is_some(),
+        entry: serde_json::from_str(&new.entry.shown().to_json()).unwrap_or_default(),
+        server: row.as_ref(),
+        notes,
+    };
+    show(app, &document, replaced.as_ref(), &new.entry, row.as_ref());
+    Ok(match &row {
+        Some(row) if write.check => combined(std::slice::from_ref(row)),
+        _ => ExitStatus::Success,
+    })
+}
+
+/// The keys from the root of the file to the entry.
+fn path(place: &EntryPlace, text: &str, name: &str) -> Vec<String> {
+    place.path(text, name)
+}
+
+/// The file with the entry in it, unless there is one of that name already.
+fn written(place: &EntryPlace, text: &str, new: &New, write: &WriteArgs) -> Result<String, NotChanged> {
+    let path = path(place, text, &new.name);
+    let found = edit::value_at(text, &path).map_err(|error| place.refused(error))?;
+    if let (Some(found), false) = (found, write.replace) {
+        return Err(NotChanged::Refused(exists(place, text, &path, &new.name, &found)));
+    }
+    Ok(edit::apply(text, &path, &Change::Set(new.entry.clone())).map_err(|error| place.refused(error))?)
+}
+
+fn exists(place: &EntryPlace, text: &str, path: &[String], name: &str, found: &Value) -> CliError {
+    let line = edit::line_of(text, path).map(|line| format!(":{line}")).unwrap_or_default();
+    let message =
+        format!("{} is there already ({}, {}{line})", shown::name(name), place.scope, place.file.display());
+    let found = found.shown();
+    let endpoint = ["url", "command"].iter().find_map(|key| found.get(key)?.as_str().map(str::to_owned));
+    let error = CliError::usage("exists", shown::line(&message));
+    let error = match endpoint {
+        Some(endpoint) => error.why(format!("it is {}", shown::line(&endpoint))),
+        None => error,
+    };
+    error.next("add --replace, or give it another name")
+}
+
+/// An entry that no command could use is not written.
+fn refuse_invalid(app: &App, new: &New) -> Result<(), CliError> {
+    let mut entry = new.entry.clone();
+    if entry.get("type").is_none() && entry.get("url").is_some() {
+        entry.put_first("type", Value::from("http"));
+    }
+    let file = Value::Object(vec![("mcpServers".to_owned(), Value::Object(vec![(new.name.clone(), entry)]))]);
+    let problems =
+        validate_text(Place::File("the new entry".into()), &file.to_json(), app.environment.variables());
+    match problems.iter().find(|problem| problem.severity == Severity::Error || is_reserved(problem)) {
+        None => Ok(()),
+        Some(problem) => {
+            let mut problem = problem.clone();
+            // It stands in no file yet.
+            (problem.file, problem.line, problem.column) = (None, None, None);
+            Err(CliError::usage("invalid-entry", "the entry could not be used, so it is not written")
+                .why(problem_text(&problem))
+                .next("mcplink add --help"))
+        }
+    }
+}
+
+fn is_reserved(problem: &mcp_config::Problem) -> bool {
+    problem.code == mcp_config::ProblemCode::ReservedName
+}
+
+/// Asks the server how it speaks and how it is, unless that is not wanted; completes the entry by what it says.
+async fn ask(app: &Arc<App>, new: &mut New, write: &WriteArgs) -> Result<Option<Row>, CliError> {
+    let is_typed = new.entry.get("type").is_some() || new.entry.get("url").is_none();
+    if !is_typed {
+        new.entry.put_first("type", Value::from("http"));
+    }
+    if write.no_check {
+        return Ok(None);
+    }
+    let servers = Value::Object(vec![(new.name.clone(), new.entry.clone())]);
+    let file = Value::Object(vec![("mcpServers".to_owned(), servers)]);
+    let loaded = app.load_with(&file.to_json())?;
+    // A pointer, which leads to a server and is none, is not asked.
+    let wired = match loaded.wired(app, &new.name).await {
+        Ok(wired) => wired,
+        Err(_) => return Ok(None),
+    };
+    if let Some(endpoint) = wired.description.url.as_deref().or(wired.description.command.as_deref()) {
+        app.output.note(&paragraph(&format!("asking {} …", shown::line(endpoint)), app.stderr_room()));
+    }
+    let until = app.deadline.map(|deadline| deadline.at);
+    let probed = Probe::run(app.host.connector(), &wired, &ConnectPolicy::glance(), until, |_| {}).await;
+    let row = Row::of_probe(&wired, &probed, app.deadline, &app.steps);
+    if let Some(connection) = probed.connection {
+        if !is_typed && !connection.is_streamable_http() {
+            new.entry.put_first("type", Value::from("sse"));
+        }
+        connection.close().await;
+    }
+    Ok(Some(row))
+}
+
+/// What is to be known about secrets that were typed.
+fn secret_notes(secrets: &Secrets, edited: &Edited, dry_run: bool) -> Vec<String> {
+    let file = edited.file.display();
+    let stands = if dry_run { "would stand" } else { "stands" };
+    let literal = secrets.literal.iter().map(|(header, reference)| {
+        let header = shown::name(header);
+        format!("the value of {header} is a secret, and {stands} in {file}; {reference} in its place keeps it out of the file")
+    });
+    let variables = secrets.variables.iter().map(|name| format!("set {name} wherever mcplink runs"));
+    literal.chain(variables).collect()
+}
+
+/// The state of the entry as it stands in the file now. One of a project is approved by its addition.
+async fn settled(
+    app: &Arc<App>,
+    place: &EntryPlace,
+    edited: &Edited,
+    name: &str,
+    asked: Option<Row>,
+    notes: &mut Vec<String>,
+) -> Result<Option<Row>, CliError> {
+    let config = app.load_as_is()?.config;
+    if let Some(entry) = config.definitions(name).find(|entry| is_at(entry, place, edited)) {
+        approve(&config, entry, notes);
+    }
+    let loaded = app.load_as_is()?;
+    let Some(entry) = loaded.config.entry(name) else { return Ok(asked) };
+    if !is_at(entry, place, edited) {
+        notes.push(format!(
+            "the {} entry of that name ({}) is used here, and not this one",
+            entry.scope, entry.origin
+        ));
+    }
+    match asked {
+        Some(row) if entry.gate() == Gate::Ready => {
+            let (scope, source) = (entry.scope.to_string(), entry.origin.place.to_string());
+            Ok(Some(Row { scope, source, transport: entry.transport(), ..row }))
+        }
+        // It was asked with the right of who typed it; in its file it has to wait.
+        _ if entry.gate() != Gate::Ready => {
+            let server = app.host.configured(entry, &loaded.config).await;
+            Ok(Some(Row::offline(&server, &app.steps)))
+        }
+        asked => Ok(asked),
+    }
+}
+
+fn is_at(entry: &ServerEntry, place: &EntryPlace, edited: &Edited) -> bool {
+    let file = entry.origin.place.path();
+    entry.scope == place.scope && (file == Some(&place.file) || file == Some(&edited.file))
+}
+
+/// Who adds an entry agrees to it, as it is.
+fn approve(config: &Config, entry: &ServerEntry, notes: &mut Vec<String>) {
+    if entry.scope != Scope::Project {
+        return;
+    }
+    let Some(state) = &config.locations.state_dir else { return };
+    match TrustStore::new(state).approve(config.project.trust_folder(), entry) {
+        Ok(_) => {}
+        Err(error) => notes.push(shown::line(&format!("it is not approved: could not {error}"))),
+    }
+}
+
+fn show(app: &App, document: &Document<'_>, replaced: Option<&Value>, entry: &Value, row: Option<&Row>) {
+    if app.json {
+        return app.print_json(document);
+    }
+    let name = shown::name(document.name);
+    let at = document.line.map(|line| format!(":{line}")).unwrap_or_default();
+    let verb = match (document.dry_run, document.replaced) {
+        (true, false) => "would add",
+        (true, true) => "would replace",
+        (false, false) => "added",
+        (false, true) => "replaced",
+    };
+    let file = shown::line(&document.file);
+    let mut out = format!("{verb} {name} ({}) {file}{at}\n", document.scope);
+    if document.dry_run {
+        out.push_str(&replaced.map(|old| entry_lines('-', document.name, old)).unwrap_or_default());
+        out.push_str(&entry_lines('+', document.name, entry));
+    }
+    match row {
+        None => out.push_str("the server was not asked\n"),
+        Some(row) if row.status == Some(ServerStatus::Connected) && row.reason().is_none() => {
+            let tools =
+                row.tools.map(text::count_of_tools).map(|tools| format!(": {tools}")).unwrap_or_default();
+            out.push_str(&format!("it works{tools}\n"));
+        }
+        Some(row) => out.push_str(&text::status_lines(row, mcp_text::width(&name), app.style())),
+    }
+    app.output.out(&out);
+    for note in &document.notes {
+        app.output.note(&paragraph(&format!("note: {}", shown::line(note)), app.stderr_room()));
+    }
+}

@@ -1,0 +1,247 @@
+//! From the options of `add` to the entry as it is written.
+
+use mcp_config::edit::Value;
+use url::{Host, Url};
+
+use crate::args::{AddArgs, TransportArg};
+use crate::error::CliError;
+
+/// A server that is to be added.
+#[derive(Debug)]
+pub(super) struct New {
+    pub(super) name: String,
+    /// Without a `type` where it is not known how the server speaks.
+    pub(super) entry: Value,
+}
+
+impl New {
+    pub(super) fn of(args: &AddArgs) -> Result<Self, CliError> {
+        if args.command.is_empty() { remote(args) } else { local(args) }
+    }
+}
+
+fn usage(message: impl Into<String>) -> CliError {
+    CliError::usage("usage", message).next("mcplink add --help")
+}
+
+fn remote(args: &AddArgs) -> Result<New, CliError> {
+    let (name, url) = match args.words.as_slice() {
+        [url] => (None, url),
+        [name, url] => (Some(name), url),
+        _ => return Err(usage("add takes a name and a URL")),
+    };
+    let Some(parsed) = address(url) else {
+        // Not repeated: a URL may hold a secret.
+        return Err(match name {
+            Some(name) => {
+                let name = mcp_text::shell_word(name);
+                usage("the last word is no URL")
+                    .why("a command comes behind `--`")
+                    .next(format!("mcplink add {name} -- COMMAND"))
+            }
+            None => usage("a name alone is not enough").why("add takes a URL, or a command behind `--`"),
+        });
+    };
+    let misplaced =
+        [("--env", !args.env.is_empty()), ("-t stdio", args.transport == Some(TransportArg::Stdio))];
+    if let Some((option, _)) = misplaced.into_iter().find(|(_, given)| *given) {
+        return Err(usage(format!("{option} is for a command, and this is a URL")));
+    }
+    let name = match name {
+        Some(name) => name.clone(),
+        None => name_of(&parsed),
+    };
+    let mut entry = Vec::new();
+    if let Some(kind) = kind(args, &parsed) {
+        entry.push(("type".to_owned(), Value::from(kind)));
+    }
+    entry.push(("url".to_owned(), Value::from(&**url)));
+    if !args.headers.is_empty() {
+        let headers = args.headers.iter().map(|text| header(text)).collect::<Result<_, _>>()?;
+        entry.push(("headers".to_owned(), Value::Object(headers)));
+    }
+    if let Some(helper) = &args.headers_helper {
+        entry.push(("headersHelper".to_owned(), Value::from(&**helper)));
+    }
+    let mut oauth = Vec::new();
+    if let Some(id) = &args.oauth.client_id {
+        oauth.push(("clientId".to_owned(), Value::from(&**id)));
+    }
+    if let Some(port) = args.oauth.callback_port {
+        oauth.push(("callbackPort".to_owned(), Value::Number(port.to_string())));
+    }
+    if !oauth.is_empty() {
+        entry.push(("oauth".to_owned(), Value::Object(oauth)));
+    }
+    Ok(New { name, entry: Value::Object(entry) })
+}
+
+/// The URL, unless it is none; `host:port` is a name for `Url`, and none that anybody means.
+fn address(text: &str) -> Option<Url> {
+    // Variables are allowed in it.
+    let plain = text.replace("${", "").replace('}', "");
+    Url::parse(&plain)
+        .ok()
+        .filter(|url| matches!(url.scheme(), "http" | "https" | "ws" | "wss") && url.has_host())
+}
+
+/// How it speaks, where that is known without asking.
+fn kind(args: &AddArgs, url: &Url) -> Option<&'static str> {
+    match args.transport {
+        Some(TransportArg::Sse) => Some("sse"),
+        Some(TransportArg::Http) => Some("http"),
+        Some(TransportArg::Stdio) => None,
+        None if matches!(url.scheme(), "ws" | "wss") => Some("ws"),
+        None => None,
+    }
+}
+
+fn local(args: &AddArgs) -> Result<New, CliError> {
+    let [name] = args.words.as_slice() else {
+        return Err(usage("a command takes one name before `--`"));
+    };
+    let oauth = args.oauth.client_id.is_some() || args.oauth.callback_port.is_some();
+    let misplaced = [
+        ("-H", !args.headers.is_empty()),
+        ("--headers-helper", args.headers_helper.is_some()),
+        ("an OAuth option", oauth),
+        ("-t http or sse", args.transport.is_some_and(|kind| kind != TransportArg::Stdio)),
+    ];
+    if let Some((option, _)) = misplaced.into_iter().find(|(_, given)| *given) {
+        return Err(usage(format!("{option} is for a URL, and this is a command")));
+    }
+    let mut words = args.command.iter();
+    let command = words.next().map(String::as_str).unwrap_or_default();
+    let mut entry =
+        vec![("type".to_owned(), Value::from("stdio")), ("command".to_owned(), Value::from(command))];
+    let arguments: Vec<Value> = words.map(|word| Value::from(&**word)).collect();
+    if !arguments.is_empty() {
+        entry.push(("args".to_owned(), Value::Array(arguments)));
+    }
+    if !args.env.is_empty() {
+        let env = args.env.iter().map(|text| variable(text)).collect::<Result<_, _>>()?;
+        entry.push(("env".to_owned(), Value::Object(env)));
+    }
+    Ok(New { name: name.clone(), entry: Value::Object(entry) })
+}
+
+/// `Name: value`, as curl has it. No error repeats it: it may be the secret alone.
+fn header(text: &str) -> Result<(String, Value), CliError> {
+    let (name, value) = text.split_once(':').ok_or_else(|| usage("a header is written as 'Name: value'"))?;
+    Ok((name.trim().to_owned(), Value::from(value.trim())))
+}
+
+fn variable(text: &str) -> Result<(String, Value), CliError> {
+    let (name, value) = text.split_once('=').ok_or_else(|| usage("a variable is written as NAME=VALUE"))?;
+    Ok((name.to_owned(), Value::from(value)))
+}
+
+/// Labels of a host that name no server: what is before and behind them does.
+const PLAIN_LABELS: [&str; 5] = ["api", "www", "mcp", "app", "server"];
+
+/// What a server is called by its host: `mcp.linear.app` is `linear`.
+fn name_of(url: &Url) -> String {
+    let port = url.port().map(|port| format!("-{port}")).unwrap_or_default();
+    match url.host() {
+        Some(Host::Domain(host)) if host.contains('.') => {
+            let labels: Vec<&str> = host.split('.').filter(|label| !label.is_empty()).collect();
+            let own = &labels[..labels.len().saturating_sub(1)];
+            let telling = own.iter().find(|label| !PLAIN_LABELS.contains(label));
+            (*telling.or(labels.first()).unwrap_or(&host)).to_owned()
+        }
+        Some(Host::Domain(host)) => format!("{host}{port}"),
+        Some(Host::Ipv4(address)) => format!("{}{port}", address.to_string().replace('.', "-")),
+        _ => format!("server{port}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+    use crate::args::{Cli, Command};
+
+    fn new(line: &[&str]) -> Result<New, CliError> {
+        let words = ["mcplink", "add"].iter().chain(line);
+        match Cli::try_parse_from(words).unwrap().command {
+            Command::Add(args) => New::of(&args),
+            command => panic!("{command:?}"),
+        }
+    }
+
+    #[test]
+    fn options_become_an_entry_as_other_clients_write_it() {
+        for (line, name, entry) in [
+            (&["x", "https://h.example/mcp"][..], "x", r#"{"url": "https://h.example/mcp"}"#),
+            (
+                &["-t", "sse", "x", "https://h.example/s"],
+                "x",
+                r#"{"type": "sse", "url": "https://h.example/s"}"#,
+            ),
+            (
+                &["x", "https://h.example/mcp", "-H", "A: b: c", "-H", "X-K:v", "-t", "streamable-http"],
+                "x",
+                r#"{"type": "http", "url": "https://h.example/mcp", "headers": {"A": "b: c", "X-K": "v"}}"#,
+            ),
+            (
+                &[
+                    "x",
+                    "https://${HOST}/mcp",
+                    "--client-id",
+                    "id",
+                    "--callback-port",
+                    "8080",
+                    "--headers-helper",
+                    "h -x",
+                ],
+                "x",
+                r#"{"url": "https://${HOST}/mcp", "headersHelper": "h -x", "oauth": {"clientId": "id", "callbackPort": 8080}}"#,
+            ),
+            (&["x", "wss://h.example/"], "x", r#"{"type": "ws", "url": "wss://h.example/"}"#),
+            (
+                &["-e", "A=b=c", "files", "--", "npx", "-y", "server", "--", "-H"],
+                "files",
+                r#"{"type": "stdio", "command": "npx", "args": ["-y", "server", "--", "-H"], "env": {"A": "b=c"}}"#,
+            ),
+        ] {
+            let new = new(line).unwrap();
+            assert_eq!((new.name.as_str(), new.entry.to_json().as_str()), (name, entry), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn a_name_that_is_left_out_is_that_of_the_host() {
+        for (url, name) in [
+            ("https://mcp.linear.app/sse", "linear"),
+            ("https://tickets.example.com/mcp", "tickets"),
+            ("https://api.githubcopilot.com/mcp/", "githubcopilot"),
+            ("https://mcp.app", "mcp"),
+            ("http://localhost:7101/mcp", "localhost-7101"),
+            ("http://127.0.0.1/mcp", "127-0-0-1"),
+            ("http://[::1]:80/mcp", "server"),
+        ] {
+            assert_eq!(new(&[url]).unwrap().name, name, "{url}");
+        }
+    }
+
+    #[test]
+    fn what_does_not_fit_together_is_refused_and_not_repeated() {
+        for line in [
+            &["x", "npx"][..],
+            &["x"],
+            &["x", "localhost:7101"],
+            &["x", "https://h.example/", "-e", "A=canary"],
+            &["x", "https://h.example/", "-t", "stdio"],
+            &["x", "https://h.example/", "-H", "canary"],
+            &["x", "-H", "A: canary", "--", "npx"],
+            &["x", "-e", "canary", "--", "npx"],
+            &["x", "y", "--", "npx"],
+            &["x", "--client-id", "i", "--", "npx"],
+        ] {
+            let error = new(line).unwrap_err();
+            let said = error.to_text();
+            assert!(!said.contains("canary") && said.contains("next:"), "{line:?}: {said}");
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! A secret that was typed for a header: named by a variable in its place, where a person wants that.
+
+use mcp_config::edit::Value;
+
+use crate::app::App;
+use crate::confirmation::Answers;
+use crate::view::shown;
+
+/// What became of the secrets among the headers.
+#[derive(Debug, Default)]
+pub(super) struct Secrets {
+    /// The variables that stand in the place of values now; they have to be set.
+    pub(super) variables: Vec<String>,
+    /// The headers whose values are written as they are, with the reference that could stand there.
+    pub(super) literal: Vec<(String, String)>,
+}
+
+/// Offers a reference for each literal secret in the headers of `entry`; at a terminal a person decides, elsewhere it stays.
+pub(super) async fn offer(app: &App, name: &str, entry: &mut Value) -> Secrets {
+    let mut secrets = Secrets::default();
+    let Value::Object(members) = entry else { return secrets };
+    let Some((_, Value::Object(headers))) = members.iter_mut().find(|(key, _)| key == "headers") else {
+        return secrets;
+    };
+    let count = headers.iter().filter(|(header, value)| is_secret(header, value)).count();
+    for (header, value) in headers.iter_mut().filter(|(header, value)| is_secret(header, value)) {
+        let suffix = if count > 1 {
+            format!("{}_{}", variable_name(name), variable_name(header))
+        } else {
+            format!("{}_TOKEN", variable_name(name))
+        };
+        let reference = reference(value.as_str().unwrap_or_default(), &suffix);
+        if wants_reference(app, header, &reference).await {
+            *value = Value::from(&*reference);
+            secrets.variables.push(suffix);
+        } else {
+            secrets.literal.push((header.clone(), reference));
+        }
+    }
+    secrets
+}
+
+fn is_secret(header: &str, value: &Value) -> bool {
+    let text = value.as_str().unwrap_or_default();
+    let names =
+        mcp_text::is_credential_name(header) || text.split_whitespace().any(mcp_text::looks_like_token);
+    names && !text.is_empty() && !text.contains("${")
+}
+
+/// `Bearer abc` is `Bearer ${VARIABLE}`.
+fn reference(value: &str, variable: &str) -> String {
+    match value.split_once(' ') {
+        Some((scheme, _)) if mcp_text::is_scheme(scheme) => format!("{scheme} ${{{variable}}}"),
+        _ => format!("${{{variable}}}"),
+    }
+}
+
+fn variable_name(text: &str) -> String {
+    let word: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    if word.starts_with(|c: char| c.is_ascii_digit()) { format!("_{word}") } else { word }
+}
+
+async fn wants_reference(app: &App, header: &str, reference: &str) -> bool {
+    if app.json || !app.interactive || !app.output.asks {
+        return false;
+    }
+    let mut answers = Answers::of_terminal();
+    answers.forget_typed();
+    app.output.error(&format!(
+        "{} holds a secret. Write {reference} into the file in its place? [Y/n] ",
+        shown::name(header)
+    ));
+    let answer = answers.line().await.unwrap_or_default();
+    !["n", "no"].contains(&answer.trim().to_ascii_lowercase().as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_keeps_the_scheme_and_names_the_server() {
+        for (value, name, expected) in [
+            ("Bearer abc", "tickets", "Bearer ${TICKETS_TOKEN}"),
+            ("abc", "my-server.2", "${MY_SERVER_2_TOKEN}"),
+            ("a b", "2", "${_2_TOKEN}"),
+        ] {
+            assert_eq!(reference(value, &format!("{}_TOKEN", variable_name(name))), expected);
+        }
+        for (header, value, secret) in [
+            ("Authorization", "Bearer abc", true),
+            ("X-Api-Key", "1", true),
+            ("Authorization", "Bearer ${TOKEN}", false),
+            ("Accept-Language", "de", false),
+            ("X-Team", "ghp_0123456789abcdefghijABCDEFGHIJ012345", true),
+        ] {
+            assert_eq!(is_secret(header, &Value::from(value)), secret, "{header}");
+        }
+    }
+}

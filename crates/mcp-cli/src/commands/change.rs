@@ -1,0 +1,73 @@
+//! What commands that change files of configuration have in common: the place, the difference, the failure.
+
+use mcp_config::edit::{self, Change, Value};
+use mcp_config::{Config, ConfigError, ConfigErrorKind, Editor, EntryPlace, Scope};
+
+use crate::error::CliError;
+use crate::view::shown;
+
+/// Changes files under the locks of this person.
+pub(super) fn editor(config: &Config) -> Result<Editor, CliError> {
+    let directory = config.locations.state_dir.as_ref().ok_or_else(|| {
+        CliError::usage("no-state-dir", "there is no home directory for the locks of files that are changed")
+            .next("set MCPLINK_STATE_DIR to a directory")
+    })?;
+    Ok(Editor::new(directory))
+}
+
+/// Where entries of `scope` are written.
+pub(super) fn place(config: &Config, scope: Scope) -> Result<EntryPlace, CliError> {
+    config.place_of(scope).ok_or_else(|| match scope {
+        Scope::Managed | Scope::Dynamic => {
+            CliError::usage("usage", format!("no command writes {scope} servers"))
+                .next("use --scope mcplink, user, local or project")
+        }
+        _ => {
+            CliError::usage("no-home", format!("there is no home directory for the file of {scope} servers"))
+                .next("set HOME, or MCPLINK_CONFIG to the file")
+        }
+    })
+}
+
+/// A file that was not changed.
+#[derive(Debug)]
+pub(super) enum NotChanged {
+    /// It cannot be.
+    File(ConfigError),
+    /// It must not be.
+    Refused(CliError),
+}
+
+impl From<ConfigError> for NotChanged {
+    fn from(error: ConfigError) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<NotChanged> for CliError {
+    fn from(error: NotChanged) -> Self {
+        match error {
+            NotChanged::Refused(error) => error,
+            NotChanged::File(error) => {
+                let file = mcp_text::shell_word(&error.path().display().to_string());
+                let (code, next) = match error.kind() {
+                    ConfigErrorKind::Edit => {
+                        ("invalid-config", format!("correct {file}; it is left as it is"))
+                    }
+                    ConfigErrorKind::Encoding => ("invalid-config", format!("save {file} as UTF-8")),
+                    ConfigErrorKind::Locked => ("file-busy", "try again".to_owned()),
+                    _ => ("file-not-written", format!("look at {file}, or name another file with --scope")),
+                };
+                Self::usage(code, shown::line(&format!("could not {error}"))).next(next)
+            }
+        }
+    }
+}
+
+/// An entry as it would stand in a file, without its secrets, each line behind `mark`.
+pub(super) fn entry_lines(mark: char, name: &str, entry: &Value) -> String {
+    let alone = edit::apply("{}", &[name], &Change::Set(entry.shown())).unwrap_or_default();
+    let lines: Vec<&str> = alone.lines().collect();
+    let inner = lines.get(1..lines.len().saturating_sub(1)).unwrap_or_default();
+    inner.iter().map(|line| format!("{mark} {}\n", mcp_text::block(line))).collect()
+}

@@ -1,0 +1,130 @@
+//! `mcplink remove NAME..`: takes entries out of their file, and forgets what is kept for them.
+
+use mcp_config::edit::{self, Change, Value};
+use mcp_config::{Scope, ServerEntry};
+use serde::Serialize;
+
+use super::change::{self, NotChanged, entry_lines};
+use super::login::failed;
+use crate::app::{App, Loaded};
+use crate::args::RemoveArgs;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+use crate::live::description::DescriptionFile;
+use crate::view::shown;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    schema_version: u32,
+    servers: Vec<Removed>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Removed {
+    name: String,
+    scope: Scope,
+    file: String,
+    /// Where it stood.
+    line: Option<usize>,
+    /// Nothing was written.
+    dry_run: bool,
+    /// Sign-ins and registrations that were kept for it.
+    forgotten: usize,
+    #[serde(skip)]
+    entry: Option<Value>,
+}
+
+pub(super) async fn run(app: &App, args: &RemoveArgs) -> Result<ExitStatus, CliError> {
+    let mut servers = Vec::new();
+    let mut refused = Vec::new();
+    for name in &args.names {
+        match remove(app, name, args.dry_run).await {
+            Ok(removed) => {
+                if !app.json {
+                    app.output.out(&lines(&removed));
+                }
+                servers.push(removed);
+            }
+            Err(error) => refused.push((name.clone(), error)),
+        }
+    }
+    if app.json {
+        app.print_json(&Document { schema_version: 1, servers });
+    }
+    match CliError::of_names(args.names.len(), refused, "not removed") {
+        None => Ok(ExitStatus::Success),
+        Some(error) => Err(error),
+    }
+}
+
+async fn remove(app: &App, name: &str, dry_run: bool) -> Result<Removed, CliError> {
+    let loaded = app.load_as_is()?;
+    let scope = app.scope().unwrap_or(Scope::Mcplink);
+    let mut place = change::place(&loaded.config, scope)?;
+    place = loaded.config.place_of_entry(name, scope).unwrap_or(place);
+    let entry = loaded.config.definitions(name).find(|entry| entry.scope == scope);
+    let mut removed = None;
+    let change = |text: &str| {
+        let path = place.path(text, name);
+        let found = edit::value_at(text, &path).map_err(|error| place.refused(error))?;
+        let Some(found) = found else { return Err(NotChanged::Refused(elsewhere(&loaded, name, scope))) };
+        removed = Some((found, edit::line_of(text, &path)));
+        Ok(edit::apply(text, &path, &Change::Remove).map_err(|error| place.refused(error))?)
+    };
+    let editor = change::editor(&loaded.config)?;
+    let edited = if dry_run { editor.dry_run(&place, change)? } else { editor.edit(&place, change)? };
+    // What another definition of the name needs stays.
+    let is_last = loaded.config.definitions(name).nth(1).is_none();
+    let forgotten = match entry {
+        Some(entry) if !dry_run && is_last => forget(app, &loaded, entry).await?,
+        _ => 0,
+    };
+    let (entry, line) = removed.map_or((None, None), |(entry, line)| (Some(entry), line));
+    let file = edited.file.display().to_string();
+    Ok(Removed { name: name.to_owned(), scope, file, line, dry_run, forgotten, entry })
+}
+
+/// Sign-ins, registrations and what the server said of itself.
+async fn forget(app: &App, loaded: &Loaded, entry: &ServerEntry) -> Result<usize, CliError> {
+    let wired = app.host.configured(entry, &loaded.config).await;
+    if let Some(description) = DescriptionFile::of(app, &wired) {
+        description.forget();
+    }
+    let Some(auth) = &wired.auth else { return Ok(0) };
+    auth.sign_in(&app.host).reset().await.map_err(|error| failed("forgetting", "reset", &entry.name, &error))
+}
+
+/// There is no such entry in that file. Where there is one in another, that is told, and not touched.
+fn elsewhere(loaded: &Loaded, name: &str, scope: Scope) -> CliError {
+    match loaded.config.definitions(name).next() {
+        None => loaded.unknown(name),
+        Some(entry) => {
+            let message = format!("{} is no {scope} server", shown::name(name));
+            let error = CliError::usage("unknown-server", message)
+                .why(shown::line(&format!("it stands in {} ({})", entry.origin, entry.scope)));
+            let word = mcp_text::shell_word(name);
+            match entry.scope {
+                Scope::Managed | Scope::Dynamic => error.next(format!("mcplink disable {word}")),
+                scope => error.next(format!("mcplink remove {word} --scope {scope}")),
+            }
+        }
+    }
+}
+
+fn lines(removed: &Removed) -> String {
+    let verb = if removed.dry_run { "would remove" } else { "removed" };
+    let at = removed.line.map(|line| format!(":{line}")).unwrap_or_default();
+    let (name, file) = (shown::name(&removed.name), shown::line(&removed.file));
+    let mut lines = format!("{verb} {name} ({}) {file}{at}\n", removed.scope);
+    if let (true, Some(entry)) = (removed.dry_run, &removed.entry) {
+        lines.push_str(&entry_lines('-', &removed.name, entry));
+    }
+    match removed.forgotten {
+        0 => {}
+        1 => lines.push_str("forgot 1 record of its sign-in\n"),
+        more => lines.push_str(&format!("forgot {more} records of its sign-in\n")),
+    }
+    lines
+}

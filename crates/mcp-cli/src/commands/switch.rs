@@ -1,0 +1,98 @@
+//! `mcplink enable NAME..` and `disable NAME..`: whether a server is used, said in this tool's own file.
+
+use mcp_config::{Gate, ServerEntry};
+use serde::Serialize;
+
+use super::change::{self, NotChanged};
+use crate::app::App;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+use crate::view::shown;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    schema_version: u32,
+    servers: Vec<Switched>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Switched {
+    name: String,
+    enabled: bool,
+    /// Whether the file is another one than before.
+    changed: bool,
+    file: String,
+    /// Where it says so, unless nothing has to.
+    line: Option<usize>,
+    #[serde(skip)]
+    still: Option<String>,
+}
+
+pub(super) fn run(app: &App, names: &[String], on: bool) -> Result<ExitStatus, CliError> {
+    let mut servers = Vec::new();
+    let mut refused = Vec::new();
+    for name in names {
+        match switch(app, name, on) {
+            Ok(switched) => {
+                if !app.json {
+                    app.output.out(&line(&switched));
+                    if let Some(still) = &switched.still {
+                        app.output.note(&format!("note: {still}\n"));
+                    }
+                }
+                servers.push(switched);
+            }
+            Err(error) => refused.push((name.clone(), error)),
+        }
+    }
+    if app.json {
+        app.print_json(&Document { schema_version: 1, servers });
+    }
+    let what = if on { "not switched on" } else { "not switched off" };
+    match CliError::of_names(names.len(), refused, what) {
+        None => Ok(ExitStatus::Success),
+        Some(error) => Err(error),
+    }
+}
+
+fn switch(app: &App, name: &str, on: bool) -> Result<Switched, CliError> {
+    let loaded = app.load_as_is()?;
+    if loaded.config.entry(name).is_none() {
+        return Err(loaded.unknown(name));
+    }
+    let place = change::place(&loaded.config, mcp_config::Scope::Mcplink)?;
+    let Some(switching) = loaded.config.switching(name, on) else { return Err(loaded.unknown(name)) };
+    let editor = change::editor(&loaded.config)?;
+    let edited = editor.edit::<NotChanged>(&place, |text| {
+        Ok(switching.apply(text).map_err(|error| place.refused(error))?)
+    })?;
+    let says = switching.says(edited.after());
+    let entry = app.load_as_is()?.config.entry(name).cloned();
+    Ok(Switched {
+        name: name.to_owned(),
+        enabled: entry.as_ref().is_some_and(|entry| !entry.is_switched_off()),
+        changed: edited.changed(),
+        file: edited.file.display().to_string(),
+        line: says.and_then(|path| edited.line_of(&path)),
+        still: entry.as_ref().and_then(|entry| still(entry, on)),
+    })
+}
+
+/// What keeps it from being used, or has it used, all the same.
+fn still(entry: &ServerEntry, on: bool) -> Option<String> {
+    match (on, entry.gate()) {
+        (true, Gate::Ready) | (false, Gate::Disabled | Gate::Blocked) => None,
+        (true, _) => entry.gate_detail().map(|detail| shown::line(&detail)),
+        (false, _) => Some("it is on all the same".to_owned()),
+    }
+}
+
+fn line(switched: &Switched) -> String {
+    let word = if switched.enabled { "on" } else { "off" };
+    let before = if switched.changed { "" } else { ", as before" };
+    let at =
+        switched.line.map(|line| format!("  {}:{line}", shown::line(&switched.file))).unwrap_or_default();
+    format!("{} is {word}{before}{at}\n", shown::name(&switched.name))
+}

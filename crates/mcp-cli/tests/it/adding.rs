@@ -1,0 +1,313 @@
+//! `add`, `add-json` and `remove`: what is asked, what is written, what is refused, and what is told.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use mcp_testkit::{Accept, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer};
+use serde_json::{Value, json};
+
+use crate::setting::Setting;
+
+const OWN: &str = ".config/mcplink/mcp.json";
+
+fn own(setting: &Setting) -> PathBuf {
+    setting.home.home().join(OWN)
+}
+
+fn read(path: &PathBuf) -> Value {
+    serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+fn entry(setting: &Setting, name: &str) -> Value {
+    read(&own(setting))["mcpServers"][name].clone()
+}
+
+#[test]
+fn fh_h5_a_server_is_asked_what_it_is_and_added_with_its_state() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::new();
+    let added = setting.run(&["add", "tickets", server.url().as_str()], 0);
+    let file = own(&setting).display().to_string();
+    assert_eq!(added.stdout.lines().next().unwrap(), format!("added tickets (mcplink) {file}:3"), "{added}");
+    assert!(added.stdout.lines().nth(1).unwrap().starts_with("it works: "), "{added}");
+    assert_eq!(entry(&setting, "tickets"), json!({ "type": "http", "url": server.url().as_str() }));
+    assert_eq!(setting.status("tickets")["status"], "connected");
+
+    // One that speaks the older transport is found out, too.
+    let older = FakeMcpServer::builder().era(Era::HttpSse).start().unwrap();
+    let document = setting.run(&["add", "older", older.url().as_str(), "--json"], 0).json();
+    assert_eq!(
+        (&document["entry"]["type"], &document["server"]["status"]),
+        (&json!("sse"), &json!("connected"))
+    );
+    assert_eq!((&document["server"]["transport"], &document["changed"]), (&json!("sse"), &json!(true)));
+    assert_eq!(entry(&setting, "older")["type"], "sse");
+    // And what a person said of it is not.
+    let document = setting.run(&["add", "said", "-t", "http", older.url().as_str(), "--json"], 0).json();
+    assert_eq!(document["entry"]["type"], "http");
+
+    // A name that is left out is that of the host.
+    let url = server.url();
+    let document = setting.run(&["add", url.as_str(), "--json"], 0).json();
+    let name = format!("127-0-0-1-{}", url.port().unwrap());
+    assert_eq!((&document["name"], &document["scope"]), (&json!(name), &json!("mcplink")));
+}
+
+#[test]
+fn fh_h5_what_does_not_answer_is_written_all_the_same_and_told() {
+    let refusing = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
+    let setting = Setting::new();
+    let nothing = "http://127.0.0.1:9/mcp";
+    for (name, url, code, status) in
+        [("down", nothing, 4, "failed"), ("closed", refusing.url().as_str(), 3, "needs-auth")]
+    {
+        let added = setting.run(&["add", name, url], 0);
+        assert!(added.stdout.contains("added") && added.stdout.contains(status), "{added}");
+        assert_eq!(entry(&setting, name)["url"], url);
+        // The exit that a script may want.
+        let checked = setting.run(&["add", name, url, "--replace", "--check"], code);
+        assert!(checked.stdout.contains("replaced") && checked.stdout.contains(status), "{checked}");
+    }
+    let asked = refusing.connections();
+    let document = setting.run(&["add", "x", refusing.url().as_str(), "--no-check", "--json"], 0).json();
+    assert_eq!((&document["server"], refusing.connections()), (&Value::Null, asked));
+}
+
+#[test]
+fn f033_headers_and_helpers_of_the_command_line_are_found_in_the_file_and_sent() {
+    let setting = Setting::new();
+    let token = setting.home.secret("token");
+    let server = FakeMcpServer::builder().accept(Accept::header("x-api-key", &token)).start().unwrap();
+    let url = server.url();
+    let add = ["add", "x", url.as_str(), "-H", &format!("X-Api-Key: {token}"), "--header", "X-Team:a:b"];
+    let added = setting.mcplink(&add).may_hold_secrets(format!("home/{OWN}")).run().expect_code(0);
+    assert!(added.stdout.contains("it works"), "{added}");
+    assert_eq!(entry(&setting, "x")["headers"], json!({ "X-Api-Key": token, "X-Team": "a:b" }));
+    // It is told that a secret is in a file now, and how it is kept out.
+    assert!(added.stderr.contains("X-Api-Key is a secret") && added.stderr.contains("${X_TOKEN}"), "{added}");
+    // The difference of an entry is shown without it as well, and nothing is written.
+    let before = fs::read(own(&setting)).unwrap();
+    for args in [&["add", "x", url.as_str(), "--replace", "--dry-run"][..], &["remove", "x", "--dry-run"]] {
+        let shown = setting.run(args, 0).stdout;
+        assert!(shown.contains("-   \"x\": {") && shown.contains("\"X-Api-Key\": \"[redacted]\""), "{shown}");
+    }
+    assert_eq!(fs::read(own(&setting)).unwrap(), before);
+
+    let helper = FakeHelper::new().unwrap();
+    helper.prints(json!({ "X-Api-Key": token }).to_string());
+    let command = helper.command();
+    let document = setting
+        .mcplink(&["add", "h", url.as_str(), "--headers-helper", &command, "--client-id", "me", "--json"])
+        .may_hold_secrets(format!("home/{OWN}"))
+        .run()
+        .expect_code(0)
+        .json();
+    assert_eq!(document["server"]["status"], "connected");
+    assert_eq!(entry(&setting, "h")["headersHelper"], command);
+    assert_eq!(entry(&setting, "h")["oauth"], json!({ "clientId": "me" }));
+}
+
+#[test]
+fn fh_h5_a_person_at_a_terminal_may_have_a_variable_in_the_place_of_a_secret() {
+    let server = FakeMcpServer::start().unwrap();
+    let url = server.url();
+    for (typed, expected) in [("\n", "Bearer ${X_TOKEN}"), ("n\n", "Bearer abcabcabc")] {
+        let setting = Setting::new();
+        let line = ["add", "x", url.as_str(), "-H", "Authorization: Bearer abcabcabc"];
+        let Some(add) = setting.on_a_terminal(&line) else { return };
+        let mut running = add.start();
+        running.wait_for_stdout("the question", |shown| shown.contains("[Y/n]"));
+        running.write(typed).unwrap();
+        running.close_stdin();
+        let _ = running.wait().expect_code(0);
+        assert_eq!(entry(&setting, "x")["headers"]["Authorization"], expected);
+    }
+}
+
+#[test]
+fn what_stands_there_is_neither_replaced_nor_touched() {
+    let setting = Setting::new();
+    let text = "{\r\n\t// mine\r\n\t\"mcpServers\": {\r\n\t\t\"a\": {\"command\": \"true\"}, // a\r\n\t},\r\n\t\"own\": [1,2],\r\n}";
+    setting.home.write(OWN, text).unwrap();
+    let refused = setting.run(&["add", "a", "http://127.0.0.1:9/mcp", "--no-check"], 2);
+    assert!(
+        refused.stderr.contains("a is there already (mcplink, ") && refused.stderr.contains("mcp.json:4)"),
+        "{refused}"
+    );
+    assert!(refused.stderr.contains("why: it is true"), "{refused}");
+    assert_eq!(fs::read_to_string(own(&setting)).unwrap(), text);
+    setting.run(&["add", "b", "-e", "K=v", "--no-check", "--", "run", "-x"], 0);
+    let with = fs::read_to_string(own(&setting)).unwrap();
+    assert_eq!(
+        with,
+        text.replace(
+            " // a\r\n",
+            " // a\r\n\t\t\"b\": {\r\n\t\t\t\"type\": \"stdio\",\r\n\t\t\t\"command\": \"run\",\r\n\t\t\t\"args\": [\"-x\"],\r\n\t\t\t\"env\": {\r\n\t\t\t\t\"K\": \"v\"\r\n\t\t\t}\r\n\t\t},\r\n"
+        )
+    );
+    setting.run(&["remove", "b"], 0);
+    assert_eq!(fs::read_to_string(own(&setting)).unwrap(), text);
+
+    // A file that is not understood is named with the place, and left.
+    setting.home.write(OWN, "{\n  \"mcpServers\": {,}\n}").unwrap();
+    for args in [
+        &["add", "b", "--no-check", "--", "run"][..],
+        &["remove", "a"],
+        &["add-json", "b", "{\"command\": \"x\"}"],
+    ] {
+        let refused = setting.run(args, 2);
+        assert!(refused.stderr.contains("mcp.json:2:18: "), "{refused}");
+        assert!(refused.stderr.lines().count() <= 3, "{refused}");
+    }
+    assert_eq!(fs::read_to_string(own(&setting)).unwrap(), "{\n  \"mcpServers\": {,}\n}");
+}
+
+#[test]
+fn an_entry_that_could_not_be_used_is_not_written() {
+    let setting = Setting::new();
+    for (args, why) in [
+        (&["add-json", "x", "{\"url\": 5}"][..], "expected a string"),
+        (&["add-json", "x", "[]"], "expected an object, found an array"),
+        (&["add-json", "x", "{"], "the file ends inside an object"),
+        (&["add-json", "x", "{\"mcpServers\": {}}"], "give the entry alone"),
+        (&["add-json", "x", "{}"], "has neither `command` nor `url`"),
+        (&["add", "workspace", "http://127.0.0.1:9/"], "reserved"),
+        (&["add", "", "--", "x"], "a server needs a name"),
+        (&["add", "x", "http://127.0.0.1:9/", "-H", "A B: c"], "headers"),
+        (&["add", "x", "http://127.0.0.1:9/", "--scope", "managed"], "no command writes managed servers"),
+        (&["add", "x", "npx"], "a command comes behind `--`"),
+    ] {
+        let refused = setting.run(args, 2);
+        assert!(refused.stderr.contains(why), "{args:?}: {refused}");
+        assert!(refused.stderr.lines().count() <= 3, "{refused}");
+    }
+    assert!(!own(&setting).exists());
+    let added = setting
+        .mcplink(&["add-json", "x", "-", "--no-check"])
+        .stdin("{\"command\": \"run\", \"timeout\": 5000}");
+    let _ = added.run().expect_code(0);
+    assert_eq!(entry(&setting, "x"), json!({ "command": "run", "timeout": 5000 }));
+}
+
+#[test]
+fn s_k8_a_server_that_a_person_adds_to_the_project_is_approved_as_it_is() {
+    let (server, other) = (FakeMcpServer::start().unwrap(), FakeMcpServer::start().unwrap());
+    let setting = Setting::new();
+    let document =
+        setting.run(&["add", "db", server.url().as_str(), "--scope", "project", "--json"], 0).json();
+    assert_eq!((&document["scope"], &document["server"]["status"]), (&json!("project"), &json!("connected")));
+    let file = setting.home.project().join(".mcp.json");
+    assert_eq!(document["file"], file.canonicalize().unwrap().display().to_string());
+    assert_eq!(setting.status("db")["status"], "connected");
+    // What somebody makes of it later is not what was agreed to.
+    let changed = fs::read_to_string(&file).unwrap().replace(server.url().as_str(), other.url().as_str());
+    fs::write(&file, changed).unwrap();
+    assert_eq!(setting.status("db")["reason"]["code"], "changed-since-approval");
+    assert_eq!(other.connections(), 0);
+}
+
+#[test]
+fn each_scope_is_written_where_other_programs_look() {
+    let setting = Setting::new().with("mine", json!({ "command": "x" }));
+    for scope in ["user", "local", "project"] {
+        setting.run(&["add", scope, "--no-check", "-s", scope, "--", "run"], 0);
+    }
+    let user = read(&setting.home.home().join(".claude.json"));
+    let folder = setting.home.project().canonicalize().unwrap().display().to_string();
+    assert_eq!(user["mcpServers"]["user"]["command"], "run");
+    assert_eq!(user["projects"][&folder]["mcpServers"]["local"]["command"], "run", "{user:#}");
+    assert_eq!(read(&setting.home.project().join(".mcp.json"))["mcpServers"]["project"]["command"], "run");
+    assert!(!own(&setting).exists());
+    // What is not in our own file is removed only where it is said where it is.
+    let refused = setting.run(&["remove", "mine"], 2);
+    assert!(refused.stderr.contains("next: mcplink remove mine --scope user"), "{refused}");
+    for (name, scope) in [("mine", "user"), ("local", "local"), ("project", "project")] {
+        let removed = setting.run(&["remove", name, "--scope", scope], 0);
+        assert!(removed.stdout.starts_with(&format!("removed {name} ({scope}) ")), "{removed}");
+    }
+    let left = setting.run(&["list"], 0).stdout;
+    assert_eq!(left.lines().count(), 1, "{left}");
+    let refused = setting.run(&["remove", "nope"], 2);
+    assert!(refused.stderr.contains("no server is named \"nope\""), "{refused}");
+}
+
+#[test]
+fn f048_what_is_kept_for_a_server_goes_with_it() {
+    let server = FakeMcpServer::start().unwrap();
+    let auth = FakeAuthServer::start().unwrap();
+    auth.protect(&server);
+    let setting = Setting::new();
+    let added = setting.run(&["add", "s", server.url().as_str()], 0);
+    assert!(added.stdout.contains("next: mcplink login s"), "{added}");
+    let browser = FakeBrowser::new().unwrap();
+    let login = setting.mcplink(&["login", "s"]).env("BROWSER", browser.command());
+    login.may_hold_secrets("state").run().expect_code(0);
+    assert_eq!(setting.home.sign_ins().len(), 1);
+    // Another definition of the name may need it.
+    setting.run(&["add", "s", "-s", "user", server.url().as_str(), "--no-check"], 0);
+    setting.run(&["remove", "s", "-s", "user"], 0);
+    assert_eq!(setting.home.sign_ins().len(), 1);
+    let removed = setting.run(&["remove", "s"], 0);
+    assert!(removed.stdout.contains("forgot "), "{removed}");
+    assert_eq!(setting.home.sign_ins().len(), 0);
+    let added = setting.run(&["add", "s", server.url().as_str()], 0);
+    assert!(
+        added.stdout.contains("next: mcplink login s"),
+        "nobody is signed in to another one of that name: {added}"
+    );
+}
+
+#[test]
+fn sixteen_at_once_are_all_there() {
+    let setting = Setting::new();
+    let environment = setting.home.environment(&std::path::Path::new("/usr/bin:/bin").display().to_string());
+    let children: Vec<_> = (0..16)
+        .map(|number| {
+            Command::new(env!("CARGO_BIN_EXE_mcplink"))
+                .args(["add", &format!("n{number}"), "--no-check", "--", "run"])
+                .env_clear()
+                .envs(&environment)
+                .current_dir(setting.home.project())
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for mut child in children {
+        assert!(child.wait().unwrap().success());
+    }
+    assert_eq!(read(&own(&setting))["mcpServers"].as_object().unwrap().len(), 16);
+}
+
+#[test]
+fn killed_at_any_moment_the_file_is_one_that_was_written() {
+    let setting = Setting::new();
+    setting.run(&["add", "first", "--no-check", "--", "run"], 0);
+    let environment = setting.home.environment("/usr/bin:/bin");
+    for number in 0..25_u64 {
+        let before = read(&own(&setting));
+        let mut child = Command::new(env!("CARGO_BIN_EXE_mcplink"))
+            .args(["add", &format!("n{number}"), "--no-check", "--", "run"])
+            .env_clear()
+            .envs(&environment)
+            .current_dir(setting.home.project())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_millis(number * 3));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        // Whole, and with all that was there.
+        let after = read(&own(&setting));
+        let (before, after) =
+            (before["mcpServers"].as_object().unwrap(), after["mcpServers"].as_object().unwrap());
+        assert!(before.iter().all(|(name, entry)| after.get(name) == Some(entry)));
+    }
+    // The next one is held up by nothing that they left, and clears it away.
+    setting.run(&["add", "last", "--no-check", "--", "run"], 0);
+    let folder = own(&setting).parent().unwrap().to_owned();
+    let names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(names, ["mcp.json"]);
+}
