@@ -174,6 +174,8 @@ pub(crate) enum Command {
     Disable(NamesArg),
     /// Check the configuration files, or one file
     Validate(ValidateArgs),
+    /// Print the JSON Schema of the files
+    Schema,
     /// Show which files are read, and which are not
     Paths,
     /// See it work: embedded servers, a temporary configuration, the real commands
