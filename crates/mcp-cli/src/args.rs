@@ -3,6 +3,7 @@
 mod config;
 mod values;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -40,6 +41,9 @@ pub(crate) struct GlobalArgs {
     /// Use only the servers of --mcp-config
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) strict_mcp_config: bool,
+    /// Take the configuration of this folder, as from within it
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "DIR")]
+    pub(crate) project: Option<PathBuf>,
     /// Look at, or write, one config scope only: local, project, mcplink, user, dynamic or managed
     // Not parsed here: `login --scope` once asked for an OAuth scope, and still does for any other word.
     #[arg(short, long, global = true, help_heading = GLOBAL, value_name = "SCOPE")]
