@@ -14,14 +14,14 @@
 //! that account's already; names that other tools approved do not.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
 use crate::consent::{Record, Slot};
 use crate::document::Document;
 use crate::entry::{Approval, Changed, ServerEntry, Switch};
-use crate::json::{Node, Object, Pointer};
+use crate::json::{Node, Pointer};
 use crate::project::project_key;
 use crate::sources::Role;
 use crate::{Locations, Origin, Problem, ProblemCode, Project, Severity};
@@ -58,20 +58,6 @@ pub(crate) fn project_nodes<'d>(
         let same = Some(project_key(&member.key)) == key;
         same.then(|| (Pointer::of(&["projects", &member.key]), &member.node))
     })
-}
-
-/// The folders that the files of this person say something of, each once.
-pub(crate) fn folders(files: &[Parsed<'_>]) -> Vec<PathBuf> {
-    let of_person = files.iter().filter(|(role, _)| matches!(role, Role::User | Role::Own));
-    let projects = of_person.filter_map(|(_, document)| document.object()?.get("projects")?.as_object());
-    let mut folders: Vec<PathBuf> = Vec::new();
-    for member in projects.flat_map(Object::iter) {
-        let folder = PathBuf::from(project_key(&member.key));
-        if folder.is_absolute() && !folders.contains(&folder) {
-            folders.push(folder);
-        }
-    }
-    folders
 }
 
 /// Whether the folder that `project` stands for is trusted.
@@ -309,6 +295,30 @@ impl Approvals {
             || covering.iter().any(|agreed| agreed.foreign == foreign && agreed.file == file_of(entry));
         let approval = if same_owner { Approval::Approved(named.clone()) } else { Approval::Undecided };
         (approval, false)
+    }
+
+    /// The same for an entry of a project's file of another host.
+    ///
+    /// Security: a name that was approved elsewhere was approved as one of `.mcp.json`, and so was everything that all
+    /// approve. So only what was agreed to here, in this very file, counts.
+    pub(crate) fn of_host(&self, entry: &ServerEntry) -> Approval {
+        if let Some(origin) = self.rejected.get(&entry.name) {
+            return Approval::Rejected(origin.clone());
+        }
+        let Some(named) = self.approved.get(&entry.name).filter(|_| self.known) else {
+            return Approval::Undecided;
+        };
+        let file = file_of(entry);
+        let agreed = self.contents.get(&entry.name).into_iter().flatten().find(|agreed| agreed.file == file);
+        match agreed {
+            Some(agreed) if agreed.foreign != entry.foreign.map(u64::from) => Approval::Undecided,
+            Some(agreed) if agreed.record.covers(entry.terms()) => Approval::Approved(named.clone()),
+            Some(agreed) => {
+                let changes = agreed.record.changes(entry.terms());
+                Approval::Changed(Box::new(Changed { agreed: named.clone(), changes }))
+            }
+            None => Approval::Undecided,
+        }
     }
 
     /// The same for the helper of a local entry in a trusted folder.

@@ -1,5 +1,8 @@
 //! One text that was read, parsed, with problems and origins that know their place in it.
 
+use std::path::PathBuf;
+
+use crate::hosts::{Host, Origins};
 use crate::json::{self, Lines, Node, Object, Pointer, Span};
 use crate::{Origin, Place, Problem, ProblemCode, Severity};
 
@@ -12,6 +15,12 @@ pub(crate) struct Document<'a> {
     pub(crate) root: Node,
     /// The other account that the file or its folder belongs to, where it does.
     pub(crate) foreign: Option<u32>,
+    /// The host whose file it is, where that is another one.
+    pub(crate) host: Option<&'static Host>,
+    /// Where values stand in a file that is written in another host's words.
+    origins: Option<Origins>,
+    /// The folder where relative paths of a project's file begin, where it is not the file's own.
+    pub(crate) folder: Option<PathBuf>,
 }
 
 /// The text, which may hold secrets: not shown by `Debug`.
@@ -27,22 +36,42 @@ impl std::fmt::Debug for Text<'_> {
 impl<'a> Document<'a> {
     /// Parses `text`; a text that cannot be parsed is one problem with its position.
     pub(crate) fn parse(place: Place, text: &'a str) -> Result<Self, Box<Problem>> {
-        Self::of(place, text, json::parse(text))
+        let parsed = json::parse(text);
+        Self::of(place, text, parsed, syntax)
     }
 
     /// Of a file that nobody reads: enough to see whether there are servers in it.
     pub(crate) fn glance(place: Place, text: &'a str) -> Result<Self, Box<Problem>> {
-        Self::of(place, text, json::parse_to(text, 2))
+        Self::of(place, text, json::parse_to(text, 2), syntax)
+    }
+
+    /// Of what was read of a text in another format than JSON.
+    pub(crate) fn parsed(
+        place: Place,
+        text: &'a str,
+        parsed: Result<Node, json::SyntaxError>,
+    ) -> Result<Self, Box<Problem>> {
+        Self::of(place, text, parsed, |_, error| error.message.to_owned())
+    }
+
+    /// The same text told in our own words; `origins` is where everything stands in those of its host.
+    pub(crate) fn retold(&self, host: &'static Host, root: Node, origins: Origins) -> Self {
+        Self { root, host: Some(host), origins: Some(origins), ..self.clone() }
     }
 
     fn of(
         place: Place,
         text: &'a str,
         parsed: Result<Node, json::SyntaxError>,
+        syntax: impl FnOnce(&str, &json::SyntaxError) -> String,
     ) -> Result<Self, Box<Problem>> {
         let lines = Lines::new(text);
         match parsed {
-            Ok(root) => Ok(Self { place, text: Text(text), lines, root, foreign: None }),
+            Ok(root) => {
+                let text = Text(text);
+                let (foreign, host, origins, folder) = (None, None, None, None);
+                Ok(Self { place, text, lines, root, foreign, host, origins, folder })
+            }
             Err(error) => {
                 let (line, column) = lines.position(text, error.offset);
                 let mut problem =
@@ -79,7 +108,14 @@ impl<'a> Document<'a> {
         self.text.0.get(span.start()..span.end()).unwrap_or_default()
     }
 
+    /// The path of what stands at `span`, in the words of the file.
+    fn path<'p>(&'p self, pointer: &'p Pointer, span: Span) -> &'p Pointer {
+        let origins = self.origins.as_ref();
+        origins.and_then(|origins| origins.get(&(span.start(), span.end()))).unwrap_or(pointer)
+    }
+
     pub(crate) fn origin(&self, pointer: &Pointer, span: Span) -> Origin {
+        let pointer = self.path(pointer, span);
         Origin {
             place: self.place.clone(),
             pointer: pointer.to_string(),
@@ -96,6 +132,7 @@ impl<'a> Document<'a> {
         span: Span,
         message: impl Into<String>,
     ) -> Problem {
+        let pointer = self.path(pointer, span);
         let (line, column) = self.lines.position(self.text.0, span.start());
         let mut problem = Problem::new(severity, code, message).in_place(&self.place);
         problem.line = Some(line);

@@ -11,6 +11,7 @@ use url::Url;
 use crate::chain::Chain;
 use crate::consent::{Change, Terms};
 use crate::expand::Text;
+use crate::hosts::Host;
 pub use crate::launch::Stdio;
 pub use crate::scope::Scope;
 use crate::{Origin, Redacted, display};
@@ -50,6 +51,8 @@ pub struct ServerEntry {
     pub(crate) first_use: bool,
     /// The other account that its file or folder belongs to, where it does.
     pub(crate) foreign: Option<u32>,
+    /// The host whose file it stands in, where that is another one.
+    pub(crate) host: Option<&'static Host>,
     pub(crate) transport: &'static str,
     pub(crate) fields: Vec<Field>,
 }
@@ -374,6 +377,11 @@ impl ServerEntry {
     /// What a person agrees to with it.
     pub fn terms(&self) -> &Terms {
         &self.terms
+    }
+
+    /// The host whose file it stands in, where that is not one that is read anyway.
+    pub fn host(&self) -> Option<&'static Host> {
+        self.host
     }
 
     /// The other account that its project's file or folder belongs to, where it does.

@@ -118,6 +118,7 @@ fn resolve(texts: &[&str], env: Env) {
         person_dir: home.to_owned(),
         files: ROLES.iter().zip(texts).map(source).collect(),
         program: None,
+        host: None,
         read: |_| Ok(format!("TOKEN={CANARY}\nNODE_OPTIONS='{CANARY}'\n").into_bytes()),
     };
     let config = Config::resolve(&sources);

@@ -54,6 +54,7 @@ mod foreign;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
 pub mod fuzzing;
+mod hosts;
 mod json;
 mod launch;
 mod load;
@@ -94,6 +95,7 @@ pub use env_file::EnvFile;
 pub use error::{ConfigError, ConfigErrorKind};
 pub use expand::Text;
 pub use explain::{Explanation, HelperFacts, Hidden};
+pub use hosts::{Carried, Host, HostFound, Input};
 pub use launch::Launch;
 pub use load::Config;
 pub use locations::{Locations, Platform};
@@ -104,7 +106,6 @@ pub use precedence::Shadowed;
 pub use problem::{Problem, ProblemCode, Severity};
 pub use project::Project;
 pub use redacted::Redacted;
-pub use schema::json_schema;
 pub use sources::{Pipes, Request, Sources};
 pub use suggest::nearest;
 pub use switching::Switching;

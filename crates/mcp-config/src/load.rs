@@ -1,14 +1,14 @@
 //! From files to the configuration in force. Never fails: what is wrong is a [`Problem`], and the rest is used.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::chain::{self, Chain};
-use crate::decisions::{Approvals, Disabled, Heard, Parsed, Trust, folders, project_nodes, trust};
+use crate::decisions::{Approvals, Disabled, Heard, Parsed, Trust, project_nodes, trust};
 use crate::document::Document;
 use crate::entry::{Approval, Scope, Server, ServerEntry, Switch};
-use crate::env_file::{self, EnvFiles};
+use crate::env_file::EnvFiles;
 use crate::explain::Explanation;
 use crate::foreign;
 use crate::json::{Node, Object, Pointer};
@@ -48,7 +48,6 @@ pub struct Config {
     settled: bool,
     paths: Vec<PathReport>,
     watched: Redacted<Vec<PathBuf>>,
-    folders: Redacted<Vec<PathBuf>>,
     /// The numbers of the problems of each name.
     problems_of: HashMap<String, Vec<usize>>,
 }
@@ -136,7 +135,7 @@ impl Config {
 
     fn resolve_as(sources: &Sources, assumed: Option<Trust>) -> Self {
         let mut problems = Vec::new();
-        let files = parse(&sources.files, &mut problems);
+        let files = parse(sources, &mut problems);
         let known = !unreadable(sources, &files, Role::Decisions);
         let found = if known { trust(&files, &sources.project) } else { Trust::Untrusted };
         let is_assumed = assumed.is_some();
@@ -196,7 +195,6 @@ impl Config {
             trust,
             settled,
             paths: paths::report(sources, control, &files),
-            folders: Redacted::new(folders(&files)),
             watched: Redacted::new(sources.watched().into_iter().chain(env_files.opened()).collect()),
         }
     }
@@ -233,12 +231,6 @@ impl Config {
         Explanation::of(self, self.entry(name)?)
     }
 
-    /// The folders that the files of this person say something of (`projects`), as they are written there: where a server may
-    /// be that is not found from here.
-    pub fn folders(&self) -> &[PathBuf] {
-        self.folders.expose()
-    }
-
     /// The files and directories that could make this another configuration, whether they are there or not.
     pub fn watched(&self) -> &[PathBuf] {
         self.watched.expose()
@@ -257,6 +249,11 @@ pub(crate) enum Control {
     Open,
     /// `--strict-mcp-config`: the command line only.
     Strict,
+    /// `--from`: the files of one host, and the command line.
+    Host {
+        /// They are the ones that are read anyway, without our own.
+        native: bool,
+    },
     /// `managed-mcp.json` exists: it alone.
     Managed,
 }
@@ -265,8 +262,18 @@ impl Control {
     fn of(sources: &Sources, problems: &mut Vec<Problem>) -> Self {
         let managed = sources.with_role(Role::Managed).find(|file| !matches!(file.content, Content::Absent));
         let Some(managed) = managed else {
-            return if sources.strict { Self::Strict } else { Self::Open };
+            return match sources.host {
+                _ if sources.strict => Self::Strict,
+                Some(host) => Self::Host { native: host.is_read_anyway() },
+                None => Self::Open,
+            };
         };
+        if sources.host.is_some() {
+            let message = "the administrator's file has exclusive control; --from cannot be used";
+            problems.push(
+                Problem::new(Severity::Error, ProblemCode::ManagedPolicy, message).in_place(&managed.place),
+            );
+        }
         if sources.strict || sources.with_role(Role::Dynamic).next().is_some() {
             let message = "the administrator's file has exclusive control; --mcp-config and \
                            --strict-mcp-config cannot be used";
@@ -282,6 +289,8 @@ impl Control {
         match self {
             Self::Managed => role == Role::Managed,
             Self::Strict => role == Role::Dynamic,
+            Self::Host { native: true } => matches!(role, Role::Dynamic | Role::User | Role::Project),
+            Self::Host { native: false } => matches!(role, Role::Dynamic | Role::Host(_)),
             Self::Open => matches!(role, Role::Dynamic | Role::User | Role::Own | Role::Project),
         }
     }
@@ -300,12 +309,15 @@ impl Facts {
     fn attach(&self, entry: &mut ServerEntry, trusted: bool) {
         // What the entry says about itself comes first: it stands in the file that a person looks at.
         let own = std::mem::replace(&mut entry.switch, Switch::On);
-        entry.switch = own.and(self.disabled.switch(&entry.name));
+        // Names in the lists of one host say nothing about another one's.
+        let listed = entry.host.map_or_else(|| self.disabled.switch(&entry.name), |_| Switch::On);
+        entry.switch = own.and(listed);
         entry.below = entry.switch.clone();
         self.overrides.apply(entry);
         entry.blocked = self.policy.check(entry);
         let helper = entry.remote().is_some_and(|remote| remote.helper.is_some());
         (entry.approval, entry.first_use) = match entry.scope {
+            Scope::Project if entry.host.is_some() => (self.approvals.of_host(entry), false),
             Scope::Project => self.approvals.of(entry),
             Scope::Local if helper && trusted => self.approvals.of_helper(entry),
             _ => (Approval::NotNeeded, false),
@@ -324,10 +336,10 @@ impl Facts {
 }
 
 /// Parses what was read; what cannot be used is one problem each and left out.
-fn parse<'a>(files: &'a [Source], problems: &mut Vec<Problem>) -> Vec<Parsed<'a>> {
+fn parse<'a>(sources: &'a Sources, problems: &mut Vec<Problem>) -> Vec<Parsed<'a>> {
     let mut parsed = Vec::new();
-    for file in files {
-        match document(file) {
+    for file in &sources.files {
+        match document(file, sources, problems) {
             None => {}
             Some(Ok(document)) => parsed.push((file.role, document)),
             // A file that nobody reads may be as broken as it likes.
@@ -338,8 +350,28 @@ fn parse<'a>(files: &'a [Source], problems: &mut Vec<Problem>) -> Vec<Parsed<'a>
     parsed
 }
 
-fn document(file: &Source) -> Option<Result<Document<'_>, Box<Problem>>> {
-    match &file.content {
+fn document<'a>(
+    file: &'a Source,
+    sources: &Sources,
+    problems: &mut Vec<Problem>,
+) -> Option<Result<Document<'a>, Box<Problem>>> {
+    match (&file.content, file.role) {
+        (Content::Text(text), Role::Host(place)) => {
+            let read = place.read(file, text, &sources.project, &sources.locations);
+            Some(read.map(|mut reading| {
+                problems.append(&mut reading.problems);
+                reading.document
+            }))
+        }
+        (content, _) => document_of_ours(file, content),
+    }
+}
+
+fn document_of_ours<'a>(
+    file: &'a Source,
+    content: &'a Content,
+) -> Option<Result<Document<'a>, Box<Problem>>> {
+    match content {
         Content::Absent => None,
         Content::Text(text) if matches!(file.role, Role::NeverRead(_)) => {
             Some(Document::glance(file.place.clone(), text))
@@ -379,6 +411,7 @@ fn entries(
     let scope = match role {
         Role::Managed => Scope::Managed,
         Role::Dynamic => Scope::Dynamic,
+        Role::Host(place) if place.file().is_of_project() => Scope::Project,
         Role::Project => Scope::Project,
         Role::Own => Scope::Mcplink,
         _ => Scope::User,
@@ -402,14 +435,14 @@ fn entries(
                 ));
             }
         }
-    } else {
+    } else if document.host.is_none() {
         check_shape(document, object, problems);
     }
     found.extend(map_of_servers(document, Some(object), &Pointer::default(), scope, context, problems));
     found
 }
 
-fn map_of_servers(
+pub(crate) fn map_of_servers(
     document: &Document<'_>,
     object: Option<&Object>,
     path: &Pointer,
@@ -449,33 +482,4 @@ pub(crate) fn check_shape(document: &Document<'_>, object: &Object, problems: &m
     let span = object.get(key).map_or(document.root.span, |node| node.span);
     let problem = document.problem(severity, ProblemCode::WrongShape, &path, span, message);
     problems.push(problem.with_hint(hint));
-}
-
-/// The problems of one text as a file of servers, whatever is configured elsewhere.
-pub(crate) fn validate(place: Place, text: &str, env: &crate::Env) -> Vec<Problem> {
-    let mut problems = Vec::new();
-    let document = match Document::parse_object(place, text) {
-        Ok(document) => document,
-        Err(problem) => return vec![*problem],
-    };
-    let Some(object) = document.object() else { return problems };
-    let here = document.place.path().and_then(Path::parent).filter(|folder| *folder != Path::new(""));
-    let here = here.unwrap_or(Path::new("."));
-    let env_files = EnvFiles::new(env_file::read);
-    let context = Context { env, launch_dir: here, person_dir: here, trusted: false, env_files: &env_files };
-    let projects = object.get("projects").and_then(Node::as_object);
-    if projects.is_none() {
-        check_shape(&document, object, &mut problems);
-    }
-    overrides::check(&document, &mut problems);
-    let mut servers = Vec::new();
-    for member in projects.into_iter().flat_map(Object::iter) {
-        let path = Pointer::of(&["projects", &member.key]);
-        let project = member.node.as_object();
-        servers.extend(map_of_servers(&document, project, &path, Scope::Local, context, &mut problems));
-    }
-    let root = Pointer::default();
-    servers.extend(map_of_servers(&document, Some(object), &root, Scope::User, context, &mut problems));
-    pointer::notes(&servers, Program { file: None, env, cwd: here }, &mut problems);
-    problems
 }

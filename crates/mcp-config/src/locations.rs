@@ -50,8 +50,7 @@ pub struct Locations {
 impl Locations {
     /// The locations for `env`; relative paths in it are taken from `cwd`.
     pub fn new(env: &Env, cwd: &Path, platform: Platform) -> Self {
-        let home_variable = if platform == Platform::Windows { "USERPROFILE" } else { "HOME" };
-        let home = env.path(home_variable).or_else(|| env.path("HOME")).map(|home| cwd.join(home));
+        let home = home(env, cwd, platform);
         let chosen = env.path("CLAUDE_CONFIG_DIR").map(|dir| cwd.join(dir));
         let user_file = chosen.as_ref().or(home.as_ref()).map(|dir| dir.join(".claude.json"));
         let config_dir = chosen.or_else(|| Some(home.as_ref()?.join(".claude")));
@@ -86,8 +85,14 @@ impl Locations {
     }
 }
 
+/// The person's home directory, where the environment names one.
+pub(crate) fn home(env: &Env, cwd: &Path, platform: Platform) -> Option<PathBuf> {
+    let variable = if platform == Platform::Windows { "USERPROFILE" } else { "HOME" };
+    env.path(variable).or_else(|| env.path("HOME")).map(|home| cwd.join(home))
+}
+
 /// The XDG base directory specification has relative paths ignored.
-fn xdg_config_dir(env: &Env, home: Option<&Path>) -> Option<PathBuf> {
+pub(crate) fn xdg_config_dir(env: &Env, home: Option<&Path>) -> Option<PathBuf> {
     let named = env.path("XDG_CONFIG_HOME").filter(|path| path.is_absolute());
     named.or_else(|| Some(home?.join(".config")))
 }

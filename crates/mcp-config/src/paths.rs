@@ -68,6 +68,7 @@ fn role(role: Role) -> &'static str {
         Role::ProjectSettings => "project settings",
         Role::LocalSettings => "local project settings",
         Role::Decisions => "trust and approvals given to mcplink",
+        Role::Host(_) => "servers of another host",
         Role::NeverRead(_) => NO_ROLE,
     }
 }
@@ -82,12 +83,15 @@ fn never(role: Role) -> Option<&'static str> {
 }
 
 fn purpose(role: Role, control: Control) -> (bool, String) {
-    let servers = matches!(role, Role::Managed | Role::User | Role::Own | Role::Project | Role::Dynamic);
+    let servers = matches!(
+        role,
+        Role::Managed | Role::User | Role::Own | Role::Project | Role::Dynamic | Role::Host(_)
+    );
     if servers && !control.admits(role) {
-        let reason = if control == Control::Managed {
-            "the administrator's file has exclusive control"
-        } else {
-            "--strict-mcp-config"
+        let reason = match control {
+            Control::Managed => "the administrator's file has exclusive control",
+            Control::Host { .. } => "--from",
+            _ => "--strict-mcp-config",
         };
         return match role {
             // Trust and disabled lists are facts about the person, whoever supplies the servers.
@@ -107,6 +111,7 @@ fn purpose(role: Role, control: Control) -> (bool, String) {
             "rejections and policy lists; approvals once the folder is trusted"
         }
         Role::Decisions => "written by trust, untrust, approve and reject",
+        Role::Host(_) => "asked for with --from",
         Role::NeverRead(_) => "never read",
     };
     (true, why.to_owned())

@@ -28,7 +28,7 @@ pub struct Pointer {
 }
 
 impl Pointer {
-    fn of(entry: &ServerEntry, program: Program<'_>) -> Option<Self> {
+    pub(crate) fn of(entry: &ServerEntry, program: Program<'_>) -> Option<Self> {
         let stdio = entry.stdio()?;
         // Where a stranger's path leads is not looked up before a person has agreed to the entry.
         let agreed = entry.scope != Scope::Project || matches!(entry.approval, Approval::Approved(_));

@@ -68,6 +68,8 @@ pub enum ProblemCode {
     Pointer,
     /// What a person agreed to could not be kept.
     NotKept,
+    /// Something in the file of another host has no equal here, or another form.
+    NotTakenOver,
 }
 
 /// One thing that is wrong, and where.

@@ -5,7 +5,6 @@
 //! Either way the other entries are read.
 
 mod fields;
-mod json_schema;
 mod limits;
 mod oauth;
 mod reader;
@@ -23,7 +22,6 @@ use crate::env_file::EnvFiles;
 use crate::json::{Member, Node, Object, Pointer};
 use crate::{Env, Problem, ProblemCode, RemoteKind, Severity};
 pub(crate) use fields::is_remark;
-pub use json_schema::json_schema;
 
 use fields::Kind;
 use reader::Reader;
@@ -119,6 +117,7 @@ fn server(
         terms: Terms::default(),
         first_use: false,
         foreign: document.foreign,
+        host: document.host,
         transport: "unknown",
         fields: Vec::new(),
     };
@@ -168,7 +167,8 @@ fn tell_some(found: &mut Vec<Problem>) {
 
 /// Where a relative path of an entry begins.
 fn base<'a>(document: &'a Document<'_>, scope: Scope, context: Context<'a>) -> &'a Path {
-    let folder = document.place.path().and_then(Path::parent).filter(|_| scope == Scope::Project);
+    let own = || document.place.path().and_then(Path::parent);
+    let folder = document.folder.as_deref().or_else(own).filter(|_| scope == Scope::Project);
     folder.unwrap_or(context.launch_dir)
 }
 
@@ -217,11 +217,9 @@ fn kind(reader: &mut Reader<'_, '_>) -> Option<Kind> {
         } else {
             let found = crate::foreign::url(reader.object());
             let hint = match found {
-                Some((word, host)) => {
-                    format!(
-                        "`{}` is {host} word: write \"type\": \"http\" and the address as `url`",
-                        display_key(word)
-                    )
+                Some((word, instead)) => {
+                    let instead = instead.strip_prefix("it ").unwrap_or(instead);
+                    format!("`{}` {instead}", display_key(word))
                 }
                 None => "a local server has a `command`; a remote one has a `type` and a `url`".to_owned(),
             };

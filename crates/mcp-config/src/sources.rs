@@ -13,6 +13,7 @@ mod pipes;
 pub use pipes::Pipes;
 
 use crate::env_file;
+use crate::hosts::{Host, HostPlace};
 use crate::never_read::{self, NeverRead};
 use crate::project::{canonical, stranger};
 use crate::{Env, Locations, Place, Platform, Project, trust};
@@ -44,6 +45,8 @@ pub struct Request {
     /// Replaces the administrator's directory. For tests and embedders; never from the environment, which
     /// would be a way around the administrator's policy.
     pub managed_dir: Option<PathBuf>,
+    /// Read the files of this host in the place of all others (`--from`).
+    pub host: Option<&'static Host>,
     /// The file of the running program, so that an entry that starts it by another name is known for a
     /// [`Pointer`](crate::Pointer); without it, only its name is.
     pub program: Option<PathBuf>,
@@ -60,6 +63,7 @@ impl Request {
             strict: false,
             platform: Platform::CURRENT,
             managed_dir: None,
+            host: None,
             program: None,
         }
     }
@@ -104,6 +108,8 @@ pub(crate) enum Role {
     LocalSettings,
     /// This tool's own trust and approvals.
     Decisions,
+    /// A file of another host.
+    Host(HostPlace),
     /// A place where people put servers and nobody reads them.
     NeverRead(NeverRead),
 }
@@ -112,23 +118,20 @@ impl Role {
     /// What a file of this role must be like to be read.
     fn policy(self) -> Policy {
         match self {
-            Self::Managed
-            | Self::ManagedSettings
-            | Self::User
-            | Self::Own
-            | Self::UserSettings
-            | Self::Decisions => Policy::surroundings(MAX_OWN_BYTES).owned(),
-            Self::Project | Self::ProjectSettings | Self::LocalSettings => {
-                Policy::surroundings(MAX_PROJECT_BYTES)
-            }
+            role if role.is_of_project() => Policy::surroundings(MAX_PROJECT_BYTES),
             Self::NeverRead(_) => Policy::surroundings(MAX_UNUSED_BYTES),
             Self::Dynamic => Policy::named(MAX_OWN_BYTES),
+            _ => Policy::surroundings(MAX_OWN_BYTES).owned(),
         }
     }
 
     /// Whether a project brings files of this role along.
     fn is_of_project(self) -> bool {
-        matches!(self, Self::Project | Self::ProjectSettings | Self::LocalSettings)
+        match self {
+            Self::Project | Self::ProjectSettings | Self::LocalSettings => true,
+            Self::Host(place) => place.file().is_of_project(),
+            _ => false,
+        }
     }
 }
 
@@ -161,6 +164,8 @@ pub struct Sources {
     pub(crate) person_dir: PathBuf,
     pub(crate) files: Vec<Source>,
     pub(crate) program: Option<PathBuf>,
+    /// The host whose files are read in the place of all others.
+    pub(crate) host: Option<&'static Host>,
     /// How the files of variables that entries name are read: which ones is known when the entries are.
     pub(crate) read: env_file::Read,
 }
@@ -178,10 +183,16 @@ impl Sources {
         files.extend(managed_settings(&locations.managed_dir));
         files.extend(dynamic(request, &project.cwd));
         files.extend(locations.user_file.iter().map(|path| Source::file(Role::User, path.clone())));
-        // Whoever has one file for both has it in the scope that other programs know.
-        let own = locations.own_file.iter().filter(|path| locations.user_file.as_ref() != Some(path));
-        files.extend(own.map(|path| Source::file(Role::Own, path.clone())));
-        files.extend(project_files(&project, &locations));
+        let another = request.host.filter(|host| !host.is_read_anyway());
+        if let Some(host) = another {
+            let places = host.places(&request.env, &project, request.platform);
+            files.extend(places.into_iter().map(|(place, path)| Source::file(Role::Host(place), path)));
+        } else {
+            // Whoever has one file for both has it in the scope that other programs know.
+            let own = locations.own_file.iter().filter(|path| locations.user_file.as_ref() != Some(path));
+            files.extend(own.map(|path| Source::file(Role::Own, path.clone())));
+            files.extend(project_files(&project, &locations));
+        }
         let user_settings = locations.config_dir.as_ref().map(|dir| dir.join("settings.json"));
         files.extend(user_settings.iter().map(|path| Source::file(Role::UserSettings, path.clone())));
         for dir in project.settings_dirs() {
@@ -194,7 +205,7 @@ impl Sources {
         }
         files.extend(locations.decisions_file().map(|path| Source::file(Role::Decisions, path)));
         for (why, path) in never_read::places(&locations, &project, &request.env) {
-            if !files.iter().any(|file| file.place.path() == Some(&path)) {
+            if another.is_none() && !files.iter().any(|file| file.place.path() == Some(&path)) {
                 files.push(Source::file(Role::NeverRead(why), path));
             }
         }
@@ -209,6 +220,7 @@ impl Sources {
             person_dir,
             files,
             program: request.program.clone(),
+            host: request.host,
             read: env_file::read,
         }
     }
@@ -241,10 +253,10 @@ impl Content {
 }
 
 impl Source {
-    fn file(role: Role, path: PathBuf) -> Self {
+    pub(crate) fn file(role: Role, path: PathBuf) -> Self {
         let content = read(role, &path);
         let foreign = match role {
-            Role::Project | Role::ProjectSettings | Role::LocalSettings if content.is_there() => {
+            role if role.is_of_project() && content.is_there() => {
                 path.parent().and_then(stranger).or_else(|| stranger(&path))
             }
             _ => None,

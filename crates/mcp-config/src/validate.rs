@@ -2,8 +2,14 @@
 
 use std::path::Path;
 
+use crate::document::Document;
+use crate::env_file::{self, EnvFiles};
+use crate::json::{Node, Object, Pointer};
+use crate::load::{check_shape, map_of_servers};
+use crate::program::Program;
+use crate::schema::Context;
 use crate::sources::{self, Content};
-use crate::{Env, Place, Problem, ProblemCode, Severity, load};
+use crate::{Env, Place, Problem, ProblemCode, Scope, Severity, overrides, pointer};
 
 /// What is wrong with the file at `path`, as a `.mcp.json`, a `--mcp-config` file or a `.claude.json`.
 ///
@@ -11,7 +17,7 @@ use crate::{Env, Place, Problem, ProblemCode, Severity, load};
 pub fn validate_file(path: &Path, env: &Env) -> Vec<Problem> {
     let place = Place::File(path.to_owned());
     let why = match sources::read(sources::Role::User, path) {
-        Content::Text(text) => return load::validate(place, &text, env),
+        Content::Text(text) => return validate(place, &text, env),
         Content::Absent => "there is no such file".to_owned(),
         Content::Unreadable(why) => why,
     };
@@ -20,5 +26,34 @@ pub fn validate_file(path: &Path, env: &Env) -> Vec<Problem> {
 
 /// What is wrong with `text`, which is called `place` in the problems.
 pub fn validate_text(place: Place, text: &str, env: &Env) -> Vec<Problem> {
-    load::validate(place, text, env)
+    validate(place, text, env)
+}
+
+/// The problems of one text as a file of servers, whatever is configured elsewhere.
+fn validate(place: Place, text: &str, env: &Env) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    let document = match Document::parse_object(place, text) {
+        Ok(document) => document,
+        Err(problem) => return vec![*problem],
+    };
+    let Some(object) = document.object() else { return problems };
+    let here = document.place.path().and_then(Path::parent).filter(|folder| *folder != Path::new(""));
+    let here = here.unwrap_or(Path::new("."));
+    let env_files = EnvFiles::new(env_file::read);
+    let context = Context { env, launch_dir: here, person_dir: here, trusted: false, env_files: &env_files };
+    let projects = object.get("projects").and_then(Node::as_object);
+    if projects.is_none() {
+        check_shape(&document, object, &mut problems);
+    }
+    overrides::check(&document, &mut problems);
+    let mut servers = Vec::new();
+    for member in projects.into_iter().flat_map(Object::iter) {
+        let path = Pointer::of(&["projects", &member.key]);
+        let project = member.node.as_object();
+        servers.extend(map_of_servers(&document, project, &path, Scope::Local, context, &mut problems));
+    }
+    let root = Pointer::default();
+    servers.extend(map_of_servers(&document, Some(object), &root, Scope::User, context, &mut problems));
+    pointer::notes(&servers, Program { file: None, env, cwd: here }, &mut problems);
+    problems
 }

@@ -8,7 +8,7 @@ use super::{Member, Node, Object, Pointer, Span, Value};
 
 /// How deep arrays and objects may nest. Configuration needs six levels; a file made to exhaust the
 /// stack is refused well before it could.
-const MAX_DEPTH: usize = 128;
+pub(crate) const MAX_DEPTH: usize = 128;
 
 /// Objects up to this size are searched for duplicate keys pairwise, larger ones through a map.
 const PAIRWISE: usize = 16;
@@ -162,8 +162,7 @@ impl Parser<'_> {
                 members.push(Member { key, key_span, node, overridden: false });
             }
         }
-        mark_overridden(&mut members);
-        Ok(Value::Object(Object { members: members.into_boxed_slice() }))
+        Ok(Value::Object(Object::of(members)))
     }
 
     fn array(&mut self) -> Result<Value, SyntaxError> {
@@ -309,7 +308,7 @@ impl Parser<'_> {
     }
 }
 
-fn mark_overridden(members: &mut [Member]) {
+pub(super) fn mark_overridden(members: &mut [Member]) {
     if members.len() <= PAIRWISE {
         for index in 0..members.len() {
             members[index].overridden =

@@ -11,8 +11,8 @@ pub(crate) struct Span {
 }
 
 impl Span {
-    /// The parser refuses texts in which an offset would not fit.
-    pub(super) fn new(start: usize, end: usize) -> Self {
+    /// The parsers refuse texts in which an offset would not fit.
+    pub(crate) fn new(start: usize, end: usize) -> Self {
         let narrow = |offset| u32::try_from(offset).unwrap_or(u32::MAX);
         Self { start: narrow(start), end: narrow(end) }
     }
@@ -49,8 +49,12 @@ pub(crate) enum Value {
 pub(crate) struct Whole(u64);
 
 impl Whole {
+    pub(crate) fn of(value: u64) -> Self {
+        Self(value)
+    }
+
     /// Reads a number, also where it is written as `1e3` or `5.0`.
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let whole = text.parse().ok().or_else(|| {
             let value: f64 = text.parse().ok()?;
             // 2^53: up to here every whole number has exactly one spelling as a double.
@@ -131,6 +135,12 @@ impl Node {
 }
 
 impl Object {
+    /// The members in the order in which they are written; where a key is written twice, the last one counts.
+    pub(crate) fn of(mut members: Vec<Member>) -> Self {
+        super::parse::mark_overridden(&mut members);
+        Self { members: members.into_boxed_slice() }
+    }
+
     /// The value of `key`; where a key is written twice, the last one, as in every other JSON reader.
     pub(crate) fn get(&self, key: &str) -> Option<&Node> {
         self.members.iter().rev().find(|member| *member.key == *key).map(|member| &member.node)

@@ -2,7 +2,8 @@
 //!
 //! - `$ROOT` in files and variables stands for that directory, and comes back in what is expected.
 //! - `dot-git` becomes `.git`, which cannot be committed under its own name.
-//! - `env.json` holds variables besides `HOME`; `request.json` may set `cwd`, `mcpConfig` and `strict`.
+//! - `env.json` holds variables besides `HOME`; `request.json` may set `cwd`, `mcpConfig`, `strict`, and a host as `from`:
+//!   then what could be carried over from its files is a part of what is expected.
 //! - `managed/`, where there is one, is the administrator's directory.
 //!
 //! `UPDATE_EXPECT=1 cargo test -p mcp-config` writes what is expected anew; read the difference.
@@ -11,7 +12,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use mcp_config::{Approval, Config, Env, Request, ServerEntry, Trust};
+use mcp_config::edit::{Change, apply};
+use mcp_config::{Approval, Config, Env, Host, HostFound, Request, ServerEntry, Trust};
 use serde_json::Value;
 
 /// A case that has been laid out.
@@ -42,6 +44,7 @@ impl Case {
         let mut request = Request::new(root.join(cwd), env);
         request.managed_dir = Some(root.join("managed"));
         request.strict = options["strict"] == true;
+        request.host = options["from"].as_str().map(|name| Host::named(name).unwrap());
         let arguments = options["mcpConfig"].as_array().cloned().unwrap_or_default();
         request.mcp_config = arguments.iter().map(|value| value.as_str().unwrap().to_owned()).collect();
         Self { dir, _temp: temp, root, request }
@@ -52,7 +55,11 @@ impl Case {
     }
 
     fn check(&self) {
-        let shown = render(&Config::load(&self.request)).replace(self.root.to_str().unwrap(), "$ROOT");
+        let mut shown = render(&Config::load(&self.request));
+        if let Some(host) = self.request.host {
+            render_found(&mut shown, &HostFound::all(&self.request, Some(host)));
+        }
+        let shown = shown.replace(self.root.to_str().unwrap(), "$ROOT");
         let expected = self.dir.join("expect.txt");
         #[expect(
             clippy::disallowed_methods,
@@ -101,6 +108,34 @@ fn render(config: &Config) -> String {
         }
     }
     out
+}
+
+/// What could be carried over, as it would stand in a file of ours.
+fn render_found(out: &mut String, found: &[HostFound]) {
+    for file in found {
+        writeln!(
+            out,
+            "{}: {}, {} servers, {} pointers",
+            file.place,
+            file.host.title,
+            file.servers.len(),
+            file.pointers
+        )
+        .unwrap();
+        for server in &file.servers {
+            let value = Change::Set(server.value.clone());
+            let text = apply("", &[&server.entry.name], &value).unwrap();
+            text.lines().for_each(|line| writeln!(out, "        {line}").unwrap());
+            for input in &server.inputs {
+                writeln!(
+                    out,
+                    "        asks for {} as {} (secret: {})",
+                    input.id, input.variable, input.secret
+                )
+                .unwrap();
+            }
+        }
+    }
 }
 
 fn render_entry(out: &mut String, entry: &ServerEntry) {
@@ -177,6 +212,33 @@ cases! {
     f137_entries_that_differ_by_env
     f138_disabled_list_hides_mcp_config
     fa_a62_parent_walk_nearest_wins
+    host_amp
+    host_antigravity
+    host_claude_desktop
+    host_cline
+    host_cline_flat
+    host_codex
+    host_copilot
+    host_cursor
+    host_fx
+    host_gemini
+    host_goose
+    host_grok
+    host_junie
+    host_kilo
+    host_kimi
+    host_kiro
+    host_mastra
+    host_mcp_remote
+    host_mcporter
+    host_opencode
+    host_opencode_servers
+    host_pi
+    host_qwen
+    host_vscode
+    host_vscode_settings
+    host_windsurf
+    host_zed
     invalid_entries_do_not_take_others_down
     managed_file_is_exclusive
     managed_settings_that_cannot_be_read

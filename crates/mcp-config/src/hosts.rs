@@ -1,0 +1,207 @@
+//! How other hosts write their servers: where each keeps them, in which format, and with which words.
+//!
+//! Everything that is known of a host stands in one file, `hosts/known/HOST.rs`, as a value of [`Host`]; what is common to
+//! many is one table of words. Reading is pure: a text becomes a tree in our own form whose every value still knows its
+//! place in the host's file, so whatever is said of an entry afterwards names the line that a person can open.
+//!
+//! | to add | write |
+//! |---|---|
+//! | a host | a file in `known/`, and its line in `known.rs` |
+//! | a word that a host has for a field | a row in its `fields`, or in `words.rs` where several have it |
+//! | a program that is a bridge to a remote server | a row in `lines.rs` |
+
+mod draft;
+mod entry;
+mod found;
+mod known;
+mod lines;
+mod place;
+mod read;
+mod toml;
+mod variables;
+pub(crate) mod words;
+mod yaml;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+pub(crate) use entry::Origins;
+pub use found::{Carried, HostFound};
+pub(crate) use place::{Base, Folder};
+pub(crate) use read::holds_servers;
+pub use variables::Input;
+pub(crate) use variables::{Around, Form};
+pub(crate) use words::Means;
+
+use crate::{Env, Platform, Project};
+
+/// A program that has MCP servers in files of its own.
+pub struct Host {
+    /// Its name on the command line.
+    pub name: &'static str,
+    /// Its name as people write it.
+    pub title: &'static str,
+    /// Its files, the ones whose definitions win first.
+    pub(crate) files: &'static [HostFile],
+    /// What a word means in it, where that is not what everybody means.
+    pub(crate) fields: &'static [(&'static str, Means)],
+    /// The ways to write a reference to a variable that it has besides the usual ones.
+    pub(crate) forms: &'static [Form],
+    /// It replaces references to variables at all.
+    pub(crate) expands: bool,
+    /// Words of `type` for what is built into it.
+    pub(crate) built_in: &'static [&'static str],
+    /// Where a file of it lists the names of servers that are off.
+    pub(crate) off: &'static [&'static str],
+    /// Where a file of it lists the names of servers that are on, all others being off.
+    pub(crate) on: &'static [&'static str],
+    /// Its files are those that are read anyway.
+    pub(crate) is_native: bool,
+}
+
+/// One file of a host.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct HostFile {
+    pub(crate) base: Base,
+    /// Below the base; `/` between the parts on every platform.
+    pub(crate) path: &'static str,
+    pub(crate) format: Format,
+    /// Where the servers are: keys from the outside in, the special ones first.
+    pub(crate) keys: &'static [&'static [&'static str]],
+}
+
+/// How a file is written.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Format {
+    /// With comments and trailing commas, in every host: who writes none has none.
+    Json,
+    Toml,
+    Yaml,
+}
+
+/// What most hosts are like.
+const PLAIN: Host = Host {
+    name: "",
+    title: "",
+    files: &[],
+    fields: &[],
+    forms: &[],
+    expands: true,
+    built_in: &[],
+    off: &[],
+    on: &[],
+    is_native: false,
+};
+
+/// The key that most hosts have.
+const SERVERS: &[&[&str]] = &[&["mcpServers"]];
+
+const fn json(base: Base, path: &'static str) -> HostFile {
+    HostFile { base, path, format: Format::Json, keys: SERVERS }
+}
+
+impl HostFile {
+    const fn under(self, keys: &'static [&'static [&'static str]]) -> Self {
+        Self { keys, ..self }
+    }
+
+    const fn written_in(self, format: Format) -> Self {
+        Self { format, ..self }
+    }
+
+    /// Whether a project brings it along.
+    pub(crate) fn is_of_project(&self) -> bool {
+        self.base == Base::Project
+    }
+}
+
+impl Host {
+    /// Every host that is known, in the order in which people are told of them.
+    pub fn all() -> impl Iterator<Item = &'static Self> {
+        known::ALL.iter().copied()
+    }
+
+    /// The host of this name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        Self::all().find(|host| host.name == name)
+    }
+
+    /// The name that is nearest to `name`, if one is near enough to be what was meant.
+    pub fn nearest(name: &str) -> Option<&'static str> {
+        crate::suggest::nearest(name, Self::all().map(|host| host.name))
+    }
+
+    /// Whether its files are read anyway, because they are Claude Code's.
+    pub fn is_read_anyway(&self) -> bool {
+        self.is_native
+    }
+
+    /// The files that a person of this environment, in this project, may have; nothing is looked at.
+    pub(crate) fn places(
+        &'static self,
+        env: &Env,
+        project: &Project,
+        platform: Platform,
+    ) -> Vec<(HostPlace, PathBuf)> {
+        let folder = Folder { env, cwd: &project.cwd, platform };
+        let files = || self.files.iter().enumerate();
+        let place = |number| HostPlace { host: self, number };
+        let own: Vec<_> = files()
+            .filter(|(_, file)| !file.is_of_project())
+            .filter_map(|(number, file)| Some((place(number), below(&folder.of(file.base)?, file.path))))
+            .collect();
+        let up = || project.cwd.ancestors().take_while(|dir| dir.starts_with(&project.root));
+        let mut places = Vec::new();
+        for (number, file) in files().filter(|(_, file)| file.is_of_project()) {
+            places.extend(up().map(|dir| (place(number), below(dir, file.path))));
+        }
+        // In the home directory both are one file, and it is the person's.
+        places.retain(|(_, path)| !own.iter().any(|(_, other)| other == path));
+        places.extend(own);
+        places
+    }
+}
+
+/// `path` in `dir`, with the separators of this system.
+fn below(dir: &Path, path: &str) -> PathBuf {
+    path.split('/').filter(|part| !part.is_empty()).fold(dir.to_owned(), |path, part| path.join(part))
+}
+
+/// Which file of which host.
+#[derive(Clone, Copy)]
+pub(crate) struct HostPlace {
+    pub(crate) host: &'static Host,
+    number: usize,
+}
+
+impl HostPlace {
+    pub(crate) fn file(self) -> &'static HostFile {
+        &self.host.files[self.number]
+    }
+
+    /// The folder whose project `path`, a file of this place, belongs to: where its relative paths begin.
+    pub(crate) fn folder(self, path: &Path) -> Option<&Path> {
+        let depth = self.file().path.split('/').filter(|part| !part.is_empty()).count();
+        path.ancestors().nth(depth).filter(|_| self.file().is_of_project())
+    }
+}
+
+impl PartialEq for HostPlace {
+    fn eq(&self, other: &Self) -> bool {
+        std::ptr::eq(self.host, other.host) && self.number == other.number
+    }
+}
+
+impl Eq for HostPlace {}
+
+impl fmt::Debug for HostPlace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.host.name, self.file().path)
+    }
+}
+
+impl fmt::Debug for Host {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}

@@ -1,0 +1,448 @@
+//! From an entry in a host's words to the same entry in ours.
+
+use std::collections::HashMap;
+
+use crate::display::display_key;
+use crate::document::Document;
+use crate::hosts::draft::{Draft, Group, Groups};
+use crate::hosts::lines::{self, Setting};
+use crate::hosts::variables::{self, Inputs};
+use crate::hosts::words::{self, Means, OAUTH, Unit};
+use crate::hosts::{Around, Host, Input};
+use crate::json::{Member, Node, Object, Pointer, Span, Value, Whole};
+use crate::{Problem, ProblemCode, Severity};
+
+/// Where what stands at a place of the text is, in the host's own words.
+pub(crate) type Origins = HashMap<(usize, usize), Pointer>;
+
+/// A host's file in our own form.
+#[derive(Debug)]
+pub(crate) struct Reading<'a> {
+    /// `{"mcpServers": {..}}`, whose values know their places in the host's file.
+    pub(crate) document: Document<'a>,
+    /// What could not be taken over.
+    pub(crate) problems: Vec<Problem>,
+    /// What the host asks for.
+    pub(crate) inputs: Vec<Input>,
+}
+
+/// Translates the entries of one file.
+pub(super) struct Entries<'t, 'a> {
+    host: &'static Host,
+    source: &'t Document<'a>,
+    around: &'t Around,
+    inputs: &'t mut Inputs,
+    problems: &'t mut Vec<Problem>,
+    origins: Origins,
+    /// The entry that is being read.
+    name: String,
+    /// What is to be said of texts that its host leaves as they are.
+    literal: Vec<(Pointer, Span)>,
+}
+
+/// How deep fields of an entry may stand in another field of it.
+const MAX_NESTED: usize = 2;
+
+impl<'t, 'a> Entries<'t, 'a> {
+    pub(super) fn new(
+        host: &'static Host,
+        source: &'t Document<'a>,
+        around: &'t Around,
+        inputs: &'t mut Inputs,
+        problems: &'t mut Vec<Problem>,
+    ) -> Self {
+        Self {
+            host,
+            source,
+            around,
+            inputs,
+            problems,
+            origins: Origins::new(),
+            name: String::new(),
+            literal: Vec::new(),
+        }
+    }
+
+    /// Notes what stands at a place.
+    pub(super) fn stands(&mut self, span: Span, path: &Pointer) {
+        self.origins.entry((span.start(), span.end())).or_insert_with(|| path.clone());
+    }
+
+    pub(super) fn into_origins(self) -> Origins {
+        self.origins
+    }
+
+    /// The entry of `member`; `None` where it is no server that anything outside of its host can reach.
+    pub(super) fn entry(&mut self, member: &Member, path: &Pointer) -> Option<Member> {
+        self.name = member.key.to_string();
+        self.stands(member.key_span, path);
+        self.stands(member.node.span, path);
+        let Some(object) = member.node.as_object() else { return Some(member.clone()) };
+        let word = |key: &str| object.get(key).and_then(Node::as_str);
+        if [word("type"), word("source")].into_iter().flatten().any(|word| self.host.built_in.contains(&word))
+        {
+            let message = format!("is built into {}: there is no server to reach", self.host.title);
+            self.say(Severity::Note, path, member.key_span, message, None);
+            return None;
+        }
+        let mut draft = Draft::default();
+        for field in object.iter() {
+            self.field(field, &path.key(&field.key), &mut draft, MAX_NESTED);
+        }
+        // Such a program replaces references by itself.
+        let is_bridge = self.bridge(&mut draft, path);
+        for (path, span) in std::mem::take(&mut self.literal).into_iter().filter(|_| !is_bridge) {
+            let title = self.host.title;
+            let message = format!("{title} leaves ${{..}} as it stands; here it is replaced by the variable");
+            self.say(Severity::Note, &path, span, message, None);
+        }
+        let node = Node { span: member.node.span, value: Value::Object(draft.finish(member.key_span)) };
+        Some(Member { node, ..member.clone() })
+    }
+
+    /// A field whose name is no field of an entry in this host is left as it is.
+    fn field(&mut self, member: &Member, path: &Pointer, draft: &mut Draft, depth: usize) {
+        self.stands(member.key_span, path);
+        self.stands(member.node.span, path);
+        let own = self.host.fields.iter().find(|(word, _)| *word == &*member.key).map(|(_, means)| *means);
+        let common = || words::FIELDS.iter().find(|row| row.word == &*member.key).map(|row| row.means);
+        let means = own.or_else(common).unwrap_or(Means::Mistaken);
+        let (key_span, node) = (member.key_span, &member.node);
+        if node.is_null() {
+            return;
+        }
+        match means {
+            Means::Is("args") => self.args(member, path, draft),
+            Means::Is("env") => self.group(member, path, draft, Group::Env),
+            // A shell expands it, with variables of its own.
+            Means::Is(key @ "headersHelper") => draft.push(key, key_span, node.clone()),
+            Means::Is(key) => {
+                let node = self.value(node, path);
+                draft.push(key, key_span, node);
+            }
+            Means::Address(kind) => {
+                let node = self.value(node, path);
+                draft.implied = draft.implied.or(kind);
+                draft.push("url", key_span, node);
+            }
+            Means::Transport => match (&node.value, depth) {
+                (Value::String(word), _) => draft.kind = Some((word.to_string(), node.span)),
+                (Value::Object(inner), 1..) => self.nested(inner, path, draft, depth - 1),
+                _ => draft.push("type", key_span, node.clone()),
+            },
+            Means::Command => self.command(member, path, draft, depth),
+            Means::Headers => self.group(member, path, draft, Group::Headers),
+            Means::HeaderVariables => self.header_variables(member, path, draft),
+            Means::Bearer => match node.as_str() {
+                Some(name) => {
+                    let value = Value::String(format!("Bearer ${{{name}}}").into());
+                    draft.header("Authorization", key_span, Node { span: node.span, value });
+                }
+                None => self.lost(path, key_span, "it is no name of a variable"),
+            },
+            Means::Variables => self.variables(member, path, draft),
+            Means::Time(key, unit) => {
+                let node = self.time(node, unit);
+                draft.push(key, key_span, node);
+            }
+            Means::OAuth => self.oauth(member, path, draft),
+            Means::OAuthField(key) => self.oauth_field(key, member, path, draft),
+            Means::Tools => self.tools(member, path),
+            Means::OneOf(fine, why) => {
+                if !node.as_str().is_some_and(|word| fine.contains(&word)) {
+                    self.lost(path, key_span, why);
+                }
+            }
+            Means::Lost(why) => self.lost(path, key_span, why),
+            Means::Nothing => {}
+            Means::Mistaken => draft.push(&member.key, key_span, node.clone()),
+        }
+    }
+
+    fn nested(&mut self, object: &Object, path: &Pointer, draft: &mut Draft, depth: usize) {
+        for field in object.iter() {
+            // In an object that is the command, this is its first word.
+            if &*field.key == "path" {
+                let path = path.key("path");
+                self.stands(field.node.span, &path);
+                let node = self.value(&field.node, &path);
+                draft.push("command", field.key_span, node);
+                continue;
+            }
+            self.field(field, &path.key(&field.key), draft, depth);
+        }
+    }
+
+    fn command(&mut self, member: &Member, path: &Pointer, draft: &mut Draft, depth: usize) {
+        match &member.node.value {
+            Value::Object(inner) if depth > 0 => self.nested(inner, path, draft, depth - 1),
+            Value::Array(items) => {
+                let mut words: Vec<Node> = Vec::with_capacity(items.len());
+                for (index, item) in items.iter().enumerate() {
+                    words.push(self.value(item, &path.index(index)));
+                }
+                if words.is_empty() {
+                    draft.push("command", member.key_span, member.node.clone());
+                    return;
+                }
+                draft.push("command", member.key_span, words.remove(0));
+                draft.spans.args.get_or_insert((member.key_span, member.node.span));
+                // What stands in `args` comes behind.
+                words.append(&mut draft.args);
+                draft.args = words;
+            }
+            _ => {
+                let node = self.value(&member.node, path);
+                draft.push("command", member.key_span, node);
+            }
+        }
+    }
+
+    fn args(&mut self, member: &Member, path: &Pointer, draft: &mut Draft) {
+        let Some(items) = member.node.as_array() else {
+            return draft.push("args", member.key_span, member.node.clone());
+        };
+        draft.spans.args.get_or_insert((member.key_span, member.node.span));
+        for (index, item) in items.iter().enumerate() {
+            let node = self.value(item, &path.index(index));
+            draft.args.push(node);
+        }
+    }
+
+    /// Headers or variables by name.
+    fn group(&mut self, member: &Member, path: &Pointer, draft: &mut Draft, group: Group) {
+        let Some(object) = member.node.as_object() else {
+            return draft.push(group.key(), member.key_span, member.node.clone());
+        };
+        let (span, members) = draft.group(group);
+        span.get_or_insert((member.key_span, member.node.span));
+        for field in object.iter() {
+            let path = path.key(&field.key);
+            self.stands(field.key_span, &path);
+            let node = self.value(&field.node, &path);
+            members.push(Member { node, ..field.clone() });
+        }
+    }
+
+    fn header_variables(&mut self, member: &Member, path: &Pointer, draft: &mut Draft) {
+        let Some(object) = member.node.as_object() else {
+            return self.lost(path, member.key_span, "it is no object of names of variables");
+        };
+        for field in object.iter() {
+            let path = path.key(&field.key);
+            self.stands(field.node.span, &path);
+            match field.node.as_str() {
+                Some(name) => {
+                    let value = Value::String(format!("${{{name}}}").into());
+                    draft.header(&field.key, field.key_span, Node { span: field.node.span, value });
+                }
+                None => self.lost(&path, field.key_span, "it is no name of a variable"),
+            }
+        }
+    }
+
+    fn variables(&mut self, member: &Member, path: &Pointer, draft: &mut Draft) {
+        let Some(items) = member.node.as_array() else {
+            return self.lost(path, member.key_span, "it is no list of names of variables");
+        };
+        for (index, item) in items.iter().enumerate() {
+            let path = path.index(index);
+            self.stands(item.span, &path);
+            let inner = item.as_object().and_then(|item| item.get("name"));
+            let Some(name) = item.as_str().or_else(|| inner.and_then(Node::as_str)) else {
+                self.lost(&path, item.span, "it is no name of a variable");
+                continue;
+            };
+            draft.spans.env.get_or_insert((member.key_span, member.node.span));
+            if draft.env.iter().any(|known| &*known.key == name) {
+                continue;
+            }
+            let value = Value::String(format!("${{{name}}}").into());
+            let node = Node { span: item.span, value };
+            draft.env.push(Member { key: name.into(), key_span: item.span, node, overridden: false });
+        }
+    }
+
+    fn oauth(&mut self, member: &Member, path: &Pointer, draft: &mut Draft) {
+        match &member.node.value {
+            Value::Object(block) => {
+                draft.spans.oauth.get_or_insert((member.key_span, member.node.span));
+                for field in block.iter() {
+                    let path = path.key(&field.key);
+                    self.stands(field.key_span, &path);
+                    self.stands(field.node.span, &path);
+                    let means = OAUTH.iter().find(|(word, _)| *word == &*field.key).map(|(_, means)| *means);
+                    match means {
+                        _ if &*field.key == "enabled" => {
+                            if field.node.as_bool() == Some(false) {
+                                draft.push("oauth", field.key_span, field.node.clone());
+                            }
+                        }
+                        Some(Means::Is(key)) => self.oauth_field(key, field, &path, draft),
+                        Some(Means::Lost(why)) => self.lost(&path, field.key_span, why),
+                        Some(_) => {}
+                        None => self.lost(&path, field.key_span, "there is no such setting here"),
+                    }
+                }
+            }
+            Value::Bool(_) => draft.push("oauth", member.key_span, member.node.clone()),
+            Value::String(word) if &**word == "oauth" => {}
+            _ => self.lost(path, member.key_span, "only sign-ins by a person can be written in a file"),
+        }
+    }
+
+    fn oauth_field(&mut self, key: &'static str, member: &Member, path: &Pointer, draft: &mut Draft) {
+        draft.spans.oauth.get_or_insert((member.key_span, member.node.span));
+        let node = match member.node.as_array() {
+            Some(items) if key == "scopes" => {
+                let words: Vec<&str> = items.iter().filter_map(Node::as_str).collect();
+                Node { span: member.node.span, value: Value::String(words.join(" ").into()) }
+            }
+            _ => self.value(&member.node, path),
+        };
+        draft.oauth.push(Member { key: key.into(), key_span: member.key_span, node, overridden: false });
+    }
+
+    /// All tools, or none that are left out, are what everybody gets.
+    fn tools(&mut self, member: &Member, path: &Pointer) {
+        let all = member.node.as_array().is_some_and(|items| {
+            let leaves_out = member.key.to_ascii_lowercase();
+            let leaves_out = ["exclude", "disable", "block"].iter().any(|word| leaves_out.starts_with(word));
+            items.iter().any(|item| item.as_str() == Some("*")) && !leaves_out
+                || items.is_empty() && (leaves_out || &*member.key == "available_tools")
+        });
+        if !all {
+            let why = "which tools may be used is not kept here yet, so all of them can be";
+            self.lost(path, member.key_span, why);
+        }
+    }
+
+    fn time(&self, node: &Node, unit: Unit) -> Node {
+        let Value::Number(_) = node.value else { return node.clone() };
+        let written = self.source.written(node.span).replace('_', "");
+        let (Unit::Seconds, Ok(seconds)) = (unit, written.parse::<f64>()) else { return node.clone() };
+        let number = Whole::parse(&format!("{}", (seconds * 1000.0).round()));
+        Node { span: node.span, value: Value::Number(number) }
+    }
+
+    /// A value whose texts have our spelling of variables.
+    fn value(&mut self, node: &Node, path: &Pointer) -> Node {
+        self.stands(node.span, path);
+        let value = match &node.value {
+            Value::String(text) => Value::String(self.text(text, node.span, path).into()),
+            Value::Array(items) => {
+                let mut translated = Vec::with_capacity(items.len());
+                for (index, item) in items.iter().enumerate() {
+                    translated.push(self.value(item, &path.index(index)));
+                }
+                Value::Array(translated.into_boxed_slice())
+            }
+            Value::Object(object) => {
+                let mut members = Vec::new();
+                for member in object.iter() {
+                    let path = path.key(&member.key);
+                    self.stands(member.key_span, &path);
+                    members.push(Member { node: self.value(&member.node, &path), ..member.clone() });
+                }
+                Value::Object(Object::of(members))
+            }
+            other => other.clone(),
+        };
+        Node { span: node.span, value }
+    }
+
+    fn text(&mut self, text: &str, span: Span, path: &Pointer) -> String {
+        let found = variables::translate(text, self.host.forms, self.around, self.inputs);
+        for reference in &found.lost {
+            let message = format!("{} is not replaced here; it is used as it stands", display_key(reference));
+            self.say(Severity::Warning, path, span, message, Some("write ${NAME} for the variable NAME"));
+        }
+        for id in &found.inputs {
+            let variable = self.inputs.named(id).variable.clone();
+            let title = self.host.title;
+            let message = format!("{title} asks for it; here it is the variable {variable}");
+            self.say(Severity::Note, path, span, message, None);
+        }
+        if !self.host.expands && found.text == *text && has_reference(text) {
+            self.literal.push((path.clone(), span));
+        }
+        found.text
+    }
+
+    /// A command that is a bridge to a remote server becomes the entry of that server.
+    fn bridge(&mut self, draft: &mut Draft, path: &Pointer) -> bool {
+        let command = draft.fields.iter().find(|field| &*field.key == "command");
+        let Some((command, at)) = command.and_then(|field| Some((field.node.as_str()?, field.node.span)))
+        else {
+            return false;
+        };
+        let mut words = vec![command];
+        let mut spans = vec![at];
+        for arg in &draft.args {
+            let Some(word) = arg.as_str() else { return false };
+            words.push(word);
+            spans.push(arg.span);
+        }
+        let set = |name: &str| {
+            let member = draft.env.iter().find(|member| &*member.key == name)?;
+            // One that stands for itself comes from where the command is started.
+            let own = format!("${{{name}}}");
+            member.node.as_str().filter(|text| *text != own).map(str::to_owned)
+        };
+        let Some(line) = lines::read(&words, &set) else { return false };
+        let node = |word: usize, value: Value| Node { span: spans[word], value };
+        let text = |text: &str| Value::String(text.into());
+        let member =
+            |key: &str, node: Node| Member { key: key.into(), key_span: node.span, node, overridden: false };
+        let url = member("url", node(line.address, text(words[line.address])));
+        let headers: Vec<Member> =
+            line.headers.iter().map(|(name, value, word)| member(name, node(*word, text(value)))).collect();
+        let setting = |setting: &Setting| match setting {
+            Setting::Text(value) => text(value),
+            Setting::Port(port) => Value::Number(Some(Whole::of(*port))),
+        };
+        let oauth: Vec<Member> =
+            line.oauth.iter().map(|(key, value, word)| member(key, node(*word, setting(value)))).collect();
+        let lost: Vec<(Span, &str)> = line.lost.iter().map(|(word, why)| (spans[*word], *why)).collect();
+        let (kind, whole) = (line.kind.unwrap_or("http"), (at, at));
+        draft.fields.retain(|field| !matches!(&*field.key, "command" | "cwd" | "envFile"));
+        draft.args.clear();
+        draft.env.clear();
+        draft.kind = Some((kind.to_owned(), at));
+        draft.fields.insert(0, url);
+        draft.spans = Groups {
+            headers: (!headers.is_empty()).then_some(whole),
+            oauth: (!oauth.is_empty()).then_some(whole),
+            ..Groups::default()
+        };
+        (draft.headers, draft.oauth) = (headers, oauth);
+        let message = format!("is a bridge ({}); the server is reached directly", line.program);
+        self.say(Severity::Note, &path.key("command"), at, message, None);
+        for (span, why) in lost {
+            let path = self.origins.get(&(span.start(), span.end())).unwrap_or(path).clone();
+            self.lost(&path, span, why);
+        }
+        true
+    }
+
+    fn lost(&mut self, path: &Pointer, span: Span, why: &str) {
+        self.say(Severity::Warning, path, span, format!("is not taken over: {why}"), None);
+    }
+
+    fn say(&mut self, severity: Severity, path: &Pointer, span: Span, message: String, hint: Option<&str>) {
+        let problem = self.source.problem(severity, ProblemCode::NotTakenOver, path, span, message);
+        let mut problem = problem.of_server(&self.name);
+        problem.hint = hint.map(str::to_owned);
+        self.problems.push(problem);
+    }
+}
+
+/// Whether a text has `${NAME}` in it.
+fn has_reference(text: &str) -> bool {
+    text.split("${").skip(1).any(|rest| {
+        let name = rest.split(['}', ':']).next().unwrap_or_default();
+        rest.contains('}')
+            && name.starts_with(|c: char| c.is_ascii_alphabetic() || c == '_')
+            && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+    })
+}

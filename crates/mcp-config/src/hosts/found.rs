@@ -1,0 +1,153 @@
+//! What the hosts of this person have: which files there are, and what can be carried over from each.
+
+use crate::edit::Value as Written;
+use crate::entry::ServerEntry;
+use crate::env_file::{self, EnvFiles};
+use crate::hosts::{Host, HostPlace, Input};
+use crate::json::{Node, Pointer, Value};
+use crate::pointer::Pointer as HostPointer;
+use crate::program::Program;
+use crate::schema::{self, Context};
+use crate::sources::{Content, Request, Role, Source};
+use crate::{Locations, Place, Problem, ProblemCode, Project, Scope, Severity};
+
+/// A file of a host.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HostFound {
+    /// Whose it is.
+    pub host: &'static Host,
+    /// The file.
+    pub place: Place,
+    /// Whether a project brings it along.
+    pub of_project: bool,
+    /// Its servers. An entry that is how the host reaches a server through this program is none.
+    pub servers: Vec<Carried>,
+    /// How many of its entries are such ways.
+    pub pointers: usize,
+    /// Why it is not read, where it is not.
+    pub unreadable: Option<Box<Problem>>,
+}
+
+/// A server of a host in our own form.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Carried {
+    /// The entry as it is read from the host's file.
+    pub entry: ServerEntry,
+    /// Its entry in a file of ours, an object. It may hold secrets.
+    pub value: Written,
+    /// What could not be taken over, and what became of what was.
+    pub problems: Vec<Problem>,
+    /// What the host asks for, and this entry refers to.
+    pub inputs: Vec<Input>,
+}
+
+impl HostFound {
+    /// Looks at the files of every host, or of one. Never fails: what cannot be read says so.
+    ///
+    /// The files of Claude Code are not among them, because they are read anyway.
+    pub fn all(request: &Request, only: Option<&'static Host>) -> Vec<Self> {
+        let project = Project::find(&request.cwd);
+        let locations = Locations::new(&request.env, &project.cwd, request.platform);
+        let hosts = Host::all().filter(|host| only.is_none_or(|only| std::ptr::eq(only, *host)));
+        let mut found = Vec::new();
+        for host in hosts {
+            for (place, path) in host.places(&request.env, &project, request.platform) {
+                let file = Source::file(Role::Host(place), path);
+                found.extend(Self::of(place, &file, request, &project, &locations));
+            }
+        }
+        found
+    }
+
+    fn of(
+        place: HostPlace,
+        file: &Source,
+        request: &Request,
+        project: &Project,
+        locations: &Locations,
+    ) -> Option<Self> {
+        let of_project = place.file().is_of_project();
+        let mut found = Self {
+            host: place.host,
+            place: file.place.clone(),
+            of_project,
+            servers: Vec::new(),
+            pointers: 0,
+            unreadable: None,
+        };
+        let reading = match &file.content {
+            Content::Absent => return None,
+            Content::Unreadable(why) => {
+                let problem = Problem::new(Severity::Error, ProblemCode::Unreadable, why.as_str());
+                found.unreadable = Some(Box::new(problem.in_place(&file.place)));
+                return Some(found);
+            }
+            Content::Text(text) => place.read(file, text, project, locations),
+        };
+        let reading = match reading {
+            Ok(reading) => reading,
+            Err(problem) => {
+                found.unreadable = Some(problem);
+                return Some(found);
+            }
+        };
+        let mut problems = reading.problems;
+        let scope = if of_project { Scope::Project } else { Scope::User };
+        let env_files = EnvFiles::new(env_file::read);
+        let context = Context {
+            env: &request.env,
+            launch_dir: &project.cwd,
+            person_dir: &project.cwd,
+            trusted: false,
+            env_files: &env_files,
+        };
+        let servers = reading.document.object().and_then(|root| root.get("mcpServers"));
+        let node = servers?;
+        let path = Pointer::of(&["mcpServers"]);
+        let entries = schema::servers(&reading.document, node, &path, scope, context, &mut problems);
+        // Security: where a command of a stranger's file leads is not looked up.
+        let file = request.program.as_deref().filter(|_| !of_project);
+        let program = Program { file, env: &request.env, cwd: &project.cwd };
+        for entry in entries {
+            if HostPointer::of(&entry, program).is_some() {
+                found.pointers += 1;
+                continue;
+            }
+            let value = node.as_object().and_then(|object| object.get(&entry.name));
+            let value = value.map_or(Written::Null, written);
+            let own = |problem: &&Problem| problem.server.as_deref() == Some(&*entry.name);
+            let told = problems.iter().filter(own).cloned().collect();
+            let inputs = reading.inputs.iter().filter(|input| refers(&value, &input.variable));
+            let inputs = inputs.cloned().collect();
+            found.servers.push(Carried { entry, value, problems: told, inputs });
+        }
+        Some(found)
+    }
+}
+
+fn refers(value: &Written, variable: &str) -> bool {
+    match value {
+        Written::String(text) => {
+            text.contains(&format!("${{{variable}}}")) || text.contains(&format!("${{{variable}:-"))
+        }
+        Written::Array(items) => items.iter().any(|item| refers(item, variable)),
+        Written::Object(members) => members.iter().any(|(_, value)| refers(value, variable)),
+        _ => false,
+    }
+}
+
+/// The value as it would be written. A number that is no whole one means nothing in any of our fields.
+fn written(node: &Node) -> Written {
+    match &node.value {
+        Value::Null => Written::Null,
+        Value::Bool(value) => Written::Bool(*value),
+        Value::Number(_) => node.as_u64().map_or(Written::Null, |number| Written::Number(number.to_string())),
+        Value::String(text) => Written::String(text.to_string()),
+        Value::Array(items) => Written::Array(items.iter().map(written).collect()),
+        Value::Object(object) => Written::Object(
+            object.iter().map(|member| (member.key.to_string(), written(&member.node))).collect(),
+        ),
+    }
+}

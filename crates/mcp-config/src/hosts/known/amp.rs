@@ -1,0 +1,12 @@
+//! Amp: one key with a dot in it, in its settings.
+
+use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+
+const SERVERS: &[&[&str]] = &[&["amp.mcpServers"]];
+
+const FILES: &[HostFile] = &[
+    json(Base::Project, ".amp/settings.json").under(SERVERS),
+    json(Base::Config, "amp/settings.json").under(SERVERS),
+];
+
+pub(super) static HOST: Host = Host { name: "amp", title: "Amp", files: FILES, ..PLAIN };

@@ -1,0 +1,10 @@
+//! Antigravity: the address is `serverUrl`.
+
+use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+
+const FILES: &[HostFile] = &[
+    json(Base::Home, ".gemini/config/mcp_config.json"),
+    json(Base::Home, ".gemini/antigravity/mcp_config.json"),
+];
+
+pub(super) static HOST: Host = Host { name: "antigravity", title: "Antigravity", files: FILES, ..PLAIN };

@@ -1,0 +1,5 @@
+//! Claude Code. Its files are those that are read anyway, with words that are ours as well.
+
+use crate::hosts::{Host, PLAIN};
+
+pub(super) static HOST: Host = Host { name: "claude-code", title: "Claude Code", is_native: true, ..PLAIN };

@@ -1,0 +1,23 @@
+//! Cline, the extension and the command: flat entries, or with everything in `transport`.
+
+use crate::hosts::words::Means::{Nothing, Time};
+use crate::hosts::words::Unit::Seconds;
+use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+
+const FILES: &[HostFile] = &[
+    json(Base::FileInVariable("CLINE_MCP_SETTINGS_PATH"), ""),
+    json(Base::Variable("CLINE_DIR", ".cline"), "data/settings/cline_mcp_settings.json"),
+    json(
+        Base::Application,
+        "Code/User/globalStorage/saoudrizwan.claude-dev/settings/cline_mcp_settings.json",
+    ),
+];
+
+pub(super) static HOST: Host = Host {
+    name: "cline",
+    title: "Cline",
+    files: FILES,
+    fields: &[("autoApprove", Nothing), ("alwaysAllow", Nothing), ("timeout", Time("timeout", Seconds))],
+    expands: false,
+    ..PLAIN
+};

@@ -1,0 +1,25 @@
+//! Codex: TOML, with no references to variables but fields that name them.
+
+use crate::hosts::words::Means::{Nothing, OneOf};
+use crate::hosts::{Base, Format, Host, HostFile, PLAIN, json};
+
+const SERVERS: &[&[&str]] = &[&["mcp_servers"]];
+
+const FILES: &[HostFile] = &[
+    json(Base::Project, ".codex/config.toml").under(SERVERS).written_in(Format::Toml),
+    json(Base::Variable("CODEX_HOME", ".codex"), "config.toml").under(SERVERS).written_in(Format::Toml),
+];
+
+pub(super) static HOST: Host = Host {
+    name: "codex",
+    title: "Codex",
+    files: FILES,
+    fields: &[
+        ("required", Nothing),
+        ("default_tools_approval_mode", Nothing),
+        ("supports_parallel_tool_calls", Nothing),
+        ("auth", OneOf(&["oauth"], "sign-ins that an organisation manages cannot be written in a file")),
+    ],
+    expands: false,
+    ..PLAIN
+};

@@ -1,0 +1,18 @@
+//! Copilot CLI, and the portable form of VS Code, which is the same.
+
+use crate::hosts::words::Means::Nothing;
+use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+
+const FILES: &[HostFile] = &[
+    json(Base::Project, ".mcp.json"),
+    json(Base::Project, ".github/mcp.json"),
+    json(Base::Variable("COPILOT_HOME", ".copilot"), "mcp-config.json"),
+];
+
+pub(super) static HOST: Host = Host {
+    name: "copilot",
+    title: "Copilot CLI",
+    files: FILES,
+    fields: &[("deferTools", Nothing), ("slowConnectionThresholdMs", Nothing)],
+    ..PLAIN
+};

@@ -1,0 +1,7 @@
+//! Cursor. A `url` needs no type; a client that is registered by hand stands in `auth`.
+
+use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+
+const FILES: &[HostFile] = &[json(Base::Project, ".cursor/mcp.json"), json(Base::Home, ".cursor/mcp.json")];
+
+pub(super) static HOST: Host = Host { name: "cursor", title: "Cursor", files: FILES, ..PLAIN };

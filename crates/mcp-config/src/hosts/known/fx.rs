@@ -1,0 +1,9 @@
+//! fx: as opencode's older form, with fields that name variables.
+
+use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+
+const SERVERS: &[&[&str]] = &[&["mcp"]];
+
+const FILES: &[HostFile] = &[json(Base::Home, ".fx/mcp.json").under(SERVERS)];
+
+pub(super) static HOST: Host = Host { name: "fx", title: "fx", files: FILES, expands: false, ..PLAIN };

@@ -1,0 +1,29 @@
+//! Gemini CLI: `httpUrl`, or `url` with a type; what is switched off is listed in `mcp.excluded`.
+
+use crate::hosts::words::Means::{Lost, Nothing};
+use crate::hosts::{Base, Form, Host, HostFile, Means, PLAIN, json};
+
+const GOOGLE: &str = "tokens of a cloud provider are not supplied here: use `headersHelper`";
+
+pub(super) const FIELDS: &[(&str, Means)] = &[
+    ("trust", Nothing),
+    ("extension", Nothing),
+    ("tcp", Lost("this transport is not spoken here")),
+    ("targetAudience", Lost(GOOGLE)),
+    ("targetServiceAccount", Lost(GOOGLE)),
+];
+pub(super) const FORMS: &[Form] = &[Form::Dollar];
+
+const FILES: &[HostFile] =
+    &[json(Base::Project, ".gemini/settings.json"), json(Base::Home, ".gemini/settings.json")];
+
+pub(super) static HOST: Host = Host {
+    name: "gemini",
+    title: "Gemini CLI",
+    files: FILES,
+    fields: FIELDS,
+    forms: FORMS,
+    off: &["mcp", "excluded"],
+    on: &["mcp", "allowed"],
+    ..PLAIN
+};

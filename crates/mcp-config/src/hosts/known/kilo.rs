@@ -1,0 +1,23 @@
+//! Kilo: as opencode, in files of its own.
+
+use super::opencode;
+use crate::hosts::{Base, Form, Host, HostFile, PLAIN, json};
+
+const FILES: &[HostFile] = &[
+    json(Base::Project, "kilo.jsonc").under(opencode::SERVERS),
+    json(Base::Project, "kilo.json").under(opencode::SERVERS),
+    json(Base::Project, ".kilo/kilo.jsonc").under(opencode::SERVERS),
+    json(Base::Project, ".kilo/kilo.json").under(opencode::SERVERS),
+    json(Base::Project, ".kilocode/mcp.json"),
+    json(Base::Config, "kilo/kilo.jsonc").under(opencode::SERVERS),
+    json(Base::Config, "kilo/kilo.json").under(opencode::SERVERS),
+];
+
+pub(super) static HOST: Host = Host {
+    name: "kilo",
+    title: "Kilo",
+    files: FILES,
+    fields: opencode::FIELDS,
+    forms: &[Form::Braces],
+    ..PLAIN
+};

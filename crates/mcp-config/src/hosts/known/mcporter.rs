@@ -1,0 +1,25 @@
+//! mcporter.
+
+use crate::hosts::words::Means::{Nothing, OneOf};
+use crate::hosts::{Base, Form, Host, HostFile, PLAIN, json};
+
+const FILES: &[HostFile] = &[
+    json(Base::Project, "config/mcporter.json"),
+    json(Base::Home, ".mcporter/mcporter.json"),
+    json(Base::Home, ".mcporter/mcporter.jsonc"),
+];
+
+pub(super) static HOST: Host = Host {
+    name: "mcporter",
+    title: "mcporter",
+    files: FILES,
+    fields: &[
+        ("auth", OneOf(&["oauth"], "only sign-ins by a person can be written in a file")),
+        ("clientName", Nothing),
+        ("tokenCacheDir", Nothing),
+        ("lifecycle", Nothing),
+        ("logging", Nothing),
+    ],
+    forms: &[Form::DollarEnv],
+    ..PLAIN
+};

@@ -1,0 +1,18 @@
+//! Qwen Code: as Gemini CLI, in files of its own.
+
+use super::gemini;
+use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+
+const FILES: &[HostFile] =
+    &[json(Base::Project, ".qwen/settings.json"), json(Base::Home, ".qwen/settings.json")];
+
+pub(super) static HOST: Host = Host {
+    name: "qwen",
+    title: "Qwen Code",
+    files: FILES,
+    fields: gemini::FIELDS,
+    forms: gemini::FORMS,
+    off: &["mcp", "excluded"],
+    on: &["mcp", "allowed"],
+    ..PLAIN
+};

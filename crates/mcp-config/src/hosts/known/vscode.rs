@@ -1,0 +1,28 @@
+//! VS Code: `servers` with `inputs` in files of their own, and before those existed in its settings.
+
+use crate::hosts::words::Means::{Lost, Nothing};
+use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+
+const SERVERS: &[&[&str]] = &[&["servers"], &["mcpServers"]];
+const SETTINGS: &[&[&str]] = &[&["mcp", "servers"], &["mcp.servers"]];
+
+const FILES: &[HostFile] = &[
+    json(Base::Project, ".vscode/mcp.json").under(SERVERS),
+    json(Base::Project, ".vscode/settings.json").under(SETTINGS),
+    json(Base::Application, "Code/User/mcp.json").under(SERVERS),
+    json(Base::Application, "Code/User/settings.json").under(SETTINGS),
+];
+
+pub(super) static HOST: Host = Host {
+    name: "vscode",
+    title: "VS Code",
+    files: FILES,
+    fields: &[
+        ("gallery", Nothing),
+        ("version", Nothing),
+        ("dev", Nothing),
+        ("sandbox", Lost("a local server is not put into a sandbox here")),
+        ("sandboxEnabled", Lost("a local server is not put into a sandbox here")),
+    ],
+    ..PLAIN
+};

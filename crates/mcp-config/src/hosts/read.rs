@@ -1,0 +1,178 @@
+//! From the text of a host's file to its servers in our own form.
+
+use std::path::Path;
+
+use crate::document::Document;
+use crate::hosts::entry::{Entries, Reading};
+use crate::hosts::{Around, Format, Host, HostPlace, toml, variables, yaml};
+use crate::json::{self, Member, Node, Object, Pointer, Value};
+use crate::sources::Source;
+use crate::{Locations, Place, Problem, Project};
+
+impl HostPlace {
+    /// Reads `text`, the content of the file at this place.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be parsed.
+    pub(crate) fn read<'a>(
+        self,
+        file: &Source,
+        text: &'a str,
+        project: &Project,
+        locations: &Locations,
+    ) -> Result<Reading<'a>, Box<Problem>> {
+        let folder = file.place.path().and_then(|path| self.folder(path)).map(Path::to_owned);
+        let home = locations.home.clone();
+        let around = Around { folder: folder.clone().unwrap_or_else(|| project.root.clone()), home };
+        let mut reading = self.parse(file.place.clone(), text, &around)?;
+        reading.document.folder = folder;
+        reading.document.foreign = file.foreign;
+        Ok(reading)
+    }
+
+    fn parse<'a>(self, place: Place, text: &'a str, around: &Around) -> Result<Reading<'a>, Box<Problem>> {
+        let parsed = match self.file().format {
+            Format::Json => return Ok(self.translated(&Document::parse(place, text)?, around)),
+            Format::Toml => toml::parse(text),
+            Format::Yaml if text.lines().all(is_blank) => json::parse("{}"),
+            Format::Yaml => yaml::parse(text),
+        };
+        Ok(self.translated(&Document::parsed(place, text, parsed)?, around))
+    }
+
+    fn translated<'a>(self, source: &Document<'a>, around: &Around) -> Reading<'a> {
+        let mut inputs = declared(source);
+        let mut problems = Vec::new();
+        let servers = source.object().and_then(|root| servers(root, self.file().keys));
+        let mut entries = Entries::new(self.host, source, around, &mut inputs, &mut problems);
+        let mut members = Vec::new();
+        let mut span = source.root.span;
+        let mut key_span = source.root.span;
+        if let Some(Servers { keys, member }) = servers {
+            let path = Pointer::of(keys);
+            (span, key_span) = (member.node.span, member.key_span);
+            entries.stands(key_span, &path);
+            entries.stands(span, &path);
+            for (path, member) in named(&member.node, &path) {
+                members.extend(entries.entry(&member, &path));
+            }
+            switch_off(self.host, source.object(), &mut members, &mut entries);
+        }
+        entries.stands(source.root.span, &Pointer::default());
+        let origins = entries.into_origins();
+        let servers = Node { span, value: Value::Object(Object::of(members)) };
+        let member = Member { key: "mcpServers".into(), key_span, node: servers, overridden: false };
+        let root = Node { span: source.root.span, value: Value::Object(Object::of(vec![member])) };
+        Reading { document: source.retold(self.host, root, origins), problems, inputs: inputs.0 }
+    }
+}
+
+fn is_blank(line: &str) -> bool {
+    let line = line.trim_start_matches('\u{feff}').trim();
+    line.is_empty() || line.starts_with('#') || line == "---"
+}
+
+/// Where the servers of a file are.
+pub(super) struct Servers<'n> {
+    pub(super) keys: &'static [&'static str],
+    pub(super) member: &'n Member,
+}
+
+/// The first of these places that holds servers, or else the first that is there.
+pub(super) fn servers<'n>(root: &'n Object, keys: &'static [&'static [&'static str]]) -> Option<Servers<'n>> {
+    let at = |keys: &&'static [&'static str]| {
+        let (last, outer) = keys.split_last()?;
+        let object = outer.iter().try_fold(root, |object, key| object.get(key)?.as_object())?;
+        let member = object.iter().find(|member| *member.key == **last)?;
+        let holds = matches!(member.node.value, Value::Object(_) | Value::Array(_));
+        holds.then_some(Servers { keys, member })
+    };
+    let mut all = keys.iter().filter_map(at);
+    let first = all.next()?;
+    if holds_servers(&first.member.node) {
+        return Some(first);
+    }
+    Some(all.find(|servers| holds_servers(&servers.member.node)).unwrap_or(first))
+}
+
+/// Whether a value is what hosts keep servers in: entries by name, or a list of them.
+pub(crate) fn holds_servers(node: &Node) -> bool {
+    let is_server = |node: &Node| {
+        let has = |key: &str| node.as_object().is_some_and(|entry| entry.get(key).is_some());
+        ["command", "url", "cmd", "uri", "type", "serverUrl", "httpUrl", "baseUrl", "transport"]
+            .iter()
+            .any(|key| has(key))
+    };
+    match (node.as_object(), node.as_array()) {
+        (Some(object), _) => object.iter().any(|member| is_server(&member.node)),
+        (_, Some(items)) => items.iter().any(is_server),
+        _ => false,
+    }
+}
+
+/// The entries by name, of a list by what each calls itself.
+fn named(servers: &Node, path: &Pointer) -> Vec<(Pointer, Member)> {
+    if let Some(object) = servers.as_object() {
+        return object.iter().map(|member| (path.key(&member.key), member.clone())).collect();
+    }
+    let items = servers.as_array().into_iter().flatten().enumerate();
+    items
+        .filter_map(|(index, node)| {
+            let name = node.as_object()?.get("name")?;
+            let (key, key_span) = (name.as_str()?.into(), name.span);
+            Some((path.index(index), Member { key, key_span, node: node.clone(), overridden: false }))
+        })
+        .collect()
+}
+
+/// The inputs that a file declares.
+fn declared(source: &Document<'_>) -> variables::Inputs {
+    let mut inputs = variables::Inputs::default();
+    let list = source.object().and_then(|root| root.get("inputs")).and_then(Node::as_array);
+    for item in list.into_iter().flatten().filter_map(Node::as_object) {
+        let text = |key: &str| item.get(key).and_then(Node::as_str).map(str::to_owned);
+        let Some(id) = text("id") else { continue };
+        let secret = item.get("password").and_then(Node::as_bool) == Some(true);
+        let input = inputs.named(&id);
+        input.secret = secret;
+        input.description = text("description");
+        input.default = text("default").filter(|_| !secret);
+    }
+    inputs
+}
+
+/// Switches off what the file lists as off, or does not list as on.
+fn switch_off(host: &Host, root: Option<&Object>, members: &mut [Member], entries: &mut Entries<'_, '_>) {
+    let list = |keys: &[&str]| {
+        let (last, outer) = keys.split_last()?;
+        let object = outer.iter().try_fold(root?, |object, key| object.get(key)?.as_object())?;
+        let node = object.get(last)?;
+        Some((node, node.as_array()?))
+    };
+    if let Some((_, off)) = list(host.off) {
+        for (index, item) in off.iter().enumerate() {
+            let path = Pointer::of(host.off).index(index);
+            for member in members.iter_mut().filter(|member| item.as_str() == Some(&*member.key)) {
+                entries.stands(item.span, &path);
+                disable(member, item);
+            }
+        }
+    }
+    if let Some((list, on)) = list(host.on) {
+        entries.stands(list.span, &Pointer::of(host.on));
+        for member in members.iter_mut() {
+            if !on.iter().any(|item| item.as_str() == Some(&*member.key)) {
+                disable(member, list);
+            }
+        }
+    }
+}
+
+fn disable(member: &mut Member, at: &Node) {
+    let Value::Object(object) = &member.node.value else { return };
+    let mut fields: Vec<Member> = object.iter().filter(|field| &*field.key != "disabled").cloned().collect();
+    let node = Node { span: at.span, value: Value::Bool(true) };
+    fields.push(Member { key: "disabled".into(), key_span: at.span, node, overridden: false });
+    member.node.value = Value::Object(Object::of(fields));
+}
