@@ -17,7 +17,6 @@ mod docs;
 mod duplicates;
 mod features;
 mod fuzz;
-mod json_schema;
 mod lexer;
 mod setup;
 mod shell;

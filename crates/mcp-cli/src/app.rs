@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use mcp_config::{
-    Config, Gate, Pipes, Platform, Pointer, Problem, Request, Scope, ServerEntry, Severity, Sources,
+    Config, Gate, Host as OtherHost, HostFound, Pipes, Platform, Pointer, Problem, Request, Scope,
+    ServerEntry, Severity, Sources,
 };
 use mcp_connect::{ConfiguredServer, Host, HostOptions};
 use mcp_transport::ClientInfo;
@@ -44,11 +45,11 @@ pub(crate) struct App {
     pub(crate) steps: Arc<Steps>,
     /// The entries above this process as its host told them, where it did.
     above: OnceLock<String>,
-    /// The folder whose configuration counts, where that is another one than this process is in.
-    folder: OnceLock<PathBuf>,
     mcp_config: Vec<String>,
     pipes: Pipes,
     strict: bool,
+    /// `--from`: the host whose files are read.
+    from: Option<&'static OtherHost>,
     scope: Option<Scope>,
     /// `login --oauth-scope`.
     pub(crate) oauth_scopes: Vec<String>,
@@ -64,20 +65,10 @@ impl App {
         let global = &cli.global;
         let (scope, oauth_scopes) =
             cli.scopes().map_err(|why| CliError::usage("usage", why).next("mcplink --help"))?;
+        let from = global.from.as_deref().map(crate::hosts::named).transpose()?;
         let no_color = environment.text("NO_COLOR").is_some();
         let dumb = environment.text("TERM") == Some("dumb");
         let directory = environment.directory().map_or_else(|_| PathBuf::from("."), Clone::clone);
-        let project = global.project.as_ref().map(|folder| directory.join(folder));
-        if let Some(folder) = project.as_ref().filter(|folder| !folder.is_dir()) {
-            let message = format!("--project: {} is no folder", folder.display());
-            return Err(CliError::usage("usage", message).next("give a folder that is there"));
-        }
-        // Files that were named from here are not looked for there.
-        let named = |value: &String| match project {
-            Some(_) if !value.trim_start().starts_with('{') => directory.join(value).display().to_string(),
-            _ => value.clone(),
-        };
-        let mcp_config: Vec<String> = global.mcp_config.iter().map(named).collect();
         let mut options = HostOptions::from_env(environment.variables(), &directory, program());
         options.client.propagator = telemetry.propagator();
         options.lives_on = matches!(cli.command, crate::args::Command::Bridge(_));
@@ -97,11 +88,14 @@ impl App {
             telemetry,
             steps: Arc::new(Steps::of(cli)),
             above: OnceLock::new(),
-            folder: project.map(OnceLock::from).unwrap_or_default(),
             // Before signals are handled: a pipe may keep this waiting, and Ctrl-C ends it.
-            pipes: environment.directory().map(|cwd| Pipes::read(&mcp_config, cwd)).unwrap_or_default(),
-            mcp_config,
+            pipes: environment
+                .directory()
+                .map(|cwd| Pipes::read(&global.mcp_config, cwd))
+                .unwrap_or_default(),
+            mcp_config: global.mcp_config.clone(),
             strict: global.strict_mcp_config,
+            from,
             scope,
             oauth_scopes,
             environment,
@@ -151,7 +145,7 @@ impl App {
     }
 
     fn read(&self, mcp_config: &[String]) -> Result<Config, CliError> {
-        Ok(self.read_in(&self.folder()?, mcp_config))
+        Ok(self.read_in(&self.directory()?, mcp_config))
     }
 
     /// The configuration as it is in another folder.
@@ -173,8 +167,21 @@ impl App {
         request.mcp_config = mcp_config.to_vec();
         request.pipes = self.pipes.clone();
         request.strict = self.strict;
+        request.host = self.from;
         request.program = self.environment.program().ok().cloned();
         request
+    }
+
+    /// The files of other hosts that a person of this folder has.
+    ///
+    /// # Errors
+    ///
+    /// There is no current directory.
+    pub(crate) fn found_in_hosts(
+        &self,
+        only: Option<&'static OtherHost>,
+    ) -> Result<Vec<HostFound>, CliError> {
+        Ok(HostFound::all(&self.request(&self.directory()?, &[]), only))
     }
 
     /// The environment, below what the host told of the entries above this process.
@@ -192,19 +199,9 @@ impl App {
         drop(self.above.set(told));
     }
 
-    /// The folder whose configuration counts: `--project`, the one that was found for a name, or the current directory.
-    pub(crate) fn folder(&self) -> Result<PathBuf, CliError> {
-        self.folder.get().map_or_else(|| self.directory(), |folder| Ok(folder.clone()))
-    }
-
-    /// The configuration of another folder counts from now on. Does nothing where one was asked for.
-    pub(crate) fn set_folder(&self, folder: PathBuf) {
-        drop(self.folder.set(folder));
-    }
-
-    /// Whether the folder is one that was asked for or found, and not where the process happens to be.
-    pub(crate) fn has_folder(&self) -> bool {
-        self.folder.get().is_some()
+    /// The host whose files are read in the place of all others.
+    pub(crate) fn from(&self) -> Option<&'static OtherHost> {
+        self.from
     }
 
     /// The current directory.
@@ -408,7 +405,7 @@ impl Loaded {
             return;
         }
         let text = match self.config.pointers.len() {
-            0 => "no servers are configured; `mcplink paths` shows where they are looked for\n".to_owned(),
+            0 => crate::hosts::instead_of_nothing(app),
             1 => "no servers are configured: the one entry is how a host reaches a server, and none says where \
                   that is; `mcplink validate` tells what to do\n"
                 .to_owned(),

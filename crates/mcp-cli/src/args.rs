@@ -3,7 +3,6 @@
 mod config;
 mod values;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -41,9 +40,9 @@ pub(crate) struct GlobalArgs {
     /// Use only the servers of --mcp-config
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) strict_mcp_config: bool,
-    /// Take the configuration of this folder, as from within it
-    #[arg(long, global = true, help_heading = GLOBAL, value_name = "DIR")]
-    pub(crate) project: Option<PathBuf>,
+    /// Read the files of this host in place, such as cursor or codex, and no others (see `mcplink hosts`)
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "HOST", conflicts_with = "strict_mcp_config")]
+    pub(crate) from: Option<String>,
     /// Look at, or write, one config scope only: local, project, mcplink, user, dynamic or managed
     // Not parsed here: `login --scope` once asked for an OAuth scope, and still does for any other word.
     #[arg(short, long, global = true, help_heading = GLOBAL, value_name = "SCOPE")]
@@ -176,10 +175,10 @@ pub(crate) enum Command {
     Enable(NamesArg),
     /// Switch servers off
     Disable(NamesArg),
+    /// List the hosts whose files with servers are found on this machine
+    Hosts,
     /// Check the configuration files, or one file
     Validate(ValidateArgs),
-    /// Print the JSON Schema of the files
-    Schema,
     /// Show which files are read, and which are not
     Paths,
     /// See it work: embedded servers, a temporary configuration, the real commands

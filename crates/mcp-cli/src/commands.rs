@@ -10,6 +10,7 @@ mod connected;
 mod decide;
 mod demo;
 mod get;
+mod hosts;
 mod list;
 mod login;
 mod logout;
@@ -22,7 +23,6 @@ mod reconnect;
 mod remove;
 mod reset;
 mod resources;
-mod schema;
 mod status;
 mod switch;
 mod tools;
@@ -70,8 +70,8 @@ pub(crate) async fn run(command: Command, app: &Arc<App>) -> Result<ExitStatus, 
         Command::Remove(args) => remove::run(app, &args).await,
         Command::Enable(args) => switch::run(app, &args.names, true),
         Command::Disable(args) => switch::run(app, &args.names, false),
+        Command::Hosts => hosts::run(app),
         Command::Validate(args) => validate::run(app, args.file.as_deref()),
-        Command::Schema => schema::run(app),
         Command::Paths => paths::run(app),
         Command::Demo(args) => demo::run(app, &args).await,
         Command::Completions(args) => completions::run(app, args.shell),

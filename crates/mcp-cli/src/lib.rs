@@ -8,6 +8,7 @@
 //! | words, tables, JSON | `view` |
 //! | exit codes | `exit` |
 //! | what is wrong with the files, as it is told | `problems` |
+//! | what other hosts have, as it is told | `hosts` |
 //! | the next step as it is printed | `steps` |
 //! | traces and metrics, with the feature `otel` | `telemetry` |
 
@@ -24,6 +25,7 @@ mod elicitation;
 mod environment;
 mod error;
 mod exit;
+mod hosts;
 mod inputs;
 mod live;
 mod logging;

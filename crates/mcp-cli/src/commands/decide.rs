@@ -301,7 +301,7 @@ fn setting(problem: &Problem) -> Option<String> {
 }
 
 fn folder(app: &App, path: Option<&Path>) -> Result<PathBuf, CliError> {
-    let directory = app.folder()?;
+    let directory = app.directory()?;
     let Some(path) = path else { return Ok(directory) };
     let path = directory.join(path);
     if !path.is_dir() {

@@ -15,6 +15,7 @@
 //! | `signature` | what a tool takes |
 //! | `adding`, `switches` | what is added, removed, switched on and off, and in which file |
 //! | `files` | files that are broken, or another host's |
+//! | `borrowed` | the files of other hosts, read in place |
 //! | `usage`, `complete`, `offline` | commands that use a server, and those that only read files |
 //! | `trust` | what a folder may do before and after somebody trusts it |
 //! | `consent`, `decisions` | what a decision shows, that it is about content, and how a person makes it |
@@ -39,6 +40,7 @@
 )]
 
 mod adding;
+mod borrowed;
 mod bridge;
 #[cfg(unix)]
 mod chains;

@@ -1,0 +1,73 @@
+//! What is told of other hosts: their names, and the files that are found.
+
+use std::path::Path;
+
+use mcp_config::{Host, HostFound};
+
+use crate::app::App;
+use crate::error::CliError;
+use crate::view::shown;
+use crate::view::text::columns;
+
+/// The host of this name.
+///
+/// # Errors
+///
+/// A usage error with the nearest name, where there is no such host.
+pub(crate) fn named(name: &str) -> Result<&'static Host, CliError> {
+    Host::named(name).ok_or_else(|| {
+        let error = CliError::usage("unknown-host", format!("no host is named {name:?}"));
+        let known = || Host::all().map(|host| host.name).collect::<Vec<_>>().join(", ");
+        let why = match Host::nearest(name) {
+            Some(near) => format!("did you mean {near:?}?"),
+            None => format!("the hosts are {}", known()),
+        };
+        error.why(why).next("mcplink hosts")
+    })
+}
+
+/// A file as a person of this home and folder would write it.
+pub(crate) fn short(app: &App, path: &str) -> String {
+    let path = Path::new(path);
+    let below = |folder: Option<&Path>| Some(path.strip_prefix(folder?).ok()?.display().to_string());
+    let folder = app.directory().ok();
+    let home = app.environment.text("HOME").map(Path::new);
+    let text = below(folder.as_deref().filter(|folder| Some(*folder) != home))
+        .or_else(|| below(home).map(|rest| format!("~/{rest}")));
+    shown::line(&text.unwrap_or_else(|| path.display().to_string()))
+}
+
+/// One line of a file: host, how many servers it has, where it is.
+pub(crate) fn lines(app: &App, found: &[HostFound]) -> String {
+    let rows = found.iter().map(|file| {
+        let count = match (&file.unreadable, file.servers.len()) {
+            (Some(_), _) => "cannot be read".to_owned(),
+            (None, 1) => "1 server".to_owned(),
+            (None, count) => format!("{count} servers"),
+        };
+        [file.host.name.to_owned(), count, short(app, &file.place.to_string())]
+    });
+    columns(rows, app.style())
+}
+
+/// What to say where nothing is configured: what other hosts have, and how it is used.
+pub(crate) fn instead_of_nothing(app: &App) -> String {
+    if let Some(host) = app.from() {
+        let title = host.title;
+        return format!(
+            "{title} has no servers in its files; `mcplink paths --from {}` shows where they are looked for\n",
+            host.name
+        );
+    }
+    let mut found = app.found_in_hosts(None).unwrap_or_default();
+    found.retain(|file| !file.servers.is_empty());
+    let Some(first) = found.first() else {
+        return "no servers are configured; `mcplink paths` shows where they are looked for\n".to_owned();
+    };
+    let name = first.host.name;
+    format!(
+        "no servers are configured for mcplink; other hosts have some:\n{}to use them in place: mcplink \
+         --from {name} status\nwhere ours are looked for: mcplink paths\n",
+        lines(app, &found)
+    )
+}

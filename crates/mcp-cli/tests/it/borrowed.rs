@@ -1,0 +1,257 @@
+//! The files of other hosts, read in place with `--from`, and told of where nothing else is configured.
+
+use std::path::{Path, PathBuf};
+
+use mcp_testkit::FakeMcpServer;
+use serde_json::{Value, json};
+
+use crate::setting::{Setting, row};
+
+/// A home with the files that a case of `mcp-config` has for this host.
+fn published(case: &str) -> Setting {
+    let setting = Setting::new();
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mcp-config/tests/cases").join(case);
+    for (folder, to) in [("home", setting.home.home()), ("project", setting.home.project())] {
+        copy(&cases.join(folder), &to);
+    }
+    setting
+}
+
+fn copy(from: &Path, to: &Path) {
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let path: PathBuf = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            std::fs::create_dir_all(&path).unwrap();
+            copy(&entry.path(), &path);
+        } else {
+            std::fs::copy(entry.path(), path).unwrap();
+        }
+    }
+}
+
+/// The entry of a host that has a URL.
+fn cursor(server: &FakeMcpServer) -> Value {
+    json!({ "mcpServers": { "web": { "url": server.url().as_str() } } })
+}
+
+#[test]
+fn fh_h5_list_reads_the_file_of_each_host_in_place() {
+    for (host, case, expected) in [
+        (
+            "claude-desktop",
+            "host_claude_desktop",
+            &["filesystem user stdio npx -y", "literal user stdio sh"][..],
+        ),
+        (
+            "cursor",
+            "host_cursor",
+            &["linear user http https://mcp.linear.app/mcp", "off user stdio x (disabled)"],
+        ),
+        ("vscode", "host_vscode", &["wiki project http https://wiki.example.com/${REGION:-eu}/mcp"]),
+        ("vscode", "host_vscode_settings", &["github user http https://api.githubcopilot.com/mcp/"]),
+        ("copilot", "host_copilot", &["playwright user stdio npx @playwright/mcp@latest"]),
+        (
+            "codex",
+            "host_codex",
+            &[
+                "figma user http https://mcp.figma.com/mcp",
+                "tickets user http https://tickets.example.com/mcp (disabled)",
+            ],
+        ),
+        ("windsurf", "host_windsurf", &["remote-http-mcp user http https://your-server.example.com/mcp"]),
+        (
+            "opencode",
+            "host_opencode",
+            &[
+                "jira user http https://jira.example.com/mcp",
+                "local user stdio npx -y my-mcp-command (disabled)",
+            ],
+        ),
+        (
+            "gemini",
+            "host_gemini",
+            &[
+                "sse user sse https://api.example.com/sse",
+                "experimental-server user stdio node x.js (disabled)",
+            ],
+        ),
+        ("zed", "host_zed", &["remote-mcp-server user http https://zed.example.com/mcp"]),
+        ("cline", "host_cline", &["nested user http https://n.example.com/mcp"]),
+        ("goose", "host_goose", &["kiwi user http https://mcp.kiwi.com (disabled)"]),
+        ("mcporter", "host_mcporter", &["linear user http https://mcp.linear.app/mcp"]),
+    ] {
+        let output = published(case).run(&["--from", host, "list"], 0);
+        let words: Vec<&str> = output.stdout.split_whitespace().collect();
+        for line in expected {
+            assert!(words.join(" ").contains(line), "{host}: {line}\n{output}");
+        }
+    }
+}
+
+#[test]
+fn fh_h5_every_command_works_on_the_file_of_a_host() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("other", json!({ "command": "not-started" }));
+    setting.home.write(".cursor/mcp.json", cursor(&server).to_string()).unwrap();
+    let from = |args: &[&str], code| setting.run(&[&["--from", "cursor"], args].concat(), code);
+    let status = from(&["status", "--json"], 0).json();
+    assert_eq!(status["servers"].as_array().unwrap().len(), 1, "no other file is read: {status:#}");
+    let web = row(&status, "web");
+    assert_eq!(web["status"], "connected");
+    assert_eq!(web["scope"], "user");
+    assert!(web["source"].as_str().unwrap().ends_with(".cursor/mcp.json"), "{web:#}");
+    assert!(from(&["tools", "web"], 0).stdout.contains("echo"));
+    assert!(from(&["get", "web"], 0).stdout.contains(".cursor/mcp.json:1"));
+    from(&["ping", "web"], 0);
+    let call = from(&["call", "web", "echo", "text=hi"], 0);
+    assert!(call.stdout.contains("hi"), "{call}");
+    assert!(setting.run(&["ping", "web"], 2).stderr.contains("no server is named"));
+}
+
+#[test]
+fn fh_h15_an_unknown_host_is_told_with_the_nearest_one_and_a_step_carries_the_host() {
+    let setting = Setting::new();
+    let output = setting.run(&["--from", "curser", "list"], 2);
+    assert!(output.stderr.contains("did you mean \"cursor\"?"), "{output}");
+    assert!(output.stderr.contains("mcplink hosts"), "{output}");
+    setting.run(&["--from", "cursor", "--strict-mcp-config", "list"], 2);
+    let server = FakeMcpServer::start().unwrap();
+    setting.home.write(".cursor/mcp.json", cursor(&server).to_string()).unwrap();
+    let output = setting.run(&["ping", "wep", "--from", "cursor"], 2);
+    assert!(output.stderr.contains("mcplink list --from cursor"), "{output}");
+    let nothing = setting.run(&["list", "--from", "codex"], 0);
+    assert!(nothing.stderr.contains("Codex has no servers in its files"), "{nothing}");
+}
+
+#[test]
+fn fh_h5_where_nothing_is_configured_the_files_of_hosts_are_named() {
+    let setting = published("host_cursor");
+    for command in ["list", "status"] {
+        let output = setting.run(&[command], 0);
+        assert_eq!(output.stdout, "");
+        for part in
+            ["cursor", "2 servers", ".cursor/mcp.json", "mcplink --from cursor status", "mcplink paths"]
+        {
+            assert!(output.stderr.contains(part), "{part}\n{output}");
+        }
+    }
+}
+
+#[test]
+fn fh_h5_hosts_lists_what_is_found() {
+    let setting = published("host_codex");
+    setting.home.write(".cursor/mcp.json", "{broken").unwrap();
+    setting.home.write(".config/zed/settings.json", "{\"theme\": \"x\"}").unwrap();
+    let output = setting.run(&["hosts"], 0);
+    assert!(output.stdout.contains("codex") && output.stdout.contains("4 servers"), "{output}");
+    assert!(output.stdout.contains("cannot be read"), "{output}");
+    assert!(output.stderr.contains(".cursor/mcp.json:1:2"), "{output}");
+    assert!(!output.stdout.contains("zed"), "settings without servers are nothing: {output}");
+    let document = setting.run(&["hosts", "--json"], 0).json();
+    assert_eq!(document["schemaVersion"], 1);
+    let found = document["found"].as_array().unwrap();
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[0]["host"], "cursor");
+    assert_eq!(found[1]["servers"], json!(["figma", "context7", "tickets", "managed"]));
+    assert!(document["known"].as_array().unwrap().len() >= 20);
+    let nothing = Setting::new().run(&["hosts"], 0);
+    assert!(nothing.stderr.contains("no other host has servers here"), "{nothing}");
+}
+
+/// A repository must not be able to bring a server along in the file of any host.
+#[test]
+fn s_b1_a_hosts_file_of_a_project_needs_approval_of_its_own() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::new();
+    let project = setting.home.project().to_string_lossy().into_owned();
+    // Approved by name, and altogether, as servers of `.mcp.json`; and in a folder that is trusted.
+    let approvals = json!({ "enabledMcpjsonServers": ["web"], "enableAllProjectMcpServers": true });
+    setting.home.write(".claude/settings.json", approvals.to_string()).unwrap();
+    let trusted = json!({ "projects": { project: { "hasTrustDialogAccepted": true } } });
+    setting.home.write(".claude.json", trusted.to_string()).unwrap();
+    setting.home.write_project(".cursor/mcp.json", cursor(&server).to_string()).unwrap();
+    let status = |setting: &Setting| {
+        let output = setting.mcplink(&["--from", "cursor", "status", "web", "--json"]).run();
+        row(&output.json(), "web")
+    };
+    assert_eq!(status(&setting)["reason"]["code"], "awaiting-approval");
+    assert_eq!(server.connections(), 0);
+
+    // What was approved in `.mcp.json` says nothing about the other file, even where both say the same.
+    let entry = json!({ "mcpServers": { "web": { "type": "http", "url": server.url().as_str() } } });
+    setting.home.write_project(".mcp.json", entry.to_string()).unwrap();
+    setting.run(&["approve", "web"], 0);
+    assert_eq!(status(&setting)["reason"]["code"], "awaiting-approval");
+    assert_eq!(server.connections(), 0);
+
+    setting.run(&["--from", "cursor", "approve", "web"], 0);
+    assert_eq!(status(&setting)["status"], "connected");
+    // An approval is of content.
+    let mut changed = cursor(&server);
+    changed["mcpServers"]["web"]["headers"] = json!({ "X-New": "1" });
+    setting.home.write_project(".cursor/mcp.json", changed.to_string()).unwrap();
+    let connections = server.connections();
+    let now = status(&setting);
+    assert_eq!(now["status"], "pending", "{now:#}");
+    assert_eq!(server.connections(), connections);
+    setting.run(&["--from", "cursor", "reject", "web"], 0);
+    assert_ne!(status(&setting)["status"], "connected");
+}
+
+/// The same in TOML, with a command and a helper.
+#[test]
+fn s_b1_a_command_or_a_helper_of_a_projects_toml_is_not_started() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::new();
+    let mark = setting.home.project().join("started");
+    let touch = format!("touch {}", mark.display());
+    let text = format!(
+        "[mcp_servers.local]\ncommand = \"sh\"\nargs = [\"-c\", {touch:?}]\n\n[mcp_servers.web]\nurl = {:?}\nhttp_headers_helper = {touch:?}\n",
+        server.url().as_str()
+    );
+    setting.home.write_project(".codex/config.toml", text).unwrap();
+    let document = setting.mcplink(&["--from", "codex", "status", "--json"]).run().json();
+    for name in ["local", "web"] {
+        assert_eq!(row(&document, name)["reason"]["code"], "awaiting-approval", "{document:#}");
+    }
+    assert!(!mark.exists());
+    assert_eq!(server.connections(), 0);
+}
+
+/// A pointer in the file of a host starts nothing, whatever the format.
+#[test]
+fn s_b2_a_pointer_in_the_file_of_a_host_is_no_server() {
+    let setting = Setting::new();
+    let text = "[mcp_servers.x]\ncommand = \"mcplink\"\nargs = [\"bridge\", \"x\"]\n";
+    setting.home.write(".codex/config.toml", text).unwrap();
+    let output = setting.run(&["--from", "codex", "list", "--json"], 0).json();
+    assert_eq!(output["servers"], json!([]), "{output:#}");
+    let found = setting.run(&["hosts", "--json"], 0).json();
+    assert_eq!((&found["found"][0]["pointers"], &found["found"][0]["servers"]), (&json!(1), &json!([])));
+}
+
+/// No value of a host's file is shown: not a header, not a variable, not a client's secret.
+#[test]
+fn s_n10_values_of_a_hosts_file_are_shown_nowhere() {
+    let setting = Setting::new();
+    let secret = setting.home.secret("host");
+    let mcporter = json!({ "mcpServers": {
+        "a": { "baseUrl": "https://h.example/mcp", "headers": { "X-Key": secret }, "oauthClientSecret": secret },
+        "b": { "command": "npx", "args": ["mcp-remote", "https://h.example/mcp", "--header", format!("Authorization: Bearer {secret}")] },
+        "c": { "command": "x", "env": { "API_TOKEN": secret } },
+    } });
+    setting.home.write(".mcporter/mcporter.json", mcporter.to_string()).unwrap();
+    let codex = format!(
+        "[mcp_servers.a]\nurl = \"https://h.example/mcp\"\n[mcp_servers.a.http_headers]\nX = \"{secret}\"\n[x = \"{secret}\""
+    );
+    setting.home.write(".codex/config.toml", codex).unwrap();
+    // The harness fails the test where the secret is in what any of these prints.
+    for args in [&["list"][..], &["list", "--json"], &["get", "a"], &["get", "b", "--json"], &["validate"]] {
+        for host in ["mcporter", "codex"] {
+            let output = setting.mcplink(&[&["--from", host], args].concat()).run();
+            assert!(!format!("{output}").contains(&secret), "{args:?}");
+        }
+    }
+    setting.run(&["hosts"], 0);
+    setting.run(&["hosts", "--json"], 0);
+}
