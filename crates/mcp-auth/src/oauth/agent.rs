@@ -9,7 +9,7 @@ use http::{HeaderValue, Request, Response, header};
 use crate::{AuthError, HttpExchange};
 
 /// Product and version. An [`HttpExchange`] that sends a name of its own replaces it.
-const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("mcplink/", env!("CARGO_PKG_VERSION")));
+const USER_AGENT: HeaderValue = HeaderValue::from_static(concat!("mcp-auth/", env!("CARGO_PKG_VERSION")));
 
 /// Sends a request over `http`.
 pub(crate) async fn send(

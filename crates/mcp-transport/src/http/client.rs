@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, HttpExchange, without_userinfo};
 use mcp_text::Secrets;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
@@ -216,7 +216,10 @@ impl fmt::Debug for HttpClient {
 impl HttpExchange for HttpClient {
     fn exchange(&self, request: http::Request<Bytes>) -> AuthFuture<'_, http::Response<Bytes>> {
         Box::pin(async move {
-            let (parts, body) = request.into_parts();
+            let (mut parts, body) = request.into_parts();
+            if let Ok(agent) = HeaderValue::from_str(&self.options().user_agent) {
+                parts.headers.insert(header::USER_AGENT, agent);
+            }
             let url = Url::parse(&parts.uri.to_string()).map_err(|error| {
                 AuthError::new(AuthErrorKind::Protocol, "the URL is not absolute").with_source(error)
             })?;

@@ -530,7 +530,7 @@ async fn fb_o52_every_request_says_who_asks() {
     assert!(seen.iter().any(|seen| seen.line == REVOKE));
     for seen in seen {
         let agent = seen.headers.get("user-agent").map(|agent| agent.to_str().unwrap().to_owned());
-        assert!(agent.as_deref().is_some_and(|agent| agent.starts_with("mcplink/")), "{}", seen.line);
+        assert!(agent.as_deref().is_some_and(|agent| agent.starts_with("mcp-auth/")), "{}", seen.line);
     }
 }
 
