@@ -63,6 +63,14 @@ impl<'a> MessageContext<'a> {
     fn origin_or_server(&self) -> String {
         self.origin.map_or_else(|| "the server".to_owned(), sentence)
     }
+
+    /// What does not behave like a server: an address, or a command.
+    fn what_answers(&self) -> String {
+        self.origin.map_or_else(
+            || "what was started".to_owned(),
+            |origin| format!("what answers at {}", sentence(origin)),
+        )
+    }
 }
 
 /// What `evidence` says, in words; empty when it says that all is well.
@@ -85,7 +93,23 @@ pub fn message(evidence: &Evidence, context: &MessageContext<'_>) -> String {
         }
         // It names file, field and loop, and has passed through each turn of it.
         Some(detail) if evidence.outcome == Outcome::SelfReference => detail,
-        Some(detail) if !text.is_empty() => format!("{text}: {detail}"),
+        Some(detail) if !text.is_empty() => {
+            of_the_credentials(format!("{text}: {detail}"), evidence, context)
+        }
+        _ => of_the_credentials(text, evidence, context),
+    }
+}
+
+/// What the server said of credentials that it refused, and behind it what is known here.
+fn of_the_credentials(text: String, evidence: &Evidence, context: &MessageContext<'_>) -> String {
+    let mut outcome = &evidence.outcome;
+    while let Outcome::ToolsUnavailable { cause } = outcome {
+        outcome = cause;
+    }
+    match outcome {
+        Outcome::Challenged { .. } => {
+            with_doubts(with_unchanged(text, evidence, context), &evidence.auth.doubts)
+        }
         _ => text,
     }
 }
@@ -118,10 +142,7 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
                 cause
             }
         }
-        Outcome::Challenged { kind, http_status } => {
-            let text = with_unchanged(challenge(kind, *http_status, evidence, context), evidence, context);
-            with_doubts(text, &evidence.auth.doubts)
-        }
+        Outcome::Challenged { kind, http_status } => challenge(kind, *http_status, evidence, context),
         Outcome::CredentialSourceFailed => {
             let source = source_name(evidence, context);
             match evidence.auth.exit_code {
@@ -153,7 +174,7 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
         Outcome::Protocol { rpc_code: Some(code) } => {
             format!("the server answered with the JSON-RPC error {code}")
         }
-        Outcome::Protocol { rpc_code: None } => format!("what answers at {} does not speak MCP", origin()),
+        Outcome::Protocol { rpc_code: None } => format!("{} does not speak MCP", context.what_answers()),
         Outcome::Version { offered } if offered.is_empty() => "no protocol version in common".to_owned(),
         Outcome::Version { offered } => {
             format!("no protocol version in common; the server offers {}", list(offered))
@@ -275,7 +296,7 @@ fn http(
         }
         Some(ReasonCode::Rejected) => format!("the server refused to connect{times} ({status})"),
         Some(ReasonCode::Protocol) => {
-            format!("what answers at {} does not speak MCP ({status})", context.origin_or_server())
+            format!("{} does not speak MCP ({status})", context.what_answers())
         }
         // A challenge that came in as a plain answer, or the cause inside a failing tool list.
         Some(ReasonCode::ToolsUnavailable) => format!("the server answered {status}{wait}"),
@@ -355,9 +376,16 @@ fn length(limit: Duration) -> String {
     }
 }
 
-/// A wait in whole seconds, rounded up; people are never told to come back too early.
+/// A wait, rounded up: people are never told to come back too early. In tenths where it is shorter than a second, and in
+/// minutes or hours where nobody counts seconds.
 pub(crate) fn seconds(wait: Duration) -> String {
-    format!("{} s", wait.as_millis().div_ceil(1000))
+    let (tenths, whole) = (wait.as_millis().div_ceil(100), wait.as_millis().div_ceil(1_000));
+    match whole {
+        _ if tenths < 10 => format!("0.{} s", tenths.max(1)),
+        0..=120 => format!("{whole} s"),
+        121..=7_200 => format!("{} min", whole.div_ceil(60)),
+        _ => format!("{} h", whole.div_ceil(3_600)),
+    }
 }
 
 #[cfg(test)]
@@ -463,6 +491,10 @@ mod tests {
                 connect(Outcome::Http { status: 429, retry_after: Some(Duration::from_millis(1500)) }),
                 "the server limits the rate of requests (429); it asks to wait 2 s",
             ),
+            (
+                connect(Outcome::Http { status: 503, retry_after: Some(Duration::from_secs(120)) }),
+                "the server is unavailable (503); it asks to wait 120 s",
+            ),
             (connect(http(422)).with_detail("bad field"), "the server refused to connect (422): bad field"),
             (Evidence::new(Phase::Session, http(403)), "the server refused the request (403)"),
             (
@@ -534,6 +566,41 @@ mod tests {
         for (evidence, expected) in table {
             assert_eq!(said(&evidence), expected);
         }
+    }
+
+    #[test]
+    fn fh_h7_a_wait_is_told_as_long_as_it_is() {
+        for (milliseconds, expected) in [
+            (0, "0.1 s"),
+            (40, "0.1 s"),
+            (101, "0.2 s"),
+            (250, "0.3 s"),
+            (900, "0.9 s"),
+            (901, "1 s"),
+            (1_001, "2 s"),
+            (120_000, "120 s"),
+            (120_001, "3 min"),
+            (3_600_000, "60 min"),
+            (86_400_000, "24 h"),
+        ] {
+            assert_eq!(seconds(Duration::from_millis(milliseconds)), expected, "{milliseconds}");
+        }
+    }
+
+    #[test]
+    fn fa_a63_what_a_server_said_comes_before_what_is_known_here() {
+        let auth =
+            by("headers-helper").with_unchanged(true).with_doubts(vec!["the token has ended".to_owned()]);
+        let refused = connect(challenged(ChallengeKind::Unauthorized, 401)).with_auth(auth);
+        assert_eq!(
+            said(&refused.clone().with_detail("no such key")),
+            "the server refused the headers that headersHelper returned (401): no such key; it was run again and returned the very same; the token has ended"
+        );
+        let listed = Outcome::ToolsUnavailable { cause: Box::new(refused.outcome.clone()) };
+        let listed = Evidence { outcome: listed, ..refused };
+        assert!(
+            said(&listed).ends_with("; it was run again and returned the very same; the token has ended")
+        );
     }
 
     #[test]

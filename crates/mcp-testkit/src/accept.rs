@@ -280,7 +280,7 @@ impl Refusal {
             status,
             challenges: Vec::new(),
             content_type: "application/json".to_owned(),
-            body: r#"{"error":"refused"}"#.to_owned(),
+            body: "{}".to_owned(),
         }
     }
 

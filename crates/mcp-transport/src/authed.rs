@@ -17,10 +17,12 @@ use tracing::Instrument as _;
 use url::Url;
 
 use crate::error::{AuthContext, TimeoutStage, TransportError, TransportErrorKind};
-use crate::http::client::{Answer, HttpClient};
+use crate::http::client::{Answer, Body, HttpClient};
 use crate::http::cookies::Cookies;
 use crate::http::facts;
-use crate::http::form::Form;
+use crate::http::form::{Form, essence};
+use crate::http::page::{self, is_page};
+use crate::http::said::said;
 use crate::pulse::Pulse;
 use crate::sent::SentCredentials;
 use crate::trace::spans;
@@ -30,8 +32,10 @@ use crate::trace::spans;
 const MAX_RECOVERIES: u32 = 2;
 /// Redirects within the origin that one request follows.
 const MAX_REDIRECTS: u32 = 5;
-/// How long the body of a refusal is waited for.
+/// How long the body of a refusal is waited for, where what it is decides.
 const REFUSAL_PATIENCE: Duration = Duration::from_secs(5);
+/// The same where it only tells more: the refusal itself is not held up for long.
+const WORDS_PATIENCE: Duration = Duration::from_secs(1);
 /// How much of a refusal's body is looked at, in bytes.
 const MAX_REFUSAL_BYTES: usize = 16 << 10;
 
@@ -115,6 +119,24 @@ struct Refusal {
     challenges: Vec<Challenge>,
     /// Where a redirect leads to.
     leads_to: Option<Url>,
+    /// What it says is read only where it is told.
+    body: Body,
+}
+
+impl Refusal {
+    /// What it says beside its status: in the challenge, which is meant for developers (RFC 6750 section 3) and often the only
+    /// thing that says what is wrong, or else in `body`, or where it leads to.
+    fn words(&self, body: &[u8]) -> Option<String> {
+        let described = self.challenges.iter().find_map(|challenge| challenge.param("error_description"));
+        described
+            .map(mcp_text::sentence)
+            .filter(|words| !words.is_empty())
+            .or_else(|| said(self.status, &essence(&self.headers), body))
+            .or_else(|| {
+                let to = self.leads_to.as_ref()?.origin().ascii_serialization();
+                Some(format!("it is at {to}"))
+            })
+    }
 }
 
 /// What came of asking for other credentials.
@@ -184,7 +206,7 @@ impl AuthedClient {
                 }
                 nothing => {
                     let unchanged = matches!(nothing, Recovered::TheSame);
-                    return Err(self.challenged(refusal, &used, attempts, unchanged));
+                    return Err(Box::pin(self.challenged(refusal, &used, attempts, unchanged)).await);
                 }
             }
         }
@@ -250,23 +272,33 @@ impl AuthedClient {
         }
     }
 
-    fn challenged(
+    async fn challenged(
         &self,
-        refusal: Refusal,
+        mut refusal: Refusal,
         used: &Credentials,
         attempts: u32,
         unchanged: bool,
     ) -> TransportError {
-        let kind =
-            TransportErrorKind::Challenged { kind: refusal.kind.clone(), status: refusal.status.as_u16() };
-        // RFC 6750 section 3: meant for developers, and often the only thing that says what is wrong.
-        let described = refusal.challenges.iter().find_map(|challenge| challenge.param("error_description"));
-        let error = TransportError::new(kind, "the server refused the credentials").with_said(
-            described.map(mcp_text::sentence).filter(|words| !words.is_empty()).or_else(|| {
-                let to = refusal.leads_to.as_ref()?.origin().ascii_serialization();
-                Some(format!("it is at {to}"))
-            }),
-        );
+        let body = match refusal.leads_to {
+            None => refusal.body.head(MAX_REFUSAL_BYTES, WORDS_PATIENCE).await,
+            // A redirect says where, and its body the same again.
+            Some(_) => Vec::new(),
+        };
+        let error = match refusal.kind {
+            // Asked for other credentials, as for a page to sign in at, because it might have been one.
+            ChallengeKind::LoginRedirect
+                if refusal.leads_to.is_none() && !page::asks_for_a_sign_in(&body) =>
+            {
+                TransportError::new(TransportErrorKind::Protocol, "the answer is a web page")
+                    .with_said(Some(page::described(&body)))
+            }
+            ref kind => {
+                let kind =
+                    TransportErrorKind::Challenged { kind: kind.clone(), status: refusal.status.as_u16() };
+                TransportError::new(kind, "the server refused the credentials")
+                    .with_said(refusal.words(&body))
+            }
+        };
         self.sender(used, attempts).describe_refusal(error, Some(&refusal)).with_unchanged(unchanged)
     }
 
@@ -353,8 +385,8 @@ impl AuthedClient {
                 None if out.phase == Phase::Connect => {
                     let blocked = is_page(&answer.headers) || {
                         // The refusal stands, whatever becomes of its body.
-                        let body = answer.body.head(MAX_REFUSAL_BYTES, REFUSAL_PATIENCE).await;
-                        looks_like_a_page(&body) || names_a_firewall(&answer.headers, &body)
+                        let body = answer.body.look(MAX_REFUSAL_BYTES, REFUSAL_PATIENCE).await;
+                        page::looks_like_a_page(body) || page::names_a_firewall(&answer.headers, body)
                     };
                     refused(if blocked { ChallengeKind::Blocked } else { ChallengeKind::Forbidden }, answer)
                 }
@@ -386,7 +418,10 @@ fn refused(kind: ChallengeKind, answer: Answer) -> Sent {
 
 fn refusal(kind: ChallengeKind, answer: Answer) -> Refusal {
     let challenges = Challenge::parse_all(&answer.headers);
-    Refusal { kind, status: answer.status, headers: answer.headers, challenges, leads_to: None }
+    let Answer { status, headers, mut body } = answer;
+    // The server has answered: it owes nothing while other credentials are asked for.
+    body.count(None);
+    Refusal { kind, status, headers, challenges, leads_to: None, body }
 }
 
 /// Whether a redirect to another origin says that the server is there now. 307 and 308 want the same request made again
@@ -431,48 +466,10 @@ fn bearer_kind(headers: &HeaderMap) -> Option<ChallengeKind> {
     Some(ChallengeKind::InsufficientScope { scopes })
 }
 
-fn is_page(headers: &HeaderMap) -> bool {
-    headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
-        let essence = value.split(';').next().unwrap_or_default().trim();
-        essence.eq_ignore_ascii_case("text/html") || essence.eq_ignore_ascii_case("application/xhtml+xml")
-    })
-}
-
 /// Whether what says that it is a page is a message: frameworks write that type under everything that says nothing else.
 async fn is_message_all_the_same(answer: &mut Answer) -> bool {
     let beginning = tokio::time::timeout(REFUSAL_PATIENCE, answer.body.beginning()).await;
     matches!(beginning, Ok(Ok(beginning)) if !beginning.is_empty() && Form::of("text/html", beginning) != Form::Other)
-}
-
-fn looks_like_a_page(body: &[u8]) -> bool {
-    let start = body.trim_ascii_start();
-    ["<!doctype html", "<html"]
-        .iter()
-        .any(|tag| start.get(..tag.len()).is_some_and(|head| head.eq_ignore_ascii_case(tag.as_bytes())))
-}
-
-/// Whether something between us and the server refused: it names itself in the body, or in the header that
-/// Cloudflare sets when it steps in.
-fn names_a_firewall(headers: &HeaderMap, body: &[u8]) -> bool {
-    const NAMES: [&str; 12] = [
-        "cloudflare",
-        "akamai",
-        "incapsula",
-        "imperva",
-        "sucuri",
-        "zscaler",
-        "fortigate",
-        "fortinet",
-        "big-ip",
-        "aws waf",
-        "web application firewall",
-        "firewall",
-    ];
-    if headers.contains_key(HeaderName::from_static("cf-mitigated")) {
-        return true;
-    }
-    let body = String::from_utf8_lossy(body).to_ascii_lowercase();
-    NAMES.iter().any(|name| body.contains(name))
 }
 
 fn first_byte_timeout(limit: Duration, phase: Phase) -> TransportError {

@@ -33,10 +33,7 @@ use crate::stdio::{PeerWire, Start, StartSink};
 use crate::{
     authed::AuthedClient,
     endpoint::HttpFlavor,
-    http::{
-        legacy_sse::LegacySse,
-        negotiate::{self, Opened},
-    },
+    http::negotiate::{self, Opened},
 };
 
 #[cfg(feature = "http")]
@@ -277,9 +274,7 @@ impl Connector {
                 let http = AuthedClient::new(self.client.clone(), endpoint.url.clone(), server.auth.clone());
                 let opened = match endpoint.flavor {
                     HttpFlavor::Auto => negotiate::open(http, hub.clone()).await?,
-                    HttpFlavor::LegacySse => {
-                        Opened::LegacySse(LegacySse::open(http, &hub.budget, hub.clone()).await?)
-                    }
+                    HttpFlavor::LegacySse => negotiate::open_legacy(http, hub.clone()).await?,
                 };
                 let wire = match opened {
                     Opened::Streamable(streamable) => {

@@ -26,6 +26,7 @@ use crate::message::Payload;
 use crate::message::envelope::{
     self, EnvelopeError, INTERNAL_ERROR, Incoming, Messages, RequestId, RpcError,
 };
+use crate::protocol::handshake;
 
 /// What became of a request.
 pub(crate) type Outcome = Result<Payload, TransportError>;
@@ -221,7 +222,11 @@ impl Duplex {
     fn dispatch(&self, message: Incoming, lease: &Option<Arc<Lease>>) {
         match message {
             Incoming::Notification { method, params } => self.0.inbound.notification(&method, params),
-            Incoming::Request { id, method, params } => self.answer(id, method, params),
+            Incoming::Request { id, method, params } => match self.echo_of(&id, &method) {
+                // Answered, it would send that back as well, as the answer to our request.
+                Some(request) => request.resolve(Err(handshake::echoed())),
+                None => self.answer(id, method, params),
+            },
             Incoming::Response { id, outcome } => {
                 let outcome =
                     outcome.map(|result| result.with_lease(lease.clone())).map_err(TransportError::rpc);
@@ -235,6 +240,12 @@ impl Duplex {
                 }
             }
         }
+    }
+
+    /// The request of ours that this is, sent back.
+    fn echo_of(&self, id: &RequestId, method: &str) -> Option<Pending> {
+        let id = id.as_assigned().filter(|_| handshake::is_echo(method))?;
+        self.0.state().pending.remove(&id)
     }
 
     /// Lets the connection answer a request of the server, on a task of its own.

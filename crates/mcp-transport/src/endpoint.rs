@@ -30,7 +30,7 @@ pub enum HttpFlavor {
     /// Streamable HTTP in either era, then the legacy HTTP+SSE transport as the last resort.
     #[default]
     Auto,
-    /// Only the legacy HTTP+SSE transport of 2024-11-05.
+    /// The legacy HTTP+SSE transport of 2024-11-05, and Streamable HTTP where the endpoint answers GET with none of it.
     LegacySse,
 }
 

@@ -452,12 +452,10 @@ impl fmt::Display for TransportError {
 }
 
 impl Error for TransportError {
-    /// What caused it: the failure below, or the [`RpcError`] that the server answered with.
+    /// The failure below. What the server answered with is none of its own: `Display` shows it, and a chain of causes would
+    /// say it twice. [`rpc_error`](TransportError::rpc_error) has it.
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.0.source {
-            Some(source) => Some(&**source),
-            None => self.0.rpc.as_ref().map(|error| error as &(dyn Error + 'static)),
-        }
+        self.0.source.as_ref().map(|source| &**source as &(dyn Error + 'static))
     }
 }
 
@@ -494,20 +492,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_server_answered_is_shown_and_is_the_cause() {
+    fn what_a_server_answered_is_shown_once_however_the_chain_is_printed() {
         let answer = RpcError::new(-32602, "Unknown tool: \"nope\"\nand more\u{1b}[2J");
         let refused = TransportError::rpc(answer.clone());
         let shown = refused.to_string();
         assert!(shown.starts_with("the server answered with an error: Unknown tool: \"nope\""), "{shown}");
         assert!(shown.ends_with("(error -32602)") && !shown.contains(['\n', '\u{1b}']), "{shown}");
-        let cause = refused.source().and_then(|cause| cause.downcast_ref::<RpcError>()).unwrap();
-        assert_eq!(cause.code, -32602);
+        let chain: Vec<String> = causes(&refused).map(ToString::to_string).collect();
+        assert_eq!(chain.join(": ").matches("Unknown tool").count(), 1, "{chain:?}");
+        assert_eq!(refused.rpc_error().map(|answer| answer.code), Some(-32602));
         let beside_a_status =
             TransportError::new(TransportErrorKind::Http { status: 400, retry_after: None }, "status 400")
                 .with_rpc(answer)
                 .with_source(io::Error::other("below"));
         assert!(beside_a_status.to_string().starts_with("status 400: Unknown tool"), "{beside_a_status}");
-        assert_eq!(beside_a_status.source().unwrap().to_string(), "below", "a cause of its own comes first");
+        assert_eq!(beside_a_status.source().unwrap().to_string(), "below");
     }
 
     #[test]

@@ -286,9 +286,13 @@ fn mirrored_by_the_book(schema: &Value, argument: &Value, found: &mut Vec<(Strin
 pub fn answers(bytes: &[u8]) {
     let [body, content_type] = parts(bytes);
     for content_type in [content_type, "", "text/plain"] {
-        let Some(said) = crate::http::said::said(content_type, body.as_bytes()) else { continue };
+        let status = http::StatusCode::FORBIDDEN;
+        let Some(said) = crate::http::said::said(status, content_type, body.as_bytes()) else { continue };
         assert!(mcp_text::width(&said) <= 4_096 && !said.contains(char::is_control), "{said:?}");
     }
+    let page = crate::http::page::described(body.as_bytes());
+    assert!(mcp_text::width(&page) < 120 && !page.contains(char::is_control), "{page:?}");
+    let _ = crate::http::page::asks_for_a_sign_in(body.as_bytes());
     let Some(answer) = raw(body) else { return };
     let tool = crate::tools::Tool { name: String::new(), raw: answer.clone() };
     let _ = (tool.view(), crate::tools::ToolResult::read(answer.get()));
@@ -303,7 +307,7 @@ pub fn answers(bytes: &[u8]) {
 }
 
 /// `Retry-After`: a whole number is that many seconds, a date is the time until then, nothing else is a wait;
-/// and none is longer than a minute.
+/// and none is longer than a day.
 pub fn retry_after(bytes: &[u8]) {
     let Ok(value) = std::str::from_utf8(bytes) else { return };
     let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
@@ -312,7 +316,7 @@ pub fn retry_after(bytes: &[u8]) {
     if let Ok(seconds) = value.parse::<u64>()
         && !value.starts_with('+')
     {
-        assert_eq!(wait, Some(Duration::from_secs(seconds.min(60))));
+        assert_eq!(wait, Some(Duration::from_secs(seconds.min(24 * 3600))));
     } else if let Some(wait) = wait.filter(|_| !value.bytes().all(|byte| byte.is_ascii_digit())) {
         let date = httpdate::fmt_http_date(now + wait);
         assert_eq!(parse_retry_after(&date, now), Some(wait), "{value}");

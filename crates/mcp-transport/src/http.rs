@@ -13,6 +13,7 @@ pub(crate) mod legacy_sse;
 pub(crate) mod listen;
 pub(crate) mod negotiate;
 mod pace;
+pub(crate) mod page;
 pub(crate) mod route;
 pub(crate) mod said;
 pub(crate) mod session;

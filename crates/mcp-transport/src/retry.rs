@@ -9,8 +9,11 @@ use std::time::Duration;
 #[cfg(feature = "http")]
 use std::time::SystemTime;
 
-/// No server may ask for a longer wait than this.
+/// No server is waited for longer than this, whatever it asks for.
 const RETRY_AFTER_CAP: Duration = Duration::from_secs(60);
+/// What a server asks for is told up to this.
+#[cfg(feature = "http")]
+const RETRY_AFTER_TOLD: Duration = Duration::from_secs(24 * 3600);
 
 /// How long something may take before it counts as stuck, given the least time that the same took before. Three
 /// times that, because networks vary; at least 1 s, because a busy machine is no dead one, and at most 10 s. 3 s
@@ -149,17 +152,17 @@ impl Iterator for Delays {
 }
 
 /// The wait that a `Retry-After` value asks for, seen from `now` (RFC 9110 section 10.2.3): seconds, or a date
-/// in one of its three forms. A date in the past is no wait; what is neither is `None`. No longer than 60 s, whatever
-/// the server says.
+/// in one of its three forms. A date in the past is no wait; what is neither is `None`. No longer than a day, whatever
+/// the server says; how much of it is waited for is up to [`RetryPolicy::max_retry_after`].
 #[cfg(feature = "http")]
 pub(crate) fn parse_retry_after(value: &str, now: SystemTime) -> Option<Duration> {
     let value = value.trim_matches([' ', '\t']);
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
         // More digits than fit are still a request to wait, and a long one.
-        return Some(value.parse().map_or(RETRY_AFTER_CAP, Duration::from_secs).min(RETRY_AFTER_CAP));
+        return Some(value.parse().map_or(RETRY_AFTER_TOLD, Duration::from_secs).min(RETRY_AFTER_TOLD));
     }
     let until = httpdate::parse_http_date(value).ok()?;
-    Some(until.duration_since(now).unwrap_or_default().min(RETRY_AFTER_CAP))
+    Some(until.duration_since(now).unwrap_or_default().min(RETRY_AFTER_TOLD))
 }
 
 #[cfg(test)]
@@ -277,7 +280,7 @@ mod tests {
         let table = [
             ("0", Some(0)),
             ("59", Some(59)),
-            ("120", Some(60)),
+            ("120", Some(120)),
             (" 7\t", Some(7)),
             ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
             ("Sunday, 06-Nov-94 08:50:37 GMT", Some(60)),
@@ -293,8 +296,8 @@ mod tests {
         for (value, expected) in table {
             assert_eq!(parse_retry_after(value, now), expected.map(Duration::from_secs), "{value:?}");
         }
-        assert_eq!(parse_retry_after(&"9".repeat(40), now), Some(RETRY_AFTER_CAP));
-        assert_eq!(parse_retry_after("Sun, 06 Nov 9994 08:50:37 GMT", now), Some(RETRY_AFTER_CAP));
+        assert_eq!(parse_retry_after(&"9".repeat(40), now), Some(RETRY_AFTER_TOLD));
+        assert_eq!(parse_retry_after("Sun, 06 Nov 9994 08:50:37 GMT", now), Some(RETRY_AFTER_TOLD));
     }
 
     #[cfg(feature = "http")]

@@ -9,15 +9,6 @@ fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
         .collect()
 }
 
-#[test]
-fn pages_are_recognised_by_type_or_by_their_first_tag() {
-    assert!(is_page(&headers(&[("content-type", "text/HTML; charset=utf-8")])));
-    assert!(!is_page(&headers(&[("content-type", "application/json")])));
-    assert!(!is_page(&headers(&[])));
-    assert!(looks_like_a_page(b" \n<!DOCTYPE html><title>x"));
-    assert!(!looks_like_a_page(b"{\"html\":\"<html>\"}"));
-}
-
 #[tokio::test]
 async fn s_k6_fb_r52_credentials_and_cookies_stay_in_their_origin_whatever_the_url() {
     let elsewhere = mcp_testkit::FakeMcpServer::start().unwrap();
@@ -50,13 +41,4 @@ async fn s_k6_fb_r52_credentials_and_cookies_stay_in_their_origin_whatever_the_u
     assert_eq!(sent[0].header("cookie"), None);
     assert_eq!(sent[1].header("authorization"), Some("Bearer canary"));
     assert_eq!(sent[1].header("cookie"), Some("node=1"));
-}
-
-#[test]
-fn a_firewall_names_itself() {
-    assert!(names_a_firewall(&headers(&[("cf-mitigated", "challenge")]), b""));
-    assert!(names_a_firewall(&headers(&[]), b"Request blocked by AWS WAF"));
-    assert!(!names_a_firewall(&headers(&[]), br#"{"error":"forbidden"}"#));
-    // A server that merely sits behind it is not the one that refused.
-    assert!(!names_a_firewall(&headers(&[("server", "cloudflare")]), br#"{"error":"forbidden"}"#));
 }

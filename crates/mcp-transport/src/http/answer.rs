@@ -26,6 +26,7 @@ use crate::limits::{EVENT_ID_BYTES, RETRY_WAIT};
 use crate::message::envelope::{self, EnvelopeError, Incoming, Messages};
 use crate::message::revision::Era;
 use crate::message::{HEADER_MISMATCH, MISSING_CAPABILITY, Payload, RpcError, UNSUPPORTED_VERSION};
+use crate::protocol::handshake;
 use crate::retry::parse_retry_after;
 use crate::sse_parser::SseParser;
 
@@ -116,9 +117,10 @@ impl Core {
             None if self.http.endpoint.scheme() == "http" && trouble::wants_tls(&body) => {
                 error.with_said(Some("this port wants TLS: its URL begins with https://".to_owned()))
             }
+            // The page of a redirect only says again where it leads.
             None => error.with_said(
-                said(&essence(&answer.headers), &body)
-                    .or_else(|| trouble::asks_for_something_else(status, &answer.headers)),
+                trouble::asks_for_something_else(status, &answer.headers)
+                    .or_else(|| said(status, &essence(&answer.headers), &body)),
             ),
         }
     }
@@ -267,6 +269,11 @@ impl Core {
                 }
                 Incoming::Response { id: Some(of), outcome } if of.as_assigned() == Some(call.id) => {
                     found = Some(outcome.map_err(TransportError::rpc)?);
+                }
+                Incoming::Request { id, method, .. }
+                    if id.as_assigned() == Some(call.id) && handshake::is_echo(&method) =>
+                {
+                    return Err(handshake::echoed());
                 }
                 other => self.dispatch(other, call.handler),
             }

@@ -370,6 +370,12 @@ impl Body {
         head
     }
 
+    /// The same, which is still to be read.
+    pub(crate) async fn look(&mut self, limit: usize, patience: Duration) -> &[u8] {
+        let head = self.head(limit, patience).await;
+        self.unread.insert(head.into())
+    }
+
     /// What the body of an error says, as far as it is read.
     pub(crate) async fn excerpt(&mut self, limits: &Limits) -> Vec<u8> {
         self.head(limits.error_bytes, limits.error_time).await

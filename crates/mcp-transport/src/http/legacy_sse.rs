@@ -75,7 +75,7 @@ impl LegacySse {
         http: AuthedClient,
         budget: &Budget,
         inbound: Arc<dyn Inbound>,
-    ) -> Result<Self, TransportError> {
+    ) -> Result<Self, Unopened> {
         let options = http.client.options().clone();
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -83,7 +83,7 @@ impl LegacySse {
             headers.insert(header::USER_AGENT, agent);
         }
         let mut stream = Stream::open(&http, headers.clone(), &budget.limits).await?;
-        let url = stream.endpoint(&http.endpoint).await?;
+        let url = stream.endpoint(&http.endpoint).await.map_err(Unopened::of_this_transport)?;
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         // What is read is the body of an error; the messages come by the stream.
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
@@ -270,12 +270,26 @@ impl Poster {
     }
 }
 
+/// Why there is no stream.
+#[derive(Debug)]
+pub(crate) struct Unopened {
+    pub(super) error: TransportError,
+    /// The server may speak Streamable HTTP: it takes no GET here, or answers it with something else.
+    pub(super) may_be_streamable: bool,
+}
+
+impl Unopened {
+    fn of_this_transport(error: TransportError) -> Self {
+        Self { error, may_be_streamable: false }
+    }
+
+    fn of_another(error: TransportError) -> Self {
+        Self { error, may_be_streamable: true }
+    }
+}
+
 impl Stream {
-    async fn open(
-        http: &AuthedClient,
-        mut headers: HeaderMap,
-        limits: &Limits,
-    ) -> Result<Self, TransportError> {
+    async fn open(http: &AuthedClient, mut headers: HeaderMap, limits: &Limits) -> Result<Self, Unopened> {
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         let out = Outbound {
@@ -291,17 +305,21 @@ impl Stream {
             first_byte: None,
             pulse: None,
         };
-        let Accepted { mut answer, sender } = http.send(&out).await?;
+        let Accepted { mut answer, sender } = http.send(&out).await.map_err(|error| Unopened {
+            // A web page.
+            may_be_streamable: *error.kind() == TransportErrorKind::Protocol,
+            error,
+        })?;
         if !answer.status.is_success() {
-            let status = answer.status;
-            let error = failure(answer, limits).await;
-            return Err(sender.describe(if takes_no_get(status) { suggesting_http(error) } else { error }));
+            let may_be_streamable = takes_no_get(answer.status);
+            let error = sender.describe(failure(answer, limits).await);
+            return Err(Unopened { error, may_be_streamable });
         }
         let essence = essence(&answer.headers);
         let beginning = match &*essence {
             // An event may be long in coming.
             "text/event-stream" => b"",
-            _ => answer.body.beginning().await?,
+            _ => answer.body.beginning().await.map_err(Unopened::of_this_transport)?,
         };
         if Form::of(&essence, beginning) != Form::Stream {
             let said = format!(
@@ -309,7 +327,7 @@ impl Stream {
                 described(&essence, &beginning[..beginning.len().min(BEGINNING)])
             );
             let error = TransportError::new(TransportErrorKind::Protocol, "the answer is no event stream");
-            return Err(sender.describe(suggesting_http(error.with_said(Some(said)))));
+            return Err(Unopened::of_another(sender.describe(error.with_said(Some(said)))));
         }
         // Before the handshake, no message is due.
         let parser = SseParser::new(limits.handshake_bytes);
@@ -411,19 +429,9 @@ fn unquoted(text: &str) -> Cow<'_, str> {
 }
 
 /// Whether a server of Streamable HTTP alone answers so to the request for a stream (2025-11-25, backward compatibility):
-/// it wants another method, a session, or another type.
+/// it wants another method, a session, or another type, or falls over it.
 fn takes_no_get(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 400 | 404 | 405 | 406 | 415 | 426 | 501)
-}
-
-/// The same error, with the other transport that the server may speak.
-fn suggesting_http(error: TransportError) -> TransportError {
-    let hint = "if this is a server of Streamable HTTP, its `type` is `http`";
-    let said = match error.said() {
-        Some(said) => format!("{said}; {hint}"),
-        None => hint.to_owned(),
-    };
-    error.with_said(Some(said))
+    matches!(status.as_u16(), 400 | 404 | 405 | 406 | 415 | 422 | 426 | 500 | 501)
 }
 
 /// What an answer with an error status says.
@@ -438,7 +446,7 @@ async fn failure(mut answer: Answer, limits: &Limits) -> TransportError {
     let error = TransportError::new(kind, format!("the server answered {}", answer.status));
     match envelope::parse_one(body.clone()) {
         Ok(Incoming::Response { outcome: Err(rpc), .. }) => error.with_rpc(rpc),
-        _ => error.with_said(said(&essence(&answer.headers), &body)),
+        _ => error.with_said(said(answer.status, &essence(&answer.headers), &body)),
     }
 }
 

@@ -38,6 +38,31 @@ pub(crate) enum Opened {
 /// The era of an endpoint is remembered by the client, so that a connection made again skips the probe. A
 /// memory that turns out wrong costs one request.
 pub(crate) async fn open(http: AuthedClient, hub: Arc<Hub>) -> Result<Opened, TransportError> {
+    open_streamable(http, hub, true).await
+}
+
+/// Connects to an endpoint that is said to speak the legacy HTTP+SSE transport; over Streamable HTTP where its answer to the
+/// GET is none of that transport.
+pub(crate) async fn open_legacy(http: AuthedClient, hub: Arc<Hub>) -> Result<Opened, TransportError> {
+    let unopened = match LegacySse::open(http.clone(), &hub.budget, hub.clone()).await {
+        Ok(wire) => return Ok(Opened::LegacySse(wire)),
+        Err(unopened) if !unopened.may_be_streamable => return Err(unopened.error),
+        Err(unopened) => unopened,
+    };
+    tracing::info!(asked = "POST", "the server opens no stream: perhaps its type is http");
+    match Box::pin(open_streamable(http, hub, false)).await {
+        Ok(opened) => Ok(opened),
+        Err(refusal) if matches!(refusal.kind(), TransportErrorKind::Challenged { .. }) => Err(refusal),
+        Err(_) => Err(unopened.error),
+    }
+}
+
+/// The same over Streamable HTTP, and the legacy transport only where it `falls_back`.
+async fn open_streamable(
+    http: AuthedClient,
+    hub: Arc<Hub>,
+    falls_back: bool,
+) -> Result<Opened, TransportError> {
     let remembered = http.client.era(&http.endpoint);
     let core = {
         let probing = Session::probing(http.client.options(), ProtocolRevision::NEWEST_MODERN);
@@ -60,7 +85,8 @@ pub(crate) async fn open(http: AuthedClient, hub: Arc<Hub>) -> Result<Opened, Tr
         }
         Discovery::Legacy => match core.initialize(Phase::Connect).await {
             Ok(()) => Era::Legacy,
-            Err(error) => return fall_back(&core, error).await,
+            Err(error) if falls_back => return fall_back(&core, error).await,
+            Err(error) => return Err(error),
         },
         Discovery::Doubt(doubt) => {
             // Not remembered: the server may be of both eras, and have stumbled.
@@ -81,7 +107,9 @@ async fn fall_back(core: &Arc<Core>, error: TransportError) -> Result<Opened, Tr
     match LegacySse::open(core.http.clone(), &core.hub.budget, core.hub.clone()).await {
         Ok(wire) => Ok(Opened::LegacySse(wire)),
         // A refusal says more than the missing endpoint; any other failure says less.
-        Err(refusal) if matches!(refusal.kind(), TransportErrorKind::Challenged { .. }) => Err(refusal),
+        Err(refusal) if matches!(refusal.error.kind(), TransportErrorKind::Challenged { .. }) => {
+            Err(refusal.error)
+        }
         Err(_) => Err(error),
     }
 }

@@ -27,6 +27,19 @@ pub(crate) fn probe_limit(attempt: Duration) -> Duration {
     (attempt / 3).min(MAX_PROBE)
 }
 
+/// Whether a request that came in is ours, sent back: no server asks its client for a handshake, and none in the middle of one.
+pub(crate) fn is_echo(method: &str) -> bool {
+    matches!(method, "initialize" | "server/discover")
+}
+
+/// What answers sends back what it is sent.
+pub(crate) fn echoed() -> TransportError {
+    let said =
+        "it sends back what it is sent, as `cat` does, or a terminal (`docker run -t`); it is no MCP server";
+    TransportError::new(TransportErrorKind::Protocol, "the answer is the request")
+        .with_said(Some(said.to_owned()))
+}
+
 /// Name and version of a piece of software, as it says itself.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[non_exhaustive]

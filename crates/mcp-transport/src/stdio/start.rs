@@ -259,7 +259,7 @@ mod tests {
             ),
             (
                 "while :; do echo 'GET / HTTP/1.1'; done",
-                "what answers at the server does not speak MCP: its standard output begins with `GET / HTTP/1.1`",
+                "what was started does not speak MCP: its standard output begins with `GET / HTTP/1.1`",
             ),
         ];
         for (script, expected) in table {

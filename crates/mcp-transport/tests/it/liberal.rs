@@ -471,27 +471,54 @@ async fn fb_l6_an_endpoint_of_another_origin_is_refused_and_named() {
 }
 
 #[tokio::test]
-async fn fb_l18_fa_a93_a_server_of_the_other_transport_is_told_with_the_type_to_write() {
-    let hint = "if this is a server of Streamable HTTP, its `type` is `http`";
-    for (status, body, expected) in [
-        ("405 Method Not Allowed", "", format!("the server refused to connect (405): {hint}")),
-        ("400 Bad Request", "no session", format!("the server refused to connect (400): no session; {hint}")),
-        ("406 Not Acceptable", "", format!("the server refused to connect (406): {hint}")),
+async fn fb_l18_fa_a93_a_server_of_the_other_transport_is_found_behind_the_wrong_type() {
+    let page = "<title>Welcome to nginx!</title>";
+    for (status, content_type, body) in [
+        ("405 Method Not Allowed", "text/plain", ""),
+        ("400 Bad Request", "text/plain", "no session"),
+        ("404 Not Found", "application/json", "{}"),
+        ("406 Not Acceptable", "text/plain", ""),
+        ("500 Internal Server Error", "text/plain", "cannot read properties of undefined"),
+        ("200 OK", "text/plain", "ok"),
+        ("200 OK", "application/json", "{}"),
+        ("200 OK", "text/html", page),
+        ("204 No Content", "", ""),
+    ] {
+        let server = FieldServer::start(move |asked| {
+            let head = format!("Content-Type: {content_type}\r\nConnection: close\r\n");
+            (asked.verb == "GET").then(|| Bytes::End(http(status, &head, body.as_bytes())))
+        });
+        works(&server, server.legacy_target(), status).await;
+    }
+}
+
+/// What answers neither is told by what it answered to the GET, which is what its `type` asks for.
+#[tokio::test]
+async fn fb_l18_fa_a93_what_speaks_neither_transport_is_told_by_its_own_type() {
+    for (status, body, posts, expected) in [
+        ("405 Method Not Allowed", "", 2, "the server refused to connect (405)"),
+        ("400 Bad Request", "no session", 2, "the server refused to connect (400): no session"),
         (
             "200 OK",
             "ok",
-            format!(
-                "what answers at http://h does not speak MCP: no event stream: text/plain that begins with \"ok\"; {hint}"
-            ),
+            2,
+            "what answers at http://h does not speak MCP: no event stream: text/plain that begins with \"ok\"",
         ),
+        // It says nothing about the transport, and the next attempt may find it well.
+        ("503 Service Unavailable", "", 0, "the server is unavailable (503)"),
+        ("429 Too Many Requests", "", 0, "the server limits the rate of requests (429)"),
     ] {
-        let server = FieldServer::start(move |asked| {
-            (asked.verb == "GET").then(|| {
-                Bytes::End(http(status, "Content-Type: text/plain\r\nConnection: close\r\n", body.as_bytes()))
-            })
+        let server = FieldServer::start(move |_| {
+            Some(Bytes::End(http(
+                status,
+                "Content-Type: text/plain\r\nConnection: close\r\n",
+                body.as_bytes(),
+            )))
         });
         let error = connector().attempt(&server.legacy_target()).await.unwrap_err();
         assert_eq!(told(&error), expected);
+        let verbs: Vec<_> = server.asked().into_iter().map(|asked| asked.verb).collect();
+        assert_eq!((verbs[0].as_str(), verbs.len() - 1), ("GET", posts), "{status}: {verbs:?}");
     }
 }
 

@@ -14,6 +14,7 @@ mod local;
 mod moves;
 mod network;
 mod older;
+mod refusals;
 mod reports;
 mod rounds;
 mod session;

@@ -161,15 +161,20 @@ async fn fa_a86_what_fails_at_a_proxy_names_it_and_what_goes_past_it() {
     }
 
     // Without a tunnel, an answer of the proxy looks like one of the server.
-    for (answer, expected) in [
-        (portal, "a sign-in page answered instead of the server, and no credentials were sent (200)"),
-        (forbidden, "something in front of the server, such as a firewall, blocked the request (403)"),
-        (http("502 Bad Gateway", "", b""), "the server is unavailable (502)"),
-        (http("503 Service Unavailable", "", b""), "the server is unavailable (503)"),
+    let titled = ": a web page titled \"Sign in to the guest network\"";
+    for (answer, expected, said) in [
+        (portal, "a sign-in page answered instead of the server, and no credentials were sent (200)", titled),
+        (
+            forbidden,
+            "something in front of the server, such as a firewall, blocked the request (403)",
+            titled,
+        ),
+        (http("502 Bad Gateway", "", b""), "the server is unavailable (502)", ""),
+        (http("503 Service Unavailable", "", b""), "the server is unavailable (503)", ""),
     ] {
         proxy.answer_with(answer);
         let error = failure(options(), "http://mcp.test/mcp").await;
-        assert_eq!(told(&error), format!("{expected}, by way of the proxy {}", named("HTTP_PROXY")));
+        assert_eq!(told(&error), format!("{expected}, by way of the proxy {}{said}", named("HTTP_PROXY")));
     }
 
     // It is none.

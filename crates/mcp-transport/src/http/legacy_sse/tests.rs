@@ -96,7 +96,7 @@ impl Fake {
             request.answer(answer).await;
         };
         let (wire, ()) = tokio::join!(opening, script);
-        wire.expect_err("no connection")
+        wire.expect_err("no connection").error
     }
 }
 
