@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::error::Error as _;
 
-use mcp_status::{ActionFacts, MessageContext, Reason, ServerStatus, StatusReport};
+use mcp_status::{ActionFacts, MessageContext, Reason, ReasonCode, ServerStatus, StatusReport};
 use mcp_transport::message::{INVALID_REQUEST, RequestId, RpcError};
 use mcp_transport::supervisor::{RequestError, RequestErrorKind, StatusSnapshot};
 use mcp_transport::{TransportError, TransportErrorKind};
@@ -118,6 +118,9 @@ fn failed(error: &TransportError, name: &str, facts: ActionFacts) -> RpcError {
 
 fn condition(report: &StatusReport) -> String {
     match report.status {
+        _ if report.reason.as_ref().is_some_and(|reason| reason.code == ReasonCode::Declined) => {
+            "may not be started".to_owned()
+        }
         ServerStatus::NeedsAuth => "needs authentication".to_owned(),
         ServerStatus::Pending => "is not connected yet".to_owned(),
         ServerStatus::Disabled => "is switched off".to_owned(),

@@ -84,14 +84,16 @@ impl CliError {
         self.to_lines(None)
     }
 
-    /// The same for a terminal of so many columns: wrapped at words, but for the next step, which is to be copied.
+    /// The same for a terminal of so many columns: wrapped at words, but for a command that comes next, which is to be copied.
     pub(crate) fn to_lines(&self, columns: Option<usize>) -> String {
         let mut text = paragraph(&format!("error: {}", line(&self.message)), columns);
         if let Some(why) = &self.why {
             text.push_str(&paragraph(&format!("  why: {}", line(why)), columns));
         }
         if let Some(next) = &self.next {
-            text.push_str(&format!("  next: {}\n", line(next)));
+            // What is no command is not copied.
+            let columns = columns.filter(|_| !next.starts_with("mcplink "));
+            text.push_str(&paragraph(&format!("  next: {}", line(next)), columns));
         }
         text
     }
@@ -133,6 +135,8 @@ mod tests {
 
     #[test]
     fn fh_h13_an_error_wraps_at_words_and_its_next_step_does_not() {
+        let words = CliError::usage("x", "y").next("answer y, or use --non-interactive");
+        assert_eq!(words.to_lines(Some(24)), "error: y\n  next: answer y, or use\n    --non-interactive\n");
         let next = "mcplink get a-name-that-is-long --mcp-config /home/me/servers.json";
         let error =
             CliError::usage("x", "no server has that name here").why("did you mean another one?").next(next);

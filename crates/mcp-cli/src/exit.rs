@@ -85,8 +85,8 @@ pub(crate) fn of_status(status: ServerStatus, code: Option<mcp_status::ReasonCod
     }
 }
 
-/// The exit status of waiting for a server that stays as it is until a person acts: what would be no failure of a look is
-/// one of a wait.
+/// The exit status of a wait for a server, or of its use, where it stays as it is until a person acts: what would be no
+/// failure of a look is one here.
 pub(crate) fn of_waiting_for_a_person(
     status: ServerStatus,
     code: Option<mcp_status::ReasonCode>,

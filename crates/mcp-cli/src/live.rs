@@ -10,4 +10,12 @@ pub(crate) mod serve;
 #[cfg_attr(not(unix), path = "live/absent.rs")]
 mod sockets;
 
+/// A session that was to end and has not.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) struct NotEnded {
+    pub(crate) pid: u32,
+    /// It has said that it ends.
+    pub(crate) has_answered: bool,
+}
+
 pub(crate) use self::sockets::{Sharing, Which, all, join, of, reconnect, share, stop};

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use mcp_auth::oauth::{Authorizer, LoginProbe, OAuthProvider, PendingLogin, SignInPrompt, SignedIn};
+use mcp_auth::oauth::{Authorizer, Found, LoginProbe, OAuthProvider, PendingLogin, SignInPrompt, SignedIn};
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, LinkReason, Parts, ProviderKind};
 use mcp_status::{MessageContext, Reason, Verdict, classify, message};
 use mcp_transport::supervisor::Withheld;
@@ -42,6 +42,8 @@ impl fmt::Display for LoginRefusal {
 pub enum LoginError {
     /// There is nothing to sign in to.
     Refused(LoginRefusal),
+    /// The server works without a sign-in, and nothing says that it has one.
+    NotWanted,
     /// The authorization server could not be found, or does not do.
     Failed(AuthError),
 }
@@ -50,6 +52,7 @@ impl fmt::Display for LoginError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused(refusal) => write!(f, "cannot sign in: {refusal}"),
+            Self::NotWanted => f.write_str("the server wants no sign-in"),
             Self::Failed(_) => f.write_str("the sign-in failed"),
         }
     }
@@ -58,7 +61,7 @@ impl fmt::Display for LoginError {
 impl std::error::Error for LoginError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Refused(_) => None,
+            Self::Refused(_) | Self::NotWanted => None,
             Self::Failed(error) => Some(error),
         }
     }
@@ -92,11 +95,24 @@ impl Host {
         let (auth, oauth, endpoint) = server.sign_in().map_err(LoginError::Refused)?;
         // What the server says when it is asked without the new sign-in: where its metadata is, and which scopes it wants.
         // A server that answers, or does not, is no obstacle: its metadata may be found at the well-known places.
-        if let Ok(connection) = self.connector().attempt(endpoint).await {
-            connection.close().await;
-        }
+        let is_open = match self.connector().attempt(endpoint).await {
+            Ok(connection) => {
+                connection.close().await;
+                true
+            }
+            Err(_) => false,
+        };
         let login = self.oauth_login(&auth.target, auth.plan.settings(), scopes);
-        let pending = login.begin(&oauth.challenges()).await?;
+        let challenges = oauth.challenges();
+        let is_wanted = !is_open || !challenges.is_empty() || auth.plan.settings().oauth.is_some();
+        let pending = match login.begin(&challenges).await {
+            // What could not be found, or would have to be guessed, is nothing that the server wants.
+            Ok(pending) if !is_wanted && pending.discovery().found == Found::DefaultEndpoints => {
+                return Err(LoginError::NotWanted);
+            }
+            Err(_) if !is_wanted => return Err(LoginError::NotWanted),
+            begun => begun?,
+        };
         Ok(Login { pending, probe: ServerProbe { connector: self.connector(), auth, server: endpoint } })
     }
 }

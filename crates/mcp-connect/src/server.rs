@@ -159,7 +159,7 @@ impl ConfiguredServer {
 
     /// Whether a person switched it off, or rejected it.
     pub fn is_switched_off(&self) -> bool {
-        matches!(self.state, Err(Withheld::SwitchedOff))
+        self.state.as_ref().is_err_and(Withheld::is_deliberate)
     }
 
     /// What messages about it name.
@@ -244,7 +244,8 @@ fn withheld(entry: &ServerEntry, config: &Config) -> Option<Withheld> {
     let detail = || entry.gate_detail().unwrap_or_default();
     Some(Withheld::Because(match entry.gate() {
         Gate::Ready => return None,
-        Gate::Disabled | Gate::Rejected => return Some(Withheld::SwitchedOff),
+        Gate::Disabled => return Some(Withheld::SwitchedOff),
+        Gate::Rejected => Reason::declined(&detail()),
         Gate::NotConfigured => Reason::not_configured(),
         Gate::SelfReference => Reason::self_reference(&format!("{}: {}", at(entry), detail())),
         Gate::AwaitingApproval if entry.approval_not_kept().is_some() => Reason::approval_not_kept(&detail()),

@@ -1,4 +1,6 @@
 //! What a person can do about a server: one pure function that the menu, the JSON and the text all print.
+//!
+//! Longer than 500 lines because each reason stands in a table of its tests.
 
 use serde::Serialize;
 
@@ -174,7 +176,9 @@ impl ActionFacts {
     }
 
     fn oauth_actions(self) -> Vec<Action> {
-        let offered = self.transport == TransportKind::Remote && (self.oauth_capable || self.signed_in);
+        let was_signed_in = self.code == Some(ReasonCode::SignInExpired);
+        let capable = self.oauth_capable || self.signed_in || was_signed_in;
+        let offered = self.transport == TransportKind::Remote && capable;
         // A firewall does not let anyone through for having signed in.
         let pointless = self.code == Some(ReasonCode::Blocked);
         match (offered, self.signed_in) {
@@ -208,6 +212,8 @@ pub fn actions(facts: &ActionFacts) -> Vec<Action> {
             return vec![Action::Approve, Action::Reject];
         }
         (ServerStatus::Disabled, Some(ReasonCode::NotConfigured)) => return vec![Action::EditConfig],
+        // To switch it on is not what is missing.
+        (ServerStatus::Disabled, Some(ReasonCode::Declined)) => return vec![Action::Approve],
         (ServerStatus::Disabled, _) => return vec![Action::Enable],
         _ => {}
     }
@@ -242,14 +248,14 @@ pub fn next_command(name: &str, facts: &ActionFacts) -> Option<String> {
     let sign_in = facts.oauth_capable && facts.login_available && !facts.has_helper;
     match code {
         ReasonCode::HelperUntrusted => Some("mcplink trust".to_owned()),
-        ReasonCode::AwaitingApproval | ReasonCode::ChangedSinceApproval => on_server("approve"),
+        ReasonCode::AwaitingApproval | ReasonCode::ChangedSinceApproval | ReasonCode::Declined => {
+            on_server("approve")
+        }
         ReasonCode::Config => Some("mcplink validate".to_owned()),
         ReasonCode::Connecting | ReasonCode::Retrying => on_server("status"),
-        ReasonCode::SignInExpired | ReasonCode::InsufficientScope
-            if facts.oauth_capable && facts.login_available =>
-        {
-            on_server("login")
-        }
+        // Who was signed in can sign in again, whatever is left of it.
+        ReasonCode::SignInExpired if facts.login_available => on_server("login"),
+        ReasonCode::InsufficientScope if facts.oauth_capable && facts.login_available => on_server("login"),
         ReasonCode::Unauthorized | ReasonCode::Forbidden | ReasonCode::LoginRedirect if sign_in => {
             on_server("login")
         }
@@ -277,6 +283,9 @@ pub fn next_command(name: &str, facts: &ActionFacts) -> Option<String> {
         // It has just been run again. What it is, and where, is what a person has to look at; but a sign-in that is behind it
         // has its turn at the next connection.
         ReasonCode::CredentialsRejected if facts.unchanged && !facts.oauth_capable => on_server("get"),
+        // Started again it ends as it did; how it is started, and by which file, is what has to be looked at. A session tries
+        // it when it is told to, whatever it was that has been mended since.
+        ReasonCode::Exited if !facts.session => on_server("get"),
         ReasonCode::NoTools => None,
         // It comes back by itself, or when a person starts it; this ends when it has.
         ReasonCode::Unavailable | ReasonCode::RateLimited | ReasonCode::Unreachable | ReasonCode::Timeout => {

@@ -101,6 +101,11 @@ impl Reason {
         Self::unseen(ReasonCode::ChangedSinceApproval, mcp_text::sentence(detail), false)
     }
 
+    /// A person rejected the entry; `detail` says where.
+    pub fn declined(detail: &str) -> Self {
+        Self::unseen(ReasonCode::Declined, mcp_text::sentence(detail), false)
+    }
+
     /// The entry has an empty URL.
     pub fn not_configured() -> Self {
         Self::unseen(ReasonCode::NotConfigured, "the entry has an empty url".to_owned(), false)

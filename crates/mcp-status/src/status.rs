@@ -117,6 +117,8 @@ pub enum ReasonCode {
     AwaitingApproval,
     /// An entry that was approved and is not what it was then.
     ChangedSinceApproval,
+    /// A project entry that a person rejected.
+    Declined,
     /// The entry has an empty URL.
     NotConfigured,
     /// The entry is invalid.
@@ -131,7 +133,7 @@ pub enum ReasonCode {
 
 impl ReasonCode {
     /// Every code, in the order of declaration.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::Unauthorized,
         Self::Forbidden,
         Self::LoginRedirect,
@@ -158,6 +160,7 @@ impl ReasonCode {
         Self::Retrying,
         Self::AwaitingApproval,
         Self::ChangedSinceApproval,
+        Self::Declined,
         Self::NotConfigured,
         Self::Config,
         Self::SelfReference,
@@ -194,6 +197,7 @@ impl ReasonCode {
             Self::Retrying => "retrying",
             Self::AwaitingApproval => "awaiting-approval",
             Self::ChangedSinceApproval => "changed-since-approval",
+            Self::Declined => "declined",
             Self::NotConfigured => "not-configured",
             Self::Config => "config",
             Self::SelfReference => "self-reference",
@@ -219,7 +223,7 @@ impl ReasonCode {
             Self::Connecting | Self::Retrying | Self::AwaitingApproval | Self::ChangedSinceApproval => {
                 ServerStatus::Pending
             }
-            Self::NotConfigured => ServerStatus::Disabled,
+            Self::Declined | Self::NotConfigured => ServerStatus::Disabled,
             Self::NotFound
             | Self::Rejected
             | Self::Unavailable

@@ -9,17 +9,23 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::UnixStream;
+use tokio::net::unix::OwnedReadHalf;
 use tokio::task::JoinSet;
 
 use super::{Line, MAX_LINE, Places, Request, SessionInfo, SessionServer};
 use crate::private::check_peer;
 
+/// How long a session that is stopped may take to end: its server is told, and its process waited for.
+const ENDING: Duration = Duration::from_secs(5);
+
 /// What came of asking one session.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Answer {
-    /// It answered.
+    /// It answered. One that was to stop has ended.
     Info(Box<SessionInfo>),
+    /// It answered that it stops, and has not ended in time.
+    Ending(Box<SessionInfo>),
     /// It is alive and did not answer in time.
     Silent {
         /// The process, as the socket's name tells it.
@@ -39,7 +45,7 @@ pub async fn sessions(
         .into_iter()
         .filter_map(|(_, answer)| match answer {
             Answer::Info(info) => Some(*info),
-            Answer::Silent { .. } => None,
+            Answer::Ending(_) | Answer::Silent { .. } => None,
         })
         .filter(|info| wanted(&info.server))
         .collect();
@@ -57,7 +63,7 @@ pub async fn ask_all(
     let described = ask(sockets(places), Request::Status, limit.min(Duration::from_secs(2))).await;
     let matching = described.into_iter().filter_map(|(path, answer)| match answer {
         Answer::Info(info) => wanted(&info).then_some(path),
-        Answer::Silent { .. } => None,
+        Answer::Ending(_) | Answer::Silent { .. } => None,
     });
     ask(matching.collect(), request, limit).await.into_iter().map(|(_, answer)| answer).collect()
 }
@@ -98,7 +104,11 @@ async fn ask(sockets: Vec<PathBuf>, request: Request, limit: Duration) -> Vec<(P
     for path in sockets {
         asking.spawn(async move {
             let answer = match tokio::time::timeout(limit, exchange(&path, request)).await {
-                Ok(Ok(info)) => Some(Answer::Info(Box::new(info))),
+                Ok(Ok((info, rest))) if request == Request::Stop => Some(match ends(rest).await {
+                    true => Answer::Info(Box::new(info)),
+                    false => Answer::Ending(Box::new(info)),
+                }),
+                Ok(Ok((info, _))) => Some(Answer::Info(Box::new(info))),
                 Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
                     // Nobody listens: its process was killed. Whoever notices cleans up.
                     drop(std::fs::remove_file(&path));
@@ -115,7 +125,20 @@ async fn ask(sockets: Vec<PathBuf>, request: Request, limit: Duration) -> Vec<(P
     answers
 }
 
-async fn exchange(path: &Path, request: Request) -> io::Result<SessionInfo> {
+/// Whether a session that was told to stop ends its connection, which it does last, within its time.
+async fn ends(mut rest: Rest) -> bool {
+    let closed = async {
+        let mut line = String::new();
+        // An error is an end as well.
+        while matches!(rest.read_line(&mut line).await, Ok(1..)) {}
+    };
+    tokio::time::timeout(ENDING, closed).await.is_ok()
+}
+
+/// What follows an answer.
+type Rest = BufReader<tokio::io::Take<OwnedReadHalf>>;
+
+async fn exchange(path: &Path, request: Request) -> io::Result<(SessionInfo, Rest)> {
     let stream = UnixStream::connect(path).await?;
     check_peer(&stream)?;
     let (read, mut write) = stream.into_split();
@@ -123,8 +146,11 @@ async fn exchange(path: &Path, request: Request) -> io::Result<SessionInfo> {
     line.push(b'\n');
     write.write_all(&line).await?;
     let mut answer = String::new();
-    BufReader::new(read.take(MAX_LINE)).read_line(&mut answer).await?;
-    Ok(serde_json::from_str(&answer)?)
+    let mut rest = BufReader::new(read.take(MAX_LINE));
+    rest.read_line(&mut answer).await?;
+    // Only where both halves live is the connection open.
+    write.forget();
+    Ok((serde_json::from_str(&answer)?, rest))
 }
 
 #[cfg(test)]
@@ -216,6 +242,22 @@ mod tests {
         let [Answer::Info(info)] = answers.as_slice() else { panic!("{answers:?}") };
         assert_eq!(info.report.get(), r#"{"status":"connected","reconnects":1}"#);
         assert_eq!((web.reconnects.load(Ordering::SeqCst), db.reconnects.load(Ordering::SeqCst)), (1, 0));
+    }
+
+    #[tokio::test]
+    async fn fh_h11_a_session_that_stops_is_told_as_ended_when_it_has() {
+        let home = tempfile::tempdir().unwrap();
+        let places = Places::only(home.path().join("run"));
+        let directory = home.path().join("run");
+        let server = ControlServer::bind(&directory, Fake::new("web")).unwrap();
+        let stop = || ask_all(&places, Request::Stop, LIMIT, |_| true);
+        let answers = stop().await;
+        assert!(matches!(answers.as_slice(), [Answer::Ending(_)]), "it goes on: {answers:?}");
+        let (answers, ()) = tokio::join!(stop(), async {
+            tokio::time::sleep(Duration::from_millis(300)).await;
+            drop(server);
+        });
+        assert!(matches!(answers.as_slice(), [Answer::Info(_)]), "it has ended: {answers:?}");
     }
 
     #[tokio::test]

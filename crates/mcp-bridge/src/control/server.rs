@@ -8,10 +8,11 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::OwnedWriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
-use super::{Line, LiveSession, MAX_LINE, Places, Request};
+use super::{Line, LiveSession, MAX_LINE, Places, Request, SessionInfo};
 use crate::private::check_peer;
 
 /// How long a peer may take to say what it wants.
@@ -97,11 +98,20 @@ async fn answer(stream: UnixStream, session: Arc<dyn LiveSession>) {
     };
     let info = match serde_json::from_str::<Line>(&line).map(|line| line.op) {
         Ok(Request::Status) => session.describe().await,
-        Ok(Request::Stop) => session.stop().await,
+        Ok(Request::Stop) => {
+            say(&mut write, &session.stop().await).await;
+            // The connection ends when this session has: whoever stops it sees by that when it is over.
+            let _ = limited.read_line(&mut line).await;
+            return;
+        }
         Ok(Request::Reconnect) => session.reconnect().await,
         Err(_) => return,
     };
-    if let Ok(mut text) = serde_json::to_vec(&info) {
+    say(&mut write, &info).await;
+}
+
+async fn say(write: &mut OwnedWriteHalf, info: &SessionInfo) {
+    if let Ok(mut text) = serde_json::to_vec(info) {
         text.push(b'\n');
         // A peer that has gone does not want the answer.
         drop(write.write_all(&text).await);

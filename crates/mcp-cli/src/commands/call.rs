@@ -13,7 +13,8 @@ use crate::exit::ExitStatus;
 use crate::inputs;
 use crate::view::content::Sink;
 use crate::view::progress::ProgressLine;
-use crate::view::signature;
+use crate::view::shown;
+use crate::view::signature::{self, Argument};
 
 pub(super) async fn run(app: &App, args: &CallArgs) -> Result<ExitStatus, CliError> {
     let unusable = |error| unusable(&args.name, &args.tool, &error);
@@ -37,6 +38,10 @@ async fn called(
         && let Some(schema) = tool.view().input_schema
     {
         arguments.coerce(schema).map_err(|error| unusable(&args.name, &args.tool, &error))?;
+        let missing = signature::surely_missing(schema.get(), |name| arguments.has(name));
+        if !missing.is_empty() {
+            return Err(incomplete(app, args, &missing));
+        }
     }
     let progress = ProgressLine::new(app.output.clone(), open.connection.credentials_sent());
     let mut options = RequestOptions::new();
@@ -82,6 +87,15 @@ impl Listed<'_> {
 fn unusable(name: &str, tool: &str, error: &ArgumentError) -> CliError {
     CliError::usage("invalid-argument", format!("the argument {:?} {}", error.argument, error.problem))
         .next(format!("mcplink tools {} {}", mcp_text::shell_word(name), mcp_text::shell_word(tool)))
+}
+
+/// A call that lacks what the schema of its tool requires.
+fn incomplete(app: &App, args: &CallArgs, missing: &[Argument]) -> CliError {
+    let wanted: Vec<String> = missing.iter().map(Argument::wanted).collect();
+    let message = format!("{} needs {}", shown::line(&args.tool), wanted.join(", "));
+    CliError::usage("missing-argument", message)
+        .why("its schema says so, and nothing was sent")
+        .next(app.steps.step(&signature_of(args)))
 }
 
 /// A call that took longer than it may, with the setting that moves the limit. It is no failure of the server: it may still

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use mcp_auth::url_policy::NamedBy;
-use mcp_status::{ServerStatus, StatusReport};
+use mcp_status::{ReasonCode, ServerStatus, StatusReport};
 use mcp_transport::connect::ConnectPolicy;
 use mcp_transport::tools::ToolList;
 use mcp_transport::{Connection, TransportError, TransportErrorKind};
@@ -98,9 +98,12 @@ fn not_connected(row: &Row) -> CliError {
         );
     };
     let error = CliError::new(
-        exit::of_status(status, Some(reason.code)),
+        exit::of_waiting_for_a_person(status, Some(reason.code)),
         reason.code.as_str(),
-        format!("{} {}", shown::name(&row.name), stands(status)),
+        match reason.code {
+            ReasonCode::Declined => format!("{} may not be started", shown::name(&row.name)),
+            _ => format!("{} {}", shown::name(&row.name), stands(status)),
+        },
     )
     .why(&reason.message);
     match &reason.next {

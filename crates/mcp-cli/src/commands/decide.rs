@@ -14,6 +14,7 @@ use crate::confirmation::Answers;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::view::shown::name as shown_name;
+use crate::view::wrap::behind;
 
 mod shown;
 
@@ -80,22 +81,24 @@ pub(super) async fn trust(app: &App, path: Option<&Path>) -> Result<ExitStatus, 
         .collect();
     let other_account = config.project.foreign_owner();
     if !app.json {
+        let room = app.style().room();
         let mut text = format!("{}\n", line(&folder.display().to_string()));
         if let Some(account) = other_account {
             text.push_str(&format!("  belongs to another account (number {account})\n"));
         }
         for helper in &helpers {
-            text.push_str(&helper.lines());
+            text.push_str(&helper.lines(room));
         }
         for server in &servers {
             text.push_str("  approves:\n");
-            text.extend(server.allowed.lines().lines().map(|line| format!("    {line}\n")));
+            let within = room.map(|columns| columns.saturating_sub(4));
+            text.extend(server.allowed.lines(within).lines().map(|line| format!("    {line}\n")));
         }
         for setting in &settings {
-            text.push_str(&format!("  lets count: {}\n", line(setting)));
+            text.push_str(&behind("  lets count: ", &line(setting), room));
         }
         if helpers.is_empty() && servers.is_empty() && settings.is_empty() {
-            text.push_str("  has no helper and no settings that count only then\n");
+            text.push_str(&behind("  ", "has no helper and no settings that count only then", room));
         }
         app.output.out(&text);
     }
@@ -171,13 +174,26 @@ async fn approve_one<'a>(
             format!("{} cannot be approved: {}", shown_name(name), entry.gate_detail().unwrap_or_default());
         return Err(CliError::usage("invalid-entry", message).next("mcplink validate"));
     }
+    let store = store(config)?;
+    if let Approval::Rejected(by) = &entry.approval
+        && by.place.path() != Some(store.path())
+    {
+        // A rejection anywhere beats every approval, and files of another program are not written to.
+        let message = format!("{} cannot be approved here", shown_name(name));
+        return Err(CliError::new(ExitStatus::NeedsAuth, "declined", message)
+            .why(format!(
+                "{}, and only its absence there lifts that",
+                entry.gate_detail().unwrap_or_default()
+            ))
+            .next(format!("mcplink get {}", mcp_text::shell_word(name))));
+    }
     let folder = config.project.trust_folder();
     let allowed = Allowed::of(entry, config, &app.environment);
     if !app.json {
-        app.output.out(&allowed.lines());
+        app.output.out(&allowed.lines(app.style().room()));
     }
     confirm(app, &format!("Approve {}?", shown_name(name))).await?;
-    let changed = store(config)?.approve(folder, entry).map_err(|e| not_kept(&e))?;
+    let changed = store.approve(folder, entry).map_err(|e| not_kept(&e))?;
     let allowed = Some(allowed);
     let document = ApprovalDocument { schema_version: 1, name, folder, approved: true, changed, allowed };
     told(app, document)
@@ -211,7 +227,8 @@ fn told<'a>(app: &App, document: ApprovalDocument<'a>) -> Result<ApprovalDocumen
         let decided = if document.approved { "approved" } else { "rejected" };
         let folder = line(&document.folder.display().to_string());
         let unchanged = unless(document.changed, ", as before");
-        app.output.out(&format!("{} is {decided} in {folder}{unchanged}\n", shown_name(document.name)));
+        let text = format!("{} is {decided} in {folder}{unchanged}", shown_name(document.name));
+        app.output.out(&behind("", &text, app.style().room()));
     }
     Ok(document)
 }
@@ -330,7 +347,7 @@ fn say(app: &App, text: &str, document: &impl Serialize) {
     if app.json {
         app.print_json(document);
     } else {
-        app.output.out(&format!("{text}\n"));
+        app.output.out(&behind("", text, app.style().room()));
     }
 }
 

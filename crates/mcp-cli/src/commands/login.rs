@@ -48,11 +48,12 @@ pub(super) async fn sign_in(
 ) -> Result<SignedIn, CliError> {
     let name = &args.name;
     if let Err(refusal) = wired.check_sign_in() {
-        return Err(refused(name, &refusal));
+        return Err(refused(app, wired, &refusal));
     }
     let login = app.host.login(wired, &app.oauth_scopes).await.map_err(|error| match error {
         LoginError::Failed(error) => auth_error(name, &error),
-        LoginError::Refused(refusal) => refused(name, &refusal),
+        LoginError::Refused(refusal) => refused(app, wired, &refusal),
+        LoginError::NotWanted => not_wanted(name),
         other => CliError::new(ExitStatus::Internal, "internal", other.to_string()),
     })?;
 
@@ -127,7 +128,8 @@ async fn confirmed<'a>(
 }
 
 /// There is nothing to sign in to.
-fn refused(name: &str, refusal: &LoginRefusal) -> CliError {
+fn refused(app: &App, wired: &ConfiguredServer, refusal: &LoginRefusal) -> CliError {
+    let name = &wired.description.name;
     let (code, message) = match refusal {
         LoginRefusal::SwitchedOff => ("disabled", format!("{name} is switched off")),
         LoginRefusal::Withheld(reason) => {
@@ -137,7 +139,15 @@ fn refused(name: &str, refusal: &LoginRefusal) -> CliError {
         LoginRefusal::NoOAuth(why) => ("no-oauth", format!("{name} does not use OAuth: {why}")),
         other => ("no-oauth", format!("{name} cannot be signed in to: {other}")),
     };
-    CliError::usage(code, message).next(format!("mcplink get {}", mcp_text::shell_word(name)))
+    let look = format!("mcplink get {}", mcp_text::shell_word(name));
+    let next = wired.offline_report().reason.and_then(|reason| reason.next);
+    CliError::usage(code, message).next(next.map_or(look, |next| app.steps.step(&next)))
+}
+
+fn not_wanted(name: &str) -> CliError {
+    CliError::usage("no-sign-in-wanted", format!("{} wants no sign-in", shown::name(name)))
+        .why("it is connected without one, and names no authorization server")
+        .next(format!("mcplink tools {}", mcp_text::shell_word(name)))
 }
 
 fn show(app: &App, wired: &ConfiguredServer, signed_in: &SignedIn) {

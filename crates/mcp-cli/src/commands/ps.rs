@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::args::StopArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::live::{self, Which};
+use crate::live::{self, NotEnded, Which};
 use crate::view::row::Session;
 use crate::view::text::Style;
 use crate::view::wrap::wrap;
@@ -41,9 +41,12 @@ pub(super) async fn stop(app: &App, args: &StopArgs) -> Result<ExitStatus, CliEr
         for answer in answers {
             match answer {
                 Ok(session) => stopped.push(session),
-                Err(pid) => {
-                    let message = format!("session {pid} does not answer");
-                    let error = CliError::new(ExitStatus::Failed, "session-silent", message);
+                Err(NotEnded { pid, has_answered }) => {
+                    let (code, what) = match has_answered {
+                        true => ("session-ending", "was told to end and has not ended yet"),
+                        false => ("session-silent", "does not answer"),
+                    };
+                    let error = CliError::new(ExitStatus::Failed, code, format!("session {pid} {what}"));
                     failed.push((pid.to_string(), error.next(format!("kill {pid}"))));
                 }
             }

@@ -15,6 +15,7 @@ use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live;
 use crate::view::row::{Reconnected, Row, Servers, Session};
+use crate::view::shown;
 use crate::view::text;
 use mcp_connect::ConfiguredServer;
 
@@ -38,6 +39,12 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
         wired.retain(|wired| !wired.is_switched_off());
     } else if let Some(disabled) = wired.iter().find(|wired| wired.is_switched_off()) {
         let name = &disabled.description.name;
+        if let Some(reason) = disabled.offline_report().reason {
+            let message =
+                format!("{} may not be started, so there is nothing to reconnect", shown::name(name));
+            let next = reason.next.as_deref().map(|next| app.steps.step(next)).unwrap_or_default();
+            return Err(CliError::usage(reason.code.as_str(), message).why(&reason.message).next(next));
+        }
         return Err(CliError::usage(
             "disabled",
             format!("{name} is switched off, so there is nothing to reconnect"),

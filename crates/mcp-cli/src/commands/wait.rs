@@ -3,7 +3,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use mcp_status::{MachinePolicy, ServerStatus, wants_a_person};
+use mcp_status::{MachinePolicy, ReasonCode, ServerStatus, wants_a_person};
 use mcp_transport::connect::ConnectPolicy;
 use tokio::time::Instant;
 
@@ -136,6 +136,7 @@ fn list(rows: &[&Row], each: impl Fn(&Row) -> String) -> String {
 fn row_is(row: &Row) -> String {
     let stands = row.status.map_or("is unknown", stands);
     let stands = match row.reason().map(|reason| reason.code) {
+        Some(ReasonCode::Declined) => "may not be started".to_owned(),
         Some(code) if row.status != Some(ServerStatus::NeedsAuth) => format!("{stands} ({})", code.as_str()),
         _ => stands.to_owned(),
     };

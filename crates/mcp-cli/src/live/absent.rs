@@ -8,7 +8,7 @@ use mcp_connect::ConfiguredServer;
 use mcp_transport::Server;
 use mcp_transport::supervisor::Withheld;
 
-use super::serve;
+use super::{NotEnded, serve};
 use crate::app::App;
 use crate::environment::Environment;
 use crate::error::CliError;
@@ -44,7 +44,7 @@ pub(crate) async fn reconnect(_: &Environment, _: &Which) -> (Vec<Reconnected>, 
 
 /// Ends nothing.
 #[expect(clippy::unused_async, reason = "where there are sockets, they are asked")]
-pub(crate) async fn stop(_: &Environment, _: &Which) -> Vec<Result<Session, u32>> {
+pub(crate) async fn stop(_: &Environment, _: &Which) -> Vec<Result<Session, NotEnded>> {
     Vec::new()
 }
 

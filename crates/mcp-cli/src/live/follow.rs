@@ -83,7 +83,7 @@ fn news(look: &Look, acted: &Standing, status: ServerStatus) -> Option<News> {
         // A file that is being written, or was broken by mistake, decides nothing about a server that works, nor about one
         // that waits for a person: what it said of that is worth more than that a file is broken. A switch or a rejection
         // stands somewhere in so many words.
-        let said = now.state == Err(Withheld::SwitchedOff);
+        let said = now.state.as_ref().is_err_and(Withheld::is_deliberate);
         let stands = matches!(status, ServerStatus::Connected | ServerStatus::NeedsAuth);
         let holds = look.is_in_doubt && stands && !said;
         return (!holds).then_some(News::Entry);
@@ -155,6 +155,7 @@ mod tests {
         let waiting = || closed(Withheld::Because(Reason::awaiting_approval()));
         let changed = || closed(Withheld::Because(Reason::changed_since_approval("args")));
         let off = || closed(Withheld::SwitchedOff);
+        let declined = || closed(Withheld::Because(Reason::declined("here")));
         for (before, now, status, sure, in_doubt) in [
             (open("a"), open("a"), Connected, None, None),
             (waiting(), waiting(), Pending, None, None),
@@ -166,6 +167,8 @@ mod tests {
             (open("a"), open("b"), NeedsAuth, Some(News::Entry), None),
             (open("a"), off(), NeedsAuth, Some(News::Entry), Some(News::Entry)),
             (open("a"), off(), Connected, Some(News::Entry), Some(News::Entry)),
+            (open("a"), declined(), NeedsAuth, Some(News::Entry), Some(News::Entry)),
+            (open("a"), declined(), Connected, Some(News::Entry), Some(News::Entry)),
             (open("a"), changed(), Connected, Some(News::Entry), None),
             (open("a"), waiting(), Connected, Some(News::Entry), None),
             (open("a"), signed_in(1), NeedsAuth, Some(News::SignIn), Some(News::SignIn)),

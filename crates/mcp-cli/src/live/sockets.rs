@@ -16,7 +16,7 @@ use mcp_transport::supervisor::{StatusSnapshot, Withheld};
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 
-use super::serve;
+use super::{NotEnded, serve};
 use crate::app::App;
 use crate::environment::Environment;
 use crate::error::CliError;
@@ -114,13 +114,14 @@ pub(crate) async fn reconnect(environment: &Environment, which: &Which) -> (Vec<
     (reconnected.collect(), left_alone.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
-/// Ends every live session that is meant, and says which these were; without an answer, its process alone.
-pub(crate) async fn stop(environment: &Environment, which: &Which) -> Vec<Result<Session, u32>> {
+/// Ends every live session that is meant, and says which have ended; of those that have not, why.
+pub(crate) async fn stop(environment: &Environment, which: &Which) -> Vec<Result<Session, NotEnded>> {
     let answers =
         ask_all(&places(environment), Request::Stop, DESCRIBE_LIMIT, |info| which.means(info)).await;
     let stopped = answers.into_iter().filter_map(|answer| match answer {
         Answer::Info(info) => Some(Ok(session(&info))),
-        Answer::Silent { pid } => Some(Err(pid)),
+        Answer::Ending(info) => Some(Err(NotEnded { pid: info.pid, has_answered: true })),
+        Answer::Silent { pid } => Some(Err(NotEnded { pid, has_answered: false })),
         _ => None,
     });
     stopped.collect()

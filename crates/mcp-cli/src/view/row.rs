@@ -89,6 +89,8 @@ pub(crate) struct Row {
     /// It is not what was approved; `list`, which has no reason, tells it too.
     #[serde(rename = "changedSinceApproval", skip_serializing_if = "std::ops::Not::not")]
     pub(crate) changed: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) declined: bool,
     pub(crate) auth: AuthRow,
     pub(crate) actions: Vec<Action>,
     pub(crate) server: Option<ServerInfo>,
@@ -153,6 +155,7 @@ impl Row {
             command: description.command,
             status: Some(report.status),
             changed: report.reason.as_ref().is_some_and(|r| r.code == ReasonCode::ChangedSinceApproval),
+            declined: report.reason.as_ref().is_some_and(|r| r.code == ReasonCode::Declined),
             reason: Some(report.reason),
             auth,
             actions: report.actions,

@@ -174,6 +174,17 @@ pub(crate) fn details(server: &str, tool: &Tool, step: impl Fn(&str) -> String, 
     text
 }
 
+/// The required arguments that are not given, where the schema leaves no doubt that they must be: nothing fills them in, and
+/// it is no reference to another schema, beside which older drafts of JSON Schema let nothing count.
+pub(crate) fn surely_missing(schema: &str, is_given: impl Fn(&str) -> bool) -> Vec<Argument> {
+    let is_reference = |schema: &Value| schema.get("$ref").is_some() || schema.get("$dynamicRef").is_some();
+    if serde_json::from_str(schema).is_ok_and(|schema: Value| is_reference(&schema)) {
+        return Vec::new();
+    }
+    let is_missing = |one: &Argument| one.required && one.default.is_none() && !is_given(&one.name);
+    arguments(schema).into_iter().filter(is_missing).collect()
+}
+
 /// The required arguments that are not given.
 pub(crate) fn missing(arguments: &[Argument], is_given: impl Fn(&str) -> bool) -> Vec<&Argument> {
     arguments.iter().filter(|argument| argument.required && !is_given(&argument.name)).collect()
@@ -211,6 +222,26 @@ mod tests {
             example("my server", "do it", &arguments),
             "mcplink call 'my server' 'do it' a=1 b=TEXT mode=fast list:='[]' deep:='{}'"
         );
+    }
+
+    #[test]
+    fn fh_h6_only_what_nothing_can_fill_in_is_surely_missing() {
+        for (schema, given, missing) in [
+            (r#"{"required": ["a", "b"], "properties": {"a": {}, "b": {}}}"#, "a", "b"),
+            (r##"{"required": ["a"], "properties": {"a": {"$ref": "#/$defs/x"}}}"##, "", "a"),
+            (r#"{"required": ["a"], "properties": {"a": {}}, "anyOf": [{}]}"#, "", "a"),
+            (r#"{"required": ["a"], "properties": {"a": {"default": 1}}}"#, "", ""),
+            (r##"{"$ref": "#/$defs/x", "required": ["a"], "properties": {"a": {}}}"##, "", ""),
+            (r#"{"anyOf": [{"required": ["a"]}], "properties": {"a": {}}}"#, "", ""),
+            (r#"{"required": ["a"], "patternProperties": {"^a": {}}}"#, "", ""),
+            (r#"{"required": "a", "properties": {"a": {}}}"#, "", ""),
+            (r#"{"required": ["a"], "properties": {"a": {}}}"#, "a", ""),
+            ("not a schema", "", ""),
+        ] {
+            let found = surely_missing(schema, |name| name == given);
+            let names: Vec<&str> = found.iter().map(|one| one.name.as_str()).collect();
+            assert_eq!(names.join(" "), missing, "{schema}");
+        }
     }
 
     #[test]

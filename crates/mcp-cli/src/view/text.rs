@@ -220,6 +220,8 @@ pub(crate) fn list_lines(rows: &[Row], style: Style) -> String {
             let endpoint = row.url.as_deref().or(row.command.as_deref()).unwrap_or_default();
             let state = if row.actions.contains(&mcp_status::Action::Enable) {
                 "disabled"
+            } else if row.declined {
+                "rejected"
             } else if row.changed {
                 "changed since it was approved"
             } else if row.actions.contains(&mcp_status::Action::Approve) {

@@ -65,9 +65,57 @@ pub(crate) fn paragraph(text: &str, columns: Option<usize>) -> String {
     out
 }
 
+/// `text` behind `head`, its later lines below where it begins; with the line ends. A line ends behind a blank, and every
+/// blank stays: what a person agrees to must not look like something else.
+pub(crate) fn behind(head: &str, text: &str, columns: Option<usize>) -> String {
+    let indent = mcp_text::width(head);
+    let Some(columns) = columns.filter(|columns| indent + mcp_text::width(text) > *columns) else {
+        return format!("{head}{text}\n");
+    };
+    // A label that takes most of the line leaves too little of it for what is behind it.
+    let below = if indent * 2 > columns { 4 } else { indent };
+    let (mut out, mut used, mut has_words) = (head.to_owned(), indent, false);
+    for word in text.split_inclusive(' ') {
+        let wide = mcp_text::width(word.trim_end_matches(' '));
+        // Where it fits nowhere it stays where it is.
+        let fits_below = below < used && below + wide <= columns;
+        if used + wide > columns && (has_words || fits_below) {
+            out.push('\n');
+            out.push_str(&" ".repeat(below));
+            used = below;
+        }
+        out.push_str(word);
+        used += mcp_text::width(word);
+        has_words = true;
+    }
+    out.push('\n');
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn fh_h13_what_stands_behind_a_label_wraps_below_it_and_loses_no_blank() {
+        for (head, text, columns, shown) in [
+            ("  args  ", "aa bb cc", 20, "  args  aa bb cc\n"),
+            ("  args  ", "aa bb cc dd ee", 16, "  args  aa bb cc \n        dd ee\n"),
+            ("  args  ", "aa      bb", 17, "  args  aa      \n        bb\n"),
+            ("  args  ", "too-long-for-a-line bb", 16, "  args  too-long-for-a-line \n        bb\n"),
+            ("db  ", "/a/path/that/is/long:3", 16, "db  /a/path/that/is/long:3\n"),
+            ("  a-label-as-wide  ", "aa bb cc", 22, "  a-label-as-wide  aa \n    bb cc\n"),
+            ("  jp  ", "日本 日本 日本", 16, "  jp  日本 日本 \n      日本\n"),
+            ("  none  ", "", 4, "  none  \n"),
+        ] {
+            assert_eq!(behind(head, text, Some(columns)), shown, "{text:?} in {columns}");
+            let shown = behind(head, text, Some(columns));
+            let blanks = |text: &str| text.matches(' ').count();
+            let indents: usize = shown.lines().skip(1).map(|line| line.len() - line.trim_start().len()).sum();
+            assert_eq!(blanks(&shown) - indents, blanks(head) + blanks(text), "{shown:?}");
+            assert_eq!(behind(head, text, None), format!("{head}{text}\n"));
+        }
+    }
 
     #[test]
     fn a_line_is_cut_by_what_a_terminal_shows() {

@@ -1,6 +1,6 @@
 //! What a refusal says of the credentials that were refused, and the step that follows it.
 
-use mcp_testkit::{Accept, FakeAuthServer, FakeMcpServer};
+use mcp_testkit::{Accept, FakeAuthServer, FakeMcpServer, Refusal};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http, with_headers};
@@ -106,6 +106,110 @@ fn fa_a72_a_session_that_was_started_with_an_old_variable_says_that_only_a_start
     );
     let setting = Setting::of("s", with_headers(&server, json!({ "Authorization": "Bearer ${T:-canary}" })));
     assert!(!setting.run(&["status", "s"], 3).stdout.contains("variable"));
+}
+
+#[test]
+fn fb_a18_what_a_server_says_of_its_refusal_reaches_whoever_asks_and_no_secret_does() {
+    let refusal = Refusal::status(401)
+        .body("application/json", r#"{"detail":"the key canary-key-1 was revoked on 1 November"}"#);
+    let server = FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(refusal).start().unwrap();
+    let entry = with_headers(&server, json!({ "Authorization": "Bearer canary-key-1" }));
+    let setting = Setting::of("s", entry);
+    const SAID: &str = "(401): the key [redacted] was revoked on 1 November";
+    for command in [&["status"][..], &["reconnect", "s"], &["call", "s", "x"], &["ping", "s"]] {
+        let output = setting.run(command, 3);
+        let all = format!("{}{}", output.stdout, output.stderr);
+        assert!(all.contains(SAID) && !all.contains("canary"), "{output}");
+    }
+    let mut bridge = crate::bridge::open(&setting, "s");
+    let answer = crate::bridge::echo(&mut bridge, 1);
+    assert!(answer["error"]["message"].as_str().unwrap().contains(SAID), "{answer:#}");
+    bridge.wait().expect_code(0);
+}
+
+#[test]
+fn fh_h3_a_command_that_ends_leads_to_what_it_is() {
+    let entry = json!({ "command": "sh", "args": ["-c", "echo 'cannot open /data/x.db' >&2; exit 3"] });
+    let setting = Setting::of("s", entry);
+    for command in [&["status", "s"][..], &["reconnect", "s"], &["call", "s", "x"]] {
+        let output = setting.run(command, 4);
+        let all = format!("{}{}", output.stdout, output.stderr);
+        assert!(all.contains("cannot open /data/x.db") && all.contains("next: mcplink get s"), "{output}");
+    }
+    assert!(setting.run(&["get", "s"], 0).stdout.contains("args[1]"));
+}
+
+#[test]
+fn fa_a13_a_command_that_sends_back_what_it_is_sent_is_told_as_that() {
+    for entry in [
+        json!({ "command": "cat" }),
+        json!({ "command": "sh", "args": ["-c", "while read -r line; do printf '%s\\n' \"$line\"; done"] }),
+        json!({ "command": "tee", "args": ["/dev/null"] }),
+    ] {
+        let setting = Setting::of("s", entry);
+        let reason = setting.status("s")["reason"].clone();
+        assert_eq!(reason["code"], "protocol", "{reason:#}");
+        assert_eq!(
+            reason["message"],
+            "what was started does not speak MCP: it sends back what it is sent, as `cat` does, or a terminal (`docker run -t`)"
+        );
+    }
+}
+
+#[test]
+fn fh_h3_a_server_that_wants_no_sign_in_is_told_as_that() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("s", http(&server));
+    for more in [&[][..], &["--no-browser"], &["--device"]] {
+        let output = setting.run(&[&["login", "s"], more].concat(), 2);
+        assert_eq!(
+            output.stderr,
+            "error: s wants no sign-in\n  why: it is connected without one, and names no authorization server\n  next: mcplink tools s\n"
+        );
+    }
+    // One whose entry says that it has one is another matter.
+    let mut entry = http(&server);
+    entry["oauth"] = json!({ "clientId": "c" });
+    let error = Setting::of("s", entry).run(&["login", "s", "--non-interactive"], 3).stderr;
+    assert!(error.contains("s is signed in to by a person"), "{error}");
+}
+
+#[test]
+fn fh_h3_an_entry_that_was_rejected_says_where_and_leads_to_its_approval() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::new().project_file(json!({ "db": http(&server) }));
+    setting.run(&["reject", "db"], 0);
+    let row = setting.status("db");
+    assert_eq!(
+        (&row["status"], &row["reason"]["code"], &row["reason"]["next"], &row["actions"]),
+        (&json!("disabled"), &json!("declined"), &json!("mcplink approve db"), &json!(["approve"]))
+    );
+    for (command, code) in [
+        (&["status", "db"][..], 0),
+        (&["call", "db", "x"], 3),
+        (&["reconnect", "db"], 2),
+        (&["wait", "db"], 3),
+        (&["login", "db"], 2),
+    ] {
+        let output = setting.run(command, code);
+        let all = format!("{}{}", output.stdout, output.stderr);
+        assert!(all.contains("rejected by ") && all.contains("trust.json:"), "{output}");
+        assert!(all.contains("next: mcplink approve db") && !all.contains("switched off"), "{output}");
+    }
+    assert!(setting.run(&["list"], 0).stdout.contains("(rejected)"));
+    let mut bridge = crate::bridge::open(&setting, "db");
+    let answer = crate::bridge::echo(&mut bridge, 1);
+    let message = answer["error"]["message"].as_str().unwrap();
+    assert!(message.contains("db may not be started: rejected by "), "{message}");
+    assert!(message.ends_with("next: mcplink approve db"), "{message}");
+    bridge.wait().expect_code(0);
+    assert_eq!(server.connections(), 0);
+    // What another program's file rejects cannot be approved here, and saying so is not saying that it is.
+    setting.home.write(".claude/settings.json", "{\n \"disabledMcpjsonServers\": [\"db\"]\n}").unwrap();
+    let error = setting.run(&["approve", "db"], 3).stderr;
+    assert!(error.contains("db cannot be approved here") && error.contains("settings.json:2"), "{error}");
+    assert!(error.ends_with("next: mcplink get db\n"), "{error}");
+    assert_eq!(setting.status("db")["reason"]["code"], "declined");
 }
 
 #[test]

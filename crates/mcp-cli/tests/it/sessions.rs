@@ -66,6 +66,19 @@ fn fa_a111_fa_a55_a_bridge_that_only_it_knows_the_entry_of_is_seen_and_reached()
 }
 
 #[test]
+fn fh_h11_a_session_that_is_told_to_have_stopped_has_ended() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let setting = Setting::of("web", http(&server));
+    let mut bridge = open(&setting, "web");
+    assert_eq!(echo(&mut bridge, 1)["result"]["content"][0]["text"], "hello");
+    assert_eq!(server.sessions(), 1);
+    let output = setting.run(&["stop", "web"], 0);
+    assert_eq!(server.sessions(), 0, "its session at the server goes before that is said: {output}");
+    ends(&bridge);
+    bridge.wait().expect_code(0);
+}
+
+#[test]
 fn fh_h11_sessions_are_listed_with_host_folder_age_and_version_and_can_be_ended() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let setting = Setting::of("web", http(&server));

@@ -48,7 +48,15 @@ fn fh_h6_a_tool_shows_its_arguments_and_a_call_to_copy() {
 fn fh_h6_a_wrong_call_names_the_argument_that_is_missing() {
     let server = server();
     let setting = Setting::of("math", http(&server));
-    let output = setting.run(&["call", "math", "sum", "a=1"], 5);
+    // Its types had to be asked for, so what it lacks is known before it is sent.
+    let output = setting.run(&["call", "math", "sum", "a=1"], 2);
+    assert_eq!(
+        output.stderr,
+        "error: sum needs `b` (number)\n  why: its schema says so, and nothing was sent\n  next: mcplink tools math sum\n"
+    );
+    assert_eq!(server.count("tools/call"), 0);
+    // JSON is taken at its word, and what the server said of it is explained.
+    let output = setting.run(&["call", "math", "sum", "{\"a\": 1}"], 5);
     assert!(output.stdout.contains("expected number at b"), "{output}");
     assert!(output.stderr.contains("missing: `b` (number)"), "{output}");
     assert!(output.stderr.contains("next: mcplink tools math sum"), "{output}");

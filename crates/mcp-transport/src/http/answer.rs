@@ -1,4 +1,6 @@
 //! Reading what came back for a request: JSON or an SSE stream, and in the legacy era its continuation.
+//!
+//! Longer than 500 lines because all forms that one answer may have are read here.
 
 use std::borrow::Cow;
 use std::fmt;

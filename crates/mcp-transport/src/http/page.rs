@@ -92,7 +92,7 @@ fn plain(markup: &str) -> String {
 pub(crate) fn asks_for_a_sign_in(body: &[u8]) -> bool {
     /// Fields and forms of sign-in pages (HTML, section 4.10.18.7; SAML 2.0 bindings, section 3.5), and scripts and refreshes
     /// that lead to the services people sign in at.
-    const MARKUP: [&str; 20] = [
+    const MARKUP: [&str; 19] = [
         "type=\"password\"",
         "type='password'",
         "type=password",
@@ -108,11 +108,10 @@ pub(crate) fn asks_for_a_sign_in(body: &[u8]) -> bool {
         ".auth0.com",
         ".onelogin.com",
         "/adfs/ls",
-        "/oauth2/start",
-        "/oauth2/sign_in",
-        "/oauth2/authorize",
+        "/start?rd=",
+        "/sign_in",
+        "/authorize?",
         "/openid-connect/auth",
-        "/_oauth",
     ];
     /// Words of titles and headings, of which each is a whole word or phrase.
     const WORDS: [&str; 24] = [
@@ -150,9 +149,13 @@ pub(crate) fn asks_for_a_sign_in(body: &[u8]) -> bool {
         WORDS.iter().any(|words| {
             heading.match_indices(words).any(|(at, _)| {
                 let is_letter = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
-                let ends_with_a_letter_of_ascii = words.ends_with(|c: char| c.is_ascii_alphanumeric());
-                !is_letter(heading[..at].chars().next_back())
-                    && !(ends_with_a_letter_of_ascii && is_letter(heading[at + words.len()..].chars().next()))
+                let before = is_letter(heading[..at].chars().next_back());
+                let behind = is_letter(heading[at + words.len()..].chars().next());
+                match words.is_ascii() {
+                    true => !before && !behind,
+                    // Scripts that put no blank between words.
+                    false => true,
+                }
             })
         })
     })
@@ -243,6 +246,7 @@ mod tests {
             "<title>Acme SSO</title>",
             "<title>Iniciar sesi\u{f3}n - Acme</title>",
             "<title>Anmelden</title>",
+            "<title>\u{4f1a}\u{54e1}\u{30ed}\u{30b0}\u{30a4}\u{30f3}</title>",
             "<title>\u{30ed}\u{30b0}\u{30a4}\u{30f3}\u{753b}\u{9762}</title>",
             "<title>Acme</title><input name=p type=password>",
             "<form method=post action=\"/auth/login?next=/mcp\">",

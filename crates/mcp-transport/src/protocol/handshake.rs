@@ -34,8 +34,7 @@ pub(crate) fn is_echo(method: &str) -> bool {
 
 /// What answers sends back what it is sent.
 pub(crate) fn echoed() -> TransportError {
-    let said =
-        "it sends back what it is sent, as `cat` does, or a terminal (`docker run -t`); it is no MCP server";
+    let said = "it sends back what it is sent, as `cat` does, or a terminal (`docker run -t`)";
     TransportError::new(TransportErrorKind::Protocol, "the answer is the request")
         .with_said(Some(said.to_owned()))
 }

@@ -5,7 +5,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use mcp_status::{MachinePolicy, Reason};
+use mcp_status::{MachinePolicy, Reason, ReasonCode};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::connect::Server;
@@ -43,6 +43,16 @@ pub enum Withheld {
     SwitchedOff,
     /// Another reason, such as [`Reason::awaiting_approval`] or [`Reason::config`]; it decides the status.
     Because(Reason),
+}
+
+impl Withheld {
+    /// Whether a person wants it so, and has said so: it is switched off, or rejected.
+    pub fn is_deliberate(&self) -> bool {
+        match self {
+            Self::SwitchedOff => true,
+            Self::Because(reason) => reason.code == ReasonCode::Declined,
+        }
+    }
 }
 
 /// How a supervisor behaves.

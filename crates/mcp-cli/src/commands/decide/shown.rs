@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::line;
 use crate::environment::Environment;
 use crate::view::shown::name as shown_name;
+use crate::view::wrap::behind;
 
 /// What an approval allows.
 #[derive(Debug, Serialize)]
@@ -75,8 +76,8 @@ impl<'a> Allowed<'a> {
         }
     }
 
-    /// For people: what it is, what it gets, what is different.
-    pub(super) fn lines(&self) -> String {
+    /// For people, on lines of so many columns: what it is, what it gets, what is different.
+    pub(super) fn lines(&self, columns: Option<usize>) -> String {
         let mut lines: Vec<(String, String)> = Vec::new();
         for term in &self.allowed {
             lines.push((line(&term.field), term.shown.clone()));
@@ -111,9 +112,10 @@ impl<'a> Allowed<'a> {
             lines.push(("changed".to_owned(), line(&change.to_string())));
         }
         let width = lines.iter().map(|(label, _)| mcp_text::width(label)).max().unwrap_or(0).min(40);
-        let mut text = format!("{}  {}:{}\n", shown_name(self.name), line(&self.file), self.line);
+        let place = format!("{}:{}", line(&self.file), self.line);
+        let mut text = behind(&format!("{}  ", shown_name(self.name)), &place, columns);
         for (label, value) in lines {
-            text.push_str(&format!("  {label:<width$}  {value}\n"));
+            text.push_str(&behind(&format!("  {label:<width$}  "), &value, columns));
         }
         text
     }
@@ -141,21 +143,22 @@ impl<'a> Helper<'a> {
         format!("{}, {environment},", line(&self.cwd.display().to_string()))
     }
 
-    /// For people.
-    pub(super) fn lines(&self) -> String {
+    /// For people, on lines of so many columns.
+    pub(super) fn lines(&self, columns: Option<usize>) -> String {
         let (name, file) = (shown_name(self.name), line(&self.file));
-        let mut text = format!("  lets run: {}\n", self.command);
-        text.push_str(&format!(
-            "    for {name} ({} scope, {file}:{}), in {}\n",
+        let mut text = behind("  lets run: ", &self.command, columns);
+        let place = self.place();
+        let place = format!(
+            "for {name} ({} scope, {file}:{}), in {}",
             self.scope,
             self.line,
-            self.place().trim_end_matches(',')
-        ));
+            place.trim_end_matches(',')
+        );
+        text.push_str(&behind("    ", &place, columns));
         for file in &self.files_not_covered {
             let file = line(&file.display().to_string());
-            text.push_str(&format!(
-                "    not covered: {file}: what is in it may change without asking again\n"
-            ));
+            let words = format!("{file}: what is in it may change without asking again");
+            text.push_str(&behind("    not covered: ", &words, columns));
         }
         text
     }
