@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use crate::shell::{command, has_cargo_subcommand, run};
-use crate::{Problems, api, conformance, deps, docs, features, setup};
+use crate::{Problems, api, conformance, deps, dist, docs, features, setup};
 
 const LINTS: [&str; 8] =
     ["clippy", "--locked", "--workspace", "--all-targets", "--all-features", "--", "-D", "warnings"];
@@ -21,7 +21,7 @@ type Step = fn() -> Result<(), Problems>;
 
 /// Runs every step and stops at the first that fails.
 pub(crate) fn run_all() -> Result<(), Problems> {
-    let steps: [(&str, Step); 12] = [
+    let steps: [(&str, Step); 13] = [
         ("format", || run(&mut command("cargo", &["fmt", "--all", "--check"]))),
         ("deps", deps::run),
         ("docs", docs::check),
@@ -32,6 +32,7 @@ pub(crate) fn run_all() -> Result<(), Problems> {
         ("packages", || run(&mut command("cargo", &PACKAGES))),
         ("setup", setup::run_where_possible),
         ("tests", tests),
+        ("dist", dist::check),
         ("doc tests", || run(&mut command("cargo", &DOC_TESTS))),
         ("conformance", conformance::run_where_possible),
     ];

@@ -1,4 +1,4 @@
-//! The project's own tasks: `cargo xtask ci`, `deps`, `features`, `docs [--check]`, `api [--check]`, `fuzz`, `conformance`, `setup`.
+//! The project's own tasks: `cargo xtask ci`, `deps`, `features`, `docs [--check]`, `api [--check]`, `dist`, `fuzz`, `conformance`, `setup`.
 //!
 //! Imports none of our crates, so that it runs when they do not build, and beside the standard library
 //! only readers of JSON and Rust, so that it compiles in seconds.
@@ -13,6 +13,7 @@ mod chromium;
 mod ci;
 mod conformance;
 mod deps;
+mod dist;
 mod docs;
 mod duplicates;
 mod features;
@@ -42,6 +43,8 @@ usage: cargo xtask TASK
   conformance    the official conformance suite by all ways, or the runs named after it; the score must not fall
   conformance --way WAY  the same by one way: crates, commands, bridge
   conformance --update  adds the runs that pass now to the score
+  dist           what people install: archive, npm packages, wheel, .deb and what goes with them, into target/dist/
+  dist --with BINARY  the same with a binary that is there; --try installs and runs each package
   setup          installs the real servers that the interoperability tests talk to, the conformance suite,
                  and a browser";
 
@@ -52,6 +55,7 @@ fn main() -> ExitCode {
         ["ci"] => ci::run_all(),
         ["deps"] => deps::run(),
         ["features"] => features::run(),
+        ["dist", ref arguments @ ..] => dist::run(arguments),
         ["docs"] => docs::update(),
         ["docs", "--check"] => docs::check(),
         ["api"] => api::update(),

@@ -1,6 +1,7 @@
 //! The command line as typed: parsed, nothing done. Lowered once, in `settings`.
 
 mod config;
+mod documents;
 mod values;
 
 use std::time::Duration;
@@ -9,8 +10,9 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mcp_config::Scope;
 
 pub(crate) use self::config::{
-    AddArgs, AddJsonArgs, CompletionsArgs, DemoArgs, RemoveArgs, TransportArg, ValidateArgs, WriteArgs,
+    AddArgs, AddJsonArgs, DemoArgs, RemoveArgs, TransportArg, ValidateArgs, WriteArgs,
 };
+pub(crate) use self::documents::{CompletionsArgs, ManArgs};
 pub(crate) use self::values::parse_duration;
 use self::values::parse_pair;
 
@@ -185,6 +187,8 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Print a completion script
     Completions(CompletionsArgs),
+    /// Print the manual page of mcplink or of a command, for `man -l -`
+    Man(ManArgs),
     /// Print the version
     Version,
 }

@@ -15,6 +15,7 @@ mod list;
 mod login;
 mod logout;
 mod logs;
+mod man;
 mod paths;
 mod ping;
 mod prompts;
@@ -75,6 +76,7 @@ pub(crate) async fn run(command: Command, app: &Arc<App>) -> Result<ExitStatus, 
         Command::Paths => paths::run(app),
         Command::Demo(args) => demo::run(app, &args).await,
         Command::Completions(args) => completions::run(app, args.shell),
+        Command::Man(args) => man::run(app, &args),
         Command::Version => version::run(app),
     }
 }

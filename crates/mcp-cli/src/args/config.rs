@@ -119,11 +119,3 @@ pub(crate) struct DemoArgs {
     #[arg(long)]
     pub(crate) keep: bool,
 }
-
-/// `completions`.
-#[derive(Args, Debug)]
-pub(crate) struct CompletionsArgs {
-    /// The shell
-    #[arg(value_enum)]
-    pub(crate) shell: clap_complete::Shell,
-}

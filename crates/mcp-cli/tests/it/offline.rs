@@ -265,6 +265,22 @@ fn version_and_completions_need_nothing() {
 }
 
 #[test]
+fn manual_pages_are_printed_or_written_for_every_command() {
+    let setting = Setting::new();
+    assert!(setting.run(&["man"], 0).stdout.contains("mcplink\\-status(1)"));
+    let page = setting.run(&["man", "call"], 0).stdout;
+    assert!(page.contains(".TH mcplink-call 1") && page.contains("key=string"), "{page}");
+    let unknown = setting.run(&["man", "cal"], 2);
+    assert!(unknown.stderr.contains("there is no command \"cal\""), "{unknown}");
+    let folder = setting.home.home().join("man/man1");
+    setting.run(&["man", "--out", folder.to_str().unwrap()], 0);
+    for page in ["mcplink.1", "mcplink-bridge.1", "mcplink-man.1"] {
+        assert!(folder.join(page).is_file(), "{page}");
+    }
+    setting.run(&["man", "--out", "/dev/null/x"], 1);
+}
+
+#[test]
 fn colour_is_only_used_where_it_is_wanted() {
     let server = FakeMcpServer::start().unwrap();
     let setting = Setting::of("s", http(&server));
