@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::client_auth::{AuthMethod, ClientIdentity};
 use super::clock::Clock;
-use super::discovery::{self, Discovery, Needs, Pins, challenge_param};
+use super::discover::discovery::{self, Discovery, Needs, Pins, challenge_param};
+use super::discover::scope::{self, ScopeSources};
 use super::dpop::DpopKey;
 use super::failure::{Failure, Step};
-use super::grants::Grants;
-use super::scope::{self, ScopeSources};
+use super::grant::grants::Grants;
 use super::settings::OAuthSettings;
 use super::store::{ClientKey, StoredClient, StoredTokens, TokenKey, TokenStore};
 use super::urls::same_issuer;

@@ -20,7 +20,7 @@ use url::{Url, form_urlencoded};
 
 use super::agent;
 use super::client_auth::{AuthMethod, ClientIdentity};
-use super::discovery::{REDIRECT_LIMIT, same_origin_redirect};
+use super::discover::discovery::{REDIRECT_LIMIT, same_origin_redirect};
 use super::dpop::{DpopKey, PROOF, Verifier};
 use super::failure::{Answer, Failure, Step, error_code};
 use super::numbers::device_response;

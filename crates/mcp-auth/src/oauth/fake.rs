@@ -12,14 +12,14 @@ use http::{HeaderMap, Request, Response};
 use serde_json::{Value, json};
 use url::{Url, form_urlencoded};
 
-use super::authorize::CallbackParams;
-use super::authorizer::{
-    AuthorizationPrompt, Authorizer, AuthorizerSession, DevicePrompt, RedirectWish, SignInPrompt,
-};
 use super::clock::Clock;
 use super::context::Context;
+use super::grant::authorize::CallbackParams;
+use super::grant::authorizer::{
+    AuthorizationPrompt, Authorizer, AuthorizerSession, DevicePrompt, RedirectWish, SignInPrompt,
+};
+use super::grant::login::LoginProbe;
 use super::jwt::sha256_base64url;
-use super::login::LoginProbe;
 use super::settings::OAuthSettings;
 use super::store::{MemoryTokenStore, StoredTokens, TokenStore};
 use crate::{

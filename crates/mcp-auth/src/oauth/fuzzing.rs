@@ -5,10 +5,10 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde_json::Value;
 use url::{Url, form_urlencoded};
 
-use super::authorize::CallbackParams;
+use super::discover::metadata::{ResourceMetadata, ServerMetadata, document};
 use super::failure::error_code;
-use super::metadata::{ResourceMetadata, ServerMetadata, document};
-use super::token::TokenAnswer;
+use super::grant::authorize::CallbackParams;
+use super::grant::token::TokenAnswer;
 use super::urls::{canonical_resource, covers, redacted};
 use crate::Secret;
 use crate::url_policy::{NamedBy, is_loopback};

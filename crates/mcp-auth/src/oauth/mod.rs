@@ -8,51 +8,44 @@
 //! The rules are those of the MCP authorization specification of 2026-07-28, and of the revisions before it for the
 //! servers that follow them. `oauth2` does what it knows (types, PKCE, the code, refresh, client credentials and
 //! device grants); its name does not leave this module.
+//!
+//! | module | knows |
+//! |---|---|
+//! | `discover` | where to sign in: published metadata, the client that is known there, the scopes |
+//! | `grant` | how tokens are obtained, renewed and given up |
+//! | [`store`] | where they are kept, and the one way to spend a refresh token |
+//! | `provider` | how credentials are made of them; *when* is for [`SingleFlight`](crate::SingleFlight) |
 
 mod agent;
-mod authorize;
-mod authorizer;
-mod callback;
 mod client_auth;
 mod clock;
 mod context;
-mod discovery;
+mod discover;
 mod dpop;
 mod endpoint;
 mod failure;
 #[cfg(any(fuzzing, test))]
 pub(crate) mod fuzzing;
-mod grants;
+mod grant;
 mod jwt;
-mod login;
-mod loopback;
-mod machine;
-mod metadata;
 mod numbers;
-mod offer;
-mod page;
 mod provider;
-mod registration;
-mod renewal;
-mod revoke;
 mod said;
-mod scope;
 mod settings;
-mod token;
 mod urls;
 
 pub mod store;
 
 pub use crate::Renewals;
-pub use authorize::CallbackParams;
-pub use authorizer::{
+pub use discover::discovery::{Discovery, Found};
+pub use discover::metadata::{ResourceMetadata, ServerMetadata};
+pub use grant::authorize::CallbackParams;
+pub use grant::authorizer::{
     AuthorizationPrompt, Authorizer, AuthorizerSession, DevicePrompt, RedirectWish, SignInPrompt,
 };
-pub use callback::LoopbackAuthorizer;
-pub use discovery::{Discovery, Found};
+pub use grant::callback::LoopbackAuthorizer;
+pub use grant::login::{LoginProbe, OAuthLogin, PendingLogin, Revocation, SignedIn, SignedOut};
 pub use jwt::SigningKey;
-pub use login::{LoginProbe, OAuthLogin, PendingLogin, Revocation, SignedIn, SignedOut};
-pub use metadata::{ResourceMetadata, ServerMetadata};
 pub use provider::OAuthProvider;
 pub use settings::{AssertionSource, Grant, IdentityProvider, OAuthSettings};
 

@@ -9,11 +9,11 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, debug_span};
 
 use super::super::context::Context;
-use super::super::discovery::{challenge_param, resource_metadata};
+use super::super::discover::discovery::{challenge_param, resource_metadata};
+use super::super::discover::offer;
 use super::super::dpop::{DpopKey, Verifier};
-use super::super::machine::{asks_for_token, mint};
-use super::super::offer;
-use super::super::renewal::refresh;
+use super::super::grant::machine::{asks_for_token, mint};
+use super::super::grant::renewal::refresh;
 use super::super::store::{RefreshOutcome, StoredTokens, TokenKey};
 use super::super::urls::same_issuer;
 use crate::single_flight::ahead;

@@ -6,8 +6,8 @@ use oauth2::{AccessToken, RefreshToken, Scope, TokenType};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
 
-use super::numbers::token_lifetime;
-use super::store::StoredTokens;
+use super::super::numbers::token_lifetime;
+use super::super::store::StoredTokens;
 use crate::Secret;
 
 /// A token response. `Debug` shows no token: `oauth2`'s secret types redact themselves.

@@ -10,10 +10,10 @@ use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use url::Url;
 
-use super::agent;
-use super::failure::{Answer, Failure, Step};
+use super::super::agent;
+use super::super::failure::{Answer, Failure, Step};
+use super::super::urls::{canonical_resource, covers, origin, same_issuer, well_known_inserted};
 use super::metadata::{ResourceMetadata, ServerMetadata, document};
-use super::urls::{canonical_resource, covers, origin, same_issuer, well_known_inserted};
 use crate::url_policy::NamedBy;
 use crate::{Challenge, HttpExchange};
 
@@ -240,7 +240,7 @@ fn check_resource(server: &Url, url: &str, metadata: &ResourceMetadata) -> Resul
             url,
             format!(
                 "the metadata is for another resource ({}), not for {}{}",
-                super::urls::redacted(resource),
+                super::super::urls::redacted(resource),
                 canonical_resource(server),
                 would_match(resource, server),
             ),
@@ -261,7 +261,7 @@ fn would_match(resource: &str, server: &Url) -> String {
     if !possible {
         return String::new();
     }
-    format!("; the entry would fit it with `url` {}", super::urls::redacted(moved.as_str()))
+    format!("; the entry would fit it with `url` {}", super::super::urls::redacted(moved.as_str()))
 }
 
 /// What a sign-in needs of an authorization server's metadata; the search goes on until it is there.

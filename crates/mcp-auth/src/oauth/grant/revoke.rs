@@ -2,11 +2,11 @@
 //!
 //! Not through `oauth2`, which refuses revocation URLs without TLS: loopback servers are allowed here.
 
-use super::client_auth::ClientIdentity;
-use super::clock::Clock;
-use super::endpoint::Endpoint;
-use super::failure::{Failure, Step};
-use super::store::StoredTokens;
+use super::super::client_auth::ClientIdentity;
+use super::super::clock::Clock;
+use super::super::endpoint::Endpoint;
+use super::super::failure::{Failure, Step};
+use super::super::store::StoredTokens;
 use crate::HttpExchange;
 use crate::url_policy::NamedBy;
 

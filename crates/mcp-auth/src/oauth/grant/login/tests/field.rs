@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::super::super::fake::{Seen, text};
-use super::super::super::store::StoredClient;
+use super::super::super::super::fake::{Seen, text};
+use super::super::super::super::store::StoredClient;
 use super::*;
 
 const PRM: &str = "GET https://mcp.example/.well-known/oauth-protected-resource/mcp";

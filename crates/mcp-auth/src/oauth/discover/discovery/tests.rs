@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::fake::{FakeNet, SERVER, answer, challenges, metadata, redirect, text};
+use super::super::super::fake::{FakeNet, SERVER, answer, challenges, metadata, redirect, text};
 use super::*;
 use crate::AuthError;
 

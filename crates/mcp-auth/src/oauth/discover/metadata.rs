@@ -8,7 +8,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
-use super::urls::same_issuer;
+use super::super::urls::same_issuer;
 
 /// Protected resource metadata (RFC 9728 section 2): the fields that matter to a client.
 #[derive(Clone, Debug, Default, Deserialize, Eq, PartialEq)]

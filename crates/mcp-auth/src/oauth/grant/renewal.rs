@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::context::Context;
-use super::discovery::{Needs, server_metadata};
-use super::dpop::DpopKey;
-use super::failure::{Answer, Failure, Step};
+use super::super::context::Context;
+use super::super::discover::discovery::{Needs, server_metadata};
+use super::super::discover::metadata::ServerMetadata;
+use super::super::discover::registration;
+use super::super::dpop::DpopKey;
+use super::super::failure::{Answer, Failure, Step};
+use super::super::store::{
+    RefreshError, RefreshOutcome, RefreshRequest, StoredTokens, TokenKey, refresh_once,
+};
 use super::grants::Grants;
-use super::metadata::ServerMetadata;
-use super::registration;
-use super::store::{RefreshError, RefreshOutcome, RefreshRequest, StoredTokens, TokenKey, refresh_once};
 use super::token::TokenAnswer;
 use crate::Secret;
 

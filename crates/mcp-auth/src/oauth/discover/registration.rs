@@ -9,16 +9,16 @@ use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value, json};
 use url::Url;
 
-use super::client_auth::{AuthMethod, ClientIdentity};
-use super::context::Context;
+use super::super::client_auth::{AuthMethod, ClientIdentity};
+use super::super::context::Context;
+use super::super::endpoint::Endpoint;
+use super::super::failure::{Answer, Failure, Step};
+use super::super::settings::Grant;
+use super::super::store::{ClientKey, StoredClient};
+use super::super::urls::same_issuer;
 use super::discovery::{Discovery, Found};
-use super::endpoint::Endpoint;
-use super::failure::{Answer, Failure, Step};
 use super::metadata::ServerMetadata;
 use super::scope::OFFLINE_ACCESS;
-use super::settings::Grant;
-use super::store::{ClientKey, StoredClient};
-use super::urls::same_issuer;
 use crate::url_policy::is_loopback;
 use crate::{AuthError, Secret};
 

@@ -40,7 +40,7 @@ async fn look(http: &dyn HttpExchange, server: &Url) -> bool {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::fake::{FakeNet, SERVER, metadata, text};
+    use super::super::super::fake::{FakeNet, SERVER, metadata, text};
     use super::*;
 
     const ORIGIN: &str = "https://mcp.example";

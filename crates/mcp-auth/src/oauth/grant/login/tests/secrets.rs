@@ -9,7 +9,7 @@ fn with_secret() -> World {
     world
 }
 
-async fn kept_client(world: &World) -> Option<super::super::super::store::StoredClient> {
+async fn kept_client(world: &World) -> Option<super::super::super::super::store::StoredClient> {
     world.store.load_client(&ClientKey::configured("srv")).await.unwrap()
 }
 

@@ -12,23 +12,23 @@ use std::time::SystemTime;
 use oauth2::{PkceCodeVerifier, StandardDeviceAuthorizationResponse};
 use url::Url;
 
+use super::super::client_auth::ClientIdentity;
+use super::super::clock::Clock;
+use super::super::context::Context;
+use super::super::discover::discovery::{Discovery, challenge_param};
+use super::super::discover::registration::{self, Client};
+use super::super::discover::scope::OFFLINE_ACCESS;
+use super::super::dpop::DpopKey;
+use super::super::failure::{Answer, Failure, Step};
+use super::super::provider::OAuthProvider;
+use super::super::settings::OAuthSettings;
+use super::super::store::{MemoryTokenStore, StoredTokens, TokenKey, TokenStore};
+use super::super::urls::redacted;
 use super::authorize::{AuthorizationRequest, CallbackParams};
 use super::authorizer::{
     Authorizer, AuthorizerSession, DevicePrompt, RedirectWish, SignInPrompt, authorization_prompt,
 };
-use super::client_auth::ClientIdentity;
-use super::clock::Clock;
-use super::context::Context;
-use super::discovery::{Discovery, challenge_param};
-use super::dpop::DpopKey;
-use super::failure::{Answer, Failure, Step};
-use super::provider::OAuthProvider;
-use super::registration::{self, Client};
-use super::scope::OFFLINE_ACCESS;
-use super::settings::OAuthSettings;
-use super::store::{MemoryTokenStore, StoredTokens, TokenKey, TokenStore};
 use super::token::TokenAnswer;
-use super::urls::redacted;
 use crate::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, Challenge, HttpExchange, Target};
 
 /// Where a device code is registered to send nobody: some servers insist on a redirect URI all the same.

@@ -10,8 +10,8 @@ use oauth2::{
 };
 use url::{Url, form_urlencoded};
 
-use super::discovery::Discovery;
-use super::failure::{Answer, Failure, Step, error_code};
+use super::super::discover::discovery::Discovery;
+use super::super::failure::{Answer, Failure, Step, error_code};
 use super::token::TokenAnswer;
 use crate::Secret;
 
@@ -227,8 +227,8 @@ impl CallbackParams {
 
 #[cfg(test)]
 mod tests {
-    use super::super::discovery::Found;
-    use super::super::metadata::ServerMetadata;
+    use super::super::super::discover::discovery::Found;
+    use super::super::super::discover::metadata::ServerMetadata;
     use super::*;
 
     const ISSUER: &str = "https://as.example";

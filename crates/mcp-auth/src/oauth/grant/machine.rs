@@ -2,13 +2,13 @@
 
 use http::StatusCode;
 
-use super::client_auth::{AuthMethod, ClientIdentity};
-use super::context::Context;
-use super::failure::{Answer, Failure, Step};
+use super::super::client_auth::{AuthMethod, ClientIdentity};
+use super::super::context::Context;
+use super::super::discover::registration::{identify_machine, machine_trusts_stranger};
+use super::super::failure::{Answer, Failure, Step};
+use super::super::settings::{Grant, IdentityProvider};
+use super::super::store::{StoredTokens, TokenKey};
 use super::grants::Grants;
-use super::registration::{identify_machine, machine_trusts_stranger};
-use super::settings::{Grant, IdentityProvider};
-use super::store::{StoredTokens, TokenKey};
 use crate::url_policy::NamedBy;
 use crate::{AuthError, AuthErrorKind, Challenge, Rejection, Secret};
 

@@ -13,12 +13,12 @@ use oauth2::{
     StandardDeviceAuthorizationResponse, StandardRevocableToken, TokenUrl,
 };
 
-use super::client_auth::{AuthMethod, ClientIdentity};
-use super::clock::Clock;
-use super::dpop::DpopKey;
-use super::endpoint::Endpoint;
-use super::failure::{Failure, Step};
-use super::numbers::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
+use super::super::client_auth::{AuthMethod, ClientIdentity};
+use super::super::clock::Clock;
+use super::super::dpop::DpopKey;
+use super::super::endpoint::Endpoint;
+use super::super::failure::{Failure, Step};
+use super::super::numbers::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
 use super::token::TokenAnswer;
 use crate::url_policy::NamedBy;
 use crate::{AuthError, AuthErrorKind, HttpExchange, Secret};
@@ -130,7 +130,7 @@ impl<'a> Grants<'a> {
     }
 
     /// RFC 8628 section 3.4: polls until a person has decided, or the code has expired. `oauth2` adds 5 s whenever it is
-    /// asked to slow down; the clamp keeps that between the bounds of [`numbers`](super::numbers).
+    /// asked to slow down; the clamp keeps that between the bounds of [`numbers`](super::super::numbers).
     pub(crate) async fn device_token(
         &self,
         device: &StandardDeviceAuthorizationResponse,

@@ -1,7 +1,7 @@
 //! Signing out, and forgetting everything about a server.
 
+use super::super::super::store::{ClientKey, StoredTokens, TokenKey};
 use super::super::revoke::revoke;
-use super::super::store::{ClientKey, StoredTokens, TokenKey};
 use super::OAuthLogin;
 use crate::AuthError;
 

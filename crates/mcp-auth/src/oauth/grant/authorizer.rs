@@ -106,7 +106,7 @@ pub(crate) fn authorization_prompt<'a>(
 impl fmt::Display for RedirectWish {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.exact, self.port) {
-            (Some(exact), _) => f.write_str(&super::urls::redacted(exact)),
+            (Some(exact), _) => f.write_str(&super::super::urls::redacted(exact)),
             (None, Some(port)) => write!(f, "http://localhost:{port}/callback"),
             (None, None) => f.write_str("http://localhost/callback on a free port"),
         }
