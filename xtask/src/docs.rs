@@ -11,7 +11,7 @@ use std::fs;
 use crate::shell::root;
 use crate::sources::read_all;
 use crate::tests_found::{Test, find, find_cases};
-use crate::{Problems, conformance};
+use crate::{Problems, conformance, json_schema};
 
 /// A page with tables of rows that tests cover.
 struct Page {
@@ -46,6 +46,7 @@ const FIELD_FAILURES: usize = 138;
 pub(crate) fn check() -> Result<(), Problems> {
     let tests = all_tests()?;
     let mut problems = conformance::check_page().err().unwrap_or_default();
+    problems.extend(json_schema::check().err().unwrap_or_default());
     for page in &PAGES {
         match page.rendered(&tests) {
             Err(found) => problems.extend(found),
@@ -69,6 +70,7 @@ pub(crate) fn check() -> Result<(), Problems> {
 pub(crate) fn update() -> Result<(), Problems> {
     let tests = all_tests()?;
     let mut problems = conformance::update_page().err().unwrap_or_default();
+    problems.extend(json_schema::update().err().unwrap_or_default());
     // What is wrong with one page keeps no other from being brought up to date.
     for page in &PAGES {
         match page.rendered(&tests) {
@@ -190,8 +192,33 @@ impl Page {
                 }
             }
         }
+        let named: HashSet<String> = tests.iter().filter(|test| !test.ignored).map(Test::shown).collect();
+        for (row, name) in by_hand(text).filter(|(_, name)| !named.contains(*name)) {
+            problems.push(format!("{file}: {row} names `{name}`, which is no test that runs"));
+        }
         if problems.is_empty() { Ok(lines.join("\n") + "\n") } else { Err(problems) }
     }
+}
+
+/// The tests in the last column of the tables whose rows have no id, each with the first cell of its row: that column is
+/// written by hand.
+fn by_hand(text: &str) -> impl Iterator<Item = (&str, &str)> {
+    let mut inside = false;
+    let mut named = Vec::new();
+    for line in text.lines() {
+        let Some(row) = cells(line) else {
+            inside = false;
+            continue;
+        };
+        if row.covered == "test" {
+            inside = !matches!(row.id, "number" | "id");
+        } else if inside && !row.id.starts_with("---") {
+            let mut names = row.covered.split('`').skip(1).step_by(2).peekable();
+            let none = names.peek().is_none().then_some("nothing");
+            named.extend(names.chain(none).map(|name| (row.id, name)));
+        }
+    }
+    named.into_iter()
 }
 
 #[cfg(test)]
@@ -250,6 +277,16 @@ mod tests {
         assert!(new.is_err(), "K2 has no row");
         let new = SECURITY.render(text, &[test("s_m01_it_ends")]).unwrap();
         assert_eq!(new, text.replace("not yet: x", "`mcp-x::s_m01_it_ends`"));
+    }
+
+    #[test]
+    fn what_is_named_by_hand_must_be_there() {
+        let text = "| limit | value | test |\n|---|---|---|\n| a | 1 | `mcp-x::one`<br>`mcp-x::two` |\n";
+        assert_eq!(SECURITY.render(text, &[test("one"), test("two")]).unwrap(), text);
+        assert_eq!(SECURITY.render(text, &[test("one")]).unwrap_err().len(), 1);
+        assert!(SECURITY.render(text, &[test("one"), Test { ignored: true, ..test("two") }]).is_err());
+        let text = "| limit | value | test |\n|---|---|---|\n| a | 1 | |\n";
+        assert_eq!(SECURITY.render(text, &[test("one")]).unwrap_err().len(), 1, "a row names one at least");
     }
 
     #[test]

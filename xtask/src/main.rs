@@ -18,6 +18,7 @@ mod docs;
 mod duplicates;
 mod features;
 mod fuzz;
+mod json_schema;
 mod lexer;
 mod setup;
 mod shell;

@@ -45,6 +45,8 @@ pub(crate) struct App {
     pub(crate) steps: Arc<Steps>,
     /// The entries above this process as its host told them, where it did.
     above: OnceLock<String>,
+    /// The folder whose configuration counts, where that is another one than this process is in.
+    folder: OnceLock<PathBuf>,
     mcp_config: Vec<String>,
     pipes: Pipes,
     strict: bool,
@@ -69,6 +71,17 @@ impl App {
         let no_color = environment.text("NO_COLOR").is_some();
         let dumb = environment.text("TERM") == Some("dumb");
         let directory = environment.directory().map_or_else(|_| PathBuf::from("."), Clone::clone);
+        let project = global.project.as_ref().map(|folder| directory.join(folder));
+        if let Some(folder) = project.as_ref().filter(|folder| !folder.is_dir()) {
+            let message = format!("--project: {} is no folder", folder.display());
+            return Err(CliError::usage("usage", message).next("give a folder that is there"));
+        }
+        // Files that were named from here are not looked for there.
+        let named = |value: &String| match project {
+            Some(_) if !value.trim_start().starts_with('{') => directory.join(value).display().to_string(),
+            _ => value.clone(),
+        };
+        let mcp_config: Vec<String> = global.mcp_config.iter().map(named).collect();
         let mut options = HostOptions::from_env(environment.variables(), &directory, program());
         options.client.propagator = telemetry.propagator();
         options.lives_on = matches!(cli.command, crate::args::Command::Bridge(_));
@@ -88,12 +101,10 @@ impl App {
             telemetry,
             steps: Arc::new(Steps::of(cli)),
             above: OnceLock::new(),
+            folder: project.map(OnceLock::from).unwrap_or_default(),
             // Before signals are handled: a pipe may keep this waiting, and Ctrl-C ends it.
-            pipes: environment
-                .directory()
-                .map(|cwd| Pipes::read(&global.mcp_config, cwd))
-                .unwrap_or_default(),
-            mcp_config: global.mcp_config.clone(),
+            pipes: environment.directory().map(|cwd| Pipes::read(&mcp_config, cwd)).unwrap_or_default(),
+            mcp_config,
             strict: global.strict_mcp_config,
             from,
             scope,
@@ -145,7 +156,7 @@ impl App {
     }
 
     fn read(&self, mcp_config: &[String]) -> Result<Config, CliError> {
-        Ok(self.read_in(&self.directory()?, mcp_config))
+        Ok(self.read_in(&self.folder()?, mcp_config))
     }
 
     /// The configuration as it is in another folder.
@@ -181,7 +192,7 @@ impl App {
         &self,
         only: Option<&'static OtherHost>,
     ) -> Result<Vec<HostFound>, CliError> {
-        Ok(HostFound::all(&self.request(&self.directory()?, &[]), only))
+        Ok(HostFound::all(&self.request(&self.folder()?, &[]), only))
     }
 
     /// The environment, below what the host told of the entries above this process.
@@ -197,6 +208,21 @@ impl App {
     pub(crate) fn set_above(&self, told: String) {
         // A host opens one conversation.
         drop(self.above.set(told));
+    }
+
+    /// The folder whose configuration counts: `--project`, the one that was found for a name, or the current directory.
+    pub(crate) fn folder(&self) -> Result<PathBuf, CliError> {
+        self.folder.get().map_or_else(|| self.directory(), |folder| Ok(folder.clone()))
+    }
+
+    /// The configuration of another folder counts from now on. Does nothing where one was asked for.
+    pub(crate) fn set_folder(&self, folder: PathBuf) {
+        drop(self.folder.set(folder));
+    }
+
+    /// Whether the folder is one that was asked for or found, and not where the process happens to be.
+    pub(crate) fn has_folder(&self) -> bool {
+        self.folder.get().is_some()
     }
 
     /// The host whose files are read in the place of all others.

@@ -4,6 +4,7 @@ mod config;
 mod documents;
 mod values;
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -42,6 +43,9 @@ pub(crate) struct GlobalArgs {
     /// Use only the servers of --mcp-config
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) strict_mcp_config: bool,
+    /// Take the configuration of this folder, as from within it
+    #[arg(long, global = true, help_heading = GLOBAL, value_name = "DIR")]
+    pub(crate) project: Option<PathBuf>,
     /// Read the files of this host in place, such as cursor or codex, and no others (see `mcplink hosts`)
     #[arg(long, global = true, help_heading = GLOBAL, value_name = "HOST", conflicts_with = "strict_mcp_config")]
     pub(crate) from: Option<String>,
@@ -181,6 +185,8 @@ pub(crate) enum Command {
     Hosts,
     /// Check the configuration files, or one file
     Validate(ValidateArgs),
+    /// Print the JSON Schema of the files
+    Schema,
     /// Show which files are read, and which are not
     Paths,
     /// See it work: embedded servers, a temporary configuration, the real commands

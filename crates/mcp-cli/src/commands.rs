@@ -24,6 +24,7 @@ mod reconnect;
 mod remove;
 mod reset;
 mod resources;
+mod schema;
 mod status;
 mod switch;
 mod tools;
@@ -73,6 +74,7 @@ pub(crate) async fn run(command: Command, app: &Arc<App>) -> Result<ExitStatus, 
         Command::Disable(args) => switch::run(app, &args.names, false),
         Command::Hosts => hosts::run(app),
         Command::Validate(args) => validate::run(app, args.file.as_deref()),
+        Command::Schema => schema::run(app),
         Command::Paths => paths::run(app),
         Command::Demo(args) => demo::run(app, &args).await,
         Command::Completions(args) => completions::run(app, args.shell),

@@ -4,6 +4,7 @@
 //! no connection is shared: `absent` is the whole difference.
 
 pub(crate) mod description;
+pub(crate) mod elsewhere;
 pub(crate) mod entry;
 pub(crate) mod follow;
 pub(crate) mod serve;

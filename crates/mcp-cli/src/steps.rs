@@ -24,6 +24,9 @@ impl Steps {
         if cli.global.strict_mcp_config {
             options.push_str(" --strict-mcp-config");
         }
+        if let Some(folder) = &cli.global.project {
+            options.push_str(&format!(" --project {}", mcp_text::shell_word(&folder.to_string_lossy())));
+        }
         if let Some(host) = &cli.global.from {
             options.push_str(&format!(" --from {}", mcp_text::shell_word(host)));
         }
@@ -86,6 +89,7 @@ mod tests {
                 "mcplink get x --mcp-config a.json --mcp-config b.json --strict-mcp-config",
             ),
             ("mcplink status --scope user", "mcplink get x", "mcplink get x --scope user"),
+            ("mcplink status --project /a/b", "mcplink get x", "mcplink get x --project /a/b"),
             ("mcplink list --from cursor", "mcplink login x", "mcplink login x --from cursor"),
             ("mcplink status --mcp-config {}", "mcplink get x", "mcplink get x"),
             ("mcplink status --mcp-config /dev/fd/63", "mcplink get x", "mcplink get x"),

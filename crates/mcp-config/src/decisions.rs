@@ -14,14 +14,14 @@
 //! that account's already; names that other tools approved do not.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::consent::{Record, Slot};
 use crate::document::Document;
 use crate::entry::{Approval, Changed, ServerEntry, Switch};
-use crate::json::{Node, Pointer};
+use crate::json::{Node, Object, Pointer};
 use crate::project::project_key;
 use crate::sources::Role;
 use crate::{Locations, Origin, Problem, ProblemCode, Project, Severity};
@@ -58,6 +58,20 @@ pub(crate) fn project_nodes<'d>(
         let same = Some(project_key(&member.key)) == key;
         same.then(|| (Pointer::of(&["projects", &member.key]), &member.node))
     })
+}
+
+/// The folders that the files of this person say something of, each once.
+pub(crate) fn folders(files: &[Parsed<'_>]) -> Vec<PathBuf> {
+    let of_person = files.iter().filter(|(role, _)| matches!(role, Role::User | Role::Own));
+    let projects = of_person.filter_map(|(_, document)| document.object()?.get("projects")?.as_object());
+    let mut folders: Vec<PathBuf> = Vec::new();
+    for member in projects.flat_map(Object::iter) {
+        let folder = PathBuf::from(project_key(&member.key));
+        if folder.is_absolute() && !folders.contains(&folder) {
+            folders.push(folder);
+        }
+    }
+    folders
 }
 
 /// Whether the folder that `project` stands for is trusted.

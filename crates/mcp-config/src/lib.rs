@@ -106,6 +106,7 @@ pub use precedence::Shadowed;
 pub use problem::{Problem, ProblemCode, Severity};
 pub use project::Project;
 pub use redacted::Redacted;
+pub use schema::json_schema;
 pub use sources::{Pipes, Request, Sources};
 pub use suggest::nearest;
 pub use switching::Switching;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::chain::{self, Chain};
-use crate::decisions::{Approvals, Disabled, Heard, Parsed, Trust, project_nodes, trust};
+use crate::decisions::{Approvals, Disabled, Heard, Parsed, Trust, folders, project_nodes, trust};
 use crate::document::Document;
 use crate::entry::{Approval, Scope, Server, ServerEntry, Switch};
 use crate::env_file::EnvFiles;
@@ -48,6 +48,7 @@ pub struct Config {
     settled: bool,
     paths: Vec<PathReport>,
     watched: Redacted<Vec<PathBuf>>,
+    folders: Redacted<Vec<PathBuf>>,
     /// The numbers of the problems of each name.
     problems_of: HashMap<String, Vec<usize>>,
 }
@@ -195,6 +196,7 @@ impl Config {
             trust,
             settled,
             paths: paths::report(sources, control, &files),
+            folders: Redacted::new(folders(&files)),
             watched: Redacted::new(sources.watched().into_iter().chain(env_files.opened()).collect()),
         }
     }
@@ -229,6 +231,12 @@ impl Config {
     /// Where every part of an entry comes from, as it may be shown.
     pub fn explain(&self, name: &str) -> Option<Explanation> {
         Explanation::of(self, self.entry(name)?)
+    }
+
+    /// The folders that the files of this person say something of (`projects`), as they are written there: where a server may
+    /// be that is not found from here.
+    pub fn folders(&self) -> &[PathBuf] {
+        self.folders.expose()
     }
 
     /// The files and directories that could make this another configuration, whether they are there or not.

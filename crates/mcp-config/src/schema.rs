@@ -5,6 +5,7 @@
 //! Either way the other entries are read.
 
 mod fields;
+mod json_schema;
 mod limits;
 mod oauth;
 mod reader;
@@ -22,6 +23,7 @@ use crate::env_file::EnvFiles;
 use crate::json::{Member, Node, Object, Pointer};
 use crate::{Env, Problem, ProblemCode, RemoteKind, Severity};
 pub(crate) use fields::is_remark;
+pub use json_schema::json_schema;
 
 use fields::Kind;
 use reader::Reader;

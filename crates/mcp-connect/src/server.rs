@@ -144,6 +144,12 @@ impl ConfiguredServer {
         Self { state: Err(Withheld::Because(Reason::self_reference(why))), ..server }
     }
 
+    /// A name that no entry has. It is not contacted, and `reason` says why.
+    pub fn missing(name: impl Into<String>, reason: Reason) -> Self {
+        let description = Description::new(name, "", "", "http");
+        Self { description, state: Err(Withheld::Because(reason)), auth: None, secrets: Secrets::default() }
+    }
+
     /// Whether the entry leads back to itself, and how that is told.
     pub fn self_reference(&self) -> Option<&Reason> {
         match &self.state {

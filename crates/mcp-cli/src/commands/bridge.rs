@@ -17,7 +17,8 @@ use crate::args::{BridgeArgs, DeadlineArgs, LoginArgs};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live::description::DescriptionFile;
-use crate::live::entry::{Entry, Target};
+use crate::live::elsewhere::{self, Elsewhere};
+use crate::live::entry::{Entry, Target, absent};
 use crate::live::follow::follow;
 use crate::live::serve::{Opened, Session};
 use crate::live::{self, Sharing};
@@ -32,8 +33,16 @@ const OPENING_LIMIT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus, CliError> {
     let target = Target::new(&args.server);
-    // Now, so that a name that does not exist is told to whoever configures the host.
-    let wired = target.wired(app).await?;
+    // Now, so that a name that does not exist is told to whoever configures the host. The host is served all the same: the
+    // name may come, and until then each call says where it was looked for.
+    let (wired, missing) = match found(app, &target).await {
+        Ok(wired) => (wired, None),
+        Err((error, _)) if std::io::stdin().is_terminal() => return Err(error),
+        Err((error, hint)) => {
+            app.output.error(&error.to_text());
+            (ConfiguredServer::missing(target.name(), Reason::config(&absent(&error, &hint))), Some(hint))
+        }
+    };
     if let Some(reason) = wired.self_reference() {
         // A loop ends here. Serving the host in its place would keep every turn of it alive.
         if !std::io::stdin().is_terminal() {
@@ -44,7 +53,11 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     let (input, output) = streams()?;
     let log = app.cache_dir().map(|cache| SessionLog::new(&cache.join(session_log::FOLDER), target.name()));
     let wired = Arc::new(wired);
-    let entry = Arc::new(Entry::new(app.clone(), target, log.clone(), wired.clone()));
+    let was_there = missing.is_none();
+    let entry = Arc::new(match missing {
+        None => Entry::new(app.clone(), target, log.clone(), wired.clone()),
+        Some(hint) => Entry::missing(app.clone(), target, log.clone(), wired.clone(), hint),
+    });
     let source = entry.clone();
     let read = move || {
         let entry = source.clone();
@@ -61,7 +74,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     if let Ok(Some(limits)) = wired.state.as_ref().map(|server| &server.limits) {
         config.max_requests = limits.requests;
     }
-    if let Some(file) = DescriptionFile::of(app, &wired) {
+    if was_there && let Some(file) = DescriptionFile::of(app, &wired) {
         config = config.with_memory(Arc::new(file));
     }
     let refused = Arc::new(Mutex::new(None));
@@ -94,7 +107,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
             .with_sharing(share.clone())
             .with_circumstances(
                 host.lock().unwrap_or_else(PoisonError::into_inner).clone(),
-                seen.app().directory().ok().as_deref(),
+                seen.app().folder().ok().as_deref(),
                 seen.app().variables().above(),
                 stopped.clone(),
             );
@@ -125,7 +138,30 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     match (ended, signalled, refused) {
         (Ended::TurnedAway, _, Some(reason)) => Err(not_started(entry.target().name(), &reason)),
         (Ended::Asked, Some(signal), _) => Ok(signal),
+        // It never was anything but a name.
+        _ if !was_there && !entry.is_there() => Ok(ExitStatus::Usage),
         _ => Ok(ExitStatus::Success),
+    }
+}
+
+/// The entry of a name or a URL; in the one folder that has it, where this one has not. Else why there is none, and where it
+/// may be.
+async fn found(app: &App, target: &Target) -> Result<ConfiguredServer, (CliError, String)> {
+    let error = match target.wired(app).await {
+        Ok(wired) => return Ok(wired),
+        Err(error) => error,
+    };
+    match elsewhere::find(app, target.name()) {
+        Elsewhere::In(folder) => {
+            let name = mcp_text::line(target.name(), HOST_COLUMNS);
+            app.output.note(&format!(
+                "{name} is taken from {} (--project names another folder)\n",
+                folder.display()
+            ));
+            app.set_folder(folder);
+            target.wired(app).await.map_err(|error| (error, String::new()))
+        }
+        Elsewhere::Unclear(hint) => Err((error, hint)),
     }
 }
 

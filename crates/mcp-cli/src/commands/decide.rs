@@ -318,7 +318,7 @@ fn setting(problem: &Problem) -> Option<String> {
 }
 
 fn folder(app: &App, path: Option<&Path>) -> Result<PathBuf, CliError> {
-    let directory = app.directory()?;
+    let directory = app.folder()?;
     let Some(path) = path else { return Ok(directory) };
     let path = directory.join(path);
     if !path.is_dir() {

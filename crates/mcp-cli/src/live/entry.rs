@@ -15,6 +15,11 @@ use crate::app::{App, Loaded};
 use crate::error::CliError;
 use crate::session_log::{Logged, SessionLog};
 
+/// Why there is no entry, and where it may be.
+pub(crate) fn absent(error: &CliError, hint: &str) -> String {
+    if hint.is_empty() { error.message.clone() } else { format!("{} {hint}", error.message) }
+}
+
 /// What a session leads to.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
@@ -71,11 +76,6 @@ impl Standing {
         let oauth = wired.auth.as_ref().and_then(|auth| auth.oauth.as_ref());
         Self { state, sign_in: oauth.and_then(mcp_auth::oauth::OAuthProvider::obtained_at) }
     }
-
-    /// Of an entry that is not there, or cannot be read.
-    fn unreadable(error: &CliError) -> Self {
-        Self { state: Err(Withheld::Because(Reason::config(&error.message))), sign_in: None }
-    }
 }
 
 /// One look at an entry, for which nobody was contacted and nothing was run.
@@ -95,6 +95,8 @@ pub(crate) struct Entry {
     target: Target,
     /// Where its helper runs and refusals are written down.
     log: Option<SessionLog>,
+    /// What is told beside it where there is no such entry.
+    hint: String,
     read: Mutex<Read>,
 }
 
@@ -116,7 +118,31 @@ impl Entry {
         wired: Arc<ConfiguredServer>,
     ) -> Self {
         let read = Read { found: Ok(wired.clone()), known: wired };
-        Self { app, target, log, read: Mutex::new(read) }
+        Self { app, target, log, hint: String::new(), read: Mutex::new(read) }
+    }
+
+    /// The entry of `target`, which is not there: `missing` stands in its place until it is, and `hint` says where it may be.
+    pub(crate) fn missing(
+        app: Arc<App>,
+        target: Target,
+        log: Option<SessionLog>,
+        missing: Arc<ConfiguredServer>,
+        hint: String,
+    ) -> Self {
+        let state = missing.state.as_ref().map(|_| missing.fingerprint(&app.host)).map_err(Withheld::clone);
+        let read = Read { found: Err(Standing { state, sign_in: None }), known: missing };
+        Self { app, target, log, hint, read: Mutex::new(read) }
+    }
+
+    /// Whether the entry was there when it was read last.
+    pub(crate) fn is_there(&self) -> bool {
+        self.last().found.is_ok()
+    }
+
+    /// An entry that is not there, or cannot be read.
+    fn unreadable(&self, error: &CliError) -> Standing {
+        let reason = Reason::config(&absent(error, &self.hint));
+        Standing { state: Err(Withheld::Because(reason)), sign_in: None }
     }
 
     pub(crate) fn app(&self) -> &Arc<App> {
@@ -144,8 +170,9 @@ impl Entry {
             Ok(wired) => Arc::new(wired),
             // The name was there when the session began; the person who took it away may bring it back.
             Err(error) => {
-                self.last().found = Err(Standing::unreadable(&error));
-                return Err(Withheld::Because(Reason::config(&error.message)));
+                let standing = self.unreadable(&error);
+                self.last().found = Err(standing.clone());
+                return Err(standing.state.err().unwrap_or(Withheld::SwitchedOff));
             }
         };
         let server = match &wired.state {
@@ -166,11 +193,11 @@ impl Entry {
                 Ok(Err(error)) => error,
                 _ => CliError::usage("config", "the configuration cannot be read"),
             };
-            return Look { standing: Standing::unreadable(&error), is_in_doubt: true, files: None };
+            return Look { standing: self.unreadable(&error), is_in_doubt: true, files: None };
         };
         let standing = match loaded.wired(&self.app, &self.target.name).await {
             Ok(wired) => Standing::of(&self.app, &wired),
-            Err(error) => Standing::unreadable(&error),
+            Err(error) => self.unreadable(&error),
         };
         let is_in_doubt = self.is_in_doubt(&loaded.config);
         let mut files = loaded.config.watched().to_vec();

@@ -311,3 +311,12 @@ fn killed_at_any_moment_the_file_is_one_that_was_written() {
     let names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(names, ["mcp.json"]);
 }
+
+#[test]
+fn the_schema_that_is_printed_is_the_one_that_is_shipped() {
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/mcp.schema.json");
+    let printed = Setting::new().run(&["schema"], 0).json();
+    // The order of members is that of the build.
+    assert_eq!(printed, serde_json::from_str::<Value>(&fs::read_to_string(shipped).unwrap()).unwrap());
+    assert!(printed["$defs"]["server"].is_object());
+}

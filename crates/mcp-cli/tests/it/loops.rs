@@ -162,7 +162,7 @@ fn form(stage: &Stage, line: &[&str]) -> Value {
 }
 
 #[test]
-fn s_b2_the_readmes_own_entry_in_every_form_leaves_its_name_to_the_server() {
+fn s_b2_fh_h1_the_readmes_own_entry_in_every_form_leaves_its_name_to_the_server() {
     let server = FakeMcpServer::builder().start().unwrap();
     let mut stage = stage_of_forms();
     stage.setting = stage.setting.project_file(json!({ "internal": http(&server) }));

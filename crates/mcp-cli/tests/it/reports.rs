@@ -3,12 +3,12 @@
 //! A test is named by its reports (`fa_…`: docs/field-failures.md).
 
 use std::net::TcpListener;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use mcp_testkit::{Accept, Era, FakeMcpServer};
+use mcp_testkit::{Accept, Era, FakeMcpServer, Running};
 use serde_json::json;
 
-use crate::bridge::{echo, open};
+use crate::bridge::{INITIALIZE, INITIALIZED, echo, open, response, say};
 use crate::setting::{Setting, http, with_headers};
 
 /// A host that starts a program asks no shell, so what a shell would have replaced is still there.
@@ -107,4 +107,78 @@ fn fa_a107_a_bridge_whose_token_died_leaves_its_server_alone_until_it_is_used() 
     assert!(refused["error"].is_object() || refused["result"]["isError"] == true, "{refused}");
     assert!(server.requests().len() <= before + 4, "{}", server.requests().len() - before);
     drop(bridge.wait().expect_code(0));
+}
+
+/// A bridge with stdin of a host in a folder that says nothing of the project.
+fn elsewhere<'a>(setting: &'a Setting, arguments: &[&str]) -> Running<'a> {
+    let mut bridge = setting.mcplink(arguments).current_dir(setting.home.root()).start();
+    say(&mut bridge, INITIALIZE);
+    response(&bridge, 0);
+    say(&mut bridge, INITIALIZED);
+    bridge
+}
+
+/// Desktop hosts start their servers in `/` or in the home folder: the one project that has the name is taken, `--project` says
+/// which, and where neither is so each call says where the name was looked for.
+#[test]
+fn fh_h10_a_bridge_that_a_host_starts_anywhere_finds_the_folder_of_its_entry() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::new();
+    let root = setting.home.root().canonicalize().unwrap();
+    let folders: Vec<_> = ["shop", "blog"].iter().map(|name| root.join(name)).collect();
+    let mut projects = serde_json::Map::new();
+    for (folder, name) in folders.iter().zip(["tickets", "posts"]) {
+        std::fs::create_dir_all(folder).unwrap();
+        let entry = json!({ "mcpServers": { name: http(&server), "both": http(&server) } });
+        projects.insert(folder.to_string_lossy().into_owned(), entry);
+    }
+    let file = json!({ "projects": projects }).to_string();
+    setting.home.write(".claude.json", &file).unwrap();
+    let (shop, blog) = (folders[0].to_string_lossy(), folders[1].to_string_lossy());
+
+    let mut bridge = elsewhere(&setting, &["bridge", "tickets"]);
+    assert_eq!(echo(&mut bridge, 1)["result"]["content"][0]["text"], "hello");
+    let output = bridge.wait().expect_code(0);
+    assert!(output.stderr.contains(&format!("tickets is taken from {shop}")), "{output}");
+
+    let mut bridge = elsewhere(&setting, &["bridge", "both"]);
+    let refused = echo(&mut bridge, 1)["error"]["message"].to_string();
+    assert!(refused.contains("--project DIR says which one is meant"), "{refused}");
+    assert!(refused.contains(&*shop) && refused.contains(&*blog), "{refused}");
+    drop(bridge.wait().expect_code(2));
+    let mut bridge = elsewhere(&setting, &["bridge", "both", "--project", &blog]);
+    assert_eq!(echo(&mut bridge, 1)["result"]["content"][0]["text"], "hello");
+    drop(bridge.wait().expect_code(0));
+
+    // A name that is nowhere: each call says so, and it heals when a file has it.
+    let before = setting.home.snapshot();
+    let mut bridge = elsewhere(&setting, &["bridge", "later"]);
+    let refused = echo(&mut bridge, 1)["error"]["message"].to_string();
+    assert!(refused.contains("no server is named") && refused.contains("later"), "{refused}");
+    assert!(refused.contains("--project DIR says which"), "{refused}");
+    let written = before.changes_until(&setting.home.snapshot());
+    assert!(!format!("{written:?}").contains("trust.json"), "looking keeps nothing: {written:?}");
+    let mut file: serde_json::Value = serde_json::from_str(&file).unwrap();
+    file["mcpServers"] = json!({ "later": http(&server) });
+    setting.home.write(".claude.json", file.to_string()).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    let mut id = 2;
+    while echo(&mut bridge, id)["result"]["content"][0]["text"] != "hello" {
+        assert!(Instant::now() < deadline, "it never heard of it");
+        std::thread::sleep(Duration::from_millis(200));
+        id += 1;
+    }
+    drop(bridge.wait().expect_code(0));
+
+    // Commands take a folder as well, and what they print carries it.
+    let elsewhere = |arguments: &[&str], code: i32| {
+        setting.mcplink(arguments).current_dir(setting.home.root()).run().expect_code(code)
+    };
+    let listed = elsewhere(&["--project", "shop", "list"], 0).stdout;
+    assert!(listed.contains("tickets") && !listed.contains("posts"), "{listed}");
+    assert!(elsewhere(&["--project", "shop", "status", "nope"], 2).stderr.contains("--project shop"));
+    assert!(elsewhere(&["--project", "gone", "list"], 2).stderr.contains("is no folder"));
+    let config = json!({ "mcpServers": { "named": http(&server) } }).to_string();
+    std::fs::write(setting.home.root().join("mine.json"), config).unwrap();
+    elsewhere(&["--project", "shop", "--mcp-config", "mine.json", "status", "named"], 0);
 }

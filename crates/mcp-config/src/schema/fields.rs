@@ -1,5 +1,6 @@
 //! Which fields there are.
 
+use super::json_schema::Shape;
 use super::reader::Reader;
 use crate::display::display_key;
 use crate::entry::RemoteKind;
@@ -23,33 +24,130 @@ impl Kind {
             Self::InProcess => "sdk",
         }
     }
+}
 
-    fn fields(self) -> &'static [&'static str] {
-        match self {
-            Self::Stdio => &STDIO,
-            Self::Remote(RemoteKind::Ws) => &REMOTE[..5],
-            Self::Remote(_) => &REMOTE,
-            Self::InProcess => &IN_PROCESS,
+/// The kinds of entry that have a field.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Of {
+    All,
+    Stdio,
+    Remote,
+    /// WebSocket has no challenge to answer.
+    Http,
+    InProcess,
+}
+
+/// A field of an entry: the reader knows it, and so does the schema.
+#[derive(Debug)]
+pub(super) struct Field {
+    pub(super) name: &'static str,
+    pub(super) of: Of,
+    pub(super) shape: Shape,
+    pub(super) about: &'static str,
+}
+
+impl Field {
+    const fn new(name: &'static str, of: Of, shape: Shape, about: &'static str) -> Self {
+        Self { name, of, shape, about }
+    }
+
+    fn is_of(&self, kind: Kind) -> bool {
+        match self.of {
+            Of::All => true,
+            Of::Stdio => kind == Kind::Stdio,
+            Of::Remote => matches!(kind, Kind::Remote(_)),
+            Of::Http => matches!(kind, Kind::Remote(RemoteKind::Http | RemoteKind::Sse)),
+            Of::InProcess => kind == Kind::InProcess,
         }
     }
 }
 
-static COMMON: [&str; 7] = ["type", "timeout", "limits", "alwaysLoad", "disabled", "enabled", "isActive"];
-static STDIO: [&str; 6] = ["command", "args", "env", "envFile", "cwd", "startupTimeoutMs"];
-/// `oauth` is last: WebSocket has no challenge to answer, so it has all but that.
-static REMOTE: [&str; 6] =
-    ["url", "headers", "headersHelper", "headersHelperTimeoutMs", "headersHelperTtlMs", "oauth"];
-static IN_PROCESS: [&str; 2] = ["name", "instance"];
+const LEAST_MS: u64 = super::MIN_TIMEOUT_MS;
+
+/// Every field of an entry.
+pub(super) static FIELDS: [Field; 21] = [
+    Field::new(
+        "type",
+        Of::All,
+        Shape::OneOf(&Kind::WORDS),
+        "How the server speaks; a command alone is `stdio`.",
+    ),
+    Field::new(
+        "command",
+        Of::Stdio,
+        Shape::Text,
+        "The program of a local server. `${NAME}` and `${NAME:-default}` are replaced.",
+    ),
+    Field::new("args", Of::Stdio, Shape::Texts, "Its arguments; variables are replaced."),
+    Field::new(
+        "env",
+        Of::Stdio,
+        Shape::TextMap,
+        "Variables that it gets; variables in the values are replaced.",
+    ),
+    Field::new("envFile", Of::Stdio, Shape::Text, "A file of variables, NAME=VALUE on each line."),
+    Field::new("cwd", Of::Stdio, Shape::Text, "The folder that it is started in."),
+    Field::new(
+        "startupTimeoutMs",
+        Of::Stdio,
+        Shape::Whole(LEAST_MS, None),
+        "How long its start may take, in milliseconds.",
+    ),
+    Field::new(
+        "url",
+        Of::Remote,
+        Shape::Text,
+        "The address of a remote server. `${NAME}` and `${NAME:-default}` are replaced.",
+    ),
+    Field::new(
+        "headers",
+        Of::Remote,
+        Shape::TextMap,
+        "Headers that are sent with each request; variables in the values are replaced.",
+    ),
+    Field::new(
+        "headersHelper",
+        Of::Remote,
+        Shape::Text,
+        "A command that prints more headers, as a JSON object.",
+    ),
+    Field::new(
+        "headersHelperTimeoutMs",
+        Of::Remote,
+        Shape::Whole(1, None),
+        "How long the command may take, in milliseconds.",
+    ),
+    Field::new(
+        "headersHelperTtlMs",
+        Of::Remote,
+        Shape::Whole(1, None),
+        "How long its headers are good for, in milliseconds.",
+    ),
+    Field::new("oauth", Of::Http, Shape::OAuth, "How it is signed in to; `false` for never."),
+    Field::new(
+        "timeout",
+        Of::All,
+        Shape::Whole(LEAST_MS, None),
+        "The limit of one call of a tool, in milliseconds.",
+    ),
+    Field::new("limits", Of::All, Shape::Limits, "What the server may cost."),
+    Field::new("alwaysLoad", Of::All, Shape::Flag, "The host is to load its tools at once."),
+    Field::new("disabled", Of::All, Shape::Flag, "`true` switches it off."),
+    Field::new("enabled", Of::All, Shape::Flag, "`false` switches it off."),
+    Field::new("isActive", Of::All, Shape::Flag, "`false` switches it off."),
+    Field::new("name", Of::InProcess, Shape::Any, "Of a server inside of a host."),
+    Field::new("instance", Of::InProcess, Shape::Any, "Of a server inside of a host."),
+];
 
 /// Warns of fields that nobody reads, and of fields that mean nothing for this kind of entry.
 pub(super) fn check(reader: &mut Reader<'_, '_>, kind: Kind) {
     for member in reader.object().iter() {
         let key = &*member.key;
-        if COMMON.contains(&key) || kind.fields().contains(&key) || is_remark(key) {
+        let known = FIELDS.iter().find(|field| field.name == key);
+        if known.is_some_and(|field| field.is_of(kind)) || is_remark(key) {
             continue;
         }
-        let elsewhere = STDIO.contains(&key) || REMOTE.contains(&key) || IN_PROCESS.contains(&key);
-        let (code, message, hint) = if elsewhere && key != "name" {
+        let (code, message, hint) = if known.is_some() && key != "name" {
             let message = format!("has no effect on a server of type {}", kind.word());
             (ProblemCode::UnusedField, message, None)
         } else {
@@ -62,15 +160,19 @@ pub(super) fn check(reader: &mut Reader<'_, '_>, kind: Kind) {
     }
 }
 
+/// How keys begin, and what they are, that people use for remarks.
+pub(super) const REMARK_STARTS: [&str; 4] = ["_", "$", "#", "//"];
+pub(super) const REMARKS: [&str; 2] = ["description", "comment"];
+
 /// Keys that people use for remarks, because plain JSON has no comments.
 pub(crate) fn is_remark(key: &str) -> bool {
-    key.starts_with(['_', '$', '#']) || key.starts_with("//") || key == "description" || key == "comment"
+    REMARK_STARTS.iter().any(|start| key.starts_with(start)) || REMARKS.contains(&key)
 }
 
 fn hint(key: &str, kind: Kind) -> Option<String> {
     if let Some(instead) = crate::foreign::field(key) {
         return Some(instead);
     }
-    let fields = COMMON.iter().chain(kind.fields()).copied();
+    let fields = FIELDS.iter().filter(|field| field.is_of(kind)).map(|field| field.name);
     crate::suggest::nearest(key, fields).map(|near| format!("did you mean `{near}`?"))
 }

@@ -4,18 +4,18 @@ use super::reader::Reader;
 use crate::entry::Limits;
 use crate::{ProblemCode, suggest};
 
-/// Each field, with its bounds.
-const FIELDS: [(&str, u64, u64); 10] = [
-    ("handshakeBytes", 1 << 10, 256 << 20),
-    ("listBytes", 1 << 10, 256 << 20),
-    ("resultBytes", 1 << 10, 2 << 30),
-    ("messageBytes", 1 << 10, 256 << 20),
-    ("errorBytes", 1 << 10, 1 << 20),
-    ("errorMs", 100, 60_000),
-    ("pages", 1, 100_000),
-    ("serverRequests", 1, 1_000),
-    ("exchanges", 1, 1_000),
-    ("requests", 1, 100_000),
+/// Each field, with its bounds and what it limits.
+pub(super) const FIELDS: [(&str, u64, u64, &str); 10] = [
+    ("handshakeBytes", 1 << 10, 256 << 20, "Most bytes of a handshake."),
+    ("listBytes", 1 << 10, 256 << 20, "Most bytes of a list, all pages together."),
+    ("resultBytes", 1 << 10, 2 << 30, "Most bytes of a result."),
+    ("messageBytes", 1 << 10, 256 << 20, "Most bytes of any other message."),
+    ("errorBytes", 1 << 10, 1 << 20, "Most bytes of the body of an error."),
+    ("errorMs", 100, 60_000, "How long the body of an error is waited for, in milliseconds."),
+    ("pages", 1, 100_000, "Most pages of a list."),
+    ("serverRequests", 1, 1_000, "Most requests of the server that are open at a time."),
+    ("exchanges", 1, 1_000, "Most HTTP requests that are under way at a time."),
+    ("requests", 1, 100_000, "Most requests of a host that are under way at a time in a bridge."),
 ];
 
 pub(super) fn read(reader: &mut Reader<'_, '_>) -> Limits {
@@ -28,7 +28,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> Limits {
     };
     for member in object.iter().filter(|member| !member.node.is_null()) {
         let steps = ["limits", &*member.key];
-        let Some((key, least, most)) = FIELDS.into_iter().find(|(key, ..)| **key == *member.key) else {
+        let Some((key, least, most, _)) = FIELDS.into_iter().find(|(key, ..)| **key == *member.key) else {
             let message = format!("unknown field {:?}; it is ignored", member.key);
             let near = suggest::nearest(&member.key, FIELDS.map(|(key, ..)| key));
             let hint = near.map(|near| format!("did you mean `{near}`?"));

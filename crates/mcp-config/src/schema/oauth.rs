@@ -2,22 +2,24 @@
 
 use url::Url;
 
+use super::json_schema::Shape;
 use super::reader::Reader;
 use crate::entry::OAuth;
 use crate::json::{Node, Object};
 use crate::{ProblemCode, display, suggest};
 
-const FIELDS: [&str; 10] = [
-    "clientId",
-    "issuer",
-    "callbackPort",
-    "scopes",
-    "authServerMetadataUrl",
-    "redirectUri",
-    "resource",
-    "clientMetadataUrl",
-    "pkce",
-    "metadataIssuer",
+/// Each field of the block, and what it is.
+pub(super) const FIELDS: [(&str, Shape, &str); 10] = [
+    ("clientId", Shape::Text, "The client that is registered with the authorization server."),
+    ("issuer", Shape::Text, "The authorization server, and no other one."),
+    ("callbackPort", Shape::Whole(1, Some(65_535)), "The port of the redirect URI that is registered."),
+    ("scopes", Shape::Text, "The scopes that are asked for, with blanks between them."),
+    ("authServerMetadataUrl", Shape::Text, "Where the metadata of the authorization server is, over https."),
+    ("redirectUri", Shape::Text, "The redirect URI that is registered."),
+    ("resource", Shape::Text, "The resource that tokens are asked for (RFC 8707)."),
+    ("clientMetadataUrl", Shape::Text, "Where the metadata of this client is, over https."),
+    ("pkce", Shape::OneOf(&["assumed"]), "The authorization server does PKCE without saying so."),
+    ("metadataIssuer", Shape::Text, "The issuer that the metadata name, where that is another one."),
 ];
 
 /// The block, if there is one, and whether OAuth is switched off by `false`. `true` says what holds without it.
@@ -60,14 +62,15 @@ fn assume_pkce(reader: &mut Reader<'_, '_>, object: &Object) -> bool {
 }
 
 fn check_fields(reader: &mut Reader<'_, '_>, object: &Object) {
-    for member in object.iter().filter(|member| !FIELDS.contains(&&*member.key)) {
+    for member in object.iter().filter(|member| !FIELDS.iter().any(|(name, ..)| **name == *member.key)) {
         let message = format!("unknown field {:?}; it is ignored", display::display_key(&member.key));
         let hint = match &*member.key {
             "scope" => Some("use `scopes`: one string with spaces between the scopes".to_owned()),
             "clientSecret" | "client_secret" => {
                 Some("a secret does not belong into this file; set MCP_CLIENT_SECRET".to_owned())
             }
-            key => suggest::nearest(key, FIELDS).map(|near| format!("did you mean `{near}`?")),
+            key => suggest::nearest(key, FIELDS.map(|(name, ..)| name))
+                .map(|near| format!("did you mean `{near}`?")),
         };
         let steps = ["oauth", &member.key];
         reader.warn(ProblemCode::UnknownField, &steps, member.key_span, message, hint.as_deref());

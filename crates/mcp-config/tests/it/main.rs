@@ -11,6 +11,7 @@ mod env_files;
 mod heard;
 mod leaks;
 mod reload;
+mod schema;
 #[cfg(unix)]
 mod surroundings;
 mod work;

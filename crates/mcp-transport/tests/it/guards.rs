@@ -435,3 +435,38 @@ async fn fb_r50_an_answer_on_the_stream_of_the_session_is_told_as_one_that_was_n
     assert_eq!(server.count("tools/call"), 1);
     connection.list_tools(&RequestOptions::new()).await.unwrap();
 }
+
+/// What a server starts by itself has a limit of its own: what is longer is not told, and the session goes on.
+#[tokio::test]
+async fn s_k2_a_message_that_a_server_starts_has_a_limit() {
+    let stream = Arc::new(OpenStream::default());
+    let open = stream.clone();
+    let server = FieldServer::start(move |asked| {
+        (asked.verb == "GET").then(|| Bytes::Stream(until_closed(STREAM, b": open\n\n"), open.clone()))
+    });
+    let mut options = crate::support::options();
+    options.limits.message_bytes = 64 << 10;
+    let connection = mcp_transport::Connector::new(options).attempt(&server.target()).await.unwrap();
+    let mut heard = connection.notifications();
+    connection.listen().await;
+    let gets = || server.asked().iter().filter(|asked| asked.verb == "GET").count();
+    let note = |level: &str, data: &str| {
+        let params = json!({ "level": level, "data": data });
+        format!(
+            "data: {}\n\n",
+            json!({ "jsonrpc": "2.0", "method": "notifications/message", "params": params })
+        )
+    };
+    stream.write(note("error", &"x".repeat(128 << 10)).as_bytes());
+    // The stream cannot be read on, and another one is opened.
+    let deadline = std::time::Instant::now() + Duration::from_secs(20);
+    while gets() < 2 {
+        assert!(std::time::Instant::now() < deadline, "the stream went on");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    stream.write(note("info", "short").as_bytes());
+    let told = tokio::time::timeout(Duration::from_secs(20), heard.next()).await.unwrap().unwrap();
+    assert!(format!("{told:?}").contains("short"), "{told:?}");
+}

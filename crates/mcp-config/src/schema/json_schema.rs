@@ -1,0 +1,128 @@
+//! The JSON Schema (draft 2020-12) of a file of servers, made from the tables that the reader goes by.
+
+use serde_json::{Map, Value, json};
+
+use super::fields::{FIELDS, Of, REMARK_STARTS, REMARKS};
+use super::{limits, oauth};
+use crate::overrides;
+
+/// What a value looks like.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Shape {
+    Text,
+    Texts,
+    TextMap,
+    Flag,
+    /// A whole number with its bounds.
+    Whole(u64, Option<u64>),
+    OneOf(&'static [&'static str]),
+    OAuth,
+    Limits,
+    Any,
+}
+
+impl Shape {
+    fn schema(self) -> Value {
+        match self {
+            Self::Text => json!({ "type": "string" }),
+            Self::Texts => json!({ "type": "array", "items": { "type": "string" } }),
+            Self::TextMap => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+            Self::Flag => json!({ "type": "boolean" }),
+            Self::Whole(least, None) => json!({ "type": "integer", "minimum": least }),
+            Self::Whole(least, Some(most)) => json!({ "type": "integer", "minimum": least, "maximum": most }),
+            Self::OneOf(words) => json!({ "enum": words }),
+            Self::OAuth => json!({ "anyOf": [{ "type": "boolean" }, { "$ref": "#/$defs/oauth" }] }),
+            Self::Limits => json!({ "$ref": "#/$defs/limits" }),
+            Self::Any => json!({}),
+        }
+    }
+}
+
+/// The JSON Schema of this tool's own file, and of every other file with an object `mcpServers`: what the reader knows is in
+/// it, and what it would warn of is not valid.
+pub fn json_schema() -> Value {
+    let servers = json!({
+        "description": "The servers, by name.",
+        "type": "object",
+        "additionalProperties": { "$ref": "#/$defs/server" }
+    });
+    let overridden = json!({
+        "description": "What is said here of servers that stand in files of others, by name.",
+        "type": "object",
+        "additionalProperties": { "$ref": "#/$defs/override" }
+    });
+    json!({
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "MCP servers, as mcplink reads them",
+        "type": "object",
+        "properties": {
+            "$schema": { "type": "string" },
+            "mcpServers": servers,
+            "overrides": overridden,
+            "projects": {
+                "description": "What holds in one project, by the path of its folder.",
+                "type": "object",
+                "additionalProperties": {
+                    "type": "object",
+                    "properties": { "mcpServers": servers, "overrides": overridden }
+                }
+            }
+        },
+        "$defs": {
+            "server": server(),
+            "oauth": object(oauth::FIELDS.iter().map(|(name, shape, about)| (*name, shape.schema(), *about))),
+            "limits": object(limits::FIELDS.iter().map(|(name, least, most, about)| {
+                (*name, Shape::Whole(*least, Some(*most)).schema(), *about)
+            })),
+            "override": with_remarks(object(overrides::FIELDS.iter().filter_map(|name| {
+                let field = FIELDS.iter().find(|field| field.name == *name)?;
+                Some((field.name, field.shape.schema(), field.about))
+            }))),
+        }
+    })
+}
+
+/// An entry: a command, or a type and a URL.
+fn server() -> Value {
+    let fields = FIELDS.iter().map(|field| (field.name, field.shape.schema(), field.about));
+    let mut server = with_remarks(object(fields));
+    let required = |of: &[Of], words: &[&str], needed: &[&str]| {
+        let others: Vec<&str> = FIELDS
+            .iter()
+            .filter(|field| field.of != Of::All && !of.contains(&field.of))
+            .map(|field| field.name)
+            .collect();
+        let none: Map<String, Value> = others.iter().map(|name| ((*name).to_owned(), json!(false))).collect();
+        let mut properties = none;
+        properties.insert("type".to_owned(), json!({ "enum": words }));
+        json!({ "required": needed, "properties": properties })
+    };
+    server["anyOf"] = json!([
+        required(&[Of::Stdio], &["stdio"], &["command"]),
+        required(&[Of::Remote, Of::Http], &["http", "streamable-http", "sse"], &["type", "url"]),
+        required(&[Of::Remote], &["ws"], &["type", "url"]),
+        required(&[Of::InProcess], &["sdk"], &["type"]),
+    ]);
+    server
+}
+
+/// An object with these members and no others.
+fn object<'f>(fields: impl Iterator<Item = (&'f str, Value, &'f str)>) -> Value {
+    let properties: Map<String, Value> = fields
+        .map(|(name, mut schema, about)| {
+            schema["description"] = json!(about);
+            (name.to_owned(), schema)
+        })
+        .collect();
+    json!({ "type": "object", "properties": properties, "additionalProperties": false })
+}
+
+/// The same object with remarks in it.
+fn with_remarks(mut object: Value) -> Value {
+    for name in REMARKS {
+        object["properties"][name] = json!({});
+    }
+    let starts = REMARK_STARTS.map(|start| start.replace('$', "\\$")).join("|");
+    object["patternProperties"] = json!({ format!("^({starts})"): {} });
+    object
+}

@@ -1,0 +1,138 @@
+//! The JSON Schema says what the reader says.
+
+use std::fs;
+use std::path::Path;
+
+use mcp_config::{Env, Place, json_schema, validate_text};
+use serde_json::{Value, json};
+
+/// Whether `value` is valid, by the keywords that the schema uses; any other one is a failure of the test.
+fn is_valid(root: &Value, schema: &Value, value: &Value) -> bool {
+    let Some(keywords) = schema.as_object() else { return schema.as_bool().unwrap() };
+    keywords.iter().all(|(keyword, said)| match keyword.as_str() {
+        "$schema" | "$defs" | "title" | "description" => true,
+        "$ref" => {
+            is_valid(root, root.pointer(said.as_str().unwrap().strip_prefix('#').unwrap()).unwrap(), value)
+        }
+        "type" => match said.as_str().unwrap() {
+            "object" => value.is_object(),
+            "array" => value.is_array(),
+            "string" => value.is_string(),
+            "boolean" => value.is_boolean(),
+            "integer" => value.is_u64() || value.is_i64(),
+            other => panic!("{other}"),
+        },
+        "enum" => said.as_array().unwrap().contains(value),
+        "minimum" => value.as_u64().is_none_or(|number| number >= said.as_u64().unwrap()),
+        "maximum" => value.as_u64().is_none_or(|number| number <= said.as_u64().unwrap()),
+        "required" => said.as_array().unwrap().iter().all(|name| value.get(name.as_str().unwrap()).is_some()),
+        "anyOf" => said.as_array().unwrap().iter().any(|schema| is_valid(root, schema, value)),
+        "items" => value.as_array().into_iter().flatten().all(|item| is_valid(root, said, item)),
+        "properties" => members(value)
+            .all(|(name, value)| said.get(name).is_none_or(|schema| is_valid(root, schema, value))),
+        "patternProperties" => {
+            assert_eq!(said, &json!({ r"^(_|\$|#|//)": {} }));
+            true
+        }
+        "additionalProperties" => members(value).all(|(name, value)| {
+            let known = schema["properties"].get(name).is_some();
+            let remark = schema.get("patternProperties").is_some()
+                && ["_", "$", "#", "//"].iter().any(|start| name.starts_with(start));
+            known || remark || is_valid(root, said, value)
+        }),
+        other => panic!("the schema uses {other}"),
+    })
+}
+
+fn members(value: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    value.as_object().into_iter().flatten()
+}
+
+fn entry_is_valid(entry: &Value) -> bool {
+    let schema = json_schema();
+    is_valid(&schema, &schema, &json!({ "mcpServers": { "x": entry } }))
+}
+
+fn reader_is_content(entry: &Value) -> bool {
+    let text = json!({ "mcpServers": { "x": entry } }).to_string();
+    validate_text(Place::File("x.json".into()), &text, &Env::from([("A", "a")])).is_empty()
+}
+
+#[test]
+fn the_schema_and_the_reader_agree_about_every_entry() {
+    let entries = [
+        json!({ "command": "x" }),
+        json!({ "type": "stdio", "command": "x", "args": ["${A}"], "env": { "K": "v" }, "cwd": "/", "startupTimeoutMs": 1000,
+            "timeout": 1000, "alwaysLoad": true, "disabled": false, "enabled": true, "isActive": true,
+            "_note": 1, "$x": 2, "#": 3, "// why": [], "description": "d", "comment": "c" }),
+        json!({ "type": "http", "url": "https://h.example/", "headers": { "A": "b" }, "headersHelper": "x",
+            "headersHelperTimeoutMs": 1, "headersHelperTtlMs": 1, "oauth": { "clientId": "i", "callbackPort": 1, "scopes": "a b",
+            "pkce": "assumed" }, "limits": { "pages": 3, "errorMs": 100 } }),
+        json!({ "type": "sse", "url": "https://h.example/", "oauth": false }),
+        json!({ "type": "streamable-http", "url": "https://h.example/", "oauth": true }),
+        json!({ "type": "ws", "url": "wss://h.example/", "headers": {} }),
+        json!({ "type": "sdk", "name": "n", "instance": {} }),
+    ];
+    for entry in &entries {
+        assert!(entry_is_valid(entry) && reader_is_content(entry), "{entry}");
+    }
+    for entry in [
+        json!([]),
+        json!({}),
+        json!({ "url": "https://h.example/" }),
+        json!({ "type": "http" }),
+        json!({ "type": "ws", "url": "wss://h.example/", "oauth": {} }),
+        json!({ "type": "htpp", "url": "https://h.example/" }),
+        json!({ "command": 1 }),
+        json!({ "command": "x", "url": "https://h.example/" }),
+        json!({ "command": "x", "args": "y" }),
+        json!({ "command": "x", "env": { "A": 1 } }),
+        json!({ "command": "x", "timeout": 30 }),
+        json!({ "command": "x", "timeout": "30" }),
+        json!({ "command": "x", "disabled": "yes" }),
+        json!({ "command": "x", "cmd": "y" }),
+        json!({ "command": "x", "limits": { "pages": 0 } }),
+        json!({ "command": "x", "limits": { "_x": 1 } }),
+        json!({ "type": "http", "url": "https://h.example/", "oauth": { "clientID": "i" } }),
+        json!({ "type": "http", "url": "https://h.example/", "oauth": { "callbackPort": 0 } }),
+        json!({ "type": "http", "url": "https://h.example/", "oauth": { "pkce": "on" } }),
+    ] {
+        assert!(!entry_is_valid(&entry), "the schema has nothing against {entry}");
+        assert!(!reader_is_content(&entry), "the reader has nothing against {entry}");
+    }
+    // Every field is in one of the entries above, so that no row of the table is there for the schema alone.
+    let schema = json_schema();
+    for (field, _) in members(&schema["$defs"]["server"]["properties"]) {
+        let used = field == "envFile" || entries.iter().any(|entry| entry.get(field).is_some());
+        assert!(used, "{field}");
+    }
+}
+
+#[test]
+fn what_the_reader_is_content_with_is_valid() {
+    let schema = json_schema();
+    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases");
+    let mut checked = 0;
+    for case in fs::read_dir(cases).unwrap() {
+        for file in [".mcp.json", "project/.mcp.json", "home/.config/mcplink/mcp.json", "extra.json"] {
+            let Ok(text) = fs::read_to_string(case.as_ref().unwrap().path().join(file)) else { continue };
+            let Ok(value) = serde_json::from_str::<Value>(&text) else { continue };
+            if validate_text(Place::File(file.into()), &text, &Env::new()).is_empty() {
+                assert!(is_valid(&schema, &schema, &value), "{:?} {file}", case.unwrap().path());
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 10, "{checked}");
+    let own = json!({ "overrides": { "x": { "disabled": true, "timeout": 1000, "$why": "" } },
+        "projects": { "/p": { "overrides": { "x": { "disabled": false } } } } });
+    assert!(is_valid(&schema, &schema, &own));
+    for overridden in [json!({ "url": "x" }), json!({ "timeout": 1 }), json!({ "disabled": 1 }), json!([])] {
+        let own = json!({ "overrides": { "x": overridden } });
+        assert!(!is_valid(&schema, &schema, &own), "{own}");
+        assert!(
+            !validate_text(Place::File("own.json".into()), &own.to_string(), &Env::new()).is_empty(),
+            "{own}"
+        );
+    }
+}
