@@ -153,8 +153,10 @@ pub(crate) enum Command {
     /// Reject servers of the project file
     Reject(NamesArg),
     /// List the tools of a server, or show what one of them takes
+    #[command(aliases = ["tools-list", "tools/list"])]
     Tools(ToolsArgs),
     /// Call a tool
+    #[command(aliases = ["tools-call", "tools/call"])]
     Call(CallArgs),
     /// List the resources of a server
     Resources(ServerArgs),

@@ -44,8 +44,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::Parser;
-use clap::error::ErrorKind;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{CommandFactory, Parser};
 use tracing::Instrument as _;
 
 use crate::app::App;
@@ -59,7 +59,10 @@ pub use crate::environment::Environment;
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -> ExitCode {
     let environment = environment.with_ancestors();
     let args: Vec<OsString> = args.into_iter().collect();
-    let cli = match args::Cli::try_parse_from(&args).or_else(|error| without_command(&args, error)) {
+    let parsed = args::Cli::try_parse_from(&args);
+    let parsed =
+        parsed.or_else(|error| without_command(&args, error)).or_else(|error| asks_for_help(&args, error));
+    let cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return refuse(&error, &args),
     };
@@ -151,6 +154,37 @@ fn without_command(args: &[OsString], error: clap::Error) -> Result<args::Cli, c
     if is_missing { args::Cli::try_parse_from(with_status).map_err(|_| error) } else { Err(error) }
 }
 
+/// `help` and `help COMMAND`, which stand for `--help` and `COMMAND --help`.
+fn asks_for_help(args: &[OsString], error: clap::Error) -> Result<args::Cli, clap::Error> {
+    if unknown_command(&error) != Some("help") {
+        return Err(error);
+    }
+    let command = args.iter().skip_while(|argument| *argument != "help").nth(1);
+    let asked = args.iter().take(1).chain(command).cloned().chain(["--help".into()]);
+    args::Cli::try_parse_from(asked)
+}
+
+/// The word that is no command, if that is what is wrong.
+fn unknown_command(error: &clap::Error) -> Option<&str> {
+    match error.get(ContextKind::InvalidSubcommand) {
+        Some(ContextValue::String(word)) if error.kind() == ErrorKind::InvalidSubcommand => Some(word),
+        _ => None,
+    }
+}
+
+/// A word that is no command: the one that it is near to, if there is one. The parser of the command line would name several
+/// that are far.
+fn no_command(word: &str) -> CliError {
+    let program = args::Cli::command();
+    let names =
+        program.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
+    let error = CliError::usage("usage", format!("there is no command {word:?}"));
+    match mcp_config::nearest(word, names) {
+        Some(near) => error.why(format!("did you mean {near:?}?")).next(format!("mcplink {near} --help")),
+        None => error.next("mcplink --help"),
+    }
+}
+
 /// Help and version are answers; everything else is a usage error.
 fn refuse(error: &clap::Error, args: &[OsString]) -> ExitCode {
     if !error.use_stderr() {
@@ -170,7 +204,10 @@ fn refuse(error: &clap::Error, args: &[OsString]) -> ExitCode {
         drop(error.print());
         return ExitStatus::Usage.into();
     }
-    let error = CliError::of_arguments(&error.render().to_string());
+    let error = match unknown_command(error) {
+        Some(word) => no_command(word),
+        None => CliError::of_arguments(&error.render().to_string()),
+    };
     eprint_line(&if as_json { error.to_json() } else { error.to_text() });
     ExitStatus::Usage.into()
 }

@@ -265,6 +265,31 @@ fn version_and_completions_need_nothing() {
 }
 
 #[test]
+fn fh_h15_a_word_that_is_no_command_is_taken_for_the_nearest_or_for_none() {
+    let setting = Setting::new();
+    for (word, near) in
+        [("stauts", Some("status")), ("reconect", Some("reconnect")), ("tcsh", None), ("mend", None)]
+    {
+        let ended = setting.run(&[word], 2);
+        assert!(ended.stderr.contains(&format!("error: there is no command {word:?}\n")), "{ended}");
+        match near {
+            Some(near) => {
+                assert!(ended.stderr.contains(&format!("did you mean {near:?}?")), "{ended}");
+                assert!(ended.stderr.contains(&format!("next: mcplink {near} --help\n")), "{ended}");
+            }
+            None => assert!(!ended.stderr.contains("did you mean"), "{ended}"),
+        }
+    }
+    let page = setting.run(&["help", "login"], 0).stdout;
+    assert_eq!(page, setting.run(&["login", "--help"], 0).stdout);
+    assert_eq!(setting.run(&["help"], 0).stdout, setting.run(&["--help"], 0).stdout);
+    assert!(setting.run(&["help", "lgin"], 2).stderr.contains("did you mean \"login\"?"));
+    for alias in ["tools-list", "tools/list"] {
+        assert!(setting.run(&[alias, "nothing"], 2).stderr.contains("no server is named"));
+    }
+}
+
+#[test]
 fn manual_pages_are_printed_or_written_for_every_command() {
     let setting = Setting::new();
     assert!(setting.run(&["man"], 0).stdout.contains("mcplink\\-status(1)"));
