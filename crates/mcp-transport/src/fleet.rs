@@ -1,12 +1,16 @@
 //! Many servers at once: one supervisor each, and what they share.
 
+mod changes;
+
 use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use mcp_status::ServerStatus;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+pub use self::changes::{FleetChange, FleetChanges};
 use crate::connect::Connector;
 use crate::supervisor::{
     ServerSource, SleepWatch, StartLimits, StatusSnapshot, Supervisor, SupervisorConfig, SupervisorHandle,
@@ -83,6 +87,8 @@ struct Inner {
     limits: StartLimits,
     sleep: SleepWatch,
     state: Mutex<State>,
+    /// Changes with everything that [`FleetChanges`] tells.
+    moved: watch::Sender<u64>,
 }
 
 #[derive(Default)]
@@ -96,12 +102,33 @@ struct Member {
     handle: SupervisorHandle,
 }
 
+/// What became of an entry.
+enum Put {
+    Added,
+    Replaced,
+    Kept,
+}
+
+impl Inner {
+    fn has_moved(&self) {
+        self.moved.send_modify(|moved| *moved = moved.wrapping_add(1));
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        // Wakes who waits for a change; there will be none.
+        self.has_moved();
+    }
+}
+
 impl Fleet {
     /// A fleet without servers. Must be called inside a tokio runtime.
     pub fn new(connector: Connector, config: FleetConfig) -> Self {
         let FleetConfig { policy, limits, sleep } = config;
         let sleep = sleep.unwrap_or_else(SleepWatch::start);
-        Self(Arc::new(Inner { connector, policy, limits, sleep, state: Mutex::default() }))
+        let moved = watch::Sender::new(0);
+        Self(Arc::new(Inner { connector, policy, limits, sleep, state: Mutex::default(), moved }))
     }
 
     /// Makes the fleet what `entries` say: starts what is new, lets what changed connect anew, closes what is
@@ -128,23 +155,50 @@ impl Fleet {
                 leaving.spawn(async move { member.handle.close().await });
             }
             for (name, entry) in wanted {
-                match state.members.get_mut(&name) {
-                    Some(member) if member.fingerprint == entry.fingerprint => {}
-                    Some(member) => {
-                        member.fingerprint = entry.fingerprint;
-                        member.handle.replace_source(entry.source);
-                        changes.replaced.push(name);
-                    }
-                    None => {
-                        let handle = self.start(name.clone(), entry.source);
-                        state.members.insert(name.clone(), Member { fingerprint: entry.fingerprint, handle });
-                        changes.added.push(name);
-                    }
+                match self.put(&mut state, entry) {
+                    Put::Kept => {}
+                    Put::Replaced => changes.replaced.push(name),
+                    Put::Added => changes.added.push(name),
                 }
             }
         }
+        self.0.has_moved();
         leaving.join_all().await;
         changes
+    }
+
+    /// Makes `entry` one of the servers: starts it if it is new, lets it connect anew if its definition changed, and leaves
+    /// it alone otherwise. The others stay as they are. Returns its supervisor; `None` when the fleet is closed.
+    pub fn insert(&self, entry: FleetEntry) -> Option<SupervisorHandle> {
+        let name = entry.name.clone();
+        let handle = {
+            let mut state = self.state();
+            if state.closed {
+                return None;
+            }
+            self.put(&mut state, entry);
+            state.members.get(&name).map(|member| member.handle.clone())
+        };
+        self.0.has_moved();
+        handle
+    }
+
+    /// Closes this server and forgets it; the others stay as they are. Takes bounded time. Says whether there was one.
+    pub async fn remove(&self, name: &str) -> bool {
+        let removed = self.state().members.remove(name);
+        self.0.has_moved();
+        match removed {
+            Some(member) => {
+                member.handle.close().await;
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// What changes from now on, servers that come and go included.
+    pub fn changes(&self) -> FleetChanges {
+        FleetChanges::of(self)
     }
 
     /// The supervisor of this server.
@@ -179,6 +233,7 @@ impl Fleet {
             state.closed = true;
             std::mem::take(&mut state.members)
         };
+        self.0.has_moved();
         let leaving: JoinSet<_> =
             members.into_values().map(|member| async move { member.handle.close().await }).collect();
         leaving.join_all().await;
@@ -192,6 +247,22 @@ impl Fleet {
         statuses
     }
 
+    fn put(&self, state: &mut State, entry: FleetEntry) -> Put {
+        match state.members.get_mut(&entry.name) {
+            Some(member) if member.fingerprint == entry.fingerprint => Put::Kept,
+            Some(member) => {
+                member.fingerprint = entry.fingerprint;
+                member.handle.replace_source(entry.source);
+                Put::Replaced
+            }
+            None => {
+                let handle = self.start(entry.name.clone(), entry.source);
+                state.members.insert(entry.name, Member { fingerprint: entry.fingerprint, handle });
+                Put::Added
+            }
+        }
+    }
+
     fn start(&self, name: Arc<str>, source: Arc<dyn ServerSource>) -> SupervisorHandle {
         let inner = &*self.0;
         let config = SupervisorConfig {
@@ -201,7 +272,15 @@ impl Fleet {
             limits: Some(inner.limits.clone()),
             sleep: Some(inner.sleep.clone()),
         };
-        Supervisor::start(inner.connector.clone(), config)
+        let handle = Supervisor::start(inner.connector.clone(), config);
+        let (mut status, moved) = (handle.status(), inner.moved.clone());
+        // Ends with the supervisor, which it does not keep alive.
+        tokio::spawn(async move {
+            while status.changed().await.is_ok() {
+                moved.send_modify(|moved| *moved = moved.wrapping_add(1));
+            }
+        });
+        handle
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mcp_status::ServerStatus;
 use mcp_testkit::{Answer, FakeMcpServer};
-use mcp_transport::fleet::{Changes, Fleet, FleetConfig, FleetEntry};
+use mcp_transport::fleet::{Changes, Fleet, FleetChange, FleetChanges, FleetConfig, FleetEntry};
 use mcp_transport::supervisor::{ServerFuture, ServerSource, Withheld};
 use mcp_transport::{RequestOptions, Server};
 
@@ -109,4 +109,85 @@ async fn f113_one_server_that_hangs_holds_up_nobody() {
     assert_eq!(snapshot.status, ServerStatus::Connected);
     let closing = tokio::time::timeout(Duration::from_secs(30), fleet.close());
     closing.await.expect("closing cancels what hangs");
+}
+
+/// The changes until `seen` is content with one, each as a name and a status.
+async fn until(
+    changes: &mut FleetChanges,
+    seen: impl Fn(&str, Option<ServerStatus>) -> bool,
+) -> Vec<(String, Option<ServerStatus>)> {
+    let mut all = Vec::new();
+    loop {
+        let next = tokio::time::timeout(Duration::from_secs(20), changes.next());
+        let (name, status) = match next.await.expect("a change").expect("a fleet") {
+            FleetChange::Status(snapshot) => (snapshot.name.to_string(), Some(snapshot.status)),
+            FleetChange::Removed(name) => (name.to_string(), None),
+            other => panic!("{other:?}"),
+        };
+        all.push((name.clone(), status));
+        if seen(&name, status) {
+            return all;
+        }
+    }
+}
+
+#[tokio::test]
+async fn f133_one_server_comes_and_goes_and_the_others_do_not_notice() {
+    use ServerStatus::{Connected, Failed};
+    let (a, b) = (FakeMcpServer::start().unwrap(), FakeMcpServer::start().unwrap());
+    let fleet = fleet();
+    let mut changes = fleet.changes();
+    let kept = fleet.insert(entry("a", &a)).unwrap();
+    until(&mut changes, |name, status| (name, status) == ("a", Some(Connected))).await;
+
+    let there = fleet.insert(entry("b", &b)).unwrap();
+    let seen = until(&mut changes, |name, status| (name, status) == ("b", Some(Connected))).await;
+    assert!(seen.iter().all(|(name, _)| name == "b"), "{seen:?}");
+    // Nothing has changed: nothing is told, and nothing is done.
+    fleet.insert(entry("b", &b)).unwrap();
+    assert_eq!(there.snapshot().connection, Some(1));
+
+    // The same name with another definition keeps its handle.
+    b.always(Answer::status(404));
+    fleet.insert(FleetEntry::new("b", "another", Fixed(target(&b)))).unwrap();
+    until(&mut changes, |name, status| (name, status) == ("b", Some(Failed))).await;
+    assert_eq!(there.snapshot().status, Failed);
+
+    assert!(fleet.remove("b").await && !fleet.remove("b").await);
+    assert!(there.snapshot().closed);
+    assert_eq!(until(&mut changes, |_, status| status.is_none()).await.last().unwrap().0, "b");
+    // It comes back before anybody looks: told as what it is now, by another supervisor.
+    b.always(Answer::Honest);
+    fleet.insert(entry("b", &b)).unwrap();
+    until(&mut changes, |name, status| (name, status) == ("b", Some(Connected))).await;
+    fleet.remove("b").await;
+    fleet.insert(entry("b", &b)).unwrap();
+    let seen = until(&mut changes, |name, status| (name, status) == ("b", Some(Connected))).await;
+    assert!(seen.iter().all(|(name, status)| name == "b" && status.is_some()), "{seen:?}");
+    assert_eq!(kept.snapshot().connection, Some(1), "all along");
+
+    fleet.close().await;
+    assert!(fleet.insert(entry("c", &a)).is_none(), "a closed fleet starts nothing");
+    let mut left = 0;
+    while let Some(change) = changes.next().await {
+        assert!(matches!(change, FleetChange::Removed(_)), "{change:?}");
+        left += 1;
+    }
+    assert_eq!(left, 2);
+}
+
+#[tokio::test]
+async fn f133_changes_end_with_their_fleet_and_do_not_keep_it_alive() {
+    let a = FakeMcpServer::start().unwrap();
+    let fleet = fleet();
+    let handle = fleet.insert(entry("a", &a)).unwrap();
+    let mut changes = fleet.changes();
+    until(&mut changes, |_, status| status == Some(ServerStatus::Connected)).await;
+    let waiting = tokio::spawn(async move { changes.next().await.is_none() });
+    tokio::task::yield_now().await;
+    drop(fleet);
+    let ended = tokio::time::timeout(Duration::from_secs(20), waiting).await.expect("it ends");
+    assert!(ended.unwrap());
+    assert!(!handle.snapshot().closed, "who holds a handle keeps its supervisor");
+    handle.close().await;
 }
