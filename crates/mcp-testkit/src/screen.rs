@@ -1,8 +1,8 @@
 //! A model of a terminal's screen: what a person sees of what a program wrote, at any width, and when the width changes on
 //! the way.
 //!
-//! It knows what `mcplink` and a shell write: text in all widths, `\r`, `\n`, cursor up, erasing, colours. Anything else panics, so
-//! that a test cannot pass over what it does not understand. Lines that are longer than the screen wrap, and wrap anew when it
+//! It knows what `mcplink` and a shell write: text in all widths, `\r`, `\n`, cursor up, erasing, colours, the other screen that
+//! a program can have to itself. Anything else panics, so that a test cannot pass over what it does not understand. Lines that are longer than the screen wrap, and wrap anew when it
 //! changes its size, as in most terminals of today.
 
 use unicode_width::UnicodeWidthChar as _;
@@ -18,6 +18,9 @@ pub struct Screen {
     at: (usize, usize),
     /// The start of a sequence whose rest has not arrived.
     rest: String,
+    hides_cursor: bool,
+    /// The usual screen, while a program has the other one.
+    usual: Option<(Vec<Vec<Cell>>, (usize, usize))>,
 }
 
 /// What stands at one place: a character, and what joins it without a column of its own.
@@ -39,7 +42,15 @@ impl Screen {
     /// An empty screen.
     #[must_use]
     pub fn new(columns: usize, rows: usize) -> Self {
-        Self { columns, rows, lines: vec![Vec::new()], at: (0, 0), rest: String::new() }
+        Self {
+            columns,
+            rows,
+            lines: vec![Vec::new()],
+            at: (0, 0),
+            rest: String::new(),
+            hides_cursor: false,
+            usual: None,
+        }
     }
 
     /// What the screen shows after a program wrote `text` to it.
@@ -87,6 +98,12 @@ impl Screen {
         }
     }
 
+    /// Whether it is as a person had it: the usual screen, and a cursor to be seen.
+    #[must_use]
+    pub fn is_as_usual(&self) -> bool {
+        self.usual.is_none() && !self.hides_cursor
+    }
+
     /// Every row from the first one on, without the blanks at its end.
     #[must_use]
     pub fn text(&self) -> Vec<String> {
@@ -106,7 +123,20 @@ impl Screen {
         let number = body.parse::<usize>();
         match (&sequence[..2], sequence.chars().last(), number) {
             ("\u{1b}[", Some('m'), _) => {}
-            ("\u{1b}[", Some('h' | 'l'), _) if body == "?25" => {}
+            ("\u{1b}[", Some(on @ ('h' | 'l')), _) if body == "?25" => self.hides_cursor = on == 'l',
+            ("\u{1b}[", Some('h'), _) if body == "?1049" => {
+                let usual = (std::mem::replace(&mut self.lines, vec![Vec::new()]), self.at);
+                // To take it twice is no more than once.
+                self.usual.get_or_insert(usual);
+                self.at = (0, 0);
+            }
+            ("\u{1b}[", Some('l'), _) if body == "?1049" => {
+                if let Some(usual) = self.usual.take() {
+                    (self.lines, self.at) = usual;
+                }
+            }
+            // Only on the other screen is the first row the first line.
+            ("\u{1b}[", Some('H'), _) if body.is_empty() && self.usual.is_some() => self.at = (0, 0),
             ("\u{1b}[", Some('A'), Ok(rows)) => self.up(rows),
             ("\u{1b}[", Some('J'), _) if body.is_empty() || body == "0" => {
                 self.lines.truncate(self.at.0 + 1);
@@ -237,6 +267,20 @@ mod tests {
         assert_eq!(screen.text(), ["a", "b", "c", "x"], "nothing above the screen is reached");
         assert_eq!(Screen::of("abc\rx\tz\u{301}", 20, 2).text(), ["xbc     z\u{301}"]);
         assert_eq!(Screen::of("abcd\r\ne", 4, 3).text(), ["abcd", "e"], "a full line is one row");
+    }
+
+    #[test]
+    fn the_other_screen_goes_as_it_came() {
+        let mut screen = Screen::of("$ run\r\n", 10, 4);
+        screen.feed("\u{1b}[?1049h\u{1b}[?25l\u{1b}[H\u{1b}[Jone\r\ntwo\u{1b}[Hx");
+        assert_eq!((screen.text(), screen.is_as_usual()), (vec!["xne".to_owned(), "two".to_owned()], false));
+        screen.feed("\u{1b}[?1049l");
+        assert_eq!((screen.text(), screen.is_as_usual()), (vec!["$ run".to_owned()], false), "no cursor");
+        screen.feed("\u{1b}[?25hdone");
+        assert_eq!(
+            (screen.text(), screen.is_as_usual()),
+            (vec!["$ run".to_owned(), "done".to_owned()], true)
+        );
     }
 
     #[test]
