@@ -53,6 +53,7 @@ pub mod fuzzing;
 mod helper;
 #[cfg(any(feature = "helper", feature = "oauth"))]
 mod jwt;
+mod named;
 #[cfg(feature = "oauth")]
 pub mod oauth;
 mod plan;
