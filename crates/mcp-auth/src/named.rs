@@ -51,8 +51,9 @@ impl HelperSpec {
     }
 
     fn on_path(&self, word: &str) -> Option<PathBuf> {
-        let path = self.env.get(OsStr::new("PATH"))?;
-        std::env::split_paths(path)
+        let path = self.env.get(OsStr::new("PATH"))?.to_str()?;
+        path.split(if cfg!(windows) { ';' } else { ':' })
+            .map(Path::new)
             .filter(|directory| directory.is_absolute())
             .map(|directory| directory.join(word))
             .find(|file| file.is_file())

@@ -317,12 +317,19 @@ impl Loaded {
     /// Every server in force, wired but not contacted.
     pub(crate) async fn wired_all(&self, app: &App) -> Vec<ConfiguredServer> {
         let mut wired = Vec::with_capacity(self.config.entries.len());
-        for entry in &self.config.entries {
-            if self.scope.is_none_or(|scope| scope == entry.scope) {
-                wired.push(app.host.configured(entry, &self.config).await);
-            }
+        for entry in self.in_force() {
+            wired.push(app.host.configured(entry, &self.config).await);
         }
         wired
+    }
+
+    /// The names of every server in force, in the order of the configuration.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.in_force().map(|entry| entry.name.clone()).collect()
+    }
+
+    fn in_force(&self) -> impl Iterator<Item = &mcp_config::ServerEntry> {
+        self.config.entries.iter().filter(|entry| self.scope.is_none_or(|scope| scope == entry.scope))
     }
 
     /// The servers of these names, or all where there is none.
@@ -355,7 +362,8 @@ impl Loaded {
         Ok(found)
     }
 
-    async fn found(&self, app: &App, name: &str) -> Result<ConfiguredServer, CliError> {
+    /// The server of this name, for who has been told what is wrong with the files.
+    pub(crate) async fn found(&self, app: &App, name: &str) -> Result<ConfiguredServer, CliError> {
         match self.config.entry(name).filter(|entry| self.scope.is_none_or(|scope| scope == entry.scope)) {
             Some(entry) => Ok(app.host.configured(entry, &self.config).await),
             None => match self.dead_end(name) {

@@ -76,6 +76,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
             return error.exit.into();
         }
     };
+    output::clear_at_panics(&app.output);
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {

@@ -10,6 +10,7 @@ pub(crate) mod follow;
 pub(crate) mod serve;
 #[cfg_attr(not(unix), path = "live/absent.rs")]
 mod sockets;
+pub(crate) mod watched;
 
 /// A session that was to end and has not.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]

@@ -1,10 +1,10 @@
 //! Standard output and standard error: who may write what where, and whether a person is looking.
 
 use std::io::{self, IsTerminal, Write};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::args::ColorArg;
-use crate::view::live::{Drawn, Frame};
+use crate::view::live::{Drawn, Frame, Whole};
 
 /// The two streams and what they are connected to.
 #[derive(Debug)]
@@ -32,6 +32,7 @@ struct State {
     written: Written,
     /// What is on the terminal and will be replaced. It goes before anything else is written.
     drawn: Drawn,
+    whole: Whole,
 }
 
 /// What became of what was written to stdout.
@@ -85,9 +86,23 @@ impl Output {
         state.write(&[text.as_bytes()]);
     }
 
+    /// Shows these lines and nothing else on the terminal, until anything else is written: none is wider than it, and all fit.
+    pub(crate) fn paint(&self, lines: &[String]) {
+        let mut state = self.state();
+        let text = state.whole.paint(lines);
+        state.write(&[text.as_bytes()]);
+    }
+
     /// Takes away what is drawn: this program ends, however it ends.
     pub(crate) fn clear(&self) {
         self.state().clear();
+    }
+
+    /// The same where this program ends by a fault of its own, perhaps while it writes: before that is told.
+    fn clear_at_a_fault(&self) {
+        if let Ok(mut state) = self.lock.try_lock() {
+            state.clear();
+        }
     }
 
     /// Writes to stdout. A reader that went away is not an error: what it did not want is dropped. Anything else that is
@@ -171,13 +186,30 @@ impl State {
 
     fn clear(&mut self) {
         let erase = self.drawn.erase(terminal_size().0);
-        if !erase.is_empty() {
-            self.write(&[erase.as_bytes()]);
+        let leave = self.whole.leave();
+        if !erase.is_empty() || !leave.is_empty() {
+            self.write(&[leave.as_bytes(), erase.as_bytes()]);
         }
     }
+}
+
+/// Has a panic take away what is drawn by `output` before it is told: what is told would be gone with it, and the terminal
+/// is that of a person.
+pub(crate) fn clear_at_panics(output: &Arc<Output>) {
+    let output = Arc::downgrade(output);
+    let told = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if let Some(output) = output.upgrade() {
+            output.clear_at_a_fault();
+        }
+        told(panic);
+    }));
 }
 
 /// Columns and rows of the terminal; the usual ones where there is none.
 pub(crate) fn terminal_size() -> (usize, usize) {
     terminal_size::terminal_size().map_or((80, 24), |(width, height)| (width.0.into(), height.0.into()))
 }
+
+#[cfg(test)]
+mod tests;

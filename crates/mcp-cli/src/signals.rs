@@ -61,6 +61,72 @@ fn is_hangup_ignored() -> bool {
     mask.is_some_and(|mask| mask & (1 << (SIGHUP - 1)) != 0)
 }
 
+/// What becomes of the terminal while something is drawn on it.
+#[derive(Debug)]
+pub(crate) struct Terminal {
+    #[cfg(unix)]
+    resized: Option<tokio::signal::unix::Signal>,
+    #[cfg(unix)]
+    stopped: Option<tokio::signal::unix::Signal>,
+}
+
+/// One thing that becomes of it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[cfg_attr(not(unix), expect(dead_code, reason = "a system without signals tells nothing"))]
+pub(crate) enum Moved {
+    /// The window has another size.
+    Resized,
+    /// A person wants to do something else meanwhile (Ctrl-Z): see [`stop`].
+    Stopped,
+}
+
+#[cfg(unix)]
+impl Terminal {
+    pub(crate) fn new() -> Self {
+        use rustix::process::Signal;
+        use tokio::signal::unix::{SignalKind, signal};
+        let stop = SignalKind::from_raw(Signal::TSTP.as_raw());
+        Self { resized: signal(SignalKind::window_change()).ok(), stopped: signal(stop).ok() }
+    }
+
+    /// Waits for the next. Dropping the future loses nothing.
+    pub(crate) async fn moved(&mut self) -> Moved {
+        async fn next(signal: &mut Option<tokio::signal::unix::Signal>) {
+            match signal {
+                Some(signal) => drop(signal.recv().await),
+                None => std::future::pending().await,
+            }
+        }
+        tokio::select! {
+            () = next(&mut self.resized) => Moved::Resized,
+            () = next(&mut self.stopped) => Moved::Stopped,
+        }
+    }
+}
+
+/// Stops this process as Ctrl-Z does, until its shell lets it go on. The terminal has to be as it was by now.
+#[cfg(unix)]
+pub(crate) fn stop() {
+    // Refused to no process about itself.
+    let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::STOP);
+}
+
+#[cfg(not(unix))]
+impl Terminal {
+    pub(crate) fn new() -> Self {
+        Self {}
+    }
+
+    /// Never.
+    pub(crate) async fn moved(&mut self) -> Moved {
+        std::future::pending().await
+    }
+}
+
+/// There is nothing that it would be called by.
+#[cfg(not(unix))]
+pub(crate) fn stop() {}
+
 /// Waits for a signal that ends this process.
 #[cfg(not(unix))]
 pub(crate) async fn signal() -> ExitStatus {

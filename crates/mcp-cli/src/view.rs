@@ -2,6 +2,7 @@
 
 pub(crate) mod content;
 pub(crate) mod live;
+pub(crate) mod overview;
 pub(crate) mod progress;
 pub(crate) mod row;
 pub(crate) mod shown;

@@ -203,7 +203,10 @@ impl ConfiguredServer {
         let mut snapshot = chain.map(|provider| provider.snapshot()).unwrap_or_default();
         // A server that is not contacted has no chain; the store still knows whether a person signed in.
         let oauth = self.auth.as_ref().and_then(|auth| auth.oauth.as_ref());
-        snapshot.signed_in |= oauth.is_some_and(|oauth| oauth.snapshot().signed_in);
+        if let Some(stored) = oauth.map(OAuthProvider::snapshot) {
+            snapshot.signed_in |= stored.signed_in;
+            snapshot.expires_at = snapshot.expires_at.or(stored.expires_at);
+        }
         snapshot
     }
 

@@ -13,15 +13,17 @@ pub struct Screen {
     columns: usize,
     rows: usize,
     /// The lines as they were ended by `\n`.
-    lines: Vec<Vec<Cell>>,
+    lines: Lines,
     /// Line, and cell in it.
     at: (usize, usize),
     /// The start of a sequence whose rest has not arrived.
     rest: String,
     hides_cursor: bool,
     /// The usual screen, while a program has the other one.
-    usual: Option<(Vec<Vec<Cell>>, (usize, usize))>,
+    usual: Option<(Lines, (usize, usize))>,
 }
+
+type Lines = Vec<Vec<Cell>>;
 
 /// What stands at one place: a character, and what joins it without a column of its own.
 #[derive(Clone, Debug)]

@@ -1,12 +1,14 @@
-//! `mcplink status`: connects to the servers and prints each as it becomes known.
+//! `mcplink status`: connects to the servers and shows them: all on one screen of a terminal, in the order of the
+//! configuration in a pipe.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use mcp_transport::connect::ConnectPolicy;
 use tokio::sync::Semaphore;
-use tokio::time::{Duration, MissedTickBehavior, interval, timeout_at};
+use tokio::time::{Duration, Instant, MissedTickBehavior, interval, timeout_at};
 
 use crate::app::App;
 use crate::args::StatusArgs;
@@ -14,7 +16,8 @@ use crate::deadline::goodbye;
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
 use crate::live;
-use crate::view::live::LiveTable;
+use crate::view::live::{Frame, LiveTable};
+use crate::view::overview::{Line, Overview, aside, further};
 use crate::view::row::{Row, Servers};
 use crate::view::text;
 use mcp_connect::{ConfiguredServer, Probe};
@@ -24,7 +27,7 @@ const FRAME: Duration = Duration::from_millis(100);
 /// What closing connections may take at the end; a server that hangs must not hold the command.
 const CLOSE_LIMIT: Duration = Duration::from_secs(3);
 
-pub(super) async fn run(app: &App, args: &StatusArgs) -> Result<ExitStatus, CliError> {
+pub(super) async fn run(app: &Arc<App>, args: &StatusArgs) -> Result<ExitStatus, CliError> {
     if args.watch {
         return super::watch::run(app, &args.names).await;
     }
@@ -76,18 +79,34 @@ fn combined_of<'a>(rows: impl Iterator<Item = &'a Row>) -> ExitStatus {
 }
 
 fn print_all(app: &App, rows: &[Row]) {
+    if app.output.stdout_is_terminal {
+        app.output.out(&overview(app, rows, None));
+        return;
+    }
     let width = text::name_width(rows.iter().map(|row| row.name.as_str()));
     for row in rows {
         app.output.out(&text::status_lines(row, width, app.style()));
     }
 }
 
+/// The screen of these servers, which it took that long to look at.
+fn overview(app: &App, rows: &[Row], took: Option<Duration>) -> String {
+    let folder = app.directory().ok();
+    let overview = Overview {
+        lines: rows.iter().map(Line::of).collect(),
+        aside: aside(folder.as_deref(), took),
+        problems: &[],
+        foot: further(rows, |command| app.steps.step(command)),
+    };
+    overview.text(app.style())
+}
+
 /// What is shown while servers are probed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) enum Show {
-    /// Each row as it becomes known, with the live sessions of its server.
+    /// All servers, with their live sessions.
     Rows,
-    /// Each row as it becomes known; what live sessions do is told by the caller.
+    /// One row after the other; what live sessions do is told by the caller.
     RowsAlone,
     /// Nothing: the caller shows the result.
     Nothing,
@@ -100,8 +119,7 @@ impl Show {
     }
 }
 
-/// Probes all servers at once, within the limits on concurrency, and shows each as it becomes known. The rows
-/// come back in the order of `wired`.
+/// Probes all servers at once, within the limits on concurrency, and shows them. The rows come back in the order of `wired`.
 pub(super) async fn probe_all(
     app: &App,
     wired: &[ConfiguredServer],
@@ -120,9 +138,7 @@ pub(super) async fn probe_all(
         }
     };
     let names: Vec<String> = wired.iter().map(|wired| wired.description.name.clone()).collect();
-    let width = text::name_width(names.iter().map(String::as_str));
-    let mut table = (show != Show::Nothing && app.output.draws())
-        .then(|| LiveTable::new(&names, width, app.style(), app.terminal_size().1));
+    let mut screen = Progress::new(app, &names, show);
     let (remote, local) = (Semaphore::new(app.remote_batch()), Semaphore::new(app.stdio_batch()));
     let (notes, mut noted) = tokio::sync::mpsc::unbounded_channel::<(usize, String)>();
 
@@ -146,39 +162,118 @@ pub(super) async fn probe_all(
         })
         .collect();
 
-    let mut rows: Vec<Option<Row>> = vec![None; wired.len()];
     let closing = FuturesUnordered::new();
     let mut ticks = interval(FRAME);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
     loop {
         tokio::select! {
             biased;
-            Some((index, note)) = noted.recv() => if let Some(table) = &mut table {
+            Some((index, note)) = noted.recv() => if let Some(table) = &mut screen.table {
                 table.note(index, &note);
             },
             next = probes.next() => {
                 let Some((index, row, connection)) = next else { break };
-                let row = row.with_sessions(live.get(index).cloned().unwrap_or_default());
-                match &mut table {
-                    Some(table) => table.done(index, row.clone()),
-                    None if show == Show::Nothing => {}
-                    None => app.output.out(&text::status_lines(&row, width, app.style())),
-                }
-                rows[index] = Some(row);
+                screen.known(index, row.with_sessions(live.get(index).cloned().unwrap_or_default()));
                 if let Some(connection) = connection {
                     closing.push(async move { connection.close().await });
                 }
             }
-            _ = ticks.tick(), if table.is_some() => if let Some(table) = &mut table {
-                table.resize(app.terminal_size());
-                app.output.draw(table.frame());
-            },
+            _ = ticks.tick(), if show != Show::Nothing => screen.tick(),
         }
     }
-    if let Some(table) = &mut table {
-        table.resize(app.terminal_size());
-        app.output.draw(table.frame());
-    }
+    let rows = screen.finish();
     drop(tokio::time::timeout(goodbye(app.deadline, CLOSE_LIMIT), closing.collect::<Vec<()>>()).await);
-    rows.into_iter().flatten().collect()
+    rows
+}
+
+/// How long a line of a pipe waits for those before it. Two runs have their order in common then, but for servers that are slow,
+/// which hold up no other.
+const IN_ORDER: Duration = Duration::from_millis(700);
+
+/// What is shown of servers that become known one after the other. On a terminal each is seen at once, and all of them in the
+/// end; in a pipe they have the order of the configuration as far as none is slow.
+struct Progress<'a> {
+    app: &'a App,
+    show: Show,
+    began: Instant,
+    width: usize,
+    table: Option<LiveTable>,
+    rows: Vec<Option<Row>>,
+    /// Which of them have been written.
+    written: Vec<bool>,
+}
+
+impl<'a> Progress<'a> {
+    fn new(app: &'a App, names: &[String], show: Show) -> Self {
+        let width = text::name_width(names.iter().map(String::as_str));
+        let draws = show != Show::Nothing && app.output.draws();
+        let table = draws.then(|| LiveTable::new(names, width, app.style(), app.terminal_size().1));
+        let (rows, written) = (vec![None; names.len()], vec![false; names.len()]);
+        Self { app, show, began: Instant::now(), width, table, rows, written }
+    }
+
+    fn known(&mut self, index: usize, row: Row) {
+        if let Some(table) = &mut self.table {
+            table.done(index, row.clone());
+        }
+        self.rows[index] = Some(row);
+        if self.table.is_none() {
+            self.write();
+        }
+    }
+
+    fn tick(&mut self) {
+        if let Some(table) = &mut self.table {
+            table.resize(self.app.terminal_size());
+            self.app.output.draw(table.frame());
+        } else {
+            self.write();
+        }
+    }
+
+    /// Writes what is known and has waited long enough for those before it.
+    fn write(&mut self) {
+        let is_in_order = self.began.elapsed() < IN_ORDER;
+        for (row, written) in self.rows.iter().zip(&mut self.written) {
+            match row {
+                Some(_) if *written => {}
+                Some(row) => {
+                    *written = true;
+                    leave(self.app, self.show, row, self.width);
+                }
+                None if is_in_order => break,
+                None => {}
+            }
+        }
+    }
+
+    fn finish(mut self) -> Vec<Row> {
+        let rows: Vec<Row> = std::mem::take(&mut self.rows).into_iter().flatten().collect();
+        let lines = |row| text::status_lines(row, self.width, self.app.style());
+        let stays = match (&self.table, self.show) {
+            (Some(_), Show::Rows) => overview(self.app, &rows, Some(self.began.elapsed())),
+            (Some(_), _) => rows.iter().map(lines).collect(),
+            // All of them have been written.
+            (None, _) => return rows,
+        };
+        self.app.output.draw(Frame { stays, live: String::new() });
+        rows
+    }
+}
+
+impl Drop for Progress<'_> {
+    /// It ends before all are known: what is known stays.
+    fn drop(&mut self) {
+        for (row, _) in self.rows.iter().zip(&self.written).filter(|(_, written)| !**written) {
+            if let Some(row) = row {
+                leave(self.app, self.show, row, self.width);
+            }
+        }
+    }
+}
+
+fn leave(app: &App, show: Show, row: &Row, width: usize) {
+    if show != Show::Nothing {
+        app.output.out(&text::status_lines(row, width, app.style()));
+    }
 }

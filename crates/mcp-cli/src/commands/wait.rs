@@ -1,73 +1,64 @@
-//! `mcplink wait NAME..`: asks the servers again and again until they are what was hoped for, or until that is a
+//! `mcplink wait NAME..`: holds a connection to each of the servers until they are what was hoped for, or until that is a
 //! person's to bring about.
 
-use std::time::{Duration, SystemTime};
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::SystemTime;
 
-use mcp_status::{MachinePolicy, ReasonCode, ServerStatus, wants_a_person};
-use mcp_transport::connect::ConnectPolicy;
-use tokio::time::Instant;
+use mcp_status::{ReasonCode, ServerStatus, wants_a_person};
 
 use super::connected::stands;
-use super::status::{Show, probe_all};
 use crate::app::App;
 use crate::args::{StatusArg, WaitArgs};
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
+use crate::live::watched::{Pacing, Watched};
 use crate::view::row::{Row, Servers};
 use crate::view::{shown, text};
 
-/// The first pause between two looks, and the longest.
-const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(10));
-
-pub(super) async fn run(app: &App, args: &WaitArgs) -> Result<ExitStatus, CliError> {
-    let deadline = app.deadline.map(|deadline| deadline.at);
+pub(super) async fn run(app: &Arc<App>, args: &WaitArgs) -> Result<ExitStatus, CliError> {
     let wanted = ServerStatus::from(args.until);
-    let mut pause = PAUSES.0;
-    // One row for each name, as it was seen last. What has arrived is not looked at again: a local server would be
-    // started each time.
-    let mut rows: Vec<Row> = Vec::new();
+    let mut watched = Watched::start(app, &args.names, Pacing::wait()).await?;
+    let ended = until(app, &mut watched, wanted).await;
+    watched.close().await;
+    ended
+}
+
+async fn until(app: &App, watched: &mut Watched, wanted: ServerStatus) -> Result<ExitStatus, CliError> {
+    let over = async {
+        match app.deadline {
+            Some(deadline) => tokio::time::sleep_until(deadline.at).await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut over = std::pin::pin!(over);
+    // What was told of each, so that the same is not told twice.
+    let mut told: HashMap<String, (Option<ServerStatus>, Option<ReasonCode>)> = HashMap::new();
     loop {
-        let (arrived, missing) = split(std::mem::take(&mut rows), wanted);
-        let names: Vec<String> = match (arrived.is_empty(), missing.is_empty()) {
-            (true, true) => args.names.clone(),
-            _ => missing.iter().map(|row| shown::name(&row.name)).collect(),
-        };
-        let seen = look(app, &names).await?;
-        for row in &seen {
-            let before = missing.iter().find(|before| before.name == row.name);
-            if row.status != Some(wanted) && before.is_none_or(|before| told(before) != told(row)) {
+        let seen = watched.seen();
+        let known = seen.iter().filter(|seen| seen.is_known).map(|seen| &seen.row);
+        for row in known.clone().filter(|row| row.status != Some(wanted)) {
+            let now = (row.status, row.reason().map(|reason| reason.code));
+            if told.insert(row.name.clone(), now) != Some(now) {
                 tell(app, row);
             }
         }
-        rows = arrived.into_iter().chain(seen).collect();
-        rows.sort_by_key(|row| args.names.iter().position(|name| *name == row.name));
-        if rows.iter().all(|row| row.status == Some(wanted)) {
-            show(app, &rows);
+        let arrived = known.clone().filter(|row| row.status == Some(wanted)).count() == seen.len();
+        let in_vain = known.clone().any(|row| is_up_to_a_person(row, wanted));
+        let rows = || seen.iter().map(|seen| seen.row.clone()).collect::<Vec<Row>>();
+        if arrived {
+            show(app, &rows());
             return Ok(ExitStatus::Success);
         }
-        if rows.iter().any(|row| is_up_to_a_person(row, wanted)) {
-            return Err(up_to_a_person(app, &rows, wanted));
+        if in_vain {
+            return Err(up_to_a_person(app, &rows(), wanted));
         }
-        if let Some(deadline) = deadline.filter(|deadline| Instant::now() + pause >= *deadline) {
-            tokio::time::sleep_until(deadline).await;
-            return Err(still_waiting(app, &rows, wanted));
+        tokio::select! {
+            biased;
+            () = &mut over => return Err(still_waiting(app, &rows(), wanted)),
+            stir = watched.stir() => watched.heed(stir).await,
         }
-        tokio::time::sleep(pause).await;
-        pause = (pause * 2).min(PAUSES.1);
     }
-}
-
-/// One look: configuration and credentials as they are now, one attempt each.
-async fn look(app: &App, names: &[String]) -> Result<Vec<Row>, CliError> {
-    let wired = app.load()?.wired_named(app, names).await?;
-    let mut once = ConnectPolicy::one_shot();
-    once.machine = MachinePolicy::one_shot().with_connect_retries(0);
-    Ok(probe_all(app, &wired, &once, Show::Nothing).await)
-}
-
-/// What has the status that is waited for, and what has not.
-fn split(rows: Vec<Row>, wanted: ServerStatus) -> (Vec<Row>, Vec<Row>) {
-    rows.into_iter().partition(|row| row.status == Some(wanted))
 }
 
 /// Whether waiting on is in vain. A status that is itself a person's to bring about is waited for, whatever it takes.
@@ -141,11 +132,6 @@ fn row_is(row: &Row) -> String {
         _ => stands.to_owned(),
     };
     format!("{} {stands}", shown::name(&row.name))
-}
-
-/// What was told of a row, so that the same is not told twice.
-fn told(row: &Row) -> (Option<ServerStatus>, Option<&str>) {
-    (row.status, row.reason().map(|reason| reason.message.as_str()))
 }
 
 fn tell(app: &App, row: &Row) {

@@ -1,73 +1,174 @@
-//! `mcplink status --watch`: looks again and again, and tells what changed. One JSON line per change with `--json`.
+//! `mcplink status --watch`: holds a connection to each server and shows how they are: a table that is redrawn in place on a
+//! terminal, a line for each change in a pipe, and one of JSON with `--json`.
 
 use std::collections::HashMap;
-use std::time::{Duration, SystemTime};
+use std::sync::Arc;
+use std::time::SystemTime;
 
-use mcp_status::{MachinePolicy, ReasonCode, ServerStatus};
-use mcp_transport::connect::ConnectPolicy;
+use mcp_status::{ReasonCode, ServerStatus};
 use serde::Serialize;
 
-use super::status::{Show, probe_all};
 use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::live::watched::{Pacing, Seen, Watched};
+use crate::signals::{self, Moved, Terminal};
+use crate::view::overview::{Line, Overview, aside};
 use crate::view::row::Row;
+use crate::view::shown;
 use crate::view::text::{self, Style};
-use crate::view::time::rfc3339;
+use crate::view::time::{clock, rfc3339};
 
-/// Between the end of one round and the start of the next.
-const PAUSE: Duration = Duration::from_secs(5);
+const SPINNER: [&str; 4] = ["⠋", "⠹", "⠼", "⠧"];
 
-/// One change, as a line.
+/// Runs until it is interrupted.
+pub(super) async fn run(app: &Arc<App>, names: &[String]) -> Result<ExitStatus, CliError> {
+    let watched = Watched::start(app, names, Pacing::watch()).await?;
+    if !app.json && app.output.draws() { table(app, watched).await } else { lines(app, watched).await }
+}
+
+/// One change, as a line: what a server is now, or that it is gone.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Change<'a> {
     schema_version: u32,
     checked_at: String,
-    server: &'a Row,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    server: Option<&'a Row>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    removed: Option<&'a str>,
 }
 
-/// Runs until it is interrupted.
-pub(super) async fn run(app: &App, names: &[String]) -> Result<ExitStatus, CliError> {
-    let mut once = ConnectPolicy::one_shot();
-    once.machine = MachinePolicy::one_shot().with_connect_retries(0);
-    let mut known: HashMap<String, (Option<ServerStatus>, Option<ReasonCode>)> = HashMap::new();
+impl<'a> Change<'a> {
+    fn now(server: Option<&'a Row>, removed: Option<&'a str>) -> Self {
+        Self { schema_version: 1, checked_at: rfc3339(SystemTime::now()), server, removed }
+    }
+}
+
+/// What a change is told by: a connection that was lost and made again between two looks is one.
+type Told = (Option<ServerStatus>, Option<ReasonCode>, Option<u64>);
+
+async fn lines(app: &App, mut watched: Watched) -> Result<ExitStatus, CliError> {
+    let mut told: HashMap<String, Told> = HashMap::new();
     loop {
-        // Read again each time: an edited file is a change like any other.
-        let wired = app.load()?.wired_named(app, names).await?;
-        let rows = probe_all(app, &wired, &once, Show::Nothing).await;
-        let checked_at = rfc3339(SystemTime::now());
-        let width = text::name_width(rows.iter().map(|row| row.name.as_str()));
-        for row in &rows {
-            let seen = (row.status, row.reason().map(|reason| reason.code));
-            if known.insert(row.name.clone(), seen) == Some(seen) {
+        let stir = watched.stir().await;
+        watched.heed(stir).await;
+        let seen = watched.seen();
+        told.retain(|name, _| {
+            let stays = seen.iter().any(|seen| seen.row.name == *name);
+            if !stays {
+                tell_removed(app, name);
+            }
+            stays
+        });
+        let width = text::name_width(seen.iter().map(|seen| seen.row.name.as_str()));
+        for Seen { row, connection, .. } in seen.iter().filter(|seen| seen.is_known) {
+            let now = (row.status, row.reason().map(|reason| reason.code), *connection);
+            if told.insert(row.name.clone(), now) == Some(now) {
                 continue;
             }
             if app.json {
-                let change = Change { schema_version: 1, checked_at: checked_at.clone(), server: row };
-                app.print_json_line(&change);
+                app.print_json_line(&Change::now(Some(row), None));
             } else {
-                app.output.out(&dated(
-                    &checked_at,
-                    |style| text::status_lines(row, width, style),
-                    app.style(),
-                ));
+                app.output.out(&dated(|style| text::status_lines(row, width, style), app.style()));
             }
         }
         if app.output.is_over() {
             // Nobody reads it any more, or nobody could.
+            watched.close().await;
             return Ok(ExitStatus::Success);
         }
-        tokio::time::sleep(PAUSE).await;
+    }
+}
+
+fn tell_removed(app: &App, name: &str) {
+    if app.json {
+        app.print_json_line(&Change::now(None, Some(name)));
+    } else {
+        app.output.out(&dated(|_| format!("{}  no longer configured\n", shown::name(name)), app.style()));
     }
 }
 
 /// The time, and beside it the lines that `draw` makes for what is left of the width.
-fn dated(time: &str, draw: impl Fn(Style) -> String, style: Style) -> String {
+fn dated(draw: impl Fn(Style) -> String, style: Style) -> String {
+    beside(&rfc3339(SystemTime::now()), draw, style)
+}
+
+fn beside(time: &str, draw: impl Fn(Style) -> String, style: Style) -> String {
     let margin = time.chars().count() + 2;
     let lines = draw(Style { columns: style.columns.saturating_sub(margin), ..style });
     let begin = |number: usize| if number == 0 { format!("{time}  ") } else { " ".repeat(margin) };
     lines.lines().enumerate().map(|(number, line)| format!("{}{line}\n", begin(number))).collect()
+}
+
+async fn table(app: &App, watched: Watched) -> Result<ExitStatus, CliError> {
+    let mut picture = Picture { app, watched, ticks: 0, painted: Vec::new() };
+    let mut terminal = Terminal::new();
+    loop {
+        picture.paint();
+        if app.output.is_over() {
+            return Ok(ExitStatus::Success);
+        }
+        tokio::select! {
+            stir = picture.watched.stir() => picture.watched.heed(stir).await,
+            moved = terminal.moved() => {
+                // What is there by now is not what was painted.
+                picture.painted.clear();
+                if moved == Moved::Stopped {
+                    app.output.clear();
+                    signals::stop();
+                }
+            }
+        }
+    }
+}
+
+/// The table on the terminal. What it showed last stays there when it goes.
+struct Picture<'a> {
+    app: &'a App,
+    watched: Watched,
+    ticks: usize,
+    painted: Vec<String>,
+}
+
+impl Picture<'_> {
+    fn paint(&mut self) {
+        self.ticks += 1;
+        let (style, (_, rows)) = (self.app.style(), self.app.terminal_size());
+        let lines = self.with_overview(|overview| overview.fitted(style, rows));
+        if lines != self.painted {
+            self.app.output.paint(&lines);
+            self.painted = lines;
+        }
+    }
+
+    fn with_overview<T>(&self, draw: impl FnOnce(&Overview<'_>) -> T) -> T {
+        let (seen, now) = (self.watched.seen(), SystemTime::now());
+        let spinner = SPINNER[self.ticks % SPINNER.len()];
+        let line = |seen: &'_ Seen| -> (Option<String>, Option<&'static str>) {
+            let since = seen.is_known.then(|| format!("since {}", clock(seen.since, now)));
+            (since, (!seen.is_known).then_some(spinner))
+        };
+        let lines = seen.iter().map(|seen| {
+            let (since, spinner) = line(seen);
+            Line { row: &seen.row, since, spinner }
+        });
+        let folder = self.app.directory().ok();
+        draw(&Overview {
+            lines: lines.collect(),
+            aside: aside(folder.as_deref(), None),
+            problems: self.watched.problems(),
+            foot: vec!["times are UTC".to_owned(), "Ctrl-C ends".to_owned()],
+        })
+    }
+}
+
+impl Drop for Picture<'_> {
+    fn drop(&mut self) {
+        let style = self.app.style();
+        let text = self.with_overview(|overview| overview.text(style));
+        self.app.output.out(&text);
+    }
 }
 
 #[cfg(test)]
@@ -77,6 +178,6 @@ mod tests {
     #[test]
     fn lines_below_the_first_stand_below_it() {
         let style = Style { terminal: true, color: false, columns: 10 };
-        assert_eq!(dated("now", |style| format!("a {}\nb\n", style.columns), style), "now  a 5\n     b\n");
+        assert_eq!(beside("now", |style| format!("a {}\nb\n", style.columns), style), "now  a 5\n     b\n");
     }
 }

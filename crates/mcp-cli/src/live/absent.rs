@@ -17,8 +17,11 @@ use crate::view::row::{Reconnected, Session};
 
 /// The live sessions of each of these servers: none that could be seen.
 #[expect(clippy::unused_async, reason = "where there are sockets, they are asked")]
-pub(crate) async fn of(_: &Environment, wired: &[ConfiguredServer]) -> Vec<Vec<Session>> {
-    vec![Vec::new(); wired.len()]
+pub(crate) async fn of<'w>(
+    _: &Environment,
+    wired: impl IntoIterator<Item = &'w ConfiguredServer>,
+) -> Vec<Vec<Session>> {
+    wired.into_iter().map(|_| Vec::new()).collect()
 }
 
 /// Every live session: none that could be seen.

@@ -6,6 +6,7 @@ use std::time::SystemTime;
 
 use mcp_config::Config;
 use mcp_connect::{ConfiguredServer, Fingerprint};
+use mcp_files::Stamp;
 use mcp_status::{ActionFacts, Reason};
 use mcp_transport::Server;
 use mcp_transport::supervisor::Withheld;
@@ -45,9 +46,14 @@ impl Target {
         &self.name
     }
 
-    /// The entry as it is configured now.
+    /// The entry as it is configured now, for a command that begins: what is wrong with the files is told.
     pub(crate) async fn wired(&self, app: &App) -> Result<ConfiguredServer, CliError> {
         self.load(app)?.wired(app, &self.name).await
+    }
+
+    /// The same for one that goes on, and has told it.
+    async fn wired_again(&self, app: &App) -> Result<ConfiguredServer, CliError> {
+        self.load(app)?.found(app, &self.name).await
     }
 
     fn load(&self, app: &App) -> Result<Loaded, CliError> {
@@ -65,6 +71,8 @@ pub(crate) struct Standing {
     pub(crate) state: Result<Fingerprint, Withheld>,
     /// When the sign-in was made or renewed that is used with it.
     pub(crate) sign_in: Option<SystemTime>,
+    /// What the files are that its helper's command names.
+    pub(crate) helper: Vec<Stamp>,
 }
 
 impl Standing {
@@ -74,7 +82,12 @@ impl Standing {
             Err(withheld) => Err(withheld.clone()),
         };
         let oauth = wired.auth.as_ref().and_then(|auth| auth.oauth.as_ref());
-        Self { state, sign_in: oauth.and_then(mcp_auth::oauth::OAuthProvider::obtained_at) }
+        let sign_in = oauth.and_then(mcp_auth::oauth::OAuthProvider::obtained_at);
+        Self { state, sign_in, helper: Vec::new() }
+    }
+
+    fn with_helper(self, helper: Vec<Stamp>) -> Self {
+        Self { helper, ..self }
     }
 }
 
@@ -86,6 +99,28 @@ pub(crate) struct Look {
     pub(crate) is_in_doubt: bool,
     /// What has to be looked at to notice that it is another one; `None` where that could not be found out.
     pub(crate) files: Option<Vec<PathBuf>>,
+}
+
+/// What has to be looked at to notice that `loaded`, or a sign-in, is another one.
+pub(super) fn watched(app: &App, loaded: &Loaded) -> Vec<PathBuf> {
+    let mut files = loaded.config.watched().to_vec();
+    files.extend(app.host.token_store().watched());
+    files
+}
+
+/// The files that the helper of an entry is made of.
+fn helper_files(wired: &ConfiguredServer) -> Vec<PathBuf> {
+    let settings = wired.auth.as_ref().map(|auth| auth.plan.settings());
+    settings
+        .and_then(|settings| settings.helper.as_ref())
+        .map(mcp_auth::HelperSpec::files)
+        .unwrap_or_default()
+}
+
+/// What these files are now. A network drive may take its time over it.
+async fn stamps(files: Vec<PathBuf>) -> Vec<Stamp> {
+    let stamps = move || files.iter().map(|file| Stamp::of(file)).collect();
+    tokio::task::spawn_blocking(stamps).await.unwrap_or_default()
 }
 
 /// An entry while a session lives.
@@ -107,6 +142,8 @@ struct Read {
     found: Result<Arc<ConfiguredServer>, Standing>,
     /// The last one that was there: a session goes on telling what it knows.
     known: Arc<ConfiguredServer>,
+    /// What the files of its helper were then.
+    helper: Vec<Stamp>,
 }
 
 impl Entry {
@@ -117,7 +154,7 @@ impl Entry {
         log: Option<SessionLog>,
         wired: Arc<ConfiguredServer>,
     ) -> Self {
-        let read = Read { found: Ok(wired.clone()), known: wired };
+        let read = Read { found: Ok(wired.clone()), known: wired, helper: Vec::new() };
         Self { app, target, log, hint: String::new(), read: Mutex::new(read) }
     }
 
@@ -130,7 +167,8 @@ impl Entry {
         hint: String,
     ) -> Self {
         let state = missing.state.as_ref().map(|_| missing.fingerprint(&app.host)).map_err(Withheld::clone);
-        let read = Read { found: Err(Standing { state, sign_in: None }), known: missing };
+        let standing = Standing { state, sign_in: None, helper: Vec::new() };
+        let read = Read { found: Err(standing), known: missing, helper: Vec::new() };
         Self { app, target, log, hint, read: Mutex::new(read) }
     }
 
@@ -142,7 +180,7 @@ impl Entry {
     /// An entry that is not there, or cannot be read.
     fn unreadable(&self, error: &CliError) -> Standing {
         let reason = Reason::config(&absent(error, &self.hint));
-        Standing { state: Err(Withheld::Because(reason)), sign_in: None }
+        Standing { state: Err(Withheld::Because(reason)), sign_in: None, helper: Vec::new() }
     }
 
     pub(crate) fn app(&self) -> &Arc<App> {
@@ -159,14 +197,15 @@ impl Entry {
         let Some(told) = told else { return Ok(()) };
         self.app.set_above(told);
         // What cannot be read now is told at every call.
-        let Ok(wired) = self.target.wired(&self.app).await.map(Arc::new) else { return Ok(()) };
-        *self.last() = Read { found: Ok(wired.clone()), known: wired.clone() };
+        let Ok(wired) = self.target.wired_again(&self.app).await.map(Arc::new) else { return Ok(()) };
+        let helper = stamps(helper_files(&wired)).await;
+        *self.last() = Read { found: Ok(wired.clone()), known: wired.clone(), helper };
         wired.self_reference().cloned().map_or(Ok(()), Err)
     }
 
     /// The server, and the entry that it is of, for a connection that is made now.
     pub(crate) async fn read(&self) -> Result<(Server, Arc<ConfiguredServer>), Withheld> {
-        let wired = match self.target.wired(&self.app).await {
+        let wired = match self.target.wired_again(&self.app).await {
             Ok(wired) => Arc::new(wired),
             // The name was there when the session began; the person who took it away may bring it back.
             Err(error) => {
@@ -179,7 +218,9 @@ impl Entry {
             Ok(server) => Ok((self.logged(server.clone()), wired.clone())),
             Err(withheld) => Err(withheld.clone()),
         };
-        *self.last() = Read { found: Ok(wired.clone()), known: wired };
+        // Before it runs: what is changed after that is news.
+        let helper = stamps(helper_files(&wired)).await;
+        *self.last() = Read { found: Ok(wired.clone()), known: wired, helper };
         server
     }
 
@@ -187,21 +228,29 @@ impl Entry {
     pub(crate) async fn look(&self) -> Look {
         let (app, target) = (self.app.clone(), self.target.clone());
         // A file may be on a network drive, and large: the messages of the session do not wait for it.
-        let loaded = tokio::task::spawn_blocking(move || target.load(&app)).await;
-        let Ok(Ok(loaded)) = loaded else {
-            let error = match loaded {
-                Ok(Err(error)) => error,
-                _ => CliError::usage("config", "the configuration cannot be read"),
-            };
-            return Look { standing: self.unreadable(&error), is_in_doubt: true, files: None };
-        };
-        let standing = match loaded.wired(&self.app, &self.target.name).await {
-            Ok(wired) => Standing::of(&self.app, &wired),
+        match tokio::task::spawn_blocking(move || target.load(&app)).await {
+            Ok(Ok(loaded)) => self.look_in(&loaded).await,
+            Ok(Err(error)) => self.look_in_vain(&error),
+            Err(_) => self.look_in_vain(&CliError::usage("config", "the configuration cannot be read")),
+        }
+    }
+
+    fn look_in_vain(&self, error: &CliError) -> Look {
+        Look { standing: self.unreadable(error), is_in_doubt: true, files: None }
+    }
+
+    /// The same in what has been read already.
+    pub(crate) async fn look_in(&self, loaded: &Loaded) -> Look {
+        let mut files = watched(&self.app, loaded);
+        let standing = match loaded.found(&self.app, &self.target.name).await {
+            Ok(wired) => {
+                let own = helper_files(&wired);
+                files.extend(own.iter().cloned());
+                Standing::of(&self.app, &wired).with_helper(stamps(own).await)
+            }
             Err(error) => self.unreadable(&error),
         };
         let is_in_doubt = self.is_in_doubt(&loaded.config);
-        let mut files = loaded.config.watched().to_vec();
-        files.extend(self.app.host.token_store().watched());
         Look { standing, is_in_doubt, files: Some(files) }
     }
 
@@ -218,9 +267,12 @@ impl Entry {
 
     /// What the session acts on.
     pub(crate) fn standing(&self) -> Standing {
-        let found = self.last().found.clone();
+        let (found, helper) = {
+            let last = self.last();
+            (last.found.clone(), last.helper.clone())
+        };
         match found {
-            Ok(wired) => Standing::of(&self.app, &wired),
+            Ok(wired) => Standing::of(&self.app, &wired).with_helper(helper),
             Err(missing) => missing,
         }
     }

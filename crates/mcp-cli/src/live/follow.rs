@@ -26,54 +26,115 @@ const PACE_CONNECTED: Duration = Duration::from_millis(1500);
 /// Follows `entry` until the session of `server` has ended.
 pub(crate) async fn follow(entry: Arc<Entry>, server: SupervisorHandle, sharing: Option<Sharing>) {
     let mut files = Files::default();
-    let mut asked = None;
-    let mut doubted = false;
+    let mut attention = Attention::default();
     loop {
         sleep(PACE).await;
         let snapshot = server.snapshot();
         if snapshot.closed {
             return;
         }
-        let connected = snapshot.status == ServerStatus::Connected;
-        if !files.are_due(if connected { PACE_CONNECTED } else { PACE }).await {
+        let is_due = files.are_due(pace(snapshot.status == ServerStatus::Connected)).await;
+        if !is_due && !attention.is_due() {
             continue;
         }
-        let look = entry.look().await;
-        let news = news(&look, &entry.standing(), server.snapshot().status);
-        if let Some(paths) = look.files {
+        let mut look = entry.look().await;
+        if let Some(paths) = look.files.take() {
             files.paths = paths;
         }
-        // A file that is being written is whole the next time, and then there may be nothing to hear.
-        if look.is_in_doubt && !std::mem::replace(&mut doubted, look.is_in_doubt) {
-            files.again = true;
-            continue;
-        }
-        doubted = look.is_in_doubt;
-        // Asked once for each: the session may have to wait for its turn to read it.
-        let Some(news) = news.filter(|_| asked.as_ref() != Some(&look.standing)) else { continue };
-        tracing::info!(server = %entry.target().name(), ?news, "what was read of the entry is no longer so");
-        asked = Some(look.standing);
+        let heard = attention.heed(look, &entry.standing(), server.snapshot().status);
+        files.again |= attention.again;
+        let Some(news) = heard else { continue };
         let (server, sharing) = (server.clone(), sharing.clone());
         tokio::spawn(async move {
             if let Some(sharing) = sharing.filter(Sharing::is_kept_here) {
                 // First who keeps the connection for the others as well.
                 sharing.reconnect().await;
             }
-            match news {
-                News::Entry => server.config_changed(),
-                News::SignIn => server.login_done(),
-            }
+            news.tell(&server);
         });
+    }
+}
+
+/// How often the files are read at most.
+pub(super) fn pace(connected: bool) -> Duration {
+    if connected { PACE_CONNECTED } else { PACE }
+}
+
+/// Between two times that a changed file of a helper counts, at first and at most. Some helpers write to what their command
+/// names, each time that they run.
+const HELPER_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(300));
+
+/// What was made so far of what was seen of one entry.
+#[derive(Debug, Default)]
+pub(super) struct Attention {
+    /// What its session was told to act on.
+    asked: Option<Standing>,
+    doubted: bool,
+    /// Whether what was seen last may have been half a file, so that another look has to follow.
+    pub(super) again: bool,
+    /// Before when a changed helper is no news, and the pause behind that.
+    helper: Option<(Instant, Duration)>,
+    /// When something that was put off counts.
+    later: Option<Instant>,
+}
+
+impl Attention {
+    /// Whether something that was put off has its turn.
+    pub(super) fn is_due(&self) -> bool {
+        self.later.is_some_and(|later| later <= Instant::now())
+    }
+
+    /// What a session has to hear because of `look`, where it acts on `acted` and has this status.
+    pub(super) fn heed(&mut self, look: Look, acted: &Standing, status: ServerStatus) -> Option<News> {
+        let news = news(&look, acted, status);
+        // A file that is being written is whole the next time, and then there may be nothing to hear.
+        self.again = look.is_in_doubt && !std::mem::replace(&mut self.doubted, look.is_in_doubt);
+        if self.again {
+            return None;
+        }
+        // Asked once for each: the session may have to wait for its turn to read it.
+        let news = news.filter(|_| self.asked.as_ref() != Some(&look.standing));
+        self.later = None;
+        let news = news?;
+        if news == News::Helper && self.is_too_soon(Instant::now()) {
+            return None;
+        }
+        self.asked = Some(look.standing);
+        Some(news)
+    }
+
+    /// Whether a changed helper has to wait for its turn, which is later each time.
+    fn is_too_soon(&mut self, now: Instant) -> bool {
+        let (after, pause) = self.helper.unwrap_or((now, HELPER_PAUSES.0));
+        if now < after {
+            self.later = Some(after);
+            return true;
+        }
+        self.helper = Some((now + pause, (pause * 2).min(HELPER_PAUSES.1)));
+        false
     }
 }
 
 /// What a session has to hear of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum News {
+pub(super) enum News {
     /// The entry is another one, or may be contacted, or may not be any more.
     Entry,
     /// Somebody has signed in.
     SignIn,
+    /// The helper of a server that refused what it printed, or that failed, is another one.
+    Helper,
+}
+
+impl News {
+    /// Lets the session of `server` know.
+    pub(super) fn tell(self, server: &SupervisorHandle) {
+        tracing::info!(server = %server.name(), news = ?self, "what was read of the entry is no longer so");
+        match self {
+            Self::Entry | Self::Helper => server.config_changed(),
+            Self::SignIn => server.login_done(),
+        }
+    }
 }
 
 /// What there is to hear in `look` for a session that acts on `acted` and has this status.
@@ -90,24 +151,26 @@ fn news(look: &Look, acted: &Standing, status: ServerStatus) -> Option<News> {
     }
     // A connection renews its own tokens, and those of others are no reason to drop it.
     let signed_in = now.sign_in.is_some() && now.sign_in != acted.sign_in;
-    (signed_in && status == ServerStatus::NeedsAuth).then_some(News::SignIn)
+    let another_helper = now.helper != acted.helper;
+    let news = if signed_in { Some(News::SignIn) } else { another_helper.then_some(News::Helper) };
+    news.filter(|_| status == ServerStatus::NeedsAuth)
 }
 
 /// The files that decide.
 #[derive(Debug, Default)]
-struct Files {
-    paths: Vec<PathBuf>,
+pub(super) struct Files {
+    pub(super) paths: Vec<PathBuf>,
     /// What they were before the last reading.
     seen: Option<Vec<Stamp>>,
     read_at: Option<Instant>,
     /// Whether to read once more although nothing has changed since: what was read may have been half of it, and a second
     /// change in the same moment leaves no trace.
-    again: bool,
+    pub(super) again: bool,
 }
 
 impl Files {
     /// Whether they have to be read, which is at most once in `pace`; the caller does so then.
-    async fn are_due(&mut self, pace: Duration) -> bool {
+    pub(super) async fn are_due(&mut self, pace: Duration) -> bool {
         if self.read_at.is_some_and(|at| at.elapsed() < pace) {
             return false;
         }
@@ -137,16 +200,51 @@ mod tests {
     use super::*;
 
     fn open(url: &str) -> Standing {
-        Standing { state: Ok(Fingerprint::of(&url)), sign_in: None }
+        Standing { state: Ok(Fingerprint::of(&url)), sign_in: None, helper: Vec::new() }
     }
 
     fn closed(closed: Withheld) -> Standing {
-        Standing { state: Err(closed), sign_in: None }
+        Standing { state: Err(closed), sign_in: None, helper: Vec::new() }
     }
 
     fn signed_in(seconds: u64) -> Standing {
         let at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
         Standing { sign_in: Some(at), ..open("a") }
+    }
+
+    fn with_helper(stamp: Stamp) -> Standing {
+        Standing { helper: vec![stamp], ..open("a") }
+    }
+
+    /// Two stamps that differ.
+    fn stamps() -> (Stamp, Stamp) {
+        (Stamp::default(), Stamp::of(std::path::Path::new("/")))
+    }
+
+    #[test]
+    fn another_helper_is_news_to_who_was_refused_and_later_each_time() {
+        let (before, after) = stamps();
+        let status = ServerStatus::NeedsAuth;
+        let look = |stamp| Look { standing: with_helper(stamp), is_in_doubt: false, files: None };
+        for status in [ServerStatus::Connected, ServerStatus::Failed, ServerStatus::Pending] {
+            assert_eq!(news(&look(after), &with_helper(before), status), None, "{status}");
+        }
+        let mut attention = Attention::default();
+        let mut heed = |now, acted| attention.heed(look(now), &with_helper(acted), status);
+        assert_eq!(heed(before, before), None);
+        assert_eq!(heed(after, before), Some(News::Helper));
+        assert_eq!(heed(after, before), None, "it was told");
+        // One that writes to what its command names is run again, and is another one after each run.
+        assert_eq!(heed(before, after), None, "not so soon");
+        assert!(attention.later.is_some() && !attention.is_due(), "and not forgotten");
+        let now = Instant::now();
+        let mut at = now;
+        let mut runs = 0;
+        while at < now + Duration::from_secs(24 * 3600) {
+            runs += u32::from(!attention.is_too_soon(at));
+            at += Duration::from_secs(1);
+        }
+        assert!((280..320).contains(&runs), "{runs} runs in a day");
     }
 
     #[test]

@@ -46,10 +46,13 @@ fn identity(wired: &ConfiguredServer) -> SessionServer {
 }
 
 /// The live sessions of each of these servers, in their order.
-pub(crate) async fn of(environment: &Environment, wired: &[ConfiguredServer]) -> Vec<Vec<Session>> {
+pub(crate) async fn of<'w>(
+    environment: &Environment,
+    wired: impl IntoIterator<Item = &'w ConfiguredServer>,
+) -> Vec<Vec<Session>> {
     let found = sessions(&places(environment), DESCRIBE_LIMIT, |_| true).await;
     wired
-        .iter()
+        .into_iter()
         .map(|wired| {
             let identity = identity(wired);
             found.iter().filter(|info| info.server == identity).map(session).collect()

@@ -1,10 +1,11 @@
-//! The table that a person watches while servers connect: one line per server, a spinner on each that is
-//! not known yet, redrawn in place.
+//! What is drawn on a terminal and goes away again: the table that a person looks at while servers connect, with one line per
+//! server and a spinner on each that is not known yet, redrawn in place; and a picture that has the terminal to itself.
 //!
-//! What a frame shows is a pure function of the state ([`LiveTable::frame`]). [`Drawn`] knows what of it is on the screen
-//! and how it goes away again; [`Output`](crate::output::Output) has the only one, so that whatever else is written takes
-//! the frame away first.
+//! What a frame shows is a pure function of the state ([`LiveTable::frame`]). [`Drawn`] and [`Whole`] know what is on the
+//! screen and how it goes away again; [`Output`](crate::output::Output) has the only ones, so that whatever else is written takes
+//! it away first.
 
+use super::overview::summary;
 use super::text::{Style, status_lines};
 use crate::view::row::Row;
 use crate::view::shown;
@@ -27,7 +28,6 @@ struct Entry {
     name: String,
     note: String,
     done: Option<Row>,
-    printed: bool,
 }
 
 /// What to write next.
@@ -44,12 +44,7 @@ impl LiveTable {
     pub(crate) fn new(names: &[String], width: usize, style: Style, rows: usize) -> Self {
         let entries = names
             .iter()
-            .map(|name| Entry {
-                name: shown::name(name),
-                note: "connecting".to_owned(),
-                done: None,
-                printed: false,
-            })
+            .map(|name| Entry { name: shown::name(name), note: "connecting".to_owned(), done: None })
             .collect();
         Self { entries, width, style, rows, tick: 0 }
     }
@@ -70,35 +65,31 @@ impl LiveTable {
         self.style.columns = columns;
     }
 
-    /// The next frame.
+    /// The next frame, which goes away in the end.
     ///
-    /// Known servers at the top are left behind as ordinary output. Where what is still drawn would take more than half of
-    /// the terminal, each server is left behind when it is known, and one line counts the rest: nothing reaches above the top
-    /// of the screen any more.
+    /// Where all of it would take more than half of the terminal, those that are still under way are shown as far as they fit,
+    /// and one line counts the others: nothing reaches above the top of the screen.
     pub(crate) fn frame(&mut self) -> Frame {
         self.tick += 1;
-        let mut frame = Frame::default();
-        let mut leading = true;
-        for entry in &mut self.entries {
-            leading &= entry.printed || entry.done.is_some();
-            if leading {
-                frame.stays.push_str(&entry.leave(self.width, self.style));
-            }
+        // Half of the screen: a terminal that becomes half as wide still has it all.
+        let room = self.rows.max(4).div_ceil(2);
+        let all: String = self.entries.iter().map(|entry| self.line(entry)).collect();
+        if screen_rows(&all, self.style.columns) < room {
+            return Frame { stays: String::new(), live: all };
         }
-        frame.live = self.open().map(|entry| self.line(entry)).collect();
-        // Half of the screen: a terminal that becomes half as wide still has it all, and what is scrolled out of it stays.
-        if screen_rows(&frame.live, self.style.columns) * 2 >= self.rows.max(4) {
-            for entry in &mut self.entries {
-                frame.stays.push_str(&entry.leave(self.width, self.style));
-            }
-            let text = format!("{} {} more connecting", self.spinner(), self.open().count());
-            frame.live = format!("{}\n", mcp_text::line(&text, self.style.columns));
-        }
-        frame
-    }
-
-    fn open(&self) -> impl Iterator<Item = &Entry> {
-        self.entries.iter().filter(|entry| !entry.printed)
+        let open: Vec<&Entry> = self.entries.iter().filter(|entry| entry.done.is_none()).collect();
+        let mut live: String =
+            open.iter().take(room.saturating_sub(2)).map(|entry| self.line(entry)).collect();
+        let more = open.len().saturating_sub(room.saturating_sub(2));
+        let known: Vec<&Row> = self.entries.iter().filter_map(|entry| entry.done.as_ref()).collect();
+        let parts = [
+            (more > 0).then(|| format!("{more} more connecting")),
+            (!known.is_empty()).then(|| format!("known are {}", summary(known.iter().copied()))),
+        ];
+        let text = parts.into_iter().flatten().collect::<Vec<_>>().join("; ");
+        let text = format!("{} {text}", self.spinner());
+        live.push_str(&format!("{}\n", mcp_text::line(&text, self.style.columns)));
+        Frame { stays: String::new(), live }
     }
 
     fn spinner(&self) -> &'static str {
@@ -116,19 +107,6 @@ impl LiveTable {
         let note = if left < 3 { String::new() } else { mcp_text::line(&entry.note, left) };
         let line = format!("{} {}  {}", self.spinner(), self.style.bold(&name), self.style.dim(&note));
         format!("{}\n", if note.is_empty() { line.trim_end() } else { &line })
-    }
-}
-
-impl Entry {
-    /// The lines that stay of a server that is known and was not left behind before.
-    fn leave(&mut self, width: usize, style: Style) -> String {
-        match &self.done {
-            Some(row) if !self.printed => {
-                self.printed = true;
-                status_lines(row, width, style)
-            }
-            _ => String::new(),
-        }
     }
 }
 
@@ -153,6 +131,32 @@ impl Drawn {
         }
     }
 }
+
+/// A picture that has the terminal to itself, on the screen that terminals keep for that, so that what was there before
+/// comes back when it goes, whatever became of the window.
+#[derive(Debug, Default)]
+pub(crate) struct Whole {
+    is_there: bool,
+}
+
+impl Whole {
+    /// What to write to show these lines and nothing else. No line is wider than the terminal, and all fit.
+    pub(crate) fn paint(&mut self, lines: &[String]) -> String {
+        let enter = if std::mem::replace(&mut self.is_there, true) { "" } else { TAKE };
+        // Each line is erased behind what is written, so that nothing flickers.
+        format!("{enter}\u{1b}[H{}\u{1b}[K\u{1b}[J", lines.join("\u{1b}[K\r\n"))
+    }
+
+    /// What brings the terminal back as it was.
+    pub(crate) fn leave(&mut self) -> &'static str {
+        if std::mem::take(&mut self.is_there) { GIVE_BACK } else { "" }
+    }
+}
+
+/// The other screen, without a cursor, empty.
+const TAKE: &str = "\u{1b}[?1049h\u{1b}[?25l\u{1b}[H\u{1b}[J";
+/// The usual screen, with a cursor.
+const GIVE_BACK: &str = "\u{1b}[?25h\u{1b}[?1049l";
 
 /// How many rows of a terminal `text` takes, whose lines all end in a line break. Long lines wrap where a character does not fit
 /// any more, which for a wide one is a column earlier; escape sequences of ours, which all end in a letter, take no room.

@@ -101,6 +101,32 @@ pub(crate) struct Row {
     pub(crate) sessions: Vec<Session>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reconnected: Option<Vec<Reconnected>>,
+    /// What is told where nothing was contacted; `auth` has it for programs.
+    #[serde(skip)]
+    pub(crate) kept: Option<Kept>,
+}
+
+/// Credentials as far as files tell of them.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Kept {
+    /// A person signs in, and has done so where it is there.
+    SignIn { is_there: bool, until: Option<SystemTime> },
+    /// This program says what they are, or one whose name does not show.
+    Helper { program: Option<String> },
+}
+
+impl Kept {
+    /// What is known of the credentials of `server` without contact: whose they are, and until when they are good.
+    fn of(server: &ConfiguredServer) -> Option<Self> {
+        let auth = server.auth.as_ref()?;
+        if let Some(helper) = &auth.plan.settings().helper {
+            let program = helper.program().map(|program| server.secrets.hide(program).into_owned());
+            return Some(Self::Helper { program });
+        }
+        let snapshot = server.snapshot();
+        let may_sign_in = auth.oauth.is_some() && server.is_oauth_capable(&snapshot);
+        may_sign_in.then_some(Self::SignIn { is_there: snapshot.signed_in, until: snapshot.expires_at })
+    }
 }
 
 impl Row {
@@ -122,7 +148,8 @@ impl Row {
 
     /// The row of `server` as far as the files tell it.
     pub(crate) fn offline(server: &ConfiguredServer, steps: &Steps) -> Self {
-        Self::of(server, server.offline_report(), Duration::ZERO, steps)
+        let row = Self::of(server, server.offline_report(), Duration::ZERO, steps);
+        Self { kept: Kept::of(server), ..row }
     }
 
     /// The row of `server`, which was probed until `deadline`.
@@ -165,6 +192,7 @@ impl Row {
             elapsed_ms: Some(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)),
             sessions: Vec::new(),
             reconnected: None,
+            kept: None,
         }
     }
 

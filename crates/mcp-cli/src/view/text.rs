@@ -1,9 +1,12 @@
 //! Rows as text: a table with glyphs on a terminal, plain aligned lines in a pipe.
 
+use std::time::SystemTime;
+
 use mcp_bridge::Role;
 use mcp_status::ServerStatus;
 
-use super::row::{Reconnected, Row, Session};
+use super::row::{Kept, Reconnected, Row, Session};
+use super::time::clock;
 use super::wrap::{cut, wrap};
 use crate::view::shown::{self, pad};
 
@@ -85,16 +88,29 @@ pub(crate) fn name_width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
 
 /// The line, or two, of one server's status, with the line break.
 pub(crate) fn status_lines(row: &Row, width: usize, style: Style) -> String {
-    let status = row.status.unwrap_or(ServerStatus::Pending);
-    let name = pad(&shown::name(&row.name), style.aligned(width));
-    let word = pad(status.as_str(), STATUS_WIDTH);
-    let detail = detail(row);
     let next = row.reason().and_then(|reason| reason.next.as_deref());
-    if !style.terminal {
-        let next = next.map(|next| format!("  next: {next}")).unwrap_or_default();
-        let line = format!("{name}  {word}  {detail}{next}");
-        return format!("{}\n{}", line.trim_end(), session_lines(row, style));
+    if style.terminal {
+        return status_block(row, "", next, width, style) + &session_lines(row, style);
     }
+    let status = row.status.unwrap_or(ServerStatus::Pending);
+    let name = pad(&shown::name(&row.name), width);
+    let word = pad(status.as_str(), STATUS_WIDTH);
+    let next = next.map(|next| format!("  next: {next}")).unwrap_or_default();
+    let line = format!("{name}  {word}  {}{next}", detail(row));
+    format!("{}\n{}", line.trim_end(), session_lines(row, style))
+}
+
+/// One server as a terminal shows it: its status, what there is to say about it and `more`, and below it what to `try`.
+pub(crate) fn status_block(row: &Row, more: &str, next: Option<&str>, width: usize, style: Style) -> String {
+    let status = row.status.unwrap_or(ServerStatus::Pending);
+    let name = cut(&shown::name(&row.name), style.columns.saturating_sub(2));
+    let name = pad(&name, style.aligned(width));
+    let word = pad(word(row), STATUS_WIDTH);
+    let detail = match (detail(row), more) {
+        (detail, "") => detail,
+        (detail, more) if detail.is_empty() => more.to_owned(),
+        (detail, more) => format!("{detail} · {more}"),
+    };
     let glyph = style.paint(status, glyph(status));
     let head = 2 + mcp_text::width(&name) + 2 + STATUS_WIDTH;
     // A name that leaves no room for its status has it below.
@@ -102,10 +118,7 @@ pub(crate) fn status_lines(row: &Row, width: usize, style: Style) -> String {
     let mut first = format!("{glyph} {}{gap}{}", style.bold(&name), style.paint(status, &word));
     let column = head + 2;
     let beside = style.columns >= column + MIN_BESIDE;
-    // A command is never broken up, so that it can be copied; where it does not fit it starts further left.
-    let next_fits = next.is_none_or(|next| column + "next: ".len() + mcp_text::width(next) <= style.columns);
-    let (detail_at, next_at) =
-        (if beside { column } else { NARROW }, if next_fits { column } else { NARROW });
+    let detail_at = if beside { column } else { NARROW };
     let mut below = String::new();
     for (number, line) in wrap(&detail, style.columns.saturating_sub(detail_at)).iter().enumerate() {
         if beside && number == 0 {
@@ -115,15 +128,35 @@ pub(crate) fn status_lines(row: &Row, width: usize, style: Style) -> String {
         }
     }
     if let Some(next) = next {
-        below.push_str(&format!("{}{} {next}\n", " ".repeat(next_at), style.dim("next:")));
+        // A command is never broken up, so that it can be copied; where it does not fit it starts further left.
+        let (at, label) = if beside && column + mcp_text::width(next) <= style.columns {
+            (column - 2 - STATUS_WIDTH, pad("try", STATUS_WIDTH))
+        } else {
+            (NARROW, "try".to_owned())
+        };
+        below.push_str(&format!("{}{}  {next}\n", " ".repeat(at), style.dim(&label)));
     }
-    format!("{}\n{below}{}", first.trim_end(), session_lines(row, style))
+    format!("{}\n{below}", first.trim_end())
+}
+
+/// The status in the word that people say.
+fn word(row: &Row) -> &'static str {
+    let status = row.status.unwrap_or(ServerStatus::Pending);
+    if is_down(row) { "down" } else { status.as_str() }
+}
+
+/// Whether the server is not there, rather than there and of no use.
+pub(crate) fn is_down(row: &Row) -> bool {
+    use mcp_status::ReasonCode::{Exited, Timeout, Unavailable, Unreachable};
+    let code = row.reason().map(|reason| reason.code);
+    row.status == Some(ServerStatus::Failed)
+        && matches!(code, Some(Exited | Timeout | Unavailable | Unreachable))
 }
 
 /// What stands beside name and status has at least this many characters of its own, or goes below them.
-const MIN_BESIDE: usize = 24;
+pub(super) const MIN_BESIDE: usize = 24;
 /// Where lines below a narrow row begin.
-const NARROW: usize = 4;
+pub(super) const NARROW: usize = 4;
 
 /// What one live session did.
 pub(crate) fn reconnected_line(name: &str, session: &Reconnected, style: Style) -> String {
@@ -203,8 +236,26 @@ fn detail(row: &Row) -> String {
     }
     if row.status == Some(ServerStatus::Disabled) && row.reason().is_none() {
         parts.push("switched off in the configuration".to_owned());
+    } else if let Some(kept) = &row.kept {
+        parts.push(kept_text(kept, SystemTime::now()));
     }
     parts.join(" · ")
+}
+
+/// `signed in, token until 03:22Z`.
+fn kept_text(kept: &Kept, now: SystemTime) -> String {
+    match kept {
+        Kept::SignIn { is_there: false, .. } => "not signed in".to_owned(),
+        Kept::SignIn { until: None, .. } => "signed in".to_owned(),
+        Kept::SignIn { until: Some(until), .. } if *until <= now => {
+            format!("signed in, token expired {}", clock(*until, now))
+        }
+        Kept::SignIn { until: Some(until), .. } => format!("signed in, token until {}", clock(*until, now)),
+        Kept::Helper { program: Some(program) } => {
+            format!("helper {}, last run unknown", shown::cell(program))
+        }
+        Kept::Helper { program: None } => "a helper, last run unknown".to_owned(),
+    }
 }
 
 /// `1 tool`, `5 tools`.
@@ -337,7 +388,7 @@ mod tests {
         let refused = row("web", Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 });
         let lines = status_lines(&refused, 5, TERMINAL);
         assert!(lines.starts_with("! web    needs-auth  "), "{lines}");
-        assert!(lines.ends_with("\n                     next: mcplink get web\n"), "{lines}");
+        assert!(lines.ends_with("\n         try         mcplink get web\n"), "{lines}");
         let painted = status_lines(&refused, 5, Style { color: true, ..TERMINAL });
         assert!(painted.starts_with("\u{1b}[33m!\u{1b}[0m"), "{painted}");
     }
@@ -348,13 +399,33 @@ mod tests {
         assert_eq!(
             status_lines(&refused, 3, Style { columns: 50, ..TERMINAL }),
             "! web  needs-auth  the server refused the headers\n                   of the configuration (401)\n\
-             \x20                  next: mcplink get web\n"
+             \x20      try         mcplink get web\n"
         );
         assert_eq!(
             status_lines(&refused, 3, Style { columns: 39, ..TERMINAL }),
             "! web  needs-auth\n    the server refused the headers of\n    the configuration (401)\n    \
-             next: mcplink get web\n"
+             try  mcplink get web\n"
         );
+    }
+
+    #[test]
+    fn what_is_kept_is_told_with_its_end() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_239_039);
+        let sign_in = |seconds: i64| Kept::SignIn {
+            is_there: true,
+            until: Some(SystemTime::UNIX_EPOCH + Duration::from_secs((1_795_239_039 + seconds) as u64)),
+        };
+        for (kept, text) in [
+            (sign_in(3600), "signed in, token until 06:30Z"),
+            (sign_in(-60), "signed in, token expired 05:29Z"),
+            (sign_in(86_400), "signed in, token until 11-22 05:30Z"),
+            (Kept::SignIn { is_there: true, until: None }, "signed in"),
+            (Kept::SignIn { is_there: false, until: None }, "not signed in"),
+            (Kept::Helper { program: Some("my-sso".to_owned()) }, "helper my-sso, last run unknown"),
+            (Kept::Helper { program: None }, "a helper, last run unknown"),
+        ] {
+            assert_eq!(kept_text(&kept, now), text);
+        }
     }
 
     #[test]

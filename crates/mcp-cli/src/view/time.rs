@@ -14,6 +14,13 @@ pub(crate) fn rfc3339(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", since.subsec_millis())
 }
 
+/// The minute, for people, in UTC: `02:13Z`, and with its day where that is not the one of `now`.
+pub(crate) fn clock(time: SystemTime, now: SystemTime) -> String {
+    let (time, now) = (rfc3339(time), rfc3339(now));
+    let (day, minute) = (&time[5..10], &time[11..16]);
+    if time[..10] == now[..10] { format!("{minute}Z") } else { format!("{day} {minute}Z") }
+}
+
 /// The date of a day counted from 1970-01-01, in the proleptic Gregorian calendar. Years are counted
 /// from March, so that the leap day is the last of its year.
 fn civil(days: u64) -> (u64, u64, u64) {
@@ -39,6 +46,13 @@ mod tests {
             assert_eq!(rfc3339(time), "9999-12-31T23:59:59.999Z");
         }
         assert_eq!(rfc3339(UNIX_EPOCH + LAST - Duration::from_millis(999)), "9999-12-31T23:59:59.000Z");
+    }
+
+    #[test]
+    fn a_minute_has_its_day_where_that_is_another_one() {
+        let at = |seconds| UNIX_EPOCH + Duration::from_secs(seconds);
+        assert_eq!(clock(at(1_795_239_039), at(1_795_239_100)), "05:30Z");
+        assert_eq!(clock(at(1_795_239_039), at(1_795_339_100)), "11-21 05:30Z");
     }
 
     #[test]

@@ -281,3 +281,130 @@ fn fa_a51_a_file_that_breaks_under_a_bridge_ends_nothing_and_a_rejection_counts_
     call_until(&mut bridge, "echo", "the rejection", |answer| works(answer) && other.count("tools/call") > 0);
     bridge.wait().expect_code(0);
 }
+
+/// An entry whose helper is this script.
+fn with_script(server: &FakeMcpServer, script: &std::path::Path) -> Value {
+    let command = format!("sh {}", mcp_text::shell_word(&script.to_string_lossy()));
+    json!({ "type": "http", "url": server.url().as_str(), "headersHelper": command })
+}
+
+/// What a helper prints.
+fn prints(token: &str) -> String {
+    format!("echo run >>\"$HOME/runs\"\necho '{{\"Authorization\": \"Bearer {token}\"}}'\n")
+}
+
+fn runs(setting: &Setting) -> usize {
+    std::fs::read_to_string(setting.home.home().join("runs")).unwrap_or_default().lines().count()
+}
+
+#[test]
+fn fa_a59_a_bridge_opens_when_the_script_of_its_helper_is_edited() {
+    let server = FakeMcpServer::builder().accept("good").start().unwrap();
+    let mut setting = Setting::new();
+    let script = setting.home.write("mint.sh", prints("bad")).unwrap();
+    setting.write("web", with_script(&server, &script));
+    let mut bridge = open(&setting, "web");
+    assert!(refused(&echo(&mut bridge, 1), "credentials-rejected"));
+    let before = runs(&setting);
+    // Nothing runs by itself.
+    std::thread::sleep(Duration::from_secs(2));
+    assert_eq!(runs(&setting), before);
+    // It fails in another way, and then it is right.
+    std::fs::write(&script, "echo 'my-sso: expired' >&2; exit 7").unwrap();
+    call_until(&mut bridge, "echo", "the first edit", |answer| refused(answer, "helper-failed"));
+    std::fs::write(&script, prints("good")).unwrap();
+    call_until(&mut bridge, "echo", "the second edit", works);
+    // While it works, an edit is for the next time.
+    let before = runs(&setting);
+    std::fs::write(&script, prints("bad")).unwrap();
+    std::thread::sleep(Duration::from_secs(3));
+    assert!(works(&echo(&mut bridge, 2)));
+    assert_eq!(runs(&setting), before);
+    bridge.wait().expect_code(0);
+}
+
+/// A helper that writes to what its command names is not run because it ran.
+#[test]
+fn fa_a58_fa_a59_a_helper_that_changes_its_own_files_does_not_run_for_ever() {
+    let server = FakeMcpServer::builder().accept("good").start().unwrap();
+    let mut setting = Setting::new();
+    let log = setting.home.write("mint.log", "").unwrap();
+    let script = setting.home.write("mint.sh", format!("date +%N >>\"$1\"\n{}", prints("bad"))).unwrap();
+    let mut entry = with_script(&server, &script);
+    let command = format!(
+        "{} {}",
+        entry["headersHelper"].as_str().unwrap(),
+        mcp_text::shell_word(&log.to_string_lossy())
+    );
+    entry["headersHelper"] = json!(command);
+    setting.write("web", entry);
+    let mut bridge = open(&setting, "web");
+    assert!(refused(&echo(&mut bridge, 1), "credentials-rejected"));
+    std::thread::sleep(Duration::from_secs(8));
+    // Later each time: after 0.5, 1, 2, 4 s.
+    let runs = runs(&setting);
+    assert!((1..=14).contains(&runs), "{runs} runs in 8 s");
+    bridge.wait().expect_code(0);
+}
+
+#[test]
+fn s_b1_fa_a59_a_bridge_closes_when_its_entry_gets_another_name_and_opens_when_it_has_it_again() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let setting = Setting::of("web", http(&server));
+    let mut bridge = open(&setting, "web");
+    call_until(&mut bridge, "echo", "the server", works);
+    write(&setting, json!({ "website": http(&server) }));
+    let answer = call_until(&mut bridge, "echo", "the other name", |answer| refused(answer, "config"));
+    assert!(answer.to_string().contains("no server is named"), "{answer:#}");
+    let began = Instant::now();
+    while server.sessions() > 0 {
+        assert!(began.elapsed() < HEARD, "the old session goes on");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    write(&setting, json!({ "web": http(&server) }));
+    call_until(&mut bridge, "echo", "the old name", works);
+    bridge.wait().expect_code(0);
+}
+
+#[test]
+fn fa_a58_a_bridge_opens_when_its_folder_is_trusted_and_closes_when_it_is_not_any_more() {
+    let server = FakeMcpServer::builder().accept("good").start().unwrap();
+    let setting = Setting::new();
+    let script = setting.home.write("mint.sh", prints("good")).unwrap();
+    let setting = setting.project_file(json!({ "db": with_script(&server, &script) }));
+    setting.run(&["approve", "db"], 0);
+    let mut bridge = open(&setting, "db");
+    let answer = echo(&mut bridge, 1);
+    assert!(refused(&answer, "helper-untrusted"), "{answer:#}");
+    assert_eq!(runs(&setting), 0);
+    setting.run(&["trust"], 0);
+    call_until(&mut bridge, "echo", "the trust", works);
+    setting.run(&["untrust"], 0);
+    let answer = call_until(&mut bridge, "echo", "the end of it", |answer| !works(answer));
+    assert!(refused(&answer, "helper-untrusted"), "{answer:#}");
+    bridge.wait().expect_code(0);
+}
+
+#[test]
+fn fb_b27_a_bridge_closes_when_somebody_signs_out_elsewhere_and_opens_with_the_next_sign_in() {
+    let server = FakeMcpServer::start().unwrap();
+    let auth = FakeAuthServer::start().unwrap();
+    auth.protect(&server);
+    let setting = Setting::of("s", http(&server));
+    let browser = FakeBrowser::new().unwrap();
+    let run = |verb: &str| {
+        let command = setting.mcplink(&[verb, "s"]).env("BROWSER", browser.command());
+        command.may_hold_secrets("state").run().expect_code(0);
+    };
+    run("login");
+    let mut bridge = setting.mcplink(&["bridge", "s"]).may_hold_secrets("state").start();
+    crate::bridge::say(&mut bridge, crate::bridge::INITIALIZE);
+    crate::bridge::response(&bridge, 0);
+    call_until(&mut bridge, "echo", "the sign-in", works);
+    run("logout");
+    let answer = call_until(&mut bridge, "echo", "the end of it", |answer| !works(answer));
+    assert_eq!(answer["error"]["data"]["status"], "needs-auth", "{answer:#}");
+    run("login");
+    call_until(&mut bridge, "echo", "the next sign-in", works);
+    bridge.wait().expect_code(0);
+}

@@ -34,6 +34,9 @@ fn steady(line: &str) -> String {
         if words[at] == "ms" && words[at - 1].parse::<u64>().is_ok() {
             words[at - 1] = "N".to_owned();
         }
+        if words[at] == "s" && words[at - 1].len() == 3 && words[at - 1].parse::<f64>().is_ok() {
+            words[at - 1] = "N.N".to_owned();
+        }
     }
     words.join(" ").trim_end().to_owned()
 }

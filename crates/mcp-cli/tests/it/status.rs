@@ -1,5 +1,7 @@
 //! What a status says: field failures of status truth.
 
+use std::time::Duration;
+
 use mcp_testkit::{Accept, Answer, FakeMcpServer, Fault, FlakyProxy, HttpAnswer, Refusal};
 use serde_json::json;
 
@@ -169,6 +171,19 @@ fn f059_and_f113_one_hanging_server_holds_no_line_up() {
     running.signal("INT");
     let output = running.wait().expect_code(130);
     assert!(!output.stdout.contains("a-hanging"), "{output}");
+}
+
+#[test]
+fn fh_h12_lines_of_a_pipe_have_the_order_of_the_configuration_where_none_is_slow() {
+    let late = FakeMcpServer::builder().always(Answer::Late(Duration::from_millis(100))).start().unwrap();
+    let quick = FakeMcpServer::start().unwrap();
+    let setting =
+        Setting::of("a", http(&late)).with("b", http(&quick)).with("c", http(&late)).with("d", http(&quick));
+    let output = setting.run(&["status"], 0);
+    let names: Vec<&str> = output.stdout.lines().map(|line| &line[..1]).collect();
+    assert_eq!(names, ["a", "b", "c", "d"], "{output}");
+    // And no summary, nor anything else that is for a person alone.
+    assert!(!output.stdout.contains("servers") && !output.stdout.contains("try"), "{output}");
 }
 
 #[test]

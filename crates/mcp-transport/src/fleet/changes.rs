@@ -14,7 +14,7 @@ use crate::supervisor::StatusSnapshot;
 #[non_exhaustive]
 pub enum FleetChange {
     /// A server has this status now, or is new and has it.
-    Status(StatusSnapshot),
+    Status(Box<StatusSnapshot>),
     /// The server of this name is no longer there.
     Removed(Arc<str>),
 }
@@ -78,7 +78,7 @@ impl FleetChanges {
                 }
             };
             if let Some(seen) = seen {
-                return Some(FleetChange::Status(seen));
+                return Some(FleetChange::Status(Box::new(seen)));
             }
         }
         None

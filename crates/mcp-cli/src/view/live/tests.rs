@@ -9,6 +9,7 @@ use mcp_testkit::Screen;
 use super::*;
 use crate::view::row::AuthRow;
 use crate::view::text::name_width;
+use crate::view::wrap::cut;
 
 fn row(name: &str, outcome: Outcome) -> Row {
     let facts = ActionFacts::new(TransportKind::Remote);
@@ -39,15 +40,50 @@ fn table(names: &[&str], columns: usize, rows: usize) -> LiveTable {
 #[test]
 fn each_server_spins_until_it_is_known_and_order_is_kept() {
     let mut table = table(&["a", "b"], 80, 24);
-    let frame = |stays: &str, live: &str| Frame { stays: stays.to_owned(), live: live.to_owned() };
-    assert_eq!(table.frame(), frame("", "⠙ a  connecting\n⠙ b  connecting\n"));
+    let frame = |live: &str| Frame { stays: String::new(), live: live.to_owned() };
+    assert_eq!(table.frame(), frame("⠙ a  connecting\n⠙ b  connecting\n"));
     table.done(1, connected("b"));
     let b = status_lines(&connected("b"), 1, style(80));
-    assert_eq!(table.frame(), frame("", &format!("⠹ a  connecting\n{b}")));
+    assert_eq!(table.frame(), frame(&format!("⠹ a  connecting\n{b}")));
     table.done(0, connected("a"));
     let a = status_lines(&connected("a"), 1, style(80));
-    assert_eq!(table.frame(), frame(&format!("{a}{b}"), ""));
-    assert_eq!(table.frame(), Frame::default(), "finished lines are never drawn again");
+    assert_eq!(table.frame(), frame(&format!("{a}{b}")));
+}
+
+#[test]
+fn fh_h13_what_does_not_fit_is_counted() {
+    let names: Vec<String> = (0..30).map(|number| format!("s{number}")).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let mut table = table(&names, 80, 24);
+    let live = table.frame().live;
+    assert_eq!(live.lines().count(), 11, "{live}");
+    assert!(live.ends_with("⠙ 20 more connecting\n"), "{live}");
+    for (index, name) in names.iter().enumerate().take(25) {
+        table.done(index, if index == 3 { refused(name) } else { connected(name) });
+    }
+    let live = table.frame().live;
+    assert!(live.starts_with("⠹ s25  connecting\n"), "{live}");
+    assert!(live.ends_with("⠹ known are 25 servers: 24 connected, 1 needs you\n"), "{live}");
+}
+
+#[test]
+fn fh_h12_a_picture_gives_the_terminal_back_as_it_was() {
+    let mut screen = Screen::new(20, 4);
+    screen.feed("$ mcplink\r\n");
+    let (mut whole, before) = (Whole::default(), screen.text());
+    let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
+    assert_eq!(whole.leave(), "", "it was not taken");
+    screen.feed(&whole.paint(&lines(&["one", "two two two", "three"])));
+    assert_eq!(screen.text(), ["one", "two two two", "three"]);
+    assert!(!screen.is_as_usual());
+    screen.feed(&whole.paint(&lines(&["one", "2"])));
+    assert_eq!(screen.text(), ["one", "2"], "nothing of before stands there");
+    // The window is dragged meanwhile.
+    screen.resize(10, 3);
+    screen.feed(&whole.paint(&lines(&["one", "2"])));
+    screen.feed(whole.leave());
+    assert_eq!((screen.text(), screen.is_as_usual()), (before, true));
+    assert_eq!(whole.leave(), "", "once");
 }
 
 #[test]
@@ -134,6 +170,10 @@ fn fh_h13_the_table_leaves_no_stale_line_whatever_the_terminal_does() {
                         }
                     }
                     terminal.show(table.frame());
+                    let width = name_width(names.iter().copied());
+                    let lines = |name: &&str| status_lines(&outcome(name), width, style(terminal.columns));
+                    let stays = names.iter().map(lines).collect();
+                    terminal.show(Frame { stays, live: String::new() });
                     let text = terminal.screen.text();
                     terminal.screen.resize(10_000, rows);
                     let lines = terminal.screen.text();
@@ -142,7 +182,7 @@ fn fh_h13_the_table_leaves_no_stale_line_whatever_the_terminal_does() {
                     assert!(!all.contains("connecting") && !all.contains("tried"), "{case}: {text:#?}");
                     assert!(!SPINNER.iter().any(|glyph| all.contains(glyph)), "{case}: {text:#?}");
                     for name in names {
-                        let name = shown::name(name);
+                        let name = cut(&shown::name(name), terminal.columns.saturating_sub(2));
                         let own = |line: &&String| {
                             line.get(4..).is_some_and(|line| {
                                 line.strip_prefix(&name)

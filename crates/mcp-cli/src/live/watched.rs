@@ -1,0 +1,383 @@
+//! The servers of the configuration while a command goes on: each is connected to once and held, and the files are followed.
+//! Nothing is connected, started or run because of a look.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use mcp_connect::ConfiguredServer;
+use mcp_status::{MachinePolicy, ReasonCode, ServerStatus};
+use mcp_transport::SupervisorHandle;
+use mcp_transport::fleet::{Fleet, FleetChange, FleetChanges, FleetConfig, FleetEntry};
+use mcp_transport::retry::RetryPolicy;
+use mcp_transport::supervisor::{StartLimits, StatusSnapshot, SupervisorPolicy};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
+
+use super::entry::{Entry, Target, watched};
+use super::follow::{Attention, Files, pace};
+use crate::app::{App, Loaded};
+use crate::error::CliError;
+use crate::problems::problem_text;
+use crate::steps::Steps;
+use crate::view::row::{Row, Session};
+
+/// Between two looks at the files, and at what is due.
+const TICK: Duration = Duration::from_millis(300);
+/// Between two questions to live sessions.
+const SESSIONS: Duration = Duration::from_secs(5);
+/// What an attempt that is made because it is time may keep anything from being seen.
+const ATTEMPT_LIMIT: Duration = Duration::from_millis(1200);
+/// What closing all connections may take at the end.
+const CLOSE_LIMIT: Duration = Duration::from_secs(3);
+
+/// How often something is tried.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Pacing {
+    /// Between two questions without effects to a remote server. A local one tells its end by itself.
+    ask: Duration,
+    /// Before a server is tried again that refused, or failed for good: the first time, and at the most. It may cost a
+    /// run of a helper each time.
+    again: (Duration, Duration),
+    /// Between the attempts to reach one that is down: the first, and the longest.
+    probe: (Duration, Duration),
+}
+
+impl Pacing {
+    /// For somebody who leaves it open over night.
+    pub(crate) fn watch() -> Self {
+        let seconds = Duration::from_secs;
+        Self { ask: seconds(5), again: (seconds(30), seconds(300)), probe: (seconds(5), seconds(60)) }
+    }
+
+    /// For somebody who waits for it.
+    pub(crate) fn wait() -> Self {
+        let seconds = Duration::from_secs;
+        Self { ask: seconds(5), again: (seconds(1), seconds(10)), probe: (seconds(1), seconds(10)) }
+    }
+
+    fn policy(self) -> SupervisorPolicy {
+        let mut policy = SupervisorPolicy::long_lived();
+        // What the first attempt came to is told at once.
+        policy.machine = MachinePolicy::long_lived().with_connect_retries(0);
+        policy.machine.latch = self.again.0;
+        policy.probe = RetryPolicy {
+            max_retries: 6,
+            initial_delay: self.probe.0,
+            max_delay: self.probe.1,
+            multiplier: 2.0,
+            ..RetryPolicy::probe()
+        };
+        policy
+    }
+}
+
+/// The servers, held.
+#[derive(Debug)]
+pub(crate) struct Watched {
+    app: Arc<App>,
+    /// Those that were asked for by name; all that are configured where there is none.
+    named: Vec<String>,
+    pacing: Pacing,
+    fleet: Fleet,
+    changes: FleetChanges,
+    /// In the order in which they were asked for, or are configured.
+    members: Vec<Member>,
+    files: Files,
+    problems: Vec<String>,
+    ticks: Interval,
+    sessions: Option<JoinHandle<Said>>,
+    sessions_due: Instant,
+}
+
+/// What live sessions say, by the name of their server.
+type Said = Vec<(String, Vec<Session>)>;
+
+#[derive(Debug)]
+struct Member {
+    name: String,
+    entry: Arc<Entry>,
+    handle: SupervisorHandle,
+    attention: Attention,
+    sessions: Vec<Session>,
+    /// When the attempt began that is under way, or what the last one took.
+    began: Instant,
+    took: Option<Duration>,
+    /// When the server is asked whether it is there.
+    ask_at: Instant,
+    /// When one that refused is tried again, and the pause behind that.
+    again: Option<(Instant, Duration)>,
+}
+
+/// Something to heed.
+#[derive(Debug)]
+pub(crate) enum Stir {
+    Change(FleetChange),
+    Tick,
+}
+
+/// One server as it is now.
+#[derive(Clone, Debug)]
+pub(crate) struct Seen {
+    pub(crate) row: Row,
+    /// Since when.
+    pub(crate) since: SystemTime,
+    /// Whether anything is known of it: it is not merely being connected to.
+    pub(crate) is_known: bool,
+    /// Which connection stands, of those that were made.
+    pub(crate) connection: Option<u64>,
+}
+
+impl Watched {
+    /// Begins to connect to the servers of these names, or to all where there is none.
+    ///
+    /// # Errors
+    ///
+    /// As a command about them: where one is not known, or the configuration cannot be used at all.
+    pub(crate) async fn start(app: &Arc<App>, names: &[String], pacing: Pacing) -> Result<Self, CliError> {
+        let loaded = app.load()?;
+        let wired = loaded.wired_named(app, names).await?;
+        if !app.json {
+            loaded.note_problems_of(app, names, &wired);
+            if wired.is_empty() {
+                loaded.note_nothing(app);
+            }
+        }
+        let mut config = FleetConfig::default();
+        config.policy = pacing.policy();
+        config.limits = StartLimits::new(app.remote_batch(), app.stdio_batch());
+        let fleet = Fleet::new(app.host.connector().clone(), config);
+        let mut ticks = interval(TICK);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        let mut watched = Self {
+            app: app.clone(),
+            named: Vec::new(),
+            pacing,
+            changes: fleet.changes(),
+            fleet,
+            members: Vec::new(),
+            files: Files::default(),
+            problems: Vec::new(),
+            ticks,
+            sessions: None,
+            sessions_due: Instant::now(),
+        };
+        if !names.is_empty() {
+            watched.named = wired.iter().map(|wired| wired.description.name.clone()).collect();
+        }
+        watched.members = wired.into_iter().filter_map(|wired| watched.member(wired)).collect();
+        watched.files.paths = self::watched(app, &loaded);
+        Ok(watched)
+    }
+
+    /// Waits for something to heed. Dropping the future loses nothing.
+    pub(crate) async fn stir(&mut self) -> Stir {
+        tokio::select! {
+            biased;
+            Some(change) = self.changes.next() => Stir::Change(change),
+            _ = self.ticks.tick() => Stir::Tick,
+        }
+    }
+
+    /// Acts on it.
+    pub(crate) async fn heed(&mut self, stir: Stir) {
+        match stir {
+            Stir::Change(FleetChange::Status(snapshot)) => {
+                if let Some(member) = self.members.iter_mut().find(|member| *member.name == *snapshot.name) {
+                    member.heed(&snapshot, self.pacing);
+                }
+            }
+            Stir::Change(_) => {}
+            Stir::Tick => {
+                let all_stand = self.members.iter().all(|member| member.status() == ServerStatus::Connected);
+                let is_due = self.files.are_due(pace(all_stand)).await;
+                if is_due || self.members.iter().any(|member| member.attention.is_due()) {
+                    self.read_files().await;
+                }
+                let now = Instant::now();
+                for member in &mut self.members {
+                    member.do_what_is_due(now, self.pacing);
+                }
+                self.ask_sessions(now).await;
+            }
+        }
+    }
+
+    /// The servers as they are now, in order.
+    pub(crate) fn seen(&self) -> Vec<Seen> {
+        self.members.iter().map(|member| member.seen(&self.app.steps)).collect()
+    }
+
+    /// What is wrong with the files.
+    pub(crate) fn problems(&self) -> &[String] {
+        &self.problems
+    }
+
+    /// Lets go of all connections, in bounded time.
+    pub(crate) async fn close(self) {
+        let limit = crate::deadline::goodbye(self.app.deadline, CLOSE_LIMIT);
+        drop(timeout(limit, self.fleet.close()).await);
+    }
+
+    fn member(&self, wired: ConfiguredServer) -> Option<Member> {
+        let name = wired.description.name.clone();
+        let entry = Arc::new(Entry::new(self.app.clone(), Target::new(&name), None, Arc::new(wired)));
+        let source = entry.clone();
+        let read = move || {
+            let entry = source.clone();
+            async move { entry.read().await.map(|(server, _)| server) }
+        };
+        // Which definition it is, the entry itself knows best.
+        let handle = self.fleet.insert(FleetEntry::new(&*name, "", read))?;
+        let now = Instant::now();
+        Some(Member {
+            name,
+            entry,
+            handle,
+            attention: Attention::default(),
+            sessions: Vec::new(),
+            began: now,
+            took: None,
+            ask_at: now + self.pacing.ask,
+            again: None,
+        })
+    }
+
+    /// The files have changed: what is new is taken up, what is another one hears of it, what is gone is let go.
+    async fn read_files(&mut self) {
+        let app = self.app.clone();
+        // A file may be on a network drive, and large.
+        let loaded = match tokio::task::spawn_blocking(move || app.load()).await {
+            Ok(Ok(loaded)) => loaded,
+            Ok(Err(error)) => {
+                self.problems = vec![error.message];
+                return;
+            }
+            Err(_) => return,
+        };
+        self.files.paths = self::watched(&self.app, &loaded);
+        let broken: Vec<String> = loaded.config.broken_files().map(problem_text).collect();
+        let names = if self.named.is_empty() { loaded.names() } else { self.named.clone() };
+        let mut before: BTreeMap<String, Member> = std::mem::take(&mut self.members)
+            .into_iter()
+            .map(|member| (member.name.clone(), member))
+            .collect();
+        for name in names {
+            let member = match before.remove(&name) {
+                Some(member) => Some(self.heard(member, &loaded).await),
+                None => match loaded.found(&self.app, &name).await {
+                    Ok(wired) => self.member(wired),
+                    Err(_) => None,
+                },
+            };
+            self.members.extend(member);
+        }
+        for (name, member) in before {
+            if broken.is_empty() {
+                let fleet = self.fleet.clone();
+                tokio::spawn(async move { fleet.remove(&name).await });
+            } else {
+                // Half a file, or one that was broken by mistake, takes nothing away.
+                self.members.push(member);
+            }
+        }
+        self.problems = broken;
+    }
+
+    /// Lets the server of `member` hear what has changed of its entry.
+    async fn heard(&mut self, mut member: Member, loaded: &Loaded) -> Member {
+        let mut look = member.entry.look_in(loaded).await;
+        // Of the entry alone: what concerns all of them is known.
+        let files = look.files.take().unwrap_or_default();
+        let known: std::collections::BTreeSet<_> = self.files.paths.iter().cloned().collect();
+        self.files.paths.extend(files.into_iter().filter(|file| !known.contains(file)));
+        let news = member.attention.heed(look, &member.entry.standing(), member.status());
+        self.files.again |= member.attention.again;
+        if let Some(news) = news {
+            news.tell(&member.handle);
+        }
+        member
+    }
+
+    /// Has live sessions say how they are, now and then and beside everything else.
+    async fn ask_sessions(&mut self, now: Instant) {
+        if let Some(asked) = self.sessions.take_if(|asked| asked.is_finished()) {
+            let mut said: BTreeMap<String, Vec<Session>> =
+                asked.await.unwrap_or_default().into_iter().collect();
+            for member in &mut self.members {
+                member.sessions = said.remove(&member.name).unwrap_or_default();
+            }
+        }
+        if self.sessions.is_none() && now >= self.sessions_due {
+            self.sessions_due = now + SESSIONS;
+            let app = self.app.clone();
+            let wired: Vec<Arc<ConfiguredServer>> =
+                self.members.iter().map(|member| member.entry.latest()).collect();
+            self.sessions = Some(tokio::spawn(async move {
+                let said = super::of(&app.environment, wired.iter().map(|wired| &**wired)).await;
+                wired.iter().map(|wired| wired.description.name.clone()).zip(said).collect()
+            }));
+        }
+    }
+}
+
+impl Member {
+    fn status(&self) -> ServerStatus {
+        self.handle.snapshot().status
+    }
+
+    fn heed(&mut self, snapshot: &StatusSnapshot, pacing: Pacing) {
+        let now = Instant::now();
+        match (is_known(snapshot), self.took) {
+            (true, None) => self.took = Some(now - self.began),
+            (false, Some(_)) => (self.took, self.began) = (None, now),
+            _ => {}
+        }
+        if snapshot.status == ServerStatus::Connected {
+            self.again = None;
+            self.ask_at = now + pacing.ask;
+        }
+    }
+
+    fn do_what_is_due(&mut self, now: Instant, pacing: Pacing) {
+        let snapshot = self.handle.snapshot();
+        let is_remote = !self.entry.latest().is_stdio();
+        // One that is down is tried, one that refused is left alone.
+        if is_remote && now >= self.ask_at {
+            self.ask_at = now + pacing.ask;
+            let handle = self.handle.clone();
+            tokio::spawn(async move { handle.verify().await });
+        }
+        let stays = matches!(snapshot.status, ServerStatus::NeedsAuth | ServerStatus::Failed)
+            && self.entry.latest().state.is_ok();
+        if !stays {
+            return;
+        }
+        let (at, pause) = *self.again.get_or_insert((now + pacing.again.0, pacing.again.0));
+        if now >= at {
+            let pause = (pause * 2).min(pacing.again.1);
+            self.again = Some((now + pause, pause));
+            let handle = self.handle.clone();
+            // As anybody who uses it: a refusal holds no longer than that.
+            tokio::spawn(async move { drop(timeout(ATTEMPT_LIMIT, handle.lease()).await) });
+        }
+    }
+
+    fn seen(&self, steps: &Steps) -> Seen {
+        let (wired, snapshot) = (self.entry.latest(), self.handle.snapshot());
+        let report = wired.without_secrets(snapshot.report(&wired.context(), wired.facts()));
+        let took = self.took.unwrap_or_else(|| self.began.elapsed());
+        Seen {
+            row: Row::of(&wired, report, took, steps).with_sessions(self.sessions.clone()),
+            since: snapshot.since,
+            is_known: is_known(&snapshot),
+            connection: snapshot.connection,
+        }
+    }
+}
+
+/// Whether there is something to say: it is not merely being connected to for the first time.
+fn is_known(snapshot: &StatusSnapshot) -> bool {
+    snapshot.status != ServerStatus::Pending
+        || snapshot.code.is_some_and(|code| code != ReasonCode::Connecting)
+}
