@@ -23,8 +23,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use clap::CommandFactory as _;
-use mcp_transport::SupervisorHandle;
 use mcp_transport::trace::{TraceContext, TracePropagator};
+use mcp_transport::{ClientOptions, SupervisorHandle};
 use opentelemetry::metrics::MeterProvider as _;
 use opentelemetry::trace::TracerProvider as _;
 use opentelemetry::{InstrumentationScope, KeyValue};

@@ -59,14 +59,18 @@ impl Settings {
             metrics,
             resource: resource(environment),
             sampler,
-            batch_delay: environment.milliseconds("OTEL_BSP_SCHEDULE_DELAY").unwrap_or(BATCH_DELAY),
-            metric_interval: environment
-                .milliseconds("OTEL_METRIC_EXPORT_INTERVAL")
+            batch_delay: milliseconds(environment, "OTEL_BSP_SCHEDULE_DELAY").unwrap_or(BATCH_DELAY),
+            metric_interval: milliseconds(environment, "OTEL_METRIC_EXPORT_INTERVAL")
                 .unwrap_or(METRIC_INTERVAL),
             propagates: propagators.split(',').any(|name| name.trim() == "tracecontext"),
             problems,
         }
     }
+}
+
+/// What is no number is as good as unset.
+fn milliseconds(environment: &Environment, name: &str) -> Option<Duration> {
+    environment.text(name).and_then(|value| value.trim().parse().ok()).map(Duration::from_millis)
 }
 
 impl Signal {
