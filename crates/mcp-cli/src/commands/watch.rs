@@ -45,8 +45,31 @@ impl<'a> Change<'a> {
     }
 }
 
-/// What a change is told by: a connection that was lost and made again between two looks is one.
-type Told = (Option<ServerStatus>, Option<ReasonCode>, Option<u64>);
+/// What a change is told by. A connection that was lost and made again between two looks is one, and so is a session that
+/// comes, goes or fares otherwise.
+#[derive(Eq, PartialEq)]
+struct Told {
+    status: Option<ServerStatus>,
+    reason: Option<ReasonCode>,
+    connection: Option<u64>,
+    sessions: Vec<(u32, String)>,
+}
+
+impl Told {
+    fn of(seen: &Seen) -> Self {
+        let row = &seen.row;
+        Self {
+            status: row.status,
+            reason: row.reason().map(|reason| reason.code),
+            connection: seen.connection,
+            sessions: row
+                .sessions
+                .iter()
+                .map(|session| (session.session, session.status.to_string()))
+                .collect(),
+        }
+    }
+}
 
 async fn lines(app: &App, mut watched: Watched) -> Result<ExitStatus, CliError> {
     let mut told: HashMap<String, Told> = HashMap::new();
@@ -62,11 +85,12 @@ async fn lines(app: &App, mut watched: Watched) -> Result<ExitStatus, CliError> 
             stays
         });
         let width = text::name_width(seen.iter().map(|seen| seen.row.name.as_str()));
-        for Seen { row, connection, .. } in seen.iter().filter(|seen| seen.is_known) {
-            let now = (row.status, row.reason().map(|reason| reason.code), *connection);
-            if told.insert(row.name.clone(), now) == Some(now) {
+        for seen in seen.iter().filter(|seen| seen.is_known) {
+            let (row, now) = (&seen.row, Told::of(seen));
+            if told.get(&row.name) == Some(&now) {
                 continue;
             }
+            told.insert(row.name.clone(), now);
             if app.json {
                 app.print_json_line(&Change::now(Some(row), None));
             } else {
