@@ -9,7 +9,7 @@ use super::authorize::CallbackParams;
 use crate::{AuthError, AuthFuture, Secret};
 
 /// Takes a URL, gives back the parameters of the redirect: a browser and a loopback listener
-/// ([`LoopbackAuthorizer`](super::LoopbackAuthorizer)), a test that reads a `Location` header, an embedding
+/// ([`LoopbackAuthorizer`](crate::oauth::LoopbackAuthorizer)), a test that reads a `Location` header, an embedding
 /// application with a scheme of its own.
 pub trait Authorizer: fmt::Debug + Send + Sync {
     /// Gets ready to receive the redirect, before any URL is built: the redirect URI is part of it.
