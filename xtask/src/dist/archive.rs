@@ -24,11 +24,14 @@ pub(super) fn binary(release: &Release) -> Result<PathBuf, Problems> {
     Ok(archive)
 }
 
-/// What is committed, as git keeps it.
+/// What is committed, as git keeps it; where git has nothing, as in an unpacked archive, what is there.
 pub(super) fn source(release: &Release) -> Result<PathBuf, Problems> {
     let name = format!("mcplink-{}", release.version);
     let archive = release.out.join(format!("{name}-source.tar.gz"));
     let mut git = command("git", &["archive", "--format=tar.gz"]);
-    run(git.arg(format!("--prefix={name}/")).arg("--output").arg(&archive).arg("HEAD"))?;
+    if run(git.arg(format!("--prefix={name}/")).arg("--output").arg(&archive).arg("HEAD")).is_err() {
+        let mut tar = command("tar", &["--exclude=./target", "--exclude=./.git", "-czf"]);
+        run(tar.arg(&archive).arg(format!("--transform=s,^\\.,{name},")).arg("."))?;
+    }
     Ok(archive)
 }
