@@ -78,7 +78,7 @@ impl Overrides {
                 let below = std::mem::replace(&mut entry.switch, Switch::On);
                 entry.switch = Switch::Off(vec![origin.clone()]).and(below);
             }
-            // Security: nobody switches on what an administrator has switched off.
+            // Security: what an administrator has switched off stays off.
             Some((false, origin)) if entry.scope != Scope::Managed => {
                 entry.switch = Switch::On;
                 show(entry, "disabled", "false".to_owned(), origin);

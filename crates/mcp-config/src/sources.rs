@@ -188,7 +188,7 @@ impl Sources {
             let places = host.places(&request.env, &project, request.platform);
             files.extend(places.into_iter().map(|(place, path)| Source::file(Role::Host(place), path)));
         } else {
-            // Whoever has one file for both has it in the scope that other programs know.
+            // A person with one file for both has it in the scope that other programs know.
             let own = locations.own_file.iter().filter(|path| locations.user_file.as_ref() != Some(path));
             files.extend(own.map(|path| Source::file(Role::Own, path.clone())));
             files.extend(project_files(&project, &locations));

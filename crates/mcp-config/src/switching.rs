@@ -49,7 +49,7 @@ impl Config {
 }
 
 impl ServerEntry {
-    /// Whether a person switched it off, whoever wrote it down.
+    /// Whether a person switched it off, in whichever file that stands.
     pub fn is_switched_off(&self) -> bool {
         matches!(self.switch, Switch::Off(_))
     }

@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use crate::ConfiguredServer;
 
-/// How long a local server may take to start before somebody who waits hears of it.
+/// How long a local server may take to start before the person who waits hears of it.
 const SLOW_START: Duration = Duration::from_secs(2);
 
 /// What came of one attempt to connect.

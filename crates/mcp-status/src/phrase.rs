@@ -377,7 +377,7 @@ fn length(limit: Duration) -> String {
 }
 
 /// A wait, rounded up: people are never told to come back too early. In tenths where it is shorter than a second, and in
-/// minutes or hours where nobody counts seconds.
+/// minutes or hours where seconds do not matter.
 pub(crate) fn seconds(wait: Duration) -> String {
     let (tenths, whole) = (wait.as_millis().div_ceil(100), wait.as_millis().div_ceil(1_000));
     match whole {

@@ -2,7 +2,7 @@
 //! the way.
 //!
 //! It knows what `mcplink` and a shell write: text in all widths, `\r`, `\n`, cursor up, erasing, colours, the other screen that
-//! a program can have to itself. Anything else panics, so that a test cannot pass over what it does not understand. Lines that are longer than the screen wrap, and wrap anew when it
+//! a program can have to itself. Anything else panics, so that a test cannot pass over what it does not understand. Lines that are longer than the screen wrap, and wrap again when it
 //! changes its size, as in most terminals of today.
 
 use unicode_width::UnicodeWidthChar as _;

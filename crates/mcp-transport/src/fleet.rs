@@ -167,7 +167,7 @@ impl Fleet {
         changes
     }
 
-    /// Makes `entry` one of the servers: starts it if it is new, lets it connect anew if its definition changed, and leaves
+    /// Makes `entry` one of the servers: starts it if it is new, lets it connect again if its definition changed, and leaves
     /// it alone otherwise. The others stay as they are. Returns its supervisor; `None` when the fleet is closed.
     pub fn insert(&self, entry: FleetEntry) -> Option<SupervisorHandle> {
         let name = entry.name.clone();

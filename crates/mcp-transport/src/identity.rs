@@ -1,4 +1,4 @@
-//! What decides about a connection, for whoever has to tell two of them apart. Each type is taken apart field by field, so that
+//! What decides about a connection, for code that has to tell two of them apart. Each type is taken apart field by field, so that
 //! a new field does not compile before it is decided whether it counts.
 
 use std::hash::{Hash, Hasher};

@@ -181,7 +181,7 @@ async fn output_without_end_is_stopped() {
     assert!(error.to_string().contains("more than 1024 KiB"), "also when it ends by itself: {error}");
 }
 
-/// A variable that is set in the shell of whoever reads this, and was not for the command of a repository, is told where the
+/// A variable that is set in the shell of the person who reads this, and was not for the command of a repository, is told where the
 /// command or its complaint names it; no other one is, and no value.
 #[tokio::test]
 async fn fa_a81_a_variable_that_was_kept_from_a_failing_command_is_told() {

@@ -100,7 +100,7 @@ async fn answer(stream: UnixStream, session: Arc<dyn LiveSession>) {
         Ok(Request::Status) => session.describe().await,
         Ok(Request::Stop) => {
             say(&mut write, &session.stop().await).await;
-            // The connection ends when this session has: whoever stops it sees by that when it is over.
+            // The connection ends when this session has: the command that stops it sees by that when it is over.
             let _ = limited.read_line(&mut line).await;
             return;
         }

@@ -33,7 +33,7 @@ const OPENING_LIMIT: Duration = Duration::from_secs(5);
 
 pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus, CliError> {
     let target = Target::new(&args.server);
-    // Now, so that a name that does not exist is told to whoever configures the host. The host is served all the same: the
+    // Now, so that a name that does not exist is told to the person who configures the host. The host is served all the same: the
     // name may come, and until then each call says where it was looked for.
     let (wired, missing) = match found(app, &target).await {
         Ok(wired) => (wired, None),

@@ -44,13 +44,13 @@ pub(crate) struct Pacing {
 }
 
 impl Pacing {
-    /// For somebody who leaves it open over night.
+    /// For a person who leaves it open over night.
     pub(crate) fn watch() -> Self {
         let seconds = Duration::from_secs;
         Self { ask: seconds(5), again: (seconds(30), seconds(300)), probe: (seconds(5), seconds(60)) }
     }
 
-    /// For somebody who waits for it.
+    /// For a person who waits for it.
     pub(crate) fn wait() -> Self {
         let seconds = Duration::from_secs;
         Self { ask: seconds(5), again: (seconds(1), seconds(10)), probe: (seconds(1), seconds(10)) }

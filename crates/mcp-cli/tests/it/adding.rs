@@ -201,7 +201,7 @@ fn s_k8_a_server_that_a_person_adds_to_the_project_is_approved_as_it_is() {
     let file = setting.home.project().join(".mcp.json");
     assert_eq!(document["file"], file.canonicalize().unwrap().display().to_string());
     assert_eq!(setting.status("db")["status"], "connected");
-    // What somebody makes of it later is not what was agreed to.
+    // What is made of it later is not what was agreed to.
     let changed = fs::read_to_string(&file).unwrap().replace(server.url().as_str(), other.url().as_str());
     fs::write(&file, changed).unwrap();
     assert_eq!(setting.status("db")["reason"]["code"], "changed-since-approval");

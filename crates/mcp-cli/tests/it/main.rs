@@ -32,7 +32,7 @@
 //! | `leaks`, `secrets`, `grid` | secrets everywhere, in every spelling, through every command |
 //! | `signed`, `repeating` | the secrets of a sign-in, at each step that can fail |
 //! | `left` | what others on the machine can see of this program, and what it leaves behind |
-//! | `watch` | connections that are held while somebody watches or waits |
+//! | `watch` | connections that are held while a person watches or waits |
 //! | `real`, `demo` | servers that others wrote; the demo |
 
 #![expect(

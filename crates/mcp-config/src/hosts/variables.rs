@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 /// Ways to write a reference that mean nothing in a host that does not have them.
 ///
-/// `${NAME}`, `${NAME:-default}`, `${env:NAME}` and the words of editors (`${workspaceFolder}`) need no entry: nobody
+/// `${NAME}`, `${NAME:-default}`, `${env:NAME}` and the words of editors (`${workspaceFolder}`) need no entry: no one
 /// writes them and means something else.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Form {

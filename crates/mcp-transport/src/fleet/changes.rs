@@ -21,7 +21,7 @@ pub enum FleetChange {
 
 /// The changes of a [`Fleet`] from [`Fleet::changes`] on. Does not keep the fleet alive.
 ///
-/// Whoever takes long between two calls of [`next`](Self::next) hears the latest status of each server, and not those in
+/// A caller that takes long between two calls of [`next`](Self::next) hears the latest status of each server, and not those in
 /// between: nothing is queued, and nothing that stands is missed.
 pub struct FleetChanges {
     fleet: Weak<Inner>,
