@@ -1,4 +1,4 @@
-//! What looks like a credential, whoever wrote it: by what stands before it, or by its own look.
+//! What looks like a credential, wherever it comes from: by what stands before it, or by its own look.
 //!
 //! Losing an innocent word is the lesser harm, but a message that says why something failed is worth a lot: what follows
 //! `password: ` is hidden, and `invalid`, `expired` or `required` are not.

@@ -117,7 +117,7 @@ const FORMS: &[Form] = &[
     form(Is(error_begins), First, Cause),
     // A shell.
     form(Ends(&["command not found", ": not found", ": No such file or directory"]), Last, Line),
-    // A question, for which there is nobody.
+    // A question, and no person to answer it.
     form(
         Ends(&[
             "(y)",
@@ -146,7 +146,7 @@ const FORMS: &[Form] = &[
 pub enum Telling {
     /// A line.
     Line(String),
-    /// A question that nobody answers.
+    /// A question without an answer.
     Question(String),
     /// The beginning of a help text.
     Help(String),
@@ -323,7 +323,7 @@ impl Telling {
         match self {
             Self::Line(line) => Cow::Borrowed(line),
             Self::Question(question) => {
-                Cow::Owned(format!("it asks {question:?}, which nobody here can answer"))
+                Cow::Owned(format!("it asks {question:?}, which cannot be answered here"))
             }
             Self::Help(line) => {
                 Cow::Owned(format!("it printed its help, so its arguments are not complete: {line}"))

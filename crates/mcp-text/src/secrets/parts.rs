@@ -1,4 +1,4 @@
-//! The parts of a value that are secrets by themselves: whoever repeats a credential seldom repeats the whole line.
+//! The parts of a value that are secrets by themselves: a repeated credential seldom comes with its whole line.
 
 use super::Grade;
 use super::view::View;

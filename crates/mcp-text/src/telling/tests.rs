@@ -193,7 +193,7 @@ fn fc_c2_a_help_text_is_told_as_that_unless_it_says_what_is_missing() {
 }
 
 #[test]
-fn fa_a16_a_question_is_told_as_one_that_nobody_answers() {
+fn fa_a16_a_question_is_told_as_one_without_an_answer() {
     for (text, question) in [
         ("Need to install the following packages:\nserver@1.0.0\nOk to proceed? (y) ", "Ok to proceed? (y)"),
         ("Overwrite? [y/N]: ", "Overwrite? [y/N]:"),
@@ -203,7 +203,7 @@ fn fa_a16_a_question_is_told_as_one_that_nobody_answers() {
             "Are you sure you want to continue connecting (yes/no/[fingerprint])?",
         ),
     ] {
-        assert_eq!(told(text), format!("it asks {question:?}, which nobody here can answer"));
+        assert_eq!(told(text), format!("it asks {question:?}, which cannot be answered here"));
     }
 }
 
