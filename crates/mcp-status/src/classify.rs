@@ -17,7 +17,7 @@ pub enum Verdict {
     Transient {
         /// Why, should it not work in the end.
         code: ReasonCode,
-        /// The least wait that the server asked for. Whoever waits caps it.
+        /// The least wait that the server asked for. The waiting side caps it.
         retry_after: Option<Duration>,
     },
     /// Other credentials are needed, or credentials could not be had.
@@ -157,7 +157,7 @@ fn challenge_code(kind: &ChallengeKind, evidence: &Evidence) -> ReasonCode {
 fn http_verdict(status: u16, retry_after: Option<Duration>, evidence: &Evidence) -> Verdict {
     let challenge = |kind| Verdict::NeedsAuth { code: challenge_code(&kind, evidence) };
     match status {
-        // A 401 is a challenge in every phase and a 403 is one while connecting, whoever saw it.
+        // A 401 is a challenge in every phase and a 403 is one while connecting, wherever it was seen.
         401 => challenge(ChallengeKind::Unauthorized),
         403 if evidence.phase == Phase::Connect => challenge(ChallengeKind::Forbidden),
         404 => Verdict::Permanent { code: ReasonCode::NotFound },

@@ -20,7 +20,7 @@ pub struct Evidence {
     pub auth: AuthFacts,
     /// How many requests decided this outcome, the first attempt included.
     pub attempts: u32,
-    /// How long these took together, where that is worth telling: of several attempts of somebody who only looked.
+    /// How long these took together, where that is worth telling: of several attempts of a status query.
     #[serde(default)]
     pub took: Option<Duration>,
     /// What the other side said, shortened and redacted: for people, never for decisions.

@@ -10,7 +10,7 @@ const SIGNALS: [(i32, &str, &str); 11] = [
     (4, "SIGILL", "it needs another processor"),
     (6, "SIGABRT", "it gave up by itself"),
     (8, "SIGFPE", "an arithmetic error"),
-    (9, "SIGKILL", "somebody killed it, or the system did because memory ran out"),
+    (9, "SIGKILL", "another process killed it, or the system did because memory ran out"),
     (11, "SIGSEGV", "it crashed"),
     (13, "SIGPIPE", "it wrote to what was closed"),
     (14, "SIGALRM", "a timer of its own ended it"),
@@ -94,7 +94,7 @@ mod tests {
                 None,
                 Some(9),
                 Session,
-                "the command was ended by SIGKILL (somebody killed it, or the system did because memory ran out)",
+                "the command was ended by SIGKILL (another process killed it, or the system did because memory ran out)",
             ),
             (None, Some(11), Connect, "the command was ended by SIGSEGV while it started (it crashed)"),
             // Its number differs from system to system.

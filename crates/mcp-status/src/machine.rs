@@ -2,7 +2,7 @@
 //!
 //! The same machine drives the one-shot connect of a command and the connection that a long-lived
 //! process keeps for days; only the [`MachinePolicy`] differs. It owns no clock, no timer and no
-//! connection: whoever drives it passes the time in and carries the effects out.
+//! connection: its driver passes the time in and carries the effects out.
 
 use std::time::Duration;
 
@@ -70,7 +70,7 @@ impl MachinePolicy {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum WhenExhausted {
-    /// Nothing, until somebody asks.
+    /// Nothing, until asked.
     Stop,
     /// A probe now and then, shown as failed until one succeeds.
     Probe,
@@ -101,7 +101,7 @@ pub enum Event {
     LoginDone,
     /// The entry changed.
     ConfigChanged,
-    /// Somebody wants to use the server.
+    /// A caller wants to use the server.
     Used,
     /// Switched on again.
     Enabled,
@@ -182,7 +182,7 @@ enum State {
         schedule: Schedule,
     },
     Connected,
-    /// Refused or failed: opens when somebody acts, and on use once the latch time has passed.
+    /// Refused or failed: opens when a person acts, and on use once the latch time has passed.
     Latched,
     Disabled,
     Closed,
@@ -222,7 +222,7 @@ pub struct StatusMachine {
     since: Duration,
     /// When the connection that stands, or stood last, was made.
     connected_at: Option<Duration>,
-    /// Connect until the first success since somebody asked, session afterwards.
+    /// Connect until the first success since it was asked for, session afterwards.
     schedule: Schedule,
     /// Failures in a row, by which the budget is spent.
     failures: u32,
@@ -264,7 +264,7 @@ impl StatusMachine {
                 self.enter(State::Disabled, now, Effect::Stop)
             }
             (State::Disabled, Event::Enabled) => self.afresh(now),
-            // Disabled means never contacted, whoever asks.
+            // Disabled means never contacted, whatever asks.
             (State::Disabled, _) => Effect::Nothing,
             (_, Event::ReconnectAsked | Event::LoginDone | Event::ConfigChanged) => self.afresh(now),
             (State::Idle, Event::Start | Event::Used) => self.afresh(now),

@@ -85,9 +85,9 @@ impl Reason {
         }
     }
 
-    /// A project file brought the entry along, and nobody has approved it yet.
+    /// A project file brought the entry along, and it is not approved yet.
     pub fn awaiting_approval() -> Self {
-        let text = "a project file brought this server along, and nobody has approved it yet".to_owned();
+        let text = "a project file brought this server along, and it is not approved yet".to_owned();
         Self::unseen(ReasonCode::AwaitingApproval, text, false)
     }
 
@@ -293,7 +293,7 @@ mod tests {
             let evidence = Evidence::new(Phase::Session, refused.clone());
             let next = |report: StatusReport| report.reason.unwrap().next.unwrap();
             let once = next(StatusReport::from_evidence(&evidence, &context, facts));
-            // Wherever it was refused, and whoever tells it.
+            // Wherever it was refused, and whichever path tells it.
             let reason = Reason::from_evidence(&evidence, &context).unwrap();
             assert_eq!(next(StatusReport::from_reason_of(reason, &evidence, &context, facts)), once);
             let list = Outcome::ToolsUnavailable { cause: Box::new(refused) };

@@ -113,7 +113,7 @@ pub enum ReasonCode {
     Connecting,
     /// Waiting before the next attempt.
     Retrying,
-    /// A project entry that nobody has approved yet.
+    /// A project entry that is not approved yet.
     AwaitingApproval,
     /// An entry that was approved and is not what it was then.
     ChangedSinceApproval,

@@ -181,7 +181,7 @@ fn f027_the_latch_opens_by_itself_on_use_after_thirty_seconds_and_never_before()
 }
 
 #[test]
-fn the_latch_opens_at_once_when_somebody_acts() {
+fn the_latch_opens_at_once_when_a_person_acts() {
     for event in [Event::ReconnectAsked, Event::LoginDone, Event::ConfigChanged] {
         let mut machine = started(MachinePolicy::long_lived());
         machine.on(Event::Attempt(refused(Phase::Connect)), at(10));
@@ -361,7 +361,7 @@ fn an_attempt_that_a_caller_caused_spends_nothing_and_decides_what_is_no_passing
     ] {
         let mut machine = waiting();
         assert_eq!((machine.on(Event::EarlyAttempt(evidence), at(1)), machine.status()), (effect, status));
-        // What ends when nobody waits for it any more says nothing.
+        // What ends when it is not waited for any more says nothing.
         assert_eq!(machine.on(Event::EarlyAttempt(unreachable()), at(2)), Effect::Nothing);
         assert_eq!(machine.status(), status);
     }
@@ -398,7 +398,7 @@ fn what_a_machine_is_told_of_a_refusal_latches_and_of_a_success_nothing_follows(
     let mut told = started(MachinePolicy::long_lived());
     assert_eq!(told.on(Event::Told(Streak::of_one(refused(Phase::Connect))), at(0)), Effect::Stop);
     assert_eq!(told.status(), ServerStatus::NeedsAuth);
-    assert_eq!(told.on(Event::Told(Streak::of_one(unreachable())), at(1)), Effect::Nothing, "nobody asked");
+    assert_eq!(told.on(Event::Told(Streak::of_one(unreachable())), at(1)), Effect::Nothing, "not asked for");
     let mut told = started(MachinePolicy::long_lived());
     assert_eq!(told.on(Event::Told(Streak::of_one(connected())), at(0)), Effect::Nothing);
     assert_eq!(told.status(), ServerStatus::Pending);
