@@ -48,7 +48,7 @@ pub enum FileErrorKind {
     ReadOnly,
     /// Another program changes it again and again.
     Changing,
-    /// It is a pipe, and nobody came to write to it in time.
+    /// It is a pipe, and no writer came in time.
     Silent,
     /// It is a pipe, and it was not written to its end in time.
     Unfinished,
@@ -130,7 +130,7 @@ impl fmt::Display for FileError {
             (FileErrorKind::Open, _) => "others may write to it",
             (FileErrorKind::Readable, _) => "others may read it",
             (FileErrorKind::Link, _) => "it is a symbolic link",
-            (FileErrorKind::Silent, _) => "it is a pipe that nobody writes to",
+            (FileErrorKind::Silent, _) => "it is a pipe without a writer",
             (FileErrorKind::Unfinished, _) => "it is a pipe that is not written to its end",
             (FileErrorKind::Busy, _) => "another process has been busy with it for too long",
             (FileErrorKind::ReadOnly, _) => "it is read-only",

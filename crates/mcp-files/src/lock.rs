@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::error::{FileError, FileErrorKind};
 use crate::private::lock_file;
 
-/// A holder is done in milliseconds, so nobody starves. Polled, because a blocking lock cannot be given up.
+/// A holder is done in milliseconds, so no waiter starves. Polled, because a blocking lock cannot be given up.
 const POLL: Duration = Duration::from_millis(5);
 
 /// A lock, held until it is dropped.

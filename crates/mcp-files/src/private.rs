@@ -318,7 +318,7 @@ fn draft_prefix(path: &Path) -> OsString {
     prefix
 }
 
-/// Removes what a writer of `path` that was killed left behind. For whoever holds the lock of the file, so that no
+/// Removes what a writer of `path` that was killed left behind. For the holder of the file's lock, so that no
 /// other writer is at work.
 ///
 /// # Errors

@@ -32,7 +32,7 @@ pub struct Policy {
 }
 
 impl Policy {
-    /// A file that surrounds a project or a program: a regular file of at most `limit` bytes, whoever made it. A link
+    /// A file that surrounds a project or a program: a regular file of at most `limit` bytes of any account. A link
     /// is followed, because people keep such files elsewhere, and what counts is what it leads to.
     pub const fn surroundings(limit: u64) -> Self {
         Self { limit, links: Links::Follow, owned: false, pipes: false, secret: false, closed: false }
@@ -164,12 +164,12 @@ pub fn is_pipe(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|found| what(&found) == Some(NotRegular::Pipe))
 }
 
-/// The same, where a pipe that `policy` allows is not waited for without an end: `opening` for somebody to write to it,
+/// The same, where a pipe that `policy` allows is not waited for without an end: `opening` for a writer to come,
 /// and `reading` for its end. What is given up stays behind with a thread of its own, until the pipe ends or the process.
 ///
 /// # Errors
 ///
-/// As [`read`]; nobody writes to the pipe, or not to its end, in time.
+/// As [`read`]; the pipe has no writer, or not until its end, in time.
 pub fn read_within(
     path: &Path,
     policy: &Policy,
@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn s_k7_a_pipe_is_waited_for_and_not_for_ever() {
+    fn s_k7_a_pipe_is_waited_for_within_a_limit() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("pipe");
         let made = std::process::Command::new("mkfifo").arg(&path).status().unwrap();
