@@ -7,7 +7,7 @@
 //! conversation, so that a program in between that clears the environment does not take it away: [`Env::below`].
 //!
 //! The value holds no secret: names, and digests of names, places and of what `list` shows of an entry. It grants
-//! nothing: whoever changes it can only take servers from their own children, or take the guard away, as whoever starts
+//! nothing: a program that changes it can only take servers from its own children, or take the guard away, as one that starts
 //! processes without this program can. What cannot be read counts as an entry above of which nothing is known.
 
 use std::ffi::OsStr;

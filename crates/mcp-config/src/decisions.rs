@@ -33,7 +33,7 @@ use crate::{Locations, Origin, Problem, ProblemCode, Project, Severity};
 pub enum Trust {
     /// A person said so, there.
     Trusted(Origin),
-    /// Nobody did. Trust in a parent folder does not count.
+    /// Not agreed to. Trust in a parent folder does not count.
     Untrusted,
 }
 
@@ -79,7 +79,7 @@ pub(crate) fn trust(files: &[Parsed<'_>], project: &Project) -> Trust {
     for (role, document) in files {
         for root in project.roots() {
             let found = match role {
-                // What stands in another tool's file was said of a name, whoever the folder belonged to.
+                // What stands in another tool's file was said of a name, whichever account the folder belonged to.
                 Role::User if project.foreign.is_none() => project_nodes(document, root)
                     .find_map(|(path, node)| accepted(document, &path, node, "hasTrustDialogAccepted")),
                 Role::Decisions => own_folder(document, root)
@@ -200,7 +200,7 @@ pub(crate) struct Approvals {
     settled: bool,
     contents: HashMap<String, Vec<Agreed>>,
     helpers: HashMap<String, Vec<Agreed>>,
-    /// Our own decisions could be read. Where they could not, nobody knows what was agreed to.
+    /// Our own decisions could be read. Where they could not, it is not known what was agreed to.
     known: bool,
 }
 
@@ -276,7 +276,7 @@ impl Approvals {
     ///
     /// A rejection anywhere beats every approval. What only the repository approves, by its own settings, counts because
     /// the folder is trusted, and so for what was there when it was. An approval counts for what was agreed to: in this file, or, where
-    /// nobody has agreed to anything in this file (a new worktree, a second `.mcp.json`), in any of the project's.
+    /// nothing in this file has been agreed to (a new worktree, a second `.mcp.json`), in any of the project's.
     pub(crate) fn of(&self, entry: &ServerEntry) -> (Approval, bool) {
         if let Some(origin) = self.rejected.get(&entry.name) {
             return (Approval::Rejected(origin.clone()), false);
@@ -294,7 +294,7 @@ impl Approvals {
             }
             return match entry.foreign {
                 None => (Approval::Approved(named.clone()), true),
-                // Whoever approved a name did not mean what another account would put there.
+                // The approval of a name did not mean what another account would put there.
                 Some(_) => (Approval::Undecided, false),
             };
         }

@@ -40,7 +40,7 @@ impl<'a> Document<'a> {
         Self::of(place, text, parsed, syntax)
     }
 
-    /// Of a file that nobody reads: enough to see whether there are servers in it.
+    /// Of a file that is not read: enough to see whether there are servers in it.
     pub(crate) fn glance(place: Place, text: &'a str) -> Result<Self, Box<Problem>> {
         Self::of(place, text, json::parse_to(text, 2), syntax)
     }

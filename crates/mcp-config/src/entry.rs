@@ -155,7 +155,7 @@ pub struct Remote {
     pub helper: Option<Helper>,
     /// The `oauth` block, where there is one.
     pub oauth: Option<OAuth>,
-    /// `oauth: false`: nobody signs in to this server.
+    /// `oauth: false`: there is no sign-in to this server.
     pub oauth_off: bool,
 }
 
@@ -235,9 +235,9 @@ pub enum Approval {
     NotNeeded,
     /// Approved, there.
     Approved(Origin),
-    /// Nobody has decided.
+    /// Not decided.
     Undecided,
-    /// Its name was approved in another program's settings, and what it says could not be kept, for this reason: so nobody would notice
+    /// Its name was approved in another program's settings, and what it says could not be kept, for this reason: so no check would notice
     /// that it becomes something else.
     NotKept(String),
     /// Rejected, there.

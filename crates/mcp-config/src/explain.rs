@@ -133,7 +133,7 @@ impl ServerEntry {
             },
             Gate::AwaitingApproval if self.approval_not_kept().is_some() => self.approval_not_kept().map(|why| {
                 format!(
-                    "its name was approved in another program's settings, and what it says could not be kept, so nobody would \
+                    "its name was approved in another program's settings, and what it says could not be kept, so no check would \
                      notice a change: {why}"
                 )
             }),
@@ -141,7 +141,7 @@ impl ServerEntry {
                 Some(format!("{} belongs to another account; approve it yourself to use it", self.origin))
             }
             Gate::AwaitingApproval => {
-                Some(format!("{} belongs to the project and nobody approved it yet", self.origin))
+                Some(format!("{} belongs to the project and is not approved yet", self.origin))
             }
         }
     }

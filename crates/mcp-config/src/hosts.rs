@@ -43,7 +43,7 @@ pub struct Host {
     pub title: &'static str,
     /// Its files, the ones whose definitions win first.
     pub(crate) files: &'static [HostFile],
-    /// What a word means in it, where that is not what everybody means.
+    /// What a word means in it, where that is not the usual meaning.
     pub(crate) fields: &'static [(&'static str, Means)],
     /// The ways to write a reference to a variable that it has besides the usual ones.
     pub(crate) forms: &'static [Form],

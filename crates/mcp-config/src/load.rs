@@ -103,7 +103,7 @@ impl Config {
 
     /// Security: a name that was approved elsewhere stands for what the entry says when it is first met. Where that cannot be kept, it
     /// would stand for whatever comes under that name later, so the entries of a repository wait. A helper of the person's own
-    /// entry does not: it stands in the file that trusts the folder, and whoever changes one can change the other.
+    /// entry does not: it stands in the file that trusts the folder, and a person who changes one can change the other.
     fn withhold_what_is_not_kept(&mut self, why: &str) {
         let mut waits = false;
         for entry in self.entries.iter_mut().filter(|entry| entry.is_met_first()) {
@@ -350,7 +350,7 @@ fn parse<'a>(sources: &'a Sources, problems: &mut Vec<Problem>) -> Vec<Parsed<'a
         match document(file, sources, problems) {
             None => {}
             Some(Ok(document)) => parsed.push((file.role, document)),
-            // A file that nobody reads may be as broken as it likes.
+            // A file that is not read may be broken in any way.
             Some(Err(_)) if matches!(file.role, Role::NeverRead(_)) => {}
             Some(Err(problem)) => problems.push(*problem),
         }

@@ -63,7 +63,7 @@ fn helper_spec(helper: &Helper, remote: &Remote, env: &Env) -> HelperSpec {
 fn oauth_spec(oauth: &OAuth, env: &Env, scope: Scope) -> OAuthSpec {
     let mut spec = OAuthSpec::default();
     spec.client_id.clone_from(&oauth.client_id);
-    // A secret belongs to a client; without one it would be sent for a client that somebody else chose.
+    // A secret belongs to a client; without one it would be sent for a client that another party chose.
     let secret = env.var(CLIENT_SECRET).filter(|secret| !secret.is_empty() && oauth.client_id.is_some());
     spec.client_secret = secret.map(Secret::new);
     spec.issuer.clone_from(&oauth.issuer);
@@ -184,7 +184,7 @@ mod tests {
             let helper = lowered(scope, HELPED, env(), true).1.helper.unwrap();
             let scrubbed = helper.env_policy == EnvPolicy::Scrubbed;
             assert_eq!(scrubbed, scope == Scope::Project, "{scope}");
-            // The environment goes along whole; whoever runs the helper applies the policy to it.
+            // The environment goes along whole; the helper's runner applies the policy to it.
             assert!(helper.env.contains_key(std::ffi::OsStr::new("MY_TOKEN")), "{scope}");
         }
     }

@@ -1,4 +1,4 @@
-//! Servers in places that nobody reads: a frequent reason why "my server does not show up".
+//! Servers in places that no program reads: a frequent reason why "my server does not show up".
 
 use std::path::PathBuf;
 

@@ -24,7 +24,7 @@ pub struct PathReport {
     pub used: bool,
     /// Why it is or is not used.
     pub why: String,
-    /// Somebody asked for it by name, with `--mcp-config`.
+    /// It was asked for by name, with `--mcp-config`.
     #[serde(skip)]
     pub requested: bool,
 }
@@ -94,7 +94,7 @@ fn purpose(role: Role, control: Control) -> (bool, String) {
             _ => "--strict-mcp-config",
         };
         return match role {
-            // Trust and disabled lists are facts about the person, whoever supplies the servers.
+            // Trust and disabled lists are facts about the person, wherever the servers come from.
             Role::User => (true, format!("trust and disabled lists; its servers are not used: {reason}")),
             _ => (false, reason.to_owned()),
         };

@@ -82,7 +82,7 @@ pub(crate) fn problems(pointers: &[Pointer], servers: &[ServerEntry], problems: 
     }
 }
 
-/// The notes on the pointers of one file, of which alone nobody can tell where they end.
+/// The notes on the pointers of one file, of which alone it cannot be told where they end.
 pub(crate) fn notes(servers: &[ServerEntry], program: Program<'_>, problems: &mut Vec<Problem>) {
     for entry in servers {
         if let Some(pointer) = Pointer::of(entry, program) {

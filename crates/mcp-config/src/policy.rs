@@ -109,7 +109,7 @@ impl Policy {
             let is_managed = *role == Role::ManagedSettings;
             match role {
                 Role::ManagedSettings | Role::UserSettings => {}
-                // A folder that nobody trusts neither widens what others allow nor takes their servers away.
+                // A folder that is not trusted neither widens what others allow nor takes their servers away.
                 Role::ProjectSettings | Role::LocalSettings if heard.counts(document) => {}
                 Role::ProjectSettings | Role::LocalSettings => {
                     problems.extend(Side::ALL.iter().filter_map(|side| unheard(document, side.key())));

@@ -1,12 +1,12 @@
-//! Which definition of a name is in force. Nobody else compares scopes.
+//! Which definition of a name is in force. Scopes are compared here alone.
 //!
 //! `--mcp-config` > local > project > mcplink > user. The winning definition is used whole; fields are never merged.
 //! Within a scope the nearer definition wins: the last `--mcp-config`, the worktree before its main
 //! checkout, the `.mcp.json` nearest to the launch directory. An invalid definition keeps its name, because
 //! silently reaching another server of the same name would be worse than an error.
 //!
-//! One exception: a project entry that nobody approved yields to an entry of the person. A repository must
-//! not be able to take a name away from somebody who has not agreed to it.
+//! One exception: a project entry that is not approved yields to an entry of the person. A repository must
+//! not be able to take a name away from a person who has not agreed to it.
 
 use std::collections::HashMap;
 

@@ -38,7 +38,7 @@ pub enum ProblemCode {
     UrlMissingType,
     /// The name belongs to a built-in server of a host.
     ReservedName,
-    /// A field that nobody reads.
+    /// A field that is not read.
     UnknownField,
     /// A field that means nothing for this kind of server.
     UnusedField,

@@ -2,7 +2,7 @@
 //! another name.
 //!
 //! It is a question to the file system, asked of the commands of entries that a person agreed to and of no other: a path
-//! of a stranger's file may lead to a share or a device of somebody else.
+//! of a stranger's file may lead to a share or a device of another account.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -97,7 +97,7 @@ fn checkout(dir: &Path) -> Option<Checkout> {
     let git_dir = dir.join(pointer.strip_prefix("gitdir:")?.trim());
     Some(match main_checkout(&git, &git_dir) {
         Some(main) if stranger(&main).is_none() => Checkout::Linked { main },
-        // A submodule, a separate git directory, or a pointer that nobody confirms: a root by itself.
+        // A submodule, a separate git directory, or a pointer without a confirmation: a root by itself.
         _ => Checkout::Main,
     })
 }
@@ -105,7 +105,7 @@ fn checkout(dir: &Path) -> Option<Checkout> {
 /// The main checkout of a linked worktree.
 ///
 /// Security: trust in the main checkout covers its worktrees, and the `.git` file of a directory is
-/// written by whoever made the directory. So the claim counts only if the main repository, which an
+/// written by the maker of the directory. So the claim counts only if the main repository, which an
 /// outsider cannot write, lists this worktree and points back to it, as git itself does.
 fn main_checkout(git_file: &Path, git_dir: &Path) -> Option<PathBuf> {
     let git_dir = fs::canonicalize(git_dir).ok()?;

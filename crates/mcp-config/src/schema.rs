@@ -39,7 +39,7 @@ const MIN_TIMEOUT_MS: u64 = 1_000;
 /// before anybody has agreed to anything.
 const MAX_PROJECT_ENTRIES: usize = 5_000;
 
-/// What is told of one entry, or of the names of one object; more of it helps nobody.
+/// What is told of one entry, or of the names of one object; more of it does not help.
 const MAX_TOLD: usize = 100;
 
 /// What an entry is read with, besides its text.
@@ -258,7 +258,7 @@ fn kind(reader: &mut Reader<'_, '_>) -> Option<Kind> {
     known
 }
 
-/// The start of a word that somebody wrote where only short words belong.
+/// The start of a word that stands where only short words belong.
 fn short(word: &str) -> String {
     if word.chars().count() <= 32 { word.to_owned() } else { word.chars().take(31).chain(['…']).collect() }
 }
@@ -286,7 +286,7 @@ fn timeout(reader: &mut Reader<'_, '_>, key: &str) -> Option<Duration> {
 
 /// Whether the entry itself says that it is off, in any of the spellings that hosts have for it.
 ///
-/// It can say so whoever wrote the file, and nothing in it can say the opposite: `enabled: true` is no more than the
+/// It can say so in any file, and nothing in it can say the opposite: `enabled: true` is no more than the
 /// absence of a switch. A value of the wrong type is taken for off.
 fn switch(reader: &mut Reader<'_, '_>) -> Switch {
     let mut off = Vec::new();

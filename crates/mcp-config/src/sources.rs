@@ -110,7 +110,7 @@ pub(crate) enum Role {
     Decisions,
     /// A file of another host.
     Host(HostPlace),
-    /// A place where people put servers and nobody reads them.
+    /// A place where people put servers that no program reads.
     NeverRead(NeverRead),
 }
 
@@ -385,7 +385,7 @@ fn absent(path: &str) -> String {
     format!("there is no such file; a shell would have replaced {left}, and none did: write the path in full")
 }
 
-/// How long it is waited for somebody who writes to a pipe, and then for its end: a command in `<( )` may have to ask a
+/// How long a pipe waits for its writer, and then for its end: a command in `<( )` may have to ask a
 /// person first.
 const PIPE_OPENS: Duration = Duration::from_secs(10);
 const PIPE_ENDS: Duration = Duration::from_secs(60);
@@ -460,9 +460,9 @@ mod tests {
     fn files_of_strangers_above_the_project_do_not_count() {
         assert!(is_foreign(Some(1001), &[1000]));
         assert!(!is_foreign(Some(1000), &[500, 1000]));
-        assert!(!is_foreign(Some(0), &[1000]), "the superuser is nobody's stranger");
+        assert!(!is_foreign(Some(0), &[1000]), "the superuser is never a stranger");
         assert!(!is_foreign(None, &[1000]), "there is no file");
-        assert!(!is_foreign(Some(1001), &[]), "nobody knows who is asking");
+        assert!(!is_foreign(Some(1001), &[]), "it is not known who is asking");
     }
 
     #[cfg(unix)]

@@ -12,7 +12,7 @@ const WORDS: usize = 200;
 
 impl ServerEntry {
     /// The files of `project` that the command of the entry, or its helper, names. What is in them can change without
-    /// a change of the entry, so whoever agrees to it is told.
+    /// a change of the entry, so the person who agrees to it is told.
     pub fn files_of(&self, project: &Project) -> Vec<PathBuf> {
         let mut lines: Vec<&str> = Vec::new();
         match &self.server {

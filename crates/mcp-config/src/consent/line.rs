@@ -1,6 +1,6 @@
 //! How a field is shown to the person who decides, and what of it is kept.
 //!
-//! Elsewhere a command line with a credential in it is hidden as a whole. Whoever is asked to agree to it has to see
+//! Elsewhere a command line with a credential in it is hidden as a whole. A person who is asked to agree to it has to see
 //! it: a script that has the word `token` somewhere could hide behind that rule. So here only words are hidden that
 //! can be nothing but a value: no blank, no reference, nothing that a shell would act on.
 

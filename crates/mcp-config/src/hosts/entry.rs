@@ -303,7 +303,7 @@ impl<'t, 'a> Entries<'t, 'a> {
         draft.oauth.push(Member { key: key.into(), key_span: member.key_span, node, overridden: false });
     }
 
-    /// All tools, or none that are left out, are what everybody gets.
+    /// All tools, or none that are left out, are what is the default.
     fn tools(&mut self, member: &Member, path: &Pointer) {
         let all = member.node.as_array().is_some_and(|items| {
             let leaves_out = member.key.to_ascii_lowercase();

@@ -43,7 +43,7 @@ pub(crate) enum Means {
     Nothing,
     /// It cannot be taken over, because of this.
     Lost(&'static str),
-    /// Nobody's word: people write it where they mean something else.
+    /// The word of no host: people write it where they mean something else.
     Mistaken,
 }
 

@@ -364,7 +364,7 @@ fn base_name(command: &str) -> String {
 }
 
 fn is_named(command: &str) -> bool {
-    // `@scope/mcplink` is the package of somebody else.
+    // `@scope/mcplink` is the package of another author.
     !command.starts_with('@') && base_name(command) == PROGRAM
 }
 

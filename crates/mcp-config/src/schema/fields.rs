@@ -139,7 +139,7 @@ pub(super) static FIELDS: [Field; 21] = [
     Field::new("instance", Of::InProcess, Shape::Any, "Of a server inside of a host."),
 ];
 
-/// Warns of fields that nobody reads, and of fields that mean nothing for this kind of entry.
+/// Warns of fields that are not read, and of fields that mean nothing for this kind of entry.
 pub(super) fn check(reader: &mut Reader<'_, '_>, kind: Kind) {
     for member in reader.object().iter() {
         let key = &*member.key;

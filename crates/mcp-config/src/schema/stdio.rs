@@ -13,7 +13,7 @@ use crate::{EnvFile, ProblemCode, Redacted, expand::Text};
 /// What hosts that are editors call the folder of the project (VS Code, and those made of it).
 const WORKSPACE: &str = "workspaceFolder";
 
-/// `base` is where a relative path of the entry begins: the folder of a project's file, wherever in the project somebody
+/// `base` is where a relative path of the entry begins: the folder of a project's file, wherever in the project a person
 /// is, and else the launch directory.
 pub(super) fn read(reader: &mut Reader<'_, '_>, context: Context<'_>, base: &Path) -> Option<Stdio> {
     let Some(node) = reader.get("command") else {

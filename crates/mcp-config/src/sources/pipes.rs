@@ -10,7 +10,7 @@ use super::{Content, Role, is_inline, read};
 pub struct Pipes(Vec<(usize, Content)>);
 
 impl Pipes {
-    /// Reads them, once. A pipe that nobody writes to is waited for 10 s, and its end 60 s; what came of it is told where
+    /// Reads them, once. A pipe without a writer is waited for 10 s, and its end 60 s; what came of it is told where
     /// the configuration is loaded.
     pub fn read(mcp_config: &[String], cwd: &Path) -> Self {
         let pipes = mcp_config.iter().enumerate().filter(|(_, value)| !is_inline(value)).filter_map(

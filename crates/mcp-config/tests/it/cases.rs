@@ -6,7 +6,7 @@
 //!   then what could be carried over from its files is a part of what is expected.
 //! - `managed/`, where there is one, is the administrator's directory.
 //!
-//! `UPDATE_EXPECT=1 cargo test -p mcp-config` writes what is expected anew; read the difference.
+//! `UPDATE_EXPECT=1 cargo test -p mcp-config` writes what is expected again; read the difference.
 
 use std::fmt::Write as _;
 use std::fs;

@@ -324,7 +324,7 @@ fn private(home: &Home) {
 }
 
 #[test]
-fn s_k1_looking_at_what_nobody_approved_keeps_nothing() {
+fn s_k1_looking_at_what_is_not_approved_keeps_nothing() {
     let home = Home::new();
     home.entry("db", r#"{"command": "x"}"#);
     home.write(".claude.json", &servers("mine", r#"{"command": "y"}"#));
@@ -383,7 +383,7 @@ fn s_k1_who_comes_second_to_the_first_use_sees_what_the_first_one_met() {
     let late = Config::resolve_and_remember(&request, &sources);
     let entry = late.entry("db").unwrap();
     assert_eq!(entry.gate(), Gate::Ready);
-    assert_eq!(entry.stdio().unwrap().command.expose(), "second", "what nobody has kept does not run");
+    assert_eq!(entry.stdio().unwrap().command.expose(), "second", "what was not kept does not run");
     assert!(home.state().contains("second"));
     home.entry("db", r#"{"command": "first"}"#);
     assert_eq!(home.gate("db"), Gate::ChangedSinceApproval);
@@ -394,7 +394,7 @@ fn s_k1_what_cannot_be_kept_waits_and_says_why() {
     let home = Home::new();
     home.write(".claude/settings.json", r#"{"enableAllProjectMcpServers": true}"#);
     home.write("project/.mcp.json", r#"{"mcpServers": {"a": {"command": "a"}, "b": {"command": "b"}}}"#);
-    // What cannot be changed here is met again by every command, whoever changed it in between.
+    // What cannot be changed here is met again by every command, whatever changed it in between.
     home.write("state", "");
     let state = home.base.join("state/below");
     let load = |state: &Path| {

@@ -170,7 +170,7 @@ fn fa_a29_a30_a_relative_path_begins_where_the_entry_stands() {
     home.write(".claude.json", &format!(r#"{{"mcpServers": {{"own": {entry}, "absolute": {{"command": "x", "cwd": "${{HOME}}"}}, "bare": {{"command": "x"}}}}}}"#));
     let config = home.load_in("project/deep");
     let in_base = |path: &str| home.base.join(path);
-    // A project's entry says the same wherever in the project somebody is; a person's follows the person.
+    // A project's entry says the same wherever in the project a person is; a person's follows the person.
     for (name, cwd, value_of_a) in [
         ("db", in_base("project/server"), Some("project")),
         ("own", in_base("project/deep/server"), Some("deep")),
@@ -205,7 +205,7 @@ fn fa_a30_env_wins_over_the_file_and_the_file_over_what_is_inherited() {
     assert_ne!(
         value(&launch, "MCPLINK_CHAIN"),
         Some(OsStr::new("forged")),
-        "what ends a loop is nobody's to take away"
+        "what ends a loop cannot be taken away"
     );
 }
 

@@ -187,7 +187,7 @@ fn s_k8_an_entry_that_says_it_is_off_is_off_in_any_file() {
         (r#""isActive": false"#, "isActive"),
         (r#""enabled": true, "disabled": true"#, "disabled"),
         (r#""disabled": false, "isActive": false"#, "isActive"),
-        // The wrong type: nobody knows what is meant, so it stays off.
+        // The wrong type: what is meant is unknown, so it stays off.
         (r#""disabled": "no""#, "disabled"),
         (r#""enabled": 1"#, "enabled"),
         (r#""isActive": [true]"#, "isActive"),

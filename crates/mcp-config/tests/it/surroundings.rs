@@ -187,7 +187,7 @@ fn s_n02_decisions_in_a_folder_that_others_may_write_to_count_for_nothing() {
         assert_eq!(open(mode), Some((false, "others may write to it".to_owned())), "{mode:o}");
     }
     assert_eq!(open(0o755), Some((true, String::new())));
-    // Another file of ours, by way of a link that somebody put there.
+    // Another file of ours, by way of a link that another account put there.
     let linked = is_trusted_after(|state| {
         fs::rename(state.join("trust.json"), state.join("mine.json")).unwrap();
         symlink(state.join("mine.json"), state.join("trust.json")).is_ok()

@@ -155,7 +155,7 @@ fn s_b2_a_server_is_never_taken_for_a_pointer() {
         &["mcplink", "demo"],
         &["mcplink", "call", "bridge", "internal"],
         &["mcplink", "--mcp-config", "bridge", "internal"],
-        // Somebody else's program.
+        // Another author's program.
         &["mcplinkd", "bridge", "internal"],
         &["not-mcplink", "bridge", "internal"],
         &["/opt/mcplink/server", "bridge", "internal"],
