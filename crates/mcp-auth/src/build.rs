@@ -29,7 +29,7 @@ impl Parts {
 }
 
 impl AuthPlan {
-    /// Builds the provider of one connection to `target`. Build it anew for each connection: what it remembers
+    /// Builds the provider of one connection to `target`. Build one for each connection: what it remembers
     /// (minted credentials, an active fallback) lives exactly as long as it.
     ///
     /// # Errors

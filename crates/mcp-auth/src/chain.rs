@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | first | the helper | its fresh headers differ |
 //! | first, and the helper has nothing new or no `Authorization`; or second | OAuth, if the server offers it and a person has signed in | its headers, over the helper's, differ |
-//! | third | nobody | never |
+//! | third | none | never |
 //!
 //! Until OAuth is asked, nothing but its [`snapshot`](AuthProvider::snapshot) is touched, so no discovery,
 //! registration or token request can come from a server whose helper works. Once it has answered, its headers

@@ -325,7 +325,7 @@ mod tests {
             ("", ""),
             (" , ,", ""),
             ("=", ""),
-            ("realm=\"nobody's\"", ""),
+            ("realm=\"no one's\"", ""),
             ("Bearer realm=\"unclosed", "Bearer(realm=unclosed)"),
             ("Bearer realm=\"trailing\\", "Bearer(realm=trailing)"),
             // A forgotten comma, and a URL without its quotes: both seen in the field.

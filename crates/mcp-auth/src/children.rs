@@ -14,7 +14,7 @@
 //! password, a header, a connection string, what looks like a token), and as a copy of one that has gone. A proxy's
 //! address stays, without user name and password, because nothing works without it in many places.
 //!
-//! In the core and not with the helper: whoever lowers a configuration needs the same answer for the variables that went
+//! In the core and not with the helper: the lowering of a configuration needs the same answer for the variables that went
 //! into a URL.
 
 use std::collections::BTreeMap;

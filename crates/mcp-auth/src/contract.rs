@@ -332,7 +332,7 @@ async fn fails_and_tries_again(subject: &Subject) -> Finding {
             return Err(broken(Rule::FailsAndTriesAgain, "a failing source gave credentials"));
         };
         let tried = (subject.fetches)() > before;
-        expect(Rule::FailsAndTriesAgain, tried, || format!("attempt {attempt} asked nobody"))?;
+        expect(Rule::FailsAndTriesAgain, tried, || format!("attempt {attempt} did not ask the source"))?;
         let mut shown = format!("{error} {error:?} {:?}", subject.provider);
         let mut cause = error.source();
         while let Some(error) = cause {

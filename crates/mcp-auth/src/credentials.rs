@@ -80,7 +80,7 @@ impl Credentials {
     /// Credentials of `provider`; a name given twice keeps its last value.
     ///
     /// Headers that frame a message (`Content-Length`, `Connection`, …), or that the protocol sets for each request
-    /// (`Accept`, `Content-Type`, `MCP-Protocol-Version`, `Mcp-*`), are left out with a warning, whoever supplies them: a
+    /// (`Accept`, `Content-Type`, `MCP-Protocol-Version`, `Mcp-*`), are left out with a warning, whatever supplies them: a
     /// provider can add to a request and not break it.
     pub fn new(
         provider: impl Into<Cow<'static, str>>,
@@ -330,7 +330,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_for_credentials_is_left_out_whoever_supplies_it() {
+    fn what_is_not_for_credentials_is_left_out_from_every_source() {
         let names = ["accept", "connection", "content-length", "mcp-session-id", "host", "x-key"];
         let credentials = Credentials::new("p", names.map(|name| pair(name, "1")));
         let mut headers = HeaderMap::new();

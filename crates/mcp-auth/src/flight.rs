@@ -10,7 +10,7 @@ use tracing::Instrument;
 /// Work that runs once, in a task of its own, for everyone who holds it.
 ///
 /// A caller that stops waiting takes nothing away from the others, because the work is not part of any caller's
-/// future. When the last holder lets go before the work is done, nobody can ever ask for its result, so it
+/// future. When the last holder lets go before the work is done, its result can never be asked for, so it
 /// is aborted.
 #[derive(Debug)]
 pub(crate) struct Flight<T> {
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn work_that_nobody_holds_is_aborted() {
+    async fn work_that_is_not_held_is_aborted() {
         let done = Arc::new(AtomicBool::new(false));
         let flag = done.clone();
         drop(Flight::start(async move {

@@ -6,7 +6,7 @@
 //! before anything runs ([`AuthPlan`]). It is never chosen by what happened to succeed. A transport asks it for
 //! [`Credentials`] before each request, and tells it when the server refused them; it does not know whether a file,
 //! a command or an authorization server stands behind it. So a failing command is a failing command, and not the
-//! beginning of a sign-in that nobody asked for; and a stranger's provider gets the same treatment as ours, because
+//! beginning of a sign-in that was not asked for; and a stranger's provider gets the same treatment as ours, because
 //! everything is derived from its [`Capabilities`].
 //!
 //! Two things follow. *Caching exists once*: a source of credentials ([`CredentialSource`]) only knows how

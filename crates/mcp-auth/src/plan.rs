@@ -5,7 +5,7 @@
 //! | configured | base | authority | OAuth |
 //! |---|---|---|---|
 //! | a helper | static headers | the helper | fallback |
-//! | a helper that may not run | static headers | nobody: it is withheld | skipped |
+//! | a helper that may not run | static headers | none: it is withheld | skipped |
 //! | a static `Authorization`, no helper | – | static headers | skipped |
 //! | neither | static headers | OAuth, once the server asks for it | authority |
 
@@ -108,7 +108,7 @@ pub enum LinkReason {
     AfterHelper,
     /// It may not run.
     Withheld(Withheld),
-    /// The entry has a helper that may not run. Nothing stands in for it, or whoever wrote the entry could
+    /// The entry has a helper that may not run. Nothing stands in for it, or the author of the entry could
     /// steer how a person signs in.
     HelperWithheld,
     /// The entry has a static `Authorization` header.

@@ -45,7 +45,7 @@ pub struct AuthSettings {
     pub helper_withheld: Option<Withheld>,
     /// The `oauth` block; present only where the entry has one.
     pub oauth: Option<OAuthSpec>,
-    /// The entry says `oauth: false`: nobody signs in to this server.
+    /// The entry says `oauth: false`: there is no sign-in to this server.
     pub oauth_off: bool,
 }
 

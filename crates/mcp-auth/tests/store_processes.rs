@@ -77,7 +77,7 @@ impl Rotating {
         let address = listener.local_addr().unwrap();
         let state = Arc::new(Mutex::new(Family { leeway, ..Family::default() }));
         let family = Arc::clone(&state);
-        // Ends with the test process; nobody waits for it.
+        // Ends with the test process; it is not waited for.
         std::thread::spawn(move || {
             // One after the other, as they came: what a killed client had sent is dealt with before whatever its
             // successor sends, however late a busy machine gets to either.

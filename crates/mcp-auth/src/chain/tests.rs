@@ -190,7 +190,7 @@ async fn recovers_by_the_helper_alone(status: StatusCode, challenge: &str) {
 #[tokio::test]
 async fn f003_fresh_helper_headers_that_are_refused_too_end_it() {
     let (helper, oauth) = (Scripted::helper(["A", "B", "C"]), Scripted::oauth([]));
-    // Not offered and nobody signed in; then offered, but nobody signed in.
+    // Not offered and no sign-in; then offered, but no sign-in.
     for (challenge, end) in [("Bearer", "Exhausted"), (ADVERTISED, "LoginRequired")] {
         let chain = helper_chain(&helper, &oauth, false);
         let (sent, ended) = send(&chain, challenge, |_| false).await;
@@ -248,7 +248,7 @@ async fn each_provider_is_asked_once_per_request_whatever_the_server_does() {
     let chain = helper_chain(&helper, &oauth, true);
     let (sent, end) = send(&chain, ADVERTISED, |_| false).await;
     assert_eq!((sent.len(), end.as_str()), (3, "Exhausted"));
-    // The fallback is active now: a refusal asks the helper, then OAuth for another token, then nobody.
+    // The fallback is active now: a refusal asks the helper, then OAuth for another token, then no provider.
     let (sent, end) = send(&chain, ADVERTISED, |_| false).await;
     assert_eq!((sent.len(), end.as_str()), (2, "Exhausted"), "{sent:?}");
     assert_eq!(helper.calls().iter().filter(|call| **call == "on_rejected").count(), 2);
@@ -303,7 +303,7 @@ async fn unchanged_parts_keep_one_generation() {
 }
 
 #[tokio::test]
-async fn f013_a_server_that_offers_no_oauth_prompts_nobody() {
+async fn f013_a_server_that_offers_no_oauth_prompts_no_person() {
     let chain = helper_chain(&Scripted::helper(["A", "B"]), &Scripted::oauth([]), false);
     send(&chain, "Bearer", |_| false).await;
     assert!(chain.capabilities().refreshable);

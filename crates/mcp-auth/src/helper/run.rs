@@ -2,7 +2,7 @@
 //!
 //! Three facts shape this file. Killing the shell leaves its children alive, so the whole group is killed. Waiting for
 //! end-of-file waits for every process that inherited the pipe, so *exit* is awaited, and then only what is
-//! already in the pipes is taken. A pipe that nobody reads stops the command once it is full, so both are always
+//! already in the pipes is taken. A pipe without a reader stops the command once it is full, so both are always
 //! drained, and bounded.
 
 use std::collections::{BTreeMap, VecDeque};

@@ -39,7 +39,7 @@ pub(super) async fn run(invocation: &Arc<Invocation>, limit: Duration) -> Result
 
 fn join(invocation: &Arc<Invocation>, limit: Duration) -> Arc<Run> {
     let mut in_flight = IN_FLIGHT.lock().unwrap_or_else(PoisonError::into_inner);
-    // Runs end without telling this map, so that they need not lock it; whoever starts one tidies up.
+    // Runs end without telling this map, so that they need not lock it; the next start tidies up.
     in_flight.retain(|_, run| run.upgrade().is_some_and(|run| !run.is_finished()));
     if let Some(run) = in_flight.get(invocation).and_then(Weak::upgrade) {
         return run;

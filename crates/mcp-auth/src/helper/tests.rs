@@ -59,7 +59,7 @@ fn value(credentials: &Credentials, name: &'static str) -> String {
     credentials.header(&HeaderName::from_static(name)).unwrap().to_str().unwrap().to_owned()
 }
 
-/// Waits until the file does not grow for half a second: whoever wrote to it is gone. Fails after ten.
+/// Waits until the file does not grow for half a second: its writer is gone. Fails after ten.
 async fn stops_growing(file: &Path) {
     let size = || fs::metadata(file).map_or(0, |metadata| metadata.len());
     for _ in 0..20 {
@@ -389,7 +389,7 @@ async fn f007_a_hiccup_leaves_nothing_behind_and_the_next_attempt_runs_the_helpe
 }
 
 #[tokio::test]
-async fn f011_each_provider_built_from_a_plan_runs_the_helper_anew() {
+async fn f011_each_provider_built_from_a_plan_runs_the_helper_again() {
     let folder = Folder::new();
     let spec = folder.spec("echo run >> runs; echo '{}'");
     let plan = AuthPlan::resolve(&AuthSettings { helper: Some(spec), ..AuthSettings::default() });

@@ -171,7 +171,7 @@ impl Context {
         Ok(is_news)
     }
 
-    /// Forgets the client secrets of this entry, once nobody is signed in with them. What stays says only which client
+    /// Forgets the client secrets of this entry, once no sign-in uses them. What stays says only which client
     /// belongs to which issuer, so that the secret goes to no other the next time. Tells whether there were any.
     pub(crate) async fn forget_secrets(&self, issuers: &[String]) -> Result<bool, AuthError> {
         let mut forgotten = false;

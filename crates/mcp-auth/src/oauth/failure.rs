@@ -109,7 +109,7 @@ impl Failure {
         Self { answer, ..self }
     }
 
-    /// A URL that somebody named is neither requested nor opened; `what` it is goes before the reason.
+    /// A URL named by a stranger is neither requested nor opened; `what` it is goes before the reason.
     pub(crate) fn barred(step: Step, url: &str, what: &str, refusal: &UrlRefusal) -> Self {
         let way_out = match refusal.is_about_place() {
             true => {

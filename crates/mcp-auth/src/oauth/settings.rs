@@ -124,7 +124,7 @@ impl IdentityProvider {
     }
 }
 
-/// Hands over an assertion (a signed JWT), anew each time: assertions are short-lived, and the file or service that
+/// Hands over an assertion (a signed JWT), a fresh one each time: assertions are short-lived, and the file or service that
 /// holds one replaces it.
 pub trait AssertionSource: fmt::Debug + Send + Sync + 'static {
     /// An assertion for `audience`, the issuer it will be presented to.

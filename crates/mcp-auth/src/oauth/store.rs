@@ -63,7 +63,7 @@ pub trait TokenStore: fmt::Debug + Send + Sync + 'static {
     /// ([`StoredClient::server_name`]), in a stable order.
     fn list_clients<'a>(&'a self, server_name: Option<&'a str>) -> AuthFuture<'a, Vec<ClientKey>>;
 
-    /// Waits until nobody else, in this process or another, holds the lock of `key`. Held around a
+    /// Waits until no other holder, in this process or another, has the lock of `key`. Held around a
     /// refresh, because a rotating refresh token may be spent only once (RFC 9700 section 4.14.2).
     ///
     /// # Errors

@@ -256,7 +256,7 @@ async fn a_refusal_during_a_background_fetch_uses_its_result() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_a_refusal_is_answered_nobody_gets_the_refused_credentials() {
+async fn while_a_refusal_is_answered_no_request_gets_the_refused_credentials() {
     let (provider, _) = scripted([(0, Ok(("A", None))), (4, Ok(("B", None)))]);
     let used = provider.credentials().await.unwrap();
     let (outcome, next) = tokio::join!(rejected(&provider, &used), provider.credentials());

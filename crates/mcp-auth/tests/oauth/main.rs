@@ -217,7 +217,7 @@ async fn a_whole_life_of_a_sign_in_shows_no_secret_anywhere() {
     let provider = machine.provider();
     assert_eq!(call(&*machine.http, &machine.server, &provider).await.unwrap(), StatusCode::OK);
 
-    // The access token ends early: nobody notices.
+    // The access token ends early: no caller notices.
     machine.auth.tokens().revoke_all();
     assert_eq!(call(&*machine.http, &machine.server, &provider).await.unwrap(), StatusCode::OK);
     assert_eq!(machine.auth.token_requests("refresh_token").len(), 1);
@@ -269,7 +269,7 @@ async fn f077_the_page_says_so_when_the_server_does_not_take_the_token() {
     let machine = Machine::new();
     let pending = machine.begin().await.unwrap();
     machine.server.refuse_with(mcp_testkit::Refusal::forbidden());
-    machine.server.accept(mcp_testkit::Accept::bearer("nobody's"));
+    machine.server.accept(mcp_testkit::Accept::bearer("unknown"));
     let person = Arc::new(Person { auth: machine.auth.clone(), pages: Mutex::default() });
     let outcome = pending.complete(&browser(&person), &Calls(&machine)).await;
     assert!(outcome.unwrap_err().to_string().contains("403"));

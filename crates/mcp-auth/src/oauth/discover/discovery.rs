@@ -467,7 +467,7 @@ pub(crate) async fn at_origin(
         metadata_places(server).into_iter().filter(|place| !places.contains(place)).collect::<Vec<_>>(),
     );
     let own = canonical_resource(server);
-    // Nobody told us the issuer here: the origin stands for it, or the server's own URL. Both spellings of an empty path
+    // The issuer is not named here: the origin stands for it, or the server's own URL. Both spellings of an empty path
     // lead to the same places (RFC 8414 section 3.1).
     let accept = |url: &str, metadata: &ServerMetadata| match metadata.issuer.as_deref() {
         Some(issuer) if same_issuer(issuer, &own) => Ok(()),

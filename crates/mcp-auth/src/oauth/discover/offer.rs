@@ -9,7 +9,7 @@ use url::Url;
 use super::discovery::{Found, Needs, at_origin, challenge_param, resource_metadata};
 use crate::{HttpExchange, Rejection};
 
-/// The refusal itself is known by then, and somebody waits for it.
+/// The refusal itself is known by then, and a caller waits for it.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Whether a refusal leaves open where to sign in. Where a key was refused, the key is what is wrong.

@@ -127,7 +127,7 @@ async fn configured(ctx: &Context, id: &str) -> Result<Option<StoredClient>, Aut
     Ok(stored.filter(|client| client.client_id == id))
 }
 
-/// The issuer that the configured client is registered with, as far as that is known: somebody has said so, or it was
+/// The issuer that the configured client is registered with, as far as that is known: a person has said so, or it was
 /// used there before.
 fn belongs_to<'a>(ctx: &'a Context, stored: Option<&'a StoredClient>) -> Option<&'a str> {
     let settings = &ctx.settings;
@@ -139,7 +139,7 @@ fn belongs_to<'a>(ctx: &'a Context, stored: Option<&'a StoredClient>) -> Option<
         .or_else(|| stored.and_then(|client| client.issuer.as_deref()))
 }
 
-/// Whether a sign-in would send a configured secret to an authorization server that nobody but the server has named, or
+/// Whether a sign-in would send a configured secret to an authorization server that only the server has named, or
 /// the repository that brought the entry along.
 pub(crate) async fn sends_secret_to_stranger(
     ctx: &Context,

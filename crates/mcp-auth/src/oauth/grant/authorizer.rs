@@ -1,4 +1,4 @@
-//! The seam between a login and whoever takes a person to the authorization server and back.
+//! The seam between a login and what takes a person to the authorization server and back.
 
 use std::fmt;
 use std::time::Duration;
@@ -21,8 +21,8 @@ pub trait AuthorizerSession: fmt::Debug + Send {
     /// Where the redirect is received, exactly as it is registered and sent.
     fn redirect_uri(&self) -> &str;
 
-    /// Takes the person to the URL and waits for the answer. Asked again where one round was not enough; whoever still
-    /// holds the page of the round before leads the person on from there.
+    /// Takes the person to the URL and waits for the answer. Asked again where one round was not enough; an
+    /// authorizer that still holds the page of the round before leads the person on from there.
     fn authorize<'a>(&'a mut self, request: AuthorizationPrompt<'a>) -> AuthFuture<'a, CallbackParams>;
 
     /// Tells how it ended, so that what the person still looks at can say so too.

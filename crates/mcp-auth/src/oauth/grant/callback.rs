@@ -172,7 +172,7 @@ impl AuthorizerSession for Session {
             };
             let (params, stream) = timeout(limit, answer).await.unwrap_or_else(|_| {
                 let message = format!(
-                    "authorize: nobody finished the sign-in within {} minutes",
+                    "authorize: the sign-in was not finished within {} minutes",
                     limit.as_secs().div_ceil(60)
                 );
                 Err(AuthError::new(AuthErrorKind::Cancelled, message))
@@ -233,7 +233,7 @@ async fn receive(listener: &impl Accept, path: &str, state: &Secret) -> (Callbac
                     let (path, state, found) = (path.to_owned(), state.clone(), found.clone());
                     guests.admit(async move {
                         if let Some(answer) = serve(stream, &path, &state).await {
-                            // The first answer wins; a reload finds nobody waiting.
+                            // The first answer wins; a reload finds no sign-in waiting.
                             let _ = found.try_send(answer);
                         }
                     });

@@ -146,7 +146,7 @@ impl<'a> Grants<'a> {
             Err(_) => Err(AuthError::new(
                 AuthErrorKind::Cancelled,
                 format!(
-                    "exchange the device code: nobody entered it within {} s",
+                    "exchange the device code: it was not entered within {} s",
                     device.expires_in().as_secs()
                 ),
             )

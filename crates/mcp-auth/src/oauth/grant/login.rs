@@ -1,7 +1,7 @@
 //! Signing in and out: what a command does, never a request.
 //!
-//! Until the new tokens have been proven against the server, everything that was there before stays in place: whoever
-//! interrupts a sign-in, or fails at it, is as well off as before.
+//! Until the new tokens have been proven against the server, everything that was there before stays in place: an
+//! interrupted or failed sign-in changes nothing.
 
 mod sign_out;
 
@@ -31,7 +31,7 @@ use super::authorizer::{
 use super::token::TokenAnswer;
 use crate::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, Challenge, HttpExchange, Target};
 
-/// Where a device code is registered to send nobody: some servers insist on a redirect URI all the same.
+/// The redirect URI that a device code is registered with and never uses: some servers insist on a redirect URI all the same.
 const DEVICE_REDIRECT: &str = "http://localhost/callback";
 
 pub use sign_out::{Revocation, SignedOut};
@@ -126,7 +126,7 @@ pub struct PendingLogin {
     /// `offline_access` was asked for by us alone: neither a person nor the server insists on it.
     offline_is_ours: bool,
     dpop: Option<Arc<DpopKey>>,
-    /// The configured secret would go where nobody has said that it belongs.
+    /// The configured secret would go to an issuer that the configuration does not name.
     unconfirmed: bool,
 }
 

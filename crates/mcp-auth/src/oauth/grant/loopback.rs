@@ -40,7 +40,7 @@ impl Loopback {
         loop {
             match pair(port).await {
                 Ok(listeners) => return Ok(Self::of(listeners)),
-                // Somebody has the free port of the one address on the other.
+                // Another process has the free port of the one address on the other.
                 Err((_, error)) if port == 0 && tries < TRIES && error.kind() == io::ErrorKind::AddrInUse => {
                     tries += 1;
                 }
@@ -111,7 +111,7 @@ async fn pair(port: u16) -> Result<Vec<TcpListener>, BindError> {
                 port = listener.local_addr().map_err(|error| (address, error))?.port();
                 listeners.push(listener);
             }
-            // What this machine does not have, nobody can listen on.
+            // An address that this machine does not have cannot be listened on.
             Err(error) if is_missing(&error.1) => missing = Some(error),
             Err(error) => return Err(error),
         }
@@ -149,7 +149,7 @@ pub(super) struct Guests {
 }
 
 impl Guests {
-    /// Serves one more; if there are too many, the oldest goes. Whoever brings an answer brings it at once.
+    /// Serves one more; if there are too many, the oldest goes. A browser with an answer sends it at once.
     pub(super) fn admit(&mut self, serving: impl Future<Output = ()> + Send + 'static) {
         while self.tasks.try_join_next().is_some() {}
         self.order.retain(|guest| !guest.is_finished());
@@ -191,7 +191,10 @@ mod tests {
         if !has_ipv6 {
             return;
         }
-        assert!(bind(IpAddr::V6(Ipv6Addr::LOCALHOST), port).await.is_err(), "nobody else can have the other");
+        assert!(
+            bind(IpAddr::V6(Ipv6Addr::LOCALHOST), port).await.is_err(),
+            "no other process can have the other"
+        );
         for address in [IpAddr::V6(Ipv6Addr::LOCALHOST), IpAddr::V4(Ipv4Addr::LOCALHOST)] {
             let dialled = TcpStream::connect((address, port)).await.unwrap();
             let accepted = ours.accept().await.unwrap();
@@ -200,7 +203,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn s_n16a_a_port_that_somebody_has_on_one_of_the_addresses_is_not_used() {
+    async fn s_n16a_a_port_that_is_taken_on_one_of_the_addresses_is_not_used() {
         let Ok(theirs) = bind(IpAddr::V6(Ipv6Addr::LOCALHOST), 0).await else { return };
         let port = theirs.local_addr().unwrap().port();
         let error = Loopback::localhost(port).await.unwrap_err();

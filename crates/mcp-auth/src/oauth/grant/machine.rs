@@ -26,7 +26,7 @@ pub(crate) async fn mint(
 
 async fn mint_tokens(ctx: &Context, challenges: &[Challenge]) -> Result<(TokenKey, StoredTokens), Failure> {
     let discovery = ctx.discover(challenges).await?;
-    // Security: there is nobody to ask where a secret belongs, and the server could name anyone.
+    // Security: no person can be asked where a secret belongs, and the server could name any issuer.
     if machine_trusts_stranger(ctx, &discovery).await? {
         let step = match ctx.settings.grant {
             Grant::ClientCredentials => Step::ClientCredentials,

@@ -349,7 +349,7 @@ async fn a_renewal_ahead_of_time_that_fails_is_not_repeated_with_every_request()
 }
 
 #[tokio::test]
-async fn a_refresh_is_finished_even_when_nobody_waits_for_it_any_more() {
+async fn a_refresh_is_finished_even_when_it_is_not_waited_for_any_more() {
     let world = World::new();
     world.signed_in().await;
     let provider = provider(&world);

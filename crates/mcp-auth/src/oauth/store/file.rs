@@ -6,7 +6,7 @@
 //! ```
 //!
 //! Directories are for their owner only (0700), and so are files (0600). A file is replaced in one step:
-//! whoever is killed while writing leaves the old file. Lock files are empty and stay, because a lock on a file that
+//! a process that is killed while writing leaves the old file. Lock files are empty and stay, because a lock on a file that
 //! someone else has deleted meanwhile is a lock on nothing; the operating system lets go of the
 //! locks of a process that dies.
 

@@ -8,9 +8,9 @@
 //! 2. the file is replaced, and from then on refers to that slot;
 //! 3. the other slot is emptied.
 //!
-//! Whoever is killed between these steps leaves the old sign-in or the new one, and at most one set of items too
+//! A process that is killed between these steps leaves the old sign-in or the new one, and at most one set of items too
 //! many, which the next save removes. When the keyring is locked or absent, the secrets go into the
-//! file instead; nobody has to remember which of the two happened.
+//! file instead; which of the two happened need not be remembered.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -35,7 +35,7 @@ use sealed::Sealed;
 
 /// How long the keyring may take: long enough for a person to unlock it.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How long to leave a keyring alone that did not answer in time: nobody waits twice for the same dialog.
+/// How long to leave a keyring alone that did not answer in time: the same dialog is not waited for twice.
 const REST: Duration = Duration::from_secs(60);
 /// How often a reader looks again when the secrets were replaced under its eyes.
 const READ_ATTEMPTS: u32 = 3;
@@ -95,9 +95,9 @@ impl KeyringTokenStore {
         }
         let vault = Arc::clone(&self.0.vault);
         let (done, answer) = tokio::sync::oneshot::channel();
-        // A thread of its own: a dialog that nobody answers must not keep the runtime from ending.
+        // A thread of its own: a dialog without an answer must not keep the runtime from ending.
         std::thread::spawn(move || {
-            // Nobody listens any more when the time limit has passed.
+            // No caller listens any more when the time limit has passed.
             let _ = done.send(work(&*vault));
         });
         match tokio::time::timeout(PATIENCE, answer).await {

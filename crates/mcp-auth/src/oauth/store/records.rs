@@ -45,7 +45,7 @@ impl TokenKey {
         &self.issuer
     }
 
-    /// Whether the tokens are this entry's for this resource, whoever issued them.
+    /// Whether the tokens are this entry's for this resource, whichever issuer they are from.
     pub fn is_for(&self, server_name: &str, resource: &Url) -> bool {
         self.server_name == server_name && self.resource == canonical(resource)
     }
@@ -214,7 +214,7 @@ pub struct UnknownFields(pub(super) Map<String, Value>);
 
 impl fmt::Debug for UnknownFields {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Security: nobody here knows which of them are secrets.
+        // Security: which of them are secrets is not known here.
         f.debug_set().entries(self.0.keys()).finish()
     }
 }

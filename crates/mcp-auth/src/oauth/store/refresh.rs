@@ -125,7 +125,7 @@ where
         Ok(new) => keep(&*store, &key, carry_over(&current, new)).await,
         Err(RefreshError::Unavailable(error)) => RefreshOutcome::Unavailable(error),
         // A person who has to sign in again anyway loses nothing by our keeping the tokens, and
-        // whoever repairs the server gets them back.
+        // once the server is repaired they work again.
         Err(RefreshError::Refused(error)) => RefreshOutcome::Rejected(error),
         Err(RefreshError::Unreadable(error)) => RefreshOutcome::Unreadable(error),
         Err(RefreshError::InvalidGrant(error)) => rejected(&*store, &key, &current, now, error).await,

@@ -173,7 +173,7 @@ async fn f073_fb_o50_a_pasted_redirect_ends_the_wait_and_nonsense_does_not() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn f081_nobody_coming_back_is_a_clean_end() {
+async fn f081_a_person_who_does_not_come_back_is_a_clean_end() {
     let mut session = session(RedirectWish::default()).await;
     let (url, state) = (Url::parse("https://as.example/").unwrap(), Secret::new("s"));
     let error = session.authorize(authorization_prompt("srv", &url, &state)).await.unwrap_err();

@@ -9,7 +9,7 @@ use crate::AuthError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SignedOut {
-    /// How many sign-ins were forgotten: 0 if nobody was signed in.
+    /// How many sign-ins were forgotten: 0 if there was none.
     pub forgotten: usize,
     /// Whether a client secret was kept, and is not any more.
     pub secret_forgotten: bool,
@@ -53,7 +53,7 @@ impl OAuthLogin {
         let mut done = SignedOut { forgotten: 0, secret_forgotten: false, revocations: Vec::new() };
         let mut issuers = Vec::new();
         for key in ctx.store.list(Some(&ctx.target.name)).await? {
-            // A refresh that is under way would bring the sign-in back. Whoever holds the lock for too long does not
+            // A refresh that is under way would bring the sign-in back. A holder that keeps the lock for too long does not
             // keep a person from signing out.
             let _guard = ctx.store.lock(&key).await;
             if let Some(tokens) = ctx.store.load(&key).await?.filter(|_| revoke) {
@@ -95,7 +95,7 @@ impl OAuthLogin {
         self.forget_records(true).await
     }
 
-    /// The same for client registrations alone; the tokens stay, and the next sign-in registers anew.
+    /// The same for client registrations alone; the tokens stay, and the next sign-in registers again.
     ///
     /// # Errors
     ///

@@ -138,7 +138,7 @@ async fn f075_a_registration_that_the_server_forgot_is_replaced_once() {
         authorizer.requests.lock().unwrap().iter().map(|asked| asked["client_id"].clone()).collect();
     assert_eq!(clients, ["client-1", "client-1", "client-2"]);
 
-    // A server that knows nobody is asked twice and no more.
+    // A server that knows no client is asked twice and no more.
     world.net.json(TOKEN, 401, json!({ "error": "invalid_client" }));
     let before = world.net.sent_to(TOKEN).len();
     let error = run(&world, &authorizer).await.unwrap_err();

@@ -46,7 +46,7 @@ async fn fb_a12_dpop_tokens_are_sent_with_proofs_and_nonces_are_learned_on_both_
 }
 
 #[tokio::test]
-async fn fb_a27_a_server_that_never_likes_the_nonce_is_not_asked_for_ever() {
+async fn fb_a27_a_server_that_never_likes_the_nonce_is_asked_within_a_limit() {
     let world = World::new();
     world.net.on(TOKEN, |_| {
         let mut wanted = answer(400, &json!({ "error": "use_dpop_nonce" }));

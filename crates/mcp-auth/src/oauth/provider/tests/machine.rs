@@ -20,7 +20,7 @@ async fn client_credentials_are_exchanged_when_the_server_asks_and_kept_for_the_
     let provider = provider(&world);
     assert_eq!(provider.capabilities(), Capabilities::new(true, false));
     assert!(provider.credentials().await.unwrap().is_empty());
-    assert!(world.net.take_lines().is_empty(), "nobody has asked for a token yet");
+    assert!(world.net.take_lines().is_empty(), "no token has been requested yet");
     let minted = retried(refuse(&provider, &Credentials::none(), 401, "Bearer scope=\"a b\"", 0).await);
     assert_eq!(bearer(&minted), "Bearer at-1");
     let sent = &world.net.sent_to(TOKEN)[0];
@@ -31,11 +31,11 @@ async fn client_credentials_are_exchanged_when_the_server_asks_and_kept_for_the_
     );
     assert!(sent.headers["authorization"].to_str().unwrap().starts_with("Basic "));
     assert_eq!(world.kept().await.unwrap().refresh_token, None);
-    assert!(!provider.snapshot().signed_in, "nobody has signed in");
+    assert!(!provider.snapshot().signed_in, "there is no sign-in");
 
     let next = self::provider(&world);
     assert_eq!(bearer(&next.credentials().await.unwrap()), "Bearer at-1");
-    // Refused or expired, it is minted anew.
+    // Refused or expired, it is minted again.
     let used = next.credentials().await.unwrap();
     assert_eq!(bearer(&retried(refuse(&next, &used, 401, INVALID, 0).await)), "Bearer at-2");
     world.advance(Duration::from_secs(7200));
@@ -181,7 +181,7 @@ async fn s_n21_without_a_person_secrets_go_to_an_issuer_that_is_pinned_or_rememb
         error.to_string()
     };
     for grant in [Grant::ClientCredentials, assertion()] {
-        // The server names it, and nobody else: not even where the repository's entry agrees with it.
+        // Only the server names it: not even where the repository's entry agrees with it.
         for issuer in [None, Some(ISSUER)] {
             let mut world = World::new();
             machine(&mut world, grant.clone());

@@ -16,10 +16,10 @@ use crate::oauth::store::memory::LocalGuard;
 use crate::{AuthError, AuthErrorKind};
 
 /// Polled, because a blocking lock cannot be given up: it would keep its thread, and with it the runtime,
-/// from ending. The holder is done in milliseconds once its network round trip is over, so nobody starves.
+/// from ending. The holder is done in milliseconds once its network round trip is over, so no waiter starves.
 const POLL: Duration = Duration::from_millis(20);
 const WRITING_POLL: Duration = Duration::from_millis(2);
-/// Nobody needs this long to write a few hundred bytes; a file system that does is not answering.
+/// No writer needs this long for a few hundred bytes; a file system that does is not answering.
 const WRITING_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The directory of the lock files.
@@ -128,7 +128,7 @@ pub(super) struct Writing {
 }
 
 impl Writing {
-    /// Whether nobody else is writing; without locks, that cannot be known.
+    /// Whether no other process is writing; without locks, that cannot be known.
     pub(super) fn is_exclusive(&self) -> bool {
         self.file.is_some()
     }

@@ -65,7 +65,7 @@ impl Shelf {
         Ok(names)
     }
 
-    /// Replaces a file. Whoever dies on the way leaves the old content; when this returns, the new one
+    /// Replaces a file. A process that dies on the way leaves the old content; when this returns, the new one
     /// survives a power failure.
     ///
     /// A present file that is not `is_readable` is kept aside as `NAME.damaged-…`: only the person who owns it can
@@ -128,7 +128,7 @@ impl Shelf {
         };
         let mut names = Vec::new();
         for entry in entries {
-            // Ours are ASCII; others are somebody else's.
+            // Our names are ASCII; others belong to other programs.
             names.extend(entry?.file_name().into_string().ok());
         }
         Ok(names)

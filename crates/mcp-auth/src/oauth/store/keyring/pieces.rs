@@ -36,7 +36,7 @@ impl std::error::Error for VaultError {}
 pub(super) struct Slot {
     letter: Letter,
     pieces: usize,
-    /// SHA-256 of the text. Tokens are long and random, so nobody guesses them from it.
+    /// SHA-256 of the text. Tokens are long and random, so they cannot be guessed from it.
     digest: String,
 }
 
@@ -119,7 +119,7 @@ impl Slot {
     }
 }
 
-/// Removes from the last piece to the first: whoever is interrupted leaves pieces without a gap, which the next
+/// Removes from the last piece to the first: an interrupted removal leaves pieces without a gap, which the next
 /// one finds.
 fn empty_from(vault: &dyn Vault, name: &str, letter: Letter, first: usize) -> Result<(), VaultError> {
     let mut end = first;

@@ -195,7 +195,7 @@ async fn f094_a_doubtful_refusal_is_believed_when_it_repeats() {
     let store = store_with(&tokens(0)).await;
     let (outcome, asked) = run(&store, tokens(0), 5, |_| Err(RefreshError::Refused(error()))).await;
     assert!(matches!(outcome, RefreshOutcome::Rejected(_)));
-    assert_eq!((asked, kept(&store).await), (2, Some(tokens(0))), "nobody said that they are dead");
+    assert_eq!((asked, kept(&store).await), (2, Some(tokens(0))), "no server said that they are dead");
 
     let mut first = true;
     let (outcome, asked) = run(&store, tokens(0), 5, move |_| {

@@ -90,7 +90,7 @@ async fn s_n06_no_interval_makes_it_hammer_or_panic() {
         let (polls, error) = polls(&world).await;
         assert!(expected.contains(&polls), "{interval}: {polls}");
         assert_eq!(error.kind(), AuthErrorKind::Cancelled, "{error}");
-        assert!(error.to_string().contains("nobody entered it within 60 s"), "{error}");
+        assert!(error.to_string().contains("it was not entered within 60 s"), "{error}");
     }
 }
 

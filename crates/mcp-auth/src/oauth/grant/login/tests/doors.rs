@@ -72,7 +72,7 @@ async fn s_m14_a_device_code_neither_comes_from_nor_leads_inside() {
 }
 
 #[tokio::test]
-async fn s_k6_tokens_are_neither_refreshed_nor_revoked_inside_whoever_kept_the_endpoint() {
+async fn s_k6_tokens_are_neither_refreshed_nor_revoked_inside_the_owner_of_the_endpoint() {
     for inside in INSIDE {
         let world = World::new();
         let mut tokens = world.signed_in().await;

@@ -38,7 +38,7 @@ async fn reset_forgets_the_registration_too() {
     run(&world, &authorizer).await.unwrap();
     world.net.take_lines();
     assert_eq!(login(&world).reset().await.unwrap(), 2);
-    assert!(world.net.take_lines().is_empty(), "nobody is asked");
+    assert!(world.net.take_lines().is_empty(), "no server is asked");
     run(&world, &authorizer).await.unwrap();
     assert_eq!(world.net.sent_to(REGISTER).len(), 1);
 }
