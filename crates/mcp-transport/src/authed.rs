@@ -1,7 +1,7 @@
 //! Sending with credentials: what a challenge is, and the one replay.
 //!
 //! This is the only place that knows what "not with these credentials" looks like on the wire, and the only
-//! one that sends a request again because of it. Whoever calls gets either an answer that concerns the
+//! one that sends a request again because of it. A caller gets either an answer that concerns the
 //! request itself, or an error that says why there is none.
 
 use std::borrow::Cow;
@@ -28,7 +28,7 @@ use crate::sent::SentCredentials;
 use crate::trace::spans;
 
 /// Recoveries per request: one of the provider that supplied the credentials and one of a fallback behind it.
-/// A provider that answers "retry" for ever changes nothing about it.
+/// A provider that always answers "retry" does not change it.
 const MAX_RECOVERIES: u32 = 2;
 /// Redirects within the origin that one request follows.
 const MAX_REDIRECTS: u32 = 5;

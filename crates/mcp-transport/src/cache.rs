@@ -1,6 +1,6 @@
 //! How long a result may be used again, and by whom, as its server says (2026-07-28, server utilities, caching).
 //!
-//! A connection keeps little: which arguments its tools mirror into headers. Whoever keeps more gets the hint with the
+//! A connection keeps little: which arguments its tools mirror into headers. Callers that keep more get the hint with the
 //! result and decides.
 
 use std::collections::HashMap;
@@ -17,7 +17,7 @@ use crate::protocol::header_params::ToolHeaders;
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
 pub enum CacheScope {
-    /// Whoever has the credentials that it was got with. Also where the server does not say.
+    /// Only requests with the same credentials. Also where the server does not say.
     #[default]
     Private,
     /// Everybody.

@@ -98,7 +98,7 @@ impl Server {
         self
     }
 
-    /// With somebody who hears of a local server that takes a while to start.
+    /// With a listener for a local server that takes a while to start.
     #[cfg(feature = "stdio")]
     #[must_use]
     pub fn with_start_sink(mut self, sink: StartSink) -> Self {

@@ -60,7 +60,7 @@ pub(crate) struct Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
-        // Nobody can use it any more, but its tasks would keep it alive.
+        // No caller can use it any more, but its tasks would keep it alive.
         self.closing.cancel();
         self.wire.abandon();
     }
@@ -181,7 +181,7 @@ impl Connection {
             let mut opened = Some(opened);
             loop {
                 let era = wire.server().revision.era();
-                // After the first turn, nobody waits for the word of the server.
+                // After the first turn, no caller waits for the server's confirmation.
                 let opened = opened.take().unwrap_or_else(|| oneshot::channel().0);
                 match era {
                     Era::Modern => drop(end.run_until_cancelled(keeper.run(opened)).await),
@@ -229,7 +229,7 @@ impl Connection {
     ///
     /// A result is kept by its method and parameters, those of one page by its cursor; one that took several rounds is
     /// not to be kept, and comes without any time, like all results of the legacy era. One that is
-    /// [private](crate::cache::CacheScope::Private) must not be shown to whoever has other credentials. What a notification says
+    /// [private](crate::cache::CacheScope::Private) must not be shown to callers with other credentials. What a notification says
     /// has changed is not fresh any more.
     ///
     /// # Errors
@@ -287,7 +287,7 @@ impl Connection {
     }
 
     /// What a local server printed beside the protocol so far; `None` for a remote one. It may hold secrets of
-    /// the server: whoever shows it redacts it first.
+    /// the server: redact it before showing it.
     #[cfg(feature = "stdio")]
     pub fn side_output(&self) -> Option<SideOutput> {
         self.0.wire.side_output()
@@ -356,7 +356,7 @@ impl Connection {
         &self.0.known_tools
     }
 
-    /// Waits until nobody else asks for the tools again.
+    /// Waits until no other caller is listing the tools again.
     pub(crate) async fn relisting(&self) -> tokio::sync::MutexGuard<'_, ()> {
         self.0.relisting.lock().await
     }

@@ -143,7 +143,7 @@ impl Debts {
     }
 }
 
-/// One request of the server. Dropped when its answer is written, or nobody will write it.
+/// One request of the server. Dropped when its answer is written or never will be.
 #[derive(Debug)]
 pub(crate) struct Debt {
     debts: Debts,

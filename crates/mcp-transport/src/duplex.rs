@@ -1,7 +1,7 @@
 //! Many requests over one inbound stream: answers find their request, whatever their order, and everything
 //! else goes to the connection's [`Inbound`].
 //!
-//! Stdio and legacy HTTP+SSE share it; they differ in how bytes arrive and leave. The promise to whoever waits
+//! Stdio and legacy HTTP+SSE share it; they differ in how bytes arrive and leave. The promise to a caller that waits
 //! is that the wait ends: with the answer, or, as soon as the stream does, with the reason why it ended.
 //!
 //! Longer than 500 lines because its tests, half of the file, know what waits inside.
@@ -112,7 +112,7 @@ struct Pending {
 }
 
 impl Pending {
-    /// The waiter may be gone by now; then nobody wants the answer.
+    /// The waiter may be gone by now; then the answer is dropped.
     fn resolve(self, outcome: Outcome) {
         let outcome = match outcome {
             // Another request that was under way allowed for a longer one.
@@ -357,7 +357,7 @@ pub(crate) struct Waiter {
 /// How long an answer may let its request wait.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Patience<'a> {
-    /// The limit between two signs of life; `None` waits for ever.
+    /// The limit between two signs of life; `None` waits without a limit.
     pub(crate) idle: Option<Duration>,
     /// Notified by each sign of life, such as a report of progress.
     pub(crate) life: Option<&'a Notify>,
@@ -617,7 +617,7 @@ mod tests {
         assert!(bench.recorder.seen.lock().unwrap().is_empty());
         bench.deliver(r#"{"jsonrpc":"2.0","id":2,"method":"echo","params":{}}"#);
         tokio::task::yield_now().await;
-        assert!(bench.sent.lock().unwrap().is_empty(), "nobody listens any more");
+        assert!(bench.sent.lock().unwrap().is_empty(), "no listener is left");
     }
 
     #[tokio::test(start_paused = true)]

@@ -108,7 +108,7 @@ pub enum TransportErrorKind {
     /// The caller gave the request up. May have been sent.
     Cancelled,
     /// The server asked for input in the middle of the request, and it could not be given, or was never enough.
-    /// It has begun to act and waits for ever.
+    /// It has begun to act and never ends.
     InputRequired,
     /// The settings are unusable (a URL that no client can send to, an unreadable CA file). Never sent.
     Misconfigured,

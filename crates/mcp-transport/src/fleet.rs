@@ -68,7 +68,7 @@ impl fmt::Debug for FleetEntry {
 pub struct Changes {
     /// Servers that are new.
     pub added: Vec<Arc<str>>,
-    /// Servers whose definition changed; they connect anew.
+    /// Servers whose definition changed; they reconnect.
     pub replaced: Vec<Arc<str>>,
     /// Servers that are gone; they are closed.
     pub removed: Vec<Arc<str>>,
@@ -76,7 +76,7 @@ pub struct Changes {
 
 /// Runs a supervisor for each server, and follows the configuration. Cheap to clone.
 ///
-/// When the last clone is dropped, the supervisors whose handles nobody else holds end by themselves;
+/// When the last clone is dropped, the supervisors without another handle end;
 /// [`close`](Self::close) waits for it.
 #[derive(Clone)]
 pub struct Fleet(Arc<Inner>);
@@ -131,7 +131,7 @@ impl Fleet {
         Self(Arc::new(Inner { connector, policy, limits, sleep, state: Mutex::default(), moved }))
     }
 
-    /// Makes the fleet what `entries` say: starts what is new, lets what changed connect anew, closes what is
+    /// Makes the fleet what `entries` say: starts what is new, reconnects what changed, closes what is
     /// gone, leaves the rest alone. Of two entries of one name the later one counts. Returns when what is gone is
     /// closed, which takes bounded time; the others connect in the background.
     ///

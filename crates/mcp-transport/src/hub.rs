@@ -1,5 +1,5 @@
 //! Where a connection sorts what the server starts by itself: progress to the request that wants it,
-//! requests to the handler, everything else to whoever listens.
+//! requests to the handler, everything else to the listeners.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -30,7 +30,7 @@ pub(crate) struct Hub {
     state: Mutex<State>,
     /// How often the server has told that its tools have changed.
     tool_changes: AtomicU64,
-    /// Wakes whoever waits for the wire to end.
+    /// Wakes the callers that wait for the wire to end.
     pub(crate) ended: Notify,
     /// Whether the server is heard, where the wire tells.
     pub(crate) pulse: Pulse,
@@ -55,7 +55,7 @@ impl Notifications {
     }
 }
 
-/// Whoever wants to hear of notifications.
+/// The listeners for notifications.
 #[derive(Debug, Default)]
 pub(crate) struct Listeners(Vec<mpsc::Sender<Notification>>);
 

@@ -2,7 +2,7 @@
 //!
 //! Every wire asks here, so that what a server can make a client spend does not depend on how it is reached. A limit
 //! is one of a *purpose*: a handshake and a list are read by programs that only look, so they are small; the result of
-//! a call is what somebody waits for, and may be large.
+//! a call is what a person waits for, and may be large.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};

@@ -118,7 +118,7 @@ pub struct ClientOptions {
     /// start of many installs them. 60 s unless set (`MCP_TIMEOUT`, and `startupTimeoutMs` of an entry).
     pub startup_timeout: Duration,
     /// The limit until the first byte of an answer. 60 s unless set; a longer limit of one server raises it. A call of a tool
-    /// has none: what ends it is a limit that somebody set, its caller, or its connection.
+    /// has none: what ends it is a configured limit, its caller, or its connection.
     pub first_byte_timeout: Duration,
     /// The limit between two messages of an answer over HTTP that has begun. 300 s unless set; `None` waits for
     /// ever. A longer limit of one server raises it. A call of a tool has none.

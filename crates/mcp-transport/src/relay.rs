@@ -44,7 +44,7 @@ impl PeerEndpoint {
     }
 }
 
-/// Whoever relays them, two of them are equal where the server behind is.
+/// Whichever relay passes them on, two of them are equal where the server behind is.
 impl PartialEq for PeerEndpoint {
     fn eq(&self, other: &Self) -> bool {
         self.server == other.server

@@ -1,6 +1,6 @@
 //! How long to wait before the next attempt, in our own words.
 //!
-//! The arithmetic is borrowed (see `imp`), but no type of it shows: whoever retries asks a [`RetryPolicy`] for
+//! The arithmetic is borrowed (see `imp`), but no type of it shows: callers that retry ask a [`RetryPolicy`] for
 //! its [`Delays`], sleeps by itself and can be cancelled while it does.
 
 mod imp;
@@ -55,7 +55,7 @@ impl RetryPolicy {
         Self { max_retries: 3, jitter: 0.1, ..Self::reconnect() }
     }
 
-    /// For somebody who only looks: about 100, 250 and 500 ms, and as long as the server asks for.
+    /// For a status query: about 100, 250 and 500 ms, and as long as the server asks for.
     pub const fn glance() -> Self {
         Self {
             initial_delay: Duration::from_millis(100),
@@ -97,7 +97,7 @@ impl RetryPolicy {
     /// The wait before retry number `retry`, counted from 0, given what the server asked for: the longer of the
     /// two, the server's request capped at [`max_retry_after`](Self::max_retry_after).
     ///
-    /// For whoever leaves it to an `mcp_status::StatusMachine` how often to try: where `max_retries` is used up,
+    /// For callers that leave it to an `mcp_status::StatusMachine` how often to try: where `max_retries` is used up,
     /// the last wait repeats.
     pub fn wait(&self, retry: u32, retry_after: Option<Duration>) -> Duration {
         let mut schedule = imp::Schedule::new(self);
@@ -130,7 +130,7 @@ impl Delays {
     /// The next wait, given what the server asked for: the longer of the two, the server's request capped by the
     /// policy. `None`: the retries are used up.
     ///
-    /// The budget shrinks first, whoever decides the length: a server that always sends `Retry-After` must not
+    /// The budget shrinks first, whatever decides the length: a server that always sends `Retry-After` must not
     /// be tried forever.
     pub fn wait(&mut self, retry_after: Option<Duration>) -> Option<Duration> {
         let delay = self.next()?;

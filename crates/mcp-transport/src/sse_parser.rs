@@ -52,7 +52,7 @@ enum Field {
     Event,
     Id,
     Retry,
-    /// A comment or a field that nobody has defined: its value is skipped.
+    /// A comment or an undefined field: its value is skipped.
     Skipped,
 }
 

@@ -177,7 +177,7 @@ impl Subscriptions {
         } else {
             (params.request_id, SubscriptionEvent::Ended)
         };
-        // Fails where nobody follows it any more.
+        // Fails where no follower is left.
         id.and_then(|id| self.0.get(&id)).is_some_and(|follower| follower.send(event).is_ok())
     }
 }
@@ -209,14 +209,14 @@ impl Keeper {
             let since = Instant::now();
             let ended = self.follow(&mut opened).await;
             tracing::debug!(?ended, "a subscription has ended");
-            // A server that ends a stream in good order wants it closed now, not for ever.
+            // A server that ends a stream in good order wants it closed now, not permanently.
             let passing = ended.as_ref().err().is_none_or(|error| classify(&error.evidence()).is_retryable());
             if let Some(opened) = opened.take() {
                 let error = ended.err().unwrap_or_else(|| {
                     let message = "the server ended the subscription without acknowledging it";
                     TransportError::new(TransportErrorKind::Protocol, message)
                 });
-                // Whoever asked may be gone.
+                // The caller may be gone.
                 let _ = opened.send(Err(error));
             }
             let now = Instant::now();

@@ -47,9 +47,9 @@ use crate::options::RequestOptions;
 use crate::protocol::handshake::ServerDescription;
 use crate::tools::ToolList;
 
-/// How long a request may be without a sign of life before somebody asks whether the server is there.
+/// How long a request may be without a sign of life before the server is asked whether it is there.
 const SILENCE: Duration = Duration::from_millis(750);
-/// How long somebody who looks waits at most: a little longer than a question to a server nearby.
+/// How long a status query waits at most: a little longer than a question to a server nearby.
 const VERIFY_LIMIT: Duration = Duration::from_millis(1200);
 
 /// Keeps one server in the right state for days.
@@ -68,7 +68,7 @@ const VERIFY_LIMIT: Duration = Duration::from_millis(1200);
 /// |---|---|
 /// | an attempt fails in passing | 1, 2, 4 s (first connection) or 1, 2, 4, 8, 16 s (lost one), then a probe every 60 s; `Retry-After` is a floor |
 /// | an attempt is refused, or fails for good | nothing by itself; opened by [`reconnect`](SupervisorHandle::reconnect), [`login_done`](SupervisorHandle::login_done), a changed config, and by use once 30 s have passed |
-/// | a wire ends, the machine slept | reconnect, at once if somebody waits |
+/// | a wire ends, the machine slept | reconnect, at once if a request waits |
 /// | a request fails as every request would | the same |
 /// | a request fails as it alone may, or is without a sign of life for 750 ms | one question without effects decides; the others go on |
 /// | the question is not answered for a second, or three times as long as a handshake took | the connection is set aside, and taken up again where its session is still there |
@@ -76,7 +76,7 @@ const VERIFY_LIMIT: Duration = Duration::from_millis(1200);
 ///
 /// While waiting, or probing, a caller starts an attempt at once, and another one every second as long as it waits, but
 /// never sooner than the server asked for. These come on top: the row of waits goes on as if they had not been made.
-/// Beside an attempt that is stuck, and while somebody waits, a second one is made on fresh sockets. Nothing asks a refused server, or a source of credentials, by
+/// Beside an attempt that is stuck, and while a request waits, a second one is made on fresh sockets. Nothing asks a refused server, or a source of credentials, by
 /// itself.
 #[derive(Debug)]
 #[expect(clippy::exhaustive_structs, reason = "a name for `start`, without a value")]
@@ -198,7 +198,7 @@ impl SupervisorHandle {
         matches!(given.hide_known(text), Cow::Owned(_))
     }
 
-    /// Connects anew: reads the configuration again, drops the connection and whatever attempt is under way, asks
+    /// Reconnects: reads the configuration again, drops the connection and whatever attempt is under way, asks
     /// for new credentials. Returns when the new status is decided, which is after the retries of a failure that
     /// may pass. Dropping the future does not stop it.
     pub async fn reconnect(&self) -> StatusSnapshot {
@@ -218,12 +218,12 @@ impl SupervisorHandle {
         }
     }
 
-    /// A person has signed in: connects anew, in the background.
+    /// A person has signed in: reconnects in the background.
     pub fn login_done(&self) {
         self.tell(Command::LoginDone);
     }
 
-    /// The entry has changed: connects anew, in the background.
+    /// The entry has changed: reconnects in the background.
     pub fn config_changed(&self) {
         self.tell(Command::ConfigChanged(None));
     }
@@ -234,7 +234,7 @@ impl SupervisorHandle {
         self.tell(Command::LookAgain);
     }
 
-    /// The entry has changed and is read from another source from now on: connects anew, in the background.
+    /// The entry has changed and is read from another source from now on: reconnects in the background.
     /// Handles, notifications and the watch of the status stay as they are.
     pub fn replace_source(&self, source: Arc<dyn ServerSource>) {
         self.tell(Command::ConfigChanged(Some(source)));
@@ -375,7 +375,7 @@ impl SupervisorHandle {
         request.await
     }
 
-    /// Makes sure that the status is true now, and returns it: for somebody who looks, because nothing watches a
+    /// Makes sure that the status is true now, and returns it: for a status query, because nothing watches a
     /// connection that is idle over single requests.
     ///
     /// A server that was not heard for half a second is asked one question without effects; a lost one is tried once, where
@@ -390,7 +390,7 @@ impl SupervisorHandle {
         self.snapshot()
     }
 
-    /// Says that a request over `lease` failed with `error`, for whoever sends requests by themselves. Without
+    /// Says that a request over `lease` failed with `error`, for callers that send requests themselves. Without
     /// it, a loss over Streamable HTTP goes unnoticed until the next request through this handle.
     pub fn report(&self, lease: &Lease, error: &TransportError) {
         drop(self.judge(lease, error));
@@ -401,7 +401,7 @@ impl SupervisorHandle {
     pub async fn close(&self) {
         let (closing, done) = oneshot::channel();
         self.tell(Command::Close(closing));
-        // It ends with the keeper's task, whoever was first to close.
+        // It ends with the keeper's task, whichever side closed first.
         let _ = done.await;
     }
 
@@ -419,7 +419,7 @@ impl SupervisorHandle {
             Bearing::Lost => {
                 let evidence = error.evidence();
                 self.tell(Command::Lost { connection, evidence });
-                // Only now, so that whoever finds it lost speaks to the keeper after we did.
+                // Only now, so that a caller that finds it lost speaks to the keeper after we did.
                 lease.live.mark_lost();
                 None
             }
@@ -458,7 +458,7 @@ impl<'a> Tries<'a> {
     async fn failed(&mut self, lease: Lease, error: TransportError) -> Result<(), RequestError> {
         let found_out = self.handle.judge(&lease, &error);
         drop(lease);
-        // Only what the next connection may do better: the same refusal twice helps nobody.
+        // Only what the next connection may do better: the same refusal twice does not help.
         let passing = *error.kind() == TransportErrorKind::Closed
             || (Bearing::of(&error) != Bearing::None && classify(&error.evidence()).is_retryable());
         if self.left == 0 || !passing || (error.may_have_been_sent() && !self.repeatable) {

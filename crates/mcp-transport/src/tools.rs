@@ -103,7 +103,7 @@ impl<'a> ToolResult<'a> {
     ///
     /// # Errors
     ///
-    /// [`Protocol`](TransportErrorKind::Protocol) where it is no tool result: also where it is a task that nobody asked
+    /// [`Protocol`](TransportErrorKind::Protocol) where it is no tool result: also where it is a task that was not asked
     /// for, or a question, which would otherwise look like a tool that has nothing to say.
     pub fn read(result: &'a str) -> Result<Self, TransportError> {
         #[derive(Deserialize)]

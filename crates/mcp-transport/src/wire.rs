@@ -109,7 +109,7 @@ impl Wire {
             Err(error)
                 if *error.kind() == TransportErrorKind::SessionGone && self.agreed().era != before.era =>
             {
-                return Box::pin(self.anew(&request, before.era, error)).await;
+                return Box::pin(self.resend(&request, before.era, error)).await;
             }
             outcome => return outcome,
         };
@@ -117,11 +117,11 @@ impl Wire {
         let revision = judge_refusal(refusal, before.era)?;
         // Boxed: a path that is hardly ever taken would make every request larger.
         Box::pin(self.renegotiate(revision, before.generation)).await?;
-        Box::pin(self.anew(&request, before.era, again)).await
+        Box::pin(self.resend(&request, before.era, again)).await
     }
 
     /// The same request after something else was agreed; `refusal` says why it was not carried out before.
-    async fn anew(&self, request: &Prepared<'_>, before: Era, refusal: TransportError) -> Outcome {
+    async fn resend(&self, request: &Prepared<'_>, before: Era, refusal: TransportError) -> Outcome {
         // What its caller says about itself is in the terms of the other era, or it lacks what that one mirrors.
         if self.agreed().era != before && (request.own_metadata || self.lacks_name(request)) {
             return Err(refusal);
@@ -227,7 +227,7 @@ impl Wire {
         }
     }
 
-    /// Ends what runs in the background, without a goodbye.
+    /// Ends what runs in the background without telling the server.
     pub(crate) fn abandon(&self) {
         match self {
             #[cfg(feature = "http")]
@@ -303,7 +303,7 @@ pub(crate) fn encode(request: &Prepared<'_>, meta: &str) -> Result<Vec<u8>, Tran
     encode_request(request.id, request.method, request.params, &all)
 }
 
-/// Tells the server that nobody waits any more, unless it has had its last word.
+/// Tells the server that the caller has stopped waiting, unless the last answer has come.
 pub(crate) struct CancelOnDrop<'a> {
     pub(crate) wire: Option<&'a Wire>,
     pub(crate) id: i64,

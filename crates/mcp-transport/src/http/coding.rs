@@ -1,4 +1,4 @@
-//! Answers that come compressed (RFC 9110 section 8.4), also where nobody asked for that.
+//! Answers that come compressed (RFC 9110 section 8.4), also where they were not asked to.
 //!
 //! We ask for `identity`: much of what compresses event streams on the way holds them back until a block is full. But there
 //! are servers, and gateways before them, that compress whatever was asked for, and some that say one thing and send

@@ -2,7 +2,7 @@
 //! that had none. The message of a failure is made for the one who uses the server; these are for the one who looks after
 //! it.
 //!
-//! Nothing is made where nobody listens. No line holds a query, a user, a password, or what was sent: servers repeat it in
+//! Nothing is built when no subscriber listens. No line holds a query, a user, a password, or what was sent: servers repeat it in
 //! their challenges.
 
 use http::{HeaderMap, Method, header};

@@ -30,7 +30,7 @@ use crate::retry::parse_retry_after;
 use crate::sse_parser::{SseEvent, SseParser};
 
 /// How long the last messages may take when the connection is closed.
-const GOODBYE: Duration = Duration::from_secs(2);
+const SESSION_END: Duration = Duration::from_secs(2);
 
 /// A connection over HTTP+SSE. Dropping it ends the stream.
 pub(crate) struct LegacySse {
@@ -175,7 +175,7 @@ impl LegacySse {
                     let _turn = poster.turns.acquire().await;
                     poster.tell(frame, Phase::Session, None).await
                 };
-                let _ = tokio::time::timeout(GOODBYE, told).await;
+                let _ = tokio::time::timeout(SESSION_END, told).await;
             });
         }
     }
@@ -185,7 +185,7 @@ impl LegacySse {
     pub(crate) async fn close(&self) {
         self.duplex.end(CloseReason::by_owner());
         self.tasks.close();
-        let _ = tokio::time::timeout(GOODBYE, self.tasks.wait()).await;
+        let _ = tokio::time::timeout(SESSION_END, self.tasks.wait()).await;
         self.closing.cancel();
     }
 }

@@ -60,7 +60,7 @@ impl Core {
                 outcome = self.open_stream(&cursor) => outcome,
                 () = self.hub.pulse.written_off() => continue,
             };
-            // Whatever the outcome: whoever waits need not wait longer.
+            // Whatever the outcome: waiting callers need not wait longer.
             drop(opened.take());
             match outcome {
                 Ok(Some(body)) => {

@@ -82,7 +82,7 @@ mod tests {
     }
 
     #[test]
-    fn s_m07_streams_that_bring_nothing_are_continued_later_each_time_and_not_for_ever() {
+    fn s_m07_streams_that_bring_nothing_are_continued_later_each_time_and_not_without_end() {
         let eager = waits(&mut Pace::default(), MOVED, Some(100));
         assert_eq!(eager.len(), MAX_FRUITLESS as usize);
         assert_eq!(eager[..8], [100, 200, 400, 800, 1_600, 3_200, 6_400, 12_800]);

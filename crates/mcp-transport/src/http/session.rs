@@ -62,7 +62,7 @@ impl Session {
         // Demanded since 2025-06-18; older servers ignore a header that they do not know.
         headers.insert(PROTOCOL_VERSION, HeaderValue::from_static(server.revision.as_str()));
         let id = id.map(|mut id| {
-            // Security: whoever knows the id speaks in this session.
+            // Security: knowing the id is enough to speak in this session.
             id.set_sensitive(true);
             headers.insert(SESSION_ID, id.clone());
             id

@@ -34,8 +34,8 @@ use crate::retry::RetryPolicy;
 
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 
-/// How long the goodbye of a session may take. It is a courtesy, and a process that ends does not wait for it.
-const GOODBYE: Duration = Duration::from_secs(2);
+/// How long the `DELETE` that ends a session may take. It is a courtesy, and a process that ends does not wait for it.
+const SESSION_END: Duration = Duration::from_secs(2);
 
 /// How many cancellations are sent at a time.
 const FAREWELLS: usize = 16;
@@ -402,11 +402,11 @@ impl Streamable {
                 let body = legacy::cancelled(id, reason).into();
                 core.tell(&session, body).await
             };
-            let _ = tokio::time::timeout(GOODBYE, told).await;
+            let _ = tokio::time::timeout(SESSION_END, told).await;
         });
     }
 
-    /// Ends the tasks of the connection, without a goodbye.
+    /// Ends the tasks of the connection without telling the server.
     pub(crate) fn abandon(&self) {
         self.0.closing.cancel();
     }
@@ -417,18 +417,18 @@ impl Streamable {
         core.closing.cancel();
         core.tasks.close();
         let session = core.session();
-        let goodbye = async {
+        let ending = async {
             core.tasks.wait().await;
             if session.id.is_some() {
                 let mut out = core.message(&session, Bytes::new());
                 out.method = Method::DELETE;
-                // A refused goodbye is not worth new credentials.
+                // A refused `DELETE` is not worth new credentials.
                 out.recover = false;
                 if let Err(error) = core.http.send(&out).await {
                     tracing::debug!(%error, "the session could not be deleted");
                 }
             }
         };
-        let _ = tokio::time::timeout_at(Instant::now() + GOODBYE, goodbye).await;
+        let _ = tokio::time::timeout_at(Instant::now() + SESSION_END, ending).await;
     }
 }

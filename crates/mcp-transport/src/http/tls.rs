@@ -113,7 +113,7 @@ impl LazyVerifier {
         }
     }
 
-    /// Judges a certificate that a person named: it needs nobody to vouch for it. Its name and its dates count.
+    /// Judges a certificate that a person named: it needs no other certificate to vouch for it. Its name and its dates count.
     ///
     /// Certificates that are made with one command are their own authority, which no chain may end in for a server; curl,
     /// Node and Python accept them where they are named.

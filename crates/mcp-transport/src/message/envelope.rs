@@ -1,6 +1,6 @@
 //! The JSON-RPC 2.0 envelope: read once, with the payload left as the bytes that were sent.
 //!
-//! A payload stays text until somebody asks for a typed view, so unknown fields and the digits of numbers survive.
+//! A payload stays text until a caller asks for a typed view, so unknown fields and the digits of numbers survive.
 //! A frame is taken by value and read once; a result stays where it is in it, as a [`Payload`]. Reading is strict about what a message *is* and lenient about everything else: a line that only
 //! looks like a message must never answer a request, while unknown members of the envelope, explicit
 //! `null`s and a byte order mark are all seen in the field and harmless.

@@ -54,7 +54,7 @@ impl Payload {
         RawValue::from_string(message).unwrap_or_default()
     }
 
-    /// The buffer that holds it, and where in it the value is: for whoever writes it somewhere else.
+    /// The buffer that holds it, and where in it the value is: for a caller that writes it elsewhere.
     pub fn into_buffer(self) -> (Vec<u8>, Range<usize>) {
         (self.message.into_bytes(), self.span)
     }

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// How a revision carries version, identity and capabilities.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
-#[expect(clippy::exhaustive_enums, reason = "whoever speaks MCP decides for both, and must for a third one")]
+#[expect(clippy::exhaustive_enums, reason = "every peer decides for both eras, and must for a third one")]
 pub enum Era {
     /// 2024-11-05 … 2025-11-25: an `initialize` handshake, then perhaps a session.
     Legacy,

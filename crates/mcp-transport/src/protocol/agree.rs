@@ -297,7 +297,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_agreement_is_made_anew_once_however_many_find_it_void() {
+    async fn an_agreement_is_made_again_once_however_many_find_it_void() {
         struct Agreed(u64);
         impl Numbered for Agreed {
             fn number(&self) -> u64 {

@@ -1,6 +1,6 @@
 //! Local servers that may be this program again: what is told them of the entries above, and how they refuse.
 //!
-//! A chain in the environment ends a loop as long as nobody in between clears the environment. A local server is therefore
+//! A chain in the environment ends a loop as long as no process in between clears the environment. A local server is therefore
 //! told the same in the opening of the conversation (`initialize`, `server/discover`), which reaches the program that speaks in the
 //! end, through whatever it was started. A bridge that finds its own entry in it refuses, and its client knows the refusal
 //! for what it is. Remote servers are told nothing.

@@ -63,7 +63,7 @@ impl fmt::Debug for InputRequest<'_> {
 ///
 /// # Errors
 ///
-/// [`Protocol`](TransportErrorKind::Protocol): a type that nobody has agreed on, or questions that are none.
+/// [`Protocol`](TransportErrorKind::Protocol): a result type that was not negotiated, or malformed questions.
 pub(crate) fn read(result: &str) -> Result<Answer<'_>, TransportError> {
     let Some(kind) = result_type(result) else { return Ok(Answer::Complete) };
     match serde_json::from_str::<Cow<'_, str>>(kind.get()).ok().as_deref() {

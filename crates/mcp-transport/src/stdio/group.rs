@@ -32,7 +32,7 @@ const SIGTERM: i32 = 15;
 #[derive(Debug)]
 pub(super) struct Group {
     child: Box<dyn ChildWrapper>,
-    /// Nothing is left to kill. After that the number of the group may belong to somebody else.
+    /// Nothing is left to kill. After that the number of the group may belong to another process.
     over: bool,
 }
 

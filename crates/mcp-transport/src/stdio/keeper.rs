@@ -20,7 +20,7 @@ use crate::message::lines::Lines;
 /// How long each step of a shutdown may take before the next, harsher one.
 const GRACE: Duration = Duration::from_secs(2);
 /// How long the pipes may stay open after the exit, and the exit may stay away after the pipes closed.
-/// What the process said last is worth waiting for, but a grandchild can hold a pipe for ever.
+/// What the process said last is worth waiting for, but a grandchild can hold a pipe open without end.
 const PIPE_GRACE: Duration = Duration::from_millis(500);
 /// Lines that are no messages before the first that is one. A banner fits; a program that speaks something
 /// else is recognised long before any limit of time.
@@ -259,7 +259,7 @@ impl Stdout {
         Ended::Eof
     }
 
-    /// Reads and forgets, for ever: for a select against something that ends.
+    /// Reads and discards without end: for a select against something that ends.
     async fn discard(&mut self) {
         self.discard_until_closed().await;
         std::future::pending().await
@@ -302,7 +302,7 @@ async fn drain(mut stderr: ChildStderr, side: Side) {
     }
 }
 
-/// A task that ends with whoever started it.
+/// A task that ends with its owner.
 struct AbortOnDrop(JoinHandle<()>);
 
 impl Drop for AbortOnDrop {

@@ -1,4 +1,4 @@
-//! Lines that wait to be written. They wait in memory, so they are counted: whoever does not read is not written to.
+//! Lines that wait to be written. They wait in memory, so they are counted: a peer that does not read is not written to.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -41,7 +41,7 @@ impl Outbox {
 
     /// Sends the answer to a request of the server, of which there are only so many.
     pub(super) fn answer(&self, bytes: Vec<u8>, debt: Debt) {
-        // Fails only when the other end is gone, and then nobody waits for the answer.
+        // Fails only when the other end is gone, and then no peer waits for the answer.
         let _ = self.put(bytes, Some(debt));
     }
 

@@ -124,7 +124,7 @@ impl Inbound for Leaving {
             return self.inbound.notification(method, params);
         }
         if !self.said.swap(true, Ordering::AcqRel) {
-            // To whoever keeps the connection it has ended: another one is made for new requests. Those under way
+            // To the owner of the connection it has ended: another one is made for new requests. Those under way
             // keep this one until they are answered.
             self.inbound.closed();
         }

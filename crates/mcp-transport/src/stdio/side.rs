@@ -80,7 +80,7 @@ impl SideOutput {
             })
     }
 
-    /// What it printed last: for somebody who waits.
+    /// What it printed last: for a caller that waits.
     pub(crate) fn latest(&self) -> Option<String> {
         let last =
             |text: &str| text.rsplit(['\n', '\r']).map(mcp_text::sentence).find(|line| !line.is_empty());
@@ -360,7 +360,7 @@ mod tests {
             side.unfinished(unfinished.as_bytes());
             side.snapshot().to_string()
         };
-        let asks = "it asks \"Ok to proceed? (y)\", which nobody here can answer";
+        let asks = "it asks \"Ok to proceed? (y)\", which cannot be answered here";
         assert_eq!(with("", &["starting"], ""), "on its standard output, `starting`");
         assert_eq!(with("", &[], "loading"), "on its standard output, `loading`");
         assert_eq!(with("npm warn old\n", &[], "Ok to proceed? (y) "), asks);

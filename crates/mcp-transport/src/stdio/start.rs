@@ -18,7 +18,7 @@ use crate::options::ClientOptions;
 use crate::ordered::{Line, Ordered, Stream};
 use crate::protocol::handshake::wants_modern;
 
-/// How often somebody who waits hears what a process that starts has printed.
+/// How often a waiting caller hears what a process that starts has printed.
 const TOLD_EVERY: Duration = Duration::from_secs(1);
 
 /// A process that is being started.
@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(seen.2, format!("{said}pulling image"));
         assert_eq!(starts(&file), 1, "half an installation was thrown away");
         let (.., asked) = told(endpoint(&script("printf 'Ok to proceed? (y) '"), limit)).await;
-        assert_eq!(asked, format!("{said}it asks \"Ok to proceed? (y)\", which nobody here can answer"));
+        assert_eq!(asked, format!("{said}it asks \"Ok to proceed? (y)\", which cannot be answered here"));
         let (.., quiet) = told(endpoint("exec sleep 60", limit)).await;
         assert_eq!(quiet, format!("{said}it printed nothing; it was run as `/bin/sh -c 'exec sleep 60'`"));
     }

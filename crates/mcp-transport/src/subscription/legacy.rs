@@ -27,7 +27,7 @@ impl Wanted {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether nobody has named it before.
+    /// Whether it is named for the first time.
     fn add(&self, uri: &str) -> bool {
         let mut counts = self.counts();
         let count = counts.entry(uri.to_owned()).or_default();
@@ -35,7 +35,7 @@ impl Wanted {
         *count == 1
     }
 
-    /// Whether nobody names it any more.
+    /// Whether it is not named any more.
     fn remove(&self, uri: &str) -> bool {
         let mut counts = self.counts();
         let Some(count) = counts.get_mut(uri) else { return false };
@@ -63,13 +63,13 @@ pub(crate) struct Resources {
 
 impl Resources {
     /// Subscribes to all of them, or to none, and again whenever the session was renewed, until `end`; then tells the
-    /// server that nobody wants them any more. Returns without that where the server has gone over to the modern era.
+    /// server that they are not wanted any more. Returns without that where the server has gone over to the modern era.
     pub(crate) async fn run(&self, agreed: SubscriptionFilter, opened: Opened, end: &CancellationToken) {
         // From before the first request on: what a session forgets in between is asked for again.
         let mut generation = self.wire.generation();
         let outcome = self.subscribe().await.map(|()| agreed);
         let failed = outcome.is_err();
-        // Whoever asked may be gone; then `end` has come as well.
+        // The caller may be gone; then `end` has come as well.
         let _ = opened.send(outcome);
         if failed {
             return;

@@ -31,7 +31,7 @@ impl Check {
         Self { asked: Box::pin(asked), waiting: Vec::new() }
     }
 
-    /// Whoever waits for the answer joins the question in flight. It hears of it when the check is dropped.
+    /// A caller that waits for the answer joins the question in flight. It hears of it when the check is dropped.
     pub(super) fn join(&mut self, known: Option<oneshot::Sender<()>>) {
         self.waiting.extend(known);
     }

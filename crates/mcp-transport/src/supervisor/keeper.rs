@@ -33,29 +33,29 @@ use crate::tools::ToolList;
 const USE_SPACING: Duration = Duration::from_secs(1);
 /// How long after the try of another process, which says what came of it, this one asks by itself.
 const TOLD_SLACK: Duration = Duration::from_secs(2);
-/// What was heard of a server within this time is believed by somebody who looks. With the second that the question
-/// takes, nobody is told what has not been true for two.
+/// What was heard of a server within this time is believed by a status query. With the second that the question
+/// takes, no caller is told what has not been true for two.
 const FRESH: Duration = Duration::from_millis(500);
 /// How long the end may take. A process is killed well before it.
 const CLOSE_LIMIT: Duration = Duration::from_secs(8);
 
 /// What a keeper is asked to do.
 pub(super) enum Command {
-    /// Connect anew; the sender is told when the new status is decided.
+    /// Reconnect; the sender is told when the new status is decided.
     Reconnect(oneshot::Sender<StatusSnapshot>),
-    /// Somebody signed in.
+    /// A person signed in.
     LoginDone,
     /// The entry changed, and may have another source now.
     ConfigChanged(Option<Arc<dyn ServerSource>>),
     /// What was waited for may be there.
     LookAgain,
-    /// Somebody wants to send a request and has no connection. Dropping the sender says that it was heard.
+    /// A caller wants to send a request and has no connection. Dropping the sender says that it was heard.
     Used(#[expect(dead_code, reason = "its end is the message")] oneshot::Sender<()>),
     /// This connection no longer works.
     Lost { connection: u64, evidence: Evidence },
     /// This connection may no longer work. Dropping the sender says that it was found out.
     Doubtful { connection: u64, known: Option<oneshot::Sender<()>> },
-    /// Somebody wants to know how things are. Dropping the sender says that they were looked at.
+    /// A caller wants the current status. Dropping the sender says that they were looked at.
     Look(oneshot::Sender<()>),
     /// End; dropping the sender says that nothing is left.
     Close(oneshot::Sender<()>),
@@ -236,7 +236,7 @@ impl Keeper {
             }
             seen("this machine was asleep")
         } else if live.connection.is_closed() {
-            // The same whether a request or nobody was under way.
+            // The same whether or not a request was under way.
             let why = live.connection.why_ended().map(|error| error.evidence());
             match why.filter(|evidence| matches!(evidence.outcome, Outcome::Exited { .. })) {
                 Some(exited) => exited,
@@ -260,7 +260,7 @@ impl Keeper {
         let relayed = self.state.live().is_some_and(|live| live.connection.is_relayed());
         self.part(Farewell::WhenIdle);
         // What ended there is the way to the process that keeps the connection. That says nothing about the server, so
-        // whoever keeps it now is asked, at once.
+        // its present owner is asked, at once.
         self.feed(if relayed { Event::ConfigChanged } else { Event::Lost(evidence) });
     }
 
@@ -271,7 +271,7 @@ impl Keeper {
         check.get_or_insert_with(|| Check::new(live.clone(), stuck_after)).join(known);
     }
 
-    /// Finds out how things are for somebody who only looks: what was heard lately is believed, and what holds
+    /// Finds out how things are for a status query: what was heard lately is believed, and what holds
     /// against mere use holds against him as well.
     fn look(&mut self, known: oneshot::Sender<()>) {
         self.heed_loss();
@@ -303,7 +303,7 @@ impl Keeper {
 
     fn used(&mut self) {
         if Instant::now() < self.resume_at {
-            // Whoever waits is remembered, and served when it is time.
+            // Waiting callers are remembered, and served when it is time.
             return;
         }
         if self.state.may_attempt_early() {
@@ -345,7 +345,7 @@ impl Keeper {
         match attempted {
             Attempted::Withheld(withheld) => {
                 self.withheld = Some(withheld);
-                // To the machine it is what it is: nothing to contact until somebody acts, or asks again later.
+                // To the machine it is what it is: nothing to contact until a person acts, or a caller asks again later.
                 self.ended_with(Evidence::new(Phase::Connect, Outcome::Misconfigured));
             }
             Attempted::Gone => {
@@ -407,7 +407,7 @@ impl Keeper {
         let live = match &silent {
             Some(silent) => {
                 // What it left unanswered is lost, and who waits for it has a limit of his own; its own stream is
-                // opened anew.
+                // opened again.
                 connection.pulse().write_off();
                 silent.heard_again(self.made)
             }
@@ -439,7 +439,7 @@ impl Keeper {
             if self.policy.listen {
                 self.background.spawn(async move { connection.listen().await });
             }
-            // Before the status, so that whoever reads of a connection finds it.
+            // Before the status, so that a reader of the status finds the connection.
             self.shared.install(Some(live));
         }
         // Otherwise it shakes hands with anyone, and refuses to list its tools without other credentials.
@@ -466,7 +466,7 @@ impl Keeper {
             Effect::Connect { attempt } => {
                 self.withheld = None;
                 if attempt == 1 {
-                    // Somebody acted, or a connection was lost: nothing of before is used again.
+                    // A person acted, or a connection was lost: nothing from before is used again.
                     self.handover.kept = None;
                 }
                 self.state = State::Attempting(self.attempt());
@@ -590,7 +590,7 @@ impl Keeper {
         };
         if snapshot.is_decided() {
             for asking in self.asking.drain(..) {
-                // Whoever asked may have stopped waiting.
+                // The caller may have stopped waiting.
                 let _ = asking.send(snapshot.clone());
             }
         }

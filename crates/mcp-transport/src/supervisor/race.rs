@@ -1,4 +1,4 @@
-//! The attempt under way, and a fresh try beside it while somebody waits for one that is stuck.
+//! The attempt under way, and a fresh try beside it while a caller waits for one that is stuck.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use super::source::Withheld;
 /// One attempt, as a value that can be dropped at any point.
 ///
 /// The network may come back while a try still waits for a packet that was lost, and then only a fresh one notices.
-/// So, while somebody waits, a second try is made on fresh sockets beside one that takes longer than it should, and
+/// So, while a caller waits, a second try is made on fresh sockets beside one that takes longer than it should, and
 /// replaced when it takes as long; whichever connects first wins. The first one keeps its full time, because a server
 /// may simply be slow. There are never more than two.
 pub(super) struct Race {
@@ -42,7 +42,7 @@ impl Race {
         Self { stage: Stage::Preparing(Box::pin(attempt.prepare())), stuck_after }
     }
 
-    /// How it ended. To be asked anew whenever somebody begins to wait (`is_wanted`), and not after its end.
+    /// How it ended. To be polled again whenever a caller begins to wait (`is_wanted`), and not after its end.
     pub(super) async fn ended(&mut self, is_wanted: impl Fn() -> bool) -> Attempted {
         loop {
             match &mut self.stage {

@@ -83,7 +83,7 @@ impl Inner {
             tracing::info!(seconds = passed.as_secs(), "this machine or process was asleep");
             self.woke.send_replace(Some(at));
         }
-        // Still under the lock, so that nobody who looks later misses it.
+        // Still under the lock, so that no later reader misses it.
         *self.woke.borrow()
     }
 }
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn whoever_uses_a_connection_sees_it_before_the_tick() {
+    async fn a_user_of_a_connection_sees_it_before_the_tick() {
         let (offset, clock) = clock();
         let watch = SleepWatch::with_clock(clock);
         *offset.lock().unwrap() = secs(60);

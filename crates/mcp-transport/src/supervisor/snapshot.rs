@@ -96,7 +96,7 @@ impl StatusSnapshot {
         MessageContext::new(&self.name).with_origin(self.origin.as_deref())
     }
 
-    /// Whether nothing more will be known without another attempt that somebody must ask for.
+    /// Whether nothing more will be known without another attempt that a caller must ask for.
     pub(super) fn is_decided(&self) -> bool {
         self.closed || self.machine.status() != ServerStatus::Pending
     }

@@ -89,7 +89,7 @@ pub(super) enum Change {
 }
 
 impl State {
-    /// What comes of it next. Can be dropped and asked again, as is to be done whenever somebody begins to wait
+    /// What comes of it next. Can be dropped and asked again, as is to be done whenever a caller begins to wait
     /// (`is_wanted`). Before `resume_at`, callers are worth nothing.
     pub(super) async fn change(&mut self, is_wanted: impl Fn() -> bool, resume_at: Instant) -> Change {
         match self {

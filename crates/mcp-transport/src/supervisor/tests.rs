@@ -294,7 +294,7 @@ async fn retry_after_is_a_floor_with_a_cap_for_callers_too() {
     tokio::time::sleep(secs(40)).await;
     assert_eq!(script.waits(began), [0, 7, 60]);
     assert_eq!(handle.snapshot().status, ServerStatus::Connected);
-    // What was asked for before it worked binds nobody any more.
+    // A request from before it worked has no effect any more.
     script.then([busy(50)]);
     handle.config_changed();
     settle().await;
@@ -362,13 +362,13 @@ async fn a_caller_who_is_early_is_told_what_has_changed() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn an_attempt_that_is_stuck_is_raced_while_somebody_waits() {
+async fn an_attempt_that_is_stuck_is_raced_while_a_caller_waits() {
     let script = Script::new([Step::Connect]);
     let handle = script.connected().await;
     script.then([Step::Hang]);
     fail(&handle, TransportErrorKind::Unreachable).await;
     tokio::time::sleep(secs(8)).await;
-    assert_eq!((script.dials(), script.forgotten.load(Ordering::SeqCst)), (1, 0), "nobody waits");
+    assert_eq!((script.dials(), script.forgotten.load(Ordering::SeqCst)), (1, 0), "no caller waits");
     let before = Instant::now();
     let waiting = tokio::spawn({
         let handle = handle.clone();
@@ -471,7 +471,7 @@ async fn f027_a_refusal_holds_against_use_for_half_a_minute_and_opens_by_use_alo
     assert_eq!(not_connected(handle.lease().await).status, ServerStatus::NeedsAuth);
     assert_eq!((script.dials(), script.reads()), (1, 1));
     tokio::time::sleep(secs(3600)).await;
-    assert_eq!((script.dials(), script.reads()), (1, 1), "nobody asks for credentials by himself");
+    assert_eq!((script.dials(), script.reads()), (1, 1), "credentials are not requested in the background");
     assert_eq!(handle.lease().await.unwrap().id(), 1);
     assert_eq!((script.dials(), script.reads()), (2, 2));
 }
@@ -787,7 +787,7 @@ async fn a_request_is_tried_again_only_where_that_is_safe_and_of_use() {
         (Kind::Exited { code: Some(1), signal: None }, false, true),
         (total, false, true),
         (Kind::Http { status: 503, retry_after: None }, false, true),
-        // A second refusal helps nobody.
+        // A second refusal does not help.
         (refused(), false, false),
         (Kind::Credentials, false, false),
         (Kind::Rpc { code: -32602 }, false, false),

@@ -2,7 +2,7 @@
 //!
 //! They are those of `tracing`, at the level of debugging; one that is meant for a trace says its `otel.kind`. The
 //! attributes are those of OpenTelemetry's conventions for MCP, without three. What a server says in an error may
-//! repeat what it was sent, the URI of a resource may hold a secret, and whoever knows the id of a session may use
+//! repeat what it was sent, the URI of a resource may hold a secret, and knowing the id of a session is enough to use
 //! it; so none of them is recorded.
 
 use std::borrow::Cow;
@@ -97,7 +97,7 @@ impl Peer {
         self
     }
 
-    /// The span of one request. Costs a look at a flag where nobody wants it.
+    /// The span of one request. Costs one atomic load when no subscriber is installed.
     fn request(&self, id: i64, method: &str, params: Option<&str>, connection: &Connection) -> Span {
         let span = debug_span!(
             "mcp.request",

@@ -7,7 +7,7 @@ use mcp_transport::message::RpcError;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
 
-/// Somebody called Ada, who tells her name or declines to.
+/// A person called Ada, who tells her name or declines to.
 #[derive(Debug, Default)]
 pub(crate) struct Person {
     declines: AtomicBool,

@@ -410,7 +410,7 @@ async fn f027_a_transient_401_heals_with_the_next_attempt() {
 }
 
 #[tokio::test]
-async fn nobody_listening_is_unreachable_and_retried() {
+async fn no_listener_is_unreachable_and_retried() {
     let server = FakeMcpServer::builder().start().unwrap();
     server.go_down();
     let mut attempts = 0;
@@ -540,7 +540,7 @@ async fn f103_a_server_that_starts_later_is_found_by_the_same_program() {
 }
 
 #[tokio::test]
-async fn f113_a_server_that_hangs_holds_nobody_up() {
+async fn f113_a_server_that_hangs_holds_up_no_other() {
     let hanging = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
     let connector = connector();
     let stuck = tokio::spawn({

@@ -98,7 +98,7 @@ async fn reconnect_reaches_all_or_those_that_do_not_work() {
 }
 
 #[tokio::test]
-async fn f113_one_server_that_hangs_holds_up_nobody() {
+async fn f113_one_server_that_hangs_holds_up_no_other() {
     let (slow, up) = (FakeMcpServer::start().unwrap(), FakeMcpServer::start().unwrap());
     slow.always(Answer::Hang);
     let fleet = fleet();

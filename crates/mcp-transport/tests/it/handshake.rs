@@ -89,7 +89,7 @@ async fn an_unsupported_version_is_retried_once_even_with_the_same_version() {
     server.always_to("server/discover", http.into());
     let error = connector().attempt(&target(&server)).await.unwrap_err();
     assert!(matches!(error.kind(), TransportErrorKind::Version { .. }), "{error:?}");
-    assert_eq!(methods(&server), ["server/discover", "server/discover"], "and not for ever");
+    assert_eq!(methods(&server), ["server/discover", "server/discover"], "and not without end");
 }
 
 #[tokio::test]

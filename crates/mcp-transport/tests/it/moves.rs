@@ -107,7 +107,7 @@ async fn a_server_that_comes_back_under_the_other_family_of_addresses_is_found()
 }
 
 #[tokio::test]
-async fn a_name_that_nobody_knows_is_tried_again() {
+async fn an_unknown_name_is_tried_again() {
     let server = FakeMcpServer::start().unwrap();
     let names = Arc::new(Names(Mutex::new(Vec::new())));
     let handle = supervise(&names, server.address().port());

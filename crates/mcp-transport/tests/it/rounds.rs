@@ -202,7 +202,7 @@ fn task() -> Value {
 }
 
 #[tokio::test]
-async fn a_task_that_nobody_asked_for_is_an_error_that_still_holds_it() {
+async fn a_task_that_was_not_asked_for_is_an_error_that_still_holds_it() {
     let server = modern(Tool::standard());
     let (connection, _parrot) = with_parrot(&server).await;
     server.next_answers_to("tools/call", [Answer::RpcResult(task())]);

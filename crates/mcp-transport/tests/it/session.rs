@@ -100,7 +100,7 @@ async fn f102_a_connection_that_died_while_idle_costs_no_error() {
     let connection = connect(&server).await;
     echo(&connection, "one").await.unwrap();
     server.drop_connections();
-    // It died while idle: the client has had the time to notice, but nobody told the caller.
+    // It died while idle: the client has had the time to notice, but the caller was not told.
     while server.open_connections() > 0 {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
@@ -201,7 +201,7 @@ async fn f106_an_endless_frame_is_cut_off() {
 }
 
 #[tokio::test]
-async fn comments_for_ever_are_no_sign_of_life() {
+async fn comments_without_end_are_no_sign_of_life() {
     let server = FakeMcpServer::builder().start().unwrap();
     let mut options = options();
     options.idle_timeout = Some(Duration::from_millis(300));
@@ -274,7 +274,7 @@ async fn fb_b34_q5_q6_a_call_takes_as_long_as_it_takes() {
             let alive = tokio::time::timeout(Duration::from_secs(1), echo(&connection, "x")).await;
             assert!(alive.is_err(), "{era:?}: {alive:?}");
         }
-        // A limit that somebody set ends it all the same.
+        // A configured limit ends it all the same.
         server.next_answers_to("tools/call", [Answer::Hang]);
         if era != Era::HttpSse {
             let limited = RequestOptions::new().with_timeout(Duration::from_millis(300));
@@ -324,7 +324,7 @@ async fn f104_a_server_without_a_stream_is_fine_and_losing_it_too() {
 }
 
 #[tokio::test]
-async fn no_stream_is_opened_until_somebody_listens() {
+async fn no_stream_is_opened_without_a_listener() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let connection = connect(&server).await;
     let mut notifications = connection.notifications();
@@ -436,7 +436,7 @@ async fn one_stream_brings_what_the_server_starts_and_it_ends_with_the_connectio
         connection.listen().await;
         connection.listen().await;
         assert_eq!(server.open_streams(), 1, "{era:?}: twice would bring everything twice");
-        // Nobody says goodbye: its owner was cancelled.
+        // The session is not ended: its owner was cancelled.
         drop(connection);
         let gone = async {
             while server.open_streams() > 0 {

@@ -68,7 +68,7 @@ async fn fb_x8_a_network_that_stalls_is_noticed_by_a_call_and_keeps_the_session_
 
         proxy.fault(Fault::StallAfter(0));
         proxy.drop_connections();
-        // Whoever calls at the very moment of the loss may find its request unanswered.
+        // A call at the very moment of the loss may stay unanswered.
         tokio::time::sleep(Duration::from_millis(50)).await;
         let lost = calling(&handle, "lost");
         let pending = until(&handle, |snapshot| snapshot.status == ServerStatus::Pending).await;
@@ -111,7 +111,7 @@ async fn fb_x8_a_network_that_stalls_is_noticed_by_a_call_and_keeps_the_session_
 }
 
 #[tokio::test]
-async fn a_session_that_is_gone_when_the_network_is_back_is_made_anew() {
+async fn a_session_that_is_gone_when_the_network_is_back_is_made_again() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let proxy = FlakyProxy::start(server.address()).unwrap();
     let handle = connected(through(&proxy, &server)).await;
@@ -239,7 +239,7 @@ async fn a_source_of_credentials_that_takes_its_time_is_no_silence_of_the_server
         for call in calls {
             call.await.unwrap().unwrap();
         }
-        assert_eq!(handle.snapshot().connection, Some(1), "{era:?}: nobody took it for lost");
+        assert_eq!(handle.snapshot().connection, Some(1), "{era:?}: it was not taken for lost");
         handle.close().await;
     }
 }
@@ -264,7 +264,7 @@ async fn who_looks_at_an_idle_connection_is_told_the_truth() {
         let gone = handle.verify().await;
         assert_eq!(gone.code, Some(ReasonCode::Retrying), "{era:?}");
         server.always(Answer::Honest);
-        // Whoever looks finds it back, and not only when the row of waits has come to its end.
+        // A status query finds it back, and not only when the row of waits has come to its end.
         let back = async {
             while handle.verify().await.status != ServerStatus::Connected {
                 tokio::time::sleep(Duration::from_millis(50)).await;

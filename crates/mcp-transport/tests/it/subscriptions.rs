@@ -64,7 +64,7 @@ async fn silence_on_a_subscription_means_nothing() {
 }
 
 #[tokio::test]
-async fn nothing_is_subscribed_to_until_somebody_listens() {
+async fn nothing_is_subscribed_to_without_a_listener() {
     let (server, connection) = modern().await;
     echo(&connection, "x").await.unwrap();
     assert_eq!(server.count(LISTEN), 0);
@@ -156,7 +156,7 @@ fn named(server: &FakeMcpServer, method: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn a_legacy_server_is_asked_for_each_resource_and_told_when_nobody_wants_it() {
+async fn a_legacy_server_is_asked_for_each_resource_and_told_when_it_is_not_wanted() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     for method in ["resources/subscribe", "resources/unsubscribe"] {
         server.always_to(method, Answer::RpcResult(json!({})));
@@ -174,7 +174,7 @@ async fn a_legacy_server_is_asked_for_each_resource_and_told_when_nobody_wants_i
 
     drop(both);
     server.recorder().wait_for("resources/unsubscribe", 1).await;
-    assert_eq!(named(&server, "resources/unsubscribe"), ["fake://b"], "somebody still wants the other one");
+    assert_eq!(named(&server, "resources/unsubscribe"), ["fake://b"], "the other one is still wanted");
 
     // A session that was forgotten took the subscriptions with it.
     server.expire_sessions();

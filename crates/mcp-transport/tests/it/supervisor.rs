@@ -95,7 +95,7 @@ async fn f102_a_server_that_restarts_costs_the_callers_no_error() {
             server.go_down();
             server.drop_connections();
             server.expire_sessions();
-            // Whoever calls at the very moment of the loss may find its request unanswered.
+            // A call at the very moment of the loss may stay unanswered.
             tokio::time::sleep(Duration::from_millis(50)).await;
             let call = tokio::spawn({
                 let handle = handle.clone();
@@ -121,7 +121,7 @@ async fn f102_a_connection_that_died_while_idle_costs_no_error() {
         for _ in 0..5 {
             echo(&handle, "one").await.unwrap();
             server.drop_connections();
-            // Whoever calls at the very moment of the loss may find its request unanswered.
+            // A call at the very moment of the loss may stay unanswered.
             tokio::time::sleep(Duration::from_millis(50)).await;
             assert_eq!(echo(&handle, "two").await.unwrap(), "two", "{era:?}");
         }
@@ -200,7 +200,11 @@ async fn f027_a_401_window_heals_by_use_after_the_latch_and_mints_nothing_meanwh
     let error = echo(&handle, "x").await.unwrap_err();
     assert!(matches!(error.kind(), RequestErrorKind::NotConnected(_)), "{error}");
     tokio::time::sleep(Duration::from_millis(1200)).await;
-    assert_eq!(mint.runs.load(Ordering::SeqCst), runs, "nobody minted to see whether it works again");
+    assert_eq!(
+        mint.runs.load(Ordering::SeqCst),
+        runs,
+        "no credentials are minted to see whether it works again"
+    );
     assert_eq!(echo(&handle, "healed").await.unwrap(), "healed");
     assert_eq!(mint.runs.load(Ordering::SeqCst), runs + 1, "a new connection, a new token");
     handle.close().await;
@@ -333,7 +337,10 @@ async fn f116_an_attempt_that_is_given_up_after_the_handshake_ends_its_session()
     let handle = supervise(&server);
     server.recorder().wait_for("tools/list", 1).await;
     assert_eq!(handle.reconnect().await.status, ServerStatus::Connected);
-    server.recorder().wait_until("a goodbye", |seen| seen.iter().any(|one| one.method == "DELETE")).await;
+    server
+        .recorder()
+        .wait_until("the end of the session", |seen| seen.iter().any(|one| one.method == "DELETE"))
+        .await;
     assert_eq!(server.sessions(), 1);
     handle.close().await;
     assert_eq!(server.sessions(), 0);

@@ -390,7 +390,7 @@ async fn fa_a89_s_n18_tls_and_http_at_the_wrong_ports_are_told_with_the_url_to_w
         let error = connector().attempt(&server.target()).await.unwrap_err();
         assert_eq!(told(&error), expected);
     }
-    // A version of TLS that nobody here speaks any more.
+    // A version of TLS that this client does not speak any more.
     let old = FieldServer::raw(b"\x15\x03\x01\0\x02\x02\x46");
     let error = failure(options(), &format!("https://{}/mcp", old.address)).await;
     assert_eq!(

@@ -34,7 +34,7 @@ async fn a_call_that_was_refused_because_of_its_version_is_made_again_once() {
     let offered = vec!["2026-07-28".to_owned()];
     assert_eq!(*error.kind(), TransportErrorKind::Version { offered });
     assert!(!error.may_have_been_sent());
-    assert_eq!(methods(&server), ["tools/call", "tools/call"], "and not for ever");
+    assert_eq!(methods(&server), ["tools/call", "tools/call"], "and not without end");
 }
 
 #[tokio::test]
@@ -247,7 +247,7 @@ mod stdio {
     }
 
     #[tokio::test]
-    async fn a_refused_version_is_agreed_on_anew_in_the_same_process() {
+    async fn a_refused_version_is_agreed_on_again_in_the_same_process() {
         let both = r#""2025-11-25","2026-07-28""#;
         for (opening, supported, expected, revision) in [
             (StdioOpening::Discover, both, vec!["tools/list", "tools/list"], "2026-07-28"),

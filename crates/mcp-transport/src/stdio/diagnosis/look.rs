@@ -18,7 +18,7 @@ pub(crate) enum Found {
     Folder,
     /// A file that may not be executed.
     Plain,
-    /// A file that may be executed by somebody.
+    /// A file that some account may execute.
     Program,
 }
 

@@ -143,7 +143,7 @@ pub(crate) fn hint(endpoint: &StdioEndpoint) -> Option<String> {
     })
 }
 
-/// A container whose standard input nobody holds, or that was sent to the background.
+/// A container whose standard input is not held open, or that was sent to the background.
 fn container(program: &str, endpoint: &StdioEndpoint) -> Option<String> {
     let args: Vec<_> = endpoint.args.iter().map(|arg| arg.to_string_lossy()).collect();
     let options = args.iter().skip_while(|arg| *arg != "run").skip(1).filter(|arg| arg.starts_with('-'));

@@ -316,7 +316,7 @@ fn fa_a3_an_argument_that_a_shell_would_replace_is_noticed() {
 }
 
 #[test]
-fn fa_a20_a_container_that_nobody_can_speak_to_is_noticed() {
+fn fa_a20_a_container_that_cannot_be_spoken_to_is_noticed() {
     let noticed = |args: &[&str]| hint(&endpoint("docker", args, None)).unwrap_or_default();
     let closed = "`docker run` needs `-i`, or the server finds its standard input closed";
     assert_eq!(noticed(&["run", "--rm", "img"]), closed);
