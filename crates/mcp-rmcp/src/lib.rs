@@ -176,7 +176,7 @@ impl Call {
         let params = self.params.as_deref();
         let answer = tokio::select! {
             biased;
-            // Whoever cancels a request wants no answer.
+            // A cancelled request wants no answer.
             () = self.cancelled.cancelled() => return Ok(()),
             answer = self.session.answer(&self.method, params) => answer,
         };
@@ -222,9 +222,9 @@ impl Session {
                 let asked = id.as_ref().and_then(RequestId::as_assigned);
                 let waiting = asked.and_then(|id| locked(&self.questions).waiting.remove(&id));
                 match waiting {
-                    // Whoever asked may be gone by now.
+                    // The caller may be gone by now.
                     Some(waiting) => drop(waiting.send(outcome.map(Payload::into_raw))),
-                    None => tracing::debug!(?id, "an answer to what nobody asked"),
+                    None => tracing::debug!(?id, "an answer to no request"),
                 }
                 Step::Done
             }

@@ -135,7 +135,7 @@ async fn both_eras_look_the_same_to_the_sdk() {
         server.wait_for_streams(1).await;
         server.push_tools_changed();
         assert_eq!(heard.recv().await.unwrap(), "tools changed", "{era:?}");
-        let error = client.call_tool(call("nobody", json!({}))).await.unwrap_err();
+        let error = client.call_tool(call("missing", json!({}))).await.unwrap_err();
         assert!(matches!(error, ServiceError::McpError(_)), "the server's own words: {error:?}");
         client.cancel().await.unwrap();
         no_violations(&server);
