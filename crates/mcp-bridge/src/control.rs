@@ -2,7 +2,7 @@
 //!
 //! Each live session listens on a socket of its own, in a directory that only its owner can enter. The protocol is
 //! one JSON line for a request and one for the answer. Nothing is stored: the directory holds sockets, and a socket
-//! that nobody answers is removed by whoever notices. What a session says about its status is passed on as it was
+//! that is not answered is removed by the first process that notices. What a session says about its status is passed on as it was
 //! said; it is shown, never believed.
 
 mod client;

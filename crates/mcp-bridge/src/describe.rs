@@ -9,7 +9,7 @@ use crate::for_host::{LEGACY_CAPABILITY, MODERN_CAPABILITY};
 use crate::splice::{raw, string, with_members};
 use crate::subscriptions::LISTED;
 
-/// The capabilities of a server that nobody has seen yet. Generous: a host asks for no more than it was offered,
+/// The capabilities of a server that has not been seen yet. Generous: a host asks for no more than it was offered,
 /// and what the server turns out not to have is answered as empty.
 const GENERIC: &str = r#"{"tools":{"listChanged":true},"resources":{"subscribe":true,"listChanged":true},"prompts":{"listChanged":true},"logging":{},"completions":{}}"#;
 
@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn a_server_that_nobody_has_seen_is_described_by_its_name() {
+    fn a_server_that_was_not_seen_is_described_by_its_name() {
         let description = Description { name: "internal", version: "1.2", known: None };
         let result = value(&description.initialize(Some("2025-06-18")));
         assert_eq!(result["protocolVersion"], "2025-06-18");

@@ -14,7 +14,7 @@ use crate::BridgeConfig;
 use crate::splice::raw;
 
 /// There is no connection to the server, or the connection failed. Outside the ranges that JSON-RPC and MCP
-/// reserve, so that nobody takes it for an error of the server (2026-07-28, error codes).
+/// reserve, so that it is not taken for an error of the server (2026-07-28, error codes).
 pub const UNAVAILABLE: i64 = -31_000;
 
 /// The details of such an error, for programs.

@@ -6,7 +6,7 @@ use ring::digest::{Context, Digest, SHA256};
 
 /// Everything that decides about the connection of a server entry: where it leads, whom it acts as, and what that is read
 /// from. It must be equal for two bridges to share a connection, and a bridge whose entry has another one by now connects
-/// anew. Only a one-way digest of it is kept.
+/// again. Only a one-way digest of it is kept.
 #[derive(Clone)]
 pub struct Fingerprint(Context);
 

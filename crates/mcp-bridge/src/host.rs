@@ -103,7 +103,7 @@ impl Host {
 
     fn enqueue(&self, frame: Frame) {
         self.queued.fetch_add(frame.len(), Ordering::Relaxed);
-        // Fails only where the host is gone, and then nobody wants it.
+        // Fails only where the host is gone, and then it is not wanted.
         drop(self.outbox.send(Written::Frame(frame)));
     }
 
@@ -130,7 +130,7 @@ impl Host {
         }
     }
 
-    /// Asks the host. Dropping the future tells it that nobody waits any more.
+    /// Asks the host. Dropping the future tells it that the answer is not waited for any more.
     pub(crate) async fn ask(&self, method: &str, params: Option<&RawValue>) -> HostAnswer {
         let (sender, answer) = oneshot::channel();
         let id = {
@@ -151,9 +151,9 @@ impl Host {
     pub(crate) fn answered(&self, id: Option<&RequestId>, answer: HostAnswer) {
         let waiting = id.and_then(RequestId::as_assigned).and_then(|id| self.questions().waiting.remove(&id));
         match waiting {
-            // Whoever asked may be gone by now.
+            // The caller may be gone by now.
             Some(waiting) => drop(waiting.send(answer)),
-            None => tracing::debug!(?id, "the host answered what nobody asked"),
+            None => tracing::debug!(?id, "the host answered no request"),
         }
     }
 
@@ -206,7 +206,7 @@ impl Writer {
                 return;
             }
             for mark in marks {
-                // Whoever waited for it may be gone by now.
+                // The caller that waited may be gone by now.
                 let _ = mark.send(());
             }
         }

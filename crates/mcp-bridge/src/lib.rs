@@ -102,7 +102,7 @@ pub struct BridgeConfig {
     pub started: Option<Arc<dyn Fn(SupervisorHandle) + Send + Sync>>,
     /// Told who the host is, as it says itself, before `started`.
     pub introduced: Option<Arc<dyn Fn(Option<ClientInfo>) + Send + Sync>>,
-    /// Waited for at the end, beside the goodbye to the server: what would be lost with this process.
+    /// Waited for at the end, beside the `DELETE` of the session: what would be lost with this process.
     pub settled: Option<Settled>,
     /// The longest message of the host, in bytes. 256 MiB unless set.
     pub max_line_bytes: usize,
@@ -191,7 +191,7 @@ impl BridgeConfig {
         self
     }
 
-    /// With something that is waited for at the end, for as long as a goodbye may take.
+    /// With something that is waited for at the end, for as long as the end of a session may take.
     #[must_use]
     pub fn with_settled(mut self, settled: Settled) -> Self {
         self.settled = Some(settled);

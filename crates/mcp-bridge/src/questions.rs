@@ -154,7 +154,7 @@ impl Exchanges {
         let id = state.strip_prefix(&self.prefix()).and_then(|id| id.parse().ok());
         let Some(mut exchange) = id.and_then(|id: u64| self.state().parked.remove(&id)) else {
             let error =
-                RpcError::new(INVALID_PARAMS, "the request that this one continues is over; start it anew");
+                RpcError::new(INVALID_PARAMS, "the request that this one continues is over; start it again");
             return Some(Err(error));
         };
         exchange.take_answers(members.get("inputResponses"));

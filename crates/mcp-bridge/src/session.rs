@@ -35,9 +35,9 @@ use crate::upstream::{Side, WithSide, follow, pass_on};
 
 /// How long requests under way may take when the host has closed its side: a script may have asked and gone.
 const LAST_ANSWERS: Duration = Duration::from_millis(900);
-/// How long the goodbye to the server and the last lines to the host may take each. With the above it stays
+/// How long the end of the server's session and the last lines to the host may take each. With the above it stays
 /// under the two seconds that a host waits before it kills.
-const GOODBYE: Duration = Duration::from_millis(700);
+const SESSION_END: Duration = Duration::from_millis(700);
 const LAST_LINES: Duration = Duration::from_millis(200);
 
 /// How long a host waits for what its server says of itself, where nothing is known of that yet.
@@ -309,7 +309,7 @@ impl Session {
         self.background.push(AbortOnDropHandle::new(tokio::spawn(following)));
     }
 
-    /// Where the server is: as configured, or by way of whoever keeps a shared connection to it.
+    /// Where the server is: as configured, or by way of the owner of a shared connection to it.
     fn source(&self) -> Arc<dyn ServerSource> {
         #[cfg(unix)]
         if let Some(sharing) = &self.core.config.sharing {
@@ -435,7 +435,7 @@ impl Session {
             result.member("_meta", meta_of(&id).get());
             self.core.host.respond(&id, Ok(&result.finish()));
         }
-        let goodbye = async {
+        let ending = async {
             if let Some(server) = self.core.server() {
                 server.close().await;
             }
@@ -449,7 +449,7 @@ impl Session {
                 settled().await;
             }
         };
-        if tokio::time::timeout(GOODBYE, async { tokio::join!(goodbye, settled) }).await.is_err() {
+        if tokio::time::timeout(SESSION_END, async { tokio::join!(ending, settled) }).await.is_err() {
             tracing::debug!("not everything came to its end in time");
         }
         self.background.clear();

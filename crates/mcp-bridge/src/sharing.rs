@@ -2,7 +2,7 @@
 //!
 //! The first bridge to come keeps the connection and listens on a socket; the others are its guests. A guest keeps its
 //! whole conversation with its host, and only its upstream differs: it is a [`PeerEndpoint`], so the end of the owner is
-//! a lost connection like any other. Whoever notices asks again, and one of them becomes the owner. The owner's own
+//! a lost connection like any other. A bridge that notices asks again, and one of them becomes the owner. The owner's own
 //! host is a guest of its own hub, over the same socket, so that there is one way to be on the connection.
 //!
 //! ```text
@@ -50,14 +50,14 @@ use crate::private::check_peer;
 use crate::state::Core;
 use crate::{BridgeConfig, Fingerprint, Role};
 
-/// How long to wait before looking again for whoever has the claim: it is starting, or ending.
+/// How long to wait before looking again for the owner of the claim: it is starting, or ending.
 const LOOK_AGAIN: Duration = Duration::from_millis(25);
-/// How long whoever keeps the connection may take to say that it is there, before anything else. It says so at once;
+/// How long the owner of the connection may take to say that it is there, before anything else. It says so at once;
 /// one that was stopped, or hangs, never does.
 const HERE_LIMIT: Duration = Duration::from_secs(5);
-/// How long nobody may be there although somebody has the claim. One that ends takes 2 s.
-const NOBODY_LIMIT: Duration = Duration::from_secs(10);
-/// How long a reconnect may take that somebody else makes: as long as a command waits for it.
+/// How long no owner may answer although the claim is held. One that ends takes 2 s.
+const NO_OWNER_LIMIT: Duration = Duration::from_secs(10);
+/// How long a reconnect by another process may take: as long as a command waits for it.
 const RECONNECT_LIMIT: Duration = Duration::from_secs(45);
 
 /// What [`SharedSource::server`] returns.
@@ -84,7 +84,7 @@ where
 /// What a bridge without a connection waits for.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
 pub(crate) enum News {
-    /// Whoever keeps the connection would say something else now.
+    /// The owner of the connection would say something else now.
     Further,
     /// The entry is another one now.
     OtherEntry,
@@ -110,7 +110,7 @@ struct State {
     owner: Option<u32>,
     hub: Option<Arc<Hub>>,
     news: Option<News>,
-    /// Whether the next visit is because of news, and so nobody's wish.
+    /// Whether the next visit is because of news, and not because of a request.
     was_told: bool,
     /// Waits for news about a failure.
     waiting: Option<AbortOnDropHandle<()>>,
@@ -126,7 +126,7 @@ impl Sharing {
     }
 
     /// What this bridge is on the connection; `None` before it has found one, and where it has one of its own because
-    /// whoever keeps the shared one does not answer.
+    /// the owner of the shared one does not answer.
     pub fn role(&self) -> Option<Role> {
         let state = self.state();
         let owner = state.owner?;
@@ -143,13 +143,13 @@ impl Sharing {
         matches!(self.role(), Some(Role::Owner { .. }))
     }
 
-    /// Has the connection itself made anew, whoever keeps it; returns when that is decided. The bridge comes to the new
+    /// Has the connection itself made again, whichever process owns it; returns when that is decided. The bridge comes to the new
     /// one when its supervisor is asked to reconnect, too.
     pub async fn reconnect(&self) {
         let place = self.state().place.clone();
         let Some(place) = place else { return };
         match self.hub_at(&place) {
-            // Somebody may be there by now to share with.
+            // There may be an owner by now to share with.
             Some(hub) if hub.is_apart() => {
                 self.state().hub = None;
                 hub.close().await;
@@ -162,14 +162,14 @@ impl Sharing {
                     timeout(RECONNECT_LIMIT, opening::read::<Reply>(&mut stream)).await?
                 };
                 if let Err(error) = asked.await {
-                    // Nobody keeps a connection, so there is none to drop.
-                    tracing::debug!(%error, "nobody was there to reconnect");
+                    // There is no owner, so there is no connection to drop.
+                    tracing::debug!(%error, "there was no owner to reconnect");
                 }
             }
         }
     }
 
-    /// The source of a bridge's server: whoever keeps the connection, or this process.
+    /// The source of a bridge's server: the owner of the connection, or this process.
     pub(crate) fn join(&self, connector: Connector, core: &Arc<Core>) -> Join {
         Join { sharing: self.clone(), connector, core: Arc::downgrade(core) }
     }
@@ -254,7 +254,7 @@ fn place_of(directory: &Path, fingerprint: Fingerprint, told: &str) -> io::Resul
     Place::of(directory, fingerprint.with("version", env!("CARGO_PKG_VERSION")).with("host", told))
 }
 
-/// A bridge's server, reached by way of whoever keeps the connection.
+/// A bridge's server, reached by way of the owner of the connection.
 pub(crate) struct Join {
     sharing: Sharing,
     connector: Connector,
@@ -288,7 +288,7 @@ impl ServerSource for Join {
     }
 }
 
-/// Finds whoever keeps the connection, or has this process keep it.
+/// Finds the owner of the connection, or has this process own it.
 struct Opener {
     sharing: Sharing,
     connector: Connector,
@@ -305,9 +305,9 @@ impl PeerOpener for Opener {
 
 /// Why a visit has led to nothing.
 enum Obstacle {
-    /// Nobody is there now; somebody may be soon.
-    Nobody(io::Error),
-    /// Somebody keeps the connection and does not answer.
+    /// There is no owner now; there may be one soon.
+    NoOwner(io::Error),
+    /// The owner of the connection does not answer.
     Silent,
     /// Asking again cannot help.
     Lasting(io::Error),
@@ -317,10 +317,10 @@ enum Obstacle {
 
 impl From<io::Error> for Obstacle {
     fn from(error: io::Error) -> Self {
-        // The place is somebody else's, or its path is too long for a socket.
+        // The place is another account's, or its path is too long for a socket.
         match error.kind() {
             io::ErrorKind::PermissionDenied | io::ErrorKind::InvalidInput => Self::Lasting(error),
-            _ => Self::Nobody(error),
+            _ => Self::NoOwner(error),
         }
     }
 }
@@ -341,14 +341,14 @@ impl Opener {
             }
             let outcome = match self.visit(wanted).await {
                 Ok(outcome) => return outcome,
-                Err(Obstacle::Nobody(error)) if began.elapsed() < NOBODY_LIMIT => {
-                    tracing::debug!(%error, "nobody keeps the shared connection now");
+                Err(Obstacle::NoOwner(error)) if began.elapsed() < NO_OWNER_LIMIT => {
+                    tracing::debug!(%error, "the shared connection has no owner now");
                     tokio::time::sleep(LOOK_AGAIN).await;
                     Ok(())
                 }
-                Err(Obstacle::Nobody(_) | Obstacle::Silent) => {
+                Err(Obstacle::NoOwner(_) | Obstacle::Silent) => {
                     tracing::warn!(
-                        "whoever keeps the shared connection does not answer; this bridge has its own"
+                        "the owner of the shared connection does not answer; this bridge has its own"
                     );
                     self.keep(None).map(drop)
                 }
@@ -366,7 +366,7 @@ impl Opener {
         }
     }
 
-    /// Asks whoever keeps the connection, which is this process where nobody else does.
+    /// Asks the owner of the connection, which is this process where there is no other.
     async fn visit(&self, wanted: bool) -> Result<Result<PeerStream, Streak>, Obstacle> {
         if let Some(hub) = self.sharing.hub_at(&self.place) {
             if hub.is_dissolved() {
@@ -379,7 +379,7 @@ impl Opener {
                 check_peer(&stream)?;
                 self.attach(stream, wanted).await
             }
-            Err(error) if is_nobody(&error) => {
+            Err(error) if has_no_listener(&error) => {
                 let claim = self.place.claim()?.ok_or(error)?;
                 let hub = self.keep(Some(claim))?;
                 self.attach(hub.admit()?, wanted).await
@@ -402,7 +402,7 @@ impl Opener {
                 Ok(Err(*streak))
             }
             Reply::Connected => {
-                // The first words are ours, and a goodbye may have come already: the buffer goes along.
+                // The first words are ours, and a close may have come already: the buffer goes along.
                 let (input, output) = tokio::io::split(stream);
                 Ok(Ok(PeerStream::new(input, output)))
             }
@@ -412,7 +412,7 @@ impl Opener {
         }
     }
 
-    /// Keeps the connection from now on: for everybody, with the `claim`, or for this process alone.
+    /// Keeps the connection from now on: for every bridge, with the `claim`, or for this process alone.
     fn keep(&self, claim: Option<File>) -> io::Result<Arc<Hub>> {
         let plan = Plan {
             config: self.config.clone(),
@@ -432,7 +432,7 @@ impl Opener {
 ///
 /// # Errors
 ///
-/// Nobody does, or not within the limit ([`TimedOut`](io::ErrorKind::TimedOut)).
+/// None does, or not within the limit ([`TimedOut`](io::ErrorKind::TimedOut)).
 async fn ask(stream: &mut BufReader<UnixStream>, wish: &Wish) -> io::Result<u32> {
     let asked = async {
         opening::write(stream, wish).await?;
@@ -448,7 +448,7 @@ fn streak(outcome: Outcome, detail: &str) -> Streak {
     Streak::of_one(Evidence::new(Phase::Connect, outcome).with_detail(detail))
 }
 
-/// Whether nobody listens: there is no socket, or the process behind it is gone.
-fn is_nobody(error: &io::Error) -> bool {
+/// Whether no process listens: there is no socket, or the process behind it is gone.
+fn has_no_listener(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused)
 }

@@ -12,7 +12,7 @@ pub type Input = Box<dyn AsyncRead + Send + Unpin>;
 /// A stream that can be written.
 pub type Output = Box<dyn AsyncWrite + Send + Unpin>;
 
-/// Standard input and standard output. Must be called inside a tokio runtime with I/O, once, by nobody who uses
+/// Standard input and standard output. Must be called inside a tokio runtime with I/O, once, by a program that does not use
 /// them otherwise: they may be set to non-blocking.
 ///
 /// # Errors

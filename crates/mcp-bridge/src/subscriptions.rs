@@ -34,7 +34,7 @@ fn admits(filter: &SubscriptionFilter, method: &str, uri: Option<&str>) -> bool 
     }
 }
 
-/// Everybody's wishes.
+/// The wishes of all connections.
 #[derive(Debug)]
 pub(crate) struct Subscriptions {
     state: Mutex<State>,

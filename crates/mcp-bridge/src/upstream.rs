@@ -103,7 +103,7 @@ pub(crate) fn pass_on(core: &Core, method: &str, params: Option<&RawValue>) {
                 core.host.notify(method, params.as_deref());
             }
         }
-        // A modern server logs for the requests that ask for it, and for nobody else.
+        // A modern server logs for the requests that ask for it, and for no other.
         Era::Modern if method == "notifications/message" && core.connected_era() == Some(Era::Legacy) => {
             let members = params.and_then(|params| Members::read(params.get()));
             let level = members.and_then(|members| members.get("level")).and_then(text);
@@ -140,7 +140,7 @@ pub(crate) async fn follow(core: Arc<Core>, server: SupervisorHandle) {
             if let Some(number) = snapshot.connection {
                 core.meet();
                 let made_up = core.lists.take_made_up();
-                // Whatever changed while nobody listened was not told.
+                // Whatever changed while no listener was there was not told.
                 if made_up || number > 1 {
                     core.tell_lists_changed();
                 }

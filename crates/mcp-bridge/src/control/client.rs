@@ -110,7 +110,7 @@ async fn ask(sockets: Vec<PathBuf>, request: Request, limit: Duration) -> Vec<(P
                 }),
                 Ok(Ok((info, _))) => Some(Answer::Info(Box::new(info))),
                 Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => {
-                    // Nobody listens: its process was killed. Whoever notices cleans up.
+                    // No process listens: its owner was killed. The first to notice cleans up.
                     drop(std::fs::remove_file(&path));
                     None
                 }
@@ -300,7 +300,7 @@ mod tests {
         std::os::unix::fs::symlink(&theirs, &link).unwrap();
         let own = Arc::new(Fake { name: "web", reconnects: AtomicU32::new(0), hangs: false });
         let _server = ControlServer::bind(&home.path().join("run"), own).unwrap();
-        // The session that it leads to is ours, and was put there by somebody else.
+        // The session that it leads to is ours, and was put there by another account.
         let planted = theirs.join("3-0.sock");
         std::os::unix::fs::symlink(_server.path(), &planted).unwrap();
         let asked = async |directory: &Path| sessions(&Places::only(directory), LIMIT, anybody).await.len();
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_session_that_hangs_keeps_nobody_waiting() {
+    async fn a_session_that_hangs_delays_no_command() {
         let home = tempfile::tempdir().unwrap();
         let hanging = Arc::new(Fake { name: "web", reconnects: AtomicU32::new(0), hangs: true });
         let _server = ControlServer::bind(home.path(), hanging).unwrap();

@@ -36,13 +36,13 @@ impl ControlServer {
     ///
     /// # Errors
     ///
-    /// When the directory cannot be made, belongs to somebody else or lets others in, or the path is too long for a
+    /// When the directory cannot be made, belongs to another account or lets others in, or the path is too long for a
     /// socket (about 100 bytes on most systems).
     pub fn bind(directory: &Path, session: Arc<dyn LiveSession>) -> io::Result<Self> {
         Places::made(directory)?;
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let path = directory.join(format!("{}-{number}.sock", std::process::id()));
-        // Under its name only when somebody listens: a socket that refuses is taken for a dead one, and removed. One of
+        // Under its name only once it listens: a socket that refuses is taken for a dead one, and removed. One of
         // this name, left over from a process of the same number that was killed, is replaced.
         let draft = directory.join(format!(".{}-{number}.new", std::process::id()));
         drop(std::fs::remove_file(&draft));
@@ -66,7 +66,7 @@ impl ControlServer {
 impl Drop for ControlServer {
     fn drop(&mut self) {
         self.task.abort();
-        // Whoever finds a socket that is left behind removes it.
+        // The first process to find a socket that is left behind removes it.
         drop(std::fs::remove_file(&self.path));
     }
 }
@@ -78,7 +78,7 @@ async fn serve(listener: UnixListener, session: Arc<dyn LiveSession>) {
             accepted = listener.accept(), if peers.len() < MAX_PEERS => match accepted {
                 Ok((stream, _)) => match check_peer(&stream) {
                     Ok(()) => drop(peers.spawn(answer(stream, session.clone()))),
-                    Err(error) => tracing::warn!(%error, "somebody who asked was not let in"),
+                    Err(error) => tracing::warn!(%error, "a process that asked was not let in"),
                 },
                 // Out of file descriptors, most likely: it may pass.
                 Err(_) => tokio::time::sleep(Duration::from_millis(100)).await,

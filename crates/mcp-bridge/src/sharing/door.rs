@@ -20,14 +20,14 @@ use crate::forward::attempt_failed;
 use crate::host::Host;
 use crate::private::check_peer;
 
-/// How long somebody may take to say what it comes for.
+/// How long a visitor may take to say what it comes for.
 const WISH_LIMIT: Duration = Duration::from_secs(5);
 
-/// How many are let in by the socket at a time. More wait in front of it, and whoever waits for long makes a connection of its
+/// How many are let in by the socket at a time. More wait in front of it, and one that waits for long makes a connection of its
 /// own. The process has few descriptors (256 on macOS), and its server and the network need some.
 const MAX_VISITORS: usize = 128;
 
-/// Lets everybody in who comes, until the hub is gone: to the socket, if there is one, and from this process.
+/// Lets every visitor in, until the hub is gone: to the socket, if there is one, and from this process.
 pub(super) async fn accept(
     listener: Option<UnixListener>,
     mut visitors: mpsc::UnboundedReceiver<UnixStream>,
@@ -44,7 +44,7 @@ pub(super) async fn accept(
                 (_, None) => return,
                 (Ok(stream), Some(hub)) => match check_peer(&stream) {
                     Ok(()) => drop(serving.spawn(receive(hub, stream))),
-                    Err(error) => tracing::warn!(%error, "somebody who came was not let in"),
+                    Err(error) => tracing::warn!(%error, "a visitor was not let in"),
                 },
                 // Out of file descriptors, most likely: it may pass.
                 (Err(_), Some(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -61,12 +61,12 @@ async fn next(listener: Option<&UnixListener>) -> std::io::Result<UnixStream> {
     }
 }
 
-/// Serves somebody who came.
+/// Serves a visitor.
 async fn receive(hub: Arc<Hub>, stream: UnixStream) {
     let (input, mut output) = stream.into_split();
     let mut input = BufReader::new(input);
     let wish = tokio::time::timeout(WISH_LIMIT, opening::read(&mut input)).await;
-    // Whoever says nothing sensible, or goes, is not waited for.
+    // A visitor that says nothing sensible, or goes, is not waited for.
     let outcome = match wish {
         Ok(Ok(wish)) => match opening::write(&mut output, &Reply::Here { pid: std::process::id() }).await {
             Ok(()) => grant(&hub, wish, input, output).await,
@@ -76,7 +76,7 @@ async fn receive(hub: Arc<Hub>, stream: UnixStream) {
         Err(late) => Err(late.into()),
     };
     if let Err(error) = outcome {
-        tracing::debug!(%error, "somebody who came to share the connection went");
+        tracing::debug!(%error, "a visitor that came to share the connection went");
     }
 }
 
@@ -95,7 +95,7 @@ async fn grant(
     }
 }
 
-/// Lets somebody onto the connection, or says why there is none.
+/// Lets a visitor onto the connection, or says why there is none.
 async fn attach(
     core: &Arc<Core>,
     (input, mut output): (BufReader<OwnedReadHalf>, OwnedWriteHalf),
@@ -104,7 +104,7 @@ async fn attach(
 ) -> std::io::Result<()> {
     let is_ours = pid == std::process::id();
     if core.dissolved.is_cancelled() || (core.parting.load(Ordering::Acquire) && !is_ours) {
-        // It comes again, and finds whoever keeps the connection then.
+        // It comes again, and finds the owner of the connection then.
         return Ok(());
     }
     let server = core.upstream();
@@ -182,7 +182,7 @@ fn streak(snapshot: &StatusSnapshot) -> Streak {
     snapshot.streak().unwrap_or_else(nothing_yet)
 }
 
-/// Returns when somebody who was told of `told` would be told something else, or has gone.
+/// Returns when a visitor that was told of `told` would be told something else, or has gone.
 async fn wait_for_news(
     server: &SupervisorHandle,
     told: &StatusSnapshot,

@@ -59,7 +59,7 @@ pub(super) struct Plan {
 #[derive(Debug)]
 pub(super) struct Hub {
     pub(super) core: Arc<Core>,
-    /// The right to keep it for everybody; `None` for a bridge that keeps one for itself alone.
+    /// The right to keep it for every bridge; `None` for a bridge that keeps one for itself alone.
     claim: Mutex<Option<File>>,
     is_apart: bool,
     /// Those who need not come by the socket.
@@ -85,12 +85,12 @@ pub(super) struct Core {
     notices: mpsc::Sender<(String, Option<Box<RawValue>>)>,
     /// Whether only this process may come any more.
     pub(super) parting: AtomicBool,
-    /// Nobody may come any more: the entry is another one now.
+    /// No visitor may come any more: the entry is another one now.
     pub(super) dissolved: CancellationToken,
 }
 
 impl Hub {
-    /// Keeps the connection for everybody who comes to `plan.place`, of which the caller has the `claim`; without one,
+    /// Keeps the connection for every bridge that comes to `plan.place`, of which the caller has the `claim`; without one,
     /// for this process alone. Must be called inside a tokio runtime.
     ///
     /// # Errors
@@ -143,7 +143,7 @@ impl Hub {
         self.core.others().len()
     }
 
-    /// A way onto the connection for this process, which needs no socket that somebody could have removed.
+    /// A way onto the connection for this process, which needs no socket that another process could have removed.
     ///
     /// # Errors
     ///
@@ -160,12 +160,12 @@ impl Hub {
         self.is_apart
     }
 
-    /// Whether its entry has become another one, so that nobody can come any more.
+    /// Whether its entry has become another one, so that no visitor can come any more.
     pub(super) fn is_dissolved(&self) -> bool {
         self.core.dissolved.is_cancelled()
     }
 
-    /// Whether somebody who comes to this place comes to this hub.
+    /// Whether a visitor of this place comes to this hub.
     pub(super) fn is_at(&self, place: &Place) -> bool {
         self.core.place == *place
     }
@@ -183,7 +183,7 @@ impl Hub {
         }
     }
 
-    /// Lets go of the connection, and after it of the claim: whoever keeps it next may need what the server holds.
+    /// Lets go of the connection, and after it of the claim: its next owner may need what the server holds.
     pub(super) async fn close(&self) {
         self.part();
         self.core.upstream().close().await;
@@ -193,12 +193,12 @@ impl Hub {
         if let Some(claim) = &claim {
             self.core.place.clear(claim);
         }
-        // Also the listener, which must not take anybody whom nobody will serve.
+        // Also the listener, which must not let in a visitor that is not served.
         self.tasks().clear();
         drop(claim);
     }
 
-    /// Makes the connection anew. Whoever asks while another one waits for its turn gets the same one.
+    /// Makes the connection again. A request that comes while another one waits for its turn gets the same one.
     pub(super) async fn reconnect(&self) {
         let asked = Instant::now();
         let mut last = self.reconnect.lock().await;
@@ -218,7 +218,7 @@ impl Core {
         self.upstream.get().expect("it is set before anybody can come")
     }
 
-    /// Everybody on the connection, in the order in which they came.
+    /// All guests of the connection, in the order in which they came.
     pub(super) fn peers(&self) -> Vec<Arc<Peer>> {
         self.peers.borrow().values().cloned().collect()
     }
@@ -227,9 +227,9 @@ impl Core {
         self.peers().into_iter().filter(|peer| peer.pid != std::process::id()).collect()
     }
 
-    /// Returns when there is somebody.
-    pub(super) async fn somebody(&self) {
-        // Fails only when the hub has ended, and then nobody is asked.
+    /// Returns when there is a visitor.
+    pub(super) async fn visitor(&self) {
+        // Fails only when the hub has ended, and then no visitor is asked.
         let _ = self.peers.subscribe().wait_for(|peers| !peers.is_empty()).await;
     }
 
@@ -317,7 +317,7 @@ impl Drop for UnderWay {
     }
 }
 
-/// The entry as it is configured now, as long as it is the one that everybody came for.
+/// The entry as it is configured now, as long as it is the one that all visitors came for.
 struct Upstream {
     source: Arc<dyn SharedSource>,
     directory: std::path::PathBuf,

@@ -9,7 +9,7 @@ use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWr
 /// The longest such line, in bytes: evidence with what a server said about itself is far shorter.
 const MAX_LINE: u64 = 64 << 10;
 
-/// What somebody comes for.
+/// What a visitor comes for.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "op", rename_all = "kebab-case")]
 pub(super) enum Wish {
@@ -17,10 +17,10 @@ pub(super) enum Wish {
     Attach {
         /// The process that asks.
         pid: u32,
-        /// Whether somebody waits for the server, who is reason enough to try.
+        /// Whether a request waits for the server, which is reason enough to try.
         wanted: bool,
     },
-    /// To have the connection made anew, because a person or a program acted.
+    /// To have the connection made again, because a person or a program acted.
     Reconnect,
 }
 
@@ -28,7 +28,7 @@ pub(super) enum Wish {
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Reply {
-    /// Said at once and whatever follows: somebody is there.
+    /// Said at once and whatever follows: the owner is there.
     Here {
         /// The process that keeps the connection, or tries to.
         pid: u32,
@@ -37,7 +37,7 @@ pub(super) enum Reply {
     Connected,
     /// There is none, and this is how far it has come. The stream ends when asking again would bring another answer.
     Failed(Box<Streak>),
-    /// It was made anew, or could not be.
+    /// It was made again, or could not be.
     Reconnected,
 }
 

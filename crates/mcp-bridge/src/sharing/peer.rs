@@ -48,7 +48,7 @@ pub(super) struct Peer {
     calls: Mutex<HashMap<RequestId, AbortHandle>>,
     /// Whether it takes more than answers.
     ready: AtomicBool,
-    /// Whether it was told to go elsewhere, and hears there what concerns everybody.
+    /// Whether it was told to go elsewhere, and hears there what concerns all.
     leaving: AtomicBool,
     gone: CancellationToken,
 }
@@ -82,7 +82,7 @@ impl Peer {
         }
     }
 
-    /// One that nobody listens to.
+    /// One without a listener.
     #[cfg(test)]
     pub(super) fn unheard(id: u64) -> Arc<Self> {
         let handshake = (ProtocolRevision::V2025_11_25, raw("{}"));
@@ -114,7 +114,7 @@ impl Peer {
         self.gone.cancelled().await;
     }
 
-    /// It has gone: nobody waits for it, and it waits for nothing.
+    /// It has gone: it is not waited for, and it waits for nothing.
     pub(super) fn end(&self) {
         self.gone.cancel();
         self.subscriptions.close_all();
@@ -126,7 +126,7 @@ impl Peer {
         self.ready.load(Ordering::Acquire) && !self.is_leaving()
     }
 
-    /// Tells what concerns everybody.
+    /// Tells what concerns all.
     pub(super) fn tell(&self, method: &str, params: Option<&RawValue>) {
         if self.hears() {
             self.host.notify(method, params);

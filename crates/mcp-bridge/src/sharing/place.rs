@@ -14,7 +14,7 @@ use tokio::net::UnixListener;
 use crate::Fingerprint;
 use crate::control::Places;
 
-/// How many bytes of the code stand in a name: with 128 bits nobody meets another one's by chance, and the path of a
+/// How many bytes of the code stand in a name: with 128 bits no two meet by chance, and the path of a
 /// socket may have about 100 bytes.
 const NAME_BYTES: usize = 16;
 /// How long the key of a directory is, in bytes.
@@ -52,10 +52,10 @@ impl Place {
         &self.socket
     }
 
-    /// The right to keep the connection; `None` where somebody else has it. It ends with the file, and so with the
+    /// The right to keep the connection; `None` where another process has it. It ends with the file, and so with the
     /// process, however that ends.
     ///
-    /// The file itself stays: whoever removed it would let two of them lock different files of the same name. Programs
+    /// The file itself stays: removing it would let two of them lock different files of the same name. Programs
     /// that clean up temporary directories do, so what counts is the file that has the name.
     ///
     /// # Errors
@@ -77,7 +77,7 @@ impl Place {
         there.is_some() && there == claim.metadata().map(id).ok()
     }
 
-    /// Listens. Only for whoever has the claim: a socket that is there was left behind.
+    /// Listens. Only for the owner of the claim: a socket that is there was left behind.
     ///
     /// # Errors
     ///
@@ -90,16 +90,16 @@ impl Place {
         Ok(listener)
     }
 
-    /// Removes the socket of whoever has this claim, as long as it is the claim of this place.
+    /// Removes the socket of the owner of this claim, as long as it is the claim of this place.
     pub(super) fn clear(&self, claim: &File) {
         if self.is_held_by(claim) {
-            // What can go wrong is told by whoever binds it next.
+            // What can go wrong is told by the next to bind it.
             drop(std::fs::remove_file(&self.socket));
         }
     }
 }
 
-/// The key of a directory, made by whoever needs it first.
+/// The key of a directory, made by the first to need it.
 fn key(directory: &Path) -> io::Result<Vec<u8>> {
     let path = directory.join("shared.key");
     if let Some(key) = read_key(&path)? {
@@ -183,7 +183,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn whoever_has_lost_the_name_of_its_claim_leaves_its_successor_alone() {
+    async fn an_owner_that_lost_the_name_of_its_claim_leaves_its_successor_alone() {
         let home = tempfile::tempdir().unwrap();
         let place = place(home.path(), &[]);
         let first = place.claim().unwrap().unwrap();

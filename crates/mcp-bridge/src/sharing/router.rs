@@ -48,7 +48,7 @@ impl Router {
             self.core.upgrade().ok_or_else(|| RpcError::new(INTERNAL_ERROR, "the client is closing"))?;
         if method == "roots/list" {
             // A server may ask as soon as hands are shaken, when the first host is still on its way.
-            core.somebody().await;
+            core.visitor().await;
             return all_roots(core.peers(), params).await;
         }
         let asked = match &self.cause {

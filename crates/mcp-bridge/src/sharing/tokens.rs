@@ -29,7 +29,7 @@ struct Owner {
 }
 
 impl Tokens {
-    /// The parameters of a request with a token that nobody else has; `None` where it asks for no progress. It is
+    /// The parameters of a request with a token that no other has; `None` where it asks for no progress. It is
     /// known until the guard is dropped.
     pub(super) fn lend(
         &self,

@@ -77,7 +77,7 @@ fn answer_to(name: &str) -> Value {
 }
 
 #[tokio::test]
-async fn fb_b30_an_answer_belongs_to_the_question_whoever_is_asked_something_else_meanwhile() {
+async fn fb_b30_an_answer_belongs_to_its_question_whatever_is_asked_meanwhile() {
     for (host_era, era) in COMBINATIONS {
         let server = two_that_ask(era);
         let setup = Setup::new(server.url()).capabilities(json!({"elicitation": {}}));
@@ -137,7 +137,7 @@ async fn answered(host: &mut Host, name: &str, asked: &Value) -> Value {
 }
 
 #[tokio::test]
-async fn the_server_hears_that_nobody_wants_a_resource_any_more() {
+async fn the_server_hears_that_a_resource_is_not_wanted_any_more() {
     for (host_era, era) in COMBINATIONS {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let mut host = Setup::new(server.url()).start(host_era).await;

@@ -101,7 +101,7 @@ async fn between_two_eras_every_other_member_keeps_its_bytes() {
 }
 
 #[tokio::test]
-async fn methods_and_notifications_that_nobody_knows_survive() {
+async fn unknown_methods_and_notifications_survive() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     server.always_to("x/future", Answer::RpcResult(json!({"any": [1, {"thing": null}]})));
     let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;

@@ -36,7 +36,7 @@ async fn fb_b17_a_script_that_closes_its_side_gets_its_last_answers() {
 }
 
 #[tokio::test]
-async fn fb_b18_a_call_that_never_ends_and_a_server_that_does_not_let_go_keep_nobody() {
+async fn fb_b18_a_call_that_never_ends_and_a_server_that_does_not_let_go_delay_no_caller() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
     host.call("echo", json!({"text": "x"})).await;
@@ -49,7 +49,7 @@ async fn fb_b18_a_call_that_never_ends_and_a_server_that_does_not_let_go_keep_no
 }
 
 #[tokio::test]
-async fn a_bridge_that_is_asked_to_end_says_goodbye_to_both_sides() {
+async fn a_bridge_that_is_asked_to_end_closes_both_sides() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let mut host = Setup::new(server.url()).start(HostEra::Modern).await;
     host.call("echo", json!({"text": "x"})).await;

@@ -338,7 +338,7 @@ async fn fb_b22_a_legacy_server_may_ping_a_legacy_host_and_ask_it_at_any_time() 
 }
 
 #[tokio::test]
-async fn a_version_that_nobody_speaks_is_refused_with_those_that_are_spoken() {
+async fn a_version_that_is_not_spoken_is_refused_with_those_that_are_spoken() {
     let server = fake(Era::Dual).start().unwrap();
     let mut host = Setup::new(server.url()).start_silent(HostEra::Modern);
     let meta = r#"{"io.modelcontextprotocol/protocolVersion":"2099-01-01","io.modelcontextprotocol/clientCapabilities":{}}"#;

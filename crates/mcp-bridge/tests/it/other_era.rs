@@ -25,7 +25,7 @@ fn sent(server: &FakeMcpServer, method: &str) -> Vec<Value> {
     requests.iter().map(params_of).collect()
 }
 
-/// Whether the server knows that somebody wants to hear of the resource, in its own terms.
+/// Whether the server knows that the resource is listened to, in its own terms.
 fn is_subscribed(server: &FakeMcpServer, era: Era) -> bool {
     match era {
         Era::Legacy => sent(server, "resources/subscribe").iter().any(|params| params["uri"] == URI),
@@ -106,7 +106,7 @@ async fn calls_subscriptions_and_levels_go_on_with_a_server_that_changes_its_era
             assert_eq!(sent(&server, "tools/call").len(), calls + 1, "{case}");
             eventually(&format!("{case}: the subscription"), || is_subscribed(&server, after)).await;
             eventually(&format!("{case}: the level"), || knows_the_level(&server, after)).await;
-            // What changed with the server, nobody else tells.
+            // What changed with the server is not told otherwise.
             host.told("notifications/tools/list_changed").await;
 
             // The streams of the server as it was end with it at last. What is told then is heard once.

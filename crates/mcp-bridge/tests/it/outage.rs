@@ -116,7 +116,7 @@ async fn a_window_of_refusals_closes_without_a_restart() {
 }
 
 #[tokio::test]
-async fn a_call_waits_for_a_connection_and_not_for_ever() {
+async fn a_call_waits_for_a_connection_within_a_limit() {
     // A server that takes connections and says nothing.
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/mcp", listener.local_addr().unwrap()).parse().unwrap();
@@ -149,7 +149,7 @@ async fn subscriptions_and_levels_outlive_a_connection() {
         // Without effects, so it may be repeated over the new connection; a call might have run.
         assert_eq!(host.ask("prompts/get", json!({"name": "greet"})).await["messages"][0]["role"], "user");
         if server_era == Era::Legacy {
-            let told_anew = |method: &str| {
+            let told_again = |method: &str| {
                 let session =
                     |r: &mcp_testkit::RecordedRequest| r.header("mcp-session-id") == Some("session-2");
                 !server
@@ -157,7 +157,7 @@ async fn subscriptions_and_levels_outlive_a_connection() {
                     .matching(|r| r.rpc_method().as_deref() == Some(method) && session(r))
                     .is_empty()
             };
-            eventually("the wishes", || told_anew("resources/subscribe") && told_anew("logging/setLevel"))
+            eventually("the wishes", || told_again("resources/subscribe") && told_again("logging/setLevel"))
                 .await;
         } else {
             server.wait_for_streams(streams).await;
