@@ -44,7 +44,7 @@ pub enum Accept {
     },
     /// Bearer tokens that are live in a ledger, with the scopes they were issued for.
     Issued(TokenLedger),
-    /// The same, for tokens of this resource only: a server must refuse tokens that were issued for somebody else
+    /// The same, for tokens of this resource only: a server must refuse tokens that were issued for another resource
     /// (MCP authorization, "Token Handling").
     IssuedFor {
         /// The tokens.
@@ -211,7 +211,7 @@ impl TokenLedger {
         Self::default()
     }
 
-    /// Adds a token that lives for `valid_for`, or for ever.
+    /// Adds a token that lives for `valid_for`, or without end.
     pub fn issue(&self, token: impl Into<String>, valid_for: Option<Duration>) {
         let expires = valid_for.map(|valid_for| Instant::now() + valid_for);
         self.insert(token, TokenFacts { expires, ..TokenFacts::default() });

@@ -1,4 +1,4 @@
-//! Somebody in front of a browser, who follows every redirect.
+//! A person in front of a browser, who follows every redirect.
 
 use std::fs;
 use std::io::{self, Read as _, Write as _};
@@ -132,7 +132,7 @@ impl FakeBrowser {
         Self::with("curl --silent --location --max-redirs 10 \"$1\" >\"$directory/page\" 2>&1 &")
     }
 
-    /// A browser that shows the page to nobody.
+    /// A browser that shows the page to no person.
     ///
     /// # Errors
     ///

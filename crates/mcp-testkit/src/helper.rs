@@ -111,7 +111,7 @@ impl FakeHelper {
         self.prints_headers(&[("Authorization", &format!("Bearer {token}"))]);
     }
 
-    /// Prints these bearer tokens one after another, a new one in each run from now on, and the last one for ever:
+    /// Prints these bearer tokens one after another, a new one in each run from now on, and the last one ever after:
     /// for a program under test that mints twice before the test can interfere.
     ///
     /// # Panics
@@ -262,7 +262,7 @@ impl Act {
     }
 }
 
-/// `{"alg":"none"}`: nobody verifies it, and no test should look as if somebody did.
+/// `{"alg":"none"}`: it is not verified, and no test should look as if it were.
 const JWT_HEADER: &str = "eyJhbGciOiJub25lIn0";
 
 /// A token in the form of a JWT with an `exp` claim (seconds since 1970) and any text as its signature.

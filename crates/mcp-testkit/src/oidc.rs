@@ -196,7 +196,7 @@ pub enum Consent {
     Wait,
 }
 
-/// Headless Chromium with somebody in front of it, for one sign-in: an account of the provider, and an answer to its
+/// Headless Chromium with a person in front of it, for one sign-in: an account of the provider, and an answer to its
 /// question. Dropping it closes the browser.
 #[derive(Debug)]
 pub struct Chromium {
@@ -292,7 +292,7 @@ impl Chromium {
         self.wait_for("waiting");
     }
 
-    /// Whether somebody sits in front of it.
+    /// Whether a person sits in front of it.
     #[must_use]
     pub fn is_open(&self) -> bool {
         self.pids().into_iter().any(process::process_is_alive)

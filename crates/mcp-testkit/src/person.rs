@@ -1,4 +1,4 @@
-//! Somebody in front of a browser, who fills in forms: the pages of real authorization servers, without a real browser.
+//! A person in front of a browser, who fills in forms: the pages of real authorization servers, without a real browser.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -25,7 +25,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// Somebody who waits to be shown a page.
+    /// A person who waits to be shown a page.
     ///
     /// # Errors
     ///

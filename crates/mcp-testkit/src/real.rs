@@ -52,7 +52,7 @@ pub(crate) struct Words {
 pub enum Missing {
     /// The tool that would install or run it is not on this machine: the test may be skipped, outside CI.
     Tool(&'static str),
-    /// The tool is there and the server is not: somebody has to run `cargo xtask setup`, and the test must fail.
+    /// The tool is there and the server is not: a person has to run `cargo xtask setup`, and the test must fail.
     NotInstalled(PathBuf),
 }
 
@@ -277,14 +277,14 @@ impl RealServer {
 /// Gives a macro one row for each way to a real server over HTTP: a name, the server, whether it is of the transport of
 /// 2024-11-05 or to be found out, and the era in which it is spoken to.
 ///
-/// Whoever tests with real servers makes a test of each row, so that a new server is tested by all of them.
+/// A suite with real servers makes a test of each row, so that a new server is tested by all of them.
 #[macro_export]
 macro_rules! real_http_servers {
     ($rows:ident) => {
         $rows! {
             everything_over_http: $crate::RealServer::everything(), Http, Legacy;
             everything_over_sse: $crate::RealServer::everything().map($crate::RealServer::over_sse), Sse, Legacy;
-            everything_over_sse_that_nobody_announced:
+            everything_over_sse_that_was_not_announced:
                 $crate::RealServer::everything().map($crate::RealServer::over_sse), Http, Legacy;
             typescript_1_over_http: $crate::RealServer::typescript_1(), Http, Legacy;
             typescript_1_over_sse: $crate::RealServer::typescript_1().map($crate::RealServer::over_sse), Sse, Legacy;
@@ -376,7 +376,7 @@ impl std::error::Error for Missing {}
 ///
 /// When it is missing and that is no excuse: in CI, or where `cargo xtask setup` could have installed it.
 pub fn real_or_skip<T>(found: Result<T, Missing>) -> Option<T> {
-    // Of the compilation, which is the environment of the test run as well: cargo builds anew when it changes.
+    // Of the compilation, which is the environment of the test run as well: cargo rebuilds when it changes.
     let in_ci = option_env!("CI") == Some("true");
     match found {
         Ok(peer) => Some(peer),

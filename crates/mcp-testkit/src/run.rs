@@ -394,7 +394,7 @@ impl Pipe {
     pub(crate) fn read(source: Option<impl Read + Send + 'static>) -> Self {
         let state: Arc<(Mutex<PipeState>, Condvar)> = Arc::default();
         let shared = Arc::clone(&state);
-        // It ends with the pipe; joining it would wait for whoever else holds the other end.
+        // It ends with the pipe; joining it would wait for the other holders of its end.
         thread::spawn(move || {
             let mut buffer = [0; 8192];
             if let Some(mut source) = source {

@@ -249,7 +249,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_wrap_by_what_a_terminal_shows_and_wrap_anew() {
+    fn lines_wrap_by_what_a_terminal_shows_and_wrap_again() {
         let mut screen = Screen::of("abcdef\r\n日本語x\r\n", 4, 10);
         assert_eq!(screen.text(), ["abcd", "ef", "日本", "語x"]);
         screen.resize(3, 10);

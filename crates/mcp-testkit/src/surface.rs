@@ -58,7 +58,7 @@ pub struct Surface {
     pub log_follows: bool,
     /// A tool that says that the list of tools has changed.
     pub change: Option<&'static str>,
-    /// A tool that says that a resource that somebody has subscribed to has changed.
+    /// A tool that says that a subscribed resource has changed.
     pub update: Option<&'static str>,
 }
 

@@ -172,7 +172,7 @@ fn refresh(state: &mut State, form: &Form, client: &str) -> Result<Value, OAuthE
         return Err(invalid("the refresh token was given to another client"));
     }
     if token.used {
-        // Reuse means that somebody has a copy; nobody knows which of the two is the thief (RFC 9700, 4.14.2).
+        // Reuse means that there is a copy; which of the two is the thief is not known (RFC 9700, 4.14.2).
         state.reuses += 1;
         state.end_family(token.family);
         return Err(invalid("the refresh token was used before"));

@@ -150,7 +150,7 @@ impl Shared {
         metadata
     }
 
-    /// The consent of somebody who always agrees: straight back with a code.
+    /// The consent of a person who always agrees: straight back with a code.
     fn authorize(&self, form: &Form) -> Reply {
         let issuer = self.issuer();
         let mut state = lock(&self.state);
@@ -256,7 +256,7 @@ impl Shared {
         )
     }
 
-    /// The page of a device's code: a form, and the consent of somebody who always agrees.
+    /// The page of a device's code: a form, and the consent of a person who always agrees.
     fn agree_to_device(&self, form: &Form) -> Reply {
         let page = |status: u16, body: &str| {
             let html = format!("<!doctype html><title>Sign in a device</title>{body}\n");

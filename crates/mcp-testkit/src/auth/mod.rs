@@ -27,7 +27,7 @@ use state::{Client, Decision, State};
 /// An authorization server on loopback: discovery, registration, authorization code with PKCE, refresh with rotation,
 /// client credentials, device code, token exchange, JWT bearer and revocation, each with its rules enforced.
 ///
-/// Its consent pages are somebody who always agrees: `/authorize` answers at once with a redirect back to the client,
+/// Its consent pages are a person who always agrees: `/authorize` answers at once with a redirect back to the client,
 /// and opening `/device?user_code=…` signs the device in.
 ///
 /// ```
@@ -124,7 +124,7 @@ impl FakeAuthServer {
     ///
     /// # Errors
     ///
-    /// When somebody else has taken the port in the meantime.
+    /// When another process has taken the port in the meantime.
     pub fn come_up(&self) -> io::Result<()> {
         self.serving.come_up()
     }
@@ -185,7 +185,7 @@ impl FakeAuthServer {
         lock(&self.shared.state).clients.insert(id.to_owned(), client);
     }
 
-    /// Forgets all clients, as a server that was set up anew: their ids are `invalid_client` from now on.
+    /// Forgets all clients, as a server that was set up again: their ids are `invalid_client` from now on.
     pub fn forget_clients(&self) {
         lock(&self.shared.state).clients.clear();
     }

@@ -184,7 +184,7 @@ pub enum SseEnd {
     Resumable,
     /// One event that never ends: bytes without a line break, for as long as the client reads.
     Endless,
-    /// Comments for ever, no event: alive and of no use.
+    /// Comments without end, no event: alive and of no use.
     EndlessComments,
 }
 

@@ -267,7 +267,7 @@ impl Shared {
         let question = lock(&self.state).questions.remove(id);
         match question {
             Some(question) => {
-                // Whoever asked may have gone in the meantime.
+                // The caller may have gone in the meantime.
                 let _ = question.send(message.clone());
             }
             None => lock(&self.state)

@@ -309,7 +309,7 @@ impl FakeMcpServer {
     ///
     /// # Errors
     ///
-    /// When somebody else has taken the port in the meantime.
+    /// When another process has taken the port in the meantime.
     pub fn come_up(&self) -> io::Result<()> {
         self.serving.come_up()
     }

@@ -48,7 +48,7 @@ pub enum Pages {
     One,
     /// Pages of this many items.
     Of(usize),
-    /// Every page is the whole list and has the same next cursor: a client without a guard loops for ever.
+    /// Every page is the whole list and has the same next cursor: a client without a guard loops without end.
     SameCursor,
     /// Every page is the whole list and has a fresh next cursor: a guard against repeated cursors is not enough.
     Endless,

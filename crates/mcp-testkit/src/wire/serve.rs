@@ -243,11 +243,11 @@ async fn accept_loop<A: Accepts>(
 }
 
 /// Keeps the port of a server that is down: connections to a socket that is bound and does not listen are refused, and
-/// nobody else, such as another test that asks for any free port, is given it.
+/// no other, such as another test that asks for any free port, is given it.
 fn hold(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = TcpSocket::new_v4()?;
     // The connections that were just closed still count as users of the port, on platforms other than Windows. While it
-    // is held, nobody else may use it for the same reason.
+    // is held, elsewhere forbidden use it for the same reason.
     socket.set_reuseaddr(cfg!(unix))?;
     socket.bind(address)?;
     socket.set_reuseaddr(false)?;

@@ -30,7 +30,7 @@ fn what_it_prints_can_change_between_runs() {
 }
 
 #[test]
-fn it_prints_one_token_after_the_other_and_the_last_for_ever() {
+fn it_prints_one_token_after_the_other_and_the_last_ever_after() {
     let helper = FakeHelper::new().unwrap();
     let _ = run(&helper);
     helper.prints_bearers_in_turn(&["A", "B", "C"]);

@@ -265,7 +265,7 @@ fn dropped_hanging_and_late_answers() {
     let address = server.address();
     drop(server);
     assert!(hanging.head().is_err());
-    assert!(TcpStream::connect(address).is_err(), "nobody listens any more");
+    assert!(TcpStream::connect(address).is_err(), "no listener is left");
 }
 
 #[test]
@@ -301,7 +301,7 @@ fn a_server_goes_down_and_comes_up_on_its_port() {
     raw::modern(server.address(), "tools/list", json!({}), &[]);
     server.go_down();
     assert!(TcpStream::connect(server.address()).is_err());
-    assert!(TcpListener::bind(server.address()).is_err(), "nobody else gets its port");
+    assert!(TcpListener::bind(server.address()).is_err(), "no other gets its port");
     assert_eq!(idle.read(&mut [0; 1]).unwrap_or(0), 0, "open connections were closed");
     server.come_up().unwrap();
     assert_eq!(raw::modern(server.address(), "tools/list", json!({}), &[]).status, 200);

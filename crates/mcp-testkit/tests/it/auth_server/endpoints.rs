@@ -187,7 +187,7 @@ fn a_protected_server_names_its_metadata_and_takes_the_right_tokens_only() {
         raw::modern(server.address(), "tools/list", json!({}), &[("Authorization", token)]).status
     };
     assert_eq!(status(&token_for(server.url().as_str())), 200);
-    assert_eq!(status(&token_for("http://other/mcp")), 401, "a token for somebody else");
+    assert_eq!(status(&token_for("http://other/mcp")), 401, "a token for another resource");
     auth.protect_as(&server, ProtectedResource::new().any_audience().at("/custom").not_in_challenge());
     assert_eq!(status(&token_for("http://other/mcp")), 200);
     let bare = raw::modern(server.address(), "tools/list", json!({}), &[]);
