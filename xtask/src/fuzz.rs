@@ -74,7 +74,7 @@ mod tests {
         }
     }
 
-    /// A target that no test replays would be checked by nobody.
+    /// A target that no test replays would never be checked.
     #[test]
     fn every_target_is_a_binary_with_a_corpus_and_a_test() {
         let manifest = fs::read_to_string(root().join("fuzz/Cargo.toml")).unwrap();

@@ -33,7 +33,7 @@ pub(crate) struct App {
     pub(crate) verbose: bool,
     /// A person sits at the terminal and may be asked.
     pub(crate) interactive: bool,
-    /// Somebody asked for it: no prompt and no browser, wherever this runs.
+    /// On request: no prompt and no browser, wherever this runs.
     pub(crate) non_interactive: bool,
     pub(crate) environment: Environment,
     /// What all servers share.

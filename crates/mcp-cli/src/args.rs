@@ -31,7 +31,7 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
 }
 
-/// Apart from those of the command, which are what somebody looks for in its help.
+/// Apart from those of the command, which are what a reader looks for in its help.
 const GLOBAL: &str = "Global options";
 
 /// Options that every command takes.

@@ -1,5 +1,5 @@
 //! The limit that a person gave a command (`--timeout`): it covers all of it, from the first file that is read to the
-//! goodbye to the last server.
+//! close of the last server.
 
 use std::time::Duration;
 
@@ -45,7 +45,7 @@ impl Deadline {
 }
 
 /// What closing connections may take: `usual`, and no more than a moment where the deadline has passed.
-pub(crate) fn goodbye(deadline: Option<Deadline>, usual: Duration) -> Duration {
+pub(crate) fn closing_time(deadline: Option<Deadline>, usual: Duration) -> Duration {
     deadline.map_or(usual, |deadline| usual.min(deadline.left().max(LAST_WORDS / 3)))
 }
 
@@ -93,8 +93,8 @@ mod tests {
         assert!(!Deadline::after(Duration::MAX).is_over());
         assert!(Deadline::after(Duration::ZERO).is_over());
         let usual = Duration::from_secs(3);
-        assert_eq!(goodbye(None, usual), usual);
-        assert_eq!(goodbye(Some(Deadline::after(Duration::MAX)), usual), usual);
-        assert_eq!(goodbye(Some(Deadline::after(Duration::ZERO)), usual), LAST_WORDS / 3);
+        assert_eq!(closing_time(None, usual), usual);
+        assert_eq!(closing_time(Some(Deadline::after(Duration::MAX)), usual), usual);
+        assert_eq!(closing_time(Some(Deadline::after(Duration::ZERO)), usual), LAST_WORDS / 3);
     }
 }

@@ -27,7 +27,7 @@ const MAX_URL: usize = 8 * 1024;
 pub(crate) struct TerminalQuestions {
     output: Arc<Output>,
     browser: Browser,
-    /// One question at a time; `None` where nobody can answer.
+    /// One question at a time; `None` where no person can answer.
     answers: Option<Mutex<Answers>>,
     /// The server that asks, which decides where it may send a person.
     server: NamedBy,
@@ -339,7 +339,7 @@ mod tests {
             async { handler.handle("elicitation/create", Some(to_raw_value(&params).unwrap())).await };
         let typing = async {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
-            // Nobody reads where nothing is asked.
+            // There is no reader where nothing is asked.
             drop(tokio::io::AsyncWriteExt::write_all(&mut keyboard, typed.as_bytes()).await);
             std::future::pending::<()>().await
         };
@@ -400,7 +400,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn nobody_there_declines() {
+    async fn an_absent_person_declines() {
         let output = Arc::new(Output::of_process(crate::args::ColorArg::Never, false, false, true));
         let handler = TerminalQuestions::new(
             output,

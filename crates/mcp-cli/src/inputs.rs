@@ -12,7 +12,7 @@ const MAX_BYTES: u64 = 64 * 1024 * 1024;
 
 /// Reads arguments as typed; relative paths start from `directory`.
 ///
-/// On a thread of its own: a pipe may stay silent for ever, and the thread that would wait for it is the one that
+/// On a thread of its own: a pipe may stay silent without end, and the thread that would wait for it is the one that
 /// signals are handled on.
 pub(crate) async fn read(typed: &[String], directory: PathBuf) -> Result<Arguments, ArgumentError> {
     let typed = typed.to_vec();

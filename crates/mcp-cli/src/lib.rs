@@ -87,14 +87,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         }
     };
     let ended = runtime.block_on(async {
-        let says_goodbye = matches!(cli.command, args::Command::Bridge(_));
+        let ends_by_itself = matches!(cli.command, args::Command::Bridge(_));
         let span = app.telemetry.command(&args);
         let command = deadline::within(&app, commands::run(cli.command, &app)).instrument(span.clone());
-        let ended = if says_goodbye { command.await } else { signals::or_interrupted(command).await };
+        let ended = if ends_by_itself { command.await } else { signals::or_interrupted(command).await };
         let exit = ended.as_ref().map_or_else(|error| error.exit, |status| *status);
         app.telemetry.ended(&span, exit);
         // A bridge has let it come to its end within the time that its host gives it.
-        if !says_goodbye {
+        if !ends_by_itself {
             settle(&app, &ended).await;
         }
         ended
@@ -120,7 +120,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
             error.exit.into()
         }
     };
-    // Last, because whoever waits for the result has it by now.
+    // Last, because the caller has the result by now.
     app.telemetry.finish();
     code
 }

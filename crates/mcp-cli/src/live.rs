@@ -1,6 +1,6 @@
 //! Live sessions: those of other processes, as they say they are, and how one of this process is seen from outside.
 //!
-//! They meet at sockets of this person's own. Where the system has none, nobody sees a session of another process, and
+//! They meet at sockets of this person's own. Where the system has none, a session of another process is not seen, and
 //! no connection is shared: `absent` is the whole difference.
 
 pub(crate) mod description;

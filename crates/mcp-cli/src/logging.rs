@@ -11,7 +11,7 @@ use crate::environment::Environment;
 pub(crate) type Layers = Vec<Box<dyn Layer<Registry> + Send + Sync>>;
 
 /// Starts logging, and whatever else listens. `RUST_LOG` wins over `-v`; without either nothing is logged, and
-/// nothing is set up where nobody else listens.
+/// nothing is set up where nothing else listens.
 pub(crate) fn start(verbose: u8, environment: &Environment, mut layers: Layers) {
     let directives = match (environment.text("RUST_LOG"), verbose) {
         (Some(directives), _) => Some(directives.to_owned()),

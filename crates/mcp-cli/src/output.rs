@@ -21,7 +21,7 @@ pub(crate) struct Output {
     logs: bool,
     /// Whether text on stdout is coloured.
     pub(crate) color: bool,
-    /// Whether progress and warnings are left out: somebody asked for it, or a program reads what is written.
+    /// Whether progress and warnings are left out: on request, or because a program reads what is written.
     pub(crate) quiet: bool,
     // One writer at a time: status lines of several servers must not mix.
     lock: Mutex<State>,

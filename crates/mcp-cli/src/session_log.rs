@@ -79,7 +79,7 @@ pub(crate) enum Event {
         /// What came of asking for others.
         recovery: String,
     },
-    /// Somebody asked for a new connection.
+    /// A new connection was asked for.
     Reconnect,
     /// The session ended.
     Ended,

@@ -12,7 +12,7 @@ use crate::browser::Browser;
 use crate::output::Output;
 use crate::view::shown;
 
-/// A terminal, or what is left of one when nobody is there.
+/// A terminal, or what is left of one without a person.
 #[derive(Debug)]
 pub(crate) struct TerminalPrompt {
     output: Arc<Output>,

@@ -121,7 +121,7 @@ impl Telemetry {
     }
 
     /// The span of a command that ends with an answer, which `args` name. A bridge has none: it would end when
-    /// nobody remembers the requests that it is the parent of.
+    /// the requests that it is the parent of are not remembered.
     pub(crate) fn command(&self, args: &[OsString]) -> Span {
         let matches = self.traces.as_ref().and_then(|_| Cli::command().try_get_matches_from(args).ok());
         let Some(name) = matches.as_ref().and_then(clap::ArgMatches::subcommand_name) else {
@@ -188,7 +188,7 @@ fn within(limit: Duration, works: Vec<Work>) {
         });
     }
     drop(held);
-    // Nobody sends: it returns when the last one has let go, or at the limit.
+    // Nothing is sent: it returns when the last one has let go, or at the limit.
     let _: Result<(), _> = ended.recv_timeout(limit);
 }
 

@@ -25,7 +25,7 @@ const TO_COMMANDS: [Closed; 5] = [
 ];
 
 const TO_BRIDGES: [Closed; 1] =
-    [("auth/", "a bridge signs nobody in; `mcplink login` does, and is among the commands")];
+    [("auth/", "a bridge starts no sign-in; `mcplink login` does, and is among the commands")];
 
 impl Way {
     pub(super) const ALL: [Self; 3] = [Self::Crates, Self::Commands, Self::Bridge];

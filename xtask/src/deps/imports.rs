@@ -118,7 +118,7 @@ const TREES: &[Tree] = &[
         never_under: &["reqwest", "oauth2", "hyper"],
     },
     Tree { name: "mcp-bridge", flags: &["--all-features"], never_under: &["mcp-config", "clap", "oauth2"] },
-    // Whoever builds the program as it is gets none of the telemetry.
+    // A default build has no telemetry.
     Tree {
         name: "mcp-cli",
         flags: &[],

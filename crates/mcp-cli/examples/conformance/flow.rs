@@ -27,7 +27,7 @@ pub(crate) async fn run(run: &Run) -> Outcome<()> {
     Client::new(connector, server, Some(sign_in)).run(run).await
 }
 
-/// As [`run`], by way of a bridge that the binary is, and that finds the server in a file. It signs nobody in.
+/// As [`run`], by way of a bridge that the binary is, and that finds the server in a file. It starts no sign-in.
 pub(crate) async fn run_behind_a_bridge(program: &Path, run: &Run) -> Outcome<()> {
     let home = entry::home(run)?;
     let mut endpoint = StdioEndpoint::new(program);

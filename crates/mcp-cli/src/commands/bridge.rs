@@ -217,7 +217,7 @@ fn sign_in(entry: Arc<Entry>, sharing: Option<Sharing>) -> SignIn {
             match login::sign_in(entry.app(), &wired, &args, login::Person::BeforeTheHost).await {
                 Ok(_) => {
                     if let Some(sharing) = sharing {
-                        // Whoever keeps the connection has been refused without it.
+                        // The owner of the connection has been refused without it.
                         sharing.reconnect().await;
                     }
                     true

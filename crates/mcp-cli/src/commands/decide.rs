@@ -351,7 +351,7 @@ fn say(app: &App, text: &str, document: &impl Serialize) {
     }
 }
 
-/// A name or path of somebody else, on a line.
+/// A stranger's name or path, on a line.
 fn line(text: &str) -> String {
     mcp_text::line(text, WIDE)
 }

@@ -21,7 +21,7 @@ pub(super) async fn run(app: &App, args: &LoginArgs) -> Result<ExitStatus, CliEr
     let name = &args.name;
     let loaded = app.load()?;
     let wired = loaded.wired(app, name).await?;
-    // A word that means nothing would be missed on a page of somebody else.
+    // A word that means nothing would be missed on another's page.
     if !app.json {
         loaded.note_problems_of(app, std::slice::from_ref(name), &[]);
     }
@@ -73,7 +73,7 @@ pub(super) async fn sign_in(
                 && !app.interactive
                 && app.environment.text("BROWSER").is_none() =>
         {
-            Browser::Absent("nobody sits at this terminal")
+            Browser::Absent("this is not a person's terminal")
         }
         browser => browser,
     };
@@ -123,7 +123,7 @@ async fn confirmed<'a>(
         "issuer-not-confirmed",
         format!("the client secret of {name} is not sent to {issuer}"),
     )
-    .why(format!("{server} names that authorization server, and nobody has confirmed it"))
+    .why(format!("{server} names that authorization server, and it is not confirmed"))
     .next(format!("set \"issuer\": \"{issuer}\" in `oauth` of an entry of your own")))
 }
 
@@ -202,9 +202,9 @@ pub(super) fn failed(doing: &str, verb: &str, name: &str, error: &AuthError) -> 
     }
     let word = mcp_text::shell_word(name);
     let next = match error.kind() {
-        // The disk is full, read-only, or somebody else's: the same command alone would fail again.
+        // The disk is full, read-only, or another account's: the same command alone would fail again.
         AuthErrorKind::Store => format!("see to the place that it names, then mcplink {verb} {word}"),
-        // Nobody finished it, or nobody answered: the same again may work. Everything else is for the entry to change.
+        // It was not finished, or not answered: the same again may work. Everything else is for the entry to change.
         AuthErrorKind::Cancelled | AuthErrorKind::Unavailable => format!("mcplink {verb} {word}"),
         _ => format!("mcplink get {word}"),
     };

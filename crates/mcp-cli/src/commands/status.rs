@@ -12,7 +12,7 @@ use tokio::time::{Duration, Instant, MissedTickBehavior, interval, timeout_at};
 
 use crate::app::App;
 use crate::args::StatusArgs;
-use crate::deadline::goodbye;
+use crate::deadline::closing_time;
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
 use crate::live;
@@ -152,7 +152,7 @@ pub(super) async fn probe_all(
                 // The semaphores are never closed.
                 let _slot = if wired.state.is_ok() { slots.acquire().await.ok() } else { None };
                 let observe = move |reason: &mcp_status::Reason| {
-                    // The table may be gone; then nobody wants the note.
+                    // The table may be gone; then the note is not wanted.
                     drop(notes.send((index, reason.message.clone())));
                 };
                 let until = deadline.map(|deadline| deadline.at);
@@ -182,7 +182,7 @@ pub(super) async fn probe_all(
         }
     }
     let rows = screen.finish();
-    drop(tokio::time::timeout(goodbye(app.deadline, CLOSE_LIMIT), closing.collect::<Vec<()>>()).await);
+    drop(tokio::time::timeout(closing_time(app.deadline, CLOSE_LIMIT), closing.collect::<Vec<()>>()).await);
     rows
 }
 

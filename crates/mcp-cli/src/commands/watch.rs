@@ -98,7 +98,7 @@ async fn lines(app: &App, mut watched: Watched) -> Result<ExitStatus, CliError> 
             }
         }
         if app.output.is_over() {
-            // Nobody reads it any more, or nobody could.
+            // It is not read any more, or could not be.
             watched.close().await;
             return Ok(ExitStatus::Success);
         }

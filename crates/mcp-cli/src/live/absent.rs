@@ -30,7 +30,7 @@ pub(crate) async fn all(_: &Environment) -> Vec<Session> {
     Vec::new()
 }
 
-/// Which sessions somebody means.
+/// Which sessions are meant.
 #[derive(Clone, Debug)]
 #[expect(dead_code, reason = "there is none to be meant")]
 pub(crate) enum Which {
@@ -59,7 +59,7 @@ pub(super) fn open(_: &App, _: serve::Session) -> Option<Door> {
     None
 }
 
-/// A share in a connection, which nobody can have.
+/// A share in a connection: unsupported on this platform.
 #[derive(Clone, Debug)]
 pub(crate) enum Sharing {}
 
@@ -69,8 +69,8 @@ impl Sharing {
         match *self {}
     }
 
-    /// Has the connection made anew.
-    #[expect(clippy::unused_async, reason = "where there are sockets, somebody is asked")]
+    /// Has the connection made again.
+    #[expect(clippy::unused_async, reason = "where there are sockets, another process is asked")]
     pub(crate) async fn reconnect(&self) {
         match *self {}
     }

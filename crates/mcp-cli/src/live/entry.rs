@@ -91,7 +91,7 @@ impl Standing {
     }
 }
 
-/// One look at an entry, for which nobody was contacted and nothing was run.
+/// One look at an entry, for which no server was contacted and nothing was run.
 #[derive(Debug)]
 pub(crate) struct Look {
     pub(crate) standing: Standing,

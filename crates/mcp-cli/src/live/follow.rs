@@ -120,7 +120,7 @@ impl Attention {
 pub(super) enum News {
     /// The entry is another one, or may be contacted, or may not be any more.
     Entry,
-    /// Somebody has signed in.
+    /// A person has signed in.
     SignIn,
     /// The helper of a server that refused what it printed, or that failed, is another one.
     Helper,
@@ -273,7 +273,7 @@ mod tests {
             (signed_in(1), signed_in(2), NeedsAuth, Some(News::SignIn), Some(News::SignIn)),
             (signed_in(1), signed_in(2), Connected, None, None),
             (signed_in(1), signed_in(2), Failed, None, None),
-            // Somebody signed out: there is nothing to try.
+            // Signed out: there is nothing to try.
             (signed_in(1), open("a"), NeedsAuth, None, None),
         ] {
             for (is_in_doubt, expected) in [(false, sure), (true, in_doubt)] {

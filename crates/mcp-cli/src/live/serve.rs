@@ -21,7 +21,7 @@ type Facts = Arc<dyn Fn() -> ActionFacts + Send + Sync>;
 
 /// What else a session is known by, whatever the configuration of the one who looks says.
 #[derive(Clone, Debug, Default)]
-#[cfg_attr(not(unix), expect(dead_code, reason = "nobody sees a session where there are no sockets"))]
+#[cfg_attr(not(unix), expect(dead_code, reason = "a session is not seen where there are no sockets"))]
 pub(crate) struct About {
     /// The program that it serves.
     pub(crate) host: Option<String>,
@@ -34,7 +34,7 @@ pub(crate) struct About {
 }
 
 /// What others see of one supervised server.
-#[cfg_attr(not(unix), expect(dead_code, reason = "nobody sees a session where there are no sockets"))]
+#[cfg_attr(not(unix), expect(dead_code, reason = "a session is not seen where there are no sockets"))]
 pub(crate) struct Session {
     pub(super) handle: SupervisorHandle,
     /// The name of the entry, and the file that defines it: two files may use one name for different servers.
@@ -88,7 +88,7 @@ impl Session {
     }
 
     /// What it says of its server.
-    #[cfg_attr(not(unix), expect(dead_code, reason = "nobody asks where there are no sockets"))]
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there are no questions where there are no sockets"))]
     pub(super) fn report(&self, snapshot: &StatusSnapshot) -> StatusReport {
         snapshot.report(&MessageContext::new(&self.name), (self.facts)())
     }

@@ -65,7 +65,7 @@ pub(crate) async fn all(environment: &Environment) -> Vec<Session> {
     sessions(&places(environment), DESCRIBE_LIMIT, |_| true).await.iter().map(session).collect()
 }
 
-/// Which sessions somebody means.
+/// Which sessions are meant.
 #[derive(Clone, Debug)]
 pub(crate) enum Which {
     /// Those of this name, wherever it is defined.
@@ -181,7 +181,7 @@ impl LiveSession for serve::Session {
                 log.record(Event::Reconnect);
             }
             if let Some(sharing) = &self.sharing {
-                // The connection itself, whoever keeps it; then this session's way to it.
+                // The connection itself, whichever process owns it; then this session's way to it.
                 sharing.reconnect().await;
             }
             self.info(&self.handle.reconnect().await)
@@ -252,7 +252,7 @@ mod tests {
         };
         assert_eq!(of(&[("MCPLINK_RUNTIME_DIR", "/r"), ("XDG_RUNTIME_DIR", "/x")]), Places::only("/r"));
         let plain = of(&[]);
-        for variables in [[("XDG_RUNTIME_DIR", "/x")], [("TMPDIR", "/t")], [("USER", "somebody")]] {
+        for variables in [[("XDG_RUNTIME_DIR", "/x")], [("TMPDIR", "/t")], [("USER", "ada")]] {
             assert_eq!(of(&variables).listen(), plain.listen(), "{variables:?}");
         }
     }

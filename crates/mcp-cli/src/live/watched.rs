@@ -215,7 +215,7 @@ impl Watched {
 
     /// Lets go of all connections, in bounded time.
     pub(crate) async fn close(self) {
-        let limit = crate::deadline::goodbye(self.app.deadline, CLOSE_LIMIT);
+        let limit = crate::deadline::closing_time(self.app.deadline, CLOSE_LIMIT);
         drop(timeout(limit, self.fleet.close()).await);
     }
 

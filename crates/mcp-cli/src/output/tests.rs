@@ -25,6 +25,6 @@ fn fh_h12_a_panic_gives_the_terminal_back_before_it_is_told() {
             (String::from_utf8_lossy(&panics.stdout), String::from_utf8_lossy(&panics.stderr));
         assert!(stdout.contains("\u{1b}[?1049h"), "{stdout:?}");
         assert_eq!(stdout.contains("a table\u{1b}[K\u{1b}[J\u{1b}[?25h\u{1b}[?1049l"), is_back, "{stdout:?}");
-        assert!(stderr.contains("as it happens"), "it is told, and does not wait for ever: {stderr}");
+        assert!(stderr.contains("as it happens"), "it is told, and does not wait without end: {stderr}");
     }
 }

@@ -26,7 +26,7 @@ fn append_within(path: &Path, line: &[u8], limit: u64) -> io::Result<()> {
     file.write_all(line)
 }
 
-/// Security: what happened to a person's servers is for that person, whatever the umask; and somebody else's link or
+/// Security: what happened to a person's servers is for that person, whatever the umask; and another account's link or
 /// pipe in its place must neither be written through nor waited for.
 fn open(path: &Path) -> io::Result<File> {
     if let Some(directory) = path.parent() {
@@ -39,7 +39,7 @@ fn open(path: &Path) -> io::Result<File> {
 /// Puts the full file aside. Of several processes that notice at once, one does it.
 fn rotate(path: &Path, full: &File, limit: u64) -> io::Result<()> {
     full.lock()?;
-    // Whoever had the lock before may have done it: then `path` is another file by now, and short.
+    // The lock's last holder may have done it: then `path` is another file by now, and short.
     if std::fs::symlink_metadata(path).is_ok_and(|metadata| metadata.len() < limit / 2) {
         return Ok(());
     }

@@ -64,7 +64,7 @@ impl Collector {
         let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
         match runtime.block_on(self.client.exchange(request)) {
             Ok(response) if response.status().is_success() => Ok(()),
-            // Nobody hears of it: a collector that is down must not fill the terminal.
+            // It is not told: a collector that is down must not fill the terminal.
             Ok(response) => Err(OTelSdkError::InternalFailure(response.status().to_string())),
             Err(error) => Err(OTelSdkError::InternalFailure(error.to_string())),
         }

@@ -106,7 +106,7 @@ impl Meters {
             Measure::Request => self.requests.record(seconds, attributes),
             Measure::Session => self.sessions.record(seconds, attributes),
             Measure::HelperRun => self.helper_runs.add(1, attributes),
-            // Whoever has no other credentials sends nothing again.
+            // A provider without other credentials sends nothing again.
             Measure::Replay if !attributes.iter().any(is_recovered) => {}
             Measure::Replay => self.replays.add(1, attributes),
         }

@@ -10,7 +10,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::Span;
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 
-/// Puts the span of a request into the trace of whoever asked for it, and tells the server of the span.
+/// Puts the span of a request into the trace of its caller, and tells the server of the span.
 #[derive(Debug)]
 pub(super) struct Propagator;
 
@@ -24,7 +24,7 @@ impl TracePropagator for Propagator {
         let span = context.span();
         let ours = span.span_context();
         let flags = u8::from(ours.is_sampled());
-        // An invalid context, of a span that nobody records, has zeros for its ids and is none.
+        // An invalid context, of a span that is not recorded, has zeros for its ids and is none.
         let sent = TraceContext::new(format!("00-{}-{}-{flags:02x}", ours.trace_id(), ours.span_id()))?
             .with_tracestate(ours.trace_state().header());
         Some(match parent.and_then(TraceContext::baggage) {

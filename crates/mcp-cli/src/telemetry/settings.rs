@@ -1,6 +1,6 @@
 //! The variables that OpenTelemetry's specification names, as values. Pure functions of the environment.
 //!
-//! Nothing is sent unless an endpoint is set: the endpoint that the specification assumes is somebody else's port.
+//! Nothing is sent unless an endpoint is set: the endpoint that the specification assumes is another program's port.
 
 use std::time::Duration;
 
@@ -215,7 +215,7 @@ mod tests {
     const BASE: (&str, &str) = ("OTEL_EXPORTER_OTLP_ENDPOINT", "http://c:4318/x/");
 
     #[test]
-    fn nothing_is_sent_unless_somebody_says_where() {
+    fn nothing_is_sent_without_an_endpoint() {
         assert_eq!(endpoints(&[]), (None, None));
         assert_eq!(endpoints(&[("OTEL_TRACES_EXPORTER", "otlp")]), (None, None));
         assert_eq!(endpoints(&[BASE, ("OTEL_SDK_DISABLED", "TRUE")]), (None, None));

@@ -123,7 +123,7 @@ impl Drawn {
     }
 
     /// What removes it from the screen. Its rows are counted now: a terminal that became narrower since has wrapped them
-    /// anew.
+    /// again.
     pub(crate) fn erase(&mut self, columns: usize) -> String {
         match screen_rows(&std::mem::take(&mut self.0), columns) {
             0 => String::new(),

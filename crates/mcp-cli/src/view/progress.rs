@@ -26,7 +26,7 @@ impl ProgressLine {
         Self { output, drawn: Arc::default(), secrets }
     }
 
-    /// What draws it; `None` where nobody would see it.
+    /// What draws it; `None` where it would not be seen.
     pub(crate) fn sink(&self) -> Option<ProgressSink> {
         if !self.output.stderr_is_terminal || self.output.quiet {
             return None;

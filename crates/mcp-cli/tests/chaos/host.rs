@@ -60,7 +60,7 @@ impl Stage {
         Some(report["status"].as_str().unwrap().to_owned())
     }
 
-    /// Has the bridge connect anew, as `mcplink reconnect` does, without its probe.
+    /// Has the bridge reconnect, as `mcplink reconnect` does, without its probe.
     pub(crate) async fn reconnect(&self) {
         let answers = ask_all(&Places::only(self.sockets()), Request::Reconnect, crate::HANG, |_| true).await;
         assert!(matches!(&answers[..], [Answer::Info(_)]), "{answers:?}");
@@ -79,7 +79,7 @@ pub(crate) struct Host {
 #[derive(Debug, Default)]
 struct Waiting {
     asked: Mutex<HashMap<u64, oneshot::Sender<Value>>>,
-    /// Responses that nobody waits for: a request that was answered twice, or never made.
+    /// Responses that are not waited for: a request that was answered twice, or never made.
     stray: Mutex<Vec<Value>>,
     told: Mutex<Vec<String>>,
 }
@@ -174,7 +174,7 @@ impl Waiting {
         }
         let asked = message["id"].as_u64().and_then(|id| self.asked.lock().unwrap().remove(&id));
         match asked {
-            // Nobody to tell: the test has given up on it and failed.
+            // There is no one to tell: the test has given up on it and failed.
             Some(asked) => drop(asked.send(message)),
             None => self.stray.lock().unwrap().push(message),
         }

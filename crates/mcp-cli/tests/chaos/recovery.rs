@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::host::{Host, Stage};
 use crate::{HANG, eventually};
 
-/// How many connections may be open that nobody uses any more.
+/// How many connections may be open that are not used any more.
 const SLACK: usize = 4;
 
 fn entry(server: &FakeMcpServer) -> serde_json::Value {
@@ -115,7 +115,7 @@ impl Held {
         }
     }
 
-    /// A few more or less, because connections that nobody uses are kept for a while; a hundred cannot hide there.
+    /// A few more or less, because unused connections are kept for a while; a hundred cannot hide there.
     fn is_no_more_than(&self, before: &Self) -> bool {
         const SLACK_KIB: u64 = 4 << 10;
         self.descriptors <= before.descriptors.map(|count| count + SLACK)
@@ -183,7 +183,7 @@ async fn f102_sleep(length: std::time::Duration) {
     server.expire_sessions();
     tokio::time::sleep(length).await;
     signal("-CONT").await;
-    // By itself: nobody calls. Without the wake, nothing would ask for a session before somebody does.
+    // By itself, without a call. Without the wake, nothing would ask for a session before a caller does.
     eventually("a new session", HANG, async || server.sessions_made() == 2).await;
     host.echoes("after").await;
     assert_eq!(stage.status().await.as_deref(), Some("connected"));

@@ -80,7 +80,7 @@ async fn ten_minutes_of_tokens_that_expire_leave_memory_as_it_was() {
     );
 }
 
-#[expect(clippy::print_stderr, reason = "whoever ran it for ten minutes wants to know")]
+#[expect(clippy::print_stderr, reason = "a person who ran it for ten minutes wants to know")]
 fn tell(text: &str) {
     eprintln!("{text}");
 }

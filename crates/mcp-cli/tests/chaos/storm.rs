@@ -22,11 +22,11 @@ const STATUSES: [&str; 5] = ["connected", "needs-auth", "pending", "failed", "di
 
 /// How long the weather lasts in continuous integration.
 const SHORT: Duration = Duration::from_secs(120);
-/// How long it lasts when somebody asks for it.
+/// How long it lasts on request.
 const LONG: Duration = Duration::from_secs(30 * 60);
 /// How soon a status has to be right.
 const SOON: Duration = Duration::from_secs(2);
-/// How often somebody has to be scheduled, here and in the bridge, from a cause to what is seen of it: each time it may
+/// How often a task has to be scheduled, here and in the bridge, from a cause to what is seen of it: each time it may
 /// take as long as a machine that is busy with other tests makes it wait.
 const TURNS: u32 = 20;
 /// What fits into so many bytes is no answer: the head of one is longer.
@@ -136,13 +136,13 @@ async fn storm(length: Duration) {
     assert!(tally.answered.load(Ordering::Relaxed) > length.as_secs(), "{tally:?}");
     assert!(tally.refused.load(Ordering::Relaxed) > 0, "no fault was met: {tally:?}");
     assert!(server.violations().is_empty(), "{:?}", server.violations());
-    #[expect(clippy::print_stderr, reason = "whoever ran it for half an hour wants to know")]
+    #[expect(clippy::print_stderr, reason = "a person who ran it for half an hour wants to know")]
     {
         eprintln!("{tally:?}, slowest to be seen as gone and as back: {slowest:?}");
     }
 }
 
-/// How late this machine lets somebody run who wants to.
+/// How late this machine lets a task run that is ready.
 struct Lateness {
     worst: Arc<AtomicU64>,
     _ticker: JoinSet<()>,

@@ -1,7 +1,7 @@
 //! What a hostile server may cost: the program against servers that never end, never read, or never stop asking. Every
 //! command must come to an end by itself, and its memory stays small, as the system counts it at its peak.
 //!
-//! The servers stop after 400 MB, so that a failure harms nobody.
+//! The servers stop after 400 MB, so that a failure does no harm.
 
 #![cfg(unix)]
 #![expect(

@@ -67,7 +67,7 @@ fn assert_requests(ours: &Conversation, theirs: &Conversation, eras: Translation
         left.remove(at);
     }
     left.retain(|request| !OWN.contains(&request.method.as_str()));
-    assert!(left.is_empty(), "{eras:?}: nobody asked for {left:#?}");
+    assert!(left.is_empty(), "{eras:?}: not asked for: {left:#?}");
 }
 
 /// A modern server asks in a result; a legacy host is asked by a request and sees the last result only.
@@ -110,7 +110,7 @@ fn params_agree(ours: Option<&str>, theirs: Option<&str>, eras: Translation) -> 
 
 fn outcomes_agree(ours: &Outcome, theirs: &Outcome, eras: Translation) -> bool {
     match (ours, theirs) {
-        // What the server still answers to a request that was given up, nobody is told.
+        // What the server still answers to a request that was given up, is not passed on.
         (Outcome::None, _) => true,
         (Outcome::Result(ours), Outcome::Result(theirs)) if eras == (Era::Modern, Era::Legacy) => {
             let (mut ours, mut theirs) = (members(ours), members(theirs));
@@ -227,7 +227,7 @@ fn asked_by_results(side: &Conversation) -> Vec<[String; 3]> {
     found
 }
 
-/// As often as they were told, and those of one request in order. Nobody has to hear more of what was given up, and a
+/// As often as they were told, and those of one request in order. The host need not hear more of what was given up, and a
 /// modern host hears only what it has asked for, and nothing while it is asked something itself.
 #[track_caller]
 fn assert_notices(told: &Told, method: &str, eras: Translation) {

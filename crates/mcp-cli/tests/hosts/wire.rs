@@ -97,7 +97,7 @@ fn exchanges(asked: &[Envelope<'_>], answered: &[Envelope<'_>]) -> Vec<Exchange>
     let text = |raw: &RawValue| raw.get().to_owned();
     let requests =
         asked.iter().filter_map(|request| Some((request.id?, request.method.as_deref()?, request.params)));
-    // A host that looks at a server first and then starts another bridge uses ids twice. Nobody waits for the end of a
+    // A host that looks at a server first and then starts another bridge uses ids twice. The test does not wait for the end of a
     // subscription, so its answer is the last with its id, if there is one.
     let mut requests: Vec<_> = requests.collect();
     requests.sort_by_key(|(_, method, _)| *method == "subscriptions/listen");
@@ -112,7 +112,7 @@ fn exchanges(asked: &[Envelope<'_>], answered: &[Envelope<'_>]) -> Vec<Exchange>
         Exchange { id: text(id), method: method.to_owned(), params: params.map(text), outcome }
     };
     let mut exchanges: Vec<_> = requests.into_iter().map(exchange).collect();
-    // In the order in which they were made, on whichever connection: everybody counts.
+    // In the order in which they were made, on whichever connection: each counts.
     exchanges.sort_by_key(|exchange| exchange.id.parse::<u64>().unwrap_or_default());
     exchanges
 }

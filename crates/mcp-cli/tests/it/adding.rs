@@ -255,7 +255,7 @@ fn f048_what_is_kept_for_a_server_goes_with_it() {
     let added = setting.run(&["add", "s", server.url().as_str()], 0);
     assert!(
         added.stdout.contains("next: mcplink login s"),
-        "nobody is signed in to another one of that name: {added}"
+        "there is no sign-in to another one of that name: {added}"
     );
 }
 

@@ -63,7 +63,7 @@ fn a_host_that_closes_stdin_gets_the_protocol_and_nothing_else_and_the_session_i
 }
 
 #[test]
-fn fb_b16b_a_signal_ends_it_with_a_goodbye_although_the_host_keeps_stdin_open() {
+fn fb_b16b_a_signal_ends_it_in_good_order_although_the_host_keeps_stdin_open() {
     for (signal, code) in [("TERM", 143), ("INT", 130), ("HUP", 143)] {
         let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
         let setting = Setting::of("remote", http(&server));

@@ -221,7 +221,7 @@ fn read(stage: &Stage, file: impl AsRef<Path>) -> String {
     std::fs::read_to_string(stage.setting.home.home().join(file)).unwrap()
 }
 
-/// A live session starts its server, or runs its helper, below nothing that it was asked by: whoever is below it and asks for
+/// A live session starts its server, or runs its helper, below nothing that it was asked by: a process below it that asks for
 /// another start would get one each time, without end.
 #[test]
 fn s_b2_what_a_session_starts_does_not_have_it_started_again() {

@@ -119,7 +119,7 @@ fn a_refused_server_has_a_reason_in_full() {
 }
 
 #[test]
-fn the_rows_come_in_the_order_of_the_files_whoever_answers_first() {
+fn the_rows_come_in_the_order_of_the_files_whatever_answers_first() {
     let slow = FakeMcpServer::start().unwrap();
     slow.next_answers([Answer::Late(std::time::Duration::from_millis(300))]);
     let quick = FakeMcpServer::start().unwrap();
@@ -164,7 +164,7 @@ fn reconnect_has_the_same_shape_and_what_was_reconnected() {
 }
 
 #[test]
-fn offline_contacts_nobody_and_tells_what_the_files_tell() {
+fn offline_contacts_no_server_and_tells_what_the_files_tell() {
     let server = FakeMcpServer::start().unwrap();
     let helper = FakeHelper::new().unwrap();
     let setting = Setting::of("good", with_helper(&server, &helper))

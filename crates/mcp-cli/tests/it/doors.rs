@@ -96,7 +96,7 @@ fn s_n19_neither_a_local_server_nor_a_helper_nor_the_browser_sees_the_client_sec
     std::fs::write(&browser, script).unwrap();
     std::fs::set_permissions(&browser, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let login = setting.mcplink(&["login", "s"]).env("BROWSER", browser.to_string_lossy());
-    login.env("MCP_CLIENT_SECRET", "canary-for-nobody").may_hold_secrets("state").run().expect_code(0);
+    login.env("MCP_CLIENT_SECRET", "canary-for-no-server").may_hold_secrets("state").run().expect_code(0);
     assert_eq!(std::fs::read_to_string(mark).unwrap(), "none");
 }
 
@@ -202,7 +202,7 @@ fn s_n13_a_kept_client_secret_is_told_once_and_gone_after_the_logout() {
 }
 
 #[test]
-fn s_n16_a_sign_in_survives_whoever_takes_all_its_descriptors() {
+fn s_n16_a_sign_in_survives_the_loss_of_all_its_descriptors() {
     let (_server, _auth, setting) = protected(None);
     let program = env!("CARGO_BIN_EXE_mcplink");
     let script = format!("ulimit -n 64 && exec '{program}' login s --no-browser");

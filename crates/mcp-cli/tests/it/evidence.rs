@@ -90,7 +90,7 @@ fn fa_a72_a_session_that_was_started_with_an_old_variable_says_that_only_a_start
         assert_eq!(next, "mcplink get s", "reconnect would change nothing");
     };
     told(&crate::bridge::echo(&mut bridge, 1));
-    // The variable is another one by now, and whoever looks has it.
+    // The variable is another one by now, and a status query has it.
     let reconnected = setting.mcplink(&["reconnect", "s", "--json"]).env("T", "the-right-one").run();
     let row = crate::setting::row(&reconnected.json(), "s");
     assert_eq!(row["status"], "connected", "{row:#}");
@@ -109,7 +109,7 @@ fn fa_a72_a_session_that_was_started_with_an_old_variable_says_that_only_a_start
 }
 
 #[test]
-fn fb_a18_what_a_server_says_of_its_refusal_reaches_whoever_asks_and_no_secret_does() {
+fn fb_a18_what_a_server_says_of_its_refusal_reaches_the_caller_and_no_secret_does() {
     let refusal = Refusal::status(401)
         .body("application/json", r#"{"detail":"the key canary-key-1 was revoked on 1 November"}"#);
     let server = FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(refusal).start().unwrap();

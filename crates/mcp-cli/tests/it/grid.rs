@@ -404,7 +404,7 @@ fn s_m11_k5_no_spelling_in_the_lists_of_a_server_gets_through() {
     assert!(shown.contains("see-[redacted]"), "{shown}");
 }
 
-/// What a command minted, and minted anew, is known to the connection alone; others look at it through a live session.
+/// What a command minted, and minted again, is known to the connection alone; others look at it through a live session.
 #[test]
 fn s_m11_k5_a_minted_token_is_hidden_where_a_live_server_calls_itself_by_it() {
     let (mut setting, secret) = secretive();

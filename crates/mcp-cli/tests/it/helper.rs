@@ -1,4 +1,4 @@
-//! Field failures of headers helpers, as somebody sees them who runs the program.
+//! Field failures of headers helpers, as a person sees them who runs the program.
 
 use std::time::Duration;
 
@@ -113,7 +113,7 @@ fn f005_output_that_is_no_object_of_strings_is_the_helpers_failure() {
 }
 
 #[test]
-fn f006_a_helper_at_its_limit_dies_with_its_children_and_delays_nobody() {
+fn f006_a_helper_at_its_limit_dies_with_its_children_and_delays_no_request() {
     let (slow, quick) = (helper("A"), helper("B"));
     slow.leaves_grandchild(Duration::from_secs(600));
     slow.sleeps(Duration::from_secs(600));

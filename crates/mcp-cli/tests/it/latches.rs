@@ -199,7 +199,7 @@ fn fa_a59_a_bridge_opens_when_what_was_refused_is_mended_in_its_file() {
 }
 
 #[test]
-fn fb_b27_a_bridge_opens_when_somebody_signs_in_elsewhere() {
+fn fb_b27_a_bridge_opens_with_a_sign_in_elsewhere() {
     let server = FakeMcpServer::start().unwrap();
     let auth = FakeAuthServer::start().unwrap();
     auth.protect(&server);
@@ -228,7 +228,7 @@ fn fb_b27_a_bridge_opens_when_somebody_signs_in_elsewhere() {
 }
 
 #[test]
-fn fa_a58_nothing_runs_and_nobody_is_asked_while_nothing_has_changed() {
+fn fa_a58_nothing_runs_and_no_server_is_asked_while_nothing_has_changed() {
     let helper = FakeHelper::new().unwrap();
     helper.fails(7, "session expired");
     let server = FakeMcpServer::start().unwrap();
@@ -274,7 +274,7 @@ fn fa_a51_a_file_that_breaks_under_a_bridge_ends_nothing_and_a_rejection_counts_
     std::thread::sleep(Duration::from_secs(2));
     assert!(works(&echo(&mut bridge, 3)));
     assert_eq!(server.sessions_made(), 1);
-    // Somebody else's file, in a place that is none of its business, keeps no rejection from being heard.
+    // Another program's file, in a place that is none of its business, keeps no rejection from being heard.
     setting.home.write_project(".claude/settings.json", "{").unwrap();
     setting.run(&["reject", "db"], 0);
     // The person's own entry of that name is in force then.
@@ -325,7 +325,7 @@ fn fa_a59_a_bridge_opens_when_the_script_of_its_helper_is_edited() {
 
 /// A helper that writes to what its command names is not run because it ran.
 #[test]
-fn fa_a58_fa_a59_a_helper_that_changes_its_own_files_does_not_run_for_ever() {
+fn fa_a58_fa_a59_a_helper_that_changes_its_own_files_does_not_run_without_end() {
     let server = FakeMcpServer::builder().accept("good").start().unwrap();
     let mut setting = Setting::new();
     let log = setting.home.write("mint.log", "").unwrap();
@@ -386,7 +386,7 @@ fn fa_a58_a_bridge_opens_when_its_folder_is_trusted_and_closes_when_it_is_not_an
 }
 
 #[test]
-fn fb_b27_a_bridge_closes_when_somebody_signs_out_elsewhere_and_opens_with_the_next_sign_in() {
+fn fb_b27_a_bridge_closes_with_a_sign_out_elsewhere_and_opens_with_the_next_sign_in() {
     let server = FakeMcpServer::start().unwrap();
     let auth = FakeAuthServer::start().unwrap();
     auth.protect(&server);

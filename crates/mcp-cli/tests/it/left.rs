@@ -42,7 +42,7 @@ fn noted(setting: &Setting, file: &str) -> String {
     }
 }
 
-/// A server that does not ignore the end of its input needs nobody to end it. One that does is left behind, which the
+/// A server that does not ignore the end of its input needs no one to end it. One that does is left behind, which the
 /// documentation says.
 #[test]
 fn s_p6_a_local_server_that_reads_its_input_ends_with_a_bridge_that_was_killed() {

@@ -236,7 +236,7 @@ fn s_k7_fa_a53_a_pipe_without_a_writer_is_an_error_and_one_that_is_written_is_re
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
     let pipe = pipe.to_string_lossy().into_owned();
     let output = setting.run(&["--mcp-config", &pipe, "status"], 2);
-    assert!(output.stderr.contains("it is a pipe that nobody writes to"), "{output}");
+    assert!(output.stderr.contains("it is a pipe without a writer"), "{output}");
     // A bridge reads its configuration again for each connection; what came out of a pipe stays.
     let text = json!({ "mcpServers": { "piped": http(&server) } }).to_string();
     let mut bridge = setting.mcplink(&["--mcp-config", &pipe, "bridge", "piped"]).start();

@@ -1,7 +1,7 @@
 //! What a person sees: the screens of the commands that are looked at most, at 40, 80 and 120 columns, on a terminal of their
 //! own (`script`), as a model of its screen shows them. Kept as files and compared.
 //!
-//! `UPDATE_EXPECT=1 cargo nextest run -p mcp-cli looks` writes what is seen anew; read the difference.
+//! `UPDATE_EXPECT=1 cargo nextest run -p mcp-cli looks` writes what is seen again; read the difference.
 
 use std::path::Path;
 use std::time::Duration;
@@ -179,7 +179,7 @@ fn fh_h13_a_pipe_gets_all_of_it() {
 }
 
 /// The window is dragged while servers connect, and something is written in between: each server stands there once. The model
-/// wraps lines anew when the terminal does, at about the same time; what the program draws afterwards must fit both.
+/// wraps lines again when the terminal does, at about the same time; what the program draws afterwards must fit both.
 #[test]
 fn fh_h13_a_window_that_is_dragged_leaves_no_stale_line() {
     let slow = FakeMcpServer::builder().always(Answer::Late(Duration::from_millis(1500))).start().unwrap();

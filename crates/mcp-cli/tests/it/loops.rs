@@ -306,7 +306,7 @@ fn s_b2_a_link_to_the_program_is_a_pointer_whatever_it_is_called() {
         assert_eq!(listed["servers"], json!([]), "{command}");
         assert_eq!(listed["pointers"][0]["target"], "internal");
     }
-    // The path of an entry that nobody approved is not looked up; the entry waits as any other.
+    // The path of an entry that is not approved is not looked up; the entry waits as any other.
     stage.write("internal", json!({ "type": "http", "url": "https://h.example/" }));
     stage.setting =
         stage.setting.project_file(json!({ "theirs": entry(&[link.to_str().unwrap(), "bridge", "theirs"]) }));

@@ -17,7 +17,7 @@
 //! | `files` | files that are broken, or another host's |
 //! | `borrowed` | the files of other hosts, read in place |
 //! | `usage`, `complete`, `offline` | commands that use a server, and those that only read files |
-//! | `trust` | what a folder may do before and after somebody trusts it |
+//! | `trust` | what a folder may do before and after it is trusted |
 //! | `consent`, `decisions` | what a decision shows, that it is about content, and how a person makes it |
 //! | `latches` | that a bridge hears at once of what a person decided, edited or signed in to |
 //! | `people` | decisions about several names, and waiting for what only a person can bring about |

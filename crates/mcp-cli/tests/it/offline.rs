@@ -6,7 +6,7 @@ use serde_json::json;
 use crate::setting::{Setting, http, row};
 
 #[test]
-fn list_shows_what_is_configured_and_contacts_nobody() {
+fn list_shows_what_is_configured_and_contacts_no_server() {
     let server = FakeMcpServer::start().unwrap();
     let setting = Setting::of("web", http(&server))
         .with("local-tool", json!({ "command": "some-server" }))

@@ -137,7 +137,7 @@ fn fh_h8_fa_a109_a_wait_goes_on_for_what_passes_and_for_what_a_person_will_bring
     let refusing = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
     let setting = Setting::new().project_file(json!({ "db": http(&refusing) }));
     let waiting = setting.mcplink(&["wait", "db", "--until", "needs-auth", "--timeout", DEADLINE]).start();
-    waiting.wait_for_stderr("that it waits", |text| text.contains("nobody has approved"));
+    waiting.wait_for_stderr("that it waits", |text| text.contains("it is not approved"));
     setting.run(&["approve", "db"], 0);
     let output = waiting.wait().expect_code(0);
     assert!(output.stdout.contains("needs-auth"), "{output}");

@@ -135,7 +135,7 @@ fn s_n03_fa_a110_a_session_is_seen_whatever_the_other_variables_of_the_one_who_l
     // Another runtime directory, as a sandbox has, and none at all: the sessions of this home meet elsewhere.
     let mut bridge = setting.mcplink(&["bridge", "web"]).env("XDG_RUNTIME_DIR", "/nowhere").start();
     is_open(&mut bridge);
-    for (name, value) in [("XDG_RUNTIME_DIR", ""), ("TMPDIR", "/nowhere"), ("USER", "somebody")] {
+    for (name, value) in [("XDG_RUNTIME_DIR", ""), ("TMPDIR", "/nowhere"), ("USER", "ada")] {
         let status = setting.mcplink(&["status", "web", "--json"]).env(name, value).run().json();
         let sessions = &crate::setting::row(&status, "web")["sessions"];
         assert_eq!(sessions[0]["session"], bridge.pid(), "{name}: {status:#}");

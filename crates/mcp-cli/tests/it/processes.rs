@@ -103,7 +103,7 @@ fn fa_a3_a8_a19_fc_c1_c2_c3_c4_a_command_that_ends_early_tells_the_line_that_dec
             ),
             "while it started: AttributeError: no attribute x",
         ),
-        ("killed", shell("kill -9 $$"), "ended by SIGKILL while it started (somebody killed it"),
+        ("killed", shell("kill -9 $$"), "ended by SIGKILL while it started (another process killed it"),
         ("background", shell("sleep 20 & exit 0"), "a server has to stay in the foreground"),
     ];
     let setting =
@@ -154,12 +154,12 @@ fn fa_a17_an_entry_says_how_long_its_start_may_take_and_who_waits_hears_of_it() 
 }
 
 #[test]
-fn fa_a16_a_question_that_nobody_can_answer_is_told() {
+fn fa_a16_a_question_that_cannot_be_answered_is_told() {
     for stream in ["", ">&2"] {
         let setting = Setting::of("s", shell(&format!("printf 'Ok to proceed? (y) ' {stream}; sleep 60")));
         let output = setting.mcplink(&["status", "s", "--json"]).env("MCP_TIMEOUT", "1500").run();
         let message = message(&row(&output.json(), "s"));
-        assert!(message.contains("\"Ok to proceed? (y)\", which nobody here can answer"), "{message}");
+        assert!(message.contains("\"Ok to proceed? (y)\", which cannot be answered here"), "{message}");
     }
 }
 

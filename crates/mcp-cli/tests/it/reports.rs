@@ -102,7 +102,7 @@ fn fa_a107_a_bridge_whose_token_died_leaves_its_server_alone_until_it_is_used() 
     std::thread::sleep(Duration::from_secs(2));
     let before = server.requests().len();
     std::thread::sleep(Duration::from_secs(8));
-    assert_eq!(server.requests().len(), before, "nobody used it");
+    assert_eq!(server.requests().len(), before, "it was not used");
     let refused = echo(&mut bridge, 3);
     assert!(refused["error"].is_object() || refused["result"]["isError"] == true, "{refused}");
     assert!(server.requests().len() <= before + 4, "{}", server.requests().len() - before);

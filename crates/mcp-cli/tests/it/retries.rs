@@ -129,7 +129,7 @@ fn s_p5_fh_h7_a_glance_does_not_wait_for_minutes_because_a_server_says_so() {
         assert_eq!(attempts(&server), 1, "{asked}: who asks to be left alone is");
         assert!(row["reason"]["message"].as_str().unwrap().contains("wait"), "{row:#}");
     }
-    // Short ones that come again and again add up, and are waited for as long as somebody who looks waits.
+    // Short ones that come again and again add up, and are waited for as long as a status query waits.
     let server = FakeMcpServer::builder().always(Answer::retry_after(429, 2)).start().unwrap();
     let setting = Setting::of("s", http(&server));
     let row = setting.status("s");

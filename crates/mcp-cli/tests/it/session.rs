@@ -189,7 +189,7 @@ async fn f061_a_refused_session_id_leads_to_a_new_session_and_to_no_sign_in() {
     assert_eq!(echo(&connection, "x").await.unwrap(), "x");
 
     assert_eq!(server.sessions_made(), 2);
-    assert_eq!(helper.runs(), 1, "nobody doubted the credentials");
+    assert_eq!(helper.runs(), 1, "the credentials were not doubted");
     assert_always_sent(&server, "authorization");
     connection.close().await;
 }

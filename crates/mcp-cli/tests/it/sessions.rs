@@ -112,7 +112,7 @@ fn fh_h11_sessions_are_listed_with_host_folder_age_and_version_and_can_be_ended(
     let document = setting.run(&["stop", "--all", "--json"], 0).json();
     assert_eq!(document["stopped"].as_array().unwrap().len(), 2, "{document:#}");
     bridges.iter().for_each(ends);
-    assert_eq!(server.sessions(), 0, "each has said goodbye");
+    assert_eq!(server.sessions(), 0, "each has ended its session");
     setting.run(&["stop", "web"], 2);
     setting.run(&["stop", "--all"], 0);
     setting.run(&["stop"], 2);

@@ -29,7 +29,7 @@ fn f040_a_403_while_connecting_means_that_credentials_are_needed() {
 }
 
 #[test]
-fn f041_a_firewall_is_told_apart_and_nobody_is_sent_to_sign_in() {
+fn f041_a_firewall_is_told_apart_and_no_sign_in_is_suggested() {
     let page = "<html><title>Access denied</title>Cloudflare Ray ID: 1</html>";
     let server = FakeMcpServer::builder()
         .accept(Accept::Nothing)
@@ -266,7 +266,7 @@ fn a_blinking_network_is_survived() {
 }
 
 #[test]
-fn f054_whether_somebody_is_signed_in_stands_beside_the_status() {
+fn f054_whether_there_is_a_sign_in_stands_beside_the_status() {
     let server = FakeMcpServer::start().unwrap();
     let mut entry = http(&server);
     entry["oauth"] = json!({ "clientId": "mine" });

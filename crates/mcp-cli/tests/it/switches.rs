@@ -59,7 +59,7 @@ fn fa_a60_what_keeps_a_server_off_all_the_same_is_told() {
     setting.run(&["disable", "db"], 0);
     let output = setting.run(&["enable", "db"], 0);
     assert!(
-        output.stdout.starts_with("db is on") && output.stderr.contains("nobody approved it"),
+        output.stdout.starts_with("db is on") && output.stderr.contains("is not approved yet"),
         "{output}"
     );
 }

@@ -1,4 +1,4 @@
-//! What a project may do before and after somebody trusts its folder and approves its servers.
+//! What a project may do before and after a person trusts its folder and approves its servers.
 
 use std::os::unix::fs::PermissionsExt as _;
 
@@ -98,7 +98,7 @@ fn f018_a_helper_of_a_project_runs_in_the_project() {
 }
 
 #[test]
-fn f053_a_server_that_nobody_approved_is_not_started_by_looking() {
+fn f053_a_server_that_is_not_approved_is_not_started_by_looking() {
     let server = FakeMcpServer::start().unwrap();
     let touch = "touch \"$HOME/started\"";
     let setting = Setting::new().project_file(json!({

@@ -90,7 +90,7 @@ fn fh_h12_a_server_that_dies_and_comes_back_is_shown() {
     server.always(Answer::status(503));
     let began = Instant::now();
     while statuses(&watch, "web").last().unwrap() == "connected" {
-        assert!(began.elapsed() < HEARD, "nobody notices: {}", watch.stdout());
+        assert!(began.elapsed() < HEARD, "it is not noticed: {}", watch.stdout());
         std::thread::sleep(Duration::from_millis(20));
     }
     server.always(Answer::Honest);
@@ -101,7 +101,7 @@ fn fh_h12_a_server_that_dies_and_comes_back_is_shown() {
     std::process::Command::new("kill").arg(killed.to_string()).status().unwrap();
     let began = Instant::now();
     while statuses(&watch, "local").len() == told || pids(&setting).len() < 2 {
-        assert!(began.elapsed() < HEARD, "nobody notices: {}", watch.stdout());
+        assert!(began.elapsed() < HEARD, "it is not noticed: {}", watch.stdout());
         std::thread::sleep(Duration::from_millis(20));
     }
     until(&watch, "local", "connected");

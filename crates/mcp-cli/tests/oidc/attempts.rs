@@ -63,7 +63,7 @@ fn a_callback_port_that_is_taken_is_named_at_once() {
     let output = desk.mcplink(&["login", "fixed"]).env("BROWSER", idle.command()).run().expect_code(2);
     assert!(output.stderr.contains(&format!("port {port}")), "{output}");
     assert!(output.stderr.contains("another program is using it"), "{output}");
-    assert!(idle.arguments().is_empty(), "nobody is sent to a page that cannot lead back");
+    assert!(idle.arguments().is_empty(), "no person is sent to a page that cannot lead back");
     assert_eq!(desk.provider.count(&json!({ "event": "registered" })), 0);
 
     drop(taken);

@@ -1,4 +1,4 @@
-//! Somebody's desk: a home with servers behind a provider, a terminal, and a browser.
+//! A person's desk: a home with servers behind a provider, a terminal, and a browser.
 
 use std::fs;
 use std::path::PathBuf;
@@ -113,13 +113,13 @@ impl Tokens {
     }
 }
 
-/// A browser with somebody in front of it; `None` where the test has to be skipped.
+/// A browser with a person in front of it; `None` where the test has to be skipped.
 pub(crate) fn browser(account: &str, consent: Consent) -> Option<Chromium> {
     real_or_skip(Chromium::of(account, consent))
 }
 
 /// A desk, or the end of a test that has to be skipped: by the missing provider, or the missing browser.
 pub(crate) fn desk() -> Option<Desk> {
-    browser("nobody", Consent::Grant)?;
+    browser("stranger", Consent::Grant)?;
     Desk::new()
 }

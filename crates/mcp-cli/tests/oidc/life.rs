@@ -59,7 +59,7 @@ fn a_sign_in_works_renews_itself_ends_and_begins_again() {
     );
     assert_eq!(after["auth"]["signedIn"], false);
 
-    // Whoever had copied the tokens has nothing.
+    // A thief who had copied the tokens has nothing.
     renewed.put_back();
     let stolen = desk.status("work");
     assert_eq!(stolen["reason"]["code"], "sign-in-expired", "{stolen}");

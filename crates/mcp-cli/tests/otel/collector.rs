@@ -13,7 +13,7 @@ use prost::Message;
 
 pub(crate) type Attributes = BTreeMap<String, String>;
 
-/// Takes traces and metrics over HTTP, whoever sends them.
+/// Takes traces and metrics over HTTP from any sender.
 #[derive(Debug)]
 pub(crate) struct Collector(FakeMcpServer);
 

@@ -348,7 +348,7 @@ fn a_trace_that_the_caller_does_not_record_goes_on_unrecorded() {
 }
 
 #[test]
-fn nothing_leaves_unless_somebody_asked_for_it() {
+fn nothing_leaves_unless_it_was_asked_for() {
     let server = FakeMcpServer::start().unwrap();
     let setting = Setting::of(&server);
     let args = ["call", "remote", "echo", "text=hello"];
@@ -366,7 +366,7 @@ fn nothing_leaves_unless_somebody_asked_for_it() {
 }
 
 #[test]
-fn a_collector_that_is_down_or_silent_is_nobodys_problem() {
+fn a_collector_that_is_down_or_silent_changes_nothing() {
     let server = FakeMcpServer::start().unwrap();
     let setting = Setting::of(&server);
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -384,7 +384,7 @@ fn a_collector_that_is_down_or_silent_is_nobodys_problem() {
 }
 
 #[test]
-fn what_cannot_be_done_is_told_to_whoever_looks() {
+fn what_cannot_be_done_is_told_to_status_queries() {
     let server = FakeMcpServer::start().unwrap();
     let setting = Setting::of(&server);
     let ping = |args: &[&str]| {

@@ -80,7 +80,7 @@ async fn hosts_of_which_a_server_would_be_told_something_else_do_not_share() {
 }
 
 #[tokio::test]
-async fn an_entry_that_changed_is_followed_by_each_who_reads_it_and_nobody_stays_behind() {
+async fn an_entry_that_changed_is_followed_by_each_reader_and_none_stays_behind() {
     let (old, new) = (server(), server());
     let stage = Stage::new(json!({ "type": "http", "url": old.url().as_str() }));
     let first = Host::introduced(&stage, Manner::legacy(), "").await;

@@ -45,7 +45,7 @@ fn descriptors(pid: u32) -> Option<usize> {
 }
 
 #[tokio::test]
-async fn s_k9_a_crowd_at_the_sockets_takes_few_descriptors_and_keeps_nobody_from_a_connection() {
+async fn s_k9_a_crowd_at_the_sockets_takes_few_descriptors_and_keeps_no_bridge_from_a_connection() {
     for first in [&b""[..], ATTACH, b"{\"op\":\"att"] {
         let server = legacy_server();
         let stage = Stage::at(&server);
@@ -73,7 +73,7 @@ async fn s_k9_a_crowd_at_the_sockets_takes_few_descriptors_and_keeps_nobody_from
 }
 
 #[tokio::test]
-async fn s_k9_nonsense_at_the_shared_socket_harms_nobody_and_starts_nothing() {
+async fn s_k9_nonsense_at_the_shared_socket_does_no_harm_and_starts_nothing() {
     let server = legacy_server();
     let stage = Stage::at(&server);
     let [owner, guest] = pair(&stage).await;

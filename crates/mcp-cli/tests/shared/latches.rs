@@ -43,7 +43,7 @@ async fn fa_a59_s_b1_those_who_share_a_connection_hear_of_an_edit_and_of_a_switc
     off["disabled"] = json!(true);
     stage.rewrite(off);
     all_until(both, "the switch is heard of", |answer| answer["error"]["data"]["status"] == "disabled").await;
-    eventually("nobody keeps a connection", async || new.sessions() == 0).await;
+    eventually("no connection is kept", async || new.sessions() == 0).await;
     stage.rewrite(entry(&new, "good"));
     all_until(both, "the switch is heard of again", works).await;
     tokio::join!(one.close(), two.close());

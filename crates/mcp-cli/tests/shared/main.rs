@@ -8,7 +8,7 @@
 //! | `truth` | the status of a guest, and `reconnect` |
 //! | `latches` | what opens and closes the connection of all, without a reconnect |
 //! | `floods` | crowds, nonsense and strangers at the sockets |
-//! | `trouble` | an owner that hangs, a guest that dies or does not read, a directory that somebody cleans |
+//! | `trouble` | an owner that hangs, a guest that dies or does not read, a directory that another program cleans |
 
 #![cfg(unix)]
 #![expect(

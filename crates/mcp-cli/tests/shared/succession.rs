@@ -31,7 +31,7 @@ async fn an_owner_that_is_killed_in_the_middle_of_calls_fails_those_and_nothing_
         crate::eventually("the calls have reached the server", async || called()).await;
         let lists: Vec<_> = guests.iter().map(|guest| guest.send("tools/list", json!({}))).collect();
         owner.kill().await;
-        // They may have run, so nobody calls again in their place.
+        // They may have run, so they are not called again.
         for answer in join_all(calls).await {
             assert_eq!(answer["error"]["data"]["mayHaveRun"], true, "{era:?}: {answer}");
         }

@@ -195,12 +195,12 @@ async fn a_resource_is_subscribed_to_once_and_told_of_to_those_who_asked() {
     .await;
     assert_eq!(server.count("resources/unsubscribe"), 0);
     hosts[1].ask("resources/unsubscribe", resource.clone()).await;
-    crate::eventually("nobody wants it", async || server.count("resources/unsubscribe") == 1).await;
+    crate::eventually("it is not wanted", async || server.count("resources/unsubscribe") == 1).await;
     join_all(hosts.into_iter().map(Host::close)).await;
 }
 
 #[tokio::test]
-async fn a_local_server_is_started_once_and_again_by_whoever_takes_over() {
+async fn a_local_server_is_started_once_and_again_by_its_next_owner() {
     // It tells its process in each answer, and ends with its input.
     const CODE: &str = r#"
 while IFS= read -r line; do

@@ -1,5 +1,5 @@
 //! What must not harm those who share a connection: an owner that hangs, a guest that dies or does not read, a
-//! directory that somebody cleans.
+//! directory that another program cleans.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ async fn signal(name: &str, pid: u32) {
 }
 
 #[tokio::test]
-async fn an_owner_that_hangs_keeps_nobody_from_a_connection_of_its_own() {
+async fn an_owner_that_hangs_keeps_no_bridge_from_a_connection_of_its_own() {
     let server = legacy_server();
     let stage = Stage::at(&server);
     let owner = Host::introduced(&stage, Manner::legacy(), "").await;
@@ -31,7 +31,7 @@ async fn an_owner_that_hangs_keeps_nobody_from_a_connection_of_its_own() {
     let roles = stage.roles().await;
     assert_eq!(roles.get(&owner.pid()), Some(&Role::Owner { guests: 0 }));
     assert_eq!(roles.get(&newcomer.pid()), None, "it shares nothing");
-    // Somebody who acts has it look again.
+    // A person who acts has it look again.
     stage.reconnect(newcomer.pid()).await;
     stage.owner(&[owner.pid(), newcomer.pid()]).await;
     newcomer.echoes("by way of it").await;
@@ -95,7 +95,7 @@ async fn a_guest_that_asks_and_does_not_read_costs_the_owner_little_and_the_othe
 }
 
 #[tokio::test]
-async fn somebody_who_cleans_the_directory_parts_those_who_come_later_and_harms_nobody() {
+async fn a_cleaned_directory_parts_those_that_come_later_and_does_no_harm() {
     let server = legacy_server();
     let stage = Stage::at(&server);
     let owner = Host::introduced(&stage, Manner::legacy(), "").await;

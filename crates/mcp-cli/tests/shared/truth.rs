@@ -22,7 +22,7 @@ async fn a_guest_of_an_owner_without_a_connection_says_why_as_the_owner_does() {
     assert_eq!(first["error"], second["error"]);
     assert_eq!(second["error"]["data"]["status"], "needs-auth", "{second}");
     assert!(second["error"]["data"]["next"].is_string(), "{second}");
-    assert_eq!(server.count("initialize"), asked, "nobody asked a refused server again");
+    assert_eq!(server.count("initialize"), asked, "a refused server is not asked again");
 
     server.accept(Accept::Any);
     let document = stage.json(&["reconnect", "remote", "--json"]).await;
@@ -71,7 +71,7 @@ async fn a_guest_that_joins_an_owner_in_the_middle_of_its_retries_shows_what_tha
 }
 
 #[tokio::test]
-async fn a_server_that_comes_back_is_back_for_all_whoever_noticed() {
+async fn a_server_that_comes_back_is_back_for_every_caller() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let stage = Stage::new(json!({ "type": "http", "url": server.url().as_str() }));
     let owner = Host::introduced(&stage, Manner::legacy(), "").await;
@@ -116,7 +116,7 @@ async fn status_shows_who_shares_and_reconnect_reaches_the_connection_behind_a_g
 
     let made = server.sessions_made();
     stage.reconnect(guest.pid()).await;
-    assert_eq!(server.sessions_made() - made, 1, "the connection itself was made anew, once");
+    assert_eq!(server.sessions_made() - made, 1, "the connection itself was made again, once");
     stage.owner(&[owner.pid(), guest.pid()]).await;
     for host in [&owner, &guest] {
         host.echoes("again").await;

@@ -17,42 +17,42 @@ fn signs_in_and_out(server: Result<RealServer, Missing>, refreshes: bool, whoami
 
 #[test]
 fn fb_n01_the_python_sdk_1_as_its_examples_have_it() {
-    signs_in_and_out(RealServer::python_1_oauth("plain"), EXPIRES, "somebody:");
+    signs_in_and_out(RealServer::python_1_oauth("plain"), EXPIRES, "user:");
 }
 
 #[test]
 fn fb_n01_the_python_sdk_2_as_its_examples_have_it() {
-    signs_in_and_out(RealServer::python_oauth("plain"), EXPIRES, "somebody:");
+    signs_in_and_out(RealServer::python_oauth("plain"), EXPIRES, "user:");
 }
 
 #[test]
 fn fb_o40_the_python_sdk_1_with_a_scope_that_is_needed() {
-    signs_in_and_out(RealServer::python_1_oauth("scopes"), RENEWS, "somebody: user");
+    signs_in_and_out(RealServer::python_1_oauth("scopes"), RENEWS, "user: user");
 }
 
 #[test]
 fn fb_o40_the_python_sdk_2_with_a_scope_that_is_needed() {
-    signs_in_and_out(RealServer::python_oauth("scopes"), RENEWS, "somebody: user");
+    signs_in_and_out(RealServer::python_oauth("scopes"), RENEWS, "user: user");
 }
 
 #[test]
 fn fb_a01_the_python_sdk_1_that_says_nothing_of_its_metadata() {
-    signs_in_and_out(RealServer::python_1_oauth("legacy"), EXPIRES, "somebody: user");
+    signs_in_and_out(RealServer::python_1_oauth("legacy"), EXPIRES, "user: user");
 }
 
 #[test]
 fn fb_a01_the_python_sdk_2_that_says_nothing_of_its_metadata() {
-    signs_in_and_out(RealServer::python_oauth("legacy"), EXPIRES, "somebody: user");
+    signs_in_and_out(RealServer::python_oauth("legacy"), EXPIRES, "user: user");
 }
 
 #[test]
 fn the_python_sdk_1_with_an_authorization_server_apart() {
-    signs_in_and_out(RealServer::python_1_oauth("apart"), EXPIRES, "somebody: user");
+    signs_in_and_out(RealServer::python_1_oauth("apart"), EXPIRES, "user: user");
 }
 
 #[test]
 fn the_python_sdk_2_with_an_authorization_server_apart() {
-    signs_in_and_out(RealServer::python_oauth("apart"), EXPIRES, "somebody: user");
+    signs_in_and_out(RealServer::python_oauth("apart"), EXPIRES, "user: user");
 }
 
 #[test]
@@ -61,26 +61,26 @@ fn the_typescript_sdk_with_its_demo_provider() {
         let Some(server) = real_or_skip(RealServer::typescript_1_oauth(mode)) else { return };
         journey(
             &server.start_http().url(),
-            Expected { stumbles: true, whoami: "somebody: mcp:tools", ..Expected::default() },
+            Expected { stumbles: true, whoami: "user: mcp:tools", ..Expected::default() },
         );
     }
 }
 
 #[test]
 fn fb_n01_fastmcp_with_its_provider_in_memory() {
-    signs_in_and_out(RealServer::fastmcp_oauth("in-memory", None), RENEWS, "somebody:");
+    signs_in_and_out(RealServer::fastmcp_oauth("in-memory", None), RENEWS, "user:");
 }
 
 #[test]
 fn fb_o40_fastmcp_with_scopes_that_may_be_asked_for() {
-    signs_in_and_out(RealServer::fastmcp_oauth("in-memory-scopes", None), RENEWS, "somebody: read");
+    signs_in_and_out(RealServer::fastmcp_oauth("in-memory-scopes", None), RENEWS, "user: read");
 }
 
 #[track_caller]
 fn fastmcp_in_front_of_a_certified_provider(mode: &str) {
     let Some(provider) = real_or_skip(CertifiedProvider::start_for_others()) else { return };
     let server = RealServer::fastmcp_oauth(mode, Some(provider.issuer()));
-    signs_in_and_out(server, RENEWS, "somebody: mcp:tools");
+    signs_in_and_out(server, RENEWS, "user: mcp:tools");
 }
 
 #[test]
@@ -127,5 +127,5 @@ fn fb_a36_fastmcp_that_knows_its_tokens_offers_nothing_to_sign_in_to() {
 
     let desk = Desk::of(&entry(json!({ "Authorization": "Bearer of-the-console" })));
     assert_eq!(desk.status()["status"], "connected");
-    assert_eq!(desk.run(&["call", "work", "whoami"], 0).stdout.trim_end(), "somebody: read");
+    assert_eq!(desk.run(&["call", "work", "whoami"], 0).stdout.trim_end(), "user: read");
 }

@@ -110,7 +110,7 @@ impl Cast {
         self.home.path().join("project")
     }
 
-    /// `static` refuses everybody: an identity provider that hiccups.
+    /// `static` refuses every request: an identity provider that hiccups.
     pub(super) fn refuse_static(&self) {
         self.fixed.accept(Accept::Nothing);
     }

@@ -67,7 +67,7 @@ impl<'a> Tour<'a> {
         let second = self.command(&["call", "helper", "echo", "text=again"]).await?;
         let runs = self.cast.helper.runs() - runs;
         self.notice(&format!(
-            "The helper ran {runs} times: once for each connection. Nobody cached its token, and nobody asked for a \
+            "The helper ran {runs} times: once for each connection. Its token was not cached, and you were not asked for a \
              sign-in ({} requests to OAuth URLs).",
             self.cast.helper_server.oauth_requests().len()
         ));
