@@ -271,7 +271,8 @@ impl Connector {
         match &server.endpoint {
             #[cfg(feature = "http")]
             Endpoint::Http(endpoint) => {
-                let http = AuthedClient::new(self.client.clone(), endpoint.url.clone(), server.auth.clone());
+                let client = self.client.for_endpoint(endpoint);
+                let http = AuthedClient::new(client, endpoint.url.clone(), server.auth.clone());
                 let opened = match endpoint.flavor {
                     HttpFlavor::Auto => negotiate::open(http, hub.clone()).await?,
                     HttpFlavor::LegacySse => negotiate::open_legacy(http, hub.clone()).await?,

@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_text::Secrets;
 use url::Url;
 
+use crate::options::TlsOptions;
 use crate::relay::PeerEndpoint;
 
 /// One server's address.
@@ -43,17 +45,26 @@ pub struct HttpEndpoint {
     pub url: Url,
     /// Which transports are tried.
     pub flavor: HttpFlavor,
+    /// TLS settings of its own, over [`ClientOptions::tls`](crate::ClientOptions::tls).
+    pub tls: Option<Arc<TlsOptions>>,
 }
 
 impl HttpEndpoint {
     /// An endpoint that is negotiated.
     pub fn new(url: Url) -> Self {
-        Self { url, flavor: HttpFlavor::Auto }
+        Self { url, flavor: HttpFlavor::Auto, tls: None }
     }
 
     /// An endpoint that speaks the legacy HTTP+SSE transport.
     pub fn legacy_sse(url: Url) -> Self {
-        Self { url, flavor: HttpFlavor::LegacySse }
+        Self { url, flavor: HttpFlavor::LegacySse, tls: None }
+    }
+
+    /// With TLS settings of its own.
+    #[must_use]
+    pub fn with_tls(mut self, tls: TlsOptions) -> Self {
+        self.tls = Some(Arc::new(tls));
+        self
     }
 }
 
@@ -63,6 +74,7 @@ impl fmt::Debug for HttpEndpoint {
         f.debug_struct("HttpEndpoint")
             .field("origin", &self.url.origin().ascii_serialization())
             .field("flavor", &self.flavor)
+            .field("tls", &self.tls)
             .finish()
     }
 }

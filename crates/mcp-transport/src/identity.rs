@@ -40,12 +40,13 @@ impl ClientOptions {
             limits,
             proxy,
             extra_ca_files,
+            tls,
             resolver,
             // It says what a request is a part of, not where that goes.
             propagator: _,
         } = self;
         (client_info, user_agent, connect_timeout, startup_timeout, first_byte_timeout).hash(state);
-        (idle_timeout, stdio_idle_timeout, request_timeout, limits, proxy, extra_ca_files).hash(state);
+        (idle_timeout, stdio_idle_timeout, request_timeout, limits, proxy, extra_ca_files, tls).hash(state);
         // All that is known of a stranger's type.
         resolver.as_ref().map(|resolver| format!("{resolver:?}")).hash(state);
     }

@@ -2,6 +2,7 @@
 //! values, no environment.
 
 mod environment;
+mod tls;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -13,6 +14,9 @@ use crate::limits::{Allowance, Limits};
 use crate::trace::{TraceContext, TracePropagator};
 
 pub use crate::resolver::{Resolver, Resolving};
+#[cfg(feature = "http")]
+pub(crate) use tls::Material;
+pub use tls::{ClientIdentity, Pem, TlsOptions};
 
 /// Who this client says it is (`clientInfo` of the MCP handshake).
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -135,6 +139,9 @@ pub struct ClientOptions {
     /// Certificates that are trusted beside those of the platform. A file that cannot be used is left out, which
     /// [`TrustFile::check`] tells beforehand, and the failure of a handshake afterwards.
     pub extra_ca_files: Vec<TrustFile>,
+    /// TLS of every server, authorization servers included: its client certificate is offered to each that asks for one.
+    /// An endpoint may have [settings of its own](crate::HttpEndpoint::with_tls).
+    pub tls: TlsOptions,
     /// Resolves host names in place of the platform; the platform where `None`. HTTP only.
     pub resolver: Option<Arc<dyn Resolver>>,
     /// Joins requests to distributed traces; without one, what callers carry passes through.
@@ -157,6 +164,7 @@ impl ClientOptions {
             limits: Limits::default(),
             proxy: ProxySettings::default(),
             extra_ca_files: Vec::new(),
+            tls: TlsOptions::default(),
             resolver: None,
             propagator: None,
         }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -19,10 +19,11 @@ use super::coding::Decoder;
 use super::route::{Proxy, Routes};
 use super::trouble::{self, Kind, Stage};
 use super::{facts, sounding, tls};
+use crate::endpoint::HttpEndpoint;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::limits::Limits;
 use crate::message::revision::Era;
-use crate::options::ClientOptions;
+use crate::options::{ClientOptions, TlsOptions};
 use crate::pulse::Beat;
 use crate::resolver::Resolver;
 
@@ -43,7 +44,9 @@ struct Shared {
     options: Arc<ClientOptions>,
     routes: Result<Routes, TransportError>,
     built: RwLock<Option<Built>>,
-    eras: Mutex<HashMap<Url, Era>>,
+    eras: Arc<Mutex<HashMap<Url, Era>>>,
+    /// The clients of endpoints with settings of their own, as long as one of these is in use.
+    own: Mutex<Vec<(Arc<TlsOptions>, Weak<Shared>)>>,
     /// What was found at the last URL that was looked at closely, and when.
     seen: Mutex<Option<(Url, Instant, Option<String>)>>,
 }
@@ -51,20 +54,40 @@ struct Shared {
 /// The library's client, with its pool of connections.
 #[derive(Clone)]
 struct Built {
-    client: Result<reqwest::Client, TransportError>,
+    client: reqwest::Client,
     at: Instant,
 }
 
 impl HttpClient {
     /// A client with these options. Invalid ones are reported by the first request.
     pub fn new(options: ClientOptions) -> Self {
+        Self::sharing(options, Arc::default())
+    }
+
+    fn sharing(options: ClientOptions, eras: Arc<Mutex<HashMap<Url, Era>>>) -> Self {
         Self(Arc::new(Shared {
             routes: Routes::new(&options.proxy),
             options: Arc::new(options),
             built: RwLock::new(None),
-            eras: Mutex::new(HashMap::new()),
+            eras,
+            own: Mutex::default(),
             seen: Mutex::new(None),
         }))
+    }
+
+    /// The client of requests to this endpoint: this one, or one with the settings of the endpoint, which all endpoints
+    /// with the same settings share while it is in use. Sockets are never shared between different settings.
+    pub fn for_endpoint(&self, endpoint: &HttpEndpoint) -> Self {
+        let Some(tls) = &endpoint.tls else { return self.clone() };
+        let mut own = self.0.own.lock().unwrap_or_else(PoisonError::into_inner);
+        own.retain(|(_, client)| client.strong_count() > 0);
+        let known = own.iter().find(|(settings, _)| settings == tls).and_then(|(_, client)| client.upgrade());
+        known.map(Self).unwrap_or_else(|| {
+            let options = ClientOptions { tls: tls.over(&self.0.options.tls), ..(*self.0.options).clone() };
+            let client = Self::sharing(options, self.0.eras.clone());
+            own.push((tls.clone(), Arc::downgrade(&client.0)));
+            client
+        })
     }
 
     /// The options that all connections of this client share.
@@ -194,16 +217,23 @@ impl HttpClient {
 
     fn client(&self) -> Result<reqwest::Client, TransportError> {
         let built = self.0.built.read().unwrap_or_else(PoisonError::into_inner).clone();
-        let built = built.unwrap_or_else(|| {
-            let mut slot = self.0.built.write().unwrap_or_else(PoisonError::into_inner);
-            let build = || Built { client: self.build(), at: Instant::now() };
-            slot.get_or_insert_with(build).clone()
-        });
-        built.client.map_err(|error| {
+        let built = built.map_or_else(|| self.build_once(), |built| Ok(built.client));
+        built.map_err(|error| {
             TransportError::new(error.kind().clone(), "the HTTP client cannot be set up")
                 .with_said(Some(error.said().map_or_else(|| error.to_string(), str::to_owned)))
                 .with_source(error)
         })
+    }
+
+    /// What cannot be built is tried again by the next request: a file that it needs may be there by then.
+    fn build_once(&self) -> Result<reqwest::Client, TransportError> {
+        let mut slot = self.0.built.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(built) = &*slot {
+            return Ok(built.client.clone());
+        }
+        let client = self.build()?;
+        *slot = Some(Built { client: client.clone(), at: Instant::now() });
+        Ok(client)
     }
 }
 
@@ -421,7 +451,7 @@ impl Body {
 
 fn build(options: &ClientOptions, routes: &Routes) -> Result<reqwest::Client, TransportError> {
     let mut builder = reqwest::Client::builder()
-        .tls_backend_preconfigured(tls::client_config(&options.extra_ca_files)?)
+        .tls_backend_preconfigured(tls::client_config(&options.extra_ca_files, &options.tls)?)
         // A redirect decides where credentials go, so `authed` follows it by hand, or does not.
         .redirect(redirect::Policy::none())
         .tcp_nodelay(true)

@@ -7,7 +7,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::ParsedCertificate;
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, Error as TlsError, OtherError, RootCertStore,
@@ -18,10 +18,12 @@ use rustls_platform_verifier::Verifier;
 use super::certificate::Fields;
 use super::trouble::Untrusted;
 use crate::error::{TransportError, TransportErrorKind};
-use crate::options::TrustFile;
+use crate::options::{ClientIdentity, Material, Pem, TlsOptions, TrustFile};
 
 /// The authorities of a system have about 250 KiB.
 const MAX_CA_BYTES: u64 = 16 * 1024 * 1024;
+/// A chain of ten has about 20 KiB.
+const MAX_IDENTITY_BYTES: u64 = 1024 * 1024;
 
 /// A client configuration that trusts the platform's authorities and those of `extra`.
 ///
@@ -30,8 +32,8 @@ const MAX_CA_BYTES: u64 = 16 * 1024 * 1024;
 ///
 /// # Errors
 ///
-/// [`Misconfigured`](TransportErrorKind::Misconfigured) where there is no usable version of TLS.
-pub(super) fn client_config(extra: &[TrustFile]) -> Result<ClientConfig, TransportError> {
+/// [`Misconfigured`](TransportErrorKind::Misconfigured) where there is no usable version of TLS, or `tls` cannot be used.
+pub(super) fn client_config(extra: &[TrustFile], tls: &TlsOptions) -> Result<ClientConfig, TransportError> {
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let mut named = Vec::new();
     let mut unusable = Vec::new();
@@ -42,15 +44,33 @@ pub(super) fn client_config(extra: &[TrustFile]) -> Result<ClientConfig, Transpo
             Err(error) => unusable.push(error.to_string()),
         }
     }
-    let verifier = LazyVerifier { provider: provider.clone(), named, unusable, loaded: OnceLock::new() };
-    let mut config = ClientConfig::builder_with_provider(provider)
+    // What was named for this server is not left out without a word: it would fail as if it had not been.
+    for file in &tls.trust {
+        named.extend(certificates(file)?);
+    }
+    let name = tls.server_name.as_ref().map(|name| server_name(name)).transpose()?;
+    let verifier =
+        LazyVerifier { provider: provider.clone(), named, unusable, name, loaded: OnceLock::new() };
+    let verifier: Arc<dyn ServerCertVerifier> = match tls.takes_any_certificate {
+        true => Arc::new(AnyCertificate(verifier)),
+        false => Arc::new(verifier),
+    };
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|error| {
             TransportError::new(TransportErrorKind::Misconfigured, "no usable TLS version").with_source(error)
         })?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth();
+        .with_custom_certificate_verifier(verifier);
+    let mut config = match &tls.identity {
+        None => builder.with_no_client_auth(),
+        Some(identity) => {
+            let (certificates, key) = identity.read()?;
+            builder
+                .with_client_auth_cert(certificates, key)
+                .map_err(|error| identity.unusable(belongs_together(&error)))?
+        }
+    };
     config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
     Ok(config)
 }
@@ -66,18 +86,71 @@ impl TrustFile {
     }
 }
 
+fn misconfigured(message: String) -> TransportError {
+    TransportError::new(TransportErrorKind::Misconfigured, message)
+}
+
+fn server_name(name: &str) -> Result<ServerName<'static>, TransportError> {
+    ServerName::try_from(name.to_owned()).map_err(|_| {
+        misconfigured(format!("`{}` is no name that a certificate could have", mcp_text::line(name, 100)))
+    })
+}
+
+/// The library tells apart that they are of different pairs, and everything else.
+fn belongs_together(error: &TlsError) -> &'static str {
+    match error {
+        TlsError::InconsistentKeys(_) => "has a key that is not the one of its certificate",
+        _ => "has a certificate or a key of a kind that is not supported",
+    }
+}
+
+impl ClientIdentity {
+    fn unusable(&self, what: &str) -> TransportError {
+        misconfigured(format!("the client certificate of {} {what}", self.from))
+    }
+
+    /// Security: neither path nor content of the key is told.
+    fn read(&self) -> Result<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>), TransportError> {
+        let pem = match &self.material {
+            Material::Files { certificate, key } => {
+                let read = |path, what: &str| {
+                    mcp_files::read(path, &Policy::surroundings(MAX_IDENTITY_BYTES))
+                        .map_err(|error| self.unusable(&format!("cannot be read: its {what}: {error}")))
+                };
+                Pem::new(read(certificate, "certificate")?, read(key, "key")?)
+            }
+            Material::Source(source) => {
+                let failed = |error| self.unusable(&format!("cannot be had: {}", mcp_files::reason(&error)));
+                source().map_err(failed)?
+            }
+        };
+        let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem.certificates).collect();
+        let certificates = certificates.map_err(|_| self.unusable("is not valid PEM"))?;
+        if certificates.is_empty() {
+            return Err(self.unusable("holds no certificate"));
+        }
+        let key = PrivateKeyDer::from_pem_slice(&pem.key).map_err(|_| {
+            let text = String::from_utf8_lossy(&pem.key);
+            self.unusable(match text.contains("ENCRYPTED") {
+                true => "has a key with a passphrase; one without is needed",
+                false => "has no key in its key file",
+            })
+        })?;
+        Ok((certificates, key))
+    }
+}
+
 fn certificates(file: &TrustFile) -> Result<Vec<CertificateDer<'static>>, TransportError> {
-    let misconfigured = |what: &str| {
+    let unusable = |what: &str| {
         let path = mcp_text::line(&file.path.display().to_string(), 200);
-        let message = format!("{} names {path}, which {what}", file.from);
-        TransportError::new(TransportErrorKind::Misconfigured, message)
+        misconfigured(format!("{} names {path}, which {what}", file.from))
     };
     let text = mcp_files::read(&file.path, &Policy::surroundings(MAX_CA_BYTES))
-        .map_err(|error| misconfigured(&format!("cannot be read: {error}")))?;
+        .map_err(|error| unusable(&format!("cannot be read: {error}")))?;
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let found = found.map_err(|_| misconfigured("is not valid PEM"))?;
+    let found = found.map_err(|_| unusable("is not valid PEM"))?;
     if found.is_empty() {
-        return Err(misconfigured("holds no certificate"));
+        return Err(unusable("holds no certificate"));
     }
     Ok(found)
 }
@@ -89,6 +162,8 @@ struct LazyVerifier {
     named: Vec<CertificateDer<'static>>,
     /// What was named as well, and cannot be used.
     unusable: Vec<String>,
+    /// The name that certificates have to have, in place of the host.
+    name: Option<ServerName<'static>>,
     loaded: OnceLock<Result<Arc<dyn ServerCertVerifier>, TlsError>>,
 }
 
@@ -164,6 +239,7 @@ impl ServerCertVerifier for LazyVerifier {
         ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, TlsError> {
+        let server_name = self.name.as_ref().unwrap_or(server_name);
         if let Some(judged) = self.judge_named(end_entity, server_name, now) {
             return judged;
         }
@@ -197,6 +273,45 @@ impl ServerCertVerifier for LazyVerifier {
     }
 }
 
+/// Takes every certificate, and still wants the peer to have its key.
+#[derive(Debug)]
+struct AnyCertificate(LazyVerifier);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        self.0.verify_tls12_signature(message, cert, dss)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        self.0.verify_tls13_signature(message, cert, dss)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.supported_verify_schemes()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -207,7 +322,7 @@ mod tests {
         let absent = dir.path().join("absent.pem");
         let check = |path: &std::path::Path| {
             let file = TrustFile::new(path, "NODE_EXTRA_CA_CERTS");
-            assert!(client_config(std::slice::from_ref(&file)).is_ok());
+            assert!(client_config(std::slice::from_ref(&file), &TlsOptions::new()).is_ok());
             file.check().unwrap_err().to_string()
         };
         let told = check(&absent);
@@ -231,8 +346,13 @@ mod tests {
     #[test]
     fn building_a_configuration_loads_no_authority() {
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier =
-            LazyVerifier { provider, named: Vec::new(), unusable: Vec::new(), loaded: OnceLock::new() };
+        let verifier = LazyVerifier {
+            provider,
+            named: Vec::new(),
+            unusable: Vec::new(),
+            name: None,
+            loaded: OnceLock::new(),
+        };
         assert!(!verifier.supported_verify_schemes().is_empty());
         assert!(verifier.loaded.get().is_none());
     }

@@ -194,6 +194,15 @@ fn tls(error: &TlsError) -> String {
         TlsError::AlertReceived(Alert::CertificateRequired) => {
             "the server wants a certificate of the client".to_owned()
         }
+        TlsError::AlertReceived(
+            Alert::AccessDenied
+            | Alert::BadCertificate
+            | Alert::CertificateExpired
+            | Alert::CertificateRevoked
+            | Alert::CertificateUnknown
+            | Alert::UnknownCA
+            | Alert::UnsupportedCertificate,
+        ) => "the server does not take the certificate of the client".to_owned(),
         TlsError::AlertReceived(Alert::UnrecognisedName) => {
             "the server has no certificate for that name".to_owned()
         }

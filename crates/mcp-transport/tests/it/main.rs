@@ -12,6 +12,7 @@ mod handshake;
 mod liberal;
 mod local;
 mod moves;
+mod mutual;
 mod network;
 mod older;
 mod refusals;

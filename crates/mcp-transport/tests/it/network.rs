@@ -24,16 +24,36 @@ pub(crate) fn fixture(name: &str) -> PathBuf {
 
 /// Puts TLS in front of a server: each connection is decrypted and passed on. Its threads end with the process.
 pub(crate) fn tls_in_front_of(server: SocketAddr, name: &str) -> SocketAddr {
-    let certificates = vec![CertificateDer::from_pem_file(fixture(&format!("{name}.pem"))).unwrap()];
-    let key = PrivateKeyDer::from_pem_file(fixture(&format!("{name}.key.pem"))).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(certificates, key)
-        .unwrap();
-    let config = Arc::new(config);
+        .with_no_client_auth();
+    listen_with(config, server, name)
+}
+
+/// The same, for clients that show a certificate of the authority in `clients`.
+pub(crate) fn mutual_tls_in_front_of(server: SocketAddr, name: &str, clients: &str) -> SocketAddr {
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let mut roots = rustls::RootCertStore::empty();
+    roots.add(CertificateDer::from_pem_file(fixture(clients)).unwrap()).unwrap();
+    let verifier =
+        rustls::server::WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider.clone());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_client_cert_verifier(verifier.build().unwrap());
+    listen_with(config, server, name)
+}
+
+fn listen_with(
+    config: rustls::ConfigBuilder<rustls::ServerConfig, rustls::server::WantsServerCert>,
+    server: SocketAddr,
+    name: &str,
+) -> SocketAddr {
+    let certificates = vec![CertificateDer::from_pem_file(fixture(&format!("{name}.pem"))).unwrap()];
+    let key = PrivateKeyDer::from_pem_file(fixture(&format!("{name}.key.pem"))).unwrap();
+    let config = Arc::new(config.with_single_cert(certificates, key).unwrap());
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let address = listener.local_addr().unwrap();
     thread::spawn(move || {

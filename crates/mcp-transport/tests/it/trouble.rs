@@ -32,7 +32,7 @@ const FOREIGN: [&str; 12] = [
 ];
 
 /// What a person is told.
-fn told(error: &TransportError) -> String {
+pub(crate) fn told(error: &TransportError) -> String {
     let context = MessageContext::new("s").with_origin(Some("http://h"));
     let told = message(&error.evidence(), &context);
     let both = format!("{told} {error}");

@@ -1,0 +1,148 @@
+//! TLS settings of one endpoint: whom it trusts besides, and the certificate of the client.
+
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use mcp_testkit::{Era, FakeMcpServer};
+use mcp_transport::options::{ClientIdentity, Pem, TlsOptions, TrustFile};
+use mcp_transport::{Connector, Endpoint, HttpEndpoint, Server, TransportErrorKind};
+
+use crate::network::{fixture, mutual_tls_in_front_of, tls_in_front_of};
+use crate::support::{connector, echo, options};
+use crate::trouble::told;
+
+fn with_tls(port: u16, tls: TlsOptions) -> Server {
+    let url = format!("https://localhost:{port}/mcp");
+    Server::new(Endpoint::Http(HttpEndpoint::new(url.parse().unwrap()).with_tls(tls)))
+}
+
+fn trusting() -> TlsOptions {
+    TlsOptions::new().with_trust(TrustFile::new(fixture("authority.pem"), "tls.ca"))
+}
+
+fn agent() -> ClientIdentity {
+    ClientIdentity::from_files(fixture("client.pem"), fixture("client.key.pem"), "tls.cert")
+}
+
+/// The kind of the failure and what it says.
+async fn refused(connector: &Connector, server: &Server) -> (TransportErrorKind, String) {
+    let error = connector.attempt(server).await.unwrap_err();
+    (error.kind().clone(), told(&error))
+}
+
+#[tokio::test]
+async fn a_certificate_of_the_client_is_shown_to_its_endpoint_and_to_no_other() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let mutual = mutual_tls_in_front_of(server.address(), "localhost", "client-authority.pem").port();
+    let connector = connector();
+
+    let connection = connector.attempt(&with_tls(mutual, trusting().with_identity(agent()))).await.unwrap();
+    assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+    // The same connector, and an endpoint without.
+    let (kind, said) = refused(&connector, &with_tls(mutual, trusting())).await;
+    assert_eq!(kind, TransportErrorKind::Tls);
+    assert!(said.ends_with("the server wants a certificate of the client"), "{said}");
+    // Trust is the endpoint's own as well.
+    let open = tls_in_front_of(server.address(), "localhost").port();
+    connector.attempt(&with_tls(open, trusting())).await.unwrap();
+    let (kind, said) = refused(&connector, &with_tls(open, TlsOptions::new())).await;
+    assert_eq!(kind, TransportErrorKind::Tls);
+    assert!(said.contains("not trusted here"), "{said}");
+}
+
+#[tokio::test]
+async fn a_certificate_that_the_server_does_not_take_is_said_to_be_the_clients() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let mutual = mutual_tls_in_front_of(server.address(), "localhost", "authority.pem").port();
+    let (kind, said) = refused(&connector(), &with_tls(mutual, trusting().with_identity(agent()))).await;
+    assert_eq!(kind, TransportErrorKind::Tls);
+    assert!(said.ends_with("the server does not take the certificate of the client"), "{said}");
+}
+
+#[tokio::test]
+async fn settings_of_all_endpoints_hold_where_an_endpoint_has_none_of_its_own() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let mutual = mutual_tls_in_front_of(server.address(), "localhost", "client-authority.pem").port();
+    let mut options = options();
+    options.tls = trusting().with_identity(agent());
+    let connector = Connector::new(options);
+    let plain = HttpEndpoint::new(format!("https://localhost:{mutual}/mcp").parse().unwrap());
+    connector.attempt(&Server::new(Endpoint::Http(plain))).await.unwrap();
+    connector.attempt(&with_tls(mutual, TlsOptions::new())).await.unwrap();
+}
+
+#[tokio::test]
+async fn the_name_of_the_certificate_may_be_another_than_the_host() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let port = tls_in_front_of(server.address(), "self-signed").port();
+    let trust = || TlsOptions::new().with_trust(TrustFile::new(fixture("self-signed.pem"), "tls.ca"));
+    connector().attempt(&with_tls(port, trust().with_server_name("mcp.test"))).await.unwrap();
+    let (kind, said) = refused(&connector(), &with_tls(port, trust().with_server_name("other.test"))).await;
+    assert_eq!(kind, TransportErrorKind::Tls);
+    assert!(said.ends_with("not for other.test"), "{said}");
+    let (kind, said) = refused(&connector(), &with_tls(port, trust().with_server_name("no name"))).await;
+    assert_eq!(kind, TransportErrorKind::Misconfigured);
+    assert!(said.contains("`no name`"), "{said}");
+    // Only where it is asked for in so many words.
+    connector().attempt(&with_tls(port, TlsOptions::new().with_any_certificate())).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_identity_that_cannot_be_used_says_what_named_it_and_why() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let port = tls_in_front_of(server.address(), "localhost").port();
+    let files = |certificate: &str, key: &str| {
+        let identity = ClientIdentity::from_files(fixture(certificate), fixture(key), "tls.cert of `work`");
+        with_tls(port, trusting().with_identity(identity))
+    };
+    for (certificate, key, expected) in [
+        ("absent.pem", "client.key.pem", "cannot be read: its certificate: "),
+        ("client.pem", "absent.pem", "cannot be read: its key: "),
+        ("client.key.pem", "client.key.pem", "holds no certificate"),
+        ("client.pem", "client.pem", "has no key in its key file"),
+        ("client.pem", "client.encrypted.key.pem", "has a key with a passphrase; one without is needed"),
+        ("client.pem", "localhost.key.pem", "has a key that is not the one of its certificate"),
+    ] {
+        let (kind, said) = refused(&connector(), &files(certificate, key)).await;
+        assert_eq!(kind, TransportErrorKind::Misconfigured);
+        let expected = format!("the client certificate of tls.cert of `work` {expected}");
+        assert!(said.contains(&expected), "{said}");
+    }
+    // A trust file that was named for this server is not left out without a word.
+    let tls = TlsOptions::new().with_trust(TrustFile::new(fixture("absent.pem"), "tls.ca"));
+    let (kind, said) = refused(&connector(), &with_tls(port, tls)).await;
+    assert_eq!(kind, TransportErrorKind::Misconfigured);
+    assert!(said.contains("tls.ca names "), "{said}");
+    assert!(server.requests().is_empty());
+}
+
+#[tokio::test]
+async fn an_identity_is_had_again_for_each_new_connection() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let mutual = mutual_tls_in_front_of(server.address(), "localhost", "client-authority.pem").port();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counted = asked.clone();
+    let read = |name: &str| std::fs::read(fixture(name));
+    let identity = ClientIdentity::from_source(
+        move || match counted.fetch_add(1, Ordering::SeqCst) {
+            0 => Err(io::Error::other("the agent is locked")),
+            _ => Ok(Pem::new(read("client.pem")?, read("client.key.pem")?)),
+        },
+        "the agent",
+    );
+    let (connector, server) = (connector(), with_tls(mutual, trusting().with_identity(identity)));
+    let (kind, said) = refused(&connector, &server).await;
+    assert_eq!(kind, TransportErrorKind::Misconfigured);
+    assert!(
+        said.contains("the client certificate of the agent cannot be had: the agent is locked"),
+        "{said}"
+    );
+    let first = connector.attempt(&server).await.unwrap();
+    let second = connector.attempt(&server).await.unwrap();
+    assert_eq!(asked.load(Ordering::SeqCst), 2, "two connections of one endpoint share its sockets");
+    drop((first, second));
+    connector.attempt(&server).await.unwrap();
+    assert!(asked.load(Ordering::SeqCst) >= 2);
+    assert!(!format!("{server:?}").contains("PRIVATE KEY"));
+}
