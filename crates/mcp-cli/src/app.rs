@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use mcp_config::{
-    Config, Gate, Host as OtherHost, HostFound, Pipes, Platform, Pointer, Problem, Request, Scope,
+    Address, Config, Gate, Host as OtherHost, HostFound, Pipes, Platform, Pointer, Problem, Request, Scope,
     ServerEntry, Severity, Sources,
 };
 use mcp_connect::{ConfiguredServer, Host, HostOptions};
@@ -48,6 +48,8 @@ pub(crate) struct App {
     /// The folder whose configuration counts, where that is another one than this process is in.
     folder: OnceLock<PathBuf>,
     mcp_config: Vec<String>,
+    /// The servers that are given by their URLs.
+    addresses: Arc<[Address]>,
     pipes: Pipes,
     strict: bool,
     /// `--from`: the host whose files are read.
@@ -63,7 +65,12 @@ impl App {
     /// # Errors
     ///
     /// A usage error where an option has an impossible value.
-    pub(crate) fn new(cli: &Cli, environment: Environment, telemetry: Telemetry) -> Result<Self, CliError> {
+    pub(crate) fn new(
+        cli: &mut Cli,
+        environment: Environment,
+        telemetry: Telemetry,
+    ) -> Result<Self, CliError> {
+        let addresses: Arc<[Address]> = cli.take_addresses()?.into();
         let global = &cli.global;
         let (scope, oauth_scopes) =
             cli.scopes().map_err(|why| CliError::usage("usage", why).next("mcplink --help"))?;
@@ -99,12 +106,13 @@ impl App {
             non_interactive: global.non_interactive,
             interactive: !global.non_interactive && std::io::stdin().is_terminal(),
             telemetry,
-            steps: Arc::new(Steps::of(cli)),
+            steps: Arc::new(Steps::of(cli).with_addresses(addresses.clone())),
             above: OnceLock::new(),
             folder: project.map(OnceLock::from).unwrap_or_default(),
             // Before signals are handled: a pipe may keep this waiting, and Ctrl-C ends it.
             pipes: environment.directory().map(|cwd| Pipes::read(&mcp_config, cwd)).unwrap_or_default(),
             mcp_config,
+            addresses,
             strict: global.strict_mcp_config,
             from,
             scope,
@@ -132,22 +140,16 @@ impl App {
 
     /// The same, whatever is wrong with it: for commands that tell what is.
     pub(crate) fn load_as_is(&self) -> Result<Loaded, CliError> {
-        Ok(Loaded { config: self.read(&self.mcp_config)?, scope: self.scope })
-    }
-
-    /// The same with one more entry, as `--mcp-config` would bring it along.
-    pub(crate) fn load_with_url(&self, name: &str, url: &url::Url) -> Result<Loaded, CliError> {
-        self.load_with(
-            &serde_json::json!({ "mcpServers": { name: { "type": "http", "url": url.as_str() } } })
-                .to_string(),
-        )
+        let addresses = self.addresses.clone();
+        Ok(Loaded { config: self.read(&self.mcp_config)?, scope: self.scope, addresses })
     }
 
     /// The same with more entries, as `--mcp-config` would bring them along.
     pub(crate) fn load_with(&self, servers: &str) -> Result<Loaded, CliError> {
         let mut mcp_config = self.mcp_config.clone();
         mcp_config.push(servers.to_owned());
-        Ok(Loaded { config: self.read(&mcp_config)?, scope: None })
+        let addresses = self.addresses.clone();
+        Ok(Loaded { config: self.read(&mcp_config)?, scope: None, addresses })
     }
 
     /// The scope that was asked for.
@@ -176,6 +178,7 @@ impl App {
     fn request(&self, directory: &Path, mcp_config: &[String]) -> Request {
         let mut request = Request::new(directory, self.variables());
         request.mcp_config = mcp_config.to_vec();
+        request.addresses = self.addresses.to_vec();
         request.pipes = self.pipes.clone();
         request.strict = self.strict;
         request.host = self.from;
@@ -311,6 +314,7 @@ pub(crate) fn program() -> ClientInfo {
 pub(crate) struct Loaded {
     pub(crate) config: Config,
     scope: Option<Scope>,
+    addresses: Arc<[Address]>,
 }
 
 impl Loaded {
@@ -364,7 +368,10 @@ impl Loaded {
 
     /// The server of this name, for who has been told what is wrong with the files.
     pub(crate) async fn found(&self, app: &App, name: &str) -> Result<ConfiguredServer, CliError> {
-        match self.config.entry(name).filter(|entry| self.scope.is_none_or(|scope| scope == entry.scope)) {
+        // A scope is one of files.
+        let is_given = self.is_address(name);
+        let is_seen = |entry: &&ServerEntry| is_given || self.scope.is_none_or(|scope| scope == entry.scope);
+        match self.config.entry(name).filter(is_seen) {
             Some(entry) => Ok(app.host.configured(entry, &self.config).await),
             None => match self.dead_end(name) {
                 Some((pointer, why)) => {
@@ -381,6 +388,33 @@ impl Loaded {
         self.config.pointers_of(name).next().map(|pointer| (pointer, why))
     }
 
+    /// Whether the server was given by its URL.
+    pub(crate) fn is_address(&self, name: &str) -> bool {
+        self.addresses.iter().any(|address| address.name() == name)
+    }
+
+    /// What was written is an address and no name, or one that may not be used.
+    fn no_name(&self, name: &str) -> Option<CliError> {
+        if self.is_address(name) {
+            let is_policy = |problem: &&Problem| problem.code == mcp_config::ProblemCode::ManagedPolicy;
+            let why = self.config.problems.iter().find(is_policy).map(problem_text).unwrap_or_default();
+            let message = "a server may not be used by its URL here";
+            return Some(CliError::usage("policy", message).why(why).next("mcplink list"));
+        }
+        if Address::is_one(name) {
+            let message = "a URL is no entry of the configuration";
+            let shown = mcp_text::shell_word(&mcp_config::display_url(name));
+            return Some(CliError::usage("unknown-server", message).next(format!("mcplink add {shown}")));
+        }
+        let url = Address::with_scheme(name).filter(|_| self.config.nearest(name).is_none())?;
+        let message = format!("no server is named {}", mcp_text::shell_word(&mcp_config::display_url(name)));
+        Some(
+            CliError::usage("unknown-server", message)
+                .why("it looks like a URL without its scheme")
+                .next(format!("write {url}")),
+        )
+    }
+
     /// There is no such server; the nearest one is suggested. A pointer is none, and is told as what it is.
     pub(crate) fn unknown(&self, name: &str) -> CliError {
         if let Some((pointer, why)) = self.dead_end(name) {
@@ -390,6 +424,9 @@ impl Loaded {
                 None => "mcplink validate".to_owned(),
             };
             return CliError::usage("self-reference", message).why(why).next(next);
+        }
+        if let Some(error) = self.no_name(name) {
+            return error;
         }
         // It may well stand where nothing can be read.
         if let Some(broken) = self.config.broken_files().next() {

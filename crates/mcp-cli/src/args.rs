@@ -2,6 +2,9 @@
 
 mod config;
 mod documents;
+mod servers;
+mod url;
+mod using;
 mod values;
 
 use std::path::PathBuf;
@@ -14,8 +17,9 @@ pub(crate) use self::config::{
     AddArgs, AddJsonArgs, DemoArgs, RemoveArgs, TransportArg, ValidateArgs, WriteArgs,
 };
 pub(crate) use self::documents::{CompletionsArgs, ManArgs};
+pub(crate) use self::url::UrlArgs;
+pub(crate) use self::using::{CallArgs, CompleteArgs, PromptArgs, ReadArgs, ServerArgs, ToolsArgs};
 pub(crate) use self::values::parse_duration;
-use self::values::parse_pair;
 
 /// See, recover and use MCP servers from a terminal or a script.
 #[derive(Debug, Parser)]
@@ -126,7 +130,7 @@ pub(crate) enum Command {
     Wait(WaitArgs),
     /// Show one server: its entry, where each part came from, its auth chain, its actions
     #[command(aliases = ["info", "show"])]
-    Get(NameArg),
+    Get(GetArgs),
     /// List the live sessions of every folder and host
     #[command(alias = "sessions")]
     Ps,
@@ -228,7 +232,7 @@ impl Command {
 #[derive(Args, Debug)]
 pub(crate) struct StatusArgs {
     /// Only these servers
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME|URL")]
     pub(crate) names: Vec<String>,
     /// Contact nothing: only what the files tell
     #[arg(long)]
@@ -241,19 +245,23 @@ pub(crate) struct StatusArgs {
     pub(crate) retry: bool,
     #[command(flatten)]
     pub(crate) deadline: DeadlineArgs,
+    #[command(flatten)]
+    pub(crate) url: UrlArgs,
 }
 
 /// `wait`.
 #[derive(Args, Debug)]
 pub(crate) struct WaitArgs {
     /// The servers; all of them are waited for
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required = true, value_name = "NAME|URL")]
     pub(crate) names: Vec<String>,
     /// The status to wait for
     #[arg(long, value_enum, value_name = "STATUS", default_value_t = StatusArg::Connected)]
     pub(crate) until: StatusArg,
     #[command(flatten)]
     pub(crate) deadline: DeadlineArgs,
+    #[command(flatten)]
+    pub(crate) url: UrlArgs,
 }
 
 /// A status that a person can wait for.
@@ -293,13 +301,18 @@ pub(crate) struct BridgeArgs {
     /// Use one connection with the other bridges to the same server that say so (Linux and macOS)
     #[arg(long)]
     pub(crate) shared: bool,
+    #[command(flatten)]
+    pub(crate) url: UrlArgs,
 }
 
-/// One server.
+/// `get`.
 #[derive(Args, Debug)]
-pub(crate) struct NameArg {
+pub(crate) struct GetArgs {
     /// The server
+    #[arg(value_name = "NAME|URL")]
     pub(crate) name: String,
+    #[command(flatten)]
+    pub(crate) url: UrlArgs,
 }
 
 /// How long a command may take.
@@ -308,26 +321,6 @@ pub(crate) struct DeadlineArgs {
     /// Stop after this time (5s, 500ms, 2m), whatever is missing then
     #[arg(long, value_name = "D", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
-}
-
-/// One server that is contacted.
-#[derive(Args, Debug)]
-pub(crate) struct ServerArgs {
-    /// The server
-    pub(crate) name: String,
-    #[command(flatten)]
-    pub(crate) deadline: DeadlineArgs,
-}
-
-/// `tools`.
-#[derive(Args, Debug)]
-pub(crate) struct ToolsArgs {
-    /// The server
-    pub(crate) name: String,
-    /// One tool, with its arguments and a call to copy
-    pub(crate) tool: Option<String>,
-    #[command(flatten)]
-    pub(crate) deadline: DeadlineArgs,
 }
 
 /// One server or more.
@@ -343,7 +336,7 @@ pub(crate) struct NamesArg {
 #[command(group = clap::ArgGroup::new("which").required(true).args(["names", "all", "failed"]))]
 pub(crate) struct ReconnectArgs {
     /// These servers
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME|URL")]
     pub(crate) names: Vec<String>,
     /// Every server that is not disabled
     #[arg(long)]
@@ -353,6 +346,8 @@ pub(crate) struct ReconnectArgs {
     pub(crate) failed: bool,
     #[command(flatten)]
     pub(crate) deadline: DeadlineArgs,
+    #[command(flatten)]
+    pub(crate) url: UrlArgs,
 }
 
 /// `stop`.
@@ -372,7 +367,7 @@ pub(crate) struct StopArgs {
 #[command(group = clap::ArgGroup::new("which").required(true).args(["names", "all"]))]
 pub(crate) struct ResetArgs {
     /// These servers
-    #[arg(value_name = "NAME")]
+    #[arg(value_name = "NAME|URL")]
     pub(crate) names: Vec<String>,
     /// Every server
     #[arg(long)]
@@ -380,12 +375,15 @@ pub(crate) struct ResetArgs {
     /// Forget registrations only, keep the tokens
     #[arg(long)]
     pub(crate) keep_tokens: bool,
+    #[command(flatten)]
+    pub(crate) url: UrlArgs,
 }
 
 /// `login`.
 #[derive(Args, Debug)]
 pub(crate) struct LoginArgs {
-    /// The server
+    /// The server: its name in the configuration, or its URL
+    #[arg(value_name = "NAME|URL")]
     pub(crate) name: String,
     /// Print the URL instead of opening a browser; the redirect can be pasted
     #[arg(long)]
@@ -398,18 +396,23 @@ pub(crate) struct LoginArgs {
     pub(crate) oauth_scope: Vec<String>,
     #[command(flatten)]
     pub(crate) deadline: DeadlineArgs,
+    #[command(flatten)]
+    pub(crate) url: UrlArgs,
 }
 
 /// `logout`.
 #[derive(Args, Debug)]
 pub(crate) struct LogoutArgs {
-    /// The server
+    /// The server: its name in the configuration, or its URL
+    #[arg(value_name = "NAME|URL")]
     pub(crate) name: String,
     /// Forget the tokens without telling the authorization server
     #[arg(long)]
     pub(crate) no_revoke: bool,
     #[command(flatten)]
     pub(crate) deadline: DeadlineArgs,
+    #[command(flatten)]
+    pub(crate) url: UrlArgs,
 }
 
 /// An optional folder.
@@ -417,74 +420,6 @@ pub(crate) struct LogoutArgs {
 pub(crate) struct PathArg {
     /// The folder (default: the project of the current directory)
     pub(crate) path: Option<std::path::PathBuf>,
-}
-
-/// `call`.
-#[derive(Args, Debug)]
-pub(crate) struct CallArgs {
-    /// The server
-    pub(crate) name: String,
-    /// The tool
-    pub(crate) tool: String,
-    /// key=string, key:=json, key=@file, '{json}', or - to read a JSON object from stdin
-    #[arg(value_name = "ARGS")]
-    pub(crate) arguments: Vec<String>,
-    /// Save content that is not text into this directory
-    #[arg(short, long, value_name = "DIR")]
-    pub(crate) output: Option<std::path::PathBuf>,
-    #[command(flatten)]
-    pub(crate) deadline: DeadlineArgs,
-}
-
-/// `read`.
-#[derive(Args, Debug)]
-pub(crate) struct ReadArgs {
-    /// The server
-    pub(crate) name: String,
-    /// The URI of the resource
-    pub(crate) uri: String,
-    /// Save content that is not text into this directory
-    #[arg(short, long, value_name = "DIR")]
-    pub(crate) output: Option<std::path::PathBuf>,
-    #[command(flatten)]
-    pub(crate) deadline: DeadlineArgs,
-}
-
-/// `prompt`.
-#[derive(Args, Debug)]
-pub(crate) struct PromptArgs {
-    /// The server
-    pub(crate) name: String,
-    /// The prompt
-    pub(crate) prompt: String,
-    /// key=string, key=@file, '{json}', or - to read a JSON object from stdin
-    #[arg(value_name = "ARGS")]
-    pub(crate) arguments: Vec<String>,
-    #[command(flatten)]
-    pub(crate) deadline: DeadlineArgs,
-}
-
-/// `complete`.
-#[derive(Args, Debug)]
-#[command(group = clap::ArgGroup::new("of").required(true).args(["prompt", "resource"]))]
-pub(crate) struct CompleteArgs {
-    /// The server
-    pub(crate) name: String,
-    /// The argument or the variable
-    pub(crate) argument: String,
-    /// What of its value is there already
-    pub(crate) typed: Option<String>,
-    /// The prompt that the argument belongs to
-    #[arg(long)]
-    pub(crate) prompt: Option<String>,
-    /// The URI template that the variable belongs to
-    #[arg(long, value_name = "TEMPLATE")]
-    pub(crate) resource: Option<String>,
-    /// Another argument that has its value already (repeatable)
-    #[arg(long = "given", value_name = "KEY=VALUE", value_parser = parse_pair)]
-    pub(crate) given: Vec<(String, String)>,
-    #[command(flatten)]
-    pub(crate) deadline: DeadlineArgs,
 }
 
 #[cfg(test)]

@@ -62,14 +62,14 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     let parsed = args::Cli::try_parse_from(&args);
     let parsed =
         parsed.or_else(|error| without_command(&args, error)).or_else(|error| asks_for_help(&args, error));
-    let cli = match parsed {
+    let mut cli = match parsed {
         Ok(cli) => cli,
         Err(error) => return refuse(&error, &args),
     };
     let (telemetry, layers) = Telemetry::start(&environment);
     logging::start(cli.global.verbose, &environment, layers);
     telemetry.explain();
-    let app = match App::new(&cli, environment, telemetry) {
+    let app = match App::new(&mut cli, environment, telemetry) {
         Ok(app) => Arc::new(app),
         Err(error) => {
             eprint_line(&if cli.global.json { error.to_json() } else { error.to_text() });

@@ -12,6 +12,13 @@ pub(crate) mod serve;
 mod sockets;
 pub(crate) mod watched;
 
+/// Whether `word` means a session of the server `name`. One that was given by its URL is also called by its host, where that
+/// cannot be the name of another server.
+pub(crate) fn is_called(name: &str, word: &str) -> bool {
+    let host = || url::Url::parse(name).ok().filter(|_| mcp_config::Address::is_one(name));
+    name == word || word.contains('.') && host().is_some_and(|url| url.host_str() == Some(word))
+}
+
 /// A session that was to end and has not.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) struct NotEnded {

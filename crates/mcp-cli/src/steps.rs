@@ -1,15 +1,21 @@
 //! What is printed as the next step, as it can be pasted: with the options of this invocation that decide which entries
 //! are seen, and never the command that was just run.
 
+use std::sync::Arc;
+
+use mcp_config::Address;
+
 use crate::args::{Cli, Command};
 
 /// What steps take over from the invocation.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Steps {
     /// The command that was just run; empty for one that no step names.
     verb: &'static str,
     /// With a blank before each.
     options: String,
+    /// The servers that were given by their URLs: a step has what was said of them.
+    addresses: Arc<[Address]>,
 }
 
 impl Steps {
@@ -41,7 +47,11 @@ impl Steps {
             Command::Tools(ref args) if args.tool.is_none() => "tools",
             _ => "",
         };
-        Self { verb, options }
+        Self { verb, options, addresses: Arc::new([]) }
+    }
+
+    pub(crate) fn with_addresses(self, addresses: Arc<[Address]>) -> Self {
+        Self { addresses, ..self }
     }
 
     /// `next` as it is printed. What is no command of this program is left as it is.
@@ -53,8 +63,22 @@ impl Steps {
         let alone = arguments.is_empty() || verb.starts_with('-') || arguments.contains("--help");
         let sees_entries = !alone || matches!(verb, "validate" | "list" | "status" | "paths");
         let options = if sees_entries && !next.ends_with(&*self.options) { &*self.options } else { "" };
+        let options =
+            self.of_address(arguments).filter(|own| !next.contains(&**own)).unwrap_or_default() + options;
         let arguments = if arguments.is_empty() { String::new() } else { format!(" {arguments}") };
         format!("mcplink {verb}{arguments}{options}")
+    }
+}
+
+impl Steps {
+    /// What was said of the server that these arguments begin with, with a blank before each word.
+    fn of_address(&self, arguments: &str) -> Option<String> {
+        let is_it = |address: &&Address| {
+            let rest = arguments.strip_prefix(&*mcp_text::shell_word(address.name()));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
+        let address = self.addresses.iter().find(is_it)?;
+        Some(address.options().iter().map(|word| format!(" {}", mcp_text::shell_word(word))).collect())
     }
 }
 

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | a host | a file in `known/`, and its line in `known.rs` |
 //! | a word that a host has for a field | a row in its `fields`, or in `words.rs` where several have it |
-//! | a program that is a bridge to a remote server | a row in `lines.rs` |
+//! | a program that is a bridge to a remote server, or an option of one | a row in `lines/table.rs` |
 
 mod draft;
 mod entry;
@@ -27,6 +27,8 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use entry::Origins;
 pub use found::{Carried, HostFound};
+pub use lines::AddressOption;
+pub(crate) use lines::{Line, Takes};
 pub(crate) use place::{Base, Folder};
 pub(crate) use read::holds_servers;
 pub use variables::Input;

@@ -37,6 +37,7 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+mod address;
 mod chain;
 mod consent;
 mod decisions;
@@ -81,6 +82,7 @@ mod trust;
 mod validate;
 mod variables;
 
+pub use address::{Address, AddressError};
 pub use chain::VARIABLE as CHAIN_VARIABLE;
 pub use consent::{Change, Term, Terms};
 pub use decisions::Trust;
@@ -95,7 +97,7 @@ pub use env_file::EnvFile;
 pub use error::{ConfigError, ConfigErrorKind};
 pub use expand::Text;
 pub use explain::{Explanation, HelperFacts, Hidden};
-pub use hosts::{Carried, Host, HostFound, Input};
+pub use hosts::{AddressOption, Carried, Host, HostFound, Input};
 pub use launch::Launch;
 pub use load::Config;
 pub use locations::{Locations, Platform};

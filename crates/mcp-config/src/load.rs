@@ -282,12 +282,18 @@ impl Control {
                 Problem::new(Severity::Error, ProblemCode::ManagedPolicy, message).in_place(&managed.place),
             );
         }
-        if sources.strict || sources.with_role(Role::Dynamic).next().is_some() {
-            let message = "the administrator's file has exclusive control; --mcp-config and \
-                           --strict-mcp-config cannot be used";
-            problems.push(
-                Problem::new(Severity::Error, ProblemCode::ManagedPolicy, message).in_place(&managed.place),
-            );
+        let is_given = sources.with_role(Role::Dynamic).any(|source| source.place == Place::Url);
+        let is_configured = sources.with_role(Role::Dynamic).any(|source| source.place != Place::Url);
+        for (is_so, what) in [
+            (sources.strict || is_configured, "--mcp-config and --strict-mcp-config"),
+            (is_given, "a server by its URL"),
+        ] {
+            if is_so {
+                let message =
+                    format!("the administrator's file has exclusive control; {what} cannot be used");
+                let problem = Problem::new(Severity::Error, ProblemCode::ManagedPolicy, message);
+                problems.push(problem.in_place(&managed.place));
+            }
         }
         Self::Managed
     }

@@ -13,6 +13,8 @@ pub enum Place {
     File(PathBuf),
     /// The nth `--mcp-config` that was given as inline JSON, from 1.
     Argument(usize),
+    /// A server that was given by its URL on the command line.
+    Url,
 }
 
 impl Place {
@@ -20,7 +22,7 @@ impl Place {
     pub fn path(&self) -> Option<&Path> {
         match self {
             Self::File(path) => Some(path),
-            Self::Argument(_) => None,
+            Self::Argument(_) | Self::Url => None,
         }
     }
 }
@@ -30,6 +32,7 @@ impl fmt::Display for Place {
         match self {
             Self::File(path) => path.display().fmt(f),
             Self::Argument(number) => write!(f, "--mcp-config #{number}"),
+            Self::Url => f.write_str("the command line"),
         }
     }
 }

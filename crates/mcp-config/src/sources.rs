@@ -16,7 +16,7 @@ use crate::env_file;
 use crate::hosts::{Host, HostPlace};
 use crate::never_read::{self, NeverRead};
 use crate::project::{canonical, stranger};
-use crate::{Env, Locations, Place, Platform, Project, trust};
+use crate::{Address, Env, Locations, Place, Platform, Project, trust};
 
 /// How long the files of a project may be together: who clones a project has agreed to nothing yet, and there may be
 /// one in every folder. A thousand entries have 0.3 MiB.
@@ -36,6 +36,8 @@ pub struct Request {
     pub env: Env,
     /// Each `--mcp-config`: a path, or inline JSON (recognised by its `{`).
     pub mcp_config: Vec<String>,
+    /// The servers that are given by their URLs.
+    pub addresses: Vec<Address>,
     /// The pipes among them, where they were read before: a pipe can be read once, and a configuration is read often.
     pub pipes: Pipes,
     /// `--strict-mcp-config`: use nothing but what `mcp_config` supplies.
@@ -59,6 +61,7 @@ impl Request {
             cwd: cwd.into(),
             env,
             mcp_config: Vec::new(),
+            addresses: Vec::new(),
             pipes: Pipes::default(),
             strict: false,
             platform: Platform::CURRENT,
@@ -80,6 +83,7 @@ impl fmt::Debug for Request {
             .field("cwd", &self.cwd)
             .field("env", &self.env)
             .field("mcp_config", &self.mcp_config.len())
+            .field("addresses", &self.addresses)
             .field("strict", &self.strict)
             .finish_non_exhaustive()
     }
@@ -349,7 +353,7 @@ fn owner(_: &Path) -> Option<u32> {
     None
 }
 
-/// The `--mcp-config` values, last one first: it wins.
+/// What the command line gives: servers by their URLs, then the `--mcp-config` values, last one first: it wins.
 fn dynamic(request: &Request, cwd: &Path) -> Vec<Source> {
     let source = |(index, value): (usize, &String)| {
         if is_inline(value) {
@@ -372,7 +376,8 @@ fn dynamic(request: &Request, cwd: &Path) -> Vec<Source> {
         let shown = if path.is_file() { canonical(&path) } else { path };
         Source { role: Role::Dynamic, place: Place::File(shown), content, foreign: None }
     };
-    request.mcp_config.iter().enumerate().map(source).rev().collect()
+    let given = Address::source(&request.addresses);
+    given.into_iter().chain(request.mcp_config.iter().enumerate().map(source).rev()).collect()
 }
 
 /// Why there is nothing at this path: a host that starts a program asks no shell, which would have replaced a part of it.

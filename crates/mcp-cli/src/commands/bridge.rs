@@ -13,7 +13,7 @@ use tokio::sync::Notify;
 
 use super::login;
 use crate::app::App;
-use crate::args::{BridgeArgs, DeadlineArgs, LoginArgs};
+use crate::args::{BridgeArgs, DeadlineArgs, LoginArgs, UrlArgs};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live::description::DescriptionFile;
@@ -213,6 +213,7 @@ fn sign_in(entry: Arc<Entry>, sharing: Option<Sharing>) -> SignIn {
                 device: false,
                 oauth_scope: Vec::new(),
                 deadline: DeadlineArgs::default(),
+                url: UrlArgs::default(),
             };
             match login::sign_in(entry.app(), &wired, &args, login::Person::BeforeTheHost).await {
                 Ok(_) => {

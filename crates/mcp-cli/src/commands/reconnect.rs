@@ -25,7 +25,7 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
     let running = live::all(&app.environment).await;
     let elsewhere = |name: &String| {
         let here = loaded.config.entry(name).is_some() || loaded.config.dead_end(name).is_some();
-        !here && running.iter().any(|session| session.name == *name)
+        !here && running.iter().any(|session| live::is_called(&session.name, name))
     };
     let (alone, names): (Vec<String>, Vec<String>) = args.names.iter().cloned().partition(elsewhere);
     let mut wired = match (alone.is_empty(), names.is_empty()) {

@@ -10,7 +10,6 @@ use mcp_files::Stamp;
 use mcp_status::{ActionFacts, Reason};
 use mcp_transport::Server;
 use mcp_transport::supervisor::Withheld;
-use url::Url;
 
 use crate::app::{App, Loaded};
 use crate::error::CliError;
@@ -24,21 +23,13 @@ pub(crate) fn absent(error: &CliError, hint: &str) -> String {
 /// What a session leads to.
 #[derive(Clone, Debug)]
 pub(crate) struct Target {
-    /// The name of the entry; the host of the URL where there is none.
     name: String,
-    /// Where it was given as a URL.
-    url: Option<Url>,
 }
 
 impl Target {
-    /// The server that a person wrote as a name or a URL.
-    pub(crate) fn new(server: &str) -> Self {
-        let url = Url::parse(server).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-        let name = match url.as_ref().and_then(Url::host_str) {
-            Some(host) => host.to_owned(),
-            None => server.to_owned(),
-        };
-        Self { name, url }
+    /// The server of this name.
+    pub(crate) fn new(name: &str) -> Self {
+        Self { name: name.to_owned() }
     }
 
     /// What it is called.
@@ -48,19 +39,12 @@ impl Target {
 
     /// The entry as it is configured now, for a command that begins: what is wrong with the files is told.
     pub(crate) async fn wired(&self, app: &App) -> Result<ConfiguredServer, CliError> {
-        self.load(app)?.wired(app, &self.name).await
+        app.load()?.wired(app, &self.name).await
     }
 
     /// The same for one that goes on, and has told it.
     async fn wired_again(&self, app: &App) -> Result<ConfiguredServer, CliError> {
-        self.load(app)?.found(app, &self.name).await
-    }
-
-    fn load(&self, app: &App) -> Result<Loaded, CliError> {
-        match &self.url {
-            Some(url) => app.load_with_url(&self.name, url),
-            None => app.load(),
-        }
+        app.load()?.found(app, &self.name).await
     }
 }
 
@@ -226,9 +210,9 @@ impl Entry {
 
     /// The entry as it is now, without any consequence.
     pub(crate) async fn look(&self) -> Look {
-        let (app, target) = (self.app.clone(), self.target.clone());
+        let app = self.app.clone();
         // A file may be on a network drive, and large: the messages of the session do not wait for it.
-        match tokio::task::spawn_blocking(move || target.load(&app)).await {
+        match tokio::task::spawn_blocking(move || app.load()).await {
             Ok(Ok(loaded)) => self.look_in(&loaded).await,
             Ok(Err(error)) => self.look_in_vain(&error),
             Err(_) => self.look_in_vain(&CliError::usage("config", "the configuration cannot be read")),

@@ -79,7 +79,7 @@ pub(crate) enum Which {
 impl Which {
     fn means(&self, info: &SessionInfo) -> bool {
         match self {
-            Self::Name(name) => info.server.name == *name,
+            Self::Name(name) => super::is_called(&info.server.name, name),
             Self::Process(pid) => info.pid == *pid,
             Self::All => true,
         }

@@ -89,5 +89,6 @@ mod status;
 #[cfg(unix)]
 mod switches;
 mod trust;
+mod urls;
 mod usage;
 mod watch;

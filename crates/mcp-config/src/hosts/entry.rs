@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use crate::display::display_key;
 use crate::document::Document;
 use crate::hosts::draft::{Draft, Group, Groups};
-use crate::hosts::lines::{self, Setting};
+use crate::hosts::lines;
 use crate::hosts::variables::{self, Inputs};
 use crate::hosts::words::{self, Means, OAUTH, Unit};
 use crate::hosts::{Around, Host, Input};
@@ -397,19 +397,34 @@ impl<'t, 'a> Entries<'t, 'a> {
         let url = member("url", node(line.address, text(words[line.address])));
         let headers: Vec<Member> =
             line.headers.iter().map(|(name, value, word)| member(name, node(*word, text(value)))).collect();
-        let setting = |setting: &Setting| match setting {
-            Setting::Text(value) => text(value),
-            Setting::Port(port) => Value::Number(Some(Whole::of(*port))),
-        };
-        let oauth: Vec<Member> =
-            line.oauth.iter().map(|(key, value, word)| member(key, node(*word, setting(value)))).collect();
+        let mut oauth = Vec::new();
+        let mut fields = Vec::new();
+        for (key, value) in line.fields() {
+            match value {
+                serde_json::Value::Object(block) if key == "oauth" => {
+                    oauth.extend(block.into_iter().map(|(key, value)| {
+                        let word = line.word_of(&format!("oauth.{key}"));
+                        member(&key, json_node(&value, spans[word]))
+                    }));
+                }
+                value => {
+                    let word = match value.as_object().and_then(|block| block.keys().next_back()) {
+                        Some(last) => line.word_of(&format!("{key}.{last}")),
+                        None => line.word_of(&key),
+                    };
+                    fields.push(member(&key, json_node(&value, spans[word])));
+                }
+            }
+        }
         let lost: Vec<(Span, &str)> = line.lost.iter().map(|(word, why)| (spans[*word], *why)).collect();
         let (kind, whole) = (line.kind.unwrap_or("http"), (at, at));
         draft.fields.retain(|field| !matches!(&*field.key, "command" | "cwd" | "envFile"));
         draft.args.clear();
         draft.env.clear();
         draft.kind = Some((kind.to_owned(), at));
+        draft.fields.retain(|field| !fields.iter().any(|said| said.key == field.key));
         draft.fields.insert(0, url);
+        draft.fields.extend(fields);
         draft.spans = Groups {
             headers: (!headers.is_empty()).then_some(whole),
             oauth: (!oauth.is_empty()).then_some(whole),
@@ -435,6 +450,31 @@ impl<'t, 'a> Entries<'t, 'a> {
         problem.hint = hint.map(str::to_owned);
         self.problems.push(problem);
     }
+}
+
+/// A value that is said at one place.
+fn json_node(value: &serde_json::Value, span: Span) -> Node {
+    let value = match value {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::Bool(value) => Value::Bool(*value),
+        serde_json::Value::Number(number) => Value::Number(number.as_u64().map(Whole::of)),
+        serde_json::Value::String(text) => Value::String(text.as_str().into()),
+        serde_json::Value::Array(items) => {
+            Value::Array(items.iter().map(|item| json_node(item, span)).collect())
+        }
+        serde_json::Value::Object(members) => Value::Object(Object::of(
+            members
+                .iter()
+                .map(|(key, value)| Member {
+                    key: key.as_str().into(),
+                    key_span: span,
+                    node: json_node(value, span),
+                    overridden: false,
+                })
+                .collect(),
+        )),
+    };
+    Node { span, value }
 }
 
 /// Whether a text has `${NAME}` in it.

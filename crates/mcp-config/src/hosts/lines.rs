@@ -2,152 +2,47 @@
 //!
 //! People have them because their host speaks to local servers only. Here the server is reached directly, so such a line
 //! is read as the remote entry that it stands for. A line with anything in it that is not understood is left a command.
+//! This program's own options for a URL are read by the same table.
+
+mod table;
+
+pub use table::AddressOption;
+pub(crate) use table::Takes;
+
+use table::{BRIDGES, Bridge};
 
 /// What such a line says.
 #[derive(Debug, Default)]
-pub(super) struct Line {
+pub(crate) struct Line {
     /// The program, as people call it.
     pub(super) program: &'static str,
     /// Which word is the address.
     pub(super) address: usize,
-    pub(super) kind: Option<&'static str>,
+    pub(crate) kind: Option<&'static str>,
     /// Name and value, and which word says so.
-    pub(super) headers: Vec<(String, String, usize)>,
-    /// Our fields of `oauth`, and which word says so.
-    pub(super) oauth: Vec<(&'static str, Setting, usize)>,
+    pub(crate) headers: Vec<(String, String, usize)>,
+    /// Our fields.
+    pub(super) said: Vec<Said>,
     /// What cannot be taken over, which word it is, and why not.
     pub(super) lost: Vec<(usize, &'static str)>,
+    callback: Callback,
 }
 
-/// A value of the `oauth` block.
+/// One field, and which word says so.
+#[derive(Debug)]
+pub(super) struct Said {
+    /// Its name, or block and name: `oauth.resource`.
+    field: &'static str,
+    value: Setting,
+    word: usize,
+}
+
+/// A value of a field.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(super) enum Setting {
+pub(crate) enum Setting {
     Text(String),
-    Port(u64),
+    Number(u64),
 }
-
-/// A program that is a bridge.
-struct Bridge {
-    /// Its package, without scope and version.
-    package: &'static str,
-    /// The option that the address follows; none where it is the first argument.
-    addresses: &'static [(&'static str, Option<&'static str>)],
-    options: &'static [(&'static str, Takes)],
-    /// The variable of the entry that holds a bearer token.
-    token: Option<&'static str>,
-}
-
-/// What an option says. All but the last four are followed by a value.
-#[derive(Clone, Copy)]
-enum Takes {
-    /// `Name: value`.
-    Header,
-    /// A bearer token.
-    Token,
-    Kind,
-    OAuth(&'static str),
-    /// A client as JSON, with `client_id` and perhaps `client_secret`.
-    Client,
-    CallbackHost,
-    CallbackPath,
-    /// A value that changes nothing.
-    Value,
-    /// A value that is lost, because of this.
-    LostValue(&'static str),
-    /// A name and a value, as two words.
-    HeaderWords,
-    /// Something that changes nothing.
-    Flag,
-    /// Something that is lost, because of this.
-    LostFlag(&'static str),
-    /// `resource` is left out.
-    NoResource,
-}
-
-const GRANT: &str = "only sign-ins by a person can be written in a file";
-const NO_FIELD: &str = "there is no such setting here";
-
-static BRIDGES: [Bridge; 4] = [
-    Bridge {
-        package: "mcp-remote",
-        addresses: &[],
-        options: &[
-            ("--header", Takes::Header),
-            ("--header-file", Takes::LostValue("headers of a file: use `headersHelper`")),
-            ("--host", Takes::CallbackHost),
-            ("--callback-path", Takes::CallbackPath),
-            ("--auth-success-url", Takes::Value),
-            ("--allow-http", Takes::Flag),
-            ("--debug", Takes::Flag),
-            ("--silent", Takes::Flag),
-            ("--enable-proxy", Takes::Flag),
-            ("--ignore-tool", Takes::LostValue("which tools may be used is not kept here yet")),
-            ("--auth-timeout", Takes::Value),
-            ("--connect-timeout", Takes::Value),
-            ("--headers-timeout", Takes::Value),
-            ("--body-timeout", Takes::Value),
-            ("--keep-alive", Takes::LostFlag("no pings are sent; a connection that is lost is made again")),
-            (
-                "--ping-interval",
-                Takes::LostValue("no pings are sent; a connection that is lost is made again"),
-            ),
-            ("--ipv4", Takes::LostFlag(NO_FIELD)),
-            ("--transport", Takes::Kind),
-            ("--protocol", Takes::Value),
-            ("--static-oauth-client-info", Takes::Client),
-            ("--static-oauth-client-metadata", Takes::LostValue(NO_FIELD)),
-            ("--client-metadata-url", Takes::OAuth("clientMetadataUrl")),
-            ("--client-credentials", Takes::LostFlag(GRANT)),
-            ("--token-endpoint", Takes::LostValue(GRANT)),
-            ("--device-code", Takes::Flag),
-            ("--disable-cookies", Takes::Flag),
-            ("--use-id-token", Takes::LostFlag(NO_FIELD)),
-            ("--resource", Takes::OAuth("resource")),
-            ("--disable-resource-parameter", Takes::NoResource),
-            ("--authorize-param", Takes::LostValue(NO_FIELD)),
-        ],
-        token: None,
-    },
-    Bridge {
-        package: "mcp-proxy",
-        addresses: &[],
-        options: &[
-            ("-H", Takes::HeaderWords),
-            ("--headers", Takes::HeaderWords),
-            ("--transport", Takes::Kind),
-            ("--client-id", Takes::LostValue(GRANT)),
-            ("--client-secret", Takes::LostValue(GRANT)),
-            ("--token-url", Takes::LostValue(GRANT)),
-            ("--verify-ssl", Takes::Value),
-            ("--no-verify-ssl", Takes::LostFlag("certificates are always checked here")),
-            ("--debug", Takes::Flag),
-            ("--log-level", Takes::Value),
-        ],
-        token: Some("API_ACCESS_TOKEN"),
-    },
-    Bridge {
-        package: "supergateway",
-        addresses: &[("--sse", Some("sse")), ("--streamableHttp", Some("http"))],
-        options: &[
-            ("--header", Takes::Header),
-            ("--oauth2Bearer", Takes::Token),
-            ("--logLevel", Takes::Value),
-            ("--outputTransport", Takes::Value),
-        ],
-        token: None,
-    },
-    Bridge {
-        package: "mcplink",
-        addresses: &[],
-        options: &[
-            ("-H", Takes::Header),
-            ("--header", Takes::Header),
-            ("--shared", Takes::Flag),
-            ("--project", Takes::Value),
-        ],
-        token: None,
-    },
-];
 
 /// Commands that start a package by its name, or another command.
 const LAUNCHERS: [&str; 15] = [
@@ -174,7 +69,6 @@ pub(super) fn read(words: &[&str], variable: &dyn Fn(&str) -> Option<String>) ->
         rest += 1;
     }
     let mut line = Line { program: bridge.package, ..Line::default() };
-    let mut callback = Callback::default();
     let mut address = None;
     while let Some(word) = words.get(rest) {
         let (option, joined) = match word.split_once('=') {
@@ -190,63 +84,53 @@ pub(super) fn read(words: &[&str], variable: &dyn Fn(&str) -> Option<String>) ->
             rest += width;
             continue;
         }
-        let known = bridge.options.iter().find(|(name, _)| *name == option);
-        let Some((_, takes)) = known else {
+        let Some(takes) = bridge.takes(option) else {
             if word.starts_with('-') {
                 return None;
             }
             if address.is_none() && bridge.addresses.is_empty() {
                 address = Some(rest);
             } else if let Ok(port) = word.parse::<u16>() {
-                callback.port = Some((port, rest));
+                line.callback.port = Some((port, rest));
             } else {
                 return None;
             }
             rest += 1;
             continue;
         };
-        match takes {
-            Takes::Header => {
-                let (name, text) = value(1)?.split_once(':')?;
-                line.headers.push((name.trim().to_owned(), filled(text.trim(), variable), rest + width - 1));
-            }
-            Takes::HeaderWords => {
-                let (name, text) = (words.get(rest + 1)?, words.get(rest + 2)?);
-                line.headers.push(((*name).to_owned(), filled(text, variable), rest + 2));
+        match takes.values() {
+            0 => {
+                takes.note("", rest, &mut line)?;
                 rest += 1;
             }
-            Takes::Token => {
-                let text = format!("Bearer {}", filled(value(1)?, variable));
-                line.headers.push(("Authorization".to_owned(), text, rest + width - 1));
+            2 => {
+                let (name, text) = (words.get(rest + 1)?, words.get(rest + 2)?);
+                line.headers.push(((*name).to_owned(), filled(text, variable), rest + 2));
+                rest += 3;
             }
-            Takes::Kind => line.kind = kind(value(1)?),
-            Takes::OAuth(field) => {
-                line.oauth.push((field, Setting::Text(value(1)?.to_owned()), rest + width - 1));
+            _ => {
+                let text = value(1)?;
+                let at = rest + width - 1;
+                // What is lost is told of the option.
+                let at = if matches!(takes, Takes::LostValue(_)) { rest } else { at };
+                let text = match takes {
+                    Takes::Header => {
+                        let (name, text) = text.split_once(':')?;
+                        format!("{name}:{}", filled(text.trim(), variable))
+                    }
+                    Takes::Token => filled(text, variable),
+                    _ => text.to_owned(),
+                };
+                takes.note(&text, at, &mut line)?;
+                rest += width;
             }
-            Takes::Client => client(value(1)?, rest + width - 1, &mut line),
-            Takes::CallbackHost => callback.host = Some(value(1)?.to_owned()),
-            Takes::CallbackPath => callback.path = Some(value(1)?.to_owned()),
-            Takes::LostValue(why) => {
-                value(1)?;
-                line.lost.push((rest, why));
-            }
-            Takes::Value => {
-                value(1)?;
-            }
-            Takes::LostFlag(why) => line.lost.push((rest, why)),
-            Takes::NoResource => line.oauth.push(("resource", Setting::Text(String::new()), rest)),
-            Takes::Flag => {}
         }
-        rest += match takes {
-            Takes::Flag | Takes::LostFlag(_) | Takes::NoResource => 1,
-            _ => width,
-        };
     }
     line.address = address?;
     if !words[line.address].contains("://") && !words[line.address].contains("${") {
         return None;
     }
-    callback.apply(&mut line);
+    line.come_back();
     if let Some(token) = bridge.token.and_then(variable) {
         line.headers.push(("Authorization".to_owned(), format!("Bearer {token}"), line.address));
     }
@@ -309,48 +193,56 @@ fn filled(text: &str, variable: &dyn Fn(&str) -> Option<String>) -> String {
     out
 }
 
-/// `http-first`, `sse-only`, `streamablehttp` and their like. What is tried first is found out by asking the server.
-fn kind(word: &str) -> Option<&'static str> {
-    match &*word.to_ascii_lowercase() {
-        "sse" | "sse-only" | "sse-first" => Some("sse"),
-        _ => Some("http"),
-    }
-}
-
-fn client(text: &str, at: usize, line: &mut Line) {
-    let Ok(serde_json::Value::Object(client)) = serde_json::from_str(text) else {
-        line.lost.push((at, "a client in a file: use `oauth`: {\"clientId\": ..}"));
-        return;
-    };
-    if let Some(id) = client.get("client_id").and_then(serde_json::Value::as_str) {
-        line.oauth.push(("clientId", Setting::Text(id.to_owned()), at));
-    }
-    if client.contains_key("client_secret") {
-        line.lost.push((at, super::words::SECRET));
-    }
-}
-
 /// Where a browser comes back to.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Callback {
     port: Option<(u16, usize)>,
     host: Option<String>,
     path: Option<String>,
 }
 
-impl Callback {
+impl Line {
     /// A client that is registered beforehand has a whole address registered; others need a port at most.
-    fn apply(self, line: &mut Line) {
-        let Some((port, at)) = self.port else { return };
-        let registered = line.oauth.iter().any(|(field, ..)| *field == "clientId");
-        if registered || self.host.is_some() || self.path.is_some() {
-            let host = self.host.as_deref().unwrap_or(CALLBACK_HOST);
-            let path = self.path.as_deref().unwrap_or(CALLBACK_PATH);
+    fn come_back(&mut self) {
+        let Some((port, at)) = self.callback.port else { return };
+        let registered = self.said.iter().any(|said| said.field == "oauth.clientId");
+        let Callback { host, path, .. } = &self.callback;
+        let said = if registered || host.is_some() || path.is_some() {
+            let host = host.as_deref().unwrap_or(CALLBACK_HOST);
+            let path = path.as_deref().unwrap_or(CALLBACK_PATH);
             let uri = format!("http://{host}:{port}/{}", path.trim_start_matches('/'));
-            line.oauth.push(("redirectUri", Setting::Text(uri), at));
+            Said { field: "oauth.redirectUri", value: Setting::Text(uri), word: at }
         } else {
-            line.oauth.push(("callbackPort", Setting::Port(port.into()), at));
+            Said { field: "oauth.callbackPort", value: Setting::Number(port.into()), word: at }
+        };
+        self.said.push(said);
+    }
+
+    /// The fields that are said, by name: what an entry has beside its address, its headers and its type.
+    pub(crate) fn fields(&self) -> serde_json::Map<String, serde_json::Value> {
+        let mut fields = serde_json::Map::new();
+        for said in &self.said {
+            let (block, field) = said.field.split_once('.').unwrap_or(("", said.field));
+            let place = match block {
+                "" => &mut fields,
+                block => {
+                    let block = fields.entry(block).or_insert_with(|| serde_json::json!({}));
+                    let Some(block) = block.as_object_mut() else { continue };
+                    block
+                }
+            };
+            let value = match &said.value {
+                Setting::Text(text) => text.as_str().into(),
+                Setting::Number(number) => (*number).into(),
+            };
+            place.insert(field.to_owned(), value);
         }
+        fields
+    }
+
+    /// Which word says this field last.
+    pub(super) fn word_of(&self, field: &str) -> usize {
+        self.said.iter().rev().find(|said| said.field == field).map_or(self.address, |said| said.word)
     }
 }
 
@@ -417,20 +309,18 @@ mod tests {
         assert_eq!(found.kind, Some("sse"));
         let headers: Vec<_> = found.headers.iter().map(|(name, value, _)| (&**name, &**value)).collect();
         assert_eq!(headers, [("Authorization", "Bearer set"), ("X-A", "${OTHER}")]);
-        let oauth: Vec<_> = found.oauth.iter().map(|(field, setting, _)| (*field, setting.clone())).collect();
-        let text = |text: &str| Setting::Text(text.to_owned());
-        assert_eq!(
-            oauth,
-            [
-                ("resource", text("https://h/")),
-                ("clientId", text("c")),
-                ("redirectUri", text("http://localhost:3334/cb")),
-            ]
-        );
+        let fields = serde_json::Value::from(found.fields());
+        let redirect = "http://localhost:3334/cb";
+        let oauth = serde_json::json!({ "resource": "https://h/", "clientId": "c", "redirectUri": redirect });
+        assert_eq!(fields, serde_json::json!({ "oauth": oauth }));
         let lost: Vec<&str> = found.lost.iter().map(|(_, why)| *why).collect();
-        assert_eq!(lost, [super::super::words::SECRET, NO_FIELD]);
+        assert_eq!(lost, [super::super::words::SECRET, table::NO_FIELD]);
         let port = line("npx mcp-remote https://h/mcp 3334").unwrap();
-        assert_eq!(port.oauth, [("callbackPort", Setting::Port(3334), 3)]);
+        assert_eq!(
+            serde_json::Value::from(port.fields()),
+            serde_json::json!({ "oauth": { "callbackPort": 3334 } })
+        );
+        assert_eq!(port.word_of("oauth.callbackPort"), 3);
         let proxy = line("mcp-proxy https://h/mcp -H X-Key k -H Authorization t").unwrap();
         assert_eq!(proxy.headers.len(), 2);
         let gateway = line("npx supergateway --sse https://h/sse --oauth2Bearer t").unwrap();

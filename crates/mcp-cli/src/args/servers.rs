@@ -1,0 +1,121 @@
+//! Which words of a command line name servers.
+
+use mcp_config::Address;
+
+use super::{Cli, Command, UrlArgs};
+use crate::error::CliError;
+
+impl Command {
+    /// The words that name servers, with what is said of those that are URLs.
+    fn servers(&mut self) -> (Vec<&mut String>, UrlArgs) {
+        let one = |name, url: &UrlArgs| (vec![name], url.clone());
+        match self {
+            Self::Status(args) => (args.names.iter_mut().collect(), args.url.clone()),
+            Self::Wait(args) => (args.names.iter_mut().collect(), args.url.clone()),
+            Self::Reconnect(args) => (args.names.iter_mut().collect(), args.url.clone()),
+            Self::Reset(args) => (args.names.iter_mut().collect(), args.url.clone()),
+            Self::Stop(args) => (args.sessions.iter_mut().collect(), UrlArgs::default()),
+            Self::Logs(args) => (vec![&mut args.name], UrlArgs::default()),
+            Self::Get(args) => one(&mut args.name, &args.url),
+            Self::Login(args) => one(&mut args.name, &args.url),
+            Self::Logout(args) => one(&mut args.name, &args.url),
+            Self::Tools(args) => one(&mut args.name, &args.url),
+            Self::Call(args) => one(&mut args.name, &args.url),
+            Self::Resources(args) | Self::Prompts(args) | Self::Ping(args) => one(&mut args.name, &args.url),
+            Self::Read(args) => one(&mut args.name, &args.url),
+            Self::Prompt(args) => one(&mut args.name, &args.url),
+            Self::Complete(args) => one(&mut args.name, &args.url),
+            Self::Bridge(args) => one(&mut args.server, &args.url),
+            _ => (Vec::new(), UrlArgs::default()),
+        }
+    }
+}
+
+impl Cli {
+    /// The servers that are given by their URLs. From here on each is called by its name.
+    ///
+    /// # Errors
+    ///
+    /// One is no URL of a server, or an option says something of a URL where there is none.
+    pub(crate) fn take_addresses(&mut self) -> Result<Vec<Address>, CliError> {
+        let usage = |message: String| CliError::usage("usage", message).next("mcplink --help");
+        let (words, options) = self.command.servers();
+        let mut addresses: Vec<Address> = Vec::new();
+        for word in words.into_iter().filter(|word| Address::is_one(word)) {
+            let address = Address::new(word, options.iter()).map_err(|error| usage(error.to_string()))?;
+            address.name().clone_into(word);
+            match addresses.iter().find(|known| known.name() == address.name()) {
+                None => addresses.push(address),
+                Some(known) if known.is_same(&address) => {}
+                // Which is which could not be told.
+                Some(_) => {
+                    let why = "two URLs differ in nothing that is shown, such as their query";
+                    return Err(usage("give one of these URLs at a time".to_owned()).why(why));
+                }
+            }
+        }
+        match options.first() {
+            Some(option) if addresses.is_empty() => {
+                let message = format!("{} says something of a URL, and none is given", option.name);
+                Err(usage(message).why("what is sent to a server of the configuration stands in its entry"))
+            }
+            _ => Ok(addresses),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser as _;
+
+    use super::*;
+
+    fn taken(line: &[&str]) -> Result<Vec<Address>, CliError> {
+        Cli::try_parse_from(["mcplink"].iter().chain(line)).unwrap().take_addresses()
+    }
+
+    #[test]
+    fn fh_h5_each_command_that_takes_a_name_takes_a_url() {
+        const URL: &str = "https://h.example/mcp";
+        for line in [
+            &["status", URL][..],
+            &["wait", URL],
+            &["get", URL],
+            &["tools", URL],
+            &["call", URL, "t"],
+            &["resources", URL],
+            &["read", URL, "u"],
+            &["prompts", URL],
+            &["prompt", URL, "p"],
+            &["complete", URL, "a", "--prompt", "p"],
+            &["ping", URL],
+            &["login", URL],
+            &["logout", URL],
+            &["reset", URL],
+            &["reconnect", URL],
+            &["bridge", URL],
+            &["logs", URL],
+            &["stop", URL],
+        ] {
+            let addresses = taken(line).unwrap();
+            assert_eq!(addresses.iter().map(Address::name).collect::<Vec<_>>(), [URL], "{line:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_said_of_no_url_and_what_cannot_be_told_apart_is_refused() {
+        for (line, said) in [
+            (&["status", "web", "-H", "A: canary"][..], "--header says something of a URL"),
+            (&["status", "https://h/?k=canary", "https://h/?k=canary2"], "one of these URLs at a time"),
+            (&["status", "ftp://canary/"], "begins with http:// or https://"),
+            (&["status", "wss://canary/"], "WebSocket"),
+            (&["status", "https://h/", "-H", "canary"], "written as 'Name: value'"),
+            (&["status", "https://h/", "-t", "canary"], "http or sse"),
+        ] {
+            let said_of_it = taken(line).unwrap_err().to_text();
+            assert!(said_of_it.contains(said) && !said_of_it.contains("canary"), "{line:?}: {said_of_it}");
+        }
+        assert_eq!(taken(&["status", "https://h/?k=1", "https://h/?k=1", "web"]).unwrap().len(), 1);
+        assert_eq!(taken(&["status", "https://h:1/", "https://h:2/"]).unwrap().len(), 2);
+    }
+}

@@ -1,0 +1,287 @@
+//! Which options such programs have, and which field of an entry each of them is: the one table that lines of other hosts, and
+//! this program's own command line, are read by.
+
+use super::super::words;
+use super::{Line, Said, Setting};
+
+/// A program that is a bridge.
+pub(super) struct Bridge {
+    /// Its package, without scope and version.
+    pub(super) package: &'static str,
+    /// The option that the address follows; none where it is the first argument.
+    pub(super) addresses: &'static [(&'static str, Option<&'static str>)],
+    pub(super) options: &'static [(&'static str, Takes)],
+    /// The variable of the entry that holds a bearer token.
+    pub(super) token: Option<&'static str>,
+}
+
+/// What an option says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Takes {
+    /// `Name: value`.
+    Header,
+    /// A name and a value, as two words.
+    HeaderWords,
+    /// A bearer token.
+    Token,
+    /// How the server speaks, in another program's words.
+    Kind,
+    /// The same in ours.
+    Type,
+    /// A field of the entry, or of a block of it (`oauth.resource`), that is a text.
+    Text(&'static str),
+    /// One that is a number from 1 to 65535.
+    Port(&'static str),
+    /// A client as JSON, with `client_id` and perhaps `client_secret`.
+    Client,
+    CallbackHost,
+    CallbackPath,
+    /// A value that changes nothing.
+    Value,
+    /// A value that is lost, because of this.
+    LostValue(&'static str),
+    /// Something that changes nothing.
+    Flag,
+    /// A field that has this value.
+    Is(&'static str, &'static Setting),
+    /// Something that is lost, because of this.
+    LostFlag(&'static str),
+}
+
+impl Takes {
+    /// How many words follow.
+    pub(crate) fn values(self) -> usize {
+        match self {
+            Self::Flag | Self::Is(..) | Self::LostFlag(_) => 0,
+            Self::HeaderWords => 2,
+            _ => 1,
+        }
+    }
+
+    /// Notes what `value` says; `at` is its word. `None` where it cannot be read.
+    pub(crate) fn note(self, value: &str, at: usize, line: &mut Line) -> Option<()> {
+        match self {
+            Self::Header => {
+                let (name, text) = value.split_once(':')?;
+                line.headers.push((name.trim().to_owned(), text.trim().to_owned(), at));
+            }
+            Self::Token => line.headers.push(("Authorization".to_owned(), format!("Bearer {value}"), at)),
+            Self::Kind => line.kind = kind(value),
+            Self::Type => line.kind = Some(kind_of(value)?),
+            Self::Text(field) => line.say(field, Setting::Text(value.to_owned()), at),
+            Self::Port(field) => {
+                let port = value.parse::<u16>().ok().filter(|port| *port > 0)?;
+                line.say(field, Setting::Number(port.into()), at);
+            }
+            Self::Is(field, setting) => line.say(field, setting.clone(), at),
+            Self::Client => client(value, at, line),
+            Self::CallbackHost => line.callback.host = Some(value.to_owned()),
+            Self::CallbackPath => line.callback.path = Some(value.to_owned()),
+            Self::LostValue(why) | Self::LostFlag(why) => line.lost.push((at, why)),
+            Self::HeaderWords | Self::Value | Self::Flag => {}
+        }
+        Some(())
+    }
+}
+
+impl Line {
+    fn say(&mut self, field: &'static str, value: Setting, at: usize) {
+        self.said.push(Said { field, value, word: at });
+    }
+}
+
+/// `http-first`, `sse-only`, `streamablehttp` and their like. What is tried first is found out by asking the server.
+fn kind(word: &str) -> Option<&'static str> {
+    match &*word.to_ascii_lowercase() {
+        "sse" | "sse-only" | "sse-first" => Some("sse"),
+        _ => Some("http"),
+    }
+}
+
+fn kind_of(word: &str) -> Option<&'static str> {
+    match word {
+        "http" | "streamable-http" => Some("http"),
+        "sse" => Some("sse"),
+        _ => None,
+    }
+}
+
+fn client(text: &str, at: usize, line: &mut Line) {
+    let Ok(serde_json::Value::Object(client)) = serde_json::from_str(text) else {
+        line.lost.push((at, "a client in a file: use `oauth`: {\"clientId\": ..}"));
+        return;
+    };
+    if let Some(id) = client.get("client_id").and_then(serde_json::Value::as_str) {
+        line.say("oauth.clientId", Setting::Text(id.to_owned()), at);
+    }
+    if client.contains_key("client_secret") {
+        line.lost.push((at, words::SECRET));
+    }
+}
+
+const GRANT: &str = "only sign-ins by a person can be written in a file";
+pub(super) const NO_FIELD: &str = "there is no such setting here";
+const NO_PINGS: &str = "no pings are sent; a connection that is lost is made again";
+
+static NOTHING: Setting = Setting::Text(String::new());
+
+/// An option of ours that says something of a server which is given by its URL.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct AddressOption {
+    /// Its name, with the two dashes.
+    pub name: &'static str,
+    /// The letter that is short for it.
+    pub short: Option<char>,
+    /// What its value is called in a help; none where it takes none.
+    pub value: Option<&'static str>,
+    /// What it does, for a help.
+    pub about: &'static str,
+    pub(crate) takes: Takes,
+}
+
+impl AddressOption {
+    const fn new(name: &'static str, value: Option<&'static str>, takes: Takes, about: &'static str) -> Self {
+        Self { name, short: None, value, about, takes }
+    }
+
+    const fn short(self, letter: char) -> Self {
+        Self { short: Some(letter), ..self }
+    }
+
+    /// Each of them.
+    pub fn all() -> &'static [Self] {
+        &OWN
+    }
+}
+
+/// Our own.
+static OWN: [AddressOption; 7] = [
+    AddressOption::new(
+        "--header",
+        Some("NAME: VALUE"),
+        Takes::Header,
+        "Send this header to the URL; '${env:V}' in it is the variable V (repeatable)",
+    )
+    .short('H'),
+    AddressOption::new("--transport", Some("TYPE"), Takes::Type, "How the URL speaks: http or sse")
+        .short('t'),
+    AddressOption::new(
+        "--client-id",
+        Some("ID"),
+        Takes::Text("oauth.clientId"),
+        "The client that is registered with the authorization server of the URL",
+    ),
+    AddressOption::new(
+        "--callback-port",
+        Some("PORT"),
+        Takes::Port("oauth.callbackPort"),
+        "The port that a sign-in comes back to",
+    ),
+    AddressOption::new(
+        "--redirect-uri",
+        Some("URI"),
+        Takes::Text("oauth.redirectUri"),
+        "The whole address that a sign-in comes back to",
+    ),
+    AddressOption::new(
+        "--client-metadata-url",
+        Some("URL"),
+        Takes::Text("oauth.clientMetadataUrl"),
+        "Where the metadata of this client is",
+    ),
+    AddressOption::new(
+        "--oauth-resource",
+        Some("URI"),
+        Takes::Text("oauth.resource"),
+        "The resource that tokens are asked for; '' for none",
+    ),
+];
+
+/// Options of our `bridge` that are no part of an entry.
+const OF_BRIDGE: [(&str, Takes); 3] =
+    [("--shared", Takes::Flag), ("--interactive-login", Takes::Flag), ("--project", Takes::Value)];
+
+impl Bridge {
+    /// What an option of it says.
+    pub(super) fn takes(&self, option: &str) -> Option<Takes> {
+        let named = |options: &[(&str, Takes)]| {
+            options.iter().find(|(name, _)| *name == option).map(|(_, takes)| *takes)
+        };
+        if self.package != "mcplink" {
+            return named(self.options);
+        }
+        let is_short = |own: &AddressOption| own.short.is_some_and(|letter| *option == format!("-{letter}"));
+        let own = OWN.iter().find(|own| own.name == option || is_short(own));
+        own.map(|own| own.takes).or_else(|| named(&OF_BRIDGE))
+    }
+}
+
+pub(super) static BRIDGES: [Bridge; 4] = [
+    Bridge {
+        package: "mcp-remote",
+        addresses: &[],
+        options: &[
+            ("--header", Takes::Header),
+            ("--header-file", Takes::LostValue("headers of a file: use `headersHelper`")),
+            ("--host", Takes::CallbackHost),
+            ("--callback-path", Takes::CallbackPath),
+            ("--auth-success-url", Takes::Value),
+            ("--allow-http", Takes::Flag),
+            ("--debug", Takes::Flag),
+            ("--silent", Takes::Flag),
+            ("--enable-proxy", Takes::Flag),
+            ("--ignore-tool", Takes::LostValue("which tools may be used is not kept here yet")),
+            ("--auth-timeout", Takes::Value),
+            ("--connect-timeout", Takes::Value),
+            ("--headers-timeout", Takes::Value),
+            ("--body-timeout", Takes::Value),
+            ("--keep-alive", Takes::LostFlag(NO_PINGS)),
+            ("--ping-interval", Takes::LostValue(NO_PINGS)),
+            ("--ipv4", Takes::LostFlag(NO_FIELD)),
+            ("--transport", Takes::Kind),
+            ("--protocol", Takes::Value),
+            ("--static-oauth-client-info", Takes::Client),
+            ("--static-oauth-client-metadata", Takes::LostValue(NO_FIELD)),
+            ("--client-metadata-url", Takes::Text("oauth.clientMetadataUrl")),
+            ("--client-credentials", Takes::LostFlag(GRANT)),
+            ("--token-endpoint", Takes::LostValue(GRANT)),
+            ("--device-code", Takes::Flag),
+            ("--disable-cookies", Takes::Flag),
+            ("--use-id-token", Takes::LostFlag(NO_FIELD)),
+            ("--resource", Takes::Text("oauth.resource")),
+            ("--disable-resource-parameter", Takes::Is("oauth.resource", &NOTHING)),
+            ("--authorize-param", Takes::LostValue(NO_FIELD)),
+        ],
+        token: None,
+    },
+    Bridge {
+        package: "mcp-proxy",
+        addresses: &[],
+        options: &[
+            ("-H", Takes::HeaderWords),
+            ("--headers", Takes::HeaderWords),
+            ("--transport", Takes::Kind),
+            ("--client-id", Takes::LostValue(GRANT)),
+            ("--client-secret", Takes::LostValue(GRANT)),
+            ("--token-url", Takes::LostValue(GRANT)),
+            ("--verify-ssl", Takes::Value),
+            ("--no-verify-ssl", Takes::LostFlag("certificates are always checked here")),
+            ("--debug", Takes::Flag),
+            ("--log-level", Takes::Value),
+        ],
+        token: Some("API_ACCESS_TOKEN"),
+    },
+    Bridge {
+        package: "supergateway",
+        addresses: &[("--sse", Some("sse")), ("--streamableHttp", Some("http"))],
+        options: &[
+            ("--header", Takes::Header),
+            ("--oauth2Bearer", Takes::Token),
+            ("--logLevel", Takes::Value),
+            ("--outputTransport", Takes::Value),
+        ],
+        token: None,
+    },
+    Bridge { package: "mcplink", addresses: &[], options: &OF_BRIDGE, token: None },
+];
