@@ -10,6 +10,9 @@ const LINTS: [&str; 8] =
 const NEXTEST: [&str; 6] = ["nextest", "run", "--locked", "--workspace", "--all-features", "--no-fail-fast"];
 const TESTS: [&str; 8] =
     ["test", "--locked", "--workspace", "--all-features", "--lib", "--bins", "--tests", "--no-fail-fast"];
+/// What the program says of the features that a build of it lacks.
+const MINIMAL: [&str; 7] =
+    ["test", "--locked", "--package", "mcp-cli", "--no-default-features", "--test", "minimal"];
 const DOC_TESTS: [&str; 5] = ["test", "--locked", "--workspace", "--all-features", "--doc"];
 /// Manifests, files and licences of what is published. What is inside was built by the steps before.
 const PACKAGES: [&str; 7] =
@@ -49,6 +52,7 @@ pub(crate) fn run_all() -> Result<(), Problems> {
 
 /// nextest where it is installed: it isolates each test in a process of its own and finds leaked children.
 fn tests() -> Result<(), Problems> {
+    run(&mut command("cargo", &MINIMAL))?;
     if has_cargo_subcommand("nextest") {
         run(&mut command("cargo", &NEXTEST))
     } else {

@@ -26,8 +26,7 @@ pub(crate) struct Description<'a> {
 
 /// What a server says of itself, for a bridge that speaks to it over the connection of another one: the result of its
 /// handshake, as far as it was understood.
-#[cfg(unix)]
-pub(crate) fn as_is(server: &ServerDescription) -> Box<RawValue> {
+pub fn as_is(server: &ServerDescription) -> Box<RawValue> {
     let mut capabilities = Object::new();
     for (name, settings) in &server.capabilities {
         capabilities.member(name, settings.get());

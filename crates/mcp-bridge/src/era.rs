@@ -18,17 +18,18 @@ use crate::splice::{raw, string, text, with_members, with_meta};
 
 /// What a modern request says about itself.
 #[derive(Debug)]
-pub(crate) struct RequestMeta<'a> {
+pub struct RequestMeta<'a> {
     pub(crate) version: String,
     pub(crate) client: Option<&'a RawValue>,
     pub(crate) capabilities: Option<&'a RawValue>,
-    pub(crate) log_level: Option<String>,
+    /// From which level on it wants log messages.
+    pub log_level: Option<String>,
     pub(crate) progress_token: Option<&'a RawValue>,
 }
 
 impl<'a> RequestMeta<'a> {
     /// Reads it; `None` where the request is not of the modern era.
-    pub(crate) fn read(params: Option<&'a RawValue>) -> Option<Self> {
+    pub fn read(params: Option<&'a RawValue>) -> Option<Self> {
         let params = params?.get();
         // Most requests of the legacy era are told apart without being parsed.
         if !params.contains("protocolVersion") && !params.contains("\\u") {
@@ -101,7 +102,7 @@ pub(crate) fn missing_in_legacy_result(method: &str, result: &str) -> &'static s
 }
 
 /// How severe a log message is (RFC 5424 section 6.2.1): 0 for `debug`, 7 for `emergency`.
-pub(crate) fn severity(level: &str) -> Option<u8> {
+pub fn severity(level: &str) -> Option<u8> {
     let levels = ["debug", "info", "notice", "warning", "error", "critical", "alert", "emergency"];
     levels.iter().position(|name| *name == level).and_then(|at| u8::try_from(at).ok())
 }

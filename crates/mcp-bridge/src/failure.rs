@@ -73,9 +73,14 @@ impl Failure {
     }
 }
 
+/// What a host is told of a request that has no result.
+pub fn explain(error: RequestError, config: &BridgeConfig) -> RpcError {
+    Failure::from(error).explain(config)
+}
+
 /// Why a request is not taken while these are under way. One whose id is in use would not be counted, and could be
 /// neither answered nor cancelled for sure (MCP, Requests: an id must not have been used before in a session).
-pub(crate) fn not_taken<T>(
+pub fn not_taken<T>(
     under_way: &HashMap<RequestId, T>,
     id: &RequestId,
     config: &BridgeConfig,

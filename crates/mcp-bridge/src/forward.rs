@@ -162,7 +162,7 @@ async fn send_as(
 }
 
 /// What the next failure of an attempt to connect has shown; `None` when the supervisor has ended.
-pub(crate) async fn attempt_failed(server: &SupervisorHandle) -> Option<StatusSnapshot> {
+pub async fn attempt_failed(server: &SupervisorHandle) -> Option<StatusSnapshot> {
     let mut status = server.status();
     let failed = status.wait_for(|snapshot| snapshot.code == Some(ReasonCode::Retrying)).await;
     failed.map(|snapshot| snapshot.clone()).ok()

@@ -20,7 +20,7 @@ const MAX_QUEUED_BYTES: usize = 16 << 20;
 const MAX_BATCH_BYTES: usize = 64 << 10;
 
 /// What the host answered to a question.
-pub(crate) type HostAnswer = Result<Box<RawValue>, RpcError>;
+pub type HostAnswer = Result<Box<RawValue>, RpcError>;
 
 /// A message for the host: a head, and where it carries a result of the server, that result in the buffer that it
 /// arrived in, and the brace behind it.
@@ -47,7 +47,7 @@ enum Written {
 
 /// The host, as the bridge speaks to it.
 #[derive(Debug)]
-pub(crate) struct Host {
+pub struct Host {
     outbox: mpsc::UnboundedSender<Written>,
     queued: Arc<AtomicUsize>,
     questions: Mutex<Questions>,
@@ -61,14 +61,14 @@ struct Questions {
 
 /// What a host's stream is written with.
 #[derive(Debug)]
-pub(crate) struct Writer {
+pub struct Writer {
     inbox: mpsc::UnboundedReceiver<Written>,
     queued: Arc<AtomicUsize>,
 }
 
 impl Host {
     /// A host, and the writer that must run for it.
-    pub(crate) fn new() -> (Self, Writer) {
+    pub fn new() -> (Self, Writer) {
         let (outbox, inbox) = mpsc::unbounded_channel();
         let queued = Arc::new(AtomicUsize::new(0));
         let host = Self { outbox, queued: queued.clone(), questions: Mutex::default() };
@@ -76,13 +76,13 @@ impl Host {
     }
 
     /// Sends an answer.
-    pub(crate) fn respond(&self, id: &RequestId, outcome: Result<&RawValue, &RpcError>) {
+    pub fn respond(&self, id: &RequestId, outcome: Result<&RawValue, &RpcError>) {
         self.send(encode_response(id, outcome));
     }
 
     /// Passes a result of the server on, which is not looked into. `added` (members without the braces) goes in front
     /// of its own; it is left out where the result is no object.
-    pub(crate) fn pass(&self, id: &RequestId, result: Payload, added: &str) {
+    pub fn pass(&self, id: &RequestId, result: Payload, added: &str) {
         let mut head = begin_result(id);
         let is_object = !added.is_empty() && result.starts_with('{');
         if is_object {
@@ -108,12 +108,12 @@ impl Host {
     }
 
     /// Whether the host lags far behind in reading.
-    pub(crate) fn is_behind(&self) -> bool {
+    pub fn is_behind(&self) -> bool {
         self.queued.load(Ordering::Relaxed) > MAX_QUEUED_BYTES
     }
 
     /// Sends a notification, unless the host lags far behind.
-    pub(crate) fn notify(&self, method: &str, params: Option<&RawValue>) {
+    pub fn notify(&self, method: &str, params: Option<&RawValue>) {
         if self.is_behind() {
             let method = mcp_transport::message::methods::sent_by_servers(method);
             tracing::warn!(method, "the host does not read; a notification is left out");
@@ -123,7 +123,7 @@ impl Host {
     }
 
     /// Returns when everything so far has been written, or the host is gone.
-    pub(crate) async fn flush(&self) {
+    pub async fn flush(&self) {
         let (mark, written) = oneshot::channel();
         if self.outbox.send(Written::Mark(mark)).is_ok() {
             let _ = written.await;
@@ -131,7 +131,7 @@ impl Host {
     }
 
     /// Asks the host. Dropping the future tells it that the answer is not waited for any more.
-    pub(crate) async fn ask(&self, method: &str, params: Option<&RawValue>) -> HostAnswer {
+    pub async fn ask(&self, method: &str, params: Option<&RawValue>) -> HostAnswer {
         let (sender, answer) = oneshot::channel();
         let id = {
             let mut questions = self.questions();
@@ -148,7 +148,7 @@ impl Host {
     }
 
     /// Takes in the host's answer to a question.
-    pub(crate) fn answered(&self, id: Option<&RequestId>, answer: HostAnswer) {
+    pub fn answered(&self, id: Option<&RequestId>, answer: HostAnswer) {
         let waiting = id.and_then(RequestId::as_assigned).and_then(|id| self.questions().waiting.remove(&id));
         match waiting {
             // The caller may be gone by now.
@@ -180,7 +180,7 @@ impl Drop for Asked<'_> {
 
 impl Writer {
     /// Writes until the host is gone; returns then.
-    pub(crate) async fn run(mut self, mut stream: impl AsyncWrite + Unpin) {
+    pub async fn run(mut self, mut stream: impl AsyncWrite + Unpin) {
         let mut batch = Batch::default();
         while let Some(mut next) = self.inbox.recv().await {
             let mut marks = Vec::new();

@@ -23,21 +23,21 @@ mod describe;
 mod early;
 mod era;
 mod failure;
-mod fingerprint;
 mod for_host;
 mod forward;
 mod host;
 mod lines;
 mod lists;
 mod memory;
+#[doc(hidden)]
+pub mod parts;
 #[cfg(unix)]
-mod private;
+mod peer_account;
 mod profile;
 mod questions;
 mod role;
 mod session;
-#[cfg(unix)]
-pub mod sharing;
+pub mod shared;
 mod splice;
 mod state;
 pub mod stdio;
@@ -55,10 +55,10 @@ use mcp_transport::{ClientInfo, Connector, SupervisorHandle};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 pub use failure::UNAVAILABLE;
-pub use fingerprint::Fingerprint;
 pub use memory::Memory;
 pub use role::Role;
 pub use session::Ended;
+pub use shared::SharedUpstream;
 
 /// 256 MiB: what one message of the host may hold, as of a server.
 const MAX_LINE_BYTES: usize = 256 << 20;
@@ -108,9 +108,8 @@ pub struct BridgeConfig {
     pub max_line_bytes: usize,
     /// How many requests of the host may be under way at a time; more are refused at once. 1,000 unless set.
     pub max_requests: usize,
-    /// The connection is shared with other bridges; `source` is that of the share then. Not shared unless set.
-    #[cfg(unix)]
-    pub sharing: Option<sharing::Sharing>,
+    /// The connection is shared with other bridges, and this says where it is, in place of `source`. Not shared unless set.
+    pub shared: Option<Arc<dyn SharedUpstream>>,
 }
 
 impl BridgeConfig {
@@ -133,8 +132,7 @@ impl BridgeConfig {
             settled: None,
             max_line_bytes: MAX_LINE_BYTES,
             max_requests: Limits::default().requests,
-            #[cfg(unix)]
-            sharing: None,
+            shared: None,
         }
     }
 
@@ -184,10 +182,9 @@ impl BridgeConfig {
     }
 
     /// With a connection that other bridges may use, too.
-    #[cfg(unix)]
     #[must_use]
-    pub fn with_sharing(mut self, sharing: sharing::Sharing) -> Self {
-        self.sharing = Some(sharing);
+    pub fn with_shared(mut self, shared: Arc<dyn SharedUpstream>) -> Self {
+        self.shared = Some(shared);
         self
     }
 

@@ -7,7 +7,8 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 
 /// What came.
 #[derive(Debug, Eq, PartialEq)]
-pub(crate) enum Line {
+#[expect(clippy::exhaustive_enums, reason = "a line is whole or it is not")]
+pub enum Line {
     /// A line, without its end.
     Whole(Vec<u8>),
     /// A line longer than the limit. It is skipped.
@@ -16,14 +17,14 @@ pub(crate) enum Line {
 
 /// Splits a stream into lines.
 #[derive(Debug)]
-pub(crate) struct Lines<R> {
+pub struct Lines<R> {
     stream: R,
     read: message::Lines,
 }
 
 impl<R: AsyncRead + Unpin> Lines<R> {
     /// Lines of at most `limit` bytes.
-    pub(crate) fn new(stream: R, limit: usize) -> Self {
+    pub fn new(stream: R, limit: usize) -> Self {
         Self { stream, read: message::Lines::new(limit) }
     }
 
@@ -32,7 +33,7 @@ impl<R: AsyncRead + Unpin> Lines<R> {
     /// # Errors
     ///
     /// The stream cannot be read.
-    pub(crate) async fn next(&mut self) -> io::Result<Option<Line>> {
+    pub async fn next(&mut self) -> io::Result<Option<Line>> {
         loop {
             match self.read.next_line() {
                 Ok(Some(line)) if is_blank(&line) => {}

@@ -16,8 +16,7 @@ pub(crate) struct Profile {
     pub(crate) capabilities: ClientCapabilities,
     pub(crate) client: Option<ClientInfo>,
     /// Everything above that a server is told, in one spelling.
-    #[cfg(unix)]
-    pub(crate) told: String,
+    pub(crate) canonical: String,
 }
 
 impl Profile {
@@ -26,15 +25,13 @@ impl Profile {
             era,
             capabilities: read_capabilities(capabilities),
             client: client.and_then(read_client),
-            #[cfg(unix)]
-            told: spell(capabilities, client),
+            canonical: canonical(capabilities, client),
         }
     }
 }
 
 /// What a server is told of a host, so that two hosts of which it is told the same are spelled the same.
-#[cfg(unix)]
-fn spell(capabilities: Option<&RawValue>, client: Option<&RawValue>) -> String {
+fn canonical(capabilities: Option<&RawValue>, client: Option<&RawValue>) -> String {
     // A map of values has its members in their order, and no spaces.
     let sorted = |raw: Option<&RawValue>| -> serde_json::Value {
         let value = raw.and_then(|raw| serde_json::from_str(raw.get()).ok());
@@ -46,7 +43,6 @@ fn spell(capabilities: Option<&RawValue>, client: Option<&RawValue>) -> String {
 }
 
 /// The same value with the members of each object in alphabetical order, whatever the order that maps keep.
-#[cfg(unix)]
 fn sort(value: serde_json::Value) -> serde_json::Value {
     use serde_json::Value;
     match value {
@@ -118,9 +114,8 @@ impl Introduction {
     }
 
     /// What the server is told of the host, in one spelling.
-    #[cfg(unix)]
-    pub(crate) fn told(&self) -> String {
-        self.with(|profile| profile.told.clone()).unwrap_or_default()
+    pub(crate) fn canonical(&self) -> String {
+        self.with(|profile| profile.canonical.clone()).unwrap_or_default()
     }
 
     pub(crate) fn is_made(&self) -> bool {
@@ -161,11 +156,10 @@ mod tests {
         assert!(Profile::new(Era::Legacy, None, Some(&raw("{}"))).client.is_none());
     }
 
-    #[cfg(unix)]
     #[test]
     fn what_a_server_is_told_is_equal_where_it_means_the_same_and_only_there() {
         let told = |capabilities: &str, client: &str| {
-            Profile::new(Era::Legacy, Some(&raw(capabilities)), Some(&raw(client))).told
+            Profile::new(Era::Legacy, Some(&raw(capabilities)), Some(&raw(client))).canonical
         };
         let usual = told(r#"{"roots":{"listChanged":true},"sampling":{}}"#, r#"{"name":"h","version":"1"}"#);
         let other = told(

@@ -26,8 +26,7 @@ use crate::forward::{Request, serve};
 use crate::host::Host;
 use crate::lines::{Line, Lines};
 use crate::profile::Profile;
-#[cfg(unix)]
-use crate::sharing::News;
+use crate::shared::{BridgeView, UpstreamChange};
 use crate::splice::{raw, text};
 use crate::state::Core;
 use crate::subscriptions::id_text;
@@ -293,14 +292,13 @@ impl Session {
                 }
             }
         })));
-        #[cfg(unix)]
-        if let Some(sharing) = config.sharing.clone() {
+        if let Some(shared) = config.shared.clone() {
             let server = server.clone();
             self.background.push(AbortOnDropHandle::new(tokio::spawn(async move {
                 loop {
-                    match sharing.news().await {
-                        News::Further => server.look_again(),
-                        News::OtherEntry => server.config_changed(),
+                    match shared.changed().await {
+                        UpstreamChange::Status => server.look_again(),
+                        UpstreamChange::Entry => server.config_changed(),
                     }
                 }
             })));
@@ -309,13 +307,12 @@ impl Session {
         self.background.push(AbortOnDropHandle::new(tokio::spawn(following)));
     }
 
-    /// Where the server is: as configured, or by way of the owner of a shared connection to it.
+    /// Where the server is: as configured, or by way of a connection that is shared with other bridges.
     fn source(&self) -> Arc<dyn ServerSource> {
-        #[cfg(unix)]
-        if let Some(sharing) = &self.core.config.sharing {
-            return Arc::new(sharing.join(self.connector.clone(), &self.core));
+        match &self.core.config.shared {
+            Some(shared) => shared.source(BridgeView::new(&self.core, self.connector.clone())),
+            None => self.core.config.source.clone(),
         }
-        self.core.config.source.clone()
     }
 
     fn forward(&self, request: Request) {
@@ -414,13 +411,12 @@ impl Session {
                 self.tasks.wait().await;
             }
         };
-        // Guests have asked, too, and go elsewhere with what they ask from now on.
-        #[cfg(unix)]
+        // Other bridges have asked, too, and go elsewhere with what they ask from now on.
         let last_answers = async {
-            match &self.core.config.sharing {
-                Some(sharing) => {
-                    sharing.part();
-                    tokio::join!(last_answers, sharing.guests_gone());
+            match &self.core.config.shared {
+                Some(shared) => {
+                    shared.release();
+                    tokio::join!(last_answers, shared.released());
                 }
                 None => last_answers.await,
             }
@@ -439,9 +435,8 @@ impl Session {
             if let Some(server) = self.core.server() {
                 server.close().await;
             }
-            #[cfg(unix)]
-            if let Some(sharing) = &self.core.config.sharing {
-                sharing.close().await;
+            if let Some(shared) = &self.core.config.shared {
+                shared.close().await;
             }
         };
         let settled = async {
@@ -457,7 +452,7 @@ impl Session {
 }
 
 /// The parameters of an acknowledgement.
-pub(crate) fn acknowledgement(id: &RequestId, filter: &SubscriptionFilter) -> Box<RawValue> {
+pub fn acknowledgement(id: &RequestId, filter: &SubscriptionFilter) -> Box<RawValue> {
     let mut params = Object::new();
     params.member("_meta", meta_of(id).get());
     // Booleans and strings only, so serialising cannot fail.

@@ -4,28 +4,24 @@ use mcp_transport::message::{Members, Object, write_string};
 use serde_json::value::RawValue;
 
 /// A JSON text of ours as a value; `null` where it is none, which a text of ours never is.
-pub(crate) fn raw(text: impl Into<String>) -> Box<RawValue> {
+pub fn raw(text: impl Into<String>) -> Box<RawValue> {
     RawValue::from_string(text.into()).unwrap_or_default()
 }
 
 /// `text` as a JSON string.
-pub(crate) fn string(text: &str) -> String {
+pub fn string(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len() + 2);
     write_string(&mut out, text);
     String::from_utf8(out).unwrap_or_default()
 }
 
 /// The string in `value`, if it is one.
-pub(crate) fn text(value: &RawValue) -> Option<String> {
+pub fn text(value: &RawValue) -> Option<String> {
     serde_json::from_str(value.get()).ok()
 }
 
 /// The members of `value` without `dropped`, then `added`.
-pub(crate) fn with_members(
-    value: Option<&RawValue>,
-    dropped: &[&str],
-    added: &[(&str, &str)],
-) -> Box<RawValue> {
+pub fn with_members(value: Option<&RawValue>, dropped: &[&str], added: &[(&str, &str)]) -> Box<RawValue> {
     let members = value.and_then(|value| Members::read(value.get())).unwrap_or_default();
     let mut object = Object::new();
     for (key, value) in members.iter().filter(|(key, _)| !dropped.contains(key)) {
@@ -82,7 +78,7 @@ pub(crate) fn edited(text: &str, mut edit: impl FnMut(&str, &RawValue) -> Edit) 
 
 /// `params` with other members in its `_meta`: without those that `dropped` names, and with `added`. A `_meta`
 /// that is left empty goes.
-pub(crate) fn with_meta(
+pub fn with_meta(
     params: Option<&RawValue>,
     dropped: impl Fn(&str) -> bool,
     added: &[(&str, &str)],

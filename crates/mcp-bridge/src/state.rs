@@ -220,7 +220,7 @@ const LOG_LINGER: Duration = Duration::from_secs(2);
 
 /// Which log messages the host wants.
 #[derive(Debug, Default)]
-pub(crate) struct Log(Mutex<LogState>);
+pub struct Log(Mutex<LogState>);
 
 #[derive(Debug, Default)]
 struct LogState {
@@ -241,17 +241,19 @@ impl LogState {
 }
 
 impl Log {
-    pub(crate) fn set(&self, level: String) {
+    /// A legacy host wants messages from this level on.
+    pub fn set(&self, level: String) {
         self.state().set = Some(level);
     }
 
-    pub(crate) fn level(&self) -> Option<String> {
+    /// The level that a legacy host has set.
+    pub fn level(&self) -> Option<String> {
         self.state().set.clone()
     }
 
     /// A request wants messages from this level on, until the guard is dropped and a moment longer; says whether a
     /// legacy server must be told first.
-    pub(crate) fn want(&self, level: &str) -> Option<(LogWish<'_>, bool)> {
+    pub fn want(&self, level: &str) -> Option<(LogWish<'_>, bool)> {
         let level = severity(level)?;
         let mut state = self.state();
         state.wanted.push(level);
@@ -268,7 +270,7 @@ impl Log {
     }
 
     /// Whether a modern request wants a message of this level.
-    pub(crate) fn is_wanted(&self, level: Option<u8>) -> bool {
+    pub fn is_wanted(&self, level: Option<u8>) -> bool {
         let state = self.state();
         let wanted = state.wanted.iter().copied().chain(state.lingering()).min();
         wanted.is_some_and(|wanted| level.is_none_or(|level| level >= wanted))
@@ -281,7 +283,7 @@ impl Log {
 
 /// A request that wants log messages.
 #[derive(Debug)]
-pub(crate) struct LogWish<'a> {
+pub struct LogWish<'a> {
     log: &'a Log,
     level: u8,
 }

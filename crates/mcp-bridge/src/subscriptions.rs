@@ -17,7 +17,7 @@ use crate::splice::{string, with_meta};
 /// The capabilities whose lists change.
 pub(crate) const LISTED: [&str; 3] = ["tools", "resources", "prompts"];
 /// How a change of each of them is told, in the same order.
-pub(crate) const LIST_CHANGES: [&str; 3] = [
+pub const LIST_CHANGES: [&str; 3] = [
     "notifications/tools/list_changed",
     "notifications/resources/list_changed",
     "notifications/prompts/list_changed",
@@ -36,7 +36,7 @@ fn admits(filter: &SubscriptionFilter, method: &str, uri: Option<&str>) -> bool 
 
 /// The wishes of all connections.
 #[derive(Debug)]
-pub(crate) struct Subscriptions {
+pub struct Subscriptions {
     state: Mutex<State>,
     resources: watch::Sender<BTreeSet<String>>,
 }
@@ -57,22 +57,22 @@ impl Default for Subscriptions {
 
 impl Subscriptions {
     /// The resources that are wanted of the server, and each change of it.
-    pub(crate) fn resources(&self) -> watch::Receiver<BTreeSet<String>> {
+    pub fn resources(&self) -> watch::Receiver<BTreeSet<String>> {
         self.resources.subscribe()
     }
 
     /// A legacy host wants to hear of a resource, or does so no more.
-    pub(crate) fn want_resource(&self, uri: String, wanted: bool) {
+    pub fn want_resource(&self, uri: String, wanted: bool) {
         self.change(|state| if wanted { state.legacy.insert(uri) } else { state.legacy.remove(&uri) });
     }
 
     /// A modern host opens a stream.
-    pub(crate) fn open(&self, id: RequestId, filter: SubscriptionFilter) {
+    pub fn open(&self, id: RequestId, filter: SubscriptionFilter) {
         self.change(|state| state.streams.insert(id, filter));
     }
 
     /// A stream ends; whether there was one.
-    pub(crate) fn close(&self, id: &RequestId) -> bool {
+    pub fn close(&self, id: &RequestId) -> bool {
         self.change(|state| state.streams.remove(id)).is_some()
     }
 
@@ -82,23 +82,17 @@ impl Subscriptions {
     }
 
     /// Ends every stream.
-    pub(crate) fn close_all(&self) -> Vec<RequestId> {
+    pub fn close_all(&self) -> Vec<RequestId> {
         self.change(|state| state.streams.drain().map(|(id, _)| id).collect())
     }
 
     /// Whether a legacy host wants to hear of this change of a resource.
-    #[cfg(unix)]
-    pub(crate) fn wants(&self, method: &str, params: Option<&RawValue>) -> bool {
+    pub fn wants(&self, method: &str, params: Option<&RawValue>) -> bool {
         uri_of(method, params).is_some_and(|uri| self.state().legacy.contains(&uri))
     }
 
     /// Hands a change to each stream that wants it.
-    pub(crate) fn deliver(
-        &self,
-        method: &str,
-        params: Option<&RawValue>,
-        mut tell: impl FnMut(&str, &RawValue),
-    ) {
+    pub fn deliver(&self, method: &str, params: Option<&RawValue>, mut tell: impl FnMut(&str, &RawValue)) {
         let uri = uri_of(method, params);
         for (id, filter) in &self.state().streams {
             if admits(filter, method, uri.as_deref()) {
@@ -126,7 +120,7 @@ impl Subscriptions {
 }
 
 /// Whether `method` tells of a change that is subscribed to.
-pub(crate) fn is_change(method: &str) -> bool {
+pub fn is_change(method: &str) -> bool {
     method == RESOURCE_CHANGE || LIST_CHANGES.contains(&method)
 }
 
@@ -182,7 +176,6 @@ mod tests {
         assert!(told(&subscriptions, RESOURCE_CHANGE, Some(r#"{"uri":"c"}"#)).is_empty());
         assert!(told(&subscriptions, "notifications/prompts/list_changed", None).is_empty());
         subscriptions.want_resource("c".into(), true);
-        #[cfg(unix)]
         for (uri, wanted) in [("c", true), ("a", false)] {
             let params = raw(format!(r#"{{"uri":"{uri}"}}"#));
             assert_eq!(subscriptions.wants(RESOURCE_CHANGE, Some(&params)), wanted, "{uri}");

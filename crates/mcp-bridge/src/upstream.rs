@@ -202,7 +202,7 @@ async fn accompany(core: Arc<Core>, server: SupervisorHandle) {
 
 /// Tells a connection of the legacy era from which level on log messages are wanted, and keeps telling which resources
 /// are.
-pub(crate) async fn subscribe_one_by_one(
+pub async fn subscribe_one_by_one(
     level: Option<String>,
     mut wanted: watch::Receiver<BTreeSet<String>>,
     server: &SupervisorHandle,
@@ -234,10 +234,7 @@ async fn tell(server: &SupervisorHandle, method: &str, params: &RawValue) {
 }
 
 /// Keeps one subscription of the modern era to the resources that are wanted at the time.
-pub(crate) async fn subscribe_together(
-    mut wanted: watch::Receiver<BTreeSet<String>>,
-    server: &SupervisorHandle,
-) {
+pub async fn subscribe_together(mut wanted: watch::Receiver<BTreeSet<String>>, server: &SupervisorHandle) {
     let mut subscription = None;
     loop {
         let uris = wanted.borrow_and_update().clone();

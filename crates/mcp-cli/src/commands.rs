@@ -8,6 +8,7 @@ mod complete;
 mod completions;
 mod connected;
 mod decide;
+#[cfg_attr(not(feature = "demo"), path = "commands/no_demo.rs")]
 mod demo;
 mod get;
 mod hosts;

@@ -1,13 +1,15 @@
 //! Live sessions: those of other processes, as they say they are, and how one of this process is seen from outside.
 //!
-//! They meet at sockets of this person's own. Where the system has none, a session of another process is not seen, and
-//! no connection is shared: `absent` is the whole difference.
+//! They meet at sockets of this person's own. Where the system has none, a session of another process is not seen: `absent`
+//! is the whole difference. `share` is the same for a connection of several bridges, and `unshared` where there is none.
 
 pub(crate) mod description;
 pub(crate) mod elsewhere;
 pub(crate) mod entry;
 pub(crate) mod follow;
 pub(crate) mod serve;
+#[cfg_attr(not(all(unix, feature = "share")), path = "live/unshared.rs")]
+mod share;
 #[cfg_attr(not(unix), path = "live/absent.rs")]
 mod sockets;
 pub(crate) mod watched;
@@ -27,4 +29,5 @@ pub(crate) struct NotEnded {
     pub(crate) has_answered: bool,
 }
 
-pub(crate) use self::sockets::{Sharing, Which, all, join, of, reconnect, share, stop};
+pub(crate) use self::share::{Share, join, share};
+pub(crate) use self::sockets::{Which, all, of, reconnect, stop};

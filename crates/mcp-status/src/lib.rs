@@ -25,7 +25,7 @@ mod status;
 pub use actions::{Action, ActionFacts, TransportKind, actions, next_command, wants_a_person};
 pub use classify::{Verdict, classify};
 pub use evidence::{AuthFacts, ChallengeKind, Evidence, Limit, LimitOf, Outcome, SpawnCause, SuppliedBy};
-pub use machine::{Effect, Event, MachinePolicy, Schedule, StatusMachine, Streak, WhenExhausted};
+pub use machine::{Effect, Event, FailureRun, MachinePolicy, Schedule, StatusMachine, WhenExhausted};
 pub use phrase::{MessageContext, message};
 pub use report::{Reason, ServerInfo, StatusReport};
 pub use status::{Phase, ReasonCode, ServerStatus};

@@ -86,9 +86,9 @@ pub enum Event {
     Attempt(Evidence),
     /// An attempt that a caller caused, while the wait that [`Effect::Wait`] asked for went on, ended like this.
     EarlyAttempt(Evidence),
-    /// There was nothing to attempt, because another process keeps the connection for this one. It has none now, and this
-    /// is how far it has come.
-    Told(Streak),
+    /// There was nothing to attempt: another owner connects for this one. It has no connection now, and this is how far it
+    /// has come.
+    Observed(FailureRun),
     /// The wait that [`Effect::Wait`] asked for is over.
     TimerFired,
     /// The wait that [`Effect::Wait`] asked for is longer than the owner waits: what was seen last is the result.
@@ -149,24 +149,26 @@ pub enum Schedule {
     Probe,
 }
 
-/// How far a process has come with a server that it has no connection to: what it saw last, and what it counted.
+/// How far a machine has come without a connection: what was seen last, and what was counted.
 ///
-/// It can be handed to another process that waits for the same connection, and whose machine then stands where this one
-/// does. That one classifies what was seen by itself, and a streak is worth nothing later: a status is neither handed
-/// over nor stored.
-#[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
-pub struct Streak {
+/// Another machine that waits for the same connection then [stands](Event::Observed) where this one does. It classifies
+/// what was seen by itself: a status is neither handed over nor stored.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct FailureRun {
     /// What was seen last, with the requests of all attempts that it took.
     pub evidence: Evidence,
     /// How long the wait under way is, where there is one.
     pub delay: Option<Duration>,
-    schedule: Schedule,
-    failures: u32,
-    probes: u32,
+    /// Which row of delays applies.
+    pub schedule: Schedule,
+    /// How many attempts have failed since it last worked or was last asked for; a lost connection counts as one.
+    pub failures: u32,
+    /// How many probes have failed since the retries were used up.
+    pub probes: u32,
 }
 
-impl Streak {
-    /// A streak of one failed attempt to connect.
+impl FailureRun {
+    /// One failed attempt to connect.
     pub fn of_one(evidence: Evidence) -> Self {
         Self { evidence, delay: None, schedule: Schedule::Connect, failures: 1, probes: 0 }
     }
@@ -269,7 +271,9 @@ impl StatusMachine {
             (_, Event::ReconnectAsked | Event::LoginDone | Event::ConfigChanged) => self.afresh(now),
             (State::Idle, Event::Start | Event::Used) => self.afresh(now),
             (State::Connecting { .. }, Event::Attempt(evidence)) => self.attempted(evidence, now),
-            (State::Connecting { .. } | State::Waiting { .. }, Event::Told(streak)) => self.told(streak, now),
+            (State::Connecting { .. } | State::Waiting { .. }, Event::Observed(run)) => {
+                self.observed(run, now)
+            }
             (State::Connected, Event::Lost(evidence)) => self.lost(evidence, now),
             // A caller is worth an attempt that would have been made anyway.
             (State::Waiting { schedule }, Event::TimerFired) => {
@@ -326,13 +330,13 @@ impl StatusMachine {
 
     /// How far it has come without a connection; `None` where it has one, or has seen nothing yet. `delay` is the wait
     /// under way, which the caller chose.
-    pub fn streak(&self, delay: Option<Duration>) -> Option<Streak> {
+    pub fn failure_run(&self, delay: Option<Duration>) -> Option<FailureRun> {
         let evidence = self.evidence.clone()?;
         if matches!(classify(&evidence), Verdict::Connected { .. }) {
             return None;
         }
         let Self { schedule, failures, probes, .. } = *self;
-        Some(Streak { evidence, delay, schedule, failures, probes })
+        Some(FailureRun { evidence, delay, schedule, failures, probes })
     }
 
     /// When what is shown was seen or decided, on the caller's clock: the age of the status.
@@ -415,9 +419,9 @@ impl StatusMachine {
         }
     }
 
-    /// Takes another process's place in its streak. How often it tries is its own affair: this one spends no budget.
-    fn told(&mut self, streak: Streak, now: Duration) -> Effect {
-        let Streak { evidence, schedule, failures, probes, .. } = streak;
+    /// Continues where another machine stands. How often that one tries is its own affair: this one spends no budget.
+    fn observed(&mut self, run: FailureRun, now: Duration) -> Effect {
+        let FailureRun { evidence, schedule, failures, probes, .. } = run;
         match classify(&evidence) {
             Verdict::Connected { .. } => Effect::Nothing,
             Verdict::Transient { retry_after: floor, .. } => {

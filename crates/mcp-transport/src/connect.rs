@@ -28,7 +28,7 @@ use crate::wire::Wire;
 #[cfg(any(feature = "http", feature = "stdio"))]
 use crate::ordered::{Line, Ordered, Stream};
 #[cfg(feature = "stdio")]
-use crate::stdio::{PeerWire, Start, StartSink};
+use crate::stdio::{Start, StartSink, StreamWire};
 #[cfg(feature = "http")]
 use crate::{
     authed::AuthedClient,
@@ -298,10 +298,10 @@ impl Connector {
                 start.run().await.map(|(wire, hub)| (Wire::Ordered(wire), hub))
             }
             #[cfg(feature = "stdio")]
-            Endpoint::Peer(endpoint) => {
+            Endpoint::Stream(endpoint) => {
                 let options = self.options();
-                let stream = endpoint.opener.open().await.map_err(TransportError::seen_elsewhere)?;
-                let stream = Stream::Peer(PeerWire::start(stream, &hub.budget, hub.clone()));
+                let stream = endpoint.opener.open().await.map_err(TransportError::observed)?;
+                let stream = Stream::Opened(StreamWire::start(stream, &hub.budget, hub.clone()));
                 let line = Line { stream, hub: hub.clone(), options: options.clone(), chain: None };
                 let opened = Ordered::open(line, options.stdio_idle_timeout).await;
                 opened.map(|wire| (Wire::Ordered(wire), hub))

@@ -11,7 +11,7 @@ use mcp_text::Secrets;
 use url::Url;
 
 use crate::options::TlsOptions;
-use crate::relay::PeerEndpoint;
+use crate::stream::StreamEndpoint;
 
 /// One server's address.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -21,8 +21,8 @@ pub enum Endpoint {
     Http(HttpEndpoint),
     /// A command that speaks MCP on its standard streams.
     Stdio(StdioEndpoint),
-    /// Another process of this machine that keeps the connection.
-    Peer(PeerEndpoint),
+    /// A stream that the program opens itself.
+    Stream(StreamEndpoint),
 }
 
 /// Which HTTP transports are tried.

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_auth::AuthError;
-use mcp_status::{ChallengeKind, Limit, Phase, SpawnCause, Streak};
+use mcp_status::{ChallengeKind, FailureRun, Limit, Phase, SpawnCause};
 use mcp_text::Secrets;
 use serde_json::value::RawValue;
 
@@ -152,7 +152,7 @@ struct Inner {
     /// Whether the server has seen this request before, in an earlier round trip.
     later_round: bool,
     /// What another process has seen of the server, where that is all that is known.
-    seen: Option<Box<Streak>>,
+    observed: Option<Box<FailureRun>>,
     /// A result that is none that this client could ask for.
     result: Option<Payload>,
     source: Option<Arc<dyn Error + Send + Sync>>,
@@ -189,7 +189,7 @@ impl TransportError {
             proxy: None,
             limit: None,
             later_round: false,
-            seen: None,
+            observed: None,
             result: None,
             source: None,
         }))
@@ -197,16 +197,16 @@ impl TransportError {
 
     /// There is no connection, and another process has seen why. Nothing was sent.
     #[cfg(feature = "stdio")]
-    pub(crate) fn seen_elsewhere(streak: Streak) -> Self {
+    pub(crate) fn observed(run: FailureRun) -> Self {
         let mut this =
             Self::new(TransportErrorKind::Unreachable, "the process that keeps the connection has none");
-        this.0.seen = Some(Box::new(streak));
+        this.0.observed = Some(Box::new(run));
         this
     }
 
     /// What another process has seen, where that is what this failure is about.
-    pub(crate) fn streak_of_other(&self) -> Option<&Streak> {
-        self.0.seen.as_deref()
+    pub(crate) fn observed_run(&self) -> Option<&FailureRun> {
+        self.0.observed.as_deref()
     }
 
     /// A JSON-RPC error that the server answered with, or an adapter in its place.

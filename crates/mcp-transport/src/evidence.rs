@@ -8,9 +8,9 @@ use crate::error::{TransportError, TransportErrorKind};
 impl TransportError {
     /// What this failure says about the server.
     pub fn evidence(&self) -> Evidence {
-        if let Some(streak) = self.streak_of_other() {
+        if let Some(run) = self.observed_run() {
             // It means here what it means where it was seen.
-            return streak.evidence.clone();
+            return run.evidence.clone();
         }
         let mut facts = AuthFacts::default();
         if let Some(context) = self.auth_context() {

@@ -4,7 +4,7 @@
 use std::hash::{Hash, Hasher};
 
 use crate::options::ClientOptions;
-use crate::relay::PeerEndpoint;
+use crate::stream::StreamEndpoint;
 use crate::{Server, StdioEndpoint};
 
 impl Server {
@@ -61,7 +61,7 @@ impl Hash for StdioEndpoint {
 }
 
 /// As their equality: by the server behind.
-impl Hash for PeerEndpoint {
+impl Hash for StreamEndpoint {
     fn hash<H: Hasher>(&self, state: &mut H) {
         let Self { opener: _, server } = self;
         server.hash(state);

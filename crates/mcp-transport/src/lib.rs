@@ -19,8 +19,8 @@
 //! The names at the root connect and make requests. The rest is in modules: [`connect`] and [`supervisor`] (one
 //! connection, and one that is kept for days; [`fleet`] for many), [`options`], [`limits`] and [`retry`], [`handler`] and
 //! [`subscription`] (what a server asks and tells), [`tools`], [`completion`] and [`cache`] (what it answers), [`error`],
-//! [`trace`]. Programs that pass messages on for others find those in [`message`], and in [`relay`] how another process
-//! keeps the connection.
+//! [`trace`]. Programs that pass messages on for others find those in [`message`], and in [`stream`] how a server is reached
+//! over a socket or pipe that the program opens itself.
 #![doc = "\n# In ten lines\n"]
 #![doc = include_str!("../README.md")]
 #![cfg_attr(
@@ -56,7 +56,6 @@ pub mod options;
 mod ordered;
 mod protocol;
 mod pulse;
-pub mod relay;
 mod renewals;
 mod resolver;
 pub mod retry;
@@ -67,6 +66,7 @@ mod seeded;
 mod sent;
 #[cfg(feature = "http")]
 mod sse_parser;
+pub mod stream;
 pub mod subscription;
 pub mod supervisor;
 pub mod tools;

@@ -25,7 +25,7 @@ use crate::protocol::legacy::{INITIALIZED, cancelled, initialize_params};
 use crate::protocol::modern::request_meta;
 use crate::protocol::outgoing::encode_request;
 #[cfg(feature = "stdio")]
-use crate::stdio::{PeerWire, SideOutput, StdioWire};
+use crate::stdio::{SideOutput, StdioWire, StreamWire};
 use crate::wire::{Agreed, Prepared, encode};
 
 /// The ids of the requests that come before all others; a connection counts from 1.
@@ -79,7 +79,7 @@ pub(crate) enum Stream {
     #[cfg(feature = "stdio")]
     Stdio(StdioWire),
     #[cfg(feature = "stdio")]
-    Peer(PeerWire),
+    Opened(StreamWire),
     #[cfg(feature = "http")]
     LegacySse(LegacySse),
 }
@@ -105,7 +105,7 @@ impl Stream {
             #[cfg(feature = "stdio")]
             Self::Stdio(ref wire) => wire.request(id, frame, limits.allowance, limits.patience).await,
             #[cfg(feature = "stdio")]
-            Self::Peer(ref wire) => wire.request(id, frame, limits.allowance, limits.patience).await,
+            Self::Opened(ref wire) => wire.request(id, frame, limits.allowance, limits.patience).await,
             #[cfg(feature = "http")]
             Self::LegacySse(ref wire) => {
                 let Limits { phase, allowance, first_byte, patience } = limits;
@@ -119,7 +119,7 @@ impl Stream {
             #[cfg(feature = "stdio")]
             Self::Stdio(ref wire) => wire.send(frame),
             #[cfg(feature = "stdio")]
-            Self::Peer(ref wire) => wire.send(frame),
+            Self::Opened(ref wire) => wire.send(frame),
             #[cfg(feature = "http")]
             Self::LegacySse(ref wire) => wire.notify(frame).await,
         }
@@ -132,7 +132,7 @@ impl Stream {
             #[cfg(feature = "stdio")]
             Self::Stdio(ref wire) => drop(wire.send(frame)),
             #[cfg(feature = "stdio")]
-            Self::Peer(ref wire) => drop(wire.send(frame)),
+            Self::Opened(ref wire) => drop(wire.send(frame)),
             #[cfg(feature = "http")]
             Self::LegacySse(ref wire) => wire.post_in_background(frame),
         }
@@ -143,7 +143,7 @@ impl Stream {
             #[cfg(feature = "stdio")]
             Self::Stdio(ref wire) => wire.close().await,
             #[cfg(feature = "stdio")]
-            Self::Peer(ref wire) => wire.close().await,
+            Self::Opened(ref wire) => wire.close().await,
             #[cfg(feature = "http")]
             Self::LegacySse(ref wire) => wire.close().await,
         }
@@ -337,7 +337,7 @@ impl Ordered {
     pub(crate) fn is_relayed(&self) -> bool {
         match self.line.stream {
             #[cfg(feature = "stdio")]
-            Stream::Peer(_) => true,
+            Stream::Opened(_) => true,
             _ => false,
         }
     }
@@ -362,7 +362,7 @@ impl Ordered {
             #[cfg(feature = "stdio")]
             Stream::Stdio(ref wire) => wire.secrets().clone(),
             #[cfg(feature = "stdio")]
-            Stream::Peer(_) => Secrets::default(),
+            Stream::Opened(_) => Secrets::default(),
             #[cfg(feature = "http")]
             Stream::LegacySse(ref wire) => wire.http().secrets(),
         }
@@ -382,7 +382,7 @@ impl Ordered {
     pub(crate) fn side_output(&self) -> Option<SideOutput> {
         match &self.line.stream {
             Stream::Stdio(wire) => Some(wire.side_output()),
-            Stream::Peer(_) => None,
+            Stream::Opened(_) => None,
             #[cfg(feature = "http")]
             Stream::LegacySse(_) => None,
         }

@@ -118,7 +118,9 @@ const TREES: &[Tree] = &[
         never_under: &["reqwest", "oauth2", "hyper"],
     },
     Tree { name: "mcp-bridge", flags: &["--all-features"], never_under: &["mcp-config", "clap", "oauth2"] },
-    // A default build has no telemetry.
+    Tree { name: "mcp-share", flags: &["--all-features"], never_under: &["mcp-config", "clap", "oauth2"] },
+    Tree { name: "mcp-cli", flags: &["--no-default-features"], never_under: &["mcp-share", "mcp-testkit"] },
+    // Whoever builds the program as it is gets none of the telemetry.
     Tree {
         name: "mcp-cli",
         flags: &[],

@@ -13,7 +13,7 @@ use tokio::net::unix::OwnedReadHalf;
 use tokio::task::JoinSet;
 
 use super::{Line, MAX_LINE, Places, Request, SessionInfo, SessionServer};
-use crate::private::check_peer;
+use crate::peer_account::check_peer;
 
 /// How long a session that is stopped may take to end: its server is told, and its process waited for.
 const ENDING: Duration = Duration::from_secs(5);

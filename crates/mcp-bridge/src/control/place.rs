@@ -73,7 +73,7 @@ impl Places {
     /// # Errors
     ///
     /// It cannot be made, is a link, or belongs to another account.
-    pub(crate) fn made(directory: &Path) -> Result<(), FileError> {
+    pub fn made(directory: &Path) -> Result<(), FileError> {
         private_dir(directory, Links::Refuse)
     }
 

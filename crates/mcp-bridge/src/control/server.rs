@@ -13,7 +13,7 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::task::JoinHandle;
 
 use super::{Line, LiveSession, MAX_LINE, Places, Request, SessionInfo};
-use crate::private::check_peer;
+use crate::peer_account::check_peer;
 
 /// How long a peer may take to say what it wants.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);

@@ -21,7 +21,7 @@ use crate::live::elsewhere::{self, Elsewhere};
 use crate::live::entry::{Entry, Target, absent};
 use crate::live::follow::follow;
 use crate::live::serve::{Opened, Session};
-use crate::live::{self, Sharing};
+use crate::live::{self, Share};
 use crate::session_log::{self, SessionLog};
 use crate::signals;
 use mcp_connect::ConfiguredServer;
@@ -63,7 +63,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
         let entry = source.clone();
         async move { entry.read().await }
     };
-    let sharing = if args.shared { Some(live::share(app, read)?) } else { None };
+    let share = if args.shared { Some(live::share(app, read)?) } else { None };
     let (source, known) = (entry.clone(), entry.clone());
     let read = move || {
         let entry = source.clone();
@@ -98,13 +98,13 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     });
     let stop = Arc::new(Notify::new());
     let stopped = stop.clone();
-    let (slot, seen, share) = (opened.clone(), entry.clone(), sharing.clone());
+    let (slot, seen, shared) = (opened.clone(), entry.clone(), share.clone());
     config = config.with_started(move |handle| {
         seen.app().telemetry.follow(&handle);
         let facts = seen.clone();
-        let following = tokio::spawn(follow(seen.clone(), handle.clone(), share.clone()));
+        let following = tokio::spawn(follow(seen.clone(), handle.clone(), shared.clone()));
         let session = Session::new(handle, &wired, Arc::new(move || facts.facts()), log.clone())
-            .with_sharing(share.clone())
+            .with_share(shared.clone())
             .with_circumstances(
                 host.lock().unwrap_or_else(PoisonError::into_inner).clone(),
                 seen.app().folder().ok().as_deref(),
@@ -115,10 +115,10 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened);
     });
     if args.interactive_login {
-        config = config.with_sign_in(sign_in(entry.clone(), sharing.clone()));
+        config = config.with_sign_in(sign_in(entry.clone(), share.clone()));
     }
-    if let Some(sharing) = sharing {
-        config = live::join(config, sharing);
+    if let Some(share) = share {
+        config = live::join(config, share);
     }
     let renewals = app.host.renewals().clone();
     config = config.with_settled(Arc::new(move || {
@@ -202,9 +202,9 @@ fn not_started(name: &str, reason: &Reason) -> CliError {
 }
 
 /// Signs the person in who sits in front of the host, in the browser.
-fn sign_in(entry: Arc<Entry>, sharing: Option<Sharing>) -> SignIn {
+fn sign_in(entry: Arc<Entry>, share: Option<Share>) -> SignIn {
     Arc::new(move || {
-        let (entry, sharing) = (entry.clone(), sharing.clone());
+        let (entry, share) = (entry.clone(), share.clone());
         Box::pin(async move {
             let wired = entry.latest();
             let args = LoginArgs {
@@ -217,9 +217,9 @@ fn sign_in(entry: Arc<Entry>, sharing: Option<Sharing>) -> SignIn {
             };
             match login::sign_in(entry.app(), &wired, &args, login::Person::BeforeTheHost).await {
                 Ok(_) => {
-                    if let Some(sharing) = sharing {
-                        // The owner of the connection has been refused without it.
-                        sharing.reconnect().await;
+                    if let Some(share) = share {
+                        // The process that keeps the connection has been refused without it.
+                        share.reconnect().await;
                     }
                     true
                 }

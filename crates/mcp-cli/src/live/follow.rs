@@ -14,7 +14,7 @@ use mcp_status::ServerStatus;
 use mcp_transport::SupervisorHandle;
 use tokio::time::{Instant, sleep};
 
-use super::Sharing;
+use super::Share;
 use super::entry::{Entry, Look, Standing};
 use mcp_transport::supervisor::Withheld;
 
@@ -24,7 +24,7 @@ const PACE: Duration = Duration::from_millis(300);
 const PACE_CONNECTED: Duration = Duration::from_millis(1500);
 
 /// Follows `entry` until the session of `server` has ended.
-pub(crate) async fn follow(entry: Arc<Entry>, server: SupervisorHandle, sharing: Option<Sharing>) {
+pub(crate) async fn follow(entry: Arc<Entry>, server: SupervisorHandle, share: Option<Share>) {
     let mut files = Files::default();
     let mut attention = Attention::default();
     loop {
@@ -44,11 +44,11 @@ pub(crate) async fn follow(entry: Arc<Entry>, server: SupervisorHandle, sharing:
         let heard = attention.heed(look, &entry.standing(), server.snapshot().status);
         files.again |= attention.again;
         let Some(news) = heard else { continue };
-        let (server, sharing) = (server.clone(), sharing.clone());
+        let (server, share) = (server.clone(), share.clone());
         tokio::spawn(async move {
-            if let Some(sharing) = sharing.filter(Sharing::is_kept_here) {
+            if let Some(share) = share.filter(Share::is_kept_here) {
                 // First who keeps the connection for the others as well.
-                sharing.reconnect().await;
+                share.reconnect().await;
             }
             news.tell(&server);
         });

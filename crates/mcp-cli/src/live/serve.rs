@@ -11,8 +11,8 @@ use mcp_transport::supervisor::StatusSnapshot;
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 
-use super::Sharing;
-use super::sockets::{self, Door};
+use super::Share;
+use super::sockets::{self, Listener};
 use crate::app::App;
 use crate::session_log::{Event, SessionLog};
 
@@ -45,7 +45,7 @@ pub(crate) struct Session {
     pub(super) stop: Arc<Notify>,
     facts: Facts,
     pub(super) log: Option<SessionLog>,
-    pub(super) sharing: Option<Sharing>,
+    pub(super) share: Option<Share>,
 }
 
 impl Session {
@@ -58,7 +58,7 @@ impl Session {
     ) -> Self {
         let (name, source) = (wired.description.name.clone(), wired.description.source.clone());
         let about = About { url: wired.description.url.clone(), ..About::default() };
-        Self { handle, name, source, about, stop: Arc::default(), facts, log, sharing: None }
+        Self { handle, name, source, about, stop: Arc::default(), facts, log, share: None }
     }
 
     /// Of a `host`, begun now in `folder` below these entries; `stop` is notified when it is to end.
@@ -83,8 +83,8 @@ impl Session {
 
     /// On a connection that others use, too.
     #[must_use]
-    pub(crate) fn with_sharing(self, sharing: Option<Sharing>) -> Self {
-        Self { sharing, ..self }
+    pub(crate) fn with_share(self, share: Option<Share>) -> Self {
+        Self { share, ..self }
     }
 
     /// What it says of its server.
@@ -103,7 +103,7 @@ impl fmt::Debug for Session {
 /// A session while it is open to others. Dropping it closes the socket and ends the log.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    _door: Option<Door>,
+    _listener: Option<Listener>,
     watch: JoinHandle<()>,
     following: JoinHandle<()>,
     log: Option<SessionLog>,
@@ -117,7 +117,7 @@ impl Opened {
             log.record(Event::Started);
         }
         let watch = tokio::spawn(write_down(session.handle.clone(), log.clone()));
-        Self { _door: sockets::open(app, session), watch, following, log }
+        Self { _listener: sockets::open(app, session), watch, following, log }
     }
 }
 

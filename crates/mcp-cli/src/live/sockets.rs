@@ -1,5 +1,4 @@
-//! Live sessions by way of sockets: where they are, what they say, how they are reconnected, and how they share a
-//! connection.
+//! Live sessions by way of sockets: where they are, what they say, and how they are reconnected.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -9,22 +8,17 @@ use mcp_bridge::control::{
     Answer, ControlServer, LiveSession, Places, Request, SessionFuture, SessionInfo, SessionServer, ask_all,
     sessions,
 };
-use mcp_bridge::{BridgeConfig, Fingerprint};
 use mcp_connect::ConfiguredServer;
-use mcp_transport::Server;
-use mcp_transport::supervisor::{StatusSnapshot, Withheld};
+use mcp_transport::supervisor::StatusSnapshot;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 
-use super::{NotEnded, serve};
+use super::{NotEnded, Share, serve};
 use crate::app::App;
 use crate::environment::Environment;
-use crate::error::CliError;
 use crate::session_log::Event;
 use crate::view::row::{Reconnected, Session};
 use crate::view::time::rfc3339;
-
-pub(crate) use mcp_bridge::sharing::Sharing;
 
 /// How long a session may take to say how it is. It may have to ask its server, which takes it 1.2 s at most.
 const DESCRIBE_LIMIT: Duration = Duration::from_secs(2);
@@ -33,7 +27,7 @@ const RECONNECT_LIMIT: Duration = Duration::from_secs(45);
 
 /// Where live sessions of this account meet. `MCPLINK_RUNTIME_DIR` is the one way to have them meet elsewhere: both
 /// ends must be told.
-fn places(environment: &Environment) -> Places {
+pub(super) fn places(environment: &Environment) -> Places {
     match environment.text("MCPLINK_RUNTIME_DIR") {
         Some(directory) => Places::only(directory),
         None => Places::of_account(environment.text("XDG_RUNTIME_DIR").map(Path::new)),
@@ -157,7 +151,7 @@ impl serve::Session {
             pid: std::process::id(),
             kind: "bridge".to_owned(),
             server: SessionServer { name: self.name.clone(), source: self.source.clone() },
-            shared: self.sharing.as_ref().and_then(Sharing::role),
+            shared: self.share.as_ref().and_then(Share::role),
             host: self.about.host.clone(),
             url: self.about.url.clone(),
             folder: self.about.folder.clone(),
@@ -180,9 +174,9 @@ impl LiveSession for serve::Session {
             if let Some(log) = &self.log {
                 log.record(Event::Reconnect);
             }
-            if let Some(sharing) = &self.sharing {
-                // The connection itself, whichever process owns it; then this session's way to it.
-                sharing.reconnect().await;
+            if let Some(share) = &self.share {
+                // The connection itself, in whichever process it is; then this session's way to it.
+                share.reconnect().await;
             }
             self.info(&self.handle.reconnect().await)
         })
@@ -200,44 +194,15 @@ impl LiveSession for serve::Session {
 }
 
 /// What keeps a session open to others.
-pub(super) type Door = ControlServer;
+pub(super) type Listener = ControlServer;
 
 /// Opens `session` to others. A socket that cannot be had is told and does not keep the session from working.
-pub(super) fn open(app: &App, session: serve::Session) -> Option<Door> {
+pub(super) fn open(app: &App, session: serve::Session) -> Option<Listener> {
     let socket = ControlServer::bind(places(&app.environment).listen(), Arc::new(session));
     let told = socket.map_err(|error| {
         app.output.note(&format!("warning: other terminals cannot see this session: {error}\n"));
     });
     told.ok()
-}
-
-/// A share in the connection to the server that `read` tells, as it is configured whenever that is asked.
-///
-/// # Errors
-///
-/// None: there are sockets on this system.
-pub(crate) fn share<F>(
-    app: &Arc<App>,
-    read: impl Fn() -> F + Send + Sync + 'static,
-) -> Result<Sharing, CliError>
-where
-    F: Future<Output = Result<(Server, Arc<ConfiguredServer>), Withheld>> + Send + 'static,
-{
-    let directory = places(&app.environment).listen().to_owned();
-    let app = app.clone();
-    Ok(Sharing::new(directory, move || {
-        let (app, read) = (app.clone(), read());
-        async move {
-            let (server, wired) = read.await?;
-            let entry = wired.fingerprint(&app.host);
-            Ok((server, Fingerprint::new().with("entry", entry.as_bytes())))
-        }
-    }))
-}
-
-/// Has a bridge use a shared connection.
-pub(crate) fn join(config: BridgeConfig, sharing: Sharing) -> BridgeConfig {
-    config.with_sharing(sharing)
 }
 
 #[cfg(test)]

@@ -48,6 +48,7 @@ mod chains;
 mod complete;
 mod consent;
 mod decisions;
+#[cfg(feature = "demo")]
 mod demo;
 mod documents;
 mod doors;

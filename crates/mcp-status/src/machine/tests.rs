@@ -368,39 +368,45 @@ fn an_attempt_that_a_caller_caused_spends_nothing_and_decides_what_is_no_passing
 }
 
 #[test]
-fn a_machine_that_is_told_of_a_streak_shows_what_the_other_one_shows() {
+fn a_machine_that_observes_another_one_shows_what_that_shows() {
     let delay = Some(at(4));
     let context = MessageContext::new("remote");
     let mut keeping = connected_at(MachinePolicy::long_lived(), at(0));
     keeping.on(Event::Lost(dropped()), at(100));
     // Through both rows of waits, up to the probes.
     for round in 0..9 {
-        let streak = keeping.streak(delay).unwrap();
-        let wire = serde_json::to_string(&streak).unwrap();
-        let mut told = started(MachinePolicy::long_lived());
-        told.on(Event::Told(serde_json::from_str(&wire).unwrap()), at(7));
+        let run = keeping.failure_run(delay).unwrap();
+        let mut observer = started(MachinePolicy::long_lived());
+        observer.on(Event::Observed(run), at(7));
         let shown = |machine: &StatusMachine| {
-            (machine.status(), machine.reason(delay, &context), machine.attempt(), machine.streak(delay))
+            (machine.status(), machine.reason(delay, &context), machine.attempt(), machine.failure_run(delay))
         };
-        assert_eq!(shown(&told), shown(&keeping), "{round}");
+        assert_eq!(shown(&observer), shown(&keeping), "{round}");
         // And so it does when both go on.
-        for machine in [&mut told, &mut keeping] {
+        for machine in [&mut observer, &mut keeping] {
             machine.on(Event::TimerFired, at(200));
         }
-        assert_eq!(shown(&told), shown(&keeping), "{round}");
+        assert_eq!(shown(&observer), shown(&keeping), "{round}");
         keeping.on(Event::Attempt(unavailable(Some(at(9)))), at(201));
     }
     assert_eq!(keeping.status(), ServerStatus::Failed);
 }
 
 #[test]
-fn what_a_machine_is_told_of_a_refusal_latches_and_of_a_success_nothing_follows() {
-    let mut told = started(MachinePolicy::long_lived());
-    assert_eq!(told.on(Event::Told(Streak::of_one(refused(Phase::Connect))), at(0)), Effect::Stop);
-    assert_eq!(told.status(), ServerStatus::NeedsAuth);
-    assert_eq!(told.on(Event::Told(Streak::of_one(unreachable())), at(1)), Effect::Nothing, "not asked for");
-    let mut told = started(MachinePolicy::long_lived());
-    assert_eq!(told.on(Event::Told(Streak::of_one(connected())), at(0)), Effect::Nothing);
-    assert_eq!(told.status(), ServerStatus::Pending);
-    assert_eq!(connected_at(MachinePolicy::long_lived(), at(0)).streak(None), None);
+fn a_refusal_that_is_observed_latches_and_nothing_follows_of_a_success() {
+    let mut observer = started(MachinePolicy::long_lived());
+    assert_eq!(
+        observer.on(Event::Observed(FailureRun::of_one(refused(Phase::Connect))), at(0)),
+        Effect::Stop
+    );
+    assert_eq!(observer.status(), ServerStatus::NeedsAuth);
+    assert_eq!(
+        observer.on(Event::Observed(FailureRun::of_one(unreachable())), at(1)),
+        Effect::Nothing,
+        "not asked for"
+    );
+    let mut observer = started(MachinePolicy::long_lived());
+    assert_eq!(observer.on(Event::Observed(FailureRun::of_one(connected())), at(0)), Effect::Nothing);
+    assert_eq!(observer.status(), ServerStatus::Pending);
+    assert_eq!(connected_at(MachinePolicy::long_lived(), at(0)).failure_run(None), None);
 }

@@ -202,7 +202,7 @@ impl Goal {
 pub(super) fn origin(endpoint: &Endpoint) -> Option<String> {
     match endpoint {
         Endpoint::Http(http) => Some(http.url.origin().ascii_serialization()),
-        Endpoint::Peer(peer) => origin(&peer.server),
+        Endpoint::Stream(stream) => origin(&stream.server),
         Endpoint::Stdio(_) => None,
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use mcp_status::{
-    Effect, Event, Evidence, Outcome, Phase, Schedule, ServerInfo, ServerStatus, StatusMachine, Streak,
+    Effect, Event, Evidence, FailureRun, Outcome, Phase, Schedule, ServerInfo, ServerStatus, StatusMachine,
 };
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
@@ -355,8 +355,8 @@ impl Keeper {
             }
             Attempted::Failed { server, error } => {
                 let evidence = error.evidence();
-                let streak = error.streak_of_other().cloned();
-                if streak.is_none() && evidence.outcome == Outcome::Timeout {
+                let run = error.observed_run().cloned();
+                if run.is_none() && evidence.outcome == Outcome::Timeout {
                     self.dial.forget_sockets(Instant::now());
                 }
                 if let Some(server) = server {
@@ -364,8 +364,8 @@ impl Keeper {
                     self.handover.kept = Some(server);
                 }
                 self.resume_at = Instant::now() + USE_SPACING;
-                match streak {
-                    Some(streak) => self.told(streak),
+                match run {
+                    Some(run) => self.observed(run),
                     None => self.ended_with(evidence),
                 }
             }
@@ -387,9 +387,9 @@ impl Keeper {
     }
 
     /// Another process tries, and says how far it has come.
-    fn told(&mut self, streak: Streak) {
-        let delay = streak.delay;
-        let effect = self.machine.on(Event::Told(streak), self.now());
+    fn observed(&mut self, run: FailureRun) {
+        let delay = run.delay;
+        let effect = self.machine.on(Event::Observed(run), self.now());
         self.carry_out_as(effect, delay);
     }
 

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use mcp_status::{
-    ActionFacts, Evidence, MachinePolicy, MessageContext, Reason, ReasonCode, ServerInfo, ServerStatus,
-    StatusMachine, StatusReport, Streak,
+    ActionFacts, Evidence, FailureRun, MachinePolicy, MessageContext, Reason, ReasonCode, ServerInfo,
+    ServerStatus, StatusMachine, StatusReport,
 };
 
 use crate::protocol::handshake::ServerDescription;
@@ -70,8 +70,8 @@ impl StatusSnapshot {
     }
 
     /// How far it has come without a connection; `None` where there is one, or nothing was seen yet.
-    pub fn streak(&self) -> Option<Streak> {
-        self.machine.streak(self.delay).filter(|_| self.withheld.is_none())
+    pub fn failure_run(&self) -> Option<FailureRun> {
+        self.machine.failure_run(self.delay).filter(|_| self.withheld.is_none())
     }
 
     /// What is shown about the server, with what a person can do according to `facts`.

@@ -45,7 +45,7 @@ impl Peer {
                 protocol: Some("http"),
                 session,
             },
-            Endpoint::Peer(_) => {
+            Endpoint::Stream(_) => {
                 Self { address: None, port: None, transport: "unix", protocol: None, session }
             }
             Endpoint::Stdio(_) => {

@@ -7,11 +7,15 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use mcp_bridge::parts::{
+    Host, HostAnswer, LIST_CHANGES, Line, Lines, Log, RequestMeta, Subscriptions, acknowledgement, as_is,
+    explain, not_taken, raw, severity, string, text,
+};
 use mcp_transport::message::{
     Era, INTERNAL_ERROR, INVALID_PARAMS, Incoming, Members, Payload, ProtocolRevision, RequestId, RpcError,
     UNSUPPORTED_VERSION, parse,
 };
-use mcp_transport::relay::PeerEndpoint;
+use mcp_transport::stream::StreamEndpoint;
 use mcp_transport::subscription::SubscriptionFilter;
 use mcp_transport::{RequestOptions, ServerDescription};
 use serde_json::value::RawValue;
@@ -19,42 +23,33 @@ use tokio::io::AsyncRead;
 use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 
-use super::hub::Core;
-use super::router::Router;
-use crate::describe::as_is;
-use crate::era::{RequestMeta, severity};
-use crate::failure::{Failure, not_taken};
-use crate::host::{Host, HostAnswer};
-use crate::lines::{Line, Lines};
-use crate::session::acknowledgement;
-use crate::splice::{raw, string, text};
-use crate::state::Log;
-use crate::subscriptions::{LIST_CHANGES, Subscriptions};
+use crate::hub::Core;
+use crate::router::Router;
 
 /// A bridge on the shared connection.
 #[derive(Debug)]
-pub(super) struct Peer {
-    pub(super) id: u64,
+pub(crate) struct Peer {
+    pub(crate) id: u64,
     /// Its process.
-    pub(super) pid: u32,
+    pub(crate) pid: u32,
     /// The number of the upstream connection that it came to.
-    pub(super) connection: u64,
+    pub(crate) connection: u64,
     /// What the server speaks, and the result of its handshake.
     revision: ProtocolRevision,
     greeting: Box<RawValue>,
-    pub(super) host: Host,
-    pub(super) subscriptions: Subscriptions,
-    pub(super) log: Log,
+    pub(crate) host: Host,
+    pub(crate) subscriptions: Subscriptions,
+    pub(crate) log: Log,
     calls: Mutex<HashMap<RequestId, AbortHandle>>,
     /// Whether it takes more than answers.
     ready: AtomicBool,
-    /// Whether it was told to go elsewhere, and hears there what concerns all.
+    /// Whether it was told to go elsewhere, and hears there what concerns every bridge.
     leaving: AtomicBool,
     gone: CancellationToken,
 }
 
 impl Peer {
-    pub(super) fn new(id: u64, pid: u32, connection: u64, server: &ServerDescription, host: Host) -> Self {
+    pub(crate) fn new(id: u64, pid: u32, connection: u64, server: &ServerDescription, host: Host) -> Self {
         let (revision, greeting) = (server.revision, as_is(server));
         Self::greeted(id, pid, connection, (revision, greeting), host)
     }
@@ -82,40 +77,40 @@ impl Peer {
         }
     }
 
-    /// One without a listener.
+    /// One without a stream.
     #[cfg(test)]
-    pub(super) fn unheard(id: u64) -> Arc<Self> {
+    pub(crate) fn unheard(id: u64) -> Arc<Self> {
         let handshake = (ProtocolRevision::V2025_11_25, raw("{}"));
         Arc::new(Self::greeted(id, 0, 1, handshake, Host::new().0))
     }
 
-    pub(super) fn era(&self) -> Era {
+    pub(crate) fn era(&self) -> Era {
         self.revision.era()
     }
 
     /// Asks the host behind it.
-    pub(super) async fn ask(&self, method: &str, params: Option<&RawValue>) -> HostAnswer {
+    pub(crate) async fn ask(&self, method: &str, params: Option<&RawValue>) -> HostAnswer {
         let gone = RpcError::new(INTERNAL_ERROR, "the host is gone");
         self.gone.run_until_cancelled(self.host.ask(method, params)).await.unwrap_or(Err(gone))
     }
 
     /// Takes no more requests of it; those under way are answered.
-    pub(super) fn go_away(&self) {
+    pub(crate) fn go_away(&self) {
         if !self.leaving.swap(true, Ordering::AcqRel) {
-            self.host.notify(PeerEndpoint::GOING_AWAY, None);
+            self.host.notify(StreamEndpoint::GOING_AWAY, None);
         }
     }
 
-    pub(super) fn is_leaving(&self) -> bool {
+    pub(crate) fn is_leaving(&self) -> bool {
         self.leaving.load(Ordering::Acquire)
     }
 
-    pub(super) async fn gone(&self) {
+    pub(crate) async fn gone(&self) {
         self.gone.cancelled().await;
     }
 
-    /// It has gone: it is not waited for, and it waits for nothing.
-    pub(super) fn end(&self) {
+    /// It has gone: nothing waits for it, and it waits for nothing.
+    pub(crate) fn end(&self) {
         self.gone.cancel();
         self.subscriptions.close_all();
         let calls = std::mem::take(&mut *self.calls());
@@ -126,15 +121,15 @@ impl Peer {
         self.ready.load(Ordering::Acquire) && !self.is_leaving()
     }
 
-    /// Tells what concerns all.
-    pub(super) fn tell(&self, method: &str, params: Option<&RawValue>) {
+    /// Tells what concerns every bridge.
+    pub(crate) fn tell(&self, method: &str, params: Option<&RawValue>) {
         if self.hears() {
             self.host.notify(method, params);
         }
     }
 
     /// Tells of a change, where it wants to hear of it.
-    pub(super) fn tell_change(&self, method: &str, params: Option<&RawValue>) {
+    pub(crate) fn tell_change(&self, method: &str, params: Option<&RawValue>) {
         if !self.hears() {
             return;
         }
@@ -149,7 +144,7 @@ impl Peer {
     }
 
     /// Tells a log message, where it wants messages of this level.
-    pub(super) fn tell_message(&self, level: Option<u8>, params: Option<&RawValue>) {
+    pub(crate) fn tell_message(&self, level: Option<u8>, params: Option<&RawValue>) {
         let wanted = match self.era() {
             Era::Modern => self.log.is_wanted(level),
             // Who never set a level hears what the server tells by itself.
@@ -169,7 +164,7 @@ impl Peer {
 }
 
 /// Serves a bridge until it closes its side.
-pub(super) async fn serve(core: &Arc<Core>, peer: &Arc<Peer>, input: impl AsyncRead + Unpin) {
+pub(crate) async fn serve(core: &Arc<Core>, peer: &Arc<Peer>, input: impl AsyncRead + Unpin) {
     let mut lines = Lines::new(input, core.config.max_line_bytes);
     loop {
         // Who asks and does not read is not asked on: its answers must not fill the memory of this process.
@@ -201,7 +196,7 @@ fn take(core: &Arc<Core>, peer: &Arc<Peer>, line: Vec<u8>) {
 fn request(core: &Arc<Core>, peer: &Arc<Peer>, id: RequestId, method: String, params: Option<Box<RawValue>>) {
     match (method.as_str(), peer.era()) {
         ("initialize", Era::Legacy) => peer.host.respond(&id, Ok(&peer.greeting)),
-        // The server has no handshake, so there is none to be had here.
+        // The server has no handshake, so there is none here either.
         ("initialize", Era::Modern) => {
             let revision = string(peer.revision.as_str());
             let data = raw(format!(r#"{{"supported":[{revision}]}}"#));
@@ -221,7 +216,7 @@ fn request(core: &Arc<Core>, peer: &Arc<Peer>, id: RequestId, method: String, pa
                 return peer.host.respond(&id, Err(&error));
             };
             peer.subscriptions.want_resource(uri, method == "resources/subscribe");
-            core.collect_wishes();
+            core.collect_resources();
             peer.host.respond(&id, Ok(&raw("{}")));
         }
         ("logging/setLevel", Era::Legacy) => {
@@ -230,7 +225,7 @@ fn request(core: &Arc<Core>, peer: &Arc<Peer>, id: RequestId, method: String, pa
             if let Some(level) = members.get("level").and_then(text) {
                 peer.log.set(level);
             }
-            // The server tells what anybody wants to hear; who wants less is told less.
+            // The server tells what any host wants to hear; one that wants less is told less.
             let params = core.lowest_level().map(|level| raw(format!(r#"{{"level":{}}}"#, string(&level))));
             forward(core, peer, id, method, params);
         }
@@ -264,19 +259,19 @@ async fn ask_server(
     params: Option<&RawValue>,
 ) -> Result<Payload, RpcError> {
     let _under_way = core.under_way(peer);
-    let lent = core.tokens.lend(peer, params);
-    let params = lent.as_ref().map(|(params, _)| &**params).or(params);
+    let token = core.tokens.assign(peer, params);
+    let params = token.as_ref().map(|(params, _)| &**params).or(params);
     let mut options = RequestOptions::new();
     let meta = RequestMeta::read(params);
     let level = meta.as_ref().and_then(|meta| meta.log_level.as_deref());
-    let _wish = level.and_then(|level| peer.log.want(level));
+    let _level = level.and_then(|level| peer.log.want(level));
     if peer.era() == Era::Modern {
         // The bridge in front has added what a modern request says, of its own host.
         options = options.with_own_metadata().with_raw_result();
     }
     let options = options.with_handler(Arc::new(Router::new(&Arc::downgrade(core), Some(peer.clone()))));
     let outcome = core.upstream().request(method, params, &options).await;
-    outcome.map_err(|error| Failure::from(error).explain(&core.config))
+    outcome.map_err(|error| explain(error, &core.config))
 }
 
 /// A stream of changes: it lasts as long as the bridge stays.
@@ -290,7 +285,7 @@ fn listen(core: &Arc<Core>, peer: &Arc<Peer>, id: RequestId, params: Option<&Raw
     let params = acknowledgement(&id, &filter);
     peer.host.notify("notifications/subscriptions/acknowledged", Some(&params));
     peer.subscriptions.open(id, filter);
-    core.collect_wishes();
+    core.collect_resources();
 }
 
 fn notification(core: &Arc<Core>, peer: &Arc<Peer>, method: String, params: Option<Box<RawValue>>) {
@@ -309,7 +304,7 @@ fn notification(core: &Arc<Core>, peer: &Arc<Peer>, method: String, params: Opti
                 call.abort();
             }
             if peer.subscriptions.close(&id) {
-                core.collect_wishes();
+                core.collect_resources();
             }
         }
         _ => core.tell_server(method, params),

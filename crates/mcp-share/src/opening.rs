@@ -1,23 +1,24 @@
 //! The first line in each direction on the socket of those who share a connection; MCP follows.
 
 use std::io;
+use std::time::Duration;
 
-use mcp_status::Streak;
+use mcp_status::{Evidence, FailureRun, Schedule};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::io::{AsyncBufRead, AsyncBufReadExt, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// The longest such line, in bytes: evidence with what a server said about itself is far shorter.
 const MAX_LINE: u64 = 64 << 10;
 
-/// What a visitor comes for.
+/// What a process comes for.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 #[serde(tag = "op", rename_all = "kebab-case")]
-pub(super) enum Wish {
+pub(crate) enum Request {
     /// To speak to the server over the connection.
     Attach {
         /// The process that asks.
         pid: u32,
-        /// Whether a request waits for the server, which is reason enough to try.
+        /// Whether a host waits for the server, which is reason enough to try.
         wanted: bool,
     },
     /// To have the connection made again, because a person or a program acted.
@@ -27,8 +28,8 @@ pub(super) enum Wish {
 /// What it is told.
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum Reply {
-    /// Said at once and whatever follows: the owner is there.
+pub(crate) enum Reply {
+    /// Said at once and whatever follows: a process is there.
     Here {
         /// The process that keeps the connection, or tries to.
         pid: u32,
@@ -36,12 +37,36 @@ pub(super) enum Reply {
     /// There is a connection; MCP follows.
     Connected,
     /// There is none, and this is how far it has come. The stream ends when asking again would bring another answer.
-    Failed(Box<Streak>),
+    Failed(Box<FailureReport>),
     /// It was made again, or could not be.
     Reconnected,
 }
 
-pub(super) async fn write(stream: &mut (impl AsyncWrite + Unpin), line: &impl Serialize) -> io::Result<()> {
+/// A [`FailureRun`] as it crosses the socket.
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+pub(crate) struct FailureReport {
+    evidence: Evidence,
+    delay: Option<Duration>,
+    schedule: Schedule,
+    failures: u32,
+    probes: u32,
+}
+
+impl From<FailureRun> for FailureReport {
+    fn from(run: FailureRun) -> Self {
+        let FailureRun { evidence, delay, schedule, failures, probes } = run;
+        Self { evidence, delay, schedule, failures, probes }
+    }
+}
+
+impl FailureReport {
+    pub(crate) fn into_run(self) -> FailureRun {
+        let Self { evidence, delay, schedule, failures, probes } = self;
+        FailureRun { evidence, delay, schedule, failures, probes }
+    }
+}
+
+pub(crate) async fn write(stream: &mut (impl AsyncWrite + Unpin), line: &impl Serialize) -> io::Result<()> {
     let mut text = serde_json::to_vec(line)?;
     text.push(b'\n');
     stream.write_all(&text).await?;
@@ -49,7 +74,7 @@ pub(super) async fn write(stream: &mut (impl AsyncWrite + Unpin), line: &impl Se
 }
 
 /// Reads one line and nothing of what follows it.
-pub(super) async fn read<T: DeserializeOwned>(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<T> {
+pub(crate) async fn read<T: DeserializeOwned>(stream: &mut (impl AsyncBufRead + Unpin)) -> io::Result<T> {
     let mut line = String::new();
     stream.take(MAX_LINE).read_line(&mut line).await?;
     if line.is_empty() {
@@ -60,9 +85,7 @@ pub(super) async fn read<T: DeserializeOwned>(stream: &mut (impl AsyncBufRead + 
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
-    use mcp_status::{AuthFacts, ChallengeKind, Evidence, Outcome, Phase, classify};
+    use mcp_status::{AuthFacts, ChallengeKind, Outcome, Phase, classify};
 
     use super::*;
 
@@ -81,19 +104,22 @@ mod tests {
         for outcome in outcomes {
             let seen = Evidence::new(Phase::Connect, outcome).with_auth(facts.clone()).with_detail("said");
             let mut wire = Vec::new();
-            write(&mut wire, &Reply::Failed(Box::new(Streak::of_one(seen.clone())))).await.unwrap();
-            let Reply::Failed(streak) = read(&mut wire.as_slice()).await.unwrap() else { panic!() };
-            assert_eq!((classify(&streak.evidence), &streak.evidence), (classify(&seen), &seen));
+            write(&mut wire, &Reply::Failed(Box::new(FailureRun::of_one(seen.clone()).into())))
+                .await
+                .unwrap();
+            let Reply::Failed(report) = read(&mut wire.as_slice()).await.unwrap() else { panic!() };
+            let run = report.into_run();
+            assert_eq!((classify(&run.evidence), &run), (classify(&seen), &FailureRun::of_one(seen.clone())));
         }
     }
 
     #[tokio::test]
     async fn what_follows_the_line_is_left_alone_and_nonsense_is_an_error() {
         let mut stream = &b"{\"op\":\"attach\",\"pid\":7,\"wanted\":true}\n{\"jsonrpc\""[..];
-        assert_eq!(read::<Wish>(&mut stream).await.unwrap(), Wish::Attach { pid: 7, wanted: true });
+        assert_eq!(read::<Request>(&mut stream).await.unwrap(), Request::Attach { pid: 7, wanted: true });
         assert_eq!(stream, b"{\"jsonrpc\"");
         for nonsense in ["", "{}\n", "{\"op\":\"stop\"}\n"] {
-            assert!(read::<Wish>(&mut nonsense.as_bytes()).await.is_err(), "{nonsense:?}");
+            assert!(read::<Request>(&mut nonsense.as_bytes()).await.is_err(), "{nonsense:?}");
         }
     }
 }

@@ -7,11 +7,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
+use mcp_bridge::BridgeConfig;
+use mcp_bridge::parts::{LIST_CHANGES, severity, subscribe_one_by_one, subscribe_together};
+use mcp_bridge::shared::HostIdentity;
 use mcp_status::Reason;
-use mcp_transport::handler::ClientCapabilities;
 use mcp_transport::message::Era;
 use mcp_transport::supervisor::{ServerFuture, ServerSource, SupervisorConfig, Withheld};
-use mcp_transport::{ClientInfo, Connector, Supervisor, SupervisorHandle};
+use mcp_transport::{Connector, Supervisor, SupervisorHandle};
 use serde_json::value::RawValue;
 use tokio::net::UnixStream;
 use tokio::sync::{mpsc, watch};
@@ -19,47 +21,34 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::door;
-use super::peer::Peer;
-use super::place::Place;
-use super::router::Router;
-use super::tokens::Tokens;
-use super::{SharedSource, place_of};
-use crate::BridgeConfig;
-use crate::era::severity;
-use crate::subscriptions::LIST_CHANGES;
-use crate::upstream::{subscribe_one_by_one, subscribe_together};
+use crate::SharedSource;
+use crate::address::Address;
+use crate::listener;
+use crate::peer::Peer;
+use crate::router::Router;
+use crate::tokens::Tokens;
 
 /// How long the other bridges may take to hear that there is nothing more.
-const FAREWELL: Duration = Duration::from_millis(100);
+const CLOSE_LIMIT: Duration = Duration::from_millis(100);
 
 /// How many notifications of hosts may wait for the server; what comes then is left out, as notifications may be.
 const MAX_NOTICES: usize = 1024;
 
-/// What the server is told of every host on the connection.
-#[derive(Clone, Debug)]
-pub(super) struct Told {
-    pub(super) capabilities: ClientCapabilities,
-    pub(super) client: Option<ClientInfo>,
-    /// The same in one spelling.
-    pub(super) spelled: String,
-}
-
 /// What a hub is made of.
-pub(super) struct Plan {
-    pub(super) config: BridgeConfig,
-    pub(super) connector: Connector,
-    pub(super) source: Arc<dyn SharedSource>,
-    pub(super) directory: std::path::PathBuf,
-    pub(super) place: Place,
-    pub(super) told: Told,
+pub(crate) struct Plan {
+    pub(crate) config: BridgeConfig,
+    pub(crate) connector: Connector,
+    pub(crate) source: Arc<dyn SharedSource>,
+    pub(crate) directory: std::path::PathBuf,
+    pub(crate) address: Address,
+    pub(crate) host: HostIdentity,
 }
 
 /// The bridge that keeps the connection.
 #[derive(Debug)]
-pub(super) struct Hub {
-    pub(super) core: Arc<Core>,
-    /// The right to keep it for every bridge; `None` for a bridge that keeps one for itself alone.
+pub(crate) struct Hub {
+    pub(crate) core: Arc<Core>,
+    /// The right to keep it for every process; `None` for a bridge that keeps one for itself alone.
     claim: Mutex<Option<File>>,
     is_apart: bool,
     /// Those who need not come by the socket.
@@ -70,50 +59,51 @@ pub(super) struct Hub {
 }
 
 /// What the parts of a hub share.
-pub(super) struct Core {
-    pub(super) config: BridgeConfig,
-    pub(super) told: Told,
-    pub(super) tokens: Tokens,
-    pub(super) place: Place,
-    pub(super) upstream: OnceLock<SupervisorHandle>,
-    pub(super) peers: watch::Sender<BTreeMap<u64, Arc<Peer>>>,
-    pub(super) next: AtomicU64,
+pub(crate) struct Core {
+    pub(crate) config: BridgeConfig,
+    /// What the server is told of every host on the connection.
+    pub(crate) host: HostIdentity,
+    pub(crate) tokens: Tokens,
+    pub(crate) address: Address,
+    pub(crate) upstream: OnceLock<SupervisorHandle>,
+    pub(crate) peers: watch::Sender<BTreeMap<u64, Arc<Peer>>>,
+    pub(crate) next: AtomicU64,
     under_way: Mutex<Vec<(u64, Arc<Peer>)>>,
-    /// The resources that anybody wants to hear of.
+    /// The resources that any host wants to hear of.
     resources: watch::Sender<BTreeSet<String>>,
     /// Notifications for the server, in their order.
     notices: mpsc::Sender<(String, Option<Box<RawValue>>)>,
     /// Whether only this process may come any more.
-    pub(super) parting: AtomicBool,
-    /// No visitor may come any more: the entry is another one now.
-    pub(super) dissolved: CancellationToken,
+    pub(crate) releasing: AtomicBool,
+    /// No bridge may come any more: the entry is another one now.
+    pub(crate) dissolved: CancellationToken,
 }
 
 impl Hub {
-    /// Keeps the connection for every bridge that comes to `plan.place`, of which the caller has the `claim`; without one,
+    /// Keeps the connection for every process that comes to `plan.address`, of which the caller has the `claim`; without one,
     /// for this process alone. Must be called inside a tokio runtime.
     ///
     /// # Errors
     ///
     /// The socket cannot be made.
-    pub(super) fn start(plan: Plan, claim: Option<File>) -> std::io::Result<Arc<Self>> {
-        let listener = claim.as_ref().map(|_| plan.place.listen()).transpose()?;
+    pub(crate) fn start(plan: Plan, claim: Option<File>) -> std::io::Result<Arc<Self>> {
+        let listener = claim.as_ref().map(|_| plan.address.listen()).transpose()?;
         let (notices, inbox) = mpsc::channel(MAX_NOTICES);
         let (visitors, arriving) = mpsc::unbounded_channel();
-        let Plan { config, connector, source, directory, place, told } = plan;
+        let Plan { config, connector, source, directory, address, host } = plan;
         let (name, policy) = (config.name.clone(), config.policy.clone());
         let core = Arc::new(Core {
             config,
-            told,
+            host,
             tokens: Tokens::default(),
-            place,
+            address,
             upstream: OnceLock::new(),
             peers: watch::Sender::new(BTreeMap::new()),
             next: AtomicU64::new(1),
             under_way: Mutex::default(),
             resources: watch::Sender::new(BTreeSet::new()),
             notices,
-            parting: AtomicBool::new(false),
+            releasing: AtomicBool::new(false),
             dissolved: CancellationToken::new(),
         });
         let upstream = Upstream { source, directory, core: Arc::downgrade(&core) };
@@ -129,7 +119,7 @@ impl Hub {
             tasks: Mutex::default(),
         });
         let tasks = [
-            tokio::spawn(door::accept(listener, arriving, Arc::downgrade(&hub))),
+            tokio::spawn(listener::accept(listener, arriving, Arc::downgrade(&hub))),
             tokio::spawn(follow(core.clone())),
             tokio::spawn(pass_notices(inbox, server)),
             tokio::spawn(dissolve(Arc::downgrade(&hub), core.dissolved.clone())),
@@ -139,16 +129,16 @@ impl Hub {
     }
 
     /// How many other bridges are on the connection.
-    pub(super) fn guests(&self) -> usize {
+    pub(crate) fn guests(&self) -> usize {
         self.core.others().len()
     }
 
-    /// A way onto the connection for this process, which needs no socket that another process could have removed.
+    /// A way onto the connection for this process, which needs no socket that another program could have removed.
     ///
     /// # Errors
     ///
     /// There are no file descriptors left.
-    pub(super) fn admit(&self) -> std::io::Result<UnixStream> {
+    pub(crate) fn admit(&self) -> std::io::Result<UnixStream> {
         let (ours, theirs) = UnixStream::pair()?;
         // Fails when the hub has closed, and then the stream says so by its end.
         drop(self.visitors.send(theirs));
@@ -156,50 +146,50 @@ impl Hub {
     }
 
     /// Whether it keeps the connection for this process alone.
-    pub(super) fn is_apart(&self) -> bool {
+    pub(crate) fn is_apart(&self) -> bool {
         self.is_apart
     }
 
-    /// Whether its entry has become another one, so that no visitor can come any more.
-    pub(super) fn is_dissolved(&self) -> bool {
+    /// Whether its entry has become another one, so that no bridge can come any more.
+    pub(crate) fn is_dissolved(&self) -> bool {
         self.core.dissolved.is_cancelled()
     }
 
-    /// Whether a visitor of this place comes to this hub.
-    pub(super) fn is_at(&self, place: &Place) -> bool {
-        self.core.place == *place
+    /// Whether a process that comes to this address comes to this hub.
+    pub(crate) fn is_at(&self, address: &Address) -> bool {
+        self.core.address == *address
     }
 
     /// Sends the other bridges elsewhere; what they have under way is still answered.
-    pub(super) fn part(&self) {
-        self.core.parting.store(true, Ordering::Release);
+    pub(crate) fn release(&self) {
+        self.core.releasing.store(true, Ordering::Release);
         self.core.others().iter().for_each(|peer| peer.go_away());
     }
 
     /// Returns when the other bridges have gone.
-    pub(super) async fn others_gone(&self) {
+    pub(crate) async fn others_gone(&self) {
         for peer in self.core.others() {
             peer.gone().await;
         }
     }
 
-    /// Lets go of the connection, and after it of the claim: its next owner may need what the server holds.
-    pub(super) async fn close(&self) {
-        self.part();
+    /// Lets go of the connection, and after it of the claim: the process that keeps it next may need what the server holds.
+    pub(crate) async fn close(&self) {
+        self.release();
         self.core.upstream().close().await;
         // What could not be answered is told now.
-        let _ = tokio::time::timeout(FAREWELL, self.others_gone()).await;
+        let _ = tokio::time::timeout(CLOSE_LIMIT, self.others_gone()).await;
         let claim = self.claim.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(claim) = &claim {
-            self.core.place.clear(claim);
+            self.core.address.clear(claim);
         }
-        // Also the listener, which must not let in a visitor that is not served.
+        // Also the listener, which must not take a process that will not be served.
         self.tasks().clear();
         drop(claim);
     }
 
-    /// Makes the connection again. A request that comes while another one waits for its turn gets the same one.
-    pub(super) async fn reconnect(&self) {
+    /// Makes the connection again. What asks while another reconnect waits for its turn gets that one.
+    pub(crate) async fn reconnect(&self) {
         let asked = Instant::now();
         let mut last = self.reconnect.lock().await;
         if last.is_none_or(|began| began < asked) {
@@ -214,12 +204,12 @@ impl Hub {
 }
 
 impl Core {
-    pub(super) fn upstream(&self) -> &SupervisorHandle {
-        self.upstream.get().expect("it is set before anybody can come")
+    pub(crate) fn upstream(&self) -> &SupervisorHandle {
+        self.upstream.get().expect("it is set before any bridge can come")
     }
 
-    /// All guests of the connection, in the order in which they came.
-    pub(super) fn peers(&self) -> Vec<Arc<Peer>> {
+    /// Every bridge on the connection, in the order in which they came.
+    pub(crate) fn peers(&self) -> Vec<Arc<Peer>> {
         self.peers.borrow().values().cloned().collect()
     }
 
@@ -227,14 +217,14 @@ impl Core {
         self.peers().into_iter().filter(|peer| peer.pid != std::process::id()).collect()
     }
 
-    /// Returns when there is a visitor.
-    pub(super) async fn visitor(&self) {
-        // Fails only when the hub has ended, and then no visitor is asked.
+    /// Returns when there is a bridge.
+    pub(crate) async fn any_peer(&self) {
+        // Fails only when the hub has ended, and then no host is asked.
         let _ = self.peers.subscribe().wait_for(|peers| !peers.is_empty()).await;
     }
 
     /// Whom to ask what the server does not ask on the stream of a request.
-    pub(super) async fn likeliest_cause(&self) -> Arc<Peer> {
+    pub(crate) async fn likeliest_cause(&self) -> Arc<Peer> {
         loop {
             let newest = self.calls().last().map(|(_, peer)| peer.clone());
             let present = || self.peers().into_iter().find(|peer| !peer.is_leaving());
@@ -249,14 +239,14 @@ impl Core {
     }
 
     /// Notes that a request of `peer` is under way, until the guard is dropped.
-    pub(super) fn under_way(self: &Arc<Self>, peer: &Arc<Peer>) -> UnderWay {
+    pub(crate) fn under_way(self: &Arc<Self>, peer: &Arc<Peer>) -> CallGuard {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         self.calls().push((number, peer.clone()));
-        UnderWay { core: self.clone(), number }
+        CallGuard { core: self.clone(), number }
     }
 
     /// Brings the union of what the bridges want to hear of up to date.
-    pub(super) fn collect_wishes(&self) {
+    pub(crate) fn collect_resources(&self) {
         let mut union = BTreeSet::new();
         for peer in self.peers() {
             union.extend(peer.subscriptions.resources().borrow().iter().cloned());
@@ -268,14 +258,14 @@ impl Core {
         });
     }
 
-    /// The lowest level of log messages that anybody set.
-    pub(super) fn lowest_level(&self) -> Option<String> {
+    /// The lowest level of log messages that any host set.
+    pub(crate) fn lowest_level(&self) -> Option<String> {
         let levels = self.peers().into_iter().filter_map(|peer| peer.log.level());
         levels.min_by_key(|level| severity(level))
     }
 
     /// Passes a notification of a host on to a server that has a use for it.
-    pub(super) fn tell_server(&self, method: String, params: Option<Box<RawValue>>) {
+    pub(crate) fn tell_server(&self, method: String, params: Option<Box<RawValue>>) {
         let snapshot = self.upstream().snapshot();
         let era = snapshot.server.filter(|_| snapshot.connection.is_some());
         if era.map(|server| server.revision.era()) == Some(Era::Legacy) {
@@ -287,9 +277,9 @@ impl Core {
     }
 
     /// A host came or went, and with it its roots.
-    pub(super) fn roots_may_have_changed(&self, peer: &Peer) {
+    pub(crate) fn roots_may_have_changed(&self, peer: &Peer) {
         let alone = self.peers().iter().all(|other| other.id == peer.id);
-        if self.told.capabilities.has("roots") && !alone {
+        if self.host.capabilities.has("roots") && !alone {
             self.tell_server("notifications/roots/list_changed".to_owned(), None);
         }
     }
@@ -306,18 +296,18 @@ impl fmt::Debug for Core {
 }
 
 /// A request under way.
-pub(super) struct UnderWay {
+pub(crate) struct CallGuard {
     core: Arc<Core>,
     number: u64,
 }
 
-impl Drop for UnderWay {
+impl Drop for CallGuard {
     fn drop(&mut self) {
         self.core.calls().retain(|(number, _)| *number != self.number);
     }
 }
 
-/// The entry as it is configured now, as long as it is the one that all visitors came for.
+/// The entry as it is configured now, as long as it is the one that every bridge came for.
 struct Upstream {
     source: Arc<dyn SharedSource>,
     directory: std::path::PathBuf,
@@ -330,13 +320,13 @@ impl ServerSource for Upstream {
             let read = self.source.server().await;
             let core = self.core.upgrade().ok_or(Withheld::SwitchedOff)?;
             let is_the_same = |fingerprint| {
-                place_of(&self.directory, fingerprint, &core.told.spelled).is_ok_and(|at| at == core.place)
+                Address::of_host(&self.directory, fingerprint, &core.host).is_ok_and(|at| at == core.address)
             };
             match read {
                 Ok((server, fingerprint)) if is_the_same(fingerprint.clone()) => {
                     Ok(server.with_handler(Arc::new(Router::new(&self.core, None))))
                 }
-                // Security: the credentials of another entry are not for those who came for this one. Each of them
+                // Security: the credentials of another entry are not for bridges that came for this one. Each of them
                 // reads its own entry again, and goes where that leads.
                 changed => {
                     core.dissolved.cancel();

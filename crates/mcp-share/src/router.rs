@@ -15,31 +15,28 @@ use std::fmt;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use mcp_bridge::parts::{HostAnswer, is_change, raw, severity, text};
 use mcp_transport::ClientInfo;
 use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequestHandler};
 use mcp_transport::message::{INTERNAL_ERROR, Members, RpcError};
 use serde_json::value::RawValue;
 
-use super::hub::Core;
-use super::peer::Peer;
-use crate::era::severity;
-use crate::host::HostAnswer;
-use crate::splice::{raw, text};
-use crate::subscriptions::is_change;
+use crate::hub::Core;
+use crate::peer::Peer;
 
-/// How long a host may take to say its roots, which it knows without asking anybody: the others do not wait any longer
+/// How long a host may take to say its roots, which it knows without asking: the others do not wait any longer
 /// for one that hangs.
 const ROOTS_LIMIT: Duration = Duration::from_secs(5);
 
 /// The hosts as the server sees them: one client.
-pub(super) struct Router {
+pub(crate) struct Router {
     core: Weak<Core>,
     /// Whose request it is that the server speaks about, where that is known.
     cause: Option<Arc<Peer>>,
 }
 
 impl Router {
-    pub(super) fn new(core: &Weak<Core>, cause: Option<Arc<Peer>>) -> Self {
+    pub(crate) fn new(core: &Weak<Core>, cause: Option<Arc<Peer>>) -> Self {
         Self { core: core.clone(), cause }
     }
 
@@ -48,7 +45,7 @@ impl Router {
             self.core.upgrade().ok_or_else(|| RpcError::new(INTERNAL_ERROR, "the client is closing"))?;
         if method == "roots/list" {
             // A server may ask as soon as hands are shaken, when the first host is still on its way.
-            core.visitor().await;
+            core.any_peer().await;
             return all_roots(core.peers(), params).await;
         }
         let asked = match &self.cause {
@@ -61,11 +58,11 @@ impl Router {
 
 impl ServerRequestHandler for Router {
     fn capabilities(&self) -> ClientCapabilities {
-        self.core.upgrade().map(|core| core.told.capabilities.clone()).unwrap_or_default()
+        self.core.upgrade().map(|core| core.host.capabilities.clone()).unwrap_or_default()
     }
 
     fn client_info(&self) -> Option<ClientInfo> {
-        self.core.upgrade()?.told.client.clone()
+        self.core.upgrade()?.host.client.clone()
     }
 
     fn accepts(&self, method: &str) -> bool {

@@ -3,17 +3,17 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use mcp_bridge::parts::{string, text, with_members, with_meta};
 use mcp_transport::message::Members;
 use serde_json::value::RawValue;
 
-use super::peer::Peer;
-use crate::splice::{string, text, with_members, with_meta};
+use crate::peer::Peer;
 
 const TOKEN: &str = "progressToken";
 
 /// The tokens of the requests under way, as the server knows them.
 #[derive(Debug, Default)]
-pub(super) struct Tokens(Mutex<State>);
+pub(crate) struct Tokens(Mutex<State>);
 
 #[derive(Debug, Default)]
 struct State {
@@ -31,11 +31,11 @@ struct Owner {
 impl Tokens {
     /// The parameters of a request with a token that no other has; `None` where it asks for no progress. It is
     /// known until the guard is dropped.
-    pub(super) fn lend(
+    pub(crate) fn assign(
         &self,
         peer: &Arc<Peer>,
         params: Option<&RawValue>,
-    ) -> Option<(Box<RawValue>, Lent<'_>)> {
+    ) -> Option<(Box<RawValue>, TokenGuard<'_>)> {
         let params = params.filter(|params| params.get().contains(TOKEN))?;
         let meta = Members::read(Members::read(params.get())?.get("_meta")?.get())?;
         let owner = Owner { peer: peer.clone(), token: meta.get(TOKEN)?.to_owned() };
@@ -47,11 +47,11 @@ impl Tokens {
             name
         };
         let changed = with_meta(Some(params), |key| key == TOKEN, &[(TOKEN, &string(&name))]);
-        Some((changed, Lent { tokens: self, name }))
+        Some((changed, TokenGuard { tokens: self, name }))
     }
 
     /// Whose progress this is, in its own terms; `None` where the request is over.
-    pub(super) fn translate(&self, params: Option<&RawValue>) -> Option<(Arc<Peer>, Box<RawValue>)> {
+    pub(crate) fn translate(&self, params: Option<&RawValue>) -> Option<(Arc<Peer>, Box<RawValue>)> {
         let name = Members::read(params?.get())?.get(TOKEN).and_then(text)?;
         let state = self.state();
         let Owner { peer, token } = state.known.get(&name)?;
@@ -65,12 +65,12 @@ impl Tokens {
 
 /// A token in use.
 #[derive(Debug)]
-pub(super) struct Lent<'a> {
+pub(crate) struct TokenGuard<'a> {
     tokens: &'a Tokens,
     name: String,
 }
 
-impl Drop for Lent<'_> {
+impl Drop for TokenGuard<'_> {
     fn drop(&mut self) {
         self.tokens.state().known.remove(&self.name);
     }
@@ -79,20 +79,20 @@ impl Drop for Lent<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::splice::raw;
+    use mcp_bridge::parts::raw;
 
     #[tokio::test]
     async fn equal_tokens_of_two_hosts_stay_apart() {
         let (tokens, peers) = (Tokens::default(), [Peer::unheard(1), Peer::unheard(2)]);
         let params = raw(r#"{"name":"x","_meta":{"progressToken":1,"other":true}}"#);
-        let lent = peers.each_ref().map(|peer| tokens.lend(peer, Some(&params)).unwrap());
-        assert_ne!(lent[0].0.get(), lent[1].0.get());
-        assert_eq!(lent[1].0.get(), r#"{"_meta":{"other":true,"progressToken":"mcplink-2"},"name":"x"}"#);
+        let assigned = peers.each_ref().map(|peer| tokens.assign(peer, Some(&params)).unwrap());
+        assert_ne!(assigned[0].0.get(), assigned[1].0.get());
+        assert_eq!(assigned[1].0.get(), r#"{"_meta":{"other":true,"progressToken":"mcplink-2"},"name":"x"}"#);
         let report = raw(r#"{"progressToken":"mcplink-2","progress":0.50}"#);
         let (peer, told) = tokens.translate(Some(&report)).unwrap();
         assert_eq!((peer.id, told.get()), (2, r#"{"progress":0.50,"progressToken":1}"#));
-        drop(lent);
+        drop(assigned);
         assert!(tokens.translate(Some(&report)).is_none(), "the request is over");
-        assert!(tokens.lend(&peers[0], Some(&raw(r#"{"text":"progressToken"}"#))).is_none());
+        assert!(tokens.assign(&peers[0], Some(&raw(r#"{"text":"progressToken"}"#))).is_none());
     }
 }

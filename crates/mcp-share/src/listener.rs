@@ -1,10 +1,11 @@
-//! The way onto the shared connection: who comes is let in, or told why there is none.
+//! Admission: a process that comes is let onto the shared connection, or told why there is none.
 
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use mcp_status::{Evidence, Outcome, Phase, ReasonCode, ServerStatus, Streak};
+use mcp_bridge::parts::{Host, attempt_failed, check_peer};
+use mcp_status::{Evidence, FailureRun, Outcome, Phase, ReasonCode, ServerStatus};
 use mcp_transport::SupervisorHandle;
 use mcp_transport::supervisor::{Lease, RequestErrorKind, StatusSnapshot};
 use tokio::io::{AsyncReadExt, BufReader};
@@ -13,22 +14,19 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::hub::{Core, Hub};
-use super::opening::{self, Reply, Wish};
-use super::peer::{self, Peer};
-use crate::forward::attempt_failed;
-use crate::host::Host;
-use crate::private::check_peer;
+use crate::hub::{Core, Hub};
+use crate::opening::{self, Reply, Request};
+use crate::peer::{self, Peer};
 
-/// How long a visitor may take to say what it comes for.
-const WISH_LIMIT: Duration = Duration::from_secs(5);
+/// How long a process may take to say what it comes for.
+const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 
 /// How many are let in by the socket at a time. More wait in front of it, and one that waits for long makes a connection of its
 /// own. The process has few descriptors (256 on macOS), and its server and the network need some.
 const MAX_VISITORS: usize = 128;
 
-/// Lets every visitor in, until the hub is gone: to the socket, if there is one, and from this process.
-pub(super) async fn accept(
+/// Lets every process in that comes, until the hub is gone: to the socket, if there is one, and from this process.
+pub(crate) async fn accept(
     listener: Option<UnixListener>,
     mut visitors: mpsc::UnboundedReceiver<UnixStream>,
     hub: Weak<Hub>,
@@ -44,7 +42,7 @@ pub(super) async fn accept(
                 (_, None) => return,
                 (Ok(stream), Some(hub)) => match check_peer(&stream) {
                     Ok(()) => drop(serving.spawn(receive(hub, stream))),
-                    Err(error) => tracing::warn!(%error, "a visitor was not let in"),
+                    Err(error) => tracing::warn!(%error, "a process that came was not let in"),
                 },
                 // Out of file descriptors, most likely: it may pass.
                 (Err(_), Some(_)) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -61,41 +59,43 @@ async fn next(listener: Option<&UnixListener>) -> std::io::Result<UnixStream> {
     }
 }
 
-/// Serves a visitor.
+/// Serves a process that came.
 async fn receive(hub: Arc<Hub>, stream: UnixStream) {
     let (input, mut output) = stream.into_split();
     let mut input = BufReader::new(input);
-    let wish = tokio::time::timeout(WISH_LIMIT, opening::read(&mut input)).await;
-    // A visitor that says nothing sensible, or goes, is not waited for.
-    let outcome = match wish {
-        Ok(Ok(wish)) => match opening::write(&mut output, &Reply::Here { pid: std::process::id() }).await {
-            Ok(()) => grant(&hub, wish, input, output).await,
-            Err(error) => Err(error),
-        },
+    let request = tokio::time::timeout(REQUEST_LIMIT, opening::read(&mut input)).await;
+    // One that says nothing sensible, or goes, is not waited for.
+    let outcome = match request {
+        Ok(Ok(request)) => {
+            match opening::write(&mut output, &Reply::Here { pid: std::process::id() }).await {
+                Ok(()) => grant(&hub, request, input, output).await,
+                Err(error) => Err(error),
+            }
+        }
         Ok(Err(error)) => Err(error),
         Err(late) => Err(late.into()),
     };
     if let Err(error) = outcome {
-        tracing::debug!(%error, "a visitor that came to share the connection went");
+        tracing::debug!(%error, "a process that came to share the connection went");
     }
 }
 
 async fn grant(
     hub: &Hub,
-    wish: Wish,
+    request: Request,
     input: BufReader<OwnedReadHalf>,
     mut output: OwnedWriteHalf,
 ) -> std::io::Result<()> {
-    match wish {
-        Wish::Attach { pid, wanted } => attach(&hub.core, (input, output), pid, wanted).await,
-        Wish::Reconnect => {
+    match request {
+        Request::Attach { pid, wanted } => attach(&hub.core, (input, output), pid, wanted).await,
+        Request::Reconnect => {
             hub.reconnect().await;
             opening::write(&mut output, &Reply::Reconnected).await
         }
     }
 }
 
-/// Lets a visitor onto the connection, or says why there is none.
+/// Lets a bridge onto the connection, or says why there is none.
 async fn attach(
     core: &Arc<Core>,
     (input, mut output): (BufReader<OwnedReadHalf>, OwnedWriteHalf),
@@ -103,8 +103,8 @@ async fn attach(
     wanted: bool,
 ) -> std::io::Result<()> {
     let is_ours = pid == std::process::id();
-    if core.dissolved.is_cancelled() || (core.parting.load(Ordering::Acquire) && !is_ours) {
-        // It comes again, and finds the owner of the connection then.
+    if core.dissolved.is_cancelled() || (core.releasing.load(Ordering::Acquire) && !is_ours) {
+        // It comes again, and finds the process that keeps the connection then.
         return Ok(());
     }
     let server = core.upstream();
@@ -119,7 +119,7 @@ async fn attach(
             let mut writing = AbortOnDropHandle::new(tokio::spawn(writer.run(output)));
             core.peers.send_modify(|peers| drop(peers.insert(id, peer.clone())));
             let is_late = server.snapshot().connection != Some(connection)
-                || (core.parting.load(Ordering::Acquire) && !is_ours);
+                || (core.releasing.load(Ordering::Acquire) && !is_ours);
             if is_late {
                 peer.go_away();
             }
@@ -129,7 +129,7 @@ async fn attach(
             }
             core.peers.send_modify(|peers| drop(peers.remove(&id)));
             peer.end();
-            core.collect_wishes();
+            core.collect_resources();
             core.roots_may_have_changed(&peer);
             Ok(())
         }
@@ -137,8 +137,8 @@ async fn attach(
             if core.dissolved.is_cancelled() {
                 return Ok(());
             }
-            opening::write(&mut output, &Reply::Failed(Box::new(streak(&snapshot)))).await?;
-            wait_for_news(server, &snapshot, input).await;
+            opening::write(&mut output, &Reply::Failed(Box::new(failure_run(&snapshot).into()))).await?;
+            wait_for_change(server, &snapshot, input).await;
             Ok(())
         }
     }
@@ -177,23 +177,23 @@ async fn connection(server: &SupervisorHandle, wanted: bool) -> Result<Lease, St
 }
 
 /// How far a server without a connection has come.
-fn streak(snapshot: &StatusSnapshot) -> Streak {
-    let nothing_yet = || Streak::of_one(Evidence::new(Phase::Connect, Outcome::Timeout));
-    snapshot.streak().unwrap_or_else(nothing_yet)
+fn failure_run(snapshot: &StatusSnapshot) -> FailureRun {
+    let nothing_yet = || FailureRun::of_one(Evidence::new(Phase::Connect, Outcome::Timeout));
+    snapshot.failure_run().unwrap_or_else(nothing_yet)
 }
 
-/// Returns when a visitor that was told of `told` would be told something else, or has gone.
-async fn wait_for_news(
+/// Returns when a process that was told of `told` would be told something else, or has gone.
+async fn wait_for_change(
     server: &SupervisorHandle,
     told: &StatusSnapshot,
     mut input: BufReader<OwnedReadHalf>,
 ) {
     let mut status = server.status();
-    let said = |snapshot: &StatusSnapshot| (snapshot.status, snapshot.code, snapshot.streak());
+    let said = |snapshot: &StatusSnapshot| (snapshot.status, snapshot.code, snapshot.failure_run());
     let before = said(told);
-    let is_news = |now: &StatusSnapshot| now.closed || now.connection.is_some() || said(now) != before;
+    let is_change = |now: &StatusSnapshot| now.closed || now.connection.is_some() || said(now) != before;
     tokio::select! {
-        _ = status.wait_for(is_news) => {}
+        _ = status.wait_for(is_change) => {}
         _ = input.read_u8() => {}
     }
 }

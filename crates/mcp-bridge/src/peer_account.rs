@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 /// # Errors
 ///
 /// It acts as another account ([`PermissionDenied`](io::ErrorKind::PermissionDenied)), or the system does not tell.
-pub(crate) fn check_peer(stream: &UnixStream) -> io::Result<()> {
+pub fn check_peer(stream: &UnixStream) -> io::Result<()> {
     check_account(stream.peer_cred()?.uid())
 }
 

@@ -1,4 +1,4 @@
-//! The framing of stdio over a stream to another process of this machine, which is not ours to start or to end.
+//! The framing of stdio over a stream that the program opened: what is at its other end is not ours to start or to end.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,13 +16,13 @@ use crate::error::{TransportError, TransportErrorKind};
 use crate::inbound::{HandlerFuture, Inbound};
 use crate::limits::{Allowance, Budget};
 use crate::message::lines::{Lines, put_on_one_line};
-use crate::relay::{PeerEndpoint, PeerStream};
+use crate::stream::{Stream, StreamEndpoint};
 
 /// How long the last lines may take to be written.
 const LAST_LINES: Duration = Duration::from_secs(1);
 
 /// A connection over a stream that is open already. Dropping it closes the stream.
-pub(crate) struct PeerWire {
+pub(crate) struct StreamWire {
     duplex: Duplex,
     /// Lines to write.
     outbox: Outbox,
@@ -33,9 +33,9 @@ pub(crate) struct PeerWire {
     reader: JoinHandle<()>,
 }
 
-impl PeerWire {
+impl StreamWire {
     /// Speaks over `stream`. Must run inside a tokio runtime.
-    pub(crate) fn start(stream: PeerStream, budget: &Budget, inbound: Arc<dyn Inbound>) -> Self {
+    pub(crate) fn start(stream: Stream, budget: &Budget, inbound: Arc<dyn Inbound>) -> Self {
         let (outbox, lines) = Outbox::new();
         let reply: Reply = Arc::new({
             let outbox = outbox.clone();
@@ -97,13 +97,13 @@ impl PeerWire {
     }
 }
 
-impl fmt::Debug for PeerWire {
+impl fmt::Debug for StreamWire {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PeerWire").field("duplex", &self.duplex).finish_non_exhaustive()
+        f.debug_struct("StreamWire").field("duplex", &self.duplex).finish_non_exhaustive()
     }
 }
 
-impl Drop for PeerWire {
+impl Drop for StreamWire {
     fn drop(&mut self) {
         self.duplex.end(CloseReason::by_owner());
         self.stop.cancel();
@@ -120,11 +120,11 @@ struct Leaving {
 
 impl Inbound for Leaving {
     fn notification(&self, method: &str, params: Option<Box<RawValue>>) {
-        if method != PeerEndpoint::GOING_AWAY {
+        if method != StreamEndpoint::GOING_AWAY {
             return self.inbound.notification(method, params);
         }
         if !self.said.swap(true, Ordering::AcqRel) {
-            // To the owner of the connection it has ended: another one is made for new requests. Those under way
+            // To the supervisor it has ended: another one is made for new requests. Those under way
             // keep this one until they are answered.
             self.inbound.closed();
         }
@@ -220,18 +220,18 @@ mod tests {
         }
     }
 
-    fn wire() -> (Arc<PeerWire>, Arc<Hub>, Other) {
+    fn wire() -> (Arc<StreamWire>, Arc<Hub>, Other) {
         let (ours, theirs) = tokio::io::duplex(1 << 12);
         let (input, output) = tokio::io::split(ours);
         let limits = Limits { result_bytes: 1 << 10, message_bytes: 1 << 10, ..Limits::default() };
         let small = Budget::new(Arc::new(limits), Default::default());
         let hub = Arc::new(Hub::new(None, small));
-        let wire = PeerWire::start(PeerStream::new(input, output), &hub.budget, hub.clone());
+        let wire = StreamWire::start(Stream::new(input, output), &hub.budget, hub.clone());
         let (input, output) = tokio::io::split(theirs);
         (Arc::new(wire), hub, Other { lines: BufReader::new(input).lines(), output })
     }
 
-    fn ask(wire: &Arc<PeerWire>, id: i64) -> JoinHandle<Outcome> {
+    fn ask(wire: &Arc<StreamWire>, id: i64) -> JoinHandle<Outcome> {
         let allowance = Limits { result_bytes: 1 << 10, ..Limits::default() }.allowance("x");
         let (wire, frame) = (wire.clone(), format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"x"}}"#));
         tokio::spawn(
@@ -244,7 +244,7 @@ mod tests {
         let (wire, hub, mut other) = wire();
         let under_way = ask(&wire, 1);
         other.heard().await.unwrap();
-        other.says(&format!(r#"{{"jsonrpc":"2.0","method":"{}"}}"#, PeerEndpoint::GOING_AWAY)).await;
+        other.says(&format!(r#"{{"jsonrpc":"2.0","method":"{}"}}"#, StreamEndpoint::GOING_AWAY)).await;
         while !hub.has_ended() {
             tokio::task::yield_now().await;
         }

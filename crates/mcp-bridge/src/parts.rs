@@ -1,0 +1,16 @@
+//! The parts that `mcp-share` serves bridges with, as this crate serves hosts. They follow the needs of these two crates, which
+//! are released together: no other program can rely on them, so they are not in the documentation.
+
+pub use crate::describe::as_is;
+pub use crate::era::{RequestMeta, severity};
+pub use crate::failure::{explain, not_taken};
+pub use crate::forward::attempt_failed;
+pub use crate::host::{Host, HostAnswer, Writer};
+pub use crate::lines::{Line, Lines};
+#[cfg(unix)]
+pub use crate::peer_account::check_peer;
+pub use crate::session::acknowledgement;
+pub use crate::splice::{raw, string, text, with_members, with_meta};
+pub use crate::state::{Log, LogWish};
+pub use crate::subscriptions::{LIST_CHANGES, Subscriptions, is_change};
+pub use crate::upstream::{subscribe_one_by_one, subscribe_together};
