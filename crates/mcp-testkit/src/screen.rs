@@ -19,6 +19,8 @@ pub struct Screen {
     /// The start of a sequence whose rest has not arrived.
     rest: String,
     hides_cursor: bool,
+    /// The lines that an erasing sent to the history.
+    history: usize,
     /// The usual screen, while a program has the other one.
     usual: Option<(Lines, (usize, usize))>,
 }
@@ -51,6 +53,7 @@ impl Screen {
             at: (0, 0),
             rest: String::new(),
             hides_cursor: false,
+            history: 0,
             usual: None,
         }
     }
@@ -63,8 +66,11 @@ impl Screen {
         screen
     }
 
-    /// The person drags the edge of the window.
+    /// The person drags the edge of the window. Empty rows below the cursor make room first.
     pub fn resize(&mut self, columns: usize, rows: usize) {
+        while self.lines.len() > self.at.0 + 1 && self.lines.last().is_some_and(Vec::is_empty) {
+            self.lines.pop();
+        }
         (self.columns, self.rows) = (columns, rows);
     }
 
@@ -140,6 +146,15 @@ impl Screen {
             // Only on the other screen is the first row the first line.
             ("\u{1b}[", Some('H'), _) if body.is_empty() && self.usual.is_some() => self.at = (0, 0),
             ("\u{1b}[", Some('A'), Ok(rows)) => self.up(rows),
+            ("\u{1b}[", Some('A'), _) if body.is_empty() => self.up(1),
+            // As tmux has it: what is erased from the first row on is all of the screen, and goes to its history.
+            ("\u{1b}[", Some('J'), _)
+                if (body.is_empty() || body == "0") && self.usual.is_none() && self.is_at_top() =>
+            {
+                self.history = self.lines.len();
+                self.lines.push(Vec::new());
+                self.at = (self.history, 0);
+            }
             ("\u{1b}[", Some('J'), _) if body.is_empty() || body == "0" => {
                 self.lines.truncate(self.at.0 + 1);
                 self.lines[self.at.0].truncate(self.at.1);
@@ -148,6 +163,7 @@ impl Screen {
                 let end = self.row_of_cursor().1.end;
                 self.lines[self.at.0].drain(self.at.1..end);
             }
+            ("\u{1b}[", Some('K'), Ok(2)) => self.empty_row(),
             _ => panic!("a sequence that this screen does not know: {sequence:?}"),
         }
     }
@@ -191,11 +207,38 @@ impl Screen {
     fn up(&mut self, rows: usize) {
         let column = self.column();
         let (index, _) = self.row_of_cursor();
-        let layout = self.layout();
         // The cursor does not leave the screen.
-        let top = layout.len().saturating_sub(self.rows);
-        let row = layout[index.saturating_sub(rows).max(top.min(index))];
+        let row = self.layout()[index.saturating_sub(rows).max(self.top().min(index))];
         self.move_to(row, column);
+    }
+
+    /// The first row of the screen; what stands above it is history.
+    fn top(&self) -> usize {
+        let layout = self.layout();
+        let history = layout.iter().take_while(|row| row.line < self.history).count();
+        layout.len().saturating_sub(self.rows).max(history)
+    }
+
+    fn is_at_top(&self) -> bool {
+        let (index, row) = self.row_of_cursor();
+        index == self.top() && row.begin == self.at.1
+    }
+
+    /// The row of the cursor becomes empty, and is part of no longer line any more.
+    fn empty_row(&mut self) {
+        let column = self.column();
+        let row = self.row_of_cursor().1;
+        let behind = self.lines[row.line].split_off(row.end);
+        self.lines[row.line].truncate(row.begin);
+        let mut own = row.line;
+        if row.begin > 0 {
+            own += 1;
+            self.lines.insert(own, Vec::new());
+        }
+        if !behind.is_empty() {
+            self.lines.insert(own + 1, behind);
+        }
+        self.move_to(Row { line: own, begin: 0, end: 0 }, column);
     }
 
     fn move_to(&mut self, row: Row, column: usize) {
@@ -265,8 +308,15 @@ mod tests {
         screen.feed("[0m\r\n");
         assert_eq!(screen.text(), ["$ ru", "n", "done", "!"]);
         let mut screen = Screen::of("a\r\nb\r\nc\r\nd\r\n", 4, 2);
-        screen.feed("\u{1b}[9A\u{1b}[Jx");
+        screen.feed("\u{1b}[9A\u{1b}[2Kx");
         assert_eq!(screen.text(), ["a", "b", "c", "x"], "nothing above the screen is reached");
+        screen.feed("\r\u{1b}[Jy");
+        assert_eq!(screen.text(), ["a", "b", "c", "x", "y"], "all of a screen goes to its history");
+        let mut screen = Screen::of("abcdefghi\r\nj\r\n", 3, 10);
+        screen.feed("\u{1b}[3A\u{1b}[2K");
+        assert_eq!(screen.text(), ["abc", "", "ghi", "j"], "a row, and not its line");
+        screen.resize(80, 10);
+        assert_eq!(screen.text(), ["abc", "", "ghi", "j"]);
         assert_eq!(Screen::of("abc\rx\tz\u{301}", 20, 2).text(), ["xbc     z\u{301}"]);
         assert_eq!(Screen::of("abcd\r\ne", 4, 3).text(), ["abcd", "e"], "a full line is one row");
     }

@@ -123,11 +123,12 @@ impl Drawn {
     }
 
     /// What removes it from the screen. Its rows are counted now: a terminal that became narrower since has wrapped them
-    /// again.
+    /// again. They are erased one by one: a terminal that is told to erase all from its first row on, as tmux is, may keep a
+    /// copy in its history, which would be one of each frame.
     pub(crate) fn erase(&mut self, columns: usize) -> String {
         match screen_rows(&std::mem::take(&mut self.0), columns) {
             0 => String::new(),
-            rows => format!("\u{1b}[{rows}A\r\u{1b}[J"),
+            rows => format!("\r{}", ROW_AWAY.repeat(rows)),
         }
     }
 }
@@ -153,6 +154,8 @@ impl Whole {
     }
 }
 
+/// Up one row, which is erased.
+const ROW_AWAY: &str = "\u{1b}[A\u{1b}[2K";
 /// The other screen, without a cursor, empty.
 const TAKE: &str = "\u{1b}[?1049h\u{1b}[?25l\u{1b}[H\u{1b}[J";
 /// The usual screen, with a cursor.

@@ -19,9 +19,9 @@ pub(crate) fn cell(text: &str) -> String {
     mcp_text::line(text, CELL)
 }
 
-/// The name of a server: no other one looks the same.
+/// The name of a server: no other one looks the same. A person types it again.
 pub(crate) fn name(text: &str) -> String {
-    mcp_text::name(text, CELL)
+    mcp_text::name(text, KEY)
 }
 
 /// What a person types again, such as the name of a tool: not cut unless it is absurd, and never aligned beyond a cell.

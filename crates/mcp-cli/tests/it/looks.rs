@@ -176,6 +176,13 @@ fn fh_h13_a_pipe_gets_all_of_it() {
         "{list}"
     );
     assert!(!tools.contains('…') && !resources.contains('…'));
+    // Nor the names of servers, which another program may look for.
+    let long = "plugin_company-internal-tools_customer-data-platform-production-of-the-second-region";
+    let setting = Setting::of(long, json!({ "type": "http", "url": "http://127.0.0.1:1/mcp" }));
+    for (command, code) in [(&["list"][..], 0), (&["status"], 4), (&["get", long], 0)] {
+        let output = setting.run(command, code);
+        assert!(output.stdout.contains(long) && !output.stdout.contains('…'), "{output}");
+    }
 }
 
 /// The window is dragged while servers connect, and something is written in between: each server stands there once. The model
@@ -198,12 +205,13 @@ fn fh_h13_a_window_that_is_dragged_leaves_no_stale_line() {
         let erased: Vec<usize> = erased_rows(text);
         assert!(erased.iter().all(|rows| *rows <= 24), "{erased:?}");
         // After the last frame nothing is drawn that goes away.
-        let last = text.rsplit("\u{1b}[J").next().unwrap();
+        let last = text.rsplit("\u{1b}[2K").next().unwrap();
         assert!(!last.contains("connecting"), "{last:?}");
     }
 }
 
 /// How far each frame went up.
 fn erased_rows(text: &str) -> Vec<usize> {
-    text.split("\u{1b}[").skip(1).filter_map(|rest| rest.split_once('A')?.0.parse().ok()).collect()
+    let frames = text.split('\r').filter(|frame| frame.starts_with("\u{1b}[A"));
+    frames.map(|frame| frame.matches("\u{1b}[A\u{1b}[2K").count()).collect()
 }

@@ -93,10 +93,10 @@ fn what_is_drawn_goes_away_by_the_rows_that_it_takes_now() {
     assert_eq!(drawn.replace(live("abcdef\n"), 80), "abcdef\n");
     assert_eq!(
         drawn.replace(live("\u{1b}[1m日本語\u{1b}[0m\n"), 4),
-        "\u{1b}[2A\r\u{1b}[J\u{1b}[1m日本語\u{1b}[0m\n"
+        "\r\u{1b}[A\u{1b}[2K\u{1b}[A\u{1b}[2K\u{1b}[1m日本語\u{1b}[0m\n"
     );
     // Three characters of two columns in five columns: the third does not fit, and one column stays empty.
-    assert_eq!(drawn.erase(5), "\u{1b}[2A\r\u{1b}[J");
+    assert_eq!(drawn.erase(5), "\r\u{1b}[A\u{1b}[2K\u{1b}[A\u{1b}[2K");
     assert_eq!(drawn.erase(5), "", "it is gone");
     assert_eq!(
         (screen_rows("abcd\n\n", 4), screen_rows("abcde\n", 4), screen_rows("日本語\n", 3)),
@@ -134,6 +134,21 @@ const NAMES: [&[&str]; 5] = [
         "s16", "s17",
     ],
 ];
+
+/// A table that begins in the first row of the screen is erased without a copy of each frame in the history.
+#[test]
+fn fh_h13_a_table_at_the_top_of_the_screen_leaves_nothing_in_the_history() {
+    for names in NAMES {
+        let mut table = table(names, 60, 40);
+        let mut terminal = Terminal { screen: Screen::new(60, 40), drawn: Drawn::default(), columns: 60 };
+        for step in 0..5 {
+            table.note(0, &format!("tried {step} times"));
+            terminal.show(table.frame());
+        }
+        terminal.show(Frame { stays: "done\n".to_owned(), live: String::new() });
+        assert_eq!(terminal.screen.text(), ["done"], "{names:?}");
+    }
+}
 
 /// First-hour finding 13 and its relatives: every width, names of every kind, more servers than rows, the window dragged between
 /// any two frames, and what others write in between. Each server stands there once, and nothing else does.
