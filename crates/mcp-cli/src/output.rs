@@ -1,10 +1,12 @@
 //! Standard output and standard error: who may write what where, and whether a person is looking.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::args::ColorArg;
 use crate::view::live::{Drawn, Frame, Whole};
+use crate::view::wrap::paragraph;
 
 /// The two streams and what they are connected to.
 #[derive(Debug)]
@@ -162,11 +164,18 @@ impl Output {
         drop(io::stderr().lock().write_all(text.as_bytes()));
     }
 
-    /// Writes a warning or a note to stderr, unless `--quiet`.
+    /// Writes a warning or a note to stderr, unless `--quiet`. On a terminal its lines wrap at words, but for a command,
+    /// which is to be copied.
     pub(crate) fn note(&self, text: &str) {
-        if !self.quiet {
-            self.error(text);
+        if self.quiet {
+            return;
         }
+        let columns = self.stderr_is_terminal.then(|| terminal_size().0);
+        let fitted = text.split_inclusive('\n').map(|line| match line.strip_suffix('\n') {
+            Some(line) if !line.starts_with("  next: ") => Cow::Owned(paragraph(line, columns)),
+            _ => Cow::Borrowed(line),
+        });
+        self.error(&fitted.collect::<String>());
     }
 }
 

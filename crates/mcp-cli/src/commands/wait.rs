@@ -135,8 +135,9 @@ fn row_is(row: &Row) -> String {
 }
 
 fn tell(app: &App, row: &Row) {
-    let plain = text::Style { terminal: false, color: false, columns: 80 };
-    app.output.note(&text::status_lines(row, text::name_width([row.name.as_str()].into_iter()), plain));
+    let room = app.stderr_room();
+    let style = text::Style { terminal: room.is_some(), color: false, columns: room.unwrap_or(80) };
+    app.output.note(&text::status_lines(row, text::name_width([row.name.as_str()].into_iter()), style));
 }
 
 fn show(app: &App, rows: &[Row]) {
