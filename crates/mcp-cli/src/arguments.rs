@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use serde_json::error::Category;
 use serde_json::value::RawValue;
 
 /// Where `@file` and `-` read from.
@@ -72,7 +73,7 @@ impl Arguments {
 
     fn merge(&mut self, object: &str) -> Result<(), String> {
         let values: BTreeMap<String, Box<RawValue>> =
-            serde_json::from_str(object).map_err(|error| format!("is no JSON object: {error}"))?;
+            serde_json::from_str(object).map_err(|error| format!("is no JSON object: {}", place(&error)))?;
         for key in values.keys() {
             self.plain.remove(key);
         }
@@ -162,7 +163,17 @@ fn is(raw: &RawValue, kind: &str) -> bool {
 }
 
 fn json(value: &str) -> Result<Box<RawValue>, String> {
-    serde_json::from_str(value).map_err(|error| format!("not valid JSON: {error}"))
+    serde_json::from_str(value).map_err(|error| format!("not valid JSON: {}", place(&error)))
+}
+
+/// Where JSON is wrong, in words of ours.
+fn place(error: &serde_json::Error) -> String {
+    match (error.classify(), error.line()) {
+        (Category::Eof, _) => "it ends too early".to_owned(),
+        (Category::Data, _) => "it is a value of another kind".to_owned(),
+        (_, 0 | 1) => format!("at character {}", error.column()),
+        (_, line) => format!("at character {} of line {line}", error.column()),
+    }
 }
 
 fn text(value: &str) -> Box<RawValue> {
@@ -171,7 +182,7 @@ fn text(value: &str) -> Box<RawValue> {
 
 /// Enough of an argument to recognise it; the rest may be long or private.
 fn shorten(argument: &str) -> String {
-    let shown = argument.split_once('=').map_or(argument, |(key, _)| key);
+    let shown = argument.split_once('=').map_or(argument, |(key, _)| key.strip_suffix(':').unwrap_or(key));
     shown.chars().take(40).collect()
 }
 
@@ -216,12 +227,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_named() {
+    fn fh_h14_what_is_wrong_is_named() {
         for (typed, argument, part) in [
             ("plain", "plain", "neither key=string"),
             ("=x", "", "no key"),
-            ("a:=x", "a:", "not valid JSON"),
-            ("{\"a\"}", "{\"a\"}", "no JSON object"),
+            ("a:=x", "a", "has a value that is not valid JSON: at character 1"),
+            ("a:={", "a", "has a value that is not valid JSON: it ends too early"),
+            ("a:=", "a", "has a value that is not valid JSON: it ends too early"),
+            ("{\"a\"}", "{\"a\"}", "is no JSON object: at character 5"),
+            ("{\n\"a\" 1}", "{\n\"a\" 1}", "is no JSON object: at character 5 of line 2"),
             ("a=@missing", "a", "cannot read missing"),
         ] {
             let error = arguments(&[typed]).unwrap_err();

@@ -53,10 +53,9 @@ async fn called(
         Ok(result) => {
             let ended = show(app, args, open, &result)?;
             if ended == ExitStatus::ToolError && !app.json {
-                // A tool says that an argument is wrong in words of its own.
-                if let Some(lacking) = lacking(listed.tools().await, args, arguments) {
-                    app.output
-                        .note(&format!("note: {lacking}\n  next: {}\n", app.steps.step(&signature_of(args))));
+                // A server says in words of its own that there is no such tool, or that an argument is wrong.
+                if let Some((fact, next)) = doubt(listed.tools().await, args, arguments) {
+                    app.output.note(&format!("note: {fact}\n  next: {}\n", app.steps.step(&next)));
                 }
             }
             Ok(ended)
@@ -143,7 +142,20 @@ async fn refused(
             let why = failed.why.as_deref().map(|why| format!("{why}; ")).unwrap_or_default();
             CliError { why: Some(format!("{why}{lacking}")), ..failed }.next(signature_of(args))
         }
+        // Whatever the server has against this call, it is in there what it takes.
+        None if !tools.is_empty() => failed.next(signature_of(args)),
         None => failed,
+    }
+}
+
+/// What the list of tools says against a call that failed, and what to do about it.
+fn doubt(listed: &[Tool], args: &CallArgs, arguments: &Arguments) -> Option<(String, String)> {
+    match super::tools::unknown(listed, &args.name, &args.tool) {
+        Some(unknown) => {
+            let nearest = unknown.why.map(|why| format!("; {why}")).unwrap_or_default();
+            Some((format!("{}{nearest}", unknown.message), unknown.next?))
+        }
+        None => Some((lacking(listed, args, arguments)?, signature_of(args))),
     }
 }
 

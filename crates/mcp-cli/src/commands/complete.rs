@@ -49,6 +49,10 @@ pub(super) async fn run(app: &App, args: &CompleteArgs) -> Result<ExitStatus, Cl
                 .why(said(&error))
                 .next(format!("mcplink {list} {word}"))
         }
+        TransportErrorKind::Rpc { .. } => {
+            let list = if args.prompt.is_some() { "prompts" } else { "resources" };
+            failed(&open.wired, &error).next(format!("mcplink {list} {word}"))
+        }
         _ => failed(&open.wired, &error),
     })?;
     if app.json {

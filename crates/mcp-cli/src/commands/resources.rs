@@ -99,6 +99,9 @@ pub(super) async fn read(app: &App, args: &ReadArgs) -> Result<ExitStatus, CliEr
                 .why(said(&error))
                 .next(format!("mcplink resources {}", mcp_text::shell_word(&args.name)))
         }
+        // Whatever it has against this one, others are in its list.
+        TransportErrorKind::Rpc { .. } => failed(&open.wired, &error)
+            .next(format!("mcplink resources {}", mcp_text::shell_word(&args.name))),
         _ => failed(&open.wired, &error),
     })?;
     if app.json {

@@ -142,6 +142,16 @@ fn fh_h13_screens_of_what_a_server_offers() {
 }
 
 #[test]
+fn fh_h13_screens_of_calls_that_go_wrong() {
+    let cast = cast();
+    looks(&cast, "call-missing", &["call", "archive", "search-the-archive", "limit=1"], 2);
+    looks(&cast, "call-json", &["call", "archive", "search-the-archive", "limit:={"], 2);
+    looks(&cast, "call-unknown", &["call", "archive", "search-the-archives"], 5);
+    looks(&cast, "call-refused", &["call", "tickets", "echo"], 3);
+    looks(&cast, "wait", &["wait", "tickets"], 3);
+}
+
+#[test]
 fn fh_h13_screens_of_sessions_and_of_a_question() {
     let cast = cast();
     looks(&cast, "ps", &["ps"], 0);

@@ -1,6 +1,6 @@
 //! What a tool takes, and what is missing from a call.
 
-use mcp_testkit::{FakeMcpServer, Mcplink, Tool};
+use mcp_testkit::{Answer, FakeMcpServer, Mcplink, Tool};
 use serde_json::json;
 
 use crate::setting::{Setting, http};
@@ -62,6 +62,55 @@ fn fh_h6_a_wrong_call_names_the_argument_that_is_missing() {
     assert!(output.stderr.contains("next: mcplink tools math sum"), "{output}");
     let output = setting.run(&["call", "math", "sum", "a=1", "b=2"], 5);
     assert!(!output.stderr.contains("missing"), "{output}");
+}
+
+/// The TypeScript SDK answers a call of a tool that it does not have with a result.
+#[test]
+fn fh_h6_a_tool_that_is_not_there_is_told_however_the_server_says_it() {
+    let server = server();
+    let setting = Setting::of("math", http(&server));
+    let said = json!({ "type": "text", "text": "MCP error -32602: Tool sun not found" });
+    for answer in [
+        Answer::RpcResult(json!({ "isError": true, "content": [said] })),
+        Answer::RpcError { code: -32602, message: "MCP error -32602: Tool sun not found".into() },
+        Answer::RpcError { code: -32603, message: "internal error".into() },
+    ] {
+        server.always_to("tools/call", answer);
+        for arguments in [&["a=1"][..], &["{}"], &[]] {
+            let output = setting.run(&[&["call", "math", "sun"], arguments].concat(), 5);
+            assert!(output.stderr.contains("math has no tool \"sun\""), "{output}");
+            assert!(output.stderr.contains("did you mean \"sum\"?"), "{output}");
+            assert!(output.stderr.ends_with("  next: mcplink tools math\n"), "{output}");
+        }
+    }
+    // One that is there, and fails for another reason, is shown with what it takes.
+    let error = setting.run(&["call", "math", "sum", "{\"a\": 1, \"b\": 2}"], 6).stderr;
+    assert!(error.ends_with("  next: mcplink tools math sum\n"), "{error}");
+}
+
+/// Whatever a server has against one of them, the others are in its list.
+#[test]
+fn fh_h3_fh_h14_what_a_server_refuses_to_give_leads_to_what_it_has() {
+    let server = FakeMcpServer::builder()
+        .resource(json!({ "uri": "a://b", "name": "b" }), "text")
+        .prompt(json!({ "name": "p" }), json!({ "messages": [] }))
+        .start()
+        .unwrap();
+    let setting = Setting::of("s", http(&server));
+    for (method, command, list) in [
+        ("resources/read", &["read", "s", "nosuch"][..], "resources"),
+        ("prompts/get", &["prompt", "s", "nosuch"], "prompts"),
+        ("completion/complete", &["complete", "s", "--prompt", "p", "a"], "prompts"),
+        ("completion/complete", &["complete", "s", "--resource", "a://{x}", "x"], "resources"),
+    ] {
+        for code in [-32602, -32603, -32000] {
+            let message = format!("MCP error {code}: Invalid URL");
+            server.always_to(method, Answer::RpcError { code, message });
+            let output = setting.mcplink(command).run();
+            assert!(output.stderr.ends_with(&format!("  next: mcplink {list} s\n")), "{code} {output}");
+            assert_eq!(output.stderr.matches(&code.to_string()).count(), 1, "{output}");
+        }
+    }
 }
 
 /// Every kind of argument, names and values that a shell would take apart, and a server's own ideas of a default: the call that is

@@ -180,11 +180,24 @@ impl fmt::Display for RpcError {
     /// Bounded and on one line, whatever the other side sent.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.message.is_empty() {
-            write!(f, "error {}", self.code)
-        } else {
-            write!(f, "{} (error {})", sentence(&self.message), self.code)
+            return write!(f, "error {}", self.code);
+        }
+        let message = sentence(&self.message);
+        // Some servers put the code into the words.
+        match says(&message, self.code) {
+            true => f.write_str(&message),
+            false => write!(f, "{message} (error {})", self.code),
         }
     }
+}
+
+/// Whether this number stands in `message`.
+fn says(message: &str, code: i64) -> bool {
+    let code = code.to_string();
+    message.match_indices(&code).any(|(at, _)| {
+        let is_longer = |side: Option<char>| side.is_some_and(|c| c.is_ascii_digit());
+        !is_longer(message[..at].chars().next_back()) && !is_longer(message[at + code.len()..].chars().next())
+    })
 }
 
 impl fmt::Debug for RpcError {

@@ -241,6 +241,14 @@ mod tests {
                 "error 1 no (error -32601)",
             ),
             (r#"{"jsonrpc":"2.0","id":null,"error":{"code":1,"message":"no"}}"#, "error - no (error 1)"),
+            (
+                r#"{"jsonrpc":"2.0","id":2,"error":{"code":-32602,"message":"MCP error -32602: no"}}"#,
+                "error 2 MCP error -32602: no",
+            ),
+            (
+                r#"{"jsonrpc":"2.0","id":2,"error":{"code":-3260,"message":"no -32602"}}"#,
+                "error 2 no -32602 (error -3260)",
+            ),
             (r#"{"jsonrpc":"2.0","error":{"code":1,"message":"no"}}"#, "error - no (error 1)"),
             // What the field adds.
             (r#"{"jsonrpc":"2.0","id":1,"result":{},"error":null}"#, "result 1 {}"),
