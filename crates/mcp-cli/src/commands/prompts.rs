@@ -93,8 +93,9 @@ pub(super) async fn get(app: &App, args: &PromptArgs) -> Result<ExitStatus, CliE
                 .why(said(&error))
                 .next(format!("mcplink prompts {}", mcp_text::shell_word(&args.name)))
         }
-        TransportErrorKind::Rpc { .. } => failed(&open.wired, &error)
-            .next(format!("mcplink prompts {}", mcp_text::shell_word(&args.name))),
+        TransportErrorKind::Rpc { .. } => {
+            failed(&open.wired, &error).next(format!("mcplink prompts {}", mcp_text::shell_word(&args.name)))
+        }
         _ => failed(&open.wired, &error),
     })?;
     if app.json {
