@@ -15,7 +15,7 @@ const FOLDER: &str = "docs/api";
 /// Fails if a list is not what [`update`] would write.
 pub(crate) fn check() -> Result<(), Problems> {
     let mut problems = Problems::new();
-    for (file, new) in lists()? {
+    for (file, new) in lists(&[])? {
         let old = fs::read_to_string(root().join(&file)).unwrap_or_default();
         if let Some(difference) = difference(&old, &new) {
             problems.push(format!("{} is stale; run `cargo xtask api`\n{difference}", file.display()));
@@ -24,11 +24,11 @@ pub(crate) fn check() -> Result<(), Problems> {
     if problems.is_empty() { Ok(()) } else { Err(problems) }
 }
 
-/// Brings the lists up to date.
-pub(crate) fn update() -> Result<(), Problems> {
+/// Brings the lists up to date, or those of `crates` where there are any.
+pub(crate) fn update(crates: &[&str]) -> Result<(), Problems> {
     let written = |path: &Path, error: std::io::Error| vec![format!("{}: {error}", path.display())];
     fs::create_dir_all(root().join(FOLDER)).map_err(|error| written(Path::new(FOLDER), error))?;
-    for (file, list) in lists()? {
+    for (file, list) in lists(crates)? {
         println!("{}: {} lines", file.display(), list.lines().count());
         fs::write(root().join(&file), list).map_err(|error| written(&file, error))?;
     }
@@ -36,12 +36,15 @@ pub(crate) fn update() -> Result<(), Problems> {
 }
 
 /// The file of each library crate, and its public API.
-fn lists() -> Result<Vec<(PathBuf, String)>, Problems> {
+fn lists(crates: &[&str]) -> Result<Vec<(PathBuf, String)>, Problems> {
     let metadata = metadata()?;
     let target = PathBuf::from(metadata["target_directory"].as_str().unwrap_or("target"));
     let mut lists = Vec::new();
     for package in metadata["packages"].as_array().into_iter().flatten() {
         let Some(name) = package["name"].as_str().filter(|_| is_library(package)) else { continue };
+        if !crates.is_empty() && !crates.contains(&name) {
+            continue;
+        }
         let arguments = ["rustdoc", "--locked", "--quiet", "--package", name, "--lib", "--all-features"];
         let json = ["--", "-Z", "unstable-options", "--output-format", "json", "--cap-lints", "allow"];
         output(command("cargo", &arguments).args(json).env("RUSTC_BOOTSTRAP", "1"))?;

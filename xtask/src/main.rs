@@ -38,7 +38,7 @@ usage: cargo xtask TASK
   features       every crate with each of its features alone, with none and with all
   docs           brings the generated parts of docs/ up to date
   docs --check   fails if `docs` would change anything
-  api            writes what is public of each library crate into docs/api/
+  api [CRATE..]  writes what is public of each library crate, or of these, into docs/api/
   api --check    fails if `api` would change anything
   fuzz [TARGET] [SECONDS]  the fuzz targets, or one of them, for a minute or so long each
   conformance    the official conformance suite by all ways, or the runs named after it; the score must not fall
@@ -59,8 +59,8 @@ fn main() -> ExitCode {
         ["dist", ref arguments @ ..] => dist::run(arguments),
         ["docs"] => docs::update(),
         ["docs", "--check"] => docs::check(),
-        ["api"] => api::update(),
         ["api", "--check"] => api::check(),
+        ["api", ref crates @ ..] => api::update(crates),
         ["conformance", ref arguments @ ..] => conformance::run(arguments),
         ["fuzz", ref arguments @ ..] => fuzz::run(arguments),
         ["setup"] => setup::run(),
