@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use mcp_config::{
-    Address, Config, Gate, Host as OtherHost, HostFound, Pipes, Platform, Pointer, Problem, Request, Scope,
-    ServerEntry, Severity, Sources,
+    Address, Config, Gate, Host as OtherHost, Pipes, Platform, Pointer, Problem, Request, Scope, ServerEntry,
+    Severity, Sources,
 };
 use mcp_connect::{ConfiguredServer, Host, HostOptions};
 use mcp_transport::ClientInfo;
@@ -175,7 +175,8 @@ impl App {
         Config::load(&self.request(directory, mcp_config))
     }
 
-    fn request(&self, directory: &Path, mcp_config: &[String]) -> Request {
+    /// What is read in `directory`, with these `--mcp-config` besides.
+    pub(crate) fn request(&self, directory: &Path, mcp_config: &[String]) -> Request {
         let mut request = Request::new(directory, self.variables());
         request.mcp_config = mcp_config.to_vec();
         request.addresses = self.addresses.to_vec();
@@ -184,18 +185,6 @@ impl App {
         request.host = self.from;
         request.program = self.environment.program().ok().cloned();
         request
-    }
-
-    /// The files of other hosts that a person of this folder has.
-    ///
-    /// # Errors
-    ///
-    /// There is no current directory.
-    pub(crate) fn found_in_hosts(
-        &self,
-        only: Option<&'static OtherHost>,
-    ) -> Result<Vec<HostFound>, CliError> {
-        Ok(HostFound::all(&self.request(&self.folder()?, &[]), only))
     }
 
     /// The environment, below what the host told of the entries above this process.

@@ -14,7 +14,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mcp_config::Scope;
 
 pub(crate) use self::config::{
-    AddArgs, AddJsonArgs, DemoArgs, RemoveArgs, TransportArg, ValidateArgs, WriteArgs,
+    AddArgs, AddJsonArgs, DemoArgs, ImportArgs, RemoveArgs, TransportArg, ValidateArgs, WriteArgs,
 };
 pub(crate) use self::documents::{CompletionsArgs, ManArgs};
 pub(crate) use self::url::UrlArgs;
@@ -187,6 +187,8 @@ pub(crate) enum Command {
     Enable(NamesArg),
     /// Switch servers off
     Disable(NamesArg),
+    /// Take over the servers of other hosts into our own file
+    Import(ImportArgs),
     /// List the hosts whose files with servers are found on this machine
     Hosts,
     /// Check the configuration files, or one file

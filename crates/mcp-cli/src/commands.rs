@@ -12,6 +12,7 @@ mod decide;
 mod demo;
 mod get;
 mod hosts;
+mod import;
 mod list;
 mod login;
 mod logout;
@@ -26,6 +27,7 @@ mod remove;
 mod reset;
 mod resources;
 mod schema;
+mod secrets;
 mod status;
 mod switch;
 mod tools;
@@ -73,6 +75,7 @@ pub(crate) async fn run(command: Command, app: &Arc<App>) -> Result<ExitStatus, 
         Command::Remove(args) => remove::run(app, &args).await,
         Command::Enable(args) => switch::run(app, &args.names, true),
         Command::Disable(args) => switch::run(app, &args.names, false),
+        Command::Import(args) => import::run(app, &args).await,
         Command::Hosts => hosts::run(app),
         Command::Validate(args) => validate::run(app, args.file.as_deref()),
         Command::Schema => schema::run(app),

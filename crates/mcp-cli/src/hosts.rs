@@ -2,12 +2,43 @@
 
 use std::path::Path;
 
-use mcp_config::{Host, HostFound};
+use mcp_config::{Config, Host, HostFound, Request};
 
 use crate::app::App;
 use crate::error::CliError;
 use crate::view::shown;
 use crate::view::text::columns;
+
+impl App {
+    /// What is read of our own files, whatever `--from` says.
+    ///
+    /// # Errors
+    ///
+    /// There is no current directory.
+    pub(crate) fn own_request(&self) -> Result<Request, CliError> {
+        let mut request = self.request(&self.folder()?, &[]);
+        request.host = None;
+        Ok(request)
+    }
+
+    /// Our own files.
+    ///
+    /// # Errors
+    ///
+    /// As of [`own_request`](Self::own_request).
+    pub(crate) fn own_config(&self) -> Result<Config, CliError> {
+        Ok(Config::load(&self.own_request()?))
+    }
+
+    /// The files of other hosts that a person of this folder has.
+    ///
+    /// # Errors
+    ///
+    /// As of [`own_request`](Self::own_request).
+    pub(crate) fn found_in_hosts(&self, only: Option<&'static Host>) -> Result<Vec<HostFound>, CliError> {
+        Ok(HostFound::all(&self.own_request()?, only))
+    }
+}
 
 /// The host of this name.
 ///
@@ -66,8 +97,8 @@ pub(crate) fn instead_of_nothing(app: &App) -> String {
     };
     let name = first.host.name;
     format!(
-        "no servers are configured for mcplink; other hosts have some:\n{}to use them in place: mcplink \
-         --from {name} status\nwhere ours are looked for: mcplink paths\n",
+        "no servers are configured for mcplink; other hosts have some:\n{}to take them over: mcplink import\n\
+         to use them in place: mcplink --from {name} status\nwhere ours are looked for: mcplink paths\n",
         lines(app, &found)
     )
 }

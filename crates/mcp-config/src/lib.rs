@@ -56,6 +56,7 @@ mod foreign;
 #[doc(hidden)]
 pub mod fuzzing;
 mod hosts;
+mod import;
 mod json;
 mod launch;
 mod load;
@@ -98,6 +99,7 @@ pub use error::{ConfigError, ConfigErrorKind};
 pub use expand::Text;
 pub use explain::{Explanation, HelperFacts, Hidden};
 pub use hosts::{AddressOption, Carried, Host, HostFound, Input};
+pub use import::{Candidate, Found, ImportPlan, Standing};
 pub use launch::Launch;
 pub use load::Config;
 pub use locations::{Locations, Platform};

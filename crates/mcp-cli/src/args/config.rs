@@ -105,6 +105,22 @@ pub(crate) struct RemoveArgs {
     pub(crate) dry_run: bool,
 }
 
+/// `import`.
+#[derive(Args, Debug)]
+pub(crate) struct ImportArgs {
+    /// Only what this host has, such as cursor or codex (see `mcplink hosts`)
+    pub(crate) host: Option<String>,
+    /// Only the server of this name, also where it takes the place of another one or a project brings it along (repeatable)
+    #[arg(long = "name", value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Take over what is marked, without asking
+    #[arg(short, long, conflicts_with = "dry_run")]
+    pub(crate) yes: bool,
+    /// Show what would be different, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
 /// `validate`.
 #[derive(Args, Debug)]
 pub(crate) struct ValidateArgs {

@@ -13,6 +13,7 @@ use mcp_transport::connect::ConnectPolicy;
 use serde::Serialize;
 
 use super::change::{self, NotChanged, entry_lines};
+use super::secrets::{self, Secrets};
 use super::status::combined;
 use crate::app::App;
 use crate::args::{AddArgs, AddJsonArgs, WriteArgs};
@@ -25,10 +26,8 @@ use crate::view::text;
 use crate::view::wrap::paragraph;
 
 mod entry;
-mod secrets;
 
 use entry::New;
-use secrets::Secrets;
 
 /// The longest entry that is read from standard input, in bytes.
 const MAX_JSON: u64 = 1024 * 1024;

@@ -54,7 +54,9 @@ pub(super) fn run(app: &App) -> Result<ExitStatus, CliError> {
         let text = format!("warning: {}", problem_text(problem));
         app.output.note(&paragraph(&text, app.stderr_room()));
     }
-    app.output.note("to use a host's servers in place: mcplink --from HOST status\n");
+    app.output.note(
+        "to take them over: mcplink import    to use a host's servers in place: mcplink --from HOST status\n",
+    );
     Ok(ExitStatus::Success)
 }
 

@@ -1,4 +1,5 @@
-//! A secret that was typed for a header: named by a variable in its place, where a person wants that.
+//! Secrets that would stand in a file: told, and where one was typed for a header, named by a variable in its place where a
+//! person wants that.
 
 use mcp_config::edit::Value;
 
@@ -38,6 +39,13 @@ pub(super) async fn offer(app: &App, name: &str, entry: &mut Value) -> Secrets {
         }
     }
     secrets
+}
+
+/// The headers and variables of an entry whose values are secrets as they stand, as they may be shown.
+pub(super) fn literal(entry: &Value) -> Vec<String> {
+    let groups = ["headers", "env"].into_iter().filter_map(|group| entry.get(group));
+    let secret = groups.flat_map(Value::members).filter(|(name, value)| is_secret(name, value));
+    secret.map(|(name, _)| shown::name(name)).collect()
 }
 
 fn is_secret(header: &str, value: &Value) -> bool {

@@ -319,6 +319,11 @@ pub(crate) fn list_lines(rows: &[Row], style: Style) -> String {
 
 /// Rows of aligned columns. Where the last one has no room on a terminal, all but the first stand below it.
 pub(crate) fn columns<const N: usize>(rows: impl Iterator<Item = [String; N]>, style: Style) -> String {
+    rows_of(rows, style).concat()
+}
+
+/// The same, each row for itself: others may stand between them.
+pub(crate) fn rows_of<const N: usize>(rows: impl Iterator<Item = [String; N]>, style: Style) -> Vec<String> {
     let rows: Vec<[String; N]> = rows.collect();
     let widths: [usize; N] = std::array::from_fn(|i| shown::widest(rows.iter().map(|row| row[i].as_str())));
     let used = widths[..N - 1].iter().map(|width| width + 2).sum();

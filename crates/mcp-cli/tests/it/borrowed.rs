@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::setting::{Setting, row};
 
 /// A home with the files that a case of `mcp-config` has for this host.
-fn published(case: &str) -> Setting {
+pub(crate) fn published(case: &str) -> Setting {
     let setting = Setting::new();
     let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mcp-config/tests/cases").join(case);
     for (folder, to) in [("home", setting.home.home()), ("project", setting.home.project())] {

@@ -15,7 +15,7 @@
 //! | `signature` | what a tool takes |
 //! | `adding`, `switches` | what is added, removed, switched on and off, and in which file |
 //! | `files` | files that are broken, or another host's |
-//! | `borrowed` | the files of other hosts, read in place |
+//! | `borrowed`, `importing` | the files of other hosts, read in place and taken over |
 //! | `usage`, `complete`, `offline` | commands that use a server, and those that only read files |
 //! | `trust` | what a folder may do before and after it is trusted |
 //! | `consent`, `decisions` | what a decision shows, that it is about content, and how a person makes it |
@@ -59,6 +59,7 @@ mod grid;
 mod guards;
 mod headers;
 mod helper;
+mod importing;
 mod large;
 mod latches;
 mod leaks;

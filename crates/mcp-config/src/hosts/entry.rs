@@ -441,7 +441,10 @@ impl<'t, 'a> Entries<'t, 'a> {
     }
 
     fn lost(&mut self, path: &Pointer, span: Span, why: &str) {
-        self.say(Severity::Warning, path, span, format!("is not taken over: {why}"), None);
+        // Some say themselves what to do instead.
+        let hint = format!("leave the server to {} where that matters", self.host.title);
+        let hint = (!why.contains(": ")).then_some(&*hint);
+        self.say(Severity::Warning, path, span, format!("is not taken over: {why}"), hint);
     }
 
     fn say(&mut self, severity: Severity, path: &Pointer, span: Span, message: String, hint: Option<&str>) {

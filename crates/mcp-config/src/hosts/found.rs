@@ -1,5 +1,8 @@
 //! What the hosts of this person have: which files there are, and what can be carried over from each.
 
+use std::path::Path;
+
+use crate::document::Document;
 use crate::edit::Value as Written;
 use crate::entry::ServerEntry;
 use crate::env_file::{self, EnvFiles};
@@ -9,7 +12,7 @@ use crate::pointer::Pointer as HostPointer;
 use crate::program::Program;
 use crate::schema::{self, Context};
 use crate::sources::{Content, Request, Role, Source};
-use crate::{Locations, Place, Problem, ProblemCode, Project, Scope, Severity};
+use crate::{Locations, Place, Problem, ProblemCode, Project, Scope, Severity, Terms};
 
 /// A file of a host.
 #[derive(Clone, Debug)]
@@ -41,6 +44,8 @@ pub struct Carried {
     pub problems: Vec<Problem>,
     /// What the host asks for, and this entry refers to.
     pub inputs: Vec<Input>,
+    /// What the entry says in a file of ours.
+    pub(crate) terms: Terms,
 }
 
 impl HostFound {
@@ -117,14 +122,45 @@ impl HostFound {
             }
             let value = node.as_object().and_then(|object| object.get(&entry.name));
             let value = value.map_or(Written::Null, written);
+            let value = anchored(value, &entry, reading.document.folder.as_deref());
+            let terms = terms_of(&entry.name, &value, context);
             let own = |problem: &&Problem| problem.server.as_deref() == Some(&*entry.name);
             let told = problems.iter().filter(own).cloned().collect();
             let inputs = reading.inputs.iter().filter(|input| refers(&value, &input.variable));
             let inputs = inputs.cloned().collect();
-            found.servers.push(Carried { entry, value, problems: told, inputs });
+            found.servers.push(Carried { entry, value, problems: told, inputs, terms });
         }
         Some(found)
     }
+}
+
+/// The entry with the places that it means, wherever it is read: a project's entry means places in its project.
+fn anchored(mut value: Written, entry: &ServerEntry, folder: Option<&Path>) -> Written {
+    let (Some(folder), Some(_), Written::Object(members)) = (folder, entry.stdio(), &mut value) else {
+        return value;
+    };
+    for (_, value) in members.iter_mut().filter(|(key, _)| matches!(&**key, "cwd" | "envFile")) {
+        if let Some(path) = value.as_str().filter(|path| !path.starts_with("${")) {
+            *value = Written::from(&*folder.join(path).display().to_string());
+        }
+    }
+    if !members.iter().any(|(key, _)| key == "cwd") {
+        members.push(("cwd".to_owned(), Written::from(&*folder.display().to_string())));
+    }
+    value
+}
+
+/// The terms of an entry as it would be read from a file of this person.
+fn terms_of(name: &str, value: &Written, context: Context<'_>) -> Terms {
+    let servers = Written::Object(vec![(name.to_owned(), value.clone())]);
+    let text = Written::Object(vec![("mcpServers".to_owned(), servers)]).to_json();
+    let Ok(document) = Document::parse(Place::File("import".into()), &text) else { return Terms::default() };
+    let servers = document.object().and_then(|root| root.get("mcpServers"));
+    let path = Pointer::of(&["mcpServers"]);
+    let entries = servers
+        .map(|node| schema::servers(&document, node, &path, Scope::User, context, &mut Vec::new()))
+        .unwrap_or_default();
+    entries.first().map(|entry| entry.terms().clone()).unwrap_or_default()
 }
 
 fn refers(value: &Written, variable: &str) -> bool {

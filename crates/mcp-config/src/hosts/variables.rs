@@ -40,6 +40,13 @@ pub struct Input {
     pub(crate) default: Option<String>,
 }
 
+impl Input {
+    /// Whether it is something without being typed.
+    pub fn has_default(&self) -> bool {
+        self.default.is_some()
+    }
+}
+
 /// The inputs that a file declares or refers to, each with a variable of its own.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Inputs(pub(crate) Vec<Input>);
