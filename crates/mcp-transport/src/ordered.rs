@@ -195,7 +195,7 @@ impl Line {
     async fn discover(&self, idle: Option<Duration>) -> Result<Option<Agreement>, TransportError> {
         match agree::discover(&self.opening(idle), ProtocolRevision::NEWEST_MODERN).await? {
             Discovery::Modern(server) => Ok(Some(self.modern(server, 0))),
-            Discovery::Legacy => Ok(None),
+            Discovery::Legacy | Discovery::Silent => Ok(None),
             // There is no other way to ask: the stream is broken, or the process is.
             Discovery::Doubt(error) => Err(error),
         }

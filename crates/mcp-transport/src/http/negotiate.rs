@@ -16,7 +16,7 @@ use crate::error::{TransportError, TransportErrorKind};
 use crate::hub::Hub;
 use crate::message::{Era, MISSING_CAPABILITY, Payload, ProtocolRevision, UNSUPPORTED_VERSION};
 use crate::protocol::agree::{self, Discovery, Exchange, Outcome};
-use crate::protocol::handshake::{ServerDescription, probe_limit, wants_modern};
+use crate::protocol::handshake::{ServerDescription, first_probe_limit, probe_limit, wants_modern};
 use crate::protocol::legacy;
 use crate::protocol::modern::request_meta;
 use crate::protocol::outgoing::encode_request;
@@ -88,6 +88,22 @@ async fn open_streamable(
             Err(error) if falls_back => return fall_back(&core, error).await,
             Err(error) => return Err(error),
         },
+        Discovery::Silent => match core.initialize(Phase::Connect).await {
+            Ok(()) => Era::Legacy,
+            Err(refusal) if is_client_error(&refusal) => {
+                // It answers, and does not shake hands: a modern server that was slow to begin with, perhaps.
+                let patient = Opening { probe: probe_limit(core.options().connect_timeout), ..probe };
+                match agree::discover(&patient, ProtocolRevision::NEWEST_MODERN).await {
+                    Ok(Discovery::Modern(server)) => {
+                        core.install(core.modern(server));
+                        Era::Modern
+                    }
+                    _ if falls_back => return fall_back(&core, refusal).await,
+                    _ => return Err(refusal),
+                }
+            }
+            Err(error) => return Err(error),
+        },
         Discovery::Doubt(doubt) => {
             // Not remembered: the server may be of both eras, and have stumbled.
             core.initialize_in_doubt(doubt).await?;
@@ -120,6 +136,8 @@ struct Opening<'a> {
     phase: Phase,
     /// Whether credentials that are refused are recovered.
     recover: bool,
+    /// How long a probe may take.
+    probe: Duration,
 }
 
 impl Opening<'_> {
@@ -151,8 +169,9 @@ impl Exchange for Opening<'_> {
         let (options, hub) = (self.core.options(), &self.core.hub);
         let meta = request_meta(revision, &hub.client_info(options), &hub.capabilities());
         let body = encode_request(0, "server/discover", None, &meta)?;
-        let (limit, session) = (probe_limit(options.connect_timeout), Session::probing(options, revision));
-        self.ask("server/discover", body, limit, session).await.map(|response| response.result)
+        self.ask("server/discover", body, self.probe, Session::probing(options, revision))
+            .await
+            .map(|response| response.result)
     }
 
     async fn initialize(
@@ -170,7 +189,13 @@ impl Exchange for Opening<'_> {
 
 impl Core {
     fn opening<'a>(self: &'a Arc<Self>, phase: Phase) -> Opening<'a> {
-        Opening { core: self, phase, recover: true }
+        let attempt = self.options().connect_timeout;
+        let probe = match phase {
+            Phase::Connect => first_probe_limit(attempt),
+            // It has answered before, and there is no second look.
+            Phase::Session => probe_limit(attempt),
+        };
+        Opening { core: self, phase, recover: true, probe }
     }
 
     /// Shakes hands in the legacy era and installs the session.

@@ -37,6 +37,8 @@ pub(crate) enum Discovery {
     Modern(ServerDescription),
     /// A server of the legacy era: hands are to be shaken.
     Legacy,
+    /// It took the probe and was silent: hands are to be shaken, and the probe is worth another look where it refuses them.
+    Silent,
     /// Nothing that says which. The error stands where a handshake fails as well.
     Doubt(TransportError),
 }
@@ -63,10 +65,14 @@ pub(crate) async fn discover(
 ) -> Result<Discovery, TransportError> {
     let mut retried = false;
     loop {
-        let probe = judge_probe(exchange.discover(revision).await, retried);
+        let answer = exchange.discover(revision).await;
+        let silent =
+            answer.as_ref().is_err_and(|error| matches!(error.kind(), TransportErrorKind::Timeout { .. }));
+        let probe = judge_probe(answer, retried);
         tracing::info!(asked = "server/discover", %revision, tells = probe.told(), "era");
         match probe {
             Probe::Modern(server) => return Ok(Discovery::Modern(*server)),
+            Probe::Legacy if silent => return Ok(Discovery::Silent),
             Probe::Legacy => return Ok(Discovery::Legacy),
             Probe::Doubtful(error) => return Ok(Discovery::Doubt(error)),
             Probe::Failed(error) => return Err(error),
@@ -114,7 +120,7 @@ pub(crate) async fn agree_on<E: Exchange>(
         (Era::Modern, Era::Modern) => Ok(Outcome::Modern(ServerDescription { revision, ..server.clone() })),
         (Era::Legacy, Era::Modern) => match discover(exchange, revision).await? {
             Discovery::Modern(server) => Ok(Outcome::Modern(server)),
-            Discovery::Legacy => Err(neither_era()),
+            Discovery::Legacy | Discovery::Silent => Err(neither_era()),
             Discovery::Doubt(error) => Err(error),
         },
         (_, Era::Legacy) => {

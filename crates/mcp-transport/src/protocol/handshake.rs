@@ -22,6 +22,17 @@ const MAX_NAME: usize = 1000;
 /// after this, or after a third of the attempt, so that the handshake has its time.
 const MAX_PROBE: Duration = Duration::from_secs(10);
 
+/// How long the first probe of an endpoint may take. Silence says nothing about a server, and every connect to a legacy one
+/// that is silent waits for it; a modern one that is slower than this refuses the handshake, and is asked again.
+#[cfg(feature = "http")]
+const FIRST_PROBE: Duration = Duration::from_secs(1);
+
+/// How long the first probe of an endpoint may take where an attempt to connect may take `attempt`.
+#[cfg(feature = "http")]
+pub(crate) fn first_probe_limit(attempt: Duration) -> Duration {
+    probe_limit(attempt).min(FIRST_PROBE)
+}
+
 /// How long a probe may take where an attempt to connect may take `attempt`.
 pub(crate) fn probe_limit(attempt: Duration) -> Duration {
     (attempt / 3).min(MAX_PROBE)

@@ -110,6 +110,40 @@ async fn f110_fa_a104_a_probe_that_is_never_answered_costs_a_bounded_time() {
     assert_eq!(connection.revision(), ProtocolRevision::V2025_11_25);
 }
 
+/// With the limits that a person has, so that the next steps of a connect have their time.
+#[tokio::test]
+async fn fa_a104_silence_at_the_probe_leads_to_the_handshake_after_a_second() {
+    let server =
+        FakeMcpServer::builder().era(Era::Legacy).always_to("server/discover", Answer::Hang).start().unwrap();
+    let mut options = options();
+    options.connect_timeout = Duration::from_secs(60);
+    let began = std::time::Instant::now();
+    let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
+    assert!(began.elapsed() < Duration::from_secs(8), "{:?}", began.elapsed());
+    assert_eq!(connection.revision(), ProtocolRevision::V2025_11_25);
+    assert_eq!(methods(&server)[..2], ["server/discover", "initialize"]);
+    no_violations(&server);
+}
+
+/// A modern server is none the less for it: one that wakes up, and one that is slow at each request.
+#[tokio::test]
+async fn fa_a104_a_modern_server_that_was_silent_at_first_is_asked_again() {
+    let late = Answer::Late(Duration::from_millis(1500));
+    for slow_at_each in [false, true] {
+        let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
+        match slow_at_each {
+            true => server.always_to("server/discover", late.clone()),
+            false => server.next_answers_to("server/discover", [late.clone()]),
+        }
+        let mut options = options();
+        options.connect_timeout = Duration::from_secs(60);
+        let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
+        assert_eq!(connection.revision(), ProtocolRevision::V2026_07_28);
+        assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+        assert_eq!(methods(&server)[..3], ["server/discover", "initialize", "server/discover"]);
+    }
+}
+
 #[tokio::test]
 async fn f109_the_connect_limit_is_the_callers() {
     let server = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
