@@ -148,4 +148,8 @@ pub struct OAuthSpec {
     /// What the metadata names as its issuer where that is not the issuer's URL: a template, as a rule. Exactly this
     /// text is accepted, and nothing else about the comparison changes.
     pub metadata_issuer: Option<String>,
+    /// More parameters of the authorization request (RFC 6749 section 3.1 leaves them to the server), such as
+    /// `access_type` or `audience`. None takes the place of one that this client sets: see
+    /// [`OWN_AUTHORIZE_PARAMS`](crate::oauth::OWN_AUTHORIZE_PARAMS).
+    pub authorize_params: BTreeMap<String, String>,
 }

@@ -21,6 +21,8 @@ pub(crate) struct Document<'a> {
     origins: Option<Origins>,
     /// The folder where relative paths of a project's file begin, where it is not the file's own.
     pub(crate) folder: Option<PathBuf>,
+    /// The root of the plugin that it is of, where it is of one.
+    pub(crate) plugin: Option<PathBuf>,
 }
 
 /// The text, which may hold secrets: not shown by `Debug`.
@@ -70,7 +72,7 @@ impl<'a> Document<'a> {
             Ok(root) => {
                 let text = Text(text);
                 let (foreign, host, origins, folder) = (None, None, None, None);
-                Ok(Self { place, text, lines, root, foreign, host, origins, folder })
+                Ok(Self { place, text, lines, root, foreign, host, origins, folder, plugin: None })
             }
             Err(error) => {
                 let (line, column) = lines.position(text, error.offset);

@@ -1,5 +1,6 @@
 //! A server entry: parsed once, expanded, and with every fact that others would have to infer from paths.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -51,6 +52,8 @@ pub struct ServerEntry {
     pub(crate) first_use: bool,
     /// The other account that its file or folder belongs to, where it does.
     pub(crate) foreign: Option<u32>,
+    /// The root of the plugin that brought it along, where one did.
+    pub(crate) plugin: Option<PathBuf>,
     /// The host whose file it stands in, where that is another one.
     pub(crate) host: Option<&'static Host>,
     pub(crate) transport: &'static str,
@@ -202,6 +205,8 @@ pub struct OAuth {
     pub assume_pkce: bool,
     /// What the authorization server's metadata names as its issuer, where that is not its URL.
     pub metadata_issuer: Option<String>,
+    /// More parameters of the authorization request, by name (`authorizeParams`).
+    pub authorize_params: BTreeMap<String, String>,
 }
 
 /// Whether a person switched an entry off.

@@ -106,6 +106,7 @@ fn resolve(texts: &[&str], env: Env) {
     let home = Path::new("/project");
     let source = |(role, text): (&Role, &&str)| Source {
         foreign: None,
+        plugin: None,
         role: *role,
         place: Place::File(home.join(format!("{role:?}.json"))),
         content: Content::Text((*text).to_owned()),

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::entry::ServerEntry;
 use crate::env::CLIENT_SECRET;
 use crate::expand::Text;
-use crate::{Env, EnvFile, Project, Redacted, chain, display};
+use crate::{Env, EnvFile, Project, Redacted, chain, display, plugin};
 
 /// What a server gets of the environment where `CLAUDE_CODE_MCP_ALLOWLIST_ENV=1` asks for the least: what
 /// a program needs to find its home, its tools and its language, and no more.
@@ -89,6 +89,9 @@ impl ServerEntry {
         let mut launch = self.stdio()?.launch(env, project);
         launch.env.retain(|name, _| !(cfg!(windows) && name.eq_ignore_ascii_case(chain::VARIABLE)));
         launch.env.insert(chain::VARIABLE.into(), self.chain_below().into());
+        if let Some(root) = &self.plugin {
+            launch.env.insert(plugin::VARIABLE.into(), root.into());
+        }
         Some(launch)
     }
 }

@@ -67,6 +67,7 @@ mod never_read;
 mod origin;
 mod overrides;
 mod paths;
+mod plugin;
 mod pointer;
 mod policy;
 mod precedence;

@@ -22,8 +22,8 @@ use crate::schema::{self, Context};
 use crate::sources::{Content, Request, Role, Source, Sources};
 use crate::trust::{Remembered, TrustStore};
 use crate::{
-    Locations, Origin, Place, Problem, ProblemCode, Project, Redacted, Severity, never_read, paths, suggest,
-    variables,
+    Locations, Origin, Place, Problem, ProblemCode, Project, Redacted, Severity, never_read, paths, plugin,
+    suggest, variables,
 };
 
 /// The configuration in force, what it shadows, and what is wrong.
@@ -394,6 +394,7 @@ fn document_of_ours<'a>(
             let mut parsed = Document::parse_object(file.place.clone(), text);
             if let Ok(document) = &mut parsed {
                 document.foreign = file.foreign;
+                document.plugin.clone_from(&file.plugin);
             }
             Some(parsed)
         }
@@ -431,6 +432,11 @@ fn entries(
         _ => Scope::User,
     };
     let Some(object) = document.object() else { return Vec::new() };
+    let of_plugin = document.plugin.as_deref().map(|root| (root, plugin::env(&sources.env, root)));
+    let context = match &of_plugin {
+        Some((root, env)) => Context { env, launch_dir: root, ..context },
+        None => context,
+    };
     let mut found = Vec::new();
     if role == Role::User {
         // It holds much besides servers, but no servers of another host.

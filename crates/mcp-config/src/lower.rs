@@ -5,7 +5,7 @@ use mcp_auth::{AuthSettings, EnvPolicy, HelperSpec, OAuthSpec, Secret, Target, W
 
 use crate::entry::{Helper, OAuth, Remote, ServerEntry};
 use crate::env::CLIENT_SECRET;
-use crate::{Env, Scope, chain};
+use crate::{Env, Scope, chain, plugin};
 
 /// What stands in the helper's URL variable for a part that the helper may not see.
 const HIDDEN: &str = "REDACTED";
@@ -38,6 +38,9 @@ impl ServerEntry {
             let mut spec = helper_spec(helper, remote, env);
             // A helper that asks this program for the server it mints for would wait for itself.
             spec.env.insert(chain::VARIABLE.into(), self.chain_below().into());
+            if let Some(root) = &self.plugin {
+                spec.env.insert(plugin::VARIABLE.into(), root.into());
+            }
             spec
         });
         settings.helper_withheld =
@@ -77,6 +80,7 @@ fn oauth_spec(oauth: &OAuth, env: &Env, scope: Scope) -> OAuthSpec {
     spec.client_metadata_url.clone_from(&oauth.client_metadata_url);
     spec.assume_pkce = oauth.assume_pkce;
     spec.metadata_issuer.clone_from(&oauth.metadata_issuer);
+    spec.authorize_params.clone_from(&oauth.authorize_params);
     spec
 }
 
@@ -244,6 +248,12 @@ mod tests {
         }
     }
 
+    /// What an entry may not set is told where it stands, and left out where it is used.
+    #[test]
+    fn fb_o55_what_is_not_the_entrys_to_set_is_one_list_in_both_places() {
+        assert_eq!(crate::schema::OWN_AUTHORIZE_PARAMS, mcp_auth::oauth::OWN_AUTHORIZE_PARAMS);
+    }
+
     #[test]
     fn the_client_secret_belongs_to_a_configured_client_only() {
         let oauth = |block: &str| {
@@ -258,6 +268,9 @@ mod tests {
         let opted = oauth(r#"{"pkce": "assumed", "metadataIssuer": "https://as.example/{tenantid}"}"#);
         assert!(opted.assume_pkce);
         assert_eq!(opted.metadata_issuer.as_deref(), Some("https://as.example/{tenantid}"));
+        assert_eq!(named.authorize_params, Default::default());
+        let extra = oauth(r#"{"authorizeParams": {"audience": "x", "state": "theirs", "n": 1}}"#);
+        assert_eq!(extra.authorize_params, [("audience".to_owned(), "x".to_owned())].into());
         let anonymous = oauth("{}");
         assert!(anonymous.client_secret.is_none() && anonymous.scopes.is_none());
     }

@@ -12,6 +12,9 @@ mod reader;
 mod remote;
 mod stdio;
 
+#[cfg(all(test, feature = "auth"))]
+pub(crate) use oauth::OWN_AUTHORIZE_PARAMS;
+
 use std::path::Path;
 use std::time::Duration;
 
@@ -119,6 +122,7 @@ fn server(
         terms: Terms::default(),
         first_use: false,
         foreign: document.foreign,
+        plugin: document.plugin.clone(),
         host: document.host,
         transport: "unknown",
         fields: Vec::new(),

@@ -16,7 +16,7 @@ use crate::env_file;
 use crate::hosts::{Host, HostPlace};
 use crate::never_read::{self, NeverRead};
 use crate::project::{canonical, stranger};
-use crate::{Address, Env, Locations, Place, Platform, Project, trust};
+use crate::{Address, Env, Locations, Place, Platform, Project, plugin, trust};
 
 /// How long the files of a project may be together: who clones a project has agreed to nothing yet, and there may be
 /// one in every folder. A thousand entries have 0.3 MiB.
@@ -147,6 +147,8 @@ pub(crate) struct Source {
     pub(crate) content: Content,
     /// The other account that the file or its folder belongs to, where it does.
     pub(crate) foreign: Option<u32>,
+    /// The root of the plugin that it is of, where it is of one.
+    pub(crate) plugin: Option<PathBuf>,
 }
 
 #[derive(Clone)]
@@ -265,7 +267,7 @@ impl Source {
             }
             _ => None,
         };
-        Self { role, place: Place::File(path), content, foreign }
+        Self { role, place: Place::File(path), content, foreign, plugin: None }
     }
 }
 
@@ -326,6 +328,7 @@ fn project_files(project: &Project, locations: &Locations) -> Vec<Source> {
                 place: Place::File(path),
                 content: Content::Unreadable(why),
                 foreign: None,
+                plugin: None,
             };
         }
         Source::file(Role::Project, path)
@@ -363,6 +366,7 @@ fn dynamic(request: &Request, cwd: &Path) -> Vec<Source> {
                 place,
                 content: Content::Text(value.clone()),
                 foreign: None,
+                plugin: None,
             };
         }
         let path = cwd.join(value);
@@ -374,7 +378,9 @@ fn dynamic(request: &Request, cwd: &Path) -> Vec<Source> {
         };
         // A pipe has a name that says nothing; a file is shown without the `..` that led to it.
         let shown = if path.is_file() { canonical(&path) } else { path };
-        Source { role: Role::Dynamic, place: Place::File(shown), content, foreign: None }
+        let place = Place::File(shown);
+        let plugin = plugin::root(&place);
+        Source { role: Role::Dynamic, place, content, foreign: None, plugin }
     };
     let given = Address::source(&request.addresses);
     given.into_iter().chain(request.mcp_config.iter().enumerate().map(source).rev()).collect()

@@ -39,7 +39,7 @@ pub mod store;
 pub use crate::Renewals;
 pub use discover::discovery::{Discovery, Found};
 pub use discover::metadata::{ResourceMetadata, ServerMetadata};
-pub use grant::authorize::CallbackParams;
+pub use grant::authorize::{CallbackParams, OWN_AUTHORIZE_PARAMS};
 pub use grant::authorizer::{
     AuthorizationPrompt, Authorizer, AuthorizerSession, DevicePrompt, RedirectWish, SignInPrompt,
 };

@@ -252,6 +252,7 @@ pub(crate) static OAUTH: &[(&str, Means)] = &[
     ("clientMetadataUrl", Is("clientMetadataUrl")),
     ("pkce", Is("pkce")),
     ("metadataIssuer", Is("metadataIssuer")),
+    ("authorizeParams", Is("authorizeParams")),
     ("clientSecret", Lost(SECRET)),
     ("client_secret", Lost(SECRET)),
     ("CLIENT_SECRET", Lost(SECRET)),

@@ -1,5 +1,7 @@
 //! The `oauth` block.
 
+use std::collections::BTreeMap;
+
 use url::Url;
 
 use super::json_schema::Shape;
@@ -9,7 +11,7 @@ use crate::json::{Node, Object};
 use crate::{ProblemCode, display, suggest};
 
 /// Each field of the block, and what it is.
-pub(super) const FIELDS: [(&str, Shape, &str); 10] = [
+pub(super) const FIELDS: [(&str, Shape, &str); 11] = [
     ("clientId", Shape::Text, "The client that is registered with the authorization server."),
     ("issuer", Shape::Text, "The authorization server, and no other one."),
     ("callbackPort", Shape::Whole(1, Some(65_535)), "The port of the redirect URI that is registered."),
@@ -20,6 +22,22 @@ pub(super) const FIELDS: [(&str, Shape, &str); 10] = [
     ("clientMetadataUrl", Shape::Text, "Where the metadata of this client is, over https."),
     ("pkce", Shape::OneOf(&["assumed"]), "The authorization server does PKCE without saying so."),
     ("metadataIssuer", Shape::Text, "The issuer that the metadata name, where that is another one."),
+    ("authorizeParams", Shape::TextMap, "More parameters of the authorization request, such as audience."),
+];
+
+/// The parameters of an authorization request that the client sets, and an entry does not.
+pub(crate) const OWN_AUTHORIZE_PARAMS: [&str; 11] = [
+    "response_type",
+    "client_id",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "redirect_uri",
+    "scope",
+    "resource",
+    "request",
+    "request_uri",
+    "response_mode",
 ];
 
 /// The block, if there is one, and whether OAuth is switched off by `false`. `true` says what holds without it.
@@ -44,6 +62,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> (Option<OAuth>, bool) {
         client_metadata_url: https_url(reader, object, "clientMetadataUrl"),
         assume_pkce: assume_pkce(reader, object),
         metadata_issuer: string(reader, object, "metadataIssuer"),
+        authorize_params: authorize_params(reader, object),
     };
     (Some(block), false)
 }
@@ -59,6 +78,41 @@ fn assume_pkce(reader: &mut Reader<'_, '_>, object: &Object) -> bool {
         wrong(reader, "pkce", node, message);
     }
     assumed
+}
+
+/// More parameters of the authorization request. One that is the client's to set is left out: it would say where the answer
+/// goes, or whose it is.
+fn authorize_params(reader: &mut Reader<'_, '_>, object: &Object) -> BTreeMap<String, String> {
+    const KEY: &str = "authorizeParams";
+    let Some(node) = get(object, KEY) else { return BTreeMap::new() };
+    let Some(params) = node.as_object() else {
+        wrong(reader, KEY, node, &format!("expected an object of strings, found {}", node.kind()));
+        return BTreeMap::new();
+    };
+    let mut read = BTreeMap::new();
+    for member in params.iter() {
+        let steps = ["oauth", KEY, &*member.key];
+        let Some(value) = member.node.as_str() else {
+            let message = format!("expected a string, found {}", member.node.kind());
+            reader.error(ProblemCode::InvalidConfig, &steps, member.node.span, message, None);
+            continue;
+        };
+        if OWN_AUTHORIZE_PARAMS.contains(&&*member.key) {
+            let hint = match &*member.key {
+                "client_id" => Some("use `oauth.clientId`"),
+                "redirect_uri" => Some("use `oauth.redirectUri`"),
+                "scope" => Some("use `oauth.scopes`"),
+                "resource" => Some("use `oauth.resource`"),
+                _ => None,
+            };
+            let message = "is set by this client for each sign-in; it is left out";
+            reader.warn(ProblemCode::IgnoredValue, &steps, member.key_span, message, hint);
+            continue;
+        }
+        reader.show_at(&steps, &member.node, display::display_url(value), Vec::new());
+        read.insert(member.key.to_string(), value.to_owned());
+    }
+    read
 }
 
 fn check_fields(reader: &mut Reader<'_, '_>, object: &Object) {

@@ -1,6 +1,7 @@
 //! The authorization request and the check of its answer (RFC 6749 section 4.1, RFC 7636, RFC 8707, RFC 9207).
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use http::StatusCode;
 use mcp_text::Secrets;
@@ -15,8 +16,11 @@ use super::super::failure::{Answer, Failure, Step, error_code};
 use super::token::TokenAnswer;
 use crate::Secret;
 
-/// Parameters that are ours to set; an endpoint that carries one in its own query would send it twice.
-const OURS: [&str; 8] = [
+/// The parameters of an authorization request that are this client's to set. An endpoint that carries one in its own query would send it twice. The last three would
+/// have the others read from somewhere else (RFC 9101), or the answer come in a form that a loopback listener never sees.
+///
+/// An entry that names one of them among its own (`oauth.authorizeParams`) changes nothing.
+pub const OWN_AUTHORIZE_PARAMS: [&str; 11] = [
     "response_type",
     "client_id",
     "state",
@@ -25,6 +29,9 @@ const OURS: [&str; 8] = [
     "redirect_uri",
     "scope",
     "resource",
+    "request",
+    "request_uri",
+    "response_mode",
 ];
 
 /// A request that is under way: what its answer is checked against.
@@ -41,7 +48,8 @@ pub(crate) struct AuthorizationRequest {
 
 impl AuthorizationRequest {
     /// Builds the URL. Each parameter occurs once, whatever the endpoint's own query says. A `prompt` (OpenID Connect
-    /// Core section 3.1.2.1) is sent only if there is one: some servers know none, others take it too seriously.
+    /// Core section 3.1.2.1) is sent only if there is one: some servers know none, others take it too seriously. What the
+    /// entry says (`extra`) wins over both.
     pub(crate) fn new(
         discovery: &Discovery,
         client_id: &str,
@@ -49,6 +57,7 @@ impl AuthorizationRequest {
         scopes: &[String],
         resource: Option<&str>,
         prompt: Option<&str>,
+        extra: &BTreeMap<String, String>,
     ) -> Result<Self, Failure> {
         let step = Step::Authorization;
         let Some(endpoint) = &discovery.server.authorization_endpoint else {
@@ -79,8 +88,11 @@ impl AuthorizationRequest {
             _,
             _,
             _,
-        > = Client::new(ClientId::new(client_id.to_owned()))
-            .set_auth_uri(AuthUrl::from_url(without_ours(base, prompt.is_some())));
+        > = Client::new(ClientId::new(client_id.to_owned())).set_auth_uri(AuthUrl::from_url(without_ours(
+            base,
+            prompt.is_some(),
+            extra,
+        )));
         let mut request = client
             .authorize_url(CsrfToken::new_random)
             .set_pkce_challenge(challenge)
@@ -89,8 +101,11 @@ impl AuthorizationRequest {
         if let Some(resource) = resource {
             request = request.add_extra_param("resource", resource);
         }
-        if let Some(prompt) = prompt {
+        if let Some(prompt) = prompt.filter(|_| !extra.contains_key("prompt")) {
             request = request.add_extra_param("prompt", prompt);
+        }
+        for (name, value) in extra.iter().filter(|(name, _)| !OWN_AUTHORIZE_PARAMS.contains(&&***name)) {
+            request = request.add_extra_param(name.as_str(), value.as_str());
         }
         let (url, state) = request.url();
         Ok(Self {
@@ -147,10 +162,13 @@ impl AuthorizationRequest {
     }
 }
 
-fn without_ours(mut url: Url, prompt: bool) -> Url {
+fn without_ours(mut url: Url, prompt: bool, extra: &BTreeMap<String, String>) -> Url {
+    let is_set = |name: &str| {
+        OWN_AUTHORIZE_PARAMS.contains(&name) || prompt && name == "prompt" || extra.contains_key(name)
+    };
     let foreign: Vec<(String, String)> = url
         .query_pairs()
-        .filter(|(name, _)| !(OURS.contains(&&**name) || prompt && name == "prompt"))
+        .filter(|(name, _)| !is_set(name))
         .map(|(name, value)| (name.into_owned(), value.into_owned()))
         .collect();
     url.set_fragment(None);
@@ -232,6 +250,7 @@ mod tests {
     use super::*;
 
     const ISSUER: &str = "https://as.example";
+    const REDIRECT: &str = "http://localhost:1/cb";
 
     fn discovery(endpoint: &str, iss: bool) -> Discovery {
         Discovery {
@@ -258,6 +277,7 @@ mod tests {
             &scopes,
             Some("http://localhost:9"),
             None,
+            &BTreeMap::new(),
         )
     }
 
@@ -296,12 +316,47 @@ mod tests {
     #[test]
     fn a_prompt_that_is_asked_for_takes_the_place_of_the_endpoints_own() {
         let discovery = discovery("https://as.example/authorize?prompt=login&p=policy", false);
-        let request =
-            AuthorizationRequest::new(&discovery, "c", "http://localhost:1/cb", &[], None, Some("consent"));
+        let request = AuthorizationRequest::new(
+            &discovery,
+            "c",
+            REDIRECT,
+            &[],
+            None,
+            Some("consent"),
+            &BTreeMap::new(),
+        );
         let url = request.unwrap().url;
         let prompts: Vec<_> = url.query_pairs().filter(|(name, _)| name == "prompt").collect();
         assert_eq!(prompts, [("prompt".into(), "consent".into())]);
         assert!(url.query_pairs().any(|(name, _)| name == "p"));
+    }
+
+    #[test]
+    fn fb_o55_parameters_of_the_entry_go_along_once_and_take_the_place_of_none_of_ours() {
+        let discovery = discovery("https://as.example/authorize?audience=theirs&p=policy", false);
+        let mut extra: BTreeMap<String, String> =
+            [("audience", "api://x y"), ("access_type", "offline"), ("prompt", "select_account")]
+                .map(|(name, value)| (name.to_owned(), value.to_owned()))
+                .into();
+        extra.extend(OWN_AUTHORIZE_PARAMS.map(|name| (name.to_owned(), "forged".to_owned())));
+        let request = AuthorizationRequest::new(
+            &discovery,
+            "c",
+            REDIRECT,
+            &["a".to_owned()],
+            Some("http://localhost:9"),
+            Some("consent"),
+            &extra,
+        );
+        let url = request.unwrap().url;
+        let of = |wanted: &str| {
+            url.query_pairs().filter(|(name, _)| name == wanted).map(|(_, value)| value).collect::<Vec<_>>()
+        };
+        assert_eq!(of("audience"), ["api://x y"], "{url}");
+        assert_eq!((of("access_type"), of("p")), (vec!["offline".into()], vec!["policy".into()]), "{url}");
+        assert_eq!(of("prompt"), ["select_account"], "the entry's word is a person's: {url}");
+        assert!(!url.as_str().contains("forged"), "{url}");
+        assert!(of("request").is_empty() && of("request_uri").is_empty() && of("response_mode").is_empty());
     }
 
     #[test]
@@ -334,7 +389,7 @@ mod tests {
             let mut discovery = discovery("https://as.example/authorize", false);
             discovery.server.code_challenge_methods_supported = methods;
             let failure =
-                AuthorizationRequest::new(&discovery, "c", "http://localhost:1/cb", &[], None, None)
+                AuthorizationRequest::new(&discovery, "c", REDIRECT, &[], None, None, &BTreeMap::new())
                     .err()
                     .unwrap();
             assert!(failure.to_string().contains("PKCE"), "{failure}");
@@ -371,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn f078_the_issuer_is_compared_as_a_string() {
+    fn f078_fb_o05b_the_issuer_of_an_answer_is_compared_as_a_string() {
         let table = [
             (true, "iss=https%3A%2F%2Fas.example", true),
             (true, "", false),

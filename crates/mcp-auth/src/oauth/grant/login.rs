@@ -267,6 +267,7 @@ impl PendingLogin {
             scopes,
             resource,
             prompt,
+            &self.ctx.settings.spec.authorize_params,
         )?;
         let shown = authorization_prompt(&self.ctx.target.name, &request.url, &request.state);
         let answer = session.authorize(shown).await?;

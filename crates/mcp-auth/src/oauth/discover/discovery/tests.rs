@@ -298,6 +298,17 @@ async fn fb_o03_o04_o05_another_issuer_is_another_issuer() {
 }
 
 #[tokio::test]
+async fn fb_o03b_an_issuer_whose_path_ends_with_a_slash_everywhere_is_itself() {
+    let issuer = format!("{AS}/t/");
+    for place in ["/.well-known/oauth-authorization-server/t", "/t/.well-known/openid-configuration"] {
+        let net = FakeNet::default();
+        net.json(PRM_PATH, 200, prm(&issuer));
+        net.json(&format!("GET {AS}{place}"), 200, metadata(&issuer));
+        assert_eq!(run(&net, "").await.unwrap().issuer, issuer, "{place}");
+    }
+}
+
+#[tokio::test]
 async fn fb_o09_o10_a_json_error_with_status_200_is_no_document() {
     for junk in [
         r#"{"detail":"Not Found"}"#,

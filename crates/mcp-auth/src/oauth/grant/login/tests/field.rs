@@ -502,6 +502,23 @@ async fn fb_o21_o23_o25_o26_o27_o27b_o47_token_answers_as_services_write_them() 
     assert!(run(&world, &FakeAuthorizer::consenting(ISSUER)).await.is_err());
 }
 
+/// What such a token says of its own end is the server's to judge: clocks differ, and a token that it still takes is good.
+#[tokio::test]
+async fn fb_a11_a_token_whose_answer_names_no_lifetime_is_used_until_it_is_refused() {
+    // `{"alg":"none"}.{"exp":1}.x`, long ended by our clock.
+    let token = "eyJhbGciOiJub25lIn0.eyJleHAiOjF9.x";
+    for answer in [
+        json!({ "access_token": token, "refresh_token": "again" }),
+        json!({ "access_token": token, "refresh_token": "again", "expires_in": 0 }),
+    ] {
+        let world = World::new();
+        world.net.json(TOKEN, 200, answer.clone());
+        let signed_in = run(&world, &FakeAuthorizer::consenting(ISSUER)).await.unwrap();
+        assert!(signed_in.refreshable, "{answer}");
+        assert_eq!(world.kept().await.unwrap().expires_at, None, "{answer}");
+    }
+}
+
 #[tokio::test]
 async fn fb_o29_a_server_that_is_down_at_the_exchange_costs_nothing_of_before() {
     let world = World::new();
