@@ -269,7 +269,7 @@ mod tests {
         assert!(opted.assume_pkce);
         assert_eq!(opted.metadata_issuer.as_deref(), Some("https://as.example/{tenantid}"));
         assert_eq!(named.authorize_params, Default::default());
-        let extra = oauth(r#"{"authorizeParams": {"audience": "x", "state": "theirs", "n": 1}}"#);
+        let extra = oauth(r#"{"authorizeParams": {"audience": "x", "state": "theirs"}}"#);
         assert_eq!(extra.authorize_params, [("audience".to_owned(), "x".to_owned())].into());
         let anonymous = oauth("{}");
         assert!(anonymous.client_secret.is_none() && anonymous.scopes.is_none());

@@ -70,7 +70,9 @@ impl Parts<'_> {
         let mut digest = Sha256(Context::new(&SHA256));
         let Self { description, options, state, settings } = self;
         // What is shown of an address or a command follows from them, and the chain from the settings.
-        let Description { name, scope, source, transport, url: _, command: _, chain: _ } = description;
+        // The line is no part of it: an entry that moves within its file is the same one.
+        let Description { name, scope, source, line: _, transport, url: _, command: _, chain: _ } =
+            description;
         (name, scope, source, transport).hash(&mut digest);
         // The environment counts as far as an entry passes it on, and that a process lives on with its settings.
         let HostOptions { client, env: _, directory, state_dir, lives_on: _ } = options;

@@ -1,5 +1,6 @@
 //! One entry with everything that is needed to contact it: entry → settings → plan → provider → server.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use mcp_auth::oauth::{OAuthLogin, OAuthProvider};
 use mcp_auth::{
     AuthError, AuthPlan, AuthProvider, AuthSettings, Parts, ProviderKind, ProviderSnapshot, Role, Target,
 };
-use mcp_config::{Config, Gate, Pointer, Problem, ServerEntry, Severity, Stdio};
+use mcp_config::{Config, Gate, Origin, Pointer, Problem, ServerEntry, Severity, Stdio};
 use mcp_status::{
     ActionFacts, MessageContext, Reason, ReasonCode, ServerStatus, StatusReport, TransportKind,
 };
@@ -29,6 +30,8 @@ pub struct Description {
     pub scope: String,
     /// The file that does.
     pub source: String,
+    /// The line in it, where it is a file that a person can edit: no argument of the command line, and no pipe.
+    pub line: Option<usize>,
     /// `http`, `sse`, `ws` or `stdio`.
     pub transport: &'static str,
     /// The address of a remote server.
@@ -48,7 +51,7 @@ impl Description {
         transport: &'static str,
     ) -> Self {
         let (name, scope, source) = (name.into(), scope.into(), source.into());
-        Self { name, scope, source, transport, url: None, command: None, chain: Vec::new() }
+        Self { name, scope, source, line: None, transport, url: None, command: None, chain: Vec::new() }
     }
 
     fn of(entry: &ServerEntry, auth: Option<&ServerAuth>) -> Self {
@@ -56,6 +59,7 @@ impl Description {
             name: entry.name.clone(),
             scope: entry.scope.to_string(),
             source: entry.origin.place.to_string(),
+            line: line(&entry.origin),
             transport: entry.transport(),
             url: entry.display_url(),
             command: entry.stdio().map(Stdio::display),
@@ -104,6 +108,11 @@ impl ServerAuth {
     pub fn sign_in(&self, host: &Host) -> OAuthLogin {
         host.oauth_login(&self.target, self.plan.settings(), &[])
     }
+}
+
+fn line(origin: &Origin) -> Option<usize> {
+    let is_stream = |path: &Path| path.starts_with("/dev") || path.starts_with("/proc");
+    origin.place.path().filter(|path| !is_stream(path)).map(|_| origin.line)
 }
 
 /// One entry with everything that is needed to contact it, or the reason why it is not contacted.
@@ -185,6 +194,7 @@ impl ConfiguredServer {
             .with_configured(configured(ProviderKind::StaticHeaders.name()), helper)
             .with_oauth(self.is_oauth_capable(&snapshot), snapshot.signed_in)
             .with_login_available(true)
+            .with_editable(self.description.line.is_some())
             .with_restart(self.auth.as_ref().is_some_and(|auth| {
                 let settings = auth.plan.settings();
                 settings.lives_on && !settings.header_variables.is_empty()

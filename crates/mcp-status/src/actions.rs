@@ -90,6 +90,8 @@ pub struct ActionFacts {
     pub unchanged: bool,
     /// What the entry sends was made from the environment of the process that runs, which only a new start changes.
     pub restart: bool,
+    /// The entry stands in a file, so that there is something to edit.
+    pub editable: bool,
 }
 
 impl ActionFacts {
@@ -107,6 +109,7 @@ impl ActionFacts {
             session: false,
             unchanged: false,
             restart: false,
+            editable: true,
         }
     }
 
@@ -162,10 +165,18 @@ impl ActionFacts {
         self
     }
 
+    /// With whether the entry stands in a file that a person can edit; one that came with the command line does not.
+    #[must_use]
+    pub fn with_editable(mut self, editable: bool) -> Self {
+        self.editable = editable;
+        self
+    }
+
     /// Only a person who edits the entry can mend it: what it says was refused, or it says too little,
     /// and nothing else supplies credentials.
     fn wants_an_edit(self) -> bool {
         match self.code {
+            _ if !self.editable => false,
             Some(ReasonCode::Config | ReasonCode::NotConfigured) => true,
             Some(ReasonCode::CredentialsRejected) => self.has_static_headers && !self.has_helper,
             Some(ReasonCode::Unauthorized | ReasonCode::Forbidden | ReasonCode::LoginRedirect) => {
@@ -173,6 +184,11 @@ impl ActionFacts {
             }
             _ => false,
         }
+    }
+
+    /// What no command does is offered only where it can be done by hand.
+    fn edit(self) -> Option<Action> {
+        self.editable.then_some(Action::EditConfig)
     }
 
     fn oauth_actions(self) -> Vec<Action> {
@@ -211,7 +227,9 @@ pub fn actions(facts: &ActionFacts) -> Vec<Action> {
         (_, Some(ReasonCode::AwaitingApproval | ReasonCode::ChangedSinceApproval)) => {
             return vec![Action::Approve, Action::Reject];
         }
-        (ServerStatus::Disabled, Some(ReasonCode::NotConfigured)) => return vec![Action::EditConfig],
+        (ServerStatus::Disabled, Some(ReasonCode::NotConfigured)) => {
+            return facts.edit().into_iter().collect();
+        }
         // To switch it on is not what is missing.
         (ServerStatus::Disabled, Some(ReasonCode::Declined)) => return vec![Action::Approve],
         (ServerStatus::Disabled, _) => return vec![Action::Enable],
@@ -220,7 +238,7 @@ pub fn actions(facts: &ActionFacts) -> Vec<Action> {
     let mut actions = Vec::new();
     if facts.code == Some(ReasonCode::SelfReference) {
         // Whatever else is done, it leads back as long as the entry stays as it is.
-        return vec![Action::EditConfig, Action::Reconnect, Action::Disable];
+        return facts.edit().into_iter().chain([Action::Reconnect, Action::Disable]).collect();
     }
     if facts.code == Some(ReasonCode::HelperUntrusted) {
         actions.push(Action::Trust);
@@ -364,6 +382,21 @@ mod tests {
         ];
         for (facts, expected) in table {
             assert_eq!(actions(&facts), expected, "{facts:?}");
+        }
+    }
+
+    #[test]
+    fn fh_h15_an_edit_is_offered_only_where_there_is_a_file() {
+        let headers = remote().with_configured(true, false);
+        for (facts, expected) in [
+            (seen(headers, ReasonCode::CredentialsRejected), vec![Reconnect, Disable]),
+            (seen(remote(), ReasonCode::Unauthorized), vec![Reconnect, Disable]),
+            (seen(remote(), ReasonCode::Config), vec![Reconnect, Disable]),
+            (seen(remote(), ReasonCode::SelfReference), vec![Reconnect, Disable]),
+            (seen(remote(), ReasonCode::NotConfigured), vec![]),
+        ] {
+            assert_eq!(actions(&facts.with_editable(false)), expected, "{facts:?}");
+            assert!(actions(&facts).contains(&EditConfig), "{facts:?}");
         }
     }
 

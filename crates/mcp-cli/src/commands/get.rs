@@ -2,6 +2,7 @@
 
 use mcp_config::{Explanation, Field, Pointer, ProblemCode};
 use mcp_connect::ConfiguredServer;
+use mcp_status::Action;
 use serde::Serialize;
 
 use crate::app::App;
@@ -126,7 +127,8 @@ fn text(
         let origin = &pointer.entry.origin;
         line("pointer", &format!("{pointer} ({origin}, {})", origin.field));
     }
-    let actions: Vec<&str> = wired.offline_report().actions.iter().map(|action| action.as_str()).collect();
+    let report = wired.offline_report();
+    let actions: Vec<String> = report.actions.iter().map(|action| told(*action, wired)).collect();
     line("actions", &actions.join(", "));
     // What there is to say about its pointers has been said.
     for note in entry.notes.iter().filter(|note| note.code != ProblemCode::Pointer) {
@@ -145,6 +147,16 @@ fn text(
         }
     }
     text
+}
+
+/// An action; with the place where it is done, where no command does it.
+fn told(action: Action, wired: &ConfiguredServer) -> String {
+    match (action, wired.description.line) {
+        (Action::EditConfig, Some(line)) => {
+            format!("{} ({}:{line})", action.as_str(), wired.description.source)
+        }
+        _ => action.as_str().to_owned(),
+    }
 }
 
 /// The value, and where it came from if not from the entry's own file.
