@@ -12,6 +12,7 @@ use mcp_connect::{ConfiguredServer, Host, HostOptions};
 use mcp_transport::ClientInfo;
 use serde::Serialize;
 
+use crate::two_names;
 use crate::args::Cli;
 use crate::deadline::Deadline;
 use crate::environment::Environment;
@@ -209,6 +210,7 @@ impl App {
 
     /// The configuration of another folder counts from now on. Does nothing where one was asked for.
     pub(crate) fn set_folder(&self, folder: PathBuf) {
+        self.steps.found_in(&folder);
         drop(self.folder.set(folder));
     }
 
@@ -425,12 +427,32 @@ impl Loaded {
                 .next(correct(broken));
         }
         let error = CliError::usage("unknown-server", format!("no server is named {name:?}"));
-        let error = match self.config.nearest(name) {
+        let nearest = self.config.nearest(name).map(str::to_owned).or_else(|| self.nearest_of_two(name));
+        let error = match nearest {
             Some(nearest) => error.why(format!("did you mean {nearest:?}?")),
             None if self.config.entries.is_empty() => error.why("no servers are configured"),
             None => error,
         };
         error.next("mcplink list")
+    }
+
+    /// The server and the tool of a command line, which may be one word, with whether they were.
+    pub(crate) fn addressed(&self, word: &str) -> Option<(String, String)> {
+        let exists = |name: &str| {
+            let entry = self.config.entry(name);
+            entry.is_some_and(|entry| self.scope.is_none_or(|scope| scope == entry.scope))
+                || self.dead_end(name).is_some()
+        };
+        let (name, tool) = two_names::split(word, exists)?;
+        Some((name.to_owned(), tool.to_owned()))
+    }
+
+    /// `NAME/TOOL` with a name that is there.
+    fn nearest_of_two(&self, word: &str) -> Option<String> {
+        two_names::parts(word).find_map(|(name, tool)| {
+            let sign = &word[name.len()..word.len() - tool.len()];
+            Some(format!("{}{sign}{tool}", self.config.nearest(name)?))
+        })
     }
 
     /// The command that has a server used which is switched off, or was rejected.

@@ -23,6 +23,32 @@ pub(crate) struct ArgumentError {
     pub(crate) problem: String,
 }
 
+/// An argument of another type than its schema wants. Its value stays where it was typed.
+#[derive(Debug, Eq, PartialEq)]
+pub(crate) struct Mismatch {
+    pub(crate) name: String,
+    /// The types that it may have, as JSON Schema calls them.
+    pub(crate) wanted: Vec<String>,
+    /// The one that it has.
+    pub(crate) given: &'static str,
+}
+
+impl Mismatch {
+    /// How an argument of that type is typed.
+    pub(crate) fn example(&self) -> String {
+        let name = mcp_text::shell_word(&self.name);
+        match self.wanted.iter().map(String::as_str).find(|kind| *kind != "null").unwrap_or("null") {
+            "array" => format!("{name}:='[\"a\", \"b\"]'"),
+            "object" => format!("{name}:='{{\"key\": \"value\"}}'"),
+            "boolean" => format!("{name}:=true"),
+            "integer" => format!("{name}:=1"),
+            "number" => format!("{name}:=1.5"),
+            "string" => format!("{name}=TEXT"),
+            _ => format!("{name}:=null"),
+        }
+    }
+}
+
 /// Arguments by name.
 #[derive(Debug, Default)]
 pub(crate) struct Arguments {
@@ -87,27 +113,36 @@ impl Arguments {
     }
 
     /// Gives each `key=string` the type that `schema` wants: `count=3` is a number where a number is due. A property
-    /// that may be a string stays one.
-    pub(crate) fn coerce(&mut self, schema: &RawValue) -> Result<(), ArgumentError> {
-        let Ok(schema) = serde_json::from_str::<Schema>(schema.get()) else { return Ok(()) };
+    /// that may be a string stays one, and so does what fits nowhere.
+    pub(crate) fn coerce(&mut self, schema: &RawValue) {
+        let Some(schema) = Schema::read(schema) else { return };
         for (key, value) in &self.plain {
-            let Some(types) = schema.properties.get(key).and_then(|property| property.types()) else {
-                continue;
-            };
-            if types.contains("string") {
-                continue;
+            let Some(types) = schema.types(key).filter(|types| !types.contains("string")) else { continue };
+            if let Some(raw) = json(value).ok().filter(|raw| types.iter().any(|kind| is(raw, kind))) {
+                self.values.insert(key.clone(), raw);
             }
-            let fits = json(value).ok().filter(|raw| types.iter().any(|kind| is(raw, kind)));
-            let Some(raw) = fits else {
-                let wanted: Vec<&str> = types.iter().map(String::as_str).collect();
-                return Err(ArgumentError {
-                    argument: key.clone(),
-                    problem: format!("must be {}", wanted.join(" or ")),
-                });
-            };
-            self.values.insert(key.clone(), raw);
         }
-        Ok(())
+    }
+
+    /// The first argument that is clearly of another type than `schema` wants. What was typed as JSON has the benefit of the
+    /// doubt: many servers read a number out of a string, take 0 and 1 for a truth value, and null for what is left out.
+    pub(crate) fn mismatch(&self, schema: &RawValue) -> Option<Mismatch> {
+        let schema = Schema::read(schema)?;
+        self.values.iter().find_map(|(name, value)| {
+            let types = schema.types(name)?;
+            let fits = |value: &RawValue| types.iter().any(|kind| is(value, kind));
+            let may_be_read = || {
+                let inner =
+                    serde_json::from_str::<String>(value.get()).ok().and_then(|text| json(&text).ok());
+                inner.is_some_and(|inner| fits(&inner))
+                    || value.get() == "null"
+                    || matches!(value.get(), "0" | "1") && types.contains("boolean")
+            };
+            if fits(value) || !self.plain.contains_key(name) && may_be_read() {
+                return None;
+            }
+            Some(Mismatch { name: name.clone(), wanted: types.into_iter().collect(), given: kind(value) })
+        })
     }
 
     /// Whether this one was given.
@@ -122,28 +157,52 @@ impl Arguments {
     }
 }
 
+/// The types that JSON Schema knows (2020-12, core, section 4.2.1).
+const TYPES: [&str; 7] = ["array", "boolean", "integer", "null", "number", "object", "string"];
+
 /// The part of a JSON Schema that says what a top-level argument is.
 #[derive(Deserialize)]
 struct Schema {
     #[serde(default)]
-    properties: BTreeMap<String, Property>,
+    properties: BTreeMap<String, serde_json::Value>,
+    /// Beside it, older drafts of JSON Schema let nothing count.
+    #[serde(rename = "$ref")]
+    reference: Option<serde_json::Value>,
 }
 
-#[derive(Deserialize)]
-struct Property {
-    r#type: Option<serde_json::Value>,
-}
-
-impl Property {
-    fn types(&self) -> Option<BTreeSet<String>> {
-        match self.r#type.as_ref()? {
-            serde_json::Value::String(kind) => Some(BTreeSet::from([kind.clone()])),
-            serde_json::Value::Array(kinds) => {
-                Some(kinds.iter().filter_map(|kind| kind.as_str().map(str::to_owned)).collect())
-            }
-            _ => None,
-        }
+impl Schema {
+    fn read(schema: &RawValue) -> Option<Self> {
+        serde_json::from_str(schema.get()).ok().filter(|schema: &Self| schema.reference.is_none())
     }
+
+    /// The types of this argument, where the schema leaves no doubt about them.
+    fn types(&self, name: &str) -> Option<BTreeSet<String>> {
+        let property = self.properties.get(name)?;
+        if property.get("$ref").is_some() {
+            return None;
+        }
+        let kinds = match property.get("type")? {
+            kind @ serde_json::Value::String(_) => std::slice::from_ref(kind),
+            serde_json::Value::Array(kinds) => kinds,
+            _ => return None,
+        };
+        let mut types: BTreeSet<String> =
+            kinds.iter().map(|kind| kind.as_str().map(str::to_owned)).collect::<Option<_>>()?;
+        // OpenAPI's word.
+        if property.get("nullable").and_then(serde_json::Value::as_bool) == Some(true) {
+            types.insert("null".to_owned());
+        }
+        let all_are_known = types.iter().all(|kind| TYPES.contains(&kind.as_str()));
+        (all_are_known && !types.is_empty()).then_some(types)
+    }
+}
+
+/// What `raw` is, in a word.
+fn kind(raw: &RawValue) -> &'static str {
+    ["object", "array", "string", "boolean", "null"]
+        .into_iter()
+        .find(|kind| is(raw, kind))
+        .unwrap_or("number")
 }
 
 /// Whether `raw` is of this JSON Schema type (2020-12, validation, section 6.1.1).
@@ -260,23 +319,78 @@ mod tests {
             "extra=1",
         ])
         .unwrap();
-        typed.coerce(&schema).unwrap();
+        typed.coerce(&schema);
+        assert_eq!(typed.mismatch(&schema), None);
         assert_eq!(
             typed.to_json().get(),
             r#"{"any":"3","count":3,"extra":"1","id":"7","list":[1],"name":"3","on":true,"ratio":1.50}"#
         );
-        for (wrong, wanted) in [
-            ("count=three", "must be integer"),
-            ("count=1.5", "must be integer"),
-            ("on=1", "must be boolean"),
-        ] {
-            let error = arguments(&[wrong]).unwrap().coerce(&schema).unwrap_err();
-            assert_eq!(error.problem, wanted);
-        }
-        // What was typed as JSON is taken at its word.
+        // What was typed as JSON stays as it was typed.
         let mut certain = arguments(&["count=1", "count:=\"x\""]).unwrap();
         assert!(!certain.has_plain());
-        certain.coerce(&schema).unwrap();
+        certain.coerce(&schema);
         assert_eq!(certain.to_json().get(), r#"{"count":"x"}"#);
+    }
+
+    #[test]
+    fn fh_h6_what_is_clearly_of_another_type_is_told_with_how_to_write_it() {
+        let schema = r##"{"properties": {"count": {"type": "integer"}, "on": {"type": "boolean"}, "deep": {"type": "object"},
+            "list": {"type": ["array", "null"]}, "name": {"type": "string"}, "ratio": {"type": "number"}, "nothing": {"type": "null"},
+            "maybe": {"type": "integer", "nullable": true}, "odd": {"type": "float"}, "mixed": {"type": ["integer", "int64"]},
+            "elsewhere": {"type": "integer", "$ref": "#/$defs/x"}, "none": {"type": []}, "flag": true}}"##;
+        let schema = RawValue::from_string(schema.to_owned()).unwrap();
+        let found = |typed: &str, schema: &RawValue| {
+            let mut arguments = arguments(&[typed]).unwrap();
+            arguments.coerce(schema);
+            arguments.mismatch(schema)
+        };
+        for (typed, wanted, given, example) in [
+            ("count=three", "integer", "string", "count:=1"),
+            ("count=1.5", "integer", "string", "count:=1"),
+            ("count:=1.5", "integer", "number", "count:=1"),
+            ("count:=\"three\"", "integer", "string", "count:=1"),
+            ("count:=[1]", "integer", "array", "count:=1"),
+            ("on=1", "boolean", "string", "on:=true"),
+            ("on:=2", "boolean", "number", "on:=true"),
+            ("list=a", "array|null", "string", "list:='[\"a\", \"b\"]'"),
+            ("deep=a", "object", "string", "deep:='{\"key\": \"value\"}'"),
+            ("name:=3", "string", "number", "name=TEXT"),
+            ("ratio:=true", "number", "boolean", "ratio:=1.5"),
+            ("nothing=x", "null", "string", "nothing:=null"),
+            ("maybe=x", "integer|null", "string", "maybe:=1"),
+            ("{\"deep\": []}", "object", "array", "deep:='{\"key\": \"value\"}'"),
+        ] {
+            let mismatch = found(typed, &schema).unwrap_or_else(|| panic!("{typed}"));
+            assert_eq!((&*mismatch.wanted.join("|"), mismatch.given), (wanted, given), "{typed}");
+            assert_eq!(mismatch.example(), example, "{typed}");
+        }
+        // Where there is a doubt, the server decides.
+        for typed in [
+            "count=3",
+            "count:=3.0",
+            "count:=\"3\"",
+            "count:=null",
+            "on:=1",
+            "list=null",
+            "maybe:=null",
+            "odd=x",
+            "mixed=x",
+            "elsewhere=x",
+            "none=x",
+            "flag=x",
+            "unknown=x",
+            "name=3",
+            "deep:=\"{}\"",
+        ] {
+            assert_eq!(found(typed, &schema), None, "{typed}");
+        }
+        for schema in [
+            r##"{"$ref": "#/x", "properties": {"count": {"type": "integer"}}}"##,
+            r#"{"properties": 3}"#,
+            "true",
+        ] {
+            let schema = RawValue::from_string(schema.to_owned()).unwrap();
+            assert_eq!(found("count=three", &schema), None, "{schema}");
+        }
     }
 }

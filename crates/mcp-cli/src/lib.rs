@@ -4,6 +4,7 @@
 //! | behaviour | lives in |
 //! |---|---|
 //! | the command line as typed | `args` |
+//! | a server and a tool in one word | `two_names` |
 //! | one file per command | `commands` |
 //! | words, tables, JSON | `view` |
 //! | exit codes | `exit` |
@@ -37,6 +38,7 @@ mod signals;
 mod steps;
 #[cfg_attr(not(feature = "otel"), path = "telemetry/absent.rs")]
 mod telemetry;
+mod two_names;
 mod view;
 
 use std::ffi::OsString;

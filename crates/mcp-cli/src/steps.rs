@@ -1,9 +1,11 @@
 //! What is printed as the next step, as it can be pasted: with the options of this invocation that decide which entries
 //! are seen, and never the command that was just run.
 
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, OnceLock};
 
 use mcp_config::Address;
+use serde_json::Value;
 
 use crate::args::{Cli, Command};
 
@@ -16,6 +18,8 @@ pub(crate) struct Steps {
     options: String,
     /// The servers that were given by their URLs: a step has what was said of them.
     addresses: Arc<[Address]>,
+    /// `--project` of the folder that was found for a name, once it was.
+    found: OnceLock<String>,
 }
 
 impl Steps {
@@ -31,7 +35,7 @@ impl Steps {
             options.push_str(" --strict-mcp-config");
         }
         if let Some(folder) = &cli.global.project {
-            options.push_str(&format!(" --project {}", mcp_text::shell_word(&folder.to_string_lossy())));
+            options.push_str(&option_of(folder));
         }
         if let Some(host) = &cli.global.from {
             options.push_str(&format!(" --from {}", mcp_text::shell_word(host)));
@@ -44,14 +48,30 @@ impl Steps {
             Command::Wait(_) => "wait",
             Command::Login(_) => "login",
             Command::Status(_) => "status",
-            Command::Tools(ref args) if args.tool.is_none() => "tools",
+            Command::Tools(ref args) if args.tool.is_none() && !two_names::may_be_two(&args.name) => "tools",
             _ => "",
         };
-        Self { verb, options, addresses: Arc::new([]) }
+        Self { verb, options, addresses: Arc::new([]), found: OnceLock::new() }
     }
 
     pub(crate) fn with_addresses(self, addresses: Arc<[Address]>) -> Self {
         Self { addresses, ..self }
+    }
+
+    /// The configuration of this folder counts from now on, though the invocation does not say so: a person who takes a step
+    /// is somewhere else.
+    pub(crate) fn found_in(&self, folder: &Path) {
+        // A folder that was asked for is never searched for another one.
+        drop(self.found.set(option_of(folder)));
+    }
+
+    /// The reason of a live session, which knows which options its steps take, and not what was just run here.
+    pub(crate) fn for_session(&self, reason: &mut Value) {
+        let again = format!("mcplink {} ", self.verb);
+        let next = reason.get("next").and_then(Value::as_str).and_then(|next| next.strip_prefix(&again));
+        if let Some(rest) = next.filter(|_| !self.verb.is_empty()) {
+            reason["next"] = format!("mcplink get {rest}").into();
+        }
     }
 
     /// `next` as it is printed. What is no command of this program is left as it is.
@@ -62,7 +82,8 @@ impl Steps {
         let verb = if !arguments.is_empty() && verb == self.verb { "get" } else { verb };
         let alone = arguments.is_empty() || verb.starts_with('-') || arguments.contains("--help");
         let sees_entries = !alone || matches!(verb, "validate" | "list" | "status" | "paths");
-        let options = if sees_entries && !next.ends_with(&*self.options) { &*self.options } else { "" };
+        let options = format!("{}{}", self.options, self.found.get().map_or("", String::as_str));
+        let options = if sees_entries && !next.ends_with(&options) { &*options } else { "" };
         let options =
             self.of_address(arguments).filter(|own| !next.contains(&**own)).unwrap_or_default() + options;
         let arguments = if arguments.is_empty() { String::new() } else { format!(" {arguments}") };
@@ -80,6 +101,11 @@ impl Steps {
         let address = self.addresses.iter().find(is_it)?;
         Some(address.options().iter().map(|word| format!(" {}", mcp_text::shell_word(word))).collect())
     }
+}
+
+/// With a blank before it.
+fn option_of(folder: &Path) -> String {
+    format!(" --project {}", mcp_text::shell_word(&folder.to_string_lossy()))
 }
 
 fn is_text_or_pipe(config: &str) -> bool {
@@ -127,11 +153,48 @@ mod tests {
     }
 
     #[test]
+    fn fh_h10_a_step_names_the_folder_that_was_found_for_the_name() {
+        let steps = Steps::of(&Cli::try_parse_from(["mcplink", "bridge", "x"]).unwrap());
+        assert_eq!(steps.step("mcplink login x"), "mcplink login x");
+        steps.found_in(Path::new("/home/me/my shop"));
+        for (next, expected) in [
+            ("mcplink login x", "mcplink login x --project '/home/me/my shop'"),
+            ("mcplink login x --project '/home/me/my shop'", "mcplink login x --project '/home/me/my shop'"),
+            ("mcplink validate", "mcplink validate --project '/home/me/my shop'"),
+            ("mcplink --help", "mcplink --help"),
+        ] {
+            assert_eq!(steps.step(next), expected);
+        }
+    }
+
+    #[test]
+    fn fh_h3_nor_is_the_step_of_a_session_that_was_just_asked() {
+        let told = |line: &str, next: Value| {
+            let mut reason = serde_json::json!({ "code": "helper-failed", "next": next });
+            Steps::of(&Cli::try_parse_from(line.split(' ')).unwrap()).for_session(&mut reason);
+            reason["next"].clone()
+        };
+        assert_eq!(told("mcplink reconnect x", "mcplink reconnect x".into()), "mcplink get x");
+        for (line, next) in [
+            ("mcplink reconnect x", "mcplink login x --project /a"),
+            ("mcplink status x", "mcplink reconnect x"),
+            ("mcplink ping x", "mcplink  x"),
+        ] {
+            assert_eq!(told(line, next.into()), next);
+        }
+        assert_eq!(told("mcplink reconnect x", Value::Null), Value::Null);
+        let mut none = Value::Null;
+        Steps::of(&Cli::try_parse_from(["mcplink", "reconnect", "x"]).unwrap()).for_session(&mut none);
+        assert_eq!(none, Value::Null);
+    }
+
+    #[test]
     fn fh_h3_a_step_is_never_the_command_that_was_just_run() {
         for verb in ["reconnect", "wait", "login", "tools", "status"] {
             assert_eq!(step(&format!("mcplink {verb} x"), &format!("mcplink {verb} x")), "mcplink get x");
             assert_eq!(step("mcplink ping x", &format!("mcplink {verb} x")), format!("mcplink {verb} x"));
         }
+        assert_eq!(step("mcplink tools x/y", "mcplink tools x"), "mcplink tools x");
         assert_eq!(step("mcplink reconnect --all", "mcplink reconnect x"), "mcplink get x");
     }
 }

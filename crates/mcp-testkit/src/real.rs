@@ -146,6 +146,25 @@ impl RealServer {
         Ok(Self::new(program, Vec::new(), &["stdio"], &["http"], words))
     }
 
+    /// `supergateway`, which makes the local [`typescript_1`](Self::typescript_1) a remote server: without sessions, or with
+    /// them where [`http_args`](Self::http_args) adds `--stateful`.
+    ///
+    /// # Errors
+    ///
+    /// When it or `npm` is missing.
+    pub fn supergateway() -> Result<Self, Missing> {
+        let local = Self::typescript_1()?;
+        let main = fixtures().join("supergateway/node_modules/supergateway/dist/index.js");
+        check(&["node", "npm"], &main)?;
+        // A shell takes it apart.
+        let quoted = local.stdio_arguments.iter().map(|word| format!("'{word}'"));
+        let command = std::iter::once("node".to_owned()).chain(quoted).collect::<Vec<_>>().join(" ");
+        let preload = format!("--import={}", source().join("npm/loopback.mjs").display());
+        let script = vec![preload, text(main), "--port".into(), "0".into(), "--stdio".into(), command];
+        let words = Words { sse: Some(&["--outputTransport", "sse"]), ..Words::default() };
+        Ok(Self::new("node".into(), script, &[], &["--outputTransport", "streamableHttp"], words))
+    }
+
     /// A script for Node that is told where its packages are. `needed` is one of them.
     fn node(fixture: &str, needed: &str, words: Words) -> Result<Self, Missing> {
         let modules = fixtures().join(fixture);

@@ -20,7 +20,7 @@ pub(crate) struct ServerArgs {
 /// `tools`.
 #[derive(Args, Debug)]
 pub(crate) struct ToolsArgs {
-    /// The server: its name in the configuration, or its URL
+    /// The server: its name in the configuration, or its URL; NAME/TOOL and NAME.TOOL say both
     #[arg(value_name = "NAME|URL")]
     pub(crate) name: String,
     /// One tool, with its arguments and a call to copy
@@ -34,11 +34,11 @@ pub(crate) struct ToolsArgs {
 /// `call`.
 #[derive(Args, Debug)]
 pub(crate) struct CallArgs {
-    /// The server: its name in the configuration, or its URL
+    /// The server: its name in the configuration, or its URL; NAME/TOOL and NAME.TOOL say both
     #[arg(value_name = "NAME|URL")]
     pub(crate) name: String,
     /// The tool
-    pub(crate) tool: String,
+    pub(crate) tool: Option<String>,
     /// key=string, key:=json, key=@file, '{json}', or - to read a JSON object from stdin
     #[arg(value_name = "ARGS")]
     pub(crate) arguments: Vec<String>,

@@ -1,12 +1,15 @@
 //! `mcplink call NAME TOOL [ARGS..]`: calls a tool once and prints what it answered.
 
+use std::path::PathBuf;
+
 use mcp_transport::tools::{Tool, ToolResult};
 use mcp_transport::{Payload, RequestOptions, TransportError, TransportErrorKind};
 
 use super::connected::{Open, Want, connected, failed};
+use crate::two_names;
 use crate::app::App;
 use crate::args::CallArgs;
-use crate::arguments::{ArgumentError, Arguments};
+use crate::arguments::{ArgumentError, Arguments, Mismatch};
 use crate::deadline::duration;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
@@ -16,7 +19,50 @@ use crate::view::progress::ProgressLine;
 use crate::view::shown;
 use crate::view::signature::{self, Argument};
 
+/// The call that a command line means.
+struct Meant {
+    name: String,
+    tool: String,
+    /// As they were typed.
+    arguments: Vec<String>,
+    output: Option<PathBuf>,
+}
+
+impl Meant {
+    /// `NAME TOOL ARGS`, or `NAME/TOOL ARGS` where no server is named that.
+    fn by(app: &App, args: &CallArgs) -> Result<Self, CliError> {
+        let CallArgs { name, tool, arguments, output, .. } = args;
+        let (output, arguments) = (output.clone(), arguments.iter().cloned());
+        if two_names::may_be_two(name)
+            && let Some((name, meant)) = app.load()?.addressed(name)
+        {
+            // What stands in the place of the tool is the first argument.
+            return Ok(Self {
+                name,
+                tool: meant,
+                arguments: tool.iter().cloned().chain(arguments).collect(),
+                output,
+            });
+        }
+        match tool {
+            Some(tool) => {
+                Ok(Self { name: name.clone(), tool: tool.clone(), arguments: arguments.collect(), output })
+            }
+            None => {
+                let loaded = app.load()?;
+                if loaded.config.entry(name).is_none() {
+                    return Err(loaded.unknown(name));
+                }
+                Err(CliError::usage("usage", format!("which tool of {} is to be called?", shown::name(name)))
+                    .why("the command is mcplink call NAME TOOL [ARGS]...")
+                    .next(format!("mcplink tools {}", mcp_text::shell_word(name))))
+            }
+        }
+    }
+}
+
 pub(super) async fn run(app: &App, args: &CallArgs) -> Result<ExitStatus, CliError> {
+    let args = &Meant::by(app, args)?;
     let unusable = |error| unusable(&args.name, &args.tool, &error);
     let mut arguments = inputs::read(&args.arguments, app.directory()?).await.map_err(unusable)?;
     let open = connected(app, &args.name, Want::Questions).await?;
@@ -27,7 +73,7 @@ pub(super) async fn run(app: &App, args: &CallArgs) -> Result<ExitStatus, CliErr
 
 async fn called(
     app: &App,
-    args: &CallArgs,
+    args: &Meant,
     open: &Open,
     arguments: &mut Arguments,
 ) -> Result<ExitStatus, CliError> {
@@ -37,7 +83,10 @@ async fn called(
         && let Some(tool) = listed.tools().await.iter().find(|tool| tool.name == args.tool)
         && let Some(schema) = tool.view().input_schema
     {
-        arguments.coerce(schema).map_err(|error| unusable(&args.name, &args.tool, &error))?;
+        arguments.coerce(schema);
+        if let Some(mismatch) = arguments.mismatch(schema) {
+            return Err(of_another_type(app, args, &mismatch));
+        }
         let missing = signature::surely_missing(schema.get(), |name| arguments.has(name));
         if !missing.is_empty() {
             return Err(incomplete(app, args, &missing));
@@ -88,8 +137,20 @@ fn unusable(name: &str, tool: &str, error: &ArgumentError) -> CliError {
         .next(format!("mcplink tools {} {}", mcp_text::shell_word(name), mcp_text::shell_word(tool)))
 }
 
+/// A call with an argument of another type than the schema of its tool wants.
+fn of_another_type(app: &App, args: &Meant, mismatch: &Mismatch) -> CliError {
+    CliError::usage("invalid-argument", clash(mismatch))
+        .why(format!("its schema says so, and nothing was sent; write {}", shown::line(&mismatch.example())))
+        .next(app.steps.step(&signature_of(args)))
+}
+
+fn clash(mismatch: &Mismatch) -> String {
+    let Mismatch { name, wanted, given } = mismatch;
+    shown::line(&format!("`{name}` must be {}, and is of type {given}", wanted.join(" or ")))
+}
+
 /// A call that lacks what the schema of its tool requires.
-fn incomplete(app: &App, args: &CallArgs, missing: &[Argument]) -> CliError {
+fn incomplete(app: &App, args: &Meant, missing: &[Argument]) -> CliError {
     let wanted: Vec<String> = missing.iter().map(Argument::wanted).collect();
     let message = format!("{} needs {}", shown::line(&args.tool), wanted.join(", "));
     CliError::usage("missing-argument", message)
@@ -99,7 +160,7 @@ fn incomplete(app: &App, args: &CallArgs, missing: &[Argument]) -> CliError {
 
 /// A call that took longer than it may, with the setting that moves the limit. It is no failure of the server: it may still
 /// be at it.
-fn overrun(app: &App, args: &CallArgs, open: &Open, error: &TransportError) -> Option<CliError> {
+fn overrun(app: &App, args: &Meant, open: &Open, error: &TransportError) -> Option<CliError> {
     let TransportErrorKind::Timeout { .. } = error.kind() else { return None };
     let name = mcp_text::shell_word(&args.name);
     let of_entry = open.wired.state.as_ref().ok().and_then(|server| server.timeout);
@@ -123,7 +184,7 @@ fn overrun(app: &App, args: &CallArgs, open: &Open, error: &TransportError) -> O
 /// Why a call has no result: no such tool, or what the wire says.
 async fn refused(
     mut listed: Listed<'_>,
-    args: &CallArgs,
+    args: &Meant,
     arguments: &Arguments,
     error: &TransportError,
 ) -> CliError {
@@ -149,7 +210,7 @@ async fn refused(
 }
 
 /// What the list of tools says against a call that failed, and what to do about it.
-fn doubt(listed: &[Tool], args: &CallArgs, arguments: &Arguments) -> Option<(String, String)> {
+fn doubt(listed: &[Tool], args: &Meant, arguments: &Arguments) -> Option<(String, String)> {
     match super::tools::unknown(listed, &args.name, &args.tool) {
         Some(unknown) => {
             let nearest = unknown.why.map(|why| format!("; {why}")).unwrap_or_default();
@@ -159,21 +220,26 @@ fn doubt(listed: &[Tool], args: &CallArgs, arguments: &Arguments) -> Option<(Str
     }
 }
 
-/// The required arguments that were not given, in words.
-fn lacking(listed: &[Tool], args: &CallArgs, arguments: &Arguments) -> Option<String> {
+/// What is wrong with the arguments as the schema has it, in words: those that are required and were not given, else one of
+/// another type.
+fn lacking(listed: &[Tool], args: &Meant, arguments: &Arguments) -> Option<String> {
     let tool = listed.iter().find(|tool| tool.name == args.tool)?;
-    let wanted = signature::arguments(tool.view().input_schema?.get());
+    let schema = tool.view().input_schema?;
+    let wanted = signature::arguments(schema.get());
     let missing = signature::missing(&wanted, |name| arguments.has(name));
     let missing: Vec<String> = missing.iter().map(|one| one.wanted()).collect();
-    (!missing.is_empty()).then(|| format!("missing: {}", missing.join(", ")))
+    if missing.is_empty() {
+        return arguments.mismatch(schema).map(|mismatch| clash(&mismatch));
+    }
+    Some(format!("missing: {}", missing.join(", ")))
 }
 
-fn signature_of(args: &CallArgs) -> String {
+fn signature_of(args: &Meant) -> String {
     format!("mcplink tools {} {}", mcp_text::shell_word(&args.name), mcp_text::shell_word(&args.tool))
 }
 
 /// Prints the result: as sent with `--json`, otherwise text as it is and one line for anything else.
-fn show(app: &App, args: &CallArgs, open: &Open, result: &Payload) -> Result<ExitStatus, CliError> {
+fn show(app: &App, args: &Meant, open: &Open, result: &Payload) -> Result<ExitStatus, CliError> {
     let view = ToolResult::read(result).map_err(|error| failed(&open.wired, &error))?;
     if app.json {
         app.output.out_line(result);

@@ -80,9 +80,13 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
     let (sessions, left_alone): (Vec<_>, Vec<_>) = sessions.into_iter().unzip();
     let (others, more): (Vec<_>, Vec<_>) = others.into_iter().unzip();
     let left_alone: Vec<u32> = left_alone.into_iter().chain(more).flatten().collect();
-    let others: Vec<Reconnected> = others.into_iter().flatten().collect();
-    let rows: Vec<Row> =
+    let mut others: Vec<Reconnected> = others.into_iter().flatten().collect();
+    let mut rows: Vec<Row> =
         rows.into_iter().zip(sessions).map(|(row, sessions)| row.for_reconnect(sessions)).collect();
+    let reconnected = rows.iter_mut().flat_map(|row| row.reconnected.iter_mut().flatten()).chain(&mut others);
+    reconnected.for_each(|session| app.steps.for_session(&mut session.reason));
+    let looked_at = rows.iter_mut().flat_map(|row| &mut row.sessions);
+    looked_at.for_each(|session| app.steps.for_session(&mut session.reason));
     if !app.json {
         for row in &rows {
             app.output.out(&text::session_lines(row, app.style()));

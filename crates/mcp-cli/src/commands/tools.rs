@@ -6,7 +6,9 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::connected::{Want, connected, failed};
+use crate::two_names;
 use crate::app::App;
+use crate::args::ToolsArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::view::text::{Style, columns};
@@ -19,7 +21,15 @@ struct Document<'a> {
     tools: Vec<&'a RawValue>,
 }
 
-pub(super) async fn run(app: &App, name: &str, tool: Option<&str>) -> Result<ExitStatus, CliError> {
+pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliError> {
+    let in_one = match &args.tool {
+        None if two_names::may_be_two(&args.name) => app.load()?.addressed(&args.name),
+        _ => None,
+    };
+    let (name, tool) = match &in_one {
+        Some((name, tool)) => (name.as_str(), Some(tool.as_str())),
+        None => (args.name.as_str(), args.tool.as_deref()),
+    };
     let mut open = connected(app, name, Want::Tools).await?;
     open.connection.close().await;
     if let Some(error) = &open.error {

@@ -116,8 +116,12 @@ fn ended(app: &App, all: &[Row], rows: &[&Row], error: CliError) -> CliError {
     let Some(first) = rows.first() else { return error };
     let name = mcp_text::shell_word(&first.name);
     let next = first.reason().and_then(|reason| reason.next.clone());
+    let switched_on = || {
+        let is_off = first.status == Some(ServerStatus::Disabled);
+        is_off.then(|| app.load().ok().map(|loaded| loaded.switched_on_by(&first.name))).flatten()
+    };
     // Not `status`, whose next step is to wait.
-    error.next(next.unwrap_or_else(|| format!("mcplink get {name}")))
+    error.next(next.or_else(switched_on).unwrap_or_else(|| format!("mcplink get {name}")))
 }
 
 fn list(rows: &[&Row], each: impl Fn(&Row) -> String) -> String {

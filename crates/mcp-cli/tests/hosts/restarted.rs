@@ -28,6 +28,33 @@ macro_rules! restarted {
 
 real_http_servers!(restarted);
 
+/// A gateway in front of a local server: its sessions end with it as well, and where it keeps none there is nothing to miss.
+#[cfg(unix)]
+mod supergateway {
+    use mcp_testkit::{RealServer, real_or_skip};
+
+    #[tokio::test]
+    async fn fa_a115_the_call_after_a_restart_of_the_gateway_works() {
+        if let Some(server) = real_or_skip(RealServer::supergateway()) {
+            super::survives_a_restart(&server.http_args(["--stateful"]), "Http").await;
+        }
+    }
+
+    #[tokio::test]
+    async fn fa_a115_the_call_after_a_restart_of_a_gateway_without_sessions_works() {
+        if let Some(server) = real_or_skip(RealServer::supergateway()) {
+            super::survives_a_restart(&server, "Http").await;
+        }
+    }
+
+    #[tokio::test]
+    async fn fa_a115_the_call_after_a_restart_of_the_gateway_over_sse_works() {
+        if let Some(server) = real_or_skip(RealServer::supergateway()) {
+            super::survives_a_restart(&server.over_sse(), "Sse").await;
+        }
+    }
+}
+
 async fn survives_a_restart(server: &RealServer, over: &str) {
     let mut running = server.start_http();
     let tap = Tap::before(&running.url()).unwrap();

@@ -259,8 +259,147 @@ fn f048_what_is_kept_for_a_server_goes_with_it() {
     );
 }
 
+/// Options that are repeatable take one value each, wherever they stand: a name behind one is a name.
 #[test]
-fn sixteen_at_once_are_all_there() {
+fn f125_options_that_take_values_leave_the_name_alone() {
+    let url = "http://127.0.0.1:9/mcp";
+    for (line, name, expected) in [
+        (
+            &["-H", "X-A: 1", "h1", url][..],
+            "h1",
+            json!({ "type": "http", "url": url, "headers": { "X-A": "1" } }),
+        ),
+        (
+            &["-H", "X-A: 1", "--header", "X-B: 2", "h2", url, "-t", "sse"],
+            "h2",
+            json!({ "type": "sse", "url": url, "headers": { "X-A": "1", "X-B": "2" } }),
+        ),
+        (
+            &["h3", "-H", "X-A: 1", url],
+            "h3",
+            json!({ "type": "http", "url": url, "headers": { "X-A": "1" } }),
+        ),
+        (
+            &["-e", "A=1", "e1", "--", "run", "-H", "x"],
+            "e1",
+            json!({ "command": "run", "args": ["-H", "x"], "env": { "A": "1" } }),
+        ),
+        (
+            &["--env", "A=1", "-e", "B=2", "e2", "--", "run"],
+            "e2",
+            json!({ "command": "run", "env": { "A": "1", "B": "2" } }),
+        ),
+        (&["e3", "--env=A=1", "--", "run"], "e3", json!({ "command": "run", "env": { "A": "1" } })),
+        (&["--scope", "mcplink", "-t", "stdio", "s1", "--", "run"], "s1", json!({ "command": "run" })),
+        (&["--client-id", "me", "--callback-port", "80", "o1", url], "o1", Value::Null),
+    ] {
+        let setting = Setting::new();
+        let words: Vec<&str> = [&["add", "--no-check"], line].concat();
+        setting.run(&words, 0);
+        let mut found = entry(&setting, name);
+        assert!(found.is_object(), "{line:?}: {:#}", read(&own(&setting)));
+        if expected.is_null() {
+            continue;
+        }
+        // Written where it is not what is meant without it.
+        if expected.get("type").is_none() {
+            found.as_object_mut().unwrap().remove("type");
+        }
+        assert_eq!(found, expected, "{line:?}");
+    }
+    // Nor those that every command has.
+    let setting = Setting::new().with("x", json!({ "command": "x" }));
+    let extra = r#"{"mcpServers": {"y": {"command": "y"}}}"#;
+    for line in [
+        &["get", "--mcp-config", extra, "x", "--json"][..],
+        &["get", "--mcp-config", extra, "--scope", "user", "x", "--json"],
+        &["--mcp-config", extra, "--color", "never", "get", "x", "--json"],
+    ] {
+        assert_eq!(setting.run(line, 0).json()["server"]["name"], "x", "{line:?}");
+    }
+}
+
+#[test]
+fn f127_a_name_in_several_scopes_is_removed_from_the_one_that_is_named() {
+    let setting = Setting::new();
+    for scope in ["mcplink", "user", "local", "project"] {
+        setting.run(&["add", "x", "--no-check", "-s", scope, "--", scope], 0);
+    }
+    let folder = setting.home.project().canonicalize().unwrap().display().to_string();
+    let left = || {
+        let user = read(&setting.home.home().join(".claude.json"));
+        let project = read(&setting.home.project().join(".mcp.json"));
+        let entries = [
+            entry(&setting, "x"),
+            user["mcpServers"]["x"].clone(),
+            user["projects"][&folder]["mcpServers"]["x"].clone(),
+            project["mcpServers"]["x"].clone(),
+        ];
+        entries.map(|entry| entry["command"].as_str().map(str::to_owned))
+    };
+    let all = ["mcplink", "user", "local", "project"].map(|scope| Some(scope.to_owned()));
+    assert_eq!(left(), all);
+    let mut expected = all;
+    for (scope, place) in [("user", 1), ("project", 3), ("local", 2)] {
+        let removed = setting.run(&["remove", "x", "--scope", scope], 0);
+        assert!(removed.stdout.starts_with(&format!("removed x ({scope}) ")), "{removed}");
+        expected[place] = None;
+        assert_eq!(left(), expected, "{scope}");
+        // Twice is told, and takes no other one.
+        setting.run(&["remove", "x", "--scope", scope], 2);
+        assert_eq!(left(), expected, "{scope}");
+    }
+    setting.run(&["remove", "x"], 0);
+    assert_eq!(left(), [None, None, None, None]);
+}
+
+/// Each command that writes, at once, on one file: all of it is there afterwards, and nothing of what a person wrote is lost.
+#[test]
+fn f128_commands_that_change_one_file_at_once_lose_nothing() {
+    let mine = "{\n  // mine\n  \"mcpServers\": {\n    \"keep\": { \"command\": \"keep\" }, // this one\n    \"gone\": { \"command\": \"gone\" }\n  },\n  \"unknown\": [1,  2]\n}\n";
+    let setting = Setting::new();
+    setting.home.write(OWN, mine).unwrap();
+    let environment = setting.home.environment("/usr/bin:/bin");
+    let lines: Vec<Vec<String>> = (0..6)
+        .map(|number| {
+            vec!["add".into(), format!("n{number}"), "--no-check".into(), "--".into(), "run".into()]
+        })
+        .chain([
+            vec!["remove".into(), "gone".into()],
+            vec!["disable".into(), "keep".into()],
+            vec!["add-json".into(), "json".into(), r#"{"command": "json"}"#.into(), "--no-check".into()],
+        ])
+        .collect();
+    let children: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            Command::new(env!("CARGO_BIN_EXE_mcplink"))
+                .args(line)
+                .env_clear()
+                .envs(&environment)
+                .current_dir(setting.home.project())
+                .stdout(Stdio::null())
+                .spawn()
+                .unwrap()
+        })
+        .collect();
+    for (mut child, line) in children.into_iter().zip(&lines) {
+        assert!(child.wait().unwrap().success(), "{line:?}");
+    }
+    let text = fs::read_to_string(own(&setting)).unwrap();
+    for kept in ["// mine", "// this one", "\"unknown\": [1,  2]"] {
+        assert!(text.contains(kept), "{kept}: {text}");
+    }
+    let listed = setting.run(&["list", "--json"], 0).json();
+    let mut names: Vec<&str> =
+        listed["servers"].as_array().unwrap().iter().map(|server| server["name"].as_str().unwrap()).collect();
+    names.sort_unstable();
+    assert_eq!(names, ["json", "keep", "n0", "n1", "n2", "n3", "n4", "n5"], "{text}");
+    assert_eq!(setting.status("keep")["status"], "disabled", "{text}");
+}
+
+#[test]
+fn f128_sixteen_at_once_are_all_there() {
     let setting = Setting::new();
     let environment = setting.home.environment(&std::path::Path::new("/usr/bin:/bin").display().to_string());
     let children: Vec<_> = (0..16)
@@ -282,7 +421,7 @@ fn sixteen_at_once_are_all_there() {
 }
 
 #[test]
-fn killed_at_any_moment_the_file_is_one_that_was_written() {
+fn f128_killed_at_any_moment_the_file_is_one_that_was_written() {
     let setting = Setting::new();
     setting.run(&["add", "first", "--no-check", "--", "run"], 0);
     let environment = setting.home.environment("/usr/bin:/bin");

@@ -1,6 +1,6 @@
 //! The demo checks what it claims by itself.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mcp_testkit::visit;
 
@@ -15,6 +15,43 @@ fn the_demo_runs_and_all_of_it_happens_as_told() {
     assert!(!output.stdout.contains("NOT TRUE"), "{output}");
     assert!(!output.stdout.contains("[redacted]"), "{output}");
     assert_eq!(before.changes_until(&setting.home.snapshot()), mcp_testkit::Changes::default());
+}
+
+/// Wherever it is: in the middle of a command that it runs, and while it waits to be played with.
+#[test]
+fn the_demo_ends_at_a_signal_and_leaves_nothing_behind() {
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        for (options, told) in [
+            (&["demo"][..], "One truthful status per server"),
+            (&["demo"], "waiting "),
+            (&["demo", "--keep"], "In another terminal:"),
+        ] {
+            let setting = Setting::new();
+            let folder = setting.home.root().join("tmp");
+            std::fs::create_dir_all(&folder).unwrap();
+            let before = setting.home.snapshot();
+            let demo = setting
+                .mcplink(options)
+                .env("TMPDIR", folder.to_str().unwrap())
+                .timeout(Duration::from_secs(120))
+                .start();
+            demo.wait_for_stdout(told, |text| text.contains(told));
+            let made = std::fs::read_dir(&folder).unwrap().count();
+            assert!(made > 0, "its files are here, so that what is left would be seen");
+            let began = Instant::now();
+            demo.signal(signal);
+            // That no process of it is left is seen to by the harness.
+            let output = demo.wait().expect_code(code);
+            assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+            let left: Vec<_> =
+                std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+            assert!(left.is_empty(), "{told}: {left:?}\n{output}");
+            assert_eq!(before.changes_until(&setting.home.snapshot()), mcp_testkit::Changes::default());
+            for word in ["panicked", "NOT TRUE"] {
+                assert!(!format!("{}{}", output.stdout, output.stderr).contains(word), "{output}");
+            }
+        }
+    }
 }
 
 #[test]

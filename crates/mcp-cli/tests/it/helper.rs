@@ -34,6 +34,56 @@ fn f001_a_call_that_is_refused_runs_the_helper_again_and_has_a_result() {
     assert_always_sent(&server, "authorization");
 }
 
+/// A plugin's file, asked for by its name: its entries and what they start know where the plugin is.
+#[cfg(unix)]
+#[test]
+fn f019_the_root_of_a_plugin_is_expanded_and_set_for_its_helper_and_its_command() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::new();
+    let entries = json!({ "mcpServers": {
+        "remote": {
+            "type": "http", "url": server.url().as_str(),
+            "headers": { "X-Expanded": "${CLAUDE_PLUGIN_ROOT}/a" },
+            "headersHelper": "sh ${CLAUDE_PLUGIN_ROOT}/mint.sh",
+        },
+        "local": { "command": "sh", "args": ["${CLAUDE_PLUGIN_ROOT}/serve.sh"] },
+    } });
+    let mint = r#"printf '{"X-Set": "%s", "X-Folder": "%s"}' "$CLAUDE_PLUGIN_ROOT" "$PWD""#;
+    let serve = "printf '%s' \"$CLAUDE_PLUGIN_ROOT\" > \"$CLAUDE_PLUGIN_ROOT/seen\"; exit 3";
+    for (file, text) in [
+        ("plugin/.mcp.json", entries.to_string()),
+        ("plugin/.claude-plugin/plugin.json", r#"{"name": "plugin"}"#.to_owned()),
+        ("plugin/mint.sh", mint.to_owned()),
+        ("plugin/serve.sh", serve.to_owned()),
+        ("bare/.mcp.json", entries.to_string()),
+    ] {
+        let path = setting.home.home().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    let root = setting.home.home().join("plugin").canonicalize().unwrap();
+    let (file, shown) = (root.join(".mcp.json"), root.to_str().unwrap());
+    let (file, bare) = (file.to_str().unwrap(), setting.home.home().join("bare/.mcp.json"));
+
+    setting.run(&["--mcp-config", file, "status", "remote"], 0);
+    for request in server.requests() {
+        for (header, value) in [
+            ("x-expanded", format!("{shown}/a")),
+            ("x-set", shown.to_owned()),
+            ("x-folder", shown.to_owned()),
+        ] {
+            assert_eq!(request.header(header), Some(&*value), "{header}");
+        }
+    }
+    assert!(!server.requests().is_empty());
+    setting.run(&["--mcp-config", file, "status", "local"], 4);
+    assert_eq!(std::fs::read_to_string(root.join("seen")).unwrap(), shown);
+
+    // A file that is of no plugin has none, and that is said.
+    let output = setting.run(&["--mcp-config", bare.to_str().unwrap(), "get", "remote"], 0);
+    assert!(output.stdout.contains("not set: CLAUDE_PLUGIN_ROOT"), "{output}");
+}
+
 #[test]
 fn f003_credentials_refused_twice_are_needs_auth_with_the_http_status() {
     let helper = FakeHelper::new().unwrap();

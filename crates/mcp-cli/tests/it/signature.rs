@@ -113,6 +113,76 @@ fn fh_h3_fh_h14_what_a_server_refuses_to_give_leads_to_what_it_has() {
     }
 }
 
+#[test]
+fn fh_h15_a_server_and_a_tool_in_one_word_are_understood() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting =
+        Setting::of("every.thing", http(&server)).with("every", http(&server)).with("a/b", http(&server));
+    for line in [
+        &["call", "every.thing", "echo", "text=hello"][..],
+        &["call", "every.thing/echo", "text=hello"],
+        &["call", "every.thing.echo", "text=hello"],
+        &["call", "every/echo", "text=hello"],
+        &["call", "a/b.echo", r#"{"text": "hello"}"#],
+        &["call", "a/b/echo", "text:=\"hello\""],
+    ] {
+        assert_eq!(setting.run(line, 0).stdout, "hello\n", "{line:?}");
+    }
+    for word in ["every.thing/echo", "a/b/echo"] {
+        let shown = setting.run(&["tools", word], 0).stdout;
+        assert!(shown.starts_with("echo\n") && shown.contains("text  string, required"), "{shown}");
+    }
+    // A name that is there is never taken apart, and what no name begins with is told as it is.
+    assert!(setting.run(&["tools", "every.thing"], 0).stdout.starts_with("echo  "));
+    for (line, code, said) in [
+        (&["call", "every.thing"][..], 2, "which tool of every.thing is to be called?"),
+        (&["call", "every/eco", "text=x"], 5, "did you mean \"echo\"?"),
+        (&["call", "every/echo", "nonsense"], 2, "neither key=string"),
+        (&["call", "evry/echo", "text=x"], 2, "did you mean \"every/echo\"?"),
+        (&["call", "nothing-like-it/echo"], 2, "no server is named \"nothing-like-it/echo\""),
+        (&["tools", "every/eco"], 5, "next: mcplink tools every\n"),
+    ] {
+        let output = setting.run(line, code);
+        assert!(output.stderr.contains(said), "{line:?}: {output}");
+        assert!(output.stderr.trim_end().lines().count() <= 3, "{output}");
+    }
+    assert!(setting.run(&["call", "every.thing"], 2).stderr.contains("next: mcplink tools every.thing"));
+}
+
+#[test]
+fn fh_h6_an_argument_of_another_type_is_told_before_anything_is_sent() {
+    let server = server();
+    let setting = Setting::of("math", http(&server));
+    for (typed, said) in [
+        ("b=three", "`b` must be number, and is of type string"),
+        ("b:=[1]", "`b` must be number, and is of type array"),
+        ("note:=5", "`note` must be string, and is of type number"),
+    ] {
+        let mut line = vec!["call", "math", "sum", "a=1", typed];
+        if typed.starts_with("note") {
+            line.push("b=2");
+        }
+        let output = setting.run(&line, 2);
+        let how = if typed.starts_with('b') { "b:=1.5" } else { "note=TEXT" };
+        assert_eq!(
+            output.stderr,
+            format!(
+                "error: {said}\n  why: its schema says so, and nothing was sent; write {how}\n  next: mcplink tools math sum\n"
+            ),
+            "{typed}"
+        );
+        let document = setting.run(&[&line[..], &["--json"]].concat(), 2);
+        assert!(document.stderr.contains("\"code\":\"invalid-argument\""), "{document}");
+    }
+    assert_eq!(server.count("tools/call"), 0);
+    // JSON alone is taken at its word; what the server said of it is explained.
+    let output = setting.run(&["call", "math", "sum", r#"{"a": 1, "b": "three"}"#], 5);
+    assert!(output.stdout.contains("expected number at b"), "{output}");
+    assert!(output.stderr.contains("`b` must be number, and is of type string"), "{output}");
+    let output = setting.run(&["call", "math", "sum", r#"{"a": 1, "b": "3"}"#], 5);
+    assert!(!output.stderr.contains("must be"), "a server may read a number out of it: {output}");
+}
+
 /// Every kind of argument, names and values that a shell would take apart, and a server's own ideas of a default: the call that is
 /// printed runs as it stands, and the server gets each required argument in the type that its schema asks for.
 #[test]

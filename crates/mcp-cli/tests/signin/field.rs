@@ -58,6 +58,32 @@ fn fb_o46b_scopes_that_are_asked_for_by_hand_at_first_are_all() {
 }
 
 #[test]
+fn fb_o55_parameters_of_the_entry_go_along_with_the_sign_in_and_nothing_else() {
+    let (_server, auth, desk) = protected(json!({ "authorizeParams": {
+        "audience": "api://x y", "access_type": "offline", "redirect_uri": "https://evil.example/cb", "state": "forged",
+    } }));
+    desk.login();
+    let asked = auth.requests_to(Endpoint::Authorize)[0].query.clone().unwrap();
+    let of = |wanted: &str| {
+        let pairs = url::form_urlencoded::parse(asked.as_bytes());
+        pairs.filter(|(name, _)| name == wanted).map(|(_, value)| value.into_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        (of("audience"), of("access_type")),
+        (vec!["api://x y".to_owned()], vec!["offline".to_owned()])
+    );
+    assert_eq!((of("state").len(), of("redirect_uri").len()), (1, 1), "{asked}");
+    assert!(!asked.contains("forged") && !asked.contains("evil"), "{asked}");
+    assert_eq!(desk.run(&["call", "work", "echo", "text=x"], 0).stdout, "x\n");
+    // What is left out is told, with the field that is meant.
+    let told = desk.run(&["validate"], 0);
+    let told = format!("{}{}", told.stdout, told.stderr);
+    for said in ["authorizeParams.state", "use `oauth.redirectUri`"] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+}
+
+#[test]
 fn fb_a18_why_the_server_refuses_a_fresh_token_is_told() {
     let (server, _auth, desk) = protected(json!({}));
     server.accept(Accept::Nothing);
