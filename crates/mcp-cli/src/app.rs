@@ -12,7 +12,6 @@ use mcp_connect::{ConfiguredServer, Host, HostOptions};
 use mcp_transport::ClientInfo;
 use serde::Serialize;
 
-use crate::two_names;
 use crate::args::Cli;
 use crate::deadline::Deadline;
 use crate::environment::Environment;
@@ -22,6 +21,7 @@ use crate::output::Output;
 use crate::problems::{correct, problem_text};
 use crate::steps::Steps;
 use crate::telemetry::Telemetry;
+use crate::two_names;
 use crate::view::row::{PointerRow, ProblemRow};
 use crate::view::text::Style;
 

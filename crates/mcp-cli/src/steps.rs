@@ -8,6 +8,7 @@ use mcp_config::Address;
 use serde_json::Value;
 
 use crate::args::{Cli, Command};
+use crate::two_names;
 
 /// What steps take over from the invocation.
 #[derive(Clone, Debug, Default)]

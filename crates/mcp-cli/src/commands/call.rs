@@ -6,7 +6,6 @@ use mcp_transport::tools::{Tool, ToolResult};
 use mcp_transport::{Payload, RequestOptions, TransportError, TransportErrorKind};
 
 use super::connected::{Open, Want, connected, failed};
-use crate::two_names;
 use crate::app::App;
 use crate::args::CallArgs;
 use crate::arguments::{ArgumentError, Arguments, Mismatch};
@@ -14,6 +13,7 @@ use crate::deadline::duration;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::inputs;
+use crate::two_names;
 use crate::view::content::Sink;
 use crate::view::progress::ProgressLine;
 use crate::view::shown;

@@ -6,11 +6,11 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::connected::{Want, connected, failed};
-use crate::two_names;
 use crate::app::App;
 use crate::args::ToolsArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::two_names;
 use crate::view::text::{Style, columns};
 use crate::view::{shown, signature};
 

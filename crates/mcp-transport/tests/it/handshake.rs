@@ -140,7 +140,8 @@ async fn fa_a104_a_modern_server_that_was_silent_at_first_is_asked_again() {
         let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
         assert_eq!(connection.revision(), ProtocolRevision::V2026_07_28);
         assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
-        assert_eq!(methods(&server)[..3], ["server/discover", "initialize", "server/discover"]);
+        assert_eq!(server.count("server/discover"), 2, "{:?}", methods(&server));
+        assert_eq!(methods(&server)[..2], ["server/discover", "initialize"]);
     }
 }
 
