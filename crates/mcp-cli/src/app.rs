@@ -443,8 +443,7 @@ impl Loaded {
             entry.is_some_and(|entry| self.scope.is_none_or(|scope| scope == entry.scope))
                 || self.dead_end(name).is_some()
         };
-        let (name, tool) = two_names::split(word, exists)?;
-        Some((name.to_owned(), tool.to_owned()))
+        two_names::split(word, exists).map(|(name, tool)| (name.to_owned(), tool.to_owned()))
     }
 
     /// `NAME/TOOL` with a name that is there.

@@ -4,7 +4,7 @@
 //! several that a word begins with the longest is meant.
 
 /// The server and the tool that `word` names together, where `exists` tells which servers there are.
-pub(crate) fn split<'w>(word: &'w str, exists: impl Fn(&str) -> bool) -> Option<(&'w str, &'w str)> {
+pub(crate) fn split(word: &str, exists: impl Fn(&str) -> bool) -> Option<(&str, &str)> {
     if exists(word) {
         return None;
     }

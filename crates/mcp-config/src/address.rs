@@ -88,7 +88,7 @@ impl Address {
             .map(|address| (address.name.clone(), Value::Object(address.entry.clone())))
             .collect();
         let content = Content::Text(json!({ "mcpServers": servers }).to_string());
-        let source = Source { role: Role::Dynamic, place: Place::Url, content, foreign: None, plugin: None };
+        let source = Source::of(Role::Dynamic, Place::Url, content);
         (!addresses.is_empty()).then_some(source)
     }
 

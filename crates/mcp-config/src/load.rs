@@ -14,6 +14,7 @@ use crate::foreign;
 use crate::json::{Node, Object, Pointer};
 use crate::overrides::{self, Overrides};
 use crate::paths::PathReport;
+use crate::plugin::Plugin;
 use crate::pointer::{self, Pointer as HostPointer};
 use crate::policy::Policy;
 use crate::precedence::{self, Shadowed};
@@ -22,8 +23,8 @@ use crate::schema::{self, Context};
 use crate::sources::{Content, Request, Role, Source, Sources};
 use crate::trust::{Remembered, TrustStore};
 use crate::{
-    Locations, Origin, Place, Problem, ProblemCode, Project, Redacted, Severity, never_read, paths, plugin,
-    suggest, variables,
+    Locations, Origin, Place, Problem, ProblemCode, Project, Redacted, Severity, never_read, paths, suggest,
+    variables,
 };
 
 /// The configuration in force, what it shadows, and what is wrong.
@@ -393,8 +394,7 @@ fn document_of_ours<'a>(
         Content::Text(text) => {
             let mut parsed = Document::parse_object(file.place.clone(), text);
             if let Ok(document) = &mut parsed {
-                document.foreign = file.foreign;
-                document.plugin.clone_from(&file.plugin);
+                (document.foreign, document.plugin) = (file.foreign, file.plugin.clone());
             }
             Some(parsed)
         }
@@ -432,11 +432,8 @@ fn entries(
         _ => Scope::User,
     };
     let Some(object) = document.object() else { return Vec::new() };
-    let of_plugin = document.plugin.as_deref().map(|root| (root, plugin::env(&sources.env, root)));
-    let context = match &of_plugin {
-        Some((root, env)) => Context { env, launch_dir: root, ..context },
-        None => context,
-    };
+    let plugin = document.plugin.as_deref().map(|root| Plugin::new(root, &sources.env));
+    let context = plugin.as_ref().map_or(context, |plugin| plugin.context(context));
     let mut found = Vec::new();
     if role == Role::User {
         // It holds much besides servers, but no servers of another host.
@@ -445,14 +442,8 @@ fn entries(
         }
         for root in sources.project.roots() {
             for (path, node) in project_nodes(document, root) {
-                found.extend(map_of_servers(
-                    document,
-                    node.as_object(),
-                    &path,
-                    Scope::Local,
-                    context,
-                    problems,
-                ));
+                let (object, scope) = (node.as_object(), Scope::Local);
+                found.extend(map_of_servers(document, object, &path, scope, context, problems));
             }
         }
     } else if document.host.is_none() {

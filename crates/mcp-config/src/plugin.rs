@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::schema::Context;
 use crate::{Env, Place};
 
 /// The variable: expanded in the entries, and set for what they start.
@@ -15,7 +16,19 @@ pub(crate) fn root(place: &Place) -> Option<PathBuf> {
     folder.join(".claude-plugin/plugin.json").is_file().then(|| folder.to_owned())
 }
 
-/// The environment that the entries of a plugin are read with.
-pub(crate) fn env(env: &Env, root: &Path) -> Env {
-    env.clone().with(VARIABLE, root)
+/// A plugin, while its entries are read.
+pub(crate) struct Plugin<'a> {
+    root: &'a Path,
+    env: Env,
+}
+
+impl<'a> Plugin<'a> {
+    pub(crate) fn new(root: &'a Path, env: &Env) -> Self {
+        Self { root, env: env.clone().with(VARIABLE, root) }
+    }
+
+    /// What its entries are read with: their helpers run in its folder.
+    pub(crate) fn context<'c>(&'c self, of_all: Context<'c>) -> Context<'c> {
+        Context { env: &self.env, launch_dir: self.root, ..of_all }
+    }
 }

@@ -267,7 +267,11 @@ impl Source {
             }
             _ => None,
         };
-        Self { role, place: Place::File(path), content, foreign, plugin: None }
+        Self { foreign, ..Self::of(role, Place::File(path), content) }
+    }
+
+    pub(crate) fn of(role: Role, place: Place, content: Content) -> Self {
+        Self { role, place, content, foreign: None, plugin: None }
     }
 }
 
@@ -323,13 +327,7 @@ fn project_files(project: &Project, locations: &Locations) -> Vec<Source> {
         let path = dir.join(".mcp.json");
         if !dir.starts_with(&project.root) && is_foreign(owner(&path), &owners) {
             let why = "it is outside of the project and belongs to another user".to_owned();
-            return Source {
-                role: Role::Project,
-                place: Place::File(path),
-                content: Content::Unreadable(why),
-                foreign: None,
-                plugin: None,
-            };
+            return Source::of(Role::Project, Place::File(path), Content::Unreadable(why));
         }
         Source::file(Role::Project, path)
     };
@@ -360,14 +358,7 @@ fn owner(_: &Path) -> Option<u32> {
 fn dynamic(request: &Request, cwd: &Path) -> Vec<Source> {
     let source = |(index, value): (usize, &String)| {
         if is_inline(value) {
-            let place = Place::Argument(index + 1);
-            return Source {
-                role: Role::Dynamic,
-                place,
-                content: Content::Text(value.clone()),
-                foreign: None,
-                plugin: None,
-            };
+            return Source::of(Role::Dynamic, Place::Argument(index + 1), Content::Text(value.clone()));
         }
         let path = cwd.join(value);
         let read_before = request.pipes.get(index).cloned();
@@ -380,7 +371,7 @@ fn dynamic(request: &Request, cwd: &Path) -> Vec<Source> {
         let shown = if path.is_file() { canonical(&path) } else { path };
         let place = Place::File(shown);
         let plugin = plugin::root(&place);
-        Source { role: Role::Dynamic, place, content, foreign: None, plugin }
+        Source { plugin, ..Source::of(Role::Dynamic, place, content) }
     };
     let given = Address::source(&request.addresses);
     given.into_iter().chain(request.mcp_config.iter().enumerate().map(source).rev()).collect()
