@@ -11,7 +11,8 @@
 //! - by their parts: what follows an authorization scheme, user and password of `Basic`, the values of cookies and
 //!   parameters, user, password, query and secret-looking path segments of a URL.
 //!
-//! The name of a variable that was never filled in (`Bearer ${TOKEN}`) is no secret: it is what a person needs to know.
+//! The name of a variable that was never filled in (`Bearer ${TOKEN}`) is no secret, nor is a word for nothing
+//! (`Bearer undefined`): it is what a person needs to know.
 //!
 //! A value of 4 to 7 bytes is hidden where it stands as a word, one of fewer than 4 is not looked for: it is found in every
 //! other text, and hiding it would hide nothing. Not promised: a value that is compressed, encrypted, reversed, spelled
@@ -107,7 +108,8 @@ impl Secrets {
 
     fn add_all(&mut self, parts: Vec<(String, Grade)>) {
         for (part, grade) in parts {
-            if part.len() >= MIN_BYTES && variables::variable(&part).is_none() {
+            let is_filled = variables::variable(&part).is_none() && variables::nothing(&part).is_none();
+            if part.len() >= MIN_BYTES && is_filled {
                 self.values.insert((part, grade));
             }
         }

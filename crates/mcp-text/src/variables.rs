@@ -43,10 +43,32 @@ pub fn is_scheme(word: &str) -> bool {
         .any(|known| word.eq_ignore_ascii_case(known))
 }
 
-/// What of `value` is a secret, once a variable that was never filled in at its end, and a scheme before that, are left
-/// out; empty where that is all of it.
+/// What languages write where there is no value.
+const NOTHING: [&str; 7] = ["undefined", "null", "none", "nil", "nan", "false", "[object Object]"];
+
+/// The word that languages write where there is no value, if this is one. It is no secret, and what a person needs to know.
+#[must_use]
+pub fn nothing(word: &str) -> Option<&'static str> {
+    NOTHING.iter().copied().find(|nothing| nothing.eq_ignore_ascii_case(word))
+}
+
+/// What of `value` is a secret, once a variable that was never filled in at its end, or a word for nothing, and a scheme
+/// before that, are left out; empty where that is all of it.
 pub(crate) fn filled(value: &str) -> &str {
     let value = value.trim();
+    // A whole line was pasted: the name of the header is what a message about it needs.
+    let name = "authorization:";
+    let value = match value.get(..name.len()) {
+        Some(start) if start.eq_ignore_ascii_case(name) => value[name.len()..].trim_start(),
+        _ => value,
+    };
+    let token = match value.split_once(char::is_whitespace) {
+        Some((scheme, token)) if is_scheme(scheme) => token.trim_start(),
+        _ => value,
+    };
+    if nothing(token).is_some() {
+        return "";
+    }
     let (before, last) = value.rsplit_once(char::is_whitespace).unwrap_or(("", value));
     match variable(last) {
         Some(_) if is_scheme(before.trim()) => "",

@@ -232,3 +232,20 @@ fn many_values_and_a_long_text_take_linear_time() {
     let hidden = known.hide(&"a".repeat(1 << 18)).into_owned();
     assert_eq!(hidden, REDACTED);
 }
+
+#[test]
+fn fa_a63_a64_what_was_never_a_secret_stays_to_be_read() {
+    for (value, said) in [
+        ("Bearer undefined", "the token is undefined"),
+        ("Bearer null", "no such user: null"),
+        ("Bearer [object Object]", "cannot read [object Object]"),
+        ("Authorization: Bearer correct-horse", "`Authorization` begins with the name of the header"),
+    ] {
+        let mut secrets = Secrets::default();
+        secrets.insert(value);
+        assert_eq!(secrets.hide(said), said, "{value}");
+    }
+    let mut secrets = Secrets::default();
+    secrets.insert("Authorization: Bearer correct-horse");
+    assert_eq!(secrets.hide("bad token correct-horse"), "bad token [redacted]");
+}
