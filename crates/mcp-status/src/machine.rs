@@ -451,6 +451,17 @@ impl StatusMachine {
                 self.enter(State::Connected, now, Effect::Nothing)
             }
             Verdict::Transient { retry_after, .. } => self.failed(evidence, retry_after, now),
+            // What is said in a session is said of that session: one handshake decides about the server. A session that
+            // ends like this again, before it has lasted, settles it.
+            Verdict::Permanent { .. }
+                if self.failures < self.policy.session_retries.min(1)
+                    && evidence.outcome != Outcome::SelfReference =>
+            {
+                self.failures = 1;
+                self.requests = evidence.attempts;
+                self.evidence = Some(evidence);
+                self.connect(false, now)
+            }
             Verdict::NeedsAuth { .. } | Verdict::Permanent { .. } => self.settle(evidence, now),
         }
     }

@@ -169,6 +169,31 @@ fn fa_a22_a_process_that_dies_is_started_again_until_the_budget_is_spent() {
 }
 
 #[test]
+fn fb_t49_what_a_session_answers_wrongly_is_decided_by_one_new_handshake() {
+    let nonsense = || Evidence::new(Phase::Session, Outcome::Protocol { rpc_code: None });
+    let mut machine = connected_at(MachinePolicy::long_lived(), at(0));
+    assert_eq!(machine.on(Event::Lost(nonsense()), at(1)), Effect::Connect { attempt: 1 });
+    assert_eq!(machine.status(), ServerStatus::Pending);
+    assert_eq!(machine.on(Event::Attempt(connected()), at(1)), Effect::Nothing);
+    assert_eq!(machine.status(), ServerStatus::Connected);
+
+    // The same again at once is how this server is. Once a session has lasted, it is news.
+    assert_eq!(machine.on(Event::Lost(nonsense()), at(2)), Effect::Stop);
+    assert_eq!((machine.status(), machine.code()), (ServerStatus::Failed, Some(ReasonCode::Protocol)));
+    assert_eq!(machine.on(Event::Used, at(40)), Effect::Connect { attempt: 1 });
+    assert_eq!(machine.on(Event::Attempt(connected()), at(40)), Effect::Nothing);
+    assert_eq!(machine.on(Event::Lost(nonsense()), at(80)), Effect::Connect { attempt: 1 });
+    assert_eq!(machine.on(Event::Attempt(not_found()), at(80)), Effect::Stop);
+    assert_eq!(machine.code(), Some(ReasonCode::NotFound));
+
+    // A refusal of credentials is no matter of the session, and a command that leads back to itself is not started again.
+    for evidence in [refused(Phase::Session), Evidence::new(Phase::Session, Outcome::SelfReference)] {
+        let mut machine = connected_at(MachinePolicy::long_lived(), at(0));
+        assert_eq!(machine.on(Event::Lost(evidence), at(1)), Effect::Stop);
+    }
+}
+
+#[test]
 fn f027_the_latch_opens_by_itself_on_use_after_thirty_seconds_and_never_before() {
     let mut machine = started(MachinePolicy::long_lived());
     machine.on(Event::Attempt(refused(Phase::Connect)), at(10));
