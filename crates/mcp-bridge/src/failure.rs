@@ -7,7 +7,7 @@ use std::error::Error as _;
 use mcp_status::{ActionFacts, MessageContext, Reason, ReasonCode, ServerStatus, StatusReport};
 use mcp_transport::message::{INVALID_REQUEST, RequestId, RpcError};
 use mcp_transport::supervisor::{RequestError, RequestErrorKind, StatusSnapshot};
-use mcp_transport::{TransportError, TransportErrorKind};
+use mcp_transport::{SupervisorHandle, TransportError, TransportErrorKind};
 use serde::Serialize;
 
 use crate::BridgeConfig;
@@ -56,26 +56,26 @@ impl Failure {
         error.rpc_error().filter(|_| answers)
     }
 
-    /// What the host is told.
-    pub(crate) fn explain(&self, config: &BridgeConfig) -> RpcError {
+    /// What the host is told, which names the address that `server` has.
+    pub(crate) fn explain(&self, config: &BridgeConfig, server: &SupervisorHandle) -> RpcError {
         if let Some(answer) = self.answer_of_server() {
             return answer.clone();
         }
-        let (name, facts) = (&*config.name, (config.facts)());
+        let facts = (config.facts)();
         match self {
             Self::NotYet(snapshot) => not_connected(snapshot, facts),
             Self::Request(error) => match error.kind() {
                 RequestErrorKind::NotConnected(snapshot) => not_connected(snapshot, facts),
-                RequestErrorKind::Transport(error) => failed(error, name, facts),
-                _ => RpcError::new(UNAVAILABLE, format!("{name}: {error}")),
+                RequestErrorKind::Transport(error) => failed(error, &server.snapshot().context(), facts),
+                _ => RpcError::new(UNAVAILABLE, format!("{}: {error}", config.name)),
             },
         }
     }
 }
 
-/// What a host is told of a request that has no result.
-pub fn explain(error: RequestError, config: &BridgeConfig) -> RpcError {
-    Failure::from(error).explain(config)
+/// What a host is told of a request to `server` that has no result.
+pub fn explain(error: RequestError, config: &BridgeConfig, server: &SupervisorHandle) -> RpcError {
+    Failure::from(error).explain(config, server)
 }
 
 /// Why a request is not taken while these are under way. One whose id is in use would not be counted, and could be
@@ -110,14 +110,14 @@ fn not_connected(snapshot: &StatusSnapshot, facts: ActionFacts) -> RpcError {
     rpc_error(&report, &condition(&report), false)
 }
 
-fn failed(error: &TransportError, name: &str, facts: ActionFacts) -> RpcError {
+fn failed(error: &TransportError, context: &MessageContext<'_>, facts: ActionFacts) -> RpcError {
     if *error.kind() == TransportErrorKind::InputRequired {
         // About this request alone: the server is well, and the host did not answer what it was asked.
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
-        return RpcError::new(UNAVAILABLE, format!("{name}: {error}{cause}"));
+        return RpcError::new(UNAVAILABLE, format!("{}: {error}{cause}", context.server));
     }
     let evidence = error.evidence();
-    let report = StatusReport::from_evidence(&evidence, &MessageContext::new(name), facts);
+    let report = StatusReport::from_evidence(&evidence, context, facts);
     rpc_error(&report, "did not answer the request", error.may_have_been_sent())
 }
 

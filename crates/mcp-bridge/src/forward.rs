@@ -90,12 +90,12 @@ async fn fulfil(core: &Arc<Core>, request: &Request) -> Answer {
             Ok((result, era))
         }
         Ok(Err(error)) => Err(error),
-        Err(failure) => without_result(core, request, failure),
+        Err(failure) => without_result(core, server, request, failure),
     }
 }
 
 /// What a request is answered with that has no result.
-fn without_result(core: &Core, request: &Request, failure: Failure) -> Answer {
+fn without_result(core: &Core, server: &SupervisorHandle, request: &Request, failure: Failure) -> Answer {
     let method = request.method.as_str();
     if let Some(error) = failure.answer_of_server() {
         let lacks = |name| core.known_server().is_some_and(|known| !known.has(name));
@@ -110,7 +110,7 @@ fn without_result(core: &Core, request: &Request, failure: Failure) -> Answer {
         tracing::debug!(method, ?failure, "answered from memory");
         return Ok(known);
     }
-    Err(failure.explain(&core.config))
+    Err(failure.explain(&core.config, server))
 }
 
 /// The parked call that this request continues. It may have outlived the era of the server; a state that looks like
@@ -195,7 +195,7 @@ async fn carry_questions(
         let (core, server, method) = (core.clone(), server.clone(), method.to_owned());
         async move {
             let outcome = server.request(&method, Some(&sent), &RequestOptions::new()).await;
-            outcome.map_err(|error| Failure::from(error).explain(&core.config))
+            outcome.map_err(|error| Failure::from(error).explain(&core.config, &server))
         }
     };
     Ok(finish(core.exchanges.start(capabilities, token, call).step().await))

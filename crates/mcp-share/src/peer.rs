@@ -271,7 +271,7 @@ async fn ask_server(
     }
     let options = options.with_handler(Arc::new(Router::new(&Arc::downgrade(core), Some(peer.clone()))));
     let outcome = core.upstream().request(method, params, &options).await;
-    outcome.map_err(|error| explain(error, &core.config))
+    outcome.map_err(|error| explain(error, &core.config, core.upstream()))
 }
 
 /// A stream of changes: it lasts as long as the bridge stays.

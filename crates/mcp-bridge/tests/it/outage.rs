@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::{HeaderValue, header};
 use mcp_auth::StaticHeaders;
-use mcp_testkit::{Era, FakeMcpServer, GetStream};
+use mcp_testkit::{Era, FakeMcpServer, GetStream, HttpAnswer};
 use serde_json::json;
 
 use crate::support::{HostEra, Setup, eventually, text_of};
@@ -177,4 +177,37 @@ async fn what_was_offered_too_generously_is_empty_and_no_error() {
     // What the server says it has, and then does not know, is its own contradiction to tell.
     server.always_to("prompts/list", unknown());
     assert_eq!(host.refused("prompts/list", json!({})).await["code"], -32601);
+}
+
+/// Nothing in its answers says that it forgot the session, and a `ping` is answered no better.
+#[tokio::test]
+async fn fb_t49_a_session_that_is_forgotten_without_a_word_costs_one_refusal_and_names_its_server() {
+    for answer in [
+        HttpAnswer::new(200).body("application/json", ""),
+        HttpAnswer::new(202),
+        HttpAnswer::new(200).body("text/plain", "OK"),
+    ] {
+        let shown = format!("{answer:?}");
+        let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+        server.say_of_unknown_sessions(answer);
+        let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
+        assert_eq!(text_of(&host.call("echo", json!({"text": "one"})).await), "one", "{shown}");
+        server.expire_sessions();
+        let error = host.refused("tools/call", json!({"name": "echo", "arguments": {"text": "two"}})).await;
+        let message = error["message"].as_str().unwrap();
+        let origin = server.url().origin().ascii_serialization();
+        assert!(
+            message.contains(&format!("what answers at {origin} does not speak MCP")),
+            "{shown}: {message}"
+        );
+        let mut last = json!(null);
+        for _ in 0..100 {
+            last = host.exchange("tools/call", json!({"name": "echo", "arguments": {"text": "three"}})).await;
+            if last.get("result").is_some() {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        assert_eq!(text_of(&last["result"]), "three", "{shown}: {last}");
+    }
 }
