@@ -128,7 +128,7 @@ impl Cookie {
                 "domain" if !covers(value, from) => return None,
                 "secure" => cookie.secure = true,
                 "max-age" => age = value.parse::<i64>().ok(),
-                "expires" => date = httpdate::parse_http_date(&value.replace('-', " ")).ok(),
+                "expires" => date = date_of(value),
                 _ => {}
             }
         }
@@ -150,6 +150,11 @@ impl Cookie {
                 .strip_prefix(&self.path)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('/') || self.path.ends_with('/'))
     }
+}
+
+/// When a cookie ends: a date of RFC 9110, of which the older form has blanks or a year of four digits in the field.
+fn date_of(text: &str) -> Option<SystemTime> {
+    httpdate::parse_http_date(text).or_else(|_| httpdate::parse_http_date(&text.replace('-', " "))).ok()
 }
 
 /// The path of a cookie that names none (section 5.1.4).
@@ -214,6 +219,7 @@ mod tests {
             (mcp, vec!["A=1; Expires=Thu, 01-Jan-1970 00:00:00 GMT"], mcp, None),
             (mcp, vec!["A=1; Max-Age=-5"], mcp, None),
             (mcp, vec!["A=1; Max-Age=9223372036854775807"], mcp, Some("A=1")),
+            (mcp, vec!["A=1; expires=Tuesday, 09-Nov-99 23:12:40 GMT"], mcp, None),
             (mcp, vec!["A=1; Expires=tomorrow"], mcp, Some("A=1")),
             (mcp, vec!["A=1; Path=/other"], mcp, None),
             (mcp, vec!["A=1; Path=/mc"], mcp, None),

@@ -51,7 +51,15 @@ impl Form {
                 [] => Self::Json,
                 _ => looks,
             },
-            _ => Self::Other,
+            _ if ["image/", "audio/", "video/", "font/", "multipart/"]
+                .iter()
+                .any(|of| essence.starts_with(of)) =>
+            {
+                Self::Other
+            }
+            // What a server took from `Accept`, spelled in its own way, or chose for a browser: `*/*`, `json`,
+            // `application/x-ndjson`, `text/javascript`.
+            _ => looks,
         }
     }
 
@@ -137,6 +145,15 @@ mod tests {
             ("text/html", b"<!doctype html>", Form::Other),
             ("application/octet-stream", json, Form::Json),
             ("image/png", json, Form::Other),
+            ("application/x-json", json, Form::Json),
+            ("application/x-ndjson", json, Form::Json),
+            ("text/javascript", json, Form::Json),
+            ("*/*", json, Form::Json),
+            ("application/*", b"data: {}", Form::Stream),
+            ("json", json, Form::Json),
+            ("application/pdf", b"%PDF-1.7", Form::Other),
+            ("application/xhtml+xml", b"<html>", Form::Other),
+            ("application/xml", b"", Form::Other),
             ("application/xml", b"<r/>", Form::Other),
         ] {
             assert_eq!(

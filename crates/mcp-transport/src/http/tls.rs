@@ -150,7 +150,18 @@ fn certificates(file: &TrustFile) -> Result<Vec<CertificateDer<'static>>, Transp
     let found: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let found = found.map_err(|_| unusable("is not valid PEM"))?;
     if found.is_empty() {
-        return Err(unusable("holds no certificate"));
+        // A SEQUENCE of more than 255 bytes (X.690): how every certificate begins that is not in PEM.
+        return Err(unusable(match text.starts_with(&[0x30, 0x82]) {
+            true => "is in DER, and PEM is read: `openssl x509 -inform der` converts it",
+            false => "holds no certificate",
+        }));
+    }
+    // One of many that cannot be read takes the others nothing; the verifier would take none then.
+    let readable =
+        |certificate: &CertificateDer<'static>| RootCertStore::empty().add(certificate.clone()).is_ok();
+    let found: Vec<_> = found.into_iter().filter(readable).collect();
+    if found.is_empty() {
+        return Err(unusable("holds nothing that is a certificate (X.509) between its PEM lines"));
     }
     Ok(found)
 }
@@ -340,6 +351,10 @@ mod tests {
         assert!(check(&empty).ends_with("which holds no certificate"));
         std::fs::write(&empty, "-----BEGIN CERTIFICATE-----\n!!\n-----END CERTIFICATE-----\n").unwrap();
         assert!(check(&empty).ends_with("which is not valid PEM"));
+        std::fs::write(&empty, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").unwrap();
+        assert!(check(&empty).contains("nothing that is a certificate"));
+        std::fs::write(&empty, b"\x30\x82\x01\x02der").unwrap();
+        assert!(check(&empty).contains("is in DER"));
         assert!(!check(&absent).contains("os error"));
     }
 

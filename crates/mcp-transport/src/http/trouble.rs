@@ -64,6 +64,8 @@ pub(super) fn explain(error: Box<dyn Error + Send + Sync>, stage: Stage) -> Tran
     let said = match kind {
         // That says all there is to say.
         Is::Proxy { status: Some(_) } => None,
+        // Only of its URL can the library say that, and it says so in its own terms.
+        Is::Misconfigured => Some("its `url` has characters that no request can carry (RFC 3986)".to_owned()),
         _ => words::plain(&*error).or_else(|| proxy_words(&*error)).or_else(|| Some(message.to_owned())),
     };
     TransportError::new(kind, message).with_said(said).with_source(error)
@@ -96,7 +98,9 @@ fn proxy_words(error: &(dyn Error + 'static)) -> Option<String> {
             "io error during SOCKS handshake" | "failed parsing server response" => {
                 "it does not speak SOCKS".to_owned()
             }
-            "could not resolve to acceptable address type" => "there is no host of that name".to_owned(),
+            "could not resolve to acceptable address type" => {
+                "there is no host of that name here; a proxy of `socks5h://` looks names up itself".to_owned()
+            }
             said => said.to_owned(),
         });
         socks.or_else(|| text.contains(NO_TUNNEL).then(|| "it did not open the way to the server".to_owned()))

@@ -164,7 +164,8 @@ struct DiscoverResult {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct InitializeResult {
-    protocol_version: String,
+    #[serde(default, deserialize_with = "lenient::owned_text")]
+    protocol_version: Option<String>,
     #[serde(default, deserialize_with = "few_members")]
     capabilities: BTreeMap<String, Box<RawValue>>,
     #[serde(default)]
@@ -308,9 +309,13 @@ pub(crate) fn read_initialize(result: &str) -> Result<ServerDescription, Transpo
         TransportError::new(TransportErrorKind::Protocol, "the answer to `initialize` is not valid")
             .with_source(error)
     })?;
-    let revision = ProtocolRevision::from_wire(&result.protocol_version)
+    let Some(version) = result.protocol_version else {
+        let message = "the answer to `initialize` names no `protocolVersion`";
+        return Err(TransportError::new(TransportErrorKind::Protocol, message));
+    };
+    let revision = ProtocolRevision::from_wire(&version)
         .filter(|revision| revision.era() == Era::Legacy)
-        .ok_or_else(|| no_common_version(vec![shortened(result.protocol_version, MAX_WORD)]))?;
+        .ok_or_else(|| no_common_version(vec![shortened(version, MAX_WORD)]))?;
     let mut server = ServerDescription::new(revision).with_identity(result.server_info);
     server.capabilities = result.capabilities;
     server.instructions = result.instructions;
@@ -465,5 +470,13 @@ mod tests {
             assert_eq!(*read(version).unwrap_err().kind(), TransportErrorKind::Version { offered });
         }
         assert_eq!(*read_initialize("{}").unwrap_err().kind(), TransportErrorKind::Protocol);
+    }
+
+    #[test]
+    fn fb_v0_an_answer_without_a_version_is_told_as_that() {
+        for version in ["null", "[]", "20250618", "{}"] {
+            let error = read_initialize(&format!(r#"{{"protocolVersion":{version}}}"#)).unwrap_err();
+            assert!(error.to_string().ends_with("names no `protocolVersion`"), "{version}: {error}");
+        }
     }
 }

@@ -198,9 +198,9 @@ impl Case<'_> {
     }
 
     fn command_line(&self) -> Option<Diagnosis> {
-        let mut words = self.command.split_whitespace();
+        let mut words = words(&self.command).into_iter();
         let first = words.next()?;
-        let rest: Vec<String> = words.map(|word| format!("{:?}", word.trim_matches(['"', '\'']))).collect();
+        let rest: Vec<String> = words.map(|word| format!("{word:?}")).collect();
         if rest.is_empty() {
             return None;
         }
@@ -255,4 +255,23 @@ impl Case<'_> {
         }
         stem.map(|stem| format!("`{command}` is its name on Windows; here it is `{stem}`"))
     }
+}
+
+/// The words of a command line: quotation marks hold blanks together, and are no part of a word.
+fn words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let (mut word, mut quote): (Option<String>, Option<char>) = (None, None);
+    for c in line.chars() {
+        match quote {
+            Some(open) if c == open => quote = None,
+            None if c == '"' || c == '\'' => {
+                quote = Some(c);
+                word.get_or_insert_default();
+            }
+            None if c.is_whitespace() => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(c),
+        }
+    }
+    words.extend(word);
+    words
 }

@@ -153,7 +153,14 @@ fn fa_a4_fh_h14_a_command_line_and_other_things_that_are_no_name() {
             &[],
             NOT_FOUND,
             CommandLine,
-            r#"`command` holds a whole command line; write "command": "npx", "args": ["-y", "x", "y"]"#,
+            r#"`command` holds a whole command line; write "command": "npx", "args": ["-y", "x y"]"#,
+        ),
+        (
+            r#"python3 "/opt/my server/s.py" --name='a b' """#,
+            &[],
+            NOT_FOUND,
+            CommandLine,
+            r#"`command` holds a whole command line; write "command": "python3", "args": ["/opt/my server/s.py", "--name=a b", ""]"#,
         ),
         (
             "~/bin/s --now",
