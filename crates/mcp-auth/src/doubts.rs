@@ -30,9 +30,6 @@ const PLACEHOLDERS: [&str; 14] = [
     "XXXXXX",
 ];
 
-/// What languages write where there is no value.
-const NOTHING: [&str; 7] = ["undefined", "null", "none", "nil", "nan", "false", "[object Object]"];
-
 /// How references into stores of secrets begin.
 const STORES: [&str; 6] = ["op://", "vault:", "arn:aws:", "keychain:", "secret://", "gcp://"];
 
@@ -66,7 +63,7 @@ pub fn doubts(credentials: &Credentials, now: SystemTime) -> Vec<String> {
 }
 
 /// Members of the documents in which token endpoints and clouds' command lines hand out a token, in lower case.
-const TOKEN_DOCUMENT: [&str; 8] = [
+pub(crate) const TOKEN_DOCUMENT: [&str; 8] = [
     "access_token",
     "accesstoken",
     "token",
@@ -105,6 +102,15 @@ fn of_authorization(value: &HeaderValue, text: &str, now: SystemTime) -> Option<
     if let Some(void) = void(&AUTHORIZATION, value) {
         return Some(void.to_owned());
     }
+    // Whole lines are pasted, from a manual or from another file.
+    if text.get(..14).is_some_and(|start| start.eq_ignore_ascii_case("authorization:")) {
+        return Some(
+            "begins with the name of the header, which belongs before the colon of the entry".to_owned(),
+        );
+    }
+    if is_quoted(text) {
+        return Some("stands in quotation marks, which are sent along".to_owned());
+    }
     let Some((scheme, token)) = text.split_once(' ') else {
         return of_token(text).or_else(|| {
             // Some services take a bare key; most want a scheme.
@@ -118,13 +124,19 @@ fn of_authorization(value: &HeaderValue, text: &str, now: SystemTime) -> Option<
     if token.split_once(' ').is_some_and(|(again, _)| is_scheme(again)) {
         return Some("has its scheme twice".to_owned());
     }
+    if scheme.eq_ignore_ascii_case("basic") && token.contains(':') {
+        return Some("has a user and a password that are not encoded (Base64, RFC 7617)".to_owned());
+    }
     of_token(token).or_else(|| of_jwt(value, now))
+}
+
+fn is_quoted(text: &str) -> bool {
+    ['"', '\''].iter().any(|quote| text.len() > 1 && text.starts_with(*quote) && text.ends_with(*quote))
 }
 
 /// What shows that a token was never filled in, or not as it should be.
 fn of_token(token: &str) -> Option<String> {
-    let quotes = ['"', '\''];
-    if token.len() > 1 && token.starts_with(quotes) && token.ends_with(quotes) {
+    if is_quoted(token) {
         return Some("has its token in quotation marks, which are sent along".to_owned());
     }
     if let Some(name) = variable(token) {
@@ -132,13 +144,16 @@ fn of_token(token: &str) -> Option<String> {
             "holds the variable {name} in a spelling that is not read here: write ${{NAME}}"
         ));
     }
-    if let Some(word) = NOTHING.iter().find(|word| word.eq_ignore_ascii_case(token)) {
+    if let Some(word) = mcp_text::nothing(token) {
         return Some(format!(
             "holds the word `{word}`, which is what a value that is not there is written as"
         ));
     }
     if let Some(store) = STORES.iter().find(|store| token.starts_with(**store)) {
         return Some(format!("holds where a secret is kept (`{store}`), and not the secret"));
+    }
+    if token.starts_with("${") && !token.contains('}') {
+        return Some("holds the beginning of a variable, `${`, without its `}`".to_owned());
     }
     if ["$(", "`", "${{"].iter().any(|open| token.starts_with(open)) {
         return Some("holds what a shell or a workflow would have replaced".to_owned());
@@ -238,6 +253,12 @@ mod tests {
             ("Bearer \"abc\"", "in quotation marks"),
             ("Bearer a b", "a blank in its token"),
             ("Bearer undefined", "the word `undefined`"),
+            ("Bearer ${TOKEN", "without its `}`"),
+            ("\"Bearer abc\"", "stands in quotation marks"),
+            ("'Bearer abc'", "stands in quotation marks"),
+            ("Authorization: Bearer abc", "begins with the name of the header"),
+            ("authorization:abc", "begins with the name of the header"),
+            ("Basic ada:lovelace", "not encoded"),
             ("null", "the word `null`"),
             ("Bearer [object Object]", "the word `[object Object]`"),
             ("Bearer @TOKEN@", "still holds a placeholder"),

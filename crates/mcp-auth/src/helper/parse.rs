@@ -9,6 +9,7 @@ use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 
 use super::Headers;
+use crate::doubts::TOKEN_DOCUMENT;
 use crate::reserved::{Reserved, reserved};
 use mcp_text::member_name;
 
@@ -17,12 +18,26 @@ use mcp_text::member_name;
 pub(super) enum OutputError {
     Empty,
     NotText,
-    NotJson { line: usize, column: usize, hint: &'static str },
+    NotJson {
+        line: usize,
+        column: usize,
+        hint: String,
+    },
     NotAnObject(&'static str),
-    NotAString { name: String, is: &'static str },
-    BadName(String),
+    NotAString {
+        name: String,
+        is: &'static str,
+    },
+    BadName {
+        name: String,
+        /// It would be one without the colon at its end.
+        colon: bool,
+    },
     BadValue(String),
-    Reserved { name: String, why: Reserved },
+    Reserved {
+        name: String,
+        why: Reserved,
+    },
 }
 
 impl fmt::Display for OutputError {
@@ -34,8 +49,14 @@ impl fmt::Display for OutputError {
                 write!(f, "its output is not JSON (line {line}, column {column}){hint}")
             }
             Self::NotAnObject(is) => write!(f, "it printed {is}, not a JSON object of headers"),
+            Self::NotAString { name, .. } if of_a_token_document(name) => {
+                write!(f, "it printed the answer of a token endpoint, not headers: print {IN_ITS_PLACE}")
+            }
             Self::NotAString { name, is } => write!(f, "the value of `{name}` is {is}, not a string"),
-            Self::BadName(name) => write!(f, "`{name}` is not a header name"),
+            Self::BadName { name, colon: true } => {
+                write!(f, "the header name `{name}` has a colon behind it: write it without")
+            }
+            Self::BadName { name, colon: false } => write!(f, "`{name}` is not a header name"),
             Self::BadValue(name) => {
                 write!(f, "the value of `{name}` has characters that a header cannot carry")
             }
@@ -62,8 +83,10 @@ fn header((name, value): (String, Value)) -> Result<(HeaderName, HeaderValue), O
     let Value::String(value) = value else {
         return Err(OutputError::NotAString { name: presentable(), is: kind(&value) });
     };
-    let header_name =
-        HeaderName::from_bytes(name.as_bytes()).map_err(|_| OutputError::BadName(presentable()))?;
+    let header_name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| {
+        let colon = name.strip_suffix(':').is_some_and(|rest| rest == member_name(&name));
+        OutputError::BadName { name: presentable(), colon }
+    })?;
     let mut header_value = HeaderValue::from_str(&value).map_err(|_| OutputError::BadValue(presentable()))?;
     header_value.set_sensitive(true);
     match reserved(&header_name) {
@@ -80,18 +103,37 @@ fn not_members(text: &str, error: &serde_json::Error) -> OutputError {
     }
 }
 
+/// What to print in place of a token.
+const IN_ITS_PLACE: &str = "{\"Authorization\": \"Bearer TOKEN\"}";
+
+fn of_a_token_document(name: &str) -> bool {
+    TOKEN_DOCUMENT.contains(&&*name.to_ascii_lowercase())
+}
+
+/// Whether a text is a header as it stands in a message, of a name that credentials have.
+fn is_header_line(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(name, _)| {
+        let name = name.to_ascii_lowercase();
+        name == "authorization"
+            || name == "cookie"
+            || (name.contains('-') && mcp_text::is_credential_name(&name))
+    })
+}
+
 /// What people print in place of an object of headers, by its form alone.
-fn hint(text: &str) -> &'static str {
+fn hint(text: &str) -> String {
     let text = text.trim();
     let is_object = |text: &str| matches!(serde_json::from_str(text), Ok(Value::Object(_)));
     let behind_lines = text.match_indices("\n{").any(|(at, _)| is_object(&text[at + 1..]));
     let before_lines = text.match_indices("}\n").any(|(at, _)| is_object(&text[..=at]));
     if behind_lines || before_lines {
-        "; the object must stand alone, without the lines around it"
+        "; the object must stand alone, without the lines around it".to_owned()
+    } else if !text.contains(['{', '\n']) && is_header_line(text) {
+        format!("; a line of a header is no object: print {IN_ITS_PLACE}")
     } else if !text.contains(['{', '\n']) && text.split_whitespace().count() <= 2 {
-        "; a bare token is no header: print {\"Authorization\": \"Bearer TOKEN\"}"
+        format!("; a bare token is no header: print {IN_ITS_PLACE}")
     } else {
-        ""
+        String::new()
     }
 }
 
@@ -181,6 +223,23 @@ mod tests {
             (
                 "{\"a\":\"b\"}\ncanary: done",
                 "its output is not JSON (line 2, column 1); the object must stand alone, without the lines around it",
+            ),
+            (
+                "Authorization: Bearer canary",
+                "its output is not JSON (line 1, column 1); a line of a header is no object: print {\"Authorization\": \"Bearer TOKEN\"}",
+            ),
+            (
+                "X-Api-Key: canary",
+                "its output is not JSON (line 1, column 1); a line of a header is no object: print {\"Authorization\": \"Bearer TOKEN\"}",
+            ),
+            (
+                "{\"Authorization:\":\"Bearer canary\"}",
+                "the header name `Authorization` has a colon behind it: write it without",
+            ),
+            ("{\"Authorization: Bearer canary\":\"\"}", "`Authorization` is not a header name"),
+            (
+                "{\"access_token\":\"canary\",\"token_type\":\"Bearer\",\"expires_in\":3600}",
+                "it printed the answer of a token endpoint, not headers: print {\"Authorization\": \"Bearer TOKEN\"}",
             ),
             ("Error: canary is not logged in", "its output is not JSON (line 1, column 1)"),
             ("{\"a\":\"canary\"", "its output is not JSON (line 1, column 13)"),
