@@ -45,8 +45,15 @@ pub(crate) fn members(response: &Response<Bytes>) -> Option<Map<String, Value>> 
     (is_answer || kind == "application/x-www-form-urlencoded").then_some(members)
 }
 
-/// A token answer whose token is one level down, as Slack has it for users.
+/// The members of a token answer. Its token may be one level down, as Slack has it for users; a member that is null says
+/// nothing.
 pub(crate) fn token_members(members: Map<String, Value>) -> Map<String, Value> {
+    let mut members = lifted(members);
+    members.retain(|_, value| !value.is_null());
+    members
+}
+
+fn lifted(members: Map<String, Value>) -> Map<String, Value> {
     let has_token = |members: &Map<String, Value>| members.get("access_token").is_some_and(Value::is_string);
     if has_token(&members) {
         return members;
@@ -62,14 +69,24 @@ pub(crate) fn token_members(members: Map<String, Value>) -> Map<String, Value> {
 /// The words of a refusal, as they were written: of its members, its text, or the title of its page.
 pub(crate) fn words(response: &Response<Bytes>, members: Option<&Map<String, Value>>) -> Option<String> {
     if let Some(members) = members {
-        let mut words = WORDS.iter().filter_map(|name| members.get(*name)).filter_map(Value::as_str);
-        return words.find(|words| !words.trim().is_empty()).map(str::to_owned);
+        // APIs of clouds have them within the error.
+        let inner = ["error", "errors"].iter().find_map(|name| match members.get(*name)? {
+            Value::Object(inner) => Some(inner),
+            Value::Array(errors) => errors.first()?.as_object(),
+            _ => None,
+        });
+        return of_members(members).or_else(|| of_members(inner?));
     }
     let text = std::str::from_utf8(response.body()).ok()?;
     match media_type(response).as_str() {
         "text/plain" => Some(text.to_owned()),
         _ => title(text),
     }
+}
+
+fn of_members(members: &Map<String, Value>) -> Option<String> {
+    let mut words = WORDS.iter().filter_map(|name| members.get(*name)).filter_map(Value::as_str);
+    words.find(|words| !words.trim().is_empty()).map(str::to_owned)
 }
 
 /// What kind of answer this is, for one that cannot be read. Nothing of its text is in it but the title of a page: there
@@ -135,6 +152,8 @@ mod tests {
     #[test]
     fn a_token_one_level_down_is_found_where_it_is_the_only_one() {
         let lifted = |value: Value| token_members(value.as_object().unwrap().clone());
+        let nulls = json!({ "access_token": "x", "token_type": null, "scope": null });
+        assert_eq!(Value::from(lifted(nulls)), json!({ "access_token": "x" }));
         assert_eq!(
             lifted(json!({ "ok": true, "authed_user": { "access_token": "x" } }))["access_token"],
             "x"
@@ -159,6 +178,14 @@ mod tests {
             Some("Access denied")
         );
         assert_eq!(said("application/json", r#"{"detail":"no"}"#).as_deref(), Some("no"));
+        assert_eq!(
+            said("application/json", r#"{"error":{"code":400,"message":"no such client"}}"#).as_deref(),
+            Some("no such client")
+        );
+        assert_eq!(
+            said("application/json", r#"{"errors":[{"detail":"wrong scope"}]}"#).as_deref(),
+            Some("wrong scope")
+        );
         assert_eq!(
             said("application/json", r#"{"title":"t","error_description":"d"}"#).as_deref(),
             Some("d")

@@ -235,6 +235,10 @@ impl Trouble {
 fn check_resource(server: &Url, url: &str, metadata: &ResourceMetadata) -> Result<(), Failure> {
     match &metadata.resource {
         // Security (RFC 9728 section 7.3): otherwise a server could collect tokens that are meant for another.
+        Some(resource) if Url::parse(resource).is_ok_and(|url| url.fragment().is_some()) => {
+            let why = "the metadata has a fragment in its `resource`, which then names nothing";
+            Err(Failure::invalid(Step::ResourceMetadata, url, why))
+        }
         Some(resource) if !covers(resource, server) => Err(Failure::invalid(
             Step::ResourceMetadata,
             url,
@@ -310,7 +314,8 @@ pub(crate) async fn server_metadata(
     let outcome = search(http, &metadata_places(&base), &own, needs, accept).await;
     outcome.found.map(|found| (found, own)).ok_or_else(|| {
         outcome.trouble.into_failure().unwrap_or_else(|| {
-            Failure::invalid(Step::ServerMetadata, issuer, "the authorization server publishes no metadata")
+            Failure::invalid(Step::ServerMetadata, issuer, "the authorization server publishes no metadata where the specifications have it; if you know where it \
+                 is, name the document in `oauth.authServerMetadataUrl`")
         })
     })
 }

@@ -15,13 +15,13 @@ use super::super::urls::same_issuer;
 #[non_exhaustive]
 pub struct ResourceMetadata {
     /// The resource identifier, exactly as received.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     pub resource: Option<String>,
     /// Issuers of the authorization servers, exactly as received.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "one_or_more")]
     pub authorization_servers: Option<Vec<String>>,
     /// The scopes for basic use.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "texts")]
     pub scopes_supported: Option<Vec<String>>,
     /// Whether only tokens bound to a key are accepted (RFC 9449).
     #[serde(default, deserialize_with = "lenient")]
@@ -33,34 +33,34 @@ pub struct ResourceMetadata {
 #[non_exhaustive]
 pub struct ServerMetadata {
     /// The issuer identifier, exactly as received.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     pub issuer: Option<String>,
     /// Where a person authorizes.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     pub authorization_endpoint: Option<String>,
     /// Where grants become tokens.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     pub token_endpoint: Option<String>,
     /// Where clients register (RFC 7591).
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     pub registration_endpoint: Option<String>,
     /// Where tokens are revoked (RFC 7009).
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     pub revocation_endpoint: Option<String>,
     /// Where a device code is obtained (RFC 8628).
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "text")]
     pub device_authorization_endpoint: Option<String>,
     /// Every scope that the server knows.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "texts")]
     pub scopes_supported: Option<Vec<String>>,
     /// The grant types it supports.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "texts")]
     pub grant_types_supported: Option<Vec<String>>,
     /// PKCE methods (RFC 7636); absent means none.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "texts")]
     pub code_challenge_methods_supported: Option<Vec<String>>,
     /// Client authentication methods at the token endpoint; absent means `client_secret_basic`.
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "texts")]
     pub token_endpoint_auth_methods_supported: Option<Vec<String>>,
     /// Whether authorization responses carry `iss` (RFC 9207 section 3).
     #[serde(default, deserialize_with = "lenient")]
@@ -69,7 +69,7 @@ pub struct ServerMetadata {
     #[serde(default, deserialize_with = "lenient")]
     pub client_id_metadata_document_supported: Option<bool>,
     /// Signature algorithms of DPoP proofs (RFC 9449 section 5.1).
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "texts")]
     pub dpop_signing_alg_values_supported: Option<Vec<String>>,
 }
 
@@ -139,11 +139,37 @@ impl ServerMetadata {
 /// The document in `body`, or `None` for one that says nothing: no JSON object, or an empty one. Servers are
 /// known that answer every well-known URL with a page or with `{}`.
 pub(crate) fn document<T: DeserializeOwned>(body: &[u8]) -> Option<T> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     let value: Value = serde_json::from_slice(body).ok()?;
     if value.as_object().is_none_or(serde_json::Map::is_empty) {
         return None;
     }
     serde_json::from_value(value).ok()
+}
+
+/// Text; where there is none, it may be written as an empty one.
+fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    Ok(lenient::<D, String>(deserializer)?.filter(|text| !text.trim().is_empty()))
+}
+
+/// The texts of a list. What stands between them and is none takes the others nothing.
+fn texts<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let list = lenient::<D, Vec<Value>>(deserializer)?;
+    let is_text = |value| match value {
+        Value::String(text) if !text.trim().is_empty() => Some(text),
+        _ => None,
+    };
+    Ok(list.map(|list| list.into_iter().filter_map(is_text).collect()))
+}
+
+/// The same, where a single URL may stand for a list of one.
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<String>>, D::Error> {
+    let value = match Value::deserialize(deserializer)? {
+        Value::String(text) if text.contains("://") => Value::from(vec![text]),
+        value => value,
+    };
+    // A list that cannot be read is none.
+    Ok(texts(value).unwrap_or_default())
 }
 
 fn lenient<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
@@ -164,6 +190,28 @@ mod tests {
         for body in ["", "<html>", "{}", "[]", "null", "\"x\"", "7"] {
             assert_eq!(document::<ServerMetadata>(body.as_bytes()), None, "{body}");
         }
+    }
+
+    #[test]
+    fn fb_o09_o10_what_is_empty_or_null_in_a_document_takes_the_rest_nothing() {
+        let servers = |list: &str| {
+            let body =
+                format!("\u{feff}{{\"resource\":\"https://x.example\",\"authorization_servers\":{list}}}");
+            document::<ResourceMetadata>(body.as_bytes()).unwrap().authorization_servers.unwrap_or_default()
+        };
+        assert_eq!(servers(r#"["https://a.example", null, "", 7, "https://b.example"]"#).len(), 2);
+        assert_eq!(servers(r#""https://a.example""#), ["https://a.example"]);
+        for nothing in ["null", "[]", "\"\"", "\"x\"", "{}", "7"] {
+            assert!(servers(nothing).is_empty(), "{nothing}");
+        }
+        let body = br#"{"issuer":"https://as.example","registration_endpoint":"","revocation_endpoint":" ",
+            "code_challenge_methods_supported":["S256",null]}"#;
+        let metadata: ServerMetadata = document(body).unwrap();
+        assert_eq!(
+            (metadata.registration_endpoint.as_deref(), metadata.revocation_endpoint.as_deref()),
+            (None, None)
+        );
+        assert!(metadata.supports_s256());
     }
 
     #[test]

@@ -262,6 +262,8 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
 struct Wish {
     method: AuthMethod,
     scopes: Vec<String>,
+    /// With the type of application, grants and response types, which a server may not know or not all grant.
+    in_full: bool,
 }
 
 /// What to register as, in order: the next one is tried only where the server refuses the one before. What may be
@@ -269,7 +271,7 @@ struct Wish {
 fn wishes(server: &ServerMetadata, scopes: &[String]) -> Vec<Wish> {
     let supported = server.token_endpoint_auth_methods_supported.as_deref();
     let method = AuthMethod::to_register(supported);
-    let with = |method, scopes: &[String]| Wish { method, scopes: scopes.to_vec() };
+    let with = |method, scopes: &[String]| Wish { method, scopes: scopes.to_vec(), in_full: true };
     let modest: Vec<String> = scopes.iter().filter(|scope| *scope != OFFLINE_ACCESS).cloned().collect();
     let mut wishes = vec![with(method, scopes), with(method, &modest), with(method, &[])];
     if scopes.is_empty() {
@@ -279,6 +281,8 @@ fn wishes(server: &ServerMetadata, scopes: &[String]) -> Vec<Wish> {
         *other != method && supported.is_none_or(|list| list.iter().any(|name| name == other.as_str()))
     });
     wishes.extend(other.map(|other| with(other, scopes)));
+    // What RFC 7591 section 2 has defaults for is left out.
+    wishes.push(Wish { in_full: false, ..with(method, &[]) });
     let mut distinct = Vec::new();
     for wish in wishes {
         if !distinct.contains(&wish) {
@@ -370,12 +374,14 @@ fn request_body(name: &str, server: &ServerMetadata, redirect_uri: &str, wish: &
     }
     let mut body = json!({
         "client_name": name,
-        "application_type": "native",
         "redirect_uris": [redirect_uri],
-        "grant_types": grants,
-        "response_types": ["code"],
         "token_endpoint_auth_method": wish.method.as_str(),
     });
+    if wish.in_full {
+        body["application_type"] = "native".into();
+        body["grant_types"] = grants.into();
+        body["response_types"] = json!(["code"]);
+    }
     if !wish.scopes.is_empty() {
         body["scope"] = wish.scopes.join(" ").into();
     }
@@ -437,6 +443,11 @@ mod tests {
         assert_eq!(body["token_endpoint_auth_method"], "none");
         assert_eq!(body.get("scope"), None);
 
+        let least = wishes(&server, &["a".into()]).pop().unwrap();
+        let least = request_body("mcplink", &server, "http://localhost:1/callback", &least);
+        let members: Vec<&str> = least.as_object().unwrap().keys().map(String::as_str).collect();
+        assert_eq!(members, ["client_name", "redirect_uris", "token_endpoint_auth_method"]);
+
         server.token_endpoint_auth_methods_supported = Some(vec!["client_secret_post".into()]);
         server.device_authorization_endpoint = Some("https://as.example/device".into());
         let wish = wishes(&server, &["a".into(), "b".into()]).remove(0);
@@ -451,15 +462,23 @@ mod tests {
         let list = |scopes: &[&str]| scopes.iter().map(|scope| (*scope).to_owned()).collect::<Vec<_>>();
         let shown = |server: &ServerMetadata, scopes: &[&str]| {
             let wishes = wishes(server, &list(scopes));
-            wishes.iter().map(|w| format!("{} {}", w.method.as_str(), w.scopes.join("+"))).collect::<Vec<_>>()
+            let full = |wish: &Wish| if wish.in_full { "" } else { "less " };
+            wishes
+                .iter()
+                .map(|w| format!("{}{} {}", full(w), w.method.as_str(), w.scopes.join("+")))
+                .collect::<Vec<_>>()
         };
         let mut server = ServerMetadata::default();
         assert_eq!(
             shown(&server, &["a", OFFLINE_ACCESS]),
-            ["none a+offline_access", "none a", "none ", "client_secret_post a+offline_access"]
+            ["none a+offline_access", "none a", "none ", "client_secret_post a+offline_access", "less none "]
         );
         server.token_endpoint_auth_methods_supported = Some(list(&["none"]));
         server.scopes_supported = Some(list(&["x", "y"]));
-        assert_eq!(shown(&server, &[]), ["none ", "none x+y"], "a server may insist on some scope");
+        assert_eq!(
+            shown(&server, &[]),
+            ["none ", "none x+y", "less none "],
+            "a server may insist on some scope"
+        );
     }
 }
