@@ -82,14 +82,30 @@ fn parse_url(text: &Text, kind: RemoteKind) -> Result<Url, String> {
         RemoteKind::Ws => (["ws", "wss"], "ws:// or wss://"),
     };
     // No message quotes the text, which may hold a secret.
-    let url = Url::parse(text.expose()).map_err(|error| match error {
-        _ if text.missing().next().is_some() => "is no URL without its variable".to_owned(),
-        _ if text.expose().contains("${") => {
+    let invalid = |why: String| {
+        if text.missing().next().is_some() {
+            "is no URL without its variable".to_owned()
+        } else if text.expose().contains("${") {
             "holds a variable that is not replaced: the default of one cannot hold another".to_owned()
+        } else {
+            why
         }
-        url::ParseError::RelativeUrlWithoutBase => format!("has no scheme: write {expected} before the host"),
-        error => format!("is not a valid URL: {error}"),
+    };
+    let url = Url::parse(text.expose()).map_err(|error| {
+        invalid(match error {
+            url::ParseError::RelativeUrlWithoutBase => {
+                format!("has no scheme: write {expected} before the host")
+            }
+            error => format!("is not a valid URL: {error}"),
+        })
     })?;
+    // WHATWG's host may have braces in it, RFC 3986's (section 3.2.2) not, nor has any request.
+    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(&byte);
+    // One that is made of a variable is told as that, and may be another one by the time that it is used.
+    let is_made = text.missing().next().is_some();
+    if !is_made && url.host_str().is_some_and(|host| !host.bytes().all(is_legal)) {
+        return Err(invalid("is not a valid URL: its host has characters that no host has".to_owned()));
+    }
     // `https://https://host` is a URL, whose host is `https`.
     let is_scheme = |host: &str| matches!(host, "http" | "https" | "ws" | "wss");
     if url.host_str().is_some_and(is_scheme) && url.path().starts_with("//") {
