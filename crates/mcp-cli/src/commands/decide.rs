@@ -13,6 +13,7 @@ use crate::app::{App, Loaded};
 use crate::confirmation::Answers;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::problems::{correct, problem_text};
 use crate::view::shown::name as shown_name;
 use crate::view::wrap::behind;
 
@@ -64,6 +65,13 @@ pub(super) async fn trust(app: &App, path: Option<&Path>) -> Result<ExitStatus, 
     let directory = folder(app, path)?;
     let sources = app.sources_in(&directory);
     let now = Config::resolve(&sources);
+    if let Some(broken) = now.broken_files().next() {
+        // What the folder would be allowed stands in it, perhaps.
+        let message = "what the folder holds cannot be shown, so it is not trusted";
+        return Err(CliError::usage("invalid-config", message)
+            .why(problem_text(broken))
+            .next(correct(broken)));
+    }
     let config = Config::if_trusted(&sources);
     let folder = config.project.trust_folder();
     let helpers: Vec<Helper<'_>> = helpers(&config).map(|entry| Helper::of(entry, &config.project)).collect();

@@ -1,6 +1,7 @@
 //! `mcplink ping NAME`: connect, ping, say how long it took.
 
-use mcp_transport::RequestOptions;
+use mcp_transport::message::METHOD_NOT_FOUND;
+use mcp_transport::{RequestOptions, TransportError};
 use serde_json::json;
 use tokio::time::Instant;
 
@@ -15,7 +16,14 @@ pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
     let pinged = open.connection.ping(&RequestOptions::new()).await;
     let elapsed = began.elapsed();
     open.connection.close().await;
-    pinged.map_err(|error| failed(&open.wired, &error))?;
+    // A server that does not know the question has answered it all the same.
+    let knows_none =
+        |error: &TransportError| error.rpc_error().is_some_and(|rpc| rpc.code == METHOD_NOT_FOUND);
+    if let Err(error) = pinged.as_ref()
+        && !knows_none(error)
+    {
+        return Err(failed(&open.wired, error));
+    }
     let milliseconds = elapsed.as_secs_f64() * 1000.0;
     if app.json {
         let revision = open.connection.revision().to_string();

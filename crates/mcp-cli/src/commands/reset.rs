@@ -12,6 +12,11 @@ use crate::live::description::DescriptionFile;
 pub(super) async fn run(app: &App, args: &ResetArgs) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
     let wired = loaded.wired_named(app, &args.names).await?;
+    // Of all servers, it is not known which ones stand in a file that cannot be read.
+    let done = if args.names.is_empty() { loaded.exit(ExitStatus::Success) } else { ExitStatus::Success };
+    if args.names.is_empty() && !app.json {
+        loaded.note_broken(app);
+    }
     let descriptions = wired.iter().filter_map(|wired| DescriptionFile::of(app, wired));
     let described = descriptions.filter(DescriptionFile::forget).count();
     if described > 0 {
@@ -29,7 +34,7 @@ pub(super) async fn run(app: &App, args: &ResetArgs) -> Result<ExitStatus, CliEr
         let servers: Vec<_> =
             reset.iter().map(|(name, forgotten)| json!({"name": name, "forgotten": forgotten})).collect();
         app.print_json(&json!({"schemaVersion": 1, "servers": servers}));
-        return Ok(ExitStatus::Success);
+        return Ok(done);
     }
     for (name, forgotten) in &reset {
         app.output.out(&match forgotten {
@@ -41,5 +46,5 @@ pub(super) async fn run(app: &App, args: &ResetArgs) -> Result<ExitStatus, CliEr
     if reset.is_empty() {
         app.output.note("no server of these has anything to forget\n");
     }
-    Ok(ExitStatus::Success)
+    Ok(done)
 }

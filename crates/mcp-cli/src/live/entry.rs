@@ -17,7 +17,14 @@ use crate::session_log::{Logged, SessionLog};
 
 /// Why there is no entry, and where it may be.
 pub(crate) fn absent(error: &CliError, hint: &str) -> String {
-    if hint.is_empty() { error.message.clone() } else { format!("{} {hint}", error.message) }
+    let mut said = error.message.clone();
+    if !hint.is_empty() {
+        said = format!("{said} {hint}");
+    }
+    match &error.why {
+        Some(why) => format!("{said}: {why}"),
+        None => said,
+    }
 }
 
 /// What a session leads to.

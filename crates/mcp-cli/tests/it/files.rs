@@ -45,6 +45,21 @@ fn fa_a50_a_broken_file_is_named_by_every_command() {
 }
 
 #[test]
+fn fa_a50_a_command_about_all_servers_is_not_done_where_a_file_cannot_be_read() {
+    let setting = with_file("{\"mcpServers\": {\"x\": {\n  \"type\": \"http\",\n  \"url\": ");
+    for command in [&["reconnect", "--all"][..], &["reconnect", "--failed"], &["reset", "--all"], &["trust"]]
+    {
+        let output = setting.run(command, 2);
+        let all = format!("{}{}", output.stdout, output.stderr);
+        assert!(all.contains(".claude.json:3:"), "{command:?}: {output}");
+        assert!(!all.contains("is connected") && !all.contains("is trusted"), "{command:?}: {output}");
+        setting.run(&[command, &["--json"]].concat(), 2);
+    }
+    // What takes a right away needs no file.
+    setting.run(&["untrust"], 0);
+}
+
+#[test]
 fn fa_a50_a_server_of_a_good_file_is_used_and_the_broken_one_is_named() {
     let server = FakeMcpServer::start().unwrap();
     let setting = Setting::of("good", http(&server));
@@ -132,6 +147,7 @@ fn fa_a77_a98_an_address_that_is_none_says_what_is_missing() {
         ("/mcp", "has no scheme"),
         ("https://https://h.example/mcp", "has its scheme twice"),
         ("http:https://h.example/mcp", "has its scheme twice"),
+        ("https://{host}/mcp", "its host has characters that no host has"),
         ("${A:-${B:-x}}/mcp", "the default of one cannot hold another"),
     ] {
         let setting = Setting::of("x", json!({ "type": "http", "url": url }));
