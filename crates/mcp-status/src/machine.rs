@@ -3,6 +3,8 @@
 //! The same machine drives the one-shot connect of a command and the connection that a long-lived
 //! process keeps for days; only the [`MachinePolicy`] differs. It owns no clock, no timer and no
 //! connection: its driver passes the time in and carries the effects out.
+//!
+//! Longer than 500 lines because all transitions of one machine stand in it.
 
 use std::time::Duration;
 

@@ -8,92 +8,13 @@ use std::ops::Range;
 use crate::names;
 
 /// What a sentence says about a credential instead of saying the credential.
-const REMARKS: [&str; 84] = [
-    "a",
-    "absent",
-    "already",
-    "an",
-    "and",
-    "are",
-    "at",
-    "auth",
-    "authentication",
-    "bad",
-    "be",
-    "blacklisted",
-    "blocked",
-    "cannot",
-    "corrupt",
-    "corrupted",
-    "could",
-    "credentials",
-    "deactivated",
-    "deleted",
-    "denied",
-    "disabled",
-    "does",
-    "empty",
-    "error",
-    "expired",
-    "expiring",
-    "failed",
-    "failure",
-    "for",
-    "forbidden",
-    "from",
-    "has",
-    "in",
-    "inactive",
-    "incorrect",
-    "insufficient",
-    "invalid",
-    "is",
-    "locked",
-    "malformed",
-    "missing",
-    "must",
-    "needed",
-    "no",
-    "none",
-    "not",
-    "null",
-    "of",
-    "ok",
-    "old",
-    "on",
-    "only",
-    "or",
-    "ours",
-    "outdated",
-    "outside",
-    "refused",
-    "rejected",
-    "required",
-    "revoked",
-    "stale",
-    "suspended",
-    "that",
-    "the",
-    "to",
-    "token",
-    "too",
-    "unauthenticated",
-    "unauthorized",
-    "unavailable",
-    "undecodable",
-    "undefined",
-    "unknown",
-    "unreadable",
-    "unrecognized",
-    "unset",
-    "unsupported",
-    "unverified",
-    "valid",
-    "was",
-    "with",
-    "wrong",
-    "yours",
-];
+const REMARKS: &str = "a absent already an and are at auth authentication bad be blacklisted blocked cannot corrupt \
+    corrupted could credentials deactivated deleted denied disabled does empty error expired expiring \
+    failed failure for forbidden from has in inactive incorrect insufficient invalid is locked malformed \
+    missing must needed no none not null of ok old on only or ours outdated outside refused rejected \
+    required revoked stale suspended that the to token too unauthenticated unauthorized unavailable \
+    undecodable undefined unknown unreadable unrecognized unset unsupported unverified valid was with \
+    wrong yours";
 
 /// Between the name of a credential and the credential itself.
 const VERBS: [&str; 9] = ["=", "=>", "->", ":=", "are", "equals", "is", "was", "were"];
@@ -157,7 +78,9 @@ impl Word<'_> {
 
 fn is_remark(word: &str) -> bool {
     let bare = word.trim_matches(|c: char| !c.is_ascii_alphanumeric());
-    bare.is_empty() || bare == "redacted" || REMARKS.iter().any(|remark| bare.eq_ignore_ascii_case(remark))
+    bare.is_empty()
+        || bare == "redacted"
+        || REMARKS.split(' ').any(|remark| bare.eq_ignore_ascii_case(remark))
 }
 
 /// What a word says about those behind it.
