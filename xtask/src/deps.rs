@@ -2,6 +2,7 @@
 
 mod imports;
 mod source_rules;
+mod words;
 
 use crate::sources::read_all;
 use crate::{Problems, duplicates};
@@ -9,7 +10,9 @@ use crate::{Problems, duplicates};
 /// Checks all of them and reports every problem at once.
 pub(crate) fn run() -> Result<(), Problems> {
     let mut problems = imports::check()?;
-    problems.extend(source_rules::check(&read_all()?));
+    let sources = read_all()?;
+    problems.extend(source_rules::check(&sources));
+    problems.extend(words::check(&sources)?);
     problems.extend(duplicates::check()?);
     if problems.is_empty() {
         println!("imports, quarantines, names and versions are as ARCHITECTURE.md and deny.toml say");

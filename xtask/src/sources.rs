@@ -34,6 +34,14 @@ impl Source {
         path.split('/').next().unwrap_or(path)
     }
 
+    /// The tokens before the tests at the end of the file.
+    pub(crate) fn shipped_tokens(&self) -> &[Token] {
+        const TESTS: [&str; 6] = ["cfg", "(", "test", ")", "]", "mod"];
+        let begins = |window: &[Token]| window.iter().map(|token| token.text.as_str()).eq(TESTS);
+        let end = self.tokens.windows(TESTS.len()).position(begins).unwrap_or(self.tokens.len());
+        &self.tokens[..end]
+    }
+
     /// Whether it is part of what the crate ships, rather than a test, bench or example.
     pub(crate) fn is_shipped(&self) -> bool {
         self.path.split('/').any(|part| part == "src") && !self.path.ends_with("/tests.rs")

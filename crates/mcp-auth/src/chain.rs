@@ -19,7 +19,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use http::header::AUTHORIZATION;
 
 use crate::{
-    AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Challenge, Credentials,
+    AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Challenge, Credentials, ProviderKind,
     ProviderSnapshot, Recovery, Rejection, static_headers,
 };
 
@@ -277,7 +277,10 @@ impl AuthProvider for Chain {
     fn snapshot(&self) -> ProviderSnapshot {
         let advertised = self.advertised.load(Ordering::Acquire);
         match &self.authority {
-            Authority::Withheld => ProviderSnapshot { withheld: true, ..ProviderSnapshot::default() },
+            Authority::Withheld => ProviderSnapshot {
+                withheld: Some(ProviderKind::HeadersHelper.called().to_owned()),
+                ..ProviderSnapshot::default()
+            },
             Authority::SignIn { provider, configured } => {
                 let own = provider.snapshot();
                 ProviderSnapshot { login_offered: own.login_offered || *configured || advertised, ..own }

@@ -92,7 +92,7 @@ fn scrubbed(command: &str, name: &OsStr, value: OsString, gone: &[OsString]) -> 
     let leaks = is_copy(&text, gone) || holds_secret(&text);
     // Git counts these, and ends where one of them is missing (git-config(1), section ENVIRONMENT).
     if name.starts_with("GIT_CONFIG_KEY_") {
-        return Some(if leaks { "mcplink.removed".into() } else { value });
+        return Some(if leaks { "mcp.removed".into() } else { value });
     }
     if name.starts_with("GIT_CONFIG_VALUE_") {
         return Some(if leaks { OsString::new() } else { value });
@@ -394,7 +394,7 @@ mod tests {
             [
                 "GIT_CONFIG_COUNT=3",
                 "GIT_CONFIG_KEY_0=http.extraHeader",
-                "GIT_CONFIG_KEY_1=mcplink.removed",
+                "GIT_CONFIG_KEY_1=mcp.removed",
                 "GIT_CONFIG_KEY_2=user.name",
                 "GIT_CONFIG_VALUE_0=",
                 "GIT_CONFIG_VALUE_1=https://github.example/",

@@ -45,6 +45,15 @@ impl ProviderKind {
         }
     }
 
+    /// What people call it: as their file spells it, where it stands there.
+    pub fn called(self) -> &'static str {
+        match self {
+            Self::StaticHeaders => "headers",
+            Self::HeadersHelper => "headersHelper",
+            Self::OAuth => "the sign-in",
+        }
+    }
+
     /// Its stable, kebab-case name.
     pub fn name(self) -> &'static str {
         match self {

@@ -184,6 +184,7 @@ pub struct ProviderSnapshot {
     pub signed_in: bool,
     /// The server or its settings said that a person can sign in.
     pub login_offered: bool,
-    /// The provider that answers was not allowed to (an untrusted folder): static headers went out alone.
-    pub withheld: bool,
+    /// What people call the provider that answers and was not allowed to (an untrusted folder): static headers went out
+    /// alone.
+    pub withheld: Option<String>,
 }

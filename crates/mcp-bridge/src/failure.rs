@@ -1,10 +1,10 @@
 //! What a host is told when a request has no result: the server's own error where it gave one, otherwise the
-//! status, the reason and the next command.
+//! status, the reason and what to do next, in the words of the program that runs the bridge.
 
 use std::collections::HashMap;
 use std::error::Error as _;
 
-use mcp_status::{ActionFacts, MessageContext, Reason, ReasonCode, ServerStatus, StatusReport};
+use mcp_status::{MessageContext, Reason, ReasonCode, ServerStatus, StatusReport};
 use mcp_transport::message::{INVALID_REQUEST, RequestId, RpcError};
 use mcp_transport::supervisor::{RequestError, RequestErrorKind, StatusSnapshot};
 use mcp_transport::{SupervisorHandle, TransportError, TransportErrorKind};
@@ -21,10 +21,10 @@ pub const UNAVAILABLE: i64 = -31_000;
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Details<'a> {
-    source: &'static str,
+    source: &'a str,
     server: &'a str,
     status: ServerStatus,
-    reason: Option<&'a Reason>,
+    reason: Option<&'a Reason<String>>,
     next: Option<&'a str>,
     /// Whether the server may have acted on the request.
     may_have_run: bool,
@@ -61,12 +61,11 @@ impl Failure {
         if let Some(answer) = self.answer_of_server() {
             return answer.clone();
         }
-        let facts = (config.facts)();
         match self {
-            Self::NotYet(snapshot) => not_connected(snapshot, facts),
+            Self::NotYet(snapshot) => not_connected(snapshot, config),
             Self::Request(error) => match error.kind() {
-                RequestErrorKind::NotConnected(snapshot) => not_connected(snapshot, facts),
-                RequestErrorKind::Transport(error) => failed(error, &server.snapshot().context(), facts),
+                RequestErrorKind::NotConnected(snapshot) => not_connected(snapshot, config),
+                RequestErrorKind::Transport(error) => failed(error, &server.snapshot().context(), config),
                 _ => RpcError::new(UNAVAILABLE, format!("{}: {error}", config.name)),
             },
         }
@@ -102,23 +101,25 @@ fn too_many(config: &BridgeConfig) -> RpcError {
 /// What a host is turned away with.
 pub(crate) fn turned_away(reason: Reason, config: &BridgeConfig) -> RpcError {
     let context = MessageContext::new(&config.name);
-    rpc_error(&StatusReport::from_reason(reason, &context, (config.facts)()), "is not started", false)
+    let report = StatusReport::from_reason(reason, &context, (config.facts)());
+    rpc_error(report, "is not started", false, config)
 }
 
-fn not_connected(snapshot: &StatusSnapshot, facts: ActionFacts) -> RpcError {
-    let report = snapshot.report(&snapshot.context(), facts);
-    rpc_error(&report, &condition(&report), false)
+fn not_connected(snapshot: &StatusSnapshot, config: &BridgeConfig) -> RpcError {
+    let report = snapshot.report(&snapshot.context(), (config.facts)());
+    let condition = condition(&report);
+    rpc_error(report, &condition, false, config)
 }
 
-fn failed(error: &TransportError, context: &MessageContext<'_>, facts: ActionFacts) -> RpcError {
+fn failed(error: &TransportError, context: &MessageContext<'_>, config: &BridgeConfig) -> RpcError {
     if *error.kind() == TransportErrorKind::InputRequired {
         // About this request alone: the server is well, and the host did not answer what it was asked.
         let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
         return RpcError::new(UNAVAILABLE, format!("{}: {error}{cause}", context.server));
     }
     let evidence = error.evidence();
-    let report = StatusReport::from_evidence(&evidence, context, facts);
-    rpc_error(&report, "did not answer the request", error.may_have_been_sent())
+    let report = StatusReport::from_evidence(&evidence, context, (config.facts)());
+    rpc_error(report, "did not answer the request", error.may_have_been_sent(), config)
 }
 
 fn condition(report: &StatusReport) -> String {
@@ -135,7 +136,8 @@ fn condition(report: &StatusReport) -> String {
     }
 }
 
-fn rpc_error(report: &StatusReport, what: &str, may_have_run: bool) -> RpcError {
+fn rpc_error(report: StatusReport, what: &str, may_have_run: bool, config: &BridgeConfig) -> RpcError {
+    let report = report.worded(|step| (config.next)(step));
     let reason = report.reason.as_ref();
     let next = reason.and_then(|reason| reason.next.as_deref());
     let mut message = format!("{} {what}", report.name);
@@ -146,7 +148,7 @@ fn rpc_error(report: &StatusReport, what: &str, may_have_run: bool) -> RpcError 
         message.push_str(&format!("; next: {next}"));
     }
     let details = Details {
-        source: "mcplink",
+        source: &config.program,
         server: &report.name,
         status: report.status,
         reason,

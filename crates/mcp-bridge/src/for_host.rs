@@ -176,7 +176,7 @@ pub(crate) fn question_for_legacy(
     });
     match wanting {
         Some(_) => {
-            let id = string(&format!("mcplink-{}", id()));
+            let id = string(&format!("bridge-{}", id()));
             Some(with_members(raw, &[], &[("elicitationId", &id)]))
         }
         None => params,
@@ -284,7 +284,7 @@ mod tests {
     fn a_url_to_visit_gets_the_id_that_legacy_hosts_want_and_loses_it_for_modern_ones() {
         let asked =
             |method: &str, params: &str| question_for_legacy(method, Some(raw(params)), || 3).unwrap();
-        let with_id = r#"{"mode":"url","url":"https://x","elicitationId":"mcplink-3"}"#;
+        let with_id = r#"{"mode":"url","url":"https://x","elicitationId":"bridge-3"}"#;
         assert_eq!(asked("elicitation/create", r#"{"mode":"url","url":"https://x"}"#).get(), with_id);
         for (method, params) in [
             ("elicitation/create", r#"{"mode":"form" }"#),

@@ -2,7 +2,7 @@
 //!
 //! The design decision of this crate: **a host that started a bridge keeps it.** It is answered within a second and never
 //! told to go away: while the server behind is being connected to, signed out or down, lists are the last known
-//! ones, a call is answered with the reason and the next command, and when the server is back the host hears that
+//! ones, a call is answered with the reason and what to do next, and when the server is back the host hears that
 //! its lists have changed. Nothing has to be restarted.
 //!
 //! ```text
@@ -48,7 +48,7 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use mcp_status::{ActionFacts, Reason, TransportKind};
+use mcp_status::{ActionFacts, NextStep, Reason, TransportKind};
 use mcp_transport::limits::Limits;
 use mcp_transport::supervisor::{ServerSource, SupervisorPolicy};
 use mcp_transport::{ClientInfo, Connector, SupervisorHandle};
@@ -76,6 +76,9 @@ pub type OpeningFuture = Pin<Box<dyn Future<Output = Result<(), Reason>> + Send>
 /// ([`CHAIN`](mcp_transport::message::meta::CHAIN)), before anything is connected to.
 pub type Opening = Arc<dyn Fn(Option<String>) -> OpeningFuture + Send + Sync>;
 
+/// Says what a program makes of the next step: a command of its own, an item of its menu; nothing where it has none.
+pub type Next = Arc<dyn Fn(&NextStep) -> Option<String> + Send + Sync>;
+
 /// One bridge's settings.
 #[derive(Clone)]
 #[non_exhaustive]
@@ -86,9 +89,13 @@ pub struct BridgeConfig {
     pub version: Arc<str>,
     /// Says what to connect to, at every new connection.
     pub source: Arc<dyn ServerSource>,
+    /// The name of this program, as the `source` of its errors. `mcp-bridge` unless set.
+    pub program: Arc<str>,
+    /// What this program makes of the next step, for its errors. Plain words that name no command unless set.
+    pub next: Next,
     /// How patiently the connection is kept.
     pub policy: SupervisorPolicy,
-    /// What is configured and known about signing in, at the time of a failure: the next command depends on it.
+    /// What is configured and known about signing in, at the time of a failure: the next step depends on it.
     pub facts: Arc<dyn Fn() -> ActionFacts + Send + Sync>,
     /// Asked once, when the server needs a sign-in that only a person can make; for hosts with a person in front.
     pub sign_in: Option<SignIn>,
@@ -122,6 +129,8 @@ impl BridgeConfig {
             name: name.into(),
             version: version.into(),
             source: Arc::new(source),
+            program: Arc::from(env!("CARGO_PKG_NAME")),
+            next: Arc::new(|step| Some(step.to_string())),
             policy,
             facts: Arc::new(|| ActionFacts::new(TransportKind::Remote)),
             sign_in: None,
@@ -136,7 +145,38 @@ impl BridgeConfig {
         }
     }
 
-    /// With what the next command depends on.
+    /// With the name of this program.
+    #[must_use]
+    pub fn with_program(mut self, program: impl Into<Arc<str>>) -> Self {
+        self.program = program.into();
+        self
+    }
+
+    /// With what this program makes of the next step.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use mcp_bridge::BridgeConfig;
+    /// use mcp_status::NextStep;
+    /// use mcp_transport::supervisor::Withheld;
+    ///
+    /// let config = BridgeConfig::new("internal", "1.0", || async { Err(Withheld::SwitchedOff) })
+    ///     .with_program("acme")
+    ///     .with_next(|step| match step {
+    ///         NextStep::SignIn { .. } => Some("acme auth internal".to_owned()),
+    ///         NextStep::Reconnect => Some("acme restart internal".to_owned()),
+    ///         _ => None,
+    ///     });
+    /// # let _ = config;
+    /// ```
+    #[must_use]
+    pub fn with_next(mut self, next: impl Fn(&NextStep) -> Option<String> + Send + Sync + 'static) -> Self {
+        self.next = Arc::new(next);
+        self
+    }
+
+    /// With what the next step depends on.
     #[must_use]
     pub fn with_facts(mut self, facts: impl Fn() -> ActionFacts + Send + Sync + 'static) -> Self {
         self.facts = Arc::new(facts);
@@ -208,6 +248,7 @@ impl fmt::Debug for BridgeConfig {
         f.debug_struct("BridgeConfig")
             .field("name", &self.name)
             .field("version", &self.version)
+            .field("program", &self.program)
             .field("policy", &self.policy)
             .field("sign_in", &self.sign_in.is_some())
             .field("max_line_bytes", &self.max_line_bytes)

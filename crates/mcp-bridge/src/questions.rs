@@ -31,7 +31,7 @@ const PARKED_FOR: Duration = Duration::from_secs(600);
 const MAX_PARKED: usize = 64;
 
 /// What the states of parked calls begin with.
-const STATE_PREFIX: &str = "mcplink-";
+const STATE_PREFIX: &str = "bridge-";
 
 /// What became of a call to the server.
 pub(crate) type CallOutcome = Result<Payload, RpcError>;
@@ -315,7 +315,7 @@ mod tests {
         let (state, result) = asked(exchanges.start(able(), None, call).step().await);
         assert_eq!(result["resultType"], "input_required");
         assert_eq!(result["inputRequests"]["question-1"]["method"], "elicitation/create");
-        let other = raw(r#"{"requestState":"mcplink-0000000000000000-1"}"#);
+        let other = raw(r#"{"requestState":"bridge-0000000000000000-1"}"#);
         assert!(exchanges.resume(Some(&other)).unwrap().is_err(), "a state of another process");
         let unanswered = raw(format!(r#"{{"requestState":"{state}"}}"#));
         let (state, _) = asked(exchanges.resume(Some(&unanswered)).unwrap().unwrap().step().await);

@@ -5,10 +5,31 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use mcp_config::Address;
+use mcp_status::NextStep;
 use serde_json::Value;
 
 use crate::args::{Cli, Command};
 use crate::two_names;
+
+/// The command that takes the step for the server `name`.
+pub(crate) fn command(step: &NextStep, name: &str) -> String {
+    let verb = match step {
+        NextStep::SignIn { .. } => "login",
+        NextStep::Approve => "approve",
+        NextStep::Trust => return "mcplink trust".to_owned(),
+        NextStep::CheckConfiguration => return "mcplink validate".to_owned(),
+        NextStep::LookAtEntry => "get",
+        NextStep::LookAtStatus => "status",
+        NextStep::Wait => "wait",
+        NextStep::ListTools => "tools",
+        // What is not known here is for the session to find out.
+        _ => "reconnect",
+    };
+    let command = format!("mcplink {verb} {}", mcp_text::shell_word(name));
+    let NextStep::SignIn { scopes } = step else { return command };
+    let more = scopes.iter().map(|scope| format!(" --oauth-scope {}", mcp_text::shell_word(scope)));
+    command + &more.collect::<String>()
+}
 
 /// What steps take over from the invocation.
 #[derive(Clone, Debug, Default)]
@@ -73,6 +94,11 @@ impl Steps {
         if let Some(rest) = next.filter(|_| !self.verb.is_empty()) {
             reason["next"] = format!("mcplink get {rest}").into();
         }
+    }
+
+    /// The step for the server `name`, as it is printed.
+    pub(crate) fn words(&self, step: &NextStep, name: &str) -> String {
+        self.step(&command(step, name))
     }
 
     /// `next` as it is printed. What is no command of this program is left as it is.
@@ -169,6 +195,29 @@ mod tests {
     }
 
     #[test]
+    fn every_step_is_a_command_of_this_program() {
+        use clap::CommandFactory as _;
+        let sign_in =
+            |scopes: &[&str]| NextStep::SignIn { scopes: scopes.iter().map(|s| (*s).into()).collect() };
+        for (step, expected) in [
+            (NextStep::Reconnect, "mcplink reconnect 'a b'"),
+            (sign_in(&[]), "mcplink login 'a b'"),
+            (NextStep::Approve, "mcplink approve 'a b'"),
+            (NextStep::Trust, "mcplink trust"),
+            (NextStep::CheckConfiguration, "mcplink validate"),
+            (NextStep::LookAtEntry, "mcplink get 'a b'"),
+            (NextStep::LookAtStatus, "mcplink status 'a b'"),
+            (NextStep::Wait, "mcplink wait 'a b'"),
+            (NextStep::ListTools, "mcplink tools 'a b'"),
+        ] {
+            let command = command(&step, "a b");
+            assert_eq!(command, expected);
+            let verb = command.split(' ').nth(1).unwrap();
+            assert!(Cli::command().find_subcommand(verb).is_some(), "{command}");
+        }
+    }
+
+    #[test]
     fn fh_h3_nor_is_the_step_of_a_session_that_was_just_asked() {
         let told = |line: &str, next: Value| {
             let mut reason = serde_json::json!({ "code": "helper-failed", "next": next });
@@ -187,6 +236,16 @@ mod tests {
         let mut none = Value::Null;
         Steps::of(&Cli::try_parse_from(["mcplink", "reconnect", "x"]).unwrap()).for_session(&mut none);
         assert_eq!(none, Value::Null);
+    }
+
+    #[test]
+    fn fb_o46_the_sign_in_asks_for_the_scopes_that_were_missing() {
+        let next = |scopes: &[&str]| {
+            command(&NextStep::SignIn { scopes: scopes.iter().map(|s| (*s).into()).collect() }, "x")
+        };
+        assert_eq!(next(&["files:write", "b"]), "mcplink login x --oauth-scope files:write --oauth-scope b");
+        assert_eq!(next(&["$(id)"]), "mcplink login x --oauth-scope '$(id)'");
+        assert!(Cli::try_parse_from(next(&["files:write", "b"]).split(' ')).is_ok());
     }
 
     #[test]

@@ -99,19 +99,9 @@ fn conflict(entry: &ServerEntry, shadowed: &[&ServerEntry]) -> Option<Problem> {
         places.join(", "),
         entry.scope
     );
-    let removals: Vec<String> = all
-        .iter()
-        .map(|entry| {
-            let name = mcp_text::shell_word(&entry.name);
-            match entry.scope {
-                // Of this file no other program knows.
-                Scope::Mcplink => format!("an edit of {}", entry.origin),
-                scope => format!("`claude mcp remove {name} -s {scope}` ({})", entry.origin),
-            }
-        })
-        .collect();
+    let removals: Vec<String> = all.iter().map(|entry| entry.origin.to_string()).collect();
     let problem = Problem::new(Severity::Warning, ProblemCode::ConflictingScopes, message);
-    let hint = format!("keep one: remove the other with {}", removals.join(" or "));
+    let hint = format!("keep one, and remove the entry of the other: {}", removals.join(" or "));
     Some(problem.at(&entry.origin).of_server(&entry.name).with_hint(hint))
 }
 

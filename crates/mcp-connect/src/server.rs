@@ -193,7 +193,6 @@ impl ConfiguredServer {
         ActionFacts::new(transport)
             .with_configured(configured(ProviderKind::StaticHeaders.name()), helper)
             .with_oauth(self.is_oauth_capable(&snapshot), snapshot.signed_in)
-            .with_login_available(true)
             .with_editable(self.description.line.is_some())
             .with_restart(self.auth.as_ref().is_some_and(|auth| {
                 let settings = auth.plan.settings();

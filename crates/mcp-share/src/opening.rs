@@ -91,7 +91,7 @@ mod tests {
 
     #[tokio::test]
     async fn evidence_means_the_same_at_both_ends() {
-        let facts = AuthFacts::new(true, Some("headers-helper".to_owned()), false).with_exit_code(Some(3));
+        let facts = AuthFacts::new(true, Some("minter".to_owned())).with_exit_code(Some(3));
         let scope = ChallengeKind::InsufficientScope { scopes: vec!["a".to_owned()] };
         let outcomes = [
             Outcome::Challenged { kind: scope, http_status: 403 },

@@ -42,7 +42,7 @@ impl Tokens {
         let name = {
             let mut state = self.state();
             state.last += 1;
-            let name = format!("mcplink-{}", state.last);
+            let name = format!("bridge-{}", state.last);
             state.known.insert(name.clone(), owner);
             name
         };
@@ -87,8 +87,8 @@ mod tests {
         let params = raw(r#"{"name":"x","_meta":{"progressToken":1,"other":true}}"#);
         let assigned = peers.each_ref().map(|peer| tokens.assign(peer, Some(&params)).unwrap());
         assert_ne!(assigned[0].0.get(), assigned[1].0.get());
-        assert_eq!(assigned[1].0.get(), r#"{"_meta":{"other":true,"progressToken":"mcplink-2"},"name":"x"}"#);
-        let report = raw(r#"{"progressToken":"mcplink-2","progress":0.50}"#);
+        assert_eq!(assigned[1].0.get(), r#"{"_meta":{"other":true,"progressToken":"bridge-2"},"name":"x"}"#);
+        let report = raw(r#"{"progressToken":"bridge-2","progress":0.50}"#);
         let (peer, told) = tokens.translate(Some(&report)).unwrap();
         assert_eq!((peer.id, told.get()), (2, r#"{"progress":0.50,"progressToken":1}"#));
         drop(assigned);

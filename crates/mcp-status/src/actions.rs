@@ -1,6 +1,4 @@
 //! What a person can do about a server: one pure function that the menu, the JSON and the text all print.
-//!
-//! Longer than 500 lines because each reason stands in a table of its tests.
 
 use serde::Serialize;
 
@@ -81,13 +79,8 @@ pub struct ActionFacts {
     pub has_helper: bool,
     /// The entry carries headers.
     pub has_static_headers: bool,
-    /// This program has a command that signs a person in. It decides only what [`next_command`]
-    /// names: advice must not name a command that does not exist.
-    pub login_available: bool,
     /// A session that goes on holds what was refused, and tries it again only when it is told to.
     pub session: bool,
-    /// What supplies the credentials has been asked again, and supplied what was refused.
-    pub unchanged: bool,
     /// What the entry sends was made from the environment of the process that runs, which only a new start changes.
     pub restart: bool,
     /// The entry stands in a file, so that there is something to edit.
@@ -105,9 +98,7 @@ impl ActionFacts {
             signed_in: false,
             has_helper: false,
             has_static_headers: false,
-            login_available: false,
             session: false,
-            unchanged: false,
             restart: false,
             editable: true,
         }
@@ -144,24 +135,10 @@ impl ActionFacts {
         self
     }
 
-    /// With whether the source of the credentials supplied the same again.
-    #[must_use]
-    pub fn with_unchanged(mut self, unchanged: bool) -> Self {
-        self.unchanged = unchanged;
-        self
-    }
-
     /// With whether only a new start of the process that runs changes what it sends.
     #[must_use]
     pub fn with_restart(mut self, restart: bool) -> Self {
         self.restart = restart;
-        self
-    }
-
-    /// With whether this program can sign a person in.
-    #[must_use]
-    pub fn with_login_available(mut self, available: bool) -> Self {
-        self.login_available = available;
         self
     }
 
@@ -258,72 +235,6 @@ pub fn actions(facts: &ActionFacts) -> Vec<Action> {
     actions
 }
 
-/// The one command to run next for the server `name`; `None` where there is nothing to do.
-pub fn next_command(name: &str, facts: &ActionFacts) -> Option<String> {
-    let code = facts.code?;
-    let on_server = |verb: &str| Some(format!("mcplink {verb} {}", mcp_text::shell_word(name)));
-    // A refused header of the entry's own never leads to OAuth by itself, and a helper comes before it.
-    let sign_in = facts.oauth_capable && facts.login_available && !facts.has_helper;
-    match code {
-        ReasonCode::HelperUntrusted => Some("mcplink trust".to_owned()),
-        ReasonCode::AwaitingApproval | ReasonCode::ChangedSinceApproval | ReasonCode::Declined => {
-            on_server("approve")
-        }
-        ReasonCode::Config => Some("mcplink validate".to_owned()),
-        ReasonCode::Connecting | ReasonCode::Retrying => on_server("status"),
-        // Who was signed in can sign in again, whatever is left of it.
-        ReasonCode::SignInExpired if facts.login_available => on_server("login"),
-        ReasonCode::InsufficientScope if facts.oauth_capable && facts.login_available => on_server("login"),
-        ReasonCode::Unauthorized | ReasonCode::Forbidden | ReasonCode::LoginRedirect if sign_in => {
-            on_server("login")
-        }
-        // What cannot be read is put aside by the next sign-in, or that says why not.
-        ReasonCode::CredentialsFailed if facts.login_available => on_server("login"),
-        ReasonCode::CredentialsRejected if sign_in && !facts.has_static_headers => on_server("login"),
-        // Nothing will change until the entry does: `get` shows what it says and which file says it.
-        ReasonCode::NotConfigured
-        | ReasonCode::SelfReference
-        | ReasonCode::NotFound
-        | ReasonCode::Rejected
-        | ReasonCode::Tls
-        | ReasonCode::ProxyAuth
-        | ReasonCode::Protocol
-        | ReasonCode::Version
-        | ReasonCode::Spawn => on_server("get"),
-        ReasonCode::Unauthorized
-        | ReasonCode::Forbidden
-        | ReasonCode::LoginRedirect
-        | ReasonCode::CredentialsRejected
-            if !facts.has_helper && (!facts.session || facts.restart) =>
-        {
-            on_server("get")
-        }
-        // It has just been run again. What it is, and where, is what a person has to look at; but a sign-in that is behind it
-        // has its turn at the next connection.
-        ReasonCode::CredentialsRejected if facts.unchanged && !facts.oauth_capable => on_server("get"),
-        // Started again it ends as it did; how it is started, and by which file, is what has to be looked at. A session tries
-        // it when it is told to, whatever it was that has been mended since.
-        ReasonCode::Exited if !facts.session => on_server("get"),
-        ReasonCode::NoTools => None,
-        // It comes back by itself, or when a person starts it; this ends when it has.
-        ReasonCode::Unavailable | ReasonCode::RateLimited | ReasonCode::Unreachable | ReasonCode::Timeout => {
-            on_server("wait")
-        }
-        ReasonCode::ToolsUnavailable => on_server("tools"),
-        // A helper is run again, and a session that runs is told.
-        ReasonCode::Unauthorized
-        | ReasonCode::Forbidden
-        | ReasonCode::LoginRedirect
-        | ReasonCode::Blocked
-        | ReasonCode::CredentialsRejected
-        | ReasonCode::InsufficientScope
-        | ReasonCode::HelperFailed
-        | ReasonCode::CredentialsFailed
-        | ReasonCode::SignInExpired
-        | ReasonCode::Exited => on_server("reconnect"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -333,7 +244,7 @@ mod tests {
     };
 
     fn remote() -> ActionFacts {
-        ActionFacts::new(TransportKind::Remote).with_login_available(true)
+        ActionFacts::new(TransportKind::Remote)
     }
 
     fn seen(facts: ActionFacts, code: ReasonCode) -> ActionFacts {
@@ -408,17 +319,6 @@ mod tests {
     }
 
     #[test]
-    fn f013_a_helper_server_is_never_advised_to_sign_in_first() {
-        let helper = remote().with_configured(false, true);
-        for facts in [helper, helper.with_oauth(true, false)] {
-            for code in [ReasonCode::CredentialsRejected, ReasonCode::HelperFailed, ReasonCode::Unauthorized]
-            {
-                assert_eq!(next_command("web", &seen(facts, code)).as_deref(), Some("mcplink reconnect web"));
-            }
-        }
-    }
-
-    #[test]
     fn f058_reconnect_is_offered_in_every_state_but_disabled_and_unapproved() {
         let auths = [remote(), remote().with_oauth(true, false), remote().with_configured(true, true)];
         for facts in auths {
@@ -428,60 +328,6 @@ mod tests {
                     && !matches!(code, ReasonCode::AwaitingApproval | ReasonCode::ChangedSinceApproval);
                 assert_eq!(offered.contains(&Reconnect), contacted, "{code}");
             }
-        }
-    }
-
-    #[test]
-    fn the_next_command_of_every_reason() {
-        let oauth = remote().with_oauth(true, false);
-        let headers = remote().with_configured(true, false);
-        let table = [
-            (seen(remote(), ReasonCode::HelperUntrusted), Some("mcplink trust")),
-            (seen(remote(), ReasonCode::AwaitingApproval), Some("mcplink approve web")),
-            (seen(remote(), ReasonCode::ChangedSinceApproval), Some("mcplink approve web")),
-            (seen(remote(), ReasonCode::Config), Some("mcplink validate")),
-            (seen(remote(), ReasonCode::SelfReference), Some("mcplink get web")),
-            (seen(remote(), ReasonCode::Retrying), Some("mcplink status web")),
-            (seen(remote(), ReasonCode::NotFound), Some("mcplink get web")),
-            (seen(remote(), ReasonCode::Unreachable), Some("mcplink wait web")),
-            (seen(remote(), ReasonCode::ToolsUnavailable), Some("mcplink tools web")),
-            (seen(remote(), ReasonCode::Unauthorized), Some("mcplink get web")),
-            (seen(oauth, ReasonCode::Unauthorized), Some("mcplink login web")),
-            (seen(oauth, ReasonCode::CredentialsRejected), Some("mcplink login web")),
-            (seen(oauth, ReasonCode::SignInExpired), Some("mcplink login web")),
-            (seen(oauth, ReasonCode::InsufficientScope), Some("mcplink login web")),
-            (seen(remote(), ReasonCode::CredentialsFailed), Some("mcplink login web")),
-            (
-                seen(remote().with_login_available(false), ReasonCode::CredentialsFailed),
-                Some("mcplink reconnect web"),
-            ),
-            (seen(oauth, ReasonCode::Blocked), Some("mcplink reconnect web")),
-            (seen(oauth.with_login_available(false), ReasonCode::Unauthorized), Some("mcplink get web")),
-            (seen(headers.with_oauth(true, false), ReasonCode::CredentialsRejected), Some("mcplink get web")),
-            (
-                seen(headers.with_session(true), ReasonCode::CredentialsRejected),
-                Some("mcplink reconnect web"),
-            ),
-            (
-                seen(remote().with_configured(false, true), ReasonCode::CredentialsRejected),
-                Some("mcplink reconnect web"),
-            ),
-            (
-                seen(
-                    remote().with_configured(false, true).with_unchanged(true),
-                    ReasonCode::CredentialsRejected,
-                ),
-                Some("mcplink get web"),
-            ),
-            (
-                seen(headers.with_session(true).with_restart(true), ReasonCode::CredentialsRejected),
-                Some("mcplink get web"),
-            ),
-            (seen(remote(), ReasonCode::NoTools), None),
-            (remote(), None),
-        ];
-        for (facts, expected) in table {
-            assert_eq!(next_command("web", &facts).as_deref(), expected, "{facts:?}");
         }
     }
 

@@ -137,7 +137,7 @@ fn challenge_code(kind: &ChallengeKind, evidence: &Evidence) -> ReasonCode {
         // The server knew who asked and says what is missing: neither a missing nor a wrong credential.
         ChallengeKind::InsufficientScope { .. } => ReasonCode::InsufficientScope,
         // What is missing is known, whatever the static headers that went out alone were worth.
-        _ if evidence.auth.withheld => ReasonCode::HelperUntrusted,
+        _ if evidence.auth.withheld.is_some() => ReasonCode::HelperUntrusted,
         // A firewall has not looked at the credentials, so it cannot have rejected them.
         ChallengeKind::Blocked => ReasonCode::Blocked,
         // What the file says was not enough, and the server says what would be.
@@ -194,11 +194,11 @@ mod tests {
     }
 
     fn sent() -> AuthFacts {
-        AuthFacts::new(true, Some("p".into()), false).with_supplied_by(Some(SuppliedBy::Configuration))
+        AuthFacts::new(true, Some("p".into())).with_supplied_by(Some(SuppliedBy::Configuration))
     }
 
     fn withheld() -> AuthFacts {
-        AuthFacts { withheld: true, ..sent() }
+        sent().with_withheld(Some("w".into()))
     }
 
     fn needs_auth(code: ReasonCode) -> Verdict {
@@ -318,14 +318,14 @@ mod tests {
     #[test]
     fn s_n17_only_a_helper_can_be_a_helper_that_failed() {
         let by = |provider: Option<&str>, supplied_by| {
-            AuthFacts::new(false, provider.map(str::to_owned), false).with_supplied_by(supplied_by)
+            AuthFacts::new(false, provider.map(str::to_owned)).with_supplied_by(supplied_by)
         };
         for (facts, code) in [
             (by(None, None), ReasonCode::HelperFailed),
             (by(Some("x"), Some(SuppliedBy::Command)), ReasonCode::HelperFailed),
             (by(Some("x"), Some(SuppliedBy::SignIn)), ReasonCode::CredentialsFailed),
             // What it is called decides nothing.
-            (by(Some("headers-helper"), None), ReasonCode::CredentialsFailed),
+            (by(Some("my-helper"), None), ReasonCode::CredentialsFailed),
         ] {
             let failed = verdict(Phase::Connect, Outcome::CredentialSourceFailed, facts.clone());
             assert_eq!(failed, needs_auth(code), "{facts:?}");

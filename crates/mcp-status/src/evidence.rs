@@ -154,8 +154,10 @@ pub struct AuthFacts {
     /// Their source was asked again because of the refusal, and supplied the very same.
     #[serde(default)]
     pub unchanged: bool,
-    /// A provider was configured but not allowed to run (untrusted folder).
-    pub withheld: bool,
+    /// What people call that provider, where its name is not what they know it by.
+    pub called: Option<String>,
+    /// What people call a provider that was configured but not allowed to run (untrusted folder).
+    pub withheld: Option<String>,
     /// The exit code of a credential command that failed.
     pub exit_code: Option<i32>,
     /// The scheme that the server's challenge asks for (RFC 9110 section 11.1), as the server spelled it.
@@ -168,8 +170,22 @@ pub struct AuthFacts {
 
 impl AuthFacts {
     /// Facts about credentials of `provider`.
-    pub fn new(sent: bool, provider: Option<String>, withheld: bool) -> Self {
-        Self { sent, provider, withheld, ..Self::default() }
+    pub fn new(sent: bool, provider: Option<String>) -> Self {
+        Self { sent, provider, ..Self::default() }
+    }
+
+    /// With what people call the provider.
+    #[must_use]
+    pub fn with_called(mut self, called: Option<String>) -> Self {
+        self.called = called;
+        self
+    }
+
+    /// With what people call the provider that was not allowed to run.
+    #[must_use]
+    pub fn with_withheld(mut self, withheld: Option<String>) -> Self {
+        self.withheld = withheld;
+        self
     }
 
     /// With the kind of their source.

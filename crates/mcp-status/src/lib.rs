@@ -18,14 +18,16 @@ mod classify;
 mod evidence;
 mod exit;
 mod machine;
+mod next;
 mod phrase;
 mod report;
 mod status;
 
-pub use actions::{Action, ActionFacts, TransportKind, actions, next_command, wants_a_person};
+pub use actions::{Action, ActionFacts, TransportKind, actions, wants_a_person};
 pub use classify::{Verdict, classify};
 pub use evidence::{AuthFacts, ChallengeKind, Evidence, Limit, LimitOf, Outcome, SpawnCause, SuppliedBy};
 pub use machine::{Effect, Event, FailureRun, MachinePolicy, Schedule, StatusMachine, WhenExhausted};
+pub use next::{NextStep, next_step};
 pub use phrase::{MessageContext, message};
 pub use report::{Reason, ServerInfo, StatusReport};
 pub use status::{Phase, ReasonCode, ServerStatus};

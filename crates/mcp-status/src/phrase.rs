@@ -22,14 +22,12 @@ pub struct MessageContext<'a> {
     pub origin: Option<&'a str>,
     /// The MCP endpoint as it may be shown, with its path.
     pub endpoint: Option<&'a str>,
-    /// What people call the credentials that were sent, where the provider's own name says too little.
-    pub supplier: Option<&'a str>,
 }
 
 impl<'a> MessageContext<'a> {
     /// A context that names the server only.
     pub fn new(server: &'a str) -> Self {
-        Self { server, origin: None, endpoint: None, supplier: None }
+        Self { server, origin: None, endpoint: None }
     }
 
     /// With the origin of the endpoint.
@@ -43,13 +41,6 @@ impl<'a> MessageContext<'a> {
     #[must_use]
     pub fn with_endpoint(mut self, endpoint: Option<&'a str>) -> Self {
         self.endpoint = endpoint;
-        self
-    }
-
-    /// With what people call the credentials that were sent (`the headers of the gateway`).
-    #[must_use]
-    pub fn with_supplier(mut self, supplier: Option<&'a str>) -> Self {
-        self.supplier = supplier;
         self
     }
 
@@ -93,23 +84,19 @@ pub fn message(evidence: &Evidence, context: &MessageContext<'_>) -> String {
         }
         // It names file, field and loop, and has passed through each turn of it.
         Some(detail) if evidence.outcome == Outcome::SelfReference => detail,
-        Some(detail) if !text.is_empty() => {
-            of_the_credentials(format!("{text}: {detail}"), evidence, context)
-        }
-        _ => of_the_credentials(text, evidence, context),
+        Some(detail) if !text.is_empty() => of_the_credentials(format!("{text}: {detail}"), evidence),
+        _ => of_the_credentials(text, evidence),
     }
 }
 
 /// What the server said of credentials that it refused, and behind it what is known here.
-fn of_the_credentials(text: String, evidence: &Evidence, context: &MessageContext<'_>) -> String {
+fn of_the_credentials(text: String, evidence: &Evidence) -> String {
     let mut outcome = &evidence.outcome;
     while let Outcome::ToolsUnavailable { cause } = outcome {
         outcome = cause;
     }
     match outcome {
-        Outcome::Challenged { .. } => {
-            with_doubts(with_unchanged(text, evidence, context), &evidence.auth.doubts)
-        }
+        Outcome::Challenged { .. } => with_doubts(with_unchanged(text, evidence), &evidence.auth.doubts),
         _ => text,
     }
 }
@@ -142,9 +129,9 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
                 cause
             }
         }
-        Outcome::Challenged { kind, http_status } => challenge(kind, *http_status, evidence, context),
+        Outcome::Challenged { kind, http_status } => challenge(kind, *http_status, evidence),
         Outcome::CredentialSourceFailed => {
-            let source = source_name(evidence, context);
+            let source = source_name(evidence);
             match evidence.auth.exit_code {
                 Some(code) => format!("{source} failed with exit code {code}"),
                 None => format!("{source} failed"),
@@ -192,12 +179,7 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
     }
 }
 
-fn challenge(
-    kind: &ChallengeKind,
-    http_status: u16,
-    evidence: &Evidence,
-    context: &MessageContext<'_>,
-) -> String {
+fn challenge(kind: &ChallengeKind, http_status: u16, evidence: &Evidence) -> String {
     let times = times(evidence);
     if let ChallengeKind::InsufficientScope { scopes } = kind {
         return if scopes.is_empty() {
@@ -214,7 +196,8 @@ fn challenge(
     };
     match classify(evidence).code() {
         Some(ReasonCode::HelperUntrusted) => format!(
-            "the server asks for {wanted} ({http_status}), and headersHelper was not run because its folder is not trusted"
+            "the server asks for {wanted} ({http_status}), and {} was not run because its folder is not trusted",
+            evidence.auth.withheld.as_deref().map_or_else(|| "their source".to_owned(), sentence)
         ),
         Some(ReasonCode::Blocked) => {
             format!(
@@ -222,7 +205,7 @@ fn challenge(
             )
         }
         Some(ReasonCode::CredentialsRejected) => {
-            let sent = supplied(evidence, context);
+            let sent = supplied(evidence);
             let answer =
                 if *kind == ChallengeKind::LoginRedirect { " and answered with a sign-in page" } else { "" };
             let asked =
@@ -237,10 +220,9 @@ fn challenge(
         Some(ReasonCode::Forbidden) => {
             format!("the server refused a request without credentials{times} ({http_status})")
         }
-        _ if evidence.auth.sent => format!(
-            "the server refused {} and asks for a sign-in{times} ({http_status})",
-            supplied(evidence, context)
-        ),
+        _ if evidence.auth.sent => {
+            format!("the server refused {} and asks for a sign-in{times} ({http_status})", supplied(evidence))
+        }
         _ => format!("the server asks for {wanted}, and none were sent ({http_status})"),
     }
 }
@@ -259,12 +241,12 @@ fn in_time(evidence: &Evidence) -> String {
 }
 
 /// The fact, and that asking for other credentials brought the same ones.
-fn with_unchanged(text: String, evidence: &Evidence, context: &MessageContext<'_>) -> String {
+fn with_unchanged(text: String, evidence: &Evidence) -> String {
     if !evidence.auth.unchanged || classify(evidence).code() != Some(ReasonCode::CredentialsRejected) {
         return text;
     }
     match evidence.auth.supplied_by {
-        Some(SuppliedBy::Command) if context.supplier.is_none() => {
+        Some(SuppliedBy::Command) => {
             format!("{text}; it was run again and returned the very same")
         }
         _ => format!("{text}; asked for others, their source supplied the very same"),
@@ -304,7 +286,6 @@ fn http(
             if status == 403 { &ChallengeKind::Forbidden } else { &ChallengeKind::Unauthorized },
             status,
             evidence,
-            context,
         ),
     }
 }
@@ -329,27 +310,25 @@ fn named_proxy(evidence: &Evidence) -> String {
 }
 
 /// The refused credentials, as people know them.
-fn supplied(evidence: &Evidence, context: &MessageContext<'_>) -> String {
-    if let Some(supplier) = context.supplier {
-        return sentence(supplier);
-    }
-    match (evidence.auth.supplied_by, evidence.auth.provider.as_deref()) {
+fn supplied(evidence: &Evidence) -> String {
+    match (evidence.auth.supplied_by, known_as(evidence)) {
         (Some(SuppliedBy::Configuration), _) => "the headers of the configuration".to_owned(),
-        (Some(SuppliedBy::Command), _) => "the headers that headersHelper returned".to_owned(),
+        (Some(SuppliedBy::Command), Some(command)) => format!("the headers that {command} returned"),
+        (Some(SuppliedBy::Command), None) => "the headers that a command returned".to_owned(),
         (Some(SuppliedBy::SignIn), _) => "the access token".to_owned(),
-        (None, Some(other)) => format!("the credentials of {}", sentence(other)),
+        (None, Some(other)) => format!("the credentials of {other}"),
         (None, None) => "the credentials that were sent".to_owned(),
     }
 }
 
 /// The source of credentials that failed, as people know it.
-fn source_name(evidence: &Evidence, context: &MessageContext<'_>) -> String {
-    match (context.supplier, evidence.auth.supplied_by, evidence.auth.provider.as_deref()) {
-        (Some(supplier), ..) => sentence(supplier),
-        (None, Some(SuppliedBy::Command), _) | (None, None, None) => "headersHelper".to_owned(),
-        (None, _, Some(other)) => sentence(other),
-        (None, Some(_), None) => "their source".to_owned(),
-    }
+fn source_name(evidence: &Evidence) -> String {
+    known_as(evidence).unwrap_or_else(|| "the source of the credentials".to_owned())
+}
+
+/// What people call the provider.
+fn known_as(evidence: &Evidence) -> Option<String> {
+    evidence.auth.called.as_deref().or(evidence.auth.provider.as_deref()).map(sentence)
 }
 
 fn list(items: &[String]) -> String {
@@ -406,13 +385,13 @@ mod tests {
     }
 
     fn by(provider: &str) -> AuthFacts {
-        let supplied_by = match provider {
-            "static-headers" => Some(SuppliedBy::Configuration),
-            "headers-helper" => Some(SuppliedBy::Command),
-            "oauth" => Some(SuppliedBy::SignIn),
-            _ => None,
+        let (supplied_by, called) = match provider {
+            "fixed" => (Some(SuppliedBy::Configuration), None),
+            "minter" => (Some(SuppliedBy::Command), Some("mintCommand".to_owned())),
+            "person" => (Some(SuppliedBy::SignIn), None),
+            _ => (None, None),
         };
-        AuthFacts::new(true, Some(provider.into()), false).with_supplied_by(supplied_by)
+        AuthFacts::new(true, Some(provider.into())).with_supplied_by(supplied_by).with_called(called)
     }
 
     fn said(evidence: &Evidence) -> String {
@@ -440,15 +419,15 @@ mod tests {
                 "the server asks for credentials, and none were sent (401)",
             ),
             (
-                connect(challenged(Unauthorized, 401)).with_auth(by("headers-helper")).with_attempts(2),
-                "the server refused the headers that headersHelper returned, twice (401)",
+                connect(challenged(Unauthorized, 401)).with_auth(by("minter")).with_attempts(2),
+                "the server refused the headers that mintCommand returned, twice (401)",
             ),
             (
-                connect(challenged(Unauthorized, 401)).with_auth(by("static-headers")),
+                connect(challenged(Unauthorized, 401)).with_auth(by("fixed")),
                 "the server refused the headers of the configuration (401)",
             ),
             (
-                connect(challenged(Unauthorized, 401)).with_auth(by("oauth")),
+                connect(challenged(Unauthorized, 401)).with_auth(by("person")),
                 "the server refused the access token (401)",
             ),
             (
@@ -456,8 +435,8 @@ mod tests {
                 "the server refused the credentials of vault, 3 times (401)",
             ),
             (
-                connect(challenged(LoginRedirect, 302)).with_auth(by("headers-helper")),
-                "the server refused the headers that headersHelper returned and answered with a sign-in page (302)",
+                connect(challenged(LoginRedirect, 302)).with_auth(by("minter")),
+                "the server refused the headers that mintCommand returned and answered with a sign-in page (302)",
             ),
             (
                 connect(challenged(LoginRedirect, 302)),
@@ -471,8 +450,9 @@ mod tests {
                 "something in front of the server, such as a firewall, blocked the request (403)",
             ),
             (
-                connect(challenged(Unauthorized, 401)).with_auth(AuthFacts::new(true, None, true)),
-                "the server asks for credentials (401), and headersHelper was not run because its folder is not trusted",
+                connect(challenged(Unauthorized, 401))
+                    .with_auth(AuthFacts::new(true, None).with_withheld(Some("mintCommand".into()))),
+                "the server asks for credentials (401), and mintCommand was not run because its folder is not trusted",
             ),
             (connect(Outcome::SignInExpired), "the authorization server refused the refresh token"),
             (
@@ -589,12 +569,11 @@ mod tests {
 
     #[test]
     fn fa_a63_what_a_server_said_comes_before_what_is_known_here() {
-        let auth =
-            by("headers-helper").with_unchanged(true).with_doubts(vec!["the token has ended".to_owned()]);
+        let auth = by("minter").with_unchanged(true).with_doubts(vec!["the token has ended".to_owned()]);
         let refused = connect(challenged(ChallengeKind::Unauthorized, 401)).with_auth(auth);
         assert_eq!(
             said(&refused.clone().with_detail("no such key")),
-            "the server refused the headers that headersHelper returned (401): no such key; it was run again and returned the very same; the token has ended"
+            "the server refused the headers that mintCommand returned (401): no such key; it was run again and returned the very same; the token has ended"
         );
         let listed = Outcome::ToolsUnavailable { cause: Box::new(refused.outcome.clone()) };
         let listed = Evidence { outcome: listed, ..refused };
@@ -626,8 +605,8 @@ mod tests {
             said(&connect(challenged(ChallengeKind::Unauthorized, 401)).with_auth(auth.with_unchanged(true)))
         };
         assert_eq!(
-            refused(by("headers-helper")),
-            "the server refused the headers that headersHelper returned (401); it was run again and returned the very same"
+            refused(by("minter")),
+            "the server refused the headers that mintCommand returned (401); it was run again and returned the very same"
         );
         assert_eq!(
             refused(by("vault")),
@@ -635,24 +614,24 @@ mod tests {
         );
         // A firewall has not looked at them.
         let blocked = connect(challenged(ChallengeKind::Blocked, 403));
-        let text = said(&blocked.with_auth(by("headers-helper").with_unchanged(true)));
+        let text = said(&blocked.with_auth(by("minter").with_unchanged(true)));
         assert!(!text.contains("same"), "{text}");
     }
 
     #[test]
     fn f004_a_failing_helper_is_named_with_its_exit_code_and_first_stderr_line() {
-        let auth = by("headers-helper").with_exit_code(Some(3));
+        let auth = by("minter").with_exit_code(Some(3));
         let evidence = connect(Outcome::CredentialSourceFailed).with_auth(auth);
-        assert_eq!(said(&evidence), "headersHelper failed with exit code 3");
-        let account = "run the headers helper: it exited with code 3 (stderr: vault is sealed)";
+        assert_eq!(said(&evidence), "mintCommand failed with exit code 3");
+        let account = "run the mint command: it exited with code 3 (stderr: vault is sealed)";
         assert_eq!(said(&evidence.with_detail(account)), format!("failed to {account}"));
     }
 
     #[test]
     fn s_n17_k10_a_store_that_cannot_be_read_is_told_by_its_file() {
-        let evidence = connect(Outcome::CredentialsFailed).with_auth(by("oauth"));
+        let evidence = connect(Outcome::CredentialsFailed).with_auth(by("person"));
         assert_eq!(said(&evidence), "the credentials could not be had");
-        let account = "read /home/me/.local/state/mcplink/tokens/tokens/web-1.json: it is damaged";
+        let account = "read /home/me/.local/state/acme/tokens/web-1.json: it is damaged";
         assert_eq!(said(&evidence.with_detail(account)), format!("failed to {account}"));
     }
 
@@ -665,7 +644,7 @@ mod tests {
             "the server asks for Basic credentials, and none were sent (401)"
         );
         assert_eq!(
-            said(&connect(outcome).with_auth(basic(by("static-headers")))),
+            said(&connect(outcome).with_auth(basic(by("fixed")))),
             "the server refused the headers of the configuration (401); it asks for Basic credentials"
         );
     }

@@ -7,15 +7,18 @@ use serde::Serialize;
 
 use crate::phrase::seconds;
 use crate::{
-    Action, ActionFacts, ChallengeKind, Evidence, MessageContext, Outcome, Phase, ReasonCode, ServerStatus,
-    actions, classify, message, next_command,
+    Action, ActionFacts, Evidence, MessageContext, NextStep, Outcome, Phase, ReasonCode, ServerStatus,
+    actions, classify, message, next_step,
 };
 
-/// Why a status is what it is. Serialises to the `reason` of `mcplink status --json`.
+/// Why a status is what it is.
+///
+/// `N` is what to do next: a [`NextStep`], or what the program that shows it [makes of one](StatusReport::worded). Only that can
+/// be serialised.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
-pub struct Reason {
+pub struct Reason<N = NextStep> {
     /// The stable code.
     pub code: ReasonCode,
     /// What was seen, as a lowercase fragment. Holds no secret and no advice.
@@ -30,8 +33,8 @@ pub struct Reason {
     pub attempts: u32,
     /// Whether it may go away without anybody doing anything.
     pub retryable: bool,
-    /// The one command to run next.
-    pub next: Option<String>,
+    /// What to do next.
+    pub next: Option<N>,
 }
 
 impl Reason {
@@ -121,11 +124,18 @@ impl Reason {
         Self::unseen(ReasonCode::SelfReference, mcp_text::sentence(how), false)
     }
 
-    /// With the command to run next.
+    /// With what to do next.
     #[must_use]
-    pub fn with_next(mut self, next: Option<String>) -> Self {
+    pub fn with_next(mut self, next: Option<NextStep>) -> Self {
         self.next = next;
         self
+    }
+
+    /// The same, with what `words` make of the next step.
+    pub fn worded<N>(self, words: impl FnOnce(&NextStep) -> Option<N>) -> Reason<N> {
+        let Self { code, message, http_status, phase, provider, attempts, retryable, next } = self;
+        let next = next.as_ref().and_then(words);
+        Reason { code, message, http_status, phase, provider, attempts, retryable, next }
     }
 
     fn unseen(code: ReasonCode, message: String, retryable: bool) -> Self {
@@ -165,17 +175,17 @@ impl ServerInfo {
 /// let _: mcp_status::StatusReport = serde_json::from_str("{}").unwrap();
 /// ```
 ///
-/// It serialises to the part of `mcplink status --json` that is not copied from configuration files.
+/// A report whose next step is [in the words of a program](Self::worded) can be serialised.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
-pub struct StatusReport {
+pub struct StatusReport<N = NextStep> {
     /// The name of the server entry.
     pub name: String,
     /// The one truthful status.
     pub status: ServerStatus,
     /// Why; `None` when connected cleanly or switched off.
-    pub reason: Option<Reason>,
+    pub reason: Option<Reason<N>>,
     /// What a person can do, the most useful first.
     pub actions: Vec<Action>,
     /// What the server says it is, when connected.
@@ -194,9 +204,7 @@ impl StatusReport {
             Outcome::Connected { tools } => tools,
             _ => None,
         };
-        let facts = facts.with_unchanged(evidence.auth.unchanged);
-        let report = Self { tools, ..Self::build(context, classify(evidence).status(), reason, facts) };
-        report.asking_for(&evidence.outcome)
+        Self { tools, ..Self::build(context, classify(evidence).status(), reason, facts, Some(evidence)) }
     }
 
     /// The report on a reason that was derived from `evidence` and tells more, such as how long is waited.
@@ -206,18 +214,17 @@ impl StatusReport {
         context: &MessageContext<'_>,
         facts: ActionFacts,
     ) -> Self {
-        let facts = facts.with_unchanged(evidence.auth.unchanged);
-        Self::build(context, reason.code.status(), Some(reason), facts).asking_for(&evidence.outcome)
+        Self::build(context, reason.code.status(), Some(reason), facts, Some(evidence))
     }
 
     /// The report on a reason for which nothing was sent, or not yet.
     pub fn from_reason(reason: Reason, context: &MessageContext<'_>, facts: ActionFacts) -> Self {
-        Self::build(context, reason.code.status(), Some(reason), facts)
+        Self::build(context, reason.code.status(), Some(reason), facts, None)
     }
 
     /// The report on a server that is switched off.
     pub fn disabled(context: &MessageContext<'_>, facts: ActionFacts) -> Self {
-        Self::build(context, ServerStatus::Disabled, None, facts)
+        Self::build(context, ServerStatus::Disabled, None, facts, None)
     }
 
     /// With what the server said in its handshake. Kept only while connected.
@@ -230,18 +237,11 @@ impl StatusReport {
         self
     }
 
-    /// The same, whose sign-in asks for the scopes that were missing.
-    fn asking_for(mut self, outcome: &Outcome) -> Self {
-        match outcome {
-            Outcome::ToolsUnavailable { cause } => return self.asking_for(cause),
-            Outcome::Challenged { kind: ChallengeKind::InsufficientScope { scopes }, .. } => {
-                if let Some(reason) = &mut self.reason {
-                    reason.next = reason.next.take().map(|next| asking_for(next, scopes));
-                }
-            }
-            _ => {}
-        }
-        self
+    /// The same in the words of the program that shows it: `words` say what it makes of the next step.
+    pub fn worded<N>(self, words: impl FnOnce(&NextStep) -> Option<N>) -> StatusReport<N> {
+        let Self { name, status, reason, actions, server, protocol_version, tools } = self;
+        let reason = reason.map(|reason| reason.worded(words));
+        StatusReport { name, status, reason, actions, server, protocol_version, tools }
     }
 
     fn build(
@@ -249,12 +249,13 @@ impl StatusReport {
         status: ServerStatus,
         reason: Option<Reason>,
         facts: ActionFacts,
+        evidence: Option<&Evidence>,
     ) -> Self {
         let facts = facts.with_status(status, reason.as_ref().map(|reason| reason.code));
         Self {
             name: context.server.to_owned(),
             status,
-            reason: reason.map(|reason| reason.with_next(next_command(context.server, &facts))),
+            reason: reason.map(|reason| reason.with_next(next_step(&facts, evidence))),
             actions: actions(&facts),
             server: None,
             protocol_version: None,
@@ -263,60 +264,19 @@ impl StatusReport {
     }
 }
 
-/// The sign-in with the scopes that the server asks for: another one would bring the same token again.
-fn asking_for(command: String, scopes: &[String]) -> String {
-    // RFC 6749 section 3.3; more than these few are an attack or an accident.
-    let legal = |scope: &&String| {
-        (1..=200).contains(&scope.len())
-            && !scope.starts_with('-')
-            && scope.bytes().all(|c| matches!(c, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
-    };
-    let is_login = command.starts_with("mcplink login ");
-    let wanted = scopes.iter().filter(legal).take(12).filter(|_| is_login);
-    wanted.fold(command, |command, scope| format!("{command} --oauth-scope {}", mcp_text::shell_word(scope)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn fb_o46_the_next_sign_in_asks_for_what_was_missing() {
-        let next = |scopes: &[&str], capable: bool| {
-            let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
-            let kind = ChallengeKind::InsufficientScope { scopes };
-            let refused = Outcome::Challenged { kind, http_status: 403 };
-            let facts = ActionFacts::new(TransportKind::Remote)
-                .with_oauth(capable, capable)
-                .with_login_available(true);
-            let context = MessageContext::new("x");
-            let evidence = Evidence::new(Phase::Session, refused.clone());
-            let next = |report: StatusReport| report.reason.unwrap().next.unwrap();
-            let once = next(StatusReport::from_evidence(&evidence, &context, facts));
-            // Wherever it was refused, and whichever path tells it.
-            let reason = Reason::from_evidence(&evidence, &context).unwrap();
-            assert_eq!(next(StatusReport::from_reason_of(reason, &evidence, &context, facts)), once);
-            let list = Outcome::ToolsUnavailable { cause: Box::new(refused) };
-            let evidence = Evidence::new(Phase::Session, list);
-            assert_eq!(next(StatusReport::from_evidence(&evidence, &context, facts)), once);
-            once
-        };
-        assert_eq!(
-            next(&["files:write", "b"], true),
-            "mcplink login x --oauth-scope files:write --oauth-scope b"
-        );
-        assert_eq!(next(&["$(id)"], true), "mcplink login x --oauth-scope '$(id)'");
-        assert_eq!(next(&["a\u{1b}[2J", "b\"c", "", "--all"], true), "mcplink login x");
-        assert!(!next(&["files:write"], false).contains("scope"));
-    }
     use crate::{AuthFacts, ChallengeKind, TransportKind};
 
-    const CONTEXT: MessageContext<'static> = MessageContext {
-        server: "internal",
-        origin: Some("https://internal.example.com"),
-        endpoint: None,
-        supplier: None,
-    };
+    const CONTEXT: MessageContext<'static> =
+        MessageContext { server: "internal", origin: Some("https://internal.example.com"), endpoint: None };
+
+    /// In the words of some program.
+    fn shown(report: StatusReport) -> serde_json::Value {
+        serde_json::to_value(report.worded(|step| Some(format!("acme {step}")))).unwrap()
+    }
 
     fn facts() -> ActionFacts {
         ActionFacts::new(TransportKind::Remote)
@@ -324,8 +284,8 @@ mod tests {
 
     #[test]
     fn f003_a_helper_refused_twice_is_reported_with_its_http_status() {
-        let auth = AuthFacts::new(true, Some("headers-helper".into()), false)
-            .with_supplied_by(Some(crate::SuppliedBy::Command));
+        let auth =
+            AuthFacts::new(true, Some("minter".into())).with_supplied_by(Some(crate::SuppliedBy::Command));
         let challenged = Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 };
         let evidence = Evidence::new(Phase::Connect, challenged).with_auth(auth).with_attempts(2);
         let report = StatusReport::from_evidence(&evidence, &CONTEXT, facts().with_configured(true, true));
@@ -334,20 +294,20 @@ mod tests {
             "status": "needs-auth",
             "reason": {
                 "code": "credentials-rejected",
-                "message": "the server refused the headers that headersHelper returned, twice (401)",
+                "message": "the server refused the headers that minter returned, twice (401)",
                 "httpStatus": 401,
                 "phase": "connect",
-                "provider": "headers-helper",
+                "provider": "minter",
                 "attempts": 2,
                 "retryable": false,
-                "next": "mcplink reconnect internal"
+                "next": "acme connect again"
             },
             "actions": ["reconnect", "disable"],
             "server": null,
             "protocolVersion": null,
             "tools": null
         });
-        assert_eq!(serde_json::to_value(&report).unwrap(), expected);
+        assert_eq!(shown(report), expected);
     }
 
     #[test]
@@ -359,7 +319,7 @@ mod tests {
             "name": "internal", "status": "connected", "reason": null, "actions": ["reconnect", "disable"],
             "server": {"name": "fake", "version": "1.0"}, "protocolVersion": "2026-07-28", "tools": 3
         });
-        assert_eq!(serde_json::to_value(&report).unwrap(), expected);
+        assert_eq!(shown(report), expected);
     }
 
     #[test]
@@ -420,16 +380,16 @@ mod tests {
     }
 
     #[test]
-    fn reasons_without_evidence_lead_to_the_right_command() {
+    fn reasons_without_evidence_lead_to_the_right_step() {
         let table = [
-            (Reason::awaiting_approval(), ServerStatus::Pending, "mcplink approve internal"),
-            (Reason::not_configured(), ServerStatus::Disabled, "mcplink get internal"),
-            (Reason::config(".mcp.json: url is missing"), ServerStatus::Failed, "mcplink validate"),
+            (Reason::awaiting_approval(), ServerStatus::Pending, NextStep::Approve),
+            (Reason::not_configured(), ServerStatus::Disabled, NextStep::LookAtEntry),
+            (Reason::config(".mcp.json: url is missing"), ServerStatus::Failed, NextStep::CheckConfiguration),
         ];
         for (reason, status, next) in table {
             let report = StatusReport::from_reason(reason, &CONTEXT, facts());
             assert_eq!(report.status, status);
-            assert_eq!(report.reason.unwrap().next.as_deref(), Some(next));
+            assert_eq!(report.reason.unwrap().next, Some(next));
         }
     }
 }

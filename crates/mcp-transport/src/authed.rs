@@ -317,7 +317,7 @@ impl AuthedClient {
         AuthContext {
             sent: used.prove_something(),
             provider: supplier.or_else(|| self.provider.as_ref().map(|provider| provider.name().to_owned())),
-            withheld: self.provider.as_ref().is_some_and(|provider| provider.snapshot().withheld),
+            withheld: self.provider.as_ref().and_then(|provider| provider.snapshot().withheld),
             scheme: challenges.first().map(|challenge| challenge.scheme().to_owned()),
             sign_in: challenges.iter().any(|challenge| challenge.resource_metadata().is_some()),
             doubts,

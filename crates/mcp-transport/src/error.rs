@@ -163,7 +163,8 @@ struct Inner {
 pub(crate) struct AuthContext {
     pub(crate) sent: bool,
     pub(crate) provider: Option<String>,
-    pub(crate) withheld: bool,
+    /// What people call a provider that may not run.
+    pub(crate) withheld: Option<String>,
     /// The scheme of the first challenge (RFC 9110 section 11.1).
     pub(crate) scheme: Option<String>,
     /// A challenge says where to sign in (RFC 9728 section 5.1).

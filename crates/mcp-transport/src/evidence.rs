@@ -14,11 +14,14 @@ impl TransportError {
         }
         let mut facts = AuthFacts::default();
         if let Some(context) = self.auth_context() {
-            facts = AuthFacts::new(context.sent, context.provider.clone(), context.withheld)
+            let kind = context.provider.as_deref().and_then(ProviderKind::named);
+            facts = AuthFacts::new(context.sent, context.provider.clone())
+                .with_called(kind.map(|kind| kind.called().to_owned()))
+                .with_withheld(context.withheld.clone())
                 .with_scheme(context.scheme.clone())
                 .with_sign_in(context.sign_in)
                 .with_doubts(context.doubts.clone())
-                .with_supplied_by(context.provider.as_deref().and_then(supplied_by))
+                .with_supplied_by(kind.and_then(supplied_by))
                 .with_unchanged(context.unchanged);
         }
         if let Some(error) = self.auth_error() {
@@ -110,9 +113,9 @@ impl From<&TransportError> for Evidence {
     }
 }
 
-/// What kind of source a provider of this name is: of those that an entry names, not of a program's own.
-fn supplied_by(provider: &str) -> Option<SuppliedBy> {
-    Some(match ProviderKind::named(provider)?.supply() {
+/// What kind of source a provider is that an entry names. Those of a program's own are of none.
+fn supplied_by(kind: ProviderKind) -> Option<SuppliedBy> {
+    Some(match kind.supply() {
         Supply::Configuration => SuppliedBy::Configuration,
         Supply::Command => SuppliedBy::Command,
         Supply::Person => SuppliedBy::SignIn,

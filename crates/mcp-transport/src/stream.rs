@@ -37,7 +37,7 @@ pub struct StreamEndpoint {
 
 impl StreamEndpoint {
     /// The notification by which the other end takes no more requests on a stream.
-    pub const GOING_AWAY: &'static str = "notifications/mcplink/going_away";
+    pub const GOING_AWAY: &'static str = "notifications/relay/going_away";
 
     /// A way to `server` whose streams are opened by `opener`.
     pub fn new(opener: impl StreamOpener, server: Endpoint) -> Self {

@@ -418,7 +418,7 @@ impl SupervisorHandle {
             Bearing::None => None,
             Bearing::Lost => {
                 let evidence = error.evidence();
-                self.tell(Command::Lost { connection, evidence });
+                self.tell(Command::Lost { connection, evidence: Box::new(evidence) });
                 // Only now, so that a caller that finds it lost speaks to the keeper after we did.
                 lease.live.mark_lost();
                 None

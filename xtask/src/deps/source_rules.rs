@@ -124,18 +124,16 @@ fn files(source: &Source) -> Problems {
     if !source.is_shipped() || is_reader || makes_a_new_one || source.path.contains("/tests/") {
         return Problems::new();
     }
-    let texts: Vec<&str> = source.tokens.iter().map(|token| token.text.as_str()).collect();
-    let tests = ["cfg", "(", "test", ")", "]", "mod"];
-    let end = texts.windows(tests.len()).position(|window| window == tests).unwrap_or(texts.len());
+    let texts: Vec<&str> = source.shipped_tokens().iter().map(|token| token.text.as_str()).collect();
     let opens = |at: usize| {
-        let follows = |path: &[&str]| texts[at..end].starts_with(path);
+        let follows = |path: &[&str]| texts[at..].starts_with(path);
         follows(&["fs", ":", ":", "read", "("])
             || follows(&["fs", ":", ":", "read_to_string"])
             || follows(&["File", ":", ":", "open"])
             || follows(&["File", ":", ":", "options"])
             || follows(&["OpenOptions"])
     };
-    (0..end)
+    (0..texts.len())
         .filter(|at| opens(*at))
         .map(|at| format!("{}:{}: files are opened by mcp-files", source.path, source.tokens[at].line))
         .collect()

@@ -337,7 +337,7 @@ async fn f014_a_withheld_helper_sends_static_headers_alone_and_nothing_stands_in
         .unwrap();
     let used = provider.credentials().await.unwrap();
     assert_eq!(shown(&used), "x-team=t");
-    assert!(provider.snapshot().withheld);
+    assert_eq!(provider.snapshot().withheld.as_deref(), Some("headersHelper"));
     let (headers, challenges) = (HeaderMap::new(), Challenge::parse(ADVERTISED));
     let rejection = Rejection::new(StatusCode::UNAUTHORIZED, &challenges, &headers, &used);
     assert!(matches!(provider.on_rejected(rejection).await, Ok(Recovery::Exhausted)));

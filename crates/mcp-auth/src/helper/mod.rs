@@ -115,11 +115,11 @@ struct Minted {
 /// Its span holds no more than the session log does: whose it was, how it ended, how long it took.
 async fn headers(invocation: &Invocation, limit: Duration) -> Result<Minted, AuthError> {
     let span = debug_span!(
-        "mcplink.helper",
+        "mcp.auth.helper",
         "otel.name" = "headers helper",
         "otel.kind" = "internal",
         "otel.status_code" = Empty,
-        "mcplink.server.name" = invocation.server,
+        "mcp.server.name" = invocation.server,
         "process.exit.code" = Empty,
         "error.type" = Empty,
     );

@@ -20,7 +20,7 @@ pub struct OAuthSettings {
     /// then presented to no other. The grants without a person need it, or a confirmed `spec.issuer`, before a secret or an
     /// assertion leaves: the server alone is not believed about where it belongs.
     pub client_issuer: Option<String>,
-    /// The name under which a client registers (RFC 7591 section 2): what the consent page shows.
+    /// The name under which a client registers (RFC 7591 section 2): what the consent page shows. `mcp-auth` unless set.
     pub client_name: String,
     /// The scopes that a person asks for at this sign-in: on top of what an earlier one was granted, and in place of those
     /// of `spec` and of the server.
@@ -37,10 +37,17 @@ impl OAuthSettings {
             grant: Grant::AuthorizationCode,
             client_key: None,
             client_issuer: None,
-            client_name: "mcplink".to_owned(),
+            client_name: env!("CARGO_PKG_NAME").to_owned(),
             requested_scopes: Vec::new(),
             renewals: Renewals::default(),
         }
+    }
+
+    /// The same for a program of this name: what the consent page shows.
+    #[must_use]
+    pub fn with_client_name(mut self, name: impl Into<String>) -> Self {
+        self.client_name = name.into();
+        self
     }
 
     /// The same with another grant.

@@ -6,9 +6,6 @@ use std::path::{Path, PathBuf};
 
 use mcp_files::{FileError, Links, check_private_dir, private_dir};
 
-/// The name of the directory in a runtime directory.
-const NAME: &str = "mcplink";
-
 /// The directories of one account in which live sessions meet.
 ///
 /// Short, because the path of a socket may have about 100 bytes.
@@ -26,10 +23,11 @@ struct Roots<'a> {
 }
 
 impl Places {
-    /// Those of the account that this process acts as: `/run/user/UID` where it exists and is ours, else a directory
-    /// for this account in `/tmp`. Sessions that listen in `runtime` (`XDG_RUNTIME_DIR`) are looked for as well.
-    pub fn of_account(runtime: Option<&Path>) -> Self {
-        Self::among(&Roots { run: Path::new("/run/user"), temporary: Path::new("/tmp") }, runtime)
+    /// Those of `program` for the account that this process acts as: in `/run/user/UID` where that exists and is ours, else a
+    /// directory for this account in `/tmp`. Sessions that listen in `runtime` (`XDG_RUNTIME_DIR`) are looked for as well.
+    /// Programs that want to see each other's sessions say the same name.
+    pub fn of_account(program: &str, runtime: Option<&Path>) -> Self {
+        Self::among(&Roots { run: Path::new("/run/user"), temporary: Path::new("/tmp") }, program, runtime)
     }
 
     /// This directory and no other one.
@@ -37,18 +35,18 @@ impl Places {
         Self { listen: directory.into(), others: Vec::new() }
     }
 
-    fn among(roots: &Roots<'_>, runtime: Option<&Path>) -> Self {
+    fn among(roots: &Roots<'_>, program: &str, runtime: Option<&Path>) -> Self {
         // Without such numbers there is one account, and the directory of temporary files is its own.
         let account = mcp_files::account().map_or_else(|| "user".to_owned(), |account| account.to_string());
         let login = roots.run.join(&account);
         // `TMPDIR` differs between environments of one account, so it is not asked.
-        let fixed = roots.temporary.join(format!("{NAME}-{account}"));
+        let fixed = roots.temporary.join(format!("{program}-{account}"));
         let mut all = Vec::new();
         if check_private_dir(&login, Links::Refuse).is_ok() {
-            all.push(login.join(NAME));
+            all.push(login.join(program));
         }
         all.push(fixed);
-        all.extend(runtime.filter(|runtime| runtime.is_absolute()).map(|runtime| runtime.join(NAME)));
+        all.extend(runtime.filter(|runtime| runtime.is_absolute()).map(|runtime| runtime.join(program)));
         let listen = Self::only(all.remove(0));
         all.into_iter().fold(listen, Self::and)
     }
@@ -115,7 +113,7 @@ mod tests {
     }
 
     fn places(home: &Path, runtime: Option<&Path>) -> Places {
-        Places::among(&Roots { run: &home.join("run"), temporary: home }, runtime)
+        Places::among(&Roots { run: &home.join("run"), temporary: home }, "mcplink", runtime)
     }
 
     #[test]

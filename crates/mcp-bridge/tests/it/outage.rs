@@ -53,7 +53,7 @@ async fn fb_b36_a_call_that_cannot_be_made_says_why_and_what_to_do() {
         assert_eq!(error["code"], mcp_bridge::UNAVAILABLE, "{era:?}");
         let message = error["message"].as_str().unwrap();
         assert!(message.starts_with("internal needs authentication: "), "{message}");
-        assert!(message.ends_with("; next: mcplink reconnect internal"), "{message}");
+        assert!(message.ends_with("; next: acme fix internal (connect again)"), "{message}");
         assert!(
             !message.contains("::") && !message.contains("Error {") && !message.contains("wrong"),
             "{message}"
@@ -61,7 +61,9 @@ async fn fb_b36_a_call_that_cannot_be_made_says_why_and_what_to_do() {
         let data = &error["data"];
         assert_eq!(data["status"], "needs-auth", "{era:?}");
         assert_eq!(data["reason"]["code"], "credentials-rejected", "{era:?}");
-        assert_eq!(data["next"], "mcplink reconnect internal", "{era:?}");
+        assert_eq!(data["next"], "acme fix internal (connect again)", "{era:?}");
+        assert_eq!(data["reason"]["next"], data["next"], "{era:?}");
+        assert_eq!(data["source"], "acme", "{era:?}");
         assert_eq!(data["mayHaveRun"], false, "{era:?}");
         assert_eq!(host.ask("tools/list", json!({})).await["tools"], json!([]), "{era:?}");
         let pong = if era == HostEra::Modern { json!({"resultType": "complete"}) } else { json!({}) };

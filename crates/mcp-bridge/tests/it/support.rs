@@ -120,6 +120,8 @@ impl Setup {
             }
         };
         let mut config = BridgeConfig::new("internal", "9.9", source)
+            .with_program("acme")
+            .with_next(|step| Some(format!("acme fix internal ({step})")))
             .with_facts(|| ActionFacts::new(TransportKind::Remote).with_configured(true, true));
         config.policy.patience = patience;
         config.started = started;

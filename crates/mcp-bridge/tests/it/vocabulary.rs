@@ -81,7 +81,7 @@ impl Vocabulary {
                 for (name, value) in members {
                     let here = format!("{place}/{name}");
                     let in_meta = place.ends_with("/_meta");
-                    let of_us = place == "/error" && name == "data" && value["source"] == "mcplink";
+                    let of_us = place == "/error" && name == "data" && value["source"] == "acme";
                     let reserved = name.starts_with("io.modelcontextprotocol/");
                     let of_a_log = place == "/params" && name == "data";
                     let free = name.starts_with("x-") || (in_meta && !reserved);

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mcp_bridge::{Bridge, BridgeConfig, Ended, SignIn};
 use mcp_status::Reason;
-use mcp_transport::supervisor::Withheld;
+use mcp_transport::supervisor::{ServerSource, Withheld};
 use tokio::sync::Notify;
 
 use super::login;
@@ -69,8 +69,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
         let entry = source.clone();
         async move { entry.read().await.map(|(server, _)| server) }
     };
-    let mut config = BridgeConfig::new(entry.target().name(), env!("CARGO_PKG_VERSION"), read)
-        .with_facts(move || known.facts());
+    let mut config = bridge_config(app, entry.target().name(), read).with_facts(move || known.facts());
     if let Ok(Some(limits)) = wired.state.as_ref().map(|server| &server.limits) {
         config.max_requests = limits.requests;
     }
@@ -103,7 +102,8 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
         seen.app().telemetry.follow(&handle);
         let facts = seen.clone();
         let following = tokio::spawn(follow(seen.clone(), handle.clone(), shared.clone()));
-        let session = Session::new(handle, &wired, Arc::new(move || facts.facts()), log.clone())
+        let steps = seen.app().steps.clone();
+        let session = Session::new(handle, &wired, Arc::new(move || facts.facts()), steps, log.clone())
             .with_share(shared.clone())
             .with_circumstances(
                 host.lock().unwrap_or_else(PoisonError::into_inner).clone(),
@@ -144,6 +144,14 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     }
 }
 
+/// The settings of a bridge of this program to the server `name`.
+fn bridge_config(app: &App, name: &str, source: impl ServerSource) -> BridgeConfig {
+    let (steps, of) = (app.steps.clone(), name.to_owned());
+    BridgeConfig::new(name, env!("CARGO_PKG_VERSION"), source)
+        .with_program("mcplink")
+        .with_next(move |step| Some(steps.words(step, &of)))
+}
+
 /// The entry of a name or a URL; in the one folder that has it, where this one has not. Else why there is none, and where it
 /// may be.
 async fn found(app: &App, target: &Target) -> Result<ConfiguredServer, (CliError, String)> {
@@ -178,14 +186,12 @@ fn streams() -> Result<(mcp_bridge::stdio::Input, mcp_bridge::stdio::Output), Cl
 async fn turn_away(app: &App, wired: &ConfiguredServer, reason: &Reason) -> Result<(), CliError> {
     let (input, output) = streams()?;
     let (facts, reason) = (wired.facts(), reason.clone());
-    let config = BridgeConfig::new(&*wired.description.name, env!("CARGO_PKG_VERSION"), || async {
-        Err(Withheld::SwitchedOff)
-    })
-    .with_facts(move || facts)
-    .with_opening(Arc::new(move |_| {
-        let reason = reason.clone();
-        Box::pin(async move { Err(reason) })
-    }));
+    let config = bridge_config(app, &wired.description.name, || async { Err(Withheld::SwitchedOff) })
+        .with_facts(move || facts)
+        .with_opening(Arc::new(move |_| {
+            let reason = reason.clone();
+            Box::pin(async move { Err(reason) })
+        }));
     let enough = async {
         tokio::select! {
             _ = signals::signal() => {}

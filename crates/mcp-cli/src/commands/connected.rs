@@ -14,6 +14,7 @@ use crate::elicitation::TerminalQuestions;
 use crate::error::CliError;
 use crate::exit;
 use crate::exit::ExitStatus;
+use crate::steps;
 use crate::view::row::Row;
 use crate::view::shown;
 use mcp_connect::{ConfiguredServer, Probe};
@@ -146,7 +147,7 @@ pub(super) fn failed(wired: &ConfiguredServer, error: &TransportError) -> CliErr
         CliError::new(exit, reason.code.as_str(), format!("the request to {} failed", shown::name(name)))
             .why(wired.secrets.hide_known(&reason.message));
     match &reason.next {
-        Some(next) => error.next(next),
+        Some(step) => error.next(steps::command(step, name)),
         None => error,
     }
 }

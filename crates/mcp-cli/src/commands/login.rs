@@ -141,7 +141,7 @@ fn refused(app: &App, wired: &ConfiguredServer, refusal: &LoginRefusal) -> CliEr
     };
     let look = format!("mcplink get {}", mcp_text::shell_word(name));
     let next = wired.offline_report().reason.and_then(|reason| reason.next);
-    CliError::usage(code, message).next(next.map_or(look, |next| app.steps.step(&next)))
+    CliError::usage(code, message).next(next.map_or(look, |step| app.steps.words(&step, name)))
 }
 
 fn not_wanted(name: &str) -> CliError {

@@ -15,6 +15,7 @@ use super::Share;
 use super::sockets::{self, Listener};
 use crate::app::App;
 use crate::session_log::{Event, SessionLog};
+use crate::steps::Steps;
 
 /// Tells what the actions of a session's server are derived from.
 type Facts = Arc<dyn Fn() -> ActionFacts + Send + Sync>;
@@ -44,6 +45,7 @@ pub(crate) struct Session {
     /// Notified when it is asked to end.
     pub(super) stop: Arc<Notify>,
     facts: Facts,
+    steps: Arc<Steps>,
     pub(super) log: Option<SessionLog>,
     pub(super) share: Option<Share>,
 }
@@ -54,11 +56,12 @@ impl Session {
         handle: SupervisorHandle,
         wired: &ConfiguredServer,
         facts: Facts,
+        steps: Arc<Steps>,
         log: Option<SessionLog>,
     ) -> Self {
         let (name, source) = (wired.description.name.clone(), wired.description.source.clone());
         let about = About { url: wired.description.url.clone(), ..About::default() };
-        Self { handle, name, source, about, stop: Arc::default(), facts, log, share: None }
+        Self { handle, name, source, about, stop: Arc::default(), facts, steps, log, share: None }
     }
 
     /// Of a `host`, begun now in `folder` below these entries; `stop` is notified when it is to end.
@@ -89,8 +92,9 @@ impl Session {
 
     /// What it says of its server.
     #[cfg_attr(not(unix), expect(dead_code, reason = "there are no questions where there are no sockets"))]
-    pub(super) fn report(&self, snapshot: &StatusSnapshot) -> StatusReport {
-        snapshot.report(&MessageContext::new(&self.name), (self.facts)())
+    pub(super) fn report(&self, snapshot: &StatusSnapshot) -> StatusReport<String> {
+        let report = snapshot.report(&MessageContext::new(&self.name), (self.facts)());
+        report.worded(|step| Some(self.steps.words(step, &self.name)))
     }
 }
 

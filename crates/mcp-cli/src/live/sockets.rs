@@ -30,7 +30,7 @@ const RECONNECT_LIMIT: Duration = Duration::from_secs(45);
 pub(super) fn places(environment: &Environment) -> Places {
     match environment.text("MCPLINK_RUNTIME_DIR") {
         Some(directory) => Places::only(directory),
-        None => Places::of_account(environment.text("XDG_RUNTIME_DIR").map(Path::new)),
+        None => Places::of_account("mcplink", environment.text("XDG_RUNTIME_DIR").map(Path::new)),
     }
 }
 

@@ -4,8 +4,8 @@
 //! |---|---|---|
 //! | `mcp.client.operation.duration` | seconds of a request | span `mcp.request` |
 //! | `mcp.client.session.duration` | seconds of a connection | span `mcp.session` |
-//! | `mcplink.helper.runs` | runs of a command that mints headers | span `mcplink.helper` |
-//! | `mcplink.auth.replays` | requests sent again with other credentials | span `mcplink.auth_replay` |
+//! | `mcplink.helper.runs` | runs of a command that mints headers | span `mcp.auth.helper` |
+//! | `mcplink.auth.replays` | requests sent again with other credentials | span `mcp.auth.replay` |
 //! | `mcplink.reconnects` | connections that replaced another one | connection of a session |
 //! | `mcplink.connections` | sessions by status | session that lives |
 //!
@@ -52,8 +52,8 @@ impl Measure {
         match span.name() {
             "mcp.request" => Some(Self::Request),
             "mcp.session" => Some(Self::Session),
-            "mcplink.helper" => Some(Self::HelperRun),
-            "mcplink.auth_replay" => Some(Self::Replay),
+            "mcp.auth.helper" => Some(Self::HelperRun),
+            "mcp.auth.replay" => Some(Self::Replay),
             _ => None,
         }
     }
@@ -129,7 +129,7 @@ impl Meters {
 }
 
 fn is_recovered(attribute: &KeyValue) -> bool {
-    attribute.key.as_str() == "mcplink.auth.recovered" && attribute.value == Value::Bool(true)
+    attribute.key.as_str() == "mcp.auth.recovered" && attribute.value == Value::Bool(true)
 }
 
 /// One session, as it is counted.

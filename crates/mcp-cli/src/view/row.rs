@@ -85,7 +85,7 @@ pub(crate) struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) status: Option<ServerStatus>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reason: Option<Option<Reason>>,
+    pub(crate) reason: Option<Option<Reason<String>>>,
     /// It is not what was approved; `list`, which has no reason, tells it too.
     #[serde(rename = "changedSinceApproval", skip_serializing_if = "std::ops::Not::not")]
     pub(crate) changed: bool,
@@ -133,13 +133,11 @@ impl Row {
     /// The row of `server`, as `report` tells.
     pub(crate) fn of(
         server: &ConfiguredServer,
-        mut report: StatusReport,
+        report: StatusReport,
         elapsed: Duration,
         steps: &Steps,
     ) -> Self {
-        if let Some(reason) = &mut report.reason {
-            reason.next = reason.next.as_deref().map(|next| steps.step(next));
-        }
+        let report = report.worded(|step| Some(steps.words(step, &server.description.name)));
         let snapshot = server.snapshot();
         let chain = server.description.chain.clone();
         let auth = AuthRow::new(chain, &snapshot, server.is_oauth_capable(&snapshot));
@@ -169,7 +167,7 @@ impl Row {
     /// The row of a server whose status is `report`.
     pub(crate) fn new(
         description: Description,
-        report: StatusReport,
+        report: StatusReport<String>,
         auth: AuthRow,
         elapsed: Duration,
     ) -> Self {
@@ -215,7 +213,7 @@ impl Row {
     }
 
     /// The reason beside the status, where there is one.
-    pub(crate) fn reason(&self) -> Option<&Reason> {
+    pub(crate) fn reason(&self) -> Option<&Reason<String>> {
         self.reason.as_ref().and_then(Option::as_ref)
     }
 }

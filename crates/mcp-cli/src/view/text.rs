@@ -362,12 +362,13 @@ mod tests {
     const TERMINAL: Style = Style { terminal: true, color: false, columns: 100 };
 
     fn row(name: &str, outcome: Outcome) -> Row {
-        let auth = AuthFacts::new(true, Some("static-headers".into()), false)
+        let auth = AuthFacts::new(true, Some("static-headers".into()))
             .with_supplied_by(Some(mcp_status::SuppliedBy::Configuration));
         let evidence = Evidence::new(Phase::Connect, outcome).with_auth(auth);
         let facts = ActionFacts::new(TransportKind::Remote).with_configured(true, false);
         let report = StatusReport::from_evidence(&evidence, &MessageContext::new(name), facts)
-            .with_server(Some(ServerInfo::new("fake\u{1b}[2J", "1.0")), Some("2026-07-28".into()));
+            .with_server(Some(ServerInfo::new("fake\u{1b}[2J", "1.0")), Some("2026-07-28".into()))
+            .worded(|step| Some(crate::steps::command(step, name)));
         let mut description = Description::new(name, "user", "/home/me/.claude.json", "http");
         description.url = Some("https://example.com/mcp".into());
         description.chain = vec!["static-headers".into()];

@@ -198,7 +198,7 @@ fn credentials_are_minted_and_replaced_in_sight_and_stay_secret() {
     let runs: Vec<&Span> = spans.iter().filter(|span| span.name == "headers helper").collect();
     assert_eq!(runs.len(), 2);
     for run in runs {
-        assert_attributes(run, &[("mcplink.server.name", "remote"), ("process.exit.code", "#0")]);
+        assert_attributes(run, &[("mcp.server.name", "remote"), ("process.exit.code", "#0")]);
     }
     let replay = setting.collector.span("auth replay");
     assert_eq!(replay.parent, setting.collector.span("connect").id);
@@ -262,7 +262,7 @@ fn a_sign_in_is_renewed_in_sight_and_its_tokens_are_not() {
     echo(0);
     let renewal = setting.collector.span("token refresh");
     assert!(!renewal.failed);
-    assert_attributes(&renewal, &[("mcplink.server.name", "remote")]);
+    assert_attributes(&renewal, &[("mcp.server.name", "remote")]);
     auth.forget_refresh_tokens();
     echo(3);
     let spans = setting.collector.spans();

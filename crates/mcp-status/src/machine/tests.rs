@@ -23,7 +23,7 @@ fn unavailable(retry_after: Option<Duration>) -> Evidence {
 
 fn refused(phase: Phase) -> Evidence {
     let outcome = Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 };
-    Evidence::new(phase, outcome).with_auth(AuthFacts::new(true, Some("static-headers".into()), false))
+    Evidence::new(phase, outcome).with_auth(AuthFacts::new(true, Some("static-headers".into())))
 }
 
 fn not_found() -> Evidence {

@@ -86,7 +86,7 @@ pub(super) enum Attempted {
     /// The connection that fell silent will not come back.
     Gone,
     Failed {
-        server: Option<Server>,
+        server: Option<Box<Server>>,
         error: TransportError,
     },
     Connected(Box<Fresh>),
@@ -159,9 +159,9 @@ impl Goal {
     }
 
     /// The server that was contacted, for the retries.
-    pub(super) fn server(&self) -> Option<Server> {
+    pub(super) fn server(&self) -> Option<Box<Server>> {
         match &self.to {
-            To::Server(server) => Some((**server).clone()),
+            To::Server(server) => Some(server.clone()),
             To::Silent(_) => None,
         }
     }

@@ -52,7 +52,7 @@ pub(super) enum Command {
     /// A caller wants to send a request and has no connection. Dropping the sender says that it was heard.
     Used(#[expect(dead_code, reason = "its end is the message")] oneshot::Sender<()>),
     /// This connection no longer works.
-    Lost { connection: u64, evidence: Evidence },
+    Lost { connection: u64, evidence: Box<Evidence> },
     /// This connection may no longer work. Dropping the sender says that it was found out.
     Doubtful { connection: u64, known: Option<oneshot::Sender<()>> },
     /// A caller wants the current status. Dropping the sender says that they were looked at.
@@ -211,7 +211,7 @@ impl Keeper {
                 self.used();
             }
             Command::Look(known) => self.look(known),
-            Command::Lost { connection, evidence } if self.stands(connection) => self.lose(evidence),
+            Command::Lost { connection, evidence } if self.stands(connection) => self.lose(*evidence),
             Command::Lost { .. } => {}
             Command::Doubtful { connection, known } if self.stands(connection) => self.ask(known),
             // It is gone already; there is nothing to find out.
@@ -329,14 +329,14 @@ impl Keeper {
         }
     }
 
-    fn checked(&mut self, lost: Option<Evidence>) {
+    fn checked(&mut self, lost: Option<Box<Evidence>>) {
         // Dropped at the end, when the status is known.
         let _check = match &mut self.state {
             State::Standing(standing) => standing.check.take(),
             _ => None,
         };
         if let Some(evidence) = lost {
-            self.lose(evidence);
+            self.lose(*evidence);
         }
     }
 
@@ -361,7 +361,7 @@ impl Keeper {
                 }
                 if let Some(server) = server {
                     self.described.origin = origin(&server.endpoint);
-                    self.handover.kept = Some(server);
+                    self.handover.kept = Some(*server);
                 }
                 self.resume_at = Instant::now() + USE_SPACING;
                 match run {

@@ -85,7 +85,7 @@ pub(super) enum Change {
     /// The wire has ended by itself.
     Ended,
     /// The question is answered, with the evidence that the connection is lost if it is.
-    Checked(Option<Evidence>),
+    Checked(Option<Box<Evidence>>),
 }
 
 impl State {
@@ -109,7 +109,7 @@ impl State {
             Self::Standing(Standing { live, check }) => tokio::select! {
                 biased;
                 () = live.connection.ended() => Change::Ended,
-                lost = answer(check) => Change::Checked(lost),
+                lost = answer(check) => Change::Checked(lost.map(Box::new)),
             },
         }
     }

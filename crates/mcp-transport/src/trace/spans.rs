@@ -138,18 +138,18 @@ impl Peer {
 
 /// Whether the request is sent again with other credentials.
 #[cfg(feature = "http")]
-pub(crate) const RECOVERED: &str = "mcplink.auth.recovered";
+pub(crate) const RECOVERED: &str = "mcp.auth.recovered";
 
 /// Asking a provider for other credentials than those that were refused with `status`.
 #[cfg(feature = "http")]
 pub(crate) fn recovery(provider: &str, status: http::StatusCode) -> Span {
     debug_span!(
-        "mcplink.auth_replay",
+        "mcp.auth.replay",
         "otel.name" = "auth replay",
         "otel.kind" = "internal",
         "http.response.status_code" = i64::from(status.as_u16()),
-        "mcplink.auth.provider" = provider,
-        "mcplink.auth.recovered" = Empty,
+        "mcp.auth.provider" = provider,
+        "mcp.auth.recovered" = Empty,
     )
 }
 

@@ -169,11 +169,11 @@ impl OAuthSource {
         renewal: impl Future<Output = Result<InUse, AuthError>>,
     ) -> Result<Credentials, AuthError> {
         let span = debug_span!(
-            "mcplink.token_refresh",
+            "mcp.auth.token_refresh",
             "otel.name" = "token refresh",
             "otel.kind" = "internal",
             "otel.status_code" = Empty,
-            "mcplink.server.name" = self.ctx.target.name,
+            "mcp.server.name" = self.ctx.target.name,
             "error.type" = Empty,
         );
         let renewed = renewal.instrument(span.clone()).await;

@@ -15,6 +15,7 @@ fn row(name: &str, outcome: Outcome) -> Row {
     let facts = ActionFacts::new(TransportKind::Remote);
     let evidence = Evidence::new(Phase::Connect, outcome);
     let report = StatusReport::from_evidence(&evidence, &MessageContext::new(name), facts);
+    let report = report.worded(|step| Some(crate::steps::command(step, name)));
     let description = Description::new(name, "user", "/f", "http");
     let auth = AuthRow::new(Vec::new(), &mcp_auth::ProviderSnapshot::default(), false);
     Row::new(description, report, auth, Duration::from_millis(1))

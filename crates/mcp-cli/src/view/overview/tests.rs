@@ -15,6 +15,7 @@ fn described(name: &str) -> Description {
 }
 
 fn row_of(name: &str, report: StatusReport) -> Row {
+    let report = report.worded(|step| Some(crate::steps::command(step, name)));
     let auth = AuthRow::new(Vec::new(), &mcp_auth::ProviderSnapshot::default(), false);
     Row::new(described(name), report, auth, Duration::from_millis(1))
 }
@@ -178,12 +179,11 @@ fn a_name_that_is_long_moves_no_other() {
 
 #[test]
 fn what_is_under_way_spins_and_is_not_advised() {
-    let mut report = StatusReport::from_reason(
+    let report = StatusReport::from_reason(
         Reason::connecting(1),
         &MessageContext::new("a"),
         ActionFacts::new(TransportKind::Remote),
     );
-    report.reason.as_mut().unwrap().next = Some("mcplink status a".into());
     let rows = [row_of("a", report), connected("b", 1)];
     let mut overview = overview(&rows);
     overview.lines[0].spinner = Some("⠋");

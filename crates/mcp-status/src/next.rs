@@ -1,0 +1,288 @@
+//! The one thing to do next about a server, as a value. The program that shows it has the words, and the commands.
+
+use std::fmt;
+
+use crate::{ActionFacts, ChallengeKind, Evidence, Outcome, ReasonCode, SuppliedBy};
+
+/// More scopes than these few are an attack or an accident.
+const MAX_SCOPES: usize = 12;
+/// What one scope may hold, in bytes.
+const MAX_SCOPE_BYTES: usize = 200;
+
+/// What brings a person further with one server: the first thing to do or to look at.
+///
+/// No step names a program. One with a command line makes a command of it; one with a menu marks an item. Where neither is at
+/// hand, its `Display` is a plain fragment.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum NextStep {
+    /// Get fresh credentials, and connect again.
+    Reconnect,
+    /// Sign in.
+    SignIn {
+        /// What the sign-in asks for in addition (RFC 6749 section 3.3): without it, it would bring the same token again.
+        /// Each is legal, and none looks like an option.
+        scopes: Vec<String>,
+    },
+    /// Allow the entry.
+    Approve,
+    /// Allow the commands that the entries of this folder name.
+    Trust,
+    /// See what is wrong in the files.
+    CheckConfiguration,
+    /// See what the entry says, and which file says it.
+    LookAtEntry,
+    /// See what became of it.
+    LookAtStatus,
+    /// Wait until it works: it comes back by itself, or when a person starts it.
+    Wait,
+    /// List its tools.
+    ListTools,
+}
+
+impl fmt::Display for NextStep {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Reconnect => "connect again",
+            Self::SignIn { scopes } if scopes.is_empty() => "sign in",
+            Self::SignIn { scopes } => return write!(f, "sign in, and ask for {}", scopes.join(" ")),
+            Self::Approve => "approve the entry",
+            Self::Trust => "trust the folder of the entry",
+            Self::CheckConfiguration => "check the configuration",
+            Self::LookAtEntry => "look at the entry",
+            Self::LookAtStatus => "look at the status",
+            Self::Wait => "wait until it is back",
+            Self::ListTools => "list the tools",
+        })
+    }
+}
+
+/// What to do next about a server of which `facts` tell, where `evidence` gave the reason; `None` where there is nothing to do.
+pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<NextStep> {
+    let code = facts.code?;
+    let sign_in = || Some(NextStep::SignIn { scopes: evidence.map(missing_scopes).unwrap_or_default() });
+    // A refused header of the entry's own never leads to OAuth by itself, and a helper comes before it.
+    let may_sign_in = facts.oauth_capable && !facts.has_helper;
+    let auth = evidence.map(|evidence| &evidence.auth);
+    match code {
+        ReasonCode::HelperUntrusted => Some(NextStep::Trust),
+        ReasonCode::AwaitingApproval | ReasonCode::ChangedSinceApproval | ReasonCode::Declined => {
+            Some(NextStep::Approve)
+        }
+        ReasonCode::Config => Some(NextStep::CheckConfiguration),
+        ReasonCode::Connecting | ReasonCode::Retrying => Some(NextStep::LookAtStatus),
+        // Who was signed in can sign in again, whatever is left of it.
+        ReasonCode::SignInExpired => sign_in(),
+        ReasonCode::InsufficientScope if facts.oauth_capable => sign_in(),
+        ReasonCode::Unauthorized | ReasonCode::Forbidden | ReasonCode::LoginRedirect if may_sign_in => {
+            sign_in()
+        }
+        // What cannot be read is put aside by the next sign-in, or that says why not. A source of a program's own has none.
+        ReasonCode::CredentialsFailed
+            if auth.is_none_or(|auth| {
+                auth.provider.is_none() || auth.supplied_by == Some(SuppliedBy::SignIn)
+            }) =>
+        {
+            sign_in()
+        }
+        ReasonCode::CredentialsRejected if may_sign_in && !facts.has_static_headers => sign_in(),
+        // Nothing will change until the entry does.
+        ReasonCode::NotConfigured
+        | ReasonCode::SelfReference
+        | ReasonCode::NotFound
+        | ReasonCode::Rejected
+        | ReasonCode::Tls
+        | ReasonCode::ProxyAuth
+        | ReasonCode::Protocol
+        | ReasonCode::Version
+        | ReasonCode::Spawn => Some(NextStep::LookAtEntry),
+        ReasonCode::Unauthorized
+        | ReasonCode::Forbidden
+        | ReasonCode::LoginRedirect
+        | ReasonCode::CredentialsRejected
+            if !facts.has_helper && (!facts.session || facts.restart) =>
+        {
+            Some(NextStep::LookAtEntry)
+        }
+        // It has just been run again. What it is, and where, is what a person has to look at; but a sign-in that is behind it
+        // has its turn at the next connection.
+        ReasonCode::CredentialsRejected
+            if auth.is_some_and(|auth| auth.unchanged) && !facts.oauth_capable =>
+        {
+            Some(NextStep::LookAtEntry)
+        }
+        // Started again it ends as it did; how it is started, and by which file, is what has to be looked at. A session tries
+        // it when it is told to, whatever it was that has been mended since.
+        ReasonCode::Exited if !facts.session => Some(NextStep::LookAtEntry),
+        ReasonCode::NoTools => None,
+        ReasonCode::Unavailable | ReasonCode::RateLimited | ReasonCode::Unreachable | ReasonCode::Timeout => {
+            Some(NextStep::Wait)
+        }
+        ReasonCode::ToolsUnavailable => Some(NextStep::ListTools),
+        // A helper is run again, and a session that runs is told.
+        ReasonCode::Unauthorized
+        | ReasonCode::Forbidden
+        | ReasonCode::LoginRedirect
+        | ReasonCode::Blocked
+        | ReasonCode::CredentialsRejected
+        | ReasonCode::InsufficientScope
+        | ReasonCode::HelperFailed
+        | ReasonCode::CredentialsFailed
+        | ReasonCode::Exited => Some(NextStep::Reconnect),
+    }
+}
+
+/// The scopes that the server said are missing, as far as they can be asked for.
+fn missing_scopes(evidence: &Evidence) -> Vec<String> {
+    let mut outcome = &evidence.outcome;
+    while let Outcome::ToolsUnavailable { cause } = outcome {
+        outcome = cause;
+    }
+    let Outcome::Challenged { kind: ChallengeKind::InsufficientScope { scopes }, .. } = outcome else {
+        return Vec::new();
+    };
+    // RFC 6749 section 3.3; what looks like an option would become one.
+    let is_legal = |scope: &&String| {
+        (1..=MAX_SCOPE_BYTES).contains(&scope.len())
+            && !scope.starts_with('-')
+            && scope.bytes().all(|c| matches!(c, 0x21 | 0x23..=0x5b | 0x5d..=0x7e))
+    };
+    scopes.iter().filter(is_legal).take(MAX_SCOPES).cloned().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{AuthFacts, Phase, TransportKind};
+    use NextStep::{
+        Approve, CheckConfiguration, ListTools, LookAtEntry, LookAtStatus, Reconnect, Trust, Wait,
+    };
+
+    fn remote() -> ActionFacts {
+        ActionFacts::new(TransportKind::Remote)
+    }
+
+    fn seen(facts: ActionFacts, code: ReasonCode) -> ActionFacts {
+        facts.with_status(code.status(), Some(code))
+    }
+
+    fn sign_in() -> NextStep {
+        NextStep::SignIn { scopes: Vec::new() }
+    }
+
+    #[test]
+    fn the_next_step_of_every_reason() {
+        let oauth = remote().with_oauth(true, false);
+        let headers = remote().with_configured(true, false);
+        let helper = remote().with_configured(false, true);
+        let table = [
+            (seen(remote(), ReasonCode::HelperUntrusted), Some(Trust)),
+            (seen(remote(), ReasonCode::AwaitingApproval), Some(Approve)),
+            (seen(remote(), ReasonCode::ChangedSinceApproval), Some(Approve)),
+            (seen(remote(), ReasonCode::Config), Some(CheckConfiguration)),
+            (seen(remote(), ReasonCode::SelfReference), Some(LookAtEntry)),
+            (seen(remote(), ReasonCode::Retrying), Some(LookAtStatus)),
+            (seen(remote(), ReasonCode::NotFound), Some(LookAtEntry)),
+            (seen(remote(), ReasonCode::Unreachable), Some(Wait)),
+            (seen(remote(), ReasonCode::ToolsUnavailable), Some(ListTools)),
+            (seen(remote(), ReasonCode::Unauthorized), Some(LookAtEntry)),
+            (seen(oauth, ReasonCode::Unauthorized), Some(sign_in())),
+            (seen(oauth, ReasonCode::CredentialsRejected), Some(sign_in())),
+            (seen(oauth, ReasonCode::SignInExpired), Some(sign_in())),
+            (seen(oauth, ReasonCode::InsufficientScope), Some(sign_in())),
+            (seen(remote(), ReasonCode::CredentialsFailed), Some(sign_in())),
+            (seen(oauth, ReasonCode::Blocked), Some(Reconnect)),
+            (seen(headers.with_oauth(true, false), ReasonCode::CredentialsRejected), Some(LookAtEntry)),
+            (seen(headers.with_session(true), ReasonCode::CredentialsRejected), Some(Reconnect)),
+            (seen(helper, ReasonCode::CredentialsRejected), Some(Reconnect)),
+            (
+                seen(headers.with_session(true).with_restart(true), ReasonCode::CredentialsRejected),
+                Some(LookAtEntry),
+            ),
+            (seen(remote(), ReasonCode::NoTools), None),
+            (remote(), None),
+        ];
+        for (facts, expected) in table {
+            assert_eq!(next_step(&facts, None), expected, "{facts:?}");
+        }
+    }
+
+    #[test]
+    fn f013_a_helper_server_is_never_advised_to_sign_in_first() {
+        let helper = remote().with_configured(false, true);
+        for facts in [helper, helper.with_oauth(true, false)] {
+            for code in [ReasonCode::CredentialsRejected, ReasonCode::HelperFailed, ReasonCode::Unauthorized]
+            {
+                assert_eq!(next_step(&seen(facts, code), None), Some(Reconnect));
+            }
+        }
+    }
+
+    #[test]
+    fn a_source_that_supplied_the_same_again_is_looked_at() {
+        let helper = remote().with_configured(false, true);
+        let refused = Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 };
+        let of = |facts: ActionFacts, unchanged| {
+            let auth = AuthFacts::new(true, Some("x".into())).with_unchanged(unchanged);
+            let evidence = Evidence::new(Phase::Connect, refused.clone()).with_auth(auth);
+            next_step(&seen(facts, ReasonCode::CredentialsRejected), Some(&evidence))
+        };
+        assert_eq!(of(helper, true), Some(LookAtEntry));
+        assert_eq!(of(helper, false), Some(Reconnect));
+        assert_eq!(of(helper.with_oauth(true, true), true), Some(Reconnect));
+    }
+
+    #[test]
+    fn a_source_of_a_programs_own_that_fails_is_nothing_to_sign_in_to() {
+        let of = |auth: AuthFacts| {
+            let evidence = Evidence::new(Phase::Connect, Outcome::CredentialSourceFailed).with_auth(auth);
+            next_step(&seen(remote(), ReasonCode::CredentialsFailed), Some(&evidence))
+        };
+        let named =
+            |supplied_by| AuthFacts::new(false, Some("corp-agent".into())).with_supplied_by(supplied_by);
+        assert_eq!(of(named(None)), Some(Reconnect));
+        assert_eq!(of(named(Some(SuppliedBy::SignIn))), Some(sign_in()));
+        assert_eq!(of(AuthFacts::default()), Some(sign_in()));
+    }
+
+    #[test]
+    fn fb_o46_the_next_sign_in_asks_for_what_was_missing() {
+        let of = |scopes: &[&str], capable: bool| {
+            let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
+            let kind = ChallengeKind::InsufficientScope { scopes };
+            let refused = Outcome::Challenged { kind, http_status: 403 };
+            let facts = seen(remote().with_oauth(capable, capable), ReasonCode::InsufficientScope);
+            let once = next_step(&facts, Some(&Evidence::new(Phase::Session, refused.clone())));
+            // Wherever it was refused.
+            let list = Outcome::ToolsUnavailable { cause: Box::new(refused) };
+            assert_eq!(next_step(&facts, Some(&Evidence::new(Phase::Session, list))), once);
+            once.unwrap()
+        };
+        let asks_for =
+            |scopes: &[&str]| NextStep::SignIn { scopes: scopes.iter().map(|s| (*s).into()).collect() };
+        assert_eq!(of(&["files:write", "b"], true), asks_for(&["files:write", "b"]));
+        assert_eq!(of(&["a\u{1b}[2J", "b\"c", "", "--all", &"x".repeat(201)], true), sign_in());
+        assert_eq!(of(&["x"; 40], true), asks_for(&["x"; 12]));
+        assert_eq!(of(&["files:write"], false), Reconnect);
+    }
+
+    #[test]
+    fn every_step_is_a_plain_fragment() {
+        let steps = [
+            Reconnect,
+            sign_in(),
+            NextStep::SignIn { scopes: vec!["a".into(), "b".into()] },
+            Approve,
+            Trust,
+            CheckConfiguration,
+            LookAtEntry,
+            LookAtStatus,
+            Wait,
+            ListTools,
+        ];
+        for step in steps {
+            let text = step.to_string();
+            assert!(text.starts_with(|c: char| c.is_lowercase()) && !text.ends_with('.'), "{text}");
+        }
+    }
+}
