@@ -9,6 +9,7 @@
 //! | `described` | what a host is told of the server, also while that is slow or away |
 //! | `other_era` | a server that goes on in another era in the middle of a connection |
 //! | `outage` | a server that is down, comes up, wants credentials, and what the host hears meanwhile |
+//! | `embedded` | a bridge of another program, which is the example |
 //! | `opening` | what a host may tell, and how it is turned away |
 //! | `ending` | how a bridge ends |
 //! | `reports` | what hosts of the field write, in which order |
@@ -21,6 +22,7 @@
 mod apart;
 mod bytes;
 mod described;
+mod embedded;
 mod ending;
 mod eras;
 mod matrix;

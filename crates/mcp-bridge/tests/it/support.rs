@@ -127,11 +127,18 @@ impl Setup {
         config.started = started;
         config.opening = opening;
         config.memory = memory;
+        let bridge = Bridge::new(Connector::new(options), config);
+        Host { capabilities, ..Host::of(bridge, era) }
+    }
+}
+
+impl Host {
+    /// The host of `bridge`, which says nothing yet.
+    pub(crate) fn of(bridge: Bridge, era: HostEra) -> Self {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let (theirs_in, theirs_out) = tokio::io::split(theirs);
         let (output, input) = tokio::io::split(ours);
         let (stop, stopped) = oneshot::channel::<()>();
-        let bridge = Bridge::new(Connector::new(options), config);
         let bridge = tokio::spawn(async move {
             let asked = async {
                 if stopped.await.is_err() {
@@ -154,7 +161,7 @@ impl Setup {
         let (input, stop) = (Some(input), Some(stop));
         Host {
             era,
-            capabilities,
+            capabilities: json!({}),
             log_level: None,
             input,
             seen,
@@ -164,9 +171,7 @@ impl Setup {
             answered: Vec::new(),
         }
     }
-}
 
-impl Host {
     pub(crate) fn set_log_level(&mut self, level: &'static str) {
         self.log_level = Some(level);
     }
