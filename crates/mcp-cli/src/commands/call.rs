@@ -50,7 +50,8 @@ impl Meant {
             }
             None => {
                 let loaded = app.load()?;
-                if loaded.config.entry(name).is_none() {
+                // A word that may be two names has a tool in it, as far as the person is concerned.
+                if two_names::may_be_two(name) && loaded.config.entry(name).is_none() {
                     return Err(loaded.unknown(name));
                 }
                 Err(CliError::usage("usage", format!("which tool of {} is to be called?", shown::name(name)))
