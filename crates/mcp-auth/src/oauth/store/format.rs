@@ -7,7 +7,9 @@
 use std::fmt;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use serde_json::{Map, Value, json};
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use super::records::{ClientKey, StoredClient, StoredTokens, TokenKey, UnknownFields};
 use crate::Secret;
@@ -45,188 +47,287 @@ impl fmt::Display for FormatError {
 
 impl std::error::Error for FormatError {}
 
+/// Takes a field out of a record; one of a bad type is noted by its name.
+macro_rules! take {
+    ($ignored:ident, $record:ident.$field:ident) => {
+        match $record.$field {
+            Field::Good(value) => Some(value),
+            Field::Absent => None,
+            Field::Bad => {
+                $ignored.push(stringify!($field));
+                None
+            }
+        }
+    };
+    ($ignored:ident, $record:ident.$field:ident, required since $version:expr) => {
+        take!($ignored, $record.$field)
+            .ok_or(FormatError::Field { name: stringify!($field), version: $version })?
+    };
+}
+
+/// The tokens of one sign-in, as they are written.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+struct TokenRecord {
+    version: Field<u64>,
+    server_name: Field<String>,
+    resource: Field<String>,
+    issuer: Field<String>,
+    access_token: Field<String>,
+    refresh_token: Field<String>,
+    token_type: Field<String>,
+    expires_at_ms: Field<Millis>,
+    obtained_at_ms: Field<Millis>,
+    scopes: Field<Scopes>,
+    client_id: Field<String>,
+    dpop_key: Field<String>,
+    token_endpoint: Field<String>,
+    revocation_endpoint: Field<String>,
+    resource_parameter: Field<String>,
+    generation: Field<u64>,
+    #[serde(flatten, skip_serializing)]
+    unknown: Map<String, Value>,
+}
+
+/// The identity of a client, as it is written.
+#[derive(Default, Deserialize, Serialize)]
+#[serde(default)]
+struct ClientRecord {
+    version: Field<u64>,
+    registered_with: Field<String>,
+    configured_for: Field<String>,
+    client_id: Field<String>,
+    client_secret: Field<String>,
+    client_secret_expires_at_ms: Field<Millis>,
+    token_endpoint_auth_method: Field<String>,
+    redirect_uris: Field<Scopes>,
+    scopes: Field<Scopes>,
+    issuer: Field<String>,
+    server_name: Field<String>,
+    #[serde(flatten, skip_serializing)]
+    unknown: Map<String, Value>,
+}
+
+/// A field of a record: of a bad type it is passed over, and `null` is as good as absent.
+#[derive(Default)]
+enum Field<T> {
+    #[default]
+    Absent,
+    Good(T),
+    Bad,
+}
+
+impl<T> From<T> for Field<T> {
+    fn from(value: T) -> Self {
+        Self::Good(value)
+    }
+}
+
+impl<T> Field<T> {
+    fn some(value: Option<impl Into<T>>) -> Self {
+        value.map_or(Self::Absent, |value| Self::Good(value.into()))
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Field<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match Value::deserialize(deserializer)? {
+            Value::Null => Self::Absent,
+            value => T::deserialize(value).map_or(Self::Bad, Self::Good),
+        })
+    }
+}
+
+impl<T: Serialize> Serialize for Field<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Good(value) => value.serialize(serializer),
+            Self::Absent | Self::Bad => serializer.serialize_none(),
+        }
+    }
+}
+
+/// A time in milliseconds since 1970. Times before that do not occur; they would be written as 1970.
+#[derive(Clone, Copy, Deserialize, Serialize)]
+#[serde(try_from = "u64", into = "u64")]
+struct Millis(SystemTime);
+
+impl TryFrom<u64> for Millis {
+    type Error = &'static str;
+
+    fn try_from(ms: u64) -> Result<Self, Self::Error> {
+        UNIX_EPOCH.checked_add(Duration::from_millis(ms)).map(Self).ok_or("no time that there is")
+    }
+}
+
+impl From<Millis> for u64 {
+    fn from(Millis(time): Millis) -> Self {
+        let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::try_from(since.as_millis()).unwrap_or(Self::MAX)
+    }
+}
+
+impl From<SystemTime> for Millis {
+    fn from(time: SystemTime) -> Self {
+        Self(time)
+    }
+}
+
+/// A list of strings; also one string with spaces between, as `scope` travels on the wire.
+#[derive(Serialize)]
+#[serde(transparent)]
+struct Scopes(Vec<String>);
+
+impl<'de> Deserialize<'de> for Scopes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Either {
+            One(String),
+            List(Vec<String>),
+        }
+        Ok(Self(match Either::deserialize(deserializer)? {
+            Either::One(text) => text.split_whitespace().map(str::to_owned).collect(),
+            Either::List(list) => list,
+        }))
+    }
+}
+
 pub(super) fn encode_tokens(key: &TokenKey, tokens: &StoredTokens) -> String {
-    let mut object = object(&tokens.unknown);
-    put(&mut object, "server_name", key.server_name());
-    put(&mut object, "resource", key.resource());
-    put(&mut object, "issuer", key.issuer());
-    put(&mut object, "access_token", tokens.access_token.expose());
-    put_some(&mut object, "refresh_token", tokens.refresh_token.as_ref().map(Secret::expose));
-    put(&mut object, "token_type", &*tokens.token_type);
-    put_some(&mut object, "expires_at_ms", tokens.expires_at.map(to_ms));
-    put(&mut object, "obtained_at_ms", to_ms(tokens.obtained_at));
-    put(&mut object, "scopes", tokens.scopes.clone());
-    put(&mut object, "client_id", &*tokens.client_id);
-    put_some(&mut object, "dpop_key", tokens.dpop_key.as_ref().map(Secret::expose));
-    put_some(&mut object, "token_endpoint", tokens.token_endpoint.clone());
-    put_some(&mut object, "revocation_endpoint", tokens.revocation_endpoint.clone());
-    put_some(&mut object, "resource_parameter", tokens.resource_parameter.clone());
-    put(&mut object, "generation", tokens.generation);
-    text(object)
+    let secret =
+        |secret: &Option<Secret>| Field::some(secret.as_ref().map(|secret| secret.expose().to_owned()));
+    let record = TokenRecord {
+        server_name: key.server_name().to_owned().into(),
+        resource: key.resource().to_owned().into(),
+        issuer: key.issuer().to_owned().into(),
+        access_token: tokens.access_token.expose().to_owned().into(),
+        refresh_token: secret(&tokens.refresh_token),
+        token_type: tokens.token_type.clone().into(),
+        expires_at_ms: Field::some(tokens.expires_at),
+        obtained_at_ms: Millis(tokens.obtained_at).into(),
+        scopes: Scopes(tokens.scopes.clone()).into(),
+        client_id: tokens.client_id.clone().into(),
+        dpop_key: secret(&tokens.dpop_key),
+        token_endpoint: Field::some(tokens.token_endpoint.clone()),
+        revocation_endpoint: Field::some(tokens.revocation_endpoint.clone()),
+        resource_parameter: Field::some(tokens.resource_parameter.clone()),
+        generation: tokens.generation.into(),
+        ..TokenRecord::default()
+    };
+    text(&record, &tokens.unknown)
 }
 
 pub(super) fn decode_tokens(text: &[u8]) -> Result<Decoded<(TokenKey, StoredTokens)>, FormatError> {
-    let mut fields = Fields::parse(text)?;
-    let key = fields.token_key()?;
+    let mut record: TokenRecord = parse(text)?;
+    let version = version(&record.version, &mut record.unknown);
+    let mut ignored = Vec::new();
+    let key = TokenKey::from_parts(
+        take!(ignored, record.server_name, required since version),
+        take!(ignored, record.resource, required since version),
+        take!(ignored, record.issuer, required since version),
+    );
     let tokens = StoredTokens {
-        access_token: fields.required("access_token")?.into(),
-        refresh_token: fields.string("refresh_token").map(Secret::from),
-        token_type: fields.string("token_type").unwrap_or_else(|| "Bearer".to_owned()),
-        expires_at: fields.time("expires_at_ms"),
-        obtained_at: fields.time("obtained_at_ms").unwrap_or(UNIX_EPOCH),
-        scopes: fields.strings("scopes"),
-        client_id: fields.required("client_id")?,
-        dpop_key: fields.string("dpop_key").map(Secret::from),
-        token_endpoint: fields.string("token_endpoint"),
-        revocation_endpoint: fields.string("revocation_endpoint"),
-        resource_parameter: fields.string("resource_parameter"),
-        generation: fields.number("generation").unwrap_or(0),
-        unknown: UnknownFields(fields.object),
+        access_token: take!(ignored, record.access_token, required since version).into(),
+        refresh_token: take!(ignored, record.refresh_token).map(Secret::from),
+        token_type: take!(ignored, record.token_type).unwrap_or_else(|| "Bearer".to_owned()),
+        expires_at: take!(ignored, record.expires_at_ms).map(|Millis(time)| time),
+        obtained_at: take!(ignored, record.obtained_at_ms).map_or(UNIX_EPOCH, |Millis(time)| time),
+        scopes: take!(ignored, record.scopes).map(|Scopes(list)| list).unwrap_or_default(),
+        client_id: take!(ignored, record.client_id, required since version),
+        dpop_key: take!(ignored, record.dpop_key).map(Secret::from),
+        token_endpoint: take!(ignored, record.token_endpoint),
+        revocation_endpoint: take!(ignored, record.revocation_endpoint),
+        resource_parameter: take!(ignored, record.resource_parameter),
+        generation: take!(ignored, record.generation).unwrap_or(0),
+        unknown: UnknownFields(record.unknown),
     };
-    Ok(Decoded { record: (key, tokens), ignored: fields.ignored })
+    Ok(Decoded { record: (key, tokens), ignored })
 }
 
 pub(super) fn encode_client(key: &ClientKey, client: &StoredClient) -> String {
-    let mut object = object(&client.unknown);
-    put_client_key(&mut object, key);
-    put(&mut object, "client_id", &*client.client_id);
-    put_some(&mut object, "client_secret", client.client_secret.as_ref().map(Secret::expose));
-    put_some(&mut object, "client_secret_expires_at_ms", client.client_secret_expires_at.map(to_ms));
-    put_some(&mut object, "token_endpoint_auth_method", client.token_endpoint_auth_method.clone());
-    put(&mut object, "redirect_uris", client.redirect_uris.clone());
-    put_some(&mut object, "scopes", client.scopes.clone());
-    put_some(&mut object, "issuer", client.issuer.clone());
-    put(&mut object, "server_name", &*client.server_name);
-    text(object)
+    let (registered_with, configured_for) = match key {
+        ClientKey::Registered { issuer } => (Some(issuer.clone()), None),
+        ClientKey::Configured { server_name } => (None, Some(server_name.clone())),
+    };
+    let record = ClientRecord {
+        registered_with: Field::some(registered_with),
+        configured_for: Field::some(configured_for),
+        client_id: client.client_id.clone().into(),
+        client_secret: Field::some(client.client_secret.as_ref().map(|secret| secret.expose().to_owned())),
+        client_secret_expires_at_ms: Field::some(client.client_secret_expires_at),
+        token_endpoint_auth_method: Field::some(client.token_endpoint_auth_method.clone()),
+        redirect_uris: Scopes(client.redirect_uris.clone()).into(),
+        scopes: client.scopes.clone().map_or(Field::Absent, |scopes| Scopes(scopes).into()),
+        issuer: Field::some(client.issuer.clone()),
+        server_name: client.server_name.clone().into(),
+        ..ClientRecord::default()
+    };
+    text(&record, &client.unknown)
 }
 
 pub(super) fn decode_client(text: &[u8]) -> Result<Decoded<(ClientKey, StoredClient)>, FormatError> {
-    let mut fields = Fields::parse(text)?;
-    let key = fields.client_key()?;
-    let client = StoredClient {
-        client_id: fields.required("client_id")?,
-        client_secret: fields.string("client_secret").map(Secret::from),
-        client_secret_expires_at: fields.time("client_secret_expires_at_ms"),
-        token_endpoint_auth_method: fields.string("token_endpoint_auth_method"),
-        redirect_uris: fields.strings("redirect_uris"),
-        scopes: Some(fields.strings("scopes")).filter(|scopes| !scopes.is_empty()),
-        issuer: fields.string("issuer"),
-        server_name: fields.string("server_name").unwrap_or_default(),
-        unknown: UnknownFields(fields.object),
+    let mut record: ClientRecord = parse(text)?;
+    let version = version(&record.version, &mut record.unknown);
+    let mut ignored = Vec::new();
+    let key = match take!(ignored, record.registered_with) {
+        Some(issuer) => ClientKey::Registered { issuer },
+        None => ClientKey::Configured {
+            server_name: take!(ignored, record.configured_for, required since version),
+        },
     };
-    Ok(Decoded { record: (key, client), ignored: fields.ignored })
+    let client = StoredClient {
+        client_id: take!(ignored, record.client_id, required since version),
+        client_secret: take!(ignored, record.client_secret).map(Secret::from),
+        client_secret_expires_at: take!(ignored, record.client_secret_expires_at_ms).map(|Millis(time)| time),
+        token_endpoint_auth_method: take!(ignored, record.token_endpoint_auth_method),
+        redirect_uris: take!(ignored, record.redirect_uris).map(|Scopes(list)| list).unwrap_or_default(),
+        scopes: take!(ignored, record.scopes).map(|Scopes(list)| list).filter(|list| !list.is_empty()),
+        issuer: take!(ignored, record.issuer),
+        server_name: take!(ignored, record.server_name).unwrap_or_default(),
+        unknown: UnknownFields(record.unknown),
+    };
+    Ok(Decoded { record: (key, client), ignored })
 }
 
-fn put_client_key(object: &mut Map<String, Value>, key: &ClientKey) {
-    match key {
-        ClientKey::Registered { issuer } => put(object, "registered_with", &**issuer),
-        ClientKey::Configured { server_name } => put(object, "configured_for", &**server_name),
+fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, FormatError> {
+    // A name that is there twice counts as it stands last, as everywhere else.
+    let object: Map<String, Value> = serde_json::from_slice(text).map_err(|_| FormatError::NotAnObject)?;
+    T::deserialize(Value::Object(object)).map_err(|_| FormatError::NotAnObject)
+}
+
+/// The version that wrote a record. That of a newer program is kept among what is not known here.
+fn version(written: &Field<u64>, unknown: &mut Map<String, Value>) -> u64 {
+    match written {
+        Field::Good(version) if *version > VERSION => {
+            unknown.insert("version".to_owned(), (*version).into());
+            *version
+        }
+        _ => VERSION,
     }
 }
 
-fn object(unknown: &UnknownFields) -> Map<String, Value> {
-    let mut object = unknown.0.clone();
-    object.entry("version").or_insert(json!(VERSION));
-    object
-}
-
-fn put(object: &mut Map<String, Value>, name: &'static str, value: impl Into<Value>) {
-    object.insert(name.to_owned(), value.into());
-}
-
-fn put_some(object: &mut Map<String, Value>, name: &'static str, value: Option<impl Into<Value>>) {
-    if let Some(value) = value {
-        put(object, name, value);
+/// A record with what is not known here, which is none of its own fields.
+fn text(record: &impl Serialize, unknown: &UnknownFields) -> String {
+    let mut object = match serde_json::to_value(record) {
+        Ok(Value::Object(object)) => object,
+        // It holds text, numbers and lists of text.
+        _ => Map::new(),
+    };
+    object.retain(|_, value| !value.is_null());
+    for (name, value) in &unknown.0 {
+        object.entry(name.clone()).or_insert_with(|| value.clone());
     }
-}
-
-fn text(object: Map<String, Value>) -> String {
+    object.entry("version").or_insert(VERSION.into());
     // The alternate form is indented: a person who repairs a file by hand reads it.
     format!("{:#}\n", Value::Object(object))
 }
 
-/// Times before 1970 do not occur; they would be written as 1970.
-fn to_ms(time: SystemTime) -> u64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-}
-
-/// The fields of a record, taken out one by one; what is left in the end is unknown.
-struct Fields {
-    object: Map<String, Value>,
-    version: u64,
-    ignored: Vec<&'static str>,
-}
-
-impl Fields {
-    fn parse(text: &[u8]) -> Result<Self, FormatError> {
-        let mut object: Map<String, Value> =
-            serde_json::from_slice(text).map_err(|_| FormatError::NotAnObject)?;
-        let version = object.get("version").and_then(Value::as_u64).unwrap_or(VERSION);
-        if version <= VERSION {
-            object.remove("version");
-        }
-        Ok(Self { object, version, ignored: Vec::new() })
-    }
-
-    fn token_key(&mut self) -> Result<TokenKey, FormatError> {
-        Ok(TokenKey::from_parts(
-            self.required("server_name")?,
-            self.required("resource")?,
-            self.required("issuer")?,
-        ))
-    }
-
-    fn client_key(&mut self) -> Result<ClientKey, FormatError> {
-        if let Some(issuer) = self.string("registered_with") {
-            return Ok(ClientKey::Registered { issuer });
-        }
-        self.required("configured_for").map(|server_name| ClientKey::Configured { server_name })
-    }
-
-    fn required(&mut self, name: &'static str) -> Result<String, FormatError> {
-        self.string(name).ok_or(FormatError::Field { name, version: self.version })
-    }
-
-    fn string(&mut self, name: &'static str) -> Option<String> {
-        self.take(name, |value| match value {
-            Value::String(text) => Some(text),
-            _ => None,
-        })
-    }
-
-    fn number(&mut self, name: &'static str) -> Option<u64> {
-        self.take(name, |value| value.as_u64())
-    }
-
-    fn time(&mut self, name: &'static str) -> Option<SystemTime> {
-        self.take(name, |value| UNIX_EPOCH.checked_add(Duration::from_millis(value.as_u64()?)))
-    }
-
-    /// A list of strings; also one string with spaces between, as `scope` travels on the wire.
-    fn strings(&mut self, name: &'static str) -> Vec<String> {
-        let list = self.take(name, |value| match value {
-            Value::String(text) => Some(text.split_whitespace().map(str::to_owned).collect()),
-            Value::Array(items) => items.iter().map(|item| item.as_str().map(str::to_owned)).collect(),
-            _ => None,
-        });
-        list.unwrap_or_default()
-    }
-
-    fn take<T>(&mut self, name: &'static str, read: impl FnOnce(Value) -> Option<T>) -> Option<T> {
-        let value = self.object.remove(name).filter(|value| !value.is_null())?;
-        let read = read(value);
-        if read.is_none() {
-            self.ignored.push(name);
-        }
-        read
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use serde_json::json;
     use url::Url;
+
+    use super::*;
 
     fn key() -> TokenKey {
         TokenKey::new("work", &Url::parse("https://mcp.example/mcp").unwrap(), "https://as.example")
@@ -321,5 +422,21 @@ mod tests {
         assert_eq!(again["attestation"], json!({"canary-secret": 1}));
         assert_eq!(again["access_token"], "next");
         assert!(!format!("{read:?}").contains("canary"), "{read:?}");
+    }
+    #[test]
+    fn what_is_odd_about_a_record_costs_no_more_than_the_field_it_is_in() {
+        let text = r#"{"version":"one","server_name":"work","resource":"r","issuer":"i","access_token":"old",
+            "access_token":"t","client_id":"c","refresh_token":null,"scopes":["a",1],"later":null,"expires_at_ms":1.5}"#;
+        let Decoded { record: (key, tokens), ignored } = decode_tokens(text.as_bytes()).unwrap();
+        assert_eq!((tokens.access_token.expose(), tokens.refresh_token.is_none()), ("t", true));
+        assert_eq!(ignored, ["expires_at_ms", "scopes"]);
+        let again: Map<String, Value> = serde_json::from_str(&encode_tokens(&key, &tokens)).unwrap();
+        assert_eq!(again["version"], 1, "no newer program has a version that is no number");
+        assert_eq!(again["later"], Value::Null, "what is not known here is kept as it is");
+        assert!(!again.contains_key("refresh_token") && !again.contains_key("expires_at_ms"));
+        let text = r#"{"configured_for":"work","client_id":"c","redirect_uris":"http://a http://b","client_secret":7}"#;
+        let Decoded { record: (_, client), ignored } = decode_client(text.as_bytes()).unwrap();
+        assert_eq!(client.redirect_uris, ["http://a", "http://b"]);
+        assert_eq!(ignored, ["client_secret"]);
     }
 }
