@@ -62,7 +62,10 @@ impl AuthPlan {
 
 #[cfg(feature = "helper")]
 fn helper_provider(spec: &HelperSpec, target: &Target) -> Result<Arc<dyn AuthProvider>, AuthError> {
-    Ok(Arc::new(crate::SingleFlight::new(crate::HeadersHelper::new(spec.clone(), target.clone()))))
+    // The command has a limit of its own, and says more of itself when that is over.
+    let limit = spec.timeout.saturating_add(std::time::Duration::from_secs(30));
+    let helper = crate::HeadersHelper::new(spec.clone(), target.clone());
+    Ok(Arc::new(crate::SingleFlight::new(helper).with_timeout(limit)))
 }
 
 #[cfg(not(feature = "helper"))]

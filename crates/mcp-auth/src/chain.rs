@@ -13,14 +13,15 @@
 //! registration or token request can come from a server whose helper works. Once it has answered, its headers
 //! go along with every later request of the connection.
 
+use std::convert::Infallible;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use http::header::AUTHORIZATION;
 
 use crate::{
-    AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Challenge, Credentials, ProviderKind,
-    ProviderSnapshot, Recovery, Rejection, static_headers,
+    Acceptance, AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Challenge, Credentials,
+    ProviderKind, ProviderSnapshot, Recovery, Rejection, static_headers,
 };
 
 /// A provider that is asked after the authority, under conditions.
@@ -179,8 +180,11 @@ impl Chain {
         rejection: Rejection<'_>,
     ) -> Result<Recovery, AuthError> {
         let used = rejection.used;
-        let first = rejection.recoveries == 0;
-        if rejection.recoveries > 1 || (!first && used.generation() == self.spent.load(Ordering::Acquire)) {
+        // Before its last leg it is the authority's turn, and after it the fallback's, once.
+        let legs = legs_of(provider);
+        let first = rejection.recoveries < legs;
+        let spent = rejection.recoveries > 0 && used.generation() == self.spent.load(Ordering::Acquire);
+        if rejection.recoveries > legs || spent {
             return Ok(Recovery::Exhausted);
         }
         let usable = fallback.filter(|fallback| self.is_offered(fallback) && is_signed_in(fallback));
@@ -226,8 +230,30 @@ impl Chain {
         Ok(retry(fresh, used))
     }
 
+    /// Each provider whose headers go along, the authority first, until one fails.
+    fn each<E>(&self, mut told: impl FnMut(&dyn AuthProvider) -> Result<(), E>) -> Result<(), E> {
+        match &self.authority {
+            Authority::Withheld => Ok(()),
+            Authority::SignIn { provider, .. } => told(&**provider),
+            Authority::Minting { provider, fallback } => {
+                told(&**provider)?;
+                let active = fallback.as_ref().filter(|fallback| fallback.is_active());
+                active.map_or(Ok(()), |fallback| told(&*fallback.provider))
+            }
+        }
+    }
+
     fn is_offered(&self, fallback: &Fallback) -> bool {
         fallback.configured || self.advertised.load(Ordering::Acquire)
+    }
+}
+
+/// How many refusals of one request are the authority's to answer. Two is what a request gets in any case, one of them by a
+/// fallback.
+fn legs_of(provider: &dyn AuthProvider) -> u32 {
+    match provider.capabilities().bound() {
+        ..=Capabilities::RECOVERIES => 1,
+        legs => legs,
     }
 }
 
@@ -261,7 +287,11 @@ impl AuthProvider for Chain {
             Authority::Minting { provider, fallback } => {
                 let own = provider.capabilities();
                 let offered = fallback.as_ref().is_some_and(|fallback| self.is_offered(fallback));
-                Capabilities::new(own.refreshable, own.login || offered)
+                let recoveries = match legs_of(&**provider) {
+                    1 => Capabilities::RECOVERIES,
+                    legs => legs + u32::from(fallback.is_some()),
+                };
+                Capabilities::new(own.refreshable, own.login || offered).with_recoveries(recoveries)
             }
         }
     }
@@ -272,6 +302,17 @@ impl AuthProvider for Chain {
 
     fn on_rejected<'a>(&'a self, rejection: Rejection<'a>) -> AuthFuture<'a, Recovery> {
         Box::pin(self.recover(rejection))
+    }
+
+    fn on_answer(&self, acceptance: Acceptance<'_>) -> Result<(), AuthError> {
+        self.each(|provider| provider.on_answer(acceptance))
+    }
+
+    fn invalidate(&self) {
+        let Ok(()) = self.each(|provider| {
+            provider.invalidate();
+            Ok::<(), Infallible>(())
+        });
     }
 
     fn snapshot(&self) -> ProviderSnapshot {

@@ -27,12 +27,10 @@ use http::{HeaderMap, StatusCode};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use crate::{AuthError, AuthProvider, Credentials, Recovery, Rejection};
+use crate::{AuthError, AuthProvider, Capabilities, Credentials, Recovery, Rejection};
 
 /// How many callers are "load".
 const CALLERS: usize = 50;
-/// How many recoveries of one request a provider may offer. A chain asks each of its providers once.
-const MAX_RECOVERIES: u32 = 3;
 /// How long one call may take before it counts as hung.
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -274,13 +272,14 @@ async fn stale_rejection(subject: &Subject) -> Finding {
 
 async fn bounded_recoveries(subject: &Subject) -> Finding {
     let mut used = credentials(subject).await?;
-    for recoveries in 0..=MAX_RECOVERIES {
+    let bound = subject.provider.capabilities().bound().max(Capabilities::RECOVERIES);
+    for recoveries in 0..=bound {
         match reject(&*subject.provider, &used, recoveries).await? {
             Ok(Recovery::Retry(fresh)) if !fresh.same_headers(&used) => used = fresh,
             _ => return Ok(()),
         }
     }
-    let seen = format!("a request was offered more than {MAX_RECOVERIES} recoveries");
+    let seen = format!("a request was offered more than {bound} recoveries");
     Err(broken(Rule::BoundedRecoveries, seen))
 }
 

@@ -6,16 +6,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::SystemTime;
 
-use http::{HeaderMap, HeaderName, HeaderValue, Method};
-use url::Url;
+use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::RequestSigner;
 use crate::reserved::reserved;
-
-/// Adds headers that depend on the request itself, such as a DPoP proof (RFC 9449 section 4).
-pub trait RequestSigner: fmt::Debug + Send + Sync + 'static {
-    /// Adds to `headers` what proves that this request is the caller's.
-    fn sign(&self, method: &Method, url: &Url, headers: &mut HeaderMap);
-}
 
 /// One header and the provider that supplied it.
 #[derive(Clone)]
@@ -183,14 +177,21 @@ impl Credentials {
         Self::made_of(&[self, over], inner)
     }
 
-    /// Puts the headers into a request, replacing same-named ones, and signs it where a signer is set.
-    pub fn apply(&self, method: &Method, url: &Url, headers: &mut HeaderMap) {
+    /// Puts the headers into a request, replacing same-named ones. Credentials that [sign](Self::signs) are not complete with
+    /// that: see [`sign`](Self::sign).
+    pub fn apply(&self, headers: &mut HeaderMap) {
         for supplied in &self.0.headers {
             headers.insert(supplied.name.clone(), supplied.value.clone());
         }
-        if let Some(signer) = &self.0.signer {
-            signer.sign(method, url, headers);
-        }
+    }
+
+    /// Whether each request has to be [signed](Self::sign), as the last thing before it is sent.
+    pub fn signs(&self) -> bool {
+        self.0.signer.is_some()
+    }
+
+    pub(crate) fn signer(&self) -> Option<&dyn RequestSigner> {
+        self.0.signer.as_deref()
     }
 
     /// Which fetch this value came from; unique in the process.
@@ -312,7 +313,7 @@ mod tests {
         let merged = base.overlaid_with(&Credentials::new("headers-helper", [pair("authorization", "new")]));
         let mut headers = HeaderMap::new();
         headers.insert("authorization", HeaderValue::from_static("from elsewhere"));
-        merged.apply(&Method::POST, &Url::parse("http://localhost/mcp").unwrap(), &mut headers);
+        merged.apply(&mut headers);
         assert_eq!(headers.get_all("authorization").iter().count(), 1);
         assert_eq!(headers["authorization"], "new");
         assert_eq!(headers["x-team"], "a");
@@ -324,7 +325,7 @@ mod tests {
     fn debug_shows_names_and_no_value() {
         let credentials = Credentials::new("p", [pair("authorization", "Bearer canary-secret")]);
         let mut headers = HeaderMap::new();
-        credentials.apply(&Method::GET, &Url::parse("http://localhost").unwrap(), &mut headers);
+        credentials.apply(&mut headers);
         let shown = format!("{credentials:?} {headers:?}");
         assert!(shown.contains("authorization") && !shown.contains("canary"), "{shown}");
     }
@@ -335,7 +336,7 @@ mod tests {
         let credentials = Credentials::new("p", names.map(|name| pair(name, "1")));
         let mut headers = HeaderMap::new();
         headers.insert("accept", HeaderValue::from_static("application/json"));
-        credentials.apply(&Method::POST, &Url::parse("http://localhost").unwrap(), &mut headers);
+        credentials.apply(&mut headers);
         assert_eq!(headers["accept"], "application/json");
         let mut applied: Vec<_> = headers.keys().map(HeaderName::as_str).collect();
         applied.sort_unstable();

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The kind of an [`AuthError`]; status and retry are decided from it, never from the text.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
@@ -11,6 +12,8 @@ pub enum AuthErrorKind {
     /// The source of the credentials failed by itself (a command that exits with an error, is killed,
     /// runs into its time limit or prints something else than headers). The server was not contacted.
     SourceFailed,
+    /// The source of the credentials, or what signs with them, did not answer within its limit. The request was not sent.
+    TimedOut,
     /// The person's sign-in has ended: the authorization server refused the refresh token (RFC 6749 section 5.2).
     SignInExpired,
     /// The authorization server could not be reached or answered with a transient error. What is stored is kept.
@@ -25,21 +28,54 @@ pub enum AuthErrorKind {
     Cancelled,
 }
 
-/// A failure to obtain credentials. Its text never contains a header value, a token or the output of a command.
+/// A failure to obtain credentials, or to sign with them. Its text never contains a header value, a token or the output of a
+/// command; nor may that of its [source](Error::source), which people are told as well.
 ///
 /// Cheap to clone: callers that waited for one fetch share its failure.
+///
+/// # Examples
+///
+/// ```
+/// use mcp_auth::{AuthError, AuthErrorKind};
+///
+/// let error = AuthError::new(AuthErrorKind::SourceFailed, "mint a token")
+///     .with_source(std::io::Error::other("the session has ended"))
+///     .with_hint("run `corp login`");
+/// assert_eq!(format!("failed to {error}"), "failed to mint a token");
+/// assert_eq!(error.hint(), Some("run `corp login`"));
+/// ```
 #[derive(Clone)]
 pub struct AuthError {
     kind: AuthErrorKind,
     message: String,
     exit_code: Option<i32>,
+    hint: Option<Arc<str>>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
 impl AuthError {
     /// A new error; `message` is a lowercase fragment that reads well after "failed to".
     pub fn new(kind: AuthErrorKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), exit_code: None, source: None }
+        Self { kind, message: message.into(), exit_code: None, hint: None, source: None }
+    }
+
+    /// A source of this name that did not answer within `limit`.
+    pub fn timed_out(provider: &str, limit: Duration) -> Self {
+        let message = format!("get credentials from {provider}: it did not answer within {limit:?}");
+        Self::new(AuthErrorKind::TimedOut, message)
+    }
+
+    /// Adds what a person can do about it: a lowercase fragment that stands by itself, such as "run `corp login`". It must
+    /// hold no secret. It is shown beside the failure, on one line and bounded.
+    #[must_use]
+    pub fn with_hint(mut self, hint: impl Into<Arc<str>>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// What a person can do about it, where the source said so.
+    pub fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
     }
 
     /// Adds the error that caused this one.
@@ -73,6 +109,7 @@ impl fmt::Debug for AuthError {
             .field("kind", &self.kind)
             .field("message", &self.message)
             .field("exit_code", &self.exit_code)
+            .field("hint", &self.hint)
             .field("source", &self.source)
             .finish()
     }

@@ -62,6 +62,7 @@ mod renewals;
 mod reserved;
 mod secret;
 mod settings;
+mod signing;
 mod single_flight;
 #[cfg(any(feature = "helper", feature = "oauth"))]
 mod spans;
@@ -71,7 +72,7 @@ mod userinfo;
 
 pub use build::Parts;
 pub use challenge::Challenge;
-pub use credentials::{Credentials, RequestSigner};
+pub use credentials::Credentials;
 pub use doubts::doubts;
 pub use error::{AuthError, AuthErrorKind};
 pub use exchange::HttpExchange;
@@ -79,12 +80,13 @@ pub use exchange::HttpExchange;
 pub use helper::HeadersHelper;
 pub use plan::{AuthPlan, Link, LinkReason, ProviderKind, Role, Supply};
 pub use provider::{
-    AuthFuture, AuthProvider, Capabilities, CredentialSource, FetchReason, FetchReport, ProviderSnapshot,
-    Recovery, Rejection,
+    Acceptance, AuthFuture, AuthProvider, Capabilities, CredentialSource, FetchReason, FetchReport,
+    ProviderSnapshot, Recovery, Rejection,
 };
 pub use renewals::Renewals;
 pub use secret::Secret;
 pub use settings::{AuthSettings, EnvPolicy, HelperSpec, OAuthSpec, Target, Withheld};
+pub use signing::{RequestSigner, SigningRequest};
 pub use single_flight::SingleFlight;
 pub use static_headers::StaticHeaders;
 pub use userinfo::{take_userinfo, without_userinfo};

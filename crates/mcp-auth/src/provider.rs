@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderMap, StatusCode};
+use url::Url;
 
 use crate::{AuthError, Challenge, Credentials};
 
@@ -27,6 +28,23 @@ pub trait AuthProvider: fmt::Debug + Send + Sync + 'static {
 
     /// The server refused `rejection.used`. Never opens a browser and never prompts.
     fn on_rejected<'a>(&'a self, rejection: Rejection<'a>) -> AuthFuture<'a, Recovery>;
+
+    /// The server took `acceptance.used`: told of every answer that concerns the request itself, errors of the call included.
+    /// It is called for each of them on the way to whoever asked, so it must not wait: keep what is worth keeping, such as a
+    /// nonce for the next request.
+    ///
+    /// # Errors
+    ///
+    /// The answer is not one of the server that was meant (mutual authentication). It is not used then; the request may have
+    /// been acted on all the same.
+    fn on_answer(&self, acceptance: Acceptance<'_>) -> Result<(), AuthError> {
+        let _ = acceptance;
+        Ok(())
+    }
+
+    /// Forgets credentials that are held, so that the next request gets fresh ones: for one who sees from outside that there
+    /// is something new.
+    fn invalidate(&self) {}
 
     /// What can be told about the provider without asking anyone. Holds no secret.
     fn snapshot(&self) -> ProviderSnapshot {
@@ -53,6 +71,16 @@ pub trait CredentialSource: fmt::Debug + Send + Sync + 'static {
         Box::pin(std::future::ready(Ok(verdict)))
     }
 
+    /// The server took these credentials; as [`AuthProvider::on_answer`].
+    ///
+    /// # Errors
+    ///
+    /// The answer is not one of the server that was meant (mutual authentication).
+    fn on_answer(&self, acceptance: Acceptance<'_>) -> Result<(), AuthError> {
+        let _ = acceptance;
+        Ok(())
+    }
+
     /// What the source can do. Unless it says otherwise: mint different credentials without a person.
     fn capabilities(&self) -> Capabilities {
         Capabilities::new(true, false)
@@ -65,19 +93,48 @@ pub trait CredentialSource: fmt::Debug + Send + Sync + 'static {
 }
 
 /// What a provider can do.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
 pub struct Capabilities {
     /// It can mint different credentials without a person.
     pub refreshable: bool,
     /// A person can sign in to it.
     pub login: bool,
+    /// How many refusals of one request it may answer with other credentials: [`RECOVERIES`](Self::RECOVERIES) unless it says
+    /// otherwise, and [`MOST_RECOVERIES`](Self::MOST_RECOVERIES) whatever it says.
+    pub recoveries: u32,
+}
+
+impl Default for Capabilities {
+    fn default() -> Self {
+        Self { refreshable: false, login: false, recoveries: Self::RECOVERIES }
+    }
 }
 
 impl Capabilities {
     /// Capabilities with these two answers.
     pub fn new(refreshable: bool, login: bool) -> Self {
-        Self { refreshable, login }
+        Self { refreshable, login, ..Self::default() }
+    }
+
+    /// Recoveries of one request: one of the provider that supplied the credentials, and one of a fallback behind it.
+    pub const RECOVERIES: u32 = 2;
+
+    /// The most that a provider can ask for: a negotiation of nine legs. Behind that stands a server or a provider that goes
+    /// round in circles.
+    pub const MOST_RECOVERIES: u32 = 8;
+
+    /// The same for a provider whose exchange takes more legs: each refusal of a request brings the next one, `recoveries`
+    /// times at most. A provider that does not end it before is stopped there.
+    #[must_use]
+    pub fn with_recoveries(mut self, recoveries: u32) -> Self {
+        self.recoveries = recoveries.min(Self::MOST_RECOVERIES);
+        self
+    }
+
+    /// How many recoveries one request gets.
+    pub fn bound(&self) -> u32 {
+        self.recoveries.min(Self::MOST_RECOVERIES)
     }
 }
 
@@ -125,6 +182,37 @@ impl<'a> Rejection<'a> {
     pub fn after(mut self, recoveries: u32) -> Self {
         self.recoveries = recoveries;
         self
+    }
+}
+
+/// An answer that concerns the request itself: its credentials were taken.
+#[derive(Clone, Copy)]
+#[non_exhaustive]
+pub struct Acceptance<'a> {
+    /// The HTTP status of the answer. It may be an error that is not about the credentials.
+    pub status: StatusCode,
+    /// The URL that answered.
+    pub url: &'a Url,
+    /// The answer's header fields.
+    pub headers: &'a HeaderMap,
+    /// The credentials that the request carried.
+    pub used: &'a Credentials,
+}
+
+impl<'a> Acceptance<'a> {
+    /// An answer to a request with these credentials.
+    pub fn new(status: StatusCode, url: &'a Url, headers: &'a HeaderMap, used: &'a Credentials) -> Self {
+        Self { status, url, headers, used }
+    }
+}
+
+impl fmt::Debug for Acceptance<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // Security: the URL may hold a key, and a header of the answer a token.
+        f.debug_struct("Acceptance")
+            .field("status", &self.status)
+            .field("used", &self.used)
+            .finish_non_exhaustive()
     }
 }
 

@@ -34,13 +34,16 @@ pub(crate) use self::held::ahead;
 use self::held::Held;
 use self::why::Why;
 use crate::flight::Flight;
+use crate::signing::guarded;
 use crate::{
-    AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, CredentialSource, Credentials,
-    FetchReport, ProviderSnapshot, Recovery, Rejection, Renewals,
+    Acceptance, AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, CredentialSource,
+    Credentials, FetchReport, ProviderSnapshot, Recovery, Rejection, Renewals,
 };
 
 /// The longest time before expiry at which a background fetch starts, unless [`SingleFlight::with_margin`] says another.
 const MARGIN: Duration = Duration::from_secs(30);
+/// How long a source may take, unless [`SingleFlight::with_timeout`] says otherwise.
+const TIMEOUT: Duration = Duration::from_secs(120);
 
 /// Makes an [`AuthProvider`] of a [`CredentialSource`]. Lives as long as one connection.
 ///
@@ -101,6 +104,7 @@ struct Shared<S> {
 
 struct State {
     margin: Duration,
+    timeout: Duration,
     renewals: Renewals,
     held: Option<Held>,
     flight: Option<InFlight>,
@@ -117,7 +121,18 @@ struct State {
 impl Default for State {
     fn default() -> Self {
         let (renewals, held, flight, number, answering, unanswered, fetches, last_fetch) = Default::default();
-        Self { margin: MARGIN, renewals, held, flight, number, answering, unanswered, fetches, last_fetch }
+        Self {
+            margin: MARGIN,
+            timeout: TIMEOUT,
+            renewals,
+            held,
+            flight,
+            number,
+            answering,
+            unanswered,
+            fetches,
+            last_fetch,
+        }
     }
 }
 
@@ -158,6 +173,15 @@ impl<S: CredentialSource> SingleFlight<S> {
     #[must_use]
     pub fn with_margin(self, margin: Duration) -> Self {
         self.shared.state().margin = margin;
+        self
+    }
+
+    /// The same with another limit of one fetch, 120 s unless set. A source that has not answered by then has failed
+    /// ([`AuthErrorKind::TimedOut`]), and is asked again by the next request. A request with a limit of its own, or an attempt
+    /// to connect, does not wait that long, and says as well that it was the source that did not answer.
+    #[must_use]
+    pub fn with_timeout(self, limit: Duration) -> Self {
+        self.shared.state().timeout = limit;
         self
     }
 
@@ -241,7 +265,9 @@ impl<S: CredentialSource> SingleFlight<S> {
     }
 
     async fn recover(&self, rejection: Rejection<'_>) -> Result<Recovery, AuthError> {
-        if let Some(verdict) = self.shared.source.judge(rejection).await? {
+        let source = &self.shared.source;
+        let judging = guarded(|| source.judge(rejection), "judge a refusal");
+        if let Some(verdict) = judging.await? {
             if let Recovery::Retry(at_hand) = &verdict {
                 self.shared.hold(at_hand);
             }
@@ -313,7 +339,12 @@ impl<S> Shared<S> {
 impl<S: CredentialSource> Shared<S> {
     async fn fetch(&self, why: Why, number: u64) -> Outcome {
         let started = Instant::now();
-        let outcome = self.source.fetch(why.borrowed()).await;
+        let (name, limit) = (self.source.name(), self.state().timeout);
+        let what = format!("get credentials from {name}");
+        let fetch = guarded(|| self.source.fetch(why.borrowed()), &what);
+        let outcome = tokio::time::timeout(limit, fetch)
+            .await
+            .unwrap_or_else(|_| Err(AuthError::timed_out(name, limit)));
         self.land(&outcome, started.elapsed(), number, why.is_refusal());
         outcome
     }
@@ -394,6 +425,14 @@ impl<S: CredentialSource> AuthProvider for SingleFlight<S> {
 
     fn on_rejected<'a>(&'a self, rejection: Rejection<'a>) -> AuthFuture<'a, Recovery> {
         Box::pin(self.recover(rejection))
+    }
+
+    fn on_answer(&self, acceptance: Acceptance<'_>) -> Result<(), AuthError> {
+        self.shared.source.on_answer(acceptance)
+    }
+
+    fn invalidate(&self) {
+        Self::invalidate(self);
     }
 
     fn snapshot(&self) -> ProviderSnapshot {

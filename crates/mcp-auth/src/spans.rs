@@ -15,6 +15,7 @@ pub(crate) fn ended<T>(span: &Span, outcome: &Result<T, AuthError>) {
 fn error_type(kind: AuthErrorKind) -> &'static str {
     match kind {
         AuthErrorKind::SourceFailed => "source_failed",
+        AuthErrorKind::TimedOut => "timed_out",
         AuthErrorKind::SignInExpired => "sign_in_expired",
         AuthErrorKind::Unavailable => "unavailable",
         AuthErrorKind::Protocol => "protocol",

@@ -4,6 +4,8 @@
 //! one that sends a request again because of it. A caller gets either an answer that concerns the
 //! request itself, or an error that says why there is none.
 
+mod asking;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -11,11 +13,14 @@ use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use mcp_auth::{AuthError, AuthErrorKind, AuthProvider, Challenge, Credentials, Recovery, Rejection};
+use mcp_auth::{
+    AuthError, AuthErrorKind, AuthProvider, Capabilities, Challenge, Credentials, Recovery, Rejection,
+};
 use mcp_status::{ChallengeKind, Limit, LimitOf, Phase};
 use tracing::Instrument as _;
 use url::Url;
 
+use self::asking::answered;
 use crate::error::{AuthContext, TimeoutStage, TransportError, TransportErrorKind};
 use crate::http::client::{Answer, Body, HttpClient};
 use crate::http::cookies::Cookies;
@@ -26,10 +31,8 @@ use crate::http::said::said;
 use crate::pulse::Pulse;
 use crate::sent::SentCredentials;
 use crate::trace::spans;
+use crate::waiting::Waiting;
 
-/// Recoveries per request: one of the provider that supplied the credentials and one of a fallback behind it.
-/// A provider that always answers "retry" does not change it.
-const MAX_RECOVERIES: u32 = 2;
 /// Redirects within the origin that one request follows.
 const MAX_REDIRECTS: u32 = 5;
 /// How long the body of a refusal is waited for, where what it is decides.
@@ -59,6 +62,8 @@ pub(crate) struct Outbound<'a> {
     pub(crate) first_byte: Option<Duration>,
     /// Told when it is on the wire, and when its server is heard.
     pub(crate) pulse: Option<Pulse>,
+    /// Told while it waits for credentials; otherwise the client is.
+    pub(crate) waiting: Option<&'a Waiting>,
 }
 
 /// An answer that concerns the request itself.
@@ -106,6 +111,8 @@ pub(crate) struct AuthedClient {
     pub(crate) cookies: Arc<Cookies>,
     /// What its origin was sent.
     pub(crate) sent: SentCredentials,
+    /// Told while a request waits for credentials that has none to tell itself.
+    pub(crate) waiting: Arc<Waiting>,
 }
 
 /// User and password of the endpoint's URL, as HTTP Basic; an error where they cannot be that.
@@ -177,7 +184,13 @@ impl AuthedClient {
             provider,
             cookies: Arc::default(),
             sent: SentCredentials::default(),
+            waiting: Arc::default(),
         }
+    }
+
+    /// Who supplies its credentials.
+    pub(crate) fn provider(&self) -> Option<&dyn AuthProvider> {
+        self.provider.as_deref()
     }
 
     /// Sends `out` with the credentials in force, and once more with recovered ones where the server refuses
@@ -189,7 +202,8 @@ impl AuthedClient {
     /// [`Credentials`](TransportErrorKind::Credentials) where none could be had (then nothing was sent, or
     /// nothing more), or what the wire failed with.
     pub(crate) async fn send(&self, out: &Outbound<'_>) -> Result<Accepted<'_>, TransportError> {
-        let mut used = self.credentials().await?;
+        let waiting = self.waiting(out);
+        let mut used = waiting.for_credentials(self.credentials()).await?;
         let mut recoveries = 0;
         loop {
             let attempts = recoveries + 1;
@@ -199,7 +213,8 @@ impl AuthedClient {
                 Sent::Accepted(answer) => return Ok(Accepted { answer, sender: sender() }),
                 Sent::Refused(refusal) => refusal,
             };
-            match Box::pin(self.recover(out, &refusal, &used, recoveries)).await? {
+            let recovering = Box::pin(self.recover(out, &refusal, &used, recoveries));
+            match waiting.for_credentials(recovering).await? {
                 Recovered::Other(fresh) => {
                     used = fresh;
                     recoveries += 1;
@@ -212,31 +227,6 @@ impl AuthedClient {
         }
     }
 
-    async fn credentials(&self) -> Result<Credentials, TransportError> {
-        let supplied = match &self.provider {
-            Some(provider) => provider
-                .credentials()
-                .await
-                .map_err(|error| TransportError::credentials(error, provider.name()))?,
-            None => Credentials::none(),
-        };
-        match &self.userinfo {
-            Some(Err(error)) => {
-                let error = AuthError::new(error.kind(), error.to_string());
-                Err(TransportError::credentials(error, "url"))
-            }
-            _ => Ok(self.over_userinfo(supplied)),
-        }
-    }
-
-    /// `supplied`, on top of what the URL itself says.
-    fn over_userinfo(&self, supplied: Credentials) -> Credentials {
-        match &self.userinfo {
-            Some(Ok(basic)) => basic.overlaid_with(&supplied),
-            _ => supplied,
-        }
-    }
-
     /// What the provider has in place of the refused credentials.
     async fn recover(
         &self,
@@ -245,14 +235,15 @@ impl AuthedClient {
         used: &Credentials,
         recoveries: u32,
     ) -> Result<Recovered, TransportError> {
-        let Some(provider) = self.provider.as_ref().filter(|_| out.recover && recoveries < MAX_RECOVERIES)
-        else {
-            return Ok(Recovered::Nothing);
+        // A provider that always answers "retry" does not change the bound.
+        let is_open = |provider: &&Arc<dyn AuthProvider>| {
+            out.recover && recoveries < provider.capabilities().bound().max(Capabilities::RECOVERIES)
         };
+        let Some(provider) = self.provider.as_ref().filter(is_open) else { return Ok(Recovered::Nothing) };
         let rejection =
             Rejection::new(refusal.status, &refusal.challenges, &refusal.headers, used).after(recoveries);
         let span = spans::recovery(provider.name(), refusal.status);
-        let recovery = provider.on_rejected(rejection).instrument(span.clone()).await;
+        let recovery = answered(&**provider, provider.on_rejected(rejection)).instrument(span.clone()).await;
         match recovery.map(|recovery| match recovery {
             Recovery::Retry(fresh) => Recovery::Retry(self.over_userinfo(fresh)),
             recovery => recovery,
@@ -337,8 +328,11 @@ impl AuthedClient {
             let at_home = *url == self.endpoint || url.origin() == self.endpoint.origin();
             if at_home {
                 self.sent.remember(used);
-                used.apply(&out.method, &url, &mut headers);
+                used.apply(&mut headers);
                 self.cookies.add(&url, &mut headers);
+                if used.signs() {
+                    Box::pin(self.sign(out, &url, &mut headers, used)).await?;
+                }
             }
             let sent = self.client.send(out.method.clone(), &url, headers, out.body.clone());
             let beat = out.pulse.as_ref().map(Pulse::asked);
@@ -362,7 +356,13 @@ impl AuthedClient {
                 self.cookies.take(&url, &answer.headers);
             }
             match redirection(&url, &answer) {
-                None => return self.judge(out, answer).await,
+                None => {
+                    let sent = self.judge(out, answer).await?;
+                    if let (Sent::Accepted(answer), true) = (&sent, at_home) {
+                        self.accept(&url, answer, used)?;
+                    }
+                    return Ok(sent);
+                }
                 Some(target) if target.origin() == url.origin() => url = Cow::Owned(target),
                 Some(target) if has_moved(&url, &target, answer.status) => {
                     return Err(moved(&target, answer.status));
@@ -477,16 +477,6 @@ fn first_byte_timeout(limit: Duration, phase: Phase) -> TransportError {
     let of = if phase == Phase::Connect { LimitOf::Attempt } else { LimitOf::Silence };
     let kind = TransportErrorKind::Timeout { stage: TimeoutStage::FirstByte };
     TransportError::new(kind, "the server did not begin to answer in time").at_limit(Limit::new(limit, of))
-}
-
-impl TransportError {
-    /// Credentials that could not be had.
-    fn credentials(error: AuthError, provider: &str) -> Self {
-        let context = AuthContext { provider: Some(provider.to_owned()), ..AuthContext::default() };
-        Self::new(TransportErrorKind::Credentials, "no credentials could be had")
-            .with_auth(context)
-            .with_source(error)
-    }
 }
 
 #[cfg(test)]

@@ -19,6 +19,8 @@ use crate::message::methods::mirrored_parameter;
 use crate::message::object::members;
 use crate::options::RequestOptions;
 use crate::trace::spans::Traced;
+#[cfg(feature = "http")]
+use crate::waiting::Waiting;
 use crate::wire::{CancelOnDrop, Prepared};
 
 /// One request, as its caller makes it.
@@ -117,6 +119,8 @@ impl Connection {
         let patient = method == "tools/call";
         let first_byte = inner.options.first_byte_timeout;
         let watched = options.progress.clone().map(|sink| inner.hub.watch(id, Some(sink)));
+        #[cfg(feature = "http")]
+        let waiting = Waiting::default();
         let request = Prepared {
             id,
             method,
@@ -131,6 +135,8 @@ impl Connection {
             first_byte,
             watched: watched.as_ref(),
             trace: traced.context.as_deref(),
+            #[cfg(feature = "http")]
+            waiting: Some(&waiting),
         };
         let exchange = async {
             let mut cancel =
@@ -153,6 +159,11 @@ impl Connection {
                     Ok(outcome) => outcome,
                     Err(_) => {
                         cancel.reason = "the request timed out";
+                        #[cfg(feature = "http")]
+                        if let Some(error) = waiting.given_up(inner.wire.provider(), limit.length) {
+                            cancel.wire = None;
+                            return Err(error.at_limit(limit));
+                        }
                         let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Total };
                         return Err(TransportError::new(kind, "the request took too long").at_limit(limit));
                     }

@@ -40,6 +40,12 @@ use crate::{
 pub use crate::http::client::HttpClient;
 pub use crate::protocol::handshake::{Implementation, ServerDescription};
 
+/// Told while an attempt waits for credentials; only over HTTP are there any.
+#[cfg(feature = "http")]
+type WaitingShared = Arc<crate::waiting::Waiting>;
+#[cfg(not(feature = "http"))]
+type WaitingShared = ();
+
 /// How long a connection waits for the server's own stream before it is used without: some servers and proxies keep
 /// the head of a stream back until there is something to tell.
 const OWN_STREAM: Duration = Duration::from_secs(2);
@@ -244,10 +250,15 @@ impl Connector {
 
     async fn shake_hands(&self, server: &Server, peer: Peer) -> Result<Connection, TransportError> {
         let limit = self.options().connect_timeout;
+        let waiting = WaitingShared::default();
         let (wire, hub) = match &server.endpoint {
             // A process has a limit of its own, and tells what it printed when that is over.
-            Endpoint::Stdio(_) => self.open(server).await?,
-            _ => tokio::time::timeout(limit, self.open(server)).await.map_err(|_| {
+            Endpoint::Stdio(_) => self.open(server, &waiting).await?,
+            _ => tokio::time::timeout(limit, self.open(server, &waiting)).await.map_err(|_| {
+                #[cfg(feature = "http")]
+                if let Some(error) = waiting.given_up(server.auth.as_deref(), limit) {
+                    return error.at_limit(Limit::new(limit, LimitOf::Attempt));
+                }
                 let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Connect };
                 TransportError::new(kind, "the server did not finish the handshake in time")
                     .at_limit(Limit::new(limit, LimitOf::Attempt))
@@ -261,7 +272,13 @@ impl Connector {
         Ok(connection)
     }
 
-    async fn open(&self, server: &Server) -> Result<(Wire, Arc<Hub>), TransportError> {
+    async fn open(
+        &self,
+        server: &Server,
+        waiting: &WaitingShared,
+    ) -> Result<(Wire, Arc<Hub>), TransportError> {
+        #[cfg(not(feature = "http"))]
+        let () = *waiting;
         let limits = server.limits.as_ref().unwrap_or(&self.limits);
         let new_hub = || {
             let budget = Budget::new(limits.clone(), self.shared.clone());
@@ -272,7 +289,8 @@ impl Connector {
             #[cfg(feature = "http")]
             Endpoint::Http(endpoint) => {
                 let client = self.client.for_endpoint(endpoint);
-                let http = AuthedClient::new(client, endpoint.url.clone(), server.auth.clone());
+                let mut http = AuthedClient::new(client, endpoint.url.clone(), server.auth.clone());
+                http.waiting = waiting.clone();
                 let opened = match endpoint.flavor {
                     HttpFlavor::Auto => negotiate::open(http, hub.clone()).await?,
                     HttpFlavor::LegacySse => negotiate::open_legacy(http, hub.clone()).await?,

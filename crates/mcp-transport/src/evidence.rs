@@ -1,6 +1,6 @@
 //! From errors to evidence: what a failure of the wire tells `mcp_status`.
 
-use mcp_auth::{AuthErrorKind, ProviderKind, Supply};
+use mcp_auth::{AuthError, AuthErrorKind, ProviderKind, Supply};
 use mcp_status::{AuthFacts, Evidence, Outcome, SuppliedBy};
 
 use crate::error::{TransportError, TransportErrorKind};
@@ -45,7 +45,9 @@ impl TransportError {
                 Some(AuthErrorKind::SignInExpired) => Outcome::SignInExpired,
                 Some(AuthErrorKind::Unavailable) => Outcome::AuthorizationServerUnavailable,
                 Some(AuthErrorKind::Misconfigured) => Outcome::Misconfigured,
-                Some(AuthErrorKind::SourceFailed) | None => Outcome::CredentialSourceFailed,
+                Some(AuthErrorKind::SourceFailed | AuthErrorKind::TimedOut) | None => {
+                    Outcome::CredentialSourceFailed
+                }
                 // The store, most likely: no source has been asked.
                 Some(_) => Outcome::CredentialsFailed,
             },
@@ -81,7 +83,7 @@ impl TransportError {
     fn detail(&self) -> Option<String> {
         let text = match (self.auth_error(), self.rpc_error(), self.said()) {
             // A provider's own account names what failed; the cause below it alone does not.
-            (Some(error), ..) => error.to_string(),
+            (Some(error), ..) => return Some(self.of_a_provider(error)).filter(|text| !text.is_empty()),
             // The code is a part of the outcome.
             (None, Some(rpc), _) if matches!(self.outcome(), Outcome::Protocol { .. }) => rpc.message.clone(),
             (None, Some(rpc), _) => rpc.to_string(),
@@ -94,6 +96,25 @@ impl TransportError {
         };
         let line = mcp_text::sentence(text.lines().next().unwrap_or_default());
         Some(line).filter(|line| !line.is_empty())
+    }
+
+    /// A provider's own account, and what a person can do about it. Of one that is none of ours the innermost cause as well,
+    /// which says what it is: ours name it themselves, and some of what they wrap is not for people.
+    fn of_a_provider(&self, error: &AuthError) -> String {
+        let mut text = mcp_text::sentence(error.to_string().lines().next().unwrap_or_default());
+        let provider = self.auth_context().and_then(|context| context.provider.as_deref());
+        let is_ours = provider.is_none_or(|name| name == "url" || ProviderKind::named(name).is_some());
+        let cause = std::error::Error::source(error).filter(|_| !is_ours).and_then(crate::words::plain);
+        if let Some(cause) = cause.map(|cause| mcp_text::line(&cause, 200))
+            && !text.contains(&cause)
+        {
+            text.push_str(&format!(": {cause}"));
+        }
+        if let Some(hint) = error.hint().map(|hint| mcp_text::line(hint, 200)).filter(|hint| !hint.is_empty())
+        {
+            text.push_str(&format!("; {hint}"));
+        }
+        text
     }
 
     /// What a command printed, or what is wrong with it: no words of a library, so they stay as they are.
@@ -176,6 +197,7 @@ mod tests {
     fn s_n17_the_outcome_follows_the_kind_of_the_error() {
         for (kind, outcome) in [
             (AuthErrorKind::SourceFailed, Outcome::CredentialSourceFailed),
+            (AuthErrorKind::TimedOut, Outcome::CredentialSourceFailed),
             (AuthErrorKind::Store, Outcome::CredentialsFailed),
             (AuthErrorKind::Protocol, Outcome::CredentialsFailed),
             (AuthErrorKind::Cancelled, Outcome::CredentialsFailed),

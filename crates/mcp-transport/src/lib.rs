@@ -71,6 +71,8 @@ pub mod subscription;
 pub mod supervisor;
 pub mod tools;
 pub mod trace;
+#[cfg(feature = "http")]
+mod waiting;
 mod wire;
 mod words;
 

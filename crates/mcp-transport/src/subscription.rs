@@ -246,6 +246,8 @@ impl Keeper {
             first_byte: self.first_byte,
             watched: None,
             trace: None,
+            #[cfg(feature = "http")]
+            waiting: None,
         }));
         let ended = loop {
             tokio::select! {

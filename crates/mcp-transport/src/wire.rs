@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
+#[cfg(feature = "http")]
+use mcp_auth::AuthProvider;
 use mcp_text::Secrets;
 use serde_json::value::RawValue;
 use tokio::sync::watch;
@@ -27,6 +29,8 @@ use crate::trace::TraceContext;
 use crate::http::streamable::{Call, Limits, Streamable};
 #[cfg(feature = "http")]
 use crate::protocol::header_params::encode_value;
+#[cfg(feature = "http")]
+use crate::waiting::Waiting;
 
 #[cfg(feature = "stdio")]
 use crate::stdio::SideOutput;
@@ -58,6 +62,9 @@ pub(crate) struct Prepared<'a> {
     pub(crate) watched: Option<&'a ProgressGuard>,
     /// What `_meta` says about the trace that it is a part of, beside what the parameters say.
     pub(crate) trace: Option<&'a TraceContext>,
+    /// Told while it waits for credentials.
+    #[cfg(feature = "http")]
+    pub(crate) waiting: Option<&'a Waiting>,
 }
 
 /// What a request was sent under.
@@ -156,10 +163,21 @@ impl Wire {
                 let (id, method, handler) = (request.id, request.method, request.handler);
                 let allowance = request.allowance;
                 let body = body.into();
-                let call = Call { id, method, body, mirrored, limits, allowance, handler, recover: true };
+                let waiting = request.waiting;
+                let call =
+                    Call { id, method, body, mirrored, limits, allowance, handler, recover: true, waiting };
                 streamable.request(&call, session).await
             }
             Self::Ordered(ordered) => ordered.request(request).await,
+        }
+    }
+
+    /// Who supplies the credentials of its requests.
+    #[cfg(feature = "http")]
+    pub(crate) fn provider(&self) -> Option<&dyn AuthProvider> {
+        match self {
+            Self::Http { streamable, .. } => streamable.http().provider(),
+            Self::Ordered(_) => None,
         }
     }
 

@@ -124,7 +124,7 @@ fn helper_chain(helper: &Arc<Scripted>, oauth: &Arc<Scripted>, configured: bool)
 /// `name=value` of every header, sorted.
 fn shown(credentials: &Credentials) -> String {
     let mut headers = HeaderMap::new();
-    credentials.apply(&http::Method::POST, &Url::parse("http://localhost").unwrap(), &mut headers);
+    credentials.apply(&mut headers);
     let mut all: Vec<_> =
         headers.iter().map(|(name, value)| format!("{name}={}", value.to_str().unwrap())).collect();
     all.sort();

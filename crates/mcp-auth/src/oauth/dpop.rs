@@ -12,7 +12,7 @@ use url::Url;
 use super::clock::Clock;
 use super::jwt::{SigningKey, fresh_id, sha256_base64url};
 use super::urls::origin;
-use crate::{AuthError, AuthErrorKind, Credentials, RequestSigner, Secret};
+use crate::{AuthError, AuthErrorKind, AuthFuture, Credentials, RequestSigner, Secret, SigningRequest};
 
 /// The header that carries a proof.
 pub(crate) const PROOF: HeaderName = HeaderName::from_static("dpop");
@@ -112,16 +112,15 @@ struct DpopSigner {
 }
 
 impl RequestSigner for DpopSigner {
-    fn sign(&self, method: &Method, url: &Url, headers: &mut HeaderMap) {
-        let proof = self.key.proof(Verifier::ResourceServer, method, url, Some(&self.access_token));
-        match proof.map(HeaderValue::try_from) {
-            Ok(Ok(mut value)) => {
-                value.set_sensitive(true);
-                headers.insert(PROOF, value);
-            }
-            // Without a proof the server refuses the request, and says so better than a panic here would.
-            _ => tracing::warn!("a request goes out without its proof: signing failed"),
-        }
+    fn sign<'a>(&'a self, request: SigningRequest<'a>) -> AuthFuture<'a, HeaderMap> {
+        Box::pin(async move {
+            let token = Some(&self.access_token);
+            let proof = self.key.proof(Verifier::ResourceServer, request.method, request.url, token)?;
+            let value = HeaderValue::try_from(proof).map_err(|error| {
+                AuthError::new(AuthErrorKind::Protocol, "prove the possession of the key").with_source(error)
+            })?;
+            Ok([(PROOF, value)].into_iter().collect())
+        })
     }
 }
 
@@ -160,8 +159,8 @@ mod tests {
         assert_eq!(claims.get("nonce"), None, "the authorization server has nonces of its own");
     }
 
-    #[test]
-    fn every_request_gets_a_proof_of_its_own_and_the_key_survives_the_store() {
+    #[tokio::test]
+    async fn every_request_gets_a_proof_of_its_own_and_the_key_survives_the_store() {
         let key = key();
         let restored = Arc::new(DpopKey::from_stored(&key.stored(), Clock::system()).unwrap());
         assert_eq!(restored.jwk, key.jwk);
@@ -170,7 +169,7 @@ mod tests {
         let mut jtis = Vec::new();
         for _ in 0..3 {
             let mut headers = HeaderMap::new();
-            credentials.apply(&Method::POST, &url, &mut headers);
+            credentials.sign(&Method::POST, &url, &mut headers, &Default::default()).await.unwrap();
             let (_, claims) = verified(headers[PROOF].to_str().unwrap(), None);
             jtis.push(claims["jti"].as_str().unwrap().to_owned());
         }

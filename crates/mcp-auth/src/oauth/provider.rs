@@ -17,8 +17,8 @@ use super::context::Context;
 use super::settings::OAuthSettings;
 use super::store::TokenStore;
 use crate::{
-    AuthFuture, AuthProvider, Capabilities, CredentialSource as _, Credentials, HttpExchange,
-    ProviderSnapshot, Recovery, Rejection, SingleFlight, Target,
+    Acceptance, AuthError, AuthFuture, AuthProvider, Capabilities, CredentialSource as _, Credentials,
+    HttpExchange, ProviderSnapshot, Recovery, Rejection, SingleFlight, Target,
 };
 
 /// OAuth as an [`AuthProvider`]. Cheap to clone; clones share everything. Fetches run in tasks of their own, so a tokio
@@ -76,6 +76,14 @@ impl AuthProvider for OAuthProvider {
 
     fn on_rejected<'a>(&'a self, rejection: Rejection<'a>) -> AuthFuture<'a, Recovery> {
         self.flight.on_rejected(rejection)
+    }
+
+    fn on_answer(&self, acceptance: Acceptance<'_>) -> Result<(), AuthError> {
+        self.flight.on_answer(acceptance)
+    }
+
+    fn invalidate(&self) {
+        self.flight.invalidate();
     }
 
     fn snapshot(&self) -> ProviderSnapshot {

@@ -61,7 +61,7 @@ fn initialize(server: &FakeMcpServer, credentials: &Credentials) -> Request<Byte
         .header("accept", "application/json, text/event-stream")
         .body(Bytes::from(body))
         .unwrap();
-    credentials.apply(&Method::POST, &server.url(), request.headers_mut());
+    credentials.apply(request.headers_mut());
     request
 }
 

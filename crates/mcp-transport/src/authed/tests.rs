@@ -31,6 +31,7 @@ async fn s_k6_fb_r52_credentials_and_cookies_stay_in_their_origin_whatever_the_u
         recover: false,
         first_byte: None,
         pulse: None,
+        waiting: None,
     };
     client.send(&out).await.unwrap();
     let client = AuthedClient { endpoint: elsewhere.url(), ..client };

@@ -315,6 +315,7 @@ impl Core {
             recover: true,
             first_byte: Some(self.options().first_byte_timeout),
             pulse: None,
+            waiting: None,
         };
         self.http.send(&out).await
     }

@@ -46,6 +46,7 @@ impl Core {
             handler: None,
             // Refused credentials have had their recovery.
             recover: false,
+            waiting: None,
         };
         match self.exchange(&ping, session, Phase::Session).await {
             Ok(_) => false,

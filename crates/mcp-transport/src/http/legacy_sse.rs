@@ -261,6 +261,7 @@ impl Poster {
             recover: true,
             first_byte,
             pulse: None,
+            waiting: None,
         };
         let Accepted { answer, sender } = self.http.send(&out).await?;
         if answer.status.is_success() {
@@ -304,6 +305,7 @@ impl Stream {
             // The attempt as a whole has a limit.
             first_byte: None,
             pulse: None,
+            waiting: None,
         };
         let Accepted { mut answer, sender } = http.send(&out).await.map_err(|error| Unopened {
             // A web page.

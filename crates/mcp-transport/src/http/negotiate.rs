@@ -157,6 +157,7 @@ impl Opening<'_> {
             allowance: self.core.hub.budget.limits.allowance(method),
             handler: None,
             recover: self.recover,
+            waiting: None,
         };
         self.core.exchange(&call, &session, self.phase).await
     }

@@ -31,6 +31,7 @@ use crate::protocol::agree::{Agreements, Numbered as _};
 use crate::protocol::handshake::ServerDescription;
 use crate::protocol::legacy;
 use crate::retry::RetryPolicy;
+use crate::waiting::Waiting;
 
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 
@@ -55,6 +56,8 @@ pub(crate) struct Call<'a> {
     pub(crate) handler: Option<&'a Arc<dyn ServerRequestHandler>>,
     /// Whether refused credentials are recovered.
     pub(crate) recover: bool,
+    /// Told while it waits for credentials.
+    pub(crate) waiting: Option<&'a Waiting>,
 }
 
 /// The limits of one request.
@@ -128,6 +131,7 @@ impl Core {
             recover: true,
             first_byte: Some(self.options().first_byte_timeout),
             pulse: None,
+            waiting: None,
         }
     }
 
@@ -153,6 +157,7 @@ impl Core {
         out.phase = phase;
         out.recover = call.recover;
         out.expects_message = true;
+        out.waiting = call.waiting;
         out.first_byte = Some(call.limits.first_byte).filter(|limit| *limit < Duration::MAX);
         // A stream that has no end owes nothing.
         out.pulse = call.limits.idle.map(|_| self.hub.pulse.clone());

@@ -134,6 +134,8 @@ impl Resources {
             first_byte: self.limit,
             watched: None,
             trace: None,
+            #[cfg(feature = "http")]
+            waiting: None,
         };
         match tokio::time::timeout(self.limit, self.wire.request(request)).await {
             Ok(outcome) => outcome.map(drop),

@@ -15,6 +15,7 @@ mod moves;
 mod mutual;
 mod network;
 mod older;
+mod providers;
 mod refusals;
 mod reports;
 mod rounds;

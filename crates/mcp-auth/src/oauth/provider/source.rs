@@ -18,7 +18,7 @@ use super::super::store::{RefreshOutcome, StoredTokens, TokenKey};
 use super::super::urls::same_issuer;
 use crate::single_flight::ahead;
 use crate::{
-    AuthError, AuthErrorKind, AuthFuture, Capabilities, Challenge, CredentialSource, Credentials,
+    Acceptance, AuthError, AuthErrorKind, AuthFuture, Capabilities, Challenge, CredentialSource, Credentials,
     FetchReason, ProviderSnapshot, Recovery, Rejection, Secret, spans,
 };
 
@@ -403,6 +403,15 @@ impl CredentialSource for OAuthSource {
 
     fn judge<'a>(&'a self, rejection: Rejection<'a>) -> AuthFuture<'a, Option<Recovery>> {
         Box::pin(self.verdict(rejection))
+    }
+
+    /// A server may hand out a new nonce with any answer (RFC 9449 section 8.2).
+    fn on_answer(&self, acceptance: Acceptance<'_>) -> Result<(), AuthError> {
+        let key = self.state().in_use.as_ref().and_then(|in_use| in_use.dpop.clone());
+        if let Some(key) = key {
+            key.learn_nonce(Verifier::ResourceServer, acceptance.url, acceptance.headers);
+        }
+        Ok(())
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -23,7 +23,8 @@ async fn fb_a12_dpop_tokens_are_sent_with_proofs_and_nonces_are_learned_on_both_
     let again = retried(provider.on_rejected(rejection).await);
     assert!(!again.same_headers(&used) && bearer(&again) == "DPoP at-0");
     let mut request = HeaderMap::new();
-    again.apply(&http::Method::POST, &world.target().url, &mut request);
+    let (url, body) = (world.target().url.clone(), bytes::Bytes::new());
+    again.sign(&http::Method::POST, &url, &mut request, &body).await.unwrap();
     let (_, claims) = verified(request["dpop"].to_str().unwrap(), None);
     assert_eq!((&claims["nonce"], &claims["htu"]), (&json!("rs-1"), &json!(SERVER)));
     assert!(world.net.take_lines().is_empty());

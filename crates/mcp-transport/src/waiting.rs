@@ -1,0 +1,35 @@
+//! Whether a request waits for credentials, and not for its server: whoever ends the waiting has to say which.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use mcp_auth::{AuthError, AuthProvider};
+
+use crate::error::TransportError;
+
+/// Set while a provider, or what signs with its credentials, is asked on behalf of a request. It stays set where the request
+/// is dropped meanwhile.
+#[derive(Debug, Default)]
+pub(crate) struct Waiting(AtomicBool);
+
+impl Waiting {
+    /// What `asking` comes to, which is waited for here.
+    pub(crate) async fn for_credentials<T>(&self, asking: impl Future<Output = T>) -> T {
+        self.0.store(true, Ordering::Relaxed);
+        let outcome = asking.await;
+        self.0.store(false, Ordering::Relaxed);
+        outcome
+    }
+
+    /// The error of a request that was given up after `limit` while it waited for credentials of `provider`. The server has
+    /// not seen it, or has refused it.
+    pub(crate) fn given_up(
+        &self,
+        provider: Option<&dyn AuthProvider>,
+        limit: Duration,
+    ) -> Option<TransportError> {
+        let provider = provider.filter(|_| self.0.load(Ordering::Relaxed))?;
+        let name = provider.name();
+        Some(TransportError::credentials(AuthError::timed_out(name, limit), name))
+    }
+}
