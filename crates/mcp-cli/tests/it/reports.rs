@@ -140,6 +140,15 @@ fn fh_h10_a_bridge_that_a_host_starts_anywhere_finds_the_folder_of_its_entry() {
     assert_eq!(echo(&mut bridge, 1)["result"]["content"][0]["text"], "hello");
     let output = bridge.wait().expect_code(0);
     assert!(output.stderr.contains(&format!("tickets is taken from {shop}")), "{output}");
+    // What a person is told to run there runs from wherever the person is.
+    let refusing = FakeMcpServer::builder().accept(Accept::Nothing).start().unwrap();
+    let closed = file.replace(server.url().as_str(), refusing.url().as_str());
+    setting.home.write(".claude.json", &closed).unwrap();
+    let mut bridge = elsewhere(&setting, &["bridge", "tickets"]);
+    let next = echo(&mut bridge, 1)["error"]["data"]["next"].to_string();
+    assert!(next.contains("tickets --project") && next.contains(&*shop), "{next}");
+    drop(bridge.wait().expect_code(0));
+    setting.home.write(".claude.json", &file).unwrap();
 
     let mut bridge = elsewhere(&setting, &["bridge", "both"]);
     let refused = echo(&mut bridge, 1)["error"]["message"].to_string();
