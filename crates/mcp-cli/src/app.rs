@@ -149,8 +149,7 @@ impl App {
     pub(crate) fn load_with(&self, servers: &str) -> Result<Loaded, CliError> {
         let mut mcp_config = self.mcp_config.clone();
         mcp_config.push(servers.to_owned());
-        let addresses = self.addresses.clone();
-        Ok(Loaded { config: self.read(&mcp_config)?, scope: None, addresses })
+        Ok(Loaded { config: self.read(&mcp_config)?, scope: None, addresses: self.addresses.clone() })
     }
 
     /// The scope that was asked for.
@@ -353,6 +352,7 @@ impl Loaded {
         let found = self.found(app, name).await?;
         if !app.json {
             self.note_broken(app);
+            self.note_not_verified(app, name);
         }
         Ok(found)
     }

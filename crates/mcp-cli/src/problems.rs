@@ -1,6 +1,6 @@
 //! How people and programs are told what is wrong with the files.
 
-use mcp_config::{Problem, Severity};
+use mcp_config::{Problem, ProblemCode, Severity};
 use mcp_connect::ConfiguredServer;
 use mcp_transport::supervisor::Withheld;
 
@@ -15,6 +15,12 @@ impl Loaded {
         for problem in self.config.broken_files() {
             note(app, problem);
         }
+    }
+
+    /// Tells whoever uses a server that its certificates are not checked, each time.
+    pub(crate) fn note_not_verified(&self, app: &App, name: &str) {
+        let own = self.config.problems_of(name);
+        own.filter(|problem| problem.code == ProblemCode::NotVerified).for_each(|problem| note(app, problem));
     }
 
     /// Tells people what is wrong with the files, but for what the rows of `wired` say themselves.

@@ -14,6 +14,7 @@ use crate::consent::{Change, Terms};
 use crate::expand::Text;
 use crate::hosts::Host;
 pub use crate::launch::Stdio;
+use crate::network::Network;
 pub use crate::scope::Scope;
 use crate::{Origin, Redacted, display};
 
@@ -160,6 +161,8 @@ pub struct Remote {
     pub oauth: Option<OAuth>,
     /// `oauth: false`: there is no sign-in to this server.
     pub oauth_off: bool,
+    /// How it is reached.
+    pub network: Network,
 }
 
 /// A `headersHelper`, with the facts that decide how it runs.

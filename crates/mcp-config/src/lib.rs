@@ -63,6 +63,7 @@ mod load;
 mod locations;
 #[cfg(feature = "auth")]
 mod lower;
+mod network;
 mod never_read;
 mod origin;
 mod overrides;
@@ -104,6 +105,7 @@ pub use import::{Candidate, Found, ImportPlan, Standing};
 pub use launch::Launch;
 pub use load::Config;
 pub use locations::{Locations, Platform};
+pub use network::{NamedFile, Network, Proxy, Tls};
 pub use origin::{Origin, Place};
 pub use paths::PathReport;
 pub use pointer::Pointer;

@@ -70,6 +70,8 @@ pub enum ProblemCode {
     NotKept,
     /// Something in the file of another host has no equal here, or another form.
     NotTakenOver,
+    /// Certificates of a server are not checked.
+    NotVerified,
 }
 
 /// One thing that is wrong, and where.

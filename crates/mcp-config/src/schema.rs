@@ -7,6 +7,7 @@
 mod fields;
 mod json_schema;
 mod limits;
+mod network;
 mod oauth;
 mod reader;
 mod remote;
@@ -146,7 +147,7 @@ fn server(
     entry.always_load = reader.flag("alwaysLoad");
     let server = kind.and_then(|kind| match kind {
         Kind::Stdio => stdio::read(&mut reader, context, base(document, scope, context)).map(Server::Stdio),
-        Kind::Remote(kind) => remote::read(&mut reader, kind, scope, context),
+        Kind::Remote(kind) => remote::read(&mut reader, kind, scope, context, base(document, scope, context)),
         Kind::InProcess => Some(Server::InProcess),
     });
     entry.switch = switch(&mut reader);

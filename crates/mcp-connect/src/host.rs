@@ -14,7 +14,7 @@ use mcp_transport::fleet::FleetEntry;
 use mcp_transport::supervisor::{StatusSnapshot, Withheld};
 use mcp_transport::{ClientInfo, ClientOptions, Connector, Server};
 
-use crate::ConfiguredServer;
+use crate::{ConfiguredServer, ServerAuth};
 
 /// What a program sets once for all its servers.
 #[derive(Clone, Debug)]
@@ -178,11 +178,6 @@ impl Host {
         self.0.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The HTTP client of everything, as authorization servers are talked to.
-    fn http(&self) -> Arc<dyn HttpExchange> {
-        Arc::new(self.connector().http().clone())
-    }
-
     /// What an entry says about OAuth, under this program's name.
     fn oauth_settings(&self, settings: &AuthSettings) -> OAuthSettings {
         let mut oauth = OAuthSettings::new(settings.oauth.clone().unwrap_or_default());
@@ -191,21 +186,21 @@ impl Host {
     }
 
     /// The OAuth provider of one server, which knows whether a person has signed in.
-    pub(crate) async fn oauth_provider(&self, target: &Target, settings: &AuthSettings) -> OAuthProvider {
-        let settings = self.oauth_settings(settings).with_renewals(self.renewals().clone());
-        OAuthProvider::open(target.clone(), settings, self.http(), self.token_store().clone()).await
-    }
-
-    /// The sign-in of one server: to begin it, to end it, or to forget what is kept of it.
-    pub(crate) fn oauth_login(
+    pub(crate) async fn oauth_provider(
         &self,
         target: &Target,
         settings: &AuthSettings,
-        scopes: &[String],
-    ) -> OAuthLogin {
-        let mut settings = self.oauth_settings(settings);
+        http: Arc<dyn HttpExchange>,
+    ) -> OAuthProvider {
+        let settings = self.oauth_settings(settings).with_renewals(self.renewals().clone());
+        OAuthProvider::open(target.clone(), settings, http, self.token_store().clone()).await
+    }
+
+    /// The sign-in of one server: to begin it, to end it, or to forget what is kept of it.
+    pub(crate) fn oauth_login(&self, auth: &ServerAuth, scopes: &[String]) -> OAuthLogin {
+        let mut settings = self.oauth_settings(auth.plan.settings());
         settings.requested_scopes = scopes.to_vec();
-        OAuthLogin::new(target.clone(), settings, self.http(), self.token_store().clone())
+        OAuthLogin::new(auth.target.clone(), settings, auth.http.clone(), self.token_store().clone())
     }
 }
 

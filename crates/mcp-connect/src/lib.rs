@@ -14,6 +14,7 @@
 mod fingerprint;
 mod host;
 mod login;
+mod network;
 mod probe;
 mod secrets;
 mod server;

@@ -102,7 +102,7 @@ impl Host {
             }
             Err(_) => false,
         };
-        let login = self.oauth_login(&auth.target, auth.plan.settings(), scopes);
+        let login = self.oauth_login(auth, scopes);
         let challenges = oauth.challenges();
         let is_wanted = !is_open || !challenges.is_empty() || auth.plan.settings().oauth.is_some();
         let pending = match login.begin(&challenges).await {

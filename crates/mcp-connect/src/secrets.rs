@@ -1,6 +1,6 @@
 //! What a stranger's words about one server may not contain: everything secret that the configuration gives it.
 
-use mcp_config::{Env, ServerEntry};
+use mcp_config::{Env, Proxy, ServerEntry};
 use mcp_text::{Secrets, is_credential_name};
 
 /// What no message about `entry` may contain, `env` being what a child process inherits.
@@ -9,6 +9,9 @@ pub(crate) fn secrets(entry: &ServerEntry, env: &Env) -> Secrets {
     if let Some(remote) = entry.remote() {
         secrets.extend(remote.headers.iter().map(|(_, value)| value.expose()));
         secrets.insert_url(remote.url.expose().as_str());
+        if let Some(Proxy::Url { url, .. }) = &remote.network.proxy {
+            secrets.insert_url(url.expose());
+        }
         if let Some(helper) = &remote.helper {
             secrets.insert_found_in(helper.command.expose());
         }

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcp_auth::HttpExchange;
 use mcp_auth::oauth::{OAuthLogin, OAuthProvider};
 use mcp_auth::{
     AuthError, AuthPlan, AuthProvider, AuthSettings, Parts, ProviderKind, ProviderSnapshot, Role, Target,
@@ -17,6 +18,7 @@ use mcp_transport::limits::Limits;
 use mcp_transport::supervisor::Withheld;
 use mcp_transport::{Endpoint, HttpEndpoint, Server, StdioEndpoint};
 
+use crate::network::reached;
 use crate::secrets::secrets;
 use crate::{Fingerprint, Host};
 
@@ -80,15 +82,20 @@ pub struct ServerAuth {
     pub oauth: Option<OAuthProvider>,
     /// The origin of its address, for messages.
     pub origin: String,
+    /// How its authorization servers are reached.
+    pub(crate) http: Arc<dyn HttpExchange>,
 }
 
 impl ServerAuth {
-    async fn new(target: Target, settings: &AuthSettings, host: &Host) -> Self {
+    async fn new(target: Target, settings: &AuthSettings, entry: &ServerEntry, host: &Host) -> Self {
+        let endpoint = endpoint(entry, target.url.clone());
+        let http = host.connector().http().sign_in_exchanges(&endpoint);
         let plan = AuthPlan::resolve(settings);
         let wanted = matches!(plan.role(ProviderKind::OAuth), Some(Role::Authority | Role::Fallback));
-        let oauth = if wanted { Some(host.oauth_provider(&target, settings).await) } else { None };
+        let oauth =
+            if wanted { Some(host.oauth_provider(&target, settings, http.clone()).await) } else { None };
         let origin = target.url.origin().ascii_serialization();
-        Self { target, plan, oauth, origin }
+        Self { target, plan, oauth, origin, http }
     }
 
     /// The chain of one connection.
@@ -106,7 +113,7 @@ impl ServerAuth {
 
     /// What signs out, or forgets what is kept of sign-ins. Contacts nothing by itself.
     pub fn sign_in(&self, host: &Host) -> OAuthLogin {
-        host.oauth_login(&self.target, self.plan.settings(), &[])
+        host.oauth_login(self, &[])
     }
 }
 
@@ -135,7 +142,7 @@ impl ConfiguredServer {
         let auth = match entry.lower(&host.options().env) {
             Some((target, mut settings)) => {
                 settings.lives_on = host.options().lives_on;
-                Some(ServerAuth::new(target, &settings, host).await)
+                Some(ServerAuth::new(target, &settings, entry, host).await)
             }
             None => None,
         };
@@ -287,11 +294,7 @@ fn server(
             }
             let provider =
                 auth.chain().map_err(|error| Reason::config(&format!("{}: {error}", at(entry))))?;
-            let url = auth.target.url.clone();
-            let endpoint = match entry.transport() {
-                "sse" => HttpEndpoint::legacy_sse(url),
-                _ => HttpEndpoint::new(url),
-            };
+            let endpoint = endpoint(entry, auth.target.url.clone());
             Server::new(Endpoint::Http(endpoint)).with_auth(provider)
         }
         None => {
@@ -310,6 +313,18 @@ fn server(
     };
     let limits = limits(entry.limits, &host.options().client.limits);
     Ok(server.with_timeout(entry.timeout).with_limits(limits))
+}
+
+/// Where the server of a remote entry is, and how it is reached.
+fn endpoint(entry: &ServerEntry, url: url::Url) -> HttpEndpoint {
+    let endpoint = match entry.transport() {
+        "sse" => HttpEndpoint::legacy_sse(url),
+        _ => HttpEndpoint::new(url),
+    };
+    match entry.remote() {
+        Some(remote) => reached(endpoint, &remote.network),
+        None => endpoint,
+    }
 }
 
 /// File, line and field of an entry.

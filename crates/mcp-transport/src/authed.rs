@@ -8,8 +8,7 @@ mod asking;
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
@@ -109,6 +108,8 @@ pub(crate) struct AuthedClient {
     provider: Option<Arc<dyn AuthProvider>>,
     /// What its origin has set.
     pub(crate) cookies: Arc<Cookies>,
+    /// Whether they are sent back to it.
+    keeps_cookies: bool,
     /// What its origin was sent.
     pub(crate) sent: SentCredentials,
     /// Told while a request waits for credentials that has none to tell itself.
@@ -183,6 +184,7 @@ impl AuthedClient {
             userinfo,
             provider,
             cookies: Arc::default(),
+            keeps_cookies: true,
             sent: SentCredentials::default(),
             waiting: Arc::default(),
         }
@@ -191,6 +193,11 @@ impl AuthedClient {
     /// Who supplies its credentials.
     pub(crate) fn provider(&self) -> Option<&dyn AuthProvider> {
         self.provider.as_deref()
+    }
+
+    /// Whether it sends cookies back.
+    pub(crate) fn with_cookies(self, keeps: bool) -> Self {
+        Self { keeps_cookies: keeps, ..self }
     }
 
     /// Sends `out` with the credentials in force, and once more with recovered ones where the server refuses
@@ -352,7 +359,7 @@ impl AuthedClient {
                 beat.heard();
             }
             answer.body.count(beat);
-            if at_home {
+            if at_home && self.keeps_cookies {
                 self.cookies.take(&url, &answer.headers);
             }
             match redirection(&url, &answer) {

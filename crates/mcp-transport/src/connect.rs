@@ -289,7 +289,8 @@ impl Connector {
             #[cfg(feature = "http")]
             Endpoint::Http(endpoint) => {
                 let client = self.client.for_endpoint(endpoint);
-                let mut http = AuthedClient::new(client, endpoint.url.clone(), server.auth.clone());
+                let mut http = AuthedClient::new(client, endpoint.url.clone(), server.auth.clone())
+                    .with_cookies(endpoint.keeps_cookies);
                 http.waiting = waiting.clone();
                 let opened = match endpoint.flavor {
                     HttpFlavor::Auto => negotiate::open(http, hub.clone()).await?,

@@ -10,7 +10,7 @@ use std::time::Duration;
 use mcp_text::Secrets;
 use url::Url;
 
-use crate::options::TlsOptions;
+use crate::options::{EndpointProxy, TlsOptions};
 use crate::stream::StreamEndpoint;
 
 /// One server's address.
@@ -47,17 +47,23 @@ pub struct HttpEndpoint {
     pub flavor: HttpFlavor,
     /// TLS settings of its own, over [`ClientOptions::tls`](crate::ClientOptions::tls).
     pub tls: Option<Arc<TlsOptions>>,
+    /// A proxy of its own, in place of that of [`ClientOptions`](crate::ClientOptions::proxy).
+    pub proxy: Option<Arc<EndpointProxy>>,
+    /// Whether what its server sets as cookies is sent back to it, as load balancers want it.
+    pub keeps_cookies: bool,
+    /// Whether addresses of IPv4 alone are used.
+    pub ipv4_only: bool,
 }
 
 impl HttpEndpoint {
     /// An endpoint that is negotiated.
     pub fn new(url: Url) -> Self {
-        Self { url, flavor: HttpFlavor::Auto, tls: None }
+        Self { url, flavor: HttpFlavor::Auto, tls: None, proxy: None, keeps_cookies: true, ipv4_only: false }
     }
 
     /// An endpoint that speaks the legacy HTTP+SSE transport.
     pub fn legacy_sse(url: Url) -> Self {
-        Self { url, flavor: HttpFlavor::LegacySse, tls: None }
+        Self { flavor: HttpFlavor::LegacySse, ..Self::new(url) }
     }
 
     /// With TLS settings of its own.
@@ -75,6 +81,9 @@ impl fmt::Debug for HttpEndpoint {
             .field("origin", &self.url.origin().ascii_serialization())
             .field("flavor", &self.flavor)
             .field("tls", &self.tls)
+            .field("proxy", &self.proxy)
+            .field("keeps_cookies", &self.keeps_cookies)
+            .field("ipv4_only", &self.ipv4_only)
             .finish()
     }
 }

@@ -41,12 +41,14 @@ impl ClientOptions {
             proxy,
             extra_ca_files,
             tls,
+            ipv4_only,
             resolver,
             // It says what a request is a part of, not where that goes.
             propagator: _,
         } = self;
         (client_info, user_agent, connect_timeout, startup_timeout, first_byte_timeout).hash(state);
-        (idle_timeout, stdio_idle_timeout, request_timeout, limits, proxy, extra_ca_files, tls).hash(state);
+        (idle_timeout, stdio_idle_timeout, request_timeout, limits, proxy, extra_ca_files, tls, ipv4_only)
+            .hash(state);
         // All that is known of a stranger's type.
         resolver.as_ref().map(|resolver| format!("{resolver:?}")).hash(state);
     }

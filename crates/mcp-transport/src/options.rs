@@ -62,7 +62,17 @@ impl fmt::Debug for ProxyUrl {
     }
 }
 
-/// Which proxy to use, as the values of the usual variables. A server on this machine is never reached by one.
+/// The proxy of one endpoint.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum EndpointProxy {
+    /// None.
+    Direct,
+    /// This one, whatever else is excepted, and for a server on this machine as well.
+    Url(ProxyUrl),
+}
+
+/// Which proxy to use, as the values of the usual variables. A server on this machine is never reached by one of those.
 #[derive(Clone, Default, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct ProxySettings {
@@ -75,6 +85,8 @@ pub struct ProxySettings {
     /// What is reached directly, separated by commas (`NO_PROXY`): `*`, a host and what is below it (with `.` or `*.` before it
     /// or without), a pattern with `*`, an address, a network (`10.0.0.0/8`), each with a port or without.
     pub no_proxy: Option<String>,
+    /// For every URL, whatever `no_proxy` says, and for a server on this machine as well. No variable says so.
+    pub always: Option<ProxyUrl>,
 }
 
 impl fmt::Debug for ProxySettings {
@@ -85,6 +97,7 @@ impl fmt::Debug for ProxySettings {
             .field("https", &self.https)
             .field("all", &self.all)
             .field("no_proxy", &self.no_proxy)
+            .field("always", &self.always)
             .finish()
     }
 }
@@ -142,6 +155,8 @@ pub struct ClientOptions {
     /// TLS of every server, authorization servers included: its client certificate is offered to each that asks for one.
     /// An endpoint may have [settings of its own](crate::HttpEndpoint::with_tls).
     pub tls: TlsOptions,
+    /// Whether addresses of IPv4 alone are used over HTTP.
+    pub ipv4_only: bool,
     /// Resolves host names in place of the platform; the platform where `None`. HTTP only.
     pub resolver: Option<Arc<dyn Resolver>>,
     /// Joins requests to distributed traces; without one, what callers carry passes through.
@@ -165,6 +180,7 @@ impl ClientOptions {
             proxy: ProxySettings::default(),
             extra_ca_files: Vec::new(),
             tls: TlsOptions::default(),
+            ipv4_only: false,
             resolver: None,
             propagator: None,
         }

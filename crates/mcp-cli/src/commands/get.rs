@@ -3,6 +3,7 @@
 use mcp_config::{Explanation, Field, Pointer, ProblemCode};
 use mcp_connect::ConfiguredServer;
 use mcp_status::Action;
+use mcp_transport::Endpoint;
 use serde::Serialize;
 
 use crate::app::App;
@@ -63,7 +64,12 @@ fn decides(app: &App, wired: &ConfiguredServer) -> Vec<(&'static str, String)> {
     };
     let mut facts = Vec::new();
     if let Some(auth) = &wired.auth {
-        let proxy = app.host.connector().http().proxy_of(&auth.target.url);
+        let client = app.host.connector().http();
+        let client = match wired.state.as_ref().map(|server| &server.endpoint) {
+            Ok(Endpoint::Http(endpoint)) => client.for_endpoint(endpoint),
+            _ => client.clone(),
+        };
+        let proxy = client.proxy_of(&auth.target.url);
         facts.push(("proxy", proxy.unwrap_or_else(|| "none for this address".to_owned())));
     }
     let connect = if wired.is_stdio() { options.startup_timeout } else { options.connect_timeout };

@@ -90,7 +90,10 @@ mod signed;
 mod status;
 #[cfg(unix)]
 mod switches;
+#[path = "../../../mcp-transport/tests/it/tls_front.rs"]
+mod tls_front;
 mod trust;
 mod urls;
 mod usage;
 mod watch;
+mod ways;

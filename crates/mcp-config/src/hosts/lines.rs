@@ -42,6 +42,7 @@ pub(super) struct Said {
 pub(crate) enum Setting {
     Text(String),
     Number(u64),
+    Flag(bool),
 }
 
 /// Commands that start a package by its name, or another command.
@@ -234,6 +235,7 @@ impl Line {
             let value = match &said.value {
                 Setting::Text(text) => text.as_str().into(),
                 Setting::Number(number) => (*number).into(),
+                Setting::Flag(flag) => (*flag).into(),
             };
             place.insert(field.to_owned(), value);
         }
@@ -312,9 +314,9 @@ mod tests {
         let fields = serde_json::Value::from(found.fields());
         let redirect = "http://localhost:3334/cb";
         let oauth = serde_json::json!({ "resource": "https://h/", "clientId": "c", "redirectUri": redirect });
-        assert_eq!(fields, serde_json::json!({ "oauth": oauth }));
+        assert_eq!(fields, serde_json::json!({ "oauth": oauth, "ipv4": true }));
         let lost: Vec<&str> = found.lost.iter().map(|(_, why)| *why).collect();
-        assert_eq!(lost, [super::super::words::SECRET, table::NO_FIELD]);
+        assert_eq!(lost, [super::super::words::SECRET]);
         let port = line("npx mcp-remote https://h/mcp 3334").unwrap();
         assert_eq!(
             serde_json::Value::from(port.fields()),
@@ -326,6 +328,47 @@ mod tests {
         let gateway = line("npx supergateway --sse https://h/sse --oauth2Bearer t").unwrap();
         assert_eq!(gateway.headers[0].1, "Bearer t");
         assert_eq!(gateway.kind, Some("sse"));
+    }
+
+    /// What a line of another program comes to, and what ours does: both are read by the tables.
+    #[test]
+    fn fa_a76_each_flag_of_mcp_remote_is_in_the_documentation_and_its_line_says_the_same() {
+        let text = include_str!("../../../../docs/from-mcp-remote.md");
+        let remote = BRIDGES.iter().find(|bridge| bridge.package == "mcp-remote").unwrap();
+        for (flag, _) in remote.options {
+            assert!(text.contains(&format!("`{flag}`")) || text.contains(&format!("`{flag} ")), "{flag}");
+        }
+        let words = |line: &str| -> Vec<String> {
+            let (mut words, mut quote) = (vec![String::new()], None);
+            for c in line.chars() {
+                match (quote, c) {
+                    (None, '\'' | '"') => quote = Some(c),
+                    (Some(open), c) if c == open => quote = None,
+                    (None, ' ') => words.push(String::new()),
+                    _ => words.last_mut().unwrap().push(c),
+                }
+            }
+            words.into_iter().map(|word| word.replace("URL", "https://h.example/mcp")).collect()
+        };
+        let mut compared = 0;
+        for row in text.lines().filter(|row| row.contains("| `mcplink bridge URL")) {
+            let [before, after] = [1, 2].map(|column| {
+                let cell = row.split(" | ").nth(column).unwrap();
+                let words = words(cell.trim_end_matches(" |").trim_matches('`'));
+                // Options that every command has.
+                let words: Vec<&str> =
+                    words.iter().map(String::as_str).filter(|word| !matches!(*word, "-vv" | "-q")).collect();
+                read(&words, &|_| None).unwrap_or_else(|| panic!("{row}"))
+            });
+            let headers =
+                |line: &Line| line.headers.iter().map(|(name, ..)| name.clone()).collect::<Vec<_>>();
+            assert_eq!(before.fields(), after.fields(), "{row}");
+            assert_eq!(headers(&before), headers(&after), "{row}");
+            assert_eq!(before.kind.unwrap_or("http"), after.kind.unwrap_or("http"), "{row}");
+            assert!(before.lost.is_empty() && after.lost.is_empty(), "{row}");
+            compared += 1;
+        }
+        assert!(compared > 12, "{compared}");
     }
 
     #[test]

@@ -98,6 +98,10 @@ pub(crate) static FIELDS: &[Word] = &[
     ours("isActive", Is("isActive")),
     ours("alwaysLoad", Is("alwaysLoad")),
     ours("limits", Is("limits")),
+    ours("tls", Is("tls")),
+    ours("proxy", Is("proxy")),
+    ours("cookies", Is("cookies")),
+    ours("ipv4", Is("ipv4")),
     // The address.
     word(
         "serverUrl",

@@ -65,7 +65,7 @@ impl Field {
 const LEAST_MS: u64 = super::MIN_TIMEOUT_MS;
 
 /// Every field of an entry.
-pub(super) static FIELDS: [Field; 21] = [
+pub(super) static FIELDS: [Field; 25] = [
     Field::new(
         "type",
         Of::All,
@@ -124,6 +124,15 @@ pub(super) static FIELDS: [Field; 21] = [
         "How long its headers are good for, in milliseconds.",
     ),
     Field::new("oauth", Of::Http, Shape::OAuth, "How it is signed in to; `false` for never."),
+    Field::new("tls", Of::Http, Shape::Tls, "Which certificates are trusted, and which one is shown."),
+    Field::new(
+        "proxy",
+        Of::Http,
+        Shape::Text,
+        "The proxy of all its requests, http, https or socks5; `none` for none. Variables are replaced.",
+    ),
+    Field::new("cookies", Of::Http, Shape::Flag, "`false` sends no cookie back that the server sets."),
+    Field::new("ipv4", Of::Http, Shape::Flag, "`true` uses addresses of IPv4 alone."),
     Field::new(
         "timeout",
         Of::All,

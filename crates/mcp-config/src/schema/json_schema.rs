@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{FIELDS, Of, REMARK_STARTS, REMARKS};
-use super::{limits, oauth};
+use super::{limits, network, oauth};
 use crate::overrides;
 
 /// What a value looks like.
@@ -17,6 +17,7 @@ pub(crate) enum Shape {
     Whole(u64, Option<u64>),
     OneOf(&'static [&'static str]),
     OAuth,
+    Tls,
     Limits,
     Any,
 }
@@ -32,6 +33,7 @@ impl Shape {
             Self::Whole(least, Some(most)) => json!({ "type": "integer", "minimum": least, "maximum": most }),
             Self::OneOf(words) => json!({ "enum": words }),
             Self::OAuth => json!({ "anyOf": [{ "type": "boolean" }, { "$ref": "#/$defs/oauth" }] }),
+            Self::Tls => json!({ "$ref": "#/$defs/tls" }),
             Self::Limits => json!({ "$ref": "#/$defs/limits" }),
             Self::Any => json!({}),
         }
@@ -71,6 +73,7 @@ pub fn json_schema() -> Value {
         "$defs": {
             "server": server(),
             "oauth": object(oauth::FIELDS.iter().map(|(name, shape, about)| (*name, shape.schema(), *about))),
+            "tls": object(network::TLS.iter().map(|(name, shape, about)| (*name, shape.schema(), *about))),
             "limits": object(limits::FIELDS.iter().map(|(name, least, most, about)| {
                 (*name, Shape::Whole(*least, Some(*most)).schema(), *about)
             })),

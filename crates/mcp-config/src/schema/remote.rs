@@ -1,12 +1,13 @@
 //! Entries that are a URL.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::time::Duration;
 
 use url::Url;
 
 use super::reader::Reader;
-use super::{Context, oauth};
+use super::{Context, network, oauth};
 use crate::display;
 use crate::entry::{Helper, Remote, RemoteKind, Scope, Server};
 use crate::expand::Text;
@@ -21,6 +22,7 @@ pub(super) fn read(
     kind: RemoteKind,
     scope: Scope,
     context: Context<'_>,
+    base: &Path,
 ) -> Option<Server> {
     let Some(node) = reader.get("url") else {
         let hint = "add the address of the MCP endpoint as `url`";
@@ -33,6 +35,7 @@ pub(super) fn read(
     let headers = headers(reader);
     let helper = helper(reader, scope, context);
     let (oauth, oauth_off) = if kind == RemoteKind::Ws { (None, false) } else { oauth::read(reader) };
+    let network = network::read(reader, scope, context, base);
     if text.expose().trim().is_empty() {
         return Some(Server::NotConfigured);
     }
@@ -44,7 +47,7 @@ pub(super) fn read(
             return None;
         }
     };
-    let remote = Remote { kind, url, url_text: text, headers, helper, oauth, oauth_off };
+    let remote = Remote { kind, url, url_text: text, headers, helper, oauth, oauth_off, network };
     check_userinfo(reader, &remote, node);
     Some(Server::Remote(Box::new(remote)))
 }

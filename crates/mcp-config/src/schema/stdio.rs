@@ -44,16 +44,17 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, context: Context<'_>, base: &Pat
             reader.error(ProblemCode::InvalidConfig, &["env", name], span, message, None);
         }
     }
-    let cwd = place(reader, context, base, "cwd").map(|place| Redacted::new(place.path));
+    let cwd = reader.get("cwd").and_then(|node| place(reader, context, base, &["cwd"], node));
+    let cwd = cwd.map(|place| Redacted::new(place.path));
     let env_file = env_file(reader, context, base);
     let startup_timeout = super::timeout(reader, "startupTimeoutMs");
     Some(Stdio { command, args, env, env_file, cwd, startup_timeout })
 }
 
 /// A path that a field names.
-struct Place {
+pub(super) struct Place {
     /// Absolute, and expanded.
-    path: PathBuf,
+    pub(super) path: PathBuf,
     /// As it may be told: whole, unless it is made of variables.
     shown: String,
     span: Span,
@@ -61,15 +62,20 @@ struct Place {
 
 /// The path that a field names. The name of the folder that other hosts have for a project is
 /// the base, so that their entries work as they are.
-fn place(reader: &mut Reader<'_, '_>, context: Context<'_>, base: &Path, key: &str) -> Option<Place> {
-    let node = reader.get(key)?;
+pub(super) fn place(
+    reader: &mut Reader<'_, '_>,
+    context: Context<'_>,
+    base: &Path,
+    steps: &[&str],
+    node: &Node,
+) -> Option<Place> {
     let env = match context.env.var(WORKSPACE) {
         Some(_) => None,
         None => Some(context.env.clone().with(WORKSPACE, base)),
     };
-    let text = reader.text_with(node, &[key], env.as_ref().unwrap_or(context.env))?;
+    let text = reader.text_with(node, steps, env.as_ref().unwrap_or(context.env))?;
     let missing = text.missing().map(str::to_owned).collect();
-    reader.show_at(&[key], node, display::display_url_text(&text), missing);
+    reader.show_at(steps, node, display::display_url_text(&text), missing);
     let wrong = if text.expose().trim().is_empty() {
         Some(("is empty", "leave it out"))
     } else if text.expose().contains('\0') {
@@ -80,7 +86,7 @@ fn place(reader: &mut Reader<'_, '_>, context: Context<'_>, base: &Path, key: &s
         None
     };
     if let Some((message, hint)) = wrong {
-        reader.error(ProblemCode::InvalidConfig, &[key], node.span, message, Some(hint));
+        reader.error(ProblemCode::InvalidConfig, steps, node.span, message, Some(hint));
         return None;
     }
     let path = base.join(text.expose());
@@ -94,7 +100,8 @@ fn place(reader: &mut Reader<'_, '_>, context: Context<'_>, base: &Path, key: &s
 /// The variables of the file that `envFile` names. Without them the command is not what was meant, so a file that cannot be
 /// read makes the entry unusable.
 fn env_file(reader: &mut Reader<'_, '_>, context: Context<'_>, base: &Path) -> Option<Arc<EnvFile>> {
-    let Place { path, shown, span } = place(reader, context, base, "envFile")?;
+    let node = reader.get("envFile")?;
+    let Place { path, shown, span } = place(reader, context, base, &["envFile"], node)?;
     let file = match context.env_files.open(&path) {
         Ok(file) => file,
         Err(why) => {

@@ -67,7 +67,9 @@ fn the_schema_and_the_reader_agree_about_every_entry() {
             "_note": 1, "$x": 2, "#": 3, "// why": [], "description": "d", "comment": "c" }),
         json!({ "type": "http", "url": "https://h.example/", "headers": { "A": "b" }, "headersHelper": "x",
             "headersHelperTimeoutMs": 1, "headersHelperTtlMs": 1, "oauth": { "clientId": "i", "callbackPort": 1, "scopes": "a b",
-            "pkce": "assumed" }, "limits": { "pages": 3, "errorMs": 100 } }),
+            "pkce": "assumed" }, "limits": { "pages": 3, "errorMs": 100 }, "proxy": "socks5h://p.example:1080",
+            "tls": { "ca": "/c.pem", "cert": "/m.pem", "key": "/m.key", "serverName": "h.example" },
+            "cookies": false, "ipv4": true }),
         json!({ "type": "sse", "url": "https://h.example/", "oauth": false }),
         json!({ "type": "streamable-http", "url": "https://h.example/", "oauth": true }),
         json!({ "type": "ws", "url": "wss://h.example/", "headers": {} }),
@@ -96,6 +98,12 @@ fn the_schema_and_the_reader_agree_about_every_entry() {
         json!({ "type": "http", "url": "https://h.example/", "oauth": { "clientID": "i" } }),
         json!({ "type": "http", "url": "https://h.example/", "oauth": { "callbackPort": 0 } }),
         json!({ "type": "http", "url": "https://h.example/", "oauth": { "pkce": "on" } }),
+        json!({ "type": "http", "url": "https://h.example/", "tls": { "ca": 1 } }),
+        json!({ "type": "http", "url": "https://h.example/", "tls": { "cacert": "/c.pem" } }),
+        json!({ "type": "http", "url": "https://h.example/", "tls": true }),
+        json!({ "type": "http", "url": "https://h.example/", "cookies": "no" }),
+        json!({ "type": "ws", "url": "wss://h.example/", "proxy": "none" }),
+        json!({ "command": "x", "tls": {} }),
     ] {
         assert!(!entry_is_valid(&entry), "the schema has nothing against {entry}");
         assert!(!reader_is_content(&entry), "the reader has nothing against {entry}");

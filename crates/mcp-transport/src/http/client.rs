@@ -2,20 +2,20 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, HttpExchange, without_userinfo};
-use mcp_text::Secrets;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 use tokio::time::Instant;
 use url::Url;
 
 use super::coding::Decoder;
+use super::own::Own;
 use super::route::{Proxy, Routes};
 use super::trouble::{self, Kind, Stage};
 use super::{facts, sounding, tls};
@@ -23,7 +23,7 @@ use crate::endpoint::HttpEndpoint;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::limits::Limits;
 use crate::message::revision::Era;
-use crate::options::{ClientOptions, TlsOptions};
+use crate::options::ClientOptions;
 use crate::pulse::Beat;
 use crate::resolver::Resolver;
 
@@ -46,7 +46,7 @@ struct Shared {
     built: RwLock<Option<Built>>,
     eras: Arc<Mutex<HashMap<Url, Era>>>,
     /// The clients of endpoints with settings of their own, as long as one of these is in use.
-    own: Mutex<Vec<(Arc<TlsOptions>, Weak<Shared>)>>,
+    own: Mutex<Vec<(Own, Weak<Shared>)>>,
     /// What was found at the last URL that was looked at closely, and when.
     seen: Mutex<Option<(Url, Instant, Option<String>)>>,
 }
@@ -78,14 +78,13 @@ impl HttpClient {
     /// The client of requests to this endpoint: this one, or one with the settings of the endpoint, which all endpoints
     /// with the same settings share while it is in use. Sockets are never shared between different settings.
     pub fn for_endpoint(&self, endpoint: &HttpEndpoint) -> Self {
-        let Some(tls) = &endpoint.tls else { return self.clone() };
+        let Some(settings) = Own::of(endpoint) else { return self.clone() };
         let mut own = self.0.own.lock().unwrap_or_else(PoisonError::into_inner);
         own.retain(|(_, client)| client.strong_count() > 0);
-        let known = own.iter().find(|(settings, _)| settings == tls).and_then(|(_, client)| client.upgrade());
+        let known = own.iter().find(|(known, _)| *known == settings).and_then(|(_, client)| client.upgrade());
         known.map(Self).unwrap_or_else(|| {
-            let options = ClientOptions { tls: tls.over(&self.0.options.tls), ..(*self.0.options).clone() };
-            let client = Self::sharing(options, self.0.eras.clone());
-            own.push((tls.clone(), Arc::downgrade(&client.0)));
+            let client = Self::sharing(settings.over(&self.0.options), self.0.eras.clone());
+            own.push((settings, Arc::downgrade(&client.0)));
             client
         })
     }
@@ -150,7 +149,9 @@ impl HttpClient {
                     Some((status, is_page)) => {
                         let page = if is_page { ", with a page for people" } else { "" };
                         let host = url.host_str().unwrap_or_default();
-                        let said = format!("it answered {status}{page}; NO_PROXY={host} goes past it");
+                        let past =
+                            self.0.routes.as_ref().map(|routes| routes.way_past(host)).unwrap_or_default();
+                        let said = format!("it answered {status}{page}; {past}");
                         let kind = TransportErrorKind::Proxy { status: Some(status) };
                         error.with_kind(kind).with_said(Some(mcp_text::line(&said, 200)))
                     }
@@ -264,7 +265,7 @@ impl HttpExchange for HttpClient {
             };
             let answer = async {
                 let (method, known) =
-                    (parts.method.clone(), facts::are_told().then(|| sent_in(&url, &parts.headers)));
+                    (parts.method.clone(), facts::are_told().then(|| facts::sent_in(&url, &parts.headers)));
                 let outcome = self.send(parts.method, &url, parts.headers, body).await;
                 if let Some(secrets) = known {
                     let proxy = self.proxy_of(&url);
@@ -296,17 +297,6 @@ impl HttpExchange for HttpClient {
             Ok(response)
         })
     }
-}
-
-/// What a request to an authorization server carries and no line of a log may repeat.
-fn sent_in(url: &Url, headers: &HeaderMap) -> Secrets {
-    let mut secrets: Secrets = headers
-        .iter()
-        .filter(|(name, value)| value.is_sensitive() || mcp_text::is_credential_name(name.as_str()))
-        .filter_map(|(_, value)| value.to_str().ok())
-        .collect();
-    secrets.insert_url(url.as_str());
-    secrets
 }
 
 fn admit_exchange(bytes: usize) -> Result<(), TransportError> {
@@ -457,6 +447,10 @@ fn build(options: &ClientOptions, routes: &Routes) -> Result<reqwest::Client, Tr
         .tcp_nodelay(true)
         // The environment is the embedder's to read.
         .no_proxy();
+    if options.ipv4_only {
+        // A socket that begins at an address of IPv4 leads to none of IPv6.
+        builder = builder.local_address(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    }
     if let Some(resolver) = &options.resolver {
         builder = builder.dns_resolver(Names(resolver.clone()));
     }

@@ -68,6 +68,17 @@ fn headers(headers: &HeaderMap, secrets: &Secrets) -> Option<String> {
     (!told.is_empty()).then(|| told.join("; "))
 }
 
+/// What a request to an authorization server carries and no line of a log may repeat.
+pub(crate) fn sent_in(url: &Url, headers: &HeaderMap) -> Secrets {
+    let mut secrets: Secrets = headers
+        .iter()
+        .filter(|(name, value)| value.is_sensitive() || mcp_text::is_credential_name(name.as_str()))
+        .filter_map(|(_, value)| value.to_str().ok())
+        .collect();
+    secrets.insert_url(url.as_str());
+    secrets
+}
+
 #[cfg(test)]
 mod tests {
     use http::HeaderValue;

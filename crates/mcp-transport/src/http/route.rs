@@ -15,6 +15,8 @@ pub(crate) struct Routes {
     http: Option<Arc<Proxy>>,
     https: Option<Arc<Proxy>>,
     except: Arc<[Exception]>,
+    /// The one of all URLs.
+    always: Option<Arc<Proxy>>,
 }
 
 /// One proxy.
@@ -59,14 +61,26 @@ impl Routes {
         let all = proxy(&settings.all)?;
         let except = settings.no_proxy.as_deref().unwrap_or_default();
         Ok(Self {
+            always: proxy(&settings.always)?,
             http: proxy(&settings.http)?.or_else(|| all.clone()),
             https: proxy(&settings.https)?.or(all),
             except: except.split([',', ' ', '\t', '\n', ';']).filter_map(Exception::read).collect(),
         })
     }
 
+    /// How a request to this host would go past its proxy.
+    pub(crate) fn way_past(&self, host: &str) -> String {
+        match self.always {
+            Some(_) => "\"proxy\": \"none\" in its entry goes past it".to_owned(),
+            None => format!("NO_PROXY={host} goes past it"),
+        }
+    }
+
     /// The proxy that a request to this URL goes by.
     pub(crate) fn of(&self, url: &Url) -> Option<&Arc<Proxy>> {
+        if self.always.is_some() {
+            return self.always.as_ref();
+        }
         let proxy = match url.scheme() {
             "http" => &self.http,
             "https" => &self.https,
@@ -251,8 +265,29 @@ mod tests {
             https: None,
             all: Some(ProxyUrl::new("socks5h://user:canary@s.example:1080/x?k=canary", "ALL_PROXY")),
             no_proxy: Some(no_proxy.to_owned()),
+            always: None,
         };
         Routes::new(&settings).unwrap()
+    }
+
+    #[test]
+    fn a_proxy_of_one_endpoint_takes_every_url_also_one_of_this_machine() {
+        let own = ProxyUrl::new("socks5h://u:canary@own.example:1080", "/f.json:3: mcpServers.x.proxy");
+        let settings = ProxySettings {
+            always: Some(own),
+            no_proxy: Some("*".to_owned()),
+            https: Some(ProxyUrl::new("http://p.example:3128", "HTTPS_PROXY")),
+            ..ProxySettings::default()
+        };
+        let routes = Routes::new(&settings).unwrap();
+        for url in ["https://h.example/mcp", "http://localhost:3000/mcp", "http://127.0.0.1/mcp"] {
+            let proxy = routes.of(&url.parse().unwrap()).unwrap();
+            assert_eq!(proxy.to_string(), "socks5h://own.example:1080 (/f.json:3: mcpServers.x.proxy)");
+        }
+        assert!(
+            routes.way_past("h.example").contains("\"none\"") && !format!("{routes:?}").contains("canary")
+        );
+        assert_eq!(self::routes("").way_past("h.example"), "NO_PROXY=h.example goes past it");
     }
 
     fn is_direct(routes: &Routes, url: &str) -> bool {

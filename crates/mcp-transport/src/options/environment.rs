@@ -42,6 +42,7 @@ impl ClientOptions {
             https: named("HTTPS_PROXY", "https_proxy"),
             all: named("ALL_PROXY", "all_proxy"),
             no_proxy: either("NO_PROXY", "no_proxy").map(|(_, hosts)| hosts.to_owned()),
+            always: None,
         };
         let trusted = ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"];
         options.extra_ca_files =

@@ -24,6 +24,7 @@ mod silence;
 mod subscriptions;
 mod supervisor;
 mod support;
+mod tls_front;
 mod trace;
 mod trouble;
 mod versions;

@@ -8,8 +8,8 @@ use mcp_testkit::{Era, FakeMcpServer};
 use mcp_transport::options::{ClientIdentity, Pem, TlsOptions, TrustFile};
 use mcp_transport::{Connector, Endpoint, HttpEndpoint, Server, TransportErrorKind};
 
-use crate::network::{fixture, mutual_tls_in_front_of, tls_in_front_of};
 use crate::support::{connector, echo, options};
+use crate::tls_front::{fixture, mutual_tls_in_front_of, tls_in_front_of};
 use crate::trouble::told;
 
 fn with_tls(port: u16, tls: TlsOptions) -> Server {
@@ -145,4 +145,24 @@ async fn an_identity_is_had_again_for_each_new_connection() {
     connector.attempt(&server).await.unwrap();
     assert!(asked.load(Ordering::SeqCst) >= 2);
     assert!(!format!("{server:?}").contains("PRIVATE KEY"));
+}
+
+#[tokio::test]
+async fn s_k6_fa_a92_another_origin_of_a_sign_in_sees_no_certificate_of_the_client_and_is_checked() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let own = mutual_tls_in_front_of(server.address(), "localhost", "client-authority.pem").port();
+    let other = mutual_tls_in_front_of(server.address(), "localhost", "client-authority.pem").port();
+    let untrusted = tls_in_front_of(server.address(), "self-signed").port();
+    let tls = trusting().with_identity(agent()).with_any_certificate();
+    let url = format!("https://localhost:{own}/mcp").parse().unwrap();
+    let exchanges = connector().http().sign_in_exchanges(&HttpEndpoint::new(url).with_tls(tls));
+    let ask = |port: u16| {
+        let url = format!("https://localhost:{port}/.well-known/oauth-protected-resource");
+        exchanges.exchange(http::Request::get(url).body(bytes::Bytes::new()).unwrap())
+    };
+    ask(own).await.unwrap();
+    let refused = ask(other).await.unwrap_err().to_string();
+    assert!(refused.contains("wants a certificate of the client"), "{refused}");
+    let refused = ask(untrusted).await.unwrap_err().to_string();
+    assert!(refused.contains("not trusted here"), "{refused}");
 }

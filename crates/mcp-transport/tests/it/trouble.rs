@@ -12,8 +12,9 @@ use mcp_transport::options::{ProxyUrl, Resolver, Resolving, TrustFile};
 use mcp_transport::{ClientOptions, Connector, TransportError, TransportErrorKind};
 
 use crate::field_server::{Bytes, FieldServer, http};
-use crate::network::{at, fixture, tls_in_front_of};
+use crate::network::at;
 use crate::support::{connector, echo, options, target};
+use crate::tls_front::{fixture, tls_in_front_of};
 
 /// Parts of texts that a person must never see.
 const FOREIGN: [&str; 12] = [

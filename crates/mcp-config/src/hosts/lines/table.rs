@@ -124,6 +124,8 @@ pub(super) const NO_FIELD: &str = "there is no such setting here";
 const NO_PINGS: &str = "no pings are sent; a connection that is lost is made again";
 
 static NOTHING: Setting = Setting::Text(String::new());
+static TRUE: Setting = Setting::Flag(true);
+static FALSE: Setting = Setting::Flag(false);
 
 /// An option of ours that says something of a server which is given by its URL.
 #[derive(Debug)]
@@ -156,7 +158,7 @@ impl AddressOption {
 }
 
 /// Our own.
-static OWN: [AddressOption; 7] = [
+static OWN: [AddressOption; 15] = [
     AddressOption::new(
         "--header",
         Some("NAME: VALUE"),
@@ -196,6 +198,49 @@ static OWN: [AddressOption; 7] = [
         Takes::Text("oauth.resource"),
         "The resource that tokens are asked for; '' for none",
     ),
+    AddressOption::new(
+        "--ca",
+        Some("FILE"),
+        Takes::Text("tls.ca"),
+        "A PEM file of certificates that are trusted for the URL, beside those of the platform",
+    ),
+    AddressOption::new(
+        "--cert",
+        Some("FILE"),
+        Takes::Text("tls.cert"),
+        "A PEM file with the certificate that is shown to the URL, for a server that asks for one",
+    ),
+    AddressOption::new(
+        "--key",
+        Some("FILE"),
+        Takes::Text("tls.key"),
+        "A PEM file with its key, where that is not in the same file",
+    ),
+    AddressOption::new(
+        "--server-name",
+        Some("NAME"),
+        Takes::Text("tls.serverName"),
+        "The name that the certificate of the URL has to have, in place of its host",
+    ),
+    AddressOption::new(
+        "--insecure-skip-verify",
+        None,
+        Takes::Is("tls.insecureSkipVerify", &TRUE),
+        "Take every certificate of the URL: whoever is on the way can read and change everything",
+    ),
+    AddressOption::new(
+        "--proxy",
+        Some("PROXY"),
+        Takes::Text("proxy"),
+        "The proxy of the URL, also on this machine: http://.., socks5h://.., or none",
+    ),
+    AddressOption::new(
+        "--no-cookies",
+        None,
+        Takes::Is("cookies", &FALSE),
+        "Send no cookie back that the URL sets",
+    ),
+    AddressOption::new("--ipv4", None, Takes::Is("ipv4", &TRUE), "Use addresses of IPv4 alone for the URL"),
 ];
 
 /// Options of our `bridge` that are no part of an entry.
@@ -238,7 +283,7 @@ pub(super) static BRIDGES: [Bridge; 4] = [
             ("--body-timeout", Takes::Value),
             ("--keep-alive", Takes::LostFlag(NO_PINGS)),
             ("--ping-interval", Takes::LostValue(NO_PINGS)),
-            ("--ipv4", Takes::LostFlag(NO_FIELD)),
+            ("--ipv4", Takes::Is("ipv4", &TRUE)),
             ("--transport", Takes::Kind),
             ("--protocol", Takes::Value),
             ("--static-oauth-client-info", Takes::Client),
@@ -247,7 +292,7 @@ pub(super) static BRIDGES: [Bridge; 4] = [
             ("--client-credentials", Takes::LostFlag(GRANT)),
             ("--token-endpoint", Takes::LostValue(GRANT)),
             ("--device-code", Takes::Flag),
-            ("--disable-cookies", Takes::Flag),
+            ("--disable-cookies", Takes::Is("cookies", &FALSE)),
             ("--use-id-token", Takes::LostFlag(NO_FIELD)),
             ("--resource", Takes::Text("oauth.resource")),
             ("--disable-resource-parameter", Takes::Is("oauth.resource", &NOTHING)),
@@ -266,7 +311,7 @@ pub(super) static BRIDGES: [Bridge; 4] = [
             ("--client-secret", Takes::LostValue(GRANT)),
             ("--token-url", Takes::LostValue(GRANT)),
             ("--verify-ssl", Takes::Value),
-            ("--no-verify-ssl", Takes::LostFlag("certificates are always checked here")),
+            ("--no-verify-ssl", Takes::Is("tls.insecureSkipVerify", &TRUE)),
             ("--debug", Takes::Flag),
             ("--log-level", Takes::Value),
         ],

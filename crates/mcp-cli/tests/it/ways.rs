@@ -1,0 +1,235 @@
+//! How one server is reached: whom it is trusted by, which certificate is shown to it, by which proxy, with which cookies.
+
+use std::path::Path;
+
+use mcp_testkit::{Answer, Era, FakeMcpServer, ForwardProxy, HttpAnswer, Mcplink, Output};
+use serde_json::{Value, json};
+
+use crate::bridge::{INITIALIZE, echo, response, say};
+use crate::setting::{Setting, row};
+use crate::tls_front::{fixture, mutual_tls_in_front_of, tls_in_front_of};
+
+fn at(port: u16, more: Value) -> Value {
+    let mut entry = json!({ "type": "http", "url": format!("https://localhost:{port}/mcp") });
+    entry.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap_or_default());
+    entry
+}
+
+fn file(name: &str) -> String {
+    fixture(name).canonicalize().unwrap().display().to_string()
+}
+
+fn reason(setting: &Setting, name: &str) -> String {
+    let row = row(&setting.mcplink(&["status", name, "--json"]).run().json(), name);
+    format!(
+        "{} {}",
+        row["reason"]["code"].as_str().unwrap_or("none"),
+        row["reason"]["message"].as_str().unwrap_or("")
+    )
+}
+
+#[test]
+fn fa_a44_an_authority_is_trusted_for_one_server_and_no_other() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let port = tls_in_front_of(server.address(), "localhost").port();
+    let mut setting = Setting::of("own", at(port, json!({ "tls": { "ca": file("authority.pem") } })))
+        .with("plain", at(port, json!({})))
+        .with("variable", at(port, json!({ "tls": { "ca": "${CERTS}/authority.pem" } })));
+    let folder = Path::new(&file("authority.pem")).parent().unwrap().display().to_string();
+    assert!(setting.run(&["call", "own", "echo", "text=hello"], 0).stdout.contains("hello"));
+    let output = setting.mcplink(&["status", "variable"]).env("CERTS", folder).run();
+    drop(output.expect_code(0));
+    assert!(reason(&setting, "plain").starts_with("tls "), "{}", reason(&setting, "plain"));
+    // The name of another one.
+    setting.write(
+        "name",
+        at(port, json!({ "tls": { "ca": file("authority.pem"), "serverName": "other.test" } })),
+    );
+    assert!(reason(&setting, "name").contains("other.test"), "{}", reason(&setting, "name"));
+    // One line, without any file.
+    let url = format!("https://localhost:{port}/mcp");
+    setting.run(&["ping", &url, "--ca", &file("authority.pem")], 0);
+    setting.run(&["ping", &url], 4);
+    let shown = setting.run(&["get", "own"], 0).stdout;
+    assert!(shown.contains("tls.ca") && shown.contains("authority.pem"), "{shown}");
+}
+
+#[test]
+fn fa_a44_certificates_that_are_not_checked_are_told_at_each_use_and_never_by_a_project() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let port = tls_in_front_of(server.address(), "self-signed").port();
+    let entry = at(port, json!({ "tls": { "insecureSkipVerify": true } }));
+    let setting = Setting::of("web", entry.clone());
+    let is_loud = |output: &Output| {
+        output.stderr.contains("tls.insecureSkipVerify") && output.stderr.contains("not checked")
+    };
+    for command in
+        [&["status", "web"][..], &["tools", "web"], &["call", "web", "echo", "text=x"], &["ping", "web"]]
+    {
+        let output = setting.run(command, 0);
+        assert!(is_loud(&output), "{command:?}: {output}");
+    }
+    let told = setting.run(&["status", "web", "--json"], 0).json()["problems"].to_string();
+    assert!(told.contains("insecureSkipVerify"), "{told}");
+    let url = format!("https://localhost:{port}/mcp");
+    assert!(is_loud(&setting.run(&["ping", &url, "--insecure-skip-verify"], 0)));
+    // A repository does not say it for the person.
+    let cloned = Setting::new().project_file(json!({ "web": entry }));
+    let asked = server.requests().len();
+    let output = cloned.mcplink(&["status", "web", "--json"]).run().expect_code(2);
+    let reason = row(&output.json(), "web")["reason"].clone();
+    let said = reason["message"].as_str().unwrap();
+    assert!(said.contains(".mcp.json:") && said.contains("tls.insecureSkipVerify"), "{said}");
+    assert_eq!(server.requests().len(), asked);
+}
+
+#[test]
+fn fa_a92_a_certificate_of_the_client_is_shown_to_its_server_alone() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let port = mutual_tls_in_front_of(server.address(), "localhost", "client-authority.pem").port();
+    let tls = |more: Value| {
+        let mut tls = json!({ "ca": file("authority.pem") });
+        tls.as_object_mut().unwrap().extend(more.as_object().cloned().unwrap());
+        at(port, json!({ "tls": tls }))
+    };
+    let both = std::fs::read_to_string(file("client.pem")).unwrap()
+        + &std::fs::read_to_string(file("client.key.pem")).unwrap();
+    let mut setting = Setting::new();
+    let both = setting.home.write("both.pem", both).unwrap().display().to_string();
+    setting.write("own", tls(json!({ "cert": file("client.pem"), "key": file("client.key.pem") })));
+    setting.write("one", tls(json!({ "cert": both })));
+    setting.write("none", tls(json!({})));
+    for name in ["own", "one"] {
+        assert!(setting.run(&["call", name, "echo", "text=hello"], 0).stdout.contains("hello"));
+    }
+    let said = reason(&setting, "none");
+    assert!(said.starts_with("tls ") && said.contains("wants a certificate of the client"), "{said}");
+    // What cannot be used is told with file and field; the server hears nothing.
+    let heard = server.requests().len();
+    for (name, more, told) in [
+        ("gone", json!({ "cert": "/nope/me.pem" }), "cannot be read"),
+        ("keyless", json!({ "cert": file("client.pem") }), "no key"),
+        (
+            "other",
+            json!({ "cert": file("client.pem"), "key": file("localhost.key.pem") }),
+            "not the one of its certificate",
+        ),
+        ("key", json!({ "key": file("client.key.pem") }), "there is none"),
+        ("word", json!({ "certificate": "x" }), "unknown field"),
+        ("shape", json!({ "ca": 3 }), "expected a string"),
+    ] {
+        setting.write(name, tls(more));
+        let said = reason(&setting, name);
+        assert!(said.starts_with("config ") && said.contains(told), "{name}: {said}");
+        assert!(
+            said.contains(".claude.json:") && said.contains(&format!("mcpServers.{name}.tls.")),
+            "{name}: {said}"
+        );
+    }
+    assert_eq!(server.requests().len(), heard);
+    let url = format!("https://localhost:{port}/mcp");
+    let [ca, cert, key] = ["authority.pem", "client.pem", "client.key.pem"].map(file);
+    setting.run(&["ping", &url, "--ca", &ca, "--cert", &cert, "--key", &key], 0);
+}
+
+#[test]
+fn fa_a44_a_proxy_of_one_server_goes_before_the_environment_and_takes_this_machine_too() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let proxy = ForwardProxy::start().unwrap();
+    let port = server.address().port();
+    let url = format!("http://mcp.test:{port}/mcp");
+    let dead = "http://127.0.0.1:9";
+    let through = proxy.url();
+    let socks = through.replace("http://", "socks5h://");
+    let mut setting = Setting::of("named", json!({ "type": "http", "url": url, "proxy": through }));
+    setting.write("socks", json!({ "type": "http", "url": url, "proxy": socks }));
+    setting.write("variable", json!({ "type": "http", "url": url, "proxy": "${OUR_PROXY}" }));
+    setting.write("here", json!({ "type": "http", "url": server.url().as_str(), "proxy": through }));
+    for name in ["named", "socks", "variable", "here"] {
+        let asked = proxy.asked().len();
+        let status = setting.mcplink(&["status", name]).env("OUR_PROXY", &through);
+        let output = status.env("HTTP_PROXY", dead).env("NO_PROXY", "*").run().expect_code(0);
+        assert!(proxy.asked().len() > asked, "{name}: {output}");
+    }
+    let asked = proxy.asked().len();
+    // `none` goes past what the environment names.
+    setting.write("none", json!({ "type": "http", "url": "http://mcp.test.invalid/mcp", "proxy": "none" }));
+    let output = setting.mcplink(&["status", "none"]).env("HTTP_PROXY", &through).run().expect_code(4);
+    assert!(!output.to_string().contains("proxy"), "{output}");
+    // Loopback is not proxied unless the entry says so.
+    setting.write("plain", json!({ "type": "http", "url": server.url().as_str() }));
+    drop(
+        setting
+            .mcplink(&["status", "plain"])
+            .env("HTTP_PROXY", dead)
+            .env("ALL_PROXY", dead)
+            .run()
+            .expect_code(0),
+    );
+    assert_eq!(proxy.asked().len(), asked);
+    // What fails is told with file and field, and without the password.
+    let mut secret = url::Url::parse("http://ann@127.0.0.1:9").unwrap();
+    secret.set_password(Some(&setting.home.secret("password"))).unwrap();
+    setting.write("dead", json!({ "type": "http", "url": url, "proxy": secret.as_str() }));
+    let said = reason(&setting, "dead");
+    assert!(said.contains("no way through the proxy") && said.contains("mcpServers.dead.proxy"), "{said}");
+    let wrong = secret.as_str().replacen("http://", "gopher://", 1);
+    setting.write("wrong", json!({ "type": "http", "url": url, "proxy": wrong }));
+    let said = reason(&setting, "wrong");
+    assert!(said.starts_with("config ") && said.contains("mcpServers.wrong.proxy"), "{said}");
+    setting.run(&["get", "dead", "-v"], 0);
+    setting.run(&["ping", &url, "--proxy", &through], 0);
+    setting.run(&["ping", &url, "--proxy", "none"], 4);
+}
+
+#[test]
+fn fb_r52_cookies_are_sent_back_unless_the_entry_says_that_they_are_not() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let url = server.url();
+    let mut setting = Setting::of("kept", json!({ "type": "http", "url": url.as_str() }));
+    setting.write("none", json!({ "type": "http", "url": url.as_str(), "cookies": false, "ipv4": true }));
+    setting.write("wrong", json!({ "type": "http", "url": url.as_str(), "cookies": "no" }));
+    let busy = || Answer::Http(HttpAnswer::new(503).header("set-cookie", "lb=one; Path=/"));
+    for (name, expected) in [("kept", true), ("none", false)] {
+        let before = server.requests().len();
+        server.next_answers_to("tools/list", [busy()]);
+        setting.run(&["status", name], 0);
+        let asked = server.requests();
+        let sent = asked[before..].iter().any(|request| request.header("cookie") == Some("lb=one"));
+        assert_eq!(sent, expected, "{name}");
+    }
+    assert!(reason(&setting, "wrong").contains("mcpServers.wrong.cookies"), "{}", reason(&setting, "wrong"));
+}
+
+/// The table of the documentation: each flag of mcp-remote with a line that has its equal, and each of these lines runs.
+#[test]
+fn fa_a76_each_line_of_the_table_from_mcp_remote_runs() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let sse = FakeMcpServer::builder().era(Era::HttpSse).start().unwrap();
+    let setting = Setting::new();
+    let text = include_str!("../../../../docs/from-mcp-remote.md");
+    let mut run = 0;
+    for row in text.lines().filter(|line| line.contains("| `npx mcp-remote URL")) {
+        let after = row.trim_end_matches(" |").rsplit_once("| `").unwrap().1.trim_end_matches('`');
+        let url = if after.contains("-t sse") { sse.url() } else { server.url() };
+        let line = after.replace("URL", url.as_str());
+        let (variables, line) = line.split_at(line.find("mcplink ").unwrap());
+        let line = format!("{variables}{}{}", env!("CARGO_BIN_EXE_mcplink"), &line["mcplink".len()..]);
+        let shell = Mcplink::new("/bin/sh", &setting.home).env("TOKEN", "from-the-variable");
+        if after.contains("mcplink login ") {
+            let output = shell.args(["-c", &format!("{line} --non-interactive")]).run();
+            assert!(output.code == Some(2) && !output.stderr.contains("--help"), "{after}: {output}");
+            continue;
+        }
+        let mut bridge = shell.args(["-c", &line]).start();
+        say(&mut bridge, INITIALIZE);
+        response(&bridge, 0);
+        assert_eq!(echo(&mut bridge, 1)["result"]["content"][0]["text"], "hello", "{after}");
+        drop(bridge.wait().expect_code(0));
+        run += 1;
+    }
+    assert!(run > 15, "{run}");
+    let sent = server.recorder().matching(|request| request.header("authorization").is_some());
+    assert!(sent.iter().all(|request| request.header("authorization") == Some("Bearer from-the-variable")));
+    assert!(!sent.is_empty());
+}

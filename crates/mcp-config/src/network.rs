@@ -1,0 +1,60 @@
+//! How the network is used for one server: whom it trusts there, who this client is, and by which way it goes.
+
+use std::path::PathBuf;
+
+use crate::{Origin, Redacted};
+
+/// The fields of an entry that say how its server is reached; without any of them, as the environment says for all.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Network {
+    /// The `tls` block.
+    pub tls: Option<Tls>,
+    /// `proxy`.
+    pub proxy: Option<Proxy>,
+    /// `cookies: false`: what the server sets is not sent back.
+    pub no_cookies: bool,
+    /// `ipv4: true`: only addresses of IPv4 are used.
+    pub ipv4: bool,
+}
+
+/// A `tls` block.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Tls {
+    /// A file of certificates that are trusted beside those of the platform (`ca`).
+    pub ca: Option<NamedFile>,
+    /// The certificate of the client, with those between it and its authority (`cert`).
+    pub cert: Option<NamedFile>,
+    /// Its key, where that is in a file of its own (`key`).
+    pub key: Option<NamedFile>,
+    /// The name that the certificate of the server has to have (`serverName`).
+    pub server_name: Option<String>,
+    /// `insecureSkipVerify: true`: every certificate of the server is taken. Never from a file of a project.
+    pub skips_verification: bool,
+}
+
+/// A file that a field names.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct NamedFile {
+    /// Where it is: absolute, and expanded.
+    pub path: Redacted<PathBuf>,
+    /// The field.
+    pub origin: Origin,
+}
+
+/// A `proxy`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Proxy {
+    /// `"none"`: none, whatever the environment says.
+    Direct,
+    /// This one for every request, whatever the environment excepts, and for a server on this machine as well.
+    Url {
+        /// Its URL, which may hold a password.
+        url: Redacted<String>,
+        /// The field.
+        origin: Origin,
+    },
+}
