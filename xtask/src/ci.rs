@@ -15,8 +15,17 @@ const MINIMAL: [&str; 7] =
     ["test", "--locked", "--package", "mcp-cli", "--no-default-features", "--test", "minimal"];
 const DOC_TESTS: [&str; 5] = ["test", "--locked", "--workspace", "--all-features", "--doc"];
 /// Manifests, files and licences of what is published. What is inside was built by the steps before.
-const PACKAGES: [&str; 7] =
-    ["package", "--locked", "--workspace", "--exclude", "xtask", "--no-verify", "--allow-dirty"];
+const PACKAGES: [&str; 9] = [
+    "package",
+    "--locked",
+    "--workspace",
+    "--exclude",
+    "xtask",
+    "--exclude",
+    "mcp-harness",
+    "--no-verify",
+    "--allow-dirty",
+];
 const RUSTDOC: [&str; 5] = ["doc", "--locked", "--workspace", "--all-features", "--no-deps"];
 
 /// One step; it says itself what it does.

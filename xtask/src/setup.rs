@@ -1,6 +1,6 @@
 //! The real peers that the interoperability tests talk to, at the versions of their lock files, and a browser.
 //!
-//! `crates/mcp-testkit/fixtures/NAME/` holds `package.json` and `package-lock.json`, or `requirements.txt`, or a
+//! `crates/mcp-harness/fixtures/NAME/` holds `package.json` and `package-lock.json`, or `requirements.txt`, or a
 //! cargo workspace of its own. Each is installed into `target/fixtures/NAME/`, and again only when its lock
 //! file or the interpreter changes, so that a cached `target` costs nothing. `conformance/` goes into
 //! `target/conformance/suite/` in the same way.
@@ -96,7 +96,7 @@ impl Kind {
 }
 
 fn install_all(tools_required: bool) -> Result<(), Problems> {
-    let fixtures = root().join("crates/mcp-testkit/fixtures");
+    let fixtures = root().join("crates/mcp-harness/fixtures");
     let targets = target_directory()?.join("fixtures");
     let entries = fs::read_dir(&fixtures).into_iter().flatten();
     let mut folders: Vec<(PathBuf, PathBuf)> = entries

@@ -3,7 +3,8 @@
 
 #![cfg(not(any(feature = "demo", feature = "share")))]
 
-use mcp_testkit::{FakeMcpServer, Mcplink, Output, TempHome};
+use mcp_harness::{Mcplink, Output};
+use mcp_testkit::{FakeMcpServer, TempHome};
 
 fn run(home: &TempHome, args: &[&str]) -> Output {
     Mcplink::new(env!("CARGO_BIN_EXE_mcplink"), home).args(args.iter().copied()).run()

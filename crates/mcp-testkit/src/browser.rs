@@ -20,6 +20,14 @@ pub struct Visit {
     pub body: String,
 }
 
+impl Visit {
+    /// A visit to `url` that was answered like this.
+    #[must_use]
+    pub fn new(url: Url, status: u16, body: impl Into<String>) -> Self {
+        Self { url, status, body: body.into() }
+    }
+}
+
 /// Opens a URL as a browser would, follows up to ten redirects, and returns every page in order; the last is what the
 /// person sees. Plain http on loopback only, as everything in a test is.
 ///
@@ -46,36 +54,44 @@ pub fn visit(url: &Url) -> io::Result<Vec<Visit>> {
 
 /// What a browser asks for.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Request<'a> {
-    pub(crate) url: &'a Url,
+pub struct Request<'a> {
+    /// What to ask for; loopback only.
+    pub url: &'a Url,
     /// The body of a form that is posted.
-    pub(crate) form: Option<&'a str>,
+    pub form: Option<&'a str>,
     /// The value of the header; empty for none.
-    pub(crate) cookies: &'a str,
+    pub cookies: &'a str,
 }
 
 /// What it gets.
 #[derive(Debug)]
-pub(crate) struct Page {
-    pub(crate) status: u16,
+pub struct Page {
+    /// The HTTP status.
+    pub status: u16,
     head: String,
-    pub(crate) body: String,
+    /// The body, as far as it is text.
+    pub body: String,
 }
 
 impl Page {
     /// The values of a header, whose name is in lower case.
-    pub(crate) fn header(&self, wanted: &str) -> Vec<&str> {
+    pub fn header(&self, wanted: &str) -> Vec<&str> {
         let headers = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
         headers.filter(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value.trim()).collect()
     }
 
     /// Where it leads on to.
-    pub(crate) fn location(&self) -> Option<&str> {
+    pub fn location(&self) -> Option<&str> {
         self.header("location").first().copied().filter(|_| (300..400).contains(&self.status))
     }
 }
 
-pub(crate) fn request(asked: &Request<'_>) -> io::Result<Page> {
+/// Asks once, without following where the answer leads.
+///
+/// # Errors
+///
+/// The URL leaves the machine, or the server does not answer.
+pub fn request(asked: &Request<'_>) -> io::Result<Page> {
     let url = asked.url;
     let is_loopback = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
     if url.scheme() != "http" || !is_loopback {

@@ -9,7 +9,7 @@
 //!   Everything else is asked for by name: an [`Answer`] of a script, a [`Delivery`], a field of [`AuthSettings`].
 //! - **Answers and judgements are separate.** Where the specification lets a server tolerate what it forbids a client, the
 //!   fake tolerates it and adds a line to [`FakeMcpServer::violations`].
-//! - **Failing loudly.** Waiting queries and [`Mcplink`] panic with what they saw. They are for tests; the rest, which
+//! - **Failing loudly.** Waiting queries panic with what they saw. They are for tests; the rest, which
 //!   `mcplink demo` also uses, returns errors.
 //!
 //! No dependency on any other crate of the workspace, so that a fake shares no bug with what it tests.
@@ -22,23 +22,17 @@ mod forward;
 mod helper;
 mod home;
 mod mcp;
-mod oidc;
-mod person;
-mod process;
+#[doc(hidden)]
+pub mod process;
 mod proxy;
-mod real;
-mod real_oauth;
-mod run;
-mod screen;
 mod shell;
-mod surface;
 mod sync;
 mod tap;
 mod wire;
 
 pub use accept::{Accept, Refusal, TokenFacts, TokenLedger};
 pub use auth::{AuthSettings, Echo, Endpoint, FakeAuthServer, MetadataAt, ProtectedResource};
-pub use browser::{FakeBrowser, Visit, visit};
+pub use browser::{FakeBrowser, Page, Request, Visit, request, visit};
 pub use canary::Canaries;
 pub use forward::ForwardProxy;
 pub use helper::{FakeHelper, HelperRun, fake_jwt};
@@ -47,15 +41,8 @@ pub use mcp::{
     Answer, Delivery, Era, FakeMcpServer, FakeMcpServerBuilder, GetStream, HttpAnswer, Pages, Sse, SseEnd,
     Tool,
 };
-pub use oidc::{CertifiedProvider, Chromium, Consent, EndPage};
-pub use person::Person;
-pub use process::{marked_processes, process_is_alive};
 pub use proxy::{Fault, FlakyProxy};
-pub use real::{Missing, RealServer, RunningServer, real_or_skip};
-pub use run::{Mcplink, Output, Running};
-pub use screen::Screen;
 pub use shell::{SHELL_SERVER, shell_server_with};
-pub use surface::{Ask, Surface};
 pub use tap::{Messages, Tap};
 pub use wire::{RecordedRequest, Recorder};
 

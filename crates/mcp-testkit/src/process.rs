@@ -21,7 +21,7 @@ pub fn process_is_alive(pid: u32) -> bool {
 }
 
 /// Sends a signal to a process, or with a minus sign to a process group; whether there was one.
-pub(crate) fn signal(name: &str, target: &str) -> bool {
+pub fn signal(name: &str, target: &str) -> bool {
     let status = Command::new("kill")
         .args([&format!("-{name}"), "--", target])
         .stdout(Stdio::null())
@@ -83,14 +83,14 @@ fn started(pid: u32) -> Option<u64> {
 }
 
 /// Makes the child the leader of a process group of its own, so that it can be signalled with all that it started.
-pub(crate) fn in_own_group(command: &mut Command) -> &mut Command {
+pub fn in_own_group(command: &mut Command) -> &mut Command {
     #[cfg(unix)]
     std::os::unix::process::CommandExt::process_group(command, 0);
     command
 }
 
 /// Kills a process group.
-pub(crate) fn kill_group(leader: u32) {
+pub fn kill_group(leader: u32) {
     if cfg!(unix) {
         signal("KILL", &format!("-{leader}"));
     } else {

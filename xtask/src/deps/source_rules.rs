@@ -22,7 +22,7 @@ fn check_one(source: &Source) -> Problems {
     let mut problems = Problems::new();
     problems.extend(quarantine(source, "backoff", |path| path == "crates/mcp-transport/src/retry/imp.rs"));
     problems.extend(quarantine(source, "oauth2", |path| path.starts_with("crates/mcp-auth/src/oauth/")));
-    if source.is_shipped() && source.crate_name() != "mcp-testkit" {
+    if source.is_shipped() && source.crate_name() != "mcp-harness" {
         // In tests it is also the name of a server to talk to.
         problems.extend(quarantine(source, "rmcp", is_sdk));
     }
@@ -52,7 +52,7 @@ fn is_sdk(path: &str) -> bool {
 
 /// A program of the test kit that is written with the SDK.
 fn is_fixture(path: &str) -> bool {
-    path.starts_with("crates/mcp-testkit/fixtures/")
+    path.starts_with("crates/mcp-harness/fixtures/")
 }
 
 /// One file of mcp-transport may name the HTTP client. Benches compare with it, and tests may use it.
@@ -94,7 +94,10 @@ fn transport_words(source: &Source) -> Problems {
 /// that use it start in the test harness.
 fn environment(source: &Source) -> Problems {
     let is_start = source.path == "crates/mcp-cli/src/main.rs";
-    if !source.is_shipped() || is_start || matches!(source.crate_name(), "mcp-testkit" | "xtask") {
+    if !source.is_shipped()
+        || is_start
+        || matches!(source.crate_name(), "mcp-harness" | "mcp-testkit" | "xtask")
+    {
         return Problems::new();
     }
     let mut problems = Problems::new();
@@ -120,7 +123,7 @@ fn environment(source: &Source) -> Problems {
 fn files(source: &Source) -> Problems {
     // A new file for a person who asked for it: nothing that is there is opened.
     let makes_a_new_one = source.path == "crates/mcp-cli/src/view/content.rs";
-    let is_reader = matches!(source.crate_name(), "mcp-files" | "mcp-testkit" | "xtask");
+    let is_reader = matches!(source.crate_name(), "mcp-files" | "mcp-harness" | "mcp-testkit" | "xtask");
     if !source.is_shipped() || is_reader || makes_a_new_one || source.path.contains("/tests/") {
         return Problems::new();
     }

@@ -18,7 +18,7 @@ const URI: &str = "fake://greeting";
 #[tokio::test]
 async fn fb_b7_b8_an_id_comes_back_as_it_was_written_and_a_number_is_no_string() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
-    let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
+    let host = Setup::new(server.url()).start(HostEra::Legacy).await;
     host.call("echo", json!({"text": "x"})).await;
     host.forget();
     // The first is under way until the others have been answered.
@@ -26,15 +26,14 @@ async fn fb_b7_b8_an_id_comes_back_as_it_was_written_and_a_number_is_no_string()
     let ids = [r#""7""#, "7", r#""\u00e9 \"""#, "-9007199254740993", r#""""#];
     for (index, id) in ids.iter().enumerate() {
         let params = format!(r#"{{"name":"echo","arguments":{{"text":"text {index}"}}}}"#);
-        host.write(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{params}}}"#))
-            .await;
+        host.write(&format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{params}}}"#));
     }
     for (index, id) in ids.iter().enumerate() {
         let id: Value = serde_json::from_str(id).unwrap();
         let answer = host.wait_for(&id.to_string(), |message| message["id"] == id).await;
         assert_eq!(text_of(&answer["result"]), format!("text {index}"), "{id}");
     }
-    host.write(r#"{"jsonrpc":"2.0","id":"8","method":"x/unknown"}"#).await;
+    host.write(r#"{"jsonrpc":"2.0","id":"8","method":"x/unknown"}"#);
     assert_eq!(host.wait_for("\"8\"", |message| message["id"] == "8").await["error"]["code"], -32601);
 }
 
@@ -42,7 +41,7 @@ async fn fb_b7_b8_an_id_comes_back_as_it_was_written_and_a_number_is_no_string()
 async fn fb_b29_calls_at_the_same_time_get_their_own_results_and_progress() {
     for (host_era, era) in COMBINATIONS {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
-        let mut host = Setup::new(server.url()).start(host_era).await;
+        let host = Setup::new(server.url()).start(host_era).await;
         let mut sent = Vec::new();
         for index in 0..10_u64 {
             // The later it was asked, the sooner it is answered.
@@ -51,7 +50,7 @@ async fn fb_b29_calls_at_the_same_time_get_their_own_results_and_progress() {
                 "name": "slow", "arguments": {"steps": steps, "delay_ms": 5},
                 "_meta": {"progressToken": format!("token {index}")},
             });
-            sent.push((host.send("tools/call", params).await, steps, format!("token {index}")));
+            sent.push((host.send("tools/call", params), steps, format!("token {index}")));
         }
         for (id, steps, token) in sent {
             let result = host.response(id).await["result"].take();
@@ -88,7 +87,7 @@ async fn fb_b30_an_answer_belongs_to_its_question_whatever_is_asked_meanwhile() 
             HostEra::Legacy => {
                 let mut calls = Vec::new();
                 for name in names {
-                    calls.push(host.send("tools/call", json!({"name": name, "arguments": {}})).await);
+                    calls.push(host.send("tools/call", json!({"name": name, "arguments": {}})));
                 }
                 let mut questions = Vec::new();
                 for name in names {
@@ -98,7 +97,7 @@ async fn fb_b30_an_answer_belongs_to_its_question_whatever_is_asked_meanwhile() 
                     questions.push((name, host.wait_for(name, is_it).await));
                 }
                 for (name, question) in questions.iter().rev() {
-                    host.answer(question, answer_to(name)).await;
+                    host.answer(question, answer_to(name));
                 }
                 for (name, id) in names.into_iter().zip(calls) {
                     results.push((name, host.response(id).await["result"].take()));
@@ -140,13 +139,13 @@ async fn answered(host: &mut Host, name: &str, asked: &Value) -> Value {
 async fn the_server_hears_that_a_resource_is_not_wanted_any_more() {
     for (host_era, era) in COMBINATIONS {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
-        let mut host = Setup::new(server.url()).start(host_era).await;
+        let host = Setup::new(server.url()).start(host_era).await;
         let mut stream = 0;
         match host_era {
             HostEra::Legacy => drop(host.ask("resources/subscribe", json!({"uri": URI})).await),
             HostEra::Modern => {
                 let filter = json!({"resourceSubscriptions": [URI]});
-                stream = host.send("subscriptions/listen", json!({"notifications": filter})).await;
+                stream = host.send("subscriptions/listen", json!({"notifications": filter}));
             }
         }
         // The first stream is the connection's own.
@@ -159,7 +158,7 @@ async fn the_server_hears_that_a_resource_is_not_wanted_any_more() {
         }
         match host_era {
             HostEra::Legacy => drop(host.ask("resources/unsubscribe", json!({"uri": URI})).await),
-            HostEra::Modern => host.tell("notifications/cancelled", Some(json!({"requestId": stream}))).await,
+            HostEra::Modern => host.tell("notifications/cancelled", Some(json!({"requestId": stream}))),
         }
         let has_heard = || match era {
             Era::Legacy => server.count("resources/unsubscribe") == 1,
@@ -173,8 +172,8 @@ async fn the_server_hears_that_a_resource_is_not_wanted_any_more() {
 async fn what_a_modern_host_did_not_subscribe_to_it_is_not_told_when_the_server_is_back() {
     let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
     server.go_down();
-    let mut host = Setup::new(server.url()).start(HostEra::Modern).await;
-    host.send("subscriptions/listen", json!({"notifications": {"promptsListChanged": true}})).await;
+    let host = Setup::new(server.url()).start(HostEra::Modern).await;
+    host.send("subscriptions/listen", json!({"notifications": {"promptsListChanged": true}}));
     assert_eq!(host.ask("tools/list", json!({})).await["tools"], json!([]));
     server.come_up().unwrap();
     // Of the three lists that may have changed it is the last that is told of.

@@ -27,7 +27,7 @@ async fn results_keep_every_byte_but_those_that_only_the_other_era_has() {
         [(HostEra::Legacy, Era::Legacy), (HostEra::Modern, Era::Modern), (HostEra::Legacy, Era::Modern)]
     {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
-        let mut host = Setup::new(server.url()).start(host_era).await;
+        let host = Setup::new(server.url()).start(host_era).await;
         // The stream of changes has an id too.
         server.wait_for_streams(1).await;
         host.call("echo", json!({"text": "x"})).await;
@@ -35,7 +35,7 @@ async fn results_keep_every_byte_but_those_that_only_the_other_era_has() {
         // The ids of a connection are counted.
         let next = recorded[0].json().unwrap()["id"].as_i64().unwrap() + 1;
         server.next_answers_to("tools/call", [odd_answer(&next.to_string())]);
-        let id = host.send("tools/call", json!({"name": "echo", "arguments": {}})).await;
+        let id = host.send("tools/call", json!({"name": "echo", "arguments": {}}));
         let is_foreign = host_era == HostEra::Legacy && era == Era::Modern;
         let expected =
             if is_foreign { ODD.replace(r#" ,"resultType":"complete""#, "") } else { ODD.to_owned() };
@@ -46,19 +46,19 @@ async fn results_keep_every_byte_but_those_that_only_the_other_era_has() {
 #[tokio::test]
 async fn fb_b37_parameters_keep_every_byte_between_sides_of_one_era() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
-    let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
+    let host = Setup::new(server.url()).start(HostEra::Legacy).await;
     let params = r#"{ "name":"echo" ,"arguments":{"text":"\u00e9","n":1.0000000000000000001},"unknown":[ ]}"#;
-    host.write(&format!(r#"{{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{params}}}"#)).await;
+    host.write(&format!(r#"{{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{params}}}"#));
     host.wait_for("the answer", |message| message["id"] == "x").await;
     let sent = server.recorder().matching(|r| r.rpc_method().as_deref() == Some("tools/call"));
     let body = String::from_utf8(sent[0].body.to_vec()).unwrap();
     assert!(body.ends_with(&format!(r#","method":"tools/call","params":{params}}}"#)), "{body}");
 
     let server = FakeMcpServer::builder().era(Era::Modern).start().unwrap();
-    let mut host = Setup::new(server.url()).start(HostEra::Modern).await;
+    let host = Setup::new(server.url()).start(HostEra::Modern).await;
     let meta = r#"{"io.modelcontextprotocol/clientCapabilities":{ },"x/own":1.0,"io.modelcontextprotocol/protocolVersion":"2026-07-28"}"#;
     let params = format!(r#"{{ "name":"echo" ,"arguments":{{"text":"\u00e9"}},"_meta":{meta}}}"#);
-    host.write(&format!(r#"{{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{params}}}"#)).await;
+    host.write(&format!(r#"{{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{params}}}"#));
     host.wait_for("the answer", |message| message["id"] == "x").await;
     let sent = server.recorder().matching(|r| r.rpc_method().as_deref() == Some("tools/call"));
     let body = String::from_utf8(sent[0].body.to_vec()).unwrap();
@@ -83,12 +83,12 @@ async fn between_two_eras_every_other_member_keeps_its_bytes() {
         ),
     ] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
-        let mut host = Setup::new(server.url()).start(host_era).await;
+        let host = Setup::new(server.url()).start(host_era).await;
         host.call("echo", json!({"text": "x"})).await;
         server.next_answers_to("tools/call", [Answer::RpcText(result.to_owned())]);
         let [arguments, unknown, own] = odd;
         let params = format!(r#"{{ "name":"echo" ,{arguments},{unknown},"_meta":{{{meta}{own}}}}}"#);
-        host.write(&format!(r#"{{"jsonrpc":"2.0","id":99,"method":"tools/call","params":{params}}}"#)).await;
+        host.write(&format!(r#"{{"jsonrpc":"2.0","id":99,"method":"tools/call","params":{params}}}"#));
         let told = result_line(&host, 99).await;
         let sent = server.recorder().matching(|r| r.rpc_method().as_deref() == Some("tools/call"));
         let body = String::from_utf8(sent.last().unwrap().body.to_vec()).unwrap();
@@ -104,12 +104,12 @@ async fn between_two_eras_every_other_member_keeps_its_bytes() {
 async fn unknown_methods_and_notifications_survive() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     server.always_to("x/future", Answer::RpcResult(json!({"any": [1, {"thing": null}]})));
-    let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
+    let host = Setup::new(server.url()).start(HostEra::Legacy).await;
     assert_eq!(host.ask("x/future", json!({"a": 1})).await, json!({"any": [1, {"thing": null}]}));
     server.wait_for_streams(1).await;
     server.push(&json!({"jsonrpc": "2.0", "method": "notifications/x", "params": {"deep": [1.5]}}));
     assert_eq!(host.told("notifications/x").await["params"], json!({"deep": [1.5]}));
-    host.tell("notifications/y", Some(json!({"b": 2}))).await;
+    host.tell("notifications/y", Some(json!({"b": 2})));
     crate::support::eventually("the notification", || server.count("notifications/y") == 1).await;
 }
 
@@ -118,7 +118,7 @@ async fn an_error_of_the_server_is_the_hosts_error() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let body =
         json!({"jsonrpc": "2.0", "id": null, "error": {"code": -32000, "message": "busy", "data": {"x": 1}}});
-    let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
+    let host = Setup::new(server.url()).start(HostEra::Legacy).await;
     host.call("echo", json!({"text": "x"})).await;
     server.next_answers_to(
         "tools/call",
@@ -140,7 +140,7 @@ async fn mirrored_parameters_reach_a_modern_server_although_the_host_never_liste
     let tool = Tool::custom(json!({"name": "query", "inputSchema": schema}), json!({"content": []}));
     let server = FakeMcpServer::builder().era(Era::Modern).tool(tool).start().unwrap();
     for host_era in [HostEra::Legacy, HostEra::Modern] {
-        let mut host = Setup::new(server.url()).start(host_era).await;
+        let host = Setup::new(server.url()).start(host_era).await;
         assert_eq!(host.call("query", json!({"region": "eu"})).await["content"], json!([]), "{host_era:?}");
     }
 }

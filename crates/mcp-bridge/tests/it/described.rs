@@ -79,7 +79,7 @@ fn assert_described(result: &Value, era: HostEra, case: &str) {
 }
 
 async fn end(mut host: Host) {
-    host.close_stdin().await;
+    host.close_stdin();
     host.ended().await;
 }
 
@@ -89,7 +89,7 @@ async fn fb_b32_a_host_hears_what_the_server_says_of_itself() {
         for era in [Era::Legacy, Era::Modern] {
             let case = format!("{host_era:?} host, {era:?} server");
             let server = server(era);
-            let mut host = Setup::new(server.url()).start_silent(host_era);
+            let host = Setup::new(server.url()).start_silent(host_era);
             assert_described(&host.introduce().await, host_era, &case);
             assert_eq!(host.messages().len(), 1, "{case}: nothing before the answer");
             // It was told the truth, so there is nothing to tell again.
@@ -105,7 +105,7 @@ async fn fb_b1_b32_a_server_that_is_slow_is_not_waited_for_and_what_it_has_is_to
     for host_era in BOTH {
         let server = server(Era::Legacy);
         server.always_to("server/discover", Answer::Hang);
-        let mut host = Setup::new(server.url()).start_silent(host_era);
+        let host = Setup::new(server.url()).start_silent(host_era);
         let began = Instant::now();
         let result = host.introduce().await;
         assert!(began.elapsed() < SOON, "{host_era:?}: {:?}", began.elapsed());
@@ -115,7 +115,7 @@ async fn fb_b1_b32_a_server_that_is_slow_is_not_waited_for_and_what_it_has_is_to
             HostEra::Legacy => None,
             HostEra::Modern => {
                 let filter = json!({"toolsListChanged": true});
-                Some(host.send("subscriptions/listen", json!({"notifications": filter})).await)
+                Some(host.send("subscriptions/listen", json!({"notifications": filter})))
             }
         };
         // The probe is given up, and the handshake follows.
@@ -133,7 +133,7 @@ async fn fb_b32_what_was_said_last_time_is_told_at_once_and_also_while_the_serve
             let case = format!("{host_era:?} host, {era:?} server");
             let kept = Arc::new(Kept::default());
             let up = server(era);
-            let mut host = Setup::new(up.url()).memory(kept.clone()).start(host_era).await;
+            let host = Setup::new(up.url()).memory(kept.clone()).start(host_era).await;
             host.ask("tools/list", json!({})).await;
             eventually("the description is kept", || kept.recall().is_some()).await;
             end(host).await;
@@ -148,7 +148,7 @@ async fn fb_b32_what_was_said_last_time_is_told_at_once_and_also_while_the_serve
                 let began = Instant::now();
                 assert_described(&host.introduce().await, host_era, &format!("{case}, {trouble:?}"));
                 assert!(began.elapsed() < SOON, "{case}: {:?}", began.elapsed());
-                host.close_stdin().await;
+                host.close_stdin();
                 drop(host);
             }
             assert_eq!(kept.recall().unwrap(), text, "{case}: what failed changed nothing");
@@ -161,26 +161,26 @@ async fn fb_b32_a_description_that_is_no_longer_true_is_corrected() {
     for host_era in BOTH {
         let kept = Arc::new(Kept::default());
         let first = server(Era::Legacy);
-        let mut host = Setup::new(first.url()).memory(kept.clone()).start(host_era).await;
+        let host = Setup::new(first.url()).memory(kept.clone()).start(host_era).await;
         host.ask("tools/list", json!({})).await;
         eventually("the description is kept", || kept.recall().is_some()).await;
         end(host).await;
         // The same entry leads to a server that has resources and prompts by now.
         let other = FakeMcpServer::builder().era(Era::Legacy).instructions("Other.").start().unwrap();
-        let mut host = Setup::new(other.url()).memory(kept.clone()).start_silent(host_era);
+        let host = Setup::new(other.url()).memory(kept.clone()).start_silent(host_era);
         assert_described(&host.introduce().await, host_era, "as before");
         if host_era == HostEra::Legacy {
-            host.tell("notifications/initialized", None).await;
+            host.tell("notifications/initialized", None);
             // Heard after the handshake, however early the server was connected.
             host.ask("tools/list", json!({})).await;
         } else {
             let filter = json!({"toolsListChanged": true, "resourcesListChanged": true});
-            host.send("subscriptions/listen", json!({"notifications": filter})).await;
+            host.send("subscriptions/listen", json!({"notifications": filter}));
         }
         eventually("the new description is kept", || kept.recall().unwrap().contains("Other.")).await;
         host.told("notifications/resources/list_changed").await;
         end(host).await;
-        let mut host = Setup::new(other.url()).memory(kept.clone()).start_silent(host_era);
+        let host = Setup::new(other.url()).memory(kept.clone()).start_silent(host_era);
         assert_eq!(host.introduce().await["instructions"], "Other.", "{host_era:?}");
         end(host).await;
     }
@@ -192,11 +192,11 @@ async fn fb_b1_what_is_written_behind_the_handshake_is_answered_behind_it() {
     let server = server(Era::Legacy);
     let mut host = Setup::new(server.url()).start_silent(HostEra::Legacy);
     let params = json!({"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "h", "version": "1"}});
-    let first = host.send("initialize", params).await;
-    host.tell("notifications/initialized", None).await;
-    let second = host.send("tools/list", json!({})).await;
-    let third = host.send("tools/call", json!({"name": "echo", "arguments": {"text": "x"}})).await;
-    host.close_stdin().await;
+    let first = host.send("initialize", params);
+    host.tell("notifications/initialized", None);
+    let second = host.send("tools/list", json!({}));
+    let third = host.send("tools/call", json!({"name": "echo", "arguments": {"text": "x"}}));
+    host.close_stdin();
     for id in [first, second, third] {
         host.response(id).await;
     }

@@ -17,7 +17,7 @@ async fn s_n17_a_bridge_of_another_program_names_that_program_and_no_other() {
         let server = FakeMcpServer::builder().era(Era::Dual).accept("right").start().unwrap();
         let start = || Host::of(own_bridge::bridge("internal", server.url(), token.clone()), era);
 
-        let mut host = start();
+        let host = start();
         host.introduce().await;
         let error = host.refused("tools/call", json!({"name": "echo", "arguments": {"text": "x"}})).await;
         let message = error["message"].as_str().unwrap();
@@ -32,7 +32,7 @@ async fn s_n17_a_bridge_of_another_program_names_that_program_and_no_other() {
         );
 
         std::fs::write(&token, "wrong").unwrap();
-        let mut host = start();
+        let host = start();
         host.introduce().await;
         let error = host.refused("tools/call", json!({"name": "echo", "arguments": {"text": "x"}})).await;
         let message = error["message"].as_str().unwrap();
@@ -42,7 +42,7 @@ async fn s_n17_a_bridge_of_another_program_names_that_program_and_no_other() {
         }
 
         std::fs::write(&token, "right").unwrap();
-        let mut host = start();
+        let host = start();
         host.introduce().await;
         let result = host.call("echo", json!({"text": "x"})).await;
         assert_eq!(result["content"][0]["text"], "x", "{result}");

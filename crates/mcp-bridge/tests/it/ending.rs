@@ -19,7 +19,7 @@ async fn fb_b14_when_the_host_closes_its_side_the_session_is_deleted() {
     assert_eq!(server.sessions(), 1);
     // Slow enough that a bridge which does not wait for it has ended before.
     server.next_answers_to("DELETE", [mcp_testkit::Answer::Late(Duration::from_millis(200))]);
-    host.close_stdin().await;
+    host.close_stdin();
     let (ended, took) = host.ended().await;
     assert_eq!((ended, server.sessions(), server.deletes()), (Ended::HostGone, 0, 1));
     assert!(took < LIMIT, "{took:?}");
@@ -29,8 +29,8 @@ async fn fb_b14_when_the_host_closes_its_side_the_session_is_deleted() {
 async fn fb_b17_a_script_that_closes_its_side_gets_its_last_answers() {
     let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
     let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
-    let id = host.send("tools/call", json!({"name": "echo", "arguments": {"text": "last"}})).await;
-    host.close_stdin().await;
+    let id = host.send("tools/call", json!({"name": "echo", "arguments": {"text": "last"}}));
+    host.close_stdin();
     host.ended().await;
     assert_eq!(host.response(id).await["result"]["content"][0]["text"], "last");
 }
@@ -42,8 +42,8 @@ async fn fb_b18_a_call_that_never_ends_and_a_server_that_does_not_let_go_delay_n
     host.call("echo", json!({"text": "x"})).await;
     server.always_to("DELETE", mcp_testkit::Answer::Hang);
     server.always_to("tools/call", mcp_testkit::Answer::Hang);
-    host.send("tools/call", json!({"name": "echo", "arguments": {}})).await;
-    host.close_stdin().await;
+    host.send("tools/call", json!({"name": "echo", "arguments": {}}));
+    host.close_stdin();
     let (_, took) = host.ended().await;
     assert!(took < LIMIT, "{took:?}");
 }
@@ -53,7 +53,7 @@ async fn a_bridge_that_is_asked_to_end_closes_both_sides() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let mut host = Setup::new(server.url()).start(HostEra::Modern).await;
     host.call("echo", json!({"text": "x"})).await;
-    let id = host.send("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}})).await;
+    let id = host.send("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
     host.told("notifications/subscriptions/acknowledged").await;
     host.stop();
     let (ended, took) = host.ended().await;

@@ -222,9 +222,9 @@ async fn every_question(host: &mut Host, host_era: HostEra, era: Era) {
         let call = json!({"name": tool, "arguments": {}});
         match host_era {
             HostEra::Legacy => {
-                let id = host.send("tools/call", call).await;
+                let id = host.send("tools/call", call);
                 let question = host.asked(method).await;
-                host.answer(&question, answer(method)).await;
+                host.answer(&question, answer(method));
                 assert!(host.response(id).await["result"].is_object(), "{tool}");
             }
             HostEra::Modern => {
@@ -273,7 +273,7 @@ async fn fb_b21_b33_nothing_that_only_one_era_has_reaches_a_host_of_the_other() 
                 "toolsListChanged": true, "resourcesListChanged": true, "promptsListChanged": true,
                 "resourceSubscriptions": [URI],
             });
-            host.send("subscriptions/listen", json!({"notifications": filter})).await;
+            host.send("subscriptions/listen", json!({"notifications": filter}));
             host.told("notifications/subscriptions/acknowledged").await;
         }
         server.wait_for_streams(if is_modern(era) { 2 } else { 1 }).await;
@@ -293,19 +293,19 @@ async fn fb_b21_b33_nothing_that_only_one_era_has_reaches_a_host_of_the_other() 
         every_question(&mut host, host_era, era).await;
         // Under way while the server tells what it has to tell, so that a modern host wants to hear it.
         let slow = json!({"name": "slow", "arguments": {"steps": 1000}, "_meta": {"progressToken": "p"}});
-        let id = host.send("tools/call", slow).await;
+        let id = host.send("tools/call", slow);
         host.told("notifications/progress").await;
         tell_everything(&mut host, &server, era).await;
         host.told("x/last").await;
         host.told("notifications/resources/updated").await;
         host.told("notifications/prompts/list_changed").await;
-        host.tell("notifications/cancelled", Some(json!({"requestId": id}))).await;
+        host.tell("notifications/cancelled", Some(json!({"requestId": id})));
 
         // Away: what is told from memory was got in the terms of the server.
         server.always(Answer::status(503));
         host.exchange("tools/list", json!({})).await;
         server.clear_script();
-        host.close_stdin().await;
+        host.close_stdin();
         host.ended().await;
 
         let vocabulary = Vocabulary::of(host_era);
@@ -328,7 +328,7 @@ async fn fb_b21_b33_nothing_that_only_one_era_has_reaches_a_host_of_the_other() 
 async fn a_url_that_a_legacy_server_wants_visited_first_is_asked_for_and_the_call_made_again() {
     let server = server(Era::Legacy).start().unwrap();
     let capabilities = json!({"elicitation": {"url": {}}});
-    let mut host = Setup::new(server.url()).capabilities(capabilities).start(HostEra::Modern).await;
+    let host = Setup::new(server.url()).capabilities(capabilities).start(HostEra::Modern).await;
     let visit =
         json!({"mode": "url", "message": "m", "url": "https://example.com/v", "elicitationId": "e-2"});
     let error = json!({"code": -32042, "message": "visit it", "data": {"elicitations": [visit]}});

@@ -32,7 +32,7 @@ async fn each(capabilities: Value, story: impl AsyncFn(&mut Host, &FakeMcpServer
         let mut host = setup.start(combination.0).await;
         story(&mut host, &server, combination).await;
         assert_eq!(server.violations(), Vec::<String>::new(), "{combination:?}");
-        host.close_stdin().await;
+        host.close_stdin();
         host.ended().await;
     }
 }
@@ -121,9 +121,9 @@ async fn fb_b23_progress_keeps_its_token_and_its_place() {
 async fn fb_b13_q3_a_cancelled_call_is_cancelled_on_the_wire_and_not_answered() {
     each(json!({}), async |host, server, combination| {
         let params = json!({"name": "slow", "arguments": {"steps": 1000, "delay_ms": 20}, "_meta": {"progressToken": 1}});
-        let id = host.send("tools/call", params).await;
+        let id = host.send("tools/call", params);
         host.told("notifications/progress").await;
-        host.tell("notifications/cancelled", Some(json!({"requestId": id}))).await;
+        host.tell("notifications/cancelled", Some(json!({"requestId": id})));
         let told = || match combination.1 {
             Era::Legacy => server.count("notifications/cancelled") == 1,
             _ => server.abandoned_streams() == 1,
@@ -140,10 +140,10 @@ async fn fb_b19_a_question_of_the_server_reaches_a_host_that_answers_questions()
     each(json!({"elicitation": {}}), async |host, server, combination| {
         let result = match combination.0 {
             HostEra::Legacy => {
-                let id = host.send("tools/call", json!({"name": "ask", "arguments": {}})).await;
+                let id = host.send("tools/call", json!({"name": "ask", "arguments": {}}));
                 let question = host.told("elicitation/create").await;
                 assert_eq!(question["params"]["message"], "Your name?", "{combination:?}");
-                host.answer(&question, json!({"action": "accept", "content": {"name": "octocat"}})).await;
+                host.answer(&question, json!({"action": "accept", "content": {"name": "octocat"}}));
                 host.response(id).await["result"].clone()
             }
             HostEra::Modern => {
@@ -213,7 +213,7 @@ async fn fb_b26_changes_are_told_in_the_terms_of_the_host() {
             HostEra::Legacy => drop(host.ask("resources/subscribe", json!({"uri": uri})).await),
             HostEra::Modern => {
                 let filter = json!({"toolsListChanged": true, "resourceSubscriptions": [uri]});
-                streams = host.send("subscriptions/listen", json!({"notifications": filter})).await;
+                streams = host.send("subscriptions/listen", json!({"notifications": filter}));
                 let acknowledged = host.told("notifications/subscriptions/acknowledged").await;
                 assert_eq!(acknowledged["params"]["notifications"], filter, "{combination:?}");
                 assert_eq!(acknowledged["params"]["_meta"][META_SUBSCRIPTION], streams, "{combination:?}");
@@ -241,7 +241,7 @@ async fn fb_b26_changes_are_told_in_the_terms_of_the_host() {
         let told = host.told("notifications/resources/updated").await;
         assert_eq!(told["params"]["uri"], uri, "{combination:?}");
         if combination.0 == HostEra::Modern {
-            host.tell("notifications/cancelled", Some(json!({"requestId": streams}))).await;
+            host.tell("notifications/cancelled", Some(json!({"requestId": streams})));
             host.call("echo", json!({"text": "x"})).await;
             host.forget();
             server.push_tools_changed();
@@ -301,13 +301,13 @@ async fn a_modern_host_gets_the_log_messages_that_a_request_of_its_wants_and_no_
         if era == HostEra::Modern {
             host.set_log_level("warning");
             let slow = json!({"name": "slow", "arguments": {"steps": 1000}, "_meta": {"progressToken": 1}});
-            let id = host.send("tools/call", slow).await;
+            let id = host.send("tools/call", slow);
             host.told("notifications/progress").await;
             server.push(&message("info"));
             server.push(&message("error"));
             let told = host.told("notifications/message").await;
             assert_eq!(told["params"]["level"], "error");
-            host.tell("notifications/cancelled", Some(json!({"requestId": id}))).await;
+            host.tell("notifications/cancelled", Some(json!({"requestId": id})));
             // Written during the call, and read after its answer, which came by another stream.
             host.call("echo", json!({"text": "x"})).await;
             let before = host.count("notifications/message");
@@ -329,21 +329,20 @@ async fn fb_b22_a_legacy_server_may_ping_a_legacy_host_and_ask_it_at_any_time() 
     for (method, result) in [("ping", json!({})), ("roots/list", json!({"roots": []}))] {
         let (answer, ()) = tokio::join!(server.ask(method, Value::Null), async {
             let question = host.told(method).await;
-            host.answer(&question, result.clone()).await;
+            host.answer(&question, result.clone());
         });
         assert_eq!(answer.unwrap()["result"], result, "{method}");
     }
-    host.tell("notifications/roots/list_changed", None).await;
+    host.tell("notifications/roots/list_changed", None);
     eventually("the notification", || server.count("notifications/roots/list_changed") == 1).await;
 }
 
 #[tokio::test]
 async fn a_version_that_is_not_spoken_is_refused_with_those_that_are_spoken() {
     let server = fake(Era::Dual).start().unwrap();
-    let mut host = Setup::new(server.url()).start_silent(HostEra::Modern);
+    let host = Setup::new(server.url()).start_silent(HostEra::Modern);
     let meta = r#"{"io.modelcontextprotocol/protocolVersion":"2099-01-01","io.modelcontextprotocol/clientCapabilities":{}}"#;
-    host.write(&format!(r#"{{"jsonrpc":"2.0","id":100,"method":"tools/list","params":{{"_meta":{meta}}}}}"#))
-        .await;
+    host.write(&format!(r#"{{"jsonrpc":"2.0","id":100,"method":"tools/list","params":{{"_meta":{meta}}}}}"#));
     let error = host.response(100).await["error"].clone();
     assert_eq!(error["code"], -32022);
     assert_eq!(error["data"]["supported"][0], "2026-07-28");
@@ -353,15 +352,15 @@ async fn a_version_that_is_not_spoken_is_refused_with_those_that_are_spoken() {
 #[tokio::test]
 async fn fb_b11_what_is_no_message_is_refused_and_the_next_one_is_served() {
     let server = fake(Era::Dual).start().unwrap();
-    let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
+    let host = Setup::new(server.url()).start(HostEra::Legacy).await;
     host.forget();
-    host.write("this is no JSON").await;
-    host.write(r#"{"jsonrpc":"2.0","id":77,"method":5}"#).await;
+    host.write("this is no JSON");
+    host.write(r#"{"jsonrpc":"2.0","id":77,"method":5}"#);
     assert_eq!(host.response(77).await["error"]["code"], -32700);
     let lines = host.lines();
     assert!(lines[0].contains("\"id\":null") && lines[0].contains("-32700"), "{lines:?}");
     let batch = r#"[{"jsonrpc":"2.0","id":"a","method":"ping"},{"jsonrpc":"2.0","id":"b","method":"ping"}]"#;
-    host.write(batch).await;
+    host.write(batch);
     for id in ["a", "b"] {
         host.wait_for(id, |message| message["id"] == id && message["result"] == json!({})).await;
     }

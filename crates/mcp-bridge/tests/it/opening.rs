@@ -74,7 +74,7 @@ async fn s_b2_what_a_host_tells_is_for_this_machine_and_asked_once() {
         for request in server.recorder().requests() {
             assert!(!String::from_utf8_lossy(&request.body).contains("chain"), "{request:?}");
         }
-        host.close_stdin().await;
+        host.close_stdin();
         assert_eq!(host.ended().await.0, Ended::HostGone);
     }
 }
@@ -87,6 +87,6 @@ async fn s_b2_a_server_that_is_down_keeps_no_handshake_waiting() {
     let (method, params) = first_words(HostEra::Legacy);
     let result = host.ask(method, params).await;
     assert_eq!(result["serverInfo"]["name"], "internal", "{result:#}");
-    host.close_stdin().await;
+    host.close_stdin();
     host.ended().await;
 }

@@ -58,7 +58,7 @@ async fn wish(host: &mut Host, era: HostEra) -> Option<i64> {
         HostEra::Modern => {
             host.set_log_level("warning");
             let filter = json!({"toolsListChanged": true, "resourceSubscriptions": [URI]});
-            let id = host.send("subscriptions/listen", json!({"notifications": filter})).await;
+            let id = host.send("subscriptions/listen", json!({"notifications": filter}));
             host.told("notifications/subscriptions/acknowledged").await;
             Some(id)
         }
@@ -138,9 +138,9 @@ async fn answered(host: &mut Host, era: HostEra) -> Value {
     let answer = json!({"action": "accept", "content": {"name": "octocat"}});
     match era {
         HostEra::Legacy => {
-            let id = host.send("tools/call", json!({"name": "ask", "arguments": {}})).await;
+            let id = host.send("tools/call", json!({"name": "ask", "arguments": {}}));
             let question = host.told("elicitation/create").await;
-            host.answer(&question, answer).await;
+            host.answer(&question, answer);
             host.response(id).await["result"].take()
         }
         HostEra::Modern => {

@@ -23,15 +23,15 @@ async fn fb_b35_fa_a114_a_host_is_answered_while_the_server_is_down_and_served_w
     for era in BOTH {
         let server = FakeMcpServer::builder().era(Era::Dual).start().unwrap();
         server.go_down();
-        let mut host = Setup::new(server.url()).start_silent(era);
+        let host = Setup::new(server.url()).start_silent(era);
         let described = host.introduce().await;
         assert!(described["capabilities"]["tools"]["listChanged"] == true, "{described}");
         if era == HostEra::Modern {
-            host.send("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}})).await;
+            host.send("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
         }
         let tools = host.ask("tools/list", json!({})).await;
         assert_eq!(tools["tools"], json!([]), "{era:?}");
-        let call = host.send("tools/call", json!({"name": "echo", "arguments": {"text": "first"}})).await;
+        let call = host.send("tools/call", json!({"name": "echo", "arguments": {"text": "first"}}));
         server.come_up().unwrap();
         let response = host.response(call).await;
         assert_eq!(text_of(&response["result"]), "first", "{era:?}: waited for, not refused");
@@ -48,7 +48,7 @@ async fn fb_b36_a_call_that_cannot_be_made_says_why_and_what_to_do() {
     for era in BOTH {
         let server = FakeMcpServer::builder().era(Era::Dual).accept("right").start().unwrap();
         let setup = Setup::new(server.url()).auth(bearer("wrong"));
-        let mut host = setup.start(era).await;
+        let host = setup.start(era).await;
         let error = host.refused("tools/call", json!({"name": "echo", "arguments": {}})).await;
         assert_eq!(error["code"], mcp_bridge::UNAVAILABLE, "{era:?}");
         let message = error["message"].as_str().unwrap();
@@ -80,9 +80,9 @@ async fn a_host_whose_only_call_failed_hears_when_the_server_is_back() {
         let setup = Setup::new(server.url()).auth(bearer("wrong")).started(move |supervisor| {
             drop(handle.lock().unwrap().take().unwrap().send(supervisor));
         });
-        let mut host = setup.start(era).await;
+        let host = setup.start(era).await;
         if era == HostEra::Modern {
-            host.send("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}})).await;
+            host.send("subscriptions/listen", json!({"notifications": {"toolsListChanged": true}}));
         }
         // It has listed nothing, and knows nothing but this failure.
         host.refused("tools/call", json!({"name": "echo", "arguments": {}})).await;
@@ -100,7 +100,7 @@ async fn a_window_of_refusals_closes_without_a_restart() {
     let setup = Setup::new(server.url()).auth(bearer("A")).started(move |supervisor| {
         drop(handle.lock().unwrap().take().unwrap().send(supervisor));
     });
-    let mut host = setup.start(HostEra::Legacy).await;
+    let host = setup.start(HostEra::Legacy).await;
     let supervisor = started.await.unwrap();
     assert_eq!(host.ask("tools/list", json!({})).await["tools"].as_array().unwrap().len(), 5);
     server.accept("B");
@@ -123,7 +123,7 @@ async fn a_call_waits_for_a_connection_within_a_limit() {
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}/mcp", listener.local_addr().unwrap()).parse().unwrap();
     let setup = Setup::new(url).patience(Duration::from_millis(200));
-    let mut host = setup.start(HostEra::Legacy).await;
+    let host = setup.start(HostEra::Legacy).await;
     let error = host.refused("tools/call", json!({"name": "echo", "arguments": {}})).await;
     assert_eq!(error["data"]["status"], "pending", "{error}");
     assert!(error["message"].as_str().unwrap().starts_with("internal is not connected yet"), "{error}");
@@ -135,7 +135,7 @@ async fn a_call_waits_for_a_connection_within_a_limit() {
 async fn subscriptions_and_levels_outlive_a_connection() {
     for server_era in [Era::Legacy, Era::Modern] {
         let server = FakeMcpServer::builder().era(server_era).start().unwrap();
-        let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
+        let host = Setup::new(server.url()).start(HostEra::Legacy).await;
         host.ask("resources/subscribe", json!({"uri": "fake://greeting"})).await;
         host.ask("logging/setLevel", json!({"level": "info"})).await;
         host.call("echo", json!({"text": "x"})).await;
@@ -173,7 +173,7 @@ async fn what_was_offered_too_generously_is_empty_and_no_error() {
         FakeMcpServer::builder().era(Era::Legacy).get_stream(GetStream::Unsupported).start().unwrap();
     let unknown = || mcp_testkit::Answer::RpcError { code: -32601, message: "unknown".into() };
     server.always_to("completion/complete", unknown());
-    let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
+    let host = Setup::new(server.url()).start(HostEra::Legacy).await;
     let completion = host.ask("completion/complete", json!({"ref": {}, "argument": {}})).await;
     assert_eq!(completion, json!({"completion": {"values": []}}));
     // What the server says it has, and then does not know, is its own contradiction to tell.
@@ -192,7 +192,7 @@ async fn fb_t49_a_session_that_is_forgotten_without_a_word_costs_one_refusal_and
         let shown = format!("{answer:?}");
         let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
         server.say_of_unknown_sessions(answer);
-        let mut host = Setup::new(server.url()).start(HostEra::Legacy).await;
+        let host = Setup::new(server.url()).start(HostEra::Legacy).await;
         assert_eq!(text_of(&host.call("echo", json!({"text": "one"})).await), "one", "{shown}");
         server.expire_sessions();
         let error = host.refused("tools/call", json!({"name": "echo", "arguments": {"text": "two"}})).await;

@@ -46,10 +46,10 @@ async fn fb_b2_b3_b4_b5_b6_hosts_begin_in_many_orders() {
         ("notified first", vec![INITIALIZED.to_owned(), hello(1, "2025-06-18"), call(2)]),
     ];
     for (name, lines) in beginnings {
-        let (server, mut host) = silent().await;
+        let (server, host) = silent().await;
         let mut asked = Vec::new();
         for line in &lines {
-            host.write(line).await;
+            host.write(line);
             let message: Value = serde_json::from_str(line).unwrap();
             asked.extend(message["id"].as_i64().map(|id| (id, message["method"].clone())));
         }
@@ -77,10 +77,10 @@ async fn fb_b28_each_version_of_the_handshake_is_answered_with_itself() {
         ("2031-01-01", "2025-11-25"),
         ("1.0", "2025-11-25"),
     ] {
-        let (_server, mut host) = silent().await;
-        host.write(&hello(1, offered)).await;
+        let (_server, host) = silent().await;
+        host.write(&hello(1, offered));
         assert_eq!(host.response(1).await["result"]["protocolVersion"], agreed, "{offered}");
-        host.write(&call(2)).await;
+        host.write(&call(2));
         assert_eq!(text_of(&host.response(2).await["result"]), "text 2", "{offered}");
     }
 }
@@ -88,8 +88,8 @@ async fn fb_b28_each_version_of_the_handshake_is_answered_with_itself() {
 /// Every line that a host reads is one message: no character that other readers break lines at stands in one as it is.
 #[tokio::test]
 async fn fb_b9_characters_that_end_a_line_elsewhere_stay_within_a_message() {
-    let (_server, mut host) = silent().await;
-    host.write(&hello(1, "2025-06-18")).await;
+    let (_server, host) = silent().await;
+    host.write(&hello(1, "2025-06-18"));
     host.response(1).await;
     for (at, text) in
         ["a\u{2028}b", "a\u{2029}b", "a\u{85}b", "a\u{b}b\u{c}c", "a\r\nb\rc", "日本\u{feff}語 😀", "\u{0}x"]
@@ -98,7 +98,7 @@ async fn fb_b9_characters_that_end_a_line_elsewhere_stay_within_a_message() {
     {
         let id = 10 + i64::try_from(at).unwrap();
         // As JavaScript writes it: the separators as they are.
-        host.write(&request(id, "tools/call", json!({"name": "echo", "arguments": {"text": text}}))).await;
+        host.write(&request(id, "tools/call", json!({"name": "echo", "arguments": {"text": text}})));
         assert_eq!(text_of(&host.response(id).await["result"]), *text, "{text:?}");
     }
     for line in host.lines() {
@@ -108,14 +108,14 @@ async fn fb_b9_characters_that_end_a_line_elsewhere_stay_within_a_message() {
 
 #[tokio::test]
 async fn fb_b10_b15_marks_line_ends_and_empty_lines_of_other_systems_are_read() {
-    let (_server, mut host) = silent().await;
-    host.write(&format!("\u{feff}{}\r", hello(1, "2025-06-18"))).await;
+    let (_server, host) = silent().await;
+    host.write(&format!("\u{feff}{}\r", hello(1, "2025-06-18")));
     host.response(1).await;
     for line in ["", "\r", "   ", "\t"] {
-        host.write(line).await;
+        host.write(line);
     }
-    host.write(&format!("{}\r", call(2))).await;
-    host.write(&format!("  {}  ", call(3))).await;
+    host.write(&format!("{}\r", call(2)));
+    host.write(&format!("  {}  ", call(3)));
     for id in [2, 3] {
         assert_eq!(text_of(&host.response(id).await["result"]), format!("text {id}"));
     }
@@ -125,11 +125,11 @@ async fn fb_b10_b15_marks_line_ends_and_empty_lines_of_other_systems_are_read() 
 
 #[tokio::test]
 async fn fb_b12_five_megabytes_pass_either_way() {
-    let (_server, mut host) = silent().await;
-    host.write(&hello(1, "2025-06-18")).await;
+    let (_server, host) = silent().await;
+    host.write(&hello(1, "2025-06-18"));
     host.response(1).await;
     let text = "große Daten 日本 \" \\ ".repeat(5 << 20 >> 4);
     assert!(text.len() > 5 << 20);
-    host.write(&request(2, "tools/call", json!({"name": "echo", "arguments": {"text": text}}))).await;
+    host.write(&request(2, "tools/call", json!({"name": "echo", "arguments": {"text": text}})));
     assert!(text_of(&host.response(2).await["result"]) == text, "it came back changed");
 }

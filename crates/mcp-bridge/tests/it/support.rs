@@ -1,16 +1,16 @@
 //! The host that a test plays, and the bridge that it speaks to.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_auth::AuthProvider;
 use mcp_bridge::{Bridge, BridgeConfig, Ended, Memory, Opening};
+use mcp_harness::{FakeHost, Manner};
 use mcp_status::{ActionFacts, TransportKind};
 use mcp_transport::supervisor::Withheld;
 use mcp_transport::{ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, Server, SupervisorHandle};
 use serde_json::{Value, json};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, WriteHalf};
-use tokio::sync::{Notify, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use url::Url;
 
@@ -28,22 +28,11 @@ pub(crate) enum HostEra {
 
 /// A host with a bridge to one server.
 pub(crate) struct Host {
-    era: HostEra,
-    capabilities: Value,
-    log_level: Option<&'static str>,
-    input: Option<WriteHalf<DuplexStream>>,
-    seen: Arc<Seen>,
+    fake: FakeHost,
     stop: Option<oneshot::Sender<()>>,
     bridge: JoinHandle<Ended>,
-    last_id: i64,
     /// The questions that were answered.
     answered: Vec<i64>,
-}
-
-#[derive(Default)]
-struct Seen {
-    lines: Mutex<Vec<String>>,
-    news: Notify,
 }
 
 /// A bridge that is not yet started.
@@ -99,7 +88,7 @@ impl Setup {
 
     /// Starts the bridge and introduces a host of this era to it.
     pub(crate) async fn start(self, era: HostEra) -> Host {
-        let mut host = self.start_silent(era);
+        let host = self.start_silent(era);
         host.introduce().await;
         host
     }
@@ -128,13 +117,18 @@ impl Setup {
         config.opening = opening;
         config.memory = memory;
         let bridge = Bridge::new(Connector::new(options), config);
-        Host { capabilities, ..Host::of(bridge, era) }
+        Host::able(bridge, era, capabilities)
     }
 }
 
 impl Host {
     /// The host of `bridge`, which says nothing yet.
     pub(crate) fn of(bridge: Bridge, era: HostEra) -> Self {
+        Self::able(bridge, era, json!({}))
+    }
+
+    /// The same with these capabilities.
+    fn able(bridge: Bridge, era: HostEra, capabilities: Value) -> Self {
         let (ours, theirs) = tokio::io::duplex(1 << 20);
         let (theirs_in, theirs_out) = tokio::io::split(theirs);
         let (output, input) = tokio::io::split(ours);
@@ -147,110 +141,64 @@ impl Host {
             };
             bridge.run(theirs_in, theirs_out, asked).await
         });
-        let seen = Arc::new(Seen::default());
-        tokio::spawn({
-            let seen = seen.clone();
-            async move {
-                let mut lines = BufReader::new(output).lines();
-                while let Ok(Some(line)) = lines.next_line().await {
-                    seen.lines.lock().unwrap().push(line);
-                    seen.news.notify_waiters();
-                }
-            }
-        });
-        let (input, stop) = (Some(input), Some(stop));
-        Host {
-            era,
-            capabilities: json!({}),
-            log_level: None,
-            input,
-            seen,
-            stop,
-            bridge,
-            last_id: 0,
-            answered: Vec::new(),
-        }
+        let manner = Manner {
+            modern: era == HostEra::Modern,
+            name: "the-host",
+            version: "2.0",
+            ..Manner::legacy().able(capabilities)
+        };
+        let fake = FakeHost::over(input, output, manner, None);
+        Host { fake, stop: Some(stop), bridge, answered: Vec::new() }
     }
 
     pub(crate) fn set_log_level(&mut self, level: &'static str) {
-        self.log_level = Some(level);
+        self.fake.set_log_level(level);
     }
 
     /// Opens the conversation as hosts of this era do.
-    pub(crate) async fn introduce(&mut self) -> Value {
-        match self.era {
-            HostEra::Legacy => {
-                let params = json!({
-                    "protocolVersion": "2025-11-25", "capabilities": self.capabilities,
-                    "clientInfo": {"name": "the-host", "version": "2.0"},
-                });
-                let result = self.ask("initialize", params).await;
-                self.tell("notifications/initialized", None).await;
-                result
-            }
-            HostEra::Modern => self.ask("server/discover", json!({})).await,
-        }
+    pub(crate) async fn introduce(&self) -> Value {
+        self.fake.introduce().await
     }
 
     /// Writes one line.
-    pub(crate) async fn write(&mut self, line: &str) {
-        let input = self.input.as_mut().unwrap();
-        input.write_all(line.as_bytes()).await.unwrap();
-        input.write_all(b"\n").await.unwrap();
+    pub(crate) fn write(&self, line: &str) {
+        self.fake.write(line);
     }
 
-    pub(crate) async fn tell(&mut self, method: &str, params: Option<Value>) {
-        let mut message = json!({"jsonrpc": "2.0", "method": method});
-        if let Some(params) = params {
-            message["params"] = params;
-        }
-        self.write(&message.to_string()).await;
+    pub(crate) fn tell(&self, method: &str, params: Option<Value>) {
+        self.fake.tell(method, params);
     }
 
     /// Sends a request, with what the era wants in it, and returns its id.
-    pub(crate) async fn send(&mut self, method: &str, mut params: Value) -> i64 {
-        self.last_id += 1;
-        if self.era == HostEra::Modern {
-            let meta = &mut params["_meta"];
-            meta["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
-            meta["io.modelcontextprotocol/clientInfo"] = json!({"name": "the-host", "version": "2.0"});
-            meta["io.modelcontextprotocol/clientCapabilities"] = self.capabilities.clone();
-            if let Some(level) = self.log_level {
-                meta["io.modelcontextprotocol/logLevel"] = json!(level);
-            }
-        }
-        let message = json!({"jsonrpc": "2.0", "id": self.last_id, "method": method, "params": params});
-        self.write(&message.to_string()).await;
-        self.last_id
+    pub(crate) fn send(&self, method: &str, params: Value) -> i64 {
+        i64::try_from(self.fake.request(method, params).0).unwrap()
     }
 
     /// A request to its result.
-    pub(crate) async fn ask(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) async fn ask(&self, method: &str, params: Value) -> Value {
         let response = self.exchange(method, params).await;
         response.get("result").unwrap_or_else(|| panic!("{method}: {response}")).clone()
     }
 
     /// A request to its error.
-    pub(crate) async fn refused(&mut self, method: &str, params: Value) -> Value {
+    pub(crate) async fn refused(&self, method: &str, params: Value) -> Value {
         let response = self.exchange(method, params).await;
         response.get("error").unwrap_or_else(|| panic!("{method}: {response}")).clone()
     }
 
-    pub(crate) async fn exchange(&mut self, method: &str, params: Value) -> Value {
-        let id = self.send(method, params).await;
-        self.response(id).await
+    pub(crate) async fn exchange(&self, method: &str, params: Value) -> Value {
+        self.fake.ask(method, params).await
     }
 
     /// Calls a tool.
-    pub(crate) async fn call(&mut self, tool: &str, arguments: Value) -> Value {
+    pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Value {
         self.ask("tools/call", json!({"name": tool, "arguments": arguments})).await
     }
 
     /// Answers a question of the server.
-    pub(crate) async fn answer(&mut self, question: &Value, result: Value) {
+    pub(crate) fn answer(&mut self, question: &Value, result: Value) {
         self.answered.extend(question["id"].as_i64());
-        let message = json!({"jsonrpc": "2.0", "id": question["id"], "result": result});
-        self.write(&message.to_string()).await;
+        self.write(&json!({"jsonrpc": "2.0", "id": question["id"], "result": result}).to_string());
     }
 
     pub(crate) async fn response(&self, id: i64) -> Value {
@@ -275,19 +223,7 @@ impl Host {
     }
 
     pub(crate) async fn wait_for(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
-        let waiting = async {
-            loop {
-                let news = self.seen.news.notified();
-                if let Some(found) = self.messages().into_iter().find(|message| wanted(message)) {
-                    return found;
-                }
-                news.await;
-            }
-        };
-        match tokio::time::timeout(PATIENCE, waiting).await {
-            Ok(found) => found,
-            Err(_) => panic!("the host never saw {what}; it saw {:#?}", self.lines()),
-        }
+        self.fake.wait_for(what, wanted).await
     }
 
     /// How often a method was told so far.
@@ -296,22 +232,20 @@ impl Host {
     }
 
     pub(crate) fn lines(&self) -> Vec<String> {
-        self.seen.lines.lock().unwrap().clone()
+        self.fake.lines()
     }
 
     pub(crate) fn messages(&self) -> Vec<Value> {
-        self.lines().iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+        self.fake.messages()
     }
 
     pub(crate) fn forget(&self) {
-        self.seen.lines.lock().unwrap().clear();
+        self.fake.forget();
     }
 
     /// Closes the host's side.
-    pub(crate) async fn close_stdin(&mut self) {
-        if let Some(mut input) = self.input.take() {
-            input.shutdown().await.unwrap();
-        }
+    pub(crate) fn close_stdin(&mut self) {
+        self.fake.close_input();
     }
 
     /// Asks the bridge to end, as a signal does.

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use mcp_testkit::{FakeBrowser, Mcplink, Output, TempHome};
+use mcp_harness::{Mcplink, Output};
+use mcp_testkit::{FakeBrowser, TempHome};
 use serde_json::Value;
 
 use crate::entry::{self, NAME};

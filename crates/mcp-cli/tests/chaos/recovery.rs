@@ -3,7 +3,9 @@
 use mcp_testkit::{Era, FakeMcpServer};
 use serde_json::json;
 
-use crate::host::{Host, Stage};
+use mcp_harness::FakeHost;
+
+use crate::host::{self, Stage};
 use crate::{HANG, eventually};
 
 /// How many connections may be open that are not used any more.
@@ -19,7 +21,7 @@ async fn a_host_is_answered_before_the_server_is_there_and_served_by_the_same_pr
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         server.go_down();
         let stage = Stage::new(&entry(&server));
-        let host = Host::start(&stage);
+        let host = host::silent(&stage);
         // An order, not a time: the server is down until after this.
         let described = host.introduce().await;
         assert_eq!(described["protocolVersion"], "2025-11-25", "{described}");
@@ -32,7 +34,7 @@ async fn a_host_is_answered_before_the_server_is_there_and_served_by_the_same_pr
         host.echoes("first").await;
         assert_eq!(stage.status().await.as_deref(), Some("connected"), "{era:?}");
         assert_eq!(host.pid(), pid);
-        let is_told = async || host.told("notifications/tools/list_changed") > 0;
+        let is_told = async || !host.told("notifications/tools/list_changed").is_empty();
         eventually("the host hears that there are tools now", HANG, is_told).await;
         host.close().await;
     }
@@ -44,7 +46,7 @@ async fn fb_q2_a_reconnect_from_another_process_revives_a_bridge_after_a_window_
     let mut entry = entry(&server);
     entry["headers"] = json!({ "Authorization": "Bearer A" });
     let stage = Stage::new(&entry);
-    let host = Host::introduced(&stage).await;
+    let host = host::introduced(&stage).await;
     host.echoes("before").await;
 
     server.accept("B");
@@ -70,7 +72,7 @@ async fn fb_q2_a_reconnect_from_another_process_revives_a_bridge_after_a_window_
 async fn a_restarted_server_costs_no_answer() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let stage = Stage::new(&entry(&server));
-    let host = Host::introduced(&stage).await;
+    let host = host::introduced(&stage).await;
     for round in 0..5 {
         host.echoes(&format!("before {round}")).await;
         server.go_down();
@@ -125,7 +127,7 @@ impl Held {
 }
 
 /// Reconnects a hundred times; nothing that one of them made may be left.
-async fn a_hundred_reconnects(stage: &Stage, host: &Host) {
+async fn a_hundred_reconnects(stage: &Stage, host: &FakeHost) {
     // What is made once for all of them is there after some.
     for _ in 0..20 {
         stage.reconnect().await;
@@ -143,7 +145,7 @@ async fn f118_a_hundred_reconnects_leave_nothing_open() {
     for era in [Era::Legacy, Era::Modern, Era::HttpSse] {
         let server = FakeMcpServer::builder().era(era).start().unwrap();
         let stage = Stage::new(&entry(&server));
-        let host = Host::introduced(&stage).await;
+        let host = host::introduced(&stage).await;
         host.echoes("first").await;
         eventually("the server's own stream", HANG, async || server.open_streams() > 0).await;
         a_hundred_reconnects(&stage, &host).await;
@@ -160,7 +162,7 @@ async fn f118_a_hundred_reconnects_leave_nothing_open() {
 #[tokio::test]
 async fn f118_a_hundred_reconnects_leave_no_process_behind() {
     let stage = Stage::new(&json!({ "command": "sh", "args": ["-c", LOCAL] }));
-    let host = Host::introduced(&stage).await;
+    let host = host::introduced(&stage).await;
     assert!(host.echo("first").await.get("result").is_some());
     a_hundred_reconnects(&stage, &host).await;
     assert!(host.echo("last").await.get("result").is_some());
@@ -171,7 +173,7 @@ async fn f118_a_hundred_reconnects_leave_no_process_behind() {
 async fn f102_sleep(length: std::time::Duration) {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let stage = Stage::new(&entry(&server));
-    let host = Host::introduced(&stage).await;
+    let host = host::introduced(&stage).await;
     host.echoes("before").await;
     let signal = async |name: &str| {
         let mut kill = tokio::process::Command::new("kill");

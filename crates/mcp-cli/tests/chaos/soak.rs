@@ -7,7 +7,7 @@ use mcp_testkit::{Accept, Era, FakeHelper, FakeMcpServer};
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::host::{Host, Stage};
+use crate::host::{self, Stage};
 use crate::recovery::Held;
 
 /// How long a token lives.
@@ -26,7 +26,7 @@ async fn soak(length: Duration, tolerated: f64) -> Vec<u64> {
     let server = FakeMcpServer::builder().era(Era::Legacy).accept(rule).start().unwrap();
     let entry = json!({ "type": "http", "url": server.url().as_str(), "headersHelper": helper.command() });
     let stage = Stage::new(&entry);
-    let host = Arc::new(Host::introduced(&stage).await);
+    let host = Arc::new(host::introduced(&stage).await);
     host.echoes("warm").await;
 
     let (began, mut memory) = (Instant::now(), Vec::new());

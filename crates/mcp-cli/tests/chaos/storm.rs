@@ -15,7 +15,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, sleep_until};
 
 use crate::HANG;
-use crate::host::{Host, Stage};
+use mcp_harness::FakeHost;
+
+use crate::host::{self, Stage};
 
 const SEED: u64 = 0x006d_6370_6c69_6e6b;
 const STATUSES: [&str; 5] = ["connected", "needs-auth", "pending", "failed", "disabled"];
@@ -59,7 +61,7 @@ async fn storm(length: Duration) {
         .env("MCP_TIMEOUT", "5000")
         .env("MCP_TOOL_TIMEOUT", "5000");
     let stage = Arc::new(stage);
-    let host = Arc::new(Host::introduced(&stage).await);
+    let host = Arc::new(host::introduced(&stage).await);
     host.echoes("fair weather").await;
     // What is told while there is no connection is what was known before.
     assert!(host.ask("tools/list", json!({})).await.get("result").is_some());
@@ -188,7 +190,7 @@ impl Lateness {
 }
 
 /// Calls a tool with effects again and again, each time with another text.
-async fn call_until_over(over: Arc<AtomicBool>, worker: u32, host: Arc<Host>, tally: Arc<Tally>) {
+async fn call_until_over(over: Arc<AtomicBool>, worker: u32, host: Arc<FakeHost>, tally: Arc<Tally>) {
     let mut number = 0;
     while !over.load(Ordering::Relaxed) {
         number += 1;
@@ -210,7 +212,7 @@ async fn call_until_over(over: Arc<AtomicBool>, worker: u32, host: Arc<Host>, ta
 }
 
 /// Reads, and reads again until it has what it wants. Lists have an answer at once, whatever the weather.
-async fn read_until_over(over: Arc<AtomicBool>, host: Arc<Host>, tally: Arc<Tally>) {
+async fn read_until_over(over: Arc<AtomicBool>, host: Arc<FakeHost>, tally: Arc<Tally>) {
     while !over.load(Ordering::Relaxed) {
         let listed = host.ask("tools/list", json!({})).await;
         assert_eq!(listed["result"]["tools"].as_array().unwrap().len(), 5, "{listed}");

@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{Ask, Mcplink, RealServer, TempHome, process_is_alive, real_or_skip};
+use mcp_harness::{Ask, Mcplink, RealServer, process_is_alive, real_or_skip};
+use mcp_testkit::TempHome;
 use mcp_transport::Connection;
 
 use crate::restarted::{call, host};

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use mcp_testkit::{Era, Mcplink, Missing, RealServer, Tap, TempHome};
+use mcp_harness::{Mcplink, Missing, RealServer};
+use mcp_testkit::{Era, Tap, TempHome};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -52,7 +53,7 @@ impl Host {
     /// How to start it, up to the server that it is to drive.
     fn program(self, story: &Value) -> Result<(PathBuf, Vec<String>), Missing> {
         let script = |name: &str| {
-            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mcp-testkit/fixtures/hosts").join(name);
+            let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../mcp-harness/fixtures/hosts").join(name);
             path.to_string_lossy().into_owned()
         };
         let era = if self.era() == Era::Modern { MODERN } else { "legacy" };

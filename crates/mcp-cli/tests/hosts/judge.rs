@@ -1,6 +1,7 @@
 //! What a host must have seen, whatever it is written with, of a server that offers this.
 
-use mcp_testkit::{Era, Surface};
+use mcp_harness::Surface;
+use mcp_testkit::Era;
 use serde_json::Value;
 
 use crate::host::{Host, Told};

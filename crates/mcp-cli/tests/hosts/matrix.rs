@@ -3,7 +3,8 @@
 use std::thread;
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{Era, Mcplink, RealServer, RunningServer, TempHome, real_http_servers, real_or_skip};
+use mcp_harness::{Mcplink, RealServer, RunningServer, real_http_servers, real_or_skip};
+use mcp_testkit::{Era, TempHome};
 use mcp_transport::endpoint::StdioOpening;
 use mcp_transport::{Endpoint, StdioEndpoint};
 

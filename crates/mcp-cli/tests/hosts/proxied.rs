@@ -1,6 +1,7 @@
 //! Every real server over HTTP, behind a forward proxy that the environment names.
 
-use mcp_testkit::{ForwardProxy, Mcplink, RealServer, TempHome, real_http_servers, real_or_skip};
+use mcp_harness::{Mcplink, RealServer, real_http_servers, real_or_skip};
+use mcp_testkit::{ForwardProxy, TempHome};
 
 macro_rules! proxied {
     ($($name:ident: $server:expr, $over:ident, $era:ident;)*) => {$(

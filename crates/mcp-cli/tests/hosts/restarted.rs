@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{Ask, Mcplink, RealServer, Tap, TempHome, real_http_servers, real_or_skip};
+use mcp_harness::{Ask, Mcplink, RealServer, real_http_servers, real_or_skip};
+use mcp_testkit::{Tap, TempHome};
 use mcp_transport::tools::ToolResult;
 use mcp_transport::{
     ClientInfo, ClientOptions, Connection, Connector, Endpoint, RequestOptions, Server, StdioEndpoint,
@@ -31,7 +32,7 @@ real_http_servers!(restarted);
 /// A gateway in front of a local server: its sessions end with it as well, and where it keeps none there is nothing to miss.
 #[cfg(unix)]
 mod supergateway {
-    use mcp_testkit::{RealServer, real_or_skip};
+    use mcp_harness::{RealServer, real_or_skip};
 
     #[tokio::test]
     async fn fa_a115_the_call_after_a_restart_of_the_gateway_works() {

@@ -1,6 +1,7 @@
 //! Every host with fakes of one era, which break no rule and write as no serialiser would.
 
-use mcp_testkit::{Answer, Era, FakeMcpServer, Surface, Tool, real_or_skip};
+use mcp_harness::{Surface, real_or_skip};
+use mcp_testkit::{Answer, Era, FakeMcpServer, Tool};
 use serde_json::{Value, json};
 
 use crate::host::{self, Host, Named};

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{Accept, Answer, Era, FakeHelper, FakeMcpServer, Running, process_is_alive};
+use mcp_harness::{Running, process_is_alive};
+use mcp_testkit::{Accept, Answer, Era, FakeHelper, FakeMcpServer};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http, with_helper};

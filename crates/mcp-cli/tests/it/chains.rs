@@ -3,7 +3,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{Accept, FakeMcpServer, marked_processes};
+use mcp_harness::marked_processes;
+use mcp_testkit::{Accept, FakeMcpServer};
 use serde_json::{Value, json};
 
 use crate::bridge::{INITIALIZE, INITIALIZED, ask, response, say};

@@ -1,6 +1,6 @@
 //! A decision is about what was shown, and a person at a terminal makes it by an answer to the question.
 
-use mcp_testkit::{Mcplink, Output};
+use mcp_harness::{Mcplink, Output};
 use serde_json::{Value, json};
 
 use crate::setting::Setting;

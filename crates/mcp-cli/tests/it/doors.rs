@@ -144,7 +144,7 @@ fn s_n20_k12_a_repositorys_script_sees_settings_and_what_its_entry_names() {
 }
 
 /// `login` with a client secret in the environment.
-fn login(setting: &Setting, browser: &FakeBrowser, secret: &str, code: i32) -> mcp_testkit::Output {
+fn login(setting: &Setting, browser: &FakeBrowser, secret: &str, code: i32) -> mcp_harness::Output {
     let login = setting.mcplink(&["login", "s"]).env("BROWSER", browser.command());
     login.env("MCP_CLIENT_SECRET", secret).may_hold_secrets("state").run().expect_code(code)
 }
@@ -206,7 +206,7 @@ fn s_n16_a_sign_in_survives_the_loss_of_all_its_descriptors() {
     let (_server, _auth, setting) = protected(None);
     let program = env!("CARGO_BIN_EXE_mcplink");
     let script = format!("ulimit -n 64 && exec '{program}' login s --no-browser");
-    let mut login = mcp_testkit::Mcplink::new("/bin/sh", &setting.home)
+    let mut login = mcp_harness::Mcplink::new("/bin/sh", &setting.home)
         .args(["-c", &script])
         .may_hold_secrets("state")
         .start();

@@ -1,6 +1,7 @@
 //! Exit codes and the wording of errors.
 
-use mcp_testkit::{Accept, Answer, FakeHelper, FakeMcpServer, Output, Tool};
+use mcp_harness::Output;
+use mcp_testkit::{Accept, Answer, FakeHelper, FakeMcpServer, Tool};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http, with_helper};

@@ -317,7 +317,7 @@ fn run(setting: &Setting, command: &[&str], secret: &str) {
 }
 
 /// Asks for what makes a bridge repeat what the server said.
-fn converse_as_a_host(mut bridge: mcp_testkit::Running<'_>) {
+fn converse_as_a_host(mut bridge: mcp_harness::Running<'_>) {
     let client = json!({ "name": "h", "version": "1" });
     let params = json!({ "protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": client });
     let call = json!({ "name": "echo", "arguments": { "text": "x" } });

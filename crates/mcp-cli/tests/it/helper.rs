@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use mcp_testkit::{Accept, Answer, FakeHelper, FakeMcpServer, Refusal, fake_jwt, process_is_alive};
+use mcp_harness::process_is_alive;
+use mcp_testkit::{Accept, Answer, FakeHelper, FakeMcpServer, Refusal, fake_jwt};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, assert_always_sent, authorizations, http, row, with_helper};

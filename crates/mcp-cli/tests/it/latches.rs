@@ -3,9 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{
-    Accept, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, Running, process_is_alive,
-};
+use mcp_harness::{Running, process_is_alive};
+use mcp_testkit::{Accept, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer};
 use serde_json::{Value, json};
 
 use crate::bridge::{ask, echo, open};

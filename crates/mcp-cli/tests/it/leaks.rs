@@ -2,7 +2,8 @@
 //!
 //! The harness looks into the output and the files of each run; here is what there is to find.
 
-use mcp_testkit::{Accept, Answer, Era, FakeHelper, FakeMcpServer, HttpAnswer, Output, Refusal};
+use mcp_harness::Output;
+use mcp_testkit::{Accept, Answer, Era, FakeHelper, FakeMcpServer, HttpAnswer, Refusal};
 use serde_json::{Value, json};
 
 use crate::local::SERVER;

@@ -5,9 +5,8 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{
-    FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, Running, marked_processes, process_is_alive,
-};
+use mcp_harness::{Running, marked_processes, process_is_alive};
+use mcp_testkit::{FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer};
 use serde_json::json;
 
 use crate::local::SERVER;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use mcp_harness::process_is_alive;
 pub(crate) use mcp_testkit::SHELL_SERVER as SERVER;
-use mcp_testkit::process_is_alive;
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, row};

@@ -6,7 +6,8 @@
 use std::path::Path;
 use std::time::Duration;
 
-use mcp_testkit::{Accept, Answer, FakeHelper, FakeMcpServer, Screen, Tool};
+use mcp_harness::Screen;
+use mcp_testkit::{Accept, Answer, FakeHelper, FakeMcpServer, Tool};
 use serde_json::json;
 
 use crate::setting::{Setting, http, with_headers, with_helper};

@@ -6,7 +6,8 @@
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
 
-use mcp_testkit::{FakeMcpServer, Mcplink};
+use mcp_harness::Mcplink;
+use mcp_testkit::FakeMcpServer;
 use serde_json::{Value, json};
 
 use crate::local::{SERVER, shell};
@@ -70,7 +71,7 @@ impl Stage {
 
     /// The output of a command that must end with this code.
     #[track_caller]
-    pub(crate) fn run(&self, args: &[&str], code: i32) -> mcp_testkit::Output {
+    pub(crate) fn run(&self, args: &[&str], code: i32) -> mcp_harness::Output {
         self.mcplink(args).run().expect_code(code)
     }
 }

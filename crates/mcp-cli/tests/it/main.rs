@@ -1,6 +1,6 @@
 //! The program, end to end: the binary in a home of its own, against servers on real sockets.
 //!
-//! Every run is watched by the harness ([`mcp_testkit::Mcplink`]): a secret of the home in the output or in a file that
+//! Every run is watched by the harness ([`mcp_harness::Mcplink`]): a secret of the home in the output or in a file that
 //! appeared, a process that outlived the command, or a command that takes too long fails the test, whatever it is about.
 //!
 //! | module | tells |

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use mcp_testkit::{Era, FakeMcpServer, Mcplink, Running};
+use mcp_harness::{Mcplink, Running};
+use mcp_testkit::{Era, FakeMcpServer};
 use serde_json::json;
 
 use crate::setting::{Setting, http};

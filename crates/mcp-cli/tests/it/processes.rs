@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use mcp_testkit::Running;
+use mcp_harness::Running;
 use serde_json::{Value, json};
 
 use crate::local::{SERVER, shell};
@@ -343,7 +343,7 @@ fn fa_a24_a25_a_healthy_server_that_does_not_know_ping_is_left_alone() {
             setting.run(&["status"], 0);
         }
         host.works();
-        assert!(mcp_testkit::process_is_alive(first), "{what}: the session's own process was replaced");
+        assert!(mcp_harness::process_is_alive(first), "{what}: the session's own process was replaced");
         drop(host.bridge.wait().expect_code(0));
     }
 }

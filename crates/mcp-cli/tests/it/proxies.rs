@@ -1,6 +1,7 @@
 //! Proxies and certificates that the environment names, by the words of the program.
 
-use mcp_testkit::{FakeMcpServer, Mcplink, Output, TempHome};
+use mcp_harness::{Mcplink, Output};
+use mcp_testkit::{FakeMcpServer, TempHome};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_mcplink");
 

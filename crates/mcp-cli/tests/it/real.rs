@@ -1,6 +1,6 @@
 //! Servers that others wrote with the official SDKs: the fakes agree with us by construction, these do not.
 
-use mcp_testkit::{RealServer, real_or_skip};
+use mcp_harness::{RealServer, real_or_skip};
 use serde_json::{Value, json};
 
 use crate::setting::Setting;

@@ -8,10 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcp_harness::{Mcplink, Output};
 use mcp_status::ReasonCode;
-use mcp_testkit::{
-    Accept, Answer, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, Mcplink, Output, Refusal,
-};
+use mcp_testkit::{Accept, Answer, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, Refusal};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http, row, with_headers, with_helper};

@@ -5,7 +5,8 @@
 use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{Accept, Era, FakeMcpServer, Running};
+use mcp_harness::Running;
+use mcp_testkit::{Accept, Era, FakeMcpServer};
 use serde_json::json;
 
 use crate::bridge::{INITIALIZE, INITIALIZED, echo, open, response, say};

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{Era, FakeMcpServer, Running, process_is_alive};
+use mcp_harness::{Running, process_is_alive};
+use mcp_testkit::{Era, FakeMcpServer};
 use serde_json::{Value, json};
 
 use crate::bridge::{INITIALIZE, echo, open, response, say};

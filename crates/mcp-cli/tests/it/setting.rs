@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use mcp_testkit::{FakeHelper, FakeMcpServer, Mcplink, Output, RecordedRequest, TempHome};
+use mcp_harness::{Mcplink, Output};
+use mcp_testkit::{FakeHelper, FakeMcpServer, RecordedRequest, TempHome};
 use serde_json::{Map, Value, json};
 
 /// A home whose `~/.claude.json` was edited by hand.

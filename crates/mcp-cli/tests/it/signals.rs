@@ -2,7 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{Answer, FakeHelper, FakeMcpServer, Output, Running, process_is_alive};
+use mcp_harness::{Output, Running, process_is_alive};
+use mcp_testkit::{Answer, FakeHelper, FakeMcpServer};
 use serde_json::json;
 
 use crate::local::{assert_gone, pids, stubborn};

@@ -1,6 +1,7 @@
 //! What a tool takes, and what is missing from a call.
 
-use mcp_testkit::{Answer, FakeMcpServer, Mcplink, Tool};
+use mcp_harness::Mcplink;
+use mcp_testkit::{Answer, FakeMcpServer, Tool};
 use serde_json::json;
 
 use crate::setting::{Setting, http};

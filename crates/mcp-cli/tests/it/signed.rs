@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use mcp_testkit::{Output, Running};
+use mcp_harness::{Output, Running};
 
 use crate::repeating::{Refusals, Repeating};
 use crate::setting::Setting;

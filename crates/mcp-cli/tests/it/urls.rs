@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, Mcplink, Output};
+use mcp_harness::{Mcplink, Output};
+use mcp_testkit::{Accept, Answer, Era, FakeMcpServer};
 use serde_json::json;
 
 use crate::bridge::{INITIALIZE, echo, open, response, say};

@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{Accept, Answer, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, Running, Screen};
+use mcp_harness::{Running, Screen};
+use mcp_testkit::{Accept, Answer, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer};
 use serde_json::{Value, json};
 
 use crate::local::{SERVER, shell};
@@ -143,7 +144,7 @@ fn fh_h12_an_edit_of_the_configuration_adds_and_removes_rows() {
         assert!(began.elapsed() < HEARD, "{}", watch.stdout());
         std::thread::sleep(Duration::from_millis(20));
     }
-    while mcp_testkit::process_is_alive(pids(&setting)[0]) {
+    while mcp_harness::process_is_alive(pids(&setting)[0]) {
         assert!(began.elapsed() < HEARD, "what is gone is let go");
         std::thread::sleep(Duration::from_millis(20));
     }

@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use mcp_testkit::{Answer, Era, FakeMcpServer, ForwardProxy, HttpAnswer, Mcplink, Output};
+use mcp_harness::{Mcplink, Output};
+use mcp_testkit::{Answer, Era, FakeMcpServer, ForwardProxy, HttpAnswer};
 use serde_json::{Value, json};
 
 use crate::bridge::{INITIALIZE, echo, response, say};

@@ -4,7 +4,8 @@ use std::net::TcpListener;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{Consent, FakeBrowser, process_is_alive};
+use mcp_harness::{Consent, process_is_alive};
+use mcp_testkit::FakeBrowser;
 use serde_json::json;
 
 use crate::desk::{browser, desk};

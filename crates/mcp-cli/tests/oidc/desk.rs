@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use mcp_testkit::{CertifiedProvider, Chromium, Consent, Mcplink, Output, TempHome, real_or_skip};
+use mcp_harness::{CertifiedProvider, Chromium, Consent, Mcplink, Output, real_or_skip};
+use mcp_testkit::TempHome;
 use serde_json::{Map, Value, json};
 
 /// A home, and the provider in front of its servers.

@@ -10,9 +10,9 @@ mod collector;
 use std::net::TcpListener;
 use std::time::Duration;
 
+use mcp_harness::{Mcplink, Running};
 use mcp_testkit::{
-    Accept, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, Mcplink, Refusal, Running, TempHome,
-    Tool,
+    Accept, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, Refusal, TempHome, Tool,
 };
 use serde_json::{Value, json};
 

@@ -3,8 +3,6 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_bridge::Role;
@@ -13,8 +11,9 @@ use mcp_testkit::{Era, FakeMcpServer, TempHome};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::UnixStream;
-use tokio::process::{Child, Command};
-use tokio::sync::{mpsc, oneshot};
+use tokio::process::Command;
+
+pub(crate) use mcp_harness::{FakeHost as Host, Manner};
 
 /// A server of the legacy era, without anything special.
 pub(crate) fn legacy_server() -> FakeMcpServer {
@@ -136,207 +135,9 @@ impl Stage {
     }
 }
 
-/// How a host speaks, and what it says of itself.
-#[derive(Clone, Debug)]
-pub(crate) struct Manner {
-    pub(crate) modern: bool,
-    pub(crate) capabilities: Value,
-    pub(crate) name: &'static str,
-    pub(crate) environment: Vec<(&'static str, &'static str)>,
-}
-
-impl Manner {
-    pub(crate) fn legacy() -> Self {
-        Self { modern: false, capabilities: json!({}), name: "host", environment: Vec::new() }
-    }
-
-    pub(crate) fn modern() -> Self {
-        Self { modern: true, ..Self::legacy() }
-    }
-
-    pub(crate) fn able(self, capabilities: Value) -> Self {
-        Self { capabilities, ..self }
-    }
-
-    pub(crate) fn env(mut self, name: &'static str, value: &'static str) -> Self {
-        self.environment.push((name, value));
-        self
-    }
-}
-
-/// A host with a bridge of its own, as a process. It answers what it is asked with its `word`.
-#[derive(Debug)]
-pub(crate) struct Host {
-    child: Child,
-    manner: Manner,
-    lines: mpsc::UnboundedSender<String>,
-    heard: Arc<Heard>,
-    next: AtomicU64,
-}
-
-#[derive(Debug, Default)]
-struct Heard {
-    word: String,
-    waiting: Mutex<HashMap<u64, oneshot::Sender<Value>>>,
-    told: Mutex<Vec<Value>>,
-    asked: Mutex<Vec<String>>,
-}
-
-impl Host {
-    /// Starts a bridge; nothing is said yet.
-    pub(crate) fn start(stage: &Stage, manner: Manner, word: &str) -> Self {
-        let mut child = stage
-            .mcplink(&["bridge", "remote", "--shared"])
-            .envs(manner.environment.iter().copied())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let (lines, mut queue) = mpsc::unbounded_channel::<String>();
-        let mut stdin = child.stdin.take().unwrap();
-        tokio::spawn(async move {
-            while let Some(mut line) = queue.recv().await {
-                line.push('\n');
-                if stdin.write_all(line.as_bytes()).await.is_err() {
-                    return;
-                }
-            }
-        });
-        let heard = Arc::new(Heard { word: word.to_owned(), ..Heard::default() });
-        let (ears, stdout, weak) = (heard.clone(), child.stdout.take().unwrap(), lines.downgrade());
-        tokio::spawn(async move {
-            let mut stdout = BufReader::new(stdout).lines();
-            while let Ok(Some(line)) = stdout.next_line().await {
-                ears.take(serde_json::from_str(&line).unwrap(), &weak);
-            }
-        });
-        Self { child, manner, lines, heard, next: AtomicU64::new(1) }
-    }
-
-    /// Starts a bridge and introduces itself.
-    pub(crate) async fn introduced(stage: &Stage, manner: Manner, word: &str) -> Self {
-        let host = Self::start(stage, manner, word);
-        host.introduce().await;
-        host
-    }
-
-    pub(crate) async fn introduce(&self) {
-        if self.manner.modern {
-            self.ask("server/discover", json!({})).await;
-            return;
-        }
-        let params = json!({
-            "protocolVersion": "2025-11-25", "capabilities": self.manner.capabilities,
-            "clientInfo": { "name": self.manner.name, "version": "1" },
-        });
-        self.ask("initialize", params).await;
-        self.say(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
-    }
-
-    fn say(&self, message: &Value) {
-        // Fails when the bridge has gone, and then the wait for the response says so.
-        let _ = self.lines.send(message.to_string());
-    }
-
-    /// Sends a request; what is returned is its whole response.
-    pub(crate) fn send(&self, method: &str, mut params: Value) -> impl Future<Output = Value> + use<> {
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
-        if self.manner.modern {
-            let meta = &mut params["_meta"];
-            meta["io.modelcontextprotocol/protocolVersion"] = json!("2026-07-28");
-            meta["io.modelcontextprotocol/clientInfo"] = json!({ "name": self.manner.name, "version": "1" });
-            meta["io.modelcontextprotocol/clientCapabilities"] = self.manner.capabilities.clone();
-        }
-        let (tell, told) = oneshot::channel();
-        self.heard.waiting.lock().unwrap().insert(id, tell);
-        self.say(&json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params }));
-        let what = format!("{method} {id}");
-        async move {
-            let answer = tokio::time::timeout(crate::HANG, told).await;
-            answer.unwrap_or_else(|_| panic!("{what} hangs")).unwrap()
-        }
-    }
-
-    pub(crate) async fn ask(&self, method: &str, params: Value) -> Value {
-        self.send(method, params).await
-    }
-
-    /// Calls a tool to its last word, answering what a modern server asks in between.
-    pub(crate) async fn call(&self, tool: &str, arguments: Value) -> Value {
-        let mut params = json!({ "name": tool, "arguments": arguments });
-        loop {
-            let answer = self.ask("tools/call", params.clone()).await;
-            if answer["result"]["resultType"] != "input_required" {
-                return answer;
-            }
-            let asked = answer["result"]["inputRequests"].as_object().unwrap();
-            let responses: serde_json::Map<String, Value> = asked
-                .iter()
-                .map(|(key, question)| (key.clone(), self.heard.answer(question["method"].as_str().unwrap())))
-                .collect();
-            params["inputResponses"] = responses.into();
-            params["requestState"] = answer["result"]["requestState"].clone();
-        }
-    }
-
-    /// Calls `echo`, which must succeed.
-    pub(crate) async fn echoes(&self, text: &str) {
-        let answer = self.call("echo", json!({ "text": text })).await;
-        assert_eq!(answer["result"]["content"][0]["text"], text, "{answer}");
-    }
-
-    /// The parameters of what it was told by this notification.
-    pub(crate) fn told(&self, method: &str) -> Vec<Value> {
-        let told = self.heard.told.lock().unwrap();
-        told.iter().filter(|told| told["method"] == method).map(|told| told["params"].clone()).collect()
-    }
-
-    /// What it was asked.
-    pub(crate) fn asked(&self) -> Vec<String> {
-        self.heard.asked.lock().unwrap().clone()
-    }
-
-    pub(crate) fn pid(&self) -> u32 {
-        self.child.id().unwrap()
-    }
-
-    /// Kills the bridge: it cannot do anything more.
-    pub(crate) async fn kill(mut self) {
-        self.child.kill().await.unwrap();
-    }
-
-    /// Closes its side, and waits until the bridge has ended by itself.
-    pub(crate) async fn close(mut self) {
-        drop(self.lines);
-        let status = tokio::time::timeout(crate::HANG, self.child.wait()).await.unwrap().unwrap();
-        assert!(status.success(), "{status}");
-    }
-}
-
-impl Heard {
-    fn take(&self, message: Value, lines: &mpsc::WeakUnboundedSender<String>) {
-        match (message["method"].as_str(), &message["id"]) {
-            (Some(_), Value::Null) => self.told.lock().unwrap().push(message),
-            (Some(method), id) => {
-                let answer = json!({ "jsonrpc": "2.0", "id": id, "result": self.answer(method) });
-                if let Some(lines) = lines.upgrade() {
-                    // The bridge may have gone meanwhile.
-                    let _ = lines.send(answer.to_string());
-                }
-            }
-            (None, id) => {
-                let waiting = id.as_u64().and_then(|id| self.waiting.lock().unwrap().remove(&id));
-                // Each response answers a request, once.
-                drop(waiting.unwrap_or_else(|| panic!("a stray response: {message}")).send(message));
-            }
-        }
-    }
-
-    fn answer(&self, method: &str) -> Value {
-        self.asked.lock().unwrap().push(method.to_owned());
-        match method {
-            "roots/list" => json!({ "roots": [{ "uri": format!("file:///{}", self.word) }] }),
-            _ => json!({ "action": "accept", "content": { "word": self.word } }),
-        }
+/// The bridge that a host of this home starts.
+impl From<&Stage> for Command {
+    fn from(stage: &Stage) -> Self {
+        stage.mcplink(&["bridge", "remote", "--shared"])
     }
 }

@@ -225,10 +225,10 @@ done
     let owner = stage.owner(&hosts.iter().map(Host::pid).collect::<Vec<_>>()).await;
     let (owners, guests): (Vec<Host>, Vec<Host>) = hosts.into_iter().partition(|host| host.pid() == owner);
     join_all(owners.into_iter().map(Host::close)).await;
-    assert!(!mcp_testkit::process_is_alive(processes[0]));
+    assert!(!mcp_harness::process_is_alive(processes[0]));
     let next = join_all(guests.iter().map(process)).await;
     assert_eq!(next, [next[0]; 2]);
     assert_ne!(next[0], processes[0]);
     join_all(guests.into_iter().map(Host::close)).await;
-    assert!(!mcp_testkit::process_is_alive(next[0]));
+    assert!(!mcp_harness::process_is_alive(next[0]));
 }

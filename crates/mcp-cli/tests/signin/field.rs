@@ -1,8 +1,7 @@
 //! Reports of the field, at servers that do exactly what was reported.
 
-use mcp_testkit::{
-    Accept, Answer, Endpoint, FakeAuthServer, FakeMcpServer, Person, ProtectedResource, Refusal,
-};
+use mcp_harness::Person;
+use mcp_testkit::{Accept, Answer, Endpoint, FakeAuthServer, FakeMcpServer, ProtectedResource, Refusal};
 use serde_json::{Value, json};
 
 use crate::journey::Desk;

@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::PathBuf;
 
-use mcp_testkit::{Mcplink, Output, Person, TempHome};
+use mcp_harness::{Mcplink, Output, Person};
+use mcp_testkit::TempHome;
 use serde_json::{Value, json};
 use url::Url;
 

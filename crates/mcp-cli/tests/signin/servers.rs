@@ -1,6 +1,6 @@
 //! The servers, each a row.
 
-use mcp_testkit::{CertifiedProvider, Missing, RealServer, real_or_skip};
+use mcp_harness::{CertifiedProvider, Missing, RealServer, real_or_skip};
 use serde_json::json;
 
 use crate::journey::{Desk, Expected, journey};

@@ -3,7 +3,8 @@
 use std::process::{Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{Accept, FakeHelper, FakeMcpServer, process_is_alive};
+use mcp_testkit::process::process_is_alive;
+use mcp_testkit::{Accept, FakeHelper, FakeMcpServer};
 use serde_json::{Value, json};
 
 use crate::raw;

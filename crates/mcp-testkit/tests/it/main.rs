@@ -12,5 +12,3 @@ mod mcp_server;
 mod mcp_streams;
 mod proxy;
 mod raw;
-mod real;
-mod run;

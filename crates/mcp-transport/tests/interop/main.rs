@@ -8,7 +8,8 @@ mod peer;
 mod person;
 mod story;
 
-use mcp_testkit::{Era, RealServer, real_http_servers, real_or_skip};
+use mcp_harness::{RealServer, real_http_servers, real_or_skip};
+use mcp_testkit::Era;
 
 use crate::peer::Over;
 

@@ -1,6 +1,7 @@
 //! How the servers are reached.
 
-use mcp_testkit::{RealServer, RunningServer, Tap, marked_processes};
+use mcp_harness::{RealServer, RunningServer, marked_processes};
+use mcp_testkit::Tap;
 use mcp_transport::{Endpoint, HttpEndpoint, StdioEndpoint};
 
 /// How a server is reached.

@@ -3,7 +3,8 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use mcp_testkit::{Ask, Era, Surface};
+use mcp_harness::{Ask, Surface};
+use mcp_testkit::Era;
 use mcp_transport::handler::{Notifications, Progress, ProgressSink};
 use mcp_transport::message::ProtocolRevision;
 use mcp_transport::subscription::SubscriptionFilter;

@@ -572,7 +572,7 @@ done"#;
         assert_ne!(second, third);
         handle.close().await;
         for pid in [first, second, third] {
-            assert!(!mcp_testkit::process_is_alive(pid.try_into().unwrap()), "{pid} is left behind");
+            assert!(!mcp_harness::process_is_alive(pid.try_into().unwrap()), "{pid} is left behind");
         }
     }
 }

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use mcp_connect::Description;
+use mcp_harness::Screen;
 use mcp_status::{
     ActionFacts, ChallengeKind, Evidence, MessageContext, Outcome, Phase, StatusReport, TransportKind,
 };
-use mcp_testkit::Screen;
 
 use super::*;
 use crate::view::row::AuthRow;

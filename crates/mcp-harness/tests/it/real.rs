@@ -2,7 +2,7 @@
 
 use std::net::{SocketAddr, TcpStream};
 
-use mcp_testkit::{RealServer, RunningServer, process_is_alive, real_or_skip};
+use mcp_harness::{RealServer, RunningServer, process_is_alive, real_or_skip};
 use serde_json::json;
 
 use crate::raw;

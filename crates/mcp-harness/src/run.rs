@@ -7,13 +7,13 @@ use std::io::{self, Read, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::home::{Snapshot, TempHome};
-use crate::process;
-use crate::sync::lock;
+use mcp_testkit::{Snapshot, TempHome};
+
+use mcp_testkit::process;
 
 /// How long what a program leaves behind may take to vanish after its own end.
 const LINGER: Duration = Duration::from_secs(3);
@@ -435,4 +435,9 @@ impl Pipe {
         self.wait_until(deadline, |_| false);
         lock(&self.state.0).ended
     }
+}
+
+/// Locks, also when an earlier holder panicked: output must stay readable after a failed assertion in another thread.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use crate::mcp::Era;
+use mcp_testkit::Era;
 
 /// A tool or a prompt with its arguments, and what its answer holds.
 #[derive(Clone, Copy, Debug)]

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use url::{Url, form_urlencoded};
 
-use crate::browser::{FakeBrowser, Request, Visit, request};
+use mcp_testkit::{FakeBrowser, Request, Visit, request};
 
 /// Longer than any way through pages that leads somewhere.
 const STEPS: usize = 25;
@@ -44,7 +44,7 @@ impl Person {
                         // What is no URL is no page; the test sees that nothing was visited.
                         let Ok(url) = Url::parse(url) else { continue };
                         if let Err(error) = walk(url.clone(), &mut cookies, note) {
-                            note(Visit { url, status: 0, body: format!("nothing further: {error}") });
+                            note(Visit::new(url, 0, format!("nothing further: {error}")));
                         }
                     }
                     std::thread::sleep(Duration::from_millis(10));
@@ -84,7 +84,7 @@ fn walk(start: Url, cookies: &mut Cookies, note: impl Fn(Visit)) -> io::Result<(
         let asked = Request { url: &next, form: form.as_deref(), cookies: &cookies.for_url(&next) };
         let answer = request(&asked)?;
         cookies.note(&next, &answer.header("set-cookie"));
-        note(Visit { url: next.clone(), status: answer.status, body: answer.body.clone() });
+        note(Visit::new(next.clone(), answer.status, answer.body.clone()));
         if let Some(location) = answer.location() {
             (next, form) = (next.join(location).map_err(io::Error::other)?, None);
         } else if let Some(found) = Form::first(&answer.body) {

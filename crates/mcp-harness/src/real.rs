@@ -10,9 +10,9 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
-use crate::process;
 use crate::run::Pipe;
 use crate::surface::{EVERYTHING, FIXTURE, Surface};
+use mcp_testkit::process;
 
 /// How long a server may take to start: interpreters are slow on a loaded machine.
 const START: Duration = Duration::from_secs(60);

@@ -14,9 +14,9 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use url::Url;
 
-use crate::process;
 use crate::real::{Missing, check, fixtures, source};
 use crate::run::Pipe;
+use mcp_testkit::process;
 
 /// How long starting, or a person with a browser, may take on a loaded machine.
 const PATIENCE: Duration = Duration::from_secs(90);

@@ -3,7 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
-use mcp_testkit::{Mcplink, TempHome};
+use mcp_harness::Mcplink;
+use mcp_testkit::TempHome;
 
 fn shell<'a>(home: &'a TempHome, script: &str) -> Mcplink<'a> {
     Mcplink::new("/bin/sh", home).args(["-c", script])
@@ -94,10 +95,10 @@ fn dropping_a_running_program_kills_it_with_its_children() {
     let running = shell(&home, "sleep 60 & echo $!; wait").start();
     let printed = running.wait_for_stdout("a pid", |text| text.ends_with('\n'));
     let child = printed.trim().parse().unwrap();
-    assert!(mcp_testkit::process_is_alive(child));
+    assert!(mcp_harness::process_is_alive(child));
     drop(running);
     for _ in 0..200 {
-        if !mcp_testkit::process_is_alive(child) {
+        if !mcp_harness::process_is_alive(child) {
             return;
         }
         std::thread::sleep(Duration::from_millis(10));

@@ -1,0 +1,22 @@
+//! What our own tests are driven with: real servers and providers, hosts, people, terminals and processes. Not published.
+//!
+//! The fakes that a test of any MCP client can use are in `mcp-testkit`; here is what starts programs, waits for them and fails
+//! the test. No dependency on any other crate of the workspace, so that a harness shares no bug with what it drives.
+
+mod host;
+mod oidc;
+mod person;
+mod real;
+mod real_oauth;
+mod run;
+mod screen;
+mod surface;
+
+pub use host::{FakeHost, Manner};
+pub use mcp_testkit::process::{marked_processes, process_is_alive};
+pub use oidc::{CertifiedProvider, Chromium, Consent, EndPage};
+pub use person::Person;
+pub use real::{Missing, RealServer, RunningServer, real_or_skip};
+pub use run::{Mcplink, Output, Running};
+pub use screen::Screen;
+pub use surface::{Ask, Surface};
