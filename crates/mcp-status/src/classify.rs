@@ -104,6 +104,7 @@ fn outcome_verdict(outcome: &Outcome, evidence: &Evidence) -> Verdict {
         Outcome::SignInExpired => Verdict::NeedsAuth { code: ReasonCode::SignInExpired },
         Outcome::AuthorizationServerUnavailable => transient(ReasonCode::Unavailable),
         Outcome::Http { status, retry_after } => http_verdict(*status, *retry_after, evidence),
+        Outcome::Moved { .. } => permanent(ReasonCode::Moved),
         Outcome::Unreachable | Outcome::Dropped => transient(ReasonCode::Unreachable),
         // What it refuses it will refuse again; what it could not reach it may reach.
         Outcome::Proxy { status: Some(407) } => permanent(ReasonCode::ProxyAuth),
@@ -227,7 +228,8 @@ mod tests {
                 Some(Outcome::CredentialsFailed) => Outcome::SignInExpired,
                 Some(Outcome::SignInExpired) => Outcome::AuthorizationServerUnavailable,
                 Some(Outcome::AuthorizationServerUnavailable) => http(503),
-                Some(Outcome::Http { .. }) => Outcome::Unreachable,
+                Some(Outcome::Http { .. }) => Outcome::Moved { status: 308 },
+                Some(Outcome::Moved { .. }) => Outcome::Unreachable,
                 Some(Outcome::Unreachable) => Outcome::Dropped,
                 Some(Outcome::Dropped) => Outcome::Proxy { status: None },
                 Some(Outcome::Proxy { .. }) => Outcome::Timeout,
@@ -251,7 +253,7 @@ mod tests {
 
     #[test]
     fn every_outcome_has_a_verdict_whose_code_and_status_agree() {
-        assert_eq!(every_outcome().len(), 20);
+        assert_eq!(every_outcome().len(), 21);
         for outcome in every_outcome() {
             for phase in [Phase::Connect, Phase::Session] {
                 for auth in [none(), sent(), withheld()] {
@@ -284,6 +286,7 @@ mod tests {
             (Outcome::Timeout, transient(ReasonCode::Timeout)),
             (Outcome::Protocol { rpc_code: None }, permanent(ReasonCode::Protocol)),
             (Outcome::Protocol { rpc_code: Some(-32602) }, permanent(ReasonCode::Protocol)),
+            (Outcome::Moved { status: 307 }, permanent(ReasonCode::Moved)),
             (Outcome::Version { offered: Vec::new() }, permanent(ReasonCode::Version)),
             (Outcome::Spawn { cause: SpawnCause::Other }, permanent(ReasonCode::Spawn)),
             (Outcome::SlowStart { limit: WAIT }, permanent(ReasonCode::Timeout)),

@@ -279,6 +279,11 @@ pub enum Outcome {
         /// Its `Retry-After`, as a wait from now.
         retry_after: Option<Duration>,
     },
+    /// A redirect that says that the server is at another address now (RFC 9110 section 15.4).
+    Moved {
+        /// Its status.
+        status: u16,
+    },
     /// No connection: refused, no such host, network down.
     Unreachable,
     /// A connection that ended before the answer did. The server may have acted.

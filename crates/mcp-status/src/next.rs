@@ -90,6 +90,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         ReasonCode::NotConfigured
         | ReasonCode::SelfReference
         | ReasonCode::NotFound
+        | ReasonCode::Moved
         | ReasonCode::Rejected
         | ReasonCode::Tls
         | ReasonCode::ProxyAuth

@@ -105,6 +105,7 @@ fn of_the_credentials(text: String, evidence: &Evidence) -> String {
 fn may_be_the_proxys(outcome: &Outcome) -> bool {
     match outcome {
         Outcome::Http { status, .. } => *status != 407,
+        Outcome::Moved { .. } => true,
         Outcome::Challenged { kind, .. } => {
             matches!(kind, ChallengeKind::Forbidden | ChallengeKind::Blocked | ChallengeKind::LoginRedirect)
         }
@@ -143,6 +144,7 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
             format!("the authorization server could not be reached{times}; the sign-in is kept")
         }
         Outcome::Http { status, retry_after } => http(*status, *retry_after, evidence, context),
+        Outcome::Moved { status } => http(*status, None, evidence, context),
         Outcome::Unreachable => format!("no connection to {}{times}", origin()),
         Outcome::Dropped => format!("the connection to {} broke off{times}", origin()),
         Outcome::Proxy { status: Some(407) } => proxy_auth(407, evidence),

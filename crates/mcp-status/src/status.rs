@@ -87,6 +87,8 @@ pub enum ReasonCode {
     SignInExpired,
     /// 404.
     NotFound,
+    /// Answered that it is at another address now (307, 308, or to https).
+    Moved,
     /// Another permanent 4xx.
     Rejected,
     /// 408, 425 or 5xx.
@@ -133,7 +135,7 @@ pub enum ReasonCode {
 
 impl ReasonCode {
     /// Every code, in the order of declaration.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 33] = [
         Self::Unauthorized,
         Self::Forbidden,
         Self::LoginRedirect,
@@ -145,6 +147,7 @@ impl ReasonCode {
         Self::HelperUntrusted,
         Self::SignInExpired,
         Self::NotFound,
+        Self::Moved,
         Self::Rejected,
         Self::Unavailable,
         Self::RateLimited,
@@ -182,6 +185,7 @@ impl ReasonCode {
             Self::HelperUntrusted => "helper-untrusted",
             Self::SignInExpired => "sign-in-expired",
             Self::NotFound => "not-found",
+            Self::Moved => "moved",
             Self::Rejected => "rejected",
             Self::Unavailable => "unavailable",
             Self::RateLimited => "rate-limited",
@@ -225,6 +229,7 @@ impl ReasonCode {
             }
             Self::Declined | Self::NotConfigured => ServerStatus::Disabled,
             Self::NotFound
+            | Self::Moved
             | Self::Rejected
             | Self::Unavailable
             | Self::RateLimited

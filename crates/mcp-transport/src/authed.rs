@@ -440,7 +440,7 @@ fn has_moved(from: &Url, to: &Url, status: StatusCode) -> bool {
 
 /// Security: of where it leads to, the origin alone is told. It is not followed: what goes there is for a person to decide.
 fn moved(to: &Url, status: StatusCode) -> TransportError {
-    let kind = TransportErrorKind::Http { status: status.as_u16(), retry_after: None };
+    let kind = TransportErrorKind::Moved { status: status.as_u16() };
     let words = format!("the server has moved to {}; change `url`", to.origin().ascii_serialization());
     TransportError::new(kind, "the server is somewhere else").with_said(Some(words))
 }

@@ -57,6 +57,11 @@ pub enum TransportErrorKind {
         /// The code, as JSON-RPC 2.0 section 5.1 and the MCP specification define it.
         code: i64,
     },
+    /// The server says that it is at another address now (307, 308, or to https). It is not followed there.
+    Moved {
+        /// The status of the redirect.
+        status: u16,
+    },
     /// No connection: refused, no route, no such host. Never sent.
     Unreachable,
     /// The connection ended before the answer did. May have been sent.
@@ -393,6 +398,7 @@ impl TransportError {
             Kind::Timeout { stage } => stage != TimeoutStage::Connect,
             Kind::Credentials
             | Kind::Challenged { .. }
+            | Kind::Moved { .. }
             | Kind::Unreachable
             | Kind::Tls
             | Kind::Proxy { .. }

@@ -54,6 +54,7 @@ impl TransportError {
             Kind::Challenged { kind, status } => {
                 Outcome::Challenged { kind: kind.clone(), http_status: *status }
             }
+            Kind::Moved { status } => Outcome::Moved { status: *status },
             Kind::Http { status, retry_after } => {
                 Outcome::Http { status: *status, retry_after: *retry_after }
             }

@@ -148,6 +148,7 @@ fn credentials_never_follow_a_redirect_to_another_origin() {
     let setting = Setting::of("s", with_headers(&server, json!({ "X-Api-Key": "K" })));
     let status = setting.status("s");
     assert_eq!(status["status"], "failed", "{status:#}");
+    assert_eq!(status["reason"]["code"], "moved", "{status:#}");
     let message = status["reason"]["message"].as_str().unwrap();
     assert!(message.contains("has moved to http://127.0.0.1:"), "{message}");
     server.always(Answer::redirect(302, elsewhere.url().as_str()));

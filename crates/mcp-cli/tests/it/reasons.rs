@@ -232,6 +232,9 @@ fn situations(code: ReasonCode) -> Vec<Situation> {
         }
         ReasonCode::ProxyAuth => vec![Situation::answering(Answer::proxy_auth())],
         ReasonCode::Protocol => vec![Situation::answering(Answer::json(json!({ "hello": "world" })))],
+        ReasonCode::Moved => {
+            vec![Situation::answering(Answer::redirect(308, "https://elsewhere.example/mcp"))]
+        }
         ReasonCode::Version => {
             let server = FakeMcpServer::builder().era(Era::Legacy).initialize_version("1999-01-01").start();
             let server = server.unwrap();

@@ -34,6 +34,7 @@ impl Bearing {
             // A 403 may be about one tool, a drop about one response, a limit about one slow call: dropping a
             // connection that others use would be worse than asking.
             Kind::Challenged { .. }
+            | Kind::Moved { .. }
             | Kind::Dropped
             | Kind::Timeout { .. }
             | Kind::Protocol

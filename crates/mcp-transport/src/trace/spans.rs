@@ -224,6 +224,7 @@ fn error_type(error: &TransportError) -> Cow<'static, str> {
     Cow::Borrowed(match error.kind() {
         Kind::Rpc { code } => return code.to_string().into(),
         Kind::Http { status, .. }
+        | Kind::Moved { status }
         | Kind::Challenged { status, .. }
         | Kind::Proxy { status: Some(status) } => {
             return status.to_string().into();

@@ -259,7 +259,7 @@ async fn fa_a96_fb_t46_where_a_server_has_moved_to_is_told_and_not_followed() {
     ] {
         let server = FakeMcpServer::builder().always(Answer::redirect(status, &*to)).start().unwrap();
         let error = refused(&server, Some(static_token("A"))).await;
-        assert_eq!(meaning(&error), (ServerStatus::Failed, ReasonCode::Protocol), "{status} {to}");
+        assert_eq!(meaning(&error), (ServerStatus::Failed, ReasonCode::Moved), "{status} {to}");
         let origin = to.parse::<url::Url>().unwrap().origin().ascii_serialization();
         let words = format!("the server has moved to {origin}; change `url`");
         assert!(told(&error).ends_with(&words), "{status} {to}: {}", told(&error));
