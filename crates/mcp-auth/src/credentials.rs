@@ -13,14 +13,14 @@ use crate::reserved::reserved;
 
 /// One header and the provider that supplied it.
 #[derive(Clone)]
-struct Supplied {
+struct SuppliedHeader {
     name: HeaderName,
     value: HeaderValue,
     provider: Cow<'static, str>,
     note: Option<Arc<str>>,
 }
 
-impl Supplied {
+impl SuppliedHeader {
     fn is_credential(&self) -> bool {
         self.provider != crate::static_headers::NAME || is_credential(&self.name)
     }
@@ -28,7 +28,7 @@ impl Supplied {
 
 #[derive(Clone, Default)]
 struct Inner {
-    headers: Vec<Supplied>,
+    headers: Vec<SuppliedHeader>,
     generation: u64,
     /// The generations that this value was made from, its own not included; sorted.
     parts: Box<[u64]>,
@@ -81,14 +81,14 @@ impl Credentials {
         headers: impl IntoIterator<Item = (HeaderName, HeaderValue)>,
     ) -> Self {
         let provider = provider.into();
-        let mut supplied: Vec<Supplied> = Vec::new();
+        let mut supplied: Vec<SuppliedHeader> = Vec::new();
         for (name, mut value) in headers {
             if let Some(why) = reserved(&name) {
                 tracing::warn!(%provider, header = %name, %why, "left out a header");
                 continue;
             }
             value.set_sensitive(true);
-            put(&mut supplied, Supplied { name, value, provider: provider.clone(), note: None });
+            put(&mut supplied, SuppliedHeader { name, value, provider: provider.clone(), note: None });
         }
         Self::made_of(&[], Inner { headers: supplied, ..Inner::default() })
     }
@@ -223,7 +223,7 @@ impl Credentials {
     /// Whether a request with them carries a credential. A static header that only routes, such as the name of a tenant,
     /// is none; what a command or a sign-in supplied is one whatever its name.
     pub fn prove_something(&self) -> bool {
-        self.0.signer.is_some() || self.0.headers.iter().any(Supplied::is_credential)
+        self.0.signer.is_some() || self.0.headers.iter().any(SuppliedHeader::is_credential)
     }
 
     /// Whether the header of this name is a credential, and not one that only routes.
@@ -279,7 +279,7 @@ pub(crate) fn is_credential(name: &HeaderName) -> bool {
     mcp_text::is_credential_name(name.as_str())
 }
 
-fn put(headers: &mut Vec<Supplied>, new: Supplied) {
+fn put(headers: &mut Vec<SuppliedHeader>, new: SuppliedHeader) {
     match headers.iter_mut().find(|old| old.name == new.name) {
         Some(old) => *old = new,
         None => headers.push(new),

@@ -11,7 +11,7 @@ pub struct Renewals(watch::Sender<()>);
 
 /// One fetch; dropping it is its end.
 #[derive(Debug)]
-pub(crate) struct UnderWay(
+pub(crate) struct FetchGuard(
     #[expect(dead_code, reason = "what counts is that it is held")] watch::Receiver<()>,
 );
 
@@ -21,7 +21,7 @@ impl Renewals {
         self.0.closed().await;
     }
 
-    pub(crate) fn begin(&self) -> UnderWay {
-        UnderWay(self.0.subscribe())
+    pub(crate) fn begin(&self) -> FetchGuard {
+        FetchGuard(self.0.subscribe())
     }
 }

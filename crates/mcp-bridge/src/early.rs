@@ -9,13 +9,13 @@ use tokio::sync::watch;
 const MAX_KEPT: usize = 64;
 
 /// One notification.
-type Told = (String, Option<Box<RawValue>>);
+type EarlyNotification = (String, Option<Box<RawValue>>);
 
 /// Keeps what is told while a host waits for the answer to its handshake.
 #[derive(Debug)]
 pub(crate) struct Early {
     /// `None` while there is nothing to wait for.
-    kept: Mutex<Option<Vec<Told>>>,
+    kept: Mutex<Option<Vec<EarlyNotification>>>,
     waits: watch::Sender<bool>,
 }
 

@@ -140,7 +140,7 @@ impl Host {
             questions.waiting.insert(id, sender);
             id
         };
-        let asked = Asked { host: self, id };
+        let asked = PendingQuestion { host: self, id };
         self.send(encode_request(&RequestId::Number(id), method, params));
         let answer = answer.await.unwrap_or_else(|_| Err(RpcError::new(INTERNAL_ERROR, "the host is gone")));
         drop(asked);
@@ -163,12 +163,12 @@ impl Host {
 }
 
 /// A question under way.
-struct Asked<'a> {
+struct PendingQuestion<'a> {
     host: &'a Host,
     id: i64,
 }
 
-impl Drop for Asked<'_> {
+impl Drop for PendingQuestion<'_> {
     fn drop(&mut self) {
         if self.host.questions().waiting.remove(&self.id).is_some() {
             let params = format!(r#"{{"requestId":{},"reason":"the server gave the request up"}}"#, self.id);

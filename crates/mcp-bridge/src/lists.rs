@@ -21,12 +21,12 @@ const LISTS: [(&str, &str); 4] = [
 const NOTHING_TO_COMPLETE: &str = r#"{"completion":{"values":[]}}"#;
 
 /// A list, and in the terms of which era.
-pub(crate) type Known = (Payload, Era);
+pub(crate) type KnownList = (Payload, Era);
 
 /// The first page of each list, as it was last seen.
 #[derive(Debug, Default)]
 pub(crate) struct Lists {
-    seen: Mutex<HashMap<&'static str, Known>>,
+    seen: Mutex<HashMap<&'static str, KnownList>>,
     /// Whether a host was told something that did not come from the server at that moment: a list, or that the server
     /// is away.
     made_up: AtomicBool,
@@ -53,7 +53,7 @@ impl Lists {
     }
 
     /// What to tell a host while the server does not answer; `None` where that would be a lie.
-    pub(crate) fn last_known(&self, method: &str, params: Option<&RawValue>) -> Option<Known> {
+    pub(crate) fn last_known(&self, method: &str, params: Option<&RawValue>) -> Option<KnownList> {
         let (method, empty) = LISTS.iter().find(|(name, _)| *name == method)?;
         if !is_first_page(params) {
             return None;

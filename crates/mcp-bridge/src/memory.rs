@@ -23,7 +23,7 @@ pub trait Memory: Send + Sync {
 
 #[derive(Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Kept {
+struct StoredDescription {
     schema_version: u32,
     revision: String,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,7 +35,7 @@ struct Kept {
 
 /// The description as it is kept; `None` where it is too long.
 pub(crate) fn write(server: &ServerDescription) -> Option<String> {
-    let kept = Kept {
+    let kept = StoredDescription {
         schema_version: SCHEMA,
         revision: server.revision.as_str().to_owned(),
         server_info: server.identity.clone(),
@@ -47,7 +47,8 @@ pub(crate) fn write(server: &ServerDescription) -> Option<String> {
 
 /// The description that was kept as `text`; `None` where it is none of ours.
 pub(crate) fn read(text: &str) -> Option<ServerDescription> {
-    let kept: Kept = serde_json::from_str(text).ok().filter(|kept: &Kept| kept.schema_version == SCHEMA)?;
+    let kept: StoredDescription =
+        serde_json::from_str(text).ok().filter(|kept: &StoredDescription| kept.schema_version == SCHEMA)?;
     let revision = ProtocolRevision::from_wire(&kept.revision)?;
     let mut server = ServerDescription::new(revision).with_identity(kept.server_info);
     server.capabilities = kept.capabilities;

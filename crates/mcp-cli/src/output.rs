@@ -31,7 +31,7 @@ pub(crate) struct Output {
 
 #[derive(Debug, Default)]
 struct State {
-    written: Written,
+    written: StdoutState,
     /// What is on the terminal and will be replaced. It goes before anything else is written.
     drawn: Drawn,
     whole: Whole,
@@ -39,7 +39,7 @@ struct State {
 
 /// What became of what was written to stdout.
 #[derive(Clone, Debug, Default)]
-enum Written {
+enum StdoutState {
     #[default]
     AllOfIt,
     /// The reader went away: what it did not want is dropped.
@@ -128,14 +128,14 @@ impl Output {
     /// Why not everything could be written that a reader still wanted.
     pub(crate) fn lost(&self) -> Option<String> {
         match &self.state().written {
-            Written::Lost(why) => Some(why.clone()),
-            Written::AllOfIt | Written::UntilItHadEnough => None,
+            StdoutState::Lost(why) => Some(why.clone()),
+            StdoutState::AllOfIt | StdoutState::UntilItHadEnough => None,
         }
     }
 
     /// Whether there is no use in writing more.
     pub(crate) fn is_over(&self) -> bool {
-        !matches!(self.state().written, Written::AllOfIt)
+        !matches!(self.state().written, StdoutState::AllOfIt)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -181,15 +181,15 @@ impl Output {
 
 impl State {
     fn write(&mut self, parts: &[&[u8]]) {
-        if !matches!(self.written, Written::AllOfIt) {
+        if !matches!(self.written, StdoutState::AllOfIt) {
             return;
         }
         let mut stdout = io::stdout().lock();
         let ended = parts.iter().try_for_each(|part| stdout.write_all(part)).and_then(|()| stdout.flush());
         self.written = match ended {
-            Ok(()) => Written::AllOfIt,
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Written::UntilItHadEnough,
-            Err(error) => Written::Lost(mcp_files::reason(&error)),
+            Ok(()) => StdoutState::AllOfIt,
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => StdoutState::UntilItHadEnough,
+            Err(error) => StdoutState::Lost(mcp_files::reason(&error)),
         };
     }
 

@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::view::time::rfc3339;
 
-pub(crate) use provider::Logged;
+pub(crate) use provider::LoggingProvider;
 
 /// Where in the cache folder long-lived sessions write what happened.
 pub(crate) const FOLDER: &str = "logs";

@@ -8,14 +8,14 @@ use crate::json::Object;
 
 /// Where another host keeps its servers.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
+pub(crate) struct HostFile {
     /// The key, or keys from the outside in.
     keys: &'static [&'static str],
     /// Whose it is.
     pub(crate) host: &'static str,
 }
 
-impl Place {
+impl HostFile {
     /// The key as people write it.
     pub(crate) fn key(&self) -> String {
         self.keys.join(".")
@@ -28,20 +28,20 @@ impl Place {
 }
 
 /// The keys of whole files, the more special ones first.
-fn places() -> Vec<Place> {
+fn places() -> Vec<HostFile> {
     let files = Host::all().flat_map(|host| host.files.iter().map(move |file| (host.title, file.keys)));
-    let mut places: Vec<Place> = files
-        .flat_map(|(host, keys)| keys.iter().map(move |keys| Place { keys, host }))
+    let mut places: Vec<HostFile> = files
+        .flat_map(|(host, keys)| keys.iter().map(move |keys| HostFile { keys, host }))
         .filter(|place| *place.keys != ["mcpServers"])
         .collect();
     // It comes by a policy of the operating system, and not as a file.
-    places.push(Place { keys: &["managedMcpServers"], host: "a managed Claude Desktop" });
+    places.push(HostFile { keys: &["managedMcpServers"], host: "a managed Claude Desktop" });
     places.sort_by_key(|place| std::cmp::Reverse(place.keys.len()));
     places
 }
 
 /// The place of another host in which a file has its servers.
-pub(crate) fn place(file: &Object) -> Option<Place> {
+pub(crate) fn place(file: &Object) -> Option<HostFile> {
     places().into_iter().find(|place| {
         let (first, rest) = place.keys.split_first().unwrap_or((&"", &[]));
         let outer = file.get(first);

@@ -21,7 +21,7 @@ use crate::precedence::{self, Shadowed};
 use crate::program::Program;
 use crate::schema::{self, Context};
 use crate::sources::{Content, Request, Role, Source, Sources};
-use crate::trust::{Remembered, TrustStore};
+use crate::trust::{RememberOutcome, TrustStore};
 use crate::{
     Locations, Origin, Place, Problem, ProblemCode, Project, Redacted, Severity, never_read, paths, suggest,
     variables,
@@ -67,9 +67,9 @@ impl Config {
     pub fn resolve_and_remember(request: &Request, sources: &Sources) -> Self {
         let mut config = Self::resolve(sources);
         match config.remember() {
-            Ok(Remembered::AsRead) => config,
+            Ok(RememberOutcome::AsRead) => config,
             // Another process was first. What it met is what counts.
-            Ok(Remembered::Otherwise) => Self::resolve(&Sources::read(request)),
+            Ok(RememberOutcome::Otherwise) => Self::resolve(&Sources::read(request)),
             Err(why) => {
                 config.withhold_what_is_not_kept(&why);
                 config
@@ -79,10 +79,10 @@ impl Config {
 
     /// Keeps what the entries say that are used for the first time since a person decided about their names, and that
     /// what a trusted folder's own settings approve has been met. An error is why it could not.
-    fn remember(&self) -> Result<Remembered, String> {
+    fn remember(&self) -> Result<RememberOutcome, String> {
         let met: Vec<&ServerEntry> = self.entries.iter().filter(|entry| entry.is_met_first()).collect();
         if met.is_empty() && (self.settled || !self.trust.is_trusted()) {
-            return Ok(Remembered::AsRead);
+            return Ok(RememberOutcome::AsRead);
         }
         let why = match self.locations.state_dir.as_ref() {
             None => "there is no home directory".to_owned(),
@@ -97,7 +97,7 @@ impl Config {
         };
         if met.is_empty() {
             // Nothing runs that a later change could replace; a program that only looks must not complain.
-            return Ok(Remembered::AsRead);
+            return Ok(RememberOutcome::AsRead);
         }
         Err(why)
     }

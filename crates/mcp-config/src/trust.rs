@@ -58,7 +58,7 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 
 /// What came of keeping what entries say.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Remembered {
+pub(crate) enum RememberOutcome {
     /// It is kept as it was read.
     AsRead,
     /// Another process was first, and kept something else.
@@ -139,8 +139,8 @@ impl TrustStore {
         folder: &Path,
         met: &[&ServerEntry],
         trusted: bool,
-    ) -> Result<Remembered, ConfigError> {
-        let mut remembered = Remembered::AsRead;
+    ) -> Result<RememberOutcome, ConfigError> {
+        let mut remembered = RememberOutcome::AsRead;
         self.change(folder, |folder| {
             let mut changed = trusted && settle(folder);
             for entry in met {
@@ -149,7 +149,7 @@ impl TrustStore {
                     None => changed |= agree(folder, entry),
                     Some(files) if files.values().any(|kept| Record::is_stored_as(kept, &subject(entry))) => {
                     }
-                    Some(_) => remembered = Remembered::Otherwise,
+                    Some(_) => remembered = RememberOutcome::Otherwise,
                 }
             }
             changed

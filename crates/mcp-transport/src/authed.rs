@@ -20,6 +20,7 @@ use tracing::Instrument as _;
 use url::Url;
 
 use self::asking::answered;
+use crate::activity::Activity;
 use crate::error::{AuthContext, TimeoutStage, TransportError, TransportErrorKind};
 use crate::http::client::{Answer, Body, HttpClient};
 use crate::http::cookies::Cookies;
@@ -27,7 +28,6 @@ use crate::http::facts;
 use crate::http::form::{Form, essence};
 use crate::http::page::{self, is_page};
 use crate::http::said::said;
-use crate::pulse::Pulse;
 use crate::sent::SentCredentials;
 use crate::trace::spans;
 use crate::waiting::Waiting;
@@ -60,14 +60,14 @@ pub(crate) struct Outbound<'a> {
     /// take is for the provider to know.
     pub(crate) first_byte: Option<Duration>,
     /// Told when it is on the wire, and when its server is heard.
-    pub(crate) pulse: Option<Pulse>,
+    pub(crate) activity: Option<Activity>,
     /// Told while it waits for credentials; otherwise the client is.
     pub(crate) waiting: Option<&'a Waiting>,
 }
 
 /// An answer that concerns the request itself.
 #[derive(Debug)]
-pub(crate) struct Accepted<'a> {
+pub(crate) struct AcceptedAnswer<'a> {
     pub(crate) answer: Answer,
     pub(crate) sender: Sender<'a>,
 }
@@ -148,7 +148,7 @@ impl Refusal {
 }
 
 /// What came of asking for other credentials.
-enum Recovered {
+enum RecoveryOutcome {
     /// These, which differ.
     Other(Credentials),
     /// What was refused: its answer is known.
@@ -158,7 +158,7 @@ enum Recovered {
 }
 
 /// What came of sending once.
-enum Sent {
+enum SendOutcome {
     Accepted(Answer),
     Refused(Refusal),
 }
@@ -208,7 +208,7 @@ impl AuthedClient {
     /// [`Challenged`](TransportErrorKind::Challenged) where no recovery helped,
     /// [`Credentials`](TransportErrorKind::Credentials) where none could be had (then nothing was sent, or
     /// nothing more), or what the wire failed with.
-    pub(crate) async fn send(&self, out: &Outbound<'_>) -> Result<Accepted<'_>, TransportError> {
+    pub(crate) async fn send(&self, out: &Outbound<'_>) -> Result<AcceptedAnswer<'_>, TransportError> {
         let waiting = self.waiting(out);
         let mut used = waiting.for_credentials(self.credentials()).await?;
         let mut recoveries = 0;
@@ -217,17 +217,17 @@ impl AuthedClient {
             let sent = self.send_once(out, &used).await;
             let sender = || self.sender(&used, attempts);
             let refusal = match sent.map_err(|error| sender().describe(error))? {
-                Sent::Accepted(answer) => return Ok(Accepted { answer, sender: sender() }),
-                Sent::Refused(refusal) => refusal,
+                SendOutcome::Accepted(answer) => return Ok(AcceptedAnswer { answer, sender: sender() }),
+                SendOutcome::Refused(refusal) => refusal,
             };
             let recovering = Box::pin(self.recover(out, &refusal, &used, recoveries));
             match waiting.for_credentials(recovering).await? {
-                Recovered::Other(fresh) => {
+                RecoveryOutcome::Other(fresh) => {
                     used = fresh;
                     recoveries += 1;
                 }
                 nothing => {
-                    let unchanged = matches!(nothing, Recovered::TheSame);
+                    let unchanged = matches!(nothing, RecoveryOutcome::TheSame);
                     return Err(Box::pin(self.challenged(refusal, &used, attempts, unchanged)).await);
                 }
             }
@@ -241,12 +241,14 @@ impl AuthedClient {
         refusal: &Refusal,
         used: &Credentials,
         recoveries: u32,
-    ) -> Result<Recovered, TransportError> {
+    ) -> Result<RecoveryOutcome, TransportError> {
         // A provider that always answers "retry" does not change the bound.
         let is_open = |provider: &&Arc<dyn AuthProvider>| {
             out.recover && recoveries < provider.capabilities().bound().max(Capabilities::RECOVERIES)
         };
-        let Some(provider) = self.provider.as_ref().filter(is_open) else { return Ok(Recovered::Nothing) };
+        let Some(provider) = self.provider.as_ref().filter(is_open) else {
+            return Ok(RecoveryOutcome::Nothing);
+        };
         let rejection =
             Rejection::new(refusal.status, &refusal.challenges, &refusal.headers, used).after(recoveries);
         let span = spans::recovery(provider.name(), refusal.status);
@@ -258,10 +260,10 @@ impl AuthedClient {
             // The answer to the same bytes is already known.
             Ok(Recovery::Retry(fresh)) if !fresh.same_headers(used) => {
                 span.record(spans::RECOVERED, true);
-                Ok(Recovered::Other(fresh))
+                Ok(RecoveryOutcome::Other(fresh))
             }
-            Ok(Recovery::Retry(_) | Recovery::Unchanged) => Ok(Recovered::TheSame),
-            Ok(_) => Ok(Recovered::Nothing),
+            Ok(Recovery::Retry(_) | Recovery::Unchanged) => Ok(RecoveryOutcome::TheSame),
+            Ok(_) => Ok(RecoveryOutcome::Nothing),
             Err(error) => {
                 let error = TransportError::credentials(error, provider.name());
                 let sender = self.sender(used, recoveries + 1);
@@ -324,7 +326,7 @@ impl AuthedClient {
     }
 
     /// Sends with these credentials, follows redirects within the origin, and says whether it was refused.
-    async fn send_once(&self, out: &Outbound<'_>, used: &Credentials) -> Result<Sent, TransportError> {
+    async fn send_once(&self, out: &Outbound<'_>, used: &Credentials) -> Result<SendOutcome, TransportError> {
         let mut url = Cow::Borrowed(out.url);
         for _ in 0..=MAX_REDIRECTS {
             let mut headers = HeaderMap::clone(&out.headers);
@@ -342,7 +344,7 @@ impl AuthedClient {
                 }
             }
             let sent = self.client.send(out.method.clone(), &url, headers, out.body.clone());
-            let beat = out.pulse.as_ref().map(Pulse::asked);
+            let beat = out.activity.as_ref().map(Activity::asked);
             let outcome = match out.first_byte {
                 Some(limit) => tokio::time::timeout(limit, sent)
                     .await
@@ -365,7 +367,7 @@ impl AuthedClient {
             match redirection(&url, &answer) {
                 None => {
                     let sent = self.judge(out, answer).await?;
-                    if let (Sent::Accepted(answer), true) = (&sent, at_home) {
+                    if let (SendOutcome::Accepted(answer), true) = (&sent, at_home) {
                         self.accept(&url, answer, used)?;
                     }
                     return Ok(sent);
@@ -376,7 +378,7 @@ impl AuthedClient {
                 }
                 Some(target) => {
                     let refusal = refusal(ChallengeKind::LoginRedirect, answer);
-                    return Ok(Sent::Refused(Refusal { leads_to: Some(target), ..refusal }));
+                    return Ok(SendOutcome::Refused(Refusal { leads_to: Some(target), ..refusal }));
                 }
             }
         }
@@ -384,7 +386,7 @@ impl AuthedClient {
         Err(TransportError::new(TransportErrorKind::Protocol, circles).with_said(Some(circles.to_owned())))
     }
 
-    async fn judge(&self, out: &Outbound<'_>, mut answer: Answer) -> Result<Sent, TransportError> {
+    async fn judge(&self, out: &Outbound<'_>, mut answer: Answer) -> Result<SendOutcome, TransportError> {
         Ok(match answer.status {
             StatusCode::UNAUTHORIZED => refused(ChallengeKind::Unauthorized, answer),
             StatusCode::FORBIDDEN => match bearer_kind(&answer.headers) {
@@ -402,7 +404,7 @@ impl AuthedClient {
                 None if self.provider.as_ref().is_some_and(|p| p.capabilities().refreshable) => {
                     refused(ChallengeKind::Forbidden, answer)
                 }
-                None => Sent::Accepted(answer),
+                None => SendOutcome::Accepted(answer),
             },
             StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
                 let kind = TransportErrorKind::Proxy { status: Some(407) };
@@ -410,17 +412,17 @@ impl AuthedClient {
             }
             status if status.is_success() && out.expects_message && is_page(&answer.headers) => {
                 match is_message_all_the_same(&mut answer).await {
-                    true => Sent::Accepted(answer),
+                    true => SendOutcome::Accepted(answer),
                     false => refused(ChallengeKind::LoginRedirect, answer),
                 }
             }
-            _ => Sent::Accepted(answer),
+            _ => SendOutcome::Accepted(answer),
         })
     }
 }
 
-fn refused(kind: ChallengeKind, answer: Answer) -> Sent {
-    Sent::Refused(refusal(kind, answer))
+fn refused(kind: ChallengeKind, answer: Answer) -> SendOutcome {
+    SendOutcome::Refused(refusal(kind, answer))
 }
 
 fn refusal(kind: ChallengeKind, answer: Answer) -> Refusal {

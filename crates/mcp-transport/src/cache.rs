@@ -81,10 +81,10 @@ const MOST_KNOWN: usize = 10_000;
 
 /// The tools whose arguments are mirrored into headers, as of the last list of one connection.
 #[derive(Debug, Default)]
-pub(crate) struct KnownTools(Mutex<Known>);
+pub(crate) struct KnownTools(Mutex<ToolCache>);
 
 #[derive(Debug, Default)]
-struct Known {
+struct ToolCache {
     tools: HashMap<String, Arc<ToolHeaders>>,
     /// `None` where the server gave the list no time. Then it is good until the server refuses headers that do not fit.
     until: Option<Instant>,
@@ -93,7 +93,7 @@ struct Known {
 }
 
 impl KnownTools {
-    fn known(&self) -> MutexGuard<'_, Known> {
+    fn known(&self) -> MutexGuard<'_, ToolCache> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -106,7 +106,7 @@ impl KnownTools {
     ) {
         let tools = tools.into_iter().map(|(name, headers)| (name, Arc::new(headers))).collect();
         let until = now.checked_add(hint.ttl).filter(|_| !hint.ttl.is_zero());
-        *self.known() = Known { tools, until, changes };
+        *self.known() = ToolCache { tools, until, changes };
     }
 
     /// Those of a further page of the same list.

@@ -183,7 +183,7 @@ impl Connection {
     /// Returns when what the connection owes has been written off, because it fell silent as a whole and was found again, and
     /// has had time to come all the same. A connection that breaks says so by itself.
     async fn written_off(&self) -> TransportError {
-        self.pulse().written_off().await;
+        self.activity().written_off().await;
         let limit = self.inner().options.first_byte_timeout;
         tokio::time::sleep(limit).await;
         let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Idle };

@@ -17,7 +17,7 @@ use crate::connection::Connection;
 use crate::endpoint::Endpoint;
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::handler::ServerRequestHandler;
-use crate::hub::Hub;
+use crate::hub::Inbox;
 use crate::limits::{Budget, Limits, Shared};
 use crate::options::{ClientOptions, RequestOptions};
 use crate::retry::RetryPolicy;
@@ -26,14 +26,14 @@ use crate::trace::spans::Peer;
 use crate::wire::Wire;
 
 #[cfg(any(feature = "http", feature = "stdio"))]
-use crate::ordered::{Line, Ordered, Stream};
+use crate::ordered::{Line, OrderedWire, Stream};
 #[cfg(feature = "stdio")]
 use crate::stdio::{Start, StartSink, StreamWire};
 #[cfg(feature = "http")]
 use crate::{
     authed::AuthedClient,
     endpoint::HttpFlavor,
-    http::negotiate::{self, Opened},
+    http::negotiate::{self, OpenedWire},
 };
 
 #[cfg(feature = "http")]
@@ -276,13 +276,13 @@ impl Connector {
         &self,
         server: &Server,
         waiting: &WaitingShared,
-    ) -> Result<(Wire, Arc<Hub>), TransportError> {
+    ) -> Result<(Wire, Arc<Inbox>), TransportError> {
         #[cfg(not(feature = "http"))]
         let () = *waiting;
         let limits = server.limits.as_ref().unwrap_or(&self.limits);
         let new_hub = || {
             let budget = Budget::new(limits.clone(), self.shared.clone());
-            Arc::new(Hub::new(server.handler.clone(), budget))
+            Arc::new(Inbox::new(server.handler.clone(), budget))
         };
         let hub = new_hub();
         match &server.endpoint {
@@ -297,15 +297,15 @@ impl Connector {
                     HttpFlavor::LegacySse => negotiate::open_legacy(http, hub.clone()).await?,
                 };
                 let wire = match opened {
-                    Opened::Streamable(streamable) => {
+                    OpenedWire::Streamable(streamable) => {
                         Wire::Http { streamable, idle: self.options().idle_timeout }
                     }
-                    Opened::LegacySse(wire) => {
+                    OpenedWire::LegacySse(wire) => {
                         let options = self.options().clone();
                         let idle = options.idle_timeout;
                         let line =
                             Line { stream: Stream::LegacySse(wire), hub: hub.clone(), options, chain: None };
-                        Ordered::open(line, idle).await.map(Wire::Ordered)?
+                        OrderedWire::open(line, idle).await.map(Wire::Ordered)?
                     }
                 };
                 Ok((wire, hub))
@@ -322,7 +322,7 @@ impl Connector {
                 let stream = endpoint.opener.open().await.map_err(TransportError::observed)?;
                 let stream = Stream::Opened(StreamWire::start(stream, &hub.budget, hub.clone()));
                 let line = Line { stream, hub: hub.clone(), options: options.clone(), chain: None };
-                let opened = Ordered::open(line, options.stdio_idle_timeout).await;
+                let opened = OrderedWire::open(line, options.stdio_idle_timeout).await;
                 opened.map(|wire| (Wire::Ordered(wire), hub))
             }
             #[cfg(not(all(feature = "http", feature = "stdio")))]
@@ -404,29 +404,31 @@ impl Connector {
 }
 
 /// What a connection that stands has to offer.
-pub(crate) struct Listed {
+pub(crate) struct ServerLists {
     pub(crate) tools: Option<ToolList>,
     pub(crate) error: Option<TransportError>,
     pub(crate) evidence: Evidence,
 }
 
 /// Lists the tools of a server that has any, unless `policy` is `None`.
-pub(crate) async fn list(connection: &Connection, policy: Option<RetryPolicy>) -> Listed {
+pub(crate) async fn list(connection: &Connection, policy: Option<RetryPolicy>) -> ServerLists {
     let connected = |tools| Evidence::new(Phase::Session, Outcome::Connected { tools });
     let Some(policy) = policy.filter(|_| connection.server().has("tools")) else {
-        return Listed { tools: None, error: None, evidence: connected(None) };
+        return ServerLists { tools: None, error: None, evidence: connected(None) };
     };
     match list_with_retries(connection, policy).await {
-        Ok(list) => Listed { evidence: connected(Some(list.tools.len())), tools: Some(list), error: None },
+        Ok(list) => {
+            ServerLists { evidence: connected(Some(list.tools.len())), tools: Some(list), error: None }
+        }
         // A process that ends when it is asked for its tools is no server without tools.
         Err(error) if matches!(error.kind(), TransportErrorKind::Exited { .. }) => {
             let error = error.in_phase(Phase::Connect);
-            Listed { tools: None, evidence: error.evidence(), error: Some(error) }
+            ServerLists { tools: None, evidence: error.evidence(), error: Some(error) }
         }
         Err(error) => {
             let mut evidence = error.evidence();
             evidence.outcome = Outcome::ToolsUnavailable { cause: Box::new(evidence.outcome) };
-            Listed { tools: None, error: Some(error), evidence }
+            ServerLists { tools: None, error: Some(error), evidence }
         }
     }
 }

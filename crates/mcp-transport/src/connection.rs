@@ -11,10 +11,11 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
+use crate::activity::Activity;
 use crate::cache::{CacheHint, KnownTools};
 use crate::call::Answer;
 use crate::error::{TransportError, TransportErrorKind};
-use crate::hub::{Hub, Notifications};
+use crate::hub::{Inbox, Notifications};
 use crate::inbound::{HandlerFuture, Inbound};
 use crate::limits::{Budget, Purpose};
 use crate::message::Payload;
@@ -22,12 +23,11 @@ use crate::message::methods::is_cacheable;
 use crate::message::revision::{Era, ProtocolRevision};
 use crate::options::{ClientOptions, RequestOptions};
 use crate::protocol::handshake::ServerDescription;
-use crate::pulse::Pulse;
 use crate::renewals::Renewals;
 #[cfg(feature = "stdio")]
 use crate::stdio::SideOutput;
-use crate::subscription::legacy::{Resources, Wanted};
-use crate::subscription::{Keeper, Subscription, SubscriptionFilter, not_acknowledged};
+use crate::subscription::legacy::{Resources, SubscriptionCounts};
+use crate::subscription::{Subscription, SubscriptionFilter, SubscriptionTask, not_acknowledged};
 use crate::trace::spans::Peer;
 use crate::wire::Wire;
 
@@ -39,7 +39,7 @@ pub struct Connection(Arc<Inner>);
 
 pub(crate) struct Inner {
     pub(crate) wire: Arc<Wire>,
-    pub(crate) hub: Arc<Hub>,
+    pub(crate) hub: Arc<Inbox>,
     pub(crate) options: Arc<ClientOptions>,
     pub(crate) peer: Peer,
     /// The limit of a request to this server, where its entry has one.
@@ -51,7 +51,7 @@ pub(crate) struct Inner {
     /// Whether [`Connection::listen`] keeps a subscription open.
     listening: Arc<AtomicBool>,
     /// The resources that are subscribed to, in the legacy era.
-    wanted: Arc<Wanted>,
+    wanted: Arc<SubscriptionCounts>,
     /// The tools whose arguments are mirrored into headers, as of the last list (modern era over HTTP only).
     known_tools: KnownTools,
     /// Held while they are asked for again: who else needs them waits.
@@ -90,7 +90,7 @@ impl fmt::Debug for WeakConnection {
 impl Connection {
     pub(crate) fn new(
         wire: Wire,
-        hub: Arc<Hub>,
+        hub: Arc<Inbox>,
         options: Arc<ClientOptions>,
         peer: Peer,
         timeout: Option<Duration>,
@@ -317,8 +317,8 @@ impl Connection {
     }
 
     /// Whether the server is heard. Never quiet over a wire that is one stream, which tells by itself when it breaks.
-    pub(crate) fn pulse(&self) -> &Pulse {
-        &self.0.hub.pulse
+    pub(crate) fn activity(&self) -> &Activity {
+        &self.0.hub.activity
     }
 
     /// Whether its session may outlive the network under it: one of the legacy era, over single requests.
@@ -377,9 +377,9 @@ impl Connection {
         Ok(())
     }
 
-    fn keeper(&self, filter: SubscriptionFilter) -> Keeper {
+    fn keeper(&self, filter: SubscriptionFilter) -> SubscriptionTask {
         let inner = &self.0;
-        Keeper {
+        SubscriptionTask {
             wire: inner.wire.clone(),
             hub: inner.hub.clone(),
             ids: inner.next_id.clone(),

@@ -65,15 +65,15 @@ impl Sum {
 
 /// The server asks on and on, and takes no answers.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Flooded;
+pub(crate) struct FloodError;
 
-impl fmt::Display for Flooded {
+impl fmt::Display for FloodError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the server asks on and on and does not take the answers")
     }
 }
 
-impl std::error::Error for Flooded {}
+impl std::error::Error for FloodError {}
 
 /// What becomes of a request of the server.
 pub(crate) enum Asked {
@@ -130,13 +130,13 @@ impl Debts {
     /// # Errors
     ///
     /// It takes nothing of what waits for it.
-    pub(crate) async fn room(&self) -> Result<(), Flooded> {
+    pub(crate) async fn room(&self) -> Result<(), FloodError> {
         while self.is_behind() {
             let mut paid = pin!(self.0.paid.notified());
             // Registered before the check, so that a payment in between is not missed.
             paid.as_mut().enable();
             if self.is_behind() {
-                tokio::time::timeout(PATIENCE, paid).await.map_err(|_| Flooded)?;
+                tokio::time::timeout(PATIENCE, paid).await.map_err(|_| FloodError)?;
             }
         }
         Ok(())
@@ -218,7 +218,7 @@ mod tests {
             }
         };
         assert_eq!(dropped, 2 + REFUSALS);
-        assert_eq!(debts.room().await, Err(Flooded));
+        assert_eq!(debts.room().await, Err(FloodError));
         let waiting = tokio::spawn({
             let debts = debts.clone();
             async move { debts.room().await }
@@ -234,7 +234,7 @@ mod tests {
         let Asked::Admitted(mut one) = debts.take_in(2 << 20, 2 << 20) else { panic!("it is the first") };
         assert_eq!(debts.room().await, Ok(()));
         one.answered();
-        assert_eq!(debts.room().await, Err(Flooded));
+        assert_eq!(debts.room().await, Err(FloodError));
         assert!(
             admitted(debts.take_in(1, 15 << 20)).is_some(),
             "nothing but the id counts when it is answered"

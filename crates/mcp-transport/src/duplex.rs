@@ -18,7 +18,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 use tracing::debug;
 
-use crate::debts::{Asked, Debt, Flooded};
+use crate::debts::{Asked, Debt, FloodError};
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::inbound::Inbound;
 use crate::limits::{Allowance, Budget, Lease, Meter, Purpose};
@@ -56,7 +56,7 @@ impl CloseReason {
     }
 
     /// The server asks, and does not take the answers.
-    pub(crate) fn flooded(flooded: Flooded) -> Self {
+    pub(crate) fn flooded(flooded: FloodError) -> Self {
         let said = Some(flooded.to_string());
         Self { said, ..Self::new(TransportErrorKind::Protocol, flooded.to_string()) }
     }

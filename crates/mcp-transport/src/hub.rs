@@ -11,19 +11,19 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, mpsc};
 
+use crate::activity::Activity;
 use crate::handler::{Notification, Progress, ProgressSink, ServerRequestHandler, method_not_found};
 use crate::inbound::{HandlerFuture, Inbound};
 use crate::limits::Budget;
 use crate::message::RpcError;
 use crate::options::{ClientInfo, ClientOptions};
-use crate::pulse::Pulse;
 use crate::subscription::{SubscriptionEvents, Subscriptions};
 
 /// Notifications that a listener may lag behind before it misses some.
 const NOTIFICATION_BACKLOG: usize = 256;
 
 /// The receiving end of one connection.
-pub(crate) struct Hub {
+pub(crate) struct Inbox {
     /// What the server may cost.
     pub(crate) budget: Budget,
     handler: Option<Arc<dyn ServerRequestHandler>>,
@@ -33,7 +33,7 @@ pub(crate) struct Hub {
     /// Wakes the callers that wait for the wire to end.
     pub(crate) ended: Notify,
     /// Whether the server is heard, where the wire tells.
-    pub(crate) pulse: Pulse,
+    pub(crate) activity: Activity,
 }
 
 #[derive(Default)]
@@ -88,7 +88,7 @@ struct Watched {
     life: Arc<Notify>,
 }
 
-impl Hub {
+impl Inbox {
     pub(crate) fn new(handler: Option<Arc<dyn ServerRequestHandler>>, budget: Budget) -> Self {
         Self {
             budget,
@@ -96,7 +96,7 @@ impl Hub {
             handler,
             state: Mutex::default(),
             ended: Notify::new(),
-            pulse: Pulse::default(),
+            activity: Activity::default(),
         }
     }
 
@@ -179,7 +179,7 @@ impl Hub {
     }
 }
 
-impl Inbound for Hub {
+impl Inbound for Inbox {
     fn notification(&self, method: &str, params: Option<Box<RawValue>>) {
         self.notification_for(None, method, params);
     }
@@ -194,7 +194,7 @@ impl Inbound for Hub {
     }
 }
 
-impl Hub {
+impl Inbox {
     /// As [`Inbound::notification`], with `handler` in place of the connection's own.
     pub(crate) fn notification_for(
         &self,
@@ -240,7 +240,7 @@ impl Hub {
     }
 }
 
-impl fmt::Debug for Hub {
+impl fmt::Debug for Inbox {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Hub").field("handler", &self.handler).finish_non_exhaustive()
     }
@@ -249,7 +249,7 @@ impl fmt::Debug for Hub {
 /// Keeps the progress of one request flowing.
 #[derive(Debug)]
 pub(crate) struct ProgressGuard {
-    hub: Arc<Hub>,
+    hub: Arc<Inbox>,
     id: i64,
     /// Notified by every report: the request is alive.
     pub(crate) life: Arc<Notify>,
@@ -285,10 +285,10 @@ mod tests {
 
     #[tokio::test]
     async fn ping_is_always_answered_and_other_requests_only_with_a_handler() {
-        let bare = Hub::new(None, Budget::default());
+        let bare = Inbox::new(None, Budget::default());
         assert_eq!(bare.request("ping", None).await.unwrap().get(), "{}");
         assert_eq!(bare.request("roots/list", None).await.unwrap_err().code, -32601);
-        let hub = Hub::new(Some(Arc::new(Roots)), Budget::default());
+        let hub = Inbox::new(Some(Arc::new(Roots)), Budget::default());
         assert_eq!(hub.request("roots/list", None).await.unwrap().get(), r#"{"roots":[]}"#);
         assert_eq!(hub.request("sampling/createMessage", None).await.unwrap_err().code, -32601);
         assert_eq!(hub.capabilities(), r#"{"roots":{}}"#);
@@ -323,7 +323,7 @@ mod tests {
     #[tokio::test]
     async fn a_handler_may_take_every_request_and_sees_progress_that_is_not_ours() {
         let passing = Arc::new(Passing::default());
-        let hub = Arc::new(Hub::new(Some(passing.clone()), Budget::default()));
+        let hub = Arc::new(Inbox::new(Some(passing.clone()), Budget::default()));
         assert_eq!(hub.request("ping", None).await.unwrap().get(), "\"ping\"");
         assert_eq!(hub.request("x/unknown", None).await.unwrap().get(), "\"x/unknown\"");
         let _watched = hub.watch(7, None);
@@ -340,12 +340,12 @@ mod tests {
         assert_eq!(*passing.0.lock().unwrap(), expected);
         let options = ClientOptions::new(ClientInfo::new("own", "1"));
         assert_eq!(hub.client_info(&options).name, "another");
-        assert_eq!(Hub::new(None, Budget::default()).client_info(&options).name, "own");
+        assert_eq!(Inbox::new(None, Budget::default()).client_info(&options).name, "own");
     }
 
     #[test]
     fn progress_goes_to_its_request_and_nowhere_else() {
-        let hub = Arc::new(Hub::new(None, Budget::default()));
+        let hub = Arc::new(Inbox::new(None, Budget::default()));
         let mut listener = hub.listen();
         let seen = Arc::new(Mutex::new(Vec::new()));
         let sink: ProgressSink = Arc::new({

@@ -28,6 +28,7 @@
     expect(dead_code, reason = "some of what wires share is used by HTTP alone")
 )]
 
+mod activity;
 #[cfg(feature = "http")]
 mod authed;
 pub mod cache;
@@ -55,7 +56,6 @@ mod offered;
 pub mod options;
 mod ordered;
 mod protocol;
-mod pulse;
 mod renewals;
 mod resolver;
 pub mod retry;

@@ -9,7 +9,7 @@ use crate::message::envelope::{elements, pick};
 use crate::protocol::header_params::{ANNOTATION, ToolHeaders};
 
 /// What of the arguments of these tools, by their names, travels in headers.
-pub(crate) type Mirrored = Vec<(String, ToolHeaders)>;
+pub(crate) type MirroredArguments = Vec<(String, ToolHeaders)>;
 
 /// The parameters of a tool that are mirrored into headers, if any.
 ///
@@ -29,7 +29,7 @@ pub(crate) fn mirrored_parameters(tool: &str) -> Result<Option<ToolHeaders>, Str
 }
 
 /// One page of `tools/list`, for those who pass it on: every byte as sent, but without the tools that must not be offered.
-pub(crate) fn page(page: Payload) -> (Payload, Mirrored) {
+pub(crate) fn page(page: Payload) -> (Payload, MirroredArguments) {
     #[derive(Deserialize)]
     struct Named {
         name: String,
@@ -37,9 +37,9 @@ pub(crate) fn page(page: Payload) -> (Payload, Mirrored) {
     let text = page.get().as_bytes();
     // As good as every page. An escape could spell the annotation in another way.
     if memmem::find(text, ANNOTATION.as_bytes()).is_none() && memmem::find(text, b"\\u").is_none() {
-        return (page, Mirrored::new());
+        return (page, MirroredArguments::new());
     }
-    let (mut offered, mut mirrored) = (Vec::new(), Mirrored::new());
+    let (mut offered, mut mirrored) = (Vec::new(), MirroredArguments::new());
     let Some([Some(tools)]) = pick(&page, ["tools"]) else { return (page, mirrored) };
     let mut all = 0;
     let read = elements(tools, |tool| {

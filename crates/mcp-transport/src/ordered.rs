@@ -12,7 +12,7 @@ use crate::duplex::{Outcome, Patience};
 use crate::error::{TransportError, TransportErrorKind};
 #[cfg(feature = "http")]
 use crate::http::legacy_sse::LegacySse;
-use crate::hub::Hub;
+use crate::hub::Inbox;
 use crate::limits::{Allowance, Purpose};
 use crate::message::{Payload, ProtocolRevision};
 use crate::options::ClientOptions;
@@ -34,7 +34,7 @@ const PROBE: i64 = -1;
 
 /// One of these wires, its handshake done.
 #[derive(Debug)]
-pub(crate) struct Ordered {
+pub(crate) struct OrderedWire {
     line: Line,
     agreements: Agreements<Agreement>,
     idle: Option<Duration>,
@@ -67,7 +67,7 @@ struct Opening<'a> {
 #[derive(Debug)]
 pub(crate) struct Line {
     pub(crate) stream: Stream,
-    pub(crate) hub: Arc<Hub>,
+    pub(crate) hub: Arc<Inbox>,
     pub(crate) options: Arc<ClientOptions>,
     /// What the opening tells of the entries above, where the server is a process of this machine.
     pub(crate) chain: Option<Arc<str>>,
@@ -231,7 +231,7 @@ impl Line {
     }
 }
 
-impl Ordered {
+impl OrderedWire {
     /// Shakes hands: `initialize`, which the servers in the field expect as their first message, and where
     /// that is refused with a JSON-RPC error, `server/discover`, because a server may speak only the modern
     /// era (2026-07-28, compatibility matrix).
@@ -319,7 +319,7 @@ impl Ordered {
         let limits = Limits { phase: Phase::Session, allowance, first_byte, patience };
         let outcome = self.line.stream.request(request.id, frame, limits).await;
         if outcome.is_ok() {
-            self.line.hub.pulse.served();
+            self.line.hub.activity.served();
         }
         outcome
     }

@@ -8,8 +8,8 @@ mod diagnosis;
 #[cfg(all(any(fuzzing, test), feature = "http"))]
 pub(crate) mod fuzzing;
 mod group;
-mod keeper;
 mod outbox;
+mod process_task;
 mod side;
 mod start;
 mod stream;
@@ -21,8 +21,8 @@ use mcp_text::Secrets;
 use tokio_util::sync::CancellationToken;
 
 use self::group::Group;
-use self::keeper::Keeper;
 use self::outbox::Outbox;
+use self::process_task::ProcessTask;
 pub(crate) use self::side::Side;
 pub use self::side::SideOutput;
 pub(crate) use self::start::Start;
@@ -52,7 +52,7 @@ struct Signals {
     /// End now.
     kill: CancellationToken,
     /// Standard input takes nothing more.
-    deaf: CancellationToken,
+    input_closed: CancellationToken,
     /// Nothing of the process is left.
     done: CancellationToken,
 }
@@ -80,10 +80,10 @@ impl StdioWire {
         });
         let duplex = Duplex::new(inbound, budget, reply);
         let (side, signals) = (Side::new(endpoint), Signals::default());
-        let keeper =
-            Keeper::new(group, duplex.clone(), side.clone(), signals.clone(), budget.limits.longest())
+        let process_task =
+            ProcessTask::new(group, duplex.clone(), side.clone(), signals.clone(), budget.limits.longest())
                 .with_hint(diagnosis::hint(endpoint));
-        tokio::spawn(keeper.run(pipes, lines));
+        tokio::spawn(process_task.run(pipes, lines));
         Ok(Self { duplex, outbox, side, signals })
     }
 

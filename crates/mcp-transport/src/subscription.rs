@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use tokio_util::sync::DropGuard;
 
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
-use crate::hub::Hub;
+use crate::hub::Inbox;
 use crate::message::{Members, meta};
 use crate::protocol::handshake::ServerDescription;
 use crate::retry::RetryPolicy;
@@ -188,9 +188,9 @@ pub(crate) fn not_acknowledged() -> TransportError {
 }
 
 /// Keeps one subscription open. It holds the wire and not the connection, which may end before it.
-pub(crate) struct Keeper {
+pub(crate) struct SubscriptionTask {
     pub(crate) wire: Arc<Wire>,
-    pub(crate) hub: Arc<Hub>,
+    pub(crate) hub: Arc<Inbox>,
     /// Where the ids of requests come from.
     pub(crate) ids: Arc<AtomicI64>,
     pub(crate) first_byte: Duration,
@@ -198,11 +198,11 @@ pub(crate) struct Keeper {
 }
 
 /// Told what the server has decided about a subscription, once.
-pub(crate) type Opened = oneshot::Sender<Result<SubscriptionFilter, TransportError>>;
+pub(crate) type OpenReply = oneshot::Sender<Result<SubscriptionFilter, TransportError>>;
 
-impl Keeper {
+impl SubscriptionTask {
     /// Opens the stream, and again after it has ended, until the server declines or has ended it too often.
-    pub(crate) async fn run(&self, opened: Opened) {
+    pub(crate) async fn run(&self, opened: OpenReply) {
         let mut opened = Some(opened);
         let mut reopening = Reopening::default();
         loop {
@@ -226,7 +226,7 @@ impl Keeper {
     }
 
     /// One stream, from its request to its end.
-    async fn follow(&self, opened: &mut Option<Opened>) -> Result<(), TransportError> {
+    async fn follow(&self, opened: &mut Option<OpenReply>) -> Result<(), TransportError> {
         let params = serde_json::json!({ "notifications": self.filter }).to_string();
         let id = self.ids.fetch_add(1, Ordering::Relaxed);
         let mut events = self.hub.follow(id);
@@ -272,7 +272,7 @@ impl Keeper {
     }
 }
 
-impl fmt::Debug for Keeper {
+impl fmt::Debug for SubscriptionTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Keeper").field("filter", &self.filter).finish_non_exhaustive()
     }

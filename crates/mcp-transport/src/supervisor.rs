@@ -1,10 +1,10 @@
 //! Keeping one server in the right state for days; see [`Supervisor`].
 
 mod attempt;
-mod bearing;
 mod check;
+mod connection_task;
 mod error;
-mod keeper;
+mod failure_scope;
 mod live;
 mod race;
 mod sleep;
@@ -35,8 +35,8 @@ pub use self::source::{
 };
 
 use self::attempt::Dial;
-use self::bearing::Bearing;
-use self::keeper::{Command, Keeper};
+use self::connection_task::{Command, ConnectionTask};
+use self::failure_scope::FailureScope;
 use self::live::Live;
 use crate::connect::Connector;
 use crate::error::{TransportError, TransportErrorKind};
@@ -107,8 +107,8 @@ impl Supervisor {
             span: tracing::info_span!("server", name = %config.name),
         });
         let (commands, received) = mpsc::unbounded_channel();
-        let keeper = Keeper::new(config, dial, shared.clone(), received);
-        tokio::spawn(keeper.run().instrument(shared.span.clone()));
+        let connection_task = ConnectionTask::new(config, dial, shared.clone(), received);
+        tokio::spawn(connection_task.run().instrument(shared.span.clone()));
         SupervisorHandle { shared, commands }
     }
 }
@@ -369,7 +369,7 @@ impl SupervisorHandle {
         tokio::select! {
             biased;
             outcome = &mut request => return outcome,
-            () = lease.pulse().quiet_for(SILENCE, began) => {}
+            () = lease.activity().quiet_for(SILENCE, began) => {}
         }
         self.tell(Command::Doubtful { connection: lease.id(), known: None });
         request.await
@@ -414,16 +414,16 @@ impl SupervisorHandle {
     /// where it takes time to find out.
     fn judge(&self, lease: &Lease, error: &TransportError) -> Option<oneshot::Receiver<()>> {
         let connection = lease.id();
-        match Bearing::of(error) {
-            Bearing::None => None,
-            Bearing::Lost => {
+        match FailureScope::of(error) {
+            FailureScope::None => None,
+            FailureScope::Lost => {
                 let evidence = error.evidence();
                 self.tell(Command::Lost { connection, evidence: Box::new(evidence) });
                 // Only now, so that a caller that finds it lost speaks to the keeper after we did.
                 lease.live.mark_lost();
                 None
             }
-            Bearing::Doubtful => {
+            FailureScope::Doubtful => {
                 let (known, found_out) = oneshot::channel();
                 self.tell(Command::Doubtful { connection, known: Some(known) });
                 Some(found_out)
@@ -460,7 +460,7 @@ impl<'a> Tries<'a> {
         drop(lease);
         // Only what the next connection may do better: the same refusal twice does not help.
         let passing = *error.kind() == TransportErrorKind::Closed
-            || (Bearing::of(&error) != Bearing::None && classify(&error.evidence()).is_retryable());
+            || (FailureScope::of(&error) != FailureScope::None && classify(&error.evidence()).is_retryable());
         if self.left == 0 || !passing || (error.may_have_been_sent() && !self.repeatable) {
             return Err(RequestError::transport(error));
         }

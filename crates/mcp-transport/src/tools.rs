@@ -76,7 +76,7 @@ pub struct ToolList {
 }
 
 /// What the pages of a list hold.
-struct Listed {
+struct ToolPages {
     items: Vec<Box<RawValue>>,
     hint: CacheHint,
     held: Option<Arc<Lease>>,
@@ -200,7 +200,7 @@ impl Connection {
         method: &str,
         member: &str,
         options: &RequestOptions,
-    ) -> Result<Listed, TransportError> {
+    ) -> Result<ToolPages, TransportError> {
         let limit = options.timeout.unwrap_or_else(|| self.attempt_limit());
         tokio::time::timeout(limit, self.pages_as_they_come(method, member, options)).await.unwrap_or_else(
             |_| {
@@ -217,7 +217,7 @@ impl Connection {
         method: &str,
         member: &str,
         options: &RequestOptions,
-    ) -> Result<Listed, TransportError> {
+    ) -> Result<ToolPages, TransportError> {
         let budget = self.budget();
         let mut left = budget.limits.allowance_for(Purpose::List);
         let mut meter = budget.meter(left);
@@ -238,7 +238,7 @@ impl Connection {
             let of_page = of_page.ok_or_else(|| invalid(method, format!("no {member}")))?;
             // It means "no more" by an empty cursor after all, and begins again.
             if first.as_deref() == Some(of_page) {
-                return Ok(Listed { items, hint: CacheHint::default(), held: meter.take_lease() });
+                return Ok(ToolPages { items, hint: CacheHint::default(), held: meter.take_lease() });
             }
             used = used.saturating_add(page.len());
             let mut over = None;
@@ -270,7 +270,7 @@ impl Connection {
                 .filter(|cursor: &String| self.is_modern() || !cursor.is_empty());
             let Some(cursor) = cursor else {
                 let hint = hint.whole(Instant::now());
-                return Ok(Listed { items, hint, held: meter.take_lease() });
+                return Ok(ToolPages { items, hint, held: meter.take_lease() });
             };
             first = Some(of_page.to_owned()).filter(|_| cursor.is_empty() && seen.is_empty());
             let mut next = b"{\"cursor\":".to_vec();
@@ -279,11 +279,11 @@ impl Connection {
             params = String::from_utf8(next).ok();
             if !seen.insert(cursor) {
                 tracing::warn!(method, "the server hands out a cursor twice; the list ends here");
-                return Ok(Listed { items, hint: CacheHint::default(), held: meter.take_lease() });
+                return Ok(ToolPages { items, hint: CacheHint::default(), held: meter.take_lease() });
             }
         }
         tracing::warn!(method, pages = budget.limits.pages, "the list has no end; it is cut here");
-        Ok(Listed { items, hint: CacheHint::default(), held: meter.take_lease() })
+        Ok(ToolPages { items, hint: CacheHint::default(), held: meter.take_lease() })
     }
 
     /// Calls a tool and returns its result as sent; see [`ToolResult`]. `arguments` must be a JSON object.

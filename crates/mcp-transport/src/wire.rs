@@ -18,7 +18,7 @@ use crate::limits::Allowance;
 use crate::message::envelope;
 use crate::message::methods::mirrored_parameter;
 use crate::message::revision::{Era, ProtocolRevision};
-use crate::ordered::Ordered;
+use crate::ordered::OrderedWire;
 #[cfg(feature = "http")]
 use crate::protocol::agree::Numbered as _;
 use crate::protocol::handshake::{ServerDescription, judge_refusal, refused_again, refuses_version};
@@ -83,7 +83,7 @@ pub(crate) enum Wire {
         streamable: Streamable,
         idle: Option<Duration>,
     },
-    Ordered(Ordered),
+    Ordered(OrderedWire),
 }
 
 impl Wire {

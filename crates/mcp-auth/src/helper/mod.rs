@@ -32,7 +32,7 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, debug_span};
 
 use self::complaint::Complaint;
-use self::run::{Ended, Invocation, Output};
+use self::run::{Invocation, Output, RunEnd};
 use crate::plan::HELPER_NAME;
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, CredentialSource, Credentials, FetchReason, HelperSpec, Target,
@@ -71,7 +71,7 @@ impl HeadersHelper {
     }
 
     async fn mint(&self) -> Result<Credentials, AuthError> {
-        let Minted { headers, remark } = sharing::run(&self.invocation, self.spec.timeout).await?;
+        let RunOutput { headers, remark } = sharing::run(&self.invocation, self.spec.timeout).await?;
         let expiry = expiry::of(&headers, self.spec.ttl, (self.clock)());
         Ok(Credentials::new(HELPER_NAME, headers).with_remark(remark).with_expiry(expiry))
     }
@@ -104,7 +104,7 @@ type Headers = Vec<(HeaderName, HeaderValue)>;
 
 /// What a run that succeeded supplied.
 #[derive(Clone, Debug)]
-struct Minted {
+struct RunOutput {
     headers: Headers,
     /// What it printed to stderr all the same.
     remark: Option<String>,
@@ -113,7 +113,7 @@ struct Minted {
 /// One run, from spawn to headers.
 ///
 /// Its span holds no more than the session log does: whose it was, how it ended, how long it took.
-async fn headers(invocation: &Invocation, limit: Duration) -> Result<Minted, AuthError> {
+async fn headers(invocation: &Invocation, limit: Duration) -> Result<RunOutput, AuthError> {
     let span = debug_span!(
         "mcp.auth.helper",
         "otel.name" = "headers helper",
@@ -140,7 +140,7 @@ async fn headers(invocation: &Invocation, limit: Duration) -> Result<Minted, Aut
     headers
 }
 
-async fn supplied(invocation: &Invocation, limit: Duration) -> Result<Minted, AuthError> {
+async fn supplied(invocation: &Invocation, limit: Duration) -> Result<RunOutput, AuthError> {
     let output = run::run(invocation, limit).await.map_err(|error| {
         // The path is the person's own, and a folder that is gone is the usual cause.
         let cwd = invocation.cwd.display();
@@ -153,7 +153,7 @@ async fn supplied(invocation: &Invocation, limit: Duration) -> Result<Minted, Au
             // Most have nothing to say, and then no secret has to be looked for.
             let complaint = (!output.stderr.is_empty()).then(|| Complaint::new(&output, invocation));
             let line = complaint.as_ref().and_then(Complaint::telling_line);
-            Ok(Minted { headers, remark: line.map(|line| format!("stderr: {line}")) })
+            Ok(RunOutput { headers, remark: line.map(|line| format!("stderr: {line}")) })
         }
         Err(Flaw { what, exit_code }) => {
             let complaint = Complaint::new(&output, invocation);
@@ -177,19 +177,19 @@ struct Flaw {
 fn judge(output: &Output, limit: Duration) -> Result<Headers, Flaw> {
     let stopped = |what| Err(Flaw { what, exit_code: None });
     match &output.ended {
-        Ended::Exited(status) if status.success() => parse::headers(&output.stdout)
+        RunEnd::Exited(status) if status.success() => parse::headers(&output.stdout)
             .map_err(|error| error.to_string())
             .and_then(not_void)
             .map_err(|what| Flaw { what, exit_code: status.code() }),
-        Ended::Exited(status) => Err(Flaw { what: manner(*status), exit_code: status.code() }),
-        Ended::TimedOut => stopped(format!(
+        RunEnd::Exited(status) => Err(Flaw { what: manner(*status), exit_code: status.code() }),
+        RunEnd::TimedOut => stopped(format!(
             "it did not finish within {} s and was stopped; headersHelperTimeoutMs of its entry allows more",
             limit.as_secs_f64()
         )),
-        Ended::TooMuchOutput => {
+        RunEnd::TooMuchOutput => {
             stopped(format!("it printed more than {} KiB and was stopped", run::MAX_STDOUT / 1024))
         }
-        Ended::Lost(error) => stopped(format!("how it ended is unknown ({})", error.kind())),
+        RunEnd::Lost(error) => stopped(format!("how it ended is unknown ({})", error.kind())),
     }
 }
 

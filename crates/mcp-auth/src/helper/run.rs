@@ -45,13 +45,13 @@ pub(super) struct Invocation {
 /// What came of a run.
 #[derive(Debug)]
 pub(super) struct Output {
-    pub(super) ended: Ended,
+    pub(super) ended: RunEnd,
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: Stderr,
 }
 
 #[derive(Debug)]
-pub(super) enum Ended {
+pub(super) enum RunEnd {
     Exited(ExitStatus),
     /// Killed at the limit.
     TimedOut,
@@ -140,7 +140,7 @@ pub(super) async fn run(invocation: &Invocation, limit: Duration) -> io::Result<
     let pipes = (child.stdout().take(), child.stderr().take());
     let mut group = Group { child, exited: false };
     let output = supervise(&mut group, pipes, limit).await;
-    if !matches!(output.ended, Ended::Exited(_)) {
+    if !matches!(output.ended, RunEnd::Exited(_)) {
         group.stop().await;
     }
     Ok(output)
@@ -162,19 +162,19 @@ async fn supervise(
                 tokio::select! {
                     result = &mut drain, if !drained => match result {
                         Ok(()) => drained = true,
-                        Err(TooMuch) => return Ended::TooMuchOutput,
+                        Err(TooMuch) => return RunEnd::TooMuchOutput,
                     },
-                    status = group.wait() => return status.map_or_else(Ended::Lost, Ended::Exited),
+                    status = group.wait() => return status.map_or_else(RunEnd::Lost, RunEnd::Exited),
                 }
             }
         });
         match exit.await {
-            Ok(Ended::Exited(status)) if !drained => match timeout(GRACE, drain).await {
-                Ok(Err(TooMuch)) => Ended::TooMuchOutput,
-                _ => Ended::Exited(status),
+            Ok(RunEnd::Exited(status)) if !drained => match timeout(GRACE, drain).await {
+                Ok(Err(TooMuch)) => RunEnd::TooMuchOutput,
+                _ => RunEnd::Exited(status),
             },
             Ok(ended) => ended,
-            Err(_) => Ended::TimedOut,
+            Err(_) => RunEnd::TimedOut,
         }
     };
     Output { ended, stdout, stderr }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 
 use super::run::Invocation;
-use super::{Minted, failure, headers};
+use super::{RunOutput, failure, headers};
 use crate::AuthError;
 use crate::flight::Flight;
 
@@ -20,14 +20,14 @@ const MAX_RUNNING: usize = 8;
 
 static RUNNING: Semaphore = Semaphore::const_new(MAX_RUNNING);
 
-type Run = Flight<Result<Minted, AuthError>>;
+type Run = Flight<Result<RunOutput, AuthError>>;
 
 static IN_FLIGHT: Mutex<BTreeMap<Arc<Invocation>, Weak<Run>>> = Mutex::new(BTreeMap::new());
 
 /// The headers of the run in flight for this invocation, or of a new one.
 ///
 /// Waiting for a turn does not count towards `limit`.
-pub(super) async fn run(invocation: &Arc<Invocation>, limit: Duration) -> Result<Minted, AuthError> {
+pub(super) async fn run(invocation: &Arc<Invocation>, limit: Duration) -> Result<RunOutput, AuthError> {
     // Twice: the run may belong to a runtime that is being shut down.
     for _ in 0..2 {
         if let Some(outcome) = join(invocation, limit).outcome().await {

@@ -20,7 +20,7 @@ use crate::live::description::DescriptionFile;
 use crate::live::elsewhere::{self, Elsewhere};
 use crate::live::entry::{Entry, Target, absent};
 use crate::live::follow::follow;
-use crate::live::serve::{Opened, Session};
+use crate::live::serve::{OpenSession, Session};
 use crate::live::{self, Share};
 use crate::session_log::{self, SessionLog};
 use crate::signals;
@@ -111,7 +111,7 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
                 seen.app().variables().above(),
                 stopped.clone(),
             );
-        let opened = Opened::open(seen.app(), session, following);
+        let opened = OpenSession::open(seen.app(), session, following);
         *slot.lock().unwrap_or_else(PoisonError::into_inner) = Some(opened);
     });
     if args.interactive_login {

@@ -78,7 +78,7 @@ async fn called(
     open: &Open,
     arguments: &mut Arguments,
 ) -> Result<ExitStatus, CliError> {
-    let mut listed = Listed { open, tools: None };
+    let mut listed = ToolList { open, tools: None };
     // Only `key=text` leaves a type open; what is certain needs no list.
     if arguments.has_plain()
         && let Some(tool) = listed.tools().await.iter().find(|tool| tool.name == args.tool)
@@ -118,12 +118,12 @@ async fn called(
 }
 
 /// The tools of the server, asked for once, when they are needed first.
-struct Listed<'a> {
+struct ToolList<'a> {
     open: &'a Open,
     tools: Option<Vec<Tool>>,
 }
 
-impl Listed<'_> {
+impl ToolList<'_> {
     async fn tools(&mut self) -> &[Tool] {
         if self.tools.is_none() {
             let listed = self.open.connection.list_tools(&RequestOptions::new()).await;
@@ -184,7 +184,7 @@ fn overrun(app: &App, args: &Meant, open: &Open, error: &TransportError) -> Opti
 
 /// Why a call has no result: no such tool, or what the wire says.
 async fn refused(
-    mut listed: Listed<'_>,
+    mut listed: ToolList<'_>,
     args: &Meant,
     arguments: &Arguments,
     error: &TransportError,

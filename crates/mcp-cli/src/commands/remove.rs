@@ -17,12 +17,12 @@ use crate::view::shown;
 #[serde(rename_all = "camelCase")]
 struct Document {
     schema_version: u32,
-    servers: Vec<Removed>,
+    servers: Vec<RemoveReport>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Removed {
+struct RemoveReport {
     name: String,
     scope: Scope,
     file: String,
@@ -59,7 +59,7 @@ pub(super) async fn run(app: &App, args: &RemoveArgs) -> Result<ExitStatus, CliE
     }
 }
 
-async fn remove(app: &App, name: &str, dry_run: bool) -> Result<Removed, CliError> {
+async fn remove(app: &App, name: &str, dry_run: bool) -> Result<RemoveReport, CliError> {
     let loaded = app.load_as_is()?;
     let scope = app.scope().unwrap_or(Scope::Mcplink);
     let mut place = change::place(&loaded.config, scope)?;
@@ -83,7 +83,7 @@ async fn remove(app: &App, name: &str, dry_run: bool) -> Result<Removed, CliErro
     };
     let (entry, line) = removed.map_or((None, None), |(entry, line)| (Some(entry), line));
     let file = edited.file.display().to_string();
-    Ok(Removed { name: name.to_owned(), scope, file, line, dry_run, forgotten, entry })
+    Ok(RemoveReport { name: name.to_owned(), scope, file, line, dry_run, forgotten, entry })
 }
 
 /// Sign-ins, registrations and what the server said of itself.
@@ -113,7 +113,7 @@ fn elsewhere(loaded: &Loaded, name: &str, scope: Scope) -> CliError {
     }
 }
 
-fn lines(removed: &Removed) -> String {
+fn lines(removed: &RemoveReport) -> String {
     let verb = if removed.dry_run { "would remove" } else { "removed" };
     let at = removed.line.map(|line| format!(":{line}")).unwrap_or_default();
     let (name, file) = (shown::name(&removed.name), shown::line(&removed.file));

@@ -13,12 +13,12 @@ use crate::view::shown;
 #[serde(rename_all = "camelCase")]
 struct Document {
     schema_version: u32,
-    servers: Vec<Switched>,
+    servers: Vec<SwitchReport>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Switched {
+struct SwitchReport {
     name: String,
     enabled: bool,
     /// Whether the file is another one than before.
@@ -57,7 +57,7 @@ pub(super) fn run(app: &App, names: &[String], on: bool) -> Result<ExitStatus, C
     }
 }
 
-fn switch(app: &App, name: &str, on: bool) -> Result<Switched, CliError> {
+fn switch(app: &App, name: &str, on: bool) -> Result<SwitchReport, CliError> {
     let loaded = app.load_as_is()?;
     if loaded.config.entry(name).is_none() {
         return Err(loaded.unknown(name));
@@ -70,7 +70,7 @@ fn switch(app: &App, name: &str, on: bool) -> Result<Switched, CliError> {
     })?;
     let says = switching.says(edited.after());
     let entry = app.load_as_is()?.config.entry(name).cloned();
-    Ok(Switched {
+    Ok(SwitchReport {
         name: name.to_owned(),
         enabled: entry.as_ref().is_some_and(|entry| !entry.is_switched_off()),
         changed: edited.changed(),
@@ -89,7 +89,7 @@ fn still(entry: &ServerEntry, on: bool) -> Option<String> {
     }
 }
 
-fn line(switched: &Switched) -> String {
+fn line(switched: &SwitchReport) -> String {
     let word = if switched.enabled { "on" } else { "off" };
     let before = if switched.changed { "" } else { ", as before" };
     let at =

@@ -48,14 +48,14 @@ impl<'a> Change<'a> {
 /// What a change is told by. A connection that was lost and made again between two looks is one, and so is a session that
 /// comes, goes or fares otherwise.
 #[derive(Eq, PartialEq)]
-struct Told {
+struct RowKey {
     status: Option<ServerStatus>,
     reason: Option<ReasonCode>,
     connection: Option<u64>,
     sessions: Vec<(u32, String)>,
 }
 
-impl Told {
+impl RowKey {
     fn of(seen: &Seen) -> Self {
         let row = &seen.row;
         Self {
@@ -72,7 +72,7 @@ impl Told {
 }
 
 async fn lines(app: &App, mut watched: Watched) -> Result<ExitStatus, CliError> {
-    let mut told: HashMap<String, Told> = HashMap::new();
+    let mut told: HashMap<String, RowKey> = HashMap::new();
     loop {
         let stir = watched.stir().await;
         watched.heed(stir).await;
@@ -86,7 +86,7 @@ async fn lines(app: &App, mut watched: Watched) -> Result<ExitStatus, CliError> 
         });
         let width = text::name_width(seen.iter().map(|seen| seen.row.name.as_str()));
         for seen in seen.iter().filter(|seen| seen.is_known) {
-            let (row, now) = (&seen.row, Told::of(seen));
+            let (row, now) = (&seen.row, RowKey::of(seen));
             if told.get(&row.name) == Some(&now) {
                 continue;
             }

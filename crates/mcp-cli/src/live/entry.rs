@@ -13,7 +13,7 @@ use mcp_transport::supervisor::Withheld;
 
 use crate::app::{App, Loaded};
 use crate::error::CliError;
-use crate::session_log::{Logged, SessionLog};
+use crate::session_log::{LoggingProvider, SessionLog};
 
 /// Why there is no entry, and where it may be.
 pub(crate) fn absent(error: &CliError, hint: &str) -> String {
@@ -280,7 +280,9 @@ impl Entry {
 
     fn logged(&self, server: Server) -> Server {
         match (&self.log, server.auth.clone()) {
-            (Some(log), Some(provider)) => server.with_auth(Arc::new(Logged::new(provider, log.clone()))),
+            (Some(log), Some(provider)) => {
+                server.with_auth(Arc::new(LoggingProvider::new(provider, log.clone())))
+            }
             _ => server,
         }
     }

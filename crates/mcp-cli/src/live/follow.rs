@@ -85,7 +85,12 @@ impl Attention {
     }
 
     /// What a session has to hear because of `look`, where it acts on `acted` and has this status.
-    pub(super) fn heed(&mut self, look: Look, acted: &Standing, status: ServerStatus) -> Option<News> {
+    pub(super) fn heed(
+        &mut self,
+        look: Look,
+        acted: &Standing,
+        status: ServerStatus,
+    ) -> Option<SessionEvent> {
         let news = news(&look, acted, status);
         // A file that is being written is whole the next time, and then there may be nothing to hear.
         self.again = look.is_in_doubt && !std::mem::replace(&mut self.doubted, look.is_in_doubt);
@@ -96,7 +101,7 @@ impl Attention {
         let news = news.filter(|_| self.asked.as_ref() != Some(&look.standing));
         self.later = None;
         let news = news?;
-        if news == News::Helper && self.is_too_soon(Instant::now()) {
+        if news == SessionEvent::Helper && self.is_too_soon(Instant::now()) {
             return None;
         }
         self.asked = Some(look.standing);
@@ -117,7 +122,7 @@ impl Attention {
 
 /// What a session has to hear of.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum News {
+pub(super) enum SessionEvent {
     /// The entry is another one, or may be contacted, or may not be any more.
     Entry,
     /// A person has signed in.
@@ -126,7 +131,7 @@ pub(super) enum News {
     Helper,
 }
 
-impl News {
+impl SessionEvent {
     /// Lets the session of `server` know.
     pub(super) fn tell(self, server: &SupervisorHandle) {
         tracing::info!(server = %server.name(), news = ?self, "what was read of the entry is no longer so");
@@ -138,7 +143,7 @@ impl News {
 }
 
 /// What there is to hear in `look` for a session that acts on `acted` and has this status.
-fn news(look: &Look, acted: &Standing, status: ServerStatus) -> Option<News> {
+fn news(look: &Look, acted: &Standing, status: ServerStatus) -> Option<SessionEvent> {
     let now = &look.standing;
     if now.state != acted.state {
         // A file that is being written, or was broken by mistake, decides nothing about a server that works, nor about one
@@ -147,12 +152,13 @@ fn news(look: &Look, acted: &Standing, status: ServerStatus) -> Option<News> {
         let said = now.state.as_ref().is_err_and(Withheld::is_deliberate);
         let stands = matches!(status, ServerStatus::Connected | ServerStatus::NeedsAuth);
         let holds = look.is_in_doubt && stands && !said;
-        return (!holds).then_some(News::Entry);
+        return (!holds).then_some(SessionEvent::Entry);
     }
     // A connection renews its own tokens, and those of others are no reason to drop it.
     let signed_in = now.sign_in.is_some() && now.sign_in != acted.sign_in;
     let another_helper = now.helper != acted.helper;
-    let news = if signed_in { Some(News::SignIn) } else { another_helper.then_some(News::Helper) };
+    let news =
+        if signed_in { Some(SessionEvent::SignIn) } else { another_helper.then_some(SessionEvent::Helper) };
     news.filter(|_| status == ServerStatus::NeedsAuth)
 }
 
@@ -232,7 +238,7 @@ mod tests {
         let mut attention = Attention::default();
         let mut heed = |now, acted| attention.heed(look(now), &with_helper(acted), status);
         assert_eq!(heed(before, before), None);
-        assert_eq!(heed(after, before), Some(News::Helper));
+        assert_eq!(heed(after, before), Some(SessionEvent::Helper));
         assert_eq!(heed(after, before), None, "it was told");
         // One that writes to what its command names is run again, and is another one after each run.
         assert_eq!(heed(before, after), None, "not so soon");
@@ -257,20 +263,20 @@ mod tests {
         for (before, now, status, sure, in_doubt) in [
             (open("a"), open("a"), Connected, None, None),
             (waiting(), waiting(), Pending, None, None),
-            (waiting(), open("a"), Pending, Some(News::Entry), Some(News::Entry)),
-            (changed(), off(), Pending, Some(News::Entry), Some(News::Entry)),
-            (off(), open("a"), Disabled, Some(News::Entry), Some(News::Entry)),
-            (open("a"), open("b"), Failed, Some(News::Entry), Some(News::Entry)),
-            (open("a"), open("b"), Connected, Some(News::Entry), None),
-            (open("a"), open("b"), NeedsAuth, Some(News::Entry), None),
-            (open("a"), off(), NeedsAuth, Some(News::Entry), Some(News::Entry)),
-            (open("a"), off(), Connected, Some(News::Entry), Some(News::Entry)),
-            (open("a"), declined(), NeedsAuth, Some(News::Entry), Some(News::Entry)),
-            (open("a"), declined(), Connected, Some(News::Entry), Some(News::Entry)),
-            (open("a"), changed(), Connected, Some(News::Entry), None),
-            (open("a"), waiting(), Connected, Some(News::Entry), None),
-            (open("a"), signed_in(1), NeedsAuth, Some(News::SignIn), Some(News::SignIn)),
-            (signed_in(1), signed_in(2), NeedsAuth, Some(News::SignIn), Some(News::SignIn)),
+            (waiting(), open("a"), Pending, Some(SessionEvent::Entry), Some(SessionEvent::Entry)),
+            (changed(), off(), Pending, Some(SessionEvent::Entry), Some(SessionEvent::Entry)),
+            (off(), open("a"), Disabled, Some(SessionEvent::Entry), Some(SessionEvent::Entry)),
+            (open("a"), open("b"), Failed, Some(SessionEvent::Entry), Some(SessionEvent::Entry)),
+            (open("a"), open("b"), Connected, Some(SessionEvent::Entry), None),
+            (open("a"), open("b"), NeedsAuth, Some(SessionEvent::Entry), None),
+            (open("a"), off(), NeedsAuth, Some(SessionEvent::Entry), Some(SessionEvent::Entry)),
+            (open("a"), off(), Connected, Some(SessionEvent::Entry), Some(SessionEvent::Entry)),
+            (open("a"), declined(), NeedsAuth, Some(SessionEvent::Entry), Some(SessionEvent::Entry)),
+            (open("a"), declined(), Connected, Some(SessionEvent::Entry), Some(SessionEvent::Entry)),
+            (open("a"), changed(), Connected, Some(SessionEvent::Entry), None),
+            (open("a"), waiting(), Connected, Some(SessionEvent::Entry), None),
+            (open("a"), signed_in(1), NeedsAuth, Some(SessionEvent::SignIn), Some(SessionEvent::SignIn)),
+            (signed_in(1), signed_in(2), NeedsAuth, Some(SessionEvent::SignIn), Some(SessionEvent::SignIn)),
             (signed_in(1), signed_in(2), Connected, None, None),
             (signed_in(1), signed_in(2), Failed, None, None),
             // Signed out: there is nothing to try.

@@ -106,14 +106,14 @@ impl fmt::Debug for Session {
 
 /// A session while it is open to others. Dropping it closes the socket and ends the log.
 #[derive(Debug)]
-pub(crate) struct Opened {
+pub(crate) struct OpenSession {
     _listener: Option<Listener>,
     watch: JoinHandle<()>,
     following: JoinHandle<()>,
     log: Option<SessionLog>,
 }
 
-impl Opened {
+impl OpenSession {
     /// Opens `session` to others, where that can be had. What is `following` its entry ends with it.
     pub(crate) fn open(app: &App, session: Session, following: JoinHandle<()>) -> Self {
         let log = session.log.clone();
@@ -125,7 +125,7 @@ impl Opened {
     }
 }
 
-impl Drop for Opened {
+impl Drop for OpenSession {
     fn drop(&mut self) {
         self.watch.abort();
         self.following.abort();

@@ -86,12 +86,12 @@ pub(crate) struct Watched {
     files: Files,
     problems: Vec<String>,
     ticks: Interval,
-    sessions: Option<JoinHandle<Said>>,
+    sessions: Option<JoinHandle<SessionsByName>>,
     sessions_due: Instant,
 }
 
 /// What live sessions say, by the name of their server.
-type Said = Vec<(String, Vec<Session>)>;
+type SessionsByName = Vec<(String, Vec<Session>)>;
 
 #[derive(Debug)]
 struct Member {

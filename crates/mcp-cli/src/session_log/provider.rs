@@ -9,14 +9,14 @@ use super::{Event, SessionLog};
 
 /// `inner`, with its helper runs and refusals in the log.
 #[derive(Debug)]
-pub(crate) struct Logged {
+pub(crate) struct LoggingProvider {
     inner: Arc<dyn AuthProvider>,
     log: SessionLog,
     /// When the last run that was written down ended.
     seen: Mutex<Option<SystemTime>>,
 }
 
-impl Logged {
+impl LoggingProvider {
     pub(crate) fn new(inner: Arc<dyn AuthProvider>, log: SessionLog) -> Self {
         Self { inner, log, seen: Mutex::default() }
     }
@@ -41,7 +41,7 @@ impl Logged {
     }
 }
 
-impl AuthProvider for Logged {
+impl AuthProvider for LoggingProvider {
     fn name(&self) -> &str {
         self.inner.name()
     }

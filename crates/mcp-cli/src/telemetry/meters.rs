@@ -117,7 +117,7 @@ impl Meters {
         let mut status = handle.status();
         // A session ends with its last handle, which must not be this one.
         drop(handle);
-        let mut counted = Counted { meters: self, status: None, connection: None };
+        let mut counted = SessionMeter { meters: self, status: None, connection: None };
         loop {
             let snapshot = status.borrow_and_update().clone();
             counted.see(&snapshot);
@@ -133,13 +133,13 @@ fn is_recovered(attribute: &KeyValue) -> bool {
 }
 
 /// One session, as it is counted.
-struct Counted {
+struct SessionMeter {
     meters: Meters,
     status: Option<KeyValue>,
     connection: Option<u64>,
 }
 
-impl Counted {
+impl SessionMeter {
     fn see(&mut self, snapshot: &StatusSnapshot) {
         let now = KeyValue::new("mcplink.status", snapshot.status.to_string());
         let now = (!snapshot.closed).then_some(now);
@@ -164,20 +164,20 @@ impl Counted {
     }
 }
 
-impl Drop for Counted {
+impl Drop for SessionMeter {
     fn drop(&mut self) {
         self.count(-1);
     }
 }
 
 /// What is kept of a span until it ends.
-struct Seen {
+struct SpanRecord {
     began: Instant,
     measure: Measure,
     attributes: Vec<KeyValue>,
 }
 
-impl Visit for Seen {
+impl Visit for SpanRecord {
     fn record_str(&mut self, field: &Field, value: &str) {
         self.set(field, value.to_owned().into());
     }
@@ -195,7 +195,7 @@ impl Visit for Seen {
     }
 }
 
-impl Seen {
+impl SpanRecord {
     fn set(&mut self, field: &Field, value: Value) {
         let name = field.name();
         // An id makes a series of its own out of every request, and the rest is about the span.
@@ -212,21 +212,21 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Meters {
         let (Some(span), Some(measure)) = (context.span(id), Measure::of(attributes.metadata())) else {
             return;
         };
-        let mut seen = Seen { began: Instant::now(), measure, attributes: Vec::new() };
+        let mut seen = SpanRecord { began: Instant::now(), measure, attributes: Vec::new() };
         attributes.record(&mut seen);
         span.extensions_mut().insert(seen);
     }
 
     fn on_record(&self, id: &Id, values: &Record<'_>, context: Context<'_, S>) {
         let Some(span) = context.span(id) else { return };
-        if let Some(seen) = span.extensions_mut().get_mut::<Seen>() {
+        if let Some(seen) = span.extensions_mut().get_mut::<SpanRecord>() {
             values.record(seen);
         }
     }
 
     fn on_close(&self, id: Id, context: Context<'_, S>) {
         let Some(span) = context.span(&id) else { return };
-        if let Some(seen) = span.extensions_mut().remove::<Seen>() {
+        if let Some(seen) = span.extensions_mut().remove::<SpanRecord>() {
             self.measure(seen.measure, seen.began.elapsed().as_secs_f64(), &seen.attributes);
         }
     }

@@ -79,10 +79,10 @@ fn bounded(text: &str) -> String {
 }
 
 /// The fields as any view of the entry shows them, by name; the elements of an array under the name of the array.
-pub(super) type Known<'f> = HashMap<&'f str, Vec<&'f str>>;
+pub(super) type FieldIndex<'f> = HashMap<&'f str, Vec<&'f str>>;
 
-pub(super) fn by_name(fields: &[Field]) -> Known<'_> {
-    let mut known = Known::new();
+pub(super) fn by_name(fields: &[Field]) -> FieldIndex<'_> {
+    let mut known = FieldIndex::new();
     for field in fields {
         let index = field.name.strip_suffix(']').and_then(|name| name.rsplit_once('['));
         let name = match index {
@@ -95,7 +95,7 @@ pub(super) fn by_name(fields: &[Field]) -> Known<'_> {
 }
 
 /// What may be kept of the value of `field`: what any other view of the entry shows.
-pub(super) fn kept(document: &Document<'_>, field: &str, node: &Node, known: &Known<'_>) -> String {
+pub(super) fn kept(document: &Document<'_>, field: &str, node: &Node, known: &FieldIndex<'_>) -> String {
     let text = match (&node.value, known.get(field)) {
         (Value::Bool(value), _) => value.to_string(),
         (Value::Number(_), _) => document.written(node.span).to_owned(),

@@ -38,11 +38,11 @@ pub(crate) struct Record {
     form: u64,
     salt: String,
     digest: String,
-    fields: Vec<Kept>,
+    fields: Vec<StoredApproval>,
 }
 
 #[derive(Clone, Debug, Eq, PartialEq)]
-struct Kept {
+struct StoredApproval {
     field: String,
     shown: String,
     mark: String,
@@ -86,7 +86,7 @@ impl Record {
     }
 
     fn with_salt(terms: &Terms, salt: String) -> Self {
-        let kept = |term: &super::Term| Kept {
+        let kept = |term: &super::Term| StoredApproval {
             field: term.field.clone(),
             shown: term.kept.clone(),
             mark: seal(&salt, &term.field, term.canonical.as_bytes()),
@@ -103,7 +103,7 @@ impl Record {
     /// What is not as it was.
     pub(crate) fn changes(&self, terms: &Terms) -> Vec<Change> {
         let mut changes = Vec::new();
-        let mut gone: BTreeMap<&str, &Kept> =
+        let mut gone: BTreeMap<&str, &StoredApproval> =
             self.fields.iter().map(|kept| (kept.field.as_str(), kept)).collect();
         for term in terms.iter() {
             let before = gone.remove(term.field.as_str());
@@ -131,7 +131,8 @@ impl Record {
     }
 
     pub(crate) fn to_json(&self) -> Value {
-        let field = |kept: &Kept| (kept.field.clone(), json!({"shown": kept.shown, "mark": kept.mark}));
+        let field =
+            |kept: &StoredApproval| (kept.field.clone(), json!({"shown": kept.shown, "mark": kept.mark}));
         let fields: Map<String, Value> = self.fields.iter().map(field).collect();
         json!({"form": self.form, "salt": self.salt, "digest": self.digest, "fields": fields})
     }
@@ -143,7 +144,7 @@ impl Record {
             object.and_then(|object| object.get(key)).and_then(Node::as_str).unwrap_or_default().to_owned()
         };
         let fields = object.and_then(|object| object.get("fields")).and_then(Node::as_object);
-        let fields = fields.into_iter().flat_map(Object::iter).map(|member| Kept {
+        let fields = fields.into_iter().flat_map(Object::iter).map(|member| StoredApproval {
             field: member.key.to_string(),
             shown: text(member.node.as_object(), "shown"),
             mark: text(member.node.as_object(), "mark"),

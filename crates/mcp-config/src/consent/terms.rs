@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::line::{self, Known};
+use super::line::{self, FieldIndex};
 use crate::EnvFile;
 use crate::document::Document;
 use crate::entry::Field;
@@ -89,7 +89,7 @@ impl Terms {
         }));
     }
 
-    fn add(&mut self, document: &Document<'_>, path: &Pointer, node: &Node, fields: &Known<'_>) {
+    fn add(&mut self, document: &Document<'_>, path: &Pointer, node: &Node, fields: &FieldIndex<'_>) {
         let field = path.dotted();
         match &node.value {
             Value::Object(object) => {

@@ -83,7 +83,7 @@ impl Inputs {
 
 /// A text in our spelling.
 #[derive(Debug, Default, Eq, PartialEq)]
-pub(crate) struct Translated {
+pub(crate) struct TranslatedText {
     pub(crate) text: String,
     /// References that nothing here stands for; they are left as they are.
     pub(crate) lost: Vec<String>,
@@ -92,8 +92,8 @@ pub(crate) struct Translated {
 }
 
 /// Writes the references of `text` as we do.
-pub(crate) fn translate(text: &str, forms: &[Form], around: &Around, inputs: &mut Inputs) -> Translated {
-    let mut out = Translated::default();
+pub(crate) fn translate(text: &str, forms: &[Form], around: &Around, inputs: &mut Inputs) -> TranslatedText {
+    let mut out = TranslatedText::default();
     let mut rest = text;
     while let Some(at) = rest.find(['$', '{']) {
         out.text.push_str(&rest[..at]);
@@ -111,7 +111,7 @@ pub(crate) fn translate(text: &str, forms: &[Form], around: &Around, inputs: &mu
     out
 }
 
-impl Translated {
+impl TranslatedText {
     /// Writes the reference that `rest` begins with; returns its length, 0 where there is none.
     fn reference(&mut self, rest: &str, forms: &[Form], around: &Around, inputs: &mut Inputs) -> usize {
         if let Some(inner) = rest.strip_prefix("${") {

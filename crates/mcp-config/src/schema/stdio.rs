@@ -52,7 +52,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, context: Context<'_>, base: &Pat
 }
 
 /// A path that a field names.
-pub(super) struct Place {
+pub(super) struct PathField {
     /// Absolute, and expanded.
     pub(super) path: PathBuf,
     /// As it may be told: whole, unless it is made of variables.
@@ -68,7 +68,7 @@ pub(super) fn place(
     base: &Path,
     steps: &[&str],
     node: &Node,
-) -> Option<Place> {
+) -> Option<PathField> {
     let env = match context.env.var(WORKSPACE) {
         Some(_) => None,
         None => Some(context.env.clone().with(WORKSPACE, base)),
@@ -94,14 +94,14 @@ pub(super) fn place(
         true => path.display().to_string(),
         false => display::display_url_text(&text),
     };
-    Some(Place { path, shown, span: node.span })
+    Some(PathField { path, shown, span: node.span })
 }
 
 /// The variables of the file that `envFile` names. Without them the command is not what was meant, so a file that cannot be
 /// read makes the entry unusable.
 fn env_file(reader: &mut Reader<'_, '_>, context: Context<'_>, base: &Path) -> Option<Arc<EnvFile>> {
     let node = reader.get("envFile")?;
-    let Place { path, shown, span } = place(reader, context, base, &["envFile"], node)?;
+    let PathField { path, shown, span } = place(reader, context, base, &["envFile"], node)?;
     let file = match context.env_files.open(&path) {
         Ok(file) => file,
         Err(why) => {

@@ -30,7 +30,7 @@ async fn s_k6_fb_r52_credentials_and_cookies_stay_in_their_origin_whatever_the_u
         expects_message: false,
         recover: false,
         first_byte: None,
-        pulse: None,
+        activity: None,
         waiting: None,
     };
     client.send(&out).await.unwrap();

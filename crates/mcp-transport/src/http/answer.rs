@@ -13,7 +13,7 @@ use http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use mcp_status::{Limit, LimitOf, Phase};
 use tokio::time::Instant;
 
-use super::client::{Answer, Body, Collected};
+use super::client::{Answer, Body, CollectedBody};
 use super::form::{BEGINNING, Form, described, essence};
 use super::frame;
 use super::pace::{Pace, Stretch};
@@ -21,8 +21,8 @@ use super::said::said;
 use super::session::Session;
 use super::streamable::{Call, Core};
 use super::trouble;
-use crate::authed::{Accepted, Outbound};
-use crate::debts::Flooded;
+use crate::authed::{AcceptedAnswer, Outbound};
+use crate::debts::FloodError;
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::limits::{EVENT_ID_BYTES, RETRY_WAIT};
 use crate::message::envelope::{self, EnvelopeError, Incoming, Messages};
@@ -43,7 +43,7 @@ const LINGER: Duration = Duration::from_secs(1);
 const QUOTED_EVENT: usize = 80;
 
 /// What one body held for us.
-enum Drained {
+enum BodyOutcome {
     /// The response.
     Answered(Payload),
     /// Its end, or the end of its connection, without a response; and whether it brought any message at all.
@@ -72,7 +72,7 @@ impl Core {
                 let mut meter = self.hub.budget.meter(allowance);
                 let promised = |bytes| allowance.check(bytes);
                 let collect = answer.body.collect(promised, |bytes| meter.admit(bytes));
-                let Collected { bytes, broken } = idle.bound(collect).await??;
+                let CollectedBody { bytes, broken } = idle.bound(collect).await??;
                 let beginning = bytes[..bytes.len().min(BEGINNING)].to_vec();
                 let not_mcp = |what: &dyn fmt::Display| not_mcp(what, answer.status, &essence, &beginning);
                 let messages = match (envelope::parse(bytes), broken) {
@@ -141,8 +141,8 @@ impl Core {
         loop {
             let before = cursor.last_event_id.clone();
             let brought = match self.drain(body, call, session, &mut cursor, &mut idle).await? {
-                Drained::Answered(result) => return Ok(result),
-                Drained::Ended { brought } => brought,
+                BodyOutcome::Answered(result) => return Ok(result),
+                BodyOutcome::Ended { brought } => brought,
             };
             let Some(last) =
                 cursor.last_event_id.clone().filter(|_| session.server.revision.era() == Era::Legacy)
@@ -168,7 +168,7 @@ impl Core {
         session: &Session,
         cursor: &mut Cursor,
         idle: &mut IdleClock,
-    ) -> Result<Drained, TransportError> {
+    ) -> Result<BodyOutcome, TransportError> {
         let mut parser = SseParser::new(call.allowance.left);
         let mut meter = self.hub.budget.meter(call.allowance);
         let mut brought = false;
@@ -212,7 +212,7 @@ impl Core {
                     if !ended {
                         self.finish(body).await;
                     }
-                    return Ok(Drained::Answered(result.with_lease(meter.take_lease())));
+                    return Ok(BodyOutcome::Answered(result.with_lease(meter.take_lease())));
                 }
             }
             if !ended {
@@ -222,7 +222,7 @@ impl Core {
         // What is no HTTP is not continued.
         match cursor.broken.take_if(|error| *error.kind() == TransportErrorKind::Protocol) {
             Some(error) => Err(error),
-            None => Ok(Drained::Ended { brought }),
+            None => Ok(BodyOutcome::Ended { brought }),
         }
     }
 
@@ -285,7 +285,7 @@ impl Core {
 
     /// Asks for what follows the event `last`.
     async fn resume(&self, last: &str, session: &Session) -> Result<Body, TransportError> {
-        let Accepted { answer, sender } = self.get(session, Some(last)).await?;
+        let AcceptedAnswer { answer, sender } = self.get(session, Some(last)).await?;
         if answer.status.is_success() && essence(&answer.headers) == "text/event-stream" {
             return Ok(answer.body);
         }
@@ -297,7 +297,7 @@ impl Core {
         &self,
         session: &Session,
         last: Option<&str>,
-    ) -> Result<Accepted<'_>, TransportError> {
+    ) -> Result<AcceptedAnswer<'_>, TransportError> {
         let mut headers = session.headers.clone();
         headers.remove(header::CONTENT_TYPE);
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
@@ -314,7 +314,7 @@ impl Core {
             expects_message: true,
             recover: true,
             first_byte: Some(self.options().first_byte_timeout),
-            pulse: None,
+            activity: None,
             waiting: None,
         };
         self.http.send(&out).await
@@ -436,7 +436,7 @@ fn not_a_frame(error: &EnvelopeError, data: &str) -> TransportError {
         .with_said(Some(format!("{error}: an event that begins with \"{quoted}\"")))
 }
 
-pub(super) fn flooded(flooded: Flooded) -> TransportError {
+pub(super) fn flooded(flooded: FloodError) -> TransportError {
     protocol(flooded.to_string()).with_said(Some(flooded.to_string()))
 }
 

@@ -19,12 +19,12 @@ use super::own::Own;
 use super::route::{Proxy, Routes};
 use super::trouble::{self, Kind, Stage};
 use super::{facts, sounding, tls};
+use crate::activity::PendingAnswer;
 use crate::endpoint::HttpEndpoint;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::limits::Limits;
 use crate::message::revision::Era;
 use crate::options::ClientOptions;
-use crate::pulse::Beat;
 use crate::resolver::Resolver;
 
 /// What an exchange with an authorization server may return (see [`HttpExchange`]).
@@ -272,7 +272,7 @@ impl HttpExchange for HttpClient {
                     facts::tell(&method, &url, proxy.as_deref(), outcome.as_ref(), &secrets);
                 }
                 let Answer { status, headers, mut body } = outcome?;
-                let Collected { bytes, broken } = body.collect(admit_exchange, admit_exchange).await?;
+                let CollectedBody { bytes, broken } = body.collect(admit_exchange, admit_exchange).await?;
                 match broken {
                     None => Ok((status, headers, bytes.into())),
                     Some(error) => Err(error),
@@ -320,14 +320,14 @@ pub(crate) struct Answer {
 pub(crate) struct Body {
     response: reqwest::Response,
     decoder: Decoder,
-    beat: Option<Beat>,
+    beat: Option<PendingAnswer>,
     /// What was looked at and not taken yet.
     unread: Option<Bytes>,
 }
 
 /// What a body held, and what broke it off, if anything did.
 #[derive(Debug)]
-pub(crate) struct Collected {
+pub(crate) struct CollectedBody {
     pub(crate) bytes: Vec<u8>,
     pub(crate) broken: Option<TransportError>,
 }
@@ -338,7 +338,7 @@ impl Body {
     }
 
     /// Counts what arrives as signs of life of its server.
-    pub(crate) fn count(&mut self, beat: Option<Beat>) {
+    pub(crate) fn count(&mut self, beat: Option<PendingAnswer>) {
         self.beat = beat;
     }
 
@@ -417,7 +417,7 @@ impl Body {
         &mut self,
         promised: impl FnOnce(usize) -> Result<(), TransportError>,
         mut admit: impl FnMut(usize) -> Result<(), TransportError>,
-    ) -> Result<Collected, TransportError> {
+    ) -> Result<CollectedBody, TransportError> {
         let expected = self.response.content_length().and_then(|length| usize::try_from(length).ok());
         // A promise that is too long is not waited for.
         if let Some(expected) = expected {
@@ -435,7 +435,7 @@ impl Body {
                 Err(error) => break Some(error),
             }
         };
-        Ok(Collected { bytes: whole, broken })
+        Ok(CollectedBody { bytes: whole, broken })
     }
 }
 

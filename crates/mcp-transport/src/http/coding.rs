@@ -35,7 +35,7 @@ pub(super) struct Decoder {
 
 enum Stage {
     /// Nothing has arrived yet, and the head says this.
-    Announced(Announced),
+    Announced(ContentCoding),
     Plain,
     GzipHead(Vec<u8>),
     Gzip(Box<InflateState>),
@@ -49,7 +49,7 @@ enum Stage {
 
 /// What the head of an answer says.
 #[derive(Clone, Debug, Eq, PartialEq)]
-enum Announced {
+enum ContentCoding {
     Nothing,
     Gzip,
     Deflate,
@@ -61,7 +61,7 @@ enum Announced {
 impl Decoder {
     /// A decoder of the answer with these headers.
     pub(super) fn new(headers: &HeaderMap) -> Self {
-        Self { stage: Stage::Announced(Announced::of(headers)), input: Bytes::new() }
+        Self { stage: Stage::Announced(ContentCoding::of(headers)), input: Bytes::new() }
     }
 
     /// Takes what has arrived. The pieces of what came before have been taken.
@@ -91,14 +91,14 @@ impl Decoder {
                     false => return Ok(None),
                 },
                 Stage::Gzip(state) => match inflated(state, &mut self.input)? {
-                    Inflated::Piece(piece) => return Ok(Some(piece)),
-                    Inflated::End(piece) => {
+                    InflateStep::Piece(piece) => return Ok(Some(piece)),
+                    InflateStep::End(piece) => {
                         self.stage = Stage::GzipTrailer(GZIP_TRAILER);
                         if !piece.is_empty() {
                             return Ok(Some(piece));
                         }
                     }
-                    Inflated::Nothing => return Ok(None),
+                    InflateStep::Nothing => return Ok(None),
                 },
                 Stage::GzipTrailer(left) => {
                     let skipped = (*left).min(self.input.len());
@@ -112,14 +112,14 @@ impl Decoder {
                     self.stage = if another { Stage::GzipHead(Vec::new()) } else { Stage::Ended };
                 }
                 Stage::Deflate(state) => match inflated(state, &mut self.input)? {
-                    Inflated::Piece(piece) => return Ok(Some(piece)),
-                    Inflated::End(piece) => {
+                    InflateStep::Piece(piece) => return Ok(Some(piece)),
+                    InflateStep::End(piece) => {
                         self.stage = Stage::Ended;
                         if !piece.is_empty() {
                             return Ok(Some(piece));
                         }
                     }
-                    Inflated::Nothing => return Ok(None),
+                    InflateStep::Nothing => return Ok(None),
                 },
                 Stage::Brotli(state) => {
                     let (piece, ended) = unbrotlied(state, &mut self.input)?;
@@ -161,7 +161,7 @@ impl fmt::Debug for Decoder {
     }
 }
 
-impl Announced {
+impl ContentCoding {
     fn of(headers: &HeaderMap) -> Self {
         let values = headers.get_all(header::CONTENT_ENCODING).iter().filter_map(|value| value.to_str().ok());
         let mut announced = Self::Nothing;
@@ -221,23 +221,23 @@ impl Announced {
 }
 
 /// What came of decoding a part of the input.
-enum Inflated {
+enum InflateStep {
     Piece(Bytes),
     End(Bytes),
     Nothing,
 }
 
-fn inflated(state: &mut InflateState, input: &mut Bytes) -> Result<Inflated, TransportError> {
+fn inflated(state: &mut InflateState, input: &mut Bytes) -> Result<InflateStep, TransportError> {
     let mut output = vec![0; PIECE];
     let done = inflate(state, input, &mut output, MZFlush::None);
     input.advance(done.bytes_consumed);
     output.truncate(done.bytes_written);
     let piece = Bytes::from(output);
     match done.status {
-        Ok(MZStatus::StreamEnd) => Ok(Inflated::End(piece)),
-        Ok(_) | Err(MZError::Buf) if !piece.is_empty() => Ok(Inflated::Piece(piece)),
+        Ok(MZStatus::StreamEnd) => Ok(InflateStep::End(piece)),
+        Ok(_) | Err(MZError::Buf) if !piece.is_empty() => Ok(InflateStep::Piece(piece)),
         // More has to arrive first. What is left although nothing came of it will never be anything.
-        Ok(_) | Err(MZError::Buf) if input.is_empty() => Ok(Inflated::Nothing),
+        Ok(_) | Err(MZError::Buf) if input.is_empty() => Ok(InflateStep::Nothing),
         _ => Err(corrupt()),
     }
 }

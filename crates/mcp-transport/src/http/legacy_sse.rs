@@ -17,10 +17,10 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use url::Url;
 
-use super::client::{Answer, Body, Collected};
+use super::client::{Answer, Body, CollectedBody};
 use super::form::{BEGINNING, Form, described, essence};
 use super::said::said;
-use crate::authed::{Accepted, AuthedClient, Outbound};
+use crate::authed::{AcceptedAnswer, AuthedClient, Outbound};
 use crate::duplex::{CloseReason, Duplex, Gauge, Outcome, Patience, Reply};
 use crate::error::{TransportError, TransportErrorKind};
 use crate::inbound::Inbound;
@@ -75,7 +75,7 @@ impl LegacySse {
         http: AuthedClient,
         budget: &Budget,
         inbound: Arc<dyn Inbound>,
-    ) -> Result<Self, Unopened> {
+    ) -> Result<Self, StreamRefusal> {
         let options = http.client.options().clone();
         let mut headers = HeaderMap::with_capacity(8);
         headers.insert(header::ACCEPT_ENCODING, HeaderValue::from_static("identity"));
@@ -83,7 +83,7 @@ impl LegacySse {
             headers.insert(header::USER_AGENT, agent);
         }
         let mut stream = Stream::open(&http, headers.clone(), &budget.limits).await?;
-        let url = stream.endpoint(&http.endpoint).await.map_err(Unopened::of_this_transport)?;
+        let url = stream.endpoint(&http.endpoint).await.map_err(StreamRefusal::of_this_transport)?;
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         // What is read is the body of an error; the messages come by the stream.
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
@@ -237,7 +237,7 @@ impl Poster {
             return Ok(None);
         }
         let mut meter = self.budget.meter(allowance);
-        let Collected { bytes, .. } =
+        let CollectedBody { bytes, .. } =
             answer.body.collect(|bytes| allowance.check(bytes), |bytes| meter.admit(bytes)).await?;
         Ok(String::from_utf8(bytes).ok().map(|frame| (frame, meter.take_lease())))
     }
@@ -260,10 +260,10 @@ impl Poster {
             expects_message: false,
             recover: true,
             first_byte,
-            pulse: None,
+            activity: None,
             waiting: None,
         };
-        let Accepted { answer, sender } = self.http.send(&out).await?;
+        let AcceptedAnswer { answer, sender } = self.http.send(&out).await?;
         if answer.status.is_success() {
             return Ok(answer);
         }
@@ -273,13 +273,13 @@ impl Poster {
 
 /// Why there is no stream.
 #[derive(Debug)]
-pub(crate) struct Unopened {
+pub(crate) struct StreamRefusal {
     pub(super) error: TransportError,
     /// The server may speak Streamable HTTP: it takes no GET here, or answers it with something else.
     pub(super) may_be_streamable: bool,
 }
 
-impl Unopened {
+impl StreamRefusal {
     fn of_this_transport(error: TransportError) -> Self {
         Self { error, may_be_streamable: false }
     }
@@ -290,7 +290,11 @@ impl Unopened {
 }
 
 impl Stream {
-    async fn open(http: &AuthedClient, mut headers: HeaderMap, limits: &Limits) -> Result<Self, Unopened> {
+    async fn open(
+        http: &AuthedClient,
+        mut headers: HeaderMap,
+        limits: &Limits,
+    ) -> Result<Self, StreamRefusal> {
         headers.insert(header::ACCEPT, HeaderValue::from_static("text/event-stream"));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
         let out = Outbound {
@@ -304,10 +308,10 @@ impl Stream {
             recover: true,
             // The attempt as a whole has a limit.
             first_byte: None,
-            pulse: None,
+            activity: None,
             waiting: None,
         };
-        let Accepted { mut answer, sender } = http.send(&out).await.map_err(|error| Unopened {
+        let AcceptedAnswer { mut answer, sender } = http.send(&out).await.map_err(|error| StreamRefusal {
             // A web page.
             may_be_streamable: *error.kind() == TransportErrorKind::Protocol,
             error,
@@ -315,13 +319,13 @@ impl Stream {
         if !answer.status.is_success() {
             let may_be_streamable = takes_no_get(answer.status);
             let error = sender.describe(failure(answer, limits).await);
-            return Err(Unopened { error, may_be_streamable });
+            return Err(StreamRefusal { error, may_be_streamable });
         }
         let essence = essence(&answer.headers);
         let beginning = match &*essence {
             // An event may be long in coming.
             "text/event-stream" => b"",
-            _ => answer.body.beginning().await.map_err(Unopened::of_this_transport)?,
+            _ => answer.body.beginning().await.map_err(StreamRefusal::of_this_transport)?,
         };
         if Form::of(&essence, beginning) != Form::Stream {
             let said = format!(
@@ -329,7 +333,7 @@ impl Stream {
                 described(&essence, &beginning[..beginning.len().min(BEGINNING)])
             );
             let error = TransportError::new(TransportErrorKind::Protocol, "the answer is no event stream");
-            return Err(Unopened::of_another(sender.describe(error.with_said(Some(said)))));
+            return Err(StreamRefusal::of_another(sender.describe(error.with_said(Some(said)))));
         }
         // Before the handshake, no message is due.
         let parser = SseParser::new(limits.handshake_bytes);

@@ -14,7 +14,7 @@ use super::client::Body;
 use super::form::essence;
 use super::frame;
 use super::streamable::{Core, Streamable};
-use crate::authed::Accepted;
+use crate::authed::AcceptedAnswer;
 use crate::error::TransportError;
 use crate::message::revision::Era;
 use crate::retry::RetryPolicy;
@@ -58,7 +58,7 @@ impl Core {
             let since = Instant::now();
             let outcome = tokio::select! {
                 outcome = self.open_stream(&cursor) => outcome,
-                () = self.hub.pulse.written_off() => continue,
+                () = self.hub.activity.written_off() => continue,
             };
             // Whatever the outcome: waiting callers need not wait longer.
             drop(opened.take());
@@ -67,7 +67,7 @@ impl Core {
                     tokio::select! {
                         () = self.follow(body, &mut cursor) => {}
                         // Its socket may be dead without knowing: what was missed is asked for by the next one.
-                        () = self.hub.pulse.written_off() => continue,
+                        () = self.hub.activity.written_off() => continue,
                     }
                     if since.elapsed() >= STEADY {
                         delays = RetryPolicy::reconnect().delays();
@@ -84,7 +84,7 @@ impl Core {
     /// `None`: the server offers no stream.
     async fn open_stream(&self, cursor: &Cursor) -> Result<Option<Body>, TransportError> {
         let session = self.session();
-        let Accepted { answer, sender } = self.get(&session, cursor.last_event_id.as_deref()).await?;
+        let AcceptedAnswer { answer, sender } = self.get(&session, cursor.last_event_id.as_deref()).await?;
         if answer.status.is_success() {
             return Ok((essence(&answer.headers) == "text/event-stream").then_some(answer.body));
         }

@@ -13,7 +13,7 @@ use super::session::Session;
 use super::streamable::{Call, Core, Limits, Response, Streamable};
 use crate::authed::AuthedClient;
 use crate::error::{TransportError, TransportErrorKind};
-use crate::hub::Hub;
+use crate::hub::Inbox;
 use crate::message::{Era, MISSING_CAPABILITY, Payload, ProtocolRevision, UNSUPPORTED_VERSION};
 use crate::protocol::agree::{self, Discovery, Exchange, Outcome};
 use crate::protocol::handshake::{ServerDescription, first_probe_limit, probe_limit, wants_modern};
@@ -25,7 +25,7 @@ use crate::protocol::outgoing::encode_request;
 const INITIALIZED_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What was found behind a URL.
-pub(crate) enum Opened {
+pub(crate) enum OpenedWire {
     /// Streamable HTTP, handshake done.
     Streamable(Streamable),
     /// The legacy HTTP+SSE transport, handshake still to be done.
@@ -37,15 +37,15 @@ pub(crate) enum Opened {
 ///
 /// The era of an endpoint is remembered by the client, so that a connection made again skips the probe. A
 /// memory that turns out wrong costs one request.
-pub(crate) async fn open(http: AuthedClient, hub: Arc<Hub>) -> Result<Opened, TransportError> {
+pub(crate) async fn open(http: AuthedClient, hub: Arc<Inbox>) -> Result<OpenedWire, TransportError> {
     open_streamable(http, hub, true).await
 }
 
 /// Connects to an endpoint that is said to speak the legacy HTTP+SSE transport; over Streamable HTTP where its answer to the
 /// GET is none of that transport.
-pub(crate) async fn open_legacy(http: AuthedClient, hub: Arc<Hub>) -> Result<Opened, TransportError> {
+pub(crate) async fn open_legacy(http: AuthedClient, hub: Arc<Inbox>) -> Result<OpenedWire, TransportError> {
     let unopened = match LegacySse::open(http.clone(), &hub.budget, hub.clone()).await {
-        Ok(wire) => return Ok(Opened::LegacySse(wire)),
+        Ok(wire) => return Ok(OpenedWire::LegacySse(wire)),
         Err(unopened) if !unopened.may_be_streamable => return Err(unopened.error),
         Err(unopened) => unopened,
     };
@@ -60,9 +60,9 @@ pub(crate) async fn open_legacy(http: AuthedClient, hub: Arc<Hub>) -> Result<Ope
 /// The same over Streamable HTTP, and the legacy transport only where it `falls_back`.
 async fn open_streamable(
     http: AuthedClient,
-    hub: Arc<Hub>,
+    hub: Arc<Inbox>,
     falls_back: bool,
-) -> Result<Opened, TransportError> {
+) -> Result<OpenedWire, TransportError> {
     let remembered = http.client.era(&http.endpoint);
     let core = {
         let probing = Session::probing(http.client.options(), ProtocolRevision::NEWEST_MODERN);
@@ -70,7 +70,7 @@ async fn open_streamable(
     };
     if remembered == Some(Era::Legacy) {
         match core.initialize(Phase::Connect).await {
-            Ok(()) => return Ok(Opened::Streamable(Streamable(core))),
+            Ok(()) => return Ok(OpenedWire::Streamable(Streamable(core))),
             Err(error) if is_client_error(&error) => {
                 core.http.client.remember_era(&core.http.endpoint, None);
             }
@@ -107,21 +107,21 @@ async fn open_streamable(
         Discovery::Doubt(doubt) => {
             // Not remembered: the server may be of both eras, and have stumbled.
             core.initialize_in_doubt(doubt).await?;
-            return Ok(Opened::Streamable(Streamable(core)));
+            return Ok(OpenedWire::Streamable(Streamable(core)));
         }
     };
     core.http.client.remember_era(&core.http.endpoint, Some(era));
-    Ok(Opened::Streamable(Streamable(core)))
+    Ok(OpenedWire::Streamable(Streamable(core)))
 }
 
 /// The last resort: a server of 2024-11-05 takes no POST at this URL.
-async fn fall_back(core: &Arc<Core>, error: TransportError) -> Result<Opened, TransportError> {
+async fn fall_back(core: &Arc<Core>, error: TransportError) -> Result<OpenedWire, TransportError> {
     if !legacy_sse::is_likely(&error) {
         return Err(error);
     }
     tracing::info!(asked = "GET", "the server takes no POST here: perhaps it is one of 2024-11-05");
     match LegacySse::open(core.http.clone(), &core.hub.budget, core.hub.clone()).await {
-        Ok(wire) => Ok(Opened::LegacySse(wire)),
+        Ok(wire) => Ok(OpenedWire::LegacySse(wire)),
         // A refusal says more than the missing endpoint; any other failure says less.
         Err(refusal) if matches!(refusal.error.kind(), TransportErrorKind::Challenged { .. }) => {
             Err(refusal.error)

@@ -15,12 +15,12 @@ use tokio_util::task::TaskTracker;
 
 use super::forgotten::{no_new_session, was_not_run};
 use super::session::{SESSION_ID, Session};
-use crate::authed::{Accepted, AuthedClient, Outbound};
+use crate::authed::{AcceptedAnswer, AuthedClient, Outbound};
 use crate::debts::Asked;
 use crate::duplex::too_many_requests;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::handler::ServerRequestHandler;
-use crate::hub::Hub;
+use crate::hub::Inbox;
 use crate::limits::{Allowance, Purpose};
 use crate::message::Payload;
 use crate::message::envelope::{self, Incoming};
@@ -75,7 +75,7 @@ pub(crate) struct Streamable(pub(super) Arc<Core>);
 #[derive(Debug)]
 pub(super) struct Core {
     pub(super) http: AuthedClient,
-    pub(super) hub: Arc<Hub>,
+    pub(super) hub: Arc<Inbox>,
     /// The sessions, one in place of the other.
     pub(super) agreements: Agreements<Session>,
     pub(super) tasks: TaskTracker,
@@ -91,7 +91,7 @@ pub(super) struct Core {
 }
 
 impl Core {
-    pub(super) fn new(http: AuthedClient, hub: Arc<Hub>, session: Session) -> Self {
+    pub(super) fn new(http: AuthedClient, hub: Arc<Inbox>, session: Session) -> Self {
         let turns = Semaphore::new(hub.budget.limits.exchanges);
         Self {
             http,
@@ -130,14 +130,14 @@ impl Core {
             expects_message: false,
             recover: true,
             first_byte: Some(self.options().first_byte_timeout),
-            pulse: None,
+            activity: None,
             waiting: None,
         }
     }
 
     /// Sends a message that wants no response.
     pub(super) async fn tell(&self, session: &Session, body: Bytes) -> Result<(), TransportError> {
-        let Accepted { mut answer, sender } = self.http.send(&self.message(session, body)).await?;
+        let AcceptedAnswer { mut answer, sender } = self.http.send(&self.message(session, body)).await?;
         if answer.status.is_success() {
             // Read to its end, so that the connection can be used again.
             answer.body.finish(&self.hub.budget.limits).await;
@@ -160,18 +160,18 @@ impl Core {
         out.waiting = call.waiting;
         out.first_byte = Some(call.limits.first_byte).filter(|limit| *limit < Duration::MAX);
         // A stream that has no end owes nothing.
-        out.pulse = call.limits.idle.map(|_| self.hub.pulse.clone());
+        out.activity = call.limits.idle.map(|_| self.hub.activity.clone());
         if session.server.revision.era() == Era::Modern
             && let Ok(method) = HeaderValue::from_str(call.method)
         {
             out.more.push((METHOD, method));
         }
         out.more.extend_from_slice(&call.mirrored);
-        let Accepted { mut answer, sender } = self.http.send(&out).await?;
+        let AcceptedAnswer { mut answer, sender } = self.http.send(&out).await?;
         let session_id = answer.headers.remove(SESSION_ID);
         match self.read(answer, call, session).await {
             Ok(result) => {
-                self.hub.pulse.served();
+                self.hub.activity.served();
                 Ok(Response { result, session_id })
             }
             Err(error) => Err(sender.describe(error)),
@@ -290,7 +290,7 @@ pub(super) struct Response {
 impl Streamable {
     /// A connection without a handshake, for tests of what is above the wire.
     #[cfg(test)]
-    pub(crate) fn untried(http: AuthedClient, hub: Arc<Hub>) -> Self {
+    pub(crate) fn untried(http: AuthedClient, hub: Arc<Inbox>) -> Self {
         let session = Session::probing(http.client.options(), ProtocolRevision::NEWEST_MODERN);
         Self(Arc::new(Core::new(http, hub, session)))
     }

@@ -16,7 +16,7 @@ use rustls::{
 use rustls_platform_verifier::Verifier;
 
 use super::certificate::Fields;
-use super::trouble::Untrusted;
+use super::trouble::UntrustedCertificate;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::options::{ClientIdentity, Material, Pem, TlsOptions, TrustFile};
 
@@ -236,7 +236,7 @@ impl LazyVerifier {
         if !untrusted || (is_other && !self_signed) {
             return error;
         }
-        let why = Untrusted { self_signed, unusable: self.unusable.clone() };
+        let why = UntrustedCertificate { self_signed, unusable: self.unusable.clone() };
         TlsError::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(why))))
     }
 }

@@ -241,12 +241,12 @@ fn certificate(error: &CertificateError) -> String {
                 false => format!("the certificate of the server is for {names}, not for {expected}"),
             }
         }
-        CertificateError::UnknownIssuer => Untrusted::default().to_string(),
+        CertificateError::UnknownIssuer => UntrustedCertificate::default().to_string(),
         CertificateError::Revoked => "the certificate of the server has been revoked".to_owned(),
         CertificateError::InvalidPurpose | CertificateError::InvalidPurposeContext { .. } => {
             "the certificate is not made for a server".to_owned()
         }
-        CertificateError::Other(other) => match other.0.downcast_ref::<Untrusted>() {
+        CertificateError::Other(other) => match other.0.downcast_ref::<UntrustedCertificate>() {
             Some(untrusted) => untrusted.to_string(),
             None => "the certificate of the server cannot be used".to_owned(),
         },
@@ -271,14 +271,14 @@ fn presented_names(presented: &[String]) -> String {
 
 /// A certificate that nothing here vouches for.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
-pub(super) struct Untrusted {
+pub(super) struct UntrustedCertificate {
     /// Nothing but itself.
     pub(super) self_signed: bool,
     /// What was to be trusted in addition, and could not be read.
     pub(super) unusable: Vec<String>,
 }
 
-impl fmt::Display for Untrusted {
+impl fmt::Display for UntrustedCertificate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.self_signed {
             true => "the certificate of the server is self-signed; where that is meant, trust it with NODE_EXTRA_CA_CERTS=FILE",
@@ -290,7 +290,7 @@ impl fmt::Display for Untrusted {
     }
 }
 
-impl Error for Untrusted {}
+impl Error for UntrustedCertificate {}
 
 /// Whether the body of a refusal says that the port wants TLS: what Apache, nginx, Go and Node answer to HTTP without it.
 pub(super) fn wants_tls(body: &[u8]) -> bool {
@@ -358,7 +358,7 @@ mod tests {
         };
         let untrusted = |self_signed| {
             let unusable = vec!["NODE_EXTRA_CA_CERTS names /x, which is not there".to_owned()];
-            Bad::Other(OtherError(Arc::new(Untrusted { self_signed, unusable })))
+            Bad::Other(OtherError(Arc::new(UntrustedCertificate { self_signed, unusable })))
         };
         for (error, words) in [
             (bad(Bad::Expired), "has expired"),

@@ -79,7 +79,7 @@ impl ToolHeaders {
         let Ok(schema) = serde_json::from_str(schema.get()) else {
             return Err(scan.invalid("the schema is nested too deeply"));
         };
-        Ok(Self { root: scan.schema(&schema, Place::Root)? })
+        Ok(Self { root: scan.schema(&schema, SchemaPosition::Root)? })
     }
 
     /// Whether no argument travels in a header.
@@ -177,7 +177,7 @@ fn spell(value: &str) -> Result<Cow<'_, str>, &'static str> {
 
 /// Where a schema stands.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-enum Place {
+enum SchemaPosition {
     /// The `inputSchema` itself.
     Root,
     /// A property that a chain of `properties` alone leads to.
@@ -197,13 +197,13 @@ impl Scan {
         InvalidHeaderParam { path: self.path.clone(), reason }
     }
 
-    fn schema(&mut self, schema: &Value, place: Place) -> Result<Node, InvalidHeaderParam> {
+    fn schema(&mut self, schema: &Value, place: SchemaPosition) -> Result<Node, InvalidHeaderParam> {
         let mut node = Node::default();
         let members = match schema {
             Value::Object(members) => members,
             Value::Array(elements) => {
                 for element in elements {
-                    self.schema(element, Place::Elsewhere)?;
+                    self.schema(element, SchemaPosition::Elsewhere)?;
                 }
                 return Ok(node);
             }
@@ -217,8 +217,8 @@ impl Scan {
             if keyword == ANNOTATION || INSTANCE_DATA.contains(&keyword.as_str()) {
                 continue;
             } else if let Some(named) = named {
-                let chain = keyword == "properties" && place != Place::Elsewhere;
-                let place = if chain { Place::Property } else { Place::Elsewhere };
+                let chain = keyword == "properties" && place != SchemaPosition::Elsewhere;
+                let place = if chain { SchemaPosition::Property } else { SchemaPosition::Elsewhere };
                 for (name, schema) in named {
                     self.path.push(name.clone());
                     let child = self.schema(schema, place)?;
@@ -228,7 +228,7 @@ impl Scan {
                     }
                 }
             } else {
-                self.schema(value, Place::Elsewhere)?;
+                self.schema(value, SchemaPosition::Elsewhere)?;
             }
         }
         Ok(node)
@@ -238,9 +238,9 @@ impl Scan {
         &mut self,
         annotation: &Value,
         declared: Option<&Value>,
-        place: Place,
+        place: SchemaPosition,
     ) -> Result<HeaderName, InvalidHeaderParam> {
-        if place != Place::Property {
+        if place != SchemaPosition::Property {
             return Err(self.invalid("x-mcp-header where `properties` alone do not lead"));
         }
         let Some(suffix) = annotation.as_str().filter(|suffix| !suffix.is_empty()) else {

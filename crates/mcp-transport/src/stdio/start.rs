@@ -13,9 +13,9 @@ use tokio::time::Instant;
 use super::{Side, StdioWire};
 use crate::endpoint::{StdioEndpoint, StdioOpening};
 use crate::error::{TransportError, TransportErrorKind};
-use crate::hub::Hub;
+use crate::hub::Inbox;
 use crate::options::ClientOptions;
-use crate::ordered::{Line, Ordered, Stream};
+use crate::ordered::{Line, OrderedWire, Stream};
 use crate::protocol::handshake::wants_modern;
 
 /// How often a waiting caller hears what a process that starts has printed.
@@ -55,13 +55,13 @@ pub(crate) struct Start<'a> {
     pub(crate) endpoint: &'a StdioEndpoint,
     pub(crate) options: &'a Arc<ClientOptions>,
     /// Each process has a hub of its own: what ends with one must not end the next.
-    pub(crate) new_hub: &'a (dyn Fn() -> Arc<Hub> + Sync),
+    pub(crate) new_hub: &'a (dyn Fn() -> Arc<Inbox> + Sync),
     pub(crate) sink: Option<&'a StartSink>,
 }
 
 impl Start<'_> {
     /// Starts it and shakes hands.
-    pub(crate) async fn run(self) -> Result<(Ordered, Arc<Hub>), TransportError> {
+    pub(crate) async fn run(self) -> Result<(OrderedWire, Arc<Inbox>), TransportError> {
         let limit = self.endpoint.startup_timeout.unwrap_or(self.options.startup_timeout);
         let latest = Latest::default();
         let mut started = std::pin::pin!(tokio::time::timeout(limit, self.shake_hands(&latest)));
@@ -101,9 +101,9 @@ impl Start<'_> {
         }
     }
 
-    async fn shake_hands(&self, latest: &Latest) -> Result<(Ordered, Arc<Hub>), TransportError> {
+    async fn shake_hands(&self, latest: &Latest) -> Result<(OrderedWire, Arc<Inbox>), TransportError> {
         let idle = self.options.stdio_idle_timeout;
-        let spawn = |hub: Arc<Hub>| {
+        let spawn = |hub: Arc<Inbox>| {
             let wire = StdioWire::spawn(self.endpoint, &hub.budget, hub.clone())?;
             latest.is(wire.side());
             Ok::<_, TransportError>(Line {
@@ -116,8 +116,8 @@ impl Start<'_> {
         let hub = (self.new_hub)();
         let first = spawn(hub.clone())?;
         let opened = match self.endpoint.opening {
-            StdioOpening::Initialize => Ordered::open(first, idle).await,
-            StdioOpening::Discover => Ordered::probe(first, idle).await,
+            StdioOpening::Initialize => OrderedWire::open(first, idle).await,
+            StdioOpening::Discover => OrderedWire::probe(first, idle).await,
         };
         let refusal = match opened {
             Ok(wire) => return Ok((wire, hub)),
@@ -128,11 +128,11 @@ impl Start<'_> {
             // An `initialize` decides for its whole process (2026-07-28, versioning), and a server of the modern
             // era alone may end with it; so a process of its own is asked in the terms that this one named.
             StdioOpening::Initialize if wants_modern(&refusal) => {
-                Ordered::discover(spawn(hub.clone())?, idle).await
+                OrderedWire::discover(spawn(hub.clone())?, idle).await
             }
             // A server of the legacy era may end with a message that it does not know.
             StdioOpening::Discover if matches!(refusal.kind(), TransportErrorKind::Exited { .. }) => {
-                Ordered::open(spawn(hub.clone())?, idle).await
+                OrderedWire::open(spawn(hub.clone())?, idle).await
             }
             _ => return Err(refusal),
         };

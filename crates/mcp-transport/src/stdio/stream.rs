@@ -202,7 +202,7 @@ mod tests {
     use tokio::io::{AsyncBufReadExt, BufReader, DuplexStream};
 
     use super::*;
-    use crate::hub::Hub;
+    use crate::hub::Inbox;
     use crate::limits::Limits;
 
     struct Other {
@@ -220,12 +220,12 @@ mod tests {
         }
     }
 
-    fn wire() -> (Arc<StreamWire>, Arc<Hub>, Other) {
+    fn wire() -> (Arc<StreamWire>, Arc<Inbox>, Other) {
         let (ours, theirs) = tokio::io::duplex(1 << 12);
         let (input, output) = tokio::io::split(ours);
         let limits = Limits { result_bytes: 1 << 10, message_bytes: 1 << 10, ..Limits::default() };
         let small = Budget::new(Arc::new(limits), Default::default());
-        let hub = Arc::new(Hub::new(None, small));
+        let hub = Arc::new(Inbox::new(None, small));
         let wire = StreamWire::start(Stream::new(input, output), &hub.budget, hub.clone());
         let (input, output) = tokio::io::split(theirs);
         (Arc::new(wire), hub, Other { lines: BufReader::new(input).lines(), output })

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
-use super::{Opened, SubscriptionFilter};
+use super::{OpenReply, SubscriptionFilter};
 use crate::error::TransportError;
 use crate::limits::Allowance;
 use crate::message::object::write_string;
@@ -20,9 +20,9 @@ const UNSUBSCRIBE: &str = "resources/unsubscribe";
 
 /// How many subscriptions of one connection name each resource: the server is told of the first and of the last.
 #[derive(Debug, Default)]
-pub(crate) struct Wanted(Mutex<BTreeMap<String, usize>>);
+pub(crate) struct SubscriptionCounts(Mutex<BTreeMap<String, usize>>);
 
-impl Wanted {
+impl SubscriptionCounts {
     fn counts(&self) -> MutexGuard<'_, BTreeMap<String, usize>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -53,7 +53,7 @@ pub(crate) struct Resources {
     pub(crate) wire: Arc<Wire>,
     /// Where the ids of requests come from.
     pub(crate) ids: Arc<AtomicI64>,
-    pub(crate) wanted: Arc<Wanted>,
+    pub(crate) wanted: Arc<SubscriptionCounts>,
     /// The limit of one request.
     pub(crate) limit: Duration,
     /// What its answer may cost.
@@ -64,7 +64,7 @@ pub(crate) struct Resources {
 impl Resources {
     /// Subscribes to all of them, or to none, and again whenever the session was renewed, until `end`; then tells the
     /// server that they are not wanted any more. Returns without that where the server has gone over to the modern era.
-    pub(crate) async fn run(&self, agreed: SubscriptionFilter, opened: Opened, end: &CancellationToken) {
+    pub(crate) async fn run(&self, agreed: SubscriptionFilter, opened: OpenReply, end: &CancellationToken) {
         // From before the first request on: what a session forgets in between is asked for again.
         let mut generation = self.wire.generation();
         let outcome = self.subscribe().await.map(|()| agreed);
@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn the_server_is_told_of_the_first_and_of_the_last() {
-        let wanted = Wanted::default();
+        let wanted = SubscriptionCounts::default();
         assert_eq!([wanted.add("a"), wanted.add("a"), wanted.add("b")], [true, false, true]);
         assert_eq!([wanted.remove("a"), wanted.remove("a"), wanted.remove("a")], [false, true, false]);
         assert!(wanted.remove("b") && wanted.add("b"));

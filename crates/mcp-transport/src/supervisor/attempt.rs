@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::connect::{Connector, Listed, Server, list};
+use crate::connect::{Connector, Server, ServerLists, list};
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
 use crate::error::TransportError;
@@ -81,7 +81,7 @@ pub(super) struct Attempt {
 }
 
 /// How an attempt ended.
-pub(super) enum Attempted {
+pub(super) enum AttemptOutcome {
     Withheld(Withheld),
     /// The connection that fell silent will not come back.
     Gone,
@@ -96,7 +96,7 @@ pub(super) enum Attempted {
 pub(super) struct Fresh {
     pub(super) connection: Connection,
     pub(super) notifications: Option<Notifications>,
-    pub(super) listed: Listed,
+    pub(super) listed: ServerLists,
     pub(super) endpoint: Arc<Endpoint>,
     /// The one that fell silent, where it works again.
     pub(super) silent: Option<Arc<Live>>,
@@ -190,7 +190,7 @@ impl Goal {
         // Before the tools are listed, so that no change of the list is missed.
         let notifications = Some(connection.notifications());
         let unclaimed =
-            Unclaimed { connection: Some(connection.clone()), background: self.background.clone() };
+            UnclaimedConnection { connection: Some(connection.clone()), background: self.background.clone() };
         let listed = list(&connection, self.list).await;
         unclaimed.claim();
         let endpoint = Arc::new(server.endpoint.clone());
@@ -208,18 +208,18 @@ pub(super) fn origin(endpoint: &Endpoint) -> Option<String> {
 }
 
 /// Closes a connection whose attempt was given up after the handshake.
-struct Unclaimed {
+struct UnclaimedConnection {
     connection: Option<Connection>,
     background: Background,
 }
 
-impl Unclaimed {
+impl UnclaimedConnection {
     fn claim(mut self) {
         self.connection = None;
     }
 }
 
-impl Drop for Unclaimed {
+impl Drop for UnclaimedConnection {
     fn drop(&mut self) {
         if let Some(connection) = self.connection.take() {
             self.background.spawn(async move { connection.close().await });

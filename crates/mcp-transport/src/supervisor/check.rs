@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::attempt::{BoxFuture, Failure};
-use super::bearing::Bearing;
+use super::failure_scope::FailureScope;
 use super::live::Live;
 use crate::connection::Connection;
 use crate::error::{TransportError, TransportErrorKind};
@@ -47,7 +47,7 @@ async fn why_lost(connection: &Connection, stuck_after: Duration) -> Option<Evid
     let error = tokio::select! {
         answer = connection.ping(&options) => answer.err()?,
         // While credentials are fetched, the server owes nothing.
-        () = connection.pulse().quiet_for(stuck_after, began) => {
+        () = connection.activity().quiet_for(stuck_after, began) => {
             let silence = Evidence::new(Phase::Session, Outcome::Timeout);
             return Some(silence.with_detail("the server does not answer"));
         }
@@ -57,7 +57,7 @@ async fn why_lost(connection: &Connection, stuck_after: Duration) -> Option<Evid
 
 /// A server that does not know the question has answered it all the same.
 fn is_there(error: &TransportError) -> bool {
-    Bearing::of(error) == Bearing::None && *error.kind() != TransportErrorKind::Closed
+    FailureScope::of(error) == FailureScope::None && *error.kind() != TransportErrorKind::Closed
 }
 
 /// Asks a server that fell silent whether the connection to it works again.

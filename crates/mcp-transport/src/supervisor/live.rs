@@ -30,7 +30,7 @@ pub(super) struct Live {
 
 /// How a connection goes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Farewell {
+pub(super) enum CloseMode {
     /// Now. Requests under way fail.
     AtOnce,
     /// When the requests under way are done: an answer may still be arriving over a connection that takes no
@@ -67,7 +67,7 @@ impl Live {
         if self.local {
             return true;
         }
-        let served = self.connection.pulse().last_served().unwrap_or(self.made);
+        let served = self.connection.activity().last_served().unwrap_or(self.made);
         served.elapsed() < limit
     }
 
@@ -76,10 +76,10 @@ impl Live {
     }
 
     /// Closes it. With `hurry` the requests under way are waited for no longer.
-    pub(super) async fn leave(&self, farewell: Farewell, hurry: CancellationToken) {
+    pub(super) async fn leave(&self, close_mode: CloseMode, hurry: CancellationToken) {
         self.mark_lost();
         self.requests.close();
-        if farewell == Farewell::WhenIdle {
+        if close_mode == CloseMode::WhenIdle {
             let _ = hurry.run_until_cancelled(self.requests.wait()).await;
         }
         self.connection.close().await;

@@ -7,7 +7,7 @@ use std::time::Duration;
 use mcp_status::classify;
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, Attempted, BoxFuture, Failure, Fresh, Goal};
+use super::attempt::{Attempt, AttemptOutcome, BoxFuture, Failure, Fresh, Goal};
 use super::source::Withheld;
 
 /// One attempt, as a value that can be dropped at any point.
@@ -43,12 +43,12 @@ impl Race {
     }
 
     /// How it ended. To be polled again whenever a caller begins to wait (`is_wanted`), and not after its end.
-    pub(super) async fn ended(&mut self, is_wanted: impl Fn() -> bool) -> Attempted {
+    pub(super) async fn ended(&mut self, is_wanted: impl Fn() -> bool) -> AttemptOutcome {
         loop {
             match &mut self.stage {
                 Stage::Preparing(preparing) => match preparing.await {
                     Ok(goal) => self.stage = Stage::Trying(Trying::new(goal)),
-                    Err(withheld) => return Attempted::Withheld(withheld),
+                    Err(withheld) => return AttemptOutcome::Withheld(withheld),
                 },
                 Stage::Trying(trying) => return trying.ended(self.stuck_after, is_wanted).await,
             }
@@ -62,7 +62,7 @@ impl Trying {
         Self { first: Box::pin(goal.clone().attempt()), goal, second: None, latest: Instant::now() }
     }
 
-    async fn ended(&mut self, stuck_after: Duration, is_wanted: impl Fn() -> bool) -> Attempted {
+    async fn ended(&mut self, stuck_after: Duration, is_wanted: impl Fn() -> bool) -> AttemptOutcome {
         loop {
             let due = (self.goal.may_be_raced() && is_wanted()).then(|| self.latest + stuck_after);
             tokio::select! {
@@ -91,11 +91,11 @@ impl Trying {
         }
     }
 
-    fn attempted(&self, outcome: Result<Box<Fresh>, Failure>) -> Attempted {
+    fn attempted(&self, outcome: Result<Box<Fresh>, Failure>) -> AttemptOutcome {
         match outcome {
-            Ok(fresh) => Attempted::Connected(fresh),
-            Err(Failure::Gone) => Attempted::Gone,
-            Err(Failure::Error(error)) => Attempted::Failed { server: self.goal.server(), error },
+            Ok(fresh) => AttemptOutcome::Connected(fresh),
+            Err(Failure::Gone) => AttemptOutcome::Gone,
+            Err(Failure::Error(error)) => AttemptOutcome::Failed { server: self.goal.server(), error },
         }
     }
 }

@@ -25,12 +25,12 @@ pub struct SleepWatch(Arc<Inner>);
 
 struct Inner {
     clock: Box<dyn Fn() -> SystemTime + Send + Sync>,
-    last: Mutex<Looked>,
+    last: Mutex<ClockReading>,
     woke: watch::Sender<Option<Instant>>,
     _ticker: AbortOnDropHandle<()>,
 }
 
-struct Looked {
+struct ClockReading {
     at: Instant,
     wall: SystemTime,
 }
@@ -44,7 +44,7 @@ impl SleepWatch {
     /// The same by another wall clock.
     pub fn with_clock(clock: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
         Self(Arc::new_cyclic(|this| {
-            let last = Mutex::new(Looked { at: Instant::now(), wall: clock() });
+            let last = Mutex::new(ClockReading { at: Instant::now(), wall: clock() });
             let ticker = tokio::spawn(tick(this.clone()));
             Inner {
                 clock: Box::new(clock),
@@ -78,7 +78,7 @@ impl Inner {
         let monotonic = at.saturating_duration_since(last.at);
         // A clock that was set back says nothing.
         let passed = wall.duration_since(last.wall).unwrap_or_default().max(monotonic);
-        *last = Looked { at, wall };
+        *last = ClockReading { at, wall };
         if passed >= TICK + JUMP {
             tracing::info!(seconds = passed.as_secs(), "this machine or process was asleep");
             self.woke.send_replace(Some(at));

@@ -9,7 +9,7 @@ use mcp_status::Evidence;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 
-use super::attempt::Attempted;
+use super::attempt::AttemptOutcome;
 use super::check::Check;
 use super::live::Live;
 use super::race::{Race, reached};
@@ -77,7 +77,7 @@ pub(super) struct Standing {
 /// What comes of a state.
 pub(super) enum Change {
     /// The attempt has ended.
-    Attempted(Attempted),
+    Attempted(AttemptOutcome),
     /// The wait is over.
     Waited,
     /// Callers are worth an attempt before the wait is over.

@@ -21,7 +21,7 @@ use crate::connection::Connection;
 use crate::endpoint::{Endpoint, HttpEndpoint};
 use crate::http::client::HttpClient;
 use crate::http::streamable::Streamable;
-use crate::hub::Hub;
+use crate::hub::Inbox;
 use crate::inbound::Inbound as _;
 use crate::options::{ClientInfo, ClientOptions};
 use crate::trace::spans::Peer;
@@ -68,7 +68,7 @@ struct Script {
     dialed: Mutex<Vec<Duration>>,
     under_way: AtomicUsize,
     most_at_once: AtomicUsize,
-    hubs: Mutex<Vec<Arc<Hub>>>,
+    hubs: Mutex<Vec<Arc<Inbox>>>,
     /// How often the configuration was read.
     read: AtomicUsize,
     withheld: Mutex<Option<Withheld>>,
@@ -149,7 +149,7 @@ impl Script {
         self.read.load(Ordering::SeqCst)
     }
 
-    fn hub(&self, connection: usize) -> Arc<Hub> {
+    fn hub(&self, connection: usize) -> Arc<Inbox> {
         self.hubs.lock().unwrap()[connection - 1].clone()
     }
 }
@@ -181,7 +181,7 @@ impl Dial for Script {
                 Step::Hang => std::future::pending().await,
                 Step::Connect | Step::Late(_) => {
                     let client = HttpClient::new(ClientOptions::new(ClientInfo::new("t", "1")));
-                    let hub = Arc::new(Hub::new(None, Default::default()));
+                    let hub = Arc::new(Inbox::new(None, Default::default()));
                     self.hubs.lock().unwrap().push(hub.clone());
                     let Endpoint::Http(endpoint) = &server.endpoint else { unreachable!() };
                     let http = AuthedClient::new(client.clone(), endpoint.url.clone(), None);

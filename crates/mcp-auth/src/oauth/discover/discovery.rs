@@ -337,7 +337,7 @@ fn metadata_places(issuer: &Url) -> Vec<String> {
 }
 
 #[derive(Debug)]
-struct Searched {
+struct SearchResult {
     found: Option<ServerMetadata>,
     trouble: Trouble,
 }
@@ -350,7 +350,7 @@ async fn search(
     named_by: &NamedBy,
     needs: Needs<'_>,
     accept: impl Fn(&str, &ServerMetadata) -> Result<(), Failure>,
-) -> Searched {
+) -> SearchResult {
     let (mut found, mut trouble) = (None::<ServerMetadata>, Trouble::default());
     for url in places {
         let at = match admitted(Step::ServerMetadata, url, named_by, None) {
@@ -389,7 +389,7 @@ async fn search(
             Err(failure) => trouble.note(failure),
         }
     }
-    Searched { found, trouble }
+    SearchResult { found, trouble }
 }
 
 /// RFC 8414 section 3.3, as strings: no case folding; only the slash that stands for an empty path is none.

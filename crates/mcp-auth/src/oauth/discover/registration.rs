@@ -235,7 +235,7 @@ fn registered_identity(server: &ServerMetadata, stored: &StoredClient) -> Client
 
 /// What a server answers to a registration (RFC 7591 section 3.2.1). Some write numbers where text belongs.
 #[derive(Deserialize)]
-struct Registered {
+struct RegistrationResponse {
     #[serde(default, deserialize_with = "text")]
     client_id: Option<String>,
     #[serde(default, deserialize_with = "text")]
@@ -259,7 +259,7 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
 
 /// One way to describe us in a registration.
 #[derive(Clone, Debug, Eq, PartialEq)]
-struct Wish {
+struct RegistrationAttempt {
     method: AuthMethod,
     scopes: Vec<String>,
     /// With the type of application, grants and response types, which a server may not know or not all grant.
@@ -268,10 +268,11 @@ struct Wish {
 
 /// What to register as, in order: the next one is tried only where the server refuses the one before. What may be
 /// refused is optional for us, and each server refuses something else of it.
-fn wishes(server: &ServerMetadata, scopes: &[String]) -> Vec<Wish> {
+fn wishes(server: &ServerMetadata, scopes: &[String]) -> Vec<RegistrationAttempt> {
     let supported = server.token_endpoint_auth_methods_supported.as_deref();
     let method = AuthMethod::to_register(supported);
-    let with = |method, scopes: &[String]| Wish { method, scopes: scopes.to_vec(), in_full: true };
+    let with =
+        |method, scopes: &[String]| RegistrationAttempt { method, scopes: scopes.to_vec(), in_full: true };
     let modest: Vec<String> = scopes.iter().filter(|scope| *scope != OFFLINE_ACCESS).cloned().collect();
     let mut wishes = vec![with(method, scopes), with(method, &modest), with(method, &[])];
     if scopes.is_empty() {
@@ -282,7 +283,7 @@ fn wishes(server: &ServerMetadata, scopes: &[String]) -> Vec<Wish> {
     });
     wishes.extend(other.map(|other| with(other, scopes)));
     // What RFC 7591 section 2 has defaults for is left out.
-    wishes.push(Wish { in_full: false, ..with(method, &[]) });
+    wishes.push(RegistrationAttempt { in_full: false, ..with(method, &[]) });
     let mut distinct = Vec::new();
     for wish in wishes {
         if !distinct.contains(&wish) {
@@ -323,7 +324,7 @@ async fn register_as(
     discovery: &Discovery,
     url: &str,
     redirect_uri: &str,
-    wish: &Wish,
+    wish: &RegistrationAttempt,
 ) -> Result<StoredClient, Failure> {
     let endpoint = Endpoint::new(&*ctx.http, Step::Registration, url, &discovery.named_by)?;
     let body = request_body(&ctx.settings.client_name, &discovery.server, redirect_uri, wish);
@@ -338,7 +339,7 @@ async fn register_as(
     // The parser's error is dropped on purpose: it may quote a secret.
     let unreadable = || endpoint.invalid("the answer is not a client registration");
     let body: Map<String, Value> = serde_json::from_slice(response.body()).map_err(|_| unreadable())?;
-    let registered: Registered = serde_json::from_value(body.into()).map_err(|_| unreadable())?;
+    let registered: RegistrationResponse = serde_json::from_value(body.into()).map_err(|_| unreadable())?;
     // RFC 6749 appendix A.1: visible ASCII. It becomes a part of URLs, forms and file names.
     let legal = |id: &str| {
         !id.trim().is_empty() && id.len() <= MAX_CLIENT_ID && id.bytes().all(|c| (0x20..=0x7e).contains(&c))
@@ -367,7 +368,12 @@ async fn register_as(
     Ok(client)
 }
 
-fn request_body(name: &str, server: &ServerMetadata, redirect_uri: &str, wish: &Wish) -> Value {
+fn request_body(
+    name: &str,
+    server: &ServerMetadata,
+    redirect_uri: &str,
+    wish: &RegistrationAttempt,
+) -> Value {
     let mut grants = vec!["authorization_code", "refresh_token"];
     if server.device_authorization_endpoint.is_some() {
         grants.push(DEVICE_CODE);
@@ -462,7 +468,7 @@ mod tests {
         let list = |scopes: &[&str]| scopes.iter().map(|scope| (*scope).to_owned()).collect::<Vec<_>>();
         let shown = |server: &ServerMetadata, scopes: &[&str]| {
             let wishes = wishes(server, &list(scopes));
-            let full = |wish: &Wish| if wish.in_full { "" } else { "less " };
+            let full = |wish: &RegistrationAttempt| if wish.in_full { "" } else { "less " };
             wishes
                 .iter()
                 .map(|w| format!("{}{} {}", full(w), w.method.as_str(), w.scopes.join("+")))

@@ -21,14 +21,14 @@ use super::records::{ClientKey, KEYRING_FIELD, StoredClient, StoredTokens, Token
 use super::{StoreGuard, TokenStore};
 use crate::{AuthError, AuthErrorKind, AuthFuture};
 
+mod credential_dir;
 mod lock;
 mod names;
-mod shelf;
 
+use credential_dir::CredentialDir;
 use lock::LockDir;
 use names::server_prefix;
 pub(super) use names::{client_name, token_name};
-use shelf::Shelf;
 
 /// How long to wait for another process that holds a lock: longer than one that is alive needs for a
 /// refresh whose answer is slow.
@@ -46,8 +46,8 @@ pub struct FileTokenStore(Arc<Inner>);
 
 struct Inner {
     dir: PathBuf,
-    tokens: Shelf,
-    clients: Shelf,
+    tokens: CredentialDir,
+    clients: CredentialDir,
     locks: LockDir,
     local: Locks<String>,
     patience: Duration,
@@ -65,8 +65,8 @@ impl FileTokenStore {
     pub fn with_patience(dir: impl Into<PathBuf>, patience: Duration) -> Self {
         let dir = dir.into();
         Self(Arc::new(Inner {
-            tokens: Shelf::new(&dir, TOKENS),
-            clients: Shelf::new(&dir, "clients"),
+            tokens: CredentialDir::new(&dir, TOKENS),
+            clients: CredentialDir::new(&dir, "clients"),
             locks: LockDir::new(&dir),
             local: Locks::default(),
             patience,
@@ -211,12 +211,12 @@ fn in_file(unknown: &UnknownFields) -> Result<(), AuthError> {
 
 type Decode<T> = fn(&[u8]) -> Result<Decoded<T>, FormatError>;
 
-fn read<T>(shelf: &Shelf, name: &str, decode: Decode<T>) -> Result<Option<T>, AuthError> {
-    let text = shelf.read(name).map_err(|error| failure("read", shelf, name, error))?;
+fn read<T>(credential_dir: &CredentialDir, name: &str, decode: Decode<T>) -> Result<Option<T>, AuthError> {
+    let text = credential_dir.read(name).map_err(|error| failure("read", credential_dir, name, error))?;
     let Some(text) = text else { return Ok(None) };
-    let decoded = decode(&text).map_err(|error| failure("read", shelf, name, error))?;
+    let decoded = decode(&text).map_err(|error| failure("read", credential_dir, name, error))?;
     if !decoded.ignored.is_empty() {
-        let file = shelf.path(name);
+        let file = credential_dir.path(name);
         tracing::warn!(file = %file.display(), fields = ?decoded.ignored, "fields of a bad type are ignored");
     }
     Ok(Some(decoded.record))
@@ -224,12 +224,12 @@ fn read<T>(shelf: &Shelf, name: &str, decode: Decode<T>) -> Result<Option<T>, Au
 
 /// Every record whose name begins with `prefix`. One that cannot be read does not hide the others, but it
 /// is an error where there is no other: "nothing there" would be a lie.
-fn read_all<T>(shelf: &Shelf, prefix: &str, decode: Decode<T>) -> Result<Vec<T>, AuthError> {
-    let names = shelf.names(prefix).map_err(|error| failure("list", shelf, "", error))?;
+fn read_all<T>(credential_dir: &CredentialDir, prefix: &str, decode: Decode<T>) -> Result<Vec<T>, AuthError> {
+    let names = credential_dir.names(prefix).map_err(|error| failure("list", credential_dir, "", error))?;
     let mut records = Vec::new();
     let mut unreadable = None;
     for name in names {
-        match read(shelf, &name, decode) {
+        match read(credential_dir, &name, decode) {
             Ok(record) => records.extend(record),
             Err(error) => {
                 tracing::warn!(%error, "a file of the token store is passed over");
@@ -245,34 +245,34 @@ fn read_all<T>(shelf: &Shelf, prefix: &str, decode: Decode<T>) -> Result<Vec<T>,
 
 fn write(
     inner: &Inner,
-    shelf: &Shelf,
+    credential_dir: &CredentialDir,
     name: &str,
     text: &str,
     is_readable: impl FnOnce(&[u8]) -> bool,
 ) -> Result<(), AuthError> {
     let writing = inner.locks.writing(name)?;
-    shelf
+    credential_dir
         .replace(name, text.as_bytes(), is_readable, &writing)
-        .map_err(|error| failure("write", shelf, name, error))
+        .map_err(|error| failure("write", credential_dir, name, error))
 }
 
-fn remove(inner: &Inner, shelf: &Shelf, name: &str) -> Result<bool, AuthError> {
-    if !shelf.exists() {
+fn remove(inner: &Inner, credential_dir: &CredentialDir, name: &str) -> Result<bool, AuthError> {
+    if !credential_dir.exists() {
         return Ok(false);
     }
     let writing = inner.locks.writing(name)?;
-    shelf.remove(name, &writing).map_err(|error| failure("remove", shelf, name, error))
+    credential_dir.remove(name, &writing).map_err(|error| failure("remove", credential_dir, name, error))
 }
 
 fn failure(
     verb: &str,
-    shelf: &Shelf,
+    credential_dir: &CredentialDir,
     name: &str,
     error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
 ) -> AuthError {
     let error = error.into();
     // The reason is part of the text: many places print only the outermost error.
-    let message = format!("{verb} {}: {error}", shelf.path(name).display());
+    let message = format!("{verb} {}: {error}", credential_dir.path(name).display());
     AuthError::new(AuthErrorKind::Store, message).with_source(error)
 }
 

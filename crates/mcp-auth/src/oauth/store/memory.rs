@@ -13,13 +13,13 @@ use crate::AuthFuture;
 /// Keeps sign-ins in memory.
 #[derive(Default)]
 pub struct MemoryTokenStore {
-    kept: Mutex<Kept>,
+    kept: Mutex<Contents>,
     token_locks: Locks<TokenKey>,
     client_locks: Locks<ClientKey>,
 }
 
 #[derive(Default)]
-struct Kept {
+struct Contents {
     tokens: BTreeMap<TokenKey, StoredTokens>,
     clients: BTreeMap<ClientKey, StoredClient>,
 }
@@ -30,7 +30,7 @@ impl MemoryTokenStore {
         Self::default()
     }
 
-    fn kept(&self) -> MutexGuard<'_, Kept> {
+    fn kept(&self) -> MutexGuard<'_, Contents> {
         // Nothing panics while the lock is held, and the maps are consistent after each statement.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }

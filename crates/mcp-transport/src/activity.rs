@@ -12,7 +12,7 @@ use tokio::time::Instant;
 /// Every byte of every answer is a sign of life, whichever request it belongs to. A wire that does not tell when
 /// it sends is never quiet.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Pulse(Arc<Inner>);
+pub(crate) struct Activity(Arc<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
@@ -33,15 +33,15 @@ struct State {
     epoch: u64,
 }
 
-impl Pulse {
+impl Activity {
     /// A request is being sent; it counts as long as the guard lives.
-    pub(crate) fn asked(&self) -> Beat {
+    pub(crate) fn asked(&self) -> PendingAnswer {
         let mut state = self.state();
         if state.asked == 0 {
             state.since = Some(Instant::now());
         }
         state.asked += 1;
-        Beat { pulse: self.clone(), epoch: state.epoch }
+        PendingAnswer { activity: self.clone(), epoch: state.epoch }
     }
 
     /// What is unanswered by now will hardly be answered any more, and says nothing about what is asked later.
@@ -94,21 +94,21 @@ impl Pulse {
 
 /// One request that waits for the end of its answer.
 #[derive(Debug)]
-pub(crate) struct Beat {
-    pulse: Pulse,
+pub(crate) struct PendingAnswer {
+    activity: Activity,
     epoch: u64,
 }
 
-impl Beat {
+impl PendingAnswer {
     /// Something of its answer has arrived.
     pub(crate) fn heard(&self) {
-        self.pulse.state().since = Some(Instant::now());
+        self.activity.state().since = Some(Instant::now());
     }
 }
 
-impl Drop for Beat {
+impl Drop for PendingAnswer {
     fn drop(&mut self) {
-        let mut state = self.pulse.state();
+        let mut state = self.activity.state();
         if state.epoch == self.epoch {
             state.asked -= 1;
         }
@@ -119,7 +119,7 @@ impl Drop for Beat {
 mod tests {
     use super::*;
 
-    impl Pulse {
+    impl Activity {
         fn is_quiet_for(&self, limit: Duration) -> bool {
             self.quiet_since().is_some_and(|since| since.elapsed() >= limit)
         }
@@ -129,52 +129,52 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn silence_counts_from_the_first_question_or_the_last_sign_of_life() {
-        let pulse = Pulse::default();
+        let activity = Activity::default();
         tokio::time::sleep(10 * SECOND).await;
-        assert!(!pulse.is_quiet_for(SECOND), "nothing was asked");
-        let first = pulse.asked();
+        assert!(!activity.is_quiet_for(SECOND), "nothing was asked");
+        let first = activity.asked();
         tokio::time::sleep(SECOND).await;
-        let second = pulse.asked();
-        assert!(pulse.is_quiet_for(SECOND) && !pulse.is_quiet_for(2 * SECOND));
+        let second = activity.asked();
+        assert!(activity.is_quiet_for(SECOND) && !activity.is_quiet_for(2 * SECOND));
         second.heard();
-        assert!(!pulse.is_quiet_for(SECOND));
+        assert!(!activity.is_quiet_for(SECOND));
         drop(second);
         let before = Instant::now();
-        pulse.quiet_for(SECOND, before).await;
+        activity.quiet_for(SECOND, before).await;
         assert_eq!(before.elapsed(), SECOND, "the first one is still owed");
-        pulse.quiet_for(3 * SECOND, before + SECOND).await;
+        activity.quiet_for(3 * SECOND, before + SECOND).await;
         assert_eq!(before.elapsed(), 4 * SECOND, "what was before says nothing");
         drop(first);
-        assert!(!pulse.is_quiet_for(SECOND));
-        assert_eq!(pulse.last_served(), None, "what was heard may have been a refusal");
-        pulse.served();
-        assert_eq!(pulse.last_served(), Some(Instant::now()));
+        assert!(!activity.is_quiet_for(SECOND));
+        assert_eq!(activity.last_served(), None, "what was heard may have been a refusal");
+        activity.served();
+        assert_eq!(activity.last_served(), Some(Instant::now()));
     }
 
     #[tokio::test(start_paused = true)]
     async fn what_was_written_off_is_no_silence() {
-        let pulse = Pulse::default();
-        let stuck = pulse.asked();
+        let activity = Activity::default();
+        let stuck = activity.asked();
         tokio::time::sleep(SECOND).await;
-        pulse.write_off();
-        assert!(!pulse.is_quiet_for(SECOND));
-        let next = pulse.asked();
+        activity.write_off();
+        assert!(!activity.is_quiet_for(SECOND));
+        let next = activity.asked();
         drop(stuck);
         tokio::time::sleep(SECOND).await;
-        assert!(pulse.is_quiet_for(SECOND), "the next one counts, whatever becomes of the first");
+        assert!(activity.is_quiet_for(SECOND), "the next one counts, whatever becomes of the first");
         drop(next);
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_question_that_is_asked_later_is_waited_for() {
-        let pulse = Pulse::default();
+        let activity = Activity::default();
         let waiting = tokio::spawn({
-            let pulse = pulse.clone();
-            async move { pulse.quiet_for(SECOND, Instant::now()).await }
+            let activity = activity.clone();
+            async move { activity.quiet_for(SECOND, Instant::now()).await }
         });
         tokio::time::sleep(10 * SECOND).await;
         assert!(!waiting.is_finished());
-        let _asked = pulse.asked();
+        let _asked = activity.asked();
         tokio::time::timeout(2 * SECOND, waiting).await.unwrap().unwrap();
     }
 }

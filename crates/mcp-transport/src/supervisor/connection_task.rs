@@ -14,9 +14,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, Attempted, Background, Dial, Fresh, origin};
+use super::attempt::{Attempt, AttemptOutcome, Background, Dial, Fresh, origin};
 use super::check::Check;
-use super::live::{Farewell, Live};
+use super::live::{CloseMode, Live};
 use super::race::Race;
 use super::source::{ServerSource, StartLimits, SupervisorConfig, SupervisorPolicy, Withheld};
 use super::state::{Attempting, Change, Standing, State, Waiting};
@@ -69,7 +69,7 @@ enum Input {
     Woke,
 }
 
-pub(super) struct Keeper {
+pub(super) struct ConnectionTask {
     shared: Arc<Shared>,
     commands: mpsc::UnboundedReceiver<Command>,
     dial: Arc<dyn Dial>,
@@ -95,7 +95,7 @@ pub(super) struct Keeper {
     handshake: Option<Duration>,
     /// What the connection that stands, or that fell silent, tells by itself.
     notifications: Option<Notifications>,
-    described: Described,
+    described: ServerFacts,
     /// Told when the status is decided.
     asking: Vec<oneshot::Sender<StatusSnapshot>>,
 }
@@ -113,7 +113,7 @@ struct Handover {
 
 /// What is known about the server, whether it is connected or not.
 #[derive(Default)]
-struct Described {
+struct ServerFacts {
     origin: Option<String>,
     server: Option<Arc<ServerDescription>>,
     identity: Option<ServerInfo>,
@@ -122,7 +122,7 @@ struct Described {
     tools_of: Option<Arc<Endpoint>>,
 }
 
-impl Keeper {
+impl ConnectionTask {
     pub(super) fn new(
         config: SupervisorConfig,
         dial: Arc<dyn Dial>,
@@ -150,7 +150,7 @@ impl Keeper {
             made: 0,
             handshake: None,
             notifications: None,
-            described: Described::default(),
+            described: ServerFacts::default(),
             asking: Vec::new(),
         }
     }
@@ -162,15 +162,15 @@ impl Keeper {
             match self.input().await {
                 Input::Command(None) => break None,
                 Input::Command(Some(Command::Close(done))) => break Some(done),
-                Input::Command(Some(command)) => self.obey(command),
+                Input::Command(Some(command)) => self.apply(command),
                 Input::Change(Change::Waited) => self.waited(),
                 Input::Change(Change::Wanted) => self.attempt_early(),
                 Input::Change(Change::Attempted(attempted)) => self.attempted(attempted),
-                Input::Change(Change::Ended) => self.heed_loss(),
+                Input::Change(Change::Ended) => self.on_loss(),
                 Input::Change(Change::Checked(lost)) => self.checked(lost),
                 Input::Notified(Some(notification)) => self.shared.listeners().tell(&notification),
                 Input::Notified(None) => self.notifications = None,
-                Input::Woke => self.heed_loss(),
+                Input::Woke => self.on_loss(),
             }
         };
         self.close().await;
@@ -188,7 +188,7 @@ impl Keeper {
         }
     }
 
-    fn obey(&mut self, command: Command) {
+    fn apply(&mut self, command: Command) {
         match command {
             Command::Reconnect(asking) => {
                 self.asking.push(asking);
@@ -207,7 +207,7 @@ impl Keeper {
             Command::LookAgain => self.look_again(),
             Command::Used(_) => {
                 // The caller may have noticed a loss before this task did.
-                self.heed_loss();
+                self.on_loss();
                 self.used();
             }
             Command::Look(known) => self.look(known),
@@ -225,7 +225,7 @@ impl Keeper {
     }
 
     /// Notices what no request has reported: a wire that ended, a machine that slept.
-    fn heed_loss(&mut self) {
+    fn on_loss(&mut self) {
         let woke = self.shared.sleep.look();
         self.wakes.mark_unchanged();
         let Some(live) = self.state.live() else { return };
@@ -258,7 +258,7 @@ impl Keeper {
             }
         }
         let relayed = self.state.live().is_some_and(|live| live.connection.is_relayed());
-        self.part(Farewell::WhenIdle);
+        self.disconnect(CloseMode::WhenIdle);
         // What ended there is the way to the process that keeps the connection. That says nothing about the server, so
         // its present owner is asked, at once.
         self.feed(if relayed { Event::ConfigChanged } else { Event::Lost(evidence) });
@@ -274,7 +274,7 @@ impl Keeper {
     /// Finds out how things are for a status query: what was heard lately is believed, and what holds
     /// against mere use holds against him as well.
     fn look(&mut self, known: oneshot::Sender<()>) {
-        self.heed_loss();
+        self.on_loss();
         match self.state.live() {
             Some(live) if live.has_served_within(FRESH) => {}
             Some(_) => self.ask(Some(known)),
@@ -340,20 +340,20 @@ impl Keeper {
         }
     }
 
-    fn attempted(&mut self, attempted: Attempted) {
+    fn attempted(&mut self, attempted: AttemptOutcome) {
         let Some(Attempting { looking, again, .. }) = self.state.take_attempt() else { return };
         match attempted {
-            Attempted::Withheld(withheld) => {
+            AttemptOutcome::Withheld(withheld) => {
                 self.withheld = Some(withheld);
                 // To the machine it is what it is: nothing to contact until a person acts, or a caller asks again later.
                 self.ended_with(Evidence::new(Phase::Connect, Outcome::Misconfigured));
             }
-            Attempted::Gone => {
+            AttemptOutcome::Gone => {
                 self.give_up_silent();
                 let attempt = self.attempt().told_to(looking);
                 return self.state.take_up(attempt);
             }
-            Attempted::Failed { server, error } => {
+            AttemptOutcome::Failed { server, error } => {
                 let evidence = error.evidence();
                 let run = error.observed_run().cloned();
                 if run.is_none() && evidence.outcome == Outcome::Timeout {
@@ -369,7 +369,7 @@ impl Keeper {
                     None => self.ended_with(evidence),
                 }
             }
-            Attempted::Connected(fresh) => self.connected(*fresh),
+            AttemptOutcome::Connected(fresh) => self.connected(*fresh),
         }
         if !self.state.is_attempting() {
             // Now that the status is known.
@@ -408,7 +408,7 @@ impl Keeper {
             Some(silent) => {
                 // What it left unanswered is lost, and who waits for it has a limit of his own; its own stream is
                 // opened again.
-                connection.pulse().write_off();
+                connection.activity().write_off();
                 silent.heard_again(self.made)
             }
             None => {
@@ -459,7 +459,7 @@ impl Keeper {
     fn carry_out_as(&mut self, effect: Effect, told: Option<Duration>) {
         if effect != Effect::Nothing {
             // Every effect replaces what is under way; dropping an attempt cancels it.
-            self.part(Farewell::AtOnce);
+            self.disconnect(CloseMode::AtOnce);
             self.state = State::Idle;
         }
         match effect {
@@ -527,10 +527,10 @@ impl Keeper {
     }
 
     /// Lets the connection go, if one stands.
-    fn part(&mut self, farewell: Farewell) {
+    fn disconnect(&mut self, close_mode: CloseMode) {
         let Some(live) = self.take_live() else { return };
         self.notifications = None;
-        self.dismiss(live, farewell);
+        self.dismiss(live, close_mode);
     }
 
     /// Keeps a connection that fell silent, because its session may still be there when the network is.
@@ -551,13 +551,13 @@ impl Keeper {
     fn give_up_silent(&mut self) {
         if let Some(live) = self.handover.silent.take() {
             self.notifications = None;
-            self.dismiss(live, Farewell::WhenIdle);
+            self.dismiss(live, CloseMode::WhenIdle);
         }
     }
 
-    fn dismiss(&mut self, live: Arc<Live>, farewell: Farewell) {
+    fn dismiss(&mut self, live: Arc<Live>, close_mode: CloseMode) {
         let (local, hurry) = (live.local, self.background.hurry.clone());
-        let leaving = self.background.spawn(async move { live.leave(farewell, hurry).await });
+        let leaving = self.background.spawn(async move { live.leave(close_mode, hurry).await });
         self.handover.leaving = local.then_some(leaving);
     }
 

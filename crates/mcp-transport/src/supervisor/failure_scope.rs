@@ -6,7 +6,7 @@ use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 
 /// What a failure says about its connection.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Bearing {
+pub(super) enum FailureScope {
     /// Nothing: it concerns the request alone.
     None,
     /// It would be the same for every request: the connection is lost, or its credentials are.
@@ -15,7 +15,7 @@ pub(super) enum Bearing {
     Doubtful,
 }
 
-impl Bearing {
+impl FailureScope {
     pub(super) fn of(error: &TransportError) -> Self {
         use TransportErrorKind as Kind;
         match error.kind() {
@@ -60,7 +60,7 @@ mod tests {
 
     #[test]
     fn what_concerns_every_request_is_a_loss_and_what_may_not_is_asked() {
-        use Bearing::{Doubtful, Lost, None};
+        use FailureScope::{Doubtful, Lost, None};
         use TransportErrorKind as Kind;
         let http = |status| Kind::Http { status, retry_after: Option::None };
         let challenged = |kind, status| Kind::Challenged { kind, status };
@@ -92,7 +92,7 @@ mod tests {
             (Kind::Cancelled, None),
         ];
         for (kind, expected) in table {
-            assert_eq!(Bearing::of(&TransportError::new(kind.clone(), "x")), expected, "{kind:?}");
+            assert_eq!(FailureScope::of(&TransportError::new(kind.clone(), "x")), expected, "{kind:?}");
         }
     }
 }

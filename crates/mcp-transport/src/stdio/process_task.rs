@@ -27,7 +27,7 @@ const PIPE_GRACE: Duration = Duration::from_millis(500);
 const MAX_STRAY_FIRST: u64 = 100;
 
 /// Everything about one process but the pipes.
-pub(super) struct Keeper {
+pub(super) struct ProcessTask {
     group: Group,
     duplex: Duplex,
     side: Side,
@@ -37,7 +37,7 @@ pub(super) struct Keeper {
     hint: Option<String>,
 }
 
-impl Keeper {
+impl ProcessTask {
     pub(super) fn new(
         group: Group,
         duplex: Duplex,
@@ -86,23 +86,23 @@ impl Keeper {
                 let closed = timeout(PIPE_GRACE, rest).await.is_ok();
                 return self.exited(exit.ok(), stdout.spoken, closed);
             }
-            () = self.signals.deaf.cancelled() => Ended::Deaf,
+            () = self.signals.input_closed.cancelled() => ReadEnd::InputClosed,
             () = self.signals.stop.cancelled() => return CloseReason::by_owner(),
             () = self.signals.kill.cancelled() => return CloseReason::by_owner(),
         };
         match ended {
             // Which limit it was is all that there is to say: what the command prints beside is no reason.
-            Ended::Limit(reason) => reason,
-            Ended::TooLong => CloseReason::new(
+            ReadEnd::Limit(reason) => reason,
+            ReadEnd::TooLong => CloseReason::new(
                 TransportErrorKind::TooLarge,
                 format!("the command printed a line longer than {} bytes", self.max_line_bytes),
             ),
-            Ended::Garbage => CloseReason::new(
+            ReadEnd::Garbage => CloseReason::new(
                 TransportErrorKind::Protocol,
                 "the command prints something else than MCP messages",
             )
             .with_source(self.side.at_the_end(End { garbage: true, ..End::default() })),
-            ended @ (Ended::Eof | Ended::Deaf) => {
+            ended @ (ReadEnd::Eof | ReadEnd::InputClosed) => {
                 // Usually the first sign of its exit, whose code says more.
                 let exit = async {
                     let exit = self.group.leader_exit().await;
@@ -113,11 +113,11 @@ impl Keeper {
                     Ok(exit) => {
                         // A command that reads no more may have left its output to another.
                         let closed =
-                            matches!(ended, Ended::Eof) || timeout(PIPE_GRACE, stdout.read()).await.is_ok();
+                            matches!(ended, ReadEnd::Eof) || timeout(PIPE_GRACE, stdout.read()).await.is_ok();
                         self.exited(exit.ok(), stdout.spoken, closed)
                     }
                     Err(_) => {
-                        let which = if matches!(ended, Ended::Eof) { "output" } else { "input" };
+                        let which = if matches!(ended, ReadEnd::Eof) { "output" } else { "input" };
                         self.because(
                             TransportErrorKind::Dropped,
                             format!("the command closed its standard {which}"),
@@ -183,14 +183,14 @@ impl Keeper {
 
 /// Why standard output is not read any further.
 #[derive(Debug)]
-enum Ended {
+enum ReadEnd {
     Eof,
     /// It costs more than it may.
     Limit(CloseReason),
     TooLong,
     Garbage,
     /// Not about output: the other direction is broken.
-    Deaf,
+    InputClosed,
 }
 
 /// The reading end.
@@ -207,7 +207,7 @@ struct Stdout {
 
 impl Stdout {
     /// Delivers messages until there is a reason to stop. Can be cancelled and repeated.
-    async fn read(&mut self) -> Ended {
+    async fn read(&mut self) -> ReadEnd {
         while let Some(pipe) = &mut self.pipe {
             match pipe.read_buf(self.lines.room()).await {
                 Ok(0) | Err(_) => self.pipe = None,
@@ -215,7 +215,7 @@ impl Stdout {
             }
             loop {
                 if let Err(reason) = self.duplex.room().await {
-                    return Ended::Limit(reason);
+                    return ReadEnd::Limit(reason);
                 }
                 let line = match self.lines.next_line() {
                     Ok(Some(line)) => line,
@@ -226,12 +226,12 @@ impl Stdout {
                             }
                             break;
                         }
-                        Err(reason) => return Ended::Limit(reason),
+                        Err(reason) => return ReadEnd::Limit(reason),
                     },
-                    Err(_) => return Ended::TooLong,
+                    Err(_) => return ReadEnd::TooLong,
                 };
                 if let Err(reason) = self.gauge.admit(line.len()) {
-                    return Ended::Limit(reason);
+                    return ReadEnd::Limit(reason);
                 }
                 if line.trim_ascii().is_empty() {
                     continue;
@@ -250,13 +250,13 @@ impl Stdout {
                     Err(_) => {
                         let stray = self.side.stray(&begin);
                         if !self.spoken && stray > MAX_STRAY_FIRST {
-                            return Ended::Garbage;
+                            return ReadEnd::Garbage;
                         }
                     }
                 }
             }
         }
-        Ended::Eof
+        ReadEnd::Eof
     }
 
     /// Reads and discards without end: for a select against something that ends.
@@ -288,7 +288,7 @@ async fn write(mut stdin: ChildStdin, mut lines: Inbox, signals: Signals) {
         // One write for the line and its end, so that a reader never sees one without the other.
         line.bytes.push(b'\n');
         if stdin.write_all(&line.bytes).await.is_err() {
-            signals.deaf.cancel();
+            signals.input_closed.cancel();
             return;
         }
     }

@@ -14,12 +14,12 @@ const MAX_LEN: u64 = 1 << 20;
 
 /// Files of one kind, `NAME.json`, in a directory below the store's.
 #[derive(Clone, Debug)]
-pub(super) struct Shelf {
+pub(super) struct CredentialDir {
     root: PathBuf,
     dir: PathBuf,
 }
 
-impl Shelf {
+impl CredentialDir {
     pub(super) fn new(root: &Path, name: &'static str) -> Self {
         Self { root: root.to_owned(), dir: root.join(name) }
     }
