@@ -41,14 +41,14 @@ fn lists(crates: &[&str]) -> Result<Vec<(PathBuf, String)>, Problems> {
     let target = PathBuf::from(metadata["target_directory"].as_str().unwrap_or("target"));
     let mut lists = Vec::new();
     for package in metadata["packages"].as_array().into_iter().flatten() {
-        let Some(name) = package["name"].as_str().filter(|_| is_library(package)) else { continue };
+        let (Some(name), Some(library)) = (package["name"].as_str(), library(package)) else { continue };
         if !crates.is_empty() && !crates.contains(&name) {
             continue;
         }
         let arguments = ["rustdoc", "--locked", "--quiet", "--package", name, "--lib", "--all-features"];
         let json = ["--", "-Z", "unstable-options", "--output-format", "json", "--cap-lints", "allow"];
         output(command("cargo", &arguments).args(json).env("RUSTC_BOOTSTRAP", "1"))?;
-        let document = target.join("doc").join(name.replace('-', "_")).with_extension("json");
+        let document = target.join("doc").join(library.replace('-', "_")).with_extension("json");
         let api = public_api::Builder::from_rustdoc_json(&document)
             .omit_blanket_impls(true)
             .omit_auto_trait_impls(true)
@@ -60,11 +60,11 @@ fn lists(crates: &[&str]) -> Result<Vec<(PathBuf, String)>, Problems> {
     Ok(lists)
 }
 
-/// Whether a package is published for its library.
-fn is_library(package: &serde_json::Value) -> bool {
-    let is_lib = |target: &serde_json::Value| target["kind"][0] == "lib";
+/// The name of a package's library, where it is published; the package may have another one.
+fn library(package: &serde_json::Value) -> Option<&str> {
     let is_published = package["publish"].is_null();
-    is_published && package["targets"].as_array().is_some_and(|targets| targets.iter().any(is_lib))
+    let mut targets = package["targets"].as_array().filter(|_| is_published)?.iter();
+    targets.find(|target| target["kind"][0] == "lib")?["name"].as_str()
 }
 
 /// The lines that only one of them has, as in a diff; `None` where they are equal.
@@ -93,9 +93,12 @@ mod tests {
 
     #[test]
     fn libraries_that_are_published_have_a_list() {
-        let package = |publish: serde_json::Value, kind: &str| serde_json::json!({ "publish": publish, "targets": [{ "kind": [kind] }] });
-        assert!(is_library(&package(serde_json::Value::Null, "lib")));
-        assert!(!is_library(&package(serde_json::json!([]), "lib")));
-        assert!(!is_library(&package(serde_json::Value::Null, "bin")));
+        let package = |publish: serde_json::Value, kind: &str| {
+            let targets = [serde_json::json!({ "kind": [kind], "name": "mcp_cli" })];
+            serde_json::json!({ "name": "mcplink", "publish": publish, "targets": targets })
+        };
+        assert_eq!(library(&package(serde_json::Value::Null, "lib")), Some("mcp_cli"));
+        assert_eq!(library(&package(serde_json::json!([]), "lib")), None);
+        assert_eq!(library(&package(serde_json::Value::Null, "bin")), None);
     }
 }

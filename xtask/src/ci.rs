@@ -12,7 +12,7 @@ const TESTS: [&str; 8] =
     ["test", "--locked", "--workspace", "--all-features", "--lib", "--bins", "--tests", "--no-fail-fast"];
 /// What the program says of the features that a build of it lacks.
 const MINIMAL: [&str; 7] =
-    ["test", "--locked", "--package", "mcp-cli", "--no-default-features", "--test", "minimal"];
+    ["test", "--locked", "--package", "mcplink", "--no-default-features", "--test", "minimal"];
 const DOC_TESTS: [&str; 5] = ["test", "--locked", "--workspace", "--all-features", "--doc"];
 /// Manifests, files and licences of what is published. What is inside was built by the steps before.
 const PACKAGES: [&str; 9] = [

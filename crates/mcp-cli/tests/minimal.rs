@@ -1,5 +1,5 @@
 //! The program without its features: what it lacks is told, with what to do. Run by itself, because all other tests are built
-//! with the features: `cargo test -p mcp-cli --no-default-features --test minimal`.
+//! with the features: `cargo test -p mcplink --no-default-features --test minimal`.
 
 #![cfg(not(any(feature = "demo", feature = "share")))]
 

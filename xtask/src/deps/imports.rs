@@ -119,10 +119,10 @@ const TREES: &[Tree] = &[
     },
     Tree { name: "mcp-bridge", flags: &["--all-features"], never_under: &["mcp-config", "clap", "oauth2"] },
     Tree { name: "mcp-share", flags: &["--all-features"], never_under: &["mcp-config", "clap", "oauth2"] },
-    Tree { name: "mcp-cli", flags: &["--no-default-features"], never_under: &["mcp-share", "mcp-testkit"] },
+    Tree { name: "mcplink", flags: &["--no-default-features"], never_under: &["mcp-share", "mcp-testkit"] },
     // Whoever builds the program as it is gets none of the telemetry.
     Tree {
-        name: "mcp-cli",
+        name: "mcplink",
         flags: &[],
         never_under: &[
             "opentelemetry",
@@ -134,7 +134,7 @@ const TREES: &[Tree] = &[
     },
     // The collector is reached by our own HTTP client, and configured by our own reading of the environment.
     Tree {
-        name: "mcp-cli",
+        name: "mcplink",
         flags: &["--all-features"],
         never_under: &["opentelemetry-otlp", "opentelemetry-http"],
     },

@@ -44,7 +44,7 @@ pub(super) fn host_triple() -> Result<String, Problems> {
 
 /// Builds the binary for release, on Linux against the oldest glibc.
 pub(super) fn build(tools: &Path, target: &str) -> Result<PathBuf, Problems> {
-    const WHAT: [&str; 6] = ["--release", "--locked", "--package", "mcp-cli", "--bin", "mcplink"];
+    const WHAT: [&str; 6] = ["--release", "--locked", "--package", "mcplink", "--bin", "mcplink"];
     if target.ends_with("-linux-gnu") {
         let bin = install_linker(tools)?;
         const WHERE: &str =

@@ -1,6 +1,6 @@
 //! A bridge whose server comes and goes, seen by its host and by other processes.
 //!
-//! `storm` and `soak` have long versions, by hand: `cargo nextest run -p mcp-cli --test chaos --run-ignored all half_an_hour`,
+//! `storm` and `soak` have long versions, by hand: `cargo nextest run -p mcplink --test chaos --run-ignored all half_an_hour`,
 //! and the same with `ten_minutes`.
 
 #![cfg(unix)]

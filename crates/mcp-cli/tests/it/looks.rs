@@ -1,7 +1,7 @@
 //! What a person sees: the screens of the commands that are looked at most, at 40, 80 and 120 columns, on a terminal of their
 //! own (`script`), as a model of its screen shows them. Kept as files and compared.
 //!
-//! `UPDATE_EXPECT=1 cargo nextest run -p mcp-cli looks` writes what is seen again; read the difference.
+//! `UPDATE_EXPECT=1 cargo nextest run -p mcplink looks` writes what is seen again; read the difference.
 
 use std::path::Path;
 use std::time::Duration;
