@@ -14,7 +14,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mcp_config::Scope;
 
 pub(crate) use self::config::{
-    AddArgs, AddJsonArgs, DemoArgs, ImportArgs, RemoveArgs, TransportArg, ValidateArgs, WriteArgs,
+    AddArgs, AddJsonArgs, DemoArgs, ImportArgs, RemoveArgs, TransportArg, UnwrapArgs, ValidateArgs, WrapArgs,
+    WriteArgs,
 };
 pub(crate) use self::documents::{CompletionsArgs, ManArgs};
 pub(crate) use self::url::UrlArgs;
@@ -189,6 +190,10 @@ pub(crate) enum Command {
     Disable(NamesArg),
     /// Take over the servers of other hosts into our own file
     Import(ImportArgs),
+    /// Put this program between a host and its servers, in the host's own file
+    Wrap(WrapArgs),
+    /// Put back what `wrap` changed, byte for byte
+    Unwrap(UnwrapArgs),
     /// List the hosts whose files with servers are found on this machine
     Hosts,
     /// Check the configuration files, or one file

@@ -35,6 +35,7 @@ mod validate;
 mod version;
 mod wait;
 mod watch;
+mod wrap;
 
 use std::sync::Arc;
 
@@ -76,6 +77,8 @@ pub(crate) async fn run(command: Command, app: &Arc<App>) -> Result<ExitStatus, 
         Command::Enable(args) => switch::run(app, &args.names, true),
         Command::Disable(args) => switch::run(app, &args.names, false),
         Command::Import(args) => import::run(app, &args).await,
+        Command::Wrap(args) => wrap::run(app, &args).await,
+        Command::Unwrap(args) => wrap::undo(app, &args),
         Command::Hosts => hosts::run(app),
         Command::Validate(args) => validate::run(app, args.file.as_deref()),
         Command::Schema => schema::run(app),

@@ -85,6 +85,38 @@ pub fn value_at<S: AsRef<str>>(text: &str, path: &[S]) -> Result<Option<Value>, 
     Ok(node.map(|node| Value::of(&text, node)))
 }
 
+/// The bytes of the value at `path`, as they are written; `None` where there is none. They may hold secrets.
+///
+/// # Errors
+///
+/// The text is no JSON.
+pub fn written_at<S: AsRef<str>>(text: &str, path: &[S]) -> Result<Option<String>, EditError> {
+    let text = with_root(text);
+    let root = parse(&text)?;
+    let node = path.iter().try_fold(&root, |node, key| node.as_object()?.get(key.as_ref()));
+    Ok(node.map(|node| written(&text, node).to_owned()))
+}
+
+/// The text with these bytes as the value at `path`, in the place of the one that is there.
+///
+/// # Errors
+///
+/// The text is no JSON, there is nothing at `path`, or the bytes are no value.
+pub fn restored<S: AsRef<str>>(text: &str, path: &[S], bytes: &str) -> Result<String, EditError> {
+    let path = &keys(path);
+    let root = parse(text)?;
+    let node = path.iter().try_fold(&root, |node, key| node.as_object()?.get(key));
+    let Some(node) = node else { return Err(EditError::new(EditErrorKind::Unsafe)) };
+    let value = Value::parse(bytes)?;
+    let range = node.span.start()..node.span.end();
+    let edited = spliced(text, &[Splice { range, text: bytes.to_owned() }]);
+    if is_as_asked(text, &edited, path, &Change::Set(value)) {
+        Ok(edited)
+    } else {
+        Err(EditError::new(EditErrorKind::Unsafe))
+    }
+}
+
 /// The line, from 1, on which the name of the member at `path` stands; `None` where there is no such member.
 pub fn line_of<S: AsRef<str>>(text: &str, path: &[S]) -> Option<usize> {
     let root = json::parse(text).ok()?;

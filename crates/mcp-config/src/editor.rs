@@ -72,6 +72,11 @@ impl Editor {
         Self { locks: state_dir.as_ref().join(LOCKS) }
     }
 
+    /// The directory of this tool's own state.
+    pub(crate) fn state_dir(&self) -> &Path {
+        self.locks.parent().unwrap_or(&self.locks)
+    }
+
     /// Replaces the text of `place.file` by what `change` makes of it; it gets an empty text where there is no file, and is
     /// called again where another program was faster. Where it makes nothing different, nothing is written.
     ///
@@ -153,6 +158,11 @@ pub struct EntryPlace {
 }
 
 impl EntryPlace {
+    /// A file of its own.
+    pub(crate) fn of_file(scope: Scope, file: PathBuf) -> Self {
+        Self { scope, file, folder: None }
+    }
+
     /// The path to the entry `name` in `text`, which is what is in the file.
     pub fn path(&self, text: &str, name: &str) -> Vec<String> {
         self.member(text, "mcpServers", name)

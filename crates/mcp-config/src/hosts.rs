@@ -26,6 +26,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 pub(crate) use entry::Origins;
+pub(crate) use found::written;
 pub use found::{Carried, HostFound};
 pub use lines::AddressOption;
 pub(crate) use lines::{Line, Takes};
@@ -59,6 +60,21 @@ pub struct Host {
     pub(crate) on: &'static [&'static str],
     /// Its files are those that are read anyway.
     pub(crate) is_native: bool,
+    /// How it is told of a local server.
+    pub(crate) local: Local,
+    /// It is started by a desktop, whose `PATH` is not that of a terminal.
+    pub(crate) of_desktop: bool,
+}
+
+/// How a local server is written.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Local {
+    /// `command` and `args`, behind these members.
+    Command(&'static [(&'static str, &'static str)]),
+    /// The same, with the tools that may be used, which are all.
+    CommandAndTools(&'static [(&'static str, &'static str)]),
+    /// `type: local`, and one list of words as `command`.
+    Words,
 }
 
 /// One file of a host.
@@ -93,6 +109,8 @@ const PLAIN: Host = Host {
     off: &[],
     on: &[],
     is_native: false,
+    local: Local::Command(&[]),
+    of_desktop: false,
 };
 
 /// The key that most hosts have.
@@ -138,6 +156,11 @@ impl Host {
         self.is_native
     }
 
+    /// Whether a desktop starts it, whose `PATH` is not that of a terminal.
+    pub fn is_started_by_desktop(&self) -> bool {
+        self.of_desktop
+    }
+
     /// The files that a person of this environment, in this project, may have; nothing is looked at.
     pub(crate) fn places(
         &'static self,
@@ -162,6 +185,19 @@ impl Host {
         places.extend(own);
         places
     }
+}
+
+/// Where the servers of a file are.
+pub(crate) fn servers_of(
+    root: &crate::json::Object,
+    keys: &'static [&'static [&'static str]],
+) -> Option<&'static [&'static str]> {
+    read::servers(root, keys).map(|servers| servers.keys)
+}
+
+/// What a text in TOML says; `None` where it is none.
+pub(crate) fn toml_value(text: &str) -> Option<crate::edit::Value> {
+    toml::parse(text).ok().map(|node| written(&node))
 }
 
 /// `path` in `dir`, with the separators of this system.

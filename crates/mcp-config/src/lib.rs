@@ -84,6 +84,7 @@ mod switching;
 mod trust;
 mod validate;
 mod variables;
+mod wrap;
 
 pub use address::{Address, AddressError};
 pub use chain::VARIABLE as CHAIN_VARIABLE;
@@ -119,3 +120,4 @@ pub use suggest::nearest;
 pub use switching::Switching;
 pub use trust::TrustStore;
 pub use validate::{validate_file, validate_text};
+pub use wrap::{HostTarget, Kept, Through, WrapError, WrapFailure, WrapRecord, Wrapped, project_of};

@@ -121,6 +121,46 @@ pub(crate) struct ImportArgs {
     pub(crate) dry_run: bool,
 }
 
+/// `wrap`.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("which").required(true).args(["names", "all"]))]
+pub(crate) struct WrapArgs {
+    /// The host, such as cursor or claude-desktop (see `mcplink hosts`)
+    pub(crate) host: String,
+    /// The servers: of the host's own file, or of ours
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Every server of the host's own files
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Change it without asking
+    #[arg(short, long, conflicts_with = "dry_run")]
+    pub(crate) yes: bool,
+    /// Show what would be different, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Do not ask the servers afterwards
+    #[arg(long)]
+    pub(crate) no_check: bool,
+}
+
+/// `unwrap`.
+#[derive(Args, Debug)]
+#[command(group = clap::ArgGroup::new("what").required(true).args(["names", "all"]))]
+pub(crate) struct UnwrapArgs {
+    /// The host
+    pub(crate) host: String,
+    /// The servers
+    #[arg(value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Everything that `wrap` put into its files
+    #[arg(long)]
+    pub(crate) all: bool,
+    /// Say what would be put back, and write nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
 /// `validate`.
 #[derive(Args, Debug)]
 pub(crate) struct ValidateArgs {

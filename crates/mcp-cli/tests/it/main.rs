@@ -15,7 +15,7 @@
 //! | `signature` | what a tool takes |
 //! | `adding`, `switches` | what is added, removed, switched on and off, and in which file |
 //! | `files` | files that are broken, or another host's |
-//! | `borrowed`, `importing` | the files of other hosts, read in place and taken over |
+//! | `borrowed`, `importing`, `wrapping` | the files of other hosts, read in place, taken over, and led through this program |
 //! | `usage`, `complete`, `offline` | commands that use a server, and those that only read files |
 //! | `trust` | what a folder may do before and after it is trusted |
 //! | `consent`, `decisions` | what a decision shows, that it is about content, and how a person makes it |
@@ -97,3 +97,4 @@ mod urls;
 mod usage;
 mod watch;
 mod ways;
+mod wrapping;

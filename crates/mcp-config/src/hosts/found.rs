@@ -175,7 +175,7 @@ fn refers(value: &Written, variable: &str) -> bool {
 }
 
 /// The value as it would be written. A number that is no whole one means nothing in any of our fields.
-fn written(node: &Node) -> Written {
+pub(crate) fn written(node: &Node) -> Written {
     match &node.value {
         Value::Null => Written::Null,
         Value::Bool(value) => Written::Bool(*value),

@@ -7,4 +7,5 @@ const FILES: &[HostFile] = &[
     json(Base::Home, ".gemini/antigravity/mcp_config.json"),
 ];
 
-pub(super) static HOST: Host = Host { name: "antigravity", title: "Antigravity", files: FILES, ..PLAIN };
+pub(super) static HOST: Host =
+    Host { name: "antigravity", title: "Antigravity", files: FILES, of_desktop: true, ..PLAIN };

@@ -4,5 +4,11 @@ use crate::hosts::{Base, Host, HostFile, PLAIN, json};
 
 const FILES: &[HostFile] = &[json(Base::Application, "Claude/claude_desktop_config.json")];
 
-pub(super) static HOST: Host =
-    Host { name: "claude-desktop", title: "Claude Desktop", files: FILES, expands: false, ..PLAIN };
+pub(super) static HOST: Host = Host {
+    name: "claude-desktop",
+    title: "Claude Desktop",
+    files: FILES,
+    expands: false,
+    of_desktop: true,
+    ..PLAIN
+};

@@ -19,5 +19,6 @@ pub(super) static HOST: Host = Host {
     files: FILES,
     fields: &[("autoApprove", Nothing), ("alwaysAllow", Nothing), ("timeout", Time("timeout", Seconds))],
     expands: false,
+    of_desktop: true,
     ..PLAIN
 };

@@ -1,7 +1,7 @@
 //! Copilot CLI, and the portable form of VS Code, which is the same.
 
 use crate::hosts::words::Means::Nothing;
-use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+use crate::hosts::{Base, Host, HostFile, Local, PLAIN, json};
 
 const FILES: &[HostFile] = &[
     json(Base::Project, ".mcp.json"),
@@ -14,5 +14,6 @@ pub(super) static HOST: Host = Host {
     title: "Copilot CLI",
     files: FILES,
     fields: &[("deferTools", Nothing), ("slowConnectionThresholdMs", Nothing)],
+    local: Local::CommandAndTools(&[("type", "local")]),
     ..PLAIN
 };

@@ -4,4 +4,5 @@ use crate::hosts::{Base, Host, HostFile, PLAIN, json};
 
 const FILES: &[HostFile] = &[json(Base::Project, ".cursor/mcp.json"), json(Base::Home, ".cursor/mcp.json")];
 
-pub(super) static HOST: Host = Host { name: "cursor", title: "Cursor", files: FILES, ..PLAIN };
+pub(super) static HOST: Host =
+    Host { name: "cursor", title: "Cursor", files: FILES, of_desktop: true, ..PLAIN };

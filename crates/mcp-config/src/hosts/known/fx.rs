@@ -1,9 +1,10 @@
 //! fx: as opencode's older form, with fields that name variables.
 
-use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+use crate::hosts::{Base, Host, HostFile, Local, PLAIN, json};
 
 const SERVERS: &[&[&str]] = &[&["mcp"]];
 
 const FILES: &[HostFile] = &[json(Base::Home, ".fx/mcp.json").under(SERVERS)];
 
-pub(super) static HOST: Host = Host { name: "fx", title: "fx", files: FILES, expands: false, ..PLAIN };
+pub(super) static HOST: Host =
+    Host { name: "fx", title: "fx", files: FILES, expands: false, local: Local::Words, ..PLAIN };

@@ -1,11 +1,17 @@
 //! Kimi Code: `transport` is the type.
 
-use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+use crate::hosts::{Base, Host, HostFile, Local, PLAIN, json};
 
 const FILES: &[HostFile] = &[
     json(Base::Project, ".kimi-code/mcp.json"),
     json(Base::Variable("KIMI_CODE_HOME", ".kimi-code"), "mcp.json"),
 ];
 
-pub(super) static HOST: Host =
-    Host { name: "kimi", title: "Kimi Code", files: FILES, expands: false, ..PLAIN };
+pub(super) static HOST: Host = Host {
+    name: "kimi",
+    title: "Kimi Code",
+    files: FILES,
+    expands: false,
+    local: Local::Command(&[("transport", "stdio")]),
+    ..PLAIN
+};

@@ -1,7 +1,7 @@
 //! opencode: `mcp`, and `mcp.servers` in its newer form; the command is an array, its variables are `environment`.
 
 use crate::hosts::words::Means::Lost;
-use crate::hosts::{Base, Form, Host, HostFile, Means, PLAIN, json};
+use crate::hosts::{Base, Form, Host, HostFile, Local, Means, PLAIN, json};
 
 pub(super) const SERVERS: &[&[&str]] = &[&["mcp", "servers"], &["mcp"]];
 pub(super) const FIELDS: &[(&str, Means)] =
@@ -22,5 +22,6 @@ pub(super) static HOST: Host = Host {
     files: FILES,
     fields: FIELDS,
     forms: &[Form::Braces],
+    local: Local::Words,
     ..PLAIN
 };

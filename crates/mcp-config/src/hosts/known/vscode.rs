@@ -1,7 +1,7 @@
 //! VS Code: `servers` with `inputs` in files of their own, and before those existed in its settings.
 
 use crate::hosts::words::Means::{Lost, Nothing};
-use crate::hosts::{Base, Host, HostFile, PLAIN, json};
+use crate::hosts::{Base, Host, HostFile, Local, PLAIN, json};
 
 const SERVERS: &[&[&str]] = &[&["servers"], &["mcpServers"]];
 const SETTINGS: &[&[&str]] = &[&["mcp", "servers"], &["mcp.servers"]];
@@ -24,5 +24,7 @@ pub(super) static HOST: Host = Host {
         ("sandbox", Lost("a local server is not put into a sandbox here")),
         ("sandboxEnabled", Lost("a local server is not put into a sandbox here")),
     ],
+    local: Local::Command(&[("type", "stdio")]),
+    of_desktop: true,
     ..PLAIN
 };

@@ -1,0 +1,143 @@
+//! Whether a wrapped server works the way its host will start it: with the host's variables and `PATH`, in its folder.
+
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+
+use mcp_config::Platform;
+use serde::Serialize;
+use serde_json::Value;
+
+use super::{Around, Planned};
+use crate::view::shown;
+
+/// How long a host may take to hear something.
+const PATIENCE: &str = "20s";
+
+/// What a program that a desktop starts has of this environment.
+const OF_A_DESKTOP: [&str; 14] = [
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "SHELL",
+    "TMPDIR",
+    "USERPROFILE",
+    "APPDATA",
+    "LOCALAPPDATA",
+    "SystemRoot",
+    "XDG_RUNTIME_DIR",
+    "MCPLINK_RUNTIME_DIR",
+    "DISPLAY",
+    "DBUS_SESSION_BUS_ADDRESS",
+];
+
+/// What came of it.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Checked {
+    /// The status, as `status` has it; `null` where it could not be asked.
+    pub(super) status: Option<String>,
+    pub(super) tools: Option<u64>,
+    /// Why it is so, where it does not work.
+    pub(super) message: Option<String>,
+    /// What runs for it and would not be found on the host's `PATH`.
+    pub(super) not_found: Option<String>,
+    /// That `PATH`.
+    pub(super) path: Option<String>,
+}
+
+impl Checked {
+    pub(super) fn lines(&self) -> Vec<String> {
+        let mut lines = Vec::new();
+        let tools = match self.tools {
+            Some(1) => ", 1 tool".to_owned(),
+            Some(count) => format!(", {count} tools"),
+            None => String::new(),
+        };
+        let status = self.status.as_deref().unwrap_or("no answer");
+        lines.push(format!("asked the way the host will (its PATH, its folder): {status}{tools}"));
+        if let Some(message) = &self.message {
+            lines.push(shown::line(message));
+        }
+        if let Some(program) = &self.not_found {
+            let path = self.path.as_deref().unwrap_or_default();
+            lines.push(shown::line(&format!(
+                "{program} would not be found: PATH is {path} there; write its whole path into the entry"
+            )));
+        }
+        lines
+    }
+}
+
+/// The `PATH` of what a desktop starts; none where the person's own is the desktop's.
+fn desktop_path(platform: Platform) -> Option<&'static str> {
+    match platform {
+        Platform::Unix => Some("/usr/local/bin:/usr/bin:/bin"),
+        Platform::MacOs => Some("/usr/bin:/bin:/usr/sbin:/sbin"),
+        _ => None,
+    }
+}
+
+pub(super) async fn run(around: &Around<'_>, one: &Planned) -> Checked {
+    let environment = &around.app.environment;
+    let own_path = environment.text("PATH").unwrap_or_default().to_owned();
+    let is_desktop = around.host.is_started_by_desktop();
+    let path = desktop_path(Platform::CURRENT).filter(|_| is_desktop).map_or(own_path.clone(), str::to_owned);
+    let mut arguments = vec!["status", &one.name, "--json", "--non-interactive", "--timeout", PATIENCE];
+    let project = one.through.args.iter().skip_while(|word| *word != "--project").nth(1);
+    if let Some(project) = project {
+        arguments.extend(["--project", project]);
+    }
+    let mut command = tokio::process::Command::new(&one.through.program);
+    command
+        .args(&arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .kill_on_drop(true);
+    let home = around.config.locations.home.clone();
+    if is_desktop {
+        command.env_clear();
+        for name in OF_A_DESKTOP {
+            if let Some(value) = environment.text(name) {
+                command.env(name, value);
+            }
+        }
+        if let Some(home) = &home {
+            command.current_dir(home);
+        }
+    }
+    command.env("PATH", &path).envs(one.through.env.iter().map(|(name, value)| (name, value)));
+    let said = command.output().await.ok();
+    let document: Value =
+        said.and_then(|said| serde_json::from_slice(&said.stdout).ok()).unwrap_or(Value::Null);
+    let row = &document["servers"][0];
+    let text = |value: &Value| value.as_str().map(str::to_owned);
+    Checked {
+        status: text(&row["status"]),
+        tools: row["tools"].as_u64(),
+        message: text(&row["reason"]["message"]),
+        not_found: missing(around, one, &own_path, &path).await,
+        path: is_desktop.then_some(path),
+    }
+}
+
+/// The program of the server or of its helper that is on the person's `PATH` and not on the host's.
+async fn missing(around: &Around<'_>, one: &Planned, own: &str, theirs: &str) -> Option<String> {
+    let config = around.app.own_config().ok()?;
+    let entry = config.entry(&one.name)?;
+    let program = match entry.stdio() {
+        Some(stdio) => stdio.command.expose().to_owned(),
+        None => {
+            let wired = around.app.host.configured(entry, &config).await;
+            wired.auth.as_ref()?.plan.settings().helper.as_ref()?.program()?.to_owned()
+        }
+    };
+    let is_plain = !program.contains(std::path::is_separator);
+    (is_plain && found(&program, own).is_some() && found(&program, theirs).is_none()).then_some(program)
+}
+
+fn found(program: &str, path: &str) -> Option<PathBuf> {
+    let separator = if cfg!(windows) { ';' } else { ':' };
+    path.split(separator).map(|folder| Path::new(folder).join(program)).find(|file| file.is_file())
+}

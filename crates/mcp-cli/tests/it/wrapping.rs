@@ -1,0 +1,274 @@
+//! `wrap` and `unwrap`: this program between a host and its servers, and the host's file byte for byte as it was.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use mcp_testkit::FakeMcpServer;
+use serde_json::{Value, json};
+
+use crate::borrowed::published;
+use crate::importing::{cases, others};
+use crate::setting::Setting;
+
+const CURSOR: &str = ".cursor/mcp.json";
+
+fn own(setting: &Setting) -> Value {
+    let text = fs::read_to_string(setting.home.home().join(".config/mcplink/mcp.json"));
+    serde_json::from_str(&text.unwrap_or_else(|_| "{}".to_owned())).unwrap()
+}
+
+/// Every server of a host, by name, that stands in the first of its files with that name.
+fn names(setting: &Setting, host: &str) -> Vec<String> {
+    let plan = setting.run(&["import", host, "--json"], 0).json();
+    let mut names: Vec<String> = Vec::new();
+    for one in plan["servers"].as_array().unwrap().iter().filter(|one| one["state"] == "new") {
+        names.push(one["name"].as_str().unwrap().to_owned());
+    }
+    names
+}
+
+#[test]
+fn fh_h5_the_published_file_of_each_host_is_wrapped_and_unwrapped_byte_for_byte() {
+    for (case, host) in cases() {
+        let setting = published(&case);
+        let before = others(&setting);
+        let names = names(&setting, &host);
+        let line = |verb: &str, names: &[String], more: &[&str]| -> Vec<String> {
+            let words = [verb, &host].into_iter().map(str::to_owned);
+            words.chain(names.iter().cloned()).chain(more.iter().map(|word| (*word).to_owned())).collect()
+        };
+        let run = |words: &[String], code| {
+            let words: Vec<&str> = words.iter().map(String::as_str).collect();
+            setting.run(&words, code)
+        };
+        // Without a yes it is shown, and nothing is written.
+        let told =
+            setting.mcplink(&line("wrap", &names, &[]).iter().map(String::as_str).collect::<Vec<_>>()).run();
+        assert_eq!(others(&setting), before, "{case}: {told}");
+        if host == "goose" {
+            assert!(told.stdout.contains("put this into") && told.stdout.contains("cmd: "), "{case}: {told}");
+            assert!(told.stderr.contains("YAML"), "{case}: {told}");
+            continue;
+        }
+        let wrapped = run(&line("wrap", &names, &["--yes", "--no-check"]), 0);
+        assert_ne!(others(&setting), before, "{case}: {wrapped}");
+        for name in &names {
+            assert!(own(&setting)["mcpServers"].get(name).is_some(), "{case}: {name} is in our own file");
+        }
+        // What the host has now leads through this program, and is read as that.
+        let found = setting.run(&["hosts", "--json", "--from", &host], 0).json();
+        let pointers: u64 =
+            found["found"].as_array().unwrap().iter().map(|file| file["pointers"].as_u64().unwrap()).sum();
+        assert!(pointers >= names.len() as u64, "{case}: {found:#}");
+        // Twice is once.
+        let twice = others(&setting);
+        let _ = run(&line("wrap", &names, &["--yes", "--no-check"]), 0);
+        assert_eq!(others(&setting), twice, "{case}");
+        // One after the other, in another order than they were put there.
+        let mut back = names.clone();
+        back.rotate_left(1);
+        for name in &back {
+            let _ = run(&line("unwrap", std::slice::from_ref(name), &[]), 0);
+        }
+        assert_eq!(others(&setting), before, "{case}: byte for byte");
+        assert_eq!(own(&setting)["mcpServers"], json!({}), "{case}: and what was moved is out again");
+    }
+}
+
+#[test]
+fn fh_h5_what_was_edited_since_stays_and_the_entry_comes_back_as_its_bytes() {
+    for (file, host, text, edit) in [
+        (
+            CURSOR,
+            "cursor",
+            "{ // mine\n\t\"mcpServers\": {\n\t\t\"a\": { \"url\" :\"https://a.example/mcp\" , }, // a\n\t\t\"b\": {\"url\": \"https://b.example\"}\n\t},\n}\n",
+            ("// mine", "// mine, edited"),
+        ),
+        (
+            ".codex/config.toml",
+            "codex",
+            "model = 'x'\r\n\r\n[mcp_servers.a] # a\r\nurl = \"https://a.example/mcp\" # there\r\n\r\n[mcp_servers.a.http_headers]\r\nX-A = \"1\"\r\n\r\n# b\r\n[mcp_servers.b]\r\nurl = 'https://b.example'\r\n",
+            ("'x'", "'y'"),
+        ),
+        (
+            ".codex/config.toml",
+            "codex",
+            "[mcp_servers]\na = { url = \"https://a.example/mcp\", scopes = [ \"x\" ] } # a\nb = {url = 'https://b.example'}\n",
+            ("# a", "# ab"),
+        ),
+    ] {
+        let setting = Setting::new();
+        let path = setting.home.write(file, text).unwrap();
+        let _ = setting.run(&["wrap", host, "a", "--yes", "--no-check"], 0);
+        let wrapped = fs::read_to_string(&path).unwrap();
+        assert!(wrapped.contains("bridge") && !wrapped.contains("a.example"), "{wrapped}");
+        fs::write(&path, wrapped.replace(edit.0, edit.1)).unwrap();
+        let _ = setting.run(&["unwrap", host, "--all"], 0);
+        assert_eq!(fs::read_to_string(&path).unwrap(), text.replace(edit.0, edit.1), "{host}");
+        // An entry that a person made something else of is not touched.
+        let _ = setting.run(&["wrap", host, "a", "--yes", "--no-check"], 0);
+        let other = fs::read_to_string(&path).unwrap().replace(env!("CARGO_BIN_EXE_mcplink"), "/opt/other");
+        fs::write(&path, &other).unwrap();
+        assert!(setting.run(&["unwrap", host, "a"], 2).stderr.contains("not what was put there"));
+        assert_eq!(fs::read_to_string(&path).unwrap(), other);
+    }
+}
+
+#[test]
+fn fh_h5_s_b2_a_host_whose_file_is_ours_as_well_reaches_the_server_and_not_itself() {
+    let server = FakeMcpServer::start().unwrap();
+    let text = format!(
+        "{{\"numStartups\": 7, \"mcpServers\": {{\"web\": {{ \"type\":\"http\", \"url\": \"{}\" }}}}}}\n",
+        server.url()
+    );
+    let setting = Setting::new();
+    let path = setting.home.write(".claude.json", &text).unwrap();
+    let wrapped = setting.run(&["wrap", "claude-code", "web", "--yes", "--json"], 0).json();
+    assert_eq!(wrapped["servers"][0]["check"]["status"], "connected", "{wrapped:#}");
+    assert_eq!(wrapped["servers"][0]["moved"], true);
+    assert_eq!(setting.status("web")["scope"], "mcplink");
+    assert_eq!(setting.status("web")["status"], "connected");
+    let _ = setting.run(&["unwrap", "claude-code", "web"], 0);
+    assert_eq!(fs::read_to_string(path).unwrap(), text);
+    assert_eq!(setting.status("web")["scope"], "user");
+}
+
+#[cfg(unix)]
+#[test]
+fn fh_h5_it_is_asked_as_the_host_will_and_what_it_would_not_find_is_named() {
+    use std::os::unix::fs::PermissionsExt;
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::new();
+    let helper = setting.home.write("bin/my-sso", "#!/bin/sh\necho '{\"X-Team\": \"a\"}'\n").unwrap();
+    fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).unwrap();
+    let entry =
+        json!({"mcpServers": {"web": {"url": server.url().as_str(), "headersHelper": "my-sso headers"}}});
+    for (host, file, works) in [("cursor", CURSOR, false), ("amp", ".config/amp/settings.json", true)] {
+        let text = entry
+            .to_string()
+            .replace("mcpServers", if host == "amp" { "amp.mcpServers" } else { "mcpServers" });
+        setting.home.write(file, text).unwrap();
+        let path = format!("{}:/usr/bin:/bin", helper.parent().unwrap().display());
+        let line = ["wrap", host, "web", "--yes", "--json"];
+        let wrapped = setting.mcplink(&line).env("PATH", path).run().expect_code(0).json();
+        let check = &wrapped["servers"][0]["check"];
+        assert_eq!(check["status"] == "connected", works, "{host}: {wrapped:#}");
+        assert_eq!(check["notFound"] == "my-sso", !works, "{host}: {wrapped:#}");
+        let _ = setting.run(&["unwrap", host, "web"], 0);
+    }
+}
+
+#[test]
+fn fh_h5_a_host_without_servers_of_its_own_gets_one_of_ours() {
+    let setting = Setting::of("tickets", json!({"type": "http", "url": "https://t.example/mcp"}));
+    let file = setting.home.home().join(".config/Claude/claude_desktop_config.json");
+    assert!(
+        setting
+            .run(&["wrap", "claude-desktop", "--all", "--yes"], 2)
+            .stderr
+            .contains("no servers of its own")
+    );
+    assert!(
+        setting
+            .run(&["wrap", "claude-desktop", "tickts", "--yes"], 2)
+            .stderr
+            .contains("did you mean \"tickets\"?")
+    );
+    let _ = setting.run(&["wrap", "claude-desktop", "tickets", "--yes", "--no-check"], 0);
+    let written: Value = serde_json::from_str(&fs::read_to_string(&file).unwrap()).unwrap();
+    let entry = &written["mcpServers"]["tickets"];
+    assert_eq!(entry["command"], json!(env!("CARGO_BIN_EXE_mcplink")));
+    assert_eq!(entry["args"], json!(["bridge", "tickets"]));
+    // Where our own files are not where a desktop would look for them, the entry says where.
+    assert_eq!(entry["env"]["MCPLINK_STATE_DIR"], json!(setting.home.state_dir()));
+    // Another server of the name here is not what the host had.
+    setting
+        .home
+        .write(CURSOR, r#"{"mcpServers": {"tickets": {"url": "https://other.example/mcp"}}}"#)
+        .unwrap();
+    let refused = setting.run(&["wrap", "cursor", "tickets", "--yes"], 2);
+    assert!(refused.stderr.contains("has another server named tickets"), "{refused}");
+    assert!(refused.stderr.contains("mcplink import cursor --name tickets"), "{refused}");
+}
+
+#[test]
+fn s_b1_fh_h5_all_leaves_what_a_project_brings_along() {
+    let setting = Setting::new();
+    let text = json!({"mcpServers": {"evil": {"command": "touch", "args": ["/tmp/x"]}}}).to_string();
+    let path = setting.home.write_project(CURSOR, &text).unwrap();
+    setting.home.write(CURSOR, r#"{"mcpServers": {"mine": {"url": "https://m.example/mcp"}}}"#).unwrap();
+    let told = setting.run(&["wrap", "cursor", "--all", "--yes", "--no-check"], 0);
+    assert!(told.stderr.contains("1 of a project's file left as they are"), "{told}");
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    assert!(own(&setting)["mcpServers"].get("evil").is_none());
+    // What is kept of a host's file is for this account alone.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let kept = fs::read_dir(setting.home.state_dir().join("backups")).unwrap();
+        let mut kept: Vec<PathBuf> = kept.map(|one| one.unwrap().path()).collect();
+        kept.push(setting.home.state_dir().join("wrapped.json"));
+        assert_eq!(kept.len(), 2);
+        for file in kept {
+            assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
+        }
+    }
+}
+
+fn spawn(setting: &Setting, args: &[&str]) -> std::process::Child {
+    Command::new(env!("CARGO_BIN_EXE_mcplink"))
+        .args(args)
+        .env_clear()
+        .envs(setting.home.environment("/usr/bin:/bin"))
+        .current_dir(setting.home.project())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
+fn sixteen() -> String {
+    let servers: serde_json::Map<String, Value> = (0..16)
+        .map(|number| (format!("n{number}"), json!({"url": format!("https://n{number}.example/mcp")})))
+        .collect();
+    format!("{:#}\n", json!({ "mcpServers": servers }))
+}
+
+#[test]
+fn sixteen_wraps_at_once_lose_nothing_and_all_come_back() {
+    let setting = Setting::new();
+    let text = sixteen();
+    let path = setting.home.write(CURSOR, &text).unwrap();
+    for verb in ["wrap", "unwrap"] {
+        let more: &[&str] = if verb == "wrap" { &["--yes", "--no-check"] } else { &[] };
+        let names: Vec<String> = (0..16).map(|number| format!("n{number}")).collect();
+        let children: Vec<_> =
+            names.iter().map(|name| spawn(&setting, &[&[verb, "cursor", name], more].concat())).collect();
+        for mut child in children {
+            assert!(child.wait().unwrap().success(), "{verb}");
+        }
+        let now = fs::read_to_string(&path).unwrap();
+        assert_eq!(now.matches("\"bridge\"").count(), if verb == "wrap" { 16 } else { 0 }, "{now}");
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+}
+
+#[test]
+fn killed_at_any_moment_a_wrap_can_be_taken_back() {
+    let setting = Setting::new();
+    let text = sixteen();
+    let path = setting.home.write(CURSOR, &text).unwrap();
+    for number in 0..16_u64 {
+        let mut child = spawn(&setting, &["wrap", "cursor", &format!("n{number}"), "--yes", "--no-check"]);
+        std::thread::sleep(Duration::from_millis(number * 4));
+        child.kill().unwrap();
+        let _ = child.wait().unwrap();
+        let now = fs::read_to_string(&path).unwrap();
+        let value: Value = serde_json::from_str(&now).expect("old or new");
+        assert_eq!(value["mcpServers"].as_object().unwrap().len(), 16);
+    }
+    let _ = setting.run(&["unwrap", "cursor", "--all"], 0);
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+}

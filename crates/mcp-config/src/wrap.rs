@@ -1,0 +1,305 @@
+//! An entry of a host that leads through this program: put into the host's file, and taken out again.
+//!
+//! What stood there is kept as its bytes, so that it comes back byte for byte, also where the rest of the file was edited
+//! since. A file that nobody edited since becomes what it was as a whole.
+
+mod record;
+mod toml;
+mod write;
+
+use std::fmt;
+use std::path::Path;
+
+pub use record::{Kept, WrapRecord};
+pub use write::WrapFailure;
+
+use crate::edit::{self, Change, EditError, Value};
+use crate::entry::ServerEntry;
+use crate::hosts::{Format, Host, HostFile, Local};
+use crate::json::{self, Node};
+use crate::{Config, EntryPlace, HostFound, Request, Scope};
+
+/// A file of a host, and how an entry is written into it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct HostTarget {
+    /// Whose it is.
+    pub host: &'static Host,
+    /// The file.
+    pub place: EntryPlace,
+    /// Whether a project brings it along.
+    pub of_project: bool,
+    /// Its row in the table of the host; none of Claude Code, whose files are ours as well.
+    row: Option<&'static HostFile>,
+}
+
+/// How a host starts this program in the place of a server.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Through {
+    /// The program, with its whole path.
+    pub program: String,
+    /// Its arguments.
+    pub args: Vec<String>,
+    /// Variables that it needs and the host may not have.
+    pub env: Vec<(String, String)>,
+}
+
+impl Through {
+    /// The program as a bridge to `name`.
+    pub fn to(program: &Path, name: &str, project: Option<&Path>) -> Self {
+        let mut args = vec!["bridge".to_owned(), name.to_owned()];
+        if let Some(folder) = project {
+            args.extend(["--project".to_owned(), folder.display().to_string()]);
+        }
+        Self { program: program.display().to_string(), args, env: Vec::new() }
+    }
+}
+
+/// Why a file of a host is not edited.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum WrapError {
+    /// The text cannot be changed.
+    Edit(EditError),
+    /// It is in a format, or in a form, that is not edited here.
+    NotEdited(&'static str),
+    /// The entry is not what was put there.
+    Changed,
+}
+
+impl fmt::Display for WrapError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Edit(error) => write!(f, "{error}"),
+            Self::NotEdited(why) => f.write_str(why),
+            Self::Changed => f.write_str("the entry is not what was put there; it is left as it is"),
+        }
+    }
+}
+
+impl std::error::Error for WrapError {}
+
+impl From<EditError> for WrapError {
+    fn from(error: EditError) -> Self {
+        Self::Edit(error)
+    }
+}
+
+/// A text with an entry that leads through this program.
+#[derive(Clone)]
+#[non_exhaustive]
+pub struct Wrapped {
+    /// The text.
+    pub text: String,
+    /// The bytes that stood there; none where nothing did. They may hold secrets.
+    pub original: Option<String>,
+}
+
+impl fmt::Debug for Wrapped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Wrapped").field("had_one", &self.original.is_some()).finish_non_exhaustive()
+    }
+}
+
+impl HostTarget {
+    /// Where the entry `name` of `host` stands, or would: the file that has it, or else the host's own file.
+    pub fn of(
+        host: &'static Host,
+        name: &str,
+        found: &[HostFound],
+        config: &Config,
+        request: &Request,
+    ) -> Option<Self> {
+        if host.is_read_anyway() {
+            let scopes = [Scope::Local, Scope::Project, Scope::User];
+            let has = |scope: &Scope| {
+                let pointer = config.pointers_of(name).any(|pointer| pointer.entry.scope == *scope);
+                pointer || config.definitions(name).any(|entry| entry.scope == *scope)
+            };
+            let scope = scopes.into_iter().find(has).unwrap_or(Scope::User);
+            let pointer = config.pointers_of(name).find(|pointer| pointer.entry.scope == scope);
+            let mut place = config.place_of_entry(name, scope)?;
+            if let Some(file) = pointer.and_then(|pointer| pointer.entry.origin.place.path()) {
+                place.file = file.to_owned();
+            }
+            return Some(Self { host, place, of_project: scope == Scope::Project, row: None });
+        }
+        let has = |file: &&HostFound| {
+            file.host == host && file.servers.iter().any(|server| server.entry.name == name)
+        };
+        let places = host.places(&request.env, &config.project, request.platform);
+        // What a project brings along takes no name from what this person has.
+        let with = found.iter().filter(|file| !file.of_project).find(has).or_else(|| found.iter().find(has));
+        let with = with.and_then(|file| file.place.path().map(Path::to_owned));
+        let own = || {
+            let mut own = places.iter().filter(|(place, _)| !place.file().is_of_project());
+            let first = own.clone().next();
+            own.find(|(_, path)| path.exists()).or(first).map(|(_, path)| path.clone())
+        };
+        let path = with.or_else(own)?;
+        Self::at(host, &path, config, request)
+    }
+
+    /// The file `path` of `host`.
+    pub fn at(host: &'static Host, path: &Path, config: &Config, request: &Request) -> Option<Self> {
+        let places = host.places(&request.env, &config.project, request.platform);
+        let (place, _) = places.into_iter().find(|(_, known)| known == path)?;
+        let of_project = place.file().is_of_project();
+        let scope = if of_project { Scope::Project } else { Scope::User };
+        let at = EntryPlace::of_file(scope, path.to_owned());
+        Some(Self { host, place: at, of_project, row: Some(place.file()) })
+    }
+
+    /// The path to the entry `name` in `text`.
+    fn path(&self, text: &str, name: &str) -> Vec<String> {
+        let Some(row) = self.row else { return self.place.path(text, name) };
+        let root = json::parse(text).ok();
+        let servers =
+            root.as_ref().and_then(Node::as_object).and_then(|root| crate::hosts::servers_of(root, row.keys));
+        // Of two places of which one is in the other, the outer one is what every version has.
+        let keys = servers.unwrap_or_else(|| {
+            let outer = row.keys.iter().find(|keys| row.keys.iter().all(|other| other.starts_with(keys)));
+            outer.or(row.keys.first()).copied().unwrap_or(&["mcpServers"])
+        });
+        keys.iter().map(|key| (*key).to_owned()).chain([name.to_owned()]).collect()
+    }
+
+    /// How this file says what `through` does.
+    fn value(&self, text: &str, name: &str, through: &Through) -> Value {
+        let path = self.path(text, name);
+        let is_plain = path.len() == 2 && path[0] == "mcpServers";
+        let text_of = |text: &String| Value::from(&**text);
+        let mut words = vec![text_of(&through.program)];
+        words.extend(through.args.iter().map(text_of));
+        let env: Vec<(String, Value)> =
+            through.env.iter().map(|(name, value)| (name.clone(), text_of(value))).collect();
+        let mut members = Vec::new();
+        let mut add = |key: &str, value: Value| members.push((key.to_owned(), value));
+        match self.host.local {
+            Local::Words if !is_plain => {
+                add("type", Value::from("local"));
+                add("command", Value::Array(words));
+                if !env.is_empty() {
+                    add("environment", Value::Object(env));
+                }
+                add("enabled", Value::Bool(true));
+            }
+            local => {
+                let (first, all_tools) = match local {
+                    Local::Command(first) => (first, false),
+                    Local::CommandAndTools(first) => (first, true),
+                    Local::Words => (&[][..], false),
+                };
+                for (key, value) in first {
+                    add(key, Value::from(*value));
+                }
+                add("command", words.remove(0));
+                add("args", Value::Array(words));
+                if !env.is_empty() {
+                    add("env", Value::Object(env));
+                }
+                if all_tools {
+                    add("tools", Value::Array(vec![Value::from("*")]));
+                }
+            }
+        }
+        Value::Object(members)
+    }
+
+    /// The entry as a person would write it into this file.
+    pub fn shown(&self, name: &str, through: &Through) -> String {
+        match self.row.map(|row| row.format) {
+            Some(Format::Toml) => toml::block(&["mcp_servers"], name, through, "\n"),
+            Some(Format::Yaml) => yaml(name, through),
+            _ => {
+                let path = self.path("", name);
+                edit::apply("", &path, &Change::Set(self.value("", name, through))).unwrap_or_default()
+            }
+        }
+    }
+
+    /// `text` with the entry `name` leading through this program.
+    ///
+    /// # Errors
+    ///
+    /// See [`WrapError`].
+    pub fn wrapped(&self, text: &str, name: &str, through: &Through) -> Result<Wrapped, WrapError> {
+        match self.row.map(|row| row.format) {
+            Some(Format::Yaml) => Err(WrapError::NotEdited("its file is YAML, which is not edited here")),
+            Some(Format::Toml) => toml::wrapped(text, name, through),
+            _ => {
+                let path = self.path(text, name);
+                let original = edit::written_at(text, &path)?;
+                let value = self.value(text, name, through);
+                let text = edit::apply(text, &path, &Change::Set(value))?;
+                Ok(Wrapped { text, original })
+            }
+        }
+    }
+
+    /// Whether the bytes `original` stand at the entry `name`, or nothing does.
+    fn has(&self, text: &str, name: &str, original: Option<&str>) -> bool {
+        match self.row.map(|row| row.format) {
+            Some(Format::Toml) => toml::has(text, name, original),
+            Some(Format::Yaml) => false,
+            _ => edit::written_at(text, &self.path(text, name)).is_ok_and(|is| is.as_deref() == original),
+        }
+    }
+
+    /// `text` with what stood in the place of the entry `name`.
+    ///
+    /// # Errors
+    ///
+    /// See [`WrapError`].
+    pub fn unwrapped(
+        &self,
+        text: &str,
+        name: &str,
+        through: &Through,
+        original: Option<&str>,
+    ) -> Result<String, WrapError> {
+        match self.row.map(|row| row.format) {
+            Some(Format::Yaml) => Err(WrapError::NotEdited("its file is YAML, which is not edited here")),
+            Some(Format::Toml) => toml::unwrapped(text, name, through, original),
+            _ => {
+                let path = self.path(text, name);
+                let is = edit::value_at(text, &path)?;
+                let command = |value: &Value| value.get("command").cloned();
+                let wrote = self.value(text, name, through);
+                if is.as_ref().and_then(command) != command(&wrote) {
+                    return Err(WrapError::Changed);
+                }
+                Ok(match original {
+                    Some(original) => edit::restored(text, &path, original)?,
+                    None => edit::apply(text, &path, &Change::Remove)?,
+                })
+            }
+        }
+    }
+}
+
+/// The entry for Goose, to be pasted.
+fn yaml(name: &str, through: &Through) -> String {
+    let quoted = |text: &str| serde_json::Value::from(text).to_string();
+    let mut out = format!(
+        "extensions:\n  {}:\n    type: stdio\n    enabled: true\n    cmd: {}\n    args:\n",
+        quoted(name),
+        quoted(&through.program)
+    );
+    for word in &through.args {
+        out.push_str(&format!("      - {}\n", quoted(word)));
+    }
+    if !through.env.is_empty() {
+        out.push_str("    envs:\n");
+        for (name, value) in &through.env {
+            out.push_str(&format!("      {}: {}\n", quoted(name), quoted(value)));
+        }
+    }
+    out
+}
+
+/// The folder that `--project` has to name for a bridge to `entry`.
+pub fn project_of<'c>(entry: &ServerEntry, config: &'c Config) -> Option<&'c Path> {
+    matches!(entry.scope, Scope::Project | Scope::Local).then_some(&*config.project.root)
+}

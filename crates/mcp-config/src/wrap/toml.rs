@@ -1,0 +1,259 @@
+//! Entries in TOML, as text: `[mcp_servers.NAME]` with the tables below it, or a value in `[mcp_servers]`.
+//!
+//! The library says where tables and values begin, and the rest is splices, so that what is not named is not touched.
+
+use std::ops::Range;
+
+use toml_edit::{Document, Item, Table};
+
+use super::{Through, WrapError, Wrapped};
+use crate::hosts::toml_value;
+
+/// The table of the servers, in every host that has TOML.
+const SERVERS: &str = "mcp_servers";
+
+const OTHER_FORM: WrapError =
+    WrapError::NotEdited("its entry is written in a form of TOML that is not edited here");
+
+/// `[mcp_servers.NAME]` with what `through` does.
+pub(super) fn block(keys: &[&str], name: &str, through: &Through, end: &str) -> String {
+    format!("[{}.{}]{end}{}", keys.join("."), key(name), body(through, end))
+}
+
+fn key(name: &str) -> String {
+    let is_bare = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    if !name.is_empty() && name.chars().all(is_bare) { name.to_owned() } else { quoted(name) }
+}
+
+/// Every string of JSON that has no `\/` and no surrogates is one of TOML.
+fn quoted(text: &str) -> String {
+    serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007F")
+}
+
+fn fields(through: &Through) -> Vec<(&'static str, String)> {
+    let args = through.args.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(", ");
+    let mut fields = vec![("command", quoted(&through.program)), ("args", format!("[{args}]"))];
+    if !through.env.is_empty() {
+        let env = through.env.iter().map(|(name, value)| format!("{} = {}", key(name), quoted(value)));
+        fields.push(("env", format!("{{ {} }}", env.collect::<Vec<_>>().join(", "))));
+    }
+    fields
+}
+
+fn body(through: &Through, end: &str) -> String {
+    fields(through).iter().map(|(key, value)| format!("{key} = {value}{end}")).collect()
+}
+
+/// Where an entry is in a text.
+enum At {
+    /// The blocks of its tables, in the order of the text; the first is where it is put.
+    Tables(Vec<Range<usize>>),
+    /// A value, which is a table on one line.
+    Value(Range<usize>),
+    Nowhere,
+}
+
+fn at(text: &str, name: &str) -> Result<At, WrapError> {
+    let document = Document::parse(text).map_err(|_| WrapError::NotEdited("its file is not valid TOML"))?;
+    let mut starts = Vec::new();
+    headers(document.as_table(), &mut Vec::new(), &mut starts);
+    starts.sort_by_key(|(_, start)| *start);
+    let of_entry = |path: &[String]| path.len() >= 2 && path[0] == SERVERS && path[1] == name;
+    let mut blocks: Vec<Range<usize>> = Vec::new();
+    for (number, (path, start)) in starts.iter().enumerate() {
+        if of_entry(path) {
+            let next = starts.get(number + 1).map_or(text.len(), |(_, start)| *start);
+            let end = end_of_block(text, *start, next);
+            // What stands between two tables of the entry goes with them.
+            match (number.checked_sub(1).is_some_and(|before| of_entry(&starts[before].0)), blocks.last_mut())
+            {
+                (true, Some(last)) => last.end = end,
+                _ => blocks.push(line_start(text, *start)..end),
+            }
+        }
+    }
+    if !blocks.is_empty() {
+        let has_own = starts.iter().any(|(path, _)| path.len() == 2 && of_entry(path));
+        return if has_own { Ok(At::Tables(blocks)) } else { Err(OTHER_FORM) };
+    }
+    match document.as_table().get(SERVERS).and_then(|servers| servers.get(name)) {
+        None | Some(Item::None) => Ok(At::Nowhere),
+        Some(Item::Value(value)) if value.is_inline_table() => {
+            // One that is made of dotted keys has no place of its own.
+            let span = value.span().filter(|span| text[span.clone()].starts_with('{')).ok_or(OTHER_FORM)?;
+            Ok(At::Value(span))
+        }
+        Some(_) => Err(OTHER_FORM),
+    }
+}
+
+/// Every table that has a header, and where that is.
+fn headers(table: &Table, path: &mut Vec<String>, starts: &mut Vec<(Vec<String>, usize)>) {
+    for (name, item) in table.iter() {
+        path.push(name.to_owned());
+        match item {
+            Item::Table(table) => {
+                if let Some(span) = table.span().filter(|_| !table.is_implicit() && !table.is_dotted()) {
+                    starts.push((path.clone(), span.start));
+                }
+                headers(table, path, starts);
+            }
+            Item::ArrayOfTables(tables) => {
+                for table in tables.iter() {
+                    starts.extend(table.span().map(|span| (path.clone(), span.start)));
+                    headers(table, path, starts);
+                }
+            }
+            _ => {}
+        }
+        path.pop();
+    }
+}
+
+fn line_start(text: &str, at: usize) -> usize {
+    text[..at].rfind('\n').map_or(0, |newline| newline + 1)
+}
+
+/// The end of the block that begins at `start`: what stands alone before the next header belongs to that.
+fn end_of_block(text: &str, start: usize, next: usize) -> usize {
+    let mut end = if next == text.len() { next } else { line_start(text, next) };
+    while end > start {
+        let line = line_start(text, end - 1);
+        let content = text[line..end].trim();
+        if line <= start || !(content.is_empty() || content.starts_with('#')) {
+            break;
+        }
+        end = line;
+    }
+    end
+}
+
+fn line_end(text: &str) -> &'static str {
+    if text.find('\n').is_some_and(|at| text[..at].ends_with('\r')) { "\r\n" } else { "\n" }
+}
+
+pub(super) fn wrapped(text: &str, name: &str, through: &Through) -> Result<Wrapped, WrapError> {
+    let end = line_end(text);
+    let (new, original) = match at(text, name)? {
+        At::Tables(blocks) => {
+            let original: String = blocks.iter().map(|range| &text[range.clone()]).collect();
+            let first = &text[blocks[0].clone()];
+            let header_end = first.find('\n').map_or(first.len(), |newline| newline + 1);
+            let gap = if first[..header_end].ends_with('\n') { "" } else { end };
+            // A table below it may stand first; then its header is written.
+            let is_own = first[..header_end].trim_start().starts_with('[')
+                && !has_more_keys(&first[..header_end], name);
+            let header =
+                if is_own { format!("{}{gap}", &first[..header_end]) } else { return Err(OTHER_FORM) };
+            let put = format!("{header}{}", body(through, end));
+            (replaced(text, &blocks, &put), Some(original))
+        }
+        At::Value(span) => {
+            let fields: Vec<String> =
+                fields(through).iter().map(|(key, value)| format!("{key} = {value}")).collect();
+            let put = format!("{{ {} }}", fields.join(", "));
+            let original = text[span.clone()].to_owned();
+            (format!("{}{put}{}", &text[..span.start], &text[span.end..]), Some(original))
+        }
+        At::Nowhere => {
+            let mut new = text.to_owned();
+            if !new.is_empty() && !new.ends_with('\n') {
+                new.push_str(end);
+            }
+            if !new.is_empty() {
+                new.push_str(end);
+            }
+            new.push_str(&block(&[SERVERS], name, through, end));
+            (new, None)
+        }
+    };
+    if others(text, name) != others(&new, name) || !is_wrapped(&new, name, through) {
+        return Err(OTHER_FORM);
+    }
+    Ok(Wrapped { text: new, original })
+}
+
+fn has_more_keys(header: &str, name: &str) -> bool {
+    let written = header.trim().trim_start_matches('[').split(']').next().unwrap_or_default().trim();
+    let ends = [key(name), quoted(name), format!("'{name}'")];
+    !ends.iter().any(|end| written.ends_with(&**end))
+}
+
+/// The text with `put` in the place of the first of these blocks, and without the others.
+fn replaced(text: &str, blocks: &[Range<usize>], put: &str) -> String {
+    let mut new = String::with_capacity(text.len());
+    let mut from = 0;
+    for (number, block) in blocks.iter().enumerate() {
+        new.push_str(&text[from..block.start]);
+        if number == 0 {
+            new.push_str(put);
+        }
+        from = block.end;
+    }
+    new.push_str(&text[from..]);
+    new
+}
+
+pub(super) fn unwrapped(
+    text: &str,
+    name: &str,
+    through: &Through,
+    original: Option<&str>,
+) -> Result<String, WrapError> {
+    if !is_wrapped(text, name, through) {
+        return Err(WrapError::Changed);
+    }
+    let new = match (at(text, name)?, original) {
+        (At::Tables(blocks), Some(original)) => replaced(text, &blocks, original),
+        (At::Value(span), Some(original)) => {
+            format!("{}{original}{}", &text[..span.start], &text[span.end..])
+        }
+        (At::Tables(mut blocks), None) => {
+            // With the blank line that was put before it.
+            let before = line_start(text, blocks[0].start.saturating_sub(1));
+            if blocks[0].start > 0 && text[before..blocks[0].start].trim().is_empty() {
+                blocks[0].start = before;
+            }
+            replaced(text, &blocks, "")
+        }
+        _ => return Err(WrapError::Changed),
+    };
+    if others(text, name) != others(&new, name) {
+        return Err(OTHER_FORM);
+    }
+    Ok(new)
+}
+
+/// Whether the entry starts what `through` does.
+fn is_wrapped(text: &str, name: &str, through: &Through) -> bool {
+    let Some(root) = toml_value(text) else { return false };
+    let entry = root.get(SERVERS).and_then(|servers| servers.get(name));
+    entry.and_then(|entry| entry.get("command")?.as_str()) == Some(&*through.program)
+}
+
+/// What the file says beside the entry.
+fn others(text: &str, name: &str) -> Option<crate::edit::Value> {
+    use crate::edit::Value;
+    let mut root = toml_value(text)?;
+    if let Value::Object(members) = &mut root {
+        for (key, value) in members.iter_mut() {
+            if let (SERVERS, Value::Object(servers)) = (&**key, value) {
+                servers.retain(|(key, _)| key != name);
+            }
+        }
+        members.retain(|(key, value)| key != SERVERS || *value != Value::Object(Vec::new()));
+    }
+    Some(root)
+}
+
+/// Whether the bytes `original` stand at the entry `name`, or nothing does.
+pub(super) fn has(text: &str, name: &str, original: Option<&str>) -> bool {
+    match (at(text, name), original) {
+        (Ok(At::Nowhere), None) => true,
+        (Ok(At::Value(span)), Some(original)) => text[span] == *original,
+        (Ok(At::Tables(blocks)), Some(original)) => {
+            blocks.iter().map(|range| &text[range.clone()]).collect::<String>() == original
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,133 @@
+//! What is written when an entry of a host is put through this program, and in which order.
+//!
+//! First what stood there is kept, then the host's file is changed; back, the file first. So at no moment is something in a
+//! host's file of which this program does not know how it was.
+
+use mcp_files::{Links, Policy};
+
+use super::{HostTarget, Kept, Through, WrapError, WrapRecord};
+use crate::{ConfigError, ConfigErrorKind, Edited, Editor, EntryPlace};
+
+/// The longest file of a host that is read back.
+const MAX_BYTES: u64 = 32 * 1024 * 1024;
+
+/// Why a host's file was not changed.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum WrapFailure {
+    /// A file cannot be read or written.
+    File(ConfigError),
+    /// The entry cannot be put there or taken out.
+    Refused(WrapError),
+}
+
+impl From<ConfigError> for WrapFailure {
+    fn from(error: ConfigError) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<WrapError> for WrapFailure {
+    fn from(error: WrapError) -> Self {
+        Self::Refused(error)
+    }
+}
+
+impl Editor {
+    /// What is kept of the files of hosts.
+    ///
+    /// # Errors
+    ///
+    /// The record cannot be read.
+    pub fn wrap_record(&self) -> Result<WrapRecord, ConfigError> {
+        let place = WrapRecord::place(self.state_dir());
+        let read = self.dry_run::<ConfigError>(&place, |text| Ok(text.to_owned()))?;
+        Ok(WrapRecord::parse(read.before()))
+    }
+
+    /// Puts the entry `name` through this program. `moved` says that its server was put into our own file for it.
+    ///
+    /// # Errors
+    ///
+    /// See [`WrapFailure`]. Nothing is changed then.
+    pub fn wrap(
+        &self,
+        target: &HostTarget,
+        name: &str,
+        through: &Through,
+        moved: bool,
+    ) -> Result<Edited, WrapFailure> {
+        let file = &target.place.file;
+        self.edit::<WrapFailure>(&target.place, |text| {
+            let wrapped = target.wrapped(text, name, through)?;
+            if wrapped.text == text {
+                return Ok(wrapped.text);
+            }
+            if self.wrap_record()?.is_first(file) {
+                self.back_up(target, text)?;
+            }
+            let kept = Kept { original: wrapped.original, through: through.clone(), moved };
+            self.record(|record| record.keep(target.host.name, file, name, &kept, &wrapped.text))?;
+            Ok(wrapped.text)
+        })
+    }
+
+    /// Puts back what stood in the place of the entry `name`; the whole file becomes what it was where nobody edited it
+    /// since and no other entry of it leads through this program.
+    ///
+    /// # Errors
+    ///
+    /// See [`WrapFailure`]. Nothing is changed then.
+    pub fn unwrap(&self, target: &HostTarget, name: &str) -> Result<Edited, WrapFailure> {
+        let file = &target.place.file;
+        let edited = self.edit::<WrapFailure>(&target.place, |text| self.unwrapped(target, name, text))?;
+        self.record(|record| record.forget(file, name, edited.after()))?;
+        Ok(edited)
+    }
+
+    /// What [`unwrap`](Self::unwrap) makes of `text`. Only reads.
+    ///
+    /// # Errors
+    ///
+    /// As of [`unwrap`](Self::unwrap).
+    pub fn unwrapped(&self, target: &HostTarget, name: &str, text: &str) -> Result<String, WrapFailure> {
+        let file = &target.place.file;
+        let record = self.wrap_record()?;
+        let kept = record.kept(file, name).ok_or(WrapError::Changed)?;
+        let after = match target.unwrapped(text, name, &kept.through, kept.original.as_deref()) {
+            // Who was killed before the host's file was changed has nothing to put back.
+            Err(WrapError::Changed) if target.has(text, name, kept.original.as_deref()) => text.to_owned(),
+            after => after?,
+        };
+        let is_last =
+            record.files_of(target.host.name).iter().any(|(of, names)| of == file && names.len() == 1);
+        if is_last && record.is_untouched(file, text) {
+            let backup = WrapRecord::backup(self.state_dir(), file);
+            let whole = mcp_files::read(&backup, &Policy::surroundings(MAX_BYTES).owned()).ok();
+            if let Some(whole) = whole.and_then(|whole| String::from_utf8(whole).ok()) {
+                return Ok(whole);
+            }
+        }
+        Ok(after)
+    }
+
+    /// Keeps the file as it is, beside the record: mode 0600, because hosts have secrets in it.
+    fn back_up(&self, target: &HostTarget, text: &str) -> Result<(), ConfigError> {
+        let backup = WrapRecord::backup(self.state_dir(), &target.place.file);
+        let failed = |error| ConfigError::io(ConfigErrorKind::Write, &backup, error);
+        if let Some(folder) = backup.parent() {
+            mcp_files::private_dir(folder, Links::Follow).map_err(failed)?;
+        }
+        mcp_files::replace(&backup, text.as_bytes()).map_err(failed)
+    }
+
+    fn record(&self, change: impl Fn(&mut WrapRecord)) -> Result<(), ConfigError> {
+        let place: EntryPlace = WrapRecord::place(self.state_dir());
+        self.edit::<ConfigError>(&place, |text| {
+            let mut record = WrapRecord::parse(text);
+            change(&mut record);
+            Ok(record.to_text())
+        })?;
+        Ok(())
+    }
+}
