@@ -23,6 +23,7 @@ use crate::options::{ClientOptions, RequestOptions};
 use crate::retry::RetryPolicy;
 use crate::tools::ToolList;
 use crate::trace::spans::Peer;
+use crate::waiting::Waiting;
 use crate::wire::Wire;
 
 #[cfg(any(feature = "http", feature = "stdio"))]
@@ -39,12 +40,6 @@ use crate::{
 #[cfg(feature = "http")]
 pub use crate::http::client::HttpClient;
 pub use crate::protocol::handshake::{Implementation, ServerDescription};
-
-/// Told while an attempt waits for credentials; only over HTTP are there any.
-#[cfg(feature = "http")]
-type WaitingShared = Arc<crate::waiting::Waiting>;
-#[cfg(not(feature = "http"))]
-type WaitingShared = ();
 
 /// How long a connection waits for the server's own stream before it is used without: some servers and proxies keep
 /// the head of a stream back until there is something to tell.
@@ -250,7 +245,7 @@ impl Connector {
 
     async fn shake_hands(&self, server: &Server, peer: Peer) -> Result<Connection, TransportError> {
         let limit = self.options().connect_timeout;
-        let waiting = WaitingShared::default();
+        let waiting = Arc::<Waiting>::default();
         let (wire, hub) = match &server.endpoint {
             // A process has a limit of its own, and tells what it printed when that is over.
             Endpoint::Stdio(_) => self.open(server, &waiting).await?,
@@ -272,13 +267,13 @@ impl Connector {
         Ok(connection)
     }
 
+    /// `waiting` is set while an attempt waits for credentials.
+    #[cfg_attr(not(feature = "http"), expect(unused_variables, reason = "credentials are for HTTP alone"))]
     async fn open(
         &self,
         server: &Server,
-        waiting: &WaitingShared,
+        waiting: &Arc<Waiting>,
     ) -> Result<(Wire, Arc<Inbox>), TransportError> {
-        #[cfg(not(feature = "http"))]
-        let () = *waiting;
         let limits = server.limits.as_ref().unwrap_or(&self.limits);
         let new_hub = || {
             let budget = Budget::new(limits.clone(), self.shared.clone());

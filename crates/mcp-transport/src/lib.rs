@@ -71,7 +71,6 @@ pub mod subscription;
 pub mod supervisor;
 pub mod tools;
 pub mod trace;
-#[cfg(feature = "http")]
 mod waiting;
 mod wire;
 mod words;

@@ -1,17 +1,24 @@
-//! Whether a request waits for credentials, and not for its server: whoever ends the waiting has to say which.
+//! Whether a request waits for credentials, and not for its server: the one that ends the waiting has to say which.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::AtomicBool;
+#[cfg(feature = "http")]
+use std::{sync::atomic::Ordering, time::Duration};
 
+#[cfg(feature = "http")]
 use mcp_auth::{AuthError, AuthProvider};
 
+#[cfg(feature = "http")]
 use crate::error::TransportError;
 
 /// Set while a provider, or what signs with its credentials, is asked on behalf of a request. It stays set where the request
 /// is dropped meanwhile.
 #[derive(Debug, Default)]
-pub(crate) struct Waiting(AtomicBool);
+pub(crate) struct Waiting(
+    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "credentials are for HTTP alone"))]
+    AtomicBool,
+);
 
+#[cfg(feature = "http")]
 impl Waiting {
     /// What `asking` comes to, which is waited for here.
     pub(crate) async fn for_credentials<T>(&self, asking: impl Future<Output = T>) -> T {
