@@ -30,7 +30,7 @@ pub trait AuthProvider: fmt::Debug + Send + Sync + 'static {
     fn on_rejected<'a>(&'a self, rejection: Rejection<'a>) -> AuthFuture<'a, Recovery>;
 
     /// The server took `acceptance.used`: told of every answer that concerns the request itself, errors of the call included.
-    /// It is called for each of them on the way to whoever asked, so it must not wait: keep what is worth keeping, such as a
+    /// It is called for each of them on the way to the caller, so it must not wait: keep what is worth keeping, such as a
     /// nonce for the next request.
     ///
     /// # Errors

@@ -17,7 +17,7 @@ impl Loaded {
         }
     }
 
-    /// Tells whoever uses a server that its certificates are not checked, each time.
+    /// Tells at each use of a server that its certificates are not checked.
     pub(crate) fn note_not_verified(&self, app: &App, name: &str) {
         let own = self.config.problems_of(name);
         own.filter(|problem| problem.code == ProblemCode::NotVerified).for_each(|problem| note(app, problem));

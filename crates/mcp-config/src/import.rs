@@ -1,6 +1,6 @@
 //! What it would change to take servers over from other hosts: a value, before anything is written.
 //!
-//! Each server that the files of hosts define is met once, whoever has it, and compared with what stands under its name in
+//! Each server that the files of hosts define is met once, whichever host has it, and compared with what stands under its name in
 //! our own files: by what the two entries do, not by how they are written. So a second import finds everything there.
 
 use crate::edit::{self, Change, EditError, Value};

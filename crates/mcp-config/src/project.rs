@@ -82,7 +82,7 @@ pub(crate) fn stranger(path: &Path) -> Option<u32> {
 /// What `dir/.git` makes of `dir`, if anything (gitrepository-layout).
 ///
 /// Security: a repository that another account made is none of ours, as for git itself (`safe.directory`): anybody can
-/// put one above everybody who works below `/tmp`, and anybody can write a worktree's pointer.
+/// put one above every account that works below `/tmp`, and any account can write a worktree's pointer.
 fn checkout(dir: &Path) -> Option<Checkout> {
     let git = dir.join(".git");
     if stranger(&git).is_some() || stranger(dir).is_some() {
@@ -117,7 +117,7 @@ fn main_checkout(git_file: &Path, git_dir: &Path) -> Option<PathBuf> {
     (listed && confirmed).then(|| without_verbatim_prefix(main.to_owned()))
 }
 
-/// Security: anybody can make a `.git` in `/tmp`, above everybody who works there.
+/// Security: any account can make a `.git` in `/tmp`, above all that work there.
 fn read_line(path: &Path) -> Option<String> {
     first_line(path, &POINTER).ok()
 }

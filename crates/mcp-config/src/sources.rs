@@ -336,7 +336,7 @@ fn project_files(project: &Project, locations: &Locations) -> Vec<Source> {
 
 /// Whether a file of `owner` may not speak for a project below it.
 ///
-/// Security: everybody can write to `/tmp`, and a person who approves all project servers means those of
+/// Security: every account can write to `/tmp`, and a person who approves all project servers means those of
 /// their projects. The superuser could do anything anyway.
 fn is_foreign(owner: Option<u32>, owners: &[u32]) -> bool {
     owner.is_some_and(|owner| owner != 0 && !owners.is_empty() && !owners.contains(&owner))
@@ -475,7 +475,7 @@ mod tests {
         fs::create_dir(base.join("project")).unwrap();
         let file = base.join(".mcp.json");
         fs::write(&file, "{}").unwrap();
-        // Only the superuser can give a file away; for everybody else the test above has to do.
+        // Only the superuser can give a file away; for other accounts the test above has to do.
         if std::os::unix::fs::chown(&file, Some(4242), None).is_err() {
             return;
         }

@@ -52,7 +52,7 @@ async fn the_example_calls_what_it_may_and_says_what_a_person_can_do_about_the_r
     assert!(said.contains("open: connected\n  echo: ") && said.contains("hello"), "{said}");
     let refused = "closed: needs-auth: the server refused the headers of the configuration (401)";
     assert!(said.contains(&format!("{refused} [reconnect, disable]")), "{said}");
-    // What no file holds nobody can edit.
+    // What no file holds cannot be edited.
     assert!(said.contains("empty: disabled: ") && !said.contains("edit-config"), "{said}");
     assert!(!said.contains("canary"), "{said}");
     let agents = open.requests().iter().all(|request| request.header("user-agent") == Some("my-agent/1.0"));

@@ -227,7 +227,7 @@ impl TokenLedger {
         lock(&self.0).remove(token).is_some()
     }
 
-    /// Withdraws every token: what a server's "sign everybody out" does.
+    /// Withdraws every token: what a server's "sign out everyone" does.
     pub fn revoke_all(&self) {
         lock(&self.0).clear();
     }

@@ -274,7 +274,7 @@ fn python_exception(line: &str) -> bool {
     let ends = ["Error", "Exception", "Interrupt", "SystemExit", "Warning", "NotFound", "Timeout"];
     let named =
         last.starts_with(|c: char| c.is_ascii_uppercase()) && ends.iter().any(|end| last.ends_with(end));
-    // `Error: …` alone is said by everybody, and Python's own is never called that.
+    // `Error: …` alone is common to all, and Python's own is never called that.
     named
         && name.len() > "Exception".len() - 1
         && last != "Error"

@@ -20,7 +20,7 @@ pub enum CacheScope {
     /// Only requests with the same credentials. Also where the server does not say.
     #[default]
     Private,
-    /// Everybody.
+    /// All requests.
     Public,
 }
 

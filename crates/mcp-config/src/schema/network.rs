@@ -100,7 +100,7 @@ fn server_name(reader: &mut Reader<'_, '_>, object: &Object) -> Option<String> {
     Some(name.to_owned())
 }
 
-/// Security: who takes every certificate is read by whoever is on the way. A person may want that for a server of their own;
+/// Security: without a check of certificates, anyone on the way can read everything. A person may want that for a server of their own;
 /// a repository does not say it for them.
 fn skips_verification(reader: &mut Reader<'_, '_>, object: &Object, scope: Scope) -> bool {
     const STEPS: [&str; 2] = ["tls", "insecureSkipVerify"];
@@ -113,13 +113,13 @@ fn skips_verification(reader: &mut Reader<'_, '_>, object: &Object, scope: Scope
     reader.show_at(&STEPS, node, skips.to_string(), Vec::new());
     if skips && scope == Scope::Project {
         let message =
-            "is not taken from the file of a project: certificates are checked for whoever clones it";
+            "is not taken from the file of a project: certificates are checked for everyone who clones it";
         let hint = Some("name the certificate as `tls.ca`, or put the server into a file of your own");
         reader.error(ProblemCode::InvalidConfig, &STEPS, node.span, message, hint);
         return false;
     }
     if skips {
-        let message = "certificates of this server are not checked: whoever is on the way can read and change \
+        let message = "certificates of this server are not checked: anyone on the way can read and change \
                        everything, credentials included";
         let hint = Some("name the certificate as `tls.ca`");
         reader.warn(ProblemCode::NotVerified, &STEPS, node.span, message, hint);

@@ -102,7 +102,7 @@ fn an_administrators_switch_is_not_overruled() {
     fs::write(case.path(OWN), own).unwrap();
     let config = Config::load(&case.request);
     assert_eq!(config.entry("m").unwrap().gate(), Gate::Disabled);
-    assert_eq!(config.entry("n").unwrap().gate(), Gate::Disabled, "to do without is everybody's right");
+    assert_eq!(config.entry("n").unwrap().gate(), Gate::Disabled, "every file may switch an entry off");
 }
 
 #[test]

@@ -57,7 +57,7 @@ pub struct FakeMcpServer {
 }
 
 impl FakeMcpServer {
-    /// A builder for a dual-era server with the standard tools, which accepts everybody.
+    /// A builder for a dual-era server with the standard tools, which accepts every request.
     #[must_use]
     pub fn builder() -> FakeMcpServerBuilder {
         FakeMcpServerBuilder::new()

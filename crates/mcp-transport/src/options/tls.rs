@@ -35,7 +35,7 @@ pub struct TlsOptions {
     /// The name that the certificate of the server has to have, in place of the host of the URL. What the server is told
     /// (SNI) stays the host.
     pub server_name: Option<String>,
-    /// Takes every certificate of the server. Whoever is on the way can then read and change everything, credentials
+    /// Takes every certificate of the server. Anyone on the way can then read and change everything, credentials
     /// included; a program that offers this has to say so loudly.
     pub takes_any_certificate: bool,
 }

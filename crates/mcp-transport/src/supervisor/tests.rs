@@ -287,7 +287,7 @@ async fn retry_after_is_a_floor_with_a_cap_for_callers_too() {
     let handle = script.start();
     tokio::time::sleep(secs(2)).await;
     let lease = handle.lease().await;
-    // The caller waited for 7 s with everybody else, and gave up before the hour that became a minute was over.
+    // The caller waited for 7 s with all others, and gave up before the hour that became a minute was over.
     assert_eq!(script.waits(began), [0, 7]);
     assert_eq!(not_connected(lease).code, Some(ReasonCode::Retrying));
     assert_eq!(began.elapsed(), secs(32), "the patience of a request");

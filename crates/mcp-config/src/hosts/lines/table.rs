@@ -226,7 +226,7 @@ static OWN: [AddressOption; 15] = [
         "--insecure-skip-verify",
         None,
         Takes::Is("tls.insecureSkipVerify", &TRUE),
-        "Take every certificate of the URL: whoever is on the way can read and change everything",
+        "Take every certificate of the URL: anyone on the way can read and change everything",
     ),
     AddressOption::new(
         "--proxy",
