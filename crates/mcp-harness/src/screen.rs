@@ -147,10 +147,14 @@ impl Screen {
             ("\u{1b}[", Some('H'), _) if body.is_empty() && self.usual.is_some() => self.at = (0, 0),
             ("\u{1b}[", Some('A'), Ok(rows)) => self.up(rows),
             ("\u{1b}[", Some('A'), _) if body.is_empty() => self.up(1),
-            // As tmux has it: what is erased from the first row on is all of the screen, and goes to its history.
+            // As tmux has it: what is erased from the first row on is all of the screen, and goes to its history but for the
+            // empty rows at its end.
             ("\u{1b}[", Some('J'), _)
                 if (body.is_empty() || body == "0") && self.usual.is_none() && self.is_at_top() =>
             {
+                while self.lines.last().is_some_and(Vec::is_empty) {
+                    self.lines.pop();
+                }
                 self.history = self.lines.len();
                 self.lines.push(Vec::new());
                 self.at = (self.history, 0);
