@@ -1,7 +1,7 @@
 //! An entry of a host that leads through this program: put into the host's file, and taken out again.
 //!
 //! What stood there is kept as its bytes, so that it comes back byte for byte, also where the rest of the file was edited
-//! since. A file that nobody edited since becomes what it was as a whole.
+//! since. A file without such an edit becomes what it was as a whole.
 
 mod record;
 mod toml;

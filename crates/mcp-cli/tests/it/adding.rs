@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use mcp_testkit::{Accept, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer};
@@ -359,7 +358,6 @@ fn f128_commands_that_change_one_file_at_once_lose_nothing() {
     let mine = "{\n  // mine\n  \"mcpServers\": {\n    \"keep\": { \"command\": \"keep\" }, // this one\n    \"gone\": { \"command\": \"gone\" }\n  },\n  \"unknown\": [1,  2]\n}\n";
     let setting = Setting::new();
     setting.home.write(OWN, mine).unwrap();
-    let environment = setting.home.environment("/usr/bin:/bin");
     let lines: Vec<Vec<String>> = (0..6)
         .map(|number| {
             vec!["add".into(), format!("n{number}"), "--no-check".into(), "--".into(), "run".into()]
@@ -370,19 +368,7 @@ fn f128_commands_that_change_one_file_at_once_lose_nothing() {
             vec!["add-json".into(), "json".into(), r#"{"command": "json"}"#.into(), "--no-check".into()],
         ])
         .collect();
-    let children: Vec<_> = lines
-        .iter()
-        .map(|line| {
-            Command::new(env!("CARGO_BIN_EXE_mcplink"))
-                .args(line)
-                .env_clear()
-                .envs(&environment)
-                .current_dir(setting.home.project())
-                .stdout(Stdio::null())
-                .spawn()
-                .unwrap()
-        })
-        .collect();
+    let children: Vec<_> = lines.iter().map(|line| setting.spawn(line)).collect();
     for (mut child, line) in children.into_iter().zip(&lines) {
         assert!(child.wait().unwrap().success(), "{line:?}");
     }
@@ -401,18 +387,8 @@ fn f128_commands_that_change_one_file_at_once_lose_nothing() {
 #[test]
 fn f128_sixteen_at_once_are_all_there() {
     let setting = Setting::new();
-    let environment = setting.home.environment(&std::path::Path::new("/usr/bin:/bin").display().to_string());
     let children: Vec<_> = (0..16)
-        .map(|number| {
-            Command::new(env!("CARGO_BIN_EXE_mcplink"))
-                .args(["add", &format!("n{number}"), "--no-check", "--", "run"])
-                .env_clear()
-                .envs(&environment)
-                .current_dir(setting.home.project())
-                .stdout(Stdio::null())
-                .spawn()
-                .unwrap()
-        })
+        .map(|number| setting.spawn(["add", &format!("n{number}"), "--no-check", "--", "run"]))
         .collect();
     for mut child in children {
         assert!(child.wait().unwrap().success());
@@ -424,17 +400,9 @@ fn f128_sixteen_at_once_are_all_there() {
 fn f128_killed_at_any_moment_the_file_is_one_that_was_written() {
     let setting = Setting::new();
     setting.run(&["add", "first", "--no-check", "--", "run"], 0);
-    let environment = setting.home.environment("/usr/bin:/bin");
     for number in 0..25_u64 {
         let before = read(&own(&setting));
-        let mut child = Command::new(env!("CARGO_BIN_EXE_mcplink"))
-            .args(["add", &format!("n{number}"), "--no-check", "--", "run"])
-            .env_clear()
-            .envs(&environment)
-            .current_dir(setting.home.project())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child = setting.spawn(["add", &format!("n{number}"), "--no-check", "--", "run"]);
         std::thread::sleep(Duration::from_millis(number * 3));
         child.kill().unwrap();
         child.wait().unwrap();

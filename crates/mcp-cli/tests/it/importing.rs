@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use mcp_testkit::FakeMcpServer;
 use serde_json::{Value, json};
@@ -302,19 +301,8 @@ fn sixteen_imports_at_once_lose_nothing() {
     let servers: BTreeMap<String, Value> =
         (0..16).map(|number| (format!("n{number}"), json!({"url": server.url().as_str()}))).collect();
     setting.home.write(".cursor/mcp.json", json!({"mcpServers": servers}).to_string()).unwrap();
-    let environment = setting.home.environment("/usr/bin:/bin");
-    let children: Vec<_> = (0..16)
-        .map(|number| {
-            Command::new(env!("CARGO_BIN_EXE_mcplink"))
-                .args(["import", "--name", &format!("n{number}"), "--yes"])
-                .env_clear()
-                .envs(&environment)
-                .current_dir(setting.home.project())
-                .stdout(Stdio::null())
-                .spawn()
-                .unwrap()
-        })
-        .collect();
+    let children: Vec<_> =
+        (0..16).map(|number| setting.spawn(["import", "--name", &format!("n{number}"), "--yes"])).collect();
     for mut child in children {
         assert!(child.wait().unwrap().success());
     }

@@ -1,6 +1,8 @@
 //! A home with servers in its configuration, and the binary to look at them with.
 
+use std::ffi::OsStr;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 
 use mcp_harness::{Mcplink, Output};
 use mcp_testkit::{FakeHelper, FakeMcpServer, RecordedRequest, TempHome};
@@ -60,6 +62,19 @@ impl Setting {
     /// A command, to be changed before it runs.
     pub(crate) fn mcplink(&self, args: &[&str]) -> Mcplink<'_> {
         Mcplink::new(env!("CARGO_BIN_EXE_mcplink"), &self.home).args(args.iter().copied())
+    }
+
+    /// A command that runs beside others, without this program's environment and with its output thrown away.
+    pub(crate) fn spawn<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Child {
+        Command::new(env!("CARGO_BIN_EXE_mcplink"))
+            .args(args)
+            .env_clear()
+            .envs(self.home.environment("/usr/bin:/bin"))
+            .current_dir(self.home.project())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
     }
 
     /// A command, on a terminal of its own; `None` where there is nothing to make one with.

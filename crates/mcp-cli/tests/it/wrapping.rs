@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use mcp_testkit::FakeMcpServer;
@@ -217,18 +216,6 @@ fn s_b1_fh_h5_all_leaves_what_a_project_brings_along() {
     }
 }
 
-fn spawn(setting: &Setting, args: &[&str]) -> std::process::Child {
-    Command::new(env!("CARGO_BIN_EXE_mcplink"))
-        .args(args)
-        .env_clear()
-        .envs(setting.home.environment("/usr/bin:/bin"))
-        .current_dir(setting.home.project())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap()
-}
-
 fn sixteen() -> String {
     let servers: serde_json::Map<String, Value> = (0..16)
         .map(|number| (format!("n{number}"), json!({"url": format!("https://n{number}.example/mcp")})))
@@ -245,7 +232,7 @@ fn sixteen_wraps_at_once_lose_nothing_and_all_come_back() {
         let more: &[&str] = if verb == "wrap" { &["--yes", "--no-check"] } else { &[] };
         let names: Vec<String> = (0..16).map(|number| format!("n{number}")).collect();
         let children: Vec<_> =
-            names.iter().map(|name| spawn(&setting, &[&[verb, "cursor", name], more].concat())).collect();
+            names.iter().map(|name| setting.spawn([&[verb, "cursor", name], more].concat())).collect();
         for mut child in children {
             assert!(child.wait().unwrap().success(), "{verb}");
         }
@@ -261,7 +248,7 @@ fn killed_at_any_moment_a_wrap_can_be_taken_back() {
     let text = sixteen();
     let path = setting.home.write(CURSOR, &text).unwrap();
     for number in 0..16_u64 {
-        let mut child = spawn(&setting, &["wrap", "cursor", &format!("n{number}"), "--yes", "--no-check"]);
+        let mut child = setting.spawn(["wrap", "cursor", &format!("n{number}"), "--yes", "--no-check"]);
         std::thread::sleep(Duration::from_millis(number * 4));
         child.kill().unwrap();
         let _ = child.wait().unwrap();

@@ -72,7 +72,7 @@ impl Editor {
         })
     }
 
-    /// Puts back what stood in the place of the entry `name`; the whole file becomes what it was where nobody edited it
+    /// Puts back what stood in the place of the entry `name`; the whole file becomes what it was where it was not edited
     /// since and no other entry of it leads through this program.
     ///
     /// # Errors
