@@ -95,10 +95,12 @@ impl Kind {
     }
 }
 
+/// The folder of the fixtures.
+const FIXTURES: &str = "crates/mcp-harness/fixtures";
+
 fn install_all(tools_required: bool) -> Result<(), Problems> {
-    let fixtures = root().join("crates/mcp-harness/fixtures");
     let targets = target_directory()?.join("fixtures");
-    let entries = fs::read_dir(&fixtures).into_iter().flatten();
+    let entries = fs::read_dir(root().join(FIXTURES)).into_iter().flatten();
     let mut folders: Vec<(PathBuf, PathBuf)> = entries
         .filter_map(|entry| {
             let entry = entry.ok()?;
@@ -208,4 +210,24 @@ pub(crate) fn target_directory() -> Result<PathBuf, Problems> {
     let metadata = metadata()?;
     let directory = metadata["target_directory"].as_str();
     directory.map(PathBuf::from).ok_or_else(|| vec!["cargo metadata names no target directory".to_owned()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Where `target` is kept, one that lies elsewhere is still installed, and is missing on a fresh machine only.
+    #[test]
+    fn what_is_installed_lies_where_setup_looks() {
+        let crates = fs::read_dir(root().join("crates")).expect("the crates");
+        let folders = crates.flat_map(|member| {
+            let fixtures = member.expect("a crate").path().join("fixtures");
+            fs::read_dir(fixtures).into_iter().flatten().map(|folder| folder.expect("a fixture").path())
+        });
+        let installed: Vec<PathBuf> = folders.filter(|folder| Kind::of(folder).is_some()).collect();
+        assert!(installed.len() > 5, "{installed:?}");
+        let elsewhere: Vec<_> =
+            installed.iter().filter(|folder| !folder.starts_with(root().join(FIXTURES))).collect();
+        assert!(elsewhere.is_empty(), "not installed by setup: {elsewhere:?}");
+    }
 }
