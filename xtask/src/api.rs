@@ -1,10 +1,13 @@
 //! The public API of each library crate, as text in `docs/api/`: a change of it shows in the change that makes it.
 //!
-//! rustdoc writes what is public as JSON. That output is not stable, so this asks the compiler for it by
-//! `RUSTC_BOOTSTRAP`, for this one command, and leaves the reading to the crate `public-api`, which follows its format.
+//! rustdoc writes what is public as JSON. That output is not stable, so this asks for it by `RUSTC_BOOTSTRAP`, and leaves
+//! the reading to the crate `public-api`, which follows its format. Only rustdoc sees that variable, because cargo runs
+//! this program in its place: the build scripts of half of the dependencies look at it, and cargo would run them, and
+//! compile all that stands on them, once for this list and once again for whatever is built next.
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
 
 use crate::Problems;
 use crate::shell::{command, metadata, output, root};
@@ -39,15 +42,14 @@ pub(crate) fn update(crates: &[&str]) -> Result<(), Problems> {
 fn lists(crates: &[&str]) -> Result<Vec<(PathBuf, String)>, Problems> {
     let metadata = metadata()?;
     let target = PathBuf::from(metadata["target_directory"].as_str().unwrap_or("target"));
+    let packages = metadata["packages"].as_array().into_iter().flatten();
+    let libraries: Vec<(&str, &str)> = packages
+        .filter_map(|package| Some((package["name"].as_str()?, library(package)?)))
+        .filter(|(name, _)| crates.is_empty() || crates.contains(name))
+        .collect();
+    document(&libraries)?;
     let mut lists = Vec::new();
-    for package in metadata["packages"].as_array().into_iter().flatten() {
-        let (Some(name), Some(library)) = (package["name"].as_str(), library(package)) else { continue };
-        if !crates.is_empty() && !crates.contains(&name) {
-            continue;
-        }
-        let arguments = ["rustdoc", "--locked", "--quiet", "--package", name, "--lib", "--all-features"];
-        let json = ["--", "-Z", "unstable-options", "--output-format", "json", "--cap-lints", "allow"];
-        output(command("cargo", &arguments).args(json).env("RUSTC_BOOTSTRAP", "1"))?;
+    for (name, library) in libraries {
         let document = target.join("doc").join(library.replace('-', "_")).with_extension("json");
         let api = public_api::Builder::from_rustdoc_json(&document)
             .omit_blanket_impls(true)
@@ -58,6 +60,31 @@ fn lists(crates: &[&str]) -> Result<Vec<(PathBuf, String)>, Problems> {
         lists.push((Path::new(FOLDER).join(name).with_extension("txt"), api.to_string()));
     }
     Ok(lists)
+}
+
+/// Set where cargo runs this program as its rustdoc.
+const AS_RUSTDOC: &str = "XTASK_IS_RUSTDOC";
+
+/// Writes the JSON of each library, all by one command, with the features that lints and tests have compiled already.
+fn document(libraries: &[(&str, &str)]) -> Result<(), Problems> {
+    let this =
+        std::env::current_exe().map_err(|error| vec![format!("this program is not found: {error}")])?;
+    let mut doc = command("cargo", &["doc", "--locked", "--quiet", "--lib", "--no-deps", "--all-features"]);
+    doc.args(libraries.iter().flat_map(|(name, _)| ["--package", name]));
+    doc.env("RUSTDOC", this).env(AS_RUSTDOC, "1");
+    doc.env("RUSTDOCFLAGS", "-Z unstable-options --output-format json --cap-lints allow");
+    output(&mut doc).map(drop)
+}
+
+/// The end of rustdoc, where cargo runs this program in its place.
+#[expect(clippy::disallowed_methods, reason = "cargo starts this program with nothing else that tells")]
+pub(crate) fn as_rustdoc() -> Option<ExitCode> {
+    std::env::var_os(AS_RUSTDOC)?;
+    let mut rustdoc = Command::new("rustdoc");
+    rustdoc.args(std::env::args_os().skip(1)).env_remove(AS_RUSTDOC).env("RUSTC_BOOTSTRAP", "1");
+    let code =
+        rustdoc.status().ok().and_then(|status| status.code()).and_then(|code| u8::try_from(code).ok());
+    Some(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 /// The name of a package's library, where it is published; the package may have another one.

@@ -59,11 +59,16 @@ pub(crate) fn run_all() -> Result<(), Problems> {
     Ok(())
 }
 
+/// Tests at once for each processor: most of a test is waiting for a server, a time limit or a helper.
+const WAITING: usize = 2;
+
 /// nextest where it is installed: it isolates each test in a process of its own and finds leaked children.
 fn tests() -> Result<(), Problems> {
     run(&mut command("cargo", &MINIMAL))?;
     if has_cargo_subcommand("nextest") {
-        run(&mut command("cargo", &NEXTEST))
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let at_once = (WAITING * processors).to_string();
+        run(command("cargo", &NEXTEST).env("NEXTEST_TEST_THREADS", at_once))
     } else {
         run(&mut command("cargo", &TESTS))
     }

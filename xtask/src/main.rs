@@ -50,6 +50,9 @@ usage: cargo xtask TASK
                  and a browser";
 
 fn main() -> ExitCode {
+    if let Some(end) = api::as_rustdoc() {
+        return end;
+    }
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let outcome = match arguments[..] {
