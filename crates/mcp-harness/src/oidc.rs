@@ -31,6 +31,7 @@ pub struct CertifiedProvider {
     stderr: Pipe,
     mcp: Url,
     issuer: String,
+    issuers: Value,
 }
 
 impl CertifiedProvider {
@@ -60,6 +61,20 @@ impl CertifiedProvider {
         Self::start_with(&["others"])
     }
 
+    /// The same, and beside it one more for each member of `shapes`, laid out as the service of that name is; what a shape has
+    /// is said in `fixtures/oidc/oidc.mjs`.
+    ///
+    /// # Errors
+    ///
+    /// When it or `npm` is missing.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub fn start_as_services(shapes: &Value) -> Result<Self, Missing> {
+        Self::start_with(&["others", &shapes.to_string()])
+    }
+
     fn start_with(arguments: &[&str]) -> Result<Self, Missing> {
         let modules = modules()?;
         let mut command = Command::new("node");
@@ -82,7 +97,8 @@ impl CertifiedProvider {
         let text = |name: &str| listening[name].as_str().unwrap_or_else(|| panic!("no {name}: {listening}"));
         let mcp = Url::parse(text("mcp")).unwrap_or_else(|error| panic!("{error}: {listening}"));
         let issuer = text("issuer").to_owned();
-        Ok(Self { child, stdin: Mutex::new(stdin), stdout, stderr, mcp, issuer })
+        let issuers = listening["issuers"].clone();
+        Ok(Self { child, stdin: Mutex::new(stdin), stdout, stderr, mcp, issuer, issuers })
     }
 
     /// The URL of the MCP endpoint.
@@ -95,6 +111,12 @@ impl CertifiedProvider {
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.issuer
+    }
+
+    /// The issuers of the providers that are laid out as services, by the names of these.
+    #[must_use]
+    pub fn issuers(&self) -> &Value {
+        &self.issuers
     }
 
     /// Everything that happened, in order: objects with an `event`, which `oidc.mjs` describes.

@@ -331,7 +331,7 @@ macro_rules! real_http_servers {
 pub struct RunningServer {
     child: Child,
     url: Option<Url>,
-    stdout: Pipe,
+    pub(crate) stdout: Pipe,
     stderr: Pipe,
 }
 

@@ -2,7 +2,9 @@
 //!
 //! The scripts beside those of [`RealServer`] say what their modes are; what is not named there is at its default.
 
-use crate::real::{Missing, RealServer, Words, check, fixtures, interpreter, source, text};
+use url::Url;
+
+use crate::real::{Missing, RealServer, RunningServer, Words, check, fixtures, interpreter, source, text};
 
 impl RealServer {
     /// `fixtures/python/oauth.py`, with the Python SDK 1.x. `mode` is `plain`, `scopes`, `legacy` or `apart`.
@@ -33,6 +35,16 @@ impl RealServer {
         Self::python_script("fastmcp", "fastmcp/oauth.py", &arguments)
     }
 
+    /// The same script with several providers in one process, each at [`RunningServer::url_of`]
+    /// its name: those of `services`, an object of issuers by the names of services, and what needs none.
+    ///
+    /// # Errors
+    ///
+    /// When it or `pip` is missing.
+    pub fn fastmcp_services(services: &serde_json::Value) -> Result<Self, Missing> {
+        Self::fastmcp_oauth("services", Some(&services.to_string()))
+    }
+
     /// `fixtures/npm/oauth.mjs`, with the TypeScript SDK 1.x and its demo provider. `mode` is `together` or `apart`.
     ///
     /// # Errors
@@ -50,5 +62,19 @@ impl RealServer {
     fn python_script(environment: &str, script: &str, arguments: &[&str]) -> Result<Self, Missing> {
         let script = vec![text(source().join(script))];
         Ok(Self::new(interpreter(environment)?, script, &[], arguments, Words::default()))
+    }
+}
+
+impl RunningServer {
+    /// The URL of one of its endpoints, if it has several, each with a name.
+    ///
+    /// # Panics
+    ///
+    /// When it has none of that name.
+    #[must_use]
+    pub fn url_of(&self, name: &str) -> Url {
+        let text = self.stdout.text();
+        let url = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(" is at "));
+        url.and_then(|url| Url::parse(url).ok()).unwrap_or_else(|| panic!("{name} is nowhere: {text}"))
     }
 }

@@ -141,3 +141,14 @@ pub(crate) fn journey(url: &Url, expected: Expected) {
     desk.login();
     desk.expect_whoami(expected);
 }
+
+/// Its beginning: from the first look to a call with a token that was renewed.
+#[track_caller]
+pub(crate) fn short_journey(url: &Url, expected: Expected) {
+    let desk = Desk::of(&json!({ "type": "http", "url": url.as_str() }));
+    desk.expect_needs_auth("authenticate");
+    desk.login();
+    desk.expect_whoami(expected);
+    desk.change(|tokens| tokens["access_token"] = json!("forgotten"));
+    desk.expect_whoami(expected);
+}

@@ -6,6 +6,7 @@
 //! | `field` | reports of the field, at servers that do exactly what was reported |
 //! | `journey` | what every one of them must let us do, from the first look to signing out |
 //! | `servers` | the servers, each a row |
+//! | `services` | the providers that FastMCP has for services |
 
 #![expect(
     clippy::unwrap_used,
@@ -15,3 +16,4 @@
 mod field;
 mod journey;
 mod servers;
+mod services;
