@@ -33,7 +33,11 @@ impl CredentialSource for TokenFile {
 
     fn fetch<'a>(&'a self, _: FetchReason<'a>) -> AuthFuture<'a, Credentials> {
         Box::pin(async {
-            let failed = |message| AuthError::new(AuthErrorKind::SourceFailed, message);
+            // What to do about it is the next step that people are shown, whatever shows it.
+            let failed = |message| {
+                AuthError::new(AuthErrorKind::SourceFailed, message)
+                    .with_hint(format!("run `{PROGRAM} login`"))
+            };
             let token = tokio::fs::read_to_string(&self.0)
                 .await
                 .map_err(|error| failed(format!("read the token of {PROGRAM}: {}", error.kind())))?;
@@ -61,7 +65,7 @@ pub(crate) fn bridge(name: &str, url: Url, file: PathBuf) -> Bridge {
                 format!("{PROGRAM} login {of}")
             }
             NextStep::Wait => format!("{PROGRAM} ping {of}"),
-            // Nothing that this program has a command for.
+            // Nothing that this program has a command for, and what its credentials say themselves.
             other => other.to_string(),
         })
     });

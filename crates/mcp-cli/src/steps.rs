@@ -22,6 +22,8 @@ pub(crate) fn command(step: &NextStep, name: &str) -> String {
         NextStep::LookAtStatus => "status",
         NextStep::Wait => "wait",
         NextStep::ListTools => "tools",
+        // For a person to do, and no command of this program.
+        NextStep::Provider { hint } => return hint.clone(),
         // What is not known here is for the session to find out.
         _ => "reconnect",
     };
@@ -98,7 +100,11 @@ impl Steps {
 
     /// The step for the server `name`, as it is printed.
     pub(crate) fn words(&self, step: &NextStep, name: &str) -> String {
-        self.step(&command(step, name))
+        match step {
+            // Security: whatever it says, it does not become a command of this invocation.
+            NextStep::Provider { hint } => hint.clone(),
+            step => self.step(&command(step, name)),
+        }
     }
 
     /// `next` as it is printed. What is no command of this program is left as it is.
@@ -214,6 +220,15 @@ mod tests {
             assert_eq!(command, expected);
             let verb = command.split(' ').nth(1).unwrap();
             assert!(Cli::command().find_subcommand(verb).is_some(), "{command}");
+        }
+    }
+
+    #[test]
+    fn what_a_provider_says_is_shown_as_it_is_and_is_no_command_of_this_invocation() {
+        let steps = Steps::of(&Cli::try_parse_from(["mcplink", "status", "--scope", "user"]).unwrap());
+        for hint in ["run `aws sso login`", "mcplink login x", "mcplink status"] {
+            let step = NextStep::Provider { hint: hint.to_owned() };
+            assert_eq!((steps.words(&step, "a b"), command(&step, "a b")), (hint.into(), hint.into()));
         }
     }
 

@@ -11,7 +11,7 @@ use mcp_auth::{
 };
 use mcp_config::{Config, Gate, Origin, Pointer, Problem, ServerEntry, Severity, Stdio};
 use mcp_status::{
-    ActionFacts, MessageContext, Reason, ReasonCode, ServerStatus, StatusReport, TransportKind,
+    ActionFacts, MessageContext, NextStep, Reason, ReasonCode, ServerStatus, StatusReport, TransportKind,
 };
 use mcp_text::Secrets;
 use mcp_transport::limits::Limits;
@@ -250,6 +250,9 @@ impl ConfiguredServer {
         let hide = |text: &mut String| *text = self.secrets.hide_known(text).into_owned();
         if let Some(reason) = &mut report.reason {
             hide(&mut reason.message);
+            if let Some(NextStep::Provider { hint }) = &mut reason.next {
+                hide(hint);
+            }
         }
         if let Some(info) = &mut report.server {
             hide(&mut info.name);

@@ -166,6 +166,10 @@ pub struct AuthFacts {
     pub sign_in: bool,
     /// What is known of the refused credentials: fragments that name headers and variables, and hold no value.
     pub doubts: Vec<String>,
+    /// What their source says that a person can do, such as "run `corp login`": a stranger's words, on one line and without
+    /// secrets.
+    #[serde(default)]
+    pub hint: Option<String>,
 }
 
 impl AuthFacts {
@@ -220,6 +224,13 @@ impl AuthFacts {
     #[must_use]
     pub fn with_doubts(mut self, doubts: Vec<String>) -> Self {
         self.doubts = doubts;
+        self
+    }
+
+    /// With what their source says that a person can do.
+    #[must_use]
+    pub fn with_hint(mut self, hint: Option<String>) -> Self {
+        self.hint = hint;
         self
     }
 

@@ -8,6 +8,8 @@ use crate::{ActionFacts, ChallengeKind, Evidence, Outcome, ReasonCode, SuppliedB
 const MAX_SCOPES: usize = 12;
 /// What one scope may hold, in bytes.
 const MAX_SCOPE_BYTES: usize = 200;
+/// What of a provider's own words is shown, in characters.
+const MAX_HINT: usize = 200;
 
 /// What brings a person further with one server: the first thing to do or to look at.
 ///
@@ -38,6 +40,12 @@ pub enum NextStep {
     Wait,
     /// List its tools.
     ListTools,
+    /// What the source of the credentials says that a person can do, in its own words: it knows, and nothing else does.
+    Provider {
+        /// A fragment that stands by itself, such as "run `corp login`"; on one line and without secrets. It is for people, and
+        /// no command to run.
+        hint: String,
+    },
 }
 
 impl fmt::Display for NextStep {
@@ -53,6 +61,7 @@ impl fmt::Display for NextStep {
             Self::LookAtStatus => "look at the status",
             Self::Wait => "wait until it is back",
             Self::ListTools => "list the tools",
+            Self::Provider { hint } => hint,
         })
     }
 }
@@ -60,6 +69,13 @@ impl fmt::Display for NextStep {
 /// What to do next about a server of which `facts` tell, where `evidence` gave the reason; `None` where there is nothing to do.
 pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<NextStep> {
     let code = facts.code?;
+    if let Some(hint) = evidence.and_then(|evidence| evidence.auth.hint.as_deref()) {
+        // Shown as it is, and a stranger's: made safe here as well, as evidence may come from another process.
+        let hint = mcp_text::line(hint, MAX_HINT);
+        if !hint.is_empty() {
+            return Some(NextStep::Provider { hint });
+        }
+    }
     let sign_in = || Some(NextStep::SignIn { scopes: evidence.map(missing_scopes).unwrap_or_default() });
     // A refused header of the entry's own never leads to OAuth by itself, and a helper comes before it.
     let may_sign_in = facts.oauth_capable && !facts.has_helper;
@@ -247,6 +263,31 @@ mod tests {
     }
 
     #[test]
+    fn what_a_source_says_that_a_person_can_do_comes_first_and_is_made_safe() {
+        let of = |code: ReasonCode, hint: &str| {
+            let auth = AuthFacts::new(false, Some("corp".into())).with_hint(Some(hint.to_owned()));
+            let evidence = Evidence::new(Phase::Connect, Outcome::CredentialSourceFailed).with_auth(auth);
+            next_step(&seen(remote(), code), Some(&evidence))
+        };
+        let provider = |hint: &str| Some(NextStep::Provider { hint: hint.to_owned() });
+        for code in [ReasonCode::HelperFailed, ReasonCode::CredentialsFailed, ReasonCode::SignInExpired] {
+            assert_eq!(of(code, "run `corp login`"), provider("run `corp login`"), "{code:?}");
+        }
+        // Also while it is tried again, and whatever another process has put there.
+        assert_eq!(of(ReasonCode::Retrying, "start the VPN"), provider("start the VPN"));
+        let Some(NextStep::Provider { hint }) = of(ReasonCode::HelperFailed, "a\u{1b}[2J\nb\u{202e}c") else {
+            panic!("no step of the provider")
+        };
+        assert!(!hint.chars().any(char::is_control) && !hint.contains('\u{202e}'), "{hint:?}");
+        let Some(NextStep::Provider { hint }) = of(ReasonCode::HelperFailed, &"x".repeat(9_000)) else {
+            panic!("no step of the provider")
+        };
+        assert!(hint.chars().count() <= MAX_HINT, "{}", hint.len());
+        // One that says nothing is none.
+        assert_eq!(of(ReasonCode::HelperFailed, " \u{1b}"), Some(Reconnect));
+    }
+
+    #[test]
     fn fb_o46_the_next_sign_in_asks_for_what_was_missing() {
         let of = |scopes: &[&str], capable: bool| {
             let scopes = scopes.iter().map(|scope| (*scope).to_owned()).collect();
@@ -280,6 +321,7 @@ mod tests {
             LookAtStatus,
             Wait,
             ListTools,
+            NextStep::Provider { hint: "run `corp login`".into() },
         ];
         for step in steps {
             let text = step.to_string();

@@ -16,6 +16,9 @@ use serde_json::value::RawValue;
 
 use crate::message::{Payload, RpcError};
 
+/// What of a provider's hint is told, in characters.
+const MAX_HINT: usize = 200;
+
 /// Which limit ran out.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
@@ -160,6 +163,8 @@ struct Inner {
     observed: Option<Box<FailureRun>>,
     /// A result that is none that this client could ask for.
     result: Option<Payload>,
+    /// What a provider says that a person can do, on one line, bounded and without what looks like a secret.
+    hint: Option<String>,
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
@@ -197,6 +202,7 @@ impl TransportError {
             later_round: false,
             observed: None,
             result: None,
+            hint: None,
             source: None,
         }))
     }
@@ -262,6 +268,7 @@ impl TransportError {
     pub(crate) fn without_secrets(mut self, secrets: &Secrets) -> Self {
         let hide = |text: &str| secrets.hide(text).into_owned();
         self.0.said = self.0.said.as_deref().map(hide);
+        self.0.hint = self.0.hint.as_deref().map(hide);
         if let Some(rpc) = &mut self.0.rpc {
             rpc.message = hide(&rpc.message);
             rpc.data = rpc.data.take().map(|data| without_known(data, secrets));
@@ -320,7 +327,11 @@ impl TransportError {
     /// What caused it.
     #[must_use]
     pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        self.0.source = Some(Arc::from(source.into()));
+        let source: Arc<dyn Error + Send + Sync> = Arc::from(source.into());
+        let hint = source.downcast_ref::<AuthError>().and_then(AuthError::hint);
+        let hint = hint.map(|hint| Secrets::default().line(hint, MAX_HINT)).filter(|hint| !hint.is_empty());
+        self.0.hint = hint.or(self.0.hint);
+        self.0.source = Some(source);
         self
     }
 
@@ -348,6 +359,11 @@ impl TransportError {
     /// The provider's failure, where credentials could not be had.
     pub fn auth_error(&self) -> Option<&AuthError> {
         self.0.source.as_ref().and_then(|source| source.downcast_ref())
+    }
+
+    /// What the provider says that a person can do, made safe to show.
+    pub(crate) fn hint(&self) -> Option<&str> {
+        self.0.hint.as_deref()
     }
 
     /// The scheme of the challenge that came with a refusal.

@@ -25,7 +25,7 @@ impl TransportError {
                 .with_unchanged(context.unchanged);
         }
         if let Some(error) = self.auth_error() {
-            facts = facts.with_exit_code(error.exit_code());
+            facts = facts.with_exit_code(error.exit_code()).with_hint(self.hint().map(str::to_owned));
         }
         let evidence = Evidence::new(self.phase(), self.outcome())
             .with_auth(facts)
@@ -99,21 +99,17 @@ impl TransportError {
         Some(line).filter(|line| !line.is_empty())
     }
 
-    /// A provider's own account, and what a person can do about it. Of one that is none of ours the innermost cause as well,
-    /// which says what it is: ours name it themselves, and some of what they wrap is not for people.
+    /// A provider's own account. Of one that is none of ours the innermost cause as well, which says what it is: ours name it
+    /// themselves, and some of what they wrap is not for people.
     fn of_a_provider(&self, error: &AuthError) -> String {
         let mut text = mcp_text::sentence(error.to_string().lines().next().unwrap_or_default());
         let provider = self.auth_context().and_then(|context| context.provider.as_deref());
         let is_ours = provider.is_none_or(|name| name == "url" || ProviderKind::named(name).is_some());
         let cause = std::error::Error::source(error).filter(|_| !is_ours).and_then(crate::words::plain);
-        if let Some(cause) = cause.map(|cause| mcp_text::line(&cause, 200))
+        if let Some(cause) = cause.map(|cause| mcp_text::Secrets::default().line(&cause, 200))
             && !text.contains(&cause)
         {
             text.push_str(&format!(": {cause}"));
-        }
-        if let Some(hint) = error.hint().map(|hint| mcp_text::line(hint, 200)).filter(|hint| !hint.is_empty())
-        {
-            text.push_str(&format!("; {hint}"));
         }
         text
     }

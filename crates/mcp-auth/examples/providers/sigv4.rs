@@ -188,14 +188,17 @@ pub(crate) mod tests {
         assert_eq!(timestamp(UNIX_EPOCH + Duration::from_secs(951_782_400)), "20000229T000000Z");
     }
 
-    /// The key of "Deriving the signing key" in the reference of Signature Version 4.
+    /// The key that the reference of Signature Version 4 derives in "Task 3: Calculate the Signature"
+    /// (docs.aws.amazon.com/general/latest/gr/sigv4-calculate-signature.html).
     #[test]
     fn the_signing_key_is_the_published_one() {
         let key = hex(&keys("iam").signing_key("20150830"));
         assert_eq!(key, "c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9");
     }
 
-    /// Requests of AWS's test suite for Signature Version 4, by their names there, and the one of the reference.
+    /// Requests of AWS's `aws-sig-v4-test-suite` with the signatures in their `.authz` files, by their names there: as
+    /// `suite.fixture.ts` of the package `@aws-sdk/signature-v4` has them, and `tests/unit/auth/aws4_testsuite` of botocore. The
+    /// last one is the example that the pages of the reference go through. Compared with those on 2026-11-28.
     #[tokio::test]
     async fn the_signatures_are_the_published_ones() {
         let form = "application/x-www-form-urlencoded";

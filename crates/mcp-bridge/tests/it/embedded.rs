@@ -22,9 +22,10 @@ async fn s_n17_a_bridge_of_another_program_names_that_program_and_no_other() {
         let error = host.refused("tools/call", json!({"name": "echo", "arguments": {"text": "x"}})).await;
         let message = error["message"].as_str().unwrap();
         let missing = "failed to read the token of acme: entity not found";
-        assert_eq!(message, format!("internal needs authentication: {missing}; next: acme login internal"));
+        // What the credentials say themselves, and no guess beside it.
+        assert_eq!(message, format!("internal needs authentication: {missing}; next: run `acme login`"));
         let data = &error["data"];
-        assert_eq!((&data["source"], &data["next"]), (&json!("acme"), &json!("acme login internal")));
+        assert_eq!((&data["source"], &data["next"]), (&json!("acme"), &json!("run `acme login`")));
         let reason = &data["reason"];
         assert_eq!(
             (&reason["code"], &reason["provider"], &reason["next"]),
@@ -37,6 +38,7 @@ async fn s_n17_a_bridge_of_another_program_names_that_program_and_no_other() {
         let error = host.refused("tools/call", json!({"name": "echo", "arguments": {"text": "x"}})).await;
         let message = error["message"].as_str().unwrap();
         assert!(message.contains("the server refused the credentials of acme-agent"), "{message}");
+        assert!(message.ends_with("; next: acme login internal"), "{message}");
         for word in ["mcplink", "claude", "headersHelper", "headers-helper", "OAuth"] {
             assert!(!host.lines().concat().contains(word), "{word}: {:?}", host.lines());
         }

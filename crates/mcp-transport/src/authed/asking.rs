@@ -40,7 +40,8 @@ impl AuthedClient {
         let supplied = match &self.provider {
             Some(provider) => answered(&**provider, provider.credentials())
                 .await
-                .map_err(|error| TransportError::credentials(error, provider.name()))?,
+                .map_err(|error| TransportError::credentials(error, provider.name()))
+                .map_err(|error| error.without_secrets(&self.secrets()))?,
             None => Credentials::none(),
         };
         match &self.userinfo {

@@ -11,7 +11,9 @@ use mcp_auth::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, CredentialSource, Credentials,
     FetchReason, Recovery, Rejection, RequestSigner, Secret, SigningRequest, SingleFlight,
 };
-use mcp_status::{ReasonCode, ServerStatus, classify};
+use mcp_status::{
+    ActionFacts, MessageContext, NextStep, ReasonCode, ServerStatus, StatusReport, TransportKind, classify,
+};
 use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer};
 use mcp_transport::{Connector, RequestOptions, TransportError, TransportErrorKind};
 use url::Url;
@@ -67,6 +69,12 @@ async fn every_request_is_signed_with_the_body_that_arrives() {
     }
 }
 
+fn next(error: &TransportError) -> Option<NextStep> {
+    let facts = ActionFacts::new(TransportKind::Remote);
+    let report = StatusReport::from_evidence(&error.evidence(), &MessageContext::new("s"), facts);
+    report.reason?.next
+}
+
 /// A signer that cannot sign.
 #[derive(Debug)]
 struct Locked;
@@ -105,12 +113,50 @@ async fn what_cannot_be_signed_is_not_sent_and_says_why_and_what_to_do() {
     assert_eq!(meaning(&error), NO_CREDENTIALS);
     assert!(!error.may_have_been_sent());
     let told = told(&error);
-    assert!(
-        told.starts_with("failed to ask the key store: it is locked; unlock it with `keys open`"),
-        "{told}"
-    );
-    assert!(!told.contains('\u{1b}') && !told.contains('\n'), "{told:?}");
+    assert_eq!(told, "failed to ask the key store: it is locked");
+    // What to do is the next step, and stands in no sentence beside it.
+    let Some(NextStep::Provider { hint }) = next(&error) else { panic!("{:?}", next(&error)) };
+    assert!(hint.starts_with("unlock it with `keys open`"), "{hint:?}");
+    assert!(!hint.contains('\u{1b}') && !hint.contains('\n'), "{hint:?}");
     assert!(server.requests().is_empty());
+}
+
+/// A provider whose words hold what they must not.
+#[derive(Debug)]
+struct Careless(Credentials);
+
+impl AuthProvider for Careless {
+    fn name(&self) -> &str {
+        "careless"
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities::new(true, false)
+    }
+
+    fn credentials(&self) -> AuthFuture<'_, Credentials> {
+        Box::pin(std::future::ready(Ok(self.0.clone())))
+    }
+
+    fn on_rejected<'a>(&'a self, _: Rejection<'a>) -> AuthFuture<'a, Recovery> {
+        let looks_like_one = format!("ghp_{}", "a1B2c3D4e5".repeat(4));
+        let error = AuthError::new(AuthErrorKind::SourceFailed, "mint a token")
+            .with_source(io::Error::other(format!("the answer was {looks_like_one}")))
+            .with_hint(format!("ask for another one than plain-canary or {looks_like_one}"));
+        Box::pin(std::future::ready(Err(error)))
+    }
+}
+
+#[tokio::test]
+async fn a_secret_in_the_hint_of_a_provider_is_not_shown() {
+    let server = FakeMcpServer::builder().accept("other").start().unwrap();
+    let key = (http::HeaderName::from_static("x-api-key"), HeaderValue::from_static("plain-canary"));
+    let careless = Careless(Credentials::new("careless", [key]));
+    let error = connector().attempt(&target(&server).with_auth(Arc::new(careless))).await.unwrap_err();
+    let Some(NextStep::Provider { hint }) = next(&error) else { panic!("{:?}", next(&error)) };
+    assert!(hint.starts_with("ask for another one than ") && !hint.contains("canary"), "{hint}");
+    let told = told(&error);
+    assert!(!hint.contains("ghp_a1") && !told.contains("ghp_a1"), "{hint} {told}");
 }
 
 fn leg(token: &str) -> Answer {
