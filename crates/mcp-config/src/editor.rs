@@ -158,9 +158,19 @@ pub struct EntryPlace {
 }
 
 impl EntryPlace {
+    /// The entries of a folder in a file that has them for each.
+    pub(crate) fn in_folder(scope: Scope, file: PathBuf, folder: PathBuf) -> Self {
+        Self { scope, file, folder: Some(folder) }
+    }
+
     /// A file of its own.
     pub(crate) fn of_file(scope: Scope, file: PathBuf) -> Self {
         Self { scope, file, folder: None }
+    }
+
+    /// The folder whose member of `projects` its entries are in, where they are in one.
+    pub fn folder(&self) -> Option<&Path> {
+        self.folder.as_deref()
     }
 
     /// The path to the entry `name` in `text`, which is what is in the file.
@@ -173,6 +183,19 @@ impl EntryPlace {
         let mut path = self.folder.as_deref().map(|folder| in_projects(text, folder)).unwrap_or_default();
         path.extend([key.to_owned(), name.to_owned()]);
         path
+    }
+
+    /// `text`, what is in the file, without the entry `name`; without the project, too, that had no other in this tool's own.
+    ///
+    /// # Errors
+    ///
+    /// See [`edit::apply`].
+    pub fn without(&self, text: &str, name: &str) -> Result<String, EditError> {
+        let path = self.path(text, name);
+        match (self.scope, &self.folder) {
+            (Scope::Mcplink, Some(_)) => removed_and_pruned(text, &path),
+            _ => edit::apply(text, &path, &Change::Remove),
+        }
     }
 
     /// The error of an edit of this file.
@@ -203,10 +226,14 @@ impl Config {
     pub fn place_of_entry(&self, name: &str, scope: Scope) -> Option<EntryPlace> {
         let place = self.place_of(scope)?;
         let entry = self.definitions(name).find(|entry| entry.scope == scope);
-        match entry.and_then(|entry| entry.origin.place.path()) {
-            Some(file) => Some(EntryPlace { file: file.to_owned(), ..place }),
-            None => Some(place),
-        }
+        let Some(entry) = entry else { return Some(place) };
+        let file = entry.origin.place.path().map_or_else(|| place.file.clone(), Path::to_owned);
+        Some(EntryPlace { file, folder: entry.folder.clone().or(place.folder), scope })
+    }
+
+    /// Where this tool's own file has the servers of this project alone.
+    pub fn own_place_in_project(&self) -> Option<EntryPlace> {
+        place_in_own_file(&self.locations, Some(&self.project.root))
     }
 }
 
@@ -226,8 +253,8 @@ fn place_of(locations: &Locations, project: &Project, scope: Scope) -> Option<En
     Some(EntryPlace { scope, file, folder })
 }
 
-/// The place of `overrides`: this tool's own file, at its top or for a folder.
-pub(crate) fn place_of_overrides(locations: &Locations, folder: Option<&Path>) -> Option<EntryPlace> {
+/// This tool's own file, at its top or for a folder.
+pub(crate) fn place_in_own_file(locations: &Locations, folder: Option<&Path>) -> Option<EntryPlace> {
     let file = locations.own_file.clone()?;
     Some(EntryPlace { scope: Scope::Mcplink, file, folder: folder.map(Path::to_owned) })
 }

@@ -53,6 +53,8 @@ pub struct ServerEntry {
     pub(crate) first_use: bool,
     /// The other account that its file or folder belongs to, where it does.
     pub(crate) foreign: Option<u32>,
+    /// The folder of the project that this person's own file has it for, where it is for one alone.
+    pub(crate) folder: Option<PathBuf>,
     /// The root of the plugin that brought it along, where one did.
     pub(crate) plugin: Option<PathBuf>,
     /// The host whose file it stands in, where that is another one.
@@ -370,6 +372,11 @@ impl ServerEntry {
             Approval::NotKept(why) => Some(why),
             _ => None,
         }
+    }
+
+    /// Whether it is of one project alone: a project brings it along, or a person has it for that project.
+    pub fn is_of_one_project(&self) -> bool {
+        matches!(self.scope, Scope::Project | Scope::Local) || self.folder.is_some()
     }
 
     /// The word for its transport, as in the `type` field; `unknown` where the entry does not tell.

@@ -6,7 +6,7 @@
 use crate::edit::{self, Change, EditError, Value};
 use crate::entry::{Server, ServerEntry};
 use crate::hosts::{Carried, Host, HostFound, Input};
-use crate::{Config, EntryPlace, Origin, Problem, Terms};
+use crate::{Config, EntryPlace, Origin, Problem, Scope, Terms};
 
 /// The servers of other hosts, each with what stands in its way.
 #[derive(Clone, Debug, Default)]
@@ -117,7 +117,7 @@ impl ImportPlan {
         let before = edit::value_at(text, &place.path(text, name))?;
         let standing = match unusable(carried) {
             Some(why) => Standing::Unusable(why),
-            None => match (standing(carried, config), same_name()) {
+            None => match (standing(carried, config, place), same_name()) {
                 (Standing::New, Some(first)) => {
                     let first = &self.candidates[first].sources[0];
                     Standing::DiffersFrom(first.host)
@@ -161,10 +161,17 @@ fn unusable(carried: &Carried) -> Option<String> {
     }
 }
 
-/// The definitions in force come first, so that what is told is what counts.
-fn standing(carried: &Carried, config: &Config) -> Standing {
+/// The definitions in force come first, so that what is told is what counts. Those that an entry at `place` overrules are in
+/// the way of none.
+fn standing(carried: &Carried, config: &Config, place: &EntryPlace) -> Standing {
     let digest = carried.terms.digest();
-    let ours = || config.definitions(&carried.entry.name);
+    let is_overruled = |entry: &&ServerEntry| {
+        place.scope == Scope::Mcplink
+            && place.folder().is_some()
+            && entry.scope == Scope::Mcplink
+            && !entry.is_of_one_project()
+    };
+    let ours = || config.definitions(&carried.entry.name).filter(|entry| !is_overruled(entry));
     match ours().find(|entry| entry.terms().digest() == digest) {
         Some(same) => Standing::Same(same.origin.clone()),
         None => ours().next().map_or(Standing::New, |entry| Standing::Differs(entry.origin.clone())),

@@ -67,6 +67,7 @@ mod network;
 mod never_read;
 mod origin;
 mod overrides;
+mod own;
 mod paths;
 mod plugin;
 mod pointer;
@@ -120,4 +121,6 @@ pub use suggest::nearest;
 pub use switching::Switching;
 pub use trust::TrustStore;
 pub use validate::{validate_file, validate_text};
-pub use wrap::{HostTarget, Kept, Through, WrapError, WrapFailure, WrapRecord, Wrapped, project_of};
+pub use wrap::{
+    HostTarget, Kept, KeptNames, Through, WrapError, WrapFailure, WrapRecord, Wrapped, project_of,
+};

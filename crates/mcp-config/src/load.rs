@@ -23,8 +23,8 @@ use crate::schema::{self, Context};
 use crate::sources::{Content, Request, Role, Source, Sources};
 use crate::trust::{RememberOutcome, TrustStore};
 use crate::{
-    Locations, Origin, Place, Problem, ProblemCode, Project, Redacted, Severity, never_read, paths, suggest,
-    variables,
+    Locations, Origin, Place, Problem, ProblemCode, Project, Redacted, Severity, never_read, own, paths,
+    suggest, variables,
 };
 
 /// The configuration in force, what it shadows, and what is wrong.
@@ -434,20 +434,24 @@ fn entries(
     let Some(object) = document.object() else { return Vec::new() };
     let plugin = document.plugin.as_deref().map(|root| Plugin::new(root, &sources.env));
     let context = plugin.as_ref().map_or(context, |plugin| plugin.context(context));
+    let has_more = match role {
+        // It holds much besides servers, but no servers of another host.
+        Role::User => foreign::place(object).is_none(),
+        Role::Own => object.get("projects").is_some(),
+        _ => document.host.is_some(),
+    };
+    if !has_more {
+        check_shape(document, object, problems);
+    }
     let mut found = Vec::new();
     if role == Role::User {
-        // It holds much besides servers, but no servers of another host.
-        if foreign::place(object).is_some() {
-            check_shape(document, object, problems);
+        for (path, node) in sources.project.roots().into_iter().flat_map(|root| project_nodes(document, root))
+        {
+            let object = node.as_object();
+            found.extend(map_of_servers(document, object, &path, Scope::Local, context, problems));
         }
-        for root in sources.project.roots() {
-            for (path, node) in project_nodes(document, root) {
-                let (object, scope) = (node.as_object(), Scope::Local);
-                found.extend(map_of_servers(document, object, &path, scope, context, problems));
-            }
-        }
-    } else if document.host.is_none() {
-        check_shape(document, object, problems);
+    } else if role == Role::Own {
+        found.extend(own::of_project(document, &sources.project, context, problems));
     }
     found.extend(map_of_servers(document, Some(object), &Pointer::default(), scope, context, problems));
     found

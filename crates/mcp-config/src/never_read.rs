@@ -57,7 +57,7 @@ pub(crate) fn check(files: &[Parsed<'_>], sources: &Sources, problems: &mut Vec<
                 let message = "servers in a settings file are never read";
                 problems.extend(servers(document, "mcpServers", Severity::Warning, message, hint));
             }
-            Role::User => problems.extend(subfolder(document, sources)),
+            Role::User | Role::Own => problems.extend(subfolder(document, sources)),
             _ => {}
         }
     }

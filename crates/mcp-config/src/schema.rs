@@ -122,6 +122,7 @@ fn server(
         chain: None,
         terms: Terms::default(),
         first_use: false,
+        folder: None,
         foreign: document.foreign,
         plugin: document.plugin.clone(),
         host: document.host,

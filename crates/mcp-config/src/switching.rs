@@ -4,7 +4,7 @@
 //! [`overrides`](crate::overrides): for this project where the entry is one of it, else by name.
 
 use crate::edit::{self, Change, EditError, Value};
-use crate::editor::{EntryPlace, place_of_overrides, removed_and_pruned};
+use crate::editor::{EntryPlace, place_in_own_file, removed_and_pruned};
 use crate::entry::{Scope, ServerEntry, Switch};
 use crate::{Config, Origin};
 
@@ -21,6 +21,8 @@ pub struct Switching {
     /// Others than the file that is written say that it is off.
     off_elsewhere: bool,
     own: EntryPlace,
+    /// Where the entry itself stands, if it is in the own file.
+    entry: EntryPlace,
     project: EntryPlace,
     /// Where an override of it belongs.
     for_project: bool,
@@ -41,9 +43,10 @@ impl Config {
             on,
             is_own,
             off_elsewhere,
-            project: place_of_overrides(&self.locations, Some(&self.project.root))?,
+            project: place_in_own_file(&self.locations, Some(&self.project.root))?,
+            entry: self.place_of_entry(name, Scope::Mcplink)?,
             own,
-            for_project: matches!(entry.scope, Scope::Local | Scope::Project),
+            for_project: entry.is_of_one_project(),
         })
     }
 }
@@ -64,7 +67,7 @@ impl Switching {
     /// The path to what says it afterwards, in the file as it is then; `None` where nothing has to.
     pub fn says(&self, text: &str) -> Option<Vec<String>> {
         let [of_project, of_all] = self.overrides(text);
-        let own = self.own.path(text, &self.name);
+        let own = self.entry.path(text, &self.name);
         let paths = [of_project, of_all, own].map(|path| below(&path, "disabled"));
         paths.into_iter().find(|path| matches!(edit::value_at(text, path), Ok(Some(_))))
     }
@@ -80,7 +83,7 @@ impl Switching {
         let mut text = text.to_owned();
         if self.for_project {
             // What is said of every project stays, and is overruled.
-            let is_needed = if self.on { self.off_elsewhere || says_all } else { true };
+            let is_needed = if self.on { self.off_elsewhere || says_all } else { !self.is_own };
             text = overridden(&text, &of_project, is_needed.then_some(!self.on))?;
         } else {
             // The one of the project is the stronger: it must not say the opposite.
@@ -89,7 +92,7 @@ impl Switching {
             text = overridden(&text, &of_all, is_needed.then_some(!self.on))?;
         }
         if self.is_own {
-            let entry = self.own.path(&text, &self.name);
+            let entry = self.entry.path(&text, &self.name);
             if self.on {
                 for switch in SWITCHES {
                     text = without_switch(&text, &below(&entry, switch))?;

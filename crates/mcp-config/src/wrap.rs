@@ -10,7 +10,7 @@ mod write;
 use std::fmt;
 use std::path::Path;
 
-pub use record::{Kept, WrapRecord};
+pub use record::{Kept, KeptNames, WrapRecord};
 pub use write::WrapFailure;
 
 use crate::edit::{self, Change, EditError, Value};
@@ -53,6 +53,12 @@ impl Through {
             args.extend(["--project".to_owned(), folder.display().to_string()]);
         }
         Self { program: program.display().to_string(), args, env: Vec::new() }
+    }
+
+    /// The folder whose servers it is told to reach.
+    pub fn project(&self) -> Option<&str> {
+        let mut args = self.args.iter().skip_while(|word| *word != "--project");
+        args.nth(1).map(String::as_str)
     }
 }
 
@@ -113,6 +119,7 @@ impl HostTarget {
     ) -> Option<Self> {
         if host.is_read_anyway() {
             let scopes = [Scope::Local, Scope::Project, Scope::User];
+            // Of several the one that the host uses, whether it leads through this program already or not.
             let has = |scope: &Scope| {
                 let pointer = config.pointers_of(name).any(|pointer| pointer.entry.scope == *scope);
                 pointer || config.definitions(name).any(|entry| entry.scope == *scope)
@@ -141,6 +148,26 @@ impl HostTarget {
         Self::at(host, &path, config, request)
     }
 
+    /// Where `kept` was put; none where it is of another folder than this one.
+    pub fn kept(host: &'static Host, kept: &KeptNames, config: &Config, request: &Request) -> Option<Self> {
+        if !host.is_read_anyway() {
+            return Self::at(host, &kept.file, config, request);
+        }
+        let file = kept.file.clone();
+        let is_of_person = config.locations.user_file.as_ref() == Some(&file);
+        let place = match &kept.folder {
+            Some(folder) if config.project.roots().contains(&&**folder) => {
+                EntryPlace::in_folder(Scope::Local, file, folder.clone())
+            }
+            None if is_of_person => EntryPlace::of_file(Scope::User, file),
+            None if file.parent().is_some_and(|folder| config.project.cwd.starts_with(folder)) => {
+                EntryPlace::of_file(Scope::Project, file)
+            }
+            _ => return None,
+        };
+        Some(Self { host, of_project: place.scope == Scope::Project, place, row: None })
+    }
+
     /// The file `path` of `host`.
     pub fn at(host: &'static Host, path: &Path, config: &Config, request: &Request) -> Option<Self> {
         let places = host.places(&request.env, &config.project, request.platform);
@@ -149,6 +176,11 @@ impl HostTarget {
         let scope = if of_project { Scope::Project } else { Scope::User };
         let at = EntryPlace::of_file(scope, path.to_owned());
         Some(Self { host, place: at, of_project, row: Some(place.file()) })
+    }
+
+    /// Whether what stands there is for one project alone.
+    pub fn is_of_one_project(&self) -> bool {
+        self.of_project || self.place.folder().is_some()
     }
 
     /// The path to the entry `name` in `text`.
@@ -301,5 +333,5 @@ fn yaml(name: &str, through: &Through) -> String {
 
 /// The folder that `--project` has to name for a bridge to `entry`.
 pub fn project_of<'c>(entry: &ServerEntry, config: &'c Config) -> Option<&'c Path> {
-    matches!(entry.scope, Scope::Project | Scope::Local).then_some(&*config.project.root)
+    entry.is_of_one_project().then_some(&*config.project.root)
 }

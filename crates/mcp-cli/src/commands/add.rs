@@ -277,7 +277,9 @@ async fn settled(
 
 fn is_at(entry: &ServerEntry, place: &EntryPlace, edited: &Edited) -> bool {
     let file = entry.origin.place.path();
-    entry.scope == place.scope && (file == Some(&place.file) || file == Some(&edited.file))
+    // Of our own file, an entry of one project is another one than that of every project.
+    let is_same = entry.scope != Scope::Mcplink || entry.is_of_one_project() == place.folder().is_some();
+    is_same && entry.scope == place.scope && (file == Some(&place.file) || file == Some(&edited.file))
 }
 
 /// Who adds an entry agrees to it, as it is.

@@ -1,6 +1,6 @@
 //! `mcplink remove NAME..`: takes entries out of their file, and forgets what is kept for them.
 
-use mcp_config::edit::{self, Change, Value};
+use mcp_config::edit::{self, Value};
 use mcp_config::{Scope, ServerEntry};
 use serde::Serialize;
 
@@ -71,7 +71,7 @@ async fn remove(app: &App, name: &str, dry_run: bool) -> Result<RemoveReport, Cl
         let found = edit::value_at(text, &path).map_err(|error| place.refused(error))?;
         let Some(found) = found else { return Err(NotChanged::Refused(elsewhere(&loaded, name, scope))) };
         removed = Some((found, edit::line_of(text, &path)));
-        Ok(edit::apply(text, &path, &Change::Remove).map_err(|error| place.refused(error))?)
+        Ok(place.without(text, name).map_err(|error| place.refused(error))?)
     };
     let editor = change::editor(&loaded.config)?;
     let edited = if dry_run { editor.dry_run(&place, change)? } else { editor.edit(&place, change)? };

@@ -1,18 +1,18 @@
 //! `mcplink wrap HOST NAME` and `unwrap`: puts this program between a host and its servers, and takes it out again.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use mcp_config::edit::Value;
 use mcp_config::{
     Candidate, Config, Editor, EntryPlace, Host, HostFound, HostTarget, ImportPlan, Request, Scope, Standing,
-    Through, WrapError, WrapFailure,
+    Through, WrapError, WrapFailure, WrapRecord,
 };
 use serde::Serialize;
 
-use super::change::{self, NotChanged, entry_lines};
+use super::change::{self, NotChanged};
 use crate::app::App;
 use crate::args::WrapArgs;
-use crate::confirmation::Answers;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::hosts::short;
@@ -20,9 +20,11 @@ use crate::view::shown;
 use crate::view::wrap::paragraph;
 
 mod check;
+mod screen;
 mod undo;
 
 use check::Checked;
+use screen::{agreed, difference, ending, wrote};
 pub(super) use undo::undo;
 
 #[derive(Serialize)]
@@ -79,6 +81,8 @@ struct Planned {
     before: Option<Value>,
     /// The server that has to be put into our own file first.
     moves: Option<Moves>,
+    /// Where it is put there.
+    own: EntryPlace,
 }
 
 enum Moves {
@@ -125,29 +129,28 @@ impl<'a> Around<'a> {
         (names(own), names(of_projects))
     }
 
-    /// The names of what was put into its files, and still is there.
-    fn wrapped(&self) -> Result<Vec<String>, CliError> {
-        let record = self.editor.wrap_record().map_err(NotChanged::File)?;
-        let mut names = Vec::new();
-        for (file, of_file) in record.files_of(self.host.name) {
-            let Some(target) = self.target_at(&file) else { continue };
+    /// Whether what the host has under this name leads through this program already.
+    fn goes_through(&self, record: &WrapRecord, name: &str) -> Result<bool, CliError> {
+        let is_there = |target: &HostTarget| {
+            let Some(kept) = record.kept(&target.place, name) else { return Ok(false) };
             let text = self.text(&target.place)?;
-            let is_there = |name: &String| {
-                record.kept(&file, name).is_some_and(|kept| {
-                    target.unwrapped(&text, name, &kept.through, kept.original.as_deref()).is_ok()
-                })
-            };
-            names.extend(of_file.into_iter().filter(is_there));
-        }
-        Ok(names)
-    }
-
-    /// The file of the host at this path; none where it is another project's.
-    fn target_at(&self, file: &Path) -> Option<HostTarget> {
+            Ok(target.unwrapped(&text, name, &kept.through, kept.original.as_deref()).is_ok())
+        };
         if self.host.is_read_anyway() {
-            return None;
+            return is_there(&self.target(name)?);
         }
-        HostTarget::at(self.host, file, &self.config, &self.request)
+        if self.all().0.iter().any(|own| own == name) {
+            return Ok(false);
+        }
+        for kept in record.names_of(self.host.name) {
+            let target = HostTarget::kept(self.host, &kept, &self.config, &self.request);
+            if let Some(target) = target
+                && is_there(&target)?
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     fn target(&self, name: &str) -> Result<HostTarget, CliError> {
@@ -171,31 +174,41 @@ impl<'a> Around<'a> {
         let program = self.app.environment.program().map_err(|error| {
             CliError::usage("no-program", "the file of this program is not known").why(error.to_string())
         })?;
-        let (before, moves) = self.moves(&target, name, &text)?;
+        let own = self.own_of(target.is_of_one_project());
+        let (before, moves) = self.moves(&target, &own, name, &text)?;
         let entry = self.config.entry(name);
         let project = match (&moves, entry) {
+            (Some(_), _) => own.folder(),
             (None, Some(entry)) => mcp_config::project_of(entry, &self.config),
-            _ => None,
+            (None, None) => None,
         };
         let mut through = Through::to(program, name, project);
         through.env = self.pinned();
-        Ok(Planned { name: name.to_owned(), target, through, before, moves })
+        Ok(Planned { name: name.to_owned(), target, through, before, moves, own })
     }
 
-    /// What stands in the host's file, and what of it is not in our own yet.
+    /// Where our own file has what a host has for every project, or for this one alone: a server of a project's file is not
+    /// met in other projects for being wrapped.
+    fn own_of(&self, of_one_project: bool) -> EntryPlace {
+        let in_project = of_one_project.then(|| self.config.own_place_in_project()).flatten();
+        in_project.unwrap_or_else(|| self.own.clone())
+    }
+
+    /// What stands in the host's file, and what of it is not in our own, at `place`, yet.
     fn moves(
         &self,
         target: &HostTarget,
+        place: &EntryPlace,
         name: &str,
         text: &str,
     ) -> Result<(Option<Value>, Option<Moves>), CliError> {
-        let own = self.text(&self.own)?;
+        let own = self.text(place)?;
         if self.host.is_read_anyway() {
             let here = mcp_config::edit::value_at(text, &target.place.path(text, name)).ok().flatten();
             let is_way =
                 self.config.pointers_of(name).any(|pointer| pointer.entry.scope == target.place.scope);
             if let (Some(here), false) = (here, is_way) {
-                let ours = mcp_config::edit::value_at(&own, &self.own.path(&own, name)).ok().flatten();
+                let ours = mcp_config::edit::value_at(&own, &place.path(&own, name)).ok().flatten();
                 return match ours {
                     None => Ok((Some(here.clone()), Some(Moves::AsItIs(here)))),
                     Some(ours) if ours == here => Ok((Some(here), None)),
@@ -203,8 +216,8 @@ impl<'a> Around<'a> {
                 };
             }
         } else {
-            let plan = ImportPlan::new(&self.found, &self.config, &self.own, &own)
-                .map_err(|error| NotChanged::File(self.own.refused(error)))?;
+            let plan = ImportPlan::new(&self.found, &self.config, place, &own)
+                .map_err(|error| NotChanged::File(place.refused(error)))?;
             let in_file = |one: &&Candidate| {
                 one.name == name
                     && one.sources.iter().any(|source| source.origin.place.path() == Some(&target.place.file))
@@ -212,7 +225,16 @@ impl<'a> Around<'a> {
             if let Some(one) = plan.candidates.iter().find(in_file) {
                 let before = Some(one.value.clone());
                 return match &one.standing {
-                    Standing::Same(_) => Ok((before, None)),
+                    // The one of that name that counts here, and no other that it overrules.
+                    Standing::Same(origin)
+                        if self.config.entry(name).is_none_or(|entry| entry.origin == *origin) =>
+                    {
+                        Ok((before, None))
+                    }
+                    Standing::Same(_) => {
+                        let others = self.config.entry(name).map(|entry| entry.origin.to_string());
+                        Err(self.differs(name, &others.unwrap_or_default()))
+                    }
                     Standing::New | Standing::DiffersFrom(_) => {
                         Ok((before, Some(Moves::Imported(Box::new(one.clone())))))
                     }
@@ -266,13 +288,13 @@ impl<'a> Around<'a> {
     }
 
     /// Puts a server into our own file.
-    fn store(&self, name: &str, moves: &Moves) -> Result<(), CliError> {
-        self.editor.edit::<NotChanged>(&self.own, |text| {
-            let refused = |error| NotChanged::File(self.own.refused(error));
+    fn store(&self, name: &str, place: &EntryPlace, moves: &Moves) -> Result<(), CliError> {
+        self.editor.edit::<NotChanged>(place, |text| {
+            let refused = |error| NotChanged::File(place.refused(error));
             let new = match moves {
-                Moves::Imported(one) => one.apply(&self.own, text).map_err(refused)?,
+                Moves::Imported(one) => one.apply(place, text).map_err(refused)?,
                 Moves::AsItIs(value) => {
-                    let path = self.own.path(text, name);
+                    let path = place.path(text, name);
                     let set = mcp_config::edit::Change::Set(value.clone());
                     Some(mcp_config::edit::apply(text, &path, &set).map_err(refused)?)
                 }
@@ -340,9 +362,15 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
     } else {
         args.names.clone()
     };
-    let wrapped = around.wrapped()?;
-    let (there, names): (Vec<String>, Vec<String>) =
-        names.into_iter().partition(|name| wrapped.contains(name));
+    let record = around.editor.wrap_record().map_err(NotChanged::File)?;
+    let mut names = names;
+    let mut met = HashSet::new();
+    names.retain(|name| met.insert(name.clone()));
+    let mut there = Vec::new();
+    for name in std::mem::take(&mut names) {
+        let is_there = around.goes_through(&record, &name)?;
+        if is_there { &mut there } else { &mut names }.push(name);
+    }
     for name in there {
         notes.push(format!("{} goes through mcplink already", shown::name(&name)));
     }
@@ -371,7 +399,7 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
         let mut backup = None;
         if writes {
             let done = match &one.moves {
-                Some(moves) => around.store(&one.name, moves),
+                Some(moves) => around.store(&one.name, &one.own, moves),
                 None => Ok(()),
             };
             let written = done.and_then(|()| {
@@ -382,7 +410,7 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
                 failed.push((one.name.clone(), error));
                 continue;
             }
-            let kept = mcp_config::WrapRecord::backup(&around.state_dir(), &one.target.place.file);
+            let kept = WrapRecord::backup(&around.state_dir(), &one.target.place.file);
             backup = Some(kept.display().to_string());
             if !args.no_check {
                 check = Some(check::run(&around, one).await);
@@ -429,71 +457,5 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
     match CliError::of_names(names.len(), failed, "not wrapped") {
         None => Ok(ExitStatus::Success),
         Some(error) => Err(error),
-    }
-}
-
-fn difference(app: &App, one: &Planned) -> String {
-    let mut out = format!("{}\n", short(app, &one.target.place.file.display().to_string()));
-    if let Some(before) = &one.before {
-        out.push_str(&entry_lines('-', &one.name, before));
-    }
-    for line in one.target.shown(&one.name, &one.through).lines() {
-        out.push_str(&format!("+ {}\n", mcp_text::block(line)));
-    }
-    out
-}
-
-async fn agreed(app: &App, planned: &[Planned]) -> bool {
-    let mut answers = Answers::of_terminal();
-    answers.forget_typed();
-    let count = planned.len();
-    app.output.error(&format!("change {count} {}? [Y/n] ", if count == 1 { "entry" } else { "entries" }));
-    let Some(answer) = answers.line().await else { return false };
-    matches!(&*answer.trim().to_ascii_lowercase(), "" | "y" | "yes")
-}
-
-fn wrote(app: &App, one: &Planned, row: &Row<'_>) -> String {
-    let name = shown::name(&one.name);
-    let mut out = format!("wrapped {name}\n");
-    if row.moved {
-        out.push_str("  its server stands in mcplink's own file now\n");
-    }
-    if one.target.of_project {
-        out.push_str("  the file is a project's: others who have it get the path of this machine\n");
-    }
-    if let Some(check) = &row.check {
-        for line in check.lines() {
-            out.push_str(&paragraph(&format!("  {line}"), app.style().room()));
-        }
-    }
-    if let Some(backup) = &row.backup {
-        out.push_str(&format!("  backup {}\n", short(app, backup)));
-    }
-    out
-}
-
-fn ending(
-    around: &Around<'_>,
-    args: &WrapArgs,
-    names: &[String],
-    wrote: bool,
-    asked: bool,
-    any: bool,
-) -> String {
-    let host = around.host.name;
-    let which = match args.all {
-        true => "--all".to_owned(),
-        false => names.iter().map(|name| mcp_text::shell_word(name)).collect::<Vec<_>>().join(" "),
-    };
-    match (any, wrote, asked) {
-        (false, ..) => String::new(),
-        (_, true, _) => {
-            format!("undo: mcplink unwrap {host} {which}\nrestart {} to use it\n", around.host.title)
-        }
-        (_, _, true) => "nothing is changed\n".to_owned(),
-        _ => {
-            let line = around.app.steps.step(&format!("mcplink wrap {host} {which} --yes"));
-            format!("nothing is changed yet; to do it: {line}\n")
-        }
     }
 }

@@ -54,7 +54,9 @@ fn fh_h5_the_published_file_of_each_host_is_wrapped_and_unwrapped_byte_for_byte(
         let wrapped = run(&line("wrap", &names, &["--yes", "--no-check"]), 0);
         assert_ne!(others(&setting), before, "{case}: {wrapped}");
         for name in &names {
-            assert!(own(&setting)["mcpServers"].get(name).is_some(), "{case}: {name} is in our own file");
+            let places = [own(&setting)["mcpServers"].clone(), own_of(&setting, &setting.home.project())];
+            let has = places.iter().filter(|place| place.get(name).is_some()).count();
+            assert_eq!(has, 1, "{case}: {name} is in our own file, for every project or for this one");
         }
         // What the host has now leads through this program, and is read as that.
         let found = setting.run(&["hosts", "--json", "--from", &host], 0).json();
@@ -72,7 +74,9 @@ fn fh_h5_the_published_file_of_each_host_is_wrapped_and_unwrapped_byte_for_byte(
             let _ = run(&line("unwrap", std::slice::from_ref(name), &[]), 0);
         }
         assert_eq!(others(&setting), before, "{case}: byte for byte");
-        assert_eq!(own(&setting)["mcpServers"], json!({}), "{case}: and what was moved is out again");
+        let left = own(&setting);
+        assert!(left.get("projects").is_none(), "{case}: and what was moved is out again: {left}");
+        assert!(left.get("mcpServers").is_none_or(|of_all| *of_all == json!({})), "{case}: {left}");
     }
 }
 
@@ -258,4 +262,87 @@ fn killed_at_any_moment_a_wrap_can_be_taken_back() {
     }
     let _ = setting.run(&["unwrap", "cursor", "--all"], 0);
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
+}
+
+/// The servers of our own file for a folder.
+fn own_of(setting: &Setting, folder: &std::path::Path) -> Value {
+    own(setting)["projects"][folder.to_str().unwrap()]["mcpServers"].clone()
+}
+
+#[test]
+fn fh_h5_two_projects_with_a_server_of_one_name_are_both_wrapped_and_meet_none_of_the_other() {
+    let setting = Setting::new();
+    let projects = ["a", "b"].map(|name| setting.home.home().join(name));
+    let text = |name: &str| {
+        format!("{{\"mcpServers\": {{\"db\": {{ \"url\":\"https://{name}.example/mcp\" }}}}}}\n")
+    };
+    for (folder, name) in projects.iter().zip(["a", "b"]) {
+        setting.home.write(folder.join(CURSOR), text(name)).unwrap();
+    }
+    let run = |folder: &std::path::Path, line: &[&str]| {
+        setting.run(&[&["--project", folder.to_str().unwrap()], line].concat(), 0)
+    };
+    for folder in &projects {
+        let _ = run(folder, &["wrap", "cursor", "db", "--yes", "--no-check"]);
+    }
+    for (folder, name) in projects.iter().zip(["a", "b"]) {
+        assert_eq!(own_of(&setting, folder)["db"]["url"], json!(format!("https://{name}.example/mcp")));
+        let listed = run(folder, &["get", "db", "--json"]).json();
+        assert_eq!(listed["server"]["url"], json!(format!("https://{name}.example/mcp")), "{listed:#}");
+        // The host starts the bridge wherever it likes, so the bridge is told.
+        let written = fs::read_to_string(folder.join(CURSOR)).unwrap();
+        let written: Value = serde_json::from_str(&written).unwrap();
+        assert_eq!(written["mcpServers"]["db"]["args"], json!(["bridge", "db", "--project", folder]));
+    }
+    assert!(own(&setting).get("mcpServers").is_none(), "no other project meets one: {}", own(&setting));
+    assert_eq!(setting.run(&["list", "--json"], 0).json()["servers"], json!([]));
+    // One is not taken out for the other, and from elsewhere neither is.
+    assert!(setting.run(&["unwrap", "cursor", "db"], 2).stderr.contains("another folder"));
+    let told = run(&projects[0], &["unwrap", "cursor", "--all"]);
+    assert!(told.stderr.contains("1 of other folders left as they are"), "{told}");
+    assert_eq!(fs::read_to_string(projects[0].join(CURSOR)).unwrap(), text("a"));
+    assert!(own_of(&setting, &projects[0]).is_null());
+    assert_eq!(own_of(&setting, &projects[1])["db"]["url"], "https://b.example/mcp");
+    let _ = run(&projects[1], &["unwrap", "cursor", "db"]);
+    assert_eq!(fs::read_to_string(projects[1].join(CURSOR)).unwrap(), text("b"));
+    assert_eq!(own(&setting), json!({}));
+}
+
+#[test]
+fn fh_h5_two_projects_in_one_file_of_a_host_and_the_file_itself_keep_their_entries_apart() {
+    let setting = Setting::new();
+    let [a, b] = ["a", "b"].map(|name| {
+        let folder = setting.home.home().join(name);
+        fs::create_dir_all(&folder).unwrap();
+        folder
+    });
+    let entry = |name: &str| json!({"mcpServers": {"db": {"type": "http", "url": format!("https://{name}.example/mcp")}}});
+    let mut all = entry("user");
+    all["projects"] = json!({ a.to_str().unwrap(): entry("a"), b.to_str().unwrap(): entry("b") });
+    let text = format!("{all:#}\n");
+    let path = setting.home.write(".claude.json", &text).unwrap();
+    let run = |folder: &std::path::Path, line: &[&str]| {
+        setting.run(&[&["--project", folder.to_str().unwrap()], line].concat(), 0)
+    };
+    for folder in [&a, &b, &setting.home.project()] {
+        let _ = run(folder, &["wrap", "claude-code", "db", "--yes", "--no-check"]);
+    }
+    let now: Value = serde_json::from_str(&fs::read_to_string(&path).unwrap()).unwrap();
+    for (folder, name) in [(&a, "a"), (&b, "b")] {
+        let args = &now["projects"][folder.to_str().unwrap()]["mcpServers"]["db"]["args"];
+        assert_eq!(*args, json!(["bridge", "db", "--project", folder]));
+        assert_eq!(own_of(&setting, folder)["db"]["url"], json!(format!("https://{name}.example/mcp")));
+    }
+    assert_eq!(now["mcpServers"]["db"]["args"], json!(["bridge", "db"]));
+    assert_eq!(own(&setting)["mcpServers"]["db"]["url"], "https://user.example/mcp");
+    // Twice is once.
+    let twice = run(&a, &["wrap", "claude-code", "db", "--yes", "--no-check"]);
+    assert!(twice.stderr.contains("goes through mcplink already"), "{twice}");
+    // In any order each comes back, and the last brings the file back as it was.
+    for folder in [&b, &setting.home.project(), &a] {
+        let _ =
+            setting.mcplink(&["--project", folder.to_str().unwrap(), "unwrap", "claude-code", "db"]).run();
+    }
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+    assert_eq!(own(&setting), json!({"mcpServers": {}}));
 }

@@ -2,8 +2,11 @@
 //!
 //! ```json
 //! {"version": 1, "files": {"/home/me/.cursor/mcp.json": {"host": "cursor", "backup": "..", "last": "sha256:..",
-//!   "entries": {"tickets": {"program": "/usr/bin/mcplink", "args": ["bridge", "tickets"], "original": "{ .. }", "moved": true}}}}}
+//!   "entries": {"tickets": {"program": "/usr/bin/mcplink", "args": ["bridge", "tickets"], "original": "{ .. }", "moved": true}},
+//!   "projects": {"/home/me/app": {"entries": {}}}}}}
 //! ```
+//!
+//! A file that has entries of its own for each project, as Claude Code's has, has them under `projects` here as well.
 //!
 //! It is written before the host's file is: who is killed between the two has a record of an entry that is not there, which
 //! the next command sees and forgets.
@@ -33,8 +36,28 @@ pub struct Kept {
     pub original: Option<String>,
     /// What was put there.
     pub through: Through,
-    /// Its server was put into our own file for it.
+    /// Its server was put into our own file for it: where that has the servers of the project that the bridge is told, or
+    /// else at its top.
     pub moved: bool,
+}
+
+/// The entries that are kept of one file, or of one project in it.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct KeptNames {
+    /// The file.
+    pub file: PathBuf,
+    /// The project, where the file has entries for each.
+    pub folder: Option<PathBuf>,
+    /// Their names.
+    pub names: Vec<String>,
+}
+
+impl KeptNames {
+    /// The project, or else the file.
+    pub fn place(&self) -> &Path {
+        self.folder.as_deref().unwrap_or(&self.file)
+    }
 }
 
 impl fmt::Debug for Kept {
@@ -80,27 +103,37 @@ impl WrapRecord {
         self.root.get("files")?.get(file.to_str()?)?.as_object()
     }
 
-    /// The files of `host`, with the names that are kept of each.
-    pub fn files_of(&self, host: &str) -> Vec<(PathBuf, Vec<String>)> {
-        let files = self.root.get("files").and_then(Value::as_object);
-        files
-            .into_iter()
-            .flatten()
-            .filter(|(_, kept)| kept["host"] == host)
-            .map(|(file, kept)| {
-                let names = kept["entries"].as_object();
-                (PathBuf::from(file), names.into_iter().flatten().map(|(name, _)| name.clone()).collect())
-            })
-            .collect()
+    /// What is kept of `place`: of a file, or of one project in it.
+    fn at(&self, place: &EntryPlace) -> Option<&Value> {
+        let entries = "entries";
+        match place.folder() {
+            None => self.file(&place.file)?.get(entries),
+            Some(folder) => self.file(&place.file)?.get("projects")?.get(folder.to_str()?)?.get(entries),
+        }
     }
 
-    /// What is kept of the entry `name` in `file`.
-    pub fn kept(&self, file: &Path, name: &str) -> Option<Kept> {
-        let kept = self.file(file)?.get("entries")?.get(name)?;
-        let text = |key: &str| kept[key].as_str().map(str::to_owned);
-        let args = kept["args"].as_array()?.iter().filter_map(|word| word.as_str().map(str::to_owned));
-        let through = Through { program: text("program")?, args: args.collect(), env: Vec::new() };
-        Some(Kept { original: text("original"), through, moved: kept["moved"] == true })
+    /// The entries that are kept of the files of `host`.
+    pub fn names_of(&self, host: &str) -> Vec<KeptNames> {
+        let files = self.root.get("files").and_then(Value::as_object);
+        let names = |kept: &Value| -> Vec<String> {
+            kept["entries"].as_object().into_iter().flatten().map(|(name, _)| name.clone()).collect()
+        };
+        let mut all = Vec::new();
+        for (file, kept) in files.into_iter().flatten().filter(|(_, kept)| kept["host"] == host) {
+            let file = PathBuf::from(file);
+            all.push(KeptNames { file: file.clone(), folder: None, names: names(kept) });
+            for (folder, kept) in kept["projects"].as_object().into_iter().flatten() {
+                let folder = Some(PathBuf::from(folder));
+                all.push(KeptNames { file: file.clone(), folder, names: names(kept) });
+            }
+        }
+        all.retain(|one| !one.names.is_empty());
+        all
+    }
+
+    /// What is kept of the entry `name` at `place`.
+    pub fn kept(&self, place: &EntryPlace, name: &str) -> Option<Kept> {
+        kept(self.at(place)?.get(name)?)
     }
 
     /// Whether `text` is what was written last, and the backup is what was there before anything was.
@@ -113,45 +146,89 @@ impl WrapRecord {
         self.file(file).is_none()
     }
 
-    /// Whether an entry of any file leads to `name` because its server was moved into our own file.
-    pub fn leads_to(&self, name: &str) -> bool {
-        let files = self.root.get("files").and_then(Value::as_object);
-        files.into_iter().flatten().any(|(_, kept)| kept["entries"].get(name).is_some())
+    /// Whether this one is all that is kept of its file.
+    pub(super) fn is_only(&self, host: &str, place: &EntryPlace, name: &str) -> bool {
+        let mut of_file = self.names_of(host).into_iter().filter(|one| one.file == place.file);
+        let only = of_file.next().filter(|_| of_file.next().is_none());
+        only.is_some_and(|one| one.folder.as_deref() == place.folder() && one.names == [name])
+    }
+
+    /// Whether an entry of any file leads to the server `name`, in the same project, that is in our own file for it.
+    pub fn leads_to(&self, name: &str, project: Option<&str>) -> bool {
+        let files = self.root.get("files").and_then(Value::as_object).into_iter().flatten();
+        files.into_iter().any(|(_, of_file)| {
+            let projects = of_file["projects"].as_object().into_iter().flatten().map(|(_, of)| of);
+            projects.chain([of_file]).any(|of| {
+                let one = of["entries"].get(name).and_then(kept);
+                one.is_some_and(|one| one.through.project() == project)
+            })
+        })
     }
 
     /// Notes an entry, and what is in its file then.
-    pub fn keep(&mut self, host: &str, file: &Path, name: &str, kept: &Kept, after: &str) {
+    pub fn keep(&mut self, host: &str, place: &EntryPlace, name: &str, kept: &Kept, after: &str) {
         let files = self.root.entry("files").or_insert_with(|| json!({}));
-        let of_file = &mut files[file.to_string_lossy().as_ref()];
+        let of_file = &mut files[place.file.to_string_lossy().as_ref()];
         if of_file.is_null() {
             *of_file = json!({ "host": host, "entries": {} });
         }
+        of_file["last"] = json!(sha256(after));
+        let of_place = match place.folder() {
+            None => of_file,
+            Some(folder) => &mut of_file["projects"][folder.to_string_lossy().as_ref()],
+        };
         // What was there before counts: an entry that is put there again is no original.
-        let before =
-            of_file["entries"].get(name).map(|known| (known["original"].clone(), known["moved"] == true));
+        let before = of_place["entries"].get(name);
+        let before = before.map(|known| (known["original"].clone(), known["moved"] == true));
         let (original, was_moved) = before.unwrap_or_else(|| (json!(kept.original), false));
-        of_file["entries"][name] = json!({
+        of_place["entries"][name] = json!({
             "program": kept.through.program,
             "args": kept.through.args,
             "original": original,
             "moved": kept.moved || was_moved,
         });
-        of_file["last"] = json!(sha256(after));
     }
 
-    /// Forgets an entry; the file too, where it was the last.
-    pub fn forget(&mut self, file: &Path, name: &str, after: &str) {
+    /// Forgets an entry; the project and the file too, where it was the last.
+    pub fn forget(&mut self, place: &EntryPlace, name: &str, after: &str) {
         let Some(files) = self.root.get_mut("files").and_then(Value::as_object_mut) else { return };
-        let file = file.to_string_lossy().into_owned();
+        let file = place.file.to_string_lossy().into_owned();
         let Some(of_file) = files.get_mut(&file) else { return };
-        if let Some(entries) = of_file["entries"].as_object_mut() {
-            entries.remove(name);
-        }
         of_file["last"] = json!(sha256(after));
-        if of_file["entries"].as_object().is_none_or(Map::is_empty) {
+        match (place.folder(), of_file.get_mut("projects").and_then(Value::as_object_mut)) {
+            (None, _) => drop(without(of_file, name)),
+            (Some(folder), Some(projects)) => {
+                let folder = folder.to_string_lossy();
+                if projects.get_mut(folder.as_ref()).is_some_and(|of| without(of, name)) {
+                    projects.remove(folder.as_ref());
+                }
+            }
+            (Some(_), None) => {}
+        }
+        if is_empty(&of_file["entries"]) && of_file.get("projects").is_none_or(is_empty) {
             files.remove(&file);
         }
     }
+}
+
+/// What an entry of the record says.
+fn kept(entry: &Value) -> Option<Kept> {
+    let text = |key: &str| entry[key].as_str().map(str::to_owned);
+    let args = entry["args"].as_array()?.iter().filter_map(|word| word.as_str().map(str::to_owned));
+    let through = Through { program: text("program")?, args: args.collect(), env: Vec::new() };
+    Some(Kept { original: text("original"), through, moved: entry["moved"] == true })
+}
+
+/// Takes an entry out; whether it was the last.
+fn without(of_place: &mut Value, name: &str) -> bool {
+    if let Some(entries) = of_place["entries"].as_object_mut() {
+        entries.remove(name);
+    }
+    is_empty(&of_place["entries"])
+}
+
+fn is_empty(object: &Value) -> bool {
+    object.as_object().is_none_or(Map::is_empty)
 }
 
 fn sha256(text: &str) -> String {

@@ -67,7 +67,7 @@ impl Editor {
                 self.back_up(target, text)?;
             }
             let kept = Kept { original: wrapped.original, through: through.clone(), moved };
-            self.record(|record| record.keep(target.host.name, file, name, &kept, &wrapped.text))?;
+            self.record(|record| record.keep(target.host.name, &target.place, name, &kept, &wrapped.text))?;
             Ok(wrapped.text)
         })
     }
@@ -79,9 +79,8 @@ impl Editor {
     ///
     /// See [`WrapFailure`]. Nothing is changed then.
     pub fn unwrap(&self, target: &HostTarget, name: &str) -> Result<Edited, WrapFailure> {
-        let file = &target.place.file;
         let edited = self.edit::<WrapFailure>(&target.place, |text| self.unwrapped(target, name, text))?;
-        self.record(|record| record.forget(file, name, edited.after()))?;
+        self.record(|record| record.forget(&target.place, name, edited.after()))?;
         Ok(edited)
     }
 
@@ -93,14 +92,13 @@ impl Editor {
     pub fn unwrapped(&self, target: &HostTarget, name: &str, text: &str) -> Result<String, WrapFailure> {
         let file = &target.place.file;
         let record = self.wrap_record()?;
-        let kept = record.kept(file, name).ok_or(WrapError::Changed)?;
+        let kept = record.kept(&target.place, name).ok_or(WrapError::Changed)?;
         let after = match target.unwrapped(text, name, &kept.through, kept.original.as_deref()) {
             // Who was killed before the host's file was changed has nothing to put back.
             Err(WrapError::Changed) if target.has(text, name, kept.original.as_deref()) => text.to_owned(),
             after => after?,
         };
-        let is_last =
-            record.files_of(target.host.name).iter().any(|(of, names)| of == file && names.len() == 1);
+        let is_last = record.is_only(target.host.name, &target.place, name);
         if is_last && record.is_untouched(file, text) {
             let backup = WrapRecord::backup(self.state_dir(), file);
             let whole = mcp_files::read(&backup, &Policy::surroundings(MAX_BYTES).owned()).ok();

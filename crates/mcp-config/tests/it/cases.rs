@@ -246,6 +246,7 @@ cases! {
     oauth_block
     overrides_by_name_and_project
     own_decisions_count
+    own_servers_of_one_project
     rejected_project_entry_yields
     s_k2_limits_of_an_entry
     same_endpoint_is_no_conflict

@@ -167,3 +167,30 @@ fn what_is_not_understood_is_left_as_it_is() {
     let error = editor(&config).edit(&place, set).unwrap_err();
     assert_eq!(error.to_string(), format!("write {}: it is a directory", case.path(OWN).display()));
 }
+
+#[test]
+fn an_entry_of_our_own_for_one_project_is_switched_where_it_stands() {
+    let case = Case::new("own_servers_of_one_project");
+    let own = fs::read_to_string(case.path(OWN)).unwrap();
+    let entry = |text: &str, folder: &str, name: &str| {
+        let path = ["projects", folder, "mcpServers", name, "disabled"];
+        edit::value_at(text, &path).unwrap()
+    };
+    // The main checkout's, met in its worktree; the top has one of the name as well.
+    let main = format!("{}/", case.path("project").display());
+    let tree = case.path("tree").display().to_string();
+    for (folder, name) in [(&main, "helped"), (&tree, "db")] {
+        assert_eq!(switch(&case, name, false), Gate::Disabled, "{name}");
+        let off = fs::read_to_string(case.path(OWN)).unwrap();
+        assert_eq!(entry(&off, folder, name), Some(Value::Bool(true)), "{off}");
+        assert_eq!(off.matches("\"disabled\": true").count(), 2, "the one of `mine`, and this one: {off}");
+        assert_eq!(switch(&case, name, true), Gate::Ready, "{name}");
+        assert_eq!(fs::read_to_string(case.path(OWN)).unwrap(), own, "{name}");
+    }
+    // It is removed from where it stands, and its project with the last.
+    let config = Config::load(&case.request);
+    let place = config.place_of_entry("db", Scope::Mcplink).unwrap();
+    let without = place.without(&own, "db").unwrap();
+    assert!(!without.contains("tree.example") && !without.contains("/tree\""), "{without}");
+    assert!(without.contains("main.example") && without.contains("everywhere.example"), "{without}");
+}

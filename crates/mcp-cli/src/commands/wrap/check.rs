@@ -84,8 +84,7 @@ pub(super) async fn run(around: &Around<'_>, one: &Planned) -> Checked {
     let is_desktop = around.host.is_started_by_desktop();
     let path = desktop_path(Platform::CURRENT).filter(|_| is_desktop).map_or(own_path.clone(), str::to_owned);
     let mut arguments = vec!["status", &one.name, "--json", "--non-interactive", "--timeout", PATIENCE];
-    let project = one.through.args.iter().skip_while(|word| *word != "--project").nth(1);
-    if let Some(project) = project {
+    if let Some(project) = one.through.project() {
         arguments.extend(["--project", project]);
     }
     let mut command = tokio::process::Command::new(&one.through.program);

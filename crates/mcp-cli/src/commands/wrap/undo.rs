@@ -1,8 +1,6 @@
 //! `mcplink unwrap`: what stood in a host's file, put back.
 
-use std::path::{Path, PathBuf};
-
-use mcp_config::HostTarget;
+use mcp_config::{EntryPlace, HostTarget, KeptNames};
 use serde::Serialize;
 
 use super::{Around, refused};
@@ -13,6 +11,7 @@ use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::hosts::short;
 use crate::view::shown;
+use crate::view::wrap::paragraph;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -35,15 +34,26 @@ struct UndoneRow {
 pub(in crate::commands) fn undo(app: &App, args: &UnwrapArgs) -> Result<ExitStatus, CliError> {
     let around = Around::new(app, &args.host)?;
     let record = around.editor.wrap_record().map_err(NotChanged::File)?;
-    let files = record.files_of(around.host.name);
-    let all: Vec<(PathBuf, String)> = files
+    let kept = record.names_of(around.host.name);
+    let all: Vec<(KeptNames, String)> = kept
         .into_iter()
-        .flat_map(|(file, names)| names.into_iter().map(move |name| (file.clone(), name)))
+        .flat_map(|of| of.names.clone().into_iter().map(move |name| (of.clone(), name)))
         .collect();
+    let is_here = |(of, _): &&(KeptNames, String)| around.target_of(of).is_some();
     let mut wanted = Vec::new();
     let mut failed = Vec::new();
     if args.all {
-        wanted.clone_from(&all);
+        wanted.extend(all.iter().filter(is_here).cloned());
+        if let Some((of, _)) = all.iter().find(|one| !is_here(one)) {
+            app.output.note(&paragraph(
+                &format!(
+                    "note: {} of other folders left as they are: {}",
+                    all.len() - wanted.len(),
+                    shown::line(&of.place().display().to_string())
+                ),
+                app.stderr_room(),
+            ));
+        }
     }
     for name in &args.names {
         let of_name: Vec<_> = all.iter().filter(|(_, known)| known == name).cloned().collect();
@@ -56,11 +66,13 @@ pub(in crate::commands) fn undo(app: &App, args: &UnwrapArgs) -> Result<ExitStat
             };
             failed.push((name.clone(), error.next("mcplink hosts")));
         }
-        wanted.extend(of_name);
+        // What is wrapped in another folder is not meant where this one has it; alone, it is said to be elsewhere.
+        let any_here = of_name.iter().any(|one| is_here(&one));
+        wanted.extend(of_name.into_iter().filter(|one| !any_here || is_here(&one)));
     }
     let mut rows = Vec::new();
-    for (file, name) in &wanted {
-        match around.undone(file, name, args.dry_run) {
+    for (of, name) in &wanted {
+        match around.undone(of, name, args.dry_run) {
             Ok(row) => {
                 if !app.json {
                     let verb = if args.dry_run { "would put back" } else { "put back" };
@@ -92,21 +104,20 @@ pub(in crate::commands) fn undo(app: &App, args: &UnwrapArgs) -> Result<ExitStat
 }
 
 impl Around<'_> {
-    fn undone(&self, file: &Path, name: &str, dry_run: bool) -> Result<UndoneRow, CliError> {
-        let target = if self.host.is_read_anyway() {
-            self.target(name).map(|mut target| {
-                target.place.file = file.to_owned();
-                target
-            })
-        } else {
-            self.target_at(file).ok_or_else(|| {
-                let message = format!("{} belongs to another folder", file.display());
-                CliError::usage("not-here", shown::line(&message))
-                    .next("run it in that project, or with --project")
-            })
-        }?;
+    /// Where an entry was put; none where it is of another folder than this one.
+    fn target_of(&self, kept: &KeptNames) -> Option<HostTarget> {
+        HostTarget::kept(self.host, kept, &self.config, &self.request)
+    }
+
+    fn undone(&self, of: &KeptNames, name: &str, dry_run: bool) -> Result<UndoneRow, CliError> {
+        let file = &*of.file;
+        let target = self.target_of(of).ok_or_else(|| {
+            let message = format!("{} belongs to another folder", of.place().display());
+            CliError::usage("not-here", shown::line(&message))
+                .next("run it in that project, or with --project")
+        })?;
         let failed = |why| refused(self, &target, name, None, why);
-        let kept = self.editor.wrap_record().map_err(NotChanged::File)?.kept(file, name);
+        let kept = self.editor.wrap_record().map_err(NotChanged::File)?.kept(&target.place, name);
         let mut row = UndoneRow { name: name.to_owned(), file: file.display().to_string(), removed: false };
         if dry_run {
             let text = self.text(&target.place)?;
@@ -114,17 +125,18 @@ impl Around<'_> {
             return Ok(row);
         }
         self.editor.unwrap(&target, name).map_err(failed)?;
-        let still = self.editor.wrap_record().map_err(NotChanged::File)?.leads_to(name);
+        let project = kept.as_ref().and_then(|kept| kept.through.project()).map(str::to_owned);
+        let still = self.editor.wrap_record().map_err(NotChanged::File)?.leads_to(name, project.as_deref());
         if kept.is_some_and(|kept| kept.moved) && !still {
-            row.removed = self.take_out(&target, name)?;
+            row.removed = self.take_out(&target, &self.own_of(project.is_some()), name)?;
         }
         Ok(row)
     }
 
     /// Takes the server out of our own file that was put there for the host, unless a person changed it since.
-    fn take_out(&self, target: &HostTarget, name: &str) -> Result<bool, CliError> {
-        let own = self.text(&self.own)?;
-        let ours = mcp_config::edit::value_at(&own, &self.own.path(&own, name)).ok().flatten();
+    fn take_out(&self, target: &HostTarget, place: &EntryPlace, name: &str) -> Result<bool, CliError> {
+        let own = self.text(place)?;
+        let ours = mcp_config::edit::value_at(&own, &place.path(&own, name)).ok().flatten();
         let theirs = if self.host.is_read_anyway() {
             let text = self.text(&target.place)?;
             mcp_config::edit::value_at(&text, &target.place.path(&text, name)).ok().flatten()
@@ -136,11 +148,8 @@ impl Around<'_> {
         if ours.is_none() || ours != theirs {
             return Ok(false);
         }
-        self.editor.edit::<NotChanged>(&self.own, |text| {
-            let path = self.own.path(text, name);
-            let remove = mcp_config::edit::Change::Remove;
-            mcp_config::edit::apply(text, &path, &remove)
-                .map_err(|error| NotChanged::File(self.own.refused(error)))
+        self.editor.edit::<NotChanged>(place, |text| {
+            place.without(text, name).map_err(|error| NotChanged::File(place.refused(error)))
         })?;
         Ok(true)
     }
