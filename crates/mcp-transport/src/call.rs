@@ -12,6 +12,7 @@ use mcp_status::{Limit, LimitOf};
 use serde_json::value::RawValue;
 
 use crate::connection::Connection;
+use crate::deadline::Deadline;
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::limits::Purpose;
 use crate::message::Payload;
@@ -33,12 +34,15 @@ pub(crate) struct Call<'a> {
     /// The `Mcp-Param-*` headers; modern era over HTTP only.
     pub(crate) mirrored: Vec<(HeaderName, HeaderValue)>,
     pub(crate) options: &'a RequestOptions,
+    /// When it is over, where its caller has set a limit.
+    pub(crate) deadline: Option<Deadline>,
 }
 
 impl<'a> Call<'a> {
-    /// A request of which nothing is mirrored into headers.
+    /// A request of which nothing is mirrored into headers, whose time begins now.
     pub(crate) fn new(method: &'a str, params: Option<&'a str>, options: &'a RequestOptions) -> Self {
-        Self { method, params, name: None, mirrored: Vec::new(), options }
+        let deadline = Deadline::of(options);
+        Self { method, params, name: None, mirrored: Vec::new(), options, deadline }
     }
 }
 
@@ -59,10 +63,13 @@ impl Connection {
     ) -> Result<Answer, TransportError> {
         let params = params.map(RawValue::get);
         let mirrors = self.mirrors_parameters();
-        match self.mirrored(Call::new(method, params, options), mirrors).await {
+        let call = Call::new(method, params, options);
+        let deadline = call.deadline;
+        match self.mirrored(call, mirrors).await {
             // The server went on in the modern era meanwhile, whose headers only this place knows.
             Err(error) if !mirrors && self.mirrors_parameters() && !error.may_have_been_sent() => {
-                Box::pin(self.mirrored(Call::new(method, params, options), true)).await
+                let call = Call { deadline, ..Call::new(method, params, options) };
+                Box::pin(self.mirrored(call, true)).await
             }
             outcome => outcome,
         }
@@ -94,20 +101,24 @@ impl Connection {
         }
     }
 
-    /// One round trip. `params` take the place of those of the call.
+    /// One round trip. `params` take the place of those of the call, and `deadline` that of its deadline.
     pub(crate) async fn round_trip(
         &self,
         call: &Call<'_>,
         params: Option<&str>,
+        deadline: Option<Deadline>,
     ) -> Result<Payload, TransportError> {
         self.ensure_open()?;
+        if let Some(deadline) = deadline.filter(|deadline| deadline.is_over()) {
+            return Err(over_unsent(deadline));
+        }
         let (inner, options) = (self.inner(), call.options);
         let (id, method) = (inner.next_id.fetch_add(1, Ordering::Relaxed), call.method);
         let given = (inner.options.propagator.as_deref(), options.trace.as_ref());
         let traced = Traced::begin(self, &inner.peer, (id, method, params), given);
         let allowance = options.allowance.unwrap_or_else(|| inner.hub.budget.limits.allowance(method));
-        let limit = match (options.timeout, allowance.purpose) {
-            (Some(limit), _) => Some(Limit::new(limit, LimitOf::Caller)),
+        let limit = match (deadline, allowance.purpose) {
+            (Some(deadline), _) => Some(Limit::new(deadline.limit, LimitOf::Caller)),
             // A list is what programs look at, and ends with an attempt to connect, whatever keeps its stream alive.
             (None, Purpose::List) => Some(Limit::new(inner.options.connect_timeout, LimitOf::Attempt)),
             (None, _) => {
@@ -155,9 +166,9 @@ impl Connection {
                     }
                 },
                 None => sent.await,
-                Some(limit) => match tokio::time::timeout(limit.length, sent).await {
-                    Ok(outcome) => outcome,
-                    Err(_) => {
+                Some(limit) => match within(limit.length, deadline, sent).await {
+                    Some(outcome) => outcome,
+                    None => {
                         cancel.reason = "the request timed out";
                         #[cfg(feature = "http")]
                         if let Some(error) = waiting.given_up(inner.wire.provider(), limit.length) {
@@ -180,6 +191,7 @@ impl Connection {
         };
         traced.run(exchange).await
     }
+
     /// Returns when what the connection owes has been written off, because it fell silent as a whole and was found again, and
     /// has had time to come all the same. A connection that breaks says so by itself.
     async fn written_off(&self) -> TransportError {
@@ -190,4 +202,20 @@ impl Connection {
         let error = TransportError::new(kind, "the server stopped answering");
         error.at_limit(Limit::new(limit, LimitOf::Silence))
     }
+}
+
+/// What `sent` comes to, unless the deadline is over first, or the limit of one request where there is none.
+async fn within<T>(limit: Duration, deadline: Option<Deadline>, sent: impl Future<Output = T>) -> Option<T> {
+    let outcome = match deadline {
+        Some(deadline) => tokio::time::timeout_at(deadline.at, sent),
+        None => tokio::time::timeout(limit, sent),
+    };
+    outcome.await.ok()
+}
+
+/// The time of the call was over before it could be sent.
+fn over_unsent(deadline: Deadline) -> TransportError {
+    let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Unsent };
+    let error = TransportError::new(kind, "the time of the call was over before it was sent");
+    error.at_limit(Limit::new(deadline.limit, LimitOf::Caller))
 }

@@ -238,18 +238,31 @@ impl Connector {
     ///
     /// Why there is no connection; [`evidence`](TransportError::evidence) says what it means.
     pub async fn attempt(&self, server: &Server) -> Result<Connection, TransportError> {
+        self.attempt_seen(server, &Arc::default()).await
+    }
+
+    /// The same, which tells `waiting` while it waits for credentials.
+    pub(crate) async fn attempt_seen(
+        &self,
+        server: &Server,
+        waiting: &Arc<Waiting>,
+    ) -> Result<Connection, TransportError> {
         let peer = Peer::new(&server.endpoint);
-        let attempt = self.shake_hands(server, peer.clone());
+        let attempt = self.shake_hands(server, peer.clone(), waiting);
         peer.connecting(Connection::revision, attempt).await.map_err(|error| error.in_phase(Phase::Connect))
     }
 
-    async fn shake_hands(&self, server: &Server, peer: Peer) -> Result<Connection, TransportError> {
+    async fn shake_hands(
+        &self,
+        server: &Server,
+        peer: Peer,
+        waiting: &Arc<Waiting>,
+    ) -> Result<Connection, TransportError> {
         let limit = self.options().connect_timeout;
-        let waiting = Arc::<Waiting>::default();
         let (wire, hub) = match &server.endpoint {
             // A process has a limit of its own, and tells what it printed when that is over.
-            Endpoint::Stdio(_) => self.open(server, &waiting).await?,
-            _ => tokio::time::timeout(limit, self.open(server, &waiting)).await.map_err(|_| {
+            Endpoint::Stdio(_) => self.open(server, waiting).await?,
+            _ => tokio::time::timeout(limit, self.open(server, waiting)).await.map_err(|_| {
                 #[cfg(feature = "http")]
                 if let Some(error) = waiting.given_up(server.auth.as_deref(), limit) {
                     return error.at_limit(Limit::new(limit, LimitOf::Attempt));

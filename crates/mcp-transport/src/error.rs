@@ -31,6 +31,8 @@ pub enum TimeoutStage {
     Idle,
     /// The whole request.
     Total,
+    /// The whole call, before the request was sent.
+    Unsent,
 }
 
 /// The kind of a [`TransportError`]; status, retry and replay are decided from it, never from the text.
@@ -69,7 +71,7 @@ pub enum TransportErrorKind {
     Unreachable,
     /// The connection ended before the answer did. May have been sent.
     Dropped,
-    /// A limit ran out. May have been sent, unless the stage is [`TimeoutStage::Connect`].
+    /// A limit ran out. May have been sent, unless the stage is [`TimeoutStage::Connect`] or [`TimeoutStage::Unsent`].
     Timeout {
         /// Which limit.
         stage: TimeoutStage,
@@ -411,7 +413,7 @@ impl TransportError {
             | Kind::Exited { .. }
             | Kind::Cancelled
             | Kind::InputRequired => true,
-            Kind::Timeout { stage } => stage != TimeoutStage::Connect,
+            Kind::Timeout { stage } => !matches!(stage, TimeoutStage::Connect | TimeoutStage::Unsent),
             Kind::Credentials
             | Kind::Challenged { .. }
             | Kind::Moved { .. }

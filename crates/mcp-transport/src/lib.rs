@@ -36,6 +36,7 @@ mod call;
 pub mod completion;
 pub mod connect;
 pub mod connection;
+mod deadline;
 mod debts;
 pub mod endpoint;
 pub mod error;

@@ -188,13 +188,34 @@ impl ClientOptions {
 }
 
 /// How one request is made.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use mcp_transport::RequestOptions;
+///
+/// // A call that an agent needs within two seconds, whatever they are spent on.
+/// let soon = RequestOptions::new().with_timeout(Duration::from_secs(2));
+/// // One that takes as long as it takes, and is made over the connection that stands or not at all.
+/// let at_once = RequestOptions::new().with_patience(Duration::ZERO);
+/// # let _ = (soon, at_once);
+/// ```
 #[derive(Clone, Default)]
 #[non_exhaustive]
 pub struct RequestOptions {
-    /// The limit of the whole request; that of the client's options where `None`. It also raises the limit
-    /// until the first byte, never lowers it. Where a server asks for input first, it is the limit of each round
-    /// trip, and the time that the answer takes is not counted.
+    /// The limit of the whole call, from when it is made until its answer is there. Through a
+    /// [supervisor](crate::SupervisorHandle) the wait for a connection, for credentials and for a second try count as well.
+    /// What a server asks for on the way does not: the time that its questions take is added. It also raises the limit until
+    /// the first byte, never lowers it.
+    ///
+    /// Where `None`, the limit of the entry or of the client's options holds for each request from when it is sent, and the wait
+    /// for a connection has that of `patience`.
     pub timeout: Option<Duration>,
+    /// How long a call through a supervisor waits for a connection at most, and never longer than `timeout`; that of
+    /// [its policy](crate::supervisor::SupervisorPolicy::patience) where `None`. Means nothing over a plain connection.
+    pub patience: Option<Duration>,
     /// Receives the request's progress; without it the server is not asked for any.
     pub progress: Option<ProgressSink>,
     /// The parameters carry the metadata of a modern request (version, identity, capabilities) already, so none
@@ -208,6 +229,8 @@ pub struct RequestOptions {
     pub handler: Option<Arc<dyn ServerRequestHandler>>,
     /// The trace that the request is a part of, in place of the one that its parameters carry.
     pub trace: Option<TraceContext>,
+    /// How much of `timeout` is over already.
+    pub(crate) spent: Duration,
     /// What the answer may cost, where it is a part of something that has one limit.
     pub(crate) allowance: Option<Allowance>,
 }
@@ -218,10 +241,18 @@ impl RequestOptions {
         Self::default()
     }
 
-    /// With a limit for the whole request.
+    /// With a limit for the whole call.
     #[must_use]
     pub fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = Some(timeout);
+        self
+    }
+
+    /// With a limit for the wait for a connection. Where it is zero, a call that finds none fails at once with the status that
+    /// the server has.
+    #[must_use]
+    pub fn with_patience(mut self, patience: Duration) -> Self {
+        self.patience = Some(patience);
         self
     }
 
@@ -265,6 +296,7 @@ impl fmt::Debug for RequestOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RequestOptions")
             .field("timeout", &self.timeout)
+            .field("patience", &self.patience)
             .field("progress", &self.progress.is_some())
             .field("own_metadata", &self.own_metadata)
             .field("raw_result", &self.raw_result)

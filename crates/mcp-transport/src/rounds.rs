@@ -4,6 +4,7 @@
 //! What one request was asked stays in the frame of its call, so that it cannot reach another one.
 
 use serde_json::value::RawValue;
+use tokio::time::Instant;
 
 use crate::call::{Answer, Call};
 use crate::connection::Connection;
@@ -18,15 +19,16 @@ const MAX_ROUNDS: u32 = 16;
 impl Connection {
     /// A request to its last word, whatever the server asks on the way.
     ///
-    /// The limits of its options are those of each round trip; the time that an answer takes is not counted.
+    /// Its deadline is that of all round trips together; the time that an answer of ours takes is not counted.
     pub(crate) async fn in_rounds(&self, call: &Call<'_>) -> Result<Answer, TransportError> {
         // Before 2026-07-28 a result had no type, and a member of this name would be the server's own.
         if call.options.raw_result || !self.is_modern() {
-            let result = self.round_trip(call, call.params).await?;
+            let result = self.round_trip(call, call.params, call.deadline).await?;
             return Ok(Answer { result, asked: false });
         }
+        let mut deadline = call.deadline;
         let mut pauses = RetryPolicy::connect().delays();
-        let mut result = self.round_trip(call, call.params).await?;
+        let mut result = self.round_trip(call, call.params, deadline).await?;
         for round in 0..MAX_ROUNDS {
             let wanted = match mrtr::read(&result) {
                 Ok(mrtr::Answer::Complete) => return Ok(Answer { result, asked: round > 0 }),
@@ -39,16 +41,22 @@ impl Connection {
                 return Err(TransportError::new(TransportErrorKind::Protocol, message));
             }
             let responses = match &wanted.requests {
-                Some(requests) => Some(self.answers(requests).await?),
+                Some(requests) => {
+                    let asked = Instant::now();
+                    let answers = self.answers(requests).await?;
+                    deadline = deadline.map(|deadline| deadline.later_by(asked.elapsed()));
+                    Some(answers)
+                }
                 None => {
                     // It only wants to be asked again, and need not be asked in a tight loop.
                     let pause = pauses.next().ok_or_else(|| unmet("the server never has an answer"))?;
-                    tokio::time::sleep(pause).await;
+                    tokio::time::sleep(deadline.map_or(pause, |deadline| pause.min(deadline.left()))).await;
                     None
                 }
             };
             let retry = mrtr::retry_params(call.params, responses.as_deref(), wanted.state)?;
-            result = self.round_trip(call, Some(&retry)).await.map_err(TransportError::in_later_round)?;
+            let answered = self.round_trip(call, Some(&retry), deadline).await;
+            result = answered.map_err(TransportError::in_later_round)?;
         }
         match mrtr::read(&result) {
             Ok(mrtr::Answer::Complete) => Ok(Answer { result, asked: true }),

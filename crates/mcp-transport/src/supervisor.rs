@@ -13,6 +13,7 @@ mod source;
 mod state;
 #[cfg(all(test, feature = "http"))]
 mod tests;
+mod tries;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -20,7 +21,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use mcp_status::{ServerStatus, classify};
+use mcp_status::ServerStatus;
 use serde_json::value::RawValue;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
@@ -38,8 +39,10 @@ use self::attempt::Dial;
 use self::connection_task::{Command, ConnectionTask};
 use self::failure_scope::FailureScope;
 use self::live::Live;
+use self::tries::Tries;
 use crate::connect::Connector;
-use crate::error::{TransportError, TransportErrorKind};
+use crate::deadline::moment_after;
+use crate::error::TransportError;
 use crate::hub::{Listeners, Notifications};
 use crate::message::Payload;
 use crate::message::methods::is_repeatable;
@@ -257,11 +260,21 @@ impl SupervisorHandle {
     /// [`NotConnected`](RequestErrorKind::NotConnected) with the status that explains it: at once where it is
     /// decided that there is none, otherwise when the patience is over.
     pub async fn lease(&self) -> Result<Lease, RequestError> {
+        self.lease_within(self.shared.patience).await
+    }
+
+    /// The same, where the next connection is waited for no longer than `patience`. With none at all it fails at once with the
+    /// status that the server has now; an attempt to connect is begun all the same, where use may begin one.
+    ///
+    /// # Errors
+    ///
+    /// As [`lease`](Self::lease).
+    pub async fn lease_within(&self, patience: Duration) -> Result<Lease, RequestError> {
         if let Some(lease) = self.shared.lease() {
             return Ok(lease);
         }
         let _waiting = Waiting::new(&self.shared);
-        let deadline = Instant::now() + self.shared.patience;
+        let deadline = moment_after(patience);
         let mut status = self.status();
         let (used, heard) = oneshot::channel();
         self.tell(Command::Used(used));
@@ -273,10 +286,15 @@ impl SupervisorHandle {
                 return Ok(lease);
             }
             let hopeless = snapshot.is_decided()
-                && !snapshot.attempting
+                && snapshot.attempting.is_none()
                 && (snapshot.closed || snapshot.status != ServerStatus::Connected);
-            if hopeless || !matches!(tokio::time::timeout_at(deadline, status.changed()).await, Ok(Ok(()))) {
+            if hopeless {
                 return Err(RequestError::not_connected(snapshot));
+            }
+            match tokio::time::timeout_at(deadline, status.changed()).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) => return Err(RequestError::not_connected(snapshot)),
+                Err(_) => return Err(RequestError::not_connected(snapshot).after(patience)),
             }
         }
     }
@@ -292,10 +310,10 @@ impl SupervisorHandle {
         params: Option<&RawValue>,
         options: &RequestOptions,
     ) -> Result<Payload, RequestError> {
-        let mut tries = Tries::new(self, is_repeatable(method));
+        let mut tries = Tries::new(self, options, is_repeatable(method));
         loop {
-            let lease = self.lease().await?;
-            let outcome = self.watched(&lease, lease.request(method, params, options)).await;
+            let (lease, options) = tries.lease().await?;
+            let outcome = self.watched(&lease, lease.request(method, params, &options)).await;
             match outcome {
                 Ok(result) => return Ok(result),
                 Err(error) => tries.failed(lease, error).await?,
@@ -314,10 +332,10 @@ impl SupervisorHandle {
         arguments: Option<&RawValue>,
         options: &RequestOptions,
     ) -> Result<Payload, RequestError> {
-        let mut tries = Tries::new(self, false);
+        let mut tries = Tries::new(self, options, false);
         loop {
-            let lease = self.lease().await?;
-            let outcome = self.watched(&lease, lease.call_tool(name, arguments, options)).await;
+            let (lease, options) = tries.lease().await?;
+            let outcome = self.watched(&lease, lease.call_tool(name, arguments, &options)).await;
             match outcome {
                 Ok(result) => return Ok(result),
                 Err(error) => tries.failed(lease, error).await?,
@@ -331,10 +349,10 @@ impl SupervisorHandle {
     ///
     /// As [`request`](Self::request).
     pub async fn list_tools(&self, options: &RequestOptions) -> Result<ToolList, RequestError> {
-        let mut tries = Tries::new(self, true);
+        let mut tries = Tries::new(self, options, true);
         loop {
-            let lease = self.lease().await?;
-            match self.watched(&lease, lease.list_tools(options)).await {
+            let (lease, options) = tries.lease().await?;
+            match self.watched(&lease, lease.list_tools(&options)).await {
                 Ok(list) => return Ok(list),
                 Err(error) => tries.failed(lease, error).await?,
             }
@@ -347,9 +365,10 @@ impl SupervisorHandle {
     ///
     /// As [`request`](Self::request).
     pub async fn notify(&self, method: &str, params: Option<&RawValue>) -> Result<(), RequestError> {
-        let mut tries = Tries::new(self, false);
+        let options = RequestOptions::new();
+        let mut tries = Tries::new(self, &options, false);
         loop {
-            let lease = self.lease().await?;
+            let (lease, _) = tries.lease().await?;
             match self.watched(&lease, lease.notify(method, params)).await {
                 Ok(()) => return Ok(()),
                 Err(error) => tries.failed(lease, error).await?,
@@ -438,36 +457,5 @@ impl fmt::Debug for SupervisorHandle {
             .field("name", &self.shared.name)
             .field("status", &self.shared.status.borrow().status)
             .finish_non_exhaustive()
-    }
-}
-
-/// The tries of one request: at most two.
-struct Tries<'a> {
-    handle: &'a SupervisorHandle,
-    /// Whether the request has no effects, so that it may be sent again although it may have arrived.
-    repeatable: bool,
-    left: u32,
-}
-
-impl<'a> Tries<'a> {
-    fn new(handle: &'a SupervisorHandle, repeatable: bool) -> Self {
-        Self { handle, repeatable, left: 1 }
-    }
-
-    /// Whether to try again after this failure; otherwise what it ends with.
-    async fn failed(&mut self, lease: Lease, error: TransportError) -> Result<(), RequestError> {
-        let found_out = self.handle.judge(&lease, &error);
-        drop(lease);
-        // Only what the next connection may do better: the same refusal twice does not help.
-        let passing = *error.kind() == TransportErrorKind::Closed
-            || (FailureScope::of(&error) != FailureScope::None && classify(&error.evidence()).is_retryable());
-        if self.left == 0 || !passing || (error.may_have_been_sent() && !self.repeatable) {
-            return Err(RequestError::transport(error));
-        }
-        self.left -= 1;
-        if let Some(found_out) = found_out {
-            let _ = found_out.await;
-        }
-        Ok(())
     }
 }

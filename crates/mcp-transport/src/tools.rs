@@ -13,6 +13,7 @@ use tokio::time::Instant;
 use crate::cache::{CacheHint, PagedHint};
 use crate::call::Call;
 use crate::connection::Connection;
+use crate::deadline::Deadline;
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::limits::{ITEM_BYTES, Lease, Purpose};
 use crate::message::envelope::{elements, pick};
@@ -202,7 +203,8 @@ impl Connection {
         options: &RequestOptions,
     ) -> Result<ToolPages, TransportError> {
         let limit = options.timeout.unwrap_or_else(|| self.attempt_limit());
-        tokio::time::timeout(limit, self.pages_as_they_come(method, member, options)).await.unwrap_or_else(
+        let left = limit.saturating_sub(options.spent);
+        tokio::time::timeout(left, self.pages_as_they_come(method, member, options)).await.unwrap_or_else(
             |_| {
                 let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Total };
                 let message = format!("{method} did not come to its end in {} ms", limit.as_millis());
@@ -319,9 +321,19 @@ impl Connection {
         arguments: Option<&RawValue>,
     ) -> Result<Payload, TransportError> {
         let (tool, options) = (call.name.unwrap_or_default(), call.options);
-        let listing = || RequestOptions { own_metadata: false, raw_result: false, ..options.clone() };
+        let deadline = call.deadline;
+        let listing = || RequestOptions {
+            own_metadata: false,
+            raw_result: false,
+            spent: deadline.map(Deadline::spent).unwrap_or_default(),
+            ..options.clone()
+        };
         if self.is_stale(tool) {
-            let _one_at_a_time = self.relisting().await;
+            let _one_at_a_time = match deadline {
+                // Where that is over first, the call says so.
+                Some(deadline) => tokio::time::timeout_at(deadline.at, self.relisting()).await.ok(),
+                None => Some(self.relisting().await),
+            };
             if self.is_stale(tool)
                 && let Err(error) = self.list_tools(&listing()).await
             {

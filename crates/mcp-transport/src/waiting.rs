@@ -1,8 +1,8 @@
 //! Whether a request waits for credentials, and not for its server: the one that ends the waiting has to say which.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 #[cfg(feature = "http")]
-use std::{sync::atomic::Ordering, time::Duration};
+use std::time::Duration;
 
 #[cfg(feature = "http")]
 use mcp_auth::{AuthError, AuthProvider};
@@ -13,10 +13,14 @@ use crate::error::TransportError;
 /// Set while a provider, or what signs with its credentials, is asked on behalf of a request. It stays set where the request
 /// is dropped meanwhile.
 #[derive(Debug, Default)]
-pub(crate) struct Waiting(
-    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "credentials are for HTTP alone"))]
-    AtomicBool,
-);
+pub(crate) struct Waiting(AtomicBool);
+
+impl Waiting {
+    /// Whether credentials are waited for.
+    pub(crate) fn is_for_credentials(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+}
 
 #[cfg(feature = "http")]
 impl Waiting {
@@ -35,7 +39,7 @@ impl Waiting {
         provider: Option<&dyn AuthProvider>,
         limit: Duration,
     ) -> Option<TransportError> {
-        let provider = provider.filter(|_| self.0.load(Ordering::Relaxed))?;
+        let provider = provider.filter(|_| self.is_for_credentials())?;
         let name = provider.name();
         Some(TransportError::credentials(AuthError::timed_out(name, limit), name))
     }

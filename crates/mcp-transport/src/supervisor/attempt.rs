@@ -1,7 +1,7 @@
 //! One attempt to connect, as a value that can be dropped at any point without leaving anything behind.
 
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use mcp_status::Phase;
@@ -21,20 +21,30 @@ use crate::retry::RetryPolicy;
 use crate::supervisor::check::ask_again;
 use crate::supervisor::live::Live;
 use crate::supervisor::source::{ServerSource, StartLimits, Withheld, is_local};
+use crate::waiting::Waiting;
 
 pub(super) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// How a connection is made: the seam at which tests of the keeper have no network.
 pub(super) trait Dial: Send + Sync + 'static {
-    fn dial<'a>(&'a self, server: &'a Server) -> BoxFuture<'a, Result<Connection, TransportError>>;
+    /// `waiting` is told while it waits for credentials.
+    fn dial<'a>(
+        &'a self,
+        server: &'a Server,
+        waiting: &'a Arc<Waiting>,
+    ) -> BoxFuture<'a, Result<Connection, TransportError>>;
 
     /// Lets go of the sockets that were opened before `moment`.
     fn forget_sockets(&self, moment: Instant);
 }
 
 impl Dial for Connector {
-    fn dial<'a>(&'a self, server: &'a Server) -> BoxFuture<'a, Result<Connection, TransportError>> {
-        Box::pin(self.attempt(server))
+    fn dial<'a>(
+        &'a self,
+        server: &'a Server,
+        waiting: &'a Arc<Waiting>,
+    ) -> BoxFuture<'a, Result<Connection, TransportError>> {
+        Box::pin(self.attempt_seen(server, waiting))
     }
 
     fn forget_sockets(&self, moment: Instant) {
@@ -42,6 +52,20 @@ impl Dial for Connector {
         self.http().forget_sockets(moment);
         #[cfg(not(feature = "http"))]
         let _ = moment;
+    }
+}
+
+/// What an attempt waits for, for the callers that wait for it.
+#[derive(Debug, Default)]
+pub(super) struct Awaited {
+    waiting: Arc<Waiting>,
+    provider: OnceLock<String>,
+}
+
+impl Awaited {
+    /// The provider of credentials that it waits for at this moment.
+    pub(super) fn provider(&self) -> Option<&str> {
+        self.provider.get().filter(|_| self.waiting.is_for_credentials()).map(String::as_str)
     }
 }
 
@@ -78,6 +102,7 @@ pub(super) struct Attempt {
     /// A local process that is ending: its successor may need what it holds.
     pub(super) leaving: Option<JoinHandle<()>>,
     pub(super) background: Background,
+    pub(super) awaited: Arc<Awaited>,
 }
 
 /// How an attempt ended.
@@ -110,6 +135,7 @@ pub(super) struct Goal {
     pub(super) to: To,
     list: Option<RetryPolicy>,
     background: Background,
+    awaited: Arc<Awaited>,
     /// Held as long as anything is tried.
     _turn: Option<OwnedSemaphorePermit>,
 }
@@ -133,9 +159,9 @@ impl Attempt {
             // It fails only if the runtime ends.
             let _ = leaving.await;
         }
-        let (dial, list, background) = (self.dial, self.list, self.background);
+        let (dial, list, background, awaited) = (self.dial, self.list, self.background, self.awaited);
         if let Some(live) = self.silent {
-            return Ok(Goal { dial, to: To::Silent(live), list, background, _turn: None });
+            return Ok(Goal { dial, to: To::Silent(live), list, background, awaited, _turn: None });
         }
         let server = match self.kept {
             Some(server) => server,
@@ -145,7 +171,11 @@ impl Attempt {
             Some(limits) => limits.turn(&server.endpoint).await,
             None => None,
         };
-        Ok(Goal { dial, to: To::Server(Box::new(server)), list, background, _turn })
+        if let Some(provider) = &server.auth {
+            // Set once: an attempt has one server.
+            let _ = awaited.provider.set(provider.name().to_owned());
+        }
+        Ok(Goal { dial, to: To::Server(Box::new(server)), list, background, awaited, _turn })
     }
 }
 
@@ -184,7 +214,7 @@ impl Goal {
                 }));
             }
         };
-        let dialed = self.dial.dial(server).await;
+        let dialed = self.dial.dial(server, &self.awaited.waiting).await;
         let connection = dialed.map_err(|error| Failure::Error(error.in_phase(Phase::Connect)))?;
         let took = began.elapsed();
         // Before the tools are listed, so that no change of the list is missed.

@@ -14,7 +14,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, AttemptOutcome, Background, Dial, Fresh, origin};
+use super::attempt::{Attempt, AttemptOutcome, Awaited, Background, Dial, Fresh, origin};
 use super::check::Check;
 use super::live::{CloseMode, Live};
 use super::race::Race;
@@ -513,7 +513,9 @@ impl ConnectionTask {
 
     /// The next attempt; nothing is done yet.
     fn attempt(&mut self) -> Attempting {
+        let awaited = Arc::<Awaited>::default();
         let attempt = Attempt {
+            awaited: awaited.clone(),
             dial: self.dial.clone(),
             source: self.source.clone(),
             kept: self.handover.kept.take(),
@@ -523,7 +525,7 @@ impl ConnectionTask {
             leaving: self.handover.leaving.take(),
             background: self.background.clone(),
         };
-        Attempting::new(Race::new(attempt, stuck_after(self.handshake)))
+        Attempting::new(Race::new(attempt, stuck_after(self.handshake)), awaited)
     }
 
     /// Lets the connection go, if one stands.
@@ -586,7 +588,7 @@ impl ConnectionTask {
             origin: self.described.origin.clone(),
             machine: self.machine.clone(),
             withheld: self.withheld.clone(),
-            attempting: self.state.is_attempting(),
+            attempting: self.state.awaited().cloned(),
         };
         if snapshot.is_decided() {
             for asking in self.asking.drain(..) {

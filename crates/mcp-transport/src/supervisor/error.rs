@@ -2,12 +2,25 @@
 
 use std::error::Error;
 use std::fmt;
+use std::time::Duration;
+
+use mcp_auth::ProviderKind;
 
 use crate::error::TransportError;
 use crate::supervisor::StatusSnapshot;
 
 /// Why a request through a supervisor has no result.
-pub struct RequestError(RequestErrorKind);
+pub struct RequestError {
+    kind: RequestErrorKind,
+    waited: Option<Box<Waited>>,
+}
+
+/// The wait for a connection that has run out.
+struct Waited {
+    limit: Duration,
+    /// The provider of credentials that the attempt to connect was waiting for.
+    provider: Option<String>,
+}
 
 /// The kind of a [`RequestError`].
 #[derive(Debug)]
@@ -21,21 +34,44 @@ pub enum RequestErrorKind {
 
 impl RequestError {
     pub(super) fn not_connected(snapshot: StatusSnapshot) -> Self {
-        Self(RequestErrorKind::NotConnected(Box::new(snapshot)))
+        Self { kind: RequestErrorKind::NotConnected(Box::new(snapshot)), waited: None }
+    }
+
+    /// The same after a wait for a connection that has run out. No time at all is no wait.
+    pub(super) fn after(mut self, limit: Duration) -> Self {
+        if let RequestErrorKind::NotConnected(snapshot) = &self.kind
+            && !limit.is_zero()
+        {
+            let provider = snapshot.attempting.as_ref().and_then(|awaited| awaited.provider());
+            self.waited = Some(Box::new(Waited { limit, provider: provider.map(str::to_owned) }));
+        }
+        self
     }
 
     pub(super) fn transport(error: TransportError) -> Self {
-        Self(RequestErrorKind::Transport(error))
+        Self { kind: RequestErrorKind::Transport(error), waited: None }
     }
 
     /// What kind of failure this is.
     pub fn kind(&self) -> &RequestErrorKind {
-        &self.0
+        &self.kind
+    }
+
+    /// How long a connection was waited for, where that has run out: a [deadline](crate::RequestOptions::timeout) of the call, or
+    /// the [patience](crate::RequestOptions::patience) for a connection. `None` where it was decided that there is none.
+    pub fn waited(&self) -> Option<Duration> {
+        self.waited.as_ref().map(|waited| waited.limit)
+    }
+
+    /// The provider of credentials that was still being asked when the wait for a connection ran out, by its
+    /// [name](mcp_auth::AuthProvider::name): then it is to blame, and not the server.
+    pub fn awaited_provider(&self) -> Option<&str> {
+        self.waited.as_ref()?.provider.as_deref()
     }
 
     /// Whether the server may have acted on the request.
     pub fn may_have_been_sent(&self) -> bool {
-        match &self.0 {
+        match &self.kind {
             RequestErrorKind::NotConnected(_) => false,
             RequestErrorKind::Transport(error) => error.may_have_been_sent(),
         }
@@ -44,11 +80,13 @@ impl RequestError {
 
 impl fmt::Debug for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.kind {
             RequestErrorKind::NotConnected(snapshot) => f
                 .debug_struct("NotConnected")
                 .field("status", &snapshot.status)
                 .field("code", &snapshot.code)
+                .field("waited", &self.waited())
+                .field("awaited_provider", &self.awaited_provider())
                 .finish_non_exhaustive(),
             RequestErrorKind::Transport(error) => fmt::Debug::fmt(error, f),
         }
@@ -57,9 +95,23 @@ impl fmt::Debug for RequestError {
 
 impl fmt::Display for RequestError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
+        match &self.kind {
             RequestErrorKind::NotConnected(snapshot) => {
-                write!(f, "the server is not connected ({})", snapshot.status)?;
+                match self.waited.as_deref() {
+                    Some(Waited { limit, provider: Some(provider) }) => {
+                        let called = match ProviderKind::named(provider) {
+                            Some(kind) => kind.called(),
+                            None => provider,
+                        };
+                        let called = mcp_text::line(called, 80);
+                        return write!(
+                            f,
+                            "no connection within {limit:?}: {called} did not supply credentials"
+                        );
+                    }
+                    Some(Waited { limit, provider: None }) => write!(f, "no connection within {limit:?}")?,
+                    None => write!(f, "the server is not connected ({})", snapshot.status)?,
+                }
                 match snapshot.reason() {
                     Some(reason) => write!(f, ": {}", reason.message),
                     None => Ok(()),
@@ -72,7 +124,7 @@ impl fmt::Display for RequestError {
 
 impl Error for RequestError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match &self.0 {
+        match &self.kind {
             RequestErrorKind::NotConnected(_) => None,
             RequestErrorKind::Transport(error) => error.source(),
         }

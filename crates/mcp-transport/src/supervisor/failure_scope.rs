@@ -1,6 +1,6 @@
 //! What the failure of one request says about the connection that it went over.
 
-use mcp_status::{ChallengeKind, ReasonCode, classify};
+use mcp_status::{ChallengeKind, LimitOf, ReasonCode, classify};
 
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 
@@ -19,6 +19,10 @@ impl FailureScope {
     pub(super) fn of(error: &TransportError) -> Self {
         use TransportErrorKind as Kind;
         match error.kind() {
+            // A caller in a hurry gave its source of credentials little time; whether it answers at all is another question.
+            Kind::Credentials if error.limit().is_some_and(|limit| limit.of == LimitOf::Caller) => {
+                Self::Doubtful
+            }
             Kind::Unreachable
             | Kind::Tls
             | Kind::Proxy { .. }
@@ -33,6 +37,7 @@ impl FailureScope {
             }
             // A 403 may be about one tool, a drop about one response, a limit about one slow call: dropping a
             // connection that others use would be worse than asking.
+            Kind::Timeout { stage: TimeoutStage::Unsent } => Self::None,
             Kind::Challenged { .. }
             | Kind::Moved { .. }
             | Kind::Dropped
@@ -56,6 +61,10 @@ impl FailureScope {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use mcp_status::Limit;
+
     use super::*;
 
     #[test]
@@ -80,6 +89,7 @@ mod tests {
             (Kind::Dropped, Doubtful),
             (Kind::Timeout { stage: TimeoutStage::FirstByte }, Doubtful),
             (Kind::Timeout { stage: TimeoutStage::Total }, Doubtful),
+            (Kind::Timeout { stage: TimeoutStage::Unsent }, None),
             (Kind::Protocol, Doubtful),
             (Kind::SessionGone, Doubtful),
             (http(404), Doubtful),
@@ -94,5 +104,10 @@ mod tests {
         for (kind, expected) in table {
             assert_eq!(FailureScope::of(&TransportError::new(kind.clone(), "x")), expected, "{kind:?}");
         }
+        let hurried = |of| {
+            let limit = Limit::new(Duration::from_millis(50), of);
+            FailureScope::of(&TransportError::new(Kind::Credentials, "x").at_limit(limit))
+        };
+        assert_eq!([hurried(LimitOf::Caller), hurried(LimitOf::Entry)], [Doubtful, Lost]);
     }
 }

@@ -9,6 +9,7 @@ use mcp_status::{
 };
 
 use crate::protocol::handshake::ServerDescription;
+use crate::supervisor::attempt::Awaited;
 use crate::supervisor::source::Withheld;
 use crate::tools::ToolList;
 
@@ -45,8 +46,8 @@ pub struct StatusSnapshot {
     pub(super) identity: Option<ServerInfo>,
     pub(super) machine: StatusMachine,
     pub(super) withheld: Option<Withheld>,
-    /// Whether an attempt is being made, which the status need not show.
-    pub(super) attempting: bool,
+    /// What the attempt under way waits for, where there is one, which the status need not show.
+    pub(super) attempting: Option<Arc<Awaited>>,
 }
 
 impl StatusSnapshot {
@@ -118,7 +119,7 @@ impl StatusSnapshot {
             origin: None,
             machine,
             withheld: None,
-            attempting: false,
+            attempting: None,
         }
     }
 }

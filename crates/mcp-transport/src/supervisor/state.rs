@@ -9,7 +9,7 @@ use mcp_status::Evidence;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 
-use super::attempt::AttemptOutcome;
+use super::attempt::{AttemptOutcome, Awaited};
 use super::check::Check;
 use super::live::Live;
 use super::race::{Race, reached};
@@ -29,6 +29,8 @@ pub(super) enum State {
 /// An attempt under way.
 pub(super) struct Attempting {
     race: Race,
+    /// What it waits for.
+    pub(super) awaited: Arc<Awaited>,
     /// Told when it has ended: dropping the senders says so.
     pub(super) looking: Vec<oneshot::Sender<()>>,
     /// Whether there is more to find than when it began.
@@ -36,8 +38,8 @@ pub(super) struct Attempting {
 }
 
 impl Attempting {
-    pub(super) fn new(race: Race) -> Self {
-        Self { race, looking: Vec::new(), again: false }
+    pub(super) fn new(race: Race, awaited: Arc<Awaited>) -> Self {
+        Self { race, awaited, looking: Vec::new(), again: false }
     }
 
     /// The same attempt, at whose end those who are `looking` are told.
@@ -47,7 +49,7 @@ impl Attempting {
 
     /// The same attempt in place of one that was due: from now on the machine has asked for it.
     pub(super) fn continued(self) -> Self {
-        Self::new(self.race)
+        Self::new(self.race, self.awaited)
     }
 }
 
@@ -132,7 +134,17 @@ impl State {
     }
 
     pub(super) fn is_attempting(&self) -> bool {
-        matches!(self, Self::Attempting(_) | Self::Waiting(Waiting { early: Some(_), .. }))
+        self.awaited().is_some()
+    }
+
+    /// What the attempt under way waits for.
+    pub(super) fn awaited(&self) -> Option<&Arc<Awaited>> {
+        match self {
+            Self::Attempting(attempt) | Self::Waiting(Waiting { early: Some(attempt), .. }) => {
+                Some(&attempt.awaited)
+            }
+            _ => None,
+        }
     }
 
     /// Takes the attempt under way out of it; a wait goes on.

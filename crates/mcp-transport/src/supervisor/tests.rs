@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, SystemTime};
 
+use mcp_auth::StaticHeaders;
 use mcp_status::{ActionFacts, ChallengeKind, Reason, ReasonCode, ServerStatus, TransportKind};
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -19,13 +20,17 @@ use crate::authed::AuthedClient;
 use crate::connect::Server;
 use crate::connection::Connection;
 use crate::endpoint::{Endpoint, HttpEndpoint};
+use crate::error::TransportErrorKind;
 use crate::http::client::HttpClient;
 use crate::http::streamable::Streamable;
 use crate::hub::Inbox;
 use crate::inbound::Inbound as _;
 use crate::options::{ClientInfo, ClientOptions};
 use crate::trace::spans::Peer;
+use crate::waiting::Waiting;
 use crate::wire::Wire;
+
+mod calls;
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -42,6 +47,8 @@ enum Step {
     FailLate(u64, TransportErrorKind),
     /// Never ends.
     Hang,
+    /// Never gets its credentials.
+    HangAtCredentials,
 }
 
 fn down() -> Step {
@@ -107,7 +114,8 @@ impl Script {
             let withheld = source.withheld.lock().unwrap().clone();
             async move {
                 let url = "http://127.0.0.1:1/mcp".parse().unwrap();
-                withheld.map_or_else(|| Ok(Server::new(Endpoint::Http(HttpEndpoint::new(url)))), Err)
+                let server = Server::new(Endpoint::Http(HttpEndpoint::new(url)));
+                withheld.map_or_else(|| Ok(server.with_auth(Arc::new(StaticHeaders::new([])))), Err)
             }
         };
         SupervisorConfig::new("web", source).with_policy(policy).with_sleep(sleep)
@@ -155,7 +163,11 @@ impl Script {
 }
 
 impl Dial for Script {
-    fn dial<'a>(&'a self, server: &'a Server) -> BoxFuture<'a, Result<Connection, TransportError>> {
+    fn dial<'a>(
+        &'a self,
+        server: &'a Server,
+        waiting: &'a Arc<Waiting>,
+    ) -> BoxFuture<'a, Result<Connection, TransportError>> {
         self.dialed.lock().unwrap().push(self.began.elapsed());
         let step = {
             let mut steps = self.steps.lock().unwrap();
@@ -179,6 +191,7 @@ impl Dial for Script {
             match step {
                 Step::Fail(kind) | Step::FailLate(_, kind) => Err(error(kind)),
                 Step::Hang => std::future::pending().await,
+                Step::HangAtCredentials => waiting.for_credentials(std::future::pending()).await,
                 Step::Connect | Step::Late(_) => {
                     let client = HttpClient::new(ClientOptions::new(ClientInfo::new("t", "1")));
                     let hub = Arc::new(Inbox::new(None, Default::default()));
@@ -798,7 +811,8 @@ async fn a_request_is_tried_again_only_where_that_is_safe_and_of_use() {
         for (repeatable, again) in [(false, call), (true, list)] {
             let script = Script::new([Step::Connect]);
             let handle = script.connected().await;
-            let mut tries = Tries::new(&handle, repeatable);
+            let options = RequestOptions::new();
+            let mut tries = Tries::new(&handle, &options, repeatable);
             let lease = handle.lease().await.unwrap();
             let first = tries.failed(lease, error(kind.clone())).await;
             assert_eq!(first.is_ok(), again, "{kind:?}, repeatable: {repeatable}");

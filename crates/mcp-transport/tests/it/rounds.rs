@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_testkit::{Answer, Era, FakeMcpServer, Tool};
+use mcp_transport::error::TimeoutStage;
 use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequestHandler};
 use mcp_transport::message::RpcError;
 use mcp_transport::tools::ToolResult;
@@ -329,6 +330,19 @@ async fn the_time_a_person_takes_is_not_counted_and_closing_ends_the_wait() {
     let error = abandoned.await.unwrap().unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Cancelled);
     assert!(error.may_have_been_sent());
+}
+
+#[tokio::test]
+async fn all_rounds_of_a_call_have_one_time_together() {
+    let server = modern(Tool::standard());
+    let (connection, _) = with_parrot(&server).await;
+    // It only wants to be asked again, each time after a longer pause.
+    server.next_answers_to("tools/call", (0..4).map(|_| asks(json!({ "requestState": "s" }))));
+    let options = RequestOptions::new().with_timeout(Duration::from_millis(400));
+    let error = connection.call_tool("echo", None, &options).await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Timeout { stage: TimeoutStage::Unsent });
+    assert!(error.may_have_been_sent(), "the server has seen the call in its first round");
+    assert_eq!(calls(&server).0.len(), 1);
 }
 
 #[tokio::test]

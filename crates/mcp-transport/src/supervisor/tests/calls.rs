@@ -1,0 +1,99 @@
+//! The time of a call, whatever it is spent on.
+
+use std::borrow::Cow;
+
+use super::*;
+use crate::error::TimeoutStage;
+
+/// What became of a call that was not sent: how long a connection was waited for, and how long it took to say so.
+async fn unsent(handle: &SupervisorHandle, options: &RequestOptions) -> (Option<Duration>, Duration) {
+    let began = Instant::now();
+    let error = handle.call_tool("x", None, options).await.unwrap_err();
+    assert!(matches!(error.kind(), RequestErrorKind::NotConnected(_)), "{error:?}");
+    assert!(!error.may_have_been_sent(), "{error:?}");
+    (error.waited(), began.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_of_a_call_begins_with_the_call() {
+    let script = Script::new([Step::Late(5)]);
+    let handle = script.start();
+    let within = |seconds| RequestOptions::new().with_timeout(secs(seconds));
+    assert_eq!(unsent(&handle, &within(1)).await, (Some(secs(1)), secs(1)));
+    // A wait of its own, which its time bounds.
+    let patient = RequestOptions::new().with_patience(secs(1));
+    assert_eq!(unsent(&handle, &patient).await, (Some(secs(1)), secs(1)));
+    assert_eq!(unsent(&handle, &within(1).with_patience(secs(40))).await, (Some(secs(1)), secs(1)));
+    // Without any: the status as it is, at once.
+    let at_once = RequestOptions::new().with_patience(Duration::ZERO);
+    assert_eq!(unsent(&handle, &at_once).await, (None, Duration::ZERO));
+    // Two seconds on, it is connected. What the wait took is missing at the server.
+    let options = within(9);
+    let tries = Tries::new(&handle, &options, false);
+    let (lease, left) = tries.lease().await.unwrap();
+    assert_eq!((left.spent, left.timeout), (secs(2), Some(secs(9))));
+    // A connection that stands costs nothing, and no copy of the options.
+    let (_, whole) = Tries::new(&handle, &options, false).lease().await.unwrap();
+    assert!(matches!(whole, Cow::Borrowed(_)));
+    // A call whose time is over is not sent.
+    let spent = RequestOptions { spent: secs(9), ..options };
+    let error = lease.call_tool("x", None, &spent).await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Timeout { stage: TimeoutStage::Unsent });
+    assert!(!error.may_have_been_sent());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_try_has_what_the_first_one_left() {
+    let script = Script::new([Step::Connect]);
+    let handle = script.connected().await;
+    script.then([Step::Late(4)]);
+    let options = RequestOptions::new().with_timeout(secs(10));
+    let mut tries = Tries::new(&handle, &options, true);
+    let (lease, _) = tries.lease().await.unwrap();
+    tokio::time::sleep(secs(3)).await;
+    tries.failed(lease, error(TransportErrorKind::Unreachable)).await.unwrap();
+    let (_, left) = tries.lease().await.unwrap();
+    assert_eq!(left.spent, secs(7), "three at the server, four until it was there again");
+    // Where nothing is left, what the first try failed with is told.
+    let mut tries = Tries::new(&handle, &options, true);
+    let (lease, _) = tries.lease().await.unwrap();
+    tokio::time::sleep(secs(10)).await;
+    let ended = tries.failed(lease, error(TransportErrorKind::Unreachable)).await.unwrap_err();
+    let RequestErrorKind::Transport(ended) = ended.kind() else { panic!("{ended:?}") };
+    assert_eq!(*ended.kind(), TransportErrorKind::Unreachable);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_question_whether_a_server_is_there_costs_a_call_no_more_than_its_time() {
+    let script = Script::new([Step::Connect]);
+    let handle = script.connected().await;
+    script.then([Step::Hang]);
+    let options = RequestOptions::new().with_timeout(secs(2));
+    let mut tries = Tries::new(&handle, &options, true);
+    let (lease, _) = tries.lease().await.unwrap();
+    let began = Instant::now();
+    tries.failed(lease, error(TransportErrorKind::Dropped)).await.unwrap();
+    let waited = tries.lease().await.unwrap_err();
+    assert_eq!(began.elapsed(), secs(2));
+    assert_eq!(waited.waited(), Some(secs(2)), "{waited}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_one_that_was_waited_for_is_named() {
+    let script = Script::new([Step::Hang]);
+    let handle = script.start();
+    let options = RequestOptions::new().with_timeout(secs(1));
+    let silent = handle.call_tool("x", None, &options).await.unwrap_err();
+    assert_eq!(silent.to_string(), "no connection within 1s: connecting");
+    assert_eq!(silent.awaited_provider(), None);
+    script.then([Step::HangAtCredentials]);
+    handle.config_changed();
+    settle().await;
+    let hanging = handle.call_tool("x", None, &options).await.unwrap_err();
+    assert_eq!(hanging.to_string(), "no connection within 1s: anonymous did not supply credentials");
+    assert_eq!(hanging.awaited_provider(), Some("anonymous"));
+    // One that is not waited for is not to blame.
+    let at_once = RequestOptions::new().with_patience(Duration::ZERO);
+    let told = handle.call_tool("x", None, &at_once).await.unwrap_err().to_string();
+    assert_eq!(told, "the server is not connected (pending): connecting");
+}
