@@ -24,7 +24,7 @@ use crate::activity::Activity;
 use crate::error::{AuthContext, TimeoutStage, TransportError, TransportErrorKind};
 use crate::http::client::{Answer, Body, HttpClient};
 use crate::http::cookies::Cookies;
-use crate::http::facts;
+use crate::http::facts::{self, Asked};
 use crate::http::form::{Form, essence};
 use crate::http::page::{self, is_page};
 use crate::http::said::said;
@@ -343,6 +343,7 @@ impl AuthedClient {
                     Box::pin(self.sign(out, &url, &mut headers, used)).await?;
                 }
             }
+            let told = facts::are_told(&self.client).then(SystemTime::now);
             let sent = self.client.send(out.method.clone(), &url, headers, out.body.clone());
             let beat = out.activity.as_ref().map(Activity::asked);
             let outcome = match out.first_byte {
@@ -351,10 +352,11 @@ impl AuthedClient {
                     .unwrap_or_else(|_| Err(first_byte_timeout(limit, out.phase))),
                 None => sent.await,
             };
-            if facts::are_told() {
-                let proxy = self.client.proxy_of(&url);
-                let secrets = self.secrets();
-                facts::tell(&out.method, &url, proxy.as_deref(), outcome.as_ref(), &secrets);
+            if let Some(began) = told {
+                let names = used.names().filter(|(name, _)| at_home && used.is_credential(name));
+                let credentials = names.map(|(name, _)| name.to_string()).collect();
+                let asked = Asked { method: &out.method, url: &url, credentials, body: &out.body, began };
+                facts::tell(&self.client, asked, outcome.as_ref(), &self.secrets());
             }
             let mut answer = outcome?;
             if let Some(beat) = &beat {

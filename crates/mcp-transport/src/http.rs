@@ -16,6 +16,7 @@ pub(crate) mod negotiate;
 mod own;
 mod pace;
 pub(crate) mod page;
+pub(crate) mod reach;
 pub(crate) mod route;
 pub(crate) mod said;
 pub(crate) mod session;

@@ -41,6 +41,7 @@ mod debts;
 pub mod endpoint;
 pub mod error;
 mod evidence;
+pub mod exchange;
 pub mod fleet;
 #[cfg(all(any(fuzzing, test), feature = "http"))]
 #[doc(hidden)]

@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::exchange::ExchangeSink;
 use crate::handler::{ProgressSink, ServerRequestHandler};
 use crate::limits::{Allowance, Limits};
 use crate::trace::{TraceContext, TracePropagator};
@@ -161,6 +162,8 @@ pub struct ClientOptions {
     pub resolver: Option<Arc<dyn Resolver>>,
     /// Joins requests to distributed traces; without one, what callers carry passes through.
     pub propagator: Option<Arc<dyn TracePropagator>>,
+    /// Hears of every exchange over HTTP, sign-ins included.
+    pub exchange_sink: Option<ExchangeSink>,
 }
 
 impl ClientOptions {
@@ -183,6 +186,7 @@ impl ClientOptions {
             ipv4_only: false,
             resolver: None,
             propagator: None,
+            exchange_sink: None,
         }
     }
 }

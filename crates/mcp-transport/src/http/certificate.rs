@@ -6,6 +6,11 @@ use rustls::pki_types::UnixTime;
 
 const SEQUENCE: u8 = 0x30;
 const VERSION: u8 = 0xa0;
+const SET: u8 = 0x31;
+const OBJECT_IDENTIFIER: u8 = 0x06;
+/// 2.5.4.3 and 2.5.4.10 (X.520).
+const COMMON_NAME: &[u8] = &[0x55, 4, 3];
+const ORGANIZATION: &[u8] = &[0x55, 4, 10];
 const UTC_TIME: u8 = 0x17;
 const GENERALIZED_TIME: u8 = 0x18;
 
@@ -40,6 +45,16 @@ impl<'a> Fields<'a> {
         self.issuer == self.subject
     }
 
+    /// Who signed it: the common name, or the organisation where there is none.
+    pub(super) fn issuer(&self) -> Option<String> {
+        attribute(self.issuer, COMMON_NAME).or_else(|| attribute(self.issuer, ORGANIZATION))
+    }
+
+    /// When it ends, since the beginning of 1970.
+    pub(super) fn until(&self) -> Duration {
+        Duration::from_secs(self.until.as_secs())
+    }
+
     pub(super) fn has_begun(&self, now: UnixTime) -> bool {
         self.from <= now
     }
@@ -47,6 +62,20 @@ impl<'a> Fields<'a> {
     pub(super) fn has_ended(&self, now: UnixTime) -> bool {
         self.until < now
     }
+}
+
+/// The value of an attribute in a name (RFC 5280 section 4.1.2.4).
+fn attribute(mut name: &[u8], wanted: &[u8]) -> Option<String> {
+    while let Some((set, rest)) = inside(name, SET) {
+        let (pair, _) = inside(set, SEQUENCE)?;
+        let (kind, value) = inside(pair, OBJECT_IDENTIFIER)?;
+        if kind == wanted {
+            let (_, text, _) = element(value)?;
+            return Some(String::from_utf8_lossy(text).into_owned());
+        }
+        name = rest;
+    }
+    None
 }
 
 /// The next element: its tag, its content, and what follows it.
@@ -132,6 +161,7 @@ mod tests {
         let authority = Fields::read(&authority).unwrap();
         assert!(authority.is_self_signed() && authority.has_begun(at(1_900_000_000)));
         assert!(authority.has_ended(at(u64::from(u32::MAX) * 4)) && !authority.has_begun(at(0)));
+        assert_eq!(authority.issuer().as_deref(), Some("mcplink test authority"));
         let leaf = fixture("localhost.pem");
         assert!(!Fields::read(&leaf).unwrap().is_self_signed());
     }

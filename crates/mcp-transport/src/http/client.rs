@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -15,10 +15,11 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::coding::Decoder;
+use super::facts::{self, Asked};
 use super::own::Own;
 use super::route::{Proxy, Routes};
 use super::trouble::{self, Kind, Stage};
-use super::{facts, sounding, tls};
+use super::{sounding, tls};
 use crate::activity::PendingAnswer;
 use crate::endpoint::HttpEndpoint;
 use crate::error::{TransportError, TransportErrorKind};
@@ -190,7 +191,7 @@ impl HttpClient {
     }
 
     /// The proxy of requests to `url`.
-    fn proxy(&self, url: &Url) -> Option<&Arc<Proxy>> {
+    pub(super) fn proxy(&self, url: &Url) -> Option<&Arc<Proxy>> {
         self.0.routes.as_ref().ok()?.of(url)
     }
 
@@ -264,12 +265,15 @@ impl HttpExchange for HttpClient {
                 AuthError::new(AuthErrorKind::Unavailable, message)
             };
             let answer = async {
-                let (method, known) =
-                    (parts.method.clone(), facts::are_told().then(|| facts::sent_in(&url, &parts.headers)));
+                let told = facts::are_told(self).then(|| {
+                    let proofs = facts::proofs_in(&parts.headers);
+                    (parts.method.clone(), facts::sent_in(&url, &parts.headers), proofs, SystemTime::now())
+                });
                 let outcome = self.send(parts.method, &url, parts.headers, body).await;
-                if let Some(secrets) = known {
-                    let proxy = self.proxy_of(&url);
-                    facts::tell(&method, &url, proxy.as_deref(), outcome.as_ref(), &secrets);
+                if let Some((method, secrets, credentials, began)) = told {
+                    // The body of a form is no message, and all of it is secret.
+                    let asked = Asked { method: &method, url: &url, credentials, body: &Bytes::new(), began };
+                    facts::tell(self, asked, outcome.as_ref(), &secrets);
                 }
                 let Answer { status, headers, mut body } = outcome?;
                 let CollectedBody { bytes, broken } = body.collect(admit_exchange, admit_exchange).await?;

@@ -1,47 +1,93 @@
 //! What decided, as lines of a log (`-v`): each answer of a server with its status line and its challenge, each request
 //! that had none. The message of a failure is made for the one who uses the server; these are for the one who looks after
-//! it.
+//! it. The same is told to the [`ExchangeSink`](crate::exchange::ExchangeSink) of the options.
 //!
-//! Nothing is built when no subscriber listens. No line holds a query, a user, a password, or what was sent: servers repeat it in
+//! Nothing is built when none of them listens. No line holds a query, a user, a password, or what was sent: servers repeat it in
 //! their challenges.
 
+use std::time::SystemTime;
+
+use bytes::Bytes;
 use http::{HeaderMap, Method, header};
 use mcp_text::Secrets;
+use serde::Deserialize;
 use tracing::Level;
 use url::Url;
 
-use super::client::Answer;
+use super::client::{Answer, HttpClient};
 use crate::error::TransportError;
+use crate::exchange::{Exchange, ExchangeOutcome};
 
 /// Headers of an answer that decide something about it.
 const DECIDE: [header::HeaderName; 4] =
     [header::WWW_AUTHENTICATE, header::PROXY_AUTHENTICATE, header::LOCATION, header::RETRY_AFTER];
 
-/// Whether anybody listens.
-pub(crate) fn are_told() -> bool {
-    tracing::enabled!(Level::INFO)
+/// What was sent, as far as it is told.
+pub(crate) struct Asked<'a> {
+    pub(crate) method: &'a Method,
+    pub(crate) url: &'a Url,
+    /// The names of the header fields that prove something.
+    pub(crate) credentials: Vec<String>,
+    pub(crate) body: &'a Bytes,
+    pub(crate) began: SystemTime,
+}
+
+/// Whether anything listens to the exchanges of this client.
+pub(crate) fn are_told(client: &HttpClient) -> bool {
+    client.options().exchange_sink.is_some() || tracing::enabled!(Level::INFO)
 }
 
 /// Tells what came of a request.
 pub(crate) fn tell(
-    method: &Method,
-    url: &Url,
-    proxy: Option<&str>,
+    client: &HttpClient,
+    asked: Asked<'_>,
     outcome: Result<&Answer, &TransportError>,
     secrets: &Secrets,
 ) {
-    let url = shown(url, secrets);
-    match outcome {
+    let (method, url) = (asked.method, shown(asked.url, secrets));
+    let proxy = client.proxy_of(asked.url);
+    let told = match outcome {
         Ok(answer) => {
-            let decide = headers(&answer.headers, secrets);
+            let decides = headers(&answer.headers, secrets);
+            let decide = (!decides.is_empty()).then(|| decides.join("; "));
             tracing::info!(%method, %url, proxy, status = %answer.status, decide, "answered");
+            let text = |name| answer.headers.get(name).and_then(|value| value.to_str().ok());
+            ExchangeOutcome::Answered {
+                status: answer.status.as_u16(),
+                content_type: text(header::CONTENT_TYPE).map(|text| mcp_text::line(text, 80)),
+                date: text(header::DATE).and_then(|text| httpdate::parse_http_date(text).ok()),
+                decides,
+            }
         }
         Err(error) => {
             let said = error.said().map_or_else(|| error.to_string(), str::to_owned);
             let why = secrets.hide(&said);
             tracing::info!(%method, %url, proxy, %why, "no answer");
+            ExchangeOutcome::NoAnswer { why: why.into_owned() }
         }
+    };
+    if let Some(sink) = &client.options().exchange_sink {
+        sink.tell(&Exchange {
+            method: method.to_string(),
+            url,
+            proxy,
+            asks: asks(asked.body),
+            credentials: asked.credentials,
+            began: asked.began,
+            took: asked.began.elapsed().unwrap_or_default(),
+            outcome: told,
+        });
     }
+}
+
+/// The method of the JSON-RPC message in this body.
+fn asks(body: &Bytes) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Named {
+        method: Option<String>,
+    }
+    let named: Named = serde_json::from_slice(body).ok()?;
+    Some(mcp_text::line(&named.method?, 60))
 }
 
 fn shown(url: &Url, secrets: &Secrets) -> String {
@@ -54,18 +100,21 @@ fn shown(url: &Url, secrets: &Secrets) -> String {
     secrets.hide(url.as_str()).into_owned()
 }
 
-fn headers(headers: &HeaderMap, secrets: &Secrets) -> Option<String> {
+fn headers(headers: &HeaderMap, secrets: &Secrets) -> Vec<String> {
     let told = DECIDE.iter().flat_map(|name| headers.get_all(name).iter().map(move |value| (name, value)));
-    let told: Vec<String> = told
-        .map(|(name, value)| {
-            let text = String::from_utf8_lossy(value.as_bytes());
-            // A page that a person is sent to has a state in its query.
-            let text =
-                if *name == header::LOCATION { text.split('?').next().unwrap_or_default() } else { &text };
-            format!("{name}: {}", mcp_text::sentence(&secrets.hide(text)))
-        })
-        .collect();
-    (!told.is_empty()).then(|| told.join("; "))
+    told.map(|(name, value)| {
+        let text = String::from_utf8_lossy(value.as_bytes());
+        // A page that a person is sent to has a state in its query.
+        let text = if *name == header::LOCATION { text.split('?').next().unwrap_or_default() } else { &text };
+        format!("{name}: {}", mcp_text::sentence(&secrets.hide(text)))
+    })
+    .collect()
+}
+
+/// The names of the header fields of a request to an authorization server that prove something.
+pub(crate) fn proofs_in(headers: &HeaderMap) -> Vec<String> {
+    let proves = |name: &header::HeaderName| *name == header::AUTHORIZATION || name.as_str() == "dpop";
+    headers.keys().filter(|name| proves(name)).map(ToString::to_string).collect()
 }
 
 /// What a request to an authorization server carries and no line of a log may repeat.
@@ -90,11 +139,11 @@ mod tests {
         let secrets: Secrets = ["Bearer canary-token"].into_iter().collect();
         let mut answer = HeaderMap::new();
         answer.insert("content-type", HeaderValue::from_static("text/plain"));
-        assert_eq!(headers(&answer, &secrets), None);
+        assert!(headers(&answer, &secrets).is_empty());
         let challenge = r#"Bearer realm="x", error_description="no canary-token here""#;
         answer.insert("www-authenticate", HeaderValue::from_static(challenge));
         answer.insert("location", HeaderValue::from_static("https://sso.example/in?state=canary-state"));
-        let told = headers(&answer, &secrets).unwrap();
+        let told = headers(&answer, &secrets).join("; ");
         assert!(
             told.contains("www-authenticate: Bearer realm=")
                 && told.contains("location: https://sso.example/in")

@@ -1,6 +1,7 @@
 //! Looking closer at what failed. The HTTP client keeps what a peer said to itself where that is no HTTP, or the refusal of a
 //! tunnel; so it is asked for once more, by hand, with nothing in it that matters.
 
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,24 +16,28 @@ use crate::resolver::Resolver;
 const PATIENCE: Duration = Duration::from_secs(2);
 const MAX_BYTES: usize = 2048;
 
-/// The addresses of a host.
+/// The addresses of a host; none where they are not to be had in time.
 pub(super) async fn addresses(resolver: Option<&Arc<dyn Resolver>>, url: &Url) -> Vec<SocketAddr> {
+    let found = tokio::time::timeout(PATIENCE, addresses_of(resolver, url)).await;
+    found.ok().and_then(Result::ok).unwrap_or_default()
+}
+
+/// The addresses of a host, for as long as it takes to find them.
+pub(super) async fn addresses_of(
+    resolver: Option<&Arc<dyn Resolver>>,
+    url: &Url,
+) -> io::Result<Vec<SocketAddr>> {
     let port = url.port_or_known_default().unwrap_or(80);
-    let found = async {
-        match (url.host(), resolver) {
-            (Some(Host::Ipv4(address)), _) => vec![SocketAddr::new(IpAddr::V4(address), port)],
-            (Some(Host::Ipv6(address)), _) => vec![SocketAddr::new(IpAddr::V6(address), port)],
-            (Some(Host::Domain(name)), Some(resolver)) => {
-                let found = resolver.resolve(name).await.unwrap_or_default();
-                found.into_iter().map(|address| SocketAddr::new(address, port)).collect()
-            }
-            (Some(Host::Domain(name)), None) => {
-                lookup_host((name, port)).await.map(Iterator::collect).unwrap_or_default()
-            }
-            (None, _) => Vec::new(),
+    Ok(match (url.host(), resolver) {
+        (Some(Host::Ipv4(address)), _) => vec![SocketAddr::new(IpAddr::V4(address), port)],
+        (Some(Host::Ipv6(address)), _) => vec![SocketAddr::new(IpAddr::V6(address), port)],
+        (Some(Host::Domain(name)), Some(resolver)) => {
+            let found = resolver.resolve(name).await?;
+            found.into_iter().map(|address| SocketAddr::new(address, port)).collect()
         }
-    };
-    tokio::time::timeout(PATIENCE, found).await.unwrap_or_default()
+        (Some(Host::Domain(name)), None) => lookup_host((name, port)).await?.collect(),
+        (None, _) => Vec::new(),
+    })
 }
 
 /// What the peer at these addresses says to `words`, or by itself.

@@ -39,6 +39,33 @@ async fn f062_a_certificate_of_an_extra_authority_is_trusted_and_no_other() {
 }
 
 #[tokio::test]
+async fn the_way_to_a_server_is_looked_at_without_a_request() {
+    let server = FakeMcpServer::builder().start().unwrap();
+    let address = tls_in_front_of(server.address(), "localhost");
+    let endpoint = |port| HttpEndpoint::new(format!("https://localhost:{port}/mcp").parse().unwrap());
+    let mut options = options();
+    options.extra_ca_files = vec![TrustFile::new(fixture("authority.pem"), "NODE_EXTRA_CA_CERTS")];
+    let trusting = Connector::new(options);
+    let reach = trusting.http().reach(&endpoint(address.port())).await;
+    assert!(reach.addresses.is_ok() && reach.proxy.is_none(), "{reach:?}");
+    assert!(matches!(&reach.connected, Some(Ok((to, _))) if to.port() == address.port()), "{reach:?}");
+    let tls = reach.tls.unwrap().unwrap();
+    assert_eq!(tls.issuer.as_deref(), Some("mcplink test authority"));
+    assert!(tls.valid_until.is_some_and(|until| until > std::time::SystemTime::now()), "{tls:?}");
+
+    let reach = connector().http().reach(&endpoint(address.port())).await;
+    assert!(matches!(&reach.tls, Some(Err(why)) if why.contains("certificate")), "{reach:?}");
+    let reach = connector().http().reach(&endpoint(server.address().port())).await;
+    assert!(matches!(&reach.tls, Some(Err(why)) if why.contains("does not speak TLS")), "{reach:?}");
+    let closed = connector().http().reach(&HttpEndpoint::new("http://127.0.0.1:1/".parse().unwrap())).await;
+    assert!(matches!(&closed.connected, Some(Err(why)) if why.contains("refused")), "{closed:?}");
+    assert_eq!(closed.tls, None);
+    let nowhere = HttpEndpoint::new("http://no-such-host.invalid/".parse().unwrap());
+    assert!(connector().http().reach(&nowhere).await.addresses.is_err());
+    assert!(server.requests().is_empty(), "nothing was asked");
+}
+
+#[tokio::test]
 async fn f062_https_to_a_server_without_tls_is_a_tls_failure() {
     let server = FakeMcpServer::builder().start().unwrap();
     let secure = at(&format!("https://localhost:{}/mcp", server.address().port()));
