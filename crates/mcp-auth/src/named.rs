@@ -29,6 +29,13 @@ impl HelperSpec {
         first.into_iter().chain(inner.map(|word| word.trim_end_matches([')', '`', '"']))).find(is_program)
     }
 
+    /// The file that [`program`](Self::program) leads to, where there is one.
+    pub fn program_file(&self) -> Option<PathBuf> {
+        let program = self.program()?;
+        let file = if program.contains('/') { Some(self.at(program)) } else { self.on_path(program) };
+        file.filter(|file| file.is_file())
+    }
+
     /// The files that the command line names, whether they are there or not, and the programs of it that are found on the
     /// `PATH` of the helper.
     pub fn files(&self) -> Vec<PathBuf> {

@@ -6,11 +6,13 @@
 //! | what all servers of one program share: options, client, sign-ins | [`Host`] |
 //! | an entry with its endpoint, its auth chain, its gate and what may not be repeated of it | [`ConfiguredServer`] |
 //! | one attempt, and what came of it | [`Probe`] |
+//! | why a server is as it is | [`Examination`] |
 //! | a person signs in | [`Login`] |
 //! | whether two entries come to the same connection | [`Fingerprint`] |
 //!
 #![doc = include_str!("../README.md")]
 
+mod examination;
 mod fingerprint;
 mod host;
 mod login;
@@ -19,6 +21,7 @@ mod probe;
 mod secrets;
 mod server;
 
+pub use examination::{Cause, Check, CheckState, CheckTopic, Examination};
 pub use fingerprint::Fingerprint;
 pub use host::{Host, HostOptions};
 pub use login::{Login, LoginError, LoginRefusal};

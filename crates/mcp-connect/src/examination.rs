@@ -1,0 +1,123 @@
+//! Why a server is as it is: each part of the way to it looked at by itself, one cause, and what to do about that.
+//!
+//! One attempt to connect is made and listened to; beside it only the way there is looked at, without a request, and, where the
+//! server wants a sign-in, what its authorization server publishes. A helper runs no more often than for any other attempt.
+//! Nothing is registered and nothing is kept.
+
+mod check;
+mod checks;
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
+
+use mcp_auth::AuthError;
+use mcp_auth::oauth::Discovery;
+use mcp_config::{Config, ServerEntry};
+use mcp_status::{NextStep, Reason, ReasonCode, ServerStatus};
+use mcp_transport::Endpoint;
+use mcp_transport::connect::ConnectPolicy;
+use mcp_transport::exchange::{Exchange, ExchangeSink};
+use tokio::time::Instant;
+
+pub use self::check::{Check, CheckState, CheckTopic};
+use self::checks::Findings;
+use crate::{ConfiguredServer, Host, Probe};
+
+/// What an examination found.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Examination {
+    /// The server that was looked at.
+    pub server: ConfiguredServer,
+    /// Each part that was looked at, on the way from the files to the tools.
+    pub checks: Vec<Check>,
+    /// What came of the attempt. Its connection is closed.
+    pub probe: Probe,
+    /// Every exchange over HTTP, in the order in which their answers came.
+    pub exchanges: Vec<Exchange>,
+    /// Why the server is not usable; none where it is.
+    pub cause: Option<Cause>,
+}
+
+/// The one cause.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Cause {
+    /// The check that shows it, as an index into [`Examination::checks`].
+    pub check: Option<usize>,
+    /// It in words, without secrets.
+    pub message: String,
+    /// What changes it.
+    pub next: Option<NextStep>,
+}
+
+impl Host {
+    /// Looks at everything that decides about `entry`, within `deadline`.
+    pub async fn examine(
+        &self,
+        entry: &ServerEntry,
+        config: &Config,
+        deadline: Option<Instant>,
+    ) -> Examination {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let listening = self.listening(heard.clone());
+        let server = listening.configured(entry, config).await;
+        let reach = async {
+            let Ok(Endpoint::Http(endpoint)) = server.state.as_ref().map(|server| &server.endpoint) else {
+                return None;
+            };
+            Some(listening.connector().http().reach(endpoint).await)
+        };
+        let policy = ConnectPolicy::glance();
+        let attempt = Probe::run(listening.connector(), &server, &policy, deadline, |_| ());
+        let (reach, mut probe) = tokio::join!(reach, attempt);
+        if let Some(connection) = probe.connection.take() {
+            connection.close().await;
+        }
+        let discovery = listening.discovered(&server, &probe).await;
+        let exchanges = std::mem::take(&mut *heard.lock().unwrap_or_else(PoisonError::into_inner));
+        let explanation = config.explain(&entry.name);
+        let findings = Findings {
+            server: &server,
+            entry,
+            explanation: explanation.as_ref(),
+            probe: &probe,
+            reach: reach.as_ref(),
+            exchanges: &exchanges,
+            discovery: discovery.as_ref(),
+            now: SystemTime::now(),
+        };
+        let checks = findings.checks();
+        let cause = findings.cause(&checks);
+        Examination { checks, cause, probe, exchanges, server }
+    }
+
+    /// The same host, whose exchanges are heard.
+    fn listening(&self, heard: Arc<Mutex<Vec<Exchange>>>) -> Self {
+        let mut options = self.options().clone();
+        options.client.exchange_sink = Some(ExchangeSink::new(move |exchange| {
+            heard.lock().unwrap_or_else(PoisonError::into_inner).push(exchange.clone());
+        }));
+        Self::new(options)
+    }
+
+    /// Where a person would sign in, where the server wants that or a person has done so.
+    async fn discovered(
+        &self,
+        server: &ConfiguredServer,
+        probe: &Probe,
+    ) -> Option<Result<Discovery, AuthError>> {
+        let auth = server.auth.as_ref()?;
+        let oauth = auth.oauth.as_ref()?;
+        // Without a refusal nothing asked for it.
+        let is_asked =
+            |reason: &Reason| reason.http_status.is_some() || reason.code == ReasonCode::SignInExpired;
+        let is_wanted = probe.report.status == ServerStatus::NeedsAuth
+            && probe.report.reason.as_ref().is_some_and(is_asked);
+        if !is_wanted && oauth.challenges().is_empty() {
+            return None;
+        }
+        let begun = self.oauth_login(auth, &[]).begin(&oauth.challenges()).await;
+        Some(begun.map(|pending| pending.discovery().clone()))
+    }
+}
