@@ -129,6 +129,8 @@ pub(crate) enum Command {
     Status(StatusArgs),
     /// Wait until servers are connected, or have another status; ends at once when only a person can bring it about
     Wait(WaitArgs),
+    /// Look at each part of the way to a server, and name the one that is in the way
+    Doctor(DoctorArgs),
     /// Show one server: its entry, where each part came from, its auth chain, its actions
     #[command(aliases = ["info", "show"])]
     Get(GetArgs),
@@ -218,6 +220,7 @@ impl Command {
         let deadline = match self {
             Self::Status(args) => args.deadline,
             Self::Wait(args) => args.deadline,
+            Self::Doctor(args) => args.deadline,
             Self::Reconnect(args) => args.deadline,
             Self::Login(args) => args.deadline,
             Self::Logout(args) => args.deadline,
@@ -250,6 +253,24 @@ pub(crate) struct StatusArgs {
     /// Try for several seconds what may pass: 1, 2 and 4 s between the attempts
     #[arg(long, conflicts_with = "offline")]
     pub(crate) retry: bool,
+    #[command(flatten)]
+    pub(crate) deadline: DeadlineArgs,
+    #[command(flatten)]
+    pub(crate) url: UrlArgs,
+}
+
+/// `doctor`.
+#[derive(Args, Debug)]
+pub(crate) struct DoctorArgs {
+    /// The server: its name in the configuration, or its URL (default: a line for each server)
+    #[arg(value_name = "NAME|URL")]
+    pub(crate) name: Option<String>,
+    /// Show each exchange over HTTP as well, with its URL and what was answered
+    #[arg(long, requires = "name")]
+    pub(crate) trace: bool,
+    /// Draw the exchanges as a sequence diagram of Mermaid instead
+    #[arg(long, requires = "trace", conflicts_with = "json")]
+    pub(crate) mermaid: bool,
     #[command(flatten)]
     pub(crate) deadline: DeadlineArgs,
     #[command(flatten)]

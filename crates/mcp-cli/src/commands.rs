@@ -10,6 +10,7 @@ mod connected;
 mod decide;
 #[cfg_attr(not(feature = "demo"), path = "commands/no_demo.rs")]
 mod demo;
+mod doctor;
 mod get;
 mod hosts;
 mod import;
@@ -50,6 +51,7 @@ pub(crate) async fn run(command: Command, app: &Arc<App>) -> Result<ExitStatus, 
         Command::List => list::run(app).await,
         Command::Status(args) => status::run(app, &args).await,
         Command::Wait(args) => wait::run(app, &args).await,
+        Command::Doctor(args) => doctor::run(app, &args).await,
         Command::Get(args) => get::run(app, &args.name).await,
         Command::Reconnect(args) => reconnect::run(app, &args).await,
         Command::Ps => ps::list(app).await,

@@ -1,6 +1,7 @@
 //! Words, tables and JSON: how results look. Nothing here decides anything.
 
 pub(crate) mod content;
+pub(crate) mod examination;
 pub(crate) mod live;
 pub(crate) mod overview;
 pub(crate) mod progress;

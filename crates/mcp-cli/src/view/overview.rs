@@ -329,10 +329,8 @@ pub(crate) fn further(rows: &[Row], step: impl Fn(&str) -> String) -> Vec<String
     let trouble = rows.iter().filter(|row| Group::of(row).is_trouble()).min_by_key(|row| Group::of(row));
     let command =
         |verb: &str, row: &Row| step(&format!("mcplink {verb} {}", mcp_text::shell_word(&row.name)));
-    let details = trouble.map(|row| (command("get", row), next(row)));
-    let details = details.filter(|(details, next)| Some(&**details) != *next);
     let works = rows.iter().find(|row| row.status == Some(ServerStatus::Connected));
-    let details = details.map(|(details, _)| format!("details: {details}"));
+    let details = trouble.map(|row| format!("details: {}", command("doctor", row)));
     details.into_iter().chain(works.map(|row| format!("tools: {}", command("tools", row)))).collect()
 }
 

@@ -50,6 +50,7 @@ mod consent;
 mod decisions;
 #[cfg(feature = "demo")]
 mod demo;
+mod doctor;
 mod documents;
 mod doors;
 mod evidence;

@@ -109,7 +109,7 @@ fn fh_h12_what_is_wrong_stands_first_with_what_to_try() {
             "    session 3 (bridge) needs-auth",
             "⊘ old         disabled    switched off in the configuration",
             "",
-            "tools: mcplink tools everything",
+            "details: mcplink doctor notes     tools: mcplink tools everything",
         ],
         "{text}"
     );

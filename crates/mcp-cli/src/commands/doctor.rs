@@ -1,0 +1,186 @@
+//! `mcplink doctor [NAME|URL]`: each part of the way to a server looked at by itself; one cause, and one command.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use futures_util::{StreamExt as _, stream};
+use mcp_connect::Examination;
+use mcp_status::ServerStatus;
+use mcp_transport::exchange::{Exchange, ExchangeOutcome};
+use serde::Serialize;
+
+use super::status::combined;
+use crate::app::{App, Loaded};
+use crate::args::DoctorArgs;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+use crate::live;
+use crate::view::examination::{self, Examined};
+use crate::view::row::{ProblemRow, Row};
+use crate::view::time::rfc3339;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    schema_version: u32,
+    checked_at: String,
+    servers: Vec<ServerRow<'a>>,
+    problems: Vec<ProblemRow>,
+}
+
+#[derive(Serialize)]
+struct ServerRow<'a> {
+    #[serde(flatten)]
+    row: &'a Row,
+    checks: Vec<CheckRow<'a>>,
+    cause: Option<CauseRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    exchanges: Option<Vec<ExchangeRow<'a>>>,
+}
+
+#[derive(Serialize)]
+struct CheckRow<'a> {
+    number: usize,
+    topic: &'static str,
+    state: &'static str,
+    message: &'a str,
+    more: &'a [String],
+}
+
+#[derive(Serialize)]
+struct CauseRow<'a> {
+    /// The number of the check that shows it.
+    check: Option<usize>,
+    message: &'a str,
+    next: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ExchangeRow<'a> {
+    at: String,
+    method: &'a str,
+    url: &'a str,
+    proxy: Option<&'a str>,
+    asks: Option<&'a str>,
+    /// The names of the header fields that prove something.
+    credentials: &'a [String],
+    elapsed_ms: u64,
+    status: Option<u16>,
+    content_type: Option<&'a str>,
+    headers: &'a [String],
+    error: Option<&'a str>,
+}
+
+pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus, CliError> {
+    let loaded = app.load()?;
+    let names = match &args.name {
+        Some(name) => {
+            // An entry that is none has its own words.
+            loaded.wired(app, name).await?;
+            vec![name.clone()]
+        }
+        None => loaded.names(),
+    };
+    let checked_at = SystemTime::now();
+    let examined: Vec<Examined> = stream::iter(&names)
+        .map(|name| examine(app, &loaded, name))
+        .buffered(app.remote_batch())
+        .collect::<Vec<_>>()
+        .await
+        .into_iter()
+        .collect::<Result<_, _>>()?;
+    let rows: Vec<Row> = examined.iter().map(|examined| examined.row.clone()).collect();
+    if app.json {
+        let servers = examined.iter().map(|examined| server_row(examined, args.trace)).collect();
+        let problems = loaded.problem_rows();
+        app.print_json(&Document { schema_version: 1, checked_at: rfc3339(checked_at), servers, problems });
+        return Ok(loaded.exit(combined(&rows)));
+    }
+    match (&args.name, &examined[..]) {
+        (Some(_), [one]) if args.mermaid => app.output.out(&examination::mermaid(&one.examination.exchanges)),
+        (Some(_), [one]) => {
+            app.output.out(&examination::text(one, app.style()));
+            if args.trace {
+                app.output.out(&examination::trace(&one.examination.exchanges, app.style()));
+            }
+        }
+        _ => {
+            app.output.out(&examination::summary(&examined, app.style()));
+            let servers: Vec<_> = examined.into_iter().map(|one| one.examination.server).collect();
+            loaded.note_problems(app, &servers);
+            if servers.is_empty() {
+                loaded.note_nothing(app);
+            }
+        }
+    }
+    Ok(loaded.exit(combined(&rows)))
+}
+
+async fn examine(app: &App, loaded: &Loaded, name: &str) -> Result<Examined, CliError> {
+    // A pointer is examined as far as its files go: it leads to no server.
+    let Some(entry) = loaded.config.entry(name) else { return Err(loaded.unknown(name)) };
+    let until = app.deadline.map(|deadline| deadline.at);
+    let examination = app.host.examine(entry, &loaded.config, until).await;
+    let server = &examination.server;
+    let sessions = live::of(&app.environment, std::slice::from_ref(server)).await;
+    let row = Row::of_probe(server, &examination.probe, app.deadline, &app.steps);
+    let row = row.with_sessions(sessions.into_iter().flatten().collect());
+    let next = match &examination.cause {
+        Some(_) if row.status == Some(ServerStatus::Disabled) => {
+            Some(app.steps.step(&loaded.switched_on_by(name)))
+        }
+        Some(cause) => cause.next.as_ref().map(|step| app.steps.words(step, name)),
+        None => None,
+    };
+    Ok(Examined { row, next, examination })
+}
+
+fn server_row(examined: &Examined, trace: bool) -> ServerRow<'_> {
+    let Examination { checks, cause, exchanges, .. } = &examined.examination;
+    let check_rows = checks.iter().enumerate().map(|(index, check)| CheckRow {
+        number: index + 1,
+        topic: check.topic.as_str(),
+        state: check.state.as_str(),
+        message: &check.told,
+        more: &check.more,
+    });
+    ServerRow {
+        row: &examined.row,
+        checks: check_rows.collect(),
+        cause: cause.as_ref().map(|cause| CauseRow {
+            check: cause.check.map(|index| index + 1),
+            message: &cause.message,
+            next: examined.next.as_deref(),
+        }),
+        exchanges: trace.then(|| exchanges.iter().map(ExchangeRow::from).collect()),
+    }
+}
+
+impl<'a> From<&'a Exchange> for ExchangeRow<'a> {
+    fn from(exchange: &'a Exchange) -> Self {
+        let mut row = Self {
+            at: rfc3339(exchange.began),
+            method: &exchange.method,
+            url: &exchange.url,
+            proxy: exchange.proxy.as_deref(),
+            asks: exchange.asks.as_deref(),
+            credentials: &exchange.credentials,
+            elapsed_ms: u64::try_from(exchange.took.as_millis()).unwrap_or(u64::MAX),
+            status: None,
+            content_type: None,
+            headers: &[],
+            error: None,
+        };
+        match &exchange.outcome {
+            ExchangeOutcome::Answered { status, content_type, decides, .. } => {
+                row.status = Some(*status);
+                row.content_type = content_type.as_deref();
+                row.headers = decides;
+            }
+            ExchangeOutcome::NoAnswer { why } => row.error = Some(why),
+            _ => {}
+        }
+        row
+    }
+}

@@ -1,0 +1,99 @@
+//! `doctor`: numbered checks, one cause and one command, in a pipe, on a terminal and as JSON; the exchanges where they are asked for.
+
+use mcp_testkit::{FakeAuthServer, FakeHelper, FakeMcpServer};
+use serde_json::json;
+
+use crate::setting::{Setting, http, with_headers, with_helper};
+
+const CANARY: &str = "canary-5b20c11d";
+
+#[test]
+fn doctor_names_one_cause_and_one_command_and_ends_as_status_does() {
+    let server = FakeMcpServer::builder().accept("right").start().unwrap();
+    let headers = json!({ "Authorization": format!("Bearer {CANARY}") });
+    let setting = Setting::of("closed", with_headers(&server, headers));
+    let closed = setting.run(&["doctor", "closed"], 3);
+    let text = &closed.stdout;
+    setting.run(&["status", "closed"], 3);
+    assert!(text.starts_with(&format!("closed  {}\n", server.url())), "{text}");
+    assert!(text.contains(" 1 ✔ configuration  "), "{text}");
+    assert!(text.contains("✘ answer         POST server/discover: 401"), "{text}");
+    assert!(text.contains("· tools          not reached"), "{text}");
+    assert_eq!(text.matches("\ncause  ").count(), 1, "{text}");
+    let step = text.lines().find_map(|line| line.strip_prefix("do     ")).expect("a command");
+    assert!(step.starts_with("mcplink ") && !step.contains("doctor"), "{step}");
+    assert!(!text.contains(CANARY) && !text.contains("exchanges"), "{text}");
+}
+
+#[test]
+fn doctor_runs_a_helper_once_and_shows_how_that_ended() {
+    let server = FakeMcpServer::builder().accept("right").start().unwrap();
+    let helper = FakeHelper::new().unwrap();
+    helper.prints_bearer("right");
+    let setting = Setting::of("s", with_helper(&server, &helper));
+    let text = setting.run(&["doctor", "s"], 0).stdout;
+    assert!(text.contains("headersHelper supplies the credentials"), "{text}");
+    assert!(text.contains("✔ helper run") && text.contains("exit 0 after"), "{text}");
+    assert!(text.contains("cause  none: it is connected with"), "{text}");
+    assert_eq!(helper.runs(), 1);
+}
+
+#[test]
+fn doctor_as_json_has_the_row_of_status_with_checks_cause_and_exchanges() {
+    let (server, auth) = (FakeMcpServer::start().unwrap(), FakeAuthServer::start().unwrap());
+    auth.protect(&server);
+    let setting = Setting::of("s", http(&server));
+    let document = setting.run(&["doctor", "s", "--json", "--trace"], 3).json();
+    let row = &document["servers"][0];
+    assert_eq!(document["schemaVersion"], 1);
+    assert_eq!((&row["status"], &row["reason"]["code"]), (&json!("needs-auth"), &json!("unauthorized")));
+    assert_eq!(row["cause"]["next"], "mcplink login s");
+    let checks = row["checks"].as_array().unwrap();
+    let number = row["cause"]["check"].as_u64().unwrap();
+    let blamed = checks.iter().find(|check| check["number"] == number).unwrap();
+    assert_eq!((&blamed["topic"], &blamed["state"]), (&json!("answer"), &json!("bad")));
+    let exchanges = row["exchanges"].as_array().unwrap();
+    let discovery = |exchange: &&serde_json::Value| {
+        exchange["url"].as_str().unwrap().contains("/.well-known/oauth-authorization-server")
+    };
+    assert_eq!(exchanges.iter().find(discovery).unwrap()["status"], 200, "{exchanges:?}");
+    assert!(setting.run(&["doctor", "s", "--json"], 3).json()["servers"][0].get("exchanges").is_none());
+}
+
+#[test]
+fn doctor_draws_the_exchanges() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("s", http(&server));
+    let trace = setting.run(&["doctor", "s", "--trace"], 0).stdout;
+    assert!(trace.contains(&format!("     0 ms  POST {} server/discover", server.url())), "{trace}");
+    let diagram = setting.run(&["doctor", "s", "--trace", "--mermaid"], 0).stdout;
+    assert!(diagram.starts_with("sequenceDiagram\n  participant C as mcplink\n"), "{diagram}");
+    assert!(diagram.contains("  C->>S0: POST /mcp server/discover\n  S0-->>C: 200 "), "{diagram}");
+    setting.run(&["doctor", "--trace"], 2);
+}
+
+#[test]
+fn doctor_of_all_has_a_line_for_each_and_what_to_do_about_those_that_fail() {
+    let open = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("open", http(&open))
+        .with("gone", json!({ "type": "http", "url": "http://127.0.0.1:1/mcp" }))
+        .with("off", http(&open))
+        .disabled(&["off"]);
+    let text = setting.run(&["doctor"], 4).stdout;
+    assert!(text.contains("✔ open  it is connected with"), "{text}");
+    assert!(text.contains("✘ gone  no connection to http://127.0.0.1:1"), "{text}");
+    assert!(text.contains("  do    mcplink wait gone"), "{text}");
+    assert!(text.contains("· off   switched off by projects["), "{text}");
+    let off = setting.run(&["doctor", "off"], 0).stdout;
+    assert!(off.contains("do     mcplink enable off"), "{off}");
+}
+
+#[test]
+fn doctor_of_a_url_and_of_no_server() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::new();
+    let url = server.url().to_string();
+    assert!(setting.run(&["doctor", &url], 0).stdout.contains("cause  none: it is connected"));
+    setting.run(&["doctor", "nothing"], 2);
+    assert!(setting.run(&["doctor"], 0).stderr.contains("no servers are configured"));
+}
