@@ -126,6 +126,22 @@ impl fmt::Debug for Text {
 }
 
 impl Piece {
+    /// A literal as it is written; nothing of a variable.
+    pub(crate) fn written(&self) -> &str {
+        match self {
+            Self::Literal(text) => text,
+            Self::Variable(_) => "",
+        }
+    }
+
+    /// The name of a variable, and its default.
+    pub(crate) fn as_variable(&self) -> Option<(&str, Option<&str>)> {
+        match self {
+            Self::Literal(_) => None,
+            Self::Variable(variable) => Some((&variable.name, variable.default.as_deref())),
+        }
+    }
+
     fn value(&self) -> &str {
         match self {
             Self::Literal(text) => text,

@@ -38,6 +38,7 @@
 struct Readme;
 
 mod address;
+mod bundle;
 mod chain;
 mod consent;
 mod decisions;
@@ -88,6 +89,7 @@ mod variables;
 mod wrap;
 
 pub use address::{Address, AddressError};
+pub use bundle::{Bundle, BundleError, BundleInput};
 pub use chain::VARIABLE as CHAIN_VARIABLE;
 pub use consent::{Change, Term, Terms};
 pub use decisions::Trust;

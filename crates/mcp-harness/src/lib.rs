@@ -6,6 +6,7 @@
 mod host;
 mod oidc;
 mod person;
+mod programs;
 mod real;
 mod real_oauth;
 mod run;
@@ -16,6 +17,7 @@ pub use host::{FakeHost, Manner};
 pub use mcp_testkit::process::{marked_processes, process_is_alive};
 pub use oidc::{CertifiedProvider, Chromium, Consent, EndPage};
 pub use person::Person;
+pub use programs::{Model, claude_code, codex, mcpb};
 pub use real::{Missing, RealServer, RunningServer, real_or_skip};
 pub use run::{Mcplink, Output, Running};
 pub use screen::Screen;

@@ -142,6 +142,9 @@ pub(crate) struct WrapArgs {
     /// Do not ask the servers afterwards
     #[arg(long)]
     pub(crate) no_check: bool,
+    /// Write a bundle that Claude Desktop installs by a double click, and leave its file alone
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["all", "no_check"])]
+    pub(crate) mcpb: Option<std::path::PathBuf>,
 }
 
 /// `unwrap`.

@@ -19,9 +19,11 @@ use crate::hosts::short;
 use crate::view::shown;
 use crate::view::wrap::paragraph;
 
+mod bundle;
 mod check;
 mod screen;
 mod undo;
+mod zip;
 
 use check::Checked;
 use screen::{agreed, difference, ending, wrote};
@@ -108,6 +110,13 @@ impl<'a> Around<'a> {
         })
     }
 
+    /// The file of this program.
+    fn program(&self) -> Result<&Path, CliError> {
+        self.app.environment.program().map(PathBuf::as_path).map_err(|error| {
+            CliError::usage("no-program", "the file of this program is not known").why(error.to_string())
+        })
+    }
+
     fn state_dir(&self) -> PathBuf {
         self.config.locations.state_dir.clone().unwrap_or_default()
     }
@@ -171,9 +180,7 @@ impl<'a> Around<'a> {
     fn plan(&self, name: &str) -> Result<Planned, CliError> {
         let target = self.target(name)?;
         let text = self.text(&target.place)?;
-        let program = self.app.environment.program().map_err(|error| {
-            CliError::usage("no-program", "the file of this program is not known").why(error.to_string())
-        })?;
+        let program = self.program()?;
         let own = self.own_of(target.is_of_one_project());
         let (before, moves) = self.moves(&target, &own, name, &text)?;
         let entry = self.config.entry(name);
@@ -340,6 +347,9 @@ fn refused(
 
 pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliError> {
     let around = Around::new(app, &args.host)?;
+    if let Some(file) = &args.mcpb {
+        return bundle::write(&around, args, file);
+    }
     let mut notes = Vec::new();
     let names = if args.all {
         let (own, of_projects) = around.all();

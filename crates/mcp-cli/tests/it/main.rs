@@ -16,6 +16,8 @@
 //! | `adding`, `switches` | what is added, removed, switched on and off, and in which file |
 //! | `files` | files that are broken, or another host's |
 //! | `borrowed`, `importing`, `wrapping` | the files of other hosts, read in place, taken over, and led through this program |
+//! | `bundles` | a remote server as a file that a host installs |
+//! | `foreign_hosts` | the command lines of other hosts, which list and call a wrapped server |
 //! | `usage`, `complete`, `offline` | commands that use a server, and those that only read files |
 //! | `trust` | what a folder may do before and after it is trusted |
 //! | `consent`, `decisions` | what a decision shows, that it is about content, and how a person makes it |
@@ -43,6 +45,7 @@
 mod adding;
 mod borrowed;
 mod bridge;
+mod bundles;
 #[cfg(unix)]
 mod chains;
 mod complete;
@@ -56,6 +59,7 @@ mod doors;
 mod evidence;
 mod failures;
 mod files;
+mod foreign_hosts;
 mod grid;
 mod guards;
 mod headers;

@@ -45,6 +45,20 @@ pub(crate) enum Setting {
     Flag(bool),
 }
 
+impl Setting {
+    /// Whether an entry says this.
+    pub(crate) fn is(&self, value: &crate::edit::Value) -> bool {
+        use crate::edit::Value;
+
+        match (self, value) {
+            (Self::Text(text), Value::String(value)) => text == value,
+            (Self::Number(number), Value::Number(value)) => *value == number.to_string(),
+            (Self::Flag(flag), Value::Bool(value)) => flag == value,
+            _ => false,
+        }
+    }
+}
+
 /// Commands that start a package by its name, or another command.
 const LAUNCHERS: [&str; 15] = [
     "npx", "npm", "pnpm", "pnpx", "yarn", "bun", "bunx", "deno", "uvx", "uv", "pipx", "node", "cmd", "env",

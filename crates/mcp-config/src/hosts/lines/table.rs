@@ -151,6 +151,11 @@ impl AddressOption {
         Self { short: Some(letter), ..self }
     }
 
+    /// Whether it sets the field at `path` of an entry.
+    pub(crate) fn is_of(&self, path: &str) -> bool {
+        matches!(self.takes, Takes::Text(field) | Takes::Port(field) | Takes::Is(field, _) if field == path)
+    }
+
     /// Each of them.
     pub fn all() -> &'static [Self] {
         &OWN

@@ -1,0 +1,331 @@
+//! A remote server as an MCPB bundle (manifest 0.4): what Claude Desktop installs by a double click, and what can be
+//! given to others.
+//!
+//! The bundle carries this program and starts `mcplink bridge URL` with what the entry says. Not the path of a program that is
+//! installed here: on another machine that leads nowhere, or to what another person has put there. No value of a header is in
+//! it: each that is no reference to a variable is asked for when the bundle is installed, and kept by the host.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::{Map, Value as Json, json};
+
+use crate::display::{REDACTED, display_secret_text, display_url_text};
+use crate::edit::Value;
+use crate::expand::Text;
+use crate::hosts::{AddressOption, Takes};
+use crate::{Env, Platform};
+
+/// The version of the manifest: <https://github.com/anthropics/mcpb/blob/main/MANIFEST.md>, whose schema of this version is in
+/// `@anthropic-ai/mcpb` 2.1.
+const MANIFEST_VERSION: &str = "0.4";
+
+/// The folder of the program in the bundle.
+const FOLDER: &str = "server";
+
+/// What a bundle says, without the program in it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Bundle {
+    /// The name of the server.
+    pub name: String,
+    /// The words behind the program: `bridge`, the URL and its options. No secret is in them.
+    pub words: Vec<String>,
+    /// What is asked for when it is installed, by variable.
+    pub inputs: BTreeMap<String, BundleInput>,
+    /// The fields of the entry that no option of a URL says.
+    pub lost: Vec<String>,
+}
+
+/// A value that is asked for when a bundle is installed.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct BundleInput {
+    /// What it is for.
+    pub about: String,
+    /// Whether it is hidden as it is typed, and kept where the host keeps secrets.
+    pub sensitive: bool,
+    /// What it is where a person says nothing; without it, it is required.
+    pub default: Option<String>,
+}
+
+/// Why there is no bundle of an entry.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// It is of a server that runs here, or lives in its host.
+    NotRemote,
+}
+
+impl fmt::Display for BundleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotRemote => f.write_str("a bundle leads to a remote server, and this one is none"),
+        }
+    }
+}
+
+impl std::error::Error for BundleError {}
+
+impl Bundle {
+    /// The bundle of the entry `name`, as it stands in a file of ours.
+    ///
+    /// # Errors
+    ///
+    /// See [`BundleError`].
+    pub fn of(name: &str, entry: &Value) -> Result<Self, BundleError> {
+        let url = entry.get("url").and_then(Value::as_str).filter(|url| !url.is_empty());
+        let is_sse = match entry.get("type").and_then(Value::as_str) {
+            None | Some("http" | "streamable-http") => false,
+            Some("sse") => true,
+            Some(_) => return Err(BundleError::NotRemote),
+        };
+        let url = url.ok_or(BundleError::NotRemote)?;
+        let mut bundle =
+            Self { name: name.to_owned(), words: Vec::new(), inputs: BTreeMap::new(), lost: Vec::new() };
+        let url = bundle.url(url);
+        bundle.words.extend(["bridge".to_owned(), url]);
+        if is_sse {
+            bundle.words.extend(["-t".to_owned(), "sse".to_owned()]);
+        }
+        for (key, value) in entry.members() {
+            match (key, value) {
+                ("type" | "url" | "disabled" | "enabled" | "isActive", _) => {}
+                ("headers", Value::Object(headers)) => {
+                    headers.iter().for_each(|(header, value)| bundle.header(header, value));
+                }
+                ("oauth" | "tls", Value::Object(members)) => {
+                    members
+                        .iter()
+                        .for_each(|(member, value)| bundle.field(&format!("{key}.{member}"), value));
+                }
+                _ if crate::schema::is_remark(key) => {}
+                (_, value) => bundle.field(key, value),
+            }
+        }
+        Ok(bundle)
+    }
+
+    /// A URL whose shown form hides something is asked for as a whole.
+    fn url(&mut self, url: &str) -> String {
+        let text = Text::expand(url, &Env::new());
+        if display_url_text(&text).contains(REDACTED) {
+            return self.asked("URL", "the URL of the server, with its secret", None);
+        }
+        self.references(&text, "the URL of the server", false)
+    }
+
+    fn header(&mut self, header: &str, value: &Value) {
+        let Some(written) = value.as_str() else { return self.lost.push(format!("headers.{header}")) };
+        let text = Text::expand(written, &Env::new());
+        let about = format!("the header {header} for {}", self.name);
+        let value = match display_secret_text(&text) {
+            shown if !shown.contains(REDACTED) => self.references(&text, &about, true),
+            shown => {
+                let scheme = shown.split_once(' ').map(|(scheme, _)| scheme);
+                self.asked(header, &about, scheme.filter(|scheme| mcp_text::is_scheme(scheme)))
+            }
+        };
+        self.words.extend(["-H".to_owned(), format!("{header}: {value}")]);
+    }
+
+    /// What an option of a URL says in the place of the field at `path`.
+    fn field(&mut self, path: &str, value: &Value) {
+        let is = |option: &&AddressOption| match option.takes {
+            Takes::Text(field) | Takes::Port(field) => field == path,
+            Takes::Is(field, setting) => field == path && setting.is(value),
+            _ => false,
+        };
+        let option = AddressOption::all().iter().find(is);
+        match (option.map(|option| (option.name, option.takes)), value) {
+            (Some((name, Takes::Is(..))), _) => self.words.push(name.to_owned()),
+            (Some((name, Takes::Port(_))), Value::Number(port)) => {
+                self.words.extend([name.to_owned(), port.clone()]);
+            }
+            (Some((name, Takes::Text(_))), Value::String(written))
+                if !display_url_text(&Text::expand(written, &Env::new())).contains(REDACTED) =>
+            {
+                let text = Text::expand(written, &Env::new());
+                let value = self.references(&text, &format!("{path} of {}", self.name), false);
+                self.words.extend([name.to_owned(), value]);
+            }
+            // What an option would set where nothing is said, said.
+            (None, Value::Bool(_)) if AddressOption::all().iter().any(|option| option.is_of(path)) => {}
+            _ => self.lost.push(path.to_owned()),
+        }
+    }
+
+    /// A value that is asked for, behind its scheme.
+    fn asked(&mut self, what: &str, about: &str, scheme: Option<&str>) -> String {
+        let variable = format!("{}_{}", variable(&self.name), variable(what));
+        let input = BundleInput { about: about.to_owned(), sensitive: true, default: None };
+        self.inputs.insert(variable.clone(), input);
+        let reference = format!("${{env:{variable}}}");
+        scheme.map_or_else(|| reference.clone(), |scheme| format!("{scheme} {reference}"))
+    }
+
+    /// `text` with its references, each of which is asked for. A default of what is sensitive may be a secret, and stays here.
+    fn references(&mut self, text: &Text, about: &str, sensitive: bool) -> String {
+        let mut out = String::new();
+        for piece in text.pieces() {
+            match piece.as_variable() {
+                None => out.push_str(piece.written()),
+                Some((name, default)) => {
+                    out.push_str(&format!("${{env:{name}}}"));
+                    let default = default.filter(|_| !sensitive).map(str::to_owned);
+                    let input = BundleInput { about: about.to_owned(), sensitive, default };
+                    let known = self.inputs.entry(name.to_owned()).or_insert(input);
+                    known.sensitive |= sensitive;
+                    if known.sensitive {
+                        known.default = None;
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    /// Where the program is in the bundle.
+    pub fn program(platform: Platform) -> String {
+        let ending = if platform == Platform::Windows { ".exe" } else { "" };
+        format!("{FOLDER}/mcplink{ending}")
+    }
+
+    /// The manifest, for this program of `platform` and `version`.
+    pub fn manifest(&self, platform: Platform, version: &str) -> String {
+        let program = Self::program(platform);
+        let variables = self.inputs.keys();
+        let env: Map<String, Json> =
+            variables.map(|name| (name.clone(), json!(format!("${{user_config.{name}}}")))).collect();
+        let mut manifest = json!({
+            "manifest_version": MANIFEST_VERSION,
+            "name": format!("mcplink-{}", word(&self.name)),
+            "display_name": self.name,
+            "version": version,
+            "description": format!("{}, a remote MCP server, through mcplink", self.name),
+            "author": { "name": "mcplink" },
+            "server": {
+                "type": "binary",
+                "entry_point": program,
+                "mcp_config": {
+                    "command": format!("${{__dirname}}/{program}"),
+                    "args": self.words,
+                    "env": env,
+                },
+            },
+            "tools_generated": true,
+            "prompts_generated": true,
+            "compatibility": { "platforms": [match platform {
+                Platform::Windows => "win32",
+                Platform::MacOs => "darwin",
+                Platform::Unix => "linux",
+            }] },
+        });
+        if !self.inputs.is_empty() {
+            let inputs: Map<String, Json> =
+                self.inputs.iter().map(|(name, input)| (name.clone(), input.option(name))).collect();
+            manifest["user_config"] = Json::Object(inputs);
+        }
+        format!("{manifest:#}\n")
+    }
+}
+
+impl BundleInput {
+    fn option(&self, variable: &str) -> Json {
+        let mut option = json!({
+            "type": "string",
+            "title": variable,
+            "description": self.about,
+            "sensitive": self.sensitive,
+            "required": self.default.is_none(),
+        });
+        if let Some(default) = &self.default {
+            option["default"] = json!(default);
+        }
+        option
+    }
+}
+
+/// `text` as the name of a variable.
+fn variable(text: &str) -> String {
+    let word: String =
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_uppercase() } else { '_' }).collect();
+    if word.starts_with(|c: char| c.is_ascii_digit()) { format!("_{word}") } else { word }
+}
+
+/// `text` as a name for machines, and a part of the name of a file.
+fn word(text: &str) -> String {
+    text.chars().map(|c| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' }).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bundle(entry: &str) -> Bundle {
+        Bundle::of("tickets.eu", &Value::parse(entry).unwrap()).unwrap()
+    }
+
+    #[test]
+    fn no_secret_is_in_a_bundle_and_each_is_asked_for() {
+        let bundle = bundle(
+            r#"{"type": "http", "url": "https://t.example/mcp", "timeout": 5000, "//": "canary", "headersHelper": "printf canary",
+                "headers": {"Authorization": "Bearer canary", "X-Team": "canary", "X-Key": "${KEY:-canary}", "X-Two": "${KEY}${B}"},
+                "oauth": {"clientId": "abc", "callbackPort": 3118, "scopes": "canary"}, "ipv4": true, "cookies": true}"#,
+        );
+        let manifest = bundle.manifest(Platform::MacOs, "1.2.3");
+        assert!(!manifest.contains("canary"), "{manifest}");
+        assert_eq!(
+            bundle.words,
+            [
+                "bridge",
+                "https://t.example/mcp",
+                "-H",
+                "Authorization: Bearer ${env:TICKETS_EU_AUTHORIZATION}",
+                "-H",
+                "X-Team: ${env:TICKETS_EU_X_TEAM}",
+                "-H",
+                "X-Key: ${env:TICKETS_EU_X_KEY}",
+                "-H",
+                "X-Two: ${env:KEY}${env:B}",
+                "--client-id",
+                "abc",
+                "--callback-port",
+                "3118",
+                "--ipv4"
+            ]
+        );
+        assert_eq!(bundle.lost, ["timeout", "headersHelper", "oauth.scopes"]);
+        let names: Vec<_> = bundle.inputs.keys().map(String::as_str).collect();
+        assert_eq!(names, ["B", "KEY", "TICKETS_EU_AUTHORIZATION", "TICKETS_EU_X_KEY", "TICKETS_EU_X_TEAM"]);
+        assert!(bundle.inputs.values().all(|input| input.sensitive && input.default.is_none()));
+        let manifest: Json = serde_json::from_str(&manifest).unwrap();
+        assert_eq!(manifest["server"]["mcp_config"]["env"]["KEY"], "${user_config.KEY}");
+        assert_eq!(manifest["user_config"]["KEY"]["sensitive"], true);
+        assert_eq!(manifest["name"], "mcplink-tickets-eu");
+        assert_eq!(manifest["compatibility"]["platforms"], json!(["darwin"]));
+    }
+
+    #[test]
+    fn a_url_is_written_out_unless_it_holds_a_secret() {
+        let plain = bundle(r#"{"type": "sse", "url": "https://${HOST:-h.example}/sse"}"#);
+        assert_eq!(plain.words, ["bridge", "https://${env:HOST}/sse", "-t", "sse"]);
+        assert_eq!(plain.inputs["HOST"].default.as_deref(), Some("h.example"));
+        let secret = bundle(r#"{"url": "https://h.example/mcp?key=canary"}"#);
+        assert_eq!(secret.words, ["bridge", "${env:TICKETS_EU_URL}"]);
+        assert!(secret.inputs["TICKETS_EU_URL"].sensitive);
+        let manifest = secret.manifest(Platform::Windows, "1.0.0");
+        assert!(!manifest.contains("canary") && manifest.contains("server/mcplink.exe"), "{manifest}");
+        let proxy = bundle(r#"{"url": "https://h.example", "proxy": "http://u:canary@p.example"}"#);
+        assert_eq!(proxy.lost, ["proxy"], "a credential of a proxy is no part of it");
+    }
+
+    #[test]
+    fn what_runs_here_is_in_no_bundle() {
+        for entry in
+            [r#"{"command": "x"}"#, r#"{"type": "ws", "url": "wss://h.example"}"#, r#"{"url": ""}"#, "{}"]
+        {
+            assert_eq!(Bundle::of("a", &Value::parse(entry).unwrap()).unwrap_err(), BundleError::NotRemote);
+        }
+    }
+}
