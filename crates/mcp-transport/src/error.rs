@@ -374,7 +374,7 @@ impl TransportError {
     }
 
     /// What is told of it: the words of the server, or those for the cause.
-    pub(crate) fn said(&self) -> Option<&str> {
+    pub fn said(&self) -> Option<&str> {
         self.0.said.as_deref()
     }
 

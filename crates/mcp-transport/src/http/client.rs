@@ -4,18 +4,17 @@ use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, HttpExchange, without_userinfo};
+use http::{HeaderMap, Method, StatusCode};
+use mcp_auth::without_userinfo;
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use reqwest::redirect;
 use tokio::time::Instant;
 use url::Url;
 
 use super::coding::Decoder;
-use super::facts::{self, Asked};
 use super::own::Own;
 use super::route::{Proxy, Routes};
 use super::trouble::{self, Kind, Stage};
@@ -28,8 +27,6 @@ use crate::message::revision::Era;
 use crate::options::ClientOptions;
 use crate::resolver::Resolver;
 
-/// What an exchange with an authorization server may return (see [`HttpExchange`]).
-const MAX_EXCHANGE_BYTES: usize = 1 << 20;
 /// How long what was found by a closer look holds.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// How much memory is set aside for a body because its head says how long it will be, in bytes.
@@ -243,72 +240,6 @@ impl fmt::Debug for HttpClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HttpClient").field("options", &self.0.options).finish_non_exhaustive()
     }
-}
-
-impl HttpExchange for HttpClient {
-    fn exchange(&self, request: http::Request<Bytes>) -> AuthFuture<'_, http::Response<Bytes>> {
-        Box::pin(async move {
-            let (mut parts, body) = request.into_parts();
-            if let Ok(agent) = HeaderValue::from_str(&self.options().user_agent) {
-                parts.headers.insert(header::USER_AGENT, agent);
-            }
-            let url = Url::parse(&parts.uri.to_string()).map_err(|error| {
-                AuthError::new(AuthErrorKind::Protocol, "the URL is not absolute").with_source(error)
-            })?;
-            // In our words alone: a sign-in tells every cause in the chain.
-            let unavailable = |error: TransportError| {
-                let way = self
-                    .proxy_of(&url)
-                    .map_or_else(String::new, |proxy| format!(" by way of the proxy {proxy}"));
-                let said = error.said().map_or_else(|| error.to_string(), str::to_owned);
-                let message = format!("the authorization server could not be reached{way}: {said}");
-                AuthError::new(AuthErrorKind::Unavailable, message)
-            };
-            let answer = async {
-                let told = facts::are_told(self).then(|| {
-                    let proofs = facts::proofs_in(&parts.headers);
-                    (parts.method.clone(), facts::sent_in(&url, &parts.headers), proofs, SystemTime::now())
-                });
-                let outcome = self.send(parts.method, &url, parts.headers, body).await;
-                if let Some((method, secrets, credentials, began)) = told {
-                    // The body of a form is no message, and all of it is secret.
-                    let asked = Asked { method: &method, url: &url, credentials, body: &Bytes::new(), began };
-                    facts::tell(self, asked, outcome.as_ref(), &secrets);
-                }
-                let Answer { status, headers, mut body } = outcome?;
-                let CollectedBody { bytes, broken } = body.collect(admit_exchange, admit_exchange).await?;
-                match broken {
-                    None => Ok((status, headers, bytes.into())),
-                    Some(error) => Err(error),
-                }
-            };
-            // The whole exchange has one limit: a server that trickles must not hold up a connection.
-            let answer =
-                tokio::time::timeout(self.0.options.connect_timeout, answer).await.map_err(|_| {
-                    let limit = self.0.options.connect_timeout;
-                    AuthError::new(
-                        AuthErrorKind::Unavailable,
-                        format!(
-                            "the authorization server did not answer within {} ms (MCP_TIMEOUT allows more)",
-                            limit.as_millis()
-                        ),
-                    )
-                })?;
-            let (status, headers, body) = answer.map_err(unavailable)?;
-            let mut response = http::Response::new(body);
-            *response.status_mut() = status;
-            *response.headers_mut() = headers;
-            Ok(response)
-        })
-    }
-}
-
-fn admit_exchange(bytes: usize) -> Result<(), TransportError> {
-    if bytes <= MAX_EXCHANGE_BYTES {
-        return Ok(());
-    }
-    let message = format!("the answer is longer than {MAX_EXCHANGE_BYTES} bytes");
-    Err(TransportError::new(TransportErrorKind::TooLarge, message))
 }
 
 /// The head of an answer, and the way to its body.

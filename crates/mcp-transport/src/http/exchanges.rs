@@ -1,13 +1,21 @@
-//! Exchanges with authorization servers, as far as the endpoint of one server decides about them.
+//! Exchanges beside the connections: one request and its whole answer. With authorization servers, as far as the endpoint of
+//! one server decides about them, and for documents that are public.
 
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use bytes::Bytes;
-use mcp_auth::{AuthFuture, HttpExchange};
+use http::{HeaderValue, header};
+use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, HttpExchange};
 use url::{Origin, Url};
 
-use super::client::HttpClient;
+use super::client::{Answer, CollectedBody, HttpClient};
+use super::facts::{self, Asked};
 use crate::endpoint::HttpEndpoint;
+use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
+
+/// What an exchange may return, in bytes.
+const MAX_BYTES: usize = 1 << 20;
 
 /// The clients of the sign-in to one server.
 ///
@@ -43,4 +51,90 @@ impl HttpExchange for SignInExchanges {
         let is_own = url.is_ok_and(|url| url.origin() == self.origin);
         if is_own { self.own.exchange(request) } else { self.others.exchange(request) }
     }
+}
+
+impl HttpClient {
+    /// Sends one request by itself, beside all connections, and reads the whole answer, whatever its status. Redirects are
+    /// not followed, and no credentials are added. An answer has 1 MiB at most, and all of it has to arrive within
+    /// [`connect_timeout`](crate::ClientOptions::connect_timeout).
+    ///
+    /// # Errors
+    ///
+    /// There is no whole answer: no connection, one that broke off, came too late, or is too long.
+    pub async fn fetch(
+        &self,
+        request: http::Request<Bytes>,
+    ) -> Result<http::Response<Bytes>, TransportError> {
+        let (mut parts, body) = request.into_parts();
+        if let Ok(agent) = HeaderValue::from_str(&self.options().user_agent) {
+            parts.headers.insert(header::USER_AGENT, agent);
+        }
+        let url = Url::parse(&parts.uri.to_string()).map_err(|error| {
+            TransportError::new(TransportErrorKind::Protocol, "the URL is not absolute").with_source(error)
+        })?;
+        let answer = async {
+            let told = facts::are_told(self).then(|| {
+                let proofs = facts::proofs_in(&parts.headers);
+                (parts.method.clone(), facts::sent_in(&url, &parts.headers), proofs, SystemTime::now())
+            });
+            let outcome = self.send(parts.method, &url, parts.headers, body).await;
+            if let Some((method, secrets, credentials, began)) = told {
+                // The body of a form is no message, and all of it is secret.
+                let asked = Asked { method: &method, url: &url, credentials, body: &Bytes::new(), began };
+                facts::tell(self, asked, outcome.as_ref(), &secrets);
+            }
+            let Answer { status, headers, mut body } = outcome?;
+            let CollectedBody { bytes, broken } = body.collect(admit, admit).await?;
+            match broken {
+                None => Ok((status, headers, bytes.into())),
+                Some(error) => Err(error),
+            }
+        };
+        // The whole exchange has one limit: a server that trickles must not hold up a connection.
+        let limit = self.options().connect_timeout;
+        let answer = tokio::time::timeout(limit, answer).await.map_err(|_| {
+            let message = format!("no answer within {} ms (MCP_TIMEOUT allows more)", limit.as_millis());
+            TransportError::new(TransportErrorKind::Timeout { stage: TimeoutStage::Total }, message)
+        })?;
+        let (status, headers, body) = answer?;
+        let mut response = http::Response::new(body);
+        *response.status_mut() = status;
+        *response.headers_mut() = headers;
+        Ok(response)
+    }
+}
+
+impl HttpExchange for HttpClient {
+    fn exchange(&self, request: http::Request<Bytes>) -> AuthFuture<'_, http::Response<Bytes>> {
+        Box::pin(async move {
+            let url = Url::parse(&request.uri().to_string()).map_err(|error| {
+                AuthError::new(AuthErrorKind::Protocol, "the URL is not absolute").with_source(error)
+            })?;
+            // In our words alone: a sign-in tells every cause in the chain.
+            self.fetch(request).await.map_err(|error| {
+                let message = match error.kind() {
+                    TransportErrorKind::Timeout { stage: TimeoutStage::Total } => format!(
+                        "the authorization server did not answer within {} ms (MCP_TIMEOUT allows more)",
+                        self.options().connect_timeout.as_millis()
+                    ),
+                    _ => {
+                        let way = self
+                            .proxy_of(&url)
+                            .map_or_else(String::new, |proxy| format!(" by way of the proxy {proxy}"));
+                        let said = error.said().map_or_else(|| error.to_string(), str::to_owned);
+                        format!("the authorization server could not be reached{way}: {said}")
+                    }
+                };
+                AuthError::new(AuthErrorKind::Unavailable, message)
+            })
+        })
+    }
+}
+
+fn admit(bytes: usize) -> Result<(), TransportError> {
+    if bytes <= MAX_BYTES {
+        return Ok(());
+    }
+    let message = format!("the answer is longer than {MAX_BYTES} bytes");
+    Err(TransportError::new(TransportErrorKind::TooLarge, message))
 }
