@@ -78,6 +78,7 @@ mod problem;
 mod program;
 mod project;
 mod redacted;
+pub mod registry;
 mod schema;
 mod scope;
 mod sources;
