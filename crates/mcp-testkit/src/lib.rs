@@ -25,6 +25,7 @@ mod mcp;
 #[doc(hidden)]
 pub mod process;
 mod proxy;
+mod registry;
 mod shell;
 mod sync;
 mod tap;
@@ -42,6 +43,7 @@ pub use mcp::{
     Tool,
 };
 pub use proxy::{Fault, FlakyProxy};
+pub use registry::FakeRegistry;
 pub use shell::{SHELL_SERVER, shell_server_with};
 pub use tap::{Messages, Tap};
 pub use wire::{RecordedRequest, Recorder};

@@ -21,7 +21,7 @@ use url::Url;
 
 pub use answer::{Answer, Delivery, HttpAnswer, Sse, SseEnd};
 pub use builder::FakeMcpServerBuilder;
-pub(crate) use reply::http_answer;
+pub(crate) use reply::{Reply, http_answer};
 pub use state::{Era, GetStream, Pages};
 pub use tool::Tool;
 
