@@ -8,6 +8,7 @@
 //! | one attempt, and what came of it | [`Probe`] |
 //! | why a server is as it is | [`Examination`] |
 //! | a person signs in | [`Login`] |
+//! | what a registry says of a server, and which address it may name | [`Registry`] |
 //! | whether two entries come to the same connection | [`Fingerprint`] |
 //!
 #![doc = include_str!("../README.md")]
@@ -18,6 +19,7 @@ mod host;
 mod login;
 mod network;
 mod probe;
+mod registry;
 mod secrets;
 mod server;
 
@@ -26,4 +28,5 @@ pub use fingerprint::Fingerprint;
 pub use host::{Host, HostOptions};
 pub use login::{Login, LoginError, LoginRefusal};
 pub use probe::Probe;
+pub use registry::{Registry, RegistryError, RegistryErrorKind, RegistrySearch};
 pub use server::{ConfiguredServer, Description, ServerAuth};
