@@ -7,11 +7,13 @@ use super::DeadlineArgs;
 /// `add`.
 #[derive(Args, Debug)]
 #[command(
-    override_usage = "mcplink add [OPTIONS] [NAME] URL\n       mcplink add [OPTIONS] NAME -- COMMAND [ARGS]..."
+    override_usage = "mcplink add [OPTIONS] [NAME] URL\n       mcplink add [OPTIONS] NAME -- COMMAND [ARGS]...\n       \
+                      mcplink add [OPTIONS] [NAME] REGISTRY-NAME[@VERSION]\n       mcplink add --search WORD"
 )]
 pub(crate) struct AddArgs {
-    /// The name that it gets (left out, it is made from the URL), and its URL
-    #[arg(value_name = "NAME|URL", required = true, num_args = 1..=2)]
+    /// The name that it gets (left out, it is made from what follows), and its URL, or its name in a registry, such as
+    /// io.github.acme/weather
+    #[arg(value_name = "NAME|URL|REGISTRY-NAME", required = true, num_args = 1..=2)]
     pub(crate) words: Vec<String>,
     /// The command of a local server, behind `--`
     #[arg(last = true, value_name = "COMMAND")]
@@ -32,9 +34,33 @@ pub(crate) struct AddArgs {
     #[command(flatten)]
     pub(crate) oauth: OAuthArgs,
     #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+    #[command(flatten)]
     pub(crate) write: WriteArgs,
     #[command(flatten)]
     pub(crate) deadline: DeadlineArgs,
+}
+
+/// What is said of a server in a registry.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Options of a registry")]
+pub(crate) struct RegistryArgs {
+    /// Ask this registry instead of the official one (or set MCPLINK_REGISTRY)
+    #[arg(long, value_name = "URL")]
+    pub(crate) registry: Option<String>,
+    /// Show the servers that have this word in their names
+    #[arg(long, conflicts_with_all = ["inputs", "choose", "yes", "command", "headers", "env"])]
+    pub(crate) search: bool,
+    /// Answer what the server asks for; a secret by its variable: 'KEY=${VARIABLE}' (repeatable)
+    // Not parsed here: an error of the parser repeats what it is about, which may be a secret.
+    #[arg(long = "input", value_name = "NAME=VALUE")]
+    pub(crate) inputs: Vec<String>,
+    /// Take this one of the ways to reach it, by its number
+    #[arg(long, value_name = "N")]
+    pub(crate) choose: Option<usize>,
+    /// Agree to the command that it runs, without being asked
+    #[arg(short, long)]
+    pub(crate) yes: bool,
 }
 
 /// `add-json`.
@@ -66,7 +92,7 @@ pub(crate) struct OAuthArgs {
 }
 
 /// How an entry is written.
-#[derive(Args, Debug)]
+#[derive(Args, Clone, Debug)]
 pub(crate) struct WriteArgs {
     /// Write it without asking the server
     #[arg(long)]

@@ -25,7 +25,10 @@ use crate::view::shown;
 use crate::view::text;
 use crate::view::wrap::paragraph;
 
+mod answers;
 mod entry;
+mod registry;
+mod search;
 
 use entry::New;
 
@@ -54,12 +57,23 @@ struct Document<'a> {
 }
 
 pub(super) async fn run(app: &Arc<App>, args: &AddArgs) -> Result<ExitStatus, CliError> {
-    let new = New::of(args)?;
-    let mut notes = Vec::new();
+    if args.registry.search {
+        return search::run(app, args).await;
+    }
+    let wanted = entry::registry_name(args)?;
+    let is_of_registry = wanted.is_some();
+    let (new, mut notes) = match wanted {
+        Some((name, wanted)) => registry::new(app, args, name, &wanted).await?,
+        None => (New::of(args)?, Vec::new()),
+    };
     if args.oauth.client_secret && app.environment.text("MCP_CLIENT_SECRET").is_none() {
         notes.push("the secret of the client is read from MCP_CLIENT_SECRET, which is not set".to_owned());
     }
-    add(app, new, &args.write, notes).await
+    let mut write = args.write.clone();
+    // A command of a registry that was not agreed to does not run, not even to be looked at.
+    write.no_check |=
+        is_of_registry && write.dry_run && !args.registry.yes && new.entry.get("command").is_some();
+    add(app, new, &write, notes).await
 }
 
 pub(super) async fn json(app: &Arc<App>, args: &AddJsonArgs) -> Result<ExitStatus, CliError> {

@@ -81,6 +81,7 @@ mod processes;
 mod proxies;
 mod real;
 mod reasons;
+mod registry;
 mod repeating;
 mod reports;
 mod retries;

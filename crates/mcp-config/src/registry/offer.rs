@@ -338,16 +338,13 @@ fn pairs(
     Ok(pairs)
 }
 
-/// A word of a command line as a person would type it: options without quotation marks.
+/// A word of a command line as a person would type it: options, and inputs in braces, without quotation marks.
 fn shell_word(word: &str) -> String {
-    let option = word.trim_start_matches('-');
-    let dashes = &word[..word.len() - option.len()];
-    let quoted = mcp_text::shell_word(option);
-    if quoted == option && !option.is_empty() {
-        format!("{dashes}{option}")
-    } else {
-        mcp_text::shell_word(word)
+    let bare: String = word.trim_start_matches('-').chars().filter(|c| !matches!(c, '{' | '}')).collect();
+    if !bare.is_empty() && mcp_text::shell_word(&bare) == bare {
+        return word.to_owned();
     }
+    mcp_text::shell_word(word)
 }
 
 /// Whether this can be the name of a header (RFC 9110 section 5.1).

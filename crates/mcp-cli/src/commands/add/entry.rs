@@ -1,6 +1,7 @@
 //! From the options of `add` to the entry as it is written.
 
 use mcp_config::edit::Value;
+use mcp_config::registry::RegistryName;
 use url::{Host, Url};
 
 use crate::args::{AddArgs, TransportArg};
@@ -20,7 +21,31 @@ impl New {
     }
 }
 
-fn usage(message: impl Into<String>) -> CliError {
+/// The name in a registry, and the one that its entry is to have, where that is what the last word is.
+pub(super) fn registry_name(args: &AddArgs) -> Result<Option<(Option<&str>, RegistryName)>, CliError> {
+    let found = match args.words.as_slice() {
+        [word] => RegistryName::parse(word).map(|wanted| (None, wanted)),
+        [name, word] => RegistryName::parse(word).map(|wanted| (Some(name.as_str()), wanted)),
+        _ => None,
+    };
+    let found = found.filter(|_| args.command.is_empty());
+    let options = &args.registry;
+    let given = [
+        ("--registry", options.registry.is_some()),
+        ("--input", !options.inputs.is_empty()),
+        ("--choose", options.choose.is_some()),
+        ("--yes", options.yes),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((option, _)) if found.is_none() => {
+            let error = usage(format!("{option} is for a server of a registry, and this is none"));
+            Err(error.why("a name in a registry is written as io.github.acme/weather"))
+        }
+        _ => Ok(found),
+    }
+}
+
+pub(super) fn usage(message: impl Into<String>) -> CliError {
     CliError::usage("usage", message).next("mcplink add --help")
 }
 
@@ -39,14 +64,19 @@ fn remote(args: &AddArgs) -> Result<New, CliError> {
                     .why("a command comes behind `--`")
                     .next(format!("mcplink add {name} -- COMMAND"))
             }
-            None => usage("a name alone is not enough").why("add takes a URL, or a command behind `--`"),
+            None => {
+                let error = usage("a name alone is not enough")
+                    .why("add takes a URL, a command behind `--`, or a name in a registry");
+                // What is no name may be a secret, and is not repeated.
+                let word = Some(url).filter(|word| mcp_text::is_variable_name(word));
+                match word {
+                    Some(word) => error.next(format!("mcplink add --search {word}")),
+                    None => error,
+                }
+            }
         });
     };
-    let misplaced =
-        [("--env", !args.env.is_empty()), ("-t stdio", args.transport == Some(TransportArg::Stdio))];
-    if let Some((option, _)) = misplaced.into_iter().find(|(_, given)| *given) {
-        return Err(usage(format!("{option} is for a command, and this is a URL")));
-    }
+    refuse_options_of_a_command(args)?;
     let name = match name {
         Some(name) => name.clone(),
         None => name_of(&parsed),
@@ -56,6 +86,13 @@ fn remote(args: &AddArgs) -> Result<New, CliError> {
         entry.push(("type".to_owned(), Value::from(kind)));
     }
     entry.push(("url".to_owned(), Value::from(&**url)));
+    entry.extend(remote_options(args)?);
+    Ok(New { name, entry: Value::Object(entry) })
+}
+
+/// What the options say of a remote server beside its address.
+pub(super) fn remote_options(args: &AddArgs) -> Result<Vec<(String, Value)>, CliError> {
+    let mut entry = Vec::new();
     if !args.headers.is_empty() {
         let headers = args.headers.iter().map(|text| header(text)).collect::<Result<_, _>>()?;
         entry.push(("headers".to_owned(), Value::Object(headers)));
@@ -73,7 +110,7 @@ fn remote(args: &AddArgs) -> Result<New, CliError> {
     if !oauth.is_empty() {
         entry.push(("oauth".to_owned(), Value::Object(oauth)));
     }
-    Ok(New { name, entry: Value::Object(entry) })
+    Ok(entry)
 }
 
 /// The URL, unless it is none; `host:port` is a name for `Url`, and none that anybody means.
@@ -100,16 +137,7 @@ fn local(args: &AddArgs) -> Result<New, CliError> {
     let [name] = args.words.as_slice() else {
         return Err(usage("a command takes one name before `--`"));
     };
-    let oauth = args.oauth.client_id.is_some() || args.oauth.callback_port.is_some();
-    let misplaced = [
-        ("-H", !args.headers.is_empty()),
-        ("--headers-helper", args.headers_helper.is_some()),
-        ("an OAuth option", oauth),
-        ("-t http or sse", args.transport.is_some_and(|kind| kind != TransportArg::Stdio)),
-    ];
-    if let Some((option, _)) = misplaced.into_iter().find(|(_, given)| *given) {
-        return Err(usage(format!("{option} is for a URL, and this is a command")));
-    }
+    refuse_options_of_a_url(args)?;
     let mut words = args.command.iter();
     let command = words.next().map(String::as_str).unwrap_or_default();
     let mut entry =
@@ -118,11 +146,42 @@ fn local(args: &AddArgs) -> Result<New, CliError> {
     if !arguments.is_empty() {
         entry.push(("args".to_owned(), Value::Array(arguments)));
     }
-    if !args.env.is_empty() {
-        let env = args.env.iter().map(|text| variable(text)).collect::<Result<_, _>>()?;
-        entry.push(("env".to_owned(), Value::Object(env)));
-    }
+    entry.extend(local_options(args)?);
     Ok(New { name: name.clone(), entry: Value::Object(entry) })
+}
+
+/// What the options say of a command beside it.
+pub(super) fn local_options(args: &AddArgs) -> Result<Vec<(String, Value)>, CliError> {
+    if args.env.is_empty() {
+        return Ok(Vec::new());
+    }
+    let env = args.env.iter().map(|text| variable(text)).collect::<Result<_, _>>()?;
+    Ok(vec![("env".to_owned(), Value::Object(env))])
+}
+
+/// Refuses what only a URL has a use for.
+pub(super) fn refuse_options_of_a_url(args: &AddArgs) -> Result<(), CliError> {
+    let oauth = args.oauth.client_id.is_some() || args.oauth.callback_port.is_some();
+    let misplaced = [
+        ("-H", !args.headers.is_empty()),
+        ("--headers-helper", args.headers_helper.is_some()),
+        ("an OAuth option", oauth),
+        ("-t http or sse", args.transport.is_some_and(|kind| kind != TransportArg::Stdio)),
+    ];
+    match misplaced.into_iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(usage(format!("{option} is for a URL, and this is a command"))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses what only a command has a use for.
+pub(super) fn refuse_options_of_a_command(args: &AddArgs) -> Result<(), CliError> {
+    let misplaced =
+        [("--env", !args.env.is_empty()), ("-t stdio", args.transport == Some(TransportArg::Stdio))];
+    match misplaced.into_iter().find(|(_, given)| *given) {
+        Some((option, _)) => Err(usage(format!("{option} is for a command, and this is a URL"))),
+        None => Ok(()),
+    }
 }
 
 /// `Name: value`, as curl has it. No error repeats it: it may be the secret alone.

@@ -1,0 +1,139 @@
+//! `add --search WORD`: which servers of a registry have a word in their names.
+
+use mcp_config::registry::{Offer, RegistryName, RegistryServer, RegistryStatus};
+use mcp_connect::{RegistryError, RegistryErrorKind, RegistrySearch};
+use serde::Serialize;
+
+use super::entry::usage;
+use super::registry::registry;
+use crate::app::App;
+use crate::args::AddArgs;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+use crate::view::shown;
+use crate::view::wrap::behind;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document<'a> {
+    schema_version: u32,
+    registry: &'a str,
+    servers: Vec<ServerRow<'a>>,
+    /// There are more.
+    more: bool,
+    /// How many of what was found cannot be read.
+    unreadable: usize,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ServerRow<'a> {
+    name: &'a str,
+    version: &'a str,
+    title: Option<&'a str>,
+    description: &'a str,
+    status: &'a str,
+    /// The ways to reach it that can be taken: `http`, `sse`, `npm`, `pypi`, `oci`.
+    ways: Vec<&'static str>,
+}
+
+pub(super) async fn run(app: &App, args: &AddArgs) -> Result<ExitStatus, CliError> {
+    let [word] = args.words.as_slice() else {
+        return Err(usage("--search takes one word"));
+    };
+    let registry = registry(app, args)?;
+    let found = registry.search(word).await.map_err(|error| failed(registry.base().as_str(), &error))?;
+    let base = registry.base().as_str();
+    if app.json {
+        app.print_json(&Document {
+            schema_version: 1,
+            registry: base,
+            servers: found.servers.iter().map(ServerRow::of).collect(),
+            more: found.more,
+            unreadable: found.unreadable,
+        });
+    } else {
+        show(app, &found, word, base);
+    }
+    Ok(ExitStatus::Success)
+}
+
+fn failed(base: &str, error: &RegistryError) -> CliError {
+    let (exit, code) = match error.kind() {
+        RegistryErrorKind::Protocol => (ExitStatus::Protocol, "protocol"),
+        RegistryErrorKind::TimedOut => (ExitStatus::Failed, "timeout"),
+        _ => (ExitStatus::Failed, "unreachable"),
+    };
+    let message = format!("{} could not be searched", shown::line(base));
+    CliError::new(exit, code, message)
+        .why(error.to_string())
+        .next("see that the address is that of a registry (--registry, MCPLINK_REGISTRY)")
+}
+
+impl<'a> ServerRow<'a> {
+    fn of(server: &'a RegistryServer) -> Self {
+        Self {
+            name: &server.name,
+            version: &server.version,
+            title: server.title.as_deref(),
+            description: &server.description,
+            status: status(server),
+            ways: ways(server),
+        }
+    }
+}
+
+fn status(server: &RegistryServer) -> &str {
+    match &server.status {
+        RegistryStatus::Active => "active",
+        RegistryStatus::Deprecated => "deprecated",
+        RegistryStatus::Deleted => "deleted",
+        RegistryStatus::Other(word) => word,
+        _ => "unknown",
+    }
+}
+
+fn ways(server: &RegistryServer) -> Vec<&'static str> {
+    let mut ways: Vec<&'static str> = Vec::new();
+    for way in server.offers.iter().map(|offer: &Offer| offer.package_kind().unwrap_or(offer.transport())) {
+        if !ways.contains(&way) {
+            ways.push(way);
+        }
+    }
+    ways
+}
+
+fn show(app: &App, found: &RegistrySearch, word: &str, base: &str) {
+    let room = app.style().room();
+    let mut text = String::new();
+    for server in &found.servers {
+        let ways = ways(server);
+        let ways = if ways.is_empty() { "nothing that can be added".to_owned() } else { ways.join(", ") };
+        let status = match &server.status {
+            RegistryStatus::Active => String::new(),
+            _ => format!(", {}", shown::cell(status(server))),
+        };
+        text.push_str(&behind(
+            "",
+            &format!("{} {}  ({ways}{status})", shown::line(&server.name), shown::cell(&server.version)),
+            room,
+        ));
+        if !server.description.is_empty() {
+            text.push_str(&behind("  ", &shown::line(&server.description), room));
+        }
+    }
+    app.output.out(&text);
+    let (word, base) = (shown::line(word), shown::line(base));
+    match found.servers.first().and_then(|server| RegistryName::parse(&server.name)) {
+        None => app.output.note(&format!("no server of {base} has {word} in its name\n")),
+        Some(first) => {
+            if found.more {
+                app.output.note("there are more: search for a longer word\n");
+            }
+            app.output.note(&format!("  next: mcplink add {first}\n"));
+        }
+    }
+    if found.unreadable > 0 {
+        app.output.note(&format!("note: {} of what was found cannot be read\n", found.unreadable));
+    }
+}
