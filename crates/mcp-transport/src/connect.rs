@@ -271,6 +271,7 @@ impl Connector {
                 }
                 let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Connect };
                 TransportError::new(kind, "the server did not finish the handshake in time")
+                    .with_said(waiting.half_done().map(str::to_owned))
                     .at_limit(Limit::new(limit, LimitOf::Attempt))
             })??,
         };

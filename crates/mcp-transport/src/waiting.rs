@@ -1,6 +1,6 @@
-//! Whether a request waits for credentials, and not for its server: the one that ends the waiting has to say which.
+//! What a request waits for: the one that ends the waiting has to say what was missing, and on which side.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 #[cfg(feature = "http")]
 use std::time::Duration;
 
@@ -10,15 +10,47 @@ use mcp_auth::{AuthError, AuthProvider};
 #[cfg(feature = "http")]
 use crate::error::TransportError;
 
-/// Set while a provider, or what signs with its credentials, is asked on behalf of a request. It stays set where the request
-/// is dropped meanwhile.
+/// What is waited for.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[repr(u8)]
+pub(crate) enum WaitsFor {
+    /// The answer of the server.
+    Server,
+    /// A provider, or what signs with its credentials.
+    Credentials,
+    /// The first event of a stream that is open: where the server takes messages (HTTP+SSE).
+    Endpoint,
+    /// The answer on that stream to a message that the server has taken.
+    Streamed,
+}
+
+/// What a request waits for at this moment. It stays as it was where the request is dropped meanwhile.
 #[derive(Debug, Default)]
-pub(crate) struct Waiting(AtomicBool);
+pub(crate) struct Waiting(AtomicU8);
 
 impl Waiting {
+    pub(crate) fn begin(&self, waits_for: WaitsFor) {
+        self.0.store(waits_for as u8, Ordering::Relaxed);
+    }
+
+    fn is_for(&self, waits_for: WaitsFor) -> bool {
+        self.0.load(Ordering::Relaxed) == waits_for as u8
+    }
+
     /// Whether credentials are waited for.
     pub(crate) fn is_for_credentials(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
+        self.is_for(WaitsFor::Credentials)
+    }
+
+    /// What the server has done and what it has not, where it has answered after all.
+    pub(crate) fn half_done(&self) -> Option<&'static str> {
+        if self.is_for(WaitsFor::Endpoint) {
+            return Some(
+                "the server opened its stream and did not say on it where it takes messages (`endpoint`)",
+            );
+        }
+        self.is_for(WaitsFor::Streamed)
+            .then_some("the server took the message of the handshake and did not answer it on its stream")
     }
 }
 
@@ -26,9 +58,9 @@ impl Waiting {
 impl Waiting {
     /// What `asking` comes to, which is waited for here.
     pub(crate) async fn for_credentials<T>(&self, asking: impl Future<Output = T>) -> T {
-        self.0.store(true, Ordering::Relaxed);
+        self.begin(WaitsFor::Credentials);
         let outcome = asking.await;
-        self.0.store(false, Ordering::Relaxed);
+        self.begin(WaitsFor::Server);
         outcome
     }
 

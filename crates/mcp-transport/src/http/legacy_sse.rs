@@ -28,6 +28,7 @@ use crate::limits::{Allowance, Budget, Lease, Limits};
 use crate::message::envelope::{self, Incoming};
 use crate::retry::parse_retry_after;
 use crate::sse_parser::{SseEvent, SseParser};
+use crate::waiting::WaitsFor;
 
 /// How long the last messages may take when the connection is closed.
 const SESSION_END: Duration = Duration::from_secs(2);
@@ -83,7 +84,9 @@ impl LegacySse {
             headers.insert(header::USER_AGENT, agent);
         }
         let mut stream = Stream::open(&http, headers.clone(), &budget.limits).await?;
+        http.waiting.begin(WaitsFor::Endpoint);
         let url = stream.endpoint(&http.endpoint).await.map_err(StreamRefusal::of_this_transport)?;
+        http.waiting.begin(WaitsFor::Server);
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         // What is read is the body of an error; the messages come by the stream.
         headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
@@ -140,7 +143,7 @@ impl LegacySse {
             let mut answer = self.poster.post(frame, phase, Some(first_byte)).await?;
             self.poster.inline_answer(&mut answer, allowance).await
         };
-        tokio::select! {
+        let outcome = tokio::select! {
             biased;
             // Many servers answer on the stream before they accept the message.
             outcome = &mut outcome => outcome,
@@ -150,9 +153,20 @@ impl LegacySse {
                 {
                     tracing::debug!(%error, "ignored what came with the acceptance of a message");
                 }
+                if phase == Phase::Connect {
+                    self.poster.http.waiting.begin(WaitsFor::Streamed);
+                }
                 outcome.await
             }
+        };
+        if phase == Phase::Connect {
+            self.poster.http.waiting.begin(WaitsFor::Server);
         }
+        outcome.map_err(|error| match error.kind() {
+            TransportErrorKind::Dropped if phase == Phase::Connect => error
+                .with_said(Some("the server ended its stream before it answered the handshake".to_owned())),
+            _ => error,
+        })
     }
 
     /// Sends a notification and waits until it is accepted.

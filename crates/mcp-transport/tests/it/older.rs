@@ -171,3 +171,41 @@ async fn fb_l19_a_stream_that_ends_in_a_call_fails_that_call_at_once() {
     assert!(!matches!(error.kind(), TransportErrorKind::Timeout { .. }), "{error:?}");
     assert_eq!(server.count("tools/call"), 1, "it may have run");
 }
+
+/// A server that answers, and then leaves a step out, is not one that does not answer.
+#[tokio::test]
+async fn a_limit_that_is_hit_on_a_stream_tells_which_step_is_missing() {
+    // A name of another event, and a comment in place of each message.
+    let nameless = Style { opening: "event: hello\ndata: /messages?id=1\n\n", ..PLAIN };
+    let mute = Style { event: ": {}\n\n", ..PLAIN };
+    for (style, missing) in [
+        (nameless, "the server opened its stream and did not say on it where it takes messages (`endpoint`)"),
+        (mute, "the server took the message of the handshake and did not answer it on its stream"),
+    ] {
+        let (server, _stream) = start(style);
+        let mut options = options();
+        options.connect_timeout = Duration::from_millis(300);
+        let error = Connector::new(options).attempt(&server.legacy_target()).await.unwrap_err();
+        assert!(matches!(error.kind(), TransportErrorKind::Timeout { .. }), "{error:?}");
+        assert_eq!(error.evidence().detail.as_deref(), Some(missing));
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_ends_in_the_handshake_is_told_as_that() {
+    let stream = Arc::new(OpenStream::default());
+    let open = stream.clone();
+    let server = FieldServer::start(move |asked| match &*asked.verb {
+        "GET" => Some(Bytes::Stream(until_closed(STREAM, PLAIN.opening.as_bytes()), open.clone())),
+        _ => {
+            open.end();
+            Some(Bytes::End(http("202 Accepted", "", b"")))
+        }
+    });
+    let error = Connector::new(options()).attempt(&server.legacy_target()).await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::Dropped, "{error:?}");
+    assert_eq!(
+        error.evidence().detail.as_deref(),
+        Some("the server ended its stream before it answered the handshake")
+    );
+}
