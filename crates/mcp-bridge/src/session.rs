@@ -298,7 +298,7 @@ impl Session {
                 loop {
                     match shared.changed().await {
                         UpstreamChange::Status => server.look_again(),
-                        UpstreamChange::Entry => server.config_changed(),
+                        UpstreamChange::Entry => drop(server.config_changed()),
                     }
                 }
             })));

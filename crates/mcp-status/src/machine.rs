@@ -95,6 +95,9 @@ pub enum Event {
     TimerFired,
     /// The wait that [`Effect::Wait`] asked for is longer than the owner waits: what was seen last is the result.
     GivenUp,
+    /// The server of the connection that stands was looked at again, such as for its tools, and this is what it has. Evidence
+    /// of anything but a connection changes nothing.
+    Listed(Evidence),
     /// A connection that stood was lost, or one of its requests showed that it no longer works.
     Lost(Evidence),
     /// A person or a program asked for a new connection.
@@ -218,7 +221,7 @@ enum State {
 /// machine.on(Event::Attempt(well), start + Duration::from_secs(2));
 /// assert_eq!(machine.status(), ServerStatus::Connected);
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Eq, PartialEq)]
 pub struct StatusMachine {
     policy: MachinePolicy,
     state: State,
@@ -277,6 +280,12 @@ impl StatusMachine {
                 self.observed(run, now)
             }
             (State::Connected, Event::Lost(evidence)) => self.lost(evidence, now),
+            (State::Connected, Event::Listed(evidence)) => {
+                if matches!(evidence.outcome, Outcome::Connected { .. }) {
+                    self.evidence = Some(evidence);
+                }
+                Effect::Nothing
+            }
             // A caller is worth an attempt that would have been made anyway.
             (State::Waiting { schedule }, Event::TimerFired) => {
                 self.connect(schedule == Schedule::Probe, now)

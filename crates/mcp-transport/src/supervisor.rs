@@ -3,8 +3,10 @@
 mod attempt;
 mod check;
 mod connection_task;
+mod decision;
 mod error;
 mod failure_scope;
+mod listing;
 mod live;
 mod race;
 mod sleep;
@@ -27,6 +29,7 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tracing::Instrument as _;
 
+pub use self::decision::Decision;
 pub use self::error::{RequestError, RequestErrorKind};
 pub use self::live::Lease;
 pub use self::sleep::SleepWatch;
@@ -71,6 +74,7 @@ const VERIFY_LIMIT: Duration = Duration::from_millis(1200);
 /// |---|---|
 /// | an attempt fails in passing | 1, 2, 4 s (first connection) or 1, 2, 4, 8, 16 s (lost one), then a probe every 60 s; `Retry-After` is a floor |
 /// | an attempt is refused, or fails for good | nothing by itself; opened by [`reconnect`](SupervisorHandle::reconnect), [`login_done`](SupervisorHandle::login_done), a changed config, and by use once 30 s have passed |
+/// | a server says that it has other tools, or its session is made again | they are listed again, once for changes that come together, and at most every 2 s |
 /// | a wire ends, the machine slept | reconnect, at once if a request waits |
 /// | a request fails as every request would | the same |
 /// | a request fails as it alone may, or is without a sign of life for 750 ms | one question without effects decides; the others go on |
@@ -94,15 +98,13 @@ impl Supervisor {
 
     fn start_with(dial: Arc<dyn Dial>, config: SupervisorConfig) -> SupervisorHandle {
         let sleep = config.sleep.clone().unwrap_or_else(SleepWatch::start);
-        let status = watch::Sender::new(StatusSnapshot::before_anything(
-            config.name.clone(),
-            config.policy.machine,
-            sleep.now(),
-        ));
+        let snapshot =
+            StatusSnapshot::before_anything(config.name.clone(), config.policy.machine, sleep.now());
         let shared = Arc::new(Shared {
             name: config.name.clone(),
             patience: config.policy.patience,
-            status,
+            status: watch::Sender::new(snapshot.clone()),
+            shown: watch::Sender::new(snapshot),
             live: RwLock::new(None),
             listeners: Mutex::default(),
             waiting: AtomicUsize::new(0),
@@ -120,7 +122,10 @@ impl Supervisor {
 struct Shared {
     name: Arc<str>,
     patience: Duration,
+    /// Changes with each step of the task, for callers that wait for a connection.
     status: watch::Sender<StatusSnapshot>,
+    /// Changes where there is something else to show, for those who watch.
+    shown: watch::Sender<StatusSnapshot>,
     live: RwLock<Option<Arc<Live>>>,
     listeners: Mutex<Listeners>,
     /// How many callers wait for a connection.
@@ -178,9 +183,10 @@ impl SupervisorHandle {
         &self.shared.name
     }
 
-    /// The status now and each change of it.
+    /// The status now and each change of it: a receiver is woken only where the snapshot differs from the one before, so that
+    /// what shows it need not compare.
     pub fn status(&self) -> watch::Receiver<StatusSnapshot> {
-        self.shared.status.subscribe()
+        self.shared.shown.subscribe()
     }
 
     /// The status now.
@@ -202,18 +208,21 @@ impl SupervisorHandle {
     }
 
     /// Reconnects: reads the configuration again, drops the connection and whatever attempt is under way, asks
-    /// for new credentials. Returns when the new status is decided, which is after the retries of a failure that
-    /// may pass. Dropping the future does not stop it.
-    pub async fn reconnect(&self) -> StatusSnapshot {
+    /// for new credentials. Begins at once; what is returned can be awaited for the new status.
+    pub fn reconnect(&self) -> Decision {
+        self.ask(Command::Reconnect)
+    }
+
+    /// Tells the task what to do; it says what becomes of it.
+    fn ask(&self, command: impl FnOnce(oneshot::Sender<StatusSnapshot>) -> Command) -> Decision {
         let (asking, decided) = oneshot::channel();
-        self.tell(Command::Reconnect(asking));
-        // Without an answer only if the supervisor has ended; then that is the status.
-        decided.await.unwrap_or_else(|_| self.snapshot())
+        self.tell(command(asking));
+        Decision::new(self.shared.clone(), decided)
     }
 
     /// Waits until the status is decided: connected, refused, failed for good, or out of first attempts.
     pub async fn decided(&self) -> StatusSnapshot {
-        let mut status = self.status();
+        let mut status = self.shared.status.subscribe();
         // Ends without one only if the supervisor is gone, and then the last status is the answer.
         match status.wait_for(StatusSnapshot::is_decided).await {
             Ok(snapshot) => snapshot.clone(),
@@ -221,14 +230,14 @@ impl SupervisorHandle {
         }
     }
 
-    /// A person has signed in: reconnects in the background.
-    pub fn login_done(&self) {
-        self.tell(Command::LoginDone);
+    /// A person has signed in: reconnects. Begins at once; what is returned can be awaited for the new status.
+    pub fn login_done(&self) -> Decision {
+        self.ask(Command::LoginDone)
     }
 
-    /// The entry has changed: reconnects in the background.
-    pub fn config_changed(&self) {
-        self.tell(Command::ConfigChanged(None));
+    /// The entry has changed: reconnects. Begins at once; what is returned can be awaited for the new status.
+    pub fn config_changed(&self) -> Decision {
+        self.ask(|asking| Command::ConfigChanged(None, asking))
     }
 
     /// What was waited for may be there: tries at once, where nothing stands and nothing is tried. For a server whose
@@ -237,10 +246,10 @@ impl SupervisorHandle {
         self.tell(Command::LookAgain);
     }
 
-    /// The entry has changed and is read from another source from now on: reconnects in the background.
-    /// Handles, notifications and the watch of the status stay as they are.
-    pub fn replace_source(&self, source: Arc<dyn ServerSource>) {
-        self.tell(Command::ConfigChanged(Some(source)));
+    /// The entry has changed and is read from another source from now on: reconnects. Handles, notifications and the watch of
+    /// the status stay as they are. Begins at once; what is returned can be awaited for the new status.
+    pub fn replace_source(&self, source: Arc<dyn ServerSource>) -> Decision {
+        self.ask(|asking| Command::ConfigChanged(Some(source), asking))
     }
 
     /// The notifications of the server from now on, over all connections to come, progress of requests left
@@ -275,7 +284,7 @@ impl SupervisorHandle {
         }
         let _waiting = Waiting::new(&self.shared);
         let deadline = moment_after(patience);
-        let mut status = self.status();
+        let mut status = self.shared.status.subscribe();
         let (used, heard) = oneshot::channel();
         self.tell(Command::Used(used));
         // The answer is its end: what was decided because of this use is in the status by then.
@@ -343,7 +352,8 @@ impl SupervisorHandle {
         }
     }
 
-    /// Lists the tools; as [`Connection::list_tools`](crate::Connection::list_tools).
+    /// Lists the tools; as [`Connection::list_tools`](crate::Connection::list_tools). The [status](StatusSnapshot::tools) shows
+    /// them from then on.
     ///
     /// # Errors
     ///
@@ -353,9 +363,21 @@ impl SupervisorHandle {
         loop {
             let (lease, options) = tries.lease().await?;
             match self.watched(&lease, lease.list_tools(&options)).await {
-                Ok(list) => return Ok(list),
+                Ok(list) => {
+                    self.keep(lease.id(), &list);
+                    return Ok(list);
+                }
                 Err(error) => tries.failed(lease, error).await?,
             }
+        }
+    }
+
+    /// What was listed over a connection is what the status shows from now on.
+    fn keep(&self, connection: u64, list: &ToolList) {
+        let is_known =
+            self.shared.status.borrow().tools.as_ref().is_some_and(|known| known.offers_the_same(list));
+        if !is_known {
+            self.tell(Command::Listed { connection, tools: Arc::new(list.clone()) });
         }
     }
 

@@ -76,6 +76,16 @@ pub struct ToolList {
     held: Option<Arc<Lease>>,
 }
 
+impl ToolList {
+    /// Whether they are the same definitions in the same order.
+    pub(crate) fn offers_the_same(&self, other: &Self) -> bool {
+        let same = |(mine, theirs): (&Tool, &Tool)| mine.raw.get() == theirs.raw.get();
+        self.tools.len() == other.tools.len()
+            && self.rejected == other.rejected
+            && self.tools.iter().zip(&other.tools).all(same)
+    }
+}
+
 /// What the pages of a list hold.
 struct ToolPages {
     items: Vec<Box<RawValue>>,

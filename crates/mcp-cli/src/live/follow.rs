@@ -136,8 +136,8 @@ impl SessionEvent {
     pub(super) fn tell(self, server: &SupervisorHandle) {
         tracing::info!(server = %server.name(), news = ?self, "what was read of the entry is no longer so");
         match self {
-            Self::Entry | Self::Helper => server.config_changed(),
-            Self::SignIn => server.login_done(),
+            Self::Entry | Self::Helper => drop(server.config_changed()),
+            Self::SignIn => drop(server.login_done()),
         }
     }
 }

@@ -435,3 +435,22 @@ fn a_refusal_that_is_observed_latches_and_nothing_follows_of_a_success() {
     assert_eq!(observer.status(), ServerStatus::Pending);
     assert_eq!(connected_at(MachinePolicy::long_lived(), at(0)).failure_run(None), None);
 }
+
+#[test]
+fn what_a_connected_server_has_now_is_told_and_moves_nothing() {
+    let tools = |tools| Evidence::new(Phase::Session, Outcome::Connected { tools });
+    let mut machine = StatusMachine::new(MachinePolicy::long_lived());
+    assert_eq!(machine.on(Event::Start, Duration::ZERO), Effect::Connect { attempt: 1 });
+    // Nothing stands yet.
+    assert_eq!(machine.on(Event::Listed(tools(Some(9))), Duration::ZERO), Effect::Nothing);
+    assert_eq!(machine.evidence(), None);
+    machine.on(Event::Attempt(tools(Some(1))), Duration::ZERO);
+    let since = machine.since();
+    let later = Duration::from_secs(60);
+    assert_eq!(machine.on(Event::Listed(tools(Some(2))), later), Effect::Nothing);
+    assert_eq!(machine.evidence().map(|seen| &seen.outcome), Some(&Outcome::Connected { tools: Some(2) }));
+    // It is no failure, and the connection is as old as it was.
+    let unreachable = Evidence::new(Phase::Session, Outcome::Unreachable);
+    assert_eq!(machine.on(Event::Listed(unreachable), later), Effect::Nothing);
+    assert_eq!((machine.status(), machine.since()), (ServerStatus::Connected, since));
+}

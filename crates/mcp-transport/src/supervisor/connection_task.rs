@@ -16,12 +16,14 @@ use tokio::time::Instant;
 
 use super::attempt::{Attempt, AttemptOutcome, Awaited, Background, Dial, Fresh, origin};
 use super::check::Check;
+use super::failure_scope::FailureScope;
+use super::listing::Listing;
 use super::live::{CloseMode, Live};
 use super::race::Race;
 use super::source::{ServerSource, StartLimits, SupervisorConfig, SupervisorPolicy, Withheld};
 use super::state::{Attempting, Change, Standing, State, Waiting};
 use super::{Shared, StatusSnapshot};
-use crate::connect::Server;
+use crate::connect::{Server, ServerLists};
 use crate::endpoint::Endpoint;
 use crate::hub::Notifications;
 use crate::protocol::handshake::ServerDescription;
@@ -39,14 +41,19 @@ const FRESH: Duration = Duration::from_millis(500);
 /// How long the end may take. A process is killed well before it.
 const CLOSE_LIMIT: Duration = Duration::from_secs(8);
 
+/// What a server says when it has other tools now.
+const TOOLS_CHANGED: &str = "notifications/tools/list_changed";
+
 /// What a keeper is asked to do.
 pub(super) enum Command {
     /// Reconnect; the sender is told when the new status is decided.
     Reconnect(oneshot::Sender<StatusSnapshot>),
-    /// A person signed in.
-    LoginDone,
-    /// The entry changed, and may have another source now.
-    ConfigChanged(Option<Arc<dyn ServerSource>>),
+    /// A person signed in; the sender is told when the new status is decided.
+    LoginDone(oneshot::Sender<StatusSnapshot>),
+    /// The entry changed, and may have another source now; the sender is told when the new status is decided.
+    ConfigChanged(Option<Arc<dyn ServerSource>>, oneshot::Sender<StatusSnapshot>),
+    /// A caller got this list over this connection.
+    Listed { connection: u64, tools: Arc<ToolList> },
     /// What was waited for may be there.
     LookAgain,
     /// A caller wants to send a request and has no connection. Dropping the sender says that it was heard.
@@ -168,7 +175,14 @@ impl ConnectionTask {
                 Input::Change(Change::Attempted(attempted)) => self.attempted(attempted),
                 Input::Change(Change::Ended) => self.on_loss(),
                 Input::Change(Change::Checked(lost)) => self.checked(lost),
-                Input::Notified(Some(notification)) => self.shared.listeners().tell(&notification),
+                Input::Change(Change::Listed(listed)) => self.listed(*listed),
+                Input::Change(Change::Renewed) => self.list_again(),
+                Input::Notified(Some(notification)) => {
+                    if notification.method == TOOLS_CHANGED {
+                        self.list_again();
+                    }
+                    self.shared.listeners().tell(&notification);
+                }
                 Input::Notified(None) => self.notifications = None,
                 Input::Woke => self.on_loss(),
             }
@@ -195,11 +209,13 @@ impl ConnectionTask {
                 self.give_up_silent();
                 self.feed(Event::ReconnectAsked);
             }
-            Command::LoginDone => {
+            Command::LoginDone(asking) => {
+                self.asking.push(asking);
                 self.give_up_silent();
                 self.feed(Event::LoginDone);
             }
-            Command::ConfigChanged(source) => {
+            Command::ConfigChanged(source, asking) => {
+                self.asking.push(asking);
                 self.give_up_silent();
                 self.source = source.unwrap_or_else(|| self.source.clone());
                 self.feed(Event::ConfigChanged);
@@ -214,6 +230,8 @@ impl ConnectionTask {
             Command::Lost { connection, evidence } if self.stands(connection) => self.lose(*evidence),
             Command::Lost { .. } => {}
             Command::Doubtful { connection, known } if self.stands(connection) => self.ask(known),
+            Command::Listed { connection, tools } if self.stands(connection) => self.know(tools),
+            Command::Listed { .. } => {}
             // It is gone already; there is nothing to find out.
             Command::Doubtful { .. } => {}
             Command::Close(_) => {}
@@ -266,7 +284,7 @@ impl ConnectionTask {
 
     /// Asks the server whether it is still there.
     fn ask(&mut self, known: Option<oneshot::Sender<()>>) {
-        let State::Standing(Standing { live, check }) = &mut self.state else { return };
+        let State::Standing(Standing { live, check, .. }) = &mut self.state else { return };
         let stuck_after = stuck_after(self.handshake);
         check.get_or_insert_with(|| Check::new(live.clone(), stuck_after)).join(known);
     }
@@ -338,6 +356,48 @@ impl ConnectionTask {
         if let Some(evidence) = lost {
             self.lose(*evidence);
         }
+    }
+
+    /// The server says that it has other tools now, or may have, in a session that was made in place of a lost one.
+    fn list_again(&mut self) {
+        let Some(policy) = self.policy.list else { return };
+        let State::Standing(Standing { live, listing, asked, .. }) = &mut self.state else { return };
+        match listing {
+            Some(listing) => listing.note_change(),
+            None => *listing = Some(Listing::soon(live.connection.clone(), policy, *asked)),
+        }
+    }
+
+    /// The tools of the connection that stands are listed again. A list that cannot be had does not replace them.
+    fn listed(&mut self, listed: ServerLists) {
+        let State::Standing(Standing { listing, asked, .. }) = &mut self.state else { return };
+        let is_old = listing.take().is_some_and(|listing| {
+            *asked = listing.asked();
+            listing.is_old()
+        });
+        if is_old {
+            self.list_again();
+        }
+        match (listed.tools, listed.error) {
+            (Some(tools), _) => self.know(Arc::new(tools)),
+            // As of any other request.
+            (None, Some(error)) => match FailureScope::of(&error) {
+                FailureScope::Lost => self.lose(error.evidence()),
+                FailureScope::Doubtful => self.ask(None),
+                FailureScope::None => tracing::debug!(%error, "the tools could not be listed again"),
+            },
+            (None, None) => {}
+        }
+    }
+
+    /// These are the tools of the connection that stands.
+    fn know(&mut self, tools: Arc<ToolList>) {
+        let known = self.described.tools.as_deref();
+        if known.is_none_or(|known| !known.offers_the_same(&tools)) {
+            self.described.tools = Some(tools.clone());
+        }
+        let outcome = Outcome::Connected { tools: Some(tools.tools.len()) };
+        self.feed(Event::Listed(Evidence::new(Phase::Session, outcome)));
     }
 
     fn attempted(&mut self, attempted: AttemptOutcome) {
@@ -422,7 +482,7 @@ impl ConnectionTask {
             self.handover.silent = None;
         }
         let event = self.attempt_event(listed.evidence);
-        self.state = State::Standing(Standing { live: live.clone(), check: None });
+        self.state = State::Standing(Standing::new(live.clone()));
         let effect = self.machine.on(event, self.now());
         if self.machine.status() == ServerStatus::Connected {
             self.described.server = Some(connection.server());
@@ -596,6 +656,13 @@ impl ConnectionTask {
                 let _ = asking.send(snapshot.clone());
             }
         }
+        self.shared.shown.send_if_modified(|shown| {
+            let differs = *shown != snapshot;
+            if differs {
+                shown.clone_from(&snapshot);
+            }
+            differs
+        });
         let before = self.shared.status.send_replace(snapshot);
         self.tell(&before);
     }

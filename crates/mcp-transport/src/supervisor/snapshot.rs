@@ -35,8 +35,9 @@ pub struct StatusSnapshot {
     pub connection: Option<u64>,
     /// What the server said about itself when it was last connected.
     pub server: Option<Arc<ServerDescription>>,
-    /// The tools that it listed last. A list that cannot be had again does not replace them; the status says that it
-    /// could not.
+    /// The tools that it listed last. They are listed again when the server says that it has others
+    /// ([`SupervisorPolicy::list`](crate::supervisor::SupervisorPolicy::list)). A list that cannot be had again does not replace
+    /// them; where that was the first list of a connection, the status says so.
     pub tools: Option<Arc<ToolList>>,
     /// Whether the supervisor has ended; the rest then tells what was known at its end.
     pub closed: bool,
@@ -48,6 +49,24 @@ pub struct StatusSnapshot {
     pub(super) withheld: Option<Withheld>,
     /// What the attempt under way waits for, where there is one, which the status need not show.
     pub(super) attempting: Option<Arc<Awaited>>,
+}
+
+/// Equal where they show the same. What the server said and listed is compared by where it stands in memory: it is told
+/// once, and then kept.
+impl PartialEq for StatusSnapshot {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { name, status, code, since, attempt, delay, connection, server, tools, .. } = self;
+        let Self { closed, origin, identity, machine, withheld, attempting: _, .. } = self;
+        let same_server = server.as_ref().map(Arc::as_ptr) == other.server.as_ref().map(Arc::as_ptr);
+        let same_tools = tools.as_ref().map(Arc::as_ptr) == other.tools.as_ref().map(Arc::as_ptr);
+        same_server
+            && same_tools
+            && (name, status, code, since, attempt, delay)
+                == (&other.name, &other.status, &other.code, &other.since, &other.attempt, &other.delay)
+            && (connection, closed, origin, identity)
+                == (&other.connection, &other.closed, &other.origin, &other.identity)
+            && (machine, withheld) == (&other.machine, &other.withheld)
+    }
 }
 
 impl StatusSnapshot {

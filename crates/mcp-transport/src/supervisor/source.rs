@@ -67,7 +67,8 @@ pub struct SupervisorPolicy {
     pub session: RetryPolicy,
     /// How long to wait between the probes that follow.
     pub probe: RetryPolicy,
-    /// How long to wait between the attempts to list the tools; `None` does not list them.
+    /// How long to wait between the attempts to list the tools, when a connection is made and when the server says that it has
+    /// others; `None` does not list them.
     pub list: Option<RetryPolicy>,
     /// How long a request waits for a connection at most.
     pub patience: Duration,

@@ -11,8 +11,11 @@ use tokio::time::{Instant, Sleep};
 
 use super::attempt::{AttemptOutcome, Awaited};
 use super::check::Check;
+use super::listing::Listing;
 use super::live::Live;
 use super::race::{Race, reached};
+use crate::connect::ServerLists;
+use crate::renewals::Renewals;
 
 /// What a keeper is doing.
 pub(super) enum State {
@@ -74,6 +77,20 @@ pub(super) struct Standing {
     pub(super) live: Arc<Live>,
     /// The question whether the server is still there.
     pub(super) check: Option<Check>,
+    /// The list of tools that is asked for again.
+    pub(super) listing: Option<Listing>,
+    /// When it was last asked for.
+    pub(super) asked: Option<Instant>,
+    /// A session in place of a lost one may be that of a server with other tools.
+    renewals: Renewals,
+}
+
+impl Standing {
+    /// One that has just been made, with nothing in doubt.
+    pub(super) fn new(live: Arc<Live>) -> Self {
+        let renewals = live.connection.renewals();
+        Self { live, check: None, listing: None, asked: None, renewals }
+    }
 }
 
 /// What comes of a state.
@@ -88,6 +105,10 @@ pub(super) enum Change {
     Ended,
     /// The question is answered, with the evidence that the connection is lost if it is.
     Checked(Option<Box<Evidence>>),
+    /// The tools are listed again.
+    Listed(Box<ServerLists>),
+    /// The session was made again.
+    Renewed,
 }
 
 impl State {
@@ -108,10 +129,12 @@ impl State {
                 () = timer => Change::Waited,
                 () = reached(is_wanted().then_some(resume_at)) => Change::Wanted,
             },
-            Self::Standing(Standing { live, check }) => tokio::select! {
+            Self::Standing(Standing { live, check, listing, renewals, .. }) => tokio::select! {
                 biased;
                 () = live.connection.ended() => Change::Ended,
                 lost = answer(check) => Change::Checked(lost.map(Box::new)),
+                listed = listed(listing) => Change::Listed(Box::new(listed)),
+                () = renewals.next() => Change::Renewed,
             },
         }
     }
@@ -178,6 +201,13 @@ impl State {
     /// Whether a caller is worth an attempt that would have been made anyway.
     pub(super) fn may_attempt_early(&self) -> bool {
         self.waiting().is_some_and(|waiting| waiting.early.is_none())
+    }
+}
+
+async fn listed(listing: &mut Option<Listing>) -> ServerLists {
+    match listing {
+        Some(listing) => listing.listed().await,
+        None => pending().await,
     }
 }
 

@@ -31,6 +31,7 @@ use crate::waiting::Waiting;
 use crate::wire::Wire;
 
 mod calls;
+mod told;
 
 const fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -491,23 +492,13 @@ async fn f027_a_refusal_holds_against_use_for_half_a_minute_and_opens_by_use_alo
 
 #[tokio::test(start_paused = true)]
 async fn f027_reconnect_login_and_a_changed_entry_open_it_at_once() {
-    let acts: [fn(&SupervisorHandle); 3] = [
-        |handle| {
-            drop(tokio::spawn({
-                let handle = handle.clone();
-                async move { handle.reconnect().await }
-            }))
-        },
-        SupervisorHandle::login_done,
-        SupervisorHandle::config_changed,
-    ];
+    let acts: [fn(&SupervisorHandle) -> Decision; 3] =
+        [SupervisorHandle::reconnect, SupervisorHandle::login_done, SupervisorHandle::config_changed];
     for act in acts {
         let script = Script::new([Step::Fail(refused()), Step::Connect]);
         let handle = script.start();
         assert_eq!(handle.decided().await.status, ServerStatus::NeedsAuth);
-        act(&handle);
-        settle().await;
-        assert_eq!(handle.snapshot().status, ServerStatus::Connected);
+        assert_eq!(act(&handle).await.status, ServerStatus::Connected);
         assert_eq!(script.reads(), 2);
     }
 }

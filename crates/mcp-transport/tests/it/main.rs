@@ -10,6 +10,7 @@ mod forgotten;
 mod guards;
 mod handshake;
 mod liberal;
+mod listed;
 mod local;
 mod moves;
 mod mutual;
