@@ -39,8 +39,13 @@ impl HostOptions {
     /// Sign-ins are kept where [`Locations::state_dir`] says, which all programs on this crate have in common: a person who
     /// signed in with one of them has signed in for all.
     pub fn from_env(env: &Env, directory: &Path, program: ClientInfo) -> Self {
+        let mut client = ClientOptions::from_env(program, |name| env.var(name));
+        // As an entry spells them.
+        client.limit_names.start = Some("startupTimeoutMs of its entry or MCP_TIMEOUT".into());
+        client.limit_names.silence = Some("a longer timeout of its entry".into());
+        client.limit_names.entry = Some("timeout of its entry".into());
         Self {
-            client: ClientOptions::from_env(program, |name| env.var(name)),
+            client,
             state_dir: Locations::new(env, directory, Platform::CURRENT).state_dir,
             env: env.clone(),
             directory: directory.to_owned(),

@@ -1,5 +1,6 @@
 //! What was seen: the typed facts that a verdict is made from. Message text decides nothing.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -94,19 +95,29 @@ impl Evidence {
 }
 
 /// A limit that ran out.
-#[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Limit {
     /// How long it was.
     pub length: Duration,
     /// What it was a limit of.
     pub of: LimitOf,
+    /// What people know the setting by that moves it, such as a variable; `None` where there is none, or it is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub setting: Option<Cow<'static, str>>,
 }
 
 impl Limit {
     /// A limit of this length.
     pub fn new(length: Duration, of: LimitOf) -> Self {
-        Self { length, of }
+        Self { length, of, setting: None }
+    }
+
+    /// With the setting that moves it.
+    #[must_use]
+    pub fn with_setting(mut self, setting: Option<Cow<'static, str>>) -> Self {
+        self.setting = setting;
+        self
     }
 }
 
@@ -117,6 +128,8 @@ impl Limit {
 pub enum LimitOf {
     /// An attempt to connect, its handshake included; and a list, which is a part of one.
     Attempt,
+    /// The start of a local server, its handshake included.
+    Start,
     /// The silence of a server that has been asked.
     Silence,
     /// One request, by its caller.

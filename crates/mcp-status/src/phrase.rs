@@ -10,7 +10,7 @@ use std::time::Duration;
 use mcp_text::sentence;
 
 use crate::exit;
-use crate::{ChallengeKind, Evidence, LimitOf, Outcome, Phase, ReasonCode, SuppliedBy, classify};
+use crate::{ChallengeKind, Evidence, Limit, LimitOf, Outcome, Phase, ReasonCode, SuppliedBy, classify};
 
 /// What a message names beside the evidence.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -170,9 +170,11 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
         }
         Outcome::Spawn { .. } => "the command could not be started".to_owned(),
         Outcome::SlowStart { limit } => {
+            let moved_by = evidence.limit.as_ref().and_then(moved_by);
             format!(
-                "the command was started and did not speak MCP within {} (startupTimeoutMs of its entry or MCP_TIMEOUT allows more)",
-                seconds(*limit)
+                "the command was started and did not speak MCP within {}{}",
+                seconds(*limit),
+                moved_by.map(|moved_by| format!(" ({moved_by})")).unwrap_or_default()
             )
         }
         Outcome::Exited { code, signal } => exit::phrase(*code, *signal, evidence.phase),
@@ -231,15 +233,26 @@ fn challenge(kind: &ChallengeKind, http_status: u16, evidence: &Evidence) -> Str
 
 /// Within which limit, and what moves it.
 fn in_time(evidence: &Evidence) -> String {
-    let Some(limit) = evidence.limit else { return "in time".to_owned() };
-    let moved_by = match limit.of {
-        LimitOf::Attempt => "MCP_TIMEOUT allows more",
-        LimitOf::Silence => "a longer timeout of its entry allows more",
-        LimitOf::Caller => "as its caller wanted",
-        LimitOf::Entry => "timeout of its entry",
-        LimitOf::Requests => "MCP_TOOL_TIMEOUT",
-    };
-    format!("within {} ({moved_by})", length(limit.length))
+    let Some(limit) = &evidence.limit else { return "in time".to_owned() };
+    let within = format!("within {}", length(limit.length));
+    match moved_by(limit) {
+        Some(moved_by) => format!("{within} ({moved_by})"),
+        None => within,
+    }
+}
+
+/// What moves a limit.
+fn moved_by(limit: &Limit) -> Option<String> {
+    let setting = limit.setting.as_deref().map(sentence).filter(|setting| !setting.is_empty());
+    match limit.of {
+        LimitOf::Caller => Some("as its caller wanted".to_owned()),
+        // Those that there are anyway; a setting moves them.
+        LimitOf::Attempt | LimitOf::Start | LimitOf::Silence => {
+            setting.map(|setting| format!("{setting} allows more"))
+        }
+        // Those that there are because a setting says so.
+        LimitOf::Entry | LimitOf::Requests => setting,
+    }
 }
 
 /// The fact, and that asking for other credentials brought the same ones.
@@ -530,8 +543,17 @@ mod tests {
                 "the command could not be started: no such file",
             ),
             (
-                connect(Outcome::SlowStart { limit: Duration::from_secs(60) }).with_detail("pulling image"),
-                "the command was started and did not speak MCP within 60 s (startupTimeoutMs of its entry or MCP_TIMEOUT allows more): pulling image",
+                connect(Outcome::SlowStart { limit: Duration::from_secs(60) })
+                    .with_limit(Some(
+                        Limit::new(Duration::from_secs(60), LimitOf::Start)
+                            .with_setting(Some("PATIENCE".into())),
+                    ))
+                    .with_detail("pulling image"),
+                "the command was started and did not speak MCP within 60 s (PATIENCE allows more): pulling image",
+            ),
+            (
+                connect(Outcome::SlowStart { limit: Duration::from_secs(60) }),
+                "the command was started and did not speak MCP within 60 s",
             ),
             (
                 connect(Outcome::Exited { code: Some(3), signal: None }).with_detail("boom"),
@@ -586,15 +608,21 @@ mod tests {
 
     #[test]
     fn fa_a112_a_limit_that_ran_out_is_told_with_what_moves_it() {
-        for (milliseconds, of, expected) in [
-            (30_000, LimitOf::Attempt, "within 30 s (MCP_TIMEOUT allows more)"),
-            (30, LimitOf::Attempt, "within 30 ms (MCP_TIMEOUT allows more)"),
-            (60_000, LimitOf::Silence, "within 60 s (a longer timeout of its entry allows more)"),
-            (1_500, LimitOf::Caller, "within 1500 ms (as its caller wanted)"),
-            (2_000, LimitOf::Entry, "within 2 s (timeout of its entry)"),
-            (2_000, LimitOf::Requests, "within 2 s (MCP_TOOL_TIMEOUT)"),
+        for (milliseconds, of, setting, expected) in [
+            (30_000, LimitOf::Attempt, Some("PATIENCE"), "within 30 s (PATIENCE allows more)"),
+            (30, LimitOf::Attempt, Some("PATIENCE"), "within 30 ms (PATIENCE allows more)"),
+            (60_000, LimitOf::Silence, Some("a longer wait"), "within 60 s (a longer wait allows more)"),
+            (1_500, LimitOf::Caller, Some("PATIENCE"), "within 1500 ms (as its caller wanted)"),
+            (2_000, LimitOf::Entry, Some("limit of its entry"), "within 2 s (limit of its entry)"),
+            (2_000, LimitOf::Requests, Some("CALLS"), "within 2 s (CALLS)"),
+            // A program that has no setting is told of none.
+            (30_000, LimitOf::Attempt, None, "within 30 s"),
+            (2_000, LimitOf::Requests, None, "within 2 s"),
+            // The name may come from another process.
+            (2_000, LimitOf::Requests, Some("CALLS\u{1b}[2J\n"), "within 2 s (CALLS)"),
         ] {
-            let limit = Limit::new(Duration::from_millis(milliseconds), of);
+            let limit =
+                Limit::new(Duration::from_millis(milliseconds), of).with_setting(setting.map(Into::into));
             let evidence = connect(Outcome::Timeout).with_limit(Some(limit)).with_attempts(4);
             let expected = format!("no answer from https://mcp.example.com {expected}, 4 times");
             assert_eq!(said(&evidence), expected);

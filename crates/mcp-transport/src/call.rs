@@ -142,7 +142,7 @@ impl Connection {
             own_metadata: options.own_metadata,
             allowance,
             handler: options.handler.as_ref(),
-            limit: if patient { Some(Duration::MAX) } else { limit.map(|limit| limit.length) },
+            limit: if patient { Some(Duration::MAX) } else { limit.as_ref().map(|limit| limit.length) },
             first_byte,
             watched: watched.as_ref(),
             trace: traced.context.as_deref(),
@@ -189,7 +189,7 @@ impl Connection {
             }
             outcome
         };
-        traced.run(exchange).await
+        traced.run(exchange).await.map_err(|error| error.with_limit_named(&inner.options.limit_names))
     }
 
     /// Returns when what the connection owes has been written off, because it fell silent as a whole and was found again, and

@@ -251,7 +251,9 @@ impl Connector {
     ) -> Result<Connection, TransportError> {
         let peer = Peer::new(&server.endpoint);
         let attempt = self.shake_hands(server, peer.clone(), waiting);
-        peer.connecting(Connection::revision, attempt).await.map_err(|error| error.in_phase(Phase::Connect))
+        let attempted = peer.connecting(Connection::revision, attempt).await;
+        attempted
+            .map_err(|error| error.in_phase(Phase::Connect).with_limit_named(&self.options().limit_names))
     }
 
     async fn shake_hands(

@@ -15,6 +15,7 @@ use mcp_text::Secrets;
 use serde_json::value::RawValue;
 
 use crate::message::{Payload, RpcError};
+use crate::options::LimitNames;
 
 /// What of a provider's hint is told, in characters.
 const MAX_HINT: usize = 200;
@@ -253,6 +254,16 @@ impl TransportError {
         self
     }
 
+    /// The same, whose limit has the name that people know it by.
+    #[must_use]
+    pub(crate) fn with_limit_named(mut self, names: &LimitNames) -> Self {
+        if let Some(limit) = self.0.limit.take_if(|limit| limit.setting.is_none()) {
+            let setting = names.of(limit.of);
+            self.0.limit = Some(limit.with_setting(setting));
+        }
+        self
+    }
+
     #[must_use]
     pub(crate) fn with_rpc(mut self, error: RpcError) -> Self {
         self.0.rpc = Some(error);
@@ -379,8 +390,8 @@ impl TransportError {
     }
 
     /// The limit that ran out, of a [`Timeout`](TransportErrorKind::Timeout) that was one of ours.
-    pub fn limit(&self) -> Option<Limit> {
-        self.0.limit
+    pub fn limit(&self) -> Option<&Limit> {
+        self.0.limit.as_ref()
     }
 
     /// The proxy that the request went by.

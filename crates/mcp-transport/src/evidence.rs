@@ -31,7 +31,7 @@ impl TransportError {
             .with_auth(facts)
             .with_attempts(self.attempts())
             .with_proxy(self.proxy().map(str::to_owned))
-            .with_limit(self.limit());
+            .with_limit(self.limit().cloned());
         match self.detail() {
             Some(detail) => evidence.with_detail(detail),
             None => evidence,

@@ -37,6 +37,8 @@ impl ClientOptions {
             idle_timeout,
             stdio_idle_timeout,
             request_timeout,
+            // Words for people.
+            limit_names: _,
             limits,
             proxy,
             extra_ca_files,

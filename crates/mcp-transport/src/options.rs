@@ -2,6 +2,7 @@
 //! values, no environment.
 
 mod environment;
+mod limit_names;
 mod tls;
 
 use std::fmt;
@@ -14,6 +15,7 @@ use crate::handler::{ProgressSink, ServerRequestHandler};
 use crate::limits::{Allowance, Limits};
 use crate::trace::{TraceContext, TracePropagator};
 
+pub use self::limit_names::LimitNames;
 pub use crate::resolver::{Resolver, Resolving};
 #[cfg(feature = "http")]
 pub(crate) use tls::Material;
@@ -130,10 +132,10 @@ pub struct ClientOptions {
     pub client_info: ClientInfo,
     /// The `User-Agent` of HTTP requests.
     pub user_agent: String,
-    /// The limit of one attempt to connect over a network, handshake included. 30 s unless set (`MCP_TIMEOUT`).
+    /// The limit of one attempt to connect over a network, handshake included. 30 s unless set.
     pub connect_timeout: Duration,
     /// The limit of one start of a local server, handshake included: longer than that of a connection, because the first
-    /// start of many installs them. 60 s unless set (`MCP_TIMEOUT`, and `startupTimeoutMs` of an entry).
+    /// start of many installs them. 60 s unless set; an endpoint may have one of its own.
     pub startup_timeout: Duration,
     /// The limit until the first byte of an answer. 60 s unless set; a longer limit of one server raises it. A call of a tool
     /// has none: what ends it is a configured limit, its caller, or its connection.
@@ -145,6 +147,8 @@ pub struct ClientOptions {
     pub stdio_idle_timeout: Option<Duration>,
     /// The limit of a whole request. None unless set.
     pub request_timeout: Option<Duration>,
+    /// What people know these limits by.
+    pub limit_names: LimitNames,
     /// What one server may cost. The same for all wires, so that what a tool can return does not depend on how its
     /// server is reached.
     pub limits: Limits,
@@ -179,6 +183,7 @@ impl ClientOptions {
             idle_timeout: Some(Duration::from_secs(300)),
             stdio_idle_timeout: Some(Duration::from_secs(1800)),
             request_timeout: None,
+            limit_names: LimitNames::default(),
             limits: Limits::default(),
             proxy: ProxySettings::default(),
             extra_ca_files: Vec::new(),

@@ -219,7 +219,8 @@ impl Connection {
                 let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Total };
                 let message = format!("{method} did not come to its end in {} ms", limit.as_millis());
                 let of = if options.timeout.is_some() { LimitOf::Caller } else { LimitOf::Attempt };
-                Err(TransportError::new(kind, message).at_limit(Limit::new(limit, of)))
+                let error = TransportError::new(kind, message).at_limit(Limit::new(limit, of));
+                Err(error.with_limit_named(&self.inner().options.limit_names))
             },
         )
     }

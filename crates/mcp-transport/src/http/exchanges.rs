@@ -113,10 +113,15 @@ impl HttpExchange for HttpClient {
             // In our words alone: a sign-in tells every cause in the chain.
             self.fetch(request).await.map_err(|error| {
                 let message = match error.kind() {
-                    TransportErrorKind::Timeout { stage: TimeoutStage::Total } => format!(
-                        "the authorization server did not answer within {} ms (MCP_TIMEOUT allows more)",
-                        self.options().connect_timeout.as_millis()
-                    ),
+                    TransportErrorKind::Timeout { stage: TimeoutStage::Total } => {
+                        let options = self.options();
+                        let waited = options.connect_timeout.as_millis();
+                        let mut said = format!("the authorization server did not answer within {waited} ms");
+                        if let Some(setting) = &options.limit_names.attempt {
+                            said.push_str(&format!(" ({setting} allows more)"));
+                        }
+                        said
+                    }
                     _ => {
                         let way = self
                             .proxy_of(&url)

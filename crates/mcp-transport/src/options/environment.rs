@@ -6,7 +6,7 @@ use super::{ClientInfo, ClientOptions, ProxySettings, ProxyUrl, TrustFile};
 
 impl ClientOptions {
     /// The defaults under this identity, with what the environment asks for; `variable` is the value of a variable, where
-    /// it is set to text. A value that cannot be used is as good as unset.
+    /// it is set to text. A value that cannot be used is as good as unset. [Limits](Self::limit_names) are known by these names.
     ///
     /// | variable | sets |
     /// |---|---|
@@ -51,6 +51,9 @@ impl ClientOptions {
             options.connect_timeout = limit;
             options.startup_timeout = limit;
         }
+        options.limit_names.attempt = Some("MCP_TIMEOUT".into());
+        options.limit_names.start = Some("MCP_TIMEOUT".into());
+        options.limit_names.requests = Some("MCP_TOOL_TIMEOUT".into());
         // A limit below a second breaks every call and is taken for a mistake, as in an entry's `timeout`.
         options.request_timeout =
             milliseconds("MCP_TOOL_TIMEOUT").filter(|limit| *limit >= Duration::from_secs(1));
@@ -61,6 +64,7 @@ impl ClientOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::options::LimitNames;
 
     fn options(variables: &[(&'static str, &'static str)]) -> ClientOptions {
         let value = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| *value);
@@ -88,6 +92,13 @@ mod tests {
             |proxy: &Option<ProxyUrl>| proxy.as_ref().map(|proxy| (proxy.url.clone(), proxy.from.clone()));
         assert_eq!(named(&set.proxy.http), Some(("a:1".to_owned(), "http_proxy".to_owned())));
         assert_eq!(named(&set.proxy.https), Some(("b:2".to_owned(), "HTTPS_PROXY".to_owned())));
+        let LimitNames { attempt, requests, silence, .. } = set.limit_names;
+        assert_eq!(
+            [attempt.as_deref(), requests.as_deref(), silence.as_deref()],
+            [Some("MCP_TIMEOUT"), Some("MCP_TOOL_TIMEOUT"), None]
+        );
+        // A program that reads no environment speaks of none.
+        assert_eq!(ClientOptions::new(ClientInfo::new("t", "1")).limit_names, LimitNames::default());
         let files = options(&[("SSL_CERT_FILE", "/ca.pem")]).extra_ca_files;
         assert_eq!(files, [TrustFile::new("/ca.pem", "SSL_CERT_FILE")]);
     }

@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use mcp_status::{Limit, LimitOf};
 use tokio::time::Instant;
 
 use super::{Side, StdioWire};
@@ -82,7 +83,8 @@ impl Start<'_> {
             let error = TransportError::new(
                 TransportErrorKind::SlowStart { limit },
                 "the command did not speak MCP in time",
-            );
+            )
+            .at_limit(Limit::new(limit, LimitOf::Start));
             Err(match latest.side() {
                 Some(side) => error.with_source(side.snapshot()),
                 None => error,
@@ -191,7 +193,9 @@ mod tests {
     }
 
     async fn connected(server: &Server) -> Connected {
-        let connector = Connector::new(ClientOptions::new(ClientInfo::new("t", "1")));
+        let mut options = ClientOptions::new(ClientInfo::new("t", "1"));
+        options.limit_names.start = Some("PATIENCE".into());
+        let connector = Connector::new(options);
         connector.connect(server, &ConnectPolicy::one_shot(), |_, _| {}).await
     }
 
@@ -214,7 +218,7 @@ mod tests {
         let limit = Duration::from_millis(1200);
         let seen = told(endpoint(&script("echo 'pulling image' >&2"), limit)).await;
         assert_eq!((seen.0, seen.1), (ServerStatus::Failed, Some(ReasonCode::Timeout)));
-        let said = "the command was started and did not speak MCP within 2 s (startupTimeoutMs of its entry or MCP_TIMEOUT allows more): ";
+        let said = "the command was started and did not speak MCP within 2 s (PATIENCE allows more): ";
         assert_eq!(seen.2, format!("{said}pulling image"));
         assert_eq!(starts(&file), 1, "half an installation was thrown away");
         let (.., asked) = told(endpoint(&script("printf 'Ok to proceed? (y) '"), limit)).await;

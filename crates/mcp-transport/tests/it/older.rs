@@ -185,9 +185,11 @@ async fn a_limit_that_is_hit_on_a_stream_tells_which_step_is_missing() {
         let (server, _stream) = start(style);
         let mut options = options();
         options.connect_timeout = Duration::from_millis(300);
+        options.limit_names.attempt = Some("PATIENCE".into());
         let error = Connector::new(options).attempt(&server.legacy_target()).await.unwrap_err();
         assert!(matches!(error.kind(), TransportErrorKind::Timeout { .. }), "{error:?}");
         assert_eq!(error.evidence().detail.as_deref(), Some(missing));
+        assert_eq!(error.limit().and_then(|limit| limit.setting.as_deref()), Some("PATIENCE"));
     }
 }
 
