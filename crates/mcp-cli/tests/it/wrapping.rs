@@ -346,3 +346,40 @@ fn fh_h5_two_projects_in_one_file_of_a_host_and_the_file_itself_keep_their_entri
     assert_eq!(fs::read_to_string(&path).unwrap(), text);
     assert_eq!(own(&setting), json!({"mcpServers": {}}));
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn fh_h5_what_cannot_be_kept_is_not_replaced() {
+    let setting = Setting::new();
+    let text = "{\"mcpServers\": {\"web\": {\"url\": \"https://w.example/mcp\"}}}\n";
+    let path = setting.home.write(CURSOR, text).unwrap();
+    // It can be read, as a record that is not there, and not be written.
+    fs::create_dir_all(setting.home.state_dir()).unwrap();
+    let record = setting.home.state_dir().join("wrapped.json");
+    std::os::unix::fs::symlink("/proc/nothing/wrapped.json", &record).unwrap();
+    let refused = setting.run(&["wrap", "cursor", "web", "--yes", "--no-check"], 2);
+    assert_eq!(fs::read_to_string(&path).unwrap(), text, "{refused}");
+    fs::remove_file(&record).unwrap();
+    let _ = setting.run(&["wrap", "cursor", "web", "--yes", "--no-check"], 0);
+    let _ = setting.run(&["unwrap", "cursor", "web"], 0);
+    assert_eq!(fs::read_to_string(&path).unwrap(), text);
+}
+
+#[cfg(unix)]
+#[test]
+fn fh_h5_a_person_at_a_terminal_is_shown_the_difference_and_asked() {
+    for (typed, is_wrapped) in [("n\n", false), ("what\n", false), ("\n", true), ("y\n", true)] {
+        let setting = Setting::new();
+        let text = "{\"mcpServers\": {\"web\": {\"url\": \"https://w.example/mcp\"}}}\n";
+        let path = setting.home.write(CURSOR, text).unwrap();
+        let Some(wrap) = setting.on_a_terminal(&["wrap", "cursor", "web", "--no-check"]) else { return };
+        let mut running = wrap.start();
+        running.wait_for_stdout("the question", |shown| shown.contains("change 1 entry?"));
+        running.write(typed).unwrap();
+        running.close_stdin();
+        let output = running.wait().expect_code(0);
+        assert!(output.stdout.contains("- ") && output.stdout.contains("+ "), "{output}");
+        assert_eq!(fs::read_to_string(&path).unwrap() != text, is_wrapped, "{typed:?}: {output}");
+        assert_eq!(output.stdout.contains("nothing is changed"), !is_wrapped, "{typed:?}: {output}");
+    }
+}

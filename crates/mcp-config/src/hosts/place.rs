@@ -69,3 +69,74 @@ impl Folder<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Host, Project};
+
+    /// The files of a person for `host`, on a machine of this platform.
+    fn files(host: &str, env: &[(&str, &str)], platform: Platform) -> Vec<String> {
+        let env = Env::from_iter(env.iter().map(|(name, value)| (*name, *value)));
+        let project = Project::find(Path::new("/nowhere/project"));
+        let places = Host::named(host).unwrap().places(&env, &project, platform);
+        let own = places.into_iter().filter(|(place, _)| !place.file().is_of_project());
+        // The separators of this system, whatever the platform is.
+        own.map(|(_, path)| path.display().to_string().replace('\\', "/")).collect()
+    }
+
+    const MAC: &[(&str, &str)] = &[("HOME", "/Users/me")];
+    const WINDOWS: &[(&str, &str)] = &[("USERPROFILE", "/c/me"), ("APPDATA", "/c/me/AppData/Roaming")];
+    const BARE: &[(&str, &str)] = &[("USERPROFILE", "/c/me")];
+    const LINUX: &[(&str, &str)] = &[("HOME", "/home/me")];
+    const MOVED: &[(&str, &str)] = &[("HOME", "/home/me"), ("XDG_CONFIG_HOME", "/x")];
+
+    #[test]
+    fn fh_h5_each_platform_keeps_the_files_of_hosts_where_their_makers_say() {
+        let support = "/Users/me/Library/Application Support";
+        for (host, env, platform, expected) in [
+            ("claude-desktop", MAC, Platform::MacOs, format!("{support}/Claude/claude_desktop_config.json")),
+            ("vscode", MAC, Platform::MacOs, format!("{support}/Code/User/mcp.json")),
+            ("zed", MAC, Platform::MacOs, format!("{support}/Zed/settings.json")),
+            ("cursor", MAC, Platform::MacOs, "/Users/me/.cursor/mcp.json".to_owned()),
+            ("codex", MAC, Platform::MacOs, "/Users/me/.codex/config.toml".to_owned()),
+            ("goose", MAC, Platform::MacOs, "/Users/me/.config/goose/config.yaml".to_owned()),
+            (
+                "claude-desktop",
+                WINDOWS,
+                Platform::Windows,
+                "/c/me/AppData/Roaming/Claude/claude_desktop_config.json".to_owned(),
+            ),
+            (
+                "claude-desktop",
+                BARE,
+                Platform::Windows,
+                "/c/me/AppData/Roaming/Claude/claude_desktop_config.json".to_owned(),
+            ),
+            ("vscode", WINDOWS, Platform::Windows, "/c/me/AppData/Roaming/Code/User/mcp.json".to_owned()),
+            (
+                "goose",
+                WINDOWS,
+                Platform::Windows,
+                "/c/me/AppData/Roaming/Block/goose/config/config.yaml".to_owned(),
+            ),
+            ("zed", WINDOWS, Platform::Windows, "/c/me/AppData/Roaming/Zed/settings.json".to_owned()),
+            ("windsurf", WINDOWS, Platform::Windows, "/c/me/.codeium/windsurf/mcp_config.json".to_owned()),
+            (
+                "claude-desktop",
+                LINUX,
+                Platform::Unix,
+                "/home/me/.config/Claude/claude_desktop_config.json".to_owned(),
+            ),
+            ("claude-desktop", MOVED, Platform::Unix, "/x/Claude/claude_desktop_config.json".to_owned()),
+            ("zed", MOVED, Platform::Unix, "/x/zed/settings.json".to_owned()),
+            ("cursor", MOVED, Platform::Unix, "/home/me/.cursor/mcp.json".to_owned()),
+        ] {
+            let found = files(host, env, platform);
+            assert!(found.contains(&expected), "{host} on {platform:?}: {expected} is not in {found:?}");
+        }
+        // What one platform has is looked for on no other.
+        let elsewhere = files("goose", LINUX, Platform::Unix);
+        assert!(elsewhere.iter().all(|path| !path.contains("Block")), "{elsewhere:?}");
+    }
+}

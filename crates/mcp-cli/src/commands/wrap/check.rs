@@ -140,3 +140,24 @@ fn found(program: &str, path: &str) -> Option<PathBuf> {
     let separator = if cfg!(windows) { ';' } else { ':' };
     path.split(separator).map(|folder| Path::new(folder).join(program)).find(|file| file.is_file())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fh_h5_a_desktop_gives_the_path_of_its_platform_and_no_more() {
+        for (platform, has, has_not) in [
+            (Platform::Unix, "/usr/local/bin", "/opt/homebrew/bin"),
+            (Platform::MacOs, "/usr/sbin", "/usr/local/bin"),
+        ] {
+            let path = desktop_path(platform).unwrap();
+            let folders: Vec<&str> = path.split(':').collect();
+            assert!(folders.contains(&has) && !folders.contains(&has_not), "{platform:?}: {path}");
+        }
+        assert_eq!(desktop_path(Platform::Windows), None, "the person's own is the desktop's");
+        // Security: a check that is run with a variable of this shell proves nothing about the host's.
+        let secret = OF_A_DESKTOP.iter().find(|name| mcp_text::is_credential_name(name));
+        assert_eq!(secret, None);
+    }
+}
