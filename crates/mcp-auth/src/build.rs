@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use crate::chain::{Chain, Fallback};
 use crate::plan::{AuthPlan, ProviderKind, Role};
-use crate::{AuthError, AuthErrorKind, AuthProvider, HelperSpec, StaticHeaders, Target};
+use crate::{AuthError, AuthErrorKind, AuthProvider, AuthSettings, HelperSpec, StaticHeaders, Target};
+
+/// What of a provider's name is told, in characters.
+const MAX_NAME: usize = 60;
 
 /// What a plan needs that settings cannot hold.
 #[derive(Clone, Debug, Default)]
@@ -12,6 +15,8 @@ use crate::{AuthError, AuthErrorKind, AuthProvider, HelperSpec, StaticHeaders, T
 pub struct Parts {
     /// The provider for the OAuth role: `mcp_auth::oauth`'s, or another.
     pub oauth: Option<Arc<dyn AuthProvider>>,
+    /// The provider of the program's own that the settings name ([`CustomSpec`](crate::CustomSpec)).
+    pub authority: Option<Arc<dyn AuthProvider>>,
 }
 
 impl Parts {
@@ -26,6 +31,34 @@ impl Parts {
         self.oauth = Some(oauth);
         self
     }
+
+    /// With the provider of the program's own that the settings name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    ///
+    /// use http::{HeaderName, HeaderValue};
+    /// use mcp_auth::{AuthPlan, AuthSettings, CustomSpec, Parts, StaticHeaders, Target};
+    ///
+    /// # fn main() -> Result<(), mcp_auth::AuthError> {
+    /// let mut settings = AuthSettings::default();
+    /// settings.custom = Some(CustomSpec::new("static-headers"));
+    /// let key = (HeaderName::from_static("x-key"), HeaderValue::from_static("s3cret"));
+    /// // Any provider: what the plan calls it must be its name.
+    /// let parts = Parts::new().with_authority(Arc::new(StaticHeaders::new([key])));
+    /// # let url = url::Url::parse("https://mcp.example/mcp").unwrap();
+    /// let provider = AuthPlan::resolve(&settings).build(&Target::new("web", url), parts)?;
+    /// assert_eq!(provider.name(), "static-headers");
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn with_authority(mut self, authority: Arc<dyn AuthProvider>) -> Self {
+        self.authority = Some(authority);
+        self
+    }
 }
 
 impl AuthPlan {
@@ -35,7 +68,8 @@ impl AuthPlan {
     /// # Errors
     ///
     /// [`AuthErrorKind::Misconfigured`] where a static header is not valid HTTP, or where a provider that the entry
-    /// configures is not available in this build. A missing provider is never skipped in favour of the next one.
+    /// configures is not available in this build, is not among `parts`, or is another one there. A missing provider is never
+    /// skipped in favour of the next one.
     pub fn build(&self, target: &Target, parts: Parts) -> Result<Arc<dyn AuthProvider>, AuthError> {
         let fixed = StaticHeaders::from_settings(&self.settings().static_headers)?
             .with_variables(&self.settings().header_variables, self.settings().lives_on);
@@ -47,6 +81,10 @@ impl AuthPlan {
             },
             _ => None,
         };
+        if let Some(authority) = own_authority(self.settings(), parts.authority)? {
+            let fallback = oauth.map(|provider| Fallback::new(provider, configured));
+            return Ok(Arc::new(Chain::authority(fixed.into_credentials(), authority, fallback)));
+        }
         let helper = self.role(ProviderKind::HeadersHelper);
         Ok(match (helper, &self.settings().helper, oauth) {
             (Some(Role::Withheld), ..) => Arc::new(Chain::withheld(fixed.into_credentials())),
@@ -57,6 +95,32 @@ impl AuthPlan {
             (.., Some(oauth)) => Arc::new(Chain::sign_in(fixed.into_credentials(), oauth, configured)),
             (.., None) => Arc::new(fixed),
         })
+    }
+}
+
+/// The provider of the program's own, under the name that the plan has for it: what people are told of it would be untrue
+/// otherwise.
+fn own_authority(
+    settings: &AuthSettings,
+    authority: Option<Arc<dyn AuthProvider>>,
+) -> Result<Option<Arc<dyn AuthProvider>>, AuthError> {
+    let misconfigured = |message| Err(AuthError::new(AuthErrorKind::Misconfigured, message));
+    match (&settings.custom, authority) {
+        (None, None) => Ok(None),
+        (Some(spec), Some(authority)) if *spec.name == *authority.name() => Ok(Some(authority)),
+        (Some(spec), Some(authority)) => misconfigured(format!(
+            "use the provider `{}`: the one that was given calls itself `{}`",
+            mcp_text::name(&spec.name, MAX_NAME),
+            mcp_text::name(authority.name(), MAX_NAME)
+        )),
+        (Some(spec), None) => misconfigured(format!(
+            "use the provider `{}`: this program has none of that name",
+            mcp_text::name(&spec.name, MAX_NAME)
+        )),
+        (None, Some(authority)) => misconfigured(format!(
+            "use the provider `{}`: the settings do not name it",
+            mcp_text::name(authority.name(), MAX_NAME)
+        )),
     }
 }
 
@@ -83,10 +147,10 @@ mod tests {
     use url::Url;
 
     use super::*;
-    use crate::{AuthSettings, OAuthSpec, Secret};
+    use crate::{CustomSpec, OAuthSpec, Secret};
 
     fn target() -> Target {
-        Target { name: "s".into(), url: Url::parse("http://localhost/mcp").unwrap() }
+        Target::new("s", Url::parse("http://localhost/mcp").unwrap())
     }
 
     #[test]
@@ -103,6 +167,29 @@ mod tests {
         let settings = AuthSettings { helper: Some(HelperSpec::new("true", "/")), ..AuthSettings::default() };
         let error = AuthPlan::resolve(&settings).build(&target(), Parts::new()).unwrap_err();
         assert!(error.to_string().contains("feature `helper`"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_provider_of_the_programs_own_answers_where_the_settings_name_it_and_nowhere_else() {
+        let headers = || [(http::HeaderName::from_static("x-own"), http::HeaderValue::from_static("1"))];
+        let own = || Parts::new().with_authority(Arc::new(StaticHeaders::new(headers())));
+        let static_headers = vec![("X-Team".to_owned(), Secret::new("a"))];
+        let mut settings = AuthSettings { static_headers, ..AuthSettings::default() };
+        let build = |settings: &AuthSettings, parts| AuthPlan::resolve(settings).build(&target(), parts);
+        let error = build(&settings, own()).unwrap_err();
+        assert!(error.to_string().contains("the settings do not name it"), "{error}");
+
+        settings.custom = Some(CustomSpec::new("acme"));
+        let error = build(&settings, Parts::new()).unwrap_err();
+        assert_eq!(error.kind(), AuthErrorKind::Misconfigured);
+        assert!(error.to_string().contains("`acme`: this program has none"), "{error}");
+        let error = build(&settings, own()).unwrap_err();
+        assert!(error.to_string().contains("calls itself `static-headers`"), "{error}");
+
+        settings.custom = Some(CustomSpec::new("static-headers"));
+        let sent = build(&settings, own()).unwrap().credentials().await.unwrap();
+        let names: Vec<_> = sent.names().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["x-team", "x-own"], "on top of the headers of the entry");
     }
 
     #[test]

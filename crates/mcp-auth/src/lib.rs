@@ -22,6 +22,7 @@
 //! | see who would answer for a server, and why | [`AuthPlan::resolve`], and print it |
 //! | connect | [`AuthPlan::build`], once per connection |
 //! | supply credentials in another way | [`CredentialSource`] and [`SingleFlight`], or [`AuthProvider`] |
+//! | give that its place among the others | [`CustomSpec`] in the settings, and [`Parts::with_authority`] |
 //! | read what the server asks for | [`Challenge`] |
 //!
 //! # A provider of your own
@@ -85,7 +86,7 @@ pub use provider::{
 };
 pub use renewals::Renewals;
 pub use secret::Secret;
-pub use settings::{AuthSettings, EnvPolicy, HelperSpec, OAuthSpec, Target, Withheld};
+pub use settings::{AuthSettings, CustomSpec, EnvPolicy, HelperSpec, OAuthSpec, Target, Withheld};
 pub use signing::{RequestSigner, SigningRequest};
 pub use single_flight::SingleFlight;
 pub use static_headers::StaticHeaders;

@@ -4,12 +4,14 @@
 //!
 //! | configured | base | authority | OAuth |
 //! |---|---|---|---|
+//! | a provider of the program's own | static headers | that provider | fallback |
 //! | a helper | static headers | the helper | fallback |
 //! | a helper that may not run | static headers | none: it is withheld | skipped |
 //! | a static `Authorization`, no helper | – | static headers | skipped |
 //! | neither | static headers | OAuth, once the server asks for it | authority |
 
 use std::fmt;
+use std::sync::Arc;
 
 use crate::{AuthSettings, Withheld, static_headers};
 
@@ -19,7 +21,7 @@ pub(crate) const HELPER_NAME: &str = "headers-helper";
 const OAUTH_NAME: &str = "oauth";
 
 /// One of the providers that a plan arranges.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub enum ProviderKind {
     /// Headers from the configuration.
@@ -28,6 +30,8 @@ pub enum ProviderKind {
     HeadersHelper,
     /// MCP authorization.
     OAuth,
+    /// A provider of the program's own, by the name that it has for people and JSON.
+    Custom(Arc<str>),
 }
 
 impl ProviderKind {
@@ -37,8 +41,9 @@ impl ProviderKind {
     }
 
     /// Where its credentials come from.
-    pub fn supply(self) -> Supply {
+    pub fn supply(&self) -> Supply {
         match self {
+            Self::Custom(_) => Supply::Program,
             Self::StaticHeaders => Supply::Configuration,
             Self::HeadersHelper => Supply::Command,
             Self::OAuth => Supply::Person,
@@ -46,8 +51,9 @@ impl ProviderKind {
     }
 
     /// What people call it: as their file spells it, where it stands there.
-    pub fn called(self) -> &'static str {
+    pub fn called(&self) -> &str {
         match self {
+            Self::Custom(name) => name,
             Self::StaticHeaders => "headers",
             Self::HeadersHelper => "headersHelper",
             Self::OAuth => "the sign-in",
@@ -55,8 +61,9 @@ impl ProviderKind {
     }
 
     /// Its stable, kebab-case name.
-    pub fn name(self) -> &'static str {
+    pub fn name(&self) -> &str {
         match self {
+            Self::Custom(name) => name,
             Self::StaticHeaders => static_headers::NAME,
             Self::HeadersHelper => HELPER_NAME,
             Self::OAuth => OAUTH_NAME,
@@ -74,6 +81,8 @@ pub enum Supply {
     Command,
     /// A person signed in.
     Person,
+    /// The program gets them in a way of its own.
+    Program,
 }
 
 /// What a provider does in the chain of one server.
@@ -115,6 +124,11 @@ pub enum LinkReason {
     /// A helper comes first: the helper must have failed, the server must offer OAuth, and a person must
     /// have signed in.
     AfterHelper,
+    /// The entry configures a provider of the program's own, which comes first: that must have failed, the server must offer
+    /// OAuth, and a person must have signed in.
+    AfterCustom,
+    /// The entry configures a provider of the program's own, which takes its place.
+    CustomConfigured,
     /// It may not run.
     Withheld(Withheld),
     /// The entry has a helper that may not run. Nothing stands in for it, or the author of the entry could
@@ -134,6 +148,10 @@ impl fmt::Display for LinkReason {
             Self::AfterHelper => {
                 "only when fresh helper headers were refused too, the server offers OAuth and a person has signed in"
             }
+            Self::AfterCustom => {
+                "only when fresh credentials were refused too, the server offers OAuth and a person has signed in"
+            }
+            Self::CustomConfigured => "another provider is configured and takes its place",
             Self::Withheld(Withheld::UntrustedFolder) => {
                 "the folder is not trusted, so requests carry static headers alone"
             }
@@ -145,7 +163,7 @@ impl fmt::Display for LinkReason {
 }
 
 /// One provider of a plan.
-#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
 pub struct Link {
     /// Which provider.
@@ -182,20 +200,26 @@ impl AuthPlan {
         use ProviderKind::{HeadersHelper, OAuth, StaticHeaders};
         let link = |provider, role, why| Link { provider, role, why };
         let fixed = settings.static_headers.iter().any(|(name, _)| is_authorization(name));
-        let withheld = settings.helper.as_ref().and(settings.helper_withheld);
+        let custom = settings.custom.as_ref();
+        let withheld = settings.helper.as_ref().filter(|_| custom.is_none()).and(settings.helper_withheld);
 
-        let mut links = Vec::with_capacity(3);
+        let mut links = Vec::with_capacity(4);
         if !settings.static_headers.is_empty() {
-            let alone = settings.helper.is_none() && fixed;
+            let alone = settings.helper.is_none() && custom.is_none() && fixed;
             let role = if alone { Role::Authority } else { Role::Base };
             links.push(link(StaticHeaders, role, LinkReason::Configured));
         }
+        links.extend(custom.map(|custom| {
+            link(ProviderKind::Custom(custom.name.clone()), Role::Authority, LinkReason::Configured)
+        }));
         links.extend(settings.helper.as_ref().map(|_| match withheld {
+            _ if custom.is_some() => link(HeadersHelper, Role::Skipped, LinkReason::CustomConfigured),
             Some(reason) => link(HeadersHelper, Role::Withheld, LinkReason::Withheld(reason)),
             None => link(HeadersHelper, Role::Authority, LinkReason::Configured),
         }));
         links.push(match (&settings.helper, withheld) {
             _ if settings.oauth_off => link(OAuth, Role::Skipped, LinkReason::SwitchedOff),
+            _ if custom.is_some() => link(OAuth, Role::Fallback, LinkReason::AfterCustom),
             (Some(_), Some(_)) => link(OAuth, Role::Skipped, LinkReason::HelperWithheld),
             (Some(_), None) => link(OAuth, Role::Fallback, LinkReason::AfterHelper),
             (None, _) if fixed => link(OAuth, Role::Skipped, LinkReason::StaticAuthorization),
@@ -225,7 +249,7 @@ impl AuthPlan {
 
     /// The names of the *configured* providers that may supply headers, in order. OAuth is among them only where
     /// the entry has an `oauth` block; on any other server it shows once it has supplied something.
-    pub fn chain_names(&self) -> Vec<&'static str> {
+    pub fn chain_names(&self) -> Vec<&str> {
         let supplies = |link: &&Link| match link.role {
             Role::Base | Role::Authority | Role::Fallback => {
                 link.provider != ProviderKind::OAuth || self.settings.oauth.is_some()
@@ -270,7 +294,7 @@ impl fmt::Display for AuthPlan {
             if !matches!(link.role, Role::Base | Role::Authority) {
                 write!(f, "{}, ", link.role.word())?;
             }
-            match (link.provider, link.role) {
+            match (&link.provider, link.role) {
                 (ProviderKind::StaticHeaders, role) => {
                     let names: Vec<&str> =
                         self.header_names().iter().map(|(name, _)| mcp_text::member_name(name)).collect();
@@ -292,7 +316,7 @@ impl fmt::Display for AuthPlan {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{HelperSpec, OAuthSpec, Secret};
+    use crate::{CustomSpec, HelperSpec, OAuthSpec, Secret};
 
     fn settings(headers: &[&str], helper: bool, withheld: bool, oauth: bool) -> AuthSettings {
         AuthSettings {
@@ -394,6 +418,39 @@ mod tests {
             let shown = format!("{plan} {plan:?}");
             assert!(!shown.contains("canary"), "{shown}");
         }
+    }
+
+    #[test]
+    fn a_provider_of_the_programs_own_has_the_place_of_the_helper() {
+        let own = |headers: &[&str], helper, withheld, oauth| {
+            let mut settings = settings(headers, helper, withheld, oauth);
+            settings.custom = Some(CustomSpec::new("acme-sso").with_settings(Secret::new("canary")));
+            AuthPlan::resolve(&settings)
+        };
+        for (plan, links, chain) in [
+            (own(&[], false, false, false), "acme-sso:authority oauth:fallback", "acme-sso"),
+            (
+                own(&["Authorization"], false, false, true),
+                "static-headers:base acme-sso:authority oauth:fallback",
+                "static-headers acme-sso oauth",
+            ),
+            // It takes the place of the helper, whether that might run or not.
+            (
+                own(&[], true, true, false),
+                "acme-sso:authority headers-helper:skipped oauth:fallback",
+                "acme-sso",
+            ),
+        ] {
+            assert_eq!(shown(&plan), links);
+            assert_eq!(plan.chain_names().join(" "), chain);
+            assert_eq!(plan.withheld(), None);
+            assert_eq!(plan.role(ProviderKind::Custom("acme-sso".into())), Some(Role::Authority));
+            assert!(!format!("{plan} {plan:?}").contains("canary"));
+        }
+        let plan = own(&[], false, false, false);
+        assert!(plan.to_string().starts_with("acme-sso: configured\noauth: fallback, only when"), "{plan}");
+        assert_eq!(plan.links()[0].provider.supply(), Supply::Program);
+        assert_eq!(ProviderKind::named("acme-sso"), None);
     }
 
     #[test]

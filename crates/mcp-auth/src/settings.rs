@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use url::Url;
@@ -14,11 +15,19 @@ use crate::Secret;
 
 /// The server that credentials are for.
 #[derive(Clone, Eq, PartialEq)]
+#[non_exhaustive]
 pub struct Target {
     /// The name of the server entry.
     pub name: String,
     /// The MCP endpoint. Credentials go to its origin only.
     pub url: Url,
+}
+
+impl Target {
+    /// The server `name` at `url`.
+    pub fn new(name: impl Into<String>, url: Url) -> Self {
+        Self { name: name.into(), url }
+    }
 }
 
 impl fmt::Debug for Target {
@@ -39,6 +48,8 @@ pub struct AuthSettings {
     pub header_variables: Vec<(String, Vec<String>)>,
     /// The process that uses them lives on, so that its environment may be older than what a person has set since.
     pub lives_on: bool,
+    /// The provider of the program's own, which has the place of the helper and comes before it.
+    pub custom: Option<CustomSpec>,
     /// The command that mints headers.
     pub helper: Option<HelperSpec>,
     /// Why the helper may not run, if so.
@@ -47,6 +58,31 @@ pub struct AuthSettings {
     pub oauth: Option<OAuthSpec>,
     /// The entry says `oauth: false`: there is no sign-in to this server.
     pub oauth_off: bool,
+}
+
+/// A provider of the program's own, as an entry configures it. What it is made of is for the program to know: the plan has its
+/// place, and [`Parts::with_authority`](crate::Parts::with_authority) the provider itself.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct CustomSpec {
+    /// The name of the provider, as [`AuthProvider::name`](crate::AuthProvider::name) has it.
+    pub name: Arc<str>,
+    /// What the entry says to it, in whatever form: two that differ are different settings.
+    pub settings: Option<Secret>,
+}
+
+impl CustomSpec {
+    /// A provider of this name, without settings.
+    pub fn new(name: impl Into<Arc<str>>) -> Self {
+        Self { name: name.into(), settings: None }
+    }
+
+    /// With what the entry says to it.
+    #[must_use]
+    pub fn with_settings(mut self, settings: Secret) -> Self {
+        self.settings = Some(settings);
+        self
+    }
 }
 
 /// Why a configured provider is not allowed to run.

@@ -134,7 +134,7 @@ impl Service {
     }
 
     fn target(&self) -> Target {
-        Target { name: "gallery".into(), url: Url::parse(self.file["server"].as_str().unwrap()).unwrap() }
+        Target::new("gallery", Url::parse(self.file["server"].as_str().unwrap()).unwrap())
     }
 
     fn settings(&self) -> OAuthSettings {

@@ -116,13 +116,18 @@ impl<'a> Document<'a> {
         origins.and_then(|origins| origins.get(&(span.start(), span.end()))).unwrap_or(pointer)
     }
 
+    /// The line of a value, from 1.
+    pub(crate) fn line(&self, span: Span) -> usize {
+        self.lines.line(span.start())
+    }
+
     pub(crate) fn origin(&self, pointer: &Pointer, span: Span) -> Origin {
         let pointer = self.path(pointer, span);
         Origin {
             place: self.place.clone(),
             pointer: pointer.to_string(),
             field: pointer.dotted(),
-            line: self.lines.line(span.start()),
+            line: self.line(span),
         }
     }
 

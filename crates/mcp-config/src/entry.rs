@@ -16,7 +16,7 @@ use crate::hosts::Host;
 pub use crate::launch::Stdio;
 use crate::network::Network;
 pub use crate::scope::Scope;
-use crate::{Origin, Redacted, display};
+use crate::{Extra, Origin, Redacted, display};
 
 /// One server of the configuration.
 #[derive(Clone, Debug)]
@@ -59,6 +59,8 @@ pub struct ServerEntry {
     pub(crate) plugin: Option<PathBuf>,
     /// The host whose file it stands in, where that is another one.
     pub(crate) host: Option<&'static Host>,
+    /// The fields that the program reads itself.
+    pub(crate) extras: Vec<(String, Extra)>,
     pub(crate) transport: &'static str,
     pub(crate) fields: Vec<Field>,
 }
@@ -457,6 +459,12 @@ impl ServerEntry {
     /// The fields of the entry, as they may be shown.
     pub fn fields(&self) -> &[Field] {
         &self.fields
+    }
+
+    /// The field `name`, where the entry has it and the request says that the program
+    /// [reads it itself](crate::Request::with_known_fields).
+    pub fn extra(&self, name: &str) -> Option<&Extra> {
+        self.extras.iter().find(|(known, _)| known == name).map(|(_, extra)| extra)
     }
 
     /// Whether both definitions lead to the same place: the same URL, or the same command and arguments.

@@ -118,6 +118,7 @@ fn resolve(texts: &[&str], env: Env) {
         project: Project { cwd: home.into(), root: home.into(), main_root: home.into(), foreign: None },
         person_dir: home.to_owned(),
         files: ROLES.iter().zip(texts).map(source).collect(),
+        known_fields: Vec::new(),
         program: None,
         host: None,
         read: |_| Ok(format!("TOKEN={CANARY}\nNODE_OPTIONS='{CANARY}'\n").into_bytes()),

@@ -52,6 +52,7 @@ mod env_file;
 mod error;
 mod expand;
 mod explain;
+mod extra;
 mod foreign;
 #[cfg(any(fuzzing, test))]
 #[doc(hidden)]
@@ -105,6 +106,7 @@ pub use env_file::EnvFile;
 pub use error::{ConfigError, ConfigErrorKind};
 pub use expand::Text;
 pub use explain::{Explanation, HelperFacts, Hidden};
+pub use extra::Extra;
 pub use hosts::{AddressOption, Carried, Host, HostFound, Input};
 pub use import::{Candidate, Found, ImportPlan, Standing};
 pub use launch::Launch;

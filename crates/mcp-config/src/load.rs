@@ -140,8 +140,7 @@ impl Config {
         let files = parse(sources, &mut problems);
         let known = !unreadable(sources, &files, Role::Decisions);
         let found = if known { trust(&files, &sources.project) } else { Trust::Untrusted };
-        let is_assumed = assumed.is_some();
-        let trust = assumed.unwrap_or(found);
+        let (is_assumed, trust) = (assumed.is_some(), assumed.unwrap_or(found));
         let env_files = EnvFiles::new(sources.read);
         let context = Context {
             env: &sources.env,
@@ -149,6 +148,7 @@ impl Config {
             person_dir: &sources.person_dir,
             trusted: trust.is_trusted(),
             env_files: &env_files,
+            known: &sources.known_fields,
         };
         let control = Control::of(sources, &mut problems);
         let mut candidates = Vec::new();

@@ -16,7 +16,7 @@ impl ServerEntry {
     /// `None` for an entry that is not reached by URL.
     pub fn lower(&self, env: &Env) -> Option<(Target, AuthSettings)> {
         let remote = self.remote()?;
-        let mut target = Target { name: self.name.clone(), url: remote.url.expose().clone() };
+        let mut target = Target::new(&*self.name, remote.url.expose().clone());
         let userinfo = take_userinfo(&mut target.url).and_then(Result::ok);
         let mut settings = AuthSettings::default();
         settings.static_headers =

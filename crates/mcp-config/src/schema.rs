@@ -25,7 +25,7 @@ use crate::document::Document;
 use crate::entry::{Approval, Limits, Scope, Server, ServerEntry, Stdio, Switch};
 use crate::env_file::EnvFiles;
 use crate::json::{Member, Node, Object, Pointer};
-use crate::{Env, Problem, ProblemCode, RemoteKind, Severity};
+use crate::{Env, Problem, ProblemCode, RemoteKind, Severity, extra};
 pub(crate) use fields::is_remark;
 pub use json_schema::json_schema;
 
@@ -58,6 +58,8 @@ pub(crate) struct Context<'a> {
     pub(crate) trusted: bool,
     /// The files of variables that entries name.
     pub(crate) env_files: &'a EnvFiles,
+    /// The fields of entries that the program reads itself.
+    pub(crate) known: &'a [String],
 }
 
 /// Reads the `mcpServers` object `node` of `document`.
@@ -126,6 +128,7 @@ fn server(
         foreign: document.foreign,
         plugin: document.plugin.clone(),
         host: document.host,
+        extras: Vec::new(),
         transport: "unknown",
         fields: Vec::new(),
     };
@@ -141,8 +144,11 @@ fn server(
     let kind = kind(&mut reader);
     if let Some(kind) = kind {
         entry.transport = kind.word();
-        fields::check(&mut reader, kind);
+        fields::check(&mut reader, kind, context.known);
     }
+    entry.extras = extra::read(document, member, object, context.known, |field| {
+        document.origin(&path.key(&field.key), field.key_span)
+    });
     entry.timeout = timeout(&mut reader, "timeout");
     entry.limits = limits::read(&mut reader);
     entry.always_load = reader.flag("alwaysLoad");

@@ -44,14 +44,15 @@ pub struct Request {
     pub strict: bool,
     /// The operating system whose conventions apply.
     pub platform: Platform,
-    /// Replaces the administrator's directory. For tests and embedders; never from the environment, which
-    /// would be a way around the administrator's policy.
+    /// Replaces the administrator's directory. Never from the environment: that would be a way around the policy.
     pub managed_dir: Option<PathBuf>,
     /// Read the files of this host in the place of all others (`--from`).
     pub host: Option<&'static Host>,
     /// The file of the running program, so that an entry that starts it by another name is known for a
     /// [`Pointer`](crate::Pointer); without it, only its name is.
     pub program: Option<PathBuf>,
+    /// Fields of entries that the program [reads itself](Self::with_known_fields).
+    pub known_fields: Vec<String>,
 }
 
 impl Request {
@@ -68,6 +69,7 @@ impl Request {
             managed_dir: None,
             host: None,
             program: None,
+            known_fields: Vec::new(),
         }
     }
 }
@@ -170,6 +172,7 @@ pub struct Sources {
     pub(crate) person_dir: PathBuf,
     pub(crate) files: Vec<Source>,
     pub(crate) program: Option<PathBuf>,
+    pub(crate) known_fields: Vec<String>,
     /// The host whose files are read in the place of all others.
     pub(crate) host: Option<&'static Host>,
     /// How the files of variables that entries name are read: which ones is known when the entries are.
@@ -226,6 +229,7 @@ impl Sources {
             person_dir,
             files,
             program: request.program.clone(),
+            known_fields: request.known_fields.clone(),
             host: request.host,
             read: env_file::read,
         }

@@ -40,7 +40,8 @@ fn validate(place: Place, text: &str, env: &Env) -> Vec<Problem> {
     let here = document.place.path().and_then(Path::parent).filter(|folder| *folder != Path::new(""));
     let here = here.unwrap_or(Path::new("."));
     let env_files = EnvFiles::new(env_file::read);
-    let context = Context { env, launch_dir: here, person_dir: here, trusted: false, env_files: &env_files };
+    let (trusted, env_files, known) = (false, &env_files, &[][..]);
+    let context = Context { env, launch_dir: here, person_dir: here, trusted, env_files, known };
     let projects = object.get("projects").and_then(Node::as_object);
     if projects.is_none() {
         check_shape(&document, object, &mut problems);

@@ -75,7 +75,8 @@ impl Parts<'_> {
             description;
         (name, scope, source, transport).hash(&mut digest);
         // The environment counts as far as an entry passes it on, and that a process lives on with its settings.
-        let HostOptions { client, env: _, directory, state_dir, lives_on: _ } = options;
+        // A provider of the program's own counts by its name and what the entry says to it, which is in the settings.
+        let HostOptions { client, env: _, directory, state_dir, lives_on: _, providers: _ } = options;
         client.identify(&mut digest);
         // A helper and a child process run there, and a relative path in an entry begins there; and whose sign-ins are used.
         (directory, state_dir).hash(&mut digest);
@@ -135,7 +136,7 @@ mod tests {
     use std::sync::Arc;
     use std::time::Duration;
 
-    use mcp_auth::{EnvPolicy, HelperSpec, OAuthSpec, Secret};
+    use mcp_auth::{CustomSpec, EnvPolicy, HelperSpec, OAuthSpec, Secret};
     use mcp_config::Env;
     use mcp_status::Reason;
     use mcp_transport::{ClientInfo, HttpEndpoint, StdioEndpoint};
@@ -185,6 +186,7 @@ mod tests {
         let mut settings = AuthSettings::default();
         settings.static_headers = vec![("X-Key".to_owned(), Secret::new("one"))];
         settings.helper = Some(helper);
+        settings.custom = Some(CustomSpec::new("acme").with_settings(Secret::new("one")));
         let mut oauth = OAuthSpec::default();
         oauth.client_secret = Some(Secret::new("one"));
         settings.oauth = Some(oauth);
@@ -257,6 +259,12 @@ mod tests {
             ("helper trust", |entry| {
                 entry.settings.helper = None;
                 entry.settings.helper_withheld = Some(mcp_auth::Withheld::UntrustedFolder);
+            }),
+            ("provider", |entry| entry.settings.custom = Some(CustomSpec::new("other"))),
+            ("no provider", |entry| entry.settings.custom = None),
+            ("provider settings", |entry| {
+                let spec = CustomSpec::new("acme").with_settings(Secret::new("two"));
+                entry.settings.custom = Some(spec);
             }),
             ("client", |entry| entry.oauth().client_id = Some("app".to_owned())),
             ("client secret", |entry| entry.oauth().client_secret = Some(Secret::new("two"))),

@@ -14,7 +14,7 @@ use mcp_transport::fleet::FleetEntry;
 use mcp_transport::supervisor::{StatusSnapshot, Withheld};
 use mcp_transport::{ClientInfo, ClientOptions, Connector, Server};
 
-use crate::{ConfiguredServer, ServerAuth};
+use crate::{ConfiguredServer, Providers, ServerAuth};
 
 /// What a program sets once for all its servers.
 #[derive(Clone, Debug)]
@@ -31,6 +31,9 @@ pub struct HostOptions {
     pub state_dir: Option<PathBuf>,
     /// The program runs for as long as its servers do, so that its environment may be older than what a person has set since.
     pub lives_on: bool,
+    /// Providers of credentials of the program's own. Entries name them in [`AUTH_FIELD`](crate::AUTH_FIELD), where the
+    /// [request](mcp_config::Request::with_known_fields) knows that field.
+    pub providers: Providers,
 }
 
 impl HostOptions {
@@ -50,6 +53,7 @@ impl HostOptions {
             env: env.clone(),
             directory: directory.to_owned(),
             lives_on: false,
+            providers: Providers::default(),
         }
     }
 }

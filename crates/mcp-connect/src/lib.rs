@@ -7,6 +7,7 @@
 //! | an entry with its endpoint, its auth chain, its gate and what may not be repeated of it | [`ConfiguredServer`] |
 //! | one attempt, and what came of it | [`Probe`] |
 //! | why a server is as it is | [`Examination`] |
+//! | a provider of credentials of one's own, which entries name | [`Providers`] |
 //! | a person signs in | [`Login`] |
 //! | what a registry says of a server, and which address it may name | [`Registry`] |
 //! | whether two entries come to the same connection | [`Fingerprint`] |
@@ -19,6 +20,7 @@ mod host;
 mod login;
 mod network;
 mod probe;
+mod providers;
 mod registry;
 mod secrets;
 mod server;
@@ -28,5 +30,6 @@ pub use fingerprint::Fingerprint;
 pub use host::{Host, HostOptions};
 pub use login::{Login, LoginError, LoginRefusal};
 pub use probe::Probe;
+pub use providers::{AUTH_FIELD, ProviderError, ProviderFactory, ProviderRequest, Providers};
 pub use registry::{Registry, RegistryError, RegistryErrorKind, RegistrySearch};
 pub use server::{ConfiguredServer, Description, ServerAuth};

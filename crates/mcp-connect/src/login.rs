@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use mcp_auth::oauth::{Authorizer, Found, LoginProbe, OAuthProvider, PendingLogin, SignInPrompt, SignedIn};
-use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, LinkReason, Parts, ProviderKind};
+use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, LinkReason, ProviderKind};
 use mcp_status::{MessageContext, Reason, Verdict, classify, message};
 use mcp_transport::supervisor::Withheld;
 use mcp_transport::{Connector, Server};
@@ -193,7 +193,7 @@ struct ServerProbe<'a> {
 impl LoginProbe for ServerProbe<'_> {
     fn probe(&self, provider: Arc<dyn AuthProvider>) -> AuthFuture<'_, ()> {
         Box::pin(async move {
-            let chain = self.auth.plan.build(&self.auth.target, Parts::new().with_oauth(provider))?;
+            let chain = self.auth.chain_with(Some(provider))?;
             let server = Server::new(self.server.endpoint.clone()).with_auth(chain);
             match self.connector.attempt(&server).await {
                 Ok(connection) => {

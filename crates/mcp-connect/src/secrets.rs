@@ -2,10 +2,14 @@
 
 use mcp_config::{Env, Proxy, ServerEntry};
 use mcp_text::{Secrets, is_credential_name};
+use serde_json::Value;
 
 /// What no message about `entry` may contain, `env` being what a child process inherits.
 pub(crate) fn secrets(entry: &ServerEntry, env: &Env) -> Secrets {
     let mut secrets = Secrets::default();
+    if let Some(extra) = entry.extra(crate::AUTH_FIELD) {
+        of_settings("", &extra.read().unwrap_or_default(), &mut secrets);
+    }
     if let Some(remote) = entry.remote() {
         secrets.extend(remote.headers.iter().map(|(_, value)| value.expose()));
         secrets.insert_url(remote.url.expose().as_str());
@@ -38,6 +42,20 @@ pub(crate) fn secrets(entry: &ServerEntry, env: &Env) -> Secrets {
         arguments(stdio, &mut secrets);
     }
     secrets
+}
+
+/// What is said to a provider of the program's own: members that are named like a secret, or look like one.
+fn of_settings(name: &str, value: &Value, secrets: &mut Secrets) {
+    match value {
+        Value::String(text) => secrets.insert_named(name, text),
+        Value::Array(items) => items.iter().for_each(|item| of_settings(name, item, secrets)),
+        Value::Object(members) => {
+            for (name, value) in members.iter().filter(|(name, _)| *name != "type") {
+                of_settings(name, value, secrets);
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 /// What comes from the environment is there for a reason; of what is written out, only what looks secret is.

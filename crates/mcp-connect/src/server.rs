@@ -80,6 +80,8 @@ pub struct ServerAuth {
     pub plan: AuthPlan,
     /// OAuth, where the plan has a role for it.
     pub oauth: Option<OAuthProvider>,
+    /// The provider of the program's own that the entry names; why it could not be made.
+    custom: Result<Option<Arc<dyn AuthProvider>>, String>,
     /// The origin of its address, for messages.
     pub origin: String,
     /// How its authorization servers are reached.
@@ -87,7 +89,15 @@ pub struct ServerAuth {
 }
 
 impl ServerAuth {
-    async fn new(target: Target, settings: &AuthSettings, entry: &ServerEntry, host: &Host) -> Self {
+    async fn new(
+        target: Target,
+        mut settings: AuthSettings,
+        entry: &ServerEntry,
+        config: &Config,
+        host: &Host,
+    ) -> Self {
+        let custom = host.options().providers.make(&target, entry, config, &mut settings);
+        let settings = &settings;
         let endpoint = endpoint(entry, target.url.clone());
         let http = host.connector().http().sign_in_exchanges(&endpoint);
         let plan = AuthPlan::resolve(settings);
@@ -95,7 +105,7 @@ impl ServerAuth {
         let oauth =
             if wanted { Some(host.oauth_provider(&target, settings, http.clone()).await) } else { None };
         let origin = target.url.origin().ascii_serialization();
-        Self { target, plan, oauth, origin, http }
+        Self { target, plan, oauth, custom, origin, http }
     }
 
     /// The chain of one connection.
@@ -104,10 +114,22 @@ impl ServerAuth {
     ///
     /// What the entry says about auth is impossible.
     pub fn chain(&self) -> Result<Arc<dyn AuthProvider>, AuthError> {
-        let parts = match &self.oauth {
-            Some(oauth) => Parts::new().with_oauth(Arc::new(oauth.clone())),
-            None => Parts::new(),
-        };
+        let oauth = self.oauth.as_ref().map(|oauth| Arc::new(oauth.clone()) as Arc<dyn AuthProvider>);
+        self.chain_with(oauth)
+    }
+
+    /// The same with this provider for the OAuth role.
+    pub(crate) fn chain_with(
+        &self,
+        oauth: Option<Arc<dyn AuthProvider>>,
+    ) -> Result<Arc<dyn AuthProvider>, AuthError> {
+        let mut parts = Parts::new();
+        if let Some(oauth) = oauth {
+            parts = parts.with_oauth(oauth);
+        }
+        if let Ok(Some(custom)) = &self.custom {
+            parts = parts.with_authority(custom.clone());
+        }
         self.plan.build(&self.target, parts)
     }
 
@@ -142,7 +164,7 @@ impl ConfiguredServer {
         let auth = match entry.lower(&host.options().env) {
             Some((target, mut settings)) => {
                 settings.lives_on = host.options().lives_on;
-                Some(ServerAuth::new(target, &settings, entry, host).await)
+                Some(ServerAuth::new(target, settings, entry, config, host).await)
             }
             None => None,
         };
@@ -195,7 +217,11 @@ impl ConfiguredServer {
     pub fn facts(&self) -> ActionFacts {
         let transport = if self.is_stdio() { TransportKind::Stdio } else { TransportKind::Remote };
         let configured = |name: &str| self.description.chain.iter().any(|link| link == name);
-        let helper = self.auth.as_ref().is_some_and(|auth| auth.plan.settings().helper.is_some());
+        // A provider of the program's own is asked again as a helper is, and comes before a sign-in as that does.
+        let helper = self.auth.as_ref().is_some_and(|auth| {
+            let settings = auth.plan.settings();
+            settings.helper.is_some() || settings.custom.is_some()
+        });
         let snapshot = self.snapshot();
         ActionFacts::new(transport)
             .with_configured(configured(ProviderKind::StaticHeaders.name()), helper)
@@ -295,6 +321,9 @@ fn server(
             if entry.transport() == "ws" {
                 return Err(Reason::config("WebSocket servers are not supported; use type http"));
             }
+            if let Err(why) = &auth.custom {
+                return Err(Reason::config(why));
+            }
             let provider =
                 auth.chain().map_err(|error| Reason::config(&format!("{}: {error}", at(entry))))?;
             let endpoint = endpoint(entry, auth.target.url.clone());
@@ -331,7 +360,7 @@ fn endpoint(entry: &ServerEntry, url: url::Url) -> HttpEndpoint {
 }
 
 /// File, line and field of an entry.
-fn at(entry: &ServerEntry) -> String {
+pub(crate) fn at(entry: &ServerEntry) -> String {
     format!("{}: {}", entry.origin, entry.origin.field)
 }
 

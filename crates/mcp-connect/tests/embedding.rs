@@ -17,6 +17,10 @@ use tempfile::TempDir;
 #[expect(dead_code, reason = "a test has no command line")]
 mod agent;
 
+#[path = "../examples/own_provider.rs"]
+#[expect(dead_code, reason = "a test has no command line")]
+mod own_provider;
+
 /// A home in which these servers are configured, and nothing else is.
 fn request(home: &TempDir, servers: &str) -> (Env, Request) {
     let env = Env::from([("HOME", home.path())]);
@@ -57,6 +61,44 @@ async fn the_example_calls_what_it_may_and_says_what_a_person_can_do_about_the_r
     assert!(!said.contains("canary"), "{said}");
     let agents = open.requests().iter().all(|request| request.header("user-agent") == Some("my-agent/1.0"));
     assert!(agents, "every request has the name of the program");
+}
+
+#[tokio::test]
+async fn a_provider_of_the_programs_own_answers_for_entries_that_name_it() {
+    let home = tempfile::tempdir().unwrap();
+    let server = FakeMcpServer::builder().accept("of-a").start().unwrap();
+    let auth = |name: &str, settings: &str| remote(name, &server, &format!(r#", "auth": {settings}"#));
+    let servers = [
+        auth("good", r#"{"type": "acme", "tenant": "a"}"#),
+        auth("refused", r#"{"type": "acme", "tenant": "canary-b"}"#),
+        auth("locked", r#"{"type": "acme", "tenant": "locked"}"#),
+        auth("wrong", "\n{\"type\": \"acme\",\n\"tenant\": 7}"),
+        auth("unknown", r#"{"type": "other"}"#),
+        auth("untyped", r#"{"tenant": "a"}"#),
+    ];
+    let (_, request) = request(&home, &servers.join(","));
+    let mut out = Vec::new();
+    own_provider::run(request, &mut out).await.unwrap();
+    let said = String::from_utf8(out).unwrap();
+    for expected in [
+        "good (acme-sso): connected\n",
+        // The provider has its own name, whatever the type is called, and comes before a sign-in.
+        "refused (acme-sso): needs-auth\n  the server refused the credentials of acme-sso (401); asked for others, their source supplied the very same; next: ",
+        "locked (acme-sso): needs-auth\n  failed to mint a token: the session has ended; next: run `acme login`\n",
+        // With file, line and field.
+        "wrong (): failed\n  --mcp-config #1:3: mcpServers.wrong.auth: expected a string; next: check the configuration\n",
+        "unknown (): failed\n  --mcp-config #1:3: mcpServers.unknown.auth: this program has no provider \"other\"; it has acme; ",
+        "untyped (): failed\n  --mcp-config #1:3: mcpServers.untyped.auth: missing field `type`; ",
+    ] {
+        assert!(said.contains(expected), "{expected}\n{said}");
+    }
+    assert!(!said.contains("canary"), "{said}");
+    let requests = server.requests();
+    let is_own = |value: Option<&str>| value.is_some_and(|value| value.starts_with("Bearer of-"));
+    assert!(
+        requests.iter().all(|request| is_own(request.header("authorization"))),
+        "nothing goes out without"
+    );
 }
 
 #[tokio::test]

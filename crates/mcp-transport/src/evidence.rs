@@ -16,12 +16,12 @@ impl TransportError {
         if let Some(context) = self.auth_context() {
             let kind = context.provider.as_deref().and_then(ProviderKind::named);
             facts = AuthFacts::new(context.sent, context.provider.clone())
-                .with_called(kind.map(|kind| kind.called().to_owned()))
+                .with_called(kind.as_ref().map(|kind| kind.called().to_owned()))
                 .with_withheld(context.withheld.clone())
                 .with_scheme(context.scheme.clone())
                 .with_sign_in(context.sign_in)
                 .with_doubts(context.doubts.clone())
-                .with_supplied_by(kind.and_then(supplied_by))
+                .with_supplied_by(kind.as_ref().and_then(supplied_by))
                 .with_unchanged(context.unchanged);
         }
         if let Some(error) = self.auth_error() {
@@ -132,7 +132,7 @@ impl From<&TransportError> for Evidence {
 }
 
 /// What kind of source a provider is that an entry names. Those of a program's own are of none.
-fn supplied_by(kind: ProviderKind) -> Option<SuppliedBy> {
+fn supplied_by(kind: &ProviderKind) -> Option<SuppliedBy> {
     Some(match kind.supply() {
         Supply::Configuration => SuppliedBy::Configuration,
         Supply::Command => SuppliedBy::Command,

@@ -148,7 +148,7 @@ impl Machine {
     }
 
     fn target(&self) -> Target {
-        Target { name: "srv".into(), url: self.server.url() }
+        Target::new("srv", self.server.url())
     }
 
     /// What a new process has: nothing but the files.

@@ -32,7 +32,7 @@ pub(crate) struct SignIn {
 
 impl SignIn {
     pub(crate) async fn new(connector: &Connector, url: &Url, context: &Value) -> Result<Self, AuthError> {
-        let target = Target { name: "conformance".to_owned(), url: url.clone() };
+        let target = Target::new("conformance", url.clone());
         let settings = settings(context)?;
         // Nothing may be left for the next scenario, which may get the same port.
         let store: Arc<dyn TokenStore> = Arc::new(MemoryTokenStore::default());

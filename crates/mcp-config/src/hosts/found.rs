@@ -107,6 +107,7 @@ impl HostFound {
             person_dir: &project.cwd,
             trusted: false,
             env_files: &env_files,
+            known: &request.known_fields,
         };
         let servers = reading.document.object().and_then(|root| root.get("mcpServers"));
         let node = servers?;

@@ -149,11 +149,13 @@ pub(super) static FIELDS: [Field; 25] = [
 ];
 
 /// Warns of fields that are not read, and of fields that mean nothing for this kind of entry.
-pub(super) fn check(reader: &mut Reader<'_, '_>, kind: Kind) {
+/// Those that the program reads itself are for it to check.
+pub(super) fn check(reader: &mut Reader<'_, '_>, kind: Kind, of_the_program: &[String]) {
     for member in reader.object().iter() {
         let key = &*member.key;
         let known = FIELDS.iter().find(|field| field.name == key);
-        if known.is_some_and(|field| field.is_of(kind)) || is_remark(key) {
+        let is_the_programs = of_the_program.iter().any(|name| name == key);
+        if known.is_some_and(|field| field.is_of(kind)) || is_the_programs || is_remark(key) {
             continue;
         }
         let (code, message, hint) = if known.is_some() && key != "name" {

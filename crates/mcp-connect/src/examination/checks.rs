@@ -124,7 +124,7 @@ impl Findings<'_> {
         let told = match (&self.server.auth, &self.server.description.command) {
             (Some(auth), _) => {
                 let in_role = |role| auth.plan.links().iter().find(|link| link.role == role);
-                match in_role(Role::Authority).map(|link| link.provider) {
+                match in_role(Role::Authority).map(|link| &link.provider) {
                     Some(ProviderKind::StaticHeaders) => {
                         "its headers are its credentials; no sign-in is used".to_owned()
                     }

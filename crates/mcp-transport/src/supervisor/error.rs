@@ -99,10 +99,8 @@ impl fmt::Display for RequestError {
             RequestErrorKind::NotConnected(snapshot) => {
                 match self.waited.as_deref() {
                     Some(Waited { limit, provider: Some(provider) }) => {
-                        let called = match ProviderKind::named(provider) {
-                            Some(kind) => kind.called(),
-                            None => provider,
-                        };
+                        let kind = ProviderKind::named(provider);
+                        let called = kind.as_ref().map_or(&**provider, ProviderKind::called);
                         let called = mcp_text::line(called, 80);
                         return write!(
                             f,
