@@ -21,6 +21,7 @@
 //! |---|---|
 //! | see who would answer for a server, and why | [`AuthPlan::resolve`], and print it |
 //! | connect | [`AuthPlan::build`], once per connection |
+//! | send with a client of your own | [`replay::send`] |
 //! | supply credentials in another way | [`CredentialSource`] and [`SingleFlight`], or [`AuthProvider`] |
 //! | give that its place among the others | [`CustomSpec`] in the settings, and [`Parts::with_authority`] |
 //! | read what the server asks for | [`Challenge`] |
@@ -60,6 +61,7 @@ pub mod oauth;
 mod plan;
 mod provider;
 mod renewals;
+pub mod replay;
 mod reserved;
 mod secret;
 mod settings;

@@ -156,11 +156,10 @@ fn challenge_code(kind: &ChallengeKind, evidence: &Evidence) -> ReasonCode {
 
 /// An answer that the transport did not hand over as a challenge.
 fn http_verdict(status: u16, retry_after: Option<Duration>, evidence: &Evidence) -> Verdict {
-    let challenge = |kind| Verdict::NeedsAuth { code: challenge_code(&kind, evidence) };
+    if let Some(kind) = ChallengeKind::of_status(status, evidence.phase) {
+        return Verdict::NeedsAuth { code: challenge_code(&kind, evidence) };
+    }
     match status {
-        // A 401 is a challenge in every phase and a 403 is one while connecting, wherever it was seen.
-        401 => challenge(ChallengeKind::Unauthorized),
-        403 if evidence.phase == Phase::Connect => challenge(ChallengeKind::Forbidden),
         404 => Verdict::Permanent { code: ReasonCode::NotFound },
         407 => Verdict::Permanent { code: ReasonCode::ProxyAuth },
         429 => Verdict::Transient { code: ReasonCode::RateLimited, retry_after },

@@ -255,6 +255,19 @@ impl AuthFacts {
     }
 }
 
+impl ChallengeKind {
+    /// What a mere status is a challenge of, for who has no more of the answer than that: 401 in every phase, 403 while connecting.
+    /// In a session a 403 is about the request, unless the wire has seen that it is about the credentials
+    /// ([`Outcome::Challenged`]).
+    pub fn of_status(status: u16, phase: Phase) -> Option<Self> {
+        match status {
+            401 => Some(Self::Unauthorized),
+            403 if phase == Phase::Connect => Some(Self::Forbidden),
+            _ => None,
+        }
+    }
+}
+
 impl Outcome {
     /// The HTTP status of the answer that decided it, where there was one.
     pub fn http_status(&self) -> Option<u16> {

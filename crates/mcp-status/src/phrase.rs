@@ -297,11 +297,10 @@ fn http(
         }
         // A challenge that came in as a plain answer, or the cause inside a failing tool list.
         Some(ReasonCode::ToolsUnavailable) => format!("the server answered {status}{wait}"),
-        _ => challenge(
-            if status == 403 { &ChallengeKind::Forbidden } else { &ChallengeKind::Unauthorized },
-            status,
-            evidence,
-        ),
+        _ => {
+            let kind = ChallengeKind::of_status(status, evidence.phase);
+            challenge(&kind.unwrap_or(ChallengeKind::Unauthorized), status, evidence)
+        }
     }
 }
 

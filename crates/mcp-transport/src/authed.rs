@@ -1,8 +1,8 @@
-//! Sending with credentials: what a challenge is, and the one replay.
+//! Sending with credentials over this crate's own wire.
 //!
-//! This is the only place that knows what "not with these credentials" looks like on the wire, and the only
-//! one that sends a request again because of it. A caller gets either an answer that concerns the
-//! request itself, or an error that says why there is none.
+//! What a refusal is by status and challenge, and how often a request is sent again because of one, is decided in
+//! [`mcp_auth::replay`]. Here is what else on this wire says "not with these credentials": a page to sign in at, a firewall's page,
+//! a redirect elsewhere. A caller gets either an answer that concerns the request itself, or an error that says why there is none.
 
 mod asking;
 
@@ -12,14 +12,12 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use mcp_auth::{
-    AuthError, AuthErrorKind, AuthProvider, Capabilities, Challenge, Credentials, Recovery, Rejection,
-};
+use mcp_auth::replay::{AfterRefusal, RefusalKind, Replay};
+use mcp_auth::{AuthError, AuthErrorKind, AuthProvider, Challenge, Credentials};
 use mcp_status::{ChallengeKind, Limit, LimitOf, Phase};
 use tracing::Instrument as _;
 use url::Url;
 
-use self::asking::answered;
 use crate::activity::Activity;
 use crate::error::{AuthContext, TimeoutStage, TransportError, TransportErrorKind};
 use crate::http::client::{Answer, Body, HttpClient};
@@ -147,16 +145,6 @@ impl Refusal {
     }
 }
 
-/// What came of asking for other credentials.
-enum RecoveryOutcome {
-    /// These, which differ.
-    Other(Credentials),
-    /// What was refused: its answer is known.
-    TheSame,
-    /// There are none.
-    Nothing,
-}
-
 /// What came of sending once.
 enum SendOutcome {
     Accepted(Answer),
@@ -210,75 +198,48 @@ impl AuthedClient {
     /// nothing more), or what the wire failed with.
     pub(crate) async fn send(&self, out: &Outbound<'_>) -> Result<AcceptedAnswer<'_>, TransportError> {
         let waiting = self.waiting(out);
-        let mut used = waiting.for_credentials(self.credentials()).await?;
-        let mut recoveries = 0;
+        let mut replay = waiting.for_credentials(self.begin()).await?;
         loop {
-            let attempts = recoveries + 1;
-            let sent = self.send_once(out, &used).await;
-            let sender = || self.sender(&used, attempts);
+            let sent = self.send_once(out, &replay).await;
+            let sender = || self.sender(&replay);
             let refusal = match sent.map_err(|error| sender().describe(error))? {
                 SendOutcome::Accepted(answer) => return Ok(AcceptedAnswer { answer, sender: sender() }),
                 SendOutcome::Refused(refusal) => refusal,
             };
-            let recovering = Box::pin(self.recover(out, &refusal, &used, recoveries));
+            let recovering = Box::pin(self.recover(out, &refusal, &mut replay));
             match waiting.for_credentials(recovering).await? {
-                RecoveryOutcome::Other(fresh) => {
-                    used = fresh;
-                    recoveries += 1;
-                }
-                nothing => {
-                    let unchanged = matches!(nothing, RecoveryOutcome::TheSame);
-                    return Err(Box::pin(self.challenged(refusal, &used, attempts, unchanged)).await);
+                AfterRefusal::SendAgain => {}
+                after => {
+                    let unchanged = after == AfterRefusal::Unchanged;
+                    return Err(Box::pin(self.challenged(refusal, &replay, unchanged)).await);
                 }
             }
         }
     }
 
-    /// What the provider has in place of the refused credentials.
+    /// Asks the provider for others in place of the refused credentials.
     async fn recover(
         &self,
         out: &Outbound<'_>,
         refusal: &Refusal,
-        used: &Credentials,
-        recoveries: u32,
-    ) -> Result<RecoveryOutcome, TransportError> {
-        // A provider that always answers "retry" does not change the bound.
-        let is_open = |provider: &&Arc<dyn AuthProvider>| {
-            out.recover && recoveries < provider.capabilities().bound().max(Capabilities::RECOVERIES)
-        };
-        let Some(provider) = self.provider.as_ref().filter(is_open) else {
-            return Ok(RecoveryOutcome::Nothing);
-        };
-        let rejection =
-            Rejection::new(refusal.status, &refusal.challenges, &refusal.headers, used).after(recoveries);
-        let span = spans::recovery(provider.name(), refusal.status);
-        let recovery = answered(&**provider, provider.on_rejected(rejection)).instrument(span.clone()).await;
-        match recovery.map(|recovery| match recovery {
-            Recovery::Retry(fresh) => Recovery::Retry(self.over_userinfo(fresh)),
-            recovery => recovery,
-        }) {
-            // The answer to the same bytes is already known.
-            Ok(Recovery::Retry(fresh)) if !fresh.same_headers(used) => {
-                span.record(spans::RECOVERED, true);
-                Ok(RecoveryOutcome::Other(fresh))
-            }
-            Ok(Recovery::Retry(_) | Recovery::Unchanged) => Ok(RecoveryOutcome::TheSame),
-            Ok(_) => Ok(RecoveryOutcome::Nothing),
-            Err(error) => {
-                let error = TransportError::credentials(error, provider.name());
-                let sender = self.sender(used, recoveries + 1);
-                Err(sender.describe_refusal(error, Some(refusal)))
-            }
+        replay: &mut Replay<'_>,
+    ) -> Result<AfterRefusal, TransportError> {
+        if !out.recover || !replay.is_open() {
+            return Ok(AfterRefusal::Exhausted);
         }
+        let span = spans::recovery(self.provider_name(), refusal.status);
+        let refused = replay.refused(refusal.status, &refusal.challenges, &refusal.headers);
+        let after = refused.instrument(span.clone()).await;
+        if matches!(after, Ok(AfterRefusal::SendAgain)) {
+            span.record(spans::RECOVERED, true);
+        }
+        after.map_err(|error| {
+            let error = TransportError::credentials(error, self.provider_name());
+            self.sender(replay).describe_refusal(error, Some(refusal))
+        })
     }
 
-    async fn challenged(
-        &self,
-        mut refusal: Refusal,
-        used: &Credentials,
-        attempts: u32,
-        unchanged: bool,
-    ) -> TransportError {
+    async fn challenged(&self, mut refusal: Refusal, replay: &Replay<'_>, unchanged: bool) -> TransportError {
         let body = match refusal.leads_to {
             None => refusal.body.head(MAX_REFUSAL_BYTES, WORDS_PATIENCE).await,
             // A redirect says where, and its body the same again.
@@ -299,11 +260,11 @@ impl AuthedClient {
                     .with_said(refusal.words(&body))
             }
         };
-        self.sender(used, attempts).describe_refusal(error, Some(&refusal)).with_unchanged(unchanged)
+        self.sender(replay).describe_refusal(error, Some(&refusal)).with_unchanged(unchanged)
     }
 
-    fn sender(&self, used: &Credentials, attempts: u32) -> Sender<'_> {
-        Sender { client: self, used: used.clone(), attempts }
+    fn sender(&self, replay: &Replay<'_>) -> Sender<'_> {
+        Sender { client: self, used: replay.credentials().clone(), attempts: replay.attempts() }
     }
 
     fn context(&self, used: &Credentials, refusal: Option<&Refusal>) -> AuthContext {
@@ -326,7 +287,12 @@ impl AuthedClient {
     }
 
     /// Sends with these credentials, follows redirects within the origin, and says whether it was refused.
-    async fn send_once(&self, out: &Outbound<'_>, used: &Credentials) -> Result<SendOutcome, TransportError> {
+    async fn send_once(
+        &self,
+        out: &Outbound<'_>,
+        replay: &Replay<'_>,
+    ) -> Result<SendOutcome, TransportError> {
+        let used = replay.credentials();
         let mut url = Cow::Borrowed(out.url);
         for _ in 0..=MAX_REDIRECTS {
             let mut headers = HeaderMap::clone(&out.headers);
@@ -368,9 +334,9 @@ impl AuthedClient {
             }
             match redirection(&url, &answer) {
                 None => {
-                    let sent = self.judge(out, answer).await?;
+                    let sent = judge(out, answer, replay).await?;
                     if let (SendOutcome::Accepted(answer), true) = (&sent, at_home) {
-                        self.accept(&url, answer, used)?;
+                        Self::accept(&url, answer, replay)?;
                     }
                     return Ok(sent);
                 }
@@ -387,39 +353,48 @@ impl AuthedClient {
         let circles = "the server redirects in circles";
         Err(TransportError::new(TransportErrorKind::Protocol, circles).with_said(Some(circles.to_owned())))
     }
+}
 
-    async fn judge(&self, out: &Outbound<'_>, mut answer: Answer) -> Result<SendOutcome, TransportError> {
-        Ok(match answer.status {
-            StatusCode::UNAUTHORIZED => refused(ChallengeKind::Unauthorized, answer),
-            StatusCode::FORBIDDEN => match bearer_kind(&answer.headers) {
-                Some(kind) => refused(kind, answer),
-                None if out.phase == Phase::Connect => {
-                    let blocked = is_page(&answer.headers) || {
-                        // The refusal stands, whatever becomes of its body.
-                        let body = answer.body.look(MAX_REFUSAL_BYTES, REFUSAL_PATIENCE).await;
-                        page::looks_like_a_page(body) || page::names_a_firewall(&answer.headers, body)
-                    };
-                    refused(if blocked { ChallengeKind::Blocked } else { ChallengeKind::Forbidden }, answer)
-                }
-                // In a session a 403 usually concerns the one call; only a provider that can mint other
-                // credentials makes it worth asking.
-                None if self.provider.as_ref().is_some_and(|p| p.capabilities().refreshable) => {
-                    refused(ChallengeKind::Forbidden, answer)
-                }
-                None => SendOutcome::Accepted(answer),
-            },
-            StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
-                let kind = TransportErrorKind::Proxy { status: Some(407) };
-                return Err(TransportError::new(kind, "the proxy wants credentials"));
+/// Whether an answer is about the credentials, and in what way.
+async fn judge(
+    out: &Outbound<'_>,
+    mut answer: Answer,
+    replay: &Replay<'_>,
+) -> Result<SendOutcome, TransportError> {
+    let connecting = out.phase == Phase::Connect;
+    let others_may_help = || connecting || replay.is_refreshable();
+    if let Some(kind) = RefusalKind::of(answer.status, &answer.headers, others_may_help) {
+        // What a server says in a challenge is its own word; a bare 403 may be that of something in front of it.
+        let blocked = connecting && RefusalKind::of(answer.status, &answer.headers, || false).is_none() && {
+            is_page(&answer.headers) || {
+                // The refusal stands, whatever becomes of its body.
+                let body = answer.body.look(MAX_REFUSAL_BYTES, REFUSAL_PATIENCE).await;
+                page::looks_like_a_page(body) || page::names_a_firewall(&answer.headers, body)
             }
-            status if status.is_success() && out.expects_message && is_page(&answer.headers) => {
-                match is_message_all_the_same(&mut answer).await {
-                    true => SendOutcome::Accepted(answer),
-                    false => refused(ChallengeKind::LoginRedirect, answer),
-                }
+        };
+        return Ok(refused(if blocked { ChallengeKind::Blocked } else { challenge_kind(kind) }, answer));
+    }
+    Ok(match answer.status {
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
+            let kind = TransportErrorKind::Proxy { status: Some(407) };
+            return Err(TransportError::new(kind, "the proxy wants credentials"));
+        }
+        status if status.is_success() && out.expects_message && is_page(&answer.headers) => {
+            match is_message_all_the_same(&mut answer).await {
+                true => SendOutcome::Accepted(answer),
+                false => refused(ChallengeKind::LoginRedirect, answer),
             }
-            _ => SendOutcome::Accepted(answer),
-        })
+        }
+        _ => SendOutcome::Accepted(answer),
+    })
+}
+
+/// What a refusal is evidence of.
+fn challenge_kind(kind: RefusalKind) -> ChallengeKind {
+    match kind {
+        RefusalKind::Unauthorized => ChallengeKind::Unauthorized,
+        RefusalKind::InsufficientScope { scopes } => ChallengeKind::InsufficientScope { scopes },
+        _ => ChallengeKind::Forbidden,
     }
 }
 
@@ -463,18 +438,6 @@ fn redirection(from: &Url, answer: &Answer) -> Option<Url> {
         303 => Some(target).filter(|target| target.origin() != from.origin()),
         _ => None,
     }
-}
-
-/// What a 403 with a challenge in it means (RFC 6750 section 3.1).
-fn bearer_kind(headers: &HeaderMap) -> Option<ChallengeKind> {
-    let challenges = Challenge::parse_all(headers);
-    let bearer = challenges.iter().find(|challenge| challenge.is("Bearer") || challenge.is("DPoP"))?;
-    if bearer.param("error") != Some("insufficient_scope") {
-        return Some(ChallengeKind::Forbidden);
-    }
-    let scopes =
-        bearer.param("scope").unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect();
-    Some(ChallengeKind::InsufficientScope { scopes })
 }
 
 /// Whether what says that it is a page is a message: frameworks write that type under everything that says nothing else.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use mcp_status::{ChallengeKind, Phase};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -221,7 +222,8 @@ pub(crate) fn judge_probe(answer: Result<Payload, TransportError>, retried: bool
         Kind::Http { retry_after: Some(_), .. } => Probe::Failed(error),
         Kind::Http { status, .. } => match status {
             // "Not you": never reached, because a refusal is a challenge.
-            401 | 403 | 407 => Probe::Failed(error),
+            _ if ChallengeKind::of_status(status, Phase::Connect).is_some() => Probe::Failed(error),
+            407 => Probe::Failed(error),
             408 | 425 | 429 => Probe::Doubtful(error),
             // A legacy server's word for "unknown"; 501 is the HTTP word for it.
             400..=499 | 501 => Probe::Legacy,
