@@ -12,7 +12,7 @@ use serde_json::Value;
 
 /// When a token is valid, as far as it says.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Times {
+pub(crate) struct ValidityPeriod {
     /// `nbf`.
     pub(crate) begins: Option<SystemTime>,
     /// `exp`.
@@ -20,7 +20,7 @@ pub(crate) struct Times {
 }
 
 /// The times of the token in an `Authorization` value; `None` where there is no JWT in it.
-pub(crate) fn times(value: &HeaderValue) -> Option<Times> {
+pub(crate) fn times(value: &HeaderValue) -> Option<ValidityPeriod> {
     let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("bearer") {
         return None;
@@ -36,5 +36,5 @@ pub(crate) fn times(value: &HeaderValue) -> Option<Times> {
         let seconds = Duration::try_from_secs_f64(claims.get(name)?.as_f64()?).ok()?;
         SystemTime::UNIX_EPOCH.checked_add(seconds)
     };
-    Some(Times { begins: time("nbf"), ends: time("exp") })
+    Some(ValidityPeriod { begins: time("nbf"), ends: time("exp") })
 }

@@ -31,8 +31,8 @@ mod why;
 #[cfg(feature = "oauth")]
 pub(crate) use self::held::ahead;
 
-use self::held::Held;
-use self::why::Why;
+use self::held::CachedCredentials;
+use self::why::FetchCause;
 use crate::flight::Flight;
 use crate::signing::guarded;
 use crate::{
@@ -106,7 +106,7 @@ struct State {
     margin: Duration,
     timeout: Duration,
     renewals: Renewals,
-    held: Option<Held>,
+    held: Option<CachedCredentials>,
     flight: Option<InFlight>,
     /// Numbers the fetches: what an earlier one than this brings is for those who wait for it, and is not held.
     number: u64,
@@ -206,7 +206,7 @@ impl<S: CredentialSource> SingleFlight<S> {
     }
 
     /// The fetch in flight, or a new one for this reason.
-    fn join(&self, state: &mut State, why: Why) -> InFlight {
+    fn join(&self, state: &mut State, why: FetchCause) -> InFlight {
         match state.flight.as_ref().filter(|in_flight| !in_flight.flight.is_finished()) {
             Some(in_flight) => in_flight.clone(),
             None => self.start(state, why),
@@ -214,7 +214,7 @@ impl<S: CredentialSource> SingleFlight<S> {
     }
 
     /// A new fetch. One that is still in flight goes on for those who wait for it.
-    fn start(&self, state: &mut State, why: Why) -> InFlight {
+    fn start(&self, state: &mut State, why: FetchCause) -> InFlight {
         state.number += 1;
         // Nothing but the new flight may clear this; an earlier one that panicked left its own behind.
         state.answering = None;
@@ -238,12 +238,12 @@ impl<S: CredentialSource> SingleFlight<S> {
                 Some(held) if held.is_usable(now) && answering != Some(held.credentials.generation()) => {
                     let credentials = held.credentials.clone();
                     if held.is_refresh_due(now) {
-                        self.join(&mut state, Why::Expired);
+                        self.join(&mut state, FetchCause::Expired);
                     }
                     return Ok(credentials);
                 }
-                Some(_) => self.join(&mut state, Why::Expired),
-                None => self.join(&mut state, Why::First),
+                Some(_) => self.join(&mut state, FetchCause::Expired),
+                None => self.join(&mut state, FetchCause::First),
             }
         };
         let fresh = self.landed(&in_flight).await?;
@@ -260,7 +260,7 @@ impl<S: CredentialSource> SingleFlight<S> {
             is_fresh && held.is_usable(now) && held.is_refresh_due(now)
         });
         if due {
-            self.join(&mut state, Why::Expired);
+            self.join(&mut state, FetchCause::Expired);
         }
     }
 
@@ -294,7 +294,7 @@ impl<S: CredentialSource> SingleFlight<S> {
     fn answer(&self, rejection: &Rejection<'_>, insist: bool) -> Result<Answer, AuthError> {
         let mut state = self.shared.state();
         let now = (self.shared.clock)();
-        let why = || Why::rejected(rejection);
+        let why = || FetchCause::rejected(rejection);
         let fetch = |state: &mut State| {
             if insist && state.flight.as_ref().is_some_and(|in_flight| !in_flight.knows_of_refusal) {
                 self.start(state, why())
@@ -311,7 +311,7 @@ impl<S: CredentialSource> SingleFlight<S> {
             }
             Some(held) if held.is_answer_to(rejection.used) => Answer::Settled(Recovery::Unchanged),
             Some(held) if held.is_usable(now) => Answer::Settled(Recovery::Retry(held.credentials.clone())),
-            Some(_) => Answer::Wait(self.join(&mut state, Why::Expired), None),
+            Some(_) => Answer::Wait(self.join(&mut state, FetchCause::Expired), None),
             None => match &state.unanswered {
                 Some((generation, error)) if rejection.used.includes_generation(*generation) => {
                     return Err(error.clone());
@@ -337,7 +337,7 @@ impl<S> Shared<S> {
 }
 
 impl<S: CredentialSource> Shared<S> {
-    async fn fetch(&self, why: Why, number: u64) -> Outcome {
+    async fn fetch(&self, why: FetchCause, number: u64) -> Outcome {
         let started = Instant::now();
         let (name, limit) = (self.source.name(), self.state().timeout);
         let what = format!("get credentials from {name}");
@@ -391,7 +391,7 @@ impl State {
     /// Takes `fresh` into use; `refused` is the generation whose refusal it answers.
     fn hold(&mut self, fresh: &Credentials, now: SystemTime, refused: Option<u64>) {
         self.unanswered = None;
-        let fresh = Held::new(fresh.clone(), now, self.margin);
+        let fresh = CachedCredentials::new(fresh.clone(), now, self.margin);
         self.held = Some(match self.held.take() {
             Some(old) => {
                 let refused = refused == Some(old.credentials.generation());

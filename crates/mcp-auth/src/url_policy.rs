@@ -163,7 +163,7 @@ const NEVER_OPENED: &str = "\"<>\\^`{|}$;'()!*";
 
 /// Who names a URL.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub struct NamedBy(Party);
+pub struct UrlSource(Party);
 
 #[derive(Clone, Debug, Eq, PartialEq)]
 enum Party {
@@ -173,7 +173,7 @@ enum Party {
     Process,
 }
 
-impl NamedBy {
+impl UrlSource {
     /// A person, in an entry or on a command line: may name every place.
     pub fn person() -> Self {
         Self(Party::Person)

@@ -25,7 +25,7 @@ use http::{Request, Response, StatusCode};
 use mcp_auth::oauth::store::{MemoryTokenStore, TokenStore};
 use mcp_auth::oauth::{
     AuthorizationPrompt, Authorizer, AuthorizerSession, CallbackParams, LoginProbe, OAuthLogin,
-    OAuthProvider, OAuthSettings, RedirectWish, SignedIn,
+    OAuthProvider, OAuthSettings, RedirectPreference, SignedIn,
 };
 use mcp_auth::{
     AuthError, AuthFuture, AuthProvider, Challenge, HttpExchange, OAuthSpec, Recovery, Rejection, Secret,
@@ -179,7 +179,7 @@ impl HttpExchange for Service {
 }
 
 impl Authorizer for Service {
-    fn prepare<'a>(&'a self, _: &'a RedirectWish) -> AuthFuture<'a, Box<dyn AuthorizerSession>> {
+    fn prepare<'a>(&'a self, _: &'a RedirectPreference) -> AuthFuture<'a, Box<dyn AuthorizerSession>> {
         Box::pin(std::future::ready(Ok(Box::new(self.clone()) as Box<dyn AuthorizerSession>)))
     }
 }

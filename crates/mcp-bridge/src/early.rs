@@ -13,19 +13,19 @@ type EarlyNotification = (String, Option<Box<RawValue>>);
 
 /// Keeps what is told while a host waits for the answer to its handshake.
 #[derive(Debug)]
-pub(crate) struct Early {
+pub(crate) struct EarlyInbox {
     /// `None` while there is nothing to wait for.
     kept: Mutex<Option<Vec<EarlyNotification>>>,
     waits: watch::Sender<bool>,
 }
 
-impl Default for Early {
+impl Default for EarlyInbox {
     fn default() -> Self {
         Self { kept: Mutex::new(None), waits: watch::Sender::new(false) }
     }
 }
 
-impl Early {
+impl EarlyInbox {
     /// A host waits for the answer to its handshake from now on.
     pub(crate) fn begin(&self) {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert_default();
@@ -77,7 +77,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_told_during_a_handshake_follows_its_answer_in_order() {
-        let early = Early::default();
+        let early = EarlyInbox::default();
         let seen = RefCell::new(Vec::new());
         let tell = |method: &str, _: Option<&RawValue>| seen.borrow_mut().push(method.to_owned());
         early.tell("a", None, tell);

@@ -39,7 +39,7 @@ impl Frame {
 /// What follows a result.
 const END: &[u8] = b"}";
 
-enum Written {
+enum HostWrite {
     Frame(Frame),
     /// Everything before it has been written when it is answered.
     Mark(oneshot::Sender<()>),
@@ -48,7 +48,7 @@ enum Written {
 /// The host, as the bridge speaks to it.
 #[derive(Debug)]
 pub struct Host {
-    outbox: mpsc::UnboundedSender<Written>,
+    outbox: mpsc::UnboundedSender<HostWrite>,
     queued: Arc<AtomicUsize>,
     questions: Mutex<Questions>,
 }
@@ -62,7 +62,7 @@ struct Questions {
 /// What a host's stream is written with.
 #[derive(Debug)]
 pub struct Writer {
-    inbox: mpsc::UnboundedReceiver<Written>,
+    inbox: mpsc::UnboundedReceiver<HostWrite>,
     queued: Arc<AtomicUsize>,
 }
 
@@ -104,7 +104,7 @@ impl Host {
     fn enqueue(&self, frame: Frame) {
         self.queued.fetch_add(frame.len(), Ordering::Relaxed);
         // Fails only where the host is gone, and then it is not wanted.
-        drop(self.outbox.send(Written::Frame(frame)));
+        drop(self.outbox.send(HostWrite::Frame(frame)));
     }
 
     /// Whether the host lags far behind in reading.
@@ -125,7 +125,7 @@ impl Host {
     /// Returns when everything so far has been written, or the host is gone.
     pub async fn flush(&self) {
         let (mark, written) = oneshot::channel();
-        if self.outbox.send(Written::Mark(mark)).is_ok() {
+        if self.outbox.send(HostWrite::Mark(mark)).is_ok() {
             let _ = written.await;
         }
     }
@@ -187,8 +187,8 @@ impl Writer {
             // What is waiting goes out in one write: a burst of notifications costs one system call.
             loop {
                 match next {
-                    Written::Mark(mark) => marks.push(mark),
-                    Written::Frame(frame) => {
+                    HostWrite::Mark(mark) => marks.push(mark),
+                    HostWrite::Frame(frame) => {
                         self.queued.fetch_sub(frame.len(), Ordering::Relaxed);
                         batch.add(frame);
                     }
@@ -361,7 +361,7 @@ mod tests {
         host.notify("left/out", None);
         host.respond(&RequestId::Number(1), Ok(&raw("1")));
         let mut seen = Vec::new();
-        while let Ok(Written::Frame(frame)) = writer.inbox.try_recv() {
+        while let Ok(HostWrite::Frame(frame)) = writer.inbox.try_recv() {
             seen.push(frame.len());
         }
         assert_eq!(seen.len(), 2);

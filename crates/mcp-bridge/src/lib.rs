@@ -57,7 +57,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 pub use failure::UNAVAILABLE;
 pub use memory::Memory;
 pub use role::Role;
-pub use session::Ended;
+pub use session::EndReason;
 pub use shared::SharedUpstream;
 
 /// 256 MiB: what one message of the host may hold, as of a server.
@@ -67,7 +67,7 @@ const MAX_LINE_BYTES: usize = 256 << 20;
 pub type SignIn = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = bool> + Send>> + Send + Sync>;
 
 /// Returns when nothing is under way that would be lost with the process.
-pub type Settled = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
+pub type SettledWait = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = ()> + Send>> + Send + Sync>;
 
 /// What is said to a host that opens the conversation: nothing, or why it is turned away.
 pub type OpeningFuture = Pin<Box<dyn Future<Output = Result<(), Reason>> + Send>>;
@@ -77,7 +77,7 @@ pub type OpeningFuture = Pin<Box<dyn Future<Output = Result<(), Reason>> + Send>
 pub type Opening = Arc<dyn Fn(Option<String>) -> OpeningFuture + Send + Sync>;
 
 /// Says what a program makes of the next step: a command of its own, an item of its menu; nothing where it has none.
-pub type Next = Arc<dyn Fn(&NextStep) -> Option<String> + Send + Sync>;
+pub type NextStepText = Arc<dyn Fn(&NextStep) -> Option<String> + Send + Sync>;
 
 /// One bridge's settings.
 #[derive(Clone)]
@@ -92,7 +92,7 @@ pub struct BridgeConfig {
     /// The name of this program, as the `source` of its errors. `mcp-bridge` unless set.
     pub program: Arc<str>,
     /// What this program makes of the next step, for its errors. Plain words that name no command unless set.
-    pub next: Next,
+    pub next: NextStepText,
     /// How patiently the connection is kept.
     pub policy: SupervisorPolicy,
     /// What is configured and known about signing in, at the time of a failure: the next step depends on it.
@@ -110,7 +110,7 @@ pub struct BridgeConfig {
     /// Told who the host is, as it says itself, before `started`.
     pub introduced: Option<Arc<dyn Fn(Option<ClientInfo>) + Send + Sync>>,
     /// Waited for at the end, beside the `DELETE` of the session: what would be lost with this process.
-    pub settled: Option<Settled>,
+    pub settled: Option<SettledWait>,
     /// The longest message of the host, in bytes. 256 MiB unless set.
     pub max_line_bytes: usize,
     /// How many requests of the host may be under way at a time; more are refused at once. 1,000 unless set.
@@ -230,7 +230,7 @@ impl BridgeConfig {
 
     /// With something that is waited for at the end, for as long as the end of a session may take.
     #[must_use]
-    pub fn with_settled(mut self, settled: Settled) -> Self {
+    pub fn with_settled(mut self, settled: SettledWait) -> Self {
         self.settled = Some(settled);
         self
     }
@@ -280,7 +280,7 @@ impl Bridge {
         input: impl AsyncRead + Unpin,
         output: impl AsyncWrite + Send + Unpin + 'static,
         asked_to_end: impl Future<Output = ()>,
-    ) -> Ended {
+    ) -> EndReason {
         session::run(self.connector, self.config, input, output, asked_to_end).await
     }
 }

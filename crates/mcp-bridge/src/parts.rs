@@ -11,6 +11,6 @@ pub use crate::lines::{Line, Lines};
 pub use crate::peer_account::check_peer;
 pub use crate::session::acknowledgement;
 pub use crate::splice::{raw, string, text, with_members, with_meta};
-pub use crate::state::{Log, LogWish};
+pub use crate::state::{Log, LogRequest};
 pub use crate::subscriptions::{LIST_CHANGES, Subscriptions, is_change};
 pub use crate::upstream::{subscribe_one_by_one, subscribe_together};

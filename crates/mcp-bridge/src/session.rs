@@ -30,7 +30,7 @@ use crate::shared::{BridgeView, UpstreamChange};
 use crate::splice::{raw, text};
 use crate::state::Core;
 use crate::subscriptions::id_text;
-use crate::upstream::{Side, WithSide, follow, pass_on};
+use crate::upstream::{BridgeSource, Side, follow, pass_on};
 
 /// How long requests under way may take when the host has closed its side: a script may have asked and gone.
 const LAST_ANSWERS: Duration = Duration::from_millis(900);
@@ -48,7 +48,7 @@ const KNOWN_LIMIT: Duration = Duration::from_secs(5);
 /// Why a bridge ended.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Ended {
+pub enum EndReason {
     /// The host closed its side, or cannot be written to any more.
     HostGone,
     /// It was told to.
@@ -64,7 +64,7 @@ pub(crate) async fn run(
     input: impl AsyncRead + Unpin,
     output: impl AsyncWrite + Send + Unpin + 'static,
     asked_to_end: impl Future<Output = ()>,
-) -> Ended {
+) -> EndReason {
     let (host, writer) = Host::new();
     let mut lines = Lines::new(input, config.max_line_bytes);
     let core = Arc::new(Core::new(config, host));
@@ -74,22 +74,22 @@ pub(crate) async fn run(
     let ended = loop {
         tokio::select! {
             biased;
-            () = &mut asked_to_end => break Ended::Asked,
-            _ = &mut writing => break Ended::HostGone,
+            () = &mut asked_to_end => break EndReason::Asked,
+            _ = &mut writing => break EndReason::HostGone,
             // Who asks and does not read is not asked on: its answers must not fill the memory of this process.
             () = core.host.flush(), if core.host.is_behind() => {}
             line = lines.next(), if !core.host.is_behind() => match line {
                 Ok(Some(Line::Whole(line))) => {
                     session.take(line).await;
                     if session.turned_away {
-                        break Ended::TurnedAway;
+                        break EndReason::TurnedAway;
                     }
                 }
                 Ok(Some(Line::TooLong)) => session.refuse("the message is too long"),
-                Ok(None) => break Ended::HostGone,
+                Ok(None) => break EndReason::HostGone,
                 Err(error) => {
                     tracing::debug!(%error, "the host cannot be read");
-                    break Ended::HostGone;
+                    break EndReason::HostGone;
                 }
             },
         }
@@ -271,7 +271,7 @@ impl Session {
         self.core.recall().await;
         let side = Arc::new(Side::new(&self.core));
         let config = &self.core.config;
-        let source = WithSide { source: self.source(), side };
+        let source = BridgeSource { source: self.source(), side };
         let supervisor =
             SupervisorConfig::new(config.name.clone(), source).with_policy(config.policy.clone());
         let server = Supervisor::start(self.connector.clone(), supervisor);
@@ -403,11 +403,11 @@ impl Session {
     }
 
     /// Ends everything, within two seconds.
-    async fn end(&mut self, ended: Ended) {
+    async fn end(&mut self, ended: EndReason) {
         self.core.ending.cancel();
         self.tasks.close();
         let last_answers = async {
-            if ended == Ended::HostGone {
+            if ended == EndReason::HostGone {
                 self.tasks.wait().await;
             }
         };

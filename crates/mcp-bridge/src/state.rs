@@ -15,7 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::BridgeConfig;
 use crate::describe::Description;
-use crate::early::Early;
+use crate::early::EarlyInbox;
 use crate::era::severity;
 use crate::host::Host;
 use crate::lists::Lists;
@@ -33,7 +33,7 @@ pub(crate) struct Core {
     pub(crate) subscriptions: Subscriptions,
     pub(crate) exchanges: Arc<Exchanges>,
     pub(crate) log: Log,
-    pub(crate) early: Early,
+    pub(crate) early: EarlyInbox,
     /// The host is gone, or the bridge was told to end: what waits for something to be known waits no longer.
     pub(crate) ending: CancellationToken,
     /// What an earlier process was told by the server.
@@ -57,7 +57,7 @@ impl Core {
             subscriptions: Subscriptions::default(),
             exchanges: Exchanges::new(),
             log: Log::default(),
-            early: Early::default(),
+            early: EarlyInbox::default(),
             ending: CancellationToken::new(),
             recalled: OnceLock::new(),
             missed: AtomicBool::new(false),
@@ -253,7 +253,7 @@ impl Log {
 
     /// A request wants messages from this level on, until the guard is dropped and a moment longer; says whether a
     /// legacy server must be told first.
-    pub fn want(&self, level: &str) -> Option<(LogWish<'_>, bool)> {
+    pub fn want(&self, level: &str) -> Option<(LogRequest<'_>, bool)> {
         let level = severity(level)?;
         let mut state = self.state();
         state.wanted.push(level);
@@ -261,7 +261,7 @@ impl Log {
         if must_tell {
             state.told = Some(level);
         }
-        Some((LogWish { log: self, level }, must_tell))
+        Some((LogRequest { log: self, level }, must_tell))
     }
 
     /// A new connection knows nothing of the levels.
@@ -283,12 +283,12 @@ impl Log {
 
 /// A request that wants log messages.
 #[derive(Debug)]
-pub struct LogWish<'a> {
+pub struct LogRequest<'a> {
     log: &'a Log,
     level: u8,
 }
 
-impl Drop for LogWish<'_> {
+impl Drop for LogRequest<'_> {
     fn drop(&mut self) {
         let mut state = self.log.state();
         if let Some(at) = state.wanted.iter().position(|level| *level == self.level) {

@@ -116,12 +116,12 @@ pub(crate) fn pass_on(core: &Core, method: &str, params: Option<&RawValue>) {
 }
 
 /// The source of a bridge's server: the given one, with the bridge as its client.
-pub(crate) struct WithSide {
+pub(crate) struct BridgeSource {
     pub(crate) source: Arc<dyn ServerSource>,
     pub(crate) side: Arc<Side>,
 }
 
-impl ServerSource for WithSide {
+impl ServerSource for BridgeSource {
     fn server(&self) -> ServerFuture<'_> {
         Box::pin(async { Ok(self.source.server().await?.with_handler(self.side.clone())) })
     }

@@ -4,7 +4,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use mcp_auth::url_policy::NamedBy;
+use mcp_auth::url_policy::UrlSource;
 use mcp_text::Secrets;
 use mcp_transport::Connection;
 use mcp_transport::connection::WeakConnection;
@@ -30,7 +30,7 @@ pub(crate) struct TerminalQuestions {
     /// One question at a time; `None` where no person can answer.
     answers: Option<Mutex<Answers>>,
     /// The server that asks, which decides where it may send a person.
-    server: NamedBy,
+    server: UrlSource,
     /// What its words may not repeat. What a person answers and the address of a page are shown in full nevertheless: they
     /// are what is decided about.
     secrets: Secrets,
@@ -43,7 +43,7 @@ impl TerminalQuestions {
         output: Arc<Output>,
         browser: Browser,
         interactive: bool,
-        server: NamedBy,
+        server: UrlSource,
         secrets: Secrets,
     ) -> Self {
         let answers = interactive.then(|| Mutex::new(Answers::of_terminal()));
@@ -328,7 +328,7 @@ mod tests {
             arguments: ["-c", &script].map(std::ffi::OsString::from).into(),
         };
         let output = Arc::new(Output::of_process(crate::args::ColorArg::Never, false, false, true));
-        let server = NamedBy::server(&url::Url::parse(server).unwrap());
+        let server = UrlSource::server(&url::Url::parse(server).unwrap());
         // The keyboard speaks after the question, as a person does.
         let (mut keyboard, terminal) = tokio::io::duplex(64);
         let answers = Some(Mutex::new(Answers::of(terminal)));
@@ -406,7 +406,7 @@ mod tests {
             output,
             Browser::Absent("test"),
             false,
-            NamedBy::this_machine(),
+            UrlSource::this_machine(),
             Secrets::default(),
         );
         let answer = handler.handle("elicitation/create", None).await.unwrap();

@@ -23,11 +23,11 @@ pub(crate) fn is_called(name: &str, word: &str) -> bool {
 
 /// A session that was to end and has not.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct NotEnded {
+pub(crate) struct LingeringSession {
     pub(crate) pid: u32,
     /// It has said that it ends.
     pub(crate) has_answered: bool,
 }
 
 pub(crate) use self::share::{Share, join, share};
-pub(crate) use self::sockets::{Which, all, of, reconnect, stop};
+pub(crate) use self::sockets::{SessionSelector, all, of, reconnect, stop};

@@ -5,7 +5,7 @@ use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::args::ColorArg;
-use crate::view::live::{Drawn, Frame, Whole};
+use crate::view::live::{DrawnFrame, Frame, FullScreen};
 use crate::view::wrap::paragraph;
 
 /// The two streams and what they are connected to.
@@ -33,8 +33,8 @@ pub(crate) struct Output {
 struct State {
     written: StdoutState,
     /// What is on the terminal and will be replaced. It goes before anything else is written.
-    drawn: Drawn,
-    whole: Whole,
+    drawn: DrawnFrame,
+    whole: FullScreen,
 }
 
 /// What became of what was written to stdout.

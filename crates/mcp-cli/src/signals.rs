@@ -73,7 +73,7 @@ pub(crate) struct Terminal {
 /// One thing that becomes of it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[cfg_attr(not(unix), expect(dead_code, reason = "a system without signals tells nothing"))]
-pub(crate) enum Moved {
+pub(crate) enum TerminalEvent {
     /// The window has another size.
     Resized,
     /// A person wants to do something else meanwhile (Ctrl-Z): see [`stop`].
@@ -90,7 +90,7 @@ impl Terminal {
     }
 
     /// Waits for the next. Dropping the future loses nothing.
-    pub(crate) async fn moved(&mut self) -> Moved {
+    pub(crate) async fn moved(&mut self) -> TerminalEvent {
         async fn next(signal: &mut Option<tokio::signal::unix::Signal>) {
             match signal {
                 Some(signal) => drop(signal.recv().await),
@@ -98,8 +98,8 @@ impl Terminal {
             }
         }
         tokio::select! {
-            () = next(&mut self.resized) => Moved::Resized,
-            () = next(&mut self.stopped) => Moved::Stopped,
+            () = next(&mut self.resized) => TerminalEvent::Resized,
+            () = next(&mut self.stopped) => TerminalEvent::Stopped,
         }
     }
 }
@@ -118,7 +118,7 @@ impl Terminal {
     }
 
     /// Never.
-    pub(crate) async fn moved(&mut self) -> Moved {
+    pub(crate) async fn moved(&mut self) -> TerminalEvent {
         std::future::pending().await
     }
 }

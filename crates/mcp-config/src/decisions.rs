@@ -20,7 +20,7 @@ use serde::Serialize;
 
 use crate::consent::{Record, Slot};
 use crate::document::Document;
-use crate::entry::{Approval, Changed, ServerEntry, Switch};
+use crate::entry::{Approval, EntryChange, ServerEntry, Switch};
 use crate::json::{Node, Object, Pointer};
 use crate::project::project_key;
 use crate::sources::Role;
@@ -113,7 +113,7 @@ fn own_folder<'d>(document: &'d Document<'_>, root: &Path) -> Option<(Pointer, &
 }
 
 /// A name in a list, and where.
-type Named = (String, Origin);
+type NamedOrigin = (String, Origin);
 
 /// The disabled lists of this project.
 #[derive(Debug, Default)]
@@ -172,7 +172,7 @@ pub(crate) fn unheard(document: &Document<'_>, key: &str) -> Option<Problem> {
 
 /// What a person agreed to, of one file.
 #[derive(Debug)]
-struct Agreed {
+struct FileApproval {
     file: String,
     /// The account that the file or its folder belonged to then, where it was another one.
     foreign: Option<u64>,
@@ -198,8 +198,8 @@ pub(crate) struct Approvals {
     /// The folder was trusted here, or its approvals have been met. From then on the repository's own settings approve
     /// nothing that was not there then.
     settled: bool,
-    contents: HashMap<String, Vec<Agreed>>,
-    helpers: HashMap<String, Vec<Agreed>>,
+    contents: HashMap<String, Vec<FileApproval>>,
+    helpers: HashMap<String, Vec<FileApproval>>,
     /// Our own decisions could be read. Where they could not, it is not known what was agreed to.
     known: bool,
 }
@@ -301,7 +301,7 @@ impl Approvals {
         let covering: Vec<_> = agreed.iter().filter(|agreed| agreed.record.covers(entry.terms())).collect();
         if covering.is_empty() {
             let changes = agreed[0].record.changes(entry.terms());
-            return (Approval::Changed(Box::new(Changed { agreed: named.clone(), changes })), false);
+            return (Approval::Changed(Box::new(EntryChange { agreed: named.clone(), changes })), false);
         }
         // Security: the same words may mean another program in the folder of another account.
         let foreign = entry.foreign.map(u64::from);
@@ -329,7 +329,7 @@ impl Approvals {
             Some(agreed) if agreed.record.covers(entry.terms()) => Approval::Approved(named.clone()),
             Some(agreed) => {
                 let changes = agreed.record.changes(entry.terms());
-                Approval::Changed(Box::new(Changed { agreed: named.clone(), changes }))
+                Approval::Changed(Box::new(EntryChange { agreed: named.clone(), changes }))
             }
             None => Approval::Undecided,
         }
@@ -346,7 +346,7 @@ impl Approvals {
             }
             Some(first) => {
                 let changes = first.record.changes(&terms);
-                (Approval::Changed(Box::new(Changed { agreed: first.origin.clone(), changes })), false)
+                (Approval::Changed(Box::new(EntryChange { agreed: first.origin.clone(), changes })), false)
             }
         }
     }
@@ -378,7 +378,10 @@ pub(crate) fn file_of(entry: &ServerEntry) -> String {
 }
 
 /// What was agreed to under the name of `entry`: in its file, or else anywhere.
-fn candidates<'a>(agreed: &'a HashMap<String, Vec<Agreed>>, entry: &ServerEntry) -> Vec<&'a Agreed> {
+fn candidates<'a>(
+    agreed: &'a HashMap<String, Vec<FileApproval>>,
+    entry: &ServerEntry,
+) -> Vec<&'a FileApproval> {
     let all = agreed.get(&entry.name).map(Vec::as_slice).unwrap_or_default();
     let file = file_of(entry);
     let here: Vec<_> = all.iter().filter(|agreed| agreed.file == file).collect();
@@ -390,7 +393,7 @@ fn agreed(
     path: &Pointer,
     folder: &Node,
     slot: Slot,
-    into: &mut HashMap<String, Vec<Agreed>>,
+    into: &mut HashMap<String, Vec<FileApproval>>,
 ) {
     let names = folder.as_object().and_then(|folder| folder.get(slot.key())).and_then(Node::as_object);
     for name in names.into_iter().flat_map(|names| names.iter()) {
@@ -399,7 +402,7 @@ fn agreed(
             let foreign =
                 member.node.as_object().and_then(|record| record.get("owner")).and_then(Node::as_u64);
             let path = path.key(slot.key()).key(&name.key).key(&member.key);
-            into.entry(name.key.to_string()).or_default().push(Agreed {
+            into.entry(name.key.to_string()).or_default().push(FileApproval {
                 file: member.key.to_string(),
                 foreign,
                 record: Record::from_node(&member.node),
@@ -410,7 +413,7 @@ fn agreed(
 }
 
 /// Where a name is listed twice, the first place is the one that is told.
-fn extend(names: &mut HashMap<String, Origin>, more: impl IntoIterator<Item = Named>) {
+fn extend(names: &mut HashMap<String, Origin>, more: impl IntoIterator<Item = NamedOrigin>) {
     for (name, origin) in more {
         names.entry(name).or_insert(origin);
     }
@@ -433,7 +436,7 @@ fn names(
     path: &Pointer,
     key: &str,
     problems: &mut Vec<Problem>,
-) -> Vec<Named> {
+) -> Vec<NamedOrigin> {
     let Some(list) = node.as_object().and_then(|object| object.get(key)).filter(|list| !list.is_null())
     else {
         return Vec::new();

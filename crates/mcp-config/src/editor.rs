@@ -25,7 +25,7 @@ pub struct Editor {
 /// What became of a file, or would.
 #[derive(Clone, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Edited {
+pub struct FileEdit {
     /// The file, where links lead.
     pub file: PathBuf,
     /// Whether it was not there before.
@@ -34,7 +34,7 @@ pub struct Edited {
     after: String,
 }
 
-impl Edited {
+impl FileEdit {
     /// Whether anything is different.
     pub fn changed(&self) -> bool {
         self.before != self.after
@@ -56,9 +56,9 @@ impl Edited {
     }
 }
 
-impl fmt::Debug for Edited {
+impl fmt::Debug for FileEdit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Edited")
+        f.debug_struct("FileEdit")
             .field("file", &self.file)
             .field("is_new", &self.is_new)
             .field("changed", &self.changed())
@@ -87,7 +87,7 @@ impl Editor {
         &self,
         place: &EntryPlace,
         mut change: impl FnMut(&str) -> Result<String, E>,
-    ) -> Result<Edited, E> {
+    ) -> Result<FileEdit, E> {
         let path = &place.file;
         let new = if place.scope == Scope::Project { NewFile::AsDirectory } else { NewFile::Private };
         let mut texts = (String::new(), String::new());
@@ -99,7 +99,9 @@ impl Editor {
             Ok((!is_same).then(|| after.into_bytes()))
         });
         match rewritten {
-            Ok(done) => Ok(Edited { file: done.file, is_new: done.is_new, before: texts.0, after: texts.1 }),
+            Ok(done) => {
+                Ok(FileEdit { file: done.file, is_new: done.is_new, before: texts.0, after: texts.1 })
+            }
             Err(Failure::Asked(error)) => Err(error),
             Err(Failure::Edit(error)) => Err(error.into()),
             Err(Failure::File(error)) => Err(ConfigError::io(ConfigErrorKind::Write, path, error).into()),
@@ -115,7 +117,7 @@ impl Editor {
         &self,
         place: &EntryPlace,
         mut change: impl FnMut(&str) -> Result<String, E>,
-    ) -> Result<Edited, E> {
+    ) -> Result<FileEdit, E> {
         let path = &place.file;
         let content = match mcp_files::read(path, &Policy::surroundings(MAX_BYTES).owned()) {
             Ok(content) => Some(content),
@@ -124,7 +126,7 @@ impl Editor {
         };
         let before = utf8(content.as_deref().unwrap_or_default(), path)?.to_owned();
         let after = change(&before)?;
-        Ok(Edited { file: path.clone(), is_new: content.is_none(), before, after })
+        Ok(FileEdit { file: path.clone(), is_new: content.is_none(), before, after })
     }
 }
 

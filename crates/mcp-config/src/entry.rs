@@ -43,7 +43,7 @@ pub struct ServerEntry {
     /// Whether a person agreed to it, for entries that a project brings along.
     pub approval: Approval,
     /// Why the administrator's lists forbid it, if they do.
-    pub blocked: Option<Blocked>,
+    pub blocked: Option<PolicyBlock>,
     /// How it leads back to itself, if starting it here would: a fragment for people.
     pub self_reference: Option<String>,
     /// What it was read under.
@@ -255,20 +255,20 @@ pub enum Approval {
     /// Rejected, there.
     Rejected(Origin),
     /// A person agreed to it, and it is not what it was then. For a local entry it is the helper that is not.
-    Changed(Box<Changed>),
+    Changed(Box<EntryChange>),
 }
 
 /// What became of an entry since a person agreed to it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Changed {
+pub struct EntryChange {
     /// Where it was agreed to.
     pub agreed: Origin,
     /// What is different, field by field.
     pub changes: Vec<Change>,
 }
 
-impl fmt::Display for Changed {
+impl fmt::Display for EntryChange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const SHOWN: usize = 3;
         let changes: Vec<String> =
@@ -287,7 +287,7 @@ impl fmt::Display for Changed {
 /// Which rule of the administrator's lists forbids an entry.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Blocked {
+pub enum PolicyBlock {
     /// An entry of a deny list, there.
     Denied(Origin),
     /// There is an allow list and no entry of it fits.
@@ -296,7 +296,7 @@ pub enum Blocked {
     PolicyUnreadable,
 }
 
-impl fmt::Display for Blocked {
+impl fmt::Display for PolicyBlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Denied(origin) => write!(f, "blocked by {} in {origin}", origin.field),

@@ -36,7 +36,7 @@ pub struct Explanation {
     /// Whether the folder is trusted.
     pub trusted: bool,
     /// Definitions of the same name that are not in force.
-    pub shadowed: Vec<Hidden>,
+    pub shadowed: Vec<HiddenDefinition>,
     /// What is wrong or odd about it.
     pub notes: Vec<Problem>,
 }
@@ -63,7 +63,7 @@ pub struct HelperFacts {
 #[derive(Clone, Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
-pub struct Hidden {
+pub struct HiddenDefinition {
     /// Where it was defined.
     pub scope: Scope,
     /// The exact place.
@@ -83,7 +83,7 @@ impl Explanation {
             ttl_ms: helper.ttl.map(|ttl| ttl.as_millis()),
         });
         let hidden = config.shadowed.iter().map(|shadowed| &shadowed.entry);
-        let hidden = hidden.filter(|other| other.name == entry.name).map(|other| Hidden {
+        let hidden = hidden.filter(|other| other.name == entry.name).map(|other| HiddenDefinition {
             scope: other.scope,
             origin: other.origin.clone(),
             endpoint: other.display_endpoint(),

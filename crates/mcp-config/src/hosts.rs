@@ -27,7 +27,7 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use entry::Origins;
 pub(crate) use found::written;
-pub use found::{Carried, HostFound};
+pub use found::{HostFound, HostServer};
 pub use lines::AddressOption;
 pub(crate) use lines::{Line, Takes};
 pub(crate) use place::{Base, Folder};

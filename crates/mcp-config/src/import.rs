@@ -5,7 +5,7 @@
 
 use crate::edit::{self, Change, EditError, Value};
 use crate::entry::{Server, ServerEntry};
-use crate::hosts::{Carried, Host, HostFound, Input};
+use crate::hosts::{Host, HostFound, HostServer, Input};
 use crate::{Config, EntryPlace, Origin, Problem, Scope, Terms};
 
 /// The servers of other hosts, each with what stands in its way.
@@ -25,7 +25,7 @@ pub struct Candidate {
     /// Its entry in a file of ours. It may hold secrets.
     pub value: Value,
     /// Where it was found.
-    pub sources: Vec<Found>,
+    pub sources: Vec<FoundPlace>,
     /// What stands under its name here.
     pub standing: Standing,
     /// What stands under its name in the file that would be written. It may hold secrets.
@@ -42,7 +42,7 @@ pub struct Candidate {
 /// A place where a server was found.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Found {
+pub struct FoundPlace {
     /// Whose file it is.
     pub host: &'static Host,
     /// Whether a project brings it along.
@@ -93,14 +93,14 @@ impl ImportPlan {
     fn add(
         &mut self,
         file: &HostFound,
-        carried: &Carried,
+        carried: &HostServer,
         config: &Config,
         place: &EntryPlace,
         text: &str,
     ) -> Result<(), EditError> {
         let name = &carried.entry.name;
         let source =
-            Found { host: file.host, of_project: file.of_project, origin: carried.entry.origin.clone() };
+            FoundPlace { host: file.host, of_project: file.of_project, origin: carried.entry.origin.clone() };
         let same_name = || self.candidates.iter().position(|known| known.name == *name);
         let same = self.candidates.iter().position(|known| {
             known.name == *name && known.terms.digest() == carried.terms.digest() && !is_unusable(known)
@@ -145,7 +145,7 @@ fn is_unusable(candidate: &Candidate) -> bool {
 }
 
 /// Why an entry cannot be used anywhere but in its host.
-fn unusable(carried: &Carried) -> Option<String> {
+fn unusable(carried: &HostServer) -> Option<String> {
     match carried.entry.server {
         Server::Remote(_) | Server::Stdio(_) => None,
         Server::NotConfigured => Some("its address is empty".to_owned()),
@@ -163,7 +163,7 @@ fn unusable(carried: &Carried) -> Option<String> {
 
 /// The definitions in force come first, so that what is told is what counts. Those that an entry at `place` overrules are in
 /// the way of none.
-fn standing(carried: &Carried, config: &Config, place: &EntryPlace) -> Standing {
+fn standing(carried: &HostServer, config: &Config, place: &EntryPlace) -> Standing {
     let digest = carried.terms.digest();
     let is_overruled = |entry: &&ServerEntry| {
         place.scope == Scope::Mcplink

@@ -96,19 +96,19 @@ pub use chain::VARIABLE as CHAIN_VARIABLE;
 pub use consent::{Change, Term, Terms};
 pub use decisions::Trust;
 pub use display::display_url;
-pub use editor::{Edited, Editor, EntryPlace};
+pub use editor::{Editor, EntryPlace, FileEdit};
 pub use entry::{
-    Approval, Blocked, Changed, Field, Gate, Helper, Limits, OAuth, Remote, RemoteKind, Scope, Server,
-    ServerEntry, Stdio, Switch,
+    Approval, EntryChange, Field, Gate, Helper, Limits, OAuth, PolicyBlock, Remote, RemoteKind, Scope,
+    Server, ServerEntry, Stdio, Switch,
 };
 pub use env::Env;
 pub use env_file::EnvFile;
 pub use error::{ConfigError, ConfigErrorKind};
 pub use expand::Text;
-pub use explain::{Explanation, HelperFacts, Hidden};
+pub use explain::{Explanation, HelperFacts, HiddenDefinition};
 pub use extra::Extra;
-pub use hosts::{AddressOption, Carried, Host, HostFound, Input};
-pub use import::{Candidate, Found, ImportPlan, Standing};
+pub use hosts::{AddressOption, Host, HostFound, HostServer, Input};
+pub use import::{Candidate, FoundPlace, ImportPlan, Standing};
 pub use launch::Launch;
 pub use load::Config;
 pub use locations::{Locations, Platform};
@@ -116,7 +116,7 @@ pub use network::{NamedFile, Network, Proxy, Tls};
 pub use origin::{Origin, Place};
 pub use paths::PathReport;
 pub use pointer::Pointer;
-pub use precedence::Shadowed;
+pub use precedence::ShadowedEntry;
 pub use problem::{Problem, ProblemCode, Severity};
 pub use project::Project;
 pub use redacted::Redacted;
@@ -127,5 +127,6 @@ pub use switching::Switching;
 pub use trust::TrustStore;
 pub use validate::{validate_file, validate_text};
 pub use wrap::{
-    HostTarget, Kept, KeptNames, Through, WrapError, WrapFailure, WrapRecord, Wrapped, project_of,
+    BridgeCommand, HostTarget, KeptNames, WrapEdit, WrapError, WrapFailure, WrapRecord, WrappedEntry,
+    project_of,
 };

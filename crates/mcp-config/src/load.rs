@@ -17,7 +17,7 @@ use crate::paths::PathReport;
 use crate::plugin::Plugin;
 use crate::pointer::{self, Pointer as HostPointer};
 use crate::policy::Policy;
-use crate::precedence::{self, Shadowed};
+use crate::precedence::{self, ShadowedEntry};
 use crate::program::Program;
 use crate::schema::{self, Context};
 use crate::sources::{Content, Request, Role, Source, Sources};
@@ -34,7 +34,7 @@ pub struct Config {
     /// The entries in force, one per name: by scope, then in the order of the files.
     pub entries: Vec<ServerEntry>,
     /// The definitions that are not in force.
-    pub shadowed: Vec<Shadowed>,
+    pub shadowed: Vec<ShadowedEntry>,
     /// The entries that are how a host reaches a server, and no servers. None of them is in force or shadowed.
     pub pointers: Vec<HostPointer>,
     /// Everything that is wrong or odd, in the order in which it was found.

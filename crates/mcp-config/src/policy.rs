@@ -13,7 +13,7 @@ use std::collections::HashMap;
 
 use crate::decisions::{Heard, Parsed, unheard};
 use crate::document::Document;
-use crate::entry::{Blocked, Server, ServerEntry};
+use crate::entry::{PolicyBlock, Server, ServerEntry};
 use crate::expand::Text;
 use crate::json::{Node, Object, Pointer};
 use crate::sources::Role;
@@ -128,14 +128,14 @@ impl Policy {
     }
 
     /// Why `entry` may not be used, if so.
-    pub(crate) fn check(&self, entry: &ServerEntry) -> Option<Blocked> {
+    pub(crate) fn check(&self, entry: &ServerEntry) -> Option<PolicyBlock> {
         let denied = self.deny.names.get(&entry.name);
         let denied = denied.or_else(|| self.deny.other_fitting(entry).map(|rule| &rule.origin));
         if let Some(origin) = denied {
-            return Some(Blocked::Denied(origin.clone()));
+            return Some(PolicyBlock::Denied(origin.clone()));
         }
         if self.unreadable {
-            return Some(Blocked::PolicyUnreadable);
+            return Some(PolicyBlock::PolicyUnreadable);
         }
         let rules = self.allow.as_ref()?;
         let any = |kind: fn(&Matcher) -> bool| rules.others.iter().any(|rule| kind(&rule.matcher));
@@ -147,7 +147,7 @@ impl Policy {
         };
         let allowed =
             names_count && rules.names.contains_key(&entry.name) || rules.other_fitting(entry).is_some();
-        (!allowed).then_some(Blocked::NotAllowed)
+        (!allowed).then_some(PolicyBlock::NotAllowed)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::{Origin, Problem, ProblemCode, Severity};
 /// A definition that is not in force.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Shadowed {
+pub struct ShadowedEntry {
     /// The definition.
     pub entry: ServerEntry,
     /// The scope of the one that is.
@@ -32,7 +32,7 @@ fn rank(scope: Scope) -> Option<usize> {
 pub(crate) fn choose(
     mut candidates: Vec<ServerEntry>,
     problems: &mut Vec<Problem>,
-) -> (Vec<ServerEntry>, Vec<Shadowed>) {
+) -> (Vec<ServerEntry>, Vec<ShadowedEntry>) {
     candidates.sort_by_key(|entry| rank(entry.scope));
     let mut entries: Vec<ServerEntry> = Vec::new();
     let mut holders: HashMap<String, usize> = HashMap::with_capacity(candidates.len());
@@ -46,13 +46,13 @@ pub(crate) fn choose(
             Some(holder) if yields(holder) && !yields(&candidate) => {
                 problems.push(not_approved(holder, &candidate));
                 let by = candidate.scope;
-                shadowed.push(Shadowed { entry: std::mem::replace(holder, candidate), by });
+                shadowed.push(ShadowedEntry { entry: std::mem::replace(holder, candidate), by });
             }
-            Some(holder) => shadowed.push(Shadowed { entry: candidate, by: holder.scope }),
+            Some(holder) => shadowed.push(ShadowedEntry { entry: candidate, by: holder.scope }),
         }
     }
     let mut others: HashMap<&str, Vec<&ServerEntry>> = HashMap::new();
-    for Shadowed { entry, .. } in &shadowed {
+    for ShadowedEntry { entry, .. } in &shadowed {
         others.entry(&entry.name).or_default().push(entry);
     }
     for entry in &entries {

@@ -10,7 +10,7 @@ mod write;
 use std::fmt;
 use std::path::Path;
 
-pub use record::{Kept, KeptNames, WrapRecord};
+pub use record::{KeptNames, WrapRecord, WrappedEntry};
 pub use write::WrapFailure;
 
 use crate::edit::{self, Change, EditError, Value};
@@ -36,7 +36,7 @@ pub struct HostTarget {
 /// How a host starts this program in the place of a server.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Through {
+pub struct BridgeCommand {
     /// The program, with its whole path.
     pub program: String,
     /// Its arguments.
@@ -45,7 +45,7 @@ pub struct Through {
     pub env: Vec<(String, String)>,
 }
 
-impl Through {
+impl BridgeCommand {
     /// The program as a bridge to `name`.
     pub fn to(program: &Path, name: &str, project: Option<&Path>) -> Self {
         let mut args = vec!["bridge".to_owned(), name.to_owned()];
@@ -95,16 +95,16 @@ impl From<EditError> for WrapError {
 /// A text with an entry that leads through this program.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct Wrapped {
+pub struct WrapEdit {
     /// The text.
     pub text: String,
     /// The bytes that stood there; none where nothing did. They may hold secrets.
     pub original: Option<String>,
 }
 
-impl fmt::Debug for Wrapped {
+impl fmt::Debug for WrapEdit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Wrapped").field("had_one", &self.original.is_some()).finish_non_exhaustive()
+        f.debug_struct("WrapEdit").field("had_one", &self.original.is_some()).finish_non_exhaustive()
     }
 }
 
@@ -198,7 +198,7 @@ impl HostTarget {
     }
 
     /// How this file says what `through` does.
-    fn value(&self, text: &str, name: &str, through: &Through) -> Value {
+    fn value(&self, text: &str, name: &str, through: &BridgeCommand) -> Value {
         let path = self.path(text, name);
         let is_plain = path.len() == 2 && path[0] == "mcpServers";
         let text_of = |text: &String| Value::from(&**text);
@@ -240,7 +240,7 @@ impl HostTarget {
     }
 
     /// The entry as a person would write it into this file.
-    pub fn shown(&self, name: &str, through: &Through) -> String {
+    pub fn shown(&self, name: &str, through: &BridgeCommand) -> String {
         match self.row.map(|row| row.format) {
             Some(Format::Toml) => toml::block(&["mcp_servers"], name, through, "\n"),
             Some(Format::Yaml) => yaml(name, through),
@@ -256,7 +256,7 @@ impl HostTarget {
     /// # Errors
     ///
     /// See [`WrapError`].
-    pub fn wrapped(&self, text: &str, name: &str, through: &Through) -> Result<Wrapped, WrapError> {
+    pub fn wrapped(&self, text: &str, name: &str, through: &BridgeCommand) -> Result<WrapEdit, WrapError> {
         match self.row.map(|row| row.format) {
             Some(Format::Yaml) => Err(WrapError::NotEdited("its file is YAML, which is not edited here")),
             Some(Format::Toml) => toml::wrapped(text, name, through),
@@ -265,7 +265,7 @@ impl HostTarget {
                 let original = edit::written_at(text, &path)?;
                 let value = self.value(text, name, through);
                 let text = edit::apply(text, &path, &Change::Set(value))?;
-                Ok(Wrapped { text, original })
+                Ok(WrapEdit { text, original })
             }
         }
     }
@@ -288,7 +288,7 @@ impl HostTarget {
         &self,
         text: &str,
         name: &str,
-        through: &Through,
+        through: &BridgeCommand,
         original: Option<&str>,
     ) -> Result<String, WrapError> {
         match self.row.map(|row| row.format) {
@@ -312,7 +312,7 @@ impl HostTarget {
 }
 
 /// The entry for Goose, to be pasted.
-fn yaml(name: &str, through: &Through) -> String {
+fn yaml(name: &str, through: &BridgeCommand) -> String {
     let quoted = |text: &str| serde_json::Value::from(text).to_string();
     let mut out = format!(
         "extensions:\n  {}:\n    type: stdio\n    enabled: true\n    cmd: {}\n    args:\n",

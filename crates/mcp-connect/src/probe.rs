@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use mcp_status::{Reason, ServerInfo, ServerStatus, StatusMachine, StatusReport};
-use mcp_transport::connect::{ConnectPolicy, Connected};
+use mcp_transport::connect::{ConnectOutcome, ConnectPolicy};
 use mcp_transport::stdio::{StartSink, Starting};
 use mcp_transport::tools::ToolList;
 use mcp_transport::{Connection, Connector, TransportError};
@@ -100,7 +100,7 @@ impl Probe {
         Self { report, elapsed, is_unfinished: false, connection: None, tools: None, error: None }
     }
 
-    fn ended(server: &ConfiguredServer, ended: Connected, elapsed: Duration) -> Self {
+    fn ended(server: &ConfiguredServer, ended: ConnectOutcome, elapsed: Duration) -> Self {
         let (context, facts) = (server.context(), server.facts());
         let report = match ended.machine.evidence() {
             Some(evidence) => {

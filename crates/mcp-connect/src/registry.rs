@@ -7,7 +7,7 @@ use std::fmt;
 
 use bytes::Bytes;
 use http::{StatusCode, header};
-use mcp_auth::url_policy::{NamedBy, UrlRefusal};
+use mcp_auth::url_policy::{UrlRefusal, UrlSource};
 use mcp_config::registry::{Draft, Offer, RegistryFault, RegistryName, RegistryPage, RegistryServer};
 use mcp_transport::{TransportError, TransportErrorKind};
 use url::Url;
@@ -115,7 +115,7 @@ impl Registry {
     ///
     /// The address is none, has a user name in it, or is plain http on another machine.
     pub fn new(host: &Host, base: &str) -> Result<Self, RegistryError> {
-        let mut base = NamedBy::person()
+        let mut base = UrlSource::person()
             .may_request(base)
             .map_err(|why| RegistryError::new(RegistryErrorKind::Address, format!("the address {why}")))?;
         base.set_query(None);
@@ -205,7 +205,7 @@ impl Registry {
         let Some(url) = &draft.url else { return Ok(()) };
         // What a variable holds is known later; where it leads was said by a person.
         let url = without_references(url);
-        let by = if draft.host_is_typed { NamedBy::person() } else { NamedBy::server(&self.base) };
+        let by = if draft.host_is_typed { UrlSource::person() } else { UrlSource::server(&self.base) };
         by.may_request(&url).map(drop)
     }
 
@@ -215,7 +215,7 @@ impl Registry {
     ///
     /// Why not.
     pub fn check_offer(&self, offer: &Offer) -> Result<(), UrlRefusal> {
-        let named = offer.fixed_origin().map(|origin| NamedBy::server(&self.base).may_request(origin));
+        let named = offer.fixed_origin().map(|origin| UrlSource::server(&self.base).may_request(origin));
         named.transpose().map(drop)
     }
 
@@ -245,7 +245,7 @@ impl Registry {
                     format!("it answers {} and does not say where to", status.as_u16()),
                 ));
             };
-            url = NamedBy::server(&url).may_request(next.as_str()).map_err(|why| {
+            url = UrlSource::server(&url).may_request(next.as_str()).map_err(|why| {
                 let host = mcp_text::line(&next.origin().ascii_serialization(), 100);
                 let message = format!("it sends to {host}, which {why}");
                 RegistryError::new(RegistryErrorKind::Redirect, message)

@@ -59,7 +59,7 @@ impl<'a> Rewrite<'a> {
 /// What came of it.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Rewritten {
+pub struct RewriteOutcome {
     /// The file, where links lead.
     pub file: PathBuf,
     /// Whether it was not there before.
@@ -100,7 +100,7 @@ pub fn rewrite<E: From<FileError>>(
     path: &Path,
     how: &Rewrite<'_>,
     mut edit: impl FnMut(Option<&[u8]>) -> Result<Option<Vec<u8>>, E>,
-) -> Result<Rewritten, E> {
+) -> Result<RewriteOutcome, E> {
     private_dir(how.locks, Links::Follow)?;
     // A link on the way may lead elsewhere once the lock is had.
     let _lock = lock(&how.locks.join(lock_name(&leading(path)?)), how.patience)?;
@@ -110,16 +110,16 @@ pub fn rewrite<E: From<FileError>>(
         let found = found(&file, how)?;
         let content = found.as_ref().map(|(content, _)| content.as_slice());
         let Some(new) = edit(content)? else {
-            return Ok(Rewritten { is_new: false, changed: false, file });
+            return Ok(RewriteOutcome { is_new: false, changed: false, file });
         };
         if new.len() as u64 > how.limit {
             return Err(FileError::new(FileErrorKind::TooLarge { limit: how.limit }).into());
         }
         if content == Some(&new) {
-            return Ok(Rewritten { is_new: false, changed: false, file });
+            return Ok(RewriteOutcome { is_new: false, changed: false, file });
         }
         if write(&file, &new, found.as_ref().map(|(_, metadata)| metadata), how, stamp)? {
-            return Ok(Rewritten { is_new: found.is_none(), changed: true, file });
+            return Ok(RewriteOutcome { is_new: found.is_none(), changed: true, file });
         }
     }
     Err(FileError::new(FileErrorKind::Changing).into())

@@ -13,10 +13,10 @@ use crate::system;
 /// Files and directories have one (that of a directory changes with the names in it). Anything else, and nothing at all,
 /// have none: a pipe changes by being used.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
-pub struct Stamp(Option<Seen>);
+pub struct Stamp(Option<FileState>);
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-struct Seen {
+struct FileState {
     length: u64,
     modified: Option<SystemTime>,
     identity: system::Identity,
@@ -26,11 +26,11 @@ impl Stamp {
     /// What is at `path` now, where links lead. Opens nothing.
     pub fn of(path: &Path) -> Self {
         let found = std::fs::metadata(path).ok().filter(|found| found.is_file() || found.is_dir());
-        Self(found.as_ref().map(Seen::of))
+        Self(found.as_ref().map(FileState::of))
     }
 }
 
-impl Seen {
+impl FileState {
     fn of(found: &Metadata) -> Self {
         Self { length: found.len(), modified: found.modified().ok(), identity: system::identity(found) }
     }

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use mcp_files::{FileError, FileErrorKind, Lock, NewFile, NotRegular, Rewrite, Rewritten, account, rewrite};
+use mcp_files::{
+    FileError, FileErrorKind, Lock, NewFile, NotRegular, Rewrite, RewriteOutcome, account, rewrite,
+};
 use tempfile::{TempDir, tempdir};
 
 const LIMIT: u64 = 1 << 20;
@@ -18,7 +20,7 @@ fn how(locks: &Path) -> Rewrite<'_> {
     Rewrite::new(locks, LIMIT, NewFile::Private)
 }
 
-fn append(path: &Path, locks: &Path, line: &str) -> Result<Rewritten, FileError> {
+fn append(path: &Path, locks: &Path, line: &str) -> Result<RewriteOutcome, FileError> {
     rewrite(path, &how(locks), |content| Ok(Some([content.unwrap_or_default(), line.as_bytes()].concat())))
 }
 

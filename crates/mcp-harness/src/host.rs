@@ -66,12 +66,12 @@ pub struct FakeHost {
     child: Option<Child>,
     manner: Manner,
     lines: Option<mpsc::UnboundedSender<String>>,
-    heard: Arc<Heard>,
+    heard: Arc<HostLog>,
     next: AtomicU64,
 }
 
 #[derive(Default)]
-struct Heard {
+struct HostLog {
     /// What it answers questions with; none are answered where there is none.
     word: Option<String>,
     waiting: Mutex<HashMap<u64, oneshot::Sender<Value>>>,
@@ -137,7 +137,7 @@ impl FakeHost {
             // Fails where the bridge has gone already.
             drop(input.shutdown().await);
         });
-        let heard = Arc::new(Heard { word: word.map(str::to_owned), ..Heard::default() });
+        let heard = Arc::new(HostLog { word: word.map(str::to_owned), ..HostLog::default() });
         let (ears, weak) = (heard.clone(), lines.downgrade());
         tokio::spawn(async move {
             let mut output = BufReader::new(output).lines();
@@ -382,7 +382,7 @@ impl fmt::Debug for FakeHost {
     }
 }
 
-impl Heard {
+impl HostLog {
     fn take(&self, line: String, lines: &mpsc::WeakUnboundedSender<String>) {
         let message = read(&line);
         lock(&self.lines).push(line);

@@ -291,7 +291,7 @@ impl Session {
             capabilities.iter().fold(ClientCapabilities::default(), |known, (name, settings)| {
                 known.with(name, settings.to_owned())
             });
-        let asked = Asked { session: Arc::downgrade(self), capabilities, client };
+        let asked = SdkHandler { session: Arc::downgrade(self), capabilities, client };
 
         let server = self.server.clone().with_handler(Arc::new(asked));
         let mut observer = locked(&self.observer).take();
@@ -379,19 +379,19 @@ impl Drop for Question<'_> {
 }
 
 /// The SDK, as the connection asks it.
-struct Asked {
+struct SdkHandler {
     session: Weak<Session>,
     capabilities: ClientCapabilities,
     client: ClientInfo,
 }
 
-impl fmt::Debug for Asked {
+impl fmt::Debug for SdkHandler {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Asked").field("client", &self.client).finish_non_exhaustive()
+        f.debug_struct("SdkHandler").field("client", &self.client).finish_non_exhaustive()
     }
 }
 
-impl ServerRequestHandler for Asked {
+impl ServerRequestHandler for SdkHandler {
     fn capabilities(&self) -> ClientCapabilities {
         self.capabilities.clone()
     }

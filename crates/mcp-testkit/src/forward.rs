@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy_bidirectional};
 use tokio::net::TcpStream;
 
 use crate::sync::lock;
-use crate::wire::{Accepts, Serving};
+use crate::wire::{Accepts, ListeningServer};
 
 /// How long the head of a request may be, in bytes.
 const MAX_HEAD: usize = 64 << 10;
@@ -27,7 +27,7 @@ const MAX_HEAD: usize = 64 << 10;
 #[derive(Debug)]
 pub struct ForwardProxy {
     shared: Arc<Shared>,
-    serving: Serving,
+    serving: ListeningServer,
 }
 
 #[derive(Debug, Default)]
@@ -46,7 +46,7 @@ impl ForwardProxy {
     /// When no loopback port can be bound or no thread be started.
     pub fn start() -> io::Result<Self> {
         let shared = Arc::new(Shared::default());
-        let serving = Serving::start(0, Arc::clone(&shared))?;
+        let serving = ListeningServer::start(0, Arc::clone(&shared))?;
         Ok(Self { shared, serving })
     }
 

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use url::Url;
 
 use crate::sync::lock;
-use crate::wire::{Accepts, Serving};
+use crate::wire::{Accepts, ListeningServer};
 
 /// What happens to a connection through a [`FlakyProxy`].
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -45,7 +45,7 @@ pub enum Fault {
 #[derive(Debug)]
 pub struct FlakyProxy {
     shared: Arc<Shared>,
-    serving: Serving,
+    serving: ListeningServer,
 }
 
 #[derive(Debug)]
@@ -69,7 +69,7 @@ impl FlakyProxy {
     /// When no loopback port can be bound or no thread be started.
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
         let shared = Arc::new(Shared { upstream, mode: Mutex::new(Mode::Fixed(Fault::None)) });
-        let serving = Serving::start(0, Arc::clone(&shared))?;
+        let serving = ListeningServer::start(0, Arc::clone(&shared))?;
         Ok(Self { shared, serving })
     }
 

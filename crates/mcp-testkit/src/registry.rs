@@ -12,7 +12,7 @@ use url::Url;
 
 use crate::mcp::{Answer, HttpAnswer, Reply, http_answer};
 use crate::sync::lock;
-use crate::wire::{Handler, HangUp, RecordedRequest, Recorder, Serving};
+use crate::wire::{Handler, HangUp, ListeningServer, RecordedRequest, Recorder};
 
 /// A registry on loopback, which answers searches by name and asks for one version of a server.
 ///
@@ -31,7 +31,7 @@ use crate::wire::{Handler, HangUp, RecordedRequest, Recorder, Serving};
 #[derive(Debug)]
 pub struct FakeRegistry {
     shared: Arc<Shared>,
-    serving: Serving,
+    serving: ListeningServer,
 }
 
 #[derive(Debug)]
@@ -59,7 +59,7 @@ impl FakeRegistry {
     pub fn start() -> io::Result<Self> {
         let state = Mutex::new(State { page: 30, ..State::default() });
         let shared = Arc::new(Shared { state, recorder: Recorder::new(true) });
-        let serving = Serving::http(0, Arc::clone(&shared))?;
+        let serving = ListeningServer::http(0, Arc::clone(&shared))?;
         Ok(Self { shared, serving })
     }
 

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 use url::Url;
 
 use crate::sync::lock;
-use crate::wire::{Accepts, Serving};
+use crate::wire::{Accepts, ListeningServer};
 
 /// Stands between a client and a server that speak MCP over HTTP/1.1, and listens.
 ///
@@ -26,7 +26,7 @@ use crate::wire::{Accepts, Serving};
 #[derive(Debug)]
 pub struct Tap {
     shared: Arc<Shared>,
-    serving: Serving,
+    serving: ListeningServer,
 }
 
 /// The JSON-RPC messages of a conversation, as they were written.
@@ -42,12 +42,12 @@ pub struct Messages {
 #[derive(Debug)]
 struct Shared {
     upstream: Mutex<SocketAddr>,
-    connections: Mutex<Vec<Arc<Copied>>>,
+    connections: Mutex<Vec<Arc<TapRecord>>>,
 }
 
 /// What went over one connection.
 #[derive(Debug, Default)]
-struct Copied {
+struct TapRecord {
     to_server: Mutex<Vec<u8>>,
     to_client: Mutex<Vec<u8>>,
 }
@@ -60,7 +60,7 @@ impl Tap {
     /// When no loopback port can be bound or no thread be started.
     pub fn start(upstream: SocketAddr) -> io::Result<Self> {
         let shared = Arc::new(Shared { upstream: Mutex::new(upstream), connections: Mutex::default() });
-        let serving = Serving::start(0, Arc::clone(&shared))?;
+        let serving = ListeningServer::start(0, Arc::clone(&shared))?;
         Ok(Self { shared, serving })
     }
 
@@ -126,7 +126,7 @@ impl Accepts for Shared {
         let upstream = *lock(&self.upstream);
         let Ok(server) = TcpStream::connect(upstream).await else { return };
         let _ = server.set_nodelay(true);
-        let copied = Arc::new(Copied::default());
+        let copied = Arc::new(TapRecord::default());
         lock(&self.connections).push(Arc::clone(&copied));
         let ((from_client, to_client), (from_server, to_server)) = (client.into_split(), server.into_split());
         // Neither side of HTTP closes its half and reads on, so the end of one is the end of both: a client that gives

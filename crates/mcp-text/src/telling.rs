@@ -10,14 +10,14 @@ use std::borrow::Cow;
 
 /// Which of several lines of one form.
 #[derive(Clone, Copy, Debug)]
-enum Which {
+enum LineChoice {
     First,
     Last,
 }
 
 /// What of a line is shown.
 #[derive(Clone, Copy, Debug)]
-enum Show {
+enum ShownPart {
     /// It.
     Line,
     /// It, and the cause that stands below it.
@@ -34,7 +34,7 @@ enum Show {
 
 /// How one kind of line is known.
 #[derive(Clone, Copy, Debug)]
-enum Known {
+enum LinePattern {
     /// It holds all of these.
     Has(&'static [&'static str]),
     /// It begins like this, after what a tree is drawn with.
@@ -48,18 +48,18 @@ enum Known {
 /// One way in which a tool says what went wrong.
 #[derive(Clone, Copy, Debug)]
 struct Form {
-    known: Known,
-    which: Which,
-    show: Show,
+    known: LinePattern,
+    which: LineChoice,
+    show: ShownPart,
 }
 
-const fn form(known: Known, which: Which, show: Show) -> Form {
+const fn form(known: LinePattern, which: LineChoice, show: ShownPart) -> Form {
     Form { known, which, show }
 }
 
-use Known::{Begins, Ends, Has, Is};
-use Show::{Behind, Cause, Help, Line, Next, Question};
-use Which::{First, Last};
+use LineChoice::{First, Last};
+use LinePattern::{Begins, Ends, Has, Is};
+use ShownPart::{Behind, Cause, Help, Line, Next, Question};
 
 /// The surest first. A form that another line would satisfy by chance comes late.
 const FORMS: &[Form] = &[
@@ -143,7 +143,7 @@ const FORMS: &[Form] = &[
 /// What is shown, and why it was chosen, where that is worth knowing.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Telling {
+pub enum Excerpt {
     /// A line.
     Line(String),
     /// A question without an answer.
@@ -154,7 +154,7 @@ pub enum Telling {
 
 /// The telling line of a text, where a form is known for it.
 #[must_use]
-pub fn by_form(text: &str) -> Option<Telling> {
+pub fn by_form(text: &str) -> Option<Excerpt> {
     let text = crate::block(text);
     let lines = lines(&text);
     FORMS.iter().find_map(|form| form.find(&lines))
@@ -163,13 +163,13 @@ pub fn by_form(text: &str) -> Option<Telling> {
 /// The telling line where no form is known: the last one that is no frame of a stack, no version, no hint where to read
 /// on.
 #[must_use]
-pub fn by_place(text: &str) -> Option<Telling> {
+pub fn by_place(text: &str) -> Option<Excerpt> {
     let text = crate::block(text);
     let lines = lines(&text);
     let worth = || lines.iter().rev().filter(|line| !is_pointer(line));
     let flush = worth().find(|line| !line.starts_with([' ', '\t']));
     let line = flush.or_else(|| worth().next()).or_else(|| lines.last())?;
-    Some(Telling::Line(line.trim().to_owned()))
+    Some(Excerpt::Line(line.trim().to_owned()))
 }
 
 /// The lines that say something, oldest first.
@@ -179,7 +179,7 @@ fn lines(text: &str) -> Vec<&str> {
 }
 
 impl Form {
-    fn find(&self, lines: &[&str]) -> Option<Telling> {
+    fn find(&self, lines: &[&str]) -> Option<Excerpt> {
         let mut found = lines.iter().enumerate().filter(|(_, line)| !is_pointer(line) && self.knows(line));
         let (at, line) = match self.which {
             First => found.next()?,
@@ -189,17 +189,17 @@ impl Form {
         Some(match self.show {
             // A heading alone says nothing.
             Line => match lines.get(at + 1).filter(|_| line.ends_with(':')) {
-                Some(next) => Telling::Line(format!("{line} {}", next.trim())),
-                None => Telling::Line(line.to_owned()),
+                Some(next) => Excerpt::Line(format!("{line} {}", next.trim())),
+                None => Excerpt::Line(line.to_owned()),
             },
             Cause => match cause(&lines[at + 1..]) {
-                Some(cause) => Telling::Line(format!("{line}: {cause}")),
-                None => Telling::Line(line.to_owned()),
+                Some(cause) => Excerpt::Line(format!("{line}: {cause}")),
+                None => Excerpt::Line(line.to_owned()),
             },
-            Behind(word) => Telling::Line(line.split_once(word).map_or(line, |(_, rest)| rest).to_owned()),
-            Next => Telling::Line(lines.get(at + 1).map_or(line, |next| next.trim()).to_owned()),
-            Question => Telling::Question(line.to_owned()),
-            Help => Telling::Help(line.to_owned()),
+            Behind(word) => Excerpt::Line(line.split_once(word).map_or(line, |(_, rest)| rest).to_owned()),
+            Next => Excerpt::Line(lines.get(at + 1).map_or(line, |next| next.trim()).to_owned()),
+            Question => Excerpt::Question(line.to_owned()),
+            Help => Excerpt::Help(line.to_owned()),
         })
     }
 
@@ -316,7 +316,7 @@ fn usage(line: &str) -> bool {
     line.trim_start().get(..6).is_some_and(|begin| begin.eq_ignore_ascii_case("usage:"))
 }
 
-impl Telling {
+impl Excerpt {
     /// As it is told.
     #[must_use]
     pub fn to_text(&self) -> Cow<'_, str> {

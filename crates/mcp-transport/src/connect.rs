@@ -181,7 +181,7 @@ impl ConnectPolicy {
 /// How connecting ended.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Connected {
+pub struct ConnectOutcome {
     /// The connection, where there is one. It exists although its tools could not be listed.
     pub connection: Option<Connection>,
     /// The tools, where they could be listed.
@@ -356,9 +356,9 @@ impl Connector {
         server: &Server,
         policy: &ConnectPolicy,
         mut observe: impl FnMut(&StatusMachine, Option<Duration>) + Send,
-    ) -> Connected {
+    ) -> ConnectOutcome {
         let began = Instant::now();
-        let mut ended = Connected {
+        let mut ended = ConnectOutcome {
             connection: None,
             tools: None,
             machine: StatusMachine::new(policy.machine),
@@ -398,7 +398,7 @@ impl Connector {
         &self,
         server: &Server,
         policy: &ConnectPolicy,
-        ended: &mut Connected,
+        ended: &mut ConnectOutcome,
     ) -> Evidence {
         let connection = match self.attempt(server).await {
             Ok(connection) => connection,

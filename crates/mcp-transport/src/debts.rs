@@ -76,7 +76,7 @@ impl fmt::Display for FloodError {
 impl std::error::Error for FloodError {}
 
 /// What becomes of a request of the server.
-pub(crate) enum Asked {
+pub(crate) enum Admission {
     /// It is answered.
     Admitted(Debt),
     /// Too many are open: it is refused.
@@ -97,7 +97,7 @@ impl Debts {
     }
 
     /// A request has arrived.
-    pub(crate) fn ask(&self, id: &RequestId, method: &str, params: Option<&RawValue>) -> Asked {
+    pub(crate) fn ask(&self, id: &RequestId, method: &str, params: Option<&RawValue>) -> Admission {
         let id = match id {
             RequestId::Number(_) => 0,
             RequestId::String(text) => text.len(),
@@ -106,17 +106,17 @@ impl Debts {
     }
 
     /// Its id is `id_bytes` long, and `bytes` are held while it is worked on.
-    fn take_in(&self, id_bytes: usize, bytes: usize) -> Asked {
+    fn take_in(&self, id_bytes: usize, bytes: usize) -> Admission {
         let Inner { max_open, max_open_bytes, open, owed, .. } = &*self.0;
         if open.count() + owed.count() < *max_open && open.bytes().saturating_add(bytes) <= *max_open_bytes {
             open.add(bytes);
-            return Asked::Admitted(Debt { debts: self.clone(), id_bytes, open: Some(bytes) });
+            return Admission::Admitted(Debt { debts: self.clone(), id_bytes, open: Some(bytes) });
         }
         if self.is_behind() {
-            return Asked::Dropped;
+            return Admission::Dropped;
         }
         owed.add(id_bytes);
-        Asked::Refused(Debt { debts: self.clone(), id_bytes, open: None })
+        Admission::Refused(Debt { debts: self.clone(), id_bytes, open: None })
     }
 
     /// Whether too much waits for the server for anything more to be read from it.
@@ -180,9 +180,9 @@ mod tests {
         Debts::new(&Limits { server_requests: 2, message_bytes: 100, ..Limits::default() })
     }
 
-    fn admitted(asked: Asked) -> Option<Debt> {
+    fn admitted(asked: Admission) -> Option<Debt> {
         match asked {
-            Asked::Admitted(debt) => Some(debt),
+            Admission::Admitted(debt) => Some(debt),
             _ => None,
         }
     }
@@ -192,13 +192,16 @@ mod tests {
         let debts = debts();
         let mut first = admitted(debts.take_in(1, 10)).unwrap();
         let second = admitted(debts.take_in(1, 10)).unwrap();
-        assert!(matches!(debts.take_in(1, 10), Asked::Refused(_)));
+        assert!(matches!(debts.take_in(1, 10), Admission::Refused(_)));
         first.answered();
         assert!(admitted(debts.take_in(1, 10)).is_none(), "its answer is not written yet");
         drop(first);
         assert!(admitted(debts.take_in(1, 10)).is_some());
         drop(second);
-        assert!(matches!(debts.take_in(1, 101), Asked::Refused(_)), "what is open together is bounded, too");
+        assert!(
+            matches!(debts.take_in(1, 101), Admission::Refused(_)),
+            "what is open together is bounded, too"
+        );
         assert_eq!((debts.0.open.count(), debts.0.open.bytes()), (0, 0));
         assert_eq!((debts.0.owed.count(), debts.0.owed.bytes()), (0, 0));
     }
@@ -209,12 +212,12 @@ mod tests {
         let mut owed = Vec::new();
         let dropped = loop {
             match debts.take_in(1, 1) {
-                Asked::Admitted(mut debt) => {
+                Admission::Admitted(mut debt) => {
                     debt.answered();
                     owed.push(debt);
                 }
-                Asked::Refused(debt) => owed.push(debt),
-                Asked::Dropped => break owed.len(),
+                Admission::Refused(debt) => owed.push(debt),
+                Admission::Dropped => break owed.len(),
             }
         };
         assert_eq!(dropped, 2 + REFUSALS);
@@ -231,7 +234,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn s_k2_ids_of_megabytes_are_not_piled_up() {
         let debts = Debts::new(&Limits::default());
-        let Asked::Admitted(mut one) = debts.take_in(2 << 20, 2 << 20) else { panic!("it is the first") };
+        let Admission::Admitted(mut one) = debts.take_in(2 << 20, 2 << 20) else { panic!("it is the first") };
         assert_eq!(debts.room().await, Ok(()));
         one.answered();
         assert_eq!(debts.room().await, Err(FloodError));

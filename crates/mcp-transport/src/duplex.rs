@@ -18,7 +18,7 @@ use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
 use tracing::debug;
 
-use crate::debts::{Asked, Debt, FloodError};
+use crate::debts::{Admission, Debt, FloodError};
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 use crate::inbound::Inbound;
 use crate::limits::{Allowance, Budget, Lease, Meter, Purpose};
@@ -257,12 +257,12 @@ impl Duplex {
             return;
         }
         let mut debt = match self.0.budget.debts.ask(&id, &method, params.as_deref()) {
-            Asked::Admitted(debt) => debt,
-            Asked::Refused(debt) => {
+            Admission::Admitted(debt) => debt,
+            Admission::Refused(debt) => {
                 drop(state);
                 return reply(envelope::encode_response(&id, Err(&too_many_requests())), debt);
             }
-            Asked::Dropped => return,
+            Admission::Dropped => return,
         };
         state.answering.spawn(async move {
             let outcome = inbound.request(&method, params).await;

@@ -103,7 +103,7 @@ struct Member {
 }
 
 /// What became of an entry.
-enum Put {
+enum InsertOutcome {
     Added,
     Replaced,
     Kept,
@@ -156,9 +156,9 @@ impl Fleet {
             }
             for (name, entry) in wanted {
                 match self.put(&mut state, entry) {
-                    Put::Kept => {}
-                    Put::Replaced => changes.replaced.push(name),
-                    Put::Added => changes.added.push(name),
+                    InsertOutcome::Kept => {}
+                    InsertOutcome::Replaced => changes.replaced.push(name),
+                    InsertOutcome::Added => changes.added.push(name),
                 }
             }
         }
@@ -247,18 +247,18 @@ impl Fleet {
         statuses
     }
 
-    fn put(&self, state: &mut State, entry: FleetEntry) -> Put {
+    fn put(&self, state: &mut State, entry: FleetEntry) -> InsertOutcome {
         match state.members.get_mut(&entry.name) {
-            Some(member) if member.fingerprint == entry.fingerprint => Put::Kept,
+            Some(member) if member.fingerprint == entry.fingerprint => InsertOutcome::Kept,
             Some(member) => {
                 member.fingerprint = entry.fingerprint;
                 member.handle.replace_source(entry.source);
-                Put::Replaced
+                InsertOutcome::Replaced
             }
             None => {
                 let handle = self.start(entry.name.clone(), entry.source);
                 state.members.insert(entry.name, Member { fingerprint: entry.fingerprint, handle });
-                Put::Added
+                InsertOutcome::Added
             }
         }
     }

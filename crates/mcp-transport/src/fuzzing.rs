@@ -48,16 +48,16 @@ pub fn sse(bytes: &[u8]) {
 
 /// Everything that a stream told.
 #[derive(Debug, Default, PartialEq)]
-struct Told {
+struct StreamSummary {
     events: Vec<SseEvent>,
     last_event_id: Option<String>,
     reconnection_time: Option<Duration>,
     too_large: bool,
 }
 
-fn read_in_chunks(mut stream: &[u8], limit: usize, mut length: impl FnMut() -> usize) -> Told {
+fn read_in_chunks(mut stream: &[u8], limit: usize, mut length: impl FnMut() -> usize) -> StreamSummary {
     let mut parser = SseParser::new(limit);
-    let mut told = Told::default();
+    let mut told = StreamSummary::default();
     while !stream.is_empty() && !told.too_large {
         let (chunk, rest) = stream.split_at(length().min(stream.len()));
         stream = rest;
@@ -71,8 +71,8 @@ fn read_in_chunks(mut stream: &[u8], limit: usize, mut length: impl FnMut() -> u
 }
 
 /// WHATWG HTML section 9.2.6, line by line over the whole stream: slow, and easy to compare with the text.
-fn events_by_the_book(stream: &[u8]) -> Told {
-    let mut told = Told::default();
+fn events_by_the_book(stream: &[u8]) -> StreamSummary {
+    let mut told = StreamSummary::default();
     let mut event = SseEvent::default();
     let mut data: Option<Vec<String>> = None;
     for line in lines_by_the_book(stream.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stream)) {
@@ -131,7 +131,7 @@ fn lines_by_the_book(stream: &[u8]) -> Vec<&[u8]> {
 pub fn envelope(bytes: &[u8]) {
     let Ok(messages) = parse(bytes.to_vec()) else { return };
     for message in messages.flatten() {
-        let shown = Shown::of(&message);
+        let shown = MessageSummary::of(&message);
         let written = match &message {
             Incoming::Request { id, method, params } => encode_request(id, method, params.as_deref()),
             Incoming::Notification { method, params } => encode_notification(method, params.as_deref()),
@@ -142,7 +142,7 @@ pub fn envelope(bytes: &[u8]) {
             Incoming::Response { id: None, .. } => continue,
         };
         let read = parse_one(written.clone()).expect("what was written is a message");
-        assert_eq!(Shown::of(&read), shown);
+        assert_eq!(MessageSummary::of(&read), shown);
         // A reader that is not ours may refuse what is nested deeply or is no Unicode; else it must agree.
         if let Ok(value) = serde_json::from_slice::<Value>(&written) {
             agree(&value, &message);
@@ -155,7 +155,7 @@ pub fn envelope(bytes: &[u8]) {
 
 /// A message, so that two can be compared.
 #[derive(Debug, PartialEq)]
-struct Shown {
+struct MessageSummary {
     kind: &'static str,
     id: Option<crate::message::RequestId>,
     text: String,
@@ -163,7 +163,7 @@ struct Shown {
     payload: Option<String>,
 }
 
-impl Shown {
+impl MessageSummary {
     fn of(message: &Incoming) -> Self {
         let text_of = |raw: &RawValue| raw.get().to_owned();
         let (kind, id, text, code, payload) = match message {

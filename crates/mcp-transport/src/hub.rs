@@ -38,7 +38,7 @@ pub(crate) struct Inbox {
 
 #[derive(Default)]
 struct State {
-    progress: HashMap<i64, Watched>,
+    progress: HashMap<i64, ProgressWatch>,
     listeners: Listeners,
     subscriptions: Subscriptions,
     ended: bool,
@@ -83,7 +83,7 @@ impl Listeners {
     }
 }
 
-struct Watched {
+struct ProgressWatch {
     sink: Option<ProgressSink>,
     life: Arc<Notify>,
 }
@@ -144,7 +144,7 @@ impl Inbox {
     /// Routes progress of the request `id` to `sink` until the guard is dropped.
     pub(crate) fn watch(self: &Arc<Self>, id: i64, sink: Option<ProgressSink>) -> ProgressGuard {
         let life = Arc::new(Notify::new());
-        self.state().progress.insert(id, Watched { sink, life: life.clone() });
+        self.state().progress.insert(id, ProgressWatch { sink, life: life.clone() });
         ProgressGuard { hub: self.clone(), id, life }
     }
 

@@ -26,7 +26,7 @@ use crate::protocol::modern::request_meta;
 use crate::protocol::outgoing::encode_request;
 #[cfg(feature = "stdio")]
 use crate::stdio::{SideOutput, StdioWire, StreamWire};
-use crate::wire::{Agreed, Prepared, encode};
+use crate::wire::{AgreementNumber, Prepared, encode};
 
 /// The ids of the requests that come before all others; a connection counts from 1.
 const HANDSHAKE: i64 = 0;
@@ -272,9 +272,9 @@ impl OrderedWire {
         Self { line, agreements: Agreements::new(agreement), idle }
     }
 
-    pub(crate) fn agreed(&self) -> Agreed {
+    pub(crate) fn agreed(&self) -> AgreementNumber {
         let last = self.agreements.last();
-        Agreed { era: last.server.revision.era(), generation: last.number }
+        AgreementNumber { era: last.server.revision.era(), generation: last.number }
     }
 
     /// Counts what was agreed, from the first agreement on.

@@ -204,7 +204,7 @@ impl SubscriptionTask {
     /// Opens the stream, and again after it has ended, until the server declines or has ended it too often.
     pub(crate) async fn run(&self, opened: OpenReply) {
         let mut opened = Some(opened);
-        let mut reopening = Reopening::default();
+        let mut reopening = ReopenPace::default();
         loop {
             let since = Instant::now();
             let ended = self.follow(&mut opened).await;
@@ -290,12 +290,12 @@ const PEACE: Duration = Duration::from_secs(6 * 60 * 60);
 
 /// When a stream that has ended is opened again: a server that ends every stream must not cause a storm of them.
 #[derive(Debug, Default)]
-struct Reopening {
+struct ReopenPace {
     brief: u32,
     steady: VecDeque<Instant>,
 }
 
-impl Reopening {
+impl ReopenPace {
     /// How long to wait after a stream that lasted for `lived`; `None`: it is not opened again.
     fn after(&mut self, lived: Duration, now: Instant) -> Option<Duration> {
         let delays = RetryPolicy::connect();
@@ -359,7 +359,7 @@ mod tests {
     #[test]
     fn a_stream_that_never_lasts_is_opened_again_three_times() {
         let now = Instant::now();
-        let mut reopening = Reopening::default();
+        let mut reopening = ReopenPace::default();
         let waits: Vec<_> = (0..5).map(|_| reopening.after(Duration::from_secs(9), now)).collect();
         let at_least: Vec<_> = waits.iter().map(|wait| wait.map(|wait| wait.as_secs_f64().round())).collect();
         assert_eq!(at_least, [Some(1.0), Some(2.0), Some(4.0), None, None]);
@@ -369,7 +369,7 @@ mod tests {
     fn a_stream_that_lasts_starts_a_new_streak_and_is_left_in_peace_after_five_in_an_hour() {
         let start = Instant::now();
         let minute = Duration::from_secs(60);
-        let mut reopening = Reopening::default();
+        let mut reopening = ReopenPace::default();
         assert!(reopening.after(Duration::ZERO, start).is_some());
         for turn in 1..=5 {
             let wait = reopening.after(STEADY, start + turn * minute).unwrap();
@@ -378,7 +378,7 @@ mod tests {
         assert_eq!(reopening.brief, 0);
         assert_eq!(reopening.after(minute, start + 6 * minute), Some(PEACE));
         // Those of an hour ago do not count.
-        let mut rare = Reopening::default();
+        let mut rare = ReopenPace::default();
         for turn in 1..=20 {
             assert_ne!(rare.after(minute, start + turn * 15 * minute), Some(PEACE), "{turn}");
         }

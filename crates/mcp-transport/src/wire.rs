@@ -69,7 +69,7 @@ pub(crate) struct Prepared<'a> {
 
 /// What a request was sent under.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Agreed {
+pub(crate) struct AgreementNumber {
     pub(crate) era: Era,
     /// Rises with every agreement of one connection.
     pub(crate) generation: u64,
@@ -181,12 +181,12 @@ impl Wire {
         }
     }
 
-    fn agreed(&self) -> Agreed {
+    fn agreed(&self) -> AgreementNumber {
         match self {
             #[cfg(feature = "http")]
             Self::Http { streamable, .. } => {
                 let session = streamable.session();
-                Agreed { era: session.server.revision.era(), generation: session.number() }
+                AgreementNumber { era: session.server.revision.era(), generation: session.number() }
             }
             Self::Ordered(ordered) => ordered.agreed(),
         }

@@ -7,7 +7,7 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use super::judge::Seen;
+use super::judge::RunObservation;
 use super::plan::Run;
 use super::ways::Programs;
 use crate::shell::root;
@@ -63,7 +63,7 @@ impl Suite {
     /// # Errors
     ///
     /// When the suite cannot be started or its results cannot be written.
-    pub(super) fn execute(&self, run: &Run) -> io::Result<Seen> {
+    pub(super) fn execute(&self, run: &Run) -> io::Result<RunObservation> {
         let folder = self.results_of(run);
         fs::create_dir_all(&folder)?;
         let log = folder.join("suite.log");
@@ -99,7 +99,7 @@ impl Suite {
         };
         left_behind += end_marked(&mark, suite.id());
         let log = String::from_utf8_lossy(&fs::read(log)?).into_owned();
-        Ok(Seen {
+        Ok(RunObservation {
             approved: ended.is_some_and(|status: ExitStatus| status.success()),
             killed: ended.is_none(),
             left_behind,

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 /// What was seen of one run.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Seen {
+pub(super) struct RunObservation {
     /// Whether the suite, asked about this one scenario, ended with success. It looks at failures, at warnings, at the
     /// client's exit status unless the scenario is one in which a client may fail, and at its own limit.
     pub(super) approved: bool,
@@ -18,7 +18,7 @@ pub(super) struct Seen {
     pub(super) checks: Option<Vec<Value>>,
 }
 
-impl Seen {
+impl RunObservation {
     /// How many checks succeeded, and how many were judged.
     pub(super) fn counts(&self) -> (usize, usize) {
         let count = |status: &[&str]| {
@@ -30,7 +30,7 @@ impl Seen {
 }
 
 /// Whether the run passed; the error says why not.
-pub(super) fn judge(scenario: &str, seen: &Seen) -> Result<(), String> {
+pub(super) fn judge(scenario: &str, seen: &RunObservation) -> Result<(), String> {
     if seen.killed {
         return Err("the suite did not end".to_owned());
     }
@@ -86,12 +86,12 @@ mod tests {
 
     use super::*;
 
-    fn seen(checks: &[(&str, &str)]) -> Seen {
+    fn seen(checks: &[(&str, &str)]) -> RunObservation {
         let checks = checks.iter().map(|(id, status)| json!({ "id": id, "status": status })).collect();
-        Seen { approved: true, checks: Some(checks), ..Seen::default() }
+        RunObservation { approved: true, checks: Some(checks), ..RunObservation::default() }
     }
 
-    fn reason(scenario: &str, seen: &Seen) -> String {
+    fn reason(scenario: &str, seen: &RunObservation) -> String {
         judge(scenario, seen).err().unwrap_or_else(|| "passed".to_owned())
     }
 
@@ -102,7 +102,7 @@ mod tests {
         assert_eq!(good.counts(), (1, 1));
         // The suite knows the scenarios in which a client is right to fail.
         let log = "Client exited with code 1".to_owned();
-        assert_eq!(reason("tools_call", &Seen { log, ..good }), "passed");
+        assert_eq!(reason("tools_call", &RunObservation { log, ..good }), "passed");
     }
 
     #[test]
@@ -120,10 +120,10 @@ mod tests {
         let bad = seen(&[("a", "SUCCESS"), ("b", "WARNING"), ("c", "FAILURE"), ("c", "FAILURE")]);
         assert_eq!(reason("x", &bad), "warning b, failure c");
         let good = seen(&[("a", "SUCCESS")]);
-        let left = Seen { left_behind: 2, ..good.clone() };
+        let left = RunObservation { left_behind: 2, ..good.clone() };
         assert_eq!(reason("x", &left), "the client left 2 process(es) behind");
-        let refused = Seen { approved: false, ..good };
-        let with = |log: &str| reason("x", &Seen { log: log.to_owned(), ..refused.clone() });
+        let refused = RunObservation { approved: false, ..good };
+        let with = |log: &str| reason("x", &RunObservation { log: log.to_owned(), ..refused.clone() });
         assert_eq!(with("Client exited with code 101\n"), "the client ended with status 101");
         assert_eq!(with("Client timed out after 30000ms"), "the client did not end in time");
         assert_eq!(with(""), "the suite does not approve and does not say why");
@@ -133,12 +133,12 @@ mod tests {
     fn a_suite_that_failed_itself_says_so() {
         let log = "starting\nError: no port\n".to_owned();
         assert_eq!(
-            reason("x", &Seen { log, ..Seen::default() }),
+            reason("x", &RunObservation { log, ..RunObservation::default() }),
             "the suite reported nothing: Error: no port"
         );
-        let killed = Seen { killed: true, ..seen(&[("a", "SUCCESS")]) };
+        let killed = RunObservation { killed: true, ..seen(&[("a", "SUCCESS")]) };
         assert_eq!(reason("x", &killed), "the suite did not end");
-        let skipped = Seen { log: "SKIPPED: scenario x".to_owned(), ..seen(&[("a", "SUCCESS")]) };
+        let skipped = RunObservation { log: "SKIPPED: scenario x".to_owned(), ..seen(&[("a", "SUCCESS")]) };
         assert_eq!(reason("x", &skipped), "the scenario does not apply at this revision");
     }
 }

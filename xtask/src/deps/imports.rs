@@ -15,14 +15,14 @@ const ALONE: &[&str] = &["mcp-files", "mcp-text", "mcp-status", "mcp-testkit", "
 #[derive(Debug, Eq, PartialEq)]
 struct Rule {
     name: String,
-    of_ours: OfOurs,
+    of_ours: OwnImports,
     /// Packages that must not be named in its manifest.
     never_named: Vec<String>,
 }
 
 /// What a crate may import of ours.
 #[derive(Debug, Eq, PartialEq)]
-enum OfOurs {
+enum OwnImports {
     All,
     These(Vec<Import>),
 }
@@ -44,8 +44,8 @@ impl Rule {
             Some(Import { name, core_only })
         };
         let of_ours = match of_ours.trim() {
-            "all" => OfOurs::All,
-            names => OfOurs::These(names.split(',').filter_map(import).collect()),
+            "all" => OwnImports::All,
+            names => OwnImports::These(names.split(',').filter_map(import).collect()),
         };
         let never_named = quoted(never).map(str::to_owned).collect();
         Some(Self { name: quoted(name).next()?.to_owned(), of_ours, never_named })
@@ -53,8 +53,8 @@ impl Rule {
 
     fn import(&self, target: &str) -> Option<&Import> {
         match &self.of_ours {
-            OfOurs::All => None,
-            OfOurs::These(imports) => imports.iter().find(|import| import.name == target),
+            OwnImports::All => None,
+            OwnImports::These(imports) => imports.iter().find(|import| import.name == target),
         }
     }
 }
@@ -199,7 +199,7 @@ fn check_dependency(rules: &[Rule], rule: &Rule, dependency: &Value) -> Problems
         return problems;
     }
     let import = rule.import(target);
-    if is_ours && import.is_none() && rule.of_ours != OfOurs::All {
+    if is_ours && import.is_none() && rule.of_ours != OwnImports::All {
         problems.push(format!("{} may not import {target}", rule.name));
     }
     if rule.never_named.iter().any(|name| name == target) {
@@ -259,14 +259,14 @@ Prose.
         let rules = read_table(DOCUMENT).unwrap();
         let names: Vec<&str> = rules.iter().map(|rule| &*rule.name).collect();
         assert_eq!(names, ["mcp-text", "mcp-auth", "mcp-config", "mcp-cli"]);
-        assert_eq!(rules[0].of_ours, OfOurs::These(Vec::new()));
+        assert_eq!(rules[0].of_ours, OwnImports::These(Vec::new()));
         let import = |name: &str, core_only| Import { name: name.to_owned(), core_only };
         assert_eq!(
             rules[2].of_ours,
-            OfOurs::These(vec![import("mcp-text", false), import("mcp-auth", true)])
+            OwnImports::These(vec![import("mcp-text", false), import("mcp-auth", true)])
         );
         assert_eq!(rules[2].never_named, ["tokio"]);
-        assert_eq!(rules[3].of_ours, OfOurs::All);
+        assert_eq!(rules[3].of_ours, OwnImports::All);
         assert!(read_table("no table").is_err());
         assert!(read_table(&DOCUMENT.replace("| a leaf |", "| a leaf")).is_err());
     }

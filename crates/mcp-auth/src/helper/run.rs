@@ -162,7 +162,7 @@ async fn supervise(
                 tokio::select! {
                     result = &mut drain, if !drained => match result {
                         Ok(()) => drained = true,
-                        Err(TooMuch) => return RunEnd::TooMuchOutput,
+                        Err(OutputTooLarge) => return RunEnd::TooMuchOutput,
                     },
                     status = group.wait() => return status.map_or_else(RunEnd::Lost, RunEnd::Exited),
                 }
@@ -170,7 +170,7 @@ async fn supervise(
         });
         match exit.await {
             Ok(RunEnd::Exited(status)) if !drained => match timeout(GRACE, drain).await {
-                Ok(Err(TooMuch)) => RunEnd::TooMuchOutput,
+                Ok(Err(OutputTooLarge)) => RunEnd::TooMuchOutput,
                 _ => RunEnd::Exited(status),
             },
             Ok(ended) => ended,
@@ -180,16 +180,19 @@ async fn supervise(
     Output { ended, stdout, stderr }
 }
 
-struct TooMuch;
+struct OutputTooLarge;
 
 /// A pipe that breaks is a pipe that ended: what was read is what there is.
-async fn drain_stdout(pipe: Option<impl AsyncRead + Unpin>, into: &mut Vec<u8>) -> Result<(), TooMuch> {
+async fn drain_stdout(
+    pipe: Option<impl AsyncRead + Unpin>,
+    into: &mut Vec<u8>,
+) -> Result<(), OutputTooLarge> {
     let Some(pipe) = pipe else { return Ok(()) };
     let _ = pipe.take(MAX_STDOUT as u64 + 1).read_to_end(into).await;
-    if into.len() > MAX_STDOUT { Err(TooMuch) } else { Ok(()) }
+    if into.len() > MAX_STDOUT { Err(OutputTooLarge) } else { Ok(()) }
 }
 
-async fn drain_stderr(pipe: Option<impl AsyncRead + Unpin>, into: &mut Stderr) -> Result<(), TooMuch> {
+async fn drain_stderr(pipe: Option<impl AsyncRead + Unpin>, into: &mut Stderr) -> Result<(), OutputTooLarge> {
     let Some(mut pipe) = pipe else { return Ok(()) };
     let mut chunk = [0; 4096];
     while let Ok(read @ 1..) = pipe.read(&mut chunk).await {

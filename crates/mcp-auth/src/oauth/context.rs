@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::client_auth::{AuthMethod, ClientIdentity};
 use super::clock::Clock;
-use super::discover::discovery::{self, Discovery, Needs, Pins, challenge_param};
+use super::discover::discovery::{self, Discovery, MetadataNeeds, Pins, challenge_param};
 use super::discover::scope::{self, ScopeSources};
 use super::dpop::DpopKey;
 use super::failure::{Failure, Step};
@@ -12,7 +12,7 @@ use super::grant::grants::Grants;
 use super::settings::OAuthSettings;
 use super::store::{ClientKey, StoredClient, StoredTokens, TokenKey, TokenStore};
 use super::urls::same_issuer;
-use crate::url_policy::NamedBy;
+use crate::url_policy::UrlSource;
 use crate::{AuthError, Challenge, HttpExchange, Target};
 
 /// See the module.
@@ -39,18 +39,18 @@ impl Context {
         Ok(found)
     }
 
-    fn needs(&self) -> Needs<'_> {
+    fn needs(&self) -> MetadataNeeds<'_> {
         let person = self.settings.grant.needs_person();
         let spec = &self.settings.spec;
         let registration = person && spec.client_id.is_none();
-        Needs { person, registration, metadata_issuer: spec.metadata_issuer.as_deref() }
+        MetadataNeeds { person, registration, metadata_issuer: spec.metadata_issuer.as_deref() }
     }
 
     /// Who named `issuer`: a person, where the entry does, else the server.
-    pub(crate) fn issuer_named_by(&self, issuer: &str) -> NamedBy {
+    pub(crate) fn issuer_named_by(&self, issuer: &str) -> UrlSource {
         match self.settings.spec.issuer.as_deref() {
-            Some(pinned) if same_issuer(pinned, issuer) => NamedBy::person(),
-            _ => NamedBy::server(&self.target.url),
+            Some(pinned) if same_issuer(pinned, issuer) => UrlSource::person(),
+            _ => UrlSource::server(&self.target.url),
         }
     }
 
@@ -59,12 +59,12 @@ impl Context {
     /// # Errors
     ///
     /// When the issuer itself is not one that the server may name: an earlier version asked less.
-    pub(crate) fn endpoints_named_by(&self, issuer: &str) -> Result<NamedBy, Failure> {
+    pub(crate) fn endpoints_named_by(&self, issuer: &str) -> Result<UrlSource, Failure> {
         if let Some(metadata) = &self.settings.spec.auth_server_metadata_url {
-            return Ok(NamedBy::server(metadata));
+            return Ok(UrlSource::server(metadata));
         }
         let named = self.issuer_named_by(issuer).may_request(issuer);
-        named.map(|issuer| NamedBy::server(&issuer)).map_err(|refusal| {
+        named.map(|issuer| UrlSource::server(&issuer)).map_err(|refusal| {
             Failure::barred(Step::ServerMetadata, issuer, "the authorization server's URL", &refusal)
         })
     }

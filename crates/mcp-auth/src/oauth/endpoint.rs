@@ -26,7 +26,7 @@ use super::failure::{Answer, Failure, Step, error_code};
 use super::numbers::device_response;
 use super::said;
 use crate::HttpExchange;
-use crate::url_policy::NamedBy;
+use crate::url_policy::UrlSource;
 
 /// Form parameters that are no secrets and may therefore be part of a server's words.
 const PUBLIC: [&str; 11] = [
@@ -64,7 +64,7 @@ impl<'a> Endpoint<'a> {
         http: &'a dyn HttpExchange,
         step: Step,
         url: &str,
-        named_by: &NamedBy,
+        named_by: &UrlSource,
     ) -> Result<Self, Failure> {
         let parsed = named_by
             .may_request(url)

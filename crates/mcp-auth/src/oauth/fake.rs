@@ -16,7 +16,7 @@ use super::clock::Clock;
 use super::context::Context;
 use super::grant::authorize::CallbackParams;
 use super::grant::authorizer::{
-    AuthorizationPrompt, Authorizer, AuthorizerSession, DevicePrompt, RedirectWish, SignInPrompt,
+    AuthorizationPrompt, Authorizer, AuthorizerSession, DevicePrompt, RedirectPreference, SignInPrompt,
 };
 use super::grant::login::LoginProbe;
 use super::jwt::sha256_base64url;
@@ -32,13 +32,13 @@ pub(crate) const ISSUER: &str = "https://as.example";
 
 /// One request as it was sent.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct SentRequest {
     pub(crate) line: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Bytes,
 }
 
-impl Seen {
+impl SentRequest {
     /// A form parameter, which must not occur twice.
     pub(crate) fn form(&self, name: &str) -> Option<String> {
         let values: Vec<_> = form_urlencoded::parse(&self.body).filter(|(key, _)| key == name).collect();
@@ -47,7 +47,7 @@ impl Seen {
     }
 }
 
-type Handler = Arc<dyn Fn(&Seen) -> Response<Bytes> + Send + Sync>;
+type Handler = Arc<dyn Fn(&SentRequest) -> Response<Bytes> + Send + Sync>;
 
 /// See the module.
 #[derive(Clone, Default)]
@@ -57,7 +57,7 @@ pub(crate) struct FakeNet(Arc<NetState>);
 struct NetState {
     routes: Mutex<HashMap<String, Handler>>,
     down: Mutex<HashSet<String>>,
-    seen: Mutex<Vec<Seen>>,
+    seen: Mutex<Vec<SentRequest>>,
 }
 
 impl fmt::Debug for FakeNet {
@@ -68,7 +68,11 @@ impl fmt::Debug for FakeNet {
 
 impl FakeNet {
     /// Answers `line` (method and URL); everything else is 404.
-    pub(crate) fn on(&self, line: &str, handler: impl Fn(&Seen) -> Response<Bytes> + Send + Sync + 'static) {
+    pub(crate) fn on(
+        &self,
+        line: &str,
+        handler: impl Fn(&SentRequest) -> Response<Bytes> + Send + Sync + 'static,
+    ) {
         self.0.routes.lock().unwrap().insert(line.to_owned(), Arc::new(handler));
     }
 
@@ -85,7 +89,7 @@ impl FakeNet {
         self.0.down.lock().unwrap().remove(line);
     }
 
-    pub(crate) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<SentRequest> {
         self.0.seen.lock().unwrap().clone()
     }
 
@@ -95,7 +99,7 @@ impl FakeNet {
     }
 
     /// The requests to `line`.
-    pub(crate) fn sent_to(&self, line: &str) -> Vec<Seen> {
+    pub(crate) fn sent_to(&self, line: &str) -> Vec<SentRequest> {
         self.seen().into_iter().filter(|seen| seen.line == line).collect()
     }
 }
@@ -107,7 +111,8 @@ impl HttpExchange for FakeNet {
             // `http::Uri` writes the empty path as a slash.
             if bare.ends_with("example") { bare.to_owned() } else { line.clone() }
         });
-        let seen = Seen { line: line.clone(), headers: request.headers().clone(), body: request.into_body() };
+        let seen =
+            SentRequest { line: line.clone(), headers: request.headers().clone(), body: request.into_body() };
         self.0.seen.lock().unwrap().push(seen.clone());
         let down = self.0.down.lock().unwrap().contains(&line);
         let handler = self.0.routes.lock().unwrap().get(&line).cloned();
@@ -271,7 +276,7 @@ type Redirecting = dyn Fn(&HashMap<String, String>) -> String + Send + Sync;
 #[derive(Clone)]
 pub(crate) struct FakeAuthorizer {
     redirecting: Arc<Redirecting>,
-    pub(crate) wishes: Arc<Mutex<Vec<RedirectWish>>>,
+    pub(crate) wishes: Arc<Mutex<Vec<RedirectPreference>>>,
     pub(crate) requests: Arc<Mutex<Vec<HashMap<String, String>>>>,
     pub(crate) outcomes: Arc<Mutex<Vec<Result<(), String>>>>,
 }
@@ -301,7 +306,7 @@ pub(crate) fn encoded(text: &str) -> String {
 }
 
 impl Authorizer for FakeAuthorizer {
-    fn prepare<'a>(&'a self, wish: &'a RedirectWish) -> AuthFuture<'a, Box<dyn AuthorizerSession>> {
+    fn prepare<'a>(&'a self, wish: &'a RedirectPreference) -> AuthFuture<'a, Box<dyn AuthorizerSession>> {
         self.wishes.lock().unwrap().push(wish.clone());
         let port = wish.port.or(wish.preferred_port).unwrap_or(4321);
         let redirect_uri = wish.exact.clone().unwrap_or_else(|| format!("http://localhost:{port}/callback"));
@@ -374,7 +379,7 @@ impl SignInPrompt for FakePrompt {
 }
 
 /// Whether the verifier of a token request fits the challenge of an authorization request.
-pub(crate) fn pkce_fits(asked: &HashMap<String, String>, token_request: &Seen) -> bool {
+pub(crate) fn pkce_fits(asked: &HashMap<String, String>, token_request: &SentRequest) -> bool {
     token_request
         .form("code_verifier")
         .is_some_and(|verifier| sha256_base64url(&verifier) == asked["code_challenge"])

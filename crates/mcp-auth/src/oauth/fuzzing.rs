@@ -11,7 +11,7 @@ use super::grant::authorize::CallbackParams;
 use super::grant::token::TokenAnswer;
 use super::urls::{canonical_resource, covers, redacted};
 use crate::Secret;
-use crate::url_policy::{NamedBy, is_loopback};
+use crate::url_policy::{UrlSource, is_loopback};
 
 /// Metadata documents, token responses, URLs and error descriptions: a document is an object that says
 /// something, no token is shown, secrets go only to safe places and are never repeated. The input is a body, a
@@ -69,7 +69,7 @@ fn addresses(text: &str) {
     bare.set_query(None);
     bare.set_fragment(None);
     assert_eq!(redacted(bare.as_str()), shown);
-    if let Ok(url) = NamedBy::person().may_request(text) {
+    if let Ok(url) = UrlSource::person().may_request(text) {
         assert!(url.scheme() == "https" || is_loopback(&url));
         assert!(url.username().is_empty() && url.password().is_none());
         assert!(covers(&canonical_resource(&url), &url), "{url}");

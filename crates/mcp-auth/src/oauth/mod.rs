@@ -41,10 +41,10 @@ pub use discover::discovery::{Discovery, Found};
 pub use discover::metadata::{ResourceMetadata, ServerMetadata};
 pub use grant::authorize::{CallbackParams, OWN_AUTHORIZE_PARAMS};
 pub use grant::authorizer::{
-    AuthorizationPrompt, Authorizer, AuthorizerSession, DevicePrompt, RedirectWish, SignInPrompt,
+    AuthorizationPrompt, Authorizer, AuthorizerSession, DevicePrompt, RedirectPreference, SignInPrompt,
 };
 pub use grant::callback::LoopbackAuthorizer;
-pub use grant::login::{LoginProbe, OAuthLogin, PendingLogin, Revocation, SignedIn, SignedOut};
+pub use grant::login::{CompletedSignOut, LoginProbe, OAuthLogin, PendingLogin, Revocation, SignedIn};
 pub use jwt::SigningKey;
 pub use provider::OAuthProvider;
 pub use settings::{AssertionSource, Grant, IdentityProvider, OAuthSettings};

@@ -10,7 +10,7 @@ const MARGIN_PART: u32 = 10;
 const MAX_REMEMBERED: usize = 32;
 
 /// Credentials in force.
-pub(super) struct Held {
+pub(super) struct CachedCredentials {
     pub(super) credentials: Credentials,
     /// `None`: until the server refuses them.
     usable_until: Option<SystemTime>,
@@ -22,7 +22,7 @@ pub(super) struct Held {
     answered: Vec<u64>,
 }
 
-impl Held {
+impl CachedCredentials {
     /// Credentials that arrived `now`, and are fetched again at most `margin` before they expire.
     pub(super) fn new(credentials: Credentials, now: SystemTime, margin: Duration) -> Self {
         let asked_for = credentials.refresh_at();

@@ -5,7 +5,7 @@ use http::{HeaderMap, StatusCode};
 use crate::{Challenge, Credentials, FetchReason, Rejection};
 
 /// See the module.
-pub(super) enum Why {
+pub(super) enum FetchCause {
     First,
     Expired,
     Rejected(Box<Refusal>),
@@ -20,7 +20,7 @@ pub(super) struct Refusal {
     recoveries: u32,
 }
 
-impl Why {
+impl FetchCause {
     pub(super) fn rejected(rejection: &Rejection<'_>) -> Self {
         Self::Rejected(Box::new(Refusal {
             status: rejection.status,

@@ -135,7 +135,7 @@ fn s_m14_who_may_name_what_is_the_table_of_the_documentation() {
         (Some("http://169.254.7.7/mcp"), vec![Private, LinkLocal, Internet]),
     ];
     for (at, allowed) in parties {
-        let party = at.map_or_else(NamedBy::person, |at| NamedBy::server(&url(at)));
+        let party = at.map_or_else(UrlSource::person, |at| UrlSource::server(&url(at)));
         for (zone, hosts) in PLACES {
             for host in hosts {
                 let named = format!("https://{host}:8443/x");
@@ -152,9 +152,9 @@ fn s_m14_who_may_name_what_is_the_table_of_the_documentation() {
 #[test]
 fn s_m14_its_own_origin_a_server_may_always_name() {
     for own in ["https://169.254.7.7/mcp", "https://[fe80::1]:9/mcp", "https://10.0.0.1/mcp"] {
-        assert!(NamedBy::server(&url(own)).may_request(own).is_ok(), "{own}");
+        assert!(UrlSource::server(&url(own)).may_request(own).is_ok(), "{own}");
     }
-    let other_port = NamedBy::server(&url("https://169.254.7.7/mcp")).may_request("https://169.254.7.7:8/");
+    let other_port = UrlSource::server(&url("https://169.254.7.7/mcp")).may_request("https://169.254.7.7:8/");
     assert!(other_port.is_ok(), "the same zone");
 }
 
@@ -174,18 +174,18 @@ fn s_k6_a_url_that_two_parsers_could_read_differently_is_not_requested() {
         "https://as.example/<x>",
         "https://as.example/{x}",
     ] {
-        let refused = NamedBy::server(&url("https://mcp.example/")).may_request(text).unwrap_err();
+        let refused = UrlSource::server(&url("https://mcp.example/")).may_request(text).unwrap_err();
         assert!(refused.to_string().contains("characters that no URL has"), "{text}: {refused}");
-        assert!(NamedBy::this_machine().may_request(text).is_err(), "{text}");
+        assert!(UrlSource::this_machine().may_request(text).is_err(), "{text}");
     }
     let plain = "https://as.example/a-b_c.d~e/%7Bx%7D?y=(1)*2&z='3'#!$,;:@[]+";
-    assert!(NamedBy::server(&url("https://mcp.example/")).may_request(plain).is_ok());
-    assert!(NamedBy::person().may_request("https://b\u{fc}cher.example/").is_ok());
+    assert!(UrlSource::server(&url("https://mcp.example/")).may_request(plain).is_ok());
+    assert!(UrlSource::person().may_request("https://b\u{fc}cher.example/").is_ok());
 }
 
 #[test]
 fn only_https_and_this_machine_are_secure() {
-    let person = NamedBy::person();
+    let person = UrlSource::person();
     for good in ["https://as.example/x", "http://localhost:1/x", "http://127.0.0.1:9", "http://[::1]:9/"] {
         assert!(person.may_request(good).is_ok(), "{good}");
     }
@@ -209,7 +209,7 @@ fn only_https_and_this_machine_are_secure() {
 
 #[test]
 fn s_n14_what_a_shell_or_a_terminal_could_read_is_never_opened() {
-    let server = NamedBy::server(&url("https://mcp.example/mcp"));
+    let server = UrlSource::server(&url("https://mcp.example/mcp"));
     for bad in [
         "https://a@b@evil.example/$(id)",
         "https://evil.example/`id`",
@@ -231,7 +231,7 @@ fn s_n14_what_a_shell_or_a_terminal_could_read_is_never_opened() {
 
 #[test]
 fn a_refusal_names_both_places_and_not_the_url() {
-    let server = NamedBy::server(&url("https://evil.example/mcp?key=canary"));
+    let server = UrlSource::server(&url("https://evil.example/mcp?key=canary"));
     let refusal = server.may_request("http://127.0.0.1:8500/v1/kv?canary").unwrap_err();
     assert_eq!(refusal.to_string(), "is on this machine, where https://evil.example may not send anyone");
     assert!(refusal.is_about_place());

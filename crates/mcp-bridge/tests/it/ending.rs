@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mcp_bridge::Ended;
+use mcp_bridge::EndReason;
 use mcp_testkit::{Era, FakeMcpServer};
 use serde_json::json;
 
@@ -21,7 +21,7 @@ async fn fb_b14_when_the_host_closes_its_side_the_session_is_deleted() {
     server.next_answers_to("DELETE", [mcp_testkit::Answer::Late(Duration::from_millis(200))]);
     host.close_stdin();
     let (ended, took) = host.ended().await;
-    assert_eq!((ended, server.sessions(), server.deletes()), (Ended::HostGone, 0, 1));
+    assert_eq!((ended, server.sessions(), server.deletes()), (EndReason::HostGone, 0, 1));
     assert!(took < LIMIT, "{took:?}");
 }
 
@@ -57,7 +57,7 @@ async fn a_bridge_that_is_asked_to_end_closes_both_sides() {
     host.told("notifications/subscriptions/acknowledged").await;
     host.stop();
     let (ended, took) = host.ended().await;
-    assert_eq!((ended, server.deletes()), (Ended::Asked, 1));
+    assert_eq!((ended, server.deletes()), (EndReason::Asked, 1));
     assert!(took < LIMIT, "{took:?}");
     assert_eq!(host.response(id).await["result"]["_meta"][META_SUBSCRIPTION], id);
 }

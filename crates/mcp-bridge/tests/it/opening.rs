@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use mcp_bridge::{Ended, Opening};
+use mcp_bridge::{EndReason, Opening};
 use mcp_status::Reason;
 use mcp_testkit::{Answer, Era, FakeMcpServer};
 use serde_json::json;
@@ -48,7 +48,7 @@ async fn s_b2_a_host_that_runs_under_the_entry_is_turned_away_in_either_era() {
         assert!(error["message"].as_str().unwrap().contains("leads back to itself: a → a"), "{error:#}");
         assert_eq!(error["data"]["mayHaveRun"], false);
         // Without being asked to: each turn of a loop ends by itself.
-        assert_eq!(host.ended().await.0, Ended::TurnedAway);
+        assert_eq!(host.ended().await.0, EndReason::TurnedAway);
         assert_eq!(*told.lock().unwrap(), [Some(CHAIN.to_owned())]);
         assert_eq!(server.recorder().requests().len(), 0, "nothing is connected to");
     }
@@ -75,7 +75,7 @@ async fn s_b2_what_a_host_tells_is_for_this_machine_and_asked_once() {
             assert!(!String::from_utf8_lossy(&request.body).contains("chain"), "{request:?}");
         }
         host.close_stdin();
-        assert_eq!(host.ended().await.0, Ended::HostGone);
+        assert_eq!(host.ended().await.0, EndReason::HostGone);
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use mcp_auth::AuthProvider;
-use mcp_bridge::{Bridge, BridgeConfig, Ended, Memory, Opening};
+use mcp_bridge::{Bridge, BridgeConfig, EndReason, Memory, Opening};
 use mcp_harness::{FakeHost, Manner};
 use mcp_status::{ActionFacts, TransportKind};
 use mcp_transport::supervisor::Withheld;
@@ -30,7 +30,7 @@ pub(crate) enum HostEra {
 pub(crate) struct Host {
     fake: FakeHost,
     stop: Option<oneshot::Sender<()>>,
-    bridge: JoinHandle<Ended>,
+    bridge: JoinHandle<EndReason>,
     /// The questions that were answered.
     answered: Vec<i64>,
 }
@@ -254,7 +254,7 @@ impl Host {
     }
 
     /// How the bridge ended, and how long that took.
-    pub(crate) async fn ended(&mut self) -> (Ended, Duration) {
+    pub(crate) async fn ended(&mut self) -> (EndReason, Duration) {
         let began = tokio::time::Instant::now();
         let ended = tokio::time::timeout(PATIENCE, &mut self.bridge).await.unwrap().unwrap();
         (ended, began.elapsed())

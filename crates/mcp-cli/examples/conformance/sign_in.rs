@@ -7,7 +7,7 @@ use http::{Method, Request, header};
 use mcp_auth::oauth::store::{MemoryTokenStore, TokenStore};
 use mcp_auth::oauth::{
     AuthorizationPrompt, Authorizer, AuthorizerSession, CallbackParams, Grant, IdentityProvider, LoginProbe,
-    OAuthLogin, OAuthProvider, OAuthSettings, RedirectWish, SigningKey,
+    OAuthLogin, OAuthProvider, OAuthSettings, RedirectPreference, SigningKey,
 };
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, HttpExchange, OAuthSpec, Secret, Target};
 use mcp_transport::{Connector, Endpoint, HttpEndpoint, Server};
@@ -110,7 +110,7 @@ struct ReadsLocation {
 }
 
 impl Authorizer for ReadsLocation {
-    fn prepare<'a>(&'a self, _: &'a RedirectWish) -> AuthFuture<'a, Box<dyn AuthorizerSession>> {
+    fn prepare<'a>(&'a self, _: &'a RedirectPreference) -> AuthFuture<'a, Box<dyn AuthorizerSession>> {
         let session = Box::new(Consent { connector: self.connector.clone() }) as Box<dyn AuthorizerSession>;
         Box::pin(std::future::ready(Ok(session)))
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use mcp_config::edit::{self, Change, Value};
 use mcp_config::{
-    Config, Edited, EntryPlace, Gate, Place, Scope, ServerEntry, Severity, TrustStore, validate_text,
+    Config, EntryPlace, FileEdit, Gate, Place, Scope, ServerEntry, Severity, TrustStore, validate_text,
 };
 use mcp_connect::Probe;
 use mcp_status::ServerStatus;
@@ -243,7 +243,7 @@ async fn ask(app: &Arc<App>, new: &mut New, write: &WriteArgs) -> Result<Option<
 }
 
 /// What is to be known about secrets that were typed.
-fn secret_notes(secrets: &Secrets, edited: &Edited, dry_run: bool) -> Vec<String> {
+fn secret_notes(secrets: &Secrets, edited: &FileEdit, dry_run: bool) -> Vec<String> {
     let file = edited.file.display();
     let stands = if dry_run { "would stand" } else { "stands" };
     let literal = secrets.literal.iter().map(|(header, reference)| {
@@ -258,7 +258,7 @@ fn secret_notes(secrets: &Secrets, edited: &Edited, dry_run: bool) -> Vec<String
 async fn settled(
     app: &Arc<App>,
     place: &EntryPlace,
-    edited: &Edited,
+    edited: &FileEdit,
     name: &str,
     asked: Option<Row>,
     notes: &mut Vec<String>,
@@ -289,7 +289,7 @@ async fn settled(
     }
 }
 
-fn is_at(entry: &ServerEntry, place: &EntryPlace, edited: &Edited) -> bool {
+fn is_at(entry: &ServerEntry, place: &EntryPlace, edited: &FileEdit) -> bool {
     let file = entry.origin.place.path();
     // Of our own file, an entry of one project is another one than that of every project.
     let is_same = entry.scope != Scope::Mcplink || entry.is_of_one_project() == place.folder().is_some();

@@ -6,7 +6,7 @@ use std::io::IsTerminal as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use mcp_bridge::{Bridge, BridgeConfig, Ended, SignIn};
+use mcp_bridge::{Bridge, BridgeConfig, EndReason, SignIn};
 use mcp_status::Reason;
 use mcp_transport::supervisor::{ServerSource, Withheld};
 use tokio::sync::Notify;
@@ -17,7 +17,7 @@ use crate::args::{BridgeArgs, DeadlineArgs, LoginArgs, UrlArgs};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live::description::DescriptionFile;
-use crate::live::elsewhere::{self, Elsewhere};
+use crate::live::elsewhere::{self, OtherFolder};
 use crate::live::entry::{Entry, Target, absent};
 use crate::live::follow::follow;
 use crate::live::serve::{OpenSession, Session};
@@ -136,8 +136,8 @@ pub(super) async fn run(app: &Arc<App>, args: &BridgeArgs) -> Result<ExitStatus,
     drop(opened.lock().unwrap_or_else(PoisonError::into_inner).take());
     let refused = refused.lock().unwrap_or_else(PoisonError::into_inner).take();
     match (ended, signalled, refused) {
-        (Ended::TurnedAway, _, Some(reason)) => Err(not_started(entry.target().name(), &reason)),
-        (Ended::Asked, Some(signal), _) => Ok(signal),
+        (EndReason::TurnedAway, _, Some(reason)) => Err(not_started(entry.target().name(), &reason)),
+        (EndReason::Asked, Some(signal), _) => Ok(signal),
         // It never was anything but a name.
         _ if !was_there && !entry.is_there() => Ok(ExitStatus::Usage),
         _ => Ok(ExitStatus::Success),
@@ -160,7 +160,7 @@ async fn found(app: &App, target: &Target) -> Result<ConfiguredServer, (CliError
         Err(error) => error,
     };
     match elsewhere::find(app, target.name()) {
-        Elsewhere::In(folder) => {
+        OtherFolder::In(folder) => {
             let name = mcp_text::line(target.name(), HOST_COLUMNS);
             app.output.note(&format!(
                 "{name} is taken from {} (--project names another folder)\n",
@@ -169,7 +169,7 @@ async fn found(app: &App, target: &Target) -> Result<ConfiguredServer, (CliError
             app.set_folder(folder);
             target.wired(app).await.map_err(|error| (error, String::new()))
         }
-        Elsewhere::Unclear(hint) => Err((error, hint)),
+        OtherFolder::Unclear(hint) => Err((error, hint)),
     }
 }
 

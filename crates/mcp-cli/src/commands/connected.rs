@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use mcp_auth::url_policy::NamedBy;
+use mcp_auth::url_policy::UrlSource;
 use mcp_status::{ReasonCode, ServerStatus, StatusReport};
 use mcp_transport::connect::ConnectPolicy;
 use mcp_transport::tools::ToolList;
@@ -48,7 +48,7 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open,
     let mut wired = loaded.wired(app, name).await?;
     // A local process is on this machine.
     let server =
-        wired.auth.as_ref().map_or_else(NamedBy::this_machine, |auth| NamedBy::server(&auth.target.url));
+        wired.auth.as_ref().map_or_else(UrlSource::this_machine, |auth| UrlSource::server(&auth.target.url));
     let mut asked = None;
     // A server may list other tools to a client that can be asked.
     if let (Want::Questions | Want::Tools, Ok(endpoint)) = (want, &mut wired.state) {

@@ -19,7 +19,7 @@ use crate::view::wrap::behind;
 
 mod shown;
 
-use shown::{Allowed, Helper};
+use shown::{ApprovalView, Helper};
 
 /// The columns of a path or name on a line of its own.
 const WIDE: usize = 400;
@@ -45,7 +45,7 @@ struct TrustDocument<'a> {
 struct TrustedServer<'a> {
     name: &'a str,
     #[serde(flatten)]
-    allowed: Allowed<'a>,
+    allowed: ApprovalView<'a>,
 }
 
 #[derive(Serialize)]
@@ -57,7 +57,7 @@ struct ApprovalDocument<'a> {
     approved: bool,
     changed: bool,
     #[serde(flatten)]
-    allowed: Option<Allowed<'a>>,
+    allowed: Option<ApprovalView<'a>>,
 }
 
 /// Trusts the folder as it is now: what is shown is what is agreed to, whatever changes while the question waits.
@@ -78,7 +78,7 @@ pub(super) async fn trust(app: &App, path: Option<&Path>) -> Result<ExitStatus, 
     let servers: Vec<TrustedServer<'_>> = servers(&config, &now)
         .map(|entry| TrustedServer {
             name: &entry.name,
-            allowed: Allowed::of(entry, &config, &app.environment),
+            allowed: ApprovalView::of(entry, &config, &app.environment),
         })
         .collect();
     let settings: Vec<String> = now
@@ -196,7 +196,7 @@ async fn approve_one<'a>(
             .next(format!("mcplink get {}", mcp_text::shell_word(name))));
     }
     let folder = config.project.trust_folder();
-    let allowed = Allowed::of(entry, config, &app.environment);
+    let allowed = ApprovalView::of(entry, config, &app.environment);
     if !app.json {
         app.output.out(&allowed.lines(app.style().room()));
     }

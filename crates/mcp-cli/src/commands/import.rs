@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use mcp_config::edit::EditError;
 use mcp_config::{
-    Candidate, EntryPlace, Found, Host, HostFound, ImportPlan, Input, Place, Scope, Severity, Standing,
+    Candidate, EntryPlace, FoundPlace, Host, HostFound, ImportPlan, Input, Place, Scope, Severity, Standing,
 };
 use serde::Serialize;
 
@@ -289,7 +289,7 @@ impl Import {
 
     /// What of `file` has this standing.
     fn count(&self, file: &HostFound, is: impl Fn(&Standing) -> bool) -> usize {
-        let in_file = |source: &Found| source.host == file.host && source.origin.place == file.place;
+        let in_file = |source: &FoundPlace| source.host == file.host && source.origin.place == file.place;
         let counts = |one: &&Candidate| is(&one.standing) && one.sources.iter().any(in_file);
         self.plan.candidates.iter().filter(counts).count()
     }
@@ -301,7 +301,7 @@ impl Import {
                 problem.code == mcp_config::ProblemCode::NotTakenOver && problem.severity > Severity::Note
             });
             lost.filter_map(move |problem| {
-                let of_file = |found: &&Found| Some(&found.origin.place) == problem.file.as_ref();
+                let of_file = |found: &&FoundPlace| Some(&found.origin.place) == problem.file.as_ref();
                 let host = one.sources.iter().find(of_file).or(one.sources.first())?.host;
                 Some((host, one, problem))
             })
@@ -359,7 +359,7 @@ fn server_row(one: &Candidate, taken: bool) -> ServerRow<'_> {
     let json = |value: &mcp_config::edit::Value| {
         serde_json::from_str(&value.shown().to_json()).unwrap_or(serde_json::Value::Null)
     };
-    let source = |source: &Found| SourceRow {
+    let source = |source: &FoundPlace| SourceRow {
         host: source.host.name,
         file: source.origin.place.to_string(),
         line: source.origin.line,

@@ -6,7 +6,7 @@ use crate::app::App;
 use crate::args::StopArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::live::{self, NotEnded, Which};
+use crate::live::{self, LingeringSession, SessionSelector};
 use crate::view::row::Session;
 use crate::view::text::Style;
 use crate::view::wrap::wrap;
@@ -27,8 +27,8 @@ pub(super) async fn list(app: &App) -> Result<ExitStatus, CliError> {
 
 /// Ends those that are meant.
 pub(super) async fn stop(app: &App, args: &StopArgs) -> Result<ExitStatus, CliError> {
-    let meant: Vec<(String, Which)> = match args.all {
-        true => vec![("--all".to_owned(), Which::All)],
+    let meant: Vec<(String, SessionSelector)> = match args.all {
+        true => vec![("--all".to_owned(), SessionSelector::All)],
         false => args.sessions.iter().map(|word| (word.clone(), which(word))).collect(),
     };
     let (asked, mut stopped, mut failed) = (meant.len(), Vec::new(), Vec::new());
@@ -41,7 +41,7 @@ pub(super) async fn stop(app: &App, args: &StopArgs) -> Result<ExitStatus, CliEr
         for answer in answers {
             match answer {
                 Ok(session) => stopped.push(session),
-                Err(NotEnded { pid, has_answered }) => {
+                Err(LingeringSession { pid, has_answered }) => {
                     let (code, what) = match has_answered {
                         true => ("session-ending", "was told to end and has not ended yet"),
                         false => ("session-silent", "does not answer"),
@@ -73,8 +73,8 @@ pub(super) async fn stop(app: &App, args: &StopArgs) -> Result<ExitStatus, CliEr
 }
 
 /// A number is a process, unless it is not: a server may be called by a number.
-fn which(word: &str) -> Which {
-    word.parse().map_or_else(|_| Which::Name(word.to_owned()), Which::Process)
+fn which(word: &str) -> SessionSelector {
+    word.parse().map_or_else(|_| SessionSelector::Name(word.to_owned()), SessionSelector::Process)
 }
 
 /// A line for each; on a terminal that is too narrow for that, a few lines, the state first.

@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use mcp_status::{MachinePolicy, ServerStatus};
 use mcp_transport::connect::ConnectPolicy;
 
-use super::status::{Show, combined, probe_all};
+use super::status::{ProbeDisplay, combined, probe_all};
 use crate::app::App;
 use crate::args::ReconnectArgs;
 use crate::error::CliError;
@@ -56,7 +56,7 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
         wired = failing(app, wired).await;
     }
     let sessions = join_all(wired.iter().map(|wired| {
-        let which = live::Which::Name(wired.description.name.clone());
+        let which = live::SessionSelector::Name(wired.description.name.clone());
         async move { live::reconnect(&app.environment, &which).await }
     }));
     let alone: Vec<String> = match args.all {
@@ -69,13 +69,11 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
         }
         false => alone,
     };
-    let others = join_all(
-        alone
-            .into_iter()
-            .map(|name| async move { live::reconnect(&app.environment, &live::Which::Name(name)).await }),
-    );
+    let others = join_all(alone.into_iter().map(|name| async move {
+        live::reconnect(&app.environment, &live::SessionSelector::Name(name)).await
+    }));
     let policy = ConnectPolicy::one_shot();
-    let show = if app.json { Show::Nothing } else { Show::RowsAlone };
+    let show = if app.json { ProbeDisplay::Nothing } else { ProbeDisplay::RowsAlone };
     let (rows, sessions, others) = tokio::join!(probe_all(app, &wired, &policy, show), sessions, others);
     let (sessions, left_alone): (Vec<_>, Vec<_>) = sessions.into_iter().unzip();
     let (others, more): (Vec<_>, Vec<_>) = others.into_iter().unzip();
@@ -137,7 +135,7 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
 async fn failing(app: &App, wired: Vec<ConfiguredServer>) -> Vec<ConfiguredServer> {
     let mut quick = ConnectPolicy::one_shot();
     quick.machine = MachinePolicy::one_shot().with_connect_retries(0);
-    let rows = probe_all(app, &wired, &quick, Show::Nothing).await;
+    let rows = probe_all(app, &wired, &quick, ProbeDisplay::Nothing).await;
     let connected = |row: &Row| row.status == Some(ServerStatus::Connected);
     rows.iter().zip(wired).filter(|(row, _)| !connected(row)).map(|(_, wired)| wired).collect()
 }

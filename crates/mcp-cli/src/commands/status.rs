@@ -53,7 +53,7 @@ pub(super) async fn run(app: &Arc<App>, args: &StatusArgs) -> Result<ExitStatus,
         rows
     } else {
         let policy = if args.retry { ConnectPolicy::one_shot() } else { ConnectPolicy::glance() };
-        probe_all(app, &wired, &policy, Show::rows(app)).await
+        probe_all(app, &wired, &policy, ProbeDisplay::rows(app)).await
     };
     if app.json {
         let (problems, pointers) = (loaded.problem_rows(), loaded.pointer_rows(&args.names));
@@ -103,7 +103,7 @@ fn overview(app: &App, rows: &[Row], took: Option<Duration>) -> String {
 
 /// What is shown while servers are probed.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Show {
+pub(super) enum ProbeDisplay {
     /// All servers, with their live sessions.
     Rows,
     /// One row after the other; what live sessions do is told by the caller.
@@ -112,7 +112,7 @@ pub(super) enum Show {
     Nothing,
 }
 
-impl Show {
+impl ProbeDisplay {
     /// Rows for people, nothing where one JSON document follows.
     pub(super) fn rows(app: &App) -> Self {
         if app.json { Self::Nothing } else { Self::Rows }
@@ -124,12 +124,12 @@ pub(super) async fn probe_all(
     app: &App,
     wired: &[ConfiguredServer],
     policy: &ConnectPolicy,
-    show: Show,
+    show: ProbeDisplay,
 ) -> Vec<Row> {
     let deadline = app.deadline;
     let live = match show {
-        Show::RowsAlone => vec![Vec::new(); wired.len()],
-        Show::Rows | Show::Nothing => {
+        ProbeDisplay::RowsAlone => vec![Vec::new(); wired.len()],
+        ProbeDisplay::Rows | ProbeDisplay::Nothing => {
             let asked = live::of(&app.environment, wired);
             match deadline {
                 Some(deadline) => timeout_at(deadline.at, asked).await.unwrap_or_default(),
@@ -178,7 +178,7 @@ pub(super) async fn probe_all(
                     closing.push(async move { connection.close().await });
                 }
             }
-            _ = ticks.tick(), if show != Show::Nothing => screen.tick(),
+            _ = ticks.tick(), if show != ProbeDisplay::Nothing => screen.tick(),
         }
     }
     let rows = screen.finish();
@@ -194,7 +194,7 @@ const IN_ORDER: Duration = Duration::from_millis(700);
 /// end; in a pipe they have the order of the configuration as far as none is slow.
 struct Progress<'a> {
     app: &'a App,
-    show: Show,
+    show: ProbeDisplay,
     began: Instant,
     width: usize,
     table: Option<LiveTable>,
@@ -204,9 +204,9 @@ struct Progress<'a> {
 }
 
 impl<'a> Progress<'a> {
-    fn new(app: &'a App, names: &[String], show: Show) -> Self {
+    fn new(app: &'a App, names: &[String], show: ProbeDisplay) -> Self {
         let width = text::name_width(names.iter().map(String::as_str));
-        let draws = show != Show::Nothing && app.output.draws();
+        let draws = show != ProbeDisplay::Nothing && app.output.draws();
         let table = draws.then(|| LiveTable::new(names, width, app.style(), app.terminal_size().1));
         let (rows, written) = (vec![None; names.len()], vec![false; names.len()]);
         Self { app, show, began: Instant::now(), width, table, rows, written }
@@ -251,7 +251,7 @@ impl<'a> Progress<'a> {
         let rows: Vec<Row> = std::mem::take(&mut self.rows).into_iter().flatten().collect();
         let lines = |row| text::status_lines(row, self.width, self.app.style());
         let stays = match (&self.table, self.show) {
-            (Some(_), Show::Rows) => overview(self.app, &rows, Some(self.began.elapsed())),
+            (Some(_), ProbeDisplay::Rows) => overview(self.app, &rows, Some(self.began.elapsed())),
             (Some(_), _) => rows.iter().map(lines).collect(),
             // All of them have been written.
             (None, _) => return rows,
@@ -272,8 +272,8 @@ impl Drop for Progress<'_> {
     }
 }
 
-fn leave(app: &App, show: Show, row: &Row, width: usize) {
-    if show != Show::Nothing {
+fn leave(app: &App, show: ProbeDisplay, row: &Row, width: usize) {
+    if show != ProbeDisplay::Nothing {
         app.output.out(&text::status_lines(row, width, app.style()));
     }
 }

@@ -12,19 +12,23 @@ use crate::app::App;
 use crate::args::{StatusArg, WaitArgs};
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
-use crate::live::watched::{Pacing, Watched};
+use crate::live::watched::{Pacing, WatchedServers};
 use crate::view::row::{Row, Servers};
 use crate::view::{shown, text};
 
 pub(super) async fn run(app: &Arc<App>, args: &WaitArgs) -> Result<ExitStatus, CliError> {
     let wanted = ServerStatus::from(args.until);
-    let mut watched = Watched::start(app, &args.names, Pacing::wait()).await?;
+    let mut watched = WatchedServers::start(app, &args.names, Pacing::wait()).await?;
     let ended = until(app, &mut watched, wanted).await;
     watched.close().await;
     ended
 }
 
-async fn until(app: &App, watched: &mut Watched, wanted: ServerStatus) -> Result<ExitStatus, CliError> {
+async fn until(
+    app: &App,
+    watched: &mut WatchedServers,
+    wanted: ServerStatus,
+) -> Result<ExitStatus, CliError> {
     let over = async {
         match app.deadline {
             Some(deadline) => tokio::time::sleep_until(deadline.at).await,

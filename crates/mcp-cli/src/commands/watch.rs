@@ -11,8 +11,8 @@ use serde::Serialize;
 use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::live::watched::{Pacing, Seen, Watched};
-use crate::signals::{self, Moved, Terminal};
+use crate::live::watched::{Pacing, ServerView, WatchedServers};
+use crate::signals::{self, Terminal, TerminalEvent};
 use crate::view::overview::{Line, Overview, aside};
 use crate::view::row::Row;
 use crate::view::shown;
@@ -23,7 +23,7 @@ const SPINNER: [&str; 4] = ["⠋", "⠹", "⠼", "⠧"];
 
 /// Runs until it is interrupted.
 pub(super) async fn run(app: &Arc<App>, names: &[String]) -> Result<ExitStatus, CliError> {
-    let watched = Watched::start(app, names, Pacing::watch()).await?;
+    let watched = WatchedServers::start(app, names, Pacing::watch()).await?;
     if !app.json && app.output.draws() { table(app, watched).await } else { lines(app, watched).await }
 }
 
@@ -56,7 +56,7 @@ struct RowKey {
 }
 
 impl RowKey {
-    fn of(seen: &Seen) -> Self {
+    fn of(seen: &ServerView) -> Self {
         let row = &seen.row;
         Self {
             status: row.status,
@@ -71,7 +71,7 @@ impl RowKey {
     }
 }
 
-async fn lines(app: &App, mut watched: Watched) -> Result<ExitStatus, CliError> {
+async fn lines(app: &App, mut watched: WatchedServers) -> Result<ExitStatus, CliError> {
     let mut told: HashMap<String, RowKey> = HashMap::new();
     loop {
         let stir = watched.stir().await;
@@ -125,8 +125,8 @@ fn beside(time: &str, draw: impl Fn(Style) -> String, style: Style) -> String {
     lines.lines().enumerate().map(|(number, line)| format!("{}{line}\n", begin(number))).collect()
 }
 
-async fn table(app: &App, watched: Watched) -> Result<ExitStatus, CliError> {
-    let mut picture = Picture { app, watched, ticks: 0, painted: Vec::new() };
+async fn table(app: &App, watched: WatchedServers) -> Result<ExitStatus, CliError> {
+    let mut picture = ScreenTable { app, watched, ticks: 0, painted: Vec::new() };
     let mut terminal = Terminal::new();
     loop {
         picture.paint();
@@ -138,7 +138,7 @@ async fn table(app: &App, watched: Watched) -> Result<ExitStatus, CliError> {
             moved = terminal.moved() => {
                 // What is there by now is not what was painted.
                 picture.painted.clear();
-                if moved == Moved::Stopped {
+                if moved == TerminalEvent::Stopped {
                     app.output.clear();
                     signals::stop();
                 }
@@ -148,14 +148,14 @@ async fn table(app: &App, watched: Watched) -> Result<ExitStatus, CliError> {
 }
 
 /// The table on the terminal. What it showed last stays there when it goes.
-struct Picture<'a> {
+struct ScreenTable<'a> {
     app: &'a App,
-    watched: Watched,
+    watched: WatchedServers,
     ticks: usize,
     painted: Vec<String>,
 }
 
-impl Picture<'_> {
+impl ScreenTable<'_> {
     fn paint(&mut self) {
         self.ticks += 1;
         let (style, (_, rows)) = (self.app.style(), self.app.terminal_size());
@@ -169,7 +169,7 @@ impl Picture<'_> {
     fn with_overview<T>(&self, draw: impl FnOnce(&Overview<'_>) -> T) -> T {
         let (seen, now) = (self.watched.seen(), SystemTime::now());
         let spinner = SPINNER[self.ticks % SPINNER.len()];
-        let line = |seen: &'_ Seen| -> (Option<String>, Option<&'static str>) {
+        let line = |seen: &'_ ServerView| -> (Option<String>, Option<&'static str>) {
             let since = seen.is_known.then(|| format!("since {}", clock(seen.since, now)));
             (since, (!seen.is_known).then_some(spinner))
         };
@@ -187,7 +187,7 @@ impl Picture<'_> {
     }
 }
 
-impl Drop for Picture<'_> {
+impl Drop for ScreenTable<'_> {
     fn drop(&mut self) {
         let style = self.app.style();
         let text = self.with_overview(|overview| overview.text(style));

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use mcp_config::edit::Value;
 use mcp_config::{
-    Candidate, Config, Editor, EntryPlace, Host, HostFound, HostTarget, ImportPlan, Request, Scope, Standing,
-    Through, WrapError, WrapFailure, WrapRecord,
+    BridgeCommand, Candidate, Config, Editor, EntryPlace, Host, HostFound, HostTarget, ImportPlan, Request,
+    Scope, Standing, WrapError, WrapFailure, WrapRecord,
 };
 use serde::Serialize;
 
@@ -78,7 +78,7 @@ struct Around<'a> {
 struct Planned {
     name: String,
     target: HostTarget,
-    through: Through,
+    through: BridgeCommand,
     /// What stands there, without its secrets, for the difference.
     before: Option<Value>,
     /// The server that has to be put into our own file first.
@@ -189,7 +189,7 @@ impl<'a> Around<'a> {
             (None, Some(entry)) => mcp_config::project_of(entry, &self.config),
             (None, None) => None,
         };
-        let mut through = Through::to(program, name, project);
+        let mut through = BridgeCommand::to(program, name, project);
         through.env = self.pinned();
         Ok(Planned { name: name.to_owned(), target, through, before, moves, own })
     }
@@ -320,7 +320,7 @@ fn refused(
     around: &Around<'_>,
     one: &HostTarget,
     name: &str,
-    through: Option<&Through>,
+    through: Option<&BridgeCommand>,
     why: WrapFailure,
 ) -> CliError {
     match why {

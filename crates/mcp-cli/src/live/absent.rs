@@ -4,7 +4,7 @@ use std::convert::Infallible;
 
 use mcp_connect::ConfiguredServer;
 
-use super::{NotEnded, serve};
+use super::{LingeringSession, serve};
 use crate::app::App;
 use crate::environment::Environment;
 use crate::view::row::{Reconnected, Session};
@@ -27,7 +27,7 @@ pub(crate) async fn all(_: &Environment) -> Vec<Session> {
 /// Which sessions are meant.
 #[derive(Clone, Debug)]
 #[expect(dead_code, reason = "there is none to be meant")]
-pub(crate) enum Which {
+pub(crate) enum SessionSelector {
     Name(String),
     Process(u32),
     All,
@@ -35,13 +35,13 @@ pub(crate) enum Which {
 
 /// Reconnects nothing.
 #[expect(clippy::unused_async, reason = "where there are sockets, they are asked")]
-pub(crate) async fn reconnect(_: &Environment, _: &Which) -> (Vec<Reconnected>, Vec<u32>) {
+pub(crate) async fn reconnect(_: &Environment, _: &SessionSelector) -> (Vec<Reconnected>, Vec<u32>) {
     (Vec::new(), Vec::new())
 }
 
 /// Ends nothing.
 #[expect(clippy::unused_async, reason = "where there are sockets, they are asked")]
-pub(crate) async fn stop(_: &Environment, _: &Which) -> Vec<Result<Session, NotEnded>> {
+pub(crate) async fn stop(_: &Environment, _: &SessionSelector) -> Vec<Result<Session, LingeringSession>> {
     Vec::new()
 }
 

@@ -13,7 +13,7 @@ const NAMED: usize = 3;
 
 /// Where a name is that is not found here.
 #[derive(Debug, Eq, PartialEq)]
-pub(crate) enum Elsewhere {
+pub(crate) enum OtherFolder {
     /// In the configuration of this folder and of no other one.
     In(PathBuf),
     /// In none or in several; what a person is told of that.
@@ -21,10 +21,10 @@ pub(crate) enum Elsewhere {
 }
 
 /// Looks for `name` in the folders that the files of the person say something of.
-pub(crate) fn find(app: &App, name: &str) -> Elsewhere {
-    let Ok(here) = app.folder() else { return Elsewhere::Unclear(String::new()) };
+pub(crate) fn find(app: &App, name: &str) -> OtherFolder {
+    let Ok(here) = app.folder() else { return OtherFolder::Unclear(String::new()) };
     if app.has_folder() {
-        return Elsewhere::Unclear(format!("in {}", here.display()));
+        return OtherFolder::Unclear(format!("in {}", here.display()));
     }
     // Nothing is remembered of a folder for having been looked into.
     let config = |folder: &Path| Config::resolve(&app.sources_in(folder));
@@ -35,19 +35,19 @@ pub(crate) fn find(app: &App, name: &str) -> Elsewhere {
     among(looked_into.filter(has_it).collect(), &here)
 }
 
-fn among(mut found: Vec<PathBuf>, here: &Path) -> Elsewhere {
+fn among(mut found: Vec<PathBuf>, here: &Path) -> OtherFolder {
     match found.len() {
         0 => {
             let here = here.display();
-            Elsewhere::Unclear(format!("in {here}; if it is one of a project, --project DIR says which"))
+            OtherFolder::Unclear(format!("in {here}; if it is one of a project, --project DIR says which"))
         }
-        1 => Elsewhere::In(found.remove(0)),
+        1 => OtherFolder::In(found.remove(0)),
         count => {
             let named: Vec<String> =
                 found.iter().take(NAMED).map(|path| path.display().to_string()).collect();
             let more = if count > NAMED { format!(" and {} more", count - NAMED) } else { String::new() };
             let here = here.display();
-            Elsewhere::Unclear(format!(
+            OtherFolder::Unclear(format!(
                 "in {here}; --project DIR says which one is meant: {}{more}",
                 named.join(", ")
             ))
@@ -63,7 +63,7 @@ mod tests {
     fn fh_h10_one_folder_is_taken_and_several_are_named() {
         let paths = |names: &[&str]| names.iter().map(PathBuf::from).collect::<Vec<_>>();
         let here = Path::new("/");
-        assert_eq!(among(paths(&["/a"]), here), Elsewhere::In("/a".into()));
+        assert_eq!(among(paths(&["/a"]), here), OtherFolder::In("/a".into()));
         for (found, said) in [
             (paths(&[]), "in /; if it is one of a project, --project DIR says which"),
             (paths(&["/a", "/b"]), "in /; --project DIR says which one is meant: /a, /b"),
@@ -72,7 +72,7 @@ mod tests {
                 "in /; --project DIR says which one is meant: /a, /b, /c and 1 more",
             ),
         ] {
-            assert_eq!(among(found, here), Elsewhere::Unclear(said.to_owned()));
+            assert_eq!(among(found, here), OtherFolder::Unclear(said.to_owned()));
         }
     }
 }

@@ -23,7 +23,7 @@ type Facts = Arc<dyn Fn() -> ActionFacts + Send + Sync>;
 /// What else a session is known by, whatever the configuration of the one who looks says.
 #[derive(Clone, Debug, Default)]
 #[cfg_attr(not(unix), expect(dead_code, reason = "a session is not seen where there are no sockets"))]
-pub(crate) struct About {
+pub(crate) struct SessionFacts {
     /// The program that it serves.
     pub(crate) host: Option<String>,
     pub(crate) url: Option<String>,
@@ -41,7 +41,7 @@ pub(crate) struct Session {
     /// The name of the entry, and the file that defines it: two files may use one name for different servers.
     pub(super) name: String,
     pub(super) source: String,
-    pub(super) about: About,
+    pub(super) about: SessionFacts,
     /// Notified when it is asked to end.
     pub(super) stop: Arc<Notify>,
     facts: Facts,
@@ -60,7 +60,7 @@ impl Session {
         log: Option<SessionLog>,
     ) -> Self {
         let (name, source) = (wired.description.name.clone(), wired.description.source.clone());
-        let about = About { url: wired.description.url.clone(), ..About::default() };
+        let about = SessionFacts { url: wired.description.url.clone(), ..SessionFacts::default() };
         Self { handle, name, source, about, stop: Arc::default(), facts, steps, log, share: None }
     }
 
@@ -74,7 +74,7 @@ impl Session {
         stop: Arc<Notify>,
     ) -> Self {
         let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-        let about = About {
+        let about = SessionFacts {
             host,
             folder: folder.map(|folder| folder.display().to_string()),
             since: since.ok().map(|since| since.as_secs()),

@@ -13,7 +13,7 @@ use mcp_transport::supervisor::StatusSnapshot;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 
-use super::{NotEnded, Share, serve};
+use super::{LingeringSession, Share, serve};
 use crate::app::App;
 use crate::environment::Environment;
 use crate::session_log::Event;
@@ -61,7 +61,7 @@ pub(crate) async fn all(environment: &Environment) -> Vec<Session> {
 
 /// Which sessions are meant.
 #[derive(Clone, Debug)]
-pub(crate) enum Which {
+pub(crate) enum SessionSelector {
     /// Those of this name, wherever it is defined.
     Name(String),
     /// The one of this process.
@@ -70,7 +70,7 @@ pub(crate) enum Which {
     All,
 }
 
-impl Which {
+impl SessionSelector {
     fn means(&self, info: &SessionInfo) -> bool {
         match self {
             Self::Name(name) => super::is_called(&info.server.name, name),
@@ -82,7 +82,10 @@ impl Which {
 
 /// Reconnects every live session that is meant, and says what each did, and which were left alone: what an entry starts has no
 /// session start it again.
-pub(crate) async fn reconnect(environment: &Environment, which: &Which) -> (Vec<Reconnected>, Vec<u32>) {
+pub(crate) async fn reconnect(
+    environment: &Environment,
+    which: &SessionSelector,
+) -> (Vec<Reconnected>, Vec<u32>) {
     let left_alone = Mutex::new(Vec::new());
     let wanted = |info: &SessionInfo| {
         let is_reached = environment.variables().reaches(info.below.as_deref());
@@ -112,13 +115,16 @@ pub(crate) async fn reconnect(environment: &Environment, which: &Which) -> (Vec<
 }
 
 /// Ends every live session that is meant, and says which have ended; of those that have not, why.
-pub(crate) async fn stop(environment: &Environment, which: &Which) -> Vec<Result<Session, NotEnded>> {
+pub(crate) async fn stop(
+    environment: &Environment,
+    which: &SessionSelector,
+) -> Vec<Result<Session, LingeringSession>> {
     let answers =
         ask_all(&places(environment), Request::Stop, DESCRIBE_LIMIT, |info| which.means(info)).await;
     let stopped = answers.into_iter().filter_map(|answer| match answer {
         Answer::Info(info) => Some(Ok(session(&info))),
-        Answer::Ending(info) => Some(Err(NotEnded { pid: info.pid, has_answered: true })),
-        Answer::Silent { pid } => Some(Err(NotEnded { pid, has_answered: false })),
+        Answer::Ending(info) => Some(Err(LingeringSession { pid: info.pid, has_answered: true })),
+        Answer::Silent { pid } => Some(Err(LingeringSession { pid, has_answered: false })),
         _ => None,
     });
     stopped.collect()

@@ -74,7 +74,7 @@ impl Pacing {
 
 /// The servers, held.
 #[derive(Debug)]
-pub(crate) struct Watched {
+pub(crate) struct WatchedServers {
     app: Arc<App>,
     /// Those that were asked for by name; all that are configured where there is none.
     named: Vec<String>,
@@ -111,14 +111,14 @@ struct Member {
 
 /// Something to heed.
 #[derive(Debug)]
-pub(crate) enum Stir {
+pub(crate) enum WatchEvent {
     Change(FleetChange),
     Tick,
 }
 
 /// One server as it is now.
 #[derive(Clone, Debug)]
-pub(crate) struct Seen {
+pub(crate) struct ServerView {
     pub(crate) row: Row,
     /// Since when.
     pub(crate) since: SystemTime,
@@ -128,7 +128,7 @@ pub(crate) struct Seen {
     pub(crate) connection: Option<u64>,
 }
 
-impl Watched {
+impl WatchedServers {
     /// Begins to connect to the servers of these names, or to all where there is none.
     ///
     /// # Errors
@@ -171,24 +171,24 @@ impl Watched {
     }
 
     /// Waits for something to heed. Dropping the future loses nothing.
-    pub(crate) async fn stir(&mut self) -> Stir {
+    pub(crate) async fn stir(&mut self) -> WatchEvent {
         tokio::select! {
             biased;
-            Some(change) = self.changes.next() => Stir::Change(change),
-            _ = self.ticks.tick() => Stir::Tick,
+            Some(change) = self.changes.next() => WatchEvent::Change(change),
+            _ = self.ticks.tick() => WatchEvent::Tick,
         }
     }
 
     /// Acts on it.
-    pub(crate) async fn heed(&mut self, stir: Stir) {
+    pub(crate) async fn heed(&mut self, stir: WatchEvent) {
         match stir {
-            Stir::Change(FleetChange::Status(snapshot)) => {
+            WatchEvent::Change(FleetChange::Status(snapshot)) => {
                 if let Some(member) = self.members.iter_mut().find(|member| *member.name == *snapshot.name) {
                     member.heed(&snapshot, self.pacing);
                 }
             }
-            Stir::Change(_) => {}
-            Stir::Tick => {
+            WatchEvent::Change(_) => {}
+            WatchEvent::Tick => {
                 let all_stand = self.members.iter().all(|member| member.status() == ServerStatus::Connected);
                 let is_due = self.files.are_due(pace(all_stand)).await;
                 if is_due || self.members.iter().any(|member| member.attention.is_due()) {
@@ -204,7 +204,7 @@ impl Watched {
     }
 
     /// The servers as they are now, in order.
-    pub(crate) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<ServerView> {
         self.members.iter().map(|member| member.seen(&self.app.steps)).collect()
     }
 
@@ -363,11 +363,11 @@ impl Member {
         }
     }
 
-    fn seen(&self, steps: &Steps) -> Seen {
+    fn seen(&self, steps: &Steps) -> ServerView {
         let (wired, snapshot) = (self.entry.latest(), self.handle.snapshot());
         let report = wired.without_secrets(snapshot.report(&wired.context(), wired.facts()));
         let took = self.took.unwrap_or_else(|| self.began.elapsed());
-        Seen {
+        ServerView {
             row: Row::of(&wired, report, took, steps).with_sessions(self.sessions.clone()),
             since: snapshot.since,
             is_known: is_known(&snapshot),

@@ -1,7 +1,7 @@
 //! What is drawn on a terminal and goes away again: the table that a person looks at while servers connect, with one line per
 //! server and a spinner on each that is not known yet, redrawn in place; and a picture that has the terminal to itself.
 //!
-//! What a frame shows is a pure function of the state ([`LiveTable::frame`]). [`Drawn`] and [`Whole`] know what is on the
+//! What a frame shows is a pure function of the state ([`LiveTable::frame`]). [`DrawnFrame`] and [`FullScreen`] know what is on the
 //! screen and how it goes away again; [`Output`](crate::output::Output) has the only ones, so that whatever else is written takes
 //! it away first.
 
@@ -112,9 +112,9 @@ impl LiveTable {
 
 /// What of a frame is on the screen.
 #[derive(Debug, Default)]
-pub(crate) struct Drawn(String);
+pub(crate) struct DrawnFrame(String);
 
-impl Drawn {
+impl DrawnFrame {
     /// What to write to show `frame` in place of what is drawn, on a terminal of this many columns now.
     pub(crate) fn replace(&mut self, frame: Frame, columns: usize) -> String {
         let text = format!("{}{}{}", self.erase(columns), frame.stays, frame.live);
@@ -136,11 +136,11 @@ impl Drawn {
 /// A picture that has the terminal to itself, on the screen that terminals keep for that, so that what was there before
 /// comes back when it goes, whatever became of the window.
 #[derive(Debug, Default)]
-pub(crate) struct Whole {
+pub(crate) struct FullScreen {
     is_there: bool,
 }
 
-impl Whole {
+impl FullScreen {
     /// What to write to show these lines and nothing else. No line is wider than the terminal, and all fit.
     pub(crate) fn paint(&mut self, lines: &[String]) -> String {
         let enter = if std::mem::replace(&mut self.is_there, true) { "" } else { TAKE };

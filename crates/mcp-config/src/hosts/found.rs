@@ -25,7 +25,7 @@ pub struct HostFound {
     /// Whether a project brings it along.
     pub of_project: bool,
     /// Its servers. An entry that is how the host reaches a server through this program is none.
-    pub servers: Vec<Carried>,
+    pub servers: Vec<HostServer>,
     /// How many of its entries are such ways.
     pub pointers: usize,
     /// Why it is not read, where it is not.
@@ -35,7 +35,7 @@ pub struct HostFound {
 /// A server of a host in our own form.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct Carried {
+pub struct HostServer {
     /// The entry as it is read from the host's file.
     pub entry: ServerEntry,
     /// Its entry in a file of ours, an object. It may hold secrets.
@@ -129,7 +129,7 @@ impl HostFound {
             let told = problems.iter().filter(own).cloned().collect();
             let inputs = reading.inputs.iter().filter(|input| refers(&value, &input.variable));
             let inputs = inputs.cloned().collect();
-            found.servers.push(Carried { entry, value, problems: told, inputs, terms });
+            found.servers.push(HostServer { entry, value, problems: told, inputs, terms });
         }
         Some(found)
     }

@@ -50,35 +50,35 @@ impl Pointer {
         let mut text = String::new();
         for step in self.shown() {
             match step {
-                Shown::Index(index) => text.push_str(&format!("[{index}]")),
-                Shown::Key(key) if is_plain(&key) => {
+                ShownStep::Index(index) => text.push_str(&format!("[{index}]")),
+                ShownStep::Key(key) if is_plain(&key) => {
                     if !text.is_empty() {
                         text.push('.');
                     }
                     text.push_str(&key);
                 }
                 // `Debug` of a string escapes control characters, so a key cannot drive a terminal.
-                Shown::Key(key) => text.push_str(&format!("[{key:?}]")),
+                ShownStep::Key(key) => text.push_str(&format!("[{key:?}]")),
             }
         }
         text
     }
 
     /// Its steps as they may be shown. Security: a line pasted in the place of a name is a key, too.
-    fn shown(&self) -> impl Iterator<Item = Shown<'_>> {
+    fn shown(&self) -> impl Iterator<Item = ShownStep<'_>> {
         let mut of_names = false;
         self.0.iter().map(move |step| match step {
-            Step::Index(index) => Shown::Index(*index),
+            Step::Index(index) => ShownStep::Index(*index),
             Step::Key(key) => {
                 let is_name = std::mem::replace(&mut of_names, matches!(&**key, "headers" | "env"));
-                Shown::Key(if is_name { display_name(key) } else { display_key(key) })
+                ShownStep::Key(if is_name { display_name(key) } else { display_key(key) })
             }
         })
     }
 }
 
 /// One step as it may be shown.
-enum Shown<'a> {
+enum ShownStep<'a> {
     Key(Cow<'a, str>),
     Index(usize),
 }
@@ -91,8 +91,8 @@ impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for step in self.shown() {
             match step {
-                Shown::Index(index) => write!(f, "/{index}")?,
-                Shown::Key(key) => write!(f, "/{}", key.replace('~', "~0").replace('/', "~1"))?,
+                ShownStep::Index(index) => write!(f, "/{index}")?,
+                ShownStep::Key(key) => write!(f, "/{}", key.replace('~', "~0").replace('/', "~1"))?,
             }
         }
         Ok(())

@@ -70,13 +70,13 @@ fn lead(words: &[String], is_program: &dyn Fn(&str) -> bool, depth: usize) -> Op
             if is_installed_script(&rest[at]) { bridged(&rest[at + 1..]) } else { None }
         }
         "docker" | "podman" | "nerdctl" | "finch" => match container(rest)? {
-            Inside::Arguments(args) => bridged(args),
-            Inside::Command(words) => go_on(words),
+            InnerCommand::Arguments(args) => bridged(args),
+            InnerCommand::Command(words) => go_on(words),
         },
         "flatpak" => flatpak(rest),
         "nix" => match nix(rest)? {
-            Inside::Arguments(args) => bridged(args),
-            Inside::Command(words) => go_on(words),
+            InnerCommand::Arguments(args) => bridged(args),
+            InnerCommand::Command(words) => go_on(words),
         },
         "nix-shell" => {
             let at = rest.iter().position(|word| matches!(&**word, "--run" | "--command"))?;
@@ -142,7 +142,7 @@ impl Launcher {
 }
 
 /// What runs inside of something that is not a launcher of one command line.
-enum Inside<'a> {
+enum InnerCommand<'a> {
     /// These words.
     Command(&'a [String]),
     /// This program, with these arguments.
@@ -151,7 +151,7 @@ enum Inside<'a> {
 
 /// What a container runs: the command behind the image, or this program where the image or the entry point is it. Its files
 /// are its own, and so it is how a host reaches one of its servers, all the same.
-fn container(args: &[String]) -> Option<Inside<'_>> {
+fn container(args: &[String]) -> Option<InnerCommand<'_>> {
     let mut args = args;
     let mut runs = false;
     let mut entry_point = None;
@@ -171,9 +171,9 @@ fn container(args: &[String]) -> Option<Inside<'_>> {
             let image = entry_point.map_or_else(|| image_name(word), base_name);
             let command = rest.first().filter(|_| entry_point.is_none());
             return Some(match command {
-                _ if image != PROGRAM => Inside::Command(rest),
-                Some(command) if is_named(command) => Inside::Command(rest),
-                _ => Inside::Arguments(rest),
+                _ if image != PROGRAM => InnerCommand::Command(rest),
+                Some(command) if is_named(command) => InnerCommand::Command(rest),
+                _ => InnerCommand::Arguments(rest),
             });
         } else if matches!(&**word, "run" | "exec") {
             runs = true;
@@ -194,17 +194,17 @@ fn image_name(image: &str) -> String {
 }
 
 /// `nix run nixpkgs#mcplink -- ..`, `nix shell nixpkgs#mcplink -c mcplink ..`.
-fn nix(args: &[String]) -> Option<Inside<'_>> {
+fn nix(args: &[String]) -> Option<InnerCommand<'_>> {
     let (verb, rest) = positional(args, NIX_VALUED)?;
     match &**verb {
         "run" => {
             let (installable, rest) = positional(rest, NIX_VALUED)?;
             let package = installable.rsplit(['#', '/', '.', ':']).next()?;
-            (package == PROGRAM).then_some(Inside::Arguments(rest))
+            (package == PROGRAM).then_some(InnerCommand::Arguments(rest))
         }
         "shell" | "develop" => {
             let at = rest.iter().position(|word| matches!(&**word, "-c" | "--command"))?;
-            Some(Inside::Command(&rest[at + 1..]))
+            Some(InnerCommand::Command(&rest[at + 1..]))
         }
         _ => None,
     }

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value, json};
 
-use super::Through;
+use super::BridgeCommand;
 use crate::{EntryPlace, Scope};
 
 const FILE: &str = "wrapped.json";
@@ -31,11 +31,11 @@ pub struct WrapRecord {
 /// What is kept of one entry.
 #[derive(Clone)]
 #[non_exhaustive]
-pub struct Kept {
+pub struct WrappedEntry {
     /// The bytes that stood there; none where nothing did. They may hold secrets.
     pub original: Option<String>,
     /// What was put there.
-    pub through: Through,
+    pub through: BridgeCommand,
     /// Its server was put into our own file for it: where that has the servers of the project that the bridge is told, or
     /// else at its top.
     pub moved: bool,
@@ -60,9 +60,9 @@ impl KeptNames {
     }
 }
 
-impl fmt::Debug for Kept {
+impl fmt::Debug for WrappedEntry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Kept")
+        f.debug_struct("WrappedEntry")
             .field("through", &self.through)
             .field("moved", &self.moved)
             .finish_non_exhaustive()
@@ -132,7 +132,7 @@ impl WrapRecord {
     }
 
     /// What is kept of the entry `name` at `place`.
-    pub fn kept(&self, place: &EntryPlace, name: &str) -> Option<Kept> {
+    pub fn kept(&self, place: &EntryPlace, name: &str) -> Option<WrappedEntry> {
         kept(self.at(place)?.get(name)?)
     }
 
@@ -166,7 +166,7 @@ impl WrapRecord {
     }
 
     /// Notes an entry, and what is in its file then.
-    pub fn keep(&mut self, host: &str, place: &EntryPlace, name: &str, kept: &Kept, after: &str) {
+    pub fn keep(&mut self, host: &str, place: &EntryPlace, name: &str, kept: &WrappedEntry, after: &str) {
         let files = self.root.entry("files").or_insert_with(|| json!({}));
         let of_file = &mut files[place.file.to_string_lossy().as_ref()];
         if of_file.is_null() {
@@ -212,11 +212,11 @@ impl WrapRecord {
 }
 
 /// What an entry of the record says.
-fn kept(entry: &Value) -> Option<Kept> {
+fn kept(entry: &Value) -> Option<WrappedEntry> {
     let text = |key: &str| entry[key].as_str().map(str::to_owned);
     let args = entry["args"].as_array()?.iter().filter_map(|word| word.as_str().map(str::to_owned));
-    let through = Through { program: text("program")?, args: args.collect(), env: Vec::new() };
-    Some(Kept { original: text("original"), through, moved: entry["moved"] == true })
+    let through = BridgeCommand { program: text("program")?, args: args.collect(), env: Vec::new() };
+    Some(WrappedEntry { original: text("original"), through, moved: entry["moved"] == true })
 }
 
 /// Takes an entry out; whether it was the last.

@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use toml_edit::{Document, Item, Table};
 
-use super::{Through, WrapError, Wrapped};
+use super::{BridgeCommand, WrapEdit, WrapError};
 use crate::hosts::toml_value;
 
 /// The table of the servers, in every host that has TOML.
@@ -16,7 +16,7 @@ const OTHER_FORM: WrapError =
     WrapError::NotEdited("its entry is written in a form of TOML that is not edited here");
 
 /// `[mcp_servers.NAME]` with what `through` does.
-pub(super) fn block(keys: &[&str], name: &str, through: &Through, end: &str) -> String {
+pub(super) fn block(keys: &[&str], name: &str, through: &BridgeCommand, end: &str) -> String {
     format!("[{}.{}]{end}{}", keys.join("."), key(name), body(through, end))
 }
 
@@ -30,7 +30,7 @@ fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007F")
 }
 
-fn fields(through: &Through) -> Vec<(&'static str, String)> {
+fn fields(through: &BridgeCommand) -> Vec<(&'static str, String)> {
     let args = through.args.iter().map(|word| quoted(word)).collect::<Vec<_>>().join(", ");
     let mut fields = vec![("command", quoted(&through.program)), ("args", format!("[{args}]"))];
     if !through.env.is_empty() {
@@ -40,12 +40,12 @@ fn fields(through: &Through) -> Vec<(&'static str, String)> {
     fields
 }
 
-fn body(through: &Through, end: &str) -> String {
+fn body(through: &BridgeCommand, end: &str) -> String {
     fields(through).iter().map(|(key, value)| format!("{key} = {value}{end}")).collect()
 }
 
 /// Where an entry is in a text.
-enum At {
+enum TablePlace {
     /// The blocks of its tables, in the order of the text; the first is where it is put.
     Tables(Vec<Range<usize>>),
     /// A value, which is a table on one line.
@@ -53,7 +53,7 @@ enum At {
     Nowhere,
 }
 
-fn at(text: &str, name: &str) -> Result<At, WrapError> {
+fn at(text: &str, name: &str) -> Result<TablePlace, WrapError> {
     let document = Document::parse(text).map_err(|_| WrapError::NotEdited("its file is not valid TOML"))?;
     let mut starts = Vec::new();
     headers(document.as_table(), &mut Vec::new(), &mut starts);
@@ -74,14 +74,14 @@ fn at(text: &str, name: &str) -> Result<At, WrapError> {
     }
     if !blocks.is_empty() {
         let has_own = starts.iter().any(|(path, _)| path.len() == 2 && of_entry(path));
-        return if has_own { Ok(At::Tables(blocks)) } else { Err(OTHER_FORM) };
+        return if has_own { Ok(TablePlace::Tables(blocks)) } else { Err(OTHER_FORM) };
     }
     match document.as_table().get(SERVERS).and_then(|servers| servers.get(name)) {
-        None | Some(Item::None) => Ok(At::Nowhere),
+        None | Some(Item::None) => Ok(TablePlace::Nowhere),
         Some(Item::Value(value)) if value.is_inline_table() => {
             // One that is made of dotted keys has no place of its own.
             let span = value.span().filter(|span| text[span.clone()].starts_with('{')).ok_or(OTHER_FORM)?;
-            Ok(At::Value(span))
+            Ok(TablePlace::Value(span))
         }
         Some(_) => Err(OTHER_FORM),
     }
@@ -132,10 +132,10 @@ fn line_end(text: &str) -> &'static str {
     if text.find('\n').is_some_and(|at| text[..at].ends_with('\r')) { "\r\n" } else { "\n" }
 }
 
-pub(super) fn wrapped(text: &str, name: &str, through: &Through) -> Result<Wrapped, WrapError> {
+pub(super) fn wrapped(text: &str, name: &str, through: &BridgeCommand) -> Result<WrapEdit, WrapError> {
     let end = line_end(text);
     let (new, original) = match at(text, name)? {
-        At::Tables(blocks) => {
+        TablePlace::Tables(blocks) => {
             let original: String = blocks.iter().map(|range| &text[range.clone()]).collect();
             let first = &text[blocks[0].clone()];
             let header_end = first.find('\n').map_or(first.len(), |newline| newline + 1);
@@ -148,14 +148,14 @@ pub(super) fn wrapped(text: &str, name: &str, through: &Through) -> Result<Wrapp
             let put = format!("{header}{}", body(through, end));
             (replaced(text, &blocks, &put), Some(original))
         }
-        At::Value(span) => {
+        TablePlace::Value(span) => {
             let fields: Vec<String> =
                 fields(through).iter().map(|(key, value)| format!("{key} = {value}")).collect();
             let put = format!("{{ {} }}", fields.join(", "));
             let original = text[span.clone()].to_owned();
             (format!("{}{put}{}", &text[..span.start], &text[span.end..]), Some(original))
         }
-        At::Nowhere => {
+        TablePlace::Nowhere => {
             let mut new = text.to_owned();
             if !new.is_empty() && !new.ends_with('\n') {
                 new.push_str(end);
@@ -170,7 +170,7 @@ pub(super) fn wrapped(text: &str, name: &str, through: &Through) -> Result<Wrapp
     if others(text, name) != others(&new, name) || !is_wrapped(&new, name, through) {
         return Err(OTHER_FORM);
     }
-    Ok(Wrapped { text: new, original })
+    Ok(WrapEdit { text: new, original })
 }
 
 fn has_more_keys(header: &str, name: &str) -> bool {
@@ -197,18 +197,18 @@ fn replaced(text: &str, blocks: &[Range<usize>], put: &str) -> String {
 pub(super) fn unwrapped(
     text: &str,
     name: &str,
-    through: &Through,
+    through: &BridgeCommand,
     original: Option<&str>,
 ) -> Result<String, WrapError> {
     if !is_wrapped(text, name, through) {
         return Err(WrapError::Changed);
     }
     let new = match (at(text, name)?, original) {
-        (At::Tables(blocks), Some(original)) => replaced(text, &blocks, original),
-        (At::Value(span), Some(original)) => {
+        (TablePlace::Tables(blocks), Some(original)) => replaced(text, &blocks, original),
+        (TablePlace::Value(span), Some(original)) => {
             format!("{}{original}{}", &text[..span.start], &text[span.end..])
         }
-        (At::Tables(mut blocks), None) => {
+        (TablePlace::Tables(mut blocks), None) => {
             // With the blank line that was put before it.
             let before = line_start(text, blocks[0].start.saturating_sub(1));
             if blocks[0].start > 0 && text[before..blocks[0].start].trim().is_empty() {
@@ -225,7 +225,7 @@ pub(super) fn unwrapped(
 }
 
 /// Whether the entry starts what `through` does.
-fn is_wrapped(text: &str, name: &str, through: &Through) -> bool {
+fn is_wrapped(text: &str, name: &str, through: &BridgeCommand) -> bool {
     let Some(root) = toml_value(text) else { return false };
     let entry = root.get(SERVERS).and_then(|servers| servers.get(name));
     entry.and_then(|entry| entry.get("command")?.as_str()) == Some(&*through.program)
@@ -249,9 +249,9 @@ fn others(text: &str, name: &str) -> Option<crate::edit::Value> {
 /// Whether the bytes `original` stand at the entry `name`, or nothing does.
 pub(super) fn has(text: &str, name: &str, original: Option<&str>) -> bool {
     match (at(text, name), original) {
-        (Ok(At::Nowhere), None) => true,
-        (Ok(At::Value(span)), Some(original)) => text[span] == *original,
-        (Ok(At::Tables(blocks)), Some(original)) => {
+        (Ok(TablePlace::Nowhere), None) => true,
+        (Ok(TablePlace::Value(span)), Some(original)) => text[span] == *original,
+        (Ok(TablePlace::Tables(blocks)), Some(original)) => {
             blocks.iter().map(|range| &text[range.clone()]).collect::<String>() == original
         }
         _ => false,

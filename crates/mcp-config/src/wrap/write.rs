@@ -5,8 +5,8 @@
 
 use mcp_files::{Links, Policy};
 
-use super::{HostTarget, Kept, Through, WrapError, WrapRecord};
-use crate::{ConfigError, ConfigErrorKind, Edited, Editor, EntryPlace};
+use super::{BridgeCommand, HostTarget, WrapError, WrapRecord, WrappedEntry};
+use crate::{ConfigError, ConfigErrorKind, Editor, EntryPlace, FileEdit};
 
 /// The longest file of a host that is read back.
 const MAX_BYTES: u64 = 32 * 1024 * 1024;
@@ -54,9 +54,9 @@ impl Editor {
         &self,
         target: &HostTarget,
         name: &str,
-        through: &Through,
+        through: &BridgeCommand,
         moved: bool,
-    ) -> Result<Edited, WrapFailure> {
+    ) -> Result<FileEdit, WrapFailure> {
         let file = &target.place.file;
         self.edit::<WrapFailure>(&target.place, |text| {
             let wrapped = target.wrapped(text, name, through)?;
@@ -66,7 +66,7 @@ impl Editor {
             if self.wrap_record()?.is_first(file) {
                 self.back_up(target, text)?;
             }
-            let kept = Kept { original: wrapped.original, through: through.clone(), moved };
+            let kept = WrappedEntry { original: wrapped.original, through: through.clone(), moved };
             self.record(|record| record.keep(target.host.name, &target.place, name, &kept, &wrapped.text))?;
             Ok(wrapped.text)
         })
@@ -78,7 +78,7 @@ impl Editor {
     /// # Errors
     ///
     /// See [`WrapFailure`]. Nothing is changed then.
-    pub fn unwrap(&self, target: &HostTarget, name: &str) -> Result<Edited, WrapFailure> {
+    pub fn unwrap(&self, target: &HostTarget, name: &str) -> Result<FileEdit, WrapFailure> {
         let edited = self.edit::<WrapFailure>(&target.place, |text| self.unwrapped(target, name, text))?;
         self.record(|record| record.forget(&target.place, name, edited.after()))?;
         Ok(edited)

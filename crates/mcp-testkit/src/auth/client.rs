@@ -83,24 +83,24 @@ pub(crate) fn authenticate(
 ) -> Result<String, OAuthError> {
     let invalid = |why: &str| OAuthError::new("invalid_client", why);
     let (id, presented) = if let Some((id, secret)) = basic(headers) {
-        (id, Presented::Basic(secret))
+        (id, ClientProof::Basic(secret))
     } else if let Some(assertion) = form.get("client_assertion") {
         if form.get("client_assertion_type") != Some(ASSERTION_TYPE) {
             return Err(invalid("client_assertion_type is wrong"));
         }
         let claims = claims(assertion).ok_or_else(|| invalid("client_assertion is not a JWT"))?;
-        (claims["sub"].as_str().unwrap_or_default().to_owned(), Presented::Assertion(assertion.to_owned()))
+        (claims["sub"].as_str().unwrap_or_default().to_owned(), ClientProof::Assertion(assertion.to_owned()))
     } else {
         let id = form.get("client_id").ok_or_else(|| invalid("no client"))?.to_owned();
         let secret = form.get("client_secret").map(str::to_owned);
-        (id, secret.map_or(Presented::Nothing, Presented::Post))
+        (id, secret.map_or(ClientProof::Nothing, ClientProof::Post))
     };
     let client = known(state, &id).ok_or_else(|| invalid("unknown client"))?;
     let is_right = match (client.auth_method.as_str(), &presented) {
-        ("none", Presented::Nothing) => true,
-        ("client_secret_basic", Presented::Basic(secret))
-        | ("client_secret_post", Presented::Post(secret)) => client.secret.as_deref() == Some(secret),
-        ("private_key_jwt", Presented::Assertion(assertion)) => {
+        ("none", ClientProof::Nothing) => true,
+        ("client_secret_basic", ClientProof::Basic(secret))
+        | ("client_secret_post", ClientProof::Post(secret)) => client.secret.as_deref() == Some(secret),
+        ("private_key_jwt", ClientProof::Assertion(assertion)) => {
             let key = client.public_key.as_deref().unwrap_or_default();
             verify_assertion(state, assertion, &id, key, audiences)?;
             true
@@ -114,7 +114,7 @@ pub(crate) fn authenticate(
     }
 }
 
-enum Presented {
+enum ClientProof {
     Nothing,
     Basic(String),
     Post(String),

@@ -20,7 +20,7 @@ use crate::accept::TokenLedger;
 use crate::canary::Canaries;
 use crate::mcp::Answer;
 use crate::sync::lock;
-use crate::wire::{RecordedRequest, Recorder, Serving};
+use crate::wire::{ListeningServer, RecordedRequest, Recorder};
 use handle::Shared;
 use state::{Client, Decision, State};
 
@@ -42,7 +42,7 @@ use state::{Client, Decision, State};
 #[derive(Debug)]
 pub struct FakeAuthServer {
     shared: Arc<Shared>,
-    serving: Serving,
+    serving: ListeningServer,
 }
 
 impl FakeAuthServer {
@@ -57,7 +57,7 @@ impl FakeAuthServer {
             recorder: Recorder::new(true),
             origin: Mutex::default(),
         });
-        let serving = Serving::http(0, Arc::clone(&shared))?;
+        let serving = ListeningServer::http(0, Arc::clone(&shared))?;
         *lock(&shared.origin) = format!("http://{}", serving.address());
         Ok(Self { shared, serving })
     }

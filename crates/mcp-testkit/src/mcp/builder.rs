@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{Answer, Delivery, Era, FakeMcpServer, GetStream, Pages, Shared, State, Tool};
 use crate::accept::{Accept, Refusal};
-use crate::wire::{Recorder, Serving};
+use crate::wire::{ListeningServer, Recorder};
 
 /// Builds a [`FakeMcpServer`].
 #[derive(Debug)]
@@ -190,7 +190,7 @@ impl FakeMcpServerBuilder {
             state: Mutex::new(self.state),
             recorder: Recorder::new(self.keep_requests),
         });
-        let serving = Serving::http(self.port, Arc::clone(&shared))?;
+        let serving = ListeningServer::http(self.port, Arc::clone(&shared))?;
         Ok(FakeMcpServer { shared, serving })
     }
 }

@@ -27,7 +27,7 @@ pub use tool::Tool;
 
 use crate::accept::{Accept, Refusal};
 use crate::sync::lock;
-use crate::wire::{RecordedRequest, Recorder, Serving};
+use crate::wire::{ListeningServer, RecordedRequest, Recorder};
 use handle::Shared;
 use state::State;
 use stream::{OpenStream, StreamKind};
@@ -53,7 +53,7 @@ const ASK_PATIENCE: Duration = Duration::from_secs(20);
 #[derive(Debug)]
 pub struct FakeMcpServer {
     shared: Arc<Shared>,
-    serving: Serving,
+    serving: ListeningServer,
 }
 
 impl FakeMcpServer {

@@ -6,4 +6,4 @@ mod serve;
 
 pub(crate) use body::{BodySender, ReplyBody};
 pub use record::{RecordedRequest, Recorder};
-pub(crate) use serve::{Accepts, Handler, HangUp, Serving};
+pub(crate) use serve::{Accepts, Handler, HangUp, ListeningServer};

@@ -70,7 +70,7 @@ impl<H: Handler> Accepts for Http<H> {
 
 /// A listening server; dropping it stops and joins everything that it started.
 #[derive(Debug)]
-pub(crate) struct Serving {
+pub(crate) struct ListeningServer {
     address: SocketAddr,
     accepted: Arc<AtomicU64>,
     open: Arc<AtomicU64>,
@@ -88,7 +88,7 @@ enum Command {
     Stop,
 }
 
-impl Serving {
+impl ListeningServer {
     /// Binds `127.0.0.1:port` (0 for any free port) and starts to answer requests.
     pub(crate) fn http<H: Handler>(port: u16, handler: Arc<H>) -> io::Result<Self> {
         Self::start(port, Arc::new(Http(handler)))
@@ -161,7 +161,7 @@ impl Serving {
     }
 }
 
-impl Drop for Serving {
+impl Drop for ListeningServer {
     fn drop(&mut self) {
         let _ = self.commands.send(Command::Stop);
         if let Some(thread) = self.thread.take() {

@@ -91,11 +91,11 @@ impl View {
             };
             let mut buffer = [0; 4];
             let (decoded, length): (&[u8], _) = match found {
-                Some(Found::Byte(byte, length)) => {
+                Some(Escape::Byte(byte, length)) => {
                     buffer[0] = byte;
                     (&buffer[..1], length)
                 }
-                Some(Found::Char(c, length)) => (c.encode_utf8(&mut buffer).as_bytes(), length),
+                Some(Escape::Char(c, length)) => (c.encode_utf8(&mut buffer).as_bytes(), length),
                 None => (&rest[..1], 1),
             };
             any |= found.is_some();
@@ -225,25 +225,25 @@ impl View {
 }
 
 /// What an escape stands for, and how long it is.
-enum Found {
+enum Escape {
     Byte(u8, usize),
     Char(char, usize),
 }
 
-fn percent(rest: &[u8]) -> Option<Found> {
+fn percent(rest: &[u8]) -> Option<Escape> {
     match rest.get(1)? {
-        b'u' | b'U' => Some(Found::Char(char::from_u32(hex(rest.get(2..6)?)?)?, 6)),
-        _ => Some(Found::Byte(hex_byte(&rest[1..])?, 3)),
+        b'u' | b'U' => Some(Escape::Char(char::from_u32(hex(rest.get(2..6)?)?)?, 6)),
+        _ => Some(Escape::Byte(hex_byte(&rest[1..])?, 3)),
     }
 }
 
-fn backslash(rest: &[u8]) -> Option<Found> {
+fn backslash(rest: &[u8]) -> Option<Escape> {
     Some(match rest.get(1)? {
         b'u' if rest.get(2) == Some(&b'{') => {
             let digits = rest[3..].iter().take(6).take_while(|byte| byte.is_ascii_hexdigit()).count();
             let closed = rest.get(3 + digits) == Some(&b'}');
             let c = char::from_u32(hex(&rest[3..3 + digits])?).filter(|_| closed)?;
-            Found::Char(c, 4 + digits)
+            Escape::Char(c, 4 + digits)
         }
         b'u' | b'U' => {
             let unit = hex(rest.get(2..6)?)?;
@@ -251,22 +251,22 @@ fn backslash(rest: &[u8]) -> Option<Found> {
             match (unit, low) {
                 (0xd800..=0xdbff, Some(low @ 0xdc00..=0xdfff)) => {
                     let c = 0x10000 + ((unit - 0xd800) << 10 | (low - 0xdc00));
-                    Found::Char(char::from_u32(c)?, 12)
+                    Escape::Char(char::from_u32(c)?, 12)
                 }
-                _ => Found::Char(char::from_u32(unit)?, 6),
+                _ => Escape::Char(char::from_u32(unit)?, 6),
             }
         }
-        b'x' | b'X' => Found::Byte(hex_byte(&rest[2..])?, 4),
-        b'n' => Found::Byte(b'\n', 2),
-        b'r' => Found::Byte(b'\r', 2),
-        b't' => Found::Byte(b'\t', 2),
-        mark if mark.is_ascii_punctuation() => Found::Byte(*mark, 2),
+        b'x' | b'X' => Escape::Byte(hex_byte(&rest[2..])?, 4),
+        b'n' => Escape::Byte(b'\n', 2),
+        b'r' => Escape::Byte(b'\r', 2),
+        b't' => Escape::Byte(b'\t', 2),
+        mark if mark.is_ascii_punctuation() => Escape::Byte(*mark, 2),
         _ => return None,
     })
 }
 
 /// A character reference of HTML, as `&#47;`, `&#x2F;` or by name.
-fn reference(rest: &[u8]) -> Option<Found> {
+fn reference(rest: &[u8]) -> Option<Escape> {
     const NAMED: [(&str, char); 16] = [
         ("amp", '&'),
         ("apos", '\''),
@@ -297,7 +297,7 @@ fn reference(rest: &[u8]) -> Option<Found> {
         }
         None => NAMED.iter().find(|(known, _)| *known == name)?.1,
     };
-    Some(Found::Char(c, end + 1))
+    Some(Escape::Char(c, end + 1))
 }
 
 fn hex(digits: &[u8]) -> Option<u32> {

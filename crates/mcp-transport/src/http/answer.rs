@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use super::client::{Answer, Body, CollectedBody};
 use super::form::{BEGINNING, Form, described, essence};
 use super::frame;
-use super::pace::{Pace, Stretch};
+use super::pace::{Pace, StreamYield};
 use super::said::said;
 use super::session::Session;
 use super::streamable::{Call, Core};
@@ -151,7 +151,7 @@ impl Core {
             };
             let moved = before.as_deref() != Some(&last);
             let wait =
-                pace.after(Stretch { brought, moved }, cursor.retry).ok_or_else(|| no_answer(&cursor))?;
+                pace.after(StreamYield { brought, moved }, cursor.retry).ok_or_else(|| no_answer(&cursor))?;
             idle.bound(tokio::time::sleep(wait)).await?;
             body = match idle.bound(Box::pin(self.resume(&last, session))).await? {
                 Ok(resumed) => resumed,

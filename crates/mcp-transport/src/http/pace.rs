@@ -19,7 +19,7 @@ const SELDOM: Duration = Duration::from_secs(1);
 
 /// What one stream was good for.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stretch {
+pub(super) struct StreamYield {
     /// It brought a message.
     pub(super) brought: bool,
     /// It says that it is continued from elsewhere than the one before.
@@ -44,7 +44,7 @@ impl Default for Pace {
 impl Pace {
     /// How long to wait before the next one, where the server `asked` for a wait within bounds; `None`: there is no next
     /// one.
-    pub(super) fn after(&mut self, ended: Stretch, asked: Option<Duration>) -> Option<Duration> {
+    pub(super) fn after(&mut self, ended: StreamYield, asked: Option<Duration>) -> Option<Duration> {
         self.streams = self.streams.saturating_add(1);
         let usual = Duration::from_secs(1);
         let wait = if ended.brought {
@@ -69,11 +69,11 @@ impl Pace {
 mod tests {
     use super::*;
 
-    const NOTHING: Stretch = Stretch { brought: false, moved: false };
-    const MOVED: Stretch = Stretch { brought: false, moved: true };
-    const BROUGHT: Stretch = Stretch { brought: true, moved: true };
+    const NOTHING: StreamYield = StreamYield { brought: false, moved: false };
+    const MOVED: StreamYield = StreamYield { brought: false, moved: true };
+    const BROUGHT: StreamYield = StreamYield { brought: true, moved: true };
 
-    fn waits(pace: &mut Pace, ended: Stretch, asked: Option<u64>) -> Vec<u64> {
+    fn waits(pace: &mut Pace, ended: StreamYield, asked: Option<u64>) -> Vec<u64> {
         let asked = asked.map(Duration::from_millis);
         std::iter::from_fn(|| pace.after(ended, asked))
             .take(1_000)

@@ -16,7 +16,7 @@ use tokio_util::task::TaskTracker;
 use super::forgotten::{no_new_session, was_not_run};
 use super::session::{SESSION_ID, Session};
 use crate::authed::{AcceptedAnswer, AuthedClient, Outbound};
-use crate::debts::Asked;
+use crate::debts::Admission;
 use crate::duplex::too_many_requests;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::handler::ServerRequestHandler;
@@ -223,7 +223,7 @@ impl Core {
                 }
                 let (core, handler) = (self.clone(), handler.cloned());
                 let asked = self.hub.budget.debts.ask(&id, &method, params.as_deref());
-                if matches!(asked, Asked::Dropped) {
+                if matches!(asked, Admission::Dropped) {
                     tracing::debug!(
                         method = methods::sent_by_servers(&method),
                         "the server asks more than it takes answers to"
@@ -232,16 +232,16 @@ impl Core {
                 }
                 let answer = async move {
                     let (body, _debt) = match asked {
-                        Asked::Admitted(mut debt) => {
+                        Admission::Admitted(mut debt) => {
                             let outcome = core.hub.request_for(handler.as_ref(), &method, params).await;
                             debt.answered();
                             (envelope::encode_response(&id, outcome.as_deref()), debt)
                         }
-                        Asked::Refused(debt) => {
+                        Admission::Refused(debt) => {
                             drop(params);
                             (envelope::encode_response(&id, Err(&too_many_requests())), debt)
                         }
-                        Asked::Dropped => return,
+                        Admission::Dropped => return,
                     };
                     if let Err(error) = core.tell(&session, body.into()).await {
                         tracing::debug!(%error, "the server did not take our answer");

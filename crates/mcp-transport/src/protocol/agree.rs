@@ -304,17 +304,17 @@ mod tests {
 
     #[tokio::test]
     async fn an_agreement_is_made_again_once_however_many_find_it_void() {
-        struct Agreed(u64);
-        impl Numbered for Agreed {
+        struct AgreementNumber(u64);
+        impl Numbered for AgreementNumber {
             fn number(&self) -> u64 {
                 self.0
             }
         }
-        let agreements = Agreements::new(Agreed(0));
+        let agreements = Agreements::new(AgreementNumber(0));
         let numbers = agreements.numbers();
         let stale = agreements.last().number();
         let turn = agreements.renew(stale).await.expect("the first one makes it");
-        agreements.install(Agreed(agreements.next_number()));
+        agreements.install(AgreementNumber(agreements.next_number()));
         drop(turn);
         assert!(agreements.renew(stale).await.is_none(), "it has been made");
         assert!(agreements.renew(1).await.is_some());

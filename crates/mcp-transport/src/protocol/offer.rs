@@ -22,7 +22,7 @@ pub(crate) fn next_offer(refusal: &TransportError, tried: &[ProtocolRevision]) -
     if !refused || wants_modern(refusal) {
         return None;
     }
-    let words = Words::of(refusal);
+    let words = RefusalTexts::of(refusal);
     let left = || {
         let legacy = |revision: &ProtocolRevision| revision.era() == Era::Legacy && !tried.contains(revision);
         ProtocolRevision::ALL.into_iter().filter(legacy)
@@ -36,9 +36,9 @@ pub(crate) fn next_offer(refusal: &TransportError, tried: &[ProtocolRevision]) -
 }
 
 /// What a refusal says, wherever it says it.
-struct Words<'a>([&'a str; 3]);
+struct RefusalTexts<'a>([&'a str; 3]);
 
-impl<'a> Words<'a> {
+impl<'a> RefusalTexts<'a> {
     fn of(refusal: &'a TransportError) -> Self {
         let rpc = refusal.rpc_error();
         let data = rpc.and_then(|rpc| rpc.data.as_deref()).map_or("", RawValue::get);

@@ -2,7 +2,7 @@
 //!
 //! The system says "no such file" of a missing program, a missing interpreter, a missing folder and a spelling that another
 //! host understands alike, and never says where it looked. So the same places are looked at again: the endpoint's own
-//! PATH and folder, not ours. What is there comes in through [`Look`], so that the rules can be tried without files, and
+//! PATH and folder, not ours. What is there comes in through [`FileSystemView`], so that the rules can be tried without files, and
 //! for another system than this one.
 
 mod look;
@@ -16,7 +16,7 @@ use std::io;
 
 use mcp_status::SpawnCause;
 
-pub(super) use self::look::{Disk, Found, Look};
+pub(super) use self::look::{Disk, FileSystemView, PathKind};
 pub(super) use self::spelling::hint;
 use crate::endpoint::StdioEndpoint;
 
@@ -83,7 +83,7 @@ pub(super) fn diagnose(
     cwd: &str,
     error: &io::Error,
     system: System,
-    look: &dyn Look,
+    look: &dyn FileSystemView,
 ) -> Diagnosis {
     let case = Case::new(endpoint, cwd, error, system, look);
     let Diagnosis { cause, text } = case.diagnose();
@@ -100,7 +100,7 @@ struct Case<'a> {
     cwd: &'a str,
     error: &'a io::Error,
     system: System,
-    look: &'a dyn Look,
+    look: &'a dyn FileSystemView,
 }
 
 impl<'a> Case<'a> {
@@ -109,7 +109,7 @@ impl<'a> Case<'a> {
         cwd: &'a str,
         error: &'a io::Error,
         system: System,
-        look: &'a dyn Look,
+        look: &'a dyn FileSystemView,
     ) -> Self {
         let text = |text: &std::ffi::OsString| text.to_string_lossy().into_owned();
         let variable = |wanted: &str| {
@@ -148,8 +148,8 @@ impl<'a> Case<'a> {
     /// The working directory comes first: without it, nothing else was tried.
     fn folder(&self) -> Option<Diagnosis> {
         let what = match self.look.at(self.cwd) {
-            Found::Folder => return None,
-            Found::Nothing => "does not exist",
+            PathKind::Folder => return None,
+            PathKind::Nothing => "does not exist",
             _ => "is no folder",
         };
         let mut text = format!("its working directory `{}` {what}", self.cwd);
@@ -183,7 +183,7 @@ impl<'a> Case<'a> {
         }
         if self.is_path() {
             return match self.look.at(&self.absolute(command)) {
-                Found::Nothing => Place::Nowhere,
+                PathKind::Nothing => Place::Nowhere,
                 found => Place::At(self.absolute(command), found),
             };
         }
@@ -191,9 +191,9 @@ impl<'a> Case<'a> {
         for folder in self.folders() {
             let path = self.system.join(folder, command);
             match self.look.at(&path) {
-                Found::Program => return Place::At(path, Found::Program),
+                PathKind::Program => return Place::At(path, PathKind::Program),
                 // The search goes on after what may not be executed (POSIX, exec), and ends with it.
-                Found::Plain if second.is_none() => second = Some(Place::At(path, Found::Plain)),
+                PathKind::Plain if second.is_none() => second = Some(Place::At(path, PathKind::Plain)),
                 _ => {}
             }
         }
@@ -218,20 +218,20 @@ impl<'a> Case<'a> {
     }
 
     /// It is there, and could not be started all the same.
-    fn there(&self, path: &str, found: Found) -> Option<Diagnosis> {
+    fn there(&self, path: &str, found: PathKind) -> Option<Diagnosis> {
         match found {
-            Found::Folder => Some(because(
+            PathKind::Folder => Some(because(
                 SpawnCause::NotAProgram,
                 format!("`{path}` is a folder; `command` is the program in it"),
             )),
-            Found::Plain => Some(because(
+            PathKind::Plain => Some(because(
                 SpawnCause::NotExecutable,
                 format!(
                     "`{path}` may not be executed: run `chmod +x {path}`, or name the program that reads it as `command`"
                 ),
             )),
-            Found::Program => self.unusable(path),
-            Found::Nothing => None,
+            PathKind::Program => self.unusable(path),
+            PathKind::Nothing => None,
         }
     }
 
@@ -253,16 +253,16 @@ impl<'a> Case<'a> {
                         "{said} with a carriage return behind it, so it was saved with the line ends of Windows: save it with LF"
                     ),
                 )),
-                Found::Nothing => Some(because(
+                PathKind::Nothing => Some(because(
                     SpawnCause::Interpreter,
                     format!(
                         "{said}, which is not there: change that line, or name the interpreter as `command`"
                     ),
                 )),
-                Found::Folder | Found::Plain => {
+                PathKind::Folder | PathKind::Plain => {
                     Some(because(SpawnCause::Interpreter, format!("{said}, which may not be executed")))
                 }
-                Found::Program => self.refused(path),
+                PathKind::Program => self.refused(path),
             };
         }
         if !refused {
@@ -356,13 +356,13 @@ impl<'a> Case<'a> {
         }
         let wanted = folders.iter().filter(|folder| !known.contains(&folder.as_str()));
         let mut paths = wanted.map(|folder| self.system.join(folder, command));
-        paths.find(|path| self.look.at(path) == Found::Program)
+        paths.find(|path| self.look.at(path) == PathKind::Program)
     }
 
     /// The same program under the name that it has here.
     fn relative(&self, command: &str) -> Option<&'static str> {
         let is_there = |name: &str| {
-            self.folders().any(|folder| self.look.at(&self.system.join(folder, name)) == Found::Program)
+            self.folders().any(|folder| self.look.at(&self.system.join(folder, name)) == PathKind::Program)
         };
         spelling::relatives(command).find(|name| is_there(name))
     }
@@ -376,7 +376,7 @@ impl<'a> Case<'a> {
 }
 
 enum Place {
-    At(String, Found),
+    At(String, PathKind),
     Nowhere,
 }
 

@@ -11,7 +11,7 @@ use mcp_text::{Secrets, shell_word};
 
 use crate::endpoint::StdioEndpoint;
 use crate::error::TransportError;
-use mcp_text::telling::{self, Telling};
+use mcp_text::telling::{self, Excerpt};
 
 /// How much of the beginning of standard error is kept, in bytes: where installers and launchers say what went wrong.
 const STDERR_HEAD: usize = 4 << 10;
@@ -64,7 +64,7 @@ impl SideOutput {
                 self.first_stray.iter().chain((!self.unfinished.is_empty()).then_some(&self.unfinished));
             lines.map(String::as_str).collect::<Vec<_>>().join("\n")
         };
-        let shown = |telling: Telling| mcp_text::sentence(&telling.to_text());
+        let shown = |telling: Excerpt| mcp_text::sentence(&telling.to_text());
         if self.circumstances.garbage {
             let first = self.first_stray.first()?;
             return Some(format!("its standard output begins with `{}`", mcp_text::line(first, STRAY_BYTES)));

@@ -180,7 +180,7 @@ mod tests {
     use mcp_status::{MessageContext, ReasonCode, ServerStatus, SpawnCause};
 
     use super::*;
-    use crate::connect::{ConnectPolicy, Connected, Connector, Server};
+    use crate::connect::{ConnectOutcome, ConnectPolicy, Connector, Server};
     use crate::endpoint::Endpoint;
     use crate::options::ClientInfo;
 
@@ -192,7 +192,7 @@ mod tests {
         endpoint
     }
 
-    async fn connected(server: &Server) -> Connected {
+    async fn connected(server: &Server) -> ConnectOutcome {
         let mut options = ClientOptions::new(ClientInfo::new("t", "1"));
         options.limit_names.start = Some("PATIENCE".into());
         let connector = Connector::new(options);

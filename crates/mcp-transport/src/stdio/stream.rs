@@ -26,7 +26,7 @@ pub(crate) struct StreamWire {
     duplex: Duplex,
     /// Lines to write.
     outbox: Outbox,
-    leaving: Arc<Leaving>,
+    leaving: Arc<GoingAwayFilter>,
     /// Ends the writer when what was sent before is written.
     stop: CancellationToken,
     written: CancellationToken,
@@ -41,7 +41,7 @@ impl StreamWire {
             let outbox = outbox.clone();
             move |frame, debt| outbox.answer(frame, debt)
         });
-        let leaving = Arc::new(Leaving { inbound, said: AtomicBool::new(false) });
+        let leaving = Arc::new(GoingAwayFilter { inbound, said: AtomicBool::new(false) });
         let duplex = Duplex::new(leaving.clone(), budget, reply);
         let (stop, written) = (CancellationToken::new(), CancellationToken::new());
         let reader = tokio::spawn(read(stream.input, Lines::new(budget.limits.longest()), duplex.clone()));
@@ -113,12 +113,12 @@ impl Drop for StreamWire {
 
 /// Hears that the other process goes away, and hands everything else on.
 #[derive(Debug)]
-struct Leaving {
+struct GoingAwayFilter {
     inbound: Arc<dyn Inbound>,
     said: AtomicBool,
 }
 
-impl Inbound for Leaving {
+impl Inbound for GoingAwayFilter {
     fn notification(&self, method: &str, params: Option<Box<RawValue>>) {
         if method != StreamEndpoint::GOING_AWAY {
             return self.inbound.notification(method, params);

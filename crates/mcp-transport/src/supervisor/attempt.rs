@@ -132,7 +132,7 @@ pub(super) struct Fresh {
 /// What is tried, as often as it takes.
 pub(super) struct Goal {
     pub(super) dial: Arc<dyn Dial>,
-    pub(super) to: To,
+    pub(super) to: DialTarget,
     list: Option<RetryPolicy>,
     background: Background,
     awaited: Arc<Awaited>,
@@ -140,7 +140,7 @@ pub(super) struct Goal {
     _turn: Option<OwnedSemaphorePermit>,
 }
 
-pub(super) enum To {
+pub(super) enum DialTarget {
     Server(Box<Server>),
     /// The connection that fell silent.
     Silent(Arc<Live>),
@@ -161,7 +161,7 @@ impl Attempt {
         }
         let (dial, list, background, awaited) = (self.dial, self.list, self.background, self.awaited);
         if let Some(live) = self.silent {
-            return Ok(Goal { dial, to: To::Silent(live), list, background, awaited, _turn: None });
+            return Ok(Goal { dial, to: DialTarget::Silent(live), list, background, awaited, _turn: None });
         }
         let server = match self.kept {
             Some(server) => server,
@@ -175,7 +175,7 @@ impl Attempt {
             // Set once: an attempt has one server.
             let _ = awaited.provider.set(provider.name().to_owned());
         }
-        Ok(Goal { dial, to: To::Server(Box::new(server)), list, background, awaited, _turn })
+        Ok(Goal { dial, to: DialTarget::Server(Box::new(server)), list, background, awaited, _turn })
     }
 }
 
@@ -183,16 +183,16 @@ impl Goal {
     /// Whether a second try beside the first one makes sense: a process is started once.
     pub(super) fn may_be_raced(&self) -> bool {
         match &self.to {
-            To::Server(server) => !is_local(&server.endpoint),
-            To::Silent(_) => true,
+            DialTarget::Server(server) => !is_local(&server.endpoint),
+            DialTarget::Silent(_) => true,
         }
     }
 
     /// The server that was contacted, for the retries.
     pub(super) fn server(&self) -> Option<Box<Server>> {
         match &self.to {
-            To::Server(server) => Some(server.clone()),
-            To::Silent(_) => None,
+            DialTarget::Server(server) => Some(server.clone()),
+            DialTarget::Silent(_) => None,
         }
     }
 
@@ -200,8 +200,8 @@ impl Goal {
     pub(super) async fn attempt(self: Arc<Self>) -> Result<Box<Fresh>, Failure> {
         let began = Instant::now();
         let server = match &self.to {
-            To::Server(server) => server,
-            To::Silent(live) => {
+            DialTarget::Server(server) => server,
+            DialTarget::Silent(live) => {
                 ask_again(live).await?;
                 let listed = list(&live.connection, self.list).await;
                 return Ok(Box::new(Fresh {

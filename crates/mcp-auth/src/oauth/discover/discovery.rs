@@ -14,7 +14,7 @@ use super::super::agent;
 use super::super::failure::{Answer, Failure, Step};
 use super::super::urls::{canonical_resource, covers, origin, same_issuer, well_known_inserted};
 use super::metadata::{ResourceMetadata, ServerMetadata, document};
-use crate::url_policy::NamedBy;
+use crate::url_policy::UrlSource;
 use crate::{Challenge, HttpExchange};
 
 /// Redirects that a request follows; only within the origin that was asked.
@@ -35,7 +35,7 @@ pub struct Discovery {
     /// How the authorization server was found.
     pub found: Found,
     /// Who named the endpoints in `server`: the document that they are in.
-    pub(crate) named_by: NamedBy,
+    pub(crate) named_by: UrlSource,
 }
 
 /// What a person has said about who issues tokens.
@@ -72,21 +72,21 @@ pub(crate) async fn discover(
     server: &Url,
     pins: Pins<'_>,
     challenges: &[Challenge],
-    needs: Needs<'_>,
+    needs: MetadataNeeds<'_>,
 ) -> Result<Discovery, Failure> {
     if let Some(url) = pins.metadata {
         return configured(http, server, url, pins.issuer).await;
     }
     let (found, named_by) = match resource_metadata(http, server, challenges).await? {
-        Some((found, at)) => (Some(found), NamedBy::server(&at)),
-        None => (None, NamedBy::server(server)),
+        Some((found, at)) => (Some(found), UrlSource::server(&at)),
+        None => (None, UrlSource::server(server)),
     };
     let listed = found.as_ref().and_then(|found| found.authorization_servers.clone()).unwrap_or_default();
     if let Some(pinned) = pins.issuer {
         if !listed.is_empty() && !listed.iter().any(|issuer| same_issuer(issuer, pinned)) {
             return Err(other_issuer(Step::ResourceMetadata, server.as_str(), &listed.join(" "), pinned));
         }
-        let (metadata, named_by) = server_metadata(http, pinned, &NamedBy::person(), needs).await?;
+        let (metadata, named_by) = server_metadata(http, pinned, &UrlSource::person(), needs).await?;
         return Ok(issued_by(server, found, pinned.to_owned(), metadata, named_by));
     }
     if listed.is_empty() {
@@ -110,7 +110,7 @@ fn issued_by(
     resource_metadata: Option<ResourceMetadata>,
     issuer: String,
     metadata: ServerMetadata,
-    named_by: NamedBy,
+    named_by: UrlSource,
 ) -> Discovery {
     let published = resource_metadata.as_ref().and_then(|found| found.resource.clone());
     let spelled = metadata.issuer.clone().filter(|spelled| same_issuer(spelled, &issuer));
@@ -162,7 +162,7 @@ pub(crate) async fn resource_metadata(
     // One that names no authorization server is good only if no other does.
     let mut bare = None;
     for url in candidates {
-        let at = match admitted(Step::ResourceMetadata, &url, &NamedBy::server(server), Some(server)) {
+        let at = match admitted(Step::ResourceMetadata, &url, &UrlSource::server(server), Some(server)) {
             Ok(at) => at,
             Err(failure) => {
                 trouble.note(failure);
@@ -270,7 +270,7 @@ fn would_match(resource: &str, server: &Url) -> String {
 
 /// What a sign-in needs of an authorization server's metadata; the search goes on until it is there.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct Needs<'a> {
+pub(crate) struct MetadataNeeds<'a> {
     /// A person authorizes: the authorization endpoint, and PKCE.
     pub(crate) person: bool,
     /// We have no client and would like to register one.
@@ -279,7 +279,7 @@ pub(crate) struct Needs<'a> {
     pub(crate) metadata_issuer: Option<&'a str>,
 }
 
-impl Needs<'_> {
+impl MetadataNeeds<'_> {
     /// A token endpoint is enough.
     pub(crate) const TOKENS: Self = Self { person: false, registration: false, metadata_issuer: None };
 
@@ -299,13 +299,13 @@ impl Needs<'_> {
 pub(crate) async fn server_metadata(
     http: &dyn HttpExchange,
     issuer: &str,
-    named_by: &NamedBy,
-    needs: Needs<'_>,
-) -> Result<(ServerMetadata, NamedBy), Failure> {
+    named_by: &UrlSource,
+    needs: MetadataNeeds<'_>,
+) -> Result<(ServerMetadata, UrlSource), Failure> {
     let base = named_by.may_request(issuer).map_err(|refusal| {
         Failure::barred(Step::ServerMetadata, issuer, "the authorization server's URL", &refusal)
     })?;
-    let own = NamedBy::server(&base);
+    let own = UrlSource::server(&base);
     let accept = |url: &str, metadata: &ServerMetadata| match metadata.issuer.as_deref() {
         // Security: a deliberate opt-in of the entry, of exactly this text. Where it was found stays what it is.
         Some(named) if needs.metadata_issuer == Some(named) => Ok(()),
@@ -347,8 +347,8 @@ struct SearchResult {
 async fn search(
     http: &dyn HttpExchange,
     places: &[String],
-    named_by: &NamedBy,
-    needs: Needs<'_>,
+    named_by: &UrlSource,
+    needs: MetadataNeeds<'_>,
     accept: impl Fn(&str, &ServerMetadata) -> Result<(), Failure>,
 ) -> SearchResult {
     let (mut found, mut trouble) = (None::<ServerMetadata>, Trouble::default());
@@ -422,10 +422,10 @@ async fn configured(
     url: &Url,
     pinned: Option<&str>,
 ) -> Result<Discovery, Failure> {
-    let at = NamedBy::person().may_request(url.as_str()).map_err(|refusal| {
+    let at = UrlSource::person().may_request(url.as_str()).map_err(|refusal| {
         Failure::new(Step::ServerMetadata, url.as_str(), Answer::Misconfigured(refusal.to_string()))
     })?;
-    let named_by = NamedBy::server(&at);
+    let named_by = UrlSource::server(&at);
     let body = get(http, Step::ServerMetadata, at).await?;
     let Some(metadata) = body.as_deref().and_then(document::<ServerMetadata>) else {
         return Err(Failure::invalid(
@@ -456,10 +456,10 @@ pub(crate) async fn at_origin(
     http: &dyn HttpExchange,
     server: &Url,
     resource_metadata: Option<ResourceMetadata>,
-    needs: Needs<'_>,
+    needs: MetadataNeeds<'_>,
 ) -> Result<Discovery, Failure> {
     let base = origin(server);
-    let named_by = NamedBy::server(server);
+    let named_by = UrlSource::server(server);
     let root = named_by
         .may_request(&base)
         .map_err(|refusal| Failure::barred(Step::ServerMetadata, &base, "the server's URL", &refusal))?;
@@ -516,7 +516,7 @@ pub(crate) async fn at_origin(
 
 /// The metadata URL that `named_by` named, if it may be requested. `home` is an origin that is trusted whatever its
 /// scheme, because the person configured it.
-fn admitted(step: Step, url: &str, named_by: &NamedBy, home: Option<&Url>) -> Result<Url, Failure> {
+fn admitted(step: Step, url: &str, named_by: &UrlSource, home: Option<&Url>) -> Result<Url, Failure> {
     if let Ok(at) = Url::parse(url)
         && home.is_some_and(|home| home.origin() == at.origin())
     {

@@ -264,7 +264,7 @@ mod tests {
                 ..ServerMetadata::default()
             },
             found: Found::ResourceMetadata,
-            named_by: crate::url_policy::NamedBy::person(),
+            named_by: crate::url_policy::UrlSource::person(),
         }
     }
 

@@ -13,7 +13,7 @@ use crate::{AuthError, AuthFuture, Secret};
 /// application with a scheme of its own.
 pub trait Authorizer: fmt::Debug + Send + Sync {
     /// Gets ready to receive the redirect, before any URL is built: the redirect URI is part of it.
-    fn prepare<'a>(&'a self, wish: &'a RedirectWish) -> AuthFuture<'a, Box<dyn AuthorizerSession>>;
+    fn prepare<'a>(&'a self, wish: &'a RedirectPreference) -> AuthFuture<'a, Box<dyn AuthorizerSession>>;
 }
 
 /// One sign-in of an [`Authorizer`]. Dropping it ends the sign-in and frees what was bound.
@@ -39,7 +39,7 @@ pub trait AuthorizerSession: fmt::Debug + Send {
 /// What the redirect URI should be.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct RedirectWish {
+pub struct RedirectPreference {
     /// Exactly this one, because it is the registered one.
     pub exact: Option<String>,
     /// On this port: busy is an error.
@@ -103,7 +103,7 @@ pub(crate) fn authorization_prompt<'a>(
     AuthorizationPrompt { server_name, url, state }
 }
 
-impl fmt::Display for RedirectWish {
+impl fmt::Display for RedirectPreference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match (&self.exact, self.port) {
             (Some(exact), _) => f.write_str(&super::super::urls::redacted(exact)),

@@ -13,8 +13,10 @@ use tokio::time::timeout;
 use url::Url;
 
 use super::authorize::CallbackParams;
-use super::authorizer::{AuthorizationPrompt, Authorizer, AuthorizerSession, RedirectWish, SignInPrompt};
-use super::loopback::{Accept, Guests, Loopback};
+use super::authorizer::{
+    AuthorizationPrompt, Authorizer, AuthorizerSession, RedirectPreference, SignInPrompt,
+};
+use super::loopback::{Accept, Loopback, OpenConnections};
 use super::page::Page;
 use crate::url_policy::is_loopback;
 use crate::{AuthError, AuthErrorKind, AuthFuture, Secret};
@@ -48,7 +50,7 @@ impl LoopbackAuthorizer {
         self
     }
 
-    async fn prepare(&self, wish: &RedirectWish) -> Result<Session, AuthError> {
+    async fn prepare(&self, wish: &RedirectPreference) -> Result<Session, AuthError> {
         let (listener, redirect_uri) = match &wish.exact {
             Some(exact) => match with_any_port(exact) {
                 Some(url) => free_port_of(url, wish).await?,
@@ -82,7 +84,7 @@ impl LoopbackAuthorizer {
 }
 
 impl Authorizer for LoopbackAuthorizer {
-    fn prepare<'a>(&'a self, wish: &'a RedirectWish) -> AuthFuture<'a, Box<dyn AuthorizerSession>> {
+    fn prepare<'a>(&'a self, wish: &'a RedirectPreference) -> AuthFuture<'a, Box<dyn AuthorizerSession>> {
         Box::pin(async move { Ok(Box::new(self.prepare(wish).await?) as Box<dyn AuthorizerSession>) })
     }
 }
@@ -95,7 +97,10 @@ fn with_any_port(redirect_uri: &str) -> Option<Url> {
 }
 
 /// A listener on the host of `url`, on the port that is wished for, else on a free one, and `url` with that port.
-async fn free_port_of(mut url: Url, wish: &RedirectWish) -> Result<(Option<Loopback>, String), AuthError> {
+async fn free_port_of(
+    mut url: Url,
+    wish: &RedirectPreference,
+) -> Result<(Option<Loopback>, String), AuthError> {
     let listener = match (wish.port, wish.preferred_port) {
         (Some(port), _) => Loopback::host_of(&url, port).await?,
         (None, Some(port)) => match Loopback::host_of(&url, port).await {
@@ -225,7 +230,7 @@ async fn received(listener: Option<&Loopback>, path: &str, state: &Secret) -> (C
 async fn receive(listener: &impl Accept, path: &str, state: &Secret) -> (CallbackParams, TcpStream) {
     let (found, mut answers) = mpsc::channel(1);
     // Dropped with this future, and the connections with it.
-    let mut guests = Guests::default();
+    let mut guests = OpenConnections::default();
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {

@@ -20,7 +20,7 @@ use super::super::endpoint::Endpoint;
 use super::super::failure::{Failure, Step};
 use super::super::numbers::{LONGEST_INTERVAL, SHORTEST_INTERVAL};
 use super::token::TokenAnswer;
-use crate::url_policy::NamedBy;
+use crate::url_policy::UrlSource;
 use crate::{AuthError, AuthErrorKind, HttpExchange, Secret};
 
 /// RFC 7523 section 2.1.
@@ -51,7 +51,7 @@ pub(crate) struct Grants<'a> {
     pub(crate) http: &'a dyn HttpExchange,
     pub(crate) token_endpoint: &'a str,
     /// Who named it, and the endpoint for device codes.
-    pub(crate) named_by: &'a NamedBy,
+    pub(crate) named_by: &'a UrlSource,
     /// The audience of client assertions.
     pub(crate) issuer: &'a str,
     pub(crate) client: &'a ClientIdentity,

@@ -26,7 +26,7 @@ use super::super::store::{MemoryTokenStore, StoredTokens, TokenKey, TokenStore};
 use super::super::urls::redacted;
 use super::authorize::{AuthorizationRequest, CallbackParams};
 use super::authorizer::{
-    Authorizer, AuthorizerSession, DevicePrompt, RedirectWish, SignInPrompt, authorization_prompt,
+    Authorizer, AuthorizerSession, DevicePrompt, RedirectPreference, SignInPrompt, authorization_prompt,
 };
 use super::token::TokenAnswer;
 use crate::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, Challenge, HttpExchange, Target};
@@ -34,7 +34,7 @@ use crate::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, Challenge, HttpE
 /// The redirect URI that a device code is registered with and never uses: some servers insist on a redirect URI all the same.
 const DEVICE_REDIRECT: &str = "http://localhost/callback";
 
-pub use sign_out::{Revocation, SignedOut};
+pub use sign_out::{CompletedSignOut, Revocation};
 
 /// Sign-in, sign-out and reset for one server.
 #[derive(Clone, Debug)]
@@ -191,9 +191,9 @@ impl PendingLogin {
         outcome
     }
 
-    async fn redirect_wish(&self) -> Result<RedirectWish, AuthError> {
+    async fn redirect_wish(&self) -> Result<RedirectPreference, AuthError> {
         let spec = &self.ctx.settings.spec;
-        Ok(RedirectWish {
+        Ok(RedirectPreference {
             exact: spec.redirect_uri.clone(),
             port: spec.callback_port,
             preferred_port: registration::registered_port(&self.ctx, &self.discovery.issuer).await?,

@@ -142,13 +142,13 @@ fn listen_error(address: SocketAddr, error: io::Error) -> AuthError {
 
 /// The connections that are being served. Dropping it ends them.
 #[derive(Debug, Default)]
-pub(super) struct Guests {
+pub(super) struct OpenConnections {
     tasks: JoinSet<()>,
     /// The oldest first.
     order: VecDeque<AbortHandle>,
 }
 
-impl Guests {
+impl OpenConnections {
     /// Serves one more; if there are too many, the oldest goes. A browser with an answer sends it at once.
     pub(super) fn admit(&mut self, serving: impl Future<Output = ()> + Send + 'static) {
         while self.tasks.try_join_next().is_some() {}
@@ -228,7 +228,7 @@ mod tests {
 
     #[tokio::test]
     async fn s_n16_the_quiet_ones_make_room() {
-        let mut guests = Guests::default();
+        let mut guests = OpenConnections::default();
         for _ in 0..1000 {
             guests.admit(std::future::pending());
         }

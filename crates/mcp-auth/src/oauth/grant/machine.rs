@@ -9,7 +9,7 @@ use super::super::failure::{Answer, Failure, Step};
 use super::super::settings::{Grant, IdentityProvider};
 use super::super::store::{StoredTokens, TokenKey};
 use super::grants::Grants;
-use crate::url_policy::NamedBy;
+use crate::url_policy::UrlSource;
 use crate::{AuthError, AuthErrorKind, Challenge, Rejection, Secret};
 
 const UNPINNED: &str = "the credentials of this program would be sent there, and only the server has named it: pin it \
@@ -83,7 +83,7 @@ async fn id_jag(
         secret,
         key: None,
     };
-    let (token_endpoint, named_by) = (provider.token_endpoint.as_str(), NamedBy::person());
+    let (token_endpoint, named_by) = (provider.token_endpoint.as_str(), UrlSource::person());
     let grants = Grants {
         http: &*ctx.http,
         token_endpoint,

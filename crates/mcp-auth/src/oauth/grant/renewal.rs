@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::super::context::Context;
-use super::super::discover::discovery::{Needs, server_metadata};
+use super::super::discover::discovery::{MetadataNeeds, server_metadata};
 use super::super::discover::metadata::ServerMetadata;
 use super::super::discover::registration;
 use super::super::dpop::DpopKey;
@@ -94,8 +94,10 @@ async fn exchange(
         None => match &ctx.settings.spec.auth_server_metadata_url {
             Some(_) => ctx.discover(&[]).await?.server,
             None => {
-                let needs =
-                    Needs { metadata_issuer: ctx.settings.spec.metadata_issuer.as_deref(), ..Needs::TOKENS };
+                let needs = MetadataNeeds {
+                    metadata_issuer: ctx.settings.spec.metadata_issuer.as_deref(),
+                    ..MetadataNeeds::TOKENS
+                };
                 server_metadata(&*ctx.http, issuer, &ctx.issuer_named_by(issuer), needs).await?.0
             }
         },

@@ -8,13 +8,13 @@ use super::super::endpoint::Endpoint;
 use super::super::failure::{Failure, Step};
 use super::super::store::StoredTokens;
 use crate::HttpExchange;
-use crate::url_policy::NamedBy;
+use crate::url_policy::UrlSource;
 
 /// Revokes the refresh token, which ends the sign-in, and then the access token, which some servers keep
 /// valid otherwise (RFC 7009 section 2.1).
 pub(crate) async fn revoke(
     http: &dyn HttpExchange,
-    (url, named_by): (&str, &NamedBy),
+    (url, named_by): (&str, &UrlSource),
     issuer: &str,
     client: &ClientIdentity,
     tokens: &StoredTokens,

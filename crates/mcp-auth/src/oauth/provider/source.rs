@@ -37,7 +37,7 @@ pub(super) struct OAuthSource {
 
 #[derive(Debug, Default)]
 struct State {
-    in_use: Option<InUse>,
+    in_use: Option<ActiveTokens>,
     /// The refresh token whose use ended in an answer that cannot be read, and that answer: it may be spent, and a second
     /// use of a spent one ends the sign-in everywhere (RFC 9700 section 4.14.2).
     unreadable: Option<(Secret, AuthError)>,
@@ -57,7 +57,7 @@ impl State {
 
 /// Tokens in use.
 #[derive(Clone, Debug)]
-pub(super) struct InUse {
+pub(super) struct ActiveTokens {
     key: TokenKey,
     tokens: StoredTokens,
     dpop: Option<Arc<DpopKey>>,
@@ -65,7 +65,7 @@ pub(super) struct InUse {
     unsaved: bool,
 }
 
-impl InUse {
+impl ActiveTokens {
     fn authorization(&self) -> Result<HeaderValue, AuthError> {
         let scheme = if self.dpop.is_some() { "DPoP" } else { "Bearer" };
         HeaderValue::try_from(format!("{scheme} {}", self.tokens.access_token.expose())).map_err(|_| {
@@ -134,7 +134,7 @@ impl OAuthSource {
     }
 
     /// The credentials of these tokens, with the time to renew them where they can be.
-    fn credentials(&self, in_use: &InUse) -> Result<Credentials, AuthError> {
+    fn credentials(&self, in_use: &ActiveTokens) -> Result<Credentials, AuthError> {
         let credentials = in_use.credentials()?;
         Ok(match self.can_renew(&in_use.tokens) {
             true if in_use.unsaved => credentials.with_refresh_at(Some(self.ctx.clock.now())),
@@ -147,7 +147,7 @@ impl OAuthSource {
     /// and found in the store by the next.
     async fn renew(
         &self,
-        used: InUse,
+        used: ActiveTokens,
         challenges: &[Challenge],
         needed: bool,
     ) -> Result<Credentials, AuthError> {
@@ -166,7 +166,7 @@ impl OAuthSource {
     /// The credentials of a renewal, which runs in a span that holds no more than whose tokens they are.
     async fn renewed(
         &self,
-        renewal: impl Future<Output = Result<InUse, AuthError>>,
+        renewal: impl Future<Output = Result<ActiveTokens, AuthError>>,
     ) -> Result<Credentials, AuthError> {
         let span = debug_span!(
             "mcp.auth.token_refresh",
@@ -225,7 +225,7 @@ impl OAuthSource {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn in_use(&self) -> Option<InUse> {
+    fn in_use(&self) -> Option<ActiveTokens> {
         self.state().in_use.clone()
     }
 
@@ -255,7 +255,7 @@ impl OAuthSource {
     }
 
     /// What is in use, else what the store has: another process may have signed in.
-    pub(super) async fn in_use_or_stored(&self) -> Result<Option<InUse>, AuthError> {
+    pub(super) async fn in_use_or_stored(&self) -> Result<Option<ActiveTokens>, AuthError> {
         if let Some(in_use) = self.in_use() {
             return Ok(Some(in_use));
         }
@@ -272,7 +272,7 @@ impl OAuthSource {
     }
 
     /// Whether someone else has signed in or refreshed since: then theirs are used from now on.
-    async fn look_again(&self, in_use: &InUse) -> Result<Option<InUse>, AuthError> {
+    async fn look_again(&self, in_use: &ActiveTokens) -> Result<Option<ActiveTokens>, AuthError> {
         let target = &self.ctx.target;
         match self.ctx.store.find(&target.name, &target.url).await? {
             Some((key, tokens)) if tokens.access_token != in_use.tokens.access_token && !in_use.unsaved => {
@@ -283,7 +283,7 @@ impl OAuthSource {
     }
 
     /// Takes tokens into use.
-    fn hold(&self, key: TokenKey, tokens: StoredTokens, unsaved: bool) -> Result<InUse, AuthError> {
+    fn hold(&self, key: TokenKey, tokens: StoredTokens, unsaved: bool) -> Result<ActiveTokens, AuthError> {
         let mut state = self.state();
         let known = state.in_use.as_ref().filter(|known| known.tokens.dpop_key == tokens.dpop_key);
         let dpop = match (known.and_then(|known| known.dpop.clone()), &tokens.dpop_key) {
@@ -292,14 +292,14 @@ impl OAuthSource {
             (None, Some(stored)) => Some(Arc::new(DpopKey::from_stored(stored, self.ctx.clock.clone())?)),
             (None, None) => None,
         };
-        let in_use = InUse { key, tokens, dpop, unsaved };
+        let in_use = ActiveTokens { key, tokens, dpop, unsaved };
         in_use.authorization()?;
         state.in_use = Some(in_use.clone());
         Ok(in_use)
     }
 
     /// Keeps what could not be kept before; tells whether it is now.
-    async fn save(&self, in_use: &InUse) -> bool {
+    async fn save(&self, in_use: &ActiveTokens) -> bool {
         let saved = self.ctx.store.save(&in_use.key, &in_use.tokens).await.is_ok();
         if saved
             && let Some(current) = &mut self.state().in_use
@@ -322,7 +322,7 @@ impl OAuthSource {
         tokens.refresh_token.is_some() || !self.needs_person()
     }
 
-    async fn refresh(&self, used: InUse) -> Result<InUse, AuthError> {
+    async fn refresh(&self, used: ActiveTokens) -> Result<ActiveTokens, AuthError> {
         let key = used.key.clone();
         let spent = used.tokens.refresh_token.clone();
         if let Some((token, error)) = &self.state().unreadable
@@ -346,7 +346,7 @@ impl OAuthSource {
         }
     }
 
-    async fn mint(&self, challenges: &[Challenge]) -> Result<InUse, AuthError> {
+    async fn mint(&self, challenges: &[Challenge]) -> Result<ActiveTokens, AuthError> {
         let (key, tokens) = mint(&self.ctx, challenges).await?;
         // Kept only to spare the next process a few requests: they work without it.
         let saved = self.ctx.store.save(&key, &tokens).await;
@@ -357,7 +357,7 @@ impl OAuthSource {
     }
 
     /// Credentials with the nonce that the server has just handed out (RFC 9449 section 9).
-    fn with_new_nonce(&self, in_use: &InUse, rejection: &Rejection<'_>) -> Option<Credentials> {
+    fn with_new_nonce(&self, in_use: &ActiveTokens, rejection: &Rejection<'_>) -> Option<Credentials> {
         let key = in_use.dpop.as_ref()?;
         let news = key.learn_nonce(Verifier::ResourceServer, &self.ctx.target.url, rejection.headers);
         let wanted = challenge_param(rejection.challenges, "error") == Some("use_dpop_nonce");
@@ -370,7 +370,7 @@ impl OAuthSource {
 
     /// Whether the server now names other authorization servers than the one the tokens are from: they are then
     /// of no use, and refreshing them neither (MCP authorization, "Authorization Server Binding").
-    async fn has_moved(&self, in_use: &InUse, challenges: &[Challenge]) -> bool {
+    async fn has_moved(&self, in_use: &ActiveTokens, challenges: &[Challenge]) -> bool {
         let spec = &self.ctx.settings.spec;
         if spec.auth_server_metadata_url.is_some()
             || challenge_param(challenges, "resource_metadata").is_none()

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::format::{self, Decoded, FormatError};
+use super::format::{self, DecodedRecord, FormatError};
 use super::memory::Locks;
 use super::records::{ClientKey, KEYRING_FIELD, StoredClient, StoredTokens, TokenKey, UnknownFields};
 use super::{StoreGuard, TokenStore};
@@ -209,7 +209,7 @@ fn in_file(unknown: &UnknownFields) -> Result<(), AuthError> {
     Err(AuthError::new(AuthErrorKind::Store, message))
 }
 
-type Decode<T> = fn(&[u8]) -> Result<Decoded<T>, FormatError>;
+type Decode<T> = fn(&[u8]) -> Result<DecodedRecord<T>, FormatError>;
 
 fn read<T>(credential_dir: &CredentialDir, name: &str, decode: Decode<T>) -> Result<Option<T>, AuthError> {
     let text = credential_dir.read(name).map_err(|error| failure("read", credential_dir, name, error))?;

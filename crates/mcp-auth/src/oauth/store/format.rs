@@ -19,7 +19,7 @@ const VERSION: u64 = 1;
 
 /// A record that could be read, and the names of the fields that were passed over.
 #[derive(Debug)]
-pub(super) struct Decoded<T> {
+pub(super) struct DecodedRecord<T> {
     pub(super) record: T,
     pub(super) ignored: Vec<&'static str>,
 }
@@ -217,7 +217,7 @@ pub(super) fn encode_tokens(key: &TokenKey, tokens: &StoredTokens) -> String {
     text(&record, &tokens.unknown)
 }
 
-pub(super) fn decode_tokens(text: &[u8]) -> Result<Decoded<(TokenKey, StoredTokens)>, FormatError> {
+pub(super) fn decode_tokens(text: &[u8]) -> Result<DecodedRecord<(TokenKey, StoredTokens)>, FormatError> {
     let mut record: TokenRecord = parse(text)?;
     let version = version(&record.version, &mut record.unknown);
     let mut ignored = Vec::new();
@@ -241,7 +241,7 @@ pub(super) fn decode_tokens(text: &[u8]) -> Result<Decoded<(TokenKey, StoredToke
         generation: take!(ignored, record.generation).unwrap_or(0),
         unknown: UnknownFields(record.unknown),
     };
-    Ok(Decoded { record: (key, tokens), ignored })
+    Ok(DecodedRecord { record: (key, tokens), ignored })
 }
 
 pub(super) fn encode_client(key: &ClientKey, client: &StoredClient) -> String {
@@ -265,7 +265,7 @@ pub(super) fn encode_client(key: &ClientKey, client: &StoredClient) -> String {
     text(&record, &client.unknown)
 }
 
-pub(super) fn decode_client(text: &[u8]) -> Result<Decoded<(ClientKey, StoredClient)>, FormatError> {
+pub(super) fn decode_client(text: &[u8]) -> Result<DecodedRecord<(ClientKey, StoredClient)>, FormatError> {
     let mut record: ClientRecord = parse(text)?;
     let version = version(&record.version, &mut record.unknown);
     let mut ignored = Vec::new();
@@ -286,7 +286,7 @@ pub(super) fn decode_client(text: &[u8]) -> Result<Decoded<(ClientKey, StoredCli
         server_name: take!(ignored, record.server_name).unwrap_or_default(),
         unknown: UnknownFields(record.unknown),
     };
-    Ok(Decoded { record: (key, client), ignored })
+    Ok(DecodedRecord { record: (key, client), ignored })
 }
 
 fn parse<T: DeserializeOwned>(text: &[u8]) -> Result<T, FormatError> {
@@ -371,7 +371,7 @@ mod tests {
         let text = r#"{"server_name":"work","resource":"https://mcp.example/mcp","issuer":"i",
             "access_token":"t","client_id":"c","scopes":{"a":1},"expires_at_ms":"soon",
             "generation":-1,"obtained_at_ms":18446744073709551615,"token_type":null}"#;
-        let Decoded { record: (_, tokens), ignored } = decode_tokens(text.as_bytes()).unwrap();
+        let DecodedRecord { record: (_, tokens), ignored } = decode_tokens(text.as_bytes()).unwrap();
         assert_eq!(tokens.scopes, Vec::<String>::new());
         assert_eq!(tokens.expires_at, None);
         assert_eq!(tokens.token_type, "Bearer");
@@ -427,7 +427,7 @@ mod tests {
     fn what_is_odd_about_a_record_costs_no_more_than_the_field_it_is_in() {
         let text = r#"{"version":"one","server_name":"work","resource":"r","issuer":"i","access_token":"old",
             "access_token":"t","client_id":"c","refresh_token":null,"scopes":["a",1],"later":null,"expires_at_ms":1.5}"#;
-        let Decoded { record: (key, tokens), ignored } = decode_tokens(text.as_bytes()).unwrap();
+        let DecodedRecord { record: (key, tokens), ignored } = decode_tokens(text.as_bytes()).unwrap();
         assert_eq!((tokens.access_token.expose(), tokens.refresh_token.is_none()), ("t", true));
         assert_eq!(ignored, ["expires_at_ms", "scopes"]);
         let again: Map<String, Value> = serde_json::from_str(&encode_tokens(&key, &tokens)).unwrap();
@@ -435,7 +435,7 @@ mod tests {
         assert_eq!(again["later"], Value::Null, "what is not known here is kept as it is");
         assert!(!again.contains_key("refresh_token") && !again.contains_key("expires_at_ms"));
         let text = r#"{"configured_for":"work","client_id":"c","redirect_uris":"http://a http://b","client_secret":7}"#;
-        let Decoded { record: (_, client), ignored } = decode_client(text.as_bytes()).unwrap();
+        let DecodedRecord { record: (_, client), ignored } = decode_client(text.as_bytes()).unwrap();
         assert_eq!(client.redirect_uris, ["http://a", "http://b"]);
         assert_eq!(ignored, ["client_secret"]);
     }

@@ -31,7 +31,7 @@ mod pieces;
 mod sealed;
 
 use pieces::{Slot, VaultError};
-use sealed::Sealed;
+use sealed::SealedRecord;
 
 /// How long the keyring may take: long enough for a person to unlock it.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -116,7 +116,7 @@ impl KeyringTokenStore {
     }
 
     /// Moves the secrets of `record`, about to be saved, into the keyring. Returns the slot that they are in now.
-    async fn seal<R: Sealed>(&self, name: &str, old: Option<Slot>, record: &mut R) -> Option<Slot> {
+    async fn seal<R: SealedRecord>(&self, name: &str, old: Option<Slot>, record: &mut R) -> Option<Slot> {
         let text = record.secrets()?;
         let (slot, text) = Slot::after(old, &text);
         let (item, written) = (name.to_owned(), slot.clone());
@@ -141,7 +141,7 @@ impl KeyringTokenStore {
     }
 
     /// Puts the secrets of `record` back. `Ok(false)` means that they are not there, or not whole.
-    async fn unseal<R: Sealed>(&self, name: &str, record: &mut R) -> Result<bool, AuthError> {
+    async fn unseal<R: SealedRecord>(&self, name: &str, record: &mut R) -> Result<bool, AuthError> {
         let Some(field) = record.sealed() else { return Ok(true) };
         let Some(slot) = Slot::from_field(&field) else { return Ok(false) };
         let name = name.to_owned();
@@ -156,7 +156,7 @@ impl KeyringTokenStore {
         }
     }
 
-    async fn load_sealed<R: Sealed>(&self, name: &str, key: &R::Key) -> Result<Option<R>, AuthError> {
+    async fn load_sealed<R: SealedRecord>(&self, name: &str, key: &R::Key) -> Result<Option<R>, AuthError> {
         for _ in 0..READ_ATTEMPTS {
             let Some(mut record) = R::load(self.files(), key).await? else { return Ok(None) };
             if self.unseal(name, &mut record).await? {
@@ -168,7 +168,12 @@ impl KeyringTokenStore {
         Err(AuthError::new(AuthErrorKind::Store, message))
     }
 
-    async fn save_sealed<R: Sealed>(&self, name: &str, key: &R::Key, mut record: R) -> Result<(), AuthError> {
+    async fn save_sealed<R: SealedRecord>(
+        &self,
+        name: &str,
+        key: &R::Key,
+        mut record: R,
+    ) -> Result<(), AuthError> {
         let _writing = self.files().lock_named(format!("{name}.keyring")).await?;
         // A file that cannot be read is put aside by the save below, and refers to nothing we could keep.
         let old = R::load(self.files(), key).await.ok().flatten();
@@ -181,7 +186,7 @@ impl KeyringTokenStore {
         Ok(())
     }
 
-    async fn remove_sealed<R: Sealed>(&self, name: &str, key: &R::Key) -> Result<bool, AuthError> {
+    async fn remove_sealed<R: SealedRecord>(&self, name: &str, key: &R::Key) -> Result<bool, AuthError> {
         let _writing = self.files().lock_named(format!("{name}.keyring")).await?;
         // The keyring first: when it fails, the file still says that there is something to remove.
         let in_keyring = match R::load(self.files(), key).await {

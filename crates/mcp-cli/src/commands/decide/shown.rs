@@ -13,7 +13,7 @@ use crate::view::wrap::behind;
 /// What an approval allows.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Allowed<'a> {
+pub(super) struct ApprovalView<'a> {
     file: String,
     line: usize,
     /// SHA-256 of what is allowed, in its canonical form.
@@ -53,7 +53,7 @@ pub(super) struct Helper<'a> {
     files_not_covered: Vec<PathBuf>,
 }
 
-impl<'a> Allowed<'a> {
+impl<'a> ApprovalView<'a> {
     pub(super) fn of(entry: &'a ServerEntry, config: &'a Config, environment: &Environment) -> Self {
         let remote = entry.remote().and_then(|remote| remote.helper.as_ref());
         let least = environment.text("CLAUDE_CODE_MCP_ALLOWLIST_ENV") == Some("1");

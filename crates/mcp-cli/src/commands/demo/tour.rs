@@ -1,7 +1,7 @@
 //! The tour: each step runs a real command in a process of its own and says what to notice.
 
 use std::path::{Path, PathBuf};
-use std::process::{ExitStatus as Ended, Stdio};
+use std::process::{ExitStatus as EndReason, Stdio};
 use std::time::{Duration, SystemTime};
 
 use mcp_testkit::Answer;
@@ -210,7 +210,7 @@ impl<'a> Tour<'a> {
     }
 
     /// Shows how a command ended.
-    fn ended(&self, status: Ended) -> Option<i32> {
+    fn ended(&self, status: EndReason) -> Option<i32> {
         let code = status.code();
         let style = self.app.style();
         self.app.output.out(&format!("{}\n", style.dim(&format!("exit code {}", code.unwrap_or(-1)))));

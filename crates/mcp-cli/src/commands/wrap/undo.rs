@@ -15,16 +15,16 @@ use crate::view::wrap::paragraph;
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Undone {
+struct UndoReport {
     schema_version: u32,
     host: &'static str,
     dry_run: bool,
-    servers: Vec<UndoneRow>,
+    servers: Vec<UndoRow>,
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
-struct UndoneRow {
+struct UndoRow {
     name: String,
     file: String,
     /// Its server was taken out of our own file, where it was put for the host.
@@ -88,7 +88,7 @@ pub(in crate::commands) fn undo(app: &App, args: &UnwrapArgs) -> Result<ExitStat
         }
     }
     if app.json {
-        app.print_json(&Undone {
+        app.print_json(&UndoReport {
             schema_version: 1,
             host: around.host.name,
             dry_run: args.dry_run,
@@ -109,7 +109,7 @@ impl Around<'_> {
         HostTarget::kept(self.host, kept, &self.config, &self.request)
     }
 
-    fn undone(&self, of: &KeptNames, name: &str, dry_run: bool) -> Result<UndoneRow, CliError> {
+    fn undone(&self, of: &KeptNames, name: &str, dry_run: bool) -> Result<UndoRow, CliError> {
         let file = &*of.file;
         let target = self.target_of(of).ok_or_else(|| {
             let message = format!("{} belongs to another folder", of.place().display());
@@ -118,7 +118,7 @@ impl Around<'_> {
         })?;
         let failed = |why| refused(self, &target, name, None, why);
         let kept = self.editor.wrap_record().map_err(NotChanged::File)?.kept(&target.place, name);
-        let mut row = UndoneRow { name: name.to_owned(), file: file.display().to_string(), removed: false };
+        let mut row = UndoRow { name: name.to_owned(), file: file.display().to_string(), removed: false };
         if dry_run {
             let text = self.text(&target.place)?;
             self.editor.unwrapped(&target, name, &text).map_err(failed)?;

@@ -71,7 +71,7 @@ fn fh_h13_what_does_not_fit_is_counted() {
 fn fh_h12_a_picture_gives_the_terminal_back_as_it_was() {
     let mut screen = Screen::new(20, 4);
     screen.feed("$ mcplink\r\n");
-    let (mut whole, before) = (Whole::default(), screen.text());
+    let (mut whole, before) = (FullScreen::default(), screen.text());
     let lines = |lines: &[&str]| lines.iter().map(|line| (*line).to_owned()).collect::<Vec<_>>();
     assert_eq!(whole.leave(), "", "it was not taken");
     screen.feed(&whole.paint(&lines(&["one", "two two two", "three"])));
@@ -89,7 +89,7 @@ fn fh_h12_a_picture_gives_the_terminal_back_as_it_was() {
 
 #[test]
 fn what_is_drawn_goes_away_by_the_rows_that_it_takes_now() {
-    let mut drawn = Drawn::default();
+    let mut drawn = DrawnFrame::default();
     let live = |live: &str| Frame { stays: String::new(), live: live.to_owned() };
     assert_eq!(drawn.replace(live("abcdef\n"), 80), "abcdef\n");
     assert_eq!(
@@ -108,7 +108,7 @@ fn what_is_drawn_goes_away_by_the_rows_that_it_takes_now() {
 /// A terminal on which a table is drawn, below the line that a person typed.
 struct Terminal {
     screen: Screen,
-    drawn: Drawn,
+    drawn: DrawnFrame,
     columns: usize,
 }
 
@@ -116,7 +116,7 @@ impl Terminal {
     fn new(columns: usize, rows: usize) -> Self {
         let mut screen = Screen::new(columns, rows);
         screen.feed("$ mcplink\r\n");
-        Self { screen, drawn: Drawn::default(), columns }
+        Self { screen, drawn: DrawnFrame::default(), columns }
     }
 
     fn show(&mut self, frame: Frame) {
@@ -141,7 +141,8 @@ const NAMES: [&[&str]; 5] = [
 fn fh_h13_a_table_at_the_top_of_the_screen_leaves_nothing_in_the_history() {
     for names in NAMES {
         let mut table = table(names, 60, 40);
-        let mut terminal = Terminal { screen: Screen::new(60, 40), drawn: Drawn::default(), columns: 60 };
+        let mut terminal =
+            Terminal { screen: Screen::new(60, 40), drawn: DrawnFrame::default(), columns: 60 };
         for step in 0..5 {
             table.note(0, &format!("tried {step} times"));
             terminal.show(table.frame());

@@ -12,7 +12,7 @@ const NAMES: usize = 100;
 
 /// What is in a place.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Found {
+pub(crate) enum PathKind {
     /// Nothing, or nothing that may be seen.
     Nothing,
     Folder,
@@ -23,8 +23,8 @@ pub(crate) enum Found {
 }
 
 /// A look at a file system. It decides nothing: it only tells people why something went wrong.
-pub(crate) trait Look {
-    fn at(&self, path: &str) -> Found;
+pub(crate) trait FileSystemView {
+    fn at(&self, path: &str) -> PathKind;
 
     /// The first bytes of a file; none where it cannot be read.
     fn head(&self, path: &str) -> Vec<u8>;
@@ -37,13 +37,13 @@ pub(crate) trait Look {
 #[derive(Debug)]
 pub(crate) struct Disk;
 
-impl Look for Disk {
-    fn at(&self, path: &str) -> Found {
+impl FileSystemView for Disk {
+    fn at(&self, path: &str) -> PathKind {
         match std::fs::metadata(path) {
-            Err(_) => Found::Nothing,
-            Ok(metadata) if metadata.is_dir() => Found::Folder,
-            Ok(metadata) if is_executable(&metadata) => Found::Program,
-            Ok(_) => Found::Plain,
+            Err(_) => PathKind::Nothing,
+            Ok(metadata) if metadata.is_dir() => PathKind::Folder,
+            Ok(metadata) if is_executable(&metadata) => PathKind::Program,
+            Ok(_) => PathKind::Plain,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use mcp_status::SpawnCause;
 
-use super::{Case, Diagnosis, Found, System, because};
+use super::{Case, Diagnosis, PathKind, System, because};
 use crate::endpoint::StdioEndpoint;
 
 /// Programs that are known by several names.
@@ -222,7 +222,7 @@ impl Case<'_> {
                 let ending = ENDINGS_OF_WINDOWS[1..].iter().find(|ending| {
                     let name = format!("{command}{ending}");
                     self.folders()
-                        .any(|folder| self.look.at(&self.system.join(folder, &name)) == Found::Program)
+                        .any(|folder| self.look.at(&self.system.join(folder, &name)) == PathKind::Program)
                 })?;
                 format!(
                     "`{command}` is `{command}{ending}` here, which is found by its whole name alone: write that, or \

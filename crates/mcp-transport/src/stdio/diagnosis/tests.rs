@@ -4,11 +4,11 @@ use super::*;
 
 /// A file system in a table.
 #[derive(Default)]
-struct Files(BTreeMap<&'static str, (Found, &'static [u8])>);
+struct Files(BTreeMap<&'static str, (PathKind, &'static [u8])>);
 
-impl Look for Files {
-    fn at(&self, path: &str) -> Found {
-        self.0.get(path).map_or(Found::Nothing, |(found, _)| *found)
+impl FileSystemView for Files {
+    fn at(&self, path: &str) -> PathKind {
+        self.0.get(path).map_or(PathKind::Nothing, |(found, _)| *found)
     }
 
     fn head(&self, path: &str) -> Vec<u8> {
@@ -25,11 +25,11 @@ const NOT_FOUND: i32 = 2;
 const DENIED: i32 = 13;
 
 fn files() -> Files {
-    let program = |head: &'static [u8]| (Found::Program, head);
+    let program = |head: &'static [u8]| (PathKind::Program, head);
     Files(BTreeMap::from([
-        ("/work", (Found::Folder, &b""[..])),
-        ("/work/file", (Found::Plain, b"#!/bin/sh\n")),
-        ("/work/dir", (Found::Folder, b"")),
+        ("/work", (PathKind::Folder, &b""[..])),
+        ("/work/file", (PathKind::Plain, b"#!/bin/sh\n")),
+        ("/work/dir", (PathKind::Folder, b"")),
         ("/bin/sh", program(b"\x7fELF")),
         ("/bin/python3", program(b"\x7fELF")),
         ("/work/gone", program(b"#!/opt/gone/bin/python -u\nimport x\n")),
@@ -212,8 +212,8 @@ fn fa_a6_a_command_of_another_system_is_told_as_that() {
     ]);
     // The other way round: only `.exe` is found without its ending there.
     let files = Files(BTreeMap::from([
-        ("C:\\work", (Found::Folder, &b""[..])),
-        ("C:\\node\\npx.cmd", (Found::Program, b"")),
+        ("C:\\work", (PathKind::Folder, &b""[..])),
+        ("C:\\node\\npx.cmd", (PathKind::Program, b"")),
     ]));
     let mut endpoint = endpoint("npx", &[], None);
     endpoint.env.insert("Path".into(), "C:\\Windows;C:\\node".into());

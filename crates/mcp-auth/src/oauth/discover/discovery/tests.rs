@@ -8,7 +8,7 @@ use super::super::super::fake::{FakeNet, SERVER, answer, challenges, metadata, r
 use super::*;
 use crate::AuthError;
 
-const NEEDS: Needs<'_> = Needs { person: true, registration: true, metadata_issuer: None };
+const NEEDS: MetadataNeeds<'_> = MetadataNeeds { person: true, registration: true, metadata_issuer: None };
 const PRM_PATH: &str = "GET https://mcp.example/.well-known/oauth-protected-resource/mcp";
 const PRM_ROOT: &str = "GET https://mcp.example/.well-known/oauth-protected-resource";
 const AS: &str = "https://as.example";
@@ -519,12 +519,12 @@ async fn fb_o06_the_issuer_template_of_a_service_is_accepted_where_the_entry_say
         "{error}"
     );
     let server = Url::parse(SERVER).unwrap();
-    let opted = Needs { metadata_issuer: Some(template), ..NEEDS };
+    let opted = MetadataNeeds { metadata_issuer: Some(template), ..NEEDS };
     let found = discover(&net, &server, Pins::default(), &[], opted).await.unwrap();
     assert_eq!(found.issuer, named, "tokens are kept under the issuer that the server named");
     // Exactly that text, and nothing like it.
     for other in ["https://as.example/{tenantid}/v2.0/", "https://evil.example", "{tenantid}"] {
-        let opted = Needs { metadata_issuer: Some(other), ..NEEDS };
+        let opted = MetadataNeeds { metadata_issuer: Some(other), ..NEEDS };
         let failure = discover(&net, &server, Pins::default(), &[], opted).await.unwrap_err();
         assert!(failure.to_string().contains("issuer mismatch"), "{failure}");
     }

@@ -42,7 +42,7 @@ async fn get(port: u16, target: &str) -> String {
     answer
 }
 
-async fn session(wish: RedirectWish) -> Session {
+async fn session(wish: RedirectPreference) -> Session {
     LoopbackAuthorizer::new(Arc::new(Silent::default())).prepare(&wish).await.unwrap()
 }
 
@@ -53,7 +53,7 @@ fn port_of(session: &Session) -> u16 {
 #[tokio::test]
 async fn f077_the_page_waits_for_the_outcome_and_tells_it() {
     for failed in [false, true] {
-        let mut session = session(RedirectWish::default()).await;
+        let mut session = session(RedirectPreference::default()).await;
         let port = port_of(&session);
         let url = Url::parse("https://as.example/").unwrap();
         let state = Secret::new("s1");
@@ -80,7 +80,7 @@ async fn f077_the_page_waits_for_the_outcome_and_tells_it() {
 
 #[tokio::test]
 async fn a_second_round_goes_on_in_the_tab_of_the_first() {
-    let mut session = session(RedirectWish::default()).await;
+    let mut session = session(RedirectPreference::default()).await;
     let port = port_of(&session);
     let (first, second) = (Secret::new("s1"), Secret::new("s2"));
     let url = Url::parse("https://as.example/first").unwrap();
@@ -105,10 +105,10 @@ async fn f071_fb_a15_a_busy_port_is_an_error_that_names_it_at_once() {
     let taken = Loopback::localhost(0).await.unwrap();
     let port = taken.port().unwrap();
     let authorizer = LoopbackAuthorizer::new(Arc::new(Silent::default()));
-    let wish = RedirectWish { port: Some(port), ..RedirectWish::default() };
+    let wish = RedirectPreference { port: Some(port), ..RedirectPreference::default() };
     let error = authorizer.prepare(&wish).await.unwrap_err();
     assert!(error.to_string().contains(&port.to_string()), "{error}");
-    let wish = RedirectWish { preferred_port: Some(port), ..RedirectWish::default() };
+    let wish = RedirectPreference { preferred_port: Some(port), ..RedirectPreference::default() };
     assert_ne!(port_of(&session(wish).await), port, "a preferred port is only preferred");
 }
 
@@ -116,22 +116,26 @@ async fn f071_fb_a15_a_busy_port_is_an_error_that_names_it_at_once() {
 async fn f070_fb_a23_the_redirect_uri_is_exactly_the_configured_one_and_its_port_is_listened_on() {
     let free = Loopback::localhost(0).await.unwrap().port().unwrap();
     let exact = format!("http://127.0.0.1:{free}/oauth/cb");
-    let session = session(RedirectWish { exact: Some(exact.clone()), ..RedirectWish::default() }).await;
+    let session =
+        session(RedirectPreference { exact: Some(exact.clone()), ..RedirectPreference::default() }).await;
     assert_eq!(session.redirect_uri(), exact);
     assert_eq!(session.listener.as_ref().unwrap().port(), Some(free));
     assert_eq!(session.path, "/oauth/cb");
 
     let authorizer = LoopbackAuthorizer::new(Arc::new(Silent::default()));
     for bad in ["nonsense", "http://example.com/cb", "custom://x"] {
-        let wish = RedirectWish { exact: Some(bad.into()), ..RedirectWish::default() };
+        let wish = RedirectPreference { exact: Some(bad.into()), ..RedirectPreference::default() };
         assert_eq!(
             authorizer.prepare(&wish).await.unwrap_err().kind(),
             AuthErrorKind::Misconfigured,
             "{bad}"
         );
     }
-    let wish =
-        RedirectWish { exact: Some(exact), port: Some(free.wrapping_add(1)), ..RedirectWish::default() };
+    let wish = RedirectPreference {
+        exact: Some(exact),
+        port: Some(free.wrapping_add(1)),
+        ..RedirectPreference::default()
+    };
     assert!(authorizer.prepare(&wish).await.unwrap_err().to_string().contains("port"));
 }
 
@@ -142,21 +146,29 @@ async fn fb_a22_a_redirect_uri_with_port_0_gets_a_free_one_on_exactly_that_host(
         ("http://localhost:0/oauth/cb", "http://localhost:"),
     ] {
         let exact = Some(configured.to_owned());
-        let session = session(RedirectWish { exact: exact.clone(), ..RedirectWish::default() }).await;
+        let session =
+            session(RedirectPreference { exact: exact.clone(), ..RedirectPreference::default() }).await;
         let port = session.listener.as_ref().unwrap().port().unwrap();
         assert_eq!(session.redirect_uri(), format!("{before}{port}/oauth/cb"));
         assert_ne!(port, 0);
         drop(session);
         // The port of the registration before, or the one of the entry.
         for wish in [
-            RedirectWish { preferred_port: Some(port), exact: exact.clone(), ..RedirectWish::default() },
-            RedirectWish { port: Some(port), exact: exact.clone(), ..RedirectWish::default() },
+            RedirectPreference {
+                preferred_port: Some(port),
+                exact: exact.clone(),
+                ..RedirectPreference::default()
+            },
+            RedirectPreference { port: Some(port), exact: exact.clone(), ..RedirectPreference::default() },
         ] {
             assert_eq!(self::session(wish).await.listener.as_ref().unwrap().port(), Some(port));
         }
     }
     // Of another machine there is nothing to listen on.
-    let wish = RedirectWish { exact: Some("https://example.com:0/cb".into()), ..RedirectWish::default() };
+    let wish = RedirectPreference {
+        exact: Some("https://example.com:0/cb".into()),
+        ..RedirectPreference::default()
+    };
     assert!(session(wish).await.listener.is_none());
 }
 
@@ -165,7 +177,7 @@ async fn f073_fb_o50_a_pasted_redirect_ends_the_wait_and_nonsense_does_not() {
     let prompt = Arc::new(Silent::default());
     *prompt.pastes.lock().unwrap() = vec!["http://localhost/callback?code=c&state=s", "not it"];
     let mut session =
-        LoopbackAuthorizer::new(prompt.clone()).prepare(&RedirectWish::default()).await.unwrap();
+        LoopbackAuthorizer::new(prompt.clone()).prepare(&RedirectPreference::default()).await.unwrap();
     let (url, state) = (Url::parse("https://as.example/").unwrap(), Secret::new("s"));
     let params = session.authorize(authorization_prompt("srv", &url, &state)).await.unwrap();
     assert_eq!(params.code.unwrap().expose(), "c");
@@ -174,7 +186,7 @@ async fn f073_fb_o50_a_pasted_redirect_ends_the_wait_and_nonsense_does_not() {
 
 #[tokio::test(start_paused = true)]
 async fn f081_a_person_who_does_not_come_back_is_a_clean_end() {
-    let mut session = session(RedirectWish::default()).await;
+    let mut session = session(RedirectPreference::default()).await;
     let (url, state) = (Url::parse("https://as.example/").unwrap(), Secret::new("s"));
     let error = session.authorize(authorization_prompt("srv", &url, &state)).await.unwrap_err();
     assert_eq!(error.kind(), AuthErrorKind::Cancelled);
@@ -182,7 +194,7 @@ async fn f081_a_person_who_does_not_come_back_is_a_clean_end() {
 
 #[tokio::test]
 async fn s_n16_connections_that_say_nothing_end_neither_the_sign_in_nor_the_descriptors() {
-    let mut session = session(RedirectWish::default()).await;
+    let mut session = session(RedirectPreference::default()).await;
     let port = port_of(&session);
     let (url, state) = (Url::parse("https://as.example/").unwrap(), Secret::new("s"));
     let browser = tokio::spawn(async move {
@@ -237,7 +249,7 @@ async fn s_k9_no_error_of_accepting_ends_the_sign_in() {
 #[tokio::test]
 async fn s_n16a_fb_o48_the_browser_may_come_to_either_address_of_localhost() {
     for address in ["127.0.0.1", "[::1]"] {
-        let mut session = session(RedirectWish::default()).await;
+        let mut session = session(RedirectPreference::default()).await;
         let (port, uri) = (port_of(&session), session.redirect_uri().to_owned());
         assert_eq!(uri, format!("http://localhost:{port}/callback"), "as it was always registered");
         let Ok(mut stream) = TcpStream::connect(format!("{address}:{port}")).await else {
@@ -253,7 +265,7 @@ async fn s_n16a_fb_o48_the_browser_may_come_to_either_address_of_localhost() {
 
 #[tokio::test]
 async fn fb_o42_an_error_without_a_state_is_told_at_once() {
-    let mut session = session(RedirectWish::default()).await;
+    let mut session = session(RedirectPreference::default()).await;
     let port = port_of(&session);
     let (url, state) = (Url::parse("https://as.example/").unwrap(), Secret::new("s"));
     let browser = tokio::spawn(async move {

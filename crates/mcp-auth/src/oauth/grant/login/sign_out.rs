@@ -8,7 +8,7 @@ use crate::AuthError;
 /// What a sign-out did.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct SignedOut {
+pub struct CompletedSignOut {
     /// How many sign-ins were forgotten: 0 if there was none.
     pub forgotten: usize,
     /// Whether a client secret was kept, and is not any more.
@@ -35,7 +35,7 @@ impl OAuthLogin {
     /// # Errors
     ///
     /// Only when the store cannot forget them; a failed revocation is part of the result.
-    pub async fn logout(&self) -> Result<SignedOut, AuthError> {
+    pub async fn logout(&self) -> Result<CompletedSignOut, AuthError> {
         self.sign_out(true).await
     }
 
@@ -44,13 +44,13 @@ impl OAuthLogin {
     /// # Errors
     ///
     /// When the store cannot forget them.
-    pub async fn forget(&self) -> Result<SignedOut, AuthError> {
+    pub async fn forget(&self) -> Result<CompletedSignOut, AuthError> {
         self.sign_out(false).await
     }
 
-    async fn sign_out(&self, revoke: bool) -> Result<SignedOut, AuthError> {
+    async fn sign_out(&self, revoke: bool) -> Result<CompletedSignOut, AuthError> {
         let ctx = &self.ctx;
-        let mut done = SignedOut { forgotten: 0, secret_forgotten: false, revocations: Vec::new() };
+        let mut done = CompletedSignOut { forgotten: 0, secret_forgotten: false, revocations: Vec::new() };
         let mut issuers = Vec::new();
         for key in ctx.store.list(Some(&ctx.target.name)).await? {
             // A refresh that is under way would bring the sign-in back. A holder that keeps the lock for too long does not

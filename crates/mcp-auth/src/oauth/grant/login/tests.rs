@@ -496,7 +496,7 @@ async fn fb_o31_o31b_o32_endpoints_are_followed_on_their_own_origin_with_body_an
         let mut world = World::new();
         world.settings.spec.client_secret = Some(Secret::new("unused"));
         let moved = move |to: &'static str| {
-            move |_: &super::super::super::fake::Seen| {
+            move |_: &super::super::super::fake::SentRequest| {
                 let mut answer = redirect(to);
                 *answer.status_mut() = http::StatusCode::from_u16(status).unwrap();
                 answer

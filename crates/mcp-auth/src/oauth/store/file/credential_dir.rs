@@ -7,7 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use mcp_files::{FileError, Links};
 
-use super::lock::Writing;
+use super::lock::WritePermit;
 
 /// A record has a few kilobytes; something much larger is not one, and is not read into memory.
 const MAX_LEN: u64 = 1 << 20;
@@ -75,7 +75,7 @@ impl CredentialDir {
         name: &str,
         content: &[u8],
         is_readable: impl FnOnce(&[u8]) -> bool,
-        writing: &Writing,
+        writing: &WritePermit,
     ) -> Result<(), FileError> {
         private_dir(&self.root, &self.dir)?;
         let path = self.path(name);
@@ -91,7 +91,7 @@ impl CredentialDir {
     }
 
     /// Removes a file and whatever is left of earlier ones of this name. Tells whether there was any.
-    pub(super) fn remove(&self, name: &str, writing: &Writing) -> Result<bool, FileError> {
+    pub(super) fn remove(&self, name: &str, writing: &WritePermit) -> Result<bool, FileError> {
         if writing.is_exclusive() {
             mcp_files::sweep(&self.path(name))?;
         }

@@ -46,13 +46,13 @@ impl LockDir {
     }
 
     /// Takes the writing lock of `name`. Blocking, within a time limit.
-    pub(super) fn writing(&self, name: &str) -> Result<Writing, AuthError> {
+    pub(super) fn writing(&self, name: &str) -> Result<WritePermit, AuthError> {
         let LockFile(file) = self.open(&format!("{name}.write"))?;
         let deadline = Instant::now() + WRITING_PATIENCE;
         loop {
             match attempt(&file) {
-                Attempt::Held => return Ok(Writing { file: Some(file) }),
-                Attempt::NoLocks => return Ok(Writing { file: None }),
+                Attempt::Held => return Ok(WritePermit { file: Some(file) }),
+                Attempt::NoLocks => return Ok(WritePermit { file: None }),
                 Attempt::Busy if Instant::now() >= deadline => return Err(busy()),
                 Attempt::Busy => std::thread::sleep(WRITING_POLL),
             }
@@ -123,11 +123,11 @@ impl StoreGuard for HeldLock {}
 
 /// Proof that the caller may replace a file.
 #[derive(Debug)]
-pub(super) struct Writing {
+pub(super) struct WritePermit {
     file: Option<Arc<File>>,
 }
 
-impl Writing {
+impl WritePermit {
     /// Whether no other process is writing; without locks, that cannot be known.
     pub(super) fn is_exclusive(&self) -> bool {
         self.file.is_some()

@@ -10,7 +10,7 @@ use crate::{AuthError, Secret};
 /// A record whose secrets can be somewhere else than the rest of it.
 ///
 /// The field that says where is one that the file format does not know, and so keeps.
-pub(super) trait Sealed: Clone + Send + Sync + Sized {
+pub(super) trait SealedRecord: Clone + Send + Sync + Sized {
     type Key: Sync;
 
     fn unknown(&mut self) -> &mut UnknownFields;
@@ -58,7 +58,7 @@ fn secret(secrets: &Value, name: &str) -> Option<Secret> {
     secrets.get(name)?.as_str().map(Secret::new)
 }
 
-impl Sealed for StoredTokens {
+impl SealedRecord for StoredTokens {
     type Key = TokenKey;
 
     fn unknown(&mut self) -> &mut UnknownFields {
@@ -105,7 +105,7 @@ impl Sealed for StoredTokens {
     }
 }
 
-impl Sealed for StoredClient {
+impl SealedRecord for StoredClient {
     type Key = ClientKey;
 
     fn unknown(&mut self) -> &mut UnknownFields {

@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use super::super::super::super::fake::{Seen, text};
+use super::super::super::super::fake::{SentRequest, text};
 use super::super::super::super::store::StoredClient;
 use super::*;
 
@@ -58,7 +58,7 @@ fn strict(scopes: &Arc<Mutex<HashMap<String, Option<String>>>>) -> FakeAuthorize
 }
 
 /// A token endpoint that reads the client from the form only, as the official Python server does.
-fn form_only(seen: &Seen) -> http::Response<bytes::Bytes> {
+fn form_only(seen: &SentRequest) -> http::Response<bytes::Bytes> {
     match (seen.form("client_id"), seen.form("client_secret")) {
         (None, _) => {
             answer(401, &json!({ "error": "unauthorized_client", "error_description": "Missing client_id" }))
@@ -325,7 +325,7 @@ async fn fb_a36_a_server_that_publishes_nothing_is_told_as_that() {
 #[tokio::test]
 async fn fb_o24_tokens_in_a_form_or_one_level_down_are_tokens() {
     let form = |kind: &'static str, body: &'static str| {
-        move |_: &Seen| {
+        move |_: &SentRequest| {
             http::Response::builder().header("content-type", kind).body(bytes::Bytes::from(body)).unwrap()
         }
     };
