@@ -475,8 +475,18 @@ impl ServerEntry {
                 a.command.expose() == b.command.expose()
                     && a.args.iter().map(Text::expose).eq(b.args.iter().map(Text::expose))
             }
-            _ => false,
+            _ => match (self.written_endpoint(), other.written_endpoint()) {
+                (Some(a), Some(b)) => a == b,
+                _ => false,
+            },
         }
+    }
+
+    /// Where it leads, also where that cannot be used: what may be shown of it.
+    pub(crate) fn written_endpoint(&self) -> Option<String> {
+        let field = |name: &str| self.fields.iter().find(|field| field.name == name);
+        let written = || field("url").or_else(|| field("command")).map(|field| field.value.clone());
+        self.display_endpoint().or_else(written)
     }
 }
 

@@ -82,6 +82,7 @@ mod redacted;
 pub mod registry;
 mod schema;
 mod scope;
+mod shape;
 mod sources;
 mod suggest;
 mod switching;

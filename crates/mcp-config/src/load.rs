@@ -11,8 +11,8 @@ use crate::entry::{Approval, Scope, Server, ServerEntry, Switch};
 use crate::env_file::EnvFiles;
 use crate::explain::Explanation;
 use crate::foreign;
-use crate::json::{Node, Object, Pointer};
-use crate::overrides::{self, Overrides};
+use crate::json::{Object, Pointer};
+use crate::overrides::Overrides;
 use crate::paths::PathReport;
 use crate::plugin::Plugin;
 use crate::pointer::{self, Pointer as HostPointer};
@@ -24,7 +24,7 @@ use crate::sources::{Content, Request, Role, Source, Sources};
 use crate::trust::{RememberOutcome, TrustStore};
 use crate::{
     Locations, Origin, Place, Problem, ProblemCode, Project, Redacted, Severity, never_read, own, paths,
-    suggest, variables,
+    shape, suggest, variables,
 };
 
 /// The configuration in force, what it shadows, and what is wrong.
@@ -441,7 +441,7 @@ fn entries(
         _ => document.host.is_some(),
     };
     if !has_more {
-        check_shape(document, object, problems);
+        shape::check(document, object, problems);
     }
     let mut found = Vec::new();
     if role == Role::User {
@@ -465,36 +465,9 @@ pub(crate) fn map_of_servers(
     context: Context<'_>,
     problems: &mut Vec<Problem>,
 ) -> Vec<ServerEntry> {
+    if let Some(object) = object.filter(|_| document.host.is_none()) {
+        shape::check_names(document, object, path, problems);
+    }
     let Some(node) = object.and_then(|object| object.get("mcpServers")) else { return Vec::new() };
     schema::servers(document, node, &path.key("mcpServers"), scope, context, problems)
-}
-
-/// A file of servers without `mcpServers` is a mistake, and most often one of another host, or of one line too few.
-pub(crate) fn check_shape(document: &Document<'_>, object: &Object, problems: &mut Vec<Problem>) {
-    if object.get("mcpServers").is_some() {
-        return;
-    }
-    let is_entry = |node: &Node| {
-        let entry = node.as_object();
-        entry.is_some_and(|entry| entry.get("command").is_some() || entry.get("url").is_some())
-    };
-    let (severity, key, message, hint) = if let Some(place) = foreign::place(object) {
-        let message =
-            format!("has `{}`, where {} keeps its servers, and no `mcpServers`", place.key(), place.host);
-        let hint = "copy the entries into an object `mcpServers`, in this form; the other program needs its own file";
-        (Severity::Error, place.first_key(), message, hint)
-    } else if let Some(member) = object.iter().find(|member| is_entry(&member.node)) {
-        let message = "looks like a server entry outside of `mcpServers`, where it is not read";
-        (Severity::Error, &*member.key, message.to_owned(), "put the entries into an object `mcpServers`")
-    } else if object.get(overrides::KEY).is_some() {
-        // A file of this tool that has nothing else to say.
-        return;
-    } else {
-        let hint = "an empty configuration is {\"mcpServers\": {}}";
-        (Severity::Warning, "", "has no `mcpServers`".to_owned(), hint)
-    };
-    let path = if key.is_empty() { Pointer::default() } else { Pointer::of(&[key]) };
-    let span = object.get(key).map_or(document.root.span, |node| node.span);
-    let problem = document.problem(severity, ProblemCode::WrongShape, &path, span, message);
-    problems.push(problem.with_hint(hint));
 }

@@ -90,7 +90,7 @@ fn conflict(entry: &ServerEntry, shadowed: &[&ServerEntry]) -> Option<Problem> {
     let places: Vec<String> = all
         .iter()
         .map(|entry| {
-            let endpoint = entry.display_endpoint().unwrap_or_else(|| "no usable endpoint".to_owned());
+            let endpoint = entry.written_endpoint().unwrap_or_else(|| "no usable endpoint".to_owned());
             format!("{} ({endpoint})", entry.scope)
         })
         .collect();

@@ -9,6 +9,7 @@ mod json_schema;
 mod limits;
 mod network;
 mod oauth;
+mod placeholder;
 mod reader;
 mod remote;
 mod stdio;
@@ -62,6 +63,12 @@ pub(crate) struct Context<'a> {
     pub(crate) known: &'a [String],
 }
 
+/// The members by which an entry is known for one.
+pub(crate) const ENTRY_KEYS: [&str; 2] = ["command", "url"];
+
+/// Where an entry belongs.
+pub(crate) const WRAPPED: &str = "write {\"mcpServers\": {\"NAME\": {..}}}, with the entry in place of {..}";
+
 /// Reads the `mcpServers` object `node` of `document`.
 pub(crate) fn servers(
     document: &Document<'_>,
@@ -75,7 +82,8 @@ pub(crate) fn servers(
         if !node.is_null() {
             let message = format!("expected an object of server entries, found {}", node.kind());
             let code = ProblemCode::WrongShape;
-            problems.push(document.problem(Severity::Error, code, path, node.span, message));
+            let problem = document.problem(Severity::Error, code, path, node.span, message);
+            problems.push(problem.with_hint(format!("each entry has a name: {WRAPPED}")));
         }
         return Vec::new();
     };
@@ -135,7 +143,11 @@ fn server(
     let Some(object) = member.node.as_object() else {
         let message = format!("expected a server entry, an object, found {}", member.node.kind());
         let code = ProblemCode::InvalidConfig;
-        problems.push(document.problem(Severity::Error, code, path, member.node.span, message));
+        let mut problem = document.problem(Severity::Error, code, path, member.node.span, message);
+        if ENTRY_KEYS.contains(&&*member.key) {
+            problem = problem.with_hint(format!("an entry has a name: {WRAPPED}"));
+        }
+        problems.push(problem);
         return entry;
     };
     duplicates(document, object, path, problems);
@@ -194,7 +206,9 @@ pub(crate) fn duplicates(
     problems: &mut Vec<Problem>,
 ) {
     for member in object.overridden().take(MAX_TOLD) {
-        let message = "is written twice; the last one counts";
+        let in_force = object.iter().find(|other| other.key == member.key);
+        let line = in_force.map_or(0, |other| document.line(other.key_span));
+        let message = format!("is written twice; the last one counts, in line {line}");
         let (code, path) = (ProblemCode::DuplicateName, path.key(&member.key));
         problems.push(document.problem(Severity::Warning, code, &path, member.key_span, message));
     }

@@ -5,11 +5,11 @@ use std::path::Path;
 use crate::document::Document;
 use crate::env_file::{self, EnvFiles};
 use crate::json::{Node, Object, Pointer};
-use crate::load::{check_shape, map_of_servers};
+use crate::load::map_of_servers;
 use crate::program::Program;
 use crate::schema::Context;
 use crate::sources::{self, Content};
-use crate::{Env, Place, Problem, ProblemCode, Scope, Severity, overrides, pointer};
+use crate::{Env, Place, Problem, ProblemCode, Scope, Severity, overrides, pointer, shape};
 
 /// What is wrong with the file at `path`, as a `.mcp.json`, a `--mcp-config` file or a `.claude.json`.
 ///
@@ -44,7 +44,7 @@ fn validate(place: Place, text: &str, env: &Env) -> Vec<Problem> {
     let context = Context { env, launch_dir: here, person_dir: here, trusted, env_files, known };
     let projects = object.get("projects").and_then(Node::as_object);
     if projects.is_none() {
-        check_shape(&document, object, &mut problems);
+        shape::check(&document, object, &mut problems);
     }
     overrides::check(&document, &mut problems);
     let mut servers = Vec::new();

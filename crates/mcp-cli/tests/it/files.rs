@@ -147,13 +147,21 @@ fn fa_a77_a98_an_address_that_is_none_says_what_is_missing() {
         ("/mcp", "has no scheme"),
         ("https://https://h.example/mcp", "has its scheme twice"),
         ("http:https://h.example/mcp", "has its scheme twice"),
-        ("https://{host}/mcp", "its host has characters that no host has"),
+        ("https://ho st/mcp", "its host has characters that no host has"),
+        ("https://.../mcp", "two dots in its host with nothing between them"),
+        ("https://h.example:99999/mcp", "has a port that is no number up to 65535"),
+        ("https://[1:2/mcp", "square brackets in its host, and no IPv6 address in them"),
+        ("https://1.2.3.4.5/mcp", "a host of numbers that is no IPv4 address"),
+        ("https:///", "has no host"),
         ("${A:-${B:-x}}/mcp", "the default of one cannot hold another"),
     ] {
         let setting = Setting::of("x", json!({ "type": "http", "url": url }));
         let output = setting.run(&["validate"], 2);
         assert!(
-            output.stdout.contains(expected) && !output.stdout.contains("without a base"),
+            output.stdout.contains(expected)
+                && !["without a base", "international", "invalid"]
+                    .iter()
+                    .any(|word| output.stdout.contains(word)),
             "{url}: {output}"
         );
     }
@@ -164,6 +172,132 @@ fn fa_a77_a98_an_address_that_is_none_says_what_is_missing() {
         let message = setting.status("x")["reason"]["message"].as_str().unwrap().to_owned();
         assert!(message.contains(&format!("{origin}{path}")) && message.contains(expected), "{message}");
     }
+}
+
+/// What was never filled in is told by its place in the file, in the status as well: it is asked for by no name service.
+#[test]
+fn fa_a77_a98_a_placeholder_in_an_address_is_told_as_one() {
+    for (url, expected) in [
+        ("https://${HOST}/mcp", "is no URL without its variable (set the variable HOST)"),
+        ("https://h-${HOST}.example/mcp", "is no URL without its variable (set the variable HOST)"),
+        ("http://127.0.0.1:${PORT}/mcp", "is no URL without its variable (set the variable PORT)"),
+        (
+            "https://<your-host>/mcp",
+            "still has the placeholder <your-host> in its host (write the host of your server",
+        ),
+        ("https://{tenant}.h.example/mcp", "still has the placeholder {tenant} in its host"),
+        ("https://YOUR_SUBDOMAIN.h.example/mcp", "still has the placeholder YOUR_SUBDOMAIN in its host"),
+        ("https://%HOST%/mcp", "still has the placeholder %HOST% in its host"),
+        (
+            "https://$HOST/mcp",
+            "still has the placeholder $HOST in its host (write ${HOST} for the environment",
+        ),
+        ("https://h.example:<port>/mcp", "still has the placeholder <port> in its port"),
+        ("https://${input:host}/mcp", "holds a variable that is not replaced"),
+    ] {
+        let setting = Setting::of("x", json!({ "type": "http", "url": url }));
+        let output = setting.run(&["validate"], 2);
+        assert!(output.stdout.contains(&format!(": mcpServers.x.url: {expected}")), "{url}: {output}");
+        assert!(output.stdout.contains(".claude.json:"), "{url}: {output}");
+        let seen = setting.status("x");
+        assert_eq!(
+            (&seen["status"], &seen["reason"]["code"]),
+            (&json!("failed"), &json!("config")),
+            "{seen:#}"
+        );
+        let message = seen["reason"]["message"].as_str().unwrap();
+        let (why, _) = expected.split_once(" (").unwrap_or((expected, ""));
+        assert!(message.contains(why) && message.contains(".claude.json:"), "{url}: {message}");
+    }
+    // What may be an address is used, and a line says how it looks.
+    let server = FakeMcpServer::start().unwrap();
+    let url = format!("{}?key=YOUR_API_KEY", server.url());
+    let setting = Setting::of("x", json!({ "type": "http", "url": url }));
+    let output = setting.run(&["status"], 0);
+    let all = format!("{}{}", output.stdout, output.stderr);
+    assert!(
+        all.contains("mcpServers.x.url: seems to have a placeholder still, YOUR_API_KEY in its query"),
+        "{output}"
+    );
+}
+
+/// No server is lost without a word: what is read, what is not, and what to write.
+#[test]
+fn fa_a34_a38_a_file_whose_servers_are_not_read_says_which_and_why() {
+    let entry = json!({ "command": "x" });
+    for (text, code, expected) in [
+        (
+            "{\"mcpServers\": {\"a\": {\"command\": \"x\"}},\n\"mcpServers\": {\"b\": {\"command\": \"x\"}}}"
+                .to_owned(),
+            0,
+            "file.json:1:2: mcpServers: is written twice; the last one counts, in line 2, and without a (write the entries of both",
+        ),
+        (
+            "{\"mcpServers\": {\"a\": {\"command\": \"x\"},\n\"a\": {\"command\": \"y\"}}}".to_owned(),
+            0,
+            "file.json:1:17: mcpServers.a: is written twice; the last one counts, in line 2",
+        ),
+        (
+            json!({ "mcpservers": { "a": entry } }).to_string(),
+            2,
+            "`mcpservers` is not read: the name is `mcpServers`, and without a (write `mcpServers`)",
+        ),
+        (
+            json!({ "MCPServers": { "a": entry } }).to_string(),
+            2,
+            "`MCPServers` is not read: the name is `mcpServers`",
+        ),
+        (json!({ "mcp-servers": { "a": entry } }).to_string(), 2, "`mcp-servers` is not read"),
+        (json!({ "mcpServer": { "a": entry } }).to_string(), 2, "`mcpServer` is not read"),
+        (
+            json!({ "mcp_servers": { "a": entry } }).to_string(),
+            2,
+            "and no `mcpServers` (copy the entries into an object `mcpServers`",
+        ),
+        (
+            json!({ "mcpServers": { "b": entry }, "mcp_servers": { "a": entry } }).to_string(),
+            2,
+            "`mcp_servers` is not read: the name is `mcpServers`, and without a (put its entries into the `mcpServers`",
+        ),
+        (
+            entry.to_string(),
+            2,
+            "is one server entry, and not a file of them (write {\"mcpServers\": {\"NAME\": {..}}}",
+        ),
+        (json!({ "url": "https://h.example/mcp" }).to_string(), 2, "is one server entry"),
+        (json!({ "httpUrl": "https://h.example/mcp" }).to_string(), 2, "is one server entry"),
+        (
+            json!({ "mcpServers": entry }).to_string(),
+            2,
+            "an entry has a name: write {\"mcpServers\": {\"NAME\"",
+        ),
+        (
+            json!({ "mcpServers": [entry] }).to_string(),
+            2,
+            "each entry has a name: write {\"mcpServers\": {\"NAME\"",
+        ),
+    ] {
+        let setting = Setting::new();
+        setting.home.write_project("file.json", &text).unwrap();
+        for verb in ["validate", "list"] {
+            let output = setting.mcplink(&["--mcp-config", "file.json", "--strict-mcp-config", verb]).run();
+            let all = format!("{}{}", output.stdout, output.stderr);
+            assert!(all.contains(expected), "{text}: {output}");
+            assert!(verb == "list" || output.code == Some(code), "{text}: {output}");
+        }
+    }
+    // Those of a project in the file of Claude Code, too.
+    let setting = Setting::new();
+    let folder = serde_json::to_string(&setting.home.project()).unwrap();
+    let twice = "\"mcpServers\": {\"a\": {\"command\": \"x\"}}, \"mcpServers\": {}";
+    setting.home.write(".claude.json", format!("{{\"projects\": {{{folder}: {{{twice}}}}}}}")).unwrap();
+    let output = setting.run(&["validate"], 0);
+    assert!(
+        output
+            .stdout
+            .contains("].mcpServers: is written twice; the last one counts, in line 1, and without a"),
+        "{output}"
+    );
 }
 
 #[test]

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use url::Url;
 
+use super::placeholder::{self, Placeholder};
 use super::reader::Reader;
 use super::{Context, network, oauth};
 use crate::display;
@@ -41,12 +42,15 @@ pub(super) fn read(
     }
     let url = match parse_url(&text, kind) {
         Ok(url) => Redacted::new(url),
-        Err(message) => {
-            let unset = text.missing().next().map(|name| format!("set the variable {name}"));
-            reader.error(ProblemCode::InvalidConfig, &["url"], node.span, message, unset.as_deref());
+        Err(Unusable { why, next }) => {
+            reader.error(ProblemCode::InvalidConfig, &["url"], node.span, why, next.as_deref());
             return None;
         }
     };
+    if let Some(found) = placeholder::in_url(text.expose()) {
+        let Unusable { why, next } = Unusable::placeholder(&found);
+        reader.warn(ProblemCode::InvalidConfig, &["url"], node.span, why, next.as_deref());
+    }
     let remote = Remote { kind, url, url_text: text, headers, helper, oauth, oauth_off, network };
     check_userinfo(reader, &remote, node);
     Some(Server::Remote(Box::new(remote)))
@@ -79,43 +83,86 @@ fn check_userinfo(reader: &mut Reader<'_, '_>, remote: &Remote, node: &Node) {
     }
 }
 
-fn parse_url(text: &Text, kind: RemoteKind) -> Result<Url, String> {
+/// Why a text is no address of a server, and what to do. It quotes nothing of the text, which may hold a secret, but placeholders.
+struct Unusable {
+    why: String,
+    next: Option<String>,
+}
+
+impl Unusable {
+    fn because(why: impl Into<String>) -> Self {
+        Self { why: why.into(), next: None }
+    }
+
+    fn placeholder(found: &Placeholder<'_>) -> Self {
+        let Placeholder { text, part, certain } = *found;
+        let word = if certain { "still has the placeholder" } else { "seems to have a placeholder still," };
+        let next = if text.starts_with('$') && mcp_text::is_variable_name(&text[1..]) {
+            format!("write ${{{}}} for the environment variable, or the {part} itself", &text[1..])
+        } else {
+            format!("write the {part} of your server in its place")
+        };
+        Self { why: format!("{word} {text} in its {part}"), next: Some(next) }
+    }
+
+    /// What the parser of URLs found.
+    fn parsed(error: url::ParseError, expected: &str) -> Self {
+        use url::ParseError;
+        Self::because(match error {
+            ParseError::RelativeUrlWithoutBase => format!("has no scheme: write {expected} before the host"),
+            ParseError::IdnaError | ParseError::InvalidDomainCharacter => NO_HOST.to_owned(),
+            ParseError::EmptyHost => "has no host".to_owned(),
+            ParseError::InvalidPort => "has a port that is no number up to 65535".to_owned(),
+            ParseError::InvalidIpv4Address => "has a host of numbers that is no IPv4 address".to_owned(),
+            ParseError::InvalidIpv6Address => {
+                "has square brackets in its host, and no IPv6 address in them".to_owned()
+            }
+            _ => "is not a valid URL".to_owned(),
+        })
+    }
+}
+
+const NO_HOST: &str = "is not a valid URL: its host has characters that no host has";
+
+fn parse_url(text: &Text, kind: RemoteKind) -> Result<Url, Unusable> {
     let (schemes, expected) = match kind {
         RemoteKind::Http | RemoteKind::Sse => (["http", "https"], "http:// or https://"),
         RemoteKind::Ws => (["ws", "wss"], "ws:// or wss://"),
     };
-    // No message quotes the text, which may hold a secret.
-    let invalid = |why: String| {
-        if text.missing().next().is_some() {
-            "is no URL without its variable".to_owned()
+    let invalid = |found: Unusable| {
+        if let Some(name) = text.missing().next() {
+            let next = Some(format!("set the variable {name}"));
+            Unusable { why: "is no URL without its variable".to_owned(), next }
         } else if text.expose().contains("${") {
-            "holds a variable that is not replaced: the default of one cannot hold another".to_owned()
+            let why = "holds a variable that is not replaced: the default of one cannot hold another";
+            Unusable::because(why)
         } else {
-            why
+            found
         }
     };
-    let url = Url::parse(text.expose()).map_err(|error| {
-        invalid(match error {
-            url::ParseError::RelativeUrlWithoutBase => {
-                format!("has no scheme: write {expected} before the host")
-            }
-            error => format!("is not a valid URL: {error}"),
-        })
-    })?;
+    if let Some(found) = placeholder::in_url(text.expose()).filter(|found| found.certain) {
+        return Err(Unusable::placeholder(&found));
+    }
+    let url = Url::parse(text.expose()).map_err(|error| invalid(Unusable::parsed(error, expected)))?;
     // WHATWG's host may have braces in it, RFC 3986's (section 3.2.2) not, nor has any request.
     let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(&byte);
-    // One that is made of a variable is told as that, and may be another one by the time that it is used.
-    let is_made = text.missing().next().is_some();
-    if !is_made && url.host_str().is_some_and(|host| !host.bytes().all(is_legal)) {
-        return Err(invalid("is not a valid URL: its host has characters that no host has".to_owned()));
+    if let Some(host) = url.host_str() {
+        if !host.bytes().all(is_legal) {
+            return Err(invalid(Unusable::because(NO_HOST)));
+        }
+        if host.strip_suffix('.').unwrap_or(host).split('.').any(str::is_empty) {
+            let why = "has two dots in its host with nothing between them, or begins it with one";
+            return Err(invalid(Unusable::because(why)));
+        }
     }
     // `https://https://host` is a URL, whose host is `https`.
     let is_scheme = |host: &str| matches!(host, "http" | "https" | "ws" | "wss");
     if url.host_str().is_some_and(is_scheme) && url.path().starts_with("//") {
-        return Err("has its scheme twice: write it once, before the host".to_owned());
+        return Err(Unusable::because("has its scheme twice: write it once, before the host"));
     }
     if !schemes.contains(&url.scheme()) || !url.has_host() {
-        return Err(format!("must begin with {expected} for a server of type {}", kind.as_str()));
+        let why = format!("must begin with {expected} for a server of type {}", kind.as_str());
+        return Err(Unusable::because(why));
     }
     Ok(url)
 }
