@@ -6,6 +6,7 @@
 use mcp_text::{Secrets, is_credential_name, sentence, telling};
 
 use super::run::{Invocation, Output};
+use super::said::Said;
 
 /// How much of the output is searched for values, in bytes. A page that was printed by mistake need not be learnt by
 /// heart; what looks like a token is hidden anyway.
@@ -46,6 +47,14 @@ impl Complaint {
     pub(super) fn tail(&self) -> &str {
         &self.tail
     }
+}
+
+/// What of an error may be shown that was printed in place of headers: its first line, without what is secret.
+pub(super) fn shown(said: &Said, invocation: &Invocation) -> String {
+    // Its own words are no secrets by being printed, as those of headers are.
+    let secrets = known_secrets(&[], invocation);
+    let lines = secrets.lines(&said.0);
+    lines.iter().map(|line| sentence(line)).find(|line| !line.trim().is_empty()).unwrap_or_default()
 }
 
 /// Whether a line is beside the point: blank, a warning, the trace of a shell (`set -x`), progress.

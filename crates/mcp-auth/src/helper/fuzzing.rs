@@ -11,9 +11,10 @@ pub fn helper_output(bytes: &[u8]) {
     let value: Option<Value> =
         serde_json::from_slice(bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes)).ok();
     let members = value.as_ref().and_then(Value::as_object);
-    match parse::headers(bytes) {
-        Ok(headers) => {
-            let members = members.expect("only an object is headers");
+    let wrapped = members.and_then(|members| members.get("headers")).and_then(Value::as_object);
+    match parse::printed(bytes) {
+        Ok(parse::Printed { headers, .. }) => {
+            let members = wrapped.or(members).expect("only an object is headers");
             assert!(headers.iter().all(|(_, value)| value.is_sensitive()));
             for (name, value) in members {
                 let value = value.as_str().expect("only strings are headers");

@@ -1,6 +1,7 @@
 //! The provider that runs a command and uses the headers it prints.
 //!
-//! The command runs through the platform's shell and must print one JSON object of strings. Whatever else
+//! The command runs through the platform's shell and must print one JSON object of strings, or
+//! `{"headers": {..}, "expiresAt": ..}` with a time of RFC 3339 or since 1970. Whatever else
 //! it does is *its own* failure ([`AuthErrorKind::SourceFailed`]), told with exit code and the telling line of stderr, and
 //! never mistaken for an answer of the server: without its headers the server is not contacted.
 //!
@@ -9,6 +10,7 @@
 //! | `run` | spawn, drain, limit, kill |
 //! | `env` | what the command finds in its environment |
 //! | `parse` | its output → headers |
+//! | `said` | an error that it printed in place of them |
 //! | `expiry` | when they stop working, as far as that can be known |
 //! | `complaint` | what of its stderr may be shown |
 //! | `sharing` | identical runs are one run; eight at a time |
@@ -20,6 +22,7 @@ mod expiry;
 pub(crate) mod fuzzing;
 mod parse;
 mod run;
+mod said;
 mod sharing;
 
 use std::fmt;
@@ -32,7 +35,9 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, debug_span};
 
 use self::complaint::Complaint;
+use self::parse::{OutputError, Printed};
 use self::run::{Invocation, Output, RunEnd};
+use self::said::Said;
 use crate::plan::HELPER_NAME;
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, CredentialSource, Credentials, FetchReason, HelperSpec, Target,
@@ -71,8 +76,9 @@ impl HeadersHelper {
     }
 
     async fn mint(&self) -> Result<Credentials, AuthError> {
-        let RunOutput { headers, remark } = sharing::run(&self.invocation, self.spec.timeout).await?;
+        let RunOutput { headers, until, remark } = sharing::run(&self.invocation, self.spec.timeout).await?;
         let expiry = expiry::of(&headers, self.spec.ttl, (self.clock)());
+        let expiry = expiry.into_iter().chain(until).min();
         Ok(Credentials::new(HELPER_NAME, headers).with_remark(remark).with_expiry(expiry))
     }
 }
@@ -106,6 +112,8 @@ type Headers = Vec<(HeaderName, HeaderValue)>;
 #[derive(Clone, Debug)]
 struct RunOutput {
     headers: Headers,
+    /// Until when it says that they are good.
+    until: Option<SystemTime>,
     /// What it printed to stderr all the same.
     remark: Option<String>,
 }
@@ -148,14 +156,19 @@ async fn supplied(invocation: &Invocation, limit: Duration) -> Result<RunOutput,
             .with_source(error)
     })?;
     match judge(&output, limit) {
-        Ok(headers) => {
+        Ok(Printed { headers, until }) => {
             // It may have failed all the same, in a pipe or a substitution: the server will tell.
             // Most have nothing to say, and then no secret has to be looked for.
             let complaint = (!output.stderr.is_empty()).then(|| Complaint::new(&output, invocation));
             let line = complaint.as_ref().and_then(Complaint::telling_line);
-            Ok(RunOutput { headers, remark: line.map(|line| format!("stderr: {line}")) })
+            Ok(RunOutput { headers, until, remark: line.map(|line| format!("stderr: {line}")) })
         }
-        Err(Flaw { what, exit_code }) => {
+        Err(Flaw { mut what, exit_code, said }) => {
+            if let Some(said) =
+                said.map(|said| complaint::shown(&said, invocation)).filter(|said| !said.is_empty())
+            {
+                what = format!("{what}: {said}");
+            }
             let complaint = Complaint::new(&output, invocation);
             let said = [&invocation.command, complaint.telling_line().unwrap_or_default(), complaint.tail()];
             let kept = env::missed(&invocation.withheld, &said);
@@ -172,16 +185,24 @@ async fn supplied(invocation: &Invocation, limit: Duration) -> Result<RunOutput,
 struct Flaw {
     what: String,
     exit_code: Option<i32>,
+    /// What it printed of that, which may hold a secret.
+    said: Option<Said>,
 }
 
-fn judge(output: &Output, limit: Duration) -> Result<Headers, Flaw> {
-    let stopped = |what| Err(Flaw { what, exit_code: None });
+fn judge(output: &Output, limit: Duration) -> Result<Printed, Flaw> {
+    let stopped = |what| Err(Flaw { what, exit_code: None, said: None });
     match &output.ended {
-        RunEnd::Exited(status) if status.success() => parse::headers(&output.stdout)
-            .map_err(|error| error.to_string())
-            .and_then(not_void)
-            .map_err(|what| Flaw { what, exit_code: status.code() }),
-        RunEnd::Exited(status) => Err(Flaw { what: manner(*status), exit_code: status.code() }),
+        RunEnd::Exited(status) if status.success() => {
+            let flaw = |what, said| Flaw { what, exit_code: status.code(), said };
+            match parse::printed(&output.stdout) {
+                Ok(printed) => not_void(printed).map_err(|what| flaw(what, None)),
+                Err(error) => {
+                    let what = error.to_string();
+                    Err(flaw(what, if let OutputError::Failure(said) = error { Some(said) } else { None }))
+                }
+            }
+        }
+        RunEnd::Exited(status) => Err(Flaw { what: manner(*status), exit_code: status.code(), said: None }),
         RunEnd::TimedOut => stopped(format!(
             "it did not finish within {} s and was stopped; headersHelperTimeoutMs of its entry allows more",
             limit.as_secs_f64()
@@ -194,11 +215,11 @@ fn judge(output: &Output, limit: Duration) -> Result<Headers, Flaw> {
 }
 
 /// Headers with nothing in the place of a credential are those of a failure that was not noticed.
-fn not_void(headers: Headers) -> Result<Headers, String> {
-    let void = headers.iter().find_map(|(name, value)| Some((name, doubts::void(name, value)?)));
+fn not_void(printed: Printed) -> Result<Printed, String> {
+    let void = printed.headers.iter().find_map(|(name, value)| Some((name, doubts::void(name, value)?)));
     match void {
         Some((name, what)) => Err(format!("the value of `{name}` {what}")),
-        None => Ok(headers),
+        None => Ok(printed),
     }
 }
 

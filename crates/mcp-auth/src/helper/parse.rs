@@ -1,14 +1,16 @@
-//! The output of a helper → headers: one JSON object whose values are all strings, or an error that says what it is
-//! instead and shows none of it.
+//! The output of a helper → headers: one JSON object whose values are all strings, by itself or as the member `headers` of
+//! another; or an error that says what it is instead and shows none of it, but what an object says that is an error itself.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use http::{HeaderName, HeaderValue};
 use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 
-use super::Headers;
+use super::said::{Said, failure, tells};
+use super::{Headers, expiry};
 use crate::doubts::TOKEN_DOCUMENT;
 use crate::reserved::{Reserved, reserved};
 use mcp_text::member_name;
@@ -24,6 +26,10 @@ pub(super) enum OutputError {
         hint: String,
     },
     NotAnObject(&'static str),
+    /// It is an object that says what went wrong. The words may hold a secret.
+    Failure(Said),
+    /// `expiresAt` is no time.
+    NotATime,
     NotAString {
         name: String,
         is: &'static str,
@@ -40,6 +46,14 @@ pub(super) enum OutputError {
     },
 }
 
+/// What a helper supplies.
+#[derive(Debug, Eq, PartialEq)]
+pub(super) struct Printed {
+    pub(super) headers: Headers,
+    /// Until when, where it says so.
+    pub(super) until: Option<SystemTime>,
+}
+
 impl fmt::Display for OutputError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -48,6 +62,8 @@ impl fmt::Display for OutputError {
             Self::NotJson { line, column, hint } => {
                 write!(f, "its output is not JSON (line {line}, column {column}){hint}")
             }
+            Self::Failure(_) => f.write_str("it printed an error, not headers"),
+            Self::NotATime => f.write_str("its `expiresAt` is no time (RFC 3339, or seconds since 1970)"),
             Self::NotAnObject(is) => write!(f, "it printed {is}, not a JSON object of headers"),
             Self::NotAString { name, .. } if of_a_token_document(name) => {
                 write!(f, "it printed the answer of a token endpoint, not headers: print {IN_ITS_PLACE}")
@@ -67,7 +83,7 @@ impl fmt::Display for OutputError {
 
 /// Reads the headers. Of names that differ only in case, the last wins, as in any JSON object with a name twice;
 /// [`Credentials::new`](crate::Credentials::new) sees to it.
-pub(super) fn headers(stdout: &[u8]) -> Result<Headers, OutputError> {
+pub(super) fn printed(stdout: &[u8]) -> Result<Printed, OutputError> {
     // Some shells put a byte order mark before everything.
     let stdout = stdout.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stdout);
     let text = std::str::from_utf8(stdout).map_err(|_| OutputError::NotText)?;
@@ -75,7 +91,36 @@ pub(super) fn headers(stdout: &[u8]) -> Result<Headers, OutputError> {
         return Err(OutputError::Empty);
     }
     let Members(members) = serde_json::from_str(text).map_err(|error| not_members(text, &error))?;
-    members.into_iter().map(header).collect()
+    if let Some(said) = failure(&members) {
+        return Err(OutputError::Failure(said));
+    }
+    let (Members(mut members), until) = unwrapped(members)?;
+    // Scripts print an empty `error` beside what they have.
+    members.retain(|(name, _)| !tells(name));
+    let headers = members.into_iter().map(header).collect::<Result<_, _>>()?;
+    Ok(Printed { headers, until })
+}
+
+/// The members of `headers` and the time of `expiresAt`, where an object has these and nothing else.
+fn unwrapped(mut members: Vec<(String, Value)>) -> Result<(Members, Option<SystemTime>), OutputError> {
+    let is_wrapped = members.iter().any(|(name, value)| name == "headers" && value.is_object())
+        && members.iter().all(|(name, _)| matches!(&**name, "headers" | "expiresAt"));
+    if !is_wrapped {
+        return Ok((Members(members), None));
+    }
+    let mut of = |wanted: &str| {
+        let at = members.iter().rposition(|(name, _)| name == wanted);
+        at.map(|at| members.swap_remove(at).1)
+    };
+    let until = match of("expiresAt") {
+        None | Some(Value::Null) => None,
+        Some(value) => Some(expiry::stated(&value).ok_or(OutputError::NotATime)?),
+    };
+    let headers = match of("headers") {
+        Some(Value::Object(headers)) => headers.into_iter().collect(),
+        _ => Vec::new(),
+    };
+    Ok((Members(headers), until))
 }
 
 fn header((name, value): (String, Value)) -> Result<(HeaderName, HeaderValue), OutputError> {
@@ -120,6 +165,15 @@ fn is_header_line(text: &str) -> bool {
     })
 }
 
+/// Whether a text sets variables of a shell: `export TOKEN=..`, `set TOKEN=..`, `TOKEN=..`.
+fn is_shell_line(text: &str) -> bool {
+    let Some((name, _)) = text.lines().next().and_then(|line| line.split_once('=')) else { return false };
+    let (word, name) = name.trim_start_matches("$env:").trim().rsplit_once(' ').unwrap_or(("", name.trim()));
+    let is_setting = matches!(word, "export" | "set" | "setenv" | "declare -x")
+        || word.is_empty() && !name.contains(|c: char| c.is_ascii_lowercase());
+    is_setting && mcp_text::is_variable_name(name)
+}
+
 /// What people print in place of an object of headers, by its form alone.
 fn hint(text: &str) -> String {
     let text = text.trim();
@@ -128,7 +182,12 @@ fn hint(text: &str) -> String {
     let before_lines = text.match_indices("}\n").any(|(at, _)| is_object(&text[..=at]));
     if behind_lines || before_lines {
         "; the object must stand alone, without the lines around it".to_owned()
-    } else if !text.contains(['{', '\n']) && is_header_line(text) {
+    } else if text.starts_with('<') {
+        "; it begins like a page of HTML: is there a sign-in or an error page in front of where it asks?"
+            .to_owned()
+    } else if is_shell_line(text) {
+        format!("; a line for a shell is no header: print {IN_ITS_PLACE}")
+    } else if !text.contains('{') && text.lines().all(is_header_line) {
         format!("; a line of a header is no object: print {IN_ITS_PLACE}")
     } else if !text.contains(['{', '\n']) && text.split_whitespace().count() <= 2 {
         format!("; a bare token is no header: print {IN_ITS_PLACE}")
@@ -179,6 +238,10 @@ impl<'de> Deserialize<'de> for Members {
 mod tests {
     use super::*;
     use crate::Credentials;
+
+    fn headers(stdout: &[u8]) -> Result<Headers, OutputError> {
+        printed(stdout).map(|printed| printed.headers)
+    }
 
     #[test]
     fn a_json_object_of_strings_is_headers() {
@@ -241,6 +304,22 @@ mod tests {
                 "{\"access_token\":\"canary\",\"token_type\":\"Bearer\",\"expires_in\":3600}",
                 "it printed the answer of a token endpoint, not headers: print {\"Authorization\": \"Bearer TOKEN\"}",
             ),
+            (
+                "Authorization: Bearer canary\nX-Api-Key: canary",
+                "its output is not JSON (line 1, column 1); a line of a header is no object: print {\"Authorization\": \"Bearer TOKEN\"}",
+            ),
+            (
+                "export TOKEN=canary",
+                "its output is not JSON (line 1, column 1); a line for a shell is no header: print {\"Authorization\": \"Bearer TOKEN\"}",
+            ),
+            (
+                "TOKEN=canary\n",
+                "its output is not JSON (line 1, column 1); a line for a shell is no header: print {\"Authorization\": \"Bearer TOKEN\"}",
+            ),
+            (
+                "<!doctype html><title>canary</title>",
+                "its output is not JSON (line 1, column 1); it begins like a page of HTML: is there a sign-in or an error page in front of where it asks?",
+            ),
             ("Error: canary is not logged in", "its output is not JSON (line 1, column 1)"),
             ("{\"a\":\"canary\"", "its output is not JSON (line 1, column 13)"),
             ("{\"a\":\"canary\"} {}", "its output is not JSON (line 1, column 16)"),
@@ -273,6 +352,59 @@ mod tests {
         // Deeper than any reader should follow.
         let deep = format!("{{\"a\":{}", "[".repeat(100_000));
         assert!(matches!(headers(deep.as_bytes()), Err(OutputError::NotJson { .. })));
+    }
+
+    #[test]
+    fn fh_h2_an_object_that_is_an_error_is_no_headers() {
+        for (text, said) in [
+            ("{\"error\":\"not logged in\"}", "not logged in"),
+            ("{\"Error\":\"not logged in\"}", "not logged in"),
+            ("{\"message\":\"the session has ended\"}", "the session has ended"),
+            ("{\"error\":\"invalid_grant\",\"error_description\":\"revoked\"}", "revoked"),
+            ("{\"error\":{\"code\":5,\"message\":\"nope\"}}", "nope"),
+            ("{\"errors\":[{\"message\":\"nope\"}]}", "nope"),
+            ("{\"errors\":[\"nope\"]}", "nope"),
+            ("{\"success\":false,\"message\":\"nope\"}", "nope"),
+            ("{\"code\":\"401\",\"detail\":\"nope\"}", "nope"),
+            ("{\"error\":true}", ""),
+        ] {
+            assert_eq!(printed(text.as_bytes()), Err(OutputError::Failure(Said(said.to_owned()))), "{text}");
+        }
+        for text in [
+            "{\"Authorization\":\"Bearer a\"}",
+            "{\"X-Error\":\"1\",\"X-Api-Key\":\"a\"}",
+            "{\"X-Message\":\"a\"}",
+            "{\"Authorization\":\"Bearer a\",\"Message\":\"b\"}",
+            "{}",
+        ] {
+            assert!(printed(text.as_bytes()).is_ok(), "{text}");
+        }
+        let beside = headers(b"{\"Authorization\":\"Bearer a\",\"error\":\"\"}").unwrap();
+        assert_eq!(beside.len(), 1, "an empty error is no header either");
+        let hidden = format!("{:?}", printed(b"{\"error\":\"canary\"}"));
+        assert!(!hidden.contains("canary"), "{hidden}");
+    }
+
+    #[test]
+    fn fh_h2_headers_stand_in_an_object_of_their_own_as_well() {
+        let until = |text: &str| printed(text.as_bytes()).unwrap().until;
+        let headers = headers(b"{\"headers\":{\"Authorization\":\"Bearer a\",\"X-B\":\"c\"}}").unwrap();
+        assert_eq!(headers.len(), 2);
+        assert_eq!(until("{\"headers\":{}}"), None);
+        assert_eq!(until("{\"headers\":{},\"expiresAt\":null}"), None);
+        let at = SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_900_000_000);
+        for time in
+            ["1900000000", "\"2030-03-17T17:46:40Z\"", "\"2030-03-17T19:46:40+02:00\"", "1900000000000"]
+        {
+            assert_eq!(until(&format!("{{\"headers\":{{}},\"expiresAt\":{time}}}")), Some(at), "{time}");
+        }
+        for time in ["\"tomorrow\"", "true", "\"2030-13-17T17:46:40Z\"", "-1", "\"2030-03-17\""] {
+            let text = format!("{{\"headers\":{{}},\"expiresAt\":{time}}}");
+            assert_eq!(printed(text.as_bytes()), Err(OutputError::NotATime), "{time}");
+        }
+        // A header may be called so.
+        assert!(printed(b"{\"headers\":\"a\"}").is_ok());
+        assert!(printed(b"{\"headers\":{\"X\":1}}").is_err());
     }
 
     #[test]
