@@ -14,8 +14,15 @@ impl TransportError {
         }
         let mut facts = AuthFacts::default();
         if let Some(context) = self.auth_context() {
-            let kind = context.provider.as_deref().and_then(ProviderKind::named);
-            facts = AuthFacts::new(context.sent, context.provider.clone())
+            // A provider that supplied nothing has no part in it, unless that is what is wrong.
+            let is_concerned = context.sent
+                || matches!(
+                    self.kind(),
+                    TransportErrorKind::Credentials | TransportErrorKind::Challenged { .. }
+                );
+            let provider = context.provider.clone().filter(|_| is_concerned);
+            let kind = provider.as_deref().and_then(ProviderKind::named);
+            facts = AuthFacts::new(context.sent, provider)
                 .with_called(kind.as_ref().map(|kind| kind.called().to_owned()))
                 .with_withheld(context.withheld.clone())
                 .with_scheme(context.scheme.clone())
