@@ -180,6 +180,7 @@ impl Config {
         let (entries, shadowed) = precedence::choose(candidates, &mut problems);
         never_read::check(&files, sources, &mut problems);
         variables::check(&sources.env, &mut problems);
+        variables::check_certificates(&sources.env, &sources.project.cwd, &mut problems);
         let mut problems_of: HashMap<String, Vec<usize>> = HashMap::new();
         for (number, problem) in problems.iter().enumerate() {
             if let Some(server) = &problem.server {

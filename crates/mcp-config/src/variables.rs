@@ -1,11 +1,46 @@
-//! Limits in variables of the environment: checked as a field of a file is.
+//! Limits and paths of certificates in variables of the environment: checked as a field of a file is.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::{Env, Problem, ProblemCode, Severity};
 
 /// What a limit below this is: a mistake of the unit. No server answers so fast, or no call is so short.
 const LEAST: u64 = 1000;
+
+/// Where certificates are: variables that are read here or by the platform's library, or by helpers and local servers.
+const CERTIFICATES: [&str; 5] =
+    ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
+
+/// What stands between the paths of a list.
+const BETWEEN_PATHS: char = if cfg!(windows) { ';' } else { ':' };
+
+/// Tells of certificates that are not where they are said to be, before a server is not trusted for it.
+pub(crate) fn check_certificates(env: &Env, cwd: &Path, problems: &mut Vec<Problem>) {
+    for name in CERTIFICATES {
+        let Some(value) = env.var(name).filter(|value| !value.is_empty()) else { continue };
+        let paths: Vec<PathBuf> = match name {
+            // A list, of which the library takes what is there.
+            "SSL_CERT_DIR" => value.split(BETWEEN_PATHS).map(PathBuf::from).collect(),
+            _ => vec![value.into()],
+        };
+        let is_there = |path: &PathBuf| {
+            let path = cwd.join(path);
+            if name == "SSL_CERT_DIR" { path.is_dir() } else { path.exists() && !path.is_dir() }
+        };
+        if paths.iter().any(is_there) {
+            continue;
+        }
+        let is_other = paths.iter().any(|path| cwd.join(path).exists());
+        let (kind, other) = if name == "SSL_CERT_DIR" { ("folder", "a file") } else { ("file", "a folder") };
+        let what = if is_other { format!("{other}, not a {kind}") } else { "not there".to_owned() };
+        let message = format!("names {}, which is {what}", mcp_text::line(value, 200));
+        let hint = format!("name the {kind} of the certificates that are to be trusted, or unset {name}");
+        let mut problem = Problem::new(Severity::Warning, ProblemCode::IgnoredValue, message).with_hint(hint);
+        problem.field = Some(name.to_owned());
+        problems.push(problem);
+    }
+}
 
 /// Tells of limits that are no numbers, or that are most likely meant as seconds.
 pub(crate) fn check(env: &Env, problems: &mut Vec<Problem>) {
@@ -57,6 +92,30 @@ mod tests {
         let mut problems = Vec::new();
         check(&Env::from([(name, value)]), &mut problems);
         problems.iter().map(|p| format!("{}: {}", p.message, p.hint.as_deref().unwrap_or_default())).collect()
+    }
+
+    #[test]
+    fn fa_a91_certificates_that_are_not_there_are_told_by_their_variable() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("ca.pem"), "").unwrap();
+        let told = |name: &str, value: &str| {
+            let mut problems = Vec::new();
+            check_certificates(&Env::from([(name, value)]), folder.path(), &mut problems);
+            problems
+                .iter()
+                .map(|p| format!("{}: {}", p.field.as_deref().unwrap(), p.message))
+                .collect::<Vec<_>>()
+        };
+        for name in CERTIFICATES {
+            let there = if name == "SSL_CERT_DIR" { "." } else { "ca.pem" };
+            let other = if name == "SSL_CERT_DIR" { "ca.pem" } else { "." };
+            assert_eq!(told(name, ""), [""; 0]);
+            assert_eq!(told(name, there), [""; 0], "{name}");
+            assert_eq!(told(name, "gone"), [format!("{name}: names gone, which is not there")]);
+            assert_eq!(told(name, other).len(), 1, "{name}");
+            assert_eq!(told(name, "/gone/\u{1b}[31mca")[0].matches('\u{1b}').count(), 0);
+        }
+        assert_eq!(told("SSL_CERT_DIR", &format!("gone{BETWEEN_PATHS}.")), [""; 0]);
     }
 
     #[test]

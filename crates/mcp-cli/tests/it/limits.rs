@@ -248,3 +248,18 @@ fn s_k7_fa_a53_a_pipe_without_a_writer_is_an_error_and_one_that_is_written_is_re
     assert_eq!(crate::bridge::echo(&mut bridge, 2)["result"]["content"][0]["text"], "hello");
     drop(bridge.wait().expect_code(0));
 }
+
+/// A certificate that is not where a variable says is told before a server is not trusted for it, once, and takes nothing else.
+#[test]
+fn fa_a91_certificates_that_are_not_there_are_told_once_by_their_variable() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("s", http(&server)).with("t", http(&server));
+    for name in ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"] {
+        let said = format!("warning: {name}: names /gone/ca.pem, which is not there (name the ");
+        for (command, code) in [(&["status"][..], 0), (&["status", "s"], 0), (&["validate"], 0)] {
+            let output = setting.mcplink(command).env(name, "/gone/ca.pem").run().expect_code(code);
+            let all = format!("{}{}", output.stdout, output.stderr);
+            assert_eq!(all.matches(&said).count(), 1, "{name}: {output}");
+        }
+    }
+}
