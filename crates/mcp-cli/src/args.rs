@@ -70,7 +70,7 @@ pub(crate) struct GlobalArgs {
     /// Colour the output
     #[arg(long, global = true, help_heading = GLOBAL, value_enum, default_value_t = ColorArg::Auto, value_name = "WHEN")]
     pub(crate) color: ColorArg,
-    /// Never prompt, never open a browser
+    /// Never prompt, never open a browser, never wait for a person (implied where stdin is no terminal)
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) non_interactive: bool,
 }
@@ -413,7 +413,7 @@ pub(crate) struct LoginArgs {
     /// The server: its name in the configuration, or its URL
     #[arg(value_name = "NAME|URL")]
     pub(crate) name: String,
-    /// Print the URL instead of opening a browser; the redirect can be pasted
+    /// Print the URL instead of opening a browser, and wait; the redirect can be pasted
     #[arg(long)]
     pub(crate) no_browser: bool,
     /// Show a code to enter on another device (RFC 8628)

@@ -112,7 +112,9 @@ impl Steps {
         let Some(rest) = next.strip_prefix("mcplink ") else { return next.to_owned() };
         let (verb, arguments) = rest.split_once(' ').unwrap_or((rest, ""));
         // What was just run brings nothing new. What the entry says, and where, may.
-        let verb = if !arguments.is_empty() && verb == self.verb { "get" } else { verb };
+        // With an option of its own, it is another command.
+        let is_again = !arguments.is_empty() && verb == self.verb && !arguments.contains(" --");
+        let verb = if is_again { "get" } else { verb };
         let alone = arguments.is_empty() || verb.starts_with('-') || arguments.contains("--help");
         let sees_entries = !alone || matches!(verb, "validate" | "list" | "status" | "paths");
         let options = format!("{}{}", self.options, self.found.get().map_or("", String::as_str));
@@ -271,5 +273,6 @@ mod tests {
         }
         assert_eq!(step("mcplink tools x/y", "mcplink tools x"), "mcplink tools x");
         assert_eq!(step("mcplink reconnect --all", "mcplink reconnect x"), "mcplink get x");
+        assert_eq!(step("mcplink login x", "mcplink login x --no-browser"), "mcplink login x --no-browser");
     }
 }

@@ -7,7 +7,7 @@ use mcp_auth::oauth::{Authorizer, Found, LoginProbe, OAuthProvider, PendingLogin
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, LinkReason, ProviderKind};
 use mcp_status::{MessageContext, Reason, Verdict, classify, message};
 use mcp_transport::supervisor::Withheld;
-use mcp_transport::{Connector, Server};
+use mcp_transport::{Connector, RequestOptions, Server};
 
 use crate::{ConfiguredServer, Host, ServerAuth};
 
@@ -97,6 +97,10 @@ impl Host {
         // A server that answers, or does not, is no obstacle: its metadata may be found at the well-known places.
         let is_open = match self.connector().attempt(endpoint).await {
             Ok(connection) => {
+                if oauth.challenges().is_empty() {
+                    // Some greet everyone, and want a sign-in for what they have.
+                    let _ = connection.list_tools(&RequestOptions::new()).await;
+                }
                 connection.close().await;
                 true
             }

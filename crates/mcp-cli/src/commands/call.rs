@@ -6,9 +6,11 @@ use mcp_transport::tools::{Tool, ToolResult};
 use mcp_transport::{Payload, RequestOptions, TransportError, TransportErrorKind};
 
 use super::connected::{Open, Want, connected, failed};
+use super::login;
 use crate::app::App;
-use crate::args::CallArgs;
+use crate::args::{CallArgs, DeadlineArgs, LoginArgs, UrlArgs};
 use crate::arguments::{ArgumentError, Arguments, Mismatch};
+use crate::confirmation::Answers;
 use crate::deadline::duration;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
@@ -66,10 +68,59 @@ pub(super) async fn run(app: &App, args: &CallArgs) -> Result<ExitStatus, CliErr
     let args = &Meant::by(app, args)?;
     let unusable = |error| unusable(&args.name, &args.tool, &error);
     let mut arguments = inputs::read(&args.arguments, app.directory()?).await.map_err(unusable)?;
-    let open = connected(app, &args.name, Want::Questions).await?;
-    let ended = called(app, args, &open, &mut arguments).await;
+    let mut open = connected(app, &args.name, Want::Questions).await?;
+    let mut ended = called(app, args, &open, &mut arguments).await;
+    if let Err(Failure { wants_sign_in: true, error }) = &ended
+        && signed_in(app, &open, error).await?
+    {
+        open.connection.close().await;
+        open = connected(app, &args.name, Want::Questions).await?;
+        ended = called(app, args, &open, &mut arguments).await;
+    }
     open.connection.close().await;
-    ended
+    ended.map_err(|failure| failure.error)
+}
+
+/// Why a call has no result.
+struct Failure {
+    error: CliError,
+    /// A sign-in would change it: the server refused this call, before it ran, and said where to sign in.
+    wants_sign_in: bool,
+}
+
+impl From<CliError> for Failure {
+    fn from(error: CliError) -> Self {
+        Self { error, wants_sign_in: false }
+    }
+}
+
+/// Whether the person at this terminal has signed in now. What only this refusal said of the sign-in is known to this process
+/// alone: nothing of a refusal is kept, and a `login` of later could not find it.
+async fn signed_in(app: &App, open: &Open, error: &CliError) -> Result<bool, CliError> {
+    if !app.interactive || app.json || open.wired.check_sign_in().is_err() {
+        return Ok(false);
+    }
+    let name = open.wired.description.name.clone();
+    let mut answers = Answers::of_terminal();
+    answers.forget_typed();
+    app.output.error(&format!(
+        "{}Type yes to sign in to {} now, and to call again: ",
+        error.to_lines(app.stderr_room()),
+        shown::name(&name)
+    ));
+    if answers.yes().await != Some(true) {
+        return Ok(false);
+    }
+    let args = LoginArgs {
+        name,
+        no_browser: false,
+        device: false,
+        oauth_scope: Vec::new(),
+        deadline: DeadlineArgs::default(),
+        url: UrlArgs::default(),
+    };
+    login::sign_in(app, &open.wired, &args, login::Person::AtTheTerminal).await?;
+    Ok(true)
 }
 
 async fn called(
@@ -77,7 +128,7 @@ async fn called(
     args: &Meant,
     open: &Open,
     arguments: &mut Arguments,
-) -> Result<ExitStatus, CliError> {
+) -> Result<ExitStatus, Failure> {
     let mut listed = ToolList { open, tools: None };
     // Only `key=text` leaves a type open; what is certain needs no list.
     if arguments.has_plain()
@@ -86,11 +137,11 @@ async fn called(
     {
         arguments.coerce(schema);
         if let Some(mismatch) = arguments.mismatch(schema) {
-            return Err(of_another_type(app, args, &mismatch));
+            return Err(of_another_type(app, args, &mismatch).into());
         }
         let missing = signature::surely_missing(schema.get(), |name| arguments.has(name));
         if !missing.is_empty() {
-            return Err(incomplete(app, args, &missing));
+            return Err(incomplete(app, args, &missing).into());
         }
     }
     let progress = ProgressLine::new(app.output.clone(), open.connection.credentials_sent());
@@ -111,8 +162,11 @@ async fn called(
             Ok(ended)
         }
         Err(error) => match overrun(app, args, open, &error) {
-            Some(overrun) => Err(overrun),
-            None => Err(refused(listed, args, arguments, &error).await),
+            Some(overrun) => Err(overrun.into()),
+            None => {
+                let wants_sign_in = matches!(error.kind(), TransportErrorKind::Challenged { .. });
+                Err(Failure { error: refused(listed, args, arguments, &error).await, wants_sign_in })
+            }
         },
     }
 }

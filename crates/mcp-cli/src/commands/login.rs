@@ -57,24 +57,27 @@ pub(super) async fn sign_in(
         other => CliError::new(ExitStatus::Internal, "internal", other.to_string()),
     })?;
 
-    if app.non_interactive {
+    // Who says how a person gets to the page, or to the code, has one somewhere.
+    let has_said = args.no_browser || args.device || app.environment.text("BROWSER").is_some();
+    let is_implied = person == Person::AtTheTerminal && !app.interactive && !has_said;
+    if app.non_interactive || is_implied {
         // Whichever way it is done, it takes a person. What is wrong beside that has been told by now.
+        let word = mcp_text::shell_word(name);
         let message = format!("{} is signed in to by a person", shown::name(name));
-        return Err(CliError::new(ExitStatus::NeedsAuth, "needs-a-person", message)
-            .why("--non-interactive says that there is none")
-            .next(format!("mcplink get {}", mcp_text::shell_word(name))));
+        let error = CliError::new(ExitStatus::NeedsAuth, "needs-a-person", message);
+        return Err(match app.non_interactive {
+            true => error
+                .why("--non-interactive says that there is none")
+                .next(format!("mcplink get {word}")),
+            false => error
+                .why("standard input is no terminal; --no-browser prints the page and waits for a person elsewhere")
+                .next(format!("mcplink login {word} --no-browser")),
+        });
     }
     let login = confirmed(app, name, login, person).await?;
 
     let browser = match browser::choose(&app.environment, Machine::current()) {
         _ if args.no_browser => Browser::Absent("as you asked"),
-        Browser::Open { .. }
-            if person == Person::AtTheTerminal
-                && !app.interactive
-                && app.environment.text("BROWSER").is_none() =>
-        {
-            Browser::Absent("this is not a person's terminal")
-        }
         browser => browser,
     };
     // Who asks for no browser pastes, if not on a terminal then through a pipe.

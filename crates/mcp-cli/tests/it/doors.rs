@@ -4,7 +4,10 @@ use std::net::TcpStream;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use mcp_testkit::{Accept, Endpoint, FakeAuthServer, FakeBrowser, FakeMcpServer, TempHome, visit};
+use mcp_testkit::{
+    Accept, Endpoint, FakeAuthServer, FakeBrowser, FakeMcpServer, HttpAnswer, ProtectedResource, TempHome,
+    visit,
+};
 use serde_json::{Value, json};
 use url::Url;
 
@@ -224,4 +227,56 @@ fn s_n16_a_sign_in_survives_the_loss_of_all_its_descriptors() {
     drop(idle);
     login.close_stdin();
     login.wait().expect_code(0);
+}
+
+/// A server that lets everyone in, and wants a sign-in for `method` alone: only the refusal of that says where its metadata is.
+fn in_part(method: &str) -> (FakeMcpServer, FakeAuthServer, Setting) {
+    let server = FakeMcpServer::start().unwrap();
+    let auth = FakeAuthServer::start().unwrap();
+    auth.protect_as(&server, ProtectedResource::new().at("/nowhere/known"));
+    server.accept(Accept::Any);
+    let challenge = format!("Bearer resource_metadata=\"{}\"", server.url_of("/nowhere/known"));
+    server.next_answers_to(method, [HttpAnswer::new(401).header("www-authenticate", challenge).into()]);
+    let setting = Setting::of("s", http(&server));
+    (server, auth, setting)
+}
+
+#[test]
+fn fb_o45_a_sign_in_asks_for_what_the_server_has() {
+    let (server, _auth, setting) = in_part("tools/list");
+    let browser = FakeBrowser::new().unwrap();
+    let login = setting.mcplink(&["login", "s"]).env("BROWSER", browser.command());
+    let output = login.may_hold_secrets("state/tokens").run().expect_code(0);
+    assert!(output.stdout.starts_with("signed in to s with "), "{output}");
+    assert!(server.count("tools/list") >= 1);
+}
+
+#[cfg(unix)]
+#[test]
+fn fb_o45_a_call_that_is_refused_is_signed_in_to_at_the_terminal_and_made_again() {
+    for (typed, code, calls) in [("yes\n", 0, 2), ("\n", 3, 1)] {
+        let (server, auth, setting) = in_part("tools/call");
+        let browser = FakeBrowser::new().unwrap();
+        let Some(call) = setting.on_a_terminal(&["call", "s", "echo", "text=hello"]) else { return };
+        let mut running = call.env("BROWSER", browser.command()).may_hold_secrets("state/tokens").start();
+        let asked =
+            running.wait_for_stdout("the question", |shown| shown.contains("Type yes to sign in to s now"));
+        assert!(
+            asked.contains("needs authentication") || asked.contains("the request to s failed"),
+            "{asked}"
+        );
+        running.write(typed).unwrap();
+        let output = running.wait().expect_code(code);
+        assert_eq!(server.count("tools/call"), calls, "{output}");
+        assert_eq!(output.stdout.contains("hello\r\n"), code == 0, "{output}");
+        assert_eq!(auth.requests().is_empty(), code != 0, "{output}");
+    }
+    // Without a terminal nothing is asked, and nothing waits.
+    let (server, auth, setting) = in_part("tools/call");
+    let output = setting.run(&["call", "s", "echo", "text=hello"], 3);
+    assert!(
+        output.stderr.contains("next: mcplink login s") && !output.stderr.contains("Type yes"),
+        "{output}"
+    );
+    assert_eq!((server.count("tools/call"), auth.requests().len()), (1, 0));
 }

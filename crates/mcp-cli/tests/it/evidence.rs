@@ -1,9 +1,9 @@
 //! What a refusal says of the credentials that were refused, and the step that follows it.
 
-use mcp_testkit::{Accept, FakeAuthServer, FakeMcpServer, Refusal};
+use mcp_testkit::{Accept, Answer, FakeAuthServer, FakeMcpServer, Refusal};
 use serde_json::{Value, json};
 
-use crate::setting::{Setting, http, with_headers};
+use crate::setting::{Setting, http, row, with_headers};
 
 /// A server that accepts nothing of what is tried here.
 fn refusing() -> FakeMcpServer {
@@ -154,6 +154,110 @@ fn fa_a13_a_command_that_sends_back_what_it_is_sent_is_told_as_that() {
             "what was started does not speak MCP: it sends back what it is sent, as `cat` does, or a terminal (`docker run -t`)"
         );
     }
+}
+
+/// The limit of an attempt is shorter than the helper's: the server was not asked, and is not what is wrong.
+#[test]
+fn fh_h14_what_ended_while_a_helper_ran_is_put_down_to_the_helper() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("s", with_helper_line(&server, "sleep 20"));
+    let limited = |arguments: &[&str]| setting.mcplink(arguments).env("MCP_TIMEOUT", "700").run();
+    for command in [&["status", "s"][..], &["tools", "s"], &["call", "s", "echo", "{}"]] {
+        let output = limited(command).expect_code(3);
+        let all = format!("{}{}", output.stdout, output.stderr);
+        assert!(all.contains("helper") && all.contains("700ms"), "{output}");
+    }
+    let seen = row(&limited(&["status", "s", "--json"]).json(), "s");
+    assert_eq!(
+        (&seen["status"], &seen["reason"]["code"], &seen["reason"]["provider"]),
+        (&json!("needs-auth"), &json!("helper-failed"), &json!("headers-helper")),
+        "{seen:#}"
+    );
+    assert_eq!(server.connections(), 0);
+    // And what ended before anything was to be proven is put down to no credentials.
+    let gone = FakeMcpServer::builder().always(Answer::Drop).start().unwrap();
+    for entry in [json!({ "type": "http", "url": "http://127.0.0.1:1/mcp" }), http(&gone)] {
+        let seen = Setting::of("s", entry).status("s");
+        assert_eq!(
+            (&seen["status"], &seen["reason"]["provider"]),
+            (&json!("failed"), &json!(null)),
+            "{seen:#}"
+        );
+    }
+}
+
+/// A helper that exits with 0 and prints what is no headers: nothing of it is sent, and what it said is told.
+#[test]
+fn fh_h2_what_a_helper_prints_in_place_of_headers_is_told_and_not_sent() {
+    for (printed, told) in [
+        (
+            "{\"error\": \"no session, run corp login\"}",
+            "it printed an error, not headers: no session, run corp login",
+        ),
+        (
+            "{\"message\": \"the session has ended\"}",
+            "it printed an error, not headers: the session has ended",
+        ),
+        ("{\"error\": \"refused for hunter2-hunter2\"}", "it printed an error, not headers: refused for"),
+        ("{\"errors\": [{\"message\": \"nope\"}]}", "it printed an error, not headers: nope"),
+        ("<html><title>Sign in</title></html>", "begins like a page of HTML"),
+        ("[\"a\"]", "it printed an array"),
+        ("canary-token-1", "a bare token is no header"),
+        ("Authorization: Bearer canary-token-1", "a line of a header is no object"),
+        ("export TOKEN=canary-token-1", "a line for a shell is no header"),
+    ] {
+        let server = refusing();
+        let mut entry = with_helper_line(&server, &format!("printf '%s' '{printed}'"));
+        entry["headers"] = json!({ "X-Tenant": "t" });
+        let setting = Setting::of("s", entry);
+        let output = setting.mcplink(&["status", "s"]).env("CORP_PASSWORD", "hunter2-hunter2").run();
+        let output = output.expect_code(3);
+        assert!(output.stdout.contains(told), "{printed}: {output}");
+        for secret in ["canary-token", "hunter2"] {
+            assert!(
+                !output.stdout.contains(secret) && !output.stderr.contains(secret),
+                "{printed}: {output}"
+            );
+        }
+        let seen = setting.status("s");
+        assert_eq!(seen["reason"]["code"], "helper-failed", "{printed}: {seen:#}");
+        assert_eq!(server.connections(), 0, "{printed}");
+    }
+    // Headers in an object of their own are headers, and an empty error is none.
+    for printed in [
+        "{\"headers\": {\"Authorization\": \"Bearer the-right-one\"}, \"expiresAt\": \"2099-01-01T00:00:00Z\"}",
+        "{\"Authorization\": \"Bearer the-right-one\", \"error\": \"\"}",
+    ] {
+        let server = refusing();
+        let setting = Setting::of("s", with_helper_line(&server, &format!("printf '%s' '{printed}'")));
+        assert_eq!(setting.status("s")["status"], "connected", "{printed}");
+        let sent = server.recorder().matching(|request| request.header("error").is_some());
+        assert!(sent.is_empty(), "{printed}");
+    }
+}
+
+/// Without a terminal there is no person to wait for, unless it is said how one gets to the page.
+#[test]
+fn fh_h8_a_sign_in_without_a_terminal_waits_for_no_one_unless_it_is_said_how() {
+    let (server, issuer) = (FakeMcpServer::start().unwrap(), FakeAuthServer::start().unwrap());
+    issuer.protect(&server);
+    let setting = Setting::of("s", http(&server));
+    let login = |arguments: &[&str]| setting.mcplink(&[&["login", "s"], arguments].concat());
+    let error = login(&[]).run().expect_code(3).stderr;
+    assert!(
+        error.contains("s is signed in to by a person")
+            && error.contains("standard input is no terminal")
+            && error.contains("next: mcplink login s --no-browser"),
+        "{error}"
+    );
+    let error = login(&["--json"]).run().expect_code(3).stderr;
+    assert!(error.contains("\"needs-a-person\"") && !error.contains("\"prompt\""), "{error}");
+    // A program asks for the page on purpose, and shows it to its person.
+    let asked = login(&["--no-browser", "--json"]).start();
+    let shown = asked.wait_for_stderr("the page to open", |text| text.contains("\"prompt\""));
+    assert!(shown.contains("\"browserOpened\":false"), "{shown}");
+    asked.signal("INT");
+    asked.wait().expect_code(130);
 }
 
 #[test]
