@@ -46,13 +46,17 @@ impl From<RequestError> for Failure {
 }
 
 impl Failure {
-    /// The error that the server itself answered with, whatever the HTTP status beside it. A challenge is none:
+    /// The error that the server itself answered with, whatever the HTTP status beside it, or that stands for it where a tool
+    /// may not be used. A challenge is none:
     /// it is about credentials, and those are not the host's business.
     pub(crate) fn answer_of_server(&self) -> Option<&RpcError> {
         use TransportErrorKind as Kind;
         let Self::Request(error) = self else { return None };
         let RequestErrorKind::Transport(error) = error.kind() else { return None };
-        let answers = matches!(error.kind(), Kind::Rpc { .. } | Kind::Http { status: 400..=499, .. });
+        let answers = matches!(
+            error.kind(),
+            Kind::Rpc { .. } | Kind::ToolWithheld | Kind::Http { status: 400..=499, .. }
+        );
         error.rpc_error().filter(|_| answers)
     }
 

@@ -2,9 +2,11 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use mcp_transport::ToolFilter;
 use mcp_transport::message::{Era, Members, Object, Payload};
+use mcp_transport::tool_filter::filtered_page;
 use serde_json::value::RawValue;
 
 use crate::splice::{raw, text};
@@ -30,6 +32,8 @@ pub(crate) struct Lists {
     /// Whether a host was told something that did not come from the server at that moment: a list, or that the server
     /// is away.
     made_up: AtomicBool,
+    /// Which tools may be used, as of the last look at the entry.
+    filter: Mutex<Option<Arc<dyn ToolFilter>>>,
 }
 
 /// Whether `method` asks for a list.
@@ -38,6 +42,20 @@ pub(crate) fn is_list(method: &str) -> bool {
 }
 
 impl Lists {
+    /// The tools that this lets through are told from now on, and no others, also of a list from before.
+    pub(crate) fn filter_by(&self, filter: Option<Arc<dyn ToolFilter>>) {
+        *self.filter.lock().unwrap_or_else(PoisonError::into_inner) = filter;
+    }
+
+    /// A list from before as it may be told now.
+    fn screened(&self, method: &str, list: Payload) -> Payload {
+        let filter = self.filter.lock().unwrap_or_else(PoisonError::into_inner);
+        match filter.as_deref().filter(|_| method == "tools/list") {
+            Some(filter) => filtered_page(filter, list).unwrap_or_else(|_| raw(r#"{"tools":[]}"#).into()),
+            None => list,
+        }
+    }
+
     /// Remembers what the server answered.
     pub(crate) fn remember(&self, method: &str, params: Option<&RawValue>, result: &Payload, era: Era) {
         let Some((method, _)) = LISTS.iter().find(|(name, _)| *name == method) else { return };
@@ -61,7 +79,7 @@ impl Lists {
         self.owe_news();
         let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         Some(match seen.get(method) {
-            Some((list, era)) => (from_memory(list, *era), *era),
+            Some((list, era)) => (self.screened(method, from_memory(list, *era)), *era),
             None => (raw(*empty).into(), Era::Legacy),
         })
     }

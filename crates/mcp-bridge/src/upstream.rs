@@ -123,7 +123,13 @@ pub(crate) struct BridgeSource {
 
 impl ServerSource for BridgeSource {
     fn server(&self) -> ServerFuture<'_> {
-        Box::pin(async { Ok(self.source.server().await?.with_handler(self.side.clone())) })
+        Box::pin(async {
+            let server = self.source.server().await?;
+            if let Some(core) = self.side.core.upgrade() {
+                core.lists.filter_by(server.tools.clone());
+            }
+            Ok(server.with_handler(self.side.clone()))
+        })
     }
 }
 

@@ -16,7 +16,7 @@ use crate::hosts::Host;
 pub use crate::launch::Stdio;
 use crate::network::Network;
 pub use crate::scope::Scope;
-use crate::{Extra, Origin, Redacted, display};
+use crate::{Extra, Origin, Redacted, ToolPolicy, display};
 
 /// One server of the configuration.
 #[derive(Clone, Debug)]
@@ -36,6 +36,8 @@ pub struct ServerEntry {
     pub limits: Limits,
     /// The host is to load its tools at once.
     pub always_load: bool,
+    /// Which of its tools may be used.
+    pub tools: ToolPolicy,
     /// Whether a person switched it off.
     pub switch: Switch,
     /// The same without what this tool's own file overrides.

@@ -86,6 +86,7 @@ mod shape;
 mod sources;
 mod suggest;
 mod switching;
+mod tool_policy;
 mod trust;
 mod validate;
 mod variables;
@@ -125,6 +126,7 @@ pub use schema::json_schema;
 pub use sources::{Pipes, Request, Sources};
 pub use suggest::nearest;
 pub use switching::Switching;
+pub use tool_policy::{HidingRule, ToolPolicy};
 pub use trust::TrustStore;
 pub use validate::{validate_file, validate_text};
 pub use wrap::{

@@ -16,19 +16,22 @@ use crate::document::Document;
 use crate::entry::{Field, Scope, ServerEntry, Switch};
 use crate::json::{Node, Object, Pointer};
 use crate::sources::Role;
-use crate::{Origin, Problem, ProblemCode, Project, Severity, suggest};
+use crate::{Origin, Problem, ProblemCode, Project, Severity, ToolPolicy, suggest};
 
 /// The name of the object.
 pub(crate) const KEY: &str = "overrides";
 
 /// What can be overridden.
-pub(crate) const FIELDS: [&str; 2] = ["disabled", "timeout"];
+pub(crate) const FIELDS: [&str; 4] = ["disabled", "timeout", "allowedTools", "blockedTools"];
 
 /// What is said of one name.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
 struct Override {
     disabled: Option<(bool, Origin)>,
     timeout: Option<(Duration, Origin)>,
+    /// It takes tools away, and gives none back.
+    tools: ToolPolicy,
+    shown_tools: Vec<Field>,
 }
 
 /// What is said of every name here.
@@ -89,6 +92,8 @@ impl Overrides {
             entry.timeout = Some(*timeout);
             show(entry, "timeout", timeout.as_millis().to_string(), origin);
         }
+        entry.tools.add(&said.tools);
+        entry.fields.extend(said.shown_tools.iter().cloned());
     }
 }
 
@@ -159,6 +164,28 @@ fn read_fields(
             "timeout" => match crate::schema::timeout_of(node) {
                 Ok(timeout) => said.timeout = Some((timeout, origin)),
                 Err(why) => warn(&path, ProblemCode::IgnoredValue, node.span, why, None),
+            },
+            key @ ("allowedTools" | "blockedTools") => match crate::schema::tool_names(node) {
+                Some(names) => {
+                    let value = crate::schema::shown_tools(&names);
+                    let field =
+                        Field { name: key.to_owned(), value, origin: origin.clone(), missing: Vec::new() };
+                    said.shown_tools.push(field);
+                    if key == "allowedTools" {
+                        said.tools.only(names, origin);
+                    } else {
+                        said.tools.without(names, origin);
+                    }
+                }
+                None => {
+                    // What it forbids is not known, so nothing is allowed.
+                    said.tools.only(Vec::new(), origin);
+                    let message = format!(
+                        "expected an array of names of tools, found {}; no tool of the server is used",
+                        node.kind()
+                    );
+                    warn(&path, ProblemCode::IgnoredValue, node.span, message, None);
+                }
             },
             key if crate::schema::is_remark(key) => {}
             key => {

@@ -13,6 +13,7 @@ mod placeholder;
 mod reader;
 mod remote;
 mod stdio;
+mod tools;
 
 #[cfg(all(test, feature = "auth"))]
 pub(crate) use oauth::OWN_AUTHORIZE_PARAMS;
@@ -26,9 +27,10 @@ use crate::document::Document;
 use crate::entry::{Approval, Limits, Scope, Server, ServerEntry, Stdio, Switch};
 use crate::env_file::EnvFiles;
 use crate::json::{Member, Node, Object, Pointer};
-use crate::{Env, Problem, ProblemCode, RemoteKind, Severity, extra};
+use crate::{Env, Problem, ProblemCode, RemoteKind, Severity, ToolPolicy, extra};
 pub(crate) use fields::is_remark;
 pub use json_schema::json_schema;
+pub(crate) use tools::{LISTS as TOOL_LISTS, names as tool_names, says_nothing, shown as shown_tools};
 
 use fields::Kind;
 use reader::Reader;
@@ -124,6 +126,7 @@ fn server(
         timeout: None,
         limits: Limits::default(),
         always_load: false,
+        tools: ToolPolicy::default(),
         switch: Switch::On,
         below: Switch::On,
         approval: Approval::NotNeeded,
@@ -164,6 +167,7 @@ fn server(
     entry.timeout = timeout(&mut reader, "timeout");
     entry.limits = limits::read(&mut reader);
     entry.always_load = reader.flag("alwaysLoad");
+    entry.tools = tools::read(&mut reader);
     let server = kind.and_then(|kind| match kind {
         Kind::Stdio => stdio::read(&mut reader, context, base(document, scope, context)).map(Server::Stdio),
         Kind::Remote(kind) => remote::read(&mut reader, kind, scope, context, base(document, scope, context)),

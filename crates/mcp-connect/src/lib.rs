@@ -10,6 +10,7 @@
 //! | a provider of credentials of one's own, which entries name | [`Providers`] |
 //! | a person signs in | [`Login`] |
 //! | what a registry says of a server, and which address it may name | [`Registry`] |
+//! | which tools of a server may be used | [`EntryTools`] |
 //! | whether two entries come to the same connection | [`Fingerprint`] |
 //!
 #![doc = include_str!("../README.md")]
@@ -24,6 +25,7 @@ mod providers;
 mod registry;
 mod secrets;
 mod server;
+mod tools;
 
 pub use examination::{Cause, Check, CheckState, CheckTopic, Examination};
 pub use fingerprint::Fingerprint;
@@ -33,3 +35,4 @@ pub use probe::Probe;
 pub use providers::{AUTH_FIELD, ProviderError, ProviderFactory, ProviderRequest, Providers};
 pub use registry::{Registry, RegistryError, RegistryErrorKind, RegistrySearch};
 pub use server::{ConfiguredServer, Description, ServerAuth};
+pub use tools::EntryTools;

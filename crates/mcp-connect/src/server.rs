@@ -16,11 +16,11 @@ use mcp_status::{
 use mcp_text::Secrets;
 use mcp_transport::limits::Limits;
 use mcp_transport::supervisor::Withheld;
-use mcp_transport::{Endpoint, HttpEndpoint, Server, StdioEndpoint};
+use mcp_transport::{Endpoint, HttpEndpoint, Server, StdioEndpoint, ToolFilter};
 
 use crate::network::reached;
 use crate::secrets::secrets;
-use crate::{Fingerprint, Host};
+use crate::{EntryTools, Fingerprint, Host};
 
 /// What is shown of an entry. No part of it is a secret: addresses and commands are as they are displayed.
 #[derive(Clone, Debug, Eq, Hash, PartialEq)]
@@ -156,6 +156,8 @@ pub struct ConfiguredServer {
     pub auth: Option<ServerAuth>,
     /// What no message about it may contain.
     pub secrets: Secrets,
+    /// Which of its tools may be used, where not all may.
+    pub tools: Option<Arc<EntryTools>>,
 }
 
 impl ConfiguredServer {
@@ -169,11 +171,14 @@ impl ConfiguredServer {
             None => None,
         };
         let secrets = secrets(entry, &host.options().env);
+        let tools = EntryTools::of(entry);
         let state = match withheld(entry, config) {
             Some(withheld) => Err(withheld),
-            None => server(entry, auth.as_ref(), &secrets, config, host).map_err(Withheld::Because),
+            None => server(entry, auth.as_ref(), &secrets, config, host)
+                .map(|server| server.with_tools(tools.clone().map(|tools| tools as Arc<dyn ToolFilter>)))
+                .map_err(Withheld::Because),
         };
-        Self { description: Description::of(entry, auth.as_ref()), state, auth, secrets }
+        Self { description: Description::of(entry, auth.as_ref()), state, auth, secrets, tools }
     }
 
     /// A name that is only a pointer: how a host reaches a server. Nothing is started for it, and `why` names the place.
@@ -185,7 +190,8 @@ impl ConfiguredServer {
     /// A name that no entry has. It is not contacted, and `reason` says why.
     pub fn missing(name: impl Into<String>, reason: Reason) -> Self {
         let description = Description::new(name, "", "", "http");
-        Self { description, state: Err(Withheld::Because(reason)), auth: None, secrets: Secrets::default() }
+        let (state, secrets) = (Err(Withheld::Because(reason)), Secrets::default());
+        Self { description, state, auth: None, secrets, tools: None }
     }
 
     /// Whether the entry leads back to itself, and how that is told.

@@ -324,7 +324,8 @@ impl ServerSource for Upstream {
             };
             match read {
                 Ok((server, fingerprint)) if is_the_same(fingerprint.clone()) => {
-                    Ok(server.with_handler(Arc::new(Router::new(&self.core, None))))
+                    // Which tools a bridge may use is a matter of that bridge.
+                    Ok(server.with_tools(None).with_handler(Arc::new(Router::new(&self.core, None))))
                 }
                 // Security: the credentials of another entry are not for bridges that came for this one. Each of them
                 // reads its own entry again, and goes where that leads.

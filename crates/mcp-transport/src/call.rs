@@ -51,6 +51,15 @@ pub(crate) struct Answer {
     pub(crate) result: Payload,
     /// Whether it may depend on what the server asked for on the way.
     pub(crate) asked: bool,
+    /// The tools of a page that the filter of the connection left out, with the reason, and how many bytes they took.
+    pub(crate) withheld: Vec<(String, String)>,
+    pub(crate) left_out: usize,
+}
+
+impl Answer {
+    pub(crate) fn new(result: Payload, asked: bool) -> Self {
+        Self { result, asked, withheld: Vec::new(), left_out: 0 }
+    }
 }
 
 impl Connection {
@@ -89,13 +98,14 @@ impl Connection {
                 let arguments = members.get("arguments").copied();
                 let result = self.call_with_arguments(call, arguments).await?;
                 // The result of a call is never kept.
-                Ok(Answer { result, asked: true })
+                Ok(Answer::new(result, true))
             }
             _ if mirrors && call.method == "tools/list" => {
                 // From before the request on: a change while it is under way may be missing in the answer.
                 let changes = self.tool_changes();
                 let answer = self.in_rounds(&call).await?;
-                Ok(Answer { result: self.passed_on(call.params, answer.result, changes), ..answer })
+                let result = self.passed_on(call.params, answer.result, changes);
+                Ok(Answer::new(result, answer.asked))
             }
             _ => self.in_rounds(&call).await,
         }

@@ -21,6 +21,7 @@ use crate::hub::Inbox;
 use crate::limits::{Budget, Limits, Shared};
 use crate::options::{ClientOptions, RequestOptions};
 use crate::retry::RetryPolicy;
+use crate::tool_filter::ToolFilter;
 use crate::tools::ToolList;
 use crate::trace::spans::Peer;
 use crate::waiting::Waiting;
@@ -61,6 +62,8 @@ pub struct Server {
     pub timeout: Option<Duration>,
     /// What it may cost, where its entry says; otherwise [`ClientOptions::limits`].
     pub limits: Option<Arc<Limits>>,
+    /// Which of its tools may be listed and called; all where `None`.
+    pub tools: Option<Arc<dyn ToolFilter>>,
     /// Who hears of a local server that takes a while to start.
     #[cfg(feature = "stdio")]
     pub starting: Option<StartSink>,
@@ -75,6 +78,7 @@ impl Server {
             handler: None,
             timeout: None,
             limits: None,
+            tools: None,
             #[cfg(feature = "stdio")]
             starting: None,
         }
@@ -115,6 +119,13 @@ impl Server {
         self.limits = limits.map(Arc::new);
         self
     }
+
+    /// With a say in which of its tools may be used.
+    #[must_use]
+    pub fn with_tools(mut self, tools: Option<Arc<dyn ToolFilter>>) -> Self {
+        self.tools = tools;
+        self
+    }
 }
 
 impl fmt::Debug for Server {
@@ -125,6 +136,7 @@ impl fmt::Debug for Server {
             .field("handler", &self.handler)
             .field("timeout", &self.timeout)
             .field("limits", &self.limits)
+            .field("tools", &self.tools)
             .finish()
     }
 }
@@ -277,7 +289,8 @@ impl Connector {
                     .at_limit(Limit::new(limit, LimitOf::Attempt))
             })??,
         };
-        let connection = Connection::new(wire, hub.clone(), self.options().clone(), peer, server.timeout);
+        let (options, tools) = (self.options().clone(), server.tools.clone());
+        let connection = Connection::new(wire, hub.clone(), options, peer, server.timeout, tools);
         if hub.answers_requests() && !connection.is_modern() {
             // What the server asks may arrive on its own stream, so that must be there before it is provoked.
             let _ = tokio::time::timeout(OWN_STREAM, connection.listen()).await;

@@ -28,6 +28,7 @@ use crate::renewals::Renewals;
 use crate::stdio::SideOutput;
 use crate::subscription::legacy::{Resources, SubscriptionCounts};
 use crate::subscription::{Subscription, SubscriptionFilter, SubscriptionTask, not_acknowledged};
+use crate::tool_filter::{Screen, ToolFilter};
 use crate::trace::spans::Peer;
 use crate::wire::Wire;
 
@@ -44,6 +45,8 @@ pub(crate) struct Inner {
     pub(crate) peer: Peer,
     /// The limit of a request to this server, where its entry has one.
     pub(crate) timeout: Option<Duration>,
+    /// Which of its tools may be used, where not all may.
+    pub(crate) screen: Option<Screen>,
     pub(crate) next_id: Arc<AtomicI64>,
     closed: AtomicU8,
     /// Ends what waits or runs on behalf of the connection.
@@ -94,6 +97,7 @@ impl Connection {
         options: Arc<ClientOptions>,
         peer: Peer,
         timeout: Option<Duration>,
+        tools: Option<Arc<dyn ToolFilter>>,
     ) -> Self {
         let peer = peer.connected(wire.server().revision);
         let closed = AtomicU8::new(OPEN);
@@ -105,6 +109,7 @@ impl Connection {
             options,
             peer,
             timeout,
+            screen: tools.map(Screen::new),
             next_id,
             closed,
             closing: CancellationToken::new(),
@@ -241,7 +246,7 @@ impl Connection {
         params: Option<&RawValue>,
         options: &RequestOptions,
     ) -> Result<(Payload, CacheHint), TransportError> {
-        let Answer { result, asked } = self.answer_to(method, params, options).await?;
+        let Answer { result, asked, .. } = self.answer_to(method, params, options).await?;
         let hinted = is_cacheable(method) && !asked && self.is_modern();
         let hint = if hinted { CacheHint::read(&result) } else { CacheHint::default() };
         Ok((result, hint))

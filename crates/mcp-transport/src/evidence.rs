@@ -83,7 +83,7 @@ impl TransportError {
             Kind::SlowStart { limit } => Outcome::SlowStart { limit: *limit },
             Kind::Exited { code, signal } => Outcome::Exited { code: *code, signal: *signal },
             Kind::SelfReference => Outcome::SelfReference,
-            Kind::Misconfigured => Outcome::Misconfigured,
+            Kind::Misconfigured | Kind::ToolWithheld => Outcome::Misconfigured,
         }
     }
 

@@ -17,6 +17,8 @@ impl Server {
             limits,
             auth: _,
             handler: _,
+            // What is left out of what it says, not what it is told.
+            tools: _,
             #[cfg(feature = "stdio")]
                 starting: _,
         } = self;

@@ -20,18 +20,18 @@ impl Connection {
     /// A request to its last word, whatever the server asks on the way.
     ///
     /// Its deadline is that of all round trips together; the time that an answer of ours takes is not counted.
-    pub(crate) async fn in_rounds(&self, call: &Call<'_>) -> Result<Answer, TransportError> {
+    pub(crate) async fn unscreened(&self, call: &Call<'_>) -> Result<Answer, TransportError> {
         // Before 2026-07-28 a result had no type, and a member of this name would be the server's own.
         if call.options.raw_result || !self.is_modern() {
             let result = self.round_trip(call, call.params, call.deadline).await?;
-            return Ok(Answer { result, asked: false });
+            return Ok(Answer::new(result, false));
         }
         let mut deadline = call.deadline;
         let mut pauses = RetryPolicy::connect().delays();
         let mut result = self.round_trip(call, call.params, deadline).await?;
         for round in 0..MAX_ROUNDS {
             let wanted = match mrtr::read(&result) {
-                Ok(mrtr::Answer::Complete) => return Ok(Answer { result, asked: round > 0 }),
+                Ok(mrtr::Answer::Complete) => return Ok(Answer::new(result, round > 0)),
                 Ok(mrtr::Answer::InputRequired(wanted)) => wanted,
                 // It may be the only trace of what the server has begun, so it is not lost.
                 Err(error) => return Err(error.with_result(result)),
@@ -59,7 +59,7 @@ impl Connection {
             result = answered.map_err(TransportError::in_later_round)?;
         }
         match mrtr::read(&result) {
-            Ok(mrtr::Answer::Complete) => Ok(Answer { result, asked: true }),
+            Ok(mrtr::Answer::Complete) => Ok(Answer::new(result, true)),
             Ok(mrtr::Answer::InputRequired(_)) => Err(unmet("the server asks again and again")),
             Err(error) => Err(error.with_result(result)),
         }

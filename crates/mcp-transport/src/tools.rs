@@ -70,6 +70,8 @@ pub struct ToolList {
     pub tools: Vec<Tool>,
     /// Those that the specification forbids to call, with the reason (2026-07-28, tools, `x-mcp-header`).
     pub rejected: Vec<(String, String)>,
+    /// Those that the [filter](crate::ToolFilter) of the connection leaves out, with the reason.
+    pub withheld: Vec<(String, String)>,
     /// How long the list may be used again, from when it was complete, and by whom.
     pub cache: CacheHint,
     /// What it takes of the budget that all connections share.
@@ -87,8 +89,10 @@ impl ToolList {
 }
 
 /// What the pages of a list hold.
+#[derive(Default)]
 struct ToolPages {
     items: Vec<Box<RawValue>>,
+    withheld: Vec<(String, String)>,
     hint: CacheHint,
     held: Option<Arc<Lease>>,
 }
@@ -163,7 +167,7 @@ impl Connection {
         let changes = self.tool_changes();
         let listed = self.pages("tools/list", "tools", options).await?;
         list.cache = listed.hint;
-        list.held = listed.held;
+        (list.held, list.withheld) = (listed.held, listed.withheld);
         for raw in listed.items {
             let Ok(Named { name }) = serde_json::from_str(raw.get()) else {
                 tracing::warn!("left out a tool without a name");
@@ -236,14 +240,18 @@ impl Connection {
         let mut meter = budget.meter(left);
         let mut used = 0_usize;
         let mut hint = PagedHint::default();
-        let mut items = Vec::new();
+        let (mut items, mut withheld) = (Vec::new(), Vec::new());
         let mut seen = HashSet::new();
         let mut params: Option<String> = None;
         let mut first: Option<String> = None;
         for _ in 0..budget.limits.pages {
             left.left = left.limit.saturating_sub(used);
             let options = RequestOptions { allowance: Some(left), ..options.clone() };
-            let page = self.in_rounds(&Call::new(method, params.as_deref(), &options)).await?.result;
+            let answer = self.in_rounds(&Call::new(method, params.as_deref(), &options)).await?;
+            // What is left out of a page has been sent all the same.
+            used = used.saturating_add(answer.left_out);
+            withheld.extend(answer.withheld);
+            let page = answer.result;
             let names = [member, "nextCursor", "ttlMs", "cacheScope"];
             let Some([of_page, cursor, ttl, scope]) = pick(&page, names) else {
                 return Err(invalid(method, "the result is no object"));
@@ -251,7 +259,12 @@ impl Connection {
             let of_page = of_page.ok_or_else(|| invalid(method, format!("no {member}")))?;
             // It means "no more" by an empty cursor after all, and begins again.
             if first.as_deref() == Some(of_page) {
-                return Ok(ToolPages { items, hint: CacheHint::default(), held: meter.take_lease() });
+                return Ok(ToolPages {
+                    items,
+                    withheld,
+                    hint: CacheHint::default(),
+                    held: meter.take_lease(),
+                });
             }
             used = used.saturating_add(page.len());
             let mut over = None;
@@ -283,7 +296,7 @@ impl Connection {
                 .filter(|cursor: &String| self.is_modern() || !cursor.is_empty());
             let Some(cursor) = cursor else {
                 let hint = hint.whole(Instant::now());
-                return Ok(ToolPages { items, hint, held: meter.take_lease() });
+                return Ok(ToolPages { items, withheld, hint, held: meter.take_lease() });
             };
             first = Some(of_page.to_owned()).filter(|_| cursor.is_empty() && seen.is_empty());
             let mut next = b"{\"cursor\":".to_vec();
@@ -292,11 +305,16 @@ impl Connection {
             params = String::from_utf8(next).ok();
             if !seen.insert(cursor) {
                 tracing::warn!(method, "the server hands out a cursor twice; the list ends here");
-                return Ok(ToolPages { items, hint: CacheHint::default(), held: meter.take_lease() });
+                return Ok(ToolPages {
+                    items,
+                    withheld,
+                    hint: CacheHint::default(),
+                    held: meter.take_lease(),
+                });
             }
         }
         tracing::warn!(method, pages = budget.limits.pages, "the list has no end; it is cut here");
-        Ok(ToolPages { items, hint: CacheHint::default(), held: meter.take_lease() })
+        Ok(ToolPages { items, withheld, hint: CacheHint::default(), held: meter.take_lease() })
     }
 
     /// Calls a tool and returns its result as sent; see [`ToolResult`]. `arguments` must be a JSON object.

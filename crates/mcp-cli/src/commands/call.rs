@@ -244,6 +244,9 @@ async fn refused(
     error: &TransportError,
 ) -> CliError {
     let open = listed.open;
+    if *error.kind() == TransportErrorKind::ToolWithheld {
+        return super::tools::withheld(&args.name, error);
+    }
     if !matches!(error.kind(), TransportErrorKind::Rpc { .. }) {
         return failed(&open.wired, error);
     }

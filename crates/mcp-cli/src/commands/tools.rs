@@ -1,6 +1,7 @@
 //! `mcplink tools NAME [TOOL]`: the tools of a server, as it describes them, or what one of them takes.
 
 use mcp_text::Secrets;
+use mcp_transport::TransportError;
 use mcp_transport::tools::Tool;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -37,11 +38,16 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
     }
     let mut list = open.tools.take().unwrap_or_default();
     if let Some(tool) = tool {
+        if let Some((tool, why)) = list.withheld.iter().find(|(withheld, _)| withheld == tool) {
+            return Err(not_usable(name, &format!("{} {why}", shown::name(tool))));
+        }
         if let Some(unknown) = unknown(&list.tools, name, tool) {
             return Err(unknown);
         }
         list.tools.retain(|listed| listed.name == tool);
         list.rejected.retain(|(rejected, _)| rejected == tool);
+    } else if !list.withheld.is_empty() {
+        app.output.note(&left_out(name, &list.withheld));
     }
     // What it was given it may repeat in its tools.
     let secrets = open.connection.credentials_sent();
@@ -71,6 +77,34 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
         _ => app.output.out(&text(&list.tools, &secrets, app.style())),
     }
     Ok(ExitStatus::Success)
+}
+
+/// How many tools are told that may not be used.
+const MOST_LEFT_OUT: usize = 3;
+
+/// What is said of the tools that may not be used.
+fn left_out(name: &str, withheld: &[(String, String)]) -> String {
+    let told = withheld.iter().take(MOST_LEFT_OUT);
+    let told: Vec<String> =
+        told.map(|(tool, why)| format!("  {} {}\n", shown::name(tool), shown::line(why))).collect();
+    let more = match withheld.len().saturating_sub(MOST_LEFT_OUT) {
+        0 => String::new(),
+        more => format!("  and {more} more\n"),
+    };
+    let (count, are) = (withheld.len(), if withheld.len() == 1 { "tool is" } else { "tools are" });
+    format!("note: {count} {are} left out of {}:\n{}{more}", shown::name(name), told.concat())
+}
+
+/// The error of a call that was not made, because its tool may not be used.
+pub(super) fn withheld(name: &str, error: &TransportError) -> CliError {
+    not_usable(name, &error.rpc_error().map(|rpc| rpc.message.clone()).unwrap_or_default())
+}
+
+fn not_usable(name: &str, why: &str) -> CliError {
+    let message = format!("a tool of {} may not be used, and nothing was sent", shown::name(name));
+    CliError::new(ExitStatus::ToolError, "tool-withheld", message)
+        .why(shown::line(why))
+        .next(format!("mcplink get {}", mcp_text::shell_word(name)))
 }
 
 /// The error of a tool that is not in the list, if there is a list and it is not.

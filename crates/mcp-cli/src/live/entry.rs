@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use mcp_config::Config;
-use mcp_connect::{ConfiguredServer, Fingerprint};
+use mcp_connect::{ConfiguredServer, EntryTools, Fingerprint};
 use mcp_files::Stamp;
 use mcp_status::{ActionFacts, Reason};
 use mcp_transport::Server;
@@ -64,6 +64,8 @@ pub(crate) struct Standing {
     pub(crate) sign_in: Option<SystemTime>,
     /// What the files are that its helper's command names.
     pub(crate) helper: Vec<Stamp>,
+    /// Which of its tools may be used, where not all may.
+    pub(crate) tools: Option<Arc<EntryTools>>,
 }
 
 impl Standing {
@@ -74,7 +76,7 @@ impl Standing {
         };
         let oauth = wired.auth.as_ref().and_then(|auth| auth.oauth.as_ref());
         let sign_in = oauth.and_then(mcp_auth::oauth::OAuthProvider::obtained_at);
-        Self { state, sign_in, helper: Vec::new() }
+        Self { state, sign_in, helper: Vec::new(), tools: wired.tools.clone() }
     }
 
     fn with_helper(self, helper: Vec<Stamp>) -> Self {
@@ -158,7 +160,7 @@ impl Entry {
         hint: String,
     ) -> Self {
         let state = missing.state.as_ref().map(|_| missing.fingerprint(&app.host)).map_err(Withheld::clone);
-        let standing = Standing { state, sign_in: None, helper: Vec::new() };
+        let standing = Standing { state, sign_in: None, helper: Vec::new(), tools: None };
         let read = Read { found: Err(standing), known: missing, helper: Vec::new() };
         Self { app, target, log, hint, read: Mutex::new(read) }
     }
@@ -171,7 +173,8 @@ impl Entry {
     /// An entry that is not there, or cannot be read.
     fn unreadable(&self, error: &CliError) -> Standing {
         let reason = Reason::config(&absent(error, &self.hint));
-        Standing { state: Err(Withheld::Because(reason)), sign_in: None, helper: Vec::new() }
+        let state = Err(Withheld::Because(reason));
+        Standing { state, sign_in: None, helper: Vec::new(), tools: None }
     }
 
     pub(crate) fn app(&self) -> &Arc<App> {

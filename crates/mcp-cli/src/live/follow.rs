@@ -154,6 +154,10 @@ fn news(look: &Look, acted: &Standing, status: ServerStatus) -> Option<SessionEv
         let holds = look.is_in_doubt && stands && !said;
         return (!holds).then_some(SessionEvent::Entry);
     }
+    // What a broken file forbids is not known, so what it forbade before holds.
+    if now.tools != acted.tools && !look.is_in_doubt {
+        return Some(SessionEvent::Entry);
+    }
     // A connection renews its own tokens, and those of others are no reason to drop it.
     let signed_in = now.sign_in.is_some() && now.sign_in != acted.sign_in;
     let another_helper = now.helper != acted.helper;
@@ -206,11 +210,11 @@ mod tests {
     use super::*;
 
     fn open(url: &str) -> Standing {
-        Standing { state: Ok(Fingerprint::of(&url)), sign_in: None, helper: Vec::new() }
+        Standing { state: Ok(Fingerprint::of(&url)), sign_in: None, helper: Vec::new(), tools: None }
     }
 
     fn closed(closed: Withheld) -> Standing {
-        Standing { state: Err(closed), sign_in: None, helper: Vec::new() }
+        Standing { state: Err(closed), sign_in: None, helper: Vec::new(), tools: None }
     }
 
     fn signed_in(seconds: u64) -> Standing {

@@ -96,6 +96,9 @@ pub(crate) struct Row {
     pub(crate) server: Option<ServerInfo>,
     pub(crate) protocol_version: Option<String>,
     pub(crate) tools: Option<usize>,
+    /// Where it is written that not all of its tools may be used.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) tool_policy: Vec<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) elapsed_ms: Option<u64>,
     pub(crate) sessions: Vec<Session>,
@@ -141,7 +144,8 @@ impl Row {
         let snapshot = server.snapshot();
         let chain = server.description.chain.clone();
         let auth = AuthRow::new(chain, &snapshot, server.is_oauth_capable(&snapshot));
-        Self::new(server.description.clone(), report, auth, elapsed)
+        let tool_policy = server.tools.as_ref().map(|tools| tools.places()).unwrap_or_default();
+        Self { tool_policy, ..Self::new(server.description.clone(), report, auth, elapsed) }
     }
 
     /// The row of `server` as far as the files tell it.
@@ -187,6 +191,7 @@ impl Row {
             server: report.server,
             protocol_version: report.protocol_version,
             tools: report.tools,
+            tool_policy: Vec::new(),
             elapsed_ms: Some(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)),
             sessions: Vec::new(),
             reconnected: None,

@@ -218,6 +218,9 @@ fn shared(session: &Session) -> String {
 /// `needs-auth`, the longest status word.
 const STATUS_WIDTH: usize = 10;
 
+/// What there is to say of a server whose entry takes tools away; `get` says which.
+const NOT_ALL_TOOLS: &str = "not all of its tools";
+
 /// What there is to say about a status.
 fn detail(row: &Row) -> String {
     let mut parts = Vec::new();
@@ -238,6 +241,9 @@ fn detail(row: &Row) -> String {
         parts.push("switched off in the configuration".to_owned());
     } else if let Some(kept) = &row.kept {
         parts.push(kept_text(kept, SystemTime::now()));
+    }
+    if !row.tool_policy.is_empty() {
+        parts.push(NOT_ALL_TOOLS.to_owned());
     }
     parts.join(" · ")
 }
@@ -280,7 +286,10 @@ pub(crate) fn list_lines(rows: &[Row], style: Style) -> String {
             } else {
                 ""
             };
-            let state = if state.is_empty() { String::new() } else { format!("({state})") };
+            let tools = if row.tool_policy.is_empty() { "" } else { NOT_ALL_TOOLS };
+            let states = [state, tools].into_iter().filter(|state| !state.is_empty());
+            let state: Vec<String> = states.map(|state| format!("({state})")).collect();
+            let state = state.join(" ");
             [
                 shown::name(&row.name),
                 row.scope.clone(),

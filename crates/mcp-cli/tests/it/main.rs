@@ -18,6 +18,7 @@
 //! | `borrowed`, `importing`, `wrapping` | the files of other hosts, read in place, taken over, and led through this program |
 //! | `bundles` | a remote server as a file that a host installs |
 //! | `foreign_hosts` | the command lines of other hosts, which list and call a wrapped server |
+//! | `tool_policy` | which tools may be used, and where that is written |
 //! | `usage`, `complete`, `offline` | commands that use a server, and those that only read files |
 //! | `trust` | what a folder may do before and after it is trusted |
 //! | `consent`, `decisions` | what a decision shows, that it is about content, and how a person makes it |
@@ -98,6 +99,7 @@ mod status;
 mod switches;
 #[path = "../../../mcp-transport/tests/it/tls_front.rs"]
 mod tls_front;
+mod tool_policy;
 mod trust;
 mod urls;
 mod usage;

@@ -49,6 +49,12 @@ impl Stage {
         self.home.write(".claude.json", json!({ "mcpServers": { "remote": entry } }).to_string()).unwrap();
     }
 
+    /// A file in the home.
+    pub(crate) fn write(&self, name: &str, text: &str) -> PathBuf {
+        self.home.write(name, text).unwrap();
+        self.home.home().join(name)
+    }
+
     /// The program with these arguments, in this home.
     pub(crate) fn mcplink(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_mcplink"));

@@ -7,6 +7,7 @@
 //! | `succession` | the end of the owner, by force and in good order |
 //! | `truth` | the status of a guest, and `reconnect` |
 //! | `latches` | what opens and closes the connection of all, without a reconnect |
+//! | `policy` | which tools each bridge lets through |
 //! | `floods` | crowds, nonsense and strangers at the sockets |
 //! | `trouble` | an owner that hangs, a guest that dies or does not read, a directory that another program cleans |
 
@@ -20,6 +21,7 @@ mod apart;
 mod floods;
 mod host;
 mod latches;
+mod policy;
 mod succession;
 mod together;
 mod trouble;

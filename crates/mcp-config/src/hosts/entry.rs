@@ -10,7 +10,7 @@ use crate::hosts::variables::{self, Inputs};
 use crate::hosts::words::{self, Means, OAUTH, Unit};
 use crate::hosts::{Around, Host, Input};
 use crate::json::{Member, Node, Object, Pointer, Span, Value, Whole};
-use crate::{Problem, ProblemCode, Severity};
+use crate::{Problem, ProblemCode, Severity, schema};
 
 /// Where what stands at a place of the text is, in the host's own words.
 pub(crate) type Origins = HashMap<(usize, usize), Pointer>;
@@ -147,7 +147,7 @@ impl<'t, 'a> Entries<'t, 'a> {
             }
             Means::OAuth => self.oauth(member, path, draft),
             Means::OAuthField(key) => self.oauth_field(key, member, path, draft),
-            Means::Tools => self.tools(member, path),
+            Means::Tools => self.tools(member, draft),
             Means::OneOf(fine, why) => {
                 if !node.as_str().is_some_and(|word| fine.contains(&word)) {
                     self.lost(path, key_span, why);
@@ -304,16 +304,16 @@ impl<'t, 'a> Entries<'t, 'a> {
     }
 
     /// All tools, or none that are left out, are what is the default.
-    fn tools(&mut self, member: &Member, path: &Pointer) {
-        let all = member.node.as_array().is_some_and(|items| {
-            let leaves_out = member.key.to_ascii_lowercase();
-            let leaves_out = ["exclude", "disable", "block"].iter().any(|word| leaves_out.starts_with(word));
+    fn tools(&mut self, member: &Member, draft: &mut Draft) {
+        let (key, node) = (&*member.key, &member.node);
+        let leaves_out = schema::TOOL_LISTS.iter().any(|(list, only)| *list == key && !only);
+        let is_all = node.as_array().is_some_and(|items| {
             items.iter().any(|item| item.as_str() == Some("*")) && !leaves_out
-                || items.is_empty() && (leaves_out || &*member.key == "available_tools")
+                || items.is_empty() && (leaves_out || key == "available_tools")
         });
-        if !all {
-            let why = "which tools may be used is not kept here yet, so all of them can be";
-            self.lost(path, member.key_span, why);
+        if !is_all && !node.as_object().is_some_and(schema::says_nothing) {
+            let key = if key == "available_tools" { "allowedTools" } else { key };
+            draft.push(key, member.key_span, node.clone());
         }
     }
 

@@ -64,7 +64,7 @@ const fn ours(word: &'static str, means: Means) -> Word {
     Word { word, means, instead: None }
 }
 
-const TOOLS: &str = "which tools may be used is not kept here yet";
+const APPROVAL: &str = "what is called without a question is for each host to say; it hides no tool";
 const BEARER: &str = "use `headers`: {\"Authorization\": \"Bearer ${NAME}\"}";
 const SCOPES: &str = "scopes belong into `oauth`, as one string `scopes`";
 const NAMES: &str = "use `env`: {\"NAME\": \"${NAME}\"}";
@@ -215,17 +215,22 @@ pub(crate) static FIELDS: &[Word] = &[
     word("enable", Is("enabled"), "use `enabled`"),
     word("isEnabled", Is("enabled"), "use `enabled`"),
     word("off", Is("disabled"), "use `disabled`"),
-    word("tools", Tools, TOOLS),
-    word("includeTools", Tools, TOOLS),
-    word("excludeTools", Tools, TOOLS),
-    word("enabled_tools", Tools, TOOLS),
-    word("disabled_tools", Tools, TOOLS),
-    word("disabledTools", Tools, TOOLS),
-    word("enabledTools", Tools, TOOLS),
-    word("allowedTools", Tools, TOOLS),
-    word("blockedTools", Tools, TOOLS),
-    word("available_tools", Tools, TOOLS),
-    word("toolPermissions", Tools, TOOLS),
+    ours("tools", Tools),
+    ours("includeTools", Tools),
+    ours("excludeTools", Tools),
+    ours("enabled_tools", Tools),
+    ours("disabled_tools", Tools),
+    ours("disabledTools", Tools),
+    ours("enabledTools", Tools),
+    ours("allowedTools", Tools),
+    ours("blockedTools", Tools),
+    word("available_tools", Tools, "use `allowedTools`"),
+    ours("toolPermissions", Tools),
+    ours("orgMaxPermission", Is("orgMaxPermission")),
+    word("autoApprove", Nothing, APPROVAL),
+    word("alwaysAllow", Nothing, APPROVAL),
+    word("auto_approve", Nothing, APPROVAL),
+    word("default_tools_approval_mode", Nothing, APPROVAL),
     // What people write who mean something else.
     word("requestInit", Mistaken, "use `headers`"),
     word("header", Headers, "use `headers`"),

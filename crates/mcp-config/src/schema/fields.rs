@@ -65,7 +65,7 @@ impl Field {
 const LEAST_MS: u64 = super::MIN_TIMEOUT_MS;
 
 /// Every field of an entry.
-pub(super) static FIELDS: [Field; 25] = [
+pub(super) static FIELDS: [Field; 36] = [
     Field::new(
         "type",
         Of::All,
@@ -141,6 +141,47 @@ pub(super) static FIELDS: [Field; 25] = [
     ),
     Field::new("limits", Of::All, Shape::Limits, "What the server may cost."),
     Field::new("alwaysLoad", Of::All, Shape::Flag, "The host is to load its tools at once."),
+    Field::new(
+        "allowedTools",
+        Of::All,
+        Shape::Texts,
+        "The tools that may be used, and no others; `*` stands for any characters.",
+    ),
+    Field::new("includeTools", Of::All, Shape::Texts, "As `allowedTools`; Gemini CLI's word."),
+    Field::new("enabledTools", Of::All, Shape::Texts, "As `allowedTools`."),
+    Field::new("enabled_tools", Of::All, Shape::Texts, "As `allowedTools`; Codex's word."),
+    Field::new(
+        "blockedTools",
+        Of::All,
+        Shape::Texts,
+        "Tools that are neither listed nor called; `*` stands for any characters.",
+    ),
+    Field::new(
+        "excludeTools",
+        Of::All,
+        Shape::Texts,
+        "As `blockedTools`; Gemini CLI's and Copilot CLI's word.",
+    ),
+    Field::new("disabledTools", Of::All, Shape::Texts, "As `blockedTools`; Kiro's word."),
+    Field::new("disabled_tools", Of::All, Shape::Texts, "As `blockedTools`; Codex's word."),
+    Field::new(
+        "tools",
+        Of::All,
+        Shape::Tools,
+        "As `allowedTools` where it is a list of names; or what may be done with each tool: one that is denied is neither listed nor called.",
+    ),
+    Field::new(
+        "toolPermissions",
+        Of::All,
+        Shape::Permissions,
+        "`blocked` for each tool that is neither listed nor called; what else is said of a tool is for hosts that ask.",
+    ),
+    Field::new(
+        "orgMaxPermission",
+        Of::All,
+        Shape::OneOf(&super::tools::PERMISSIONS),
+        "The most that any tool may have: `blocked` hides all of them.",
+    ),
     Field::new("disabled", Of::All, Shape::Flag, "`true` switches it off."),
     Field::new("enabled", Of::All, Shape::Flag, "`false` switches it off."),
     Field::new("isActive", Of::All, Shape::Flag, "`false` switches it off."),

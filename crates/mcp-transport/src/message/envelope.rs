@@ -18,7 +18,7 @@ use serde_json::value::RawValue;
 
 use super::payload::Payload;
 
-pub(crate) use read::{parse, pick};
+pub(crate) use read::{parse, pick, sole};
 #[cfg(any(feature = "http", test))]
 pub(crate) use read::{parse_one, parse_text};
 pub(crate) use scan::elements;

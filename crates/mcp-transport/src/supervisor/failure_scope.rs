@@ -54,6 +54,7 @@ impl FailureScope {
             | Kind::Closed
             | Kind::Cancelled
             | Kind::InputRequired
+            | Kind::ToolWithheld
             | Kind::Misconfigured => Self::None,
         }
     }

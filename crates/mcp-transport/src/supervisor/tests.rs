@@ -201,7 +201,7 @@ impl Dial for Script {
                     let http = AuthedClient::new(client.clone(), endpoint.url.clone(), None);
                     let wire = Wire::Http { streamable: Streamable::untried(http, hub.clone()), idle: None };
                     let peer = Peer::new(&server.endpoint);
-                    Ok(Connection::new(wire, hub, client.options().clone(), peer, None))
+                    Ok(Connection::new(wire, hub, client.options().clone(), peer, None, None))
                 }
             }
         })

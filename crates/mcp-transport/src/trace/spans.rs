@@ -246,6 +246,7 @@ fn error_type(error: &TransportError) -> Cow<'static, str> {
         Kind::Closed => "closed",
         Kind::Cancelled => "cancelled",
         Kind::InputRequired => "input_required",
+        Kind::ToolWithheld => "tool_withheld",
         Kind::Misconfigured => "misconfigured",
     })
 }

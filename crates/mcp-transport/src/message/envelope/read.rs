@@ -135,6 +135,16 @@ pub(crate) fn pick<'a, const N: usize>(text: &'a str, names: [&str; N]) -> Optio
     Some(picked)
 }
 
+/// The member of this name of the object that `text` is; `None` where it is no object, or has such a member twice.
+pub(crate) fn sole<'a>(text: &'a str, wanted: &str) -> Option<Option<&'a str>> {
+    let mut found = None;
+    members(text, |name, value| {
+        let is_wanted = *wanted == *spelled_out(name)?;
+        (!is_wanted || found.replace(value).is_none()).then_some(())
+    })?;
+    Some(found)
+}
+
 /// A name without its quotes and its escapes.
 fn spelled_out(name: &str) -> Option<Cow<'_, str>> {
     if name.contains('\\') {

@@ -1,0 +1,42 @@
+//! Which tools may be used is a matter of each bridge, whoever keeps the connection.
+
+use mcp_testkit::{Era, FakeMcpServer};
+use serde_json::{Value, json};
+
+use crate::host::{Host, Manner, Stage};
+
+fn names(listed: &Value) -> Vec<&str> {
+    listed["result"]["tools"].as_array().unwrap().iter().map(|tool| tool["name"].as_str().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn bridges_with_different_tools_share_a_connection_and_keep_their_own_rules() {
+    for era in [Era::Legacy, Era::Modern] {
+        let server = FakeMcpServer::builder().era(era).start().unwrap();
+        let stage = Stage::at(&server);
+        let own = |name: &str, blocked: Value| -> &'static str {
+            let file = json!({ "mcpServers": {}, "overrides": { "remote": { "blockedTools": blocked } } });
+            let path = stage.write(name, &file.to_string());
+            Box::leak(path.display().to_string().into_boxed_str())
+        };
+        let (strict, lax) = (own("strict.json", json!(["add", "big"])), own("lax.json", json!(["big"])));
+        let of = |file| Manner::legacy().env("MCPLINK_CONFIG", file);
+        // Whoever comes first keeps the connection.
+        for (first, second) in [(strict, lax), (lax, strict)] {
+            let first_host = Host::introduced(&stage, of(first), "").await;
+            first_host.echoes("first").await;
+            let second_host = Host::introduced(&stage, of(second), "").await;
+            second_host.echoes("second").await;
+            stage.owner(&[first_host.pid(), second_host.pid()]).await;
+            for (host, file) in [(&first_host, first), (&second_host, second)] {
+                let listed = host.ask("tools/list", json!({})).await;
+                let is_strict = file == strict;
+                assert_eq!(names(&listed).contains(&"add"), !is_strict, "{era:?}: {listed}");
+                assert!(!names(&listed).contains(&"big"), "{era:?}: {listed}");
+                let called = host.call("add", json!({ "a": 1, "b": 2 })).await;
+                assert_eq!(called["error"]["code"] == -32602, is_strict, "{era:?}: {called}");
+            }
+            tokio::join!(first_host.close(), second_host.close());
+        }
+    }
+}

@@ -1,0 +1,246 @@
+//! Which tools of a server there are for who uses a connection: lists come without the others, and a call of one is refused.
+//!
+//! The one place for it, below everything that makes requests, so that a list, a call and a bridge cannot differ. A
+//! connection without a filter looks into nothing for it.
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use crate::call::{Answer, Call};
+use crate::connection::Connection;
+use crate::error::{TransportError, TransportErrorKind};
+use crate::message::envelope::{elements, sole};
+use crate::message::{INVALID_PARAMS, Payload, RpcError};
+use crate::options::RequestOptions;
+use crate::tools::Tool;
+
+/// Says which tools of one server may be used. Reasons are fragments for people, and name where that was decided.
+pub trait ToolFilter: fmt::Debug + Send + Sync + 'static {
+    /// Why no tool of this name may be used, where that is so.
+    fn hides(&self, name: &str) -> Option<String>;
+
+    /// Why a tool with this definition may not be used, where that is so. Asked where its name may be.
+    fn withholds(&self, tool: &Tool) -> Option<String> {
+        let _ = tool;
+        None
+    }
+
+    /// Whether definitions decide: then a tool is called only while the server lists it with one that may be used.
+    fn reads_definitions(&self) -> bool {
+        false
+    }
+}
+
+/// The filter of one connection.
+#[derive(Debug)]
+pub(crate) struct Screen {
+    filter: Arc<dyn ToolFilter>,
+    /// What the server listed last for a call.
+    listed: Mutex<Option<Listed>>,
+}
+
+/// The tools as they were listed in one state of the server.
+#[derive(Debug)]
+struct Listed {
+    /// How often the server had told of changes, and the number of the session.
+    state: (u64, u64),
+    usable: HashSet<String>,
+    withheld: HashMap<String, String>,
+}
+
+/// A page of tools without those that may not be used.
+#[derive(Debug)]
+pub(crate) struct ScreenedPage {
+    pub(crate) page: Payload,
+    /// The others, with the reason.
+    pub(crate) withheld: Vec<(String, String)>,
+    /// How many bytes are left out.
+    pub(crate) left_out: usize,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+impl Screen {
+    pub(crate) fn new(filter: Arc<dyn ToolFilter>) -> Self {
+        Self { filter, listed: Mutex::default() }
+    }
+
+    fn listed(&self) -> MutexGuard<'_, Option<Listed>> {
+        self.listed.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether `tool` was listed in this state of the server; `None` where that has to be asked.
+    fn admits(&self, tool: &str, state: (u64, u64)) -> Option<Result<(), TransportError>> {
+        let listed = self.listed();
+        let listed = listed.as_ref().filter(|listed| listed.state == state)?;
+        if listed.usable.contains(tool) {
+            return Some(Ok(()));
+        }
+        let why = listed.withheld.get(tool).map_or("is not among the tools that the server lists", |why| why);
+        Some(Err(withheld(tool, why)))
+    }
+}
+
+/// A page of `tools/list` as `filter` lets it through: every byte as sent, but without the tools that may not be used.
+///
+/// # Errors
+///
+/// It has its tools twice, so that two readers of it may see different ones.
+pub fn filtered_page(filter: &dyn ToolFilter, page: Payload) -> Result<Payload, TransportError> {
+    screened(filter, page).map(|screened| screened.page)
+}
+
+pub(crate) fn screened(filter: &dyn ToolFilter, page: Payload) -> Result<ScreenedPage, TransportError> {
+    let ambiguous = || {
+        let message = "a list of tools cannot be read in one way only, so none of it is used";
+        TransportError::new(TransportErrorKind::Protocol, message)
+    };
+    let unchanged = |page| ScreenedPage { page, withheld: Vec::new(), left_out: 0 };
+    let Some(tools) = sole(&page, "tools").ok_or_else(ambiguous)? else { return Ok(unchanged(page)) };
+    let (mut usable, mut withheld, mut all) = (Vec::new(), Vec::new(), 0);
+    let read = elements(tools, |text| {
+        all += 1;
+        // Security: a definition with two names is no definition, whichever of them a host would take.
+        let named = serde_json::from_str::<Named>(text).ok().zip(RawValue::from_string(text.to_owned()).ok());
+        let Some((Named { name }, raw)) = named else { return Some(()) };
+        let tool = Tool { name, raw };
+        match filter.hides(&tool.name).or_else(|| filter.withholds(&tool)) {
+            Some(why) => withheld.push((tool.name, why)),
+            None => usable.push(text),
+        }
+        Some(())
+    });
+    if read.is_some() && usable.len() == all {
+        return Ok(unchanged(page));
+    }
+    // What is no array may be read as one by a host that is lenient.
+    let kept = if read.is_some() { usable.join(",") } else { String::new() };
+    let left_out = tools.len().saturating_sub(kept.len() + 2);
+    let start = tools.as_ptr() as usize - page.as_ptr() as usize;
+    let text = format!("{}[{kept}]{}", &page[..start], &page[start + tools.len()..]);
+    let rest = RawValue::from_string(text).map_err(|_| ambiguous())?;
+    Ok(ScreenedPage { page: Payload::from(rest).with_lease(page.lease()), withheld, left_out })
+}
+
+impl Connection {
+    /// A request to its last word, as far as the filter of the connection lets it.
+    pub(crate) async fn in_rounds(&self, call: &Call<'_>) -> Result<Answer, TransportError> {
+        let Some(screen) = &self.inner().screen else { return self.unscreened(call).await };
+        match call.method {
+            "tools/call" => {
+                self.admitted(screen, call.params).await?;
+                self.unscreened(call).await
+            }
+            "tools/list" => {
+                let answer = self.unscreened(call).await?;
+                let ScreenedPage { page, withheld, left_out } = screened(&*screen.filter, answer.result)?;
+                Ok(Answer { result: page, withheld, left_out, ..answer })
+            }
+            _ => self.unscreened(call).await,
+        }
+    }
+
+    /// Whether the tool may be called that these parameters name.
+    ///
+    /// Security: a filter that reads definitions knows a tool by what the server says of it, so it is asked again after every
+    /// change that the server tells of, and in every session.
+    async fn admitted(&self, screen: &Screen, params: Option<&str>) -> Result<(), TransportError> {
+        let named = params.and_then(|params| serde_json::from_str::<Named>(params).ok());
+        let Some(Named { name }) = named else {
+            return Err(withheld("this call", "names no tool, or more than one"));
+        };
+        if let Some(why) = screen.filter.hides(&name) {
+            return Err(withheld(&name, &why));
+        }
+        if !screen.filter.reads_definitions() {
+            return Ok(());
+        }
+        if let Some(admits) = screen.admits(&name, self.state_of_tools()) {
+            return admits;
+        }
+        let state = self.state_of_tools();
+        let list = Box::pin(self.list_tools(&RequestOptions::new())).await?;
+        let usable = list.tools.into_iter().map(|tool| tool.name).collect();
+        let listed = Listed { state, usable, withheld: list.withheld.into_iter().collect() };
+        *screen.listed() = Some(listed);
+        screen.admits(&name, state).unwrap_or(Ok(()))
+    }
+
+    /// What changes when the server may list other tools than before.
+    fn state_of_tools(&self) -> (u64, u64) {
+        (self.tool_changes(), *self.inner().wire.generation().borrow())
+    }
+}
+
+fn withheld(tool: &str, why: &str) -> TransportError {
+    let message = format!("{} {why}", mcp_text::name(tool, 80));
+    TransportError::new(TransportErrorKind::ToolWithheld, "the tool may not be used")
+        .with_rpc(RpcError::new(INVALID_PARAMS, message))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hides one name, and withholds definitions with a word in them.
+    #[derive(Debug)]
+    struct Without(&'static str, &'static str);
+
+    impl ToolFilter for Without {
+        fn hides(&self, name: &str) -> Option<String> {
+            (name == self.0).then(|| "is hidden".to_owned())
+        }
+
+        fn withholds(&self, tool: &Tool) -> Option<String> {
+            (!self.1.is_empty() && tool.raw.get().contains(self.1)).then(|| "is withheld".to_owned())
+        }
+    }
+
+    fn filtered(text: &str) -> Result<(String, Vec<String>, usize), TransportErrorKind> {
+        let page = RawValue::from_string(text.to_owned()).unwrap().into();
+        let screened = screened(&Without("bad", "poison"), page).map_err(|error| error.kind().clone())?;
+        let withheld = screened.withheld.into_iter().map(|(name, why)| format!("{name} {why}")).collect();
+        Ok((screened.page.get().to_owned(), withheld, screened.left_out))
+    }
+
+    #[test]
+    fn a_page_is_as_sent_without_the_tools_that_may_not_be_used() {
+        let good = r#"{ "name":"good" , "x":1.0}"#;
+        for unchanged in [format!(r#"{{"ttlMs":1.0e2,"tools":[{good}],"x":[1]}}"#), "{}".to_owned()] {
+            assert_eq!(filtered(&unchanged).unwrap(), (unchanged, vec![], 0));
+        }
+        let bad = r#"{"name":"bad"}"#;
+        let poisoned = r#"{"name":"sly","description":"poison"}"#;
+        let text = format!(r#"{{"tools":[{bad},{good}, {poisoned}],"nextCursor":"2"}}"#);
+        let (page, withheld, left_out) = filtered(&text).unwrap();
+        assert_eq!(page, format!(r#"{{"tools":[{good}],"nextCursor":"2"}}"#));
+        assert_eq!(withheld, ["bad is hidden", "sly is withheld"]);
+        assert_eq!(left_out, text.len() - page.len());
+    }
+
+    #[test]
+    fn a_list_that_two_readers_may_read_differently_hides_what_either_would_see() {
+        // An escape is another spelling of the same name.
+        let (page, withheld, _) = filtered(r#"{"tools":[{"n\u0061me":"b\u0061d"}]}"#).unwrap();
+        assert_eq!((&*page, withheld.len()), (r#"{"tools":[]}"#, 1));
+        for hidden in [
+            r#"{"tools":[{"name":"good","name":"bad"}]}"#,
+            r#"{"tools":[{"name":"bad","name":"good"}]}"#,
+            r#"{"tools":[{"title":"no name"}]}"#,
+            r#"{"tools":[{"name":["bad"]}]}"#,
+            r#"{"tools":{"bad":{"name":"bad"}}}"#,
+        ] {
+            assert_eq!(filtered(hidden).unwrap().0, r#"{"tools":[]}"#, "{hidden}");
+        }
+        for twice in [r#"{"tools":[],"tools":[{"name":"bad"}]}"#, r#"{"tools":[],"t\u006fols":[]}"#] {
+            assert_eq!(filtered(twice), Err(TransportErrorKind::Protocol), "{twice}");
+        }
+    }
+}
