@@ -27,7 +27,8 @@ pub(crate) struct Case {
 impl Case {
     pub(crate) fn new(name: &str) -> Self {
         let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases").join(name);
-        let temp = tempfile::tempdir().unwrap();
+        // Too short to be taken for a password, which would not be shown.
+        let temp = tempfile::Builder::new().prefix("config-").rand_bytes(3).tempdir().unwrap();
         let root = fs::canonicalize(temp.path()).unwrap();
         let place = |text: &str| text.replace("$ROOT", root.to_str().unwrap());
         copy(&dir, &root, &place);
