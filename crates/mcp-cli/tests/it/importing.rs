@@ -133,8 +133,8 @@ fn fh_h5_credentials_are_kept_in_our_words() {
     ] {
         assert!(line.contains(part), "{part}: {line}");
     }
-    let tools = shown.stderr.lines().find(|line| line.contains("enabled_tools")).unwrap();
-    assert!(tools.contains("config.toml:10") && tools.contains("leave the server to Codex"), "{tools}");
+    assert_eq!(servers["figma"]["enabled_tools"], json!(["open"]));
+    assert!(!shown.stderr.contains("enabled_tools"), "it is taken over: {shown}");
     // What `npx mcp-remote ..` said is reached directly.
     let setting = published("host_mcp_remote");
     let _ = setting.run(&["import", "--yes"], 0);
