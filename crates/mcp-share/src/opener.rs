@@ -52,7 +52,7 @@ impl ServerSource for Source {
             let stream = StreamEndpoint::new(Opener { share, bridge, address, host }, server.endpoint);
             let mut by_way_of_owner = Server::new(Endpoint::Stream(stream)).with_timeout(server.timeout);
             by_way_of_owner.limits = server.limits.clone();
-            // Each bridge has its own, whoever keeps the connection.
+            // Each bridge has its own, whichever of them keeps the connection.
             by_way_of_owner.tools = server.tools.clone();
             Ok(by_way_of_owner)
         })

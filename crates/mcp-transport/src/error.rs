@@ -121,7 +121,7 @@ pub enum TransportErrorKind {
     /// The server asked for input in the middle of the request, and it could not be given, or was never enough.
     /// It has begun to act and never ends.
     InputRequired,
-    /// Whoever uses the connection may not use this tool. Never sent; the JSON-RPC error is for a host that asks for it.
+    /// The users of the connection may not use this tool. Never sent; the JSON-RPC error is for a host that asks for it.
     ToolWithheld,
     /// The settings are unusable (a URL that no client can send to, an unreadable CA file). Never sent.
     Misconfigured,

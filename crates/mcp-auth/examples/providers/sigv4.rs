@@ -196,9 +196,9 @@ pub(crate) mod tests {
         assert_eq!(key, "c4afb1cc5771d871763a393e44b703571b55cc28424d1a5e86da6ed3c154a4b9");
     }
 
-    /// Requests of AWS's `aws-sig-v4-test-suite` with the signatures in their `.authz` files, by their names there: as
-    /// `suite.fixture.ts` of the package `@aws-sdk/signature-v4` has them, and `tests/unit/auth/aws4_testsuite` of botocore. The
-    /// last one is the example that the pages of the reference go through. Compared with those on 2026-11-28.
+    /// Requests of AWS's `aws-sig-v4-test-suite` with the signatures in their `.authz` files, by their names there. They
+    /// were compared on 2026-11-28 with public copies of that suite: one with AWS's own `suite.fixture`, the others with those of
+    /// other signers. The last one is the example that the pages of the reference go through.
     #[tokio::test]
     async fn the_signatures_are_the_published_ones() {
         let form = "application/x-www-form-urlencoded";

@@ -268,7 +268,7 @@ fn a_person_is_asked_for_what_is_declared() {
         }),
         "{output}"
     );
-    // Nobody who leaves has agreed to anything.
+    // A person who leaves has agreed to nothing.
     let Some(add) = setting.on_a_terminal(&["add", "org.selfhosted/board", "--registry", base.as_str()])
     else {
         return;

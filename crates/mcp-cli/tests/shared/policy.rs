@@ -1,4 +1,4 @@
-//! Which tools may be used is a matter of each bridge, whoever keeps the connection.
+//! Which tools may be used is a matter of each bridge, whichever of them keeps the connection.
 
 use mcp_testkit::{Era, FakeMcpServer};
 use serde_json::{Value, json};
@@ -21,7 +21,7 @@ async fn bridges_with_different_tools_share_a_connection_and_keep_their_own_rule
         };
         let (strict, lax) = (own("strict.json", json!(["add", "big"])), own("lax.json", json!(["big"])));
         let of = |file| Manner::legacy().env("MCPLINK_CONFIG", file);
-        // Whoever comes first keeps the connection.
+        // The bridge that comes first keeps the connection.
         for (first, second) in [(strict, lax), (lax, strict)] {
             let first_host = Host::introduced(&stage, of(first), "").await;
             first_host.echoes("first").await;

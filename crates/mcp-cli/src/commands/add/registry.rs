@@ -98,7 +98,7 @@ fn refuse_known(app: &App, args: &AddArgs, name: Option<&str>, named: &str) -> R
         .dry_run::<NotChanged>(&place, |text| super::written(&place, text, &new, &args.write))?;
     let alike = config.entries.iter().find(|entry| look_alike(&entry.name, named));
     match alike {
-        // Whoever gives a name means it.
+        // A name that a person gives is meant.
         Some(entry) if name.is_none() => {
             let message = format!(
                 "{} would look like {}, which is another server ({})",
