@@ -98,7 +98,7 @@ async fn the_command_runs_in_a_shell_in_its_folder_with_its_variables() {
 #[tokio::test]
 async fn a_scrubbed_environment_reaches_the_command_scrubbed() {
     let folder = Folder::new();
-    let command = r#"printf '{"X-SentRequest":"%s","X-Plain":"%s"}' "$MY_TOKEN" "$PLAIN""#;
+    let command = r#"printf '{"X-Seen":"%s","X-Plain":"%s"}' "$MY_TOKEN" "$PLAIN""#;
     for (policy, expected) in [(EnvPolicy::Inherit, "secret"), (EnvPolicy::Scrubbed, "")] {
         let mut spec = folder.spec(command);
         spec.env.extend([("MY_TOKEN".into(), "secret".into()), ("PLAIN".into(), "plain".into())]);
