@@ -40,8 +40,7 @@ impl TempHome {
     ///
     /// When the directories cannot be made.
     pub fn new() -> io::Result<Self> {
-        // Its name is in what programs print, and must be too short to be taken for a password.
-        let root = tempfile::Builder::new().prefix("home-").rand_bytes(3).tempdir()?;
+        let root = tempfile::Builder::new().prefix("home-").tempdir()?;
         let this = Self { root, canaries: Canaries::new() };
         for directory in [this.home(), this.project(), this.state_dir(), this.temp_dir()] {
             fs::create_dir_all(directory)?;
