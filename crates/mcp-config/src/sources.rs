@@ -3,6 +3,7 @@
 
 use std::fmt;
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -311,16 +312,29 @@ const DROP_IN: &str = "managed-settings.d";
 
 /// `managed-settings.json` and, after it, the drop-in files in the order of their names.
 fn managed_settings(dir: &Path) -> Vec<Source> {
-    let mut paths = vec![dir.join("managed-settings.json")];
-    let drop_in = fs::read_dir(dir.join(DROP_IN)).into_iter().flatten().flatten();
-    let mut drop_in: Vec<PathBuf> = drop_in
-        .map(|entry| entry.path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "json"))
-        .filter(|path| !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b".")))
-        .collect();
-    drop_in.sort();
-    paths.append(&mut drop_in);
-    paths.into_iter().map(|path| Source::file(Role::ManagedSettings, path)).collect()
+    let mut sources = vec![Source::file(Role::ManagedSettings, dir.join("managed-settings.json"))];
+    let folder = dir.join(DROP_IN);
+    let listed: io::Result<Vec<PathBuf>> = fs::read_dir(&folder)
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect());
+    match listed {
+        Ok(mut paths) => {
+            paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
+            paths.retain(|path| {
+                !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
+            });
+            paths.sort();
+            sources.extend(paths.into_iter().map(|path| Source::file(Role::ManagedSettings, path)));
+        }
+        // A link that leads nowhere is one.
+        Err(_)
+            if fs::symlink_metadata(&folder).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) => {}
+        // Security: what cannot be listed may hold a denial.
+        Err(error) => {
+            let why = format!("it cannot be listed: {}", mcp_files::reason(&error));
+            sources.push(Source::of(Role::ManagedSettings, Place::File(folder), Content::Unreadable(why)));
+        }
+    }
+    sources
 }
 
 /// The `.mcp.json` files from the launch directory up to the root of the file system, nearest first.

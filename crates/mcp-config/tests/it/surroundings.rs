@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use mcp_config::{Config, ConfigErrorKind, Env, Project, Request, TrustStore};
+use mcp_config::{Config, ConfigErrorKind, Env, Gate, Project, Request, TrustStore};
 
 /// What may be in a file's place, and how it is told.
 const OBSTACLES: [(&str, &str); 5] = [
@@ -135,6 +135,27 @@ fn s_m15_every_file_that_is_read_may_be_anything_and_is_named() {
             assert!(load(&base).entries.is_empty());
         }
     }
+}
+
+#[test]
+fn s_p3_a_folder_of_denials_that_cannot_be_listed_closes_every_entry() {
+    let closed = |obstacle: Option<&str>| {
+        let (_dir, base) = home();
+        let entry = r#"{"mcpServers": {"web": {"type": "http", "url": "https://h.example/mcp"}}}"#;
+        fs::write(base.join(".claude.json"), entry).unwrap();
+        if let Some(obstacle) = obstacle {
+            put(obstacle, &base.join("managed/managed-settings.d"));
+        }
+        let config = load(&base);
+        let told = config.problems.iter().any(|problem| problem.message.contains("it cannot be listed"));
+        let gate = config.entry("web").unwrap().gate();
+        assert_eq!(told, gate == Gate::Blocked, "{obstacle:?}: {:?}", config.problems);
+        gate == Gate::Blocked
+    };
+    for obstacle in ["pipe", "huge", "socket", "round", "nowhere"] {
+        assert!(closed(Some(obstacle)), "{obstacle}");
+    }
+    assert!(!closed(None) && !closed(Some("folder")), "none of them is an obstacle");
 }
 
 #[test]

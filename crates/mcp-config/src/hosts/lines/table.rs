@@ -281,7 +281,7 @@ pub(super) static BRIDGES: [Bridge; 4] = [
             ("--debug", Takes::Flag),
             ("--silent", Takes::Flag),
             ("--enable-proxy", Takes::Flag),
-            ("--ignore-tool", Takes::LostValue("which tools may be used is not kept here yet")),
+            ("--ignore-tool", Takes::LostValue("which tools may not be used is `blockedTools` of an entry")),
             ("--auth-timeout", Takes::Value),
             ("--connect-timeout", Takes::Value),
             ("--headers-timeout", Takes::Value),
