@@ -94,11 +94,9 @@ impl Host {
 
     /// The same host, whose exchanges are heard.
     fn listening(&self, heard: Arc<Mutex<Vec<Exchange>>>) -> Self {
-        let mut options = self.options().clone();
-        options.client.exchange_sink = Some(ExchangeSink::new(move |exchange| {
+        self.with_exchange_sink(ExchangeSink::new(move |exchange| {
             heard.lock().unwrap_or_else(PoisonError::into_inner).push(exchange.clone());
-        }));
-        Self::new(options)
+        }))
     }
 
     /// Where a person would sign in, where the server wants that or a person has done so.

@@ -10,6 +10,7 @@ use mcp_auth::oauth::{OAuthLogin, OAuthProvider, OAuthSettings, Renewals};
 use mcp_auth::{AuthSettings, Target};
 use mcp_config::{Config, Env, Locations, Platform, ServerEntry};
 use mcp_status::{ActionFacts, StatusReport};
+use mcp_transport::exchange::ExchangeSink;
 use mcp_transport::fleet::FleetEntry;
 use mcp_transport::supervisor::{StatusSnapshot, Withheld};
 use mcp_transport::{ClientInfo, ClientOptions, Connector, Server};
@@ -103,6 +104,20 @@ impl Host {
             connector: Connector::new(options.client.clone()),
             token_store: token_store(options.state_dir.as_deref()),
             renewals: Renewals::default(),
+            known: Mutex::default(),
+            options,
+        }))
+    }
+
+    /// The same host with connections of its own, whose exchanges are told to `sink`. The sign-ins are the same, and so are
+    /// the renewals that a program waits for before it ends.
+    pub(crate) fn with_exchange_sink(&self, sink: ExchangeSink) -> Self {
+        let mut options = self.options().clone();
+        options.client.exchange_sink = Some(sink);
+        Self(Arc::new(Inner {
+            connector: Connector::new(options.client.clone()),
+            token_store: self.token_store().clone(),
+            renewals: self.renewals().clone(),
             known: Mutex::default(),
             options,
         }))

@@ -49,6 +49,17 @@ pub enum ExchangeOutcome {
     },
 }
 
+impl fmt::Display for ExchangeOutcome {
+    /// `401 text/html`, or why there is none.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Answered { status, content_type: Some(kind), .. } => write!(f, "{status} {kind}"),
+            Self::Answered { status, content_type: None, .. } => write!(f, "{status}"),
+            Self::NoAnswer { why } => write!(f, "no answer: {why}"),
+        }
+    }
+}
+
 /// Hears of each exchange when the head of its answer is there. Must not block.
 #[derive(Clone)]
 pub struct ExchangeSink(Arc<dyn Fn(&Exchange) + Send + Sync>);

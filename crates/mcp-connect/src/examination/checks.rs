@@ -277,7 +277,7 @@ impl Findings<'_> {
             };
         };
         let what = last.asks.as_deref().map_or_else(String::new, |asks| format!(" {asks}"));
-        let told = format!("{}{what}: {}", last.method, outcome(last));
+        let told = format!("{}{what}: {} after {}", last.method, last.outcome, span(last.took));
         let state = match (&last.outcome, self.blames(topic)) {
             (_, Some(_)) | (ExchangeOutcome::NoAnswer { .. }, _) => CheckState::Bad,
             (ExchangeOutcome::Answered { status: 200..300, .. }, None) => CheckState::Good,
@@ -396,19 +396,6 @@ impl Findings<'_> {
     }
 }
 
-/// `401 text/html after 3 ms`.
-fn outcome(exchange: &Exchange) -> String {
-    let took = span(exchange.took);
-    match &exchange.outcome {
-        ExchangeOutcome::Answered { status, content_type, .. } => {
-            let kind = content_type.as_ref().map_or_else(String::new, |kind| format!(" {kind}"));
-            format!("{status}{kind} after {took}")
-        }
-        ExchangeOutcome::NoAnswer { why } => format!("no answer: {why}"),
-        _ => took,
-    }
-}
-
 /// Who named the authorization server.
 fn found(found: Found) -> &'static str {
     match found {
@@ -420,7 +407,7 @@ fn found(found: Found) -> &'static str {
 }
 
 /// A length of time in its largest unit that fits.
-pub(crate) fn span(length: Duration) -> String {
+fn span(length: Duration) -> String {
     let seconds = length.as_secs();
     match seconds {
         0 => format!("{:.1} ms", length.as_secs_f64() * 1000.0),
