@@ -29,6 +29,7 @@ mod exit;
 mod hosts;
 mod inputs;
 mod live;
+mod loaded;
 mod logging;
 mod output;
 mod problems;

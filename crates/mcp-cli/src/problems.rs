@@ -4,7 +4,8 @@ use mcp_config::{Problem, ProblemCode, Severity};
 use mcp_connect::ConfiguredServer;
 use mcp_transport::supervisor::Withheld;
 
-use crate::app::{App, Loaded};
+use crate::app::App;
+use crate::loaded::Loaded;
 use crate::view::row::ProblemRow;
 use crate::view::shown;
 use crate::view::wrap::paragraph;

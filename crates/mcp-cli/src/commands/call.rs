@@ -97,7 +97,7 @@ impl From<CliError> for Failure {
 /// Whether the person at this terminal has signed in now. What only this refusal said of the sign-in is known to this process
 /// alone: nothing of a refusal is kept, and a `login` of later could not find it.
 async fn signed_in(app: &App, open: &Open, error: &CliError) -> Result<bool, CliError> {
-    if !app.interactive || app.json || open.wired.check_sign_in().is_err() {
+    if !app.asks() || open.wired.check_sign_in().is_err() {
         return Ok(false);
     }
     let name = open.wired.description.name.clone();

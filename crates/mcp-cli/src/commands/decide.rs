@@ -9,10 +9,11 @@ use mcp_config::{
 };
 use serde::Serialize;
 
-use crate::app::{App, Loaded};
+use crate::app::App;
 use crate::confirmation::Answers;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::loaded::Loaded;
 use crate::problems::{correct, problem_text};
 use crate::view::shown::name as shown_name;
 use crate::view::wrap::behind;
@@ -338,7 +339,7 @@ fn folder(app: &App, path: Option<&Path>) -> Result<PathBuf, CliError> {
 
 /// At a terminal, what was shown is decided about by a typed yes. A script has decided by running the command.
 async fn confirm(app: &App, question: &str) -> Result<(), CliError> {
-    if app.json || !app.interactive || !app.output.asks {
+    if !app.asks() {
         return Ok(());
     }
     let mut answers = Answers::of_terminal();

@@ -10,11 +10,12 @@ use mcp_transport::exchange::{Exchange, ExchangeOutcome};
 use serde::Serialize;
 
 use super::status::combined;
-use crate::app::{App, Loaded};
+use crate::app::App;
 use crate::args::DoctorArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live;
+use crate::loaded::Loaded;
 use crate::view::examination::{self, Examined};
 use crate::view::row::{ProblemRow, Row};
 use crate::view::time::rfc3339;
@@ -76,8 +77,10 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
     let loaded = app.load()?;
     let names = match &args.name {
         Some(name) => {
-            // An entry that is none has its own words.
-            loaded.wired(app, name).await?;
+            if !app.json {
+                loaded.note_broken(app);
+                loaded.note_not_verified(app, name);
+            }
             vec![name.clone()]
         }
         None => loaded.names(),
@@ -119,7 +122,7 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
 
 async fn examine(app: &App, loaded: &Loaded, name: &str) -> Result<Examined, CliError> {
     // A pointer is examined as far as its files go: it leads to no server.
-    let Some(entry) = loaded.config.entry(name) else { return Err(loaded.unknown(name)) };
+    let Some(entry) = loaded.entry(name) else { return Err(loaded.unknown(name)) };
     let until = app.deadline.map(|deadline| deadline.at);
     let examination = app.host.examine(entry, &loaded.config, until).await;
     let server = &examination.server;

@@ -126,7 +126,7 @@ pub(super) async fn run(app: &App, args: &ImportArgs) -> Result<ExitStatus, CliE
     let mut import = Import { found, plan, place, chosen: Vec::new() };
     import.chosen = import.unasked(&args.names)?;
 
-    let asks = !args.yes && !args.dry_run && !app.json && app.interactive && app.output.asks;
+    let asks = !args.yes && !args.dry_run && app.asks();
     if !app.json {
         app.output.out(&screen::found(app, &import));
         app.output.out(&screen::candidates(app, &import));

@@ -6,11 +6,12 @@ use serde::Serialize;
 
 use super::change::{self, NotChanged, entry_lines};
 use super::login::failed;
-use crate::app::{App, Loaded};
+use crate::app::App;
 use crate::args::RemoveArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live::description::DescriptionFile;
+use crate::loaded::Loaded;
 use crate::view::shown;
 
 #[derive(Serialize)]

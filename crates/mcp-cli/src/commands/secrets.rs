@@ -70,7 +70,7 @@ fn variable_name(text: &str) -> String {
 }
 
 async fn wants_reference(app: &App, header: &str, reference: &str) -> bool {
-    if app.json || !app.interactive || !app.output.asks {
+    if !app.asks() {
         return false;
     }
     let mut answers = Answers::of_terminal();

@@ -392,7 +392,7 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
             Err(error) => failed.push((name.clone(), error)),
         }
     }
-    let asks = !args.yes && !args.dry_run && !app.json && app.interactive && app.output.asks;
+    let asks = !args.yes && !args.dry_run && app.asks();
     if !app.json {
         for one in &planned {
             app.output.out(&difference(app, one));

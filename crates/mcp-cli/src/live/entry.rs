@@ -11,8 +11,9 @@ use mcp_status::{ActionFacts, Reason};
 use mcp_transport::Server;
 use mcp_transport::supervisor::Withheld;
 
-use crate::app::{App, Loaded};
+use crate::app::App;
 use crate::error::CliError;
+use crate::loaded::Loaded;
 use crate::session_log::{LoggingProvider, SessionLog};
 
 /// Why there is no entry, and where it may be.

@@ -16,8 +16,9 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
 use super::entry::{Entry, Target, watched};
 use super::follow::{Attention, Files, pace};
-use crate::app::{App, Loaded};
+use crate::app::App;
 use crate::error::CliError;
+use crate::loaded::Loaded;
 use crate::problems::problem_text;
 use crate::steps::Steps;
 use crate::view::row::{Row, Session};

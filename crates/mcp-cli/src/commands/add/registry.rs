@@ -53,7 +53,7 @@ pub(super) async fn new(
     refuse_deleted(&server)?;
     let mut notes = notes(&server);
     let offers = offers(args, &registry, &server)?;
-    let mut typed = asks(app).then(Typed::of_terminal);
+    let mut typed = app.asks().then(Typed::of_terminal);
     if !app.json {
         let shown = description(app, &registry, &server, &offers);
         match typed {
@@ -78,11 +78,6 @@ pub(super) async fn new(
     let mut entry = draft.entry;
     merge(&mut entry, more);
     Ok((New { name: named.to_owned(), entry }, notes))
-}
-
-/// Whether a person can be asked.
-fn asks(app: &App) -> bool {
-    !app.json && app.interactive && app.output.asks
 }
 
 fn note(app: &App, text: &str) {

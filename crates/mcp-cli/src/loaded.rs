@@ -1,0 +1,218 @@
+//! The configuration as a command sees it: the servers that are meant, and what is said where a name is none.
+
+use std::sync::Arc;
+
+use mcp_config::{Address, Config, Gate, Pointer, Problem, Scope, ServerEntry};
+use mcp_connect::ConfiguredServer;
+
+use crate::app::App;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+use crate::problems::{correct, problem_text};
+use crate::two_names;
+use crate::view::row::{PointerRow, ProblemRow};
+
+/// The configuration as it is now.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) config: Config,
+    pub(crate) scope: Option<Scope>,
+    pub(crate) addresses: Arc<[Address]>,
+}
+
+impl Loaded {
+    /// Every server in force, wired but not contacted.
+    pub(crate) async fn wired_all(&self, app: &App) -> Vec<ConfiguredServer> {
+        let mut wired = Vec::with_capacity(self.config.entries.len());
+        for entry in self.in_force() {
+            wired.push(app.host.configured(entry, &self.config).await);
+        }
+        wired
+    }
+
+    /// The names of every server in force, in the order of the configuration.
+    pub(crate) fn names(&self) -> Vec<String> {
+        self.in_force().map(|entry| entry.name.clone()).collect()
+    }
+
+    fn in_force(&self) -> impl Iterator<Item = &mcp_config::ServerEntry> {
+        self.config.entries.iter().filter(|entry| self.scope.is_none_or(|scope| scope == entry.scope))
+    }
+
+    /// The servers of these names, or all where there is none.
+    pub(crate) async fn wired_named(
+        &self,
+        app: &App,
+        names: &[String],
+    ) -> Result<Vec<ConfiguredServer>, CliError> {
+        if names.is_empty() {
+            return Ok(self.wired_all(app).await);
+        }
+        let mut wired: Vec<ConfiguredServer> = Vec::new();
+        for name in names {
+            if !wired.iter().any(|known| known.description.name == *name) {
+                wired.push(self.found(app, name).await?);
+            }
+        }
+        if !app.json {
+            self.note_broken(app);
+        }
+        Ok(wired)
+    }
+
+    /// The server of this name.
+    pub(crate) async fn wired(&self, app: &App, name: &str) -> Result<ConfiguredServer, CliError> {
+        let found = self.found(app, name).await?;
+        if !app.json {
+            self.note_broken(app);
+            self.note_not_verified(app, name);
+        }
+        Ok(found)
+    }
+
+    /// The entry of this name, where it is in force and in the scope that was asked for.
+    pub(crate) fn entry(&self, name: &str) -> Option<&ServerEntry> {
+        // A scope is one of files.
+        let is_given = self.is_address(name);
+        let is_seen = |entry: &&ServerEntry| is_given || self.scope.is_none_or(|scope| scope == entry.scope);
+        self.config.entry(name).filter(is_seen)
+    }
+
+    /// The server of this name, for who has been told what is wrong with the files.
+    pub(crate) async fn found(&self, app: &App, name: &str) -> Result<ConfiguredServer, CliError> {
+        match self.entry(name) {
+            Some(entry) => Ok(app.host.configured(entry, &self.config).await),
+            None => match self.dead_end(name) {
+                Some((pointer, why)) => {
+                    Ok(ConfiguredServer::of_pointer(&app.host, pointer, &why, &self.config).await)
+                }
+                None => Err(self.unknown(name)),
+            },
+        }
+    }
+
+    /// The pointer of a name that no server has, and where it leads.
+    pub(crate) fn dead_end(&self, name: &str) -> Option<(&Pointer, String)> {
+        let why = self.config.dead_end(name)?;
+        self.config.pointers_of(name).next().map(|pointer| (pointer, why))
+    }
+
+    /// Whether the server was given by its URL.
+    pub(crate) fn is_address(&self, name: &str) -> bool {
+        self.addresses.iter().any(|address| address.name() == name)
+    }
+
+    /// What was written is an address and no name, or one that may not be used.
+    fn no_name(&self, name: &str) -> Option<CliError> {
+        if self.is_address(name) {
+            let is_policy = |problem: &&Problem| problem.code == mcp_config::ProblemCode::ManagedPolicy;
+            let why = self.config.problems.iter().find(is_policy).map(problem_text).unwrap_or_default();
+            let message = "a server may not be used by its URL here";
+            return Some(CliError::usage("policy", message).why(why).next("mcplink list"));
+        }
+        if Address::is_one(name) {
+            let message = "a URL is no entry of the configuration";
+            let shown = mcp_text::shell_word(&mcp_config::display_url(name));
+            return Some(CliError::usage("unknown-server", message).next(format!("mcplink add {shown}")));
+        }
+        let url = Address::with_scheme(name).filter(|_| self.config.nearest(name).is_none())?;
+        let message = format!("no server is named {}", mcp_text::shell_word(&mcp_config::display_url(name)));
+        Some(
+            CliError::usage("unknown-server", message)
+                .why("it looks like a URL without its scheme")
+                .next(format!("write {url}")),
+        )
+    }
+
+    /// There is no such server; the nearest one is suggested. A pointer is none, and is told as what it is.
+    pub(crate) fn unknown(&self, name: &str) -> CliError {
+        if let Some((pointer, why)) = self.dead_end(name) {
+            let message = format!("{name:?} is how a host reaches a server, not a server");
+            let next = match self.config.entry(pointer.target()) {
+                Some(entry) => format!("mcplink get {}", mcp_text::shell_word(&entry.name)),
+                None => "mcplink validate".to_owned(),
+            };
+            return CliError::usage("self-reference", message).why(why).next(next);
+        }
+        if let Some(error) = self.no_name(name) {
+            return error;
+        }
+        // It may well stand where nothing can be read.
+        if let Some(broken) = self.config.broken_files().next() {
+            let message = format!("no server is named {name:?} in the files that can be read");
+            return CliError::usage("invalid-config", message)
+                .why(problem_text(broken))
+                .next(correct(broken));
+        }
+        let error = CliError::usage("unknown-server", format!("no server is named {name:?}"));
+        let nearest = self.config.nearest(name).map(str::to_owned).or_else(|| self.nearest_of_two(name));
+        let error = match nearest {
+            Some(nearest) => error.why(format!("did you mean {nearest:?}?")),
+            None if self.config.entries.is_empty() => error.why("no servers are configured"),
+            None => error,
+        };
+        error.next("mcplink list")
+    }
+
+    /// The server and the tool of a command line, which may be one word, with whether they were.
+    pub(crate) fn addressed(&self, word: &str) -> Option<(String, String)> {
+        let exists = |name: &str| {
+            let entry = self.config.entry(name);
+            entry.is_some_and(|entry| self.scope.is_none_or(|scope| scope == entry.scope))
+                || self.dead_end(name).is_some()
+        };
+        two_names::split(word, exists).map(|(name, tool)| (name.to_owned(), tool.to_owned()))
+    }
+
+    /// `NAME/TOOL` with a name that is there.
+    fn nearest_of_two(&self, word: &str) -> Option<String> {
+        two_names::parts(word).find_map(|(name, tool)| {
+            let sign = &word[name.len()..word.len() - tool.len()];
+            Some(format!("{}{sign}{tool}", self.config.nearest(name)?))
+        })
+    }
+
+    /// The command that has a server used which is switched off, or was rejected.
+    pub(crate) fn switched_on_by(&self, name: &str) -> String {
+        let verb = match self.config.entry(name).map(ServerEntry::gate) {
+            Some(Gate::Disabled) => "enable",
+            Some(Gate::Rejected) => "approve",
+            _ => "get",
+        };
+        format!("mcplink {verb} {}", mcp_text::shell_word(name))
+    }
+
+    /// The pointers, or those of these names where there are any, as JSON shows them.
+    pub(crate) fn pointer_rows(&self, names: &[String]) -> Vec<PointerRow> {
+        let wanted = |pointer: &&Pointer| names.is_empty() || names.contains(&pointer.entry.name);
+        self.config.pointers.iter().filter(wanted).map(PointerRow::from).collect()
+    }
+
+    /// The problems as JSON shows them.
+    pub(crate) fn problem_rows(&self) -> Vec<ProblemRow> {
+        self.config.problems.iter().map(ProblemRow::from).collect()
+    }
+
+    /// The exit status of a command about all servers: a file that cannot be understood is a failure of its own.
+    pub(crate) fn exit(&self, status: ExitStatus) -> ExitStatus {
+        if self.config.broken_files().next().is_some() { ExitStatus::Usage } else { status }
+    }
+
+    /// Tells people that there is no server, and what stands in its place, unless that is not known.
+    pub(crate) fn note_nothing(&self, app: &App) {
+        if self.config.broken_files().next().is_some() {
+            return;
+        }
+        let text = match self.config.pointers.len() {
+            0 => crate::hosts::instead_of_nothing(app),
+            1 => "no servers are configured: the one entry is how a host reaches a server, and none says where \
+                  that is; `mcplink validate` tells what to do\n"
+                .to_owned(),
+            count => format!(
+                "no servers are configured: {count} entries are how a host reaches a server, and none says \
+                 where that is; `mcplink validate` tells what to do\n"
+            ),
+        };
+        app.output.note(&text);
+    }
+}
