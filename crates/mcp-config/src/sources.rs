@@ -3,12 +3,12 @@
 
 use std::fmt;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mcp_files::{FileError, FileErrorKind, Policy};
 
+mod managed;
 mod pipes;
 
 pub use pipes::Pipes;
@@ -190,7 +190,7 @@ impl Sources {
         }
         let mut files = Vec::new();
         files.push(Source::file(Role::Managed, locations.managed_file()));
-        files.extend(managed_settings(&locations.managed_dir));
+        files.extend(managed::settings(&locations.managed_dir));
         files.extend(dynamic(request, &project.cwd));
         files.extend(locations.user_file.iter().map(|path| Source::file(Role::User, path.clone())));
         let another = request.host.filter(|host| !host.is_read_anyway());
@@ -240,7 +240,7 @@ impl Sources {
     pub(crate) fn watched(&self) -> Vec<PathBuf> {
         let read = self.files.iter().filter(|file| !matches!(file.role, Role::NeverRead(_)));
         let files = read.filter_map(|file| file.place.path().map(Path::to_owned));
-        files.chain([self.locations.managed_dir.join(DROP_IN)]).collect()
+        files.chain([managed::drop_ins(&self.locations.managed_dir)]).collect()
     }
 
     pub(crate) fn with_role(&self, role: Role) -> impl Iterator<Item = &Source> {
@@ -305,36 +305,6 @@ fn bound(files: &mut [Source]) {
             }
         }
     }
-}
-
-/// The directory of the administrator's drop-in files.
-const DROP_IN: &str = "managed-settings.d";
-
-/// `managed-settings.json` and, after it, the drop-in files in the order of their names.
-fn managed_settings(dir: &Path) -> Vec<Source> {
-    let mut sources = vec![Source::file(Role::ManagedSettings, dir.join("managed-settings.json"))];
-    let folder = dir.join(DROP_IN);
-    let listed: io::Result<Vec<PathBuf>> = fs::read_dir(&folder)
-        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect());
-    match listed {
-        Ok(mut paths) => {
-            paths.retain(|path| path.extension().is_some_and(|extension| extension == "json"));
-            paths.retain(|path| {
-                !path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
-            });
-            paths.sort();
-            sources.extend(paths.into_iter().map(|path| Source::file(Role::ManagedSettings, path)));
-        }
-        // A link that leads nowhere is one.
-        Err(_)
-            if fs::symlink_metadata(&folder).is_err_and(|error| error.kind() == io::ErrorKind::NotFound) => {}
-        // Security: what cannot be listed may hold a denial.
-        Err(error) => {
-            let why = format!("it cannot be listed: {}", mcp_files::reason(&error));
-            sources.push(Source::of(Role::ManagedSettings, Place::File(folder), Content::Unreadable(why)));
-        }
-    }
-    sources
 }
 
 /// The `.mcp.json` files from the launch directory up to the root of the file system, nearest first.

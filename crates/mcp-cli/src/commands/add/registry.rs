@@ -109,13 +109,24 @@ fn refuse_known(app: &App, args: &AddArgs, name: Option<&str>, named: &str) -> R
     }
 }
 
+/// What could not be done, because a registry has no answer.
+pub(super) fn failed(message: String, error: &RegistryError) -> CliError {
+    let (exit, code, next) = match error.kind() {
+        RegistryErrorKind::Protocol => (
+            ExitStatus::Protocol,
+            "protocol",
+            "see that the address is that of a registry (--registry, MCPLINK_REGISTRY)",
+        ),
+        RegistryErrorKind::TimedOut => (ExitStatus::Failed, "timeout", "try again"),
+        _ => (ExitStatus::Failed, "unreachable", "try again, or name another registry with --registry"),
+    };
+    CliError::new(exit, code, message).why(error.to_string()).next(next)
+}
+
 /// Why there is no answer, with what may have been meant.
 async fn not_found(registry: &Registry, wanted: &RegistryName, error: &RegistryError) -> CliError {
     let host = shown::line(registry.base().as_str());
     let name = shown::line(wanted.as_str());
-    let failed = |exit, code| {
-        CliError::new(exit, code, format!("{host} could not be asked for {name}")).why(error.to_string())
-    };
     match error.kind() {
         RegistryErrorKind::NotFound => {
             let message = match wanted.version() {
@@ -143,11 +154,7 @@ async fn not_found(registry: &Registry, wanted: &RegistryName, error: &RegistryE
                     .next(format!("mcplink add --search {}", mcp_text::shell_word(word))),
             }
         }
-        RegistryErrorKind::Protocol => failed(ExitStatus::Protocol, "protocol")
-            .next("see that the address is that of a registry (--registry, MCPLINK_REGISTRY)"),
-        RegistryErrorKind::TimedOut => failed(ExitStatus::Failed, "timeout").next("try again"),
-        _ => failed(ExitStatus::Failed, "unreachable")
-            .next("try again, or name another registry with --registry"),
+        _ => failed(format!("{host} could not be asked for {name}"), error),
     }
 }
 

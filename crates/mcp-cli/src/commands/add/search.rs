@@ -1,11 +1,11 @@
 //! `add --search WORD`: which servers of a registry have a word in their names.
 
 use mcp_config::registry::{Offer, RegistryName, RegistryServer, RegistryStatus};
-use mcp_connect::{RegistryError, RegistryErrorKind, RegistrySearch};
+use mcp_connect::RegistrySearch;
 use serde::Serialize;
 
 use super::entry::usage;
-use super::registry::registry;
+use super::registry::{failed, registry};
 use crate::app::App;
 use crate::args::AddArgs;
 use crate::error::CliError;
@@ -42,8 +42,11 @@ pub(super) async fn run(app: &App, args: &AddArgs) -> Result<ExitStatus, CliErro
         return Err(usage("--search takes one word"));
     };
     let registry = registry(app, args)?;
-    let found = registry.search(word).await.map_err(|error| failed(registry.base().as_str(), &error))?;
     let base = registry.base().as_str();
+    let found = registry.search(word).await.map_err(|error| {
+        let message = format!("{} could not be searched", shown::line(base));
+        failed(message, &error)
+    })?;
     if app.json {
         app.print_json(&Document {
             schema_version: 1,
@@ -56,18 +59,6 @@ pub(super) async fn run(app: &App, args: &AddArgs) -> Result<ExitStatus, CliErro
         show(app, &found, word, base);
     }
     Ok(ExitStatus::Success)
-}
-
-fn failed(base: &str, error: &RegistryError) -> CliError {
-    let (exit, code) = match error.kind() {
-        RegistryErrorKind::Protocol => (ExitStatus::Protocol, "protocol"),
-        RegistryErrorKind::TimedOut => (ExitStatus::Failed, "timeout"),
-        _ => (ExitStatus::Failed, "unreachable"),
-    };
-    let message = format!("{} could not be searched", shown::line(base));
-    CliError::new(exit, code, message)
-        .why(error.to_string())
-        .next("see that the address is that of a registry (--registry, MCPLINK_REGISTRY)")
 }
 
 impl<'a> ServerRow<'a> {
