@@ -79,7 +79,9 @@ pub(crate) fn of_status(status: ServerStatus, code: Option<mcp_status::ReasonCod
             ExitStatus::NeedsAuth
         }
         (ServerStatus::Pending, _) => ExitStatus::Pending,
-        (ServerStatus::Failed, Some(ReasonCode::Config | ReasonCode::SelfReference)) => ExitStatus::Usage,
+        (ServerStatus::Failed, Some(ReasonCode::Config | ReasonCode::SelfReference | ReasonCode::Policy)) => {
+            ExitStatus::Usage
+        }
         (ServerStatus::Failed, Some(ReasonCode::Protocol | ReasonCode::Version)) => ExitStatus::Protocol,
         (ServerStatus::Failed, _) => ExitStatus::Failed,
     }
@@ -129,6 +131,7 @@ mod tests {
             (ServerStatus::Pending, Some(ReasonCode::Retrying), 7),
             (ServerStatus::Failed, Some(ReasonCode::Config), 2),
             (ServerStatus::Failed, Some(ReasonCode::SelfReference), 2),
+            (ServerStatus::Failed, Some(ReasonCode::Policy), 2),
             (ServerStatus::Failed, Some(ReasonCode::NotFound), 4),
             (ServerStatus::Failed, Some(ReasonCode::Protocol), 6),
         ] {

@@ -24,6 +24,7 @@ pub(crate) fn command(step: &NextStep, name: &str) -> String {
         NextStep::ListTools => "tools",
         // For a person to do, and no command of this program.
         NextStep::Provider { hint } => return hint.clone(),
+        NextStep::ChangePolicy { .. } => return step.to_string(),
         // What is not known here is for the session to find out.
         _ => "reconnect",
     };
@@ -103,6 +104,7 @@ impl Steps {
         match step {
             // Security: whatever it says, it does not become a command of this invocation.
             NextStep::Provider { hint } => hint.clone(),
+            NextStep::ChangePolicy { .. } => step.to_string(),
             step => self.step(&command(step, name)),
         }
     }

@@ -15,6 +15,7 @@ use crate::expand::Text;
 use crate::hosts::Host;
 pub use crate::launch::Stdio;
 use crate::network::Network;
+use crate::policy::PolicyBlock;
 pub use crate::scope::Scope;
 use crate::{Extra, Origin, Redacted, ToolPolicy, display};
 
@@ -282,28 +283,6 @@ impl fmt::Display for EntryChange {
         match self.changes.len().saturating_sub(SHOWN) {
             0 => Ok(()),
             more => write!(f, "; and {more} more"),
-        }
-    }
-}
-
-/// Which rule of the administrator's lists forbids an entry.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub enum PolicyBlock {
-    /// An entry of a deny list, there.
-    Denied(Origin),
-    /// There is an allow list and no entry of it fits.
-    NotAllowed,
-    /// The administrator's settings cannot be read, so what they allow is unknown.
-    PolicyUnreadable,
-}
-
-impl fmt::Display for PolicyBlock {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Denied(origin) => write!(f, "blocked by {} in {origin}", origin.field),
-            Self::NotAllowed => f.write_str("not in the list of allowed servers"),
-            Self::PolicyUnreadable => f.write_str("the administrator's settings cannot be read"),
         }
     }
 }

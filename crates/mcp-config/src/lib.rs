@@ -100,8 +100,8 @@ pub use decisions::Trust;
 pub use display::display_url;
 pub use editor::{Editor, EntryPlace, FileEdit};
 pub use entry::{
-    Approval, EntryChange, Field, Gate, Helper, Limits, OAuth, PolicyBlock, Remote, RemoteKind, Scope,
-    Server, ServerEntry, Stdio, Switch,
+    Approval, EntryChange, Field, Gate, Helper, Limits, OAuth, Remote, RemoteKind, Scope, Server,
+    ServerEntry, Stdio, Switch,
 };
 pub use env::Env;
 pub use env_file::EnvFile;
@@ -118,6 +118,7 @@ pub use network::{NamedFile, Network, Proxy, Tls};
 pub use origin::{Origin, Place};
 pub use paths::PathReport;
 pub use pointer::Pointer;
+pub use policy::{PolicyBlock, PolicyRule};
 pub use precedence::ShadowedEntry;
 pub use problem::{Problem, ProblemCode, Severity};
 pub use project::Project;

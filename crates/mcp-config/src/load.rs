@@ -138,7 +138,7 @@ impl Config {
     fn resolve_as(sources: &Sources, assumed: Option<Trust>) -> Self {
         let mut problems = Vec::new();
         let files = parse(sources, &mut problems);
-        let known = !unreadable(sources, &files, Role::Decisions);
+        let known = unreadable(sources, &files, Role::Decisions).next().is_none();
         let found = if known { trust(&files, &sources.project) } else { Trust::Untrusted };
         let (is_assumed, trust) = (assumed.is_some(), assumed.unwrap_or(found));
         let env_files = EnvFiles::new(sources.read);
@@ -167,7 +167,7 @@ impl Config {
                 &files,
                 &heard,
                 &sources.env,
-                unreadable(sources, &files, Role::ManagedSettings),
+                unreadable(sources, &files, Role::ManagedSettings).cloned().collect(),
                 &mut problems,
             ),
             chain: Arc::new(Chain::parse(sources.env.var_os(chain::VARIABLE))),
@@ -406,10 +406,15 @@ fn document_of_ours<'a>(
     }
 }
 
-/// A file of this role exists and cannot be understood.
-fn unreadable(sources: &Sources, files: &[Parsed<'_>], role: Role) -> bool {
-    let understood = |file: &Source| files.iter().any(|(_, document)| document.place == file.place);
-    sources.with_role(role).any(|file| !matches!(file.content, Content::Absent) && !understood(file))
+/// The files of this role that exist and cannot be understood.
+fn unreadable<'s>(
+    sources: &'s Sources,
+    files: &'s [Parsed<'_>],
+    role: Role,
+) -> impl Iterator<Item = &'s Place> {
+    let understood = |file: &&Source| files.iter().any(|(_, document)| document.place == file.place);
+    let there = sources.with_role(role).filter(|file| file.content.is_there());
+    there.filter(move |file| !understood(file)).map(|file| &file.place)
 }
 
 /// The server entries of one file.

@@ -7,17 +7,19 @@
 //! without a usable entry allows nothing, and administrator's settings that cannot be read allow nothing
 //! either: a mistake in a security knob must not open it.
 
+mod block;
 mod url_pattern;
 
 use std::collections::HashMap;
 
 use crate::decisions::{Heard, Parsed, unheard};
 use crate::document::Document;
-use crate::entry::{PolicyBlock, Server, ServerEntry};
+use crate::entry::{Server, ServerEntry};
 use crate::expand::Text;
 use crate::json::{Node, Object, Pointer};
 use crate::sources::Role;
-use crate::{Env, Origin, Problem, ProblemCode, Severity};
+use crate::{Env, Origin, Place, Problem, ProblemCode, Scope, Severity};
+pub use block::{PolicyBlock, PolicyRule};
 use url_pattern::UrlPattern;
 
 /// The rules in force.
@@ -25,14 +27,17 @@ use url_pattern::UrlPattern;
 pub(crate) struct Policy {
     /// `None` allows everything.
     allow: Option<Rules>,
+    /// The allow lists that there are.
+    allow_lists: Vec<PolicyRule>,
     deny: Rules,
-    unreadable: bool,
+    /// The administrator's settings that cannot be read.
+    unreadable: Vec<Place>,
 }
 
 /// The rules of one kind of list; names apart, because there may be as many of them as entries.
 #[derive(Debug, Default)]
 struct Rules {
-    names: HashMap<String, Origin>,
+    names: HashMap<String, PolicyRule>,
     /// What is said of commands and URLs.
     others: Vec<Rule>,
 }
@@ -41,21 +46,23 @@ impl Rules {
     fn add(&mut self, rules: Vec<Rule>) {
         for rule in rules {
             match rule.matcher {
-                Matcher::Name(name) => drop(self.names.entry(name).or_insert(rule.origin)),
+                Matcher::Name(name) => drop(self.names.entry(name).or_insert(rule.rule)),
                 _ => self.others.push(rule),
             }
         }
     }
 
-    fn other_fitting(&self, entry: &ServerEntry) -> Option<&Rule> {
-        self.others.iter().find(|rule| rule.matcher.fits(entry))
+    /// The rule that fits `entry`, of the administrator where there is one: to change another one would not help.
+    fn fitting(&self, entry: &ServerEntry) -> Option<&PolicyRule> {
+        let others = self.others.iter().filter(|rule| rule.matcher.fits(entry)).map(|rule| &rule.rule);
+        self.names.get(&entry.name).into_iter().chain(others).min_by_key(|rule| !rule.by_administrator)
     }
 }
 
 #[derive(Debug)]
 struct Rule {
     matcher: Matcher,
-    origin: Origin,
+    rule: PolicyRule,
 }
 
 enum Matcher {
@@ -93,12 +100,12 @@ impl Side {
 }
 
 impl Policy {
-    /// Reads the lists of every settings file; `unreadable` says that one of the administrator's is broken.
+    /// Reads the lists of every settings file; `unreadable` are those of the administrator that are broken.
     pub(crate) fn read(
         files: &[Parsed<'_>],
         heard: &Heard<'_>,
         env: &Env,
-        unreadable: bool,
+        unreadable: Vec<Place>,
         problems: &mut Vec<Problem>,
     ) -> Self {
         let managed = || files.iter().filter(|(role, _)| *role == Role::ManagedSettings);
@@ -117,10 +124,11 @@ impl Policy {
                 }
                 _ => continue,
             }
-            let mut reader = Reader { document, env: &env, problems: &mut *problems };
+            let mut reader = Reader { document, is_managed, env: &env, problems: &mut *problems };
             policy.deny.add(reader.rules(Side::Deny).unwrap_or_default());
             let allow = reader.rules(Side::Allow);
             if let Some(rules) = allow.filter(|_| is_managed || !managed_only) {
+                policy.allow_lists.extend(reader.list(Side::Allow));
                 policy.allow.get_or_insert_default().add(rules);
             }
         }
@@ -129,13 +137,14 @@ impl Policy {
 
     /// Why `entry` may not be used, if so.
     pub(crate) fn check(&self, entry: &ServerEntry) -> Option<PolicyBlock> {
-        let denied = self.deny.names.get(&entry.name);
-        let denied = denied.or_else(|| self.deny.other_fitting(entry).map(|rule| &rule.origin));
-        if let Some(origin) = denied {
-            return Some(PolicyBlock::Denied(origin.clone()));
+        if let Some(rule) = self.deny.fitting(entry) {
+            return Some(PolicyBlock::Denied(rule.clone()));
         }
-        if self.unreadable {
-            return Some(PolicyBlock::PolicyUnreadable);
+        if !self.unreadable.is_empty() {
+            return Some(PolicyBlock::PolicyUnreadable(self.unreadable.clone()));
+        }
+        if is_of_administrator(entry) {
+            return None;
         }
         let rules = self.allow.as_ref()?;
         let any = |kind: fn(&Matcher) -> bool| rules.others.iter().any(|rule| kind(&rule.matcher));
@@ -145,10 +154,17 @@ impl Policy {
             Server::Stdio(_) => !any(|matcher| matches!(matcher, Matcher::Command(_))),
             _ => true,
         };
-        let allowed =
-            names_count && rules.names.contains_key(&entry.name) || rules.other_fitting(entry).is_some();
-        (!allowed).then_some(PolicyBlock::NotAllowed)
+        let allowed = names_count && rules.names.contains_key(&entry.name)
+            || rules.others.iter().any(|rule| rule.matcher.fits(entry));
+        (!allowed).then(|| PolicyBlock::NotAllowed(self.allow_lists.clone()))
     }
+}
+
+/// Whether `entry` is the administrator's own, whole: then it needs no entry of an allow list.
+///
+/// Security: what has variables is what the environment of a person makes of it, and is checked as any other.
+fn is_of_administrator(entry: &ServerEntry) -> bool {
+    entry.scope == Scope::Managed && entry.terms().variables().is_empty()
 }
 
 impl Matcher {
@@ -186,6 +202,7 @@ fn managed_only(document: &Document<'_>, problems: &mut Vec<Problem>) -> bool {
 
 struct Reader<'a, 'p> {
     document: &'a Document<'a>,
+    is_managed: bool,
     env: &'a Env,
     problems: &'p mut Vec<Problem>,
 }
@@ -194,6 +211,16 @@ impl Reader<'_, '_> {
     fn warn(&mut self, path: &Pointer, node: &Node, message: impl Into<String>) {
         let (severity, code) = (Severity::Warning, ProblemCode::InvalidPolicy);
         self.problems.push(self.document.problem(severity, code, path, node.span, message));
+    }
+
+    fn rule(&self, origin: Origin) -> PolicyRule {
+        PolicyRule { origin, by_administrator: self.is_managed }
+    }
+
+    /// Where one list is; `None` where there is none.
+    fn list(&self, side: Side) -> Option<PolicyRule> {
+        let list = self.document.object()?.get(side.key())?;
+        Some(self.rule(self.document.origin(&Pointer::of(&[side.key()]), list.span)))
     }
 
     /// The usable rules of one list; `None` where there is no list.
@@ -212,7 +239,7 @@ impl Reader<'_, '_> {
         let rule = |(index, item): (usize, &Node)| {
             let path = path.index(index);
             match self.matcher(side, item) {
-                Ok(matcher) => Some(Rule { matcher, origin: document.origin(&path, item.span) }),
+                Ok(matcher) => Some(Rule { matcher, rule: self.rule(document.origin(&path, item.span)) }),
                 Err(why) => {
                     self.warn(&path, item, format!("{why}; this list entry is dropped"));
                     None

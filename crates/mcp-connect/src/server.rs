@@ -306,6 +306,7 @@ fn withheld(entry: &ServerEntry, config: &Config) -> Option<Withheld> {
         Gate::Ready => return None,
         Gate::Disabled => return Some(Withheld::SwitchedOff),
         Gate::Rejected => Reason::declined(&detail()),
+        Gate::Blocked => forbidden(entry),
         Gate::NotConfigured => Reason::not_configured(),
         Gate::SelfReference => Reason::self_reference(&format!("{}: {}", at(entry), detail())),
         Gate::AwaitingApproval if entry.approval_not_kept().is_some() => Reason::approval_not_kept(&detail()),
@@ -313,6 +314,16 @@ fn withheld(entry: &ServerEntry, config: &Config) -> Option<Withheld> {
         Gate::ChangedSinceApproval => Reason::changed_since_approval(&detail()),
         _ => Reason::config(&invalid(entry, config)),
     }))
+}
+
+/// That a list forbids `entry`, and who can change that.
+fn forbidden(entry: &ServerEntry) -> Reason {
+    let Some(block) = &entry.blocked else { return Reason::config("a list of servers forbids it") };
+    let step = NextStep::ChangePolicy {
+        rule: mcp_text::sentence(&block.rule()),
+        by_administrator: block.is_by_administrator(),
+    };
+    Reason::policy(&block.to_string(), step)
 }
 
 fn server(

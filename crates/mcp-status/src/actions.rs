@@ -193,7 +193,9 @@ pub fn wants_a_person(status: ServerStatus, code: Option<ReasonCode>) -> bool {
         ServerStatus::Pending => {
             matches!(code, Some(ReasonCode::AwaitingApproval | ReasonCode::ChangedSinceApproval))
         }
-        ServerStatus::Failed => matches!(code, Some(ReasonCode::Config | ReasonCode::SelfReference)),
+        ServerStatus::Failed => {
+            matches!(code, Some(ReasonCode::Config | ReasonCode::SelfReference | ReasonCode::Policy))
+        }
         ServerStatus::Connected => false,
     }
 }
@@ -216,6 +218,10 @@ pub fn actions(facts: &ActionFacts) -> Vec<Action> {
     if facts.code == Some(ReasonCode::SelfReference) {
         // Whatever else is done, it leads back as long as the entry stays as it is.
         return facts.edit().into_iter().chain([Action::Reconnect, Action::Disable]).collect();
+    }
+    if facts.code == Some(ReasonCode::Policy) {
+        // No sign-in and no edit of the entry lifts it; once it is lifted, the entry is read again.
+        return vec![Action::Reconnect, Action::Disable];
     }
     if facts.code == Some(ReasonCode::HelperUntrusted) {
         actions.push(Action::Trust);
@@ -286,6 +292,7 @@ mod tests {
             (disabled(both_signed_in), vec![Enable]),
             (seen(remote(), ReasonCode::NotConfigured), vec![EditConfig]),
             (seen(remote(), ReasonCode::Config), vec![Reconnect, Disable, EditConfig]),
+            (seen(remote().with_oauth(true, true), ReasonCode::Policy), vec![Reconnect, Disable]),
             (
                 seen(ActionFacts::new(TransportKind::Stdio), ReasonCode::SelfReference),
                 vec![EditConfig, Reconnect, Disable],
@@ -377,6 +384,7 @@ mod tests {
                     | ReasonCode::NotConfigured
                     | ReasonCode::Config
                     | ReasonCode::SelfReference
+                    | ReasonCode::Policy
             );
             assert!(wants || !person, "{code:?}");
         }

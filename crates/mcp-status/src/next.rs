@@ -40,6 +40,13 @@ pub enum NextStep {
     Wait,
     /// List its tools.
     ListTools,
+    /// Have a rule changed that forbids the entry.
+    ChangePolicy {
+        /// The rule and where it stands, as a fragment.
+        rule: String,
+        /// Whether only the administrator of this machine can.
+        by_administrator: bool,
+    },
     /// What the source of the credentials says that a person can do, in its own words: it knows, and nothing else does.
     Provider {
         /// A fragment that stands by itself, such as "run `corp login`"; on one line and without secrets. It is for people, and
@@ -61,6 +68,10 @@ impl fmt::Display for NextStep {
             Self::LookAtStatus => "look at the status",
             Self::Wait => "wait until it is back",
             Self::ListTools => "list the tools",
+            Self::ChangePolicy { rule, by_administrator: true } => {
+                return write!(f, "ask your administrator about {rule}");
+            }
+            Self::ChangePolicy { rule, .. } => return write!(f, "change {rule}"),
             Self::Provider { hint } => hint,
         })
     }
@@ -105,6 +116,8 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         // Nothing will change until the entry does.
         ReasonCode::NotConfigured
         | ReasonCode::SelfReference
+        // Where the rule stands comes with the reason.
+        | ReasonCode::Policy
         | ReasonCode::NotFound
         | ReasonCode::Moved
         | ReasonCode::Rejected
@@ -321,6 +334,8 @@ mod tests {
             LookAtStatus,
             Wait,
             ListTools,
+            NextStep::ChangePolicy { rule: "deniedMcpServers[0] in /f:1".into(), by_administrator: true },
+            NextStep::ChangePolicy { rule: "deniedMcpServers[0] in /f:1".into(), by_administrator: false },
             NextStep::Provider { hint: "run `corp login`".into() },
         ];
         for step in steps {

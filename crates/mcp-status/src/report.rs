@@ -124,6 +124,11 @@ impl Reason {
         Self::unseen(ReasonCode::SelfReference, mcp_text::sentence(how), false)
     }
 
+    /// A list forbids the entry; `detail` names it and its place, and `step` says who can change that.
+    pub fn policy(detail: &str, step: NextStep) -> Self {
+        Self::unseen(ReasonCode::Policy, mcp_text::sentence(detail), false).with_next(Some(step))
+    }
+
     /// With what to do next.
     #[must_use]
     pub fn with_next(mut self, next: Option<NextStep>) -> Self {
@@ -255,7 +260,11 @@ impl StatusReport {
         Self {
             name: context.server.to_owned(),
             status,
-            reason: reason.map(|reason| reason.with_next(next_step(&facts, evidence))),
+            // A reason that came with its step knows better than the facts do.
+            reason: reason.map(|mut reason| {
+                let told = reason.next.take();
+                reason.with_next(told.or_else(|| next_step(&facts, evidence)))
+            }),
             actions: actions(&facts),
             server: None,
             protocol_version: None,

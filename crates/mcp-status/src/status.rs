@@ -127,6 +127,8 @@ pub enum ReasonCode {
     Config,
     /// Starting the entry would start it again below itself, without an end; or it is no server but a way to one.
     SelfReference,
+    /// A list of the administrator, or of the person, forbids the entry.
+    Policy,
     /// Connected, but the tools could not be listed.
     ToolsUnavailable,
     /// Connected, but the server lists no tool although it declares the capability.
@@ -135,7 +137,7 @@ pub enum ReasonCode {
 
 impl ReasonCode {
     /// Every code, in the order of declaration.
-    pub const ALL: [Self; 33] = [
+    pub const ALL: [Self; 34] = [
         Self::Unauthorized,
         Self::Forbidden,
         Self::LoginRedirect,
@@ -167,6 +169,7 @@ impl ReasonCode {
         Self::NotConfigured,
         Self::Config,
         Self::SelfReference,
+        Self::Policy,
         Self::ToolsUnavailable,
         Self::NoTools,
     ];
@@ -205,6 +208,7 @@ impl ReasonCode {
             Self::NotConfigured => "not-configured",
             Self::Config => "config",
             Self::SelfReference => "self-reference",
+            Self::Policy => "policy",
             Self::ToolsUnavailable => "tools-unavailable",
             Self::NoTools => "no-tools",
         }
@@ -242,7 +246,8 @@ impl ReasonCode {
             | Self::Spawn
             | Self::Exited
             | Self::Config
-            | Self::SelfReference => ServerStatus::Failed,
+            | Self::SelfReference
+            | Self::Policy => ServerStatus::Failed,
         }
     }
 }

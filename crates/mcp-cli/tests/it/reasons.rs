@@ -39,6 +39,8 @@ enum End {
     Connected,
     /// The last step shows what a person has to look at: the entry, or the file.
     Shown,
+    /// The step is a person's, and no command: it names the rule and the file.
+    Told(&'static str),
 }
 
 impl Situation {
@@ -275,6 +277,13 @@ fn situations(code: ReasonCode) -> Vec<Situation> {
         ReasonCode::SelfReference => {
             vec![Situation::of(json!({ "command": "mcplink", "args": ["bridge", "s"] }))]
         }
+        ReasonCode::Policy => {
+            let server = FakeMcpServer::start().unwrap();
+            let denied = Situation::of(http(&server)).holding(server);
+            let list = json!({ "deniedMcpServers": [{ "serverName": "s" }] }).to_string();
+            denied.setting.home.write(".claude/settings.json", list).unwrap();
+            vec![denied.ending(End::Told("change deniedMcpServers[0] in "))]
+        }
         ReasonCode::ToolsUnavailable => {
             let server = FakeMcpServer::start().unwrap();
             server.always_to("tools/list", Answer::RpcError { code: -32603, message: "rebuilding".into() });
@@ -355,7 +364,7 @@ fn leads_somewhere(code: ReasonCode, mut situation: Situation) {
             change();
         })
     });
-    while let Some(step) = next {
+    while let Some(step) = next.take_if(|_| !matches!(situation.end, End::Told(_))) {
         assert!(run.len() <= STEPS, "{code}: no end after {run:?}, then {step}");
         assert!(!run.contains(&step), "{code}: in a circle: {run:?}, then {step}");
         let output = situation.paste(&step);
@@ -378,6 +387,16 @@ fn leads_somewhere(code: ReasonCode, mut situation: Situation) {
         End::Connected => {
             let now = row(&situation.run(&look).json(), "s");
             assert_eq!(now["status"], "connected", "{code}: after {run:?}: {now:#}");
+        }
+        End::Told(words) => {
+            let told = next.unwrap_or_default();
+            assert!(told.starts_with(words) && told.contains("settings.json:1"), "{code}: {told}");
+            // What forbids it stands in every other look at it, and it is never contacted.
+            for look in [&["get", "s"][..], &["call", "s", "echo"], &["doctor", "s"], &["reconnect", "s"]] {
+                let output = situation.run(look);
+                let all = format!("{}{}", output.stdout, output.stderr);
+                assert!(all.contains("deniedMcpServers[0] in "), "{code}: {look:?}: {output}");
+            }
         }
         End::Shown => {
             let last = run.last().unwrap();

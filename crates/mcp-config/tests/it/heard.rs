@@ -232,3 +232,34 @@ fn s_k8_no_entry_switches_itself_on() {
         assert_eq!(home.load_in("tmp/clone").entry("x").unwrap().gate(), Gate::Disabled, "{text}");
     }
 }
+
+/// A person who cannot use a server has to know whom to ask, and about which line.
+#[test]
+fn who_forbids_a_server_is_told_with_the_file_and_the_rule() {
+    let told = |files: &[(&str, &str)]| {
+        let home = Home::new();
+        home.servers(true);
+        files.iter().for_each(|(file, text)| home.write(file, text));
+        let config = home.load_in("tmp/clone");
+        let block = config.entry("mine").unwrap().blocked.clone().unwrap();
+        let text = block.to_string().replace(home.base.to_str().unwrap(), "");
+        (text, block.is_by_administrator())
+    };
+    const PERSON: &str = "home/.claude/settings.json";
+    const ADMINISTRATOR: &str = "managed/managed-settings.d/10-x.json";
+    let denies_name = r#"{"deniedMcpServers": [{"serverName": "mine"}]}"#;
+    let denies_command = r#"{"deniedMcpServers": [{"serverName": "x"}, {"serverCommand": ["m"]}]}"#;
+    let one = "blocked by deniedMcpServers[0] in /home/.claude/settings.json:1".to_owned();
+    assert_eq!(told(&[(PERSON, denies_name)]), (one, false));
+    // Where both say so, the administrator's is what has to be changed, however either says it.
+    let both = "blocked by deniedMcpServers[1] in /managed/managed-settings.d/10-x.json:1".to_owned();
+    assert_eq!(told(&[(PERSON, denies_name), (ADMINISTRATOR, denies_command)]), (both, true));
+    let list = "not among allowedMcpServers in /managed/managed-settings.d/10-x.json:1".to_owned();
+    let allows = r#"{"allowedMcpServers": []}"#;
+    assert_eq!(told(&[(PERSON, allows), (ADMINISTRATOR, allows)]), (list, true));
+    let own = "not among allowedMcpServers in /home/.claude/settings.json:1".to_owned();
+    assert_eq!(told(&[(PERSON, allows)]), (own, false));
+    let (broken, by_administrator) = told(&[(ADMINISTRATOR, "{")]);
+    assert!(broken.ends_with("nothing is allowed: /managed/managed-settings.d/10-x.json"), "{broken}");
+    assert!(by_administrator);
+}

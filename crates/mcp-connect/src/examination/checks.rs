@@ -104,7 +104,7 @@ impl Findings<'_> {
             // The way is open, so it is what is at its end.
             Is::Unreachable | Is::Timeout if is_connected => Of::Answer,
             Is::Unreachable | Is::Timeout | Is::ProxyAuth => Of::Network,
-            Is::Config | Is::NotConfigured | Is::SelfReference => Of::Configuration,
+            Is::Config | Is::NotConfigured | Is::SelfReference | Is::Policy => Of::Configuration,
             _ if self.server.state.is_err() => Of::Configuration,
             _ => Of::Answer,
         })
