@@ -25,7 +25,7 @@ use http::{Request, Response, StatusCode};
 use mcp_auth::oauth::store::{MemoryTokenStore, TokenStore};
 use mcp_auth::oauth::{
     AuthorizationPrompt, Authorizer, AuthorizerSession, CallbackParams, LoginProbe, OAuthLogin,
-    OAuthProvider, OAuthSettings, RedirectPreference, SignedIn,
+    OAuthProvider, OAuthSettings, ProbeRequest, RedirectPreference, SignedIn,
 };
 use mcp_auth::{
     AuthError, AuthFuture, AuthProvider, Challenge, HttpExchange, OAuthSpec, Recovery, Rejection, Secret,
@@ -214,7 +214,7 @@ impl AuthorizerSession for Service {
 struct Accepts;
 
 impl LoginProbe for Accepts {
-    fn probe(&self, _: Arc<dyn AuthProvider>) -> AuthFuture<'_, ()> {
+    fn probe(&self, _: ProbeRequest) -> AuthFuture<'_, ()> {
         Box::pin(std::future::ready(Ok(())))
     }
 }

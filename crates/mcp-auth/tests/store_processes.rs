@@ -117,7 +117,7 @@ fn exchange(address: SocketAddr, spent: &StoredTokens) -> Result<StoredTokens, R
 }
 
 async fn refresh(dir: &Path, used: StoredTokens, address: SocketAddr) -> RefreshOutcome {
-    let request = RefreshRequest { key: key(), used, now: SystemTime::now() };
+    let request = RefreshRequest::new(key(), used, SystemTime::now());
     let ask = move |spent: StoredTokens| async move {
         tokio::task::spawn_blocking(move || exchange(address, &spent)).await.unwrap()
     };

@@ -27,6 +27,7 @@ const MAX_LINE: u64 = 256 * 1024;
 
 /// What identifies the server of a session: two files may use one name for different servers.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct SessionServer {
     /// The name of the server entry, or its URL where it has none.
     pub name: String,
@@ -34,9 +35,18 @@ pub struct SessionServer {
     pub source: String,
 }
 
+impl SessionServer {
+    /// The server `name` of the file `source`.
+    #[must_use]
+    pub fn new(name: impl Into<String>, source: impl Into<String>) -> Self {
+        Self { name: name.into(), source: source.into() }
+    }
+}
+
 /// One live session, as it describes itself.
 #[derive(Clone, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[non_exhaustive]
 pub struct SessionInfo {
     /// The process.
     pub pid: u32,
@@ -67,6 +77,26 @@ pub struct SessionInfo {
     pub below: Option<String>,
     /// Its status report, as it says it.
     pub report: Box<RawValue>,
+}
+
+impl SessionInfo {
+    /// A session of this process, of which no more is known; the other fields can be set.
+    #[must_use]
+    pub fn new(kind: impl Into<String>, server: SessionServer, report: Box<RawValue>) -> Self {
+        Self {
+            pid: std::process::id(),
+            kind: kind.into(),
+            server,
+            shared: None,
+            host: None,
+            url: None,
+            folder: None,
+            version: None,
+            since: None,
+            below: None,
+            report,
+        }
+    }
 }
 
 /// What a request of the protocol asks for.

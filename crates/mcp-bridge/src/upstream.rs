@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
 
 use mcp_status::{Action, ServerStatus};
-use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequestHandler};
+use mcp_transport::handler::{
+    ClientCapabilities, HandlerFuture, ServerNotification, ServerRequest, ServerRequestHandler,
+};
 use mcp_transport::message::{Era, Members, RpcError};
 use mcp_transport::subscription::SubscriptionFilter;
 use mcp_transport::supervisor::{ServerFuture, ServerSource};
@@ -55,7 +57,8 @@ impl ServerRequestHandler for Side {
         }
     }
 
-    fn handle<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a> {
+    fn handle<'a>(&'a self, request: ServerRequest<'a>) -> HandlerFuture<'a> {
+        let ServerRequest { method, params, .. } = request;
         Box::pin(async move {
             let core =
                 self.core.upgrade().ok_or_else(|| RpcError::new(UNAVAILABLE, "the client is closing"))?;
@@ -71,7 +74,8 @@ impl ServerRequestHandler for Side {
         })
     }
 
-    fn notification(&self, method: &str, params: Option<&RawValue>) {
+    fn notification(&self, notification: ServerNotification<'_>) {
+        let ServerNotification { method, params, .. } = notification;
         let Some(core) = self.core.upgrade() else { return };
         // About a request or a subscription of ours, whose ids the host has never seen.
         if !matches!(method, "notifications/cancelled" | "notifications/subscriptions/acknowledged") {

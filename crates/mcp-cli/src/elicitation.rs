@@ -8,7 +8,7 @@ use mcp_auth::url_policy::UrlSource;
 use mcp_text::Secrets;
 use mcp_transport::Connection;
 use mcp_transport::connection::WeakConnection;
-use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequestHandler};
+use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequest, ServerRequestHandler};
 use mcp_transport::message::{INTERNAL_ERROR, RpcError};
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
@@ -146,10 +146,10 @@ impl ServerRequestHandler for TerminalQuestions {
         }
     }
 
-    fn handle<'a>(&'a self, _method: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a> {
+    fn handle<'a>(&'a self, request: ServerRequest<'a>) -> HandlerFuture<'a> {
         Box::pin(async move {
             // Only elicitation is advertised, so only elicitation arrives.
-            to_raw_value(&self.elicit(params).await)
+            to_raw_value(&self.elicit(request.params).await)
                 .map_err(|error| RpcError::new(INTERNAL_ERROR, error.to_string()))
         })
     }
@@ -335,8 +335,8 @@ mod tests {
         let (secrets, connection) = (Secrets::default(), OnceLock::new());
         let handler = TerminalQuestions { output, browser, answers, server, secrets, connection };
         let params = json!({"mode": "url", "message": "pay", "url": url, "elicitationId": "1"});
-        let answer =
-            async { handler.handle("elicitation/create", Some(to_raw_value(&params).unwrap())).await };
+        let params = Some(to_raw_value(&params).unwrap());
+        let answer = handler.handle(ServerRequest::new("elicitation/create", params));
         let typing = async {
             tokio::time::sleep(std::time::Duration::from_millis(50)).await;
             // There is no reader where nothing is asked.
@@ -409,7 +409,7 @@ mod tests {
             UrlSource::this_machine(),
             Secrets::default(),
         );
-        let answer = handler.handle("elicitation/create", None).await.unwrap();
+        let answer = handler.handle(ServerRequest::new("elicitation/create", None)).await.unwrap();
         assert_eq!(answer.get(), r#"{"action":"decline"}"#);
         assert!(handler.capabilities().has("elicitation"));
     }

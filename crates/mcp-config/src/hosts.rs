@@ -39,6 +39,7 @@ pub(crate) use words::Means;
 use crate::{Env, Platform, Project};
 
 /// A program that has MCP servers in files of its own.
+#[non_exhaustive]
 pub struct Host {
     /// Its name on the command line.
     pub name: &'static str,

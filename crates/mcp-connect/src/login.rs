@@ -1,10 +1,11 @@
 //! A person signs in; the tokens count only once the server itself has accepted them.
 
 use std::fmt;
-use std::sync::Arc;
 
-use mcp_auth::oauth::{Authorizer, Found, LoginProbe, OAuthProvider, PendingLogin, SignInPrompt, SignedIn};
-use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, LinkReason, ProviderKind};
+use mcp_auth::oauth::{
+    Authorizer, Found, LoginProbe, OAuthProvider, PendingLogin, ProbeRequest, SignInPrompt, SignedIn,
+};
+use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, LinkReason, ProviderKind};
 use mcp_status::{MessageContext, Reason, Verdict, classify, message};
 use mcp_transport::supervisor::Withheld;
 use mcp_transport::{Connector, RequestOptions, Server};
@@ -195,7 +196,7 @@ struct ServerProbe<'a> {
 }
 
 impl LoginProbe for ServerProbe<'_> {
-    fn probe(&self, provider: Arc<dyn AuthProvider>) -> AuthFuture<'_, ()> {
+    fn probe(&self, ProbeRequest { provider, .. }: ProbeRequest) -> AuthFuture<'_, ()> {
         Box::pin(async move {
             let chain = self.auth.chain_with(Some(provider))?;
             let server = Server::new(self.server.endpoint.clone()).with_auth(chain);

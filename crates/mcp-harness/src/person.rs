@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use url::{Url, form_urlencoded};
 
-use mcp_testkit::{FakeBrowser, Request, Visit, request};
+use mcp_testkit::{FakeBrowser, PageRequest, Visit, request};
 
 /// Longer than any way through pages that leads somewhere.
 const STEPS: usize = 25;
@@ -81,7 +81,8 @@ impl Drop for Person {
 fn walk(start: Url, cookies: &mut Cookies, note: impl Fn(Visit)) -> io::Result<()> {
     let (mut next, mut form) = (start, None::<String>);
     for _ in 0..STEPS {
-        let asked = Request { url: &next, form: form.as_deref(), cookies: &cookies.for_url(&next) };
+        let sent = cookies.for_url(&next);
+        let asked = PageRequest::new(&next).with_form(form.as_deref()).with_cookies(&sent);
         let answer = request(&asked)?;
         cookies.note(&next, &answer.header("set-cookie"));
         note(Visit::new(next.clone(), answer.status, answer.body.clone()));

@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use mcp_status::StatusMachine;
 use mcp_transport::connect::{ConnectPolicy, Implementation};
-use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequestHandler};
+use mcp_transport::handler::{
+    ClientCapabilities, HandlerFuture, ServerNotification, ServerRequest, ServerRequestHandler,
+};
 use mcp_transport::message::{
     INTERNAL_ERROR, INVALID_PARAMS, Incoming, METHOD_NOT_FOUND, Members, Payload, ProtocolRevision,
     RequestId, RpcError, encode_notification, encode_request, encode_response, parse,
@@ -396,7 +398,8 @@ impl ServerRequestHandler for SdkHandler {
         self.capabilities.clone()
     }
 
-    fn handle<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a> {
+    fn handle<'a>(&'a self, request: ServerRequest<'a>) -> HandlerFuture<'a> {
+        let ServerRequest { method, params, .. } = request;
         Box::pin(async move {
             match self.session.upgrade() {
                 Some(session) => session.ask(method, params.as_deref()).await,
@@ -405,7 +408,8 @@ impl ServerRequestHandler for SdkHandler {
         })
     }
 
-    fn notification(&self, method: &str, params: Option<&RawValue>) {
+    fn notification(&self, notification: ServerNotification<'_>) {
+        let ServerNotification { method, params, .. } = notification;
         if let Some(session) = self.session.upgrade() {
             session.deliver(&encode_notification(method, params));
         }

@@ -17,7 +17,9 @@ use std::time::Duration;
 
 use mcp_bridge::parts::{HostAnswer, is_change, raw, severity, text};
 use mcp_transport::ClientInfo;
-use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequestHandler};
+use mcp_transport::handler::{
+    ClientCapabilities, HandlerFuture, ServerNotification, ServerRequest, ServerRequestHandler,
+};
 use mcp_transport::message::{INTERNAL_ERROR, Members, RpcError};
 use serde_json::value::RawValue;
 
@@ -77,11 +79,13 @@ impl ServerRequestHandler for Router {
         }
     }
 
-    fn handle<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a> {
+    fn handle<'a>(&'a self, request: ServerRequest<'a>) -> HandlerFuture<'a> {
+        let ServerRequest { method, params, .. } = request;
         Box::pin(self.answer(method, params))
     }
 
-    fn notification(&self, method: &str, params: Option<&RawValue>) {
+    fn notification(&self, notification: ServerNotification<'_>) {
+        let ServerNotification { method, params, .. } = notification;
         let Some(core) = self.core.upgrade() else { return };
         match method {
             // About a request or a subscription of this connection's own.

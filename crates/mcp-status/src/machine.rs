@@ -157,7 +157,8 @@ pub enum Schedule {
 /// How far a machine has come without a connection: what was seen last, and what was counted.
 ///
 /// Another machine that waits for the same connection then [stands](Event::Observed) where this one does. It classifies
-/// what was seen by itself: a status is neither handed over nor stored.
+/// what was seen by itself: a status is neither handed over nor stored. All of its fields are named by those who hand it
+/// over, so that none is lost on the way; a further one is a break, and meant to be.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct FailureRun {
     /// What was seen last, with the requests of all attempts that it took.

@@ -43,7 +43,7 @@ pub fn visit(url: &Url) -> io::Result<Vec<Visit>> {
         if visits.len() > 10 {
             return Err(io::Error::other("too many redirects"));
         }
-        let answer = request(&Request { url: &url, form: None, cookies: "" })?;
+        let answer = request(&PageRequest::new(&url))?;
         if let Some(location) = answer.location() {
             next = Some(url.join(location).map_err(io::Error::other)?);
         }
@@ -54,7 +54,8 @@ pub fn visit(url: &Url) -> io::Result<Vec<Visit>> {
 
 /// What a browser asks for.
 #[derive(Clone, Copy, Debug)]
-pub struct Request<'a> {
+#[non_exhaustive]
+pub struct PageRequest<'a> {
     /// What to ask for; loopback only.
     pub url: &'a Url,
     /// The body of a form that is posted.
@@ -63,8 +64,29 @@ pub struct Request<'a> {
     pub cookies: &'a str,
 }
 
+impl<'a> PageRequest<'a> {
+    /// A `GET` of this URL, without cookies.
+    #[must_use]
+    pub const fn new(url: &'a Url) -> Self {
+        Self { url, form: None, cookies: "" }
+    }
+
+    /// With this form, which is posted; `None` for a `GET`.
+    #[must_use]
+    pub const fn with_form(self, form: Option<&'a str>) -> Self {
+        Self { form, ..self }
+    }
+
+    /// With these cookies, as the header has them.
+    #[must_use]
+    pub const fn with_cookies(self, cookies: &'a str) -> Self {
+        Self { cookies, ..self }
+    }
+}
+
 /// What it gets.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Page {
     /// The HTTP status.
     pub status: u16,
@@ -91,7 +113,7 @@ impl Page {
 /// # Errors
 ///
 /// The URL leaves the machine, or the server does not answer.
-pub fn request(asked: &Request<'_>) -> io::Result<Page> {
+pub fn request(asked: &PageRequest<'_>) -> io::Result<Page> {
     let url = asked.url;
     let is_loopback = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
     if url.scheme() != "http" || !is_loopback {

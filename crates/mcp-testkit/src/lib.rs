@@ -33,7 +33,7 @@ mod wire;
 
 pub use accept::{Accept, Refusal, TokenFacts, TokenLedger};
 pub use auth::{AuthSettings, Echo, Endpoint, FakeAuthServer, MetadataAt, ProtectedResource};
-pub use browser::{FakeBrowser, Page, Request, Visit, request, visit};
+pub use browser::{FakeBrowser, Page, PageRequest, Visit, request, visit};
 pub use canary::Canaries;
 pub use forward::ForwardProxy;
 pub use helper::{FakeHelper, HelperRun, fake_jwt};

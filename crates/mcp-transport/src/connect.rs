@@ -160,11 +160,11 @@ impl ConnectPolicy {
     /// For a command that ends with an answer: four attempts with 1, 2 and 4 s between them, three to list. A server
     /// that asks for longer waits gets 5 s each.
     pub fn one_shot() -> Self {
-        let connect = RetryPolicy { max_retry_after: Duration::from_secs(5), ..RetryPolicy::connect() };
+        let connect = RetryPolicy::connect().with_max_retry_after(Duration::from_secs(5));
         Self {
             machine: MachinePolicy::one_shot(),
             connect,
-            list: Some(RetryPolicy { max_retries: 2, ..connect }),
+            list: Some(connect.with_max_retries(2)),
             patience: None,
         }
     }
@@ -173,7 +173,7 @@ impl ConnectPolicy {
     /// after silence. What a server asks for is waited for, up to 5 s in all.
     pub fn glance() -> Self {
         let connect = RetryPolicy::glance();
-        let list = RetryPolicy { max_retries: 2, max_retry_after: Duration::from_secs(1), ..connect };
+        let list = connect.with_max_retries(2).with_max_retry_after(Duration::from_secs(1));
         Self {
             machine: MachinePolicy::glance(),
             connect,

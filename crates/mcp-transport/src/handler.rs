@@ -24,7 +24,7 @@ pub trait ServerRequestHandler: fmt::Debug + Send + Sync + 'static {
 
     /// Answers one request. Runs on a task of its own, or, where a server of the modern era asks it in the result
     /// of a request, as part of that request; dropped when the connection closes or that request is given up.
-    fn handle<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a>;
+    fn handle<'a>(&'a self, request: ServerRequest<'a>) -> HandlerFuture<'a>;
 
     /// Whether a request of this method is handed to [`handle`](Self::handle). Unless overridden: where its
     /// capability is advertised, and `ping` never.
@@ -36,14 +36,50 @@ pub trait ServerRequestHandler: fmt::Debug + Send + Sync + 'static {
     ///
     /// Called from the task that reads the wire, before anything that the wire delivers later, so what it does
     /// keeps its place among the answers. It must not block.
-    fn notification(&self, method: &str, params: Option<&RawValue>) {
-        let _ = (method, params);
+    fn notification(&self, notification: ServerNotification<'_>) {
+        let _ = notification;
     }
 
     /// Who the handshake says the client is, in place of [`ClientOptions::client_info`](crate::ClientOptions):
     /// for a program that connects on behalf of another one.
     fn client_info(&self) -> Option<ClientInfo> {
         None
+    }
+}
+
+/// What a server asks of its client.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ServerRequest<'a> {
+    /// What is asked for, such as `elicitation/create`.
+    pub method: &'a str,
+    /// Its parameters, as sent.
+    pub params: Option<Box<RawValue>>,
+}
+
+impl<'a> ServerRequest<'a> {
+    /// A request of this method.
+    #[must_use]
+    pub const fn new(method: &'a str, params: Option<Box<RawValue>>) -> Self {
+        Self { method, params }
+    }
+}
+
+/// A notification of the server while it is passed on; [`Notification`] is one that is kept.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ServerNotification<'a> {
+    /// What is told, such as `notifications/tools/list_changed`.
+    pub method: &'a str,
+    /// Its parameters, as sent.
+    pub params: Option<&'a RawValue>,
+}
+
+impl<'a> ServerNotification<'a> {
+    /// A notification of this method.
+    #[must_use]
+    pub const fn new(method: &'a str, params: Option<&'a RawValue>) -> Self {
+        Self { method, params }
     }
 }
 

@@ -12,7 +12,10 @@ use serde_json::value::RawValue;
 use tokio::sync::{Notify, mpsc};
 
 use crate::activity::Activity;
-use crate::handler::{Notification, Progress, ProgressSink, ServerRequestHandler, method_not_found};
+use crate::handler::{
+    Notification, Progress, ProgressSink, ServerNotification, ServerRequest, ServerRequestHandler,
+    method_not_found,
+};
 use crate::inbound::{HandlerFuture, Inbound};
 use crate::limits::Budget;
 use crate::message::RpcError;
@@ -213,7 +216,7 @@ impl Inbox {
             self.tool_changes.fetch_add(1, Ordering::AcqRel);
         }
         if let Some(handler) = handler.or(self.handler.as_ref()) {
-            handler.notification(method, params.as_deref());
+            handler.notification(ServerNotification::new(method, params.as_deref()));
         }
         if is_progress {
             return;
@@ -233,7 +236,9 @@ impl Inbox {
         params: Option<Box<RawValue>>,
     ) -> Result<Box<RawValue>, RpcError> {
         match handler.or(self.handler.as_ref()) {
-            Some(handler) if handler.accepts(method) => handler.handle(method, params).await,
+            Some(handler) if handler.accepts(method) => {
+                handler.handle(ServerRequest::new(method, params)).await
+            }
             _ if method == "ping" => Ok(RawValue::from_string("{}".to_owned()).unwrap_or_default()),
             _ => Err(method_not_found(method)),
         }
@@ -278,7 +283,7 @@ mod tests {
             ClientCapabilities::default().with("roots", raw("{}"))
         }
 
-        fn handle<'a>(&'a self, _: &'a str, _: Option<Box<RawValue>>) -> HandlerFuture<'a> {
+        fn handle<'a>(&'a self, _: ServerRequest<'a>) -> HandlerFuture<'a> {
             Box::pin(async { Ok(raw(r#"{"roots":[]}"#)) })
         }
     }
@@ -303,15 +308,15 @@ mod tests {
             ClientCapabilities::default()
         }
 
-        fn handle<'a>(&'a self, method: &'a str, _: Option<Box<RawValue>>) -> HandlerFuture<'a> {
-            Box::pin(async move { Ok(raw(&format!("\"{method}\""))) })
+        fn handle<'a>(&'a self, request: ServerRequest<'a>) -> HandlerFuture<'a> {
+            Box::pin(async move { Ok(raw(&format!("\"{}\"", request.method))) })
         }
 
         fn accepts(&self, _: &str) -> bool {
             true
         }
 
-        fn notification(&self, method: &str, params: Option<&RawValue>) {
+        fn notification(&self, ServerNotification { method, params, .. }: ServerNotification<'_>) {
             self.0.lock().unwrap().push(format!("{method} {}", params.map_or("-", RawValue::get)));
         }
 

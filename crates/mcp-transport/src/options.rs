@@ -16,7 +16,7 @@ use crate::limits::{Allowance, Limits};
 use crate::trace::{TraceContext, TracePropagator};
 
 pub use self::limit_names::LimitNames;
-pub use crate::resolver::{Resolver, Resolving};
+pub use crate::resolver::{ResolveRequest, Resolver, ResolverFuture};
 #[cfg(feature = "http")]
 pub(crate) use tls::Material;
 pub use tls::{ClientIdentity, Pem, TlsOptions};

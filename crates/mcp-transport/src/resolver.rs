@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::pin::Pin;
 
 /// What [`Resolver::resolve`] returns.
-pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
+pub type ResolverFuture = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send>>;
 
 /// Resolves the host names of HTTP endpoints in place of the platform: for service discovery, DNS over HTTPS, or a
 /// test that moves a server.
@@ -15,6 +15,26 @@ pub type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send
 /// the connections to the old place are gone. The addresses are tried in their order, those of the other family soon
 /// after the first (RFC 8305). Not asked for addresses, and not for the target where a proxy resolves it.
 pub trait Resolver: fmt::Debug + Send + Sync + 'static {
-    /// The addresses of `host`.
-    fn resolve(&self, host: &str) -> Resolving;
+    /// The addresses of the request's host.
+    ///
+    /// # Errors
+    ///
+    /// It has none, or they are not to be had now.
+    fn resolve(&self, request: ResolveRequest<'_>) -> ResolverFuture;
+}
+
+/// What a [`Resolver`] is asked for.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ResolveRequest<'a> {
+    /// The name of the host, as the URL has it.
+    pub host: &'a str,
+}
+
+impl<'a> ResolveRequest<'a> {
+    /// Asks for the addresses of `host`.
+    #[must_use]
+    pub const fn new(host: &'a str) -> Self {
+        Self { host }
+    }
 }

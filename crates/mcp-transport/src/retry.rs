@@ -24,15 +24,16 @@ pub(crate) fn stuck_after(usual: Option<Duration>) -> Duration {
     })
 }
 
-/// How often to try again, and after which waits. A plain value, so that a program can change one field:
+/// How often to try again, and after which waits. A plain value, so that a program can change what it wants other:
 ///
 /// ```
 /// use mcp_transport::retry::RetryPolicy;
 ///
-/// let impatient = RetryPolicy { max_retries: 1, ..RetryPolicy::connect() };
+/// let impatient = RetryPolicy::connect().with_max_retries(1);
 /// assert_eq!(impatient.delays().count(), 1);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct RetryPolicy {
     /// How many waits there are, so how many attempts follow the first one.
     pub max_retries: u32,
@@ -92,6 +93,30 @@ impl RetryPolicy {
     /// Never again.
     pub const fn none() -> Self {
         Self { max_retries: 0, ..Self::reconnect() }
+    }
+
+    /// With this many waits, so as many attempts after the first one.
+    #[must_use]
+    pub const fn with_max_retries(self, max_retries: u32) -> Self {
+        Self { max_retries, ..self }
+    }
+
+    /// With waits from `initial_delay` to at most `max_delay`, each `multiplier` times the one before.
+    #[must_use]
+    pub const fn with_delays(self, initial_delay: Duration, multiplier: f64, max_delay: Duration) -> Self {
+        Self { initial_delay, max_delay, multiplier, ..self }
+    }
+
+    /// With waits that are shorter or longer by up to this part, from 0 to 1.
+    #[must_use]
+    pub const fn with_jitter(self, jitter: f64) -> Self {
+        Self { jitter, ..self }
+    }
+
+    /// With this much of a wait that the server asks for; at most 60 s.
+    #[must_use]
+    pub const fn with_max_retry_after(self, max_retry_after: Duration) -> Self {
+        Self { max_retry_after, ..self }
     }
 
     /// The wait before retry number `retry`, counted from 0, given what the server asked for: the longer of the

@@ -18,13 +18,12 @@ use super::grant::authorize::CallbackParams;
 use super::grant::authorizer::{
     AuthorizationPrompt, Authorizer, AuthorizerSession, DevicePrompt, RedirectPreference, SignInPrompt,
 };
-use super::grant::login::LoginProbe;
+use super::grant::login::{LoginProbe, ProbeRequest};
 use super::jwt::sha256_base64url;
 use super::settings::OAuthSettings;
 use super::store::{MemoryTokenStore, StoredTokens, TokenStore};
 use crate::{
-    AuthError, AuthErrorKind, AuthFuture, AuthProvider, Challenge, Credentials, HttpExchange, OAuthSpec,
-    Secret, Target,
+    AuthError, AuthErrorKind, AuthFuture, Challenge, Credentials, HttpExchange, OAuthSpec, Secret, Target,
 };
 
 pub(crate) const SERVER: &str = "https://mcp.example/mcp";
@@ -348,7 +347,7 @@ pub(crate) struct FakeProbe {
 }
 
 impl LoginProbe for FakeProbe {
-    fn probe(&self, provider: Arc<dyn AuthProvider>) -> AuthFuture<'_, ()> {
+    fn probe(&self, ProbeRequest { provider, .. }: ProbeRequest) -> AuthFuture<'_, ()> {
         Box::pin(async move {
             let credentials = provider.credentials().await?;
             self.seen.lock().unwrap().push(bearer(&credentials));

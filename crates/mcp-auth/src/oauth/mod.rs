@@ -44,7 +44,9 @@ pub use grant::authorizer::{
     AuthorizationPrompt, Authorizer, AuthorizerSession, DevicePrompt, RedirectPreference, SignInPrompt,
 };
 pub use grant::callback::LoopbackAuthorizer;
-pub use grant::login::{CompletedSignOut, LoginProbe, OAuthLogin, PendingLogin, Revocation, SignedIn};
+pub use grant::login::{
+    CompletedSignOut, LoginProbe, OAuthLogin, PendingLogin, ProbeRequest, Revocation, SignedIn,
+};
 pub use jwt::SigningKey;
 pub use provider::OAuthProvider;
 pub use settings::{AssertionSource, Grant, IdentityProvider, OAuthSettings};

@@ -16,7 +16,7 @@ use http::{Method, Request, StatusCode};
 use mcp_auth::oauth::store::{FileTokenStore, TokenStore};
 use mcp_auth::oauth::{
     AuthorizationPrompt, DevicePrompt, Grant, LoginProbe, LoopbackAuthorizer, OAuthLogin, OAuthProvider,
-    OAuthSettings, PendingLogin, Revocation, SignInPrompt, SignedIn,
+    OAuthSettings, PendingLogin, ProbeRequest, Revocation, SignInPrompt, SignedIn,
 };
 use mcp_auth::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Challenge, Credentials, HttpExchange, OAuthSpec,
@@ -70,7 +70,7 @@ fn initialize(server: &FakeMcpServer, credentials: &Credentials) -> Request<Byte
 struct Calls<'a>(&'a Machine);
 
 impl LoginProbe for Calls<'_> {
-    fn probe(&self, provider: Arc<dyn AuthProvider>) -> AuthFuture<'_, ()> {
+    fn probe(&self, ProbeRequest { provider, .. }: ProbeRequest) -> AuthFuture<'_, ()> {
         Box::pin(async move {
             match call(&*self.0.http, &self.0.server, &*provider).await? {
                 StatusCode::OK => Ok(()),

@@ -201,19 +201,10 @@ mod tests {
                 r#"{{"status":"connected","reconnects":{}}}"#,
                 self.reconnects.load(Ordering::SeqCst)
             );
-            SessionInfo {
-                pid: std::process::id(),
-                kind: "test".into(),
-                server: SessionServer { name: self.name.into(), source: "/f".into() },
-                host: None,
-                url: None,
-                folder: None,
-                version: None,
-                since: None,
-                below: None,
-                shared: (self.name == "web").then_some(Role::Guest { via: 7 }),
-                report: RawValue::from_string(report).unwrap(),
-            }
+            let report = RawValue::from_string(report).unwrap();
+            let mut info = SessionInfo::new("test", SessionServer::new(self.name, "/f"), report);
+            info.shared = (self.name == "web").then_some(Role::Guest { via: 7 });
+            info
         }
     }
 

@@ -1,6 +1,6 @@
 //! What the client answers to the server: accepts every elicitation with the schema's defaults.
 
-use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequestHandler};
+use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequest, ServerRequestHandler};
 use mcp_transport::message::RpcError;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Map, Value, json};
@@ -18,7 +18,8 @@ impl ServerRequestHandler for Accepting {
         )
     }
 
-    fn handle<'a>(&'a self, _: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a> {
+    fn handle<'a>(&'a self, request: ServerRequest<'a>) -> HandlerFuture<'a> {
+        let params = request.params;
         Box::pin(async move {
             let params: Value =
                 params.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default();

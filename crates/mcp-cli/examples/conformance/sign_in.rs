@@ -7,7 +7,7 @@ use http::{Method, Request, header};
 use mcp_auth::oauth::store::{MemoryTokenStore, TokenStore};
 use mcp_auth::oauth::{
     AuthorizationPrompt, Authorizer, AuthorizerSession, CallbackParams, Grant, IdentityProvider, LoginProbe,
-    OAuthLogin, OAuthProvider, OAuthSettings, RedirectPreference, SigningKey,
+    OAuthLogin, OAuthProvider, OAuthSettings, ProbeRequest, RedirectPreference, SigningKey,
 };
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, AuthProvider, HttpExchange, OAuthSpec, Secret, Target};
 use mcp_transport::{Connector, Endpoint, HttpEndpoint, Server};
@@ -149,7 +149,7 @@ struct Handshake {
 }
 
 impl LoginProbe for Handshake {
-    fn probe(&self, provider: Arc<dyn AuthProvider>) -> AuthFuture<'_, ()> {
+    fn probe(&self, ProbeRequest { provider, .. }: ProbeRequest) -> AuthFuture<'_, ()> {
         Box::pin(async move {
             let server = Server::new(Endpoint::Http(HttpEndpoint::new(self.url.clone()))).with_auth(provider);
             let refused =

@@ -36,7 +36,7 @@ pub(super) fn places(environment: &Environment) -> Places {
 
 /// What identifies the server of an entry to its sessions.
 fn identity(wired: &ConfiguredServer) -> SessionServer {
-    SessionServer { name: wired.description.name.clone(), source: wired.description.source.clone() }
+    SessionServer::new(&wired.description.name, &wired.description.source)
 }
 
 /// The live sessions of each of these servers, in their order.
@@ -153,20 +153,17 @@ fn session(info: &SessionInfo) -> Session {
 
 impl serve::Session {
     fn info(&self, snapshot: &StatusSnapshot) -> SessionInfo {
-        SessionInfo {
-            pid: std::process::id(),
-            kind: "bridge".to_owned(),
-            server: SessionServer { name: self.name.clone(), source: self.source.clone() },
-            shared: self.share.as_ref().and_then(Share::role),
-            host: self.about.host.clone(),
-            url: self.about.url.clone(),
-            folder: self.about.folder.clone(),
-            version: Some(env!("CARGO_PKG_VERSION").to_owned()),
-            since: self.about.since,
-            below: self.about.below.clone(),
-            // A report has string keys and numbers that JSON knows: serialising cannot fail.
-            report: to_raw_value(&self.report(snapshot)).unwrap_or_default(),
-        }
+        // A report has string keys and numbers that JSON knows: serialising cannot fail.
+        let report = to_raw_value(&self.report(snapshot)).unwrap_or_default();
+        let mut info = SessionInfo::new("bridge", SessionServer::new(&self.name, &self.source), report);
+        info.shared = self.share.as_ref().and_then(Share::role);
+        info.host.clone_from(&self.about.host);
+        info.url.clone_from(&self.about.url);
+        info.folder.clone_from(&self.about.folder);
+        info.version = Some(env!("CARGO_PKG_VERSION").to_owned());
+        info.since = self.about.since;
+        info.below.clone_from(&self.about.below);
+        info
     }
 }
 

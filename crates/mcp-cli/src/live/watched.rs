@@ -62,13 +62,7 @@ impl Pacing {
         // What the first attempt came to is told at once.
         policy.machine = MachinePolicy::long_lived().with_connect_retries(0);
         policy.machine.latch = self.again.0;
-        policy.probe = RetryPolicy {
-            max_retries: 6,
-            initial_delay: self.probe.0,
-            max_delay: self.probe.1,
-            multiplier: 2.0,
-            ..RetryPolicy::probe()
-        };
+        policy.probe = RetryPolicy::probe().with_max_retries(6).with_delays(self.probe.0, 2.0, self.probe.1);
         policy
     }
 }

@@ -25,7 +25,7 @@ use crate::error::{TransportError, TransportErrorKind};
 use crate::limits::Limits;
 use crate::message::revision::Era;
 use crate::options::ClientOptions;
-use crate::resolver::Resolver;
+use crate::resolver::{ResolveRequest, Resolver};
 
 /// How long what was found by a closer look holds.
 const LOOK_AGAIN: Duration = Duration::from_secs(10);
@@ -402,7 +402,7 @@ struct Names(Arc<dyn Resolver>);
 
 impl Resolve for Names {
     fn resolve(&self, name: Name) -> Resolving {
-        let resolving = self.0.resolve(name.as_str());
+        let resolving = self.0.resolve(ResolveRequest::new(name.as_str()));
         Box::pin(async move {
             // A port of 0 stands for that of the URL.
             let found = resolving.await?.into_iter().map(|address| SocketAddr::new(address, 0));

@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpStream, lookup_host};
 use url::{Host, Url};
 
-use crate::resolver::Resolver;
+use crate::resolver::{ResolveRequest, Resolver};
 
 /// How long a look may take, and how much is read of what comes, in bytes.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -32,7 +32,7 @@ pub(super) async fn addresses_of(
         (Some(Host::Ipv4(address)), _) => vec![SocketAddr::new(IpAddr::V4(address), port)],
         (Some(Host::Ipv6(address)), _) => vec![SocketAddr::new(IpAddr::V6(address), port)],
         (Some(Host::Domain(name)), Some(resolver)) => {
-            let found = resolver.resolve(name).await?;
+            let found = resolver.resolve(ResolveRequest::new(name)).await?;
             found.into_iter().map(|address| SocketAddr::new(address, port)).collect()
         }
         (Some(Host::Domain(name)), None) => lookup_host((name, port)).await?.collect(),

@@ -84,9 +84,9 @@ impl SupervisorPolicy {
         Self {
             machine: MachinePolicy::long_lived(),
             connect: RetryPolicy::connect(),
-            session: RetryPolicy { jitter: 0.1, ..RetryPolicy::reconnect() },
+            session: RetryPolicy::reconnect().with_jitter(0.1),
             probe: RetryPolicy::probe(),
-            list: Some(RetryPolicy { max_retries: 2, ..RetryPolicy::connect() }),
+            list: Some(RetryPolicy::connect().with_max_retries(2)),
             patience: Duration::from_secs(30),
             listen: true,
         }

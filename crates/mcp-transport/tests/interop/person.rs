@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequestHandler};
+use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequest, ServerRequestHandler};
 use mcp_transport::message::RpcError;
 use serde_json::value::{RawValue, to_raw_value};
 use serde_json::{Value, json};
@@ -40,7 +40,8 @@ impl ServerRequestHandler for Person {
         ClientCapabilities::default().with("elicitation", raw(&json!({ "form": {} })))
     }
 
-    fn handle<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a> {
+    fn handle<'a>(&'a self, request: ServerRequest<'a>) -> HandlerFuture<'a> {
+        let ServerRequest { method, params, .. } = request;
         Box::pin(async move {
             if method != "elicitation/create" {
                 return Err(RpcError::new(-32601, format!("{method} was not advertised")));

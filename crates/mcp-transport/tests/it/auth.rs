@@ -15,7 +15,6 @@ use mcp_auth::{
 use mcp_status::{ChallengeKind, MessageContext, ReasonCode, ServerStatus, classify, message};
 use mcp_testkit::{Accept, Answer, Era, FakeMcpServer, Refusal};
 use mcp_transport::connect::ConnectPolicy;
-use mcp_transport::retry::RetryPolicy;
 use mcp_transport::{Endpoint, HttpEndpoint, Server, TransportError, TransportErrorKind};
 
 use crate::support::{connector, echo, methods, options, target};
@@ -337,7 +336,7 @@ fn quick() -> ConnectPolicy {
     let mut policy = ConnectPolicy::one_shot();
     policy.connect.initial_delay = Duration::from_millis(1);
     policy.connect.max_delay = Duration::from_millis(2);
-    policy.list = Some(RetryPolicy { max_retries: 2, ..policy.connect });
+    policy.list = Some(policy.connect.with_max_retries(2));
     policy
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use mcp_status::ServerStatus;
 use mcp_testkit::{Era, FakeMcpServer};
-use mcp_transport::options::{Resolver, Resolving};
+use mcp_transport::options::{ResolveRequest, Resolver, ResolverFuture};
 use mcp_transport::supervisor::SupervisorConfig;
 use mcp_transport::{
     Connector, Endpoint, HttpEndpoint, RequestOptions, Server, Supervisor, SupervisorHandle,
@@ -46,8 +46,8 @@ impl Place {
 struct Names(Mutex<Vec<IpAddr>>);
 
 impl Resolver for Names {
-    fn resolve(&self, host: &str) -> Resolving {
-        assert_eq!(host, "mcp.test");
+    fn resolve(&self, request: ResolveRequest<'_>) -> ResolverFuture {
+        assert_eq!(request.host, "mcp.test");
         let found = self.0.lock().unwrap().clone();
         Box::pin(async move { Ok(found) })
     }

@@ -5,11 +5,10 @@ use std::time::Duration;
 
 use mcp_testkit::{Answer, Era, FakeMcpServer, Tool};
 use mcp_transport::error::TimeoutStage;
-use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequestHandler};
+use mcp_transport::handler::{ClientCapabilities, HandlerFuture, ServerRequest, ServerRequestHandler};
 use mcp_transport::message::RpcError;
 use mcp_transport::tools::ToolResult;
 use mcp_transport::{Connection, RequestOptions, TransportErrorKind};
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use crate::support::{connect, connector, echo, methods, no_violations, raw, target, text_of};
@@ -29,7 +28,8 @@ impl ServerRequestHandler for Parrot {
         ClientCapabilities::default().with("elicitation", raw(&json!({}))).with("roots", raw(&json!({})))
     }
 
-    fn handle<'a>(&'a self, method: &'a str, params: Option<Box<RawValue>>) -> HandlerFuture<'a> {
+    fn handle<'a>(&'a self, request: ServerRequest<'a>) -> HandlerFuture<'a> {
+        let ServerRequest { method, params, .. } = request;
         self.0.lock().unwrap().push(method.to_owned());
         Box::pin(async move {
             if params.as_ref().is_some_and(|params| params.get().contains("refuse")) {
@@ -300,7 +300,7 @@ impl ServerRequestHandler for Slow {
         ClientCapabilities::default().with("elicitation", raw(&json!({})))
     }
 
-    fn handle<'a>(&'a self, _: &'a str, _: Option<Box<RawValue>>) -> HandlerFuture<'a> {
+    fn handle<'a>(&'a self, _: ServerRequest<'a>) -> HandlerFuture<'a> {
         Box::pin(async {
             self.0.notified().await;
             Ok(raw(&json!({ "action": "decline" })))

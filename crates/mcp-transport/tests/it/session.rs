@@ -6,10 +6,11 @@ use std::time::Duration;
 use mcp_status::Outcome;
 use mcp_testkit::{Answer, Era, FakeMcpServer, GetStream, HttpAnswer, Sse, SseEnd};
 use mcp_transport::error::TimeoutStage;
-use mcp_transport::handler::{ClientCapabilities, HandlerFuture, Progress, ServerRequestHandler};
+use mcp_transport::handler::{
+    ClientCapabilities, HandlerFuture, Progress, ServerRequest, ServerRequestHandler,
+};
 use mcp_transport::{Connector, RequestOptions, TransportErrorKind};
 use serde_json::json;
-use serde_json::value::RawValue;
 
 use crate::support::{connect, connector, echo, methods, no_violations, options, raw, target};
 
@@ -345,7 +346,7 @@ impl ServerRequestHandler for Elicit {
         ClientCapabilities::default().with("elicitation", raw(&json!({ "form": {} })))
     }
 
-    fn handle<'a>(&'a self, _: &'a str, _: Option<Box<RawValue>>) -> HandlerFuture<'a> {
+    fn handle<'a>(&'a self, _: ServerRequest<'a>) -> HandlerFuture<'a> {
         Box::pin(async { Ok(raw(&json!({ "action": "accept", "content": { "name": "x" } }))) })
     }
 }

@@ -28,11 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// The same decisions in a fraction of the time.
 pub(crate) fn quick() -> SupervisorPolicy {
     let mut policy = SupervisorPolicy::long_lived();
-    let short = |row: RetryPolicy| RetryPolicy {
-        initial_delay: Duration::from_millis(50),
-        max_delay: Duration::from_millis(400),
-        ..row
-    };
+    let millis = Duration::from_millis;
+    let short = |row: RetryPolicy| row.with_delays(millis(50), row.multiplier, millis(400));
     policy.connect = short(policy.connect);
     policy.session = short(policy.session);
     policy.list = Some(short(RetryPolicy::connect()));

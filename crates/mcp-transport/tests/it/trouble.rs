@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use mcp_status::{MessageContext, ReasonCode, classify, message};
 use mcp_testkit::{Era, FakeMcpServer, ForwardProxy};
-use mcp_transport::options::{ProxyUrl, Resolver, Resolving, TrustFile};
+use mcp_transport::options::{ProxyUrl, ResolveRequest, Resolver, ResolverFuture, TrustFile};
 use mcp_transport::{ClientOptions, Connector, TransportError, TransportErrorKind};
 
 use crate::field_server::{Bytes, FieldServer, http};
@@ -54,7 +54,7 @@ async fn failure(options: ClientOptions, url: &str) -> TransportError {
 struct Names(Result<Vec<IpAddr>, &'static str>);
 
 impl Resolver for Names {
-    fn resolve(&self, _: &str) -> Resolving {
+    fn resolve(&self, _: ResolveRequest<'_>) -> ResolverFuture {
         let found = self.0.clone();
         Box::pin(async move { found.map_err(|text| io::Error::other(text.to_owned())) })
     }

@@ -44,12 +44,28 @@ pub struct OAuthLogin {
 
 /// Tries the new credentials on the server itself: a sign-in is a success only when the server says so.
 pub trait LoginProbe: fmt::Debug + Send + Sync {
-    /// Talks to the server with `provider`, which has the new tokens and renews nothing.
+    /// Talks to the server with the request's provider.
     ///
     /// # Errors
     ///
-    /// Why the server did not accept them. The tokens are then dropped and those of before stay.
-    fn probe(&self, provider: Arc<dyn AuthProvider>) -> AuthFuture<'_, ()>;
+    /// Why the server did not accept the new tokens. They are then dropped, and those of before stay.
+    fn probe(&self, request: ProbeRequest) -> AuthFuture<'_, ()>;
+}
+
+/// What a [`LoginProbe`] is asked to try.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct ProbeRequest {
+    /// Has the new tokens, and renews nothing.
+    pub provider: Arc<dyn AuthProvider>,
+}
+
+impl ProbeRequest {
+    /// Asks to try what `provider` has.
+    #[must_use]
+    pub fn new(provider: Arc<dyn AuthProvider>) -> Self {
+        Self { provider }
+    }
 }
 
 /// A sign-in that succeeded.
@@ -410,7 +426,7 @@ impl PendingLogin {
         let mut tokens = answer.into_stored(&client.id, scopes, ctx.clock.now());
         Context::complete(&mut tokens, &self.discovery, resource, self.dpop.as_deref());
         let key = ctx.key(&self.discovery.issuer);
-        probe.probe(self.trial(&key, &tokens).await?).await?;
+        probe.probe(ProbeRequest::new(self.trial(&key, &tokens).await?)).await?;
 
         // Under the lock, so that a refresh of the old tokens cannot be saved over the new ones.
         let guard = ctx.store.lock(&key).await?;

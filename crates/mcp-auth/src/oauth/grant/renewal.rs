@@ -26,7 +26,7 @@ pub(crate) async fn refresh(
     let forgotten = Arc::new(AtomicBool::new(false));
     let varied = Arc::new(AtomicBool::new(false));
     let under_way = ctx.settings.renewals.begin();
-    let request = RefreshRequest { key: key.clone(), used: used.clone(), now: ctx.clock.now() };
+    let request = RefreshRequest::new(key.clone(), used.clone(), ctx.clock.now());
     let exchange = {
         let (ctx, key, forgotten) = (Arc::clone(ctx), key.clone(), Arc::clone(&forgotten));
         move |tokens: StoredTokens| {

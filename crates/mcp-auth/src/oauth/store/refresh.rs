@@ -52,6 +52,7 @@ pub enum RefreshError {
 
 /// What a refresh needs to know besides the tokens.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct RefreshRequest {
     /// Whose tokens.
     pub key: TokenKey,
@@ -59,6 +60,14 @@ pub struct RefreshRequest {
     pub used: StoredTokens,
     /// The time that expiries are compared with.
     pub now: SystemTime,
+}
+
+impl RefreshRequest {
+    /// A refresh of the tokens `used` of `key`.
+    #[must_use]
+    pub const fn new(key: TokenKey, used: StoredTokens, now: SystemTime) -> Self {
+        Self { key, used, now }
+    }
 }
 
 /// Refreshes the tokens of `request`, unless someone else has done so already.

@@ -238,7 +238,7 @@ async fn f081_a_sign_in_that_is_dropped_leaves_the_old_tokens() {
     #[derive(Debug)]
     struct Hanging;
     impl LoginProbe for Hanging {
-        fn probe(&self, _: Arc<dyn AuthProvider>) -> AuthFuture<'_, ()> {
+        fn probe(&self, _: ProbeRequest) -> AuthFuture<'_, ()> {
             Box::pin(std::future::pending())
         }
     }

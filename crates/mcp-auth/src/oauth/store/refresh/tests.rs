@@ -46,7 +46,7 @@ async fn run(
 ) -> (RefreshOutcome, u32) {
     let asked = Arc::new(AtomicU32::new(0));
     let counter = Arc::clone(&asked);
-    let request = RefreshRequest { key: key(), used, now: at(now) };
+    let request = RefreshRequest::new(key(), used, at(now));
     let exchange = move |spent| {
         counter.fetch_add(1, Ordering::Relaxed);
         std::future::ready(answer(spent))
@@ -134,7 +134,7 @@ async fn f086_f096_many_tasks_refresh_once() {
     let tasks: Vec<_> = (0..50)
         .map(|_| {
             let (store, asked) = (Arc::clone(&store) as Arc<dyn TokenStore>, Arc::clone(&asked));
-            let request = RefreshRequest { key: key(), used: tokens(0), now: at(5) };
+            let request = RefreshRequest::new(key(), tokens(0), at(5));
             tokio::spawn(refresh_once(store, request, move |_| {
                 asked.fetch_add(1, Ordering::Relaxed);
                 async {
@@ -229,7 +229,7 @@ async fn f091_tokens_that_cannot_be_kept_are_tried_again_and_then_handed_over() 
 #[tokio::test(start_paused = true)]
 async fn fb_x09_a_caller_that_gives_up_does_not_lose_the_rotated_token() {
     let store = store_with(&tokens(0)).await;
-    let request = RefreshRequest { key: key(), used: tokens(0), now: at(5) };
+    let request = RefreshRequest::new(key(), tokens(0), at(5));
     let refresh = refresh_once(Arc::clone(&store) as Arc<dyn TokenStore>, request, |_| async {
         tokio::time::sleep(Duration::from_secs(2)).await;
         Ok(tokens(1))
