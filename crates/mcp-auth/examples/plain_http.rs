@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bytes::Bytes;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
-use mcp_auth::replay::{self, SendError, Sent};
+use mcp_auth::replay::{self, ReplayOutcome, SendError};
 use mcp_auth::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, CredentialSource, Credentials, FetchReason, Secret,
     SingleFlight,
@@ -43,7 +43,7 @@ pub(crate) async fn post(
     provider: &dyn AuthProvider,
     url: &str,
     message: &'static str,
-) -> Result<Sent<reqwest::Body>, Box<dyn Error>> {
+) -> Result<ReplayOutcome<reqwest::Body>, Box<dyn Error>> {
     let request = http::Request::post(url)
         .header(CONTENT_TYPE, "application/json")
         .header(ACCEPT, "application/json, text/event-stream")

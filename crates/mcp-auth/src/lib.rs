@@ -88,7 +88,7 @@ pub use provider::{
 };
 pub use renewals::Renewals;
 pub use secret::Secret;
-pub use settings::{AuthSettings, CustomSpec, EnvPolicy, HelperSpec, OAuthSpec, Target, Withheld};
+pub use settings::{AuthSettings, CustomSpec, EnvPolicy, HelperSpec, OAuthSpec, Target, WithholdReason};
 pub use signing::{RequestSigner, SigningRequest};
 pub use single_flight::SingleFlight;
 pub use static_headers::StaticHeaders;

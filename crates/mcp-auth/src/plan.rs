@@ -13,7 +13,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{AuthSettings, Withheld, static_headers};
+use crate::{AuthSettings, WithholdReason, static_headers};
 
 /// The name of the provider that runs a command.
 pub(crate) const HELPER_NAME: &str = "headers-helper";
@@ -130,7 +130,7 @@ pub enum LinkReason {
     /// The entry configures a provider of the program's own, which takes its place.
     CustomConfigured,
     /// It may not run.
-    Withheld(Withheld),
+    Withheld(WithholdReason),
     /// The entry has a helper that may not run. Nothing stands in for it, or the author of the entry could
     /// steer how a person signs in.
     HelperWithheld,
@@ -152,7 +152,7 @@ impl fmt::Display for LinkReason {
                 "only when fresh credentials were refused too, the server offers OAuth and a person has signed in"
             }
             Self::CustomConfigured => "another provider is configured and takes its place",
-            Self::Withheld(Withheld::UntrustedFolder) => {
+            Self::Withheld(WithholdReason::UntrustedFolder) => {
                 "the folder is not trusted, so requests carry static headers alone"
             }
             Self::HelperWithheld => "headersHelper is configured and outranks it, although it may not run",
@@ -240,7 +240,7 @@ impl AuthPlan {
     }
 
     /// Why the authority may not run, if so.
-    pub fn withheld(&self) -> Option<Withheld> {
+    pub fn withheld(&self) -> Option<WithholdReason> {
         self.links.iter().find_map(|link| match link.why {
             LinkReason::Withheld(reason) => Some(reason),
             _ => None,
@@ -322,7 +322,7 @@ mod tests {
         AuthSettings {
             static_headers: headers.iter().map(|name| ((*name).to_owned(), Secret::new("canary"))).collect(),
             helper: helper.then(|| HelperSpec::new("print-headers --secret canary", "/")),
-            helper_withheld: withheld.then_some(Withheld::UntrustedFolder),
+            helper_withheld: withheld.then_some(WithholdReason::UntrustedFolder),
             oauth: oauth.then(OAuthSpec::default),
             ..AuthSettings::default()
         }

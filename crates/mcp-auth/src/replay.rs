@@ -212,7 +212,7 @@ async fn answered<T>(provider: &dyn AuthProvider, mut asked: AuthFuture<'_, T>) 
 /// What became of a request.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct Sent<B> {
+pub struct ReplayOutcome<B> {
     /// The last answer of the server.
     pub response: http::Response<B>,
     /// What it says of the credentials, where it refused them and no others helped.
@@ -262,7 +262,7 @@ impl<E: std::error::Error + 'static> std::error::Error for SendError<E> {
 /// # Errors
 ///
 /// There are no credentials, the client failed, or the answer is not the server's. A refusal that stands is an answer:
-/// [`Sent::refusal`].
+/// [`ReplayOutcome::refusal`].
 ///
 /// # Cancel safety
 ///
@@ -290,7 +290,7 @@ pub async fn send<B, E, F: Future<Output = Result<http::Response<B>, E>>>(
     provider: &dyn AuthProvider,
     request: &http::Request<Bytes>,
     mut client: impl FnMut(http::Request<Bytes>) -> F,
-) -> Result<Sent<B>, SendError<E>> {
+) -> Result<ReplayOutcome<B>, SendError<E>> {
     let url = Url::parse(&request.uri().to_string()).map_err(|error| {
         let message = "send the request: its URI is not a whole one";
         SendError::Credentials(AuthError::new(AuthErrorKind::Misconfigured, message).with_source(error))
@@ -306,13 +306,15 @@ pub async fn send<B, E, F: Future<Output = Result<http::Response<B>, E>>>(
         let attempts = replay.attempts();
         let Some(refusal) = refusal else {
             replay.accepted(response.status(), &url, response.headers()).map_err(SendError::Answer)?;
-            return Ok(Sent { response, refusal: None, after: None, attempts });
+            return Ok(ReplayOutcome { response, refusal: None, after: None, attempts });
         };
         let challenges = Challenge::parse_all(response.headers());
         let after = replay.refused(response.status(), &challenges, response.headers()).await;
         match after.map_err(SendError::Credentials)? {
             AfterRefusal::SendAgain => {}
-            after => return Ok(Sent { response, refusal: Some(refusal), after: Some(after), attempts }),
+            after => {
+                return Ok(ReplayOutcome { response, refusal: Some(refusal), after: Some(after), attempts });
+            }
         }
     }
 }
@@ -362,7 +364,7 @@ mod tests {
         accepted: &str,
         status: u16,
         challenge: Option<&str>,
-    ) -> (Sent<()>, Vec<String>) {
+    ) -> (ReplayOutcome<()>, Vec<String>) {
         let carried = Mutex::new(Vec::new());
         let request = Request::post("https://h.example/mcp").body(Bytes::from_static(b"{}")).unwrap();
         let sent = send(provider, &request, |request| {

@@ -9,7 +9,7 @@ use http::HeaderName;
 
 /// Why a name is not for credentials.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Reserved {
+pub(crate) enum ReservedReason {
     /// It says where a message ends, or is about one hop of its way (RFC 9110 section 7.6.1, RFC 9112 section 6). A wrong
     /// one makes two messages of one, so it is an error wherever it is written down.
     Framing,
@@ -18,7 +18,7 @@ pub(crate) enum Reserved {
     Protocol,
 }
 
-impl fmt::Display for Reserved {
+impl fmt::Display for ReservedReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Framing => "it frames the message, which only the connection can do",
@@ -28,18 +28,18 @@ impl fmt::Display for Reserved {
 }
 
 /// Whether a header of this name is not for credentials, and why.
-pub(crate) fn reserved(name: &HeaderName) -> Option<Reserved> {
+pub(crate) fn reserved(name: &HeaderName) -> Option<ReservedReason> {
     match name.as_str() {
         "connection" | "content-length" | "http2-settings" | "keep-alive" | "proxy-connection" | "te"
-        | "trailer" | "transfer-encoding" | "upgrade" => Some(Reserved::Framing),
+        | "trailer" | "transfer-encoding" | "upgrade" => Some(ReservedReason::Framing),
         "accept"
         | "content-type"
         | "last-event-id"
         | "mcp-method"
         | "mcp-name"
         | "mcp-protocol-version"
-        | "mcp-session-id" => Some(Reserved::Protocol),
-        name if name.starts_with("mcp-param-") => Some(Reserved::Protocol),
+        | "mcp-session-id" => Some(ReservedReason::Protocol),
+        name if name.starts_with("mcp-param-") => Some(ReservedReason::Protocol),
         _ => None,
     }
 }
@@ -52,10 +52,10 @@ mod tests {
     fn what_frames_or_speaks_the_protocol_is_reserved_and_nothing_else() {
         let of = |name: &str| reserved(&HeaderName::from_bytes(name.as_bytes()).unwrap());
         for name in ["Content-Length", "Transfer-Encoding", "CONNECTION", "TE", "Trailer", "Upgrade"] {
-            assert_eq!(of(name), Some(Reserved::Framing), "{name}");
+            assert_eq!(of(name), Some(ReservedReason::Framing), "{name}");
         }
         for name in ["Accept", "content-type", "MCP-Protocol-Version", "Mcp-Session-Id", "Mcp-Param-Region"] {
-            assert_eq!(of(name), Some(Reserved::Protocol), "{name}");
+            assert_eq!(of(name), Some(ReservedReason::Protocol), "{name}");
         }
         for name in
             ["Authorization", "Host", "User-Agent", "Accept-Language", "Origin", "X-Mcp-Name", "Mcp-Team"]

@@ -53,7 +53,7 @@ pub struct AuthSettings {
     /// The command that mints headers.
     pub helper: Option<HelperSpec>,
     /// Why the helper may not run, if so.
-    pub helper_withheld: Option<Withheld>,
+    pub helper_withheld: Option<WithholdReason>,
     /// The `oauth` block; present only where the entry has one.
     pub oauth: Option<OAuthSpec>,
     /// The entry says `oauth: false`: there is no sign-in to this server.
@@ -88,7 +88,7 @@ impl CustomSpec {
 /// Why a configured provider is not allowed to run.
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
 #[non_exhaustive]
-pub enum Withheld {
+pub enum WithholdReason {
     /// The folder that the entry belongs to is not trusted.
     UntrustedFolder,
 }

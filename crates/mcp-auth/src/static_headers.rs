@@ -4,7 +4,7 @@ use std::fmt;
 
 use http::{HeaderName, HeaderValue};
 
-use crate::reserved::{Reserved, reserved};
+use crate::reserved::{ReservedReason, reserved};
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Credentials, Recovery, Rejection,
     Secret,
@@ -88,8 +88,8 @@ fn parse(name: &str, value: &Secret) -> Result<(HeaderName, HeaderValue), AuthEr
         .map_err(|_| invalid(&"its value has characters that a header cannot carry"))?;
     let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| invalid(&"this is not a header name"))?;
     match reserved(&name) {
-        Some(why @ Reserved::Framing) => Err(invalid(&why)),
-        Some(Reserved::Protocol) | None => Ok((name, value)),
+        Some(why @ ReservedReason::Framing) => Err(invalid(&why)),
+        Some(ReservedReason::Protocol) | None => Ok((name, value)),
     }
 }
 

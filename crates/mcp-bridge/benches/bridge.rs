@@ -17,7 +17,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mcp_bridge::{Bridge, BridgeConfig};
-use mcp_transport::supervisor::Withheld;
+use mcp_transport::supervisor::NoContact;
 use mcp_transport::{ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, Server};
 
 use crate::http::{Exchange, serve};
@@ -47,7 +47,7 @@ fn bridge(url: &str) {
     runtime.block_on(async {
         let source = move || {
             let server = Server::new(Endpoint::Http(HttpEndpoint::new(url.clone())));
-            async move { Ok::<_, Withheld>(server) }
+            async move { Ok::<_, NoContact>(server) }
         };
         let connector = Connector::new(ClientOptions::new(ClientInfo::new("bench", "1")));
         let (input, output) = mcp_bridge::stdio::open().expect("streams");

@@ -15,7 +15,7 @@ use mcp_auth::{
 };
 use mcp_bridge::{Bridge, BridgeConfig};
 use mcp_status::NextStep;
-use mcp_transport::supervisor::Withheld;
+use mcp_transport::supervisor::NoContact;
 use mcp_transport::{ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, Server};
 use url::Url;
 
@@ -56,7 +56,7 @@ pub(crate) fn bridge(name: &str, url: Url, file: PathBuf) -> Bridge {
     // Asked before every new connection; a program with a configuration reads it here.
     let source = move || {
         let server = Server::new(Endpoint::Http(HttpEndpoint::new(url.clone()))).with_auth(auth.clone());
-        async move { Ok::<_, Withheld>(server) }
+        async move { Ok::<_, NoContact>(server) }
     };
     let of = name.to_owned();
     let config = BridgeConfig::new(name, version, source).with_program(PROGRAM).with_next(move |step| {

@@ -159,9 +159,9 @@ impl BridgeConfig {
     /// ```
     /// use mcp_bridge::BridgeConfig;
     /// use mcp_status::NextStep;
-    /// use mcp_transport::supervisor::Withheld;
+    /// use mcp_transport::supervisor::NoContact;
     ///
-    /// let config = BridgeConfig::new("internal", "1.0", || async { Err(Withheld::SwitchedOff) })
+    /// let config = BridgeConfig::new("internal", "1.0", || async { Err(NoContact::SwitchedOff) })
     ///     .with_program("acme")
     ///     .with_next(|step| match step {
     ///         NextStep::SignIn { .. } => Some("acme auth internal".to_owned()),

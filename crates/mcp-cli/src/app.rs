@@ -16,7 +16,7 @@ use crate::deadline::Deadline;
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::loaded::Loaded;
+use crate::loaded::LoadedConfig;
 use crate::output::Output;
 use crate::problems::problem_text;
 use crate::steps::Steps;
@@ -127,7 +127,7 @@ impl App {
     /// # Errors
     ///
     /// A usage error where `--mcp-config` cannot be used at all: it was asked for by name.
-    pub(crate) fn load(&self) -> Result<Loaded, CliError> {
+    pub(crate) fn load(&self) -> Result<LoadedConfig, CliError> {
         let loaded = self.load_as_is()?;
         match unusable_argument(&loaded.config) {
             Some(problem) => {
@@ -138,16 +138,16 @@ impl App {
     }
 
     /// The same, whatever is wrong with it: for commands that tell what is.
-    pub(crate) fn load_as_is(&self) -> Result<Loaded, CliError> {
+    pub(crate) fn load_as_is(&self) -> Result<LoadedConfig, CliError> {
         let addresses = self.addresses.clone();
-        Ok(Loaded { config: self.read(&self.mcp_config)?, scope: self.scope, addresses })
+        Ok(LoadedConfig { config: self.read(&self.mcp_config)?, scope: self.scope, addresses })
     }
 
     /// The same with more entries, as `--mcp-config` would bring them along.
-    pub(crate) fn load_with(&self, servers: &str) -> Result<Loaded, CliError> {
+    pub(crate) fn load_with(&self, servers: &str) -> Result<LoadedConfig, CliError> {
         let mut mcp_config = self.mcp_config.clone();
         mcp_config.push(servers.to_owned());
-        Ok(Loaded { config: self.read(&mcp_config)?, scope: None, addresses: self.addresses.clone() })
+        Ok(LoadedConfig { config: self.read(&mcp_config)?, scope: None, addresses: self.addresses.clone() })
     }
 
     /// The scope that was asked for.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use mcp_config::{Config, Host, HostFound, Request};
+use mcp_config::{Config, Host, HostListing, Request};
 
 use crate::app::App;
 use crate::error::CliError;
@@ -35,8 +35,8 @@ impl App {
     /// # Errors
     ///
     /// As of [`own_request`](Self::own_request).
-    pub(crate) fn found_in_hosts(&self, only: Option<&'static Host>) -> Result<Vec<HostFound>, CliError> {
-        Ok(HostFound::all(&self.own_request()?, only))
+    pub(crate) fn found_in_hosts(&self, only: Option<&'static Host>) -> Result<Vec<HostListing>, CliError> {
+        Ok(HostListing::all(&self.own_request()?, only))
     }
 }
 
@@ -69,7 +69,7 @@ pub(crate) fn short(app: &App, path: &str) -> String {
 }
 
 /// One line of a file: host, how many servers it has, where it is.
-pub(crate) fn lines(app: &App, found: &[HostFound]) -> String {
+pub(crate) fn lines(app: &App, found: &[HostListing]) -> String {
     let rows = found.iter().map(|file| {
         let count = match (&file.unreadable, file.servers.len()) {
             (Some(_), _) => "cannot be read".to_owned(),

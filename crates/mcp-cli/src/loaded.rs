@@ -14,13 +14,13 @@ use crate::view::row::{PointerRow, ProblemRow};
 
 /// The configuration as it is now.
 #[derive(Debug)]
-pub(crate) struct Loaded {
+pub(crate) struct LoadedConfig {
     pub(crate) config: Config,
     pub(crate) scope: Option<Scope>,
     pub(crate) addresses: Arc<[Address]>,
 }
 
-impl Loaded {
+impl LoadedConfig {
     /// Every server in force, wired but not contacted.
     pub(crate) async fn wired_all(&self, app: &App) -> Vec<ConfiguredServer> {
         let mut wired = Vec::with_capacity(self.config.entries.len());

@@ -2,15 +2,15 @@
 
 use mcp_config::{Problem, ProblemCode, Severity};
 use mcp_connect::ConfiguredServer;
-use mcp_transport::supervisor::Withheld;
+use mcp_transport::supervisor::NoContact;
 
 use crate::app::App;
-use crate::loaded::Loaded;
+use crate::loaded::LoadedConfig;
 use crate::view::row::ProblemRow;
 use crate::view::shown;
 use crate::view::wrap::paragraph;
 
-impl Loaded {
+impl LoadedConfig {
     /// Tells people which files cannot be understood, whatever they asked for.
     pub(crate) fn note_broken(&self, app: &App) {
         for problem in self.config.broken_files() {
@@ -48,7 +48,7 @@ impl Loaded {
 /// What the rows of servers that are never contacted say.
 fn rows_say(wired: &[ConfiguredServer]) -> Vec<String> {
     let reason = |wired: &ConfiguredServer| match &wired.state {
-        Err(Withheld::Because(reason)) => Some(shown::line(&reason.message)),
+        Err(NoContact::Because(reason)) => Some(shown::line(&reason.message)),
         _ => None,
     };
     wired.iter().filter_map(reason).collect()

@@ -12,7 +12,7 @@ use url::{Host, Url};
 
 use crate::display::{display_secret_text, display_url_text};
 use crate::expand::Text;
-use crate::hosts::{AddressOption, Line, Takes};
+use crate::hosts::{AddressOption, Line, OptionMeaning};
 use crate::sources::{Content, Role, Source};
 use crate::{Env, Place};
 
@@ -161,9 +161,9 @@ fn plain_references(text: &str) -> String {
 fn wrong(option: &AddressOption) -> String {
     let name = option.name;
     match option.takes {
-        Takes::Header => "a header is written as 'Name: value'".to_owned(),
-        Takes::Type => format!("{name} is http or sse"),
-        Takes::Port(_) => format!("{name} is a port from 1 to 65535"),
+        OptionMeaning::Header => "a header is written as 'Name: value'".to_owned(),
+        OptionMeaning::Type => format!("{name} is http or sse"),
+        OptionMeaning::Port(_) => format!("{name} is a port from 1 to 65535"),
         _ => format!("the value of {name} cannot be read"),
     }
 }
@@ -173,7 +173,7 @@ fn shown_option(option: &AddressOption, value: &str) -> Vec<String> {
     let name = option.short.map_or_else(|| option.name.to_owned(), |letter| format!("-{letter}"));
     let text = Text::expand(value, &Env::new());
     match option.takes {
-        Takes::Header => {
+        OptionMeaning::Header => {
             let (header, value) = value.split_once(':').unwrap_or((value, ""));
             let value = display_secret_text(&Text::expand(value.trim(), &Env::new()));
             vec![name, format!("{}: {value}", header.trim())]

@@ -13,7 +13,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::display::{REDACTED, display_secret_text, display_url_text};
 use crate::edit::Value;
 use crate::expand::Text;
-use crate::hosts::{AddressOption, Takes};
+use crate::hosts::{AddressOption, OptionMeaning};
 use crate::{Env, Platform};
 
 /// The version of the manifest: <https://github.com/anthropics/mcpb/blob/main/MANIFEST.md>, whose schema of this version is in
@@ -132,17 +132,17 @@ impl Bundle {
     /// What an option of a URL says in the place of the field at `path`.
     fn field(&mut self, path: &str, value: &Value) {
         let is = |option: &&AddressOption| match option.takes {
-            Takes::Text(field) | Takes::Port(field) => field == path,
-            Takes::Is(field, setting) => field == path && setting.is(value),
+            OptionMeaning::Text(field) | OptionMeaning::Port(field) => field == path,
+            OptionMeaning::Is(field, setting) => field == path && setting.is(value),
             _ => false,
         };
         let option = AddressOption::all().iter().find(is);
         match (option.map(|option| (option.name, option.takes)), value) {
-            (Some((name, Takes::Is(..))), _) => self.words.push(name.to_owned()),
-            (Some((name, Takes::Port(_))), Value::Number(port)) => {
+            (Some((name, OptionMeaning::Is(..))), _) => self.words.push(name.to_owned()),
+            (Some((name, OptionMeaning::Port(_))), Value::Number(port)) => {
                 self.words.extend([name.to_owned(), port.clone()]);
             }
-            (Some((name, Takes::Text(_))), Value::String(written))
+            (Some((name, OptionMeaning::Text(_))), Value::String(written))
                 if !display_url_text(&Text::expand(written, &Env::new())).contains(REDACTED) =>
             {
                 let text = Text::expand(written, &Env::new());

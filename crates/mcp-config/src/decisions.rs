@@ -45,7 +45,7 @@ impl Trust {
 }
 
 /// A parsed file and what it was read for.
-pub(crate) type Parsed<'a> = (Role, Document<'a>);
+pub(crate) type ParsedFile<'a> = (Role, Document<'a>);
 
 /// The members of `projects` in `document` that belong to the folder `root`.
 pub(crate) fn project_nodes<'d>(
@@ -61,7 +61,7 @@ pub(crate) fn project_nodes<'d>(
 }
 
 /// The folders that the files of this person say something of, each once.
-pub(crate) fn folders(files: &[Parsed<'_>]) -> Vec<PathBuf> {
+pub(crate) fn folders(files: &[ParsedFile<'_>]) -> Vec<PathBuf> {
     let of_person = files.iter().filter(|(role, _)| matches!(role, Role::User | Role::Own));
     let projects = of_person.filter_map(|(_, document)| document.object()?.get("projects")?.as_object());
     let mut folders: Vec<PathBuf> = Vec::new();
@@ -75,7 +75,7 @@ pub(crate) fn folders(files: &[Parsed<'_>]) -> Vec<PathBuf> {
 }
 
 /// Whether the folder that `project` stands for is trusted.
-pub(crate) fn trust(files: &[Parsed<'_>], project: &Project) -> Trust {
+pub(crate) fn trust(files: &[ParsedFile<'_>], project: &Project) -> Trust {
     for (role, document) in files {
         for root in project.roots() {
             let found = match role {
@@ -117,10 +117,10 @@ type NamedOrigin = (String, Origin);
 
 /// The disabled lists of this project.
 #[derive(Debug, Default)]
-pub(crate) struct Disabled(HashMap<String, Vec<Origin>>);
+pub(crate) struct DisabledLists(HashMap<String, Vec<Origin>>);
 
-impl Disabled {
-    pub(crate) fn read(files: &[Parsed<'_>], project: &Project, problems: &mut Vec<Problem>) -> Self {
+impl DisabledLists {
+    pub(crate) fn read(files: &[ParsedFile<'_>], project: &Project, problems: &mut Vec<Problem>) -> Self {
         let mut disabled = Self::default();
         for (_, document) in files.iter().filter(|(role, _)| *role == Role::User) {
             for root in project.roots() {
@@ -142,13 +142,13 @@ impl Disabled {
 }
 
 /// What decides whether a project's own settings are heard.
-pub(crate) struct Heard<'a> {
+pub(crate) struct SettingsGate<'a> {
     pub(crate) locations: &'a Locations,
     pub(crate) project: &'a Project,
     pub(crate) trust: &'a Trust,
 }
 
-impl Heard<'_> {
+impl SettingsGate<'_> {
     /// Whether this settings file of the project counts: its folder is trusted, and it belongs to whom the folder does.
     pub(crate) fn counts(&self, document: &Document<'_>) -> bool {
         let ours = document.foreign.is_none() || document.foreign == self.project.foreign;
@@ -182,7 +182,7 @@ struct FileApproval {
 
 /// Names that are approved, and whether all are.
 #[derive(Debug, Default)]
-struct Blanket {
+struct ApprovedNames {
     approved: HashMap<String, Origin>,
     everything: Option<Origin>,
 }
@@ -194,7 +194,7 @@ pub(crate) struct Approvals {
     approved: HashMap<String, Origin>,
     everything: Option<Origin>,
     /// What the repository's own settings approve, in a folder that is trusted.
-    by_repository: Blanket,
+    by_repository: ApprovedNames,
     /// The folder was trusted here, or its approvals have been met. From then on the repository's own settings approve
     /// nothing that was not there then.
     settled: bool,
@@ -206,8 +206,8 @@ pub(crate) struct Approvals {
 
 impl Approvals {
     pub(crate) fn read(
-        files: &[Parsed<'_>],
-        heard: &Heard<'_>,
+        files: &[ParsedFile<'_>],
+        heard: &SettingsGate<'_>,
         known: bool,
         problems: &mut Vec<Problem>,
     ) -> Self {

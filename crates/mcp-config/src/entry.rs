@@ -17,7 +17,7 @@ pub use crate::launch::Stdio;
 use crate::network::Network;
 use crate::policy::PolicyBlock;
 pub use crate::scope::Scope;
-use crate::{Extra, Origin, Redacted, ToolPolicy, display};
+use crate::{Extra, Origin, RedactedText, ToolPolicy, display};
 
 /// One server of the configuration.
 #[derive(Clone, Debug)]
@@ -157,7 +157,7 @@ pub struct Remote {
     /// How it speaks.
     pub kind: RemoteKind,
     /// Its endpoint, expanded.
-    pub url: Redacted<Url>,
+    pub url: RedactedText<Url>,
     /// The endpoint as written.
     pub url_text: Text,
     /// The headers of the entry, in its order.
@@ -177,7 +177,7 @@ pub struct Remote {
 #[non_exhaustive]
 pub struct Helper {
     /// The command line, as written: the shell expands it.
-    pub command: Redacted<String>,
+    pub command: RedactedText<String>,
     /// Its working directory: the launch directory for an entry that belongs to the project or the command
     /// line, the person's configuration directory for one that belongs to the person or the administrator.
     pub cwd: PathBuf,

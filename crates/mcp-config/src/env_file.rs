@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use mcp_files::{FileError, Policy};
 
-use crate::Redacted;
+use crate::RedactedText;
 
 /// The longest file, in bytes.
 const MAX_BYTES: u64 = 256 * 1024;
@@ -34,7 +34,7 @@ pub struct EnvFile {
     /// Where it is.
     pub path: PathBuf,
     /// Name and value, in the order of the file; each name once.
-    pub variables: Vec<(String, Redacted<String>)>,
+    pub variables: Vec<(String, RedactedText<String>)>,
     /// The lines that are of another form, from 1; the first of them.
     pub(crate) odd_lines: Vec<usize>,
 }
@@ -116,7 +116,7 @@ pub(crate) fn parse(text: &str) -> EnvFile {
                 Some((name, value, length)) => {
                     taken = &rest[..length];
                     file.variables.retain(|(known, _)| *known != name);
-                    file.variables.push((name, Redacted::new(value)));
+                    file.variables.push((name, RedactedText::new(value)));
                 }
                 None if file.odd_lines.len() < TOLD => file.odd_lines.push(number),
                 None => {}

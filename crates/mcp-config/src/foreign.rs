@@ -3,7 +3,7 @@
 //! People copy entries and files from one host to another. What the hosts have is known in [`hosts`](crate::hosts); nothing
 //! of it is honoured in a file of ours, and here is what to say about it.
 
-use crate::hosts::{Host, Means, holds_servers, words};
+use crate::hosts::{FieldMeaning, Host, holds_servers, words};
 use crate::json::Object;
 
 /// Where another host keeps its servers.
@@ -62,7 +62,7 @@ pub(crate) fn kind(word: &str) -> Option<&'static str> {
 pub(crate) fn url(entry: &Object) -> Option<(&str, &'static str)> {
     entry.iter().find_map(|member| {
         let address = member.node.as_str()?;
-        let row = words::field(&member.key).filter(|row| matches!(row.means, Means::Address(_)))?;
+        let row = words::field(&member.key).filter(|row| matches!(row.means, FieldMeaning::Address(_)))?;
         let instead = row.instead?;
         (address.contains("://") || address.contains('.')).then_some((&*member.key, instead))
     })

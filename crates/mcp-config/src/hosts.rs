@@ -27,14 +27,14 @@ use std::path::{Path, PathBuf};
 
 pub(crate) use entry::Origins;
 pub(crate) use found::written;
-pub use found::{HostFound, HostServer};
+pub use found::{HostListing, HostServer};
 pub use lines::AddressOption;
-pub(crate) use lines::{Line, Takes};
+pub(crate) use lines::{Line, OptionMeaning};
 pub(crate) use place::{Base, Folder};
 pub(crate) use read::holds_servers;
 pub use variables::Input;
-pub(crate) use variables::{Around, Form};
-pub(crate) use words::Means;
+pub(crate) use variables::{EditorVariables, Form};
+pub(crate) use words::FieldMeaning;
 
 use crate::{Env, Platform, Project};
 
@@ -48,7 +48,7 @@ pub struct Host {
     /// Its files, the ones whose definitions win first.
     pub(crate) files: &'static [HostFile],
     /// What a word means in it, where that is not the usual meaning.
-    pub(crate) fields: &'static [(&'static str, Means)],
+    pub(crate) fields: &'static [(&'static str, FieldMeaning)],
     /// The ways to write a reference to a variable that it has besides the usual ones.
     pub(crate) forms: &'static [Form],
     /// It replaces references to variables at all.

@@ -5,7 +5,7 @@
 
 use crate::edit::{self, Change, EditError, Value};
 use crate::entry::{Server, ServerEntry};
-use crate::hosts::{Host, HostFound, HostServer, Input};
+use crate::hosts::{Host, HostListing, HostServer, Input};
 use crate::{Config, EntryPlace, Origin, Problem, Scope, Terms};
 
 /// The servers of other hosts, each with what stands in its way.
@@ -27,7 +27,7 @@ pub struct Candidate {
     /// Where it was found.
     pub sources: Vec<FoundPlace>,
     /// What stands under its name here.
-    pub standing: Standing,
+    pub standing: CandidateState,
     /// What stands under its name in the file that would be written. It may hold secrets.
     pub before: Option<Value>,
     /// What could not be taken over, and what became of what was.
@@ -54,7 +54,7 @@ pub struct FoundPlace {
 /// What stands under the name of a candidate here.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Standing {
+pub enum CandidateState {
     /// Nothing.
     New,
     /// The same server, there.
@@ -74,7 +74,7 @@ impl ImportPlan {
     ///
     /// `text` is no JSON.
     pub fn new(
-        found: &[HostFound],
+        found: &[HostListing],
         config: &Config,
         place: &EntryPlace,
         text: &str,
@@ -92,7 +92,7 @@ impl ImportPlan {
 
     fn add(
         &mut self,
-        file: &HostFound,
+        file: &HostListing,
         carried: &HostServer,
         config: &Config,
         place: &EntryPlace,
@@ -116,11 +116,11 @@ impl ImportPlan {
         }
         let before = edit::value_at(text, &place.path(text, name))?;
         let standing = match unusable(carried) {
-            Some(why) => Standing::Unusable(why),
+            Some(why) => CandidateState::Unusable(why),
             None => match (standing(carried, config, place), same_name()) {
-                (Standing::New, Some(first)) => {
+                (CandidateState::New, Some(first)) => {
                     let first = &self.candidates[first].sources[0];
-                    Standing::DiffersFrom(first.host)
+                    CandidateState::DiffersFrom(first.host)
                 }
                 (standing, _) => standing,
             },
@@ -141,7 +141,7 @@ impl ImportPlan {
 }
 
 fn is_unusable(candidate: &Candidate) -> bool {
-    matches!(candidate.standing, Standing::Unusable(_))
+    matches!(candidate.standing, CandidateState::Unusable(_))
 }
 
 /// Why an entry cannot be used anywhere but in its host.
@@ -163,7 +163,7 @@ fn unusable(carried: &HostServer) -> Option<String> {
 
 /// The definitions in force come first, so that what is told is what counts. Those that an entry at `place` overrules are in
 /// the way of none.
-fn standing(carried: &HostServer, config: &Config, place: &EntryPlace) -> Standing {
+fn standing(carried: &HostServer, config: &Config, place: &EntryPlace) -> CandidateState {
     let digest = carried.terms.digest();
     let is_overruled = |entry: &&ServerEntry| {
         place.scope == Scope::Mcplink
@@ -173,8 +173,10 @@ fn standing(carried: &HostServer, config: &Config, place: &EntryPlace) -> Standi
     };
     let ours = || config.definitions(&carried.entry.name).filter(|entry| !is_overruled(entry));
     match ours().find(|entry| entry.terms().digest() == digest) {
-        Some(same) => Standing::Same(same.origin.clone()),
-        None => ours().next().map_or(Standing::New, |entry| Standing::Differs(entry.origin.clone())),
+        Some(same) => CandidateState::Same(same.origin.clone()),
+        None => {
+            ours().next().map_or(CandidateState::New, |entry| CandidateState::Differs(entry.origin.clone()))
+        }
     }
 }
 
@@ -188,12 +190,12 @@ impl Candidate {
 
     /// Whether it may be taken over without being named: it is new, and stands in a file of this person.
     pub fn is_offered(&self) -> bool {
-        self.standing == Standing::New && !self.is_of_project()
+        self.standing == CandidateState::New && !self.is_of_project()
     }
 
     /// Whether it may be taken over by naming it.
     pub fn can_be_taken(&self) -> bool {
-        !matches!(self.standing, Standing::Same(_) | Standing::Unusable(_))
+        !matches!(self.standing, CandidateState::Same(_) | CandidateState::Unusable(_))
     }
 
     /// `text`, what is in the file at `place`, with this server in it. `None` where something else stands under its name

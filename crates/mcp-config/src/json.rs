@@ -12,7 +12,7 @@ mod tree;
 
 pub(crate) use parse::{MAX_DEPTH, SyntaxError, parse, parse_to};
 pub(crate) use pointer::Pointer;
-pub(crate) use tree::{Member, Node, Object, Span, Value, Whole};
+pub(crate) use tree::{Member, Node, Object, Span, Value, WholeNumber};
 
 /// How many bytes lie between two marks: so many are looked at, at most, to find a column.
 const MARK_EVERY: usize = 1024;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::entry::ServerEntry;
 use crate::env::CLIENT_SECRET;
 use crate::expand::Text;
-use crate::{Env, EnvFile, Project, Redacted, chain, display, plugin};
+use crate::{Env, EnvFile, Project, RedactedText, chain, display, plugin};
 
 /// What a server gets of the environment where `CLAUDE_CODE_MCP_ALLOWLIST_ENV=1` asks for the least: what
 /// a program needs to find its home, its tools and its language, and no more.
@@ -52,7 +52,7 @@ pub struct Stdio {
     /// Variables from a file (`envFile`), below those of `env`.
     pub env_file: Option<Arc<EnvFile>>,
     /// Its working directory (`cwd`), absolute; the launch directory where the entry says none.
-    pub cwd: Option<Redacted<PathBuf>>,
+    pub cwd: Option<RedactedText<PathBuf>>,
     /// How long it may take until it speaks (`startupTimeoutMs`).
     pub startup_timeout: Option<Duration>,
 }
@@ -134,7 +134,7 @@ impl Stdio {
             program: self.command.expose().into(),
             args: self.args.iter().map(|arg| arg.expose().into()).collect(),
             env: variables,
-            cwd: self.cwd.as_ref().map_or(&project.cwd, Redacted::expose).clone(),
+            cwd: self.cwd.as_ref().map_or(&project.cwd, RedactedText::expose).clone(),
         }
     }
 }

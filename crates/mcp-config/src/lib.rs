@@ -15,7 +15,7 @@
 //! - **Everything has an [`Origin`]**, because the usual question is not "what is configured" but "where".
 //! - **Facts, not kinds.** The connecting side reads [`ServerEntry::gate`], [`Helper::may_run`], [`Helper::cwd`]; it never
 //!   compares scopes or looks at paths.
-//! - **Secrets do not show themselves.** Expanded text is a [`Text`] or [`Redacted`], whose `Debug` is a mark. What may be
+//! - **Secrets do not show themselves.** Expanded text is a [`Text`] or [`RedactedText`], whose `Debug` is a mark. What may be
 //!   shown is made from the text as written.
 //!
 //! # Example
@@ -109,8 +109,8 @@ pub use error::{ConfigError, ConfigErrorKind};
 pub use expand::Text;
 pub use explain::{Explanation, HelperFacts, HiddenDefinition};
 pub use extra::Extra;
-pub use hosts::{AddressOption, Host, HostFound, HostServer, Input};
-pub use import::{Candidate, FoundPlace, ImportPlan, Standing};
+pub use hosts::{AddressOption, Host, HostListing, HostServer, Input};
+pub use import::{Candidate, CandidateState, FoundPlace, ImportPlan};
 pub use launch::Launch;
 pub use load::Config;
 pub use locations::{Locations, Platform};
@@ -122,11 +122,11 @@ pub use policy::{PolicyBlock, PolicyRule};
 pub use precedence::ShadowedEntry;
 pub use problem::{Problem, ProblemCode, Severity};
 pub use project::Project;
-pub use redacted::Redacted;
+pub use redacted::RedactedText;
 pub use schema::json_schema;
 pub use sources::{Pipes, Request, Sources};
 pub use suggest::nearest;
-pub use switching::Switching;
+pub use switching::SwitchPlan;
 pub use tool_policy::{HidingRule, ToolPolicy};
 pub use trust::TrustStore;
 pub use validate::{validate_file, validate_text};

@@ -5,7 +5,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::chain::{self, Chain};
-use crate::decisions::{Approvals, Disabled, Heard, Parsed, Trust, folders, project_nodes, trust};
+use crate::decisions::{
+    Approvals, DisabledLists, ParsedFile, SettingsGate, Trust, folders, project_nodes, trust,
+};
 use crate::document::Document;
 use crate::entry::{Approval, Scope, Server, ServerEntry, Switch};
 use crate::env_file::EnvFiles;
@@ -23,7 +25,7 @@ use crate::schema::{self, Context};
 use crate::sources::{Content, Request, Role, Source, Sources};
 use crate::trust::{RememberOutcome, TrustStore};
 use crate::{
-    Locations, Origin, Place, Problem, ProblemCode, Project, Redacted, Severity, never_read, own, paths,
+    Locations, Origin, Place, Problem, ProblemCode, Project, RedactedText, Severity, never_read, own, paths,
     shape, suggest, variables,
 };
 
@@ -48,8 +50,8 @@ pub struct Config {
     /// What the folder's own settings approve has been met.
     settled: bool,
     paths: Vec<PathReport>,
-    watched: Redacted<Vec<PathBuf>>,
-    folders: Redacted<Vec<PathBuf>>,
+    watched: RedactedText<Vec<PathBuf>>,
+    folders: RedactedText<Vec<PathBuf>>,
     /// The numbers of the problems of each name.
     problems_of: HashMap<String, Vec<usize>>,
 }
@@ -155,8 +157,8 @@ impl Config {
         for (role, document) in &files {
             candidates.append(&mut entries(document, *role, control, sources, context, &mut problems));
         }
-        let heard = Heard { locations: &sources.locations, project: &sources.project, trust: &trust };
-        let disabled = Disabled::read(&files, &sources.project, &mut problems);
+        let heard = SettingsGate { locations: &sources.locations, project: &sources.project, trust: &trust };
+        let disabled = DisabledLists::read(&files, &sources.project, &mut problems);
         let approvals = Approvals::read(&files, &heard, known, &mut problems);
         let settled = approvals.is_settled();
         let facts = Facts {
@@ -198,8 +200,8 @@ impl Config {
             trust,
             settled,
             paths: paths::report(sources, control, &files),
-            folders: Redacted::new(folders(&files)),
-            watched: Redacted::new(sources.watched().into_iter().chain(env_files.opened()).collect()),
+            folders: RedactedText::new(folders(&files)),
+            watched: RedactedText::new(sources.watched().into_iter().chain(env_files.opened()).collect()),
         }
     }
 
@@ -314,7 +316,7 @@ impl Control {
 
 /// What is known about names, whatever file defines them.
 struct Facts {
-    disabled: Disabled,
+    disabled: DisabledLists,
     overrides: Overrides,
     approvals: Approvals,
     policy: Policy,
@@ -352,7 +354,7 @@ impl Facts {
 }
 
 /// Parses what was read; what cannot be used is one problem each and left out.
-fn parse<'a>(sources: &'a Sources, problems: &mut Vec<Problem>) -> Vec<Parsed<'a>> {
+fn parse<'a>(sources: &'a Sources, problems: &mut Vec<Problem>) -> Vec<ParsedFile<'a>> {
     let mut parsed = Vec::new();
     for file in &sources.files {
         match document(file, sources, problems) {
@@ -409,7 +411,7 @@ fn document_of_ours<'a>(
 /// The files of this role that exist and cannot be understood.
 fn unreadable<'s>(
     sources: &'s Sources,
-    files: &'s [Parsed<'_>],
+    files: &'s [ParsedFile<'_>],
     role: Role,
 ) -> impl Iterator<Item = &'s Place> {
     let understood = |file: &&Source| files.iter().any(|(_, document)| document.place == file.place);

@@ -1,7 +1,9 @@
 //! From an entry to what `mcp-auth` resolves (feature `auth`). No rule is decided here: the facts are on the
 //! entry, the order of providers is in the plan.
 
-use mcp_auth::{AuthSettings, EnvPolicy, HelperSpec, OAuthSpec, Secret, Target, Withheld, take_userinfo};
+use mcp_auth::{
+    AuthSettings, EnvPolicy, HelperSpec, OAuthSpec, Secret, Target, WithholdReason, take_userinfo,
+};
 
 use crate::entry::{Helper, OAuth, Remote, ServerEntry};
 use crate::env::CLIENT_SECRET;
@@ -44,7 +46,7 @@ impl ServerEntry {
             spec
         });
         settings.helper_withheld =
-            remote.helper.as_ref().filter(|helper| !helper.may_run).map(|_| Withheld::UntrustedFolder);
+            remote.helper.as_ref().filter(|helper| !helper.may_run).map(|_| WithholdReason::UntrustedFolder);
         settings.oauth = remote.oauth.as_ref().map(|oauth| oauth_spec(oauth, env, self.scope));
         settings.oauth_off = remote.oauth_off;
         Some((target, settings))

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::{Origin, Redacted};
+use crate::{Origin, RedactedText};
 
 /// The fields of an entry that say how its server is reached; without any of them, as the environment says for all.
 #[derive(Clone, Debug, Default)]
@@ -39,7 +39,7 @@ pub struct Tls {
 #[non_exhaustive]
 pub struct NamedFile {
     /// Where it is: absolute, and expanded.
-    pub path: Redacted<PathBuf>,
+    pub path: RedactedText<PathBuf>,
     /// The field.
     pub origin: Origin,
 }
@@ -53,7 +53,7 @@ pub enum Proxy {
     /// This one for every request, whatever the environment excepts, and for a server on this machine as well.
     Url {
         /// Its URL, which may hold a password.
-        url: Redacted<String>,
+        url: RedactedText<String>,
         /// The field.
         origin: Origin,
     },

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::decisions::{Parsed, project_nodes};
+use crate::decisions::{ParsedFile, project_nodes};
 use crate::document::Document;
 use crate::json::Pointer;
 use crate::sources::{Role, Sources};
@@ -10,7 +10,7 @@ use crate::{Env, Locations, Platform, Problem, ProblemCode, Project, Severity};
 
 /// Why a file is never read.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum NeverRead {
+pub(crate) enum UnreadPlace {
     /// In the configuration directory of the person.
     ConfigDir,
     /// In the `.claude` directory of a project.
@@ -22,31 +22,31 @@ pub(crate) enum NeverRead {
 }
 
 /// Every such place.
-pub(crate) fn places(locations: &Locations, project: &Project, env: &Env) -> Vec<(NeverRead, PathBuf)> {
+pub(crate) fn places(locations: &Locations, project: &Project, env: &Env) -> Vec<(UnreadPlace, PathBuf)> {
     let mut paths = Vec::new();
     if let Some(dir) = &locations.config_dir {
         for name in [".mcp.json", "mcp.json", "config/mcp.json"] {
-            paths.push((NeverRead::ConfigDir, dir.join(name)));
+            paths.push((UnreadPlace::ConfigDir, dir.join(name)));
         }
     }
     for dir in project.settings_dirs() {
         for name in [".mcp.json", "mcp.json"] {
-            paths.push((NeverRead::ProjectDir, dir.join(".claude").join(name)));
+            paths.push((UnreadPlace::ProjectDir, dir.join(".claude").join(name)));
         }
     }
     if let Some(home) = &locations.home {
-        paths.push((NeverRead::OtherConfigDir, home.join(".claude.json")));
+        paths.push((UnreadPlace::OtherConfigDir, home.join(".claude.json")));
     }
     if locations.platform == Platform::Windows
         && let Some(dir) = env.path("APPDATA")
     {
-        paths.push((NeverRead::ConfigDir, dir.join("Claude").join("mcp.json")));
+        paths.push((UnreadPlace::ConfigDir, dir.join("Claude").join("mcp.json")));
     }
-    paths.extend(locations.desktop_file(env).map(|path| (NeverRead::Desktop, path)));
+    paths.extend(locations.desktop_file(env).map(|path| (UnreadPlace::Desktop, path)));
     paths
 }
 
-pub(crate) fn check(files: &[Parsed<'_>], sources: &Sources, problems: &mut Vec<Problem>) {
+pub(crate) fn check(files: &[ParsedFile<'_>], sources: &Sources, problems: &mut Vec<Problem>) {
     for (role, document) in files {
         match role {
             Role::NeverRead(why) => {
@@ -63,26 +63,26 @@ pub(crate) fn check(files: &[Parsed<'_>], sources: &Sources, problems: &mut Vec<
     }
 }
 
-fn whole_file(document: &Document<'_>, why: NeverRead, sources: &Sources) -> Option<Problem> {
+fn whole_file(document: &Document<'_>, why: UnreadPlace, sources: &Sources) -> Option<Problem> {
     let user_file = sources.locations.user_file.as_ref();
     let user_file = user_file.map_or_else(|| ".claude.json".to_owned(), |path| path.display().to_string());
     let (severity, message, hint) = match why {
-        NeverRead::ConfigDir => (
+        UnreadPlace::ConfigDir => (
             Severity::Warning,
             "servers in this file are never read",
             format!("move them into `mcpServers` of {user_file}"),
         ),
-        NeverRead::ProjectDir => (
+        UnreadPlace::ProjectDir => (
             Severity::Warning,
             "servers in this file are never read",
             format!("move the file to {}", sources.project.root.join(".mcp.json").display()),
         ),
-        NeverRead::OtherConfigDir => (
+        UnreadPlace::OtherConfigDir => (
             Severity::Note,
             "servers in this file are not read while CLAUDE_CONFIG_DIR is set",
             format!("{user_file} is read instead"),
         ),
-        NeverRead::Desktop => (
+        UnreadPlace::Desktop => (
             Severity::Note,
             "servers in this file belong to the desktop application and are not read",
             format!("copy them into `mcpServers` of {user_file} to use them here too"),

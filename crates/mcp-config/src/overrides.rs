@@ -11,7 +11,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use crate::decisions::{Parsed, project_nodes};
+use crate::decisions::{ParsedFile, project_nodes};
 use crate::document::Document;
 use crate::entry::{Field, Scope, ServerEntry, Switch};
 use crate::json::{Node, Object, Pointer};
@@ -39,7 +39,7 @@ struct Override {
 pub(crate) struct Overrides(HashMap<String, Override>);
 
 impl Overrides {
-    pub(crate) fn read(files: &[Parsed<'_>], project: &Project, problems: &mut Vec<Problem>) -> Self {
+    pub(crate) fn read(files: &[ParsedFile<'_>], project: &Project, problems: &mut Vec<Problem>) -> Self {
         let mut overrides = Self::default();
         for (_, document) in files.iter().filter(|(role, _)| *role == Role::Own) {
             let top = (Pointer::default(), &document.root);

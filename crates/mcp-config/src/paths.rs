@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use crate::Place;
-use crate::decisions::Parsed;
+use crate::decisions::ParsedFile;
 use crate::load::Control;
-use crate::never_read::NeverRead;
+use crate::never_read::UnreadPlace;
 use crate::sources::{Content, Role, Source, Sources};
 
 /// One location.
@@ -38,7 +38,7 @@ impl PathReport {
 
 const NO_ROLE: &str = "none";
 
-pub(crate) fn report(sources: &Sources, control: Control, files: &[Parsed<'_>]) -> Vec<PathReport> {
+pub(crate) fn report(sources: &Sources, control: Control, files: &[ParsedFile<'_>]) -> Vec<PathReport> {
     let parsed = |file: &Source| files.iter().any(|(_, document)| document.place == file.place);
     sources.files.iter().map(|file| location(file, control, parsed(file))).collect()
 }
@@ -76,9 +76,9 @@ fn role(role: Role) -> &'static str {
 fn never(role: Role) -> Option<&'static str> {
     let Role::NeverRead(why) = role else { return None };
     Some(match why {
-        NeverRead::ConfigDir | NeverRead::ProjectDir => "a file of this name is never read here",
-        NeverRead::OtherConfigDir => "CLAUDE_CONFIG_DIR names another directory",
-        NeverRead::Desktop => "it belongs to the desktop application",
+        UnreadPlace::ConfigDir | UnreadPlace::ProjectDir => "a file of this name is never read here",
+        UnreadPlace::OtherConfigDir => "CLAUDE_CONFIG_DIR names another directory",
+        UnreadPlace::Desktop => "it belongs to the desktop application",
     })
 }
 

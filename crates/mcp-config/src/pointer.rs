@@ -13,7 +13,7 @@ use std::fmt;
 
 use crate::entry::{Approval, Scope, ServerEntry};
 use crate::program::Program;
-use crate::{Config, Problem, ProblemCode, Redacted, Severity, Text};
+use crate::{Config, Problem, ProblemCode, RedactedText, Severity, Text};
 
 /// An entry that says how a host reaches a server. Never started.
 #[derive(Clone, Debug)]
@@ -22,7 +22,7 @@ pub struct Pointer {
     /// The entry as it stands in its file.
     pub entry: ServerEntry,
     /// The name of the server that it leads to, expanded.
-    name: Redacted<String>,
+    name: RedactedText<String>,
     /// The same as it may be shown.
     target: String,
 }
@@ -39,7 +39,7 @@ impl Pointer {
         let shown: Vec<&str> = shown.iter().map(String::as_str).collect();
         let target = command::target(stdio.command.expose(), &shown, &is_program);
         let target = target.unwrap_or_else(|| crate::display::REDACTED.to_owned());
-        Some(Self { entry: entry.clone(), name: Redacted::new(name), target })
+        Some(Self { entry: entry.clone(), name: RedactedText::new(name), target })
     }
 
     /// The name of the server that it leads to, most often its own, as it may be shown: as written.

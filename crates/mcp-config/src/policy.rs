@@ -12,7 +12,7 @@ mod url_pattern;
 
 use std::collections::HashMap;
 
-use crate::decisions::{Heard, Parsed, unheard};
+use crate::decisions::{ParsedFile, SettingsGate, unheard};
 use crate::document::Document;
 use crate::entry::{Server, ServerEntry};
 use crate::expand::Text;
@@ -102,8 +102,8 @@ impl Side {
 impl Policy {
     /// Reads the lists of every settings file; `unreadable` are those of the administrator that are broken.
     pub(crate) fn read(
-        files: &[Parsed<'_>],
-        heard: &Heard<'_>,
+        files: &[ParsedFile<'_>],
+        heard: &SettingsGate<'_>,
         env: &Env,
         unreadable: Vec<Place>,
         problems: &mut Vec<Problem>,

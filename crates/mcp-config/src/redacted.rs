@@ -4,9 +4,9 @@ use std::fmt;
 
 /// A secret, or something that may hold one: no `Display`, no `Serialize`, a redacting `Debug`.
 #[derive(Clone, Eq, Hash, PartialEq)]
-pub struct Redacted<T>(T);
+pub struct RedactedText<T>(T);
 
-impl<T> Redacted<T> {
+impl<T> RedactedText<T> {
     /// Hides `value`.
     pub fn new(value: T) -> Self {
         Self(value)
@@ -18,7 +18,7 @@ impl<T> Redacted<T> {
     }
 }
 
-impl<T> fmt::Debug for Redacted<T> {
+impl<T> fmt::Debug for RedactedText<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(crate::display::REDACTED)
     }

@@ -20,7 +20,7 @@ mod template;
 use serde_json::Value as Json;
 
 pub use name::{RegistryName, look_alike};
-pub use offer::{Draft, DraftError, Offer, Unusable};
+pub use offer::{Draft, DraftError, Offer, UnusableOffer};
 pub use reading::RegistryFault;
 pub use template::{Answers, InputFormat, RegistryInput};
 
@@ -69,7 +69,7 @@ pub struct RegistryServer {
     /// How it can be reached: remote servers first, Streamable HTTP before SSE, then packages.
     pub offers: Vec<Offer>,
     /// What it offers besides, and why that is of no use here.
-    pub unusable: Vec<Unusable>,
+    pub unusable: Vec<UnusableOffer>,
 }
 
 /// A part of the answer to a search.

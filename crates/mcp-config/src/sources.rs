@@ -15,7 +15,7 @@ pub use pipes::Pipes;
 
 use crate::env_file;
 use crate::hosts::{Host, HostPlace};
-use crate::never_read::{self, NeverRead};
+use crate::never_read::{self, UnreadPlace};
 use crate::project::{canonical, stranger};
 use crate::{Address, Env, Locations, Place, Platform, Project, plugin, trust};
 
@@ -118,7 +118,7 @@ pub(crate) enum Role {
     /// A file of another host.
     Host(HostPlace),
     /// A place where people put servers that no program reads.
-    NeverRead(NeverRead),
+    NeverRead(UnreadPlace),
 }
 
 impl Role {

@@ -13,7 +13,7 @@ const SWITCHES: [&str; 3] = ["disabled", "enabled", "isActive"];
 
 /// What has to be written to switch one entry on or off.
 #[derive(Clone, Debug)]
-pub struct Switching {
+pub struct SwitchPlan {
     name: String,
     on: bool,
     /// The entry is in the file that is written.
@@ -31,14 +31,14 @@ pub struct Switching {
 impl Config {
     /// How the entry in force under `name` is switched; `None` where there is no such entry, or no place for this tool's own
     /// file.
-    pub fn switching(&self, name: &str, on: bool) -> Option<Switching> {
+    pub fn switching(&self, name: &str, on: bool) -> Option<SwitchPlan> {
         let entry = self.entry(name)?;
         let own = self.place_of(Scope::Mcplink)?;
         let file = entry.origin.place.path();
         let is_own = entry.scope == Scope::Mcplink && file == Some(&own.file);
         let elsewhere = |at: &Origin| !(is_own && at.place.path() == Some(&own.file));
         let off_elsewhere = matches!(&entry.below, Switch::Off(all) if all.iter().any(elsewhere));
-        Some(Switching {
+        Some(SwitchPlan {
             name: name.to_owned(),
             on,
             is_own,
@@ -58,7 +58,7 @@ impl ServerEntry {
     }
 }
 
-impl Switching {
+impl SwitchPlan {
     /// The file that is written.
     pub fn place(&self) -> &EntryPlace {
         &self.own

@@ -17,7 +17,7 @@ use crate::edit::{self, Change, EditError, Value};
 use crate::entry::ServerEntry;
 use crate::hosts::{Format, Host, HostFile, Local};
 use crate::json::{self, Node};
-use crate::{Config, EntryPlace, HostFound, Request, Scope};
+use crate::{Config, EntryPlace, HostListing, Request, Scope};
 
 /// A file of a host, and how an entry is written into it.
 #[derive(Clone, Debug)]
@@ -113,7 +113,7 @@ impl HostTarget {
     pub fn of(
         host: &'static Host,
         name: &str,
-        found: &[HostFound],
+        found: &[HostListing],
         config: &Config,
         request: &Request,
     ) -> Option<Self> {
@@ -132,7 +132,7 @@ impl HostTarget {
             }
             return Some(Self { host, place, of_project: scope == Scope::Project, row: None });
         }
-        let has = |file: &&HostFound| {
+        let has = |file: &&HostListing| {
             file.host == host && file.servers.iter().any(|server| server.entry.name == name)
         };
         let places = host.places(&request.env, &config.project, request.platform);

@@ -11,7 +11,7 @@ use std::fmt;
 use std::hash::{Hash, Hasher};
 
 use mcp_auth::AuthSettings;
-use mcp_transport::supervisor::Withheld;
+use mcp_transport::supervisor::NoContact;
 use mcp_transport::{Endpoint, Server};
 use ring::digest::{Context, SHA256};
 
@@ -61,7 +61,7 @@ impl fmt::Debug for Fingerprint {
 struct Parts<'a> {
     description: &'a Description,
     options: &'a HostOptions,
-    state: &'a Result<Server, Withheld>,
+    state: &'a Result<Server, NoContact>,
     settings: Option<&'a AuthSettings>,
 }
 
@@ -148,7 +148,7 @@ mod tests {
     struct Owned {
         description: Description,
         options: HostOptions,
-        state: Result<Server, Withheld>,
+        state: Result<Server, NoContact>,
         settings: AuthSettings,
     }
 
@@ -231,8 +231,8 @@ mod tests {
                 limits.pages = 1;
                 entry.server().limits = Some(Arc::new(limits));
             }),
-            ("switched off", |entry| entry.state = Err(Withheld::SwitchedOff)),
-            ("not approved", |entry| entry.state = Err(Withheld::Because(Reason::awaiting_approval()))),
+            ("switched off", |entry| entry.state = Err(NoContact::SwitchedOff)),
+            ("not approved", |entry| entry.state = Err(NoContact::Because(Reason::awaiting_approval()))),
             ("limits of all", |entry| entry.options.client.connect_timeout = Duration::from_secs(9)),
             ("version", |entry| entry.options.client.user_agent = "mcplink/2".to_owned()),
             ("authority", |entry| {
@@ -258,7 +258,7 @@ mod tests {
             ("helper scrub", |entry| entry.helper().env_policy = EnvPolicy::Scrubbed),
             ("helper trust", |entry| {
                 entry.settings.helper = None;
-                entry.settings.helper_withheld = Some(mcp_auth::Withheld::UntrustedFolder);
+                entry.settings.helper_withheld = Some(mcp_auth::WithholdReason::UntrustedFolder);
             }),
             ("provider", |entry| entry.settings.custom = Some(CustomSpec::new("other"))),
             ("no provider", |entry| entry.settings.custom = None),

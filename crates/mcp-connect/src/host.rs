@@ -12,7 +12,7 @@ use mcp_config::{Config, Env, Locations, Platform, ServerEntry};
 use mcp_status::{ActionFacts, StatusReport};
 use mcp_transport::exchange::ExchangeSink;
 use mcp_transport::fleet::FleetEntry;
-use mcp_transport::supervisor::{StatusSnapshot, Withheld};
+use mcp_transport::supervisor::{NoContact, StatusSnapshot};
 use mcp_transport::{ClientInfo, ClientOptions, Connector, Server};
 
 use crate::{ConfiguredServer, Providers, ServerAuth};
@@ -154,7 +154,7 @@ impl Host {
     /// # Errors
     ///
     /// Why it is not contacted: it is switched off, not approved, invalid, or leads back to itself.
-    pub async fn server(&self, entry: &ServerEntry, config: &Config) -> Result<Server, Withheld> {
+    pub async fn server(&self, entry: &ServerEntry, config: &Config) -> Result<Server, NoContact> {
         self.configured(entry, config).await.state
     }
 

@@ -3,11 +3,12 @@
 use std::fmt;
 
 use mcp_auth::oauth::{
-    Authorizer, Found, LoginProbe, OAuthProvider, PendingLogin, ProbeRequest, SignInPrompt, SignedIn,
+    Authorizer, DiscoverySource, LoginProbe, OAuthProvider, PendingLogin, ProbeRequest, SignInPrompt,
+    SignedIn,
 };
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, LinkReason, ProviderKind};
 use mcp_status::{MessageContext, Reason, Verdict, classify, message};
-use mcp_transport::supervisor::Withheld;
+use mcp_transport::supervisor::NoContact;
 use mcp_transport::{Connector, RequestOptions, Server};
 
 use crate::{ConfiguredServer, Host, ServerAuth};
@@ -112,7 +113,7 @@ impl Host {
         let is_wanted = !is_open || !challenges.is_empty() || auth.plan.settings().oauth.is_some();
         let pending = match login.begin(&challenges).await {
             // What could not be found, or would have to be guessed, is nothing that the server wants.
-            Ok(pending) if !is_wanted && pending.discovery().found == Found::DefaultEndpoints => {
+            Ok(pending) if !is_wanted && pending.discovery().found == DiscoverySource::DefaultEndpoints => {
                 return Err(LoginError::NotWanted);
             }
             Err(_) if !is_wanted => return Err(LoginError::NotWanted),
@@ -136,7 +137,7 @@ impl ConfiguredServer {
     fn sign_in(&self) -> Result<(&ServerAuth, &OAuthProvider, &Server), LoginRefusal> {
         let server = match &self.state {
             Ok(server) => server,
-            Err(Withheld::Because(reason)) => return Err(LoginRefusal::Withheld(reason.clone())),
+            Err(NoContact::Because(reason)) => return Err(LoginRefusal::Withheld(reason.clone())),
             Err(_) => return Err(LoginRefusal::SwitchedOff),
         };
         let Some(auth) = &self.auth else { return Err(LoginRefusal::Local) };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use mcp_status::{Reason, ServerInfo, ServerStatus, StatusMachine, StatusReport};
 use mcp_transport::connect::{ConnectOutcome, ConnectPolicy};
-use mcp_transport::stdio::{StartSink, Starting};
+use mcp_transport::stdio::{ProcessStart, StartSink};
 use mcp_transport::tools::ToolList;
 use mcp_transport::{Connection, Connector, TransportError};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -50,7 +50,7 @@ impl Probe {
         let tell = |heard: &UnboundedSender<Reason>, reason| drop(heard.send(reason));
         let starting = StartSink::new({
             let heard = heard.clone();
-            move |start: &Starting| {
+            move |start: &ProcessStart| {
                 if start.elapsed >= SLOW_START {
                     tell(&heard, Reason::starting(start.elapsed, start.said.as_deref()));
                 }

@@ -15,7 +15,7 @@ use mcp_status::{
 };
 use mcp_text::Secrets;
 use mcp_transport::limits::Limits;
-use mcp_transport::supervisor::Withheld;
+use mcp_transport::supervisor::NoContact;
 use mcp_transport::{Endpoint, HttpEndpoint, Server, StdioEndpoint, ToolFilter};
 
 use crate::network::reached;
@@ -151,7 +151,7 @@ pub struct ConfiguredServer {
     /// What is shown of it.
     pub description: Description,
     /// What to connect to, or why it is not contacted.
-    pub state: Result<Server, Withheld>,
+    pub state: Result<Server, NoContact>,
     /// Its auth; none for a local server.
     pub auth: Option<ServerAuth>,
     /// What no message about it may contain.
@@ -176,7 +176,7 @@ impl ConfiguredServer {
             Some(withheld) => Err(withheld),
             None => server(entry, auth.as_ref(), &secrets, config, host)
                 .map(|server| server.with_tools(tools.clone().map(|tools| tools as Arc<dyn ToolFilter>)))
-                .map_err(Withheld::Because),
+                .map_err(NoContact::Because),
         };
         Self { description: Description::of(entry, auth.as_ref()), state, auth, secrets, tools }
     }
@@ -184,20 +184,20 @@ impl ConfiguredServer {
     /// A name that is only a pointer: how a host reaches a server. Nothing is started for it, and `why` names the place.
     pub async fn of_pointer(host: &Host, pointer: &Pointer, why: &str, config: &Config) -> Self {
         let server = Self::new(host, &pointer.entry, config).await;
-        Self { state: Err(Withheld::Because(Reason::self_reference(why))), ..server }
+        Self { state: Err(NoContact::Because(Reason::self_reference(why))), ..server }
     }
 
     /// A name that no entry has. It is not contacted, and `reason` says why.
     pub fn missing(name: impl Into<String>, reason: Reason) -> Self {
         let description = Description::new(name, "", "", "http");
-        let (state, secrets) = (Err(Withheld::Because(reason)), Secrets::default());
+        let (state, secrets) = (Err(NoContact::Because(reason)), Secrets::default());
         Self { description, state, auth: None, secrets, tools: None }
     }
 
     /// Whether the entry leads back to itself, and how that is told.
     pub fn self_reference(&self) -> Option<&Reason> {
         match &self.state {
-            Err(Withheld::Because(reason)) if reason.code == ReasonCode::SelfReference => Some(reason),
+            Err(NoContact::Because(reason)) if reason.code == ReasonCode::SelfReference => Some(reason),
             _ => None,
         }
     }
@@ -209,7 +209,7 @@ impl ConfiguredServer {
 
     /// Whether a person switched it off, or rejected it.
     pub fn is_switched_off(&self) -> bool {
-        self.state.as_ref().is_err_and(Withheld::is_deliberate)
+        self.state.as_ref().is_err_and(NoContact::is_deliberate)
     }
 
     /// What messages about it name.
@@ -269,7 +269,7 @@ impl ConfiguredServer {
                 report.reason = None;
                 report
             }
-            Err(Withheld::Because(reason)) => {
+            Err(NoContact::Because(reason)) => {
                 StatusReport::from_reason(reason.clone(), &self.context(), self.facts())
             }
             Err(_) => StatusReport::disabled(&self.context(), self.facts()),
@@ -300,11 +300,11 @@ impl ConfiguredServer {
 }
 
 /// Why `entry` is not contacted, whatever it leads to.
-fn withheld(entry: &ServerEntry, config: &Config) -> Option<Withheld> {
+fn withheld(entry: &ServerEntry, config: &Config) -> Option<NoContact> {
     let detail = || entry.gate_detail().unwrap_or_default();
-    Some(Withheld::Because(match entry.gate() {
+    Some(NoContact::Because(match entry.gate() {
         Gate::Ready => return None,
-        Gate::Disabled => return Some(Withheld::SwitchedOff),
+        Gate::Disabled => return Some(NoContact::SwitchedOff),
         Gate::Rejected => Reason::declined(&detail()),
         Gate::Blocked => forbidden(entry),
         Gate::NotConfigured => Reason::not_configured(),

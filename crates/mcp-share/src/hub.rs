@@ -12,7 +12,7 @@ use mcp_bridge::parts::{LIST_CHANGES, severity, subscribe_one_by_one, subscribe_
 use mcp_bridge::shared::HostIdentity;
 use mcp_status::Reason;
 use mcp_transport::message::Era;
-use mcp_transport::supervisor::{ServerFuture, ServerSource, SupervisorConfig, Withheld};
+use mcp_transport::supervisor::{NoContact, ServerFuture, ServerSource, SupervisorConfig};
 use mcp_transport::{Connector, Supervisor, SupervisorHandle};
 use serde_json::value::RawValue;
 use tokio::net::UnixStream;
@@ -318,7 +318,7 @@ impl ServerSource for Upstream {
     fn server(&self) -> ServerFuture<'_> {
         Box::pin(async {
             let read = self.source.server().await;
-            let core = self.core.upgrade().ok_or(Withheld::SwitchedOff)?;
+            let core = self.core.upgrade().ok_or(NoContact::SwitchedOff)?;
             let is_the_same = |fingerprint| {
                 Address::of_host(&self.directory, fingerprint, &core.host).is_ok_and(|at| at == core.address)
             };
@@ -331,7 +331,7 @@ impl ServerSource for Upstream {
                 // reads its own entry again, and goes where that leads.
                 changed => {
                     core.dissolved.cancel();
-                    Err(changed.err().unwrap_or_else(|| Withheld::Because(Reason::connecting(1))))
+                    Err(changed.err().unwrap_or_else(|| NoContact::Because(Reason::connecting(1))))
                 }
             }
         })

@@ -9,7 +9,7 @@ use mcp_bridge::parts::check_peer;
 use mcp_bridge::shared::{BridgeView, HostIdentity, UpstreamChange};
 use mcp_status::{Evidence, FailureRun, Outcome, Phase, Reason};
 use mcp_transport::stream::{OpenFuture, Stream, StreamEndpoint, StreamOpener};
-use mcp_transport::supervisor::{ServerFuture, ServerSource, Withheld};
+use mcp_transport::supervisor::{NoContact, ServerFuture, ServerSource};
 use mcp_transport::{Endpoint, Server};
 use tokio::io::BufReader;
 use tokio::net::UnixStream;
@@ -44,9 +44,9 @@ impl ServerSource for Source {
     fn server(&self) -> ServerFuture<'_> {
         Box::pin(async {
             let (server, fingerprint) = self.share.source().server().await?;
-            let host = self.bridge.host().ok_or(Withheld::SwitchedOff)?;
+            let host = self.bridge.host().ok_or(NoContact::SwitchedOff)?;
             let address = Address::of_host(self.share.directory(), fingerprint, &host).map_err(|error| {
-                Withheld::Because(Reason::config(&format!("the connection cannot be shared: {error}")))
+                NoContact::Because(Reason::config(&format!("the connection cannot be shared: {error}")))
             })?;
             let (share, bridge) = (self.share.clone(), self.bridge.clone());
             let stream = StreamEndpoint::new(Opener { share, bridge, address, host }, server.endpoint);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::{ChallengeKind, Evidence, Outcome, Phase, ReasonCode, ServerStatus, SuppliedBy};
+use crate::{ChallengeKind, CredentialOrigin, Evidence, Outcome, Phase, ReasonCode, ServerStatus};
 
 /// What evidence means.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -127,7 +127,7 @@ fn outcome_verdict(outcome: &Outcome, evidence: &Evidence) -> Verdict {
 /// Only where there is a helper can one have failed.
 fn source_code(evidence: &Evidence) -> ReasonCode {
     match (evidence.auth.supplied_by, &evidence.auth.provider) {
-        (Some(SuppliedBy::Command), _) | (None, None) => ReasonCode::HelperFailed,
+        (Some(CredentialOrigin::Command), _) | (None, None) => ReasonCode::HelperFailed,
         _ => ReasonCode::CredentialsFailed,
     }
 }
@@ -143,7 +143,8 @@ fn challenge_code(kind: &ChallengeKind, evidence: &Evidence) -> ReasonCode {
         ChallengeKind::Blocked => ReasonCode::Blocked,
         // What the file says was not enough, and the server says what would be.
         ChallengeKind::Unauthorized
-            if evidence.auth.supplied_by == Some(SuppliedBy::Configuration) && evidence.auth.sign_in =>
+            if evidence.auth.supplied_by == Some(CredentialOrigin::Configuration)
+                && evidence.auth.sign_in =>
         {
             ReasonCode::Unauthorized
         }
@@ -194,7 +195,7 @@ mod tests {
     }
 
     fn sent() -> AuthFacts {
-        AuthFacts::new(true, Some("p".into())).with_supplied_by(Some(SuppliedBy::Configuration))
+        AuthFacts::new(true, Some("p".into())).with_supplied_by(Some(CredentialOrigin::Configuration))
     }
 
     fn withheld() -> AuthFacts {
@@ -324,8 +325,8 @@ mod tests {
         };
         for (facts, code) in [
             (by(None, None), ReasonCode::HelperFailed),
-            (by(Some("x"), Some(SuppliedBy::Command)), ReasonCode::HelperFailed),
-            (by(Some("x"), Some(SuppliedBy::SignIn)), ReasonCode::CredentialsFailed),
+            (by(Some("x"), Some(CredentialOrigin::Command)), ReasonCode::HelperFailed),
+            (by(Some("x"), Some(CredentialOrigin::SignIn)), ReasonCode::CredentialsFailed),
             // What it is called decides nothing.
             (by(Some("my-helper"), None), ReasonCode::CredentialsFailed),
         ] {

@@ -101,7 +101,7 @@ pub struct Limit {
     /// How long it was.
     pub length: Duration,
     /// What it was a limit of.
-    pub of: LimitOf,
+    pub of: LimitSubject,
     /// What people know the setting by that moves it, such as a variable; `None` where there is none, or it is not known.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub setting: Option<Cow<'static, str>>,
@@ -109,7 +109,7 @@ pub struct Limit {
 
 impl Limit {
     /// A limit of this length.
-    pub fn new(length: Duration, of: LimitOf) -> Self {
+    pub fn new(length: Duration, of: LimitSubject) -> Self {
         Self { length, of, setting: None }
     }
 
@@ -125,7 +125,7 @@ impl Limit {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum LimitOf {
+pub enum LimitSubject {
     /// An attempt to connect, its handshake included; and a list, which is a part of one.
     Attempt,
     /// The start of a local server, its handshake included.
@@ -144,7 +144,7 @@ pub enum LimitOf {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, PartialEq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum SuppliedBy {
+pub enum CredentialOrigin {
     /// They stand in the configuration, and are what they are until that is edited.
     Configuration,
     /// A command of the entry makes them.
@@ -163,7 +163,7 @@ pub struct AuthFacts {
     pub provider: Option<String>,
     /// What kind of source that is; `None` for one that is not known here.
     #[serde(default)]
-    pub supplied_by: Option<SuppliedBy>,
+    pub supplied_by: Option<CredentialOrigin>,
     /// Their source was asked again because of the refusal, and supplied the very same.
     #[serde(default)]
     pub unchanged: bool,
@@ -207,7 +207,7 @@ impl AuthFacts {
 
     /// With the kind of their source.
     #[must_use]
-    pub fn with_supplied_by(mut self, supplied_by: Option<SuppliedBy>) -> Self {
+    pub fn with_supplied_by(mut self, supplied_by: Option<CredentialOrigin>) -> Self {
         self.supplied_by = supplied_by;
         self
     }

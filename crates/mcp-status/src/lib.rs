@@ -25,8 +25,10 @@ mod status;
 
 pub use actions::{Action, ActionFacts, TransportKind, actions, wants_a_person};
 pub use classify::{Verdict, classify};
-pub use evidence::{AuthFacts, ChallengeKind, Evidence, Limit, LimitOf, Outcome, SpawnCause, SuppliedBy};
-pub use machine::{Effect, Event, FailureRun, MachinePolicy, Schedule, StatusMachine, WhenExhausted};
+pub use evidence::{
+    AuthFacts, ChallengeKind, CredentialOrigin, Evidence, Limit, LimitSubject, Outcome, SpawnCause,
+};
+pub use machine::{Effect, Event, ExhaustionPolicy, FailureRun, MachinePolicy, Schedule, StatusMachine};
 pub use next::{NextStep, next_step};
 pub use phrase::{MessageContext, message};
 pub use report::{Reason, ServerInfo, StatusReport};

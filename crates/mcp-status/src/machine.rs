@@ -21,7 +21,7 @@ pub struct MachinePolicy {
     /// Attempts to get a lost session back.
     pub session_retries: u32,
     /// What follows when they are used up.
-    pub when_exhausted: WhenExhausted,
+    pub when_exhausted: ExhaustionPolicy,
     /// How long a refusal, or a permanent failure, holds against mere use.
     pub latch: Duration,
     /// How long a connection must last before earlier failures are forgotten.
@@ -36,7 +36,7 @@ impl MachinePolicy {
         Self {
             connect_retries: 3,
             session_retries: 5,
-            when_exhausted: WhenExhausted::Stop,
+            when_exhausted: ExhaustionPolicy::Stop,
             latch: Duration::from_secs(30),
             settled_after: Duration::from_secs(30),
             repeats_silence: true,
@@ -50,7 +50,7 @@ impl MachinePolicy {
 
     /// For a process that lives on: the same counts, and slow probes afterwards.
     pub fn long_lived() -> Self {
-        Self { when_exhausted: WhenExhausted::Probe, ..Self::one_shot() }
+        Self { when_exhausted: ExhaustionPolicy::Probe, ..Self::one_shot() }
     }
 
     /// With this many retries of an initial connect.
@@ -71,7 +71,7 @@ impl MachinePolicy {
 /// What follows when the retries are used up.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum WhenExhausted {
+pub enum ExhaustionPolicy {
     /// Nothing, until asked.
     Stop,
     /// A probe now and then, shown as failed until one succeeds.
@@ -496,8 +496,8 @@ impl StatusMachine {
             return self.enter(State::Waiting { schedule: self.schedule }, now, wait);
         }
         match self.policy.when_exhausted {
-            WhenExhausted::Stop => self.enter(State::Latched, now, Effect::Stop),
-            WhenExhausted::Probe => {
+            ExhaustionPolicy::Stop => self.enter(State::Latched, now, Effect::Stop),
+            ExhaustionPolicy::Probe => {
                 let wait = Effect::Wait { schedule: Schedule::Probe, retry: self.probes, floor };
                 self.probes = self.probes.saturating_add(1);
                 self.enter(State::Waiting { schedule: Schedule::Probe }, now, wait)

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::{ActionFacts, ChallengeKind, Evidence, Outcome, ReasonCode, SuppliedBy};
+use crate::{ActionFacts, ChallengeKind, CredentialOrigin, Evidence, Outcome, ReasonCode};
 
 /// More scopes than these few are an attack or an accident.
 const MAX_SCOPES: usize = 12;
@@ -107,7 +107,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
         // What cannot be read is put aside by the next sign-in, or that says why not. A source of a program's own has none.
         ReasonCode::CredentialsFailed
             if auth.is_none_or(|auth| {
-                auth.provider.is_none() || auth.supplied_by == Some(SuppliedBy::SignIn)
+                auth.provider.is_none() || auth.supplied_by == Some(CredentialOrigin::SignIn)
             }) =>
         {
             sign_in()
@@ -271,7 +271,7 @@ mod tests {
         let named =
             |supplied_by| AuthFacts::new(false, Some("corp-agent".into())).with_supplied_by(supplied_by);
         assert_eq!(of(named(None)), Some(Reconnect));
-        assert_eq!(of(named(Some(SuppliedBy::SignIn))), Some(sign_in()));
+        assert_eq!(of(named(Some(CredentialOrigin::SignIn))), Some(sign_in()));
         assert_eq!(of(AuthFacts::default()), Some(sign_in()));
     }
 

@@ -10,7 +10,9 @@ use std::time::Duration;
 use mcp_text::sentence;
 
 use crate::exit;
-use crate::{ChallengeKind, Evidence, Limit, LimitOf, Outcome, Phase, ReasonCode, SuppliedBy, classify};
+use crate::{
+    ChallengeKind, CredentialOrigin, Evidence, Limit, LimitSubject, Outcome, Phase, ReasonCode, classify,
+};
 
 /// What a message names beside the evidence.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -245,13 +247,13 @@ fn in_time(evidence: &Evidence) -> String {
 fn moved_by(limit: &Limit) -> Option<String> {
     let setting = limit.setting.as_deref().map(sentence).filter(|setting| !setting.is_empty());
     match limit.of {
-        LimitOf::Caller => Some("as its caller wanted".to_owned()),
+        LimitSubject::Caller => Some("as its caller wanted".to_owned()),
         // Those that there are anyway; a setting moves them.
-        LimitOf::Attempt | LimitOf::Start | LimitOf::Silence => {
+        LimitSubject::Attempt | LimitSubject::Start | LimitSubject::Silence => {
             setting.map(|setting| format!("{setting} allows more"))
         }
         // Those that there are because a setting says so.
-        LimitOf::Entry | LimitOf::Requests => setting,
+        LimitSubject::Entry | LimitSubject::Requests => setting,
     }
 }
 
@@ -261,7 +263,7 @@ fn with_unchanged(text: String, evidence: &Evidence) -> String {
         return text;
     }
     match evidence.auth.supplied_by {
-        Some(SuppliedBy::Command) => {
+        Some(CredentialOrigin::Command) => {
             format!("{text}; it was run again and returned the very same")
         }
         _ => format!("{text}; asked for others, their source supplied the very same"),
@@ -326,10 +328,10 @@ fn named_proxy(evidence: &Evidence) -> String {
 /// The refused credentials, as people know them.
 fn supplied(evidence: &Evidence) -> String {
     match (evidence.auth.supplied_by, known_as(evidence)) {
-        (Some(SuppliedBy::Configuration), _) => "the headers of the configuration".to_owned(),
-        (Some(SuppliedBy::Command), Some(command)) => format!("the headers that {command} returned"),
-        (Some(SuppliedBy::Command), None) => "the headers that a command returned".to_owned(),
-        (Some(SuppliedBy::SignIn), _) => "the access token".to_owned(),
+        (Some(CredentialOrigin::Configuration), _) => "the headers of the configuration".to_owned(),
+        (Some(CredentialOrigin::Command), Some(command)) => format!("the headers that {command} returned"),
+        (Some(CredentialOrigin::Command), None) => "the headers that a command returned".to_owned(),
+        (Some(CredentialOrigin::SignIn), _) => "the access token".to_owned(),
         (None, Some(other)) => format!("the credentials of {other}"),
         (None, None) => "the credentials that were sent".to_owned(),
     }
@@ -400,9 +402,9 @@ mod tests {
 
     fn by(provider: &str) -> AuthFacts {
         let (supplied_by, called) = match provider {
-            "fixed" => (Some(SuppliedBy::Configuration), None),
-            "minter" => (Some(SuppliedBy::Command), Some("mintCommand".to_owned())),
-            "person" => (Some(SuppliedBy::SignIn), None),
+            "fixed" => (Some(CredentialOrigin::Configuration), None),
+            "minter" => (Some(CredentialOrigin::Command), Some("mintCommand".to_owned())),
+            "person" => (Some(CredentialOrigin::SignIn), None),
             _ => (None, None),
         };
         AuthFacts::new(true, Some(provider.into())).with_supplied_by(supplied_by).with_called(called)
@@ -544,7 +546,7 @@ mod tests {
             (
                 connect(Outcome::SlowStart { limit: Duration::from_secs(60) })
                     .with_limit(Some(
-                        Limit::new(Duration::from_secs(60), LimitOf::Start)
+                        Limit::new(Duration::from_secs(60), LimitSubject::Start)
                             .with_setting(Some("PATIENCE".into())),
                     ))
                     .with_detail("pulling image"),
@@ -608,17 +610,17 @@ mod tests {
     #[test]
     fn fa_a112_a_limit_that_ran_out_is_told_with_what_moves_it() {
         for (milliseconds, of, setting, expected) in [
-            (30_000, LimitOf::Attempt, Some("PATIENCE"), "within 30 s (PATIENCE allows more)"),
-            (30, LimitOf::Attempt, Some("PATIENCE"), "within 30 ms (PATIENCE allows more)"),
-            (60_000, LimitOf::Silence, Some("a longer wait"), "within 60 s (a longer wait allows more)"),
-            (1_500, LimitOf::Caller, Some("PATIENCE"), "within 1500 ms (as its caller wanted)"),
-            (2_000, LimitOf::Entry, Some("limit of its entry"), "within 2 s (limit of its entry)"),
-            (2_000, LimitOf::Requests, Some("CALLS"), "within 2 s (CALLS)"),
+            (30_000, LimitSubject::Attempt, Some("PATIENCE"), "within 30 s (PATIENCE allows more)"),
+            (30, LimitSubject::Attempt, Some("PATIENCE"), "within 30 ms (PATIENCE allows more)"),
+            (60_000, LimitSubject::Silence, Some("a longer wait"), "within 60 s (a longer wait allows more)"),
+            (1_500, LimitSubject::Caller, Some("PATIENCE"), "within 1500 ms (as its caller wanted)"),
+            (2_000, LimitSubject::Entry, Some("limit of its entry"), "within 2 s (limit of its entry)"),
+            (2_000, LimitSubject::Requests, Some("CALLS"), "within 2 s (CALLS)"),
             // A program that has no setting is told of none.
-            (30_000, LimitOf::Attempt, None, "within 30 s"),
-            (2_000, LimitOf::Requests, None, "within 2 s"),
+            (30_000, LimitSubject::Attempt, None, "within 30 s"),
+            (2_000, LimitSubject::Requests, None, "within 2 s"),
             // The name may come from another process.
-            (2_000, LimitOf::Requests, Some("CALLS\u{1b}[2J\n"), "within 2 s (CALLS)"),
+            (2_000, LimitSubject::Requests, Some("CALLS\u{1b}[2J\n"), "within 2 s (CALLS)"),
         ] {
             let limit =
                 Limit::new(Duration::from_millis(milliseconds), of).with_setting(setting.map(Into::into));

@@ -293,8 +293,8 @@ mod tests {
 
     #[test]
     fn f003_a_helper_refused_twice_is_reported_with_its_http_status() {
-        let auth =
-            AuthFacts::new(true, Some("minter".into())).with_supplied_by(Some(crate::SuppliedBy::Command));
+        let auth = AuthFacts::new(true, Some("minter".into()))
+            .with_supplied_by(Some(crate::CredentialOrigin::Command));
         let challenged = Outcome::Challenged { kind: ChallengeKind::Unauthorized, http_status: 401 };
         let evidence = Evidence::new(Phase::Connect, challenged).with_auth(auth).with_attempts(2);
         let report = StatusReport::from_evidence(&evidence, &CONTEXT, facts().with_configured(true, true));

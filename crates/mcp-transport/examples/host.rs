@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use mcp_status::Reason;
 use mcp_transport::fleet::{Fleet, FleetConfig, FleetEntry};
-use mcp_transport::supervisor::{ServerFuture, ServerSource, StatusSnapshot, Withheld};
+use mcp_transport::supervisor::{NoContact, ServerFuture, ServerSource, StatusSnapshot};
 use mcp_transport::{
     ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, RequestOptions, Server, StdioEndpoint,
     SupervisorHandle,
@@ -36,7 +36,7 @@ impl ServerSource for Line {
             let definition = lines(&file).find(|(name, _)| *name == self.name).map(|(_, rest)| rest);
             let endpoint = definition.and_then(endpoint).ok_or_else(|| {
                 // A host says what is wrong with an entry, and the status shows it.
-                Withheld::Because(Reason::config(&format!("{}: no usable entry", self.file.display())))
+                NoContact::Because(Reason::config(&format!("{}: no usable entry", self.file.display())))
             })?;
             // Here a host attaches a provider of credentials: `Server::with_auth`. A new one for each connection.
             Ok(Server::new(endpoint))

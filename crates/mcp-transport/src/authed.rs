@@ -14,7 +14,7 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use mcp_auth::replay::{AfterRefusal, RefusalKind, Replay};
 use mcp_auth::{AuthError, AuthErrorKind, AuthProvider, Challenge, Credentials};
-use mcp_status::{ChallengeKind, Limit, LimitOf, Phase};
+use mcp_status::{ChallengeKind, Limit, LimitSubject, Phase};
 use tracing::Instrument as _;
 use url::Url;
 
@@ -22,13 +22,13 @@ use crate::activity::Activity;
 use crate::error::{AuthContext, TimeoutStage, TransportError, TransportErrorKind};
 use crate::http::client::{Answer, Body, HttpClient};
 use crate::http::cookies::Cookies;
-use crate::http::facts::{self, Asked};
+use crate::http::facts::{self, SentFacts};
 use crate::http::form::{Form, essence};
 use crate::http::page::{self, is_page};
 use crate::http::said::said;
 use crate::sent::SentCredentials;
 use crate::trace::spans;
-use crate::waiting::Waiting;
+use crate::waiting::WaitState;
 
 /// Redirects within the origin that one request follows.
 const MAX_REDIRECTS: u32 = 5;
@@ -60,7 +60,7 @@ pub(crate) struct Outbound<'a> {
     /// Told when it is on the wire, and when its server is heard.
     pub(crate) activity: Option<Activity>,
     /// Told while it waits for credentials; otherwise the client is.
-    pub(crate) waiting: Option<&'a Waiting>,
+    pub(crate) waiting: Option<&'a WaitState>,
 }
 
 /// An answer that concerns the request itself.
@@ -111,7 +111,7 @@ pub(crate) struct AuthedClient {
     /// What its origin was sent.
     pub(crate) sent: SentCredentials,
     /// Told while a request waits for credentials that has none to tell itself.
-    pub(crate) waiting: Arc<Waiting>,
+    pub(crate) waiting: Arc<WaitState>,
 }
 
 /// User and password of the endpoint's URL, as HTTP Basic; an error where they cannot be that.
@@ -321,7 +321,7 @@ impl AuthedClient {
             if let Some(began) = told {
                 let names = used.names().filter(|(name, _)| at_home && used.is_credential(name));
                 let credentials = names.map(|(name, _)| name.to_string()).collect();
-                let asked = Asked { method: &out.method, url: &url, credentials, body: &out.body, began };
+                let asked = SentFacts { method: &out.method, url: &url, credentials, body: &out.body, began };
                 facts::tell(&self.client, asked, outcome.as_ref(), &self.secrets());
             }
             let mut answer = outcome?;
@@ -448,7 +448,7 @@ async fn is_message_all_the_same(answer: &mut Answer) -> bool {
 
 fn first_byte_timeout(limit: Duration, phase: Phase) -> TransportError {
     // The attempt as a whole has the same limit.
-    let of = if phase == Phase::Connect { LimitOf::Attempt } else { LimitOf::Silence };
+    let of = if phase == Phase::Connect { LimitSubject::Attempt } else { LimitSubject::Silence };
     let kind = TransportErrorKind::Timeout { stage: TimeoutStage::FirstByte };
     TransportError::new(kind, "the server did not begin to answer in time").at_limit(Limit::new(limit, of))
 }

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue};
-use mcp_status::{Limit, LimitOf};
+use mcp_status::{Limit, LimitSubject};
 use serde_json::value::RawValue;
 
 use crate::connection::Connection;
@@ -19,10 +19,10 @@ use crate::message::Payload;
 use crate::message::methods::mirrored_parameter;
 use crate::message::object::members;
 use crate::options::RequestOptions;
-use crate::trace::spans::Traced;
+use crate::trace::spans::RequestTrace;
 #[cfg(feature = "http")]
-use crate::waiting::Waiting;
-use crate::wire::{CancelOnDrop, Prepared};
+use crate::waiting::WaitState;
+use crate::wire::{CancelOnDrop, WireRequest};
 
 /// One request, as its caller makes it.
 pub(crate) struct Call<'a> {
@@ -125,15 +125,16 @@ impl Connection {
         let (inner, options) = (self.inner(), call.options);
         let (id, method) = (inner.next_id.fetch_add(1, Ordering::Relaxed), call.method);
         let given = (inner.options.propagator.as_deref(), options.trace.as_ref());
-        let traced = Traced::begin(self, &inner.peer, (id, method, params), given);
+        let traced = RequestTrace::begin(self, &inner.peer, (id, method, params), given);
         let allowance = options.allowance.unwrap_or_else(|| inner.hub.budget.limits.allowance(method));
         let limit = match (deadline, allowance.purpose) {
-            (Some(deadline), _) => Some(Limit::new(deadline.limit, LimitOf::Caller)),
+            (Some(deadline), _) => Some(Limit::new(deadline.limit, LimitSubject::Caller)),
             // A list is what programs look at, and ends with an attempt to connect, whatever keeps its stream alive.
-            (None, Purpose::List) => Some(Limit::new(inner.options.connect_timeout, LimitOf::Attempt)),
+            (None, Purpose::List) => Some(Limit::new(inner.options.connect_timeout, LimitSubject::Attempt)),
             (None, _) => {
-                let of_entry = inner.timeout.map(|limit| Limit::new(limit, LimitOf::Entry));
-                of_entry.or(inner.options.request_timeout.map(|limit| Limit::new(limit, LimitOf::Requests)))
+                let of_entry = inner.timeout.map(|limit| Limit::new(limit, LimitSubject::Entry));
+                of_entry
+                    .or(inner.options.request_timeout.map(|limit| Limit::new(limit, LimitSubject::Requests)))
             }
         };
         // A call takes as long as it takes: its silence tells a busy server from a dead one as little as the time does.
@@ -141,8 +142,8 @@ impl Connection {
         let first_byte = inner.options.first_byte_timeout;
         let watched = options.progress.clone().map(|sink| inner.hub.watch(id, Some(sink)));
         #[cfg(feature = "http")]
-        let waiting = Waiting::default();
-        let request = Prepared {
+        let waiting = WaitState::default();
+        let request = WireRequest {
             id,
             method,
             params,
@@ -210,7 +211,7 @@ impl Connection {
         tokio::time::sleep(limit).await;
         let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Idle };
         let error = TransportError::new(kind, "the server stopped answering");
-        error.at_limit(Limit::new(limit, LimitOf::Silence))
+        error.at_limit(Limit::new(limit, LimitSubject::Silence))
     }
 }
 
@@ -227,5 +228,5 @@ async fn within<T>(limit: Duration, deadline: Option<Deadline>, sent: impl Futur
 fn over_unsent(deadline: Deadline) -> TransportError {
     let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Unsent };
     let error = TransportError::new(kind, "the time of the call was over before it was sent");
-    error.at_limit(Limit::new(deadline.limit, LimitOf::Caller))
+    error.at_limit(Limit::new(deadline.limit, LimitSubject::Caller))
 }

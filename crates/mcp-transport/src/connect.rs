@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use mcp_auth::AuthProvider;
 use mcp_status::{
-    Effect, Event, Evidence, Limit, LimitOf, MachinePolicy, Outcome, Phase, Schedule, StatusMachine, classify,
+    Effect, Event, Evidence, Limit, LimitSubject, MachinePolicy, Outcome, Phase, Schedule, StatusMachine,
+    classify,
 };
 use tokio::time::Instant;
 
@@ -24,7 +25,7 @@ use crate::retry::RetryPolicy;
 use crate::tool_filter::ToolFilter;
 use crate::tools::ToolList;
 use crate::trace::spans::Peer;
-use crate::waiting::Waiting;
+use crate::waiting::WaitState;
 use crate::wire::Wire;
 
 #[cfg(any(feature = "http", feature = "stdio"))]
@@ -259,7 +260,7 @@ impl Connector {
     pub(crate) async fn attempt_seen(
         &self,
         server: &Server,
-        waiting: &Arc<Waiting>,
+        waiting: &Arc<WaitState>,
     ) -> Result<Connection, TransportError> {
         let peer = Peer::new(&server.endpoint);
         let attempt = self.shake_hands(server, peer.clone(), waiting);
@@ -272,7 +273,7 @@ impl Connector {
         &self,
         server: &Server,
         peer: Peer,
-        waiting: &Arc<Waiting>,
+        waiting: &Arc<WaitState>,
     ) -> Result<Connection, TransportError> {
         let limit = self.options().connect_timeout;
         let (wire, hub) = match &server.endpoint {
@@ -281,12 +282,12 @@ impl Connector {
             _ => tokio::time::timeout(limit, self.open(server, waiting)).await.map_err(|_| {
                 #[cfg(feature = "http")]
                 if let Some(error) = waiting.given_up(server.auth.as_deref(), limit) {
-                    return error.at_limit(Limit::new(limit, LimitOf::Attempt));
+                    return error.at_limit(Limit::new(limit, LimitSubject::Attempt));
                 }
                 let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Connect };
                 TransportError::new(kind, "the server did not finish the handshake in time")
                     .with_said(waiting.half_done().map(str::to_owned))
-                    .at_limit(Limit::new(limit, LimitOf::Attempt))
+                    .at_limit(Limit::new(limit, LimitSubject::Attempt))
             })??,
         };
         let (options, tools) = (self.options().clone(), server.tools.clone());
@@ -303,7 +304,7 @@ impl Connector {
     async fn open(
         &self,
         server: &Server,
-        waiting: &Arc<Waiting>,
+        waiting: &Arc<WaitState>,
     ) -> Result<(Wire, Arc<Inbox>), TransportError> {
         let limits = server.limits.as_ref().unwrap_or(&self.limits);
         let new_hub = || {

@@ -12,7 +12,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mcp_status::{Limit, LimitOf};
+use mcp_status::{Limit, LimitSubject};
 use serde_json::value::RawValue;
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
@@ -394,7 +394,7 @@ impl Waiter {
                     let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Idle };
                     let mut error = TransportError::new(kind, "the server stopped answering");
                     if let Some(idle) = patience.idle {
-                        error = error.at_limit(Limit::new(idle, LimitOf::Silence));
+                        error = error.at_limit(Limit::new(idle, LimitSubject::Silence));
                     }
                     return Err(error);
                 }

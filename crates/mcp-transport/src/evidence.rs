@@ -1,7 +1,7 @@
 //! From errors to evidence: what a failure of the wire tells `mcp_status`.
 
 use mcp_auth::{AuthError, AuthErrorKind, ProviderKind, Supply};
-use mcp_status::{AuthFacts, Evidence, Outcome, SuppliedBy};
+use mcp_status::{AuthFacts, CredentialOrigin, Evidence, Outcome};
 
 use crate::error::{TransportError, TransportErrorKind};
 
@@ -139,11 +139,11 @@ impl From<&TransportError> for Evidence {
 }
 
 /// What kind of source a provider is that an entry names. Those of a program's own are of none.
-fn supplied_by(kind: &ProviderKind) -> Option<SuppliedBy> {
+fn supplied_by(kind: &ProviderKind) -> Option<CredentialOrigin> {
     Some(match kind.supply() {
-        Supply::Configuration => SuppliedBy::Configuration,
-        Supply::Command => SuppliedBy::Command,
-        Supply::Person => SuppliedBy::SignIn,
+        Supply::Configuration => CredentialOrigin::Configuration,
+        Supply::Command => CredentialOrigin::Command,
+        Supply::Person => CredentialOrigin::SignIn,
         _ => return None,
     })
 }

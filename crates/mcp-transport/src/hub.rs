@@ -301,9 +301,9 @@ mod tests {
 
     /// Passes everything on, as a bridge does.
     #[derive(Debug, Default)]
-    struct Passing(Mutex<Vec<String>>);
+    struct PassingHandler(Mutex<Vec<String>>);
 
-    impl ServerRequestHandler for Passing {
+    impl ServerRequestHandler for PassingHandler {
         fn capabilities(&self) -> ClientCapabilities {
             ClientCapabilities::default()
         }
@@ -327,7 +327,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_handler_may_take_every_request_and_sees_progress_that_is_not_ours() {
-        let passing = Arc::new(Passing::default());
+        let passing = Arc::new(PassingHandler::default());
         let hub = Arc::new(Inbox::new(Some(passing.clone()), Budget::default()));
         assert_eq!(hub.request("ping", None).await.unwrap().get(), "\"ping\"");
         assert_eq!(hub.request("x/unknown", None).await.unwrap().get(), "\"x/unknown\"");

@@ -16,7 +16,7 @@ use crate::hub::Inbox;
 use crate::limits::{Allowance, Purpose};
 use crate::message::{Payload, ProtocolRevision};
 use crate::options::ClientOptions;
-use crate::protocol::agree::{self, Agreements, Discovery, Exchange, Numbered};
+use crate::protocol::agree::{self, Agreements, Discovery, Exchange, Ordinal};
 use crate::protocol::chain;
 use crate::protocol::handshake::ServerDescription;
 #[cfg(feature = "stdio")]
@@ -26,7 +26,7 @@ use crate::protocol::modern::request_meta;
 use crate::protocol::outgoing::encode_request;
 #[cfg(feature = "stdio")]
 use crate::stdio::{SideOutput, StdioWire, StreamWire};
-use crate::wire::{AgreementNumber, Prepared, encode};
+use crate::wire::{AgreementNumber, WireRequest, encode};
 
 /// The ids of the requests that come before all others; a connection counts from 1.
 const HANDSHAKE: i64 = 0;
@@ -49,7 +49,7 @@ struct Agreement {
     number: u64,
 }
 
-impl Numbered for Agreement {
+impl Ordinal for Agreement {
     fn number(&self) -> u64 {
         self.number
     }
@@ -305,7 +305,7 @@ impl OrderedWire {
         self.agreements.last().server.clone()
     }
 
-    pub(crate) async fn request(&self, request: &Prepared<'_>) -> Outcome {
+    pub(crate) async fn request(&self, request: &WireRequest<'_>) -> Outcome {
         let frame = encode(request, &self.agreements.last().meta)?;
         let patience = Patience {
             idle: self

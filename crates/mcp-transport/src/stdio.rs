@@ -26,7 +26,7 @@ use self::process_task::ProcessTask;
 pub(crate) use self::side::Side;
 pub use self::side::SideOutput;
 pub(crate) use self::start::Start;
-pub use self::start::{StartSink, Starting};
+pub use self::start::{ProcessStart, StartSink};
 pub(crate) use self::stream::StreamWire;
 use crate::duplex::{CloseReason, Duplex, Outcome, Patience, Reply};
 use crate::endpoint::StdioEndpoint;

@@ -22,7 +22,7 @@ use crate::hub::Inbox;
 use crate::message::{Members, meta};
 use crate::protocol::handshake::ServerDescription;
 use crate::retry::RetryPolicy;
-use crate::wire::{CancelOnDrop, Prepared, Wire};
+use crate::wire::{CancelOnDrop, Wire, WireRequest};
 
 pub use crate::renewals::Renewals;
 
@@ -232,7 +232,7 @@ impl SubscriptionTask {
         let mut events = self.hub.follow(id);
         let mut cancel =
             CancelOnDrop { wire: Some(&self.wire), id, reason: "the subscription is not wanted any more" };
-        let mut answer = pin!(self.wire.request(Prepared {
+        let mut answer = pin!(self.wire.request(WireRequest {
             id,
             method: LISTEN,
             params: Some(&params),

@@ -35,13 +35,13 @@ pub use self::live::Lease;
 pub use self::sleep::SleepWatch;
 pub use self::snapshot::StatusSnapshot;
 pub use self::source::{
-    ServerFuture, ServerSource, StartLimits, SupervisorConfig, SupervisorPolicy, Withheld,
+    NoContact, ServerFuture, ServerSource, StartLimits, SupervisorConfig, SupervisorPolicy,
 };
 
 use self::attempt::Dial;
 use self::connection_task::{Command, ConnectionTask};
 use self::failure_scope::FailureScope;
-use self::live::Live;
+use self::live::LiveConnection;
 use self::tries::Tries;
 use crate::connect::Connector;
 use crate::deadline::moment_after;
@@ -126,7 +126,7 @@ struct Shared {
     status: watch::Sender<StatusSnapshot>,
     /// Changes where there is something else to show, for those who watch.
     shown: watch::Sender<StatusSnapshot>,
-    live: RwLock<Option<Arc<Live>>>,
+    live: RwLock<Option<Arc<LiveConnection>>>,
     listeners: Mutex<Listeners>,
     /// How many callers wait for a connection.
     waiting: AtomicUsize,
@@ -135,23 +135,23 @@ struct Shared {
 }
 
 /// A caller that waits for a connection.
-struct Waiting<'a>(&'a Shared);
+struct WaitingCaller<'a>(&'a Shared);
 
-impl<'a> Waiting<'a> {
+impl<'a> WaitingCaller<'a> {
     fn new(shared: &'a Shared) -> Self {
         shared.waiting.fetch_add(1, Ordering::AcqRel);
         Self(shared)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitingCaller<'_> {
     fn drop(&mut self) {
         self.0.waiting.fetch_sub(1, Ordering::AcqRel);
     }
 }
 
 impl Shared {
-    fn install(&self, live: Option<Arc<Live>>) {
+    fn install(&self, live: Option<Arc<LiveConnection>>) {
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = live;
     }
 
@@ -282,7 +282,7 @@ impl SupervisorHandle {
         if let Some(lease) = self.shared.lease() {
             return Ok(lease);
         }
-        let _waiting = Waiting::new(&self.shared);
+        let _waiting = WaitingCaller::new(&self.shared);
         let deadline = moment_after(patience);
         let mut status = self.shared.status.subscribe();
         let (used, heard) = oneshot::channel();
@@ -423,7 +423,7 @@ impl SupervisorHandle {
     /// that would happen by itself later on. Takes 1.2 s at most, and then returns what is known. What was refused is
     /// not tried again.
     pub async fn verify(&self) -> StatusSnapshot {
-        let _waiting = Waiting::new(&self.shared);
+        let _waiting = WaitingCaller::new(&self.shared);
         let (looking, known) = oneshot::channel();
         self.tell(Command::Look(looking));
         // Ends without an answer when it is found out, or the supervisor has ended.

@@ -40,12 +40,12 @@ pub trait ToolFilter: fmt::Debug + Send + Sync + 'static {
 pub(crate) struct Screen {
     filter: Arc<dyn ToolFilter>,
     /// What the server listed last for a call.
-    listed: Mutex<Option<Listed>>,
+    listed: Mutex<Option<ToolListing>>,
 }
 
 /// The tools as they were listed in one state of the server.
 #[derive(Debug)]
-struct Listed {
+struct ToolListing {
     /// How often the server had told of changes, and the number of the session.
     state: (u64, u64),
     usable: HashSet<String>,
@@ -72,7 +72,7 @@ impl Screen {
         Self { filter, listed: Mutex::default() }
     }
 
-    fn listed(&self) -> MutexGuard<'_, Option<Listed>> {
+    fn listed(&self) -> MutexGuard<'_, Option<ToolListing>> {
         self.listed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -168,7 +168,7 @@ impl Connection {
         let state = self.state_of_tools();
         let list = Box::pin(self.list_tools(&RequestOptions::new())).await?;
         let usable = list.tools.into_iter().map(|tool| tool.name).collect();
-        let listed = Listed { state, usable, withheld: list.withheld.into_iter().collect() };
+        let listed = ToolListing { state, usable, withheld: list.withheld.into_iter().collect() };
         *screen.listed() = Some(listed);
         screen.admits(&name, state).unwrap_or(Ok(()))
     }
@@ -191,9 +191,9 @@ mod tests {
 
     /// Hides one name, and withholds definitions with a word in them.
     #[derive(Debug)]
-    struct Without(&'static str, &'static str);
+    struct HidingFilter(&'static str, &'static str);
 
-    impl ToolFilter for Without {
+    impl ToolFilter for HidingFilter {
         fn hides(&self, name: &str) -> Option<String> {
             (name == self.0).then(|| "is hidden".to_owned())
         }
@@ -205,7 +205,8 @@ mod tests {
 
     fn filtered(text: &str) -> Result<(String, Vec<String>, usize), TransportErrorKind> {
         let page = RawValue::from_string(text.to_owned()).unwrap().into();
-        let screened = screened(&Without("bad", "poison"), page).map_err(|error| error.kind().clone())?;
+        let screened =
+            screened(&HidingFilter("bad", "poison"), page).map_err(|error| error.kind().clone())?;
         let withheld = screened.withheld.into_iter().map(|(name, why)| format!("{name} {why}")).collect();
         Ok((screened.page.get().to_owned(), withheld, screened.left_out))
     }

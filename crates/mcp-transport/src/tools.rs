@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use http::{HeaderName, HeaderValue};
-use mcp_status::{Limit, LimitOf};
+use mcp_status::{Limit, LimitSubject};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
@@ -222,7 +222,7 @@ impl Connection {
             |_| {
                 let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Total };
                 let message = format!("{method} did not come to its end in {} ms", limit.as_millis());
-                let of = if options.timeout.is_some() { LimitOf::Caller } else { LimitOf::Attempt };
+                let of = if options.timeout.is_some() { LimitSubject::Caller } else { LimitSubject::Attempt };
                 let error = TransportError::new(kind, message).at_limit(Limit::new(limit, of));
                 Err(error.with_limit_named(&self.inner().options.limit_names))
             },

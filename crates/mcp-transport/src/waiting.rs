@@ -26,9 +26,9 @@ pub(crate) enum WaitsFor {
 
 /// What a request waits for at this moment. It stays as it was where the request is dropped meanwhile.
 #[derive(Debug, Default)]
-pub(crate) struct Waiting(AtomicU8);
+pub(crate) struct WaitState(AtomicU8);
 
-impl Waiting {
+impl WaitState {
     pub(crate) fn begin(&self, waits_for: WaitsFor) {
         self.0.store(waits_for as u8, Ordering::Relaxed);
     }
@@ -55,7 +55,7 @@ impl Waiting {
 }
 
 #[cfg(feature = "http")]
-impl Waiting {
+impl WaitState {
     /// What `asking` comes to, which is waited for here.
     pub(crate) async fn for_credentials<T>(&self, asking: impl Future<Output = T>) -> T {
         self.begin(WaitsFor::Credentials);

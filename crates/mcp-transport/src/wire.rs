@@ -20,17 +20,17 @@ use crate::message::methods::mirrored_parameter;
 use crate::message::revision::{Era, ProtocolRevision};
 use crate::ordered::OrderedWire;
 #[cfg(feature = "http")]
-use crate::protocol::agree::Numbered as _;
+use crate::protocol::agree::Ordinal as _;
 use crate::protocol::handshake::{ServerDescription, judge_refusal, refused_again, refuses_version};
 use crate::protocol::outgoing::encode_request;
 use crate::trace::TraceContext;
 
 #[cfg(feature = "http")]
-use crate::http::streamable::{Call, Limits, Streamable};
+use crate::http::streamable::{Limits, PostRequest, Streamable};
 #[cfg(feature = "http")]
 use crate::protocol::header_params::encode_value;
 #[cfg(feature = "http")]
-use crate::waiting::Waiting;
+use crate::waiting::WaitState;
 
 #[cfg(feature = "stdio")]
 use crate::stdio::SideOutput;
@@ -39,7 +39,7 @@ use crate::stdio::SideOutput;
 const NAME: HeaderName = HeaderName::from_static("mcp-name");
 
 /// One request, before it is encoded for a wire.
-pub(crate) struct Prepared<'a> {
+pub(crate) struct WireRequest<'a> {
     pub(crate) id: i64,
     pub(crate) method: &'a str,
     /// The text of a JSON object.
@@ -64,7 +64,7 @@ pub(crate) struct Prepared<'a> {
     pub(crate) trace: Option<&'a TraceContext>,
     /// Told while it waits for credentials.
     #[cfg(feature = "http")]
-    pub(crate) waiting: Option<&'a Waiting>,
+    pub(crate) waiting: Option<&'a WaitState>,
 }
 
 /// What a request was sent under.
@@ -108,7 +108,7 @@ impl Wire {
     ///
     /// A server may refuse any request because of its version (2026-07-28, versioning). It has not acted on it, so it is
     /// sent again, once, in a revision that both speak.
-    pub(crate) async fn request(&self, request: Prepared<'_>) -> Outcome {
+    pub(crate) async fn request(&self, request: WireRequest<'_>) -> Outcome {
         let before = self.agreed();
         let refusal = match self.once(&request).await {
             Err(error) if refuses_version(&error) => error,
@@ -128,7 +128,7 @@ impl Wire {
     }
 
     /// The same request after something else was agreed; `refusal` says why it was not carried out before.
-    async fn resend(&self, request: &Prepared<'_>, before: Era, refusal: TransportError) -> Outcome {
+    async fn resend(&self, request: &WireRequest<'_>, before: Era, refusal: TransportError) -> Outcome {
         // What its caller says about itself is in the terms of the other era, or it lacks what that one mirrors.
         if self.agreed().era != before && (request.own_metadata || self.lacks_name(request)) {
             return Err(refusal);
@@ -140,11 +140,11 @@ impl Wire {
     }
 
     /// Whether a request that was made in the legacy era would need a header that it does not have.
-    fn lacks_name(&self, request: &Prepared<'_>) -> bool {
+    fn lacks_name(&self, request: &WireRequest<'_>) -> bool {
         self.has_headers() && request.name.is_none() && mirrored_parameter(request.method).is_some()
     }
 
-    async fn once(&self, request: &Prepared<'_>) -> Outcome {
+    async fn once(&self, request: &WireRequest<'_>) -> Outcome {
         match self {
             #[cfg(feature = "http")]
             Self::Http { streamable, idle } => {
@@ -164,8 +164,17 @@ impl Wire {
                 let allowance = request.allowance;
                 let body = body.into();
                 let waiting = request.waiting;
-                let call =
-                    Call { id, method, body, mirrored, limits, allowance, handler, recover: true, waiting };
+                let call = PostRequest {
+                    id,
+                    method,
+                    body,
+                    mirrored,
+                    limits,
+                    allowance,
+                    handler,
+                    recover: true,
+                    waiting,
+                };
                 streamable.request(&call, session).await
             }
             Self::Ordered(ordered) => ordered.request(request).await,
@@ -304,7 +313,7 @@ impl Wire {
 }
 
 /// Encodes a request with the members of `_meta` that its connection and its progress need.
-pub(crate) fn encode(request: &Prepared<'_>, meta: &str) -> Result<Vec<u8>, TransportError> {
+pub(crate) fn encode(request: &WireRequest<'_>, meta: &str) -> Result<Vec<u8>, TransportError> {
     let meta = if request.own_metadata { "" } else { meta };
     if request.watched.is_none() && request.trace.is_none() {
         return encode_request(request.id, request.method, request.params, meta);

@@ -6,9 +6,9 @@ use mcp_auth::{AuthFuture, CredentialSource, Credentials, FetchReason, SingleFli
 
 /// Never answers: an agent that is stuck, a metadata service behind a firewall.
 #[derive(Debug)]
-pub(crate) struct Hanging;
+pub(crate) struct HangingProbe;
 
-impl CredentialSource for Hanging {
+impl CredentialSource for HangingProbe {
     fn name(&self) -> &str {
         "hanging"
     }
@@ -19,8 +19,8 @@ impl CredentialSource for Hanging {
 }
 
 /// The same with a limit of its own.
-pub(crate) fn hanging(limit: Duration) -> SingleFlight<Hanging> {
-    SingleFlight::new(Hanging).with_timeout(limit)
+pub(crate) fn hanging(limit: Duration) -> SingleFlight<HangingProbe> {
+    SingleFlight::new(HangingProbe).with_timeout(limit)
 }
 
 /// Has a bug.

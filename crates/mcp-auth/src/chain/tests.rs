@@ -4,13 +4,13 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use url::Url;
 
 use super::*;
-use crate::{AuthPlan, AuthSettings, HelperSpec, OAuthSpec, Parts, Secret, Target, Withheld};
+use crate::{AuthPlan, AuthSettings, HelperSpec, OAuthSpec, Parts, Secret, Target, WithholdReason};
 
 const ADVERTISED: &str = "Bearer resource_metadata=\"https://h/.well-known/oauth-protected-resource\"";
 
 /// A provider that follows a script and notes every call that could do I/O.
 #[derive(Debug)]
-struct Scripted {
+struct ScriptedProvider {
     name: &'static str,
     header: &'static str,
     login: bool,
@@ -25,7 +25,7 @@ struct State {
     calls: Vec<&'static str>,
 }
 
-impl Scripted {
+impl ScriptedProvider {
     fn helper(tokens: impl IntoIterator<Item = &'static str>) -> Arc<Self> {
         Self::new("headers-helper", "authorization", tokens.into_iter().map(Ok), false)
     }
@@ -68,7 +68,7 @@ impl Scripted {
     }
 }
 
-impl AuthProvider for Scripted {
+impl AuthProvider for ScriptedProvider {
     fn name(&self) -> &str {
         self.name
     }
@@ -116,7 +116,7 @@ fn base(headers: &[(&'static str, &'static str)]) -> Credentials {
     Credentials::new("static-headers", headers.iter().map(|(name, value)| header(name, value)))
 }
 
-fn helper_chain(helper: &Arc<Scripted>, oauth: &Arc<Scripted>, configured: bool) -> Chain {
+fn helper_chain(helper: &Arc<ScriptedProvider>, oauth: &Arc<ScriptedProvider>, configured: bool) -> Chain {
     let fallback = Fallback::new(oauth.clone() as Arc<dyn AuthProvider>, configured);
     Chain::authority(base(&[("x-team", "t")]), helper.clone() as Arc<dyn AuthProvider>, Some(fallback))
 }
@@ -179,7 +179,7 @@ async fn f002_a_403_recovers_like_a_401() {
 }
 
 async fn recovers_by_the_helper_alone(status: StatusCode, challenge: &str) {
-    let (helper, oauth) = (Scripted::helper(["A", "B"]), Scripted::oauth(["O"]));
+    let (helper, oauth) = (ScriptedProvider::helper(["A", "B"]), ScriptedProvider::oauth(["O"]));
     let chain = helper_chain(&helper, &oauth, true);
     let (sent, end) = send_to(&chain, status, challenge, |headers| headers.contains("authorization=B")).await;
     assert_eq!(sent, ["authorization=A x-team=t", "authorization=B x-team=t"]);
@@ -189,7 +189,7 @@ async fn recovers_by_the_helper_alone(status: StatusCode, challenge: &str) {
 
 #[tokio::test]
 async fn f003_fresh_helper_headers_that_are_refused_too_end_it() {
-    let (helper, oauth) = (Scripted::helper(["A", "B", "C"]), Scripted::oauth([]));
+    let (helper, oauth) = (ScriptedProvider::helper(["A", "B", "C"]), ScriptedProvider::oauth([]));
     // Not offered and no sign-in; then offered, but no sign-in.
     for (challenge, end) in [("Bearer", "Exhausted"), (ADVERTISED, "LoginRequired")] {
         let chain = helper_chain(&helper, &oauth, false);
@@ -210,8 +210,8 @@ async fn oauth_answers_only_when_the_helper_failed_and_it_is_offered_and_someone
         (ADVERTISED, false, false, false),
         ("Bearer", true, false, false),
     ] {
-        let helper = Scripted::helper(["A", "B"]);
-        let oauth = Scripted::oauth(signed_in.then_some("O"));
+        let helper = ScriptedProvider::helper(["A", "B"]);
+        let oauth = ScriptedProvider::oauth(signed_in.then_some("O"));
         let chain = helper_chain(&helper, &oauth, configured);
         let (sent, _) = send(&chain, challenge, |headers| headers.contains("authorization=O")).await;
         assert_eq!(sent.len() == 3, reached, "{challenge} {configured} {signed_in}: {sent:?}");
@@ -224,8 +224,8 @@ async fn oauth_answers_only_when_the_helper_failed_and_it_is_offered_and_someone
 
 #[tokio::test]
 async fn the_helpers_other_headers_go_along_with_the_fallback_and_it_stays_active() {
-    let helper = Scripted::new("headers-helper", "x-gateway", [Ok("g1"), Ok("g2"), Ok("g3")], false);
-    let oauth = Scripted::oauth(["O"]);
+    let helper = ScriptedProvider::new("headers-helper", "x-gateway", [Ok("g1"), Ok("g2"), Ok("g3")], false);
+    let oauth = ScriptedProvider::oauth(["O"]);
     let chain = helper_chain(&helper, &oauth, false);
     // The helper supplies no Authorization: its fresh headers alone are not worth a request.
     let (sent, end) = send(&chain, ADVERTISED, |headers| headers.contains("authorization=O")).await;
@@ -243,8 +243,8 @@ async fn the_helpers_other_headers_go_along_with_the_fallback_and_it_stays_activ
 
 #[tokio::test]
 async fn each_provider_is_asked_once_per_request_whatever_the_server_does() {
-    let helper = Scripted::helper(["A", "B", "C", "D", "E"]);
-    let oauth = Scripted::oauth(["O", "P", "Q", "R"]);
+    let helper = ScriptedProvider::helper(["A", "B", "C", "D", "E"]);
+    let oauth = ScriptedProvider::oauth(["O", "P", "Q", "R"]);
     let chain = helper_chain(&helper, &oauth, true);
     let (sent, end) = send(&chain, ADVERTISED, |_| false).await;
     assert_eq!((sent.len(), end.as_str()), (3, "Exhausted"));
@@ -257,7 +257,7 @@ async fn each_provider_is_asked_once_per_request_whatever_the_server_does() {
 
 #[tokio::test]
 async fn the_same_helper_bytes_again_are_not_resent() {
-    let (helper, oauth) = (Scripted::helper(["A", "A"]), Scripted::oauth([]));
+    let (helper, oauth) = (ScriptedProvider::helper(["A", "A"]), ScriptedProvider::oauth([]));
     let chain = helper_chain(&helper, &oauth, false);
     let (sent, end) = send(&chain, "Bearer", |_| false).await;
     assert_eq!((sent.len(), end.as_str()), (1, "Unchanged"));
@@ -266,8 +266,8 @@ async fn the_same_helper_bytes_again_are_not_resent() {
 #[tokio::test]
 async fn a_failing_helper_is_its_own_failure_and_never_a_reason_for_oauth() {
     let steps = [Ok("A"), Err(AuthErrorKind::SourceFailed)];
-    let helper = Scripted::new("headers-helper", "authorization", steps, false);
-    let oauth = Scripted::oauth(["O"]);
+    let helper = ScriptedProvider::new("headers-helper", "authorization", steps, false);
+    let oauth = ScriptedProvider::oauth(["O"]);
     let chain = helper_chain(&helper, &oauth, true);
     let (sent, end) = send(&chain, ADVERTISED, |_| false).await;
     assert_eq!((sent.len(), end.as_str()), (1, "SourceFailed"));
@@ -276,9 +276,9 @@ async fn a_failing_helper_is_its_own_failure_and_never_a_reason_for_oauth() {
 
 #[tokio::test]
 async fn a_sign_in_that_ends_leaves_the_helper_alone_in_charge_again() {
-    let helper = Scripted::helper(["A", "B", "C"]);
+    let helper = ScriptedProvider::helper(["A", "B", "C"]);
     let steps = [Ok("O"), Err(AuthErrorKind::SignInExpired)];
-    let oauth = Scripted::new("oauth", "authorization", steps, true);
+    let oauth = ScriptedProvider::new("oauth", "authorization", steps, true);
     let chain = helper_chain(&helper, &oauth, true);
     let (_, end) = send(&chain, ADVERTISED, |headers| headers.contains("authorization=O")).await;
     assert_eq!(end, "accepted");
@@ -290,21 +290,21 @@ async fn a_sign_in_that_ends_leaves_the_helper_alone_in_charge_again() {
 
 #[tokio::test]
 async fn f010_helper_headers_replace_same_named_static_ones() {
-    let helper = Scripted::helper(["from-helper"]) as Arc<dyn AuthProvider>;
+    let helper = ScriptedProvider::helper(["from-helper"]) as Arc<dyn AuthProvider>;
     let chain = Chain::authority(base(&[("authorization", "static"), ("x-team", "t")]), helper, None);
     assert_eq!(shown(&chain.credentials().await.unwrap()), "authorization=from-helper x-team=t");
 }
 
 #[tokio::test]
 async fn unchanged_parts_keep_one_generation() {
-    let chain = helper_chain(&Scripted::helper(["A"]), &Scripted::oauth([]), false);
+    let chain = helper_chain(&ScriptedProvider::helper(["A"]), &ScriptedProvider::oauth([]), false);
     let (one, two) = (chain.credentials().await.unwrap(), chain.credentials().await.unwrap());
     assert_eq!(one.generation(), two.generation());
 }
 
 #[tokio::test]
 async fn f013_a_server_that_offers_no_oauth_prompts_no_person() {
-    let chain = helper_chain(&Scripted::helper(["A", "B"]), &Scripted::oauth([]), false);
+    let chain = helper_chain(&ScriptedProvider::helper(["A", "B"]), &ScriptedProvider::oauth([]), false);
     send(&chain, "Bearer", |_| false).await;
     assert!(chain.capabilities().refreshable);
     assert!(!chain.capabilities().login && !chain.snapshot().login_offered);
@@ -312,7 +312,7 @@ async fn f013_a_server_that_offers_no_oauth_prompts_no_person() {
 
 #[tokio::test]
 async fn f012_a_helper_server_that_offers_oauth_has_both_ways_out() {
-    let chain = helper_chain(&Scripted::helper(["A", "B"]), &Scripted::oauth([]), false);
+    let chain = helper_chain(&ScriptedProvider::helper(["A", "B"]), &ScriptedProvider::oauth([]), false);
     send(&chain, ADVERTISED, |_| false).await;
     let (capabilities, snapshot) = (chain.capabilities(), chain.snapshot());
     assert!(capabilities.refreshable && capabilities.login && snapshot.login_offered);
@@ -327,11 +327,11 @@ async fn f014_a_withheld_helper_sends_static_headers_alone_and_nothing_stands_in
     let settings = AuthSettings {
         static_headers: vec![("X-Team".into(), Secret::new("t"))],
         helper: Some(HelperSpec::new("exit 1", "/")),
-        helper_withheld: Some(Withheld::UntrustedFolder),
+        helper_withheld: Some(WithholdReason::UntrustedFolder),
         oauth: Some(OAuthSpec::default()),
         ..AuthSettings::default()
     };
-    let oauth = Scripted::oauth(["O"]);
+    let oauth = ScriptedProvider::oauth(["O"]);
     let provider = AuthPlan::resolve(&settings)
         .build(&target(), Parts::new().with_oauth(oauth.clone() as Arc<dyn AuthProvider>))
         .unwrap();
@@ -352,7 +352,7 @@ async fn f026_a_refused_static_authorization_never_starts_oauth() {
             oauth: oauth_block,
             ..AuthSettings::default()
         };
-        let oauth = Scripted::oauth(["O"]);
+        let oauth = ScriptedProvider::oauth(["O"]);
         let provider = AuthPlan::resolve(&settings)
             .build(&target(), Parts::new().with_oauth(oauth.clone() as Arc<dyn AuthProvider>))
             .unwrap();
@@ -366,7 +366,7 @@ async fn f026_a_refused_static_authorization_never_starts_oauth() {
 
 #[tokio::test]
 async fn without_a_helper_oauth_is_the_authority_over_the_static_base() {
-    let oauth = Scripted::oauth(["O", "P"]);
+    let oauth = ScriptedProvider::oauth(["O", "P"]);
     let chain = Chain::sign_in(base(&[("x-team", "t")]), oauth.clone() as Arc<dyn AuthProvider>, false);
     let (sent, end) = send(&chain, ADVERTISED, |headers| headers.contains("=P")).await;
     assert_eq!(sent, ["authorization=O x-team=t", "authorization=P x-team=t"]);
@@ -379,7 +379,7 @@ async fn f037_a_server_that_asks_for_another_scheme_starts_no_oauth() {
     for (challenge, asked) in
         [("Basic realm=\"x\"", false), ("Negotiate", false), ("Bearer", true), ("", true)]
     {
-        let oauth = Scripted::oauth([]);
+        let oauth = ScriptedProvider::oauth([]);
         let chain = Chain::sign_in(base(&[]), oauth.clone() as Arc<dyn AuthProvider>, true);
         let (_, end) = send(&chain, challenge, |_| false).await;
         assert_eq!(oauth.calls().contains(&"on_rejected"), asked, "{challenge}");

@@ -129,20 +129,20 @@ async fn the_headers_helper_keeps_the_contract() {
 }
 
 /// A provider that breaks one rule on purpose.
-struct Faulty {
+struct FaultyProvider {
     breaks: Rule,
     fetches: Arc<AtomicU64>,
     held: Mutex<Option<Credentials>>,
     busy: Mutex<bool>,
 }
 
-impl fmt::Debug for Faulty {
+impl fmt::Debug for FaultyProvider {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(if self.breaks == Rule::NoSecretShown { "canary" } else { "Faulty" })
     }
 }
 
-impl Faulty {
+impl FaultyProvider {
     fn mint(&self) -> Credentials {
         let fresh = minted("faulty", self.fetches.fetch_add(1, Ordering::SeqCst));
         *self.held.lock().unwrap() = Some(fresh.clone());
@@ -190,7 +190,7 @@ impl Faulty {
     }
 }
 
-impl AuthProvider for Faulty {
+impl AuthProvider for FaultyProvider {
     fn name(&self) -> &str {
         if self.breaks == Rule::Name { "Faulty_Provider" } else { "faulty" }
     }
@@ -224,7 +224,8 @@ async fn each_broken_rule_is_caught() {
         let new = || {
             let fetches = Arc::new(AtomicU64::new(0));
             let counted = fetches.clone();
-            let faulty = Faulty { breaks: rule, fetches, held: Mutex::default(), busy: Mutex::default() };
+            let faulty =
+                FaultyProvider { breaks: rule, fetches, held: Mutex::default(), busy: Mutex::default() };
             Subject::new(faulty).counting(move || counted.load(Ordering::SeqCst)).with_secret("canary")
         };
         let error = check(new).await.unwrap_err();

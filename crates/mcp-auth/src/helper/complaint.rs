@@ -6,7 +6,7 @@
 use mcp_text::{Secrets, is_credential_name, sentence, telling};
 
 use super::run::{Invocation, Output};
-use super::said::Said;
+use super::said::ErrorObject;
 
 /// How much of the output is searched for values, in bytes. A page that was printed by mistake need not be learnt by
 /// heart; what looks like a token is hidden anyway.
@@ -50,7 +50,7 @@ impl Complaint {
 }
 
 /// What of an error may be shown that was printed in place of headers: its first line, without what is secret.
-pub(super) fn shown(said: &Said, invocation: &Invocation) -> String {
+pub(super) fn shown(said: &ErrorObject, invocation: &Invocation) -> String {
     // Its own words are no secrets by being printed, as those of headers are.
     let secrets = known_secrets(&[], invocation);
     let lines = secrets.lines(&said.0);

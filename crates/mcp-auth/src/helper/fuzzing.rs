@@ -13,7 +13,7 @@ pub fn helper_output(bytes: &[u8]) {
     let members = value.as_ref().and_then(Value::as_object);
     let wrapped = members.and_then(|members| members.get("headers")).and_then(Value::as_object);
     match parse::printed(bytes) {
-        Ok(parse::Printed { headers, .. }) => {
+        Ok(parse::HelperOutput { headers, .. }) => {
             let members = wrapped.or(members).expect("only an object is headers");
             assert!(headers.iter().all(|(_, value)| value.is_sensitive()));
             for (name, value) in members {

@@ -35,9 +35,9 @@ use tracing::field::Empty;
 use tracing::{Instrument as _, debug_span};
 
 use self::complaint::Complaint;
-use self::parse::{OutputError, Printed};
+use self::parse::{HelperOutput, OutputError};
 use self::run::{Invocation, Output, RunEnd};
-use self::said::Said;
+use self::said::ErrorObject;
 use crate::plan::HELPER_NAME;
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, CredentialSource, Credentials, FetchReason, HelperSpec, Target,
@@ -156,7 +156,7 @@ async fn supplied(invocation: &Invocation, limit: Duration) -> Result<RunOutput,
             .with_source(error)
     })?;
     match judge(&output, limit) {
-        Ok(Printed { headers, until }) => {
+        Ok(HelperOutput { headers, until }) => {
             // It may have failed all the same, in a pipe or a substitution: the server will tell.
             // Most have nothing to say, and then no secret has to be looked for.
             let complaint = (!output.stderr.is_empty()).then(|| Complaint::new(&output, invocation));
@@ -186,10 +186,10 @@ struct Flaw {
     what: String,
     exit_code: Option<i32>,
     /// What it printed of that, which may hold a secret.
-    said: Option<Said>,
+    said: Option<ErrorObject>,
 }
 
-fn judge(output: &Output, limit: Duration) -> Result<Printed, Flaw> {
+fn judge(output: &Output, limit: Duration) -> Result<HelperOutput, Flaw> {
     let stopped = |what| Err(Flaw { what, exit_code: None, said: None });
     match &output.ended {
         RunEnd::Exited(status) if status.success() => {
@@ -215,7 +215,7 @@ fn judge(output: &Output, limit: Duration) -> Result<Printed, Flaw> {
 }
 
 /// Headers with nothing in the place of a credential are those of a failure that was not noticed.
-fn not_void(printed: Printed) -> Result<Printed, String> {
+fn not_void(printed: HelperOutput) -> Result<HelperOutput, String> {
     let void = printed.headers.iter().find_map(|(name, value)| Some((name, doubts::void(name, value)?)));
     match void {
         Some((name, what)) => Err(format!("the value of `{name}` {what}")),

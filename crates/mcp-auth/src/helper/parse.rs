@@ -9,10 +9,10 @@ use serde::Deserialize;
 use serde::de::{MapAccess, Visitor};
 use serde_json::Value;
 
-use super::said::{Said, failure, tells};
+use super::said::{ErrorObject, failure, tells};
 use super::{Headers, expiry};
 use crate::doubts::TOKEN_DOCUMENT;
-use crate::reserved::{Reserved, reserved};
+use crate::reserved::{ReservedReason, reserved};
 use mcp_text::member_name;
 
 /// What is wrong with an output: a fragment that goes on after "run the headers helper:".
@@ -27,7 +27,7 @@ pub(super) enum OutputError {
     },
     NotAnObject(&'static str),
     /// It is an object that says what went wrong. The words may hold a secret.
-    Failure(Said),
+    Failure(ErrorObject),
     /// `expiresAt` is no time.
     NotATime,
     NotAString {
@@ -42,13 +42,13 @@ pub(super) enum OutputError {
     BadValue(String),
     Reserved {
         name: String,
-        why: Reserved,
+        why: ReservedReason,
     },
 }
 
 /// What a helper supplies.
 #[derive(Debug, Eq, PartialEq)]
-pub(super) struct Printed {
+pub(super) struct HelperOutput {
     pub(super) headers: Headers,
     /// Until when, where it says so.
     pub(super) until: Option<SystemTime>,
@@ -83,7 +83,7 @@ impl fmt::Display for OutputError {
 
 /// Reads the headers. Of names that differ only in case, the last wins, as in any JSON object with a name twice;
 /// [`Credentials::new`](crate::Credentials::new) sees to it.
-pub(super) fn printed(stdout: &[u8]) -> Result<Printed, OutputError> {
+pub(super) fn printed(stdout: &[u8]) -> Result<HelperOutput, OutputError> {
     // Some shells put a byte order mark before everything.
     let stdout = stdout.strip_prefix(b"\xef\xbb\xbf").unwrap_or(stdout);
     let text = std::str::from_utf8(stdout).map_err(|_| OutputError::NotText)?;
@@ -98,7 +98,7 @@ pub(super) fn printed(stdout: &[u8]) -> Result<Printed, OutputError> {
     // Scripts print an empty `error` beside what they have.
     members.retain(|(name, _)| !tells(name));
     let headers = members.into_iter().map(header).collect::<Result<_, _>>()?;
-    Ok(Printed { headers, until })
+    Ok(HelperOutput { headers, until })
 }
 
 /// The members of `headers` and the time of `expiresAt`, where an object has these and nothing else.
@@ -135,8 +135,8 @@ fn header((name, value): (String, Value)) -> Result<(HeaderName, HeaderValue), O
     let mut header_value = HeaderValue::from_str(&value).map_err(|_| OutputError::BadValue(presentable()))?;
     header_value.set_sensitive(true);
     match reserved(&header_name) {
-        Some(why @ Reserved::Framing) => Err(OutputError::Reserved { name: presentable(), why }),
-        Some(Reserved::Protocol) | None => Ok((header_name, header_value)),
+        Some(why @ ReservedReason::Framing) => Err(OutputError::Reserved { name: presentable(), why }),
+        Some(ReservedReason::Protocol) | None => Ok((header_name, header_value)),
     }
 }
 
@@ -368,7 +368,11 @@ mod tests {
             ("{\"code\":\"401\",\"detail\":\"nope\"}", "nope"),
             ("{\"error\":true}", ""),
         ] {
-            assert_eq!(printed(text.as_bytes()), Err(OutputError::Failure(Said(said.to_owned()))), "{text}");
+            assert_eq!(
+                printed(text.as_bytes()),
+                Err(OutputError::Failure(ErrorObject(said.to_owned()))),
+                "{text}"
+            );
         }
         for text in [
             "{\"Authorization\":\"Bearer a\"}",

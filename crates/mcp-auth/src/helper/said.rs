@@ -6,9 +6,9 @@ use serde_json::Value;
 
 /// What an object said that was printed in place of headers. Not for people before its secrets are out of it.
 #[derive(Eq, PartialEq)]
-pub(super) struct Said(pub(super) String);
+pub(super) struct ErrorObject(pub(super) String);
 
-impl fmt::Debug for Said {
+impl fmt::Debug for ErrorObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} bytes", self.0.len())
     }
@@ -48,7 +48,7 @@ pub(super) fn tells(name: &str) -> bool {
 }
 
 /// What an object says, where it is plainly an error: one of its members tells of one, or none could be a header of credentials.
-pub(super) fn failure(members: &[(String, Value)]) -> Option<Said> {
+pub(super) fn failure(members: &[(String, Value)]) -> Option<ErrorObject> {
     let says = |value: &Value| match value {
         Value::Null | Value::Bool(false) => false,
         Value::String(text) => !text.trim().is_empty(),
@@ -62,7 +62,7 @@ pub(super) fn failure(members: &[(String, Value)]) -> Option<Said> {
     // `X-Error: 1` beside a credential is a header that a person wants.
     let has_credential =
         members.iter().any(|(name, _)| mcp_text::is_credential_name(name) && name.contains('-'));
-    (is_one && !has_credential).then(|| Said(words(members).unwrap_or_default()))
+    (is_one && !has_credential).then(|| ErrorObject(words(members).unwrap_or_default()))
 }
 
 /// The words in it: the first text of a member that tells, else of one beside it.

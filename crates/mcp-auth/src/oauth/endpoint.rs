@@ -254,19 +254,19 @@ fn secrets(request: &Request<Bytes>) -> Vec<String> {
 
 /// Stops `oauth2`; the failure itself waits in the endpoint.
 #[derive(Debug)]
-pub(crate) struct Stopped;
+pub(crate) struct Interruption;
 
-impl fmt::Display for Stopped {
+impl fmt::Display for Interruption {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("the request failed")
     }
 }
 
-impl error::Error for Stopped {}
+impl error::Error for Interruption {}
 
 impl<'c> AsyncHttpClient<'c> for Endpoint<'_> {
-    type Error = Stopped;
-    type Future = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Stopped>> + Send + 'c>>;
+    type Error = Interruption;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<Vec<u8>>, Interruption>> + Send + 'c>>;
 
     fn call(&'c self, request: Request<Vec<u8>>) -> Self::Future {
         Box::pin(async move {
@@ -275,11 +275,11 @@ impl<'c> AsyncHttpClient<'c> for Endpoint<'_> {
                 Ok(response) => json_response(StatusCode::OK, self.readable(response.into_body())),
                 Err(failure) => {
                     // Polling for a device code reads the code of an error to decide whether to go on, and takes
-                    // `Stopped` for a lost connection (RFC 8628 section 3.5).
+                    // `Interruption` for a lost connection (RFC 8628 section 3.5).
                     let polled =
                         (self.step == Step::DeviceToken).then(|| failure.code().map(str::to_owned)).flatten();
                     *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
-                    let code = polled.ok_or(Stopped)?;
+                    let code = polled.ok_or(Interruption)?;
                     json_response(StatusCode::BAD_REQUEST, json!({ "error": code }).to_string().into_bytes())
                 }
             }
@@ -287,10 +287,10 @@ impl<'c> AsyncHttpClient<'c> for Endpoint<'_> {
     }
 }
 
-fn json_response(status: StatusCode, body: Vec<u8>) -> Result<Response<Vec<u8>>, Stopped> {
+fn json_response(status: StatusCode, body: Vec<u8>) -> Result<Response<Vec<u8>>, Interruption> {
     Response::builder()
         .status(status)
         .header(header::CONTENT_TYPE, "application/json")
         .body(body)
-        .map_err(|_| Stopped)
+        .map_err(|_| Interruption)
 }

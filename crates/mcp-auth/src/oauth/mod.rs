@@ -37,7 +37,7 @@ mod urls;
 pub mod store;
 
 pub use crate::Renewals;
-pub use discover::discovery::{Discovery, Found};
+pub use discover::discovery::{Discovery, DiscoverySource};
 pub use discover::metadata::{ResourceMetadata, ServerMetadata};
 pub use grant::authorize::{CallbackParams, OWN_AUTHORIZE_PARAMS};
 pub use grant::authorizer::{

@@ -7,7 +7,7 @@ use mcp_auth::AuthProvider;
 use mcp_bridge::{Bridge, BridgeConfig, EndReason, Memory, Opening};
 use mcp_harness::{FakeHost, Manner};
 use mcp_status::{ActionFacts, TransportKind};
-use mcp_transport::supervisor::Withheld;
+use mcp_transport::supervisor::NoContact;
 use mcp_transport::{ClientInfo, ClientOptions, Connector, Endpoint, HttpEndpoint, Server, SupervisorHandle};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -102,7 +102,7 @@ impl Setup {
             let (url, auth) = (url.clone(), auth.clone());
             async move {
                 let server = Server::new(Endpoint::Http(HttpEndpoint::new(url)));
-                Ok::<_, Withheld>(match auth {
+                Ok::<_, NoContact>(match auth {
                     Some(provider) => server.with_auth(provider),
                     None => server,
                 })

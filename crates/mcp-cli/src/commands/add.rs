@@ -12,7 +12,7 @@ use mcp_status::ServerStatus;
 use mcp_transport::connect::ConnectPolicy;
 use serde::Serialize;
 
-use super::change::{self, NotChanged, entry_lines};
+use super::change::{self, ChangeFailure, entry_lines};
 use super::secrets::{self, Secrets};
 use super::status::combined;
 use crate::app::App;
@@ -118,7 +118,7 @@ async fn add(
     // Before the server is asked, and once more when it is written.
     let editor = change::editor(&config)?;
     let name = new.name.clone();
-    editor.dry_run::<NotChanged>(&place, |text| written(&place, text, &new, write))?;
+    editor.dry_run::<ChangeFailure>(&place, |text| written(&place, text, &new, write))?;
 
     let asked = ask(app, &mut new, write).await?;
     let secrets = secrets::offer(app, &name, &mut new.entry).await;
@@ -128,8 +128,8 @@ async fn add(
         written(&place, text, &new, write)
     };
     let edited = match write.dry_run {
-        true => editor.dry_run::<NotChanged>(&place, &mut change)?,
-        false => editor.edit::<NotChanged>(&place, &mut change)?,
+        true => editor.dry_run::<ChangeFailure>(&place, &mut change)?,
+        false => editor.edit::<ChangeFailure>(&place, &mut change)?,
     };
     notes.extend(secret_notes(&secrets, &edited, write.dry_run));
     let row =
@@ -161,11 +161,11 @@ fn path(place: &EntryPlace, text: &str, name: &str) -> Vec<String> {
 }
 
 /// The file with the entry in it, unless there is one of that name already.
-fn written(place: &EntryPlace, text: &str, new: &New, write: &WriteArgs) -> Result<String, NotChanged> {
+fn written(place: &EntryPlace, text: &str, new: &New, write: &WriteArgs) -> Result<String, ChangeFailure> {
     let path = path(place, text, &new.name);
     let found = edit::value_at(text, &path).map_err(|error| place.refused(error))?;
     if let (Some(found), false) = (found, write.replace) {
-        return Err(NotChanged::Refused(exists(place, text, &path, &new.name, &found)));
+        return Err(ChangeFailure::Refused(exists(place, text, &path, &new.name, &found)));
     }
     Ok(edit::apply(text, &path, &Change::Set(new.entry.clone())).map_err(|error| place.refused(error))?)
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use mcp_bridge::{Bridge, BridgeConfig, EndReason, SignIn};
 use mcp_status::Reason;
-use mcp_transport::supervisor::{ServerSource, Withheld};
+use mcp_transport::supervisor::{NoContact, ServerSource};
 use tokio::sync::Notify;
 
 use super::login;
@@ -186,7 +186,7 @@ fn streams() -> Result<(mcp_bridge::stdio::Input, mcp_bridge::stdio::Output), Cl
 async fn turn_away(app: &App, wired: &ConfiguredServer, reason: &Reason) -> Result<(), CliError> {
     let (input, output) = streams()?;
     let (facts, reason) = (wired.facts(), reason.clone());
-    let config = bridge_config(app, &wired.description.name, || async { Err(Withheld::SwitchedOff) })
+    let config = bridge_config(app, &wired.description.name, || async { Err(NoContact::SwitchedOff) })
         .with_facts(move || facts)
         .with_opening(Arc::new(move |_| {
             let reason = reason.clone();

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use mcp_transport::tools::{Tool, ToolResult};
 use mcp_transport::{Payload, RequestOptions, TransportError, TransportErrorKind};
 
-use super::connected::{Open, Want, connected, failed};
+use super::connected::{OpenServer, Want, connected, failed};
 use super::login;
 use crate::app::App;
 use crate::args::{CallArgs, DeadlineArgs, LoginArgs, UrlArgs};
@@ -22,7 +22,7 @@ use crate::view::shown;
 use crate::view::signature::{self, Argument};
 
 /// The call that a command line means.
-struct Meant {
+struct CallRequest {
     name: String,
     tool: String,
     /// As they were typed.
@@ -30,7 +30,7 @@ struct Meant {
     output: Option<PathBuf>,
 }
 
-impl Meant {
+impl CallRequest {
     /// `NAME TOOL ARGS`, or `NAME/TOOL ARGS` where no server is named that.
     fn by(app: &App, args: &CallArgs) -> Result<Self, CliError> {
         let CallArgs { name, tool, arguments, output, .. } = args;
@@ -65,7 +65,7 @@ impl Meant {
 }
 
 pub(super) async fn run(app: &App, args: &CallArgs) -> Result<ExitStatus, CliError> {
-    let args = &Meant::by(app, args)?;
+    let args = &CallRequest::by(app, args)?;
     let unusable = |error| unusable(&args.name, &args.tool, &error);
     let mut arguments = inputs::read(&args.arguments, app.directory()?).await.map_err(unusable)?;
     let mut open = connected(app, &args.name, Want::Questions).await?;
@@ -96,7 +96,7 @@ impl From<CliError> for Failure {
 
 /// Whether the person at this terminal has signed in now. What only this refusal said of the sign-in is known to this process
 /// alone: nothing of a refusal is kept, and a `login` of later could not find it.
-async fn signed_in(app: &App, open: &Open, error: &CliError) -> Result<bool, CliError> {
+async fn signed_in(app: &App, open: &OpenServer, error: &CliError) -> Result<bool, CliError> {
     if !app.asks() || open.wired.check_sign_in().is_err() {
         return Ok(false);
     }
@@ -125,8 +125,8 @@ async fn signed_in(app: &App, open: &Open, error: &CliError) -> Result<bool, Cli
 
 async fn called(
     app: &App,
-    args: &Meant,
-    open: &Open,
+    args: &CallRequest,
+    open: &OpenServer,
     arguments: &mut Arguments,
 ) -> Result<ExitStatus, Failure> {
     let mut listed = ToolList { open, tools: None };
@@ -173,7 +173,7 @@ async fn called(
 
 /// The tools of the server, asked for once, when they are needed first.
 struct ToolList<'a> {
-    open: &'a Open,
+    open: &'a OpenServer,
     tools: Option<Vec<Tool>>,
 }
 
@@ -193,7 +193,7 @@ fn unusable(name: &str, tool: &str, error: &ArgumentError) -> CliError {
 }
 
 /// A call with an argument of another type than the schema of its tool wants.
-fn of_another_type(app: &App, args: &Meant, mismatch: &Mismatch) -> CliError {
+fn of_another_type(app: &App, args: &CallRequest, mismatch: &Mismatch) -> CliError {
     CliError::usage("invalid-argument", clash(mismatch))
         .why(format!("its schema says so, and nothing was sent; write {}", shown::line(&mismatch.example())))
         .next(app.steps.step(&signature_of(args)))
@@ -205,7 +205,7 @@ fn clash(mismatch: &Mismatch) -> String {
 }
 
 /// A call that lacks what the schema of its tool requires.
-fn incomplete(app: &App, args: &Meant, missing: &[Argument]) -> CliError {
+fn incomplete(app: &App, args: &CallRequest, missing: &[Argument]) -> CliError {
     let wanted: Vec<String> = missing.iter().map(Argument::wanted).collect();
     let message = format!("{} needs {}", shown::line(&args.tool), wanted.join(", "));
     CliError::usage("missing-argument", message)
@@ -215,7 +215,7 @@ fn incomplete(app: &App, args: &Meant, missing: &[Argument]) -> CliError {
 
 /// A call that took longer than it may, with the setting that moves the limit. It is no failure of the server: it may still
 /// be at it.
-fn overrun(app: &App, args: &Meant, open: &Open, error: &TransportError) -> Option<CliError> {
+fn overrun(app: &App, args: &CallRequest, open: &OpenServer, error: &TransportError) -> Option<CliError> {
     let TransportErrorKind::Timeout { .. } = error.kind() else { return None };
     let name = mcp_text::shell_word(&args.name);
     let of_entry = open.wired.state.as_ref().ok().and_then(|server| server.timeout);
@@ -239,7 +239,7 @@ fn overrun(app: &App, args: &Meant, open: &Open, error: &TransportError) -> Opti
 /// Why a call has no result: no such tool, or what the wire says.
 async fn refused(
     mut listed: ToolList<'_>,
-    args: &Meant,
+    args: &CallRequest,
     arguments: &Arguments,
     error: &TransportError,
 ) -> CliError {
@@ -268,7 +268,7 @@ async fn refused(
 }
 
 /// What the list of tools says against a call that failed, and what to do about it.
-fn doubt(listed: &[Tool], args: &Meant, arguments: &Arguments) -> Option<(String, String)> {
+fn doubt(listed: &[Tool], args: &CallRequest, arguments: &Arguments) -> Option<(String, String)> {
     match super::tools::unknown(listed, &args.name, &args.tool) {
         Some(unknown) => {
             let nearest = unknown.why.map(|why| format!("; {why}")).unwrap_or_default();
@@ -280,7 +280,7 @@ fn doubt(listed: &[Tool], args: &Meant, arguments: &Arguments) -> Option<(String
 
 /// What is wrong with the arguments as the schema has it, in words: those that are required and were not given, else one of
 /// another type.
-fn lacking(listed: &[Tool], args: &Meant, arguments: &Arguments) -> Option<String> {
+fn lacking(listed: &[Tool], args: &CallRequest, arguments: &Arguments) -> Option<String> {
     let tool = listed.iter().find(|tool| tool.name == args.tool)?;
     let schema = tool.view().input_schema?;
     let wanted = signature::arguments(schema.get());
@@ -292,12 +292,12 @@ fn lacking(listed: &[Tool], args: &Meant, arguments: &Arguments) -> Option<Strin
     Some(format!("missing: {}", missing.join(", ")))
 }
 
-fn signature_of(args: &Meant) -> String {
+fn signature_of(args: &CallRequest) -> String {
     format!("mcplink tools {} {}", mcp_text::shell_word(&args.name), mcp_text::shell_word(&args.tool))
 }
 
 /// Prints the result: as sent with `--json`, otherwise text as it is and one line for anything else.
-fn show(app: &App, args: &Meant, open: &Open, result: &Payload) -> Result<ExitStatus, CliError> {
+fn show(app: &App, args: &CallRequest, open: &OpenServer, result: &Payload) -> Result<ExitStatus, CliError> {
     let view = ToolResult::read(result).map_err(|error| failed(&open.wired, &error))?;
     if app.json {
         app.output.out_line(result);

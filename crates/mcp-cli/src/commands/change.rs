@@ -31,24 +31,24 @@ pub(super) fn place(config: &Config, scope: Scope) -> Result<EntryPlace, CliErro
 
 /// A file that was not changed.
 #[derive(Debug)]
-pub(super) enum NotChanged {
+pub(super) enum ChangeFailure {
     /// It cannot be.
     File(ConfigError),
     /// It must not be.
     Refused(CliError),
 }
 
-impl From<ConfigError> for NotChanged {
+impl From<ConfigError> for ChangeFailure {
     fn from(error: ConfigError) -> Self {
         Self::File(error)
     }
 }
 
-impl From<NotChanged> for CliError {
-    fn from(error: NotChanged) -> Self {
+impl From<ChangeFailure> for CliError {
+    fn from(error: ChangeFailure) -> Self {
         match error {
-            NotChanged::Refused(error) => error,
-            NotChanged::File(error) => {
+            ChangeFailure::Refused(error) => error,
+            ChangeFailure::File(error) => {
                 let file = mcp_text::shell_word(&error.path().display().to_string());
                 let (code, next) = match error.kind() {
                     ConfigErrorKind::Edit => {

@@ -18,11 +18,11 @@ use crate::steps;
 use crate::view::row::Row;
 use crate::view::shown;
 use mcp_connect::{ConfiguredServer, Probe};
-use mcp_transport::supervisor::Withheld;
+use mcp_transport::supervisor::NoContact;
 
 /// A connected server.
 #[derive(Debug)]
-pub(super) struct Open {
+pub(super) struct OpenServer {
     pub(super) wired: ConfiguredServer,
     pub(super) connection: Connection,
     /// The tools, where they were asked for and could be listed.
@@ -43,7 +43,7 @@ pub(super) enum Want {
 }
 
 /// Connects to the server `name`.
-pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open, CliError> {
+pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<OpenServer, CliError> {
     let loaded = app.load()?;
     let mut wired = loaded.wired(app, name).await?;
     // A local process is on this machine.
@@ -63,7 +63,7 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open,
         endpoint.handler = Some(questions.clone());
         asked = Some(questions);
     }
-    if let Err(Withheld::SwitchedOff) = wired.state {
+    if let Err(NoContact::SwitchedOff) = wired.state {
         return Err(CliError::usage("disabled", format!("{} is switched off", shown::name(name)))
             .next(loaded.switched_on_by(name)));
     }
@@ -84,7 +84,7 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<Open,
     match ended {
         Probe { connection: Some(connection), tools, error, .. } => {
             asked.iter().for_each(|questions| questions.come_by(&connection));
-            Ok(Open { wired, connection, tools, error })
+            Ok(OpenServer { wired, connection, tools, error })
         }
         ended => Err(not_connected(&Row::of_probe(&wired, &ended, deadline, &app.steps))),
     }

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::confirmation::Answers;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::loaded::Loaded;
+use crate::loaded::LoadedConfig;
 use crate::problems::{correct, problem_text};
 use crate::view::shown::name as shown_name;
 use crate::view::wrap::behind;
@@ -171,7 +171,7 @@ pub(super) async fn approve(app: &App, names: &[String]) -> Result<ExitStatus, C
 
 async fn approve_one<'a>(
     app: &App,
-    loaded: &'a Loaded,
+    loaded: &'a LoadedConfig,
     name: &'a str,
 ) -> Result<ApprovalDocument<'a>, CliError> {
     let config = &loaded.config;
@@ -215,7 +215,11 @@ pub(super) fn reject(app: &App, names: &[String]) -> Result<ExitStatus, CliError
     decided(app, decisions, "not rejected")
 }
 
-fn reject_one<'a>(app: &App, loaded: &'a Loaded, name: &'a str) -> Result<ApprovalDocument<'a>, CliError> {
+fn reject_one<'a>(
+    app: &App,
+    loaded: &'a LoadedConfig,
+    name: &'a str,
+) -> Result<ApprovalDocument<'a>, CliError> {
     let config = &loaded.config;
     if !config.definitions(name).any(|entry| entry.scope == Scope::Project) {
         return Err(unneeded(loaded, name));
@@ -287,7 +291,7 @@ fn needs_approval(entry: &ServerEntry) -> bool {
     entry.scope == Scope::Project || matches!(entry.approval, Approval::Changed(_))
 }
 
-fn unneeded(loaded: &Loaded, name: &str) -> CliError {
+fn unneeded(loaded: &LoadedConfig, name: &str) -> CliError {
     match loaded.config.entry(name) {
         None => loaded.unknown(name),
         Some(entry) => {

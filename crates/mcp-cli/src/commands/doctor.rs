@@ -15,8 +15,8 @@ use crate::args::DoctorArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live;
-use crate::loaded::Loaded;
-use crate::view::examination::{self, Examined};
+use crate::loaded::LoadedConfig;
+use crate::view::examination::{self, ExaminedServer};
 use crate::view::row::{ProblemRow, Row};
 use crate::view::time::rfc3339;
 
@@ -86,7 +86,7 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
         None => loaded.names(),
     };
     let checked_at = SystemTime::now();
-    let examined: Vec<Examined> = stream::iter(&names)
+    let examined: Vec<ExaminedServer> = stream::iter(&names)
         .map(|name| examine(app, &loaded, name))
         .buffered(app.remote_batch())
         .collect::<Vec<_>>()
@@ -120,7 +120,7 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
     Ok(loaded.exit(combined(&rows)))
 }
 
-async fn examine(app: &App, loaded: &Loaded, name: &str) -> Result<Examined, CliError> {
+async fn examine(app: &App, loaded: &LoadedConfig, name: &str) -> Result<ExaminedServer, CliError> {
     // A pointer is examined as far as its files go: it leads to no server.
     let Some(entry) = loaded.entry(name) else { return Err(loaded.unknown(name)) };
     let until = app.deadline.map(|deadline| deadline.at);
@@ -136,10 +136,10 @@ async fn examine(app: &App, loaded: &Loaded, name: &str) -> Result<Examined, Cli
         Some(cause) => cause.next.as_ref().map(|step| app.steps.words(step, name)),
         None => None,
     };
-    Ok(Examined { row, next, examination })
+    Ok(ExaminedServer { row, next, examination })
 }
 
-fn server_row(examined: &Examined, trace: bool) -> ServerRow<'_> {
+fn server_row(examined: &ExaminedServer, trace: bool) -> ServerRow<'_> {
     let Examination { checks, cause, exchanges, .. } = &examined.examination;
     let check_rows = checks.iter().enumerate().map(|(index, check)| CheckRow {
         number: index + 1,

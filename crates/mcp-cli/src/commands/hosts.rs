@@ -1,6 +1,6 @@
 //! `mcplink hosts`: which hosts have files with servers on this machine. Reads files only.
 
-use mcp_config::{Host, HostFound};
+use mcp_config::{Host, HostListing};
 use serde::Serialize;
 
 use crate::app::App;
@@ -60,7 +60,7 @@ pub(super) fn run(app: &App) -> Result<ExitStatus, CliError> {
     Ok(ExitStatus::Success)
 }
 
-fn row(file: &HostFound) -> Row<'_> {
+fn row(file: &HostListing) -> Row<'_> {
     Row {
         host: file.host.name,
         title: file.host.title,

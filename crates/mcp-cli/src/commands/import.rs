@@ -4,11 +4,12 @@ use std::collections::HashSet;
 
 use mcp_config::edit::EditError;
 use mcp_config::{
-    Candidate, EntryPlace, FoundPlace, Host, HostFound, ImportPlan, Input, Place, Scope, Severity, Standing,
+    Candidate, CandidateState, EntryPlace, FoundPlace, Host, HostListing, ImportPlan, Input, Place, Scope,
+    Severity,
 };
 use serde::Serialize;
 
-use super::change::{self, NotChanged};
+use super::change::{self, ChangeFailure};
 use crate::app::App;
 use crate::args::ImportArgs;
 use crate::confirmation::Answers;
@@ -98,7 +99,7 @@ struct LostRow {
 
 /// A plan, and what was chosen of it.
 struct Import {
-    found: Vec<HostFound>,
+    found: Vec<HostListing>,
     plan: ImportPlan,
     place: EntryPlace,
     /// The numbers of the candidates that are taken over.
@@ -119,7 +120,7 @@ pub(super) async fn run(app: &App, args: &ImportArgs) -> Result<ExitStatus, CliE
     let config = app.own_config()?;
     let place = change::place(&config, app.scope().unwrap_or(Scope::Mcplink))?;
     let editor = change::editor(&config)?;
-    let now = editor.dry_run::<NotChanged>(&place, |text| Ok(text.to_owned()))?;
+    let now = editor.dry_run::<ChangeFailure>(&place, |text| Ok(text.to_owned()))?;
     let found = app.found_in_hosts(host)?;
     let plan =
         ImportPlan::new(&found, &config, &place, now.before()).map_err(|error| broken(&place, error))?;
@@ -137,7 +138,7 @@ pub(super) async fn run(app: &App, args: &ImportArgs) -> Result<ExitStatus, CliE
     }
     let writes = !args.dry_run && (args.yes || asks) && !import.chosen.is_empty();
     if writes {
-        editor.edit::<NotChanged>(&import.place, |text| import.written(text))?;
+        editor.edit::<ChangeFailure>(&import.place, |text| import.written(text))?;
     }
     if app.json {
         app.print_json(&import.document(!writes));
@@ -145,14 +146,14 @@ pub(super) async fn run(app: &App, args: &ImportArgs) -> Result<ExitStatus, CliE
         app.output.out(&screen::done(app, &import, writes, asks, args));
         app.output.note(&screen::to_set(app, &import));
     }
-    let is_read = |file: &HostFound| file.unreadable.is_none();
+    let is_read = |file: &HostListing| file.unreadable.is_none();
     let unread = host.is_some() && !import.found.is_empty() && !import.found.iter().any(is_read);
     Ok(if unread { ExitStatus::Usage } else { ExitStatus::Success })
 }
 
 fn cannot_be_used(one: &Candidate) -> CliError {
     let why = match &one.standing {
-        Standing::Unusable(why) => why.as_str(),
+        CandidateState::Unusable(why) => why.as_str(),
         _ => "",
     };
     let at = one.sources.first().map(|source| source.origin.to_string()).unwrap_or_default();
@@ -161,8 +162,8 @@ fn cannot_be_used(one: &Candidate) -> CliError {
         .next(format!("correct {}", shown::line(&at)))
 }
 
-fn broken(place: &EntryPlace, error: EditError) -> NotChanged {
-    NotChanged::File(place.refused(error))
+fn broken(place: &EntryPlace, error: EditError) -> ChangeFailure {
+    ChangeFailure::File(place.refused(error))
 }
 
 impl Import {
@@ -186,7 +187,7 @@ impl Import {
         let mut chosen = Vec::new();
         for name in names {
             let of_name = || self.candidates().filter(|(_, one)| one.name == *name);
-            let usable = of_name().find(|(_, one)| !matches!(one.standing, Standing::Unusable(_)));
+            let usable = of_name().find(|(_, one)| !matches!(one.standing, CandidateState::Unusable(_)));
             match (usable, of_name().next()) {
                 // The first one that is usable is meant, and is not written where it is there already.
                 (Some((number, one)), _) => chosen.extend(one.can_be_taken().then_some(number)),
@@ -273,7 +274,7 @@ impl Import {
     }
 
     /// `text` with what was chosen in it.
-    fn written(&self, text: &str) -> Result<String, NotChanged> {
+    fn written(&self, text: &str) -> Result<String, ChangeFailure> {
         let mut text = text.to_owned();
         for number in &self.chosen {
             let one = &self.plan.candidates[*number];
@@ -281,14 +282,14 @@ impl Import {
             text = new.ok_or_else(|| {
                 let message =
                     format!("{} was changed meanwhile, so nothing is taken over", shown::name(&one.name));
-                NotChanged::Refused(CliError::usage("file-busy", message).next("mcplink import"))
+                ChangeFailure::Refused(CliError::usage("file-busy", message).next("mcplink import"))
             })?;
         }
         Ok(text)
     }
 
     /// What of `file` has this standing.
-    fn count(&self, file: &HostFound, is: impl Fn(&Standing) -> bool) -> usize {
+    fn count(&self, file: &HostListing, is: impl Fn(&CandidateState) -> bool) -> usize {
         let in_file = |source: &FoundPlace| source.host == file.host && source.origin.place == file.place;
         let counts = |one: &&Candidate| is(&one.standing) && one.sources.iter().any(in_file);
         self.plan.candidates.iter().filter(counts).count()
@@ -327,7 +328,7 @@ impl Import {
         }
     }
 
-    fn row(&self, file: &HostFound) -> FileRow {
+    fn row(&self, file: &HostListing) -> FileRow {
         FileRow {
             host: file.host.name,
             title: file.host.title,
@@ -343,16 +344,16 @@ impl Import {
     }
 }
 
-fn is_new(standing: &Standing) -> bool {
-    *standing == Standing::New
+fn is_new(standing: &CandidateState) -> bool {
+    *standing == CandidateState::New
 }
 
-fn is_same(standing: &Standing) -> bool {
-    matches!(standing, Standing::Same(_))
+fn is_same(standing: &CandidateState) -> bool {
+    matches!(standing, CandidateState::Same(_))
 }
 
-fn differs(standing: &Standing) -> bool {
-    matches!(standing, Standing::Differs(_) | Standing::DiffersFrom(_))
+fn differs(standing: &CandidateState) -> bool {
+    matches!(standing, CandidateState::Differs(_) | CandidateState::DiffersFrom(_))
 }
 
 fn server_row(one: &Candidate, taken: bool) -> ServerRow<'_> {
@@ -373,11 +374,11 @@ fn server_row(one: &Candidate, taken: bool) -> ServerRow<'_> {
         description: input.description.as_deref(),
     });
     let (state, here, unusable) = match &one.standing {
-        Standing::New => ("new", None, None),
-        Standing::Same(origin) => ("same", Some(origin.to_string()), None),
-        Standing::Differs(origin) => ("differs", Some(origin.to_string()), None),
-        Standing::DiffersFrom(_) => ("differs", None, None),
-        Standing::Unusable(why) => ("unusable", None, Some(why.as_str())),
+        CandidateState::New => ("new", None, None),
+        CandidateState::Same(origin) => ("same", Some(origin.to_string()), None),
+        CandidateState::Differs(origin) => ("differs", Some(origin.to_string()), None),
+        CandidateState::DiffersFrom(_) => ("differs", None, None),
+        CandidateState::Unusable(why) => ("unusable", None, Some(why.as_str())),
         _ => ("unknown", None, None),
     };
     ServerRow {

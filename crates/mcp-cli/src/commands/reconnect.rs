@@ -14,7 +14,7 @@ use crate::args::ReconnectArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live;
-use crate::view::row::{Reconnected, Row, Servers, Session};
+use crate::view::row::{ReconnectOutcome, Row, Servers, Session};
 use crate::view::shown;
 use crate::view::text;
 use mcp_connect::ConfiguredServer;
@@ -78,7 +78,7 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
     let (sessions, left_alone): (Vec<_>, Vec<_>) = sessions.into_iter().unzip();
     let (others, more): (Vec<_>, Vec<_>) = others.into_iter().unzip();
     let left_alone: Vec<u32> = left_alone.into_iter().chain(more).flatten().collect();
-    let mut others: Vec<Reconnected> = others.into_iter().flatten().collect();
+    let mut others: Vec<ReconnectOutcome> = others.into_iter().flatten().collect();
     let mut rows: Vec<Row> =
         rows.into_iter().zip(sessions).map(|(row, sessions)| row.for_reconnect(sessions)).collect();
     let reconnected = rows.iter_mut().flat_map(|row| row.reconnected.iter_mut().flatten()).chain(&mut others);
@@ -119,7 +119,7 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
     } else if rows.is_empty() && others.is_empty() {
         loaded.note_nothing(app);
     }
-    let said = |session: &Reconnected| match session.status.as_str() {
+    let said = |session: &ReconnectOutcome| match session.status.as_str() {
         Some("connected" | "disabled") => ExitStatus::Success,
         Some("needs-auth") => ExitStatus::NeedsAuth,
         Some("pending") => ExitStatus::Pending,

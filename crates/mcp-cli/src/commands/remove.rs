@@ -4,14 +4,14 @@ use mcp_config::edit::{self, Value};
 use mcp_config::{Scope, ServerEntry};
 use serde::Serialize;
 
-use super::change::{self, NotChanged, entry_lines};
+use super::change::{self, ChangeFailure, entry_lines};
 use super::login::failed;
 use crate::app::App;
 use crate::args::RemoveArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live::description::DescriptionFile;
-use crate::loaded::Loaded;
+use crate::loaded::LoadedConfig;
 use crate::view::shown;
 
 #[derive(Serialize)]
@@ -70,7 +70,7 @@ async fn remove(app: &App, name: &str, dry_run: bool) -> Result<RemoveReport, Cl
     let change = |text: &str| {
         let path = place.path(text, name);
         let found = edit::value_at(text, &path).map_err(|error| place.refused(error))?;
-        let Some(found) = found else { return Err(NotChanged::Refused(elsewhere(&loaded, name, scope))) };
+        let Some(found) = found else { return Err(ChangeFailure::Refused(elsewhere(&loaded, name, scope))) };
         removed = Some((found, edit::line_of(text, &path)));
         Ok(place.without(text, name).map_err(|error| place.refused(error))?)
     };
@@ -88,7 +88,7 @@ async fn remove(app: &App, name: &str, dry_run: bool) -> Result<RemoveReport, Cl
 }
 
 /// Sign-ins, registrations and what the server said of itself.
-async fn forget(app: &App, loaded: &Loaded, entry: &ServerEntry) -> Result<usize, CliError> {
+async fn forget(app: &App, loaded: &LoadedConfig, entry: &ServerEntry) -> Result<usize, CliError> {
     let wired = app.host.configured(entry, &loaded.config).await;
     if let Some(description) = DescriptionFile::of(app, &wired) {
         description.forget();
@@ -98,7 +98,7 @@ async fn forget(app: &App, loaded: &Loaded, entry: &ServerEntry) -> Result<usize
 }
 
 /// There is no such entry in that file. Where there is one in another, that is told, and not touched.
-fn elsewhere(loaded: &Loaded, name: &str, scope: Scope) -> CliError {
+fn elsewhere(loaded: &LoadedConfig, name: &str, scope: Scope) -> CliError {
     match loaded.config.definitions(name).next() {
         None => loaded.unknown(name),
         Some(entry) => {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 
-use super::connected::{Open, Want, connected, failed, said};
+use super::connected::{OpenServer, Want, connected, failed, said};
 use crate::app::App;
 use crate::args::ReadArgs;
 use crate::error::CliError;
@@ -64,7 +64,11 @@ pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> 
 }
 
 /// All items of a list; none where the server does not have that kind of list at all.
-pub(super) async fn listed(open: &Open, method: &str, member: &str) -> Result<Vec<Box<RawValue>>, CliError> {
+pub(super) async fn listed(
+    open: &OpenServer,
+    method: &str,
+    member: &str,
+) -> Result<Vec<Box<RawValue>>, CliError> {
     let capability = method.split('/').next().unwrap_or_default();
     if !open.connection.server().has(capability) {
         return Ok(Vec::new());

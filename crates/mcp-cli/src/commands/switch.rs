@@ -3,7 +3,7 @@
 use mcp_config::{Gate, ServerEntry};
 use serde::Serialize;
 
-use super::change::{self, NotChanged};
+use super::change::{self, ChangeFailure};
 use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
@@ -65,7 +65,7 @@ fn switch(app: &App, name: &str, on: bool) -> Result<SwitchReport, CliError> {
     let place = change::place(&loaded.config, mcp_config::Scope::Mcplink)?;
     let Some(switching) = loaded.config.switching(name, on) else { return Err(loaded.unknown(name)) };
     let editor = change::editor(&loaded.config)?;
-    let edited = editor.edit::<NotChanged>(&place, |text| {
+    let edited = editor.edit::<ChangeFailure>(&place, |text| {
         Ok(switching.apply(text).map_err(|error| place.refused(error))?)
     })?;
     let says = switching.says(edited.after());

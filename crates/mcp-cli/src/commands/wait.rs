@@ -12,13 +12,13 @@ use crate::app::App;
 use crate::args::{StatusArg, WaitArgs};
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
-use crate::live::watched::{Pacing, WatchedServers};
+use crate::live::watched::{Intervals, WatchedServers};
 use crate::view::row::{Row, Servers};
 use crate::view::{shown, text};
 
 pub(super) async fn run(app: &Arc<App>, args: &WaitArgs) -> Result<ExitStatus, CliError> {
     let wanted = ServerStatus::from(args.until);
-    let mut watched = WatchedServers::start(app, &args.names, Pacing::wait()).await?;
+    let mut watched = WatchedServers::start(app, &args.names, Intervals::wait()).await?;
     let ended = until(app, &mut watched, wanted).await;
     watched.close().await;
     ended

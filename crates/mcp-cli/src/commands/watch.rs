@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::live::watched::{Pacing, ServerView, WatchedServers};
+use crate::live::watched::{Intervals, ServerView, WatchedServers};
 use crate::signals::{self, Terminal, TerminalEvent};
 use crate::view::overview::{Line, Overview, aside};
 use crate::view::row::Row;
@@ -23,7 +23,7 @@ const SPINNER: [&str; 4] = ["⠋", "⠹", "⠼", "⠧"];
 
 /// Runs until it is interrupted.
 pub(super) async fn run(app: &Arc<App>, names: &[String]) -> Result<ExitStatus, CliError> {
-    let watched = WatchedServers::start(app, names, Pacing::watch()).await?;
+    let watched = WatchedServers::start(app, names, Intervals::watch()).await?;
     if !app.json && app.output.draws() { table(app, watched).await } else { lines(app, watched).await }
 }
 

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 
 use mcp_config::edit::Value;
 use mcp_config::{
-    BridgeCommand, Candidate, Config, Editor, EntryPlace, Host, HostFound, HostTarget, ImportPlan, Request,
-    Scope, Standing, WrapError, WrapFailure, WrapRecord,
+    BridgeCommand, Candidate, CandidateState, Config, Editor, EntryPlace, Host, HostListing, HostTarget,
+    ImportPlan, Request, Scope, WrapError, WrapFailure, WrapRecord,
 };
 use serde::Serialize;
 
-use super::change::{self, NotChanged};
+use super::change::{self, ChangeFailure};
 use crate::app::App;
 use crate::args::WrapArgs;
 use crate::error::CliError;
@@ -25,7 +25,7 @@ mod screen;
 mod undo;
 mod zip;
 
-use check::Checked;
+use check::CheckReport;
 use screen::{agreed, difference, ending, wrote};
 pub(super) use undo::undo;
 
@@ -51,7 +51,7 @@ struct Row<'a> {
     args: Vec<String>,
     backup: Option<String>,
     /// What the host will find; `null` where it was not asked.
-    check: Option<Checked>,
+    check: Option<CheckReport>,
 }
 
 /// Variables that decide where our own files are, and that a host may not have.
@@ -64,36 +64,36 @@ const PINNED: [(&str, Option<&str>); 5] = [
 ];
 
 /// What both commands need to know.
-struct Around<'a> {
+struct WrapContext<'a> {
     app: &'a App,
     host: &'static Host,
     config: Config,
     request: Request,
-    found: Vec<HostFound>,
+    found: Vec<HostListing>,
     editor: Editor,
     own: EntryPlace,
 }
 
 /// One entry, and what becomes of it.
-struct Planned {
+struct WrapPlan {
     name: String,
     target: HostTarget,
     through: BridgeCommand,
     /// What stands there, without its secrets, for the difference.
     before: Option<Value>,
     /// The server that has to be put into our own file first.
-    moves: Option<Moves>,
+    moves: Option<EntryMove>,
     /// Where it is put there.
     own: EntryPlace,
 }
 
-enum Moves {
+enum EntryMove {
     Imported(Box<Candidate>),
     /// An entry in our words.
     AsItIs(Value),
 }
 
-impl<'a> Around<'a> {
+impl<'a> WrapContext<'a> {
     fn new(app: &'a App, host: &str) -> Result<Self, CliError> {
         let host = crate::hosts::named(host)?;
         let config = app.own_config()?;
@@ -132,7 +132,7 @@ impl<'a> Around<'a> {
             return (of(Scope::Local).chain(of(Scope::User)).collect(), of(Scope::Project).collect());
         }
         let (of_projects, own): (Vec<_>, Vec<_>) = self.found.iter().partition(|file| file.of_project);
-        let names = |files: Vec<&HostFound>| {
+        let names = |files: Vec<&HostListing>| {
             files.iter().flat_map(|file| &file.servers).map(|server| server.entry.name.clone()).collect()
         };
         (names(own), names(of_projects))
@@ -173,11 +173,11 @@ impl<'a> Around<'a> {
     }
 
     fn text(&self, place: &EntryPlace) -> Result<String, CliError> {
-        let read = self.editor.dry_run::<NotChanged>(place, |text| Ok(text.to_owned()))?;
+        let read = self.editor.dry_run::<ChangeFailure>(place, |text| Ok(text.to_owned()))?;
         Ok(read.before().to_owned())
     }
 
-    fn plan(&self, name: &str) -> Result<Planned, CliError> {
+    fn plan(&self, name: &str) -> Result<WrapPlan, CliError> {
         let target = self.target(name)?;
         let text = self.text(&target.place)?;
         let program = self.program()?;
@@ -191,7 +191,7 @@ impl<'a> Around<'a> {
         };
         let mut through = BridgeCommand::to(program, name, project);
         through.env = self.pinned();
-        Ok(Planned { name: name.to_owned(), target, through, before, moves, own })
+        Ok(WrapPlan { name: name.to_owned(), target, through, before, moves, own })
     }
 
     /// Where our own file has what a host has for every project, or for this one alone: a server of a project's file is not
@@ -208,7 +208,7 @@ impl<'a> Around<'a> {
         place: &EntryPlace,
         name: &str,
         text: &str,
-    ) -> Result<(Option<Value>, Option<Moves>), CliError> {
+    ) -> Result<(Option<Value>, Option<EntryMove>), CliError> {
         let own = self.text(place)?;
         if self.host.is_read_anyway() {
             let here = mcp_config::edit::value_at(text, &target.place.path(text, name)).ok().flatten();
@@ -217,14 +217,14 @@ impl<'a> Around<'a> {
             if let (Some(here), false) = (here, is_way) {
                 let ours = mcp_config::edit::value_at(&own, &place.path(&own, name)).ok().flatten();
                 return match ours {
-                    None => Ok((Some(here.clone()), Some(Moves::AsItIs(here)))),
+                    None => Ok((Some(here.clone()), Some(EntryMove::AsItIs(here)))),
                     Some(ours) if ours == here => Ok((Some(here), None)),
                     Some(_) => Err(self.differs(name, &self.own.file.display().to_string())),
                 };
             }
         } else {
             let plan = ImportPlan::new(&self.found, &self.config, place, &own)
-                .map_err(|error| NotChanged::File(place.refused(error)))?;
+                .map_err(|error| ChangeFailure::File(place.refused(error)))?;
             let in_file = |one: &&Candidate| {
                 one.name == name
                     && one.sources.iter().any(|source| source.origin.place.path() == Some(&target.place.file))
@@ -233,20 +233,20 @@ impl<'a> Around<'a> {
                 let before = Some(one.value.clone());
                 return match &one.standing {
                     // The one of that name that counts here, and no other that it overrules.
-                    Standing::Same(origin)
+                    CandidateState::Same(origin)
                         if self.config.entry(name).is_none_or(|entry| entry.origin == *origin) =>
                     {
                         Ok((before, None))
                     }
-                    Standing::Same(_) => {
+                    CandidateState::Same(_) => {
                         let others = self.config.entry(name).map(|entry| entry.origin.to_string());
                         Err(self.differs(name, &others.unwrap_or_default()))
                     }
-                    Standing::New | Standing::DiffersFrom(_) => {
-                        Ok((before, Some(Moves::Imported(Box::new(one.clone())))))
+                    CandidateState::New | CandidateState::DiffersFrom(_) => {
+                        Ok((before, Some(EntryMove::Imported(Box::new(one.clone())))))
                     }
-                    Standing::Differs(origin) => Err(self.differs(name, &origin.to_string())),
-                    Standing::Unusable(why) => {
+                    CandidateState::Differs(origin) => Err(self.differs(name, &origin.to_string())),
+                    CandidateState::Unusable(why) => {
                         Err(CliError::usage("invalid-entry", format!("{} cannot be used", shown::name(name)))
                             .why(shown::line(why))
                             .next(format!(
@@ -295,12 +295,12 @@ impl<'a> Around<'a> {
     }
 
     /// Puts a server into our own file.
-    fn store(&self, name: &str, place: &EntryPlace, moves: &Moves) -> Result<(), CliError> {
-        self.editor.edit::<NotChanged>(place, |text| {
-            let refused = |error| NotChanged::File(place.refused(error));
+    fn store(&self, name: &str, place: &EntryPlace, moves: &EntryMove) -> Result<(), CliError> {
+        self.editor.edit::<ChangeFailure>(place, |text| {
+            let refused = |error| ChangeFailure::File(place.refused(error));
             let new = match moves {
-                Moves::Imported(one) => one.apply(place, text).map_err(refused)?,
-                Moves::AsItIs(value) => {
+                EntryMove::Imported(one) => one.apply(place, text).map_err(refused)?,
+                EntryMove::AsItIs(value) => {
                     let path = place.path(text, name);
                     let set = mcp_config::edit::Change::Set(value.clone());
                     Some(mcp_config::edit::apply(text, &path, &set).map_err(refused)?)
@@ -308,7 +308,7 @@ impl<'a> Around<'a> {
             };
             new.ok_or_else(|| {
                 let message = format!("{} was changed meanwhile", shown::name(name));
-                NotChanged::Refused(CliError::usage("file-busy", message).next("try again"))
+                ChangeFailure::Refused(CliError::usage("file-busy", message).next("try again"))
             })
         })?;
         Ok(())
@@ -317,15 +317,15 @@ impl<'a> Around<'a> {
 
 /// What to say of a file that is not changed.
 fn refused(
-    around: &Around<'_>,
+    around: &WrapContext<'_>,
     one: &HostTarget,
     name: &str,
     through: Option<&BridgeCommand>,
     why: WrapFailure,
 ) -> CliError {
     match why {
-        WrapFailure::File(error) => NotChanged::File(error).into(),
-        WrapFailure::Refused(WrapError::Edit(error)) => NotChanged::File(one.place.refused(error)).into(),
+        WrapFailure::File(error) => ChangeFailure::File(error).into(),
+        WrapFailure::Refused(WrapError::Edit(error)) => ChangeFailure::File(one.place.refused(error)).into(),
         WrapFailure::Refused(error) => {
             let file = shown::line(&one.place.file.display().to_string());
             if let (WrapError::NotEdited(_), Some(through)) = (&error, through) {
@@ -346,7 +346,7 @@ fn refused(
 }
 
 pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliError> {
-    let around = Around::new(app, &args.host)?;
+    let around = WrapContext::new(app, &args.host)?;
     if let Some(file) = &args.mcpb {
         return bundle::write(&around, args, file);
     }
@@ -372,7 +372,7 @@ pub(super) async fn run(app: &App, args: &WrapArgs) -> Result<ExitStatus, CliErr
     } else {
         args.names.clone()
     };
-    let record = around.editor.wrap_record().map_err(NotChanged::File)?;
+    let record = around.editor.wrap_record().map_err(ChangeFailure::File)?;
     let mut names = names;
     let mut met = HashSet::new();
     names.retain(|name| met.insert(name.clone()));

@@ -7,7 +7,7 @@ use mcp_connect::ConfiguredServer;
 use super::{LingeringSession, serve};
 use crate::app::App;
 use crate::environment::Environment;
-use crate::view::row::{Reconnected, Session};
+use crate::view::row::{ReconnectOutcome, Session};
 
 /// The live sessions of each of these servers: none that could be seen.
 #[expect(clippy::unused_async, reason = "where there are sockets, they are asked")]
@@ -35,7 +35,7 @@ pub(crate) enum SessionSelector {
 
 /// Reconnects nothing.
 #[expect(clippy::unused_async, reason = "where there are sockets, they are asked")]
-pub(crate) async fn reconnect(_: &Environment, _: &SessionSelector) -> (Vec<Reconnected>, Vec<u32>) {
+pub(crate) async fn reconnect(_: &Environment, _: &SessionSelector) -> (Vec<ReconnectOutcome>, Vec<u32>) {
     (Vec::new(), Vec::new())
 }
 

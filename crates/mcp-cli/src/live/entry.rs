@@ -9,11 +9,11 @@ use mcp_connect::{ConfiguredServer, EntryTools, Fingerprint};
 use mcp_files::Stamp;
 use mcp_status::{ActionFacts, Reason};
 use mcp_transport::Server;
-use mcp_transport::supervisor::Withheld;
+use mcp_transport::supervisor::NoContact;
 
 use crate::app::App;
 use crate::error::CliError;
-use crate::loaded::Loaded;
+use crate::loaded::LoadedConfig;
 use crate::session_log::{LoggingProvider, SessionLog};
 
 /// Why there is no entry, and where it may be.
@@ -58,9 +58,9 @@ impl Target {
 
 /// What an entry comes to, as far as it decides about a connection: equal where a connection would be the same one.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Standing {
+pub(crate) struct EntryState {
     /// Whether it may be contacted, and which server that would be.
-    pub(crate) state: Result<Fingerprint, Withheld>,
+    pub(crate) state: Result<Fingerprint, NoContact>,
     /// When the sign-in was made or renewed that is used with it.
     pub(crate) sign_in: Option<SystemTime>,
     /// What the files are that its helper's command names.
@@ -69,7 +69,7 @@ pub(crate) struct Standing {
     pub(crate) tools: Option<Arc<EntryTools>>,
 }
 
-impl Standing {
+impl EntryState {
     fn of(app: &App, wired: &ConfiguredServer) -> Self {
         let state = match &wired.state {
             Ok(_) => Ok(wired.fingerprint(&app.host)),
@@ -87,8 +87,8 @@ impl Standing {
 
 /// One look at an entry, for which no server was contacted and nothing was run.
 #[derive(Debug)]
-pub(crate) struct Look {
-    pub(crate) standing: Standing,
+pub(crate) struct EntryReading {
+    pub(crate) standing: EntryState,
     /// A file could not be read or understood: what it said of the entry is not known.
     pub(crate) is_in_doubt: bool,
     /// What has to be looked at to notice that it is another one; `None` where that could not be found out.
@@ -96,7 +96,7 @@ pub(crate) struct Look {
 }
 
 /// What has to be looked at to notice that `loaded`, or a sign-in, is another one.
-pub(super) fn watched(app: &App, loaded: &Loaded) -> Vec<PathBuf> {
+pub(super) fn watched(app: &App, loaded: &LoadedConfig) -> Vec<PathBuf> {
     let mut files = loaded.config.watched().to_vec();
     files.extend(app.host.token_store().watched());
     files
@@ -133,7 +133,7 @@ pub(crate) struct Entry {
 #[derive(Debug)]
 struct Read {
     /// Or why it was not there.
-    found: Result<Arc<ConfiguredServer>, Standing>,
+    found: Result<Arc<ConfiguredServer>, EntryState>,
     /// The last one that was there: a session goes on telling what it knows.
     known: Arc<ConfiguredServer>,
     /// What the files of its helper were then.
@@ -160,8 +160,8 @@ impl Entry {
         missing: Arc<ConfiguredServer>,
         hint: String,
     ) -> Self {
-        let state = missing.state.as_ref().map(|_| missing.fingerprint(&app.host)).map_err(Withheld::clone);
-        let standing = Standing { state, sign_in: None, helper: Vec::new(), tools: None };
+        let state = missing.state.as_ref().map(|_| missing.fingerprint(&app.host)).map_err(NoContact::clone);
+        let standing = EntryState { state, sign_in: None, helper: Vec::new(), tools: None };
         let read = Read { found: Err(standing), known: missing, helper: Vec::new() };
         Self { app, target, log, hint, read: Mutex::new(read) }
     }
@@ -172,10 +172,10 @@ impl Entry {
     }
 
     /// An entry that is not there, or cannot be read.
-    fn unreadable(&self, error: &CliError) -> Standing {
+    fn unreadable(&self, error: &CliError) -> EntryState {
         let reason = Reason::config(&absent(error, &self.hint));
-        let state = Err(Withheld::Because(reason));
-        Standing { state, sign_in: None, helper: Vec::new(), tools: None }
+        let state = Err(NoContact::Because(reason));
+        EntryState { state, sign_in: None, helper: Vec::new(), tools: None }
     }
 
     pub(crate) fn app(&self) -> &Arc<App> {
@@ -199,14 +199,14 @@ impl Entry {
     }
 
     /// The server, and the entry that it is of, for a connection that is made now.
-    pub(crate) async fn read(&self) -> Result<(Server, Arc<ConfiguredServer>), Withheld> {
+    pub(crate) async fn read(&self) -> Result<(Server, Arc<ConfiguredServer>), NoContact> {
         let wired = match self.target.wired_again(&self.app).await {
             Ok(wired) => Arc::new(wired),
             // The name was there when the session began; the person who took it away may bring it back.
             Err(error) => {
                 let standing = self.unreadable(&error);
                 self.last().found = Err(standing.clone());
-                return Err(standing.state.err().unwrap_or(Withheld::SwitchedOff));
+                return Err(standing.state.err().unwrap_or(NoContact::SwitchedOff));
             }
         };
         let server = match &wired.state {
@@ -220,7 +220,7 @@ impl Entry {
     }
 
     /// The entry as it is now, without any consequence.
-    pub(crate) async fn look(&self) -> Look {
+    pub(crate) async fn look(&self) -> EntryReading {
         let app = self.app.clone();
         // A file may be on a network drive, and large: the messages of the session do not wait for it.
         match tokio::task::spawn_blocking(move || app.load()).await {
@@ -230,23 +230,23 @@ impl Entry {
         }
     }
 
-    fn look_in_vain(&self, error: &CliError) -> Look {
-        Look { standing: self.unreadable(error), is_in_doubt: true, files: None }
+    fn look_in_vain(&self, error: &CliError) -> EntryReading {
+        EntryReading { standing: self.unreadable(error), is_in_doubt: true, files: None }
     }
 
     /// The same in what has been read already.
-    pub(crate) async fn look_in(&self, loaded: &Loaded) -> Look {
+    pub(crate) async fn look_in(&self, loaded: &LoadedConfig) -> EntryReading {
         let mut files = watched(&self.app, loaded);
         let standing = match loaded.found(&self.app, &self.target.name).await {
             Ok(wired) => {
                 let own = helper_files(&wired);
                 files.extend(own.iter().cloned());
-                Standing::of(&self.app, &wired).with_helper(stamps(own).await)
+                EntryState::of(&self.app, &wired).with_helper(stamps(own).await)
             }
             Err(error) => self.unreadable(&error),
         };
         let is_in_doubt = self.is_in_doubt(&loaded.config);
-        Look { standing, is_in_doubt, files: Some(files) }
+        EntryReading { standing, is_in_doubt, files: Some(files) }
     }
 
     /// Whether a file cannot be understood that the entry stands in, or that holds what this person decided. Others may be
@@ -261,13 +261,13 @@ impl Entry {
     }
 
     /// What the session acts on.
-    pub(crate) fn standing(&self) -> Standing {
+    pub(crate) fn standing(&self) -> EntryState {
         let (found, helper) = {
             let last = self.last();
             (last.found.clone(), last.helper.clone())
         };
         match found {
-            Ok(wired) => Standing::of(&self.app, &wired).with_helper(helper),
+            Ok(wired) => EntryState::of(&self.app, &wired).with_helper(helper),
             Err(missing) => missing,
         }
     }

@@ -15,8 +15,8 @@ use mcp_transport::SupervisorHandle;
 use tokio::time::{Instant, sleep};
 
 use super::Share;
-use super::entry::{Entry, Look, Standing};
-use mcp_transport::supervisor::Withheld;
+use super::entry::{Entry, EntryReading, EntryState};
+use mcp_transport::supervisor::NoContact;
 
 /// Between two looks at the files.
 const PACE: Duration = Duration::from_millis(300);
@@ -68,7 +68,7 @@ const HELPER_PAUSES: (Duration, Duration) = (Duration::from_millis(500), Duratio
 #[derive(Debug, Default)]
 pub(super) struct Attention {
     /// What its session was told to act on.
-    asked: Option<Standing>,
+    asked: Option<EntryState>,
     doubted: bool,
     /// Whether what was seen last may have been half a file, so that another look has to follow.
     pub(super) again: bool,
@@ -87,8 +87,8 @@ impl Attention {
     /// What a session has to hear because of `look`, where it acts on `acted` and has this status.
     pub(super) fn heed(
         &mut self,
-        look: Look,
-        acted: &Standing,
+        look: EntryReading,
+        acted: &EntryState,
         status: ServerStatus,
     ) -> Option<SessionEvent> {
         let news = news(&look, acted, status);
@@ -143,13 +143,13 @@ impl SessionEvent {
 }
 
 /// What there is to hear in `look` for a session that acts on `acted` and has this status.
-fn news(look: &Look, acted: &Standing, status: ServerStatus) -> Option<SessionEvent> {
+fn news(look: &EntryReading, acted: &EntryState, status: ServerStatus) -> Option<SessionEvent> {
     let now = &look.standing;
     if now.state != acted.state {
         // A file that is being written, or was broken by mistake, decides nothing about a server that works, nor about one
         // that waits for a person: what it said of that is worth more than that a file is broken. A switch or a rejection
         // stands somewhere in so many words.
-        let said = now.state.as_ref().is_err_and(Withheld::is_deliberate);
+        let said = now.state.as_ref().is_err_and(NoContact::is_deliberate);
         let stands = matches!(status, ServerStatus::Connected | ServerStatus::NeedsAuth);
         let holds = look.is_in_doubt && stands && !said;
         return (!holds).then_some(SessionEvent::Entry);
@@ -209,21 +209,21 @@ mod tests {
 
     use super::*;
 
-    fn open(url: &str) -> Standing {
-        Standing { state: Ok(Fingerprint::of(&url)), sign_in: None, helper: Vec::new(), tools: None }
+    fn open(url: &str) -> EntryState {
+        EntryState { state: Ok(Fingerprint::of(&url)), sign_in: None, helper: Vec::new(), tools: None }
     }
 
-    fn closed(closed: Withheld) -> Standing {
-        Standing { state: Err(closed), sign_in: None, helper: Vec::new(), tools: None }
+    fn closed(closed: NoContact) -> EntryState {
+        EntryState { state: Err(closed), sign_in: None, helper: Vec::new(), tools: None }
     }
 
-    fn signed_in(seconds: u64) -> Standing {
+    fn signed_in(seconds: u64) -> EntryState {
         let at = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        Standing { sign_in: Some(at), ..open("a") }
+        EntryState { sign_in: Some(at), ..open("a") }
     }
 
-    fn with_helper(stamp: Stamp) -> Standing {
-        Standing { helper: vec![stamp], ..open("a") }
+    fn with_helper(stamp: Stamp) -> EntryState {
+        EntryState { helper: vec![stamp], ..open("a") }
     }
 
     /// Two stamps that differ.
@@ -235,7 +235,7 @@ mod tests {
     fn another_helper_is_news_to_who_was_refused_and_later_each_time() {
         let (before, after) = stamps();
         let status = ServerStatus::NeedsAuth;
-        let look = |stamp| Look { standing: with_helper(stamp), is_in_doubt: false, files: None };
+        let look = |stamp| EntryReading { standing: with_helper(stamp), is_in_doubt: false, files: None };
         for status in [ServerStatus::Connected, ServerStatus::Failed, ServerStatus::Pending] {
             assert_eq!(news(&look(after), &with_helper(before), status), None, "{status}");
         }
@@ -260,10 +260,10 @@ mod tests {
     #[test]
     fn what_is_another_entry_is_told_and_what_is_the_same_is_not() {
         use ServerStatus::{Connected, Disabled, Failed, NeedsAuth, Pending};
-        let waiting = || closed(Withheld::Because(Reason::awaiting_approval()));
-        let changed = || closed(Withheld::Because(Reason::changed_since_approval("args")));
-        let off = || closed(Withheld::SwitchedOff);
-        let declined = || closed(Withheld::Because(Reason::declined("here")));
+        let waiting = || closed(NoContact::Because(Reason::awaiting_approval()));
+        let changed = || closed(NoContact::Because(Reason::changed_since_approval("args")));
+        let off = || closed(NoContact::SwitchedOff);
+        let declined = || closed(NoContact::Because(Reason::declined("here")));
         for (before, now, status, sure, in_doubt) in [
             (open("a"), open("a"), Connected, None, None),
             (waiting(), waiting(), Pending, None, None),
@@ -287,7 +287,7 @@ mod tests {
             (signed_in(1), open("a"), NeedsAuth, None, None),
         ] {
             for (is_in_doubt, expected) in [(false, sure), (true, in_doubt)] {
-                let look = Look { standing: now.clone(), is_in_doubt, files: None };
+                let look = EntryReading { standing: now.clone(), is_in_doubt, files: None };
                 assert_eq!(
                     news(&look, &before, status),
                     expected,

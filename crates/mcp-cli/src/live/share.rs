@@ -6,7 +6,7 @@ use mcp_bridge::BridgeConfig;
 use mcp_connect::ConfiguredServer;
 use mcp_share::Fingerprint;
 use mcp_transport::Server;
-use mcp_transport::supervisor::Withheld;
+use mcp_transport::supervisor::NoContact;
 
 use super::sockets::places;
 use crate::app::App;
@@ -24,7 +24,7 @@ pub(crate) fn share<F>(
     read: impl Fn() -> F + Send + Sync + 'static,
 ) -> Result<Share, CliError>
 where
-    F: Future<Output = Result<(Server, Arc<ConfiguredServer>), Withheld>> + Send + 'static,
+    F: Future<Output = Result<(Server, Arc<ConfiguredServer>), NoContact>> + Send + 'static,
 {
     let directory = places(&app.environment).listen().to_owned();
     let app = app.clone();

@@ -17,7 +17,7 @@ use super::{LingeringSession, Share, serve};
 use crate::app::App;
 use crate::environment::Environment;
 use crate::session_log::Event;
-use crate::view::row::{Reconnected, Session};
+use crate::view::row::{ReconnectOutcome, Session};
 use crate::view::time::rfc3339;
 
 /// How long a session may take to say how it is. It may have to ask its server, which takes it 1.2 s at most.
@@ -85,7 +85,7 @@ impl SessionSelector {
 pub(crate) async fn reconnect(
     environment: &Environment,
     which: &SessionSelector,
-) -> (Vec<Reconnected>, Vec<u32>) {
+) -> (Vec<ReconnectOutcome>, Vec<u32>) {
     let left_alone = Mutex::new(Vec::new());
     let wanted = |info: &SessionInfo| {
         let is_reached = environment.variables().reaches(info.below.as_deref());
@@ -98,7 +98,7 @@ pub(crate) async fn reconnect(
     let reconnected = answers.into_iter().map(|answer| match answer {
         Answer::Info(info) => {
             let session = session(&info);
-            Reconnected {
+            ReconnectOutcome {
                 session: session.session,
                 name: session.name,
                 status: session.status,
@@ -107,9 +107,9 @@ pub(crate) async fn reconnect(
         }
         Answer::Silent { pid } => {
             let name = String::new();
-            Reconnected { session: pid, name, status: Value::from("pending"), reason: Value::Null }
+            ReconnectOutcome { session: pid, name, status: Value::from("pending"), reason: Value::Null }
         }
-        _ => Reconnected { session: 0, name: String::new(), status: Value::Null, reason: Value::Null },
+        _ => ReconnectOutcome { session: 0, name: String::new(), status: Value::Null, reason: Value::Null },
     });
     (reconnected.collect(), left_alone.into_inner().unwrap_or_else(PoisonError::into_inner))
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use mcp_bridge::{BridgeConfig, Role};
 use mcp_connect::ConfiguredServer;
 use mcp_transport::Server;
-use mcp_transport::supervisor::Withheld;
+use mcp_transport::supervisor::NoContact;
 
 use crate::app::App;
 use crate::error::CliError;
@@ -41,7 +41,7 @@ impl Share {
 /// Always.
 pub(crate) fn share<F>(_: &Arc<App>, _: impl Fn() -> F + Send + Sync + 'static) -> Result<Share, CliError>
 where
-    F: Future<Output = Result<(Server, Arc<ConfiguredServer>), Withheld>> + Send + 'static,
+    F: Future<Output = Result<(Server, Arc<ConfiguredServer>), NoContact>> + Send + 'static,
 {
     let (message, why) = if cfg!(unix) {
         ("this build cannot share a connection", "it was made without the feature share")

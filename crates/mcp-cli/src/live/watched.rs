@@ -18,7 +18,7 @@ use super::entry::{Entry, Target, watched};
 use super::follow::{Attention, Files, pace};
 use crate::app::App;
 use crate::error::CliError;
-use crate::loaded::Loaded;
+use crate::loaded::LoadedConfig;
 use crate::problems::problem_text;
 use crate::steps::Steps;
 use crate::view::row::{Row, Session};
@@ -34,7 +34,7 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(3);
 
 /// How often something is tried.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Pacing {
+pub(crate) struct Intervals {
     /// Between two questions without effects to a remote server. A local one tells its end by itself.
     ask: Duration,
     /// Before a server is tried again that refused, or failed for good: the first time, and at the most. It may cost a
@@ -44,7 +44,7 @@ pub(crate) struct Pacing {
     probe: (Duration, Duration),
 }
 
-impl Pacing {
+impl Intervals {
     /// For a person who leaves it open over night.
     pub(crate) fn watch() -> Self {
         let seconds = Duration::from_secs;
@@ -73,7 +73,7 @@ pub(crate) struct WatchedServers {
     app: Arc<App>,
     /// Those that were asked for by name; all that are configured where there is none.
     named: Vec<String>,
-    pacing: Pacing,
+    pacing: Intervals,
     fleet: Fleet,
     changes: FleetChanges,
     /// In the order in which they were asked for, or are configured.
@@ -129,7 +129,7 @@ impl WatchedServers {
     /// # Errors
     ///
     /// As a command about them: where one is not known, or the configuration cannot be used at all.
-    pub(crate) async fn start(app: &Arc<App>, names: &[String], pacing: Pacing) -> Result<Self, CliError> {
+    pub(crate) async fn start(app: &Arc<App>, names: &[String], pacing: Intervals) -> Result<Self, CliError> {
         let loaded = app.load()?;
         let wired = loaded.wired_named(app, names).await?;
         if !app.json {
@@ -280,7 +280,7 @@ impl WatchedServers {
     }
 
     /// Lets the server of `member` hear what has changed of its entry.
-    async fn heard(&mut self, mut member: Member, loaded: &Loaded) -> Member {
+    async fn heard(&mut self, mut member: Member, loaded: &LoadedConfig) -> Member {
         let mut look = member.entry.look_in(loaded).await;
         // Of the entry alone: what concerns all of them is known.
         let files = look.files.take().unwrap_or_default();
@@ -321,7 +321,7 @@ impl Member {
         self.handle.snapshot().status
     }
 
-    fn heed(&mut self, snapshot: &StatusSnapshot, pacing: Pacing) {
+    fn heed(&mut self, snapshot: &StatusSnapshot, pacing: Intervals) {
         let now = Instant::now();
         match (is_known(snapshot), self.took) {
             (true, None) => self.took = Some(now - self.began),
@@ -334,7 +334,7 @@ impl Member {
         }
     }
 
-    fn do_what_is_due(&mut self, now: Instant, pacing: Pacing) {
+    fn do_what_is_due(&mut self, now: Instant, pacing: Intervals) {
         let snapshot = self.handle.snapshot();
         let is_remote = !self.entry.latest().is_stdio();
         // One that is down is tried, one that refused is left alone.

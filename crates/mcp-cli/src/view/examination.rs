@@ -13,7 +13,7 @@ use super::wrap::{behind, wrap};
 
 /// One server that was examined.
 #[derive(Debug)]
-pub(crate) struct Examined {
+pub(crate) struct ExaminedServer {
     pub(crate) row: Row,
     /// What changes the cause, as a command.
     pub(crate) next: Option<String>,
@@ -21,8 +21,8 @@ pub(crate) struct Examined {
 }
 
 /// The whole of one examination.
-pub(crate) fn text(examined: &Examined, style: Style) -> String {
-    let Examined { row, next, examination } = examined;
+pub(crate) fn text(examined: &ExaminedServer, style: Style) -> String {
+    let ExaminedServer { row, next, examination } = examined;
     let mut text = head(examined, style);
     let width = shown::widest(examination.checks.iter().map(|check| check.topic.as_str()));
     for (index, check) in examination.checks.iter().enumerate() {
@@ -44,7 +44,7 @@ pub(crate) fn text(examined: &Examined, style: Style) -> String {
     text + &session_lines(row, style)
 }
 
-fn head(examined: &Examined, style: Style) -> String {
+fn head(examined: &ExaminedServer, style: Style) -> String {
     let row = &examined.row;
     let endpoint = row.url.as_deref().or(row.command.as_deref()).unwrap_or("no endpoint");
     let line =
@@ -89,7 +89,7 @@ fn none_for(row: &Row) -> String {
 }
 
 /// A line or two for each server.
-pub(crate) fn summary(all: &[Examined], style: Style) -> String {
+pub(crate) fn summary(all: &[ExaminedServer], style: Style) -> String {
     let width = shown::widest(all.iter().map(|one| one.row.name.as_str()));
     let mut text = String::new();
     for one in all {

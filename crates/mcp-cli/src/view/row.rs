@@ -63,7 +63,7 @@ pub(crate) struct Session {
 
 /// What a live session did when it was asked to reconnect.
 #[derive(Clone, Debug, Serialize)]
-pub(crate) struct Reconnected {
+pub(crate) struct ReconnectOutcome {
     pub(crate) session: u32,
     pub(crate) name: String,
     pub(crate) status: Value,
@@ -103,22 +103,22 @@ pub(crate) struct Row {
     pub(crate) elapsed_ms: Option<u64>,
     pub(crate) sessions: Vec<Session>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(crate) reconnected: Option<Vec<Reconnected>>,
+    pub(crate) reconnected: Option<Vec<ReconnectOutcome>>,
     /// What is told where nothing was contacted; `auth` has it for programs.
     #[serde(skip)]
-    pub(crate) kept: Option<Kept>,
+    pub(crate) kept: Option<SavedCredentials>,
 }
 
 /// Credentials as far as files tell of them.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Kept {
+pub(crate) enum SavedCredentials {
     /// A person signs in, and has done so where it is there.
     SignIn { is_there: bool, until: Option<SystemTime> },
     /// This program says what they are, or one whose name does not show.
     Helper { program: Option<String> },
 }
 
-impl Kept {
+impl SavedCredentials {
     /// What is known of the credentials of `server` without contact: whose they are, and until when they are good.
     fn of(server: &ConfiguredServer) -> Option<Self> {
         let auth = server.auth.as_ref()?;
@@ -151,7 +151,7 @@ impl Row {
     /// The row of `server` as far as the files tell it.
     pub(crate) fn offline(server: &ConfiguredServer, steps: &Steps) -> Self {
         let row = Self::of(server, server.offline_report(), Duration::ZERO, steps);
-        Self { kept: Kept::of(server), ..row }
+        Self { kept: SavedCredentials::of(server), ..row }
     }
 
     /// The row of `server`, which was probed until `deadline`.
@@ -207,7 +207,7 @@ impl Row {
 
     /// The same row as `reconnect` shows it.
     #[must_use]
-    pub(crate) fn for_reconnect(self, reconnected: Vec<Reconnected>) -> Self {
+    pub(crate) fn for_reconnect(self, reconnected: Vec<ReconnectOutcome>) -> Self {
         Self { reconnected: Some(reconnected), ..self }
     }
 
@@ -257,7 +257,7 @@ pub(crate) struct Servers<'a> {
     problems: &'a [ProblemRow],
     /// What live sessions did that are of no server here.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    others: &'a [Reconnected],
+    others: &'a [ReconnectOutcome],
 }
 
 impl<'a> Servers<'a> {
@@ -279,7 +279,7 @@ impl<'a> Servers<'a> {
 
     /// With live sessions that are of no server here.
     #[must_use]
-    pub(crate) fn with_others(self, others: &'a [Reconnected]) -> Self {
+    pub(crate) fn with_others(self, others: &'a [ReconnectOutcome]) -> Self {
         Self { others, ..self }
     }
 

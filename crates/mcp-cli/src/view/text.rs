@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use mcp_bridge::Role;
 use mcp_status::ServerStatus;
 
-use super::row::{Kept, Reconnected, Row, Session};
+use super::row::{ReconnectOutcome, Row, SavedCredentials, Session};
 use super::time::clock;
 use super::wrap::{cut, wrap};
 use crate::view::shown::{self, pad};
@@ -159,7 +159,7 @@ pub(super) const MIN_BESIDE: usize = 24;
 pub(super) const NARROW: usize = 4;
 
 /// What one live session did.
-pub(crate) fn reconnected_line(name: &str, session: &Reconnected, style: Style) -> String {
+pub(crate) fn reconnected_line(name: &str, session: &ReconnectOutcome, style: Style) -> String {
     let said = said(&session.status, &session.reason);
     let indent = if style.terminal { "    " } else { "  " };
     format!("{indent}session {} of {} reconnected, now {said}\n", session.session, shown::line(name))
@@ -249,18 +249,20 @@ fn detail(row: &Row) -> String {
 }
 
 /// `signed in, token until 03:22Z`.
-fn kept_text(kept: &Kept, now: SystemTime) -> String {
+fn kept_text(kept: &SavedCredentials, now: SystemTime) -> String {
     match kept {
-        Kept::SignIn { is_there: false, .. } => "not signed in".to_owned(),
-        Kept::SignIn { until: None, .. } => "signed in".to_owned(),
-        Kept::SignIn { until: Some(until), .. } if *until <= now => {
+        SavedCredentials::SignIn { is_there: false, .. } => "not signed in".to_owned(),
+        SavedCredentials::SignIn { until: None, .. } => "signed in".to_owned(),
+        SavedCredentials::SignIn { until: Some(until), .. } if *until <= now => {
             format!("signed in, token expired {}", clock(*until, now))
         }
-        Kept::SignIn { until: Some(until), .. } => format!("signed in, token until {}", clock(*until, now)),
-        Kept::Helper { program: Some(program) } => {
+        SavedCredentials::SignIn { until: Some(until), .. } => {
+            format!("signed in, token until {}", clock(*until, now))
+        }
+        SavedCredentials::Helper { program: Some(program) } => {
             format!("helper {}, last run unknown", shown::cell(program))
         }
-        Kept::Helper { program: None } => "a helper, last run unknown".to_owned(),
+        SavedCredentials::Helper { program: None } => "a helper, last run unknown".to_owned(),
     }
 }
 
@@ -372,7 +374,7 @@ mod tests {
 
     fn row(name: &str, outcome: Outcome) -> Row {
         let auth = AuthFacts::new(true, Some("static-headers".into()))
-            .with_supplied_by(Some(mcp_status::SuppliedBy::Configuration));
+            .with_supplied_by(Some(mcp_status::CredentialOrigin::Configuration));
         let evidence = Evidence::new(Phase::Connect, outcome).with_auth(auth);
         let facts = ActionFacts::new(TransportKind::Remote).with_configured(true, false);
         let report = StatusReport::from_evidence(&evidence, &MessageContext::new(name), facts)
@@ -426,7 +428,7 @@ mod tests {
     #[test]
     fn what_is_kept_is_told_with_its_end() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_239_039);
-        let sign_in = |seconds: i64| Kept::SignIn {
+        let sign_in = |seconds: i64| SavedCredentials::SignIn {
             is_there: true,
             until: Some(SystemTime::UNIX_EPOCH + Duration::from_secs((1_795_239_039 + seconds) as u64)),
         };
@@ -434,10 +436,13 @@ mod tests {
             (sign_in(3600), "signed in, token until 06:30Z"),
             (sign_in(-60), "signed in, token expired 05:29Z"),
             (sign_in(86_400), "signed in, token until 11-22 05:30Z"),
-            (Kept::SignIn { is_there: true, until: None }, "signed in"),
-            (Kept::SignIn { is_there: false, until: None }, "not signed in"),
-            (Kept::Helper { program: Some("my-sso".to_owned()) }, "helper my-sso, last run unknown"),
-            (Kept::Helper { program: None }, "a helper, last run unknown"),
+            (SavedCredentials::SignIn { is_there: true, until: None }, "signed in"),
+            (SavedCredentials::SignIn { is_there: false, until: None }, "not signed in"),
+            (
+                SavedCredentials::Helper { program: Some("my-sso".to_owned()) },
+                "helper my-sso, last run unknown",
+            ),
+            (SavedCredentials::Helper { program: None }, "a helper, last run unknown"),
         ] {
             assert_eq!(kept_text(&kept, now), text);
         }

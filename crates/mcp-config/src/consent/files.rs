@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::entry::{Server, ServerEntry};
 use crate::expand::Text;
 use crate::project::canonical;
-use crate::{Project, Redacted};
+use crate::{Project, RedactedText};
 
 /// The longest command line whose words are looked up, and how many of them.
 const WORDS: usize = 200;
@@ -24,7 +24,7 @@ impl ServerEntry {
             }
             _ => {}
         }
-        let own = self.stdio().and_then(|stdio| stdio.cwd.as_ref()).map(Redacted::expose);
+        let own = self.stdio().and_then(|stdio| stdio.cwd.as_ref()).map(RedactedText::expose);
         let folder = own.unwrap_or(&project.cwd);
         let separator = |c: char| c.is_whitespace() || "\"';|&()<>=".contains(c);
         let root = project.root.to_string_lossy();

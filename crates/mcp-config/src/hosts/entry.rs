@@ -7,9 +7,9 @@ use crate::document::Document;
 use crate::hosts::draft::{Draft, Group, Groups};
 use crate::hosts::lines;
 use crate::hosts::variables::{self, Inputs};
-use crate::hosts::words::{self, Means, OAUTH, Unit};
-use crate::hosts::{Around, Host, Input};
-use crate::json::{Member, Node, Object, Pointer, Span, Value, Whole};
+use crate::hosts::words::{self, FieldMeaning, OAUTH, Unit};
+use crate::hosts::{EditorVariables, Host, Input};
+use crate::json::{Member, Node, Object, Pointer, Span, Value, WholeNumber};
 use crate::{Problem, ProblemCode, Severity, schema};
 
 /// Where what stands at a place of the text is, in the host's own words.
@@ -30,7 +30,7 @@ pub(crate) struct Reading<'a> {
 pub(super) struct Entries<'t, 'a> {
     host: &'static Host,
     source: &'t Document<'a>,
-    around: &'t Around,
+    around: &'t EditorVariables,
     inputs: &'t mut Inputs,
     problems: &'t mut Vec<Problem>,
     origins: Origins,
@@ -47,7 +47,7 @@ impl<'t, 'a> Entries<'t, 'a> {
     pub(super) fn new(
         host: &'static Host,
         source: &'t Document<'a>,
-        around: &'t Around,
+        around: &'t EditorVariables,
         inputs: &'t mut Inputs,
         problems: &'t mut Vec<Problem>,
     ) -> Self {
@@ -106,56 +106,56 @@ impl<'t, 'a> Entries<'t, 'a> {
         self.stands(member.node.span, path);
         let own = self.host.fields.iter().find(|(word, _)| *word == &*member.key).map(|(_, means)| *means);
         let common = || words::FIELDS.iter().find(|row| row.word == &*member.key).map(|row| row.means);
-        let means = own.or_else(common).unwrap_or(Means::Mistaken);
+        let means = own.or_else(common).unwrap_or(FieldMeaning::Mistaken);
         let (key_span, node) = (member.key_span, &member.node);
         if node.is_null() {
             return;
         }
         match means {
-            Means::Is("args") => self.args(member, path, draft),
-            Means::Is("env") => self.group(member, path, draft, Group::Env),
+            FieldMeaning::Is("args") => self.args(member, path, draft),
+            FieldMeaning::Is("env") => self.group(member, path, draft, Group::Env),
             // A shell expands it, with variables of its own.
-            Means::Is(key @ "headersHelper") => draft.push(key, key_span, node.clone()),
-            Means::Is(key) => {
+            FieldMeaning::Is(key @ "headersHelper") => draft.push(key, key_span, node.clone()),
+            FieldMeaning::Is(key) => {
                 let node = self.value(node, path);
                 draft.push(key, key_span, node);
             }
-            Means::Address(kind) => {
+            FieldMeaning::Address(kind) => {
                 let node = self.value(node, path);
                 draft.implied = draft.implied.or(kind);
                 draft.push("url", key_span, node);
             }
-            Means::Transport => match (&node.value, depth) {
+            FieldMeaning::Transport => match (&node.value, depth) {
                 (Value::String(word), _) => draft.kind = Some((word.to_string(), node.span)),
                 (Value::Object(inner), 1..) => self.nested(inner, path, draft, depth - 1),
                 _ => draft.push("type", key_span, node.clone()),
             },
-            Means::Command => self.command(member, path, draft, depth),
-            Means::Headers => self.group(member, path, draft, Group::Headers),
-            Means::HeaderVariables => self.header_variables(member, path, draft),
-            Means::Bearer => match node.as_str() {
+            FieldMeaning::Command => self.command(member, path, draft, depth),
+            FieldMeaning::Headers => self.group(member, path, draft, Group::Headers),
+            FieldMeaning::HeaderVariables => self.header_variables(member, path, draft),
+            FieldMeaning::Bearer => match node.as_str() {
                 Some(name) => {
                     let value = Value::String(format!("Bearer ${{{name}}}").into());
                     draft.header("Authorization", key_span, Node { span: node.span, value });
                 }
                 None => self.lost(path, key_span, "it is no name of a variable"),
             },
-            Means::Variables => self.variables(member, path, draft),
-            Means::Time(key, unit) => {
+            FieldMeaning::Variables => self.variables(member, path, draft),
+            FieldMeaning::Time(key, unit) => {
                 let node = self.time(node, unit);
                 draft.push(key, key_span, node);
             }
-            Means::OAuth => self.oauth(member, path, draft),
-            Means::OAuthField(key) => self.oauth_field(key, member, path, draft),
-            Means::Tools => self.tools(member, draft),
-            Means::OneOf(fine, why) => {
+            FieldMeaning::OAuth => self.oauth(member, path, draft),
+            FieldMeaning::OAuthField(key) => self.oauth_field(key, member, path, draft),
+            FieldMeaning::Tools => self.tools(member, draft),
+            FieldMeaning::OneOf(fine, why) => {
                 if !node.as_str().is_some_and(|word| fine.contains(&word)) {
                     self.lost(path, key_span, why);
                 }
             }
-            Means::Lost(why) => self.lost(path, key_span, why),
-            Means::Nothing => {}
-            Means::Mistaken => draft.push(&member.key, key_span, node.clone()),
+            FieldMeaning::Lost(why) => self.lost(path, key_span, why),
+            FieldMeaning::Nothing => {}
+            FieldMeaning::Mistaken => draft.push(&member.key, key_span, node.clone()),
         }
     }
 
@@ -278,8 +278,8 @@ impl<'t, 'a> Entries<'t, 'a> {
                                 draft.push("oauth", field.key_span, field.node.clone());
                             }
                         }
-                        Some(Means::Is(key)) => self.oauth_field(key, field, &path, draft),
-                        Some(Means::Lost(why)) => self.lost(&path, field.key_span, why),
+                        Some(FieldMeaning::Is(key)) => self.oauth_field(key, field, &path, draft),
+                        Some(FieldMeaning::Lost(why)) => self.lost(&path, field.key_span, why),
                         Some(_) => {}
                         None => self.lost(&path, field.key_span, "there is no such setting here"),
                     }
@@ -321,7 +321,7 @@ impl<'t, 'a> Entries<'t, 'a> {
         let Value::Number(_) = node.value else { return node.clone() };
         let written = self.source.written(node.span).replace('_', "");
         let (Unit::Seconds, Ok(seconds)) = (unit, written.parse::<f64>()) else { return node.clone() };
-        let number = Whole::parse(&format!("{}", (seconds * 1000.0).round()));
+        let number = WholeNumber::parse(&format!("{}", (seconds * 1000.0).round()));
         Node { span: node.span, value: Value::Number(number) }
     }
 
@@ -460,7 +460,7 @@ fn json_node(value: &serde_json::Value, span: Span) -> Node {
     let value = match value {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::Bool(value) => Value::Bool(*value),
-        serde_json::Value::Number(number) => Value::Number(number.as_u64().map(Whole::of)),
+        serde_json::Value::Number(number) => Value::Number(number.as_u64().map(WholeNumber::of)),
         serde_json::Value::String(text) => Value::String(text.as_str().into()),
         serde_json::Value::Array(items) => {
             Value::Array(items.iter().map(|item| json_node(item, span)).collect())

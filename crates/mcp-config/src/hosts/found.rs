@@ -17,7 +17,7 @@ use crate::{Locations, Place, Problem, ProblemCode, Project, Scope, Severity, Te
 /// A file of a host.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct HostFound {
+pub struct HostListing {
     /// Whose it is.
     pub host: &'static Host,
     /// The file.
@@ -48,7 +48,7 @@ pub struct HostServer {
     pub(crate) terms: Terms,
 }
 
-impl HostFound {
+impl HostListing {
     /// Looks at the files of every host, or of one. Never fails: what cannot be read says so.
     ///
     /// The files of Claude Code are not among them, because they are read anyway.

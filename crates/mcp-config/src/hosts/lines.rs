@@ -7,7 +7,7 @@
 mod table;
 
 pub use table::AddressOption;
-pub(crate) use table::Takes;
+pub(crate) use table::OptionMeaning;
 
 use table::{BRIDGES, Bridge};
 
@@ -22,7 +22,7 @@ pub(crate) struct Line {
     /// Name and value, and which word says so.
     pub(crate) headers: Vec<(String, String, usize)>,
     /// Our fields.
-    pub(super) said: Vec<Said>,
+    pub(super) said: Vec<LineField>,
     /// What cannot be taken over, which word it is, and why not.
     pub(super) lost: Vec<(usize, &'static str)>,
     callback: Callback,
@@ -30,7 +30,7 @@ pub(crate) struct Line {
 
 /// One field, and which word says so.
 #[derive(Debug)]
-pub(super) struct Said {
+pub(super) struct LineField {
     /// Its name, or block and name: `oauth.resource`.
     field: &'static str,
     value: Setting,
@@ -127,13 +127,13 @@ pub(super) fn read(words: &[&str], variable: &dyn Fn(&str) -> Option<String>) ->
                 let text = value(1)?;
                 let at = rest + width - 1;
                 // What is lost is told of the option.
-                let at = if matches!(takes, Takes::LostValue(_)) { rest } else { at };
+                let at = if matches!(takes, OptionMeaning::LostValue(_)) { rest } else { at };
                 let text = match takes {
-                    Takes::Header => {
+                    OptionMeaning::Header => {
                         let (name, text) = text.split_once(':')?;
                         format!("{name}:{}", filled(text.trim(), variable))
                     }
-                    Takes::Token => filled(text, variable),
+                    OptionMeaning::Token => filled(text, variable),
                     _ => text.to_owned(),
                 };
                 takes.note(&text, at, &mut line)?;
@@ -226,9 +226,9 @@ impl Line {
             let host = host.as_deref().unwrap_or(CALLBACK_HOST);
             let path = path.as_deref().unwrap_or(CALLBACK_PATH);
             let uri = format!("http://{host}:{port}/{}", path.trim_start_matches('/'));
-            Said { field: "oauth.redirectUri", value: Setting::Text(uri), word: at }
+            LineField { field: "oauth.redirectUri", value: Setting::Text(uri), word: at }
         } else {
-            Said { field: "oauth.callbackPort", value: Setting::Number(port.into()), word: at }
+            LineField { field: "oauth.callbackPort", value: Setting::Number(port.into()), word: at }
         };
         self.said.push(said);
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::document::Document;
 use crate::hosts::entry::{Entries, Reading};
-use crate::hosts::{Around, Format, Host, HostPlace, toml, variables, yaml};
+use crate::hosts::{EditorVariables, Format, Host, HostPlace, toml, variables, yaml};
 use crate::json::{self, Member, Node, Object, Pointer, Value};
 use crate::sources::Source;
 use crate::{Locations, Place, Problem, Project};
@@ -24,14 +24,19 @@ impl HostPlace {
     ) -> Result<Reading<'a>, Box<Problem>> {
         let folder = file.place.path().and_then(|path| self.folder(path)).map(Path::to_owned);
         let home = locations.home.clone();
-        let around = Around { folder: folder.clone().unwrap_or_else(|| project.root.clone()), home };
+        let around = EditorVariables { folder: folder.clone().unwrap_or_else(|| project.root.clone()), home };
         let mut reading = self.parse(file.place.clone(), text, &around)?;
         reading.document.folder = folder;
         reading.document.foreign = file.foreign;
         Ok(reading)
     }
 
-    fn parse<'a>(self, place: Place, text: &'a str, around: &Around) -> Result<Reading<'a>, Box<Problem>> {
+    fn parse<'a>(
+        self,
+        place: Place,
+        text: &'a str,
+        around: &EditorVariables,
+    ) -> Result<Reading<'a>, Box<Problem>> {
         let parsed = match self.file().format {
             Format::Json => return Ok(self.translated(&Document::parse(place, text)?, around)),
             Format::Toml => toml::parse(text),
@@ -41,7 +46,7 @@ impl HostPlace {
         Ok(self.translated(&Document::parsed(place, text, parsed)?, around))
     }
 
-    fn translated<'a>(self, source: &Document<'a>, around: &Around) -> Reading<'a> {
+    fn translated<'a>(self, source: &Document<'a>, around: &EditorVariables) -> Reading<'a> {
         let mut inputs = declared(source);
         let mut problems = Vec::new();
         let servers = source.object().and_then(|root| servers(root, self.file().keys));

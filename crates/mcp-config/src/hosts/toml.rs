@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use toml_edit::{Document, InlineTable, Item, Key, Table, Value as Toml};
 
-use crate::json::{MAX_DEPTH, Member, Node, Object, Pointer, Span, SyntaxError, Value, Whole};
+use crate::json::{MAX_DEPTH, Member, Node, Object, Pointer, Span, SyntaxError, Value, WholeNumber};
 
 /// Parses a whole text; spans are byte offsets into `text`, byte order mark included.
 pub(super) fn parse(text: &str) -> Result<Node, SyntaxError> {
@@ -64,8 +64,8 @@ fn value(of: &Toml, around: &Range<usize>, depth: usize) -> Option<Node> {
     let span = of.span().unwrap_or_else(|| around.clone());
     let value = match of {
         Toml::String(text) => Value::String(text.value().as_str().into()),
-        Toml::Integer(number) => Value::Number(u64::try_from(*number.value()).ok().map(Whole::of)),
-        Toml::Float(number) => Value::Number(Whole::parse(&number.value().to_string())),
+        Toml::Integer(number) => Value::Number(u64::try_from(*number.value()).ok().map(WholeNumber::of)),
+        Toml::Float(number) => Value::Number(WholeNumber::parse(&number.value().to_string())),
         Toml::Boolean(flag) => Value::Bool(*flag.value()),
         Toml::Datetime(time) => Value::String(time.value().to_string().into_boxed_str()),
         Toml::Array(items) => {

@@ -18,7 +18,7 @@ pub(crate) enum Form {
 
 /// What the words of editors stand for.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Around {
+pub(crate) struct EditorVariables {
     /// The folder of the project.
     pub(crate) folder: PathBuf,
     pub(crate) home: Option<PathBuf>,
@@ -92,7 +92,12 @@ pub(crate) struct TranslatedText {
 }
 
 /// Writes the references of `text` as we do.
-pub(crate) fn translate(text: &str, forms: &[Form], around: &Around, inputs: &mut Inputs) -> TranslatedText {
+pub(crate) fn translate(
+    text: &str,
+    forms: &[Form],
+    around: &EditorVariables,
+    inputs: &mut Inputs,
+) -> TranslatedText {
     let mut out = TranslatedText::default();
     let mut rest = text;
     while let Some(at) = rest.find(['$', '{']) {
@@ -113,7 +118,13 @@ pub(crate) fn translate(text: &str, forms: &[Form], around: &Around, inputs: &mu
 
 impl TranslatedText {
     /// Writes the reference that `rest` begins with; returns its length, 0 where there is none.
-    fn reference(&mut self, rest: &str, forms: &[Form], around: &Around, inputs: &mut Inputs) -> usize {
+    fn reference(
+        &mut self,
+        rest: &str,
+        forms: &[Form],
+        around: &EditorVariables,
+        inputs: &mut Inputs,
+    ) -> usize {
         if let Some(inner) = rest.strip_prefix("${") {
             let Some(end) = inner.find('}') else { return 0 };
             let whole = "${}".len() + end;
@@ -149,7 +160,7 @@ impl TranslatedText {
     }
 
     /// Writes `${word}`; `false` where it is nothing that another host means something by.
-    fn braced(&mut self, word: &str, around: &Around, inputs: &mut Inputs) -> bool {
+    fn braced(&mut self, word: &str, around: &EditorVariables, inputs: &mut Inputs) -> bool {
         let folder = || around.folder.display().to_string();
         let (kind, value) = word.split_once(':').unwrap_or((word, ""));
         match (kind, value) {
@@ -194,7 +205,7 @@ mod tests {
     use super::*;
 
     fn translated(text: &str, forms: &[Form]) -> (String, Vec<String>) {
-        let around = Around { folder: "/work/app".into(), home: Some("/home/me".into()) };
+        let around = EditorVariables { folder: "/work/app".into(), home: Some("/home/me".into()) };
         let mut inputs = Inputs::default();
         inputs.named("key");
         let input = inputs.named("region");

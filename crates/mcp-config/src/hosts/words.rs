@@ -12,7 +12,7 @@ pub(crate) enum Unit {
 
 /// What a field of another host says, in ours.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Means {
+pub(crate) enum FieldMeaning {
     /// Our field of this name, with the same value.
     Is(&'static str),
     /// The address of a remote server, spoken to in this way where nothing else says how.
@@ -51,16 +51,16 @@ pub(crate) enum Means {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Word {
     pub(crate) word: &'static str,
-    pub(crate) means: Means,
+    pub(crate) means: FieldMeaning,
     /// `None` for a word that is ours as well.
     pub(crate) instead: Option<&'static str>,
 }
 
-const fn word(word: &'static str, means: Means, instead: &'static str) -> Word {
+const fn word(word: &'static str, means: FieldMeaning, instead: &'static str) -> Word {
     Word { word, means, instead: Some(instead) }
 }
 
-const fn ours(word: &'static str, means: Means) -> Word {
+const fn ours(word: &'static str, means: FieldMeaning) -> Word {
     Word { word, means, instead: None }
 }
 
@@ -71,7 +71,7 @@ const NAMES: &str = "use `env`: {\"NAME\": \"${NAME}\"}";
 pub(crate) const SECRET: &str = "a client secret does not belong into a file: set MCP_CLIENT_SECRET";
 const ENDPOINTS: &str = "the endpoints are found out by asking the server";
 
-use Means::{
+use FieldMeaning::{
     Address, Bearer, Command, HeaderVariables, Headers, Is, Lost, Mistaken, Nothing, OAuth, OAuthField,
     OneOf, Time, Tools, Transport, Variables,
 };
@@ -242,7 +242,7 @@ pub(crate) static FIELDS: &[Word] = &[
 ];
 
 /// The fields of a block about OAuth, with what each is in ours.
-pub(crate) static OAUTH: &[(&str, Means)] = &[
+pub(crate) static OAUTH: &[(&str, FieldMeaning)] = &[
     ("clientId", Is("clientId")),
     ("client_id", Is("clientId")),
     ("CLIENT_ID", Is("clientId")),

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 
 use saphyr_parser::{Event, Parser, ScalarStyle, Span as Marks};
 
-use crate::json::{MAX_DEPTH, Member, Node, Object, Pointer, Span, SyntaxError, Value, Whole};
+use crate::json::{MAX_DEPTH, Member, Node, Object, Pointer, Span, SyntaxError, Value, WholeNumber};
 
 /// How many values all aliases of a file together may stand for.
 const MAX_COPIES: usize = 10_000;
@@ -68,13 +68,13 @@ impl Offsets {
 /// What is being built: the containers that are open, and what anchors name.
 #[derive(Default)]
 struct Tree {
-    open: Vec<Open>,
+    open: Vec<OpenBlock>,
     anchors: HashMap<usize, (Node, usize)>,
     copies: usize,
     root: Option<Node>,
 }
 
-struct Open {
+struct OpenBlock {
     anchor: usize,
     start: usize,
     content: Content,
@@ -130,7 +130,7 @@ impl Tree {
         if self.open.len() == MAX_DEPTH {
             return Err("nested too deeply");
         }
-        self.open.push(Open { anchor, start: span.start(), content, size: 1 });
+        self.open.push(OpenBlock { anchor, start: span.start(), content, size: 1 });
         Ok(())
     }
 
@@ -182,7 +182,7 @@ fn resolved(text: &str) -> Value {
         "" | "~" | "null" | "Null" | "NULL" => Value::Null,
         "true" | "True" | "TRUE" => Value::Bool(true),
         "false" | "False" | "FALSE" => Value::Bool(false),
-        _ if number(text) => Value::Number(Whole::parse(text.strip_prefix('+').unwrap_or(text))),
+        _ if number(text) => Value::Number(WholeNumber::parse(text.strip_prefix('+').unwrap_or(text))),
         _ => Value::String(text.into()),
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 
-use super::tree::Whole;
+use super::tree::WholeNumber;
 use super::{Member, Node, Object, Pointer, Span, Value};
 
 /// How deep arrays and objects may nest. Configuration needs six levels; a file made to exhaust the
@@ -283,7 +283,7 @@ impl Parser<'_> {
         if !valid {
             return Err(self.error_at(start, "this is not a number as JSON writes it"));
         }
-        Ok(Value::Number(Whole::parse(&self.text[start..self.at])))
+        Ok(Value::Number(WholeNumber::parse(&self.text[start..self.at])))
     }
 
     fn digits(&mut self) -> usize {

@@ -38,7 +38,7 @@ pub(crate) enum Value {
     Null,
     Bool(bool),
     /// What it is as a non-negative whole number, where it is one. Nothing else is asked of a number.
-    Number(Option<Whole>),
+    Number(Option<WholeNumber>),
     String(Box<str>),
     Array(Box<[Node]>),
     Object(Object),
@@ -46,9 +46,9 @@ pub(crate) enum Value {
 
 /// A non-negative whole number.
 #[derive(Clone, Copy)]
-pub(crate) struct Whole(u64);
+pub(crate) struct WholeNumber(u64);
 
-impl Whole {
+impl WholeNumber {
     pub(crate) fn of(value: u64) -> Self {
         Self(value)
     }
@@ -114,7 +114,7 @@ impl Node {
     /// A non-negative whole number, in any spelling.
     pub(crate) fn as_u64(&self) -> Option<u64> {
         match self.value {
-            Value::Number(whole) => whole.map(|Whole(value)| value),
+            Value::Number(whole) => whole.map(|WholeNumber(value)| value),
             _ => None,
         }
     }

@@ -8,7 +8,7 @@ use crate::edit::Value;
 
 use super::package::{self, Argument};
 use super::reading::{Node, RegistryFault};
-use super::template::{Answers, Filled, Inputs, RegistryInput, Template};
+use super::template::{Answers, Inputs, RegistryInput, Template, TemplateText};
 
 /// One way to reach a server. Every text is a stranger's.
 #[derive(Clone, Debug)]
@@ -36,7 +36,7 @@ enum Way {
 /// An offer that is of no use here.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Unusable {
+pub struct UnusableOffer {
     /// What it is: an address, or the kind and the name of a package.
     pub what: String,
     /// Why.
@@ -85,9 +85,9 @@ impl fmt::Display for DraftError {
 impl std::error::Error for DraftError {}
 
 impl Offer {
-    pub(super) fn of_remote(node: &Node<'_>) -> Result<Self, Unusable> {
+    pub(super) fn of_remote(node: &Node<'_>) -> Result<Self, UnusableOffer> {
         let mut what = "a remote server".to_owned();
-        Self::read_remote(node, &mut what).map_err(|why| Unusable { what, why })
+        Self::read_remote(node, &mut what).map_err(|why| UnusableOffer { what, why })
     }
 
     fn read_remote(node: &Node<'_>, what: &mut String) -> Result<Self, String> {
@@ -106,9 +106,9 @@ impl Offer {
         Ok(Self { way: Way::Remote { kind, url, headers }, inputs: inputs.0, notes: Vec::new() })
     }
 
-    pub(super) fn of_package(node: &Node<'_>) -> Result<Self, Unusable> {
+    pub(super) fn of_package(node: &Node<'_>) -> Result<Self, UnusableOffer> {
         let mut what = "a package".to_owned();
-        Self::read_package(node, &mut what).map_err(|why| Unusable { what, why })
+        Self::read_package(node, &mut what).map_err(|why| UnusableOffer { what, why })
     }
 
     fn read_package(node: &Node<'_>, what: &mut String) -> Result<Self, String> {
@@ -315,7 +315,7 @@ impl Offer {
     }
 }
 
-fn guarded(filled: &Filled, place: &str) -> Result<(), DraftError> {
+fn guarded(filled: &TemplateText, place: &str) -> Result<(), DraftError> {
     if filled.names_no_variable() { Ok(()) } else { Err(DraftError::NamesVariable(place.to_owned())) }
 }
 

@@ -290,8 +290,8 @@ impl Template {
         inputs: &[RegistryInput],
         answers: &Answers,
         number: usize,
-    ) -> Option<Filled> {
-        let mut filled = Filled::default();
+    ) -> Option<TemplateText> {
+        let mut filled = TemplateText::default();
         for piece in &self.0 {
             match piece {
                 Piece::Text(text) => filled.text.push_str(text),
@@ -316,13 +316,13 @@ impl Template {
 
 /// A text that is made of a registry's words and a person's.
 #[derive(Debug, Default)]
-pub(super) struct Filled {
+pub(super) struct TemplateText {
     pub(super) text: String,
     /// Where a person's words stand in it.
     typed: Vec<Range<usize>>,
 }
 
-impl Filled {
+impl TemplateText {
     /// Whether every `${` in it is a person's: none of the registry's words names a variable of this machine.
     pub(super) fn names_no_variable(&self) -> bool {
         self.text

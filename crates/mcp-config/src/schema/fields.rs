@@ -28,7 +28,7 @@ impl Kind {
 
 /// The kinds of entry that have a field.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Of {
+pub(super) enum EntryKinds {
     All,
     Stdio,
     Remote,
@@ -41,23 +41,23 @@ pub(super) enum Of {
 #[derive(Debug)]
 pub(super) struct Field {
     pub(super) name: &'static str,
-    pub(super) of: Of,
+    pub(super) of: EntryKinds,
     pub(super) shape: Shape,
     pub(super) about: &'static str,
 }
 
 impl Field {
-    const fn new(name: &'static str, of: Of, shape: Shape, about: &'static str) -> Self {
+    const fn new(name: &'static str, of: EntryKinds, shape: Shape, about: &'static str) -> Self {
         Self { name, of, shape, about }
     }
 
     fn is_of(&self, kind: Kind) -> bool {
         match self.of {
-            Of::All => true,
-            Of::Stdio => kind == Kind::Stdio,
-            Of::Remote => matches!(kind, Kind::Remote(_)),
-            Of::Http => matches!(kind, Kind::Remote(RemoteKind::Http | RemoteKind::Sse)),
-            Of::InProcess => kind == Kind::InProcess,
+            EntryKinds::All => true,
+            EntryKinds::Stdio => kind == Kind::Stdio,
+            EntryKinds::Remote => matches!(kind, Kind::Remote(_)),
+            EntryKinds::Http => matches!(kind, Kind::Remote(RemoteKind::Http | RemoteKind::Sse)),
+            EntryKinds::InProcess => kind == Kind::InProcess,
         }
     }
 }
@@ -68,125 +68,135 @@ const LEAST_MS: u64 = super::MIN_TIMEOUT_MS;
 pub(super) static FIELDS: [Field; 36] = [
     Field::new(
         "type",
-        Of::All,
+        EntryKinds::All,
         Shape::OneOf(&Kind::WORDS),
         "How the server speaks; a command alone is `stdio`.",
     ),
     Field::new(
         "command",
-        Of::Stdio,
+        EntryKinds::Stdio,
         Shape::Text,
         "The program of a local server. `${NAME}` and `${NAME:-default}` are replaced.",
     ),
-    Field::new("args", Of::Stdio, Shape::Texts, "Its arguments; variables are replaced."),
+    Field::new("args", EntryKinds::Stdio, Shape::Texts, "Its arguments; variables are replaced."),
     Field::new(
         "env",
-        Of::Stdio,
+        EntryKinds::Stdio,
         Shape::TextMap,
         "Variables that it gets; variables in the values are replaced.",
     ),
-    Field::new("envFile", Of::Stdio, Shape::Text, "A file of variables, NAME=VALUE on each line."),
-    Field::new("cwd", Of::Stdio, Shape::Text, "The folder that it is started in."),
+    Field::new("envFile", EntryKinds::Stdio, Shape::Text, "A file of variables, NAME=VALUE on each line."),
+    Field::new("cwd", EntryKinds::Stdio, Shape::Text, "The folder that it is started in."),
     Field::new(
         "startupTimeoutMs",
-        Of::Stdio,
+        EntryKinds::Stdio,
         Shape::Whole(LEAST_MS, None),
         "How long its start may take, in milliseconds.",
     ),
     Field::new(
         "url",
-        Of::Remote,
+        EntryKinds::Remote,
         Shape::Text,
         "The address of a remote server. `${NAME}` and `${NAME:-default}` are replaced.",
     ),
     Field::new(
         "headers",
-        Of::Remote,
+        EntryKinds::Remote,
         Shape::TextMap,
         "Headers that are sent with each request; variables in the values are replaced.",
     ),
     Field::new(
         "headersHelper",
-        Of::Remote,
+        EntryKinds::Remote,
         Shape::Text,
         "A command that prints more headers, as a JSON object.",
     ),
     Field::new(
         "headersHelperTimeoutMs",
-        Of::Remote,
+        EntryKinds::Remote,
         Shape::Whole(1, None),
         "How long the command may take, in milliseconds.",
     ),
     Field::new(
         "headersHelperTtlMs",
-        Of::Remote,
+        EntryKinds::Remote,
         Shape::Whole(1, None),
         "How long its headers are good for, in milliseconds.",
     ),
-    Field::new("oauth", Of::Http, Shape::OAuth, "How it is signed in to; `false` for never."),
-    Field::new("tls", Of::Http, Shape::Tls, "Which certificates are trusted, and which one is shown."),
+    Field::new("oauth", EntryKinds::Http, Shape::OAuth, "How it is signed in to; `false` for never."),
+    Field::new(
+        "tls",
+        EntryKinds::Http,
+        Shape::Tls,
+        "Which certificates are trusted, and which one is shown.",
+    ),
     Field::new(
         "proxy",
-        Of::Http,
+        EntryKinds::Http,
         Shape::Text,
         "The proxy of all its requests, http, https or socks5; `none` for none. Variables are replaced.",
     ),
-    Field::new("cookies", Of::Http, Shape::Flag, "`false` sends no cookie back that the server sets."),
-    Field::new("ipv4", Of::Http, Shape::Flag, "`true` uses addresses of IPv4 alone."),
+    Field::new(
+        "cookies",
+        EntryKinds::Http,
+        Shape::Flag,
+        "`false` sends no cookie back that the server sets.",
+    ),
+    Field::new("ipv4", EntryKinds::Http, Shape::Flag, "`true` uses addresses of IPv4 alone."),
     Field::new(
         "timeout",
-        Of::All,
+        EntryKinds::All,
         Shape::Whole(LEAST_MS, None),
         "The limit of one call of a tool, in milliseconds.",
     ),
-    Field::new("limits", Of::All, Shape::Limits, "What the server may cost."),
-    Field::new("alwaysLoad", Of::All, Shape::Flag, "The host is to load its tools at once."),
+    Field::new("limits", EntryKinds::All, Shape::Limits, "What the server may cost."),
+    Field::new("alwaysLoad", EntryKinds::All, Shape::Flag, "The host is to load its tools at once."),
     Field::new(
         "allowedTools",
-        Of::All,
+        EntryKinds::All,
         Shape::Texts,
         "The tools that may be used, and no others; `*` stands for any characters.",
     ),
-    Field::new("includeTools", Of::All, Shape::Texts, "As `allowedTools`; Gemini CLI's word."),
-    Field::new("enabledTools", Of::All, Shape::Texts, "As `allowedTools`."),
-    Field::new("enabled_tools", Of::All, Shape::Texts, "As `allowedTools`; Codex's word."),
+    Field::new("includeTools", EntryKinds::All, Shape::Texts, "As `allowedTools`; Gemini CLI's word."),
+    Field::new("enabledTools", EntryKinds::All, Shape::Texts, "As `allowedTools`."),
+    Field::new("enabled_tools", EntryKinds::All, Shape::Texts, "As `allowedTools`; Codex's word."),
     Field::new(
         "blockedTools",
-        Of::All,
+        EntryKinds::All,
         Shape::Texts,
         "Tools that are neither listed nor called; `*` stands for any characters.",
     ),
     Field::new(
         "excludeTools",
-        Of::All,
+        EntryKinds::All,
         Shape::Texts,
         "As `blockedTools`; Gemini CLI's and Copilot CLI's word.",
     ),
-    Field::new("disabledTools", Of::All, Shape::Texts, "As `blockedTools`; Kiro's word."),
-    Field::new("disabled_tools", Of::All, Shape::Texts, "As `blockedTools`; Codex's word."),
+    Field::new("disabledTools", EntryKinds::All, Shape::Texts, "As `blockedTools`; Kiro's word."),
+    Field::new("disabled_tools", EntryKinds::All, Shape::Texts, "As `blockedTools`; Codex's word."),
     Field::new(
         "tools",
-        Of::All,
+        EntryKinds::All,
         Shape::Tools,
         "As `allowedTools` where it is a list of names; or what may be done with each tool: one that is denied is neither listed nor called.",
     ),
     Field::new(
         "toolPermissions",
-        Of::All,
+        EntryKinds::All,
         Shape::Permissions,
         "`blocked` for each tool that is neither listed nor called; what else is said of a tool is for hosts that ask.",
     ),
     Field::new(
         "orgMaxPermission",
-        Of::All,
+        EntryKinds::All,
         Shape::OneOf(&super::tools::PERMISSIONS),
         "The most that any tool may have: `blocked` hides all of them.",
     ),
-    Field::new("disabled", Of::All, Shape::Flag, "`true` switches it off."),
-    Field::new("enabled", Of::All, Shape::Flag, "`false` switches it off."),
-    Field::new("isActive", Of::All, Shape::Flag, "`false` switches it off."),
-    Field::new("name", Of::InProcess, Shape::Any, "Of a server inside of a host."),
-    Field::new("instance", Of::InProcess, Shape::Any, "Of a server inside of a host."),
+    Field::new("disabled", EntryKinds::All, Shape::Flag, "`true` switches it off."),
+    Field::new("enabled", EntryKinds::All, Shape::Flag, "`false` switches it off."),
+    Field::new("isActive", EntryKinds::All, Shape::Flag, "`false` switches it off."),
+    Field::new("name", EntryKinds::InProcess, Shape::Any, "Of a server inside of a host."),
+    Field::new("instance", EntryKinds::InProcess, Shape::Any, "Of a server inside of a host."),
 ];
 
 /// Warns of fields that are not read, and of fields that mean nothing for this kind of entry.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{FIELDS, Of, REMARK_STARTS, REMARKS};
+use super::fields::{EntryKinds, FIELDS, REMARK_STARTS, REMARKS};
 use super::{limits, network, oauth, tools};
 use crate::overrides;
 
@@ -101,10 +101,10 @@ pub fn json_schema() -> Value {
 fn server() -> Value {
     let fields = FIELDS.iter().map(|field| (field.name, field.shape.schema(), field.about));
     let mut server = with_remarks(object(fields));
-    let required = |of: &[Of], words: &[&str], needed: &[&str]| {
+    let required = |of: &[EntryKinds], words: &[&str], needed: &[&str]| {
         let others: Vec<&str> = FIELDS
             .iter()
-            .filter(|field| field.of != Of::All && !of.contains(&field.of))
+            .filter(|field| field.of != EntryKinds::All && !of.contains(&field.of))
             .map(|field| field.name)
             .collect();
         let none: Map<String, Value> = others.iter().map(|name| ((*name).to_owned(), json!(false))).collect();
@@ -113,10 +113,14 @@ fn server() -> Value {
         json!({ "required": needed, "properties": properties })
     };
     server["anyOf"] = json!([
-        required(&[Of::Stdio], &["stdio"], &["command"]),
-        required(&[Of::Remote, Of::Http], &["http", "streamable-http", "sse"], &["type", "url"]),
-        required(&[Of::Remote], &["ws"], &["type", "url"]),
-        required(&[Of::InProcess], &["sdk"], &["type"]),
+        required(&[EntryKinds::Stdio], &["stdio"], &["command"]),
+        required(
+            &[EntryKinds::Remote, EntryKinds::Http],
+            &["http", "streamable-http", "sse"],
+            &["type", "url"]
+        ),
+        required(&[EntryKinds::Remote], &["ws"], &["type", "url"]),
+        required(&[EntryKinds::InProcess], &["sdk"], &["type"]),
     ]);
     server
 }

@@ -11,7 +11,7 @@ use super::stdio::place;
 use crate::entry::Scope;
 use crate::json::{Node, Object};
 use crate::network::{NamedFile, Network, Proxy, Tls};
-use crate::{ProblemCode, Redacted, display, suggest};
+use crate::{ProblemCode, RedactedText, display, suggest};
 
 /// Each field of the `tls` block, and what it is.
 pub(super) const TLS: [(&str, Shape, &str); 5] = [
@@ -67,7 +67,7 @@ fn tls(reader: &mut Reader<'_, '_>, scope: Scope, context: Context<'_>, base: &P
         let node = get(object, key)?;
         let place = place(reader, context, base, &["tls", key], node)?;
         let origin = reader.origin(&["tls", key], node.span);
-        Some(NamedFile { path: Redacted::new(place.path), origin })
+        Some(NamedFile { path: RedactedText::new(place.path), origin })
     };
     let (ca, cert, key) = (file("ca"), file("cert"), file("key"));
     if let (None, Some(node)) = (&cert, get(object, "key"))
@@ -148,5 +148,5 @@ fn proxy(reader: &mut Reader<'_, '_>) -> Option<Proxy> {
         return None;
     }
     let origin = reader.origin(&["proxy"], node.span);
-    Some(Proxy::Url { url: Redacted::new(url.to_owned()), origin })
+    Some(Proxy::Url { url: RedactedText::new(url.to_owned()), origin })
 }

@@ -13,7 +13,7 @@ use crate::display;
 use crate::entry::{Helper, Remote, RemoteKind, Scope, Server};
 use crate::expand::Text;
 use crate::json::Node;
-use crate::{ProblemCode, Redacted};
+use crate::{ProblemCode, RedactedText};
 
 /// The limit of a helper that says nothing else.
 const HELPER_TIMEOUT_MS: u64 = 10_000;
@@ -41,14 +41,14 @@ pub(super) fn read(
         return Some(Server::NotConfigured);
     }
     let url = match parse_url(&text, kind) {
-        Ok(url) => Redacted::new(url),
-        Err(Unusable { why, next }) => {
+        Ok(url) => RedactedText::new(url),
+        Err(AddressFault { why, next }) => {
             reader.error(ProblemCode::InvalidConfig, &["url"], node.span, why, next.as_deref());
             return None;
         }
     };
     if let Some(found) = placeholder::in_url(text.expose()) {
-        let Unusable { why, next } = Unusable::placeholder(&found);
+        let AddressFault { why, next } = AddressFault::placeholder(&found);
         reader.warn(ProblemCode::InvalidConfig, &["url"], node.span, why, next.as_deref());
     }
     let remote = Remote { kind, url, url_text: text, headers, helper, oauth, oauth_off, network };
@@ -84,12 +84,12 @@ fn check_userinfo(reader: &mut Reader<'_, '_>, remote: &Remote, node: &Node) {
 }
 
 /// Why a text is no address of a server, and what to do. It quotes nothing of the text, which may hold a secret, but placeholders.
-struct Unusable {
+struct AddressFault {
     why: String,
     next: Option<String>,
 }
 
-impl Unusable {
+impl AddressFault {
     fn because(why: impl Into<String>) -> Self {
         Self { why: why.into(), next: None }
     }
@@ -124,45 +124,45 @@ impl Unusable {
 
 const NO_HOST: &str = "is not a valid URL: its host has characters that no host has";
 
-fn parse_url(text: &Text, kind: RemoteKind) -> Result<Url, Unusable> {
+fn parse_url(text: &Text, kind: RemoteKind) -> Result<Url, AddressFault> {
     let (schemes, expected) = match kind {
         RemoteKind::Http | RemoteKind::Sse => (["http", "https"], "http:// or https://"),
         RemoteKind::Ws => (["ws", "wss"], "ws:// or wss://"),
     };
-    let invalid = |found: Unusable| {
+    let invalid = |found: AddressFault| {
         if let Some(name) = text.missing().next() {
             let next = Some(format!("set the variable {name}"));
-            Unusable { why: "is no URL without its variable".to_owned(), next }
+            AddressFault { why: "is no URL without its variable".to_owned(), next }
         } else if text.expose().contains("${") {
             let why = "holds a variable that is not replaced: the default of one cannot hold another";
-            Unusable::because(why)
+            AddressFault::because(why)
         } else {
             found
         }
     };
     if let Some(found) = placeholder::in_url(text.expose()).filter(|found| found.certain) {
-        return Err(Unusable::placeholder(&found));
+        return Err(AddressFault::placeholder(&found));
     }
-    let url = Url::parse(text.expose()).map_err(|error| invalid(Unusable::parsed(error, expected)))?;
+    let url = Url::parse(text.expose()).map_err(|error| invalid(AddressFault::parsed(error, expected)))?;
     // WHATWG's host may have braces in it, RFC 3986's (section 3.2.2) not, nor has any request.
     let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=%:[]".contains(&byte);
     if let Some(host) = url.host_str() {
         if !host.bytes().all(is_legal) {
-            return Err(invalid(Unusable::because(NO_HOST)));
+            return Err(invalid(AddressFault::because(NO_HOST)));
         }
         if host.strip_suffix('.').unwrap_or(host).split('.').any(str::is_empty) {
             let why = "has two dots in its host with nothing between them, or begins it with one";
-            return Err(invalid(Unusable::because(why)));
+            return Err(invalid(AddressFault::because(why)));
         }
     }
     // `https://https://host` is a URL, whose host is `https`.
     let is_scheme = |host: &str| matches!(host, "http" | "https" | "ws" | "wss");
     if url.host_str().is_some_and(is_scheme) && url.path().starts_with("//") {
-        return Err(Unusable::because("has its scheme twice: write it once, before the host"));
+        return Err(AddressFault::because("has its scheme twice: write it once, before the host"));
     }
     if !schemes.contains(&url.scheme()) || !url.has_host() {
         let why = format!("must begin with {expected} for a server of type {}", kind.as_str());
-        return Err(Unusable::because(why));
+        return Err(AddressFault::because(why));
     }
     Ok(url)
 }
@@ -218,7 +218,7 @@ fn helper(reader: &mut Reader<'_, '_>, scope: Scope, context: Context<'_>) -> Op
     let of_project = matches!(scope, Scope::Project | Scope::Local);
     let cwd = if of_project || scope == Scope::Dynamic { context.launch_dir } else { context.person_dir };
     Some(Helper {
-        command: Redacted::new(command.to_owned()),
+        command: RedactedText::new(command.to_owned()),
         cwd: cwd.to_owned(),
         scrubbed: scope == Scope::Project,
         may_run: !of_project || context.trusted,

@@ -8,7 +8,7 @@ use super::reader::Reader;
 use crate::display;
 use crate::entry::Stdio;
 use crate::json::{Node, Span};
-use crate::{EnvFile, ProblemCode, Redacted, expand::Text};
+use crate::{EnvFile, ProblemCode, RedactedText, expand::Text};
 
 /// What hosts that are editors call the folder of the project (VS Code, and those made of it).
 const WORKSPACE: &str = "workspaceFolder";
@@ -45,7 +45,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, context: Context<'_>, base: &Pat
         }
     }
     let cwd = reader.get("cwd").and_then(|node| place(reader, context, base, &["cwd"], node));
-    let cwd = cwd.map(|place| Redacted::new(place.path));
+    let cwd = cwd.map(|place| RedactedText::new(place.path));
     let env_file = env_file(reader, context, base);
     let startup_timeout = super::timeout(reader, "startupTimeoutMs");
     Some(Stdio { command, args, env, env_file, cwd, startup_timeout })

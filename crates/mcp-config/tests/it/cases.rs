@@ -13,7 +13,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use mcp_config::edit::{Change, apply};
-use mcp_config::{Approval, Config, Env, Host, HostFound, Request, ServerEntry, Trust};
+use mcp_config::{Approval, Config, Env, Host, HostListing, Request, ServerEntry, Trust};
 use serde_json::Value;
 
 /// A case that has been laid out.
@@ -58,7 +58,7 @@ impl Case {
     fn check(&self) {
         let mut shown = render(&Config::load(&self.request));
         if let Some(host) = self.request.host {
-            render_found(&mut shown, &HostFound::all(&self.request, Some(host)));
+            render_found(&mut shown, &HostListing::all(&self.request, Some(host)));
         }
         let shown = shown.replace(self.root.to_str().unwrap(), "$ROOT");
         let expected = self.dir.join("expect.txt");
@@ -112,7 +112,7 @@ fn render(config: &Config) -> String {
 }
 
 /// What could be carried over, as it would stand in a file of ours.
-fn render_found(out: &mut String, found: &[HostFound]) {
+fn render_found(out: &mut String, found: &[HostListing]) {
     for file in found {
         writeln!(
             out,

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use mcp_auth::oauth::{Discovery, Found};
+use mcp_auth::oauth::{Discovery, DiscoverySource};
 use mcp_auth::{AuthError, ProviderKind, Role};
 use mcp_config::{Approval, Explanation, Gate, ServerEntry, Severity};
 use mcp_status::{NextStep, Reason, ReasonCode, ServerStatus};
@@ -331,7 +331,7 @@ impl Findings<'_> {
                 let check = Check::bad(topic, self.hidden(&error.to_string()));
                 kept.into_iter().fold(check, Check::with)
             }
-            (Some(Ok(discovery)), None) if discovery.found == Found::DefaultEndpoints => {
+            (Some(Ok(discovery)), None) if discovery.found == DiscoverySource::DefaultEndpoints => {
                 Check::skipped(topic, "nothing is published about a sign-in")
             }
             (Some(Ok(discovery)), kept) => {
@@ -397,11 +397,11 @@ impl Findings<'_> {
 }
 
 /// Who named the authorization server.
-fn found(found: Found) -> &'static str {
+fn found(found: DiscoverySource) -> &'static str {
     match found {
-        Found::Configured => "which the entry names",
-        Found::ResourceMetadata => "which the server names in its metadata",
-        Found::Origin => "found at the server's own address",
+        DiscoverySource::Configured => "which the entry names",
+        DiscoverySource::ResourceMetadata => "which the server names in its metadata",
+        DiscoverySource::Origin => "found at the server's own address",
         _ => "with the usual paths, as nothing is published there",
     }
 }

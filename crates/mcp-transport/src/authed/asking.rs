@@ -8,11 +8,11 @@ use url::Url;
 use super::{AuthedClient, Outbound};
 use crate::error::{AuthContext, TransportError, TransportErrorKind};
 use crate::http::client::Answer;
-use crate::waiting::Waiting;
+use crate::waiting::WaitState;
 
 impl AuthedClient {
     /// Who is told where a request waits for its credentials.
-    pub(super) fn waiting<'a>(&'a self, out: &Outbound<'a>) -> &'a Waiting {
+    pub(super) fn waiting<'a>(&'a self, out: &Outbound<'a>) -> &'a WaitState {
         out.waiting.unwrap_or(&self.waiting)
     }
 

@@ -10,7 +10,7 @@ use std::task::Poll;
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderName, HeaderValue, Method, StatusCode, header};
-use mcp_status::{Limit, LimitOf, Phase};
+use mcp_status::{Limit, LimitSubject, Phase};
 use tokio::time::Instant;
 
 use super::client::{Answer, Body, CollectedBody};
@@ -19,7 +19,7 @@ use super::frame;
 use super::pace::{Pace, StreamYield};
 use super::said::said;
 use super::session::Session;
-use super::streamable::{Call, Core};
+use super::streamable::{Core, PostRequest};
 use super::trouble;
 use crate::authed::{AcceptedAnswer, Outbound};
 use crate::debts::FloodError;
@@ -55,7 +55,7 @@ impl Core {
     pub(super) async fn read(
         self: &Arc<Self>,
         mut answer: Answer,
-        call: &Call<'_>,
+        call: &PostRequest<'_>,
         session: &Session,
     ) -> Result<Payload, TransportError> {
         if !answer.status.is_success() {
@@ -132,7 +132,7 @@ impl Core {
     async fn read_stream(
         self: &Arc<Self>,
         mut body: Body,
-        call: &Call<'_>,
+        call: &PostRequest<'_>,
         session: &Session,
     ) -> Result<Payload, TransportError> {
         let mut pace = Pace::default();
@@ -164,7 +164,7 @@ impl Core {
     async fn drain(
         self: &Arc<Self>,
         mut body: Body,
-        call: &Call<'_>,
+        call: &PostRequest<'_>,
         session: &Session,
         cursor: &mut Cursor,
         idle: &mut IdleClock,
@@ -258,7 +258,7 @@ impl Core {
     fn find_response(
         self: &Arc<Self>,
         messages: Messages,
-        call: &Call<'_>,
+        call: &PostRequest<'_>,
         session: &Session,
     ) -> Result<Option<Payload>, TransportError> {
         admit(&messages, session)?;
@@ -455,7 +455,7 @@ fn no_answer(cursor: &Cursor) -> TransportError {
 
 fn idle_timeout(limit: Duration) -> TransportError {
     let kind = TransportErrorKind::Timeout { stage: TimeoutStage::Idle };
-    let limit = Limit::new(limit, LimitOf::Silence);
+    let limit = Limit::new(limit, LimitSubject::Silence);
     TransportError::new(kind, "the server stopped answering").at_limit(limit)
 }
 

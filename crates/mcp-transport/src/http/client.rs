@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use url::Url;
 
 use super::coding::Decoder;
-use super::own::Own;
+use super::own::EndpointSettings;
 use super::route::{Proxy, Routes};
 use super::trouble::{self, Kind, Stage};
 use super::{sounding, tls};
@@ -41,17 +41,17 @@ pub struct HttpClient(Arc<Shared>);
 struct Shared {
     options: Arc<ClientOptions>,
     routes: Result<Routes, TransportError>,
-    built: RwLock<Option<Built>>,
+    built: RwLock<Option<PooledClient>>,
     eras: Arc<Mutex<HashMap<Url, Era>>>,
     /// The clients of endpoints with settings of their own, as long as one of these is in use.
-    own: Mutex<Vec<(Own, Weak<Shared>)>>,
+    own: Mutex<Vec<(EndpointSettings, Weak<Shared>)>>,
     /// What was found at the last URL that was looked at closely, and when.
     seen: Mutex<Option<(Url, Instant, Option<String>)>>,
 }
 
 /// The library's client, with its pool of connections.
 #[derive(Clone)]
-struct Built {
+struct PooledClient {
     client: reqwest::Client,
     at: Instant,
 }
@@ -76,7 +76,7 @@ impl HttpClient {
     /// The client of requests to this endpoint: this one, or one with the settings of the endpoint, which all endpoints
     /// with the same settings share while it is in use. Sockets are never shared between different settings.
     pub fn for_endpoint(&self, endpoint: &HttpEndpoint) -> Self {
-        let Some(settings) = Own::of(endpoint) else { return self.clone() };
+        let Some(settings) = EndpointSettings::of(endpoint) else { return self.clone() };
         let mut own = self.0.own.lock().unwrap_or_else(PoisonError::into_inner);
         own.retain(|(_, client)| client.strong_count() > 0);
         let known = own.iter().find(|(known, _)| *known == settings).and_then(|(_, client)| client.upgrade());
@@ -231,7 +231,7 @@ impl HttpClient {
             return Ok(built.client.clone());
         }
         let client = self.build()?;
-        *slot = Some(Built { client: client.clone(), at: Instant::now() });
+        *slot = Some(PooledClient { client: client.clone(), at: Instant::now() });
         Ok(client)
     }
 }

@@ -10,7 +10,7 @@ use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, HttpExchange};
 use url::{Origin, Url};
 
 use super::client::{Answer, CollectedBody, HttpClient};
-use super::facts::{self, Asked};
+use super::facts::{self, SentFacts};
 use crate::endpoint::HttpEndpoint;
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 
@@ -80,7 +80,7 @@ impl HttpClient {
             let outcome = self.send(parts.method, &url, parts.headers, body).await;
             if let Some((method, secrets, credentials, began)) = told {
                 // The body of a form is no message, and all of it is secret.
-                let asked = Asked { method: &method, url: &url, credentials, body: &Bytes::new(), began };
+                let asked = SentFacts { method: &method, url: &url, credentials, body: &Bytes::new(), began };
                 facts::tell(self, asked, outcome.as_ref(), &secrets);
             }
             let Answer { status, headers, mut body } = outcome?;

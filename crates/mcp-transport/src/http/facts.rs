@@ -23,7 +23,7 @@ const DECIDE: [header::HeaderName; 4] =
     [header::WWW_AUTHENTICATE, header::PROXY_AUTHENTICATE, header::LOCATION, header::RETRY_AFTER];
 
 /// What was sent, as far as it is told.
-pub(crate) struct Asked<'a> {
+pub(crate) struct SentFacts<'a> {
     pub(crate) method: &'a Method,
     pub(crate) url: &'a Url,
     /// The names of the header fields that prove something.
@@ -40,7 +40,7 @@ pub(crate) fn are_told(client: &HttpClient) -> bool {
 /// Tells what came of a request.
 pub(crate) fn tell(
     client: &HttpClient,
-    asked: Asked<'_>,
+    asked: SentFacts<'_>,
     outcome: Result<&Answer, &TransportError>,
     secrets: &Secrets,
 ) {

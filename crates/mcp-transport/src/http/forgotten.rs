@@ -10,7 +10,7 @@ use std::sync::atomic::Ordering;
 use mcp_status::{ChallengeKind, Phase};
 
 use super::session::Session;
-use super::streamable::{Call, Core, Limits};
+use super::streamable::{Core, Limits, PostRequest};
 use crate::error::{TransportError, TransportErrorKind};
 use crate::message::envelope::{INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND};
 use crate::message::revision::Era;
@@ -22,7 +22,7 @@ impl Core {
     pub(super) async fn has_forgotten(
         self: &Arc<Self>,
         refusal: &TransportError,
-        call: &Call<'_>,
+        call: &PostRequest<'_>,
         session: &Session,
     ) -> bool {
         if session.server.revision.era() == Era::Modern
@@ -36,7 +36,7 @@ impl Core {
         }
         let options = self.options();
         let Ok(body) = encode_request(0, "ping", None, session.meta()) else { return false };
-        let ping = Call {
+        let ping = PostRequest {
             id: 0,
             method: "ping",
             body: body.into(),

@@ -10,7 +10,7 @@ use mcp_status::Phase;
 
 use super::legacy_sse::{self, LegacySse};
 use super::session::Session;
-use super::streamable::{Call, Core, Limits, Response, Streamable};
+use super::streamable::{Core, Limits, PostRequest, Response, Streamable};
 use crate::authed::AuthedClient;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::hub::Inbox;
@@ -148,7 +148,7 @@ impl Opening<'_> {
         limit: Duration,
         session: Session,
     ) -> Result<Response, TransportError> {
-        let call = Call {
+        let call = PostRequest {
             id: 0,
             method,
             body: body.into(),

@@ -7,13 +7,13 @@ use crate::options::{ClientOptions, EndpointProxy, ProxySettings, TlsOptions};
 
 /// What an endpoint has for itself.
 #[derive(Eq, PartialEq)]
-pub(super) struct Own {
+pub(super) struct EndpointSettings {
     tls: Option<Arc<TlsOptions>>,
     proxy: Option<Arc<EndpointProxy>>,
     ipv4_only: bool,
 }
 
-impl Own {
+impl EndpointSettings {
     /// `None` where that is nothing.
     pub(super) fn of(endpoint: &HttpEndpoint) -> Option<Self> {
         let HttpEndpoint { url: _, flavor: _, tls, proxy, keeps_cookies: _, ipv4_only } = endpoint;

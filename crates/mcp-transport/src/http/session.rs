@@ -6,7 +6,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header};
 
 use crate::message::revision::ProtocolRevision;
 use crate::options::ClientOptions;
-use crate::protocol::agree::Numbered;
+use crate::protocol::agree::Ordinal;
 use crate::protocol::handshake::ServerDescription;
 
 pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-id");
@@ -75,7 +75,7 @@ impl Session {
     }
 }
 
-impl Numbered for Session {
+impl Ordinal for Session {
     fn number(&self) -> u64 {
         self.number
     }

@@ -27,11 +27,11 @@ use crate::message::envelope::{self, Incoming};
 use crate::message::methods::{self, is_repeatable};
 use crate::message::revision::{Era, ProtocolRevision};
 use crate::options::ClientOptions;
-use crate::protocol::agree::{Agreements, Numbered as _};
+use crate::protocol::agree::{Agreements, Ordinal as _};
 use crate::protocol::handshake::ServerDescription;
 use crate::protocol::legacy;
 use crate::retry::RetryPolicy;
-use crate::waiting::Waiting;
+use crate::waiting::WaitState;
 
 const METHOD: HeaderName = HeaderName::from_static("mcp-method");
 
@@ -43,7 +43,7 @@ const FAREWELLS: usize = 16;
 
 /// One request, encoded.
 #[derive(Clone, Debug)]
-pub(crate) struct Call<'a> {
+pub(crate) struct PostRequest<'a> {
     pub(crate) id: i64,
     pub(crate) method: &'a str,
     pub(crate) body: Bytes,
@@ -57,7 +57,7 @@ pub(crate) struct Call<'a> {
     /// Whether refused credentials are recovered.
     pub(crate) recover: bool,
     /// Told while it waits for credentials.
-    pub(crate) waiting: Option<&'a Waiting>,
+    pub(crate) waiting: Option<&'a WaitState>,
 }
 
 /// The limits of one request.
@@ -149,7 +149,7 @@ impl Core {
     /// One request to its response, in this session.
     pub(super) async fn exchange(
         self: &Arc<Self>,
-        call: &Call<'_>,
+        call: &PostRequest<'_>,
         session: &Session,
         phase: Phase,
     ) -> Result<Response, TransportError> {
@@ -254,7 +254,7 @@ impl Core {
     }
 
     /// Waits for the turn of this request. A stream that has no end has none: it would never give it back.
-    async fn turn(&self, call: &Call<'_>) -> Option<SemaphorePermit<'_>> {
+    async fn turn(&self, call: &PostRequest<'_>) -> Option<SemaphorePermit<'_>> {
         if call.allowance.purpose == Purpose::Message {
             return None;
         }
@@ -319,7 +319,7 @@ impl Streamable {
     /// the request is encoded in another way.
     pub(crate) async fn request(
         &self,
-        call: &Call<'_>,
+        call: &PostRequest<'_>,
         mut session: Arc<Session>,
     ) -> Result<Payload, TransportError> {
         let core = &self.0;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use mcp_status::LimitOf;
+use mcp_status::LimitSubject;
 
 /// What people know the settings by that move the limits of time, so that a failure can say which one allows more. None unless
 /// set: a program that reads no variable speaks of none. [`ClientOptions::from_env`](crate::ClientOptions::from_env) names those
@@ -24,13 +24,13 @@ pub struct LimitNames {
 
 impl LimitNames {
     /// The name of what moves a limit of this kind. What a caller wants for one request has none.
-    pub(crate) fn of(&self, of: LimitOf) -> Option<Cow<'static, str>> {
+    pub(crate) fn of(&self, of: LimitSubject) -> Option<Cow<'static, str>> {
         match of {
-            LimitOf::Attempt => self.attempt.clone(),
-            LimitOf::Start => self.start.clone(),
-            LimitOf::Silence => self.silence.clone(),
-            LimitOf::Entry => self.entry.clone(),
-            LimitOf::Requests => self.requests.clone(),
+            LimitSubject::Attempt => self.attempt.clone(),
+            LimitSubject::Start => self.start.clone(),
+            LimitSubject::Silence => self.silence.clone(),
+            LimitSubject::Entry => self.entry.clone(),
+            LimitSubject::Requests => self.requests.clone(),
             _ => None,
         }
     }

@@ -136,7 +136,7 @@ pub(crate) fn neither_era() -> TransportError {
 }
 
 /// Something that is agreed on, with its number among the agreements of one connection.
-pub(crate) trait Numbered {
+pub(crate) trait Ordinal {
     fn number(&self) -> u64;
 }
 
@@ -149,7 +149,7 @@ pub(crate) struct Agreements<T> {
     renewing: tokio::sync::Mutex<()>,
 }
 
-impl<T: Numbered> Agreements<T> {
+impl<T: Ordinal> Agreements<T> {
     pub(crate) fn new(first: T) -> Self {
         let number = watch::Sender::new(first.number());
         Self { last: RwLock::new(Arc::new(first)), number, renewing: tokio::sync::Mutex::new(()) }
@@ -305,7 +305,7 @@ mod tests {
     #[tokio::test]
     async fn an_agreement_is_made_again_once_however_many_find_it_void() {
         struct AgreementNumber(u64);
-        impl Numbered for AgreementNumber {
+        impl Ordinal for AgreementNumber {
             fn number(&self) -> u64 {
                 self.0
             }

@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use mcp_status::{Limit, LimitOf};
+use mcp_status::{Limit, LimitSubject};
 use tokio::time::Instant;
 
 use super::{Side, StdioWire};
@@ -25,7 +25,7 @@ const TOLD_EVERY: Duration = Duration::from_secs(1);
 /// A process that is being started.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub struct Starting {
+pub struct ProcessStart {
     /// For how long.
     pub elapsed: Duration,
     /// How long it may take.
@@ -36,11 +36,11 @@ pub struct Starting {
 
 /// Hears of a process that takes a while to start, once a second. Must not block.
 #[derive(Clone)]
-pub struct StartSink(Arc<dyn Fn(&Starting) + Send + Sync>);
+pub struct StartSink(Arc<dyn Fn(&ProcessStart) + Send + Sync>);
 
 impl StartSink {
     /// Calls `hear`.
-    pub fn new(hear: impl Fn(&Starting) + Send + Sync + 'static) -> Self {
+    pub fn new(hear: impl Fn(&ProcessStart) + Send + Sync + 'static) -> Self {
         Self(Arc::new(hear))
     }
 }
@@ -64,7 +64,7 @@ impl Start<'_> {
     /// Starts it and shakes hands.
     pub(crate) async fn run(self) -> Result<(OrderedWire, Arc<Inbox>), TransportError> {
         let limit = self.endpoint.startup_timeout.unwrap_or(self.options.startup_timeout);
-        let latest = Latest::default();
+        let latest = LatestOutput::default();
         let mut started = std::pin::pin!(tokio::time::timeout(limit, self.shake_hands(&latest)));
         let began = Instant::now();
         let mut told = None;
@@ -84,7 +84,7 @@ impl Start<'_> {
                 TransportErrorKind::SlowStart { limit },
                 "the command did not speak MCP in time",
             )
-            .at_limit(Limit::new(limit, LimitOf::Start));
+            .at_limit(Limit::new(limit, LimitSubject::Start));
             Err(match latest.side() {
                 Some(side) => error.with_source(side.snapshot()),
                 None => error,
@@ -92,18 +92,18 @@ impl Start<'_> {
         })
     }
 
-    fn tell(&self, elapsed: Duration, limit: Duration, latest: &Latest, told: &mut Option<String>) {
+    fn tell(&self, elapsed: Duration, limit: Duration, latest: &LatestOutput, told: &mut Option<String>) {
         let said = latest.side().and_then(|side| side.snapshot().latest());
         if said.is_some() && *told != said {
             tracing::info!(said, "the command is starting");
             told.clone_from(&said);
         }
         if let Some(StartSink(hear)) = self.sink {
-            hear(&Starting { elapsed, limit, said });
+            hear(&ProcessStart { elapsed, limit, said });
         }
     }
 
-    async fn shake_hands(&self, latest: &Latest) -> Result<(OrderedWire, Arc<Inbox>), TransportError> {
+    async fn shake_hands(&self, latest: &LatestOutput) -> Result<(OrderedWire, Arc<Inbox>), TransportError> {
         let idle = self.options.stdio_idle_timeout;
         let spawn = |hub: Arc<Inbox>| {
             let wire = StdioWire::spawn(self.endpoint, &hub.budget, hub.clone())?;
@@ -156,9 +156,9 @@ fn closed_early(error: TransportError) -> TransportError {
 
 /// What the process that was started last prints.
 #[derive(Default)]
-struct Latest(Mutex<Option<Side>>);
+struct LatestOutput(Mutex<Option<Side>>);
 
-impl Latest {
+impl LatestOutput {
     fn is(&self, side: Side) {
         *self.lock() = Some(side);
     }
@@ -235,7 +235,9 @@ mod tests {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let sink = StartSink::new({
             let heard = heard.clone();
-            move |starting: &Starting| heard.lock().unwrap().push(starting.said.clone().unwrap_or_default())
+            move |starting: &ProcessStart| {
+                heard.lock().unwrap().push(starting.said.clone().unwrap_or_default())
+            }
         });
         let server =
             Server::new(Endpoint::Stdio(endpoint(script, Duration::from_secs(60)))).with_start_sink(sink);

@@ -13,7 +13,7 @@ use crate::error::TransportError;
 use crate::limits::Allowance;
 use crate::message::object::write_string;
 use crate::message::revision::Era;
-use crate::wire::{Prepared, Wire};
+use crate::wire::{Wire, WireRequest};
 
 const SUBSCRIBE: &str = "resources/subscribe";
 const UNSUBSCRIBE: &str = "resources/unsubscribe";
@@ -120,7 +120,7 @@ impl Resources {
         write_string(&mut params, uri);
         params.push(b'}');
         let params = String::from_utf8(params).unwrap_or_default();
-        let request = Prepared {
+        let request = WireRequest {
             id: self.ids.fetch_add(1, Ordering::Relaxed),
             method,
             params: Some(&params),

@@ -19,9 +19,9 @@ use crate::error::TransportError;
 use crate::hub::Notifications;
 use crate::retry::RetryPolicy;
 use crate::supervisor::check::ask_again;
-use crate::supervisor::live::Live;
-use crate::supervisor::source::{ServerSource, StartLimits, Withheld, is_local};
-use crate::waiting::Waiting;
+use crate::supervisor::live::LiveConnection;
+use crate::supervisor::source::{NoContact, ServerSource, StartLimits, is_local};
+use crate::waiting::WaitState;
 
 pub(super) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
@@ -31,7 +31,7 @@ pub(super) trait Dial: Send + Sync + 'static {
     fn dial<'a>(
         &'a self,
         server: &'a Server,
-        waiting: &'a Arc<Waiting>,
+        waiting: &'a Arc<WaitState>,
     ) -> BoxFuture<'a, Result<Connection, TransportError>>;
 
     /// Lets go of the sockets that were opened before `moment`.
@@ -42,7 +42,7 @@ impl Dial for Connector {
     fn dial<'a>(
         &'a self,
         server: &'a Server,
-        waiting: &'a Arc<Waiting>,
+        waiting: &'a Arc<WaitState>,
     ) -> BoxFuture<'a, Result<Connection, TransportError>> {
         Box::pin(self.attempt_seen(server, waiting))
     }
@@ -57,12 +57,12 @@ impl Dial for Connector {
 
 /// What an attempt waits for, for the callers that wait for it.
 #[derive(Debug, Default)]
-pub(super) struct Awaited {
-    waiting: Arc<Waiting>,
+pub(super) struct AttemptProgress {
+    waiting: Arc<WaitState>,
     provider: OnceLock<String>,
 }
 
-impl Awaited {
+impl AttemptProgress {
     /// The provider of credentials that it waits for at this moment.
     pub(super) fn provider(&self) -> Option<&str> {
         self.provider.get().filter(|_| self.waiting.is_for_credentials()).map(String::as_str)
@@ -96,35 +96,35 @@ pub(super) struct Attempt {
     /// The server of the failed attempt before this one, whose credentials are still good.
     pub(super) kept: Option<Server>,
     /// The connection that fell silent, which is asked before another one is made.
-    pub(super) silent: Option<Arc<Live>>,
+    pub(super) silent: Option<Arc<LiveConnection>>,
     pub(super) limits: Option<StartLimits>,
     pub(super) list: Option<RetryPolicy>,
     /// A local process that is ending: its successor may need what it holds.
     pub(super) leaving: Option<JoinHandle<()>>,
     pub(super) background: Background,
-    pub(super) awaited: Arc<Awaited>,
+    pub(super) awaited: Arc<AttemptProgress>,
 }
 
 /// How an attempt ended.
 pub(super) enum AttemptOutcome {
-    Withheld(Withheld),
+    Withheld(NoContact),
     /// The connection that fell silent will not come back.
     Gone,
     Failed {
         server: Option<Box<Server>>,
         error: TransportError,
     },
-    Connected(Box<Fresh>),
+    Connected(Box<FreshConnection>),
 }
 
 /// A connection that has just been made, or found to work again.
-pub(super) struct Fresh {
+pub(super) struct FreshConnection {
     pub(super) connection: Connection,
     pub(super) notifications: Option<Notifications>,
     pub(super) listed: ServerLists,
     pub(super) endpoint: Arc<Endpoint>,
     /// The one that fell silent, where it works again.
-    pub(super) silent: Option<Arc<Live>>,
+    pub(super) silent: Option<Arc<LiveConnection>>,
     /// How long the handshake took.
     pub(super) took: Duration,
 }
@@ -135,7 +135,7 @@ pub(super) struct Goal {
     pub(super) to: DialTarget,
     list: Option<RetryPolicy>,
     background: Background,
-    awaited: Arc<Awaited>,
+    awaited: Arc<AttemptProgress>,
     /// Held as long as anything is tried.
     _turn: Option<OwnedSemaphorePermit>,
 }
@@ -143,7 +143,7 @@ pub(super) struct Goal {
 pub(super) enum DialTarget {
     Server(Box<Server>),
     /// The connection that fell silent.
-    Silent(Arc<Live>),
+    Silent(Arc<LiveConnection>),
 }
 
 /// Why one try failed.
@@ -154,7 +154,7 @@ pub(super) enum Failure {
 
 impl Attempt {
     /// Finds out what to try, and waits for the turn to do so.
-    pub(super) async fn prepare(self) -> Result<Goal, Withheld> {
+    pub(super) async fn prepare(self) -> Result<Goal, NoContact> {
         if let Some(leaving) = self.leaving {
             // It fails only if the runtime ends.
             let _ = leaving.await;
@@ -197,14 +197,14 @@ impl Goal {
     }
 
     /// Tries once.
-    pub(super) async fn attempt(self: Arc<Self>) -> Result<Box<Fresh>, Failure> {
+    pub(super) async fn attempt(self: Arc<Self>) -> Result<Box<FreshConnection>, Failure> {
         let began = Instant::now();
         let server = match &self.to {
             DialTarget::Server(server) => server,
             DialTarget::Silent(live) => {
                 ask_again(live).await?;
                 let listed = list(&live.connection, self.list).await;
-                return Ok(Box::new(Fresh {
+                return Ok(Box::new(FreshConnection {
                     connection: live.connection.clone(),
                     notifications: None,
                     listed,
@@ -224,7 +224,7 @@ impl Goal {
         let listed = list(&connection, self.list).await;
         unclaimed.claim();
         let endpoint = Arc::new(server.endpoint.clone());
-        Ok(Box::new(Fresh { connection, notifications, listed, endpoint, silent: None, took }))
+        Ok(Box::new(FreshConnection { connection, notifications, listed, endpoint, silent: None, took }))
     }
 }
 

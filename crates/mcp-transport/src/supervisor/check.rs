@@ -9,7 +9,7 @@ use tokio::time::Instant;
 
 use super::attempt::{BoxFuture, Failure};
 use super::failure_scope::FailureScope;
-use super::live::Live;
+use super::live::LiveConnection;
 use crate::connection::Connection;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::options::RequestOptions;
@@ -26,7 +26,7 @@ pub(super) struct Check {
 
 impl Check {
     /// Asks. A server that says nothing for as long as `stuck_after` while it owes an answer is not there.
-    pub(super) fn new(live: Arc<Live>, stuck_after: Duration) -> Self {
+    pub(super) fn new(live: Arc<LiveConnection>, stuck_after: Duration) -> Self {
         let asked = async move { why_lost(&live.connection, stuck_after).await };
         Self { asked: Box::pin(asked), waiting: Vec::new() }
     }
@@ -65,7 +65,7 @@ fn is_there(error: &TransportError) -> bool {
 /// # Errors
 ///
 /// `Gone` for everything but further silence: the next connection is made from scratch then.
-pub(super) async fn ask_again(live: &Live) -> Result<(), Failure> {
+pub(super) async fn ask_again(live: &LiveConnection) -> Result<(), Failure> {
     match live.connection.ping(&RequestOptions::new().with_timeout(LIMIT)).await {
         Ok(()) => Ok(()),
         Err(error) if is_there(&error) => Ok(()),

@@ -14,14 +14,14 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, AttemptOutcome, Awaited, Background, Dial, Fresh, origin};
+use super::attempt::{Attempt, AttemptOutcome, AttemptProgress, Background, Dial, FreshConnection, origin};
 use super::check::Check;
 use super::failure_scope::FailureScope;
 use super::listing::Listing;
-use super::live::{CloseMode, Live};
+use super::live::{CloseMode, LiveConnection};
 use super::race::Race;
-use super::source::{ServerSource, StartLimits, SupervisorConfig, SupervisorPolicy, Withheld};
-use super::state::{Attempting, Change, Standing, State, Waiting};
+use super::source::{NoContact, ServerSource, StartLimits, SupervisorConfig, SupervisorPolicy};
+use super::state::{Change, HeldConnection, RetryWait, RunningAttempt, State};
 use super::{Shared, StatusSnapshot};
 use crate::connect::{Server, ServerLists};
 use crate::endpoint::Endpoint;
@@ -91,7 +91,7 @@ pub(super) struct ConnectionTask {
     state: State,
     /// Before this moment mere use causes no attempt: the server asked for a wait, or has just failed.
     resume_at: Instant,
-    withheld: Option<Withheld>,
+    withheld: Option<NoContact>,
     since: (Duration, SystemTime),
     closed: bool,
 
@@ -111,7 +111,7 @@ pub(super) struct ConnectionTask {
 #[derive(Default)]
 struct Handover {
     /// The connection that fell silent, as long as it may be heard again.
-    silent: Option<Arc<Live>>,
+    silent: Option<Arc<LiveConnection>>,
     /// The server of the attempt that failed last, for the next attempt of the same streak.
     kept: Option<Server>,
     /// A local process that is ending: its successor may need what it holds.
@@ -284,7 +284,7 @@ impl ConnectionTask {
 
     /// Asks the server whether it is still there.
     fn ask(&mut self, known: Option<oneshot::Sender<()>>) {
-        let State::Standing(Standing { live, check, .. }) = &mut self.state else { return };
+        let State::Standing(HeldConnection { live, check, .. }) = &mut self.state else { return };
         let stuck_after = stuck_after(self.handshake);
         check.get_or_insert_with(|| Check::new(live.clone(), stuck_after)).join(known);
     }
@@ -310,7 +310,7 @@ impl ConnectionTask {
     fn look_again(&mut self) {
         match &mut self.state {
             // What is under way may have begun too early to find it.
-            State::Attempting(attempt) | State::Waiting(Waiting { early: Some(attempt), .. }) => {
+            State::Attempting(attempt) | State::Waiting(RetryWait { early: Some(attempt), .. }) => {
                 attempt.again = true;
             }
             State::Waiting(_) => self.waited(),
@@ -361,7 +361,7 @@ impl ConnectionTask {
     /// The server says that it has other tools now, or may have, in a session that was made in place of a lost one.
     fn list_again(&mut self) {
         let Some(policy) = self.policy.list else { return };
-        let State::Standing(Standing { live, listing, asked, .. }) = &mut self.state else { return };
+        let State::Standing(HeldConnection { live, listing, asked, .. }) = &mut self.state else { return };
         match listing {
             Some(listing) => listing.note_change(),
             None => *listing = Some(Listing::soon(live.connection.clone(), policy, *asked)),
@@ -370,7 +370,7 @@ impl ConnectionTask {
 
     /// The tools of the connection that stands are listed again. A list that cannot be had does not replace them.
     fn listed(&mut self, listed: ServerLists) {
-        let State::Standing(Standing { listing, asked, .. }) = &mut self.state else { return };
+        let State::Standing(HeldConnection { listing, asked, .. }) = &mut self.state else { return };
         let is_old = listing.take().is_some_and(|listing| {
             *asked = listing.asked();
             listing.is_old()
@@ -401,7 +401,7 @@ impl ConnectionTask {
     }
 
     fn attempted(&mut self, attempted: AttemptOutcome) {
-        let Some(Attempting { looking, again, .. }) = self.state.take_attempt() else { return };
+        let Some(RunningAttempt { looking, again, .. }) = self.state.take_attempt() else { return };
         match attempted {
             AttemptOutcome::Withheld(withheld) => {
                 self.withheld = Some(withheld);
@@ -460,8 +460,8 @@ impl ConnectionTask {
         }
     }
 
-    fn connected(&mut self, fresh: Fresh) {
-        let Fresh { connection, notifications, listed, endpoint, silent, took } = fresh;
+    fn connected(&mut self, fresh: FreshConnection) {
+        let FreshConnection { connection, notifications, listed, endpoint, silent, took } = fresh;
         self.resume_at = Instant::now();
         self.made += 1;
         let live = match &silent {
@@ -473,7 +473,7 @@ impl ConnectionTask {
             }
             None => {
                 self.handshake = Some(self.handshake.map_or(took, |before| before.min(took)));
-                Live::new(self.made, connection.clone(), endpoint.clone())
+                LiveConnection::new(self.made, connection.clone(), endpoint.clone())
             }
         };
         self.described.origin = origin(&endpoint);
@@ -482,7 +482,7 @@ impl ConnectionTask {
             self.handover.silent = None;
         }
         let event = self.attempt_event(listed.evidence);
-        self.state = State::Standing(Standing::new(live.clone()));
+        self.state = State::Standing(HeldConnection::new(live.clone()));
         let effect = self.machine.on(event, self.now());
         if self.machine.status() == ServerStatus::Connected {
             self.described.server = Some(connection.server());
@@ -547,7 +547,7 @@ impl ConnectionTask {
                     self.resume_at = self.resume_at.max(Instant::now() + self.brake(schedule, retry));
                 }
                 let slack = told.map_or(Duration::ZERO, |_| TOLD_SLACK);
-                self.state = State::Waiting(Waiting::new(delay, slack));
+                self.state = State::Waiting(RetryWait::new(delay, slack));
                 if schedule == Schedule::Probe {
                     // Too long ago: its server may be another one by now.
                     self.give_up_silent();
@@ -572,8 +572,8 @@ impl ConnectionTask {
     }
 
     /// The next attempt; nothing is done yet.
-    fn attempt(&mut self) -> Attempting {
-        let awaited = Arc::<Awaited>::default();
+    fn attempt(&mut self) -> RunningAttempt {
+        let awaited = Arc::<AttemptProgress>::default();
         let attempt = Attempt {
             awaited: awaited.clone(),
             dial: self.dial.clone(),
@@ -585,7 +585,7 @@ impl ConnectionTask {
             leaving: self.handover.leaving.take(),
             background: self.background.clone(),
         };
-        Attempting::new(Race::new(attempt, stuck_after(self.handshake)), awaited)
+        RunningAttempt::new(Race::new(attempt, stuck_after(self.handshake)), awaited)
     }
 
     /// Lets the connection go, if one stands.
@@ -603,7 +603,7 @@ impl ConnectionTask {
     }
 
     /// Takes the connection that stands away from those who would use it.
-    fn take_live(&mut self) -> Option<Arc<Live>> {
+    fn take_live(&mut self) -> Option<Arc<LiveConnection>> {
         let live = self.state.live()?.clone();
         self.state = State::Idle;
         self.shared.install(None);
@@ -617,7 +617,7 @@ impl ConnectionTask {
         }
     }
 
-    fn dismiss(&mut self, live: Arc<Live>, close_mode: CloseMode) {
+    fn dismiss(&mut self, live: Arc<LiveConnection>, close_mode: CloseMode) {
         let (local, hurry) = (live.local, self.background.hurry.clone());
         let leaving = self.background.spawn(async move { live.leave(close_mode, hurry).await });
         self.handover.leaving = local.then_some(leaving);
@@ -629,8 +629,8 @@ impl ConnectionTask {
             self.since = (since, self.shared.sleep.now());
         }
         let (status, code) = match &self.withheld {
-            Some(Withheld::SwitchedOff) => (ServerStatus::Disabled, None),
-            Some(Withheld::Because(reason)) => (reason.code.status(), Some(reason.code)),
+            Some(NoContact::SwitchedOff) => (ServerStatus::Disabled, None),
+            Some(NoContact::Because(reason)) => (reason.code.status(), Some(reason.code)),
             None => (self.machine.status(), self.machine.code()),
         };
         let snapshot = StatusSnapshot {

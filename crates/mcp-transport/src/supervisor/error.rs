@@ -12,11 +12,11 @@ use crate::supervisor::StatusSnapshot;
 /// Why a request through a supervisor has no result.
 pub struct RequestError {
     kind: RequestErrorKind,
-    waited: Option<Box<Waited>>,
+    waited: Option<Box<WaitTimeout>>,
 }
 
 /// The wait for a connection that has run out.
-struct Waited {
+struct WaitTimeout {
     limit: Duration,
     /// The provider of credentials that the attempt to connect was waiting for.
     provider: Option<String>,
@@ -43,7 +43,7 @@ impl RequestError {
             && !limit.is_zero()
         {
             let provider = snapshot.attempting.as_ref().and_then(|awaited| awaited.provider());
-            self.waited = Some(Box::new(Waited { limit, provider: provider.map(str::to_owned) }));
+            self.waited = Some(Box::new(WaitTimeout { limit, provider: provider.map(str::to_owned) }));
         }
         self
     }
@@ -98,7 +98,7 @@ impl fmt::Display for RequestError {
         match &self.kind {
             RequestErrorKind::NotConnected(snapshot) => {
                 match self.waited.as_deref() {
-                    Some(Waited { limit, provider: Some(provider) }) => {
+                    Some(WaitTimeout { limit, provider: Some(provider) }) => {
                         let kind = ProviderKind::named(provider);
                         let called = kind.as_ref().map_or(&**provider, ProviderKind::called);
                         let called = mcp_text::line(called, 80);
@@ -107,7 +107,9 @@ impl fmt::Display for RequestError {
                             "no connection within {limit:?}: {called} did not supply credentials"
                         );
                     }
-                    Some(Waited { limit, provider: None }) => write!(f, "no connection within {limit:?}")?,
+                    Some(WaitTimeout { limit, provider: None }) => {
+                        write!(f, "no connection within {limit:?}")?
+                    }
                     None => write!(f, "the server is not connected ({})", snapshot.status)?,
                 }
                 match snapshot.reason() {

@@ -1,6 +1,6 @@
 //! What the failure of one request says about the connection that it went over.
 
-use mcp_status::{ChallengeKind, LimitOf, ReasonCode, classify};
+use mcp_status::{ChallengeKind, LimitSubject, ReasonCode, classify};
 
 use crate::error::{TimeoutStage, TransportError, TransportErrorKind};
 
@@ -20,7 +20,7 @@ impl FailureScope {
         use TransportErrorKind as Kind;
         match error.kind() {
             // A caller in a hurry gave its source of credentials little time; whether it answers at all is another question.
-            Kind::Credentials if error.limit().is_some_and(|limit| limit.of == LimitOf::Caller) => {
+            Kind::Credentials if error.limit().is_some_and(|limit| limit.of == LimitSubject::Caller) => {
                 Self::Doubtful
             }
             Kind::Unreachable
@@ -109,6 +109,6 @@ mod tests {
             let limit = Limit::new(Duration::from_millis(50), of);
             FailureScope::of(&TransportError::new(Kind::Credentials, "x").at_limit(limit))
         };
-        assert_eq!([hurried(LimitOf::Caller), hurried(LimitOf::Entry)], [Doubtful, Lost]);
+        assert_eq!([hurried(LimitSubject::Caller), hurried(LimitSubject::Entry)], [Doubtful, Lost]);
     }
 }

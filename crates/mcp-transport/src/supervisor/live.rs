@@ -17,7 +17,7 @@ use crate::supervisor::source::is_local;
 
 /// A connection of a supervisor.
 #[derive(Debug)]
-pub(super) struct Live {
+pub(super) struct LiveConnection {
     pub(super) id: u64,
     pub(super) connection: Connection,
     pub(super) made: Instant,
@@ -38,7 +38,7 @@ pub(super) enum CloseMode {
     WhenIdle,
 }
 
-impl Live {
+impl LiveConnection {
     pub(super) fn new(id: u64, connection: Connection, endpoint: Arc<Endpoint>) -> Self {
         let (requests, lost) = (TaskTracker::new(), AtomicBool::new(false));
         let local = is_local(&endpoint);
@@ -92,12 +92,12 @@ impl Live {
 /// takes. Tell [`SupervisorHandle::report`](crate::SupervisorHandle::report) about errors: that is how a loss is
 /// noticed on a wire of single requests.
 pub struct Lease {
-    pub(super) live: Arc<Live>,
+    pub(super) live: Arc<LiveConnection>,
     _request: TaskTrackerToken,
 }
 
 impl Lease {
-    pub(super) fn new(live: Arc<Live>) -> Self {
+    pub(super) fn new(live: Arc<LiveConnection>) -> Self {
         let _request = live.requests.token();
         Self { live, _request }
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use mcp_status::classify;
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, AttemptOutcome, BoxFuture, Failure, Fresh, Goal};
-use super::source::Withheld;
+use super::attempt::{Attempt, AttemptOutcome, BoxFuture, Failure, FreshConnection, Goal};
+use super::source::NoContact;
 
 /// One attempt, as a value that can be dropped at any point.
 ///
@@ -23,13 +23,13 @@ pub(super) struct Race {
 }
 
 enum Stage {
-    Preparing(BoxFuture<'static, Result<Goal, Withheld>>),
-    Trying(Trying),
+    Preparing(BoxFuture<'static, Result<Goal, NoContact>>),
+    Trying(RunningTries),
 }
 
-type Try = BoxFuture<'static, Result<Box<Fresh>, Failure>>;
+type Try = BoxFuture<'static, Result<Box<FreshConnection>, Failure>>;
 
-struct Trying {
+struct RunningTries {
     goal: Arc<Goal>,
     first: Try,
     second: Option<Try>,
@@ -47,7 +47,7 @@ impl Race {
         loop {
             match &mut self.stage {
                 Stage::Preparing(preparing) => match preparing.await {
-                    Ok(goal) => self.stage = Stage::Trying(Trying::new(goal)),
+                    Ok(goal) => self.stage = Stage::Trying(RunningTries::new(goal)),
                     Err(withheld) => return AttemptOutcome::Withheld(withheld),
                 },
                 Stage::Trying(trying) => return trying.ended(self.stuck_after, is_wanted).await,
@@ -56,7 +56,7 @@ impl Race {
     }
 }
 
-impl Trying {
+impl RunningTries {
     fn new(goal: Goal) -> Self {
         let goal = Arc::new(goal);
         Self { first: Box::pin(goal.clone().attempt()), goal, second: None, latest: Instant::now() }
@@ -91,7 +91,7 @@ impl Trying {
         }
     }
 
-    fn attempted(&self, outcome: Result<Box<Fresh>, Failure>) -> AttemptOutcome {
+    fn attempted(&self, outcome: Result<Box<FreshConnection>, Failure>) -> AttemptOutcome {
         match outcome {
             Ok(fresh) => AttemptOutcome::Connected(fresh),
             Err(Failure::Gone) => AttemptOutcome::Gone,
@@ -111,7 +111,7 @@ fn may_pass(failure: &Failure) -> bool {
     }
 }
 
-async fn end_of(attempt: &mut Option<Try>) -> Result<Box<Fresh>, Failure> {
+async fn end_of(attempt: &mut Option<Try>) -> Result<Box<FreshConnection>, Failure> {
     match attempt {
         Some(attempt) => attempt.await,
         None => pending().await,

@@ -9,8 +9,8 @@ use mcp_status::{
 };
 
 use crate::protocol::handshake::ServerDescription;
-use crate::supervisor::attempt::Awaited;
-use crate::supervisor::source::Withheld;
+use crate::supervisor::attempt::AttemptProgress;
+use crate::supervisor::source::NoContact;
 use crate::tools::ToolList;
 
 /// What is known about one server at one moment: the ingredients of a [`StatusReport`].
@@ -46,9 +46,9 @@ pub struct StatusSnapshot {
     /// What it calls itself, as far as that is shown.
     pub(super) identity: Option<ServerInfo>,
     pub(super) machine: StatusMachine,
-    pub(super) withheld: Option<Withheld>,
+    pub(super) withheld: Option<NoContact>,
     /// What the attempt under way waits for, where there is one, which the status need not show.
-    pub(super) attempting: Option<Arc<Awaited>>,
+    pub(super) attempting: Option<Arc<AttemptProgress>>,
 }
 
 /// Equal where they show the same. What the server said and listed is compared by where it stands in memory: it is told
@@ -78,8 +78,8 @@ impl StatusSnapshot {
     /// The same in the words of `context`.
     pub fn reason_in(&self, context: &MessageContext<'_>) -> Option<Reason> {
         match &self.withheld {
-            Some(Withheld::SwitchedOff) => None,
-            Some(Withheld::Because(reason)) => Some(reason.clone()),
+            Some(NoContact::SwitchedOff) => None,
+            Some(NoContact::Because(reason)) => Some(reason.clone()),
             None => self.machine.reason(self.delay, context),
         }
     }

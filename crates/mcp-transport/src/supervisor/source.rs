@@ -13,7 +13,7 @@ use crate::endpoint::Endpoint;
 use crate::retry::RetryPolicy;
 
 /// What [`ServerSource::server`] returns.
-pub type ServerFuture<'a> = Pin<Box<dyn Future<Output = Result<Server, Withheld>> + Send + 'a>>;
+pub type ServerFuture<'a> = Pin<Box<dyn Future<Output = Result<Server, NoContact>> + Send + 'a>>;
 
 /// Says what to connect to. Asked before each new connection, so that it reads the configuration again and
 /// builds new providers of credentials: nothing of an earlier connection is used for a later one.
@@ -28,7 +28,7 @@ pub trait ServerSource: Send + Sync + 'static {
 impl<F, Fut> ServerSource for F
 where
     F: Fn() -> Fut + Send + Sync + 'static,
-    Fut: Future<Output = Result<Server, Withheld>> + Send + 'static,
+    Fut: Future<Output = Result<Server, NoContact>> + Send + 'static,
 {
     fn server(&self) -> ServerFuture<'_> {
         Box::pin(self())
@@ -38,14 +38,14 @@ where
 /// Why a server is not contacted at all.
 #[derive(Clone, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Withheld {
+pub enum NoContact {
     /// The entry is switched off.
     SwitchedOff,
     /// Another reason, such as [`Reason::awaiting_approval`] or [`Reason::config`]; it decides the status.
     Because(Reason),
 }
 
-impl Withheld {
+impl NoContact {
     /// Whether a person wants it so, and has said so: it is switched off, or rejected.
     pub fn is_deliberate(&self) -> bool {
         match self {

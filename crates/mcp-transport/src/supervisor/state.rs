@@ -9,10 +9,10 @@ use mcp_status::Evidence;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, Sleep};
 
-use super::attempt::{AttemptOutcome, Awaited};
+use super::attempt::{AttemptOutcome, AttemptProgress};
 use super::check::Check;
 use super::listing::Listing;
-use super::live::Live;
+use super::live::LiveConnection;
 use super::race::{Race, reached};
 use crate::connect::ServerLists;
 use crate::renewals::Renewals;
@@ -22,26 +22,26 @@ pub(super) enum State {
     /// Nothing: it was refused, has failed for good, or has not begun.
     Idle,
     /// An attempt that the machine has asked for.
-    Attempting(Attempting),
+    Attempting(RunningAttempt),
     /// The wait for the next one.
-    Waiting(Waiting),
+    Waiting(RetryWait),
     /// A connection stands.
-    Standing(Standing),
+    Standing(HeldConnection),
 }
 
 /// An attempt under way.
-pub(super) struct Attempting {
+pub(super) struct RunningAttempt {
     race: Race,
     /// What it waits for.
-    pub(super) awaited: Arc<Awaited>,
+    pub(super) awaited: Arc<AttemptProgress>,
     /// Told when it has ended: dropping the senders says so.
     pub(super) looking: Vec<oneshot::Sender<()>>,
     /// Whether there is more to find than when it began.
     pub(super) again: bool,
 }
 
-impl Attempting {
-    pub(super) fn new(race: Race, awaited: Arc<Awaited>) -> Self {
+impl RunningAttempt {
+    pub(super) fn new(race: Race, awaited: Arc<AttemptProgress>) -> Self {
         Self { race, awaited, looking: Vec::new(), again: false }
     }
 
@@ -57,15 +57,15 @@ impl Attempting {
 }
 
 /// The wait for the next attempt.
-pub(super) struct Waiting {
+pub(super) struct RetryWait {
     timer: Pin<Box<Sleep>>,
     /// How long it is, from when it began.
     pub(super) delay: Duration,
     /// The attempt that callers have caused meanwhile, for which the machine has not asked.
-    pub(super) early: Option<Attempting>,
+    pub(super) early: Option<RunningAttempt>,
 }
 
-impl Waiting {
+impl RetryWait {
     /// A wait that is shown as `delay` and ends `slack` later.
     pub(super) fn new(delay: Duration, slack: Duration) -> Self {
         Self { timer: Box::pin(tokio::time::sleep(delay + slack)), delay, early: None }
@@ -73,8 +73,8 @@ impl Waiting {
 }
 
 /// A connection that stands.
-pub(super) struct Standing {
-    pub(super) live: Arc<Live>,
+pub(super) struct HeldConnection {
+    pub(super) live: Arc<LiveConnection>,
     /// The question whether the server is still there.
     pub(super) check: Option<Check>,
     /// The list of tools that is asked for again.
@@ -85,9 +85,9 @@ pub(super) struct Standing {
     renewals: Renewals,
 }
 
-impl Standing {
+impl HeldConnection {
     /// One that has just been made, with nothing in doubt.
-    pub(super) fn new(live: Arc<Live>) -> Self {
+    pub(super) fn new(live: Arc<LiveConnection>) -> Self {
         let renewals = live.connection.renewals();
         Self { live, check: None, listing: None, asked: None, renewals }
     }
@@ -118,18 +118,18 @@ impl State {
         match self {
             Self::Idle => pending().await,
             Self::Attempting(attempt) => Change::Attempted(attempt.race.ended(is_wanted).await),
-            Self::Waiting(Waiting { timer, early: Some(early), .. }) => tokio::select! {
+            Self::Waiting(RetryWait { timer, early: Some(early), .. }) => tokio::select! {
                 biased;
                 attempted = early.race.ended(is_wanted) => Change::Attempted(attempted),
                 () = timer => Change::Waited,
             },
-            Self::Waiting(Waiting { timer, early: None, .. }) => tokio::select! {
+            Self::Waiting(RetryWait { timer, early: None, .. }) => tokio::select! {
                 // An attempt that is due anyway is made before one that a caller would cause at the same moment.
                 biased;
                 () = timer => Change::Waited,
                 () = reached(is_wanted().then_some(resume_at)) => Change::Wanted,
             },
-            Self::Standing(Standing { live, check, listing, renewals, .. }) => tokio::select! {
+            Self::Standing(HeldConnection { live, check, listing, renewals, .. }) => tokio::select! {
                 biased;
                 () = live.connection.ended() => Change::Ended,
                 lost = answer(check) => Change::Checked(lost.map(Box::new)),
@@ -140,7 +140,7 @@ impl State {
     }
 
     /// The connection that stands.
-    pub(super) fn live(&self) -> Option<&Arc<Live>> {
+    pub(super) fn live(&self) -> Option<&Arc<LiveConnection>> {
         match self {
             Self::Standing(standing) => Some(&standing.live),
             Self::Idle | Self::Attempting(_) | Self::Waiting(_) => None,
@@ -148,7 +148,7 @@ impl State {
     }
 
     /// The attempt under way, whatever caused it.
-    pub(super) fn attempting(&mut self) -> Option<&mut Attempting> {
+    pub(super) fn attempting(&mut self) -> Option<&mut RunningAttempt> {
         match self {
             Self::Attempting(attempt) => Some(attempt),
             Self::Waiting(waiting) => waiting.early.as_mut(),
@@ -161,9 +161,9 @@ impl State {
     }
 
     /// What the attempt under way waits for.
-    pub(super) fn awaited(&self) -> Option<&Arc<Awaited>> {
+    pub(super) fn awaited(&self) -> Option<&Arc<AttemptProgress>> {
         match self {
-            Self::Attempting(attempt) | Self::Waiting(Waiting { early: Some(attempt), .. }) => {
+            Self::Attempting(attempt) | Self::Waiting(RetryWait { early: Some(attempt), .. }) => {
                 Some(&attempt.awaited)
             }
             _ => None,
@@ -171,7 +171,7 @@ impl State {
     }
 
     /// Takes the attempt under way out of it; a wait goes on.
-    pub(super) fn take_attempt(&mut self) -> Option<Attempting> {
+    pub(super) fn take_attempt(&mut self) -> Option<RunningAttempt> {
         match self {
             Self::Waiting(waiting) => waiting.early.take(),
             Self::Attempting(_) => match std::mem::replace(self, Self::Idle) {
@@ -183,7 +183,7 @@ impl State {
     }
 
     /// Takes up an attempt that the machine has asked for, or callers have caused during a wait.
-    pub(super) fn take_up(&mut self, attempt: Attempting) {
+    pub(super) fn take_up(&mut self, attempt: RunningAttempt) {
         match self {
             Self::Waiting(waiting) => waiting.early = Some(attempt),
             _ => *self = Self::Attempting(attempt),
@@ -191,7 +191,7 @@ impl State {
     }
 
     /// Whether a wait is under way.
-    pub(super) fn waiting(&self) -> Option<&Waiting> {
+    pub(super) fn waiting(&self) -> Option<&RetryWait> {
         match self {
             Self::Waiting(waiting) => Some(waiting),
             Self::Idle | Self::Attempting(_) | Self::Standing(_) => None,

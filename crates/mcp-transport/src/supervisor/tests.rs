@@ -27,7 +27,7 @@ use crate::hub::Inbox;
 use crate::inbound::Inbound as _;
 use crate::options::{ClientInfo, ClientOptions};
 use crate::trace::spans::Peer;
-use crate::waiting::Waiting;
+use crate::waiting::WaitState;
 use crate::wire::Wire;
 
 mod calls;
@@ -79,7 +79,7 @@ struct Script {
     hubs: Mutex<Vec<Arc<Inbox>>>,
     /// How often the configuration was read.
     read: AtomicUsize,
-    withheld: Mutex<Option<Withheld>>,
+    withheld: Mutex<Option<NoContact>>,
     forgotten: AtomicUsize,
     /// By how much the wall clock was moved.
     moved: Mutex<Duration>,
@@ -167,7 +167,7 @@ impl Dial for Script {
     fn dial<'a>(
         &'a self,
         server: &'a Server,
-        waiting: &'a Arc<Waiting>,
+        waiting: &'a Arc<WaitState>,
     ) -> BoxFuture<'a, Result<Connection, TransportError>> {
         self.dialed.lock().unwrap().push(self.began.elapsed());
         let step = {
@@ -667,14 +667,14 @@ async fn what_is_withheld_is_not_contacted_and_says_why() {
     let script = Script::new([Step::Connect]);
     let facts = || ActionFacts::new(TransportKind::Remote);
     let table = [
-        (Withheld::SwitchedOff, ServerStatus::Disabled, None),
+        (NoContact::SwitchedOff, ServerStatus::Disabled, None),
         (
-            Withheld::Because(Reason::awaiting_approval()),
+            NoContact::Because(Reason::awaiting_approval()),
             ServerStatus::Pending,
             Some(ReasonCode::AwaitingApproval),
         ),
         (
-            Withheld::Because(Reason::config(".mcp.json: url is missing")),
+            NoContact::Because(Reason::config(".mcp.json: url is missing")),
             ServerStatus::Failed,
             Some(ReasonCode::Config),
         ),
@@ -691,7 +691,7 @@ async fn what_is_withheld_is_not_contacted_and_says_why() {
         assert_eq!(not_connected(handle.lease().await).status, status);
         assert_eq!(script.dials(), 0);
     }
-    *script.withheld.lock().unwrap() = Some(Withheld::SwitchedOff);
+    *script.withheld.lock().unwrap() = Some(NoContact::SwitchedOff);
     let handle = script.start();
     handle.decided().await;
     *script.withheld.lock().unwrap() = None;

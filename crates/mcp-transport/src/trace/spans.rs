@@ -72,7 +72,7 @@ impl Peer {
             "server.port" = self.port.map(i64::from),
             "error.type" = Empty,
         );
-        let open = Open(span.clone());
+        let open = OpenSpan(span.clone());
         let outcome = attempt.instrument(span.clone()).await;
         if let Ok(value) = &outcome
             && !span.is_disabled()
@@ -154,12 +154,12 @@ pub(crate) fn recovery(provider: &str, status: http::StatusCode) -> Span {
 }
 
 /// A request as traces see it: its span, and what goes to the server.
-pub(crate) struct Traced<'a> {
+pub(crate) struct RequestTrace<'a> {
     span: Span,
     pub(crate) context: Option<Cow<'a, TraceContext>>,
 }
 
-impl<'a> Traced<'a> {
+impl<'a> RequestTrace<'a> {
     pub(crate) fn begin(
         connection: &Connection,
         peer: &Peer,
@@ -180,7 +180,7 @@ impl<'a> Traced<'a> {
         if span.is_disabled() {
             return request.await;
         }
-        let open = Open(span.clone());
+        let open = OpenSpan(span.clone());
         let outcome = request.instrument(span.clone()).await;
         if let Err(error) = &outcome
             && let TransportErrorKind::Rpc { code } = error.kind()
@@ -196,9 +196,9 @@ impl<'a> Traced<'a> {
 }
 
 /// A span whose work is under way. Work that is dropped was given up.
-struct Open(Span);
+struct OpenSpan(Span);
 
-impl Open {
+impl OpenSpan {
     fn close(mut self, error: Option<Cow<'static, str>>) {
         let span = std::mem::replace(&mut self.0, Span::none());
         if let Some(error) = error {
@@ -207,7 +207,7 @@ impl Open {
     }
 }
 
-impl Drop for Open {
+impl Drop for OpenSpan {
     fn drop(&mut self) {
         fail(&self.0, "cancelled");
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use mcp_status::ServerStatus;
 use mcp_testkit::{Answer, FakeMcpServer};
 use mcp_transport::fleet::{Changes, Fleet, FleetChange, FleetChanges, FleetConfig, FleetEntry};
-use mcp_transport::supervisor::{ServerFuture, ServerSource, Withheld};
+use mcp_transport::supervisor::{NoContact, ServerFuture, ServerSource};
 use mcp_transport::{RequestOptions, Server};
 
 use crate::supervisor::quick;
@@ -77,7 +77,7 @@ async fn reconnect_reaches_all_or_those_that_do_not_work() {
     let (up, broken) = (FakeMcpServer::start().unwrap(), FakeMcpServer::start().unwrap());
     broken.always(Answer::status(404));
     let fleet = fleet();
-    let off = FleetEntry::new("off", "off", || std::future::ready(Err(Withheld::SwitchedOff)));
+    let off = FleetEntry::new("off", "off", || std::future::ready(Err(NoContact::SwitchedOff)));
     fleet.apply([entry("broken", &broken), entry("up", &up), off]).await;
     use ServerStatus::{Connected, Disabled, Failed};
     let of = |name: &str, status| (name.to_owned(), status);

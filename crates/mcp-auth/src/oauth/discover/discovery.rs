@@ -33,7 +33,7 @@ pub struct Discovery {
     /// The authorization server's metadata.
     pub server: ServerMetadata,
     /// How the authorization server was found.
-    pub found: Found,
+    pub found: DiscoverySource,
     /// Who named the endpoints in `server`: the document that they are in.
     pub(crate) named_by: UrlSource,
 }
@@ -50,7 +50,7 @@ pub(crate) struct Pins<'a> {
 /// How an authorization server was found.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
-pub enum Found {
+pub enum DiscoverySource {
     /// Named by protected resource metadata (RFC 9728).
     ResourceMetadata,
     /// The metadata URL is configured.
@@ -120,7 +120,7 @@ fn issued_by(
         // As the authorization server spells it: that is what it puts into `iss`.
         issuer: spelled.unwrap_or(issuer),
         server: metadata,
-        found: Found::ResourceMetadata,
+        found: DiscoverySource::ResourceMetadata,
         named_by,
     }
 }
@@ -445,7 +445,7 @@ async fn configured(
         resource_metadata: None,
         issuer,
         server: metadata,
-        found: Found::Configured,
+        found: DiscoverySource::Configured,
         named_by,
     })
 }
@@ -487,7 +487,7 @@ pub(crate) async fn at_origin(
             resource_metadata,
             issuer,
             server: metadata,
-            found: Found::Origin,
+            found: DiscoverySource::Origin,
             named_by,
         });
     }
@@ -509,7 +509,7 @@ pub(crate) async fn at_origin(
         resource_metadata,
         issuer: base,
         server: metadata,
-        found: Found::DefaultEndpoints,
+        found: DiscoverySource::DefaultEndpoints,
         named_by,
     })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use http::StatusCode;
 use url::Url;
 
-use super::discovery::{Found, MetadataNeeds, at_origin, challenge_param, resource_metadata};
+use super::discovery::{DiscoverySource, MetadataNeeds, at_origin, challenge_param, resource_metadata};
 use crate::{HttpExchange, Rejection};
 
 /// The refusal itself is known by then, and a caller waits for it.
@@ -33,7 +33,7 @@ async fn look(http: &dyn HttpExchange, server: &Url) -> bool {
         Err(failure) => return !failure.is_transient(),
     };
     let own = at_origin(http, server, found, MetadataNeeds::TOKENS).await;
-    own.is_ok_and(|own| own.found == Found::Origin)
+    own.is_ok_and(|own| own.found == DiscoverySource::Origin)
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use super::super::failure::{Answer, Failure, Step};
 use super::super::settings::Grant;
 use super::super::store::{ClientKey, StoredClient};
 use super::super::urls::same_issuer;
-use super::discovery::{Discovery, Found};
+use super::discovery::{Discovery, DiscoverySource};
 use super::metadata::ServerMetadata;
 use super::scope::OFFLINE_ACCESS;
 use crate::url_policy::is_loopback;
@@ -167,7 +167,8 @@ pub(crate) async fn machine_trusts_stranger(ctx: &Context, discovery: &Discovery
 
 /// Whether a person, or the embedding program, has said that secrets belong to this issuer, or they went there before.
 fn is_vouched_for(ctx: &Context, discovery: &Discovery, stored: Option<&StoredClient>) -> bool {
-    let named_by_person = discovery.found == Found::Configured && ctx.settings.spec.issuer_is_confirmed;
+    let named_by_person =
+        discovery.found == DiscoverySource::Configured && ctx.settings.spec.issuer_is_confirmed;
     // One that belongs elsewhere is refused with words of its own, where there is a client to refuse.
     named_by_person
         || belongs_to(ctx, stored).is_some_and(|issuer| {
@@ -316,7 +317,11 @@ async fn register(
     }
     // The first refusal is of what we really want to be.
     let failure = first.unwrap_or_else(|| nothing_to_present(discovery));
-    Err(if discovery.found == Found::DefaultEndpoints { failure.at_guessed_address() } else { failure })
+    Err(if discovery.found == DiscoverySource::DefaultEndpoints {
+        failure.at_guessed_address()
+    } else {
+        failure
+    })
 }
 
 async fn register_as(

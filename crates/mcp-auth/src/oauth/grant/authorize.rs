@@ -245,7 +245,7 @@ impl CallbackParams {
 
 #[cfg(test)]
 mod tests {
-    use super::super::super::discover::discovery::Found;
+    use super::super::super::discover::discovery::DiscoverySource;
     use super::super::super::discover::metadata::ServerMetadata;
     use super::*;
 
@@ -263,7 +263,7 @@ mod tests {
                 authorization_response_iss_parameter_supported: Some(iss),
                 ..ServerMetadata::default()
             },
-            found: Found::ResourceMetadata,
+            found: DiscoverySource::ResourceMetadata,
             named_by: crate::url_policy::UrlSource::person(),
         }
     }

@@ -5,20 +5,20 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use super::*;
 
 /// A source whose answers are a function of how often it was asked, and why.
-struct Told<F> {
+struct FunctionSource<F> {
     asked: Mutex<Vec<&'static str>>,
     answer: F,
     /// How many refusals of one request it fetches for.
     legs: u32,
 }
 
-impl<F> fmt::Debug for Told<F> {
+impl<F> fmt::Debug for FunctionSource<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Told")
     }
 }
 
-impl<F> CredentialSource for Told<F>
+impl<F> CredentialSource for FunctionSource<F>
 where
     F: Fn(usize) -> Credentials + Send + Sync + 'static,
 {
@@ -48,16 +48,16 @@ where
     }
 }
 
-fn told<F>(answer: F) -> Arc<SingleFlight<Told<F>>>
+fn told<F>(answer: F) -> Arc<SingleFlight<FunctionSource<F>>>
 where
     F: Fn(usize) -> Credentials + Send + Sync + 'static,
 {
     START.with(|_| {});
-    let source = Told { asked: Mutex::default(), answer, legs: 5 };
+    let source = FunctionSource { asked: Mutex::default(), answer, legs: 5 };
     Arc::new(SingleFlight::with_clock(source, wall))
 }
 
-fn asked<F>(provider: &SingleFlight<Told<F>>) -> Vec<&'static str>
+fn asked<F>(provider: &SingleFlight<FunctionSource<F>>) -> Vec<&'static str>
 where
     F: Fn(usize) -> Credentials + Send + Sync + 'static,
 {

@@ -18,9 +18,9 @@ use crate::view::wrap::paragraph;
 
 /// What the options answer: the number of the input and the answer.
 #[derive(Debug)]
-pub(super) struct Given(Vec<(String, String)>);
+pub(super) struct InputAnswers(Vec<(String, String)>);
 
-impl Given {
+impl InputAnswers {
     /// Reads `--input`, held to what the offer declares. No error repeats a value.
     pub(super) fn read(args: &AddArgs, offer: &Offer) -> Result<Self, CliError> {
         let inputs = offer.inputs();
@@ -78,7 +78,7 @@ pub(super) fn literal_secret(id: &str) -> CliError {
 pub(super) async fn collect(
     app: &App,
     offer: &Offer,
-    given: Given,
+    given: InputAnswers,
     server: &str,
     mut typed: Option<&mut Typed>,
     args: &AddArgs,

@@ -9,8 +9,8 @@ use mcp_config::edit::Value;
 use mcp_config::registry::{DraftError, Offer, RegistryName, RegistryServer, RegistryStatus, look_alike};
 use mcp_connect::{Registry, RegistryError, RegistryErrorKind};
 
-use super::answers::{self, Given};
-use super::change::{self, NotChanged};
+use super::answers::{self, InputAnswers};
+use super::change::{self, ChangeFailure};
 use super::entry::{self, New};
 use crate::app::App;
 use crate::args::{AddArgs, TransportArg};
@@ -66,7 +66,7 @@ pub(super) async fn new(
     let mut offer = offers[number].clone();
     notes.extend(offer.notes().iter().cloned());
     let more = options(args, &mut offer)?;
-    let given = Given::read(args, &offer)?;
+    let given = InputAnswers::read(args, &offer)?;
     let said = answers::collect(app, &offer, given, named, typed.as_mut(), args).await?;
     let draft = offer.draft(&said).map_err(|error| undrafted(&server, &error))?;
     registry.check(&draft).map_err(|why| {
@@ -90,7 +90,7 @@ fn refuse_known(app: &App, args: &AddArgs, name: Option<&str>, named: &str) -> R
     let place = change::place(&config, app.scope().unwrap_or(mcp_config::Scope::Mcplink))?;
     let new = New { name: named.to_owned(), entry: Value::Object(Vec::new()) };
     change::editor(&config)?
-        .dry_run::<NotChanged>(&place, |text| super::written(&place, text, &new, &args.write))?;
+        .dry_run::<ChangeFailure>(&place, |text| super::written(&place, text, &new, &args.write))?;
     let alike = config.entries.iter().find(|entry| look_alike(&entry.name, named));
     match alike {
         // A name that a person gives is meant.

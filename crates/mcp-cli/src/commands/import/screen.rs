@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mcp_config::{Candidate, HostFound, Severity, Standing};
+use mcp_config::{Candidate, CandidateState, HostListing, Severity};
 
 use super::{Import, differs, file_of, is_new, is_same};
 use crate::app::App;
@@ -15,13 +15,13 @@ use crate::view::text::{columns, rows_of};
 use crate::view::wrap::paragraph;
 
 /// The settings of an editor are there whether it has servers or not.
-pub(super) fn says_something(file: &HostFound) -> bool {
+pub(super) fn says_something(file: &HostListing) -> bool {
     !file.servers.is_empty() || file.pointers > 0 || file.unreadable.is_some()
 }
 
 /// The table of files.
 pub(super) fn found(app: &App, import: &Import) -> String {
-    let files: Vec<&HostFound> = import.found.iter().filter(|file| says_something(file)).collect();
+    let files: Vec<&HostListing> = import.found.iter().filter(|file| says_something(file)).collect();
     if files.is_empty() {
         let text = "no other host has servers here; `mcplink hosts` says which are looked for";
         return paragraph(text, app.style().room());
@@ -62,7 +62,7 @@ pub(super) fn candidates(app: &App, import: &Import) -> String {
     }
     let rows = shown_ones.iter().map(|(number, one)| {
         let mark = match (&one.standing, import.is_chosen(*number)) {
-            (Standing::Unusable(_), _) => "[-]",
+            (CandidateState::Unusable(_), _) => "[-]",
             (_, true) => "[x]",
             (_, false) => "[ ]",
         };
@@ -102,12 +102,12 @@ fn sources(one: &Candidate) -> String {
 fn details(app: &App, one: &Candidate) -> Vec<String> {
     let mut texts = Vec::new();
     match &one.standing {
-        Standing::Unusable(why) => texts.push(shown::line(&format!("cannot be used: {why}"))),
-        Standing::Differs(origin) => {
+        CandidateState::Unusable(why) => texts.push(shown::line(&format!("cannot be used: {why}"))),
+        CandidateState::Differs(origin) => {
             let at = short(app, &file_of(&origin.place));
             texts.push(format!("another server has its name ({at}:{})", origin.line));
         }
-        Standing::DiffersFrom(host) => {
+        CandidateState::DiffersFrom(host) => {
             texts.push(format!("{} has another server of that name", host.title));
         }
         _ => {}
@@ -210,7 +210,7 @@ pub(super) fn done(app: &App, import: &Import, wrote: bool, asked: bool, args: &
     if wrote {
         out.push_str(&took);
     } else if names.is_empty() {
-        if import.plan.candidates.iter().any(|one| !matches!(one.standing, Standing::Unusable(_))) {
+        if import.plan.candidates.iter().any(|one| !matches!(one.standing, CandidateState::Unusable(_))) {
             out.push_str("nothing new to take over\n");
         }
     } else {

@@ -7,7 +7,7 @@ use mcp_config::{Bundle, Platform};
 use mcp_files::Policy;
 use serde::Serialize;
 
-use super::Around;
+use super::WrapContext;
 use super::zip::{self, Entry};
 use crate::args::WrapArgs;
 use crate::error::CliError;
@@ -39,7 +39,7 @@ struct Document<'a> {
     not_taken_over: &'a [String],
 }
 
-pub(super) fn write(around: &Around<'_>, args: &WrapArgs, file: &Path) -> Result<ExitStatus, CliError> {
+pub(super) fn write(around: &WrapContext<'_>, args: &WrapArgs, file: &Path) -> Result<ExitStatus, CliError> {
     let app = around.app;
     let refused = |why: String| CliError::usage("no-bundle", "no bundle is written").why(shown::line(&why));
     let [name] = &*args.names else {
@@ -89,7 +89,7 @@ pub(super) fn write(around: &Around<'_>, args: &WrapArgs, file: &Path) -> Result
 }
 
 /// The archive: what it is, and this program.
-fn packed(around: &Around<'_>, bundle: &Bundle) -> Result<Vec<u8>, CliError> {
+fn packed(around: &WrapContext<'_>, bundle: &Bundle) -> Result<Vec<u8>, CliError> {
     let program = around.program()?;
     let failed = |why: String| {
         CliError::usage("no-program", "this program cannot be put into a bundle").why(shown::line(&why))
@@ -105,7 +105,7 @@ fn packed(around: &Around<'_>, bundle: &Bundle) -> Result<Vec<u8>, CliError> {
     zip::archive(&entries).ok_or_else(|| failed("it is longer than an archive can be".to_owned()))
 }
 
-fn show(around: &Around<'_>, document: &Document<'_>) {
+fn show(around: &WrapContext<'_>, document: &Document<'_>) {
     let app = around.app;
     if app.json {
         return app.print_json(document);
@@ -130,7 +130,7 @@ fn show(around: &Around<'_>, document: &Document<'_>) {
     }
 }
 
-impl Around<'_> {
+impl WrapContext<'_> {
     /// The entry `name` as it is written: in our files, or else in a file of the host.
     fn written(&self, name: &str) -> Result<Option<Value>, CliError> {
         if let Some(entry) = self.config.entry(name)

@@ -7,7 +7,7 @@ use mcp_config::Platform;
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{Around, Planned};
+use super::{WrapContext, WrapPlan};
 use crate::view::shown;
 
 /// How long a host may take to hear something.
@@ -34,7 +34,7 @@ const OF_A_DESKTOP: [&str; 14] = [
 /// What came of it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Checked {
+pub(super) struct CheckReport {
     /// The status, as `status` has it; `null` where it could not be asked.
     pub(super) status: Option<String>,
     pub(super) tools: Option<u64>,
@@ -46,7 +46,7 @@ pub(super) struct Checked {
     pub(super) path: Option<String>,
 }
 
-impl Checked {
+impl CheckReport {
     pub(super) fn lines(&self) -> Vec<String> {
         let mut lines = Vec::new();
         let tools = match self.tools {
@@ -78,7 +78,7 @@ fn desktop_path(platform: Platform) -> Option<&'static str> {
     }
 }
 
-pub(super) async fn run(around: &Around<'_>, one: &Planned) -> Checked {
+pub(super) async fn run(around: &WrapContext<'_>, one: &WrapPlan) -> CheckReport {
     let environment = &around.app.environment;
     let own_path = environment.text("PATH").unwrap_or_default().to_owned();
     let is_desktop = around.host.is_started_by_desktop();
@@ -112,7 +112,7 @@ pub(super) async fn run(around: &Around<'_>, one: &Planned) -> Checked {
         said.and_then(|said| serde_json::from_slice(&said.stdout).ok()).unwrap_or(Value::Null);
     let row = &document["servers"][0];
     let text = |value: &Value| value.as_str().map(str::to_owned);
-    Checked {
+    CheckReport {
         status: text(&row["status"]),
         tools: row["tools"].as_u64(),
         message: text(&row["reason"]["message"]),
@@ -122,7 +122,7 @@ pub(super) async fn run(around: &Around<'_>, one: &Planned) -> Checked {
 }
 
 /// The program of the server or of its helper that is on the person's `PATH` and not on the host's.
-async fn missing(around: &Around<'_>, one: &Planned, own: &str, theirs: &str) -> Option<String> {
+async fn missing(around: &WrapContext<'_>, one: &WrapPlan, own: &str, theirs: &str) -> Option<String> {
     let config = around.app.own_config().ok()?;
     let entry = config.entry(&one.name)?;
     let program = match entry.stdio() {

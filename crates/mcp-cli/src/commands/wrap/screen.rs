@@ -1,6 +1,6 @@
 //! What `wrap` shows and asks.
 
-use super::{Around, Planned, Row};
+use super::{Row, WrapContext, WrapPlan};
 use crate::app::App;
 use crate::args::WrapArgs;
 use crate::commands::change::entry_lines;
@@ -9,7 +9,7 @@ use crate::hosts::short;
 use crate::view::shown;
 use crate::view::wrap::paragraph;
 
-pub(super) fn difference(app: &App, one: &Planned) -> String {
+pub(super) fn difference(app: &App, one: &WrapPlan) -> String {
     let mut out = format!("{}\n", short(app, &one.target.place.file.display().to_string()));
     if let Some(before) = &one.before {
         out.push_str(&entry_lines('-', &one.name, before));
@@ -20,7 +20,7 @@ pub(super) fn difference(app: &App, one: &Planned) -> String {
     out
 }
 
-pub(super) async fn agreed(app: &App, planned: &[Planned]) -> bool {
+pub(super) async fn agreed(app: &App, planned: &[WrapPlan]) -> bool {
     let mut answers = Answers::of_terminal();
     answers.forget_typed();
     let count = planned.len();
@@ -29,7 +29,7 @@ pub(super) async fn agreed(app: &App, planned: &[Planned]) -> bool {
     matches!(&*answer.trim().to_ascii_lowercase(), "" | "y" | "yes")
 }
 
-pub(super) fn wrote(app: &App, one: &Planned, row: &Row<'_>) -> String {
+pub(super) fn wrote(app: &App, one: &WrapPlan, row: &Row<'_>) -> String {
     let name = shown::name(&one.name);
     let mut out = format!("wrapped {name}\n");
     if row.moved {
@@ -53,7 +53,7 @@ pub(super) fn wrote(app: &App, one: &Planned, row: &Row<'_>) -> String {
 }
 
 pub(super) fn ending(
-    around: &Around<'_>,
+    around: &WrapContext<'_>,
     args: &WrapArgs,
     names: &[String],
     wrote: bool,

@@ -3,10 +3,10 @@
 use mcp_config::{EntryPlace, HostTarget, KeptNames};
 use serde::Serialize;
 
-use super::{Around, refused};
+use super::{WrapContext, refused};
 use crate::app::App;
 use crate::args::UnwrapArgs;
-use crate::commands::change::NotChanged;
+use crate::commands::change::ChangeFailure;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::hosts::short;
@@ -32,8 +32,8 @@ struct UndoRow {
 }
 
 pub(in crate::commands) fn undo(app: &App, args: &UnwrapArgs) -> Result<ExitStatus, CliError> {
-    let around = Around::new(app, &args.host)?;
-    let record = around.editor.wrap_record().map_err(NotChanged::File)?;
+    let around = WrapContext::new(app, &args.host)?;
+    let record = around.editor.wrap_record().map_err(ChangeFailure::File)?;
     let kept = record.names_of(around.host.name);
     let all: Vec<(KeptNames, String)> = kept
         .into_iter()
@@ -103,7 +103,7 @@ pub(in crate::commands) fn undo(app: &App, args: &UnwrapArgs) -> Result<ExitStat
     }
 }
 
-impl Around<'_> {
+impl WrapContext<'_> {
     /// Where an entry was put; none where it is of another folder than this one.
     fn target_of(&self, kept: &KeptNames) -> Option<HostTarget> {
         HostTarget::kept(self.host, kept, &self.config, &self.request)
@@ -117,7 +117,7 @@ impl Around<'_> {
                 .next("run it in that project, or with --project")
         })?;
         let failed = |why| refused(self, &target, name, None, why);
-        let kept = self.editor.wrap_record().map_err(NotChanged::File)?.kept(&target.place, name);
+        let kept = self.editor.wrap_record().map_err(ChangeFailure::File)?.kept(&target.place, name);
         let mut row = UndoRow { name: name.to_owned(), file: file.display().to_string(), removed: false };
         if dry_run {
             let text = self.text(&target.place)?;
@@ -126,7 +126,8 @@ impl Around<'_> {
         }
         self.editor.unwrap(&target, name).map_err(failed)?;
         let project = kept.as_ref().and_then(|kept| kept.through.project()).map(str::to_owned);
-        let still = self.editor.wrap_record().map_err(NotChanged::File)?.leads_to(name, project.as_deref());
+        let still =
+            self.editor.wrap_record().map_err(ChangeFailure::File)?.leads_to(name, project.as_deref());
         if kept.is_some_and(|kept| kept.moved) && !still {
             row.removed = self.take_out(&target, &self.own_of(project.is_some()), name)?;
         }
@@ -148,8 +149,8 @@ impl Around<'_> {
         if ours.is_none() || ours != theirs {
             return Ok(false);
         }
-        self.editor.edit::<NotChanged>(place, |text| {
-            place.without(text, name).map_err(|error| NotChanged::File(place.refused(error)))
+        self.editor.edit::<ChangeFailure>(place, |text| {
+            place.without(text, name).map_err(|error| ChangeFailure::File(place.refused(error)))
         })?;
         Ok(true)
     }

@@ -1,6 +1,6 @@
 //! Cline, the extension and the command: flat entries, or with everything in `transport`.
 
-use crate::hosts::words::Means::{Nothing, Time};
+use crate::hosts::words::FieldMeaning::{Nothing, Time};
 use crate::hosts::words::Unit::Seconds;
 use crate::hosts::{Base, Host, HostFile, PLAIN, json};
 

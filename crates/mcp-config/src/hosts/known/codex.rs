@@ -1,6 +1,6 @@
 //! Codex: TOML, with no references to variables but fields that name them.
 
-use crate::hosts::words::Means::{Nothing, OneOf};
+use crate::hosts::words::FieldMeaning::{Nothing, OneOf};
 use crate::hosts::{Base, Format, Host, HostFile, PLAIN, json};
 
 const SERVERS: &[&[&str]] = &[&["mcp_servers"]];

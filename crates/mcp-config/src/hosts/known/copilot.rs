@@ -1,6 +1,6 @@
 //! Copilot CLI, and the portable form of VS Code, which is the same.
 
-use crate::hosts::words::Means::Nothing;
+use crate::hosts::words::FieldMeaning::Nothing;
 use crate::hosts::{Base, Host, HostFile, Local, PLAIN, json};
 
 const FILES: &[HostFile] = &[

@@ -1,11 +1,11 @@
 //! Gemini CLI: `httpUrl`, or `url` with a type; what is switched off is listed in `mcp.excluded`.
 
-use crate::hosts::words::Means::{Lost, Nothing};
-use crate::hosts::{Base, Form, Host, HostFile, Means, PLAIN, json};
+use crate::hosts::words::FieldMeaning::{Lost, Nothing};
+use crate::hosts::{Base, FieldMeaning, Form, Host, HostFile, PLAIN, json};
 
 const GOOGLE: &str = "tokens of a cloud provider are not supplied here: use `headersHelper`";
 
-pub(super) const FIELDS: &[(&str, Means)] = &[
+pub(super) const FIELDS: &[(&str, FieldMeaning)] = &[
     ("trust", Nothing),
     ("extension", Nothing),
     ("tcp", Lost("this transport is not spoken here")),

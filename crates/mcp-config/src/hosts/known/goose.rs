@@ -1,6 +1,6 @@
 //! Goose: YAML, `extensions`, some of which are built into it; times are in seconds.
 
-use crate::hosts::words::Means::{Nothing, Time};
+use crate::hosts::words::FieldMeaning::{Nothing, Time};
 use crate::hosts::words::Unit::Seconds;
 use crate::hosts::{Base, Format, Host, HostFile, PLAIN, json};
 

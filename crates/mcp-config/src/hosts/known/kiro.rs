@@ -1,6 +1,6 @@
 //! Kiro.
 
-use crate::hosts::words::Means::Nothing;
+use crate::hosts::words::FieldMeaning::Nothing;
 use crate::hosts::{Base, Host, HostFile, PLAIN, json};
 
 const FILES: &[HostFile] =

@@ -1,6 +1,6 @@
 //! mcporter.
 
-use crate::hosts::words::Means::{Nothing, OneOf};
+use crate::hosts::words::FieldMeaning::{Nothing, OneOf};
 use crate::hosts::{Base, Form, Host, HostFile, PLAIN, json};
 
 const FILES: &[HostFile] = &[

@@ -1,10 +1,10 @@
 //! opencode: `mcp`, and `mcp.servers` in its newer form; the command is an array, its variables are `environment`.
 
-use crate::hosts::words::Means::Lost;
-use crate::hosts::{Base, Form, Host, HostFile, Local, Means, PLAIN, json};
+use crate::hosts::words::FieldMeaning::Lost;
+use crate::hosts::{Base, FieldMeaning, Form, Host, HostFile, Local, PLAIN, json};
 
 pub(super) const SERVERS: &[&[&str]] = &[&["mcp", "servers"], &["mcp"]];
-pub(super) const FIELDS: &[(&str, Means)] =
+pub(super) const FIELDS: &[(&str, FieldMeaning)] =
     &[("timeout", Lost("it limits the first list of tools; here MCP_TIMEOUT does"))];
 
 const FILES: &[HostFile] = &[

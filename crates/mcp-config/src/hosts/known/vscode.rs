@@ -1,6 +1,6 @@
 //! VS Code: `servers` with `inputs` in files of their own, and before those existed in its settings.
 
-use crate::hosts::words::Means::{Lost, Nothing};
+use crate::hosts::words::FieldMeaning::{Lost, Nothing};
 use crate::hosts::{Base, Host, HostFile, Local, PLAIN, json};
 
 const SERVERS: &[&[&str]] = &[&["servers"], &["mcpServers"]];

@@ -1,6 +1,6 @@
 //! Zed: `context_servers` in its settings; the command was an object in older versions.
 
-use crate::hosts::words::Means::{Lost, Nothing};
+use crate::hosts::words::FieldMeaning::{Lost, Nothing};
 use crate::hosts::{Base, Host, HostFile, Local, PLAIN, json};
 
 const SERVERS: &[&[&str]] = &[&["context_servers"]];

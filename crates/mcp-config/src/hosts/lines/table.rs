@@ -2,7 +2,7 @@
 //! this program's own command line, are read by.
 
 use super::super::words;
-use super::{Line, Said, Setting};
+use super::{Line, LineField, Setting};
 
 /// A program that is a bridge.
 pub(super) struct Bridge {
@@ -10,14 +10,14 @@ pub(super) struct Bridge {
     pub(super) package: &'static str,
     /// The option that the address follows; none where it is the first argument.
     pub(super) addresses: &'static [(&'static str, Option<&'static str>)],
-    pub(super) options: &'static [(&'static str, Takes)],
+    pub(super) options: &'static [(&'static str, OptionMeaning)],
     /// The variable of the entry that holds a bearer token.
     pub(super) token: Option<&'static str>,
 }
 
 /// What an option says.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Takes {
+pub(crate) enum OptionMeaning {
     /// `Name: value`.
     Header,
     /// A name and a value, as two words.
@@ -48,7 +48,7 @@ pub(crate) enum Takes {
     LostFlag(&'static str),
 }
 
-impl Takes {
+impl OptionMeaning {
     /// How many words follow.
     pub(crate) fn values(self) -> usize {
         match self {
@@ -86,7 +86,7 @@ impl Takes {
 
 impl Line {
     fn say(&mut self, field: &'static str, value: Setting, at: usize) {
-        self.said.push(Said { field, value, word: at });
+        self.said.push(LineField { field, value, word: at });
     }
 }
 
@@ -139,11 +139,16 @@ pub struct AddressOption {
     pub value: Option<&'static str>,
     /// What it does, for a help.
     pub about: &'static str,
-    pub(crate) takes: Takes,
+    pub(crate) takes: OptionMeaning,
 }
 
 impl AddressOption {
-    const fn new(name: &'static str, value: Option<&'static str>, takes: Takes, about: &'static str) -> Self {
+    const fn new(
+        name: &'static str,
+        value: Option<&'static str>,
+        takes: OptionMeaning,
+        about: &'static str,
+    ) -> Self {
         Self { name, short: None, value, about, takes }
     }
 
@@ -153,7 +158,7 @@ impl AddressOption {
 
     /// Whether it sets the field at `path` of an entry.
     pub(crate) fn is_of(&self, path: &str) -> bool {
-        matches!(self.takes, Takes::Text(field) | Takes::Port(field) | Takes::Is(field, _) if field == path)
+        matches!(self.takes, OptionMeaning::Text(field) | OptionMeaning::Port(field) | OptionMeaning::Is(field, _) if field == path)
     }
 
     /// Each of them.
@@ -167,95 +172,103 @@ static OWN: [AddressOption; 15] = [
     AddressOption::new(
         "--header",
         Some("NAME: VALUE"),
-        Takes::Header,
+        OptionMeaning::Header,
         "Send this header to the URL; '${env:V}' in it is the variable V (repeatable)",
     )
     .short('H'),
-    AddressOption::new("--transport", Some("TYPE"), Takes::Type, "How the URL speaks: http or sse")
+    AddressOption::new("--transport", Some("TYPE"), OptionMeaning::Type, "How the URL speaks: http or sse")
         .short('t'),
     AddressOption::new(
         "--client-id",
         Some("ID"),
-        Takes::Text("oauth.clientId"),
+        OptionMeaning::Text("oauth.clientId"),
         "The client that is registered with the authorization server of the URL",
     ),
     AddressOption::new(
         "--callback-port",
         Some("PORT"),
-        Takes::Port("oauth.callbackPort"),
+        OptionMeaning::Port("oauth.callbackPort"),
         "The port that a sign-in comes back to",
     ),
     AddressOption::new(
         "--redirect-uri",
         Some("URI"),
-        Takes::Text("oauth.redirectUri"),
+        OptionMeaning::Text("oauth.redirectUri"),
         "The whole address that a sign-in comes back to",
     ),
     AddressOption::new(
         "--client-metadata-url",
         Some("URL"),
-        Takes::Text("oauth.clientMetadataUrl"),
+        OptionMeaning::Text("oauth.clientMetadataUrl"),
         "Where the metadata of this client is",
     ),
     AddressOption::new(
         "--oauth-resource",
         Some("URI"),
-        Takes::Text("oauth.resource"),
+        OptionMeaning::Text("oauth.resource"),
         "The resource that tokens are asked for; '' for none",
     ),
     AddressOption::new(
         "--ca",
         Some("FILE"),
-        Takes::Text("tls.ca"),
+        OptionMeaning::Text("tls.ca"),
         "A PEM file of certificates that are trusted for the URL, beside those of the platform",
     ),
     AddressOption::new(
         "--cert",
         Some("FILE"),
-        Takes::Text("tls.cert"),
+        OptionMeaning::Text("tls.cert"),
         "A PEM file with the certificate that is shown to the URL, for a server that asks for one",
     ),
     AddressOption::new(
         "--key",
         Some("FILE"),
-        Takes::Text("tls.key"),
+        OptionMeaning::Text("tls.key"),
         "A PEM file with its key, where that is not in the same file",
     ),
     AddressOption::new(
         "--server-name",
         Some("NAME"),
-        Takes::Text("tls.serverName"),
+        OptionMeaning::Text("tls.serverName"),
         "The name that the certificate of the URL has to have, in place of its host",
     ),
     AddressOption::new(
         "--insecure-skip-verify",
         None,
-        Takes::Is("tls.insecureSkipVerify", &TRUE),
+        OptionMeaning::Is("tls.insecureSkipVerify", &TRUE),
         "Take every certificate of the URL: anyone on the way can read and change everything",
     ),
     AddressOption::new(
         "--proxy",
         Some("PROXY"),
-        Takes::Text("proxy"),
+        OptionMeaning::Text("proxy"),
         "The proxy of the URL, also on this machine: http://.., socks5h://.., or none",
     ),
     AddressOption::new(
         "--no-cookies",
         None,
-        Takes::Is("cookies", &FALSE),
+        OptionMeaning::Is("cookies", &FALSE),
         "Send no cookie back that the URL sets",
     ),
-    AddressOption::new("--ipv4", None, Takes::Is("ipv4", &TRUE), "Use addresses of IPv4 alone for the URL"),
+    AddressOption::new(
+        "--ipv4",
+        None,
+        OptionMeaning::Is("ipv4", &TRUE),
+        "Use addresses of IPv4 alone for the URL",
+    ),
 ];
 
 /// Options of our `bridge` that are no part of an entry.
-const OF_BRIDGE: [(&str, Takes); 3] =
-    [("--shared", Takes::Flag), ("--interactive-login", Takes::Flag), ("--project", Takes::Value)];
+const OF_BRIDGE: [(&str, OptionMeaning); 3] = [
+    ("--shared", OptionMeaning::Flag),
+    ("--interactive-login", OptionMeaning::Flag),
+    ("--project", OptionMeaning::Value),
+];
 
 impl Bridge {
     /// What an option of it says.
-    pub(super) fn takes(&self, option: &str) -> Option<Takes> {
-        let named = |options: &[(&str, Takes)]| {
+    pub(super) fn takes(&self, option: &str) -> Option<OptionMeaning> {
+        let named = |options: &[(&str, OptionMeaning)]| {
             options.iter().find(|(name, _)| *name == option).map(|(_, takes)| *takes)
         };
         if self.package != "mcplink" {
@@ -272,36 +285,39 @@ pub(super) static BRIDGES: [Bridge; 4] = [
         package: "mcp-remote",
         addresses: &[],
         options: &[
-            ("--header", Takes::Header),
-            ("--header-file", Takes::LostValue("headers of a file: use `headersHelper`")),
-            ("--host", Takes::CallbackHost),
-            ("--callback-path", Takes::CallbackPath),
-            ("--auth-success-url", Takes::Value),
-            ("--allow-http", Takes::Flag),
-            ("--debug", Takes::Flag),
-            ("--silent", Takes::Flag),
-            ("--enable-proxy", Takes::Flag),
-            ("--ignore-tool", Takes::LostValue("which tools may not be used is `blockedTools` of an entry")),
-            ("--auth-timeout", Takes::Value),
-            ("--connect-timeout", Takes::Value),
-            ("--headers-timeout", Takes::Value),
-            ("--body-timeout", Takes::Value),
-            ("--keep-alive", Takes::LostFlag(NO_PINGS)),
-            ("--ping-interval", Takes::LostValue(NO_PINGS)),
-            ("--ipv4", Takes::Is("ipv4", &TRUE)),
-            ("--transport", Takes::Kind),
-            ("--protocol", Takes::Value),
-            ("--static-oauth-client-info", Takes::Client),
-            ("--static-oauth-client-metadata", Takes::LostValue(NO_FIELD)),
-            ("--client-metadata-url", Takes::Text("oauth.clientMetadataUrl")),
-            ("--client-credentials", Takes::LostFlag(GRANT)),
-            ("--token-endpoint", Takes::LostValue(GRANT)),
-            ("--device-code", Takes::Flag),
-            ("--disable-cookies", Takes::Is("cookies", &FALSE)),
-            ("--use-id-token", Takes::LostFlag(NO_FIELD)),
-            ("--resource", Takes::Text("oauth.resource")),
-            ("--disable-resource-parameter", Takes::Is("oauth.resource", &NOTHING)),
-            ("--authorize-param", Takes::LostValue(NO_FIELD)),
+            ("--header", OptionMeaning::Header),
+            ("--header-file", OptionMeaning::LostValue("headers of a file: use `headersHelper`")),
+            ("--host", OptionMeaning::CallbackHost),
+            ("--callback-path", OptionMeaning::CallbackPath),
+            ("--auth-success-url", OptionMeaning::Value),
+            ("--allow-http", OptionMeaning::Flag),
+            ("--debug", OptionMeaning::Flag),
+            ("--silent", OptionMeaning::Flag),
+            ("--enable-proxy", OptionMeaning::Flag),
+            (
+                "--ignore-tool",
+                OptionMeaning::LostValue("which tools may not be used is `blockedTools` of an entry"),
+            ),
+            ("--auth-timeout", OptionMeaning::Value),
+            ("--connect-timeout", OptionMeaning::Value),
+            ("--headers-timeout", OptionMeaning::Value),
+            ("--body-timeout", OptionMeaning::Value),
+            ("--keep-alive", OptionMeaning::LostFlag(NO_PINGS)),
+            ("--ping-interval", OptionMeaning::LostValue(NO_PINGS)),
+            ("--ipv4", OptionMeaning::Is("ipv4", &TRUE)),
+            ("--transport", OptionMeaning::Kind),
+            ("--protocol", OptionMeaning::Value),
+            ("--static-oauth-client-info", OptionMeaning::Client),
+            ("--static-oauth-client-metadata", OptionMeaning::LostValue(NO_FIELD)),
+            ("--client-metadata-url", OptionMeaning::Text("oauth.clientMetadataUrl")),
+            ("--client-credentials", OptionMeaning::LostFlag(GRANT)),
+            ("--token-endpoint", OptionMeaning::LostValue(GRANT)),
+            ("--device-code", OptionMeaning::Flag),
+            ("--disable-cookies", OptionMeaning::Is("cookies", &FALSE)),
+            ("--use-id-token", OptionMeaning::LostFlag(NO_FIELD)),
+            ("--resource", OptionMeaning::Text("oauth.resource")),
+            ("--disable-resource-parameter", OptionMeaning::Is("oauth.resource", &NOTHING)),
+            ("--authorize-param", OptionMeaning::LostValue(NO_FIELD)),
         ],
         token: None,
     },
@@ -309,16 +325,16 @@ pub(super) static BRIDGES: [Bridge; 4] = [
         package: "mcp-proxy",
         addresses: &[],
         options: &[
-            ("-H", Takes::HeaderWords),
-            ("--headers", Takes::HeaderWords),
-            ("--transport", Takes::Kind),
-            ("--client-id", Takes::LostValue(GRANT)),
-            ("--client-secret", Takes::LostValue(GRANT)),
-            ("--token-url", Takes::LostValue(GRANT)),
-            ("--verify-ssl", Takes::Value),
-            ("--no-verify-ssl", Takes::Is("tls.insecureSkipVerify", &TRUE)),
-            ("--debug", Takes::Flag),
-            ("--log-level", Takes::Value),
+            ("-H", OptionMeaning::HeaderWords),
+            ("--headers", OptionMeaning::HeaderWords),
+            ("--transport", OptionMeaning::Kind),
+            ("--client-id", OptionMeaning::LostValue(GRANT)),
+            ("--client-secret", OptionMeaning::LostValue(GRANT)),
+            ("--token-url", OptionMeaning::LostValue(GRANT)),
+            ("--verify-ssl", OptionMeaning::Value),
+            ("--no-verify-ssl", OptionMeaning::Is("tls.insecureSkipVerify", &TRUE)),
+            ("--debug", OptionMeaning::Flag),
+            ("--log-level", OptionMeaning::Value),
         ],
         token: Some("API_ACCESS_TOKEN"),
     },
@@ -326,10 +342,10 @@ pub(super) static BRIDGES: [Bridge; 4] = [
         package: "supergateway",
         addresses: &[("--sse", Some("sse")), ("--streamableHttp", Some("http"))],
         options: &[
-            ("--header", Takes::Header),
-            ("--oauth2Bearer", Takes::Token),
-            ("--logLevel", Takes::Value),
-            ("--outputTransport", Takes::Value),
+            ("--header", OptionMeaning::Header),
+            ("--oauth2Bearer", OptionMeaning::Token),
+            ("--logLevel", OptionMeaning::Value),
+            ("--outputTransport", OptionMeaning::Value),
         ],
         token: None,
     },

@@ -152,13 +152,13 @@ impl Inbound for Recorder {
 
 /// Supplies `Bearer A`, and `Bearer B` once that was refused.
 #[derive(Debug)]
-struct Rotating;
+struct RotatingProvider;
 
 fn bearer(value: &'static str) -> Credentials {
     Credentials::new("rotating", [(header::AUTHORIZATION, HeaderValue::from_static(value))])
 }
 
-impl AuthProvider for Rotating {
+impl AuthProvider for RotatingProvider {
     fn name(&self) -> &str {
         "rotating"
     }
@@ -228,7 +228,7 @@ async fn messages_go_by_post_and_come_by_the_stream() {
 #[tokio::test]
 async fn credentials_travel_on_both_ways_and_a_refused_post_is_replayed_once() {
     let mut fake = Fake::start().await;
-    let (wire, mut stream, _) = fake.opened(Some(Arc::new(Rotating))).await;
+    let (wire, mut stream, _) = fake.opened(Some(Arc::new(RotatingProvider))).await;
     assert!(stream.has("authorization: Bearer A"));
     let script = async {
         let mut refused = fake.next().await;

@@ -34,7 +34,7 @@ async fn f064_resource_metadata_comes_first_and_the_challenge_says_where() {
         "DPoP resource_metadata=\"/custom.json\"",
     ] {
         let found = run(&net, challenge).await.unwrap();
-        assert_eq!((found.issuer.as_str(), found.found), (AS, Found::ResourceMetadata));
+        assert_eq!((found.issuer.as_str(), found.found), (AS, DiscoverySource::ResourceMetadata));
         assert_eq!(
             net.take_lines(),
             ["GET https://mcp.example/custom.json", AS_ROOT],
@@ -102,7 +102,10 @@ async fn f067_configured_metadata_replaces_discovery() {
     let found = discover(&net, &server, pin(&url), &challenges("Bearer resource_metadata=\"/x\""), NEEDS)
         .await
         .unwrap();
-    assert_eq!((found.issuer.as_str(), found.found), ("https://login.example/tenant", Found::Configured));
+    assert_eq!(
+        (found.issuer.as_str(), found.found),
+        ("https://login.example/tenant", DiscoverySource::Configured)
+    );
     assert_eq!(found.resource, SERVER);
     assert_eq!(net.take_lines(), ["GET https://login.example/meta"]);
 
@@ -121,7 +124,7 @@ async fn a_server_of_2025_03_26_is_its_own_authorization_server() {
         listed["issuer"] = json!(issuer);
         net.json(at, 200, listed);
         let found = run(&net, "Bearer").await.unwrap();
-        assert_eq!((found.issuer.as_str(), found.found), (issuer, Found::Origin));
+        assert_eq!((found.issuer.as_str(), found.found), (issuer, DiscoverySource::Origin));
         assert_eq!(found.server.token_endpoint.as_deref(), Some("https://mcp.example/oauth/token"));
         assert_eq!(net.take_lines(), [PRM_PATH, PRM_ROOT, at]);
     }
@@ -134,7 +137,7 @@ async fn a_server_of_2025_03_26_is_its_own_authorization_server() {
 async fn a_server_that_publishes_nothing_has_the_default_endpoints() {
     let net = FakeNet::default();
     let found = run(&net, "").await.unwrap();
-    assert_eq!(found.found, Found::DefaultEndpoints);
+    assert_eq!(found.found, DiscoverySource::DefaultEndpoints);
     assert_eq!(found.issuer, "https://mcp.example");
     assert_eq!(found.server.authorization_endpoint.as_deref(), Some("https://mcp.example/authorize"));
     assert_eq!(found.server.token_endpoint.as_deref(), Some("https://mcp.example/token"));
@@ -324,7 +327,7 @@ async fn fb_o09_o10_a_json_error_with_status_200_is_no_document() {
         net.on(AS_ROOT, move |_| text(200, junk));
         net.json(AS_OIDC, 200, metadata(AS));
         let found = run(&net, "").await.unwrap_or_else(|error| panic!("{junk}: {error}"));
-        assert_eq!(found.found, Found::ResourceMetadata);
+        assert_eq!(found.found, DiscoverySource::ResourceMetadata);
         assert_eq!(net.take_lines(), [PRM_PATH, PRM_ROOT, AS_ROOT, AS_OIDC], "{junk}");
     }
 }
@@ -391,7 +394,7 @@ async fn fb_a03_a_server_without_resource_metadata_is_looked_up_below_its_path_t
             let net = FakeNet::default();
             net.json(place, 200, metadata(issuer));
             let found = run(&net, "").await.unwrap();
-            assert_eq!((found.issuer.as_str(), found.found), (issuer, Found::Origin), "{place}");
+            assert_eq!((found.issuer.as_str(), found.found), (issuer, DiscoverySource::Origin), "{place}");
         }
         let net = FakeNet::default();
         net.json(place, 200, metadata("https://evil.example"));

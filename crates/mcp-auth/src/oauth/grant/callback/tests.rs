@@ -7,12 +7,12 @@ use super::super::authorizer::{DevicePrompt, authorization_prompt};
 use super::*;
 
 #[derive(Debug, Default)]
-struct Silent {
+struct SilentListener {
     pastes: std::sync::Mutex<Vec<&'static str>>,
     refused: std::sync::atomic::AtomicU32,
 }
 
-impl SignInPrompt for Silent {
+impl SignInPrompt for SilentListener {
     fn authorization<'a>(&'a self, _: AuthorizationPrompt<'a>) -> AuthFuture<'a, ()> {
         Box::pin(std::future::ready(Ok(())))
     }
@@ -43,7 +43,7 @@ async fn get(port: u16, target: &str) -> String {
 }
 
 async fn session(wish: RedirectPreference) -> Session {
-    LoopbackAuthorizer::new(Arc::new(Silent::default())).prepare(&wish).await.unwrap()
+    LoopbackAuthorizer::new(Arc::new(SilentListener::default())).prepare(&wish).await.unwrap()
 }
 
 fn port_of(session: &Session) -> u16 {
@@ -104,7 +104,7 @@ async fn a_second_round_goes_on_in_the_tab_of_the_first() {
 async fn f071_fb_a15_a_busy_port_is_an_error_that_names_it_at_once() {
     let taken = Loopback::localhost(0).await.unwrap();
     let port = taken.port().unwrap();
-    let authorizer = LoopbackAuthorizer::new(Arc::new(Silent::default()));
+    let authorizer = LoopbackAuthorizer::new(Arc::new(SilentListener::default()));
     let wish = RedirectPreference { port: Some(port), ..RedirectPreference::default() };
     let error = authorizer.prepare(&wish).await.unwrap_err();
     assert!(error.to_string().contains(&port.to_string()), "{error}");
@@ -122,7 +122,7 @@ async fn f070_fb_a23_the_redirect_uri_is_exactly_the_configured_one_and_its_port
     assert_eq!(session.listener.as_ref().unwrap().port(), Some(free));
     assert_eq!(session.path, "/oauth/cb");
 
-    let authorizer = LoopbackAuthorizer::new(Arc::new(Silent::default()));
+    let authorizer = LoopbackAuthorizer::new(Arc::new(SilentListener::default()));
     for bad in ["nonsense", "http://example.com/cb", "custom://x"] {
         let wish = RedirectPreference { exact: Some(bad.into()), ..RedirectPreference::default() };
         assert_eq!(
@@ -174,7 +174,7 @@ async fn fb_a22_a_redirect_uri_with_port_0_gets_a_free_one_on_exactly_that_host(
 
 #[tokio::test]
 async fn f073_fb_o50_a_pasted_redirect_ends_the_wait_and_nonsense_does_not() {
-    let prompt = Arc::new(Silent::default());
+    let prompt = Arc::new(SilentListener::default());
     *prompt.pastes.lock().unwrap() = vec!["http://localhost/callback?code=c&state=s", "not it"];
     let mut session =
         LoopbackAuthorizer::new(prompt.clone()).prepare(&RedirectPreference::default()).await.unwrap();
@@ -215,12 +215,12 @@ async fn s_n16_connections_that_say_nothing_end_neither_the_sign_in_nor_the_desc
 }
 
 /// A listener whose first connections fail.
-struct Failing {
+struct FailingListener {
     listener: Loopback,
     errors: std::sync::Mutex<Vec<io::Error>>,
 }
 
-impl Accept for Failing {
+impl Accept for FailingListener {
     async fn accept(&self) -> io::Result<TcpStream> {
         let error = self.errors.lock().unwrap().pop();
         match error {
@@ -239,7 +239,7 @@ async fn s_k9_no_error_of_accepting_ends_the_sign_in() {
     let listener = Loopback::localhost(0).await.unwrap();
     let port = listener.port().unwrap();
     let browser = tokio::spawn(async move { get(port, "/callback?code=c&state=s").await });
-    let failing = Failing { listener, errors: errors.into() };
+    let failing = FailingListener { listener, errors: errors.into() };
     let (params, stream) = receive(&failing, "/callback", &Secret::new("s")).await;
     assert_eq!(params.code.unwrap().expose(), "c");
     drop(stream);

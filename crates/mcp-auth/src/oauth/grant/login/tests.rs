@@ -236,8 +236,8 @@ async fn f082_old_tokens_stay_until_the_server_has_accepted_the_new_ones() {
 #[tokio::test]
 async fn f081_a_sign_in_that_is_dropped_leaves_the_old_tokens() {
     #[derive(Debug)]
-    struct Hanging;
-    impl LoginProbe for Hanging {
+    struct HangingProbe;
+    impl LoginProbe for HangingProbe {
         fn probe(&self, _: ProbeRequest) -> AuthFuture<'_, ()> {
             Box::pin(std::future::pending())
         }
@@ -246,7 +246,7 @@ async fn f081_a_sign_in_that_is_dropped_leaves_the_old_tokens() {
     let old = world.signed_in().await;
     let pending = login(&world).begin(&[]).await.unwrap();
     let authorizer = FakeAuthorizer::consenting(ISSUER);
-    let interrupted = pending.complete(&authorizer, &Hanging);
+    let interrupted = pending.complete(&authorizer, &HangingProbe);
     assert!(tokio::time::timeout(Duration::from_millis(50), interrupted).await.is_err());
     assert_eq!(world.net.sent_to(TOKEN).len(), 1, "it was interrupted after the exchange");
     assert_eq!(world.kept().await, Some(old));

@@ -31,15 +31,15 @@ fn error() -> AuthError {
     AuthError::new(AuthErrorKind::Protocol, "refresh")
 }
 
-async fn store_with(tokens: &StoredTokens) -> Arc<Flaky> {
-    let store = Flaky::default();
+async fn store_with(tokens: &StoredTokens) -> Arc<FlakyStore> {
+    let store = FlakyStore::default();
     store.kept.save(&key(), tokens).await.unwrap();
     Arc::new(store)
 }
 
 /// Refreshes `used` at second `now`; the server's answers come from `answer`. Tells how often it was asked, too.
 async fn run(
-    store: &Arc<Flaky>,
+    store: &Arc<FlakyStore>,
     used: StoredTokens,
     now: u64,
     mut answer: impl FnMut(StoredTokens) -> Result<StoredTokens, RefreshError> + Send + 'static,
@@ -55,7 +55,7 @@ async fn run(
     (outcome, asked.load(Ordering::Relaxed))
 }
 
-async fn kept(store: &Flaky) -> Option<StoredTokens> {
+async fn kept(store: &FlakyStore) -> Option<StoredTokens> {
     store.kept.load(&key()).await.unwrap()
 }
 
@@ -268,7 +268,7 @@ async fn a_store_that_cannot_be_read_or_locked_is_no_rejection() {
 
 /// A store that fails on request.
 #[derive(Debug, Default)]
-struct Flaky {
+struct FlakyStore {
     kept: MemoryTokenStore,
     failing_loads: AtomicU32,
     failing_saves: AtomicU32,
@@ -282,7 +282,7 @@ fn fails(counter: &AtomicU32) -> Result<(), AuthError> {
     if left.is_ok() { Err(AuthError::new(AuthErrorKind::Store, "use the store")) } else { Ok(()) }
 }
 
-impl TokenStore for Flaky {
+impl TokenStore for FlakyStore {
     fn load<'a>(&'a self, key: &'a TokenKey) -> AuthFuture<'a, Option<StoredTokens>> {
         Box::pin(async move {
             fails(&self.failing_loads)?;
