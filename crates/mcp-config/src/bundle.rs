@@ -85,12 +85,21 @@ impl Bundle {
             Self { name: name.to_owned(), words: Vec::new(), inputs: BTreeMap::new(), lost: Vec::new() };
         let url = bundle.url(url);
         bundle.words.extend(["bridge".to_owned(), url]);
-        if is_sse {
-            bundle.words.extend(["-t".to_owned(), "sse".to_owned()]);
+        let only = matches!(entry.get("fallback"), Some(Value::Bool(false)));
+        if let Some(kind) = match (is_sse, only) {
+            (true, true) => Some("sse-only"),
+            (true, false) => Some("sse"),
+            (false, true) => Some("http-only"),
+            (false, false) => None,
+        } {
+            bundle.words.extend(["-t".to_owned(), kind.to_owned()]);
         }
         for (key, value) in entry.members() {
             match (key, value) {
-                ("type" | "url" | "disabled" | "enabled" | "isActive", _) => {}
+                ("type" | "url" | "disabled" | "enabled" | "isActive" | "fallback", _) => {}
+                (list, Value::Array(tools)) if is_ban(list) => {
+                    tools.iter().for_each(|tool| bundle.tool(list, tool));
+                }
                 ("headers", Value::Object(headers)) => {
                     headers.iter().for_each(|(header, value)| bundle.header(header, value));
                 }
@@ -129,16 +138,40 @@ impl Bundle {
         self.words.extend(["-H".to_owned(), format!("{header}: {value}")]);
     }
 
+    /// A tool that is not to be used.
+    fn tool(&mut self, list: &str, tool: &Value) {
+        match tool.as_str() {
+            Some(tool) => self.words.extend(["--block-tool".to_owned(), tool.to_owned()]),
+            None => self.lost.push(list.to_owned()),
+        }
+    }
+
     /// What an option of a URL says in the place of the field at `path`.
     fn field(&mut self, path: &str, value: &Value) {
         let is = |option: &&AddressOption| match option.takes {
             OptionMeaning::Text(field) | OptionMeaning::Port(field) => field == path,
             OptionMeaning::Is(field, setting) => field == path && setting.is(value),
+            OptionMeaning::Member(field) | OptionMeaning::Seconds(field) => field == path,
+            OptionMeaning::Protocol => path == "protocol",
             _ => false,
         };
         let option = AddressOption::all().iter().find(is);
         match (option.map(|option| (option.name, option.takes)), value) {
             (Some((name, OptionMeaning::Is(..))), _) => self.words.push(name.to_owned()),
+            (Some((name, OptionMeaning::Seconds(_))), Value::Number(ms)) => {
+                self.words.extend([name.to_owned(), format!("{ms}ms")]);
+            }
+            (Some((name, OptionMeaning::Protocol)), Value::String(word)) => {
+                self.words.extend([name.to_owned(), word.clone()]);
+            }
+            (Some((name, OptionMeaning::Member(_))), Value::Object(members)) => {
+                for (member, value) in members {
+                    match value.as_str() {
+                        Some(text) => self.words.extend([name.to_owned(), format!("{member}={text}")]),
+                        None => self.lost.push(format!("{path}.{member}")),
+                    }
+                }
+            }
             (Some((name, OptionMeaning::Port(_))), Value::Number(port)) => {
                 self.words.extend([name.to_owned(), port.clone()]);
             }
@@ -246,6 +279,11 @@ impl BundleInput {
     }
 }
 
+/// Whether a list names tools that are not to be used.
+fn is_ban(list: &str) -> bool {
+    crate::schema::TOOL_LISTS.iter().any(|(name, only)| *name == list && !only)
+}
+
 /// `text` as the name of a variable.
 fn variable(text: &str) -> String {
     let word: String =
@@ -271,7 +309,8 @@ mod tests {
         let bundle = bundle(
             r#"{"type": "http", "url": "https://t.example/mcp", "timeout": 5000, "//": "canary", "headersHelper": "printf canary",
                 "headers": {"Authorization": "Bearer canary", "X-Team": "canary", "X-Key": "${KEY:-canary}", "X-Two": "${KEY}${B}"},
-                "oauth": {"clientId": "abc", "callbackPort": 3118, "scopes": "canary"}, "ipv4": true, "cookies": true}"#,
+                "oauth": {"clientId": "abc", "callbackPort": 3118, "scopes": "canary", "authorizeParams": {"prompt": "consent"}}, "ipv4": true, "cookies": true,
+                "excludeTools": ["drop*"], "fallback": false, "keepAliveMs": 30000, "protocol": "legacy"}"#,
         );
         let manifest = bundle.manifest(Platform::MacOs, "1.2.3");
         assert!(!manifest.contains("canary"), "{manifest}");
@@ -280,6 +319,8 @@ mod tests {
             [
                 "bridge",
                 "https://t.example/mcp",
+                "-t",
+                "http-only",
                 "-H",
                 "Authorization: Bearer ${env:TICKETS_EU_AUTHORIZATION}",
                 "-H",
@@ -292,7 +333,15 @@ mod tests {
                 "abc",
                 "--callback-port",
                 "3118",
-                "--ipv4"
+                "--authorize-param",
+                "prompt=consent",
+                "--ipv4",
+                "--block-tool",
+                "drop*",
+                "--keep-alive",
+                "30000ms",
+                "--protocol",
+                "legacy"
             ]
         );
         assert_eq!(bundle.lost, ["timeout", "headersHelper", "oauth.scopes"]);

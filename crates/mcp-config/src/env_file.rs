@@ -1,4 +1,4 @@
-//! Files of variables for a command (`envFile`), in the form that dotenv made usual.
+//! Files that entries name: of variables for a command (`envFile`), in the form that dotenv made usual.
 //!
 //! ```text
 //! # a remark
@@ -59,12 +59,14 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
 pub(crate) struct EnvFiles {
     read: Read,
     known: RefCell<HashMap<PathBuf, Result<Arc<EnvFile>, String>>>,
+    /// Files of another form.
+    texts: RefCell<HashMap<PathBuf, Result<Arc<str>, String>>>,
     left: Cell<u64>,
 }
 
 impl EnvFiles {
     pub(crate) fn new(read: Read) -> Self {
-        Self { read, known: RefCell::default(), left: Cell::new(MAX_ALL) }
+        Self { read, known: RefCell::default(), texts: RefCell::default(), left: Cell::new(MAX_ALL) }
     }
 
     /// The variables of the file at `path`.
@@ -81,24 +83,44 @@ impl EnvFiles {
         found
     }
 
+    /// The text of the file at `path`, which is of another form.
+    ///
+    /// # Errors
+    ///
+    /// As of [`open`](Self::open).
+    pub(crate) fn text(&self, path: &Path) -> Result<Arc<str>, String> {
+        if let Some(known) = self.texts.borrow().get(path) {
+            return known.clone();
+        }
+        let found = self.fresh_text(path).map(Arc::from);
+        self.texts.borrow_mut().insert(path.to_owned(), found.clone());
+        found
+    }
+
     /// The files that were asked for, whether they are there or not.
     pub(crate) fn opened(&self) -> Vec<PathBuf> {
-        self.known.borrow().keys().cloned().collect()
+        let (known, texts) = (self.known.borrow(), self.texts.borrow());
+        known.keys().chain(texts.keys()).cloned().collect()
     }
 
     fn fresh(&self, path: &Path) -> Result<EnvFile, String> {
+        let text = self.fresh_text(path)?;
+        let mut file = parse(&text);
+        file.path = path.to_owned();
+        Ok(file)
+    }
+
+    fn fresh_text(&self, path: &Path) -> Result<String, String> {
         if self.left.get() == 0 {
             return Err(format!("the files of all entries have more than {} MiB", MAX_ALL >> 20));
         }
         let bytes = (self.read)(path).map_err(|error| error.to_string())?;
         self.left.set(self.left.get().saturating_sub(bytes.len() as u64));
-        let text = std::str::from_utf8(&bytes).map_err(|_| "it is not UTF-8")?;
+        let text = String::from_utf8(bytes).map_err(|_| "it is not UTF-8")?;
         if text.contains('\0') {
             return Err("it has a NUL character in it".to_owned());
         }
-        let mut file = parse(text);
-        file.path = path.to_owned();
-        Ok(file)
+        Ok(text)
     }
 }
 

@@ -114,7 +114,7 @@ pub use import::{Candidate, CandidateState, FoundPlace, ImportPlan};
 pub use launch::Launch;
 pub use load::Config;
 pub use locations::{Locations, Platform};
-pub use network::{NamedFile, Network, Proxy, Tls};
+pub use network::{NamedFile, Network, Protocol, Proxy, Tls};
 pub use origin::{Origin, Place};
 pub use paths::PathReport;
 pub use pointer::Pointer;

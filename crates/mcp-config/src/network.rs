@@ -1,6 +1,7 @@
 //! How the network is used for one server: whom it trusts there, who this client is, and by which way it goes.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::{Origin, RedactedText};
 
@@ -16,6 +17,22 @@ pub struct Network {
     pub no_cookies: bool,
     /// `ipv4: true`: only addresses of IPv4 are used.
     pub ipv4: bool,
+    /// `fallback: false`: no other transport than that of `type` is tried.
+    pub no_fallback: bool,
+    /// `protocol`: the one era that is spoken.
+    pub protocol: Option<Protocol>,
+    /// `keepAliveMs`: how long the server may say nothing before it is pinged.
+    pub keep_alive: Option<Duration>,
+}
+
+/// A `protocol`: how the client and the server agree.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub enum Protocol {
+    /// `legacy`: the handshake of 2025-11-25 and before.
+    Legacy,
+    /// `modern`: as of 2026-07-28, without one.
+    Modern,
 }
 
 /// A `tls` block.

@@ -5,6 +5,7 @@
 //! Either way the other entries are read.
 
 mod fields;
+mod headers_file;
 mod json_schema;
 mod limits;
 mod network;

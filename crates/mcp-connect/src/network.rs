@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use mcp_config::{NamedFile, Network, Origin, Proxy};
+use mcp_config::{NamedFile, Network, Origin, Protocol, Proxy};
 use mcp_transport::HttpEndpoint;
+use mcp_transport::message::Era;
 use mcp_transport::options::{ClientIdentity, EndpointProxy, ProxyUrl, TlsOptions, TrustFile};
 
 /// The endpoint, reached as its entry says.
@@ -27,6 +28,13 @@ pub(crate) fn reached(mut endpoint: HttpEndpoint, network: &Network) -> HttpEndp
     });
     endpoint.keeps_cookies = !network.no_cookies;
     endpoint.ipv4_only = network.ipv4;
+    endpoint.falls_back = !network.no_fallback;
+    endpoint.keep_alive = network.keep_alive;
+    endpoint.era = network.protocol.and_then(|protocol| match protocol {
+        Protocol::Legacy => Some(Era::Legacy),
+        Protocol::Modern => Some(Era::Modern),
+        _ => None,
+    });
     endpoint
 }
 

@@ -319,9 +319,10 @@ impl Connector {
                 let mut http = AuthedClient::new(client, endpoint.url.clone(), server.auth.clone())
                     .with_cookies(endpoint.keeps_cookies);
                 http.waiting = waiting.clone();
+                let (falls_back, era) = (endpoint.falls_back, endpoint.era);
                 let opened = match endpoint.flavor {
-                    HttpFlavor::Auto => negotiate::open(http, hub.clone()).await?,
-                    HttpFlavor::LegacySse => negotiate::open_legacy(http, hub.clone()).await?,
+                    HttpFlavor::Auto => negotiate::open(http, hub.clone(), falls_back, era).await?,
+                    HttpFlavor::LegacySse => negotiate::open_legacy(http, hub.clone(), falls_back).await?,
                 };
                 let wire = match opened {
                     OpenedWire::Streamable(streamable) => {

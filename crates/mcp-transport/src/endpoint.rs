@@ -10,6 +10,7 @@ use std::time::Duration;
 use mcp_text::Secrets;
 use url::Url;
 
+use crate::message::Era;
 use crate::options::{EndpointProxy, TlsOptions};
 use crate::stream::StreamEndpoint;
 
@@ -53,12 +54,29 @@ pub struct HttpEndpoint {
     pub keeps_cookies: bool,
     /// Whether addresses of IPv4 alone are used.
     pub ipv4_only: bool,
+    /// Whether another transport than that of `flavor` is tried where the server does not speak that one.
+    pub falls_back: bool,
+    /// The one era that is spoken, where it is not found out by asking. The legacy HTTP+SSE transport has one anyway.
+    pub era: Option<Era>,
+    /// How long a connection that stands may be without an answer before the server is pinged, so that a load balancer does
+    /// not take it for idle; `None` sends nothing unasked.
+    pub keep_alive: Option<Duration>,
 }
 
 impl HttpEndpoint {
     /// An endpoint that is negotiated.
     pub fn new(url: Url) -> Self {
-        Self { url, flavor: HttpFlavor::Auto, tls: None, proxy: None, keeps_cookies: true, ipv4_only: false }
+        Self {
+            url,
+            flavor: HttpFlavor::Auto,
+            tls: None,
+            proxy: None,
+            keeps_cookies: true,
+            ipv4_only: false,
+            falls_back: true,
+            era: None,
+            keep_alive: None,
+        }
     }
 
     /// An endpoint that speaks the legacy HTTP+SSE transport.
@@ -84,6 +102,9 @@ impl fmt::Debug for HttpEndpoint {
             .field("proxy", &self.proxy)
             .field("keeps_cookies", &self.keeps_cookies)
             .field("ipv4_only", &self.ipv4_only)
+            .field("falls_back", &self.falls_back)
+            .field("era", &self.era)
+            .field("keep_alive", &self.keep_alive)
             .finish()
     }
 }

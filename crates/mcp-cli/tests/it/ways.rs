@@ -208,12 +208,13 @@ fn fa_a76_each_line_of_the_table_from_mcp_remote_runs() {
     let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
     let sse = FakeMcpServer::builder().era(Era::HttpSse).start().unwrap();
     let setting = Setting::new();
+    let file = setting.home.write("headers.txt", "# of a team\nX-Team: a\n").unwrap().display().to_string();
     let text = include_str!("../../../../docs/from-mcp-remote.md");
     let mut run = 0;
     for row in text.lines().filter(|line| line.contains("| `npx mcp-remote URL")) {
         let after = row.trim_end_matches(" |").rsplit_once("| `").unwrap().1.trim_end_matches('`');
         let url = if after.contains("-t sse") { sse.url() } else { server.url() };
-        let line = after.replace("URL", url.as_str());
+        let line = after.replace("URL", url.as_str()).replace("FILE", &file);
         let (variables, line) = line.split_at(line.find("mcplink ").unwrap());
         let line = format!("{variables}{}{}", env!("CARGO_BIN_EXE_mcplink"), &line["mcplink".len()..]);
         let shell = Mcplink::new("/bin/sh", &setting.home).env("TOKEN", "from-the-variable");
@@ -233,4 +234,62 @@ fn fa_a76_each_line_of_the_table_from_mcp_remote_runs() {
     let sent = server.recorder().matching(|request| request.header("authorization").is_some());
     assert!(sent.iter().all(|request| request.header("authorization") == Some("Bearer from-the-variable")));
     assert!(!sent.is_empty());
+    assert!(!server.recorder().matching(|request| request.header("x-team") == Some("a")).is_empty());
+}
+
+#[test]
+fn fa_a76_headers_of_a_file_are_sent_and_shown_nowhere_and_a_project_names_no_file() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let url = server.url();
+    let entry = |file: &str| json!({ "type": "http", "url": url.as_str(), "headers": { "x-own": "entry" }, "headersFile": file });
+    let mut setting = Setting::new();
+    let token = setting.home.secret("token of a file");
+    let text = format!("# a remark\r\nAuthorization: Bearer {token}\r\nX-Own: file\r\nX-From: ${{TEAM}}\r\n");
+    let file = setting.home.write("headers.txt", text).unwrap().display().to_string();
+    setting.write("own", entry(&file));
+    let output = setting.mcplink(&["status", "own"]).env("TEAM", "blue").run().expect_code(0);
+    assert!(!output.to_string().contains(&token), "{output}");
+    let asked = server.requests();
+    let last = asked.last().unwrap();
+    assert_eq!(last.header("authorization"), Some(&*format!("Bearer {token}")));
+    assert_eq!((last.header("x-own"), last.header("x-from")), (Some("entry"), Some("blue")));
+    let shown = setting.run(&["get", "own", "-v"], 0).to_string();
+    assert!(shown.contains("headersFile") && !shown.contains(&token), "{shown}");
+    // What cannot be used is told with file and field, without what stands there.
+    let asked = server.requests().len();
+    let odd = setting.home.write("odd.txt", format!("{token}\n")).unwrap().display().to_string();
+    for (file, told) in [("/nope/h.txt", "/nope/h.txt"), (&*odd, "line 1 of")] {
+        setting.write("wrong", entry(file));
+        let said = reason(&setting, "wrong");
+        assert!(said.starts_with("config ") && said.contains(told) && !said.contains(&token), "{said}");
+        assert!(said.contains("mcpServers.wrong.headersFile"), "{said}");
+    }
+    // A repository would name a file of the person, and the server that gets it.
+    let cloned = Setting::new().project_file(json!({ "web": entry(&file) }));
+    let output = cloned.mcplink(&["status", "web", "--json"]).run().expect_code(2);
+    let said = row(&output.json(), "web")["reason"]["message"].as_str().unwrap().to_owned();
+    assert!(said.contains(".mcp.json:") && said.contains("headersFile"), "{said}");
+    assert_eq!(server.requests().len(), asked);
+}
+
+#[test]
+fn fa_a76_a_tool_that_is_blocked_on_the_command_line_is_neither_listed_nor_called() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let url = server.url().to_string();
+    let setting = Setting::new();
+    assert!(setting.run(&["tools", &url], 0).stdout.contains("echo"));
+    let left = setting.run(&["tools", &url, "--block-tool", "ec*", "--block-tool", "other"], 0).stdout;
+    assert!(!left.contains("echo"), "{left}");
+    let called = server.count("tools/call");
+    drop(setting.mcplink(&["call", &url, "echo", "text=x", "--block-tool", "ec*"]).run().expect_code(5));
+    assert_eq!(server.count("tools/call"), called);
+    for (option, value, said) in [
+        ("--protocol", "old", "legacy, modern or auto"),
+        ("--keep-alive", "soon", "a time such as 30s"),
+        ("--authorize-param", "x", "NAME=VALUE"),
+        ("-t", "ws", "http-only or sse-only"),
+    ] {
+        let output = setting.mcplink(&["ping", &url, option, value]).run().expect_code(2);
+        assert!(output.stderr.contains(said), "{output}");
+    }
 }

@@ -422,6 +422,13 @@ impl<'t, 'a> Entries<'t, 'a> {
         draft.args.clear();
         draft.env.clear();
         draft.kind = Some((kind.to_owned(), at));
+        for said in &mut fields {
+            // Two lists of tools that are not to be used are one.
+            let own = draft.fields.iter().find(|field| field.key == said.key);
+            if let (Value::Array(items), Some(own)) = (&mut said.node.value, own) {
+                *items = items.iter().chain(own.node.as_array().into_iter().flatten()).cloned().collect();
+            }
+        }
         draft.fields.retain(|field| !fields.iter().any(|said| said.key == field.key));
         draft.fields.insert(0, url);
         draft.fields.extend(fields);

@@ -43,6 +43,10 @@ pub(crate) enum Setting {
     Text(String),
     Number(u64),
     Flag(bool),
+    /// One more item of a list.
+    Item(String),
+    /// One more member of an object of texts.
+    Member(String, String),
 }
 
 impl Setting {
@@ -250,6 +254,16 @@ impl Line {
                 Setting::Text(text) => text.as_str().into(),
                 Setting::Number(number) => (*number).into(),
                 Setting::Flag(flag) => (*flag).into(),
+                Setting::Item(item) => {
+                    let list = place.entry(field).or_insert_with(|| serde_json::json!([]));
+                    list.as_array_mut().into_iter().for_each(|list| list.push(item.as_str().into()));
+                    continue;
+                }
+                Setting::Member(name, text) => {
+                    let object = place.entry(field).or_insert_with(|| serde_json::json!({}));
+                    object[name] = text.as_str().into();
+                    continue;
+                }
             };
             place.insert(field.to_owned(), value);
         }
@@ -328,9 +342,24 @@ mod tests {
         let fields = serde_json::Value::from(found.fields());
         let redirect = "http://localhost:3334/cb";
         let oauth = serde_json::json!({ "resource": "https://h/", "clientId": "c", "redirectUri": redirect });
-        assert_eq!(fields, serde_json::json!({ "oauth": oauth, "ipv4": true }));
+        assert_eq!(fields, serde_json::json!({ "fallback": false, "oauth": oauth, "ipv4": true }));
         let lost: Vec<&str> = found.lost.iter().map(|(_, why)| *why).collect();
         assert_eq!(lost, [super::super::words::SECRET]);
+        let text = "npx mcp-remote https://h/mcp --ignore-tool a* --authorize-param=prompt=consent --ping-interval 60 \
+                    --keep-alive --ignore-tool b --authorize-param audience=x --protocol legacy --header-file /h.txt";
+        let said = serde_json::Value::from(line(text).unwrap().fields());
+        let params = serde_json::json!({ "prompt": "consent", "audience": "x" });
+        let expected = serde_json::json!({ "blockedTools": ["a*", "b"], "oauth": { "authorizeParams": params },
+            "keepAliveMs": 60_000, "protocol": "legacy", "headersFile": "/h.txt" });
+        assert_eq!(said, expected);
+        let ours = "mcplink bridge https://h/mcp --block-tool a* --block-tool b --authorize-param prompt=consent \
+                    --authorize-param audience=x --keep-alive 1m --protocol legacy --header-file /h.txt -t http";
+        assert_eq!(serde_json::Value::from(line(ours).unwrap().fields()), expected);
+        for wrong in
+            ["--authorize-param x", "--keep-alive 0", "--keep-alive 5h", "--protocol old", "-t ws-only"]
+        {
+            assert!(line(&format!("mcplink bridge https://h/mcp {wrong}")).is_none(), "{wrong}");
+        }
         let port = line("npx mcp-remote https://h/mcp 3334").unwrap();
         assert_eq!(
             serde_json::Value::from(port.fields()),

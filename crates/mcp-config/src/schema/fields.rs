@@ -65,7 +65,7 @@ impl Field {
 const LEAST_MS: u64 = super::MIN_TIMEOUT_MS;
 
 /// Every field of an entry.
-pub(super) static FIELDS: [Field; 36] = [
+pub(super) static FIELDS: [Field; 40] = [
     Field::new(
         "type",
         EntryKinds::All,
@@ -106,6 +106,12 @@ pub(super) static FIELDS: [Field; 36] = [
         "Headers that are sent with each request; variables in the values are replaced.",
     ),
     Field::new(
+        "headersFile",
+        EntryKinds::Remote,
+        Shape::Text,
+        "A file of more headers, `Name: value` on each line; never in the file of a project.",
+    ),
+    Field::new(
         "headersHelper",
         EntryKinds::Remote,
         Shape::Text,
@@ -143,6 +149,24 @@ pub(super) static FIELDS: [Field; 36] = [
         "`false` sends no cookie back that the server sets.",
     ),
     Field::new("ipv4", EntryKinds::Http, Shape::Flag, "`true` uses addresses of IPv4 alone."),
+    Field::new(
+        "fallback",
+        EntryKinds::Http,
+        Shape::Flag,
+        "`false` tries no other transport than that of `type` where the server does not speak it.",
+    ),
+    Field::new(
+        "protocol",
+        EntryKinds::Http,
+        Shape::OneOf(&super::network::PROTOCOLS),
+        "`legacy` or `modern` speaks that era and no other; `auto` finds out by asking.",
+    ),
+    Field::new(
+        "keepAliveMs",
+        EntryKinds::Http,
+        Shape::Whole(super::network::LEAST_KEEP_ALIVE_MS, None),
+        "How long the server may say nothing before it is pinged, in milliseconds; without it, nothing is sent unasked.",
+    ),
     Field::new(
         "timeout",
         EntryKinds::All,

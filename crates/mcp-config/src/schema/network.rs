@@ -1,6 +1,7 @@
-//! The fields that say how a server is reached: `tls`, `proxy`, `cookies`, `ipv4`.
+//! The fields that say how a server is reached: `tls`, `proxy`, `cookies`, `ipv4`, `fallback`, `protocol`, `keepAliveMs`.
 
 use std::path::Path;
+use std::time::Duration;
 
 use url::Url;
 
@@ -10,7 +11,7 @@ use super::reader::Reader;
 use super::stdio::place;
 use crate::entry::Scope;
 use crate::json::{Node, Object};
-use crate::network::{NamedFile, Network, Proxy, Tls};
+use crate::network::{NamedFile, Network, Protocol, Proxy, Tls};
 use crate::{ProblemCode, RedactedText, display, suggest};
 
 /// Each field of the `tls` block, and what it is.
@@ -35,7 +36,43 @@ pub(super) fn read(reader: &mut Reader<'_, '_>, scope: Scope, context: Context<'
         proxy: proxy(reader),
         no_cookies: switch(reader, "cookies") == Some(false),
         ipv4: switch(reader, "ipv4") == Some(true),
+        no_fallback: switch(reader, "fallback") == Some(false),
+        protocol: protocol(reader),
+        keep_alive: keep_alive(reader),
     }
+}
+
+/// The words of `protocol`.
+pub(super) const PROTOCOLS: [&str; 3] = ["auto", "legacy", "modern"];
+
+fn protocol(reader: &mut Reader<'_, '_>) -> Option<Protocol> {
+    let node = reader.get("protocol")?;
+    let protocol = match node.as_str() {
+        Some("auto") => None,
+        Some("legacy") => Some(Protocol::Legacy),
+        Some("modern") => Some(Protocol::Modern),
+        _ => {
+            reader.wrong_type("protocol", node, "\"auto\", \"legacy\" or \"modern\"");
+            return None;
+        }
+    };
+    reader.show("protocol", node, node.as_str().unwrap_or_default().to_owned());
+    protocol
+}
+
+/// A ping more often than this is a burden, and keeps no connection better.
+pub(super) const LEAST_KEEP_ALIVE_MS: u64 = 1_000;
+
+fn keep_alive(reader: &mut Reader<'_, '_>) -> Option<Duration> {
+    const KEY: &str = "keepAliveMs";
+    let node = reader.get(KEY)?;
+    let Some(ms) = node.as_u64().filter(|ms| *ms >= LEAST_KEEP_ALIVE_MS) else {
+        let message = format!("expected milliseconds as a number, {LEAST_KEEP_ALIVE_MS} at least");
+        reader.error(ProblemCode::InvalidConfig, &[KEY], node.span, message, None);
+        return None;
+    };
+    reader.show(KEY, node, ms.to_string());
+    Some(Duration::from_millis(ms))
 }
 
 /// A field that is `true` or `false`. What else it may be decides what goes over the network, so it is not passed over.

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::placeholder::{self, Placeholder};
 use super::reader::Reader;
-use super::{Context, network, oauth};
+use super::{Context, headers_file, network, oauth};
 use crate::display;
 use crate::entry::{Helper, Remote, RemoteKind, Scope, Server};
 use crate::expand::Text;
@@ -33,7 +33,8 @@ pub(super) fn read(
     let text = reader.text(node, &["url"])?;
     let missing = text.missing().map(str::to_owned).collect();
     reader.show_at(&["url"], node, display::display_url_text(&text), missing);
-    let headers = headers(reader);
+    let mut headers = headers(reader);
+    headers_file::read(reader, scope, context, base, &mut headers);
     let helper = helper(reader, scope, context);
     let (oauth, oauth_off) = if kind == RemoteKind::Ws { (None, false) } else { oauth::read(reader) };
     let network = network::read(reader, scope, context, base);
@@ -193,7 +194,7 @@ fn headers(reader: &mut Reader<'_, '_>) -> Vec<(String, Text)> {
 }
 
 /// RFC 9110 section 5.6.2.
-fn is_token(name: &str) -> bool {
+pub(super) fn is_token(name: &str) -> bool {
     let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
     !name.is_empty() && name.bytes().all(token)
 }

@@ -56,7 +56,7 @@ pub(super) struct PathField {
     /// Absolute, and expanded.
     pub(super) path: PathBuf,
     /// As it may be told: whole, unless it is made of variables.
-    shown: String,
+    pub(super) shown: String,
     span: Span,
 }
 

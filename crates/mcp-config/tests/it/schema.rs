@@ -69,7 +69,8 @@ fn the_schema_and_the_reader_agree_about_every_entry() {
             "headersHelperTimeoutMs": 1, "headersHelperTtlMs": 1, "oauth": { "clientId": "i", "callbackPort": 1, "scopes": "a b",
             "pkce": "assumed" }, "limits": { "pages": 3, "errorMs": 100 }, "proxy": "socks5h://p.example:1080",
             "tls": { "ca": "/c.pem", "cert": "/m.pem", "key": "/m.key", "serverName": "h.example" },
-            "cookies": false, "ipv4": true }),
+            "cookies": false, "ipv4": true,
+            "fallback": false, "protocol": "legacy", "keepAliveMs": 1000 }),
         json!({ "type": "sse", "url": "https://h.example/", "oauth": false }),
         json!({ "type": "streamable-http", "url": "https://h.example/", "oauth": true }),
         json!({ "type": "ws", "url": "wss://h.example/", "headers": {} }),
@@ -107,6 +108,11 @@ fn the_schema_and_the_reader_agree_about_every_entry() {
         json!({ "type": "http", "url": "https://h.example/", "tls": { "cacert": "/c.pem" } }),
         json!({ "type": "http", "url": "https://h.example/", "tls": true }),
         json!({ "type": "http", "url": "https://h.example/", "cookies": "no" }),
+        json!({ "type": "http", "url": "https://h.example/", "fallback": 1 }),
+        json!({ "type": "http", "url": "https://h.example/", "protocol": "2026" }),
+        json!({ "type": "http", "url": "https://h.example/", "keepAliveMs": 999 }),
+        json!({ "type": "http", "url": "https://h.example/", "headersFile": 1 }),
+        json!({ "command": "x", "headersFile": "h.txt" }),
         json!({ "type": "ws", "url": "wss://h.example/", "proxy": "none" }),
         json!({ "command": "x", "tls": {} }),
         json!({ "command": "x", "excludeTools": "a" }),
@@ -122,7 +128,8 @@ fn the_schema_and_the_reader_agree_about_every_entry() {
     // Every field is in one of the entries above, so that no row of the table is there for the schema alone.
     let schema = json_schema();
     for (field, _) in members(&schema["$defs"]["server"]["properties"]) {
-        let used = field == "envFile" || entries.iter().any(|entry| entry.get(field).is_some());
+        let used = matches!(&**field, "envFile" | "headersFile")
+            || entries.iter().any(|entry| entry.get(field).is_some());
         assert!(used, "{field}");
     }
 }

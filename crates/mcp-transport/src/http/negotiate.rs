@@ -37,16 +37,30 @@ pub(crate) enum OpenedWire {
 ///
 /// The era of an endpoint is remembered by the client, so that a connection made again skips the probe. A
 /// memory that turns out wrong costs one request.
-pub(crate) async fn open(http: AuthedClient, hub: Arc<Inbox>) -> Result<OpenedWire, TransportError> {
-    open_streamable(http, hub, true).await
+///
+/// Only the `era` is spoken that is given, and the legacy transport only tried where it `falls_back`.
+pub(crate) async fn open(
+    http: AuthedClient,
+    hub: Arc<Inbox>,
+    falls_back: bool,
+    era: Option<Era>,
+) -> Result<OpenedWire, TransportError> {
+    match era {
+        Some(era) => open_in(http, hub, falls_back, era).await,
+        None => open_streamable(http, hub, falls_back).await,
+    }
 }
 
 /// Connects to an endpoint that is said to speak the legacy HTTP+SSE transport; over Streamable HTTP where its answer to the
-/// GET is none of that transport.
-pub(crate) async fn open_legacy(http: AuthedClient, hub: Arc<Inbox>) -> Result<OpenedWire, TransportError> {
+/// GET is none of that transport, if it `falls_back`.
+pub(crate) async fn open_legacy(
+    http: AuthedClient,
+    hub: Arc<Inbox>,
+    falls_back: bool,
+) -> Result<OpenedWire, TransportError> {
     let unopened = match LegacySse::open(http.clone(), &hub.budget, hub.clone()).await {
         Ok(wire) => return Ok(OpenedWire::LegacySse(wire)),
-        Err(unopened) if !unopened.may_be_streamable => return Err(unopened.error),
+        Err(unopened) if !unopened.may_be_streamable || !falls_back => return Err(unopened.error),
         Err(unopened) => unopened,
     };
     tracing::info!(asked = "POST", "the server opens no stream: perhaps its type is http");
@@ -112,6 +126,47 @@ async fn open_streamable(
     };
     core.http.client.remember_era(&core.http.endpoint, Some(era));
     Ok(OpenedWire::Streamable(Streamable(core)))
+}
+
+/// The same in this era and no other.
+async fn open_in(
+    http: AuthedClient,
+    hub: Arc<Inbox>,
+    falls_back: bool,
+    era: Era,
+) -> Result<OpenedWire, TransportError> {
+    let core = {
+        let probing = Session::probing(http.client.options(), ProtocolRevision::NEWEST_MODERN);
+        Arc::new(Core::new(http, hub, probing).in_one_era(era))
+    };
+    match era {
+        Era::Legacy => match core.initialize(Phase::Connect).await {
+            Ok(()) => {}
+            Err(error) if falls_back => return fall_back(&core, error).await,
+            Err(error) => return Err(error),
+        },
+        Era::Modern => {
+            // There is no other era that a slow answer could keep waiting.
+            let probe = Opening {
+                probe: probe_limit(core.options().connect_timeout),
+                ..core.opening(Phase::Connect)
+            };
+            match agree::discover(&probe, ProtocolRevision::NEWEST_MODERN).await? {
+                Discovery::Modern(server) => core.install(core.modern(server)),
+                Discovery::Doubt(doubt) => return Err(doubt),
+                Discovery::Legacy | Discovery::Silent => {
+                    return Err(other_era());
+                }
+            }
+        }
+    }
+    Ok(OpenedWire::Streamable(Streamable(core)))
+}
+
+/// The server wants the era that is not to be spoken.
+fn other_era() -> TransportError {
+    let why = "the server does not speak the era that it is to be spoken to in";
+    TransportError::new(TransportErrorKind::Protocol, why)
 }
 
 /// The last resort: a server of 2024-11-05 takes no POST at this URL.
@@ -279,6 +334,9 @@ impl Core {
 
     /// Speaks `revision` from now on, instead of the one that the server has just refused.
     pub(super) async fn agree_on(self: &Arc<Self>, revision: ProtocolRevision) -> Result<(), TransportError> {
+        if self.era.is_some_and(|era| era != revision.era()) {
+            return Err(other_era());
+        }
         let server = self.session().server.clone();
         match agree::agree_on(&self.opening(Phase::Session), &server, revision).await? {
             Outcome::Unchanged => return Ok(()),

@@ -16,7 +16,17 @@ pub(super) struct EndpointSettings {
 impl EndpointSettings {
     /// `None` where that is nothing.
     pub(super) fn of(endpoint: &HttpEndpoint) -> Option<Self> {
-        let HttpEndpoint { url: _, flavor: _, tls, proxy, keeps_cookies: _, ipv4_only } = endpoint;
+        let HttpEndpoint {
+            url: _,
+            flavor: _,
+            tls,
+            proxy,
+            keeps_cookies: _,
+            ipv4_only,
+            falls_back: _,
+            era: _,
+            keep_alive: _,
+        } = endpoint;
         let own = Self { tls: tls.clone(), proxy: proxy.clone(), ipv4_only: *ipv4_only };
         (own != Self { tls: None, proxy: None, ipv4_only: false }).then_some(own)
     }

@@ -88,6 +88,8 @@ pub(super) struct Core {
     turns: Semaphore,
     /// The turns of cancellations: many requests may be given up at once.
     farewells: Semaphore,
+    /// The one era that is spoken, where another one is not to be.
+    pub(super) era: Option<Era>,
 }
 
 impl Core {
@@ -103,7 +105,13 @@ impl Core {
             refuses_pings: AtomicBool::new(false),
             turns,
             farewells: Semaphore::new(FAREWELLS),
+            era: None,
         }
+    }
+
+    /// One that speaks this era and no other.
+    pub(super) fn in_one_era(self, era: Era) -> Self {
+        Self { era: Some(era), ..self }
     }
 
     pub(super) fn options(&self) -> &Arc<ClientOptions> {

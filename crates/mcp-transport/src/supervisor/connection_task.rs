@@ -177,6 +177,7 @@ impl ConnectionTask {
                 Input::Change(Change::Checked(lost)) => self.checked(lost),
                 Input::Change(Change::Listed(listed)) => self.listed(*listed),
                 Input::Change(Change::Renewed) => self.list_again(),
+                Input::Change(Change::Quiet) => self.ask(None),
                 Input::Notified(Some(notification)) => {
                     if notification.method == TOOLS_CHANGED {
                         self.list_again();
@@ -350,7 +351,10 @@ impl ConnectionTask {
     fn checked(&mut self, lost: Option<Box<Evidence>>) {
         // Dropped at the end, when the status is known.
         let _check = match &mut self.state {
-            State::Standing(standing) => standing.check.take(),
+            State::Standing(standing) => {
+                standing.checked = Some(Instant::now());
+                standing.check.take()
+            }
             _ => None,
         };
         if let Some(evidence) = lost {

@@ -15,6 +15,7 @@ use super::listing::Listing;
 use super::live::LiveConnection;
 use super::race::{Race, reached};
 use crate::connect::ServerLists;
+use crate::endpoint::Endpoint;
 use crate::renewals::Renewals;
 
 /// What a keeper is doing.
@@ -83,13 +84,21 @@ pub(super) struct HeldConnection {
     pub(super) asked: Option<Instant>,
     /// A session in place of a lost one may be that of a server with other tools.
     renewals: Renewals,
+    /// How long the server may say nothing before it is asked whether it is there.
+    keep_alive: Option<Duration>,
+    /// When it last answered that question, be it by a refusal.
+    pub(super) checked: Option<Instant>,
 }
 
 impl HeldConnection {
     /// One that has just been made, with nothing in doubt.
     pub(super) fn new(live: Arc<LiveConnection>) -> Self {
         let renewals = live.connection.renewals();
-        Self { live, check: None, listing: None, asked: None, renewals }
+        let keep_alive = match &*live.endpoint {
+            Endpoint::Http(endpoint) => endpoint.keep_alive,
+            _ => None,
+        };
+        Self { live, check: None, listing: None, asked: None, renewals, keep_alive, checked: None }
     }
 }
 
@@ -109,6 +118,8 @@ pub(super) enum Change {
     Listed(Box<ServerLists>),
     /// The session was made again.
     Renewed,
+    /// The server has said nothing for as long as its connection may be idle.
+    Quiet,
 }
 
 impl State {
@@ -129,13 +140,18 @@ impl State {
                 () = timer => Change::Waited,
                 () = reached(is_wanted().then_some(resume_at)) => Change::Wanted,
             },
-            Self::Standing(HeldConnection { live, check, listing, renewals, .. }) => tokio::select! {
-                biased;
-                () = live.connection.ended() => Change::Ended,
-                lost = answer(check) => Change::Checked(lost.map(Box::new)),
-                listed = listed(listing) => Change::Listed(Box::new(listed)),
-                () = renewals.next() => Change::Renewed,
-            },
+            Self::Standing(HeldConnection {
+                live, check, listing, renewals, keep_alive, checked, ..
+            }) => {
+                tokio::select! {
+                    biased;
+                    () = live.connection.ended() => Change::Ended,
+                    () = quiet(live, *checked, keep_alive.filter(|_| check.is_none())) => Change::Quiet,
+                    lost = answer(check) => Change::Checked(lost.map(Box::new)),
+                    listed = listed(listing) => Change::Listed(Box::new(listed)),
+                    () = renewals.next() => Change::Renewed,
+                }
+            }
         }
     }
 
@@ -201,6 +217,19 @@ impl State {
     /// Whether a caller is worth an attempt that would have been made anyway.
     pub(super) fn may_attempt_early(&self) -> bool {
         self.waiting().is_some_and(|waiting| waiting.early.is_none())
+    }
+}
+
+/// Returns when the server has said nothing for `limit`.
+async fn quiet(live: &LiveConnection, checked: Option<Instant>, limit: Option<Duration>) {
+    let Some(limit) = limit else { return pending().await };
+    loop {
+        let served = live.connection.activity().last_served().unwrap_or(live.made);
+        let due = served.max(checked.unwrap_or(served)) + limit;
+        if due <= Instant::now() {
+            return;
+        }
+        tokio::time::sleep_until(due).await;
     }
 }
 

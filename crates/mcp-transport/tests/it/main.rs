@@ -6,6 +6,7 @@ mod auth;
 mod caching;
 mod field_server;
 mod fleet;
+mod forced;
 mod forgotten;
 mod guards;
 mod handshake;

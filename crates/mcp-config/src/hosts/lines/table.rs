@@ -32,6 +32,14 @@ pub(crate) enum OptionMeaning {
     Text(&'static str),
     /// One that is a number from 1 to 65535.
     Port(&'static str),
+    /// One more text of a list.
+    Item(&'static str),
+    /// One more `name=text` of an object.
+    Member(&'static str),
+    /// `legacy` or `auto`; ours has `modern` as well.
+    Protocol,
+    /// How often a ping is sent: seconds, or a time with its unit.
+    Seconds(&'static str),
     /// A client as JSON, with `client_id` and perhaps `client_secret`.
     Client,
     CallbackHost,
@@ -44,6 +52,8 @@ pub(crate) enum OptionMeaning {
     Flag,
     /// A field that has this value.
     Is(&'static str, &'static Setting),
+    /// The same where nothing else is said of it.
+    Usual(&'static str, &'static Setting),
     /// Something that is lost, because of this.
     LostFlag(&'static str),
 }
@@ -52,7 +62,7 @@ impl OptionMeaning {
     /// How many words follow.
     pub(crate) fn values(self) -> usize {
         match self {
-            Self::Flag | Self::Is(..) | Self::LostFlag(_) => 0,
+            Self::Flag | Self::Is(..) | Self::Usual(..) | Self::LostFlag(_) => 0,
             Self::HeaderWords => 2,
             _ => 1,
         }
@@ -66,14 +76,41 @@ impl OptionMeaning {
                 line.headers.push((name.trim().to_owned(), text.trim().to_owned(), at));
             }
             Self::Token => line.headers.push(("Authorization".to_owned(), format!("Bearer {value}"), at)),
-            Self::Kind => line.kind = kind(value),
-            Self::Type => line.kind = Some(kind_of(value)?),
+            Self::Kind => {
+                line.kind = kind(value);
+                if value.ends_with("-only") {
+                    line.say("fallback", Setting::Flag(false), at);
+                }
+            }
+            Self::Type => {
+                let plain = value.strip_suffix("-only");
+                line.kind = Some(kind_of(plain.unwrap_or(value))?);
+                if plain.is_some() {
+                    line.say("fallback", Setting::Flag(false), at);
+                }
+            }
             Self::Text(field) => line.say(field, Setting::Text(value.to_owned()), at),
             Self::Port(field) => {
                 let port = value.parse::<u16>().ok().filter(|port| *port > 0)?;
                 line.say(field, Setting::Number(port.into()), at);
             }
             Self::Is(field, setting) => line.say(field, setting.clone(), at),
+            Self::Usual(field, setting) => {
+                if !line.said.iter().any(|said| said.field == field) {
+                    line.say(field, setting.clone(), at);
+                }
+            }
+            Self::Item(field) => line.say(field, Setting::Item(value.to_owned()), at),
+            Self::Member(field) => {
+                let (name, text) = value.split_once('=').filter(|(name, _)| !name.is_empty())?;
+                line.say(field, Setting::Member(name.to_owned(), text.to_owned()), at);
+            }
+            Self::Protocol => match value {
+                "legacy" | "modern" => line.say("protocol", Setting::Text(value.to_owned()), at),
+                "auto" => {}
+                _ => return None,
+            },
+            Self::Seconds(field) => line.say(field, Setting::Number(milliseconds(value)?), at),
             Self::Client => client(value, at, line),
             Self::CallbackHost => line.callback.host = Some(value.to_owned()),
             Self::CallbackPath => line.callback.path = Some(value.to_owned()),
@@ -96,6 +133,18 @@ fn kind(word: &str) -> Option<&'static str> {
         "sse" | "sse-only" | "sse-first" => Some("sse"),
         _ => Some("http"),
     }
+}
+
+/// `30`, `30s`, `2m` or `1500ms`.
+fn milliseconds(text: &str) -> Option<u64> {
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let each = match &text[end..] {
+        "" | "s" => 1_000,
+        "m" => 60_000,
+        "ms" => 1,
+        _ => return None,
+    };
+    text[..end].parse::<u64>().ok()?.checked_mul(each).filter(|ms| *ms > 0)
 }
 
 fn kind_of(word: &str) -> Option<&'static str> {
@@ -121,9 +170,10 @@ fn client(text: &str, at: usize, line: &mut Line) {
 
 const GRANT: &str = "only sign-ins by a person can be written in a file";
 pub(super) const NO_FIELD: &str = "there is no such setting here";
-const NO_PINGS: &str = "no pings are sent; a connection that is lost is made again";
 
 static NOTHING: Setting = Setting::Text(String::new());
+/// How often `mcp-remote` sends a ping where it is not told.
+static KEEP_ALIVE: Setting = Setting::Number(30_000);
 static TRUE: Setting = Setting::Flag(true);
 static FALSE: Setting = Setting::Flag(false);
 
@@ -158,7 +208,17 @@ impl AddressOption {
 
     /// Whether it sets the field at `path` of an entry.
     pub(crate) fn is_of(&self, path: &str) -> bool {
-        matches!(self.takes, OptionMeaning::Text(field) | OptionMeaning::Port(field) | OptionMeaning::Is(field, _) if field == path)
+        match self.takes {
+            OptionMeaning::Text(field)
+            | OptionMeaning::Port(field)
+            | OptionMeaning::Is(field, _)
+            | OptionMeaning::Item(field)
+            | OptionMeaning::Member(field)
+            | OptionMeaning::Seconds(field) => field == path,
+            OptionMeaning::Protocol => path == "protocol",
+            OptionMeaning::Type => path == "fallback",
+            _ => false,
+        }
     }
 
     /// Each of them.
@@ -168,7 +228,7 @@ impl AddressOption {
 }
 
 /// Our own.
-static OWN: [AddressOption; 15] = [
+static OWN: [AddressOption; 20] = [
     AddressOption::new(
         "--header",
         Some("NAME: VALUE"),
@@ -176,8 +236,37 @@ static OWN: [AddressOption; 15] = [
         "Send this header to the URL; '${env:V}' in it is the variable V (repeatable)",
     )
     .short('H'),
-    AddressOption::new("--transport", Some("TYPE"), OptionMeaning::Type, "How the URL speaks: http or sse")
-        .short('t'),
+    AddressOption::new(
+        "--header-file",
+        Some("FILE"),
+        OptionMeaning::Text("headersFile"),
+        "A file of more headers for the URL, 'Name: value' on each line",
+    ),
+    AddressOption::new(
+        "--transport",
+        Some("TYPE"),
+        OptionMeaning::Type,
+        "How the URL speaks: http or sse; http-only and sse-only try nothing else",
+    )
+    .short('t'),
+    AddressOption::new(
+        "--protocol",
+        Some("ERA"),
+        OptionMeaning::Protocol,
+        "Which era the URL is spoken to in: legacy, modern, or auto, which asks",
+    ),
+    AddressOption::new(
+        "--block-tool",
+        Some("TOOL"),
+        OptionMeaning::Item("blockedTools"),
+        "A tool of the URL that is neither listed nor called; * stands for any characters (repeatable)",
+    ),
+    AddressOption::new(
+        "--keep-alive",
+        Some("TIME"),
+        OptionMeaning::Seconds("keepAliveMs"),
+        "Ping the URL when it has said nothing for so long, such as 30s",
+    ),
     AddressOption::new(
         "--client-id",
         Some("ID"),
@@ -207,6 +296,12 @@ static OWN: [AddressOption; 15] = [
         Some("URI"),
         OptionMeaning::Text("oauth.resource"),
         "The resource that tokens are asked for; '' for none",
+    ),
+    AddressOption::new(
+        "--authorize-param",
+        Some("NAME=VALUE"),
+        OptionMeaning::Member("oauth.authorizeParams"),
+        "One more parameter of the authorization request (repeatable)",
     ),
     AddressOption::new(
         "--ca",
@@ -286,7 +381,7 @@ pub(super) static BRIDGES: [Bridge; 4] = [
         addresses: &[],
         options: &[
             ("--header", OptionMeaning::Header),
-            ("--header-file", OptionMeaning::LostValue("headers of a file: use `headersHelper`")),
+            ("--header-file", OptionMeaning::Text("headersFile")),
             ("--host", OptionMeaning::CallbackHost),
             ("--callback-path", OptionMeaning::CallbackPath),
             ("--auth-success-url", OptionMeaning::Value),
@@ -294,19 +389,16 @@ pub(super) static BRIDGES: [Bridge; 4] = [
             ("--debug", OptionMeaning::Flag),
             ("--silent", OptionMeaning::Flag),
             ("--enable-proxy", OptionMeaning::Flag),
-            (
-                "--ignore-tool",
-                OptionMeaning::LostValue("which tools may not be used is `blockedTools` of an entry"),
-            ),
+            ("--ignore-tool", OptionMeaning::Item("blockedTools")),
             ("--auth-timeout", OptionMeaning::Value),
             ("--connect-timeout", OptionMeaning::Value),
             ("--headers-timeout", OptionMeaning::Value),
             ("--body-timeout", OptionMeaning::Value),
-            ("--keep-alive", OptionMeaning::LostFlag(NO_PINGS)),
-            ("--ping-interval", OptionMeaning::LostValue(NO_PINGS)),
+            ("--keep-alive", OptionMeaning::Usual("keepAliveMs", &KEEP_ALIVE)),
+            ("--ping-interval", OptionMeaning::Seconds("keepAliveMs")),
             ("--ipv4", OptionMeaning::Is("ipv4", &TRUE)),
             ("--transport", OptionMeaning::Kind),
-            ("--protocol", OptionMeaning::Value),
+            ("--protocol", OptionMeaning::Protocol),
             ("--static-oauth-client-info", OptionMeaning::Client),
             ("--static-oauth-client-metadata", OptionMeaning::LostValue(NO_FIELD)),
             ("--client-metadata-url", OptionMeaning::Text("oauth.clientMetadataUrl")),
@@ -317,7 +409,7 @@ pub(super) static BRIDGES: [Bridge; 4] = [
             ("--use-id-token", OptionMeaning::LostFlag(NO_FIELD)),
             ("--resource", OptionMeaning::Text("oauth.resource")),
             ("--disable-resource-parameter", OptionMeaning::Is("oauth.resource", &NOTHING)),
-            ("--authorize-param", OptionMeaning::LostValue(NO_FIELD)),
+            ("--authorize-param", OptionMeaning::Member("oauth.authorizeParams")),
         ],
         token: None,
     },
