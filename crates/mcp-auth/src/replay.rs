@@ -63,10 +63,18 @@ impl RefusalKind {
         headers: &HeaderMap,
         others_may_help: impl FnOnce() -> bool,
     ) -> Option<Self> {
+        Self::of_challenges(status, &Challenge::parse_all(headers), others_may_help)
+    }
+
+    /// As [`of`](Self::of), of challenges that have been read already.
+    pub fn of_challenges(
+        status: StatusCode,
+        challenges: &[Challenge],
+        others_may_help: impl FnOnce() -> bool,
+    ) -> Option<Self> {
         match status {
             StatusCode::UNAUTHORIZED => Some(Self::Unauthorized),
             StatusCode::FORBIDDEN => {
-                let challenges = Challenge::parse_all(headers);
                 let for_tokens =
                     challenges.iter().find(|challenge| challenge.is("Bearer") || challenge.is("DPoP"));
                 match for_tokens {
@@ -302,13 +310,13 @@ pub async fn send<B, E, F: Future<Output = Result<http::Response<B>, E>>>(
         let signed = replay.credentials().sign(request.method(), &url, ready.headers_mut(), request.body());
         signed.await.map_err(SendError::Credentials)?;
         let response = client(ready).await.map_err(SendError::Client)?;
-        let refusal = RefusalKind::of(response.status(), response.headers(), || replay.is_refreshable());
+        let challenges = Challenge::parse_all(response.headers());
+        let refusal = RefusalKind::of_challenges(response.status(), &challenges, || replay.is_refreshable());
         let attempts = replay.attempts();
         let Some(refusal) = refusal else {
             replay.accepted(response.status(), &url, response.headers()).map_err(SendError::Answer)?;
             return Ok(ReplayOutcome { response, refusal: None, after: None, attempts });
         };
-        let challenges = Challenge::parse_all(response.headers());
         let after = replay.refused(response.status(), &challenges, response.headers()).await;
         match after.map_err(SendError::Credentials)? {
             AfterRefusal::SendAgain => {}

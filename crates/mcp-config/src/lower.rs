@@ -88,6 +88,7 @@ fn oauth_spec(oauth: &OAuth, env: &Env, scope: Scope) -> OAuthSpec {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
     use std::path::Path;
 
     use super::*;
@@ -250,10 +251,14 @@ mod tests {
         }
     }
 
-    /// What an entry may not set is told where it stands, and left out where it is used.
     #[test]
-    fn fb_o55_what_is_not_the_entrys_to_set_is_one_list_in_both_places() {
-        assert_eq!(crate::schema::OWN_AUTHORIZE_PARAMS, mcp_auth::oauth::OWN_AUTHORIZE_PARAMS);
+    fn fb_o55_what_is_the_clients_to_set_is_left_out_of_an_entry() {
+        let forged = mcp_text::OWN_AUTHORIZE_PARAMS.map(|name| format!(r#""{name}": "forged""#)).join(", ");
+        let entry = format!(
+            r#"{{"type": "http", "url": "https://h.example", "oauth": {{"authorizeParams": {{"audience": "a", {forged}}}}}}}"#
+        );
+        let oauth = lowered(Scope::User, &entry, env(), true).1.oauth.unwrap();
+        assert_eq!(oauth.authorize_params, BTreeMap::from([("audience".to_owned(), "a".to_owned())]));
     }
 
     #[test]

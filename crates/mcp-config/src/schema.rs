@@ -16,9 +16,6 @@ mod remote;
 mod stdio;
 mod tools;
 
-#[cfg(all(test, feature = "auth"))]
-pub(crate) use oauth::OWN_AUTHORIZE_PARAMS;
-
 use std::path::Path;
 use std::time::Duration;
 

@@ -20,7 +20,9 @@ mod visible;
 pub use escaped::escaped;
 pub use json::json;
 pub use line::{block, is_hidden, line, name, sentence, width};
-pub use names::{is_credential_name, is_pair_flag, is_secret_segment, looks_like_token, member_name};
+pub use names::{
+    OWN_AUTHORIZE_PARAMS, is_credential_name, is_pair_flag, is_secret_segment, looks_like_token, member_name,
+};
 pub use secrets::{REDACTED, Secrets};
 pub use shell::shell_word;
 pub use variables::{is_scheme, is_variable_name, nothing, unexpanded, variable};

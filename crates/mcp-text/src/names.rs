@@ -34,6 +34,26 @@ const CREDENTIAL_ENDINGS: [&str; 6] = ["apikey", "passphrase", "passwd", "passwo
 /// What the client of PostgreSQL reads a file of passwords from, `sshpass` its password, and `curl` its headers.
 const CREDENTIAL_NAMES: [&str; 3] = ["PGPASSFILE", "SSHPASS", "-H"];
 
+/// The parameters of an authorization request that are the client's own to set (RFC 6749 section 4.1.1, RFC 7636 section
+/// 4.3, RFC 8707 section 2). The last three would have the others read from somewhere else (RFC 9101), or the answer come
+/// in a form that a loopback listener never sees.
+///
+/// A name among them in an entry or in the URL of an endpoint is left out: it would say where the answer goes, or whose it
+/// is, or stand in the request twice.
+pub const OWN_AUTHORIZE_PARAMS: [&str; 11] = [
+    "response_type",
+    "client_id",
+    "state",
+    "code_challenge",
+    "code_challenge_method",
+    "redirect_uri",
+    "scope",
+    "resource",
+    "request",
+    "request_uri",
+    "response_mode",
+];
+
 /// Where this process is, and was.
 const DIRECTORIES: [&str; 2] = ["PWD", "OLDPWD"];
 

@@ -345,7 +345,8 @@ impl AuthedClient {
                     return Err(moved(&target, answer.status));
                 }
                 Some(target) => {
-                    let refusal = refusal(ChallengeKind::LoginRedirect, answer);
+                    let challenges = Challenge::parse_all(&answer.headers);
+                    let refusal = refusal(ChallengeKind::LoginRedirect, challenges, answer);
                     return Ok(SendOutcome::Refused(Refusal { leads_to: Some(target), ..refusal }));
                 }
             }
@@ -363,16 +364,19 @@ async fn judge(
 ) -> Result<SendOutcome, TransportError> {
     let connecting = out.phase == Phase::Connect;
     let others_may_help = || connecting || replay.is_refreshable();
-    if let Some(kind) = RefusalKind::of(answer.status, &answer.headers, others_may_help) {
+    let challenges = Challenge::parse_all(&answer.headers);
+    if let Some(kind) = RefusalKind::of_challenges(answer.status, &challenges, others_may_help) {
         // What a server says in a challenge is its own word; a bare 403 may be that of something in front of it.
-        let blocked = connecting && RefusalKind::of(answer.status, &answer.headers, || false).is_none() && {
-            is_page(&answer.headers) || {
-                // The refusal stands, whatever becomes of its body.
-                let body = answer.body.look(MAX_REFUSAL_BYTES, REFUSAL_PATIENCE).await;
-                page::looks_like_a_page(body) || page::names_a_firewall(&answer.headers, body)
-            }
-        };
-        return Ok(refused(if blocked { ChallengeKind::Blocked } else { challenge_kind(kind) }, answer));
+        let blocked =
+            connecting && RefusalKind::of_challenges(answer.status, &challenges, || false).is_none() && {
+                is_page(&answer.headers) || {
+                    // The refusal stands, whatever becomes of its body.
+                    let body = answer.body.look(MAX_REFUSAL_BYTES, REFUSAL_PATIENCE).await;
+                    page::looks_like_a_page(body) || page::names_a_firewall(&answer.headers, body)
+                }
+            };
+        let kind = if blocked { ChallengeKind::Blocked } else { challenge_kind(kind) };
+        return Ok(SendOutcome::Refused(refusal(kind, challenges, answer)));
     }
     Ok(match answer.status {
         StatusCode::PROXY_AUTHENTICATION_REQUIRED => {
@@ -382,7 +386,7 @@ async fn judge(
         status if status.is_success() && out.expects_message && is_page(&answer.headers) => {
             match is_message_all_the_same(&mut answer).await {
                 true => SendOutcome::Accepted(answer),
-                false => refused(ChallengeKind::LoginRedirect, answer),
+                false => SendOutcome::Refused(refusal(ChallengeKind::LoginRedirect, challenges, answer)),
             }
         }
         _ => SendOutcome::Accepted(answer),
@@ -398,12 +402,7 @@ fn challenge_kind(kind: RefusalKind) -> ChallengeKind {
     }
 }
 
-fn refused(kind: ChallengeKind, answer: Answer) -> SendOutcome {
-    SendOutcome::Refused(refusal(kind, answer))
-}
-
-fn refusal(kind: ChallengeKind, answer: Answer) -> Refusal {
-    let challenges = Challenge::parse_all(&answer.headers);
+fn refusal(kind: ChallengeKind, challenges: Vec<Challenge>, answer: Answer) -> Refusal {
     let Answer { status, headers, mut body } = answer;
     // The server has answered: it owes nothing while other credentials are asked for.
     body.count(None);

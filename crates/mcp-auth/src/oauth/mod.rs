@@ -39,7 +39,7 @@ pub mod store;
 pub use crate::Renewals;
 pub use discover::discovery::{Discovery, DiscoverySource};
 pub use discover::metadata::{ResourceMetadata, ServerMetadata};
-pub use grant::authorize::{CallbackParams, OWN_AUTHORIZE_PARAMS};
+pub use grant::authorize::CallbackParams;
 pub use grant::authorizer::{
     AuthorizationPrompt, Authorizer, AuthorizerSession, DevicePrompt, RedirectPreference, SignInPrompt,
 };
@@ -48,6 +48,7 @@ pub use grant::login::{
     CompletedSignOut, LoginProbe, OAuthLogin, PendingLogin, ProbeRequest, Revocation, SignedIn,
 };
 pub use jwt::SigningKey;
+pub use mcp_text::OWN_AUTHORIZE_PARAMS;
 pub use provider::OAuthProvider;
 pub use settings::{AssertionSource, Grant, IdentityProvider, OAuthSettings};
 

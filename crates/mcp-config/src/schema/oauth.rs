@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use mcp_text::OWN_AUTHORIZE_PARAMS;
 use url::Url;
 
 use super::json_schema::Shape;
@@ -23,21 +24,6 @@ pub(super) const FIELDS: [(&str, Shape, &str); 11] = [
     ("pkce", Shape::OneOf(&["assumed"]), "The authorization server does PKCE without saying so."),
     ("metadataIssuer", Shape::Text, "The issuer that the metadata name, where that is another one."),
     ("authorizeParams", Shape::TextMap, "More parameters of the authorization request, such as audience."),
-];
-
-/// The parameters of an authorization request that the client sets, and an entry does not.
-pub(crate) const OWN_AUTHORIZE_PARAMS: [&str; 11] = [
-    "response_type",
-    "client_id",
-    "state",
-    "code_challenge",
-    "code_challenge_method",
-    "redirect_uri",
-    "scope",
-    "resource",
-    "request",
-    "request_uri",
-    "response_mode",
 ];
 
 /// The block, if there is one, and whether OAuth is switched off by `false`. `true` says what holds without it.

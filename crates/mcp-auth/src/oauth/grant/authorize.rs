@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use http::StatusCode;
-use mcp_text::Secrets;
+use mcp_text::{OWN_AUTHORIZE_PARAMS, Secrets};
 use oauth2::{
     AuthUrl, Client, ClientId, CsrfToken, PkceCodeChallenge, PkceCodeVerifier, RedirectUrl, Scope,
     basic::{BasicErrorResponse, BasicRevocationErrorResponse, BasicTokenIntrospectionResponse},
@@ -15,24 +15,6 @@ use super::super::discover::discovery::Discovery;
 use super::super::failure::{Answer, Failure, Step, error_code};
 use super::token::TokenAnswer;
 use crate::Secret;
-
-/// The parameters of an authorization request that are this client's to set. An endpoint that carries one in its own query would send it twice. The last three would
-/// have the others read from somewhere else (RFC 9101), or the answer come in a form that a loopback listener never sees.
-///
-/// An entry that names one of them among its own (`oauth.authorizeParams`) changes nothing.
-pub const OWN_AUTHORIZE_PARAMS: [&str; 11] = [
-    "response_type",
-    "client_id",
-    "state",
-    "code_challenge",
-    "code_challenge_method",
-    "redirect_uri",
-    "scope",
-    "resource",
-    "request",
-    "request_uri",
-    "response_mode",
-];
 
 /// A request that is under way: what its answer is checked against.
 pub(crate) struct AuthorizationRequest {
