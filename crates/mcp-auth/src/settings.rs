@@ -188,4 +188,10 @@ pub struct OAuthSpec {
     /// `access_type` or `audience`. None takes the place of one that this client sets: see
     /// [`OWN_AUTHORIZE_PARAMS`](crate::oauth::OWN_AUTHORIZE_PARAMS).
     pub authorize_params: BTreeMap<String, String>,
+    /// What else a dynamic registration says of this client (RFC 7591 section 2), such as `client_name`, `contacts` or
+    /// `token_endpoint_auth_method`, each as JSON. None takes the place of what this client decides: see
+    /// [`OWN_CLIENT_METADATA`](crate::oauth::OWN_CLIENT_METADATA). A registration that is kept already stays as it is.
+    pub client_metadata: BTreeMap<String, String>,
+    /// The ID token of a sign-in is sent in the place of its access token, as some gateways want it.
+    pub use_id_token: bool,
 }

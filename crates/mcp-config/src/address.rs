@@ -165,6 +165,7 @@ fn wrong(option: &AddressOption) -> String {
         OptionMeaning::Type => format!("{name} is http, sse, http-only or sse-only"),
         OptionMeaning::Protocol => format!("{name} is legacy, modern or auto"),
         OptionMeaning::Seconds(_) => format!("{name} is a time such as 30s"),
+        OptionMeaning::Metadata => format!("{name} is a JSON object"),
         OptionMeaning::Member(_) => format!("{name} is written as NAME=VALUE"),
         OptionMeaning::Port(_) => format!("{name} is a port from 1 to 65535"),
         _ => format!("the value of {name} cannot be read"),

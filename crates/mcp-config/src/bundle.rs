@@ -153,6 +153,7 @@ impl Bundle {
             OptionMeaning::Is(field, setting) => field == path && setting.is(value),
             OptionMeaning::Member(field) | OptionMeaning::Seconds(field) => field == path,
             OptionMeaning::Protocol => path == "protocol",
+            OptionMeaning::Metadata => path == "oauth.clientMetadata",
             _ => false,
         };
         let option = AddressOption::all().iter().find(is);
@@ -160,6 +161,9 @@ impl Bundle {
             (Some((name, OptionMeaning::Is(..))), _) => self.words.push(name.to_owned()),
             (Some((name, OptionMeaning::Seconds(_))), Value::Number(ms)) => {
                 self.words.extend([name.to_owned(), format!("{ms}ms")]);
+            }
+            (Some((name, OptionMeaning::Metadata)), Value::Object(_)) => {
+                self.words.extend([name.to_owned(), value.to_json()]);
             }
             (Some((name, OptionMeaning::Protocol)), Value::String(word)) => {
                 self.words.extend([name.to_owned(), word.clone()]);
@@ -309,7 +313,7 @@ mod tests {
         let bundle = bundle(
             r#"{"type": "http", "url": "https://t.example/mcp", "timeout": 5000, "//": "canary", "headersHelper": "printf canary",
                 "headers": {"Authorization": "Bearer canary", "X-Team": "canary", "X-Key": "${KEY:-canary}", "X-Two": "${KEY}${B}"},
-                "oauth": {"clientId": "abc", "callbackPort": 3118, "scopes": "canary", "authorizeParams": {"prompt": "consent"}}, "ipv4": true, "cookies": true,
+                "oauth": {"clientId": "abc", "callbackPort": 3118, "scopes": "a b", "useIdToken": true, "clientMetadata": {"client_name": "x"}, "authorizeParams": {"prompt": "consent"}}, "ipv4": true, "cookies": true,
                 "excludeTools": ["drop*"], "fallback": false, "keepAliveMs": 30000, "protocol": "legacy"}"#,
         );
         let manifest = bundle.manifest(Platform::MacOs, "1.2.3");
@@ -333,6 +337,11 @@ mod tests {
                 "abc",
                 "--callback-port",
                 "3118",
+                "--oauth-scopes",
+                "a b",
+                "--use-id-token",
+                "--client-metadata",
+                r#"{"client_name": "x"}"#,
                 "--authorize-param",
                 "prompt=consent",
                 "--ipv4",
@@ -344,7 +353,7 @@ mod tests {
                 "legacy"
             ]
         );
-        assert_eq!(bundle.lost, ["timeout", "headersHelper", "oauth.scopes"]);
+        assert_eq!(bundle.lost, ["timeout", "headersHelper"]);
         let names: Vec<_> = bundle.inputs.keys().map(String::as_str).collect();
         assert_eq!(names, ["B", "KEY", "TICKETS_EU_AUTHORIZATION", "TICKETS_EU_X_KEY", "TICKETS_EU_X_TEAM"]);
         assert!(bundle.inputs.values().all(|input| input.sensitive && input.default.is_none()));

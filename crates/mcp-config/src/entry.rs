@@ -217,6 +217,10 @@ pub struct OAuth {
     pub metadata_issuer: Option<String>,
     /// More parameters of the authorization request, by name (`authorizeParams`).
     pub authorize_params: BTreeMap<String, String>,
+    /// What else a registration says of this client, each as JSON (`clientMetadata`).
+    pub client_metadata: BTreeMap<String, String>,
+    /// `useIdToken: true`: the ID token is sent in the place of the access token.
+    pub use_id_token: bool,
 }
 
 /// Whether a person switched an entry off.

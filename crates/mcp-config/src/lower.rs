@@ -83,6 +83,8 @@ fn oauth_spec(oauth: &OAuth, env: &Env, scope: Scope) -> OAuthSpec {
     spec.assume_pkce = oauth.assume_pkce;
     spec.metadata_issuer.clone_from(&oauth.metadata_issuer);
     spec.authorize_params.clone_from(&oauth.authorize_params);
+    spec.client_metadata.clone_from(&oauth.client_metadata);
+    spec.use_id_token = oauth.use_id_token;
     spec
 }
 

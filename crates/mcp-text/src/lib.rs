@@ -21,7 +21,8 @@ pub use escaped::escaped;
 pub use json::json;
 pub use line::{block, is_hidden, line, name, sentence, width};
 pub use names::{
-    OWN_AUTHORIZE_PARAMS, is_credential_name, is_pair_flag, is_secret_segment, looks_like_token, member_name,
+    OWN_AUTHORIZE_PARAMS, OWN_CLIENT_METADATA, is_credential_name, is_pair_flag, is_secret_segment,
+    looks_like_token, member_name,
 };
 pub use secrets::{REDACTED, Secrets};
 pub use shell::shell_word;

@@ -54,6 +54,21 @@ pub const OWN_AUTHORIZE_PARAMS: [&str; 11] = [
     "response_mode",
 ];
 
+/// What a client says of itself in a registration, and an entry does not (RFC 7591 section 2): where the answer of a sign-in goes
+/// and what it may be, and what the server gives.
+pub const OWN_CLIENT_METADATA: [&str; 10] = [
+    "redirect_uris",
+    "grant_types",
+    "response_types",
+    "scope",
+    "jwks",
+    "jwks_uri",
+    "client_id",
+    "client_secret",
+    "client_secret_expires_at",
+    "registration_access_token",
+];
+
 /// Where this process is, and was.
 const DIRECTORIES: [&str; 2] = ["PWD", "OLDPWD"];
 

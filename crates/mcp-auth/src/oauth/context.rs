@@ -7,8 +7,9 @@ use super::clock::Clock;
 use super::discover::discovery::{self, Discovery, MetadataNeeds, Pins, challenge_param};
 use super::discover::scope::{self, ScopeSources};
 use super::dpop::DpopKey;
-use super::failure::{Failure, Step};
+use super::failure::{Answer, Failure, Step};
 use super::grant::grants::Grants;
+use super::grant::token::TokenAnswer;
 use super::settings::OAuthSettings;
 use super::store::{ClientKey, StoredClient, StoredTokens, TokenKey, TokenStore};
 use super::urls::same_issuer;
@@ -76,6 +77,23 @@ impl Context {
             Some(configured) => Some(configured.to_owned()),
             None => Some(discovery.resource.clone()),
         }
+    }
+
+    /// The answer as its tokens are sent: with the ID token first, where the entry wants that.
+    pub(crate) fn presented(
+        &self,
+        answer: TokenAnswer,
+        step: Step,
+        issuer: &str,
+    ) -> Result<TokenAnswer, Failure> {
+        if !self.settings.spec.use_id_token {
+            return Ok(answer);
+        }
+        answer.with_id_token(self.clock.now()).ok_or_else(|| {
+            let why = "the authorization server gave no ID token, which `oauth.useIdToken` wants: ask for the scope openid \
+                       with `oauth.scopes`, and sign in";
+            Failure::new(step, issuer, Answer::Misconfigured(why.to_owned()))
+        })
     }
 
     /// What tokens of this server are kept under.

@@ -48,7 +48,7 @@ pub use grant::login::{
     CompletedSignOut, LoginProbe, OAuthLogin, PendingLogin, ProbeRequest, Revocation, SignedIn,
 };
 pub use jwt::SigningKey;
-pub use mcp_text::OWN_AUTHORIZE_PARAMS;
+pub use mcp_text::{OWN_AUTHORIZE_PARAMS, OWN_CLIENT_METADATA};
 pub use provider::OAuthProvider;
 pub use settings::{AssertionSource, Grant, IdentityProvider, OAuthSettings};
 

@@ -83,6 +83,24 @@ fn fb_o55_parameters_of_the_entry_go_along_with_the_sign_in_and_nothing_else() {
 }
 
 #[test]
+fn fa_a76_a_registration_says_what_the_entry_says_of_the_client() {
+    let (_server, auth, desk) = protected(json!({ "clientMetadata": {
+        "client_name": "Our robot", "contacts": ["ann@example.com"], "redirect_uris": ["https://evil.example/cb"],
+    } }));
+    desk.login();
+    let sent = auth.requests_to(Endpoint::Register)[0].json().unwrap();
+    assert_eq!(
+        (&sent["client_name"], &sent["contacts"][0]),
+        (&json!("Our robot"), &json!("ann@example.com"))
+    );
+    assert!(!sent.to_string().contains("evil"), "{sent}");
+    let told = desk.run(&["validate"], 0).to_string();
+    for said in ["clientMetadata.redirect_uris", "use `oauth.redirectUri`"] {
+        assert!(told.contains(said), "{said}: {told}");
+    }
+}
+
+#[test]
 fn fb_a18_why_the_server_refuses_a_fresh_token_is_told() {
     let (server, _auth, desk) = protected(json!({}));
     server.accept(Accept::Nothing);

@@ -45,8 +45,8 @@ pub(crate) enum Setting {
     Flag(bool),
     /// One more item of a list.
     Item(String),
-    /// One more member of an object of texts.
-    Member(String, String),
+    /// One more member of an object.
+    Member(String, serde_json::Value),
 }
 
 impl Setting {
@@ -261,7 +261,7 @@ impl Line {
                 }
                 Setting::Member(name, text) => {
                     let object = place.entry(field).or_insert_with(|| serde_json::json!({}));
-                    object[name] = text.as_str().into();
+                    object[name] = text.clone();
                     continue;
                 }
             };

@@ -262,6 +262,8 @@ pub(crate) static OAUTH: &[(&str, FieldMeaning)] = &[
     ("pkce", Is("pkce")),
     ("metadataIssuer", Is("metadataIssuer")),
     ("authorizeParams", Is("authorizeParams")),
+    ("useIdToken", Is("useIdToken")),
+    ("clientMetadata", Is("clientMetadata")),
     ("clientSecret", Lost(SECRET)),
     ("client_secret", Lost(SECRET)),
     ("CLIENT_SECRET", Lost(SECRET)),

@@ -111,6 +111,20 @@ impl Node {
         }
     }
 
+    /// The same as JSON, without what it is not asked for: a number that is no whole one is `null`.
+    pub(crate) fn to_json(&self) -> serde_json::Value {
+        match &self.value {
+            Value::Null => serde_json::Value::Null,
+            Value::Bool(value) => (*value).into(),
+            Value::Number(whole) => whole.map(|WholeNumber(value)| value).into(),
+            Value::String(text) => (**text).into(),
+            Value::Array(items) => items.iter().map(Self::to_json).collect(),
+            Value::Object(object) => serde_json::Value::Object(
+                object.iter().map(|member| (member.key.to_string(), member.node.to_json())).collect(),
+            ),
+        }
+    }
+
     /// A non-negative whole number, in any spelling.
     pub(crate) fn as_u64(&self) -> Option<u64> {
         match self.value {

@@ -13,6 +13,7 @@ pub(crate) enum Shape {
     Texts,
     TextMap,
     Flag,
+    Object,
     /// A whole number with its bounds.
     Whole(u64, Option<u64>),
     OneOf(&'static [&'static str]),
@@ -32,6 +33,7 @@ impl Shape {
             Self::Text => json!({ "type": "string" }),
             Self::Texts => json!({ "type": "array", "items": { "type": "string" } }),
             Self::TextMap => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+            Self::Object => json!({ "type": "object" }),
             Self::Flag => json!({ "type": "boolean" }),
             Self::Whole(least, None) => json!({ "type": "integer", "minimum": least }),
             Self::Whole(least, Some(most)) => json!({ "type": "integer", "minimum": least, "maximum": most }),

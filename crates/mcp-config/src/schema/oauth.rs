@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use mcp_text::OWN_AUTHORIZE_PARAMS;
+use mcp_text::{OWN_AUTHORIZE_PARAMS, OWN_CLIENT_METADATA};
 use url::Url;
 
 use super::json_schema::Shape;
@@ -12,7 +12,7 @@ use crate::json::{Node, Object};
 use crate::{ProblemCode, display, suggest};
 
 /// Each field of the block, and what it is.
-pub(super) const FIELDS: [(&str, Shape, &str); 11] = [
+pub(super) const FIELDS: [(&str, Shape, &str); 13] = [
     ("clientId", Shape::Text, "The client that is registered with the authorization server."),
     ("issuer", Shape::Text, "The authorization server, and no other one."),
     ("callbackPort", Shape::Whole(1, Some(65_535)), "The port of the redirect URI that is registered."),
@@ -23,6 +23,12 @@ pub(super) const FIELDS: [(&str, Shape, &str); 11] = [
     ("clientMetadataUrl", Shape::Text, "Where the metadata of this client is, over https."),
     ("pkce", Shape::OneOf(&["assumed"]), "The authorization server does PKCE without saying so."),
     ("metadataIssuer", Shape::Text, "The issuer that the metadata name, where that is another one."),
+    (
+        "clientMetadata",
+        Shape::Object,
+        "What else a registration says of this client (RFC 7591), such as client_name.",
+    ),
+    ("useIdToken", Shape::Flag, "`true` sends the ID token in the place of the access token."),
     ("authorizeParams", Shape::TextMap, "More parameters of the authorization request, such as audience."),
 ];
 
@@ -49,6 +55,8 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> (Option<OAuth>, bool) {
         assume_pkce: assume_pkce(reader, object),
         metadata_issuer: string(reader, object, "metadataIssuer"),
         authorize_params: authorize_params(reader, object),
+        client_metadata: client_metadata(reader, object),
+        use_id_token: use_id_token(reader, object),
     };
     (Some(block), false)
 }
@@ -97,6 +105,51 @@ fn authorize_params(reader: &mut Reader<'_, '_>, object: &Object) -> BTreeMap<St
         }
         reader.show_at(&steps, &member.node, display::display_url(value), Vec::new());
         read.insert(member.key.to_string(), value.to_owned());
+    }
+    read
+}
+
+fn use_id_token(reader: &mut Reader<'_, '_>, object: &Object) -> bool {
+    const KEY: &str = "useIdToken";
+    let Some(node) = get(object, KEY) else { return false };
+    match node.as_bool() {
+        Some(uses) => {
+            show(reader, KEY, node, &uses.to_string());
+            uses
+        }
+        None => {
+            wrong(reader, KEY, node, &format!("expected true or false, found {}", node.kind()));
+            false
+        }
+    }
+}
+
+/// What else a registration says of this client.
+fn client_metadata(reader: &mut Reader<'_, '_>, object: &Object) -> BTreeMap<String, String> {
+    const KEY: &str = "clientMetadata";
+    let Some(node) = get(object, KEY) else { return BTreeMap::new() };
+    let Some(metadata) = node.as_object() else {
+        wrong(reader, KEY, node, &format!("expected an object, found {}", node.kind()));
+        return BTreeMap::new();
+    };
+    let mut read = BTreeMap::new();
+    for member in metadata.iter() {
+        let steps = ["oauth", KEY, &*member.key];
+        if OWN_CLIENT_METADATA.contains(&&*member.key) {
+            let hint = match &*member.key {
+                "scope" => Some("use `oauth.scopes`"),
+                "redirect_uris" => Some("use `oauth.redirectUri`"),
+                "client_id" => Some("use `oauth.clientId`"),
+                "client_secret" => Some("a secret does not belong into this file; set MCP_CLIENT_SECRET"),
+                _ => None,
+            };
+            let message = "is for this client to say, or for the server; it is left out";
+            reader.warn(ProblemCode::IgnoredValue, &steps, member.key_span, message, hint);
+            continue;
+        }
+        let text = member.node.to_json().to_string();
+        reader.show_at(&steps, &member.node, display::display_url(&text), Vec::new());
+        read.insert(member.key.to_string(), text);
     }
     read
 }

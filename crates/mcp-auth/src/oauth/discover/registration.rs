@@ -6,7 +6,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use bytes::Bytes;
 use http::{Method, Request, header};
 use serde::{Deserialize, Deserializer};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use url::Url;
 
 use super::super::client_auth::{AuthMethod, ClientIdentity};
@@ -16,14 +16,11 @@ use super::super::failure::{Answer, Failure, Step};
 use super::super::settings::Grant;
 use super::super::store::{ClientKey, StoredClient};
 use super::super::urls::same_issuer;
+use super::client_metadata::{RegistrationAttempt, add_metadata, request_body, wishes};
 use super::discovery::{Discovery, DiscoverySource};
 use super::metadata::ServerMetadata;
-use super::scope::OFFLINE_ACCESS;
 use crate::url_policy::is_loopback;
 use crate::{AuthError, Secret};
-
-/// RFC 8628 section 3.4.
-const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
 
 /// A client identifier may be the URL of a document; no URL that works is longer.
 const MAX_CLIENT_ID: usize = 2048;
@@ -258,42 +255,6 @@ fn text<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D:
     })
 }
 
-/// One way to describe us in a registration.
-#[derive(Clone, Debug, Eq, PartialEq)]
-struct RegistrationAttempt {
-    method: AuthMethod,
-    scopes: Vec<String>,
-    /// With the type of application, grants and response types, which a server may not know or not all grant.
-    in_full: bool,
-}
-
-/// What to register as, in order: the next one is tried only where the server refuses the one before. What may be
-/// refused is optional for us, and each server refuses something else of it.
-fn wishes(server: &ServerMetadata, scopes: &[String]) -> Vec<RegistrationAttempt> {
-    let supported = server.token_endpoint_auth_methods_supported.as_deref();
-    let method = AuthMethod::to_register(supported);
-    let with =
-        |method, scopes: &[String]| RegistrationAttempt { method, scopes: scopes.to_vec(), in_full: true };
-    let modest: Vec<String> = scopes.iter().filter(|scope| *scope != OFFLINE_ACCESS).cloned().collect();
-    let mut wishes = vec![with(method, scopes), with(method, &modest), with(method, &[])];
-    if scopes.is_empty() {
-        wishes.extend(server.scopes_supported.as_deref().map(|all| with(method, all)));
-    }
-    let other = [AuthMethod::Post, AuthMethod::Basic].into_iter().find(|other| {
-        *other != method && supported.is_none_or(|list| list.iter().any(|name| name == other.as_str()))
-    });
-    wishes.extend(other.map(|other| with(other, scopes)));
-    // What RFC 7591 section 2 has defaults for is left out.
-    wishes.push(RegistrationAttempt { in_full: false, ..with(method, &[]) });
-    let mut distinct = Vec::new();
-    for wish in wishes {
-        if !distinct.contains(&wish) {
-            distinct.push(wish);
-        }
-    }
-    distinct
-}
-
 async fn register(
     ctx: &Context,
     discovery: &Discovery,
@@ -302,7 +263,11 @@ async fn register(
     scopes: &[String],
 ) -> Result<StoredClient, Failure> {
     let mut first = None;
-    for wish in wishes(&discovery.server, scopes) {
+    let said = &ctx.settings.spec.client_metadata;
+    let wanted =
+        said.get("token_endpoint_auth_method").and_then(|text| serde_json::from_str::<String>(text).ok());
+    let wanted = wanted.as_deref().and_then(AuthMethod::parse);
+    for wish in wishes(&discovery.server, scopes, wanted) {
         match register_as(ctx, discovery, url, redirect_uri, &wish).await {
             Ok(client) => return Ok(client),
             Err(failure) => {
@@ -332,7 +297,8 @@ async fn register_as(
     wish: &RegistrationAttempt,
 ) -> Result<StoredClient, Failure> {
     let endpoint = Endpoint::new(&*ctx.http, Step::Registration, url, &discovery.named_by)?;
-    let body = request_body(&ctx.settings.client_name, &discovery.server, redirect_uri, wish);
+    let mut body = request_body(&ctx.settings.client_name, &discovery.server, redirect_uri, wish);
+    add_metadata(&mut body, &ctx.settings.spec.client_metadata);
     let request = Request::builder()
         .method(Method::POST)
         .uri(url)
@@ -373,32 +339,6 @@ async fn register_as(
     Ok(client)
 }
 
-fn request_body(
-    name: &str,
-    server: &ServerMetadata,
-    redirect_uri: &str,
-    wish: &RegistrationAttempt,
-) -> Value {
-    let mut grants = vec!["authorization_code", "refresh_token"];
-    if server.device_authorization_endpoint.is_some() {
-        grants.push(DEVICE_CODE);
-    }
-    let mut body = json!({
-        "client_name": name,
-        "redirect_uris": [redirect_uri],
-        "token_endpoint_auth_method": wish.method.as_str(),
-    });
-    if wish.in_full {
-        body["application_type"] = "native".into();
-        body["grant_types"] = grants.into();
-        body["response_types"] = json!(["code"]);
-    }
-    if !wish.scopes.is_empty() {
-        body["scope"] = wish.scopes.join(" ").into();
-    }
-    body
-}
-
 impl Failure {
     /// Whether the server does not know the client that was presented, or not any more.
     pub(crate) fn is_unknown_client(&self) -> bool {
@@ -436,60 +376,5 @@ impl Failure {
             self.answered()
         );
         self.with_answer(Answer::Misconfigured(why))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_registration_says_that_it_is_native_and_wants_refresh_tokens() {
-        let mut server = ServerMetadata::default();
-        let wish = wishes(&server, &[]).remove(0);
-        let body = request_body("mcplink", &server, "http://localhost:1/callback", &wish);
-        assert_eq!(body["application_type"], "native");
-        assert_eq!(body["grant_types"], json!(["authorization_code", "refresh_token"]));
-        assert_eq!(body["redirect_uris"], json!(["http://localhost:1/callback"]));
-        assert_eq!(body["token_endpoint_auth_method"], "none");
-        assert_eq!(body.get("scope"), None);
-
-        let least = wishes(&server, &["a".into()]).pop().unwrap();
-        let least = request_body("mcplink", &server, "http://localhost:1/callback", &least);
-        let members: Vec<&str> = least.as_object().unwrap().keys().map(String::as_str).collect();
-        assert_eq!(members, ["client_name", "redirect_uris", "token_endpoint_auth_method"]);
-
-        server.token_endpoint_auth_methods_supported = Some(vec!["client_secret_post".into()]);
-        server.device_authorization_endpoint = Some("https://as.example/device".into());
-        let wish = wishes(&server, &["a".into(), "b".into()]).remove(0);
-        let body = request_body("mcplink", &server, "http://localhost:1/callback", &wish);
-        assert_eq!(body["token_endpoint_auth_method"], "client_secret_post");
-        assert_eq!(body["grant_types"][2], DEVICE_CODE);
-        assert_eq!(body["scope"], "a b");
-    }
-
-    #[test]
-    fn fb_a29_what_is_optional_in_a_registration_is_dropped_one_by_one() {
-        let list = |scopes: &[&str]| scopes.iter().map(|scope| (*scope).to_owned()).collect::<Vec<_>>();
-        let shown = |server: &ServerMetadata, scopes: &[&str]| {
-            let wishes = wishes(server, &list(scopes));
-            let full = |wish: &RegistrationAttempt| if wish.in_full { "" } else { "less " };
-            wishes
-                .iter()
-                .map(|w| format!("{}{} {}", full(w), w.method.as_str(), w.scopes.join("+")))
-                .collect::<Vec<_>>()
-        };
-        let mut server = ServerMetadata::default();
-        assert_eq!(
-            shown(&server, &["a", OFFLINE_ACCESS]),
-            ["none a+offline_access", "none a", "none ", "client_secret_post a+offline_access", "less none "]
-        );
-        server.token_endpoint_auth_methods_supported = Some(list(&["none"]));
-        server.scopes_supported = Some(list(&["x", "y"]));
-        assert_eq!(
-            shown(&server, &[]),
-            ["none ", "none x+y", "less none "],
-            "a server may insist on some scope"
-        );
     }
 }

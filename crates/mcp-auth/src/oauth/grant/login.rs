@@ -423,6 +423,7 @@ impl PendingLogin {
         probe: &dyn LoginProbe,
     ) -> Result<SignedIn, Failure> {
         let ctx = &self.ctx;
+        let answer = ctx.presented(answer, Step::CodeExchange, &self.discovery.issuer)?;
         let mut tokens = answer.into_stored(&client.id, scopes, ctx.clock.now());
         Context::complete(&mut tokens, &self.discovery, resource, self.dpop.as_deref());
         let key = ctx.key(&self.discovery.issuer);

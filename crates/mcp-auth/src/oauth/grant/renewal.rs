@@ -137,7 +137,8 @@ async fn exchange(
         vary.fetch_or(answer.as_ref().is_err_and(Failure::refuses_request), Ordering::Relaxed);
         answer
     };
-    let mut new = answer?.into_stored(&tokens.client_id, &tokens.scopes, ctx.clock.now());
+    let answer = ctx.presented(answer?, Step::Refresh, issuer)?;
+    let mut new = answer.into_stored(&tokens.client_id, &tokens.scopes, ctx.clock.now());
     new.token_endpoint = token_endpoint.cloned();
     new.revocation_endpoint = tokens.revocation_endpoint.clone().or(discovered.revocation_endpoint);
     new.resource_parameter = resource;

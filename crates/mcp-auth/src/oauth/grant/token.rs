@@ -1,7 +1,9 @@
 //! Token responses (RFC 6749 section 5.1), as servers really send them.
 
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use oauth2::{AccessToken, RefreshToken, Scope, TokenType};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
@@ -24,6 +26,8 @@ pub(crate) struct TokenAnswer {
     scopes: Option<Vec<Scope>>,
     #[serde(default)]
     issued_token_type: Option<String>,
+    #[serde(default, deserialize_with = "token")]
+    id_token: Option<AccessToken>,
 }
 
 /// The `token_type` as received; compared without case (RFC 6749 section 7.1).
@@ -66,6 +70,16 @@ impl TokenAnswer {
         Secret::new(self.access_token.secret().as_str())
     }
 
+    /// The same with its ID token in the place of its access token, and with the end of that one (OpenID Connect Core
+    /// section 2); `None` where it has no ID token. Its signature is for the server that gets it to check.
+    pub(crate) fn with_id_token(mut self, now: SystemTime) -> Option<Self> {
+        self.access_token = self.id_token.take().filter(|token| !token.secret().is_empty())?;
+        let ends = ends_at(self.access_token.secret());
+        let left = ends.map(|end| end.duration_since(now).unwrap_or_default().as_secs());
+        self.expires_in = left.or(self.expires_in).filter(|seconds| *seconds > 0);
+        Some(self)
+    }
+
     /// Whether the server says that it left `scope` out, and gave no refresh token.
     pub(crate) fn is_short_of(&self, scope: &str) -> bool {
         let refreshable = self.refresh_token.as_ref().is_some_and(|token| !token.secret().is_empty());
@@ -96,6 +110,20 @@ impl TokenAnswer {
     }
 }
 
+/// When a JWT ends (RFC 7519 section 4.1.4), if it is one and says so.
+fn ends_at(token: &str) -> Option<SystemTime> {
+    let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?.trim_end_matches('=')).ok()?;
+    let claims: Value = serde_json::from_slice(&payload).ok()?;
+    let end = claims.get("exp")?.as_u64()?;
+    UNIX_EPOCH.checked_add(Duration::from_secs(end))
+}
+
+/// A token that is a string; another value counts as none.
+fn token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<AccessToken>, D::Error> {
+    let value = Value::deserialize(deserializer)?;
+    Ok(value.as_str().map(|text| AccessToken::new(text.to_owned())))
+}
+
 /// `expires_in`. Zero and nonsense mean "not said": such a token is used until it is refused, rather than refreshed for
 /// ever.
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
@@ -114,8 +142,6 @@ fn scopes<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Vec<Scope
 
 #[cfg(test)]
 mod tests {
-    use std::time::UNIX_EPOCH;
-
     use super::*;
 
     fn stored(json: &str) -> StoredTokens {
@@ -151,9 +177,43 @@ mod tests {
     }
 
     #[test]
+    fn fa_a76_an_id_token_is_kept_in_the_place_of_the_access_token_with_its_own_end() {
+        let now = UNIX_EPOCH + Duration::from_secs(1000);
+        let claims = |text: &str| format!("e30.{}.sig", URL_SAFE_NO_PAD.encode(text));
+        let (ends, over, silent) =
+            (claims(r#"{"exp":1300}"#), claims(r#"{"exp":900}"#), claims(r#"{"sub":"ann"}"#));
+        for (id_token, lifetime) in
+            [(&*ends, Some(300)), (&*silent, Some(60)), ("opaque", Some(60)), (&*over, None)]
+        {
+            let text = format!(
+                r#"{{"access_token":"a","refresh_token":"r","expires_in":60,"id_token":"{id_token}"}}"#
+            );
+            let answer: TokenAnswer = serde_json::from_str(&text).unwrap();
+            let kept = answer.with_id_token(now).unwrap().into_stored("me", &[], now);
+            assert_eq!(kept.access_token.expose(), id_token);
+            assert_eq!(
+                kept.expires_at,
+                lifetime.map(|seconds| now + Duration::from_secs(seconds)),
+                "{id_token}"
+            );
+            assert_eq!(kept.refresh_token.unwrap().expose(), "r");
+        }
+        for none in [
+            r#"{"access_token":"a"}"#,
+            r#"{"access_token":"a","id_token":""}"#,
+            r#"{"access_token":"a","id_token":1}"#,
+        ] {
+            assert!(
+                serde_json::from_str::<TokenAnswer>(none).unwrap().with_id_token(now).is_none(),
+                "{none}"
+            );
+        }
+    }
+
+    #[test]
     fn an_answer_does_not_show_its_tokens() {
-        let answer: TokenAnswer =
-            serde_json::from_str(r#"{"access_token":"canary-a","refresh_token":"canary-r"}"#).unwrap();
+        let text = r#"{"access_token":"canary-a","refresh_token":"canary-r","id_token":"canary-i"}"#;
+        let answer: TokenAnswer = serde_json::from_str(text).unwrap();
         assert!(!format!("{answer:?}").contains("canary"));
     }
 }

@@ -42,6 +42,8 @@ pub(crate) enum OptionMeaning {
     Seconds(&'static str),
     /// A client as JSON, with `client_id` and perhaps `client_secret`.
     Client,
+    /// What a registration says of the client, as JSON.
+    Metadata,
     CallbackHost,
     CallbackPath,
     /// A value that changes nothing.
@@ -103,7 +105,7 @@ impl OptionMeaning {
             Self::Item(field) => line.say(field, Setting::Item(value.to_owned()), at),
             Self::Member(field) => {
                 let (name, text) = value.split_once('=').filter(|(name, _)| !name.is_empty())?;
-                line.say(field, Setting::Member(name.to_owned(), text.to_owned()), at);
+                line.say(field, Setting::Member(name.to_owned(), text.into()), at);
             }
             Self::Protocol => match value {
                 "legacy" | "modern" => line.say("protocol", Setting::Text(value.to_owned()), at),
@@ -112,6 +114,7 @@ impl OptionMeaning {
             },
             Self::Seconds(field) => line.say(field, Setting::Number(milliseconds(value)?), at),
             Self::Client => client(value, at, line),
+            Self::Metadata => metadata(value, at, line)?,
             Self::CallbackHost => line.callback.host = Some(value.to_owned()),
             Self::CallbackPath => line.callback.path = Some(value.to_owned()),
             Self::LostValue(why) | Self::LostFlag(why) => line.lost.push((at, why)),
@@ -168,8 +171,25 @@ fn client(text: &str, at: usize, line: &mut Line) {
     }
 }
 
+fn metadata(text: &str, at: usize, line: &mut Line) -> Option<()> {
+    if text.starts_with('@') {
+        line.lost.push((at, "metadata in a file: use `oauth`: {\"clientMetadata\": ..}"));
+        return Some(());
+    }
+    let Ok(serde_json::Value::Object(said)) = serde_json::from_str(text) else { return None };
+    for (name, value) in said {
+        match (&*name, value) {
+            // What is registered is what is asked for.
+            ("scope", serde_json::Value::String(scopes)) => {
+                line.say("oauth.scopes", Setting::Text(scopes), at)
+            }
+            (_, value) => line.say("oauth.clientMetadata", Setting::Member(name, value), at),
+        }
+    }
+    Some(())
+}
+
 const GRANT: &str = "only sign-ins by a person can be written in a file";
-pub(super) const NO_FIELD: &str = "there is no such setting here";
 
 static NOTHING: Setting = Setting::Text(String::new());
 /// How often `mcp-remote` sends a ping where it is not told.
@@ -215,6 +235,7 @@ impl AddressOption {
             | OptionMeaning::Item(field)
             | OptionMeaning::Member(field)
             | OptionMeaning::Seconds(field) => field == path,
+            OptionMeaning::Metadata => path == "oauth.clientMetadata",
             OptionMeaning::Protocol => path == "protocol",
             OptionMeaning::Type => path == "fallback",
             _ => false,
@@ -228,7 +249,7 @@ impl AddressOption {
 }
 
 /// Our own.
-static OWN: [AddressOption; 20] = [
+static OWN: [AddressOption; 23] = [
     AddressOption::new(
         "--header",
         Some("NAME: VALUE"),
@@ -296,6 +317,24 @@ static OWN: [AddressOption; 20] = [
         Some("URI"),
         OptionMeaning::Text("oauth.resource"),
         "The resource that tokens are asked for; '' for none",
+    ),
+    AddressOption::new(
+        "--client-metadata",
+        Some("JSON"),
+        OptionMeaning::Metadata,
+        "What a registration at the authorization server says of this client (RFC 7591)",
+    ),
+    AddressOption::new(
+        "--oauth-scopes",
+        Some("SCOPES"),
+        OptionMeaning::Text("oauth.scopes"),
+        "The scopes that are asked for, with blanks between them",
+    ),
+    AddressOption::new(
+        "--use-id-token",
+        None,
+        OptionMeaning::Is("oauth.useIdToken", &TRUE),
+        "Send the ID token in the place of the access token",
     ),
     AddressOption::new(
         "--authorize-param",
@@ -400,13 +439,13 @@ pub(super) static BRIDGES: [Bridge; 4] = [
             ("--transport", OptionMeaning::Kind),
             ("--protocol", OptionMeaning::Protocol),
             ("--static-oauth-client-info", OptionMeaning::Client),
-            ("--static-oauth-client-metadata", OptionMeaning::LostValue(NO_FIELD)),
+            ("--static-oauth-client-metadata", OptionMeaning::Metadata),
             ("--client-metadata-url", OptionMeaning::Text("oauth.clientMetadataUrl")),
             ("--client-credentials", OptionMeaning::LostFlag(GRANT)),
             ("--token-endpoint", OptionMeaning::LostValue(GRANT)),
             ("--device-code", OptionMeaning::Flag),
             ("--disable-cookies", OptionMeaning::Is("cookies", &FALSE)),
-            ("--use-id-token", OptionMeaning::LostFlag(NO_FIELD)),
+            ("--use-id-token", OptionMeaning::Is("oauth.useIdToken", &TRUE)),
             ("--resource", OptionMeaning::Text("oauth.resource")),
             ("--disable-resource-parameter", OptionMeaning::Is("oauth.resource", &NOTHING)),
             ("--authorize-param", OptionMeaning::Member("oauth.authorizeParams")),

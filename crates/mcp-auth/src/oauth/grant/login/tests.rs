@@ -5,6 +5,7 @@
 mod device;
 mod doors;
 mod field;
+mod id_token;
 mod secrets;
 mod sign_out;
 
