@@ -198,7 +198,7 @@ fn of_jwt(value: &HeaderValue, now: SystemTime) -> Option<String> {
 }
 
 #[cfg(any(feature = "helper", feature = "oauth"))]
-fn span(time: std::time::Duration) -> String {
+pub(crate) fn span(time: std::time::Duration) -> String {
     match time.as_secs() {
         seconds @ 0..120 => format!("{seconds} s"),
         seconds @ 120..7_200 => format!("{} min", seconds / 60),

@@ -58,6 +58,7 @@ mod jwt;
 mod named;
 #[cfg(feature = "oauth")]
 pub mod oauth;
+mod outline;
 mod plan;
 mod provider;
 mod renewals;
@@ -80,7 +81,8 @@ pub use doubts::doubts;
 pub use error::{AuthError, AuthErrorKind};
 pub use exchange::HttpExchange;
 #[cfg(feature = "helper")]
-pub use helper::HeadersHelper;
+pub use helper::{HeadersHelper, HelperRun};
+pub use outline::outline;
 pub use plan::{AuthPlan, Link, LinkReason, ProviderKind, Role, Supply};
 pub use provider::{
     Acceptance, AuthFuture, AuthProvider, Capabilities, CredentialSource, FetchReason, FetchReport,

@@ -1,7 +1,10 @@
 //! The command line as typed: parsed, nothing done. Lowered once, in `settings`.
 
 mod config;
+mod diagnosis;
 mod documents;
+mod examples;
+mod help;
 mod servers;
 mod url;
 mod using;
@@ -17,7 +20,9 @@ pub(crate) use self::config::{
     AddArgs, AddJsonArgs, DemoArgs, ImportArgs, RemoveArgs, TransportArg, UnwrapArgs, ValidateArgs, WrapArgs,
     WriteArgs,
 };
-pub(crate) use self::documents::{CompletionsArgs, ManArgs};
+pub(crate) use self::diagnosis::{AccountsArgs, HeadersArgs, LogsArgs, SupportBundleArgs};
+pub(crate) use self::documents::{CompletionsArgs, HelpArgs, ManArgs};
+pub(crate) use self::help::{TOPICS, command_line, topic, whole_command_line};
 pub(crate) use self::url::UrlArgs;
 pub(crate) use self::using::{CallArgs, CompleteArgs, PromptArgs, ReadArgs, ServerArgs, ToolsArgs};
 pub(crate) use self::values::parse_duration;
@@ -25,10 +30,6 @@ pub(crate) use self::values::parse_duration;
 /// See, recover and use MCP servers from a terminal or a script.
 #[derive(Debug, Parser)]
 #[command(name = "mcplink", version, disable_help_subcommand = true, arg_required_else_help = true)]
-#[command(
-    after_help = "Exit codes: 0 ok, 2 usage or configuration, 3 needs authentication, 4 failed, 5 tool error, \
-    6 protocol, 7 pending, 8 mixed."
-)]
 pub(crate) struct Cli {
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
@@ -149,8 +150,14 @@ pub(crate) enum Command {
     Login(LoginArgs),
     /// Sign out: revoke the tokens and forget them
     Logout(LogoutArgs),
-    /// Show what long-lived sessions of a server wrote down
+    /// List the sign-ins that are kept; reads files only
+    Accounts(AccountsArgs),
+    /// Show which headers a server would get, and from where; values are not shown
+    Headers(HeadersArgs),
+    /// Show what long-lived sessions wrote down
     Logs(LogsArgs),
+    /// Write what another person needs to find a cause into one file, without secrets
+    SupportBundle(SupportBundleArgs),
     /// Allow this folder's project and local helpers and servers
     Trust(PathArg),
     /// Take that back
@@ -212,6 +219,8 @@ pub(crate) enum Command {
     Man(ManArgs),
     /// Print the version
     Version,
+    /// Show the help of a command, or of the options that all take
+    Help(HelpArgs),
 }
 
 impl Command {
@@ -221,6 +230,7 @@ impl Command {
             Self::Status(args) => args.deadline,
             Self::Wait(args) => args.deadline,
             Self::Doctor(args) => args.deadline,
+            Self::SupportBundle(args) => args.deadline,
             Self::Reconnect(args) => args.deadline,
             Self::Login(args) => args.deadline,
             Self::Logout(args) => args.deadline,
@@ -305,16 +315,6 @@ pub(crate) enum StatusArg {
     Pending,
     /// Switched off.
     Disabled,
-}
-
-/// `logs`.
-#[derive(Args, Debug)]
-pub(crate) struct LogsArgs {
-    /// The server
-    pub(crate) name: String,
-    /// Keep showing what is added, until Ctrl-C
-    #[arg(short, long)]
-    pub(crate) follow: bool,
 }
 
 /// `bridge`.

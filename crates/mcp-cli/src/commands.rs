@@ -1,5 +1,6 @@
 //! The verbs: one file per command, each from parsed arguments to an exit status.
 
+mod accounts;
 mod add;
 mod bridge;
 mod call;
@@ -12,6 +13,7 @@ mod decide;
 mod demo;
 mod doctor;
 mod get;
+mod headers;
 mod hosts;
 mod import;
 mod list;
@@ -30,6 +32,7 @@ mod resources;
 mod schema;
 mod secrets;
 mod status;
+mod support_bundle;
 mod switch;
 mod tools;
 mod validate;
@@ -59,7 +62,10 @@ pub(crate) async fn run(command: Command, app: &Arc<App>) -> Result<ExitStatus, 
         Command::Reset(args) => reset::run(app, &args).await,
         Command::Login(args) => login::run(app, &args).await,
         Command::Logout(args) => logout::run(app, &args).await,
+        Command::Accounts(args) => accounts::run(app, &args).await,
+        Command::Headers(args) => headers::run(app, &args).await,
         Command::Logs(args) => logs::run(app, &args).await,
+        Command::SupportBundle(args) => support_bundle::run(app, &args).await,
         Command::Trust(args) => decide::trust(app, args.path.as_deref()).await,
         Command::Untrust(args) => decide::untrust(app, args.path.as_deref()),
         Command::Approve(args) => decide::approve(app, &args.names).await,
@@ -89,5 +95,7 @@ pub(crate) async fn run(command: Command, app: &Arc<App>) -> Result<ExitStatus, 
         Command::Completions(args) => completions::run(app, args.shell),
         Command::Man(args) => man::run(app, &args),
         Command::Version => version::run(app),
+        // An answer before there is an application.
+        Command::Help(_) => Ok(ExitStatus::Success),
     }
 }

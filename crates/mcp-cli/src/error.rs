@@ -44,7 +44,7 @@ impl CliError {
         Some(Self { exit, message: format!("{names}: {what}"), why: Some(why), ..first })
     }
 
-    /// What the parser of the command line says, in three lines as well: what is wrong, what it takes for a mistake or how
+    /// What the parser of the command line says, in three lines as well: what is wrong, what helps or how
     /// the command is written, and where its help is.
     pub(crate) fn of_arguments(said: &str) -> Self {
         let paragraph = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -53,7 +53,8 @@ impl CliError {
         let (mut tip, mut usage) = (None, None);
         for text in paragraphs {
             if let Some(text) = text.strip_prefix("tip: ") {
-                tip = tip.or(Some(text.to_owned()));
+                // What is near is judged elsewhere.
+                tip = tip.or(Some(text.to_owned()).filter(|tip| !tip.contains("similar")));
             } else if text.starts_with("Usage: ") {
                 usage = Some(text);
             }
@@ -164,7 +165,7 @@ mod tests {
                 "error: unrecognized subcommand 'statsu'\n\n  tip: a similar subcommand exists: 'status'\n\n\
                  Usage: mcplink [OPTIONS] <COMMAND>\n\nFor more information, try '--help'.\n"
             ),
-            "error: unrecognized subcommand 'statsu'\n  why: a similar subcommand exists: 'status'\n  \
+            "error: unrecognized subcommand 'statsu'\n  why: usage: mcplink [OPTIONS] <COMMAND>\n  \
              next: mcplink --help\n"
         );
         assert_eq!(

@@ -3,7 +3,8 @@
 //!
 //! | behaviour | lives in |
 //! |---|---|
-//! | the command line as typed | `args` |
+//! | the command line as typed, and its help | `args` |
+//! | help as an answer, and what is said of a command line that is none | `command_line` |
 //! | a server and a tool in one word | `two_names` |
 //! | one file per command | `commands` |
 //! | words, tables, JSON | `view` |
@@ -19,6 +20,7 @@ mod app;
 mod args;
 mod arguments;
 mod browser;
+mod command_line;
 mod commands;
 mod confirmation;
 mod deadline;
@@ -47,8 +49,6 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
-use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{CommandFactory, Parser};
 use tracing::Instrument as _;
 
 use crate::app::App;
@@ -62,12 +62,9 @@ pub use crate::environment::Environment;
 pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -> ExitCode {
     let environment = environment.with_ancestors();
     let args: Vec<OsString> = args.into_iter().collect();
-    let parsed = args::Cli::try_parse_from(&args);
-    let parsed =
-        parsed.or_else(|error| without_command(&args, error)).or_else(|error| asks_for_help(&args, error));
-    let mut cli = match parsed {
+    let mut cli = match command_line::parse(&args) {
         Ok(cli) => cli,
-        Err(error) => return refuse(&error, &args),
+        Err(ended) => return ended.into(),
     };
     let (telemetry, layers) = Telemetry::start(&environment);
     logging::start(cli.global.verbose, &environment, layers);
@@ -75,7 +72,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     let app = match App::new(&mut cli, environment, telemetry) {
         Ok(app) => Arc::new(app),
         Err(error) => {
-            eprint_line(&if cli.global.json { error.to_json() } else { error.to_text() });
+            command_line::eprint(&if cli.global.json { error.to_json() } else { error.to_text() });
             return error.exit.into();
         }
     };
@@ -112,7 +109,7 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
         Ok(status) => match app.output.lost() {
             None => status.into(),
             Some(why) => {
-                let error = unwritten(&why);
+                let error = command_line::unwritten(&why);
                 app.output.error(&if app.json { error.to_json() } else { error.to_lines(app.stderr_room()) });
                 error.exit.into()
             }
@@ -139,86 +136,6 @@ async fn settle(app: &App, ended: &Result<ExitStatus, CliError>) {
     };
     // A person who presses Ctrl-C again means it.
     let _ = tokio::time::timeout(limit, signals::or_interrupted(settled)).await;
-}
-
-/// What was asked for is not where it was asked to be.
-fn unwritten(why: &str) -> CliError {
-    CliError::new(ExitStatus::Internal, "output-not-written", "the output could not be written")
-        .why(why)
-        .next("make room for it, or write it elsewhere")
-}
-
-/// No command is `status`: who only types the name wants to know how things are.
-fn without_command(args: &[OsString], error: clap::Error) -> Result<args::Cli, clap::Error> {
-    let is_missing = matches!(
-        error.kind(),
-        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
-    );
-    let with_status = args.iter().cloned().chain(["status".into()]);
-    if is_missing { args::Cli::try_parse_from(with_status).map_err(|_| error) } else { Err(error) }
-}
-
-/// `help` and `help COMMAND`, which stand for `--help` and `COMMAND --help`.
-fn asks_for_help(args: &[OsString], error: clap::Error) -> Result<args::Cli, clap::Error> {
-    if unknown_command(&error) != Some("help") {
-        return Err(error);
-    }
-    let command = args.iter().skip_while(|argument| *argument != "help").nth(1);
-    let asked = args.iter().take(1).chain(command).cloned().chain(["--help".into()]);
-    args::Cli::try_parse_from(asked)
-}
-
-/// The word that is no command, if that is what is wrong.
-fn unknown_command(error: &clap::Error) -> Option<&str> {
-    match error.get(ContextKind::InvalidSubcommand) {
-        Some(ContextValue::String(word)) if error.kind() == ErrorKind::InvalidSubcommand => Some(word),
-        _ => None,
-    }
-}
-
-/// A word that is no command: the one that it is near to, if there is one. The parser of the command line would name several
-/// that are far.
-fn no_command(word: &str) -> CliError {
-    let program = args::Cli::command();
-    let names =
-        program.get_subcommands().filter(|command| !command.is_hide_set()).map(clap::Command::get_name);
-    let error = CliError::usage("usage", format!("there is no command {word:?}"));
-    match mcp_config::nearest(word, names) {
-        Some(near) => error.why(format!("did you mean {near:?}?")).next(format!("mcplink {near} --help")),
-        None => error.next("mcplink --help"),
-    }
-}
-
-/// Help and version are answers; everything else is a usage error.
-fn refuse(error: &clap::Error, args: &[OsString]) -> ExitCode {
-    if !error.use_stderr() {
-        use std::io::Write as _;
-        let printed = error.print().and_then(|()| std::io::stdout().flush());
-        return match printed {
-            Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => {
-                let error = unwritten(&mcp_files::reason(&why));
-                eprint_line(&error.to_text());
-                error.exit.into()
-            }
-            _ => ExitStatus::Success.into(),
-        };
-    }
-    let as_json = args.iter().any(|arg| arg == "--json");
-    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !as_json {
-        drop(error.print());
-        return ExitStatus::Usage.into();
-    }
-    let error = match unknown_command(error) {
-        Some(word) => no_command(word),
-        None => CliError::of_arguments(&error.render().to_string()),
-    };
-    eprint_line(&if as_json { error.to_json() } else { error.to_text() });
-    ExitStatus::Usage.into()
-}
-
-fn eprint_line(line: &str) {
-    use std::io::Write;
-    drop(std::io::stderr().lock().write_all(line.as_bytes()));
 }
 
 /// The README's snippets compile.

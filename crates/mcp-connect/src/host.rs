@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use mcp_auth::HttpExchange;
-use mcp_auth::oauth::store::{FileTokenStore, MemoryTokenStore, TokenStore};
+use mcp_auth::oauth::store::{FileTokenStore, MemoryTokenStore, SignInRecord, TokenStore};
 use mcp_auth::oauth::{OAuthLogin, OAuthProvider, OAuthSettings, Renewals};
-use mcp_auth::{AuthSettings, Target};
+use mcp_auth::{AuthError, AuthSettings, HttpExchange, Secret, Target};
 use mcp_config::{Config, Env, Locations, Platform, ServerEntry};
 use mcp_status::{ActionFacts, StatusReport};
+use mcp_text::Secrets;
 use mcp_transport::exchange::ExchangeSink;
 use mcp_transport::fleet::FleetEntry;
 use mcp_transport::supervisor::{NoContact, StatusSnapshot};
@@ -138,6 +138,35 @@ impl Host {
         &self.0.token_store
     }
 
+    /// What the files tell of the sign-ins of this person, without their secrets; no keyring is asked.
+    ///
+    /// # Errors
+    ///
+    /// The files cannot be listed; one that cannot be read is an element of its own.
+    pub async fn sign_ins(&self) -> Result<Vec<Result<SignInRecord, AuthError>>, AuthError> {
+        match files(self.options().state_dir.as_deref()) {
+            Some(files) => files.survey().await,
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// The secrets of the kept sign-ins that stand in files: what may be shown of anything else has none of them in it. No
+    /// keyring is asked, and what cannot be read is left out.
+    pub async fn kept_secrets(&self) -> Secrets {
+        let mut secrets = Secrets::default();
+        let Some(files) = files(self.options().state_dir.as_deref()) else { return secrets };
+        for key in files.list(None).await.unwrap_or_default() {
+            let Ok(Some(tokens)) = files.load(&key).await else { continue };
+            let all = [Some(&tokens.access_token), tokens.refresh_token.as_ref(), tokens.dpop_key.as_ref()];
+            secrets.extend(all.into_iter().flatten().map(Secret::expose));
+        }
+        for key in files.list_clients(None).await.unwrap_or_default() {
+            let Ok(Some(client)) = files.load_client(&key).await else { continue };
+            secrets.extend(client.client_secret.as_ref().map(Secret::expose));
+        }
+        secrets
+    }
+
     /// The renewals of tokens that are under way. A program does not end before they have: the old token may be used up, and
     /// the new one not kept yet.
     pub fn renewals(&self) -> &Renewals {
@@ -229,9 +258,8 @@ impl Host {
 }
 
 fn token_store(state_dir: Option<&Path>) -> Arc<dyn TokenStore> {
-    match state_dir {
-        Some(directory) => {
-            let files = FileTokenStore::new(directory.join("tokens"));
+    match files(state_dir) {
+        Some(files) => {
             #[cfg(feature = "keyring")]
             let files = mcp_auth::oauth::store::KeyringTokenStore::new("mcplink", files);
             Arc::new(files)
@@ -239,4 +267,9 @@ fn token_store(state_dir: Option<&Path>) -> Arc<dyn TokenStore> {
         // Without a home directory nothing can be kept beyond this process.
         None => Arc::new(MemoryTokenStore::new()),
     }
+}
+
+/// The files of the sign-ins.
+fn files(state_dir: Option<&Path>) -> Option<FileTokenStore> {
+    state_dir.map(|directory| FileTokenStore::new(directory.join("tokens")))
 }

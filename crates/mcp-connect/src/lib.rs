@@ -7,6 +7,7 @@
 //! | an entry with its endpoint, its auth chain, its gate and what may not be repeated of it | [`ConfiguredServer`] |
 //! | one attempt, and what came of it | [`Probe`] |
 //! | why a server is as it is | [`Examination`] |
+//! | which headers a server would get, and from where | [`HeaderReport`] |
 //! | a provider of credentials of one's own, which entries name | [`Providers`] |
 //! | a person signs in | [`Login`] |
 //! | what a registry says of a server, and which address it may name | [`Registry`] |
@@ -17,6 +18,7 @@
 
 mod examination;
 mod fingerprint;
+mod headers;
 mod host;
 mod login;
 mod network;
@@ -29,6 +31,7 @@ mod tools;
 
 pub use examination::{Cause, Check, CheckState, CheckTopic, Examination};
 pub use fingerprint::Fingerprint;
+pub use headers::{HeaderOutline, HeaderReport};
 pub use host::{Host, HostOptions};
 pub use login::{Login, LoginError, LoginRefusal};
 pub use probe::Probe;

@@ -116,6 +116,12 @@ impl Secrets {
         self.index = OnceLock::new();
     }
 
+    /// Adds those of another.
+    pub fn include(&mut self, others: &Self) {
+        self.values.extend(others.values.iter().cloned());
+        self.index = OnceLock::new();
+    }
+
     /// Those of them that are credentials, without what was set for a reason that is not known: for a text in which an
     /// ordinary word must stay, such as the name of a tool.
     #[must_use]

@@ -13,6 +13,7 @@
 //! | `said` | an error that it printed in place of them |
 //! | `expiry` | when they stop working, as far as that can be known |
 //! | `complaint` | what of its stderr may be shown |
+//! | `sight` | one run, with all that may be told of it, for a person who looks at it |
 //! | `sharing` | identical runs are one run; eight at a time |
 
 mod complaint;
@@ -24,6 +25,7 @@ mod parse;
 mod run;
 mod said;
 mod sharing;
+mod sight;
 
 use std::fmt;
 use std::process::ExitStatus;
@@ -38,6 +40,7 @@ use self::complaint::Complaint;
 use self::parse::{HelperOutput, OutputError};
 use self::run::{Invocation, Output, RunEnd};
 use self::said::ErrorObject;
+pub use self::sight::HelperRun;
 use crate::plan::HELPER_NAME;
 use crate::{
     AuthError, AuthErrorKind, AuthFuture, CredentialSource, Credentials, FetchReason, HelperSpec, Target,
@@ -76,10 +79,14 @@ impl HeadersHelper {
     }
 
     async fn mint(&self) -> Result<Credentials, AuthError> {
-        let RunOutput { headers, until, remark } = sharing::run(&self.invocation, self.spec.timeout).await?;
+        Ok(self.credentials(sharing::run(&self.invocation, self.spec.timeout).await?))
+    }
+
+    fn credentials(&self, run: RunOutput) -> Credentials {
+        let RunOutput { headers, until, remark } = run;
         let expiry = expiry::of(&headers, self.spec.ttl, (self.clock)());
         let expiry = expiry.into_iter().chain(until).min();
-        Ok(Credentials::new(HELPER_NAME, headers).with_remark(remark).with_expiry(expiry))
+        Credentials::new(HELPER_NAME, headers).with_remark(remark).with_expiry(expiry)
     }
 }
 
@@ -149,17 +156,25 @@ async fn headers(invocation: &Invocation, limit: Duration) -> Result<RunOutput, 
 }
 
 async fn supplied(invocation: &Invocation, limit: Duration) -> Result<RunOutput, AuthError> {
-    let output = run::run(invocation, limit).await.map_err(|error| {
+    outcome(&ran(invocation, limit).await?, invocation, limit)
+}
+
+async fn ran(invocation: &Invocation, limit: Duration) -> Result<Output, AuthError> {
+    run::run(invocation, limit).await.map_err(|error| {
         // The path is the person's own, and a folder that is gone is the usual cause.
         let cwd = invocation.cwd.display();
         failure(&format!("it could not be started in `{cwd}` ({})", error.kind()), None, None)
             .with_source(error)
-    })?;
-    match judge(&output, limit) {
+    })
+}
+
+/// What a run comes to.
+fn outcome(output: &Output, invocation: &Invocation, limit: Duration) -> Result<RunOutput, AuthError> {
+    match judge(output, limit) {
         Ok(HelperOutput { headers, until }) => {
             // It may have failed all the same, in a pipe or a substitution: the server will tell.
             // Most have nothing to say, and then no secret has to be looked for.
-            let complaint = (!output.stderr.is_empty()).then(|| Complaint::new(&output, invocation));
+            let complaint = (!output.stderr.is_empty()).then(|| Complaint::new(output, invocation));
             let line = complaint.as_ref().and_then(Complaint::telling_line);
             Ok(RunOutput { headers, until, remark: line.map(|line| format!("stderr: {line}")) })
         }
@@ -169,7 +184,7 @@ async fn supplied(invocation: &Invocation, limit: Duration) -> Result<RunOutput,
             {
                 what = format!("{what}: {said}");
             }
-            let complaint = Complaint::new(&output, invocation);
+            let complaint = Complaint::new(output, invocation);
             let said = [&invocation.command, complaint.telling_line().unwrap_or_default(), complaint.tail()];
             let kept = env::missed(&invocation.withheld, &said);
             let error = failure(&what, complaint.telling_line(), kept).with_exit_code(exit_code);

@@ -23,6 +23,7 @@ mod keyring;
 mod memory;
 mod records;
 mod refresh;
+mod survey;
 
 pub use file::FileTokenStore;
 #[cfg(any(test, feature = "keyring"))]
@@ -30,6 +31,7 @@ pub use keyring::KeyringTokenStore;
 pub use memory::MemoryTokenStore;
 pub use records::{ClientKey, StoredClient, StoredTokens, TokenKey, UnknownFields};
 pub use refresh::{RefreshError, RefreshOutcome, RefreshRequest, refresh_once};
+pub use survey::{SecretPlace, SignInRecord};
 
 /// Keeps sign-ins. Implement it to keep them somewhere of your own.
 ///

@@ -22,3 +22,11 @@ pub(crate) struct ManArgs {
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
 }
+
+/// `help`.
+#[derive(Args, Debug)]
+pub(crate) struct HelpArgs {
+    /// The command, or `options` for what every command takes, or `url` for what is said of a URL
+    #[arg(value_name = "COMMAND|TOPIC")]
+    pub(crate) about: Vec<String>,
+}

@@ -15,8 +15,10 @@ impl Command {
             Self::Reconnect(args) => (args.names.iter_mut().collect(), args.url.clone()),
             Self::Reset(args) => (args.names.iter_mut().collect(), args.url.clone()),
             Self::Stop(args) => (args.sessions.iter_mut().collect(), UrlArgs::default()),
-            Self::Logs(args) => (vec![&mut args.name], UrlArgs::default()),
+            Self::Logs(args) => (args.name.iter_mut().collect(), UrlArgs::default()),
+            Self::Accounts(args) => (args.name.iter_mut().collect(), UrlArgs::default()),
             Self::Doctor(args) => (args.name.iter_mut().collect(), args.url.clone()),
+            Self::Headers(args) => one(&mut args.name, &args.url),
             Self::Get(args) => one(&mut args.name, &args.url),
             Self::Login(args) => one(&mut args.name, &args.url),
             Self::Logout(args) => one(&mut args.name, &args.url),
@@ -97,6 +99,8 @@ mod tests {
             &["reconnect", URL],
             &["bridge", URL],
             &["logs", URL],
+            &["accounts", URL],
+            &["headers", URL],
             &["stop", URL],
         ] {
             let addresses = taken(line).unwrap();

@@ -6,7 +6,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command as Clap, FromArgMatches};
 use mcp_config::AddressOption;
 
 /// Apart from those of the command.
-const HEADING: &str = "Options of a URL";
+pub(super) const HEADING: &str = "Options of a URL";
 
 /// The options that were given, in the order of the table.
 #[derive(Clone, Default)]

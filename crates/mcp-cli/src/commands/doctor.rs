@@ -120,6 +120,20 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
     Ok(loaded.exit(combined(&rows)))
 }
 
+/// What is told of each server, with its exchanges, for who gives it to another person.
+pub(super) async fn of_all(app: &App, loaded: &LoadedConfig) -> Result<Vec<serde_json::Value>, CliError> {
+    let names = loaded.names();
+    let examined = stream::iter(&names)
+        .map(|name| examine(app, loaded, name))
+        .buffered(app.remote_batch())
+        .collect::<Vec<_>>()
+        .await;
+    let told = |examined: Result<ExaminedServer, CliError>| {
+        examined.map(|examined| serde_json::to_value(server_row(&examined, true)).unwrap_or_default())
+    };
+    examined.into_iter().map(told).collect()
+}
+
 async fn examine(app: &App, loaded: &LoadedConfig, name: &str) -> Result<ExaminedServer, CliError> {
     // A pointer is examined as far as its files go: it leads to no server.
     let Some(entry) = loaded.entry(name) else { return Err(loaded.unknown(name)) };

@@ -47,7 +47,7 @@ pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
     Ok(ExitStatus::Success)
 }
 
-fn plan_lines(wired: &ConfiguredServer) -> Vec<String> {
+pub(super) fn plan_lines(wired: &ConfiguredServer) -> Vec<String> {
     wired
         .auth
         .as_ref()

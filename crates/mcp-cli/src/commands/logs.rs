@@ -1,11 +1,13 @@
-//! `mcplink logs NAME [-f]`: what long-lived sessions of a server wrote down, for people.
+//! `mcplink logs [NAME|PID] [-f]`: what long-lived sessions wrote down, for people.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use mcp_files::{FileError, Policy};
+use serde::Serialize;
+use serde_json::Value;
 
 use crate::app::App;
 use crate::args::LogsArgs;
@@ -16,39 +18,164 @@ use crate::view::shown;
 
 /// How often a followed file is looked at.
 const PAUSE: Duration = Duration::from_millis(250);
+/// How many lines of all sessions together are shown, unless another number is asked for.
+const LINES_OF_ALL: usize = 50;
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    schema_version: u32,
+    files: Vec<PathBuf>,
+    records: Vec<Value>,
+}
+
+/// Whose lines are meant.
+#[derive(Clone, Debug, Eq, PartialEq)]
+enum Which {
+    /// Those of one server, whose file this is.
+    Server(PathBuf),
+    /// Those of one process.
+    Process(u32),
+    /// Each.
+    All,
+}
 
 pub(super) async fn run(app: &App, args: &LogsArgs) -> Result<ExitStatus, CliError> {
-    let loaded = app.load()?;
-    let path = app.cache_dir().map(|cache| session_log::file(&cache.join(session_log::FOLDER), &args.name));
-    let path = path.filter(|path| {
-        path.symlink_metadata().is_ok() || args.follow || loaded.config.entry(&args.name).is_some()
-    });
-    let Some(path) = path else { return Err(loaded.unknown(&args.name)) };
-    let unreadable = |error: FileError| {
-        CliError::usage("log-unreadable", format!("the log of {} cannot be read", shown::name(&args.name)))
-            .why(format!("{}: {error}", path.display()))
-            .next("remove it; the next session makes a new one")
-    };
-    let mut reader = Reader::open(&path).map_err(unreadable)?;
-    if reader.is_none() {
-        app.output.note(&format!(
-            "no session of {} has written anything yet; sessions are made by `mcplink bridge`\n",
-            shown::name(&args.name)
-        ));
+    let folder = app.cache_dir().map(|cache| cache.join(session_log::FOLDER)).unwrap_or_default();
+    let which = which(app, args, &folder)?;
+    let limit = args.lines.unwrap_or(if which == Which::All { LINES_OF_ALL } else { usize::MAX });
+    let mut logs = Logs::new(which.clone(), folder);
+    let lines = logs.more(app)?;
+    let lines = &lines[lines.len().saturating_sub(limit)..];
+    if app.json && !args.follow {
+        let records = lines.iter().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        app.print_json(&Document { schema_version: 1, files: logs.files(), records });
+        return Ok(ExitStatus::Success);
     }
-    loop {
-        while let Some(line) = reader.as_mut().and_then(Reader::line) {
-            app.output.out(&shown(app, &line));
-        }
-        if !args.follow || app.output.is_over() {
-            return Ok(ExitStatus::Success);
-        }
+    if lines.is_empty() {
+        app.output.note(&nothing(args));
+    } else if let (Which::Server(path), true) = (&which, app.output.stdout_is_terminal) {
+        app.output.note(&format!("{}\n", shown::line(&path.display().to_string())));
+    }
+    let names_server = which == Which::All;
+    for line in lines {
+        app.output.out(&shown(app, line, names_server));
+    }
+    while args.follow && !app.output.is_over() {
         tokio::time::sleep(PAUSE).await;
-        // The file may have been put aside, or made, since.
-        if reader.as_ref().is_none_or(|reader| reader.is_stale(&path)) {
-            reader = Reader::open(&path).map_err(unreadable)?.or(reader);
+        for line in logs.more(app)? {
+            app.output.out(&shown(app, &line, names_server));
         }
     }
+    Ok(ExitStatus::Success)
+}
+
+/// What a word means: a server that there is or was; else, where it is a number, a process.
+fn which(app: &App, args: &LogsArgs, folder: &Path) -> Result<Which, CliError> {
+    let Some(word) = &args.name else { return Ok(Which::All) };
+    let loaded = app.load()?;
+    let path = session_log::file(folder, word);
+    if path.symlink_metadata().is_ok() || loaded.config.entry(word).is_some() {
+        return Ok(Which::Server(path));
+    }
+    match word.parse() {
+        Ok(process) => Ok(Which::Process(process)),
+        Err(_) if args.follow => Ok(Which::Server(path)),
+        Err(_) => Err(loaded.unknown(word)),
+    }
+}
+
+fn nothing(args: &LogsArgs) -> String {
+    let whose = match &args.name {
+        Some(name) => format!("no session of {}", shown::name(name)),
+        None => "no session".to_owned(),
+    };
+    format!("{whose} has written anything yet; sessions are made by `mcplink bridge`\n")
+}
+
+/// The last lines of every log, as they stand in the files, for who gives them to another person.
+pub(super) fn tails(app: &App, limit: usize) -> Vec<(PathBuf, Vec<Value>)> {
+    let folder = app.cache_dir().map(|cache| cache.join(session_log::FOLDER)).unwrap_or_default();
+    let read = |path: PathBuf| {
+        let mut reader = Reader::open(&path).ok()??;
+        let lines: Vec<String> = std::iter::from_fn(|| reader.line()).collect();
+        let last = &lines[lines.len().saturating_sub(limit)..];
+        Some((path, last.iter().filter_map(|line| serde_json::from_str(line).ok()).collect()))
+    };
+    logs_in(&folder).into_iter().filter_map(read).collect()
+}
+
+/// The logs of a folder, by name. What has been put aside is not among them.
+fn logs_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok);
+    let mut logs: Vec<PathBuf> = entries
+        .map(|entry| entry.path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jsonl"))
+        .collect();
+    logs.sort();
+    logs
+}
+
+/// The files that are meant, and how far each has been read.
+struct Logs {
+    which: Which,
+    folder: PathBuf,
+    open: Vec<(PathBuf, Option<Reader>)>,
+}
+
+impl Logs {
+    fn new(which: Which, folder: PathBuf) -> Self {
+        Self { which, folder, open: Vec::new() }
+    }
+
+    /// The files that there are.
+    fn files(&self) -> Vec<PathBuf> {
+        let is_there = |(_, reader): &&(_, Option<Reader>)| reader.is_some();
+        self.open.iter().filter(is_there).map(|(path, _)| path.clone()).collect()
+    }
+
+    /// The whole lines that have come since the last look, in the order of their times.
+    fn more(&mut self, app: &App) -> Result<Vec<String>, CliError> {
+        let paths = match &self.which {
+            Which::Server(path) => vec![path.clone()],
+            _ => logs_in(&self.folder),
+        };
+        for path in paths {
+            if !self.open.iter().any(|(known, _)| *known == path) {
+                self.open.push((path, None));
+            }
+        }
+        let mut lines = Vec::new();
+        for (path, reader) in &mut self.open {
+            // The file may have been put aside, or made, since.
+            if reader.as_ref().is_none_or(|reader| reader.is_stale(path)) {
+                match (Reader::open(path), &self.which) {
+                    (Ok(Some(opened)), _) => *reader = Some(opened),
+                    (Ok(None), _) => {}
+                    (Err(error), Which::Server(_)) => return Err(unreadable(path, &error)),
+                    (Err(error), _) => {
+                        app.output.note(&format!("warning: {}: {error}\n", path.display()));
+                    }
+                }
+            }
+            lines.extend(std::iter::from_fn(|| reader.as_mut()?.line()));
+        }
+        let record = |line: &String| serde_json::from_str::<Record>(line).ok();
+        if let Which::Process(process) = self.which {
+            lines.retain(|line| record(line).is_some_and(|record| record.pid == process));
+        }
+        if self.open.len() > 1 {
+            // Stable: those of one instant stay as they are. A line that is none has no time.
+            lines.sort_by_cached_key(|line| record(line).map(|record| record.at));
+        }
+        Ok(lines)
+    }
+}
+
+fn unreadable(path: &Path, error: &FileError) -> CliError {
+    CliError::usage("log-unreadable", "the log cannot be read")
+        .why(format!("{}: {error}", path.display()))
+        .next("remove it; the next session makes a new one")
 }
 
 /// A file that others append to.
@@ -83,12 +210,16 @@ impl Reader {
 }
 
 /// A line for people, or as it stands with `--json`.
-fn shown(app: &App, line: &str) -> String {
+fn shown(app: &App, line: &str, names_server: bool) -> String {
     if app.json {
         return line.to_owned();
     }
     match serde_json::from_str::<Record>(line) {
-        Ok(record) => format!("{}  {:>7}  {}\n", record.at, record.pid, shown::line(&words(&record.event))),
+        Ok(record) => {
+            let server = if names_server { shown::name(&record.server) + "  " } else { String::new() };
+            let words = shown::line(&words(&record.event));
+            format!("{}  {:>7}  {server}{words}\n", record.at, record.pid)
+        }
         // A newer version may write what this one does not know.
         Err(_) => format!("{}\n", shown::line(line)),
     }

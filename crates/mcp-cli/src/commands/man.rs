@@ -3,16 +3,17 @@
 use std::io;
 use std::path::Path;
 
-use clap::{Command, CommandFactory};
+use clap::Command;
 use clap_mangen::Man;
 
 use crate::app::App;
-use crate::args::{Cli, ManArgs};
+use crate::args::{ManArgs, whole_command_line};
+use crate::command_line::unknown;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 
 pub(super) fn run(app: &App, args: &ManArgs) -> Result<ExitStatus, CliError> {
-    let mut program = Cli::command();
+    let mut program = whole_command_line();
     if let Some(folder) = &args.out {
         write_all(program, folder).map_err(|error| {
             let what = format!("the pages cannot be written to {}", folder.display());
@@ -25,10 +26,7 @@ pub(super) fn run(app: &App, args: &ManArgs) -> Result<ExitStatus, CliError> {
         None => program,
         Some(name) => match program.find_subcommand(name) {
             Some(command) => command.clone(),
-            None => {
-                let what = format!("there is no command {name:?}");
-                return Err(CliError::usage("unknown-command", what).next("mcplink --help"));
-            }
+            None => return Err(CliError { code: "unknown-command".to_owned(), ..unknown(name) }),
         },
     };
     let page = page(command).map_err(|error| {

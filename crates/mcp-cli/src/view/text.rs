@@ -65,6 +65,11 @@ impl Style {
         !self.terminal || self.columns >= used + MIN_BESIDE
     }
 
+    /// Labels do not stand out: something above them does.
+    pub(crate) fn plain_labels(self) -> Self {
+        Self { color: false, ..self }
+    }
+
     fn ansi(self, code: &str, text: &str) -> String {
         if self.color { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
     }

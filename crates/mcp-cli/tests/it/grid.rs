@@ -137,6 +137,7 @@ const ON_ONE: &[&[&str]] = &[
     &["logout", "NAME", "--json"],
     &["bridge", "NAME"],
     &["logs", "NAME"],
+    &["headers", "NAME", "--run"],
 ];
 /// How much is logged: the flag, and `RUST_LOG`.
 const LOGS: &[(&[&str], &str)] = &[(&[], "off"), (&["-vv"], "trace")];

@@ -13,6 +13,9 @@
 //! | `evidence` | what a refusal says, and the step that follows it |
 //! | `reasons` | every reason, and where its step leads |
 //! | `signature` | what a tool takes |
+//! | `sight` | which headers a server would get, and a helper that runs in sight |
+//! | `support` | what is given to another person |
+//! | `accounts` | the sign-ins that are kept |
 //! | `adding`, `switches` | what is added, removed, switched on and off, and in which file |
 //! | `files` | files that are broken, or another host's |
 //! | `borrowed`, `importing`, `wrapping` | the files of other hosts, read in place, taken over, and led through this program |
@@ -43,6 +46,7 @@
     reason = "a failure here is a failed test; clippy only knows functions marked as such"
 )]
 
+mod accounts;
 mod adding;
 mod borrowed;
 mod bridge;
@@ -91,10 +95,12 @@ mod secrets;
 mod session;
 mod sessions;
 mod setting;
+mod sight;
 mod signals;
 mod signature;
 mod signed;
 mod status;
+mod support;
 #[cfg(unix)]
 mod switches;
 #[path = "../../../mcp-transport/tests/it/tls_front.rs"]

@@ -119,12 +119,10 @@ fn s_n04_a_log_is_shown_for_exactly_its_server() {
         bridge.wait().expect_code(0);
     }
     for name in &names[..2] {
-        let shown = setting.run(&["logs", name, "--json"], 0).stdout;
-        let servers: Vec<serde_json::Value> = shown
-            .lines()
-            .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["server"].clone())
-            .collect();
-        assert!(!servers.is_empty() && servers.iter().all(|server| server == name), "{shown}");
+        let shown = setting.run(&["logs", name, "--json"], 0).json();
+        let records = shown["records"].as_array().unwrap();
+        assert!(!records.is_empty() && records.iter().all(|record| record["server"] == *name), "{shown}");
+        assert_eq!(shown["files"].as_array().unwrap().len(), 1, "{shown}");
     }
     assert!(setting.run(&["logs", "a_b"], 0).stderr.contains("no session of a_b"));
 }

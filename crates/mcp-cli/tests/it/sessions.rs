@@ -123,6 +123,43 @@ fn fh_h11_sessions_are_listed_with_host_folder_age_and_version_and_can_be_ended(
 }
 
 #[test]
+fn fh_h11_logs_are_read_by_server_by_process_and_all_together() {
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let setting = Setting::of("web", http(&server)).with("7", http(&server));
+    let empty = setting.run(&["logs", "--json"], 0).json();
+    assert_eq!(empty, json!({ "schemaVersion": 1, "files": [], "records": [] }));
+    assert!(setting.run(&["logs"], 0).stderr.contains("no session has written anything yet"));
+    let bridges = [open(&setting, "web"), open(&setting, "7"), open(&setting, "web")];
+    let pids = bridges.each_ref().map(Running::pid);
+    for bridge in bridges {
+        drop(bridge.wait().expect_code(0));
+    }
+    let records = |arguments: &[&str]| {
+        let document = setting.run(&[&["logs", "--json"], arguments].concat(), 0).json();
+        document["records"].as_array().unwrap().clone()
+    };
+    let all = records(&[]);
+    let times: Vec<_> = all.iter().map(|record| record["at"].as_str().unwrap()).collect();
+    assert!(times.is_sorted(), "{times:?}");
+    for (pid, name) in pids.iter().zip(["web", "7", "web"]) {
+        let of_one = records(&[&pid.to_string()]);
+        assert!(of_one.iter().all(|record| record["pid"] == *pid && record["server"] == name), "{of_one:?}");
+        assert_eq!(of_one.last().unwrap()["event"], "ended");
+    }
+    assert_eq!(
+        records(&["web"]).len() + records(&["7"]).len(),
+        all.len(),
+        "a name that is a number is a name"
+    );
+    assert_eq!(records(&["-n", "2"]), all[all.len() - 2..]);
+    let shown = setting.run(&["logs"], 0).stdout;
+    assert_eq!(shown.lines().count(), all.len());
+    assert!(shown.contains("  web  session started") && shown.contains("  7  session ended"), "{shown}");
+    assert!(setting.run(&["logs", "4294967295"], 0).stderr.contains("no session of 4294967295"));
+    assert!(setting.run(&["logs", "wbe"], 2).stderr.contains("did you mean \"web\"?"));
+}
+
+#[test]
 fn s_p01_fh_h11_what_a_host_calls_itself_does_not_drive_the_terminal() {
     let server = FakeMcpServer::start().unwrap();
     let setting = Setting::of("web", http(&server));

@@ -18,7 +18,7 @@ use std::time::Duration;
 use super::format::{self, DecodedRecord, FormatError};
 use super::memory::Locks;
 use super::records::{ClientKey, KEYRING_FIELD, StoredClient, StoredTokens, TokenKey, UnknownFields};
-use super::{StoreGuard, TokenStore};
+use super::{SignInRecord, StoreGuard, TokenStore};
 use crate::{AuthError, AuthErrorKind, AuthFuture};
 
 mod credential_dir;
@@ -72,6 +72,27 @@ impl FileTokenStore {
             patience,
             dir,
         }))
+    }
+
+    /// What the files tell of every sign-in, in a stable order, those included whose secrets are in a keyring: that is not
+    /// asked. A file that cannot be read is an element of its own.
+    ///
+    /// # Errors
+    ///
+    /// The directory cannot be listed.
+    pub async fn survey(&self) -> Result<Vec<Result<SignInRecord, AuthError>>, AuthError> {
+        self.run(|inner| {
+            let tokens = &inner.tokens;
+            let names = tokens.names("").map_err(|error| failure("list", tokens, "", error))?;
+            let of = |name: &String| match read(tokens, name, format::decode_tokens) {
+                Ok(found) => found.map(|(key, kept)| Ok(SignInRecord::new(key, kept, tokens.path(name)))),
+                Err(error) => Some(Err(error)),
+            };
+            let mut records: Vec<_> = names.iter().filter_map(of).collect();
+            records.sort_by_key(|record| record.as_ref().ok().map(|record| record.key.clone()));
+            Ok(records)
+        })
+        .await
     }
 
     /// Runs file operations where they do not hold up other tasks.
@@ -279,10 +300,39 @@ fn failure(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Secret;
 
     #[tokio::test]
     async fn keeps_the_contract() {
         let home = tempfile::tempdir().unwrap();
         super::super::contract::check_store(&FileTokenStore::new(home.path().join("store"))).await;
+    }
+
+    #[tokio::test]
+    async fn a_survey_tells_where_secrets_are_and_not_what_they_are() {
+        let home = tempfile::tempdir().unwrap();
+        let store = FileTokenStore::new(home.path());
+        assert!(store.survey().await.unwrap().is_empty());
+        let key = |name| TokenKey::new(name, &"https://h/mcp?k=1".parse().unwrap(), "https://as.example");
+        let mut tokens = StoredTokens::new(Secret::new("canary"), "client", std::time::UNIX_EPOCH + PATIENCE);
+        tokens.refresh_token = Some(Secret::new("canary"));
+        tokens.scopes = vec!["read".to_owned()];
+        store.save(&key("in-file"), &tokens).await.unwrap();
+        tokens.refresh_token = None;
+        tokens.unknown.0.insert(KEYRING_FIELD.to_owned(), "a".into());
+        store.save(&key("sealed"), &tokens).await.unwrap();
+        std::fs::write(home.path().join("tokens/other-0.json"), "{").unwrap();
+
+        let records = store.survey().await.unwrap();
+        assert_eq!(records.len(), 3);
+        let told: Vec<_> = records
+            .iter()
+            .flatten()
+            .map(|record| (record.key.server_name(), record.place.as_str(), record.is_renewable))
+            .collect();
+        assert_eq!(told, [("in-file", "file", Some(true)), ("sealed", "keyring", None)]);
+        let error = records.iter().find_map(|record| record.as_ref().err()).unwrap();
+        assert!(error.to_string().contains("other-0.json"), "{error}");
+        assert!(!format!("{records:?}").contains("canary"), "{records:?}");
     }
 }

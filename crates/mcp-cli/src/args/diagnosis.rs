@@ -1,0 +1,58 @@
+//! The verbs that show what is kept and what goes on, for a person who looks for a cause.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::{DeadlineArgs, UrlArgs};
+
+/// `logs`.
+#[derive(Args, Debug)]
+pub(crate) struct LogsArgs {
+    /// A server, or the process of a session (default: what every session wrote last)
+    #[arg(value_name = "NAME|URL|PID")]
+    pub(crate) name: Option<String>,
+    /// Keep showing what is added, until Ctrl-C
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// No more than the last N lines (default: all of a server or process, and 50 of all together)
+    #[arg(short = 'n', long, value_name = "N")]
+    pub(crate) lines: Option<usize>,
+}
+
+/// `accounts`.
+#[derive(Args, Debug)]
+pub(crate) struct AccountsArgs {
+    /// Only those of this server, or for this URL
+    #[arg(value_name = "NAME|URL")]
+    pub(crate) name: Option<String>,
+}
+
+/// `headers`.
+#[derive(Args, Debug)]
+pub(crate) struct HeadersArgs {
+    /// The server: its name in the configuration, or its URL
+    #[arg(value_name = "NAME|URL")]
+    pub(crate) name: String,
+    /// Run its headersHelper, and tell what came of it
+    #[arg(long)]
+    pub(crate) run: bool,
+    #[command(flatten)]
+    pub(crate) url: UrlArgs,
+}
+
+/// `support-bundle`.
+#[derive(Args, Debug)]
+pub(crate) struct SupportBundleArgs {
+    /// Write it to this file, or - for standard output (default: mcplink-support-TIME.json in this folder)
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Contact no server and run no helper: only what the files tell
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Write it without being asked
+    #[arg(short, long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) deadline: DeadlineArgs,
+}

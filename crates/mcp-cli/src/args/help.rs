@@ -1,0 +1,160 @@
+//! The command line as its help shows it: what is a command's own first, examples, and one line for what all commands take.
+
+use clap::{Arg, Command, CommandFactory as _};
+
+use super::examples::examples;
+use super::{Cli, GLOBAL, url};
+use crate::view::wrap::behind;
+
+/// The commands in groups, by what a person wants.
+const GROUPS: &[(&str, &[&str])] = &[
+    ("Look", &["status", "list", "get", "doctor", "wait", "ps", "logs", "accounts", "headers"]),
+    ("Recover", &["reconnect", "login", "logout", "reset", "stop", "support-bundle"]),
+    ("Decide", &["approve", "reject", "trust", "untrust", "enable", "disable"]),
+    ("Use", &["tools", "call", "resources", "read", "prompts", "prompt", "complete", "ping", "bridge"]),
+    (
+        "Configure",
+        &["add", "add-json", "remove", "import", "wrap", "unwrap", "hosts", "validate", "paths", "schema"],
+    ),
+    ("Other", &["demo", "help", "man", "completions", "version"]),
+];
+
+/// What is no command and has a page of help.
+pub(crate) const TOPICS: [(&str, &str); 2] = [
+    ("options", "Options that every command takes"),
+    ("url", "Options of commands that take a URL, in place of what an entry would say"),
+];
+
+/// Longer lines are not read with ease.
+const MOST_COLUMNS: usize = 100;
+
+/// The program, with the help that people see.
+pub(crate) fn command_line() -> Command {
+    let columns = crate::output::terminal_size().0.min(MOST_COLUMNS);
+    let program = Cli::command();
+    // Those of every command are copied from here.
+    let program = program.mut_args(|arg| if is_global(&arg) { arg.hide(true) } else { arg });
+    let list = grouped(&program, columns);
+    let program = program
+        .help_template("{about-with-newline}\n{usage-heading} mcplink <COMMAND> [ARGS]{after-help}")
+        .after_help(format!(
+            "{list}mcplink help COMMAND   one command, with examples\n\
+             mcplink help options   what every command takes: --json, --project, --mcp-config, ..\n\n\
+             Exit codes: 0 ok, 2 usage or configuration, 3 needs authentication, 4 failed, 5 tool error, \
+             6 protocol, 7 pending, 8 mixed."
+        ));
+    let verbs: Vec<String> = program.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    verbs.into_iter().fold(program, |program, verb| {
+        program.mut_subcommand(&verb, |command| {
+            let takes_url = command.get_arguments().any(is_of_url);
+            // A bridge is made of them.
+            let hides_url = takes_url && verb != "bridge";
+            let about_url = if hides_url { "\nOptions of a URL: mcplink help url" } else { "" };
+            let text = format!("{}Options of every command: mcplink help options{about_url}", shown(&verb));
+            command
+                .mut_args(|arg| if hides_url && is_of_url(&arg) { arg.hide(true) } else { arg })
+                .after_help(text)
+        })
+    })
+}
+
+/// The program with everything that it takes, as a manual page has room for it.
+pub(crate) fn whole_command_line() -> Command {
+    let program = Cli::command();
+    let verbs: Vec<String> = program.get_subcommands().map(|command| command.get_name().to_owned()).collect();
+    verbs.into_iter().fold(program, |program, verb| {
+        program.mut_subcommand(&verb, |command| command.after_help(shown(&verb).trim_end().to_owned()))
+    })
+}
+
+/// The page of a topic that is no command.
+pub(crate) fn topic(word: &str) -> Option<Command> {
+    let (_, about) = TOPICS.iter().find(|(topic, _)| *topic == word)?;
+    let program = Cli::command();
+    let page = Command::new("mcplink").about(*about).disable_help_flag(true).disable_version_flag(true);
+    let page = page.help_template("{about-with-newline}\n{options}");
+    let unheaded = |arg: &Arg| arg.clone().help_heading(None::<&str>).hide_short_help(false).global(false);
+    Some(match word {
+        "options" => page.args(program.get_arguments().filter(|arg| is_global(arg)).map(unheaded)),
+        _ => {
+            let bridge = program.find_subcommand("bridge")?;
+            page.args(bridge.get_arguments().filter(|arg| is_of_url(arg)).map(unheaded))
+        }
+    })
+}
+
+fn is_global(arg: &Arg) -> bool {
+    arg.get_help_heading() == Some(GLOBAL)
+}
+
+fn is_of_url(arg: &Arg) -> bool {
+    arg.get_help_heading() == Some(url::HEADING)
+}
+
+/// The examples of a command, with an empty line behind them.
+fn shown(verb: &str) -> String {
+    let examples = examples(verb);
+    if examples.is_empty() {
+        return String::new();
+    }
+    let lines = examples.iter().map(|(line, what)| format!("  {what}:\n    {line}\n"));
+    format!("Examples:\n{}\n", lines.collect::<String>())
+}
+
+/// Each group with its commands, and what each is for.
+fn grouped(program: &Command, columns: usize) -> String {
+    let width = program.get_subcommands().map(|command| command.get_name().len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for (title, verbs) in GROUPS {
+        text.push_str(&format!("{title}:\n"));
+        for verb in *verbs {
+            let Some(command) = program.find_subcommand(verb) else { continue };
+            let about = command.get_about().map(ToString::to_string).unwrap_or_default();
+            let lines = behind(&format!("  {verb:width$}  "), &about, Some(columns));
+            // A blank at the edge would be wrapped once more.
+            lines.lines().for_each(|line| text.push_str(&format!("{}\n", line.trim_end())));
+        }
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fh_h15_each_command_stands_in_one_group() {
+        let program = command_line();
+        program.clone().debug_assert();
+        whole_command_line().debug_assert();
+        for command in program.get_subcommands().filter(|command| !command.is_hide_set()) {
+            let verb = command.get_name();
+            let groups = GROUPS.iter().filter(|(_, verbs)| verbs.contains(&verb)).count();
+            assert_eq!(groups, 1, "{verb}");
+        }
+    }
+
+    #[test]
+    fn fh_h15_what_every_command_takes_is_behind_one_line() {
+        let mut program = command_line();
+        program.build();
+        for command in program.get_subcommands_mut() {
+            let verb = command.get_name().to_owned();
+            let help = command.render_long_help().to_string();
+            assert!(
+                !help.contains("--strict-mcp-config") && !help.contains("--non-interactive"),
+                "{verb}: {help}"
+            );
+            assert_eq!(help.contains("--client-metadata-url"), verb == "bridge", "{verb}: {help}");
+            assert!(help.contains("mcplink help options"), "{verb}: {help}");
+            let of = |part: &str| help.find(part);
+            assert!(of("Options:").is_some() && of("Options:") < of("Examples:"), "{verb}: {help}");
+        }
+        for (word, option) in [("options", "--strict-mcp-config"), ("url", "--client-metadata-url")] {
+            let page = topic(word).unwrap().render_long_help().to_string();
+            assert!(page.contains(option), "{page}");
+        }
+        assert!(topic("status").is_none());
+    }
+}

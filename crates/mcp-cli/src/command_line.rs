@@ -1,0 +1,204 @@
+//! From the words that were typed to a command: help and version are answers, and of what is no command line is said what is
+//! wrong, what it is near to, and where its help is.
+
+use std::ffi::OsString;
+use std::io::Write as _;
+
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+use clap::{Command, FromArgMatches as _};
+
+use crate::args::{self, Cli};
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+
+/// The command; how the process ends where there is none.
+pub(crate) fn parse(words: &[OsString]) -> Result<Cli, ExitStatus> {
+    let parsed = try_parse(words).or_else(|error| without_command(words, error));
+    match parsed {
+        Ok(Cli { command: args::Command::Help(asked), global }) => {
+            Err(help(asked.about.first().map(String::as_str), words, global.json))
+        }
+        Ok(cli) => Ok(cli),
+        Err(error) => Err(refuse(&error, words)),
+    }
+}
+
+fn try_parse(words: &[OsString]) -> Result<Cli, clap::Error> {
+    let mut program = args::command_line();
+    let matches = program.try_get_matches_from_mut(words)?;
+    Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut program))
+}
+
+/// No command is `status`: who only types the name wants to know how things are.
+fn without_command(words: &[OsString], error: clap::Error) -> Result<Cli, clap::Error> {
+    let is_missing = matches!(
+        error.kind(),
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand | ErrorKind::MissingSubcommand
+    );
+    let with_status: Vec<OsString> = words.iter().cloned().chain(["status".into()]).collect();
+    if is_missing { try_parse(&with_status).map_err(|_| error) } else { Err(error) }
+}
+
+/// `help`, `help COMMAND`, which is `COMMAND --help`, and `help TOPIC`.
+fn help(about: Option<&str>, words: &[OsString], as_json: bool) -> ExitStatus {
+    if let Some(mut page) = about.and_then(args::topic) {
+        return answer(page.print_long_help());
+    }
+    let mut program = args::command_line();
+    if let Some(word) = about.filter(|word| program.find_subcommand(word).is_none()) {
+        let error = unknown(word);
+        eprint(&if as_json { error.to_json() } else { error.to_text() });
+        return ExitStatus::Usage;
+    }
+    let program_name = words.first().cloned().unwrap_or_else(|| "mcplink".into());
+    let asked = [program_name].into_iter().chain(about.map(OsString::from)).chain(["--help".into()]);
+    match program.try_get_matches_from_mut(asked) {
+        Err(error) => answer(error.print()),
+        // A command without help does not occur.
+        Ok(_) => ExitStatus::Success,
+    }
+}
+
+/// How a process ends that has printed an answer.
+fn answer(printed: std::io::Result<()>) -> ExitStatus {
+    match printed.and_then(|()| std::io::stdout().flush()) {
+        Err(why) if why.kind() != std::io::ErrorKind::BrokenPipe => {
+            let error = unwritten(&mcp_files::reason(&why));
+            eprint(&error.to_text());
+            error.exit
+        }
+        _ => ExitStatus::Success,
+    }
+}
+
+/// What was asked for is not where it was asked to be.
+pub(crate) fn unwritten(why: &str) -> CliError {
+    CliError::new(ExitStatus::Internal, "output-not-written", "the output could not be written")
+        .why(why)
+        .next("make room for it, or write it elsewhere")
+}
+
+/// Help and version are answers; everything else is a usage error.
+fn refuse(error: &clap::Error, words: &[OsString]) -> ExitStatus {
+    if !error.use_stderr() {
+        return answer(error.print());
+    }
+    let as_json = words.iter().any(|word| word == "--json");
+    if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand && !as_json {
+        drop(error.print());
+        return ExitStatus::Usage;
+    }
+    let told = mistake(error, words);
+    eprint(&if as_json { told.to_json() } else { told.to_text() });
+    ExitStatus::Usage
+}
+
+/// What is wrong, with what it is near to, if there is something: the parser of the command line names several that are far.
+fn mistake(error: &clap::Error, words: &[OsString]) -> CliError {
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => Some(text.as_str()),
+        _ => None,
+    };
+    if let (ErrorKind::InvalidSubcommand, Some(word)) = (error.kind(), text(ContextKind::InvalidSubcommand)) {
+        return unknown(word);
+    }
+    let told = CliError::of_arguments(&error.render().to_string());
+    let near = match error.kind() {
+        ErrorKind::UnknownArgument => text(ContextKind::InvalidArg).and_then(|word| option_near(word, words)),
+        ErrorKind::InvalidValue => {
+            match (text(ContextKind::InvalidValue), error.get(ContextKind::ValidValue)) {
+                (Some(word), Some(ContextValue::Strings(values))) => {
+                    mcp_config::nearest(word, values.iter().map(String::as_str)).map(str::to_owned)
+                }
+                _ => None,
+            }
+        }
+        _ => None,
+    };
+    let told = match near {
+        Some(near) => told.why(format!("did you mean {near:?}?")),
+        None => told,
+    };
+    match (told.next.as_deref(), verb(words)) {
+        // The help of a command says more than that of the program.
+        (Some("mcplink --help"), Some(verb)) => told.next(format!("mcplink {verb} --help")),
+        _ => told,
+    }
+}
+
+/// The command among these words.
+fn verb(words: &[OsString]) -> Option<String> {
+    let program = args::command_line();
+    let typed = words.iter().skip(1).filter_map(|word| word.to_str());
+    let command = typed.into_iter().find_map(|word| program.find_subcommand(word))?;
+    Some(command.get_name().to_owned())
+}
+
+/// The option of the command that was typed which is nearest to `word`.
+fn option_near(word: &str, words: &[OsString]) -> Option<String> {
+    let word = word.split('=').next().filter(|word| word.starts_with("--") && word.len() > 3)?;
+    let mut program = args::command_line();
+    program.build();
+    let command = verb(words).and_then(|verb| program.find_subcommand(verb)).unwrap_or(&program);
+    let options: Vec<String> =
+        command.get_arguments().filter_map(clap::Arg::get_long).map(|long| format!("--{long}")).collect();
+    mcp_config::nearest(&word[2..], options.iter().map(|option| &option[2..])).map(|near| format!("--{near}"))
+}
+
+/// A word that is no command: the one that it is near to, if there is one.
+pub(crate) fn unknown(word: &str) -> CliError {
+    let program = args::command_line();
+    let names = program.get_subcommands().filter(|command| !command.is_hide_set()).map(Command::get_name);
+    let names = names.chain(args::TOPICS.iter().map(|(topic, _)| *topic));
+    let error = CliError::usage("usage", format!("there is no command {word:?}"));
+    match mcp_config::nearest(word, names) {
+        Some(near) => {
+            let is_topic = args::TOPICS.iter().any(|(topic, _)| *topic == near);
+            let help =
+                if is_topic { format!("mcplink help {near}") } else { format!("mcplink {near} --help") };
+            error.why(format!("did you mean {near:?}?")).next(help)
+        }
+        None => error.next("mcplink --help"),
+    }
+}
+
+/// Writes to stderr before there is an output.
+pub(crate) fn eprint(text: &str) {
+    drop(std::io::stderr().lock().write_all(text.as_bytes()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(line: &str) -> String {
+        let words: Vec<OsString> = line.split(' ').map(OsString::from).collect();
+        mistake(&try_parse(&words).unwrap_err(), &words).to_text()
+    }
+
+    #[test]
+    fn fh_h14_what_is_near_is_suggested_and_what_is_far_is_not() {
+        for (line, near) in [
+            ("mcplink stauts", Some("\"status\"")),
+            ("mcplink help-me", None),
+            ("mcplink frobnicate", None),
+            ("mcplink status --offlin", Some("\"--offline\"")),
+            ("mcplink status --of-line=1", Some("\"--offline\"")),
+            ("mcplink login x --no-brwoser", Some("\"--no-browser\"")),
+            ("mcplink status --strict-mcp-confg", Some("\"--strict-mcp-config\"")),
+            ("mcplink status --frobnicate", None),
+            ("mcplink status -x", None),
+            ("mcplink completions zhs", Some("\"zsh\"")),
+            ("mcplink completions tcsh", None),
+            ("mcplink wait x --until conected", Some("\"connected\"")),
+            ("mcplink list --color nevr", Some("\"never\"")),
+        ] {
+            let told = told(line);
+            match near {
+                Some(near) => assert!(told.contains(&format!("did you mean {near}?")), "{line}: {told}"),
+                None => assert!(!told.contains("mean") && !told.contains("similar"), "{line}: {told}"),
+            }
+            assert!(told.lines().count() <= 3 && told.contains("next: mcplink"), "{line}: {told}");
+        }
+    }
+}

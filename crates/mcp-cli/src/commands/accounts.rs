@@ -1,0 +1,167 @@
+//! `mcplink accounts [NAME|URL]`: the sign-ins that are kept. Reads files only: no keyring is asked, and no token is decoded.
+
+use std::time::SystemTime;
+
+use mcp_auth::oauth::store::SignInRecord;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::args::AccountsArgs;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+use crate::loaded::LoadedConfig;
+use crate::view::shown;
+use crate::view::text::columns;
+use crate::view::time::{clock, rfc3339};
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Document {
+    schema_version: u32,
+    accounts: Vec<AccountRow>,
+    /// Files of the store that cannot be read, and why.
+    unreadable: Vec<String>,
+}
+
+/// One sign-in.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct AccountRow {
+    /// The entry that it belongs to, whether there still is one of that name here.
+    server: String,
+    has_entry: bool,
+    /// The URL that the tokens are for.
+    url: String,
+    issuer: String,
+    client_id: String,
+    scopes: Vec<String>,
+    obtained_at: String,
+    expires_at: Option<String>,
+    is_expired: bool,
+    /// `null` where only the keyring knows.
+    renewable: Option<bool>,
+    renewals: u64,
+    kept_in: &'static str,
+    file: String,
+}
+
+pub(super) async fn run(app: &App, args: &AccountsArgs) -> Result<ExitStatus, CliError> {
+    let loaded = app.load_as_is()?;
+    let name = args.name.as_deref();
+    let survey = app.host.sign_ins().await.map_err(|error| {
+        CliError::new(ExitStatus::Internal, "store", "the sign-ins cannot be read")
+            .why(error.to_string())
+            .next("mcplink paths")
+    })?;
+    let (mut kept, mut unreadable) = (Vec::new(), Vec::new());
+    for record in survey {
+        match record {
+            Ok(record) => kept.push(record),
+            Err(error) => unreadable.push(shown::line(&error.to_string())),
+        }
+    }
+    kept.retain(|record| name.is_none_or(|name| is_meant(record, name)));
+    if let (true, Some(name)) = (kept.is_empty(), name) {
+        let is_known = loaded.entry(name).is_some() || loaded.is_address(name);
+        if !is_known && unreadable.is_empty() {
+            return Err(loaded.unknown(name));
+        }
+    }
+    let now = SystemTime::now();
+    if app.json {
+        let accounts = kept.iter().map(|record| row(record, &loaded, now)).collect();
+        app.print_json(&Document { schema_version: 1, accounts, unreadable });
+        return Ok(ExitStatus::Success);
+    }
+    for error in &unreadable {
+        app.output.note(&format!("warning: a sign-in is passed over: {error}\n"));
+    }
+    match (kept.is_empty(), name) {
+        (true, None) => app.output.note("no sign-in is kept; `mcplink login NAME` makes one\n"),
+        (true, Some(name)) => app.output.note(&format!(
+            "no sign-in of {} is kept; `mcplink login {}` makes one\n",
+            shown::name(name),
+            mcp_text::shell_word(name)
+        )),
+        _ => {}
+    }
+    let several = kept.len() > 1;
+    for (number, record) in kept.iter().enumerate() {
+        if number > 0 {
+            app.output.out("\n");
+        }
+        app.output.out(&block(record, &loaded, now, app));
+    }
+    if several {
+        app.output.note("\nan end: mcplink logout NAME\n");
+    }
+    Ok(ExitStatus::Success)
+}
+
+/// The sign-ins, for who gives them to another person; none where the files cannot be listed.
+pub(super) async fn rows(app: &App, loaded: &LoadedConfig) -> Vec<impl Serialize> {
+    let now = SystemTime::now();
+    let survey = app.host.sign_ins().await.unwrap_or_default();
+    survey.iter().flatten().map(|record| row(record, loaded, now)).collect::<Vec<_>>()
+}
+
+/// Whether a sign-in is of this server, or for this URL.
+fn is_meant(record: &SignInRecord, name: &str) -> bool {
+    record.key.server_name() == name || mcp_config::display_url(record.key.resource()) == name
+}
+
+fn row(record: &SignInRecord, loaded: &LoadedConfig, now: SystemTime) -> AccountRow {
+    AccountRow {
+        server: record.key.server_name().to_owned(),
+        has_entry: loaded.config.entry(record.key.server_name()).is_some(),
+        url: mcp_config::display_url(record.key.resource()),
+        issuer: mcp_config::display_url(record.key.issuer()),
+        client_id: record.client_id.clone(),
+        scopes: record.scopes.clone(),
+        obtained_at: rfc3339(record.obtained_at),
+        expires_at: record.expires_at.map(rfc3339),
+        is_expired: record.expires_at.is_some_and(|at| at <= now),
+        renewable: record.is_renewable,
+        renewals: record.renewals,
+        kept_in: record.place.as_str(),
+        file: record.file.display().to_string(),
+    }
+}
+
+/// A sign-in for people: whose it is, and a line for each fact.
+fn block(record: &SignInRecord, loaded: &LoadedConfig, now: SystemTime, app: &App) -> String {
+    let row = row(record, loaded, now);
+    let style = app.style();
+    let entry = if row.has_entry { "" } else { "  (no entry of this name here)" };
+    let scopes = if row.scopes.is_empty() { "none were named".to_owned() } else { row.scopes.join(" ") };
+    let facts = [
+        ("for", row.url),
+        ("from", row.issuer),
+        ("client", row.client_id),
+        ("scopes", scopes),
+        ("token", until(record, now)),
+        ("kept in", format!("{}: {}", row.kept_in, row.file)),
+    ];
+    let facts = facts.map(|(label, value)| [format!("  {label}"), shown::line(&value)]);
+    format!(
+        "{}{entry}\n{}",
+        style.bold(&shown::name(&row.server)),
+        columns(facts.into_iter(), style.plain_labels())
+    )
+}
+
+/// Until when the token is good, and what comes then.
+fn until(record: &SignInRecord, now: SystemTime) -> String {
+    let since = format!("since {}", clock(record.obtained_at, now));
+    let end = match record.expires_at {
+        None => "used until refused".to_owned(),
+        Some(at) if at <= now => format!("ended {}", clock(at, now)),
+        Some(at) => format!("good until {}", clock(at, now)),
+    };
+    let renewed = match record.is_renewable {
+        Some(true) => "renewed by itself",
+        Some(false) => "not renewed: sign in again then",
+        None => "whether it is renewed, the keyring knows",
+    };
+    format!("{since}, {end}; {renewed}")
+}

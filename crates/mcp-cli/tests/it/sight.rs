@@ -1,0 +1,113 @@
+//! `headers`: what a server would get, named and never shown, and a helper that runs in sight or not at all.
+
+use mcp_testkit::{FakeHelper, FakeMcpServer};
+use serde_json::{Value, json};
+
+use crate::accounts::sign_in;
+use crate::setting::{Setting, http, with_headers, with_helper};
+
+fn header(document: &Value, name: &str) -> Value {
+    let headers = document["headers"].as_array().unwrap();
+    let found = headers.iter().find(|header| header["name"] == name);
+    found.unwrap_or_else(|| panic!("{name} is not in {document:#}")).clone()
+}
+
+#[test]
+fn fh_h2_headers_are_named_with_their_suppliers_and_nothing_is_started() {
+    let (server, helper) = (FakeMcpServer::start().unwrap(), FakeHelper::new().unwrap());
+    let mut entry = with_helper(&server, &helper);
+    let mut setting = Setting::new();
+    let (key, token) = (setting.home.secret("key"), setting.home.secret("token"));
+    entry["headers"] = json!({ "X-Api-Key": key, "X-Team": "blue" });
+    helper.prints_headers(&[("Authorization", &format!("Bearer {token}")), ("X-Team", "red")]);
+    setting.write("helped", entry);
+    let quiet = setting.run(&["headers", "helped", "--json"], 0).json();
+    assert_eq!(quiet["helper"]["run"], Value::Null);
+    assert_eq!(header(&quiet, "x-api-key")["supplier"], "static-headers");
+    assert_eq!(quiet["headers"].as_array().unwrap().len(), 2);
+    assert!(setting.run(&["headers", "helped"], 0).stdout.contains("not started; --run runs it in sight"));
+    assert_eq!(helper.runs(), 0);
+
+    let document = setting.run(&["headers", "helped", "--run", "--json"], 0).json();
+    assert_eq!(helper.runs(), 1);
+    let run = &document["helper"]["run"];
+    assert_eq!((&run["exitCode"], &run["error"]), (&json!(0), &Value::Null), "{run:#}");
+    let authorization = header(&document, "authorization");
+    assert_eq!(authorization["outline"], format!("Bearer [redacted] ({} characters)", token.len()));
+    assert_eq!(
+        (&authorization["supplier"], &authorization["credential"]),
+        (&json!("headers-helper"), &json!(true))
+    );
+    assert_eq!(header(&document, "x-team")["replaces"], "static-headers");
+    assert_eq!(document["authPlan"].as_array().unwrap().len(), 3);
+    assert_eq!(server.connections(), 0, "the server is not asked");
+}
+
+#[test]
+fn fh_h2_what_a_run_printed_and_what_is_odd_about_it_is_seen_and_no_value_is() {
+    let (server, helper) = (FakeMcpServer::start().unwrap(), FakeHelper::new().unwrap());
+    let setting = Setting::of("s", with_helper(&server, &helper));
+    let token = setting.home.secret("token");
+    helper.fails(7, &format!("my-sso: session expired, run: my-sso login\n+ curl -H 'X-Key: {token}'"));
+    let failed = setting.run(&["headers", "s", "--run"], 3).stdout;
+    for part in
+        ["exit 7", "my-sso: session expired, run: my-sso login", "[redacted]", "next  mcplink doctor s"]
+    {
+        assert!(failed.contains(part), "{part}: {failed}");
+    }
+    let ended = mcp_testkit::fake_jwt(1_000_000_000, "signature");
+    for (value, odd) in [
+        (format!("Bearer Bearer {token}"), "`Authorization` has its scheme twice"),
+        (format!("Bearer \"{token}\""), "`Authorization` has its token in quotation marks"),
+        (format!("Bearer {ended}"), "a token (a JWT) that ended"),
+        (token.clone(), "has no scheme"),
+    ] {
+        helper.prints_headers(&[("Authorization", &value)]);
+        let document = setting.run(&["headers", "s", "--run", "--json"], 0).json();
+        let doubts = document["doubts"].to_string();
+        assert!(doubts.contains(&odd.replace('"', "\\\"")), "{odd}: {document:#}");
+    }
+    // The harness looks for the token in everything that was printed.
+    helper.prints_headers(&[("Authorization", "Bearer ")]);
+    let empty = setting.run(&["headers", "s", "--run", "--json"], 3).json();
+    assert!(empty["helper"]["run"]["error"].as_str().unwrap().contains("no token behind it"), "{empty:#}");
+}
+
+#[test]
+fn fh_h2_a_variable_that_is_not_set_and_a_sign_in_are_told_without_a_run() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("unset", with_headers(&server, json!({ "X-Api-Key": "${NOT_SET_HERE}" })))
+        .with("signed", http(&server))
+        .with("local", json!({ "command": "true" }));
+    let document = setting.run(&["headers", "unset", "--json"], 0).json();
+    assert!(document["doubts"][0].as_str().unwrap().contains("NOT_SET_HERE"), "{document:#}");
+    assert_eq!(setting.run(&["headers", "signed", "--json"], 0).json()["headers"], json!([]));
+    sign_in(&setting, "signed", server.url().as_str(), |_| {});
+    let document = setting.run(&["headers", "signed", "--json"], 0).json();
+    assert_eq!(header(&document, "authorization")["supplier"], "oauth");
+    assert!(setting.run(&["headers", "signed", "--run"], 2).stderr.contains("has no headersHelper"));
+    assert!(setting.run(&["headers", "local"], 2).stderr.contains("is a command, and gets no headers"));
+    assert_eq!(server.connections(), 0);
+}
+
+#[test]
+fn s_b1_fh_h2_a_helper_that_waits_for_consent_is_not_run_in_sight_either() {
+    let (server, helper) = (FakeMcpServer::start().unwrap(), FakeHelper::new().unwrap());
+    helper.prints_bearer("A");
+    let setting = Setting::new().project_file(json!({ "shared": with_helper(&server, &helper) }));
+    let waiting = setting.run(&["headers", "shared", "--run"], 3);
+    assert!(waiting.stderr.contains("next: mcplink approve shared"), "{waiting}");
+    setting.run(&["approve", "shared"], 0);
+    let untrusted = setting.run(&["headers", "shared", "--run"], 3);
+    assert!(untrusted.stderr.contains("next: mcplink trust"), "{untrusted}");
+    let error: Value =
+        serde_json::from_str(&setting.run(&["headers", "shared", "--run", "--json"], 3).stderr).unwrap();
+    assert_eq!(error["error"]["code"], "helper-untrusted");
+    setting.run(&["trust"], 0);
+    setting.run(&["disable", "shared"], 0);
+    assert!(setting.run(&["headers", "shared", "--run"], 2).stderr.contains("is switched off"));
+    assert_eq!(helper.runs(), 0);
+    setting.run(&["enable", "shared"], 0);
+    setting.run(&["headers", "shared", "--run"], 0);
+    assert_eq!(helper.runs(), 1);
+}

@@ -1,0 +1,122 @@
+//! Which headers a server would get, and from where: what the files tell, and, where a person asks for it, what comes of the
+//! helper. The server is not contacted.
+
+use std::time::SystemTime;
+
+use http::HeaderName;
+use http::header::AUTHORIZATION;
+use mcp_auth::oauth::store::SignInRecord;
+use mcp_auth::{
+    AuthError, AuthProvider as _, Credentials, HeadersHelper, HelperRun, ProviderKind, Role, StaticHeaders,
+    doubts, outline,
+};
+
+use crate::{Host, ServerAuth};
+
+/// One header that would be sent.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct HeaderOutline {
+    /// Its name, in lower case.
+    pub name: String,
+    /// Who supplies it.
+    pub supplier: String,
+    /// The form of its value, without what it says.
+    pub outline: String,
+    /// Whether it proves something.
+    pub is_credential: bool,
+    /// Another provider, whose header of this name it takes the place of.
+    pub replaces: Option<String>,
+}
+
+/// The headers of one server.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct HeaderReport {
+    /// Each header that would be sent, as far as it is known.
+    pub headers: Vec<HeaderOutline>,
+    /// What is odd about their values, without any of them.
+    pub doubts: Vec<String>,
+    /// The run of its helper, where that was asked for and it has one.
+    pub run: Option<HelperRun>,
+}
+
+impl Host {
+    /// Which headers the server of `auth` would get at `now`. Nothing is contacted; its helper runs where `runs_helper` says so, whatever
+    /// the gate of its entry: that is for the caller to ask.
+    ///
+    /// # Errors
+    ///
+    /// What the entry says about headers is impossible, or the sign-ins cannot be read.
+    pub async fn headers(
+        &self,
+        auth: &ServerAuth,
+        runs_helper: bool,
+        now: SystemTime,
+    ) -> Result<HeaderReport, AuthError> {
+        let settings = auth.plan.settings();
+        let fixed = StaticHeaders::from_settings(&settings.static_headers)?.credentials().await?;
+        let helper = match auth.plan.role(ProviderKind::HeadersHelper) {
+            Some(Role::Authority) if runs_helper => settings.helper.as_ref(),
+            _ => None,
+        };
+        let run = match helper {
+            Some(spec) => Some(HeadersHelper::new(spec.clone(), auth.target.clone()).observe().await),
+            None => None,
+        };
+        let minted = run.as_ref().and_then(|run| run.supplied.as_ref().ok());
+        let sent = minted.map_or_else(|| fixed.clone(), |minted| fixed.overlaid_with(minted));
+        let mut headers: Vec<HeaderOutline> =
+            sent.names().filter_map(|(name, supplier)| of(&sent, &fixed, name, supplier, now)).collect();
+        // What stands beside the headers of a run is a line of its stderr, and that is told with the run.
+        let remark = sent.remark();
+        let doubts = doubts(&sent, now).into_iter().filter(|doubt| remark != Some(doubt)).collect();
+        if auth.plan.role(ProviderKind::OAuth) == Some(Role::Authority)
+            && let Some(record) = self.sign_in_of(auth).await?
+        {
+            headers.push(of_sign_in(&record, now));
+        }
+        Ok(HeaderReport { headers, doubts, run })
+    }
+
+    /// The sign-in that is kept for this server; the one obtained last, where there are several.
+    async fn sign_in_of(&self, auth: &ServerAuth) -> Result<Option<SignInRecord>, AuthError> {
+        let records = self.sign_ins().await?.into_iter().flatten();
+        let is_its = |record: &SignInRecord| record.key.is_for(&auth.target.name, &auth.target.url);
+        Ok(records.filter(is_its).max_by_key(|record| record.obtained_at))
+    }
+}
+
+fn of(
+    sent: &Credentials,
+    fixed: &Credentials,
+    name: &HeaderName,
+    supplier: &str,
+    now: SystemTime,
+) -> Option<HeaderOutline> {
+    let replaces = fixed.supplier(name).filter(|fixed| *fixed != supplier).map(str::to_owned);
+    Some(HeaderOutline {
+        name: name.as_str().to_owned(),
+        supplier: supplier.to_owned(),
+        outline: outline(sent, name, now)?,
+        is_credential: sent.is_credential(name),
+        replaces,
+    })
+}
+
+/// The header of a sign-in, as far as its file tells: its token is not read.
+fn of_sign_in(record: &SignInRecord, now: SystemTime) -> HeaderOutline {
+    let is_over = record.expires_at.is_some_and(|end| end <= now);
+    let outline = match (is_over, record.is_renewable) {
+        (false, _) => "the access token of the sign-in",
+        (true, Some(false)) => "nothing: the sign-in has ended",
+        (true, _) => "the access token of the sign-in, renewed before it is sent",
+    };
+    HeaderOutline {
+        name: AUTHORIZATION.as_str().to_owned(),
+        supplier: ProviderKind::OAuth.name().to_owned(),
+        outline: outline.to_owned(),
+        is_credential: true,
+        replaces: None,
+    }
+}
