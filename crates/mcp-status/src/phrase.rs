@@ -59,10 +59,10 @@ impl<'a> MessageContext<'a> {
 
     /// What does not behave like a server: an address, or a command.
     fn what_answers(&self) -> String {
-        self.origin.map_or_else(
-            || "what was started".to_owned(),
-            |origin| format!("what answers at {}", sentence(origin)),
-        )
+        match self.endpoint.or(self.origin) {
+            None => "what was started".to_owned(),
+            Some(place) => format!("what answers at {}", sentence(place)),
+        }
     }
 }
 
@@ -292,6 +292,10 @@ fn http(
         Some(ReasonCode::Unavailable) => format!("the server is unavailable{times} ({status}){wait}"),
         Some(ReasonCode::Rejected) if evidence.phase == Phase::Session => {
             format!("the server refused the request{times} ({status})")
+        }
+        // It is the address that is wrong, and nothing in the request; which method it was, the transport says.
+        Some(ReasonCode::Rejected) if status == 405 => {
+            format!("no MCP endpoint at {} ({status})", context.missing_endpoint())
         }
         Some(ReasonCode::Rejected) => format!("the server refused to connect{times} ({status})"),
         Some(ReasonCode::Protocol) => {

@@ -251,7 +251,7 @@ impl AuthedClient {
                 if refusal.leads_to.is_none() && !page::asks_for_a_sign_in(&body) =>
             {
                 TransportError::new(TransportErrorKind::Protocol, "the answer is a web page")
-                    .with_said(Some(page::described(&body)))
+                    .with_said(Some(page::described(&essence(&refusal.headers), &body)))
             }
             ref kind => {
                 let kind =
@@ -403,7 +403,7 @@ fn challenge_kind(kind: RefusalKind) -> ChallengeKind {
 }
 
 fn refusal(kind: ChallengeKind, challenges: Vec<Challenge>, answer: Answer) -> Refusal {
-    let Answer { status, headers, mut body } = answer;
+    let Answer { status, headers, mut body, .. } = answer;
     // The server has answered: it owes nothing while other credentials are asked for.
     body.count(None);
     Refusal { kind, status, headers, challenges, leads_to: None, body }

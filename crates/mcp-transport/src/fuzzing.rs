@@ -290,7 +290,7 @@ pub fn answers(bytes: &[u8]) {
         let Some(said) = crate::http::said::said(status, content_type, body.as_bytes()) else { continue };
         assert!(mcp_text::width(&said) <= 4_096 && !said.contains(char::is_control), "{said:?}");
     }
-    let page = crate::http::page::described(body.as_bytes());
+    let page = crate::http::page::described("text/html", body.as_bytes());
     assert!(mcp_text::width(&page) < 120 && !page.contains(char::is_control), "{page:?}");
     let _ = crate::http::page::asks_for_a_sign_in(body.as_bytes());
     let Some(answer) = raw(body) else { return };

@@ -5,6 +5,7 @@
 //! own, so that a request that is given up never leaves half a line behind.
 
 mod diagnosis;
+mod dialect;
 #[cfg(all(any(fuzzing, test), feature = "http"))]
 pub(crate) mod fuzzing;
 mod group;

@@ -17,7 +17,7 @@ use super::client::{Answer, Body, CollectedBody};
 use super::form::{BEGINNING, Form, described, essence};
 use super::frame;
 use super::pace::{Pace, StreamYield};
-use super::said::said;
+use super::said::words;
 use super::session::Session;
 use super::streamable::{Core, PostRequest};
 use super::trouble;
@@ -120,10 +120,7 @@ impl Core {
                 error.with_said(Some("this port wants TLS: its URL begins with https://".to_owned()))
             }
             // The page of a redirect only says again where it leads.
-            None => error.with_said(
-                trouble::asks_for_something_else(status, &answer.headers)
-                    .or_else(|| said(status, &essence(&answer.headers), &body)),
-            ),
+            None => error.with_said(words(&answer.method, status, &answer.headers, &body)),
         }
     }
 

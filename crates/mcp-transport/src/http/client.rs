@@ -116,7 +116,7 @@ impl HttpClient {
     ) -> Result<Answer, TransportError> {
         let client = self.client()?;
         // Security: the library names its connections after the authority of the URL, and logs that.
-        let mut request = reqwest::Request::new(method, without_userinfo(url).into_owned());
+        let mut request = reqwest::Request::new(method.clone(), without_userinfo(url).into_owned());
         *request.headers_mut() = headers;
         if !body.is_empty() {
             *request.body_mut() = Some(body.into());
@@ -128,7 +128,7 @@ impl HttpClient {
         };
         let headers = std::mem::take(response.headers_mut());
         let body = Body::new(response, Decoder::new(&headers));
-        Ok(Answer { status: body.response.status(), headers, body })
+        Ok(Answer { method, status: body.response.status(), headers, body })
     }
 
     /// What a request to `url` that got no answer failed of, looked at closely where the library does not say.
@@ -245,6 +245,8 @@ impl fmt::Debug for HttpClient {
 /// The head of an answer, and the way to its body.
 #[derive(Debug)]
 pub(crate) struct Answer {
+    /// What was asked.
+    pub(crate) method: Method,
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Body,

@@ -83,7 +83,7 @@ impl HttpClient {
                 let asked = SentFacts { method: &method, url: &url, credentials, body: &Bytes::new(), began };
                 facts::tell(self, asked, outcome.as_ref(), &secrets);
             }
-            let Answer { status, headers, mut body } = outcome?;
+            let Answer { status, headers, mut body, .. } = outcome?;
             let CollectedBody { bytes, broken } = body.collect(admit, admit).await?;
             match broken {
                 None => Ok((status, headers, bytes.into())),

@@ -19,7 +19,7 @@ use url::Url;
 
 use super::client::{Answer, Body, CollectedBody};
 use super::form::{BEGINNING, Form, described, essence};
-use super::said::said;
+use super::said::words;
 use crate::authed::{AcceptedAnswer, AuthedClient, Outbound};
 use crate::duplex::{CloseReason, Duplex, Gauge, Outcome, Patience, Reply};
 use crate::error::{TransportError, TransportErrorKind};
@@ -466,7 +466,7 @@ async fn failure(mut answer: Answer, limits: &Limits) -> TransportError {
     let error = TransportError::new(kind, format!("the server answered {}", answer.status));
     match envelope::parse_one(body.clone()) {
         Ok(Incoming::Response { outcome: Err(rpc), .. }) => error.with_rpc(rpc),
-        _ => error.with_said(said(answer.status, &essence(&answer.headers), &body)),
+        _ => error.with_said(words(&answer.method, answer.status, &answer.headers, &body)),
     }
 }
 

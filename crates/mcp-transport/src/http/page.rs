@@ -2,7 +2,7 @@
 
 use http::{HeaderMap, HeaderName};
 
-use super::form::essence;
+use super::form::{self, essence};
 
 /// How much of a title is told, in columns.
 const TITLE: usize = 80;
@@ -24,9 +24,9 @@ pub(crate) fn looks_like_a_page(body: &[u8]) -> bool {
         .any(|tag| start.get(..tag.len()).is_some_and(|head| head.eq_ignore_ascii_case(tag.as_bytes())))
 }
 
-/// A page, by the title that a person would know it by, or else by its first heading.
-pub(crate) fn described(body: &[u8]) -> String {
-    titled(body).unwrap_or_else(|| "a web page without a title".to_owned())
+/// A page, by the title that a person would know it by, or else by its first heading; else by what it is and how it begins.
+pub(crate) fn described(essence: &str, body: &[u8]) -> String {
+    titled(body).unwrap_or_else(|| format!("a web page without a title: {}", form::described(essence, body)))
 }
 
 /// The same, where it has one.
@@ -231,11 +231,23 @@ mod tests {
             ("<div id=root></div>", "without a title"),
             ("\u{130}\u{130}<title>\u{130}x</title>", "titled \"\u{130}x\""),
         ] {
-            assert_eq!(described(page.as_bytes()), format!("a web page {expected}"), "{page}");
+            let told = described("text/html", page.as_bytes());
+            assert!(told.starts_with(&format!("a web page {expected}")), "{told}");
         }
-        let long = described(format!("<title>{}</title>", "x".repeat(9_000)).as_bytes());
+        for (page, expected) in [
+            ("<div id=root>\n</div>", "text/html that begins with \"<div id=root> </div>\""),
+            ("<title>\u{1b}[2J\u{202e}</title>", "text/html that begins with \"<title></title>\""),
+            ("", "text/html and an empty body"),
+        ] {
+            let told = described("text/html", page.as_bytes());
+            assert_eq!(told, format!("a web page without a title: {expected}"));
+        }
+        let long = described("text/html", format!("<title>{}</title>", "x".repeat(9_000)).as_bytes());
         assert!(mcp_text::width(&long) < 110, "{long}");
-        assert_eq!(described(b"<title>\xff\xfe</title>"), "a web page titled \"\u{fffd}\u{fffd}\"");
+        assert_eq!(
+            described("text/html", b"<title>\xff\xfe</title>"),
+            "a web page titled \"\u{fffd}\u{fffd}\""
+        );
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! What a server says in the body of an error: the one line of it that is meant for people.
 
-use http::StatusCode;
+use http::{HeaderMap, Method, StatusCode, header};
 use serde_json::Value;
 
-use super::page;
+use super::form::essence;
+use super::{page, trouble};
 
 /// Members that hold a sentence, the most telling first, in lower case: OAuth errors (RFC 6749 section 5.2), problem details
 /// (RFC 9457 section 3.1), and what frameworks and gateways write.
@@ -27,6 +28,31 @@ const ELEMENTS: [&str; 4] = ["message", "detail", "faultstring", "title"];
 const MAX_DEPTH: usize = 3;
 /// How much of it is kept, in columns. More than is told in the end, so that a secret in it is hidden before it is cut.
 const MAX_COLUMNS: usize = 4_096;
+
+/// What an answer with an error status says: in its head, and in its body.
+pub(super) fn words(method: &Method, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Option<String> {
+    let said =
+        trouble::asks_for_something_else(status, headers).or_else(|| said(status, &essence(headers), body));
+    let refused = (status == StatusCode::METHOD_NOT_ALLOWED).then(|| refused_method(method, headers));
+    match (refused, said) {
+        (Some(refused), Some(said)) => Some(format!("{refused}: {said}")),
+        (refused, said) => refused.or(said),
+    }
+}
+
+/// That a method is not taken, with those that are (RFC 9110 sections 15.5.6 and 10.2.1).
+fn refused_method(method: &Method, headers: &HeaderMap) -> String {
+    const SHOWN: usize = 6;
+    let is_method =
+        |name: &&str| !name.is_empty() && name.len() <= 16 && name.bytes().all(|b| b.is_ascii_uppercase());
+    let allowed = headers.get_all(header::ALLOW).iter().filter_map(|value| value.to_str().ok());
+    let allowed: Vec<_> =
+        allowed.flat_map(|value| value.split(',')).map(str::trim).filter(is_method).take(SHOWN).collect();
+    match allowed.is_empty() {
+        true => format!("it takes no {method} there"),
+        false => format!("it takes no {method} there, only {}", allowed.join(", ")),
+    }
+}
 
 /// The telling line of an error's body, which for a page is its title; `None` where it has none, or says no more than `status`.
 pub(crate) fn said(status: StatusCode, content_type: &str, body: &[u8]) -> Option<String> {
@@ -147,6 +173,26 @@ mod tests {
         let line = said(StatusCode::BAD_GATEWAY, json, long.as_bytes());
         assert_eq!(line.map(|line| mcp_text::width(&line)), Some(MAX_COLUMNS));
         assert_eq!(said(StatusCode::UNAUTHORIZED, "text/plain", b"\xff\xfe\x00"), None);
+    }
+
+    #[test]
+    fn fb_l18_a_method_that_is_not_taken_is_named_with_those_that_are() {
+        let no = StatusCode::METHOD_NOT_ALLOWED;
+        for (allow, body, expected) in [
+            ("", "Method Not Allowed", "it takes no POST there"),
+            ("GET, HEAD", "", "it takes no POST there, only GET, HEAD"),
+            ("GET,,\u{e9}, x<b>, DELETE", "", "it takes no POST there, only GET, DELETE"),
+            ("GET", "read only mirror", "it takes no POST there, only GET: read only mirror"),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::ALLOW, header::HeaderValue::from_bytes(allow.as_bytes()).unwrap());
+            let told = words(&Method::POST, no, &headers, body.as_bytes());
+            // One value that is no text says nothing at all.
+            let expected = if allow.is_ascii() { expected } else { "it takes no POST there" };
+            assert_eq!(told.as_deref(), Some(expected));
+        }
+        assert_eq!(words(&Method::POST, StatusCode::CONFLICT, &HeaderMap::new(), b""), None);
+        assert!(words(&Method::GET, no, &HeaderMap::new(), b"").unwrap().contains("no GET"));
     }
 
     #[test]

@@ -7,8 +7,9 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::{ChildStderr, ChildStdin, ChildStdout};
 use tokio::task::JoinHandle;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
+use super::dialect::{Dialect, Heard};
 use super::group::{Group, Pipes};
 use super::outbox::Inbox;
 use super::side::{End, STRAY_BYTES};
@@ -64,6 +65,7 @@ impl ProcessTask {
             lines: Lines::new(self.max_line_bytes),
             gauge: Gauge::new(&self.duplex),
             spoken: false,
+            patience: None,
             duplex: self.duplex.clone(),
             side: self.side.clone(),
         };
@@ -201,6 +203,8 @@ struct Stdout {
     gauge: Gauge,
     /// Whether a message has been seen.
     spoken: bool,
+    /// Until when a message has to come, where something else than MCP was heard.
+    patience: Option<Instant>,
     duplex: Duplex,
     side: Side,
 }
@@ -209,9 +213,16 @@ impl Stdout {
     /// Delivers messages until there is a reason to stop. Can be cancelled and repeated.
     async fn read(&mut self) -> ReadEnd {
         while let Some(pipe) = &mut self.pipe {
-            match pipe.read_buf(self.lines.room()).await {
-                Ok(0) | Err(_) => self.pipe = None,
-                Ok(_) => {}
+            let reading = pipe.read_buf(self.lines.room());
+            let read = match self.patience.filter(|_| !self.spoken) {
+                Some(patience) => match timeout_at(patience, reading).await {
+                    Ok(read) => read,
+                    Err(_) => return ReadEnd::Garbage,
+                },
+                None => reading.await,
+            };
+            if matches!(read, Ok(0) | Err(_)) {
+                self.pipe = None;
             }
             loop {
                 if let Err(reason) = self.duplex.room().await {
@@ -223,6 +234,10 @@ impl Stdout {
                         Ok(()) => {
                             if !self.spoken {
                                 self.side.unfinished(self.lines.unfinished());
+                                if let Some(heard) = Dialect::of_unended(self.lines.unfinished()) {
+                                    self.side.heard(heard.dialect, self.lines.unfinished());
+                                    shorten(&mut self.patience, heard);
+                                }
                             }
                             break;
                         }
@@ -249,6 +264,11 @@ impl Stdout {
                     Ok(()) => self.spoken = true,
                     Err(_) => {
                         let stray = self.side.stray(&begin);
+                        let heard = Dialect::of(&begin).filter(|_| !self.spoken);
+                        if let Some(heard) = heard {
+                            self.side.heard(heard.dialect, &begin);
+                            shorten(&mut self.patience, heard);
+                        }
                         if !self.spoken && stray > MAX_STRAY_FIRST {
                             return ReadEnd::Garbage;
                         }
@@ -273,6 +293,12 @@ impl Stdout {
             }
         }
     }
+}
+
+/// What was heard makes the wait for a message no longer than its grace.
+fn shorten(patience: &mut Option<Instant>, heard: Heard) {
+    let until = Instant::now() + heard.grace();
+    *patience = Some(patience.map_or(until, |before| before.min(until)));
 }
 
 /// Writes lines until it is told to stop and nothing is queued; then the end of file.

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use mcp_text::{Secrets, shell_word};
 
+use super::dialect::{Dialect, readable};
 use crate::endpoint::StdioEndpoint;
 use crate::error::TransportError;
 use mcp_text::telling::{self, Excerpt};
@@ -21,6 +22,8 @@ const STDERR_TAIL: usize = 8 << 10;
 const STRAY_KEPT: usize = 3;
 /// How much of a stray line is kept, in bytes.
 pub(super) const STRAY_BYTES: usize = 200;
+/// How much of the line that gives a dialect away is told, in columns.
+const DIALECT_LINE: usize = 60;
 /// How much of the command line is told, in columns.
 const COMMAND_LINE: usize = 120;
 
@@ -47,6 +50,8 @@ pub struct SideOutput {
 struct Circumstances {
     /// What is on standard output decides, not what is on standard error.
     garbage: bool,
+    /// What it speaks in place of MCP, and the line that says so.
+    dialect: Option<(Dialect, String)>,
     /// How long the command lived, where it has ended.
     lived: Option<Duration>,
     /// The command line, as it was run.
@@ -65,14 +70,23 @@ impl SideOutput {
             lines.map(String::as_str).collect::<Vec<_>>().join("\n")
         };
         let shown = |telling: Excerpt| mcp_text::sentence(&telling.to_text());
+        let dialect = || {
+            let (dialect, line) = self.circumstances.dialect.as_ref()?;
+            let (what, change) = dialect.told();
+            let line = mcp_text::line(line, DIALECT_LINE);
+            Some(format!("its standard output is {what}, with `{line}`; {change}"))
+        };
         if self.circumstances.garbage {
+            if let Some(told) = dialect() {
+                return Some(told);
+            }
             let first = self.first_stray.first()?;
             return Some(format!("its standard output begins with `{}`", mcp_text::line(first, STRAY_BYTES)));
         }
         telling::by_form(&stderr)
-            .or_else(|| telling::by_form(&stdout()))
-            .or_else(|| telling::by_place(&stderr))
             .map(shown)
+            .or_else(dialect)
+            .or_else(|| telling::by_form(&stdout()).or_else(|| telling::by_place(&stderr)).map(shown))
             .or_else(|| {
                 let first =
                     self.first_stray.first().or(Some(&self.unfinished)).filter(|line| !line.is_empty())?;
@@ -160,6 +174,7 @@ struct State {
     stray_lines: u64,
     first_stray: Vec<String>,
     unfinished: String,
+    dialect: Option<(Dialect, String)>,
 }
 
 /// How a command ended, as far as what it printed is to be read in its light.
@@ -217,6 +232,11 @@ impl Side {
         state.stray_lines
     }
 
+    /// Keeps the first dialect that was heard: what follows is part of it.
+    pub(super) fn heard(&self, dialect: Dialect, line: &[u8]) {
+        self.state().dialect.get_or_insert_with(|| (dialect, begin(line)));
+    }
+
     /// Keeps the beginning of a line whose end has not come yet.
     pub(super) fn unfinished(&self, line: &[u8]) {
         self.state().unfinished = begin(line);
@@ -237,7 +257,11 @@ impl Side {
             stray_lines: state.stray_lines,
             first_stray: state.first_stray.iter().map(|line| hide(line)).collect(),
             unfinished: hide(&state.unfinished),
-            circumstances: Circumstances { line: self.line.to_string(), ..Circumstances::default() },
+            circumstances: Circumstances {
+                line: self.line.to_string(),
+                dialect: state.dialect.as_ref().map(|(dialect, line)| (*dialect, hide(line))),
+                ..Circumstances::default()
+            },
         }
     }
 
@@ -248,6 +272,7 @@ impl Side {
         snapshot.circumstances.note = end.note;
         if end.spoken {
             snapshot.circumstances.line.clear();
+            snapshot.circumstances.dialect = None;
         } else {
             snapshot.circumstances.lived = Some(self.began.elapsed());
         }
@@ -261,7 +286,7 @@ impl Side {
 
 /// The beginning of a line, as it is kept.
 fn begin(line: &[u8]) -> String {
-    mcp_text::line(&String::from_utf8_lossy(&line[..line.len().min(STRAY_BYTES)]), STRAY_BYTES)
+    mcp_text::line(&readable(&line[..line.len().min(STRAY_BYTES)]), STRAY_BYTES)
 }
 
 #[cfg(test)]
@@ -401,6 +426,22 @@ mod tests {
             side.at_the_end(end).to_string(),
             "its standard output begins with `HTTP/1.1 400 Bad Request`"
         );
+    }
+
+    #[test]
+    fn fa_a13_fa_a15_a_dialect_is_told_with_how_it_begins_and_what_to_change() {
+        let side = side(&["canary"]);
+        side.heard(Dialect::Headers, b"Content-Length: 5 canary\x1b[2J\r");
+        side.heard(Dialect::SeveralLines, b"{");
+        let words = "its standard output is framed with headers, as in the Language Server Protocol, with `Content-Length: 5 [redacted]`; \
+                     MCP has no headers: print each message on a line of its own";
+        assert_eq!(side.snapshot().to_string(), words);
+        side.stderr(b"error: no key\n");
+        assert_eq!(side.snapshot().to_string(), "error: no key");
+        let garbage = End { garbage: true, ..End::default() };
+        assert_eq!(side.at_the_end(garbage).to_string(), words);
+        let spoken = side.at_the_end(End { spoken: true, ..End::default() });
+        assert_eq!(spoken.to_string(), "error: no key");
     }
 
     #[test]

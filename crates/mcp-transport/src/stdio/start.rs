@@ -206,6 +206,18 @@ mod tests {
         (machine.status(), machine.code(), reason.unwrap().message)
     }
 
+    /// All at once, for each waits.
+    async fn all<T: Send + 'static>(
+        futures: impl IntoIterator<Item = impl Future<Output = T> + Send + 'static>,
+    ) -> Vec<T> {
+        let tasks: Vec<_> = futures.into_iter().map(tokio::spawn).collect();
+        let mut ended = Vec::new();
+        for task in tasks {
+            ended.push(task.await.unwrap());
+        }
+        ended
+    }
+
     fn starts(file: &Path) -> usize {
         std::fs::read_to_string(file).unwrap_or_default().lines().count()
     }
@@ -271,6 +283,48 @@ mod tests {
         for (script, expected) in table {
             let (status, _, words) = told(endpoint(script, limit)).await;
             assert!(status == ServerStatus::Failed && words.starts_with(expected), "{words}");
+        }
+    }
+
+    #[tokio::test]
+    async fn fa_a13_fa_a15_what_is_no_mcp_is_told_soon_and_what_to_change() {
+        let answer = r#"{"jsonrpc":"2.0","id":0,"result":{}}"#;
+        let after =
+            |print: &str| endpoint(&format!("read -r line; {print}; sleep 60"), Duration::from_secs(60));
+        let table = [
+            (format!("printf 'Content-Length: 36\\r\\n\\r\\n{answer}'"), "framed with headers"),
+            (format!("printf 'HTTP/1.1 200 OK\\r\\n\\r\\n{answer}'"), "HTTP, with `HTTP/1.1 200 OK`"),
+            (format!("printf 'event: message\\ndata: {answer}\\n\\n'"), "a stream of server-sent events"),
+            (r#"printf '{\n  "jsonrpc": "2.0",\n  "id": 0\n}\n'"#.to_owned(), "JSON over several lines"),
+            (r#"echo "{'jsonrpc': '2.0', 'id': 0}""#.to_owned(), "a Python object"),
+            (r#"echo "{ jsonrpc: '2.0', id: 0 }""#.to_owned(), "a JavaScript object"),
+            (format!("printf '{answer}'"), "a message whose line does not end"),
+        ];
+        let told = table.map(|(print, expected)| {
+            let endpoint = after(&print);
+            async move { (told(endpoint).await, expected) }
+        });
+        // All at once: each is waited for as long as its answer may still come.
+        for ((status, code, words), expected) in all(told).await {
+            assert_eq!((status, code), (ServerStatus::Failed, Some(ReasonCode::Protocol)), "{words}");
+            let expected = format!("what was started does not speak MCP: its standard output is {expected}");
+            assert!(words.starts_with(&expected) && words.contains("; "), "{words}");
+        }
+    }
+
+    #[tokio::test]
+    async fn fa_a13_what_a_server_prints_for_who_debugs_it_is_passed_over() {
+        let answer = r#"{"jsonrpc":"2.0","id":0,"result":{"protocolVersion":"2025-11-25","capabilities":{},"serverInfo":{"name":"s","version":"1"}}}"#;
+        for print in [
+            r#"echo "{'jsonrpc': '2.0', 'method': 'initialize'}""#,
+            "printf 'Content-Length: 36\\r\\n\\r\\n'",
+            r#"printf '{\n  "jsonrpc": "2.0",\n}\n'"#,
+        ] {
+            let script = format!("read -r line; {print}; sleep 0.2; echo '{answer}'; cat >/dev/null");
+            let server = Server::new(Endpoint::Stdio(endpoint(&script, Duration::from_secs(60))));
+            let connected = connected(&server).await;
+            assert_eq!(connected.machine.status(), ServerStatus::Connected, "{print}: {:?}", connected.error);
+            connected.connection.unwrap().close().await;
         }
     }
 

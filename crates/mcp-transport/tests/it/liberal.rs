@@ -496,7 +496,7 @@ async fn fb_l18_fa_a93_a_server_of_the_other_transport_is_found_behind_the_wrong
 #[tokio::test]
 async fn fb_l18_fa_a93_what_speaks_neither_transport_is_told_by_its_own_type() {
     for (status, body, posts, expected) in [
-        ("405 Method Not Allowed", "", 2, "the server refused to connect (405)"),
+        ("405 Method Not Allowed", "", 2, "no MCP endpoint at http://h (405): it takes no GET there"),
         ("400 Bad Request", "no session", 2, "the server refused to connect (400): no session"),
         (
             "200 OK",

@@ -130,7 +130,11 @@ async fn fb_t46_a_page_is_one_to_sign_in_at_only_where_it_says_so() {
     for (text, meaning, words) in [
         (nginx, plain, "does not speak MCP: a web page titled \"Welcome to nginx!\""),
         ("<title>IIS Windows Server</title>", plain, "a web page titled \"IIS Windows Server\""),
-        ("<html><div id=app></div>", plain, "a web page without a title"),
+        (
+            "<html><div id=app></div>",
+            plain,
+            "a web page without a title: text/html that begins with \"<html><div id=app></div>\"",
+        ),
         ("<title>Acme</title><input type=\"password\">", sign_in, "a sign-in page answered"),
         ("<title>Single Sign-On</title>", sign_in, "a sign-in page answered"),
     ] {
