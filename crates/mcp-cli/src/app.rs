@@ -12,7 +12,7 @@ use mcp_transport::ClientInfo;
 use serde::Serialize;
 
 use crate::args::Cli;
-use crate::deadline::Deadline;
+use crate::deadline::{Deadline, Reached};
 use crate::environment::Environment;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
@@ -39,6 +39,8 @@ pub(crate) struct App {
     pub(crate) host: Host,
     /// When the command has to be over.
     pub(crate) deadline: Option<Deadline>,
+    /// How far it has come.
+    pub(crate) reached: Arc<Reached>,
     pub(crate) telemetry: Telemetry,
     /// How a next step is printed.
     pub(crate) steps: Arc<Steps>,
@@ -119,6 +121,7 @@ impl App {
             environment,
             host: Host::new(options),
             deadline: cli.command.timeout().map(Deadline::after),
+            reached: Arc::default(),
         })
     }
 

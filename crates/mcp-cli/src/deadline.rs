@@ -1,6 +1,7 @@
 //! The limit that a person gave a command (`--timeout`): it covers all of it, from the first file that is read to the
 //! close of the last server.
 
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, timeout_at};
@@ -44,6 +45,28 @@ impl Deadline {
     }
 }
 
+/// How far a command has come: what it is waiting for, for the case that its limit strikes there.
+#[derive(Debug, Default)]
+pub(crate) struct Reached(Mutex<Option<Step>>);
+
+#[derive(Clone, Debug)]
+struct Step {
+    /// After "it was still ".
+    doing: String,
+    next: String,
+}
+
+impl Reached {
+    /// The command is at `doing` now (words that fit after "it was still"); `next` is what to do where that takes too long.
+    pub(crate) fn is(&self, doing: impl Into<String>, next: impl Into<String>) {
+        *self.lock() = Some(Step { doing: doing.into(), next: next.into() });
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<Step>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// What closing connections may take: `usual`, and no more than a moment where the deadline has passed.
 pub(crate) fn closing_time(deadline: Option<Deadline>, usual: Duration) -> Duration {
     deadline.map_or(usual, |deadline| usual.min(deadline.left().max(LAST_WORDS / 3)))
@@ -58,9 +81,13 @@ pub(crate) async fn within(
     let Some(deadline) = app.deadline else { return command.await };
     timeout_at(deadline.at + LAST_WORDS, command).await.unwrap_or_else(|_| {
         let message = format!("there was no result within {}", deadline.told());
-        Err(CliError::new(ExitStatus::Pending, "timeout", message)
-            .why("what was still missing has been given up")
-            .next("mcplink status"))
+        let error = CliError::new(ExitStatus::Pending, "timeout", message);
+        Err(match app.reached.lock().clone() {
+            Some(Step { doing, next }) => {
+                error.why(format!("it was still {doing}")).next(app.steps.step(&next))
+            }
+            None => error.why("what was still missing has been given up").next("mcplink status"),
+        })
     })
 }
 

@@ -3,12 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use mcp_auth::oauth::{AuthorizationPrompt, DevicePrompt, SignInPrompt};
+use mcp_auth::oauth::{
+    AuthorizationPrompt, Authorizer, AuthorizerSession, CallbackParams, DevicePrompt, RedirectPreference,
+    SignInPrompt,
+};
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, Secret};
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 use crate::browser::Browser;
+use crate::deadline::Reached;
 use crate::output::Output;
 use crate::view::shown;
 
@@ -146,5 +150,108 @@ impl SignInPrompt for TerminalPrompt {
             })
         });
         Box::pin(std::future::ready(Ok(())))
+    }
+}
+
+/// An authorizer that tells how far the sign-in has come.
+#[derive(Debug)]
+pub(crate) struct ToldAuthorizer<A> {
+    pub(crate) inner: A,
+    pub(crate) steps: SignInSteps,
+}
+
+/// The steps of a sign-in, for the case that a limit strikes in one of them.
+#[derive(Clone, Debug)]
+pub(crate) struct SignInSteps {
+    reached: Arc<Reached>,
+    next: String,
+}
+
+impl SignInSteps {
+    /// Those of a sign-in to `name`.
+    pub(crate) fn new(reached: Arc<Reached>, name: &str) -> Self {
+        // With an option of its own it is another command than the one that was just run.
+        let next = format!("mcplink login {} --timeout 10m", mcp_text::shell_word(name));
+        Self { reached, next }
+    }
+
+    /// It asks where to sign in.
+    pub(crate) fn discovers(&self, server: &str) {
+        self.are(format!("asking {server}, and what it names, where to sign in (discovery)"));
+    }
+
+    /// It makes itself known.
+    pub(crate) fn registers(&self, issuer: &str) {
+        self.are(format!("preparing the sign-in with {issuer} (registration of this client)"));
+    }
+
+    /// A person has the page, or the code, and has not finished.
+    fn waits_for_a_person(&self, url: &url::Url) {
+        let place = url.origin().ascii_serialization();
+        self.are(format!("waiting for a person to finish the sign-in at {place}"));
+    }
+
+    fn exchanges(&self) {
+        self.are("exchanging the code for tokens, and trying them with the server".to_owned());
+    }
+
+    fn are(&self, doing: String) {
+        self.reached.is(shown::line(&doing), &self.next);
+    }
+}
+
+impl<A: Authorizer> Authorizer for ToldAuthorizer<A> {
+    fn prepare<'a>(&'a self, wish: &'a RedirectPreference) -> AuthFuture<'a, Box<dyn AuthorizerSession>> {
+        Box::pin(async move {
+            let inner = self.inner.prepare(wish).await?;
+            Ok(Box::new(ToldSession { inner, steps: self.steps.clone() }) as Box<dyn AuthorizerSession>)
+        })
+    }
+}
+
+#[derive(Debug)]
+struct ToldSession {
+    inner: Box<dyn AuthorizerSession>,
+    steps: SignInSteps,
+}
+
+impl AuthorizerSession for ToldSession {
+    fn redirect_uri(&self) -> &str {
+        self.inner.redirect_uri()
+    }
+
+    fn authorize<'a>(&'a mut self, request: AuthorizationPrompt<'a>) -> AuthFuture<'a, CallbackParams> {
+        Box::pin(async move {
+            self.steps.waits_for_a_person(request.url);
+            let params = self.inner.authorize(request).await?;
+            self.steps.exchanges();
+            Ok(params)
+        })
+    }
+
+    fn finish<'a>(
+        &'a mut self,
+        server_name: &'a str,
+        outcome: Result<(), &'a AuthError>,
+    ) -> AuthFuture<'a, ()> {
+        self.inner.finish(server_name, outcome)
+    }
+}
+
+/// A prompt for a device code that tells how far the sign-in has come.
+#[derive(Debug)]
+pub(crate) struct ToldPrompt {
+    pub(crate) inner: Arc<TerminalPrompt>,
+    pub(crate) steps: SignInSteps,
+}
+
+impl SignInPrompt for ToldPrompt {
+    fn authorization<'a>(&'a self, prompt: AuthorizationPrompt<'a>) -> AuthFuture<'a, ()> {
+        self.inner.authorization(prompt)
+    }
+
+    fn device<'a>(&'a self, prompt: DevicePrompt<'a>) -> AuthFuture<'a, ()> {
+        self.steps.waits_for_a_person(prompt.verification_uri);
+        self.inner.device(prompt)
     }
 }

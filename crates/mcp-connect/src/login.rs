@@ -158,6 +158,11 @@ impl Login<'_> {
         self.pending.unconfirmed_issuer()
     }
 
+    /// The authorization server, by its issuer.
+    pub fn issuer(&self) -> &str {
+        &self.pending.discovery().issuer
+    }
+
     /// The origin of the server that named it.
     pub fn origin(&self) -> &str {
         &self.probe.auth.origin

@@ -1,6 +1,7 @@
 //! `mcplink call NAME TOOL [ARGS..]`: calls a tool once and prints what it answered.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use mcp_transport::tools::{Tool, ToolResult};
 use mcp_transport::{Payload, RequestOptions, TransportError, TransportErrorKind};
@@ -20,6 +21,9 @@ use crate::view::content::Sink;
 use crate::view::progress::ProgressLine;
 use crate::view::shown;
 use crate::view::signature::{self, Argument};
+
+/// How long the list of tools may take, which only helps with a call.
+const LIST: Duration = Duration::from_secs(3);
 
 /// The call that a command line means.
 struct CallRequest {
@@ -129,7 +133,7 @@ async fn called(
     open: &OpenServer,
     arguments: &mut Arguments,
 ) -> Result<ExitStatus, Failure> {
-    let mut listed = ToolList { open, tools: None };
+    let mut listed = ToolList { app, open, tools: None };
     // Only `key=text` leaves a type open; what is certain needs no list.
     if arguments.has_plain()
         && let Some(tool) = listed.tools().await.iter().find(|tool| tool.name == args.tool)
@@ -173,15 +177,31 @@ async fn called(
 
 /// The tools of the server, asked for once, when they are needed first.
 struct ToolList<'a> {
+    app: &'a App,
     open: &'a OpenServer,
     tools: Option<Vec<Tool>>,
 }
 
 impl ToolList<'_> {
+    /// How long it may take: half of what is left at most, so that it never takes the time of the call.
+    fn limit(&self) -> Duration {
+        self.app.deadline.map_or(LIST, |deadline| LIST.min(deadline.left() / 2))
+    }
+
     async fn tools(&mut self) -> &[Tool] {
         if self.tools.is_none() {
-            let listed = self.open.connection.list_tools(&RequestOptions::new()).await;
-            self.tools = Some(listed.unwrap_or_default().tools);
+            let limit = self.limit();
+            // The limit is of all pages together, and not of each.
+            let options = RequestOptions::new();
+            let listed = tokio::time::timeout(limit, self.open.connection.list_tools(&options)).await;
+            if listed.is_err() && !self.app.json {
+                let name = shown::name(&self.open.wired.description.name);
+                let limit = duration(limit);
+                self.app.output.note(&format!(
+                    "note: {name} did not list its tools within {limit}; the arguments go as they were typed\n"
+                ));
+            }
+            self.tools = Some(listed.ok().and_then(Result::ok).unwrap_or_default().tools);
         }
         self.tools.as_deref().unwrap_or_default()
     }

@@ -69,6 +69,8 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<OpenS
     }
     let policy =
         if want == Want::Tools { ConnectPolicy::glance() } else { ConnectPolicy::glance().without_tools() };
+    let look = format!("mcplink status {}", mcp_text::shell_word(name));
+    app.reached.is(format!("connecting to {}", shown::name(name)), &look);
     let deadline = app.deadline;
     let mut told = String::new();
     let until = deadline.map(|deadline| deadline.at);
@@ -84,6 +86,7 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<OpenS
     match ended {
         Probe { connection: Some(connection), tools, error, .. } => {
             asked.iter().for_each(|questions| questions.come_by(&connection));
+            app.reached.is(format!("waiting for an answer of {}", shown::name(name)), &look);
             Ok(OpenServer { wired, connection, tools, error })
         }
         ended => Err(not_connected(&Row::of_probe(&wired, &ended, deadline, &app.steps))),

@@ -13,7 +13,7 @@ use crate::browser::{self, Browser, Machine};
 use crate::confirmation::Answers;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::sign_in::TerminalPrompt;
+use crate::sign_in::{SignInSteps, TerminalPrompt, ToldAuthorizer, ToldPrompt};
 use crate::view::shown;
 use crate::view::time::rfc3339;
 
@@ -50,6 +50,8 @@ pub(super) async fn sign_in(
     if let Err(refusal) = wired.check_sign_in() {
         return Err(refused(app, wired, &refusal));
     }
+    let steps = SignInSteps::new(app.reached.clone(), name);
+    steps.discovers(wired.auth.as_ref().map_or("the server", |auth| &auth.origin));
     let login = app.host.login(wired, &app.oauth_scopes).await.map_err(|error| match error {
         LoginError::Failed(error) => auth_error(name, &error),
         LoginError::Refused(refusal) => refused(app, wired, &refusal),
@@ -83,10 +85,12 @@ pub(super) async fn sign_in(
     // Who asks for no browser pastes, if not on a terminal then through a pipe.
     let pastes = person == Person::AtTheTerminal && (app.interactive || args.no_browser);
     let prompt = Arc::new(TerminalPrompt::new(app.output.clone(), browser, pastes).in_json(app.json));
+    steps.registers(login.issuer());
     let signed_in = if args.device {
-        login.complete_with_device(&*prompt).await
+        login.complete_with_device(&ToldPrompt { inner: prompt.clone(), steps }).await
     } else {
-        login.complete(&LoopbackAuthorizer::new(prompt.clone())).await
+        let inner = LoopbackAuthorizer::new(prompt.clone());
+        login.complete(&ToldAuthorizer { inner, steps }).await
     };
     prompt.end_line();
     let signed_in = signed_in.map_err(|error| auth_error(name, &error))?;

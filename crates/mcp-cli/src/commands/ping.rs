@@ -9,9 +9,14 @@ use super::connected::{Want, connected, failed};
 use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::view::shown;
 
 pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
     let open = connected(app, name, Want::Nothing).await?;
+    app.reached.is(
+        format!("waiting for the answer to `ping`: {} is connected", shown::name(name)),
+        format!("mcplink status {}", mcp_text::shell_word(name)),
+    );
     let began = Instant::now();
     let pinged = open.connection.ping(&RequestOptions::new()).await;
     let elapsed = began.elapsed();

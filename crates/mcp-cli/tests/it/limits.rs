@@ -4,7 +4,7 @@ use std::fs::OpenOptions;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{Answer, FakeMcpServer, Tool};
+use mcp_testkit::{Answer, Era, FakeMcpServer, Tool};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http};
@@ -261,5 +261,57 @@ fn fa_a91_certificates_that_are_not_there_are_told_once_by_their_variable() {
             let all = format!("{}{}", output.stdout, output.stderr);
             assert_eq!(all.matches(&said).count(), 1, "{name}: {output}");
         }
+    }
+}
+
+#[test]
+fn fh_h8_a_list_that_hangs_does_not_hold_up_a_call() {
+    let server = FakeMcpServer::start().unwrap();
+    server.always_to("tools/list", Answer::Hang);
+    let setting = Setting::of("s", http(&server));
+    let began = Instant::now();
+    let output = setting.mcplink(&["call", "s", "echo", "text=x", "--timeout", "2s"]).run().expect_code(0);
+    assert!(began.elapsed() < SOON, "{output}");
+    assert_eq!(output.stdout, "x\n");
+    let note = "note: s did not list its tools within ";
+    assert!(output.stderr.contains(note) && output.stderr.contains("as they were typed"), "{output}");
+    // A program reads JSON, or nothing.
+    let output =
+        setting.mcplink(&["call", "s", "echo", "text=x", "--timeout", "2s", "--json"]).run().expect_code(0);
+    assert_eq!(output.stderr, "");
+    // What is of a certain type needs no list.
+    let output = setting.run(&["call", "s", "echo", "text:=\"x\""], 0);
+    assert_eq!((output.stdout.as_str(), output.stderr.as_str()), ("x\n", ""));
+}
+
+#[test]
+fn fh_h8_the_step_that_a_deadline_struck_is_named() {
+    let hanging = FakeMcpServer::builder().always(Answer::Hang).start().unwrap();
+    let silent = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    silent.always_to("ping", Answer::Hang);
+    silent.always_to("resources/list", Answer::Hang);
+    let setting = Setting::of("hanging", http(&hanging)).with("silent", http(&silent));
+    let origin = hanging.url().origin().ascii_serialization();
+    for (command, why, next) in [
+        (
+            &["ping", "silent"][..],
+            "it was still waiting for the answer to `ping`: silent is connected".to_owned(),
+            "mcplink status silent",
+        ),
+        (
+            &["resources", "silent"],
+            "it was still waiting for an answer of silent".to_owned(),
+            "mcplink status silent",
+        ),
+        (
+            &["login", "hanging", "--no-browser"],
+            format!("it was still asking {origin}, and what it names, where to sign in (discovery)"),
+            "mcplink login hanging --timeout 10m",
+        ),
+    ] {
+        let output = setting.mcplink(command).args(["--timeout", "500ms"]).run().expect_code(7);
+        let expected =
+            format!("error: there was no result within 500 ms (--timeout)\n  why: {why}\n  next: {next}\n");
+        assert_eq!(output.stderr, expected, "{command:?}");
     }
 }
