@@ -96,6 +96,8 @@ fn outcome_verdict(outcome: &Outcome, evidence: &Evidence) -> Verdict {
             // A server that shakes hands with anyone and asks for credentials at the first request
             // needs auth; calling it connected would send people looking in the wrong place.
             needs_auth @ Verdict::NeedsAuth { .. } => needs_auth,
+            // No tools because of no session: nothing works.
+            refused if matches!(**cause, Outcome::SessionRefused { .. }) => refused,
             _ => Verdict::Connected { flag: Some(ReasonCode::ToolsUnavailable) },
         },
         Outcome::Challenged { kind, .. } => Verdict::NeedsAuth { code: challenge_code(kind, evidence) },
@@ -104,6 +106,8 @@ fn outcome_verdict(outcome: &Outcome, evidence: &Evidence) -> Verdict {
         Outcome::SignInExpired => Verdict::NeedsAuth { code: ReasonCode::SignInExpired },
         Outcome::AuthorizationServerUnavailable => transient(ReasonCode::Unavailable),
         Outcome::Http { status, retry_after } => http_verdict(*status, *retry_after, evidence),
+        Outcome::SessionRefused { status: 400..=499 } => permanent(ReasonCode::Rejected),
+        Outcome::SessionRefused { .. } => permanent(ReasonCode::Protocol),
         Outcome::Moved { .. } => permanent(ReasonCode::Moved),
         Outcome::Unreachable | Outcome::Dropped => transient(ReasonCode::Unreachable),
         // What it refuses it will refuse again; what it could not reach it may reach.
@@ -228,7 +232,8 @@ mod tests {
                 Some(Outcome::CredentialsFailed) => Outcome::SignInExpired,
                 Some(Outcome::SignInExpired) => Outcome::AuthorizationServerUnavailable,
                 Some(Outcome::AuthorizationServerUnavailable) => http(503),
-                Some(Outcome::Http { .. }) => Outcome::Moved { status: 308 },
+                Some(Outcome::Http { .. }) => Outcome::SessionRefused { status: 404 },
+                Some(Outcome::SessionRefused { .. }) => Outcome::Moved { status: 308 },
                 Some(Outcome::Moved { .. }) => Outcome::Unreachable,
                 Some(Outcome::Unreachable) => Outcome::Dropped,
                 Some(Outcome::Dropped) => Outcome::Proxy { status: None },
@@ -253,7 +258,7 @@ mod tests {
 
     #[test]
     fn every_outcome_has_a_verdict_whose_code_and_status_agree() {
-        assert_eq!(every_outcome().len(), 21);
+        assert_eq!(every_outcome().len(), 22);
         for outcome in every_outcome() {
             for phase in [Phase::Connect, Phase::Session] {
                 for auth in [none(), sent(), withheld()] {
@@ -286,6 +291,9 @@ mod tests {
             (Outcome::Timeout, transient(ReasonCode::Timeout)),
             (Outcome::Protocol { rpc_code: None }, permanent(ReasonCode::Protocol)),
             (Outcome::Protocol { rpc_code: Some(-32602) }, permanent(ReasonCode::Protocol)),
+            (Outcome::SessionRefused { status: 404 }, permanent(ReasonCode::Rejected)),
+            (Outcome::SessionRefused { status: 400 }, permanent(ReasonCode::Rejected)),
+            (Outcome::SessionRefused { status: 200 }, permanent(ReasonCode::Protocol)),
             (Outcome::Moved { status: 307 }, permanent(ReasonCode::Moved)),
             (Outcome::Version { offered: Vec::new() }, permanent(ReasonCode::Version)),
             (Outcome::Spawn { cause: SpawnCause::Other }, permanent(ReasonCode::Spawn)),

@@ -273,7 +273,9 @@ impl Outcome {
     pub fn http_status(&self) -> Option<u16> {
         match self {
             Self::Challenged { http_status, .. } => Some(*http_status),
-            Self::Http { status, .. } | Self::Proxy { status: Some(status) } => Some(*status),
+            Self::Http { status, .. }
+            | Self::SessionRefused { status }
+            | Self::Proxy { status: Some(status) } => Some(*status),
             Self::ToolsUnavailable { cause } => cause.http_status(),
             _ => None,
         }
@@ -315,6 +317,11 @@ pub enum Outcome {
         status: u16,
         /// Its `Retry-After`, as a wait from now.
         retry_after: Option<Duration>,
+    },
+    /// The handshake is fine, and every request after it is refused, in a session that was made once more as well.
+    SessionRefused {
+        /// The status of what refuses; 200 where that is a JSON-RPC error in a proper answer.
+        status: u16,
     },
     /// A redirect that says that the server is at another address now (RFC 9110 section 15.4).
     Moved {

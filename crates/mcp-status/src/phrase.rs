@@ -180,6 +180,12 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
             )
         }
         Outcome::Exited { code, signal } => exit::phrase(*code, *signal, evidence.phase),
+        Outcome::SessionRefused { status: 200 } => {
+            "the server answers the handshake and refuses every request after it".to_owned()
+        }
+        Outcome::SessionRefused { status } => {
+            format!("the server answers the handshake and refuses every request after it ({status})")
+        }
         Outcome::SelfReference => "the command leads back to the entry that starts it".to_owned(),
         Outcome::Misconfigured => "the settings of this server cannot be used".to_owned(),
     }
@@ -567,6 +573,13 @@ mod tests {
             (
                 Evidence::new(Phase::Session, Outcome::Exited { code: Some(3), signal: None }),
                 "the command exited with code 3",
+            ),
+            (
+                connect(Outcome::ToolsUnavailable {
+                    cause: Box::new(Outcome::SessionRefused { status: 404 }),
+                })
+                .with_detail("session not found"),
+                "the server answers the handshake and refuses every request after it (404): session not found",
             ),
             (connect(Outcome::SelfReference), "the command leads back to the entry that starts it"),
             (connect(Outcome::SelfReference).with_detail("f:3: a → b → a"), "f:3: a → b → a"),

@@ -21,6 +21,7 @@ use crate::handler::ServerRequestHandler;
 use crate::hub::Inbox;
 use crate::limits::{Budget, Limits, Shared};
 use crate::options::{ClientOptions, RequestOptions};
+use crate::refusal;
 use crate::retry::RetryPolicy;
 use crate::tool_filter::ToolFilter;
 use crate::tools::ToolList;
@@ -454,6 +455,7 @@ pub(crate) async fn list(connection: &Connection, policy: Option<RetryPolicy>) -
             ServerLists { tools: None, evidence: error.evidence(), error: Some(error) }
         }
         Err(error) => {
+            let error = refusal::judged(connection, error).await;
             let mut evidence = error.evidence();
             evidence.outcome = Outcome::ToolsUnavailable { cause: Box::new(evidence.outcome) };
             ServerLists { tools: None, error: Some(error), evidence }

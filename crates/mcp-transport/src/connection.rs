@@ -353,6 +353,11 @@ impl Connection {
         self.is_modern() && self.0.wire.has_headers()
     }
 
+    /// Whether each request is one of HTTP.
+    pub(crate) fn has_headers(&self) -> bool {
+        self.0.wire.has_headers()
+    }
+
     pub(crate) fn is_modern(&self) -> bool {
         self.revision().era() == Era::Modern
     }

@@ -95,6 +95,11 @@ pub enum TransportErrorKind {
     },
     /// The server no longer knows the session. Refused before it acted.
     SessionGone,
+    /// The server makes sessions and refuses every request in them, a `ping` included. Refused before it acted.
+    SessionRefused {
+        /// The status of what refuses; 200 where that is a JSON-RPC error in a proper answer.
+        status: u16,
+    },
     /// The command of a stdio server could not be started. Never sent.
     Spawn {
         /// What is wrong with it.
@@ -435,6 +440,7 @@ impl TransportError {
             | Kind::Proxy { .. }
             | Kind::Version { .. }
             | Kind::SessionGone
+            | Kind::SessionRefused { .. }
             | Kind::Spawn { .. }
             | Kind::SlowStart { .. }
             | Kind::SelfReference

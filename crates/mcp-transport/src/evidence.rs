@@ -77,6 +77,7 @@ impl TransportError {
                 Outcome::Protocol { rpc_code: self.rpc_error().map(|rpc| rpc.code) }
             }
             Kind::Version { offered } => Outcome::Version { offered: offered.clone() },
+            Kind::SessionRefused { status } => Outcome::SessionRefused { status: *status },
             // Renewing it failed: the endpoint itself is gone.
             Kind::SessionGone => Outcome::Http { status: 404, retry_after: None },
             Kind::Spawn { cause } => Outcome::Spawn { cause: *cause },

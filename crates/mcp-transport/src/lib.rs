@@ -58,6 +58,7 @@ mod offered;
 pub mod options;
 mod ordered;
 mod protocol;
+mod refusal;
 mod renewals;
 mod resolver;
 pub mod retry;

@@ -7,15 +7,15 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use mcp_status::{ChallengeKind, Phase};
+use mcp_status::Phase;
 
 use super::session::Session;
 use super::streamable::{Core, Limits, PostRequest};
 use crate::error::{TransportError, TransportErrorKind};
-use crate::message::envelope::{INVALID_PARAMS, INVALID_REQUEST, METHOD_NOT_FOUND};
+use crate::message::envelope::INVALID_REQUEST;
 use crate::message::revision::Era;
-use crate::protocol::handshake::refuses_version;
 use crate::protocol::outgoing::encode_request;
+use crate::refusal::{may_be_about_the_session, of_every_request, refuses_a_ping};
 
 impl Core {
     /// Whether the server that answered `refusal` to `call` no longer knows `session`.
@@ -25,67 +25,86 @@ impl Core {
         call: &PostRequest<'_>,
         session: &Session,
     ) -> bool {
-        if session.server.revision.era() == Era::Modern
-            || !may_be_about_the_session(refusal)
-            || self.refuses_pings.load(Ordering::Relaxed)
-        {
-            return false;
+        session.server.revision.era() == Era::Legacy
+            && may_be_about_the_session(refusal)
+            && !self.refuses_pings.load(Ordering::Relaxed)
+            && self.refuses_ping(refusal, call, session).await
+    }
+
+    /// Finds out what a server refuses that answered `refusal` in a session that was just made. Where that is a `ping` as
+    /// well, what it says to one means nothing from now on, and a question for its tools tells whether it refuses everything.
+    pub(super) async fn judge_new_session(
+        self: &Arc<Self>,
+        refusal: &TransportError,
+        call: &PostRequest<'_>,
+        session: &Session,
+    ) {
+        if !may_be_about_the_session(refusal) || self.refuses_pings.load(Ordering::Relaxed) {
+            return;
         }
-        if call.method == "ping" {
-            return !answers_a_ping(refusal);
+        if self.refuses_ping(refusal, call, session).await {
+            self.refuses_pings.store(true, Ordering::Relaxed);
+            let refuses_all = call.method == LIST || !session.server.has("tools") || {
+                let asked = self.ask(LIST, -1, session).await;
+                asked.is_err_and(|error| may_be_about_the_session(&error))
+            };
+            self.has_answered.store(!refuses_all, Ordering::Relaxed);
         }
-        let options = self.options();
-        let Ok(body) = encode_request(0, "ping", None, session.meta()) else { return false };
-        let ping = PostRequest {
-            id: 0,
-            method: "ping",
-            body: body.into(),
+    }
+
+    /// Whether a `ping` is refused in `session`, which `refusal` says by itself where it is the answer to one.
+    async fn refuses_ping(
+        self: &Arc<Self>,
+        refusal: &TransportError,
+        call: &PostRequest<'_>,
+        session: &Session,
+    ) -> bool {
+        if call.method == PING {
+            return refuses_a_ping(refusal);
+        }
+        self.ask(PING, 0, session).await.is_err_and(|error| refuses_a_ping(&error))
+    }
+
+    /// A question without effects, in this session and no other.
+    async fn ask(
+        self: &Arc<Self>,
+        method: &'static str,
+        id: i64,
+        session: &Session,
+    ) -> Result<(), TransportError> {
+        let limit = self.options().first_byte_timeout;
+        let question = PostRequest {
+            id,
+            method,
+            body: encode_request(id, method, None, session.meta())?.into(),
             mirrored: Vec::new(),
-            limits: Limits { first_byte: options.first_byte_timeout, idle: Some(options.first_byte_timeout) },
-            allowance: self.hub.budget.limits.allowance("ping"),
+            limits: Limits { first_byte: limit, idle: Some(limit) },
+            allowance: self.hub.budget.limits.allowance(method),
             handler: None,
             // Refused credentials have had their recovery.
             recover: false,
             waiting: None,
         };
-        match self.exchange(&ping, session, Phase::Session).await {
-            Ok(_) => false,
-            Err(error) => {
-                *error.kind() == TransportErrorKind::SessionGone
-                    || (may_be_about_the_session(&error) && !answers_a_ping(&error))
-            }
-        }
+        self.exchange(&question, session, Phase::Session).await.map(drop)
     }
 
-    /// Notes that a request was refused in the same way in a session that was just made: what this server says to a
-    /// `ping` means nothing.
-    pub(super) fn distrust_pings(&self, refusal: &TransportError) {
-        if may_be_about_the_session(refusal) {
-            self.refuses_pings.store(true, Ordering::Relaxed);
-        }
+    /// `refusal`, or that every request is refused, where that is known.
+    pub(super) fn refused_or(&self, refusal: TransportError) -> TransportError {
+        let refuses_all =
+            self.refuses_pings.load(Ordering::Relaxed) && !self.has_answered.load(Ordering::Relaxed);
+        if refuses_all && may_be_about_the_session(&refusal) { of_every_request(refusal) } else { refusal }
     }
-}
 
-/// Whether a refusal may mean that the session is gone.
-fn may_be_about_the_session(refusal: &TransportError) -> bool {
-    match refusal.kind() {
-        TransportErrorKind::Http { status, .. } => {
-            (400..500).contains(status) && !matches!(status, 408 | 425 | 429)
-        }
-        // What names a scheme, or shows a page, is about credentials.
-        TransportErrorKind::Challenged { kind, .. } => {
-            refusal.challenge_scheme().is_none()
-                && matches!(kind, ChallengeKind::Unauthorized | ChallengeKind::Forbidden)
-        }
-        TransportErrorKind::Rpc { code } => *code != METHOD_NOT_FOUND && !refuses_version(refusal),
-        _ => false,
+    /// Why no session could be made in place of one that the server does not know. One that has answered nothing in the
+    /// first is no better than one that refuses everything in the second.
+    pub(super) fn no_other_session(&self, failure: TransportError) -> TransportError {
+        let refuses_all = !self.has_answered.load(Ordering::Relaxed) && may_be_about_the_session(&failure);
+        if refuses_all { of_every_request(failure) } else { failure }
     }
 }
 
-/// Whether an error is an answer to a `ping` all the same: the server knows the session, and not the method.
-fn answers_a_ping(error: &TransportError) -> bool {
-    matches!(error.rpc_error().map(|rpc| rpc.code), Some(METHOD_NOT_FOUND | INVALID_PARAMS))
-}
+const PING: &str = "ping";
+const LIST: &str = "tools/list";
 
 /// Whether a request was refused before it was acted on, so that it may be sent again.
 pub(super) fn was_not_run(refusal: &TransportError) -> bool {
@@ -100,7 +119,12 @@ pub(super) fn was_not_run(refusal: &TransportError) -> bool {
 /// The error of a request in a session that is gone, where no new one could be made.
 pub(super) fn no_new_session(refusal: TransportError, failure: TransportError) -> TransportError {
     // A server that wants credentials now says more by that than by what it said of the session.
-    if matches!(failure.kind(), TransportErrorKind::Challenged { .. } | TransportErrorKind::Credentials) {
+    if matches!(
+        failure.kind(),
+        TransportErrorKind::Challenged { .. }
+            | TransportErrorKind::Credentials
+            | TransportErrorKind::SessionRefused { .. }
+    ) {
         return failure;
     }
     let said = refusal.said().map(str::to_owned);

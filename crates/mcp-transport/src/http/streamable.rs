@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -84,6 +84,8 @@ pub(super) struct Core {
     pub(super) listening: AtomicBool,
     /// Whether the server refuses a `ping` in a session that it knows.
     pub(super) refuses_pings: AtomicBool,
+    /// Whether the server has answered a request since it made its session, or since it was found to refuse everything.
+    pub(super) has_answered: AtomicBool,
     /// The turns of requests: each may be a socket, of which a process has only so many.
     turns: Semaphore,
     /// The turns of cancellations: many requests may be given up at once.
@@ -103,6 +105,7 @@ impl Core {
             closing: CancellationToken::new(),
             listening: AtomicBool::new(false),
             refuses_pings: AtomicBool::new(false),
+            has_answered: AtomicBool::new(false),
             turns,
             farewells: Semaphore::new(FAREWELLS),
             era: None,
@@ -192,7 +195,10 @@ impl Core {
     /// failure is retried as if it were transient (F101).
     async fn renew(self: &Arc<Self>, stale: u64) -> Result<(), TransportError> {
         let Some(_turn) = self.agreements.renew(stale).await else { return Ok(()) };
-        let mut delays = RetryPolicy::connect().delays();
+        // A server that has answered nothing yet is not known to be one that restarts, and may have been looked at in haste.
+        let has_answered = self.has_answered.load(Ordering::Relaxed);
+        let policy = if has_answered { RetryPolicy::connect() } else { RetryPolicy::glance() };
+        let mut delays = policy.delays();
         loop {
             let error = match self.reinitialize().await {
                 Ok(()) => return Ok(()),
@@ -338,7 +344,10 @@ impl Streamable {
             // Not named before it is wrapped: it would be kept twice.
             let error =
                 match core.closing.run_until_cancelled(core.exchange(call, &session, Phase::Session)).await {
-                    Some(Ok(response)) => return Ok(response.result),
+                    Some(Ok(response)) => {
+                        core.has_answered.store(true, Ordering::Relaxed);
+                        return Ok(response.result);
+                    }
                     Some(Err(error)) => error,
                     None => {
                         let kind = TransportErrorKind::Cancelled;
@@ -349,23 +358,25 @@ impl Streamable {
                 TransportErrorKind::SessionGone if !renewed => {
                     renewed = true;
                     // Boxed: what hardly ever happens would make every request larger.
-                    Box::pin(core.renew(session.number())).await?;
+                    let renewal = Box::pin(core.renew(session.number())).await;
+                    renewal.map_err(|failure| core.no_other_session(failure))?;
                 }
                 // A connection that was idle for long may turn out to be dead when it is used. Repeating a
                 // request without effects is safe; a tool call may have run.
                 TransportErrorKind::Dropped if !redialled && is_repeatable(call.method) => redialled = true,
                 _ if renewed => {
-                    core.distrust_pings(&error);
-                    return Err(error);
+                    let judged = Box::pin(core.judge_new_session(&error, call, &session));
+                    core.closing.run_until_cancelled(judged).await;
+                    return Err(core.refused_or(error));
                 }
                 _ => {
                     let forgotten = Box::pin(core.has_forgotten(&error, call, &session));
                     if core.closing.run_until_cancelled(forgotten).await != Some(true) {
-                        return Err(error);
+                        return Err(core.refused_or(error));
                     }
                     renewed = true;
                     if let Err(failure) = Box::pin(core.renew(session.number())).await {
-                        return Err(no_new_session(error, failure));
+                        return Err(no_new_session(error, core.no_other_session(failure)));
                     }
                     if !was_not_run(&error) {
                         return Err(error);

@@ -44,7 +44,8 @@ impl FailureScope {
             | Kind::Timeout { .. }
             | Kind::Protocol
             | Kind::Version { .. }
-            | Kind::SessionGone => Self::Doubtful,
+            | Kind::SessionGone
+            | Kind::SessionRefused { .. } => Self::Doubtful,
             Kind::Http { .. } => match classify(&error.evidence()).code() {
                 Some(ReasonCode::Rejected | ReasonCode::RateLimited) => Self::None,
                 _ => Self::Doubtful,

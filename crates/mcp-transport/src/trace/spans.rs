@@ -239,6 +239,7 @@ fn error_type(error: &TransportError) -> Cow<'static, str> {
         Kind::TooLarge => "too_large",
         Kind::Version { .. } => "version",
         Kind::SessionGone => "session_gone",
+        Kind::SessionRefused { .. } => "session_refused",
         Kind::Spawn { .. } => "spawn",
         Kind::SlowStart { .. } => "timeout",
         Kind::Exited { .. } => "exited",

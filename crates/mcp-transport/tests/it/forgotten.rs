@@ -1,10 +1,15 @@
 //! Sessions that a server has forgotten, in every word that servers have for it.
 
+use std::time::Duration;
+
+use mcp_status::{ReasonCode, ServerStatus};
 use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer, Refusal};
-use mcp_transport::TransportErrorKind;
+use mcp_transport::connect::ConnectPolicy;
+use mcp_transport::supervisor::SupervisorConfig;
+use mcp_transport::{RequestOptions, Supervisor, TransportErrorKind};
 use serde_json::json;
 
-use crate::support::{connect, echo, no_violations};
+use crate::support::{connect, connector, echo, no_violations, target};
 
 fn rpc(status: u16, code: i64, message: &str) -> HttpAnswer {
     let body = json!({ "jsonrpc": "2.0", "id": null, "error": { "code": code, "message": message } });
@@ -194,5 +199,159 @@ async fn fb_x2b_a_call_whose_answer_breaks_off_is_sent_once() {
         server.next_answers_to("tools/call", [answer.into()]);
         echo(&connection, "x").await.unwrap_err();
         assert_eq!((server.count("tools/call"), server.count("initialize")), (1, 0), "{shown}");
+    }
+}
+
+fn quick() -> ConnectPolicy {
+    let mut policy = ConnectPolicy::one_shot();
+    policy.connect.initial_delay = Duration::from_millis(1);
+    policy.connect.max_delay = Duration::from_millis(2);
+    policy.list = Some(policy.connect.with_max_retries(2));
+    policy
+}
+
+#[tokio::test]
+async fn fa_a105_fb_t50_a_server_that_refuses_all_after_its_handshake_is_not_connected() {
+    use ReasonCode::{Protocol, Rejected, ToolsUnavailable};
+    use ServerStatus::{Connected, Failed};
+    let refused = [
+        (text(404, "session not found"), Rejected),
+        (text(400, "Invalid session ID"), Rejected),
+        (rpc(400, -32000, "No valid session ID provided"), Rejected),
+        (text(410, "gone"), Rejected),
+        (rpc(200, -32001, "Session not found"), Protocol),
+    ];
+    for (answer, code) in refused {
+        let shown = format!("{answer:?}");
+        // A ping that is answered, or refused as a method, is an answer: that server refuses its list alone.
+        for (ping, expected) in [
+            (Answer::from(answer.clone()), (Failed, Some(code))),
+            (Answer::Honest, (Connected, Some(ToolsUnavailable))),
+            (rpc(200, -32601, "no such method").into(), (Connected, Some(ToolsUnavailable))),
+        ] {
+            let server = server();
+            server.always_to("ping", ping);
+            server.always_to("tools/list", answer.clone().into());
+            let ended = connector().connect(&target(&server), &quick(), |_, _| {}).await;
+            assert_eq!((ended.machine.status(), ended.machine.code()), expected, "{shown}");
+        }
+    }
+}
+
+/// A server that has answered anything knows its sessions, whatever it says of one call and of a ping.
+#[tokio::test]
+async fn fb_t5d_a_refused_call_on_a_server_that_refuses_pings_is_an_error_of_the_call() {
+    let server = server();
+    server.always_to("ping", text(400, "no pings").into());
+    let connection = connect(&server).await;
+    echo(&connection, "x").await.unwrap();
+    for _ in 0..2 {
+        server.next_answers_to("tools/call", [text(400, "bad").into(), text(400, "bad").into()]);
+        let error = echo(&connection, "y").await.unwrap_err();
+        assert!(matches!(error.kind(), TransportErrorKind::Http { status: 400, .. }), "{error:?}");
+        server.clear_script();
+    }
+    assert_eq!(echo(&connection, "z").await.unwrap(), "z");
+}
+
+/// The new handshake is refused as well: nothing of it ever worked.
+#[tokio::test]
+async fn fa_a105_fb_t50_nor_is_one_that_refuses_the_second_handshake_too() {
+    for (answer, code) in [
+        (text(404, "session not found"), ReasonCode::Rejected),
+        (text(400, "Invalid session ID"), ReasonCode::Rejected),
+        (rpc(400, -32000, "Server not initialized"), ReasonCode::Rejected),
+    ] {
+        let shown = format!("{answer:?}");
+        let server = server();
+        for method in ["ping", "tools/list"] {
+            server.always_to(method, answer.clone().into());
+        }
+        server.next_answers_to("initialize", [Answer::Honest]);
+        server.always_to("initialize", answer.into());
+        let ended = connector().connect(&target(&server), &quick(), |_, _| {}).await;
+        let found = (ended.machine.status(), ended.machine.code());
+        assert_eq!(found, (ServerStatus::Failed, Some(code)), "{shown}");
+        assert!(server.count("initialize") <= 8, "{shown}: {}", server.count("initialize"));
+    }
+}
+
+/// A server that is there answers something: the list that it gave before.
+#[tokio::test]
+async fn fb_t5d_a_first_call_that_is_refused_beside_every_ping_is_an_error_of_the_call() {
+    let server = server();
+    server.always_to("ping", text(400, "no pings").into());
+    server.always_to("tools/call", text(400, "bad").into());
+    let connection = connect(&server).await;
+    for _ in 0..3 {
+        let error = echo(&connection, "y").await.unwrap_err();
+        assert!(matches!(error.kind(), TransportErrorKind::Http { status: 400, .. }), "{error:?}");
+    }
+    assert!(server.count("initialize") <= 2, "{}", server.count("initialize"));
+    server.always_to("tools/list", text(400, "bad").into());
+    let connection = connect(&server).await;
+    let error = echo(&connection, "y").await.unwrap_err();
+    assert_eq!(*error.kind(), TransportErrorKind::SessionRefused { status: 400 });
+}
+
+/// A connection that worked, to a server that refuses everything from some time on, in words of its own.
+#[tokio::test]
+async fn fa_a105_fb_t50_a_connection_that_stands_is_not_shown_as_connected_when_all_is_refused() {
+    for answer in [text(400, "Invalid session ID"), text(404, "gone"), rpc(200, -32001, "Session not found")]
+    {
+        let shown = format!("{answer:?}");
+        let server = server();
+        let source = target(&server);
+        let source = move || std::future::ready(Ok(source.clone()));
+        let config = SupervisorConfig::new("web", source).with_policy(crate::supervisor::quick());
+        let handle = Supervisor::start(connector(), config);
+        assert_eq!(handle.decided().await.status, ServerStatus::Connected);
+        for method in ["ping", "tools/list", "tools/call"] {
+            server.always_to(method, answer.clone().into());
+        }
+        server.recorder().clear();
+        handle.request("tools/call", None, &RequestOptions::new()).await.unwrap_err();
+        let mut status = handle.status();
+        let failed = status.wait_for(|snapshot| snapshot.status == ServerStatus::Failed);
+        tokio::time::timeout(Duration::from_secs(20), failed).await.expect(&shown).unwrap();
+        let greeted = server.count("initialize");
+        assert!(greeted <= 6, "{shown}: {greeted}");
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        assert_eq!(server.count("initialize"), greeted, "no handshake by itself: {shown}");
+
+        // What knows its sessions again is connected when it is asked for.
+        for method in ["ping", "tools/list", "tools/call"] {
+            server.always_to(method, Answer::Honest);
+        }
+        assert_eq!(handle.reconnect().await.status, ServerStatus::Connected, "{shown}");
+        handle.close().await;
+    }
+}
+
+/// The same over a wire of one stream, where no new session can be made.
+#[cfg(unix)]
+#[tokio::test]
+async fn fa_a105_a_local_server_that_refuses_all_after_its_handshake_is_not_connected() {
+    use mcp_transport::{Endpoint, Server, StdioEndpoint};
+    const SCRIPT: &str = r#"while read -r line; do
+  id=${line##*'"id":'}; id=${id%%[!0-9]*}
+  case $line in
+    *'"notifications/'*) ;;
+    *'"server/discover"'*) echo '{"jsonrpc":"2.0","id":'$id',"error":{"code":-32601,"message":"?"}}' ;;
+    *'"initialize"'*) echo '{"jsonrpc":"2.0","id":'$id',"result":{"protocolVersion":"2025-06-18","capabilities":{"tools":{}},"serverInfo":{"name":"s","version":"1"}}}' ;;
+    *'"ping"'*) echo '{"jsonrpc":"2.0","id":'$id',"error":{"code":'$PING',"message":"not initialized"}}' ;;
+    *) echo '{"jsonrpc":"2.0","id":'$id',"error":{"code":-32002,"message":"not initialized"}}' ;;
+  esac
+done"#;
+    for (ping, expected) in [
+        ("-32002", (ServerStatus::Failed, ReasonCode::Protocol)),
+        ("-32601", (ServerStatus::Connected, ReasonCode::ToolsUnavailable)),
+    ] {
+        let mut endpoint = StdioEndpoint::new("/bin/sh");
+        endpoint.args = vec!["-c".into(), SCRIPT.into()];
+        endpoint.env.insert("PING".into(), ping.into());
+        let server = Server::new(Endpoint::Stdio(endpoint));
+        let ended = connector().connect(&server, &quick(), |_, _| {}).await;
+        assert_eq!((ended.machine.status(), ended.machine.code().unwrap()), expected, "{ping}");
     }
 }
