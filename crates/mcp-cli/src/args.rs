@@ -260,6 +260,9 @@ pub(crate) struct StatusArgs {
     /// Keep looking and tell each change, until Ctrl-C
     #[arg(long, conflicts_with_all = ["offline", "timeout"])]
     pub(crate) watch: bool,
+    /// The servers in the files of every host, each asked once
+    #[arg(long, conflicts_with_all = ["watch", "from"])]
+    pub(crate) hosts: bool,
     /// Try for several seconds what may pass: 1, 2 and 4 s between the attempts
     #[arg(long, conflicts_with = "offline")]
     pub(crate) retry: bool,

@@ -30,6 +30,17 @@ impl App {
         Ok(Config::load(&self.own_request()?))
     }
 
+    /// The files of this host, in the place of all others.
+    ///
+    /// # Errors
+    ///
+    /// As of [`own_request`](Self::own_request).
+    pub(crate) fn config_of(&self, host: &'static Host) -> Result<Config, CliError> {
+        let mut request = self.own_request()?;
+        request.host = Some(host);
+        Ok(Config::load(&request))
+    }
+
     /// The files of other hosts that a person of this folder has.
     ///
     /// # Errors

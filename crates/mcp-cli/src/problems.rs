@@ -26,8 +26,7 @@ impl LoadedConfig {
 
     /// Tells people what is wrong with the files, but for what the rows of `wired` say themselves.
     pub(crate) fn note_problems(&self, app: &App, wired: &[ConfiguredServer]) {
-        let said = rows_say(wired);
-        note_all(app, self.config.problems.iter().filter(|problem| !said.contains(&problem_text(problem))));
+        note_unsaid(app, self.config.problems.iter(), wired);
     }
 
     /// The same about these servers alone, and about the environment; about all where none is named. What another entry has
@@ -52,6 +51,16 @@ fn rows_say(wired: &[ConfiguredServer]) -> Vec<String> {
         _ => None,
     };
     wired.iter().filter_map(reason).collect()
+}
+
+/// Tells people of `problems`, but for what the rows of `wired` say themselves.
+pub(crate) fn note_unsaid<'p>(
+    app: &App,
+    problems: impl Iterator<Item = &'p Problem>,
+    wired: &[ConfiguredServer],
+) {
+    let said = rows_say(wired);
+    note_all(app, problems.filter(|problem| !said.contains(&problem_text(problem))));
 }
 
 fn note_all<'p>(app: &App, problems: impl Iterator<Item = &'p Problem>) {

@@ -83,6 +83,17 @@ impl Steps {
         Self { addresses, ..self }
     }
 
+    /// The steps for a server in the files of this host.
+    #[must_use]
+    pub(crate) fn in_host(&self, host: &str) -> Self {
+        let from = format!(" --from {}", mcp_text::shell_word(host));
+        let is_said = self.options.contains(&from);
+        Self {
+            options: if is_said { self.options.clone() } else { format!("{}{from}", self.options) },
+            ..self.clone()
+        }
+    }
+
     /// The configuration of this folder counts from now on, though the invocation does not say so: a person who takes a step
     /// is somewhere else.
     pub(crate) fn found_in(&self, folder: &Path) {

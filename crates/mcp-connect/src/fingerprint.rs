@@ -22,7 +22,7 @@ const OF_THE_TERMINAL: [&str; 6] = ["_", "SHLVL", "OLDPWD", "PWD", "COLUMNS", "L
 
 /// What an entry comes to, as a one-way digest: equal where a connection would be the same one. Made of secrets, so it is
 /// compared, and neither shown nor kept.
-#[derive(Clone, Copy, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
@@ -36,6 +36,14 @@ impl Fingerprint {
     pub(crate) fn of_server(options: &HostOptions, server: &ConfiguredServer) -> Self {
         let settings = server.auth.as_ref().map(|auth| auth.plan.settings());
         Parts { description: &server.description, options, state: &server.state, settings }.fingerprint()
+    }
+
+    /// The same whichever file says so.
+    pub(crate) fn of_connection(options: &HostOptions, server: &ConfiguredServer) -> Self {
+        let settings = server.auth.as_ref().map(|auth| auth.plan.settings());
+        let (scope, source) = (String::new(), String::new());
+        let description = &Description { scope, source, ..server.description.clone() };
+        Parts { description, options, state: &server.state, settings }.fingerprint()
     }
 
     /// Its bytes, to derive another digest from.

@@ -293,7 +293,12 @@ impl ConfiguredServer {
         report
     }
 
-    /// Whether it comes to the same connection as another one does.
+    /// What an entry of this name comes to, whichever file has it: equal where both would be one connection.
+    pub fn connection(&self, host: &Host) -> Fingerprint {
+        Fingerprint::of_connection(host.options(), self)
+    }
+
+    /// Whether it comes to the same connection as another one does, and the same file says so.
     pub fn fingerprint(&self, host: &Host) -> Fingerprint {
         Fingerprint::of_server(host.options(), self)
     }

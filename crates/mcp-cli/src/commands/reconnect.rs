@@ -87,7 +87,7 @@ pub(super) async fn run(app: &App, args: &ReconnectArgs) -> Result<ExitStatus, C
     looked_at.for_each(|session| app.steps.for_session(&mut session.reason));
     if !app.json {
         for row in &rows {
-            app.output.out(&text::session_lines(row, app.style()));
+            app.output.out(&text::lines_below(row, app.style()));
         }
         for session in &others {
             app.output.out(&text::reconnected_line(&session.name, session, app.style()));

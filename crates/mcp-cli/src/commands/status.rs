@@ -16,11 +16,14 @@ use crate::deadline::closing_time;
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
 use crate::live;
+use crate::steps::Steps;
 use crate::view::live::{Frame, LiveTable};
 use crate::view::overview::{Line, Overview, aside, further};
-use crate::view::row::{Row, Servers};
+use crate::view::row::{HostPlace, Row, Servers};
 use crate::view::text;
 use mcp_connect::{ConfiguredServer, Probe};
+
+mod hosts;
 
 /// How often the spinners turn.
 const FRAME: Duration = Duration::from_millis(100);
@@ -31,6 +34,9 @@ pub(super) async fn run(app: &Arc<App>, args: &StatusArgs) -> Result<ExitStatus,
     if args.watch {
         return super::watch::run(app, &args.names).await;
     }
+    if args.hosts {
+        return hosts::run(app, args).await;
+    }
     let loaded = app.load()?;
     let wired = loaded.wired_named(app, &args.names).await?;
     if !app.json {
@@ -40,26 +46,48 @@ pub(super) async fn run(app: &Arc<App>, args: &StatusArgs) -> Result<ExitStatus,
         }
     }
     let checked_at = SystemTime::now();
-    let rows = if args.offline {
-        let live = live::of(&app.environment, &wired).await;
-        let rows: Vec<Row> = wired
-            .iter()
-            .zip(live)
-            .map(|(wired, live)| Row::offline(wired, &app.steps).with_sessions(live))
-            .collect();
-        if !app.json {
-            print_all(app, &rows);
-        }
-        rows
-    } else {
-        let policy = if args.retry { ConnectPolicy::one_shot() } else { ConnectPolicy::glance() };
-        probe_all(app, &wired, &policy, ProbeDisplay::rows(app)).await
-    };
+    let rows = look(app, args, &wired, &[]).await;
     if app.json {
         let (problems, pointers) = (loaded.problem_rows(), loaded.pointer_rows(&args.names));
         app.print_json(&Servers::new(Some(checked_at), &rows, &problems).with_any_pointers(&pointers));
     }
     Ok(loaded.exit(if args.offline { offline_exit(&rows) } else { combined(&rows) }))
+}
+
+/// What there is to tell of these servers, which is shown to people; `hosts` says for each where hosts have it, where that
+/// was looked for.
+async fn look(
+    app: &App,
+    args: &StatusArgs,
+    wired: &[ConfiguredServer],
+    hosts: &[Vec<HostPlace>],
+) -> Vec<Row> {
+    if !args.offline {
+        let policy = if args.retry { ConnectPolicy::one_shot() } else { ConnectPolicy::glance() };
+        return probe_in_hosts(app, wired, hosts, &policy, ProbeDisplay::rows(app)).await;
+    }
+    let live = live::of(&app.environment, wired).await;
+    let rows: Vec<Row> = wired
+        .iter()
+        .zip(live)
+        .enumerate()
+        .map(|(index, (wired, live))| {
+            let hosts = hosts.get(index).cloned().unwrap_or_default();
+            Row::offline(wired, &steps(app, &hosts)).with_sessions(live).with_hosts(hosts)
+        })
+        .collect();
+    if !app.json {
+        print_all(app, &rows);
+    }
+    rows
+}
+
+/// The steps of a server that these hosts have: as an entry of the first of them, where none has it through this program.
+fn steps(app: &App, hosts: &[HostPlace]) -> Arc<Steps> {
+    match hosts.first() {
+        Some(place) if hosts.iter().all(|place| !place.is_ours) => Arc::new(app.steps.in_host(place.host)),
+        _ => app.steps.clone(),
+    }
 }
 
 /// The exit status of these rows.
@@ -96,7 +124,7 @@ fn overview(app: &App, rows: &[Row], took: Option<Duration>) -> String {
         lines: rows.iter().map(Line::of).collect(),
         aside: aside(folder.as_deref(), took),
         problems: &[],
-        foot: further(rows, |command| app.steps.step(command)),
+        foot: further(rows, |row, command| steps(app, &row.hosts).step(command)),
     };
     overview.text(app.style())
 }
@@ -123,6 +151,17 @@ impl ProbeDisplay {
 pub(super) async fn probe_all(
     app: &App,
     wired: &[ConfiguredServer],
+    policy: &ConnectPolicy,
+    show: ProbeDisplay,
+) -> Vec<Row> {
+    probe_in_hosts(app, wired, &[], policy, show).await
+}
+
+/// The same, with where hosts have each of them.
+async fn probe_in_hosts(
+    app: &App,
+    wired: &[ConfiguredServer],
+    hosts: &[Vec<HostPlace>],
     policy: &ConnectPolicy,
     show: ProbeDisplay,
 ) -> Vec<Row> {
@@ -157,7 +196,9 @@ pub(super) async fn probe_all(
                 };
                 let until = deadline.map(|deadline| deadline.at);
                 let probe = Probe::run(app.host.connector(), wired, policy, until, observe).await;
-                (index, Row::of_probe(wired, &probe, deadline, &app.steps), probe.connection)
+                let hosts = hosts.get(index).cloned().unwrap_or_default();
+                let row = Row::of_probe(wired, &probe, deadline, &steps(app, &hosts)).with_hosts(hosts);
+                (index, row, probe.connection)
             }
         })
         .collect();

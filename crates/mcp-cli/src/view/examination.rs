@@ -8,7 +8,7 @@ use url::Url;
 
 use super::row::Row;
 use super::shown::{self, pad};
-use super::text::{Style, count_of_tools, session_lines};
+use super::text::{Style, count_of_tools, lines_below};
 use super::wrap::{behind, wrap};
 
 /// One server that was examined.
@@ -41,7 +41,7 @@ pub(crate) fn text(examined: &ExaminedServer, style: Style) -> String {
         }
         None => say("cause", &none_for(row)),
     }
-    text + &session_lines(row, style)
+    text + &lines_below(row, style)
 }
 
 fn head(examined: &ExaminedServer, style: Style) -> String {

@@ -7,7 +7,7 @@ use mcp_status::{ReasonCode, ServerStatus, wants_a_person};
 
 use super::row::{Row, Session};
 use super::shown::{self, pad};
-use super::text::{self, MIN_BESIDE, NARROW, Style, glyph, is_down, name_width, session_lines, status_block};
+use super::text::{self, MIN_BESIDE, NARROW, Style, glyph, is_down, lines_below, name_width, status_block};
 use super::wrap::{cut, paragraph, wrap};
 
 /// One server.
@@ -225,7 +225,7 @@ fn troubles(lines: &[Line<'_>], style: Style) -> Vec<String> {
         if let Some(spinner) = line.spinner {
             block = block.replacen(glyph(ServerStatus::Pending), spinner, 1);
         }
-        blocks.push(block + &session_lines(line.row, style));
+        blocks.push(block + &lines_below(line.row, style));
     }
     blocks
 }
@@ -269,7 +269,7 @@ fn others(lines: &[Line<'_>], style: Style) -> Vec<String> {
                 return connected(line.row, since, (width, tools_width), style);
             }
             status_block(line.row, since.unwrap_or_default(), next(line.row), width, style)
-                + &session_lines(line.row, style)
+                + &lines_below(line.row, style)
         })
         .collect()
 }
@@ -308,7 +308,7 @@ fn connected(row: &Row, since: Option<&str>, (width, tools_width): (usize, usize
         None => format!("{}\n", first.trim_end()),
     };
     block.extend(lines.map(|line| format!("{}{line}\n", " ".repeat(at))));
-    block + &session_lines(&Row { sessions: others, ..row.clone() }, style)
+    block + &lines_below(&Row { sessions: others, ..row.clone() }, style)
 }
 
 /// `2 bridges: Cursor, Codex`: sessions that are as well as the server is.
@@ -325,10 +325,10 @@ fn bridges(sessions: &[Session]) -> Option<String> {
 
 /// Where more is told of the first server that has trouble, and what one that works can be used for; each as `step` makes
 /// a command of it.
-pub(crate) fn further(rows: &[Row], step: impl Fn(&str) -> String) -> Vec<String> {
+pub(crate) fn further(rows: &[Row], step: impl Fn(&Row, &str) -> String) -> Vec<String> {
     let trouble = rows.iter().filter(|row| Group::of(row).is_trouble()).min_by_key(|row| Group::of(row));
     let command =
-        |verb: &str, row: &Row| step(&format!("mcplink {verb} {}", mcp_text::shell_word(&row.name)));
+        |verb: &str, row: &Row| step(row, &format!("mcplink {verb} {}", mcp_text::shell_word(&row.name)));
     let works = rows.iter().find(|row| row.status == Some(ServerStatus::Connected));
     let details = trouble.map(|row| format!("details: {}", command("doctor", row)));
     details.into_iter().chain(works.map(|row| format!("tools: {}", command("tools", row)))).collect()

@@ -104,9 +104,33 @@ pub(crate) struct Row {
     pub(crate) sessions: Vec<Session>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) reconnected: Option<Vec<ReconnectOutcome>>,
+    /// Where hosts have it, where it was looked for in their files.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) hosts: Vec<HostPlace>,
     /// What is told where nothing was contacted; `auth` has it for programs.
     #[serde(skip)]
     pub(crate) kept: Option<SavedCredentials>,
+}
+
+/// Where one host has a server.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct HostPlace {
+    /// The name of the host on a command line, and as people write it.
+    pub(crate) host: &'static str,
+    pub(crate) title: &'static str,
+    /// What the entry is called there.
+    pub(crate) name: String,
+    pub(crate) source: String,
+    pub(crate) line: usize,
+    /// The entry starts this program, which has the server from files that it reads.
+    pub(crate) bridged: bool,
+    /// Whether a command without `--from` knows the server.
+    #[serde(skip)]
+    pub(crate) is_ours: bool,
+    /// The file as a person of this home and folder would write it.
+    #[serde(skip)]
+    pub(crate) file: String,
 }
 
 /// Credentials as far as files tell of them.
@@ -195,6 +219,7 @@ impl Row {
             elapsed_ms: Some(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)),
             sessions: Vec::new(),
             reconnected: None,
+            hosts: Vec::new(),
             kept: None,
         }
     }
@@ -215,6 +240,12 @@ impl Row {
     #[must_use]
     pub(crate) fn with_sessions(self, sessions: Vec<Session>) -> Self {
         Self { sessions, ..self }
+    }
+
+    /// The same row with where hosts have the server.
+    #[must_use]
+    pub(crate) fn with_hosts(self, hosts: Vec<HostPlace>) -> Self {
+        Self { hosts, ..self }
     }
 
     /// The reason beside the status, where there is one.

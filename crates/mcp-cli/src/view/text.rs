@@ -95,14 +95,14 @@ pub(crate) fn name_width<'a>(names: impl Iterator<Item = &'a str>) -> usize {
 pub(crate) fn status_lines(row: &Row, width: usize, style: Style) -> String {
     let next = row.reason().and_then(|reason| reason.next.as_deref());
     if style.terminal {
-        return status_block(row, "", next, width, style) + &session_lines(row, style);
+        return status_block(row, "", next, width, style) + &lines_below(row, style);
     }
     let status = row.status.unwrap_or(ServerStatus::Pending);
     let name = pad(&shown::name(&row.name), width);
     let word = pad(status.as_str(), STATUS_WIDTH);
     let next = next.map(|next| format!("  next: {next}")).unwrap_or_default();
     let line = format!("{name}  {word}  {}{next}", detail(row));
-    format!("{}\n{}", line.trim_end(), session_lines(row, style))
+    format!("{}\n{}", line.trim_end(), lines_below(row, style))
 }
 
 /// One server as a terminal shows it: its status, what there is to say about it and `more`, and below it what to `try`.
@@ -179,10 +179,17 @@ pub(crate) fn said(status: &serde_json::Value, reason: &serde_json::Value) -> St
     }
 }
 
-/// A line per live session of the server, below its status.
-pub(crate) fn session_lines(row: &Row, style: Style) -> String {
+/// A line for each host that has the server and for each live session of it, below its status.
+pub(crate) fn lines_below(row: &Row, style: Style) -> String {
     let indent = if style.terminal { "    " } else { "  " };
     let mut lines = String::new();
+    for place in &row.hosts {
+        let named =
+            if place.name == row.name { String::new() } else { format!(" as {}", shown::name(&place.name)) };
+        let through = if place.bridged { ", through mcplink" } else { "" };
+        let (title, file) = (place.title, &place.file);
+        lines.push_str(&format!("{indent}in {title}{named}{through}: {file}:{}\n", place.line));
+    }
     match &row.reconnected {
         Some(reconnected) => {
             for session in reconnected {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use mcp_testkit::FakeMcpServer;
 use serde_json::{Value, json};
 
-use crate::setting::{Setting, row};
+use crate::setting::{Setting, http, row};
 
 /// A home with the files that a case of `mcp-config` has for this host.
 pub(crate) fn published(case: &str) -> Setting {
@@ -156,6 +156,64 @@ fn fh_h5_hosts_lists_what_is_found() {
     assert!(document["known"].as_array().unwrap().len() >= 20);
     let nothing = Setting::new().run(&["hosts"], 0);
     assert!(nothing.stderr.contains("no other host has servers here"), "{nothing}");
+}
+
+#[test]
+fn fh_h5_status_of_hosts_asks_each_server_once_and_says_who_has_it() {
+    let server = FakeMcpServer::start().unwrap();
+    let program = env!("CARGO_BIN_EXE_mcplink");
+    let bridge = |name: &str| json!({ "command": program, "args": ["bridge", name] });
+    let setting = Setting::of("tickets", http(&server));
+    let url = server.url();
+    let cursor = json!({ "mcpServers": {
+        "web": { "url": url.as_str() },
+        "down": { "url": "http://127.0.0.1:1/mcp" },
+        "tickets": bridge("tickets"),
+        "lost": bridge("nowhere"),
+    } });
+    setting.home.write(".cursor/mcp.json", cursor.to_string()).unwrap();
+    let codex = format!(
+        "[mcp_servers.web]\nurl = \"{url}\"\n\n[mcp_servers.own]\nurl = \"{url}\"\nbearer_token_env_var = \"NOT_SET\"\n"
+    );
+    setting.home.write(".codex/config.toml", codex).unwrap();
+
+    let output = setting.mcplink(&["status", "--hosts", "--json"]).run();
+    let document = output.json();
+    let places = |name: &str| -> Vec<String> {
+        let row = row(&document, name);
+        let places = row["hosts"].as_array().unwrap().iter();
+        places.map(|place| format!("{}:{} {}", place["host"], place["line"], place["bridged"])).collect()
+    };
+    assert_eq!(places("web"), ["\"cursor\":1 false", "\"codex\":1 false"], "{document:#}");
+    assert_eq!(places("tickets"), ["\"claude-code\":3 false", "\"cursor\":1 true"]);
+    assert_eq!(places("own"), ["\"codex\":4 false"]);
+    assert_eq!(document["servers"].as_array().unwrap().len(), 5, "{document:#}");
+    let handshakes =
+        server.recorder().matching(|request| request.rpc_method().as_deref() == Some("tools/list"));
+    assert_eq!(handshakes.len(), 3, "web, tickets and own");
+    assert_eq!(row(&document, "web")["status"], "connected");
+    // What helps is a command that knows the server.
+    assert_eq!(row(&document, "down")["reason"]["next"], "mcplink wait down --from cursor");
+    assert_eq!(row(&document, "lost")["reason"]["next"], "mcplink get lost --from cursor");
+    let problems = document["problems"].to_string();
+    assert!(problems.contains("NOT_SET"), "{document:#}");
+
+    // People are told the same, of those that they name.
+    let output = setting.run(&["status", "--hosts", "tickets"], 0);
+    assert!(output.stdout.contains("in Cursor, through mcplink: ~/.cursor/mcp.json:1"), "{output}");
+    assert!(!output.stdout.contains("down") && !output.stderr.contains("NOT_SET"), "{output}");
+    let offline = setting.mcplink(&["status", "--hosts", "--offline", "own"]).run();
+    assert!(offline.stdout.contains("in Codex: ~/.codex/config.toml:4"), "{offline}");
+    assert!(offline.stderr.contains("NOT_SET"), "{offline}");
+    let unknown = setting.run(&["status", "--hosts", "nope"], 2);
+    assert!(unknown.stderr.contains("no host has a server named \"nope\""), "{unknown}");
+
+    // A file that cannot be read is said, and the others are shown.
+    setting.home.write_project(".vscode/mcp.json", "{\"servers\": {").unwrap();
+    let broken = setting.run(&["status", "--hosts", "web"], 2);
+    assert!(broken.stdout.contains("connected") && broken.stderr.contains(".vscode/mcp.json"), "{broken}");
+    let nothing = Setting::new().run(&["status", "--hosts"], 0);
+    assert!(nothing.stderr.contains("no host has servers in its files"), "{nothing}");
 }
 
 /// A repository must not be able to bring a server along in the file of any host.

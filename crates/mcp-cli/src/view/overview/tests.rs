@@ -71,7 +71,7 @@ fn overview(rows: &[Row]) -> Overview<'_> {
         lines: rows.iter().map(Line::of).collect(),
         aside: "shop-api · 0.4 s".into(),
         problems: &[],
-        foot: further(rows, str::to_owned),
+        foot: further(rows, |_, command| command.to_owned()),
     }
 }
 

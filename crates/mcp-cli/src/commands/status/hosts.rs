@@ -1,0 +1,136 @@
+//! `mcplink status --hosts`: the servers in the files of every host, each asked once however many hosts have it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use mcp_config::{Config, Host, Pointer, Problem, Scope, ServerEntry, Severity};
+use mcp_connect::{ConfiguredServer, Fingerprint};
+
+use super::{combined, look, offline_exit};
+use crate::app::App;
+use crate::args::StatusArgs;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+use crate::hosts::short;
+use crate::problems::note_unsaid;
+use crate::view::row::{HostPlace, ProblemRow, Servers};
+
+/// Where a host has a server, and which one it is.
+struct Found {
+    place: HostPlace,
+    server: ConfiguredServer,
+}
+
+pub(super) async fn run(app: &Arc<App>, args: &StatusArgs) -> Result<ExitStatus, CliError> {
+    let own = app.own_config()?;
+    let mut found = Vec::new();
+    let mut problems: Vec<Problem> = Vec::new();
+    let is_named = |server: &String| args.names.is_empty() || args.names.contains(server);
+    let is_meant =
+        |problem: &Problem| problem.severity > Severity::Note && problem.server.as_ref().is_none_or(is_named);
+    for host in hosts(app)? {
+        let read = if host.is_read_anyway() { own.clone() } else { app.config_of(host)? };
+        problems.extend(read.problems.iter().filter(|problem| is_meant(problem)).cloned());
+        found.extend(servers(app, host, &read, &own).await);
+    }
+    problems.sort_by_key(|problem| problem.file.as_ref().map(ToString::to_string));
+    problems.dedup_by(|one, other| one.file == other.file && one.message == other.message);
+    let (servers, places) = once(app, found, &args.names)?;
+    if !app.json {
+        note_unsaid(app, problems.iter(), &servers);
+        if servers.is_empty() {
+            app.output
+                .note("no host has servers in its files; `mcplink paths` shows where ours are looked for\n");
+        }
+    }
+    let checked_at = SystemTime::now();
+    let rows = look(app, args, &servers, &places).await;
+    if app.json {
+        let problems: Vec<ProblemRow> = problems.iter().map(ProblemRow::from).collect();
+        app.print_json(&Servers::new(Some(checked_at), &rows, &problems));
+    }
+    let is_broken = problems.iter().any(Problem::is_of_whole_file);
+    Ok(match args.offline {
+        _ if is_broken => ExitStatus::Usage,
+        true => offline_exit(&rows),
+        false => combined(&rows),
+    })
+}
+
+/// The hosts that have files here, in the order in which people are told of them.
+fn hosts(app: &App) -> Result<Vec<&'static Host>, CliError> {
+    let listed = app.found_in_hosts(None)?;
+    let has_files =
+        |host: &&Host| host.is_read_anyway() || listed.iter().any(|file| file.host.name == host.name);
+    Ok(Host::all().filter(has_files).collect())
+}
+
+/// The servers of `host`, whose files are `read`; the ones that it has through this program are those of `own`.
+async fn servers(app: &App, host: &'static Host, read: &Config, own: &Config) -> Vec<Found> {
+    let mut found = Vec::new();
+    // This program's own file is of no host.
+    let is_of_host = |entry: &&ServerEntry| !host.is_read_anyway() || entry.scope != Scope::Mcplink;
+    for entry in read.entries.iter().filter(is_of_host) {
+        let server = app.host.configured(entry, read).await;
+        found.push(Found { place: place(app, host, entry, None), server });
+    }
+    for pointer in &read.pointers {
+        let target = own.entry(pointer.target());
+        let server = match target {
+            Some(entry) => app.host.configured(entry, own).await,
+            None => dead_end(app, pointer, read).await,
+        };
+        found.push(Found { place: place(app, host, &pointer.entry, Some(target.is_some())), server });
+    }
+    found
+}
+
+/// The server that `pointer` leads to, which is in no file.
+async fn dead_end(app: &App, pointer: &Pointer, read: &Config) -> ConfiguredServer {
+    let why = format!("{} is {pointer}, and no entry says where that is", pointer.entry.origin);
+    ConfiguredServer::of_pointer(&app.host, pointer, &why, read).await
+}
+
+/// Where `entry` is; `bridged` says of one that starts this program whether that knows the server.
+fn place(app: &App, host: &'static Host, entry: &ServerEntry, bridged: Option<bool>) -> HostPlace {
+    let source = entry.origin.place.to_string();
+    HostPlace {
+        host: host.name,
+        title: host.title,
+        name: entry.name.clone(),
+        file: short(app, &source),
+        source,
+        line: entry.origin.line,
+        bridged: bridged.is_some(),
+        is_ours: bridged.unwrap_or(host.is_read_anyway()),
+    }
+}
+
+/// Each server once, with the places that have it; of these names, where there are any.
+fn once(
+    app: &App,
+    found: Vec<Found>,
+    names: &[String],
+) -> Result<(Vec<ConfiguredServer>, Vec<Vec<HostPlace>>), CliError> {
+    let is_called =
+        |one: &Found, name: &String| one.place.name == *name || one.server.description.name == *name;
+    if let Some(name) = names.iter().find(|name| !found.iter().any(|one| is_called(one, name))) {
+        let message = format!("no host has a server named {name:?}");
+        return Err(CliError::usage("unknown-server", message).next("mcplink hosts"));
+    }
+    let mut numbers: HashMap<Fingerprint, usize> = HashMap::new();
+    let (mut servers, mut places): (Vec<ConfiguredServer>, Vec<Vec<HostPlace>>) = Default::default();
+    for one in found {
+        if !names.is_empty() && !names.iter().any(|name| is_called(&one, name)) {
+            continue;
+        }
+        let number = *numbers.entry(one.server.connection(&app.host)).or_insert(servers.len());
+        if number == servers.len() {
+            servers.push(one.server);
+            places.push(Vec::new());
+        }
+        places[number].push(one.place);
+    }
+    Ok((servers, places))
+}
