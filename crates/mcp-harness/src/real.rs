@@ -293,39 +293,6 @@ impl RealServer {
     }
 }
 
-/// Gives a macro one row for each way to a real server over HTTP: a name, the server, whether it is of the transport of
-/// 2024-11-05 or to be found out, and the era in which it is spoken to.
-///
-/// A suite with real servers makes a test of each row, so that a new server is tested by all of them.
-#[macro_export]
-macro_rules! real_http_servers {
-    ($rows:ident) => {
-        $rows! {
-            everything_over_http: $crate::RealServer::everything(), Http, Legacy;
-            everything_over_sse: $crate::RealServer::everything().map($crate::RealServer::over_sse), Sse, Legacy;
-            everything_over_sse_that_was_not_announced:
-                $crate::RealServer::everything().map($crate::RealServer::over_sse), Http, Legacy;
-            typescript_1_over_http: $crate::RealServer::typescript_1(), Http, Legacy;
-            typescript_1_over_sse: $crate::RealServer::typescript_1().map($crate::RealServer::over_sse), Sse, Legacy;
-            typescript_2_over_http: $crate::RealServer::typescript_2(), Http, Modern;
-            typescript_2_over_legacy_http:
-                $crate::RealServer::typescript_2().map($crate::RealServer::legacy_over_http), Http, Legacy;
-            python_1_over_http: $crate::RealServer::python_1(), Http, Legacy;
-            python_1_over_sse: $crate::RealServer::python_1().map($crate::RealServer::over_sse), Sse, Legacy;
-            python_2_over_http: $crate::RealServer::python(), Http, Modern;
-            python_2_over_legacy_http:
-                $crate::RealServer::python().map($crate::RealServer::legacy_over_http), Http, Legacy;
-            python_2_over_sse: $crate::RealServer::python().map($crate::RealServer::over_sse), Sse, Legacy;
-            fastmcp_over_http: $crate::RealServer::fastmcp(), Http, Modern;
-            fastmcp_over_legacy_http:
-                $crate::RealServer::fastmcp().map($crate::RealServer::legacy_over_http), Http, Legacy;
-            fastmcp_over_sse: $crate::RealServer::fastmcp().map($crate::RealServer::over_sse), Sse, Legacy;
-            rmcp_over_http: $crate::RealServer::rmcp(), Http, Modern;
-            rmcp_over_legacy_http: $crate::RealServer::rmcp().map($crate::RealServer::legacy_over_http), Http, Legacy;
-        }
-    };
-}
-
 /// A real server that listens. Dropping it kills its process group.
 #[derive(Debug)]
 pub struct RunningServer {

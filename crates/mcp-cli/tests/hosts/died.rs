@@ -13,14 +13,15 @@ use crate::restarted::{call, host};
 const PATIENCE: Duration = Duration::from_secs(60);
 
 macro_rules! died {
-    ($($name:ident: $server:expr;)*) => {$(
-        #[tokio::test]
+    ($($name:ident: $server:expr;)*) => {
+        pub(crate) const ROWS: &[&str] = &[$(stringify!($server)),*];
+        $(#[tokio::test]
         async fn $name() {
             if let Some(server) = real_or_skip($server) {
                 survives_a_death(&server).await;
             }
-        }
-    )*};
+        })*
+    };
 }
 
 died! {

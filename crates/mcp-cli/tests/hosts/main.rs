@@ -7,6 +7,7 @@
 //! | `died` | every real local server, killed under a bridge |
 //! | `proxied` | every real HTTP server, behind a forward proxy that the environment names |
 //! | `restarted` | every real HTTP server, killed and started again under a bridge |
+//! | `rows` | that no real server lacks a row of those |
 //! | `host` | how a host is run with a tap on each side of its bridge |
 //! | `judge` | what a host must have seen of what a server offers |
 //! | `wire` | a conversation, from its messages |
@@ -30,6 +31,7 @@ mod matrix;
 mod person;
 mod proxied;
 mod restarted;
+mod rows;
 #[path = "../../../mcp-transport/tests/interop/story.rs"]
 mod story;
 mod strict;

@@ -4,19 +4,28 @@ use mcp_harness::{Mcplink, RealServer, real_http_servers, real_or_skip};
 use mcp_testkit::{ForwardProxy, TempHome};
 
 macro_rules! proxied {
-    ($($name:ident: $server:expr, $over:ident, $era:ident;)*) => {$(
-        mod $name {
+    ($($name:ident: $server:expr, $over:ident, $era:ident;)*) => {
+        pub(crate) const ROWS: &[&str] = &[$(stringify!($server)),*];
+        $(mod $name {
             #[test]
             fn fa_a88_by_way_of_a_proxy() {
                 if let Some(server) = super::real_or_skip($server) {
                     super::is_reached_by_way_of_a_proxy(&server, stringify!($over));
                 }
             }
-        }
-    )*};
+        })*
+    };
 }
 
 real_http_servers!(proxied);
+
+pub(crate) mod gateways {
+    use mcp_harness::{real_gateways, real_or_skip};
+
+    use super::is_reached_by_way_of_a_proxy;
+
+    real_gateways!(proxied);
+}
 
 fn is_reached_by_way_of_a_proxy(server: &RealServer, over: &str) {
     let running = server.start_http();

@@ -15,45 +15,42 @@ use serde_json::value::RawValue;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 macro_rules! restarted {
-    ($($name:ident: $server:expr, $over:ident, $era:ident;)*) => {$(
-        mod $name {
+    ($($name:ident: $server:expr, $over:ident, $era:ident;)*) => {
+        pub(crate) const ROWS: &[&str] = &[$(stringify!($server)),*];
+        $(mod $name {
             #[tokio::test]
             async fn fa_a105_fb_t50_the_call_after_a_restart_works() {
                 if let Some(server) = super::real_or_skip($server) {
                     super::survives_a_restart(&server, stringify!($over)).await;
                 }
             }
-        }
-    )*};
+        })*
+    };
 }
 
 real_http_servers!(restarted);
 
 /// A gateway in front of a local server: its sessions end with it as well, and where it keeps none there is nothing to miss.
-#[cfg(unix)]
-mod supergateway {
-    use mcp_harness::{RealServer, real_or_skip};
+pub(crate) mod gateways {
+    use mcp_harness::{real_gateways, real_or_skip};
 
-    #[tokio::test]
-    async fn fa_a115_the_call_after_a_restart_of_the_gateway_works() {
-        if let Some(server) = real_or_skip(RealServer::supergateway()) {
-            super::survives_a_restart(&server.http_args(["--stateful"]), "Http").await;
-        }
+    use super::survives_a_restart;
+
+    macro_rules! restarted {
+        ($($name:ident: $server:expr, $over:ident, $era:ident;)*) => {
+            pub(crate) const ROWS: &[&str] = &[$(stringify!($server)),*];
+            $(mod $name {
+                #[tokio::test]
+                async fn fa_a115_the_call_after_a_restart_of_the_gateway_works() {
+                    if let Some(server) = super::real_or_skip($server) {
+                        super::survives_a_restart(&server, stringify!($over)).await;
+                    }
+                }
+            })*
+        };
     }
 
-    #[tokio::test]
-    async fn fa_a115_the_call_after_a_restart_of_a_gateway_without_sessions_works() {
-        if let Some(server) = real_or_skip(RealServer::supergateway()) {
-            super::survives_a_restart(&server, "Http").await;
-        }
-    }
-
-    #[tokio::test]
-    async fn fa_a115_the_call_after_a_restart_of_the_gateway_over_sse_works() {
-        if let Some(server) = real_or_skip(RealServer::supergateway()) {
-            super::survives_a_restart(&server.over_sse(), "Sse").await;
-        }
-    }
+    real_gateways!(restarted);
 }
 
 async fn survives_a_restart(server: &RealServer, over: &str) {
