@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::error::Error as _;
 
-use mcp_status::{MessageContext, Reason, ReasonCode, ServerStatus, StatusReport};
+use mcp_status::{MessageContext, NextStep, Reason, ReasonCode, ServerStatus, StatusReport};
 use mcp_transport::message::{INVALID_REQUEST, RequestId, RpcError};
 use mcp_transport::supervisor::{RequestError, RequestErrorKind, StatusSnapshot};
 use mcp_transport::{SupervisorHandle, TransportError, TransportErrorKind};
@@ -55,15 +55,25 @@ impl Failure {
         let RequestErrorKind::Transport(error) = error.kind() else { return None };
         let answers = matches!(
             error.kind(),
-            Kind::Rpc { .. } | Kind::ToolWithheld | Kind::Http { status: 400..=499, .. }
+            Kind::Rpc { .. }
+                | Kind::ToolWithheld
+                | Kind::ToolUnapproved
+                | Kind::Http { status: 400..=499, .. }
         );
         error.rpc_error().filter(|_| answers)
+    }
+
+    /// What a person does about a tool that is not used.
+    fn step(&self) -> Option<NextStep> {
+        let Self::Request(error) = self else { return None };
+        let RequestErrorKind::Transport(error) = error.kind() else { return None };
+        (*error.kind() == TransportErrorKind::ToolUnapproved).then_some(NextStep::ApproveTools)
     }
 
     /// What the host is told, which names the address that `server` has.
     pub(crate) fn explain(&self, config: &BridgeConfig, server: &SupervisorHandle) -> RpcError {
         if let Some(answer) = self.answer_of_server() {
-            return answer.clone();
+            return with_step(answer.clone(), self.step().and_then(|step| (config.next)(&step)));
         }
         match self {
             Self::NotYet(snapshot) => not_connected(snapshot, config),
@@ -74,6 +84,13 @@ impl Failure {
             },
         }
     }
+}
+
+fn with_step(mut error: RpcError, next: Option<String>) -> RpcError {
+    if let Some(next) = next {
+        error.message.push_str(&format!("; next: {next}"));
+    }
+    error
 }
 
 /// What a host is told of a request to `server` that has no result.

@@ -102,7 +102,7 @@ fn without_result(core: &Core, server: &SupervisorHandle, request: &Request, fai
         // What was offered before the server was known, and what it then did not have, is empty.
         return match nothing_of(method).filter(|_| error.code == METHOD_NOT_FOUND) {
             Some(nothing) if capability_of(method).is_some_and(lacks) => Ok((nothing, Era::Legacy)),
-            _ => Err(error.clone()),
+            _ => Err(failure.explain(&core.config, server)),
         };
     }
     core.lists.owe_news();

@@ -24,7 +24,9 @@ pub(crate) use self::diagnosis::{AccountsArgs, HeadersArgs, LogsArgs, SupportBun
 pub(crate) use self::documents::{CompletionsArgs, HelpArgs, ManArgs};
 pub(crate) use self::help::{TOPICS, command_line, topic, whole_command_line};
 pub(crate) use self::url::UrlArgs;
-pub(crate) use self::using::{CallArgs, CompleteArgs, PromptArgs, ReadArgs, ServerArgs, ToolsArgs};
+pub(crate) use self::using::{
+    ApproveToolsArgs, CallArgs, CompleteArgs, PromptArgs, ReadArgs, ServerArgs, ToolsArgs,
+};
 pub(crate) use self::values::parse_duration;
 
 /// See, recover and use MCP servers from a terminal or a script.
@@ -166,6 +168,8 @@ pub(crate) enum Command {
     Approve(NamesArg),
     /// Reject servers of the project file
     Reject(NamesArg),
+    /// Show the tools of a server that pins them and are new or changed, and approve them
+    ApproveTools(ApproveToolsArgs),
     /// List the tools of a server, or show what one of them takes
     #[command(aliases = ["tools-list", "tools/list"])]
     Tools(ToolsArgs),
@@ -235,6 +239,7 @@ impl Command {
             Self::Login(args) => args.deadline,
             Self::Logout(args) => args.deadline,
             Self::Tools(args) => args.deadline,
+            Self::ApproveTools(args) => args.deadline,
             Self::Resources(args) | Self::Prompts(args) | Self::Ping(args) => args.deadline,
             Self::Call(args) => args.deadline,
             Self::Read(args) => args.deadline,

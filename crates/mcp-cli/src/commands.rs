@@ -2,6 +2,7 @@
 
 mod accounts;
 mod add;
+mod approve_tools;
 mod bridge;
 mod call;
 mod change;
@@ -70,6 +71,7 @@ pub(crate) async fn run(command: Command, app: &Arc<App>) -> Result<ExitStatus, 
         Command::Untrust(args) => decide::untrust(app, args.path.as_deref()),
         Command::Approve(args) => decide::approve(app, &args.names).await,
         Command::Reject(args) => decide::reject(app, &args.names),
+        Command::ApproveTools(args) => approve_tools::run(app, &args).await,
         Command::Tools(args) => tools::run(app, &args).await,
         Command::Call(args) => call::run(app, &args).await,
         Command::Resources(args) => resources::list(app, &args.name).await,

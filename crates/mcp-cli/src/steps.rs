@@ -22,6 +22,7 @@ pub(crate) fn command(step: &NextStep, name: &str) -> String {
         NextStep::LookAtStatus => "status",
         NextStep::Wait => "wait",
         NextStep::ListTools => "tools",
+        NextStep::ApproveTools => "approve-tools",
         // For a person to do, and no command of this program.
         NextStep::Provider { hint } => return hint.clone(),
         NextStep::ChangePolicy { .. } => return step.to_string(),
@@ -230,6 +231,7 @@ mod tests {
             (NextStep::LookAtStatus, "mcplink status 'a b'"),
             (NextStep::Wait, "mcplink wait 'a b'"),
             (NextStep::ListTools, "mcplink tools 'a b'"),
+            (NextStep::ApproveTools, "mcplink approve-tools 'a b'"),
         ] {
             let command = command(&step, "a b");
             assert_eq!(command, expected);

@@ -23,6 +23,7 @@ use crate::precedence::{self, ShadowedEntry};
 use crate::program::Program;
 use crate::schema::{self, Context};
 use crate::sources::{Content, Request, Role, Source, Sources};
+use crate::tool_pins::PinStore;
 use crate::trust::{RememberOutcome, TrustStore};
 use crate::{
     Locations, Origin, Place, Problem, ProblemCode, Project, RedactedText, Severity, never_read, own, paths,
@@ -189,6 +190,8 @@ impl Config {
                 problems_of.entry(server.clone()).or_default().push(number);
             }
         }
+        let watched = sources.watched().into_iter().chain(env_files.opened()).chain(pins(sources, &entries));
+        let watched = RedactedText::new(watched.collect());
         Self {
             entries,
             shadowed,
@@ -201,7 +204,7 @@ impl Config {
             settled,
             paths: paths::report(sources, control, &files),
             folders: RedactedText::new(folders(&files)),
-            watched: RedactedText::new(sources.watched().into_iter().chain(env_files.opened()).collect()),
+            watched,
         }
     }
 
@@ -406,6 +409,12 @@ fn document_of_ours<'a>(
             Some(Err(Box::new(problem.in_place(&file.place))))
         }
     }
+}
+
+/// Where it is kept which tools of these entries were approved.
+fn pins(sources: &Sources, entries: &[ServerEntry]) -> Vec<PathBuf> {
+    let Some(store) = sources.locations.state_dir.as_ref().map(PinStore::new) else { return Vec::new() };
+    entries.iter().filter(|entry| entry.tools.pins().is_some()).map(|entry| store.path(entry)).collect()
 }
 
 /// The files of this role that exist and cannot be understood.

@@ -15,6 +15,7 @@ use crate::decisions::{ParsedFile, project_nodes};
 use crate::document::Document;
 use crate::entry::{Field, Scope, ServerEntry, Switch};
 use crate::json::{Node, Object, Pointer};
+use crate::schema::PINS;
 use crate::sources::Role;
 use crate::{Origin, Problem, ProblemCode, Project, Severity, ToolPolicy, suggest};
 
@@ -22,7 +23,7 @@ use crate::{Origin, Problem, ProblemCode, Project, Severity, ToolPolicy, suggest
 pub(crate) const KEY: &str = "overrides";
 
 /// What can be overridden.
-pub(crate) const FIELDS: [&str; 4] = ["disabled", "timeout", "allowedTools", "blockedTools"];
+pub(crate) const FIELDS: [&str; 5] = ["disabled", "timeout", "allowedTools", "blockedTools", PINS];
 
 /// What is said of one name.
 #[derive(Clone, Debug, Default, Eq, PartialEq)]
@@ -187,6 +188,20 @@ fn read_fields(
                     warn(&path, ProblemCode::IgnoredValue, node.span, message, None);
                 }
             },
+            // It takes away as well, and gives nothing back: `false` lifts no pin of the entry.
+            PINS => {
+                let pins = node.as_bool();
+                if pins.is_none() {
+                    let message =
+                        format!("expected true or false, found {}; it is taken as true", node.kind());
+                    warn(&path, ProblemCode::IgnoredValue, node.span, message, None);
+                }
+                if pins != Some(false) {
+                    let (name, value) = (PINS.to_owned(), "true".to_owned());
+                    said.shown_tools.push(Field { name, value, origin: origin.clone(), missing: Vec::new() });
+                    said.tools.pin(origin);
+                }
+            }
             key if crate::schema::is_remark(key) => {}
             key => {
                 let message =

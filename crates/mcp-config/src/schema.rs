@@ -28,7 +28,7 @@ use crate::json::{Member, Node, Object, Pointer};
 use crate::{Env, Problem, ProblemCode, RemoteKind, Severity, ToolPolicy, extra};
 pub(crate) use fields::is_remark;
 pub use json_schema::json_schema;
-pub(crate) use tools::{LISTS as TOOL_LISTS, names as tool_names, says_nothing, shown as shown_tools};
+pub(crate) use tools::{LISTS as TOOL_LISTS, PINS, names as tool_names, says_nothing, shown as shown_tools};
 
 use fields::Kind;
 use reader::Reader;

@@ -10,6 +10,8 @@ use crate::Origin;
 #[derive(Clone, Debug, Default)]
 pub struct ToolPolicy {
     rules: Vec<ToolRule>,
+    /// Where it says that only definitions count that a person approved.
+    pins: Option<Origin>,
 }
 
 /// Equal where the same tools may be used, wherever that is written.
@@ -18,7 +20,7 @@ impl PartialEq for ToolPolicy {
         let said = |policy: &Self| -> Vec<(bool, Vec<String>)> {
             policy.rules.iter().map(|rule| (rule.only, rule.patterns.clone())).collect()
         };
-        said(self) == said(other)
+        said(self) == said(other) && self.pins.is_some() == other.pins.is_some()
     }
 }
 
@@ -56,12 +58,17 @@ impl fmt::Display for HidingRule<'_> {
 impl ToolPolicy {
     /// Where its rules stand.
     pub fn origins(&self) -> impl Iterator<Item = &Origin> {
-        self.rules.iter().map(|rule| &rule.origin)
+        self.rules.iter().map(|rule| &rule.origin).chain(&self.pins)
+    }
+
+    /// Where it says that a tool may be used only with a definition that a person approved (`pinTools`), if it does.
+    pub fn pins(&self) -> Option<&Origin> {
+        self.pins.as_ref()
     }
 
     /// Whether it says nothing.
     pub fn is_empty(&self) -> bool {
-        self.rules.is_empty()
+        self.rules.is_empty() && self.pins.is_none()
     }
 
     /// The rule by which no tool of this name may be used, if there is one.
@@ -87,6 +94,14 @@ impl ToolPolicy {
     /// Its rules and the others.
     pub(crate) fn add(&mut self, other: &Self) {
         self.rules.extend(other.rules.iter().cloned());
+        if self.pins.is_none() {
+            self.pins.clone_from(&other.pins);
+        }
+    }
+
+    /// Only tools with a definition that a person approved.
+    pub(crate) fn pin(&mut self, origin: Origin) {
+        self.pins = Some(origin);
     }
 }
 

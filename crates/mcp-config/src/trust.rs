@@ -15,16 +15,15 @@
 //! it. `settled` says that what the folder's own settings approve has been met. A file of version 1 has names alone; each is bound to what its entry says the first time that it is met. Where
 //! a folder or file belonged to another account when it was decided about, `owner` is that account's number.
 //!
-//! Writers take a lock, read again, change one thing, write a new file beside the old one and rename it;
-//! so a reader needs no lock, and a crash leaves the old file. What a later version adds is kept.
+//! How it is read and written: `decision_file`. What a later version adds is kept.
 
-use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::path::Path;
 
-use mcp_files::{FileError, FileErrorKind, Links, Lock, Policy};
+use mcp_files::FileError;
 use serde_json::{Map, Value, json};
 
 use crate::consent::{Record, Slot, Terms};
+use crate::decision_file::DecisionFile;
 use crate::decisions::{HELPER, SETTLED, file_of};
 use crate::entry::{Scope, ServerEntry};
 use crate::project::{canonical, project_key};
@@ -38,22 +37,13 @@ pub(crate) const FILE_NAME: &str = "trust.json";
 /// A decision is a name and a digest; a person does not make this many.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
 
-/// A writer holds the lock for milliseconds; one that waits this long has met a stuck process.
-const LOCK_PATIENCE: Duration = Duration::from_secs(2);
-
 /// What is written in the file of trust and approvals `path`.
-///
-/// Security: it decides what is started. So it belongs to this account or root, is no link, and neither it nor its folder,
-/// which is this account's, may be written to by others.
 ///
 /// # Errors
 ///
-/// It is not there, or not such a file.
+/// It is not there, or not one that may decide what is started.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, FileError> {
-    if let Some(dir) = path.parent() {
-        mcp_files::check_private_dir(dir, Links::Follow)?;
-    }
-    mcp_files::read(path, &Policy::decision(MAX_BYTES).closed())
+    TrustStore::new(path.parent().unwrap_or(path)).file.read()
 }
 
 /// What came of keeping what entries say.
@@ -68,18 +58,18 @@ pub(crate) enum RememberOutcome {
 /// The file of trust and approvals in a state directory.
 #[derive(Clone, Debug)]
 pub struct TrustStore {
-    path: PathBuf,
+    file: DecisionFile,
 }
 
 impl TrustStore {
     /// The store in `state_dir` (see [`Locations::state_dir`](crate::Locations)); nothing is touched yet.
     pub fn new(state_dir: impl AsRef<Path>) -> Self {
-        Self { path: state_dir.as_ref().join(FILE_NAME) }
+        Self { file: DecisionFile::new(state_dir.as_ref(), FILE_NAME, MAX_BYTES) }
     }
 
     /// The file.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.file.path()
     }
 
     /// Trusts the folder of `project` itself, not its parents and not its subfolders, and agrees to those of `entries` that
@@ -164,53 +154,17 @@ impl TrustStore {
     ) -> Result<bool, ConfigError> {
         let folder = canonical(folder);
         let text = folder.to_str().ok_or_else(|| ConfigError::new(ConfigErrorKind::Path, &folder))?;
-        let _lock = self.lock()?;
-        let mut root = self.read()?;
-        let corrupt = || ConfigError::new(ConfigErrorKind::Corrupt, &self.path);
-        let folders = root.entry("folders").or_insert_with(|| json!({}));
-        let entry = folders.as_object_mut().ok_or_else(corrupt)?.entry(project_key(text));
-        let entry = entry.or_insert_with(|| json!({})).as_object_mut().ok_or_else(corrupt)?;
-        let changed = edit(entry);
-        if changed {
-            root.insert("version".to_owned(), json!(version(&root)));
-            self.write(&root)?;
-        }
-        Ok(changed)
-    }
-
-    /// Called after [`lock`](Self::lock), which has closed the folder to others.
-    fn read(&self) -> Result<Map<String, Value>, ConfigError> {
-        let text = match read(&self.path) {
-            Ok(text) => text,
-            Err(error) if error.is_absent() => {
-                return Ok(Map::from_iter([("version".to_owned(), json!(VERSION))]));
+        self.file.change(|root| {
+            let corrupt = || self.file.corrupt();
+            let folders = root.entry("folders").or_insert_with(|| json!({}));
+            let entry = folders.as_object_mut().ok_or_else(corrupt)?.entry(project_key(text));
+            let entry = entry.or_insert_with(|| json!({})).as_object_mut().ok_or_else(corrupt)?;
+            let changed = edit(entry);
+            if changed {
+                root.insert("version".to_owned(), json!(version(root)));
             }
-            Err(error) => return Err(ConfigError::io(ConfigErrorKind::Read, &self.path, error)),
-        };
-        serde_json::from_slice(&text).map_err(|_| ConfigError::new(ConfigErrorKind::Corrupt, &self.path))
-    }
-
-    fn lock(&self) -> Result<Lock, ConfigError> {
-        if let Some(dir) = self.path.parent() {
-            mcp_files::private_dir(dir, Links::Follow)
-                .map_err(|error| ConfigError::io(ConfigErrorKind::Write, dir, error))?;
-        }
-        let path = self.path.with_extension("json.lock");
-        mcp_files::lock(&path, LOCK_PATIENCE).map_err(|error| match error.kind() {
-            FileErrorKind::Busy => ConfigError::new(ConfigErrorKind::Locked, &path),
-            _ => ConfigError::io(ConfigErrorKind::Write, &path, error),
+            Ok(changed)
         })
-    }
-
-    /// Replaces the file; called with the lock held, so that drafts are those of writers that died.
-    fn write(&self, root: &Map<String, Value>) -> Result<(), ConfigError> {
-        let text = format!("{:#}\n", Value::Object(root.clone()));
-        if text.len() as u64 > MAX_BYTES {
-            return Err(ConfigError::new(ConfigErrorKind::TooLarge, &self.path));
-        }
-        mcp_files::sweep(&self.path)
-            .and_then(|()| mcp_files::replace(&self.path, text.as_bytes()))
-            .map_err(|error| ConfigError::io(ConfigErrorKind::Write, &self.path, error))
     }
 }
 
@@ -235,7 +189,7 @@ fn slot(entry: &ServerEntry) -> Slot {
 
 /// What is agreed to: the whole entry of a project, the helper alone of a person's own.
 fn subject(entry: &ServerEntry) -> Terms {
-    if entry.scope == Scope::Local { entry.terms().only(HELPER) } else { entry.terms().clone() }
+    if entry.scope == Scope::Local { entry.terms().only(&[HELPER]) } else { entry.terms().clone() }
 }
 
 /// Keeps what `entry` says; returns whether that is new.

@@ -171,7 +171,7 @@ impl ConfiguredServer {
             None => None,
         };
         let secrets = secrets(entry, &host.options().env);
-        let tools = EntryTools::of(entry);
+        let tools = EntryTools::of(entry, config);
         let state = match withheld(entry, config) {
             Some(withheld) => Err(withheld),
             None => server(entry, auth.as_ref(), &secrets, config, host)

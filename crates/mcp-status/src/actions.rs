@@ -29,6 +29,8 @@ pub enum Action {
     Reject,
     /// Allow the commands that this folder's entries name.
     Trust,
+    /// Allow tools as the server defines them now.
+    ApproveTools,
 }
 
 impl Action {
@@ -45,6 +47,7 @@ impl Action {
             Self::Approve => "approve",
             Self::Reject => "reject",
             Self::Trust => "trust",
+            Self::ApproveTools => "approve-tools",
         }
     }
 }
@@ -222,6 +225,9 @@ pub fn actions(facts: &ActionFacts) -> Vec<Action> {
     if facts.code == Some(ReasonCode::Policy) {
         // No sign-in and no edit of the entry lifts it; once it is lifted, the entry is read again.
         return vec![Action::Reconnect, Action::Disable];
+    }
+    if facts.code == Some(ReasonCode::ToolsUnapproved) {
+        actions.push(Action::ApproveTools);
     }
     if facts.code == Some(ReasonCode::HelperUntrusted) {
         actions.push(Action::Trust);

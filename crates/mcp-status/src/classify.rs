@@ -90,6 +90,10 @@ fn outcome_verdict(outcome: &Outcome, evidence: &Evidence) -> Verdict {
     let permanent = |code| Verdict::Permanent { code };
     let transient = |code| Verdict::Transient { code, retry_after: None };
     match outcome {
+        // What a person has not agreed to is there all the same.
+        Outcome::Connected { tools: Some(_) } if evidence.unapproved > 0 => {
+            Verdict::Connected { flag: Some(ReasonCode::ToolsUnapproved) }
+        }
         Outcome::Connected { tools: Some(0) } => Verdict::Connected { flag: Some(ReasonCode::NoTools) },
         Outcome::Connected { .. } => Verdict::Connected { flag: None },
         Outcome::ToolsUnavailable { cause } => match outcome_verdict(cause, evidence) {
@@ -429,6 +433,11 @@ mod tests {
     fn f050_a_server_without_a_single_tool_is_flagged() {
         let verdict = verdict(Phase::Connect, Outcome::Connected { tools: Some(0) }, none());
         assert_eq!(verdict, Verdict::Connected { flag: Some(ReasonCode::NoTools) });
+        for tools in [0, 3] {
+            let evidence = Evidence::new(Phase::Session, Outcome::Connected { tools: Some(tools) });
+            let verdict = classify(&evidence.with_unapproved(2));
+            assert_eq!(verdict, Verdict::Connected { flag: Some(ReasonCode::ToolsUnapproved) });
+        }
     }
 
     #[test]

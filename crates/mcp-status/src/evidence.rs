@@ -34,6 +34,9 @@ pub struct Evidence {
     /// The limit that ran out, where one of ours did.
     #[serde(default)]
     pub limit: Option<Limit>,
+    /// How many of the tools that the server lists are withheld because their definitions are not approved.
+    #[serde(default)]
+    pub unapproved: usize,
 }
 
 impl Evidence {
@@ -48,7 +51,15 @@ impl Evidence {
             detail: None,
             proxy: None,
             limit: None,
+            unapproved: 0,
         }
+    }
+
+    /// With how many tools are withheld because their definitions are not approved.
+    #[must_use]
+    pub fn with_unapproved(mut self, unapproved: usize) -> Self {
+        self.unapproved = unapproved;
+        self
     }
 
     /// With facts about the credentials.

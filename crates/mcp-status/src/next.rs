@@ -40,6 +40,8 @@ pub enum NextStep {
     Wait,
     /// List its tools.
     ListTools,
+    /// Look at the tools that are not approved, and approve them.
+    ApproveTools,
     /// Have a rule changed that forbids the entry.
     ChangePolicy {
         /// The rule and where it stands, as a fragment.
@@ -68,6 +70,7 @@ impl fmt::Display for NextStep {
             Self::LookAtStatus => "look at the status",
             Self::Wait => "wait until it is back",
             Self::ListTools => "list the tools",
+            Self::ApproveTools => "look at its tools, and approve them",
             Self::ChangePolicy { rule, by_administrator: true } => {
                 return write!(f, "ask your administrator about {rule}");
             }
@@ -149,6 +152,7 @@ pub fn next_step(facts: &ActionFacts, evidence: Option<&Evidence>) -> Option<Nex
             Some(NextStep::Wait)
         }
         ReasonCode::ToolsUnavailable => Some(NextStep::ListTools),
+        ReasonCode::ToolsUnapproved => Some(NextStep::ApproveTools),
         // A helper is run again, and a session that runs is told.
         ReasonCode::Unauthorized
         | ReasonCode::Forbidden
@@ -230,6 +234,7 @@ mod tests {
                 Some(LookAtEntry),
             ),
             (seen(remote(), ReasonCode::NoTools), None),
+            (seen(remote(), ReasonCode::ToolsUnapproved), Some(NextStep::ApproveTools)),
             (remote(), None),
         ];
         for (facts, expected) in table {
@@ -334,6 +339,7 @@ mod tests {
             LookAtStatus,
             Wait,
             ListTools,
+            NextStep::ApproveTools,
             NextStep::ChangePolicy { rule: "deniedMcpServers[0] in /f:1".into(), by_administrator: true },
             NextStep::ChangePolicy { rule: "deniedMcpServers[0] in /f:1".into(), by_administrator: false },
             NextStep::Provider { hint: "run `corp login`".into() },

@@ -122,6 +122,13 @@ fn fact(outcome: &Outcome, evidence: &Evidence, context: &MessageContext<'_>) ->
     let times = times(evidence);
     let origin = || context.origin_or_server();
     match outcome {
+        Outcome::Connected { tools: Some(usable) } if evidence.unapproved > 0 => {
+            let (withheld, all) = (evidence.unapproved, usable.saturating_add(evidence.unapproved));
+            let are = if withheld == 1 { "is" } else { "are" };
+            format!(
+                "connected, but {withheld} of {all} tools {are} not approved as the server defines them now"
+            )
+        }
         Outcome::Connected { tools: Some(0) } => "connected, but the server lists no tools".to_owned(),
         Outcome::Connected { .. } => String::new(),
         Outcome::ToolsUnavailable { cause } => {
@@ -432,6 +439,10 @@ mod tests {
         let table = [
             (connect(Outcome::Connected { tools: Some(2) }).with_detail("ignored"), ""),
             (connect(Outcome::Connected { tools: Some(0) }), "connected, but the server lists no tools"),
+            (
+                connect(Outcome::Connected { tools: Some(2) }).with_unapproved(1),
+                "connected, but 1 of 3 tools is not approved as the server defines them now",
+            ),
             (
                 connect(list(Outcome::Timeout)),
                 "connected, but the tools could not be listed: no answer from https://mcp.example.com in time",

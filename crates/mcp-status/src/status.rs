@@ -133,11 +133,13 @@ pub enum ReasonCode {
     ToolsUnavailable,
     /// Connected, but the server lists no tool although it declares the capability.
     NoTools,
+    /// Connected, but some of the tools are not approved as the server defines them now.
+    ToolsUnapproved,
 }
 
 impl ReasonCode {
     /// Every code, in the order of declaration.
-    pub const ALL: [Self; 34] = [
+    pub const ALL: [Self; 35] = [
         Self::Unauthorized,
         Self::Forbidden,
         Self::LoginRedirect,
@@ -172,6 +174,7 @@ impl ReasonCode {
         Self::Policy,
         Self::ToolsUnavailable,
         Self::NoTools,
+        Self::ToolsUnapproved,
     ];
 
     /// The code as it stands in JSON.
@@ -211,13 +214,14 @@ impl ReasonCode {
             Self::Policy => "policy",
             Self::ToolsUnavailable => "tools-unavailable",
             Self::NoTools => "no-tools",
+            Self::ToolsUnapproved => "tools-unapproved",
         }
     }
 
     /// The status that stands beside this reason. Each reason belongs to exactly one.
     pub fn status(self) -> ServerStatus {
         match self {
-            Self::ToolsUnavailable | Self::NoTools => ServerStatus::Connected,
+            Self::ToolsUnavailable | Self::NoTools | Self::ToolsUnapproved => ServerStatus::Connected,
             Self::Unauthorized
             | Self::Forbidden
             | Self::LoginRedirect
@@ -268,7 +272,7 @@ mod tests {
             assert_eq!(code as usize, index, "{code} is out of the order of declaration");
             assert_eq!(serde_json::to_string(&code).unwrap(), format!("\"{code}\""));
         }
-        assert_eq!(ReasonCode::NoTools as usize + 1, ReasonCode::ALL.len());
+        assert_eq!(ReasonCode::ToolsUnapproved as usize + 1, ReasonCode::ALL.len());
     }
 
     #[test]

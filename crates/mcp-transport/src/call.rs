@@ -19,6 +19,7 @@ use crate::message::Payload;
 use crate::message::methods::mirrored_parameter;
 use crate::message::object::members;
 use crate::options::RequestOptions;
+use crate::tool_filter::WithheldTool;
 use crate::trace::spans::RequestTrace;
 #[cfg(feature = "http")]
 use crate::waiting::WaitState;
@@ -51,8 +52,8 @@ pub(crate) struct Answer {
     pub(crate) result: Payload,
     /// Whether it may depend on what the server asked for on the way.
     pub(crate) asked: bool,
-    /// The tools of a page that the filter of the connection left out, with the reason, and how many bytes they took.
-    pub(crate) withheld: Vec<(String, String)>,
+    /// The tools of a page that the filter of the connection left out, and how many bytes they took.
+    pub(crate) withheld: Vec<WithheldTool>,
     pub(crate) left_out: usize,
 }
 

@@ -447,7 +447,8 @@ pub(crate) async fn list(connection: &Connection, policy: Option<RetryPolicy>) -
     };
     match list_with_retries(connection, policy).await {
         Ok(list) => {
-            ServerLists { evidence: connected(Some(list.tools.len())), tools: Some(list), error: None }
+            let evidence = connected(Some(list.tools.len())).with_unapproved(list.unapproved.len());
+            ServerLists { evidence, tools: Some(list), error: None }
         }
         // A process that ends when it is asked for its tools is no server without tools.
         Err(error) if matches!(error.kind(), TransportErrorKind::Exited { .. }) => {

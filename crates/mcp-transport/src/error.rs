@@ -128,6 +128,8 @@ pub enum TransportErrorKind {
     InputRequired,
     /// The users of the connection may not use this tool. Never sent; the JSON-RPC error is for a host that asks for it.
     ToolWithheld,
+    /// What the server says of the tool is not what a person approved. Never sent; the JSON-RPC error is for a host that asks for it.
+    ToolUnapproved,
     /// The settings are unusable (a URL that no client can send to, an unreadable CA file). Never sent.
     Misconfigured,
 }
@@ -446,6 +448,7 @@ impl TransportError {
             | Kind::SelfReference
             | Kind::Closed
             | Kind::ToolWithheld
+            | Kind::ToolUnapproved
             | Kind::Misconfigured => false,
         }
     }

@@ -84,7 +84,7 @@ impl TransportError {
             Kind::SlowStart { limit } => Outcome::SlowStart { limit: *limit },
             Kind::Exited { code, signal } => Outcome::Exited { code: *code, signal: *signal },
             Kind::SelfReference => Outcome::SelfReference,
-            Kind::Misconfigured | Kind::ToolWithheld => Outcome::Misconfigured,
+            Kind::Misconfigured | Kind::ToolWithheld | Kind::ToolUnapproved => Outcome::Misconfigured,
         }
     }
 

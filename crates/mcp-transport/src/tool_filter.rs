@@ -23,7 +23,8 @@ pub trait ToolFilter: fmt::Debug + Send + Sync + 'static {
     /// Why no tool of this name may be used, where that is so.
     fn hides(&self, name: &str) -> Option<String>;
 
-    /// Why a tool with this definition may not be used, where that is so. Asked where its name may be.
+    /// Why a tool with this definition may not be used, where that is so: a person has not approved it. Asked where its name
+    /// may be.
     fn withholds(&self, tool: &Tool) -> Option<String> {
         let _ = tool;
         None
@@ -50,14 +51,24 @@ struct ToolListing {
     state: (u64, u64),
     usable: HashSet<String>,
     withheld: HashMap<String, String>,
+    unapproved: HashMap<String, String>,
+}
+
+/// A tool that is left out of a list.
+#[derive(Debug)]
+pub(crate) struct WithheldTool {
+    pub(crate) name: String,
+    pub(crate) why: String,
+    /// Its definition is the reason, and not its name.
+    pub(crate) is_unapproved: bool,
 }
 
 /// A page of tools without those that may not be used.
 #[derive(Debug)]
 pub(crate) struct ScreenedPage {
     pub(crate) page: Payload,
-    /// The others, with the reason.
-    pub(crate) withheld: Vec<(String, String)>,
+    /// The others.
+    pub(crate) withheld: Vec<WithheldTool>,
     /// How many bytes are left out.
     pub(crate) left_out: usize,
 }
@@ -80,11 +91,28 @@ impl Screen {
     fn admits(&self, tool: &str, state: (u64, u64)) -> Option<Result<(), TransportError>> {
         let listed = self.listed();
         let listed = listed.as_ref().filter(|listed| listed.state == state)?;
+        // Of two definitions of one tool, it is not known which one the server acts on.
+        if let Some(why) = listed.unapproved.get(tool) {
+            return Some(Err(refused(TransportErrorKind::ToolUnapproved, tool, why)));
+        }
         if listed.usable.contains(tool) {
             return Some(Ok(()));
         }
         let why = listed.withheld.get(tool).map_or("is not among the tools that the server lists", |why| why);
-        Some(Err(withheld(tool, why)))
+        Some(Err(refused(TransportErrorKind::ToolWithheld, tool, why)))
+    }
+
+    /// Takes note of a page that goes to a host. Where it says another thing of a tool than the list does that calls are
+    /// judged by, the server has changed without a word, and is asked again at the next call.
+    fn note(&self, page: &ScreenedPage, usable: &[String]) {
+        let mut listed = self.listed();
+        let Some(known) = listed.as_ref() else { return };
+        let differs = |tool: &WithheldTool| tool.is_unapproved && !known.unapproved.contains_key(&tool.name);
+        let is_news = page.withheld.iter().any(differs)
+            || usable.iter().any(|name| known.unapproved.contains_key(name) || !known.usable.contains(name));
+        if is_news {
+            *listed = None;
+        }
     }
 }
 
@@ -98,12 +126,20 @@ pub fn filtered_page(filter: &dyn ToolFilter, page: Payload) -> Result<Payload, 
 }
 
 pub(crate) fn screened(filter: &dyn ToolFilter, page: Payload) -> Result<ScreenedPage, TransportError> {
+    with_names(filter, page).map(|(screened, _)| screened)
+}
+
+/// The same with the names of the tools that may be used, where definitions decide.
+fn with_names(filter: &dyn ToolFilter, page: Payload) -> Result<(ScreenedPage, Vec<String>), TransportError> {
     let ambiguous = || {
         let message = "a list of tools cannot be read in one way only, so none of it is used";
         TransportError::new(TransportErrorKind::Protocol, message)
     };
     let unchanged = |page| ScreenedPage { page, withheld: Vec::new(), left_out: 0 };
-    let Some(tools) = sole(&page, "tools").ok_or_else(ambiguous)? else { return Ok(unchanged(page)) };
+    let Some(tools) = sole(&page, "tools").ok_or_else(ambiguous)? else {
+        return Ok((unchanged(page), Vec::new()));
+    };
+    let reads = filter.reads_definitions();
     let (mut usable, mut withheld, mut all) = (Vec::new(), Vec::new(), 0);
     let read = elements(tools, |text| {
         all += 1;
@@ -111,22 +147,36 @@ pub(crate) fn screened(filter: &dyn ToolFilter, page: Payload) -> Result<Screene
         let named = serde_json::from_str::<Named>(text).ok().zip(RawValue::from_string(text.to_owned()).ok());
         let Some((Named { name }, raw)) = named else { return Some(()) };
         let tool = Tool { name, raw };
-        match filter.hides(&tool.name).or_else(|| filter.withholds(&tool)) {
-            Some(why) => withheld.push((tool.name, why)),
-            None => usable.push(text),
+        let hidden = filter.hides(&tool.name).map(|why| (why, false));
+        match hidden.or_else(|| filter.withholds(&tool).map(|why| (why, true))) {
+            Some((why, is_unapproved)) => withheld.push(WithheldTool { name: tool.name, why, is_unapproved }),
+            None => usable.push((tool.name, text)),
         }
         Some(())
     });
+    if reads {
+        // Security: of two definitions of one tool, it is not known which one the server acts on.
+        let doubtful: HashSet<&str> =
+            withheld.iter().filter(|tool| tool.is_unapproved).map(|tool| &*tool.name).collect();
+        usable.retain(|(name, _)| !doubtful.contains(&**name));
+    }
+    let names = |usable: Vec<(String, &str)>| match reads {
+        true => usable.into_iter().map(|(name, _)| name).collect(),
+        false => Vec::new(),
+    };
     if read.is_some() && usable.len() == all {
-        return Ok(unchanged(page));
+        let names = names(usable);
+        return Ok((unchanged(page), names));
     }
     // What is no array may be read as one by a host that is lenient.
-    let kept = if read.is_some() { usable.join(",") } else { String::new() };
+    let texts: Vec<&str> = usable.iter().map(|(_, text)| *text).collect();
+    let kept = if read.is_some() { texts.join(",") } else { String::new() };
     let left_out = tools.len().saturating_sub(kept.len() + 2);
     let start = tools.as_ptr() as usize - page.as_ptr() as usize;
     let text = format!("{}[{kept}]{}", &page[..start], &page[start + tools.len()..]);
+    let names = names(usable);
     let rest = RawValue::from_string(text).map_err(|_| ambiguous())?;
-    Ok(ScreenedPage { page: Payload::from(rest).with_lease(page.lease()), withheld, left_out })
+    Ok((ScreenedPage { page: Payload::from(rest).with_lease(page.lease()), withheld, left_out }, names))
 }
 
 impl Connection {
@@ -140,7 +190,9 @@ impl Connection {
             }
             "tools/list" => {
                 let answer = self.unscreened(call).await?;
-                let ScreenedPage { page, withheld, left_out } = screened(&*screen.filter, answer.result)?;
+                let (screened, usable) = with_names(&*screen.filter, answer.result)?;
+                screen.note(&screened, &usable);
+                let ScreenedPage { page, withheld, left_out } = screened;
                 Ok(Answer { result: page, withheld, left_out, ..answer })
             }
             _ => self.unscreened(call).await,
@@ -154,10 +206,14 @@ impl Connection {
     async fn admitted(&self, screen: &Screen, params: Option<&str>) -> Result<(), TransportError> {
         let named = params.and_then(|params| serde_json::from_str::<Named>(params).ok());
         let Some(Named { name }) = named else {
-            return Err(withheld("this call", "names no tool, or more than one"));
+            return Err(refused(
+                TransportErrorKind::ToolWithheld,
+                "this call",
+                "names no tool, or more than one",
+            ));
         };
         if let Some(why) = screen.filter.hides(&name) {
-            return Err(withheld(&name, &why));
+            return Err(refused(TransportErrorKind::ToolWithheld, &name, &why));
         }
         if !screen.filter.reads_definitions() {
             return Ok(());
@@ -168,7 +224,9 @@ impl Connection {
         let state = self.state_of_tools();
         let list = Box::pin(self.list_tools(&RequestOptions::new())).await?;
         let usable = list.tools.into_iter().map(|tool| tool.name).collect();
-        let listed = ToolListing { state, usable, withheld: list.withheld.into_iter().collect() };
+        let [withheld, unapproved] =
+            [list.withheld, list.unapproved].map(|tools| tools.into_iter().collect());
+        let listed = ToolListing { state, usable, withheld, unapproved };
         *screen.listed() = Some(listed);
         screen.admits(&name, state).unwrap_or(Ok(()))
     }
@@ -179,10 +237,9 @@ impl Connection {
     }
 }
 
-fn withheld(tool: &str, why: &str) -> TransportError {
+fn refused(kind: TransportErrorKind, tool: &str, why: &str) -> TransportError {
     let message = format!("{} {why}", mcp_text::name(tool, 80));
-    TransportError::new(TransportErrorKind::ToolWithheld, "the tool may not be used")
-        .with_rpc(RpcError::new(INVALID_PARAMS, message))
+    TransportError::new(kind, "the tool may not be used").with_rpc(RpcError::new(INVALID_PARAMS, message))
 }
 
 #[cfg(test)]
@@ -207,7 +264,8 @@ mod tests {
         let page = RawValue::from_string(text.to_owned()).unwrap().into();
         let screened =
             screened(&HidingFilter("bad", "poison"), page).map_err(|error| error.kind().clone())?;
-        let withheld = screened.withheld.into_iter().map(|(name, why)| format!("{name} {why}")).collect();
+        let withheld =
+            screened.withheld.into_iter().map(|tool| format!("{} {}", tool.name, tool.why)).collect();
         Ok((screened.page.get().to_owned(), withheld, screened.left_out))
     }
 

@@ -22,6 +22,7 @@ use crate::message::{HEADER_MISMATCH, Payload};
 use crate::offered::{self, mirrored_parameters};
 use crate::options::RequestOptions;
 use crate::protocol::lenient;
+use crate::tool_filter::WithheldTool;
 
 /// A tool as the server describes it.
 #[derive(Clone, Debug)]
@@ -72,6 +73,8 @@ pub struct ToolList {
     pub rejected: Vec<(String, String)>,
     /// Those that the [filter](crate::ToolFilter) of the connection leaves out, with the reason.
     pub withheld: Vec<(String, String)>,
+    /// Those that it leaves out because their definitions are not approved, with what is so of each.
+    pub unapproved: Vec<(String, String)>,
     /// How long the list may be used again, from when it was complete, and by whom.
     pub cache: CacheHint,
     /// What it takes of the budget that all connections share.
@@ -92,7 +95,7 @@ impl ToolList {
 #[derive(Default)]
 struct ToolPages {
     items: Vec<Box<RawValue>>,
-    withheld: Vec<(String, String)>,
+    withheld: Vec<WithheldTool>,
     hint: CacheHint,
     held: Option<Arc<Lease>>,
 }
@@ -167,7 +170,10 @@ impl Connection {
         let changes = self.tool_changes();
         let listed = self.pages("tools/list", "tools", options).await?;
         list.cache = listed.hint;
-        (list.held, list.withheld) = (listed.held, listed.withheld);
+        list.held = listed.held;
+        for WithheldTool { name, why, is_unapproved } in listed.withheld {
+            if is_unapproved { list.unapproved.push((name, why)) } else { list.withheld.push((name, why)) }
+        }
         for raw in listed.items {
             let Ok(Named { name }) = serde_json::from_str(raw.get()) else {
                 tracing::warn!("left out a tool without a name");

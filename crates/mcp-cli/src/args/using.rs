@@ -31,6 +31,25 @@ pub(crate) struct ToolsArgs {
     pub(crate) url: UrlArgs,
 }
 
+/// `approve-tools`.
+#[derive(Args, Debug)]
+pub(crate) struct ApproveToolsArgs {
+    /// The server: its name in the configuration
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+    /// Only these tools
+    #[arg(value_name = "TOOL")]
+    pub(crate) tools: Vec<String>,
+    /// Approve what is shown without a question
+    #[arg(long)]
+    pub(crate) yes: bool,
+    /// Forget what was approved: each tool is withheld until it is approved again
+    #[arg(long, conflicts_with_all = ["tools", "yes"])]
+    pub(crate) forget: bool,
+    #[command(flatten)]
+    pub(crate) deadline: DeadlineArgs,
+}
+
 /// `call`.
 #[derive(Args, Debug)]
 pub(crate) struct CallArgs {

@@ -267,6 +267,9 @@ async fn refused(
     if *error.kind() == TransportErrorKind::ToolWithheld {
         return super::tools::withheld(&args.name, error);
     }
+    if *error.kind() == TransportErrorKind::ToolUnapproved {
+        return super::tools::unapproved(&args.name, error);
+    }
     if !matches!(error.kind(), TransportErrorKind::Rpc { .. }) {
         return failed(&open.wired, error);
     }

@@ -38,6 +38,8 @@ pub(super) enum Want {
     Nothing,
     /// The list of tools.
     Tools,
+    /// The tools, those among them that a person has not approved.
+    Definitions,
     /// That the server may ask the person something.
     Questions,
 }
@@ -51,7 +53,7 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<OpenS
         wired.auth.as_ref().map_or_else(UrlSource::this_machine, |auth| UrlSource::server(&auth.target.url));
     let mut asked = None;
     // A server may list other tools to a client that can be asked.
-    if let (Want::Questions | Want::Tools, Ok(endpoint)) = (want, &mut wired.state) {
+    if let (Want::Questions | Want::Tools | Want::Definitions, Ok(endpoint)) = (want, &mut wired.state) {
         let browser = browser::choose(&app.environment, Machine::current());
         let questions = Arc::new(TerminalQuestions::new(
             app.output.clone(),
@@ -63,12 +65,19 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<OpenS
         endpoint.handler = Some(questions.clone());
         asked = Some(questions);
     }
+    if want == Want::Definitions
+        && let (Ok(endpoint), Some(tools)) = (&mut wired.state, &wired.tools)
+    {
+        endpoint.tools = Some(Arc::new(tools.without_pins()));
+    }
     if let Err(NoContact::SwitchedOff) = wired.state {
         return Err(CliError::usage("disabled", format!("{} is switched off", shown::name(name)))
             .next(loaded.switched_on_by(name)));
     }
-    let policy =
-        if want == Want::Tools { ConnectPolicy::glance() } else { ConnectPolicy::glance().without_tools() };
+    let policy = match want {
+        Want::Tools | Want::Definitions => ConnectPolicy::glance(),
+        Want::Nothing | Want::Questions => ConnectPolicy::glance().without_tools(),
+    };
     let look = format!("mcplink status {}", mcp_text::shell_word(name));
     app.reached.is(format!("connecting to {}", shown::name(name)), &look);
     let deadline = app.deadline;

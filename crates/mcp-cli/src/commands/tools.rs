@@ -41,13 +41,22 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
         if let Some((tool, why)) = list.withheld.iter().find(|(withheld, _)| withheld == tool) {
             return Err(not_usable(name, &format!("{} {why}", shown::name(tool))));
         }
+        if let Some((tool, why)) = list.unapproved.iter().find(|(withheld, _)| withheld == tool) {
+            return Err(not_approved(name, &format!("{} {why}", shown::name(tool))));
+        }
         if let Some(unknown) = unknown(&list.tools, name, tool) {
             return Err(unknown);
         }
         list.tools.retain(|listed| listed.name == tool);
         list.rejected.retain(|(rejected, _)| rejected == tool);
-    } else if !list.withheld.is_empty() {
-        app.output.note(&left_out(name, &list.withheld));
+    } else {
+        if !list.withheld.is_empty() {
+            app.output.note(&left_out(name, "left out of", &list.withheld));
+        }
+        if !list.unapproved.is_empty() {
+            app.output.note(&left_out(name, "withheld from", &list.unapproved));
+            app.output.note(&format!("next: {}\n", app.steps.step(&approves(name))));
+        }
     }
     // What it was given it may repeat in its tools.
     let secrets = open.connection.credentials_sent();
@@ -65,7 +74,7 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
         });
         return Ok(ExitStatus::Success);
     }
-    if list.tools.is_empty() {
+    if list.tools.is_empty() && list.unapproved.is_empty() {
         app.output.note(&format!("{name} lists no tools\n"));
     }
     match (tool, list.tools.first()) {
@@ -83,7 +92,7 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
 const MOST_LEFT_OUT: usize = 3;
 
 /// What is said of the tools that may not be used.
-fn left_out(name: &str, withheld: &[(String, String)]) -> String {
+fn left_out(name: &str, how: &str, withheld: &[(String, String)]) -> String {
     let told = withheld.iter().take(MOST_LEFT_OUT);
     let told: Vec<String> =
         told.map(|(tool, why)| format!("  {} {}\n", shown::name(tool), shown::line(why))).collect();
@@ -92,12 +101,28 @@ fn left_out(name: &str, withheld: &[(String, String)]) -> String {
         more => format!("  and {more} more\n"),
     };
     let (count, are) = (withheld.len(), if withheld.len() == 1 { "tool is" } else { "tools are" });
-    format!("note: {count} {are} left out of {}:\n{}{more}", shown::name(name), told.concat())
+    format!("note: {count} {are} {how} {}:\n{}{more}", shown::name(name), told.concat())
 }
 
 /// The error of a call that was not made, because its tool may not be used.
 pub(super) fn withheld(name: &str, error: &TransportError) -> CliError {
     not_usable(name, &error.rpc_error().map(|rpc| rpc.message.clone()).unwrap_or_default())
+}
+
+/// The same where its definition is not approved.
+pub(super) fn unapproved(name: &str, error: &TransportError) -> CliError {
+    not_approved(name, &error.rpc_error().map(|rpc| rpc.message.clone()).unwrap_or_default())
+}
+
+fn not_approved(name: &str, why: &str) -> CliError {
+    let message = format!("a tool of {} is not approved, and nothing was sent", shown::name(name));
+    let error = CliError::new(ExitStatus::NeedsAuth, "tool-unapproved", message);
+    error.why(shown::line(why)).next(approves(name))
+}
+
+/// The command that shows what there is to approve.
+fn approves(name: &str) -> String {
+    format!("mcplink approve-tools {}", mcp_text::shell_word(name))
 }
 
 fn not_usable(name: &str, why: &str) -> CliError {

@@ -21,6 +21,7 @@
 //! | `borrowed`, `importing`, `wrapping` | the files of other hosts, read in place, taken over, and led through this program |
 //! | `bundles` | a remote server as a file that a host installs |
 //! | `foreign_hosts` | the command lines of other hosts, which list and call a wrapped server |
+//! | `pinning` | tools that are used only as long as they are what a person approved |
 //! | `tool_policy` | which tools may be used, and where that is written |
 //! | `usage`, `complete`, `offline` | commands that use a server, and those that only read files |
 //! | `trust` | what a folder may do before and after it is trusted |
@@ -81,6 +82,7 @@ mod looks;
 mod loops;
 mod offline;
 mod people;
+mod pinning;
 mod places;
 mod processes;
 mod proxies;

@@ -289,6 +289,12 @@ fn situations(code: ReasonCode) -> Vec<Situation> {
             server.always_to("tools/list", Answer::RpcError { code: -32603, message: "rebuilding".into() });
             vec![Situation::of(http(&server)).holding(server)]
         }
+        ReasonCode::ToolsUnapproved => {
+            let server = FakeMcpServer::start().unwrap();
+            let mut entry = http(&server);
+            entry["pinTools"] = json!(true);
+            vec![Situation::of(entry).holding(server).ending(End::Connected)]
+        }
         ReasonCode::NoTools => {
             let server = FakeMcpServer::builder().tools(Vec::new()).start().unwrap();
             vec![Situation::of(http(&server)).holding(server).ending(End::Connected)]
@@ -341,6 +347,8 @@ fn documented(step: &str, output: &Output, code: ReasonCode) -> &'static [i32] {
         ("validate", _) if code == ReasonCode::SelfReference => &[0],
         ("validate", _) => &[2],
         ("get", _) => &[0],
+        ("approve-tools", _) if step.ends_with(" --yes") => &[0],
+        ("approve-tools", _) => &[3],
         ("login" | "approve" | "trust", _) if output.stderr.starts_with("error: ") => &[2, 3],
         ("login" | "approve" | "trust", _) => &[0],
         ("tools", _) if code == ReasonCode::ToolsUnavailable => &[6],

@@ -71,9 +71,15 @@ impl Terms {
         terms
     }
 
-    /// The terms of the field `name` alone.
-    pub(crate) fn only(&self, name: &str) -> Self {
-        Self(self.0.iter().filter(|term| term.field == name).cloned().collect())
+    /// These terms.
+    pub(crate) fn of_terms(terms: Vec<Term>) -> Self {
+        Self(terms)
+    }
+
+    /// The terms of these members of the entry alone.
+    pub(crate) fn only(&self, names: &[&str]) -> Self {
+        let member = |field: &str| names.contains(&field.split(['.', '[']).next().unwrap_or(field));
+        Self(self.0.iter().filter(|term| member(&term.field)).cloned().collect())
     }
 
     /// Adds what a file of variables says: a change of it is a change of what was agreed to.
@@ -141,6 +147,11 @@ impl Terms {
 }
 
 impl Term {
+    /// A term of something that is no entry.
+    pub(crate) fn new(field: String, shown: String, kept: String, canonical: String) -> Self {
+        Self { field, shown, variables: Vec::new(), kept, canonical }
+    }
+
     fn plain(field: &str, value: &str) -> Self {
         let value = value.to_owned();
         Self {

@@ -65,7 +65,7 @@ impl Field {
 const LEAST_MS: u64 = super::MIN_TIMEOUT_MS;
 
 /// Every field of an entry.
-pub(super) static FIELDS: [Field; 40] = [
+pub(super) static FIELDS: [Field; 41] = [
     Field::new(
         "type",
         EntryKinds::All,
@@ -215,6 +215,12 @@ pub(super) static FIELDS: [Field; 40] = [
         EntryKinds::All,
         Shape::OneOf(&super::tools::PERMISSIONS),
         "The most that any tool may have: `blocked` hides all of them.",
+    ),
+    Field::new(
+        super::tools::PINS,
+        EntryKinds::All,
+        Shape::Flag,
+        "`true`: a tool is listed and called only as long as its definition is one that you approved.",
     ),
     Field::new("disabled", EntryKinds::All, Shape::Flag, "`true` switches it off."),
     Field::new("enabled", EntryKinds::All, Shape::Flag, "`false` switches it off."),

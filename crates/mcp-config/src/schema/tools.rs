@@ -23,6 +23,9 @@ pub(super) const PERMISSIONS: [&str; 8] =
     ["allow", "ask", "always_allow", "always_ask", "auto", "prompt", "blocked", "always_deny"];
 const HARMLESS: usize = 6;
 
+/// The field that has definitions of tools approved by a person.
+pub(crate) const PINS: &str = "pinTools";
+
 pub(super) fn read(reader: &mut Reader<'_, '_>) -> ToolPolicy {
     let mut policy = ToolPolicy::default();
     for (key, only) in LISTS {
@@ -38,6 +41,7 @@ pub(super) fn read(reader: &mut Reader<'_, '_>) -> ToolPolicy {
     tools(reader, &mut policy);
     permissions(reader, &mut policy);
     most(reader, &mut policy);
+    pins(reader, &mut policy);
     policy
 }
 
@@ -146,6 +150,20 @@ fn most(reader: &mut Reader<'_, '_>, policy: &mut ToolPolicy) {
             reader.warn(ProblemCode::IgnoredValue, &[KEY], node.span, message, None);
         }
         policy.only(Vec::new(), origin);
+    }
+}
+
+/// `pinTools`: only definitions count that a person approved.
+fn pins(reader: &mut Reader<'_, '_>, policy: &mut ToolPolicy) {
+    let Some(node) = reader.get(PINS) else { return };
+    match node.as_bool() {
+        Some(said) => {
+            reader.show(PINS, node, said.to_string());
+            if said {
+                policy.pin(reader.origin(&[PINS], node.span));
+            }
+        }
+        None => reader.wrong_type(PINS, node, "true or false"),
     }
 }
 

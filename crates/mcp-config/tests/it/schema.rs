@@ -77,7 +77,7 @@ fn the_schema_and_the_reader_agree_about_every_entry() {
         json!({ "type": "sdk", "name": "n", "instance": {} }),
         json!({ "command": "x", "allowedTools": ["a*"], "includeTools": [], "enabledTools": ["a"], "enabled_tools": ["a"],
             "blockedTools": ["b"], "excludeTools": ["b"], "disabledTools": ["b"], "disabled_tools": ["b"], "tools": ["*"],
-            "toolPermissions": { "a": "allow", "b": "blocked" }, "orgMaxPermission": "ask" }),
+            "toolPermissions": { "a": "allow", "b": "blocked" }, "orgMaxPermission": "ask", "pinTools": true }),
         json!({ "command": "x", "tools": [{ "name": "a", "permission_policy": "always_deny" }] }),
         json!({ "command": "x", "tools": { "a": false, "b": { "approval_mode": "prompt" } } }),
     ];
@@ -123,6 +123,7 @@ fn the_schema_and_the_reader_agree_about_every_entry() {
         json!({ "command": "x", "tools": ["a", { "name": "b" }] }),
         json!({ "command": "x", "toolPermissions": { "a": "never" } }),
         json!({ "command": "x", "orgMaxPermission": "most" }),
+        json!({ "command": "x", "pinTools": "yes" }),
     ] {
         assert!(!entry_is_valid(&entry), "the schema has nothing against {entry}");
         assert!(!reader_is_content(&entry), "the reader has nothing against {entry}");

@@ -90,7 +90,7 @@ impl Findings<'_> {
         let reason = self.reason()?;
         let is_connected = self.reach.and_then(|reach| reach.connected.as_ref()).is_some_and(Result::is_ok);
         Some(match reason.code {
-            Is::NoTools => return None,
+            Is::NoTools | Is::ToolsUnapproved => return None,
             Is::ToolsUnavailable => Of::Tools,
             Is::AwaitingApproval | Is::ChangedSinceApproval | Is::Declined => Of::Trust,
             Is::HelperUntrusted => Of::Trust,

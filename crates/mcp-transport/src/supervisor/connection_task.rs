@@ -401,7 +401,8 @@ impl ConnectionTask {
             self.described.tools = Some(tools.clone());
         }
         let outcome = Outcome::Connected { tools: Some(tools.tools.len()) };
-        self.feed(Event::Listed(Evidence::new(Phase::Session, outcome)));
+        let evidence = Evidence::new(Phase::Session, outcome).with_unapproved(tools.unapproved.len());
+        self.feed(Event::Listed(evidence));
     }
 
     fn attempted(&mut self, attempted: AttemptOutcome) {

@@ -56,6 +56,7 @@ impl FailureScope {
             | Kind::Cancelled
             | Kind::InputRequired
             | Kind::ToolWithheld
+            | Kind::ToolUnapproved
             | Kind::Misconfigured => Self::None,
         }
     }

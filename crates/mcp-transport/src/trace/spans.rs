@@ -248,6 +248,7 @@ fn error_type(error: &TransportError) -> Cow<'static, str> {
         Kind::Cancelled => "cancelled",
         Kind::InputRequired => "input_required",
         Kind::ToolWithheld => "tool_withheld",
+        Kind::ToolUnapproved => "tool_unapproved",
         Kind::Misconfigured => "misconfigured",
     })
 }
