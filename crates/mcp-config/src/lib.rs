@@ -38,6 +38,7 @@
 struct Readme;
 
 mod address;
+mod administrator;
 mod bundle;
 mod chain;
 mod consent;

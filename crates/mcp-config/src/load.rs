@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::administrator::{self, Administrator};
 use crate::chain::{self, Chain};
 use crate::decisions::{
     Approvals, DisabledLists, ParsedFile, SettingsGate, Trust, folders, project_nodes, trust,
@@ -155,9 +156,11 @@ impl Config {
         };
         let control = Control::of(sources, &mut problems);
         let mut candidates = Vec::new();
-        for (role, document) in &files {
+        let administrator = Administrator::read(&files, sources, &mut problems);
+        for (role, document) in files.iter().filter(|(role, _)| administrator.admits(*role)) {
             candidates.append(&mut entries(document, *role, control, sources, context, &mut problems));
         }
+        candidates.append(&mut administrator::provided(&files, control, context, &mut problems));
         let heard = SettingsGate { locations: &sources.locations, project: &sources.project, trust: &trust };
         let disabled = DisabledLists::read(&files, &sources.project, &mut problems);
         let approvals = Approvals::read(&files, &heard, known, &mut problems);

@@ -101,7 +101,7 @@ fn purpose(role: Role, control: Control) -> (bool, String) {
     }
     let why = match role {
         Role::Managed => "it exists, so it has exclusive control",
-        Role::ManagedSettings => "policy lists and approvals of the administrator",
+        Role::ManagedSettings => "policy lists, servers and approvals of the administrator",
         Role::User => "your servers, your servers for this project, trust, disabled lists",
         Role::Own => "your servers, for mcplink alone",
         Role::Project => "the launch directory is in or below its folder",

@@ -1,6 +1,6 @@
 //! Which definition of a name is in force. Scopes are compared here alone.
 //!
-//! `--mcp-config` > local > project > mcplink > user. The winning definition is used whole; fields are never merged.
+//! `--mcp-config` > managed > local > project > mcplink > user. The winning definition is used whole; fields are never merged.
 //! Within a scope the nearer definition wins: the last `--mcp-config`, the worktree before its main
 //! checkout, the `.mcp.json` nearest to the launch directory. An invalid definition keeps its name, because
 //! silently reaching another server of the same name would be worse than an error.

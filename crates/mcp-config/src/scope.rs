@@ -9,7 +9,7 @@ use serde::Serialize;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Scope {
-    /// The administrator's file, which takes exclusive control.
+    /// The administrator's: a file that takes exclusive control, or servers that settings provide beside others.
     Managed,
     /// `--mcp-config`.
     Dynamic,
@@ -26,7 +26,7 @@ pub enum Scope {
 impl Scope {
     /// All of them, the one that wins first.
     pub const ALL: [Self; 6] =
-        [Self::Managed, Self::Dynamic, Self::Local, Self::Project, Self::Mcplink, Self::User];
+        [Self::Dynamic, Self::Managed, Self::Local, Self::Project, Self::Mcplink, Self::User];
 
     /// The scope of this word.
     pub fn from_word(word: &str) -> Option<Self> {

@@ -263,3 +263,117 @@ fn who_forbids_a_server_is_told_with_the_file_and_the_rule() {
     assert!(broken.ends_with("nothing is allowed: /managed/managed-settings.d/10-x.json"), "{broken}");
     assert!(by_administrator);
 }
+
+/// What the administrator provides, by name, with what becomes of it beside servers of the person.
+fn provided(home: &Home, settings: &str, change: impl FnOnce(&mut Request)) -> Config {
+    home.servers(true);
+    home.write("managed/managed-settings.json", settings);
+    let folder = home.base.join("tmp/clone");
+    fs::create_dir_all(&folder).unwrap();
+    let mut request = Request::new(folder, Env::from([("HOME", home.base.join("home"))]));
+    request.managed_dir = Some(home.base.join("managed"));
+    change(&mut request);
+    Config::load(&request)
+}
+
+const PROVIDES: &str = r#"{"allowedMcpServers": [{"serverName": "none"}], "managedMcpServers": {
+    "search": {"type": "http", "url": "https://search.example/mcp"},
+    "mine": {"type": "sse", "url": "https://mine.example/sse"}}}"#;
+
+#[test]
+fn servers_that_the_administrator_provides_win_over_the_persons_and_need_no_allow_list() {
+    let home = Home::new();
+    let config = provided(&home, PROVIDES, |_| {});
+    for name in ["search", "mine"] {
+        let entry = config.entry(name).unwrap();
+        assert_eq!((entry.scope, entry.gate()), (mcp_config::Scope::Managed, Gate::Ready), "{name}");
+    }
+    assert_eq!(config.entry("other").unwrap().gate(), Gate::Blocked, "the person's own need one");
+    assert_eq!(config.shadowed[0].entry.name, "mine");
+    // A denial holds, the person's own as well; a later file counts whole; strict and --mcp-config are the person's.
+    home.write("home/.claude/settings.json", r#"{"deniedMcpServers": [{"serverName": "search"}]}"#);
+    home.write(
+        "managed/managed-settings.d/10-x.json",
+        r#"{"managedMcpServers": {"mine": {"type": "http", "url": "https://later.example/mcp"}}}"#,
+    );
+    let config = provided(&home, PROVIDES, |_| {});
+    assert_eq!(config.entry("search").unwrap().gate(), Gate::Blocked);
+    assert_eq!(config.entry("mine").unwrap().display_url().as_deref(), Some("https://later.example/mcp"));
+    let config = provided(&home, PROVIDES, |request| request.strict = true);
+    assert!(config.entries.is_empty());
+    let given = r#"{"mcpServers": {"mine": {"type": "http", "url": "https://given.example/"}}}"#;
+    let config = provided(&home, PROVIDES, |request| request.mcp_config.push(given.to_owned()));
+    let mine = config.entry("mine").unwrap();
+    assert_eq!((mine.scope, mine.gate()), (mcp_config::Scope::Dynamic, Gate::Blocked), "and is checked");
+    // Beside the exclusive file, which wins a name.
+    let only = r#"{"mcpServers": {"mine": {"type": "http", "url": "https://only.example/"}}}"#;
+    home.write("managed/managed-mcp.json", only);
+    let config = provided(&home, PROVIDES, |_| {});
+    let names: Vec<_> = config.entries.iter().map(|entry| &*entry.name).collect();
+    assert_eq!(names, ["mine", "search"]);
+    assert_eq!(config.entry("mine").unwrap().display_url().as_deref(), Some("https://only.example/"));
+}
+
+#[test]
+fn what_a_provided_server_may_not_say_leaves_it_out_and_the_others_in() {
+    for (name, entry) in [
+        ("a b", r#"{"type": "http", "url": "https://h/"}"#),
+        ("x", r#"{"url": "https://h/"}"#),
+        ("x", r#"{"type": "stdio", "command": "evil"}"#),
+        ("x", r#"{"type": "http", "url": "http://localhost/"}"#),
+        ("x", r#"{"type": "ws", "url": "wss://h/"}"#),
+        ("x", r#"{"type": "http", "url": "https://h/", "headersHelper": "evil"}"#),
+        ("x", r#"{"type": "http", "url": "https://h/", "command": "evil"}"#),
+        ("x", r#"{"type": "http", "url": "https://h/", "headers": {"A": "${HOME}"}}"#),
+        ("x", r#"{"type": "http", "url": "https://h/${env:HOME}"}"#),
+        ("x", r#"{"type": "http", "url": "https://h/", "headers": {"A": "b\u202ec"}}"#),
+        ("x", r#"{"type": "http", "url": "https://h/", "headers": {"A\u200b": "b"}}"#),
+        ("x", "1"),
+    ] {
+        let good = r#""good": {"type": "http", "url": "https://good.example/"}"#;
+        let settings = format!(r#"{{"managedMcpServers": {{"{name}": {entry}, {good}}}}}"#);
+        let config = provided(&Home::new(), &settings, |_| {});
+        assert!(config.entry(name).is_none() && config.entry("good").is_some(), "{name} {entry}");
+        assert!(config.problems.iter().any(|p| p.message.ends_with("the server is left out")), "{entry}");
+    }
+    let list = r#"{"managedMcpServers": [{"name": "x", "url": "https://h/"}]}"#;
+    let config = provided(&Home::new(), list, |_| {});
+    assert!(config.problems.iter().any(|p| p.message.contains("expected an object of servers by name")));
+    // In any other file it is no word of the administrator.
+    let home = Home::new();
+    home.write("home/.claude/settings.json", PROVIDES);
+    home.write("tmp/clone/.claude/settings.json", PROVIDES);
+    let config = provided(&home, "{}", |_| {});
+    assert!(config.entry("search").is_none());
+    assert_eq!(
+        config.problems.iter().filter(|p| p.message.contains("administrator's settings alone")).count(),
+        2
+    );
+}
+
+#[test]
+fn the_administrator_closes_the_command_line_and_files_of_others() {
+    let given = r#"{"mcpServers": {"given": {"command": "x"}}}"#;
+    for (value, is_open) in [("true", false), ("\"no\"", false), ("false", true), ("null", true)] {
+        let settings = format!(r#"{{"disableSideloadFlags": {value}}}"#);
+        let config = provided(&Home::new(), &settings, |request| {
+            request.mcp_config.push(given.to_owned());
+            request.addresses.push(mcp_config::Address::new("https://h.example/mcp", []).unwrap());
+        });
+        assert_eq!(config.entry("given").is_some(), is_open, "{value}");
+        assert_eq!(config.entry("https://h.example/mcp").is_some(), is_open, "{value}");
+        assert!(config.entry("mine").is_some(), "what is in files is not given on the command line");
+        let told = |problem: &&mcp_config::Problem| problem.code == mcp_config::ProblemCode::ManagedPolicy;
+        assert_eq!(config.problems.iter().find(told).is_some(), !is_open, "{value}");
+    }
+    for (value, is_open) in
+        [("true", false), (r#"["mcp"]"#, false), ("1", false), (r#"["skills"]"#, true), ("false", true)]
+    {
+        let settings = format!(
+            r#"{{"strictPluginOnlyCustomization": {value}, "managedMcpServers": {{"search": {{"type": "http", "url": "https://s.example/"}}}}}}"#
+        );
+        let config = provided(&Home::new(), &settings, |_| {});
+        assert_eq!(config.entry("mine").is_some(), is_open, "{value}");
+        assert!(config.entry("search").is_some(), "{value}");
+    }
+}
