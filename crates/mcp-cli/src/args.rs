@@ -21,7 +21,7 @@ pub(crate) use self::config::{
     WriteArgs,
 };
 pub(crate) use self::diagnosis::{AccountsArgs, HeadersArgs, LogsArgs, SupportBundleArgs};
-pub(crate) use self::documents::{CompletionsArgs, HelpArgs, ManArgs};
+pub(crate) use self::documents::{CandidatesArgs, CompletionsArgs, HelpArgs, ManArgs, ShellArg};
 pub(crate) use self::help::{TOPICS, command_line, topic, whole_command_line};
 pub(crate) use self::url::UrlArgs;
 pub(crate) use self::using::{
@@ -219,6 +219,9 @@ pub(crate) enum Command {
     Demo(DemoArgs),
     /// Print a completion script
     Completions(CompletionsArgs),
+    /// Say what can stand at the cursor
+    #[command(name = "__complete", hide = true)]
+    Candidates(CandidatesArgs),
     /// Print the manual page of mcplink or of a command, for `man -l -`
     Man(ManArgs),
     /// Print the version

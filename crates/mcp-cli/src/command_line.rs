@@ -18,9 +18,22 @@ pub(crate) fn parse(words: &[OsString]) -> Result<Cli, ExitStatus> {
         Ok(Cli { command: args::Command::Help(asked), global }) => {
             Err(help(asked.about.first().map(String::as_str), words, global.json))
         }
-        Ok(cli) => Ok(cli),
+        Ok(cli) => Ok(seen_as(cli)),
         Err(error) => Err(refuse(&error, words)),
     }
+}
+
+/// What completes a line sees the entries that the line would.
+fn seen_as(mut cli: Cli) -> Cli {
+    if let args::Command::Candidates(asked) = &cli.command {
+        let words = ["mcplink".to_owned()].into_iter().chain(asked.deciding()).chain(["list".to_owned()]);
+        let words: Vec<OsString> = words.map(OsString::from).collect();
+        if let Ok(line) = try_parse(&words) {
+            cli.global = line.global;
+        }
+        (cli.global.non_interactive, cli.global.quiet) = (true, true);
+    }
+    cli
 }
 
 fn try_parse(words: &[OsString]) -> Result<Cli, clap::Error> {

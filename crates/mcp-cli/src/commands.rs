@@ -5,6 +5,7 @@ mod add;
 mod approve_tools;
 mod bridge;
 mod call;
+mod candidates;
 mod change;
 mod complete;
 mod completions;
@@ -95,6 +96,7 @@ pub(crate) async fn run(command: Command, app: &Arc<App>) -> Result<ExitStatus, 
         Command::Paths => paths::run(app),
         Command::Demo(args) => demo::run(app, &args).await,
         Command::Completions(args) => completions::run(app, args.shell),
+        Command::Candidates(args) => candidates::run(app, &args).await,
         Command::Man(args) => man::run(app, &args),
         Command::Version => version::run(app),
         // An answer before there is an application.

@@ -6,6 +6,7 @@
 //! | the command line as typed, and its help | `args` |
 //! | help as an answer, and what is said of a command line that is none | `command_line` |
 //! | a server and a tool in one word | `two_names` |
+//! | what can stand at the cursor of a shell | `completion` |
 //! | one file per command | `commands` |
 //! | words, tables, JSON | `view` |
 //! | exit codes | `exit` |
@@ -22,6 +23,7 @@ mod arguments;
 mod browser;
 mod command_line;
 mod commands;
+mod completion;
 mod confirmation;
 mod deadline;
 mod elicitation;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 
 /// `completions`.
 #[derive(Args, Debug)]
@@ -29,4 +29,26 @@ pub(crate) struct HelpArgs {
     /// The command, or `options` for what every command takes, or `url` for what is said of a URL
     #[arg(value_name = "COMMAND|TOPIC")]
     pub(crate) about: Vec<String>,
+}
+
+/// `__complete`: asked by the scripts of `completions`.
+#[derive(Args, Debug)]
+pub(crate) struct CandidatesArgs {
+    /// The shell that asks
+    #[arg(value_enum)]
+    pub(crate) shell: ShellArg,
+    /// The line up to the cursor; its words, where the shell tells them apart
+    #[arg(last = true)]
+    pub(crate) words: Vec<String>,
+}
+
+/// A shell whose completions are asked for here.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum ShellArg {
+    /// The whole line, as one word.
+    Bash,
+    /// Words, with descriptions.
+    Zsh,
+    /// Words, with descriptions.
+    Fish,
 }

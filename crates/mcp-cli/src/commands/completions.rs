@@ -5,10 +5,15 @@ use clap_complete::Shell;
 
 use crate::app::App;
 use crate::args::Cli;
+use crate::completion;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 
 pub(super) fn run(app: &App, shell: Shell) -> Result<ExitStatus, CliError> {
+    if let Some(script) = completion::script(shell) {
+        app.output.out(script);
+        return Ok(ExitStatus::Success);
+    }
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut Cli::command(), "mcplink", &mut script);
     app.output.out_bytes(&script);

@@ -10,6 +10,7 @@ use mcp_transport::{Connection, TransportError, TransportErrorKind};
 
 use crate::app::App;
 use crate::browser::{self, Machine};
+use crate::completion::names::ListedNames;
 use crate::elicitation::TerminalQuestions;
 use crate::error::CliError;
 use crate::exit;
@@ -96,6 +97,9 @@ pub(super) async fn connected(app: &App, name: &str, want: Want) -> Result<OpenS
         Probe { connection: Some(connection), tools, error, .. } => {
             asked.iter().for_each(|questions| questions.come_by(&connection));
             app.reached.is(format!("waiting for an answer of {}", shown::name(name)), &look);
+            if let Some(tools) = &tools {
+                ListedNames::keep_tools(app, &wired, tools, &connection.credentials_sent());
+            }
             Ok(OpenServer { wired, connection, tools, error })
         }
         ended => Err(not_connected(&Row::of_probe(&wired, &ended, deadline, &app.steps))),

@@ -10,6 +10,7 @@ use super::connected::{Want, connected, failed, said};
 use super::resources::{listed, print_blocks};
 use crate::app::App;
 use crate::args::PromptArgs;
+use crate::completion::names::{ListedArgument, ListedName, ListedNames};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::inputs;
@@ -40,12 +41,26 @@ struct Argument {
     required: bool,
 }
 
+/// What completion offers of a prompt.
+fn listed_name(view: View) -> ListedName {
+    let arguments = view.arguments.into_iter();
+    let arguments =
+        arguments.map(|argument| ListedArgument { name: argument.name, ..ListedArgument::default() });
+    ListedName {
+        name: view.name,
+        about: view.description.unwrap_or_default(),
+        arguments: arguments.collect(),
+    }
+}
+
 /// Lists the prompts with their arguments; those in brackets may be left out.
 pub(super) async fn list(app: &App, name: &str) -> Result<ExitStatus, CliError> {
     let open = connected(app, name, Want::Nothing).await?;
     let prompts = listed(&open, "prompts/list", "prompts").await;
     open.connection.close().await;
     let prompts = prompts?;
+    let names = prompts.iter().filter_map(|raw| serde_json::from_str(raw.get()).ok()).map(listed_name);
+    ListedNames::keep_prompts(app, &open.wired, names.collect(), &open.connection.credentials_sent());
     if app.json {
         app.print_json(&Document { schema_version: 1, prompts });
         return Ok(ExitStatus::Success);

@@ -90,8 +90,9 @@ async fn remove(app: &App, name: &str, dry_run: bool) -> Result<RemoveReport, Cl
 /// Sign-ins, registrations and what the server said of itself.
 async fn forget(app: &App, loaded: &LoadedConfig, entry: &ServerEntry) -> Result<usize, CliError> {
     let wired = app.host.configured(entry, &loaded.config).await;
-    if let Some(description) = DescriptionFile::of(app, &wired) {
-        description.forget();
+    let files = [DescriptionFile::of(app, &wired), DescriptionFile::of_names(app, &wired)];
+    for file in files.into_iter().flatten() {
+        file.forget();
     }
     let Some(auth) = &wired.auth else { return Ok(0) };
     auth.sign_in(&app.host).reset().await.map_err(|error| failed("forgetting", "reset", &entry.name, &error))

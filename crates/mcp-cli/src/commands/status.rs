@@ -12,6 +12,7 @@ use tokio::time::{Duration, Instant, MissedTickBehavior, interval, timeout_at};
 
 use crate::app::App;
 use crate::args::StatusArgs;
+use crate::completion::names::ListedNames;
 use crate::deadline::closing_time;
 use crate::error::CliError;
 use crate::exit::{self, ExitStatus};
@@ -196,6 +197,9 @@ async fn probe_in_hosts(
                 };
                 let until = deadline.map(|deadline| deadline.at);
                 let probe = Probe::run(app.host.connector(), wired, policy, until, observe).await;
+                if let (Some(connection), Some(tools)) = (&probe.connection, &probe.tools) {
+                    ListedNames::keep_tools(app, wired, tools, &connection.credentials_sent());
+                }
                 let hosts = hosts.get(index).cloned().unwrap_or_default();
                 let row = Row::of_probe(wired, &probe, deadline, &steps(app, &hosts)).with_hosts(hosts);
                 (index, row, probe.connection)

@@ -24,17 +24,23 @@ impl DescriptionFile {
     /// off, says nothing to a host.
     pub(crate) fn of(app: &App, wired: &ConfiguredServer) -> Option<Self> {
         wired.state.as_ref().ok()?;
-        Self::at(&app.cache_dir()?, &wired.description)
+        Self::at(&app.cache_dir()?, "descriptions", &wired.description)
     }
 
-    fn at(cache: &Path, description: &Description) -> Option<Self> {
+    /// The file of the names that its server listed, for completion.
+    pub(crate) fn of_names(app: &App, wired: &ConfiguredServer) -> Option<Self> {
+        wired.state.as_ref().ok()?;
+        Self::at(&app.cache_dir()?, "names", &wired.description)
+    }
+
+    fn at(cache: &Path, folder: &str, description: &Description) -> Option<Self> {
         // No part of it is a secret: addresses and commands are as they are shown.
         let leads_to = description.url.as_deref().or(description.command.as_deref())?;
         let parts = [&description.name, &description.scope, &description.source, leads_to];
         let parts: Vec<u8> = parts.iter().flat_map(|part| [part.as_bytes(), b"\0"].concat()).collect();
         let name: String =
             digest(&SHA256, &parts).as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-        Some(Self { path: cache.join("descriptions").join(format!("{name}.json")) })
+        Some(Self { path: cache.join(folder).join(format!("{name}.json")) })
     }
 
     /// Forgets it; whether there was one.
@@ -80,7 +86,8 @@ mod tests {
             described("a", None, Some("serve")),
             described("aserve", None, Some("")),
         ];
-        let files: Vec<_> = entries.iter().map(|e| DescriptionFile::at(cache.path(), e).unwrap()).collect();
+        let files: Vec<_> =
+            entries.iter().map(|e| DescriptionFile::at(cache.path(), "descriptions", e).unwrap()).collect();
         for (number, file) in files.iter().enumerate() {
             assert_eq!(file.recall(), None, "{number}");
             file.keep(&number.to_string());
@@ -89,7 +96,7 @@ mod tests {
             assert_eq!(file.recall(), Some(number.to_string()));
             assert!(file.forget() && !file.forget() && file.recall().is_none());
         }
-        assert!(DescriptionFile::at(cache.path(), &described("a", None, None)).is_none());
+        assert!(DescriptionFile::at(cache.path(), "descriptions", &described("a", None, None)).is_none());
     }
 
     #[cfg(unix)]
@@ -97,7 +104,8 @@ mod tests {
     fn s_n04_a_description_is_for_this_account_and_goes_through_no_link() {
         use std::os::unix::fs::PermissionsExt as _;
         let cache = tempfile::tempdir().unwrap();
-        let file = DescriptionFile::at(cache.path(), &described("a", None, Some("serve"))).unwrap();
+        let file =
+            DescriptionFile::at(cache.path(), "descriptions", &described("a", None, Some("serve"))).unwrap();
         file.keep("one");
         let directory = file.path.parent().unwrap();
         let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;

@@ -76,6 +76,11 @@ fn kind_of_items(items: &Value) -> String {
 
 impl Argument {
     /// As it would be typed, with a value that fits its type.
+    /// The values that it may have, where these are words.
+    pub(crate) fn choices(&self) -> impl Iterator<Item = String> {
+        self.choices.iter().filter_map(|choice| choice.as_str().map(str::to_owned))
+    }
+
     fn example(&self) -> String {
         let name = &self.name;
         let value = self.choices.first().or(self.default.as_ref());

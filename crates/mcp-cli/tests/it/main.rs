@@ -15,6 +15,7 @@
 //! | `signature` | what a tool takes |
 //! | `sight` | which headers a server would get, and a helper that runs in sight |
 //! | `support` | what is given to another person |
+//! | `completion` | names at the cursor of bash, zsh and fish |
 //! | `accounts` | the sign-ins that are kept |
 //! | `adding`, `switches` | what is added, removed, switched on and off, and in which file |
 //! | `files` | files that are broken, or another host's |
@@ -55,6 +56,8 @@ mod bundles;
 #[cfg(unix)]
 mod chains;
 mod complete;
+#[cfg(unix)]
+mod completion;
 mod consent;
 mod decisions;
 #[cfg(feature = "demo")]

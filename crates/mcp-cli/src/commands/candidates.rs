@@ -1,0 +1,130 @@
+//! What a shell is offered at the cursor. Reads files and asks live sessions; contacts no server and runs no helper.
+
+use crate::app::App;
+use crate::args::{CandidatesArgs, ShellArg, command_line};
+use crate::completion::names::{ListedName, ListedNames};
+use crate::completion::{Position, Wanted, bash_word, position, split};
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+use crate::live;
+use crate::loaded::LoadedConfig;
+use crate::view::shown;
+
+/// What stands at the cursor, and whether in a quotation that is open.
+struct Cursor {
+    position: Position,
+    current: String,
+    in_quotes: bool,
+}
+
+impl CandidatesArgs {
+    fn cursor(&self) -> Cursor {
+        let (mut words, in_quotes) = match self.shell {
+            ShellArg::Bash => split(self.words.first().map_or("", String::as_str)),
+            ShellArg::Zsh | ShellArg::Fish => (self.words.clone(), false),
+        };
+        let current = words.pop().unwrap_or_default();
+        let mut program = command_line();
+        program.build();
+        let position = position(&program, words.get(1..).unwrap_or_default(), &current);
+        Cursor { position, current, in_quotes }
+    }
+
+    /// The options of the line that decide which entries are seen.
+    pub(crate) fn deciding(&self) -> Vec<String> {
+        self.cursor().position.global
+    }
+}
+
+pub(super) async fn run(app: &App, args: &CandidatesArgs) -> Result<ExitStatus, CliError> {
+    let Cursor { position, current, in_quotes } = args.cursor();
+    if position.wanted == Wanted::Files {
+        app.output.out(":files\n");
+        return Ok(ExitStatus::Success);
+    }
+    for (word, about) in candidates(app, position.wanted, &current).await {
+        let word = format!("{}{word}", position.prefix);
+        if !word.starts_with(&current) || !is_plain(&word) {
+            continue;
+        }
+        let line = match args.shell {
+            ShellArg::Bash => bash_word(&word, &current, in_quotes),
+            ShellArg::Zsh | ShellArg::Fish => format!("{word}\t{}", shown::cell(&about)),
+        };
+        app.output.out(&format!("{line}\n"));
+    }
+    Ok(ExitStatus::Success)
+}
+
+/// Security: what acts on a terminal, or is not seen, is not put into a person's command line.
+fn is_plain(word: &str) -> bool {
+    !word.chars().any(|c| c.is_control() || mcp_text::is_hidden(c))
+}
+
+async fn candidates(app: &App, wanted: Wanted, current: &str) -> Vec<(String, String)> {
+    let Ok(loaded) = app.load_as_is() else { return Vec::new() };
+    match wanted {
+        Wanted::Words(words) => words,
+        Wanted::Servers => servers(&loaded),
+        Wanted::Accounts => {
+            let kept = app.host.sign_ins().await.unwrap_or_default();
+            let of = |key: &mcp_auth::oauth::store::TokenKey| {
+                (key.server_name().to_owned(), mcp_config::display_url(key.issuer()))
+            };
+            kept.iter().flatten().map(|record| of(&record.key)).collect()
+        }
+        Wanted::Sessions => {
+            let sessions = live::all(&app.environment).await;
+            let processes =
+                sessions.iter().map(|session| (session.session.to_string(), session.name.clone()));
+            processes.chain(servers(&loaded)).collect()
+        }
+        Wanted::Hosts => mcp_config::Host::all().map(|host| (host.name.to_owned(), String::new())).collect(),
+        Wanted::Tools { server } => {
+            let tools = listed(app, &loaded, &server).await.tools.into_iter();
+            let prefix = if current.contains('/') { format!("{server}/") } else { String::new() };
+            tools.map(|tool| (format!("{prefix}{}", tool.name), tool.about)).collect()
+        }
+        Wanted::ToolArguments { server, tool, given } => {
+            arguments(&listed(app, &loaded, &server).await.tools, &tool, &given, current)
+        }
+        Wanted::Prompts { server } => {
+            let prompts = listed(app, &loaded, &server).await.prompts.into_iter();
+            prompts.map(|prompt| (prompt.name, prompt.about)).collect()
+        }
+        Wanted::PromptArguments { server, prompt, given } => {
+            arguments(&listed(app, &loaded, &server).await.prompts, &prompt, &given, current)
+        }
+        Wanted::Files | Wanted::Nothing => Vec::new(),
+    }
+}
+
+fn servers(loaded: &LoadedConfig) -> Vec<(String, String)> {
+    let entries = loaded.config.entries.iter();
+    let about = |entry: &mcp_config::ServerEntry| {
+        entry.display_url().or_else(|| entry.stdio().map(mcp_config::Stdio::display)).unwrap_or_default()
+    };
+    entries.map(|entry| (entry.name.clone(), about(entry))).collect()
+}
+
+async fn listed(app: &App, loaded: &LoadedConfig, server: &str) -> ListedNames {
+    match loaded.entry(server) {
+        Some(entry) => ListedNames::of(app, &app.host.configured(entry, &loaded.config).await),
+        None => ListedNames::default(),
+    }
+}
+
+/// `key=` of each argument that is not there yet; behind the `=`, the values that it may have.
+fn arguments(listed: &[ListedName], name: &str, given: &[String], current: &str) -> Vec<(String, String)> {
+    let Some(of) = listed.iter().find(|listed| listed.name == name) else { return Vec::new() };
+    let mut found = Vec::new();
+    for argument in of.arguments.iter().filter(|argument| !given.contains(&argument.name)) {
+        let key = format!("{}=", argument.name);
+        if current.starts_with(&key) {
+            found.extend(argument.choices.iter().map(|choice| (format!("{key}{choice}"), String::new())));
+        } else {
+            found.push((key, argument.about.clone()));
+        }
+    }
+    found
+}

@@ -1,0 +1,344 @@
+//! What can stand at the cursor of a command line: from the description of the command line and the words before it, and
+//! without a look at any file. The candidates are found in `commands::candidates`.
+
+pub(crate) mod names;
+mod words;
+
+use clap::{Arg, ArgAction, Command};
+
+pub(crate) use self::words::{bash_word, split};
+
+/// The script of a shell that asks this program at each press of the key; none where the parser's own has to do.
+pub(crate) fn script(shell: clap_complete::Shell) -> Option<&'static str> {
+    match shell {
+        clap_complete::Shell::Bash => Some(include_str!("completion/mcplink.bash")),
+        clap_complete::Shell::Zsh => Some(include_str!("completion/mcplink.zsh")),
+        clap_complete::Shell::Fish => Some(include_str!("completion/mcplink.fish")),
+        _ => None,
+    }
+}
+
+/// What is wanted at the cursor.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) enum Wanted {
+    /// Words that are known here, each with what it is for.
+    Words(Vec<(String, String)>),
+    /// Names of servers.
+    Servers,
+    /// Names of servers that a sign-in is kept for.
+    Accounts,
+    /// Live sessions, by process, and names of servers.
+    Sessions,
+    /// Tools of a server.
+    Tools { server: String },
+    /// Arguments of a tool that are not there yet.
+    ToolArguments { server: String, tool: String, given: Vec<String> },
+    /// Prompts of a server.
+    Prompts { server: String },
+    /// Arguments of a prompt that are not there yet.
+    PromptArguments { server: String, prompt: String, given: Vec<String> },
+    /// Names of other hosts.
+    Hosts,
+    /// Files and folders.
+    Files,
+    /// Nothing that is known here.
+    Nothing,
+}
+
+/// What was found out about a line.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub(crate) struct Position {
+    pub(crate) wanted: Wanted,
+    /// What stands before the word at the cursor, in the same word: `--scope=`.
+    pub(crate) prefix: String,
+    /// The options that decide which entries are seen, as they were typed.
+    pub(crate) global: Vec<String>,
+}
+
+/// Options that decide which entries are seen.
+const DECIDING: [&str; 5] = ["mcp_config", "strict_mcp_config", "project", "from", "scope"];
+
+/// Where the cursor is, behind `words` (without the program) and within `current`. `program` is built.
+pub(crate) fn position(program: &Command, words: &[String], current: &str) -> Position {
+    let mut walk =
+        Walk { program, verb: None, positional: Vec::new(), given: Vec::new(), global: Vec::new() };
+    let mut pending: Option<&Arg> = None;
+    let mut is_over = false;
+    for word in words {
+        if let Some(arg) = pending.take() {
+            walk.note(arg, word);
+        } else if is_over || !word.starts_with('-') || word == "-" {
+            walk.word(word);
+        } else if word == "--" {
+            is_over = true;
+        } else {
+            pending = walk.option(word);
+        }
+    }
+    let (wanted, prefix) = match (pending, current.split_once('=')) {
+        (Some(arg), _) => (walk.of_value(arg), String::new()),
+        (None, Some((name, _))) if !is_over && name.starts_with("--") => {
+            let wanted = walk.find(name).map_or(Wanted::Nothing, |arg| walk.of_value(arg));
+            (wanted, format!("{name}="))
+        }
+        _ if !is_over && current.starts_with('-') => (walk.options(), String::new()),
+        _ => (walk.of_positional(current), String::new()),
+    };
+    Position { wanted, prefix, global: walk.global }
+}
+
+/// What the words before the cursor said.
+struct Walk<'a> {
+    program: &'a Command,
+    verb: Option<&'a Command>,
+    /// The words of the command that are no options.
+    positional: Vec<String>,
+    /// The values of its options.
+    given: Vec<(String, String)>,
+    global: Vec<String>,
+}
+
+impl<'a> Walk<'a> {
+    fn word(&mut self, word: &str) {
+        match self.verb {
+            None => self.verb = self.program.find_subcommand(word),
+            Some(_) => self.positional.push(word.to_owned()),
+        }
+    }
+
+    fn command(&self) -> &'a Command {
+        self.verb.unwrap_or(self.program)
+    }
+
+    /// The option of this name, with its dashes.
+    fn find(&self, name: &str) -> Option<&'a Arg> {
+        let is_it = |arg: &&Arg| match name.strip_prefix("--") {
+            Some(long) => arg.get_long() == Some(long),
+            None => name[1..].chars().next_back().is_some_and(|letter| arg.get_short() == Some(letter)),
+        };
+        self.command().get_arguments().find(is_it)
+    }
+
+    /// Notes an option; returned is one whose value is the next word.
+    fn option(&mut self, word: &str) -> Option<&'a Arg> {
+        let (name, value) = word.split_once('=').map_or((word, None), |(name, value)| (name, Some(value)));
+        let arg = self.find(name)?;
+        match (takes_value(arg), value) {
+            (true, None) => return Some(arg),
+            (true, Some(value)) => self.note(arg, value),
+            (false, _) if DECIDING.contains(&arg.get_id().as_str()) => {
+                self.global.extend(arg.get_long().map(|long| format!("--{long}")));
+            }
+            (false, _) => {}
+        }
+        None
+    }
+
+    fn note(&mut self, arg: &Arg, value: &str) {
+        let id = arg.get_id().as_str();
+        if DECIDING.contains(&id) {
+            self.global.extend(arg.get_long().map(|long| format!("--{long}={value}")));
+        }
+        self.given.push((id.to_owned(), value.to_owned()));
+    }
+
+    fn value_of(&self, id: &str) -> Option<&str> {
+        self.given.iter().find(|(given, _)| given == id).map(|(_, value)| value.as_str())
+    }
+
+    fn server(&self) -> String {
+        self.positional.first().cloned().unwrap_or_default()
+    }
+
+    /// The options of the command, those of the whole program behind them.
+    fn options(&self) -> Wanted {
+        let mut options: Vec<&Arg> =
+            self.command().get_arguments().filter(|arg| !arg.is_positional()).collect();
+        options.sort_by_key(|arg| arg.is_hide_set());
+        let shown = |arg: &Arg| {
+            let about = arg.get_help().map(ToString::to_string).unwrap_or_default();
+            Some((format!("--{}", arg.get_long()?), about))
+        };
+        Wanted::Words(options.into_iter().filter_map(shown).collect())
+    }
+
+    fn verbs(&self) -> Wanted {
+        let verbs = self.program.get_subcommands().filter(|command| !command.is_hide_set());
+        let shown = |command: &Command| {
+            (command.get_name().to_owned(), command.get_about().map(ToString::to_string).unwrap_or_default())
+        };
+        Wanted::Words(verbs.map(shown).collect())
+    }
+
+    fn of_positional(&self, current: &str) -> Wanted {
+        let Some(verb) = self.verb else { return self.verbs() };
+        let places: Vec<&Arg> = verb.get_positionals().collect();
+        let Some(place) = places.get(self.positional.len()).or(places.last()) else { return Wanted::Nothing };
+        let is_beyond = self.positional.len() >= places.len();
+        if is_beyond && !matches!(place.get_action(), ArgAction::Append) {
+            return Wanted::Nothing;
+        }
+        // One word may say both.
+        let in_one = |word: &str| word.split_once('/').map(|(server, _)| server.to_owned());
+        match (verb.get_name(), place.get_id().as_str()) {
+            ("call" | "tools", "name") => {
+                in_one(current).map_or(Wanted::Servers, |server| Wanted::Tools { server })
+            }
+            ("call", "tool") if in_one(&self.server()).is_some() => self.tool_arguments(),
+            ("call" | "tools", "tool") => Wanted::Tools { server: self.server() },
+            ("call", "arguments") => self.tool_arguments(),
+            ("prompt", "prompt") => Wanted::Prompts { server: self.server() },
+            ("prompt", "arguments") => Wanted::PromptArguments {
+                server: self.server(),
+                prompt: self.positional.get(1).cloned().unwrap_or_default(),
+                given: keys(self.positional.get(2..)),
+            },
+            ("complete", "argument") => match self.value_of("prompt") {
+                Some(prompt) => Wanted::PromptArguments {
+                    server: self.server(),
+                    prompt: prompt.to_owned(),
+                    given: Vec::new(),
+                },
+                None => Wanted::Nothing,
+            },
+            ("accounts" | "logout", _) => Wanted::Accounts,
+            ("stop" | "logs", _) => Wanted::Sessions,
+            ("man" | "help", _) => self.verbs(),
+            ("add" | "add-json", _) => Wanted::Nothing,
+            _ => self.of_value(place),
+        }
+    }
+
+    /// `NAME TOOL ARGS`, or `NAME/TOOL ARGS`.
+    fn tool_arguments(&self) -> Wanted {
+        let first = self.server();
+        let (server, tool, behind) = match first.split_once('/') {
+            Some((server, tool)) => (server.to_owned(), tool.to_owned(), self.positional.get(1..)),
+            None => {
+                let tool = self.positional.get(1).cloned().unwrap_or_default();
+                (first, tool, self.positional.get(2..))
+            }
+        };
+        Wanted::ToolArguments { server, tool, given: keys(behind) }
+    }
+
+    /// By what the value is called.
+    fn of_value(&self, arg: &Arg) -> Wanted {
+        let values: Vec<(String, String)> = arg
+            .get_possible_values()
+            .iter()
+            .filter(|value| !value.is_hide_set())
+            .map(|value| {
+                let about = value.get_help().map(ToString::to_string).unwrap_or_default();
+                (value.get_name().to_owned(), about)
+            })
+            .collect();
+        if !values.is_empty() {
+            return Wanted::Words(values);
+        }
+        if arg.get_id() == "prompt" {
+            return Wanted::Prompts { server: self.server() };
+        }
+        if arg.get_id() == "scope" {
+            let scopes = mcp_config::Scope::ALL.map(|scope| (scope.as_str().to_owned(), String::new()));
+            return Wanted::Words(scopes.to_vec());
+        }
+        let called = arg.get_value_names().and_then(<[_]>::first).map_or("", |name| name.as_str());
+        match called {
+            "HOST" => Wanted::Hosts,
+            "FILE" | "FILE|JSON" | "DIR" | "PATH" => Wanted::Files,
+            called if called.split('|').any(|part| part == "NAME") => Wanted::Servers,
+            _ => Wanted::Nothing,
+        }
+    }
+}
+
+fn takes_value(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Set | ArgAction::Append)
+}
+
+/// The keys of `key=value` and `key:=value`.
+fn keys(words: Option<&[String]>) -> Vec<String> {
+    let key = |word: &String| word.split_once('=').map(|(key, _)| key.trim_end_matches(':').to_owned());
+    words.unwrap_or_default().iter().filter_map(key).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(line: &str) -> Position {
+        let mut program = crate::args::command_line();
+        program.build();
+        let (mut words, _) = split(line);
+        let current = words.pop().unwrap_or_default();
+        position(&program, &words[1..], &current)
+    }
+
+    fn words(line: &str) -> Vec<String> {
+        match at(line).wanted {
+            Wanted::Words(words) => words.into_iter().map(|(word, _)| word).collect(),
+            other => panic!("{line}: {other:?}"),
+        }
+    }
+
+    #[test]
+    fn fh_s3_each_place_of_a_line_wants_what_belongs_there() {
+        let tools = |server: &str| Wanted::Tools { server: server.to_owned() };
+        let arguments = |given: &[&str]| Wanted::ToolArguments {
+            server: "web".to_owned(),
+            tool: "echo".to_owned(),
+            given: given.iter().map(|key| (*key).to_owned()).collect(),
+        };
+        for (line, wanted) in [
+            ("mcplink status ", Wanted::Servers),
+            ("mcplink status a b", Wanted::Servers),
+            ("mcplink --json status ", Wanted::Servers),
+            ("mcplink status --timeout 5s ", Wanted::Servers),
+            ("mcplink get web ", Wanted::Nothing),
+            ("mcplink enable ", Wanted::Servers),
+            ("mcplink tools ", Wanted::Servers),
+            ("mcplink tools web ", tools("web")),
+            ("mcplink call web/e", tools("web")),
+            ("mcplink call web e", tools("web")),
+            ("mcplink call web echo ", arguments(&[])),
+            ("mcplink call web echo text=x n:=3 ", arguments(&["text", "n"])),
+            ("mcplink call web/echo text=x ", arguments(&["text"])),
+            ("mcplink prompt wiki ", Wanted::Prompts { server: "wiki".into() }),
+            ("mcplink complete wiki lang py --prompt ", Wanted::Prompts { server: "wiki".into() }),
+            ("mcplink logout ", Wanted::Accounts),
+            ("mcplink accounts ", Wanted::Accounts),
+            ("mcplink stop ", Wanted::Sessions),
+            ("mcplink logs ", Wanted::Sessions),
+            ("mcplink wrap ", Wanted::Hosts),
+            ("mcplink wrap cursor ", Wanted::Servers),
+            ("mcplink --from ", Wanted::Hosts),
+            ("mcplink status --mcp-config ", Wanted::Files),
+            ("mcplink validate ", Wanted::Files),
+            ("mcplink add ", Wanted::Nothing),
+        ] {
+            assert_eq!(at(line).wanted, wanted, "{line}");
+        }
+        assert!(words("mcplink ").contains(&"reconnect".to_owned()));
+        assert!(!words("mcplink ").iter().any(|word| word.starts_with("__")), "what is hidden");
+        let options = words("mcplink status --");
+        assert!(
+            options[0] != "--json" && options.contains(&"--json".to_owned()),
+            "its own first: {options:?}"
+        );
+        assert_eq!(words("mcplink completions z"), ["bash", "elvish", "fish", "powershell", "zsh"]);
+        assert!(words("mcplink wait x --until ").contains(&"connected".to_owned()));
+        assert!(words("mcplink list --scope=").contains(&"project".to_owned()));
+        assert_eq!(at("mcplink list --scope=p").prefix, "--scope=");
+        assert!(words("mcplink help st").contains(&"status".to_owned()));
+    }
+
+    #[test]
+    fn fh_s3_what_decides_which_entries_are_seen_is_kept() {
+        let line = "mcplink --strict-mcp-config --mcp-config=a.json -s user status --project /x --json -H y ";
+        assert_eq!(
+            at(line).global,
+            ["--strict-mcp-config", "--mcp-config=a.json", "--scope=user", "--project=/x"]
+        );
+    }
+}

@@ -1,0 +1,164 @@
+//! Completion, in the shells themselves: names of servers, tools, prompts, arguments and sign-ins.
+
+use std::path::Path;
+
+use mcp_harness::Output;
+use mcp_testkit::FakeMcpServer;
+use serde_json::json;
+
+use crate::accounts::sign_in;
+use crate::setting::{Setting, http};
+
+/// A shell of this machine runs a script, with the program on its PATH; `None` where there is no such shell.
+#[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+fn shell(setting: &Setting, name: &str, options: &[&str], script: &str) -> Option<Output> {
+    let places = ["/usr/bin", "/bin", "/usr/local/bin", "/opt/homebrew/bin"];
+    let Some(shell) = places.iter().map(|place| Path::new(place).join(name)).find(|path| path.exists())
+    else {
+        eprintln!("SKIPPED: no {name} on this machine; `cargo xtask setup` installs it");
+        return None;
+    };
+    let own = Path::new(env!("CARGO_BIN_EXE_mcplink")).parent().unwrap();
+    let path = format!("{}:/usr/bin:/bin", own.display());
+    let run = mcp_harness::Mcplink::new(shell.to_str().unwrap(), &setting.home);
+    let arguments = [options, &["-c", script]].concat();
+    Some(run.args(arguments).env("PATH", &path).env("TERM", "dumb").run())
+}
+
+/// A home whose servers have listed their tools and prompts once.
+fn known(server: &FakeMcpServer) -> Setting {
+    let setting = Setting::of("web", http(server))
+        .with("my wiki", http(server))
+        .with("other", json!({ "type": "http", "url": "http://127.0.0.1:9/mcp" }));
+    sign_in(&setting, "notes", "https://notes.example/mcp", |_| {});
+    setting.run(&["tools", "web"], 0);
+    setting.run(&["prompts", "web"], 0);
+    setting
+}
+
+/// What `__complete` offers, without descriptions.
+fn offered(setting: &Setting, words: &[&str]) -> Vec<String> {
+    let output = setting.run(&[&["__complete", "fish", "--", "mcplink"], words].concat(), 0);
+    assert_eq!(output.stderr, "", "{words:?}");
+    output.stdout.lines().map(|line| line.split('\t').next().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn fh_s3_names_of_every_kind_are_offered_and_no_server_is_contacted() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = known(&server);
+    let contacts = server.requests().len();
+    for (words, expected) in [
+        (&["status", ""][..], &["web", "my wiki", "other"][..]),
+        (&["status", "o"], &["other"]),
+        (&["call", "web", "e"], &["echo"]),
+        (&["call", "web/ec"], &["web/echo"]),
+        (&["call", "web", "echo", ""], &["text="]),
+        (&["call", "web", "echo", "text=x", ""], &[]),
+        (&["call", "other", ""], &[]),
+        (&["logout", ""], &["notes"]),
+        (&["accounts", "n"], &["notes"]),
+        (&["wait", "web", "--until", "c"], &["connected"]),
+        (&["unwrap", "curs"], &["cursor"]),
+        (&["validate", ""], &[":files"]),
+    ] {
+        assert_eq!(offered(&setting, words), expected, "{words:?}");
+    }
+    let prompts = offered(&setting, &["prompt", "web", ""]);
+    assert!(!prompts.is_empty());
+    // The entries that the line would see.
+    let inline = json!({ "mcpServers": { "mine": http(&server) } }).to_string();
+    let option = format!("--mcp-config={inline}");
+    assert_eq!(offered(&setting, &[&option, "--strict-mcp-config", "status", ""]), ["mine"]);
+    // Broken files, unknown commands and odd words do no harm.
+    setting.home.write_project(".mcp.json", "{").unwrap();
+    assert!(offered(&setting, &["status", "w"]).contains(&"web".to_owned()));
+    assert_eq!(offered(&setting, &["\u{1b}[31m", "--x", "-", ""]).len(), offered(&setting, &[""]).len());
+    assert_eq!(server.requests().len(), contacts);
+    // What is kept goes with the entry.
+    setting.run(&["remove", "web", "--scope", "user"], 0);
+    let names = setting.home.home().join(".cache/mcplink/names");
+    assert_eq!(std::fs::read_dir(names).unwrap().count(), 0);
+}
+
+#[test]
+fn s_k4_fh_s3_a_name_that_acts_on_a_terminal_is_not_put_into_a_line() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = Setting::of("good", http(&server))
+        .with("go\u{1b}[2J", http(&server))
+        .with("go\u{202e}x", http(&server));
+    assert_eq!(offered(&setting, &["status", "go"]), ["good"]);
+}
+
+#[test]
+fn fh_s3_bash_completes() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = known(&server);
+    let script = r#"eval "$(mcplink completions bash)"
+        for line in 'mcplink stat' 'mcplink status ' 'mcplink call web echo te' 'mcplink list --scope=u' "mcplink get 'my w"; do
+            COMP_LINE=$line COMP_POINT=${#line}; _mcplink; printf '[%s]' "${COMPREPLY[@]}"; echo
+        done; complete -p mcplink"#;
+    let Some(output) = shell(&setting, "bash", &["--norc", "--noprofile"], script) else { return };
+    let output = output.expect_code(0);
+    let expected =
+        "[status]\n[web]['my wiki'][other]\n[text=]\n[user]\n[my wiki]\ncomplete -F _mcplink mcplink\n";
+    assert_eq!(output.stdout, expected, "{output}");
+}
+
+#[test]
+fn fh_s3_fish_completes() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = known(&server);
+    let script = "mcplink completions fish | source
+        for line in 'mcplink stat' 'mcplink status ' 'mcplink call web echo te' 'mcplink logout '
+            complete -C $line; echo @@
+        end";
+    let Some(output) = shell(&setting, "fish", &["--no-config"], script) else { return };
+    let output = output.expect_code(0);
+    let lines: Vec<Vec<&str>> = output
+        .stdout
+        .split("@@\n")
+        .map(|part| part.lines().map(|line| line.split('\t').next().unwrap()).collect())
+        .collect();
+    assert_eq!(lines[0], ["status"], "{output}");
+    // In its own order.
+    assert_eq!(lines[1], ["my wiki", "other", "web"], "no files among them: {output}");
+    assert_eq!((&lines[2], &lines[3]), (&vec!["text="], &vec!["notes"]), "{output}");
+}
+
+#[test]
+fn fh_s3_zsh_completes() {
+    let server = FakeMcpServer::start().unwrap();
+    let setting = known(&server);
+    let folder = setting.home.home().join("zfunc");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("_mcplink"), setting.run(&["completions", "zsh"], 0).stdout).unwrap();
+    // A terminal of its own, in which a key is pressed.
+    let script = r#"zmodload zsh/zpty || exit 77
+        out=
+        await() {
+            local more
+            repeat 200; do
+                while zpty -r -t z more; do out+=$more; done
+                [[ $out == *$1* ]] && return
+                sleep 0.1
+            done
+            print -r -- "no $1 in: $out"
+            exit 1
+        }
+        press() { out=; zpty -w -n z "$1"; await "$2"; print -r -- "$out"; }
+        zpty z 'zsh -f'
+        zpty -w z 'PS1=; fpath=(~/zfunc $fpath); autoload -U compinit'
+        zpty -w z 'compinit -u -D; print -r REA${:-DY}'
+        await READY
+        press $'mcplink status o\t' ther
+        press $'\C-Umcplink call web echo te\t' 'xt='
+        press $'\C-Umcplink status \t\t' '127.0.0.1:9'
+        zpty -d z"#;
+    let Some(output) = shell(&setting, "zsh", &["-f"], script) else { return };
+    let output = output.expect_code(0);
+    // The rest of each word, behind what was typed.
+    for part in ["ther", "xt=", "http://127.0.0.1:9/mcp"] {
+        assert!(output.stdout.contains(part), "{part}: {output}");
+    }
+}
