@@ -22,6 +22,7 @@ mod json_schema;
 mod lexer;
 mod setup;
 mod shell;
+mod shells;
 mod sources;
 mod tests_found;
 

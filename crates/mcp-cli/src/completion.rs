@@ -283,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn fh_s3_each_place_of_a_line_wants_what_belongs_there() {
+    fn fh_h15_each_place_of_a_line_wants_what_belongs_there() {
         let tools = |server: &str| Wanted::Tools { server: server.to_owned() };
         let arguments = |given: &[&str]| Wanted::ToolArguments {
             server: "web".to_owned(),
@@ -334,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn fh_s3_what_decides_which_entries_are_seen_is_kept() {
+    fn fh_h15_what_decides_which_entries_are_seen_is_kept() {
         let line = "mcplink --strict-mcp-config --mcp-config=a.json -s user status --project /x --json -H y ";
         assert_eq!(
             at(line).global,

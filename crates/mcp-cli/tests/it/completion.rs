@@ -44,7 +44,7 @@ fn offered(setting: &Setting, words: &[&str]) -> Vec<String> {
 }
 
 #[test]
-fn fh_s3_names_of_every_kind_are_offered_and_no_server_is_contacted() {
+fn fh_h15_names_of_every_kind_are_offered_and_no_server_is_contacted() {
     let server = FakeMcpServer::start().unwrap();
     let setting = known(&server);
     let contacts = server.requests().len();
@@ -82,7 +82,7 @@ fn fh_s3_names_of_every_kind_are_offered_and_no_server_is_contacted() {
 }
 
 #[test]
-fn s_k4_fh_s3_a_name_that_acts_on_a_terminal_is_not_put_into_a_line() {
+fn s_k4_fh_h15_a_name_that_acts_on_a_terminal_is_not_put_into_a_line() {
     let server = FakeMcpServer::start().unwrap();
     let setting = Setting::of("good", http(&server))
         .with("go\u{1b}[2J", http(&server))
@@ -91,7 +91,7 @@ fn s_k4_fh_s3_a_name_that_acts_on_a_terminal_is_not_put_into_a_line() {
 }
 
 #[test]
-fn fh_s3_bash_completes() {
+fn fh_h15_bash_completes() {
     let server = FakeMcpServer::start().unwrap();
     let setting = known(&server);
     let script = r#"eval "$(mcplink completions bash)"
@@ -106,7 +106,7 @@ fn fh_s3_bash_completes() {
 }
 
 #[test]
-fn fh_s3_fish_completes() {
+fn fh_h15_fish_completes() {
     let server = FakeMcpServer::start().unwrap();
     let setting = known(&server);
     let script = "mcplink completions fish | source
@@ -127,7 +127,7 @@ fn fh_s3_fish_completes() {
 }
 
 #[test]
-fn fh_s3_zsh_completes() {
+fn fh_h15_zsh_completes() {
     let server = FakeMcpServer::start().unwrap();
     let setting = known(&server);
     let folder = setting.home.home().join("zfunc");
