@@ -12,7 +12,7 @@ use std::time::SystemTime;
 
 use mcp_auth::AuthError;
 use mcp_auth::oauth::Discovery;
-use mcp_config::{Config, ServerEntry};
+use mcp_config::{Config, Pointer, ServerEntry};
 use mcp_status::{NextStep, Reason, ReasonCode, ServerStatus};
 use mcp_transport::Endpoint;
 use mcp_transport::connect::ConnectPolicy;
@@ -61,7 +61,12 @@ impl Host {
     ) -> Examination {
         let heard = Arc::new(Mutex::new(Vec::new()));
         let listening = self.listening(heard.clone());
-        let server = listening.configured(entry, config).await;
+        let is_it = |pointer: &&Pointer| std::ptr::eq(&raw const pointer.entry, entry);
+        let pointer = config.pointers_of(&entry.name).find(is_it);
+        let server = match pointer.zip(config.dead_end(&entry.name)) {
+            Some((pointer, why)) => ConfiguredServer::of_pointer(&listening, pointer, &why, config).await,
+            None => listening.configured(entry, config).await,
+        };
         let reach = async {
             let Ok(Endpoint::Http(endpoint)) = server.state.as_ref().map(|server| &server.endpoint) else {
                 return None;

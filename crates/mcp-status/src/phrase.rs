@@ -298,6 +298,9 @@ fn http(
     let wait = retry_after.map_or_else(String::new, |wait| format!("; it asks to wait {}", seconds(wait)));
     match classify(evidence).code() {
         Some(ReasonCode::NotFound) => format!("no MCP endpoint at {} ({status})", context.missing_endpoint()),
+        Some(ReasonCode::Moved) => {
+            format!("{} sends every request elsewhere ({status})", context.what_answers())
+        }
         Some(ReasonCode::ProxyAuth) => proxy_auth(status, evidence),
         Some(ReasonCode::RateLimited) => {
             format!("the server limits the rate of requests{times} ({status}){wait}")

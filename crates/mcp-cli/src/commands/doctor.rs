@@ -135,8 +135,9 @@ pub(super) async fn of_all(app: &App, loaded: &LoadedConfig) -> Result<Vec<serde
 }
 
 async fn examine(app: &App, loaded: &LoadedConfig, name: &str) -> Result<ExaminedServer, CliError> {
-    // A pointer is examined as far as its files go: it leads to no server.
-    let Some(entry) = loaded.entry(name) else { return Err(loaded.unknown(name)) };
+    // A pointer that leads to no server is examined as far as its files go.
+    let dead_end = || loaded.dead_end(name).map(|(pointer, _)| &pointer.entry);
+    let Some(entry) = loaded.entry(name).or_else(dead_end) else { return Err(loaded.unknown(name)) };
     let until = app.deadline.map(|deadline| deadline.at);
     let examination = app.host.examine(entry, &loaded.config, until).await;
     let server = &examination.server;

@@ -12,6 +12,7 @@
 //! | `documents`, `failures` | JSON, exit codes, the wording of errors |
 //! | `evidence` | what a refusal says, and the step that follows it |
 //! | `reasons` | every reason, and where its step leads |
+//! | `gallery` | broken set-ups, the one cause that `doctor` names, and the command that mends it |
 //! | `signature` | what a tool takes |
 //! | `sight` | which headers a server would get, and a helper that runs in sight |
 //! | `support` | what is given to another person |
@@ -69,6 +70,8 @@ mod evidence;
 mod failures;
 mod files;
 mod foreign_hosts;
+#[cfg(unix)]
+mod gallery;
 mod grid;
 mod guards;
 mod headers;

@@ -63,20 +63,47 @@ impl Findings<'_> {
         let reason = self.reason()?;
         let topic = self.blamed()?;
         let check = at(topic).or_else(|| checks.iter().position(|check| check.state == CheckState::Bad));
-        let signs_in = matches!(reason.next, Some(NextStep::SignIn { .. }));
-        match self.discovery {
-            // What would be next cannot begin.
-            Some(Err(error)) if signs_in => Some(Cause {
-                check: at(CheckTopic::SignIn).or(check),
-                message: format!(
-                    "{}, and no sign-in can begin: {}",
-                    reason.message,
-                    self.hidden(&error.to_string())
-                ),
-                next: Some(NextStep::LookAtEntry),
-            }),
-            _ => Some(Cause { check, message: reason.message.clone(), next: reason.next.clone() }),
+        let cause = Cause { check, message: reason.message.clone(), next: reason.next.clone() };
+        if !matches!(reason.next, Some(NextStep::SignIn { .. })) {
+            return Some(cause);
         }
+        // What would be next may be known not to begin.
+        let hindrance = match self.discovery {
+            None => return Some(cause),
+            Some(Err(error)) => self.hidden(&error.to_string()),
+            Some(Ok(discovery)) if self.wants_registration_by_hand(discovery) => {
+                format!(
+                    "a client has to be registered there by hand, at {} (oauth.clientId)",
+                    discovery.issuer
+                )
+            }
+            Some(Ok(discovery)) if self.is_without_credentials() => {
+                let status = reason.http_status.map_or_else(String::new, |status| format!(" ({status})"));
+                let message = format!("the server wants a sign-in at {}{status}", discovery.issuer);
+                return Some(Cause { message, ..cause });
+            }
+            Some(Ok(_)) => return Some(cause),
+        };
+        Some(Cause {
+            check: at(CheckTopic::SignIn).or(check),
+            message: format!("no sign-in can begin, and the server wants one: {hindrance}"),
+            next: Some(NextStep::LookAtEntry),
+        })
+    }
+
+    /// Whether nothing went along that proves something, and the server asks for it.
+    fn is_without_credentials(&self) -> bool {
+        self.reason().is_some_and(|reason| reason.code == ReasonCode::Unauthorized)
+            && self.exchanges.iter().all(|exchange| exchange.credentials.is_empty())
+    }
+
+    /// Whether the authorization server takes no client that it does not know, and it is not known to know this one.
+    fn wants_registration_by_hand(&self, discovery: &Discovery) -> bool {
+        let published = discovery.found != DiscoverySource::DefaultEndpoints;
+        let metadata = &discovery.server;
+        let by_itself = metadata.registration_endpoint.is_some()
+            || metadata.client_id_metadata_document_supported == Some(true);
+        published && !by_itself && !self.is_known_there() && !self.server.snapshot().signed_in
     }
 
     fn reason(&self) -> Option<&Reason> {
@@ -103,6 +130,8 @@ impl Findings<'_> {
             Is::Protocol | Is::Version => Of::Handshake,
             // The way is open, so it is what is at its end.
             Is::Unreachable | Is::Timeout if is_connected => Of::Answer,
+            // It said so itself: no proxy is on the way.
+            Is::ProxyAuth if self.reach.is_some_and(|reach| reach.proxy.is_none()) => Of::Answer,
             Is::Unreachable | Is::Timeout | Is::ProxyAuth => Of::Network,
             Is::Config | Is::NotConfigured | Is::SelfReference | Is::Policy => Of::Configuration,
             _ if self.server.state.is_err() => Of::Configuration,
@@ -249,10 +278,13 @@ impl Findings<'_> {
     fn tls(&self) -> Option<Check> {
         let topic = CheckTopic::Tls;
         let looked = self.reach.and_then(|reach| reach.tls.as_ref());
-        Some(match (self.blames(topic), looked?) {
-            (Some(message), _) => Check::bad(topic, message),
-            (None, Err(why)) => Check::bad(topic, why),
-            (None, Ok(tls)) => {
+        // Behind a proxy only the attempt itself has seen it.
+        if let Some(message) = self.blames(topic) {
+            return Some(Check::bad(topic, message));
+        }
+        Some(match looked? {
+            Err(why) => Check::bad(topic, why),
+            Ok(tls) => {
                 let signed = tls.issuer.as_ref().map(|name| format!(", signed by {name}"));
                 let left = tls.valid_until.and_then(|until| until.duration_since(self.now).ok());
                 let until = left.map(|left| format!(", good for {} more", span(left)));

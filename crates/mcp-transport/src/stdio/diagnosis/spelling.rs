@@ -125,7 +125,12 @@ pub(super) fn unexpanded(text: &str) -> Option<String> {
 pub(crate) fn hint(endpoint: &StdioEndpoint) -> Option<String> {
     let command = endpoint.command.to_string_lossy();
     let program = command.rsplit(['/', '\\']).next().unwrap_or_default().trim_end_matches(".exe");
-    if SHELLS.contains(&program) {
+    // Text for a shell is expanded by it; a file that it is to run is not.
+    let is_text = |argument: &std::ffi::OsString| {
+        let argument = argument.to_string_lossy().to_ascii_lowercase();
+        argument == "/c" || argument.strip_prefix('-').is_some_and(|letters| letters.contains('c'))
+    };
+    if SHELLS.contains(&program) && endpoint.args.iter().any(is_text) {
         return None;
     }
     if CONTAINERS.contains(&program)

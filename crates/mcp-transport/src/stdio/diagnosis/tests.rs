@@ -319,6 +319,10 @@ fn fa_a3_an_argument_that_a_shell_would_replace_is_noticed() {
     assert!(noticed("python3", &["%APPDATA%\\srv.py"]).is_some());
     // A shell does that itself, and a price is no variable.
     assert_eq!(noticed("/bin/bash", &["-c", "$HOME/x"]), None);
+    assert_eq!(noticed("bash", &["-lc", "~/x"]), None);
+    assert_eq!(noticed("cmd.exe", &["/C", "%APPDATA%\\x"]), None);
+    // A file that it is to run is one of its arguments.
+    assert_eq!(noticed("sh", &["~/srv.py"]).as_deref(), Some(tilde));
     assert_eq!(noticed("python3", &["srv.py", "100%", "a~b", "$5"]), None);
 }
 

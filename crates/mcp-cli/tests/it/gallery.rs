@@ -1,0 +1,210 @@
+//! The gallery: broken set-ups, each with the one cause that `doctor` names and the command that it prints. The command is run
+//! as printed, in a shell of the same home; where a person has to edit something, it has to be shown where, and the edit that
+//! `doctor` names is made. Afterwards `status` has to be connected. No cause fits two set-ups, so `doctor` tells them apart.
+
+mod credentials;
+mod entries;
+mod network;
+mod processes;
+
+use std::any::Any;
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::time::Duration;
+
+use mcp_harness::{Mcplink, Output};
+use mcp_status::ReasonCode;
+use serde_json::Value;
+
+use crate::setting::{Setting, row};
+
+/// One broken set-up of a server `s`.
+struct SetUp {
+    name: &'static str,
+    /// The reason that `status` has; none for what is switched off.
+    code: Option<ReasonCode>,
+    /// The check that shows it.
+    topic: &'static str,
+    /// Words of the cause, which no other set-up has.
+    cause: &'static str,
+    /// The command, as printed.
+    step: &'static str,
+    broken: Broken,
+}
+
+/// What is broken, and what mends it.
+struct Broken {
+    setting: Setting,
+    environment: Vec<(&'static str, String)>,
+    mend: Mend,
+    held: Vec<Box<dyn Any + Send>>,
+}
+
+type Change = Box<dyn FnOnce(&mut Broken) + Send>;
+
+enum Mend {
+    /// The command alone.
+    Command,
+    /// The command waits, and on the other side it passes.
+    Meanwhile(Box<dyn FnOnce() + Send>),
+    /// The command shows the place, `doctor` names the edit in these words, and a person makes it.
+    Edit(&'static str, Change),
+    /// Whoever runs the server, the proxy or the program has to do it; `doctor` says in these words what it saw there.
+    Elsewhere(&'static str, Change),
+}
+
+impl Broken {
+    fn new(setting: Setting) -> Self {
+        Self { setting, environment: Vec::new(), mend: Mend::Command, held: Vec::new() }
+    }
+
+    fn of(entry: Value) -> Self {
+        Self::new(Setting::of("s", entry))
+    }
+
+    fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.environment.push((name, value.into()));
+        self
+    }
+
+    fn holding(mut self, what: impl Any + Send) -> Self {
+        self.held.push(Box::new(what));
+        self
+    }
+
+    fn meanwhile(mut self, change: impl FnOnce() + Send + 'static) -> Self {
+        self.mend = Mend::Meanwhile(Box::new(change));
+        self
+    }
+
+    fn edit(mut self, named: &'static str, change: impl FnOnce(&mut Self) + Send + 'static) -> Self {
+        self.mend = Mend::Edit(named, Box::new(change));
+        self
+    }
+
+    /// The edit is another entry.
+    fn rewrite(self, named: &'static str, entry: Value) -> Self {
+        self.edit(named, move |broken| broken.setting.write("s", entry))
+    }
+
+    fn elsewhere(mut self, named: &'static str, change: impl FnOnce(&mut Self) + Send + 'static) -> Self {
+        self.mend = Mend::Elsewhere(named, Box::new(change));
+        self
+    }
+
+    fn run(&self, arguments: &[&str]) -> Output {
+        self.prepared(self.setting.mcplink(arguments)).run()
+    }
+
+    /// Runs `step` as a person would who pastes it.
+    fn paste(&self, step: &str) -> Output {
+        let shell = Mcplink::new("/bin/sh", &self.setting.home).args(["-c", step]);
+        let programs = Path::new(env!("CARGO_BIN_EXE_mcplink")).parent().unwrap();
+        self.prepared(shell.env("PATH", format!("{}:/usr/bin:/bin", programs.display()))).run()
+    }
+
+    fn prepared<'a>(&self, command: Mcplink<'a>) -> Mcplink<'a> {
+        let command = command.may_hold_secrets("state");
+        self.environment.iter().fold(command, |command, (name, value)| command.env(*name, value))
+    }
+}
+
+/// Every row of the gallery: name, reason, check, words of the cause, command.
+type Told = (&'static str, Option<ReasonCode>, &'static str, &'static str, &'static str);
+
+fn all() -> Vec<Told> {
+    [entries::TOLD, credentials::TOLD, network::TOLD, processes::TOLD].concat()
+}
+
+/// Brings about each set-up of a family, each on a thread of its own, as they wait more than they work.
+fn hold(told: &[Told], bring_about: fn(&str) -> Broken) {
+    let every = all();
+    std::thread::scope(|scope| {
+        let ways: Vec<_> = told
+            .iter()
+            .map(|&(name, code, topic, cause, step)| {
+                let every = &every;
+                let way = move || {
+                    SetUp { name, code, topic, cause, step, broken: bring_about(name) }.mends(every);
+                };
+                (name, scope.spawn(way))
+            })
+            .collect();
+        let failed: Vec<&str> =
+            ways.into_iter().filter_map(|(name, way)| way.join().is_err().then_some(name)).collect();
+        assert!(failed.is_empty(), "{failed:?}");
+    });
+}
+
+impl SetUp {
+    fn mends(self, every: &[Told]) {
+        let Self { name, code, topic, cause, step, mut broken } = self;
+        let seen = row(&broken.run(&["doctor", "s", "--json"]).json(), "s");
+        let told = seen["cause"]["message"].as_str().unwrap_or_else(|| panic!("{name}: no cause: {seen:#}"));
+        assert!(told.contains(cause), "{name}: {told}");
+        for (other, _, _, words, _) in every.iter().filter(|(other, ..)| *other != name) {
+            assert!(!told.contains(words), "{name} cannot be told from {other}: {told}");
+        }
+        assert_eq!(seen["reason"]["code"].as_str(), code.map(ReasonCode::as_str), "{name}: {seen:#}");
+        let number = seen["cause"]["check"].as_u64().unwrap_or_else(|| panic!("{name}: {seen:#}"));
+        let check = &seen["checks"][usize::try_from(number).unwrap() - 1];
+        assert_eq!(check["topic"], topic, "{name}: {told}: {:#}", seen["checks"]);
+        let next = seen["cause"]["next"].as_str().unwrap_or_default().to_owned();
+        let is_it = match step.strip_suffix('*') {
+            Some(start) => next.starts_with(start),
+            None => next == step,
+        };
+        assert!(is_it, "{name}: {next}");
+        let run = |broken: &Broken| {
+            let output = broken.paste(&next);
+            assert!(!output.stderr.contains("mcplink --help"), "{name}: {next} is no command: {output}");
+            output
+        };
+        let mut last = String::new();
+        match std::mem::replace(&mut broken.mend, Mend::Command) {
+            Mend::Command => last = run(&broken).to_string(),
+            Mend::Meanwhile(change) => {
+                let other = std::thread::spawn(|| {
+                    std::thread::sleep(Duration::from_millis(300));
+                    change();
+                });
+                last = run(&broken).to_string();
+                other.join().unwrap();
+            }
+            Mend::Edit(named, change) => {
+                // A rule that a person changes is named with its file in place of a command.
+                let shown = match next.starts_with("mcplink ") {
+                    true => run(&broken).to_string(),
+                    false => next.clone(),
+                };
+                assert!(shown.contains(".json:"), "{name}: {next} shows no place: {shown}");
+                assert!(seen.to_string().contains(&named.replace('"', "\\\"")), "{name}: {named}: {seen:#}");
+                change(&mut broken);
+            }
+            Mend::Elsewhere(named, change) => {
+                assert!(seen.to_string().contains(&named.replace('"', "\\\"")), "{name}: {named}: {seen:#}");
+                change(&mut broken);
+                last = run(&broken).to_string();
+            }
+        }
+        let now = row(&broken.run(&["status", "s", "--json"]).json(), "s");
+        assert_eq!(now["status"], "connected", "{name}: after {next}: {last}: {now:#}");
+    }
+}
+
+#[test]
+fn the_gallery_has_forty_set_ups_and_every_reason() {
+    let all = all();
+    assert!(all.len() >= 40, "{}", all.len());
+    let names: BTreeSet<&str> = all.iter().map(|(name, ..)| *name).collect();
+    assert_eq!(names.len(), all.len());
+    let had: BTreeSet<&str> = all.iter().filter_map(|(_, code, ..)| code.map(ReasonCode::as_str)).collect();
+    // The first two pass by themselves; with the others the server is connected, and nothing is the cause of that.
+    let passing =
+        [ReasonCode::Connecting, ReasonCode::Retrying, ReasonCode::NoTools, ReasonCode::ToolsUnapproved];
+    let missing: Vec<_> = ReasonCode::ALL
+        .iter()
+        .filter(|code| !passing.contains(code) && !had.contains(code.as_str()))
+        .collect();
+    assert!(missing.is_empty(), "{missing:?} have no set-up");
+}

@@ -1,0 +1,169 @@
+//! Helpers, headers and sign-ins.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use mcp_status::ReasonCode::{
+    Blocked, CredentialsFailed, CredentialsRejected, Forbidden, HelperFailed, InsufficientScope,
+    LoginRedirect, SignInExpired, Unauthorized,
+};
+use mcp_testkit::{Accept, Answer, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, Refusal};
+use serde_json::json;
+
+use super::{Broken, Told, hold};
+use crate::setting::{http, with_headers, with_helper};
+
+const AGAIN: &str = "mcplink reconnect s";
+const SHOW: &str = "mcplink get s";
+const LOGIN: &str = "mcplink login s";
+
+pub(super) const TOLD: &[Told] = &[
+    ("helper-fails", Some(HelperFailed), "helper-run", "exited with code 7", AGAIN),
+    ("helper-gone", Some(HelperFailed), "helper-run", "no-such-sso: not found", AGAIN),
+    ("helper-bare-token", Some(HelperFailed), "helper-run", "a bare token is no header", AGAIN),
+    ("helper-error", Some(HelperFailed), "helper-run", "no session, run corp login", AGAIN),
+    ("helper-empty", Some(HelperFailed), "helper-run", "has a scheme and no token behind it", AGAIN),
+    ("helper-refused", Some(CredentialsRejected), "answer", "headers that headersHelper returned", AGAIN),
+    ("variable-unset", Some(CredentialsRejected), "answer", "not set here: GALLERY_TOKEN", SHOW),
+    ("foreign-variable", Some(CredentialsRejected), "answer", "the variable T in a spelling", SHOW),
+    ("placeholder", Some(CredentialsRejected), "answer", "a placeholder", SHOW),
+    ("scheme-twice", Some(CredentialsRejected), "answer", "its scheme twice", SHOW),
+    ("scheme-missing", Some(CredentialsRejected), "answer", "`Authorization` has no scheme", SHOW),
+    ("no-credentials", Some(Unauthorized), "answer", "asks for credentials, and none were sent (401)", SHOW),
+    ("forbidden", Some(Forbidden), "answer", "refused a request without credentials (403)", SHOW),
+    ("firewall", Some(Blocked), "answer", "something in front of the server", AGAIN),
+    ("sso-page", Some(LoginRedirect), "answer", "a sign-in page answered", SHOW),
+    ("not-signed-in", Some(Unauthorized), "answer", "wants a sign-in at http", LOGIN),
+    ("sign-in-ended", Some(SignInExpired), "sign-in", "refresh", LOGIN),
+    ("store-broken", Some(CredentialsFailed), "credentials", "not a JSON object", LOGIN),
+    (
+        "scope-missing",
+        Some(InsufficientScope),
+        "answer",
+        "lacks the scope files:write",
+        "mcplink login s --oauth-scope files:write",
+    ),
+    ("no-sign-in-server", Some(Unauthorized), "sign-in", "registered there by hand", SHOW),
+];
+
+fn signs_in(change: impl FnOnce(&FakeAuthServer)) -> (Broken, Arc<FakeMcpServer>, Arc<FakeAuthServer>) {
+    let (server, auth) =
+        (Arc::new(FakeMcpServer::start().unwrap()), Arc::new(FakeAuthServer::start().unwrap()));
+    auth.protect(&server);
+    change(&auth);
+    let browser = FakeBrowser::new().unwrap();
+    let broken = Broken::of(http(&server)).with("BROWSER", browser.command()).holding(browser);
+    (broken.holding(server.clone()).holding(auth.clone()), server, auth)
+}
+
+fn bring_about(name: &str) -> Broken {
+    let server = FakeMcpServer::builder().accept(Accept::bearer("right")).start().unwrap();
+    let right = with_headers(&server, json!({ "Authorization": "Bearer right" }));
+    let helper = |prepare: &dyn Fn(&FakeHelper)| {
+        let helper = FakeHelper::new().unwrap();
+        prepare(&helper);
+        let helper = Arc::new(helper);
+        let later = helper.clone();
+        let broken = Broken::of(with_helper(&server, &helper)).holding(helper);
+        (broken, move |_: &mut Broken| later.prints_bearer("right"))
+    };
+    let headers = |value: &str| Broken::of(with_headers(&server, json!({ "Authorization": value })));
+    let refusing = |refusal: Refusal| {
+        let refused = FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(refusal).start().unwrap();
+        Broken::of(http(&refused)).holding(refused)
+    };
+    let broken = match name {
+        "helper-fails" => {
+            let (broken, works) = helper(&|helper| helper.fails(7, "session expired"));
+            broken.elsewhere("session expired", works)
+        }
+        "helper-gone" => {
+            let entry = json!({ "type": "http", "url": server.url(), "headersHelper": "no-such-sso token" });
+            Broken::of(entry).elsewhere("no-such-sso is no file on the PATH", move |broken| {
+                broken.setting.write("s", right);
+            })
+        }
+        "helper-bare-token" => {
+            let (broken, works) = helper(&|helper| helper.prints("some-token-1"));
+            broken.elsewhere("a bare token is no header", works)
+        }
+        "helper-error" => {
+            let (broken, works) =
+                helper(&|helper| helper.prints("{\"error\": \"no session, run corp login\"}"));
+            broken.elsewhere("corp login", works)
+        }
+        "helper-empty" => {
+            let (broken, works) = helper(&|helper| helper.prints("{\"Authorization\": \"Bearer \"}"));
+            broken.elsewhere("no token behind it", works)
+        }
+        "helper-refused" => {
+            let (broken, works) = helper(&|helper| helper.prints_bearers_in_turn(&["a", "b", "c", "d"]));
+            broken.elsewhere("401", works)
+        }
+        "variable-unset" => headers("Bearer ${GALLERY_TOKEN}").edit("GALLERY_TOKEN", |broken| {
+            broken.environment.push(("GALLERY_TOKEN", "right".to_owned()));
+        }),
+        "foreign-variable" => headers("Bearer $T").with("T", "right").rewrite(
+            "the variable T in a spelling",
+            with_headers(&server, json!({ "Authorization": "Bearer ${T}" })),
+        ),
+        "placeholder" => headers("Bearer <YOUR_TOKEN>").rewrite("a placeholder", right),
+        "scheme-twice" => headers("Bearer Bearer right").rewrite("its scheme twice", right),
+        "scheme-missing" => headers("right").rewrite("no scheme", right),
+        "no-credentials" => Broken::of(http(&server)).rewrite("none were sent", right),
+        "forbidden" => refusing(Refusal::forbidden()).rewrite("403", right),
+        "firewall" => {
+            let page = "<html><title>Access denied</title>Cloudflare Ray ID: 1</html>";
+            refusing(Refusal::forbidden().body("text/html", page))
+                .elsewhere("Access denied", move |broken| broken.setting.write("s", right))
+        }
+        "sso-page" => {
+            let page = FakeMcpServer::builder().always(Answer::login_page()).start().unwrap();
+            Broken::of(http(&page)).holding(page).rewrite("a web page titled", right)
+        }
+        "not-signed-in" => signs_in(|_| {}).0,
+        "sign-in-ended" => {
+            let (broken, _, auth) = signs_in(|auth| {
+                auth.set(|settings| settings.token_lifetime = Duration::from_millis(900));
+            });
+            broken.run(&["login", "s"]).expect_code(0);
+            auth.set(|settings| {
+                settings.refresh_error = Some("invalid_grant".to_owned());
+                settings.token_lifetime = Duration::from_secs(3600);
+            });
+            std::thread::sleep(Duration::from_secs(1));
+            broken
+        }
+        "store-broken" => {
+            let broken = signs_in(|_| {}).0;
+            broken.run(&["login", "s"]).expect_code(0);
+            let folder = broken.setting.home.state_dir().join("tokens").join("tokens");
+            for file in std::fs::read_dir(folder).unwrap() {
+                std::fs::write(file.unwrap().path(), "{\"access_tok").unwrap();
+            }
+            broken
+        }
+        "scope-missing" => {
+            let (broken, server, _) = signs_in(|auth| {
+                auth.set(|settings| {
+                    settings.scopes = ["files:read", "files:write"].map(str::to_owned).into();
+                });
+            });
+            broken.run(&["login", "s", "--oauth-scope", "files:read"]).expect_code(0);
+            server.require_scope("tools/list", "files:write");
+            broken
+        }
+        "no-sign-in-server" => {
+            let (broken, _, auth) = signs_in(|_| {});
+            auth.set(|settings| settings.registration = false);
+            broken.rewrite("oauth.clientId", right)
+        }
+        other => panic!("{other}"),
+    };
+    broken.holding(server)
+}
+
+#[test]
+fn fa_a63_a64_a66_a79_fh_h2_gallery_of_credentials() {
+    hold(TOLD, bring_about);
+}

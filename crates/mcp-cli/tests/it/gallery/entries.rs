@@ -1,0 +1,100 @@
+//! What the files say, and what a person has not allowed.
+
+use mcp_status::ReasonCode::{
+    AwaitingApproval, ChangedSinceApproval, Config, Declined, HelperUntrusted, NotConfigured, Policy,
+    SelfReference,
+};
+use mcp_testkit::{Accept, FakeHelper, FakeMcpServer};
+use serde_json::{Value, json};
+
+use super::{Broken, Told, hold};
+use crate::setting::{Setting, http, with_helper};
+
+const EDIT: &str = "mcplink validate";
+
+pub(super) const TOLD: &[Told] = &[
+    ("no-endpoint", Some(Config), "configuration", "mcpServers.s.url: is missing", EDIT),
+    ("foreign-word", Some(Config), "configuration", "`serverUrl` is Windsurf's word", EDIT),
+    ("foreign-type", Some(Config), "configuration", "mcpServers.s.type", EDIT),
+    ("command-list", Some(Config), "configuration", "its first word as `command`", EDIT),
+    ("number", Some(Config), "configuration", "env.PORT", EDIT),
+    ("no-scheme", Some(Config), "configuration", "s.url: has no scheme", EDIT),
+    ("empty-url", Some(NotConfigured), "configuration", "the entry has an empty url", "mcplink get s"),
+    ("bridge-to-itself", Some(SelfReference), "configuration", "is how a host reaches", "mcplink get s"),
+    ("denied", Some(Policy), "configuration", "deniedMcpServers[0]", "change deniedMcpServers[0] in *"),
+    ("unapproved", Some(AwaitingApproval), "trust", "not approved", "mcplink approve s"),
+    ("changed", Some(ChangedSinceApproval), "trust", "changed since", "mcplink approve s"),
+    ("declined", Some(Declined), "trust", "rejected", "mcplink approve s"),
+    (
+        "untrusted-helper",
+        Some(HelperUntrusted),
+        "trust",
+        "headersHelper was not run because its folder is not trusted",
+        "mcplink trust",
+    ),
+    ("switched-off", None, "trust", "switched off by projects[", "mcplink enable s"),
+    ("switched-off-here", None, "trust", "switched off by mcpServers.s.disabled", "mcplink enable s"),
+];
+
+fn bring_about(name: &str) -> Broken {
+    let server = FakeMcpServer::start().unwrap();
+    let good = http(&server);
+    let project = |entry: Value| Broken::new(Setting::new().project_file(json!({ "s": entry })));
+    let mended = |entry: Value, named| Broken::of(entry).rewrite(named, good.clone());
+    let broken = match name {
+        "no-endpoint" => mended(json!({ "type": "http" }), "url"),
+        "foreign-word" => mended(json!({ "serverUrl": server.url() }), "\"type\": \"http\""),
+        "foreign-type" => mended(json!({ "type": "remote", "url": server.url() }), "\"type\": \"http\""),
+        "command-list" => mended(json!({ "command": ["npx", "x"] }), "as `args`"),
+        "number" => mended(json!({ "command": "x", "env": { "PORT": 1 } }), "double quotes"),
+        "no-scheme" => {
+            mended(json!({ "type": "http", "url": "mcp.example.com/mcp" }), "write http:// or https://")
+        }
+        "empty-url" => mended(json!({ "type": "http", "url": "" }), "url"),
+        "bridge-to-itself" => {
+            mended(json!({ "command": "mcplink", "args": ["bridge", "s"] }), "how a host reaches")
+        }
+        "denied" => {
+            let broken = Broken::of(good.clone()).edit("deniedMcpServers[0]", |broken| {
+                broken.setting.home.write(".claude/settings.json", "{}").unwrap();
+            });
+            let list = json!({ "deniedMcpServers": [{ "serverName": "s" }] }).to_string();
+            broken.setting.home.write(".claude/settings.json", list).unwrap();
+            broken
+        }
+        "unapproved" => project(good.clone()),
+        "changed" => {
+            let broken = project(json!({ "command": "x" }));
+            broken.run(&["approve", "s"]).expect_code(0);
+            let text = json!({ "mcpServers": { "s": good } }).to_string();
+            broken.setting.home.write_project(".mcp.json", text).unwrap();
+            broken
+        }
+        "declined" => {
+            let broken = project(good.clone());
+            broken.run(&["reject", "s"]).expect_code(0);
+            broken
+        }
+        "untrusted-helper" => {
+            let server = FakeMcpServer::builder().accept(Accept::bearer("right")).start().unwrap();
+            let helper = FakeHelper::new().unwrap();
+            helper.prints_bearer("right");
+            let broken = project(with_helper(&server, &helper));
+            broken.run(&["approve", "s"]).expect_code(0);
+            broken.holding(server).holding(helper)
+        }
+        "switched-off" => Broken::new(Setting::of("s", good.clone()).disabled(&["s"])),
+        "switched-off-here" => {
+            let mut entry = good.clone();
+            entry["disabled"] = json!(true);
+            Broken::of(entry)
+        }
+        other => panic!("{other}"),
+    };
+    broken.holding(server)
+}
+
+#[test]
+fn fa_a11_a31_a32_a36_fh_h1_gallery_of_entries() {
+    hold(TOLD, bring_about);
+}
