@@ -153,6 +153,15 @@ impl App {
         Ok(LoadedConfig { config: self.read(&mcp_config)?, scope: None, addresses: self.addresses.clone() })
     }
 
+    /// The `--mcp-config`s that are texts, which no command that is shown carries: one may hold a secret.
+    #[cfg_attr(
+        not(feature = "menu"),
+        expect(dead_code, reason = "the menu alone runs commands for a person")
+    )]
+    pub(crate) fn config_texts(&self) -> impl Iterator<Item = &str> {
+        self.mcp_config.iter().map(String::as_str).filter(|config| config.trim_start().starts_with('{'))
+    }
+
     /// The scope that was asked for.
     pub(crate) fn scope(&self) -> Option<Scope> {
         self.scope

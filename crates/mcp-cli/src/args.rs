@@ -134,6 +134,8 @@ pub(crate) enum Command {
     Wait(WaitArgs),
     /// Look at each part of the way to a server, and name the one that is in the way
     Doctor(DoctorArgs),
+    /// Show the servers on a screen of their own, with the actions of each as keys
+    Menu(MenuArgs),
     /// Show one server: its entry, where each part came from, its auth chain, its actions
     #[command(aliases = ["info", "show"])]
     Get(GetArgs),
@@ -257,7 +259,7 @@ impl Command {
 }
 
 /// `status`.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct StatusArgs {
     /// Only these servers
     #[arg(value_name = "NAME|URL")]
@@ -278,6 +280,14 @@ pub(crate) struct StatusArgs {
     pub(crate) deadline: DeadlineArgs,
     #[command(flatten)]
     pub(crate) url: UrlArgs,
+}
+
+/// `menu`.
+#[derive(Args, Debug)]
+pub(crate) struct MenuArgs {
+    /// Without frames, one thing at a time, the cursor where the focus is: for a screen reader
+    #[arg(long)]
+    pub(crate) plain: bool,
 }
 
 /// `doctor`.

@@ -46,15 +46,18 @@ mod wrap;
 use std::sync::Arc;
 
 use crate::app::App;
-use crate::args::Command;
+use crate::args::{Command, StatusArgs};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
+use crate::menu;
 
 /// Runs one command.
 pub(crate) async fn run(command: Command, app: &Arc<App>) -> Result<ExitStatus, CliError> {
     match command {
         Command::List => list::run(app).await,
         Command::Status(args) => status::run(app, &args).await,
+        Command::Menu(args) if menu::can_be_shown(app) => menu::run(app, &args).await,
+        Command::Menu(_) => status::run(app, &StatusArgs::default()).await,
         Command::Wait(args) => wait::run(app, &args).await,
         Command::Doctor(args) => doctor::run(app, &args).await,
         Command::Get(args) => get::run(app, &args.name).await,

@@ -12,6 +12,7 @@
 //! | exit codes | `exit` |
 //! | what is wrong with the files, as it is told | `problems` |
 //! | what other hosts have, as it is told | `hosts` |
+//! | the screen of `menu`, with the feature `menu` | `menu` |
 //! | the next step as it is printed | `steps` |
 //! | traces and metrics, with the feature `otel` | `telemetry` |
 
@@ -35,6 +36,8 @@ mod inputs;
 mod live;
 mod loaded;
 mod logging;
+#[cfg_attr(not(feature = "menu"), path = "menu/absent.rs")]
+mod menu;
 mod output;
 mod problems;
 mod session_log;
@@ -90,9 +93,12 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     };
     let ended = runtime.block_on(async {
         let ends_by_itself = matches!(cli.command, args::Command::Bridge(_));
+        // Where a menu runs another program, a signal may be for that.
+        let is_menu = matches!(cli.command, args::Command::Menu(_)) && menu::can_be_shown(&app);
+        let hears_signals = ends_by_itself || is_menu;
         let span = app.telemetry.command(&args);
         let command = deadline::within(&app, commands::run(cli.command, &app)).instrument(span.clone());
-        let ended = if ends_by_itself { command.await } else { signals::or_interrupted(command).await };
+        let ended = if hears_signals { command.await } else { signals::or_interrupted(command).await };
         let exit = ended.as_ref().map_or_else(|error| error.exit, |status| *status);
         app.telemetry.ended(&span, exit);
         // A bridge has let it come to its end within the time that its host gives it.

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use mcp_config::Address;
-use mcp_status::NextStep;
+use mcp_status::{Action, NextStep};
 use serde_json::Value;
 
 use crate::args::{Cli, Command};
@@ -119,6 +119,23 @@ impl Steps {
             NextStep::ChangePolicy { .. } => step.to_string(),
             step => self.step(&command(step, name)),
         }
+    }
+
+    /// The command that does `action` for the server `name`, as it is printed; `None` where a person does it by hand.
+    #[cfg_attr(not(feature = "menu"), expect(dead_code, reason = "the menu alone has keys for actions"))]
+    pub(crate) fn action(&self, action: Action, name: &str) -> Option<String> {
+        let verb = match action {
+            Action::Reconnect => "reconnect",
+            Action::Authenticate | Action::ReAuthenticate => "login",
+            Action::ClearAuthentication => "logout",
+            Action::Enable => "enable",
+            Action::Disable => "disable",
+            Action::Approve => "approve",
+            Action::Reject => "reject",
+            Action::Trust => return Some(self.step("mcplink trust")),
+            _ => return None,
+        };
+        Some(self.step(&format!("mcplink {verb} {}", mcp_text::shell_word(name))))
     }
 
     /// `next` as it is printed. What is no command of this program is left as it is.

@@ -25,6 +25,13 @@ const EXAMPLES: &[(&str, &[Example])] = &[
             ("mcplink status --watch", "Go on looking, and tell each change"),
         ],
     ),
+    (
+        "menu",
+        &[
+            ("mcplink menu", "Look, and do what helps"),
+            ("mcplink menu --plain", "Without frames, for a screen reader"),
+        ],
+    ),
     ("wait", &[("mcplink wait tickets --timeout 30s && ./nightly.sh", "Begin when it works")]),
     (
         "doctor",

@@ -8,7 +8,7 @@ use crate::view::wrap::behind;
 
 /// The commands in groups, by what a person wants.
 const GROUPS: &[(&str, &[&str])] = &[
-    ("Look", &["status", "list", "get", "doctor", "wait", "ps", "logs", "accounts", "headers"]),
+    ("Look", &["status", "menu", "list", "get", "doctor", "wait", "ps", "logs", "accounts", "headers"]),
     ("Recover", &["reconnect", "login", "logout", "reset", "stop", "support-bundle"]),
     ("Decide", &["approve", "reject", "trust", "untrust", "enable", "disable"]),
     ("Use", &["tools", "call", "resources", "read", "prompts", "prompt", "complete", "ping", "bridge"]),

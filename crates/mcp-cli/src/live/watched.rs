@@ -10,7 +10,7 @@ use mcp_status::{MachinePolicy, ReasonCode, ServerStatus};
 use mcp_transport::SupervisorHandle;
 use mcp_transport::fleet::{Fleet, FleetChange, FleetChanges, FleetConfig, FleetEntry};
 use mcp_transport::retry::RetryPolicy;
-use mcp_transport::supervisor::{StartLimits, StatusSnapshot, SupervisorPolicy};
+use mcp_transport::supervisor::{Decision, StartLimits, StatusSnapshot, SupervisorPolicy};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval, timeout};
 
@@ -115,6 +115,9 @@ pub(crate) enum WatchEvent {
 #[derive(Clone, Debug)]
 pub(crate) struct ServerView {
     pub(crate) row: Row,
+    /// The line of its file where it begins.
+    #[cfg_attr(not(feature = "menu"), expect(dead_code, reason = "the menu alone opens it there"))]
+    pub(crate) line: Option<usize>,
     /// Since when.
     pub(crate) since: SystemTime,
     /// Whether anything is known of it: it is not merely being connected to.
@@ -206,6 +209,14 @@ impl WatchedServers {
     /// What is wrong with the files.
     pub(crate) fn problems(&self) -> &[String] {
         &self.problems
+    }
+
+    /// Connects afresh to the server of this name.
+    #[cfg_attr(not(feature = "menu"), expect(dead_code, reason = "the menu alone has a person ask for it"))]
+    pub(crate) fn reconnect(&mut self, name: &str) -> Option<Decision> {
+        let member = self.members.iter_mut().find(|member| member.name == name)?;
+        member.again = None;
+        Some(member.handle.reconnect())
     }
 
     /// Lets go of all connections, in bounded time.
@@ -364,6 +375,7 @@ impl Member {
         let took = self.took.unwrap_or_else(|| self.began.elapsed());
         ServerView {
             row: Row::of(&wired, report, took, steps).with_sessions(self.sessions.clone()),
+            line: wired.description.line,
             since: snapshot.since,
             is_known: is_known(&snapshot),
             connection: snapshot.connection,

@@ -42,7 +42,7 @@ pub(crate) struct Overview<'a> {
 
 /// What a person makes of a server: they stand in this order.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
-enum Group {
+pub(crate) enum Group {
     NeedsYou,
     Down,
     Failed,
@@ -55,7 +55,7 @@ impl Group {
     const ALL: [Self; 6] =
         [Self::Connected, Self::NeedsYou, Self::Down, Self::Failed, Self::Underway, Self::Off];
 
-    fn of(row: &Row) -> Self {
+    pub(crate) fn of(row: &Row) -> Self {
         let (status, reason) = (row.status.unwrap_or(ServerStatus::Pending), row.reason());
         match status {
             ServerStatus::Connected => Self::Connected,

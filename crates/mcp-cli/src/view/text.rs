@@ -145,7 +145,7 @@ pub(crate) fn status_block(row: &Row, more: &str, next: Option<&str>, width: usi
 }
 
 /// The status in the word that people say.
-fn word(row: &Row) -> &'static str {
+pub(crate) fn word(row: &Row) -> &'static str {
     let status = row.status.unwrap_or(ServerStatus::Pending);
     if is_down(row) { "down" } else { status.as_str() }
 }

@@ -86,6 +86,8 @@ mod local;
 #[cfg(unix)]
 mod looks;
 mod loops;
+#[cfg(all(unix, feature = "menu"))]
+mod menu;
 mod offline;
 mod people;
 mod pinning;

@@ -1,0 +1,241 @@
+//! `mcplink menu`: the servers on a screen of their own, held as `status --watch` holds them, with the actions of each as keys.
+//!
+//! What is shown and what a key does are values ([`model`], [`view`]); here are the terminal, the connections and the commands
+//! that are run. Nothing can be done here that no command does.
+
+mod errand;
+mod model;
+mod page;
+mod screen;
+mod view;
+mod words;
+
+use std::io;
+use std::path::Path;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use crossterm::event::EventStream;
+use futures_util::StreamExt as _;
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+
+use self::errand::Errand;
+use self::model::{Effect, Key, Menu};
+use self::screen::Screen;
+use self::view::Look;
+use crate::app::App;
+use crate::args::MenuArgs;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+use crate::live::watched::{Intervals, WatchedServers};
+use crate::live::{self, SessionSelector};
+use crate::signals::{self, Terminal, TerminalEvent};
+use crate::view::shown;
+
+/// Whether there is a person with a terminal to draw on.
+pub(crate) fn can_be_shown(app: &App) -> bool {
+    app.interactive && !app.json && app.output.draws()
+}
+
+/// Runs until a person or a signal ends it.
+pub(crate) async fn run(app: &Arc<App>, args: &MenuArgs) -> Result<ExitStatus, CliError> {
+    let watched = WatchedServers::start(app, &[], Intervals::watch()).await?;
+    let folder = app.folder().ok();
+    let folder = folder.as_deref().and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let (told, news) = unbounded_channel();
+    let mut session = Session {
+        app,
+        watched,
+        menu: Menu::new(app.steps.clone()),
+        look: Look {
+            is_plain: args.plain,
+            has_color: app.output.color,
+            now: SystemTime::now(),
+            folder: folder.unwrap_or_default(),
+        },
+        told,
+        news,
+        signal: Box::pin(signals::signal()),
+    };
+    let ended = session.run().await;
+    session.watched.close().await;
+    ended.map_err(|error| {
+        CliError::new(ExitStatus::Internal, "terminal", "the terminal cannot be drawn on")
+            .why(mcp_files::reason(&error))
+            .next("mcplink status")
+    })
+}
+
+struct Session<'a> {
+    app: &'a Arc<App>,
+    watched: WatchedServers,
+    menu: Menu,
+    look: Look,
+    /// What came of things that take a while.
+    told: UnboundedSender<String>,
+    news: UnboundedReceiver<String>,
+    signal: Pin<Box<dyn Future<Output = ExitStatus>>>,
+}
+
+impl Session<'_> {
+    async fn run(&mut self) -> io::Result<ExitStatus> {
+        loop {
+            let effect = match self.on_the_screen().await? {
+                Ended::Over(status) => return Ok(status),
+                Ended::Away(effect) => effect,
+            };
+            match effect {
+                Effect::Run(command) => {
+                    let ended = self.errand(Errand::of_command(self.app, &command), true).await?;
+                    if let Some(status) = ended {
+                        return Ok(status);
+                    }
+                }
+                Effect::Edit { file, line } => {
+                    let ended = self.errand(Errand::of_editor(self.app, &file, line), false).await?;
+                    if let Some(status) = ended {
+                        return Ok(status);
+                    }
+                }
+                _ => signals::stop(),
+            }
+        }
+    }
+
+    /// Shows the menu until something needs the usual screen.
+    async fn on_the_screen(&mut self) -> io::Result<Ended> {
+        let mut screen = Screen::take()?;
+        let mut events = EventStream::new();
+        let mut terminal = Terminal::new();
+        loop {
+            self.draw(&mut screen)?;
+            tokio::select! {
+                stir = self.watched.stir() => self.watched.heed(stir).await,
+                Some(news) = self.news.recv() => self.menu.message = news,
+                status = &mut self.signal => return Ok(Ended::Over(status)),
+                moved = terminal.moved() => if moved == TerminalEvent::Stopped {
+                    return Ok(Ended::Away(Effect::Suspend));
+                },
+                event = events.next() => {
+                    // A terminal that is gone has nothing more to say.
+                    let Some(Ok(event)) = event else { return Ok(Ended::Over(ExitStatus::Success)) };
+                    let effect = screen::key(&event).and_then(|key| self.menu.press(key));
+                    match effect {
+                        None => {}
+                        Some(Effect::Quit) => return Ok(Ended::Over(ExitStatus::Success)),
+                        Some(Effect::Interrupt) => return Ok(Ended::Over(ExitStatus::Interrupted)),
+                        Some(Effect::Reconnect(name)) => self.reconnect(&name),
+                        Some(away) => return Ok(Ended::Away(away)),
+                    }
+                }
+            }
+        }
+    }
+
+    fn draw(&mut self, screen: &mut Screen) -> io::Result<()> {
+        self.menu.update(self.watched.seen(), self.watched.problems());
+        self.look.now = SystemTime::now();
+        let mut most_scrolled = 0;
+        screen.terminal.draw(|frame| {
+            let picture = view::draw(&self.menu, &self.look, frame.area(), frame.buffer_mut());
+            frame.set_cursor_position(picture.focus);
+            most_scrolled = picture.most_scrolled;
+        })?;
+        self.menu.scrolled = self.menu.scrolled.min(most_scrolled);
+        Ok(())
+    }
+
+    /// As `mcplink reconnect NAME`: the connection that is held here, and each live session.
+    fn reconnect(&mut self, name: &str) {
+        let Some(decided) = self.watched.reconnect(name) else { return };
+        self.menu.message = format!("reconnecting {}", shown::name(name));
+        let (app, name, told) = (self.app.clone(), name.to_owned(), self.told.clone());
+        tokio::spawn(async move {
+            let which = SessionSelector::Name(name.clone());
+            let sessions = live::reconnect(&app.environment, &which);
+            let ((reconnected, left_alone), snapshot) = tokio::join!(sessions, decided);
+            let sessions =
+                |count: usize| if count == 1 { "1 session".to_owned() } else { format!("{count} sessions") };
+            let mut said = format!("{}: {}", shown::name(&name), snapshot.status);
+            if !reconnected.is_empty() {
+                said.push_str(&format!("; {} reconnected as well", sessions(reconnected.len())));
+            }
+            if !left_alone.is_empty() {
+                said.push_str(&format!("; {} left alone", sessions(left_alone.len())));
+            }
+            // The menu may be over.
+            drop(told.send(said));
+        });
+    }
+
+    /// Has another program use the usual screen, and waits for a key before the menu takes its place where it is to be read.
+    async fn errand(
+        &mut self,
+        errand: Result<Errand, String>,
+        is_read: bool,
+    ) -> io::Result<Option<ExitStatus>> {
+        let errand = match errand {
+            Ok(errand) => errand,
+            Err(why) => {
+                self.menu.message = shown::line(&why);
+                return Ok(None);
+            }
+        };
+        self.app.output.out(&format!("$ {}\n", shown::line(&errand.told)));
+        let mut child = match errand.start() {
+            Ok(child) => child,
+            Err(why) => {
+                self.menu.message = shown::line(&why);
+                return Ok(None);
+            }
+        };
+        let mut terminal = Terminal::new();
+        loop {
+            tokio::select! {
+                _ = child.wait() => break,
+                status = &mut self.signal => {
+                    // Ctrl-C is for what runs.
+                    if status != ExitStatus::Interrupted {
+                        errand::end(child).await;
+                        return Ok(Some(status));
+                    }
+                    self.signal = Box::pin(signals::signal());
+                }
+                // Ctrl-Z is for both of them.
+                moved = terminal.moved() => if moved == TerminalEvent::Stopped {
+                    signals::stop();
+                },
+                stir = self.watched.stir() => self.watched.heed(stir).await,
+            }
+        }
+        if is_read { self.wait_for_enter().await } else { Ok(None) }
+    }
+
+    async fn wait_for_enter(&mut self) -> io::Result<Option<ExitStatus>> {
+        self.app.output.out("\nEnter: back to the menu\n");
+        let _raw = screen::Keys::take()?;
+        let mut events = EventStream::new();
+        loop {
+            tokio::select! {
+                status = &mut self.signal => return Ok(Some(status)),
+                stir = self.watched.stir() => self.watched.heed(stir).await,
+                event = events.next() => match event {
+                    None | Some(Err(_)) => return Ok(Some(ExitStatus::Success)),
+                    Some(Ok(event)) => match screen::key(&event) {
+                        Some(Key::Interrupt) => return Ok(Some(ExitStatus::Interrupted)),
+                        Some(Key::Enter | Key::Escape | Key::Char('q' | ' ')) => return Ok(None),
+                        _ => {}
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Why the menu is not on the screen any more.
+enum Ended {
+    Over(ExitStatus),
+    /// Until this is done.
+    Away(Effect),
+}

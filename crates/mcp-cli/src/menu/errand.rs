@@ -1,0 +1,95 @@
+//! What the menu has another program do on the usual screen: a command of this program, or the editor of the person.
+
+use std::path::Path;
+
+use tokio::process::{Child, Command};
+
+use super::words::words;
+use crate::app::App;
+
+/// What a program may take to end.
+#[cfg(unix)]
+const END_LIMIT: std::time::Duration = std::time::Duration::from_millis(800);
+
+/// Editors that take the line as `+5`.
+const TAKE_A_LINE: [&str; 9] = ["vi", "vim", "nvim", "nano", "emacs", "ed", "micro", "kak", "joe"];
+
+/// A program with its arguments, and how it is told.
+#[derive(Debug)]
+pub(super) struct Errand {
+    program: String,
+    arguments: Vec<String>,
+    /// As a person would type it.
+    pub(super) told: String,
+}
+
+impl Errand {
+    /// This command of this program, with what its text could not carry.
+    pub(super) fn of_command(app: &App, command: &str) -> Result<Self, String> {
+        let program = app.environment.program().map_err(mcp_files::reason)?;
+        let mut arguments: Vec<String> = words(command).into_iter().skip(1).collect();
+        for text in app.config_texts() {
+            arguments.extend(["--mcp-config".to_owned(), text.to_owned()]);
+        }
+        Ok(Self { program: program.display().to_string(), arguments, told: command.to_owned() })
+    }
+
+    /// The editor of the person at this place.
+    pub(super) fn of_editor(app: &App, file: &str, line: Option<usize>) -> Result<Self, String> {
+        let place = line.map_or_else(|| file.to_owned(), |line| format!("{file}:{line}"));
+        let editor = ["VISUAL", "EDITOR"].iter().find_map(|name| app.environment.text(name));
+        let Some(editor) = editor.filter(|editor| !editor.trim().is_empty()) else {
+            return Err(format!("EDITOR is not set; the entry is at {place}"));
+        };
+        Ok(Self::of_editor_at(editor, file, line))
+    }
+
+    fn of_editor_at(editor: &str, file: &str, line: Option<usize>) -> Self {
+        let mut words = editor.split_whitespace().map(str::to_owned);
+        let program = words.next().unwrap_or_default();
+        let name = Path::new(&program).file_name().map(|name| name.to_string_lossy().into_owned());
+        let takes_a_line = name.is_some_and(|name| TAKE_A_LINE.contains(&&*name));
+        let mut arguments: Vec<String> = words.collect();
+        arguments.extend(line.filter(|_| takes_a_line).map(|line| format!("+{line}")));
+        arguments.push(file.to_owned());
+        let told = format!("{editor} {}", mcp_text::shell_word(file));
+        Self { program, arguments, told }
+    }
+
+    /// Starts it on the terminal. Where the child is dropped, it is ended.
+    pub(super) fn start(&self) -> Result<Child, String> {
+        let started = Command::new(&self.program).args(&self.arguments).kill_on_drop(true).spawn();
+        started.map_err(|error| format!("{}: {}", self.program, mcp_files::reason(&error)))
+    }
+}
+
+/// Asks `child` to end, so that it ends what it started, and waits for that as long as a person would.
+pub(super) async fn end(mut child: Child) {
+    #[cfg(unix)]
+    {
+        let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        if let Some(pid) = pid {
+            // It may have ended meanwhile.
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+            drop(tokio::time::timeout(END_LIMIT, child.wait()).await);
+        }
+    }
+    drop(child.start_kill());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_editor_gets_the_line_where_it_knows_one() {
+        for (editor, arguments) in [
+            ("vim", &["+5", "/a b"][..]),
+            ("/usr/bin/nano -w", &["-w", "+5", "/a b"]),
+            ("code --wait", &["--wait", "/a b"]),
+        ] {
+            assert_eq!(Errand::of_editor_at(editor, "/a b", Some(5)).arguments, arguments, "{editor}");
+        }
+        assert_eq!(Errand::of_editor_at("vim", "/a", None).arguments, ["/a"]);
+    }
+}

@@ -1,0 +1,188 @@
+//! The lines of what stands beside the list: a server, its commands, the help. Everything that comes from elsewhere is cleaned
+//! here, by way of `shown`.
+
+use std::time::SystemTime;
+
+use mcp_status::ServerStatus;
+
+use super::model::{Menu, Moment, Page, Server, place};
+use super::view::{Look, Paint, Text};
+use crate::view::shown;
+use crate::view::text::{count_of_tools, said, word};
+use crate::view::time::clock;
+use crate::view::wrap::wrap;
+
+/// Where values stand behind their labels.
+const LABEL: usize = 10;
+/// A page that is narrower has its values below their labels.
+const BESIDE: usize = 36;
+
+/// The page that is turned to, in lines of at most this width.
+pub(super) fn lines(menu: &Menu, look: &Look, width: usize) -> Vec<Text> {
+    let mut page = Lines { width: width.max(1), lines: Vec::new() };
+    match (menu.page, menu.focus()) {
+        (Page::Help, _) => help(&mut page),
+        (Page::Commands, Some(server)) => commands(&mut page, menu, server),
+        (Page::Detail, Some(server)) => detail(&mut page, server, look.now),
+        (Page::Detail | Page::Commands, None) => {}
+    }
+    page.lines
+}
+
+fn detail(page: &mut Lines, server: &Server, now: SystemTime) {
+    let row = &server.row;
+    page.text(&shown::name(&row.name), Paint::Bold);
+    let status = row.status.unwrap_or(ServerStatus::Pending);
+    let since = if server.is_known { format!(" since {}", clock(server.since, now)) } else { String::new() };
+    page.text(&format!("{}{since}", word(row)), Paint::Status(status));
+    if let Some(reason) = row.reason() {
+        page.text(&shown::line(&reason.message), Paint::Plain);
+        // What is merely under way needs nothing.
+        if let Some(next) = reason.next.as_ref().filter(|_| server.is_known) {
+            page.labelled("try", &shown::line(next));
+        }
+    }
+    page.blank();
+    page.labelled("file", &format!("{} ({})", shown::line(&place(server)), row.scope));
+    if let Some(url) = &row.url {
+        page.labelled("url", &shown::line(url));
+    }
+    if let Some(command) = &row.command {
+        page.labelled("command", &shown::line(command));
+    }
+    if let Some(own) = &row.server {
+        page.labelled("server", shown::line(&format!("{} {}", own.name, own.version)).trim_end());
+    }
+    if let Some(version) = &row.protocol_version {
+        page.labelled("protocol", &shown::cell(version));
+    }
+    if let Some(tools) = row.tools.filter(|_| status == ServerStatus::Connected) {
+        page.labelled("tools", &count_of_tools(tools));
+    }
+    if !row.tool_policy.is_empty() {
+        page.labelled("withheld", &shown::line(&row.tool_policy.join(", ")));
+    }
+    if !row.auth.chain.is_empty() {
+        page.labelled("auth", &shown::line(&row.auth.chain.join(", then ")));
+    }
+    if row.auth.oauth_capable {
+        let until = row.auth.expires_at.as_ref().map(|until| format!(", token until {until}"));
+        let signed_in = if row.auth.signed_in { "yes" } else { "no" };
+        page.labelled("signed in", &format!("{signed_in}{}", until.unwrap_or_default()));
+    }
+    if let Some(run) = &row.auth.last_helper_run {
+        let exit = run.exit_code.map(|code| format!(", exit code {code}"));
+        page.labelled("helper", &format!("ran {} ms{}", run.duration_ms, exit.unwrap_or_default()));
+    }
+    for (number, session) in row.sessions.iter().enumerate() {
+        let host = session.host.as_deref().unwrap_or(&session.kind);
+        let said = said(&session.status, &session.reason);
+        let label = if number == 0 { "sessions" } else { "" };
+        page.labelled(label, &format!("{} {}: {said}", shown::cell(host), session.session));
+    }
+    for (number, moment) in server.history.iter().enumerate() {
+        page.labelled(if number == 0 { "this run" } else { "" }, &moment_text(moment, now));
+    }
+}
+
+fn moment_text(moment: &Moment, now: SystemTime) -> String {
+    let status = moment.status.map_or("pending", ServerStatus::as_str);
+    let code = moment.code.map(|code| format!(" ({})", code.as_str())).unwrap_or_default();
+    format!("{} {status}{code}", clock(moment.at, now))
+}
+
+fn commands(page: &mut Lines, menu: &Menu, server: &Server) {
+    page.text(&shown::name(&server.row.name), Paint::Bold);
+    page.text("The command that does the same:", Paint::Plain);
+    page.blank();
+    for own in menu.actions() {
+        page.text(&format!("{} {}", own.key, own.label), Paint::Bold);
+        page.indented(&shown::line(&menu.command(own.action).unwrap_or_default()));
+    }
+    let name = mcp_text::shell_word(&server.row.name);
+    for (what, command) in
+        [("this list", "mcplink status --watch".to_owned()), ("these facts", format!("mcplink get {name}"))]
+    {
+        page.text(what, Paint::Bold);
+        page.indented(&shown::line(&menu.step(&command)));
+    }
+}
+
+fn help(page: &mut Lines) {
+    page.text("Keys", Paint::Bold);
+    for (key, what) in [
+        ("up, down", "go through the list, or through a page that is open"),
+        ("page keys", "scroll what stands beside the list"),
+        ("enter", "open the facts of a server"),
+        ("escape", "go back; in the list, show all servers again"),
+        ("/", "type a part of a name, an address or a status: only what has it is shown"),
+        ("o", "the command that does the same, for each key"),
+        ("q", "end"),
+    ] {
+        page.labelled(key, what);
+    }
+    page.blank();
+    page.text(
+        "The other keys stand below the list: what can be done about the server that has the focus. Those that ask \
+         something, or show more than a line, do it on the usual screen, and Enter comes back.",
+        Paint::Plain,
+    );
+    page.text(
+        "Each server is connected to once and held. The files are followed. Times are UTC.",
+        Paint::Plain,
+    );
+}
+
+/// Lines of a page as they come.
+struct Lines {
+    width: usize,
+    lines: Vec<Text>,
+}
+
+impl Lines {
+    fn blank(&mut self) {
+        self.lines.push(Text::default());
+    }
+
+    fn text(&mut self, text: &str, paint: Paint) {
+        self.lines.extend(fold(text, self.width).into_iter().map(|line| Text::of(line, paint)));
+    }
+
+    fn indented(&mut self, text: &str) {
+        let lines = fold(text, self.width.saturating_sub(2));
+        self.lines.extend(lines.into_iter().map(|line| Text::of(format!("  {line}"), Paint::Plain)));
+    }
+
+    fn labelled(&mut self, label: &str, value: &str) {
+        if self.width < BESIDE {
+            if !label.is_empty() {
+                self.text(label, Paint::Dim);
+            }
+            return self.indented(value);
+        }
+        for (number, line) in fold(value, self.width - LABEL).into_iter().enumerate() {
+            let label = if number == 0 { label } else { "" };
+            self.lines.push(Text::of(shown::pad(label, LABEL), Paint::Dim).and(line, Paint::Plain));
+        }
+    }
+}
+
+/// `text` in lines of at most this width: broken at words, and within a word that is longer.
+pub(super) fn fold(text: &str, width: usize) -> Vec<String> {
+    let width = width.max(2);
+    let mut lines = Vec::new();
+    for line in wrap(text, width) {
+        let (mut own, mut used) = (String::new(), 0);
+        for c in line.chars() {
+            let room = mcp_text::width(c.encode_utf8(&mut [0; 4]));
+            if used + room > width {
+                lines.push(std::mem::take(&mut own));
+                used = 0;
+            }
+            own.push(c);
+            used += room;
+        }
+        lines.push(own);
+    }
+    lines
+}

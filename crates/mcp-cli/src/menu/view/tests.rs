@@ -1,0 +1,219 @@
+//! The drawn buffer at four widths, kept as files. `UPDATE_EXPECT=1 cargo nextest run -p mcplink menu::` writes what is drawn
+//! again; read the difference.
+
+use std::path::Path;
+
+use mcp_status::{ActionFacts, Outcome, TransportKind};
+use ratatui_core::backend::TestBackend;
+use ratatui_core::terminal::Terminal;
+use serde_json::json;
+
+use super::*;
+use crate::live::watched::ServerView;
+use crate::menu::model::Key;
+use crate::menu::model::tests::{at, menu_of, refused, seen, seen_with, up};
+use crate::view::row::Session;
+
+const ROWS: u16 = 24;
+
+fn look() -> Look {
+    Look { is_plain: false, has_color: false, now: at(30), folder: "shop-api".to_owned() }
+}
+
+fn session(pid: u32, host: &str) -> Session {
+    Session {
+        session: pid,
+        name: "tickets".into(),
+        source: "/f".into(),
+        url: None,
+        host: Some(host.to_owned()),
+        folder: None,
+        version: None,
+        since: None,
+        kind: "bridge".into(),
+        shared: None,
+        status: json!("needs-auth"),
+        reason: json!({ "message": "my-sso: session expired" }),
+    }
+}
+
+fn servers() -> Vec<ServerView> {
+    let helper = ActionFacts::new(TransportKind::Remote).with_configured(false, true);
+    let signed_in = ActionFacts::new(TransportKind::Remote).with_oauth(true, true);
+    let mut tickets = seen_with("tickets", refused(), 13, helper);
+    tickets.row.sessions = vec![session(27396, "Cursor"), session(27401, "Codex")];
+    vec![
+        seen("everything", up(13), 0),
+        seen("日本語サーバー", up(1), 0),
+        seen("plugin_company-internal-tools_customer-data-platform-production", Outcome::Unreachable, 2),
+        tickets,
+        seen_with("notes", up(3), 1, signed_in),
+    ]
+}
+
+fn menu() -> Menu {
+    let mut menu = menu_of("mcplink menu", vec![seen("tickets", up(4), 1)]);
+    menu.update(servers(), &[]);
+    menu
+}
+
+fn drawn(menu: &Menu, look: &Look, columns: u16, height: u16) -> (Vec<String>, Picture) {
+    let mut terminal = Terminal::new(TestBackend::new(columns, height)).unwrap();
+    let mut picture = None;
+    let done =
+        terminal.draw(|frame| picture = Some(draw(menu, look, frame.area(), frame.buffer_mut()))).unwrap();
+    let buffer = done.buffer;
+    let row = |y: u16| {
+        let (mut text, mut x) = (String::new(), 0);
+        while x < columns {
+            let symbol = buffer[(x, y)].symbol();
+            text.push_str(symbol);
+            x += u16::try_from(mcp_text::width(symbol).max(1)).unwrap();
+        }
+        text
+    };
+    ((0..height).map(row).collect(), picture.unwrap())
+}
+
+#[track_caller]
+fn compare(name: &str, menu: &Menu, look: &Look) {
+    for columns in [40, 60, 80, 120] {
+        let (lines, picture) = drawn(menu, look, columns, ROWS);
+        for line in &lines {
+            assert_eq!(mcp_text::width(line), usize::from(columns), "{name} at {columns}: {line:?}");
+        }
+        let lines: String = lines.iter().map(|line| format!("{}\n", line.trim_end())).collect();
+        let focus = picture.focus;
+        let seen = format!("{name} at {columns} columns, the cursor at {},{}\n{lines}", focus.x, focus.y);
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("src/menu/looks/{name}-{columns}.txt"));
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "a switch for the developer, not for the code under test"
+        )]
+        if std::env::var_os("UPDATE_EXPECT").is_some() {
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(&path, &seen).unwrap();
+        }
+        let expected = std::fs::read_to_string(&path).unwrap_or_default();
+        assert!(seen == expected, "{}:\n--- expected\n{expected}\n+++ seen\n{seen}", path.display());
+    }
+}
+
+#[test]
+fn the_list_with_the_facts_beside_it() {
+    compare("list", &menu(), &look());
+}
+
+#[test]
+fn the_facts_alone() {
+    let mut menu = menu();
+    menu.press(Key::Enter);
+    compare("facts", &menu, &look());
+}
+
+#[test]
+fn the_commands_that_do_the_same() {
+    let mut menu = menu();
+    menu.press(Key::Char('o'));
+    compare("commands", &menu, &look());
+}
+
+#[test]
+fn the_help() {
+    let mut menu = menu();
+    menu.press(Key::Char('?'));
+    compare("help", &menu, &look());
+}
+
+#[test]
+fn a_filter_being_typed() {
+    let mut menu = menu();
+    menu.press(Key::Char('/'));
+    "日本".chars().for_each(|letter| drop(menu.press(Key::Char(letter))));
+    compare("filter", &menu, &look());
+}
+
+#[test]
+fn without_frames_nothing_is_drawn_but_words_and_the_cursor_is_the_focus() {
+    let look = Look { is_plain: true, ..look() };
+    let mut menu = menu();
+    compare("plain", &menu, &look);
+    for at in 0..menu.all().len() {
+        let (lines, picture) = drawn(&menu, &look, 120, ROWS);
+        assert!(lines.iter().all(|line| !line.chars().any(|c| ('\u{2500}'..='\u{257f}').contains(&c))));
+        assert!(lines[usize::from(picture.focus.y)].starts_with("> "), "{at}: {picture:?}");
+        menu.press(Key::Down);
+    }
+}
+
+#[test]
+fn no_text_of_a_server_or_file_acts_on_the_terminal_or_leaves_its_line() {
+    let hostile = "a\u{1b}[31m\u{202e}\u{9b}2J\u{200b}b\nc";
+    let mut server = seen(hostile, refused(), 1);
+    server.row.url = Some(hostile.to_owned());
+    server.row.command = Some(hostile.repeat(1_000));
+    server.row.tool_policy = vec![hostile.to_owned()];
+    server.row.sessions = vec![session(1, hostile)];
+    server.row.sessions[0].reason = json!({ "message": hostile });
+    let mut menu = menu_of("mcplink menu", vec![server]);
+    menu.problems = vec![hostile.to_owned()];
+    for key in [None, Some(Key::Enter), Some(Key::Char('o')), Some(Key::Char('?'))] {
+        key.and_then(|key| menu.press(key));
+        for columns in [4, 20, 40, 120] {
+            let (lines, _) = drawn(&menu, &look(), columns, 40);
+            for line in &lines {
+                let acts = |c: char| c.is_control() || matches!(c, '\u{202e}' | '\u{200b}');
+                assert!(!line.chars().any(acts), "{line:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn no_size_of_a_terminal_breaks_it_and_the_focus_is_always_inside() {
+    let mut menu = menu();
+    menu.problems = vec!["~/.claude.json:3:1: expected a value".to_owned(); 9];
+    menu.message = "tickets: reconnected here and in 2 sessions".to_owned();
+    let pages = [None, Some(Key::Last), Some(Key::Enter), Some(Key::Char('o')), Some(Key::Char('?'))];
+    for page in pages {
+        page.and_then(|key| menu.press(key));
+        menu.message = "tickets: reconnected here and in 2 sessions".to_owned();
+        for columns in [1, 2, 3, 4, 5, 19, 20, 27, 40, 69, 70, 71, 300] {
+            for height in [1, 2, 3, 5, 9, 10, 11, 12, 50] {
+                for is_plain in [false, true] {
+                    let look = Look { is_plain, ..look() };
+                    let (_, picture) = drawn(&menu, &look, columns, height);
+                    let Position { x, y } = picture.focus;
+                    assert!(x < columns && y < height, "{columns}x{height}: {picture:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_status_has_a_colour_only_where_that_is_wanted() {
+    let colours = |has_color| {
+        let mut terminal = Terminal::new(TestBackend::new(120, ROWS)).unwrap();
+        let look = Look { has_color, ..look() };
+        let done = terminal
+            .draw(|frame| {
+                draw(&menu(), &look, frame.area(), frame.buffer_mut());
+            })
+            .unwrap();
+        done.buffer.content().iter().filter(|cell| cell.fg != Color::Reset).count()
+    };
+    assert_eq!(colours(false), 0);
+    assert!(colours(true) > 10);
+}
+
+#[test]
+fn a_long_page_is_scrolled_to_its_end_and_no_further() {
+    let mut menu = menu();
+    menu.press(Key::Enter);
+    let (_, picture) = drawn(&menu, &look(), 40, 12);
+    assert!(picture.most_scrolled > 3, "{picture:?}");
+    menu.scrolled = 1_000;
+    let (lines, _) = drawn(&menu, &look(), 40, 12);
+    assert!(lines.iter().any(|line| line.contains("05:43Z needs-auth")), "{lines:#?}");
+}
