@@ -1,10 +1,10 @@
-//! The shells in which the tests press the key of completion: Debian packages, where this is a machine on which we may install.
+//! The shells in which the tests press the key of completion, and the terminal in which they use the menu: Debian packages, where this is a machine on which we may install.
 //! Without one of them, its test says that it was skipped.
 
 use crate::shell::{command, is_installed, output, run};
 
 /// Each is a package and a program of the same name.
-const SHELLS: [&str; 2] = ["zsh", "fish"];
+const SHELLS: [&str; 3] = ["zsh", "fish", "tmux"];
 
 /// Installs those that are missing, or says which tests are skipped.
 pub(crate) fn provide() {
@@ -24,5 +24,5 @@ pub(crate) fn provide() {
             Err(problems) => problem = problems.join("; "),
         }
     }
-    println!("!!! no {}: {problem}; the tests of completion in them WILL BE SKIPPED !!!", missing.join(", "));
+    println!("!!! no {}: {problem}; the tests in them WILL BE SKIPPED !!!", missing.join(", "));
 }
