@@ -121,7 +121,7 @@ impl Text {
 
 impl fmt::Debug for Text {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(crate::display::REDACTED)
+        f.write_str(mcp_text::REDACTED)
     }
 }
 

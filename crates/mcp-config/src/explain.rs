@@ -146,3 +146,10 @@ impl ServerEntry {
         }
     }
 }
+
+impl Config {
+    /// Where every part of an entry comes from, as it may be shown.
+    pub fn explain(&self, name: &str) -> Option<Explanation> {
+        Explanation::of(self, self.entry(name)?)
+    }
+}

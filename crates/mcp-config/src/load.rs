@@ -1,62 +1,33 @@
 //! From files to the configuration in force. Never fails: what is wrong is a [`Problem`], and the rest is used.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::administrator::{self, Administrator};
 use crate::chain::{self, Chain};
+use crate::config::Config;
+use crate::control::Control;
 use crate::decisions::{
     Approvals, DisabledLists, ParsedFile, SettingsGate, Trust, folders, project_nodes, trust,
 };
 use crate::document::Document;
 use crate::entry::{Approval, Scope, Server, ServerEntry, Switch};
 use crate::env_file::EnvFiles;
-use crate::explain::Explanation;
 use crate::foreign;
-use crate::json::{Object, Pointer};
+use crate::json::Pointer;
 use crate::overrides::Overrides;
-use crate::paths::PathReport;
 use crate::plugin::Plugin;
-use crate::pointer::{self, Pointer as HostPointer};
+use crate::pointer;
 use crate::policy::Policy;
-use crate::precedence::{self, ShadowedEntry};
+use crate::precedence;
 use crate::program::Program;
-use crate::schema::{self, Context};
+use crate::schema::Context;
 use crate::sources::{Content, Request, Role, Source, Sources};
 use crate::tool_pins::PinStore;
 use crate::trust::{RememberOutcome, TrustStore};
 use crate::{
-    Locations, Origin, Place, Problem, ProblemCode, Project, RedactedText, Severity, never_read, own, paths,
-    shape, suggest, variables,
+    Origin, Place, Problem, ProblemCode, RedactedText, Severity, never_read, own, paths, shape, variables,
 };
-
-/// The configuration in force, what it shadows, and what is wrong.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Config {
-    /// The entries in force, one per name: by scope, then in the order of the files.
-    pub entries: Vec<ServerEntry>,
-    /// The definitions that are not in force.
-    pub shadowed: Vec<ShadowedEntry>,
-    /// The entries that are how a host reaches a server, and no servers. None of them is in force or shadowed.
-    pub pointers: Vec<HostPointer>,
-    /// Everything that is wrong or odd, in the order in which it was found.
-    pub problems: Vec<Problem>,
-    /// The project that it was loaded for.
-    pub project: Project,
-    /// The locations that do not depend on the project.
-    pub locations: Locations,
-    /// Whether the folder is trusted.
-    pub trust: Trust,
-    /// What the folder's own settings approve has been met.
-    settled: bool,
-    paths: Vec<PathReport>,
-    watched: RedactedText<Vec<PathBuf>>,
-    folders: RedactedText<Vec<PathBuf>>,
-    /// The numbers of the problems of each name.
-    problems_of: HashMap<String, Vec<usize>>,
-}
 
 impl Config {
     /// Finds, reads and resolves everything that `request` needs.
@@ -210,114 +181,6 @@ impl Config {
             watched,
         }
     }
-
-    /// The entry in force under this name.
-    pub fn entry(&self, name: &str) -> Option<&ServerEntry> {
-        self.entries.iter().find(|entry| entry.name == name)
-    }
-
-    /// Every definition of this name, the one in force first.
-    pub fn definitions(&self, name: &str) -> impl Iterator<Item = &ServerEntry> {
-        let shadowed = self.shadowed.iter().map(|shadowed| &shadowed.entry);
-        self.entries.iter().chain(shadowed).filter(move |entry| entry.name == name)
-    }
-
-    /// The configured name that is nearest to `name`, if one is near enough to be what was meant.
-    pub fn nearest(&self, name: &str) -> Option<&str> {
-        suggest::nearest(name, self.entries.iter().map(|entry| entry.name.as_str()))
-    }
-
-    /// What is wrong with whole files: what stands in them is not known.
-    pub fn broken_files(&self) -> impl Iterator<Item = &Problem> {
-        self.problems.iter().filter(|problem| problem.is_of_whole_file())
-    }
-
-    /// The problems of the entries of this name.
-    pub fn problems_of<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Problem> + use<'a> {
-        let numbers = self.problems_of.get(name).into_iter().flatten();
-        numbers.filter_map(|number| self.problems.get(*number))
-    }
-
-    /// Where every part of an entry comes from, as it may be shown.
-    pub fn explain(&self, name: &str) -> Option<Explanation> {
-        Explanation::of(self, self.entry(name)?)
-    }
-
-    /// The folders that the files of this person say something of (`projects`), as they are written there: where a server may
-    /// be that is not found from here.
-    pub fn folders(&self) -> &[PathBuf] {
-        self.folders.expose()
-    }
-
-    /// The files and directories that could make this another configuration, whether they are there or not.
-    pub fn watched(&self) -> &[PathBuf] {
-        self.watched.expose()
-    }
-
-    /// Every location that was considered: whether it exists, and why it is or is not used.
-    pub fn paths(&self) -> &[PathReport] {
-        &self.paths
-    }
-}
-
-/// Which sources may define servers at all.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Control {
-    /// All of them.
-    Open,
-    /// `--strict-mcp-config`: the command line only.
-    Strict,
-    /// `--from`: the files of one host, and the command line.
-    Host {
-        /// They are the ones that are read anyway, without our own.
-        native: bool,
-    },
-    /// `managed-mcp.json` exists: it alone.
-    Managed,
-}
-
-impl Control {
-    fn of(sources: &Sources, problems: &mut Vec<Problem>) -> Self {
-        let managed = sources.with_role(Role::Managed).find(|file| !matches!(file.content, Content::Absent));
-        let Some(managed) = managed else {
-            return match sources.host {
-                _ if sources.strict => Self::Strict,
-                Some(host) => Self::Host { native: host.is_read_anyway() },
-                None => Self::Open,
-            };
-        };
-        if sources.host.is_some() {
-            let message = "the administrator's file has exclusive control; --from cannot be used";
-            problems.push(
-                Problem::new(Severity::Error, ProblemCode::ManagedPolicy, message).in_place(&managed.place),
-            );
-        }
-        let is_given = sources.with_role(Role::Dynamic).any(|source| source.place == Place::Url);
-        let is_configured = sources.with_role(Role::Dynamic).any(|source| source.place != Place::Url);
-        for (is_so, what) in [
-            (sources.strict || is_configured, "--mcp-config and --strict-mcp-config"),
-            (is_given, "a server by its URL"),
-        ] {
-            if is_so {
-                let message =
-                    format!("the administrator's file has exclusive control; {what} cannot be used");
-                let problem = Problem::new(Severity::Error, ProblemCode::ManagedPolicy, message);
-                problems.push(problem.in_place(&managed.place));
-            }
-        }
-        Self::Managed
-    }
-
-    /// Whether a file of this role may define servers.
-    pub(crate) fn admits(self, role: Role) -> bool {
-        match self {
-            Self::Managed => role == Role::Managed,
-            Self::Strict => role == Role::Dynamic,
-            Self::Host { native: true } => matches!(role, Role::Dynamic | Role::User | Role::Project),
-            Self::Host { native: false } => matches!(role, Role::Dynamic | Role::Host(_)),
-            Self::Open => matches!(role, Role::Dynamic | Role::User | Role::Own | Role::Project),
-        }
-    }
 }
 
 /// What is known about names, whatever file defines them.
@@ -468,26 +331,18 @@ fn entries(
         for (path, node) in sources.project.roots().into_iter().flat_map(|root| project_nodes(document, root))
         {
             let object = node.as_object();
-            found.extend(map_of_servers(document, object, &path, Scope::Local, context, problems));
+            found.extend(shape::map_of_servers(document, object, &path, Scope::Local, context, problems));
         }
     } else if role == Role::Own {
         found.extend(own::of_project(document, &sources.project, context, problems));
     }
-    found.extend(map_of_servers(document, Some(object), &Pointer::default(), scope, context, problems));
+    found.extend(shape::map_of_servers(
+        document,
+        Some(object),
+        &Pointer::default(),
+        scope,
+        context,
+        problems,
+    ));
     found
-}
-
-pub(crate) fn map_of_servers(
-    document: &Document<'_>,
-    object: Option<&Object>,
-    path: &Pointer,
-    scope: Scope,
-    context: Context<'_>,
-    problems: &mut Vec<Problem>,
-) -> Vec<ServerEntry> {
-    if let Some(object) = object.filter(|_| document.host.is_none()) {
-        shape::check_names(document, object, path, problems);
-    }
-    let Some(node) = object.and_then(|object| object.get("mcpServers")) else { return Vec::new() };
-    schema::servers(document, node, &path.key("mcpServers"), scope, context, problems)
 }

@@ -9,8 +9,8 @@
 use crate::decisions::project_nodes;
 use crate::document::Document;
 use crate::entry::{Scope, ServerEntry};
-use crate::load::map_of_servers;
 use crate::schema::Context;
+use crate::shape::map_of_servers;
 use crate::{Problem, Project};
 
 /// What a person's own file has for this project alone, the worktree before its main checkout. What it has for other projects

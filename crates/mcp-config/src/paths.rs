@@ -3,8 +3,8 @@
 use serde::Serialize;
 
 use crate::Place;
+use crate::control::Control;
 use crate::decisions::ParsedFile;
-use crate::load::Control;
 use crate::never_read::UnreadPlace;
 use crate::sources::{Content, Role, Source, Sources};
 

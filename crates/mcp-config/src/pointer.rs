@@ -6,6 +6,7 @@
 //! scope.
 
 mod command;
+mod dead_end;
 mod launchers;
 mod script;
 
@@ -13,7 +14,11 @@ use std::fmt;
 
 use crate::entry::{Approval, Scope, ServerEntry};
 use crate::program::Program;
-use crate::{Config, Problem, ProblemCode, RedactedText, Severity, Text};
+use crate::{Problem, ProblemCode, RedactedText, Severity, Text};
+
+/// What to do about a pointer that leads nowhere.
+const HINT: &str = "put the server's own entry, its url or command, under that name into another file or scope \
+                    that is read, or rename one of the two";
 
 /// An entry that says how a host reaches a server. Never started.
 #[derive(Clone, Debug)]
@@ -89,42 +94,5 @@ pub(crate) fn notes(servers: &[ServerEntry], program: Program<'_>, problems: &mu
             let problem = Problem::new(Severity::Note, ProblemCode::Pointer, pointer.to_string());
             problems.push(problem.at(&entry.origin).of_server(&entry.name));
         }
-    }
-}
-
-/// What to do about a pointer that leads nowhere.
-const HINT: &str = "put the server's own entry, its url or command, under that name into another file or scope \
-                    that is read, or rename one of the two";
-
-/// Names of a way that are followed and told.
-const MAX_TRAIL: usize = 16;
-
-impl Config {
-    /// The pointers of this name.
-    pub fn pointers_of(&self, name: &str) -> impl Iterator<Item = &Pointer> {
-        self.pointers.iter().filter(move |pointer| pointer.entry.name == name)
-    }
-
-    /// Why a name that has a pointer and no server cannot be used, as a fragment that names the place.
-    pub fn dead_end(&self, name: &str) -> Option<String> {
-        let pointer = self.pointers_of(name).next().filter(|_| self.entry(name).is_none())?;
-        let origin = &pointer.entry.origin;
-        let what = format!("{origin} ({}) is {pointer}", origin.field);
-        let mut trail = vec![name];
-        let mut last = pointer;
-        while self.entry(last.name.expose()).is_none() {
-            // A stranger's file may hold a way of any length.
-            let seen = trail.len() > MAX_TRAIL || trail.contains(&last.name.expose().as_str());
-            trail.push(last.name.expose());
-            match self.pointers_of(last.name.expose()).next() {
-                Some(pointer) if !seen => last = pointer,
-                // Each name but the first is that of an entry as well, and those are shown.
-                Some(_) if trail.len() > 2 => {
-                    return Some(format!("{what}, and it leads back to itself: {}", trail.join(" → ")));
-                }
-                _ => return Some(format!("{what}, and no entry says where {:?} is", last.target)),
-            }
-        }
-        Some(what)
     }
 }

@@ -1,8 +1,9 @@
 //! What a file of servers is, as a whole: an object `mcpServers`, written once, by its name.
 
 use crate::document::Document;
+use crate::entry::{Scope, ServerEntry};
 use crate::json::{Member, Node, Object, Pointer};
-use crate::schema::{ENTRY_KEYS, WRAPPED};
+use crate::schema::{self, Context, ENTRY_KEYS, WRAPPED};
 use crate::{Problem, ProblemCode, Severity, foreign, overrides};
 
 /// The member that has the servers.
@@ -109,4 +110,20 @@ fn is_entry(node: &Node) -> bool {
     // A file may have such a member as an object of another kind.
     let has = |key: &str| entry.get(key).is_some_and(|node| node.as_object().is_none());
     ENTRY_KEYS.into_iter().any(has) || foreign::url(entry).is_some()
+}
+
+/// The entries of a map of servers.
+pub(crate) fn map_of_servers(
+    document: &Document<'_>,
+    object: Option<&Object>,
+    path: &Pointer,
+    scope: Scope,
+    context: Context<'_>,
+    problems: &mut Vec<Problem>,
+) -> Vec<ServerEntry> {
+    if let Some(object) = object.filter(|_| document.host.is_none()) {
+        check_names(document, object, path, problems);
+    }
+    let Some(node) = object.and_then(|object| object.get("mcpServers")) else { return Vec::new() };
+    schema::servers(document, node, &path.key("mcpServers"), scope, context, problems)
 }

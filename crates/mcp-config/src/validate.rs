@@ -5,9 +5,10 @@ use std::path::Path;
 use crate::document::Document;
 use crate::env_file::{self, EnvFiles};
 use crate::json::{Node, Object, Pointer};
-use crate::load::map_of_servers;
+
 use crate::program::Program;
 use crate::schema::Context;
+use crate::shape::map_of_servers;
 use crate::sources::{self, Content};
 use crate::{Env, Place, Problem, ProblemCode, Scope, Severity, overrides, pointer, shape};
 

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
+use crate::client_info::ClientInfo;
 use crate::message::RpcError;
 use crate::message::object::write_string;
-use crate::options::ClientInfo;
 
 pub use crate::hub::Notifications;
 pub use crate::inbound::HandlerFuture;

@@ -33,6 +33,7 @@ mod activity;
 mod authed;
 pub mod cache;
 mod call;
+mod client_info;
 pub mod completion;
 pub mod connect;
 pub mod connection;

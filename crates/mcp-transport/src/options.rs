@@ -16,29 +16,11 @@ use crate::limits::{Allowance, Limits};
 use crate::trace::{TraceContext, TracePropagator};
 
 pub use self::limit_names::LimitNames;
+pub use crate::client_info::ClientInfo;
 pub use crate::resolver::{ResolveRequest, Resolver, ResolverFuture};
 #[cfg(feature = "http")]
 pub(crate) use tls::Material;
 pub use tls::{ClientIdentity, Pem, TlsOptions};
-
-/// Who this client says it is (`clientInfo` of the MCP handshake).
-#[derive(Clone, Debug, Eq, Hash, PartialEq)]
-#[non_exhaustive]
-pub struct ClientInfo {
-    /// A name for programs.
-    pub name: String,
-    /// A name for people.
-    pub title: Option<String>,
-    /// Its version.
-    pub version: String,
-}
-
-impl ClientInfo {
-    /// An identity without a title.
-    pub fn new(name: impl Into<String>, version: impl Into<String>) -> Self {
-        Self { name: name.into(), title: None, version: version.into() }
-    }
-}
 
 /// The URL of a proxy, and what named it.
 #[derive(Clone, Eq, Hash, PartialEq)]

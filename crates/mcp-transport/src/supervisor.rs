@@ -4,6 +4,7 @@ mod attempt;
 mod check;
 mod connection_task;
 mod decision;
+mod dial;
 mod error;
 mod failure_scope;
 mod listing;
@@ -38,8 +39,8 @@ pub use self::source::{
     NoContact, ServerFuture, ServerSource, StartLimits, SupervisorConfig, SupervisorPolicy,
 };
 
-use self::attempt::Dial;
 use self::connection_task::{Command, ConnectionTask};
+use self::dial::Dial;
 use self::failure_scope::FailureScope;
 use self::live::LiveConnection;
 use self::tries::Tries;

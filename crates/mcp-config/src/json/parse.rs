@@ -1,6 +1,5 @@
 //! Text to tree.
 
-use std::collections::HashMap;
 use std::fmt;
 
 use super::tree::WholeNumber;
@@ -9,9 +8,6 @@ use super::{Member, Node, Object, Pointer, Span, Value};
 /// How deep arrays and objects may nest. Configuration needs six levels; a file made to exhaust the
 /// stack is refused well before it could.
 pub(crate) const MAX_DEPTH: usize = 128;
-
-/// Objects up to this size are searched for duplicate keys pairwise, larger ones through a map.
-const PAIRWISE: usize = 16;
 
 /// What is wrong with a text, and where. Never quotes the text.
 #[derive(Clone, Debug, Eq, PartialEq)]
@@ -308,24 +304,9 @@ impl Parser<'_> {
     }
 }
 
-pub(super) fn mark_overridden(members: &mut [Member]) {
-    if members.len() <= PAIRWISE {
-        for index in 0..members.len() {
-            members[index].overridden =
-                members[index + 1..].iter().any(|later| later.key == members[index].key);
-        }
-        return;
-    }
-    let mut last: HashMap<&str, usize> = HashMap::with_capacity(members.len());
-    let earlier: Vec<usize> =
-        members.iter().enumerate().filter_map(|(index, member)| last.insert(&member.key, index)).collect();
-    for index in earlier {
-        members[index].overridden = true;
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::tree::PAIRWISE;
     use super::*;
 
     fn error(text: &str) -> (usize, String, &'static str) {

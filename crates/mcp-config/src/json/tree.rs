@@ -1,6 +1,10 @@
 //! The tree that the parser makes: values with byte spans, members in the order of the file.
 
+use std::collections::HashMap;
 use std::fmt;
+
+/// Objects up to this size are searched for duplicate keys pairwise, larger ones through a map.
+pub(super) const PAIRWISE: usize = 16;
 
 /// A half-open range of bytes in the text that was parsed: in half the bits of a `usize`, because a hostile text has a
 /// value in every second byte.
@@ -151,7 +155,7 @@ impl Node {
 impl Object {
     /// The members in the order in which they are written; where a key is written twice, the last one counts.
     pub(crate) fn of(mut members: Vec<Member>) -> Self {
-        super::parse::mark_overridden(&mut members);
+        mark_overridden(&mut members);
         Self { members: members.into_boxed_slice() }
     }
 
@@ -180,5 +184,21 @@ impl Object {
 impl fmt::Debug for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} at {}..{}", self.kind(), self.span.start, self.span.end)
+    }
+}
+
+fn mark_overridden(members: &mut [Member]) {
+    if members.len() <= PAIRWISE {
+        for index in 0..members.len() {
+            members[index].overridden =
+                members[index + 1..].iter().any(|later| later.key == members[index].key);
+        }
+        return;
+    }
+    let mut last: HashMap<&str, usize> = HashMap::with_capacity(members.len());
+    let earlier: Vec<usize> =
+        members.iter().enumerate().filter_map(|(index, member)| last.insert(&member.key, index)).collect();
+    for index in earlier {
+        members[index].overridden = true;
     }
 }

@@ -1,6 +1,5 @@
 //! One attempt to connect, as a value that can be dropped at any point without leaving anything behind.
 
-use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -12,48 +11,17 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::connect::{Connector, Server, ServerLists, list};
+use crate::connect::{Server, ServerLists, list};
 use crate::connection::Connection;
 use crate::endpoint::Endpoint;
 use crate::error::TransportError;
 use crate::hub::Notifications;
 use crate::retry::RetryPolicy;
 use crate::supervisor::check::ask_again;
+use crate::supervisor::dial::{Dial, Failure};
 use crate::supervisor::live::LiveConnection;
 use crate::supervisor::source::{NoContact, ServerSource, StartLimits, is_local};
 use crate::waiting::WaitState;
-
-pub(super) type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
-
-/// How a connection is made: the seam at which tests of the keeper have no network.
-pub(super) trait Dial: Send + Sync + 'static {
-    /// `waiting` is told while it waits for credentials.
-    fn dial<'a>(
-        &'a self,
-        server: &'a Server,
-        waiting: &'a Arc<WaitState>,
-    ) -> BoxFuture<'a, Result<Connection, TransportError>>;
-
-    /// Lets go of the sockets that were opened before `moment`.
-    fn forget_sockets(&self, moment: Instant);
-}
-
-impl Dial for Connector {
-    fn dial<'a>(
-        &'a self,
-        server: &'a Server,
-        waiting: &'a Arc<WaitState>,
-    ) -> BoxFuture<'a, Result<Connection, TransportError>> {
-        Box::pin(self.attempt_seen(server, waiting))
-    }
-
-    fn forget_sockets(&self, moment: Instant) {
-        #[cfg(feature = "http")]
-        self.http().forget_sockets(moment);
-        #[cfg(not(feature = "http"))]
-        let _ = moment;
-    }
-}
 
 /// What an attempt waits for, for the callers that wait for it.
 #[derive(Debug, Default)]
@@ -144,12 +112,6 @@ pub(super) enum DialTarget {
     Server(Box<Server>),
     /// The connection that fell silent.
     Silent(Arc<LiveConnection>),
-}
-
-/// Why one try failed.
-pub(super) enum Failure {
-    Gone,
-    Error(TransportError),
 }
 
 impl Attempt {

@@ -7,7 +7,7 @@ use mcp_status::{Evidence, Outcome, Phase};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use super::attempt::{BoxFuture, Failure};
+use super::dial::{BoxFuture, Failure};
 use super::failure_scope::FailureScope;
 use super::live::LiveConnection;
 use crate::connection::Connection;

@@ -14,8 +14,9 @@ use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, AttemptOutcome, AttemptProgress, Background, Dial, FreshConnection, origin};
+use super::attempt::{Attempt, AttemptOutcome, AttemptProgress, Background, FreshConnection, origin};
 use super::check::Check;
+use super::dial::Dial;
 use super::failure_scope::FailureScope;
 use super::listing::Listing;
 use super::live::{CloseMode, LiveConnection};

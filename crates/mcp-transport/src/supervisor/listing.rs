@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep};
 
-use super::attempt::BoxFuture;
+use super::dial::BoxFuture;
 use crate::connect::{ServerLists, list};
 use crate::connection::Connection;
 use crate::retry::RetryPolicy;

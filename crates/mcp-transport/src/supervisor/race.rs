@@ -7,7 +7,8 @@ use std::time::Duration;
 use mcp_status::classify;
 use tokio::time::Instant;
 
-use super::attempt::{Attempt, AttemptOutcome, BoxFuture, Failure, FreshConnection, Goal};
+use super::attempt::{Attempt, AttemptOutcome, FreshConnection, Goal};
+use super::dial::{BoxFuture, Failure};
 use super::source::NoContact;
 
 /// One attempt, as a value that can be dropped at any point.

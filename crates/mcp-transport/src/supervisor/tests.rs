@@ -14,7 +14,7 @@ use mcp_status::{ActionFacts, ChallengeKind, Reason, ReasonCode, ServerStatus, T
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 
-use super::attempt::BoxFuture;
+use super::dial::BoxFuture;
 use super::*;
 use crate::authed::AuthedClient;
 use crate::connect::Server;

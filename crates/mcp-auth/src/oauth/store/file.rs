@@ -24,6 +24,7 @@ use crate::{AuthError, AuthErrorKind, AuthFuture};
 mod credential_dir;
 mod lock;
 mod names;
+mod private_dir;
 
 use credential_dir::CredentialDir;
 use lock::LockDir;

@@ -8,7 +8,6 @@ use std::collections::HashSet;
 use mcp_config::registry::{Answers, DraftError, Offer, RegistryInput};
 
 use super::entry::usage;
-use super::registry::given_up;
 use crate::app::App;
 use crate::args::AddArgs;
 use crate::confirmation::Answers as Typed;
@@ -210,4 +209,9 @@ fn question(app: &App, input: &RegistryInput, server: &str, number: usize) -> St
     // Wrapped as what is read, and asked on its last line.
     let text = paragraph(&format!("{text}{empty}:"), app.stderr_room());
     format!("{} ", text.trim_end_matches('\n'))
+}
+
+/// A person who ends the input wants no more of it.
+pub(super) fn given_up() -> CliError {
+    CliError::usage("not-confirmed", "nothing was added").next("answer the questions, or use --input")
 }

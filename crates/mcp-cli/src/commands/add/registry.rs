@@ -269,7 +269,7 @@ async fn choose(
     loop {
         typed.forget_typed();
         app.output.error(&format!("Which one, 1 to {count}? [1] "));
-        let Some(line) = typed.line().await else { return Err(given_up()) };
+        let Some(line) = typed.line().await else { return Err(answers::given_up()) };
         match line.trim() {
             "" => return Ok(0),
             word => match word.parse::<usize>().ok().and_then(|number| number.checked_sub(1)) {
@@ -379,9 +379,4 @@ fn items(value: &Value) -> Vec<String> {
         Value::Array(items) => items.iter().filter_map(Value::as_str).map(str::to_owned).collect(),
         _ => Vec::new(),
     }
-}
-
-/// A person who ends the input wants no more of it.
-pub(super) fn given_up() -> CliError {
-    CliError::usage("not-confirmed", "nothing was added").next("answer the questions, or use --input")
 }

@@ -5,9 +5,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use mcp_files::{FileError, Links};
+use mcp_files::FileError;
 
 use super::lock::WritePermit;
+use super::private_dir::{private_dir, tell_if_open};
 
 /// A record has a few kilobytes; something much larger is not one, and is not read into memory.
 const MAX_LEN: u64 = 1 << 20;
@@ -142,30 +143,3 @@ fn remove_if_there(path: &Path) -> io::Result<bool> {
         Err(error) => Err(error),
     }
 }
-
-/// Makes sure that `root` and its subdirectory `dir` are there and are for this account only.
-///
-/// The root may be a link: people keep their data on another disk. What counts is where it leads. A directory of another
-/// account is refused: that one could replace or read what is in it, and what `sudo` leaves there could not be read
-/// afterwards.
-pub(super) fn private_dir(root: &Path, dir: &Path) -> Result<(), FileError> {
-    tell_if_open(root);
-    mcp_files::private_dir(root, Links::Follow)?;
-    tell_if_open(dir);
-    mcp_files::private_dir(dir, Links::Refuse)
-}
-
-/// A person wants to know that others could read a sign-in so far; who looks closes it.
-#[cfg(unix)]
-fn tell_if_open(path: &Path) {
-    use std::os::unix::fs::PermissionsExt;
-    let Ok(found) = fs::metadata(path) else { return };
-    let mode = found.permissions().mode() & 0o7777;
-    if mode & 0o077 != 0 {
-        tracing::warn!(path = %path.display(), mode = %format!("{mode:o}"), "was open to others, and is closed now");
-    }
-}
-
-/// Elsewhere the rights of the profile directory are inherited.
-#[cfg(not(unix))]
-fn tell_if_open(_: &Path) {}

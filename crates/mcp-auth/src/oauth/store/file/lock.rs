@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::credential_dir::private_dir;
+use super::private_dir::private_dir;
 use crate::oauth::store::StoreGuard;
 use crate::oauth::store::memory::LocalGuard;
 use crate::{AuthError, AuthErrorKind};

@@ -1,0 +1,83 @@
+//! The configuration in force, as a value.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use crate::decisions::Trust;
+use crate::entry::ServerEntry;
+use crate::paths::PathReport;
+use crate::pointer::Pointer;
+use crate::precedence::ShadowedEntry;
+use crate::{Locations, Problem, Project, RedactedText, suggest};
+
+/// The configuration in force, what it shadows, and what is wrong.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// The entries in force, one per name: by scope, then in the order of the files.
+    pub entries: Vec<ServerEntry>,
+    /// The definitions that are not in force.
+    pub shadowed: Vec<ShadowedEntry>,
+    /// The entries that are how a host reaches a server, and no servers. None of them is in force or shadowed.
+    pub pointers: Vec<Pointer>,
+    /// Everything that is wrong or odd, in the order in which it was found.
+    pub problems: Vec<Problem>,
+    /// The project that it was loaded for.
+    pub project: Project,
+    /// The locations that do not depend on the project.
+    pub locations: Locations,
+    /// Whether the folder is trusted.
+    pub trust: Trust,
+    /// What the folder's own settings approve has been met.
+    pub(crate) settled: bool,
+    pub(crate) paths: Vec<PathReport>,
+    pub(crate) watched: RedactedText<Vec<PathBuf>>,
+    pub(crate) folders: RedactedText<Vec<PathBuf>>,
+    /// The numbers of the problems of each name.
+    pub(crate) problems_of: HashMap<String, Vec<usize>>,
+}
+
+impl Config {
+    /// The entry in force under this name.
+    pub fn entry(&self, name: &str) -> Option<&ServerEntry> {
+        self.entries.iter().find(|entry| entry.name == name)
+    }
+
+    /// Every definition of this name, the one in force first.
+    pub fn definitions(&self, name: &str) -> impl Iterator<Item = &ServerEntry> {
+        let shadowed = self.shadowed.iter().map(|shadowed| &shadowed.entry);
+        self.entries.iter().chain(shadowed).filter(move |entry| entry.name == name)
+    }
+
+    /// The configured name that is nearest to `name`, if one is near enough to be what was meant.
+    pub fn nearest(&self, name: &str) -> Option<&str> {
+        suggest::nearest(name, self.entries.iter().map(|entry| entry.name.as_str()))
+    }
+
+    /// What is wrong with whole files: what stands in them is not known.
+    pub fn broken_files(&self) -> impl Iterator<Item = &Problem> {
+        self.problems.iter().filter(|problem| problem.is_of_whole_file())
+    }
+
+    /// The problems of the entries of this name.
+    pub fn problems_of<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Problem> + use<'a> {
+        let numbers = self.problems_of.get(name).into_iter().flatten();
+        numbers.filter_map(|number| self.problems.get(*number))
+    }
+
+    /// The folders that the files of this person say something of (`projects`), as they are written there: where a server may
+    /// be that is not found from here.
+    pub fn folders(&self) -> &[PathBuf] {
+        self.folders.expose()
+    }
+
+    /// The files and directories that could make this another configuration, whether they are there or not.
+    pub fn watched(&self) -> &[PathBuf] {
+        self.watched.expose()
+    }
+
+    /// Every location that was considered: whether it exists, and why it is or is not used.
+    pub fn paths(&self) -> &[PathReport] {
+        &self.paths
+    }
+}
