@@ -1,5 +1,6 @@
-//! The import table, the quarantines and the naming rules of ARCHITECTURE.md.
+//! The import table, the quarantines, the naming rules and the circles of ARCHITECTURE.md.
 
+mod circles;
 mod imports;
 mod source_rules;
 mod words;
@@ -9,15 +10,27 @@ use crate::{Problems, duplicates};
 
 /// Checks all of them and reports every problem at once.
 pub(crate) fn run() -> Result<(), Problems> {
-    let mut problems = imports::check()?;
-    let sources = read_all()?;
+    // Cargo resolves trees while the sources are read.
+    let (sources, imports, duplicates) = std::thread::scope(|scope| {
+        let imports = scope.spawn(imports::check);
+        let duplicates = scope.spawn(duplicates::check);
+        (read_all(), joined(imports.join()), joined(duplicates.join()))
+    });
+    let sources = sources?;
+    let mut problems = imports?;
     problems.extend(source_rules::check(&sources));
     problems.extend(words::check(&sources)?);
-    problems.extend(duplicates::check()?);
+    problems.extend(circles::check(&sources)?);
+    problems.extend(duplicates?);
     if problems.is_empty() {
         println!("imports, quarantines, names and versions are as ARCHITECTURE.md and deny.toml say");
         Ok(())
     } else {
         Err(problems)
     }
+}
+
+/// What a thread found.
+fn joined(found: std::thread::Result<Result<Problems, Problems>>) -> Result<Problems, Problems> {
+    found.unwrap_or_else(|_| Err(vec!["a check ended before it was through".to_owned()]))
 }
