@@ -36,6 +36,7 @@
 //!
 //! `helper` and `oauth` (both on by default) bring the providers of these names; `contract-tests` brings the test
 //! suite that any provider must pass. Without features this crate has the traits and everything that is pure.
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod build;
 mod chain;

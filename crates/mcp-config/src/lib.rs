@@ -31,6 +31,7 @@
 //! assert_eq!(docs.display_url().as_deref(), Some("https://docs.example/mcp"));
 //! assert_eq!(config.nearest("dosc"), Some("docs"));
 //! ```
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 /// The examples of the README compile.
 #[cfg(doctest)]

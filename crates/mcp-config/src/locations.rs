@@ -48,6 +48,10 @@ pub struct Locations {
 }
 
 impl Locations {
+    /// What the folders of our own files are called, and what keyrings know the sign-ins by: one name for all programs that
+    /// share them.
+    pub const NAME: &'static str = "mcplink";
+
     /// The locations for `env`; relative paths in it are taken from `cwd`.
     pub fn new(env: &Env, cwd: &Path, platform: Platform) -> Self {
         let home = home(env, cwd, platform);
@@ -106,7 +110,7 @@ fn own_file(env: &Env, cwd: &Path, platform: Platform, home: Option<&Path>) -> O
         Platform::Unix | Platform::MacOs => xdg_config_dir(env, home)?,
         Platform::Windows => env.path("APPDATA").or_else(|| Some(home?.join(r"AppData\Roaming")))?,
     };
-    Some(dir.join("mcplink").join("mcp.json"))
+    Some(dir.join(Locations::NAME).join("mcp.json"))
 }
 
 fn state_dir(env: &Env, cwd: &Path, platform: Platform, home: Option<&Path>) -> Option<PathBuf> {
@@ -115,14 +119,14 @@ fn state_dir(env: &Env, cwd: &Path, platform: Platform, home: Option<&Path>) -> 
     }
     // The XDG base directory specification has relative paths ignored.
     if let Some(dir) = env.path("XDG_STATE_HOME").filter(|dir| dir.is_absolute()) {
-        return Some(dir.join("mcplink"));
+        return Some(dir.join(Locations::NAME));
     }
     match platform {
-        Platform::Unix => Some(home?.join(".local/state/mcplink")),
-        Platform::MacOs => Some(home?.join("Library/Application Support/mcplink")),
+        Platform::Unix => Some(home?.join(".local/state").join(Locations::NAME)),
+        Platform::MacOs => Some(home?.join("Library/Application Support").join(Locations::NAME)),
         Platform::Windows => {
             let local = env.path("LOCALAPPDATA").or_else(|| Some(home?.join(r"AppData\Local")));
-            Some(local?.join("mcplink"))
+            Some(local?.join(Locations::NAME))
         }
     }
 }

@@ -261,7 +261,7 @@ fn token_store(state_dir: Option<&Path>) -> Arc<dyn TokenStore> {
     match files(state_dir) {
         Some(files) => {
             #[cfg(feature = "keyring")]
-            let files = mcp_auth::oauth::store::KeyringTokenStore::new("mcplink", files);
+            let files = mcp_auth::oauth::store::KeyringTokenStore::new(Locations::NAME, files);
             Arc::new(files)
         }
         // Without a home directory nothing can be kept beyond this process.

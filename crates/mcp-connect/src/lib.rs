@@ -15,6 +15,7 @@
 //! | whether two entries come to the same connection | [`Fingerprint`] |
 //!
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod examination;
 mod fingerprint;

@@ -23,6 +23,7 @@
 //! over a socket or pipe that the program opens itself.
 #![doc = "\n# In ten lines\n"]
 #![doc = include_str!("../README.md")]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![cfg_attr(
     not(feature = "http"),
     expect(dead_code, reason = "some of what wires share is used by HTTP alone")
