@@ -108,7 +108,7 @@ impl Bundle {
                         .iter()
                         .for_each(|(member, value)| bundle.field(&format!("{key}.{member}"), value));
                 }
-                _ if crate::schema::is_remark(key) => {}
+                _ if crate::remark::is_remark(key) => {}
                 (_, value) => bundle.field(key, value),
             }
         }

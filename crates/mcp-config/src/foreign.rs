@@ -73,31 +73,6 @@ pub(crate) fn field(field: &str) -> Option<String> {
     words::field(field)?.instead.map(str::to_owned)
 }
 
-/// What a text that is not JSON looks like, by the first line that is no comment.
-pub(crate) fn format(text: &str) -> Option<&'static str> {
-    let line = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#'))?;
-    let is_name = |name: &str| {
-        let name = name.trim().trim_matches('"');
-        !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || "-_. \"".contains(c))
-    };
-    let table = line.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let table = table.map(|table| table.strip_prefix('[').unwrap_or(table).trim_end_matches(']'));
-    if table.is_some_and(|table| {
-        is_name(table) && table.starts_with(|c: char| c.is_ascii_alphabetic() || c == '"')
-    }) || line.split_once('=').is_some_and(|(name, _)| is_name(name))
-    {
-        return Some("TOML");
-    }
-    if line == "---" || line.split_once(':').is_some_and(|(name, _)| is_name(name) && !name.starts_with('"'))
-    {
-        return Some("YAML");
-    }
-    if line.starts_with("```") {
-        return Some("Markdown");
-    }
-    line.starts_with('<').then_some("XML or HTML")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -141,25 +116,6 @@ mod tests {
             ("smoke", None),
         ] {
             assert_eq!(kind(theirs), ours, "{theirs}");
-        }
-    }
-
-    #[test]
-    fn fa_a49_a_text_of_another_format_is_called_by_its_name() {
-        for (text, expected) in [
-            ("# Codex\n[mcp_servers.x]\ncommand = \"x\"", Some("TOML")),
-            ("model = \"x\"\n", Some("TOML")),
-            ("[[servers]]\n", Some("TOML")),
-            ("mcpServers:\n  x:\n", Some("YAML")),
-            ("---\na: 1", Some("YAML")),
-            ("```json\n{}\n```", Some("Markdown")),
-            ("<html>", Some("XML or HTML")),
-            ("[1, 2", None),
-            ("{\"a\": }", None),
-            ("\"mcpServers\": {}", None),
-            ("", None),
-        ] {
-            assert_eq!(format(text), expected, "{text:?}");
         }
     }
 }

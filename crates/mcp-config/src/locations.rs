@@ -4,6 +4,9 @@ use std::path::{Path, PathBuf};
 
 use crate::Env;
 
+/// The name of the file of trust and approvals.
+pub(crate) const DECISIONS_FILE: &str = "trust.json";
+
 /// The operating system whose conventions decide where files are.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 #[non_exhaustive]
@@ -75,7 +78,7 @@ impl Locations {
 
     /// The file of trust and approvals given to this tool.
     pub(crate) fn decisions_file(&self) -> Option<PathBuf> {
-        Some(self.state_dir.as_ref()?.join(crate::trust::FILE_NAME))
+        Some(self.state_dir.as_ref()?.join(DECISIONS_FILE))
     }
 
     /// The configuration of the desktop application: another program's, and never read here.

@@ -202,7 +202,7 @@ fn read_fields(
                     said.tools.pin(origin);
                 }
             }
-            key if crate::schema::is_remark(key) => {}
+            key if crate::remark::is_remark(key) => {}
             key => {
                 let message =
                     format!("{:?} cannot be overridden; it is ignored", crate::display::display_key(key));

@@ -26,7 +26,6 @@ use crate::entry::{Approval, Limits, Scope, Server, ServerEntry, Stdio, Switch};
 use crate::env_file::EnvFiles;
 use crate::json::{Member, Node, Object, Pointer};
 use crate::{Env, Problem, ProblemCode, RemoteKind, Severity, ToolPolicy, extra};
-pub(crate) use fields::is_remark;
 pub use json_schema::json_schema;
 pub(crate) use tools::{LISTS as TOOL_LISTS, PINS, names as tool_names, says_nothing, shown as shown_tools};
 

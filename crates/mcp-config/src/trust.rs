@@ -26,13 +26,12 @@ use crate::consent::{Record, Slot, Terms};
 use crate::decision_file::DecisionFile;
 use crate::decisions::{HELPER, SETTLED, file_of};
 use crate::entry::{Scope, ServerEntry};
+use crate::locations::DECISIONS_FILE;
 use crate::project::{canonical, project_key};
 use crate::{ConfigError, ConfigErrorKind, Project};
 
 /// Since version 2, what was agreed to stands beside the name.
 const VERSION: u64 = 2;
-
-pub(crate) const FILE_NAME: &str = "trust.json";
 
 /// A decision is a name and a digest; a person does not make this many.
 const MAX_BYTES: u64 = 8 * 1024 * 1024;
@@ -64,7 +63,7 @@ pub struct TrustStore {
 impl TrustStore {
     /// The store in `state_dir` (see [`Locations::state_dir`](crate::Locations)); nothing is touched yet.
     pub fn new(state_dir: impl AsRef<Path>) -> Self {
-        Self { file: DecisionFile::new(state_dir.as_ref(), FILE_NAME, MAX_BYTES) }
+        Self { file: DecisionFile::new(state_dir.as_ref(), DECISIONS_FILE, MAX_BYTES) }
     }
 
     /// The file.

@@ -126,7 +126,7 @@ impl Connection {
         let (inner, options) = (self.inner(), call.options);
         let (id, method) = (inner.next_id.fetch_add(1, Ordering::Relaxed), call.method);
         let given = (inner.options.propagator.as_deref(), options.trace.as_ref());
-        let traced = RequestTrace::begin(self, &inner.peer, (id, method, params), given);
+        let traced = RequestTrace::begin(&inner.peer, || self.revision(), (id, method, params), given);
         let allowance = options.allowance.unwrap_or_else(|| inner.hub.budget.limits.allowance(method));
         let limit = match (deadline, allowance.purpose) {
             (Some(deadline), _) => Some(Limit::new(deadline.limit, LimitSubject::Caller)),

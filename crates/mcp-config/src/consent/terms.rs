@@ -7,7 +7,7 @@ use crate::EnvFile;
 use crate::document::Document;
 use crate::entry::Field;
 use crate::json::{Node, Object, Pointer, Value};
-use crate::schema::is_remark;
+use crate::remark::is_remark;
 
 /// Fields that neither decide what runs nor where data goes nor what is sent there. All others count.
 const WITHOUT_EFFECT: [&str; 8] = [

@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::fmt;
 
-use crate::document::syntax;
 use crate::json::{Lines, Node, Pointer, SyntaxError};
+use crate::syntax::syntax;
 
 /// The kind of an [`EditError`].
 #[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]

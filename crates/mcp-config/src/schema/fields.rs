@@ -4,6 +4,7 @@ use super::json_schema::Shape;
 use super::reader::Reader;
 use crate::display::display_key;
 use crate::entry::RemoteKind;
+use crate::remark::is_remark;
 use crate::{ProblemCode, Severity};
 
 /// The kinds of entry; each has its own fields.
@@ -250,15 +251,6 @@ pub(super) fn check(reader: &mut Reader<'_, '_>, kind: Kind, of_the_program: &[S
         problem.hint = hint;
         reader.problems.push(problem);
     }
-}
-
-/// How keys begin, and what they are, that people use for remarks.
-pub(super) const REMARK_STARTS: [&str; 4] = ["_", "$", "#", "//"];
-pub(super) const REMARKS: [&str; 2] = ["description", "comment"];
-
-/// Keys that people use for remarks, because plain JSON has no comments.
-pub(crate) fn is_remark(key: &str) -> bool {
-    REMARK_STARTS.iter().any(|start| key.starts_with(start)) || REMARKS.contains(&key)
 }
 
 fn hint(key: &str, kind: Kind) -> Option<String> {

@@ -2,9 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::fields::{EntryKinds, FIELDS, REMARK_STARTS, REMARKS};
+use super::fields::{EntryKinds, FIELDS};
 use super::{limits, network, oauth, tools};
 use crate::overrides;
+use crate::remark::{REMARK_STARTS, REMARKS};
 
 /// What a value looks like.
 #[derive(Clone, Copy, Debug)]

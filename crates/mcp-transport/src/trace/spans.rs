@@ -13,7 +13,6 @@ use tracing::{Instrument as _, Span, debug_span};
 use url::Host;
 
 use super::{TraceContext, TracePropagator, outgoing};
-use crate::connection::Connection;
 use crate::endpoint::Endpoint;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::message::object::Members;
@@ -97,8 +96,14 @@ impl Peer {
         self
     }
 
-    /// The span of one request. Costs one atomic load when no subscriber is installed.
-    fn request(&self, id: i64, method: &str, params: Option<&str>, connection: &Connection) -> Span {
+    /// The span of one request. Costs one atomic load when no subscriber is installed: `revision` is not asked then.
+    fn request(
+        &self,
+        id: i64,
+        method: &str,
+        params: Option<&str>,
+        revision: impl FnOnce() -> ProtocolRevision,
+    ) -> Span {
         let span = debug_span!(
             "mcp.request",
             "otel.name" = Empty,
@@ -106,7 +111,7 @@ impl Peer {
             "otel.status_code" = Empty,
             "mcp.method.name" = method,
             "jsonrpc.request.id" = %id,
-            "mcp.protocol.version" = connection.revision().as_str(),
+            "mcp.protocol.version" = revision().as_str(),
             "network.transport" = self.transport,
             "network.protocol.name" = self.protocol,
             "server.address" = self.address,
@@ -161,12 +166,12 @@ pub(crate) struct RequestTrace<'a> {
 
 impl<'a> RequestTrace<'a> {
     pub(crate) fn begin(
-        connection: &Connection,
         peer: &Peer,
+        revision: impl FnOnce() -> ProtocolRevision,
         (id, method, params): (i64, &str, Option<&str>),
         (propagator, given): (Option<&dyn TracePropagator>, Option<&'a TraceContext>),
     ) -> Self {
-        let span = peer.request(id, method, params, connection);
+        let span = peer.request(id, method, params, revision);
         let context = span.in_scope(|| outgoing(propagator, given, params));
         Self { span, context }
     }
