@@ -1,6 +1,7 @@
 //! From files to the configuration in force. Never fails: what is wrong is a [`Problem`], and the rest is used.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::administrator::{self, Administrator};
