@@ -13,7 +13,7 @@ use crate::decisions::ParsedFile;
 use crate::document::Document;
 use crate::entry::{Scope, ServerEntry};
 use crate::json::{Member, Node, Object, Pointer, Value};
-use crate::load::Control;
+use crate::control::Control;
 use crate::schema::{self, Context};
 use crate::sources::{Role, Sources};
 use crate::{Origin, Problem, ProblemCode, Severity};
