@@ -1,13 +1,16 @@
 //! What is printed as the next step, as it can be pasted: with the options of this invocation that decide which entries
 //! are seen, and never the command that was just run.
 
+mod repeated;
+
 use std::path::Path;
 use std::sync::{Arc, OnceLock};
 
 use mcp_config::Address;
-use mcp_status::{Action, NextStep};
+use mcp_status::{Action, NextStep, ReasonCode};
 use serde_json::Value;
 
+use self::repeated::repeated;
 use crate::args::{Cli, Command};
 use crate::two_names;
 
@@ -35,6 +38,17 @@ pub(crate) fn command(step: &NextStep, name: &str) -> String {
     command + &more.collect::<String>()
 }
 
+/// The command that takes the step after a request failed with `code` over a connection that stood.
+pub(crate) fn command_after_request(step: &NextStep, code: ReasonCode, name: &str) -> String {
+    match step {
+        // What has just shaken hands is connected, and a wait for that would end at once. The parts of the way tell more.
+        NextStep::Wait if code != ReasonCode::Unreachable => {
+            format!("mcplink doctor {}", mcp_text::shell_word(name))
+        }
+        step => command(step, name),
+    }
+}
+
 /// What steps take over from the invocation.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Steps {
@@ -42,6 +56,8 @@ pub(crate) struct Steps {
     verb: &'static str,
     /// With a blank before each.
     options: String,
+    /// What a person does first, because a `--mcp-config` of this invocation cannot be repeated.
+    first: Option<&'static str>,
     /// The servers that were given by their URLs: a step has what was said of them.
     addresses: Arc<[Address]>,
     /// `--project` of the folder that was found for a name, once it was.
@@ -51,11 +67,13 @@ pub(crate) struct Steps {
 impl Steps {
     pub(crate) fn of(cli: &Cli) -> Self {
         let mut options = String::new();
+        let mut first = None;
         for config in &cli.global.mcp_config {
-            // A text may hold a secret, and a pipe is empty the second time.
-            if !is_text_or_pipe(config) {
-                options.push_str(&format!(" --mcp-config {}", mcp_text::shell_word(config)));
-            }
+            let word = repeated(config).unwrap_or_else(|instead| {
+                first = Some(instead);
+                "FILE".to_owned()
+            });
+            options.push_str(&format!(" --mcp-config {word}"));
         }
         if cli.global.strict_mcp_config {
             options.push_str(" --strict-mcp-config");
@@ -74,10 +92,12 @@ impl Steps {
             Command::Wait(_) => "wait",
             Command::Login(_) => "login",
             Command::Status(_) => "status",
+            Command::Doctor(_) => "doctor",
+            Command::Get(_) => "get",
             Command::Tools(ref args) if args.tool.is_none() && !two_names::may_be_two(&args.name) => "tools",
             _ => "",
         };
-        Self { verb, options, addresses: Arc::new([]), found: OnceLock::new() }
+        Self { verb, options, first, addresses: Arc::new([]), found: OnceLock::new() }
     }
 
     pub(crate) fn with_addresses(self, addresses: Arc<[Address]>) -> Self {
@@ -111,13 +131,14 @@ impl Steps {
         }
     }
 
-    /// The step for the server `name`, as it is printed.
-    pub(crate) fn words(&self, step: &NextStep, name: &str) -> String {
+    /// The step for the server `name`, as it is printed; none where the entry was just looked at.
+    pub(crate) fn words(&self, step: &NextStep, name: &str) -> Option<String> {
         match step {
             // Security: whatever it says, it does not become a command of this invocation.
-            NextStep::Provider { hint } => hint.clone(),
-            NextStep::ChangePolicy { .. } => step.to_string(),
-            step => self.step(&command(step, name)),
+            NextStep::Provider { hint } => Some(hint.clone()),
+            NextStep::ChangePolicy { .. } => Some(step.to_string()),
+            NextStep::LookAtEntry if self.verb == "get" => None,
+            step => Some(self.step(&command(step, name))),
         }
     }
 
@@ -144,7 +165,9 @@ impl Steps {
         let (verb, arguments) = rest.split_once(' ').unwrap_or((rest, ""));
         // What was just run brings nothing new. What the entry says, and where, may.
         // With an option of its own, it is another command.
-        let is_again = !arguments.is_empty() && verb == self.verb && !arguments.contains(" --");
+        // An examination has asked for the tools already.
+        let is_known = verb == self.verb || (verb, self.verb) == ("tools", "doctor");
+        let is_again = !arguments.is_empty() && is_known && !arguments.contains(" --");
         let verb = if is_again { "get" } else { verb };
         let alone = arguments.is_empty() || verb.starts_with('-') || arguments.contains("--help");
         let sees_entries = !alone || matches!(verb, "validate" | "list" | "status" | "paths");
@@ -153,11 +176,13 @@ impl Steps {
         let options =
             self.of_address(arguments).filter(|own| !next.contains(&**own)).unwrap_or_default() + options;
         let arguments = if arguments.is_empty() { String::new() } else { format!(" {arguments}") };
-        format!("mcplink {verb}{arguments}{options}")
+        let command = format!("mcplink {verb}{arguments}{options}");
+        match self.first {
+            Some(first) if sees_entries => format!("{first}, then {command}"),
+            _ => command,
+        }
     }
-}
 
-impl Steps {
     /// What was said of the server that these arguments begin with, with a blank before each word.
     fn of_address(&self, arguments: &str) -> Option<String> {
         let is_it = |address: &&Address| {
@@ -174,14 +199,12 @@ fn option_of(folder: &Path) -> String {
     format!(" --project {}", mcp_text::shell_word(&folder.to_string_lossy()))
 }
 
-fn is_text_or_pipe(config: &str) -> bool {
-    let is_pipe = ["/dev/", "/proc/"].iter().any(|place| config.starts_with(place));
-    config.trim_start().starts_with('{') || is_pipe || config == "-"
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use clap::Parser as _;
+    use mcp_status::{ActionFacts, ServerStatus, TransportKind, next_step};
 
     use super::*;
 
@@ -207,8 +230,13 @@ mod tests {
             ("mcplink status --scope user", "mcplink get x", "mcplink get x --scope user"),
             ("mcplink status --project /a/b", "mcplink get x", "mcplink get x --project /a/b"),
             ("mcplink list --from cursor", "mcplink login x", "mcplink login x --from cursor"),
-            ("mcplink status --mcp-config {}", "mcplink get x", "mcplink get x"),
-            ("mcplink status --mcp-config /dev/fd/63", "mcplink get x", "mcplink get x"),
+            ("mcplink status --mcp-config {}", "mcplink get x", "mcplink get x --mcp-config '{}'"),
+            (
+                "mcplink status --mcp-config /dev/fd/63",
+                "mcplink get x",
+                "write what the pipe gave to FILE, then mcplink get x --mcp-config FILE",
+            ),
+            ("mcplink status --mcp-config /dev/fd/63", "mcplink --help", "mcplink --help"),
             ("mcplink status --mcp-config a.json", "mcplink --help", "mcplink --help"),
             ("mcplink status --mcp-config a.json", "mcplink call --help", "mcplink call --help"),
             ("mcplink status --mcp-config a.json", "correct line 3 of x", "correct line 3 of x"),
@@ -262,7 +290,7 @@ mod tests {
         let steps = Steps::of(&Cli::try_parse_from(["mcplink", "status", "--scope", "user"]).unwrap());
         for hint in ["run `aws sso login`", "mcplink login x", "mcplink status"] {
             let step = NextStep::Provider { hint: hint.to_owned() };
-            assert_eq!((steps.words(&step, "a b"), command(&step, "a b")), (hint.into(), hint.into()));
+            assert_eq!((steps.words(&step, "a b"), command(&step, "a b")), (Some(hint.into()), hint.into()));
         }
     }
 
@@ -306,5 +334,67 @@ mod tests {
         assert_eq!(step("mcplink tools x/y", "mcplink tools x"), "mcplink tools x");
         assert_eq!(step("mcplink reconnect --all", "mcplink reconnect x"), "mcplink get x");
         assert_eq!(step("mcplink login x", "mcplink login x --no-browser"), "mcplink login x --no-browser");
+    }
+
+    fn after(verb: &str) -> Steps {
+        Steps::of(&Cli::try_parse_from(["mcplink", verb, "x"]).unwrap())
+    }
+
+    /// The verb of what is printed as the next step for a server `x` with this reason.
+    fn verb_after(steps: &Steps, facts: &ActionFacts) -> Option<String> {
+        let step = next_step(facts, None)?;
+        let printed = match steps.verb {
+            // The list fails over a connection that stands.
+            "tools" if facts.code == Some(ReasonCode::ToolsUnavailable) => {
+                let cause = ReasonCode::Unavailable;
+                steps.step(&command_after_request(&NextStep::Wait, cause, "x"))
+            }
+            "tools" => steps.step(&command_after_request(&step, facts.code?, "x")),
+            _ => steps.words(&step, "x")?,
+        };
+        Some(printed.strip_prefix("mcplink ")?.split(' ').next()?.to_owned())
+    }
+
+    #[test]
+    fn fh_h3_no_reason_leads_in_a_circle_from_any_verb() {
+        // All that print the reason of a server.
+        const VERBS: [&str; 7] = ["status", "wait", "tools", "doctor", "get", "reconnect", "login"];
+        // They change something, or show the entry, which is where a person goes on.
+        const ENDS: [&str; 6] = ["get", "reconnect", "login", "approve", "trust", "validate"];
+        let after: HashMap<&str, Steps> = VERBS.into_iter().map(|verb| (verb, after(verb))).collect();
+        for code in ReasonCode::ALL {
+            for bits in 0..32_u8 {
+                let has = |bit: u8| bits & (1 << bit) != 0;
+                let mut facts = ActionFacts::new(TransportKind::Remote);
+                facts.code = Some(code);
+                facts.status =
+                    if code == ReasonCode::ToolsUnavailable { facts.status } else { ServerStatus::Failed };
+                (facts.oauth_capable, facts.has_helper, facts.has_static_headers) = (has(0), has(1), has(2));
+                (facts.session, facts.restart) = (has(3), has(4));
+                for began in VERBS {
+                    let mut way = vec![began.to_owned()];
+                    while let Some(next) = verb_after(&after[&**way.last().unwrap()], &facts) {
+                        assert!(!way.contains(&next), "{code}: {way:?}, then {next}");
+                        let ends = ENDS.contains(&&*next);
+                        way.push(next);
+                        if ends || ENDS.contains(&began) {
+                            break;
+                        }
+                    }
+                    assert!(way.len() <= 5, "{code}: {way:?}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn fh_h3_a_list_that_fails_leads_to_an_examination_and_that_to_the_entry() {
+        let facts = ActionFacts::new(TransportKind::Remote)
+            .with_status(ServerStatus::Connected, Some(ReasonCode::ToolsUnavailable));
+        let way = ["status", "tools", "doctor"].map(|verb| verb_after(&after(verb), &facts).unwrap());
+        assert_eq!(way, ["tools", "doctor", "get"]);
+        assert_eq!(verb_after(&after("wait"), &facts).as_deref(), Some("tools"));
+        let lost = command_after_request(&NextStep::Wait, ReasonCode::Unreachable, "x");
+        assert_eq!(lost, "mcplink wait x");
     }
 }

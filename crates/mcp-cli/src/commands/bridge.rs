@@ -149,7 +149,7 @@ fn bridge_config(app: &App, name: &str, source: impl ServerSource) -> BridgeConf
     let (steps, of) = (app.steps.clone(), name.to_owned());
     BridgeConfig::new(name, env!("CARGO_PKG_VERSION"), source)
         .with_program("mcplink")
-        .with_next(move |step| Some(steps.words(step, &of)))
+        .with_next(move |step| steps.words(step, &of))
 }
 
 /// The entry of a name or a URL; in the one folder that has it, where this one has not. Else why there is none, and where it

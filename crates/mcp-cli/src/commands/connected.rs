@@ -163,7 +163,7 @@ pub(super) fn failed(wired: &ConfiguredServer, error: &TransportError) -> CliErr
         CliError::new(exit, reason.code.as_str(), format!("the request to {} failed", shown::name(name)))
             .why(wired.secrets.hide_known(&reason.message));
     match &reason.next {
-        Some(step) => error.next(steps::command(step, name)),
+        Some(step) => error.next(steps::command_after_request(step, reason.code, name)),
         None => error,
     }
 }

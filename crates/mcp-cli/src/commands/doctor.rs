@@ -148,7 +148,7 @@ async fn examine(app: &App, loaded: &LoadedConfig, name: &str) -> Result<Examine
         Some(_) if row.status == Some(ServerStatus::Disabled) => {
             Some(app.steps.step(&loaded.switched_on_by(name)))
         }
-        Some(cause) => cause.next.as_ref().map(|step| app.steps.words(step, name)),
+        Some(cause) => cause.next.as_ref().and_then(|step| app.steps.words(step, name)),
         None => None,
     };
     Ok(ExaminedServer { row, next, examination })

@@ -130,7 +130,7 @@ fn may_run(
             let mut error = CliError::new(exit, code, message);
             error.why = reason.map(|reason| reason.message.clone());
             error.next =
-                reason.and_then(|reason| reason.next.as_ref()).map(|step| app.steps.words(step, name));
+                reason.and_then(|reason| reason.next.as_ref()).and_then(|step| app.steps.words(step, name));
             return Err(error);
         }
         Ok(_) => {}

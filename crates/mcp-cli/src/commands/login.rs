@@ -148,7 +148,7 @@ fn refused(app: &App, wired: &ConfiguredServer, refusal: &LoginRefusal) -> CliEr
     };
     let look = format!("mcplink get {}", mcp_text::shell_word(name));
     let next = wired.offline_report().reason.and_then(|reason| reason.next);
-    CliError::usage(code, message).next(next.map_or(look, |step| app.steps.words(&step, name)))
+    CliError::usage(code, message).next(next.and_then(|step| app.steps.words(&step, name)).unwrap_or(look))
 }
 
 fn not_wanted(name: &str) -> CliError {

@@ -94,7 +94,7 @@ impl Session {
     #[cfg_attr(not(unix), expect(dead_code, reason = "there are no questions where there are no sockets"))]
     pub(super) fn report(&self, snapshot: &StatusSnapshot) -> StatusReport<String> {
         let report = snapshot.report(&MessageContext::new(&self.name), (self.facts)());
-        report.worded(|step| Some(self.steps.words(step, &self.name)))
+        report.worded(|step| self.steps.words(step, &self.name))
     }
 }
 

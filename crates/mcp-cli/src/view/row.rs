@@ -164,7 +164,7 @@ impl Row {
         elapsed: Duration,
         steps: &Steps,
     ) -> Self {
-        let report = report.worded(|step| Some(steps.words(step, &server.description.name)));
+        let report = report.worded(|step| steps.words(step, &server.description.name));
         let snapshot = server.snapshot();
         let chain = server.description.chain.clone();
         let auth = AuthRow::new(chain, &snapshot, server.is_oauth_capable(&snapshot));

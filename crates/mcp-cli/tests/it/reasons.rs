@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use mcp_harness::{Mcplink, Output};
 use mcp_status::ReasonCode;
-use mcp_testkit::{Accept, Answer, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, Refusal};
+use mcp_testkit::{
+    Accept, Answer, Era, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer, HttpAnswer, Refusal,
+};
 use serde_json::{Value, json};
 
 use crate::setting::{Setting, http, row, with_headers, with_helper};
@@ -248,7 +250,9 @@ fn situations(code: ReasonCode) -> Vec<Situation> {
             vec![Situation::answering(Answer::Hang).looking(&["--timeout", "300ms"])]
         }
         ReasonCode::Retrying => {
-            vec![Situation::answering(Answer::status(503)).looking(&["--retry", "--timeout", "300ms"])]
+            // It waits as long as it is asked to, whenever its first answer comes within the limit.
+            let busy = Answer::Http(HttpAnswer::new(503).header("Retry-After", "60"));
+            vec![Situation::answering(busy).looking(&["--retry", "--timeout", "4s"])]
         }
         ReasonCode::AwaitingApproval => {
             let server = FakeMcpServer::start().unwrap();
