@@ -17,8 +17,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use mcp_config::Scope;
 
 pub(crate) use self::config::{
-    AddArgs, AddJsonArgs, DemoArgs, ImportArgs, RemoveArgs, TransportArg, UnwrapArgs, ValidateArgs, WrapArgs,
-    WriteArgs,
+    AddArgs, AddJsonArgs, DemoArgs, ImportArgs, RemoveArgs, SwitchArgs, TransportArg, UnwrapArgs,
+    ValidateArgs, WrapArgs, WriteArgs,
 };
 pub(crate) use self::diagnosis::{AccountsArgs, HeadersArgs, LogsArgs, SupportBundleArgs};
 pub(crate) use self::documents::{CandidatesArgs, CompletionsArgs, HelpArgs, ManArgs, ShellArg};
@@ -200,9 +200,9 @@ pub(crate) enum Command {
     /// Remove servers, with what is kept for them
     Remove(RemoveArgs),
     /// Switch servers on
-    Enable(NamesArg),
+    Enable(SwitchArgs),
     /// Switch servers off
-    Disable(NamesArg),
+    Disable(SwitchArgs),
     /// Take over the servers of other hosts into our own file
     Import(ImportArgs),
     /// Put this program between a host and its servers, in the host's own file

@@ -33,6 +33,15 @@ impl Answers {
         }
     }
 
+    /// The line that answers what `ask` shows, of which the terminal shows nothing; `None` where there is none, or where that
+    /// cannot be. What was typed before is forgotten.
+    pub(crate) async fn unseen_line(&mut self, ask: impl FnOnce()) -> Option<String> {
+        self.forget_typed();
+        let _unseen = EchoOff::begin()?;
+        ask();
+        self.line().await
+    }
+
     /// Forgets what was typed so far: it answers nothing that is asked from now on. Called before the question is shown.
     pub(crate) fn forget_typed(&mut self) {
         #[cfg(unix)]
@@ -56,6 +65,39 @@ impl Answers {
     /// Whether the next line is `yes`, in full; `None` when there is no line.
     pub(crate) async fn yes(&mut self) -> Option<bool> {
         Some(self.line().await?.trim().eq_ignore_ascii_case("yes"))
+    }
+}
+
+/// A terminal that shows nothing of what is typed, until this is dropped.
+struct EchoOff {
+    #[cfg(unix)]
+    before: rustix::termios::Termios,
+}
+
+impl EchoOff {
+    #[cfg(unix)]
+    fn begin() -> Option<Self> {
+        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        let before = tcgetattr(std::io::stdin()).ok()?;
+        let mut unseen = before.clone();
+        unseen.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(std::io::stdin(), OptionalActions::Flush, &unseen).ok()?;
+        Some(Self { before })
+    }
+
+    /// Not known how: nothing is asked for unseen.
+    #[cfg(not(unix))]
+    fn begin() -> Option<Self> {
+        None
+    }
+}
+
+#[cfg(unix)]
+impl Drop for EchoOff {
+    fn drop(&mut self) {
+        // A terminal that is gone shows nothing anyway.
+        let _ =
+            rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Now, &self.before);
     }
 }
 

@@ -59,6 +59,19 @@ impl ServerEntry {
 }
 
 impl SwitchPlan {
+    /// The same in this project alone: an entry that every project has stays as it is, and is overridden here.
+    #[must_use]
+    pub fn only_in_project(self) -> Self {
+        let is_for_all = !self.for_project;
+        Self {
+            is_own: self.is_own && !is_for_all,
+            // What the entry itself says is elsewhere now.
+            off_elsewhere: self.off_elsewhere || self.is_own && is_for_all,
+            for_project: true,
+            ..self
+        }
+    }
+
     /// The file that is written.
     pub fn place(&self) -> &EntryPlace {
         &self.own

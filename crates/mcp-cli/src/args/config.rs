@@ -86,7 +86,7 @@ pub(crate) struct OAuthArgs {
     /// The port of the redirect URI that is registered
     #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) callback_port: Option<u16>,
-    /// The client has a secret: it is read from MCP_CLIENT_SECRET when it is needed, and not written
+    /// The client has a secret: it is asked for, and kept with the sign-ins, or read from MCP_CLIENT_SECRET when it is needed
     #[arg(long, requires = "client_id")]
     pub(crate) client_secret: bool,
 }
@@ -106,6 +106,9 @@ pub(crate) struct WriteArgs {
     /// Replace an entry of this name
     #[arg(long)]
     pub(crate) replace: bool,
+    /// Only in this project, the folder of --project or the current one: no other one meets it
+    #[arg(long)]
+    pub(crate) only_here: bool,
 }
 
 /// A transport as people write it.
@@ -126,9 +129,23 @@ pub(crate) struct RemoveArgs {
     /// The servers
     #[arg(required = true, value_name = "NAME")]
     pub(crate) names: Vec<String>,
+    /// Only in this project: the entry that every project has stays
+    #[arg(long)]
+    pub(crate) only_here: bool,
     /// Show what would be different, and write nothing
     #[arg(long)]
     pub(crate) dry_run: bool,
+}
+
+/// `enable` and `disable`.
+#[derive(Args, Debug)]
+pub(crate) struct SwitchArgs {
+    /// The servers
+    #[arg(required = true, value_name = "NAME")]
+    pub(crate) names: Vec<String>,
+    /// Only in this project: in others it stays as it is
+    #[arg(long)]
+    pub(crate) only_here: bool,
 }
 
 /// `import`.

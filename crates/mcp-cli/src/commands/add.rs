@@ -26,6 +26,7 @@ use crate::view::text;
 use crate::view::wrap::paragraph;
 
 mod answers;
+mod client_secret;
 mod entry;
 mod registry;
 mod search;
@@ -41,6 +42,8 @@ struct Document<'a> {
     schema_version: u32,
     name: &'a str,
     scope: Scope,
+    /// The folder whose entry it is, where it is that of one project.
+    project: Option<String>,
     file: String,
     line: Option<usize>,
     /// Whether the file is another one than before.
@@ -66,14 +69,19 @@ pub(super) async fn run(app: &Arc<App>, args: &AddArgs) -> Result<ExitStatus, Cl
         Some((name, wanted)) => registry::new(app, args, name, &wanted).await?,
         None => (New::of(args)?, Vec::new()),
     };
-    if args.oauth.client_secret && app.environment.text("MCP_CLIENT_SECRET").is_none() {
+    let client = client_secret::ask(app, args, &new.name).await;
+    if args.oauth.client_secret && client.is_none() && app.environment.text("MCP_CLIENT_SECRET").is_none() {
         notes.push("the secret of the client is read from MCP_CLIENT_SECRET, which is not set".to_owned());
     }
     let mut write = args.write.clone();
     // A command of a registry that was not agreed to does not run, not even to be looked at.
     write.no_check |=
         is_of_registry && write.dry_run && !args.registry.yes && new.entry.get("command").is_some();
-    add(app, new, &write, notes).await
+    let ended = add(app, new, &write, notes).await?;
+    if let Some(client) = client {
+        client.keep(app).await?;
+    }
+    Ok(ended)
 }
 
 pub(super) async fn json(app: &Arc<App>, args: &AddJsonArgs) -> Result<ExitStatus, CliError> {
@@ -113,7 +121,7 @@ async fn add(
 ) -> Result<ExitStatus, CliError> {
     let config = app.load_as_is()?.config;
     let scope = app.scope().unwrap_or(Scope::Mcplink);
-    let place = change::place(&config, scope)?;
+    let place = change::place_for(&config, app.scope(), write.only_here)?;
     refuse_invalid(app, &new)?;
     // Before the server is asked, and once more when it is written.
     let editor = change::editor(&config)?;
@@ -139,6 +147,7 @@ async fn add(
         schema_version: 1,
         name: &name,
         scope,
+        project: place.folder().map(|folder| folder.display().to_string()),
         file: edited.file.display().to_string(),
         line,
         changed: edited.changed(),
@@ -321,7 +330,11 @@ fn show(app: &App, document: &Document<'_>, replaced: Option<&Value>, entry: &Va
         (false, true) => "replaced",
     };
     let file = shown::line(&document.file);
-    let mut out = format!("{verb} {name} ({}) {file}{at}\n", document.scope);
+    let here = match (&document.project, document.scope) {
+        (Some(folder), Scope::Mcplink) => format!(", only in {}", shown::line(folder)),
+        _ => String::new(),
+    };
+    let mut out = format!("{verb} {name} ({}{here}) {file}{at}\n", document.scope);
     if document.dry_run {
         out.push_str(&replaced.map(|old| entry_lines('-', document.name, old)).unwrap_or_default());
         out.push_str(&entry_lines('+', document.name, entry));

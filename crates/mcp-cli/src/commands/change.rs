@@ -29,6 +29,27 @@ pub(super) fn place(config: &Config, scope: Scope) -> Result<EntryPlace, CliErro
     })
 }
 
+/// The same for a person who says no scope, or that it is for this project alone.
+pub(super) fn place_for(
+    config: &Config,
+    scope: Option<Scope>,
+    only_here: bool,
+) -> Result<EntryPlace, CliError> {
+    let wanted = scope.unwrap_or(Scope::Mcplink);
+    if !only_here {
+        return place(config, wanted);
+    }
+    if wanted != Scope::Mcplink {
+        let why = match wanted {
+            Scope::Local | Scope::Project => format!("{wanted} servers are of one project anyway"),
+            _ => format!("{wanted} servers are of every project"),
+        };
+        let error = CliError::usage("usage", "--only-here is for the file of mcplink itself");
+        return Err(error.why(why).next("leave --scope out, or --only-here"));
+    }
+    config.own_place_in_project().map_or_else(|| place(config, wanted), Ok)
+}
+
 /// A file that was not changed.
 #[derive(Debug)]
 pub(super) enum ChangeFailure {

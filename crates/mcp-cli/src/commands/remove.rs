@@ -41,7 +41,7 @@ pub(super) async fn run(app: &App, args: &RemoveArgs) -> Result<ExitStatus, CliE
     let mut servers = Vec::new();
     let mut refused = Vec::new();
     for name in &args.names {
-        match remove(app, name, args.dry_run).await {
+        match remove(app, name, args).await {
             Ok(removed) => {
                 if !app.json {
                     app.output.out(&lines(&removed));
@@ -60,12 +60,15 @@ pub(super) async fn run(app: &App, args: &RemoveArgs) -> Result<ExitStatus, CliE
     }
 }
 
-async fn remove(app: &App, name: &str, dry_run: bool) -> Result<RemoveReport, CliError> {
+async fn remove(app: &App, name: &str, args: &RemoveArgs) -> Result<RemoveReport, CliError> {
     let loaded = app.load_as_is()?;
-    let scope = app.scope().unwrap_or(Scope::Mcplink);
-    let mut place = change::place(&loaded.config, scope)?;
-    place = loaded.config.place_of_entry(name, scope).unwrap_or(place);
-    let entry = loaded.config.definitions(name).find(|entry| entry.scope == scope);
+    let (scope, dry_run) = (app.scope().unwrap_or(Scope::Mcplink), args.dry_run);
+    let mut place = change::place_for(&loaded.config, app.scope(), args.only_here)?;
+    if !args.only_here {
+        place = loaded.config.place_of_entry(name, scope).unwrap_or(place);
+    }
+    let is_it = |entry: &&ServerEntry| entry.scope == scope && (!args.only_here || entry.is_of_one_project());
+    let entry = loaded.config.definitions(name).find(is_it);
     let mut removed = None;
     let change = |text: &str| {
         let path = place.path(text, name);

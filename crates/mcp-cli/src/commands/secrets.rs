@@ -80,7 +80,13 @@ async fn wants_reference(app: &App, header: &str, reference: &str) -> bool {
         shown::name(header)
     ));
     let answer = answers.line().await.unwrap_or_default();
-    !["n", "no"].contains(&answer.trim().to_ascii_lowercase().as_str())
+    if !["n", "no"].contains(&answer.trim().to_ascii_lowercase().as_str()) {
+        return true;
+    }
+    // A secret stands in a file because a person said so in full, and not because of one letter.
+    answers.forget_typed();
+    app.output.error("Write the secret itself into the file? Type yes: ");
+    answers.yes().await != Some(true)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::change::{self, ChangeFailure};
 use crate::app::App;
+use crate::args::SwitchArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::view::shown;
@@ -30,11 +31,12 @@ struct SwitchReport {
     still: Option<String>,
 }
 
-pub(super) fn run(app: &App, names: &[String], on: bool) -> Result<ExitStatus, CliError> {
+pub(super) fn run(app: &App, args: &SwitchArgs, on: bool) -> Result<ExitStatus, CliError> {
+    let names = &args.names;
     let mut servers = Vec::new();
     let mut refused = Vec::new();
     for name in names {
-        match switch(app, name, on) {
+        match switch(app, name, on, args.only_here) {
             Ok(switched) => {
                 if !app.json {
                     app.output.out(&line(&switched));
@@ -57,13 +59,14 @@ pub(super) fn run(app: &App, names: &[String], on: bool) -> Result<ExitStatus, C
     }
 }
 
-fn switch(app: &App, name: &str, on: bool) -> Result<SwitchReport, CliError> {
+fn switch(app: &App, name: &str, on: bool, only_here: bool) -> Result<SwitchReport, CliError> {
     let loaded = app.load_as_is()?;
     if loaded.config.entry(name).is_none() {
         return Err(loaded.unknown(name));
     }
     let place = change::place(&loaded.config, mcp_config::Scope::Mcplink)?;
     let Some(switching) = loaded.config.switching(name, on) else { return Err(loaded.unknown(name)) };
+    let switching = if only_here { switching.only_in_project() } else { switching };
     let editor = change::editor(&loaded.config)?;
     let edited = editor.edit::<ChangeFailure>(&place, |text| {
         Ok(switching.apply(text).map_err(|error| place.refused(error))?)

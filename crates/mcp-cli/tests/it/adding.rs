@@ -112,13 +112,21 @@ fn f033_headers_and_helpers_of_the_command_line_are_found_in_the_file_and_sent()
 fn fh_h5_a_person_at_a_terminal_may_have_a_variable_in_the_place_of_a_secret() {
     let server = FakeMcpServer::start().unwrap();
     let url = server.url();
-    for (typed, expected) in [("\n", "Bearer ${X_TOKEN}"), ("n\n", "Bearer abcabcabc")] {
+    for (typed, in_full, expected) in [
+        ("\n", None, "Bearer ${X_TOKEN}"),
+        ("n\n", Some("y\n"), "Bearer ${X_TOKEN}"),
+        ("n\n", Some("yes\n"), "Bearer abcabcabc"),
+    ] {
         let setting = Setting::new();
         let line = ["add", "x", url.as_str(), "-H", "Authorization: Bearer abcabcabc"];
         let Some(add) = setting.on_a_terminal(&line) else { return };
         let mut running = add.start();
         running.wait_for_stdout("the question", |shown| shown.contains("[Y/n]"));
         running.write(typed).unwrap();
+        if let Some(in_full) = in_full {
+            running.wait_for_stdout("the other question", |shown| shown.contains("Type yes"));
+            running.write(in_full).unwrap();
+        }
         running.close_stdin();
         let _ = running.wait().expect_code(0);
         assert_eq!(entry(&setting, "x")["headers"]["Authorization"], expected);

@@ -89,6 +89,7 @@ mod loops;
 #[cfg(all(unix, feature = "menu"))]
 mod menu;
 mod offline;
+mod only_here;
 mod people;
 mod pinning;
 mod places;
