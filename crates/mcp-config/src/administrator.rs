@@ -9,11 +9,11 @@
 //! They count in the administrator's files alone. As with Claude Code, a provided server names no program and no variable and is reached
 //! over https; one that does not fit is left out, and the others are used. Of two files that provide a name, the later one counts, whole.
 
+use crate::control::Control;
 use crate::decisions::ParsedFile;
 use crate::document::Document;
 use crate::entry::{Scope, ServerEntry};
 use crate::json::{Member, Node, Object, Pointer, Value};
-use crate::control::Control;
 use crate::schema::{self, Context};
 use crate::sources::{Role, Sources};
 use crate::{Origin, Problem, ProblemCode, Severity};
