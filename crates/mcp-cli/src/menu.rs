@@ -4,6 +4,7 @@
 //! that are run. Nothing can be done here that no command does.
 
 mod errand;
+mod look;
 mod model;
 mod page;
 mod screen;
@@ -21,9 +22,9 @@ use futures_util::StreamExt as _;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use self::errand::Errand;
+use self::look::Look;
 use self::model::{Effect, Key, Menu};
 use self::screen::Screen;
-use self::view::Look;
 use crate::app::App;
 use crate::args::MenuArgs;
 use crate::error::CliError;

@@ -5,8 +5,8 @@ use std::time::SystemTime;
 
 use mcp_status::ServerStatus;
 
+use super::look::{Look, Paint, Text};
 use super::model::{Menu, Moment, Page, Server, place};
-use super::view::{Look, Paint, Text};
 use crate::view::shown;
 use crate::view::text::{count_of_tools, said, word};
 use crate::view::time::clock;

@@ -3,13 +3,12 @@
 //! From 70 columns on, the list and a page stand side by side; on a narrower screen, and without frames, one has it to itself.
 //! Where a status has a colour, it has a sign and a word as well.
 
-use std::time::SystemTime;
-
 use mcp_status::ServerStatus;
 use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::{Position, Rect};
 use ratatui_core::style::{Color, Modifier, Style};
 
+use super::look::{Look, Paint, Text};
 use super::model::{Menu, Page, Server};
 use super::page::{self, fold};
 use crate::view::overview::summary;
@@ -21,42 +20,6 @@ use crate::view::wrap::cut;
 const SIDE_BY_SIDE: u16 = 70;
 /// What is wrong with the files may take so many lines of the list.
 const MOST_PROBLEMS: usize = 3;
-
-/// How it is drawn, beside what.
-#[derive(Clone, Debug)]
-pub(crate) struct Look {
-    /// Without frames, for who hears it read out.
-    pub(crate) is_plain: bool,
-    pub(crate) has_color: bool,
-    pub(crate) now: SystemTime,
-    /// Where the menu was started.
-    pub(crate) folder: String,
-}
-
-/// What a text is.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Paint {
-    Plain,
-    Bold,
-    Dim,
-    Status(ServerStatus),
-}
-
-/// One line, in pieces.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Text(Vec<(String, Paint)>);
-
-impl Text {
-    pub(super) fn of(text: impl Into<String>, paint: Paint) -> Self {
-        Self::default().and(text, paint)
-    }
-
-    #[must_use]
-    pub(super) fn and(mut self, text: impl Into<String>, paint: Paint) -> Self {
-        self.0.push((text.into(), paint));
-        self
-    }
-}
 
 /// What was drawn, as far as the next key has to know it.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
