@@ -78,6 +78,10 @@ impl App {
         let from = global.from.as_deref().map(crate::hosts::named).transpose()?;
         let no_color = environment.text("NO_COLOR").is_some();
         let dumb = environment.text("TERM") == Some("dumb");
+        let environment = match cli.command.in_place_of() {
+            Some(host) => environment.of_host(crate::hosts::named(host)?),
+            None => environment,
+        };
         let directory = environment.directory().map_or_else(|_| PathBuf::from("."), Clone::clone);
         let project = global.project.as_ref().map(|folder| directory.join(folder));
         if let Some(folder) = project.as_ref().filter(|folder| !folder.is_dir()) {

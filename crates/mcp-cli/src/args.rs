@@ -233,6 +233,14 @@ pub(crate) enum Command {
 }
 
 impl Command {
+    /// The host in whose place it looks (`doctor --as`).
+    pub(crate) fn in_place_of(&self) -> Option<&str> {
+        match self {
+            Self::Doctor(args) => args.in_place_of.as_deref(),
+            _ => None,
+        }
+    }
+
     /// The limit that a person gave it.
     pub(crate) fn timeout(&self) -> Option<Duration> {
         let deadline = match self {
@@ -302,6 +310,9 @@ pub(crate) struct DoctorArgs {
     /// Draw the exchanges as a sequence diagram of Mermaid instead
     #[arg(long, requires = "trace", conflicts_with = "json")]
     pub(crate) mermaid: bool,
+    /// Look with the variables and the PATH that this host has, such as claude-desktop
+    #[arg(long = "as", value_name = "HOST")]
+    pub(crate) in_place_of: Option<String>,
     #[command(flatten)]
     pub(crate) deadline: DeadlineArgs,
     #[command(flatten)]

@@ -37,6 +37,12 @@ impl Environment {
         self
     }
 
+    /// With other variables.
+    pub(crate) fn with_variables(mut self, variables: Vec<(OsString, OsString)>) -> Self {
+        self.variables = variables.into_iter().collect();
+        self
+    }
+
     /// The file that this process runs, or why it is not known.
     pub(crate) fn program(&self) -> Result<&PathBuf, &io::Error> {
         self.program.as_ref()

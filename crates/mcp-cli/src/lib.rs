@@ -44,6 +44,7 @@ mod session_log;
 mod sign_in;
 mod signals;
 mod steps;
+mod surroundings;
 #[cfg_attr(not(feature = "otel"), path = "telemetry/absent.rs")]
 mod telemetry;
 mod two_names;

@@ -38,6 +38,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             ("mcplink doctor tickets", "Why it does not work, and what to do"),
             ("mcplink doctor https://mcp.example.com/mcp --trace", "With each exchange over HTTP"),
+            ("mcplink doctor tickets --as claude-desktop", "With what that host has of your environment"),
         ],
     ),
     ("get", &[("mcplink get tickets", "Its entry, and from which file and line each part is")]),

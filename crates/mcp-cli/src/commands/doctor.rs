@@ -18,6 +18,7 @@ use crate::live;
 use crate::loaded::LoadedConfig;
 use crate::view::examination::{self, ExaminedServer};
 use crate::view::row::{ProblemRow, Row};
+use crate::view::shown;
 use crate::view::time::rfc3339;
 
 #[derive(Serialize)]
@@ -103,6 +104,10 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
     match (&args.name, &examined[..]) {
         (Some(_), [one]) if args.mermaid => app.output.out(&examination::mermaid(&one.examination.exchanges)),
         (Some(_), [one]) => {
+            if let Some(host) = &args.in_place_of {
+                let path = app.environment.text("PATH").unwrap_or_default();
+                app.output.note(&format!("as {}: PATH is {}\n", shown::name(host), shown::line(path)));
+            }
             app.output.out(&examination::text(one, app.style()));
             if args.trace {
                 app.output.out(&examination::trace(&one.examination.exchanges, app.style()));

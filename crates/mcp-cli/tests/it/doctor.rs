@@ -97,3 +97,27 @@ fn doctor_of_a_url_and_of_no_server() {
     setting.run(&["doctor", "nothing"], 2);
     assert!(setting.run(&["doctor"], 0).stderr.contains("no servers are configured"));
 }
+
+#[cfg(unix)]
+#[test]
+fn fh_h5_doctor_in_the_place_of_a_desktop_host_does_not_find_what_only_a_shell_finds() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let server = FakeMcpServer::builder().accept("right").start().unwrap();
+    let line = "T=$(my-sso) && printf '{\"Authorization\": \"Bearer %s\"}' \"$T\"";
+    let entry = json!({ "type": "http", "url": server.url(), "headersHelper": line });
+    let setting = Setting::of("s", entry).with("local", json!({ "command": "my-sso" }));
+    let program = setting.home.write("bin/my-sso", "#!/bin/sh\necho right\n").unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/bin:/bin", program.parent().unwrap().display());
+    let run = |arguments: &[&str]| setting.mcplink(arguments).env("PATH", path.clone()).run();
+    run(&["doctor", "s"]).expect_code(0);
+    // A host that is started in a terminal has what the terminal has.
+    run(&["doctor", "s", "--as", "codex"]).expect_code(0);
+    let there = run(&["doctor", "s", "--as", "claude-desktop"]).expect_code(3);
+    assert!(there.stderr.contains("as claude-desktop: PATH is /usr/"), "{there}");
+    assert!(there.stdout.contains("my-sso: not found"), "{there}");
+    let local = run(&["doctor", "local", "--as", "claude-desktop"]).expect_code(4);
+    assert!(local.stdout.contains("`my-sso` is in no folder of its PATH"), "{local}");
+    run(&["doctor", "s", "--as", "no-such-host"]).expect_code(2);
+}

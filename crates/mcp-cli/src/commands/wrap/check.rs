@@ -3,33 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
-use mcp_config::Platform;
 use serde::Serialize;
 use serde_json::Value;
 
 use super::{WrapContext, WrapPlan};
+use crate::surroundings::{OF_A_DESKTOP, path_of};
 use crate::view::shown;
 
 /// How long a host may take to hear something.
 const PATIENCE: &str = "20s";
-
-/// What a program that a desktop starts has of this environment.
-const OF_A_DESKTOP: [&str; 14] = [
-    "HOME",
-    "USER",
-    "LOGNAME",
-    "LANG",
-    "SHELL",
-    "TMPDIR",
-    "USERPROFILE",
-    "APPDATA",
-    "LOCALAPPDATA",
-    "SystemRoot",
-    "XDG_RUNTIME_DIR",
-    "MCPLINK_RUNTIME_DIR",
-    "DISPLAY",
-    "DBUS_SESSION_BUS_ADDRESS",
-];
 
 /// What came of it.
 #[derive(Debug, Serialize)]
@@ -69,20 +51,11 @@ impl CheckReport {
     }
 }
 
-/// The `PATH` of what a desktop starts; none where the person's own is the desktop's.
-fn desktop_path(platform: Platform) -> Option<&'static str> {
-    match platform {
-        Platform::Unix => Some("/usr/local/bin:/usr/bin:/bin"),
-        Platform::MacOs => Some("/usr/bin:/bin:/usr/sbin:/sbin"),
-        _ => None,
-    }
-}
-
 pub(super) async fn run(around: &WrapContext<'_>, one: &WrapPlan) -> CheckReport {
     let environment = &around.app.environment;
     let own_path = environment.text("PATH").unwrap_or_default().to_owned();
     let is_desktop = around.host.is_started_by_desktop();
-    let path = desktop_path(Platform::CURRENT).filter(|_| is_desktop).map_or(own_path.clone(), str::to_owned);
+    let path = path_of(around.host, environment);
     let mut arguments = vec!["status", &one.name, "--json", "--non-interactive", "--timeout", PATIENCE];
     if let Some(project) = one.through.project() {
         arguments.extend(["--project", project]);
@@ -139,25 +112,4 @@ async fn missing(around: &WrapContext<'_>, one: &WrapPlan, own: &str, theirs: &s
 fn found(program: &str, path: &str) -> Option<PathBuf> {
     let separator = if cfg!(windows) { ';' } else { ':' };
     path.split(separator).map(|folder| Path::new(folder).join(program)).find(|file| file.is_file())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn fh_h5_a_desktop_gives_the_path_of_its_platform_and_no_more() {
-        for (platform, has, has_not) in [
-            (Platform::Unix, "/usr/local/bin", "/opt/homebrew/bin"),
-            (Platform::MacOs, "/usr/sbin", "/usr/local/bin"),
-        ] {
-            let path = desktop_path(platform).unwrap();
-            let folders: Vec<&str> = path.split(':').collect();
-            assert!(folders.contains(&has) && !folders.contains(&has_not), "{platform:?}: {path}");
-        }
-        assert_eq!(desktop_path(Platform::Windows), None, "the person's own is the desktop's");
-        // Security: a check that is run with a variable of this shell proves nothing about the host's.
-        let secret = OF_A_DESKTOP.iter().find(|name| mcp_text::is_credential_name(name));
-        assert_eq!(secret, None);
-    }
 }
