@@ -93,6 +93,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     ("trust", &[("mcplink trust", "This folder")]),
     ("untrust", &[("mcplink untrust", "This folder")]),
     ("approve", &[("mcplink approve tickets", "Shows what it allows, and asks")]),
+    ("approve-tools", &[("mcplink approve-tools tickets", "Shows what is new or changed, and asks")]),
     ("reject", &[("mcplink reject tickets", "It is not asked for again")]),
     (
         "tools",

@@ -10,7 +10,7 @@ use crate::view::wrap::behind;
 const GROUPS: &[(&str, &[&str])] = &[
     ("Look", &["status", "menu", "list", "get", "doctor", "wait", "ps", "logs", "accounts", "headers"]),
     ("Recover", &["reconnect", "login", "logout", "reset", "stop", "support-bundle"]),
-    ("Decide", &["approve", "reject", "trust", "untrust", "enable", "disable"]),
+    ("Decide", &["approve", "approve-tools", "reject", "trust", "untrust", "enable", "disable"]),
     ("Use", &["tools", "call", "resources", "read", "prompts", "prompt", "complete", "ping", "bridge"]),
     (
         "Configure",

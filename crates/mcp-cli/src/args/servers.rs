@@ -116,7 +116,7 @@ mod tests {
             (&["status", "ftp://canary/"], "begins with http:// or https://"),
             (&["status", "wss://canary/"], "WebSocket"),
             (&["status", "https://h/", "-H", "canary"], "written as 'Name: value'"),
-            (&["status", "https://h/", "-t", "canary"], "http or sse"),
+            (&["status", "https://h/", "-t", "canary"], "http, sse,"),
         ] {
             let said_of_it = taken(line).unwrap_err().to_text();
             assert!(said_of_it.contains(said) && !said_of_it.contains("canary"), "{line:?}: {said_of_it}");
