@@ -30,6 +30,9 @@ pub(super) enum Kind {
 
 const NO_TUNNEL: &str = "tunnel error";
 
+/// The name of the server was not found, before a SOCKS proxy was asked for anything.
+const LOOKED_UP_HERE: &str = "error resolving for socks proxy";
+
 /// What a failed exchange was, from the types in its chain of causes.
 pub(super) fn explain(error: Box<dyn Error + Send + Sync>, stage: Stage) -> TransportError {
     use TransportErrorKind as Is;
@@ -66,6 +69,11 @@ pub(super) fn explain(error: Box<dyn Error + Send + Sync>, stage: Stage) -> Tran
         Is::Proxy { status: Some(_) } => None,
         // Only of its URL can the library say that, and it says so in its own terms.
         Is::Misconfigured => Some("its `url` has characters that no request can carry (RFC 3986)".to_owned()),
+        Is::Proxy { .. } if text(LOOKED_UP_HERE) => {
+            let why =
+                words::plain(&*error).unwrap_or_else(|| "the name of the server is not known".to_owned());
+            Some(format!("{why}, looked up here; a proxy of `socks5h://` looks names up itself"))
+        }
         _ => words::plain(&*error).or_else(|| proxy_words(&*error)).or_else(|| Some(message.to_owned())),
     };
     TransportError::new(kind, message).with_said(said).with_source(error)
@@ -454,6 +462,31 @@ mod tests {
             told(refused(), Stage { connect: true, ..Stage::default() }).0,
             TransportErrorKind::Unreachable
         );
+    }
+
+    #[test]
+    fn fa_a88_a_name_that_was_looked_up_before_a_socks_proxy_was_asked_is_told_as_that() {
+        #[derive(Debug)]
+        struct Lookup(&'static str, io::Error);
+        impl std::fmt::Display for Lookup {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.0)
+            }
+        }
+        impl Error for Lookup {
+            fn source(&self) -> Option<&(dyn Error + 'static)> {
+                Some(&self.1)
+            }
+        }
+        let by_socks = Stage { connect: true, proxy: Some(Kind::Socks), ..Stage::default() };
+        let unknown = || io::Error::other("failed to lookup address information: Name or service not known");
+        let (kind, said) = told(Lookup("error resolving for socks proxy", unknown()), by_socks);
+        assert_eq!(kind, TransportErrorKind::Proxy { status: None });
+        let hint = "looked up here; a proxy of `socks5h://` looks names up itself";
+        assert_eq!(said, format!("there is no host of that name, {hint}"));
+        // The name of the proxy itself, which no other scheme finds either.
+        let (_, said) = told(Lookup("error connecting to socks proxy", unknown()), by_socks);
+        assert_eq!(said, "there is no host of that name");
     }
 
     #[test]

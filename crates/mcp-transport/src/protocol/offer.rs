@@ -14,15 +14,23 @@ use crate::message::revision::{Era, ProtocolRevision};
 /// negotiation). Servers in the field refuse, as HTTP 400 or the like, or with an error of any code; what they name is taken, else
 /// the next older one.
 pub(crate) fn next_offer(refusal: &TransportError, tried: &[ProtocolRevision]) -> Option<ProtocolRevision> {
+    let words = RefusalTexts::of(refusal);
+    // 426 is HTTP's own word for it (RFC 9110 section 15.5.22).
+    let mut of_itself = refuses_version(refusal);
     let refused = match refusal.kind() {
         TransportErrorKind::Rpc { code } => *code != METHOD_NOT_FOUND,
-        TransportErrorKind::Http { status, .. } => matches!(status, 400 | 406 | 409 | 412 | 422 | 426),
+        TransportErrorKind::Http { status: 426, .. } => {
+            of_itself = true;
+            true
+        }
+        TransportErrorKind::Http { status: 400 | 406 | 409 | 412 | 422, .. } => true,
+        // A server whose check throws. Its page may name a version of anything, so it has to be a revision.
+        TransportErrorKind::Http { status: 500 | 501 | 505, .. } => words.name_a_revision(),
         _ => false,
     };
     if !refused || wants_modern(refusal) {
         return None;
     }
-    let words = RefusalTexts::of(refusal);
     let left = || {
         let legacy = |revision: &ProtocolRevision| revision.era() == Era::Legacy && !tried.contains(revision);
         ProtocolRevision::ALL.into_iter().filter(legacy)
@@ -32,7 +40,7 @@ pub(crate) fn next_offer(refusal: &TransportError, tried: &[ProtocolRevision]) -
     }
     // Invalid parameters are what many servers call it, without another word.
     let invalid_params = refusal.rpc_error().is_some_and(|rpc| rpc.code == INVALID_PARAMS);
-    left().max().filter(|_| invalid_params || refuses_version(refusal) || words.names("version"))
+    left().max().filter(|_| invalid_params || of_itself || words.names("version"))
 }
 
 /// What a refusal says, wherever it says it.
@@ -43,6 +51,13 @@ impl<'a> RefusalTexts<'a> {
         let rpc = refusal.rpc_error();
         let data = rpc.and_then(|rpc| rpc.data.as_deref()).map_or("", RawValue::get);
         Self([rpc.map_or("", |rpc| &rpc.message), data, refusal.said().unwrap_or_default()])
+    }
+
+    /// Whether the text is of a revision of ours, or of the version of the protocol.
+    fn name_a_revision(&self) -> bool {
+        let ours = |revision: ProtocolRevision| self.names(revision.as_str());
+        ["protocol version", "protocolversion"].into_iter().any(|word| self.names(word))
+            || ProtocolRevision::ALL.into_iter().any(ours)
     }
 
     fn names(&self, word: &str) -> bool {
@@ -72,5 +87,28 @@ mod tests {
         assert_eq!(next(METHOD_NOT_FOUND, "version", &first), None);
         let all: Vec<R> = R::ALL.into_iter().filter(|revision| revision.era() == Era::Legacy).collect();
         assert_eq!(next(-32602, "", &all), None);
+    }
+
+    #[test]
+    fn fb_v0_v2_v4_a_version_is_also_refused_by_a_check_that_throws_and_by_426() {
+        use ProtocolRevision as R;
+        let next = |status, message: Option<&str>| {
+            let kind = TransportErrorKind::Http { status, retry_after: None };
+            let error = TransportError::new(kind, "");
+            let error = match message {
+                Some(message) => error.with_rpc(RpcError::new(-32603, message)),
+                None => error,
+            };
+            next_offer(&error, &[R::V2025_11_25])
+        };
+        for status in [500, 501, 505] {
+            assert_eq!(next(status, Some("expected 2025-03-26")), Some(R::V2025_03_26), "{status}");
+            assert_eq!(next(status, Some("KeyError: protocolVersion")), Some(R::V2025_06_18), "{status}");
+            // A page of a web server has a version as well.
+            assert_eq!(next(status, Some("nginx version 1.27")), None, "{status}");
+            assert_eq!(next(status, None), None, "{status}");
+        }
+        assert_eq!(next(426, None), Some(R::V2025_06_18));
+        assert_eq!(next(503, Some("expected 2025-03-26")), None);
     }
 }
