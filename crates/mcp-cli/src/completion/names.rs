@@ -40,10 +40,16 @@ pub(crate) struct ListedArgument {
 }
 
 impl ListedNames {
-    /// What this server listed last; nothing where it has not, or may not be contacted any more.
+    /// What this server listed last; nothing where it has not, or may not be contacted any more. From now on, names are kept:
+    /// who never completes one has no file of them, because looking at a server changes nothing on disk.
     pub(crate) fn of(app: &App, wired: &ConfiguredServer) -> Self {
-        let text = DescriptionFile::of_names(app, wired).and_then(|file| file.recall());
-        text.and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
+        let Some(file) = DescriptionFile::of_names(app, wired) else { return Self::default() };
+        file.make_folder();
+        Self::kept(&file)
+    }
+
+    fn kept(file: &DescriptionFile) -> Self {
+        file.recall().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default()
     }
 
     /// Keeps its tools. What it was given it may repeat in them, and that is not kept.
@@ -86,8 +92,10 @@ impl ListedNames {
     }
 
     fn change(app: &App, wired: &ConfiguredServer, change: impl FnOnce(&mut Self)) {
-        let Some(file) = DescriptionFile::of_names(app, wired) else { return };
-        let before = Self::of(app, wired);
+        let Some(file) = DescriptionFile::of_names(app, wired).filter(DescriptionFile::has_folder) else {
+            return;
+        };
+        let before = Self::kept(&file);
         let mut names = before.clone();
         change(&mut names);
         if names != before {

@@ -43,6 +43,18 @@ impl DescriptionFile {
         Some(Self { path: cache.join(folder).join(format!("{name}.json")) })
     }
 
+    /// Whether its folder is there.
+    pub(crate) fn has_folder(&self) -> bool {
+        self.path.parent().is_some_and(Path::is_dir)
+    }
+
+    /// Makes its folder, where that can be done.
+    pub(crate) fn make_folder(&self) {
+        if let Some(folder) = self.path.parent() {
+            drop(mcp_files::private_dir(folder, Links::Refuse));
+        }
+    }
+
     /// Forgets it; whether there was one.
     pub(crate) fn forget(&self) -> bool {
         std::fs::remove_file(&self.path).is_ok()

@@ -154,6 +154,7 @@ impl<'a> Tour<'a> {
             format!("cd {}", shell_path(&self.cast.project())),
             format!("export CLAUDE_CONFIG_DIR={}", shell_path(&directory)),
             format!("export MCPLINK_STATE_DIR={}", shell_path(&directory.join("state"))),
+            format!("export XDG_CACHE_HOME={}", shell_path(&directory.join("cache"))),
         ];
         if let Some(folder) = self.folder_to_add() {
             commands.insert(0, format!("export PATH={}:\"$PATH\"", shell_path(folder)));
@@ -205,6 +206,7 @@ impl<'a> Tour<'a> {
             .current_dir(self.cast.project())
             .env("CLAUDE_CONFIG_DIR", &directory)
             .env("MCPLINK_STATE_DIR", directory.join("state"))
+            .env("XDG_CACHE_HOME", directory.join("cache"))
             .kill_on_drop(true);
         command
     }
