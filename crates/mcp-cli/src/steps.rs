@@ -360,7 +360,8 @@ mod tests {
         // All that print the reason of a server.
         const VERBS: [&str; 7] = ["status", "wait", "tools", "doctor", "get", "reconnect", "login"];
         // They change something, or show the entry, which is where a person goes on.
-        const ENDS: [&str; 6] = ["get", "reconnect", "login", "approve", "trust", "validate"];
+        const ENDS: [&str; 7] =
+            ["get", "reconnect", "login", "approve", "approve-tools", "trust", "validate"];
         let after: HashMap<&str, Steps> = VERBS.into_iter().map(|verb| (verb, after(verb))).collect();
         for code in ReasonCode::ALL {
             for bits in 0..32_u8 {

@@ -271,7 +271,7 @@ fn version_and_completions_need_nothing() {
 fn fh_h15_a_word_that_is_no_command_is_taken_for_the_nearest_or_for_none() {
     let setting = Setting::new();
     for (word, near) in
-        [("stauts", Some("status")), ("reconect", Some("reconnect")), ("tcsh", None), ("mend", None)]
+        [("stauts", Some("status")), ("reconect", Some("reconnect")), ("tcsh", None), ("weld", None)]
     {
         let ended = setting.run(&[word], 2);
         assert!(ended.stderr.contains(&format!("error: there is no command {word:?}\n")), "{ended}");

@@ -35,7 +35,7 @@ pub(super) const TOLD: &[Told] = &[
     ("other-json", Some(Protocol), "handshake", "application/json that begins with", SHOW),
     ("web-page", Some(Protocol), "handshake", "does not speak MCP: a web page", SHOW),
     ("old-version", Some(Version), "handshake", "1999-01-01", SHOW),
-    ("no-list", Some(ToolsUnavailable), "tools", "the tools could not be listed", "mcplink tools s"),
+    ("no-list", Some(ToolsUnavailable), "tools", "the tools could not be listed", SHOW),
 ];
 
 /// A port of this machine at which nothing listens.
