@@ -49,7 +49,7 @@ enum Mend {
     Meanwhile(Box<dyn FnOnce() + Send>),
     /// The command shows the place, `doctor` names the edit in these words, and a person makes it.
     Edit(&'static str, Change),
-    /// Whoever runs the server, the proxy or the program has to do it; `doctor` says in these words what it saw there.
+    /// The one who runs the server, the proxy or the program has to do it; `doctor` says in these words what it saw.
     Elsewhere(&'static str, Change),
 }
 
