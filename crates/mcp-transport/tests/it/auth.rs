@@ -332,7 +332,8 @@ async fn f032_every_request_of_a_session_carries_the_credentials() {
     assert!(server.requests_without_header("authorization").is_empty());
 }
 
-fn quick() -> ConnectPolicy {
+/// The policy of a command, without its waits.
+pub(crate) fn quick() -> ConnectPolicy {
     let mut policy = ConnectPolicy::one_shot();
     policy.connect.initial_delay = Duration::from_millis(1);
     policy.connect.max_delay = Duration::from_millis(2);

@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use mcp_status::{ReasonCode, ServerStatus};
 use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer, Refusal};
-use mcp_transport::connect::ConnectPolicy;
 use mcp_transport::supervisor::SupervisorConfig;
 use mcp_transport::{RequestOptions, Supervisor, TransportErrorKind};
 use serde_json::json;
 
+use crate::auth::quick;
 use crate::support::{connect, connector, echo, no_violations, target};
 
 fn rpc(status: u16, code: i64, message: &str) -> HttpAnswer {
@@ -200,14 +200,6 @@ async fn fb_x2b_a_call_whose_answer_breaks_off_is_sent_once() {
         echo(&connection, "x").await.unwrap_err();
         assert_eq!((server.count("tools/call"), server.count("initialize")), (1, 0), "{shown}");
     }
-}
-
-fn quick() -> ConnectPolicy {
-    let mut policy = ConnectPolicy::one_shot();
-    policy.connect.initial_delay = Duration::from_millis(1);
-    policy.connect.max_delay = Duration::from_millis(2);
-    policy.list = Some(policy.connect.with_max_retries(2));
-    policy
 }
 
 #[tokio::test]
