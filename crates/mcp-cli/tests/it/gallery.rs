@@ -9,7 +9,6 @@ mod processes;
 
 use std::any::Any;
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::time::Duration;
 
 use mcp_harness::{Mcplink, Output};
@@ -98,9 +97,7 @@ impl Broken {
 
     /// Runs `step` as a person would who pastes it.
     fn paste(&self, step: &str) -> Output {
-        let shell = Mcplink::new("/bin/sh", &self.setting.home).args(["-c", step]);
-        let programs = Path::new(env!("CARGO_BIN_EXE_mcplink")).parent().unwrap();
-        self.prepared(shell.env("PATH", format!("{}:/usr/bin:/bin", programs.display()))).run()
+        self.prepared(self.setting.shell(step)).run()
     }
 
     fn prepared<'a>(&self, command: Mcplink<'a>) -> Mcplink<'a> {

@@ -4,7 +4,6 @@
 
 use std::any::Any;
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -130,9 +129,7 @@ impl Situation {
 
     /// Runs `step` as a person would who pastes it.
     fn paste(&self, step: &str) -> Output {
-        let shell = Mcplink::new("/bin/sh", &self.setting.home).args(["-c", step]);
-        let programs = Path::new(env!("CARGO_BIN_EXE_mcplink")).parent().unwrap();
-        self.prepared(shell.env("PATH", format!("{}:/usr/bin:/bin", programs.display()))).run()
+        self.prepared(self.setting.shell(step)).run()
     }
 
     fn prepared<'a>(&self, command: Mcplink<'a>) -> Mcplink<'a> {

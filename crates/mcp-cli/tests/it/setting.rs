@@ -64,6 +64,13 @@ impl Setting {
         Mcplink::new(env!("CARGO_BIN_EXE_mcplink"), &self.home).args(args.iter().copied())
     }
 
+    /// A line as a person would paste it into a shell that finds this program.
+    pub(crate) fn shell(&self, line: &str) -> Mcplink<'_> {
+        let programs = Path::new(env!("CARGO_BIN_EXE_mcplink")).parent().unwrap();
+        let path = format!("{}:/usr/bin:/bin", programs.display());
+        Mcplink::new("/bin/sh", &self.home).args(["-c", line]).env("PATH", path)
+    }
+
     /// A command that runs beside others, without this program's environment and with its output thrown away.
     pub(crate) fn spawn<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Child {
         Command::new(env!("CARGO_BIN_EXE_mcplink"))
