@@ -3,6 +3,7 @@
 //! Pure: files and stdin are read through [`Inputs`]. JSON stays as it was typed, so numbers keep their digits.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 
 use serde::Deserialize;
 use serde_json::error::Category;
@@ -31,6 +32,12 @@ pub(crate) struct Mismatch {
     pub(crate) wanted: Vec<String>,
     /// The one that it has.
     pub(crate) given: &'static str,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` must be {}, and is of type {}", self.name, self.wanted.join(" or "), self.given)
+    }
 }
 
 impl Mismatch {

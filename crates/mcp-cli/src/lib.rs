@@ -8,6 +8,7 @@
 //! | a server and a tool in one word | `two_names` |
 //! | what can stand at the cursor of a shell | `completion` |
 //! | one file per command | `commands` |
+//! | a request that has no result, in words | `failed_request` |
 //! | words, tables, JSON | `view` |
 //! | exit codes | `exit` |
 //! | what is wrong with the files, as it is told | `problems` |
@@ -31,6 +32,7 @@ mod elicitation;
 mod environment;
 mod error;
 mod exit;
+mod failed_request;
 mod hosts;
 mod inputs;
 mod live;

@@ -3,11 +3,21 @@
 //! What is shown and what a key does are values ([`model`], [`view`]); here are the terminal, the connections and the commands
 //! that are run. Nothing can be done here that no command does.
 
+mod desk;
 mod errand;
+mod exchange;
+mod form;
+mod keys;
+mod line;
+mod lines;
+mod log;
 mod look;
 mod model;
 mod page;
+mod room;
 mod screen;
+mod signing;
+mod tools;
 mod view;
 mod words;
 
@@ -17,13 +27,16 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use crossterm::event::EventStream;
+use crossterm::event::{Event, EventStream};
 use futures_util::StreamExt as _;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
+use self::desk::Desk;
 use self::errand::Errand;
+use self::exchange::News;
+use self::keys::Key;
 use self::look::Look;
-use self::model::{Effect, Key, Menu};
+use self::model::{Effect, Follow, Menu};
 use self::screen::Screen;
 use crate::app::App;
 use crate::args::MenuArgs;
@@ -55,6 +68,7 @@ pub(crate) async fn run(app: &Arc<App>, args: &MenuArgs) -> Result<ExitStatus, C
             now: SystemTime::now(),
             folder: folder.unwrap_or_default(),
         },
+        desk: Desk::new(app, told.clone()),
         told,
         news,
         signal: Box::pin(signals::signal()),
@@ -73,9 +87,10 @@ struct Session<'a> {
     watched: WatchedServers,
     menu: Menu,
     look: Look,
-    /// What came of things that take a while.
-    told: UnboundedSender<String>,
-    news: UnboundedReceiver<String>,
+    desk: Desk,
+    /// What came of things that take a while, each with the number that the desk gave it.
+    told: UnboundedSender<(u64, News)>,
+    news: UnboundedReceiver<(u64, News)>,
     signal: Pin<Box<dyn Future<Output = ExitStatus>>>,
 }
 
@@ -113,7 +128,9 @@ impl Session<'_> {
             self.draw(&mut screen)?;
             tokio::select! {
                 stir = self.watched.stir() => self.watched.heed(stir).await,
-                Some(news) = self.news.recv() => self.menu.message = news,
+                Some((number, news)) = self.news.recv() => if self.desk.is_current(number) {
+                    self.menu.hear(news);
+                },
                 status = &mut self.signal => return Ok(Ended::Over(status)),
                 moved = terminal.moved() => if moved == TerminalEvent::Stopped {
                     return Ok(Ended::Away(Effect::Suspend));
@@ -121,12 +138,17 @@ impl Session<'_> {
                 event = events.next() => {
                     // A terminal that is gone has nothing more to say.
                     let Some(Ok(event)) = event else { return Ok(Ended::Over(ExitStatus::Success)) };
+                    if let Event::Paste(text) = &event {
+                        self.menu.paste(text);
+                        continue;
+                    }
                     let effect = screen::key(&event).and_then(|key| self.menu.press(key));
                     match effect {
                         None => {}
                         Some(Effect::Quit) => return Ok(Ended::Over(ExitStatus::Success)),
                         Some(Effect::Interrupt) => return Ok(Ended::Over(ExitStatus::Interrupted)),
                         Some(Effect::Reconnect(name)) => self.reconnect(&name),
+                        Some(Effect::Begin(work)) => self.desk.begin(work, &self.watched),
                         Some(away) => return Ok(Ended::Away(away)),
                     }
                 }
@@ -137,13 +159,17 @@ impl Session<'_> {
     fn draw(&mut self, screen: &mut Screen) -> io::Result<()> {
         self.menu.update(self.watched.seen(), self.watched.problems());
         self.look.now = SystemTime::now();
-        let mut most_scrolled = 0;
+        let mut scrolled = 0;
         screen.terminal.draw(|frame| {
             let picture = view::draw(&self.menu, &self.look, frame.area(), frame.buffer_mut());
             frame.set_cursor_position(picture.focus);
-            most_scrolled = picture.most_scrolled;
+            scrolled = picture.scrolled;
         })?;
-        self.menu.scrolled = self.menu.scrolled.min(most_scrolled);
+        self.menu.scrolled = scrolled;
+        if self.menu.follow == Follow::Mark {
+            // It has been gone to.
+            self.menu.follow = Follow::Scrolled;
+        }
         Ok(())
     }
 
@@ -166,7 +192,7 @@ impl Session<'_> {
                 said.push_str(&format!("; {} left alone", sessions(left_alone.len())));
             }
             // The menu may be over.
-            drop(told.send(said));
+            drop(told.send((0, News::Said(said))));
         });
     }
 

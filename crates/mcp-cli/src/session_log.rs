@@ -3,6 +3,7 @@
 //! Every field is a name, a number, a code or a message of ours; none is a header value, an argument or a result.
 
 mod provider;
+pub(crate) mod reading;
 mod rotate;
 
 use std::path::{Path, PathBuf};
@@ -19,6 +20,11 @@ pub(crate) use provider::LoggingProvider;
 
 /// Where in the cache folder long-lived sessions write what happened.
 pub(crate) const FOLDER: &str = "logs";
+
+/// The same, below this cache folder.
+pub(crate) fn folder(cache: Option<PathBuf>) -> PathBuf {
+    cache.map(|cache| cache.join(FOLDER)).unwrap_or_default()
+}
 
 /// The log of one server.
 #[derive(Clone, Debug)]

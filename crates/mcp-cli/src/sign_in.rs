@@ -1,5 +1,7 @@
 //! What a person sees while signing in on a terminal: the URL, the place to paste, the device code.
 
+pub(crate) mod attempt;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 

@@ -220,8 +220,7 @@ fn of_another_type(app: &App, args: &CallRequest, mismatch: &Mismatch) -> CliErr
 }
 
 fn clash(mismatch: &Mismatch) -> String {
-    let Mismatch { name, wanted, given } = mismatch;
-    shown::line(&format!("`{name}` must be {}, and is of type {given}", wanted.join(" or ")))
+    shown::line(&mismatch.to_string())
 }
 
 /// A call that lacks what the schema of its tool requires.

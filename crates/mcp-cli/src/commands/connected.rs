@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use mcp_auth::url_policy::UrlSource;
-use mcp_status::{ReasonCode, ServerStatus, StatusReport};
+use mcp_status::{ReasonCode, ServerStatus};
 use mcp_transport::connect::ConnectPolicy;
 use mcp_transport::tools::ToolList;
-use mcp_transport::{Connection, TransportError, TransportErrorKind};
+use mcp_transport::{Connection, TransportError};
 
 use crate::app::App;
 use crate::browser::{self, Machine};
@@ -15,11 +15,12 @@ use crate::elicitation::TerminalQuestions;
 use crate::error::CliError;
 use crate::exit;
 use crate::exit::ExitStatus;
-use crate::steps;
 use crate::view::row::Row;
 use crate::view::shown;
 use mcp_connect::{ConfiguredServer, Probe};
 use mcp_transport::supervisor::NoContact;
+
+pub(super) use crate::failed_request::{failed, said};
 
 /// A connected server.
 #[derive(Debug)]
@@ -138,37 +139,4 @@ pub(super) fn stands(status: ServerStatus) -> &'static str {
         ServerStatus::Pending => "is pending",
         ServerStatus::Disabled => "is switched off",
     }
-}
-
-/// A request failed on a connection that stood.
-pub(super) fn failed(wired: &ConfiguredServer, error: &TransportError) -> CliError {
-    let name = &wired.description.name;
-    let evidence = error.evidence();
-    let report = StatusReport::from_evidence(&evidence, &wired.context(), wired.facts());
-    let Some(reason) = &report.reason else {
-        return CliError::new(ExitStatus::Internal, "internal", error.to_string());
-    };
-    // A JSON-RPC error is an answer, not a broken protocol: the request was refused, not the server lost.
-    if let TransportErrorKind::Rpc { .. } = error.kind() {
-        return CliError::new(
-            ExitStatus::Protocol,
-            "rpc-error",
-            format!("{} refused the request", shown::name(name)),
-        )
-        .why(wired.secrets.hide(&said(error)))
-        .next(format!("mcplink get {}", mcp_text::shell_word(name)));
-    }
-    let exit = exit::of_status(report.status, Some(reason.code));
-    let error =
-        CliError::new(exit, reason.code.as_str(), format!("the request to {} failed", shown::name(name)))
-            .why(wired.secrets.hide_known(&reason.message));
-    match &reason.next {
-        Some(step) => error.next(steps::command_after_request(step, reason.code, name)),
-        None => error,
-    }
-}
-
-/// What the server said with its error, code included; what the wire failed with otherwise.
-pub(super) fn said(error: &TransportError) -> String {
-    error.rpc_error().map_or_else(|| error.to_string(), ToString::to_string)
 }

@@ -3,8 +3,7 @@
 use std::sync::Arc;
 
 use mcp_auth::oauth::{LoopbackAuthorizer, SignedIn};
-use mcp_auth::{AuthError, AuthErrorKind};
-use mcp_connect::{ConfiguredServer, Login, LoginError, LoginRefusal};
+use mcp_connect::{ConfiguredServer, Login};
 use serde_json::json;
 
 use crate::app::App;
@@ -13,7 +12,8 @@ use crate::browser::{self, Browser, Machine};
 use crate::confirmation::Answers;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
-use crate::sign_in::{SignInSteps, TerminalPrompt, ToldAuthorizer, ToldPrompt};
+pub(super) use crate::sign_in::attempt::{auth_error, failed};
+use crate::sign_in::{SignInSteps, TerminalPrompt, ToldAuthorizer, ToldPrompt, attempt};
 use crate::view::shown;
 use crate::view::time::rfc3339;
 
@@ -47,17 +47,10 @@ pub(super) async fn sign_in(
     person: Person,
 ) -> Result<SignedIn, CliError> {
     let name = &args.name;
-    if let Err(refusal) = wired.check_sign_in() {
-        return Err(refused(app, wired, &refusal));
-    }
+    attempt::check(app, wired)?;
     let steps = SignInSteps::new(app.reached.clone(), name);
     steps.discovers(wired.auth.as_ref().map_or("the server", |auth| &auth.origin));
-    let login = app.host.login(wired, &app.oauth_scopes).await.map_err(|error| match error {
-        LoginError::Failed(error) => auth_error(name, &error),
-        LoginError::Refused(refusal) => refused(app, wired, &refusal),
-        LoginError::NotWanted => not_wanted(name),
-        other => CliError::new(ExitStatus::Internal, "internal", other.to_string()),
-    })?;
+    let login = attempt::begun(app, wired).await?;
 
     // Who says how a person gets to the page, or to the code, has one somewhere.
     let has_said = args.no_browser || args.device || app.environment.text("BROWSER").is_some();
@@ -126,35 +119,7 @@ async fn confirmed<'a>(
             return Ok(login.confirm_issuer());
         }
     }
-    Err(CliError::usage(
-        "issuer-not-confirmed",
-        format!("the client secret of {name} is not sent to {issuer}"),
-    )
-    .why(format!("{server} names that authorization server, and it is not confirmed"))
-    .next(format!("set \"issuer\": \"{issuer}\" in `oauth` of an entry of your own")))
-}
-
-/// There is nothing to sign in to.
-fn refused(app: &App, wired: &ConfiguredServer, refusal: &LoginRefusal) -> CliError {
-    let name = &wired.description.name;
-    let (code, message) = match refusal {
-        LoginRefusal::SwitchedOff => ("disabled", format!("{name} is switched off")),
-        LoginRefusal::Withheld(reason) => {
-            (reason.code.as_str(), format!("{name} cannot be signed in to: {}", reason.message))
-        }
-        LoginRefusal::Local => ("no-oauth", format!("{name} is a command, and commands have no sign-in")),
-        LoginRefusal::NoOAuth(why) => ("no-oauth", format!("{name} does not use OAuth: {why}")),
-        other => ("no-oauth", format!("{name} cannot be signed in to: {other}")),
-    };
-    let look = format!("mcplink get {}", mcp_text::shell_word(name));
-    let next = wired.offline_report().reason.and_then(|reason| reason.next);
-    CliError::usage(code, message).next(next.and_then(|step| app.steps.words(&step, name)).unwrap_or(look))
-}
-
-fn not_wanted(name: &str) -> CliError {
-    CliError::usage("no-sign-in-wanted", format!("{} wants no sign-in", shown::name(name)))
-        .why("it is connected without one, and names no authorization server")
-        .next(format!("mcplink tools {}", mcp_text::shell_word(name)))
+    Err(attempt::not_confirmed(name, &server, &issuer))
 }
 
 fn show(app: &App, wired: &ConfiguredServer, signed_in: &SignedIn) {
@@ -171,49 +136,5 @@ fn show(app: &App, wired: &ConfiguredServer, signed_in: &SignedIn) {
         }));
         return;
     }
-    let mut text = format!("signed in to {name} with {}", signed_in.issuer);
-    if !signed_in.scopes.is_empty() {
-        text.push_str(&format!(" ({})", signed_in.scopes.join(" ")));
-    }
-    if !signed_in.refreshable {
-        match signed_in.expires_at {
-            Some(at) => text.push_str(&format!("; sign in again after {}", rfc3339(at))),
-            None => text.push_str("; until the server refuses it"),
-        }
-    }
-    app.output.out(&format!("{}\n", crate::view::shown::line(&text)));
-}
-
-/// A failed sign-in: what, why (with every cause, each already without secrets), next.
-pub(super) fn auth_error(name: &str, error: &AuthError) -> CliError {
-    failed("signing in to", "login", name, error)
-}
-
-/// The same of another thing that is done to a sign-in, by the command `verb`.
-pub(super) fn failed(doing: &str, verb: &str, name: &str, error: &AuthError) -> CliError {
-    let (exit, code) = match error.kind() {
-        AuthErrorKind::Misconfigured => (ExitStatus::Usage, "misconfigured"),
-        AuthErrorKind::Unavailable => (ExitStatus::Failed, "authorization-server-unavailable"),
-        AuthErrorKind::Protocol => (ExitStatus::Protocol, "authorization-protocol"),
-        AuthErrorKind::Store => (ExitStatus::Usage, "token-store"),
-        _ => (ExitStatus::NeedsAuth, "sign-in-failed"),
-    };
-    let mut why = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        let cause_text = cause.to_string();
-        if !why.contains(&cause_text) {
-            why.push_str(&format!(": {cause_text}"));
-        }
-        source = cause.source();
-    }
-    let word = mcp_text::shell_word(name);
-    let next = match error.kind() {
-        // The disk is full, read-only, or another account's: the same command alone would fail again.
-        AuthErrorKind::Store => format!("see to the place that it names, then mcplink {verb} {word}"),
-        // It was not finished, or not answered: the same again may work. Everything else is for the entry to change.
-        AuthErrorKind::Cancelled | AuthErrorKind::Unavailable => format!("mcplink {verb} {word}"),
-        _ => format!("mcplink get {word}"),
-    };
-    CliError::new(exit, code, format!("{doing} {name} failed")).why(why).next(next)
+    app.output.out(&format!("{}\n", attempt::told(name, signed_in)));
 }

@@ -122,6 +122,9 @@ pub(crate) struct ServerView {
     pub(crate) since: SystemTime,
     /// Whether anything is known of it: it is not merely being connected to.
     pub(crate) is_known: bool,
+    /// Whether a command gives it its headers.
+    #[cfg_attr(not(feature = "menu"), expect(dead_code, reason = "the menu alone has a key for it"))]
+    pub(crate) has_helper: bool,
     /// Which connection stands, of those that were made.
     pub(crate) connection: Option<u64>,
 }
@@ -217,6 +220,13 @@ impl WatchedServers {
         let member = self.members.iter_mut().find(|member| member.name == name)?;
         member.again = None;
         Some(member.handle.reconnect())
+    }
+
+    /// The connection to the server of this name, and its entry.
+    #[cfg_attr(not(feature = "menu"), expect(dead_code, reason = "the menu alone uses what it shows"))]
+    pub(crate) fn held(&self, name: &str) -> Option<(SupervisorHandle, Arc<ConfiguredServer>)> {
+        let member = self.members.iter().find(|member| member.name == name)?;
+        Some((member.handle.clone(), member.entry.latest()))
     }
 
     /// Lets go of all connections, in bounded time.
@@ -378,6 +388,7 @@ impl Member {
             line: wired.description.line,
             since: snapshot.since,
             is_known: is_known(&snapshot),
+            has_helper: wired.auth.as_ref().is_some_and(|auth| auth.plan.settings().helper.is_some()),
             connection: snapshot.connection,
         }
     }

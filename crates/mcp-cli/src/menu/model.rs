@@ -5,6 +5,13 @@ use std::time::SystemTime;
 
 use mcp_status::{Action, ReasonCode, ServerStatus};
 
+use super::exchange::{News, Step, Work};
+use super::form::Form;
+use super::keys::{ActionKey, Key, LookKey};
+use super::log::Log;
+use super::room::Room;
+use super::signing::Signing;
+use super::tools::Tools;
 use crate::live::watched::ServerView;
 use crate::steps::Steps;
 use crate::view::overview::Group;
@@ -26,6 +33,8 @@ pub(crate) struct Server {
     pub(crate) since: SystemTime,
     /// It is not merely being connected to for the first time.
     pub(crate) is_known: bool,
+    /// A command gives it its headers.
+    pub(crate) has_helper: bool,
     /// The oldest first.
     pub(crate) history: Vec<Moment>,
 }
@@ -38,25 +47,6 @@ pub(crate) struct Moment {
     pub(crate) code: Option<ReasonCode>,
 }
 
-/// A key as far as the menu knows it.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) enum Key {
-    Up,
-    Down,
-    PageUp,
-    PageDown,
-    First,
-    Last,
-    Enter,
-    Escape,
-    Erase,
-    Char(char),
-    /// Ctrl-C.
-    Interrupt,
-    /// Ctrl-Z.
-    Suspend,
-}
-
 /// What is to be done outside of the model.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) enum Effect {
@@ -65,6 +55,8 @@ pub(crate) enum Effect {
     Suspend,
     /// Connect afresh to the server of this name, here and in live sessions.
     Reconnect(String),
+    /// Goes on beside the menu, in the place of what went on before.
+    Begin(Work),
     /// Run this command of ours on the usual screen.
     Run(String),
     /// Open a file at a line.
@@ -83,8 +75,20 @@ pub(crate) enum Page {
     Help,
 }
 
+/// What a page that is open shows of itself, where not all of it fits.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(crate) enum Follow {
+    /// What it was scrolled to.
+    #[default]
+    Scrolled,
+    /// What has the focus.
+    Focus,
+    /// What has come.
+    Mark,
+}
+
 /// The state of the menu.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Menu {
     steps: Arc<Steps>,
     /// Trouble first.
@@ -99,6 +103,9 @@ pub(crate) struct Menu {
     pub(crate) page: Page,
     /// The page has the screen to itself.
     pub(crate) is_open: bool,
+    /// What is open in the place of the list, one over the other.
+    rooms: Vec<Room>,
+    pub(crate) follow: Follow,
     /// The lines of the page that are above the screen; the view knows how many there are.
     pub(crate) scrolled: usize,
     /// What the last key came to.
@@ -119,6 +126,8 @@ impl Menu {
             is_typing: false,
             page: Page::Detail,
             is_open: false,
+            rooms: Vec::new(),
+            follow: Follow::default(),
             scrolled: 0,
             message: String::new(),
             problems: Vec::new(),
@@ -134,7 +143,8 @@ impl Menu {
                 let at = before.iter().position(|server| server.row.name == seen.row.name);
                 let history = at.map(|at| before.swap_remove(at).history).unwrap_or_default();
                 let (row, since) = (seen.row, seen.since);
-                let mut server = Server { row, line: seen.line, since, is_known: seen.is_known, history };
+                let (is_known, has_helper) = (seen.is_known, seen.has_helper);
+                let mut server = Server { row, line: seen.line, since, is_known, has_helper, history };
                 server.note();
                 server
             })
@@ -198,6 +208,85 @@ impl Menu {
         self.steps.step(command)
     }
 
+    /// What is open in the place of the list.
+    pub(super) fn room(&self) -> Option<&Room> {
+        self.rooms.last()
+    }
+
+    /// Something has come.
+    pub(crate) fn hear(&mut self, news: News) {
+        match (news, self.rooms.last_mut()) {
+            (News::Said(said), _) => self.message = said,
+            (news, Some(room)) => {
+                let follow = match news {
+                    News::Called(_) => Follow::Mark,
+                    // Who has scrolled back reads.
+                    News::Log(_) if self.follow == Follow::Scrolled => Follow::Scrolled,
+                    _ => Follow::Focus,
+                };
+                if room.hear(news) {
+                    self.follow = follow;
+                }
+            }
+            // Of a room that was left.
+            (_, None) => {}
+        }
+    }
+
+    /// A text was pasted.
+    pub(crate) fn paste(&mut self, text: &str) {
+        if let Some(room) = self.rooms.last_mut() {
+            room.paste(text);
+            self.follow = Follow::Focus;
+        } else if self.is_typing {
+            text.chars().for_each(|letter| drop(self.press(Key::Char(letter))));
+        }
+    }
+
+    /// A key where a room is open.
+    fn press_in(&mut self, key: Key) -> Option<Effect> {
+        let room = self.rooms.last_mut()?;
+        self.follow = Follow::Focus;
+        match room.press(key) {
+            Step::Stay => {}
+            Step::Quit => return Some(Effect::Quit),
+            Step::Do(work) => return Some(Effect::Begin(work)),
+            Step::Open { server, tool } => {
+                self.scrolled = 0;
+                self.rooms.push(Room::Form(Box::new(Form::new(&server, &tool))));
+                return Some(Effect::Begin(Work::Nothing));
+            }
+            Step::Back => {
+                self.scrolled = 0;
+                let left = self.rooms.pop();
+                let was_under_way = left.is_some_and(|room| room.is_under_way());
+                let work = self.rooms.last().map_or(Work::Nothing, Room::work);
+                return (was_under_way || work != Work::Nothing).then_some(Effect::Begin(work));
+            }
+            Step::Scroll(key) => {
+                self.follow = Follow::Scrolled;
+                match key {
+                    Key::Up | Key::Char('k') => self.scroll_back(1),
+                    Key::Down | Key::Char('j') => self.scrolled += 1,
+                    Key::PageUp => self.scroll_back(PAGE),
+                    Key::PageDown => self.scrolled += PAGE,
+                    Key::First => self.scrolled = 0,
+                    // The end of it is found out when it is drawn.
+                    Key::Last => self.scrolled = usize::MAX / 2,
+                    _ => {}
+                }
+            }
+        }
+        None
+    }
+
+    fn open(&mut self, room: Room, work: Work) -> Option<Effect> {
+        (self.scrolled, self.follow) = (0, Follow::Focus);
+        (self.page, self.is_open) = (Page::Detail, false);
+        self.rooms = vec![room];
+        Some(Effect::Begin(work))
+    }
+
     /// What a key does.
     pub(crate) fn press(&mut self, key: Key) -> Option<Effect> {
         self.message.clear();
@@ -205,6 +294,7 @@ impl Menu {
         match key {
             Key::Interrupt => return Some(Effect::Interrupt),
             Key::Suspend => return Some(Effect::Suspend),
+            key if !self.rooms.is_empty() => return self.press_in(key),
             Key::Char(letter) if self.is_typing => {
                 if self.filter.chars().count() < MOST_FILTER && !letter.is_control() {
                     self.filter.push(letter);
@@ -225,9 +315,16 @@ impl Menu {
             Key::Last => self.go(|_, last| last),
             Key::PageUp => self.scroll_back(PAGE),
             Key::PageDown => self.scrolled += PAGE,
-            Key::Enter => {
-                self.is_open = self.focus().is_some();
-                self.scrolled = 0;
+            // What a server that works is there for; what is wrong with the others.
+            Key::Enter if self.has_tools() => {
+                let name = self.focus()?.row.name.clone();
+                return self.open(Room::Tools(Tools::new(&name)), Work::List(name));
+            }
+            Key::Enter => self.open_facts(),
+            Key::Char('i') => {
+                let is_there = self.is_open && self.page == Page::Detail;
+                self.page = Page::Detail;
+                if is_there { self.is_open = false } else { self.open_facts() }
             }
             Key::Char('q') => return Some(Effect::Quit),
             Key::Char('/') => (self.is_typing, self.is_open) = (true, false),
@@ -236,15 +333,53 @@ impl Menu {
             Key::Char('k') => return self.press(Key::Up),
             Key::Char('j') => return self.press(Key::Down),
             Key::Char(letter) => return self.act(letter),
-            Key::Erase => {}
+            Key::Erase | Key::Delete | Key::Left | Key::Right | Key::Tab | Key::Backtab => {}
         }
         None
     }
 
+    fn open_facts(&mut self) {
+        self.is_open = self.focus().is_some();
+        self.scrolled = 0;
+    }
+
+    /// Whether the server that has the focus can list tools.
+    pub(crate) fn has_tools(&self) -> bool {
+        self.focus().is_some_and(|server| server.row.status == Some(ServerStatus::Connected))
+    }
+
+    /// The keys that show something of the server that has the focus, each with the command that does the same.
+    pub(crate) fn looks(&self) -> Vec<LookKey> {
+        let Some(server) = self.focus() else { return Vec::new() };
+        let name = mcp_text::shell_word(&server.row.name);
+        let mut looks = vec![
+            LookKey {
+                key: 'd',
+                label: "doctor",
+                command: self.steps.step(&format!("mcplink doctor {name}")),
+            },
+            LookKey { key: 'l', label: "log", command: self.steps.step(&format!("mcplink logs {name}")) },
+        ];
+        if server.has_helper {
+            let command = self.steps.step(&format!("mcplink headers {name} --run"));
+            looks.insert(0, LookKey { key: 'h', label: "run helper", command });
+        }
+        looks
+    }
+
     fn act(&mut self, letter: char) -> Option<Effect> {
-        let action = self.actions().into_iter().find(|own| own.key == letter)?.action;
         let server = self.focus()?;
         let name = server.row.name.clone();
+        match self.looks().into_iter().find(|own| own.key == letter) {
+            Some(LookKey { key: 'l', .. }) => return self.open(Room::Log(Log::new(&name)), Work::Log(name)),
+            Some(look) => return Some(Effect::Run(look.command)),
+            None => {}
+        }
+        let action = self.actions().into_iter().find(|own| own.key == letter)?.action;
+        if matches!(action, Action::Authenticate | Action::ReAuthenticate) {
+            return self.open(Room::Signing(Box::new(Signing::new(&name))), Work::SignIn(name));
+        }
+        let server = self.focus()?;
         match (action, self.steps.action(action, &name)) {
             (Action::Reconnect, _) => Some(Effect::Reconnect(name)),
             (_, Some(command)) => Some(Effect::Run(command)),
@@ -316,34 +451,6 @@ pub(crate) fn place(server: &Server) -> String {
     match server.line {
         Some(line) => format!("{}:{line}", server.row.source),
         None => server.row.source.clone(),
-    }
-}
-
-/// An action, the key that does it and what it is called.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(crate) struct ActionKey {
-    pub(crate) action: Action,
-    pub(crate) key: char,
-    pub(crate) label: &'static str,
-}
-
-impl ActionKey {
-    /// `None` for what is not known here.
-    fn of(action: Action) -> Option<Self> {
-        let (key, label) = match action {
-            Action::Reconnect => ('r', "reconnect"),
-            Action::Authenticate => ('s', "sign in"),
-            Action::ReAuthenticate => ('s', "sign in again"),
-            Action::ClearAuthentication => ('c', "sign out"),
-            Action::Enable => ('x', "enable"),
-            Action::Disable => ('x', "disable"),
-            Action::EditConfig => ('e', "edit file"),
-            Action::Approve => ('a', "approve"),
-            Action::Reject => ('n', "reject"),
-            Action::Trust => ('t', "trust folder"),
-            _ => return None,
-        };
-        Some(Self { action, key, label })
     }
 }
 

@@ -5,21 +5,16 @@ use std::time::SystemTime;
 
 use mcp_status::ServerStatus;
 
+use super::lines::Lines;
 use super::look::{Look, Paint, Text};
 use super::model::{Menu, Moment, Page, Server, place};
 use crate::view::shown;
 use crate::view::text::{count_of_tools, said, word};
 use crate::view::time::clock;
-use crate::view::wrap::wrap;
-
-/// Where values stand behind their labels.
-const LABEL: usize = 10;
-/// A page that is narrower has its values below their labels.
-const BESIDE: usize = 36;
 
 /// The page that is turned to, in lines of at most this width.
 pub(super) fn lines(menu: &Menu, look: &Look, width: usize) -> Vec<Text> {
-    let mut page = Lines { width: width.max(1), lines: Vec::new() };
+    let mut page = Lines::new(width);
     match (menu.page, menu.focus()) {
         (Page::Help, _) => help(&mut page),
         (Page::Commands, Some(server)) => commands(&mut page, menu, server),
@@ -99,10 +94,19 @@ fn commands(page: &mut Lines, menu: &Menu, server: &Server) {
         page.text(&format!("{} {}", own.key, own.label), Paint::Bold);
         page.indented(&shown::line(&menu.command(own.action).unwrap_or_default()));
     }
+    for own in menu.looks() {
+        page.text(&format!("{} {}", own.key, own.label), Paint::Bold);
+        page.indented(&shown::line(&own.command));
+    }
     let name = mcp_text::shell_word(&server.row.name);
-    for (what, command) in
-        [("this list", "mcplink status --watch".to_owned()), ("these facts", format!("mcplink get {name}"))]
-    {
+    for (what, command) in [
+        ("enter tools", format!("mcplink tools {name}")),
+        ("i facts", format!("mcplink get {name}")),
+        ("this list", "mcplink status --watch".to_owned()),
+    ] {
+        if what == "enter tools" && !menu.has_tools() {
+            continue;
+        }
         page.text(what, Paint::Bold);
         page.indented(&shown::line(&menu.step(&command)));
     }
@@ -113,7 +117,9 @@ fn help(page: &mut Lines) {
     for (key, what) in [
         ("up, down", "go through the list, or through a page that is open"),
         ("page keys", "scroll what stands beside the list"),
-        ("enter", "open the facts of a server"),
+        ("enter", "the tools of a server that is connected, with a form for each; the facts of another one"),
+        ("i", "the facts of a server"),
+        ("l", "the last lines of its log"),
         ("escape", "go back; in the list, show all servers again"),
         ("/", "type a part of a name, an address or a status: only what has it is shown"),
         ("o", "the command that does the same, for each key"),
@@ -131,58 +137,4 @@ fn help(page: &mut Lines) {
         "Each server is connected to once and held. The files are followed. Times are UTC.",
         Paint::Plain,
     );
-}
-
-/// Lines of a page as they come.
-struct Lines {
-    width: usize,
-    lines: Vec<Text>,
-}
-
-impl Lines {
-    fn blank(&mut self) {
-        self.lines.push(Text::default());
-    }
-
-    fn text(&mut self, text: &str, paint: Paint) {
-        self.lines.extend(fold(text, self.width).into_iter().map(|line| Text::of(line, paint)));
-    }
-
-    fn indented(&mut self, text: &str) {
-        let lines = fold(text, self.width.saturating_sub(2));
-        self.lines.extend(lines.into_iter().map(|line| Text::of(format!("  {line}"), Paint::Plain)));
-    }
-
-    fn labelled(&mut self, label: &str, value: &str) {
-        if self.width < BESIDE {
-            if !label.is_empty() {
-                self.text(label, Paint::Dim);
-            }
-            return self.indented(value);
-        }
-        for (number, line) in fold(value, self.width - LABEL).into_iter().enumerate() {
-            let label = if number == 0 { label } else { "" };
-            self.lines.push(Text::of(shown::pad(label, LABEL), Paint::Dim).and(line, Paint::Plain));
-        }
-    }
-}
-
-/// `text` in lines of at most this width: broken at words, and within a word that is longer.
-pub(super) fn fold(text: &str, width: usize) -> Vec<String> {
-    let width = width.max(2);
-    let mut lines = Vec::new();
-    for line in wrap(text, width) {
-        let (mut own, mut used) = (String::new(), 0);
-        for c in line.chars() {
-            let room = mcp_text::width(c.encode_utf8(&mut [0; 4]));
-            if used + room > width {
-                lines.push(std::mem::take(&mut own));
-                used = 0;
-            }
-            own.push(c);
-            used += room;
-        }
-        lines.push(own);
-    }
-    lines
 }

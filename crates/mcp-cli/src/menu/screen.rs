@@ -4,13 +4,15 @@ use std::io::{self, Stdout, Write as _};
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crossterm::event::{Event, KeyCode, KeyEventKind, KeyModifiers};
+use crossterm::event::{
+    DisableBracketedPaste, EnableBracketedPaste, Event, KeyCode, KeyEventKind, KeyModifiers,
+};
 use crossterm::terminal::ClearType;
 use crossterm::{cursor, execute, terminal};
 use ratatui_core::terminal::Terminal;
 use ratatui_crossterm::CrosstermBackend;
 
-use super::model::Key;
+use super::keys::Key;
 
 /// Whether the terminal has to be given back: to a panic as to an end.
 static IS_TAKEN: AtomicBool = AtomicBool::new(false);
@@ -29,7 +31,13 @@ impl Screen {
         // Nothing is asked of the terminal: not every one answers, and what is typed meanwhile would be in the way.
         let taken = terminal::enable_raw_mode()
             .and_then(|()| {
-                execute!(io::stdout(), terminal::EnterAlternateScreen, terminal::Clear(ClearType::All))
+                execute!(
+                    io::stdout(),
+                    terminal::EnterAlternateScreen,
+                    terminal::Clear(ClearType::All),
+                    // A line end in what is pasted is no key.
+                    EnableBracketedPaste
+                )
             })
             .and_then(|()| Terminal::new(CrosstermBackend::new(io::stdout())));
         match taken {
@@ -72,7 +80,7 @@ impl Drop for Screen {
 fn give_back() {
     if IS_TAKEN.swap(false, Ordering::SeqCst) {
         // A terminal that is gone needs nothing.
-        drop(execute!(io::stdout(), cursor::Show, terminal::LeaveAlternateScreen));
+        drop(execute!(io::stdout(), DisableBracketedPaste, cursor::Show, terminal::LeaveAlternateScreen));
         drop(terminal::disable_raw_mode());
         drop(io::stdout().flush());
     }
@@ -104,6 +112,11 @@ pub(super) fn key(event: &Event) -> Option<Key> {
         KeyCode::Char(letter) => Key::Char(letter),
         KeyCode::Up => Key::Up,
         KeyCode::Down => Key::Down,
+        KeyCode::Left => Key::Left,
+        KeyCode::Right => Key::Right,
+        KeyCode::Tab => Key::Tab,
+        KeyCode::BackTab => Key::Backtab,
+        KeyCode::Delete => Key::Delete,
         KeyCode::PageUp => Key::PageUp,
         KeyCode::PageDown => Key::PageDown,
         KeyCode::Home => Key::First,

@@ -8,9 +8,11 @@ use ratatui_core::buffer::Buffer;
 use ratatui_core::layout::{Position, Rect};
 use ratatui_core::style::{Color, Modifier, Style};
 
+use super::lines::fold;
 use super::look::{Look, Paint, Text};
-use super::model::{Menu, Page, Server};
-use super::page::{self, fold};
+use super::model::{Follow, Menu, Page, Server};
+use super::page;
+use super::room::Room;
 use crate::view::overview::summary;
 use crate::view::shown;
 use crate::view::text::{count_of_tools, glyph, word};
@@ -28,15 +30,19 @@ pub(crate) struct Picture {
     pub(crate) focus: Position,
     /// How far the page can be scrolled.
     pub(crate) most_scrolled: usize,
+    /// How far it is.
+    pub(crate) scrolled: usize,
 }
 
 /// Draws the menu.
 pub(crate) fn draw(menu: &Menu, look: &Look, area: Rect, buffer: &mut Buffer) -> Picture {
-    let mut picture = Picture { focus: Position::ORIGIN, most_scrolled: 0 };
+    let mut picture = Picture { focus: Position::ORIGIN, most_scrolled: 0, scrolled: menu.scrolled };
     if area.width < 4 || area.height < 2 {
         return picture;
     }
-    let is_framed = !look.is_plain && area.height >= 10 && area.width >= 20;
+    let room = menu.room();
+    let is_copied = room.is_some_and(Room::is_copied);
+    let is_framed = !look.is_plain && area.height >= 10 && area.width >= 20 && !is_copied;
     let edge = if is_framed { 2 } else { 0 };
     let (left, width) = (area.x + edge, area.width - 2 * edge);
     let mut canvas = Canvas { buffer, has_color: look.has_color };
@@ -55,7 +61,7 @@ pub(crate) fn draw(menu: &Menu, look: &Look, area: Rect, buffer: &mut Buffer) ->
     );
     let below = Rect::new(left, body.bottom() + borders / 3, width, foot_height);
 
-    let is_page = menu.is_open || menu.page == Page::Help;
+    let is_page = room.is_some() || menu.is_open || menu.page == Page::Help;
     let both = is_framed && area.width >= SIDE_BY_SIDE && !is_page;
     let list_width = if both { (width * 2 / 5).clamp(28, 44) } else { width };
     if is_framed {
@@ -65,12 +71,32 @@ pub(crate) fn draw(menu: &Menu, look: &Look, area: Rect, buffer: &mut Buffer) ->
     if both || !is_page {
         picture.focus = list(&mut canvas, menu, Rect { width: list_width - u16::from(both), ..body });
     }
-    if both || is_page {
+    if let Some(room) = room {
+        let width = usize::from(body.width);
+        let drawn = room.draw(width);
+        let height = usize::from(body.height);
+        picture.most_scrolled = drawn.lines.len().saturating_sub(height);
+        let (line, column) = drawn.focus;
+        let from = match menu.follow {
+            Follow::Scrolled => menu.scrolled,
+            // With what stands below it, as far as there is room.
+            Follow::Focus => menu.scrolled.min(line).max((line + 1).saturating_sub(height)),
+            Follow::Mark => drawn.mark,
+        };
+        picture.scrolled = from.min(picture.most_scrolled);
+        for (y, text) in drawn.lines.iter().skip(picture.scrolled).take(height).enumerate() {
+            canvas.put(body, y, text);
+        }
+        let y = rows(line.saturating_sub(picture.scrolled)).min(body.height.saturating_sub(1));
+        let x = rows(column).min(body.width.saturating_sub(1));
+        picture.focus = Position::new(body.x + x, body.y + y);
+    } else if both || is_page {
         let used = if both { list_width + 2 } else { 0 };
         let beside = Rect { x: left + used, width: width - used, ..body };
         let lines = page::lines(menu, look, beside.width.into());
         picture.most_scrolled = lines.len().saturating_sub(beside.height.into());
         let from = menu.scrolled.min(picture.most_scrolled);
+        picture.scrolled = from;
         for (y, line) in lines.iter().skip(from).take(beside.height.into()).enumerate() {
             canvas.put(beside, y, line);
         }
@@ -115,11 +141,24 @@ fn foot(menu: &Menu, width: usize) -> Vec<Text> {
     } else if !menu.message.is_empty() {
         lines.extend(fold(&menu.message, width).into_iter().take(2).map(|line| Text::of(line, Paint::Bold)));
     }
-    let actions: Vec<String> =
+    if let Some(room) = menu.room() {
+        let command = shown::line(&menu.step(&room.command()));
+        lines.extend(
+            fold(&format!("$ {command}"), width).into_iter().take(2).map(|line| Text::of(line, Paint::Plain)),
+        );
+        let keys: Vec<String> = room.keys().iter().map(|&key| key.to_owned()).collect();
+        lines.extend(in_lines(&keys, width).into_iter().map(|line| Text::of(line, Paint::Dim)));
+        return lines;
+    }
+    let mut actions: Vec<String> =
         menu.actions().iter().map(|own| format!("{} {}", own.key, own.label)).collect();
+    actions.extend(menu.looks().iter().map(|own| format!("{} {}", own.key, own.label)));
     let always = match (menu.is_typing, menu.is_open || menu.page == Page::Help) {
         (true, _) => ["enter keep", "esc all servers"].as_slice(),
         (false, true) => ["esc back", "o commands", "? help", "q quit"].as_slice(),
+        (false, false) if menu.has_tools() => {
+            ["enter tools", "i facts", "/ filter", "o commands", "? help", "q quit"].as_slice()
+        }
         (false, false) => ["enter facts", "/ filter", "o commands", "? help", "q quit"].as_slice(),
     };
     let always: Vec<String> = always.iter().map(|&key| key.to_owned()).collect();

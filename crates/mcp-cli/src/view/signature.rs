@@ -75,12 +75,51 @@ fn kind_of_items(items: &Value) -> String {
 }
 
 impl Argument {
-    /// As it would be typed, with a value that fits its type.
+    /// The values that it may have, as a person types them: of an enumeration, or of a truth value.
+    #[cfg_attr(not(feature = "menu"), expect(dead_code, reason = "the menu alone has a form"))]
+    pub(crate) fn values(&self) -> Vec<String> {
+        if self.choices.is_empty() && self.kind.split('|').all(|kind| matches!(kind, "boolean" | "null")) {
+            return ["true", "false"].map(str::to_owned).into();
+        }
+        self.choices.iter().map(word).collect()
+    }
+
+    /// What the server says of it.
+    #[cfg_attr(not(feature = "menu"), expect(dead_code, reason = "the menu alone has a form"))]
+    pub(crate) fn described(&self) -> &str {
+        &self.description
+    }
+
+    /// `value` for it as it is typed on a command line, before a shell has it: `name=text`, or `name:=json` where only JSON
+    /// will do.
+    #[cfg_attr(not(feature = "menu"), expect(dead_code, reason = "the menu alone has a form"))]
+    pub(crate) fn typed(&self, value: &str) -> String {
+        let name = &self.name;
+        let is_nested = |kind: &str| matches!(kind, "object" | "null") || kind.starts_with("array");
+        let looks_nested =
+            || serde_json::from_str(value).is_ok_and(|json: Value| json.is_object() || json.is_array());
+        let is_json = if self.kind == "any" { looks_nested() } else { self.kind.split('|').all(is_nested) };
+        // A name that would be read as something else goes into an object of its own.
+        if name.is_empty() || name.contains('=') || name.ends_with(':') || name.trim_start().starts_with('{')
+        {
+            let json = serde_json::from_str(value).ok().filter(|_: &Value| is_json);
+            let members = serde_json::Map::from_iter([(name.clone(), json.unwrap_or_else(|| value.into()))]);
+            return Value::Object(members).to_string();
+        }
+        match value {
+            value if is_json => format!("{name}:={value}"),
+            // It is the text, and not the name of a file.
+            value if value.starts_with('@') => format!("{name}:={}", Value::from(value)),
+            value => format!("{name}={value}"),
+        }
+    }
+
     /// The values that it may have, where these are words.
     pub(crate) fn choices(&self) -> impl Iterator<Item = String> {
         self.choices.iter().filter_map(|choice| choice.as_str().map(str::to_owned))
     }
 
+    /// As it would be typed, with a value that fits its type.
     fn example(&self) -> String {
         let name = &self.name;
         let value = self.choices.first().or(self.default.as_ref());
@@ -106,7 +145,7 @@ impl Argument {
     }
 
     /// What is said of it beside its name.
-    fn told(&self) -> String {
+    pub(crate) fn told(&self) -> String {
         let mut told = vec![self.kind.clone()];
         told.push(if self.required { "required" } else { "optional" }.to_owned());
         if !self.choices.is_empty() {
@@ -133,7 +172,7 @@ fn word(value: &Value) -> String {
 }
 
 /// `=` needs no quoting in an argument.
-fn plain(argument: &str) -> String {
+pub(crate) fn plain(argument: &str) -> String {
     match argument.split_once('=') {
         Some((name, value)) => format!("{}={}", mcp_text::shell_word(name), mcp_text::shell_word(value)),
         None => mcp_text::shell_word(argument),

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use mcp_testkit::{Accept, FakeHelper, FakeMcpServer};
+use mcp_testkit::{Accept, FakeAuthServer, FakeBrowser, FakeHelper, FakeMcpServer};
 
 use crate::setting::{Setting, http, with_helper};
 
@@ -124,6 +124,63 @@ fn a_person_looks_finds_the_cause_acts_and_gets_the_terminal_back() {
     let tty = |name: &str| std::fs::read_to_string(setting.home.home().join(name)).unwrap_or_default();
     tmux.until("the settings of the terminal", |_| !tty("after").is_empty());
     assert_eq!(tty("before"), tty("after"), "echo and all the rest");
+}
+
+#[test]
+fn a_person_signs_in_fills_in_a_form_calls_and_gives_up_what_takes_too_long() {
+    let server = FakeMcpServer::start().unwrap();
+    let auth = FakeAuthServer::start().unwrap();
+    auth.protect(&server);
+    let setting = Setting::of("notes", http(&server));
+    let browser = FakeBrowser::new().unwrap();
+    let program = mcp_text::shell_word(env!("CARGO_BIN_EXE_mcplink"));
+    let line = format!("BROWSER={} {program} menu; echo code $?", mcp_text::shell_word(&browser.command()));
+    let Some(tmux) = Tmux::start(&setting, &line) else { return };
+    let screen = tmux.shows("> ! notes");
+    assert!(screen.contains("s sign in"), "{screen}");
+    tmux.press("s");
+    let screen = tmux.shows("signed in to notes with");
+    assert!(screen.contains("$ mcplink login notes") && !screen.contains('│'), "{screen}");
+    assert!(browser.page().contains("accepted the sign-in"), "it is tried before anything is told");
+    tmux.press("Enter");
+    tmux.shows("> ✔ notes");
+    tmux.press("Enter");
+    let screen = tmux.shows("add   ");
+    assert!(screen.contains("a b") && screen.contains("$ mcplink tools notes"), "{screen}");
+    // A filter leaves one.
+    for key in ["/", "a", "d", "d", "Enter", "Enter"] {
+        tmux.press(key);
+    }
+    tmux.shows("add of notes");
+    for key in ["x", "Enter", "4", "0", "Enter", "Enter"] {
+        tmux.press(key);
+    }
+    let screen = tmux.shows("`a` must be number");
+    assert_eq!(server.count("tools/call"), 0, "{screen}");
+    for key in ["BSpace", "2", "Enter", "Enter", "Enter"] {
+        tmux.press(key);
+    }
+    let screen = tmux.until("the sum", |screen| screen.contains("result after") && screen.contains("42"));
+    assert!(screen.contains("$ mcplink call notes add a=2 b=40"), "{screen}");
+    for key in ["Escape", "Escape", "/", "s", "l", "o", "Enter", "Enter"] {
+        tmux.press(key);
+    }
+    tmux.shows("slow of notes");
+    // A hundred pauses of half a minute, pasted as a terminal pastes.
+    tmux.run(&["set-buffer", "100"]);
+    tmux.run(&["paste-buffer", "-p"]);
+    tmux.press("Enter");
+    tmux.run(&["set-buffer", "30000\n"]);
+    tmux.run(&["paste-buffer", "-p"]);
+    tmux.shows("delay_ms: 30000");
+    for key in ["Enter", "Enter"] {
+        tmux.press(key);
+    }
+    tmux.shows("escape gives it up");
+    tmux.press("Escape");
+    tmux.shows("given up");
+    tmux.press("C-c");
+    tmux.shows("code 130");
 }
 
 #[test]

@@ -33,7 +33,7 @@ pub(in crate::menu) fn seen_with(
     let mut description = Description::new(name, "user", "/home/me/.claude.json", "http");
     description.url = Some(format!("https://{}.example.com/mcp", name.len()));
     let row = Row::new(description, report, auth, Duration::from_millis(1));
-    ServerView { row, line: Some(5), since: at(minute), is_known: true, connection: None }
+    ServerView { row, line: Some(5), since: at(minute), is_known: true, has_helper: false, connection: None }
 }
 
 pub(in crate::menu) fn up(tools: usize) -> Outcome {
@@ -134,6 +134,9 @@ fn the_keys_are_the_actions_of_the_server_and_no_others() {
         assert_eq!(keys.iter().map(|own| own.action).collect::<Vec<_>>(), offered, "each has a key");
         for letter in 'a'..='z' {
             let own = keys.iter().find(|own| own.key == letter).map(|own| own.action);
+            if menu.looks().iter().any(|look| look.key == letter) {
+                continue;
+            }
             let effect = menu.press(Key::Char(letter));
             let acts = effect.as_ref().is_some_and(|effect| *effect != Effect::Quit);
             assert_eq!(acts, own.is_some(), "{letter} of {offered:?}: {effect:?}");
@@ -161,7 +164,8 @@ fn no_two_actions_of_a_server_share_a_key_and_none_is_taken() {
         Action::Trust,
     ];
     let mut keys: Vec<char> = actions.iter().map(|action| ActionKey::of(*action).unwrap().key).collect();
-    keys.extend(['q', 'o', 'j', 'k', '/', '?']);
+    // Those that show something.
+    keys.extend(['q', 'o', 'j', 'k', '/', '?', 'i', 'd', 'h', 'l']);
     let count = keys.len();
     keys.sort_unstable();
     keys.dedup();
@@ -175,7 +179,6 @@ fn what_a_key_does_is_the_command_that_is_shown_with_the_options_of_the_invocati
     let of =
         |name: &str| menu_of("mcplink menu --mcp-config a.json", vec![seen_with(name, rejected(), 0, facts)]);
     for (key, expected) in [
-        ('s', "mcplink login 'a b' --mcp-config a.json"),
         ('c', "mcplink logout 'a b' --mcp-config a.json"),
         ('x', "mcplink disable 'a b' --mcp-config a.json"),
     ] {
@@ -184,6 +187,23 @@ fn what_a_key_does_is_the_command_that_is_shown_with_the_options_of_the_invocati
         assert_eq!(menu.command(action).as_deref(), Some(expected));
         assert_eq!(menu.press(Key::Char(key)), Some(Effect::Run(expected.to_owned())));
     }
+    for (key, command, work) in [
+        ('s', "mcplink login 'a b' --mcp-config a.json", Work::SignIn("a b".to_owned())),
+        ('l', "mcplink logs 'a b' -f --mcp-config a.json", Work::Log("a b".to_owned())),
+    ] {
+        let mut menu = of("a b");
+        assert_eq!(menu.press(Key::Char(key)), Some(Effect::Begin(work)));
+        let shown = menu.room().map(|room| menu.step(&room.command()));
+        assert_eq!(shown.as_deref(), Some(command));
+    }
+    let mut menu = of("a b");
+    let doctor = Effect::Run("mcplink doctor 'a b' --mcp-config a.json".to_owned());
+    assert_eq!(menu.press(Key::Char('d')), Some(doctor));
+    assert_eq!(menu.press(Key::Char('h')), None, "it has no helper");
+    let mut helped = seen_with("a b", refused(), 0, facts);
+    helped.has_helper = true;
+    let run = Effect::Run("mcplink headers 'a b' --run".to_owned());
+    assert_eq!(menu_of("mcplink menu", vec![helped]).press(Key::Char('h')), Some(run));
     let mut menu = of("a b");
     let reconnect = menu.command(Action::Reconnect);
     assert_eq!(reconnect.as_deref(), Some("mcplink reconnect 'a b' --mcp-config a.json"));
@@ -226,7 +246,10 @@ fn a_filter_leaves_what_has_it_and_its_letters_are_no_keys() {
 fn a_page_opens_and_the_same_way_leads_back() {
     let mut menu = three();
     menu.press(Key::Enter);
-    assert!(menu.is_open);
+    assert!(menu.is_open, "what is wrong with it");
+    menu.press(Key::Char('i'));
+    assert!(!menu.is_open);
+    menu.press(Key::Char('i'));
     menu.press(Key::Down);
     assert_eq!((menu.scrolled, focus(&menu)), (1, "notes"));
     menu.press(Key::Char('o'));
@@ -236,6 +259,65 @@ fn a_page_opens_and_the_same_way_leads_back() {
     menu.press(Key::Char('?'));
     menu.press(Key::Escape);
     assert_eq!((menu.page, menu.is_open), (Page::Detail, false));
+}
+
+#[test]
+fn what_is_open_has_the_keys_and_what_it_does_ends_with_it() {
+    let begun = |work| Some(Effect::Begin(work));
+    let list = || begun(Work::List("files".to_owned()));
+    let mut menu = menu_of("mcplink menu", vec![seen("files", up(4), 0)]);
+    assert_eq!(menu.press(Key::Enter), list());
+    // `r` is no key here; `q` ends the menu from wherever nothing is typed.
+    assert_eq!((menu.press(Key::Char('r')), menu.press(Key::Char('q'))), (None, Some(Effect::Quit)));
+    let schema = serde_json::json!({ "properties": { "x": { "type": "string" } } });
+    let tools = vec![crate::menu::form::tests::tool("t", "", &schema)];
+    menu.hear(News::Listed(Ok(crate::menu::exchange::Listed { tools, notes: Vec::new() })));
+    assert_eq!(menu.press(Key::Enter), begun(Work::Nothing));
+    type_in(&mut menu, "qlr");
+    menu.press(Key::Enter);
+    let call =
+        || Work::Call { server: "files".into(), tool: "t".into(), arguments: "{\"x\":\"qlr\"}".into() };
+    assert_eq!(menu.press(Key::Enter), begun(call()));
+    assert_eq!(menu.press(Key::Interrupt), Some(Effect::Interrupt));
+    assert_eq!(menu.press(Key::Escape), begun(Work::Nothing), "it is given up");
+    assert_eq!(menu.press(Key::Escape), list(), "they may be others by now");
+    assert_eq!((menu.press(Key::Escape), menu.room().is_none()), (begun(Work::Nothing), true));
+    // News of what was left are nobody's.
+    menu.hear(News::Log(vec!["x".to_owned()]));
+    assert!(menu.room().is_none());
+    menu.press(Key::Char('l'));
+    assert_eq!(menu.press(Key::Escape), begun(Work::Nothing));
+}
+
+#[test]
+fn a_sign_in_takes_what_is_pasted_asks_before_a_secret_goes_and_ends_with_its_page() {
+    use crate::menu::exchange::Stage;
+    let facts = ActionFacts::new(TransportKind::Remote).with_oauth(true, false);
+    let signing = || {
+        let mut menu = menu_of("mcplink menu", vec![seen_with("s", refused(), 0, facts)]);
+        assert_eq!(menu.press(Key::Char('s')), Some(Effect::Begin(Work::SignIn("s".to_owned()))));
+        menu
+    };
+    let mut menu = signing();
+    menu.paste("too early");
+    assert_eq!(menu.press(Key::Enter), None);
+    menu.hear(News::SignIn(Stage::Doubts { issuer: "https://i".into(), server: "https://s".into() }));
+    assert_eq!(menu.press(Key::Enter), None, "a mere Enter agrees to nothing");
+    assert_eq!(menu.press(Key::Char('y')), Some(Effect::Begin(Work::Confirm)));
+    menu.hear(News::SignIn(Stage::Waits { url: "https://i/authorize".into(), not_opened: None }));
+    assert_eq!(menu.press(Key::Enter), None, "there is nothing to take");
+    menu.paste(" http://localhost:1/callback?code=q&state=l\n");
+    let pasted = Work::Paste("http://localhost:1/callback?code=q&state=l".to_owned());
+    assert_eq!(menu.press(Key::Enter), Some(Effect::Begin(pasted)));
+    menu.hear(News::SignIn(Stage::Refuses));
+    assert_eq!(menu.press(Key::Enter), None, "what was refused is gone");
+    assert_eq!(menu.press(Key::Escape), Some(Effect::Begin(Work::Nothing)));
+    let mut menu = signing();
+    menu.hear(News::SignIn(Stage::Ended { said: vec!["signed in".into()], is_error: false }));
+    assert_eq!((menu.press(Key::Enter), menu.room().is_none()), (None, true));
+    let mut menu = signing();
+    menu.hear(News::SignIn(Stage::Doubts { issuer: "https://i".into(), server: "https://s".into() }));
+    assert_eq!(menu.press(Key::Char('n')), Some(Effect::Begin(Work::Nothing)));
 }
 
 #[test]

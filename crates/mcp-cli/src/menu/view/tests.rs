@@ -2,6 +2,7 @@
 //! again; read the difference.
 
 use std::path::Path;
+use std::time::Duration;
 
 use mcp_status::{ActionFacts, Outcome, TransportKind};
 use ratatui_core::backend::TestBackend;
@@ -10,7 +11,9 @@ use serde_json::json;
 
 use super::*;
 use crate::live::watched::ServerView;
-use crate::menu::model::Key;
+use crate::menu::exchange::{CallEnd, Listed, News, Stage};
+use crate::menu::form::tests::tool;
+use crate::menu::keys::Key;
 use crate::menu::model::tests::{at, menu_of, refused, seen, seen_with, up};
 use crate::view::row::Session;
 
@@ -133,6 +136,114 @@ fn a_filter_being_typed() {
     compare("filter", &menu, &look());
 }
 
+fn tools() -> Listed {
+    let number = json!({ "type": "number", "description": "A number" });
+    let sum = json!({ "properties": { "a": number, "b": number, "round": { "type": "boolean" } }, "required": ["a", "b"] });
+    let said = "Returns the sum of two numbers, rounded where that is wanted.\nNothing is kept.";
+    Listed {
+        tools: vec![
+            tool(
+                "echo",
+                "Echoes back the input",
+                &json!({ "properties": { "message": {} }, "required": ["message"] }),
+            ),
+            tool("get-sum", said, &sum),
+            tool(
+                "検索",
+                "文書を検索します",
+                &json!({ "properties": { "語": { "type": "string", "default": "全部" } } }),
+            ),
+            tool("get-annotated-message-with-a-very-long-name", "", &json!({})),
+        ],
+        notes: vec!["withheld: delete is in `disabledTools` (~/.claude.json)".to_owned()],
+    }
+}
+
+/// The menu with the tools of a server.
+fn with_tools() -> Menu {
+    let mut menu = menu();
+    menu.press(Key::Last);
+    menu.press(Key::Enter);
+    menu.hear(News::Listed(Ok(tools())));
+    menu
+}
+
+fn type_in(menu: &mut Menu, text: &str) {
+    text.chars().for_each(|letter| drop(menu.press(Key::Char(letter))));
+}
+
+fn with_form() -> Menu {
+    let mut menu = with_tools();
+    menu.press(Key::Down);
+    menu.press(Key::Enter);
+    type_in(&mut menu, "2");
+    menu.press(Key::Enter);
+    menu
+}
+
+fn with_result() -> Menu {
+    let mut menu = with_form();
+    type_in(&mut menu, "40");
+    for _ in 0..3 {
+        menu.press(Key::Enter);
+    }
+    let lines = ["The sum of 2 and 40 is 42.", "  合計は42です。", "and indented    blanks stay"];
+    let lines = lines.map(str::to_owned).into();
+    menu.hear(News::Called(CallEnd { lines, is_error: false, took: Duration::from_millis(12) }));
+    menu
+}
+
+fn with_sign_in() -> Menu {
+    let mut menu = menu_of("mcplink menu", vec![seen_with("notes", refused(), 1, signs_in())]);
+    menu.press(Key::Char('s'));
+    let url = format!(
+        "https://auth.notes.example/authorize?response_type=code&state={}",
+        "0123456789abcdef".repeat(6)
+    );
+    menu.hear(News::SignIn(Stage::Waits { url, not_opened: Some("this is a remote shell".to_owned()) }));
+    menu
+}
+
+fn signs_in() -> ActionFacts {
+    ActionFacts::new(TransportKind::Remote).with_oauth(true, false)
+}
+
+fn with_log() -> Menu {
+    let mut menu = menu();
+    menu.press(Key::Char('l'));
+    let line = |minute: u8| {
+        format!("2026-11-29T05:{minute:02}:00Z    4711  needs-auth (connection 1): the server asks")
+    };
+    menu.hear(News::Log((0..40).map(line).collect()));
+    menu
+}
+
+#[test]
+fn the_tools_of_a_server_and_a_form_for_one() {
+    compare("tools", &with_tools(), &look());
+    compare("form", &with_form(), &look());
+    compare("result", &with_result(), &look());
+    compare("form-plain", &with_form(), &Look { is_plain: true, ..look() });
+}
+
+#[test]
+fn a_sign_in_inside_and_a_log() {
+    compare("sign-in", &with_sign_in(), &look());
+    compare("log", &with_log(), &look());
+}
+
+/// A line of a page that is copied with a mouse has nothing beside it.
+#[test]
+fn the_address_to_sign_in_at_stands_alone_on_its_lines() {
+    for columns in [40, 80] {
+        let (lines, _) = drawn(&with_sign_in(), &look(), columns, ROWS);
+        let from = lines.iter().position(|line| line.starts_with("https://")).unwrap();
+        let lines: Vec<&str> =
+            lines[from..].iter().map(|line| line.trim_end()).take_while(|line| !line.is_empty()).collect();
+        assert!(lines.concat().ends_with(&"0123456789abcdef".repeat(6)), "{lines:?}");
+    }
+}
+
 #[test]
 fn without_frames_nothing_is_drawn_but_words_and_the_cursor_is_the_focus() {
     let look = Look { is_plain: true, ..look() };
@@ -159,12 +270,31 @@ fn no_text_of_a_server_or_file_acts_on_the_terminal_or_leaves_its_line() {
     menu.problems = vec![hostile.to_owned()];
     for key in [None, Some(Key::Enter), Some(Key::Char('o')), Some(Key::Char('?'))] {
         key.and_then(|key| menu.press(key));
-        for columns in [4, 20, 40, 120] {
-            let (lines, _) = drawn(&menu, &look(), columns, 40);
-            for line in &lines {
-                let acts = |c: char| c.is_control() || matches!(c, '\u{202e}' | '\u{200b}');
-                assert!(!line.chars().any(acts), "{line:?}");
-            }
+        nothing_acts(&menu);
+    }
+    // Nor of a tool, its arguments, what is typed, or a result. Descriptions and results come cleaned.
+    let schema = json!({ "properties": { hostile: { "description": hostile, "default": hostile, "enum": [hostile] } } });
+    let listed = Listed { tools: vec![tool(hostile, "", &schema)], notes: Vec::new() };
+    let mut menu = menu_of("mcplink menu", vec![seen(hostile, up(1), 1)]);
+    menu.press(Key::Enter);
+    menu.hear(News::Listed(Ok(listed)));
+    nothing_acts(&menu);
+    menu.press(Key::Enter);
+    menu.paste(hostile);
+    nothing_acts(&menu);
+    let mut menu = menu_of("mcplink menu", vec![seen_with(hostile, refused(), 1, signs_in())]);
+    menu.press(Key::Char('s'));
+    menu.hear(News::SignIn(Stage::Doubts { issuer: hostile.to_owned(), server: hostile.to_owned() }));
+    nothing_acts(&menu);
+}
+
+#[track_caller]
+fn nothing_acts(menu: &Menu) {
+    for columns in [4, 20, 40, 120] {
+        let (lines, _) = drawn(menu, &look(), columns, 40);
+        for line in &lines {
+            let acts = |c: char| c.is_control() || matches!(c, '\u{202e}' | '\u{200b}');
+            assert!(!line.chars().any(acts), "{line:?}");
         }
     }
 }
@@ -175,8 +305,13 @@ fn no_size_of_a_terminal_breaks_it_and_the_focus_is_always_inside() {
     menu.problems = vec!["~/.claude.json:3:1: expected a value".to_owned(); 9];
     menu.message = "tickets: reconnected here and in 2 sessions".to_owned();
     let pages = [None, Some(Key::Last), Some(Key::Enter), Some(Key::Char('o')), Some(Key::Char('?'))];
+    let mut menus = Vec::new();
     for page in pages {
         page.and_then(|key| menu.press(key));
+        menus.push(menu.clone());
+    }
+    menus.extend([with_tools(), with_form(), with_result(), with_sign_in(), with_log()]);
+    for mut menu in menus {
         menu.message = "tickets: reconnected here and in 2 sessions".to_owned();
         for columns in [1, 2, 3, 4, 5, 19, 20, 27, 40, 69, 70, 71, 300] {
             for height in [1, 2, 3, 5, 9, 10, 11, 12, 50] {
@@ -210,7 +345,7 @@ fn a_status_has_a_colour_only_where_that_is_wanted() {
 #[test]
 fn a_long_page_is_scrolled_to_its_end_and_no_further() {
     let mut menu = menu();
-    menu.press(Key::Enter);
+    menu.press(Key::Char('i'));
     let (_, picture) = drawn(&menu, &look(), 40, 12);
     assert!(picture.most_scrolled > 3, "{picture:?}");
     menu.scrolled = 1_000;

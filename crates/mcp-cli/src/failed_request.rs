@@ -1,0 +1,43 @@
+//! A request to a server that has no result: what is told of it.
+
+use mcp_connect::ConfiguredServer;
+use mcp_status::StatusReport;
+use mcp_transport::{TransportError, TransportErrorKind};
+
+use crate::error::CliError;
+use crate::exit::{self, ExitStatus};
+use crate::steps;
+use crate::view::shown;
+
+/// A request failed on a connection that stood.
+pub(crate) fn failed(wired: &ConfiguredServer, error: &TransportError) -> CliError {
+    let name = &wired.description.name;
+    let evidence = error.evidence();
+    let report = StatusReport::from_evidence(&evidence, &wired.context(), wired.facts());
+    let Some(reason) = &report.reason else {
+        return CliError::new(ExitStatus::Internal, "internal", error.to_string());
+    };
+    // A JSON-RPC error is an answer, not a broken protocol: the request was refused, not the server lost.
+    if let TransportErrorKind::Rpc { .. } = error.kind() {
+        return CliError::new(
+            ExitStatus::Protocol,
+            "rpc-error",
+            format!("{} refused the request", shown::name(name)),
+        )
+        .why(wired.secrets.hide(&said(error)))
+        .next(format!("mcplink get {}", mcp_text::shell_word(name)));
+    }
+    let exit = exit::of_status(report.status, Some(reason.code));
+    let error =
+        CliError::new(exit, reason.code.as_str(), format!("the request to {} failed", shown::name(name)))
+            .why(wired.secrets.hide_known(&reason.message));
+    match &reason.next {
+        Some(step) => error.next(steps::command_after_request(step, reason.code, name)),
+        None => error,
+    }
+}
+
+/// What the server said with its error, code included; what the wire failed with otherwise.
+pub(crate) fn said(error: &TransportError) -> String {
+    error.rpc_error().map_or_else(|| error.to_string(), ToString::to_string)
+}

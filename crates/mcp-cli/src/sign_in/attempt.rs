@@ -1,0 +1,106 @@
+//! A sign-in as far as it is the same for every way in which a person takes part: how it begins, and what is told of its end.
+
+use mcp_auth::oauth::SignedIn;
+use mcp_auth::{AuthError, AuthErrorKind};
+use mcp_connect::{ConfiguredServer, Login, LoginError, LoginRefusal};
+
+use crate::app::App;
+use crate::error::CliError;
+use crate::exit::ExitStatus;
+use crate::view::shown;
+use crate::view::time::rfc3339;
+
+/// Whether a person can sign in to `wired`.
+pub(crate) fn check(app: &App, wired: &ConfiguredServer) -> Result<(), CliError> {
+    wired.check_sign_in().map_err(|refusal| refused(app, wired, &refusal))
+}
+
+/// The sign-in to `wired`, once it is known where.
+pub(crate) async fn begun<'a>(app: &'a App, wired: &'a ConfiguredServer) -> Result<Login<'a>, CliError> {
+    let name = &wired.description.name;
+    app.host.login(wired, &app.oauth_scopes).await.map_err(|error| match error {
+        LoginError::Failed(error) => auth_error(name, &error),
+        LoginError::Refused(refusal) => refused(app, wired, &refusal),
+        LoginError::NotWanted => not_wanted(name),
+        other => CliError::new(ExitStatus::Internal, "internal", other.to_string()),
+    })
+}
+
+/// The secret of the client stays here: nobody has said that it belongs to `issuer`, which `server` names.
+pub(crate) fn not_confirmed(name: &str, server: &str, issuer: &str) -> CliError {
+    CliError::usage("issuer-not-confirmed", format!("the client secret of {name} is not sent to {issuer}"))
+        .why(format!("{server} names that authorization server, and it is not confirmed"))
+        .next(format!("set \"issuer\": \"{issuer}\" in `oauth` of an entry of your own"))
+}
+
+/// A sign-in that has succeeded, in one line.
+pub(crate) fn told(name: &str, signed_in: &SignedIn) -> String {
+    let mut text = format!("signed in to {name} with {}", signed_in.issuer);
+    if !signed_in.scopes.is_empty() {
+        text.push_str(&format!(" ({})", signed_in.scopes.join(" ")));
+    }
+    if !signed_in.refreshable {
+        match signed_in.expires_at {
+            Some(at) => text.push_str(&format!("; sign in again after {}", rfc3339(at))),
+            None => text.push_str("; until the server refuses it"),
+        }
+    }
+    shown::line(&text)
+}
+
+/// There is nothing to sign in to.
+fn refused(app: &App, wired: &ConfiguredServer, refusal: &LoginRefusal) -> CliError {
+    let name = &wired.description.name;
+    let (code, message) = match refusal {
+        LoginRefusal::SwitchedOff => ("disabled", format!("{name} is switched off")),
+        LoginRefusal::Withheld(reason) => {
+            (reason.code.as_str(), format!("{name} cannot be signed in to: {}", reason.message))
+        }
+        LoginRefusal::Local => ("no-oauth", format!("{name} is a command, and commands have no sign-in")),
+        LoginRefusal::NoOAuth(why) => ("no-oauth", format!("{name} does not use OAuth: {why}")),
+        other => ("no-oauth", format!("{name} cannot be signed in to: {other}")),
+    };
+    let look = format!("mcplink get {}", mcp_text::shell_word(name));
+    let next = wired.offline_report().reason.and_then(|reason| reason.next);
+    CliError::usage(code, message).next(next.and_then(|step| app.steps.words(&step, name)).unwrap_or(look))
+}
+
+fn not_wanted(name: &str) -> CliError {
+    CliError::usage("no-sign-in-wanted", format!("{} wants no sign-in", shown::name(name)))
+        .why("it is connected without one, and names no authorization server")
+        .next(format!("mcplink tools {}", mcp_text::shell_word(name)))
+}
+
+/// A failed sign-in: what, why (with every cause, each already without secrets), next.
+pub(crate) fn auth_error(name: &str, error: &AuthError) -> CliError {
+    failed("signing in to", "login", name, error)
+}
+
+/// The same of another thing that is done to a sign-in, by the command `verb`.
+pub(crate) fn failed(doing: &str, verb: &str, name: &str, error: &AuthError) -> CliError {
+    let (exit, code) = match error.kind() {
+        AuthErrorKind::Misconfigured => (ExitStatus::Usage, "misconfigured"),
+        AuthErrorKind::Unavailable => (ExitStatus::Failed, "authorization-server-unavailable"),
+        AuthErrorKind::Protocol => (ExitStatus::Protocol, "authorization-protocol"),
+        AuthErrorKind::Store => (ExitStatus::Usage, "token-store"),
+        _ => (ExitStatus::NeedsAuth, "sign-in-failed"),
+    };
+    let mut why = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        if !why.contains(&cause_text) {
+            why.push_str(&format!(": {cause_text}"));
+        }
+        source = cause.source();
+    }
+    let word = mcp_text::shell_word(name);
+    let next = match error.kind() {
+        // The disk is full, read-only, or another account's: the same command alone would fail again.
+        AuthErrorKind::Store => format!("see to the place that it names, then mcplink {verb} {word}"),
+        // It was not finished, or not answered: the same again may work. Everything else is for the entry to change.
+        AuthErrorKind::Cancelled | AuthErrorKind::Unavailable => format!("mcplink {verb} {word}"),
+        _ => format!("mcplink get {word}"),
+    };
+    CliError::new(exit, code, format!("{doing} {name} failed")).why(why).next(next)
+}
