@@ -9,9 +9,11 @@ use mcp_config::{
 };
 use mcp_connect::{Host, HostOptions};
 use mcp_transport::ClientInfo;
+use mcp_transport::options::TrustFile;
 use serde::Serialize;
 
 use crate::args::Cli;
+use crate::broken::BrokenFiles;
 use crate::deadline::{Deadline, Reached};
 use crate::environment::Environment;
 use crate::error::CliError;
@@ -44,8 +46,11 @@ pub(crate) struct App {
     pub(crate) telemetry: Telemetry,
     /// How a next step is printed.
     pub(crate) steps: Arc<Steps>,
+    /// The files that cannot be understood, and what was said of them.
+    pub(crate) broken: BrokenFiles,
     /// The entries above this process as its host told them, where it did.
     above: OnceLock<String>,
+    unusable_authorities: OnceLock<Vec<Problem>>,
     /// The folder whose configuration counts, where that is another one than this process is in.
     folder: OnceLock<PathBuf>,
     mcp_config: Vec<String>,
@@ -99,11 +104,6 @@ impl App {
         options.lives_on = matches!(cli.command, crate::args::Command::Bridge(_));
         let output = Output::of_process(global.color, no_color, dumb, global.quiet || global.json)
             .with_logs(global.verbose > 0 || environment.text("RUST_LOG").is_some());
-        for file in &options.client.extra_ca_files {
-            if let Err(error) = file.check() {
-                output.note(&format!("warning: {error}\n"));
-            }
-        }
         Ok(Self {
             output: Arc::new(output),
             json: global.json,
@@ -112,7 +112,9 @@ impl App {
             interactive: !global.non_interactive && std::io::stdin().is_terminal(),
             telemetry,
             steps: Arc::new(Steps::of(cli).with_addresses(addresses.clone())),
+            broken: BrokenFiles::default(),
             above: OnceLock::new(),
+            unusable_authorities: OnceLock::new(),
             folder: project.map(OnceLock::from).unwrap_or_default(),
             // Before signals are handled: a pipe may keep this waiting, and Ctrl-C ends it.
             pipes: environment.directory().map(|cwd| Pipes::read(&mcp_config, cwd)).unwrap_or_default(),
@@ -147,7 +149,23 @@ impl App {
     /// The same, whatever is wrong with it: for commands that tell what is.
     pub(crate) fn load_as_is(&self) -> Result<LoadedConfig, CliError> {
         let addresses = self.addresses.clone();
-        Ok(LoadedConfig { config: self.read(&self.mcp_config)?, scope: self.scope, addresses })
+        let mut config = self.read(&self.mcp_config)?;
+        config.problems.extend_from_slice(self.unusable_authorities());
+        self.broken.see(&config);
+        Ok(LoadedConfig { config, scope: self.scope, addresses })
+    }
+
+    /// Files of authorities that the environment names and that cannot be used, whatever is wrong with them.
+    fn unusable_authorities(&self) -> &[Problem] {
+        self.unusable_authorities.get_or_init(|| {
+            let files = self.host.options().client.extra_ca_files.iter();
+            let problem = |file: &TrustFile| {
+                let error = file.check().err()?.to_string();
+                let message = error.strip_prefix(&file.from).unwrap_or(&error).trim_start();
+                Some(Problem::of_variable(&file.from, message))
+            };
+            files.filter_map(problem).collect()
+        })
     }
 
     /// The same with more entries, as `--mcp-config` would bring them along.

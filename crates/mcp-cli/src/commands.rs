@@ -9,6 +9,7 @@ mod candidates;
 mod change;
 mod complete;
 mod completions;
+mod conclusion;
 mod connected;
 mod decide;
 #[cfg_attr(not(feature = "demo"), path = "commands/no_demo.rs")]
@@ -45,6 +46,7 @@ mod wrap;
 
 use std::sync::Arc;
 
+use self::conclusion::Conclusion;
 use crate::app::App;
 use crate::args::{Command, StatusArgs};
 use crate::error::CliError;
@@ -53,6 +55,11 @@ use crate::menu;
 
 /// Runs one command.
 pub(crate) async fn run(command: Command, app: &Arc<App>) -> Result<ExitStatus, CliError> {
+    let conclusion = Conclusion::of(&command, app);
+    conclusion.draw(app, dispatch(command, app).await)
+}
+
+async fn dispatch(command: Command, app: &Arc<App>) -> Result<ExitStatus, CliError> {
     match command {
         Command::List => list::run(app).await,
         Command::Status(args) => status::run(app, &args).await,

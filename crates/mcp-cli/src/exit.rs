@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use mcp_connect::ConfiguredServer;
 use mcp_status::ServerStatus;
 
 /// What the process tells its caller.
@@ -85,6 +86,16 @@ pub(crate) fn of_status(status: ServerStatus, code: Option<mcp_status::ReasonCod
         (ServerStatus::Failed, Some(ReasonCode::Protocol | ReasonCode::Version)) => ExitStatus::Protocol,
         (ServerStatus::Failed, _) => ExitStatus::Failed,
     }
+}
+
+/// The exit status of a command that tells what these entries are and contacts nothing: one that cannot be used is a
+/// configuration error, and what a server would say is not known.
+pub(crate) fn of_entries(entries: &[ConfiguredServer]) -> ExitStatus {
+    let is_unusable = |entry: &ConfiguredServer| {
+        let report = entry.offline_report();
+        of_status(report.status, report.reason.map(|reason| reason.code)) == ExitStatus::Usage
+    };
+    if entries.iter().any(is_unusable) { ExitStatus::Usage } else { ExitStatus::Success }
 }
 
 /// The exit status of a wait for a server, or of its use, where it stays as it is until a person acts: what would be no

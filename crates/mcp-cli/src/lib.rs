@@ -12,6 +12,7 @@
 //! | words, tables, JSON | `view` |
 //! | exit codes | `exit` |
 //! | what is wrong with the files, as it is told | `problems` |
+//! | what a broken file is to each command | `commands::conclusion` |
 //! | what other hosts have, as it is told | `hosts` |
 //! | the screen of `menu`, with the feature `menu` | `menu` |
 //! | the next step as it is printed | `steps` |
@@ -22,6 +23,7 @@ mod ancestors;
 mod app;
 mod args;
 mod arguments;
+mod broken;
 mod browser;
 mod command_line;
 mod commands;

@@ -7,7 +7,6 @@ use mcp_connect::ConfiguredServer;
 
 use crate::app::App;
 use crate::error::CliError;
-use crate::exit::ExitStatus;
 use crate::problems::{correct, problem_text};
 use crate::two_names;
 use crate::view::row::{PointerRow, ProblemRow};
@@ -65,6 +64,7 @@ impl LoadedConfig {
         let found = self.found(app, name).await?;
         if !app.json {
             self.note_broken(app);
+            self.note_environment(app);
             self.note_not_verified(app, name);
         }
         Ok(found)
@@ -191,11 +191,6 @@ impl LoadedConfig {
     /// The problems as JSON shows them.
     pub(crate) fn problem_rows(&self) -> Vec<ProblemRow> {
         self.config.problems.iter().map(ProblemRow::from).collect()
-    }
-
-    /// The exit status of a command about all servers: a file that cannot be understood is a failure of its own.
-    pub(crate) fn exit(&self, status: ExitStatus) -> ExitStatus {
-        if self.config.broken_files().next().is_some() { ExitStatus::Usage } else { status }
     }
 
     /// Tells people that there is no server, and what stands in its place, unless that is not known.

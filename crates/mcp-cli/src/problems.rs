@@ -18,6 +18,11 @@ impl LoadedConfig {
         }
     }
 
+    /// Tells what is wrong with the environment, which is a matter of each connection.
+    pub(crate) fn note_environment(&self, app: &App) {
+        note_all(app, self.config.problems.iter().filter(|p| p.server.is_none() && p.file.is_none()));
+    }
+
     /// Tells at each use of a server that its certificates are not checked.
     pub(crate) fn note_not_verified(&self, app: &App, name: &str) {
         let own = self.config.problems_of(name);
@@ -36,7 +41,7 @@ impl LoadedConfig {
             return self.note_problems(app, wired);
         }
         let said = rows_say(wired);
-        note_all(app, self.config.problems.iter().filter(|p| p.server.is_none() && p.file.is_none()));
+        self.note_environment(app);
         for name in names {
             let own = self.config.problems_of(name);
             note_all(app, own.filter(|problem| !said.contains(&problem_text(problem))));
@@ -70,7 +75,12 @@ fn note_all<'p>(app: &App, problems: impl Iterator<Item = &'p Problem>) {
 }
 
 fn note(app: &App, problem: &Problem) {
-    let text = format!("{}: {}", severity(problem), problem_text(problem));
+    let text = problem_text(problem);
+    // A command may come to it by several ways.
+    if app.output.quiet || !app.broken.is_news(&text) {
+        return;
+    }
+    let text = format!("{}: {text}", severity(problem));
     app.output.note(&paragraph(&text, app.stderr_room()));
 }
 

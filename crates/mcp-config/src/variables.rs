@@ -8,9 +8,9 @@ use crate::{Env, Problem, ProblemCode, Severity};
 /// What a limit below this is: a mistake of the unit. No server answers so fast, or no call is so short.
 const LEAST: u64 = 1000;
 
-/// Where certificates are: variables that are read here or by the platform's library, or by helpers and local servers.
-const CERTIFICATES: [&str; 5] =
-    ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
+/// Where certificates are: variables that are read by the platform's library, by helpers and by local servers. Those that
+/// name a file to be trusted here are judged by who reads it, content and all (`mcp_transport::TrustFile::check`).
+const CERTIFICATES: [&str; 3] = ["SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"];
 
 /// What stands between the paths of a list.
 const BETWEEN_PATHS: char = if cfg!(windows) { ';' } else { ':' };

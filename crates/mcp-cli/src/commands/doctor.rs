@@ -99,7 +99,7 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
         let servers = examined.iter().map(|examined| server_row(examined, args.trace)).collect();
         let problems = loaded.problem_rows();
         app.print_json(&Document { schema_version: 1, checked_at: rfc3339(checked_at), servers, problems });
-        return Ok(loaded.exit(combined(&rows)));
+        return Ok(combined(&rows));
     }
     match (&args.name, &examined[..]) {
         (Some(_), [one]) if args.mermaid => app.output.out(&examination::mermaid(&one.examination.exchanges)),
@@ -122,7 +122,7 @@ pub(super) async fn run(app: &Arc<App>, args: &DoctorArgs) -> Result<ExitStatus,
             }
         }
     }
-    Ok(loaded.exit(combined(&rows)))
+    Ok(combined(&rows))
 }
 
 /// What is told of each server, with its exchanges, for who gives it to another person.

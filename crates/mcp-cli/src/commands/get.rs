@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::deadline::duration;
 use crate::error::CliError;
-use crate::exit::ExitStatus;
+use crate::exit::{self, ExitStatus};
 use crate::problems::problem_text;
 use crate::view::row::{PointerRow, Row};
 use crate::view::shown;
@@ -44,7 +44,7 @@ pub(super) async fn run(app: &App, name: &str) -> Result<ExitStatus, CliError> {
         let decides = if app.verbose { decides(app, &wired) } else { Vec::new() };
         app.output.out(&text(&wired, &entry, &plan, &decides, &pointers, app.style()));
     }
-    Ok(ExitStatus::Success)
+    Ok(exit::of_entries(&[wired]))
 }
 
 pub(super) fn plan_lines(wired: &ConfiguredServer) -> Vec<String> {

@@ -3,6 +3,7 @@
 use mcp_config::{Host, HostListing};
 use serde::Serialize;
 
+use super::conclusion::broken_file;
 use crate::app::App;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
@@ -37,11 +38,15 @@ pub(super) fn run(app: &App) -> Result<ExitStatus, CliError> {
     let mut found = app.found_in_hosts(app.from())?;
     // The settings of an editor are there whether it has servers or not.
     found.retain(|file| !file.servers.is_empty() || file.pointers > 0 || file.unreadable.is_some());
+    let unread = found.iter().any(|file| file.unreadable.is_some());
+    let status = if unread { ExitStatus::Usage } else { ExitStatus::Success };
     if app.json {
-        let found = found.iter().map(row).collect();
+        let rows = found.iter().map(row).collect();
         let known = Host::all().map(|host| host.name).collect();
-        app.print_json(&Document { schema_version: 1, found, known });
-        return Ok(ExitStatus::Success);
+        app.print_json(&Document { schema_version: 1, found: rows, known });
+        // The first stands for all: each has its own in the document.
+        let first = found.iter().find_map(|file| file.unreadable.as_deref());
+        return first.map_or(Ok(ExitStatus::Success), |problem| Err(broken_file(problem)));
     }
     if found.is_empty() {
         let known: Vec<&str> = Host::all().map(|host| host.title).collect();
@@ -51,13 +56,15 @@ pub(super) fn run(app: &App) -> Result<ExitStatus, CliError> {
     }
     app.output.out(&lines(app, &found));
     for problem in found.iter().filter_map(|file| file.unreadable.as_deref()) {
-        let text = format!("warning: {}", problem_text(problem));
-        app.output.note(&paragraph(&text, app.stderr_room()));
+        let text = problem_text(problem);
+        if app.broken.is_news(&text) {
+            app.output.error(&paragraph(&format!("error: {text}"), app.stderr_room()));
+        }
     }
     app.output.note(
         "to take them over: mcplink import    to use a host's servers in place: mcplink --from HOST status\n",
     );
-    Ok(ExitStatus::Success)
+    Ok(status)
 }
 
 fn row(file: &HostListing) -> Row<'_> {

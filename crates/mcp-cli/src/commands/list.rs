@@ -2,7 +2,8 @@
 
 use crate::app::App;
 use crate::error::CliError;
-use crate::exit::ExitStatus;
+use crate::exit::{self, ExitStatus};
+
 use crate::view::row::{Row, Servers};
 use crate::view::shown;
 use crate::view::text;
@@ -10,12 +11,13 @@ use crate::view::wrap::paragraph;
 
 pub(super) async fn run(app: &App) -> Result<ExitStatus, CliError> {
     let loaded = app.load()?;
-    let rows: Vec<Row> =
-        loaded.wired_all(app).await.iter().map(|wired| Row::offline(wired, &app.steps).for_list()).collect();
+    let wired = loaded.wired_all(app).await;
+    let rows: Vec<Row> = wired.iter().map(|wired| Row::offline(wired, &app.steps).for_list()).collect();
+    let status = exit::of_entries(&wired);
     if app.json {
         let (problems, pointers) = (loaded.problem_rows(), loaded.pointer_rows(&[]));
         app.print_json(&Servers::new(None, &rows, &problems).with_pointers(&pointers));
-        return Ok(loaded.exit(ExitStatus::Success));
+        return Ok(status);
     }
     loaded.note_problems(app, &[]);
     if rows.is_empty() {
@@ -27,5 +29,5 @@ pub(super) async fn run(app: &App) -> Result<ExitStatus, CliError> {
         let line = format!("{}: {pointer} ({origin}, {})", shown::name(&entry.name), origin.field);
         app.output.note(&paragraph(&shown::line(&line), app.stderr_room()));
     }
-    Ok(loaded.exit(ExitStatus::Success))
+    Ok(status)
 }

@@ -52,7 +52,7 @@ pub(super) async fn run(app: &Arc<App>, args: &StatusArgs) -> Result<ExitStatus,
         let (problems, pointers) = (loaded.problem_rows(), loaded.pointer_rows(&args.names));
         app.print_json(&Servers::new(Some(checked_at), &rows, &problems).with_any_pointers(&pointers));
     }
-    Ok(loaded.exit(if args.offline { offline_exit(&rows) } else { combined(&rows) }))
+    Ok(if args.offline { offline_exit(&rows) } else { combined(&rows) })
 }
 
 /// What there is to tell of these servers, which is shown to people; `hosts` says for each where hosts have it, where that

@@ -142,12 +142,12 @@ fn fh_h5_hosts_lists_what_is_found() {
     let setting = published("host_codex");
     setting.home.write(".cursor/mcp.json", "{broken").unwrap();
     setting.home.write(".config/zed/settings.json", "{\"theme\": \"x\"}").unwrap();
-    let output = setting.run(&["hosts"], 0);
+    let output = setting.run(&["hosts"], 2);
     assert!(output.stdout.contains("codex") && output.stdout.contains("4 servers"), "{output}");
     assert!(output.stdout.contains("cannot be read"), "{output}");
     assert!(output.stderr.contains(".cursor/mcp.json:1:2"), "{output}");
     assert!(!output.stdout.contains("zed"), "settings without servers are nothing: {output}");
-    let document = setting.run(&["hosts", "--json"], 0).json();
+    let document = setting.run(&["hosts", "--json"], 2).json();
     assert_eq!(document["schemaVersion"], 1);
     let found = document["found"].as_array().unwrap();
     assert_eq!(found.len(), 2);
@@ -310,6 +310,6 @@ fn s_n10_values_of_a_hosts_file_are_shown_nowhere() {
             assert!(!format!("{output}").contains(&secret), "{args:?}");
         }
     }
-    setting.run(&["hosts"], 0);
-    setting.run(&["hosts", "--json"], 0);
+    setting.run(&["hosts"], 2);
+    setting.run(&["hosts", "--json"], 2);
 }

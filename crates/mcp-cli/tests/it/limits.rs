@@ -255,11 +255,12 @@ fn fa_a91_certificates_that_are_not_there_are_told_once_by_their_variable() {
     let server = FakeMcpServer::start().unwrap();
     let setting = Setting::of("s", http(&server)).with("t", http(&server));
     for name in ["SSL_CERT_FILE", "SSL_CERT_DIR", "NODE_EXTRA_CA_CERTS", "REQUESTS_CA_BUNDLE"] {
-        let said = format!("warning: {name}: names /gone/ca.pem, which is not there (name the ");
+        let said = format!("warning: {name}: names /gone/ca.pem, which ");
         for (command, code) in [(&["status"][..], 0), (&["status", "s"], 0), (&["validate"], 0)] {
             let output = setting.mcplink(command).env(name, "/gone/ca.pem").run().expect_code(code);
             let all = format!("{}{}", output.stdout, output.stderr);
             assert_eq!(all.matches(&said).count(), 1, "{name}: {output}");
+            assert_eq!(all.matches("/gone/ca.pem").count(), 1, "{name}: {output}");
         }
     }
 }

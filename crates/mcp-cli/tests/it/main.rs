@@ -53,6 +53,7 @@ mod accounts;
 mod adding;
 mod borrowed;
 mod bridge;
+mod broken;
 mod bundles;
 #[cfg(unix)]
 mod chains;

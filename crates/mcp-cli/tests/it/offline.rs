@@ -235,7 +235,7 @@ fn a_look_at_one_server_says_nothing_of_the_others_and_nothing_twice() {
         let said = format!("{}{}", output.stdout, output.stderr);
         assert_eq!(said.matches("unknown type \"pigeon\"").count(), 1, "{arguments:?}: {output}");
     }
-    assert!(setting.run(&["list"], 0).stderr.contains("pigeon"), "a list has no rows that say it");
+    assert!(setting.run(&["list"], 2).stderr.contains("pigeon"), "a list has no rows that say it");
     // A file that cannot be understood is named, and once.
     setting.home.write_project(".mcp.json", "{").unwrap();
     let output = setting.mcplink(&["status", "good", "odd"]).run();

@@ -64,7 +64,8 @@ fn fa_a91_a_file_of_authorities_that_is_gone_is_a_warning_with_its_variable() {
     let server = FakeMcpServer::start().unwrap();
     for variable in ["NODE_EXTRA_CA_CERTS", "SSL_CERT_FILE"] {
         let output = status(server.url().as_str(), &[(variable, "/nope/ca.pem")], &[]).expect_code(0);
-        let warning = format!("warning: {variable} names /nope/ca.pem, which cannot be read: ");
+        let warning = format!("warning: {variable}: names /nope/ca.pem, which cannot be read: ");
+        assert_eq!(output.stderr.matches(variable).count(), 2, "once, with what to do: {output}");
         assert!(output.stderr.contains(&warning), "{output}");
         assert!(!output.stderr.contains("os error"), "{output}");
     }
