@@ -5,6 +5,9 @@ mod diagnosis;
 mod documents;
 mod examples;
 mod help;
+mod reasons;
+#[cfg(test)]
+mod reference;
 mod servers;
 mod url;
 mod using;
@@ -23,6 +26,7 @@ pub(crate) use self::config::{
 pub(crate) use self::diagnosis::{AccountsArgs, HeadersArgs, LogsArgs, SupportBundleArgs};
 pub(crate) use self::documents::{CandidatesArgs, CompletionsArgs, HelpArgs, ManArgs, ShellArg};
 pub(crate) use self::help::{TOPICS, command_line, topic, whole_command_line};
+pub(crate) use self::reasons::reason;
 pub(crate) use self::url::UrlArgs;
 pub(crate) use self::using::{
     ApproveToolsArgs, CallArgs, CompleteArgs, PromptArgs, ReadArgs, ServerArgs, ToolsArgs,

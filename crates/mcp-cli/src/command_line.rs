@@ -52,13 +52,18 @@ fn without_command(words: &[OsString], error: clap::Error) -> Result<Cli, clap::
     if is_missing { try_parse(&with_status).map_err(|_| error) } else { Err(error) }
 }
 
-/// `help`, `help COMMAND`, which is `COMMAND --help`, and `help TOPIC`.
+/// `help`, `help COMMAND`, which is `COMMAND --help`, `help TOPIC`, and `help REASON`.
 fn help(about: Option<&str>, words: &[OsString], as_json: bool) -> ExitStatus {
     if let Some(mut page) = about.and_then(args::topic) {
         return answer(page.print_long_help());
     }
     let mut program = args::command_line();
+    let reason = about.and_then(args::reason);
+    let print = |page: &str| answer(std::io::stdout().write_all(page.as_bytes()));
     if let Some(word) = about.filter(|word| program.find_subcommand(word).is_none()) {
+        if let Some(page) = reason {
+            return print(&page);
+        }
         let error = unknown(word);
         eprint(&if as_json { error.to_json() } else { error.to_text() });
         return ExitStatus::Usage;
@@ -66,7 +71,11 @@ fn help(about: Option<&str>, words: &[OsString], as_json: bool) -> ExitStatus {
     let program_name = words.first().cloned().unwrap_or_else(|| "mcplink".into());
     let asked = [program_name].into_iter().chain(about.map(OsString::from)).chain(["--help".into()]);
     match program.try_get_matches_from_mut(asked) {
-        Err(error) => answer(error.print()),
+        // A command and a reason may have one name.
+        Err(error) => match (answer(error.print()), reason) {
+            (ExitStatus::Success, Some(page)) => print(&format!("\nThe reason {page}")),
+            (ended, _) => ended,
+        },
         // A command without help does not occur.
         Ok(_) => ExitStatus::Success,
     }

@@ -11,6 +11,7 @@
 //! | a request that has no result, in words | `failed_request` |
 //! | words, tables, JSON | `view` |
 //! | exit codes | `exit` |
+//! | what a reason means in general, and what mends it | `explanation` |
 //! | what is wrong with the files, as it is told | `problems` |
 //! | what a broken file is to each command | `commands::conclusion` |
 //! | what other hosts have, as it is told | `hosts` |
@@ -34,6 +35,7 @@ mod elicitation;
 mod environment;
 mod error;
 mod exit;
+mod explanation;
 mod failed_request;
 mod hosts;
 mod inputs;

@@ -26,8 +26,9 @@ pub(crate) struct ManArgs {
 /// `help`.
 #[derive(Args, Debug)]
 pub(crate) struct HelpArgs {
-    /// The command, or `options` for what every command takes, or `url` for what is said of a URL
-    #[arg(value_name = "COMMAND|TOPIC")]
+    /// The command, or `options` for what every command takes, `url` for what is said of a URL, or a reason such as
+    /// `not-found`
+    #[arg(value_name = "COMMAND|TOPIC|REASON")]
     pub(crate) about: Vec<String>,
 }
 

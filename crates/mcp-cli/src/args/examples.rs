@@ -193,7 +193,14 @@ const EXAMPLES: &[(&str, &[Example])] = &[
     ),
     ("man", &[("mcplink man | man -l -", "The program"), ("mcplink man status | man -l -", "One command")]),
     ("version", &[("mcplink version --json", "For a script")]),
-    ("help", &[("mcplink help status", "One command"), ("mcplink help options", "What every command takes")]),
+    (
+        "help",
+        &[
+            ("mcplink help status", "One command"),
+            ("mcplink help options", "What every command takes"),
+            ("mcplink help not-found", "What a reason means, and what mends it"),
+        ],
+    ),
 ];
 
 #[cfg(test)]
@@ -203,24 +210,6 @@ mod tests {
     use super::super::{Cli, command_line};
     use super::*;
 
-    /// The words of a command line as a shell splits them: blanks, and two kinds of quotation marks.
-    fn words(line: &str) -> Vec<String> {
-        let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
-        for c in line.chars() {
-            match (quote, c) {
-                (Some(open), c) if c == open => quote = None,
-                (None, '\'' | '"') => {
-                    quote = Some(c);
-                    word.get_or_insert_default();
-                }
-                (None, ' ') => words.extend(word.take()),
-                (_, c) => word.get_or_insert_default().push(c),
-            }
-        }
-        words.extend(word);
-        words
-    }
-
     #[test]
     fn fh_h15_each_command_has_examples_and_each_example_is_a_command() {
         let program = command_line();
@@ -229,10 +218,7 @@ mod tests {
             let examples = examples(verb);
             assert!(!examples.is_empty(), "{verb} has no example");
             for (line, what) in examples {
-                let start = line.find("mcplink").unwrap();
-                let own = line[start..].split([')', '|', '>']).next().unwrap();
-                let own = own.split(" && ").next().unwrap();
-                let words = words(own);
+                let words = mcp_harness::invocations(line, "mcplink").swap_remove(0);
                 assert_eq!(words[1], verb, "{line}");
                 if let Err(error) = Cli::try_parse_from(&words) {
                     panic!("{line}: {error}");

@@ -7,7 +7,7 @@ use super::{Cli, GLOBAL, url};
 use crate::view::wrap::behind;
 
 /// The commands in groups, by what a person wants.
-const GROUPS: &[(&str, &[&str])] = &[
+pub(super) const GROUPS: &[(&str, &[&str])] = &[
     ("Look", &["status", "menu", "list", "get", "doctor", "wait", "ps", "logs", "accounts", "headers"]),
     ("Recover", &["reconnect", "login", "logout", "reset", "stop", "support-bundle"]),
     ("Decide", &["approve", "approve-tools", "reject", "trust", "untrust", "enable", "disable"]),
@@ -26,7 +26,7 @@ pub(crate) const TOPICS: [(&str, &str); 2] = [
 ];
 
 /// Longer lines are not read with ease.
-const MOST_COLUMNS: usize = 100;
+pub(super) const MOST_COLUMNS: usize = 100;
 
 /// The program, with the help that people see.
 pub(crate) fn command_line() -> Command {
@@ -39,7 +39,8 @@ pub(crate) fn command_line() -> Command {
         .help_template("{about-with-newline}\n{usage-heading} mcplink <COMMAND> [ARGS]{after-help}")
         .after_help(format!(
             "{list}mcplink help COMMAND   one command, with examples\n\
-             mcplink help options   what every command takes: --json, --project, --mcp-config, ..\n\n\
+             mcplink help options   what every command takes: --json, --project, --mcp-config, ..\n\
+             mcplink help REASON    what a reason such as not-found means, and what mends it\n\n\
              Exit codes: 0 ok, 2 usage or configuration, 3 needs authentication, 4 failed, 5 tool error, \
              6 protocol, 7 pending, 8 mixed."
         ));
@@ -83,11 +84,11 @@ pub(crate) fn topic(word: &str) -> Option<Command> {
     })
 }
 
-fn is_global(arg: &Arg) -> bool {
+pub(super) fn is_global(arg: &Arg) -> bool {
     arg.get_help_heading() == Some(GLOBAL)
 }
 
-fn is_of_url(arg: &Arg) -> bool {
+pub(super) fn is_of_url(arg: &Arg) -> bool {
     arg.get_help_heading() == Some(url::HEADING)
 }
 

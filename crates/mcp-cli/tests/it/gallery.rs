@@ -205,3 +205,23 @@ fn the_gallery_has_forty_set_ups_and_every_reason() {
         .collect();
     assert!(missing.is_empty(), "{missing:?} have no set-up");
 }
+
+/// `docs/gallery.md`; `UPDATE_EXPECT=1` writes it again.
+#[test]
+fn the_page_of_the_gallery_is_what_is_brought_about() {
+    let mut page = format!(
+        "# Broken set-ups\n\nMade from the table of a test, which brings about each of these {} set-ups of a server `s`. \
+         `mcplink doctor s` has to name the cause, in words that no other set-up has, and a command. The test runs the command \
+         as printed; where a person has to edit something, it shows the line, and the edit that `doctor` names is made. \
+         Afterwards `mcplink status` has to be connected. `*` stands for what differs from machine to machine.\n\n\
+         | set-up | reason | check | words of the cause | command |\n|---|---|---|---|---|\n",
+        all().len()
+    );
+    for (name, code, topic, cause, step) in all() {
+        let code = code.map_or("none".to_owned(), |code| format!("[{code}](reasons.md#{code})"));
+        let cause = cause.replace('`', "").replace('|', "\\|");
+        page.push_str(&format!("| {name} | {code} | {topic} | {cause} | `{step}` |\n"));
+    }
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/gallery.md");
+    mcp_harness::is_kept(&path, &page);
+}

@@ -42,6 +42,7 @@
 //! | `signed`, `repeating` | the secrets of a sign-in, at each step that can fail |
 //! | `left` | what others on the machine can see of this program, and what it leaves behind |
 //! | `watch` | connections that are held while a person watches or waits |
+//! | `pages` | what the pages of `docs/` show, run |
 //! | `real`, `demo` | servers that others wrote; the demo |
 
 #![expect(
@@ -91,6 +92,8 @@ mod loops;
 mod menu;
 mod offline;
 mod only_here;
+#[cfg(unix)]
+mod pages;
 mod people;
 mod pinning;
 mod places;

@@ -1,0 +1,22 @@
+//! `help REASON`: what one of the reasons that stand beside a status means.
+
+use mcp_status::ReasonCode;
+
+use super::help::MOST_COLUMNS;
+use crate::exit;
+use crate::explanation::{cause, cure};
+use crate::view::wrap::behind;
+
+/// The page of a reason; none where there is no such reason.
+pub(crate) fn reason(word: &str) -> Option<String> {
+    let code = ReasonCode::ALL.into_iter().find(|code| code.as_str() == word)?;
+    let columns = Some(crate::output::terminal_size().0.min(MOST_COLUMNS));
+    let line = |head: &str, text: &str| behind(head, text, columns).trim_end().to_owned();
+    Some(format!(
+        "{code}: {}, exit code {}\n\n{}\n{}\n",
+        code.status(),
+        exit::of_status(code.status(), Some(code)).code(),
+        line("Cause:  ", cause(code)),
+        line("Cure:   ", cure(code)),
+    ))
+}

@@ -1,0 +1,126 @@
+//! What the pages of `docs/` and the README show: lines of a shell run as they stand there, and files of servers are ones.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use mcp_harness::{Mcplink, shown_lines};
+use mcp_testkit::{Accept, FakeMcpServer, TempHome, Tool};
+use serde_json::{Value, json};
+
+use crate::setting::Setting;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+/// Every page of the project, by name.
+fn pages() -> Vec<(String, String)> {
+    mcp_harness::pages(&root())
+}
+
+/// What stands behind the addresses of `example.com`, and the command that mints headers there.
+struct Stage {
+    setting: Setting,
+    wiki: FakeMcpServer,
+    tickets: FakeMcpServer,
+    notes: FakeMcpServer,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let search = || {
+            let schema = json!({ "type": "object", "properties": { "text": { "type": "string" } }, "required": ["text"] });
+            let definition =
+                json!({ "name": "search", "description": "Finds what has a word.", "inputSchema": schema });
+            Tool::custom(definition, json!({ "content": [{ "type": "text", "text": "one printer" }] }))
+        };
+        let server = |accept: Option<Accept>| {
+            let server = FakeMcpServer::builder().tools(vec![search()]);
+            match accept {
+                Some(accept) => server.accept(accept),
+                None => server,
+            }
+            .start()
+            .unwrap()
+        };
+        let setting = Setting::new();
+        let program = "#!/bin/sh\ncase $1 in\n  token) echo t-1 ;;\n  headers) echo '{\"Authorization\": \"Bearer t-1\"}' ;;\n  *) exit 2 ;;\nesac\n";
+        let path = setting.home.write("bin/my-sso", program).unwrap();
+        std::fs::set_permissions(&path, PermissionsExt::from_mode(0o755)).unwrap();
+        let (wiki, tickets) = (server(None), server(Some(Accept::bearer("t-1"))));
+        Self { setting, wiki, tickets, notes: server(Some(Accept::header("x-api-key", "k-1"))) }
+    }
+
+    /// `line`, with servers that are there.
+    fn staged(&self, line: &str) -> String {
+        let mut line = line.to_owned();
+        for (name, server) in [("wiki", &self.wiki), ("tickets", &self.tickets), ("notes", &self.notes)] {
+            let url = server.url();
+            let here = format!("http://{}:{}", url.host_str().unwrap(), url.port().unwrap());
+            line = line.replace(&format!("https://{name}.example.com"), &here);
+        }
+        line
+    }
+
+    fn run(&self, line: &str) -> mcp_harness::Output {
+        let program = Path::new(env!("CARGO_BIN_EXE_mcplink")).parent().unwrap();
+        let own = self.setting.home.home().join("bin");
+        let path = format!("{}:{}:/usr/local/bin:/usr/bin:/bin", program.display(), own.display());
+        let home: &TempHome = &self.setting.home;
+        Mcplink::new("/bin/sh", home).args(["-c", &self.staged(line)]).env("PATH", path).run()
+    }
+}
+
+#[test]
+fn every_line_that_can_be_run_runs_as_it_stands_there() {
+    let (mut run, mut not_run) = (0, 0);
+    for (name, page) in pages() {
+        let lines = shown_lines(&page);
+        let stage = lines.iter().any(|line| !line.not_run).then(Stage::new);
+        for line in &lines {
+            let (Some(stage), false) = (&stage, line.not_run) else {
+                not_run += 1;
+                continue;
+            };
+            let output = stage.run(&line.text);
+            assert_eq!(output.code, Some(line.exit), "{name}:{}: {}\n{output}", line.number, line.text);
+            run += 1;
+        }
+    }
+    // Most of the others are the examples of docs/commands.md.
+    assert!(run >= 25, "{run} lines were run, {not_run} were not");
+}
+
+#[test]
+fn every_file_of_servers_that_a_page_shows_is_one() {
+    let setting = Setting::new();
+    let mut seen = 0;
+    for (name, page) in pages() {
+        for block in page.split("```json\n").skip(1) {
+            let text = block.split("\n```").next().unwrap();
+            let Ok(document) = serde_json::from_str::<Value>(text) else { continue };
+            if document["mcpServers"].is_null() {
+                continue;
+            }
+            let file = setting.home.write_project("shown.json", text).unwrap();
+            let output = setting.mcplink(&["validate", file.to_str().unwrap()]).run();
+            // A pointer that leads nowhere here is a warning.
+            assert_eq!(output.code, Some(0), "{name}: {text}\n{output}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 6, "{seen} files were found");
+}
+
+/// The README begins with what a person sees; each line of it stands in a screen that is kept.
+#[test]
+fn the_screen_of_the_readme_is_one() {
+    let readme = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let shown = readme.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+    let kept = std::fs::read_to_string(root().join("crates/mcp-cli/tests/it/looks/status-80.txt")).unwrap();
+    for line in shown.lines() {
+        assert!(kept.lines().any(|kept| kept == line), "{line:?} is on no screen");
+    }
+    let first = readme.lines().take(30).collect::<Vec<_>>().join("\n");
+    assert!(first.contains("docs/first-ten-minutes.md") && first.contains("docs/README.md"), "{first}");
+}
