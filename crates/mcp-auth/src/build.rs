@@ -1,4 +1,4 @@
-//! [`AuthPlan`] → provider: the one place where a plan meets code that can run.
+//! [`AuthPlan`] → provider: a plan meets code that can run.
 
 use std::sync::Arc;
 

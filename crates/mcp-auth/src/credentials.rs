@@ -154,8 +154,8 @@ impl Credentials {
     }
 
     /// These credentials with those of `over` on top: same-named headers are replaced (names compare
-    /// without case), the rest stays. The earlier expiry wins. This is the only place where header
-    /// precedence is decided.
+    /// without case), the rest stays. The earlier expiry wins. Which of two headers
+    /// of one name counts is decided here alone.
     #[must_use]
     pub fn overlaid_with(&self, over: &Self) -> Self {
         let mut headers = self.0.headers.clone();

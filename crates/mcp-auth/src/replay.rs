@@ -38,7 +38,7 @@ pub enum RefusalKind {
 impl RefusalKind {
     /// What `status` and the challenges in `headers` say of the credentials; `None` for an answer that is about the request itself.
     ///
-    /// The one place that says what a 403 means. One with a challenge for tokens is about the token. A bare one may be about this
+    /// Only here does a 403 that came with credentials get a meaning. One with a challenge for tokens is about the token. A bare one may be about this
     /// request alone, such as one tool, so it counts only where `others_may_help`: before the server has accepted anything, and
     /// where the provider can mint other credentials ([`Capabilities::refreshable`]).
     ///

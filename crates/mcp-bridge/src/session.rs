@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use mcp_transport::message::{
     Era, INVALID_PARAMS, INVALID_REQUEST, Incoming, METHOD_NOT_FOUND, Members, Object, PARSE_ERROR,
-    RequestId, RpcError, encode_error, meta, parse, told_chain,
+    RequestId, RpcError, announced_chain, encode_error, meta, parse,
 };
 use mcp_transport::subscription::SubscriptionFilter;
 use mcp_transport::supervisor::{ServerSource, SupervisorConfig};
@@ -158,7 +158,7 @@ impl Session {
     }
 
     async fn request(&mut self, id: RequestId, method: String, params: Option<Box<RawValue>>) {
-        let told = if self.core.introduction.is_made() { None } else { told_chain(params.as_deref()) };
+        let told = if self.core.introduction.is_made() { None } else { announced_chain(params.as_deref()) };
         if !self.admits(&id, told.clone()).await {
             return;
         }

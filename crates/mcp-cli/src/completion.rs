@@ -18,9 +18,9 @@ pub(crate) fn script(shell: clap_complete::Shell) -> Option<&'static str> {
     }
 }
 
-/// What is wanted at the cursor.
+/// What can stand at the cursor.
 #[derive(Clone, Debug, Eq, PartialEq)]
-pub(crate) enum Wanted {
+pub(crate) enum CandidateKind {
     /// Words that are known here, each with what it is for.
     Words(Vec<(String, String)>),
     /// Names of servers.
@@ -48,7 +48,7 @@ pub(crate) enum Wanted {
 /// What was found out about a line.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub(crate) struct Position {
-    pub(crate) wanted: Wanted,
+    pub(crate) wanted: CandidateKind,
     /// What stands before the word at the cursor, in the same word: `--scope=`.
     pub(crate) prefix: String,
     /// The options that decide which entries are seen, as they were typed.
@@ -78,7 +78,7 @@ pub(crate) fn position(program: &Command, words: &[String], current: &str) -> Po
     let (wanted, prefix) = match (pending, current.split_once('=')) {
         (Some(arg), _) => (walk.of_value(arg), String::new()),
         (None, Some((name, _))) if !is_over && name.starts_with("--") => {
-            let wanted = walk.find(name).map_or(Wanted::Nothing, |arg| walk.of_value(arg));
+            let wanted = walk.find(name).map_or(CandidateKind::Nothing, |arg| walk.of_value(arg));
             (wanted, format!("{name}="))
         }
         _ if !is_over && current.starts_with('-') => (walk.options(), String::new()),
@@ -151,7 +151,7 @@ impl<'a> Walk<'a> {
     }
 
     /// The options of the command, those of the whole program behind them.
-    fn options(&self) -> Wanted {
+    fn options(&self) -> CandidateKind {
         let mut options: Vec<&Arg> =
             self.command().get_arguments().filter(|arg| !arg.is_positional()).collect();
         options.sort_by_key(|arg| arg.is_hide_set());
@@ -159,58 +159,60 @@ impl<'a> Walk<'a> {
             let about = arg.get_help().map(ToString::to_string).unwrap_or_default();
             Some((format!("--{}", arg.get_long()?), about))
         };
-        Wanted::Words(options.into_iter().filter_map(shown).collect())
+        CandidateKind::Words(options.into_iter().filter_map(shown).collect())
     }
 
-    fn verbs(&self) -> Wanted {
+    fn verbs(&self) -> CandidateKind {
         let verbs = self.program.get_subcommands().filter(|command| !command.is_hide_set());
         let shown = |command: &Command| {
             (command.get_name().to_owned(), command.get_about().map(ToString::to_string).unwrap_or_default())
         };
-        Wanted::Words(verbs.map(shown).collect())
+        CandidateKind::Words(verbs.map(shown).collect())
     }
 
-    fn of_positional(&self, current: &str) -> Wanted {
+    fn of_positional(&self, current: &str) -> CandidateKind {
         let Some(verb) = self.verb else { return self.verbs() };
         let places: Vec<&Arg> = verb.get_positionals().collect();
-        let Some(place) = places.get(self.positional.len()).or(places.last()) else { return Wanted::Nothing };
+        let Some(place) = places.get(self.positional.len()).or(places.last()) else {
+            return CandidateKind::Nothing;
+        };
         let is_beyond = self.positional.len() >= places.len();
         if is_beyond && !matches!(place.get_action(), ArgAction::Append) {
-            return Wanted::Nothing;
+            return CandidateKind::Nothing;
         }
         // One word may say both.
         let in_one = |word: &str| word.split_once('/').map(|(server, _)| server.to_owned());
         match (verb.get_name(), place.get_id().as_str()) {
             ("call" | "tools", "name") => {
-                in_one(current).map_or(Wanted::Servers, |server| Wanted::Tools { server })
+                in_one(current).map_or(CandidateKind::Servers, |server| CandidateKind::Tools { server })
             }
             ("call", "tool") if in_one(&self.server()).is_some() => self.tool_arguments(),
-            ("call" | "tools", "tool") => Wanted::Tools { server: self.server() },
+            ("call" | "tools", "tool") => CandidateKind::Tools { server: self.server() },
             ("call", "arguments") => self.tool_arguments(),
-            ("prompt", "prompt") => Wanted::Prompts { server: self.server() },
-            ("prompt", "arguments") => Wanted::PromptArguments {
+            ("prompt", "prompt") => CandidateKind::Prompts { server: self.server() },
+            ("prompt", "arguments") => CandidateKind::PromptArguments {
                 server: self.server(),
                 prompt: self.positional.get(1).cloned().unwrap_or_default(),
                 given: keys(self.positional.get(2..)),
             },
             ("complete", "argument") => match self.value_of("prompt") {
-                Some(prompt) => Wanted::PromptArguments {
+                Some(prompt) => CandidateKind::PromptArguments {
                     server: self.server(),
                     prompt: prompt.to_owned(),
                     given: Vec::new(),
                 },
-                None => Wanted::Nothing,
+                None => CandidateKind::Nothing,
             },
-            ("accounts" | "logout", _) => Wanted::Accounts,
-            ("stop" | "logs", _) => Wanted::Sessions,
+            ("accounts" | "logout", _) => CandidateKind::Accounts,
+            ("stop" | "logs", _) => CandidateKind::Sessions,
             ("man" | "help", _) => self.verbs(),
-            ("add" | "add-json", _) => Wanted::Nothing,
+            ("add" | "add-json", _) => CandidateKind::Nothing,
             _ => self.of_value(place),
         }
     }
 
     /// `NAME TOOL ARGS`, or `NAME/TOOL ARGS`.
-    fn tool_arguments(&self) -> Wanted {
+    fn tool_arguments(&self) -> CandidateKind {
         let first = self.server();
         let (server, tool, behind) = match first.split_once('/') {
             Some((server, tool)) => (server.to_owned(), tool.to_owned(), self.positional.get(1..)),
@@ -219,11 +221,11 @@ impl<'a> Walk<'a> {
                 (first, tool, self.positional.get(2..))
             }
         };
-        Wanted::ToolArguments { server, tool, given: keys(behind) }
+        CandidateKind::ToolArguments { server, tool, given: keys(behind) }
     }
 
     /// By what the value is called.
-    fn of_value(&self, arg: &Arg) -> Wanted {
+    fn of_value(&self, arg: &Arg) -> CandidateKind {
         let values: Vec<(String, String)> = arg
             .get_possible_values()
             .iter()
@@ -234,21 +236,21 @@ impl<'a> Walk<'a> {
             })
             .collect();
         if !values.is_empty() {
-            return Wanted::Words(values);
+            return CandidateKind::Words(values);
         }
         if arg.get_id() == "prompt" {
-            return Wanted::Prompts { server: self.server() };
+            return CandidateKind::Prompts { server: self.server() };
         }
         if arg.get_id() == "scope" {
             let scopes = mcp_config::Scope::ALL.map(|scope| (scope.as_str().to_owned(), String::new()));
-            return Wanted::Words(scopes.to_vec());
+            return CandidateKind::Words(scopes.to_vec());
         }
         let called = arg.get_value_names().and_then(<[_]>::first).map_or("", |name| name.as_str());
         match called {
-            "HOST" => Wanted::Hosts,
-            "FILE" | "FILE|JSON" | "DIR" | "PATH" => Wanted::Files,
-            called if called.split('|').any(|part| part == "NAME") => Wanted::Servers,
-            _ => Wanted::Nothing,
+            "HOST" => CandidateKind::Hosts,
+            "FILE" | "FILE|JSON" | "DIR" | "PATH" => CandidateKind::Files,
+            called if called.split('|').any(|part| part == "NAME") => CandidateKind::Servers,
+            _ => CandidateKind::Nothing,
         }
     }
 }
@@ -277,45 +279,45 @@ mod tests {
 
     fn words(line: &str) -> Vec<String> {
         match at(line).wanted {
-            Wanted::Words(words) => words.into_iter().map(|(word, _)| word).collect(),
+            CandidateKind::Words(words) => words.into_iter().map(|(word, _)| word).collect(),
             other => panic!("{line}: {other:?}"),
         }
     }
 
     #[test]
     fn fh_h15_each_place_of_a_line_wants_what_belongs_there() {
-        let tools = |server: &str| Wanted::Tools { server: server.to_owned() };
-        let arguments = |given: &[&str]| Wanted::ToolArguments {
+        let tools = |server: &str| CandidateKind::Tools { server: server.to_owned() };
+        let arguments = |given: &[&str]| CandidateKind::ToolArguments {
             server: "web".to_owned(),
             tool: "echo".to_owned(),
             given: given.iter().map(|key| (*key).to_owned()).collect(),
         };
         for (line, wanted) in [
-            ("mcplink status ", Wanted::Servers),
-            ("mcplink status a b", Wanted::Servers),
-            ("mcplink --json status ", Wanted::Servers),
-            ("mcplink status --timeout 5s ", Wanted::Servers),
-            ("mcplink get web ", Wanted::Nothing),
-            ("mcplink enable ", Wanted::Servers),
-            ("mcplink tools ", Wanted::Servers),
+            ("mcplink status ", CandidateKind::Servers),
+            ("mcplink status a b", CandidateKind::Servers),
+            ("mcplink --json status ", CandidateKind::Servers),
+            ("mcplink status --timeout 5s ", CandidateKind::Servers),
+            ("mcplink get web ", CandidateKind::Nothing),
+            ("mcplink enable ", CandidateKind::Servers),
+            ("mcplink tools ", CandidateKind::Servers),
             ("mcplink tools web ", tools("web")),
             ("mcplink call web/e", tools("web")),
             ("mcplink call web e", tools("web")),
             ("mcplink call web echo ", arguments(&[])),
             ("mcplink call web echo text=x n:=3 ", arguments(&["text", "n"])),
             ("mcplink call web/echo text=x ", arguments(&["text"])),
-            ("mcplink prompt wiki ", Wanted::Prompts { server: "wiki".into() }),
-            ("mcplink complete wiki lang py --prompt ", Wanted::Prompts { server: "wiki".into() }),
-            ("mcplink logout ", Wanted::Accounts),
-            ("mcplink accounts ", Wanted::Accounts),
-            ("mcplink stop ", Wanted::Sessions),
-            ("mcplink logs ", Wanted::Sessions),
-            ("mcplink wrap ", Wanted::Hosts),
-            ("mcplink wrap cursor ", Wanted::Servers),
-            ("mcplink --from ", Wanted::Hosts),
-            ("mcplink status --mcp-config ", Wanted::Files),
-            ("mcplink validate ", Wanted::Files),
-            ("mcplink add ", Wanted::Nothing),
+            ("mcplink prompt wiki ", CandidateKind::Prompts { server: "wiki".into() }),
+            ("mcplink complete wiki lang py --prompt ", CandidateKind::Prompts { server: "wiki".into() }),
+            ("mcplink logout ", CandidateKind::Accounts),
+            ("mcplink accounts ", CandidateKind::Accounts),
+            ("mcplink stop ", CandidateKind::Sessions),
+            ("mcplink logs ", CandidateKind::Sessions),
+            ("mcplink wrap ", CandidateKind::Hosts),
+            ("mcplink wrap cursor ", CandidateKind::Servers),
+            ("mcplink --from ", CandidateKind::Hosts),
+            ("mcplink status --mcp-config ", CandidateKind::Files),
+            ("mcplink validate ", CandidateKind::Files),
+            ("mcplink add ", CandidateKind::Nothing),
         ] {
             assert_eq!(at(line).wanted, wanted, "{line}");
         }

@@ -2,7 +2,7 @@
 //!
 //! # The design
 //!
-//! Reading and deciding are two steps. [`Sources::read`] is the only part that touches files; it returns every text as a
+//! Reading and deciding are two steps. [`Sources::read`] is the part of a load that touches files; it returns every text as a
 //! value. [`Config::resolve`] is a pure function of that value, so precedence, approval and trust are tested with plain
 //! data, and what a load saw can be kept. [`Config::load`] does both.
 //!

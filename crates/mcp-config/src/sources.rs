@@ -1,5 +1,6 @@
-//! Everything that is read, as a value: the only module besides `project`, `program`, `trust` and `env_file` that touches
-//! files.
+//! Everything that a load reads, as a value. It reads through `project`, `program`, `plugin` and `env_file`, and the records
+//! of decisions through `decision_file`; what comes after it in a load reads nothing. Files are written by `editor`, `wrap`
+//! and `decision_file`.
 
 use std::fmt;
 use std::fs;

@@ -309,7 +309,7 @@ impl AuthedClient {
                     Box::pin(self.sign(out, &url, &mut headers, used)).await?;
                 }
             }
-            let told = facts::are_told(&self.client).then(SystemTime::now);
+            let told = facts::are_observed(&self.client).then(SystemTime::now);
             let sent = self.client.send(out.method.clone(), &url, headers, out.body.clone());
             let beat = out.activity.as_ref().map(Activity::asked);
             let outcome = match out.first_byte {

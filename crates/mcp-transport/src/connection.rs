@@ -180,7 +180,7 @@ impl Connection {
         let end = self.0.closing.child_token();
         let subscription = end.clone().drop_guard();
         let (keeper, resources) = (self.keeper(filter.clone()), self.resources(&filter));
-        let (wire, agreed) = (self.0.wire.clone(), filter.told_by(&self.server()));
+        let (wire, agreed) = (self.0.wire.clone(), filter.supported_by(&self.server()));
         let (opened, decided) = oneshot::channel();
         self.spawn(async move {
             let mut opened = Some(opened);

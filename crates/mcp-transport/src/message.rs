@@ -37,7 +37,7 @@ pub use self::lines::{LineTooLong, Lines, put_on_one_line};
 pub use self::object::{Members, Object, write_string};
 pub use self::payload::Payload;
 pub use self::revision::{Era, ProtocolRevision};
-pub use crate::protocol::chain::told_chain;
+pub use crate::protocol::chain::announced_chain;
 
 /// The messages of one frame: one, or those of a batch (2025-03-26 only; removed in 2025-06-18).
 ///

@@ -28,12 +28,14 @@ pub(crate) fn mirrored_parameters(tool: &str) -> Result<Option<ToolHeaders>, Str
     Ok(Some(headers).filter(|headers| !headers.is_empty()))
 }
 
+/// What every definition of a tool has.
+#[derive(Deserialize)]
+pub(crate) struct ToolName {
+    pub(crate) name: String,
+}
+
 /// One page of `tools/list`, for those who pass it on: every byte as sent, but without the tools that must not be offered.
 pub(crate) fn page(page: Payload) -> (Payload, MirroredArguments) {
-    #[derive(Deserialize)]
-    struct Named {
-        name: String,
-    }
     let text = page.get().as_bytes();
     // As good as every page. An escape could spell the annotation in another way.
     if memmem::find(text, ANNOTATION.as_bytes()).is_none() && memmem::find(text, b"\\u").is_none() {
@@ -44,10 +46,10 @@ pub(crate) fn page(page: Payload) -> (Payload, MirroredArguments) {
     let mut all = 0;
     let read = elements(tools, |tool| {
         all += 1;
-        match (mirrored_parameters(tool), serde_json::from_str::<Named>(tool)) {
+        match (mirrored_parameters(tool), serde_json::from_str::<ToolName>(tool)) {
             (Ok(headers), named) => {
                 offered.push(tool);
-                if let (Some(headers), Ok(Named { name })) = (headers, named) {
+                if let (Some(headers), Ok(ToolName { name })) = (headers, named) {
                     mirrored.push((name, headers));
                 }
             }

@@ -215,7 +215,7 @@ impl Line {
     /// Asks something of the handshake. A process that was told what it runs under may refuse because of it.
     async fn ask(&self, id: i64, frame: Vec<u8>, limits: Limits<'_>) -> Outcome {
         let answer = self.stream.request(id, frame, limits).await;
-        let refused = |refusal: &TransportError| refusal.rpc_error().and_then(chain::told_loop);
+        let refused = |refusal: &TransportError| refusal.rpc_error().and_then(chain::reported_loop);
         match answer.as_ref().err().filter(|_| self.chain.is_some()).and_then(refused) {
             Some(how) => {
                 let kind = TransportErrorKind::SelfReference;

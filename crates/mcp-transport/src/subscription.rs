@@ -90,7 +90,7 @@ impl SubscriptionFilter {
     }
 
     /// Those of these that `server` tells of: what a server of the legacy era is taken to agree to.
-    pub(crate) fn told_by(self, server: &ServerDescription) -> Self {
+    pub(crate) fn supported_by(self, server: &ServerDescription) -> Self {
         let told = Self::list_changes(server);
         Self {
             tools: self.tools && told.tools,

@@ -7,7 +7,6 @@ use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::call::{Answer, Call};
@@ -15,6 +14,7 @@ use crate::connection::Connection;
 use crate::error::{TransportError, TransportErrorKind};
 use crate::message::envelope::{elements, sole};
 use crate::message::{INVALID_PARAMS, Payload, RpcError};
+use crate::offered::ToolName;
 use crate::options::RequestOptions;
 use crate::tools::Tool;
 
@@ -71,11 +71,6 @@ pub(crate) struct ScreenedPage {
     pub(crate) withheld: Vec<WithheldTool>,
     /// How many bytes are left out.
     pub(crate) left_out: usize,
-}
-
-#[derive(Deserialize)]
-struct Named {
-    name: String,
 }
 
 impl Screen {
@@ -144,8 +139,9 @@ fn with_names(filter: &dyn ToolFilter, page: Payload) -> Result<(ScreenedPage, V
     let read = elements(tools, |text| {
         all += 1;
         // Security: a definition with two names is no definition, whichever of them a host would take.
-        let named = serde_json::from_str::<Named>(text).ok().zip(RawValue::from_string(text.to_owned()).ok());
-        let Some((Named { name }, raw)) = named else { return Some(()) };
+        let named =
+            serde_json::from_str::<ToolName>(text).ok().zip(RawValue::from_string(text.to_owned()).ok());
+        let Some((ToolName { name }, raw)) = named else { return Some(()) };
         let tool = Tool { name, raw };
         let hidden = filter.hides(&tool.name).map(|why| (why, false));
         match hidden.or_else(|| filter.withholds(&tool).map(|why| (why, true))) {
@@ -204,8 +200,8 @@ impl Connection {
     /// Security: a filter that reads definitions knows a tool by what the server says of it, so it is asked again after every
     /// change that the server tells of, and in every session.
     async fn admitted(&self, screen: &Screen, params: Option<&str>) -> Result<(), TransportError> {
-        let named = params.and_then(|params| serde_json::from_str::<Named>(params).ok());
-        let Some(Named { name }) = named else {
+        let named = params.and_then(|params| serde_json::from_str::<ToolName>(params).ok());
+        let Some(ToolName { name }) = named else {
             return Err(refused(
                 TransportErrorKind::ToolWithheld,
                 "this call",

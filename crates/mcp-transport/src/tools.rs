@@ -19,7 +19,7 @@ use crate::limits::{ITEM_BYTES, Lease, Purpose};
 use crate::message::envelope::{elements, pick};
 use crate::message::object::write_string;
 use crate::message::{HEADER_MISMATCH, Payload};
-use crate::offered::{self, mirrored_parameters};
+use crate::offered::{self, ToolName, mirrored_parameters};
 use crate::options::RequestOptions;
 use crate::protocol::lenient;
 use crate::tool_filter::WithheldTool;
@@ -159,10 +159,6 @@ impl Connection {
     ///
     /// As [`request`](Self::request).
     pub async fn list_tools(&self, options: &RequestOptions) -> Result<ToolList, TransportError> {
-        #[derive(Deserialize)]
-        struct Named {
-            name: String,
-        }
         let mirrors = self.mirrors_parameters();
         let mut list = ToolList::default();
         let mut headers = Vec::new();
@@ -175,7 +171,7 @@ impl Connection {
             if is_unapproved { list.unapproved.push((name, why)) } else { list.withheld.push((name, why)) }
         }
         for raw in listed.items {
-            let Ok(Named { name }) = serde_json::from_str(raw.get()) else {
+            let Ok(ToolName { name }) = serde_json::from_str(raw.get()) else {
                 tracing::warn!("left out a tool without a name");
                 continue;
             };

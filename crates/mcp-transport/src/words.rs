@@ -1,5 +1,5 @@
-//! What the causes of a failure say to a person. The one place where errors of libraries and of the operating system become
-//! words: their own are made for programmers, change with versions, and name what is not installed.
+//! What the causes of a failure say to a person. Errors of libraries and of the operating system become words here, and those
+//! of TLS and HTTP in `http::trouble`: their own are made for programmers, change with versions, and name what is not installed.
 
 use std::error::Error;
 use std::io;

@@ -120,7 +120,7 @@ const TREES: &[Tree] = &[
     Tree { name: "mcp-bridge", flags: &["--all-features"], never_under: &["mcp-config", "clap", "oauth2"] },
     Tree { name: "mcp-share", flags: &["--all-features"], never_under: &["mcp-config", "clap", "oauth2"] },
     Tree { name: "mcplink", flags: &["--no-default-features"], never_under: &["mcp-share", "mcp-testkit"] },
-    // Whoever builds the program as it is gets none of the telemetry.
+    // The default build has no telemetry.
     Tree {
         name: "mcplink",
         flags: &[],

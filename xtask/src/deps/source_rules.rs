@@ -225,7 +225,7 @@ mod tests {
             ("crates/mcp-config/src/project.rs", "fn f() { std::fs::read(p) }", 1),
             ("crates/mcp-config/src/project.rs", "fn f() { fs::read_dir(p) }", 0),
             ("crates/mcp-cli/src/logs.rs", "fn f() { File::open(p) }", 1),
-            ("crates/mcp-auth/src/shelf.rs", "use std::fs::OpenOptions;", 1),
+            ("crates/mcp-auth/src/other.rs", "use std::fs::OpenOptions;", 1),
             ("crates/mcp-files/src/read.rs", "fn f() { fs::read(p) }", 0),
             ("crates/mcp-testkit/src/home.rs", "fn f() { fs::read(p) }", 0),
             ("crates/mcp-cli/tests/it/main.rs", "fn f() { fs::read(p) }", 0),

@@ -3,7 +3,7 @@
 use crate::app::App;
 use crate::args::{CandidatesArgs, ShellArg, command_line};
 use crate::completion::names::{ListedName, ListedNames};
-use crate::completion::{Position, Wanted, bash_word, position, split};
+use crate::completion::{CandidateKind, Position, bash_word, position, split};
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live;
@@ -38,7 +38,7 @@ impl CandidatesArgs {
 
 pub(super) async fn run(app: &App, args: &CandidatesArgs) -> Result<ExitStatus, CliError> {
     let Cursor { position, current, in_quotes } = args.cursor();
-    if position.wanted == Wanted::Files {
+    if position.wanted == CandidateKind::Files {
         app.output.out(":files\n");
         return Ok(ExitStatus::Success);
     }
@@ -61,41 +61,43 @@ fn is_plain(word: &str) -> bool {
     !word.chars().any(|c| c.is_control() || mcp_text::is_hidden(c))
 }
 
-async fn candidates(app: &App, wanted: Wanted, current: &str) -> Vec<(String, String)> {
+async fn candidates(app: &App, wanted: CandidateKind, current: &str) -> Vec<(String, String)> {
     let Ok(loaded) = app.load_as_is() else { return Vec::new() };
     match wanted {
-        Wanted::Words(words) => words,
-        Wanted::Servers => servers(&loaded),
-        Wanted::Accounts => {
+        CandidateKind::Words(words) => words,
+        CandidateKind::Servers => servers(&loaded),
+        CandidateKind::Accounts => {
             let kept = app.host.sign_ins().await.unwrap_or_default();
             let of = |key: &mcp_auth::oauth::store::TokenKey| {
                 (key.server_name().to_owned(), mcp_config::display_url(key.issuer()))
             };
             kept.iter().flatten().map(|record| of(&record.key)).collect()
         }
-        Wanted::Sessions => {
+        CandidateKind::Sessions => {
             let sessions = live::all(&app.environment).await;
             let processes =
                 sessions.iter().map(|session| (session.session.to_string(), session.name.clone()));
             processes.chain(servers(&loaded)).collect()
         }
-        Wanted::Hosts => mcp_config::Host::all().map(|host| (host.name.to_owned(), String::new())).collect(),
-        Wanted::Tools { server } => {
+        CandidateKind::Hosts => {
+            mcp_config::Host::all().map(|host| (host.name.to_owned(), String::new())).collect()
+        }
+        CandidateKind::Tools { server } => {
             let tools = listed(app, &loaded, &server).await.tools.into_iter();
             let prefix = if current.contains('/') { format!("{server}/") } else { String::new() };
             tools.map(|tool| (format!("{prefix}{}", tool.name), tool.about)).collect()
         }
-        Wanted::ToolArguments { server, tool, given } => {
+        CandidateKind::ToolArguments { server, tool, given } => {
             arguments(&listed(app, &loaded, &server).await.tools, &tool, &given, current)
         }
-        Wanted::Prompts { server } => {
+        CandidateKind::Prompts { server } => {
             let prompts = listed(app, &loaded, &server).await.prompts.into_iter();
             prompts.map(|prompt| (prompt.name, prompt.about)).collect()
         }
-        Wanted::PromptArguments { server, prompt, given } => {
+        CandidateKind::PromptArguments { server, prompt, given } => {
             arguments(&listed(app, &loaded, &server).await.prompts, &prompt, &given, current)
         }
-        Wanted::Files | Wanted::Nothing => Vec::new(),
+        CandidateKind::Files | CandidateKind::Nothing => Vec::new(),
     }
 }
 

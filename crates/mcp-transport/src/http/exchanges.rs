@@ -73,7 +73,7 @@ impl HttpClient {
             TransportError::new(TransportErrorKind::Protocol, "the URL is not absolute").with_source(error)
         })?;
         let answer = async {
-            let told = facts::are_told(self).then(|| {
+            let told = facts::are_observed(self).then(|| {
                 let proofs = facts::proofs_in(&parts.headers);
                 (parts.method.clone(), facts::sent_in(&url, &parts.headers), proofs, SystemTime::now())
             });

@@ -33,7 +33,7 @@ pub(crate) struct SentFacts<'a> {
 }
 
 /// Whether anything listens to the exchanges of this client.
-pub(crate) fn are_told(client: &HttpClient) -> bool {
+pub(crate) fn are_observed(client: &HttpClient) -> bool {
     client.options().exchange_sink.is_some() || tracing::enabled!(Level::INFO)
 }
 
@@ -83,11 +83,11 @@ pub(crate) fn tell(
 /// The method of the JSON-RPC message in this body.
 fn asks(body: &Bytes) -> Option<String> {
     #[derive(Deserialize)]
-    struct Named {
+    struct MethodOnly {
         method: Option<String>,
     }
-    let named: Named = serde_json::from_slice(body).ok()?;
-    Some(mcp_text::line(&named.method?, 60))
+    let message: MethodOnly = serde_json::from_slice(body).ok()?;
+    Some(mcp_text::line(&message.method?, 60))
 }
 
 fn shown(url: &Url, secrets: &Secrets) -> String {

@@ -14,6 +14,6 @@ pub const SUBSCRIPTION_ID: &str = "io.modelcontextprotocol/subscriptionId";
 pub const SERVER_INFO: &str = "io.modelcontextprotocol/serverInfo";
 /// The token under which the sender of a request wants to hear of its progress; both eras.
 pub const PROGRESS_TOKEN: &str = "progressToken";
-/// The entries that a local server runs under, outermost first; see [`told_chain`](super::told_chain). The prefix is that of
+/// The entries that a local server runs under, outermost first; see [`announced_chain`](super::announced_chain). The prefix is that of
 /// the project in reverse DNS notation, and its second label is none that the specification reserves.
 pub const CHAIN: &str = "io.github.mcplink/chain";

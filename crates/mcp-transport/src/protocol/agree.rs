@@ -69,7 +69,7 @@ pub(crate) async fn discover(
         let silent =
             answer.as_ref().is_err_and(|error| matches!(error.kind(), TransportErrorKind::Timeout { .. }));
         let probe = judge_probe(answer, retried);
-        tracing::info!(asked = "server/discover", %revision, tells = probe.told(), "era");
+        tracing::info!(asked = "server/discover", %revision, tells = probe.description(), "era");
         match probe {
             Probe::Modern(server) => return Ok(Discovery::Modern(*server)),
             Probe::Legacy if silent => return Ok(Discovery::Silent),

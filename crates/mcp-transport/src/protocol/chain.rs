@@ -13,7 +13,7 @@ use crate::message::meta::CHAIN;
 use crate::message::{Members, Object, RpcError};
 
 /// The chain that the opening of a conversation carries, the parameters of which these are.
-pub fn told_chain(params: Option<&RawValue>) -> Option<String> {
+pub fn announced_chain(params: Option<&RawValue>) -> Option<String> {
     let params = params?.get();
     // Most hosts are other programs, and their parameters are not looked into.
     if !params.contains("/chain") && !params.contains("\\") {
@@ -34,7 +34,7 @@ pub(crate) fn meta(chain: Option<&str>) -> String {
 }
 
 /// How a loop is named by a bridge that refuses because of one; `None` where `error` says something else.
-pub(crate) fn told_loop(error: &RpcError) -> Option<String> {
+pub(crate) fn reported_loop(error: &RpcError) -> Option<String> {
     #[derive(Deserialize)]
     struct Details {
         reason: Said,
@@ -61,7 +61,7 @@ mod tests {
     fn s_b2_what_is_told_is_read_again_and_nothing_else_is_taken_for_it() {
         let chain = "a~0000000000000001,b \"~";
         let params = raw(format!(r#"{{"_meta":{{{}}},"protocolVersion":"x"}}"#, meta(Some(chain))));
-        assert_eq!(told_chain(Some(&params)).as_deref(), Some(chain));
+        assert_eq!(announced_chain(Some(&params)).as_deref(), Some(chain));
         assert_eq!(meta(None), "");
         for other in [
             r#"{}"#.to_owned(),
@@ -71,17 +71,17 @@ mod tests {
             format!(r#"{{"_meta":"{CHAIN}"}}"#),
             r#"{"_meta":{"io.other/chain":"a"}}"#.to_owned(),
         ] {
-            assert_eq!(told_chain(Some(&raw(other.clone()))), None, "{other}");
+            assert_eq!(announced_chain(Some(&raw(other.clone()))), None, "{other}");
         }
-        assert_eq!(told_chain(None), None);
+        assert_eq!(announced_chain(None), None);
         // A key may be spelled with escapes.
         let spelled = raw(r#"{"_meta":{"io.github.mcplink\u002fchain":"a"}}"#);
-        assert_eq!(told_chain(Some(&spelled)).as_deref(), Some("a"));
+        assert_eq!(announced_chain(Some(&spelled)).as_deref(), Some("a"));
     }
 
     #[test]
     fn s_b2_a_refusal_is_known_by_its_reason_and_its_words_are_harmless() {
-        let refusal = |data: &str| told_loop(&RpcError::new(-31_000, "x").with_data(raw(data)));
+        let refusal = |data: &str| reported_loop(&RpcError::new(-31_000, "x").with_data(raw(data)));
         let named =
             refusal(r#"{"source":"mcplink","reason":{"code":"self-reference","message":"a → \u001b[2Jb"}}"#);
         assert!(named.as_deref().is_some_and(|how| how.starts_with("a → ")), "{named:?}");
@@ -94,6 +94,6 @@ mod tests {
         ] {
             assert_eq!(refusal(other), None, "{other}");
         }
-        assert_eq!(told_loop(&RpcError::new(-31_000, "self-reference")), None);
+        assert_eq!(reported_loop(&RpcError::new(-31_000, "self-reference")), None);
     }
 }

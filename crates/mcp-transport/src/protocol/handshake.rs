@@ -136,7 +136,7 @@ pub(crate) enum Probe {
 
 impl Probe {
     /// What it is, for a log.
-    pub(crate) fn told(&self) -> &'static str {
+    pub(crate) fn description(&self) -> &'static str {
         match self {
             Self::Modern(_) => "modern era",
             Self::Retry(_) => "modern era, another revision",

@@ -105,7 +105,7 @@ impl Dialect {
     }
 
     /// What it is and what to change, in words that fit after "its standard output is".
-    pub(super) fn told(self) -> (&'static str, &'static str) {
+    pub(super) fn explanation(self) -> (&'static str, &'static str) {
         match self {
             Self::Headers => (
                 "framed with headers, as in the Language Server Protocol",

@@ -72,7 +72,7 @@ impl SideOutput {
         let shown = |telling: Excerpt| mcp_text::sentence(&telling.to_text());
         let dialect = || {
             let (dialect, line) = self.circumstances.dialect.as_ref()?;
-            let (what, change) = dialect.told();
+            let (what, change) = dialect.explanation();
             let line = mcp_text::line(line, DIALECT_LINE);
             Some(format!("its standard output is {what}, with `{line}`; {change}"))
         };

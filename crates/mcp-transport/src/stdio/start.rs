@@ -200,7 +200,7 @@ mod tests {
     }
 
     /// Status, code and words of what comes of an endpoint.
-    async fn told(endpoint: StdioEndpoint) -> (ServerStatus, Option<ReasonCode>, String) {
+    async fn described(endpoint: StdioEndpoint) -> (ServerStatus, Option<ReasonCode>, String) {
         let machine = connected(&Server::new(Endpoint::Stdio(endpoint))).await.machine;
         let reason = machine.reason(None, &MessageContext::new("s"));
         (machine.status(), machine.code(), reason.unwrap().message)
@@ -228,14 +228,14 @@ mod tests {
         let file = dir.path().join("starts");
         let script = |then: &str| format!("echo start >>{}; {then}; sleep 60", file.display());
         let limit = Duration::from_millis(1200);
-        let seen = told(endpoint(&script("echo 'pulling image' >&2"), limit)).await;
+        let seen = described(endpoint(&script("echo 'pulling image' >&2"), limit)).await;
         assert_eq!((seen.0, seen.1), (ServerStatus::Failed, Some(ReasonCode::Timeout)));
         let said = "the command was started and did not speak MCP within 2 s (PATIENCE allows more): ";
         assert_eq!(seen.2, format!("{said}pulling image"));
         assert_eq!(starts(&file), 1, "half an installation was thrown away");
-        let (.., asked) = told(endpoint(&script("printf 'Ok to proceed? (y) '"), limit)).await;
+        let (.., asked) = described(endpoint(&script("printf 'Ok to proceed? (y) '"), limit)).await;
         assert_eq!(asked, format!("{said}it asks \"Ok to proceed? (y)\", which cannot be answered here"));
-        let (.., quiet) = told(endpoint("exec sleep 60", limit)).await;
+        let (.., quiet) = described(endpoint("exec sleep 60", limit)).await;
         assert_eq!(quiet, format!("{said}it printed nothing; it was run as `/bin/sh -c 'exec sleep 60'`"));
     }
 
@@ -281,7 +281,7 @@ mod tests {
             ),
         ];
         for (script, expected) in table {
-            let (status, _, words) = told(endpoint(script, limit)).await;
+            let (status, _, words) = described(endpoint(script, limit)).await;
             assert!(status == ServerStatus::Failed && words.starts_with(expected), "{words}");
         }
     }
@@ -302,7 +302,7 @@ mod tests {
         ];
         let told = table.map(|(print, expected)| {
             let endpoint = after(&print);
-            async move { (told(endpoint).await, expected) }
+            async move { (described(endpoint).await, expected) }
         });
         // All at once: each is waited for as long as its answer may still come.
         for ((status, code, words), expected) in all(told).await {
@@ -334,14 +334,14 @@ mod tests {
         missing.command = "npx-not-there".into();
         let error = connected(&Server::new(Endpoint::Stdio(missing.clone()))).await.error.unwrap();
         assert_eq!(*error.kind(), TransportErrorKind::Spawn { cause: SpawnCause::NotFound });
-        let (.., words) = told(missing).await;
+        let (.., words) = described(missing).await;
         let expected =
             "the command could not be started: `npx-not-there` is in no folder of its PATH (/usr/bin /bin)";
         assert_eq!(words, expected);
         let mut tilde = endpoint("", Duration::from_secs(60));
         tilde.command = "cat".into();
         tilde.args = vec!["~/srv.py".into()];
-        let (.., words) = told(tilde).await;
+        let (.., words) = described(tilde).await;
         assert!(
             words.ends_with("in its argument `~/srv.py`, `~` is not expanded; write `${HOME}`"),
             "{words}"

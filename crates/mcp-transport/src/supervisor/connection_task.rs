@@ -416,7 +416,7 @@ impl ConnectionTask {
             }
             AttemptOutcome::Gone => {
                 self.give_up_silent();
-                let attempt = self.attempt().told_to(looking);
+                let attempt = self.attempt().notifying(looking);
                 return self.state.take_up(attempt);
             }
             AttemptOutcome::Failed { server, error } => {

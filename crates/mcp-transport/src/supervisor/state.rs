@@ -47,7 +47,7 @@ impl RunningAttempt {
     }
 
     /// The same attempt, at whose end those who are `looking` are told.
-    pub(super) fn told_to(self, looking: Vec<oneshot::Sender<()>>) -> Self {
+    pub(super) fn notifying(self, looking: Vec<oneshot::Sender<()>>) -> Self {
         Self { looking, ..self }
     }
 

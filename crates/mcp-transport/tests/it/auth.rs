@@ -241,7 +241,7 @@ async fn sign_in_pages_are_challenges_and_keep_the_credentials_here() {
     assert!(elsewhere.requests().is_empty(), "nothing is sent to another origin");
 }
 
-fn told(error: &TransportError) -> String {
+fn described(error: &TransportError) -> String {
     message(&error.evidence(), &MessageContext::new("s"))
 }
 
@@ -261,13 +261,13 @@ async fn fa_a96_fb_t46_where_a_server_has_moved_to_is_told_and_not_followed() {
         assert_eq!(meaning(&error), (ServerStatus::Failed, ReasonCode::Moved), "{status} {to}");
         let origin = to.parse::<url::Url>().unwrap().origin().ascii_serialization();
         let words = format!("the server has moved to {origin}; change `url`");
-        assert!(told(&error).ends_with(&words), "{status} {to}: {}", told(&error));
+        assert!(described(&error).ends_with(&words), "{status} {to}: {}", described(&error));
     }
     // A sign-in page is named as well; its path may hold a state.
     let page = Answer::redirect(302, "https://sso.example/login?state=canary");
     let error = refused(&FakeMcpServer::builder().always(page).start().unwrap(), None).await;
     assert_eq!(meaning(&error), (ServerStatus::NeedsAuth, ReasonCode::LoginRedirect));
-    assert!(told(&error).ends_with(": it is at https://sso.example"), "{}", told(&error));
+    assert!(described(&error).ends_with(": it is at https://sso.example"), "{}", described(&error));
     assert!(elsewhere.requests().is_empty(), "nothing is sent to another origin");
 }
 

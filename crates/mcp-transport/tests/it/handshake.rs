@@ -353,18 +353,18 @@ mod stdio {
         };
         let mut server =
             refuses(r#"{"source":"mcplink","reason":{"code":"self-reference","message":"f:1: a → a"}}"#);
-        let told = |server: Server| async move {
+        let described = |server: Server| async move {
             let error = connector().attempt(&server).await.unwrap_err();
             let evidence = error.evidence();
             (mcp_status::classify(&evidence).code(), evidence.detail, error.may_have_been_sent())
         };
         // Only what was told that it runs under something can lead back to it.
-        assert_ne!(told(server.clone()).await.0, Some(ReasonCode::SelfReference));
+        assert_ne!(described(server.clone()).await.0, Some(ReasonCode::SelfReference));
         if let Endpoint::Stdio(endpoint) = &mut server.endpoint {
             endpoint.chain = Some("a~0000000000000001".to_owned());
         }
         let expected = (Some(ReasonCode::SelfReference), Some("f:1: a → a".to_owned()), false);
-        assert_eq!(told(server).await, expected);
+        assert_eq!(described(server).await, expected);
     }
 
     #[tokio::test]

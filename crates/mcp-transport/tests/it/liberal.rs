@@ -38,7 +38,7 @@ async fn works(server: &FieldServer, target: Server, shown: &str) {
 }
 
 /// What a person is told when a server cannot be connected to.
-fn told(error: &TransportError) -> String {
+fn described(error: &TransportError) -> String {
     let context = MessageContext::new("s").with_origin(Some("http://h"));
     message(&error.evidence(), &context)
 }
@@ -176,7 +176,7 @@ async fn fb_t4_t6_r51_s_n18_what_is_not_mcp_is_told_by_its_type_and_its_beginnin
     ] {
         let server = FieldServer::start(move |_| Some(Bytes::End(answer.clone())));
         let error = refused(&server).await;
-        assert_eq!(told(&error), expected);
+        assert_eq!(described(&error), expected);
         assert_eq!(*error.kind(), TransportErrorKind::Protocol);
     }
 }
@@ -196,8 +196,8 @@ async fn s_k5_fb_t4_what_is_quoted_holds_no_secret_of_ours() {
     let provider = mcp_auth::StaticHeaders::new([(http::header::AUTHORIZATION, value)]);
     let target = server.target().with_auth(std::sync::Arc::new(provider));
     let error = connector().attempt(&target).await.unwrap_err();
-    assert!(told(&error).contains("you sent"), "{}", told(&error));
-    assert!(!format!("{error:?} {}", told(&error)).contains("canary"), "{error:?}");
+    assert!(described(&error).contains("you sent"), "{}", described(&error));
+    assert!(!format!("{error:?} {}", described(&error)).contains("canary"), "{error:?}");
 }
 
 #[tokio::test]
@@ -304,7 +304,7 @@ async fn fb_s9_s16_an_answer_that_breaks_off_is_told_as_that() {
         });
         let error = refused(&server).await;
         assert_eq!(*error.kind(), TransportErrorKind::Dropped, "{error:?}");
-        assert_eq!(told(&error), expected);
+        assert_eq!(described(&error), expected);
     }
 }
 
@@ -466,7 +466,7 @@ async fn fb_l6_an_endpoint_of_another_origin_is_refused_and_named() {
         "what answers at http://h does not speak MCP: the stream names an endpoint of https://evil.example:8443, which is not http://{}",
         server.address
     );
-    assert_eq!(told(&error), expected);
+    assert_eq!(described(&error), expected);
     assert_eq!(server.asked().len(), 1, "nothing was sent there or here");
 }
 
@@ -516,7 +516,7 @@ async fn fb_l18_fa_a93_what_speaks_neither_transport_is_told_by_its_own_type() {
             )))
         });
         let error = connector().attempt(&server.legacy_target()).await.unwrap_err();
-        assert_eq!(told(&error), expected);
+        assert_eq!(described(&error), expected);
         let verbs: Vec<_> = server.asked().into_iter().map(|asked| asked.verb).collect();
         assert_eq!((verbs[0].as_str(), verbs.len() - 1), ("GET", posts), "{status}: {verbs:?}");
     }

@@ -10,7 +10,7 @@ use mcp_transport::{Connector, Endpoint, HttpEndpoint, Server, TransportErrorKin
 
 use crate::support::{connector, echo, options};
 use crate::tls_front::{fixture, mutual_tls_in_front_of, tls_in_front_of};
-use crate::trouble::told;
+use crate::trouble::described;
 
 fn with_tls(port: u16, tls: TlsOptions) -> Server {
     let url = format!("https://localhost:{port}/mcp");
@@ -28,7 +28,7 @@ fn agent() -> ClientIdentity {
 /// The kind of the failure and what it says.
 async fn refused(connector: &Connector, server: &Server) -> (TransportErrorKind, String) {
     let error = connector.attempt(server).await.unwrap_err();
-    (error.kind().clone(), told(&error))
+    (error.kind().clone(), described(&error))
 }
 
 #[tokio::test]

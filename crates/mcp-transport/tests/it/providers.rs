@@ -19,7 +19,7 @@ use mcp_transport::{Connector, RequestOptions, TransportError, TransportErrorKin
 use url::Url;
 
 use crate::support::{connector, echo, options, raw, target};
-use crate::trouble::told;
+use crate::trouble::described;
 
 #[path = "../../../mcp-auth/examples/providers/faulty.rs"]
 mod faulty;
@@ -112,7 +112,7 @@ async fn what_cannot_be_signed_is_not_sent_and_says_why_and_what_to_do() {
     let error = connector().attempt(&locked).await.unwrap_err();
     assert_eq!(meaning(&error), NO_CREDENTIALS);
     assert!(!error.may_have_been_sent());
-    let told = told(&error);
+    let told = described(&error);
     assert_eq!(told, "failed to ask the key store: it is locked");
     // What to do is the next step, and stands in no sentence beside it.
     let Some(NextStep::Provider { hint }) = next(&error) else { panic!("{:?}", next(&error)) };
@@ -155,7 +155,7 @@ async fn a_secret_in_the_hint_of_a_provider_is_not_shown() {
     let error = connector().attempt(&target(&server).with_auth(Arc::new(careless))).await.unwrap_err();
     let Some(NextStep::Provider { hint }) = next(&error) else { panic!("{:?}", next(&error)) };
     assert!(hint.starts_with("ask for another one than ") && !hint.contains("canary"), "{hint}");
-    let told = told(&error);
+    let told = described(&error);
     assert!(!hint.contains("ghp_a1") && !told.contains("ghp_a1"), "{hint} {told}");
 }
 
@@ -243,7 +243,11 @@ async fn an_answer_of_the_wrong_server_is_not_used() {
     let error = outcome.unwrap_err();
     assert_eq!(*error.kind(), TransportErrorKind::Protocol);
     assert!(error.may_have_been_sent());
-    assert!(told(&error).contains("failed to recognise the server by its token"), "{}", told(&error));
+    assert!(
+        described(&error).contains("failed to recognise the server by its token"),
+        "{}",
+        described(&error)
+    );
 }
 
 #[tokio::test]
@@ -260,7 +264,7 @@ async fn a_source_that_hangs_is_told_as_itself_and_not_as_a_silent_server() {
             .unwrap_err();
         assert_eq!(*error.kind(), TransportErrorKind::Credentials);
         assert_eq!(meaning(&error), NO_CREDENTIALS);
-        let (told, shorter) = (told(&error), limit.min(connect_timeout));
+        let (told, shorter) = (described(&error), limit.min(connect_timeout));
         let expected =
             format!("failed to get credentials from hanging: it did not answer within {shorter}ms");
         assert_eq!(told, expected);
@@ -301,7 +305,7 @@ async fn a_call_that_waits_for_a_source_until_its_limit_was_not_sent() {
     let error = connection.call_tool("echo", Some(&arguments), &limit).await.unwrap_err();
     assert_eq!(meaning(&error), NO_CREDENTIALS);
     assert!(!error.may_have_been_sent());
-    assert!(told(&error).contains("agent: it did not answer within 100ms"), "{}", told(&error));
+    assert!(described(&error).contains("agent: it did not answer within 100ms"), "{}", described(&error));
     // A server that is silent is still a server that is silent.
     provider.source().0.store(false, Ordering::SeqCst);
     AuthProvider::invalidate(&*provider);
@@ -328,7 +332,7 @@ async fn a_source_that_panics_is_a_failure_of_that_source() {
         let panicking = target(&server).with_auth(provider.clone());
         let error = connector().attempt(&panicking).await.unwrap_err();
         assert_eq!(meaning(&error), NO_CREDENTIALS);
-        assert_eq!(told(&error), "failed to get credentials from panicking: it stopped unexpectedly");
+        assert_eq!(described(&error), "failed to get credentials from panicking: it stopped unexpectedly");
     }
     assert_eq!(provider.snapshot().fetches, 2, "each attempt asks again");
     assert!(server.requests().is_empty());

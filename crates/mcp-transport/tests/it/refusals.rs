@@ -29,7 +29,7 @@ async fn attempt(server: &FakeMcpServer, provider: Option<Arc<dyn AuthProvider>>
     connector().attempt(&target).await.unwrap_err()
 }
 
-fn told(error: &TransportError) -> String {
+fn described(error: &TransportError) -> String {
     message(&error.evidence(), &MessageContext::new("s"))
 }
 
@@ -62,7 +62,7 @@ async fn fb_a18_fb_o28_what_a_refusal_says_is_told_in_whatever_form_it_says_it()
         let refusal = Refusal::status(401).body(content_type, body);
         let server = FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(refusal).start().unwrap();
         let error = attempt(&server, Some(static_token("canary-token-1"))).await;
-        let told = told(&error);
+        let told = described(&error);
         match body.len() > 1_000 {
             true => assert!(told.starts_with(&format!("{REFUSED}{said}")) && told.len() < 500, "{told}"),
             false => assert_eq!(told, format!("{REFUSED}{said}"), "{body}"),
@@ -75,7 +75,7 @@ async fn fb_a18_fb_o28_what_a_refusal_says_is_told_in_whatever_form_it_says_it()
         .body(json, r#"{"message":"refused"}"#);
     let server = FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(refusal).start().unwrap();
     let error = attempt(&server, Some(static_token("a"))).await;
-    assert_eq!(told(&error), format!("{REFUSED}: it ended at noon"));
+    assert_eq!(described(&error), format!("{REFUSED}: it ended at noon"));
     // The same of a 403, of one without credentials, and of one whose scope is too small.
     let forbidden = Refusal::forbidden().body("text/plain", "this address is not on the list");
     let scope = Refusal::forbidden()
@@ -95,7 +95,7 @@ async fn fb_a18_fb_o28_what_a_refusal_says_is_told_in_whatever_form_it_says_it()
         (scope, Some("a"), "the token lacks the scope w that the server asks for (403): writing needs w"),
     ] {
         let server = FakeMcpServer::builder().accept(Accept::Nothing).refuse_with(refusal).start().unwrap();
-        assert_eq!(told(&attempt(&server, token.map(static_token)).await), expected);
+        assert_eq!(described(&attempt(&server, token.map(static_token)).await), expected);
     }
 }
 
@@ -113,7 +113,7 @@ async fn fb_a18_s_k2_a_refusal_is_not_held_up_by_its_body() {
         let attempt = tokio::time::timeout(Duration::from_secs(20), connector.attempt(&target));
         let error = attempt.await.expect("it ends").unwrap_err();
         assert!(matches!(error.kind(), TransportErrorKind::Challenged { status: 401, .. }), "{error:?}");
-        assert!(told(&error).starts_with(REFUSED), "{}", told(&error));
+        assert!(described(&error).starts_with(REFUSED), "{}", described(&error));
     }
 }
 
@@ -142,7 +142,7 @@ async fn fb_t46_a_page_is_one_to_sign_in_at_only_where_it_says_so() {
         let error = attempt(&server, None).await;
         let verdict = classify(&error.evidence());
         assert_eq!((verdict.status(), verdict.code().unwrap()), meaning, "{text}");
-        assert!(told(&error).contains(words), "{}", told(&error));
+        assert!(described(&error).contains(words), "{}", described(&error));
         assert_eq!(methods(&server), ["server/discover", "initialize"], "{text}");
     }
 }
@@ -190,6 +190,6 @@ async fn fa_a13_what_echoes_is_no_server_and_is_told_as_that() {
         Some(Bytes::End([head.as_bytes(), body.as_bytes()].concat()))
     });
     let error = connector().attempt(&echo.target()).await.unwrap_err();
-    assert!(told(&error).contains("it sends back what it is sent"), "{}", told(&error));
+    assert!(described(&error).contains("it sends back what it is sent"), "{}", described(&error));
     assert_eq!(classify(&error.evidence()).code(), Some(ReasonCode::Protocol));
 }

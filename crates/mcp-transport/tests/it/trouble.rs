@@ -33,7 +33,7 @@ const FOREIGN: [&str; 12] = [
 ];
 
 /// What a person is told.
-pub(crate) fn told(error: &TransportError) -> String {
+pub(crate) fn described(error: &TransportError) -> String {
     let context = MessageContext::new("s").with_origin(Some("http://h"));
     let told = message(&error.evidence(), &context);
     let both = format!("{told} {error}");
@@ -125,7 +125,7 @@ async fn fa_a87_a_proxy_that_wants_credentials_is_named_with_what_named_it() {
                 "the proxy http://{} ({variable}) asks for credentials, or for others (407); user and password stand in its URL, before the host",
                 proxy.address()
             );
-            assert_eq!(told(&error), expected);
+            assert_eq!(described(&error), expected);
             assert_eq!(code(&error), Some(ReasonCode::ProxyAuth));
         }
     }
@@ -148,7 +148,7 @@ async fn fa_a86_what_fails_at_a_proxy_names_it_and_what_goes_past_it() {
         "the proxy {} did not open the way to http://h (403): it answered 403, with a page for people; NO_PROXY=mcp.test goes past it",
         named("HTTPS_PROXY")
     );
-    assert_eq!((told(&error), code(&error)), (expected, Some(ReasonCode::Rejected)));
+    assert_eq!((described(&error), code(&error)), (expected, Some(ReasonCode::Rejected)));
     assert_eq!(*error.kind(), TransportErrorKind::Proxy { status: Some(403) });
 
     for (status, line) in [(502, "502 Bad Gateway"), (504, "504 Gateway Timeout"), (302, "302 Found")] {
@@ -158,7 +158,7 @@ async fn fa_a86_what_fails_at_a_proxy_names_it_and_what_goes_past_it() {
             "the proxy {} did not open the way to http://h ({status}): it answered {status}; NO_PROXY=mcp.test goes past it",
             named("HTTPS_PROXY")
         );
-        assert_eq!((told(&error), code(&error)), (expected, Some(ReasonCode::Unreachable)));
+        assert_eq!((described(&error), code(&error)), (expected, Some(ReasonCode::Unreachable)));
     }
 
     // Without a tunnel, an answer of the proxy looks like one of the server.
@@ -175,7 +175,10 @@ async fn fa_a86_what_fails_at_a_proxy_names_it_and_what_goes_past_it() {
     ] {
         proxy.answer_with(answer);
         let error = failure(options(), "http://mcp.test/mcp").await;
-        assert_eq!(told(&error), format!("{expected}, by way of the proxy {}{said}", named("HTTP_PROXY")));
+        assert_eq!(
+            described(&error),
+            format!("{expected}, by way of the proxy {}{said}", named("HTTP_PROXY"))
+        );
     }
 
     // It is none.
@@ -183,10 +186,10 @@ async fn fa_a86_what_fails_at_a_proxy_names_it_and_what_goes_past_it() {
     let error = failure(options(), "https://mcp.test/mcp").await;
     let expected =
         format!("no way through the proxy {}: it did not open the way to the server", named("HTTPS_PROXY"));
-    assert_eq!(told(&error), expected);
+    assert_eq!(described(&error), expected);
     let error = failure(by(&format!("socks5h://{}", proxy.address())), "https://mcp.test/mcp").await;
     assert!(
-        told(&error)
+        described(&error)
             .starts_with(&format!("no way through the proxy socks5h://{} (HTTPS_PROXY): ", proxy.address())),
         "{error:?}"
     );
@@ -203,14 +206,14 @@ async fn fa_a85_a86_a_proxy_that_is_not_there_is_named() {
         let error = failure(by(&format!("{scheme}://ann:canary@{dead}")), url).await;
         let variable = if url.starts_with("https") { "HTTPS_PROXY" } else { "HTTP_PROXY" };
         let expected = format!("no way through the proxy {scheme}://{dead} ({variable}): {said}");
-        assert_eq!((told(&error), code(&error)), (expected, Some(ReasonCode::Unreachable)), "{error:?}");
+        assert_eq!((described(&error), code(&error)), (expected, Some(ReasonCode::Unreachable)), "{error:?}");
     }
     let mut options = by("http://proxy.corp:3128");
     options.resolver =
         Some(Arc::new(Names(Err("failed to lookup address information: Name or service not known"))));
     let error = failure(options, "https://mcp.test/mcp").await;
     assert_eq!(
-        told(&error),
+        described(&error),
         "no way through the proxy http://proxy.corp:3128 (HTTPS_PROXY): there is no host of that name"
     );
 }
@@ -239,7 +242,7 @@ async fn fa_a86_a_proxy_variable_that_cannot_be_used_is_named() {
         ("http://ann:canary@[::bad", "HTTP_PROXY is no URL of a proxy, such as http://proxy.example:3128"),
     ] {
         let error = failure(by(url), "http://mcp.test/mcp").await;
-        assert_eq!(told(&error), format!("the settings of this server cannot be used: {said}"));
+        assert_eq!(described(&error), format!("the settings of this server cannot be used: {said}"));
         assert!(!format!("{error:?}").contains("canary"));
     }
 }
@@ -266,7 +269,7 @@ async fn fa_a89_names_that_lead_nowhere_are_told_apart() {
         let error = failure(options, &format!("http://mcp.test:{}/mcp", closed_port())).await;
         // A machine that has a way to IPv6 waits for an answer.
         if !is_v6 || *error.kind() == TransportErrorKind::Unreachable {
-            assert_eq!(told(&error), format!("no connection to http://h: {said}"), "{error:?}");
+            assert_eq!(described(&error), format!("no connection to http://h: {said}"), "{error:?}");
         }
     }
 }
@@ -309,32 +312,33 @@ async fn fa_a90_a_certificate_that_a_person_named_is_trusted_self_signed_or_not(
     let trusted = [("self-signed.pem", "SSL_CERT_FILE")];
     // Its name and its dates count all the same, and it vouches for no other.
     assert_eq!(
-        told(&tls_failure("self-signed", &trusted, "elsewhere.test").await),
+        described(&tls_failure("self-signed", &trusted, "elsewhere.test").await),
         "the TLS connection to http://h failed: the certificate of the server is for localhost, mcp.test, 127.0.0.1, not for elsewhere.test"
     );
     assert_eq!(
-        told(&tls_failure("expired", &[("expired.pem", "SSL_CERT_FILE")], "localhost").await),
+        described(&tls_failure("expired", &[("expired.pem", "SSL_CERT_FILE")], "localhost").await),
         "the TLS connection to http://h failed: the certificate of the server has expired"
     );
-    assert!(told(&tls_failure("localhost", &trusted, "localhost").await).contains("not trusted here"));
+    assert!(described(&tls_failure("localhost", &trusted, "localhost").await).contains("not trusted here"));
 }
 
 #[tokio::test]
 async fn fa_a89_a91_fh_h14_a_certificate_that_nothing_vouches_for_says_why_and_what_to_set() {
     let hint = "trust it with NODE_EXTRA_CA_CERTS=FILE";
     assert_eq!(
-        told(&tls_failure("self-signed", &[], "localhost").await),
+        described(&tls_failure("self-signed", &[], "localhost").await),
         format!(
             "the TLS connection to http://h failed: the certificate of the server is self-signed; where that is meant, {hint}"
         )
     );
     assert_eq!(
-        told(&tls_failure("localhost", &[], "localhost").await),
+        described(&tls_failure("localhost", &[], "localhost").await),
         format!(
             "the TLS connection to http://h failed: the certificate of the server is signed by an authority that is not trusted here; {hint}"
         )
     );
-    let told = told(&tls_failure("localhost", &[("absent.pem", "NODE_EXTRA_CA_CERTS")], "localhost").await);
+    let told =
+        described(&tls_failure("localhost", &[("absent.pem", "NODE_EXTRA_CA_CERTS")], "localhost").await);
     assert!(
         told.contains("; NODE_EXTRA_CA_CERTS names ") && told.contains("absent.pem, which cannot be read"),
         "{told}"
@@ -354,7 +358,7 @@ async fn fa_a89_s_n18_tls_and_http_at_the_wrong_ports_are_told_with_the_url_to_w
     let server = FieldServer::raw(b"HTTP/1.1 400 Bad Request\r\n\r\n");
     let error = failure(options(), &format!("https://{}/mcp", server.address)).await;
     assert_eq!(
-        told(&error),
+        described(&error),
         "the TLS connection to http://h failed: what answers does not speak TLS; a server that is reached without it has a URL with http://"
     );
     for (answer, expected) in [
@@ -389,13 +393,13 @@ async fn fa_a89_s_n18_tls_and_http_at_the_wrong_ports_are_told_with_the_url_to_w
     ] {
         let server = FieldServer::start(move |_| Some(Bytes::End(answer.clone())));
         let error = connector().attempt(&server.target()).await.unwrap_err();
-        assert_eq!(told(&error), expected);
+        assert_eq!(described(&error), expected);
     }
     // A version of TLS that this client does not speak any more.
     let old = FieldServer::raw(b"\x15\x03\x01\0\x02\x02\x46");
     let error = failure(options(), &format!("https://{}/mcp", old.address)).await;
     assert_eq!(
-        told(&error),
+        described(&error),
         "the TLS connection to http://h failed: no version of TLS in common: 1.2 and 1.3 are spoken here, and the server is older"
     );
 }
@@ -407,6 +411,6 @@ async fn a_head_without_an_end_is_told_as_one() {
     let endless = format!("HTTP/1.1 200 OK\r\n{}", line.repeat(90_000));
     let server = FieldServer::start(move |_| Some(Bytes::End(endless.clone().into_bytes())));
     let error = connector().attempt(&server.target()).await.unwrap_err();
-    assert!(told(&error).contains("the head of the answer is too long"), "{error}");
+    assert!(described(&error).contains("the head of the answer is too long"), "{error}");
     assert_eq!(code(&error), Some(ReasonCode::Protocol));
 }

@@ -58,7 +58,7 @@ fn endpoint(command: &str, args: &[&str], path: Option<&str>) -> StdioEndpoint {
     endpoint
 }
 
-fn told(command: &str, args: &[&str], errno: i32) -> (SpawnCause, String) {
+fn described(command: &str, args: &[&str], errno: i32) -> (SpawnCause, String) {
     let endpoint = endpoint(command, args, Some("/usr/bin:/bin"));
     let error = io::Error::from_raw_os_error(errno);
     let Diagnosis { cause, text } = diagnose(&endpoint, "/work", &error, System::Unix, &files());
@@ -68,7 +68,7 @@ fn told(command: &str, args: &[&str], errno: i32) -> (SpawnCause, String) {
 #[track_caller]
 fn assert_table(table: &[(&str, &[&str], i32, SpawnCause, &str)]) {
     for (command, args, errno, cause, text) in table {
-        assert_eq!(told(command, args, *errno), (*cause, (*text).to_owned()), "{command:?}");
+        assert_eq!(described(command, args, *errno), (*cause, (*text).to_owned()), "{command:?}");
     }
 }
 
