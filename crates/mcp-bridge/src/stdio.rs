@@ -2,6 +2,10 @@
 //!
 //! The streams that a host gives its servers are pipes or sockets, which the runtime can wait for. Anything else
 //! (a terminal, a file) is read and written on the runtime's threads for blocking work.
+//!
+//! Whether a pipe waits is a property that all its holders share: standard error after `2>&1`, a script that goes on reading
+//! where this program stopped. So a pipe is opened a second time, for this process alone, and what was handed to it stays as it
+//! is. Where the system has no `/proc`, and for a socket, which cannot be opened, the property changes for all holders.
 
 use std::io;
 
@@ -13,71 +17,86 @@ pub type Input = Box<dyn AsyncRead + Send + Unpin>;
 pub type Output = Box<dyn AsyncWrite + Send + Unpin>;
 
 /// Standard input and standard output. Must be called inside a tokio runtime with I/O, once, by a program that does not use
-/// them otherwise: they may be set to non-blocking.
+/// them otherwise.
 ///
 /// # Errors
 ///
 /// One of them is closed.
 pub fn open() -> io::Result<(Input, Output)> {
-    Ok((input()?, output()?))
+    Ok((system::input()?, system::output()?))
 }
 
 #[cfg(unix)]
-fn input() -> io::Result<Input> {
-    use std::os::fd::AsFd;
-    let fd = io::stdin().as_fd().try_clone_to_owned()?;
-    Ok(match Kind::of(&fd)? {
-        Kind::Pipe => Box::new(tokio::net::unix::pipe::Receiver::from_owned_fd(fd)?),
-        Kind::Socket => Box::new(socket(fd)?),
-        Kind::Other => Box::new(tokio::io::stdin()),
-    })
-}
+mod system {
+    use std::io;
+    use std::os::fd::{AsFd, OwnedFd};
 
-#[cfg(unix)]
-fn output() -> io::Result<Output> {
-    use std::os::fd::AsFd;
-    let fd = io::stdout().as_fd().try_clone_to_owned()?;
-    Ok(match Kind::of(&fd)? {
-        Kind::Pipe => Box::new(tokio::net::unix::pipe::Sender::from_owned_fd(fd)?),
-        Kind::Socket => Box::new(socket(fd)?),
-        Kind::Other => Box::new(tokio::io::stdout()),
-    })
-}
+    use tokio::net::unix::pipe;
 
-/// What a descriptor refers to.
-#[cfg(unix)]
-enum Kind {
-    Pipe,
-    Socket,
-    Other,
-}
+    use super::{Input, Output};
 
-#[cfg(unix)]
-impl Kind {
-    fn of(fd: &std::os::fd::OwnedFd) -> io::Result<Self> {
-        use std::os::unix::fs::FileTypeExt;
-        let kind = std::fs::File::from(fd.try_clone()?).metadata()?.file_type();
-        Ok(match (kind.is_fifo(), kind.is_socket()) {
-            (true, _) => Self::Pipe,
-            (_, true) => Self::Socket,
-            _ => Self::Other,
+    pub(super) fn input() -> io::Result<Input> {
+        let fd = io::stdin().as_fd().try_clone_to_owned()?;
+        Ok(match Kind::of(&fd)? {
+            Kind::Pipe => Box::new(match pipe::OpenOptions::new().open_receiver("/proc/self/fd/0") {
+                Ok(own) => own,
+                Err(_) => pipe::Receiver::from_owned_fd(fd)?,
+            }),
+            Kind::Socket => Box::new(socket(fd)?),
+            Kind::Other => Box::new(tokio::io::stdin()),
         })
+    }
+
+    pub(super) fn output() -> io::Result<Output> {
+        let fd = io::stdout().as_fd().try_clone_to_owned()?;
+        Ok(match Kind::of(&fd)? {
+            // Refused where the reader is gone, and where another account made the pipe.
+            Kind::Pipe => Box::new(match pipe::OpenOptions::new().open_sender("/proc/self/fd/1") {
+                Ok(own) => own,
+                Err(_) => pipe::Sender::from_owned_fd(fd)?,
+            }),
+            Kind::Socket => Box::new(socket(fd)?),
+            Kind::Other => Box::new(tokio::io::stdout()),
+        })
+    }
+
+    fn socket(fd: OwnedFd) -> io::Result<tokio::net::UnixStream> {
+        let socket = std::os::unix::net::UnixStream::from(fd);
+        socket.set_nonblocking(true)?;
+        tokio::net::UnixStream::from_std(socket)
+    }
+
+    /// What a descriptor refers to.
+    enum Kind {
+        Pipe,
+        Socket,
+        Other,
+    }
+
+    impl Kind {
+        fn of(fd: &OwnedFd) -> io::Result<Self> {
+            use std::os::unix::fs::FileTypeExt;
+            let kind = std::fs::File::from(fd.try_clone()?).metadata()?.file_type();
+            Ok(match (kind.is_fifo(), kind.is_socket()) {
+                (true, _) => Self::Pipe,
+                (_, true) => Self::Socket,
+                _ => Self::Other,
+            })
+        }
     }
 }
 
-#[cfg(unix)]
-fn socket(fd: std::os::fd::OwnedFd) -> io::Result<tokio::net::UnixStream> {
-    let socket = std::os::unix::net::UnixStream::from(fd);
-    socket.set_nonblocking(true)?;
-    tokio::net::UnixStream::from_std(socket)
-}
-
 #[cfg(not(unix))]
-fn input() -> io::Result<Input> {
-    Ok(Box::new(tokio::io::stdin()))
-}
+mod system {
+    use std::io;
 
-#[cfg(not(unix))]
-fn output() -> io::Result<Output> {
-    Ok(Box::new(tokio::io::stdout()))
+    use super::{Input, Output};
+
+    pub(super) fn input() -> io::Result<Input> {
+        Ok(Box::new(tokio::io::stdin()))
+    }
+
+    pub(super) fn output() -> io::Result<Output> {
+        Ok(Box::new(tokio::io::stdout()))
+    }
 }

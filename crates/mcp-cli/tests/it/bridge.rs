@@ -1,6 +1,7 @@
 //! `mcplink bridge`: the binary as a host starts it. What a bridge does is tested in `mcp-bridge`; here are the process,
 //! its streams and its end.
 
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use mcp_harness::{Running, process_is_alive};
@@ -61,6 +62,41 @@ fn a_host_that_closes_stdin_gets_the_protocol_and_nothing_else_and_the_session_i
     }
     assert_eq!((server.sessions(), server.deletes()), (0, 1));
     assert_eq!(server.violations(), Vec::<String>::new());
+}
+
+/// Whether a pipe waits is a property that all its holders share: a log behind `2>&1`, a script that reads on.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_pipe_that_others_hold_as_well_still_waits() {
+    use std::io::{BufRead, BufReader, Write, pipe};
+    let server = FakeMcpServer::builder().era(Era::Legacy).start().unwrap();
+    let setting = Setting::of("remote", http(&server));
+    let (input, mut host) = pipe().unwrap();
+    let (answers, output) = pipe().unwrap();
+    let held = [
+        std::os::fd::OwnedFd::from(input.try_clone().unwrap()),
+        std::os::fd::OwnedFd::from(output.try_clone().unwrap()),
+    ];
+    let mut bridge = Command::new(env!("CARGO_BIN_EXE_mcplink"))
+        .args(["bridge", "remote"])
+        .env_clear()
+        .envs(setting.home.environment("/usr/bin:/bin"))
+        .current_dir(setting.home.project())
+        .stdin(input)
+        .stdout(output)
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    writeln!(host, "{INITIALIZE}").unwrap();
+    let mut answer = String::new();
+    BufReader::new(answers).read_line(&mut answer).unwrap();
+    assert!(answer.contains("protocolVersion"), "{answer}");
+    for (name, held) in ["input", "output"].into_iter().zip(held) {
+        let flags = rustix::fs::fcntl_getfl(&held).unwrap();
+        assert!(!flags.contains(rustix::fs::OFlags::NONBLOCK), "{name}: {flags:?}");
+    }
+    drop(host);
+    assert!(bridge.wait().unwrap().success());
 }
 
 #[test]
