@@ -450,8 +450,13 @@ pub(crate) async fn list(connection: &Connection, policy: Option<RetryPolicy>) -
             let evidence = connected(Some(list.tools.len())).with_unapproved(list.unapproved.len());
             ServerLists { evidence, tools: Some(list), error: None }
         }
-        // A process that ends when it is asked for its tools is no server without tools.
-        Err(error) if matches!(error.kind(), TransportErrorKind::Exited { .. }) => {
+        // A process that ends when it is asked for its tools is no server without tools, nor is one that is not there any more.
+        Err(error)
+            if matches!(
+                error.kind(),
+                TransportErrorKind::Exited { .. } | TransportErrorKind::Unreachable
+            ) =>
+        {
             let error = error.in_phase(Phase::Connect);
             ServerLists { tools: None, evidence: error.evidence(), error: Some(error) }
         }

@@ -81,9 +81,13 @@ impl Core {
                     (Err(_), Some(broken)) => return Err(broken),
                     (Err(error), None) => return Err(not_mcp(&error)),
                 };
-                self.find_response(messages, call, session)?
+                let mut stray = None;
+                self.find_response(messages, call, session, &mut stray)?
                     .map(|result| result.with_lease(meter.take_lease()))
-                    .ok_or_else(|| not_mcp(&"no response to the request"))
+                    .ok_or_else(|| match stray {
+                        Some(error) => TransportError::rpc(error),
+                        None => not_mcp(&"no response to the request"),
+                    })
             }
             Form::Other => {
                 let beginning = beginning.to_vec();
@@ -139,20 +143,22 @@ impl Core {
             let before = cursor.last_event_id.clone();
             let brought = match self.drain(body, call, session, &mut cursor, &mut idle).await? {
                 BodyOutcome::Answered(result) => return Ok(result),
+                BodyOutcome::Ended { .. } if cursor.stray.is_some() => return Err(no_answer(&mut cursor)),
                 BodyOutcome::Ended { brought } => brought,
             };
             let Some(last) =
                 cursor.last_event_id.clone().filter(|_| session.server.revision.era() == Era::Legacy)
             else {
-                return Err(no_answer(&cursor));
+                return Err(no_answer(&mut cursor));
             };
             let moved = before.as_deref() != Some(&last);
-            let wait =
-                pace.after(StreamYield { brought, moved }, cursor.retry).ok_or_else(|| no_answer(&cursor))?;
+            let wait = pace
+                .after(StreamYield { brought, moved }, cursor.retry)
+                .ok_or_else(|| no_answer(&mut cursor))?;
             idle.bound(tokio::time::sleep(wait)).await?;
             body = match idle.bound(Box::pin(self.resume(&last, session))).await? {
                 Ok(resumed) => resumed,
-                Err(error) => return Err(no_answer(&cursor).with_source(error)),
+                Err(error) => return Err(no_answer(&mut cursor).with_source(error)),
             };
         }
     }
@@ -205,7 +211,7 @@ impl Core {
                     Err(error) => return Err(not_a_frame(&error, &beginning)),
                 };
                 brought = true;
-                if let Some(result) = self.find_response(messages, call, session)? {
+                if let Some(result) = self.find_response(messages, call, session, &mut cursor.stray)? {
                     if !ended {
                         self.finish(body).await;
                     }
@@ -251,12 +257,14 @@ impl Core {
         }
     }
 
-    /// Finds the response to `call` among the messages of one frame and hands over the others.
+    /// Finds the response to `call` among the messages of one frame and hands over the others. `stray` becomes an error that
+    /// has the id of no request or of another: where no response comes, that was it.
     fn find_response(
         self: &Arc<Self>,
         messages: Messages,
         call: &PostRequest<'_>,
         session: &Session,
+        stray: &mut Option<RpcError>,
     ) -> Result<Option<Payload>, TransportError> {
         admit(&messages, session)?;
         let mut found = None;
@@ -274,6 +282,7 @@ impl Core {
                 {
                     return Err(handshake::echoed());
                 }
+                Incoming::Response { outcome: Err(error), .. } => *stray = Some(error),
                 other => self.dispatch(other, call.handler),
             }
         }
@@ -343,6 +352,8 @@ pub(super) struct Cursor {
     passed_over: Option<String>,
     /// What broke it off.
     broken: Option<TransportError>,
+    /// An error in it that was about another request, or about none that there is.
+    stray: Option<RpcError>,
 }
 
 impl Cursor {
@@ -438,7 +449,10 @@ pub(super) fn flooded(flooded: FloodError) -> TransportError {
 }
 
 /// A stream that has ended, and can not be continued.
-fn no_answer(cursor: &Cursor) -> TransportError {
+fn no_answer(cursor: &mut Cursor) -> TransportError {
+    if let Some(error) = cursor.stray.take() {
+        return TransportError::rpc(error);
+    }
     let mut said = match &cursor.broken {
         None => "the stream ended without an answer".to_owned(),
         Some(broken) => format!("the stream broke off without an answer: {broken}"),

@@ -1,8 +1,8 @@
 //! Whether a server has forgotten a session, in whatever words it says so.
 //!
 //! The specification has one word for it, 404 (2025-11-25, session management, rule 4). Servers of the field answer 400,
-//! 401, 409 or 410, or a JSON-RPC error of any code inside a 200, and say the same of a session that they know and of a
-//! request that is simply wrong. So a `ping` in that session decides: a server that knows the session answers it.
+//! 401, 409, 410 or 500, a JSON-RPC error of any code inside a 200, or nothing at all, and say the same of a session that they
+//! know and of a request that is simply wrong. So a `ping` in that session decides: a server that knows the session answers it.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -12,7 +12,8 @@ use mcp_status::Phase;
 use super::session::Session;
 use super::streamable::{Core, Limits, PostRequest};
 use crate::error::{TransportError, TransportErrorKind};
-use crate::message::envelope::INVALID_REQUEST;
+use crate::message::envelope::{INVALID_PARAMS, INVALID_REQUEST};
+use crate::message::methods::is_repeatable;
 use crate::message::revision::Era;
 use crate::protocol::outgoing::encode_request;
 use crate::refusal::{may_be_about_the_session, of_every_request, refuses_a_ping};
@@ -60,9 +61,9 @@ impl Core {
         session: &Session,
     ) -> bool {
         if call.method == PING {
-            return refuses_a_ping(refusal);
+            return refuses_a_ping(refusal, refusal);
         }
-        self.ask(PING, 0, session).await.is_err_and(|error| refuses_a_ping(&error))
+        self.ask(PING, 0, session).await.is_err_and(|error| refuses_a_ping(&error, refusal))
     }
 
     /// A question without effects, in this session and no other.
@@ -89,35 +90,52 @@ impl Core {
     }
 
     /// `refusal`, or that every request is refused, where that is known.
-    pub(super) fn refused_or(&self, refusal: TransportError) -> TransportError {
+    pub(super) fn refused_or(&self, refusal: TransportError, method: &str) -> TransportError {
         let refuses_all =
             self.refuses_pings.load(Ordering::Relaxed) && !self.has_answered.load(Ordering::Relaxed);
-        if refuses_all && may_be_about_the_session(&refusal) { of_every_request(refusal) } else { refusal }
+        if refuses_all && may_be_about_the_session(&refusal) {
+            of_every_request(refusal, method)
+        } else {
+            refusal
+        }
     }
 
     /// Why no session could be made in place of one that the server does not know. One that has answered nothing in the
     /// first is no better than one that refuses everything in the second.
     pub(super) fn no_other_session(&self, failure: TransportError) -> TransportError {
         let refuses_all = !self.has_answered.load(Ordering::Relaxed) && may_be_about_the_session(&failure);
-        if refuses_all { of_every_request(failure) } else { failure }
+        if refuses_all { of_every_request(failure, "initialize") } else { failure }
     }
 }
 
 const PING: &str = "ping";
 const LIST: &str = "tools/list";
 
-/// Whether a request was refused before it was acted on, so that it may be sent again.
-pub(super) fn was_not_run(refusal: &TransportError) -> bool {
-    match refusal.kind() {
-        TransportErrorKind::Http { .. } | TransportErrorKind::Challenged { .. } => true,
+/// Whether a request may be sent again in a new session: it was refused before it was acted on, or has no effects.
+pub(super) fn may_be_repeated(refusal: &TransportError, method: &str) -> bool {
+    let was_not_run = match refusal.kind() {
+        // The server failed at something, which may be what it was asked for.
+        TransportErrorKind::Http { status, .. } => *status < 500,
+        TransportErrorKind::Challenged { .. } => true,
         // An internal error, or one of the server's own, may come after the fact.
-        TransportErrorKind::Rpc { code } => *code == INVALID_REQUEST || (-32099..=-32000).contains(code),
+        TransportErrorKind::Rpc { code } => {
+            matches!(*code, INVALID_REQUEST | INVALID_PARAMS) || (-32099..=-32000).contains(code)
+        }
         _ => false,
-    }
+    };
+    was_not_run || is_repeatable(method)
 }
 
 /// The error of a request in a session that is gone, where no new one could be made.
-pub(super) fn no_new_session(refusal: TransportError, failure: TransportError) -> TransportError {
+pub(super) fn no_new_session(
+    refusal: TransportError,
+    failure: TransportError,
+    method: &str,
+) -> TransportError {
+    // What may have run is not called unsent.
+    if !may_be_repeated(&refusal, method) {
+        return refusal;
+    }
     // A server that wants credentials now says more by that than by what it said of the session.
     if matches!(
         failure.kind(),

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::forgotten::{no_new_session, was_not_run};
+use super::forgotten::{may_be_repeated, no_new_session};
 use super::session::{SESSION_ID, Session};
 use crate::authed::{AcceptedAnswer, AuthedClient, Outbound};
 use crate::debts::Admission;
@@ -367,18 +367,19 @@ impl Streamable {
                 _ if renewed => {
                     let judged = Box::pin(core.judge_new_session(&error, call, &session));
                     core.closing.run_until_cancelled(judged).await;
-                    return Err(core.refused_or(error));
+                    return Err(core.refused_or(error, call.method));
                 }
                 _ => {
                     let forgotten = Box::pin(core.has_forgotten(&error, call, &session));
                     if core.closing.run_until_cancelled(forgotten).await != Some(true) {
-                        return Err(core.refused_or(error));
+                        return Err(core.refused_or(error, call.method));
                     }
                     renewed = true;
                     if let Err(failure) = Box::pin(core.renew(session.number())).await {
-                        return Err(no_new_session(error, core.no_other_session(failure)));
+                        let failure = core.no_other_session(failure);
+                        return Err(no_new_session(error, failure, call.method));
                     }
-                    if !was_not_run(&error) {
+                    if !may_be_repeated(&error, call.method) {
                         return Err(error);
                     }
                 }

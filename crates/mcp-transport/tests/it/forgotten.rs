@@ -16,6 +16,16 @@ fn rpc(status: u16, code: i64, message: &str) -> HttpAnswer {
     HttpAnswer::new(status).body("application/json", body.to_string())
 }
 
+/// An error that names another request than the one it answers.
+fn rpc_of(id: &str, message: &str) -> String {
+    let id = id.parse::<i64>().map_or_else(|_| json!(id), |number| json!(number));
+    json!({ "jsonrpc": "2.0", "id": id, "error": { "code": -32600, "message": message } }).to_string()
+}
+
+fn stream(data: &str) -> HttpAnswer {
+    HttpAnswer::new(200).body("text/event-stream", format!("event: message\ndata: {data}\n\n"))
+}
+
 fn text(status: u16, text: &str) -> HttpAnswer {
     HttpAnswer::new(status).body("text/plain", text)
 }
@@ -26,7 +36,7 @@ fn server() -> FakeMcpServer {
 
 #[tokio::test]
 async fn fa_a105_a106_fb_t50_t52_t53_t55_t57_t5a_x10_a_forgotten_session_is_renewed_and_the_call_replayed() {
-    let words: [(&str, HttpAnswer); 13] = [
+    let words: [(&str, HttpAnswer); 17] = [
         ("T50", rpc(400, -32000, "Bad Request: No valid session ID provided")),
         ("X10", rpc(400, -32000, "Bad Request: Server not initialized")),
         ("T52", text(400, "Invalid session ID")),
@@ -40,6 +50,13 @@ async fn fa_a105_a106_fb_t50_t52_t53_t55_t57_t5a_x10_a_forgotten_session_is_rene
         ("403", HttpAnswer::new(403).body("application/json", r#"{"message":"session mismatch"}"#)),
         ("no body", HttpAnswer::new(400)),
         ("own code", rpc(200, -32050, "unknown session")),
+        ("invalid", rpc(200, -32602, "Invalid request parameters")),
+        (
+            "own id",
+            HttpAnswer::new(200).body("application/json", rpc_of("server-error", "Session terminated")),
+        ),
+        ("stream, own id", stream(&rpc_of("server-error", "Session terminated"))),
+        ("stream, id of another request", stream(&rpc_of("4711", "Session terminated"))),
     ];
     for (name, answer) in words {
         let server = server();
@@ -56,24 +73,59 @@ async fn fa_a105_a106_fb_t50_t52_t53_t55_t57_t5a_x10_a_forgotten_session_is_rene
     }
 }
 
-/// What may come after the fact is not sent again, and the next call finds a new session.
+/// What may come after the fact is not sent again, and the next call finds a new session. A request without effects is sent
+/// again whatever came.
 #[tokio::test]
 async fn fb_t55_an_error_that_may_come_after_the_fact_renews_the_session_and_is_passed_on() {
-    for code in [-32603, -32602, 7] {
+    use TransportErrorKind::{Http, Protocol, Rpc};
+    let http = |status| Http { status, retry_after: None };
+    for (answer, kind) in [
+        (rpc(200, -32603, "no session"), Rpc { code: -32603 }),
+        (rpc(200, 7, "no session"), Rpc { code: 7 }),
+        (HttpAnswer::new(500).body("text/html", "<h1>Server Error</h1>"), http(500)),
+        (text(501, "what?"), http(501)),
+        (HttpAnswer::new(202), Protocol),
+        (HttpAnswer::new(200), Protocol),
+        (HttpAnswer::new(200).body("application/json", "{}"), Protocol),
+    ] {
+        let shown = format!("{answer:?}");
         let server = server();
-        server.say_of_unknown_sessions(rpc(200, code, "no session"));
+        server.say_of_unknown_sessions(answer);
         let connection = connect(&server).await;
         server.expire_sessions();
         server.recorder().clear();
         let error = echo(&connection, "one").await.unwrap_err();
-        assert_eq!(*error.kind(), TransportErrorKind::Rpc { code });
-        assert_eq!(server.count("tools/call"), 1, "sent once");
-        let second = echo(&connection, "two").await;
-        // A server that calls the ping invalid as well has answered it: nothing tells that from a session it knows.
-        if code != -32602 {
-            assert_eq!(second.unwrap(), "two");
-            assert_eq!(server.count("initialize"), 1);
+        assert_eq!((error.kind(), error.may_have_been_sent()), (&kind, true), "{shown}");
+        assert_eq!(server.count("tools/call"), 1, "sent once: {shown}");
+        assert_eq!(echo(&connection, "two").await.unwrap(), "two", "{shown}");
+        assert_eq!(server.count("initialize"), 1, "{shown}");
+
+        server.expire_sessions();
+        server.recorder().clear();
+        connection.list_tools(&RequestOptions::new()).await.expect(&shown);
+        assert_eq!((server.count("tools/list"), server.count("initialize")), (2, 1), "{shown}");
+    }
+}
+
+/// A server with words of its own for every ping is not one that forgets sessions.
+#[tokio::test]
+async fn fb_t5d_a_ping_that_is_refused_in_other_words_than_the_call_is_an_answer() {
+    for (ping, call) in [
+        (rpc(200, -32602, "ping takes no parameters"), rpc(200, -32602, "city is missing")),
+        (rpc(200, -32602, "ping takes no parameters"), text(500, "the tool failed")),
+        (HttpAnswer::new(202), rpc(200, -32603, "quota")),
+        (HttpAnswer::new(202), text(500, "the tool failed")),
+    ] {
+        let shown = format!("{ping:?} {call:?}");
+        let server = server();
+        server.always_to("ping", ping.into());
+        let connection = connect(&server).await;
+        server.recorder().clear();
+        for _ in 0..3 {
+            server.next_answers_to("tools/call", [call.clone().into()]);
+            echo(&connection, "x").await.unwrap_err();
         }
+        assert_eq!((server.count("tools/call"), server.count("initialize")), (3, 0), "{shown}");
     }
 }
 
@@ -83,6 +135,8 @@ async fn fb_t5d_an_ordinary_error_of_one_call_starts_nothing() {
         rpc(400, -32602, "invalid arguments"),
         rpc(200, -32603, "internal error"),
         rpc(200, -32000, "quota"),
+        text(500, "the tool failed"),
+        HttpAnswer::new(202),
         text(400, "bad"),
         text(403, "not this tool"),
         text(409, "busy"),
@@ -101,7 +155,7 @@ async fn fb_t5d_an_ordinary_error_of_one_call_starts_nothing() {
 
 #[tokio::test]
 async fn fb_x2_x3_trouble_on_the_way_is_not_a_forgotten_session() {
-    for answer in [Answer::status(503), Answer::status(500), Answer::status(429), Answer::Drop] {
+    for answer in [Answer::status(503), Answer::status(504), Answer::status(429), Answer::Drop] {
         let shown = format!("{answer:?}");
         let server = server();
         let connection = connect(&server).await;
@@ -204,7 +258,7 @@ async fn fb_x2b_a_call_whose_answer_breaks_off_is_sent_once() {
 
 #[tokio::test]
 async fn fa_a105_fb_t50_a_server_that_refuses_all_after_its_handshake_is_not_connected() {
-    use ReasonCode::{Protocol, Rejected, ToolsUnavailable};
+    use ReasonCode::{Protocol, Rejected, ToolsUnavailable, Unavailable};
     use ServerStatus::{Connected, Failed};
     let refused = [
         (text(404, "session not found"), Rejected),
@@ -212,6 +266,10 @@ async fn fa_a105_fb_t50_a_server_that_refuses_all_after_its_handshake_is_not_con
         (rpc(400, -32000, "No valid session ID provided"), Rejected),
         (text(410, "gone"), Rejected),
         (rpc(200, -32001, "Session not found"), Protocol),
+        (rpc(200, -32602, "Invalid request parameters"), Protocol),
+        (HttpAnswer::new(202), Protocol),
+        (stream(&rpc_of("server-error", "Session terminated")), Protocol),
+        (HttpAnswer::new(500).body("text/html", "<h1>Server Error</h1>"), Unavailable),
     ];
     for (answer, code) in refused {
         let shown = format!("{answer:?}");
