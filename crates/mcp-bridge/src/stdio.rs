@@ -31,6 +31,7 @@ mod system {
     use std::io;
     use std::os::fd::{AsFd, OwnedFd};
 
+    use mcp_files::PipeEnd;
     use tokio::net::unix::pipe;
 
     use super::{Input, Output};
@@ -38,10 +39,7 @@ mod system {
     pub(super) fn input() -> io::Result<Input> {
         let fd = io::stdin().as_fd().try_clone_to_owned()?;
         Ok(match Kind::of(&fd)? {
-            Kind::Pipe => Box::new(match pipe::OpenOptions::new().open_receiver("/proc/self/fd/0") {
-                Ok(own) => own,
-                Err(_) => pipe::Receiver::from_owned_fd(fd)?,
-            }),
+            Kind::Pipe => Box::new(pipe::Receiver::from_owned_fd(own(fd, PipeEnd::Read))?),
             Kind::Socket => Box::new(socket(fd)?),
             Kind::Other => Box::new(tokio::io::stdin()),
         })
@@ -50,14 +48,15 @@ mod system {
     pub(super) fn output() -> io::Result<Output> {
         let fd = io::stdout().as_fd().try_clone_to_owned()?;
         Ok(match Kind::of(&fd)? {
-            // Refused where the reader is gone, and where another account made the pipe.
-            Kind::Pipe => Box::new(match pipe::OpenOptions::new().open_sender("/proc/self/fd/1") {
-                Ok(own) => own,
-                Err(_) => pipe::Sender::from_owned_fd(fd)?,
-            }),
+            Kind::Pipe => Box::new(pipe::Sender::from_owned_fd(own(fd, PipeEnd::Write))?),
             Kind::Socket => Box::new(socket(fd)?),
             Kind::Other => Box::new(tokio::io::stdout()),
         })
+    }
+
+    /// The pipe for this process alone, where the system can do that.
+    fn own(held: OwnedFd, end: PipeEnd) -> OwnedFd {
+        mcp_files::reopen_pipe(held.as_fd(), end).unwrap_or(held)
     }
 
     fn socket(fd: OwnedFd) -> io::Result<tokio::net::UnixStream> {

@@ -11,6 +11,8 @@
 mod error;
 mod lock;
 mod owner;
+#[cfg(unix)]
+mod pipe;
 mod private;
 mod read;
 mod rewrite;
@@ -22,6 +24,8 @@ mod system;
 pub use error::{FileError, FileErrorKind, NotRegular, reason};
 pub use lock::{Lock, lock};
 pub use owner::{Owner, account};
+#[cfg(unix)]
+pub use pipe::{PipeEnd, reopen_pipe};
 pub use private::{
     append, check_private_dir, lock_file, private_dir, publish, read_private, replace, replace_after, sweep,
     sync_dir,
