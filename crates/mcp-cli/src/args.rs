@@ -23,7 +23,7 @@ pub(crate) use self::config::{
     AddArgs, AddJsonArgs, DemoArgs, ImportArgs, RemoveArgs, SwitchArgs, TransportArg, UnwrapArgs,
     ValidateArgs, WrapArgs, WriteArgs,
 };
-pub(crate) use self::diagnosis::{AccountsArgs, HeadersArgs, LogsArgs, SupportBundleArgs};
+pub(crate) use self::diagnosis::{AccountsArgs, HeadersArgs, LogsArgs, MenuArgs, SupportBundleArgs};
 pub(crate) use self::documents::{CandidatesArgs, CompletionsArgs, HelpArgs, ManArgs, ShellArg};
 pub(crate) use self::help::{TOPICS, command_line, topic, whole_command_line};
 pub(crate) use self::reasons::reason;
@@ -292,14 +292,6 @@ pub(crate) struct StatusArgs {
     pub(crate) deadline: DeadlineArgs,
     #[command(flatten)]
     pub(crate) url: UrlArgs,
-}
-
-/// `menu`.
-#[derive(Args, Debug)]
-pub(crate) struct MenuArgs {
-    /// Without frames, one thing at a time, the cursor where the focus is: for a screen reader
-    #[arg(long)]
-    pub(crate) plain: bool,
 }
 
 /// `doctor`.

@@ -63,6 +63,7 @@ async fn dispatch(command: Command, app: &Arc<App>) -> Result<ExitStatus, CliErr
     match command {
         Command::List => list::run(app).await,
         Command::Status(args) => status::run(app, &args).await,
+        Command::Menu(args) if args.web => menu::run_in_a_browser(app, &args).await,
         Command::Menu(args) if menu::can_be_shown(app) => menu::run(app, &args).await,
         Command::Menu(_) => status::run(app, &StatusArgs::default()).await,
         Command::Wait(args) => wait::run(app, &args).await,

@@ -101,7 +101,8 @@ pub fn run(args: impl IntoIterator<Item = OsString>, environment: Environment) -
     let ended = runtime.block_on(async {
         let ends_by_itself = matches!(cli.command, args::Command::Bridge(_));
         // Where a menu runs another program, a signal may be for that.
-        let is_menu = matches!(cli.command, args::Command::Menu(_)) && menu::can_be_shown(&app);
+        let is_menu =
+            matches!(&cli.command, args::Command::Menu(args) if args.web || menu::can_be_shown(&app));
         let hears_signals = ends_by_itself || is_menu;
         let span = app.telemetry.command(&args);
         let command = deadline::within(&app, commands::run(cli.command, &app)).instrument(span.clone());

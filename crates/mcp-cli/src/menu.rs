@@ -19,6 +19,7 @@ mod screen;
 mod signing;
 mod tools;
 mod view;
+mod web;
 mod words;
 
 use std::io;
@@ -43,9 +44,10 @@ use crate::args::MenuArgs;
 use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::live::watched::{Intervals, WatchedServers};
-use crate::live::{self, SessionSelector};
 use crate::signals::{self, Terminal, TerminalEvent};
 use crate::view::shown;
+
+pub(crate) use self::web::run as run_in_a_browser;
 
 /// Whether there is a person with a terminal to draw on.
 pub(crate) fn can_be_shown(app: &App) -> bool {
@@ -177,23 +179,7 @@ impl Session<'_> {
     fn reconnect(&mut self, name: &str) {
         let Some(decided) = self.watched.reconnect(name) else { return };
         self.menu.message = format!("reconnecting {}", shown::name(name));
-        let (app, name, told) = (self.app.clone(), name.to_owned(), self.told.clone());
-        tokio::spawn(async move {
-            let which = SessionSelector::Name(name.clone());
-            let sessions = live::reconnect(&app.environment, &which);
-            let ((reconnected, left_alone), snapshot) = tokio::join!(sessions, decided);
-            let sessions =
-                |count: usize| if count == 1 { "1 session".to_owned() } else { format!("{count} sessions") };
-            let mut said = format!("{}: {}", shown::name(&name), snapshot.status);
-            if !reconnected.is_empty() {
-                said.push_str(&format!("; {} reconnected as well", sessions(reconnected.len())));
-            }
-            if !left_alone.is_empty() {
-                said.push_str(&format!("; {} left alone", sessions(left_alone.len())));
-            }
-            // The menu may be over.
-            drop(told.send((0, News::Said(said))));
-        });
+        desk::reconnect(self.app, name, decided, self.told.clone());
     }
 
     /// Has another program use the usual screen, and waits for a key before the menu takes its place where it is to be read.

@@ -6,6 +6,7 @@
 mod documents;
 mod host;
 mod oidc;
+mod page;
 mod person;
 mod programs;
 mod real;
@@ -19,6 +20,7 @@ pub use documents::{ShownLine, invocations, is_kept, pages, shown_lines};
 pub use host::{FakeHost, Manner};
 pub use mcp_testkit::process::{marked_processes, process_is_alive};
 pub use oidc::{CertifiedProvider, Chromium, Consent, EndPage};
+pub use page::{SeenPage, lead_through};
 pub use person::Person;
 pub use programs::{Model, claude_code, codex, mcpb};
 pub use real::{Missing, RealServer, RunningServer, real_or_skip};

@@ -372,7 +372,7 @@ fn script(directory: &Path, modules: &Path) -> String {
 }
 
 /// Where the packages are.
-fn modules() -> Result<PathBuf, Missing> {
+pub(crate) fn modules() -> Result<PathBuf, Missing> {
     let folder = fixtures().join("oidc");
     check(&["node", "npm"], &folder.join("node_modules/oidc-provider/package.json"))?;
     // Node wants it absolute, as it stands in another directory.
@@ -380,7 +380,7 @@ fn modules() -> Result<PathBuf, Missing> {
 }
 
 /// The browser: `MCPLINK_TEST_CHROMIUM`, of the compilation, else where Debian puts it. `cargo xtask setup` reads the same.
-fn browser_program() -> Result<PathBuf, Missing> {
+pub(crate) fn browser_program() -> Result<PathBuf, Missing> {
     let program = PathBuf::from(option_env!("MCPLINK_TEST_CHROMIUM").unwrap_or("/usr/bin/chromium"));
     program.exists().then_some(program).ok_or(Missing::Tool("chromium"))
 }

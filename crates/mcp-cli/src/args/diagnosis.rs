@@ -56,3 +56,17 @@ pub(crate) struct SupportBundleArgs {
     #[command(flatten)]
     pub(crate) deadline: DeadlineArgs,
 }
+
+/// `menu`.
+#[derive(Args, Debug)]
+pub(crate) struct MenuArgs {
+    /// Without frames, one thing at a time, the cursor where the focus is: for a screen reader
+    #[arg(long)]
+    pub(crate) plain: bool,
+    /// The same list in a browser of this machine, live; the address works once, and until Ctrl-C
+    #[arg(long, conflicts_with = "plain")]
+    pub(crate) web: bool,
+    /// The port that the page is on (default: any that is free)
+    #[arg(long, value_name = "PORT", requires = "web")]
+    pub(crate) port: Option<u16>,
+}

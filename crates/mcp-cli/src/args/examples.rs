@@ -30,6 +30,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         &[
             ("mcplink menu", "Look, and do what helps"),
             ("mcplink menu --plain", "Without frames, for a screen reader"),
+            ("mcplink menu --web", "In a browser"),
         ],
     ),
     ("wait", &[("mcplink wait tickets --timeout 30s && ./nightly.sh", "Begin when it works")]),

@@ -20,3 +20,12 @@ pub(crate) async fn run(_: &Arc<App>, args: &MenuArgs) -> Result<ExitStatus, Cli
         .why("it was made without the feature menu")
         .next("mcplink status"))
 }
+
+/// Nor is there a page.
+#[expect(clippy::unused_async, reason = "where there is a page, it goes on")]
+pub(crate) async fn run_in_a_browser(_: &Arc<App>, args: &MenuArgs) -> Result<ExitStatus, CliError> {
+    let port = args.port.map(|port| format!(" on port {port}")).unwrap_or_default();
+    Err(CliError::new(ExitStatus::Usage, "no-menu", format!("this build cannot show a page{port}"))
+        .why("it was made without the feature menu")
+        .next("mcplink status"))
+}

@@ -8,7 +8,7 @@ use mcp_auth::oauth::{AuthorizationPrompt, DevicePrompt, LoopbackAuthorizer, Sig
 use mcp_auth::{AuthError, AuthErrorKind, AuthFuture, Secret};
 use mcp_connect::ConfiguredServer;
 use mcp_text::Secrets;
-use mcp_transport::supervisor::{RequestError, RequestErrorKind};
+use mcp_transport::supervisor::{Decision, RequestError, RequestErrorKind};
 use mcp_transport::tools::{Tool, ToolList, ToolResult};
 use mcp_transport::{Payload, RequestOptions, SupervisorHandle};
 use serde_json::value::RawValue;
@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 use tokio::task::AbortHandle;
 
+use super::errand::Errand;
 use super::exchange::{CallEnd, Listed, News, Stage, ToolEntry, Work};
 use crate::app::App;
 use crate::browser::{self, Browser, Machine};
@@ -23,6 +24,7 @@ use crate::error::CliError;
 use crate::exit::ExitStatus;
 use crate::failed_request::failed;
 use crate::live::watched::WatchedServers;
+use crate::live::{self, SessionSelector};
 use crate::session_log::reading::{Logs, Which, shown as said};
 use crate::session_log::{self, folder};
 use crate::sign_in::attempt;
@@ -109,6 +111,7 @@ impl Desk {
                 Some(tokio::spawn(sign_in(app, name, handle, given, teller)).abort_handle())
             }
             Work::Log(name) => Some(tokio::spawn(log(app, name, teller)).abort_handle()),
+            Work::Run(command) => Some(tokio::spawn(run(app, command, teller)).abort_handle()),
             Work::Nothing | Work::Paste(_) | Work::Confirm => None,
         };
     }
@@ -252,6 +255,41 @@ fn texts(result: &Payload, tool: &str) -> Result<(Vec<String>, bool), mcp_transp
         lines.push("it says nothing".to_owned());
     }
     Ok((lines, view.is_error))
+}
+
+/// Runs a command of ours without a terminal, and tells what it prints. It ends with the task.
+async fn run(app: Arc<App>, command: String, teller: Teller) {
+    let ran = match Errand::of_command(&app, &command) {
+        Ok(errand) => errand.ran(MOST_BYTES).await,
+        Err(why) => Err(why),
+    };
+    let (text, is_error) = match ran {
+        Ok((text, is_success)) => (text, !is_success),
+        Err(why) => (why, true),
+    };
+    let lines = mcp_text::block(&text).lines().take(MOST_LINES).map(str::to_owned).collect();
+    teller.tell(News::Ran { lines, is_error });
+}
+
+/// As `mcplink reconnect NAME`: the connection that is held here, which `decided` is of, and each live session.
+pub(super) fn reconnect(app: &Arc<App>, name: &str, decided: Decision, told: UnboundedSender<(u64, News)>) {
+    let (app, name) = (app.clone(), name.to_owned());
+    tokio::spawn(async move {
+        let which = SessionSelector::Name(name.clone());
+        let sessions = live::reconnect(&app.environment, &which);
+        let ((reconnected, left_alone), snapshot) = tokio::join!(sessions, decided);
+        let sessions =
+            |count: usize| if count == 1 { "1 session".to_owned() } else { format!("{count} sessions") };
+        let mut said = format!("{}: {}", shown::name(&name), snapshot.status);
+        if !reconnected.is_empty() {
+            said.push_str(&format!("; {} reconnected as well", sessions(reconnected.len())));
+        }
+        if !left_alone.is_empty() {
+            said.push_str(&format!("; {} left alone", sessions(left_alone.len())));
+        }
+        // The menu may be over.
+        drop(told.send((0, News::Said(said))));
+    });
 }
 
 async fn log(app: Arc<App>, name: String, teller: Teller) {

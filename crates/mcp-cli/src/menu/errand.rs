@@ -1,7 +1,9 @@
 //! What the menu has another program do on the usual screen: a command of this program, or the editor of the person.
 
 use std::path::Path;
+use std::process::Stdio;
 
+use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
 
 use super::words::words;
@@ -56,11 +58,40 @@ impl Errand {
         Self { program, arguments, told }
     }
 
+    /// Runs it without a terminal: what it printed, up to this many bytes of each stream, and whether it succeeded.
+    pub(super) async fn ran(&self, most: usize) -> Result<(String, bool), String> {
+        let failed = |error: std::io::Error| format!("{}: {}", self.program, mcp_files::reason(&error));
+        let mut child = Command::new(&self.program)
+            .args(&self.arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(failed)?;
+        let (out, err) = (child.stdout.take(), child.stderr.take());
+        let ((out, err), status) =
+            tokio::join!(async { tokio::join!(first(out, most), first(err, most)) }, child.wait());
+        let text = [out, err].concat();
+        Ok((String::from_utf8_lossy(&text).into_owned(), status.map_err(failed)?.success()))
+    }
+
     /// Starts it on the terminal. Where the child is dropped, it is ended.
     pub(super) fn start(&self) -> Result<Child, String> {
         let started = Command::new(&self.program).args(&self.arguments).kill_on_drop(true).spawn();
         started.map_err(|error| format!("{}: {}", self.program, mcp_files::reason(&error)))
     }
+}
+
+/// The first bytes of a stream; the rest of it is read, so that nobody waits, and left.
+async fn first(stream: Option<impl AsyncRead + Unpin>, most: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let Some(stream) = stream else { return bytes };
+    let mut stream = stream.take(most as u64);
+    // What was read until it broke is what there is.
+    drop(stream.read_to_end(&mut bytes).await);
+    drop(tokio::io::copy(&mut stream.into_inner(), &mut tokio::io::sink()).await);
+    bytes
 }
 
 /// Asks `child` to end, so that it ends what it started, and waits for that as long as a person would.

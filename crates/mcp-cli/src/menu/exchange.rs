@@ -64,6 +64,8 @@ pub(crate) enum Work {
     },
     /// A person signs in to this server.
     SignIn(String),
+    /// Runs this command of ours and tells what it prints.
+    Run(String),
     /// Tells the lines of the log of this server, and those that come.
     Log(String),
     /// The answer that a sign-in waits for: what was pasted, or that it may go on. It ends nothing.
@@ -79,6 +81,11 @@ pub(crate) enum News {
     Listed(Result<Listed, Vec<String>>),
     Called(CallEnd),
     SignIn(Stage),
+    /// A command has ended.
+    Ran {
+        lines: Vec<String>,
+        is_error: bool,
+    },
     Log(Vec<String>),
 }
 

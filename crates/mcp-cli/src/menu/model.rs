@@ -190,17 +190,18 @@ impl Menu {
 
     /// The keys that do something about the server that has the focus: its actions, and nothing else.
     pub(crate) fn actions(&self) -> Vec<ActionKey> {
-        let Some(server) = self.focus() else { return Vec::new() };
-        server.row.actions.iter().filter_map(|action| ActionKey::of(*action)).collect()
+        self.focus().map(Server::actions).unwrap_or_default()
     }
 
     /// What does the same as an action of the server that has the focus, as a person would type it.
     pub(crate) fn command(&self, action: Action) -> Option<String> {
-        let server = self.focus()?;
-        Some(match self.steps.action(action, &server.row.name) {
-            Some(command) => command,
-            None => format!("edit {}", place(server)),
-        })
+        self.focus().map(|server| self.command_of(server, action))
+    }
+
+    /// The same of any server.
+    pub(super) fn command_of(&self, server: &Server, action: Action) -> String {
+        let command = self.steps.action(action, &server.row.name);
+        command.unwrap_or_else(|| format!("edit {}", place(server)))
     }
 
     /// A command about the server that has the focus, or about all where it takes no name.
@@ -350,7 +351,11 @@ impl Menu {
 
     /// The keys that show something of the server that has the focus, each with the command that does the same.
     pub(crate) fn looks(&self) -> Vec<LookKey> {
-        let Some(server) = self.focus() else { return Vec::new() };
+        self.focus().map(|server| self.looks_of(server)).unwrap_or_default()
+    }
+
+    /// The same of any server.
+    pub(super) fn looks_of(&self, server: &Server) -> Vec<LookKey> {
         let name = mcp_text::shell_word(&server.row.name);
         let mut looks = vec![
             LookKey {
@@ -431,6 +436,11 @@ impl Menu {
 }
 
 impl Server {
+    /// What can be done about it.
+    pub(super) fn actions(&self) -> Vec<ActionKey> {
+        self.row.actions.iter().filter_map(|action| ActionKey::of(*action)).collect()
+    }
+
     /// Remembers how it is, where that is new.
     fn note(&mut self) {
         let code = self.row.reason().map(|reason| reason.code);

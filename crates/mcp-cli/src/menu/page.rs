@@ -38,46 +38,58 @@ fn detail(page: &mut Lines, server: &Server, now: SystemTime) {
         }
     }
     page.blank();
-    page.labelled("file", &format!("{} ({})", shown::line(&place(server)), row.scope));
+    for (label, value) in facts(server, now) {
+        page.labelled(label, &value);
+    }
+}
+
+/// What there is to say of a server beside its status, each with its label; what goes on below has none.
+pub(super) fn facts(server: &Server, now: SystemTime) -> Vec<(&'static str, String)> {
+    let row = &server.row;
+    let status = row.status.unwrap_or(ServerStatus::Pending);
+    let mut facts = Vec::new();
+    let mut fact = |label: &'static str, value: &str| facts.push((label, value.to_owned()));
+    fact("file", &format!("{} ({})", shown::line(&place(server)), row.scope));
     if let Some(url) = &row.url {
-        page.labelled("url", &shown::line(url));
+        fact("url", &shown::line(url));
     }
     if let Some(command) = &row.command {
-        page.labelled("command", &shown::line(command));
+        fact("command", &shown::line(command));
     }
     if let Some(own) = &row.server {
-        page.labelled("server", shown::line(&format!("{} {}", own.name, own.version)).trim_end());
+        fact("server", shown::line(&format!("{} {}", own.name, own.version)).trim_end());
     }
     if let Some(version) = &row.protocol_version {
-        page.labelled("protocol", &shown::cell(version));
+        fact("protocol", &shown::cell(version));
     }
     if let Some(tools) = row.tools.filter(|_| status == ServerStatus::Connected) {
-        page.labelled("tools", &count_of_tools(tools));
+        fact("tools", &count_of_tools(tools));
     }
     if !row.tool_policy.is_empty() {
-        page.labelled("withheld", &shown::line(&row.tool_policy.join(", ")));
+        fact("withheld", &shown::line(&row.tool_policy.join(", ")));
     }
     if !row.auth.chain.is_empty() {
-        page.labelled("auth", &shown::line(&row.auth.chain.join(", then ")));
+        fact("auth", &shown::line(&row.auth.chain.join(", then ")));
     }
     if row.auth.oauth_capable {
         let until = row.auth.expires_at.as_ref().map(|until| format!(", token until {until}"));
         let signed_in = if row.auth.signed_in { "yes" } else { "no" };
-        page.labelled("signed in", &format!("{signed_in}{}", until.unwrap_or_default()));
+        fact("signed in", &format!("{signed_in}{}", until.unwrap_or_default()));
     }
     if let Some(run) = &row.auth.last_helper_run {
         let exit = run.exit_code.map(|code| format!(", exit code {code}"));
-        page.labelled("helper", &format!("ran {} ms{}", run.duration_ms, exit.unwrap_or_default()));
+        fact("helper", &format!("ran {} ms{}", run.duration_ms, exit.unwrap_or_default()));
     }
     for (number, session) in row.sessions.iter().enumerate() {
         let host = session.host.as_deref().unwrap_or(&session.kind);
         let said = said(&session.status, &session.reason);
         let label = if number == 0 { "sessions" } else { "" };
-        page.labelled(label, &format!("{} {}: {said}", shown::cell(host), session.session));
+        fact(label, &format!("{} {}: {said}", shown::cell(host), session.session));
     }
     for (number, moment) in server.history.iter().enumerate() {
-        page.labelled(if number == 0 { "this run" } else { "" }, &moment_text(moment, now));
+        fact(if number == 0 { "this run" } else { "" }, &moment_text(moment, now));
     }
+    facts
 }
 
 fn moment_text(moment: &Moment, now: SystemTime) -> String {

@@ -126,4 +126,5 @@ mod urls;
 mod usage;
 mod watch;
 mod ways;
+mod web;
 mod wrapping;

@@ -1,0 +1,247 @@
+"use strict";
+// The page of `mcplink menu --web`. Nothing is stored: the token stands in the fragment of the address, which is sent nowhere.
+(() => {
+  const by = (id) => document.getElementById(id);
+  let token = "";
+  let shown = null;
+  let selected = null;
+  let isLive = false;
+  // What was drawn last, so that nothing is drawn again that is the same.
+  const drawn = {};
+
+  /** An element with its attributes, listeners and children. Texts are texts, whatever is in them. */
+  function h(tag, attributes = {}, ...children) {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes)) {
+      if (typeof value === "function") element.addEventListener(name, value);
+      else if (value === true) element.setAttribute(name, "");
+      else if (value !== false && value !== null) element.setAttribute(name, value);
+    }
+    element.append(...children.filter((child) => child !== null));
+    return element;
+  }
+
+  /** Puts `children` into `parent` where `state` is new; what had the focus keeps it. */
+  function draw(parent, state, make) {
+    const text = JSON.stringify(state);
+    if (drawn[parent.id] === text) return;
+    drawn[parent.id] = text;
+    const focus = document.activeElement && parent.contains(document.activeElement) ? document.activeElement : null;
+    const key = focus && focus.dataset.key;
+    const value = focus && focus.value;
+    parent.replaceChildren(...make());
+    if (!key) return;
+    const again = [...parent.querySelectorAll("[data-key]")].find((element) => element.dataset.key === key);
+    if (!again) return;
+    if (typeof value === "string" && "value" in again && again.tagName === "INPUT") again.value = value;
+    again.focus({ preventScroll: true });
+  }
+
+  const post = (path, body) =>
+    fetch(path, {
+      method: "POST",
+      headers: { "Content-Type": "application/json", "X-Mcplink-Token": token },
+      body: JSON.stringify(body),
+      cache: "no-store",
+    });
+
+  async function act(body) {
+    try {
+      const answer = await post("/act", body);
+      if (!answer.ok) say("That was refused.");
+    } catch {
+      say("mcplink cannot be reached.");
+    }
+  }
+
+  let quiet;
+  function say(text) {
+    const said = by("said");
+    clearTimeout(quiet);
+    if (said.textContent !== text) said.replaceChildren(...(text ? [h("span", {}, text)] : []));
+    if (text) quiet = setTimeout(() => said.replaceChildren(), 8000);
+  }
+
+  function live(on, text) {
+    isLive = on;
+    const mark = by("live");
+    mark.className = on ? "on" : "off";
+    if (mark.textContent !== text) mark.textContent = text;
+    if (shown) render();
+  }
+
+  const current = () => shown.servers.find((server) => server.id === selected) ?? null;
+
+  function filtered() {
+    const wanted = by("filter").value.trim().toLowerCase();
+    const has = (text) => text.toLowerCase().includes(wanted);
+    return shown.servers.filter(
+      (server) => has(server.name) || has(server.status) || server.facts.some(([label, value]) => ["url", "command"].includes(label) && has(value)),
+    );
+  }
+
+  function open(id) {
+    selected = id;
+    document.querySelector("main").classList.add("open");
+    render();
+    by("one").focus({ preventScroll: true });
+    window.scrollTo(0, 0);
+  }
+
+  function back() {
+    document.querySelector("main").classList.remove("open");
+    const own = [...by("list").querySelectorAll("button")].find((button) => button.dataset.key === selected);
+    if (own) own.focus();
+  }
+
+  function render() {
+    by("folder").textContent = shown.folder;
+    by("summary").textContent = shown.summary;
+    document.title = `${shown.summary} – mcplink`;
+    if (!shown.servers.some((server) => server.id === selected)) selected = shown.servers.length ? shown.servers[0].id : null;
+    draw(by("problems"), shown.problems, () => shown.problems.map((problem) => h("li", {}, `! ${problem}`)));
+    const servers = filtered();
+    draw(by("list"), [servers.map(({ id, name, status, sign, said }) => [id, name, status, sign, said]), selected], () => {
+      if (!servers.length) return [h("li", { class: "beside" }, shown.servers.length ? "none has that" : "no servers are configured")];
+      return servers.map((server) =>
+        h("li", { class: server.status },
+          h("button", { type: "button", "data-key": server.id, "aria-current": server.id === selected ? "true" : null, click: () => open(server.id) },
+            h("span", { class: "sign", "aria-hidden": "true" }, server.sign),
+            h("span", { class: "name", title: server.name }, server.name),
+            h("span", { class: "beside" }, server.said)),
+        ),
+      );
+    });
+    const server = current();
+    draw(by("one"), [server, shown.panel, isLive], () => (server ? detail(server) : [h("p", {}, "Nothing to show.")]));
+  }
+
+  function detail(server) {
+    const one = by("one");
+    one.className = server.status;
+    one.setAttribute("aria-label", server.name);
+    const actions = server.actions.map((own) =>
+      h("div", {},
+        own.runs
+          ? h("button", { type: "button", class: "act", "data-key": `act ${own.key}`, disabled: !isLive, click: () => act({ act: "key", server: server.id, key: own.key }) }, own.label)
+          : h("span", { class: "by-hand" }, own.label),
+        h("code", {}, own.command)),
+    );
+    const facts = server.facts.flatMap(([label, value]) => [h("dt", {}, label), h("dd", {}, value)]);
+    return [
+      h("button", { type: "button", class: "quiet back", "data-key": "back", click: back }, "← all servers"),
+      h("h2", {}, server.name),
+      h("p", { class: "state" }, `${server.sign} ${server.said}`),
+      server.reason ? h("p", { class: "reason" }, server.reason) : null,
+      server.next ? h("p", { class: "next" }, "try ", h("code", {}, server.next)) : null,
+      h("div", { class: "actions" }, ...actions),
+      shown.panel && shown.panel.server === server.name ? panel(shown.panel) : null,
+      h("dl", {}, ...facts),
+    ].filter((child) => child !== null);
+  }
+
+  function panel(state) {
+    const close = { running: "stop", ended: "close", log: "close" }[state.stage] ?? "give up";
+    const body = [];
+    if (state.stage === "running") body.push(h("p", {}, "running…"));
+    if (state.stage === "ended" || state.stage === "log") {
+      const lines = state.lines.join("\n") || (state.stage === "log" ? "No session has written anything yet." : "It said nothing.");
+      body.push(h("pre", { tabindex: "0", "data-key": "lines", "aria-label": "what it says" }, lines));
+    } else {
+      body.push(...state.lines.map((line) => h("p", { class: "first" }, line)));
+    }
+    if (state.stage === "doubts") {
+      body.push(h("div", { class: "row" }, h("button", { type: "button", class: "quiet", "data-key": "confirm", click: () => act({ act: "confirm" }) }, "It belongs there")));
+    }
+    if (state.stage === "waits") {
+      const input = h("input", { "data-key": "paste", "aria-label": "address of the last page", placeholder: "http://localhost…", autocomplete: "off", spellcheck: "false" });
+      const send = () => input.value.trim() && act({ act: "paste", text: input.value.trim() });
+      input.addEventListener("keydown", (event) => event.key === "Enter" && send());
+      // Only an address of the web is a link.
+      const isLink = /^https?:\/\//.test(state.url);
+      body.push(
+        h("p", {}, "Your browser opens. If it does not, open this address:"),
+        h("p", {}, isLink ? h("a", { href: state.url, target: "_blank", rel: "noopener noreferrer", "data-key": "link" }, state.url) : state.url),
+        h("p", {}, "If it ends on a page that cannot be reached, paste the whole address of that page:"),
+        h("div", { class: "row" }, input, h("button", { type: "button", class: "quiet", "data-key": "send", click: send }, "take it")),
+      );
+    }
+    return h("section", { class: state.isError ? "error" : "", role: "status" },
+      h("div", { class: "top" }, h("code", {}, state.command), h("button", { type: "button", class: "quiet", "data-key": "close", click: () => act({ act: "close" }) }, close)),
+      ...body);
+  }
+
+  /** What is shown, as it comes, until the connection ends. */
+  async function follow() {
+    const answer = await fetch("/events", { headers: { "X-Mcplink-Token": token }, cache: "no-store" });
+    if (answer.status === 401) throw new Error("refused");
+    if (!answer.ok) return;
+    const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
+    let rest = "";
+    for (;;) {
+      const { value, done } = await reader.read();
+      if (done) return;
+      rest += value;
+      for (let end; (end = rest.indexOf("\n\n")) >= 0; rest = rest.slice(end + 2)) {
+        const event = rest.slice(0, end);
+        if (!event.startsWith("data: ")) continue;
+        const before = shown && shown.message;
+        shown = JSON.parse(event.slice(6));
+        if (!isLive) live(true, "live");
+        render();
+        if (shown.message && shown.message !== before) say(shown.message);
+      }
+    }
+  }
+
+  async function begin() {
+    const fragment = new URLSearchParams(location.hash.slice(1));
+    token = fragment.get("token") ?? "";
+    if (!token) {
+      const answer = await post("/begin", { code: fragment.get("code") ?? "" });
+      if (!answer.ok) return live(false, "This address was used already; the terminal shows another one.");
+      token = (await answer.json()).token;
+      // The code is worth nothing any more. The page can be loaded again.
+      history.replaceState(null, "", `#token=${token}`);
+    }
+    for (let pause = 500; ; pause = Math.min(pause * 2, 5000)) {
+      try {
+        const began = Date.now();
+        await follow();
+        if (Date.now() - began > 10_000) pause = 500;
+      } catch (error) {
+        if (error.message === "refused") return live(false, "This page belongs to a run that has ended.");
+      }
+      live(false, "mcplink has ended, or cannot be reached");
+      await new Promise((done) => setTimeout(done, pause));
+    }
+  }
+
+  by("filter").addEventListener("input", () => shown && render());
+  document.addEventListener("keydown", (event) => {
+    const isTyping = event.target.tagName === "INPUT";
+    if (event.altKey || event.ctrlKey || event.metaKey) return;
+    if (event.key === "/" && !isTyping) {
+      event.preventDefault();
+      back();
+      by("filter").focus();
+    } else if (event.key === "Escape") {
+      if (event.target === by("filter")) {
+        by("filter").value = "";
+        if (shown) render();
+      }
+      back();
+    } else if ((event.key === "ArrowDown" || event.key === "ArrowUp") && by("all").contains(event.target)) {
+      const buttons = [...by("list").querySelectorAll("button")];
+      const at = buttons.indexOf(document.activeElement) + (event.key === "ArrowDown" ? 1 : -1);
+      if (buttons[at]) {
+        event.preventDefault();
+        buttons[at].focus();
+      } else if (at < 0) {
+        by("filter").focus();
+      }
+    }
+  });
+  live(false, "connecting");
+  begin().catch(() => live(false, "mcplink cannot be reached"));
+})();

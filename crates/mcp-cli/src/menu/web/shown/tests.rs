@@ -1,0 +1,119 @@
+use mcp_status::{ActionFacts, TransportKind};
+use serde_json::{Value, json};
+
+use super::super::super::model::tests::{at, menu_of, refused, seen, seen_with, up};
+use super::*;
+
+fn document(page: &Page, menu: &Menu) -> Value {
+    serde_json::from_str(&page.document(menu, "shop-api", at(9))).unwrap()
+}
+
+fn menu() -> Menu {
+    let helped = ActionFacts::new(TransportKind::Remote).with_configured(true, true);
+    let signs_in = ActionFacts::new(TransportKind::Remote).with_oauth(true, true);
+    let mut tickets = seen_with("tickets", refused(), 1, helped);
+    tickets.has_helper = true;
+    menu_of(
+        "mcplink menu --web",
+        vec![seen("files", up(4), 0), tickets, seen_with("a b", refused(), 0, signs_in)],
+    )
+}
+
+fn key(server: &str, key: char) -> Press {
+    Press::Key { server: server.to_owned(), key }
+}
+
+#[test]
+fn the_page_shows_what_the_menu_shows_and_each_deed_with_its_command() {
+    let menu = menu();
+    let shown = document(&Page::default(), &menu);
+    assert_eq!(shown["summary"], "3 servers: 1 connected, 2 need you");
+    let names: Vec<&Value> = shown["servers"].as_array().unwrap().iter().map(|own| &own["name"]).collect();
+    assert_eq!(names, ["tickets", "a b", "files"], "trouble first");
+    let [tickets, signs_in, files] = &shown["servers"].as_array().unwrap()[..] else { panic!() };
+    assert_eq!(files["said"], "4 tools");
+    assert!(tickets["reason"].as_str().unwrap().contains("401"));
+    assert_eq!(tickets["facts"][0], json!(["file", "/home/me/.claude.json:5 (user)"]));
+    let of = |server: &Value, key: &str| {
+        let actions = server["actions"].as_array().unwrap().clone();
+        actions.into_iter().find(|own| own["key"] == key)
+    };
+    assert_eq!(of(tickets, "h").unwrap()["command"], "mcplink headers tickets --run");
+    assert_eq!(of(signs_in, "s").unwrap()["command"], "mcplink login 'a b'");
+    let headers = ActionFacts::new(TransportKind::Remote).with_configured(true, false);
+    let by_hand = menu_of("mcplink menu --web", vec![seen_with("s", refused(), 0, headers)]);
+    let edit = of(&document(&Page::default(), &by_hand)["servers"][0], "e").unwrap();
+    assert_eq!((&edit["command"], &edit["runs"]), (&json!("edit /home/me/.claude.json:5"), &json!(false)));
+    assert_eq!(Page::default().press(&by_hand, key("s", 'e')), None);
+    // The keys of a server and those of the menu are the same.
+    for (server, own) in menu.all().iter().zip([tickets, signs_in, files]) {
+        let wanted: Vec<String> = server.actions().iter().map(|own| own.key.to_string()).collect();
+        let actions = own["actions"].as_array().unwrap();
+        let offered: Vec<&str> = actions.iter().filter_map(|own| own["key"].as_str()).collect();
+        assert_eq!(offered[..wanted.len()], wanted);
+    }
+}
+
+#[test]
+fn s_w1_only_what_is_offered_is_done_and_consent_is_given_at_a_terminal() {
+    let menu = menu();
+    let press = |press: Press| Page::default().press(&menu, press);
+    let run = |command: &str| Some(Deed::Begin(Work::Run(command.to_owned())));
+    for (server, letter, expected) in [
+        ("tickets", 'r', Some(Deed::Reconnect("tickets".into()))),
+        ("tickets", 'x', run("mcplink disable tickets")),
+        ("tickets", 'd', run("mcplink doctor tickets")),
+        ("tickets", 'h', run("mcplink headers tickets --run")),
+        ("tickets", 'l', Some(Deed::Begin(Work::Log("tickets".into())))),
+        ("a b", 's', Some(Deed::Begin(Work::SignIn("a b".into())))),
+        ("a b", 'c', run("mcplink logout 'a b'")),
+        // No helper, no sign-in, nothing that opens an editor, no such server.
+        ("files", 'h', None),
+        ("files", 's', None),
+        ("tickets", 'e', None),
+        ("tickets", 'z', None),
+        ("nobody", 'r', None),
+        ("tickets; rm -rf /", 'x', None),
+    ] {
+        assert_eq!(press(key(server, letter)), expected, "{server} {letter}");
+    }
+    for stray in [Press::Confirm, Press::Paste { text: "http://localhost/?code=1".into() }] {
+        assert_eq!(press(stray), None, "nothing waits for it");
+    }
+    for action in [Action::Approve, Action::Trust, Action::EditConfig] {
+        assert!(!runs(action), "{action:?}");
+    }
+}
+
+#[test]
+fn a_sign_in_on_the_page_goes_through_its_stages() {
+    let menu = menu();
+    let mut page = Page::default();
+    page.press(&menu, key("a b", 's'));
+    let stage = |page: &Page| document(page, &menu)["panel"]["stage"].as_str().unwrap().to_owned();
+    assert_eq!((stage(&page), page.press(&menu, Press::Confirm)), ("asks".to_owned(), None));
+    page.hear(News::SignIn(Stage::Doubts { issuer: "https://i".into(), server: "https://s".into() }));
+    assert_eq!(stage(&page), "doubts");
+    assert_eq!(page.press(&menu, Press::Confirm), Some(Deed::Begin(Work::Confirm)));
+    page.hear(News::SignIn(Stage::Waits { url: "https://i/authorize".into(), not_opened: None }));
+    assert_eq!(document(&page, &menu)["panel"]["url"], "https://i/authorize");
+    let pasted = Press::Paste { text: "x".into() };
+    assert_eq!(page.press(&menu, pasted), Some(Deed::Begin(Work::Paste("x".into()))));
+    page.hear(News::SignIn(Stage::Refuses));
+    assert!(document(&page, &menu)["panel"]["lines"][0].as_str().unwrap().contains("Paste it again"));
+    page.hear(News::SignIn(Stage::Ended { said: vec!["signed in".into()], is_error: false }));
+    assert_eq!(stage(&page), "ended");
+    assert_eq!(page.press(&menu, Press::Close), Some(Deed::Begin(Work::Nothing)));
+    assert_eq!(document(&page, &menu)["panel"], Value::Null);
+}
+
+#[test]
+fn what_a_browser_sends_is_read_strictly() {
+    let read = |text: &str| serde_json::from_str::<Press>(text).is_ok();
+    assert!(read(r#"{"act":"key","server":"x","key":"r"}"#) && read(r#"{"act":"close"}"#));
+    for text in
+        ["", "{}", "[]", r#"{"act":"run","command":"id"}"#, r#"{"act":"key","server":"x","key":"rr"}"#]
+    {
+        assert!(!read(text), "{text}");
+    }
+}
