@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use mcp_config::{
-    Address, Config, Host as OtherHost, Pipes, Platform, Problem, Request, Scope, Severity, Sources,
+    Address, Config, Host as OtherHost, Locations, Pipes, Platform, Problem, Request, Scope, Severity,
+    Sources,
 };
 use mcp_connect::{Host, HostOptions};
 use mcp_transport::ClientInfo;
@@ -50,7 +51,7 @@ pub(crate) struct App {
     pub(crate) broken: BrokenFiles,
     /// The entries above this process as its host told them, where it did.
     above: OnceLock<String>,
-    unusable_authorities: OnceLock<Vec<Problem>>,
+    environment_problems: OnceLock<Vec<Problem>>,
     /// The folder whose configuration counts, where that is another one than this process is in.
     folder: OnceLock<PathBuf>,
     mcp_config: Vec<String>,
@@ -114,7 +115,7 @@ impl App {
             steps: Arc::new(Steps::of(cli).with_addresses(addresses.clone())),
             broken: BrokenFiles::default(),
             above: OnceLock::new(),
-            unusable_authorities: OnceLock::new(),
+            environment_problems: OnceLock::new(),
             folder: project.map(OnceLock::from).unwrap_or_default(),
             // Before signals are handled: a pipe may keep this waiting, and Ctrl-C ends it.
             pipes: environment.directory().map(|cwd| Pipes::read(&mcp_config, cwd)).unwrap_or_default(),
@@ -150,21 +151,37 @@ impl App {
     pub(crate) fn load_as_is(&self) -> Result<LoadedConfig, CliError> {
         let addresses = self.addresses.clone();
         let mut config = self.read(&self.mcp_config)?;
-        config.problems.extend_from_slice(self.unusable_authorities());
+        config.problems.extend_from_slice(self.environment_problems());
         self.broken.see(&config);
         Ok(LoadedConfig { config, scope: self.scope, addresses })
     }
 
-    /// Files of authorities that the environment names and that cannot be used, whatever is wrong with them.
-    fn unusable_authorities(&self) -> &[Problem] {
-        self.unusable_authorities.get_or_init(|| {
-            let files = self.host.options().client.extra_ca_files.iter();
-            let problem = |file: &TrustFile| {
+    /// What is wrong with the environment for all servers: found once, as it does not change.
+    fn environment_problems(&self) -> &[Problem] {
+        self.environment_problems.get_or_init(|| {
+            let unusable = |file: &TrustFile| {
                 let error = file.check().err()?.to_string();
                 let message = error.strip_prefix(&file.from).unwrap_or(&error).trim_start();
-                Some(Problem::of_variable(&file.from, message))
+                let hint = format!(
+                    "name the file of the certificates that are to be trusted, or unset {}",
+                    file.from
+                );
+                Some(Problem::of_variable(&file.from, message, hint))
             };
-            files.filter_map(problem).collect()
+            let mut problems: Vec<Problem> =
+                self.host.options().client.extra_ca_files.iter().filter_map(unusable).collect();
+            let places = Locations::new(self.environment.variables(), Path::new("."), Platform::CURRENT);
+            // Else it looks as if there were none.
+            if places.user_file.is_none() || places.own_file.is_none() {
+                let name = if places.platform == Platform::Windows { "USERPROFILE" } else { "HOME" };
+                let message = "is not set, so your own files of servers are not looked for";
+                problems.push(Problem::of_variable(
+                    name,
+                    message,
+                    format!("set {name} to your home directory"),
+                ));
+            }
+            problems
         })
     }
 

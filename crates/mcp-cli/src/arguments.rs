@@ -152,6 +152,11 @@ impl Arguments {
         })
     }
 
+    /// The names that were given.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.values.keys().map(String::as_str)
+    }
+
     /// Whether this one was given.
     pub(crate) fn has(&self, name: &str) -> bool {
         self.values.contains_key(name)

@@ -190,7 +190,14 @@ impl Steps {
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
         };
         let address = self.addresses.iter().find(is_it)?;
-        Some(address.options().iter().map(|word| format!(" {}", mcp_text::shell_word(word))).collect())
+        // A shell takes an option as it is; `shell_word` keeps a name from being one.
+        let is_option =
+            |word: &str| word.starts_with('-') && word.chars().all(|c| c == '-' || c.is_ascii_alphanumeric());
+        let written = |word: &String| match is_option(word) {
+            true => format!(" {word}"),
+            false => format!(" {}", mcp_text::shell_word(word)),
+        };
+        Some(address.options().iter().map(written).collect())
     }
 }
 

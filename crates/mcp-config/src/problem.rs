@@ -140,10 +140,9 @@ impl Problem {
         }
     }
 
-    /// That a file of certificates which a variable of the environment names is not used: what stands after the name of the
-    /// variable, such as "names FILE, which is not there". Who trusts the file finds that out; here it is one problem of all.
-    pub fn of_variable(name: &str, message: impl Into<String>) -> Self {
-        let hint = format!("name the file of the certificates that are to be trusted, or unset {name}");
+    /// What is wrong with a variable of the environment, found by whoever uses it: `message` is what stands after its name,
+    /// such as "names FILE, which is not there", and `hint` what to do.
+    pub fn of_variable(name: &str, message: impl Into<String>, hint: impl Into<String>) -> Self {
         let problem = Self::new(Severity::Warning, ProblemCode::IgnoredValue, message).with_hint(hint);
         Self { field: Some(name.to_owned()), ..problem }
     }

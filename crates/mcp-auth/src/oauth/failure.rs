@@ -146,9 +146,13 @@ impl Failure {
         }
     }
 
-    /// What the other side said, without where and when; all of it where it said nothing that is an answer.
+    /// What the other side said, without where and when where these stand at its beginning.
     pub(crate) fn answered(&self) -> String {
-        let Answer::Refused { status, code, description } = &self.answer else { return self.to_string() };
+        let (status, code, description) = match &self.answer {
+            Answer::Refused { status, code, description } => (status, code, description),
+            Answer::Invalid(why) | Answer::Misconfigured(why) => return why.clone(),
+            _ => return self.to_string(),
+        };
         let code = code.iter().map(|code| format!(" {code}"));
         let words = description.iter().map(|words| format!(" ({words})"));
         format!("answered {}{}", status.as_u16(), code.chain(words).collect::<String>())

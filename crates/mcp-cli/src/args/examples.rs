@@ -100,6 +100,7 @@ const EXAMPLES: &[(&str, &[Example])] = &[
         "tools",
         &[
             ("mcplink tools tickets", "All of them"),
+            ("mcplink tools tickets --grep search", "Those that are about searching"),
             ("mcplink tools tickets search", "What one takes, and a call to copy"),
         ],
     ),

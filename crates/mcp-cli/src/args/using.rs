@@ -25,6 +25,9 @@ pub(crate) struct ToolsArgs {
     pub(crate) name: String,
     /// One tool, with its arguments and a call to copy
     pub(crate) tool: Option<String>,
+    /// Only tools that have this in their name or description, in letters of any case
+    #[arg(long, value_name = "TEXT", conflicts_with = "tool")]
+    pub(crate) grep: Option<String>,
     #[command(flatten)]
     pub(crate) deadline: DeadlineArgs,
     #[command(flatten)]

@@ -140,8 +140,10 @@ async fn add(
         false => editor.edit::<ChangeFailure>(&place, &mut change)?,
     };
     notes.extend(secret_notes(&secrets, &edited, write.dry_run));
-    let row =
-        if write.dry_run { asked } else { settled(app, &place, &edited, &name, asked, &mut notes).await? };
+    let row = match write.dry_run {
+        true => asked.map(Row::of_no_file),
+        false => settled(app, &place, &edited, &name, asked, &mut notes).await?,
+    };
     let line = edited.line_of(&path(&place, edited.after(), &name));
     let document = Document {
         schema_version: 1,

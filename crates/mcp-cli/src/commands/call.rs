@@ -145,7 +145,7 @@ async fn called(
         }
         let missing = signature::surely_missing(schema.get(), |name| arguments.has(name));
         if !missing.is_empty() {
-            return Err(incomplete(app, args, &missing).into());
+            return Err(incomplete(app, args, &missing, &misnamed(arguments, schema.get())).into());
         }
     }
     let progress = ProgressLine::new(app.output.clone(), open.connection.credentials_sent());
@@ -223,12 +223,23 @@ fn clash(mismatch: &Mismatch) -> String {
     shown::line(&mismatch.to_string())
 }
 
+/// The names of arguments that its schema does not have, which are told where another one is missing: one may be meant.
+fn misnamed(given: &Arguments, schema: &str) -> Vec<String> {
+    let known = signature::arguments(schema);
+    let is_known = |name: &&str| known.iter().any(|argument| argument.name == **name);
+    given.names().filter(|name| !is_known(name)).map(|name| format!("`{}`", shown::line(name))).collect()
+}
+
 /// A call that lacks what the schema of its tool requires.
-fn incomplete(app: &App, args: &CallRequest, missing: &[Argument]) -> CliError {
+fn incomplete(app: &App, args: &CallRequest, missing: &[Argument], misnamed: &[String]) -> CliError {
     let wanted: Vec<String> = missing.iter().map(Argument::wanted).collect();
     let message = format!("{} needs {}", shown::line(&args.tool), wanted.join(", "));
     CliError::usage("missing-argument", message)
-        .why("its schema says so, and nothing was sent")
+        .why(match misnamed {
+            [] => "its schema says so, and nothing was sent".to_owned(),
+            [one] => format!("its schema says so, and has no {one}; nothing was sent"),
+            more => format!("its schema says so, and has none of {}; nothing was sent", more.join(", ")),
+        })
         .next(app.steps.step(&signature_of(args)))
 }
 

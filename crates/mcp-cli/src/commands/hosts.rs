@@ -50,7 +50,7 @@ pub(super) fn run(app: &App) -> Result<ExitStatus, CliError> {
     }
     if found.is_empty() {
         let known: Vec<&str> = Host::all().map(|host| host.title).collect();
-        let text = format!("no other host has servers here; looked for: {}\n", known.join(", "));
+        let text = format!("no other host has servers here; looked for: {}", known.join(", "));
         app.output.note(&paragraph(&text, app.stderr_room()));
         return Ok(ExitStatus::Success);
     }

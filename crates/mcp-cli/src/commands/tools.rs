@@ -67,6 +67,10 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
             shown::line(reason)
         ));
     }
+    let listed = list.tools.len();
+    if let Some(wanted) = &args.grep {
+        list.tools.retain(|tool| is_about(tool, wanted));
+    }
     if app.json {
         app.print_json(&Document {
             schema_version: 1,
@@ -74,7 +78,10 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
         });
         return Ok(ExitStatus::Success);
     }
-    if list.tools.is_empty() && list.unapproved.is_empty() {
+    if let (true, Some(wanted)) = (list.tools.is_empty() && listed > 0, &args.grep) {
+        let name = shown::name(name);
+        app.output.note(&format!("none of the {listed} tools of {name} is about {}\n", shown::name(wanted)));
+    } else if list.tools.is_empty() && list.unapproved.is_empty() {
         app.output.note(&format!("{name} lists no tools\n"));
     }
     match (tool, list.tools.first()) {
@@ -86,6 +93,14 @@ pub(super) async fn run(app: &App, args: &ToolsArgs) -> Result<ExitStatus, CliEr
         _ => app.output.out(&text(&list.tools, &secrets, app.style())),
     }
     Ok(ExitStatus::Success)
+}
+
+/// Whether a tool says this of itself.
+fn is_about(tool: &Tool, wanted: &str) -> bool {
+    let view = tool.view();
+    let wanted = wanted.to_lowercase();
+    let texts = [Some(tool.name.as_str()), view.title.as_deref(), view.description.as_deref()];
+    texts.into_iter().flatten().any(|text| text.to_lowercase().contains(&wanted))
 }
 
 /// How many tools are told that may not be used.

@@ -248,6 +248,14 @@ impl Row {
         Self { hosts, ..self }
     }
 
+    /// Of an entry that no file has: no command finds it by its name.
+    pub(crate) fn of_no_file(mut self) -> Self {
+        if let Some(Some(reason)) = &mut self.reason {
+            reason.next = None;
+        }
+        self
+    }
+
     /// The reason beside the status, where there is one.
     pub(crate) fn reason(&self) -> Option<&Reason<String>> {
         self.reason.as_ref().and_then(Option::as_ref)

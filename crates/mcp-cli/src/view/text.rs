@@ -122,7 +122,9 @@ pub(crate) fn status_block(row: &Row, more: &str, next: Option<&str>, width: usi
     let gap = if head > style.columns { format!("\n{}", " ".repeat(NARROW)) } else { "  ".to_owned() };
     let mut first = format!("{glyph} {}{gap}{}", style.bold(&name), style.paint(status, &word));
     let column = head + 2;
-    let beside = style.columns >= column + MIN_BESIDE;
+    // A URL that decides is not cut as long as there is room for it below.
+    let longest = detail.split(' ').map(mcp_text::width).max().unwrap_or_default();
+    let beside = style.columns >= column + longest.max(MIN_BESIDE);
     let detail_at = if beside { column } else { NARROW };
     let mut below = String::new();
     for (number, line) in wrap(&detail, style.columns.saturating_sub(detail_at)).iter().enumerate() {

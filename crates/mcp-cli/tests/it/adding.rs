@@ -435,3 +435,18 @@ fn the_schema_that_is_printed_is_the_one_that_is_shipped() {
     assert_eq!(printed, serde_json::from_str::<Value>(&fs::read_to_string(shipped).unwrap()).unwrap());
     assert!(printed["$defs"]["server"].is_object());
 }
+
+#[test]
+fn fh_h5_no_step_leads_to_an_entry_that_was_only_shown() {
+    let setting = Setting::new();
+    let shown = setting.run(&["add", "x", "--dry-run", "--", "no-such-command"], 0);
+    assert!(shown.stdout.contains("`no-such-command` is in no folder"), "{shown}");
+    assert!(!shown.stdout.contains("next: "), "there is no x yet: {shown}");
+    let added = setting.run(&["add", "x", "--", "no-such-command"], 0);
+    assert!(added.stdout.contains("next: mcplink get x"), "{added}");
+    for url in ["https://", "http://?x"] {
+        let refused = setting.run(&["add", "y", url], 2);
+        assert!(refused.stderr.starts_with("error: the URL names no host\n"), "{refused}");
+    }
+    assert!(!setting.run(&["hosts"], 0).stderr.contains("\n\n"), "no line is empty");
+}

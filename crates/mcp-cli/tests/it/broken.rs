@@ -202,3 +202,17 @@ fn fa_a50_each_command_that_is_about_an_entry_with_an_error_ends_with_2() {
         }
     }
 }
+
+/// What looks like having no servers says why they were not looked for.
+#[test]
+fn fh_h15_without_a_home_a_look_says_that_no_file_was_looked_for() {
+    let setting = Setting::new();
+    for command in ["status", "list", "validate"] {
+        let output =
+            setting.mcplink(&[command]).env("HOME", "").env("CLAUDE_CONFIG_DIR", "").run().expect_code(0);
+        let all = format!("{}{}", output.stdout, output.stderr);
+        assert_eq!(all.matches("HOME: is not set").count(), 1, "{command}: {output}");
+        let all = setting.run(&[command], 0).to_string();
+        assert!(!all.contains("HOME"), "{all}");
+    }
+}

@@ -12,7 +12,7 @@ use crate::setting::{Setting, http, with_helper};
 const SEEN: Duration = Duration::from_secs(30);
 
 /// A terminal that a person types in.
-struct Tmux<'a> {
+pub(crate) struct Tmux<'a> {
     setting: &'a Setting,
     program: &'static str,
 }
@@ -20,7 +20,7 @@ struct Tmux<'a> {
 impl<'a> Tmux<'a> {
     /// A terminal in which `line` runs; `None` where there is no tmux.
     #[expect(clippy::print_stderr, reason = "a test that is skipped says so")]
-    fn start(setting: &'a Setting, line: &str) -> Option<Self> {
+    pub(crate) fn start(setting: &'a Setting, line: &str) -> Option<Self> {
         let program = ["/usr/bin/tmux", "/usr/local/bin/tmux", "/opt/homebrew/bin/tmux"]
             .into_iter()
             .find(|path| Path::new(path).exists());
@@ -35,7 +35,7 @@ impl<'a> Tmux<'a> {
         Some(tmux)
     }
 
-    fn run(&self, arguments: &[&str]) -> String {
+    pub(crate) fn run(&self, arguments: &[&str]) -> String {
         let home = self.setting.home.home();
         let output = Command::new(self.program)
             .args(["-u", "-S"])
@@ -61,7 +61,7 @@ impl<'a> Tmux<'a> {
     }
 
     #[track_caller]
-    fn until(&self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn until(&self, what: &str, is_it: impl Fn(&str) -> bool) -> String {
         let began = Instant::now();
         loop {
             let screen = self.run(&["capture-pane", "-p"]);

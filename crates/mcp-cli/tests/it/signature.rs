@@ -46,6 +46,19 @@ fn fh_h6_a_tool_shows_its_arguments_and_a_call_to_copy() {
 }
 
 #[test]
+fn fh_h6_tools_are_found_by_what_they_say() {
+    let server = server();
+    let setting = Setting::of("math", http(&server));
+    for (wanted, found) in [("SUM", true), ("two num", true), ("slowly", true), ("weather", false)] {
+        let output = setting.run(&["tools", "math", "--grep", wanted], 0);
+        assert_eq!(output.stdout.contains("sum"), found, "{output}");
+        assert_eq!(output.stderr.contains("none of the "), !found, "{output}");
+        let document = setting.run(&["tools", "math", "--grep", wanted, "--json"], 0).json();
+        assert_eq!(document["tools"].to_string().contains("sum"), found, "{document}");
+    }
+}
+
+#[test]
 fn fh_h6_a_wrong_call_names_the_argument_that_is_missing() {
     let server = server();
     let setting = Setting::of("math", http(&server));
@@ -54,6 +67,12 @@ fn fh_h6_a_wrong_call_names_the_argument_that_is_missing() {
     assert_eq!(
         output.stderr,
         "error: sum needs `b` (number)\n  why: its schema says so, and nothing was sent\n  next: mcplink tools math sum\n"
+    );
+    assert_eq!(server.count("tools/call"), 0);
+    let output = setting.run(&["call", "math", "sum", "a=1", "bee=2"], 2);
+    assert!(
+        output.stderr.contains("  why: its schema says so, and has no `bee`; nothing was sent\n"),
+        "{output}"
     );
     assert_eq!(server.count("tools/call"), 0);
     // JSON is taken at its word, and what the server said of it is explained.

@@ -8,6 +8,7 @@ use mcp_testkit::{Accept, Answer, FakeAuthServer, FakeBrowser, FakeHelper, FakeM
 use serde_json::{Value, json};
 
 use crate::local::{SERVER, shell};
+use crate::menu::Tmux;
 use crate::setting::{Setting, http, with_headers, with_helper};
 
 /// What is heard of a change. A second on a machine with nothing else to do.
@@ -299,4 +300,42 @@ fn what_is_kept_is_told_without_contact() {
     assert_eq!(signed["auth"]["signedIn"], true);
     assert!(signed["auth"]["expiresAt"].is_string(), "{signed:#}");
     assert_eq!(server.requests().len(), asked, "nothing was contacted");
+}
+
+/// A table that is redrawn in place leaves nothing behind, however the window changes under it: each line is cut or wrapped by
+/// the columns that it takes.
+#[test]
+fn fh_h13_a_watch_is_whole_at_each_width_and_leaves_no_stale_line() {
+    let up = FakeMcpServer::start().unwrap();
+    let lost = FakeMcpServer::builder().always(Answer::status(404)).start().unwrap();
+    let long = "a-name-that-goes-on-and-on-beyond-forty-columns-and-beyond-sixty-columns";
+    let names = ["日本語のサーバーの長い名前です", "한국어", "plain", long];
+    let setting = Setting::of(names[0], http(&lost))
+        .with(names[1], http(&up))
+        .with(names[2], http(&up))
+        .with(names[3], http(&lost));
+    let program = mcp_text::shell_word(env!("CARGO_BIN_EXE_mcplink"));
+    let Some(tmux) = Tmux::start(&setting, &format!("{program} status --watch")) else { return };
+    for width in ["120", "60", "40", "120", "40", "80"] {
+        tmux.run(&["resize-window", "-x", width, "-y", "40"]);
+        let columns: usize = width.parse().unwrap();
+        tmux.until(width, |screen| {
+            // What has gone off the top is still there for who scrolls.
+            let all = tmux.run(&["capture-pane", "-p", "-S", "-"]);
+            let heads: Vec<&str> = all.lines().filter(|line| line.contains("4 servers: ")).collect();
+            let once = |name: &&str| {
+                let start: String = name.chars().take(10).collect();
+                let is_row =
+                    |line: &&str| line.chars().nth(2) == start.chars().next() && line.contains(&start);
+                all.lines().filter(is_row).count() == 1
+            };
+            let is_as_wide = heads.first().is_some_and(|head| mcp_text::width(head) > columns - 10);
+            let is_settled = screen.matches("(404)").count() == 2 && screen.matches("5 tools").count() == 2;
+            heads.len() == 1
+                && is_as_wide
+                && is_settled
+                && names.iter().all(once)
+                && all.matches("Ctrl-C ends").count() == 1
+        });
+    }
 }

@@ -54,10 +54,11 @@ fn refused_method(method: &Method, headers: &HeaderMap) -> String {
     }
 }
 
-/// The telling line of an error's body, which for a page is its title; `None` where it has none, or says no more than `status`.
+/// The telling line of an error's body, which for a page is its title, or what it is and how it begins; `None` where there is
+/// none, or it says no more than `status`.
 pub(crate) fn said(status: StatusCode, content_type: &str, body: &[u8]) -> Option<String> {
     if page::is_page_type(content_type) || page::looks_like_a_page(body) {
-        return page::titled(body);
+        return (!body.trim_ascii().is_empty()).then(|| page::described(content_type, body));
     }
     let text = match serde_json::from_slice(body) {
         // A number or a mere `true` is no sentence, and neither is a document that holds none.
@@ -153,7 +154,13 @@ mod tests {
             ),
             ("text/plain", "\n  upstream\tis\u{1b}[31m down \nmore", Some("upstream is down")),
             ("text/plain", r#"{"message":"in JSON"}"#, Some("in JSON")),
-            ("text/html", "<p>no</p>", None),
+            (
+                "text/html",
+                "<p>no</p>",
+                Some("a web page without a title: text/html that begins with \"<p>no</p>\""),
+            ),
+            ("", "<html>no", Some("a web page without a title: no type that begins with \"<html>no\"")),
+            ("text/html", " \n", None),
             ("text/html", "<title>Down</title>", Some("a web page titled \"Down\"")),
             ("text/plain", "<!doctype html><title>Down</title>", Some("a web page titled \"Down\"")),
             (

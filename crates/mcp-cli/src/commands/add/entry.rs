@@ -60,9 +60,15 @@ fn remote(args: &AddArgs) -> Result<New, CliError> {
         return Err(match name {
             Some(name) => {
                 let name = mcp_text::shell_word(name);
-                usage("the last word is no URL")
-                    .why("a command comes behind `--`")
-                    .next(format!("mcplink add {name} -- COMMAND"))
+                usage(match url.split_once("://") {
+                    // Not repeated, for the same reason.
+                    Some((_, rest)) if rest.is_empty() || rest.starts_with(['/', '?', '#']) => {
+                        "the URL names no host"
+                    }
+                    _ => "the last word is no URL",
+                })
+                .why("a command comes behind `--`")
+                .next(format!("mcplink add {name} -- COMMAND"))
             }
             None => {
                 let error = usage("a name alone is not enough")
