@@ -126,5 +126,6 @@ mod urls;
 mod usage;
 mod watch;
 mod ways;
+#[cfg(all(unix, feature = "menu"))]
 mod web;
 mod wrapping;
