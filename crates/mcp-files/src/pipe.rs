@@ -22,7 +22,7 @@ pub enum PipeEnd {
 ///
 /// # Errors
 ///
-/// There is no `/proc`; the other end is gone; or another account made the pipe.
+/// There is no `/proc`, or another account made the pipe.
 pub fn reopen_pipe(held: BorrowedFd<'_>, end: PipeEnd) -> io::Result<OwnedFd> {
     let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
     let mut options = OpenOptions::new();
@@ -55,12 +55,5 @@ mod tests {
         for flags in [fcntl_getfl(&writer), fcntl_getfl(&reader)] {
             assert!(!flags.unwrap().contains(OFlags::NONBLOCK));
         }
-    }
-
-    #[test]
-    fn a_pipe_without_a_reader_is_an_error_and_is_not_waited_for() {
-        let (reader, writer) = std::io::pipe().unwrap();
-        drop(reader);
-        reopen_pipe(writer.as_fd(), PipeEnd::Write).unwrap_err();
     }
 }
