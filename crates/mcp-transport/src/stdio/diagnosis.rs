@@ -5,6 +5,7 @@
 //! PATH and folder, not ours. What is there comes in through [`FileSystemView`], so that the rules can be tried without files, and
 //! for another system than this one.
 
+mod link;
 mod look;
 mod spelling;
 #[cfg(test)]
@@ -149,8 +150,11 @@ impl<'a> Case<'a> {
     fn folder(&self) -> Option<Diagnosis> {
         let what = match self.look.at(self.cwd) {
             PathKind::Folder => return None,
-            PathKind::Nothing => "does not exist",
-            _ => "is no folder",
+            PathKind::Nothing => match self.broken_link(self.cwd) {
+                Some(link) => format!("does not exist: {link}"),
+                None => "does not exist".to_owned(),
+            },
+            _ => "is no folder".to_owned(),
         };
         let mut text = format!("its working directory `{}` {what}", self.cwd);
         let tilde = self.cwd.split(|c| self.system.is_slash(c)).find(|part| *part == "~");
@@ -200,6 +204,17 @@ impl<'a> Case<'a> {
         second.unwrap_or(Place::Nowhere)
     }
 
+    /// The link on the way to `path` that leads to nothing, in words.
+    fn broken_link(&self, path: &str) -> Option<String> {
+        link::broken(path, self.system, self.look)
+    }
+
+    /// The first place of the PATH where the command is a link to nothing, in words.
+    fn dangling_in_path(&self) -> Option<String> {
+        let mut paths = self.folders().map(|folder| self.system.join(folder, &self.command));
+        paths.find_map(|path| link::dangling(&path, self.system, self.look))
+    }
+
     fn is_path(&self) -> bool {
         self.command.contains(|c| self.system.is_slash(c))
     }
@@ -222,12 +237,13 @@ impl<'a> Case<'a> {
         match found {
             PathKind::Folder => Some(because(
                 SpawnCause::NotAProgram,
-                format!("`{path}` is a folder; `command` is the program in it"),
+                format!("{} is a folder; `command` is the program in it", self.shown(path)),
             )),
             PathKind::Plain => Some(because(
                 SpawnCause::NotExecutable,
                 format!(
-                    "`{path}` may not be executed: run `chmod +x {path}`, or name the program that reads it as `command`"
+                    "{} may not be executed: run `chmod +x {path}`, or name the program that reads it as `command`",
+                    self.shown(path)
                 ),
             )),
             PathKind::Program => self.unusable(path),
@@ -253,12 +269,16 @@ impl<'a> Case<'a> {
                         "{said} with a carriage return behind it, so it was saved with the line ends of Windows: save it with LF"
                     ),
                 )),
-                PathKind::Nothing => Some(because(
-                    SpawnCause::Interpreter,
-                    format!(
-                        "{said}, which is not there: change that line, or name the interpreter as `command`"
-                    ),
-                )),
+                PathKind::Nothing => {
+                    let missing = match self.broken_link(interpreter) {
+                        Some(link) => format!("{said}, but {link}"),
+                        None => format!("{said}, which is not there"),
+                    };
+                    Some(because(
+                        SpawnCause::Interpreter,
+                        format!("{missing}: change that line, or name the interpreter as `command`"),
+                    ))
+                }
                 PathKind::Folder | PathKind::Plain => {
                     Some(because(SpawnCause::Interpreter, format!("{said}, which may not be executed")))
                 }
@@ -287,6 +307,10 @@ impl<'a> Case<'a> {
         Some(because(SpawnCause::NotAProgram, text))
     }
 
+    fn shown(&self, path: &str) -> String {
+        link::shown(path, self.system, self.look)
+    }
+
     fn refused(&self, path: &str) -> Option<Diagnosis> {
         (self.error.kind() == io::ErrorKind::PermissionDenied).then(|| {
             because(
@@ -299,6 +323,13 @@ impl<'a> Case<'a> {
     fn not_found(&self) -> Diagnosis {
         let command = &*self.command;
         if self.is_path() {
+            if let Some(link) = self.broken_link(&self.absolute(command)) {
+                return because(SpawnCause::NotFound, link);
+            }
+            if self.error.kind() == io::ErrorKind::PermissionDenied {
+                let text = format!("`{command}` is in a folder that may not be looked into here");
+                return because(SpawnCause::NotExecutable, text);
+            }
             let place = if self.system.is_absolute(command) {
                 format!("there is no `{command}`")
             } else {
@@ -307,6 +338,9 @@ impl<'a> Case<'a> {
             return because(SpawnCause::NotFound, place);
         }
         let mut text = format!("`{command}` is {}", self.searched());
+        if let Some(link) = self.dangling_in_path() {
+            text = format!("{link}; {text}");
+        }
         if let Some(path) = self.elsewhere(command) {
             text.push_str(&format!("; it is `{path}`: write that as `command`"));
         } else if let Some(other) = self.relative(command) {

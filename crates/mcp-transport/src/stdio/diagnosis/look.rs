@@ -26,6 +26,9 @@ pub(crate) enum PathKind {
 pub(crate) trait FileSystemView {
     fn at(&self, path: &str) -> PathKind;
 
+    /// What a link says that it leads to; `None` where it is no link.
+    fn link(&self, path: &str) -> Option<String>;
+
     /// The first bytes of a file; none where it cannot be read.
     fn head(&self, path: &str) -> Vec<u8>;
 
@@ -45,6 +48,10 @@ impl FileSystemView for Disk {
             Ok(metadata) if is_executable(&metadata) => PathKind::Program,
             Ok(_) => PathKind::Plain,
         }
+    }
+
+    fn link(&self, path: &str) -> Option<String> {
+        std::fs::read_link(path).ok().map(|target| target.to_string_lossy().into_owned())
     }
 
     fn head(&self, path: &str) -> Vec<u8> {

@@ -2,13 +2,21 @@ use std::collections::BTreeMap;
 
 use super::*;
 
-/// A file system in a table.
+/// A file system in a table: what is in each place, and how it begins or, where it is a link, where it leads.
 #[derive(Default)]
 struct Files(BTreeMap<&'static str, (PathKind, &'static [u8])>);
+
+/// How the content of a link begins in the table.
+const LINK: &[u8] = b"-> ";
 
 impl FileSystemView for Files {
     fn at(&self, path: &str) -> PathKind {
         self.0.get(path).map_or(PathKind::Nothing, |(found, _)| *found)
+    }
+
+    fn link(&self, path: &str) -> Option<String> {
+        let target = self.0.get(path)?.1.strip_prefix(LINK)?;
+        Some(String::from_utf8(target.to_vec()).unwrap())
     }
 
     fn head(&self, path: &str) -> Vec<u8> {
@@ -45,6 +53,14 @@ fn files() -> Files {
         ("/home/me/.nvm/versions/node/v18.1.0/bin/npx", program(b"#!")),
         ("/home/me/.nvm/versions/node/v22.9.0/bin/npx", program(b"#!")),
         ("/home/me/bin/s", program(b"#!/bin/sh\n")),
+        ("/work/old", (PathKind::Nothing, b"-> /opt/gone/server")),
+        ("/work/older", (PathKind::Nothing, b"-> old")),
+        ("/work/round", (PathKind::Nothing, b"-> ./round")),
+        ("/work/current", (PathKind::Nothing, b"-> releases/7")),
+        ("/work/to-dir", (PathKind::Folder, b"-> dir")),
+        ("/work/to-file", (PathKind::Plain, b"-> /work/file")),
+        ("/work/venv", program(b"#!/work/old -u\n")),
+        ("/bin/left", (PathKind::Nothing, b"-> ../opt/left")),
     ]))
 }
 
@@ -355,5 +371,78 @@ fn fa_a28_no_secret_of_the_entry_is_in_a_diagnosis() {
         let error = io::Error::from_raw_os_error(NOT_FOUND);
         let told = diagnose(&endpoint, cwd, &error, System::Unix, &files());
         assert!(!format!("{told} {told:?}").contains("canary"), "{told}");
+    }
+}
+
+/// An upgrade takes the version away that a link leads to, and `ls` shows the link all the same.
+#[test]
+fn fa_a1_fa_a7_a_link_that_leads_to_nothing_is_told_with_where_it_leads() {
+    use SpawnCause::{Interpreter, NotAProgram, NotExecutable, NotFound};
+    let gone = "is a link to `/opt/gone/server`, which is not there";
+    assert_table(&[
+        ("/work/old", &[], NOT_FOUND, NotFound, &format!("`/work/old` {gone}")),
+        ("./old", &[], NOT_FOUND, NotFound, &format!("`/work/old` {gone}")),
+        ("/work/older", &[], NOT_FOUND, NotFound, &format!("`/work/older` {gone}")),
+        ("/work/round", &[], 40, NotFound, "`/work/round` is a link that leads back to itself"),
+        (
+            "/work/current/bin/s",
+            &[],
+            NOT_FOUND,
+            NotFound,
+            "`/work/current` is a link to `/work/releases/7`, which is not there",
+        ),
+        (
+            "left",
+            &[],
+            NOT_FOUND,
+            NotFound,
+            "`/bin/left` is a link to `/bin/../opt/left`, which is not there; `left` is in no folder of its PATH (/usr/bin /bin)",
+        ),
+        (
+            "/work/to-dir",
+            &[],
+            DENIED,
+            NotAProgram,
+            "`/work/to-dir`, a link to `/work/dir`, is a folder; `command` is the program in it",
+        ),
+        (
+            "/work/to-file",
+            &[],
+            DENIED,
+            NotExecutable,
+            "`/work/to-file`, a link to `/work/file`, may not be executed: run `chmod +x /work/to-file`, or name the program that reads it as `command`",
+        ),
+        (
+            "/work/venv",
+            &[],
+            NOT_FOUND,
+            Interpreter,
+            &format!(
+                "the first line of `/work/venv` asks for `/work/old`, but `/work/old` {gone}: change that line, or name the interpreter as `command`"
+            ),
+        ),
+        ("/root/s", &[], DENIED, NotExecutable, "`/root/s` is in a folder that may not be looked into here"),
+    ]);
+    let error = io::Error::from_raw_os_error(NOT_FOUND);
+    let told = diagnose(&endpoint("sh", &[], Some("/bin")), "/work/current", &error, System::Unix, &files());
+    assert_eq!(
+        told.text,
+        "its working directory `/work/current` does not exist: `/work/current` is a link to `/work/releases/7`, which is not there"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn fa_a1_links_of_this_machine_are_seen() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_string_lossy().into_owned();
+    std::os::unix::fs::symlink("gone", at("left")).unwrap();
+    std::os::unix::fs::symlink("round", at("round")).unwrap();
+    assert_eq!(Disk.link(&at("left")).as_deref(), Some("gone"));
+    assert_eq!(Disk.link(&at("none")), None);
+    for (name, ends) in [("left", "which is not there"), ("round", "leads back to itself")] {
+        let error = std::process::Command::new(at(name)).spawn().unwrap_err();
+        let told = diagnose(&endpoint(&at(name), &[], None), &at(""), &error, System::HERE, &Disk);
+        assert!(told.cause == SpawnCause::NotFound && told.text.ends_with(ends), "{told}");
     }
 }
