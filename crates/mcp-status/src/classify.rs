@@ -101,7 +101,7 @@ fn outcome_verdict(outcome: &Outcome, evidence: &Evidence) -> Verdict {
             // needs auth; calling it connected would send people looking in the wrong place.
             needs_auth @ Verdict::NeedsAuth { .. } => needs_auth,
             // No tools because of no session: nothing works.
-            refused if matches!(**cause, Outcome::SessionRefused { .. }) => refused,
+            refused if matches!(**cause, Outcome::SessionRefused { .. } | Outcome::Version { .. }) => refused,
             _ => Verdict::Connected { flag: Some(ReasonCode::ToolsUnavailable) },
         },
         Outcome::Challenged { kind, .. } => Verdict::NeedsAuth { code: challenge_code(kind, evidence) },
@@ -429,6 +429,8 @@ mod tests {
         }
         let challenge = list(challenged(ChallengeKind::Unauthorized, 401));
         assert_eq!(verdict(Phase::Session, challenge, none()), needs_auth(ReasonCode::Unauthorized));
+        let version = list(Outcome::Version { offered: Vec::new() });
+        assert_eq!(verdict(Phase::Session, version, none()), permanent(ReasonCode::Version));
     }
 
     #[test]

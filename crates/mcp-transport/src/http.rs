@@ -17,6 +17,7 @@ mod own;
 mod pace;
 pub(crate) mod page;
 pub(crate) mod reach;
+mod reagree;
 pub(crate) mod route;
 pub(crate) mod said;
 pub(crate) mod session;

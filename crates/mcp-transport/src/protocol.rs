@@ -9,5 +9,5 @@ pub(crate) mod legacy;
 pub(crate) mod lenient;
 pub(crate) mod modern;
 pub(crate) mod mrtr;
-mod offer;
+pub(crate) mod offer;
 pub(crate) mod outgoing;

@@ -43,7 +43,8 @@ fn f044_what_may_pass_gets_three_retries_and_then_failed() {
     down.go_down();
     // The wait that a server asks for is a floor under ours, which are 1, 2 and 4 s.
     let limiting = FakeMcpServer::start().unwrap();
-    limiting.next_answers([Answer::retry_after(429, 3)]);
+    // To the probe, and to `initialize` after it.
+    limiting.next_answers([Answer::retry_after(429, 3), Answer::retry_after(429, 3)]);
 
     let mut setting =
         Setting::of("hanging", http(&hanging)).with("down", http(&down)).with("limiting", http(&limiting));
@@ -72,7 +73,7 @@ fn f044_what_may_pass_gets_three_retries_and_then_failed() {
 
     assert_eq!(row(&document, "limiting")["status"], "connected");
     let seen: Vec<RecordedRequest> = limiting.requests();
-    assert!(seen[1].at - seen[0].at >= Duration::from_secs(3), "{:?}", seen[1].at - seen[0].at);
+    assert!(seen[2].at - seen[1].at >= Duration::from_secs(3), "{:?}", seen[2].at - seen[1].at);
 }
 
 #[test]
@@ -82,7 +83,8 @@ fn fh_h7_a_glance_makes_the_same_attempts_within_a_second_and_says_so() {
     let down = FakeMcpServer::start().unwrap();
     down.go_down();
     let limiting = FakeMcpServer::start().unwrap();
-    limiting.next_answers([Answer::retry_after(429, 2)]);
+    // To the probe, and to `initialize` after it.
+    limiting.next_answers([Answer::retry_after(429, 2), Answer::retry_after(429, 2)]);
     let setting = Setting::of("unavailable", http(&unavailable))
         .with("hanging", http(&hanging))
         .with("down", http(&down))
@@ -103,7 +105,7 @@ fn fh_h7_a_glance_makes_the_same_attempts_within_a_second_and_says_so() {
     // A short wait that a server asks for is waited for.
     assert_eq!(row("limiting")["status"], "connected");
     let seen: Vec<RecordedRequest> = limiting.requests();
-    assert!(seen[1].at - seen[0].at >= Duration::from_secs(2), "{:?}", seen[1].at - seen[0].at);
+    assert!(seen[2].at - seen[1].at >= Duration::from_secs(2), "{:?}", seen[2].at - seen[1].at);
     // So do the commands that use a server.
     for command in [&["tools", "unavailable"][..], &["ping", "unavailable"], &["call", "unavailable", "echo"]]
     {

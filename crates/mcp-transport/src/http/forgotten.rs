@@ -66,6 +66,11 @@ impl Core {
         self.ask(PING, 0, session).await.is_err_and(|error| refuses_a_ping(&error, refusal))
     }
 
+    /// A `ping` in this session and no other.
+    pub(super) async fn ping(self: &Arc<Self>, session: &Session) -> Result<(), TransportError> {
+        self.ask(PING, 0, session).await
+    }
+
     /// A question without effects, in this session and no other.
     async fn ask(
         self: &Arc<Self>,

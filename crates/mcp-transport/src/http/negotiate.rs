@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderValue;
 use mcp_status::Phase;
+use tokio::time::Instant;
 
 use super::legacy_sse::{self, LegacySse};
 use super::session::Session;
@@ -21,8 +22,9 @@ use crate::protocol::legacy;
 use crate::protocol::modern::request_meta;
 use crate::protocol::outgoing::encode_request;
 
-/// How long the answer to the notification that ends a handshake is waited for.
-const INITIALIZED_PATIENCE: Duration = Duration::from_secs(5);
+/// The least and the most that the answer to the notification that ends a handshake is waited for; in between, as long as
+/// the handshake itself has taken. A server that never gives one costs no more than that.
+const INITIALIZED_PATIENCE: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(5));
 
 /// What was found behind a URL.
 pub(crate) enum OpenedWire {
@@ -186,7 +188,7 @@ async fn fall_back(core: &Arc<Core>, error: TransportError) -> Result<OpenedWire
 }
 
 /// The requests of a handshake over Streamable HTTP.
-struct Opening<'a> {
+pub(super) struct Opening<'a> {
     core: &'a Arc<Core>,
     phase: Phase,
     /// Whether credentials that are refused are recovered.
@@ -218,8 +220,16 @@ impl Opening<'_> {
     }
 }
 
+/// What comes beside the answer to `initialize`.
+#[derive(Debug)]
+pub(super) struct Greeted {
+    id: Option<HeaderValue>,
+    /// How long the answer took.
+    took: Duration,
+}
+
 impl Exchange for Opening<'_> {
-    type Session = Option<HeaderValue>;
+    type Session = Greeted;
 
     async fn discover(&self, revision: ProtocolRevision) -> Result<Payload, TransportError> {
         let (options, hub) = (self.core.options(), &self.core.hub);
@@ -237,14 +247,15 @@ impl Exchange for Opening<'_> {
         let (options, hub) = (self.core.options(), &self.core.hub);
         let params = legacy::initialize_params(revision, &hub.client_info(options), &hub.capabilities());
         let body = encode_request(0, "initialize", Some(&params), "")?;
+        let asked = Instant::now();
         let response =
             self.ask("initialize", body, options.connect_timeout, Session::greeting(options)).await?;
-        Ok((response.result, response.session_id))
+        Ok((response.result, Greeted { id: response.session_id, took: asked.elapsed() }))
     }
 }
 
 impl Core {
-    fn opening<'a>(self: &'a Arc<Self>, phase: Phase) -> Opening<'a> {
+    pub(super) fn opening<'a>(self: &'a Arc<Self>, phase: Phase) -> Opening<'a> {
         let attempt = self.options().connect_timeout;
         let probe = match phase {
             Phase::Connect => first_probe_limit(attempt),
@@ -256,29 +267,49 @@ impl Core {
 
     /// Shakes hands in the legacy era and installs the session.
     async fn initialize(self: &Arc<Self>, phase: Phase) -> Result<(), TransportError> {
-        let (server, id) = agree::shake_hands(&self.opening(phase)).await?;
-        self.begin(server, id).await
+        let (server, greeted) = agree::shake_hands(&self.opening(phase)).await?;
+        self.begin(server, greeted).await
     }
 
     /// Begins the session that hands were shaken on.
     async fn begin(
         self: &Arc<Self>,
         server: ServerDescription,
-        id: Option<HeaderValue>,
+        greeted: Greeted,
     ) -> Result<(), TransportError> {
-        let session = Session::legacy(self.options(), server, id, self.agreements.next_number());
-        self.tell_initialized(&session).await?;
+        let session = self.begun(server, greeted).await?;
         self.install(session);
         Ok(())
     }
 
+    /// The session that hands were shaken on, begun and not installed.
+    pub(super) async fn begun(
+        self: &Arc<Self>,
+        server: ServerDescription,
+        greeted: Greeted,
+    ) -> Result<Session, TransportError> {
+        let number = self.agreements.next_number();
+        let session = Session::legacy(self.options(), server, greeted.id, number);
+        self.tell_initialized(&session, greeted.took).await?;
+        Ok(session)
+    }
+
     /// Ends the handshake. Awaited, although it costs a round trip: servers that enforce the order refuse a request
     /// that overtakes it on another connection. But it is a notification: whatever a server answers to it, or whether
-    /// it answers at all, says nothing about the session, unless it refuses the credentials.
-    async fn tell_initialized(self: &Arc<Self>, session: &Session) -> Result<(), TransportError> {
-        let limit = (self.options().connect_timeout / 4).min(INITIALIZED_PATIENCE);
-        let told = self.tell(session, Bytes::from_static(legacy::INITIALIZED));
-        match tokio::time::timeout(limit, told).await {
+    /// it answers at all, says nothing about the session, unless it refuses the credentials. One that is not answered soon is
+    /// left to itself: it was sent.
+    async fn tell_initialized(
+        self: &Arc<Self>,
+        session: &Session,
+        greeting: Duration,
+    ) -> Result<(), TransportError> {
+        let (least, most) = INITIALIZED_PATIENCE;
+        let limit = greeting.clamp(least, most).min(self.options().connect_timeout / 4);
+        let mut told = Box::pin({
+            let (core, session) = (self.clone(), session.clone());
+            async move { core.tell(&session, Bytes::from_static(legacy::INITIALIZED)).await }
+        });
+        match tokio::time::timeout(limit, &mut told).await {
             Ok(Err(error))
                 if matches!(
                     error.kind(),
@@ -293,6 +324,7 @@ impl Core {
             }
             Err(_) => {
                 tracing::debug!("the server does not answer the notification that ends the handshake");
+                self.spawn(tokio::time::timeout(most, told));
                 Ok(())
             }
             Ok(Ok(())) => Ok(()),
@@ -311,11 +343,13 @@ impl Core {
         // What recovers credentials has had its turn.
         let opening = Opening { recover: !challenged(&doubt), ..self.opening(Phase::Connect) };
         let outcome = match agree::shake_hands(&opening).await {
-            Ok((server, id)) => self.begin(server, id).await,
+            Ok((server, greeted)) => self.begin(server, greeted).await,
             Err(error) => Err(error),
         };
         match outcome {
             Err(error) if challenged(&error) && !challenged(&doubt) => Err(error),
+            // Each said until when it is busy: both hold.
+            Err(error) if busy_for(&error) > busy_for(&doubt) => Err(error),
             Err(_) => Err(doubt),
             Ok(()) => Ok(()),
         }
@@ -341,7 +375,7 @@ impl Core {
         match agree::agree_on(&self.opening(Phase::Session), &server, revision).await? {
             Outcome::Unchanged => return Ok(()),
             Outcome::Modern(server) => self.install(self.modern(server)),
-            Outcome::Legacy(server, id) => self.begin(server, id).await?,
+            Outcome::Legacy(server, greeted) => self.begin(server, greeted).await?,
         }
         self.http.client.remember_era(&self.http.endpoint, Some(revision.era()));
         Ok(())
@@ -352,6 +386,14 @@ impl Core {
         let options = self.options();
         let meta = request_meta(server.revision, &self.hub.client_info(options), &self.hub.capabilities());
         Session::modern(options, server, meta, self.agreements.next_number())
+    }
+}
+
+/// How long a server says that it is busy for.
+fn busy_for(error: &TransportError) -> Option<Duration> {
+    match error.kind() {
+        TransportErrorKind::Http { retry_after, .. } => *retry_after,
+        _ => None,
     }
 }
 

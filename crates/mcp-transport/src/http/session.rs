@@ -13,7 +13,7 @@ pub(crate) const SESSION_ID: HeaderName = HeaderName::from_static("mcp-session-i
 const PROTOCOL_VERSION: HeaderName = HeaderName::from_static("mcp-protocol-version");
 
 /// What is agreed with the server at present. Replaced as a whole when the session is renewed.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Session {
     pub(crate) server: Arc<ServerDescription>,
     /// What every request of this session carries beside its own.
@@ -68,6 +68,22 @@ impl Session {
             id
         });
         Self { server: Arc::new(server), headers, id, meta: String::new(), number }
+    }
+
+    /// The same, as another agreement.
+    pub(super) fn with_number(&self, number: u64) -> Self {
+        Self { number, ..self.clone() }
+    }
+
+    /// The same without the header that names the revision.
+    pub(super) fn without_version(mut self) -> Self {
+        self.headers.remove(PROTOCOL_VERSION);
+        self
+    }
+
+    /// Whether requests name the revision in a header.
+    pub(super) fn names_version(&self) -> bool {
+        self.headers.contains_key(PROTOCOL_VERSION)
     }
 
     pub(crate) fn meta(&self) -> &str {

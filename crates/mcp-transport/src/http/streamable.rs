@@ -30,6 +30,7 @@ use crate::options::ClientOptions;
 use crate::protocol::agree::{Agreements, Ordinal as _};
 use crate::protocol::handshake::ServerDescription;
 use crate::protocol::legacy;
+use crate::protocol::offer::refuses_agreed;
 use crate::retry::RetryPolicy;
 use crate::waiting::WaitState;
 
@@ -338,7 +339,7 @@ impl Streamable {
     ) -> Result<Payload, TransportError> {
         let core = &self.0;
         let _turn = core.turn(call).await;
-        let (mut renewed, mut redialled) = (false, false);
+        let (mut renewed, mut redialled, mut agreed_again) = (false, false, false);
         let era = session.server.revision.era();
         loop {
             // Not named before it is wrapped: it would be kept twice.
@@ -354,6 +355,17 @@ impl Streamable {
                         return Err(TransportError::new(kind, "the connection was closed"));
                     }
                 };
+            if !agreed_again && refuses_agreed(&error) {
+                agreed_again = true;
+                let agreeing = Box::pin(core.agree_again(&error, &session));
+                if core.closing.run_until_cancelled(agreeing).await.transpose()? == Some(true) {
+                    if !may_be_repeated(&error, call.method) {
+                        return Err(error);
+                    }
+                    session = core.session();
+                    continue;
+                }
+            }
             match error.kind() {
                 TransportErrorKind::SessionGone if !renewed => {
                     renewed = true;

@@ -89,15 +89,26 @@ pub(crate) async fn discover(
 pub(crate) async fn shake_hands<E: Exchange>(
     exchange: &E,
 ) -> Result<(ServerDescription, E::Session), TransportError> {
-    let mut offered = vec![ProtocolRevision::NEWEST_LEGACY];
+    shake_hands_after(exchange, &mut vec![ProtocolRevision::NEWEST_LEGACY]).await
+}
+
+/// The same, with what has been `offered` before: the last of it is offered now, and what follows is added.
+///
+/// # Errors
+///
+/// As [`shake_hands`].
+pub(crate) async fn shake_hands_after<E: Exchange>(
+    exchange: &E,
+    offered: &mut Vec<ProtocolRevision>,
+) -> Result<(ServerDescription, E::Session), TransportError> {
     let (answer, session) = loop {
-        let revision = offered[offered.len() - 1];
+        let revision = offered.last().copied().unwrap_or(ProtocolRevision::NEWEST_LEGACY);
         let answer = exchange.initialize(revision).await;
         let tells = if answer.is_ok() { "legacy era" } else { "refused" };
         tracing::info!(asked = "initialize", %revision, tells, "era");
         match answer {
             Ok(answer) => break answer,
-            Err(refusal) => offered.push(next_offer(&refusal, &offered).ok_or(refusal)?),
+            Err(refusal) => offered.push(next_offer(&refusal, offered).ok_or(refusal)?),
         }
     };
     let mut server = read_initialize(&answer)?;

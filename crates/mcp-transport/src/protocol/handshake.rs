@@ -218,8 +218,6 @@ pub(crate) fn judge_probe(answer: Result<Payload, TransportError>, retried: bool
         // A refusal in JSON-RPC terms, with whatever HTTP status.
         Kind::Rpc { .. } => Probe::Legacy,
         _ if error.rpc_error().is_some() && !matches!(error.kind(), Kind::Challenged { .. }) => Probe::Legacy,
-        // The server is busy, and has said until when: that holds for `initialize` as well.
-        Kind::Http { retry_after: Some(_), .. } => Probe::Failed(error),
         Kind::Http { status, .. } => match status {
             // "Not you": never reached, because a refusal is a challenge.
             _ if ChallengeKind::of_status(status, Phase::Connect).is_some() => Probe::Failed(error),
@@ -382,7 +380,7 @@ mod tests {
         for status in [408, 425, 429, 500, 502, 503, 504] {
             assert!(word(Err(http(status, None))).starts_with("doubtful"), "{status}");
             let busy = TransportErrorKind::Http { status, retry_after: Some(Duration::ZERO) };
-            assert!(word(Err(TransportError::new(busy, ""))).starts_with("failed"), "{status}");
+            assert!(word(Err(TransportError::new(busy, ""))).starts_with("doubtful"), "{status}");
         }
         for status in [401, 403, 407] {
             assert!(word(Err(http(status, None))).starts_with("failed"), "{status}");

@@ -43,6 +43,25 @@ pub(crate) fn next_offer(refusal: &TransportError, tried: &[ProtocolRevision]) -
     left().max().filter(|_| invalid_params || of_itself || words.names("version"))
 }
 
+/// Whether `refusal`, of a request after the handshake, is because of the revision that the handshake agreed on. It has to say
+/// so: what else is refused with these statuses is no matter of versions.
+#[cfg(feature = "http")]
+pub(crate) fn refuses_agreed(refusal: &TransportError) -> bool {
+    if refuses_version(refusal) && !wants_modern(refusal) {
+        return true;
+    }
+    match refusal.kind() {
+        TransportErrorKind::Http { status: 426, .. } => true,
+        TransportErrorKind::Http { status: 400 | 406 | 409 | 412 | 422 | 500 | 501 | 505, .. } => {
+            RefusalTexts::of(refusal).name_a_revision()
+        }
+        TransportErrorKind::Rpc { code } => {
+            *code != METHOD_NOT_FOUND && !wants_modern(refusal) && RefusalTexts::of(refusal).name_a_revision()
+        }
+        _ => false,
+    }
+}
+
 /// What a refusal says, wherever it says it.
 struct RefusalTexts<'a>([&'a str; 3]);
 
@@ -56,7 +75,7 @@ impl<'a> RefusalTexts<'a> {
     /// Whether the text is of a revision of ours, or of the version of the protocol.
     fn name_a_revision(&self) -> bool {
         let ours = |revision: ProtocolRevision| self.names(revision.as_str());
-        ["protocol version", "protocolversion"].into_iter().any(|word| self.names(word))
+        ["protocol version", "protocolversion", "protocol-version"].into_iter().any(|word| self.names(word))
             || ProtocolRevision::ALL.into_iter().any(ours)
     }
 

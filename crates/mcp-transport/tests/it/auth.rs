@@ -380,11 +380,11 @@ async fn a_server_that_recovers_is_connected_and_everybody_is_told() {
 #[tokio::test]
 async fn a_429_waits_as_long_as_it_asks() {
     let server = FakeMcpServer::builder().start().unwrap();
-    server.next_answers_to("server/discover", [Answer::retry_after(429, 1)]);
+    server.next_answers([Answer::retry_after(429, 1), Answer::retry_after(429, 1)]);
     let ended = connector().connect(&target(&server), &quick(), |_, _| {}).await;
     assert_eq!(ended.machine.status(), ServerStatus::Connected);
     let requests = server.requests();
-    assert!(requests[1].at - requests[0].at >= Duration::from_secs(1));
+    assert!(requests[2].at - requests[1].at >= Duration::from_secs(1));
 }
 
 #[tokio::test]

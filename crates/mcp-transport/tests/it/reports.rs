@@ -2,14 +2,17 @@
 //!
 //! A test is named by its report (`fa_…`, `fb_…`: docs/field-failures.md).
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer};
+use mcp_transport::TransportErrorKind;
 use mcp_transport::message::ProtocolRevision;
-use mcp_transport::{Connector, TransportErrorKind};
 use serde_json::json;
 
-use crate::support::{connect, connector, echo, methods, no_violations, options, target};
+use crate::field_server::FieldServer;
+use crate::support::{connect, connector, echo, methods, no_violations, target};
 
 fn page(status: u16) -> Answer {
     HttpAnswer::new(status).body("text/html", "<!doctype html><title>Oops</title>").into()
@@ -110,16 +113,27 @@ async fn fb_p0_the_stumble_of_a_gateway_before_a_modern_server_is_what_is_told()
     assert_eq!(connect(&server).await.revision(), ProtocolRevision::V2026_07_28);
 }
 
+/// What limits the probe need not limit what others ask for too; a server that is busy says so again.
 #[tokio::test]
-async fn fb_p17_a_server_that_says_until_when_it_is_busy_is_not_asked_again_at_once() {
-    let server = FakeMcpServer::builder()
-        .era(Era::Legacy)
-        .always_to("server/discover", Answer::retry_after(429, 30))
-        .start()
-        .unwrap();
-    let error = connector().attempt(&target(&server)).await.unwrap_err();
-    assert!(matches!(error.kind(), TransportErrorKind::Http { status: 429, .. }), "{error:?}");
-    assert_eq!(methods(&server), ["server/discover"]);
+async fn fb_p17_a_probe_that_is_put_off_decides_no_more_than_one_that_is_refused() {
+    for status in [429, 503] {
+        let server = FakeMcpServer::builder()
+            .era(Era::Legacy)
+            .always_to("server/discover", Answer::retry_after(status, 30))
+            .start()
+            .unwrap();
+        assert_eq!(echo(&connect(&server).await, "hello").await.unwrap(), "hello", "{status}");
+
+        let busy = FakeMcpServer::builder()
+            .always_to("server/discover", Answer::retry_after(status, 30))
+            .always_to("initialize", Answer::retry_after(status, 40))
+            .start()
+            .unwrap();
+        let error = connector().attempt(&target(&busy)).await.unwrap_err();
+        let retry_after = Some(Duration::from_secs(40));
+        assert_eq!(*error.kind(), TransportErrorKind::Http { status, retry_after }, "the later of the two");
+        assert_eq!(methods(&busy), ["server/discover", "initialize"], "{status}");
+    }
 }
 
 #[tokio::test]
@@ -200,17 +214,34 @@ async fn fb_t28_t2b_a_notification_may_be_answered_by_anything() {
     }
 }
 
+/// The next request comes while the server still keeps the answer back.
 #[tokio::test]
 async fn fb_t30_a_notification_that_is_never_answered_is_not_waited_for() {
-    let server = FakeMcpServer::builder()
-        .era(Era::Legacy)
-        .always_to("notifications/initialized", Answer::Hang)
-        .start()
-        .unwrap();
-    let mut options = options();
-    options.connect_timeout = Duration::from_secs(4);
-    let connection = Connector::new(options).attempt(&target(&server)).await.unwrap();
+    let (called, was_called) = std::sync::mpsc::channel();
+    let (called, was_called) = (Mutex::new(called), Mutex::new(was_called));
+    let held = AtomicBool::new(false);
+    let in_time = Arc::new(AtomicBool::new(false));
+    let seen = in_time.clone();
+    let server = FieldServer::start(move |asked| {
+        match asked.rpc() {
+            "notifications/initialized" => {
+                held.store(true, Ordering::SeqCst);
+                // Less than what an answer was once waited for.
+                let _ = was_called.lock().unwrap().recv_timeout(Duration::from_secs(3));
+                held.store(false, Ordering::SeqCst);
+            }
+            "tools/call" => {
+                seen.store(held.load(Ordering::SeqCst), Ordering::SeqCst);
+                called.lock().unwrap().send(()).unwrap();
+            }
+            _ => {}
+        }
+        None
+    });
+    let connection = connector().attempt(&server.target()).await.unwrap();
     assert_eq!(echo(&connection, "hello").await.unwrap(), "hello");
+    connection.close().await;
+    assert!(in_time.load(Ordering::SeqCst), "it was waited for");
 }
 
 #[tokio::test]

@@ -1,11 +1,14 @@
 //! Servers that change their mind about the version in the middle of a connection (2026-07-28, versioning).
 
+use mcp_status::{MessageContext, ReasonCode};
 use mcp_testkit::{Answer, Era, FakeMcpServer, HttpAnswer, Tool};
+use mcp_transport::connect::ConnectPolicy;
 use mcp_transport::message::ProtocolRevision;
 use mcp_transport::{RequestOptions, TransportErrorKind};
 use serde_json::{Value, json};
 
-use crate::support::{connect, echo, methods, no_violations, raw};
+use crate::field_server::{Bytes, FieldServer, http};
+use crate::support::{connect, connector, echo, methods, no_violations, raw};
 
 /// The refusal of the specification, with what the server supports instead.
 fn refusal(supported: Value) -> Answer {
@@ -178,6 +181,7 @@ async fn what_describes_itself_is_not_sent_in_the_terms_of_another_era() {
 mod stdio {
     use std::time::Duration;
 
+    use mcp_transport::connect::ConnectPolicy;
     use mcp_transport::endpoint::StdioOpening;
     use mcp_transport::message::ProtocolRevision;
     use mcp_transport::{
@@ -285,4 +289,101 @@ mod stdio {
         let error = connection.list_tools(&RequestOptions::new()).await.unwrap_err();
         assert_eq!(*error.kind(), TransportErrorKind::Version { offered: vec!["1999-01-01".to_owned()] });
     }
+}
+
+/// What a server says of the header that names a version: a status and a text, or nothing against it.
+type HeaderCheck = fn(Option<&str>) -> Option<(&'static str, &'static str)>;
+
+/// A server of the field that agrees to what is offered, or to `own`, and has this check of the header in front of it.
+fn checking(own: Option<&'static str>, check: HeaderCheck) -> FieldServer {
+    FieldServer::start(move |asked| {
+        if asked.rpc() == "server/discover" {
+            return None;
+        }
+        let version = asked.header("mcp-protocol-version");
+        let refusal = (asked.verb == "POST" && asked.rpc() != "initialize").then(|| check(version)).flatten();
+        if let Some((status, text)) = refusal {
+            return Some(Bytes::End(http(status, "Content-Type: text/plain\r\n", text.as_bytes())));
+        }
+        if asked.rpc() != "initialize" {
+            return None;
+        }
+        let mut response = asked.response()?;
+        let agreed = own.map(Value::from);
+        response["result"]["protocolVersion"] =
+            agreed.unwrap_or(asked.body["params"]["protocolVersion"].clone());
+        let json = "Content-Type: application/json\r\nMcp-Session-Id: s\r\n";
+        Some(Bytes::End(http("200 OK", json, response.to_string().as_bytes())))
+    })
+}
+
+/// A gateway knows other versions than the server behind it.
+#[tokio::test]
+async fn fb_v0_a_version_that_is_agreed_to_and_then_refused_is_followed_by_another() {
+    use ProtocolRevision as R;
+    const NO: &str = "Bad Request: Unsupported protocol version";
+    let table: [(Option<&str>, HeaderCheck, R, usize); 6] = [
+        // It names one that it takes; else the next older one is tried, and the one after it.
+        (
+            None,
+            |v| {
+                (v != Some("2025-03-26"))
+                    .then_some(("400 Bad Request", "Unsupported protocol version (supported: 2025-03-26)"))
+            },
+            R::V2025_03_26,
+            2,
+        ),
+        (None, |v| (v > Some("2025-06-18")).then_some(("400 Bad Request", NO)), R::V2025_06_18, 2),
+        (None, |v| (v > Some("2025-03-26")).then_some(("400 Bad Request", NO)), R::V2025_03_26, 3),
+        (None, |v| (v > Some("2025-06-18")).then_some(("426 Upgrade Required", "")), R::V2025_06_18, 2),
+        (
+            None,
+            |v| (v > Some("2025-06-18")).then_some(("500 Internal Server Error", "bad MCP-Protocol-Version")),
+            R::V2025_06_18,
+            2,
+        ),
+        // Before 2025-06-18 nobody has to send the header.
+        (Some("2025-03-26"), |v| v.is_some().then_some(("400 Bad Request", NO)), R::V2025_03_26, 1),
+    ];
+    for (index, (own, check, revision, greetings)) in table.into_iter().enumerate() {
+        let server = checking(own, check);
+        let connection = connector().attempt(&server.target()).await.unwrap();
+        let list = connection.list_tools(&RequestOptions::new()).await.unwrap();
+        assert_eq!((list.tools.len(), connection.revision()), (1, revision), "{index}");
+        assert_eq!(server.count("initialize"), greetings, "{index}");
+        let called = server.count("tools/call");
+        assert_eq!(echo(&connection, "x").await.unwrap(), "x", "{index}");
+        assert_eq!(
+            (server.count("initialize"), server.count("tools/call")),
+            (greetings, called + 1),
+            "{index}"
+        );
+        connection.close().await;
+    }
+}
+
+#[tokio::test]
+async fn fb_v0_a_server_that_refuses_every_version_that_it_agrees_to_has_no_version_in_common() {
+    for own in [None, Some("2025-11-25")] {
+        let server = checking(own, |_| Some(("400 Bad Request", "Unsupported protocol version")));
+        let ended = connector().connect(&server.target(), &ConnectPolicy::one_shot(), |_, _| {}).await;
+        assert_eq!(ended.machine.code(), Some(ReasonCode::Version), "{:?}", ended.error);
+        let reason = ended.machine.reason(None, &MessageContext::new("s")).unwrap().message;
+        let told = "no protocol version in common: it agrees to 2025-11-25";
+        assert!(reason.starts_with(told), "{reason}");
+        assert!(server.count("initialize") <= 5, "{}", server.count("initialize"));
+    }
+}
+
+/// A word of versions in the refusal of one call is no word about the session.
+#[tokio::test]
+async fn fb_v0_one_call_that_is_refused_with_words_of_versions_agrees_on_nothing_new() {
+    let server = start(Era::Legacy);
+    let connection = connect(&server).await;
+    server.recorder().clear();
+    let answer = HttpAnswer::new(400).body("text/plain", "the protocol version of the printer is unknown");
+    server.next_answers_to("tools/call", [answer.into()]);
+    echo(&connection, "x").await.unwrap_err();
+    assert_eq!((server.count("tools/call"), server.count("initialize")), (1, 0));
+    assert_eq!(echo(&connection, "y").await.unwrap(), "y");
 }
