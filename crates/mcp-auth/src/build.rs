@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::chain::{Chain, Fallback};
 use crate::plan::{AuthPlan, ProviderKind, Role};
-use crate::{AuthError, AuthErrorKind, AuthProvider, AuthSettings, HelperSpec, StaticHeaders, Target};
+use crate::{
+    AuthError, AuthErrorKind, AuthProvider, AuthSettings, HelperSpec, StaticHeaders, Target, UnattendedSpec,
+};
 
 /// What of a provider's name is told, in characters.
 const MAX_NAME: usize = 60;
@@ -81,13 +83,16 @@ impl AuthPlan {
             },
             _ => None,
         };
+        let withheld = self.links().iter().find(|link| link.role == Role::Withheld);
+        if let Some(link) = withheld {
+            return Ok(Arc::new(Chain::withheld(fixed.into_credentials(), link.provider.called())));
+        }
         if let Some(authority) = own_authority(self.settings(), parts.authority)? {
             let fallback = oauth.map(|provider| Fallback::new(provider, configured));
             return Ok(Arc::new(Chain::authority(fixed.into_credentials(), authority, fallback)));
         }
         let helper = self.role(ProviderKind::HeadersHelper);
         Ok(match (helper, &self.settings().helper, oauth) {
-            (Some(Role::Withheld), ..) => Arc::new(Chain::withheld(fixed.into_credentials())),
             (Some(_), Some(spec), oauth) => {
                 let fallback = oauth.map(|provider| Fallback::new(provider, configured));
                 Arc::new(Chain::authority(fixed.into_credentials(), helper_provider(spec, target)?, fallback))
@@ -105,17 +110,19 @@ fn own_authority(
     authority: Option<Arc<dyn AuthProvider>>,
 ) -> Result<Option<Arc<dyn AuthProvider>>, AuthError> {
     let misconfigured = |message| Err(AuthError::new(AuthErrorKind::Misconfigured, message));
-    match (&settings.custom, authority) {
+    let custom = settings.custom.as_ref().map(|spec| &*spec.name);
+    let name = custom.or_else(|| settings.unattended.as_ref().map(UnattendedSpec::name));
+    match (name, authority) {
         (None, None) => Ok(None),
-        (Some(spec), Some(authority)) if *spec.name == *authority.name() => Ok(Some(authority)),
-        (Some(spec), Some(authority)) => misconfigured(format!(
+        (Some(name), Some(authority)) if *name == *authority.name() => Ok(Some(authority)),
+        (Some(name), Some(authority)) => misconfigured(format!(
             "use the provider `{}`: the one that was given calls itself `{}`",
-            mcp_text::name(&spec.name, MAX_NAME),
+            mcp_text::name(name, MAX_NAME),
             mcp_text::name(authority.name(), MAX_NAME)
         )),
-        (Some(spec), None) => misconfigured(format!(
+        (Some(name), None) => misconfigured(format!(
             "use the provider `{}`: this program has none of that name",
-            mcp_text::name(&spec.name, MAX_NAME)
+            mcp_text::name(name, MAX_NAME)
         )),
         (None, Some(authority)) => misconfigured(format!(
             "use the provider `{}`: the settings do not name it",

@@ -21,7 +21,7 @@ use http::header::AUTHORIZATION;
 
 use crate::{
     Acceptance, AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, Challenge, Credentials,
-    ProviderKind, ProviderSnapshot, Recovery, Rejection, static_headers,
+    ProviderSnapshot, Recovery, Rejection, static_headers,
 };
 
 /// A provider that is asked after the authority, under conditions.
@@ -67,8 +67,8 @@ impl Fallback {
 
 #[derive(Debug)]
 enum Authority {
-    /// The configured one may not run, and nothing stands in for it.
-    Withheld,
+    /// The configured one, as people call it, may not run, and nothing stands in for it.
+    Withheld(String),
     /// It mints credentials without a person.
     Minting { provider: Arc<dyn AuthProvider>, fallback: Option<Fallback> },
     /// A person signs in to it.
@@ -89,8 +89,8 @@ pub(crate) struct Chain {
 }
 
 impl Chain {
-    pub(crate) fn withheld(base: Credentials) -> Self {
-        Self::new(base, Authority::Withheld)
+    pub(crate) fn withheld(base: Credentials, called: &str) -> Self {
+        Self::new(base, Authority::Withheld(called.to_owned()))
     }
 
     pub(crate) fn authority(
@@ -127,7 +127,7 @@ impl Chain {
 
     async fn load(&self) -> Result<Credentials, AuthError> {
         match &self.authority {
-            Authority::Withheld => Ok(self.base.clone()),
+            Authority::Withheld(_) => Ok(self.base.clone()),
             Authority::SignIn { provider, .. } => Ok(self.compose(&[&provider.credentials().await?])),
             Authority::Minting { provider, fallback } => {
                 let minted = provider.credentials().await?;
@@ -149,7 +149,7 @@ impl Chain {
             self.advertised.store(true, Ordering::Release);
         }
         match &self.authority {
-            Authority::Withheld => Ok(Recovery::Exhausted),
+            Authority::Withheld(_) => Ok(Recovery::Exhausted),
             Authority::SignIn { provider, .. } => self.sign_in_again(&**provider, rejection).await,
             Authority::Minting { provider, fallback } => {
                 self.mint_again(&**provider, fallback.as_ref(), rejection).await
@@ -233,7 +233,7 @@ impl Chain {
     /// Each provider whose headers go along, the authority first, until one fails.
     fn each<E>(&self, mut told: impl FnMut(&dyn AuthProvider) -> Result<(), E>) -> Result<(), E> {
         match &self.authority {
-            Authority::Withheld => Ok(()),
+            Authority::Withheld(_) => Ok(()),
             Authority::SignIn { provider, .. } => told(&**provider),
             Authority::Minting { provider, fallback } => {
                 told(&**provider)?;
@@ -275,14 +275,14 @@ impl AuthProvider for Chain {
     /// The name of the provider that answers for the server.
     fn name(&self) -> &str {
         match &self.authority {
-            Authority::Withheld => static_headers::NAME,
+            Authority::Withheld(_) => static_headers::NAME,
             Authority::Minting { provider, .. } | Authority::SignIn { provider, .. } => provider.name(),
         }
     }
 
     fn capabilities(&self) -> Capabilities {
         match &self.authority {
-            Authority::Withheld => Capabilities::default(),
+            Authority::Withheld(_) => Capabilities::default(),
             Authority::SignIn { provider, .. } => provider.capabilities(),
             Authority::Minting { provider, fallback } => {
                 let own = provider.capabilities();
@@ -318,10 +318,9 @@ impl AuthProvider for Chain {
     fn snapshot(&self) -> ProviderSnapshot {
         let advertised = self.advertised.load(Ordering::Acquire);
         match &self.authority {
-            Authority::Withheld => ProviderSnapshot {
-                withheld: Some(ProviderKind::HeadersHelper.called().to_owned()),
-                ..ProviderSnapshot::default()
-            },
+            Authority::Withheld(called) => {
+                ProviderSnapshot { withheld: Some(called.clone()), ..ProviderSnapshot::default() }
+            }
             Authority::SignIn { provider, configured } => {
                 let own = provider.snapshot();
                 ProviderSnapshot { login_offered: own.login_offered || *configured || advertised, ..own }

@@ -66,12 +66,17 @@ mod renewals;
 pub mod replay;
 mod reserved;
 mod secret;
+#[cfg(all(feature = "helper", feature = "oauth"))]
+mod secret_source;
 mod settings;
 mod signing;
 mod single_flight;
 #[cfg(any(feature = "helper", feature = "oauth"))]
 mod spans;
 mod static_headers;
+#[cfg(all(feature = "helper", feature = "oauth"))]
+mod token_file;
+mod unattended;
 pub mod url_policy;
 mod userinfo;
 
@@ -95,6 +100,11 @@ pub use settings::{AuthSettings, CustomSpec, EnvPolicy, HelperSpec, OAuthSpec, T
 pub use signing::{RequestSigner, SigningRequest};
 pub use single_flight::SingleFlight;
 pub use static_headers::StaticHeaders;
+#[cfg(all(feature = "helper", feature = "oauth"))]
+pub use token_file::TokenFile;
+pub use unattended::{
+    GrantKind, GrantSpec, IdentityProviderSpec, SecretSource, TokenSpec, UnattendedSpec, UnattendedSupply,
+};
 pub use userinfo::{take_userinfo, without_userinfo};
 
 /// The code in the README compiles and runs.

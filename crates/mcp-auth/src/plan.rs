@@ -4,7 +4,8 @@
 //!
 //! | configured | base | authority | OAuth |
 //! |---|---|---|---|
-//! | a provider of the program's own | static headers | that provider | fallback |
+//! | a provider of the program's own, or `auth` | static headers | that provider | fallback |
+//! | an `auth` that may not be used | static headers | none: it is withheld | skipped |
 //! | a helper | static headers | the helper | fallback |
 //! | a helper that may not run | static headers | none: it is withheld | skipped |
 //! | a static `Authorization`, no helper | – | static headers | skipped |
@@ -13,7 +14,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::{AuthSettings, WithholdReason, static_headers};
+use crate::unattended::FILE_NAME;
+use crate::{AuthSettings, GrantKind, WithholdReason, static_headers};
 
 /// The name of the provider that runs a command.
 pub(crate) const HELPER_NAME: &str = "headers-helper";
@@ -28,6 +30,8 @@ pub enum ProviderKind {
     StaticHeaders,
     /// A command that prints headers.
     HeadersHelper,
+    /// What `auth` of an entry says, without a person: a grant or a file, by its name.
+    Unattended(&'static str),
     /// MCP authorization.
     OAuth,
     /// A provider of the program's own, by the name that it has for people and JSON.
@@ -37,13 +41,17 @@ pub enum ProviderKind {
 impl ProviderKind {
     /// The one of this name, which is none of a program's own providers.
     pub fn named(name: &str) -> Option<Self> {
-        [Self::StaticHeaders, Self::HeadersHelper, Self::OAuth].into_iter().find(|kind| kind.name() == name)
+        let unattended = GrantKind::ALL.map(GrantKind::name).into_iter().chain([FILE_NAME]);
+        [Self::StaticHeaders, Self::HeadersHelper, Self::OAuth]
+            .into_iter()
+            .chain(unattended.map(Self::Unattended))
+            .find(|kind| kind.name() == name)
     }
 
     /// Where its credentials come from.
     pub fn supply(&self) -> Supply {
         match self {
-            Self::Custom(_) => Supply::Program,
+            Self::Custom(_) | Self::Unattended(_) => Supply::Program,
             Self::StaticHeaders => Supply::Configuration,
             Self::HeadersHelper => Supply::Command,
             Self::OAuth => Supply::Person,
@@ -56,6 +64,7 @@ impl ProviderKind {
             Self::Custom(name) => name,
             Self::StaticHeaders => "headers",
             Self::HeadersHelper => "headersHelper",
+            Self::Unattended(_) => "auth",
             Self::OAuth => "the sign-in",
         }
     }
@@ -66,6 +75,7 @@ impl ProviderKind {
             Self::Custom(name) => name,
             Self::StaticHeaders => static_headers::NAME,
             Self::HeadersHelper => HELPER_NAME,
+            Self::Unattended(name) => name,
             Self::OAuth => OAUTH_NAME,
         }
     }
@@ -134,6 +144,8 @@ pub enum LinkReason {
     /// The entry has a helper that may not run. Nothing stands in for it, or the author of the entry could
     /// steer how a person signs in.
     HelperWithheld,
+    /// The entry has an `auth` that may not be used. Nothing stands in for it, for the same reason.
+    UnattendedWithheld,
     /// The entry has a static `Authorization` header.
     StaticAuthorization,
     /// The entry says `oauth: false`.
@@ -156,6 +168,7 @@ impl fmt::Display for LinkReason {
                 "the folder is not trusted, so requests carry static headers alone"
             }
             Self::HelperWithheld => "headersHelper is configured and outranks it, although it may not run",
+            Self::UnattendedWithheld => "auth is configured and outranks it, although it may not be used",
             Self::SwitchedOff => "`oauth` is false in the entry",
             Self::StaticAuthorization => "a static Authorization header is configured and outranks it",
         })
@@ -200,7 +213,11 @@ impl AuthPlan {
         use ProviderKind::{HeadersHelper, OAuth, StaticHeaders};
         let link = |provider, role, why| Link { provider, role, why };
         let fixed = settings.static_headers.iter().any(|(name, _)| is_authorization(name));
-        let custom = settings.custom.as_ref();
+        // Of both there is one at most: they are spelled by one field.
+        let own = settings.custom.as_ref().map(|custom| ProviderKind::Custom(custom.name.clone()));
+        let unattended = settings.unattended.as_ref().filter(|_| own.is_none());
+        let own_withheld = unattended.and_then(|unattended| unattended.withheld);
+        let custom = own.or_else(|| unattended.map(|spec| ProviderKind::Unattended(spec.name())));
         let withheld = settings.helper.as_ref().filter(|_| custom.is_none()).and(settings.helper_withheld);
 
         let mut links = Vec::with_capacity(4);
@@ -209,8 +226,9 @@ impl AuthPlan {
             let role = if alone { Role::Authority } else { Role::Base };
             links.push(link(StaticHeaders, role, LinkReason::Configured));
         }
-        links.extend(custom.map(|custom| {
-            link(ProviderKind::Custom(custom.name.clone()), Role::Authority, LinkReason::Configured)
+        links.extend(custom.clone().map(|custom| match own_withheld {
+            Some(reason) => link(custom, Role::Withheld, LinkReason::Withheld(reason)),
+            None => link(custom, Role::Authority, LinkReason::Configured),
         }));
         links.extend(settings.helper.as_ref().map(|_| match withheld {
             _ if custom.is_some() => link(HeadersHelper, Role::Skipped, LinkReason::CustomConfigured),
@@ -219,6 +237,7 @@ impl AuthPlan {
         }));
         links.push(match (&settings.helper, withheld) {
             _ if settings.oauth_off => link(OAuth, Role::Skipped, LinkReason::SwitchedOff),
+            _ if own_withheld.is_some() => link(OAuth, Role::Skipped, LinkReason::UnattendedWithheld),
             _ if custom.is_some() => link(OAuth, Role::Fallback, LinkReason::AfterCustom),
             (Some(_), Some(_)) => link(OAuth, Role::Skipped, LinkReason::HelperWithheld),
             (Some(_), None) => link(OAuth, Role::Fallback, LinkReason::AfterHelper),

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::Secret;
+use crate::{Secret, UnattendedSpec};
 
 /// The server that credentials are for.
 #[derive(Clone, Eq, PartialEq)]
@@ -50,6 +50,8 @@ pub struct AuthSettings {
     pub lives_on: bool,
     /// The provider of the program's own, which has the place of the helper and comes before it.
     pub custom: Option<CustomSpec>,
+    /// How credentials are had without a person, where the entry says that (`auth`). It comes before the helper as well.
+    pub unattended: Option<UnattendedSpec>,
     /// The command that mints headers.
     pub helper: Option<HelperSpec>,
     /// Why the helper may not run, if so.

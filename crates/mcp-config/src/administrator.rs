@@ -129,9 +129,12 @@ fn unfit(member: &Member) -> Option<&'static str> {
     if !url.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://")) {
         return Some("its url must begin with https://");
     }
-    if ["command", "args", "env", "envFile", "headersHelper"].iter().any(|key| entry.get(key).is_some()) {
+    if ["command", "args", "env", "envFile", "headersHelper", "auth"]
+        .iter()
+        .any(|key| entry.get(key).is_some())
+    {
         return Some(
-            "settings name no program: command, args, env, envFile and headersHelper may not be there",
+            "settings name no program: command, args, env, envFile, headersHelper and auth may not be there",
         );
     }
     any_text(&member.node, &|text| text.contains("${"))

@@ -337,7 +337,7 @@ impl Approvals {
 
     /// The same for the helper of a local entry in a trusted folder.
     pub(crate) fn of_helper(&self, entry: &ServerEntry) -> (Approval, bool) {
-        let terms = entry.terms().only(&[HELPER]);
+        let terms = entry.terms().only(&MINTS);
         let agreed = candidates(&self.helpers, entry);
         match agreed.first() {
             None => (Approval::NotNeeded, true),
@@ -369,8 +369,8 @@ const SETTINGS: [&str; 3] = ["enabledMcpjsonServers", "disabledMcpjsonServers", 
 /// The member of a folder of our own store that says that its approvals have been met.
 pub(crate) const SETTLED: &str = "settled";
 
-/// The field that a trusted folder lets run.
-pub(crate) const HELPER: &str = "headersHelper";
+/// The fields whose commands a trusted folder lets run.
+pub(crate) const MINTS: [&str; 2] = ["headersHelper", crate::unattended::KEY];
 
 /// What `entry` is called among what was agreed to: its file.
 pub(crate) fn file_of(entry: &ServerEntry) -> String {

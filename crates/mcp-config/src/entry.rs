@@ -17,6 +17,7 @@ pub use crate::launch::Stdio;
 use crate::network::Network;
 use crate::policy::PolicyBlock;
 pub use crate::scope::Scope;
+use crate::unattended::Unattended;
 use crate::{Extra, Origin, RedactedText, ToolPolicy, display};
 
 /// One server of the configuration.
@@ -164,6 +165,8 @@ pub struct Remote {
     pub headers: Vec<(String, Text)>,
     /// The command that mints headers.
     pub helper: Option<Helper>,
+    /// How credentials are had without a person, where the entry says so in its `auth`.
+    pub unattended: Option<Unattended>,
     /// The `oauth` block, where there is one.
     pub oauth: Option<OAuth>,
     /// `oauth: false`: there is no sign-in to this server.
@@ -436,9 +439,17 @@ impl ServerEntry {
     pub(crate) fn starts_a_process(&self) -> bool {
         match &self.server {
             Server::Stdio(_) => true,
-            Server::Remote(remote) => remote.helper.is_some(),
+            Server::Remote(_) => self.mints_by_command(),
             _ => false,
         }
+    }
+
+    /// Whether its credentials come of a command: its helper, or one that a secret of its `auth` comes from.
+    pub fn mints_by_command(&self) -> bool {
+        self.remote().is_some_and(|remote| {
+            let auth = remote.unattended.as_ref();
+            remote.helper.is_some() || auth.is_some_and(|auth| auth.commands().next().is_some())
+        })
     }
 
     /// The fields of the entry, as they may be shown.

@@ -233,7 +233,7 @@ mod tests {
         // A program that does not know the field hears of it as before.
         let config = load(&text, &[]);
         assert!(config.entry("web").unwrap().extra("auth").is_none());
-        assert!(config.problems.iter().any(|problem| problem.message.contains("unknown field")));
+        assert!(config.problems.iter().any(|problem| problem.message.contains("this program has none")));
     }
 
     #[test]

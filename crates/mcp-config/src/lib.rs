@@ -96,6 +96,7 @@ mod syntax;
 mod tool_pins;
 mod tool_policy;
 mod trust;
+mod unattended;
 mod validate;
 mod variables;
 mod wrap;
@@ -138,6 +139,7 @@ pub use switching::SwitchPlan;
 pub use tool_pins::{PinStore, ToolApproval, ToolPins};
 pub use tool_policy::{HidingRule, ToolPolicy};
 pub use trust::TrustStore;
+pub use unattended::{Grant, GrantWord, SecretReference, Supply, Unattended};
 pub use validate::{validate_file, validate_text};
 pub use wrap::{
     BridgeCommand, HostTarget, KeptNames, WrapEdit, WrapError, WrapFailure, WrapRecord, WrappedEntry,

@@ -203,7 +203,7 @@ impl Facts {
         entry.below = entry.switch.clone();
         self.overrides.apply(entry);
         entry.blocked = self.policy.check(entry);
-        let helper = entry.remote().is_some_and(|remote| remote.helper.is_some());
+        let helper = entry.mints_by_command();
         (entry.approval, entry.first_use) = match entry.scope {
             Scope::Project if entry.host.is_some() => (self.approvals.of_host(entry), false),
             Scope::Project => self.approvals.of(entry),
@@ -216,9 +216,14 @@ impl Facts {
         }
         if matches!(entry.approval, Approval::Changed(_))
             && let Server::Remote(remote) = &mut entry.server
-            && let Some(helper) = &mut remote.helper
         {
-            helper.may_run = false;
+            if let Some(helper) = &mut remote.helper {
+                helper.may_run = false;
+            }
+            // What was agreed to is how credentials are had, all of it.
+            if let Some(auth) = remote.unattended.as_mut().filter(|auth| auth.commands().next().is_some()) {
+                auth.may_run = false;
+            }
         }
     }
 }

@@ -2,11 +2,13 @@
 //! entry, the order of providers is in the plan.
 
 use mcp_auth::{
-    AuthSettings, EnvPolicy, HelperSpec, OAuthSpec, Secret, Target, WithholdReason, take_userinfo,
+    AuthSettings, EnvPolicy, GrantKind, GrantSpec, HelperSpec, IdentityProviderSpec, OAuthSpec, Secret,
+    SecretSource, Target, TokenSpec, UnattendedSpec, UnattendedSupply, WithholdReason, take_userinfo,
 };
 
 use crate::entry::{Helper, OAuth, Remote, ServerEntry};
 use crate::env::CLIENT_SECRET;
+use crate::unattended::{Grant, GrantWord, SecretReference, Supply, Unattended};
 use crate::{Env, Scope, chain, plugin};
 
 /// What stands in the helper's URL variable for a part that the helper may not see.
@@ -38,18 +40,98 @@ impl ServerEntry {
         }
         settings.helper = remote.helper.as_ref().map(|helper| {
             let mut spec = helper_spec(helper, remote, env);
-            // A helper that asks this program for the server it mints for would wait for itself.
-            spec.env.insert(chain::VARIABLE.into(), self.chain_below().into());
-            if let Some(root) = &self.plugin {
-                spec.env.insert(plugin::VARIABLE.into(), root.into());
-            }
+            for_children(&mut spec, self);
             spec
         });
         settings.helper_withheld =
             remote.helper.as_ref().filter(|helper| !helper.may_run).map(|_| WithholdReason::UntrustedFolder);
+        settings.unattended = remote.unattended.as_ref().map(|auth| {
+            let mut spec = unattended_spec(auth, remote, env);
+            spec.commands_mut().for_each(|command| for_children(command, self));
+            spec
+        });
         settings.oauth = remote.oauth.as_ref().map(|oauth| oauth_spec(oauth, env, self.scope));
         settings.oauth_off = remote.oauth_off;
         Some((target, settings))
+    }
+}
+
+/// What a command of `entry` is told of where it runs.
+fn for_children(spec: &mut HelperSpec, entry: &ServerEntry) {
+    // A helper that asks this program for the server it mints for would wait for itself.
+    spec.env.insert(chain::VARIABLE.into(), entry.chain_below().into());
+    if let Some(root) = &entry.plugin {
+        spec.env.insert(plugin::VARIABLE.into(), root.into());
+    }
+}
+
+fn unattended_spec(auth: &Unattended, remote: &Remote, env: &Env) -> UnattendedSpec {
+    let supply = match &auth.supply {
+        Supply::File(path) => UnattendedSupply::File(path.expose().clone()),
+        Supply::Grant(grant) => UnattendedSupply::Grant(Box::new(grant_spec(grant, auth, remote, env))),
+    };
+    let mut spec = UnattendedSpec::new(supply);
+    spec.withheld = (!auth.may_run).then_some(WithholdReason::UntrustedFolder);
+    spec
+}
+
+fn grant_spec(grant: &Grant, auth: &Unattended, remote: &Remote, env: &Env) -> GrantSpec {
+    let source = |reference: &Option<SecretReference>| {
+        reference.as_ref().map(|reference| secret_source(reference, auth, remote, env))
+    };
+    let mut oauth = OAuthSpec::default();
+    oauth.client_id = Some(grant.client_id.clone());
+    oauth.issuer.clone_from(&grant.issuer);
+    // A block is of a person's own file: a project cannot have one.
+    oauth.issuer_is_confirmed = true;
+    oauth.scopes.clone_from(&grant.scopes);
+    oauth.resource.clone_from(&grant.resource);
+    let mut spec = GrantSpec::new(
+        match grant.word {
+            GrantWord::ClientCredentials => GrantKind::ClientCredentials,
+            GrantWord::PrivateKeyJwt => GrantKind::PrivateKeyJwt,
+            GrantWord::JwtBearer => GrantKind::JwtBearer,
+            GrantWord::TokenExchange => GrantKind::TokenExchange,
+            GrantWord::EnterpriseManaged => GrantKind::EnterpriseManaged,
+            GrantWord::WorkloadIdentity => GrantKind::WorkloadIdentity,
+        },
+        oauth,
+    );
+    spec.token_endpoint.clone_from(&grant.token_endpoint);
+    spec.audience.clone_from(&grant.audience);
+    spec.client_secret = source(&grant.client_secret);
+    spec.key = source(&grant.key);
+    spec.key_id.clone_from(&grant.key_id);
+    spec.algorithm.clone_from(&grant.algorithm);
+    spec.token = source(&grant.token).map(|token| TokenSpec::new(token).of_type(grant.token_type.clone()));
+    spec.actor = source(&grant.actor).map(|actor| TokenSpec::new(actor).of_type(grant.actor_type.clone()));
+    spec.requested_token_type.clone_from(&grant.requested_token_type);
+    spec.identity_provider =
+        grant.idp_token_endpoint.clone().zip(grant.idp_client_id.clone()).map(|(at, id)| {
+            let mut provider = IdentityProviderSpec::new(at, id);
+            provider.client_secret = source(&grant.idp_client_secret);
+            provider
+        });
+    spec
+}
+
+fn secret_source(reference: &SecretReference, auth: &Unattended, remote: &Remote, env: &Env) -> SecretSource {
+    match reference {
+        SecretReference::Variable(name) => {
+            SecretSource::Variable { name: name.clone(), value: env.var(name).map(Secret::new) }
+        }
+        SecretReference::File(path) => SecretSource::File(path.expose().clone()),
+        SecretReference::Command(command) => {
+            let helper = Helper {
+                command: command.clone(),
+                cwd: auth.cwd.clone(),
+                scrubbed: false,
+                may_run: auth.may_run,
+                timeout: auth.timeout,
+                ttl: None,
+            };
+            SecretSource::Command(helper_spec(&helper, remote, env))
+        }
     }
 }
 
@@ -214,6 +296,32 @@ mod tests {
             let withheld = matches!(scope, Scope::Project | Scope::Local);
             assert_eq!(settings.helper_withheld.is_some(), withheld, "{scope}");
             assert!(settings.helper.is_some(), "a withheld helper stays part of the plan");
+        }
+    }
+
+    #[test]
+    fn s_n21_auth_is_a_persons_own_and_its_commands_wait_for_trust_as_helpers_do() {
+        let file = r#"{"type": "http", "url": "https://h.example", "auth": {"file": "/run/token"}}"#;
+        let command = r#"{"type": "http", "url": "https://h.example", "auth": {"grant": "client_credentials",
+            "clientId": "robot", "clientSecret": "${cmd:print-it}", "issuer": "https://as.example"}}"#;
+        for scope in SCOPES.into_iter().filter(|scope| *scope != Scope::Project) {
+            for (entry, trusted) in [(file, false), (command, true), (command, false)] {
+                let mut auth = lowered(scope, entry, env(), trusted).1.unattended.unwrap();
+                let waits = scope == Scope::Local && entry == command && !trusted;
+                assert_eq!(auth.withheld.is_some(), waits, "{scope} {trusted}");
+                let runs: Vec<_> = auth.commands_mut().map(|spec| spec.command.clone()).collect();
+                assert_eq!(runs, if entry == command { vec!["print-it"] } else { Vec::new() });
+            }
+        }
+        let home = tempfile::tempdir().unwrap();
+        for entry in [file, command] {
+            let text = format!(r#"{{"mcpServers": {{"x": {entry}}}}}"#);
+            std::fs::write(home.path().join(".mcp.json"), text).unwrap();
+            let mut request = Request::new(home.path(), Env::new().with("HOME", home.path()));
+            request.managed_dir = Some(home.path().join("managed"));
+            let config = Config::load(&request);
+            let mut problems = config.problems.iter();
+            assert!(problems.any(|problem| problem.message.contains("not taken from the file of a project")));
         }
     }
 

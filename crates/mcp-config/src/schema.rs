@@ -4,6 +4,7 @@
 //! wrong: half a configuration must not reach a server. Any other wrong field is ignored with a warning.
 //! Either way the other entries are read.
 
+mod auth;
 mod fields;
 mod headers_file;
 mod json_schema;

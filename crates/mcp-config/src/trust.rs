@@ -24,7 +24,7 @@ use serde_json::{Map, Value, json};
 
 use crate::consent::{Record, Slot, Terms};
 use crate::decision_file::DecisionFile;
-use crate::decisions::{HELPER, SETTLED, file_of};
+use crate::decisions::{MINTS, SETTLED, file_of};
 use crate::entry::{Scope, ServerEntry};
 use crate::locations::DECISIONS_FILE;
 use crate::project::{canonical, project_key};
@@ -188,7 +188,7 @@ fn slot(entry: &ServerEntry) -> Slot {
 
 /// What is agreed to: the whole entry of a project, the helper alone of a person's own.
 fn subject(entry: &ServerEntry) -> Terms {
-    if entry.scope == Scope::Local { entry.terms().only(&[HELPER]) } else { entry.terms().clone() }
+    if entry.scope == Scope::Local { entry.terms().only(&MINTS) } else { entry.terms().clone() }
 }
 
 /// Keeps what `entry` says; returns whether that is new.

@@ -96,6 +96,10 @@ impl Parts<'_> {
             if let Some(helper) = &mut settings.helper {
                 forget_terminal(&mut helper.env);
             }
+            let auth = settings.unattended.as_mut();
+            auth.into_iter()
+                .flat_map(|auth| auth.commands_mut())
+                .for_each(|command| forget_terminal(&mut command.env));
             settings
         });
         settings.hash(&mut digest);
@@ -273,6 +277,10 @@ mod tests {
             ("provider settings", |entry| {
                 let spec = CustomSpec::new("acme").with_settings(Secret::new("two"));
                 entry.settings.custom = Some(spec);
+            }),
+            ("auth", |entry| {
+                let supply = mcp_auth::UnattendedSupply::File("/run/token".into());
+                entry.settings.unattended = Some(mcp_auth::UnattendedSpec::new(supply));
             }),
             ("client", |entry| entry.oauth().client_id = Some("app".to_owned())),
             ("client secret", |entry| entry.oauth().client_secret = Some(Secret::new("two"))),

@@ -8,7 +8,7 @@ use http::header::AUTHORIZATION;
 use mcp_auth::oauth::store::SignInRecord;
 use mcp_auth::{
     AuthError, AuthProvider as _, Credentials, HeadersHelper, HelperRun, ProviderKind, Role, StaticHeaders,
-    doubts, outline,
+    TokenFile, UnattendedSupply, doubts, outline,
 };
 
 use crate::{Host, ServerAuth};
@@ -64,19 +64,32 @@ impl Host {
             Some(spec) => Some(HeadersHelper::new(spec.clone(), auth.target.clone()).observe().await),
             None => None,
         };
-        let minted = run.as_ref().and_then(|run| run.supplied.as_ref().ok());
+        let of_file = self.of_file(auth).await?;
+        let minted = run.as_ref().and_then(|run| run.supplied.as_ref().ok()).or(of_file.as_ref());
         let sent = minted.map_or_else(|| fixed.clone(), |minted| fixed.overlaid_with(minted));
         let mut headers: Vec<HeaderOutline> =
             sent.names().filter_map(|(name, supplier)| of(&sent, &fixed, name, supplier, now)).collect();
         // What stands beside the headers of a run is a line of its stderr, and that is told with the run.
         let remark = sent.remark();
         let doubts = doubts(&sent, now).into_iter().filter(|doubt| remark != Some(doubt)).collect();
+        if let Some(grant) = grant(auth) {
+            headers.retain(|header| header.name != AUTHORIZATION.as_str());
+            headers.push(of_grant(grant, &fixed));
+        }
         if auth.plan.role(ProviderKind::OAuth) == Some(Role::Authority)
             && let Some(record) = self.sign_in_of(auth).await?
         {
             headers.push(of_sign_in(&record, now));
         }
         Ok(HeaderReport { headers, doubts, run })
+    }
+
+    /// What is in the file of its `auth`: to look at that contacts nobody.
+    async fn of_file(&self, auth: &ServerAuth) -> Result<Option<Credentials>, AuthError> {
+        match auth.plan.settings().unattended.as_ref().map(|auth| &auth.supply) {
+            Some(UnattendedSupply::File(path)) => TokenFile::new(path).credentials().await.map(Some),
+            _ => Ok(None),
+        }
     }
 
     /// The sign-in that is kept for this server; the one obtained last, where there are several.
@@ -102,6 +115,23 @@ fn of(
         is_credential: sent.is_credential(name),
         replaces,
     })
+}
+
+/// The name of the grant that answers for the server, if one does.
+fn grant(auth: &ServerAuth) -> Option<&'static str> {
+    let spec = auth.plan.settings().unattended.as_ref().filter(|spec| spec.withheld.is_none())?;
+    matches!(spec.supply, UnattendedSupply::Grant(_)).then(|| spec.name())
+}
+
+/// The header of a grant: its token is had when it is sent.
+fn of_grant(grant: &str, fixed: &Credentials) -> HeaderOutline {
+    HeaderOutline {
+        name: AUTHORIZATION.as_str().to_owned(),
+        supplier: grant.to_owned(),
+        outline: "an access token, which the authorization server gives when it is needed".to_owned(),
+        is_credential: true,
+        replaces: fixed.supplier(&AUTHORIZATION).map(str::to_owned),
+    }
 }
 
 /// The header of a sign-in, as far as its file tells: its token is not read.

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::server::at;
 
 /// The field of an entry that names a provider of the program's own in its member `type`, and has its settings beside that.
+/// With `grant` or `file` in the place of `type` it is this crate's to read, whatever the program has.
 pub const AUTH_FIELD: &str = "auth";
 
 /// What makes a provider for one server.
@@ -97,7 +98,10 @@ impl Providers {
         config: &Config,
         settings: &mut AuthSettings,
     ) -> Result<Option<Arc<dyn AuthProvider>>, String> {
-        let Some(extra) = entry.extra(AUTH_FIELD) else { return Ok(None) };
+        // A grant or a file is none of the program's own: it has no `type`.
+        let Some(extra) = entry.extra(AUTH_FIELD).filter(|_| settings.unattended.is_none()) else {
+            return Ok(None);
+        };
         let Kind { kind } = extra.read().map_err(|problem| problem.to_line())?;
         let Some(make) = self.0.get(&kind) else {
             let known: Vec<&str> = self.0.keys().map(String::as_str).collect();

@@ -19,6 +19,10 @@ pub(crate) fn secrets(entry: &ServerEntry, env: &Env) -> Secrets {
         if let Some(helper) = &remote.helper {
             secrets.insert_found_in(helper.command.expose());
         }
+        if let Some(auth) = &remote.unattended {
+            auth.commands().for_each(|command| secrets.insert_found_in(command));
+            secrets.extend(auth.variables().filter_map(|name| env.var(name)));
+        }
         if let Some(secret) = env.var("MCP_CLIENT_SECRET") {
             secrets.insert(secret);
         }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use mcp_auth::HttpExchange;
 use mcp_auth::oauth::{OAuthLogin, OAuthProvider};
 use mcp_auth::{
-    AuthError, AuthPlan, AuthProvider, AuthSettings, Parts, ProviderKind, ProviderSnapshot, Role, Target,
+    AuthError, AuthErrorKind, AuthPlan, AuthProvider, AuthSettings, Parts, ProviderKind, ProviderSnapshot,
+    Role, Target, TokenFile, UnattendedSpec, UnattendedSupply,
 };
 use mcp_config::{Config, Gate, Origin, Pointer, Problem, ServerEntry, Severity, Stdio};
 use mcp_status::{
@@ -80,8 +81,8 @@ pub struct ServerAuth {
     pub plan: AuthPlan,
     /// OAuth, where the plan has a role for it.
     pub oauth: Option<OAuthProvider>,
-    /// The provider of the program's own that the entry names; why it could not be made.
-    custom: Result<Option<Arc<dyn AuthProvider>>, String>,
+    /// The provider that the entry names in its `auth`, the program's own or one of ours; why it could not be made.
+    pub(crate) custom: Result<Option<Arc<dyn AuthProvider>>, String>,
     /// The origin of its address, for messages.
     pub origin: String,
     /// How its authorization servers are reached.
@@ -98,8 +99,15 @@ impl ServerAuth {
     ) -> Self {
         let custom = host.options().providers.make(&target, entry, config, &mut settings);
         let settings = &settings;
+        let withheld = settings.unattended.as_ref().is_some_and(|auth| auth.withheld.is_some());
         let endpoint = endpoint(entry, target.url.clone());
         let http = host.connector().http().sign_in_exchanges(&endpoint);
+        let custom = match &settings.unattended {
+            Some(auth) if !withheld => unattended(host, auth, &target, &http)
+                .map(Some)
+                .map_err(|error| format!("{}: failed to {error}", at(entry))),
+            _ => custom,
+        };
         let plan = AuthPlan::resolve(settings);
         let wanted = matches!(plan.role(ProviderKind::OAuth), Some(Role::Authority | Role::Fallback));
         let oauth =
@@ -137,6 +145,25 @@ impl ServerAuth {
     pub fn sign_in(&self, host: &Host) -> OAuthLogin {
         host.oauth_login(self, &[])
     }
+}
+
+/// What an entry says of credentials without a person, as a provider.
+fn unattended(
+    host: &Host,
+    auth: &UnattendedSpec,
+    target: &Target,
+    http: &Arc<dyn HttpExchange>,
+) -> Result<Arc<dyn AuthProvider>, AuthError> {
+    Ok(match &auth.supply {
+        UnattendedSupply::Grant(grant) => {
+            let renewals = host.renewals().clone();
+            Arc::new(OAuthProvider::unattended(target.clone(), grant, http.clone(), renewals)?)
+        }
+        UnattendedSupply::File(path) => Arc::new(TokenFile::new(path)),
+        _ => {
+            return Err(AuthError::new(AuthErrorKind::Misconfigured, "use `auth`: it is of an unknown kind"));
+        }
+    })
 }
 
 fn line(origin: &Origin) -> Option<usize> {
@@ -226,7 +253,7 @@ impl ConfiguredServer {
         // A provider of the program's own is asked again as a helper is, and comes before a sign-in as that does.
         let helper = self.auth.as_ref().is_some_and(|auth| {
             let settings = auth.plan.settings();
-            settings.helper.is_some() || settings.custom.is_some()
+            settings.helper.is_some() || settings.custom.is_some() || settings.unattended.is_some()
         });
         let snapshot = self.snapshot();
         ActionFacts::new(transport)

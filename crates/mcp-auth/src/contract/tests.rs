@@ -88,7 +88,7 @@ async fn chains_keep_the_contract() {
     })
     .await
     .unwrap();
-    check(|| Subject::new(Chain::withheld(base())).with_secret("canary")).await.unwrap();
+    check(|| Subject::new(Chain::withheld(base(), "headersHelper")).with_secret("canary")).await.unwrap();
 }
 
 #[tokio::test]

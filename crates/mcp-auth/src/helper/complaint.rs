@@ -25,6 +25,15 @@ impl Complaint {
         Self::of(&output.stderr.head(), &output.stderr.tail(), &known_secrets(&output.stdout, invocation))
     }
 
+    /// The same of a command whose whole output is a secret, plain words as well.
+    #[cfg(feature = "oauth")]
+    pub(super) fn of_secret(output: &Output, invocation: &Invocation) -> Self {
+        let mut secrets = known_secrets(&output.stdout, invocation);
+        let stdout = String::from_utf8_lossy(&output.stdout[..output.stdout.len().min(MAX_SEARCHED)]);
+        secrets.extend(stdout.lines().map(str::trim));
+        Self::of(&output.stderr.head(), &output.stderr.tail(), &secrets)
+    }
+
     fn of(head: &str, tail: &str, secrets: &Secrets) -> Self {
         let lines = |text: &str| {
             let lines: Vec<String> = secrets.lines(text).iter().map(|line| sentence(line)).collect();

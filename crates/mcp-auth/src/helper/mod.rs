@@ -113,7 +113,10 @@ impl fmt::Debug for HeadersHelper {
     }
 }
 
-type Headers = Vec<(HeaderName, HeaderValue)>;
+/// What is done with a helper, in an error.
+const TASK: &str = "run the headers helper";
+
+pub(crate) type Headers = Vec<(HeaderName, HeaderValue)>;
 
 /// What a run that succeeded supplied.
 #[derive(Clone, Debug)]
@@ -156,14 +159,14 @@ async fn headers(invocation: &Invocation, limit: Duration) -> Result<RunOutput, 
 }
 
 async fn supplied(invocation: &Invocation, limit: Duration) -> Result<RunOutput, AuthError> {
-    outcome(&ran(invocation, limit).await?, invocation, limit)
+    outcome(&ran(invocation, limit, TASK).await?, invocation, limit)
 }
 
-async fn ran(invocation: &Invocation, limit: Duration) -> Result<Output, AuthError> {
+async fn ran(invocation: &Invocation, limit: Duration, task: &str) -> Result<Output, AuthError> {
     run::run(invocation, limit).await.map_err(|error| {
         // The path is the person's own, and a folder that is gone is the usual cause.
         let cwd = invocation.cwd.display();
-        failure(&format!("it could not be started in `{cwd}` ({})", error.kind()), None, None)
+        failure(task, &format!("it could not be started in `{cwd}` ({})", error.kind()), None, None)
             .with_source(error)
     })
 }
@@ -178,22 +181,56 @@ fn outcome(output: &Output, invocation: &Invocation, limit: Duration) -> Result<
             let line = complaint.as_ref().and_then(Complaint::telling_line);
             Ok(RunOutput { headers, until, remark: line.map(|line| format!("stderr: {line}")) })
         }
-        Err(Flaw { mut what, exit_code, said }) => {
-            if let Some(said) =
-                said.map(|said| complaint::shown(&said, invocation)).filter(|said| !said.is_empty())
-            {
-                what = format!("{what}: {said}");
-            }
-            let complaint = Complaint::new(output, invocation);
-            let said = [&invocation.command, complaint.telling_line().unwrap_or_default(), complaint.tail()];
-            let kept = env::missed(&invocation.withheld, &said);
-            let error = failure(&what, complaint.telling_line(), kept).with_exit_code(exit_code);
-            tracing::debug!(
-                server = %invocation.server, %error, stderr = %complaint.tail(), "the headers helper failed"
-            );
-            Err(error)
-        }
+        Err(flaw) => Err(flawed(flaw, TASK, &Complaint::new(output, invocation), invocation)),
     }
+}
+
+/// What is wrong with a run, in words, with what it printed of that.
+fn flawed(flaw: Flaw, task: &str, complaint: &Complaint, invocation: &Invocation) -> AuthError {
+    let Flaw { mut what, exit_code, said } = flaw;
+    let said = said.map(|said| complaint::shown(&said, invocation)).filter(|said| !said.is_empty());
+    if let Some(said) = said {
+        what = format!("{what}: {said}");
+    }
+    let said = [&invocation.command, complaint.telling_line().unwrap_or_default(), complaint.tail()];
+    let kept = env::missed(&invocation.withheld, &said);
+    let error = failure(task, &what, complaint.telling_line(), kept).with_exit_code(exit_code);
+    tracing::debug!(server = %invocation.server, %error, stderr = %complaint.tail(), "a command for credentials failed");
+    error
+}
+
+/// What a command prints that stands for one secret: it is run as a helper is, with the same limits.
+///
+/// # Errors
+///
+/// It failed, in the words for a helper; `what` says what it was run for.
+#[cfg(feature = "oauth")]
+pub(crate) async fn printed(spec: &HelperSpec, target: &Target, what: &str) -> Result<String, AuthError> {
+    let invocation = HeadersHelper::new(spec.clone(), target.clone()).invocation;
+    let task = format!("run the command for {what}");
+    let _turn = sharing::turn(&task).await?;
+    let output = ran(&invocation, spec.timeout, &task).await?;
+    let flaw = match ended(&output, spec.timeout, "") {
+        Ok(_) => match String::from_utf8(output.stdout.clone()) {
+            Ok(text) => return Ok(text),
+            Err(_) => Flaw { what: OutputError::NotText.to_string(), exit_code: Some(0), said: None },
+        },
+        Err(flaw) => flaw,
+    };
+    Err(flawed(flaw, &task, &Complaint::of_secret(&output, &invocation), &invocation))
+}
+
+/// The headers in a text that has the form of a helper's output, and until when they are good.
+///
+/// # Errors
+///
+/// What it is instead, without any of it.
+#[cfg(feature = "oauth")]
+pub(crate) fn headers_in(text: &[u8]) -> Result<(Headers, Option<SystemTime>), String> {
+    let printed = parse::printed(text).map_err(|error| error.to_string()).and_then(not_void)?;
+    let own = expiry::of(&printed.headers, None, SystemTime::UNIX_EPOCH);
+    let expiry = own.into_iter().chain(printed.until).min();
+    Ok((printed.headers, expiry))
 }
 
 /// What is wrong with a run: a fragment that goes on after "run the headers helper:".
@@ -205,23 +242,26 @@ struct Flaw {
 }
 
 fn judge(output: &Output, limit: Duration) -> Result<HelperOutput, Flaw> {
+    let exit_code = ended(output, limit, "; headersHelperTimeoutMs of its entry allows more")?;
+    let flaw = |what, said| Flaw { what, exit_code, said };
+    match parse::printed(&output.stdout) {
+        Ok(printed) => not_void(printed).map_err(|what| flaw(what, None)),
+        Err(error) => {
+            let what = error.to_string();
+            Err(flaw(what, if let OutputError::Failure(said) = error { Some(said) } else { None }))
+        }
+    }
+}
+
+/// The exit code of a run that ended well. `more` is what allows a longer one.
+fn ended(output: &Output, limit: Duration, more: &str) -> Result<Option<i32>, Flaw> {
     let stopped = |what| Err(Flaw { what, exit_code: None, said: None });
     match &output.ended {
-        RunEnd::Exited(status) if status.success() => {
-            let flaw = |what, said| Flaw { what, exit_code: status.code(), said };
-            match parse::printed(&output.stdout) {
-                Ok(printed) => not_void(printed).map_err(|what| flaw(what, None)),
-                Err(error) => {
-                    let what = error.to_string();
-                    Err(flaw(what, if let OutputError::Failure(said) = error { Some(said) } else { None }))
-                }
-            }
-        }
+        RunEnd::Exited(status) if status.success() => Ok(status.code()),
         RunEnd::Exited(status) => Err(Flaw { what: manner(*status), exit_code: status.code(), said: None }),
-        RunEnd::TimedOut => stopped(format!(
-            "it did not finish within {} s and was stopped; headersHelperTimeoutMs of its entry allows more",
-            limit.as_secs_f64()
-        )),
+        RunEnd::TimedOut => {
+            stopped(format!("it did not finish within {} s and was stopped{more}", limit.as_secs_f64()))
+        }
         RunEnd::TooMuchOutput => {
             stopped(format!("it printed more than {} KiB and was stopped", run::MAX_STDOUT / 1024))
         }
@@ -239,10 +279,10 @@ fn not_void(printed: HelperOutput) -> Result<HelperOutput, String> {
 }
 
 /// `kept` is a variable that it may have missed, because it is not for a helper that a repository brought along.
-fn failure(what: &str, stderr: Option<&str>, kept: Option<&str>) -> AuthError {
+fn failure(task: &str, what: &str, stderr: Option<&str>, kept: Option<&str>) -> AuthError {
     let stderr = stderr.map(|line| format!(" (stderr: {line})")).unwrap_or_default();
     let kept = kept.map(|name| format!("; {name} is set and was kept from it")).unwrap_or_default();
-    AuthError::new(AuthErrorKind::SourceFailed, format!("run the headers helper: {what}{stderr}{kept}"))
+    AuthError::new(AuthErrorKind::SourceFailed, format!("{task}: {what}{stderr}{kept}"))
 }
 
 fn manner(status: ExitStatus) -> String {

@@ -7,10 +7,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::run::Invocation;
-use super::{RunOutput, failure, headers};
+use super::{RunOutput, TASK, failure, headers};
 use crate::AuthError;
 use crate::flight::Flight;
 
@@ -34,7 +34,12 @@ pub(super) async fn run(invocation: &Arc<Invocation>, limit: Duration) -> Result
             return outcome;
         }
     }
-    Err(failure("it stopped unexpectedly", None, None))
+    Err(failure(TASK, "it stopped unexpectedly", None, None))
+}
+
+/// A turn, which ends when it is dropped.
+pub(super) async fn turn(task: &str) -> Result<SemaphorePermit<'static>, AuthError> {
+    RUNNING.acquire().await.map_err(|_| failure(task, "no turn was given", None, None))
 }
 
 fn join(invocation: &Arc<Invocation>, limit: Duration) -> Arc<Run> {
@@ -48,7 +53,7 @@ fn join(invocation: &Arc<Invocation>, limit: Duration) -> Arc<Run> {
     let run = Flight::start({
         let invocation = invocation.clone();
         async move {
-            let _turn = RUNNING.acquire().await.map_err(|_| failure("no turn was given", None, None))?;
+            let _turn = turn(TASK).await?;
             headers(&invocation, limit).await
         }
     });

@@ -27,7 +27,7 @@ impl HeadersHelper {
     /// Runs the command once, now, for a person who looks at it. Neither shared with another run nor remembered.
     pub async fn observe(&self) -> HelperRun {
         let began = tokio::time::Instant::now();
-        let output = match ran(&self.invocation, self.spec.timeout).await {
+        let output = match ran(&self.invocation, self.spec.timeout, super::TASK).await {
             Ok(output) => output,
             Err(error) => {
                 let took = began.elapsed();

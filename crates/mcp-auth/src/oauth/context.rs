@@ -32,6 +32,9 @@ impl Context {
         let spec = &self.settings.spec;
         let pins = Pins { metadata: spec.auth_server_metadata_url.as_ref(), issuer: spec.issuer.as_deref() };
         let url = &self.target.url;
+        if let Some(endpoint) = &self.settings.token_endpoint {
+            return Ok(discovery::at_token_endpoint(url, endpoint, spec.issuer.as_deref()));
+        }
         let mut found = discovery::discover(&*self.http, url, pins, challenges, self.needs()).await?;
         // Security: a deliberate opt-in of the entry, for a server that says nothing; the verifier is sent in any case.
         if spec.assume_pkce && found.server.code_challenge_methods_supported.is_none() {
@@ -237,6 +240,7 @@ impl Context {
             issuer: &discovery.issuer,
             client,
             resource,
+            audience: self.settings.audience.as_deref(),
             dpop,
             clock: &self.clock,
         })

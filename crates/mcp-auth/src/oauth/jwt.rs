@@ -13,7 +13,10 @@ use serde_json::{Value, json};
 use crate::{AuthError, AuthErrorKind, Secret};
 
 /// A private key that signs JWTs: P-256 (`ES256`) or RSA (`RS256`, 2048 bits and more).
-pub struct SigningKey(Key);
+pub struct SigningKey {
+    key: Key,
+    id: Option<String>,
+}
 
 enum Key {
     Es256(EcdsaKeyPair),
@@ -39,7 +42,7 @@ impl SigningKey {
         let der = STANDARD.decode(text).map_err(|_| bad("it is not base64"))?;
         match label {
             "PRIVATE KEY" => Self::from_pkcs8(&der),
-            "RSA PRIVATE KEY" => rsa::KeyPair::from_der(&der).ok().map(|key| Self(Key::Rs256(key))),
+            "RSA PRIVATE KEY" => rsa::KeyPair::from_der(&der).ok().map(|key| Self::of(Key::Rs256(key))),
             _ => return Err(bad("only PKCS #8 (and PKCS #1 for RSA) is supported")),
         }
         .ok_or_else(|| bad("it is neither a P-256 nor an RSA key of 2048 bits or more"))
@@ -49,9 +52,19 @@ impl SigningKey {
     pub(crate) fn from_pkcs8(der: &[u8]) -> Option<Self> {
         if let Ok(key) = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, der, &SystemRandom::new())
         {
-            return Some(Self(Key::Es256(key)));
+            return Some(Self::of(Key::Es256(key)));
         }
-        rsa::KeyPair::from_pkcs8(der).ok().map(|key| Self(Key::Rs256(key)))
+        rsa::KeyPair::from_pkcs8(der).ok().map(|key| Self::of(Key::Rs256(key)))
+    }
+
+    fn of(key: Key) -> Self {
+        Self { key, id: None }
+    }
+
+    /// The same key under the name that its `kid` has for it (RFC 7515 section 4.1.4).
+    #[must_use]
+    pub fn with_id(self, id: impl Into<String>) -> Self {
+        Self { id: Some(id.into()), ..self }
     }
 
     /// A fresh P-256 key as a PKCS #8 document.
@@ -63,7 +76,7 @@ impl SigningKey {
 
     /// The `alg` of signatures of this key (RFC 7518 section 3.1).
     pub(crate) fn algorithm(&self) -> &'static str {
-        match &self.0 {
+        match &self.key {
             Key::Es256(_) => "ES256",
             Key::Rs256(_) => "RS256",
         }
@@ -71,7 +84,7 @@ impl SigningKey {
 
     /// The public key as a JWK (RFC 7518 section 6), for the keys that are sent along: P-256 only.
     pub(crate) fn public_jwk(&self) -> Option<Value> {
-        match &self.0 {
+        match &self.key {
             Key::Es256(key) => {
                 // The uncompressed point: 0x04, then both coordinates.
                 let (x, y) = key.public_key().as_ref().get(1..)?.split_at_checked(32)?;
@@ -84,10 +97,13 @@ impl SigningKey {
     /// `header.claims.signature`; `alg` is added to the header.
     pub(crate) fn sign(&self, mut header: Value, claims: &Value) -> Result<String, AuthError> {
         header["alg"] = self.algorithm().into();
+        if let Some(id) = &self.id {
+            header["kid"] = id.as_str().into();
+        }
         let input = format!("{}.{}", base64url(header.to_string()), base64url(claims.to_string()));
         let random = SystemRandom::new();
         let failed = |_| AuthError::new(AuthErrorKind::SourceFailed, "sign a token: the key was refused");
-        let signature = match &self.0 {
+        let signature = match &self.key {
             Key::Es256(key) => key.sign(&random, input.as_bytes()).map_err(failed)?.as_ref().to_vec(),
             Key::Rs256(key) => {
                 let mut signature = vec![0; key.public().modulus_len()];

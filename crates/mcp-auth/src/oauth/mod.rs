@@ -32,6 +32,8 @@ mod numbers;
 mod provider;
 mod said;
 mod settings;
+#[cfg(feature = "helper")]
+mod unattended;
 mod urls;
 
 pub mod store;
@@ -50,7 +52,7 @@ pub use grant::login::{
 pub use jwt::SigningKey;
 pub use mcp_text::{OWN_AUTHORIZE_PARAMS, OWN_CLIENT_METADATA};
 pub use provider::OAuthProvider;
-pub use settings::{AssertionSource, Grant, IdentityProvider, OAuthSettings};
+pub use settings::{AssertionSource, Grant, IdentityProvider, OAuthSettings, TokenExchange};
 
 #[cfg(test)]
 mod fake;

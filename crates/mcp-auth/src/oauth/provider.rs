@@ -11,7 +11,8 @@ use std::sync::Arc;
 mod facts;
 mod source;
 
-use self::source::{NAME, OAuthSource};
+pub(crate) use self::source::NAME;
+use self::source::OAuthSource;
 use super::clock::Clock;
 use super::context::Context;
 use super::settings::OAuthSettings;
@@ -63,7 +64,7 @@ impl OAuthProvider {
 
 impl AuthProvider for OAuthProvider {
     fn name(&self) -> &str {
-        NAME
+        self.flight.source().name()
     }
 
     fn capabilities(&self) -> Capabilities {

@@ -3,8 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
+use url::Url;
+
 use super::jwt::SigningKey;
-use crate::{AuthFuture, OAuthSpec, Renewals, Secret};
+use super::provider::NAME;
+use crate::{AuthError, AuthErrorKind, AuthFuture, OAuthSpec, Renewals, Secret};
 
 /// Everything that is configured about OAuth for one server.
 #[derive(Clone, Debug)]
@@ -25,6 +28,22 @@ pub struct OAuthSettings {
     /// The scopes that a person asks for at this sign-in: on top of what an earlier one was granted, and in place of those
     /// of `spec` and of the server.
     pub requested_scopes: Vec<String>,
+    /// The secret of the client where it has to be read first; for grants without a person, in the place of that of `spec`.
+    pub secret_source: Option<Arc<dyn AssertionSource>>,
+    /// Its private key in PEM, in the same way in the place of `client_key`.
+    pub key_source: Option<Arc<dyn AssertionSource>>,
+    /// The `kid` of what the key from there signs (RFC 7515 section 4.1.4).
+    pub key_id: Option<String>,
+    /// The `alg` that the key from there has to have: another one is an error.
+    pub key_algorithm: Option<String>,
+    /// The token endpoint, in the place of discovery: a person has named it. For grants without a person.
+    pub token_endpoint: Option<Url>,
+    /// The `audience` parameter of token requests without a person; none unless set.
+    pub audience: Option<String>,
+    /// A grant without a person is used before the first request, and not once the server refuses one.
+    pub asks_ahead: bool,
+    /// What the provider is called: `oauth`, or the name of a grant that has a place of its own in the plan.
+    pub name: &'static str,
     /// Counts the renewals of these tokens among those of the program.
     pub renewals: Renewals,
 }
@@ -39,6 +58,14 @@ impl OAuthSettings {
             client_issuer: None,
             client_name: env!("CARGO_PKG_NAME").to_owned(),
             requested_scopes: Vec::new(),
+            secret_source: None,
+            key_source: None,
+            key_id: None,
+            key_algorithm: None,
+            token_endpoint: None,
+            audience: None,
+            asks_ahead: false,
+            name: NAME,
             renewals: Renewals::default(),
         }
     }
@@ -79,6 +106,36 @@ impl OAuthSettings {
     }
 }
 
+impl OAuthSettings {
+    /// The same with the secret and the key of the client as they are now.
+    pub(crate) async fn with_secrets(&self) -> Result<Self, AuthError> {
+        let mut settings = self.clone();
+        if let Some(source) = &self.secret_source {
+            settings.spec.client_secret = Some(source.assertion("").await?);
+        }
+        if let Some(source) = &self.key_source {
+            settings.client_key = Some(Arc::new(self.key_of(&source.assertion("").await?)?));
+        }
+        Ok(settings)
+    }
+
+    fn key_of(&self, pem: &Secret) -> Result<SigningKey, AuthError> {
+        let key = SigningKey::from_pem(pem)?;
+        if let Some(wanted) = self.key_algorithm.as_deref().filter(|wanted| *wanted != key.algorithm()) {
+            let message = format!(
+                "read the client's private key: it signs with {}, and the entry says {}",
+                key.algorithm(),
+                mcp_text::name(wanted, 20)
+            );
+            return Err(AuthError::new(AuthErrorKind::Misconfigured, message));
+        }
+        Ok(match &self.key_id {
+            Some(id) => key.with_id(id),
+            None => key,
+        })
+    }
+}
+
 /// How tokens are obtained. All but the first need no person.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -89,6 +146,8 @@ pub enum Grant {
     ClientCredentials,
     /// An assertion of a workload's identity provider is exchanged (RFC 7523 section 2.1).
     JwtBearer(Arc<dyn AssertionSource>),
+    /// A token is exchanged for one of this server (RFC 8693).
+    TokenExchange(TokenExchange),
     /// The organisation's identity provider decides (enterprise-managed authorization): an ID token becomes an
     /// assertion for the authorization server, which becomes an access token.
     EnterpriseManaged(IdentityProvider),
@@ -98,6 +157,43 @@ impl Grant {
     /// Whether a person has to sign in.
     pub(crate) fn needs_person(&self) -> bool {
         matches!(self, Self::AuthorizationCode)
+    }
+
+    /// Whether it gives a token to the authorization server that is as good as a secret to anyone who gets it.
+    pub(crate) fn hands_over_token(&self) -> bool {
+        matches!(self, Self::JwtBearer(_) | Self::TokenExchange(_))
+    }
+}
+
+/// RFC 8693 section 3.
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
+
+/// What is exchanged, for [`Grant::TokenExchange`] (RFC 8693 section 2.1).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TokenExchange {
+    /// Whose access it is.
+    pub subject: Arc<dyn AssertionSource>,
+    /// The type of that token: an access token unless said otherwise.
+    pub subject_type: String,
+    /// Who acts for the subject.
+    pub actor: Option<Arc<dyn AssertionSource>>,
+    /// The type of that token: an access token unless said otherwise.
+    pub actor_type: String,
+    /// What type of token is asked for.
+    pub requested_type: Option<String>,
+}
+
+impl TokenExchange {
+    /// An access token of this subject is exchanged.
+    pub fn new(subject: Arc<dyn AssertionSource>) -> Self {
+        Self {
+            subject,
+            subject_type: ACCESS_TOKEN.to_owned(),
+            actor: None,
+            actor_type: ACCESS_TOKEN.to_owned(),
+            requested_type: None,
+        }
     }
 }
 
@@ -111,6 +207,8 @@ pub struct IdentityProvider {
     pub client_id: String,
     /// That client's secret, if it has one.
     pub client_secret: Option<Secret>,
+    /// The same where it has to be read first.
+    pub secret_source: Option<Arc<dyn AssertionSource>>,
     /// Where the person's ID token comes from.
     pub id_token: Arc<dyn AssertionSource>,
 }
@@ -126,6 +224,7 @@ impl IdentityProvider {
             token_endpoint: token_endpoint.into(),
             client_id: client_id.into(),
             client_secret: None,
+            secret_source: None,
             id_token,
         }
     }

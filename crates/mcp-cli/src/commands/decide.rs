@@ -304,10 +304,8 @@ fn unneeded(loaded: &LoadedConfig, name: &str) -> CliError {
 
 /// The entries of the folder whose helpers wait for its trust.
 fn helpers(config: &Config) -> impl Iterator<Item = &ServerEntry> {
-    definitions(config).filter(|entry| {
-        let helper = entry.remote().is_some_and(|remote| remote.helper.is_some());
-        helper && matches!(entry.scope, Scope::Local | Scope::Project)
-    })
+    definitions(config)
+        .filter(|entry| entry.mints_by_command() && matches!(entry.scope, Scope::Local | Scope::Project))
 }
 
 /// The entries of the project that would be used once it is trusted, and are not `now`, or not yet agreed to.

@@ -122,6 +122,7 @@ mod switches;
 mod tls_front;
 mod tool_policy;
 mod trust;
+mod unattended;
 mod urls;
 mod usage;
 mod watch;

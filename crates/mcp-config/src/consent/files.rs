@@ -20,7 +20,8 @@ impl ServerEntry {
                 lines.extend(std::iter::once(&stdio.command).chain(&stdio.args).map(Text::expose));
             }
             Server::Remote(remote) => {
-                lines.extend(remote.helper.iter().map(|helper| helper.command.expose().as_str()))
+                lines.extend(remote.helper.iter().map(|helper| helper.command.expose().as_str()));
+                lines.extend(remote.unattended.iter().flat_map(|auth| auth.commands()));
             }
             _ => {}
         }

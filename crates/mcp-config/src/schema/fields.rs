@@ -66,7 +66,7 @@ impl Field {
 const LEAST_MS: u64 = super::MIN_TIMEOUT_MS;
 
 /// Every field of an entry.
-pub(super) static FIELDS: [Field; 41] = [
+pub(super) static FIELDS: [Field; 42] = [
     Field::new(
         "type",
         EntryKinds::All,
@@ -129,6 +129,12 @@ pub(super) static FIELDS: [Field; 41] = [
         EntryKinds::Remote,
         Shape::Whole(1, None),
         "How long its headers are good for, in milliseconds.",
+    ),
+    Field::new(
+        crate::unattended::KEY,
+        EntryKinds::Http,
+        Shape::Auth,
+        "Credentials without a person: a grant, or a token in a file; never in the file of a project.",
     ),
     Field::new("oauth", EntryKinds::Http, Shape::OAuth, "How it is signed in to; `false` for never."),
     Field::new(

@@ -3,9 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{EntryKinds, FIELDS};
-use super::{limits, network, oauth, tools};
+use super::{auth, limits, network, oauth, tools};
 use crate::overrides;
 use crate::remark::{REMARK_STARTS, REMARKS};
+use crate::unattended::GrantWord;
 
 /// What a value looks like.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,9 @@ pub(crate) enum Shape {
     /// A whole number with its bounds.
     Whole(u64, Option<u64>),
     OneOf(&'static [&'static str]),
+    /// A secret by reference, and nothing else.
+    Secret,
+    Auth,
     OAuth,
     Tls,
     Limits,
@@ -39,6 +43,8 @@ impl Shape {
             Self::Whole(least, None) => json!({ "type": "integer", "minimum": least }),
             Self::Whole(least, Some(most)) => json!({ "type": "integer", "minimum": least, "maximum": most }),
             Self::OneOf(words) => json!({ "enum": words }),
+            Self::Secret => json!({ "type": "string", "pattern": "^\\$\\{.+\\}$" }),
+            Self::Auth => json!({ "$ref": "#/$defs/auth" }),
             Self::OAuth => json!({ "anyOf": [{ "type": "boolean" }, { "$ref": "#/$defs/oauth" }] }),
             Self::Tls => json!({ "$ref": "#/$defs/tls" }),
             Self::Limits => json!({ "$ref": "#/$defs/limits" }),
@@ -87,6 +93,7 @@ pub fn json_schema() -> Value {
         },
         "$defs": {
             "server": server(),
+            "auth": auth(),
             "oauth": object(oauth::FIELDS.iter().map(|(name, shape, about)| (*name, shape.schema(), *about))),
             "tls": object(network::TLS.iter().map(|(name, shape, about)| (*name, shape.schema(), *about))),
             "limits": object(limits::FIELDS.iter().map(|(name, least, most, about)| {
@@ -98,6 +105,24 @@ pub fn json_schema() -> Value {
             }))),
         }
     })
+}
+
+/// The `auth` block: a file, or a grant with the fields of its own.
+fn auth() -> Value {
+    let of = |wanted: &dyn Fn(&str, &[GrantWord]) -> bool| {
+        let fields = auth::FIELDS.iter().filter(|(name, .., of)| wanted(name, of));
+        object(fields.map(|(name, shape, about, _)| (*name, shape.schema(), *about)))
+    };
+    let mut file = of(&|name, _| name == "file");
+    file["required"] = json!(["file"]);
+    let grants = GrantWord::ALL.into_iter().map(|word| {
+        let mut grant = of(&|_, of| of.contains(&word));
+        grant["properties"]["grant"]["enum"] = json!([word.as_str()]);
+        grant["required"] = ["grant"].into_iter().chain(auth::needed(word)).collect();
+        grant
+    });
+    let ways: Vec<Value> = [file].into_iter().chain(grants).collect();
+    json!({ "anyOf": ways })
 }
 
 /// An entry: a command, or a type and a URL.

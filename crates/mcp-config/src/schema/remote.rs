@@ -8,7 +8,7 @@ use url::Url;
 
 use super::placeholder::{self, Placeholder};
 use super::reader::Reader;
-use super::{Context, headers_file, network, oauth};
+use super::{Context, auth, headers_file, network, oauth};
 use crate::display;
 use crate::entry::{Helper, Remote, RemoteKind, Scope, Server};
 use crate::expand::Text;
@@ -37,6 +37,7 @@ pub(super) fn read(
     headers_file::read(reader, scope, context, base, &mut headers);
     let helper = helper(reader, scope, context);
     let (oauth, oauth_off) = if kind == RemoteKind::Ws { (None, false) } else { oauth::read(reader) };
+    let unattended = if kind == RemoteKind::Ws { None } else { auth::read(reader, scope, context, base) };
     let network = network::read(reader, scope, context, base);
     if text.expose().trim().is_empty() {
         return Some(Server::NotConfigured);
@@ -52,7 +53,7 @@ pub(super) fn read(
         let AddressFault { why, next } = AddressFault::placeholder(&found);
         reader.warn(ProblemCode::InvalidConfig, &["url"], node.span, why, next.as_deref());
     }
-    let remote = Remote { kind, url, url_text: text, headers, helper, oauth, oauth_off, network };
+    let remote = Remote { kind, url, url_text: text, headers, helper, unattended, oauth, oauth_off, network };
     check_userinfo(reader, &remote, node);
     Some(Server::Remote(Box::new(remote)))
 }

@@ -27,6 +27,10 @@ fn is_valid(root: &Value, schema: &Value, value: &Value) -> bool {
         "maximum" => value.as_u64().is_none_or(|number| number <= said.as_u64().unwrap()),
         "required" => said.as_array().unwrap().iter().all(|name| value.get(name.as_str().unwrap()).is_some()),
         "anyOf" => said.as_array().unwrap().iter().any(|schema| is_valid(root, schema, value)),
+        "pattern" => {
+            assert_eq!(said, &json!(r"^\$\{.+\}$"));
+            value.as_str().is_none_or(|text| text.starts_with("${") && text.ends_with('}'))
+        }
         "items" => value.as_array().into_iter().flatten().all(|item| is_valid(root, said, item)),
         "properties" => members(value)
             .all(|(name, value)| said.get(name).is_none_or(|schema| is_valid(root, schema, value))),
@@ -71,6 +75,12 @@ fn the_schema_and_the_reader_agree_about_every_entry() {
             "tls": { "ca": "/c.pem", "cert": "/m.pem", "key": "/m.key", "serverName": "h.example" },
             "cookies": false, "ipv4": true,
             "fallback": false, "protocol": "legacy", "keepAliveMs": 1000 }),
+        json!({ "type": "http", "url": "https://h.example/", "auth": { "file": "/t" } }),
+        json!({ "type": "sse", "url": "https://h.example/", "auth": { "grant": "token_exchange", "clientId": "i",
+            "clientSecret": "${A}", "issuer": "https://as.example", "subjectToken": "${file:/t}", "actorToken": "${cmd:x}",
+            "requestedTokenType": "urn:x", "scopes": "a", "audience": "b", "resource": "" } }),
+        json!({ "type": "http", "url": "https://h.example/", "auth": { "grant": "private_key_jwt", "clientId": "i",
+            "keyFile": "k.pem", "kid": "k", "alg": "ES256" } }),
         json!({ "type": "sse", "url": "https://h.example/", "oauth": false }),
         json!({ "type": "streamable-http", "url": "https://h.example/", "oauth": true }),
         json!({ "type": "ws", "url": "wss://h.example/", "headers": {} }),
@@ -109,6 +119,14 @@ fn the_schema_and_the_reader_agree_about_every_entry() {
         json!({ "type": "http", "url": "https://h.example/", "tls": { "ca": 1 } }),
         json!({ "type": "http", "url": "https://h.example/", "tls": { "cacert": "/c.pem" } }),
         json!({ "type": "http", "url": "https://h.example/", "tls": true }),
+        json!({ "type": "http", "url": "https://h.example/", "auth": {} }),
+        json!({ "type": "http", "url": "https://h.example/", "auth": { "file": "/t", "kid": "k" } }),
+        json!({ "type": "http", "url": "https://h.example/", "auth": { "type": "acme" } }),
+        json!({ "type": "http", "url": "https://h.example/", "auth": { "grant": "client_credentials", "clientId": "i",
+            "clientSecret": "s3cret", "issuer": "https://as.example" } }),
+        json!({ "type": "http", "url": "https://h.example/", "auth": { "grant": "private_key_jwt", "clientId": "i",
+            "keyFile": "k.pem", "alg": "HS256" } }),
+        json!({ "type": "ws", "url": "wss://h.example/", "auth": { "file": "/t" } }),
         json!({ "type": "http", "url": "https://h.example/", "cookies": "no" }),
         json!({ "type": "http", "url": "https://h.example/", "fallback": 1 }),
         json!({ "type": "http", "url": "https://h.example/", "protocol": "2026" }),

@@ -16,6 +16,8 @@ const DEVICE_GRANT: &str = "urn:ietf:params:oauth:grant-type:device_code";
 const JWT_GRANT: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
 const EXCHANGE_GRANT: &str = "urn:ietf:params:oauth:grant-type:token-exchange";
 const ID_JAG: &str = "urn:ietf:params:oauth:token-type:id-jag";
+/// RFC 8693 section 3.
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 
 /// The grants that the metadata lists.
 pub(crate) fn supported(settings: &AuthSettings) -> Vec<&'static str> {
@@ -113,7 +115,7 @@ pub(crate) fn token(
             let grant = Grant { client, scopes: form.scopes(), resource: form.resource() };
             Ok(tokens(state, &grant, None))
         }
-        EXCHANGE_GRANT => exchange_token(state, form),
+        EXCHANGE_GRANT => exchange_token(state, form, client),
         other => Err(OAuthError::new("unsupported_grant_type", other)),
     }
 }
@@ -224,12 +226,18 @@ fn poll_device(state: &mut State, form: &Form, client: &str) -> Result<Value, OA
     }
 }
 
-/// Token exchange (RFC 8693), as enterprise-managed authorization uses it: an id token becomes an assertion that the
-/// JWT bearer grant of the resource's authorization server accepts.
-fn exchange_token(state: &mut State, form: &Form) -> Result<Value, OAuthError> {
+/// Token exchange (RFC 8693): a token becomes an access token, or, as enterprise-managed authorization uses it, an id token
+/// an assertion that the JWT bearer grant of the resource's authorization server accepts.
+fn exchange_token(state: &mut State, form: &Form, client: String) -> Result<Value, OAuthError> {
     form.need("subject_token_type")?;
     accepted(state, form.need("subject_token")?)?;
-    let requested = form.get("requested_token_type").unwrap_or(ID_JAG);
+    let requested = form.get("requested_token_type").unwrap_or(ACCESS_TOKEN);
+    if requested != ID_JAG {
+        let grant = Grant { client, scopes: form.scopes(), resource: form.resource() };
+        let mut answer = tokens(state, &grant, None);
+        answer["issued_token_type"] = json!(requested);
+        return Ok(answer);
+    }
     let token = state.fresh_secret("id-jag");
     state.settings.accepted_assertions.insert(token.clone());
     Ok(

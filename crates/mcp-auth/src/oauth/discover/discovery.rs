@@ -105,6 +105,20 @@ pub(crate) async fn discover(
     }))
 }
 
+/// What is known where a person has named the token endpoint: nothing is asked.
+pub(crate) fn at_token_endpoint(server: &Url, endpoint: &Url, issuer: Option<&str>) -> Discovery {
+    let token_endpoint = Some(endpoint.as_str().to_owned());
+    Discovery {
+        resource: canonical_resource(server),
+        resource_metadata: None,
+        // Who it is besides, nobody has said: its endpoint is then what an assertion is made out to (RFC 7523 section 3).
+        issuer: issuer.unwrap_or(endpoint.as_str()).to_owned(),
+        server: ServerMetadata { token_endpoint, ..ServerMetadata::default() },
+        found: DiscoverySource::Configured,
+        named_by: UrlSource::person(),
+    }
+}
+
 fn issued_by(
     server: &Url,
     resource_metadata: Option<ResourceMetadata>,

@@ -13,7 +13,6 @@ use super::super::client_auth::{AuthMethod, ClientIdentity};
 use super::super::context::Context;
 use super::super::endpoint::Endpoint;
 use super::super::failure::{Answer, Failure, Step};
-use super::super::settings::Grant;
 use super::super::store::{ClientKey, StoredClient};
 use super::super::urls::same_issuer;
 use super::client_metadata::{RegistrationAttempt, add_metadata, request_body, wishes};
@@ -145,14 +144,14 @@ pub(crate) async fn sends_secret_to_stranger(
     let Some(id) = &ctx.settings.spec.client_id else { return Ok(false) };
     let stored = configured(ctx, id).await?;
     let has_secret = ctx.settings.spec.client_secret.is_some()
+        || ctx.settings.secret_source.is_some()
         || stored.as_ref().is_some_and(|client| client.client_secret.is_some());
     Ok(has_secret && !is_vouched_for(ctx, discovery, stored.as_ref()))
 }
 
 /// The same without a person: the assertion of a workload is as good as a secret to anyone who gets it.
 pub(crate) async fn machine_trusts_stranger(ctx: &Context, discovery: &Discovery) -> Result<bool, AuthError> {
-    let hands_over_assertion = matches!(ctx.settings.grant, Grant::JwtBearer(_));
-    if !hands_over_assertion {
+    if !ctx.settings.grant.hands_over_token() {
         return sends_secret_to_stranger(ctx, discovery).await;
     }
     let stored = match &ctx.settings.spec.client_id {

@@ -57,6 +57,8 @@ pub(crate) struct Grants<'a> {
     pub(crate) client: &'a ClientIdentity,
     /// The `resource` parameter (RFC 8707), unless it is switched off.
     pub(crate) resource: Option<&'a str>,
+    /// The `audience` parameter, for grants without a person.
+    pub(crate) audience: Option<&'a str>,
     pub(crate) dpop: Option<&'a DpopKey>,
     pub(crate) clock: &'a Clock,
 }
@@ -109,7 +111,11 @@ impl<'a> Grants<'a> {
     pub(crate) async fn client_credentials(&self, scopes: &[String]) -> Result<TokenAnswer, Failure> {
         let endpoint = self.endpoint(Step::ClientCredentials)?;
         let client = self.oauth(&endpoint)?;
-        let request = client.exchange_client_credentials().add_scopes(scopes.iter().cloned().map(Scope::new));
+        let mut request =
+            client.exchange_client_credentials().add_scopes(scopes.iter().cloned().map(Scope::new));
+        if let Some(audience) = self.audience {
+            request = request.add_extra_param("audience", audience);
+        }
         let answer = with_extras!(self, request).request_async(&endpoint).await;
         answer.map_err(|error| unwrap(&endpoint, error))
     }
@@ -163,7 +169,31 @@ impl<'a> Grants<'a> {
         let scope = scopes.join(" ");
         let mut pairs = vec![("grant_type", JWT_BEARER), ("assertion", assertion.expose())];
         pairs.extend((!scope.is_empty()).then_some(("scope", scope.as_str())));
+        pairs.extend(self.audience.map(|audience| ("audience", audience)));
         self.form(Step::JwtBearer, pairs).await
+    }
+
+    /// RFC 8693 section 2.1. `subject` and `actor` are tokens with their types.
+    pub(crate) async fn token_exchange(
+        &self,
+        subject: (&Secret, &str),
+        actor: Option<(&Secret, &str)>,
+        requested: Option<&str>,
+        scopes: &[String],
+    ) -> Result<TokenAnswer, Failure> {
+        let scope = scopes.join(" ");
+        let mut pairs = vec![
+            ("grant_type", TOKEN_EXCHANGE),
+            ("subject_token", subject.0.expose()),
+            ("subject_token_type", subject.1),
+        ];
+        if let Some((token, kind)) = actor {
+            pairs.extend([("actor_token", token.expose()), ("actor_token_type", kind)]);
+        }
+        pairs.extend(requested.map(|kind| ("requested_token_type", kind)));
+        pairs.extend((!scope.is_empty()).then_some(("scope", scope.as_str())));
+        pairs.extend(self.audience.map(|audience| ("audience", audience)));
+        self.form(Step::TokenExchange, pairs).await
     }
 
     /// RFC 8693 as enterprise-managed authorization uses it: an ID token becomes an assertion for the

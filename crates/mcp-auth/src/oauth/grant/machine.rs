@@ -30,10 +30,13 @@ async fn mint_tokens(ctx: &Context, challenges: &[Challenge]) -> Result<(TokenKe
     if machine_trusts_stranger(ctx, &discovery).await? {
         let step = match ctx.settings.grant {
             Grant::ClientCredentials => Step::ClientCredentials,
+            Grant::TokenExchange(_) => Step::TokenExchange,
             _ => Step::JwtBearer,
         };
         return Err(Failure::new(step, &discovery.issuer, Answer::Misconfigured(UNPINNED.to_owned())));
     }
+    // As late as this: only where they belong are they read.
+    let ctx = &Context { settings: ctx.settings.with_secrets().await?, ..ctx.clone() };
     let client = identify_machine(ctx, &discovery).await?;
     let resource = ctx.resource_parameter(&discovery);
     let scopes = ctx.scopes(&discovery, challenges, None);
@@ -44,6 +47,16 @@ async fn mint_tokens(ctx: &Context, challenges: &[Challenge]) -> Result<(TokenKe
         Grant::JwtBearer(source) => {
             let assertion = source.assertion(&discovery.issuer).await?;
             grants.jwt_bearer(&assertion, &scopes).await?
+        }
+        Grant::TokenExchange(exchange) => {
+            let subject = exchange.subject.assertion(&discovery.issuer).await?;
+            let actor = match &exchange.actor {
+                Some(source) => Some(source.assertion(&discovery.issuer).await?),
+                None => None,
+            };
+            let actor = actor.as_ref().map(|actor| (actor, &*exchange.actor_type));
+            let requested = exchange.requested_type.as_deref();
+            grants.token_exchange((&subject, &exchange.subject_type), actor, requested, &scopes).await?
         }
         Grant::EnterpriseManaged(provider) => {
             let assertion = id_jag(ctx, provider, &discovery.issuer, resource.as_deref(), &scopes).await?;
@@ -76,7 +89,10 @@ async fn id_jag(
     resource: Option<&str>,
     scopes: &[String],
 ) -> Result<Secret, Failure> {
-    let secret = provider.client_secret.clone();
+    let secret = match &provider.secret_source {
+        Some(source) => Some(source.assertion(&provider.token_endpoint).await?),
+        None => provider.client_secret.clone(),
+    };
     let client = ClientIdentity {
         id: provider.client_id.clone(),
         method: if secret.is_some() { AuthMethod::Basic } else { AuthMethod::None },
@@ -91,6 +107,7 @@ async fn id_jag(
         issuer: token_endpoint,
         client: &client,
         resource,
+        audience: None,
         dpop: None,
         clock: &ctx.clock,
     };

@@ -117,6 +117,7 @@ async fn exchange(
         issuer,
         client: &client,
         resource: tokens.resource_parameter.as_deref(),
+        audience: None,
         dpop: dpop.as_deref(),
         clock: &ctx.clock,
     };

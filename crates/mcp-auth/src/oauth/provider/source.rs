@@ -22,8 +22,8 @@ use crate::{
     FetchReason, ProviderSnapshot, Recovery, Rejection, Secret, spans,
 };
 
-/// The name of the provider, and of the supplier of its header.
-pub(super) const NAME: &str = "oauth";
+/// The name of the provider, and of the supplier of its header, unless the settings say another one.
+pub(crate) const NAME: &str = "oauth";
 
 /// Tokens are renewed this long before they expire, or in the last tenth of a shorter life.
 const MARGIN: Duration = Duration::from_secs(60);
@@ -78,8 +78,8 @@ impl ActiveTokens {
         self.authorization().is_ok_and(|own| used.header(&AUTHORIZATION) == Some(&own))
     }
 
-    fn credentials(&self) -> Result<Credentials, AuthError> {
-        let credentials = Credentials::new(NAME, [(AUTHORIZATION, self.authorization()?)])
+    fn credentials(&self, name: &'static str) -> Result<Credentials, AuthError> {
+        let credentials = Credentials::new(name, [(AUTHORIZATION, self.authorization()?)])
             .with_expiry(self.tokens.expires_at);
         Ok(match &self.dpop {
             Some(key) => key.sign_with(credentials, &self.tokens.access_token),
@@ -110,6 +110,9 @@ impl OAuthSource {
                 FetchReason::Rejected(rejection) if !self.needs_person() && asks_for_token(&rejection) => {
                     self.renewed(self.mint(rejection.challenges)).await
                 }
+                FetchReason::First | FetchReason::Expired if self.asks_ahead() => {
+                    self.renewed(self.mint(&[])).await
+                }
                 _ => Ok(nothing_yet()),
             };
         };
@@ -135,7 +138,7 @@ impl OAuthSource {
 
     /// The credentials of these tokens, with the time to renew them where they can be.
     fn credentials(&self, in_use: &ActiveTokens) -> Result<Credentials, AuthError> {
-        let credentials = in_use.credentials()?;
+        let credentials = in_use.credentials(self.ctx.settings.name)?;
         Ok(match self.can_renew(&in_use.tokens) {
             true if in_use.unsaved => credentials.with_refresh_at(Some(self.ctx.clock.now())),
             true => credentials.with_refresh_at(in_use.renew_at()),
@@ -227,6 +230,10 @@ impl OAuthSource {
 
     fn in_use(&self) -> Option<ActiveTokens> {
         self.state().in_use.clone()
+    }
+
+    fn asks_ahead(&self) -> bool {
+        self.ctx.settings.asks_ahead && !self.needs_person()
     }
 
     fn needs_person(&self) -> bool {
@@ -394,7 +401,7 @@ fn nothing_yet() -> Credentials {
 
 impl CredentialSource for OAuthSource {
     fn name(&self) -> &str {
-        NAME
+        self.ctx.settings.name
     }
 
     fn fetch<'a>(&'a self, why: FetchReason<'a>) -> AuthFuture<'a, Credentials> {

@@ -14,6 +14,8 @@ use super::super::store::MemoryTokenStore;
 mod bound;
 mod full_disk;
 mod machine;
+#[cfg(feature = "helper")]
+mod unattended;
 
 use super::*;
 use crate::{AuthError, AuthErrorKind, OAuthSpec, Secret};

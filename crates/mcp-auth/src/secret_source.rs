@@ -1,0 +1,128 @@
+//! Reading a secret where it is: at the moment it is needed, so that one that was replaced is taken as it is now.
+
+use std::path::Path;
+
+use mcp_files::Policy;
+
+use crate::oauth::AssertionSource;
+use crate::{AuthError, AuthErrorKind, AuthFuture, Secret, SecretSource, Target, helper};
+
+/// No token and no key is longer.
+const MAX_BYTES: u64 = 64 * 1024;
+
+impl SecretSource {
+    /// The secret as it is now. `what` says whose it is in an error, such as "the client's secret".
+    ///
+    /// # Errors
+    ///
+    /// [`AuthErrorKind::Misconfigured`] where its variable is not set, else [`AuthErrorKind::SourceFailed`]: the file cannot
+    /// be read, the command failed, or there is nothing in its place. No error repeats any of it.
+    pub async fn read(&self, what: &str, target: &Target) -> Result<Secret, AuthError> {
+        match self {
+            Self::Value(secret) => Ok(secret.clone()),
+            Self::Variable { name, value: None } => {
+                let message = format!("read {what}: the variable {name} is not set");
+                Err(AuthError::new(AuthErrorKind::Misconfigured, message).with_hint(format!("set {name}")))
+            }
+            Self::Variable { name, value: Some(secret) } => {
+                stripped(secret.expose(), what, &format!("the variable {name}"))
+            }
+            Self::File(path) => {
+                let place = format!("the file {}", path.display());
+                stripped(&text_of(path, what).await?, what, &place)
+            }
+            Self::Command(spec) => {
+                let printed = helper::printed(spec, target, what).await?;
+                stripped(&printed, what, "its command")
+            }
+        }
+    }
+}
+
+/// The text of a file that another program may be replacing.
+pub(crate) async fn text_of(path: &Path, what: &str) -> Result<String, AuthError> {
+    let failed = |why: String| {
+        AuthError::new(AuthErrorKind::SourceFailed, format!("read {what}: {}: {why}", path.display()))
+    };
+    let file = path.to_owned();
+    // Of this account or root: whoever else could write it would decide who this person is.
+    let policy = Policy::surroundings(MAX_BYTES).owned();
+    let read = tokio::task::spawn_blocking(move || mcp_files::read(&file, &policy)).await;
+    let bytes = read.map_err(|_| failed("it could not be read".to_owned()))?;
+    let bytes = bytes.map_err(|error| failed(error.to_string()))?;
+    String::from_utf8(bytes).map_err(|_| failed("it is not UTF-8".to_owned()))
+}
+
+fn stripped(text: &str, what: &str, place: &str) -> Result<Secret, AuthError> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
+    if text.is_empty() {
+        let message = format!("read {what}: there is nothing in {place}");
+        return Err(AuthError::new(AuthErrorKind::SourceFailed, message));
+    }
+    Ok(Secret::new(text))
+}
+
+/// A secret of one server, read whenever an authorization server is to get it.
+#[derive(Debug)]
+pub(crate) struct SourcedSecret {
+    pub(crate) source: SecretSource,
+    pub(crate) what: &'static str,
+    pub(crate) target: Target,
+}
+
+impl AssertionSource for SourcedSecret {
+    fn assertion<'a>(&'a self, _: &'a str) -> AuthFuture<'a, Secret> {
+        Box::pin(self.source.read(self.what, &self.target))
+    }
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::HelperSpec;
+
+    async fn read(source: SecretSource) -> Result<String, String> {
+        let target = Target::new("web", "https://h.example/mcp".parse().unwrap());
+        let read = source.read("the client's secret", &target).await;
+        read.map(|secret| secret.expose().to_owned()).map_err(|error| error.to_string())
+    }
+
+    fn command(line: &str) -> SecretSource {
+        let mut spec = HelperSpec::new(line, "/");
+        spec.env.insert("PATH".into(), std::env::var_os("PATH").unwrap_or_default());
+        SecretSource::Command(spec)
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_read_where_it_is_without_the_line_break_behind_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("token");
+        std::fs::write(&file, "\u{feff}s3cret\r\n").unwrap();
+        let variable = SecretSource::Variable { name: "V".into(), value: Some(Secret::new("s3cret\n")) };
+        let value = SecretSource::Value(Secret::new("s3cret"));
+        for source in [value, variable, SecretSource::File(file.clone()), command("echo s3cret")] {
+            assert_eq!(read(source).await.as_deref(), Ok("s3cret"));
+        }
+        std::fs::write(&file, "replaced").unwrap();
+        assert_eq!(read(SecretSource::File(file)).await.as_deref(), Ok("replaced"));
+    }
+
+    #[tokio::test]
+    async fn what_fails_says_where_and_shows_nothing_of_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("token");
+        let absent = SecretSource::Variable { name: "CI_SECRET".into(), value: None };
+        assert!(read(absent).await.unwrap_err().contains("the variable CI_SECRET is not set"));
+        assert!(read(SecretSource::File(file.clone())).await.unwrap_err().contains("token: "));
+        std::fs::write(&file, " \n").unwrap();
+        assert!(read(SecretSource::File(file)).await.unwrap_err().contains("there is nothing in the file"));
+        for (line, said) in [
+            ("echo canary; exit 7", "it exited with code 7"),
+            ("echo canary; echo 'no session of canary' >&2; exit 1", "(stderr: no session of [redacted])"),
+            ("true", "there is nothing in its command"),
+        ] {
+            let error = read(command(line)).await.unwrap_err();
+            assert!(error.contains(said) && !error.contains("canary"), "{line}: {error}");
+        }
+    }
+}

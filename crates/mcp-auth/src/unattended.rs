@@ -1,0 +1,238 @@
+//! Sign-ins without a person, as the `auth` block of an entry configures them: plain data, like all [settings](crate::AuthSettings).
+//!
+//! Their place in the plan is the helper's, and they come before it.
+
+use std::path::PathBuf;
+
+use url::Url;
+
+use crate::{HelperSpec, OAuthSpec, Secret, WithholdReason};
+
+/// The name of the provider that reads a token from a file.
+pub(crate) const FILE_NAME: &str = "token-file";
+
+/// How credentials are had without a person.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct UnattendedSpec {
+    /// Where they come from.
+    pub supply: UnattendedSupply,
+    /// Why that may not be used, if so.
+    pub withheld: Option<WithholdReason>,
+}
+
+/// Where credentials come from that need no person.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum UnattendedSupply {
+    /// An authorization server gives a token for what this client has.
+    Grant(Box<GrantSpec>),
+    /// Another program keeps a token in this file, and replaces it.
+    File(PathBuf),
+}
+
+impl UnattendedSpec {
+    /// Credentials from there.
+    pub fn new(supply: UnattendedSupply) -> Self {
+        Self { supply, withheld: None }
+    }
+
+    /// The stable, kebab-case name of the provider: that of the grant, or `token-file`.
+    pub fn name(&self) -> &'static str {
+        match &self.supply {
+            UnattendedSupply::Grant(grant) => grant.kind.name(),
+            UnattendedSupply::File(_) => FILE_NAME,
+        }
+    }
+
+    /// The commands that it may run, to change what is not a part of what they are.
+    pub fn commands_mut(&mut self) -> impl Iterator<Item = &mut HelperSpec> {
+        let grant = match &mut self.supply {
+            UnattendedSupply::Grant(grant) => Some(grant),
+            UnattendedSupply::File(_) => None,
+        };
+        let sources = grant.into_iter().flat_map(|grant| {
+            let GrantSpec { client_secret, key, token, actor, identity_provider, .. } = &mut **grant;
+            let provider = identity_provider.as_mut().and_then(|provider| provider.client_secret.as_mut());
+            let tokens = [token, actor].into_iter().flatten().map(|token| &mut token.source);
+            [client_secret, key].into_iter().flatten().chain(tokens).chain(provider)
+        });
+        sources.filter_map(|source| match source {
+            SecretSource::Command(command) => Some(command),
+            _ => None,
+        })
+    }
+}
+
+/// The grants that need no person.
+#[derive(Clone, Copy, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum GrantKind {
+    /// The client itself has access, and proves itself with a secret (RFC 6749 section 4.4).
+    ClientCredentials,
+    /// The same, proved with a key (RFC 7523 section 2.2).
+    PrivateKeyJwt,
+    /// An assertion is exchanged (RFC 7523 section 2.1).
+    JwtBearer,
+    /// A token is exchanged for another one (RFC 8693).
+    TokenExchange,
+    /// The identity provider of an organisation says who may use what (enterprise-managed authorization).
+    EnterpriseManaged,
+    /// The identity that a platform gives to what runs on it is exchanged (RFC 7523 section 2.1).
+    WorkloadIdentity,
+}
+
+impl GrantKind {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::ClientCredentials,
+        Self::PrivateKeyJwt,
+        Self::JwtBearer,
+        Self::TokenExchange,
+        Self::EnterpriseManaged,
+        Self::WorkloadIdentity,
+    ];
+
+    /// Its stable, kebab-case name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ClientCredentials => "client-credentials",
+            Self::PrivateKeyJwt => "private-key-jwt",
+            Self::JwtBearer => "jwt-bearer",
+            Self::TokenExchange => "token-exchange",
+            Self::EnterpriseManaged => "enterprise-managed",
+            Self::WorkloadIdentity => "workload-identity",
+        }
+    }
+}
+
+/// A grant with what it needs.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct GrantSpec {
+    /// Which grant.
+    pub kind: GrantKind,
+    /// The client, its issuer, scopes and resource, as for a person's sign-in.
+    pub oauth: OAuthSpec,
+    /// The token endpoint, where it is not to be discovered.
+    pub token_endpoint: Option<Url>,
+    /// The `audience` parameter, which some servers want in the place of `resource` or beside it.
+    pub audience: Option<String>,
+    /// The secret of the client.
+    pub client_secret: Option<SecretSource>,
+    /// The private key of the client, in PEM.
+    pub key: Option<SecretSource>,
+    /// The `kid` in what is signed with it (RFC 7515 section 4.1.4).
+    pub key_id: Option<String>,
+    /// The `alg` that it has to have.
+    pub algorithm: Option<String>,
+    /// The assertion, the subject token or the ID token that is exchanged.
+    pub token: Option<TokenSpec>,
+    /// Who acts for the subject (RFC 8693 section 2.1).
+    pub actor: Option<TokenSpec>,
+    /// What kind of token is asked for (RFC 8693 section 2.1).
+    pub requested_token_type: Option<String>,
+    /// The identity provider of an organisation.
+    pub identity_provider: Option<IdentityProviderSpec>,
+}
+
+impl GrantSpec {
+    /// This grant for a client as `oauth` says.
+    pub fn new(kind: GrantKind, oauth: OAuthSpec) -> Self {
+        Self {
+            kind,
+            oauth,
+            token_endpoint: None,
+            audience: None,
+            client_secret: None,
+            key: None,
+            key_id: None,
+            algorithm: None,
+            token: None,
+            actor: None,
+            requested_token_type: None,
+            identity_provider: None,
+        }
+    }
+}
+
+/// A token that is handed over, and of what type it is (RFC 8693 section 3).
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct TokenSpec {
+    /// Where it comes from.
+    pub source: SecretSource,
+    /// Its type, where that is not the usual one.
+    pub kind: Option<String>,
+}
+
+impl TokenSpec {
+    /// A token from there, of the usual type.
+    pub fn new(source: SecretSource) -> Self {
+        Self { source, kind: None }
+    }
+
+    /// The same of another type.
+    #[must_use]
+    pub fn of_type(mut self, kind: Option<String>) -> Self {
+        self.kind = kind;
+        self
+    }
+}
+
+/// The identity provider of an organisation, and this client at it.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub struct IdentityProviderSpec {
+    /// Its token endpoint.
+    pub token_endpoint: Url,
+    /// The client as it is registered there.
+    pub client_id: String,
+    /// Its secret, if it has one.
+    pub client_secret: Option<SecretSource>,
+}
+
+impl IdentityProviderSpec {
+    /// A client without a secret.
+    pub fn new(token_endpoint: Url, client_id: impl Into<String>) -> Self {
+        Self { token_endpoint, client_id: client_id.into(), client_secret: None }
+    }
+}
+
+/// Where a secret is, which is read each time it is needed, and kept nowhere.
+#[derive(Clone, Debug, Eq, Hash, PartialEq)]
+#[non_exhaustive]
+pub enum SecretSource {
+    /// It is this one.
+    Value(Secret),
+    /// In a variable of the environment; without a value that is not set.
+    Variable {
+        /// Its name.
+        name: String,
+        /// What it says.
+        value: Option<Secret>,
+    },
+    /// In a file, without the line breaks at its end.
+    File(PathBuf),
+    /// A command prints it.
+    Command(HelperSpec),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_command_of_a_grant_is_found() {
+        let source = || SecretSource::Command(HelperSpec::new("print", "/"));
+        let mut grant = GrantSpec::new(GrantKind::EnterpriseManaged, OAuthSpec::default());
+        (grant.client_secret, grant.key) = (Some(source()), Some(source()));
+        (grant.token, grant.actor) = (Some(TokenSpec::new(source())), Some(TokenSpec::new(source())));
+        let mut provider = IdentityProviderSpec::new("https://idp.example/token".parse().unwrap(), "me");
+        provider.client_secret = Some(source());
+        grant.identity_provider = Some(provider);
+        let mut spec = UnattendedSpec::new(UnattendedSupply::Grant(Box::new(grant)));
+        assert_eq!(spec.commands_mut().count(), 5);
+        assert_eq!(UnattendedSpec::new(UnattendedSupply::File("/t".into())).commands_mut().count(), 0);
+    }
+}
