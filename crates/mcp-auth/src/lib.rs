@@ -76,7 +76,6 @@ mod spans;
 mod static_headers;
 #[cfg(all(feature = "helper", feature = "oauth"))]
 mod token_file;
-mod unattended;
 pub mod url_policy;
 mod userinfo;
 
@@ -96,15 +95,15 @@ pub use provider::{
 };
 pub use renewals::Renewals;
 pub use secret::Secret;
-pub use settings::{AuthSettings, CustomSpec, EnvPolicy, HelperSpec, OAuthSpec, Target, WithholdReason};
+pub use settings::{
+    AuthSettings, CustomSpec, EnvPolicy, GrantKind, GrantSpec, HelperSpec, IdentityProviderSpec, OAuthSpec,
+    SecretSource, Target, TokenSpec, UnattendedSpec, UnattendedSupply, WithholdReason,
+};
 pub use signing::{RequestSigner, SigningRequest};
 pub use single_flight::SingleFlight;
 pub use static_headers::StaticHeaders;
 #[cfg(all(feature = "helper", feature = "oauth"))]
 pub use token_file::TokenFile;
-pub use unattended::{
-    GrantKind, GrantSpec, IdentityProviderSpec, SecretSource, TokenSpec, UnattendedSpec, UnattendedSupply,
-};
 pub use userinfo::{take_userinfo, without_userinfo};
 
 /// The code in the README compiles and runs.

@@ -14,7 +14,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::unattended::FILE_NAME;
+use crate::settings::unattended::FILE_NAME;
 use crate::{AuthSettings, GrantKind, WithholdReason, static_headers};
 
 /// The name of the provider that runs a command.

@@ -11,7 +11,13 @@ use std::time::Duration;
 
 use url::Url;
 
-use crate::{Secret, UnattendedSpec};
+use crate::Secret;
+
+pub(crate) mod unattended;
+
+pub use self::unattended::{
+    GrantKind, GrantSpec, IdentityProviderSpec, SecretSource, TokenSpec, UnattendedSpec, UnattendedSupply,
+};
 
 /// The server that credentials are for.
 #[derive(Clone, Eq, PartialEq)]

@@ -10,7 +10,7 @@ use http::header::AUTHORIZATION;
 use mcp_files::Stamp;
 
 use crate::secret_source::text_of;
-use crate::unattended::FILE_NAME;
+use crate::settings::unattended::FILE_NAME;
 use crate::{
     Acceptance, AuthError, AuthErrorKind, AuthFuture, AuthProvider, Capabilities, CredentialSource,
     Credentials, FetchReason, ProviderSnapshot, Recovery, Rejection, SingleFlight, helper,

@@ -14,6 +14,7 @@ mod oauth;
 mod placeholder;
 mod reader;
 mod remote;
+mod shape;
 mod stdio;
 mod tools;
 

@@ -11,7 +11,6 @@ use std::sync::Arc;
 mod facts;
 mod source;
 
-pub(crate) use self::source::NAME;
 use self::source::OAuthSource;
 use super::clock::Clock;
 use super::context::Context;

@@ -6,8 +6,10 @@ use std::sync::Arc;
 use url::Url;
 
 use super::jwt::SigningKey;
-use super::provider::NAME;
 use crate::{AuthError, AuthErrorKind, AuthFuture, OAuthSpec, Renewals, Secret};
+
+/// The name of the provider, and of the supplier of its header, unless the settings say another one.
+pub(crate) const NAME: &str = "oauth";
 
 /// Everything that is configured about OAuth for one server.
 #[derive(Clone, Debug)]

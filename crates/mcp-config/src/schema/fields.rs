@@ -1,7 +1,7 @@
 //! Which fields there are.
 
-use super::json_schema::Shape;
 use super::reader::Reader;
+use super::shape::Shape;
 use crate::display::display_key;
 use crate::entry::RemoteKind;
 use crate::remark::is_remark;

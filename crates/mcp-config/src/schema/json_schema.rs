@@ -3,34 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::fields::{EntryKinds, FIELDS};
+use super::shape::Shape;
 use super::{auth, limits, network, oauth, tools};
 use crate::overrides;
 use crate::remark::{REMARK_STARTS, REMARKS};
 use crate::unattended::GrantWord;
-
-/// What a value looks like.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Shape {
-    Text,
-    Texts,
-    TextMap,
-    Flag,
-    Object,
-    /// A whole number with its bounds.
-    Whole(u64, Option<u64>),
-    OneOf(&'static [&'static str]),
-    /// A secret by reference, and nothing else.
-    Secret,
-    Auth,
-    OAuth,
-    Tls,
-    Limits,
-    /// Names of tools, or what may be done with each.
-    Tools,
-    /// A word for each tool.
-    Permissions,
-    Any,
-}
 
 impl Shape {
     fn schema(self) -> Value {

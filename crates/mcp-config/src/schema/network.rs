@@ -6,8 +6,8 @@ use std::time::Duration;
 use url::Url;
 
 use super::Context;
-use super::json_schema::Shape;
 use super::reader::Reader;
+use super::shape::Shape;
 use super::stdio::place;
 use crate::entry::Scope;
 use crate::json::{Node, Object};

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use mcp_text::{OWN_AUTHORIZE_PARAMS, OWN_CLIENT_METADATA};
 use url::Url;
 
-use super::json_schema::Shape;
 use super::reader::Reader;
+use super::shape::Shape;
 use crate::entry::OAuth;
 use crate::json::{Node, Object};
 use crate::{ProblemCode, display, suggest};

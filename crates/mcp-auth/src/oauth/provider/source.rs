@@ -22,9 +22,6 @@ use crate::{
     FetchReason, ProviderSnapshot, Recovery, Rejection, Secret, spans,
 };
 
-/// The name of the provider, and of the supplier of its header, unless the settings say another one.
-pub(crate) const NAME: &str = "oauth";
-
 /// Tokens are renewed this long before they expire, or in the last tenth of a shorter life.
 const MARGIN: Duration = Duration::from_secs(60);
 

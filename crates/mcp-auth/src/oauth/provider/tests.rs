@@ -14,7 +14,6 @@ use super::super::store::MemoryTokenStore;
 mod bound;
 mod full_disk;
 mod machine;
-#[cfg(feature = "helper")]
 mod unattended;
 
 use super::*;

@@ -1,5 +1,7 @@
 //! Grants as an entry configures them, from its settings to what is sent.
 
+#![cfg(feature = "helper")]
+
 use super::*;
 use crate::{GrantKind, GrantSpec, IdentityProviderSpec, Renewals, SecretSource, TokenSpec};
 

@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use url::Url;
 
-use crate::{HelperSpec, OAuthSpec, Secret, WithholdReason};
+use super::{HelperSpec, OAuthSpec, WithholdReason};
+use crate::Secret;
 
 /// The name of the provider that reads a token from a file.
 pub(crate) const FILE_NAME: &str = "token-file";
