@@ -82,7 +82,7 @@ mod tests {
             .map(|name| fs::read_to_string(root().join("crates").join(name).join("src/fuzzing.rs")).unwrap())
             .concat();
         let targets = targets().unwrap();
-        assert!(targets.len() >= 11, "{targets:?}");
+        assert!(targets.len() >= 12, "{targets:?}");
         for target in targets {
             assert!(manifest.contains(&format!("name = \"{target}\"\n")), "{target} is no binary");
             assert!(

@@ -1,7 +1,9 @@
-//! What must hold for every text that stands in a configuration file, as a function of bytes.
+//! What must hold for every text that stands in a configuration file, ours or that of a host, as functions of bytes.
 //!
-//! The target in `fuzz/` calls it with what the fuzzer invents, the test below with the committed corpus. It
-//! panics where a property is broken.
+//! The targets in `fuzz/` call them with what the fuzzer invents, the tests below with the committed corpus. They
+//! panic where a property is broken.
+
+mod hosts;
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +11,8 @@ use crate::env_file;
 use crate::json::{self, Lines, Node, Value};
 use crate::sources::{Content, Role, Source};
 use crate::{Config, Env, Locations, Place, Platform, Problem, Project, Sources, validate_text};
+
+pub use hosts::hosts;
 
 /// What the variables of the environment hold: it must be shown nowhere.
 const CANARY: &str = "canary-4f1e9b";
@@ -101,28 +105,31 @@ fn spans(text: &str, node: &Node) {
     }
 }
 
-fn resolve(texts: &[&str], env: Env) {
-    const ROLES: [Role; 4] = [Role::Project, Role::User, Role::ManagedSettings, Role::Dynamic];
+/// These files in an environment of their own, with nothing of this machine.
+fn sources(files: &[(Role, &str)], env: &Env) -> Sources {
     let home = Path::new("/project");
-    let source = |(role, text): (&Role, &&str)| Source {
-        foreign: None,
-        plugin: None,
-        role: *role,
-        place: Place::File(home.join(format!("{role:?}.json"))),
-        content: Content::Text((*text).to_owned()),
+    let source = |(role, text): &(Role, &str)| {
+        let place = Place::File(home.join(format!("{role:?}.json")));
+        Source::of(*role, place, Content::Text((*text).to_owned()))
     };
-    let sources = Sources {
-        locations: Locations::new(&env, home, Platform::Unix),
+    Sources {
+        locations: Locations::new(env, home, Platform::Unix),
         env: env.clone(),
         strict: false,
         project: Project { cwd: home.into(), root: home.into(), main_root: home.into(), foreign: None },
         person_dir: home.to_owned(),
-        files: ROLES.iter().zip(texts).map(source).collect(),
+        files: files.iter().map(source).collect(),
         known_fields: Vec::new(),
         program: None,
         host: None,
         read: |_| Ok(format!("TOKEN={CANARY}\nNODE_OPTIONS='{CANARY}'\n").into_bytes()),
-    };
+    }
+}
+
+fn resolve(texts: &[&str], env: Env) {
+    const ROLES: [Role; 4] = [Role::Project, Role::User, Role::ManagedSettings, Role::Dynamic];
+    let files: Vec<_> = ROLES.into_iter().zip(texts.iter().copied()).collect();
+    let sources = sources(&files, &env);
     let config = Config::resolve(&sources);
     shown_safely(&config.problems);
     hidden(&format!("{config:?}"));
@@ -169,5 +176,10 @@ mod tests {
     #[test]
     fn the_corpus_of_config() {
         replay("config", super::config);
+    }
+
+    #[test]
+    fn the_corpus_of_hosts() {
+        replay("hosts", super::hosts);
     }
 }

@@ -257,6 +257,10 @@ impl HostTarget {
     ///
     /// See [`WrapError`].
     pub fn wrapped(&self, text: &str, name: &str, through: &BridgeCommand) -> Result<WrapEdit, WrapError> {
+        // A host would start a bridge to what it makes of such a name.
+        if self.host.expands && ["$", "{env:", "{file:"].iter().any(|sign| name.contains(sign)) {
+            return Err(WrapError::NotEdited("its name reads as a variable, which the host replaces"));
+        }
         match self.row.map(|row| row.format) {
             Some(Format::Yaml) => Err(WrapError::NotEdited("its file is YAML, which is not edited here")),
             Some(Format::Toml) => toml::wrapped(text, name, through),

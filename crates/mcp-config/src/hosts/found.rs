@@ -66,7 +66,7 @@ impl HostListing {
         found
     }
 
-    fn of(
+    pub(crate) fn of(
         place: HostPlace,
         file: &Source,
         request: &Request,
