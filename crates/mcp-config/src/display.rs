@@ -108,8 +108,8 @@ fn is_plain_name(name: &str) -> bool {
 ///
 /// Security: people paste whole lines (`Authorization: Bearer ..`, `KEY=value`) and tokens where a name belongs.
 pub(crate) fn display_key(key: &str) -> Cow<'_, str> {
-    if key.len() < 8 || key.starts_with(['/', '~', '.']) {
-        // A word or a folder.
+    // A word or a folder; what stands on the way to every server is not looked at once for each of them.
+    if key.len() < 8 || key.starts_with(['/', '~', '.']) || matches!(key, "mcpServers" | "projects") {
         return Cow::Borrowed(key);
     }
     match key.split_once('=') {

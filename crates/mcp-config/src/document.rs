@@ -123,13 +123,8 @@ impl<'a> Document<'a> {
     }
 
     pub(crate) fn origin(&self, pointer: &Pointer, span: Span) -> Origin {
-        let pointer = self.path(pointer, span);
-        Origin {
-            place: self.place.clone(),
-            pointer: pointer.to_string(),
-            field: pointer.dotted(),
-            line: self.line(span),
-        }
+        let (pointer, field) = self.path(pointer, span).both();
+        Origin { place: self.place.clone(), pointer, field, line: self.line(span) }
     }
 
     pub(crate) fn problem(
@@ -145,8 +140,9 @@ impl<'a> Document<'a> {
         let mut problem = Problem::new(severity, code, message).in_place(&self.place);
         problem.line = Some(line);
         problem.column = Some(column);
-        problem.field = Some(pointer.dotted());
-        problem.pointer = Some(pointer.to_string());
+        let (pointer, field) = pointer.both();
+        problem.field = Some(field);
+        problem.pointer = Some(pointer);
         problem
     }
 }

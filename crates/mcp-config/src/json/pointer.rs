@@ -47,21 +47,13 @@ impl Pointer {
 
     /// `mcpServers.x.args[0]`; keys that are not plain words stand in brackets and quotes.
     pub(crate) fn dotted(&self) -> String {
-        let mut text = String::new();
-        for step in self.shown() {
-            match step {
-                ShownStep::Index(index) => text.push_str(&format!("[{index}]")),
-                ShownStep::Key(key) if is_plain(&key) => {
-                    if !text.is_empty() {
-                        text.push('.');
-                    }
-                    text.push_str(&key);
-                }
-                // `Debug` of a string escapes control characters, so a key cannot drive a terminal.
-                ShownStep::Key(key) => text.push_str(&format!("[{key:?}]")),
-            }
-        }
-        text
+        dotted(self.shown())
+    }
+
+    /// As `Display` has it, and [`dotted`](Self::dotted): each step is looked at once.
+    pub(crate) fn both(&self) -> (String, String) {
+        let steps: Vec<ShownStep<'_>> = self.shown().collect();
+        (slashed(&steps), dotted(steps))
     }
 
     /// Its steps as they may be shown. Security: a line pasted in the place of a name is a key, too.
@@ -87,15 +79,38 @@ fn is_plain(key: &str) -> bool {
     !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
+fn dotted<'a>(steps: impl IntoIterator<Item = ShownStep<'a>>) -> String {
+    let mut text = String::new();
+    for step in steps {
+        match step {
+            ShownStep::Index(index) => text.push_str(&format!("[{index}]")),
+            ShownStep::Key(key) if is_plain(&key) => {
+                if !text.is_empty() {
+                    text.push('.');
+                }
+                text.push_str(&key);
+            }
+            // `Debug` of a string escapes control characters, so a key cannot drive a terminal.
+            ShownStep::Key(key) => text.push_str(&format!("[{key:?}]")),
+        }
+    }
+    text
+}
+
+fn slashed(steps: &[ShownStep<'_>]) -> String {
+    let mut text = String::new();
+    for step in steps {
+        match step {
+            ShownStep::Index(index) => text.push_str(&format!("/{index}")),
+            ShownStep::Key(key) => text.push_str(&format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
+        }
+    }
+    text
+}
+
 impl fmt::Display for Pointer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for step in self.shown() {
-            match step {
-                ShownStep::Index(index) => write!(f, "/{index}")?,
-                ShownStep::Key(key) => write!(f, "/{}", key.replace('~', "~0").replace('/', "~1"))?,
-            }
-        }
-        Ok(())
+        f.write_str(&slashed(&self.shown().collect::<Vec<_>>()))
     }
 }
 
@@ -110,6 +125,7 @@ mod tests {
         assert_eq!(path.dotted(), "projects[\"/home/a~b\"].mcpServers.my-x.args[2]");
         assert_eq!(Pointer::of(&["a\u{1b}[2J"]).dotted(), "[\"a\\u{1b}[2J\"]");
         assert_eq!(Pointer::default().to_string(), "");
+        assert_eq!(path.both(), (path.to_string(), path.dotted()));
     }
 
     #[test]
