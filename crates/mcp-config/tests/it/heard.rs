@@ -281,7 +281,7 @@ const PROVIDES: &str = r#"{"allowedMcpServers": [{"serverName": "none"}], "manag
     "mine": {"type": "sse", "url": "https://mine.example/sse"}}}"#;
 
 #[test]
-fn servers_that_the_administrator_provides_win_over_the_persons_and_need_no_allow_list() {
+fn s_a1_servers_that_the_administrator_provides_win_over_the_persons_and_need_no_allow_list() {
     let home = Home::new();
     let config = provided(&home, PROVIDES, |_| {});
     for name in ["search", "mine"] {
@@ -315,7 +315,7 @@ fn servers_that_the_administrator_provides_win_over_the_persons_and_need_no_allo
 }
 
 #[test]
-fn what_a_provided_server_may_not_say_leaves_it_out_and_the_others_in() {
+fn s_a1_what_a_provided_server_may_not_say_leaves_it_out_and_the_others_in() {
     for (name, entry) in [
         ("a b", r#"{"type": "http", "url": "https://h/"}"#),
         ("x", r#"{"url": "https://h/"}"#),
@@ -352,7 +352,7 @@ fn what_a_provided_server_may_not_say_leaves_it_out_and_the_others_in() {
 }
 
 #[test]
-fn the_administrator_closes_the_command_line_and_files_of_others() {
+fn s_a2_the_administrator_closes_the_command_line_and_files_of_others() {
     let given = r#"{"mcpServers": {"given": {"command": "x"}}}"#;
     for (value, is_open) in [("true", false), ("\"no\"", false), ("false", true), ("null", true)] {
         let settings = format!(r#"{{"disableSideloadFlags": {value}}}"#);
@@ -375,5 +375,31 @@ fn the_administrator_closes_the_command_line_and_files_of_others() {
         let config = provided(&Home::new(), &settings, |_| {});
         assert_eq!(config.entry("mine").is_some(), is_open, "{value}");
         assert!(config.entry("search").is_some(), "{value}");
+    }
+}
+
+/// A variable is the person's to set: where it leads is not the administrator's word.
+#[test]
+fn s_a3_a_server_of_the_administrator_with_variables_needs_an_allow_list_as_any_other() {
+    for (entry, gate) in [
+        (r#"{"type": "http", "url": "https://fixed.example/mcp", "headers": {"A": "b"}}"#, Gate::Ready),
+        (r#"{"command": "fixed", "args": ["x"]}"#, Gate::Ready),
+        (r#"{"type": "http", "url": "https://fixed.example/${WHERE}"}"#, Gate::Blocked),
+        (
+            r#"{"type": "http", "url": "https://fixed.example/mcp", "headers": {"A": "${WHERE:-b}"}}"#,
+            Gate::Blocked,
+        ),
+        (r#"{"command": "${WHERE}"}"#, Gate::Blocked),
+        (r#"{"command": "fixed", "env": {"A": "${env:WHERE}"}}"#, Gate::Blocked),
+    ] {
+        let home = Home::new();
+        home.write("managed/managed-mcp.json", &format!(r#"{{"mcpServers": {{"own": {entry}}}}}"#));
+        let list = |name: &str| format!(r#"{{"allowedMcpServers": [{{"serverName": "{name}"}}]}}"#);
+        assert_eq!(provided(&home, &list("none"), |_| {}).entry("own").unwrap().gate(), gate, "{entry}");
+        assert_eq!(
+            provided(&home, &list("own"), |_| {}).entry("own").unwrap().gate(),
+            Gate::Ready,
+            "{entry}"
+        );
     }
 }

@@ -9,7 +9,7 @@ fn wanting(world: &World) -> Context {
 }
 
 #[tokio::test]
-async fn fa_a76_the_id_token_is_sent_and_renewed_where_the_entry_wants_it() {
+async fn s_n22_fa_a76_the_id_token_is_sent_and_renewed_where_the_entry_wants_it() {
     let world = World::new();
     let given = |id: &str| json!({ "access_token": "at", "refresh_token": "rt", "id_token": id });
     world.net.json(TOKEN, 200, given("id-1"));
@@ -30,7 +30,7 @@ async fn fa_a76_the_id_token_is_sent_and_renewed_where_the_entry_wants_it() {
 }
 
 #[tokio::test]
-async fn fa_a76_a_sign_in_without_an_id_token_is_refused_with_what_to_ask_for() {
+async fn s_n22_fa_a76_a_sign_in_without_an_id_token_is_refused_with_what_to_ask_for() {
     let world = World::new();
     world.net.json(TOKEN, 200, json!({ "access_token": "at" }));
     let probe = FakeProbe::default();
